@@ -1,0 +1,149 @@
+"""Every loss in one canonical form, computed from the actual class counts.
+
+The seven losses differ from cross-entropy in five things only: a weight a class, an offset a
+class added to the logits, a margin a class taken from the true class' logit, a focusing
+exponent, and negatives that are randomly spared. Two losses whose canonical forms are equal on
+the counts at hand are the same training, whatever they are called: on equal counts the weights
+are all one and the offsets all zero, and what is left is cross-entropy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from longtail.errors import ConfigurationError
+from longtail.parameters import (
+    LDAM,
+    BalancedSoftmax,
+    ClassBalanced,
+    Classifier,
+    Equalization,
+    Focal,
+    Loss,
+    Softmax,
+    WeightedSoftmax,
+)
+
+Floats = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.int64]
+
+# Rounding leaves differences of about 1e-16; nothing that a loss means is this small.
+NEGLIGIBLE = 1e-9
+
+
+@dataclass(frozen=True)
+class CanonicalLoss:
+    """What a loss does beyond cross-entropy, for logits ``z`` of a sample of class ``y``.
+
+    Attributes:
+        weights: per class, mean 1; the mean loss is divided by the sum of its samples' weights.
+        offsets: per class, mean 0, added to the logits.
+        margins: per class, taken from the logit of the true class.
+        focus: exponent ``g`` of the factor ``(1 - p_y) ** g``.
+        spared: per class, true where it may be left out of the softmax as a negative.
+        spared_probability: how likely that is, for each sample and class anew.
+
+    An array is None where it would change nothing.
+    """
+
+    weights: Floats | None = None
+    offsets: Floats | None = None
+    margins: Floats | None = None
+    focus: float = 0.0
+    spared: npt.NDArray[np.bool_] | None = None
+    spared_probability: float = 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for hashing and for storing as JSON."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in values.items()}
+
+
+def canonical(loss: Loss, classifier: Classifier, class_counts: Counts) -> CanonicalLoss:
+    """The canonical form of ``loss`` on training images counted by class.
+
+    Raises:
+        ConfigurationError: if the loss needs an image of every class and a class has none.
+    """
+    missing = np.flatnonzero(class_counts == 0)
+    if len(missing) and not isinstance(loss, Softmax | Focal):
+        raise ConfigurationError(
+            f"the loss '{loss.name}' needs a training image of every class, but {len(missing)} "
+            f"class(es) have none, the first with label {missing[0]}"
+        )
+    counts = class_counts.astype(np.float64)
+    match loss:
+        case Softmax():
+            return CanonicalLoss()
+        case Focal():
+            return CanonicalLoss(focus=loss.gamma)
+        case WeightedSoftmax():
+            return CanonicalLoss(weights=_normalised(class_weights(loss, counts)))
+        case ClassBalanced():
+            return CanonicalLoss(weights=_normalised(effective_number_weights(loss.beta, counts)))
+        case BalancedSoftmax():
+            return CanonicalLoss(offsets=_centred(np.log(counts)))
+        case Equalization():
+            return _equalization(loss, counts)
+        case LDAM():
+            return _ldam(loss, classifier, counts)
+
+
+def class_weights(loss: WeightedSoftmax, counts: Floats) -> Floats:
+    """Weights by the convention that ``loss`` names, before normalisation.
+
+    ``balanced``: N / (C n_c), scikit-learn's. ``min_ratio``: (n_min / n_c) ** exponent.
+    ``log``: 1 - ln(n_c / n_max), of the code of Zhang et al.'s survey.
+    """
+    conventions: dict[str, Callable[[], Floats]] = {
+        "balanced": lambda: counts.sum() / (len(counts) * counts),
+        "min_ratio": lambda: (counts.min() / counts) ** loss.exponent,
+        "log": lambda: 1 - np.log(counts / counts.max()),
+    }
+    return conventions[loss.convention]()
+
+
+def effective_number_weights(beta: float, counts: Floats) -> Floats:
+    """(1 - beta) / (1 - beta ** n_c), Cui et al. 2019, equation 2; stable as beta nears 1."""
+    if beta == 0:
+        return np.ones_like(counts)
+    result: Floats = (1 - beta) / -np.expm1(counts * np.log(beta))
+    return result
+
+
+def ldam_margins(max_margin: float, counts: Floats) -> Floats:
+    """n_c ** (-1/4), scaled so that the rarest class has ``max_margin`` (Cao et al. 2019)."""
+    raw = counts**-0.25
+    result: Floats = raw * (max_margin / raw.max())
+    return result
+
+
+def _equalization(loss: Equalization, counts: Floats) -> CanonicalLoss:
+    spared = counts / counts.sum() < loss.threshold
+    if loss.probability == 0 or not spared.any():
+        return CanonicalLoss()
+    return CanonicalLoss(spared=spared, spared_probability=loss.probability)
+
+
+def _ldam(loss: LDAM, classifier: Classifier, counts: Floats) -> CanonicalLoss:
+    if loss.max_margin == 0:
+        return CanonicalLoss()
+    # The margin is in units of the cosine; the classifier has multiplied that by its scale.
+    return CanonicalLoss(margins=classifier.scale * ldam_margins(loss.max_margin, counts))
+
+
+def _normalised(weights: Floats) -> Floats | None:
+    """Scale weights to mean 1; None where all are 1."""
+    scaled: Floats = weights * (len(weights) / weights.sum())
+    return None if np.abs(scaled - 1).max() < NEGLIGIBLE else scaled
+
+
+def _centred(offsets: Floats) -> Floats | None:
+    """Shift offsets to mean 0, which softmax does not notice; None where all are 0."""
+    shifted: Floats = offsets - offsets.mean()
+    return None if np.abs(shifted).max() < NEGLIGIBLE else shifted

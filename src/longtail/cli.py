@@ -1,0 +1,67 @@
+"""The project's command line: Kedro's, with `run` made to use the project's runner."""
+
+from __future__ import annotations
+
+import copy
+import re
+from typing import Any
+
+import click
+from kedro.framework.cli import project
+from kedro.framework.cli.utils import CONTEXT_SETTINGS, KedroCliError
+from omegaconf import OmegaConf
+
+from longtail.errors import LongtailError
+
+RUNNER = "longtail.runner.GridRunner"
+
+
+@click.group(context_settings=CONTEXT_SETTINGS, name=__file__)
+def cli() -> None:
+    """Commands of the project."""
+
+
+def split_params(ctx: click.Context, _: click.Parameter, value: Any) -> Any:
+    """Split ``--params`` at the commas outside brackets, so that a value may be a list.
+
+    ``grid.methods=[softmax,ldam],recipe.epochs=5`` is two parameters. Kedro splits at every comma.
+    """
+    if not isinstance(value, str):
+        return value or {}
+    items = [item.strip() for item in re.split(r",(?![^\[{]*[\]}])", value) if item.strip()]
+    for item in items:
+        if not re.fullmatch(r"[^=]*[^=\s][^=]*=.*", item, flags=re.DOTALL):
+            ctx.fail(f"--params: '{item}' must be <key>=<value>")
+    return OmegaConf.to_container(OmegaConf.from_dotlist(items))
+
+
+def _run_command() -> click.Command:
+    """Kedro's own `run`, but for its default runner, its lists, and how it shows our errors."""
+    command = copy.copy(project.run)
+    command.params = [copy.copy(param) for param in command.params]
+    for param in command.params:
+        if param.name == "runner":
+            param.default = RUNNER
+        if param.name == "params":
+            param.callback = split_params
+    original = command.callback
+    assert original is not None
+
+    def run(**kwargs: Any) -> Any:
+        # `--pipeline` is how the README and the thesis call it; Kedro's newer name is the same.
+        if kwargs["pipeline"] and not kwargs["pipelines"]:
+            kwargs["pipelines"], kwargs["pipeline"] = [kwargs["pipeline"]], None
+        try:
+            return original(**kwargs)
+        except LongtailError as error:
+            raise click.ClickException(str(error)) from None
+        except ValueError as error:
+            if "pipeline" in str(error).lower():  # an unknown one, or nothing left to run
+                raise KedroCliError(str(error)) from None
+            raise
+
+    command.callback = run
+    return command
+
+
+cli.add_command(_run_command())

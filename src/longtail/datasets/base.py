@@ -1,0 +1,67 @@
+"""What the project's versioned datasets on the local disk share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Any, Generic, TypeVar
+
+from kedro.io.core import AbstractVersionedDataset, Version
+
+Saved = TypeVar("Saved")
+Loaded = TypeVar("Loaded")
+
+
+class LocalVersionedDataset(
+    AbstractVersionedDataset[Saved, Loaded], Generic[Saved, Loaded]
+):
+    """A versioned file on the local disk that appears whole or not at all.
+
+    Args:
+        filepath: the file; its versions lie in ``<filepath>/<version>/<file name>``.
+        version: which version to load and to save; the newest and the run's own by default.
+        metadata: for Kedro-Viz.
+    """
+
+    def __init__(
+        self,
+        *,
+        filepath: str,
+        version: Version | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        self.metadata = metadata
+        super().__init__(
+            filepath=PurePosixPath(filepath),
+            version=version,
+            exists_function=os.path.exists,
+            glob_function=_glob,
+        )
+
+    def load_path(self) -> Path:
+        """The file that :meth:`load` reads."""
+        return Path(self._get_load_path())
+
+    @contextmanager
+    def replacing(self) -> Iterator[Path]:
+        """Give a path to write to, which becomes the version's file if no error is raised."""
+        target = Path(self._get_save_path())
+        target.parent.mkdir(parents=True, exist_ok=True)
+        draft = target.with_name(f".{target.name}.draft")
+        draft.unlink(missing_ok=True)
+        try:
+            yield draft
+            draft.replace(target)
+        finally:
+            draft.unlink(missing_ok=True)
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath), "version": self._version}
+
+
+def _glob(pattern: str) -> list[str]:
+    import glob
+
+    return glob.glob(pattern)

@@ -1,0 +1,39 @@
+"""Text that Kedro-Viz can show: LaTeX as its source, HTML as a page."""
+
+from __future__ import annotations
+
+from html import escape
+
+from kedro_datasets._typing import HTMLPreview
+
+from longtail.datasets.base import LocalVersionedDataset
+
+
+class LatexDataset(LocalVersionedDataset[str, str]):
+    """A ``.tex`` file in UTF-8, previewed as its source."""
+
+    def load(self) -> str:
+        return self.load_path().read_text(encoding="utf-8")
+
+    def save(self, data: str) -> None:
+        with self.replacing() as draft:
+            draft.write_text(data, encoding="utf-8")
+
+    def preview(self) -> HTMLPreview:
+        """The source, for Kedro-Viz."""
+        return HTMLPreview(f"<pre>{escape(self.load())}</pre>")
+
+
+class HtmlDataset(LocalVersionedDataset[str, str]):
+    """A self-contained ``.html`` file in UTF-8, previewed as itself."""
+
+    def load(self) -> str:
+        return self.load_path().read_text(encoding="utf-8")
+
+    def save(self, data: str) -> None:
+        with self.replacing() as draft:
+            draft.write_text(data, encoding="utf-8")
+
+    def preview(self) -> HTMLPreview:
+        """The page, for Kedro-Viz."""
+        return HTMLPreview(self.load())

@@ -1,0 +1,187 @@
+"""From parameters to trials: the grid expanded, with sparse overrides laid on top."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import product
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from longtail.errors import ConfigurationError
+from longtail.parameters import Contents, Grid, Parameters, Table, TrainSet, Trial, unknown
+
+# Discriminated unions put the chosen member's tag into an error's path; no YAML file has it.
+_UNION_FIELDS = {"source", "holdout", "profile", "groups", "loss", "schedule"}
+
+
+def parse(config: Mapping[str, Any]) -> Parameters:
+    """Check raw parameters.
+
+    Raises:
+        ConfigurationError: naming each wrong key, what is wrong with it, and what is valid.
+    """
+    try:
+        return Parameters.model_validate(dict(config))
+    except ValidationError as error:
+        raise ConfigurationError(_describe(error)) from None
+
+
+def trials(
+    parameters: Parameters, command_line_recipe: Mapping[str, Any] | None = None
+) -> list[Trial]:
+    """Expand the grid into its trials, in the order of the tables' rows.
+
+    A trial's recipe is laid in layers: the common one, its backbone's, its method's, what the
+    command line says of ``recipe``, and last what ``train.<dataset>.<train set>.<backbone>.
+    <method>.seed<seed>.trial`` says of this one trial.
+
+    Raises:
+        ConfigurationError: if an override names no cell that could be, or a wrong key.
+    """
+    _check_override_names(parameters)
+    return [
+        _trial(parameters, cell, command_line_recipe or {}) for cell in _cells(parameters.grid)
+    ]
+
+
+def tables(parameters: Parameters) -> dict[str, Contents]:
+    """Each data set's tables, numbered as in the thesis' appendix: two a backbone and train set."""
+    grid = parameters.grid
+    cells = list(product(grid.backbones, grid.train_sets))
+    methods = {name: parameters.methods[name].label for name in grid.methods}
+    return {
+        dataset: Contents(
+            tables=tuple(
+                Table(
+                    dataset=dataset,
+                    backbone=backbone,
+                    backbone_label=parameters.backbones[backbone].label,
+                    train_set=train_set,
+                    methods=methods,
+                    number=1 + 2 * position,
+                )
+                for position, (backbone, train_set) in enumerate(cells)
+            )
+        )
+        for dataset in grid.datasets
+    }
+
+
+def nested(leaves: Mapping[str, BaseModel]) -> dict[str, Any]:
+    """Put models into nested dictionaries by the parts of their dotted names."""
+    tree: dict[str, Any] = {}
+    for name, model in leaves.items():
+        *parents, last = name.split(".")
+        branch = tree
+        for part in parents:
+            branch = branch.setdefault(part, {})
+        branch[last] = model.model_dump(mode="json")
+    return tree
+
+
+def table_name(table: Table) -> str:
+    """A table's dotted name, which is its namespace below ``report``."""
+    return f"{table.dataset}.{table.backbone}.{table.train_set}"
+
+
+def _cells(grid: Grid) -> Iterator[tuple[str, str, str, str, int]]:
+    return product(grid.datasets, grid.train_sets, grid.backbones, grid.methods, grid.seeds)
+
+
+def _trial(
+    parameters: Parameters,
+    cell: tuple[str, str, str, str, int],
+    command_line_recipe: Mapping[str, Any],
+) -> Trial:
+    dataset, train_set, backbone_name, method_name, seed = cell
+    backbone, method = parameters.backbones[backbone_name], parameters.methods[method_name]
+    recipe = _merge(
+        parameters.recipe.model_dump(), backbone.recipe, method.recipe, command_line_recipe
+    )
+    values = {
+        "dataset": dataset,
+        "train_set": train_set,
+        "backbone": {**backbone.model_dump(), "recipe": {}},
+        "method": {**method.model_dump(), "recipe": {}},
+        "seed": seed,
+        "recipe": recipe,
+        "compute": parameters.compute.model_dump(),
+    }
+    name = ".".join((*map(str, cell[:-1]), f"seed{seed}"))
+    override: Any = parameters.train
+    for part in (*name.split("."), "trial"):
+        override = override.get(part, {})
+    fixed = {"dataset", "train_set", "seed"} & set(override)
+    if fixed:
+        raise ConfigurationError(f"train.{name}.trial: {sorted(fixed)} are set by the grid")
+    try:
+        return Trial.model_validate(_merge(values, override))
+    except ValidationError as error:
+        raise ConfigurationError(_describe(error, prefix=f"train.{name}.trial")) from None
+
+
+def _merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay dictionaries over one another, key by key; a changed ``kind`` or ``name`` replaces."""
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        for key, value in layer.items():
+            old = merged.get(key)
+            if isinstance(old, Mapping) and isinstance(value, Mapping):
+                same = all(value.get(tag, old.get(tag)) == old.get(tag) for tag in ("kind", "name"))
+                merged[key] = _merge(old, value) if same else dict(value)
+            else:
+                merged[key] = value
+    return merged
+
+
+def _check_override_names(parameters: Parameters) -> None:
+    """Refuse overrides that no trial could ever read."""
+    axes = {
+        "dataset": parameters.datasets,
+        "training set": get_args(TrainSet),
+        "backbone": parameters.backbones,
+        "method": parameters.methods,
+    }
+
+    def check(branch: Any, path: str, remaining: list[str]) -> None:
+        if not isinstance(branch, Mapping):
+            raise ConfigurationError(f"{path}: expected keys below it, found {branch!r}")
+        for key, below in branch.items():
+            if remaining:
+                axis = remaining[0]
+                if key not in axes[axis]:
+                    raise ConfigurationError(f"{path}: {unknown(key, axes[axis], axis)}")
+                check(below, f"{path}.{key}", remaining[1:])
+            elif not (key.startswith("seed") and key[4:].isdigit()):
+                raise ConfigurationError(f"{path}: expected seed<number>, found '{key}'")
+            elif not isinstance(below, Mapping) or set(below) != {"trial"}:
+                raise ConfigurationError(f"{path}.{key}: the one valid key here is 'trial'")
+            elif not isinstance(below["trial"], Mapping):
+                raise ConfigurationError(f"{path}.{key}.trial: expected keys below it")
+
+    check(parameters.train, "train", list(axes))
+
+
+def _describe(error: ValidationError, prefix: str = "") -> str:
+    """One line a mistake: the key, what is wrong with it, and what is valid."""
+    lines = []
+    for mistake in error.errors():
+        parts: list[str] = [prefix] if prefix else []
+        skip = False
+        for part in mistake["loc"]:
+            if skip:
+                skip = False
+                continue
+            parts.append(str(part))
+            skip = str(part) in _UNION_FIELDS
+        message = mistake["msg"].removeprefix("Value error, ")
+        if mistake["type"] == "union_tag_invalid":
+            expected = mistake["ctx"]["expected_tags"].replace("'", "")
+            tag = mistake["ctx"]["discriminator"].strip("'")
+            parts.append(tag)
+            message = f"unknown value '{mistake['ctx']['tag']}'. Valid: {expected}"
+        elif mistake["type"] not in ("value_error", "missing"):
+            message = f"{message}, found {mistake['input']!r}"
+        lines.append(f"{'.'.join(parts)}: {message}" if parts else message)
+    return "\n".join(lines)

@@ -1,0 +1,319 @@
+"""What happens beside the nodes: tracking in MLflow, and saying where the report is."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import psutil
+from kedro.framework.hooks import hook_impl
+from kedro.io import CatalogProtocol
+from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
+
+from longtail import workers
+from longtail.errors import RunInterruptedError
+from longtail.parameters import Trial
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+log = logging.getLogger(__name__)
+
+DEFAULT_EXPERIMENT = "longtail"
+HISTORY_METRICS = ("learning_rate", "train_loss", "validation_loss", "validation_acc1", "seconds")
+SCORES = ("loss", "acc1", "f1", "nll")
+# What MLflow takes in one call.
+MAX_METRICS, MAX_PARAMS = 1000, 100
+
+
+class MlflowHook:
+    """One MLflow run a ``kedro run``, and below it one a trial.
+
+    Runs are found by their tags rather than remembered, so that the hook works in whichever
+    process, or on whichever machine, a trial is run.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._client: MlflowClient | None = None
+        self._experiment_id: str | None = None
+        self._runs: dict[tuple[str, str], str] = {}
+
+    @hook_impl
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline) -> None:
+        """Open the parent run, and close what killed runs of this machine have left open."""
+        self._close_orphans()
+        tags = {
+            **_git_tags(Path(run_params["project_path"])),
+            "host": socket.gethostname(),
+            "pid": str(os.getpid()),
+            "hardware": _hardware(),
+            "command": _command(run_params),
+            "nodes": str(len(pipeline.nodes)),
+        }
+        self._create(run_params["run_id"], "", run_params["run_id"], tags)
+
+    @hook_impl
+    def before_node_run(self, node: Node, inputs: dict[str, Any], run_id: str) -> None:
+        """Open a trial's run with all its parameters."""
+        if not _is(node, "fit"):
+            return
+        trial: Trial = inputs[f"params:{node.namespace}.trial"]
+        tags = {"dataset": trial.dataset, "train_set": trial.train_set}
+        run = self._create(run_id, _trial_name(node), trial.name, tags)
+        from mlflow.entities import Param
+
+        params = [Param(key, str(value)) for key, value in _flat(trial.model_dump(mode="json"))]
+        for start in range(0, len(params), MAX_PARAMS):
+            self._mlflow().log_batch(run, params=params[start : start + MAX_PARAMS])
+
+    @hook_impl
+    def after_node_run(
+        self, node: Node, catalog: CatalogProtocol, outputs: dict[str, Any], run_id: str
+    ) -> None:
+        """Log a trial's curves and circumstances, then its scores, and close its run."""
+        if _is(node, "fit"):
+            outputs = {name.rpartition(".")[2]: value for name, value in outputs.items()}
+            self._log_training(self._find(run_id, _trial_name(node)), outputs)
+        elif _is(node, "score"):
+            run = self._find(run_id, _trial_name(node))
+            if run is None:  # scored again without being fitted in this run
+                run = self._create(run_id, _trial_name(node), _trial_name(node), {})
+            self._log_scores(run, outputs[f"{node.namespace}.results"])
+            self._log_versions(run, node, catalog, run_id)
+            self._mlflow().set_terminated(run)
+
+    @hook_impl
+    def on_node_error(self, error: Exception, node: Node, run_id: str) -> None:
+        """Close a failed trial's run as failed, with the reason."""
+        run = self._find(run_id, _trial_name(node)) if "trial" in node.tags else None
+        if run is not None:
+            self._mlflow().set_tag(run, "error", f"{type(error).__name__}: {error}"[:5000])
+            self._mlflow().set_terminated(run, "FAILED")
+
+    @hook_impl
+    def after_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+    ) -> None:
+        """Keep the documents with the parent run, and close it."""
+        self._close(run_params["run_id"], pipeline, catalog, "FINISHED")
+
+    @hook_impl
+    def on_pipeline_error(
+        self,
+        error: Exception,
+        run_params: dict[str, Any],
+        pipeline: Pipeline,
+        catalog: CatalogProtocol,
+    ) -> None:
+        """Close the parent run and all its trials that are still open."""
+        status = "KILLED" if isinstance(error, RunInterruptedError) else "FAILED"
+        parent = self._find(run_params["run_id"], "")
+        if parent is not None:
+            self._mlflow().set_tag(parent, "error", f"{type(error).__name__}: {error}"[:5000])
+        self._close(run_params["run_id"], pipeline, catalog, status)
+
+    def _close(
+        self, run_id: str, pipeline: Pipeline, catalog: CatalogProtocol, status: str
+    ) -> None:
+        parent = self._find(run_id, "")
+        if parent is None:
+            return
+        for run in self._open_runs(f"tags.kedro_run_id = '{run_id}'"):
+            if run.info.run_id != parent:
+                self._mlflow().set_terminated(run.info.run_id, "KILLED")
+        for document in documents(pipeline, catalog, run_id):
+            self._mlflow().log_artifact(parent, str(document), "report")
+        self._mlflow().set_terminated(parent, status)
+
+    def _log_training(self, run: str | None, outputs: dict[str, Any]) -> None:
+        from mlflow.entities import Metric, RunTag
+
+        if run is None:
+            return
+        history: pd.DataFrame = outputs["history"]
+        card: dict[str, Any] = outputs["card"]
+        now = int(time.time() * 1000)
+        metrics = [
+            Metric(name, float(row[name]), now, int(row["epoch"]))
+            for _, row in history.iterrows()
+            for name in HISTORY_METRICS
+            if pd.notna(row[name])
+        ]
+        for start in range(0, len(metrics), MAX_METRICS):
+            self._mlflow().log_batch(run, metrics=metrics[start : start + MAX_METRICS])
+        described = ("fingerprint", "trained_by", "device", "torch", "model_parameters")
+        tags = [RunTag(key, str(card[key])) for key in described]
+        self._mlflow().log_batch(run, tags=tags)
+
+    def _log_scores(self, run: str, results: pd.DataFrame) -> None:
+        from mlflow.entities import Metric
+
+        now = int(time.time() * 1000)
+        metrics = [
+            Metric(f"{row['test_set']}_{score}", float(row[score]), now, 0)
+            for _, row in results.iterrows()
+            for score in SCORES
+        ]
+        self._mlflow().log_batch(run, metrics=metrics)
+
+    def _log_versions(self, run: str, node: Node, catalog: CatalogProtocol, run_id: str) -> None:
+        from mlflow.entities import RunTag
+
+        made = [
+            str(dataset._filepath)
+            for name in ("model", "history", "card", "predictions", "results", "confusions")
+            if (dataset := catalog.get(f"{node.namespace}.{name}")) is not None
+        ]
+        tags = [RunTag("version", run_id), RunTag("artifacts", "\n".join(made))]
+        self._mlflow().log_batch(run, tags=tags)
+
+    def _create(self, run_id: str, trial: str, name: str, tags: dict[str, str]) -> str:
+        own_tags = {"kedro_run_id": run_id, "trial": trial, **tags}
+        parent = self._find(run_id, "") if trial else None
+        if parent is not None:
+            own_tags["mlflow.parentRunId"] = parent
+        with self._lock:
+            run = self._mlflow().create_run(self._experiment(), run_name=name, tags=own_tags)
+            self._runs[run_id, trial] = run.info.run_id
+            return str(run.info.run_id)
+
+    def _find(self, run_id: str, trial: str) -> str | None:
+        with self._lock:
+            if (run_id, trial) not in self._runs:
+                where = f"tags.kedro_run_id = '{run_id}' and tags.trial = '{trial}'"
+                found = self._mlflow().search_runs([self._experiment()], where, max_results=1)
+                if not found:
+                    return None
+                self._runs[run_id, trial] = found[0].info.run_id
+            return self._runs[run_id, trial]
+
+    def _open_runs(self, where: str) -> list[Any]:
+        condition = f"attributes.status = 'RUNNING' and {where}"
+        return list(self._mlflow().search_runs([self._experiment()], condition))
+
+    def _close_orphans(self) -> None:
+        """A run that was killed outright could not close itself; its process is gone."""
+        for run in self._open_runs(f"tags.host = '{socket.gethostname()}'"):
+            if not psutil.pid_exists(int(run.data.tags["pid"])):
+                for own in self._open_runs(
+                    f"tags.kedro_run_id = '{run.data.tags['kedro_run_id']}'"
+                ):
+                    self._mlflow().set_terminated(own.info.run_id, "KILLED")
+
+    def _mlflow(self) -> MlflowClient:
+        if self._client is None:
+            os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+            from mlflow import MlflowClient
+
+            uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path.cwd()}/mlflow.db"
+            self._client = MlflowClient(uri)
+        return self._client
+
+    def _experiment(self) -> str:
+        if self._experiment_id is None:
+            name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or DEFAULT_EXPERIMENT
+            found = self._mlflow().get_experiment_by_name(name)
+            self._experiment_id = (
+                found.experiment_id if found else self._mlflow().create_experiment(name)
+            )
+        return self._experiment_id
+
+
+class WarmUpHook:
+    """Starts the imports of the processes that will run trials, beside all that comes before."""
+
+    @hook_impl(tryfirst=True)
+    def before_pipeline_run(self, pipeline: Pipeline) -> None:
+        """Start them where there are trials."""
+        if any(_is(node, "fit") for node in pipeline.nodes):
+            workers.warm_up()
+
+
+class SummaryHook:
+    """Says at the end of a run where its documents are."""
+
+    @hook_impl
+    def after_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+    ) -> None:
+        """Name the documents that were made."""
+        self._tell(run_params, pipeline, catalog)
+
+    @hook_impl
+    def on_pipeline_error(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+    ) -> None:
+        """Name the documents that were made in spite of failures."""
+        self._tell(run_params, pipeline, catalog)
+
+    def _tell(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+    ) -> None:
+        for document in documents(pipeline, catalog, run_params["run_id"]):
+            log.info("Made %s", os.path.relpath(document))
+
+
+def documents(pipeline: Pipeline, catalog: CatalogProtocol, run_id: str) -> list[Path]:
+    """The appendices and pages that a run has made."""
+    made = []
+    for name in sorted(pipeline.outputs()):
+        if name.endswith(("_appendix", "_report")):
+            dataset = catalog.get(name)
+            path = Path(str(dataset._filepath))
+            version = path / run_id / path.name
+            if version.exists():
+                made.append(version)
+    return made
+
+
+def _is(node: Node, step: str) -> bool:
+    return "trial" in node.tags and node.name.endswith(f".{step}")
+
+
+def _trial_name(node: Node) -> str:
+    return str(node.namespace or "").removeprefix("train.")
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, dict) and value:
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _git_tags(project: Path) -> dict[str, str]:
+    """The commit, and whether the working tree differs from it; empty outside a repository."""
+    try:
+        commit = _git(project, "rev-parse", "HEAD")
+        changes = _git(project, "status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.CalledProcessError):
+        return {}
+    return {"mlflow.source.git.commit": commit, "git_changed": str(bool(changes)).lower()}
+
+
+def _git(project: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(project), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def _hardware() -> str:
+    """Cores, memory and GPU, without importing torch for it."""
+    memory = psutil.virtual_memory().total / 2**30
+    gpus = [path.name for path in Path("/proc/driver/nvidia/gpus").glob("*")]
+    return f"{os.cpu_count()} cores, {memory:.0f} GiB, {len(gpus)} GPU(s)"
+
+
+def _command(run_params: dict[str, Any]) -> str:
+    shown = ("pipeline_names", "env", "tags", "namespaces", "node_names", "runtime_params")
+    return ", ".join(f"{key}={run_params[key]}" for key in shown if run_params.get(key))

@@ -1,0 +1,1 @@
+"""Networks, losses and training in torch. Knows no Kedro."""

@@ -1,0 +1,40 @@
+"""Which device and which arithmetic a training uses."""
+
+from __future__ import annotations
+
+import platform
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+
+from longtail.errors import ConfigurationError
+from longtail.parameters import Compute, Recipe
+
+
+def choose_device(compute: Compute) -> torch.device:
+    """The device that ``compute.device`` asks for; ``auto`` takes a GPU where there is one.
+
+    Raises:
+        ConfigurationError: if a GPU is asked for and there is none.
+    """
+    if compute.device == "cuda" and not torch.cuda.is_available():
+        raise ConfigurationError("compute.device: 'cuda' is asked for, but there is no GPU")
+    if compute.device == "cpu" or not torch.cuda.is_available():
+        torch.set_num_threads(compute.threads)
+        return torch.device("cpu")
+    return torch.device("cuda")
+
+
+def arithmetic(recipe: Recipe, device: torch.device) -> AbstractContextManager[object]:
+    """The autocast of ``recipe.precision``; ``auto`` is bfloat16 on GPUs, float32 on CPUs."""
+    automatic = device.type == "cuda" and torch.cuda.is_bf16_supported()
+    if recipe.precision == "bfloat16" or (recipe.precision == "auto" and automatic):
+        return torch.autocast(device.type, dtype=torch.bfloat16)
+    return nullcontext()
+
+
+def describe(device: torch.device) -> str:
+    """The device's name, for a training's card."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"CPU {platform.machine()}, {torch.get_num_threads()} thread(s)"

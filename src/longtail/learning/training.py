@@ -1,0 +1,122 @@
+"""A trial from pixels to weights, and from weights to logits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from longtail.canonical_loss import CanonicalLoss
+from longtail.errors import TrainingError
+from longtail.learning import backbones
+from longtail.learning.batches import to_device
+from longtail.learning.devices import choose_device, describe
+from longtail.learning.evaluate import predict_logits
+from longtail.learning.fit import Labelled, fit
+from longtail.learning.losses import Criterion
+from longtail.parameters import Trial
+
+Pixels = npt.NDArray[np.uint8]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a training leaves: weights by name, a history, and where it was done."""
+
+    weights: dict[str, Tensor]
+    history: pd.DataFrame
+    circumstances: dict[str, Any]
+
+
+def train(
+    trial: Trial,
+    loss: CanonicalLoss,
+    pixels: Pixels,
+    labels: Ints,
+    train_images: Ints,
+    validation_images: Ints,
+    classes: int,
+    weights: Mapping[str, Tensor] | None,
+    on_epoch: Callable[[int, float], None],
+) -> Outcome:
+    """Build a trial's model and fit it.
+
+    Args:
+        trial: backbone, classifier, recipe, seed and device.
+        loss: the criterion's canonical form.
+        pixels: uint8 (images, height, width, 3); may be memory-mapped.
+        labels: of all images.
+        train_images: numbers of the images to learn from.
+        validation_images: numbers of the images to validate on.
+        classes: how many logits.
+        weights: pretrained weights of the backbone, or None.
+        on_epoch: called after each epoch with its number and its mean loss.
+
+    Raises:
+        TrainingError: if the loss is no longer finite, or the GPU's memory does not suffice.
+    """
+    device = choose_device(trial.compute)
+    torch.manual_seed(trial.seed)
+    model = backbones.build(
+        trial.backbone, trial.method.classifier, classes, trial.recipe.image_size, weights
+    )
+    model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def labelled(images: Ints) -> Labelled:
+        return Labelled(
+            to_device(pixels, images, device), torch.from_numpy(labels[images]).to(device)
+        )
+
+    try:
+        history = fit(
+            model,
+            labelled(train_images),
+            labelled(validation_images),
+            loss,
+            trial.recipe,
+            trial.seed,
+            on_epoch,
+        )
+    except torch.cuda.OutOfMemoryError as error:
+        raise TrainingError(
+            f"the GPU's memory does not suffice: lower recipe.batch_size (it is "
+            f"{trial.recipe.batch_size}) or recipe.image_size (it is {trial.recipe.image_size})"
+        ) from error
+    state = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
+    circumstances = {
+        "device": describe(device),
+        "torch": torch.__version__,
+        "model_parameters": sum(p.numel() for p in model.parameters()),
+    }
+    return Outcome(state, history, circumstances)
+
+
+def logits_of(
+    model_file: Path, trial: Trial, pixels: Pixels, images: Ints, classes: int
+) -> npt.NDArray[np.float32]:
+    """Logits of chosen images, of shape (len(images), classes)."""
+    device = choose_device(trial.compute)
+    model = backbones.build(
+        trial.backbone, trial.method.classifier, classes, trial.recipe.image_size, None
+    )
+    model.load_state_dict(load_file(model_file))
+    model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    logits = predict_logits(model, to_device(pixels, images, device), trial.recipe)
+    return logits.cpu().numpy()
+
+
+def criterion_value(
+    loss: CanonicalLoss, logits: npt.NDArray[np.float32], labels: Ints, seed: int
+) -> float:
+    """The criterion as trained, on stored logits: the thesis' loss column."""
+    value: float = Criterion(loss, seed)(torch.from_numpy(logits), torch.from_numpy(labels)).item()
+    return value

@@ -1,0 +1,5 @@
+"""From any source to pixels on the disk and an index; and pretrained weights."""
+
+from longtail.pipelines.ingest.pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]

@@ -1,0 +1,91 @@
+"""Nodes of the report stage."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+import pandas as pd
+
+from longtail.parameters import Contents, Dataset, Table
+from longtail.reporting.appendix import appendix
+from longtail.reporting.page import Section, page
+from longtail.reporting.tables import latex, printed, wide_scores
+
+ACC1 = ("acc1",)
+FULL = ("loss", "acc1", "f1")
+FIGURES = {
+    "group_accuracy_figure": "Accuracy of head, middle and tail",
+    "class_accuracy_figure": "Accuracy by class size",
+    "confusion_figure": "Confusion matrices",
+}
+
+
+def tabulate(results: pd.DataFrame, table: Table) -> tuple[pd.DataFrame, str, str]:
+    """The scores of one backbone and training set, and the thesis' two LaTeX tables of them."""
+    acc1 = printed(results, table, ACC1, table.number)
+    full = printed(results, table, FULL, table.number + 1)
+    return wide_scores(results, table), latex(acc1), latex(full)
+
+
+def draw_class_profile(profile: pd.DataFrame, dataset: Dataset) -> bytes:
+    """The long-tailed class profile with its head, middle and tail."""
+    from longtail.reporting import figures  # matplotlib only where it is needed
+
+    return figures.class_profile(profile, dataset.label)
+
+
+def draw_backbone(
+    results: pd.DataFrame, confusions: pd.DataFrame, profile: pd.DataFrame, table: Table
+) -> tuple[bytes, bytes, bytes]:
+    """A backbone's figures, in the order of ``FIGURES``."""
+    from longtail.reporting import figures
+
+    own_results = results[results["backbone"] == table.backbone]
+    own_confusions = confusions[confusions["backbone"] == table.backbone]
+    labels, title = table.methods, table.backbone_label
+    if own_results.empty:
+        return (figures.no_results(title),) * 3
+    return (
+        figures.group_accuracy(own_results, labels, title),
+        figures.class_accuracy(own_confusions, profile, labels, title),
+        figures.confusion_matrices(own_confusions, profile, own_results, labels, title),
+    )
+
+
+def join_tables(*tables: str) -> str:
+    """A backbone's LaTeX tables, one after the other."""
+    return "\n".join(tables)
+
+
+def write_appendix(
+    profile: pd.DataFrame, dataset: Dataset, contents: Contents, *backbone_tables: str
+) -> str:
+    """All tables as one document that pdflatex compiles."""
+    labels = [label for _, label in dict.fromkeys(map(_backbone, contents.tables))]
+    return appendix(dataset.label, profile, list(zip(labels, backbone_tables, strict=True)))
+
+
+def write_page(
+    results: pd.DataFrame,
+    profile: pd.DataFrame,
+    dataset: Dataset,
+    contents: Contents,
+    profile_figure: bytes,
+    *backbone_figures: bytes,
+) -> str:
+    """The tables and figures as one page that a browser shows."""
+    pictures = iter(backbone_figures)
+    sections = []
+    for (_, label), tables in groupby(contents.tables, key=_backbone):
+        shown = [
+            printed(results, table, metrics, table.number + offset)
+            for table in tables
+            for offset, metrics in enumerate((ACC1, FULL))
+        ]
+        named = {f"{name}, {label}": next(pictures) for name in FIGURES.values()}
+        sections.append(Section(label, shown, named))
+    return page(dataset.label, profile, profile_figure, sections)
+
+
+def _backbone(table: Table) -> tuple[str, str]:
+    return table.backbone, table.backbone_label

@@ -1,0 +1,196 @@
+"""Nodes of the train stage. torch is imported where a node needs it, not where one is listed."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from longtail.canonical_loss import canonical
+from longtail.fingerprint import fingerprint, sha256_of_arrays
+from longtail.imbalance import class_counts, images_of
+from longtail.parameters import Trial
+from longtail.progress import EpochDone, TrialScored, tell
+from longtail.store import TrialStore
+
+Pixels = npt.NDArray[np.uint8]
+VALIDATION = "validation"
+
+
+def fit_trial(
+    images: Pixels,
+    index: pd.DataFrame,
+    source: dict[str, Any],
+    subsets: pd.DataFrame,
+    trial: Trial,
+    store: Path,
+    weights: dict[str, Any] | None = None,
+) -> tuple[Path, pd.DataFrame, dict[str, Any]]:
+    """Train a trial, or find that an equal one has been trained.
+
+    Args:
+        images: uint8 (images, height, width, 3).
+        index: the data set's index.
+        source: the summary of its source, with the pixels' checksum.
+        subsets: its subsets.
+        trial: what to train.
+        store: the folder of finished trainings.
+        weights: pretrained torch tensors by name, or None to start at random.
+
+    Returns:
+        The file of the trained weights, the history (a row an epoch) and the card: which
+        fingerprint, trained by which trial, when, how long, where, from what.
+    """
+    labels = index["label"].to_numpy()
+    train_images = images_of(subsets, "train", trial.train_set)
+    validation_images = images_of(subsets, VALIDATION, VALIDATION)
+    counts = class_counts(labels[train_images], source["classes"])
+    loss = canonical(trial.method.loss, trial.method.classifier, counts)
+    weights_sha256 = None if weights is None else _checksum(weights)
+    key = fingerprint(
+        trial,
+        loss,
+        source["sha256"],
+        train_images,
+        labels[train_images],
+        validation_images,
+        weights_sha256,
+    )
+    trainings = TrialStore(store)
+    with trainings.claim(key):
+        found = trainings.find(key)
+        if found is None:
+            from longtail.learning.training import train
+
+            start = time.time()
+            outcome = train(
+                trial,
+                loss,
+                images,
+                labels,
+                train_images,
+                validation_images,
+                source["classes"],
+                weights,
+                lambda epoch, value: tell(
+                    EpochDone(trial.name, epoch, trial.recipe.epochs, value)
+                ),
+            )
+            card = {
+                "fingerprint": key,
+                "trained_by": trial.name,
+                "started": start,
+                "seconds": time.time() - start,
+                "train_images": len(train_images),
+                "weights_sha256": weights_sha256,
+                "canonical_loss": loss.as_dict(),
+                "parameters": trial.model_dump(mode="json"),
+                **outcome.circumstances,
+            }
+            found = trainings.add(key, outcome.weights, outcome.history, card)
+    return found.model_file, found.history, {**found.card, "trial": trial.name}
+
+
+def evaluate_trial(
+    images: Pixels, index: pd.DataFrame, subsets: pd.DataFrame, model: Path, trial: Trial
+) -> pd.DataFrame:
+    """Logits of every test and validation image.
+
+    Returns:
+        A row an image: ``image``, ``label``, and the logits in columns named by label (float32).
+    """
+    from longtail.learning.training import logits_of
+
+    held_out = subsets.loc[subsets["role"] != "train", "image"]
+    chosen = np.unique(held_out.to_numpy(dtype=np.int64))
+    labels = index["label"].to_numpy()
+    logits = logits_of(model, trial, images, chosen, int(labels.max()) + 1)
+    columns = {"image": chosen, "label": labels[chosen]}
+    table = pd.DataFrame(logits, columns=[str(label) for label in range(logits.shape[1])])
+    return pd.concat([pd.DataFrame(columns), table], axis="columns")
+
+
+def score_trial(
+    predictions: pd.DataFrame,
+    index: pd.DataFrame,
+    subsets: pd.DataFrame,
+    card: dict[str, Any],
+    trial: Trial,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A trial's metrics on every test set and on the validation set, from its logits.
+
+    Returns:
+        The metrics, a row a set: the trial's names, ``test_set``, ``images``, ``loss`` (the
+        criterion as trained), ``acc1``, ``f1`` (weighted), ``nll``, and the fingerprint and the
+        trial of the training. And the confusion matrix on the balanced test set: the trial's
+        names, ``true``, ``predicted`` and ``images``, without zeros.
+    """
+    from longtail.learning.training import criterion_value
+    from longtail.metrics import (
+        confusion_counts,
+        negative_log_likelihood,
+        top1_accuracy,
+        weighted_f1,
+    )
+
+    train_labels = index["label"].to_numpy()[images_of(subsets, "train", trial.train_set)]
+    all_logits = predictions.drop(columns=["image", "label"]).to_numpy(dtype=np.float32)
+    all_labels = predictions["label"].to_numpy(dtype=np.int64)
+    counts = class_counts(train_labels, all_logits.shape[1])
+    loss = canonical(trial.method.loss, trial.method.classifier, counts)
+    position = pd.Series(np.arange(len(predictions)), index=predictions["image"].to_numpy())
+    names = {
+        "dataset": trial.dataset,
+        "train_set": trial.train_set,
+        "backbone": trial.backbone.name,
+        "method": trial.method.name,
+        "seed": trial.seed,
+    }
+    rows = []
+    held_out = subsets[subsets["role"] != "train"]
+    for test_set, members in held_out.groupby("name", sort=False):
+        chosen = position[members["image"].to_numpy()].to_numpy()
+        logits, labels = all_logits[chosen], all_labels[chosen]
+        rows.append(
+            {
+                **names,
+                "test_set": test_set,
+                "images": len(chosen),
+                "loss": criterion_value(loss, logits, labels, trial.seed),
+                "acc1": top1_accuracy(logits, labels),
+                "f1": weighted_f1(logits, labels),
+                "nll": negative_log_likelihood(logits, labels),
+                "fingerprint": card["fingerprint"],
+                "trained_by": card["trained_by"],
+            }
+        )
+    balanced = position[images_of(subsets, "test", "balanced")].to_numpy()
+    true, predicted, images = confusion_counts(all_logits[balanced], all_labels[balanced])
+    confusion = pd.DataFrame(
+        {**names, "true": true, "predicted": predicted, "images": images},
+        columns=[*names, "true", "predicted", "images"],
+    )
+    metrics = pd.DataFrame(rows)
+    tell(TrialScored(trial.name, _summary(metrics, card)))
+    return metrics, confusion
+
+
+def gather(*parts: pd.DataFrame) -> pd.DataFrame:
+    """The rows of several trials' tables, one under the other, in the order of the grid."""
+    return pd.concat(parts, ignore_index=True)
+
+
+def _summary(metrics: pd.DataFrame, card: dict[str, Any]) -> str:
+    acc1 = metrics.set_index("test_set")["acc1"]
+    shown = ", ".join(f"{name} {acc1[name]:.4f}" for name in ("balanced", "head", "tail"))
+    same = card["trained_by"] != card["trial"]
+    how = f"as {card['trained_by']}" if same else f"trained in {card['seconds']:.1f} s"
+    return f"Acc1 {shown}; {how}"
+
+
+def _checksum(weights: dict[str, Any]) -> str:
+    return sha256_of_arrays(*(weights[name].numpy() for name in sorted(weights)))

@@ -1,0 +1,103 @@
+"""The train stage: one template for a trial, instantiated for each cell of the grid.
+
+::
+
+    train.<dataset>.<train set>.<backbone>.<method>.<seed>    fit -> evaluate -> score
+    train.<dataset>.<train set>.<backbone>                    gather over methods and seeds
+    train.<dataset>.<train set>                               gather over backbones
+    train.<dataset>                                           gather over training sets
+
+A gather node in each namespace lets Kedro-Viz fold any of them into one box.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import groupby
+from operator import itemgetter
+
+from kedro.pipeline import Node, Pipeline
+
+from longtail.parameters import Parameters, Trial
+from longtail.pipelines.train.nodes import evaluate_trial, fit_trial, gather, score_trial
+
+# What every trial has, and what is gathered of it.
+GATHERED = ("results", "confusions")
+# The runner runs a trial's nodes together, and a gathering node without the trials that failed.
+TRIAL_TAG, GATHER_TAG = "trial", "gather"
+
+
+def create_pipeline(parameters: Parameters, trials: list[Trial]) -> Pipeline:
+    """The stage for the trials of the grid, which come in the order of the tables' rows."""
+    parts = [
+        _trial(trial, pretrained=parameters.backbones[trial.backbone.name].pretrained)
+        for trial in trials
+    ]
+    return Pipeline([*parts, *_gathers(trials)])
+
+
+def _trial(trial: Trial, pretrained: bool) -> Pipeline:
+    weights = {"weights": f"{trial.backbone.name}_weights"} if pretrained else {}
+    template = [
+        Node(
+            fit_trial,
+            inputs={
+                "images": "images",
+                "index": "index",
+                "source": "source",
+                "subsets": "subsets",
+                "trial": "params:trial",
+                "store": "trial_store",
+                **{name: name for name in weights},
+            },
+            outputs=["model", "history", "card"],
+            name="fit",
+        ),
+        Node(
+            evaluate_trial,
+            inputs=["images", "index", "subsets", "model", "params:trial"],
+            outputs="predictions",
+            name="evaluate",
+        ),
+        Node(
+            score_trial,
+            inputs=["predictions", "index", "subsets", "card", "params:trial"],
+            outputs=list(GATHERED),
+            name="score",
+        ),
+    ]
+    shared = ("images", "index", "source", "subsets")
+    return Pipeline(
+        template,
+        namespace=f"train.{trial.name}",
+        inputs={
+            **{name: f"{trial.dataset}_{name}" for name in shared},
+            **weights,
+            "trial_store": "trial_store",
+        },
+        tags=[TRIAL_TAG, *trial.name.split(".")],
+    )
+
+
+def _gathers(trials: list[Trial]) -> Iterable[Pipeline]:
+    """Gather nodes for every namespace above a trial's, innermost first."""
+    names = [tuple(trial.name.split(".")) for trial in trials]
+    # Methods and seeds are gathered in one step, backbones in the next, training sets last.
+    for depth, child_depth in ((3, 5), (2, 3), (1, 2)):
+        children = dict.fromkeys(name[:child_depth] for name in names)
+        for parent, group in groupby(children, key=itemgetter(slice(depth))):
+            members = [".".join(child) for child in group]
+            for table in GATHERED:
+                yield _gather(table, parent, members)
+
+
+def _gather(table: str, parent: tuple[str, ...], children: list[str]) -> Pipeline:
+    parts = {f"part_{i}": f"train.{child}.{table}" for i, child in enumerate(children)}
+    is_top = len(parent) == 1
+    return Pipeline(
+        [Node(gather, inputs=list(parts), outputs=table, name=f"gather_{table}")],
+        namespace=".".join(("train", *parent)),
+        inputs=parts,
+        outputs={table: f"{parent[0]}_{table}"} if is_top else None,
+        tags=[GATHER_TAG, *parent],
+    )

@@ -1,0 +1,212 @@
+"""Figures of the report, as PNG bytes. Drawn without pyplot, which is not safe in threads."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from longtail.imbalance import GROUPS
+from longtail.reporting.tables import TRAIN_SETS
+
+# Colours that stay apart for colour-blind readers (Okabe and Ito 2008).
+COLOURS = {"head": "#0072B2", "middle": "#E69F00", "tail": "#D55E00"}
+GREY = "#9a9a9a"
+DOTS_PER_INCH = 130
+BASELINE = "softmax"
+MANY_CLASSES = 30  # beyond it class names no longer fit on an axis
+
+
+def class_profile(profile: pd.DataFrame, title: str) -> bytes:
+    """Training images of each class by rank, coloured by head, middle and tail."""
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    axes = figure.subplots()
+    axes.step(
+        profile["rank"], profile["train_balanced"], where="mid", color=GREY, ls="--",
+        label=f"balanced ({profile['train_balanced'].sum():,} images)",
+    )  # fmt: skip
+    for group in GROUPS:
+        part = profile[profile["group"] == group]
+        images = part["train_long_tailed"]
+        axes.bar(
+            part["rank"], images, width=0.85, color=COLOURS[group],
+            label=f"{group}: {len(part)} classes, {images.sum():,} images",
+        )  # fmt: skip
+    if len(profile) <= MANY_CLASSES:
+        for _, row in profile.iterrows():
+            axes.text(row["rank"], row["train_long_tailed"], str(row["train_long_tailed"]),
+                      ha="center", va="bottom", fontsize=8)  # fmt: skip
+        axes.set_xticks(profile["rank"], profile["class_name"], rotation=0)
+    axes.set_xlabel("class, by rank" if len(profile) > MANY_CLASSES else "class")
+    axes.set_ylabel("training images")
+    axes.set_title(f"{title}: the long-tailed training set")
+    axes.legend(frameon=False)
+    return _png(figure)
+
+
+def group_accuracy(results: pd.DataFrame, labels: Mapping[str, str], title: str) -> bytes:
+    """Accuracy of head, middle and tail classes for each method, a panel a training set.
+
+    On the balanced test set's classes of each group, where every class has as many images.
+    """
+    train_sets = list(results["train_set"].unique())
+    methods = [method for method in labels if method in set(results["method"])]
+    figure = Figure(figsize=(9, 1.4 + 0.36 * len(methods)), layout="constrained")
+    panels = figure.subplots(1, len(train_sets), sharey=True, sharex=True, squeeze=False)[0]
+    for axes, train_set in zip(panels, train_sets, strict=True):
+        chosen = results[results["train_set"] == train_set]
+        means = chosen.pivot_table(values="acc1", index="method", columns="test_set")
+        means = means.reindex(methods)
+        places = np.arange(len(methods))
+        spread = means[[f"balanced_{group}" for group in GROUPS]]
+        axes.hlines(places, spread.min(axis=1), spread.max(axis=1), color="#d0d0d0", lw=3, zorder=1)
+        for group in GROUPS:
+            axes.scatter(
+                means[f"balanced_{group}"], places, s=45, color=COLOURS[group], label=group
+            )
+        axes.set_title(f"trained {TRAIN_SETS[train_set]}")
+        axes.xaxis.set_major_formatter(PercentFormatter(1))
+        axes.grid(axis="x", color="#eeeeee")
+        axes.set_axisbelow(True)
+        axes.set_xlabel("accuracy on the balanced test images of each group")
+    panels[0].set_yticks(np.arange(len(methods)), [labels[method] for method in methods])
+    panels[0].invert_yaxis()
+    panels[0].legend(frameon=False, loc="lower left")
+    figure.suptitle(title)
+    return _png(figure)
+
+
+def class_accuracy(
+    confusions: pd.DataFrame, profile: pd.DataFrame, labels: Mapping[str, str], title: str
+) -> bytes:
+    """Each class' accuracy against its training images, a panel a method, softmax in grey."""
+    chosen = confusions[confusions["train_set"] == _shown_train_set(confusions)]
+    accuracy = per_class_accuracy(chosen)
+    counts = profile.set_index("label")[f"train_{_shown_train_set(confusions)}"]
+    methods = list(chosen["method"].unique())
+    columns = min(4, len(methods))
+    rows = -(-len(methods) // columns)
+    figure = Figure(figsize=(2.3 * columns + 0.4, 2.1 * rows + 0.5), layout="constrained")
+    panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flatten()
+    for axes, method in zip(panels, methods, strict=False):
+        for name, colour in ((BASELINE, GREY), (method, "#D55E00")):
+            if name not in accuracy:
+                continue
+            values = accuracy[name].reindex(counts.index)
+            axes.scatter(counts, values, s=14, color=colour, alpha=0.75, lw=0)
+            _trend(axes, counts.to_numpy(dtype=float), values.to_numpy(dtype=float), colour)
+        axes.set_title(labels[method], fontsize=9)
+        axes.set_ylim(-0.03, 1.03)
+        axes.yaxis.set_major_formatter(PercentFormatter(1))
+        axes.grid(color="#eeeeee")
+    if counts.nunique() > 1:
+        panels[0].set_xscale("log")
+    for axes in panels[len(methods) :]:
+        axes.set_visible(False)
+    figure.supxlabel("training images of the class", fontsize=9)
+    figure.supylabel("accuracy", fontsize=9)
+    figure.suptitle(f"{title}: accuracy of each class against its size (grey: softmax)")
+    return _png(figure)
+
+
+def confusion_matrices(
+    confusions: pd.DataFrame,
+    profile: pd.DataFrame,
+    results: pd.DataFrame,
+    labels: Mapping[str, str],
+    title: str,
+) -> bytes:
+    """Confusion matrices on the balanced test set, classes by rank, rows summing to one.
+
+    Softmax on each training set, and the method with the best tail accuracy on the last.
+    """
+    last = _shown_train_set(confusions)
+    train_sets = [t for t in confusions["train_set"].unique() if t != last] + [last]
+    first_method = confusions["method"].iloc[0]
+    methods = set(confusions["method"])
+    baseline = BASELINE if BASELINE in methods else first_method
+    panels = [(train_set, baseline) for train_set in train_sets]
+    best = best_tail_method(results[results["train_set"] == last])
+    if best != baseline:
+        panels.append((last, best))
+    figure = Figure(figsize=(3.3 * len(panels) + 0.5, 3.7), layout="constrained")
+    all_axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    order = profile["label"].to_numpy()
+    names = profile["class_name"].tolist()
+    edges = np.flatnonzero(profile["group"].to_numpy()[1:] != profile["group"].to_numpy()[:-1])
+    for axes, (train_set, method) in zip(all_axes, panels, strict=True):
+        chosen = confusions[
+            (confusions["train_set"] == train_set) & (confusions["method"] == method)
+        ]
+        matrix = confusion_matrix(chosen, len(order))[np.ix_(order, order)]
+        shown = axes.imshow(matrix, vmin=0, vmax=1, cmap="Blues", interpolation="nearest")
+        for edge in edges:
+            axes.axhline(edge + 0.5, color=GREY, lw=0.6)
+            axes.axvline(edge + 0.5, color=GREY, lw=0.6)
+        axes.set_title(f"{labels[method]},\ntrained {TRAIN_SETS[train_set]}", fontsize=9)
+        axes.set_xlabel("predicted")
+        if len(order) <= MANY_CLASSES:
+            axes.set_xticks(range(len(order)), names, fontsize=8)
+            axes.set_yticks(range(len(order)), names, fontsize=8)
+    all_axes[0].set_ylabel("true class, head to tail")
+    figure.colorbar(shown, ax=all_axes[-1], shrink=0.75, format=PercentFormatter(1))
+    figure.suptitle(title)
+    return _png(figure)
+
+
+def no_results(title: str) -> bytes:
+    """What stands in for the figures of a backbone of which no trial has succeeded."""
+    figure = Figure(figsize=(6, 1))
+    figure.text(0.02, 0.5, f"{title}: no trial has results", va="center", color=GREY)
+    return _png(figure)
+
+
+def per_class_accuracy(confusions: pd.DataFrame) -> pd.DataFrame:
+    """Accuracy by label (rows) and method (columns), over all seeds."""
+    total = confusions.groupby(["true", "method"])["images"].sum()
+    right = confusions[confusions["true"] == confusions["predicted"]]
+    hits = right.groupby(["true", "method"])["images"].sum().reindex(total.index, fill_value=0)
+    return (hits / total).unstack("method")
+
+
+def confusion_matrix(confusions: pd.DataFrame, classes: int) -> npt.NDArray[np.float64]:
+    """Shares of each true class' images by predicted class, of shape (classes, classes)."""
+    matrix = np.zeros((classes, classes))
+    np.add.at(matrix, (confusions["true"], confusions["predicted"]), confusions["images"])
+    shares: npt.NDArray[np.float64] = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    return shares
+
+
+def best_tail_method(results: pd.DataFrame) -> str:
+    """The method with the best accuracy on the balanced test images of tail classes."""
+    tail = results[results["test_set"] == "balanced_tail"]
+    return str(tail.groupby("method", sort=False)["acc1"].mean().idxmax())
+
+
+def _shown_train_set(confusions: pd.DataFrame) -> str:
+    present = list(confusions["train_set"].unique())
+    return "long_tailed" if "long_tailed" in present else str(present[0])
+
+
+def _trend(
+    axes: Axes, counts: npt.NDArray[np.float64], values: npt.NDArray[np.float64], colour: str
+) -> None:
+    """A straight line in log counts: with one test set more would be noise."""
+    if len(np.unique(counts)) < 2:
+        return
+    slope, intercept = np.polyfit(np.log(counts), values, 1)
+    ends = np.array([counts.min(), counts.max()])
+    axes.plot(ends, slope * np.log(ends) + intercept, color=colour, lw=1.5)
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    # No date and no version of matplotlib in the file: equal figures are equal bytes.
+    figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+    return buffer.getvalue()

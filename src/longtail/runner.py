@@ -1,0 +1,326 @@
+"""The project's runner: prepare, then run trials side by side, and lose none to another's fault."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+import psutil
+from kedro.io import CatalogProtocol
+from kedro.io.core import VersionNotFoundError
+from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
+from kedro.runner import AbstractRunner
+from kedro.runner.task import Task
+from pluggy import PluginManager
+
+from longtail import progress, workers
+from longtail.errors import (
+    ConfigurationError,
+    DataError,
+    LongtailError,
+    RunInterruptedError,
+    TrialsFailedError,
+)
+from longtail.pipelines.train.pipeline import GATHER_TAG, TRIAL_TAG
+
+log = logging.getLogger(__name__)
+
+# A process with torch, timm and a small model takes about half of this.
+MEMORY_A_WORKER = 1 << 30
+
+
+class GridRunner(AbstractRunner):
+    """Runs the nodes that trials wait for, then trials side by side, then what waits for them.
+
+    A node that fails before the trials ends the run before any training. A trial that fails
+    costs itself alone: what gathers trials gathers the others, and the run ends with an error
+    that names the failed ones.
+
+    Args:
+        max_workers: trials at a time; by default as many as the parameter ``compute`` allows.
+        is_async: not supported; Kedro passes it.
+    """
+
+    def __init__(self, max_workers: int | None = None, is_async: bool = False) -> None:
+        if is_async:
+            raise ConfigurationError("GridRunner does not load and save asynchronously")
+        if max_workers is not None and max_workers < 1:
+            raise ConfigurationError(f"max_workers must be at least 1, found {max_workers}")
+        super().__init__(is_async=False)
+        self._max_workers = max_workers
+
+    def _get_executor(self, max_workers: int) -> Executor | None:
+        """Unused: the pool needs the catalog, which :meth:`_run` has."""
+        return None
+
+    def _run(
+        self,
+        pipeline: Pipeline,
+        catalog: CatalogProtocol,
+        hook_manager: PluginManager | None = None,
+        run_id: str | None = None,
+    ) -> None:
+        trial_nodes = [node for node in pipeline.nodes if TRIAL_TAG in node.tags]
+        count = self._worker_count(trial_nodes, catalog)
+        display = progress.GridProgress(_epochs_of(trial_nodes, catalog))
+        schedule = _Schedule(pipeline)
+        with ExitStack() as stack:
+            stack.enter_context(_interruptible())
+            pool = None
+            if count > 1:
+                queue = workers.context().Queue()
+                stack.enter_context(workers.Listener(queue, display.show))
+                pool = stack.enter_context(_cancelled(workers.start_pool(count, catalog, queue)))
+            else:
+                progress.watch(display.show)
+
+            def here(node: Node) -> None:
+                Task(node, catalog, False, hook_manager, run_id).execute()
+
+            for unit in schedule.preparation():
+                _run_here(unit, here)
+                schedule.done(unit)
+            if trial_nodes:
+                stack.enter_context(display)
+            _run_rest(schedule, display, here, pool, count, run_id or "")
+        if schedule.failures:
+            raise TrialsFailedError(_summary(schedule.failures))
+
+    def _worker_count(self, trial_nodes: list[Node], catalog: CatalogProtocol) -> int:
+        trials = len({node.namespace for node in trial_nodes})
+        if trials < 2:
+            return 1
+        if self._max_workers is not None:
+            return min(self._max_workers, trials)
+        compute = catalog.load("params:compute")
+        if compute["workers"] is not None:
+            return min(int(compute["workers"]), trials)
+        if compute["device"] != "cpu" and _has_gpu():
+            return 1
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        by_cores = (cores or 1) // compute["threads"]
+        by_memory = psutil.virtual_memory().available // MEMORY_A_WORKER
+        return max(1, min(by_cores, by_memory, trials))
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """Nodes that run one after the other in one process: a trial's, or a single other node."""
+
+    name: str
+    nodes: tuple[Node, ...]
+
+    @property
+    def is_trial(self) -> bool:
+        return TRIAL_TAG in self.nodes[0].tags
+
+    @property
+    def gathers(self) -> bool:
+        return GATHER_TAG in self.nodes[0].tags
+
+    def without(self, lost: list[_Unit]) -> _Unit:
+        """The unit without the inputs that other units would have made."""
+        missing = {name for unit in lost for node in unit.nodes for name in node.outputs}
+        nodes = (
+            node._copy(inputs=[name for name in node.inputs if name not in missing])
+            for node in self.nodes
+        )
+        return _Unit(self.name, tuple(nodes)) if missing else self
+
+
+class _Schedule:
+    """Which units are to run, are running, are done, or never will be."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        groups: dict[str, list[Node]] = {}
+        for node in pipeline.nodes:  # sorted, parents first
+            groups.setdefault(_unit_name(node), []).append(node)
+        self._units = {name: _Unit(name, tuple(nodes)) for name, nodes in groups.items()}
+        dependencies = pipeline.node_dependencies
+        self._parents = {
+            name: {_unit_name(parent) for node in unit.nodes for parent in dependencies[node]}
+            - {name}
+            for name, unit in self._units.items()
+        }
+        self._waiting = set(self._units)
+        self._done: set[str] = set()
+        self._lost: set[str] = set()
+        self.failures: dict[str, BaseException] = {}
+
+    def preparation(self) -> list[_Unit]:
+        """The units that neither are trials nor wait for any, in an order that works."""
+        late: set[str] = set()
+        for name, unit in self._units.items():
+            if unit.is_trial or late & self._parents[name]:
+                late.add(name)
+        return [unit for name, unit in self._units.items() if name not in late]
+
+    def done(self, unit: _Unit) -> None:
+        """Say that a unit has run."""
+        self._waiting.discard(unit.name)
+        self._done.add(unit.name)
+
+    def failed(self, unit: _Unit, error: BaseException) -> None:
+        """Say that a unit has failed."""
+        self._lost.add(unit.name)
+        self.failures[unit.name] = error
+
+    def take_ready(self) -> list[_Unit]:
+        """Take the units that can run now; a gathering one does without what is lost."""
+        ready = []
+        for name in [name for name in self._units if name in self._waiting]:
+            unit, parents = self._units[name], self._parents[name]
+            lost = parents & self._lost
+            if lost and (not unit.gathers or lost == parents):
+                self._waiting.discard(name)
+                self._lost.add(name)
+            elif parents <= self._done | self._lost:
+                self._waiting.discard(name)
+                ready.append(unit.without([self._units[parent] for parent in lost]))
+        return ready
+
+
+def _unit_name(node: Node) -> str:
+    return str(node.namespace) if TRIAL_TAG in node.tags else node.name
+
+
+def _run_rest(
+    schedule: _Schedule,
+    display: progress.GridProgress,
+    here: Callable[[Node], None],
+    pool: Executor | None,
+    workers_count: int,
+    run_id: str,
+) -> None:
+    """Run trials in the pool, if there is one, and everything else in this process."""
+    ready, running = schedule.take_ready(), dict[Future[None], _Unit]()
+    while ready or running:
+        later = []
+        for unit in ready:
+            if not unit.is_trial:
+                _run_here(unit, here)
+                schedule.done(unit)
+            elif pool is None:
+                _settle(schedule, display, unit, _attempt(unit, here))
+            elif len(running) < workers_count:
+                running[pool.submit(workers.run_nodes, unit.nodes, run_id)] = unit
+            else:
+                later.append(unit)
+        if running:
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                _settle(schedule, display, running.pop(future), future.exception())
+        ready = later + schedule.take_ready()
+
+
+def _run_here(unit: _Unit, here: Callable[[Node], None]) -> None:
+    """Run a unit in this process; explain a missing input by the stages that make it."""
+    for node in unit.nodes:
+        try:
+            here(node)
+        except VersionNotFoundError as error:
+            raise _missing_input(node, error) from None
+
+
+def _attempt(unit: _Unit, here: Callable[[Node], None]) -> Exception | None:
+    try:
+        _run_here(unit, here)
+    # Whatever goes wrong in a trial is that trial's failure, and is told at the end.
+    except Exception as error:
+        return error
+    return None
+
+
+def _settle(
+    schedule: _Schedule,
+    display: progress.GridProgress,
+    unit: _Unit,
+    error: BaseException | None,
+) -> None:
+    """Record how a trial ended; a failure is told at once, with where it came from."""
+    if error is None:
+        schedule.done(unit)
+        return
+    if isinstance(error, BrokenProcessPool):
+        raise LongtailError(
+            "a worker process was killed, most likely for want of memory. Lower compute.workers "
+            "or recipe.batch_size and run again; finished trials are kept."
+        ) from error
+    if isinstance(error, VersionNotFoundError):
+        raise _missing_input(unit.nodes[0], error) from None
+    trace = None if isinstance(error, LongtailError) else error
+    log.error("%s failed: %s", unit.name, _reason(error), exc_info=trace)
+    schedule.failed(unit, error)
+    display.lost(unit.name.removeprefix("train."))
+
+
+def _missing_input(node: Node, error: VersionNotFoundError) -> DataError:
+    return DataError(
+        f"{node.name} needs what an earlier stage makes, and there is none yet ({error}). "
+        f"Run the stages before it first: kedro run --pipeline=full"
+    )
+
+
+def _epochs_of(trial_nodes: list[Node], catalog: CatalogProtocol) -> dict[str, int]:
+    names = [node.namespace for node in trial_nodes if node.name.endswith(".fit")]
+    epochs = {}
+    for namespace in names:
+        trial = catalog.load(f"params:{namespace}.trial")
+        epochs[trial.name] = trial.recipe.epochs
+    return epochs
+
+
+def _summary(failures: dict[str, BaseException]) -> str:
+    lines = [f"{len(failures)} trial(s) failed; the others were finished and are kept:"]
+    for namespace, error in failures.items():
+        lines.append(f"  {namespace}: {_reason(error)}")
+        lines.append(f"    retry with: kedro run --namespaces={namespace}")
+    lines.append("Then make the tables again: kedro run --pipeline=full (nothing is trained twice)")
+    return "\n".join(lines)
+
+
+def _reason(error: BaseException) -> str:
+    text = str(error)
+    return text if isinstance(error, LongtailError) else f"{type(error).__name__}: {text}"
+
+
+def _has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+@contextmanager
+def _cancelled(pool: Executor) -> Iterator[Executor]:
+    """A pool that is not waited for when an error ends the run."""
+    try:
+        yield pool
+    except BaseException:
+        for process in list(getattr(pool, "_processes", {}).values()):
+            process.terminate()
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Turn Ctrl-C and SIGTERM into an error, so that hooks can close what they opened."""
+    in_main = threading.current_thread() is threading.main_thread()
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler) if in_main else None
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise RunInterruptedError(
+            "interrupted. Finished trials are kept: the same command goes on from here."
+        ) from None
+    finally:
+        if in_main:
+            signal.signal(signal.SIGTERM, previous)

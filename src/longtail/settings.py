@@ -1,0 +1,20 @@
+"""Kedro's settings of the project."""
+
+from __future__ import annotations
+
+from longtail.catalog import LongtailCatalog
+from longtail.config import GridConfigLoader
+from longtail.hooks import MlflowHook, SummaryHook, WarmUpHook
+
+HOOKS = (WarmUpHook(), MlflowHook(), SummaryHook())
+# Kedro-Viz' own hook records timings for Kedro's sequential runner only, and warns at any other.
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro-viz",)
+
+CONFIG_LOADER_CLASS = GridConfigLoader
+CONFIG_LOADER_ARGS = {
+    "base_env": "base",
+    "default_run_env": "local",
+    # An environment or --params changes single keys, and leaves the others of the same file.
+    "merge_strategy": {"parameters": "soft"},
+}
+DATA_CATALOG_CLASS = LongtailCatalog

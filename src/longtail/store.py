@@ -1,0 +1,104 @@
+"""The store of finished trainings, by fingerprint.
+
+A trial looks here before it trains. So equal trials train once, a repeated run trains nothing
+that it has, and a changed parameter, which is another fingerprint, never meets an old result.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from filelock import FileLock
+
+MODEL_FILE, HISTORY_FILE, CARD_FILE = "model.safetensors", "history.csv", "card.json"
+
+
+@dataclass(frozen=True)
+class Training:
+    """One finished training.
+
+    Attributes:
+        model_file: the weights, as a safetensors file.
+        history: a row an epoch.
+        card: where, when, how long and of what it was trained.
+    """
+
+    model_file: Path
+    history: pd.DataFrame
+    card: dict[str, Any]
+
+
+class TrialStore:
+    """Finished trainings in a folder, one subfolder a fingerprint."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def find(self, fingerprint: str) -> Training | None:
+        """The training with this fingerprint, if there is one."""
+        place = self._folder / fingerprint
+        if not place.is_dir():
+            return None
+        return Training(
+            place / MODEL_FILE,
+            pd.read_csv(place / HISTORY_FILE),
+            json.loads((place / CARD_FILE).read_text(encoding="utf-8")),
+        )
+
+    def add(
+        self,
+        fingerprint: str,
+        weights: Mapping[str, Any],
+        history: pd.DataFrame,
+        card: Mapping[str, Any],
+    ) -> Training:
+        """Keep a training. It appears whole or not at all, whenever the process may die.
+
+        Call it within :meth:`claim`.
+
+        Args:
+            fingerprint: its key, under which nothing is stored yet.
+            weights: torch tensors by name.
+            history: a row an epoch.
+            card: plain values.
+        """
+        from safetensors.torch import save_file
+
+        draft = self._folder / f"{fingerprint}.draft"
+        shutil.rmtree(draft, ignore_errors=True)  # what a killed process left
+        draft.mkdir(parents=True)
+        try:
+            save_file(dict(weights), draft / MODEL_FILE)
+            history.to_csv(draft / HISTORY_FILE, index=False)
+            (draft / CARD_FILE).write_text(json.dumps(card, indent=2), encoding="utf-8")
+            for file in draft.iterdir():
+                _flush_to_disk(file)
+            draft.rename(self._folder / fingerprint)
+        except BaseException:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise
+        # Read back, so that a new training and a found one are the same to the last digit.
+        found = self.find(fingerprint)
+        assert found is not None  # it was renamed into place just now
+        return found
+
+    @contextmanager
+    def claim(self, fingerprint: str) -> Iterator[None]:
+        """Let one process at a time train this fingerprint; the others wait to find it done."""
+        locks = self._folder / "locks"
+        locks.mkdir(parents=True, exist_ok=True)
+        with FileLock(locks / f"{fingerprint}.lock"):
+            yield
+
+
+def _flush_to_disk(file: Path) -> None:
+    with file.open("rb") as opened:
+        os.fsync(opened.fileno())
