@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -143,7 +144,8 @@ class _Schedule:
         groups: dict[str, list[Node]] = {}
         for node in pipeline.nodes:  # sorted, parents first
             groups.setdefault(_unit_name(node), []).append(node)
-        self._units = {name: _Unit(name, tuple(nodes)) for name, nodes in groups.items()}
+        units = [_Unit(name, tuple(nodes)) for name, nodes in groups.items()]
+        self._units = {unit.name: unit for unit in _interleaved(units)}
         dependencies = pipeline.node_dependencies
         self._parents = {
             name: {_unit_name(parent) for node in unit.nodes for parent in dependencies[node]}
@@ -186,6 +188,21 @@ class _Schedule:
                 self._waiting.discard(name)
                 ready.append(unit.without([self._units[parent] for parent in lost]))
         return ready
+
+
+def _interleaved(units: list[_Unit]) -> list[_Unit]:
+    """Each backbone's first trial, then each one's second, and so on.
+
+    Neighbours in the grid differ in their method only, and are often equal trainings: started
+    side by side, one would wait for the other.
+    """
+    seen = Counter[str]()
+    order = []
+    for position, unit in enumerate(units):
+        backbone = unit.name.rsplit(".", 2)[0] if unit.is_trial else ""
+        order.append((seen[backbone] if unit.is_trial else 0, position, unit))
+        seen[backbone] += 1
+    return [unit for _, _, unit in sorted(order, key=lambda item: item[:2])]
 
 
 def _unit_name(node: Node) -> str:

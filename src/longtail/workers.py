@@ -49,7 +49,7 @@ def start_pool(
         workers,
         mp_context=context(),
         initializer=_start,
-        initargs=(Path.cwd(), catalog, queue, os.getpid()),
+        initargs=(Path.cwd(), catalog, queue),
     )
 
 
@@ -79,7 +79,7 @@ def run_nodes(nodes: Sequence[Node], run_id: str) -> None:
         Task(node, _catalog, is_async=False, hook_manager=_hook_manager, run_id=run_id).execute()
 
 
-def _start(project: Path, catalog: CatalogProtocol, queue: Queue[Any], parent: int) -> None:
+def _start(project: Path, catalog: CatalogProtocol, queue: Queue[Any]) -> None:
     global _catalog, _hook_manager
     os.chdir(project)
     bootstrap_project(project)
@@ -89,7 +89,7 @@ def _start(project: Path, catalog: CatalogProtocol, queue: Queue[Any], parent: i
     _catalog = catalog
     _log_to(queue)
     progress.watch(queue.put)
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
 def _log_to(queue: Queue[Any]) -> None:
@@ -98,11 +98,11 @@ def _log_to(queue: Queue[Any]) -> None:
     logging.root.handlers = [logging.handlers.QueueHandler(queue)]
 
 
-def _end_with(parent: int) -> None:
-    """End this process when the one that started it is gone, however it went."""
-    event = threading.Event()
-    while os.getppid() == parent:
-        event.wait(1)
+def _end_with_parent() -> None:
+    """End this process when the one that asked for it is gone, however it went."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # a worker has one
+    parent.join()
     os._exit(1)
 
 

@@ -71,25 +71,22 @@ class Augmentation:
     ) -> Iterator[Tensor]:
         """Yield each batch's images as float32 0..255 of shape (batch, 3, size, size)."""
         count, _, height, width = images.shape
-        shifts = torch.randint(0, 2 * self._padding + 1, (count, 2), generator=generator)
+        shifts = torch.randint(0, 2 * self._padding + 1, (2, count), generator=generator)
         flips = torch.rand(count, generator=generator) < 0.5
-        shifts, flips = shifts.to(images.device), flips.to(images.device)
-        padded = F.pad(images, [self._padding] * 4) if self._padding else images
+        down, right = shifts.to(images.device)
+        flips = flips.to(images.device)
+        padded = F.pad(images, [self._padding] * 4)
+        # A view of every crop there is, (images, 3, shifts, shifts, height, width): choosing
+        # from it copies whole rows, which is several times faster than gathering pixels.
+        crops = padded.unfold(2, height, 1).unfold(3, width, 1)
         start = 0
         for batch in batches:
             part = slice(start, start + len(batch))
             start += len(batch)
-            rows = shifts[part, 0, None] + torch.arange(height, device=images.device)
-            columns = shifts[part, 1, None] + torch.arange(width, device=images.device)
+            chosen = crops[batch, :, down[part], right[part]]
             if self._flip:
-                columns = torch.where(flips[part, None], columns.flip(1), columns)
-            # One gather crops and flips: (batch, 1, 1, 1), (3, 1, 1), rows and columns.
-            channels = torch.arange(3, device=images.device)[None, :, None, None]
-            cropped = padded[
-                batch[:, None, None, None], channels, rows[:, None, :, None],
-                columns[:, None, None, :],
-            ]  # fmt: skip
-            yield resized(cropped.float(), self._image_size)
+                chosen = torch.where(flips[part, None, None, None], chosen.flip(3), chosen)
+            yield resized(chosen.float(), self._image_size)
 
 
 def resized(images: Tensor, image_size: int) -> Tensor:
