@@ -6,5 +6,5 @@ from kedro.framework.context import CatalogCommandsMixin
 from kedro.io import DataCatalog
 
 
-class LongtailCatalog(DataCatalog, CatalogCommandsMixin):  # type: ignore[misc]
+class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
     """A ``DataCatalog`` with a name of its own, so that it can be sent to worker processes."""

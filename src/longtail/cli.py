@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 import re
+import sys
 from typing import Any
 
 import click
+import rich
 from kedro.framework.cli import project
 from kedro.framework.cli.utils import CONTEXT_SETTINGS, KedroCliError
 from omegaconf import OmegaConf
@@ -14,6 +16,7 @@ from omegaconf import OmegaConf
 from longtail.errors import LongtailError
 
 RUNNER = "longtail.runner.GridRunner"
+WIDTH_OFF_TERMINALS = 180
 
 
 @click.group(context_settings=CONTEXT_SETTINGS, name=__file__)
@@ -63,5 +66,9 @@ def _run_command() -> click.Command:
     command.callback = run
     return command
 
+
+if not sys.stdout.isatty():
+    # In a file or a pipe there is no edge to wrap at; rich would wrap at 80 columns.
+    rich.get_console().width = WIDTH_OFF_TERMINALS
 
 cli.add_command(_run_command())

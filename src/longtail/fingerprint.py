@@ -55,5 +55,5 @@ def sha256_of_arrays(*arrays: npt.NDArray[Any]) -> str:
     for array in arrays:
         digest.update(f"{array.dtype.str}{array.shape}".encode())
         for part in np.array_split(array, max(1, array.nbytes >> 26)):
-            digest.update(np.ascontiguousarray(part))
+            digest.update(np.ascontiguousarray(part).data)
     return digest.hexdigest()

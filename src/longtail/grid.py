@@ -40,9 +40,7 @@ def trials(
         ConfigurationError: if an override names no cell that could be, or a wrong key.
     """
     _check_override_names(parameters)
-    return [
-        _trial(parameters, cell, command_line_recipe or {}) for cell in _cells(parameters.grid)
-    ]
+    return [_trial(parameters, cell, command_line_recipe or {}) for cell in _cells(parameters.grid)]
 
 
 def tables(parameters: Parameters) -> dict[str, Contents]:

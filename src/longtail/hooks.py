@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import psutil
 from kedro.framework.hooks import hook_impl
-from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from longtail import workers
+from longtail.catalog import LongtailCatalog
+from longtail.config import current_parameters
 from longtail.errors import RunInterruptedError
-from longtail.parameters import Trial
+from longtail.parameters import MICRO_ARCHITECTURES, Trial
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -78,7 +79,7 @@ class MlflowHook:
 
     @hook_impl
     def after_node_run(
-        self, node: Node, catalog: CatalogProtocol, outputs: dict[str, Any], run_id: str
+        self, node: Node, catalog: LongtailCatalog, outputs: dict[str, Any], run_id: str
     ) -> None:
         """Log a trial's curves and circumstances, then its scores, and close its run."""
         if _is(node, "fit"):
@@ -102,7 +103,7 @@ class MlflowHook:
 
     @hook_impl
     def after_pipeline_run(
-        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: LongtailCatalog
     ) -> None:
         """Keep the documents with the parent run, and close it."""
         self._close(run_params["run_id"], pipeline, catalog, "FINISHED")
@@ -113,7 +114,7 @@ class MlflowHook:
         error: Exception,
         run_params: dict[str, Any],
         pipeline: Pipeline,
-        catalog: CatalogProtocol,
+        catalog: LongtailCatalog,
     ) -> None:
         """Close the parent run and all its trials that are still open."""
         status = "KILLED" if isinstance(error, RunInterruptedError) else "FAILED"
@@ -123,7 +124,7 @@ class MlflowHook:
         self._close(run_params["run_id"], pipeline, catalog, status)
 
     def _close(
-        self, run_id: str, pipeline: Pipeline, catalog: CatalogProtocol, status: str
+        self, run_id: str, pipeline: Pipeline, catalog: LongtailCatalog, status: str
     ) -> None:
         parent = self._find(run_id, "")
         if parent is None:
@@ -166,13 +167,12 @@ class MlflowHook:
         ]
         self._mlflow().log_batch(run, metrics=metrics)
 
-    def _log_versions(self, run: str, node: Node, catalog: CatalogProtocol, run_id: str) -> None:
+    def _log_versions(self, run: str, node: Node, catalog: LongtailCatalog, run_id: str) -> None:
         from mlflow.entities import RunTag
 
         made = [
-            str(dataset._filepath)
+            str(_path_of(catalog, f"{node.namespace}.{name}"))
             for name in ("model", "history", "card", "predictions", "results", "confusions")
-            if (dataset := catalog.get(f"{node.namespace}.{name}")) is not None
         ]
         tags = [RunTag("version", run_id), RunTag("artifacts", "\n".join(made))]
         self._mlflow().log_batch(run, tags=tags)
@@ -229,14 +229,29 @@ class MlflowHook:
         return self._experiment_id
 
 
-class WarmUpHook:
-    """Starts the imports of the processes that will run trials, beside all that comes before."""
+class PreflightHook:
+    """Before a run with trials: checks what only torch and timm know, and warms up workers."""
 
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, pipeline: Pipeline) -> None:
-        """Start them where there are trials."""
-        if any(_is(node, "fit") for node in pipeline.nodes):
-            workers.warm_up()
+        """Refuse unknown architectures and a GPU that is not there, before anything is done."""
+        if not any(_is(node, "fit") for node in pipeline.nodes):
+            return
+        workers.warm_up()
+        parameters, _ = current_parameters()
+        chosen = [parameters.backbones[name] for name in parameters.grid.backbones]
+        foreign = [
+            backbone for backbone in chosen if backbone.architecture not in MICRO_ARCHITECTURES
+        ]
+        if foreign:
+            from longtail.learning.backbones import check_architecture
+
+            for backbone in foreign:
+                check_architecture(backbone)
+        if parameters.compute.device == "cuda":
+            from longtail.learning.devices import choose_device
+
+            choose_device(parameters.compute)
 
 
 class SummaryHook:
@@ -244,36 +259,40 @@ class SummaryHook:
 
     @hook_impl
     def after_pipeline_run(
-        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: LongtailCatalog
     ) -> None:
         """Name the documents that were made."""
         self._tell(run_params, pipeline, catalog)
 
     @hook_impl
     def on_pipeline_error(
-        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: LongtailCatalog
     ) -> None:
         """Name the documents that were made in spite of failures."""
         self._tell(run_params, pipeline, catalog)
 
     def _tell(
-        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: LongtailCatalog
     ) -> None:
         for document in documents(pipeline, catalog, run_params["run_id"]):
             log.info("Made %s", os.path.relpath(document))
 
 
-def documents(pipeline: Pipeline, catalog: CatalogProtocol, run_id: str) -> list[Path]:
+def documents(pipeline: Pipeline, catalog: LongtailCatalog, run_id: str) -> list[Path]:
     """The appendices and pages that a run has made."""
     made = []
     for name in sorted(pipeline.outputs()):
         if name.endswith(("_appendix", "_report")):
-            dataset = catalog.get(name)
-            path = Path(str(dataset._filepath))
+            path = _path_of(catalog, name)
             version = path / run_id / path.name
             if version.exists():
                 made.append(version)
     return made
+
+
+def _path_of(catalog: LongtailCatalog, name: str) -> Path:
+    """The path below which a dataset's versions lie."""
+    return Path(str(catalog[name]._filepath))  # type: ignore[attr-defined]
 
 
 def _is(node: Node, step: str) -> bool:

@@ -127,13 +127,16 @@ def hold_out(index: pd.DataFrame, holdout: Holdout, seed: int, dataset: str) -> 
             raise DataError(
                 f"{key}: class '{class_name}' has {len(images)} images, but {needed} are needed"
             )
-        for pool, part in zip((pools.train, pools.validation, pools.test),
-                              (train, validation, test), strict=True):
+        for pool, part in zip(
+            (pools.train, pools.validation, pools.test), (train, validation, test), strict=True
+        ):
             pool.append(part)
     return pools
 
 
-def cut(index: pd.DataFrame, imbalance: Imbalance, dataset: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+def cut(
+    index: pd.DataFrame, imbalance: Imbalance, dataset: str
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Cut a data set into its subsets.
 
     The balanced training set takes as many images of each class as the smallest class has; the

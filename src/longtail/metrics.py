@@ -35,9 +35,7 @@ def negative_log_likelihood(logits: Floats, labels: Labels) -> float:
     return float(-log_probabilities[np.arange(len(labels)), labels].mean())
 
 
-def confusion_counts(
-    logits: Floats, labels: Labels
-) -> tuple[Labels, Labels, Labels]:
+def confusion_counts(logits: Floats, labels: Labels) -> tuple[Labels, Labels, Labels]:
     """The confusion matrix without its zeros: true labels, predicted labels, images."""
     pairs = np.stack([labels, logits.argmax(axis=1)])
     (true, predicted), images = np.unique(pairs, axis=1, return_counts=True)

@@ -20,6 +20,9 @@ from pydantic import (
     model_validator,
 )
 
+# Our own small networks; every other architecture is timm's.
+MICRO_ARCHITECTURES = ("mobilenetv2_micro", "resnetv2_micro", "vit_micro", "convnext_micro")
+
 # Names become parts of dataset names, of namespaces and of file paths.
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]*$")]
 TrainSet = Literal["balanced", "long_tailed"]
@@ -120,9 +123,7 @@ class ParetoProfile(Strict):
     alpha: PositiveFloat
 
 
-Profile = Annotated[
-    ExponentialProfile | StepProfile | ParetoProfile, Field(discriminator="kind")
-]
+Profile = Annotated[ExponentialProfile | StepProfile | ParetoProfile, Field(discriminator="kind")]
 
 
 class RankGroups(Strict):

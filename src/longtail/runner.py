@@ -6,15 +6,14 @@ import logging
 import os
 import signal
 import threading
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import psutil
-from kedro.io import CatalogProtocol
 from kedro.io.core import VersionNotFoundError
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
@@ -23,6 +22,7 @@ from kedro.runner.task import Task
 from pluggy import PluginManager
 
 from longtail import progress, workers
+from longtail.catalog import LongtailCatalog
 from longtail.errors import (
     ConfigurationError,
     DataError,
@@ -58,21 +58,22 @@ class GridRunner(AbstractRunner):
         super().__init__(is_async=False)
         self._max_workers = max_workers
 
-    def _get_executor(self, max_workers: int) -> Executor | None:
+    def _get_executor(self, max_workers: int) -> Executor | None:  # noqa: ARG002
         """Unused: the pool needs the catalog, which :meth:`_run` has."""
         return None
 
     def _run(
         self,
         pipeline: Pipeline,
-        catalog: CatalogProtocol,
+        catalog: Any,
         hook_manager: PluginManager | None = None,
         run_id: str | None = None,
     ) -> None:
         trial_nodes = [node for node in pipeline.nodes if TRIAL_TAG in node.tags]
         count = self._worker_count(trial_nodes, catalog)
         display = progress.GridProgress(_epochs_of(trial_nodes, catalog))
-        schedule = _Schedule(pipeline)
+        methods = catalog.load("params:grid")["methods"] if trial_nodes else []
+        schedule = _Schedule(pipeline, methods)
         with ExitStack() as stack:
             stack.enter_context(_interruptible())
             pool = None
@@ -95,7 +96,7 @@ class GridRunner(AbstractRunner):
         if schedule.failures:
             raise TrialsFailedError(_summary(schedule.failures))
 
-    def _worker_count(self, trial_nodes: list[Node], catalog: CatalogProtocol) -> int:
+    def _worker_count(self, trial_nodes: list[Node], catalog: LongtailCatalog) -> int:
         trials = len({node.namespace for node in trial_nodes})
         if trials < 2:
             return 1
@@ -107,7 +108,7 @@ class GridRunner(AbstractRunner):
         if compute["device"] != "cpu" and _has_gpu():
             return 1
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        by_cores = (cores or 1) // compute["threads"]
+        by_cores = (cores or 1) // int(compute["threads"])
         by_memory = psutil.virtual_memory().available // MEMORY_A_WORKER
         return max(1, min(by_cores, by_memory, trials))
 
@@ -140,12 +141,12 @@ class _Unit:
 class _Schedule:
     """Which units are to run, are running, are done, or never will be."""
 
-    def __init__(self, pipeline: Pipeline) -> None:
+    def __init__(self, pipeline: Pipeline, methods: Sequence[str]) -> None:
         groups: dict[str, list[Node]] = {}
         for node in pipeline.nodes:  # sorted, parents first
             groups.setdefault(_unit_name(node), []).append(node)
         units = [_Unit(name, tuple(nodes)) for name, nodes in groups.items()]
-        self._units = {unit.name: unit for unit in _interleaved(units)}
+        self._units = {unit.name: unit for unit in _interleaved(units, methods)}
         dependencies = pipeline.node_dependencies
         self._parents = {
             name: {_unit_name(parent) for node in unit.nodes for parent in dependencies[node]}
@@ -190,19 +191,17 @@ class _Schedule:
         return ready
 
 
-def _interleaved(units: list[_Unit]) -> list[_Unit]:
-    """Each backbone's first trial, then each one's second, and so on.
+def _interleaved(units: list[_Unit], methods: Sequence[str]) -> list[_Unit]:
+    """The first method of all backbones, then the second of all, and so on.
 
-    Neighbours in the grid differ in their method only, and are often equal trainings: started
-    side by side, one would wait for the other.
+    Trials that differ in their method only are often equal trainings: started side by side, one
+    would wait for the other.
     """
-    seen = Counter[str]()
-    order = []
-    for position, unit in enumerate(units):
-        backbone = unit.name.rsplit(".", 2)[0] if unit.is_trial else ""
-        order.append((seen[backbone] if unit.is_trial else 0, position, unit))
-        seen[backbone] += 1
-    return [unit for _, _, unit in sorted(order, key=lambda item: item[:2])]
+
+    def rank(unit: _Unit) -> int:
+        return methods.index(unit.name.split(".")[-2]) if unit.is_trial else 0
+
+    return sorted(units, key=rank)  # stable: otherwise as they were
 
 
 def _unit_name(node: Node) -> str:
@@ -285,7 +284,7 @@ def _missing_input(node: Node, error: VersionNotFoundError) -> DataError:
     )
 
 
-def _epochs_of(trial_nodes: list[Node], catalog: CatalogProtocol) -> dict[str, int]:
+def _epochs_of(trial_nodes: list[Node], catalog: LongtailCatalog) -> dict[str, int]:
     names = [node.namespace for node in trial_nodes if node.name.endswith(".fit")]
     epochs = {}
     for namespace in names:

@@ -22,22 +22,20 @@ from kedro.framework.hooks.manager import (
 )
 from kedro.framework.project import settings
 from kedro.framework.startup import bootstrap_project
-from kedro.io import CatalogProtocol
 from kedro.pipeline.node import Node
 from kedro.runner.task import Task
 
 from longtail import progress
+from longtail.catalog import LongtailCatalog
 
 PRELOADED = ["longtail.learning.training", "longtail.settings", "longtail.pipelines.train.nodes"]
 
 # What a worker process knows, once it has started.
-_catalog: CatalogProtocol | None = None
+_catalog: LongtailCatalog | None = None
 _hook_manager: Any = None
 
 
-def start_pool(
-    workers: int, catalog: CatalogProtocol, queue: Queue[Any]
-) -> ProcessPoolExecutor:
+def start_pool(workers: int, catalog: LongtailCatalog, queue: Queue[Any]) -> ProcessPoolExecutor:
     """Start worker processes, each with the project's hooks and a catalog of its own.
 
     Args:
@@ -79,7 +77,7 @@ def run_nodes(nodes: Sequence[Node], run_id: str) -> None:
         Task(node, _catalog, is_async=False, hook_manager=_hook_manager, run_id=run_id).execute()
 
 
-def _start(project: Path, catalog: CatalogProtocol, queue: Queue[Any]) -> None:
+def _start(project: Path, catalog: LongtailCatalog, queue: Queue[Any]) -> None:
     global _catalog, _hook_manager
     os.chdir(project)
     bootstrap_project(project)

@@ -14,9 +14,7 @@ Saved = TypeVar("Saved")
 Loaded = TypeVar("Loaded")
 
 
-class LocalVersionedDataset(
-    AbstractVersionedDataset[Saved, Loaded], Generic[Saved, Loaded]
-):
+class LocalVersionedDataset(AbstractVersionedDataset[Saved, Loaded], Generic[Saved, Loaded]):
     """A versioned file on the local disk that appears whole or not at all.
 
     Args:

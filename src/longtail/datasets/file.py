@@ -41,7 +41,7 @@ class FolderDataset(AbstractDataset[Never, Path]):
         self._filepath.mkdir(parents=True, exist_ok=True)
         return self._filepath
 
-    def save(self, data: Never) -> None:
+    def save(self, data: Never) -> None:  # noqa: ARG002
         raise DatasetError(f"{self._filepath} is a folder that nodes write into; it is not saved")
 
     def _exists(self) -> bool:

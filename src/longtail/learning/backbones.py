@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
 
 import timm
 import torch
-from timm.layers import BatchNormAct2d, create_conv2d
+from timm.layers.create_conv2d import create_conv2d
+from timm.layers.norm_act import BatchNormAct2d
 from timm.models import convnext, efficientnet, resnetv2, vision_transformer
 from timm.models._efficientnet_builder import decode_arch_def, round_channels
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from longtail.errors import ConfigurationError
-from longtail.parameters import Backbone, Classifier, unknown
+from longtail.parameters import MICRO_ARCHITECTURES, Backbone, Classifier, unknown
 
 IMAGENET_MEAN_STD = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 HALF_MEAN_STD = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
@@ -29,7 +29,7 @@ def mobilenetv2_micro(image_size: int) -> nn.Module:
     blocks = [["ds_r1_k3_s1_c16"], ["ir_r1_k3_s2_e3_c24"], ["ir_r2_k3_s2_e3_c48"],
               ["ir_r1_k3_s1_e3_c96"]]  # fmt: skip
     network: nn.Module = efficientnet.EfficientNet(
-        block_args=decode_arch_def(blocks),
+        block_args=decode_arch_def(blocks),  # type: ignore[no-untyped-call]
         num_features=128,
         stem_size=8,
         fix_stem=True,
@@ -76,12 +76,13 @@ def convnext_micro(image_size: int) -> nn.Module:
     return network
 
 
-MICRO: dict[str, Callable[[int], nn.Module]] = {
-    "mobilenetv2_micro": mobilenetv2_micro,
-    "resnetv2_micro": resnetv2_micro,
-    "vit_micro": vit_micro,
-    "convnext_micro": convnext_micro,
-}
+MICRO: dict[str, Callable[[int], nn.Module]] = dict(
+    zip(
+        MICRO_ARCHITECTURES,
+        (mobilenetv2_micro, resnetv2_micro, vit_micro, convnext_micro),
+        strict=True,
+    )
+)
 
 
 def check_architecture(backbone: Backbone) -> None:
@@ -92,12 +93,14 @@ def check_architecture(backbone: Backbone) -> None:
     """
     if backbone.architecture not in MICRO and not timm.is_model(backbone.architecture):
         near = [*MICRO, *timm.list_models(f"*{backbone.architecture.split('_')[0]}*")[:20]]
-        message = unknown(backbone.architecture, near or list(MICRO), "architecture")
-        raise ConfigurationError(f"backbones.{backbone.name}.architecture: {message}, and timm's others")
+        message = unknown(backbone.architecture, near, "architecture")
+        raise ConfigurationError(
+            f"backbones.{backbone.name}.architecture: {message}, and timm's others"
+        )
     if backbone.architecture in MICRO and (backbone.pretrained or backbone.options):
         raise ConfigurationError(
-            f"backbones.{backbone.name}: '{backbone.architecture}' has no pretrained weights and takes "
-            f"no options; leave both out"
+            f"backbones.{backbone.name}: '{backbone.architecture}' has no pretrained weights and "
+            f"takes no options; leave both out"
         )
 
 
@@ -199,9 +202,10 @@ def build(
         network = timm.create_model(backbone.architecture, **options)
     if weights is not None:
         _load(network, weights, backbone)
-    network.reset_classifier(0)
+    features: int = network.num_features  # type: ignore[assignment]
+    network.reset_classifier(0)  # type: ignore[operator]
     head = CosineLinear if classifier.kind == "cosine" else ScaledLinear
-    return Classifying(network, head(network.num_features, classes, classifier.scale))
+    return Classifying(network, head(features, classes, classifier.scale))
 
 
 def _takes_image_size(architecture: str) -> bool:
@@ -210,7 +214,7 @@ def _takes_image_size(architecture: str) -> bool:
 
 
 def _load(network: nn.Module, weights: Mapping[str, Tensor], backbone: Backbone) -> None:
-    classifier = network.get_classifier()
+    classifier = network.get_classifier()  # type: ignore[operator]
     prefixes = tuple(f"{name}." for name, module in network.named_modules() if module is classifier)
     own = network.state_dict()
     wanted = {name for name in own if not name.startswith(prefixes)}

@@ -46,7 +46,7 @@ def shuffled(
     A single number left over joins the batch before it: BatchNorm cannot train on one image.
     """
     order = torch.randperm(count, generator=generator).to(device)
-    batches = list(order.split(batch_size))
+    batches = list(torch.split(order, batch_size))
     if len(batches) > 1 and len(batches[-1]) == 1:
         batches[-2:] = [torch.cat(batches[-2:])]
     return batches

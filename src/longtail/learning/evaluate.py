@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -29,7 +27,7 @@ def predict_logits(model: nn.Module, images: Tensor, recipe: Recipe) -> Tensor:
     with arithmetic(recipe, images.device):
         logits = [
             model(_channels_last(resized(batch.float(), recipe.image_size))).float()
-            for batch in images.split(recipe.batch_size)
+            for batch in torch.split(images, recipe.batch_size)
         ]
     model.train(was_training)
     return torch.cat(logits)
@@ -37,8 +35,3 @@ def predict_logits(model: nn.Module, images: Tensor, recipe: Recipe) -> Tensor:
 
 def _channels_last(images: Tensor) -> Tensor:
     return images.contiguous(memory_format=torch.channels_last)
-
-
-def as_numpy(logits: Tensor) -> npt.NDArray[np.float32]:
-    """Logits in the host's memory."""
-    return logits.cpu().numpy()

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import torch
 from torch import Tensor
@@ -140,10 +139,3 @@ def _validate(
     nll = torch.nn.functional.cross_entropy(logits, validation.labels).item()
     acc1 = (logits.argmax(1) == validation.labels).float().mean().item()
     return {"validation_loss": nll, "validation_acc1": acc1}
-
-
-def labelled(
-    images: Tensor, labels: npt.NDArray[np.int64], device: torch.device
-) -> Labelled:
-    """Images that are on the device already, with their labels brought there."""
-    return Labelled(images, torch.from_numpy(labels).to(device))

@@ -197,12 +197,11 @@ def _shown_train_set(confusions: pd.DataFrame) -> str:
 def _trend(
     axes: Axes, counts: npt.NDArray[np.float64], values: npt.NDArray[np.float64], colour: str
 ) -> None:
-    """A straight line in log counts: with one test set more would be noise."""
-    if len(np.unique(counts)) < 2:
-        return
-    slope, intercept = np.polyfit(np.log(counts), values, 1)
-    ends = np.array([counts.min(), counts.max()])
-    axes.plot(ends, slope * np.log(ends) + intercept, color=colour, lw=1.5)
+    """The mean accuracy of neighbouring classes in the order of their size."""
+    order = np.argsort(counts, kind="stable")
+    window = max(1, len(order) // MANY_CLASSES * 3)
+    smoothed = pd.Series(values[order]).rolling(window, center=True, min_periods=1).mean()
+    axes.plot(counts[order], smoothed, color=colour, lw=1.5, alpha=0.8)
 
 
 def _png(figure: Figure) -> bytes:

@@ -147,7 +147,7 @@ def latex(table: PrintedTable) -> str:
         body.append(" & ".join([escaped(label), *texts]) + r" \\")
     body += [r"\bottomrule", r"\end{tabular}"]
     if groups > 1:
-        lines += [r"\resizebox{\textwidth}{!}{%", *body, "}"]
+        lines += [r"\setlength{\tabcolsep}{3pt}%", r"\resizebox{\textwidth}{!}{%", *body, "}"]
     else:
         lines += body
     lines.append(rf"\caption{{{escaped(table.caption)}}}")

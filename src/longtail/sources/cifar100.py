@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import http.client
 import io
@@ -45,7 +44,7 @@ def read_cifar100(source: Cifar100Source, dataset: str, downloads: Path) -> Imag
     key = f"datasets.{dataset}.source"
     if source.path is None:
         return _read_archive(_download(source, dataset, downloads))
-    path = Path(os.path.expanduser(source.path))
+    path = Path(source.path).expanduser()
     if path.is_file() and tarfile.is_tarfile(path):
         _verify(path, source.md5, f"{key}.md5")
         return _read_archive(path)
@@ -54,9 +53,6 @@ def read_cifar100(source: Cifar100Source, dataset: str, downloads: Path) -> Imag
 
 def _read_tree(path: str, key: str) -> Images:
     """Read ``{train,test}/<class>/*`` from a folder or from zip files."""
-    archives = sorted(glob.glob(os.path.join(glob.escape(path), "cifar100-*.zip")))
-    if archives and not any(Path(path, split).is_dir() for split in SPLITS):
-        path = os.path.join(glob.escape(path), "cifar100-*.zip")
     files = find_image_files(path, key)
     wrong = [file.name for file in files if len(file.parts) != 3 or file.parts[0] not in SPLITS]
     missing = [split for split in SPLITS if not any(file.parts[0] == split for file in files)]
@@ -77,12 +73,16 @@ def _read_tree(path: str, key: str) -> Images:
 class _ArraysOnly(pickle.Unpickler):
     """Unpickles the archive's dictionaries of arrays, and refuses to run any other code."""
 
-    ALLOWED = {
-        ("numpy.core.multiarray", "_reconstruct"),
-        ("numpy._core.multiarray", "_reconstruct"),
-        ("numpy", "ndarray"),
-        ("numpy", "dtype"),
-    }
+    ALLOWED = frozenset(
+        {
+            ("numpy", "ndarray"),
+            ("numpy", "dtype"),
+            ("numpy.core.multiarray", "_reconstruct"),
+            ("numpy._core.multiarray", "_reconstruct"),
+            ("numpy._core.numeric", "_frombuffer"),
+            ("_codecs", "encode"),
+        }
+    )
 
     def find_class(self, module_name: str, global_name: str) -> Any:
         if (module_name, global_name) not in self.ALLOWED:
@@ -95,13 +95,13 @@ def _read_archive(path: Path) -> Images:
     with tarfile.open(path) as archive:
         meta = _member(archive, "meta", path)
         parts = {split: _member(archive, split, path) for split in SPLITS}
-    class_names = [name.decode() for name in meta[b"fine_label_names"]]
+    class_names = _texts(meta["fine_label_names"])
     pixels, files, labels, splits = [], [], [], []
     for split, part in parts.items():
-        part_labels = np.asarray(part[b"fine_labels"])
-        stems = [PurePosixPath(name.decode()).stem for name in part[b"filenames"]]
+        part_labels = np.asarray(part["fine_labels"])
+        stems = [PurePosixPath(name).stem for name in _texts(part["filenames"])]
         order = sorted(range(len(stems)), key=lambda i: (part_labels[i], stems[i]))
-        planes = part[b"data"].reshape(-1, 3, IMAGE_SIZE, IMAGE_SIZE)
+        planes = part["data"].reshape(-1, 3, IMAGE_SIZE, IMAGE_SIZE)
         pixels.append(planes[order].transpose(0, 2, 3, 1))
         labels += [int(part_labels[i]) for i in order]
         files += [f"{split}/{class_names[part_labels[i]]}/{stems[i]}" for i in order]
@@ -110,13 +110,18 @@ def _read_archive(path: Path) -> Images:
     return Images(np.ascontiguousarray(np.concatenate(pixels)), index, no_rejections())
 
 
-def _member(archive: tarfile.TarFile, name: str, path: Path) -> dict[bytes, Any]:
+def _texts(names: list[bytes | str]) -> list[str]:
+    return [name.decode() if isinstance(name, bytes) else name for name in names]
+
+
+def _member(archive: tarfile.TarFile, name: str, path: Path) -> dict[str, Any]:
     for member in archive.getmembers():
         if member.isfile() and PurePosixPath(member.name).name == name:
             content = archive.extractfile(member)
             assert content is not None  # a regular file always has content
             loaded = _ArraysOnly(io.BytesIO(content.read()), encoding="bytes").load()
-            return dict(loaded)
+            # Python 2 wrote the archive: its keys and names come as bytes.
+            return {k.decode() if isinstance(k, bytes) else k: v for k, v in loaded.items()}
     raise DataError(f"'{path}' holds no file '{name}': it is not CIFAR-100's official archive")
 
 

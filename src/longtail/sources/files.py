@@ -62,15 +62,18 @@ def find_image_files(path: str, key: str) -> list[ImageFileRef]:
     Raises:
         DataError: if nothing is there, or no image file is in it.
     """
-    roots = [Path(found) for found in sorted(glob.glob(os.path.expanduser(path)))]
+    roots = [Path(found) for found in sorted(glob.glob(str(Path(path).expanduser())))]
     if not roots and Path(path).expanduser().exists():
         roots = [Path(path).expanduser()]  # a name that itself holds glob's characters
     if not roots:
         raise DataError(f"{key}: nothing is at '{path}'. Give the path of a folder or zip file.")
     files = [file for root in roots for file in _files_of(root, key)]
     if not files:
+        zips = any(entry.suffix == ".zip" for root in roots for entry in root.glob("*"))
+        hint = f" It holds zip files: name them, as in '{path}/*.zip'." if zips else ""
         raise DataError(
-            f"{key}: no image file is in '{path}'. Known endings: {', '.join(sorted(SUFFIXES))}"
+            f"{key}: no image file is in '{path}'.{hint} "
+            f"Known endings: {', '.join(sorted(SUFFIXES))}"
         )
     return sorted(files, key=lambda file: file.parts)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-
 import pandas as pd
 
 from longtail.errors import DataError

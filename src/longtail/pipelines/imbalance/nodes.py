@@ -15,11 +15,11 @@ log = logging.getLogger(__name__)
 def cut_subsets(index: pd.DataFrame, dataset: Dataset) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The subsets and the class profile of a data set, as :func:`longtail.imbalance.cut`."""
     subsets, profile = cut(index, dataset.imbalance, dataset.name)
-    sizes = subsets.groupby(["role", "name"], sort=False).size()
-    log.info(
-        "%s: train %s; test %s",
-        dataset.name,
-        ", ".join(f"{name} {size:,}" for name, size in sizes["train"].items()),
-        ", ".join(f"{name} {size:,}" for name, size in sizes["test"].items()),
-    )
+    sizes = {
+        role: ", ".join(
+            f"{name} {size:,}" for name, size in of_role.value_counts(sort=False).items()
+        )
+        for role, of_role in subsets.groupby("role")["name"]
+    }
+    log.info("%s: train %s; test %s", dataset.name, sizes["train"], sizes["test"])
     return subsets, profile

@@ -76,9 +76,7 @@ def fit_trial(
                 validation_images,
                 source["classes"],
                 weights,
-                lambda epoch, value: tell(
-                    EpochDone(trial.name, epoch, trial.recipe.epochs, value)
-                ),
+                lambda epoch, value: tell(EpochDone(trial.name, epoch, trial.recipe.epochs, value)),
             )
             card = {
                 "fingerprint": key,
