@@ -5,15 +5,18 @@ from __future__ import annotations
 import copy
 import re
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
 import rich
 from kedro.framework.cli import project
-from kedro.framework.cli.utils import CONTEXT_SETTINGS, KedroCliError
+from kedro.framework.cli.utils import CONTEXT_SETTINGS
+from kedro.framework.project import settings
 from omegaconf import OmegaConf
 
 from longtail.errors import LongtailError
+from longtail.parameters import unknown
 
 RUNNER = "longtail.runner.GridRunner"
 WIDTH_OFF_TERMINALS = 180
@@ -54,17 +57,25 @@ def _run_command() -> click.Command:
         # `--pipeline` is how the README and the thesis call it; Kedro's newer name is the same.
         if kwargs["pipeline"] and not kwargs["pipelines"]:
             kwargs["pipelines"], kwargs["pipeline"] = [kwargs["pipeline"]], None
+        _check_environment(kwargs["env"])
         try:
             return original(**kwargs)
         except LongtailError as error:
             raise click.ClickException(str(error)) from None
         except ValueError as error:
             if "pipeline" in str(error).lower():  # an unknown one, or nothing left to run
-                raise KedroCliError(str(error)) from None
+                raise click.ClickException(str(error)) from None
             raise
 
     command.callback = run
     return command
+
+
+def _check_environment(env: str | None) -> None:
+    folder = Path.cwd() / settings.CONF_SOURCE
+    known = sorted(path.name for path in folder.iterdir() if path.is_dir())
+    if env is not None and env not in known:
+        raise click.ClickException(f"--env: {unknown(env, known, 'environment')}")
 
 
 if not sys.stdout.isatty():

@@ -54,6 +54,7 @@ def sha256_of_arrays(*arrays: npt.NDArray[Any]) -> str:
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(f"{array.dtype.str}{array.shape}".encode())
-        for part in np.array_split(array, max(1, array.nbytes >> 26)):
+        # Part by part: a memory-mapped array may be larger than the memory.
+        for part in np.array_split(np.atleast_1d(array), max(1, array.nbytes >> 26)):
             digest.update(np.ascontiguousarray(part).data)
     return digest.hexdigest()

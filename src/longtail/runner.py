@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -297,9 +300,20 @@ def _summary(failures: dict[str, BaseException]) -> str:
     lines = [f"{len(failures)} trial(s) failed; the others were finished and are kept:"]
     for namespace, error in failures.items():
         lines.append(f"  {namespace}: {_reason(error)}")
-        lines.append(f"    retry with: kedro run --namespaces={namespace}")
-    lines.append("Then make the tables again: kedro run --pipeline=full (nothing is trained twice)")
+        lines.append(f"    to retry just this: {_command()} --namespaces={namespace}")
+    lines.append(
+        f"To retry all that failed and make the tables again: {_command()}\n"
+        f"What was trained is not trained again."
+    )
     return "\n".join(lines)
+
+
+def _command() -> str:
+    """The command that was given, without what it was cut to."""
+    if Path(sys.argv[0]).name != "kedro":
+        return "kedro run --pipeline=full"
+    kept = (argument for argument in sys.argv[1:] if not argument.startswith("--namespaces"))
+    return shlex.join(["kedro", *kept])
 
 
 def _reason(error: BaseException) -> str:

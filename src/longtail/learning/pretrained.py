@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import numpy as np
 import timm
 import torch
+from huggingface_hub import try_to_load_from_cache
+from huggingface_hub.constants import ENDPOINT as HF_ENDPOINT
 from safetensors.torch import load_file
 from torch import Tensor
 
 from longtail.errors import DataError
 from longtail.parameters import Backbone
+
+TIMEOUT_S = 20
 
 
 def pretrained_weights(backbone: Backbone) -> dict[str, Tensor]:
@@ -24,6 +30,7 @@ def pretrained_weights(backbone: Backbone) -> dict[str, Tensor]:
     Raises:
         DataError: if the file is missing or unreadable, or the hub cannot be reached.
     """
+    check_available(backbone)
     key = f"backbones.{backbone.name}"
     if backbone.weights is not None:
         return _from_file(Path(backbone.weights).expanduser(), f"{key}.weights")
@@ -31,19 +38,49 @@ def pretrained_weights(backbone: Backbone) -> dict[str, Tensor]:
         network = timm.create_model(backbone.architecture, pretrained=True, **backbone.options)
     # Hub clients raise errors of many libraries, and RuntimeError for a model without weights.
     except Exception as error:
-        raise DataError(
-            f"the weights of {backbone.architecture} could not be fetched from timm's hub "
-            f"({type(error).__name__}: {str(error).splitlines()[0][:200]}).\n"
-            f"Connect to the network and run again; or give a file with "
-            f"--params={key}.weights=/path/to/file; or train from scratch with "
-            f"--params={key}.pretrained=false"
-        ) from error
+        raise _unavailable(backbone, key, f"{type(error).__name__}: {error}") from error
     return {k: v.contiguous() for k, v in network.state_dict().items()}
 
 
+def check_available(backbone: Backbone) -> None:
+    """Say at once that a file is missing or that the hub, whose client tries for a minute, is.
+
+    Weights that lie in the hub's cache on this machine need no network.
+
+    Raises:
+        DataError: if the weights cannot be had.
+    """
+    key = f"backbones.{backbone.name}"
+    if backbone.weights is not None:
+        if not Path(backbone.weights).expanduser().is_file():
+            raise DataError(f"{key}.weights: there is no file '{backbone.weights}'")
+        return
+    config = timm.get_pretrained_cfg(backbone.architecture)
+    if config is None or not config.hf_hub_id:
+        return
+    files = ("model.safetensors", "pytorch_model.bin")
+    if any(try_to_load_from_cache(config.hf_hub_id, file) for file in files):
+        return
+    try:
+        with urllib.request.urlopen(HF_ENDPOINT, timeout=TIMEOUT_S):
+            pass
+    except urllib.error.HTTPError:
+        return  # it answers
+    except OSError as error:
+        raise _unavailable(backbone, key, str(getattr(error, "reason", error))) from error
+
+
+def _unavailable(backbone: Backbone, key: str, reason: str) -> DataError:
+    return DataError(
+        f"the weights of {backbone.architecture} could not be fetched from timm's hub "
+        f"({reason.splitlines()[0][:200]}).\n"
+        f"Connect to the network and run again; or give a file with "
+        f"--params={key}.weights=/path/to/file; or train from scratch with "
+        f"--params={key}.pretrained=false"
+    )
+
+
 def _from_file(file: Path, key: str) -> dict[str, Tensor]:
-    if not file.is_file():
-        raise DataError(f"{key}: there is no file '{file}'")
     try:
         if file.suffix == ".safetensors":
             return load_file(file)

@@ -4,6 +4,6 @@
 """
 
 from longtail.sources.images import Images
-from longtail.sources.read import read
+from longtail.sources.read import check, read
 
-__all__ = ["Images", "read"]
+__all__ = ["Images", "check", "read"]

@@ -52,6 +52,20 @@ def _open_zip(path: Path) -> zipfile.ZipFile:
     return zipfile.ZipFile(path)
 
 
+def find_roots(path: str, key: str) -> list[Path]:
+    """The folders or files that ``path`` names; ``*`` in it may stand for several.
+
+    Raises:
+        DataError: if there is none.
+    """
+    plain = Path(path).expanduser()
+    # A name may itself hold the characters that stand for others.
+    roots = [plain] if plain.exists() else [Path(found) for found in sorted(glob.glob(str(plain)))]
+    if not roots:
+        raise DataError(f"{key}: nothing is at '{path}'. Give the path of a folder or zip file.")
+    return roots
+
+
 def find_image_files(path: str, key: str) -> list[ImageFileRef]:
     """All image files below ``path``, sorted by name.
 
@@ -62,11 +76,7 @@ def find_image_files(path: str, key: str) -> list[ImageFileRef]:
     Raises:
         DataError: if nothing is there, or no image file is in it.
     """
-    roots = [Path(found) for found in sorted(glob.glob(str(Path(path).expanduser())))]
-    if not roots and Path(path).expanduser().exists():
-        roots = [Path(path).expanduser()]  # a name that itself holds glob's characters
-    if not roots:
-        raise DataError(f"{key}: nothing is at '{path}'. Give the path of a folder or zip file.")
+    roots = find_roots(path, key)
     files = [file for root in roots for file in _files_of(root, key)]
     if not files:
         zips = any(entry.suffix == ".zip" for root in roots for entry in root.glob("*"))

@@ -20,11 +20,7 @@ def read_folder(source: FolderSource, dataset: str) -> Images:
         DataError: if no path is given, nothing is there, or a class has no usable image.
     """
     key = f"datasets.{dataset}.source.path"
-    if source.path is None:
-        raise DataError(
-            f"{key} is not set. Give a folder that holds a folder of images for each class:\n"
-            f"  kedro run --pipeline=full --params={key}=/path/to/folder"
-        )
+    assert source.path is not None  # checked by `sources.check`
     files = find_image_files(source.path, key)
     loose = [file.name for file in files if len(file.parts) < 2]
     if loose:

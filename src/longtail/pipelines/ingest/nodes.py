@@ -12,7 +12,7 @@ import pandas as pd
 
 from longtail import sources
 from longtail.fingerprint import sha256_of_arrays
-from longtail.parameters import Backbone, Dataset
+from longtail.parameters import Dataset
 
 log = logging.getLogger(__name__)
 
@@ -48,10 +48,3 @@ def read_images(
         f"; {len(images.rejected)} files rejected" if len(images.rejected) else "",
     )
     return images.pixels, images.index, images.rejected, summary
-
-
-def fetch_weights(backbone: Backbone) -> dict[str, Any]:
-    """A backbone's pretrained weights as torch tensors by name, from a file or the hub."""
-    from longtail.learning.pretrained import pretrained_weights  # torch only where it is needed
-
-    return pretrained_weights(backbone)

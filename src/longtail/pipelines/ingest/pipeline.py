@@ -1,18 +1,16 @@
-"""The ingest stage: one node a data set, and one a pretrained backbone."""
+"""The ingest stage: one node a data set."""
 
 from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
 from longtail.parameters import Parameters
-from longtail.pipelines.ingest.nodes import fetch_weights, read_images
+from longtail.pipelines.ingest.nodes import read_images
 
 
 def create_pipeline(parameters: Parameters) -> Pipeline:
-    """The stage for the data sets and backbones of the grid."""
-    grid = parameters.grid
-    pretrained = [name for name in grid.backbones if parameters.backbones[name].pretrained]
-    nodes = [_read(name) for name in grid.datasets] + [_fetch(name) for name in pretrained]
+    """The stage for the data sets of the grid."""
+    nodes = [_read(dataset) for dataset in parameters.grid.datasets]
     return Pipeline(nodes, namespace="ingest", prefix_datasets_with_namespace=False)
 
 
@@ -28,14 +26,4 @@ def _read(dataset: str) -> Node:
         ],
         name=f"read_{dataset}",
         tags=[dataset],
-    )
-
-
-def _fetch(backbone: str) -> Node:
-    return Node(
-        fetch_weights,
-        inputs=[f"params:backbones.{backbone}"],
-        outputs=f"{backbone}_weights",
-        name=f"fetch_{backbone}_weights",
-        tags=[backbone],
     )

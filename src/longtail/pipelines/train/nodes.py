@@ -13,12 +13,19 @@ import pandas as pd
 from longtail.canonical_loss import canonical
 from longtail.fingerprint import fingerprint, sha256_of_arrays
 from longtail.imbalance import class_counts, images_of
-from longtail.parameters import Trial
+from longtail.parameters import Backbone, Trial
 from longtail.progress import EpochDone, TrialScored, tell
 from longtail.store import TrialStore
 
 Pixels = npt.NDArray[np.uint8]
 VALIDATION = "validation"
+
+
+def fetch_weights(backbone: Backbone) -> dict[str, Any]:
+    """A backbone's pretrained weights as torch tensors by name, from a file or the hub."""
+    from longtail.learning.pretrained import pretrained_weights
+
+    return pretrained_weights(backbone)
 
 
 def fit_trial(

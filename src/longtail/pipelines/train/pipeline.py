@@ -2,6 +2,7 @@
 
 ::
 
+    train                                                     fetch the weights of a backbone
     train.<dataset>.<train set>.<backbone>.<method>.<seed>    fit -> evaluate -> score
     train.<dataset>.<train set>.<backbone>                    gather over methods and seeds
     train.<dataset>.<train set>                               gather over backbones
@@ -19,7 +20,13 @@ from operator import itemgetter
 from kedro.pipeline import Node, Pipeline
 
 from longtail.parameters import Parameters, Trial
-from longtail.pipelines.train.nodes import evaluate_trial, fit_trial, gather, score_trial
+from longtail.pipelines.train.nodes import (
+    evaluate_trial,
+    fetch_weights,
+    fit_trial,
+    gather,
+    score_trial,
+)
 
 # What every trial has, and what is gathered of it.
 GATHERED = ("results", "confusions")
@@ -29,14 +36,24 @@ TRIAL_TAG, GATHER_TAG = "trial", "gather"
 
 def create_pipeline(parameters: Parameters, trials: list[Trial]) -> Pipeline:
     """The stage for the trials of the grid, which come in the order of the tables' rows."""
-    parts = [
-        _trial(trial, pretrained=parameters.backbones[trial.backbone.name].pretrained)
-        for trial in trials
-    ]
-    return Pipeline([*parts, *_gathers(trials)])
+    backbones = [parameters.backbones[name] for name in parameters.grid.backbones]
+    fetches = [_fetch(backbone.name) for backbone in backbones if backbone.pretrained]
+    return Pipeline([*fetches, *map(_trial, trials), *_gathers(trials)])
 
 
-def _trial(trial: Trial, pretrained: bool) -> Pipeline:
+def _fetch(backbone: str) -> Pipeline:
+    node = Node(
+        fetch_weights,
+        inputs=f"params:backbones.{backbone}",
+        outputs=f"{backbone}_weights",
+        name=f"fetch_{backbone}_weights",
+        tags=[backbone],
+    )
+    return Pipeline([node], namespace="train", prefix_datasets_with_namespace=False)
+
+
+def _trial(trial: Trial) -> Pipeline:
+    pretrained = trial.backbone.pretrained
     weights = {"weights": f"{trial.backbone.name}_weights"} if pretrained else {}
     template = [
         Node(

@@ -1,0 +1,71 @@
+"""What the unit tests share: the project's own parameters, and small trials."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from longtail.parameters import Backbone, Compute, CosineSchedule, Method, Recipe, Softmax, Trial
+
+PROJECT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def base_config() -> dict[str, Any]:
+    """The raw parameters of the default environment, as its YAML files state them."""
+    config: dict[str, Any] = {}
+    for file in sorted((PROJECT / "conf/base/parameters").glob("*.yml")):
+        config |= yaml.safe_load(file.read_text(encoding="utf-8"))
+    return config
+
+
+@pytest.fixture
+def make_recipe() -> Callable[..., Recipe]:
+    """A small recipe without augmentation; keywords change it."""
+    values = {
+        "epochs": 1,
+        "batch_size": 16,
+        "image_size": 16,
+        "optimizer": "adamw",
+        "learning_rate": 1e-3,
+        "momentum": 0.9,
+        "weight_decay": 0.05,
+        "schedule": CosineSchedule(kind="cosine"),
+        "warmup_epochs": 0,
+        "crop_padding": 0,
+        "horizontal_flip": False,
+        "normalization": "train_set",
+        "precision": "float32",
+        "validate_every": 1,
+    }
+    return lambda **changes: Recipe(**{**values, **changes})
+
+
+@pytest.fixture
+def make_trial(make_recipe: Callable[..., Recipe]) -> Callable[..., Trial]:
+    """A small trial on a CPU; keywords change it."""
+    values = {
+        "dataset": "digits",
+        "train_set": "balanced",
+        "backbone": Backbone(name="vit", label="ViT", architecture="vit_micro"),
+        "method": Method(name="softmax", label="Softmax", loss=Softmax(name="softmax")),
+        "seed": 0,
+        "recipe": make_recipe(),
+        "compute": Compute(device="cpu", threads=1, workers=1),
+    }
+    return lambda **changes: Trial(**{**values, **changes})
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """A folder of large real archives, which few machines have."""
+    default = PROJECT.parent / "shared" / "data"
+    folder = Path(os.environ.get("LONGTAIL_SHARED", default))
+    if not folder.is_dir():
+        pytest.skip(f"no real archives: set LONGTAIL_SHARED to their folder ({folder} is none)")
+    return folder
