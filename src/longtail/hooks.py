@@ -61,7 +61,9 @@ class MlflowHook:
             "command": _command(run_params),
             "nodes": str(len(pipeline.nodes)),
         }
-        self._create(run_params["run_id"], "", run_params["run_id"], tags)
+        pipelines = "+".join(run_params["pipeline_names"] or ["full"])
+        name = f"{pipelines} ({run_params['env'] or 'base'}) {run_params['run_id'][:16]}"
+        self._create(run_params["run_id"], "", name, tags)
 
     @hook_impl
     def before_node_run(self, node: Node, inputs: dict[str, Any], run_id: str) -> None:

@@ -160,6 +160,28 @@ def confusion_matrices(
     return _png(figure)
 
 
+def learning_curves(histories: pd.DataFrame, labels: Mapping[str, str], title: str) -> bytes:
+    """Accuracy on the validation images after each validated epoch, a panel a training set."""
+    train_sets = list(histories["train_set"].unique())
+    figure = Figure(figsize=(9, 3.2), layout="constrained")
+    panels = figure.subplots(1, len(train_sets), sharey=True, squeeze=False)[0]
+    validated = histories.dropna(subset="validation_acc1")
+    for axes, train_set in zip(panels, train_sets, strict=True):
+        chosen = validated[validated["train_set"] == train_set]
+        for method, of_method in chosen.groupby("method", sort=False):
+            means = of_method.groupby("epoch")["validation_acc1"].mean()
+            axes.plot(means.index, means, marker=".", lw=1.2, label=labels[str(method)])
+        axes.set_title(f"trained {TRAIN_SETS[train_set]}")
+        axes.set_xlabel("epoch")
+        axes.yaxis.set_major_formatter(PercentFormatter(1))
+        axes.grid(color="#eeeeee")
+    panels[0].set_ylabel("validation accuracy")
+    if not validated.empty:
+        panels[-1].legend(frameon=False, fontsize=8, loc="lower right")
+    figure.suptitle(f"{title}: learning curves")
+    return _png(figure)
+
+
 def no_results(title: str) -> bytes:
     """What stands in for the figures of a backbone of which no trial has succeeded."""
     figure = Figure(figsize=(6, 1))

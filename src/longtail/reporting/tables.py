@@ -65,7 +65,14 @@ def wide_scores(results: pd.DataFrame, table: Table) -> pd.DataFrame:
     """
     chosen = rows_of(results, table)
     means = chosen.groupby(["method", "test_set"])[list(METRICS)].mean()
-    wide = pd.DataFrame({"method": list(table.methods), "label": list(table.methods.values())})
+    wide = pd.DataFrame(
+        {
+            "backbone": table.backbone,
+            "train_set": table.train_set,
+            "method": list(table.methods),
+            "label": list(table.methods.values()),
+        }
+    )
     for test_set in TEST_SETS:
         for metric in METRICS:
             cells = [(method, test_set) for method in table.methods]

@@ -17,6 +17,7 @@ FIGURES = {
     "group_accuracy_figure": "Accuracy of head, middle and tail",
     "class_accuracy_figure": "Accuracy by class size",
     "confusion_figure": "Confusion matrices",
+    "learning_figure": "Learning curves",
 }
 
 
@@ -35,21 +36,32 @@ def draw_class_profile(profile: pd.DataFrame, dataset: Dataset) -> bytes:
 
 
 def draw_backbone(
-    results: pd.DataFrame, confusions: pd.DataFrame, profile: pd.DataFrame, table: Table
-) -> tuple[bytes, bytes, bytes]:
+    results: pd.DataFrame,
+    confusions: pd.DataFrame,
+    histories: pd.DataFrame,
+    profile: pd.DataFrame,
+    table: Table,
+) -> tuple[bytes, ...]:
     """A backbone's figures, in the order of ``FIGURES``."""
     from longtail.reporting import figures
 
     own_results = results[results["backbone"] == table.backbone]
+    own_histories = histories[histories["backbone"] == table.backbone]
     own_confusions = confusions[confusions["backbone"] == table.backbone]
     labels, title = table.methods, table.backbone_label
     if own_results.empty:
-        return (figures.no_results(title),) * 3
+        return (figures.no_results(title),) * len(FIGURES)
     return (
         figures.group_accuracy(own_results, labels, title),
         figures.class_accuracy(own_confusions, profile, labels, title),
         figures.confusion_matrices(own_confusions, profile, own_results, labels, title),
+        figures.learning_curves(own_histories, labels, title),
     )
+
+
+def join_scores(*scores: pd.DataFrame) -> pd.DataFrame:
+    """The scores of several tables, one under the other."""
+    return pd.concat(scores, ignore_index=True)
 
 
 def join_tables(*tables: str) -> str:

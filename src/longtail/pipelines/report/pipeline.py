@@ -19,6 +19,7 @@ from longtail.pipelines.report.nodes import (
     FIGURES,
     draw_backbone,
     draw_class_profile,
+    join_scores,
     join_tables,
     tabulate,
     write_appendix,
@@ -63,9 +64,11 @@ def _backbone(own: list[Table]) -> Pipeline:
         for table in own
         for kind in ("acc1", "full")
     }
-    shared = ("results", "confusions", "class_profile")
+    scores = {f"{t.train_set}_scores": f"report.{table_name(t)}.scores" for t in own}
+    shared = ("results", "confusions", "histories", "class_profile")
     return Pipeline(
         [
+            Node(join_scores, inputs=list(scores), outputs="scores", name="join_scores"),
             Node(join_tables, inputs=list(parts), outputs="tables", name="join_tables"),
             Node(
                 draw_backbone,
@@ -75,7 +78,7 @@ def _backbone(own: list[Table]) -> Pipeline:
             ),
         ],
         namespace=f"report.{first.dataset}.{first.backbone}",
-        inputs={**parts, **{name: f"{first.dataset}_{name}" for name in shared}},
+        inputs={**parts, **scores, **{name: f"{first.dataset}_{name}" for name in shared}},
         parameters={"params:table": f"params:report.{table_name(first)}.table"},
         tags=[first.dataset, first.backbone],
     )
@@ -85,9 +88,11 @@ def _dataset(dataset: str, backbones: list[str]) -> Pipeline:
     tables = {f"{b}_tables": f"report.{dataset}.{b}.tables" for b in backbones}
     figures = {f"{b}_{f}": f"report.{dataset}.{b}.{f}" for b in backbones for f in FIGURES}
     shared = {name: f"{dataset}_{name}" for name in ("results", "class_profile")}
-    made = ("class_profile_figure", "appendix", "report")
+    scores = {f"{b}_scores": f"report.{dataset}.{b}.scores" for b in backbones}
+    made = ("scores", "class_profile_figure", "appendix", "report")
     return Pipeline(
         [
+            Node(join_scores, inputs=list(scores), outputs="scores", name="join_scores"),
             Node(
                 draw_class_profile,
                 inputs=["class_profile", "params:dataset"],
@@ -114,7 +119,7 @@ def _dataset(dataset: str, backbones: list[str]) -> Pipeline:
             ),
         ],
         namespace=f"report.{dataset}",
-        inputs={**shared, **tables, **figures},
+        inputs={**shared, **scores, **tables, **figures},
         outputs={name: f"{dataset}_{name}" for name in made},
         parameters={"params:dataset": f"params:datasets.{dataset}"},
         tags=[dataset],

@@ -49,7 +49,8 @@ def fit_trial(
         weights: pretrained torch tensors by name, or None to start at random.
 
     Returns:
-        The file of the trained weights, the history (a row an epoch) and the card: which
+        The file of the trained weights, the history (a row an epoch, with the trial's names) and
+        the card: which
         fingerprint, trained by which trial, when, how long, where, from what.
     """
     labels = index["label"].to_numpy()
@@ -97,7 +98,8 @@ def fit_trial(
                 **outcome.circumstances,
             }
             found = trainings.add(key, outcome.weights, outcome.history, card)
-    return found.model_file, found.history, {**found.card, "trial": trial.name}
+    history = pd.concat([_names(trial, found.history.index), found.history], axis="columns")
+    return found.model_file, history, {**found.card, "trial": trial.name}
 
 
 def evaluate_trial(
@@ -148,13 +150,6 @@ def score_trial(
     counts = class_counts(train_labels, all_logits.shape[1])
     loss = canonical(trial.method.loss, trial.method.classifier, counts)
     position = pd.Series(np.arange(len(predictions)), index=predictions["image"].to_numpy())
-    names = {
-        "dataset": trial.dataset,
-        "train_set": trial.train_set,
-        "backbone": trial.backbone.name,
-        "method": trial.method.name,
-        "seed": trial.seed,
-    }
     rows = []
     held_out = subsets[subsets["role"] != "train"]
     for test_set, members in held_out.groupby("name", sort=False):
@@ -162,7 +157,6 @@ def score_trial(
         logits, labels = all_logits[chosen], all_labels[chosen]
         rows.append(
             {
-                **names,
                 "test_set": test_set,
                 "images": len(chosen),
                 "loss": criterion_value(loss, logits, labels, trial.seed),
@@ -175,18 +169,30 @@ def score_trial(
         )
     balanced = position[images_of(subsets, "test", "balanced")].to_numpy()
     true, predicted, images = confusion_counts(all_logits[balanced], all_labels[balanced])
-    confusion = pd.DataFrame(
-        {**names, "true": true, "predicted": predicted, "images": images},
-        columns=[*names, "true", "predicted", "images"],
-    )
+    confusion = pd.DataFrame({"true": true, "predicted": predicted, "images": images})
     metrics = pd.DataFrame(rows)
     tell(TrialScored(trial.name, _summary(metrics, card)))
-    return metrics, confusion
+    return (
+        pd.concat([_names(trial, metrics.index), metrics], axis="columns"),
+        pd.concat([_names(trial, confusion.index), confusion], axis="columns"),
+    )
 
 
 def gather(*parts: pd.DataFrame) -> pd.DataFrame:
     """The rows of several trials' tables, one under the other, in the order of the grid."""
     return pd.concat(parts, ignore_index=True)
+
+
+def _names(trial: Trial, index: pd.Index[int]) -> pd.DataFrame:
+    """Columns that say whose rows these are."""
+    names = {
+        "dataset": trial.dataset,
+        "train_set": trial.train_set,
+        "backbone": trial.backbone.name,
+        "method": trial.method.name,
+        "seed": trial.seed,
+    }
+    return pd.DataFrame(names, index=index)
 
 
 def _summary(metrics: pd.DataFrame, card: dict[str, Any]) -> str:

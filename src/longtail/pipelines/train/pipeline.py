@@ -28,8 +28,8 @@ from longtail.pipelines.train.nodes import (
     score_trial,
 )
 
-# What every trial has, and what is gathered of it.
-GATHERED = ("results", "confusions")
+# The tables that are gathered, and what each is called in a trial.
+GATHERED = {"results": "results", "confusions": "confusions", "histories": "history"}
 # The runner runs a trial's nodes together, and a gathering node without the trials that failed.
 TRIAL_TAG, GATHER_TAG = "trial", "gather"
 
@@ -79,7 +79,7 @@ def _trial(trial: Trial) -> Pipeline:
         Node(
             score_trial,
             inputs=["predictions", "index", "subsets", "card", "params:trial"],
-            outputs=list(GATHERED),
+            outputs=["results", "confusions"],
             name="score",
         ),
     ]
@@ -104,12 +104,13 @@ def _gathers(trials: list[Trial]) -> Iterable[Pipeline]:
         children = dict.fromkeys(name[:child_depth] for name in names)
         for parent, group in groupby(children, key=itemgetter(slice(depth))):
             members = [".".join(child) for child in group]
-            for table in GATHERED:
-                yield _gather(table, parent, members)
+            for table, of_trial in GATHERED.items():
+                part = of_trial if child_depth == len(names[0]) else table
+                yield _gather(table, parent, [f"train.{member}.{part}" for member in members])
 
 
 def _gather(table: str, parent: tuple[str, ...], children: list[str]) -> Pipeline:
-    parts = {f"part_{i}": f"train.{child}.{table}" for i, child in enumerate(children)}
+    parts = {f"part_{i}": child for i, child in enumerate(children)}
     is_top = len(parent) == 1
     return Pipeline(
         [Node(gather, inputs=list(parts), outputs=table, name=f"gather_{table}")],
