@@ -12,6 +12,9 @@ import yaml
 
 from longtail.parameters import Backbone, Compute, CosineSchedule, Method, Recipe, Softmax, Trial
 
+# On tensors as small as the tests' a second thread only makes the first one wait.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 PROJECT = Path(__file__).parents[1]
 
 

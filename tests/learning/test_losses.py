@@ -86,7 +86,7 @@ def reference(loss: Loss, z: Floats, y: npt.NDArray[np.int64], n: Floats) -> flo
             raise AssertionError(f"{loss.name} is random; it has tests of its own")
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None)
 @given(counts=COUNTS, z=logits(20), y=LABELS)
 @pytest.mark.parametrize(
     "loss", [x for x in LOSSES if not isinstance(x, Equalization)], ids=lambda loss: loss.name
@@ -96,7 +96,7 @@ def test_criterion_equals_the_formula(loss: Loss, counts: Any, z: Any, y: Any) -
     assert value(form(loss, counts), z, y) == pytest.approx(expected, rel=1e-4, abs=1e-5)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None)
 @given(counts=COUNTS, z=logits(20), y=LABELS)
 def test_weighted_softmax_is_torchs_weighted_cross_entropy(counts: Any, z: Any, y: Any) -> None:
     weights = torch.as_tensor(counts.sum() / (CLASSES * counts), dtype=torch.float32)
@@ -105,7 +105,7 @@ def test_weighted_softmax_is_torchs_weighted_cross_entropy(counts: Any, z: Any, 
     assert value(loss, z, y) == pytest.approx(oracle.item(), rel=1e-5, abs=1e-6)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None)
 @given(counts=COUNTS, z=logits(20), y=LABELS)
 def test_losses_without_their_one_effect_are_bit_equal_to_cross_entropy(
     counts: Any, z: Any, y: Any
@@ -124,7 +124,7 @@ def test_losses_without_their_one_effect_are_bit_equal_to_cross_entropy(
         assert value(form(loss, counts), z, y) == plain
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None)
 @given(counts=COUNTS, z=logits(20), y=LABELS)
 def test_balanced_softmax_is_the_logit_adjusted_loss(counts: Any, z: Any, y: Any) -> None:
     adjusted = z.astype(np.float64) + np.log(counts / counts.sum())
@@ -134,7 +134,7 @@ def test_balanced_softmax_is_the_logit_adjusted_loss(counts: Any, z: Any, y: Any
 
 
 @pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: f"{loss.name}")
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None)
 @given(counts=COUNTS, z=logits(1e4), y=LABELS)
 def test_values_and_gradients_are_finite_for_huge_logits(
     loss: Loss, counts: Any, z: Any, y: Any

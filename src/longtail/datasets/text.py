@@ -9,8 +9,8 @@ from kedro_datasets._typing import HTMLPreview
 from longtail.datasets.base import LocalVersionedDataset
 
 
-class LatexDataset(LocalVersionedDataset[str, str]):
-    """A ``.tex`` file in UTF-8, previewed as its source."""
+class TextDataset(LocalVersionedDataset[str, str]):
+    """A text file in UTF-8."""
 
     def load(self) -> str:
         return self.load_path().read_text(encoding="utf-8")
@@ -18,21 +18,18 @@ class LatexDataset(LocalVersionedDataset[str, str]):
     def save(self, data: str) -> None:
         with self.replacing() as draft:
             draft.write_text(data, encoding="utf-8")
+
+
+class LatexDataset(TextDataset):
+    """A ``.tex`` file, previewed as its source."""
 
     def preview(self) -> HTMLPreview:
         """The source, for Kedro-Viz."""
         return HTMLPreview(f"<pre>{escape(self.load())}</pre>")
 
 
-class HtmlDataset(LocalVersionedDataset[str, str]):
-    """A self-contained ``.html`` file in UTF-8, previewed as itself."""
-
-    def load(self) -> str:
-        return self.load_path().read_text(encoding="utf-8")
-
-    def save(self, data: str) -> None:
-        with self.replacing() as draft:
-            draft.write_text(data, encoding="utf-8")
+class HtmlDataset(TextDataset):
+    """A self-contained ``.html`` file, previewed as itself."""
 
     def preview(self) -> HTMLPreview:
         """The page, for Kedro-Viz."""

@@ -43,7 +43,7 @@ def fit(
     """Train ``model`` in place.
 
     Args:
-        model: on the device of the images.
+        model: on the device of the images, its normalisation set.
         train: what to learn from.
         validation: what to measure the model on every ``recipe.validate_every`` epochs.
         loss: the criterion's canonical form.
@@ -61,7 +61,6 @@ def fit(
         TrainingError: if the loss is no longer finite.
     """
     device = train.images.device
-    set_normalization(model, recipe, train.images)
     criterion = Criterion(loss, seed).to(device)
     optimizer = _optimizer(model, recipe)
     augmentation = Augmentation(recipe)

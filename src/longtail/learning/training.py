@@ -17,15 +17,19 @@ from torch import Tensor
 from longtail.canonical_loss import CanonicalLoss
 from longtail.errors import TrainingError
 from longtail.learning import backbones
-from longtail.learning.batches import to_device
+from longtail.learning.batches import resized, to_device
 from longtail.learning.devices import choose_device, describe
 from longtail.learning.evaluate import predict_logits
-from longtail.learning.fit import Labelled, fit
+from longtail.learning.fit import Labelled, fit, set_normalization
 from longtail.learning.losses import Criterion
+from longtail.learning.unfold import unfold_batch_norms
 from longtail.parameters import Trial
 
 Pixels = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
+
+# Enough for the means and variances of BatchNorm layers, and little to pass through once.
+UNFOLDING_IMAGES = 512
 
 
 @dataclass(frozen=True)
@@ -76,10 +80,16 @@ def train(
             to_device(pixels, images, device), torch.from_numpy(labels[images]).to(device)
         )
 
+    train_set = labelled(train_images)
+    set_normalization(model, trial.recipe, train_set.images)
+    if weights is not None:
+        sample = train_set.images[torch.randperm(len(train_images))[:UNFOLDING_IMAGES]]
+        resized_sample = resized(sample.float(), trial.recipe.image_size)
+        unfold_batch_norms(model.backbone, model.normalize(resized_sample))
     try:
         history = fit(
             model,
-            labelled(train_images),
+            train_set,
             labelled(validation_images),
             loss,
             trial.recipe,

@@ -71,6 +71,7 @@ def fit_trial(
     trainings = TrialStore(store)
     with trainings.claim(key):
         found = trainings.find(key)
+        reused = found is not None
         if found is None:
             from longtail.learning.training import train
 
@@ -99,7 +100,7 @@ def fit_trial(
             }
             found = trainings.add(key, outcome.weights, outcome.history, card)
     history = pd.concat([_names(trial, found.history.index), found.history], axis="columns")
-    return found.model_file, history, {**found.card, "trial": trial.name}
+    return found.model_file, history, {**found.card, "trial": trial.name, "reused": reused}
 
 
 def evaluate_trial(
@@ -131,50 +132,22 @@ def score_trial(
     """A trial's metrics on every test set and on the validation set, from its logits.
 
     Returns:
-        The metrics, a row a set: the trial's names, ``test_set``, ``images``, ``loss`` (the
-        criterion as trained), ``acc1``, ``f1`` (weighted), ``nll``, and the fingerprint and the
-        trial of the training. And the confusion matrix on the balanced test set: the trial's
-        names, ``true``, ``predicted`` and ``images``, without zeros.
+        The metrics and the confusions of :func:`longtail.learning.score.score`, with the
+        trial's names; the metrics also with the fingerprint and the trial of the training.
     """
-    from longtail.learning.training import criterion_value
-    from longtail.metrics import (
-        confusion_counts,
-        negative_log_likelihood,
-        top1_accuracy,
-        weighted_f1,
-    )
+    from longtail.learning.score import score
 
-    train_labels = index["label"].to_numpy()[images_of(subsets, "train", trial.train_set)]
-    all_logits = predictions.drop(columns=["image", "label"]).to_numpy(dtype=np.float32)
-    all_labels = predictions["label"].to_numpy(dtype=np.int64)
-    counts = class_counts(train_labels, all_logits.shape[1])
+    labels = index["label"].to_numpy()
+    train_labels = labels[images_of(subsets, "train", trial.train_set)]
+    classes = len(predictions.columns.drop(["image", "label"]))
+    counts = class_counts(train_labels, classes)
     loss = canonical(trial.method.loss, trial.method.classifier, counts)
-    position = pd.Series(np.arange(len(predictions)), index=predictions["image"].to_numpy())
-    rows = []
-    held_out = subsets[subsets["role"] != "train"]
-    for test_set, members in held_out.groupby("name", sort=False):
-        chosen = position[members["image"].to_numpy()].to_numpy()
-        logits, labels = all_logits[chosen], all_labels[chosen]
-        rows.append(
-            {
-                "test_set": test_set,
-                "images": len(chosen),
-                "loss": criterion_value(loss, logits, labels, trial.seed),
-                "acc1": top1_accuracy(logits, labels),
-                "f1": weighted_f1(logits, labels),
-                "nll": negative_log_likelihood(logits, labels),
-                "fingerprint": card["fingerprint"],
-                "trained_by": card["trained_by"],
-            }
-        )
-    balanced = position[images_of(subsets, "test", "balanced")].to_numpy()
-    true, predicted, images = confusion_counts(all_logits[balanced], all_labels[balanced])
-    confusion = pd.DataFrame({"true": true, "predicted": predicted, "images": images})
-    metrics = pd.DataFrame(rows)
+    metrics, confusions = score(predictions, subsets, loss, trial.seed)
+    training = {"fingerprint": card["fingerprint"], "trained_by": card["trained_by"]}
     tell(TrialScored(trial.name, _summary(metrics, card)))
     return (
-        pd.concat([_names(trial, metrics.index), metrics], axis="columns"),
-        pd.concat([_names(trial, confusion.index), confusion], axis="columns"),
+        pd.concat([_names(trial, metrics.index), metrics.assign(**training)], axis="columns"),
+        pd.concat([_names(trial, confusions.index), confusions], axis="columns"),
     )
 
 
@@ -198,8 +171,12 @@ def _names(trial: Trial, index: pd.Index[int]) -> pd.DataFrame:
 def _summary(metrics: pd.DataFrame, card: dict[str, Any]) -> str:
     acc1 = metrics.set_index("test_set")["acc1"]
     shown = ", ".join(f"{name} {acc1[name]:.4f}" for name in ("balanced", "head", "tail"))
-    same = card["trained_by"] != card["trial"]
-    how = f"as {card['trained_by']}" if same else f"trained in {card['seconds']:.1f} s"
+    if card["trained_by"] != card["trial"]:
+        how = f"the same training as {card['trained_by']}"
+    elif card["reused"]:
+        how = "trained before"
+    else:
+        how = f"trained in {card['seconds']:.1f} s"
     return f"Acc1 {shown}; {how}"
 
 
