@@ -8,11 +8,10 @@ import shlex
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +32,8 @@ from longtail.errors import (
     RunInterruptedError,
     TrialsFailedError,
 )
-from longtail.pipelines.train.pipeline import GATHER_TAG, TRIAL_TAG
+from longtail.pipelines.train.pipeline import TRIAL_TAG
+from longtail.schedule import Schedule, Unit
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ class GridRunner(AbstractRunner):
         count = self._worker_count(trial_nodes, catalog)
         display = progress.GridProgress(_epochs_of(trial_nodes, catalog))
         methods = catalog.load("params:grid")["methods"] if trial_nodes else []
-        schedule = _Schedule(pipeline, methods)
+        schedule = Schedule(pipeline, methods)
         with ExitStack() as stack:
             stack.enter_context(_interruptible())
             pool = None
@@ -116,103 +116,8 @@ class GridRunner(AbstractRunner):
         return max(1, min(by_cores, by_memory, trials))
 
 
-@dataclass(frozen=True)
-class _Unit:
-    """Nodes that run one after the other in one process: a trial's, or a single other node."""
-
-    name: str
-    nodes: tuple[Node, ...]
-
-    @property
-    def is_trial(self) -> bool:
-        return TRIAL_TAG in self.nodes[0].tags
-
-    @property
-    def gathers(self) -> bool:
-        return GATHER_TAG in self.nodes[0].tags
-
-    def without(self, lost: list[_Unit]) -> _Unit:
-        """The unit without the inputs that other units would have made."""
-        missing = {name for unit in lost for node in unit.nodes for name in node.outputs}
-        nodes = (
-            node._copy(inputs=[name for name in node.inputs if name not in missing])
-            for node in self.nodes
-        )
-        return _Unit(self.name, tuple(nodes)) if missing else self
-
-
-class _Schedule:
-    """Which units are to run, are running, are done, or never will be."""
-
-    def __init__(self, pipeline: Pipeline, methods: Sequence[str]) -> None:
-        groups: dict[str, list[Node]] = {}
-        for node in pipeline.nodes:  # sorted, parents first
-            groups.setdefault(_unit_name(node), []).append(node)
-        units = [_Unit(name, tuple(nodes)) for name, nodes in groups.items()]
-        self._units = {unit.name: unit for unit in _interleaved(units, methods)}
-        dependencies = pipeline.node_dependencies
-        self._parents = {
-            name: {_unit_name(parent) for node in unit.nodes for parent in dependencies[node]}
-            - {name}
-            for name, unit in self._units.items()
-        }
-        self._waiting = set(self._units)
-        self._done: set[str] = set()
-        self._lost: set[str] = set()
-        self.failures: dict[str, BaseException] = {}
-
-    def preparation(self) -> list[_Unit]:
-        """The units that neither are trials nor wait for any, in an order that works."""
-        late: set[str] = set()
-        for name, unit in self._units.items():
-            if unit.is_trial or late & self._parents[name]:
-                late.add(name)
-        return [unit for name, unit in self._units.items() if name not in late]
-
-    def done(self, unit: _Unit) -> None:
-        """Say that a unit has run."""
-        self._waiting.discard(unit.name)
-        self._done.add(unit.name)
-
-    def failed(self, unit: _Unit, error: BaseException) -> None:
-        """Say that a unit has failed."""
-        self._lost.add(unit.name)
-        self.failures[unit.name] = error
-
-    def take_ready(self) -> list[_Unit]:
-        """Take the units that can run now; a gathering one does without what is lost."""
-        ready = []
-        for name in [name for name in self._units if name in self._waiting]:
-            unit, parents = self._units[name], self._parents[name]
-            lost = parents & self._lost
-            if lost and (not unit.gathers or lost == parents):
-                self._waiting.discard(name)
-                self._lost.add(name)
-            elif parents <= self._done | self._lost:
-                self._waiting.discard(name)
-                ready.append(unit.without([self._units[parent] for parent in lost]))
-        return ready
-
-
-def _interleaved(units: list[_Unit], methods: Sequence[str]) -> list[_Unit]:
-    """The first method of all backbones, then the second of all, and so on.
-
-    Trials that differ in their method only are often equal trainings: started side by side, one
-    would wait for the other.
-    """
-
-    def rank(unit: _Unit) -> int:
-        return methods.index(unit.name.split(".")[-2]) if unit.is_trial else 0
-
-    return sorted(units, key=rank)  # stable: otherwise as they were
-
-
-def _unit_name(node: Node) -> str:
-    return str(node.namespace) if TRIAL_TAG in node.tags else node.name
-
-
 def _run_rest(
-    schedule: _Schedule,
+    schedule: Schedule,
     display: progress.GridProgress,
     here: Callable[[Node], None],
     pool: Executor | None,
@@ -220,7 +125,7 @@ def _run_rest(
     run_id: str,
 ) -> None:
     """Run trials in the pool, if there is one, and everything else in this process."""
-    ready, running = schedule.take_ready(), dict[Future[None], _Unit]()
+    ready, running = schedule.take_ready(), dict[Future[None], Unit]()
     while ready or running:
         later = []
         for unit in ready:
@@ -239,7 +144,7 @@ def _run_rest(
         ready = later + schedule.take_ready()
 
 
-def _run_here(unit: _Unit, here: Callable[[Node], None]) -> None:
+def _run_here(unit: Unit, here: Callable[[Node], None]) -> None:
     """Run a unit in this process; explain a missing input by the stages that make it."""
     for node in unit.nodes:
         try:
@@ -248,7 +153,7 @@ def _run_here(unit: _Unit, here: Callable[[Node], None]) -> None:
             raise _missing_input(node, error) from None
 
 
-def _attempt(unit: _Unit, here: Callable[[Node], None]) -> Exception | None:
+def _attempt(unit: Unit, here: Callable[[Node], None]) -> Exception | None:
     try:
         _run_here(unit, here)
     # Whatever goes wrong in a trial is that trial's failure, and is told at the end.
@@ -258,9 +163,9 @@ def _attempt(unit: _Unit, here: Callable[[Node], None]) -> Exception | None:
 
 
 def _settle(
-    schedule: _Schedule,
+    schedule: Schedule,
     display: progress.GridProgress,
-    unit: _Unit,
+    unit: Unit,
     error: BaseException | None,
 ) -> None:
     """Record how a trial ended; a failure is told at once, with where it came from."""

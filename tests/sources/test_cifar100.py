@@ -71,6 +71,12 @@ def source(path: Path | str | None, md5: str = "0" * 32, url: str = "") -> Cifar
     return Cifar100Source(kind="cifar100", path=text, url=url, md5=md5)
 
 
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This machine's servers are asked directly, whatever the network around it."""
+    monkeypatch.setenv("no_proxy", "*")
+
+
 @pytest.fixture
 def archive(tmp_path: Path) -> tuple[Path, str]:
     """A whole archive and its MD5."""

@@ -74,10 +74,10 @@ def group_accuracy(results: pd.DataFrame, labels: Mapping[str, str], title: str)
         axes.xaxis.set_major_formatter(PercentFormatter(1))
         axes.grid(axis="x", color="#eeeeee")
         axes.set_axisbelow(True)
-        axes.set_xlabel("accuracy on the balanced test images of each group")
+    figure.supxlabel("accuracy on the balanced test images of each group", fontsize=10)
     panels[0].set_yticks(np.arange(len(methods)), [labels[method] for method in methods])
     panels[0].invert_yaxis()
-    panels[0].legend(frameon=False, loc="lower left")
+    figure.legend(*panels[0].get_legend_handles_labels(), frameon=False, loc="outside right center")
     figure.suptitle(title)
     return _png(figure)
 
@@ -92,7 +92,7 @@ def class_accuracy(
     methods = list(chosen["method"].unique())
     columns = min(4, len(methods))
     rows = -(-len(methods) // columns)
-    figure = Figure(figsize=(2.3 * columns + 0.4, 2.1 * rows + 0.5), layout="constrained")
+    figure = Figure(figsize=(max(2.3 * columns + 0.4, 7.5), 2.1 * rows + 0.5), layout="constrained")
     panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flatten()
     for axes, method in zip(panels, methods, strict=False):
         for name, colour in ((BASELINE, GREY), (method, "#D55E00")):
@@ -135,7 +135,7 @@ def confusion_matrices(
     best = best_tail_method(results[results["train_set"] == last])
     if best != baseline:
         panels.append((last, best))
-    figure = Figure(figsize=(3.3 * len(panels) + 0.5, 3.7), layout="constrained")
+    figure = Figure(figsize=(max(3.3 * len(panels) + 0.5, 5), 3.7), layout="constrained")
     all_axes = figure.subplots(1, len(panels), squeeze=False)[0]
     order = profile["label"].to_numpy()
     names = profile["class_name"].tolist()

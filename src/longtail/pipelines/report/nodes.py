@@ -14,10 +14,10 @@ from longtail.reporting.tables import latex, printed, wide_scores
 ACC1 = ("acc1",)
 FULL = ("loss", "acc1", "f1")
 FIGURES = {
-    "group_accuracy_figure": "Accuracy of head, middle and tail",
-    "class_accuracy_figure": "Accuracy by class size",
-    "confusion_figure": "Confusion matrices",
-    "learning_figure": "Learning curves",
+    "group_accuracy_figure": "accuracy of head, middle and tail classes on the balanced test set",
+    "class_accuracy_figure": "accuracy of each class against its training images",
+    "confusion_figure": "confusion matrices on the balanced test set, rows summing to one",
+    "learning_figure": "accuracy on the validation images while training",
 }
 
 
@@ -94,7 +94,7 @@ def write_page(
             for table in tables
             for offset, metrics in enumerate((ACC1, FULL))
         ]
-        named = {f"{name}, {label}": next(pictures) for name in FIGURES.values()}
+        named = {f"{label}: {name}": next(pictures) for name in FIGURES.values()}
         sections.append(Section(label, shown, named))
     return page(dataset.label, profile, profile_figure, sections)
 

@@ -1,8 +1,7 @@
-"""What happens beside the nodes: tracking in MLflow, and saying where the report is."""
+"""Tracking in MLflow."""
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
 import subprocess
@@ -18,16 +17,14 @@ from kedro.framework.hooks import hook_impl
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
-from longtail import sources, workers
 from longtail.catalog import LongtailCatalog
-from longtail.config import current_parameters
 from longtail.errors import RunInterruptedError
-from longtail.parameters import MICRO_ARCHITECTURES, Trial
+from longtail.hooks.places import documents, is_step, path_of
+from longtail.parameters import Trial
+from longtail.pipelines.train.pipeline import TRIAL_TAG
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-
-log = logging.getLogger(__name__)
 
 DEFAULT_EXPERIMENT = "longtail"
 HISTORY_METRICS = ("learning_rate", "train_loss", "validation_loss", "validation_acc1", "seconds")
@@ -68,7 +65,7 @@ class MlflowHook:
     @hook_impl
     def before_node_run(self, node: Node, inputs: dict[str, Any], run_id: str) -> None:
         """Open a trial's run with all its parameters."""
-        if not _is(node, "fit"):
+        if not is_step(node, "fit"):
             return
         trial: Trial = inputs[f"params:{node.namespace}.trial"]
         tags = {"dataset": trial.dataset, "train_set": trial.train_set}
@@ -84,10 +81,10 @@ class MlflowHook:
         self, node: Node, catalog: LongtailCatalog, outputs: dict[str, Any], run_id: str
     ) -> None:
         """Log a trial's curves and circumstances, then its scores, and close its run."""
-        if _is(node, "fit"):
+        if is_step(node, "fit"):
             outputs = {name.rpartition(".")[2]: value for name, value in outputs.items()}
             self._log_training(self._find(run_id, _trial_name(node)), outputs)
-        elif _is(node, "score"):
+        elif is_step(node, "score"):
             run = self._find(run_id, _trial_name(node))
             if run is None:  # scored again without being fitted in this run
                 run = self._create(run_id, _trial_name(node), _trial_name(node), {})
@@ -98,7 +95,7 @@ class MlflowHook:
     @hook_impl
     def on_node_error(self, error: Exception, node: Node, run_id: str) -> None:
         """Close a failed trial's run as failed, with the reason."""
-        run = self._find(run_id, _trial_name(node)) if "trial" in node.tags else None
+        run = self._find(run_id, _trial_name(node)) if TRIAL_TAG in node.tags else None
         if run is not None:
             self._mlflow().set_tag(run, "error", f"{type(error).__name__}: {error}"[:5000])
             self._mlflow().set_terminated(run, "FAILED")
@@ -173,7 +170,7 @@ class MlflowHook:
         from mlflow.entities import RunTag
 
         made = [
-            str(_path_of(catalog, f"{node.namespace}.{name}"))
+            str(path_of(catalog, f"{node.namespace}.{name}"))
             for name in ("model", "history", "card", "predictions", "results", "confusions")
         ]
         tags = [RunTag("version", run_id), RunTag("artifacts", "\n".join(made))]
@@ -229,83 +226,6 @@ class MlflowHook:
                 found.experiment_id if found else self._mlflow().create_experiment(name)
             )
         return self._experiment_id
-
-
-class PreflightHook:
-    """Checks what parameters alone cannot show: paths, architectures, weights and the GPU."""
-
-    @hook_impl(tryfirst=True)
-    def before_pipeline_run(self, pipeline: Pipeline) -> None:
-        """Refuse what is missing or unknown, before anything is done."""
-        parameters, _ = current_parameters()
-        made = pipeline.all_outputs()
-        for name in parameters.grid.datasets:
-            if f"{name}_images" in made:
-                sources.check(parameters.datasets[name].source, name)
-        if not any(_is(node, "fit") for node in pipeline.nodes):
-            return
-        workers.warm_up()
-        chosen = [parameters.backbones[name] for name in parameters.grid.backbones]
-        foreign = [
-            backbone for backbone in chosen if backbone.architecture not in MICRO_ARCHITECTURES
-        ]
-        if foreign:
-            from longtail.learning.backbones import check_architecture
-            from longtail.learning.pretrained import check_available
-
-            for backbone in foreign:
-                check_architecture(backbone)
-                if f"{backbone.name}_weights" in made:
-                    check_available(backbone)
-        if parameters.compute.device == "cuda":
-            from longtail.learning.devices import choose_device
-
-            choose_device(parameters.compute)
-
-
-class SummaryHook:
-    """Says at the end of a run where its documents are."""
-
-    @hook_impl
-    def after_pipeline_run(
-        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: LongtailCatalog
-    ) -> None:
-        """Name the documents that were made."""
-        self._tell(run_params, pipeline, catalog)
-
-    @hook_impl
-    def on_pipeline_error(
-        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: LongtailCatalog
-    ) -> None:
-        """Name the documents that were made in spite of failures."""
-        self._tell(run_params, pipeline, catalog)
-
-    def _tell(
-        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: LongtailCatalog
-    ) -> None:
-        for document in documents(pipeline, catalog, run_params["run_id"]):
-            log.info("Made %s", os.path.relpath(document))
-
-
-def documents(pipeline: Pipeline, catalog: LongtailCatalog, run_id: str) -> list[Path]:
-    """The appendices and pages that a run has made."""
-    made = []
-    for name in sorted(pipeline.outputs()):
-        if name.endswith(("_appendix", "_report")):
-            path = _path_of(catalog, name)
-            version = path / run_id / path.name
-            if version.exists():
-                made.append(version)
-    return made
-
-
-def _path_of(catalog: LongtailCatalog, name: str) -> Path:
-    """The path below which a dataset's versions lie."""
-    return Path(str(catalog[name]._filepath))  # type: ignore[attr-defined]
-
-
-def _is(node: Node, step: str) -> bool:
-    return "trial" in node.tags and node.name.endswith(f".{step}")
 
 
 def _trial_name(node: Node) -> str:

@@ -1,0 +1,7 @@
+"""What happens beside the nodes: checks before a run, tracking in MLflow, and a last word."""
+
+from longtail.hooks.mlflow import MlflowHook
+from longtail.hooks.preflight import PreflightHook
+from longtail.hooks.summary import SummaryHook
+
+__all__ = ["MlflowHook", "PreflightHook", "SummaryHook"]

@@ -1,0 +1,33 @@
+"""Where a run's files are, and which of its nodes are which."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
+
+from longtail.catalog import LongtailCatalog
+from longtail.pipelines.train.pipeline import TRIAL_TAG
+
+
+def documents(pipeline: Pipeline, catalog: LongtailCatalog, run_id: str) -> list[Path]:
+    """The appendices and pages that a run has made."""
+    made = []
+    for name in sorted(pipeline.outputs()):
+        if name.endswith(("_appendix", "_report")):
+            path = path_of(catalog, name)
+            version = path / run_id / path.name
+            if version.exists():
+                made.append(version)
+    return made
+
+
+def path_of(catalog: LongtailCatalog, name: str) -> Path:
+    """The path below which a dataset's versions lie."""
+    return Path(str(catalog[name]._filepath))  # type: ignore[attr-defined]
+
+
+def is_step(node: Node, step: str) -> bool:
+    """Whether a node is that step of a trial."""
+    return TRIAL_TAG in node.tags and node.name.endswith(f".{step}")

@@ -1,0 +1,43 @@
+"""Checks before the first node."""
+
+from __future__ import annotations
+
+from kedro.framework.hooks import hook_impl
+from kedro.pipeline import Pipeline
+
+from longtail import sources, workers
+from longtail.config import current_parameters
+from longtail.hooks.places import is_step
+from longtail.parameters import MICRO_ARCHITECTURES
+
+
+class PreflightHook:
+    """Checks what parameters alone cannot show: paths, architectures, weights and the GPU."""
+
+    @hook_impl(tryfirst=True)
+    def before_pipeline_run(self, pipeline: Pipeline) -> None:
+        """Refuse what is missing or unknown, before anything is done."""
+        parameters, _ = current_parameters()
+        made = pipeline.all_outputs()
+        for name in parameters.grid.datasets:
+            if f"{name}_images" in made:
+                sources.check(parameters.datasets[name].source, name)
+        if not any(is_step(node, "fit") for node in pipeline.nodes):
+            return
+        workers.warm_up()
+        chosen = [parameters.backbones[name] for name in parameters.grid.backbones]
+        foreign = [
+            backbone for backbone in chosen if backbone.architecture not in MICRO_ARCHITECTURES
+        ]
+        if foreign:
+            from longtail.learning.backbones import check_architecture
+            from longtail.learning.pretrained import check_available
+
+            for backbone in foreign:
+                check_architecture(backbone)
+                if f"{backbone.name}_weights" in made:
+                    check_available(backbone)
+        if parameters.compute.device == "cuda":
+            from longtail.learning.devices import choose_device
+
+            choose_device(parameters.compute)

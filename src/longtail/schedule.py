@@ -1,0 +1,108 @@
+"""Which parts of a pipeline can run, run together, or can no longer run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
+
+from longtail.pipelines.train.pipeline import GATHER_TAG, TRIAL_TAG
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Nodes that run one after the other in one process: a trial's, or a single other node."""
+
+    name: str
+    nodes: tuple[Node, ...]
+
+    @property
+    def is_trial(self) -> bool:
+        """Whether this is a trial."""
+        return TRIAL_TAG in self.nodes[0].tags
+
+    @property
+    def gathers(self) -> bool:
+        """Whether this gathers trials, and can do without some."""
+        return GATHER_TAG in self.nodes[0].tags
+
+    def without(self, lost: list[Unit]) -> Unit:
+        """The unit without the inputs that other units would have made."""
+        missing = {name for unit in lost for node in unit.nodes for name in node.outputs}
+        nodes = (
+            node._copy(inputs=[name for name in node.inputs if name not in missing])
+            for node in self.nodes
+        )
+        return Unit(self.name, tuple(nodes)) if missing else self
+
+
+class Schedule:
+    """Which units are to run, are running, are done, or never will be."""
+
+    def __init__(self, pipeline: Pipeline, methods: Sequence[str]) -> None:
+        groups: dict[str, list[Node]] = {}
+        for node in pipeline.nodes:  # sorted, parents first
+            groups.setdefault(_unit_name(node), []).append(node)
+        units = [Unit(name, tuple(nodes)) for name, nodes in groups.items()]
+        self._units = {unit.name: unit for unit in _interleaved(units, methods)}
+        dependencies = pipeline.node_dependencies
+        self._parents = {
+            name: {_unit_name(parent) for node in unit.nodes for parent in dependencies[node]}
+            - {name}
+            for name, unit in self._units.items()
+        }
+        self._waiting = set(self._units)
+        self._done: set[str] = set()
+        self._lost: set[str] = set()
+        self.failures: dict[str, BaseException] = {}
+
+    def preparation(self) -> list[Unit]:
+        """The units that neither are trials nor wait for any, in an order that works."""
+        late: set[str] = set()
+        for name, unit in self._units.items():
+            if unit.is_trial or late & self._parents[name]:
+                late.add(name)
+        return [unit for name, unit in self._units.items() if name not in late]
+
+    def done(self, unit: Unit) -> None:
+        """Say that a unit has run."""
+        self._waiting.discard(unit.name)
+        self._done.add(unit.name)
+
+    def failed(self, unit: Unit, error: BaseException) -> None:
+        """Say that a unit has failed."""
+        self._lost.add(unit.name)
+        self.failures[unit.name] = error
+
+    def take_ready(self) -> list[Unit]:
+        """Take the units that can run now; a gathering one does without what is lost."""
+        ready = []
+        for name in [name for name in self._units if name in self._waiting]:
+            unit, parents = self._units[name], self._parents[name]
+            lost = parents & self._lost
+            if lost and (not unit.gathers or lost == parents):
+                self._waiting.discard(name)
+                self._lost.add(name)
+            elif parents <= self._done | self._lost:
+                self._waiting.discard(name)
+                ready.append(unit.without([self._units[parent] for parent in lost]))
+        return ready
+
+
+def _interleaved(units: list[Unit], methods: Sequence[str]) -> list[Unit]:
+    """The first method of all backbones, then the second of all, and so on.
+
+    Trials that differ in their method only are often equal trainings: started side by side, one
+    would wait for the other.
+    """
+
+    def rank(unit: Unit) -> int:
+        return methods.index(unit.name.split(".")[-2]) if unit.is_trial else 0
+
+    return sorted(units, key=rank)  # stable: otherwise as they were
+
+
+def _unit_name(node: Node) -> str:
+    return str(node.namespace) if TRIAL_TAG in node.tags else node.name

@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from longtail.errors import ConfigurationError
+from longtail.grid import nested, parse, table_name, tables, trials
+from longtail.parameters import Parameters, Trial
+
+Config = dict[str, Any]
+CELL = "digits.long_tailed.vit_micro.ldam.seed0"
+
+
+@pytest.fixture
+def config(base_config: Config) -> Config:
+    """The default environment with a grid that no edit of its YAML files changes."""
+    base_config["grid"] = {
+        "datasets": ["digits"],
+        "train_sets": ["balanced", "long_tailed"],
+        "backbones": ["vit_micro", "convnext_micro"],
+        "methods": ["softmax", "ldam", "focal"],
+        "seeds": [0, 7],
+    }
+    return base_config
+
+
+def expand(config: Config, command_line: Config | None = None) -> dict[str, Trial]:
+    return {trial.name: trial for trial in trials(parse(config), command_line)}
+
+
+def override(cell: str, values: Any) -> Config:
+    """What stands under ``train`` to change one trial."""
+    branch: Any = {"trial": values}
+    for part in reversed(cell.split(".")):
+        branch = {part: branch}
+    return {"train": branch}
+
+
+def message(config: Config) -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        expand(config)
+    return str(caught.value)
+
+
+def test_every_combination_is_a_trial_in_the_order_of_the_grid(config: Config) -> None:
+    assert list(expand(config)) == [
+        f"digits.{train_set}.{backbone}.{method}.seed{seed}"
+        for train_set in ("balanced", "long_tailed")
+        for backbone in ("vit_micro", "convnext_micro")
+        for method in ("softmax", "ldam", "focal")
+        for seed in (0, 7)
+    ]
+
+
+def test_trial_holds_its_own_loss_classifier_and_network(config: Config) -> None:
+    trial = expand(config)[CELL]
+    assert trial.method.loss.name == "ldam"
+    assert (trial.method.classifier.kind, trial.method.classifier.scale) == ("cosine", 30)
+    assert trial.backbone.architecture == "vit_micro"
+    assert (trial.train_set, trial.seed) == ("long_tailed", 0)
+
+
+def test_recipe_layers_lie_over_one_another(config: Config) -> None:
+    """Each layer sets what the later ones set too, so that the order shows."""
+    keys = ["epochs", "batch_size", "image_size", "crop_padding", "warmup_epochs"]
+    for key in keys:
+        config["recipe"][key] = 10
+    config["backbones"]["vit_micro"]["recipe"] = dict.fromkeys(keys[1:], 20)
+    config["methods"]["ldam"]["recipe"] = dict.fromkeys(keys[2:], 30)
+    command_line = dict.fromkeys(keys[3:], 40)
+    config |= override(CELL, {"recipe": {"warmup_epochs": 50}})
+    found = expand(config, command_line)
+    values = {name: [getattr(t.recipe, key) for key in keys] for name, t in found.items()}
+    assert values.pop(CELL) == [10, 20, 30, 40, 50]
+    for name, layers in values.items():
+        backbone = 20 if "vit_micro" in name else 10
+        method = 30 if "ldam" in name else backbone
+        assert layers == [10, backbone, method, 40, 40]
+
+
+def test_override_reaches_one_trial_and_keeps_the_rest_of_it(config: Config) -> None:
+    plain = expand(config)
+    config |= override(CELL, {"method": {"loss": {"max_margin": 0.2}}, "recipe": {"epochs": 30}})
+    changed = expand(config)
+    assert [name for name in plain if plain[name] != changed[name]] == [CELL]
+    expected = plain[CELL].model_dump()
+    expected["method"]["loss"]["max_margin"] = 0.2
+    expected["recipe"]["epochs"] = 30
+    assert changed[CELL].model_dump() == expected
+
+
+def test_another_kind_replaces_the_old_one_whole(config: Config) -> None:
+    schedule = {"kind": "step", "milestones": [3, 5], "factor": 0.1}
+    config["methods"]["ldam"]["recipe"] = {"schedule": schedule}
+    config |= override("digits.balanced.vit_micro.focal.seed0", {"method": {"loss": {
+        "name": "equalization", "threshold": 0.1}}})  # fmt: skip
+    found = expand(config)
+    assert found[CELL].recipe.schedule.model_dump(mode="json") == schedule
+    loss = found["digits.balanced.vit_micro.focal.seed0"].method.loss
+    assert loss.model_dump() == {"name": "equalization", "threshold": 0.1, "probability": 0.9}
+
+
+def test_override_of_a_cell_outside_the_grid_waits_for_it(config: Config) -> None:
+    config |= override("cifar100.balanced.vit_micro.ldam.seed3", {"recipe": {"epochs": 30}})
+    assert len(expand(config)) == 24
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ("digit.balanced.vit_micro.ldam.seed0", "train: unknown dataset 'digit'. Did you mean"),
+        (
+            "digits.long_tail.vit_micro.ldam.seed0",
+            "train.digits: unknown training set 'long_tail'. Did you mean 'long_tailed'? Valid: "
+            "balanced, long_tailed",
+        ),
+        ("digits.balanced.vit.ldam.seed0", "train.digits.balanced: unknown backbone 'vit'."),
+        ("digits.balanced.vit_micro.lda.seed0", "train.digits.balanced.vit_micro: unknown method"),
+        (
+            "digits.balanced.vit_micro.ldam.0",
+            "train.digits.balanced.vit_micro.ldam: expected seed<number>, found '0'",
+        ),
+    ],
+)
+def test_override_for_an_unknown_name_is_refused(
+    cell: str, expected: str, config: Config
+) -> None:
+    assert expected in message(config | override(cell, {"recipe": {"epochs": 3}}))
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"recipe": {"epcohs": 3}}, ".recipe: unknown key 'epcohs'. Did you mean 'epochs'?"),
+        ({"recipe": {"epochs": 0}}, ".recipe.epochs: Input should be greater than 0, found 0"),
+        ({"recpie": {}}, ": unknown key 'recpie'. Did you mean 'recipe'?"),
+        ({"seed": 3}, ": ['seed'] are set by the grid"),
+        (3, ": expected keys below it"),
+    ],
+)
+def test_wrong_override_is_named_by_its_whole_key(
+    values: Any, expected: str, config: Config
+) -> None:
+    assert message(config | override(CELL, values)).startswith(f"train.{CELL}.trial{expected}")
+
+
+@pytest.mark.parametrize("entry", ["backbone", "method"])
+def test_override_cannot_rename_a_trial(entry: str, config: Config) -> None:
+    """Its name would be another cell's, or none of the grid's."""
+    whole = expand(config)["digits.balanced.convnext_micro.softmax.seed0"]
+    values = {entry: getattr(whole, entry).model_dump()}
+    assert f"train.{CELL}.trial" in message(config | override(CELL, values))
+
+
+def test_override_must_stand_under_trial(config: Config) -> None:
+    config["train"] = {"digits": {"balanced": {"vit_micro": {"ldam": {"seed0": {"recipe": {}}}}}}}
+    assert message(config).endswith(".ldam.seed0: the one valid key here is 'trial'")
+    config["train"] = {"digits": 3}
+    assert message(config) == "train.digits: expected keys below it, found 3"
+
+
+@pytest.mark.parametrize("registry", ["backbones", "methods"])
+def test_misspelt_key_in_a_recipe_layer_is_refused(registry: str, config: Config) -> None:
+    config[registry]["vit_micro" if registry == "backbones" else "ldam"]["recipe"] = {"epoch": 1}
+    assert "unknown key 'epoch'. Did you mean 'epochs'?" in message(config)
+
+
+def test_tables_are_numbered_as_in_the_thesis(config: Config) -> None:
+    contents = tables(parse(config))
+    assert list(contents) == ["digits"]
+    shown = contents["digits"].tables
+    assert [(t.number, t.backbone, t.train_set) for t in shown] == [
+        (1, "vit_micro", "balanced"),
+        (3, "vit_micro", "long_tailed"),
+        (5, "convnext_micro", "balanced"),
+        (7, "convnext_micro", "long_tailed"),
+    ]
+    assert list(shown[0].methods.items()) == [
+        ("softmax", "Softmax"),
+        ("ldam", "LDAM"),
+        ("focal", "Focal loss"),
+    ]
+    assert table_name(shown[1]) == "digits.vit_micro.long_tailed"
+
+
+def test_nested_models_lie_under_their_dotted_names(config: Config) -> None:
+    parameters: Parameters = parse(config)
+    trial = expand(config)[CELL]
+    tree = nested({f"{CELL}.trial": trial, "digits.recipe": parameters.recipe})
+    assert tree["digits"]["long_tailed"]["vit_micro"]["ldam"]["seed0"]["trial"] == (
+        trial.model_dump(mode="json")
+    )
+    assert tree["digits"]["recipe"] == parameters.recipe.model_dump(mode="json")
+    assert Trial.model_validate(tree["digits"]["long_tailed"]["vit_micro"]["ldam"]["seed0"]["trial"]
+                                ) == trial  # fmt: skip

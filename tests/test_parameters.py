@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+from omegaconf import OmegaConf
+
+from longtail.errors import ConfigurationError
+from longtail.grid import parse
+from longtail.parameters import Parameters, unknown
+
+from .conftest import PROJECT
+
+Config = dict[str, Any]
+
+
+def changed(config: Config, key: str, value: Any) -> Config:
+    """The configuration with the value at a dotted key replaced."""
+    copy = OmegaConf.create(config)
+    OmegaConf.update(copy, key, value, merge=False)
+    result = OmegaConf.to_container(copy)
+    assert isinstance(result, dict)
+    return {str(name): entry for name, entry in result.items()}
+
+
+def message(config: Config) -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        parse(config)
+    return str(caught.value)
+
+
+def test_default_parameters_are_valid(base_config: Config) -> None:
+    parameters = parse(base_config)
+    assert list(parameters.grid.methods) == [
+        "softmax",
+        "focal",
+        "weighted_softmax",
+        "class_balanced",
+        "balanced_softmax",
+        "equalization",
+        "ldam",
+    ]
+    assert [parameters.methods[name].loss.name for name in parameters.grid.methods] == list(
+        parameters.grid.methods
+    )
+    assert parameters.datasets["cifar100"].source.model_dump()["md5"] == (
+        "eb9058c3a382ffc7106e4002c42a8d85"
+    )
+
+
+@pytest.mark.parametrize(
+    "environment", sorted(p.parent.name for p in PROJECT.glob("conf/*/parameters"))
+)
+def test_every_environment_is_valid_over_the_default(environment: str, base_config: Config) -> None:
+    merged = OmegaConf.create(base_config)
+    for file in sorted((PROJECT / "conf" / environment / "parameters").glob("*.yml")):
+        merged.merge_with(yaml.safe_load(file.read_text(encoding="utf-8")))
+    container: Any = OmegaConf.to_container(merged)
+    assert isinstance(parse(container), Parameters)
+
+
+def test_entries_know_the_key_that_they_stand_under(base_config: Config) -> None:
+    parameters = parse(base_config)
+    for registry in (parameters.datasets, parameters.backbones, parameters.methods):
+        assert all(entry.name == key for key, entry in registry.items())
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("recipe.epcohs", 3, "recipe: unknown key 'epcohs'. Did you mean 'epochs'? Valid: epochs,"),
+        ("gird", {}, "unknown key 'gird'. Did you mean 'grid'?"),
+        (
+            "methods.focal.loss.gama",
+            2,
+            "methods.focal.loss: unknown key 'gama'. Did you mean 'gamma'? Valid: name, gamma",
+        ),
+        (
+            "methods.focal.loss.name",
+            "focl",
+            "methods.focal.loss.name: unknown value 'focl'. Valid: softmax, focal,",
+        ),
+        (
+            "datasets.digits.source.kind",
+            "mnist",
+            "datasets.digits.source.kind: unknown value 'mnist'. Valid: digits, cifar100, folder",
+        ),
+        (
+            "datasets.digits.imbalance.profile.imbalance_factor",
+            -100,
+            "datasets.digits.imbalance.profile.imbalance_factor: Input should be greater than or "
+            "equal to 1, found -100",
+        ),
+        (
+            "datasets.digits.imbalance.class_order",
+            "random",
+            "datasets.digits.imbalance.class_order: Input should be 'index' or 'size', "
+            "found 'random'",
+        ),
+        (
+            "datasets.digits.imbalance.groups",
+            {"kind": "shots", "many": 5, "few": 20},
+            "datasets.digits.imbalance.groups: few (20) must not exceed many (5)",
+        ),
+        ("recipe.learning_rate", 0, "recipe.learning_rate: Input should be greater than 0"),
+        ("recipe.batch_size", 1, "recipe.batch_size: Input should be greater than or equal to 2"),
+        ("recipe.epochs", "many", "recipe.epochs: Input should be a valid integer"),
+        ("methods.class_balanced.loss.beta", 1.0, "methods.class_balanced.loss.beta: Input should"),
+        ("compute.device", "tpu", "compute.device: Input should be 'auto', 'cpu' or 'cuda'"),
+        ("datasets.cifar100.source.md5", "abc", "datasets.cifar100.source.md5: String should"),
+    ],
+)
+def test_mistake_names_the_key_and_what_is_valid(
+    key: str, value: Any, expected: str, base_config: Config
+) -> None:
+    assert expected in message(changed(base_config, key, value))
+
+
+@pytest.mark.parametrize(
+    ("axis", "name", "expected"),
+    [
+        ("datasets", "cifar10", "grid.datasets: unknown dataset 'cifar10'. Did you mean 'cifar100"),
+        ("backbones", "resnet", "grid.backbones: unknown backbone 'resnet'."),
+        ("methods", "ldamm", "grid.methods: unknown method 'ldamm'. Did you mean 'ldam'? Valid:"),
+        ("train_sets", "long_tail", "Input should be 'balanced' or 'long_tailed'"),
+        ("seeds", -1, "grid.seeds.0: Input should be greater than or equal to 0, found -1"),
+    ],
+)
+def test_unknown_name_in_the_grid_is_refused(
+    axis: str, name: Any, expected: str, base_config: Config
+) -> None:
+    assert expected in message(changed(base_config, f"grid.{axis}", [name]))
+
+
+@pytest.mark.parametrize(
+    ("axis", "values"), [("seeds", [0, 1, 0]), ("methods", ["focal", "focal"])]
+)
+def test_duplicates_in_the_grid_are_refused(
+    axis: str, values: list[Any], base_config: Config
+) -> None:
+    text = message(changed(base_config, f"grid.{axis}", values))
+    assert text == f"grid: {axis} names a value twice: {values}"
+
+
+@pytest.mark.parametrize("axis", ["datasets", "train_sets", "backbones", "methods", "seeds"])
+def test_empty_axis_is_refused(axis: str, base_config: Config) -> None:
+    assert f"grid.{axis}: Tuple should have at least 1 item" in message(
+        changed(base_config, f"grid.{axis}", [])
+    )
+
+
+def test_missing_key_is_named(base_config: Config) -> None:
+    del base_config["recipe"]["optimizer"]
+    assert message(base_config) == "recipe.optimizer: Field required"
+
+
+def test_all_mistakes_are_told_at_once(base_config: Config) -> None:
+    config = changed(changed(base_config, "recipe.epochs", 0), "compute.threads", 0)
+    assert [line.split(":")[0] for line in message(config).splitlines()] == [
+        "recipe.epochs",
+        "compute.threads",
+    ]
+
+
+@pytest.mark.parametrize("name", ["Focal", "a.b", "a/b", "_a", "a b", ""])
+def test_names_that_cannot_be_paths_and_namespaces_are_refused(
+    name: str, base_config: Config
+) -> None:
+    base_config["methods"][name] = base_config["methods"]["focal"]
+    assert "should match pattern" in message(base_config)
+
+
+def test_section_of_another_type_is_refused(base_config: Config) -> None:
+    assert message({**base_config, "recipe": 3}).startswith("recipe: ")
+    assert message({**base_config, "methods": {"focal": 3}}).startswith("methods.focal: ")
+
+
+def test_parameters_cannot_be_changed_after_the_check(base_config: Config) -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        parse(base_config).recipe.epochs = 3  # type: ignore[misc]
+
+
+def test_unknown_word_without_a_near_one_gets_no_hint() -> None:
+    assert unknown("xyz", ["one", "two"], "key") == "unknown key 'xyz'. Valid: one, two"
+    assert unknown("oen", ["one", "two"], "key").startswith("unknown key 'oen'. Did you mean 'one'")

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from longtail import progress
+from longtail.progress import EpochDone, GridProgress, TrialScored, tell, track, watch
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+    """A clock that the test moves; and nobody watches afterwards."""
+    now = [100.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    yield now
+    watch(progress._ignore)
+
+
+def test_tracked_items_come_unchanged() -> None:
+    assert list(track(iter("abc"), 3, "letters")) == ["a", "b", "c"]
+    assert list(track([], 0, "nothing")) == []
+
+
+@pytest.mark.parametrize(("seconds", "lines"), [(1, 0), (61, 1)])
+def test_only_long_work_is_worth_a_line(
+    seconds: int, lines: int, clock: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        for _ in track([1], 1, "Reading"):
+            clock[0] += seconds
+    assert [record.message for record in caplog.records] == ["Reading: done in 61 s"] * lines
+
+
+def test_work_that_fails_is_not_called_done(
+    clock: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    def failing() -> Iterator[int]:
+        clock[0] += 60
+        raise ValueError("no more")
+        yield 0
+
+    with caplog.at_level(logging.INFO), pytest.raises(ValueError, match="no more"):
+        list(track(failing(), 2, "Reading"))
+    assert not caplog.records
+
+
+def test_events_reach_whoever_watches() -> None:
+    seen: list[object] = []
+    first, second = EpochDone("a", 1, 2, 0.5), TrialScored("a", "good")
+    tell(first)  # nobody watches yet, and nothing fails
+    watch(seen.append)
+    tell(first)
+    tell(second)
+    assert seen == [first, second]
+
+
+def test_finished_trials_are_told_with_what_is_left(
+    clock: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO), GridProgress({"a": 4, "b": 4, "c": 2}) as grid:
+        for epoch in (1, 2, 3, 4):
+            clock[0] += 10
+            grid.show(EpochDone("a", epoch, 4, 0.1))
+        grid.show(TrialScored("a", "Acc1 0.9"))
+        grid.show(TrialScored("b", "as a"))  # found ready: no epoch of it was trained
+        clock[0] += 20
+        grid.show(EpochDone("c", 2, 2, 0.1))
+        grid.show(TrialScored("c", "Acc1 0.8"))
+    assert [record.message for record in caplog.records] == [
+        "a: Acc1 0.9 [1/3, at most 60 s left]",  # 6 epochs at 10 s
+        "b: as a [2/3, at most 20 s left]",
+        "c: Acc1 0.8 [3/3]",
+    ]
+
+
+def test_no_estimate_is_made_from_trials_that_were_found(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.INFO), GridProgress({"a": 4, "b": 4}) as grid:
+        grid.show(TrialScored("a", "found"))
+    assert caplog.messages == ["a: found [1/2]"]
+
+
+def test_failed_trial_is_no_longer_to_come(
+    clock: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO), GridProgress({"a": 2, "b": 90}) as grid:
+        grid.show(EpochDone("b", 1, 90, 0.1))
+        grid.lost("b")
+        grid.lost("unknown")
+        grid.show(EpochDone("b", 2, 90, 0.1))  # came late from its process
+        clock[0] += 5
+        grid.show(EpochDone("a", 1, 2, 0.1))
+        grid.show(TrialScored("unknown", "of another run"))
+        grid.show(TrialScored("a", "good"))
+    assert caplog.messages == ["a: good [2/2]"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.4, "0 s"), (89, "89 s"), (90, "2 min"), (5399, "90 min"), (5400, "1.5 h")],
+)
+def test_durations_are_told_in_fitting_units(seconds: float, text: str) -> None:
+    assert progress._duration(seconds) == text
