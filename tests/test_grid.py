@@ -123,9 +123,7 @@ def test_override_of_a_cell_outside_the_grid_waits_for_it(config: Config) -> Non
         ),
     ],
 )
-def test_override_for_an_unknown_name_is_refused(
-    cell: str, expected: str, config: Config
-) -> None:
+def test_override_for_an_unknown_name_is_refused(cell: str, expected: str, config: Config) -> None:
     assert expected in message(config | override(cell, {"recipe": {"epochs": 3}}))
 
 

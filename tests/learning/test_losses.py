@@ -111,9 +111,12 @@ def test_losses_without_their_one_effect_are_bit_equal_to_cross_entropy(
     counts: Any, z: Any, y: Any
 ) -> None:
     plain = value(CanonicalLoss(), z, y)
-    assert plain == torch.nn.functional.cross_entropy(
-        torch.as_tensor(z), torch.as_tensor(y), reduction="none"
-    ).mean()
+    assert (
+        plain
+        == torch.nn.functional.cross_entropy(
+            torch.as_tensor(z), torch.as_tensor(y), reduction="none"
+        ).mean()
+    )
     for loss in (
         Focal(name="focal", gamma=0),
         ClassBalanced(name="class_balanced", beta=0),

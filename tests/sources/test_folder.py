@@ -73,7 +73,9 @@ def test_broken_files_are_rejected_with_the_reason(species: Path) -> None:
 def test_class_without_a_usable_image_is_refused(species: Path) -> None:
     (species / "Broken").mkdir()
     (species / "Broken" / "only.jpg").write_bytes(b"broken")
-    with pytest.raises(DataError, match=r"no usable .* 1 class.*'Broken'.*Broken/only\.jpg: cannot"):
+    with pytest.raises(
+        DataError, match=r"no usable .* 1 class.*'Broken'.*Broken/only\.jpg: cannot"
+    ):
         read_folder(source(species), "moths")
 
 
@@ -90,8 +92,13 @@ def test_one_class_is_refused(tmp_path: Path) -> None:
 
 
 def test_path_that_is_not_set_says_how_to_set_it() -> None:
-    for attempt in (lambda: check(source(None), "moths"), lambda: read(source(None), "moths", HERE)):
-        with pytest.raises(DataError, match=r"not set.*\n.*--params=datasets\.moths\.source\.path="):
+    for attempt in (
+        lambda: check(source(None), "moths"),
+        lambda: read(source(None), "moths", HERE),
+    ):
+        with pytest.raises(
+            DataError, match=r"not set.*\n.*--params=datasets\.moths\.source\.path="
+        ):
             attempt()
 
 

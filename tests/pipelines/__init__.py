@@ -1,0 +1,1 @@
+"""Tests of whole stages and of the whole project."""

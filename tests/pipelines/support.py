@@ -1,0 +1,106 @@
+"""Runs of the project in a folder of their own, and what they left there."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from pathlib import Path
+from typing import Any, cast
+
+from kedro.framework.project import settings
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+from kedro.io.core import AbstractVersionedDataset
+from kedro.pipeline import Pipeline
+from omegaconf import OmegaConf
+
+from longtail.catalog import LongtailCatalog
+from longtail.config import GridConfigLoader
+from longtail.errors import LongtailError
+from longtail.pipeline_registry import register_pipelines
+from longtail.runner import GridRunner
+
+PROJECT = Path(__file__).parents[2]
+
+# The grid of conf/test, said again, so that a change there is noticed.
+TRAIN_SETS = ("balanced", "long_tailed")
+BACKBONES = ("mobilenetv2_micro", "convnext_micro")
+METHODS = ("softmax", "balanced_softmax", "ldam")
+TEST_SETS = ("balanced", "long_tailed", "head", "middle", "tail")
+GROUPS = ("balanced_head", "balanced_middle", "balanced_tail")
+EVALUATED = (*TEST_SETS, *GROUPS, "validation")
+CELLS = tuple(product(TRAIN_SETS, BACKBONES, METHODS))
+TRIALS = tuple(f"digits.{'.'.join(cell)}.seed0" for cell in CELLS)
+
+
+def dotted(*items: str) -> dict[str, Any]:
+    """Parameters as they are written after ``--params=``, one an item."""
+    return cast("dict[str, Any]", OmegaConf.to_container(OmegaConf.from_dotlist(list(items))))
+
+
+def loader(env: str, **parameters: Any) -> GridConfigLoader:
+    """The configuration of an environment, with parameters laid over it."""
+    bootstrap_project(PROJECT)
+    return GridConfigLoader(
+        str(PROJECT / "conf"), env=env, runtime_params=parameters, **settings.CONFIG_LOADER_ARGS
+    )
+
+
+def pipelines(env: str, **parameters: Any) -> dict[str, Pipeline]:
+    """The registered pipelines of an environment."""
+    loader(env, **parameters)  # the registry asks the newest one
+    return register_pipelines()
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that has ended, and the error that ended it."""
+
+    data: Path
+    run_id: str
+    error: LongtailError | None = None
+
+    def load(self, name: str) -> Any:
+        """What this run has saved under a name; it fails if this run has saved nothing there."""
+        return self._catalog.load(name)
+
+    def file(self, name: str) -> Path:
+        """The file that this run has saved a data set in."""
+        dataset = self._catalog[name]
+        assert isinstance(dataset, AbstractVersionedDataset), name
+        path = Path(str(dataset._filepath))
+        return path / self.run_id / path.name
+
+    @cached_property
+    def _catalog(self) -> LongtailCatalog:
+        names = pipelines("test")["full"].all_outputs()
+        catalog = LongtailCatalog.from_config(
+            loader("test", data=str(self.data))["catalog"],
+            load_versions=dict.fromkeys(names, self.run_id),
+        )
+        assert isinstance(catalog, LongtailCatalog)
+        return catalog
+
+
+def run(
+    data: Path,
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    stages: Iterable[str] = ("full",),
+    workers: int = 1,
+    **filters: Any,
+) -> Run:
+    """Run pipelines in the test environment with all files below ``data``."""
+    bootstrap_project(PROJECT)
+    given = {"data": str(data), **(parameters or {})}
+    session = KedroSession.create(PROJECT, save_on_close=False, env="test", runtime_params=given)
+    runner = GridRunner(max_workers=workers)
+    with contextlib.chdir(PROJECT), session:
+        try:
+            session.run(pipeline_names=list(stages), runner=runner, **filters)
+        except LongtailError as error:
+            return Run(data, session.session_id, error)
+    return Run(data, session.session_id)

@@ -1,0 +1,238 @@
+"""What the whole pipeline leaves: every artifact, and the figures in it."""
+
+from __future__ import annotations
+
+import json
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pytest
+from scipy.special import log_softmax
+from sklearn.metrics import accuracy_score, f1_score, log_loss
+
+from tests.pipelines.conftest import EPOCHS, LONG_TRIAL
+from tests.pipelines.support import BACKBONES, CELLS, EVALUATED, METHODS, TRIALS, Run, pipelines
+
+CLASSES = 10
+# digits: 174 images in the smallest class, of which 50 test and 14 validate.
+LARGEST, IMBALANCE = 110, 20
+
+
+def logits_and_labels(
+    run: Run, trial: str, test_set: str
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    subsets = run.load("digits_subsets")
+    members = subsets.loc[(subsets["role"] != "train") & (subsets["name"] == test_set), "image"]
+    predictions = run.load(f"train.{trial}.predictions").set_index("image").loc[members]
+    logits = predictions[[str(label) for label in range(CLASSES)]]
+    return logits.to_numpy(np.float64), predictions["label"].to_numpy(np.int64)
+
+
+def of_trial(results: pd.DataFrame, trial: str) -> pd.DataFrame:
+    _, train_set, backbone, method, _ = trial.split(".")
+    chosen = (
+        (results["train_set"] == train_set)
+        & (results["backbone"] == backbone)
+        & (results["method"] == method)
+    )
+    return results[chosen]
+
+
+def test_it_ends_without_an_error(full: Run) -> None:
+    assert full.error is None
+
+
+def test_every_output_is_a_file_of_this_version_and_there_is_no_other(full: Run) -> None:
+    outputs = pipelines("test")["full"].all_outputs()
+    files = {full.file(name) for name in outputs}
+    assert len(files) == len(outputs)
+    assert all(file.stat().st_size > 0 for file in files)
+    store = full.data / "06_models" / "store"
+    found = {path for path in full.data.rglob("*") if path.is_file() and store not in path.parents}
+    assert {path for path in found if path.parent.name == full.run_id} == files
+
+
+def test_every_trial_has_all_its_artifacts(full: Run) -> None:
+    models, outputs = full.data / "06_models", full.data / "07_model_output"
+    kinds = {models: ("model.safetensors", "history.csv", "card.json")}
+    kinds |= {outputs: ("predictions.parquet", "results.csv", "confusions.csv")}
+    missing = [
+        path
+        for trial in TRIALS
+        for folder, names in kinds.items()
+        for name in names
+        if not (path := folder / trial.replace(".", "/") / name / full.run_id / name).is_file()
+    ]
+    assert missing == []
+
+
+def test_results_have_every_trial_and_every_test_set_in_the_grid_s_order(full: Run) -> None:
+    results = full.load("digits_results")
+    found = list(results[["train_set", "backbone", "method", "test_set"]].itertuples(index=False))
+    cells = [tuple(row)[:3] for row in found]
+    assert list(dict.fromkeys(cells)) == list(CELLS)
+    assert {tuple(row) for row in found} == {(*cell, name) for cell in CELLS for name in EVALUATED}
+    assert len(found) == len(CELLS) * len(EVALUATED)
+    assert set(results["dataset"]) == {"digits"}
+    assert set(results["seed"]) == {0}
+
+
+def test_the_long_tail_falls_from_110_to_5_images(full: Run) -> None:
+    profile = full.load("digits_class_profile").sort_values("rank")
+    expected = [int(LARGEST * IMBALANCE ** (-i / 9) + 1e-9) for i in range(CLASSES)]
+    assert profile["train_long_tailed"].tolist() == expected
+    assert expected[0] == 110
+    assert expected[-1] == 5
+    assert profile["train_balanced"].tolist() == [LARGEST] * CLASSES
+    assert profile["group"].tolist() == ["head"] * 3 + ["middle"] * 3 + ["tail"] * 4
+
+
+def test_numbers_of_images_are_those_of_the_subsets(full: Run) -> None:
+    subsets = full.load("digits_subsets")
+    sizes = subsets[subsets["role"] != "train"]["name"].value_counts()
+    for _, row in full.load("digits_results").iterrows():
+        assert row["images"] == sizes[row["test_set"]]
+
+
+@pytest.mark.parametrize("trial", TRIALS)
+def test_metrics_are_those_of_the_stored_logits(full: Run, trial: str) -> None:
+    rows = of_trial(full.load("digits_results"), trial).set_index("test_set")
+    for test_set in EVALUATED:
+        logits, labels = logits_and_labels(full, trial, test_set)
+        predicted = logits.argmax(axis=1)
+        assert rows.at[test_set, "acc1"] == pytest.approx(accuracy_score(labels, predicted))
+        f1 = f1_score(labels, predicted, average="weighted", zero_division=0)
+        assert rows.at[test_set, "f1"] == pytest.approx(f1)
+        probabilities = np.exp(log_softmax(logits, axis=1))
+        nll = log_loss(labels, probabilities, labels=list(range(CLASSES)))
+        assert rows.at[test_set, "nll"] == pytest.approx(nll, rel=1e-5)
+
+
+@pytest.mark.parametrize("trial", TRIALS)
+def test_the_loss_is_the_criterion_as_trained(full: Run, trial: str) -> None:
+    _, train_set, _, method, _ = trial.split(".")
+    profile = full.load("digits_class_profile").sort_values("label")
+    counts = profile[f"train_{train_set}"].to_numpy(np.float64)
+    logits, labels = logits_and_labels(full, trial, "balanced")
+    if method == "balanced_softmax":
+        logits = logits + np.log(counts)
+    if method == "ldam":
+        margins = counts**-0.25
+        margins *= 0.5 / margins.max()
+        logits[np.arange(len(labels)), labels] -= 30 * margins[labels]
+    expected = -log_softmax(logits, axis=1)[np.arange(len(labels)), labels].mean()
+    rows = of_trial(full.load("digits_results"), trial).set_index("test_set")
+    assert rows.at["balanced", "loss"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_confusions_count_the_balanced_test_images(full: Run) -> None:
+    confusions = full.load("digits_confusions")
+    for trial in TRIALS:
+        logits, labels = logits_and_labels(full, trial, "balanced")
+        matrix = np.zeros((CLASSES, CLASSES), dtype=int)
+        np.add.at(matrix, (labels, logits.argmax(axis=1)), 1)
+        own = of_trial(confusions, trial)
+        counted = {(r.true, r.predicted): r.images for r in own.itertuples()}
+        assert counted == {(i, j): n for (i, j), n in np.ndenumerate(matrix) if n}
+
+
+def test_predictions_are_of_every_held_out_image_once(full: Run) -> None:
+    subsets, index = full.load("digits_subsets"), full.load("digits_index")
+    labels = index.set_index("image")["label"]
+    held_out = sorted(set(subsets.loc[subsets["role"] != "train", "image"]))
+    assert set(held_out).isdisjoint(subsets.loc[subsets["role"] == "train", "image"])
+    for trial in TRIALS:
+        predictions = full.load(f"train.{trial}.predictions")
+        assert predictions["image"].tolist() == held_out
+        assert predictions["label"].tolist() == labels[held_out].tolist()
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_losses_that_coincide_on_balanced_classes_are_one_training(
+    full: Run, backbone: str
+) -> None:
+    pair = [f"digits.balanced.{backbone}.{m}.seed0" for m in ("softmax", "balanced_softmax")]
+    cards = [full.load(f"train.{trial}.card") for trial in pair]
+    assert cards[0]["fingerprint"] == cards[1]["fingerprint"]
+    assert cards[0]["trained_by"] == cards[1]["trained_by"]
+    assert cards[0]["trained_by"] in pair
+    assert [card["trial"] for card in cards] == pair
+    models = [full.file(f"train.{trial}.model") for trial in pair]
+    assert models[0].read_bytes() == models[1].read_bytes()
+    assert models[0].samefile(models[1])  # not kept twice
+    results = full.load("digits_results")
+    rows = [of_trial(results, trial) for trial in pair]
+    columns = ["test_set", "loss", "acc1", "f1", "nll", "fingerprint", "trained_by"]
+    first, second = (own[columns].reset_index(drop=True) for own in rows)
+    pd.testing.assert_frame_equal(first, second)
+
+
+def test_all_other_trainings_differ(full: Run) -> None:
+    prints = {t: full.load(f"train.{t}.card")["fingerprint"] for t in TRIALS}
+    models = {t: full.file(f"train.{t}.model").read_bytes() for t in TRIALS}
+    for one, other in combinations(TRIALS, 2):
+        assert (prints[one] == prints[other]) == (models[one] == models[other]), (one, other)
+    assert len(set(prints.values())) == len(TRIALS) - len(BACKBONES)
+    store = full.data / "06_models" / "store"
+    assert {path.name for path in store.iterdir()} - {"locks"} == set(prints.values())
+
+
+def test_results_say_by_whom_each_trial_was_trained(full: Run) -> None:
+    results = full.load("digits_results")
+    for trial in TRIALS:
+        card = full.load(f"train.{trial}.card")
+        own = of_trial(results, trial)
+        assert set(own["fingerprint"]) == {card["fingerprint"]}
+        assert set(own["trained_by"]) == {card["trained_by"]}
+
+
+def test_histories_have_a_row_an_epoch(full: Run) -> None:
+    histories = full.load("digits_histories")
+    for trial in TRIALS:
+        own = of_trial(histories, trial)
+        epochs = EPOCHS if trial == LONG_TRIAL else 1
+        assert own["epoch"].tolist() == list(range(1, epochs + 1))
+        assert np.isfinite(own["train_loss"]).all()
+        validated = own["validation_acc1"].notna().tolist()
+        assert validated == [False] * (epochs - 1) + [True]
+
+
+def test_training_lowers_the_loss(full: Run) -> None:
+    losses = of_trial(full.load("digits_histories"), LONG_TRIAL)["train_loss"].tolist()
+    assert losses == sorted(losses, reverse=True)
+
+
+def test_scores_are_the_results_in_wide_form(full: Run) -> None:
+    results, scores = full.load("digits_results"), full.load("digits_scores")
+    assert set(scores[["train_set", "backbone", "method"]].itertuples(index=False)) == set(CELLS)
+    assert len(scores) == len(CELLS)
+    wide = scores.set_index(["train_set", "backbone", "method"])
+    for _, row in results[~results["test_set"].isin(["validation"])].iterrows():
+        for metric in ("loss", "acc1", "f1"):
+            column = f"{row['test_set']}_{metric}"
+            if column in wide:
+                cell = (row["train_set"], row["backbone"], row["method"])
+                assert wide.at[cell, column] == pytest.approx(row[metric])
+    assert {"balanced_acc1", "long_tailed_f1", "tail_loss"} <= set(wide.columns)
+
+
+def test_figures_are_png_files(full: Run) -> None:
+    names = [n for n in pipelines("test")["full"].all_outputs() if n.endswith("_figure")]
+    kinds = {name.rpartition(".")[2] for name in names if name.startswith("report.")}
+    assert len(names) == 1 + len(BACKBONES) * len(kinds)
+    assert {"group_accuracy_figure", "class_accuracy_figure", "confusion_figure"} <= kinds
+    for name in names:
+        assert full.load(name).startswith(b"\x89PNG\r\n\x1a\n")
+
+
+def test_cards_tell_the_parameters_of_the_training(full: Run) -> None:
+    for trial in TRIALS:
+        path: Path = full.file(f"train.{trial}.card")
+        card = json.loads(path.read_text(encoding="utf-8"))
+        assert card["parameters"]["recipe"]["epochs"] == (EPOCHS if trial == LONG_TRIAL else 1)
+        assert card["train_images"] == (1100 if ".balanced." in trial else 369)
+        assert card["parameters"]["method"]["name"] in METHODS
+        assert card["seconds"] > 0
