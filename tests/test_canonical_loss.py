@@ -73,14 +73,15 @@ def test_on_equal_counts_only_focal_and_ldam_differ_from_cross_entropy(
     count: int, classes: int
 ) -> None:
     counts = np.full(classes, count)
-    for loss in (
+    losses: tuple[Loss, ...] = (
         SOFTMAX,
         *map(weighted, ("balanced", "min_ratio", "log")),
         class_balanced(0.9),
         class_balanced(0.9999),
         BALANCED,
         equalization(0.5 / classes),
-    ):
+    )
+    for loss in losses:
         assert form(loss, counts).as_dict() == CROSS_ENTROPY, loss
     assert form(LDAM(name="ldam"), counts).as_dict() != CROSS_ENTROPY
     assert form(Focal(name="focal"), counts).as_dict() == {**CROSS_ENTROPY, "focus": 2.0}

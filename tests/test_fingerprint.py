@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from longtail.canonical_loss import CanonicalLoss, canonical
@@ -154,7 +155,12 @@ def test_losses_share_a_fingerprint_exactly_where_they_coincide(
 
 def test_array_hash_depends_on_contents_type_and_shape() -> None:
     array = np.arange(12, dtype=np.int64).reshape(3, 4)
-    others = [array.astype(np.int32), array.reshape(4, 3), array + 1, array[:2]]
+    others: list[npt.NDArray[Any]] = [
+        array.astype(np.int32),
+        array.reshape(4, 3),
+        array + 1,
+        array[:2],
+    ]
     assert len({sha256_of_arrays(other) for other in (array, *others)}) == 5
     assert sha256_of_arrays(array[0], array[1]) != sha256_of_arrays(array[1], array[0])
 

@@ -183,7 +183,7 @@ def test_class_too_small_to_hold_out_is_named() -> None:
 
 
 def test_official_hold_out_without_a_test_split_says_what_to_use() -> None:
-    with pytest.raises(DataError, match="no official test split.*per_class"):
+    with pytest.raises(DataError, match=r"no official test split.*per_class"):
         hold_out(index_with([20, 20]), OFFICIAL, 0, "d")
 
 

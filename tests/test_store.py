@@ -47,7 +47,7 @@ def test_another_store_of_the_same_folder_finds_it(store: TrialStore, tmp_path: 
     assert TrialStore(tmp_path / "store").find("f1") is not None
 
 
-def fail(*args: Any, **keywords: Any) -> None:
+def fail(*_: Any, **__: Any) -> None:
     raise OSError("no space left on device")
 
 

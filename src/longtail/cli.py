@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import copy
-import re
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
 import rich
+import yaml
 from kedro.framework.cli import project
 from kedro.framework.cli.utils import CONTEXT_SETTINGS
 from kedro.framework.project import settings
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from longtail.errors import LongtailError
 from longtail.parameters import unknown
@@ -34,11 +35,26 @@ def split_params(ctx: click.Context, _: click.Parameter, value: Any) -> Any:
     """
     if not isinstance(value, str):
         return value or {}
-    items = [item.strip() for item in re.split(r",(?![^\[{]*[\]}])", value) if item.strip()]
+    items = _split_outside_brackets(value)
     for item in items:
-        if not re.fullmatch(r"[^=]*[^=\s][^=]*=.*", item, flags=re.DOTALL):
+        key, equals, _value = item.partition("=")
+        if not key.strip() or not equals:
             ctx.fail(f"--params: '{item}' must be <key>=<value>")
-    return OmegaConf.to_container(OmegaConf.from_dotlist(items))
+    try:
+        return OmegaConf.to_container(OmegaConf.from_dotlist(items))
+    except (OmegaConfBaseException, yaml.YAMLError) as error:
+        ctx.fail(f"--params: '{value}' cannot be read: {str(error).splitlines()[0]}")
+
+
+def _split_outside_brackets(text: str) -> list[str]:
+    items, depth = [""], 0
+    for character in text:
+        depth += (character in "[{") - (character in "]}")
+        if character == "," and depth == 0:
+            items.append("")
+        else:
+            items[-1] += character
+    return [item.strip() for item in items if item.strip()]
 
 
 def _run_command() -> click.Command:
@@ -55,7 +71,9 @@ def _run_command() -> click.Command:
 
     def run(**kwargs: Any) -> Any:
         # `--pipeline` is how the README and the thesis call it; Kedro's newer name is the same.
-        if kwargs["pipeline"] and not kwargs["pipelines"]:
+        if kwargs["pipeline"] and kwargs["pipelines"]:
+            raise click.UsageError("give --pipeline or --pipelines, not both")
+        if kwargs["pipeline"]:
             kwargs["pipelines"], kwargs["pipeline"] = [kwargs["pipeline"]], None
         _check_environment(kwargs["env"])
         try:

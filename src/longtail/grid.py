@@ -9,10 +9,17 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from longtail.errors import ConfigurationError
-from longtail.parameters import Contents, Grid, Parameters, Table, TrainSet, Trial, unknown
+from longtail.parameters import Contents, Grid, Parameters, Strict, Table, TrainSet, Trial, unknown
 
 # Discriminated unions put the chosen member's tag into an error's path; no YAML file has it.
 _UNION_FIELDS = {"source", "holdout", "profile", "groups", "loss", "schedule"}
+_UNION_TAGS = {
+    tag
+    for model in Strict.__subclasses__()
+    for key in ("kind", "name")
+    if key in model.model_fields
+    for tag in get_args(model.model_fields[key].annotation)
+}
 
 
 def parse(config: Mapping[str, Any]) -> Parameters:
@@ -114,9 +121,12 @@ def _trial(
     if fixed:
         raise ConfigurationError(f"train.{name}.trial: {sorted(fixed)} are set by the grid")
     try:
-        return Trial.model_validate(_merge(values, override))
+        trial = Trial.model_validate(_merge(values, override))
     except ValidationError as error:
         raise ConfigurationError(_describe(error, prefix=f"train.{name}.trial")) from None
+    if trial.name != name:
+        raise ConfigurationError(f"train.{name}.trial: an override cannot rename the trial")
+    return trial
 
 
 def _merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
@@ -166,13 +176,10 @@ def _describe(error: ValidationError, prefix: str = "") -> str:
     lines = []
     for mistake in error.errors():
         parts: list[str] = [prefix] if prefix else []
-        skip = False
-        for part in mistake["loc"]:
-            if skip:
-                skip = False
-                continue
-            parts.append(str(part))
-            skip = str(part) in _UNION_FIELDS
+        location = [str(part) for part in mistake["loc"]]
+        for before, part in zip(["", *location], location, strict=False):
+            if not (before in _UNION_FIELDS and part in _UNION_TAGS):
+                parts.append(part)
         message = mistake["msg"].removeprefix("Value error, ")
         if mistake["type"] == "union_tag_invalid":
             expected = mistake["ctx"]["expected_tags"].replace("'", "")

@@ -20,8 +20,14 @@ from pydantic import (
     model_validator,
 )
 
-# Our own small networks; every other architecture is timm's.
-MICRO_ARCHITECTURES = ("mobilenetv2_micro", "resnetv2_micro", "vit_micro", "convnext_micro")
+# Our own small networks, and what the side of their images must be a multiple of. Every other
+# architecture is timm's.
+MICRO_ARCHITECTURES = {
+    "mobilenetv2_micro": 8,
+    "resnetv2_micro": 8,
+    "vit_micro": 8,
+    "convnext_micro": 32,
+}
 
 # Names become parts of dataset names, of namespaces and of file paths.
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]*$")]
@@ -324,6 +330,16 @@ class Trial(Strict):
     seed: NonNegativeInt
     recipe: Recipe
     compute: Compute
+
+    @model_validator(mode="after")
+    def _network_fits_images(self) -> Self:
+        side = MICRO_ARCHITECTURES.get(self.backbone.architecture, 1)
+        if self.recipe.image_size % side:
+            raise ValueError(
+                f"recipe.image_size must be a multiple of {side} for the architecture "
+                f"{self.backbone.architecture}, found {self.recipe.image_size}"
+            )
+        return self
 
     @property
     def name(self) -> str:

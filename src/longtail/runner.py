@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from kedro.io.core import VersionNotFoundError
+from kedro.io.core import DatasetError
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from kedro.runner import AbstractRunner
@@ -39,6 +39,13 @@ log = logging.getLogger(__name__)
 
 # A process with torch, timm and a small model takes about half of this.
 MEMORY_A_WORKER = 1 << 30
+# Options of `kedro run` that choose a part of a pipeline.
+SLICING = {
+    *("--namespaces", "-ns", "--tags", "-t", "--nodes", "-n", "--from-nodes", "--to-nodes"),
+    *("--from-inputs", "--to-outputs"),
+}
+# How Kedro begins to say that a versioned dataset was never saved.
+NO_VERSIONS = "Did not find any versions"
 
 
 class GridRunner(AbstractRunner):
@@ -149,17 +156,28 @@ def _run_here(unit: Unit, here: Callable[[Node], None]) -> None:
     for node in unit.nodes:
         try:
             here(node)
-        except VersionNotFoundError as error:
-            raise _missing_input(node, error) from None
+        except DatasetError as error:
+            if _is_missing_input(error):
+                raise _missing_input(node, error) from None
+            raise
 
 
 def _attempt(unit: Unit, here: Callable[[Node], None]) -> Exception | None:
     try:
-        _run_here(unit, here)
+        for node in unit.nodes:
+            here(node)
     # Whatever goes wrong in a trial is that trial's failure, and is told at the end.
     except Exception as error:
         return error
     return None
+
+
+def _is_missing_input(error: BaseException) -> bool:
+    """Whether a node could not load what has no version yet.
+
+    By the message: the catalog wraps Kedro's error for it, and processes lose the cause.
+    """
+    return isinstance(error, DatasetError) and NO_VERSIONS in str(error)
 
 
 def _settle(
@@ -177,7 +195,7 @@ def _settle(
             "a worker process was killed, most likely for want of memory. Lower compute.workers "
             "or recipe.batch_size and run again; finished trials are kept."
         ) from error
-    if isinstance(error, VersionNotFoundError):
+    if _is_missing_input(error):
         raise _missing_input(unit.nodes[0], error) from None
     trace = None if isinstance(error, LongtailError) else error
     log.error("%s failed: %s", unit.name, _reason(error), exc_info=trace)
@@ -185,9 +203,10 @@ def _settle(
     display.lost(unit.name.removeprefix("train."))
 
 
-def _missing_input(node: Node, error: VersionNotFoundError) -> DataError:
+def _missing_input(node: Node, error: BaseException) -> DataError:
+    dataset = str(error).partition(":")[0]
     return DataError(
-        f"{node.name} needs what an earlier stage makes, and there is none yet ({error}). "
+        f"{node.name} needs '{dataset}', which an earlier stage makes, and there is none yet. "
         f"Run the stages before it first: kedro run --pipeline=full"
     )
 
@@ -217,8 +236,13 @@ def _command() -> str:
     """The command that was given, without what it was cut to."""
     if Path(sys.argv[0]).name != "kedro":
         return "kedro run --pipeline=full"
-    kept = (argument for argument in sys.argv[1:] if not argument.startswith("--namespaces"))
-    return shlex.join(["kedro", *kept])
+    kept, arguments = ["kedro"], iter(sys.argv[1:])
+    for argument in arguments:
+        if argument in SLICING:
+            next(arguments, None)  # its value
+        elif argument.partition("=")[0] not in SLICING:
+            kept.append(argument)
+    return shlex.join(kept)
 
 
 def _reason(error: BaseException) -> str:

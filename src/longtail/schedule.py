@@ -45,8 +45,9 @@ class Schedule:
         groups: dict[str, list[Node]] = {}
         for node in pipeline.nodes:  # sorted, parents first
             groups.setdefault(_unit_name(node), []).append(node)
-        units = [Unit(name, tuple(nodes)) for name, nodes in groups.items()]
-        self._units = {unit.name: unit for unit in _interleaved(units, methods)}
+        # Parents before children: gathering units come after all of their trials.
+        self._units = {name: Unit(name, tuple(nodes)) for name, nodes in groups.items()}
+        self._starting_order = [u.name for u in _interleaved(list(self._units.values()), methods)]
         dependencies = pipeline.node_dependencies
         self._parents = {
             name: {_unit_name(parent) for node in unit.nodes for parent in dependencies[node]}
@@ -79,7 +80,7 @@ class Schedule:
     def take_ready(self) -> list[Unit]:
         """Take the units that can run now; a gathering one does without what is lost."""
         ready = []
-        for name in [name for name in self._units if name in self._waiting]:
+        for name in [name for name in self._starting_order if name in self._waiting]:
             unit, parents = self._units[name], self._parents[name]
             lost = parents & self._lost
             if lost and (not unit.gathers or lost == parents):

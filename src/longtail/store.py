@@ -82,6 +82,7 @@ class TrialStore:
             for file in draft.iterdir():
                 _flush_to_disk(file)
             draft.rename(self._folder / fingerprint)
+            _flush_to_disk(self._folder)
         except BaseException:
             shutil.rmtree(draft, ignore_errors=True)
             raise
@@ -99,6 +100,9 @@ class TrialStore:
             yield
 
 
-def _flush_to_disk(file: Path) -> None:
-    with file.open("rb") as opened:
-        os.fsync(opened.fileno())
+def _flush_to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -47,7 +47,7 @@ def start_pool(workers: int, catalog: LongtailCatalog, queue: Queue[Any]) -> Pro
         workers,
         mp_context=context(),
         initializer=_start,
-        initargs=(Path.cwd(), catalog, queue),
+        initargs=(Path.cwd(), dict(os.environ), catalog, queue),
     )
 
 
@@ -77,9 +77,13 @@ def run_nodes(nodes: Sequence[Node], run_id: str) -> None:
         Task(node, _catalog, is_async=False, hook_manager=_hook_manager, run_id=run_id).execute()
 
 
-def _start(project: Path, catalog: LongtailCatalog, queue: Queue[Any]) -> None:
+def _start(
+    project: Path, environment: dict[str, str], catalog: LongtailCatalog, queue: Queue[Any]
+) -> None:
     global _catalog, _hook_manager
     os.chdir(project)
+    # The fork server has the environment of its own start; MLflow's address may have changed.
+    os.environ.update(environment)
     bootstrap_project(project)
     _hook_manager = _create_hook_manager()
     _register_hooks(_hook_manager, settings.HOOKS)

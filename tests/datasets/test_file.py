@@ -31,7 +31,7 @@ def test_file_is_linked_without_a_second_copy(finished: Path, tmp_path: Path) ->
 def test_file_is_copied_where_the_disk_cannot_link(
     finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def no_links(*args: Any) -> None:
+    def no_links(*_: Any) -> None:
         raise OSError("cross-device link")
 
     monkeypatch.setattr(os, "link", no_links)

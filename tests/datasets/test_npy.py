@@ -67,7 +67,7 @@ def test_file_appears_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.Mo
     dataset = NpyDataset(filepath=str(tmp_path / "images.npy"))
     dataset.save(ARRAY)
 
-    def half(file: Any, array: Any, **options: Any) -> None:
+    def half(file: Any, *_: Any, **__: Any) -> None:
         file.write(b"half")
         raise OSError("no space left on device")
 

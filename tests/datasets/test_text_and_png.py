@@ -45,7 +45,7 @@ def test_failed_save_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.Monk
     dataset = LatexDataset(filepath=str(tmp_path / "table.tex"))
     dataset.save("old")
 
-    def half(path: Path, data: str, **options: Any) -> None:
+    def half(path: Path, data: str, **_: Any) -> None:
         path.write_bytes(data.encode()[:1])
         raise OSError("no space left on device")
 

@@ -73,7 +73,7 @@ def train_on(counts: list[int], trial: Trial, loss: CanonicalLoss) -> Outcome:
         validation,
         len(counts),
         None,
-        lambda epoch, value: None,
+        lambda *_: None,
     )
 
 

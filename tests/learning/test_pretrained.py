@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import urllib.error
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,8 @@ def save(file: Path) -> None:
     if file.suffix == ".safetensors":
         save_file(WEIGHTS, file)
     elif file.suffix == ".npz":
-        np.savez(file, **{name: value.numpy() for name, value in WEIGHTS.items()})
+        arrays: dict[str, Any] = {name: value.numpy() for name, value in WEIGHTS.items()}
+        np.savez(file, **arrays)
     else:
         torch.save(WEIGHTS, file)
 
@@ -77,10 +79,10 @@ def test_pickle_that_would_run_code_is_refused(tmp_path: Path) -> None:
 
 
 def test_hub_out_of_reach_says_what_else_can_be_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_network(*args: Any, **keywords: Any) -> None:
+    def no_network(*_: Any, **__: Any) -> None:
         raise urllib.error.URLError("Network is unreachable")
 
-    monkeypatch.setattr(pretrained.urllib.request, "urlopen", no_network)
+    monkeypatch.setattr(urllib.request, "urlopen", no_network)
     monkeypatch.setattr(timm, "create_model", no_network)
     with pytest.raises(DataError) as caught:
         pretrained_weights(backbone(None))
@@ -99,7 +101,7 @@ def test_weights_of_the_hub_are_the_networks(monkeypatch: pytest.MonkeyPatch) ->
         asked.append((architecture, options))
         return network
 
-    monkeypatch.setattr(pretrained, "check_available", lambda backbone: None)
+    monkeypatch.setattr(pretrained, "check_available", lambda _: None)
     monkeypatch.setattr(timm, "create_model", hub)
     loaded = pretrained_weights(backbone(None))
     assert asked == [("resnet18", {"pretrained": True})]

@@ -28,7 +28,7 @@ def logits_and_labels(
     members = subsets.loc[(subsets["role"] != "train") & (subsets["name"] == test_set), "image"]
     predictions = run.load(f"train.{trial}.predictions").set_index("image").loc[members]
     logits = predictions[[str(label) for label in range(CLASSES)]]
-    return logits.to_numpy(np.float64), predictions["label"].to_numpy(np.int64)
+    return logits.to_numpy(np.float64, copy=True), predictions["label"].to_numpy(np.int64)
 
 
 def of_trial(results: pd.DataFrame, trial: str) -> pd.DataFrame:

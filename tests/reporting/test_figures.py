@@ -113,7 +113,7 @@ def test_accuracy_of_a_class_is_its_hits_over_all_seeds() -> None:
 def test_confusion_shares_sum_to_one_in_each_row_that_has_images() -> None:
     rows = confusions(("t", "a", 0, 0, 3), ("t", "a", 0, 2, 1), ("t", "a", 2, 0, 2),
                       ("t", "a", 0, 0, 4))  # fmt: skip
-    expected = [[7 / 8, 0, 1 / 8], [0, 0, 0], [1, 0, 0]]
+    expected = np.array([[7 / 8, 0, 1 / 8], [0, 0, 0], [1, 0, 0]])
     np.testing.assert_allclose(figures.confusion_matrix(rows, 3), expected)
 
 

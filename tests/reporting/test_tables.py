@@ -187,7 +187,14 @@ def test_latex_of_all_metrics_groups_them_by_test_set() -> None:
 def unescaped(text: str) -> str:
     """What LaTeX prints of escaped text."""
     out, rest = "", text
-    words = {r"\textasciitilde{}": "~", r"\textasciicircum{}": "^", r"\textbackslash{}": "\\"}
+    words = {
+        r"\textasciitilde{}": "~",
+        r"\textasciicircum{}": "^",
+        r"\textbackslash{}": "\\",
+        r"\textless{}": "<",
+        r"\textgreater{}": ">",
+        r"\textbar{}": "|",
+    }
     while rest:
         for command, character in words.items():
             if rest.startswith(command):
@@ -198,12 +205,12 @@ def unescaped(text: str) -> str:
                 assert rest[1] in "&%$#_{}"
                 rest = rest[1:]
             else:
-                assert rest[0] not in "&%$#_{}~^"
+                assert rest[0] not in "&%$#_{}~^<>|"
             out, rest = out + rest[0], rest[1:]
     return out
 
 
-@given(st.text(alphabet="ab &%$#_{}~^\\ü1-", max_size=40))
+@given(st.text(alphabet="ab &%$#_{}~^<>|\\ü1-", max_size=40))
 def test_escaped_text_prints_as_itself(text: str) -> None:
     assert unescaped(escaped(text)) == text
 

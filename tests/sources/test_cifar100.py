@@ -214,23 +214,24 @@ def test_download_is_kept_and_used_again(archive: tuple[Path, str], tmp_path: Pa
 
 def test_truncated_download_leaves_nothing(archive: tuple[Path, str], tmp_path: Path) -> None:
     body = archive[0].read_bytes()
-    with serving(sending(body[:-100], announced=len(body))) as (url, _):
-        with pytest.raises(DataError, match="MD5|could not be downloaded"):
-            read_cifar100(source(None, archive[1], url), "c", tmp_path / "downloads")
+    cut_short = serving(sending(body[:-100], announced=len(body)))
+    with cut_short as (url, _), pytest.raises(DataError, match=r"MD5|could not be downloaded"):
+        read_cifar100(source(None, archive[1], url), "c", tmp_path / "downloads")
     assert list((tmp_path / "downloads").iterdir()) == []
 
 
 def test_another_file_than_the_official_one_is_not_kept(tmp_path: Path) -> None:
-    with serving(sending(b"<html>please log in</html>")) as (url, _):
-        with pytest.raises(DataError, match="MD5"):
-            read_cifar100(source(None, url=url), "c", tmp_path)
+    page = serving(sending(b"<html>please log in</html>"))
+    with page as (url, _), pytest.raises(DataError, match="MD5"):
+        read_cifar100(source(None, url=url), "c", tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_missing_page_says_what_else_can_be_done(tmp_path: Path) -> None:
-    with serving(lambda request: request.send_error(404)) as (url, _):
-        with pytest.raises(DataError, match=r"(?s)Not Found.*--params=datasets\.c\.source\.path="):
-            read_cifar100(source(None, url=url), "c", tmp_path)
+    missing = serving(lambda request: request.send_error(404))
+    reason = r"(?s)Not Found.*--params=datasets\.c\.source\.path="
+    with missing as (url, _), pytest.raises(DataError, match=reason):
+        read_cifar100(source(None, url=url), "c", tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -24,7 +24,7 @@ def names(path: Path | str) -> list[str]:
 def saved(folder: Path, image: Image.Image, name: str = "image.png", **options: Any) -> Any:
     """What an image decodes to after it was saved."""
     image.save(folder / name, **options)
-    return decode(ImageFileRef((name,), folder, in_zip=False), None)
+    return decode(ImageFileRef((name,), folder, member=None), None)
 
 
 def png_header(width: int, height: int) -> bytes:
@@ -103,7 +103,7 @@ def test_images_are_cut_to_a_centred_square(tmp_path: Path) -> None:
     pixels = np.zeros((10, 30, 3), dtype=np.uint8)
     pixels[:, 5:25] = 255  # the centre is white, as far as the resampling looks
     Image.fromarray(pixels).save(tmp_path / "wide.png")
-    shown = decode(ImageFileRef(("wide.png",), tmp_path, in_zip=False), 5)
+    shown = decode(ImageFileRef(("wide.png",), tmp_path, member=None), 5)
     assert shown.shape == (5, 5, 3)
     assert (shown == 255).all()
 
@@ -124,7 +124,7 @@ def test_unusable_files_are_refused_with_a_reason(
 ) -> None:
     (tmp_path / "bad.png").write_bytes(content)
     with pytest.raises(ValueError, match=reason):
-        decode(ImageFileRef(("bad.png",), tmp_path, in_zip=False), 8)
+        decode(ImageFileRef(("bad.png",), tmp_path, member=None), 8)
 
 
 @pytest.mark.parametrize("name", ["photo.jpg", "photo.png", "photo.webp", "photo.tif"])
@@ -134,7 +134,7 @@ def test_truncated_photographs_are_refused_not_filled_with_grey(name: str, tmp_p
     Image.fromarray(pixels).save(whole, format=Image.registered_extensions()[f".{name[-3:]}"]
                                  if not name.endswith("webp") else "WEBP")  # fmt: skip
     (tmp_path / name).write_bytes(whole.getvalue()[: len(whole.getvalue()) // 2])
-    reference = ImageFileRef((name,), tmp_path, in_zip=False)
+    reference = ImageFileRef((name,), tmp_path, member=None)
     ((_, result),) = decode_all([reference], 8, "test")
     assert isinstance(result, str) and "cannot be read" in result
 

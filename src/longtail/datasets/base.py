@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, Generic, TypeVar
 
-from kedro.io.core import AbstractVersionedDataset, Version
+from kedro.io.core import AbstractVersionedDataset, Version, VersionNotFoundError
 
 Saved = TypeVar("Saved")
 Loaded = TypeVar("Loaded")
@@ -35,7 +35,7 @@ class LocalVersionedDataset(AbstractVersionedDataset[Saved, Loaded], Generic[Sav
             filepath=PurePosixPath(filepath),
             version=version,
             exists_function=os.path.exists,
-            glob_function=_glob,
+            glob_function=_versions,
         )
 
     def load_path(self) -> Path:
@@ -55,11 +55,23 @@ class LocalVersionedDataset(AbstractVersionedDataset[Saved, Loaded], Generic[Sav
         finally:
             draft.unlink(missing_ok=True)
 
+    def _exists(self) -> bool:
+        try:
+            return self.load_path().exists()
+        except VersionNotFoundError:
+            return False
+
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath), "version": self._version}
 
 
-def _glob(pattern: str) -> list[str]:
-    import glob
+def _versions(pattern: str) -> list[str]:
+    """The files of all versions. Kedro asks with ``<filepath>/*/<file name>``.
 
-    return glob.glob(pattern)
+    The folder is listed rather than matched: its name may hold characters that match others.
+    """
+    folder, _, name = pattern.rpartition("/*/")
+    if not Path(folder).is_dir():
+        return []
+    files = (version / name for version in Path(folder).iterdir())
+    return [str(file) for file in files if file.exists()]

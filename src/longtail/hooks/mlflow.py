@@ -160,7 +160,7 @@ class MlflowHook:
 
         now = int(time.time() * 1000)
         metrics = [
-            Metric(f"{row['test_set']}_{score}", float(row[score]), now, 0)
+            Metric(f"{row['test_set']}/{score}", float(row[score]), now, 0)
             for _, row in results.iterrows()
             for score in SCORES
         ]

@@ -25,7 +25,7 @@ HALF_MEAN_STD = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
 
 def mobilenetv2_micro(image_size: int) -> nn.Module:
-    """Inverted residuals at half width, 22 thousand parameters; any ``image_size``."""
+    """Inverted residuals at half width, 22 thousand parameters."""
     blocks = [["ds_r1_k3_s1_c16"], ["ir_r1_k3_s2_e3_c24"], ["ir_r2_k3_s2_e3_c48"],
               ["ir_r1_k3_s1_e3_c96"]]  # fmt: skip
     network: nn.Module = efficientnet.EfficientNet(
@@ -40,7 +40,7 @@ def mobilenetv2_micro(image_size: int) -> nn.Module:
 
 
 def resnetv2_micro(image_size: int) -> nn.Module:
-    """Three pre-activation bottlenecks, 127 thousand parameters; any ``image_size``."""
+    """Three pre-activation bottlenecks, 127 thousand parameters."""
     network: nn.Module = resnetv2.ResNetV2(
         layers=[1, 1, 1],
         channels=(64, 128, 256),
@@ -54,7 +54,7 @@ def resnetv2_micro(image_size: int) -> nn.Module:
 
 
 def vit_micro(image_size: int) -> nn.Module:
-    """Four transformer blocks of width 64 over patches of 8 pixels, 140 thousand parameters."""
+    """Four transformer blocks of width 64 over patches of 8 pixels, 148 thousand parameters."""
     network: nn.Module = vision_transformer.VisionTransformer(
         img_size=image_size,
         patch_size=8,
@@ -71,7 +71,7 @@ def vit_micro(image_size: int) -> nn.Module:
 
 
 def convnext_micro(image_size: int) -> nn.Module:
-    """One ConvNeXt block a stage, 233 thousand parameters; any ``image_size``."""
+    """One ConvNeXt block a stage, 233 thousand parameters."""
     network: nn.Module = convnext.ConvNeXt(depths=(1, 1, 1, 1), dims=(16, 32, 64, 128))
     return network
 

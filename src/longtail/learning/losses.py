@@ -9,6 +9,9 @@ from torch.nn import functional as F
 
 from longtail.canonical_loss import CanonicalLoss
 
+# Keeps the gradient of a power below 1 finite where the base would be 0.
+TINY = torch.finfo(torch.float32).tiny
+
 
 class Criterion(nn.Module):
     """The mean loss of a batch, in float32 whatever the logits' type.
@@ -66,7 +69,7 @@ class Criterion(nn.Module):
         losses = F.cross_entropy(z, labels, reduction="none")
         if self.focus:
             # 1 - p_y by expm1, so that its power keeps a gradient where p_y is nearly 1.
-            losses = (-torch.expm1(-losses)).clamp_min(0) ** self.focus * losses
+            losses = (-torch.expm1(-losses)).clamp_min(TINY) ** self.focus * losses
         return losses
 
     def _draw_spared(self, logits: Tensor, labels: Tensor) -> Tensor:

@@ -168,6 +168,7 @@ def escaped(text: str) -> str:
     """Text with LaTeX's special characters made harmless."""
     special = {c: f"\\{c}" for c in "&%$#_{}"}
     special |= {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
+    special |= {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}"}
     return "".join(special.get(character, character) for character in text)
 
 

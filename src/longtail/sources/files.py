@@ -6,10 +6,12 @@ import glob
 import io
 import os
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -32,7 +34,7 @@ class ImageFileRef:
 
     parts: tuple[str, ...]
     container: Path
-    in_zip: bool
+    member: str | None  # the name within a zip file, as the zip file has it
 
     @property
     def name(self) -> str:
@@ -41,9 +43,9 @@ class ImageFileRef:
 
     def read_bytes(self) -> bytes:
         """The file's content, with the error of the file system or of the zip file."""
-        if not self.in_zip:
+        if self.member is None:
             return self.container.joinpath(*self.parts).read_bytes()
-        return _open_zip(self.container).read(self.name)
+        return _open_zip(self.container).read(self.member)
 
 
 # A zip file's list of contents is read once, not once an image. Reading is thread-safe.
@@ -85,7 +87,14 @@ def find_image_files(path: str, key: str) -> list[ImageFileRef]:
             f"{key}: no image file is in '{path}'.{hint} "
             f"Known endings: {', '.join(sorted(SUFFIXES))}"
         )
-    return sorted(files, key=lambda file: file.parts)
+    files.sort(key=lambda file: file.parts)
+    for file, following in pairwise(files):
+        if file.parts == following.parts:
+            raise DataError(
+                f"{key}: '{file.name}' is both in '{file.container}' and in "
+                f"'{following.container}'. Give each of them one name."
+            )
+    return files
 
 
 def _files_of(root: Path, key: str) -> Iterator[ImageFileRef]:
@@ -93,20 +102,23 @@ def _files_of(root: Path, key: str) -> Iterator[ImageFileRef]:
         for folder, _, names in os.walk(root):
             for name in names:
                 file = Path(folder, name)
-                if _is_image(name) and not file.is_symlink():
-                    yield ImageFileRef(file.relative_to(root).parts, root, in_zip=False)
+                parts = file.relative_to(root).parts
+                if _is_image(parts) and not file.is_symlink():
+                    yield ImageFileRef(parts, root, member=None)
     elif zipfile.is_zipfile(root):
         with zipfile.ZipFile(root) as archive:
             for member in archive.namelist():
                 parts = PurePosixPath(member).parts
-                if parts and _is_image(parts[-1]):
-                    yield ImageFileRef(parts, root, in_zip=True)
+                if _is_image(parts):
+                    yield ImageFileRef(parts, root, member)
     else:
         raise DataError(f"{key}: '{root}' is neither a folder nor a zip file")
 
 
-def _is_image(name: str) -> bool:
-    return not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
+def _is_image(parts: tuple[str, ...]) -> bool:
+    """Whether a file is an image by its name, neither hidden nor in a hidden folder."""
+    hidden = any(part.startswith(".") for part in parts)
+    return bool(parts) and not hidden and Path(parts[-1]).suffix.lower() in SUFFIXES
 
 
 def decode(file: ImageFileRef, image_size: int | None) -> npt.NDArray[np.uint8]:
@@ -118,12 +130,17 @@ def decode(file: ImageFileRef, image_size: int | None) -> npt.NDArray[np.uint8]:
         ValueError: with the reason why the file cannot be used.
     """
     try:
-        with Image.open(io.BytesIO(file.read_bytes())) as image:
+        content = file.read_bytes()
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError) as error:
+        # RuntimeError: encrypted; its subclass NotImplementedError: an unknown compression.
+        raise ValueError(f"cannot be read: {error}") from error
+    try:
+        with Image.open(io.BytesIO(content)) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise ValueError(f"{image.width} x {image.height} pixels are too many")
             upright = ImageOps.exif_transpose(image)
             rgb = _to_rgb(upright)
-    except (OSError, UnidentifiedImageError, zipfile.BadZipFile, SyntaxError) as error:
+    except (OSError, UnidentifiedImageError, SyntaxError) as error:
         raise ValueError(f"cannot be read: {error}") from error
     except Image.DecompressionBombError as error:
         raise ValueError(f"too many pixels: {error}") from error

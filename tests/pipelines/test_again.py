@@ -1,0 +1,90 @@
+"""A second run finds what the first has trained; older versions stay in reach."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from tests.pipelines.support import TRIALS, Run, dotted, pipelines, run
+
+TRIAL = "digits.long_tailed.convnext_micro.ldam.seed0"
+
+
+def test_it_trains_nothing(full: Run, again: Run) -> None:
+    assert again.error is None
+    for trial in TRIALS:
+        first, second = (each.load(f"train.{trial}.card") for each in (full, again))
+        assert second["started"] == first["started"]
+        assert second["fingerprint"] == first["fingerprint"]
+        assert second["reused"]
+
+
+def test_it_makes_a_new_version_of_everything(full: Run, again: Run) -> None:
+    assert again.run_id > full.run_id
+    for name in pipelines("test")["full"].all_outputs():
+        assert full.file(name).is_file()
+        assert again.file(name).is_file()
+
+
+def test_it_comes_to_the_same_figures(full: Run, again: Run) -> None:
+    for name in ("digits_subsets", "digits_results", "digits_confusions", "digits_scores"):
+        pd.testing.assert_frame_equal(again.load(name), full.load(name))
+    assert again.load("digits_appendix") == full.load("digits_appendix")
+
+
+def test_it_keeps_no_second_copy_of_the_weights(full: Run, again: Run) -> None:
+    for trial in TRIALS:
+        name = f"train.{trial}.model"
+        assert again.file(name).samefile(full.file(name))
+
+
+def test_one_process_trains_the_same_bits_as_two(full: Run, tmp_path: Path) -> None:
+    small = dotted("grid.backbones=[convnext_micro]", "grid.methods=[ldam]")
+    alone = run(tmp_path, small, workers=1)
+    assert alone.error is None
+    for train_set in ("balanced", "long_tailed"):
+        trial = f"train.digits.{train_set}.convnext_micro.ldam.seed0"
+        cards = [each.load(f"{trial}.card") for each in (full, alone)]
+        assert cards[0]["fingerprint"] == cards[1]["fingerprint"]
+        assert cards[0]["started"] != cards[1]["started"]
+        models = [each.file(f"{trial}.model") for each in (full, alone)]
+        assert models[0].read_bytes() == models[1].read_bytes()
+        predictions = [each.load(f"{trial}.predictions") for each in (full, alone)]
+        pd.testing.assert_frame_equal(predictions[0], predictions[1], check_exact=True)
+
+
+@pytest.fixture(scope="module")
+def recut(full: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A copy of the whole run's data, in which newer subsets are less imbalanced."""
+    data = tmp_path_factory.mktemp("recut") / "data"
+    shutil.copytree(full.data, data)
+    milder = dotted("datasets.digits.imbalance.profile.imbalance_factor=2")
+    return run(data, milder, stages=["imbalance"])
+
+
+def test_the_newest_subsets_are_trained_on(recut: Run) -> None:
+    trained = run(recut.data, stages=["train"], namespaces=[f"train.{TRIAL}"])
+    card = trained.load(f"train.{TRIAL}.card")
+    newest = recut.load("digits_class_profile")["train_long_tailed"].sum()
+    assert card["train_images"] == newest > 369
+    assert not card["reused"]
+
+
+def test_an_older_version_of_the_subsets_can_be_trained_on(full: Run, recut: Run) -> None:
+    chosen = {"digits_subsets": full.run_id}
+    trained = run(recut.data, stages=["train"], namespaces=[f"train.{TRIAL}"], load_versions=chosen)
+    card = trained.load(f"train.{TRIAL}.card")
+    assert card["train_images"] == 369
+    assert card["started"] == full.load(f"train.{TRIAL}.card")["started"]
+
+
+def test_an_older_version_of_the_profile_can_be_reported(full: Run, recut: Run) -> None:
+    only: dict[str, Any] = {"stages": ["report"], "node_names": ["report.digits.write_appendix"]}
+    newest = run(recut.data, **only)
+    assert "(110 to 55 a class)" in newest.load("digits_appendix")
+    older = run(recut.data, **only, load_versions={"digits_class_profile": full.run_id})
+    assert older.load("digits_appendix") == full.load("digits_appendix")

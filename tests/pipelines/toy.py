@@ -1,0 +1,114 @@
+"""A small pipeline in the shape of the project's, whose nodes do next to nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+from kedro.framework.hooks import hook_impl
+from kedro.framework.hooks.manager import _create_hook_manager
+from kedro.io import MemoryDataset
+from kedro.pipeline import Node, Pipeline
+
+from longtail.catalog import LongtailCatalog
+from longtail.runner import GridRunner
+
+METHODS = ("plain", "odd", "even")
+BACKBONES = ("small", "large")
+
+
+def one() -> int:
+    return 1
+
+
+def twice(number: int) -> int:
+    return 2 * number
+
+
+def total(*numbers: int) -> int:
+    return sum(numbers)
+
+
+def process_id(number: int) -> int:  # noqa: ARG001
+    return os.getpid()
+
+
+def broken(number: int) -> int:
+    raise ValueError(f"boom {number}")
+
+
+def interrupted(number: int) -> int:
+    raise KeyboardInterrupt(number)
+
+
+def terminated(number: int) -> int:
+    os.kill(os.getpid(), signal.SIGTERM)
+    return number
+
+
+def killed(number: int) -> int:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+class Recorder:
+    """A hook that notes which nodes were started and which failed."""
+
+    def __init__(self) -> None:
+        self.started: list[str] = []
+        self.failed: list[str] = []
+
+    @hook_impl
+    def before_node_run(self, node: Node) -> None:
+        self.started.append(node.name)
+
+    @hook_impl
+    def on_node_error(self, node: Node) -> None:
+        self.failed.append(node.name)
+
+
+def trial_name(backbone: str, method: str) -> str:
+    return f"train.toy.balanced.{backbone}.{method}.seed0"
+
+
+def toy(
+    changed: dict[str, Callable[..., int]] | None = None,
+    methods: tuple[str, ...] = METHODS,
+    backbones: tuple[str, ...] = BACKBONES,
+    prepare: Callable[[], int] | Callable[[int], int] = one,
+) -> Pipeline:
+    """prepare -> a trial a backbone and method -> gathered by backbone -> gathered -> page."""
+    changed = changed or {}
+    parts = [Node(prepare, "given" if prepare is broken else None, "prepared", name="zz_prepare")]
+    for backbone in backbones:
+        for method in methods:
+            name = trial_name(backbone, method)
+            work = changed.get(f"{backbone}.{method}", twice)
+            nodes = [
+                Node(work, "prepared", "worked", name="work"),
+                Node(twice, "worked", "result", name="finish"),
+            ]
+            tags = ["trial", backbone, method]
+            parts += Pipeline(nodes, namespace=name, inputs="prepared", tags=tags).nodes
+        results = [f"{trial_name(backbone, method)}.result" for method in methods]
+        parts.append(Node(total, results, f"{backbone}_sum", name=backbone, tags=["gather"]))
+    sums = [f"{backbone}_sum" for backbone in backbones]
+    parts.append(Node(total, sums, "sum", name="gather", tags=["gather"]))
+    parts.append(Node(twice, "sum", "page", name="page"))
+    return Pipeline(parts)
+
+
+def catalog_with(**datasets: Any) -> LongtailCatalog:
+    given = {"params:grid": {"methods": list(METHODS)}, "given": 0}
+    return LongtailCatalog({k: MemoryDataset(v) for k, v in given.items()} | datasets)
+
+
+def execute(pipeline: Pipeline, recorder: Recorder | None = None, workers: int = 1) -> int:
+    """Run a pipeline and give its page."""
+    manager = _create_hook_manager()
+    manager.register(recorder or Recorder())
+    runner = GridRunner(max_workers=workers)
+    made = runner.run(pipeline, catalog_with(), hook_manager=manager, run_id="test")
+    return int(made["page"].load())

@@ -1,0 +1,202 @@
+"""The command line: parameters are split rightly, and mistakes end with one clear message."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+from kedro.framework.startup import bootstrap_project
+
+from longtail.cli import cli, split_params
+
+PROJECT = Path(__file__).parents[1]
+HEAVY = ("torch", "torchvision", "timm", "mlflow", "matplotlib", "sklearn")
+
+
+def split(text: str) -> Any:
+    command = cli.commands["run"]
+    return split_params(click.Context(command), command.params[0], text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", {}),
+        ("recipe.epochs=5", {"recipe": {"epochs": 5}}),
+        ("a=1,b=x", {"a": 1, "b": "x"}),
+        (" a=1 , b=2 ", {"a": 1, "b": 2}),
+        ("a=1,,b=2,", {"a": 1, "b": 2}),
+        ("rate=1.0e-3", {"rate": 0.001}),
+        ("flag=true,nothing=null", {"flag": True, "nothing": None}),
+        ("data=/tmp/a=b", {"data": "/tmp/a=b"}),
+        ("data=/tmp/two words", {"data": "/tmp/two words"}),
+        ("grid.methods=[softmax,ldam]", {"grid": {"methods": ["softmax", "ldam"]}}),
+        ("grid.methods=[softmax, ldam]", {"grid": {"methods": ["softmax", "ldam"]}}),
+        (
+            "grid.methods=[softmax,ldam],recipe.epochs=5,grid.seeds=[0,1]",
+            {"grid": {"methods": ["softmax", "ldam"], "seeds": [0, 1]}, "recipe": {"epochs": 5}},
+        ),
+        ("h={kind: per_class, test: 5},b=2", {"h": {"kind": "per_class", "test": 5}, "b": 2}),
+        (
+            "s={kind: step, milestones: [3,5]},b=2",
+            {"s": {"kind": "step", "milestones": [3, 5]}, "b": 2},
+        ),
+        (
+            "m={loss: {name: focal, gamma: 1}, label: F}",
+            {"m": {"loss": {"name": "focal", "gamma": 1}, "label": "F"}},
+        ),
+        (
+            "m={label: F, loss: {name: focal, gamma: 1}}",
+            {"m": {"label": "F", "loss": {"name": "focal", "gamma": 1}}},
+        ),
+        ("a=[[1,2],[3,4]],b=5", {"a": [[1, 2], [3, 4]], "b": 5}),
+    ],
+)
+def test_parameters_are_split_at_commas_outside_brackets(text: str, expected: Any) -> None:
+    assert split(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("epochs", "'epochs'"),
+        ("a=1,softmax", "'softmax'"),
+        ("=3", "'=3'"),
+        (" =3", "'=3'"),
+        ("grid.methods=[softmax", "grid.methods"),
+    ],
+)
+def test_what_is_no_key_and_value_is_refused(text: str, named: str) -> None:
+    with pytest.raises(click.UsageError) as raised:
+        split(text)
+    assert named in raised.value.message
+
+
+def test_parameters_that_are_split_already_pass() -> None:
+    assert split_params(click.Context(cli), cli.commands["run"].params[0], {"a": 1}) == {"a": 1}
+
+
+@pytest.fixture
+def kedro(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """`kedro run` in this process, with its data in a folder that must stay empty."""
+    monkeypatch.chdir(PROJECT)
+    monkeypatch.setenv("DO_NOT_TRACK", "1")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    bootstrap_project(PROJECT)
+
+    def run(*options: str, params: str = "") -> Result:
+        data = f"data={tmp_path}/data"
+        given = [*options, f"--params={data},{params}"]
+        result = CliRunner().invoke(cli, ["run", *given])
+        assert list(tmp_path.iterdir()) == []  # nothing trained, nothing tracked
+        return result
+
+    return run
+
+
+MISTAKES = [
+    (["--env=test"], "grid.backbones=[resnet9]", ["grid.backbones", "'resnet9'", "vit_micro"]),
+    (["--env=test"], "grid.methods=[ldamm]", ["grid.methods", "'ldam'?", "balanced_softmax"]),
+    (["--env=test"], "grid.datasets=[mnist]", ["grid.datasets", "'mnist'", "cifar100"]),
+    (["--env=test"], "recipe.epoch=3", ["recipe", "'epoch'", "'epochs'?", "batch_size"]),
+    (["--env=test"], "recipee.epochs=3", ["'recipee'", "'recipe'?"]),
+    (
+        ["--env=test"],
+        "datasets.digits.imbalance.profile.imbalance_factor=-3",
+        ["datasets.digits.imbalance.profile.imbalance_factor", "greater than or equal to 1"],
+    ),
+    (
+        ["--env=test"],
+        "backbones.convnext_micro.architecture=convnext_tiniest",
+        ["backbones.convnext_micro.architecture", "'convnext_tiniest'", "convnext_tiny"],
+    ),
+    (["--env=moths"], "", ["datasets.moths.source.path", "--params=datasets.moths.source.path="]),
+    (
+        ["--env=moths"],
+        "datasets.moths.source.path=/no/such/folder",
+        ["datasets.moths.source.path", "/no/such/folder"],
+    ),
+    (["--env=tset"], "", ["--env", "'tset'", "Did you mean 'test'?", "moths"]),
+    (["--env=test", "--pipeline=ful"], "", ["'ful'", "full"]),
+    (["--env=test", "--pipelines=ful"], "", ["'ful'", "full"]),
+    (["--env=test", "--tags=nonsense"], "", ["no nodes"]),
+    (["--env=test"], "softmax", ["--params", "'softmax'"]),
+]
+
+
+@pytest.mark.parametrize(("options", "params", "wanted"), MISTAKES)
+def test_a_mistake_ends_with_one_message_before_any_training(
+    kedro: Any, options: list[str], params: str, wanted: list[str]
+) -> None:
+    result = kedro(*options, params=params)
+    assert result.exit_code != 0
+    assert isinstance(result.exception, SystemExit)  # no error came through
+    assert "Traceback" not in result.output
+    assert result.output.count("Error:") == 1
+    for text in wanted:
+        assert text in result.output
+
+
+@pytest.mark.parametrize("option", ["--pipeline", "--pipelines"])
+def test_both_spellings_run_a_pipeline(kedro: Any, option: str) -> None:
+    """Both reach the pipeline `full`, which then finds a mistake."""
+    result = kedro("--env=moths", f"{option}=full")
+    assert "datasets.moths.source.path is not set" in result.output
+
+
+def test_both_spellings_at_once_are_refused(kedro: Any) -> None:
+    result = kedro("--env=test", "--pipeline=full", "--pipelines=train")
+    assert result.exit_code != 0
+    assert "--pipelines" in result.output
+
+
+# --- as a command of the shell -----------------------------------------------------------------
+
+
+def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=PROJECT,
+        env=os.environ | {"DO_NOT_TRACK": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_listing_the_pipelines_imports_nothing_heavy() -> None:
+    program = f"""
+import sys
+from kedro.framework.cli.cli import main
+sys.argv = ["kedro", "registry", "list"]
+try:
+    main()
+except SystemExit as end:
+    assert not end.code, end.code
+print("heavy:", sorted(set({HEAVY}) & set(sys.modules)))
+"""
+    listed = command("-c", program)
+    assert listed.returncode == 0, listed.stderr
+    lines = listed.stdout.splitlines()
+    names = {line.removeprefix("- ").strip() for line in lines}
+    assert {"ingest", "imbalance", "train", "report", "full", "__default__"} <= names
+    assert lines[-1] == "heavy: []"
+
+
+def test_a_mistake_in_the_shell_is_a_line_on_stderr() -> None:
+    ended = command("-m", "kedro", "run", "--env=test", "--params=grid.methods=[softmax,ldamm]")
+    assert ended.returncode == 1
+    assert ended.stderr.strip().startswith("Error: grid.methods: unknown method 'ldamm'.")
+    assert len(ended.stderr.strip().splitlines()) == 1
+    assert ended.stdout.strip() == ""
+
+
+def test_the_project_s_runner_is_the_default() -> None:
+    shown = {param.name: param.default for param in cli.commands["run"].params}
+    assert shown["runner"] == "longtail.runner.GridRunner"

@@ -1,0 +1,232 @@
+"""Every environment's configuration fits the pipelines, and ``--params`` change the grid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kedro.io import MemoryDataset
+from kedro.io.core import AbstractVersionedDataset
+
+from longtail.catalog import LongtailCatalog
+from longtail.config import GridConfigLoader, current_parameters
+from longtail.errors import ConfigurationError
+from longtail.pipeline_registry import register_pipelines
+from tests.pipelines.support import PROJECT, TRIALS, dotted, loader, pipelines
+
+ENVIRONMENTS = sorted(
+    path.parent.name for path in (PROJECT / "conf").glob("*/parameters") if path.is_dir()
+)
+UNVERSIONED = {"downloads", "trial_store"}
+VERSION = "2000-01-01T00.00.00.000Z"
+IN_EVERY_ENVIRONMENT = pytest.mark.parametrize("env", ENVIRONMENTS)
+
+
+def catalog_of(env: str) -> LongtailCatalog:
+    catalog = LongtailCatalog.from_config(loader(env)["catalog"], save_version=VERSION)
+    assert isinstance(catalog, LongtailCatalog)
+    return catalog
+
+
+def names_of_data(env: str) -> list[str]:
+    return sorted(n for n in pipelines(env)["full"].datasets() if not n.startswith("params:"))
+
+
+def leaves(tree: dict[str, Any], *names: str, path: str = "") -> Iterator[str]:
+    """The dotted paths of the keys called one of ``names``."""
+    for key, below in tree.items():
+        if key in names:
+            yield f"{path}{key}"
+        elif isinstance(below, dict):
+            yield from leaves(below, *names, path=f"{path}{key}.")
+
+
+def test_the_environments_are_all_here() -> None:
+    assert {"base", "thesis", "moths", "test"} <= set(ENVIRONMENTS)
+
+
+@IN_EVERY_ENVIRONMENT
+def test_everything_between_nodes_is_in_the_catalog(env: str) -> None:
+    catalog = catalog_of(env)
+    names = names_of_data(env)
+    assert len(names) > 50
+    assert [name for name in names if name not in catalog] == []
+    assert [name for name in names if isinstance(catalog[name], MemoryDataset)] == []
+
+
+@IN_EVERY_ENVIRONMENT
+def test_everything_made_is_versioned(env: str) -> None:
+    catalog = catalog_of(env)
+    unversioned = set()
+    for name in names_of_data(env):
+        dataset = catalog[name]
+        if not isinstance(dataset, AbstractVersionedDataset) or dataset._version is None:
+            unversioned.add(name)
+        else:
+            assert dataset._version.save == VERSION
+    assert unversioned == UNVERSIONED
+
+
+@IN_EVERY_ENVIRONMENT
+def test_no_two_data_sets_share_a_file(env: str) -> None:
+    catalog = catalog_of(env)
+    paths: dict[str, str] = {}
+    for name in names_of_data(env):
+        path = str(vars(catalog[name])["_filepath"])
+        assert paths.setdefault(path, name) == name
+
+
+@IN_EVERY_ENVIRONMENT
+def test_one_parameter_moves_all_files(env: str, tmp_path: Path) -> None:
+    catalog = LongtailCatalog.from_config(loader(env, data=str(tmp_path))["catalog"])
+    for name in names_of_data(env):
+        assert Path(str(vars(catalog[name])["_filepath"])).is_relative_to(tmp_path), name
+
+
+@IN_EVERY_ENVIRONMENT
+def test_nodes_ask_for_parameters_that_exist(env: str) -> None:
+    parameters = loader(env)["parameters"]
+    asked = [n for n in pipelines(env)["full"].inputs() if n.startswith("params:")]
+    assert asked
+    for name in asked:
+        value = parameters
+        for part in name.removeprefix("params:").split("."):
+            assert part in value, name
+            value = value[part]
+
+
+@IN_EVERY_ENVIRONMENT
+def test_every_trial_and_table_is_used(env: str) -> None:
+    parameters = loader(env)["parameters"]
+    grid = parameters["grid"]
+    stated = {f"train.{name}" for name in leaves(parameters["train"], "trial")}
+    stated |= {f"report.{name}" for name in leaves(parameters["report"], "table", "contents")}
+    asked = {n.removeprefix("params:") for n in pipelines(env)["full"].inputs()}
+    assert stated <= asked
+    assert {n for n in asked if n.startswith(("train.", "report."))} == stated
+    cells = [
+        len(grid[axis]) for axis in ("datasets", "train_sets", "backbones", "methods", "seeds")
+    ]
+    product = cells[0] * cells[1] * cells[2] * cells[3] * cells[4]
+    assert sum(name.endswith(".trial") for name in stated) == product
+
+
+@IN_EVERY_ENVIRONMENT
+def test_the_registry_has_the_stages(env: str) -> None:
+    registered = pipelines(env)
+    assert set(registered) == {"ingest", "imbalance", "train", "report", "full", "__default__"}
+    assert all(pipeline.nodes for pipeline in registered.values())
+
+
+def test_the_thesis_is_two_train_sets_four_backbones_seven_losses() -> None:
+    parameters, trials = loader("thesis").parameters()
+    assert len(trials) == 2 * 4 * 7
+    assert parameters.grid.datasets == ("cifar100",)
+    assert {trial.recipe.image_size for trial in trials} == {224}
+    names = [node.name for node in register_pipelines()["train"].nodes if ".fetch_" in node.name]
+    assert len(names) == 4
+
+
+def test_the_test_environment_is_the_grid_that_the_tests_know() -> None:
+    _, trials = loader("test").parameters()
+    assert tuple(trial.name for trial in trials) == TRIALS
+
+
+# --- `--params` --------------------------------------------------------------------------------
+
+
+def trials_with(*items: str) -> dict[str, Any]:
+    _, trials = loader("test", **dotted(*items)).parameters()
+    return {trial.name: trial for trial in trials}
+
+
+def test_two_losses_only() -> None:
+    trials = trials_with("grid.methods=[softmax,ldam]")
+    assert set(trials) == {t for t in TRIALS if ".softmax." in t or ".ldam." in t}
+    fits = [n.name for n in register_pipelines()["train"].nodes if n.name.endswith(".fit")]
+    assert sorted(fits) == sorted(f"train.{name}.fit" for name in trials)
+
+
+def test_two_seeds_double_the_trials() -> None:
+    assert set(trials_with("grid.seeds=[0,7]")) == {
+        *TRIALS,
+        *(t.replace("seed0", "seed7") for t in TRIALS),
+    }
+
+
+def test_five_epochs_for_all() -> None:
+    assert {trial.recipe.epochs for trial in trials_with("recipe.epochs=5").values()} == {5}
+
+
+def test_the_command_line_s_recipe_goes_over_a_backbone_s_own() -> None:
+    rates = {t.recipe.learning_rate for t in trials_with("recipe.learning_rate=0.5").values()}
+    assert rates == {0.5}
+
+
+def test_one_trial_s_learning_rate() -> None:
+    one = "digits.long_tailed.convnext_micro.ldam.seed0"
+    plain = trials_with()
+    changed = trials_with(f"train.{one}.trial.recipe.learning_rate=0.125")
+    assert {name for name in plain if changed[name] != plain[name]} == {one}
+    expected = plain[one].recipe.model_copy(update={"learning_rate": 0.125})
+    assert changed[one] == plain[one].model_copy(update={"recipe": expected})
+
+
+def test_one_trial_s_recipe_goes_over_the_command_line_s_common_one() -> None:
+    one = TRIALS[0]
+    trials = trials_with("recipe.epochs=5", f"train.{one}.trial.recipe.epochs=9")
+    assert trials[one].recipe.epochs == 9
+    assert {t.recipe.epochs for name, t in trials.items() if name != one} == {5}
+
+
+def test_a_trial_s_parameter_is_what_its_node_gets() -> None:
+    one = TRIALS[0]
+    path = f"train.{one}.trial"
+    value = loader("test", **dotted(f"{path}.recipe.epochs=9"))["parameters"]
+    for part in path.split("."):
+        value = value[part]
+    assert value["recipe"]["epochs"] == 9
+    assert value["backbone"]["name"] == "mobilenetv2_micro"
+
+
+def test_parameters_of_one_session_do_not_leak_into_the_next() -> None:
+    loader("test", **dotted("grid.methods=[ldam]"))
+    assert current_parameters()[0].grid.methods == ("ldam",)
+    loader("test")
+    assert len(current_parameters()[0].grid.methods) == 3
+
+
+def test_outside_a_session_the_default_environment_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    loader("test")
+    monkeypatch.setattr(GridConfigLoader, "latest", None)
+    monkeypatch.chdir(PROJECT / "src")
+    assert len(current_parameters()[0].grid.backbones) == 4
+
+
+@pytest.mark.parametrize(
+    ("item", "wanted"),
+    [
+        ("grid.backbones=[resnet9]", ["grid.backbones", "'resnet9'", "vit_micro"]),
+        ("grid.methods=[ldamm]", ["grid.methods", "Did you mean 'ldam'?", "balanced_softmax"]),
+        ("grid.datasets=[mnist]", ["grid.datasets", "'mnist'", "digits, cifar100, moths"]),
+        ("grid.methods=[]", ["grid.methods"]),
+        ("grid.seeds=[1,1]", ["seeds names a value twice"]),
+        ("recipe.epoch=3", ["recipe", "'epoch'", "Did you mean 'epochs'?", "batch_size"]),
+        ("recipe.epochs=0", ["recipe.epochs", "greater than 0"]),
+        ("recipe.optimizer=lion", ["recipe.optimizer", "adamw", "sgd"]),
+        (
+            "datasets.digits.imbalance.profile.imbalance_factor=-3",
+            ["datasets.digits.imbalance.profile.imbalance_factor", "-3"],
+        ),
+        ("train.digits.long_tailed.vit_mikro.ldam.seed0.trial.seed=1", ["vit_mikro", "vit_micro"]),
+        (f"train.{TRIALS[0]}.trial.recipe.epochs=many", [f"train.{TRIALS[0]}.trial", "'many'"]),
+        (f"train.{TRIALS[0]}.trial.seed=3", ["seed", "grid"]),
+    ],
+)
+def test_a_mistake_names_the_key_and_what_is_valid(item: str, wanted: list[str]) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        loader("test", **dotted(item)).parameters()
+    for text in wanted:
+        assert text in str(raised.value)

@@ -1,0 +1,222 @@
+"""What the hooks refuse before a run, and which runs in MLflow they open and close."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kedro.pipeline import Pipeline
+from mlflow import MlflowClient
+
+from longtail.errors import ConfigurationError, DataError, RunInterruptedError
+from longtail.hooks import MlflowHook, PreflightHook
+from tests.pipelines.support import PROJECT, dotted, loader, pipelines
+
+RUN_ID = "2000-01-01T00.00.00.000Z"
+EMPTY = Pipeline([])
+CATALOG: Any = None  # an empty pipeline makes no documents to look up
+
+
+class Tracking:
+    """An experiment of one test in the database that all tests share."""
+
+    def __init__(self, uri: str, name: str, artifacts: Path) -> None:
+        self.client = MlflowClient(uri)
+        self.experiment = self.client.create_experiment(name, artifact_location=str(artifacts))
+
+    def open(self, kedro_run_id: str, trial: str = "", **tags: str) -> str:
+        given = {"kedro_run_id": kedro_run_id, "trial": trial, **tags}
+        return str(self.client.create_run(self.experiment, tags=given).info.run_id)
+
+    def status(self, run: str) -> str:
+        return str(self.client.get_run(run).info.status)
+
+    def find(self, trial: str = "") -> Any:
+        where = f"tags.kedro_run_id = '{RUN_ID}' and tags.trial = '{trial}'"
+        [found] = self.client.search_runs([self.experiment], where)
+        return found
+
+
+@pytest.fixture
+def tracking(
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+) -> Tracking:
+    uri = f"sqlite:///{tmp_path_factory.getbasetemp()}/mlflow.db"
+    name = request.node.name
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", name)
+    return Tracking(uri, name, tmp_path / "artifacts")
+
+
+def run_params(project: Path, **changes: Any) -> dict[str, Any]:
+    return {
+        "run_id": RUN_ID,
+        "project_path": str(project),
+        "env": None,
+        "pipeline_names": None,
+        "runtime_params": {},
+        **changes,
+    }
+
+
+def ended_process() -> int:
+    """The id of a process that has ended."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    return process.pid
+
+
+def git(folder: Path, *arguments: str) -> str:
+    identity = ("-c", "user.name=test", "-c", "user.email=test@localhost")
+    command = ["git", "-C", str(folder), *identity, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_a_run_is_opened_and_finished(tracking: Tracking, tmp_path: Path) -> None:
+    hook = MlflowHook()
+    params = run_params(tmp_path, env="test", pipeline_names=["train"])
+    hook.before_pipeline_run(params, EMPTY)
+    opened = tracking.find()
+    assert opened.info.status == "RUNNING"
+    assert opened.info.run_name.startswith("train (test)")
+    assert opened.data.tags["pid"] == str(os.getpid())
+    assert opened.data.tags["host"] == socket.gethostname()
+    assert "env=test" in opened.data.tags["command"]
+    hook.after_pipeline_run(params, EMPTY, CATALOG)
+    assert tracking.find().info.status == "FINISHED"
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(RunInterruptedError("stop"), "KILLED"), (ValueError("boom"), "FAILED")],
+)
+def test_a_run_that_ends_with_an_error_says_which(
+    tracking: Tracking, tmp_path: Path, error: Exception, status: str
+) -> None:
+    hook = MlflowHook()
+    hook.before_pipeline_run(run_params(tmp_path), EMPTY)
+    child, done = tracking.open(RUN_ID, "a.trial"), tracking.open(RUN_ID, "another")
+    tracking.client.set_terminated(done, "FINISHED")
+    other = tracking.open("another run")
+    hook.on_pipeline_error(error, run_params(tmp_path), EMPTY, CATALOG)
+    ended = tracking.find()
+    assert ended.info.status == status
+    assert ended.data.tags["error"] == f"{type(error).__name__}: {error}"
+    assert tracking.status(child) == "KILLED"
+    assert tracking.status(done) == "FINISHED"
+    assert tracking.status(other) == "RUNNING"
+
+
+def test_a_new_run_closes_those_of_processes_that_are_gone(
+    tracking: Tracking, tmp_path: Path
+) -> None:
+    gone, here = str(ended_process()), socket.gethostname()
+    orphan = tracking.open("killed", host=here, pid=gone)
+    its_trial = tracking.open("killed", "a.trial")
+    its_finished = tracking.open("killed", "b.trial")
+    tracking.client.set_terminated(its_finished, "FINISHED")
+    alive = tracking.open("alive", host=here, pid=str(os.getpid()))
+    its_running = tracking.open("alive", "a.trial")
+    elsewhere = tracking.open("far", host="another.host", pid=gone)
+    MlflowHook().before_pipeline_run(run_params(tmp_path), EMPTY)
+    assert tracking.status(orphan) == "KILLED"
+    assert tracking.status(its_trial) == "KILLED"
+    assert tracking.status(its_finished) == "FINISHED"
+    assert [tracking.status(run) for run in (alive, its_running, elsewhere)] == ["RUNNING"] * 3
+
+
+def test_the_commit_and_changes_to_it_are_noted(tracking: Tracking, tmp_path: Path) -> None:
+    git(tmp_path, "init", "--quiet")
+    (tmp_path / "file").write_text("one")
+    git(tmp_path, "add", "file")
+    git(tmp_path, "commit", "--quiet", "-m", "one")
+    MlflowHook().before_pipeline_run(run_params(tmp_path), EMPTY)
+    tags = tracking.find().data.tags
+    assert tags["mlflow.source.git.commit"] == git(tmp_path, "rev-parse", "HEAD")
+    assert tags["git_changed"] == "false"
+
+
+def test_a_changed_tree_is_noted(tracking: Tracking, tmp_path: Path) -> None:
+    git(tmp_path, "init", "--quiet")
+    (tmp_path / "file").write_text("one")
+    git(tmp_path, "add", "file")
+    git(tmp_path, "commit", "--quiet", "-m", "one")
+    (tmp_path / "file").write_text("two")
+    MlflowHook().before_pipeline_run(run_params(tmp_path), EMPTY)
+    assert tracking.find().data.tags["git_changed"] == "true"
+
+
+def test_outside_a_repository_there_is_no_commit(tracking: Tracking, tmp_path: Path) -> None:
+    MlflowHook().before_pipeline_run(run_params(tmp_path), EMPTY)
+    assert "git_changed" not in tracking.find().data.tags
+    assert "mlflow.source.git.commit" not in tracking.find().data.tags
+
+
+# --- before the run ----------------------------------------------------------------------------
+
+
+def preflight(env: str, *changes: str, stage: str = "full") -> None:
+    """Check a stage of an environment as a run would."""
+    chosen = pipelines(env, **dotted(*changes))[stage]
+    loader(env, **dotted(*changes))
+    PreflightHook().before_pipeline_run(chosen)
+
+
+def test_the_test_environment_is_sound() -> None:
+    preflight("test")
+
+
+def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"datasets\.moths\.source\.path is not set"):
+        preflight("moths")
+    absent = tmp_path / "absent"
+    with pytest.raises(DataError, match="absent"):
+        preflight("moths", f"datasets.moths.source.path={absent}")
+
+
+def test_a_source_that_is_not_read_is_not_asked_for() -> None:
+    preflight("moths", stage="imbalance")
+
+
+def test_an_unknown_architecture_is_refused() -> None:
+    wrong = "backbones.convnext_micro.architecture=convnext_tiniest"
+    with pytest.raises(ConfigurationError, match="convnext_tiniest") as raised:
+        preflight("test", wrong)
+    assert "backbones.convnext_micro.architecture" in str(raised.value)
+
+
+def test_architectures_outside_the_grid_do_not_matter() -> None:
+    preflight("test", "backbones.vit_micro.architecture=unknown_net")
+
+
+def test_missing_weights_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "none.safetensors"
+    changes = ("grid.backbones=[mobilenetv2]", f"backbones.mobilenetv2.weights={file}")
+    with pytest.raises(DataError, match=r"backbones\.mobilenetv2\.weights.*none\.safetensors"):
+        preflight("thesis", *changes, stage="train")
+
+
+def test_a_gpu_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(ConfigurationError, match=r"compute\.device"):
+        preflight("test", "compute.device=cuda")
+
+
+def test_hooks_are_registered() -> None:
+    from kedro.framework.project import settings
+
+    loader("test")
+    assert {type(hook).__name__ for hook in settings.HOOKS} == {
+        "PreflightHook",
+        "MlflowHook",
+        "SummaryHook",
+    }
+    assert (PROJECT / "conf").is_dir()

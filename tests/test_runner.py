@@ -1,0 +1,175 @@
+"""The runner's order, and what it makes of failures, on nodes that do next to nothing."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from kedro.framework.hooks.manager import _create_hook_manager
+from kedro.io import MemoryDataset
+from kedro.pipeline import Node, Pipeline
+
+from longtail.errors import ConfigurationError, RunInterruptedError, TrialsFailedError
+from longtail.runner import GridRunner
+from tests.pipelines.toy import (
+    BACKBONES,
+    METHODS,
+    Recorder,
+    broken,
+    catalog_with,
+    execute,
+    interrupted,
+    one,
+    terminated,
+    toy,
+    trial_name,
+    twice,
+)
+
+
+def test_everything_is_run_once() -> None:
+    recorder = Recorder()
+    assert execute(toy(), recorder) == 2 * 6 * 4
+    assert sorted(recorder.started) == sorted(node.name for node in toy().nodes)
+
+
+def test_preparation_then_trials_then_what_gathers_them() -> None:
+    recorder = Recorder()
+    execute(toy(), recorder)
+    assert recorder.started[0] == "zz_prepare"
+    assert recorder.started[-2:] == ["gather", "page"]
+
+
+def test_preparation_runs_before_trials_that_do_not_need_it() -> None:
+    pipeline = Pipeline([*toy().nodes, Node(one, None, "aside", name="zzz_aside")])
+    trial = Pipeline([Node(one, None, "result", name="work")], namespace=trial_name("a", "odd"))
+    early = Pipeline(trial.nodes, tags=["trial"])
+    recorder = Recorder()
+    execute(Pipeline([pipeline, early]), recorder)
+    assert set(recorder.started[:2]) == {"zz_prepare", "zzz_aside"}
+
+
+def test_a_method_is_run_on_all_backbones_before_the_next_one() -> None:
+    recorder = Recorder()
+    execute(toy(), recorder)
+    works = [name.split(".")[3:5] for name in recorder.started if name.endswith(".work")]
+    assert [method for _, method in works] == ["plain"] * 2 + ["odd"] * 2 + ["even"] * 2
+    assert {backbone for backbone, _ in works[:2]} == set(BACKBONES)
+
+
+def test_a_trial_s_nodes_run_one_after_the_other() -> None:
+    recorder = Recorder()
+    execute(toy(), recorder)
+    trials = [name for name in recorder.started if name.startswith("train.")]
+    pairs = list(zip(trials[::2], trials[1::2], strict=True))
+    assert all(a.removesuffix("work") == b.removesuffix("finish") for a, b in pairs)
+
+
+def test_a_failed_trial_costs_itself_alone() -> None:
+    recorder = Recorder()
+    catalog = catalog_with()
+    manager = _create_hook_manager()
+    manager.register(recorder)
+    with pytest.raises(TrialsFailedError) as raised:
+        GridRunner(max_workers=1).run(toy({"small.odd": broken}), catalog, manager, "test")
+    assert catalog.load("page") == 2 * 5 * 4
+    assert recorder.failed == [f"{trial_name('small', 'odd')}.work"]
+    assert f"{trial_name('small', 'odd')}.finish" not in recorder.started
+    assert len([name for name in recorder.started if name.endswith(".finish")]) == 5
+    message = str(raised.value)
+    assert message.startswith("1 trial(s) failed")
+    assert f"{trial_name('small', 'odd')}: ValueError: boom 1" in message
+    assert f"kedro run --pipeline=full --namespaces={trial_name('small', 'odd')}" in message
+    assert trial_name("large", "odd") not in message
+
+
+def test_a_gathering_of_lost_trials_only_is_lost_and_the_others_are_not() -> None:
+    recorder, catalog, manager = Recorder(), catalog_with(), _create_hook_manager()
+    manager.register(recorder)
+    all_small = {f"small.{method}": broken for method in METHODS}
+    with pytest.raises(TrialsFailedError, match=r"^3 trial\(s\) failed"):
+        GridRunner(max_workers=1).run(toy(all_small), catalog, manager, "test")
+    assert catalog.load("page") == 2 * 3 * 4
+    assert "small" not in recorder.started
+    assert "large" in recorder.started
+
+
+def test_when_all_trials_fail_nothing_is_gathered() -> None:
+    recorder = Recorder()
+    everything = {f"{b}.{m}": broken for b in BACKBONES for m in METHODS}
+    with pytest.raises(TrialsFailedError, match=r"^6 trial\(s\) failed"):
+        execute(toy(everything), recorder)
+    assert {"small", "large", "gather", "page"}.isdisjoint(recorder.started)
+
+
+def test_what_needs_the_very_trial_that_failed_is_not_run() -> None:
+    own = Node(twice, f"{trial_name('small', 'odd')}.result", "own", name="own")
+    recorder = Recorder()
+    with pytest.raises(TrialsFailedError):
+        execute(Pipeline([*toy({"small.odd": broken}).nodes, own]), recorder)
+    assert "own" not in recorder.started
+    execute(Pipeline([*toy().nodes, own]), recorder)
+    assert "own" in recorder.started
+
+
+def test_a_slice_that_begins_with_a_trial_gathers_after_it() -> None:
+    """As with ``--from-nodes``, where the other trials' results lie on the disk."""
+    name = trial_name("small", "odd")
+    pipeline = toy().from_nodes(f"{name}.work")
+    others = {f"{trial_name('small', method)}.result": 40 for method in ("plain", "even")}
+    given = {"prepared": 1, "large_sum": 100, **others}
+    catalog = catalog_with(**{key: MemoryDataset(value) for key, value in given.items()})
+    recorder, manager = Recorder(), _create_hook_manager()
+    manager.register(recorder)
+    GridRunner(max_workers=1).run(pipeline, catalog, manager, "test")
+    assert recorder.started == [f"{name}.work", f"{name}.finish", "small", "gather", "page"]
+    assert catalog.load("page") == 2 * (100 + 40 + 4 + 40)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_failed_preparation_ends_the_run_before_any_trial(workers: int) -> None:
+    recorder = Recorder()
+    with pytest.raises(ValueError, match="boom 0"):
+        execute(toy(prepare=broken), recorder, workers)
+    assert recorder.started == ["zz_prepare"]
+
+
+@pytest.mark.parametrize("how", [interrupted, terminated])
+def test_an_interrupt_ends_the_run(how: Callable[[int], int]) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    recorder = Recorder()
+    with pytest.raises(RunInterruptedError, match="Finished trials are kept"):
+        execute(toy({"small.odd": how}), recorder)
+    assert not any(".even." in name for name in recorder.started)
+    assert "page" not in recorder.started
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+@pytest.mark.parametrize(
+    ("given", "repeated"),
+    [
+        (["run", "--env=test"], "kedro run --env=test"),
+        (["run", "--params=grid.methods=[odd]"], "kedro run '--params=grid.methods=[odd]'"),
+        (["run", "--env=test", "--namespaces=train.toy"], "kedro run --env=test"),
+        (["run", "--namespaces", "train.toy", "--env=test"], "kedro run --env=test"),
+        (["run", "-ns", "train.toy", "--env=test"], "kedro run --env=test"),
+    ],
+)
+def test_the_retry_is_the_command_that_was_given(
+    monkeypatch: pytest.MonkeyPatch, given: list[str], repeated: str
+) -> None:
+    monkeypatch.setattr("sys.argv", ["/somewhere/bin/kedro", *given])
+    with pytest.raises(TrialsFailedError) as raised:
+        execute(toy({"small.odd": broken}))
+    lines = str(raised.value).splitlines()
+    assert any(line.endswith(f": {repeated}") for line in lines)
+    alone = f"{repeated} --namespaces={trial_name('small', 'odd')}"
+    assert any(line.endswith(f": {alone}") for line in lines)
+
+
+@pytest.mark.parametrize("arguments", [{"max_workers": 0}, {"is_async": True}])
+def test_arguments_that_make_no_sense_are_refused(arguments: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError):
+        GridRunner(**arguments)
