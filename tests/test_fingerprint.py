@@ -102,7 +102,7 @@ def test_seed_network_classifier_and_options_matter(make_trial: MakeTrial) -> No
         for trial in (
             make_trial(),
             make_trial(seed=1),
-            make_trial(backbone=Backbone(name="vit", label="", architecture="convnext_micro")),
+            make_trial(backbone=Backbone(name="vit", label="", architecture="resnetv2_micro")),
             make_trial(
                 backbone=Backbone(
                     name="vit", label="", architecture="vit_micro", options={"drop_rate": 0.1}

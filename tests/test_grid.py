@@ -63,7 +63,7 @@ def test_trial_holds_its_own_loss_classifier_and_network(config: Config) -> None
 
 def test_recipe_layers_lie_over_one_another(config: Config) -> None:
     """Each layer sets what the later ones set too, so that the order shows."""
-    keys = ["epochs", "batch_size", "image_size", "crop_padding", "warmup_epochs"]
+    keys = ["epochs", "batch_size", "validate_every", "crop_padding", "warmup_epochs"]
     for key in keys:
         config["recipe"][key] = 10
     config["backbones"]["vit_micro"]["recipe"] = dict.fromkeys(keys[1:], 20)
@@ -192,3 +192,10 @@ def test_nested_models_lie_under_their_dotted_names(config: Config) -> None:
     assert tree["digits"]["recipe"] == parameters.recipe.model_dump(mode="json")
     assert Trial.model_validate(tree["digits"]["long_tailed"]["vit_micro"]["ldam"]["seed0"]["trial"]
                                 ) == trial  # fmt: skip
+
+
+def test_small_networks_refuse_images_that_do_not_fit(config: Config) -> None:
+    config["recipe"]["image_size"] = 40
+    assert message(config).endswith(
+        "recipe.image_size must be a multiple of 32 for the architecture convnext_micro, found 40"
+    )
