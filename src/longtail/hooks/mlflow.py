@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import subprocess
@@ -214,6 +215,8 @@ class MlflowHook:
             os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
             from mlflow import MlflowClient
 
+            # It tells of each step of making its database, and sets its level when imported.
+            logging.getLogger("mlflow").setLevel(logging.WARNING)
             uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path.cwd()}/mlflow.db"
             self._client = MlflowClient(uri)
         return self._client
