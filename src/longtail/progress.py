@@ -31,7 +31,7 @@ class Bar:
     """Counts work from 0 to ``total``; use as a context manager."""
 
     def __init__(self, title: str, total: int) -> None:
-        self._title, self._total, self._start = title, total, 0.0
+        self._title, self._start = title, 0.0
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shlex
+import shutil
 import signal
 import sys
 import threading
@@ -251,6 +252,9 @@ def _reason(error: BaseException) -> str:
 
 
 def _has_gpu() -> bool:
+    """Whether torch sees a GPU; torch, which takes seconds, is asked only where a driver is."""
+    if not Path("/dev/nvidiactl").exists() and shutil.which("nvidia-smi") is None:
+        return False
     import torch
 
     return torch.cuda.is_available()
