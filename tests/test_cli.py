@@ -12,8 +12,9 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 from kedro.framework.startup import bootstrap_project
+from kedro.io.core import DatasetError
 
-from longtail.cli import cli, split_params
+from longtail.cli import _explained, cli, split_params
 
 PROJECT = Path(__file__).parents[1]
 HEAVY = ("torch", "torchvision", "timm", "mlflow", "matplotlib", "sklearn")
@@ -200,3 +201,16 @@ def test_a_mistake_in_the_shell_is_a_line_on_stderr() -> None:
 def test_the_project_s_runner_is_the_default() -> None:
     shown = {param.name: param.default for param in cli.commands["run"].params}
     assert shown["runner"] == "longtail.runner.GridRunner"
+
+
+def test_a_full_disk_is_said_in_one_line() -> None:
+    error = DatasetError(
+        "digits_results: Failed while saving data to dataset CSVDataset(filepath=...).\n"
+        "[Errno 28] No space left on device"
+    )
+    assert _explained(error) == (
+        "the disk is full: digits_results could not be saved. Free some space and give the same "
+        "command again; finished trials are kept."
+    )
+    other = DatasetError("digits_index: Failed while loading.\n[Errno 13] Permission denied")
+    assert _explained(other) == str(other)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import errno
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import yaml
 from kedro.framework.cli import project
 from kedro.framework.cli.utils import CONTEXT_SETTINGS
 from kedro.framework.project import settings
+from kedro.io.core import DatasetError
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -80,6 +83,8 @@ def _run_command() -> click.Command:
             return original(**kwargs)
         except LongtailError as error:
             raise click.ClickException(str(error)) from None
+        except DatasetError as error:
+            raise click.ClickException(_explained(error)) from None
         except ValueError as error:
             if "pipeline" in str(error).lower():  # an unknown one, or nothing left to run
                 raise click.ClickException(str(error)) from None
@@ -87,6 +92,18 @@ def _run_command() -> click.Command:
 
     command.callback = run
     return command
+
+
+def _explained(error: DatasetError) -> str:
+    """What could not be loaded or saved, and why: the last line is the system's own reason."""
+    lines = str(error).splitlines()
+    dataset, reason = lines[0].partition(":")[0], lines[-1]
+    if os.strerror(errno.ENOSPC) in reason:
+        return (
+            f"the disk is full: {dataset} could not be saved. Free some space and give the same "
+            f"command again; finished trials are kept."
+        )
+    return str(error)
 
 
 def _check_environment(env: str | None) -> None:
