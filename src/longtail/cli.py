@@ -16,6 +16,7 @@ from kedro.framework.cli import project
 from kedro.framework.cli.utils import CONTEXT_SETTINGS
 from kedro.framework.project import settings
 from kedro.io.core import DatasetError
+from kedro.utils import find_kedro_project
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -107,7 +108,8 @@ def _explained(error: DatasetError) -> str:
 
 
 def _check_environment(env: str | None) -> None:
-    folder = Path.cwd() / settings.CONF_SOURCE
+    env = env or os.environ.get("KEDRO_ENV")
+    folder = (find_kedro_project(Path.cwd()) or Path.cwd()) / settings.CONF_SOURCE
     known = sorted(path.name for path in folder.iterdir() if path.is_dir())
     if env is not None and env not in known:
         raise click.ClickException(f"--env: {unknown(env, known, 'environment')}")

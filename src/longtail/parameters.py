@@ -7,7 +7,7 @@ know, so that a misspelt parameter ends a run before it starts rather than being
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -39,10 +39,14 @@ class Strict(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    # Keys of the other members of a union: a layer that changes the kind leaves them behind.
+    left_over: ClassVar[frozenset[str]] = frozenset()
+
     @model_validator(mode="before")
     @classmethod
     def _refuse_unknown_keys(cls, values: Any) -> Any:
         if isinstance(values, dict):
+            values = {key: value for key, value in values.items() if key not in cls.left_over}
             for key in values:
                 if key not in cls.model_fields:
                     raise ValueError(unknown(str(key), cls.model_fields, "key"))
@@ -94,6 +98,7 @@ Source = Annotated[DigitsSource | Cifar100Source | FolderSource, Field(discrimin
 class OfficialHoldout(Strict):
     """The official test images, halved within each class: one half tests, one validates."""
 
+    left_over = frozenset({"test", "validation"})
     kind: Literal["official"]
 
 
@@ -111,6 +116,7 @@ Holdout = Annotated[OfficialHoldout | PerClassHoldout, Field(discriminator="kind
 class ExponentialProfile(Strict):
     """Class sizes that fall geometrically, the largest ``imbalance_factor`` times the smallest."""
 
+    left_over = frozenset({"alpha"})
     kind: Literal["exponential"]
     imbalance_factor: Annotated[float, Field(ge=1)]
 
@@ -118,6 +124,7 @@ class ExponentialProfile(Strict):
 class StepProfile(Strict):
     """The first half of the classes whole, the others ``imbalance_factor`` times smaller."""
 
+    left_over = frozenset({"alpha"})
     kind: Literal["step"]
     imbalance_factor: Annotated[float, Field(ge=1)]
 
@@ -125,6 +132,7 @@ class StepProfile(Strict):
 class ParetoProfile(Strict):
     """Class sizes at the quantiles of a Pareto (Lomax) distribution of shape ``alpha``."""
 
+    left_over = frozenset({"imbalance_factor"})
     kind: Literal["pareto"]
     alpha: PositiveFloat
 
@@ -135,6 +143,7 @@ Profile = Annotated[ExponentialProfile | StepProfile | ParetoProfile, Field(disc
 class RankGroups(Strict):
     """Head, middle and tail are the thirds of the classes by rank; the tail takes the rest."""
 
+    left_over = frozenset({"many", "few"})
     kind: Literal["thirds"]
 
 
@@ -250,6 +259,7 @@ class Classifier(Strict):
 class CosineSchedule(Strict):
     """The learning rate falls to zero along half a cosine."""
 
+    left_over = frozenset({"milestones", "factor"})
     kind: Literal["cosine"]
 
 

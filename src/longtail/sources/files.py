@@ -140,7 +140,9 @@ def decode(file: ImageFileRef, image_size: int | None) -> npt.NDArray[np.uint8]:
                 raise ValueError(f"{image.width} x {image.height} pixels are too many")
             upright = ImageOps.exif_transpose(image)
             rgb = _to_rgb(upright)
-    except (OSError, UnidentifiedImageError, SyntaxError) as error:
+    except UnidentifiedImageError as error:
+        raise ValueError("cannot be read: not an image, whatever its name says") from error
+    except (OSError, SyntaxError) as error:
         raise ValueError(f"cannot be read: {error}") from error
     except Image.DecompressionBombError as error:
         raise ValueError(f"too many pixels: {error}") from error

@@ -45,9 +45,11 @@ def draw_backbone(
     """A backbone's figures, in the order of ``FIGURES``."""
     from longtail.reporting import figures
 
-    own_results = results[results["backbone"] == table.backbone]
-    own_histories = histories[histories["backbone"] == table.backbone]
-    own_confusions = confusions[confusions["backbone"] == table.backbone]
+    def own(rows: pd.DataFrame) -> pd.DataFrame:
+        mine = rows["backbone"] == table.backbone
+        return rows[mine & rows["method"].isin(list(table.methods))]
+
+    own_results, own_histories, own_confusions = map(own, (results, histories, confusions))
     labels, title = table.methods, table.backbone_label
     if own_results.empty:
         return (figures.no_results(title),) * len(FIGURES)
