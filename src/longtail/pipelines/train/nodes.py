@@ -50,8 +50,7 @@ def fit_trial(
 
     Returns:
         The file of the trained weights, the history (a row an epoch, with the trial's names) and
-        the card: which
-        fingerprint, trained by which trial, when, how long, where, from what.
+        the card: which fingerprint, trained by which trial, when, how long, where, from what.
     """
     labels = index["label"].to_numpy()
     train_images = images_of(subsets, "train", trial.train_set)
