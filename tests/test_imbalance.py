@@ -248,6 +248,7 @@ def test_real_cifar100_is_cut_as_the_thesis_numbers_prove(shared_data: Any) -> N
     assert sizes == {
         ("train", "balanced"): 50_000,
         ("train", "long_tailed"): 10_847,
+        ("train", "matched"): 10_847,
         ("validation", "validation"): 5_000,
         ("test", "balanced"): 5_000,
         ("test", "long_tailed"): 1_051,
@@ -257,5 +258,8 @@ def test_real_cifar100_is_cut_as_the_thesis_numbers_prove(shared_data: Any) -> N
         ("test", "balanced_head"): 1_650,
         ("test", "balanced_middle"): 1_650,
         ("test", "balanced_tail"): 1_700,
+        ("test", "many"): 1_750,
+        ("test", "medium"): 1_750,
+        ("test", "few"): 1_500,
     }
     assert profile["train_long_tailed"].iloc[[0, -1]].tolist() == [500, 5]

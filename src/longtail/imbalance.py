@@ -19,6 +19,8 @@ from longtail.parameters import (
     Holdout,
     Imbalance,
     OfficialHoldout,
+    OfficialTestHoldout,
+    PerClassHoldout,
     Profile,
     RankGroups,
     StepProfile,
@@ -27,6 +29,9 @@ from longtail.parameters import (
 Ints = npt.NDArray[np.int64]
 
 GROUPS = ("head", "middle", "tail")
+# The field's groups of CIFAR-100-LT (Liu et al. 2019), by long-tailed training images.
+SHOTS = ("many", "medium", "few")
+MANY_SHOTS, FEW_SHOTS = 100, 20
 SUBSET_COLUMNS = ["role", "name", "image"]
 
 
@@ -84,6 +89,18 @@ def group_of_ranks(groups: Groups, train_counts: Ints) -> npt.NDArray[np.str_]:
     return names
 
 
+def shots_of(train_counts: Ints) -> npt.NDArray[np.str_]:
+    """``many`` (more than 100 training images), ``few`` (fewer than 20) or ``medium``."""
+    few, many = train_counts < FEW_SHOTS, train_counts > MANY_SHOTS
+    return np.select([many, few], [SHOTS[0], SHOTS[2]], SHOTS[1])
+
+
+def matched_counts(total: int, classes: int) -> Ints:
+    """``total`` images spread evenly over the ranks; the first ranks take what is left over."""
+    share, left_over = divmod(total, classes)
+    return share + (np.arange(classes) < left_over)
+
+
 @dataclass(frozen=True)
 class Pools:
     """Image numbers of each label, shuffled, for each role. Lists of equal length."""
@@ -103,7 +120,8 @@ def hold_out(index: pd.DataFrame, holdout: Holdout, seed: int, dataset: str) -> 
         DataError: if a class is too small, or there is no official test split to halve.
     """
     key = f"datasets.{dataset}.imbalance.holdout"
-    if isinstance(holdout, OfficialHoldout) and not index["split"].eq("test").any():
+    official = isinstance(holdout, OfficialHoldout | OfficialTestHoldout)
+    if official and not index["split"].eq("test").any():
         raise DataError(
             f"{key}: this source has no official test split. Use {{kind: per_class, test: "
             f"<images>, validation: <images>}}"
@@ -112,18 +130,19 @@ def hold_out(index: pd.DataFrame, holdout: Holdout, seed: int, dataset: str) -> 
     for label, images in index.groupby("label"):
         class_name = images["class_name"].iloc[0]
         shuffle = np.random.default_rng([seed, int(str(label))]).permutation
-        if isinstance(holdout, OfficialHoldout):
+        if not isinstance(holdout, PerClassHoldout):
             held = shuffle(images.loc[images["split"] == "test", "image"].to_numpy())
             train = shuffle(images.loc[images["split"] == "train", "image"].to_numpy())
-            test_size = len(held) // 2
+            test_size = len(held) if isinstance(holdout, OfficialTestHoldout) else len(held) // 2
             test, validation = held[:test_size], held[test_size:]
-            needed = "at least 2 official test images and 1 training image"
+            needed = "official test images (2 where half of them validate) and 1 to train on"
         else:
             order = shuffle(images["image"].to_numpy())
             ends = holdout.test, holdout.test + holdout.validation
             test, validation, train = np.split(order, ends)
             needed = f"{holdout.test} + {holdout.validation} images held out and 1 to train on"
-        if min(len(test), len(validation), len(train)) == 0:
+        validates = not isinstance(holdout, OfficialTestHoldout)
+        if min(len(test), len(train)) == 0 or (validates and len(validation) == 0):
             raise DataError(
                 f"{key}: class '{class_name}' has {len(images)} images, but {needed} are needed"
             )
@@ -140,9 +159,11 @@ def cut(
     """Cut a data set into its subsets.
 
     The balanced training set takes as many images of each class as the smallest class has; the
-    long-tailed one is a part of it, and the long-tailed test set a part of the balanced one.
-    Head, middle and tail are the parts of the long-tailed test set (names ``head``, ...), and of
-    the balanced one (``balanced_head``, ...), by the class' group.
+    long-tailed one is a part of it, and so is the matched one, which has the long-tailed one's
+    total spread evenly. The long-tailed test set is a part of the balanced one. Head, middle and
+    tail are the parts of the long-tailed test set (names ``head``, ...), and of the balanced one
+    (``balanced_head``, ...), by the class' group; ``many``, ``medium`` and ``few`` are those of
+    the balanced test set by the class' long-tailed training images, where there are such classes.
 
     Args:
         index: the table of :class:`longtail.sources.Images`.
@@ -151,8 +172,8 @@ def cut(
 
     Returns:
         The subsets, a row an image and subset it is in (``role``, ``name``, ``image``), and the
-        class profile, a row a class: ``label``, ``class_name``, ``rank``, ``group`` and the
-        number of images in each training and test set.
+        class profile, a row a class: ``label``, ``class_name``, ``rank``, ``group``,
+        ``shots`` and the number of images in each training and test set.
     """
     pools = hold_out(index, imbalance.holdout, imbalance.seed, dataset)
     sizes = index["label"].value_counts().sort_index().to_numpy()
@@ -166,7 +187,9 @@ def cut(
     train_size, test_size = min(map(len, pools.train)), min(map(len, pools.test))
     train_counts = profile_counts(imbalance.profile, len(sizes), train_size)
     test_counts = profile_counts(imbalance.profile, len(sizes), test_size)
+    matched = matched_counts(int(train_counts.sum()), len(sizes))
     group_of_label = group_of_ranks(imbalance.groups, train_counts)[rank_of_label]
+    shots_of_label = shots_of(train_counts)[rank_of_label]
 
     def first(pool: list[Ints], counts: Ints) -> list[Ints]:
         return [images[: counts[rank_of_label[label]]] for label, images in enumerate(pool)]
@@ -179,15 +202,21 @@ def cut(
     subsets = {
         ("train", "balanced"): first(pools.train, constant(train_size)),
         ("train", "long_tailed"): first(pools.train, train_counts),
+        ("train", "matched"): first(pools.train, matched),
         ("validation", "validation"): pools.validation,
         ("test", "balanced"): balanced_test,
         ("test", "long_tailed"): long_tailed_test,
     }
+
+    def part(whole: list[Ints], groups: npt.NDArray[np.str_], group: str) -> list[Ints]:
+        return [images for label, images in enumerate(whole) if groups[label] == group]
+
     for prefix, whole in (("", long_tailed_test), ("balanced_", balanced_test)):
         for group in GROUPS:
-            subsets["test", prefix + group] = [
-                images for label, images in enumerate(whole) if group_of_label[label] == group
-            ]
+            subsets["test", prefix + group] = part(whole, group_of_label, group)
+    for shots in SHOTS:
+        if shots in shots_of_label:
+            subsets["test", shots] = part(balanced_test, shots_of_label, shots)
     table = pd.concat(
         [
             pd.DataFrame({"role": role, "name": name, "image": np.sort(np.concatenate(images))})
@@ -202,9 +231,11 @@ def cut(
             "class_name": names.to_numpy(),
             "rank": rank_of_label,
             "group": group_of_label,
+            "shots": shots_of_label,
             "available": sizes,
             "train_balanced": train_size,
             "train_long_tailed": train_counts[rank_of_label],
+            "train_matched": matched[rank_of_label],
             "validation": [len(images) for images in pools.validation],
             "test_balanced": test_size,
             "test_long_tailed": test_counts[rank_of_label],

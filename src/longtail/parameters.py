@@ -20,18 +20,19 @@ from pydantic import (
     model_validator,
 )
 
-# Our own small networks, and what the side of their images must be a multiple of. Every other
+# Our own networks, and what the side of their images must be a multiple of. Every other
 # architecture is timm's.
-MICRO_ARCHITECTURES = {
+OWN_ARCHITECTURES = {
     "mobilenetv2_micro": 8,
     "resnetv2_micro": 8,
     "vit_micro": 8,
     "convnext_micro": 32,
+    "resnet32": 4,
 }
 
 # Names become parts of dataset names, of namespaces and of file paths.
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]*$")]
-TrainSet = Literal["balanced", "long_tailed"]
+TrainSet = Literal["balanced", "long_tailed", "matched"]
 
 
 class Strict(BaseModel):
@@ -102,6 +103,13 @@ class OfficialHoldout(Strict):
     kind: Literal["official"]
 
 
+class OfficialTestHoldout(Strict):
+    """All official test images test and none validates: nothing may be chosen by them."""
+
+    left_over = frozenset({"test", "validation"})
+    kind: Literal["official_test"]
+
+
 class PerClassHoldout(Strict):
     """So many images of each class for testing and for validation, the rest for training."""
 
@@ -110,7 +118,9 @@ class PerClassHoldout(Strict):
     validation: PositiveInt
 
 
-Holdout = Annotated[OfficialHoldout | PerClassHoldout, Field(discriminator="kind")]
+Holdout = Annotated[
+    OfficialHoldout | OfficialTestHoldout | PerClassHoldout, Field(discriminator="kind")
+]
 
 
 class ExponentialProfile(Strict):
@@ -343,7 +353,7 @@ class Trial(Strict):
 
     @model_validator(mode="after")
     def _network_fits_images(self) -> Self:
-        side = MICRO_ARCHITECTURES.get(self.backbone.architecture, 1)
+        side = OWN_ARCHITECTURES.get(self.backbone.architecture, 1)
         if self.recipe.image_size % side:
             raise ValueError(
                 f"recipe.image_size must be a multiple of {side} for the architecture "

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from longtail.errors import ConfigurationError
 from longtail.learning.backbones import (
-    MICRO,
+    OWN,
     CosineLinear,
     Normalize,
     ScaledLinear,
@@ -24,6 +24,7 @@ THOUSANDS = {  # of parameters, with the ten-class classifier that the docstring
     "resnetv2_micro": 129,
     "vit_micro": 148,
     "convnext_micro": 234,
+    "resnet32": 464,
 }
 
 
@@ -36,7 +37,7 @@ def images(size: int, count: int = 2) -> Tensor:
     return torch.randint(0, 256, (count, 3, size, size), generator=numbers).float()
 
 
-@pytest.mark.parametrize("architecture", MICRO)
+@pytest.mark.parametrize("architecture", OWN)
 @pytest.mark.parametrize("kind", ["linear", "cosine"])
 @pytest.mark.parametrize("size", [32, 48])
 def test_small_networks_give_a_logit_a_class(architecture: str, kind: Any, size: int) -> None:
@@ -47,14 +48,14 @@ def test_small_networks_give_a_logit_a_class(architecture: str, kind: Any, size:
     assert not torch.allclose(logits[0], logits[1])
 
 
-@pytest.mark.parametrize("architecture", MICRO)
+@pytest.mark.parametrize("architecture", OWN)
 def test_small_networks_are_as_small_as_they_say(architecture: str) -> None:
     model = build(backbone(architecture), Classifier(), 10, 32, None)
     thousands = sum(p.numel() for p in model.parameters()) / 1000
     assert thousands == pytest.approx(THOUSANDS[architecture], abs=1)
 
 
-@pytest.mark.parametrize("architecture", MICRO)
+@pytest.mark.parametrize("architecture", OWN)
 def test_every_parameter_of_a_small_network_learns(architecture: str) -> None:
     torch.manual_seed(0)
     model = build(backbone(architecture), Classifier(), 5, 32, None)
@@ -121,7 +122,7 @@ def test_vision_transformers_of_timm_take_the_image_size() -> None:
 
 def weights_of(architecture: str, size: int = 32) -> dict[str, Tensor]:
     torch.manual_seed(5)
-    network = MICRO[architecture](size)
+    network = OWN[architecture](size)
     return {name: value.clone() for name, value in network.state_dict().items()}
 
 
@@ -161,7 +162,7 @@ def test_weights_that_do_not_fit_are_refused_with_an_example(edit: str, expected
 
 
 def test_known_architectures_pass_the_check() -> None:
-    for architecture in (*MICRO, "resnet18", "mobilenetv2_100.ra_in1k"):
+    for architecture in (*OWN, "resnet18", "mobilenetv2_100.ra_in1k"):
         check_architecture(backbone(architecture))
 
 

@@ -8,7 +8,7 @@ from kedro.pipeline import Pipeline
 from longtail import sources, workers
 from longtail.config import current_parameters
 from longtail.hooks.places import is_step
-from longtail.parameters import MICRO_ARCHITECTURES
+from longtail.parameters import OWN_ARCHITECTURES
 
 
 class PreflightHook:
@@ -27,7 +27,7 @@ class PreflightHook:
         workers.warm_up()
         chosen = [parameters.backbones[name] for name in parameters.grid.backbones]
         foreign = [
-            backbone for backbone in chosen if backbone.architecture not in MICRO_ARCHITECTURES
+            backbone for backbone in chosen if backbone.architecture not in OWN_ARCHITECTURES
         ]
         if foreign:
             from longtail.learning.backbones import check_architecture

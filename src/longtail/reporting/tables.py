@@ -18,7 +18,7 @@ TEST_SETS = {
 }
 METRICS = {"loss": "Loss", "acc1": "Acc1", "f1": "F1"}
 SMALLER_IS_BETTER = {"loss"}
-TRAIN_SETS = {"balanced": "balanced", "long_tailed": "long-tailed"}
+TRAIN_SETS = {"balanced": "balanced", "long_tailed": "long-tailed", "matched": "matched"}
 MISSING = "--"
 
 

@@ -1,85 +1,33 @@
-"""Networks: timm's by name, and four small ones that learn 32-pixel images in seconds.
-
-The small ones are members of the thesis' four families, built from timm's own blocks.
-"""
+"""Whole models, from pixels to logits: a network, by name, and a classifier."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 
 import timm
 import torch
-from timm.layers.create_conv2d import create_conv2d
-from timm.layers.norm_act import BatchNormAct2d
-from timm.models import convnext, efficientnet, resnetv2, vision_transformer
-from timm.models._efficientnet_builder import decode_arch_def, round_channels
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from longtail.errors import ConfigurationError
-from longtail.parameters import MICRO_ARCHITECTURES, Backbone, Classifier, unknown
+from longtail.learning.backbones import micro
+from longtail.learning.backbones.resnet32 import ResNet32
+from longtail.parameters import OWN_ARCHITECTURES, Backbone, Classifier, unknown
 
 IMAGENET_MEAN_STD = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 HALF_MEAN_STD = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
-
-def mobilenetv2_micro(image_size: int) -> nn.Module:
-    """Inverted residuals at half width, 22 thousand parameters."""
-    blocks = [["ds_r1_k3_s1_c16"], ["ir_r1_k3_s2_e3_c24"], ["ir_r2_k3_s2_e3_c48"],
-              ["ir_r1_k3_s1_e3_c96"]]  # fmt: skip
-    network: nn.Module = efficientnet.EfficientNet(
-        block_args=decode_arch_def(blocks),  # type: ignore[no-untyped-call]
-        num_features=128,
-        stem_size=8,
-        fix_stem=True,
-        round_chs_fn=partial(round_channels, multiplier=0.5),
-        act_layer=nn.ReLU6,
-    )
-    return network
-
-
-def resnetv2_micro(image_size: int) -> nn.Module:
-    """Three pre-activation bottlenecks, 127 thousand parameters."""
-    network: nn.Module = resnetv2.ResNetV2(
-        layers=[1, 1, 1],
-        channels=(64, 128, 256),
-        stem_chs=16,
-        stem_type="fixed",
-        conv_layer=create_conv2d,
-        norm_layer=BatchNormAct2d,
-        zero_init_last=True,
-    )
-    return network
-
-
-def vit_micro(image_size: int) -> nn.Module:
-    """Four transformer blocks of width 64 over patches of 8 pixels, 148 thousand parameters."""
-    network: nn.Module = vision_transformer.VisionTransformer(
-        img_size=image_size,
-        patch_size=8,
-        embed_dim=64,
-        depth=4,
-        num_heads=2,
-        mlp_ratio=2.0,
-        # With few steps a class token lags far behind the average of the patches.
-        class_token=False,
-        global_pool="avg",
-        weight_init="jax",
-    )
-    return network
-
-
-def convnext_micro(image_size: int) -> nn.Module:
-    """One ConvNeXt block a stage, 233 thousand parameters."""
-    network: nn.Module = convnext.ConvNeXt(depths=(1, 1, 1, 1), dims=(16, 32, 64, 128))
-    return network
-
-
-MICRO: dict[str, Callable[[int], nn.Module]] = dict(
+# From the side of the images to the network.
+OWN: dict[str, Callable[[int], nn.Module]] = dict(
     zip(
-        MICRO_ARCHITECTURES,
-        (mobilenetv2_micro, resnetv2_micro, vit_micro, convnext_micro),
+        OWN_ARCHITECTURES,
+        (
+            micro.mobilenetv2_micro,
+            micro.resnetv2_micro,
+            micro.vit_micro,
+            micro.convnext_micro,
+            lambda _: ResNet32(),
+        ),
         strict=True,
     )
 )
@@ -91,13 +39,13 @@ def check_architecture(backbone: Backbone) -> None:
     Raises:
         ConfigurationError: with the nearest known names.
     """
-    if backbone.architecture not in MICRO and not timm.is_model(backbone.architecture):
-        near = [*MICRO, *timm.list_models(f"*{backbone.architecture.split('_')[0]}*")[:20]]
+    if backbone.architecture not in OWN and not timm.is_model(backbone.architecture):
+        near = [*OWN, *timm.list_models(f"*{backbone.architecture.split('_')[0]}*")[:20]]
         message = unknown(backbone.architecture, near, "architecture")
         raise ConfigurationError(
             f"backbones.{backbone.name}.architecture: {message}, and timm's others"
         )
-    if backbone.architecture in MICRO and (backbone.pretrained or backbone.options):
+    if backbone.architecture in OWN and (backbone.pretrained or backbone.options):
         raise ConfigurationError(
             f"backbones.{backbone.name}: '{backbone.architecture}' has no pretrained weights and "
             f"takes no options; leave both out"
@@ -193,8 +141,8 @@ def build(
     Raises:
         ConfigurationError: if ``weights`` do not fit the network.
     """
-    if backbone.architecture in MICRO:
-        network = MICRO[backbone.architecture](image_size)
+    if backbone.architecture in OWN:
+        network = OWN[backbone.architecture](image_size)
     else:
         options = dict(backbone.options)
         if _takes_image_size(backbone.architecture):
@@ -203,7 +151,8 @@ def build(
     if weights is not None:
         _load(network, weights, backbone)
     features: int = network.num_features  # type: ignore[assignment]
-    network.reset_classifier(0)  # type: ignore[operator]
+    if not isinstance(network, ResNet32):  # which has none
+        network.reset_classifier(0)  # type: ignore[operator]
     head = CosineLinear if classifier.kind == "cosine" else ScaledLinear
     return Classifying(network, head(features, classes, classifier.scale))
 

@@ -1,0 +1,66 @@
+"""Four networks that learn 32-pixel images in seconds.
+
+They are members of the thesis' four families, built from timm's own blocks.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from timm.layers.create_conv2d import create_conv2d
+from timm.layers.norm_act import BatchNormAct2d
+from timm.models import convnext, efficientnet, resnetv2, vision_transformer
+from timm.models._efficientnet_builder import decode_arch_def, round_channels
+from torch import nn
+
+
+def mobilenetv2_micro(image_size: int) -> nn.Module:
+    """Inverted residuals at half width, 22 thousand parameters."""
+    blocks = [["ds_r1_k3_s1_c16"], ["ir_r1_k3_s2_e3_c24"], ["ir_r2_k3_s2_e3_c48"],
+              ["ir_r1_k3_s1_e3_c96"]]  # fmt: skip
+    network: nn.Module = efficientnet.EfficientNet(
+        block_args=decode_arch_def(blocks),  # type: ignore[no-untyped-call]
+        num_features=128,
+        stem_size=8,
+        fix_stem=True,
+        round_chs_fn=partial(round_channels, multiplier=0.5),
+        act_layer=nn.ReLU6,
+    )
+    return network
+
+
+def resnetv2_micro(image_size: int) -> nn.Module:
+    """Three pre-activation bottlenecks, 127 thousand parameters."""
+    network: nn.Module = resnetv2.ResNetV2(
+        layers=[1, 1, 1],
+        channels=(64, 128, 256),
+        stem_chs=16,
+        stem_type="fixed",
+        conv_layer=create_conv2d,
+        norm_layer=BatchNormAct2d,
+        zero_init_last=True,
+    )
+    return network
+
+
+def vit_micro(image_size: int) -> nn.Module:
+    """Four transformer blocks of width 64 over patches of 8 pixels, 148 thousand parameters."""
+    network: nn.Module = vision_transformer.VisionTransformer(
+        img_size=image_size,
+        patch_size=8,
+        embed_dim=64,
+        depth=4,
+        num_heads=2,
+        mlp_ratio=2.0,
+        # With few steps a class token lags far behind the average of the patches.
+        class_token=False,
+        global_pool="avg",
+        weight_init="jax",
+    )
+    return network
+
+
+def convnext_micro(image_size: int) -> nn.Module:
+    """One ConvNeXt block a stage, 233 thousand parameters."""
+    network: nn.Module = convnext.ConvNeXt(depths=(1, 1, 1, 1), dims=(16, 32, 64, 128))
+    return network
