@@ -1,42 +1,213 @@
-"""Metrics, all derived from stored logits."""
+"""Metrics, all derived from stored logits, of a test set as it is or as often resampled.
+
+Each metric is a function of a :class:`Tally`: answers to n test images and, for each of b
+resamples, how often each image is in it. It gives b values. A metric over classes leaves out
+those that a resample has no image of.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from scipy.special import log_softmax
 
 Floats = npt.NDArray[np.floating]
 Labels = npt.NDArray[np.int64]
 
-
-def top1_accuracy(logits: Floats, labels: Labels) -> float:
-    """The share of images whose largest logit is that of their label (the thesis' Acc1)."""
-    return float((logits.argmax(axis=1) == labels).mean())
+TOP = 5
+CONFIDENCE_BINS = 15  # as in Guo et al. 2017
 
 
-def weighted_f1(logits: Floats, labels: Labels) -> float:
-    """F1 averaged over the classes present in ``labels``, weighted by their images.
+@dataclass(frozen=True)
+class Answers:
+    """What a model said of n test images.
 
-    This is the thesis' F1: scikit-learn's ``average="weighted"``. A class that is neither
-    predicted rightly nor wrongly counts as 0.
+    Attributes:
+        labels: the true labels, (n,).
+        predicted: the label of the largest logit, (n,).
+        in_top5: whether the true label's logit is among the five largest, (n,).
+        negative_log_likelihood: -log p(label) in nats, (n,).
+        confidence: the largest probability, (n,).
+        classes: how many labels there are.
     """
-    classes = logits.shape[1]
-    predicted = logits.argmax(axis=1)
-    present = np.bincount(labels, minlength=classes)
-    hits = np.bincount(labels[predicted == labels], minlength=classes)
-    f1 = 2 * hits / np.maximum(present + np.bincount(predicted, minlength=classes), 1)
-    return float((f1 * present).sum() / present.sum())
+
+    labels: Labels
+    predicted: Labels
+    in_top5: npt.NDArray[np.bool_]
+    negative_log_likelihood: Floats
+    confidence: Floats
+    classes: int
+
+    @classmethod
+    def from_logits(cls, logits: Floats, labels: Labels) -> Answers:
+        """Answers from logits of shape (n, classes)."""
+        log_probabilities = log_softmax(logits.astype(np.float64), axis=1)
+        own = logits[np.arange(len(labels)), labels]
+        return cls(
+            labels=labels,
+            predicted=logits.argmax(axis=1),
+            in_top5=(logits > own[:, None]).sum(axis=1) < TOP,
+            negative_log_likelihood=-log_probabilities[np.arange(len(labels)), labels],
+            confidence=np.exp(log_probabilities.max(axis=1)),
+            classes=logits.shape[1],
+        )
+
+    @property
+    def correct(self) -> npt.NDArray[np.bool_]:
+        """Whether the answer is right, (n,)."""
+        return self.predicted == self.labels
+
+    @property
+    def bins(self) -> Labels:
+        """The number of the confidence bin of equal width, (n,)."""
+        return np.minimum((self.confidence * CONFIDENCE_BINS).astype(int), CONFIDENCE_BINS - 1)
 
 
-def negative_log_likelihood(logits: Floats, labels: Labels) -> float:
+class Tally:
+    """Answers with weights of shape (b, n): how often each image is in each resample."""
+
+    def __init__(self, answers: Answers, weights: Floats) -> None:
+        self.answers, self.weights = answers, weights
+
+    @classmethod
+    def of(cls, answers: Answers) -> Tally:
+        """The test set as it is, b = 1."""
+        return cls(answers, np.ones((1, len(answers.labels))))
+
+    def mean(self, values: npt.NDArray[np.bool_] | Floats) -> Floats:
+        """The mean of a value an image."""
+        sums: Floats = self.weights @ values.astype(self.weights.dtype)
+        return sums / self.weights.sum(axis=1)
+
+    def sums(self, weights: Floats, keys: Labels, count: int) -> Floats:
+        """Sums of ``weights`` (b, n) over the images with key 0 to ``count - 1``: (b, count)."""
+        order = np.argsort(keys, kind="stable")
+        present, starts = np.unique(keys[order], return_index=True)
+        result = np.zeros((len(weights), count), dtype=weights.dtype)
+        result[:, present] = np.add.reduceat(weights[:, order], starts, axis=1)
+        return result
+
+    @cached_property
+    def support(self) -> Floats:
+        """Images of each class, (b, classes)."""
+        return self.sums(self.weights, self.answers.labels, self.answers.classes)
+
+    @cached_property
+    def answered(self) -> Floats:
+        """Images that each class was the answer to, (b, classes)."""
+        return self.sums(self.weights, self.answers.predicted, self.answers.classes)
+
+    @cached_property
+    def hits(self) -> Floats:
+        """Right answers of each class, (b, classes)."""
+        right = self.weights * self.answers.correct
+        return self.sums(right, self.answers.labels, self.answers.classes)
+
+    @cached_property
+    def f1(self) -> Floats:
+        """F1 of each class, (b, classes); 0 where a class is neither present nor answered."""
+        result: Floats = 2 * self.hits / np.maximum(self.support + self.answered, 1)
+        return result
+
+    @cached_property
+    def recall(self) -> Floats:
+        """Accuracy of each class, (b, classes); NaN where a resample has no image of it."""
+        support = np.where(self.support > 0, self.support, np.nan)
+        result: Floats = self.hits / support
+        return result
+
+
+def top1_accuracy(tally: Tally) -> Floats:
+    """The share of images whose largest logit is that of their label (the thesis' Acc1)."""
+    return tally.mean(tally.answers.correct)
+
+
+def top5_accuracy(tally: Tally) -> Floats:
+    """The share of images whose label is among the five largest logits."""
+    return tally.mean(tally.answers.in_top5)
+
+
+def weighted_f1(tally: Tally) -> Floats:
+    """F1 averaged over the classes present, weighted by their images (the thesis' F1).
+
+    This is scikit-learn's ``average="weighted"`` with ``zero_division=0``.
+    """
+    result: Floats = (tally.f1 * tally.support).sum(axis=1) / tally.support.sum(axis=1)
+    return result
+
+
+def macro_f1(tally: Tally) -> Floats:
+    """F1 averaged over the classes present, each alike."""
+    present = tally.support > 0
+    result: Floats = (tally.f1 * present).sum(axis=1) / present.sum(axis=1)
+    return result
+
+
+def balanced_accuracy(tally: Tally) -> Floats:
+    """The mean of the classes' accuracies, over the classes present."""
+    result: Floats = np.nanmean(tally.recall, axis=1)
+    return result
+
+
+def worst_class_accuracy(tally: Tally) -> Floats:
+    """The smallest of the accuracies of the classes present."""
+    result: Floats = np.nanmin(tally.recall, axis=1)
+    return result
+
+
+def negative_log_likelihood(tally: Tally) -> Floats:
     """The mean of -log p(label), in nats: the one loss that is comparable between methods."""
-    log_probabilities = log_softmax(logits.astype(np.float64), axis=1)
-    return float(-log_probabilities[np.arange(len(labels)), labels].mean())
+    return tally.mean(tally.answers.negative_log_likelihood)
 
 
-def confusion_counts(logits: Floats, labels: Labels) -> tuple[Labels, Labels, Labels]:
+def calibration_error(tally: Tally) -> Floats:
+    """Expected calibration error over 15 bins of equal width (Guo et al. 2017, equation 5).
+
+    The mean distance between how sure the model is and how often it is right.
+    """
+    answers = tally.answers
+    gaps = tally.weights * (answers.confidence - answers.correct).astype(tally.weights.dtype)
+    by_bin = np.abs(tally.sums(gaps, answers.bins, CONFIDENCE_BINS)).sum(axis=1)
+    result: Floats = by_bin / tally.weights.sum(axis=1)
+    return result
+
+
+METRICS: dict[str, Callable[[Tally], Floats]] = {
+    "acc1": top1_accuracy,
+    "f1": weighted_f1,
+    "nll": negative_log_likelihood,
+    "macro_f1": macro_f1,
+    "balanced_accuracy": balanced_accuracy,
+    "top5": top5_accuracy,
+    "worst_class": worst_class_accuracy,
+    "calibration_error": calibration_error,
+}
+# Shares of independent images: their intervals have a closed form.
+PROPORTIONS = {"acc1", "top5"}
+
+
+def confusion_counts(answers: Answers) -> tuple[Labels, Labels, Labels]:
     """The confusion matrix without its zeros: true labels, predicted labels, images."""
-    pairs = np.stack([labels, logits.argmax(axis=1)])
+    pairs = np.stack([answers.labels, answers.predicted])
     (true, predicted), images = np.unique(pairs, axis=1, return_counts=True)
     return true, predicted, images
+
+
+def reliability(answers: Answers) -> pd.DataFrame:
+    """How often the model is right where it is so sure: a row a bin that has images.
+
+    Columns: ``bin`` (from 0), ``images``, ``confidence`` and ``accuracy`` (means of the bin).
+    """
+    table = pd.DataFrame(
+        {"bin": answers.bins, "confidence": answers.confidence, "accuracy": answers.correct}
+    )
+    grouped = table.groupby("bin", as_index=False)
+    return grouped.agg(
+        images=("confidence", "size"), confidence=("confidence", "mean"),
+        accuracy=("accuracy", "mean"),
+    )  # fmt: skip

@@ -314,6 +314,18 @@ class Compute(Strict):
     workers: PositiveInt | None
 
 
+class Statistics(Strict):
+    """How sure figures are said to be.
+
+    ``resamples`` of each test set, drawn with ``seed``, give the intervals of all figures that
+    are no plain shares of the images; ``confidence`` is the share of such intervals that hold the truth.
+    """
+
+    confidence: Annotated[float, Field(gt=0, lt=1)]
+    resamples: Annotated[int, Field(ge=100)]
+    seed: NonNegativeInt
+
+
 class Backbone(Strict):
     """A network: one of ours, or any of timm's by name, with timm's own ``options``.
 
@@ -417,6 +429,7 @@ class Parameters(Strict):
     methods: dict[Name, Method]
     recipe: Recipe
     compute: Compute
+    statistics: Statistics
     train: dict[str, Any] = {}
     data: str | None = None
 

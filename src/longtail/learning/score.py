@@ -1,36 +1,64 @@
-"""A trial's figures, all from its stored logits."""
+"""A trial's figures with their intervals, all from its stored logits."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from longtail.canonical_loss import CanonicalLoss
 from longtail.imbalance import images_of
-from longtail.learning.training import criterion_value
+from longtail.learning.training import criterion_values
 from longtail.metrics import (
+    METRICS,
+    PROPORTIONS,
+    Answers,
+    Tally,
     confusion_counts,
-    negative_log_likelihood,
-    top1_accuracy,
-    weighted_f1,
+    reliability,
 )
+from longtail.parameters import Statistics
+from longtail.uncertainty import percentile_interval, resampled_weights, wilson_interval
+
+Floats = npt.NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What is told of a trial.
+
+    Attributes:
+        metrics: a row a held-out set: ``test_set``, ``images``, and for the criterion as trained
+            (``loss``) and each of the metrics three columns, ``acc1``, ``acc1_low`` and
+            ``acc1_high``.
+        confusions: on the balanced test set, without zeros: ``true``, ``predicted``, ``images``.
+        reliability: on the balanced test set, see :func:`longtail.metrics.reliability`.
+        answers: a row a test image: ``image``, ``label``, ``predicted``, ``confidence``.
+    """
+
+    metrics: pd.DataFrame
+    confusions: pd.DataFrame
+    reliability: pd.DataFrame
+    answers: pd.DataFrame
 
 
 def score(
-    predictions: pd.DataFrame, subsets: pd.DataFrame, loss: CanonicalLoss, seed: int
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Metrics on every held-out set, and the confusion matrix on the balanced test set.
+    predictions: pd.DataFrame,
+    subsets: pd.DataFrame,
+    loss: CanonicalLoss,
+    seed: int,
+    statistics: Statistics,
+) -> Scores:
+    """Metrics on every held-out set, and what else the report shows of a trial.
 
     Args:
         predictions: a row an image: ``image``, ``label`` and a column of logits a label.
         subsets: which image is in which set.
         loss: the criterion as trained.
         seed: of the criterion's own draws.
-
-    Returns:
-        The metrics, a row a set: ``test_set``, ``images``, ``loss``, ``acc1``, ``f1``
-        (weighted), ``nll`` (nats). And the confusions, without zeros: ``true``, ``predicted``,
-        ``images``.
+        statistics: the confidence of the intervals, and how to resample.
     """
     all_logits = predictions.drop(columns=["image", "label"]).to_numpy(dtype=np.float32)
     all_labels = predictions["label"].to_numpy(dtype=np.int64)
@@ -40,17 +68,62 @@ def score(
     for test_set, members in held_out.groupby("name", sort=False):
         chosen = position[members["image"].to_numpy()].to_numpy()
         logits, labels = all_logits[chosen], all_labels[chosen]
-        rows.append(
-            {
-                "test_set": test_set,
-                "images": len(chosen),
-                "loss": criterion_value(loss, logits, labels, seed),
-                "acc1": top1_accuracy(logits, labels),
-                "f1": weighted_f1(logits, labels),
-                "nll": negative_log_likelihood(logits, labels),
-            }
-        )
+        losses, weights = criterion_values(loss, logits, labels, seed)
+        answers = Answers.from_logits(logits, labels)
+        figures = with_intervals(answers, losses, weights, statistics)
+        rows.append({"test_set": test_set, "images": len(chosen), **figures})
     balanced = position[images_of(subsets, "test", "balanced")].to_numpy()
-    true, predicted, images = confusion_counts(all_logits[balanced], all_labels[balanced])
-    confusions = pd.DataFrame({"true": true, "predicted": predicted, "images": images})
-    return pd.DataFrame(rows), confusions
+    answers = Answers.from_logits(all_logits[balanced], all_labels[balanced])
+    true, predicted, images = confusion_counts(answers)
+    return Scores(
+        metrics=pd.DataFrame(rows),
+        confusions=pd.DataFrame({"true": true, "predicted": predicted, "images": images}),
+        reliability=reliability(answers),
+        answers=pd.DataFrame(
+            {
+                "image": predictions["image"].to_numpy()[balanced],
+                "label": answers.labels,
+                "predicted": answers.predicted,
+                "confidence": answers.confidence,
+            }
+        ),
+    )
+
+
+def with_intervals(
+    answers: Answers, losses: Floats, weights: Floats, statistics: Statistics
+) -> dict[str, float]:
+    """The criterion and every metric on one test set, each with its interval.
+
+    Accuracies have Wilson's interval, all others the bootstrap's over test images.
+
+    Args:
+        answers: to the test images.
+        losses: the criterion of each image.
+        weights: the criterion's weight of each image.
+        statistics: the confidence, and how to resample.
+    """
+
+    def criterion(tally: Tally) -> Floats:
+        # As PyTorch's mean: divided by the sum of the weights.
+        return tally.mean(losses * weights) / tally.mean(weights)
+
+    figures = {"loss": criterion, **METRICS}
+    whole = Tally.of(answers)
+    values = {name: float(figure(whole)[0]) for name, figure in figures.items()}
+    resampled = [name for name in figures if name not in PROPORTIONS]
+    replicates: dict[str, list[Floats]] = {name: [] for name in resampled}
+    images = len(answers.labels)
+    for block in resampled_weights(images, statistics.resamples, statistics.seed):
+        tally = Tally(answers, block)
+        for name in resampled:
+            replicates[name].append(figures[name](tally))
+    result = {}
+    for name, value in values.items():
+        if name in PROPORTIONS:
+            ends = wilson_interval(value, images, statistics.confidence)
+            low, high = float(ends[0]), float(ends[1])
+        else:
+            low, high = percentile_interval(np.concatenate(replicates[name]), statistics.confidence)
+        result |= {name: value, f"{name}_low": low, f"{name}_high": high}
+    return result

@@ -124,9 +124,13 @@ def logits_of(
     return logits.cpu().numpy()
 
 
-def criterion_value(
+def criterion_values(
     loss: CanonicalLoss, logits: npt.NDArray[np.float32], labels: Ints, seed: int
-) -> float:
-    """The criterion as trained, on stored logits: the thesis' loss column."""
-    value: float = Criterion(loss, seed)(torch.from_numpy(logits), torch.from_numpy(labels)).item()
-    return value
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """The criterion as trained, on stored logits: each image's loss, and its weight in the mean."""
+    criterion = Criterion(loss, seed)
+    true = torch.from_numpy(labels)
+    losses = criterion.per_sample(torch.from_numpy(logits), true).double().numpy()
+    if criterion.weights is None:
+        return losses, np.ones(len(labels))
+    return losses, criterion.weights[true].double().numpy()

@@ -11,9 +11,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from longtail.canonical_loss import canonical
+from longtail.comparisons import compare_methods
 from longtail.fingerprint import fingerprint, sha256_of_arrays
 from longtail.imbalance import class_counts, images_of
-from longtail.parameters import Backbone, Trial
+from longtail.parameters import Backbone, Statistics, Trial
 from longtail.progress import EpochDone, TrialScored, tell
 from longtail.store import TrialStore
 
@@ -127,12 +128,14 @@ def score_trial(
     subsets: pd.DataFrame,
     card: dict[str, Any],
     trial: Trial,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+    statistics: Statistics,
+) -> tuple[pd.DataFrame, ...]:
     """A trial's metrics on every test set and on the validation set, from its logits.
 
     Returns:
-        The metrics and the confusions of :func:`longtail.learning.score.score`, with the
-        trial's names; the metrics also with the fingerprint and the trial of the training.
+        The metrics, the confusions, the reliability and the answers of
+        :class:`longtail.learning.score.Scores`, with the trial's names; the metrics also with
+        the fingerprint and the trial of the training.
     """
     from longtail.learning.score import score
 
@@ -141,13 +144,23 @@ def score_trial(
     classes = len(predictions.columns.drop(["image", "label"]))
     counts = class_counts(train_labels, classes)
     loss = canonical(trial.method.loss, trial.method.classifier, counts)
-    metrics, confusions = score(predictions, subsets, loss, trial.seed)
+    scores = score(predictions, subsets, loss, trial.seed, statistics)
     training = {"fingerprint": card["fingerprint"], "trained_by": card["trained_by"]}
-    tell(TrialScored(trial.name, _summary(metrics, card)))
-    return (
-        pd.concat([_names(trial, metrics.index), metrics.assign(**training)], axis="columns"),
-        pd.concat([_names(trial, confusions.index), confusions], axis="columns"),
+    tell(TrialScored(trial.name, _summary(scores.metrics, card)))
+    tables = (
+        scores.metrics.assign(**training),
+        scores.confusions,
+        scores.reliability,
+        scores.answers,
     )
+    return tuple(pd.concat([_names(trial, t.index), t], axis="columns") for t in tables)
+
+
+def compare_answers(
+    answers: pd.DataFrame, subsets: pd.DataFrame, source: dict[str, Any], statistics: Statistics
+) -> pd.DataFrame:
+    """Every pair of methods of one backbone and training set on every test set."""
+    return compare_methods(answers, subsets, source["classes"], statistics)
 
 
 def gather(*parts: pd.DataFrame) -> pd.DataFrame:

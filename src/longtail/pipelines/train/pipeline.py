@@ -4,7 +4,7 @@
 
     train                                                     fetch the weights of a backbone
     train.<dataset>.<train set>.<backbone>.<method>.<seed>    fit -> evaluate -> score
-    train.<dataset>.<train set>.<backbone>                    gather over methods and seeds
+    train.<dataset>.<train set>.<backbone>                    gather over methods and seeds, compare
     train.<dataset>.<train set>                               gather over backbones
     train.<dataset>                                           gather over training sets
 
@@ -21,6 +21,7 @@ from kedro.pipeline import Node, Pipeline
 
 from longtail.parameters import Parameters, Trial
 from longtail.pipelines.train.nodes import (
+    compare_answers,
     evaluate_trial,
     fetch_weights,
     fit_trial,
@@ -29,7 +30,14 @@ from longtail.pipelines.train.nodes import (
 )
 
 # The tables that are gathered, and what each is called in a trial.
-GATHERED = {"results": "results", "confusions": "confusions", "histories": "history"}
+GATHERED = {
+    "results": "results",
+    "confusions": "confusions",
+    "reliability": "reliability",
+    "histories": "history",
+}
+# Made of the answers of a backbone's trials, and gathered from there on.
+COMPARISONS = "comparisons"
 # The runner runs a trial's nodes together, and a gathering node without the trials that failed.
 TRIAL_TAG, GATHER_TAG = "trial", "gather"
 
@@ -78,8 +86,11 @@ def _trial(trial: Trial) -> Pipeline:
         ),
         Node(
             score_trial,
-            inputs=["predictions", "index", "subsets", "card", "params:trial"],
-            outputs=["results", "confusions"],
+            inputs=[
+                *("predictions", "index", "subsets", "card", "params:trial"),
+                "params:statistics",
+            ],
+            outputs=["results", "confusions", "reliability", "answers"],
             name="score",
         ),
     ]
@@ -92,6 +103,7 @@ def _trial(trial: Trial) -> Pipeline:
             **weights,
             "trial_store": "trial_store",
         },
+        parameters={"params:statistics"},
         tags=[TRIAL_TAG, *trial.name.split(".")],
     )
 
@@ -102,11 +114,16 @@ def _gathers(trials: list[Trial]) -> Iterable[Pipeline]:
     # Methods and seeds are gathered in one step, backbones in the next, training sets last.
     for depth, child_depth in ((3, 5), (2, 3), (1, 2)):
         children = dict.fromkeys(name[:child_depth] for name in names)
+        of_trials = child_depth == len(names[0])
+        parts = GATHERED | {"answers": "answers"} if of_trials else {t: t for t in GATHERED}
+        if not of_trials:
+            parts[COMPARISONS] = COMPARISONS
         for parent, group in groupby(children, key=itemgetter(slice(depth))):
             members = [".".join(child) for child in group]
-            for table, of_trial in GATHERED.items():
-                part = of_trial if child_depth == len(names[0]) else table
+            for table, part in parts.items():
                 yield _gather(table, parent, [f"train.{member}.{part}" for member in members])
+            if of_trials:
+                yield _compare(parent)
 
 
 def _gather(table: str, parent: tuple[str, ...], children: list[str]) -> Pipeline:
@@ -118,4 +135,21 @@ def _gather(table: str, parent: tuple[str, ...], children: list[str]) -> Pipelin
         inputs=parts,
         outputs={table: f"{parent[0]}_{table}"} if is_top else None,
         tags=[GATHER_TAG, *parent],
+    )
+
+
+def _compare(parent: tuple[str, ...]) -> Pipeline:
+    node = Node(
+        compare_answers,
+        inputs=["answers", "subsets", "source", "params:statistics"],
+        outputs=COMPARISONS,
+        name="compare",
+    )
+    return Pipeline(
+        [node],
+        namespace=".".join(("train", *parent)),
+        inputs={name: f"{parent[0]}_{name}" for name in ("subsets", "source")}
+        | {"answers": f"train.{'.'.join(parent)}.answers"},
+        parameters={"params:statistics"},
+        tags=list(parent),
     )

@@ -1,0 +1,170 @@
+"""How sure a figure is: intervals, resampled test sets, and tests of paired differences.
+
+Two things make a figure uncertain: the test images, of which other ones could have been drawn,
+and the training, which another seed would have ended elsewhere. One trial can show the first
+only; several seeds show both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+Floats = npt.NDArray[np.float64]
+
+# Numbers in one block of resampled weights: 64 MB of float32.
+BLOCK_SIZE = 1 << 24
+
+
+def wilson_interval(
+    share: npt.ArrayLike, images: npt.ArrayLike, confidence: float = 0.95
+) -> tuple[Floats, Floats]:
+    """The score interval of a binomial proportion (Wilson 1927).
+
+    It keeps its level for few images and for shares near 0 and 1, where ``share +- 1.96
+    standard errors`` does not.
+
+    Args:
+        share: hits divided by ``images``; any shape.
+        images: how many were asked about; at least 1, of the same shape.
+        confidence: of the two-sided interval.
+
+    Returns:
+        The lower and the upper end.
+
+    Example:
+        >>> low, high = wilson_interval(0.5, 38)
+        >>> print(f"{low:.3f} {high:.3f}")
+        0.348 0.652
+    """
+    p, n = np.asarray(share, dtype=np.float64), np.asarray(images, dtype=np.float64)
+    z = stats.norm.ppf(0.5 + confidence / 2)
+    centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    # At shares of 0 and 1 an end is the share itself, but for rounding.
+    return np.minimum(np.maximum(centre - half, 0), p), np.maximum(np.minimum(centre + half, 1), p)
+
+
+def resampled_weights(images: int, resamples: int, seed: int) -> Iterator[npt.NDArray[np.float32]]:
+    """How often each image is drawn in each of the bootstrap's resamples (Efron 1979).
+
+    Equal arguments give equal draws: figures of two models on one test set are resampled alike,
+    so that their differences are paired.
+
+    Yields:
+        Blocks of shape (some resamples, images), of bounded size.
+    """
+    generator = np.random.default_rng([seed, images])
+    rows = max(1, BLOCK_SIZE // images)
+    for start in range(0, resamples, rows):
+        count = min(rows, resamples - start)
+        drawn = generator.integers(0, images, (count, images), dtype=np.int32)
+        drawn += np.arange(count, dtype=np.int32)[:, None] * images
+        yield (
+            np.bincount(drawn.ravel(), minlength=count * images)
+            .astype(np.float32)
+            .reshape(count, images)
+        )
+
+
+def percentile_interval(
+    replicates: npt.NDArray[np.floating], confidence: float
+) -> tuple[float, float]:
+    """The middle ``confidence`` of a figure's bootstrap replicates."""
+    tail = (1 - confidence) / 2
+    low, high = np.nanquantile(replicates, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def interval_over_seeds(
+    value: Floats, low: Floats, high: Floats, confidence: float
+) -> tuple[float, float, float, float]:
+    """The mean of several seeds' figures, its interval, and the seeds' standard deviation.
+
+    Each side is the root of the sum of squares of two half widths: the mean over seeds of what
+    the test images leave open, and Student's interval of the mean over seeds.
+
+    Args:
+        value: the figures, one a seed.
+        low: the lower ends of their intervals.
+        high: the upper ends.
+        confidence: of those intervals and of this one.
+
+    Returns:
+        The mean, the lower and the upper end, and the deviation (NaN for one seed).
+    """
+    mean, seeds = float(value.mean()), len(value)
+    below, above = float((value - low).mean()), float((high - value).mean())
+    if seeds == 1:
+        return mean, mean - below, mean + above, float("nan")
+    deviation = float(value.std(ddof=1))
+    by_seed = stats.t.ppf(0.5 + confidence / 2, seeds - 1) * deviation / np.sqrt(seeds)
+    low_end, high_end = mean - np.hypot(below, by_seed), mean + np.hypot(above, by_seed)
+    return mean, float(low_end), float(high_end), deviation
+
+
+def mcnemar(first_only: int, second_only: int) -> float:
+    """McNemar's exact test of two models on the same images (McNemar 1947).
+
+    Args:
+        first_only: images that the first model alone gets right.
+        second_only: images that the second alone gets right.
+
+    Returns:
+        The two-sided p-value: how likely a split at least as uneven is between equal models.
+
+    Example:
+        >>> mcnemar(1, 9)
+        0.021484375
+    """
+    if first_only + second_only == 0:
+        return 1.0
+    return float(stats.binomtest(first_only, first_only + second_only, 0.5).pvalue)
+
+
+def paired_difference(
+    seed_differences: Floats, variance_of_images: float, images: int, confidence: float
+) -> tuple[float, float, float]:
+    """Student's test of a difference that both the test images and the seeds leave open.
+
+    The variances add up; their degrees of freedom are pooled by Welch and Satterthwaite (1947).
+
+    Args:
+        seed_differences: one model's figure minus the other's, a value a seed.
+        variance_of_images: the sampling variance of the mean difference over test images.
+        images: how many test images.
+        confidence: of the interval.
+
+    Returns:
+        The lower and upper end of the mean difference, and the two-sided p-value.
+    """
+    mean, seeds = seed_differences.mean(), len(seed_differences)
+    of_seeds = seed_differences.var(ddof=1) / seeds if seeds > 1 else 0.0
+    variance = variance_of_images + of_seeds
+    if variance == 0:
+        return float(mean), float(mean), 1.0 if mean == 0 else 0.0
+    squares = variance_of_images**2 / max(images - 1, 1)
+    squares += of_seeds**2 / (seeds - 1) if seeds > 1 else 0.0
+    freedom = variance**2 / squares
+    error = np.sqrt(variance)
+    half = stats.t.ppf(0.5 + confidence / 2, freedom) * error
+    p = 2 * stats.t.sf(abs(mean) / error, freedom)
+    return float(mean - half), float(mean + half), float(p)
+
+
+def holm(p_values: npt.ArrayLike) -> Floats:
+    """P-values corrected for their number (Holm 1979), valid whatever their dependence.
+
+    Example:
+        >>> holm([0.01, 0.04, 0.03])
+        array([0.03, 0.06, 0.06])
+    """
+    p = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(p, kind="stable")
+    scaled = p[order] * (len(p) - np.arange(len(p)))
+    corrected = np.empty_like(p)
+    corrected[order] = np.minimum(np.maximum.accumulate(scaled), 1)
+    return corrected
