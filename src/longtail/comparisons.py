@@ -47,7 +47,7 @@ def compare_methods(
     """
     tests = subsets[subsets["role"] == "test"]
     by_method = {str(m): table for m, table in answers.groupby("method", sort=False)}
-    names = answers[NAMES].iloc[0].to_dict()
+    names = {name: answers[name].iloc[0] for name in NAMES}
     rows: list[dict[str, Any]] = []
     for test_set, members in tests.groupby("name", sort=False):
         images = np.sort(members["image"].to_numpy())

@@ -60,12 +60,16 @@ class Answers:
     @property
     def correct(self) -> npt.NDArray[np.bool_]:
         """Whether the answer is right, (n,)."""
-        return self.predicted == self.labels
+        right: npt.NDArray[np.bool_] = self.predicted == self.labels
+        return right
 
     @property
     def bins(self) -> Labels:
         """The number of the confidence bin of equal width, (n,)."""
-        return np.minimum((self.confidence * CONFIDENCE_BINS).astype(int), CONFIDENCE_BINS - 1)
+        numbers = (self.confidence * CONFIDENCE_BINS).astype(np.int64)
+        # A confidence of 1 belongs to the last bin.
+        last: Labels = np.minimum(numbers, CONFIDENCE_BINS - 1)
+        return last
 
 
 class Tally:
@@ -82,7 +86,8 @@ class Tally:
     def mean(self, values: npt.NDArray[np.bool_] | Floats) -> Floats:
         """The mean of a value an image."""
         sums: Floats = self.weights @ values.astype(self.weights.dtype)
-        return sums / self.weights.sum(axis=1)
+        means: Floats = sums / self.weights.sum(axis=1)
+        return means
 
     def sums(self, weights: Floats, keys: Labels, count: int) -> Floats:
         """Sums of ``weights`` (b, n) over the images with key 0 to ``count - 1``: (b, count)."""

@@ -317,8 +317,8 @@ class Compute(Strict):
 class Statistics(Strict):
     """How sure figures are said to be.
 
-    ``resamples`` of each test set, drawn with ``seed``, give the intervals of all figures that
-    are no plain shares of the images; ``confidence`` is the share of such intervals that hold the truth.
+    ``confidence`` is the share of intervals that hold the truth. ``resamples`` of each test set,
+    drawn with ``seed``, give the intervals of all figures that are no plain shares of images.
     """
 
     confidence: Annotated[float, Field(gt=0, lt=1)]

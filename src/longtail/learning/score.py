@@ -118,7 +118,7 @@ def with_intervals(
         tally = Tally(answers, block)
         for name in resampled:
             replicates[name].append(figures[name](tally))
-    result = {}
+    result: dict[str, float] = {}
     for name, value in values.items():
         if name in PROPORTIONS:
             ends = wilson_interval(value, images, statistics.confidence)

@@ -58,4 +58,5 @@ class ResNet32(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Features of shape (batch, 64) for images of shape (batch, 3, height, width)."""
-        return self.blocks(F.relu(self.bn1(self.conv1(images)))).mean(dim=(2, 3))
+        maps: Tensor = self.blocks(F.relu(self.bn1(self.conv1(images))))
+        return maps.mean(dim=(2, 3))
