@@ -189,12 +189,17 @@ class Imbalance(Strict):
 
 
 class Dataset(Strict):
-    """Where a data set comes from and how it is made long-tailed."""
+    """Where a data set comes from and how it is made long-tailed.
+
+    ``published`` names the table of published results that ours are held against: the catalog's
+    ``published_<name>``.
+    """
 
     name: Name
     label: str
     source: Source
     imbalance: Imbalance
+    published: Name | None = None
 
 
 # --- what is trained -------------------------------------------------------------------------

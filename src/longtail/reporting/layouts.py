@@ -33,8 +33,9 @@ METRICS = {
     "calibration_error": "ECE",
 }
 SMALLER_IS_BETTER = {"loss", "nll", "calibration_error"}
-# How a training set is called in a caption; the thesis' own words.
-TRAIN_SETS = {"balanced": "custom balanced", "long_tailed": "long-tailed", "matched": "matched"}
+TRAIN_SETS = {"balanced": "balanced", "long_tailed": "long-tailed", "matched": "matched"}
+# In a caption the thesis calls its balanced training set so.
+IN_CAPTIONS = TRAIN_SETS | {"balanced": "custom balanced"}
 
 
 @dataclass(frozen=True)
@@ -78,9 +79,7 @@ class Layout:
         return len({column.metric for column in self.columns}) > 1
 
 
-ACC1 = Layout(
-    "acc1", "A", 0, tuple(Column(h, t, "acc1") for t, h in TEST_SETS.items()), "Acc1"
-)
+ACC1 = Layout("acc1", "A", 0, tuple(Column(h, t, "acc1") for t, h in TEST_SETS.items()), "Acc1")
 FULL = Layout(
     "full",
     "A",

@@ -31,8 +31,7 @@ def differs_from_baseline(
         (method, column): p
         for column in columns
         for method in methods
-        if method != BASELINE
-        and (p := _p_value(comparisons, column, method, BASELINE)) is not None
+        if method != BASELINE and (p := _p_value(comparisons, column, method, BASELINE)) is not None
     }
     if not p_values:
         return set(), 0

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from longtail.parameters import Statistics, Table
-from longtail.reporting.layouts import METRICS, TRAIN_SETS, Layout
-from longtail.reporting.significance import BASELINE, best_beyond_noise, differs_from_baseline
+from longtail.reporting.layouts import IN_CAPTIONS, Layout
+from longtail.reporting.significance import best_beyond_noise, differs_from_baseline
 
 MISSING = "--"
 
@@ -186,7 +186,7 @@ def _figures(
 def _caption(table: Table, shown: str) -> str:
     return (
         f"Evaluation results for {table.backbone_label} trained on the "
-        f"{TRAIN_SETS[table.train_set]} dataset, showing {shown}."
+        f"{IN_CAPTIONS[table.train_set]} dataset, showing {shown}."
     )
 
 
