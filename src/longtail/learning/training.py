@@ -23,6 +23,7 @@ from longtail.learning.evaluate import predict_logits
 from longtail.learning.fit import Labelled, fit, set_normalization
 from longtail.learning.losses import Criterion
 from longtail.learning.unfold import unfold_batch_norms
+from longtail.loss_schedule import LossSchedule
 from longtail.parameters import Trial
 
 Pixels = npt.NDArray[np.uint8]
@@ -43,7 +44,7 @@ class Outcome:
 
 def train(
     trial: Trial,
-    loss: CanonicalLoss,
+    losses: LossSchedule,
     pixels: Pixels,
     labels: Ints,
     train_images: Ints,
@@ -56,7 +57,7 @@ def train(
 
     Args:
         trial: backbone, classifier, recipe, seed and device.
-        loss: the criterion's canonical form.
+        losses: the criterion's canonical form, epoch by epoch.
         pixels: uint8 (images, height, width, 3); may be memory-mapped.
         labels: of all images.
         train_images: numbers of the images to learn from.
@@ -91,7 +92,7 @@ def train(
             model,
             train_set,
             labelled(validation_images),
-            loss,
+            losses,
             trial.recipe,
             trial.seed,
             on_epoch,

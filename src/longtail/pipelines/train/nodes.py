@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from longtail.canonical_loss import canonical
 from longtail.comparisons import compare_methods
 from longtail.fingerprint import fingerprint, sha256_of_arrays
 from longtail.imbalance import class_counts, images_of
+from longtail.loss_schedule import loss_schedule
 from longtail.parameters import Backbone, Statistics, Trial
 from longtail.progress import EpochDone, TrialScored, tell
 from longtail.store import TrialStore
@@ -57,11 +57,11 @@ def fit_trial(
     train_images = images_of(subsets, "train", trial.train_set)
     validation_images = images_of(subsets, VALIDATION, VALIDATION)
     counts = class_counts(labels[train_images], source["classes"])
-    loss = canonical(trial.method.loss, trial.method.classifier, counts)
+    losses = loss_schedule(trial.method, counts, trial.recipe.epochs)
     weights_sha256 = None if weights is None else _checksum(weights)
     key = fingerprint(
         trial,
-        loss,
+        losses,
         source["sha256"],
         train_images,
         labels[train_images],
@@ -78,7 +78,7 @@ def fit_trial(
             start = time.time()
             outcome = train(
                 trial,
-                loss,
+                losses,
                 images,
                 labels,
                 train_images,
@@ -94,7 +94,7 @@ def fit_trial(
                 "seconds": time.time() - start,
                 "train_images": len(train_images),
                 "weights_sha256": weights_sha256,
-                "canonical_loss": loss.as_dict(),
+                "canonical_loss": losses.as_dict(),
                 "parameters": trial.model_dump(mode="json"),
                 **outcome.circumstances,
             }
@@ -143,7 +143,7 @@ def score_trial(
     train_labels = labels[images_of(subsets, "train", trial.train_set)]
     classes = len(predictions.columns.drop(["image", "label"]))
     counts = class_counts(train_labels, classes)
-    loss = canonical(trial.method.loss, trial.method.classifier, counts)
+    loss = loss_schedule(trial.method, counts, trial.recipe.epochs).last
     scores = score(predictions, subsets, loss, trial.seed, statistics)
     training = {"fingerprint": card["fingerprint"], "trained_by": card["trained_by"]}
     tell(TrialScored(trial.name, _summary(scores.metrics, card)))
