@@ -30,8 +30,8 @@ def latex(table: PrintedTable) -> str:
     else:
         lines += body
     lines.append(rf"\caption{{{escaped(table.caption)}}}")
-    if table.notes:
-        lines.append(rf"\par\smallskip\footnotesize\raggedright {escaped(' '.join(table.notes))}")
+    if notes := " ".join((*table.reading, *table.notes)):
+        lines.append(rf"\par\smallskip\footnotesize\raggedright {escaped(notes)}")
     lines.append(r"\end{table}")
     return "\n".join(lines) + "\n"
 

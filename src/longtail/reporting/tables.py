@@ -40,14 +40,16 @@ class PrintedTable:
         caption: what it shows.
         layout: its columns.
         rows: the label and the cells of each method.
-        notes: what a reader must know to read it.
+        reading: how to read it and others of its kind.
+        notes: what is to be said of it alone.
     """
 
     number: str
     caption: str
     layout: Layout
     rows: tuple[tuple[str, tuple[Cell, ...]], ...]
-    notes: tuple[str, ...]
+    reading: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def of_table(rows: pd.DataFrame, table: Table) -> pd.DataFrame:
@@ -74,7 +76,7 @@ def thesis_table(summaries: pd.DataFrame, table: Table, layout: Layout) -> Print
     )
     seeds = int(own["seeds"].max()) if len(own) else 1
     shown = layout.shown + (f" (means of {seeds} seeds)" if seeds > 1 else "")
-    return PrintedTable(_number(table, layout), _caption(table, shown), layout, rows, ())
+    return PrintedTable(_number(table, layout), _caption(table, shown), layout, rows)
 
 
 def interval_table(
@@ -124,36 +126,38 @@ def interval_table(
         for method, label in table.methods.items()
     )
     seeds = int(own["seeds"].max()) if len(own) else 1
-    caption = _caption(table, f"{layout.shown}, each ± half of its interval")
-    notes = (
-        *_reading_notes(statistics, seeds, tests),
-        *shared_training_notes(of_table(results, table), table),
+    caption = _caption(table, f"{layout.shown}, ± half of the interval")
+    compared = (f"Comparisons with Softmax in this table: {tests}.",) if tests else ()
+    return PrintedTable(
+        number=_number(table, layout),
+        caption=caption,
+        layout=layout,
+        rows=rows,
+        reading=reading_notes(statistics, seeds),
+        notes=(*compared, *shared_training_notes(of_table(results, table), table)),
     )
-    return PrintedTable(_number(table, layout), caption, layout, rows, notes)
 
 
-def _reading_notes(statistics: Statistics, seeds: int, tests: int) -> list[str]:
-    """What the marks and the intervals mean."""
+def reading_notes(statistics: Statistics, seeds: int) -> tuple[str, ...]:
+    """What the intervals and the marks of all tables mean."""
     images = (
-        f"The {statistics.confidence:.0%} intervals are Wilson's for Acc1 and Top-5 and the "
+        f"± is half of the {statistics.confidence:.0%} interval: Wilson's for Acc1 and Top-5, the "
         f"bootstrap's ({statistics.resamples} resamples of the test images) for the others"
     )
-    if seeds > 1:
-        notes = [
-            f"{images}, widened by Student's interval over {seeds} seeds, of which the figures "
-            f"are the means."
-        ]
-    else:
-        notes = [f"{images}; one seed cannot show what another training would have given."]
-    if tests:
-        level = f"{1 - statistics.confidence:.2g}"
-        notes += [
-            f"* differs from Softmax, and bold is better than every other row (rows that are one "
-            f"training count as one): paired tests on the same images, p < {level} after Holm's "
-            f"correction, for * over the {tests} comparisons of this table. Where nothing is bold, "
-            f"the best is not beyond noise."
-        ]
-    return notes
+    seed_note = (
+        f"{images}, widened by Student's interval over {seeds} seeds, of which the figures are "
+        f"the means."
+        if seeds > 1
+        else f"{images}. One seed cannot show what another training would have given."
+    )
+    level = f"{1 - statistics.confidence:.2g}"
+    return (
+        seed_note,
+        f"* differs from Softmax; bold is better than every other row (rows that are one training "
+        f"count as one). Both are paired tests on the same images, p < {level} after Holm's "
+        f"correction: for * over all comparisons of the table, for bold over the other rows. "
+        f"Where nothing is bold, the best is not beyond noise. Losses are not compared.",
+    )
 
 
 def shared_training_notes(results: pd.DataFrame, table: Table) -> tuple[str, ...]:
