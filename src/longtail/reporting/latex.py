@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from longtail.reporting.layouts import Layout
+from longtail.reporting.layouts import ROW_HEADING, Layout
 from longtail.reporting.tables import Cell, PrintedTable
 
-ROW_HEADING = "Loss Function"
-MANY_COLUMNS = 8  # beyond it a table is shrunk to the width of the text
+FEW_COLUMNS = 5  # fit a page beside any reasonable label
+# As wide as the text where it would be wider.
+SHRUNK_TO_FIT = r"\resizebox{\ifdim\width>\textwidth\textwidth\else\width\fi}{!}{%"
 
 
 def latex(table: PrintedTable) -> str:
     r"""A ``table`` environment, numbered as in the thesis' appendix."""
     layout = table.layout
-    columns = len(layout.columns)
-    body = [rf"\begin{{tabular}}{{l{'c' * columns}}}", r"\toprule", *_heads(layout), r"\midrule"]
+    body = [
+        rf"\begin{{tabular}}{{l{'c' * len(layout.columns)}}}",
+        r"\toprule",
+        *_heads(layout),
+        r"\midrule",
+    ]
     for label, cells in table.rows:
         body.append(" & ".join([escaped(label), *map(_figure, cells)]) + r" \\")
         if any(cell.interval for cell in cells):
@@ -25,13 +30,14 @@ def latex(table: PrintedTable) -> str:
         r"\centering",
         rf"\renewcommand{{\thetable}}{{{table.number}}}",
     ]
-    if columns > MANY_COLUMNS:
-        lines += [r"\setlength{\tabcolsep}{3pt}%", r"\resizebox{\textwidth}{!}{%", *body, "}"]
-    else:
-        lines += body
+    if layout.is_wide:
+        lines.append(r"\setlength{\tabcolsep}{3pt}%")
+    fits = len(layout.columns) <= FEW_COLUMNS
+    lines += body if fits else [SHRUNK_TO_FIT, *body, "}"]
     lines.append(rf"\caption{{{escaped(table.caption)}}}")
-    if notes := " ".join((*table.reading, *table.notes)):
-        lines.append(rf"\par\smallskip\footnotesize\raggedright {escaped(notes)}")
+    if table.notes:
+        notes = escaped(" ".join(table.notes))
+        lines.append(rf"\par\smallskip\footnotesize\raggedright {notes}")
     lines.append(r"\end{table}")
     return "\n".join(lines) + "\n"
 

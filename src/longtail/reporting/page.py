@@ -11,11 +11,10 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from longtail.imbalance import GROUPS
-from longtail.parameters import Table
-from longtail.reporting.appendix import LOSS_NOTE
-from longtail.reporting.layouts import TRAIN_SETS
-from longtail.reporting.published import COMPARISON_NOTE, comparison_columns, comparison_rows
-from longtail.reporting.tables import PrintedTable, of_table
+from longtail.reporting.layouts import ROW_HEADING
+from longtail.reporting.notes import LOSS_NOTE
+from longtail.reporting.published import ComparisonTable
+from longtail.reporting.tables import PrintedTable
 
 
 @dataclass(frozen=True)
@@ -23,48 +22,26 @@ class Section:
     """One backbone's part of the page.
 
     Attributes:
-        backbone: its name.
         title: its label.
         tables: each with intervals and, where there is one, in the thesis' bare layout.
         figures: PNG bytes by what they show.
+        published: our accuracies beside published ones.
     """
 
-    backbone: str
     title: str
     tables: Sequence[tuple[PrintedTable, PrintedTable | None]]
     figures: Mapping[str, bytes]
-
-
-@dataclass(frozen=True)
-class Published:
-    """What is published, beside ours.
-
-    Attributes:
-        comparison: see :func:`longtail.published.compare`.
-        tables: of the report.
-        audit: see :func:`longtail.reporting.published.audit_rows`.
-    """
-
-    comparison: pd.DataFrame
-    tables: Sequence[Table]
-    audit: Sequence[Sequence[str]]
-
-    def of(self, backbone: str) -> list[tuple[Table, list[str], list[list[str]]]]:
-        """A backbone's tables with their columns and rows, of those that something is of."""
-        return [
-            (table, comparison_columns(self.comparison, table), rows)
-            for table in self.tables
-            if table.backbone == backbone and not of_table(self.comparison, table).empty
-            if (rows := comparison_rows(self.comparison, table))
-        ]
+    published: Sequence[ComparisonTable] = ()
 
 
 def page(
     title: str,
     profile: pd.DataFrame,
     profile_figure: bytes,
+    reading: str,
     sections: Sequence[Section],
-    published: Published | None,
+    comparison_note: str = "",
+    audit: Sequence[Sequence[str]] = (),
 ) -> str:
     """The page; pictures are inside it, and it asks nothing of the network.
 
@@ -72,30 +49,24 @@ def page(
         title: the data set's name.
         profile: its class profile.
         profile_figure: PNG bytes.
+        reading: how the tables are to be read.
         sections: a part for each backbone.
-        published: what is published on it, or None.
+        comparison_note: how the tables beside published results are to be read.
+        audit: what the published tables show about themselves, see
+            :func:`longtail.reporting.audit.audit_rows`.
     """
-    groups = [
-        {
-            "name": group,
-            "classes": int((profile["group"] == group).sum()),
-            "images": int(profile.loc[profile["group"] == group, "train_long_tailed"].sum()),
-            "test_images": int(profile.loc[profile["group"] == group, "test_long_tailed"].sum()),
-            "largest": int(profile.loc[profile["group"] == group, "train_long_tailed"].max()),
-            "smallest": int(profile.loc[profile["group"] == group, "train_long_tailed"].min()),
-        }
-        for group in GROUPS
-    ]
+    groups = {group: profile[profile["group"] == group] for group in GROUPS}
     return _template().render(
         title=title,
         profile=profile,
         profile_figure=profile_figure,
         groups=groups,
-        sections=sections,
-        published=published,
+        row_heading=ROW_HEADING,
         loss_note=LOSS_NOTE,
-        comparison_note=COMPARISON_NOTE,
-        train_sets=TRAIN_SETS,
+        reading=reading,
+        sections=sections,
+        comparison_note=comparison_note,
+        audit=audit,
     )
 
 
