@@ -16,6 +16,7 @@ from longtail.imbalance import class_counts, images_of
 from longtail.parameters import Backbone, Trial
 from longtail.progress import EpochDone, TrialScored, tell
 from longtail.store import TrialStore
+from longtail.trainings import trainings_table
 
 Pixels = npt.NDArray[np.uint8]
 VALIDATION = "validation"
@@ -153,6 +154,11 @@ def score_trial(
 def gather(*parts: pd.DataFrame) -> pd.DataFrame:
     """The rows of several trials' tables, one under the other, in the order of the grid."""
     return pd.concat(parts, ignore_index=True)
+
+
+def gather_cards(*cards: dict[str, Any]) -> pd.DataFrame:
+    """The trainings of several trials, a row a trial, from their cards."""
+    return trainings_table(cards)
 
 
 def _names(trial: Trial, index: pd.Index[int]) -> pd.DataFrame:

@@ -13,10 +13,11 @@ A gather node in each namespace lets Kedro-Viz fold any of them into one box.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import groupby
 from operator import itemgetter
 
+import pandas as pd
 from kedro.pipeline import Node, Pipeline
 
 from longtail.parameters import Parameters, Trial
@@ -25,11 +26,19 @@ from longtail.pipelines.train.nodes import (
     fetch_weights,
     fit_trial,
     gather,
+    gather_cards,
     score_trial,
 )
 
 # The tables that are gathered, and what each is called in a trial.
-GATHERED = {"results": "results", "confusions": "confusions", "histories": "history"}
+GATHERED = {
+    "results": "results",
+    "confusions": "confusions",
+    "histories": "history",
+    "trainings": "card",
+}
+# What a table is first made by, where its parts in the trials are no tables.
+INNERMOST = {"trainings": gather_cards}
 # The runner runs a trial's nodes together, and a gathering node without the trials that failed.
 TRIAL_TAG, GATHER_TAG = "trial", "gather"
 
@@ -105,15 +114,23 @@ def _gathers(trials: list[Trial]) -> Iterable[Pipeline]:
         for parent, group in groupby(children, key=itemgetter(slice(depth))):
             members = [".".join(child) for child in group]
             for table, of_trial in GATHERED.items():
-                part = of_trial if child_depth == len(names[0]) else table
-                yield _gather(table, parent, [f"train.{member}.{part}" for member in members])
+                innermost = child_depth == len(names[0])
+                part = of_trial if innermost else table
+                function = INNERMOST.get(table, gather) if innermost else gather
+                parts = [f"train.{member}.{part}" for member in members]
+                yield _gather(function, table, parent, parts)
 
 
-def _gather(table: str, parent: tuple[str, ...], children: list[str]) -> Pipeline:
+def _gather(
+    function: Callable[..., pd.DataFrame],
+    table: str,
+    parent: tuple[str, ...],
+    children: list[str],
+) -> Pipeline:
     parts = {f"part_{i}": child for i, child in enumerate(children)}
     is_top = len(parent) == 1
     return Pipeline(
-        [Node(gather, inputs=list(parts), outputs=table, name=f"gather_{table}")],
+        [Node(function, inputs=list(parts), outputs=table, name=f"gather_{table}")],
         namespace=".".join(("train", *parent)),
         inputs=parts,
         outputs={table: f"{parent[0]}_{table}"} if is_top else None,
