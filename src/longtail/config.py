@@ -10,7 +10,7 @@ from kedro.framework.project import settings
 from kedro.utils import find_kedro_project
 
 from longtail import grid
-from longtail.parameters import Parameters, Trial
+from longtail.parameters import Parameters, Trial, Trials
 
 
 class GridConfigLoader(OmegaConfigLoader):
@@ -40,6 +40,7 @@ class GridConfigLoader(OmegaConfigLoader):
             "train": grid.nested({f"{trial.name}.trial": trial for trial in trials}),
             "report": grid.nested(
                 {f"{dataset}.contents": of_dataset for dataset, of_dataset in contents.items()}
+                | {f"{dataset}.trials": _trials_of(dataset, trials) for dataset in contents}
                 | {
                     f"{grid.table_name(table)}.table": table
                     for of_dataset in contents.values()
@@ -56,6 +57,10 @@ class GridConfigLoader(OmegaConfigLoader):
         parameters = grid.parse(config)
         command_line = (self.runtime_params or {}).get("recipe")
         return parameters, grid.trials(parameters, command_line)
+
+
+def _trials_of(dataset: str, trials: list[Trial]) -> Trials:
+    return Trials(trials=tuple(trial for trial in trials if trial.dataset == dataset))
 
 
 def current_parameters() -> tuple[Parameters, list[Trial]]:

@@ -34,7 +34,7 @@ def trainings_table(cards: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
         }
         for card in cards
     ]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=[*NAMES, *FROM_CARD, "parameters"])
 
 
 def _names(trial: str) -> dict[str, Any]:

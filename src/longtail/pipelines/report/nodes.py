@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from itertools import groupby
+from typing import Any
 
 import pandas as pd
 
-from longtail.parameters import Contents, Dataset, Table
+from longtail.parameters import Contents, Dataset, Table, Trials
 from longtail.reporting.appendix import appendix
 from longtail.reporting.page import Section, page
 from longtail.reporting.tables import latex, printed, wide_scores
+from longtail.trainings import NAMES
+from longtail.verification import check_data, verified_results
 
 ACC1 = ("acc1",)
 FULL = ("loss", "acc1", "f1")
@@ -19,6 +22,22 @@ FIGURES = {
     "confusion_figure": "confusion matrices on the balanced test set, rows summing to one",
     "learning_figure": "accuracy on the validation images while training",
 }
+
+
+def verify(
+    results: pd.DataFrame,
+    trainings: pd.DataFrame,
+    source: dict[str, Any],
+    index: pd.DataFrame,
+    subsets: pd.DataFrame,
+    profile: pd.DataFrame,
+    dataset: Dataset,
+    trials: Trials,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The grid's results and the class profile, known to be of the current parameters."""
+    check_data(source, index, subsets, profile, dataset)
+    own = verified_results(results, trainings, source, index, subsets, trials.trials)
+    return own, profile
 
 
 def tabulate(results: pd.DataFrame, table: Table) -> tuple[pd.DataFrame, str, str]:
@@ -49,10 +68,13 @@ def draw_backbone(
         mine = rows["backbone"] == table.backbone
         return rows[mine & rows["method"].isin(list(table.methods))]
 
-    own_results, own_histories, own_confusions = map(own, (results, histories, confusions))
+    own_results = own(results)
     labels, title = table.methods, table.backbone_label
     if own_results.empty:
         return (figures.no_results(title),) * len(FIGURES)
+    # Of the other tables only what belongs to the results, which have been verified.
+    trials = own_results[list(NAMES)].drop_duplicates()
+    own_histories, own_confusions = (own(t).merge(trials) for t in (histories, confusions))
     return (
         figures.group_accuracy(own_results, labels, title),
         figures.class_accuracy(own_confusions, profile, labels, title),

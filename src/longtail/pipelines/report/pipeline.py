@@ -2,9 +2,12 @@
 
 ::
 
+    report.<dataset>                          verify
     report.<dataset>.<backbone>.<train set>   tabulate
     report.<dataset>.<backbone>               draw, join
     report.<dataset>                          profile figure, appendix, page
+
+Everything is made of what `verify` lets through, so nothing is made where results are stale.
 """
 
 from __future__ import annotations
@@ -22,9 +25,13 @@ from longtail.pipelines.report.nodes import (
     join_scores,
     join_tables,
     tabulate,
+    verify,
     write_appendix,
     write_page,
 )
+
+# What the node ``verify`` lets through.
+VERIFIED = ("results", "class_profile")
 
 
 def create_pipeline(parameters: Parameters) -> Pipeline:
@@ -32,6 +39,7 @@ def create_pipeline(parameters: Parameters) -> Pipeline:
     parts = []
     for dataset, contents in tables(parameters).items():
         backbones = []
+        parts.append(_verification(dataset))
         for backbone, of_backbone in groupby(contents.tables, key=lambda t: t.backbone):
             own = list(of_backbone)
             parts += [_tables(table) for table in own]
@@ -39,6 +47,24 @@ def create_pipeline(parameters: Parameters) -> Pipeline:
             backbones.append(backbone)
         parts.append(_dataset(dataset, backbones))
     return Pipeline(parts)
+
+
+def _verification(dataset: str) -> Pipeline:
+    stored = ("results", "trainings", "source", "index", "subsets", "class_profile")
+    return Pipeline(
+        [
+            Node(
+                verify,
+                inputs=[*(f"stored_{name}" for name in stored), "params:dataset", "params:trials"],
+                outputs=list(VERIFIED),
+                name="verify",
+            )
+        ],
+        namespace=f"report.{dataset}",
+        inputs={f"stored_{name}": f"{dataset}_{name}" for name in stored},
+        parameters={"params:dataset": f"params:datasets.{dataset}"},
+        tags=[dataset],
+    )
 
 
 def _tables(table: Table) -> Pipeline:
@@ -52,7 +78,7 @@ def _tables(table: Table) -> Pipeline:
             )
         ],
         namespace=f"report.{table_name(table)}",
-        inputs={"results": f"{table.dataset}_results"},
+        inputs={"results": f"report.{table.dataset}.results"},
         tags=[table.dataset, table.backbone, table.train_set],
     )
 
@@ -65,7 +91,10 @@ def _backbone(own: list[Table]) -> Pipeline:
         for kind in ("acc1", "full")
     }
     scores = {f"{t.train_set}_scores": f"report.{table_name(t)}.scores" for t in own}
-    shared = ("results", "confusions", "histories", "class_profile")
+    shared = {
+        name: f"report.{first.dataset}.{name}" if name in VERIFIED else f"{first.dataset}_{name}"
+        for name in ("results", "confusions", "histories", "class_profile")
+    }
     return Pipeline(
         [
             Node(join_scores, inputs=list(scores), outputs="scores", name="join_scores"),
@@ -78,7 +107,7 @@ def _backbone(own: list[Table]) -> Pipeline:
             ),
         ],
         namespace=f"report.{first.dataset}.{first.backbone}",
-        inputs={**parts, **scores, **{name: f"{first.dataset}_{name}" for name in shared}},
+        inputs={**parts, **scores, **shared},
         parameters={"params:table": f"params:report.{table_name(first)}.table"},
         tags=[first.dataset, first.backbone],
     )
@@ -87,7 +116,6 @@ def _backbone(own: list[Table]) -> Pipeline:
 def _dataset(dataset: str, backbones: list[str]) -> Pipeline:
     tables = {f"{b}_tables": f"report.{dataset}.{b}.tables" for b in backbones}
     figures = {f"{b}_{f}": f"report.{dataset}.{b}.{f}" for b in backbones for f in FIGURES}
-    shared = {name: f"{dataset}_{name}" for name in ("results", "class_profile")}
     scores = {f"{b}_scores": f"report.{dataset}.{b}.scores" for b in backbones}
     made = ("scores", "class_profile_figure", "appendix", "report")
     return Pipeline(
@@ -108,7 +136,7 @@ def _dataset(dataset: str, backbones: list[str]) -> Pipeline:
             Node(
                 write_page,
                 inputs=[
-                    *shared,
+                    *VERIFIED,
                     "params:dataset",
                     "params:contents",
                     "class_profile_figure",
@@ -119,7 +147,7 @@ def _dataset(dataset: str, backbones: list[str]) -> Pipeline:
             ),
         ],
         namespace=f"report.{dataset}",
-        inputs={**shared, **scores, **tables, **figures},
+        inputs={**scores, **tables, **figures},
         outputs={name: f"{dataset}_{name}" for name in made},
         parameters={"params:dataset": f"params:datasets.{dataset}"},
         tags=[dataset],

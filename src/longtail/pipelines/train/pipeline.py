@@ -30,6 +30,8 @@ from longtail.pipelines.train.nodes import (
     score_trial,
 )
 
+# What is fetched of a pretrained backbone.
+WEIGHTS = ("weights", "weights_sha256")
 # The tables that are gathered, and what each is called in a trial.
 GATHERED = {
     "results": "results",
@@ -54,7 +56,7 @@ def _fetch(backbone: str) -> Pipeline:
     node = Node(
         fetch_weights,
         inputs=f"params:backbones.{backbone}",
-        outputs=f"{backbone}_weights",
+        outputs=[f"{backbone}_{name}" for name in WEIGHTS],
         name=f"fetch_{backbone}_weights",
         tags=[backbone],
     )
@@ -63,7 +65,7 @@ def _fetch(backbone: str) -> Pipeline:
 
 def _trial(trial: Trial) -> Pipeline:
     pretrained = trial.backbone.pretrained
-    weights = {"weights": f"{trial.backbone.name}_weights"} if pretrained else {}
+    weights = {name: f"{trial.backbone.name}_{name}" for name in WEIGHTS} if pretrained else {}
     template = [
         Node(
             fit_trial,
