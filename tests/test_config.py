@@ -102,7 +102,9 @@ def test_every_trial_and_table_is_used(env: str) -> None:
     parameters = loader(env)["parameters"]
     grid = parameters["grid"]
     stated = {f"train.{name}" for name in leaves(parameters["train"], "trial")}
-    stated |= {f"report.{name}" for name in leaves(parameters["report"], "table", "contents")}
+    stated |= {
+        f"report.{name}" for name in leaves(parameters["report"], "table", "contents", "trials")
+    }
     asked = {n.removeprefix("params:") for n in pipelines(env)["full"].inputs()}
     assert stated <= asked
     assert {n for n in asked if n.startswith(("train.", "report."))} == stated

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import shlex
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -10,7 +13,7 @@ from kedro.framework.project import settings
 from kedro.utils import find_kedro_project
 
 from longtail import grid
-from longtail.parameters import Parameters, Trial
+from longtail.parameters import Parameters, Trial, Trials
 
 
 class GridConfigLoader(OmegaConfigLoader):
@@ -38,8 +41,10 @@ class GridConfigLoader(OmegaConfigLoader):
         return {
             **parameters.model_dump(mode="json"),
             "train": grid.nested({f"{trial.name}.trial": trial for trial in trials}),
-            "report": grid.nested(
+            "report": {"command": self._command()}
+            | grid.nested(
                 {f"{dataset}.contents": of_dataset for dataset, of_dataset in contents.items()}
+                | {f"{dataset}.trials": _trials_of(dataset, trials) for dataset in contents}
                 | {
                     f"{grid.table_name(table)}.table": table
                     for of_dataset in contents.values()
@@ -47,6 +52,21 @@ class GridConfigLoader(OmegaConfigLoader):
                 }
             ),
         }
+
+    def _command(self) -> str:
+        """The command that makes all results with this environment and these parameters.
+
+        But for the data folder, which is no part of what is made.
+        """
+        command = ["kedro", "run", "--pipeline=full"]
+        if self.env:
+            command.append(f"--env={self.env}")
+        given = [
+            f"{key}={value}" for key, value in _leaves(self.runtime_params or {}) if key != "data"
+        ]
+        if given:
+            command.append(f"--params={','.join(given)}")
+        return shlex.join(command)
 
     def parameters(self) -> tuple[Parameters, list[Trial]]:
         """The checked parameters and the trials they ask for."""
@@ -56,6 +76,19 @@ class GridConfigLoader(OmegaConfigLoader):
         parameters = grid.parse(config)
         command_line = (self.runtime_params or {}).get("recipe")
         return parameters, grid.trials(parameters, command_line)
+
+
+def _leaves(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
+    """The dotted keys of nested parameters and their values, as `--params` takes them."""
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{path}{key}.")
+        else:
+            yield f"{path}{key}", value if isinstance(value, str) else json.dumps(value)
+
+
+def _trials_of(dataset: str, trials: list[Trial]) -> Trials:
+    return Trials(trials=tuple(trial for trial in trials if trial.dataset == dataset))
 
 
 def current_parameters() -> tuple[Parameters, list[Trial]]:

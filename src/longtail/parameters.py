@@ -449,6 +449,12 @@ class Contents(Strict):
     tables: tuple[Table, ...]
 
 
+class Trials(Strict):
+    """The trials of a data set that the grid has."""
+
+    trials: tuple[Trial, ...]
+
+
 # --- the whole -------------------------------------------------------------------------------
 
 

@@ -36,6 +36,21 @@ class Section:
 
 
 @dataclass(frozen=True)
+class Made:
+    """How the results were made, see :mod:`longtail.reporting.circumstances`.
+
+    Attributes:
+        circumstances: names and values.
+        backbones: the columns of the recipes.
+        recipes: a setting and its value for each backbone.
+    """
+
+    circumstances: Sequence[tuple[str, str]]
+    backbones: Sequence[str]
+    recipes: Sequence[tuple[str, Sequence[str]]]
+
+
+@dataclass(frozen=True)
 class Published:
     """What is published, beside ours.
 
@@ -64,6 +79,7 @@ def page(
     profile: pd.DataFrame,
     profile_figure: bytes,
     sections: Sequence[Section],
+    made: Made,
     published: Published | None,
 ) -> str:
     """The page; pictures are inside it, and it asks nothing of the network.
@@ -73,6 +89,7 @@ def page(
         profile: its class profile.
         profile_figure: PNG bytes.
         sections: a part for each backbone.
+        made: how the results were made.
         published: what is published on it, or None.
     """
     groups = [
@@ -92,6 +109,7 @@ def page(
         profile_figure=profile_figure,
         groups=groups,
         sections=sections,
+        made=made,
         published=published,
         loss_note=LOSS_NOTE,
         comparison_note=COMPARISON_NOTE,

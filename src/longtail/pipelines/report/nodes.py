@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from itertools import groupby
+from typing import Any
 
 import pandas as pd
 
-from longtail.parameters import Contents, Dataset, Statistics, Table
+from longtail.parameters import Contents, Dataset, Statistics, Table, Trials
 from longtail.reporting.appendix import appendix, appendix_with_intervals
+from longtail.reporting.circumstances import circumstances, recipes
 from longtail.reporting.latex import latex
 from longtail.reporting.layouts import LAYOUTS, THESIS_LAYOUTS
-from longtail.reporting.page import Published, Section, page
+from longtail.reporting.page import Made, Published, Section, page
 from longtail.reporting.tables import PrintedTable, interval_table, of_table, thesis_table
 from longtail.summaries import summarise
+from longtail.trainings import NAMES
+from longtail.verification import (
+    check_data,
+    trial_names,
+    verified_comparisons,
+    verified_results,
+)
 
 FIGURES = {
     "group_accuracy_figure": "accuracy of head, middle and tail classes on the balanced test set",
@@ -25,6 +34,27 @@ PUBLISHED_FIGURE = "published_figure", "ours beside the published accuracies"
 # The LaTeX tables of one backbone and training set, bare and with intervals.
 BARE_TABLES = tuple(f"{layout.kind}_table" for layout in THESIS_LAYOUTS)
 INTERVAL_TABLES = tuple(f"{layout.kind}_intervals_table" for layout in LAYOUTS)
+
+
+def verify(
+    results: pd.DataFrame,
+    comparisons: pd.DataFrame,
+    trainings: pd.DataFrame,
+    profile: pd.DataFrame,
+    source: dict[str, Any],
+    index: pd.DataFrame,
+    subsets: pd.DataFrame,
+    dataset: Dataset,
+    trials: Trials,
+) -> tuple[pd.DataFrame, ...]:
+    """The grid's results, comparisons and trainings, and the class profile.
+
+    All of them are known to be those of the current parameters.
+    """
+    check_data(source, index, subsets, profile, dataset)
+    own = verified_results(results, trainings, source, index, subsets, trials.trials)
+    of_grid = trial_names(trainings).isin(trial.name for trial in trials.trials)
+    return own, verified_comparisons(comparisons, own), trainings[of_grid], profile
 
 
 def tabulate(
@@ -54,6 +84,7 @@ def draw_class_profile(profile: pd.DataFrame, dataset: Dataset) -> bytes:
 
 def draw_backbone(
     scores: pd.DataFrame,
+    results: pd.DataFrame,
     confusions: pd.DataFrame,
     histories: pd.DataFrame,
     reliability: pd.DataFrame,
@@ -63,9 +94,11 @@ def draw_backbone(
     """A backbone's figures, in the order of ``FIGURES``."""
     from longtail.reporting import figures
 
+    # Of the other tables only what belongs to the results, which have been verified.
+    trials = results.loc[results["backbone"] == table.backbone, list(NAMES)].drop_duplicates()
+
     def own(rows: pd.DataFrame) -> pd.DataFrame:
-        mine = rows["backbone"] == table.backbone
-        return rows[mine & rows["method"].isin(list(table.methods))]
+        return rows.merge(trials)
 
     own_histories, own_confusions, own_reliability = map(own, (histories, confusions, reliability))
     labels, title = table.methods, table.backbone_label
@@ -153,10 +186,13 @@ def write_page(
     results: pd.DataFrame,
     scores: pd.DataFrame,
     comparisons: pd.DataFrame,
+    trainings: pd.DataFrame,
+    source: dict[str, Any],
     profile: pd.DataFrame,
     dataset: Dataset,
     contents: Contents,
     statistics: Statistics,
+    command: str,
     profile_figure: bytes,
     *backbone_figures: bytes,
 ) -> str:
@@ -164,17 +200,21 @@ def write_page(
     sections = _page_sections(
         results, scores, comparisons, contents, statistics, FIGURES, backbone_figures
     )
-    return page(dataset.label, profile, profile_figure, sections, None)
+    made = Made(circumstances(trainings, source, dataset, statistics, command), *recipes(trainings))
+    return page(dataset.label, profile, profile_figure, sections, made, None)
 
 
 def write_published_page(
     results: pd.DataFrame,
     scores: pd.DataFrame,
     comparisons: pd.DataFrame,
+    trainings: pd.DataFrame,
+    source: dict[str, Any],
     profile: pd.DataFrame,
     dataset: Dataset,
     contents: Contents,
     statistics: Statistics,
+    command: str,
     comparison: pd.DataFrame,
     audit: pd.DataFrame,
     profile_figure: bytes,
@@ -188,7 +228,8 @@ def write_published_page(
         results, scores, comparisons, contents, statistics, pictures, backbone_figures
     )
     beside = Published(comparison, contents.tables, audit_rows(audit))
-    return page(dataset.label, profile, profile_figure, sections, beside)
+    made = Made(circumstances(trainings, source, dataset, statistics, command), *recipes(trainings))
+    return page(dataset.label, profile, profile_figure, sections, made, beside)
 
 
 def _page_sections(

@@ -2,9 +2,12 @@
 
 ::
 
+    report.<dataset>                          verify
     report.<dataset>.<backbone>.<train set>   tabulate
     report.<dataset>.<backbone>               draw, join, compare with what is published
     report.<dataset>                          profile figure, audit, appendices, page
+
+Everything is made of what `verify` lets through, so nothing is made where results are stale.
 """
 
 from __future__ import annotations
@@ -27,12 +30,16 @@ from longtail.pipelines.report.nodes import (
     join_rows,
     join_tables,
     tabulate,
+    verify,
     write_appendix,
     write_interval_appendix,
     write_page,
     write_published_appendix,
     write_published_page,
 )
+
+# What the node ``verify`` lets through.
+VERIFIED = ("results", "comparisons", "trainings", "class_profile")
 
 
 def create_pipeline(parameters: Parameters) -> Pipeline:
@@ -41,6 +48,7 @@ def create_pipeline(parameters: Parameters) -> Pipeline:
     for dataset, contents in tables(parameters).items():
         published = parameters.datasets[dataset].published
         backbones = []
+        parts.append(_verification(dataset))
         for backbone, of_backbone in groupby(contents.tables, key=lambda t: t.backbone):
             own = list(of_backbone)
             parts += [_tables(table) for table in own]
@@ -48,6 +56,24 @@ def create_pipeline(parameters: Parameters) -> Pipeline:
             backbones.append(backbone)
         parts.append(_dataset(dataset, backbones, published))
     return Pipeline(parts)
+
+
+def _verification(dataset: str) -> Pipeline:
+    checked = (*VERIFIED, "source", "index", "subsets")
+    return Pipeline(
+        [
+            Node(
+                verify,
+                inputs=[*(f"stored_{name}" for name in checked), "params:dataset", "params:trials"],
+                outputs=list(VERIFIED),
+                name="verify",
+            )
+        ],
+        namespace=f"report.{dataset}",
+        inputs={f"stored_{name}": f"{dataset}_{name}" for name in checked},
+        parameters={"params:dataset": f"params:datasets.{dataset}"},
+        tags=[dataset],
+    )
 
 
 def _tables(table: Table) -> Pipeline:
@@ -61,7 +87,7 @@ def _tables(table: Table) -> Pipeline:
             )
         ],
         namespace=f"report.{table_name(table)}",
-        inputs={name: f"{table.dataset}_{name}" for name in ("results", "comparisons")},
+        inputs={n: f"report.{table.dataset}.{n}" for n in ("results", "comparisons")},
         parameters={"params:statistics"},
         tags=[table.dataset, table.backbone, table.train_set],
     )
@@ -80,7 +106,10 @@ def _backbone(own: list[Table], published: str | None) -> Pipeline:
     scores, bare, with_intervals = map(
         lambda kinds: of_tables(*kinds), (("scores",), BARE_TABLES, INTERVAL_TABLES)
     )
-    shared = ("confusions", "histories", "reliability", "class_profile")
+    unverified = ("confusions", "histories", "reliability")
+    shared = {name: f"{first.dataset}_{name}" for name in unverified} | {
+        name: f"report.{first.dataset}.{name}" for name in ("results", "class_profile")
+    }
     nodes = [
         Node(join_rows, inputs=list(scores), outputs="scores", name="join_scores"),
         Node(join_tables, inputs=list(bare), outputs="tables", name="join_tables"),
@@ -92,7 +121,7 @@ def _backbone(own: list[Table], published: str | None) -> Pipeline:
         ),
         Node(
             draw_backbone,
-            inputs=["scores", *shared, "params:table"],
+            inputs=["scores", "results", *unverified, "class_profile", "params:table"],
             outputs=list(FIGURES),
             name="draw_figures",
         ),
@@ -118,7 +147,7 @@ def _backbone(own: list[Table], published: str | None) -> Pipeline:
             **bare,
             **with_intervals,
             **beside,
-            **{name: f"{first.dataset}_{name}" for name in shared},
+            **shared,
         },
         parameters=parameters,
         tags=[first.dataset, first.backbone],
@@ -132,8 +161,7 @@ def _dataset(dataset: str, backbones: list[str], published: str | None) -> Pipel
     pictures = [*FIGURES, PUBLISHED_FIGURE[0]] if published else list(FIGURES)
     scores, figures = of_backbones("scores"), of_backbones(*pictures)
     tables, with_intervals = of_backbones("tables"), of_backbones("intervals_tables")
-    shared = {name: f"{dataset}_{name}" for name in ("results", "comparisons", "class_profile")}
-    beside: dict[str, str] = {}
+    beside = {"source": f"{dataset}_source"}
     made = ["scores", "class_profile_figure", "appendix", "intervals_appendix", "report"]
     document = ["class_profile", "params:dataset", "params:contents"]
     profile_figure = "class_profile_figure"
@@ -147,11 +175,17 @@ def _dataset(dataset: str, backbones: list[str], published: str | None) -> Pipel
         ),
         Node(write_appendix, [*document, *tables], "appendix", name="write_appendix"),
     ]
-    page = ["results", "scores", "comparisons", *document, "params:statistics"]
+    page = [
+        *("results", "scores", "comparisons", "trainings", "source", *document),
+        *("params:statistics", "params:command"),
+    ]
     if published:
         comparisons = of_backbones("published_comparison")
-        shared["source"] = f"{dataset}_source"
-        beside = {"published": f"published_{published}", **comparisons}
+        beside = {
+            "source": f"{dataset}_source",
+            "published": f"published_{published}",
+            **comparisons,
+        }
         made += ["published_comparison", "published_audit"]
         compared = ["published_comparison", "published_audit"]
         nodes += [
@@ -188,11 +222,12 @@ def _dataset(dataset: str, backbones: list[str], published: str | None) -> Pipel
     return Pipeline(
         nodes,
         namespace=f"report.{dataset}",
-        inputs={**shared, **beside, **scores, **tables, **with_intervals, **figures},
+        inputs={**beside, **scores, **tables, **with_intervals, **figures},
         outputs={name: f"{dataset}_{name}" for name in made},
         parameters={
             "params:dataset": f"params:datasets.{dataset}",
             "params:statistics": "params:statistics",
+            "params:command": "params:report.command",
         },
         tags=[dataset],
     )
