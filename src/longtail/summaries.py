@@ -8,6 +8,7 @@ from longtail.metrics import METRICS
 from longtail.uncertainty import interval_over_seeds
 
 FIGURES = ("loss", *METRICS)
+UNBOUNDED = ("loss", "nll")
 CELL = ["dataset", "train_set", "backbone", "method", "test_set"]
 
 
@@ -20,7 +21,8 @@ def summarise(results: pd.DataFrame, confidence: float) -> pd.DataFrame:
 
     Returns:
         The cell's names, ``metric``, ``images``, ``seeds``, ``value`` (the mean over seeds),
-        ``low`` and ``high`` (see :func:`longtail.uncertainty.interval_over_seeds`) and ``sd``
+        ``low`` and ``high`` (see :func:`longtail.uncertainty.interval_over_seeds`; not below 0
+        and, but for losses, not above 1) and ``sd``
         (the standard deviation between seeds, empty for one).
     """
     rows = []
@@ -32,6 +34,8 @@ def summarise(results: pd.DataFrame, confidence: float) -> pd.DataFrame:
                 cell[f"{metric}_high"].to_numpy(dtype=float),
                 confidence,
             )
+            # Two seeds can leave more open than a share can be.
+            low, high = max(low, 0.0), high if metric in UNBOUNDED else min(high, 1.0)
             rows.append(
                 (*names, metric, cell["images"].iloc[0], len(cell), value, low, high, deviation)
             )

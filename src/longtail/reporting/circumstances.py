@@ -89,11 +89,8 @@ def _plain(value: Any) -> str:
 
 
 def _hardware(trainings: pd.DataFrame) -> list[str]:
-    places = trainings.groupby(["device", "processor"], sort=False, dropna=False).size()
-    return [
-        f"{device}" + (f" ({processor})" if pd.notna(processor) else "") + f": {count} trainings"
-        for (device, processor), count in places.items()
-    ]
+    places = trainings["device"].str.cat(trainings["processor"], sep=" on ", na_rep="unknown")
+    return [f"{place}: {count} trainings" for place, count in places.value_counts().items()]
 
 
 def _distinct(values: pd.Series[Any]) -> str:
