@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special  # scipy.stats takes as long to import as all the rest
 
 Floats = npt.NDArray[np.float64]
 
@@ -41,7 +41,7 @@ def wilson_interval(
         0.348 0.652
     """
     p, n = np.asarray(share, dtype=np.float64), np.asarray(images, dtype=np.float64)
-    z = stats.norm.ppf(0.5 + confidence / 2)
+    z = special.ndtri(0.5 + confidence / 2)
     centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
     # At shares of 0 and 1 an end is the share itself, but for rounding.
@@ -101,7 +101,7 @@ def interval_over_seeds(
     if seeds == 1:
         return mean, mean - below, mean + above, float("nan")
     deviation = float(value.std(ddof=1))
-    by_seed = stats.t.ppf(0.5 + confidence / 2, seeds - 1) * deviation / np.sqrt(seeds)
+    by_seed = special.stdtrit(seeds - 1, 0.5 + confidence / 2) * deviation / np.sqrt(seeds)
     low_end, high_end = mean - np.hypot(below, by_seed), mean + np.hypot(above, by_seed)
     return mean, float(low_end), float(high_end), deviation
 
@@ -122,7 +122,8 @@ def mcnemar(first_only: int, second_only: int) -> float:
     """
     if first_only + second_only == 0:
         return 1.0
-    return float(stats.binomtest(first_only, first_only + second_only, 0.5).pvalue)
+    fewer, both = min(first_only, second_only), first_only + second_only
+    return float(min(1, 2 * special.bdtr(fewer, both, 0.5)))
 
 
 def paired_difference(
@@ -150,8 +151,8 @@ def paired_difference(
     squares += of_seeds**2 / (seeds - 1) if seeds > 1 else 0.0
     freedom = variance**2 / squares
     error = np.sqrt(variance)
-    half = stats.t.ppf(0.5 + confidence / 2, freedom) * error
-    p = 2 * stats.t.sf(abs(mean) / error, freedom)
+    half = special.stdtrit(freedom, 0.5 + confidence / 2) * error
+    p = 2 * special.stdtr(freedom, -abs(mean) / error)
     return float(mean - half), float(mean + half), float(p)
 
 
