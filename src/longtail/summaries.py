@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from longtail.metrics import METRICS
+from longtail.metrics import METRICS, within_range
 from longtail.uncertainty import interval_over_seeds
 
 FIGURES = ("loss", *METRICS)
@@ -32,6 +32,7 @@ def summarise(results: pd.DataFrame, confidence: float) -> pd.DataFrame:
                 cell[f"{metric}_high"].to_numpy(dtype=float),
                 confidence,
             )
+            low, high = within_range(metric, low, high)
             rows.append(
                 (*names, metric, cell["images"].iloc[0], len(cell), value, low, high, deviation)
             )
