@@ -77,8 +77,10 @@ def rows(table: pd.DataFrame) -> list[Any]:
 def noisy(labels: Sequence[int], share: float, seed: int) -> list[int]:
     """Answers of which a share is drawn at random."""
     numbers = np.random.default_rng(seed)
-    guessed = numbers.integers(0, CLASSES, len(labels))
-    return np.where(numbers.random(len(labels)) < share, guessed, labels).tolist()
+    guesses = numbers.random(len(labels)) < share
+    return [
+        int(numbers.integers(CLASSES)) if g else y for g, y in zip(guesses, labels, strict=True)
+    ]
 
 
 # --- by hand -----------------------------------------------------------------------------------
