@@ -27,7 +27,7 @@ OWN_ARCHITECTURES = {
     "resnetv2_micro": 8,
     "vit_micro": 8,
     "convnext_micro": 32,
-    "resnet32": 4,
+    "resnet32": 1,
 }
 
 # Names become parts of dataset names, of namespaces and of file paths.

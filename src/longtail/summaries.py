@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from longtail.metrics import METRICS
+from longtail.metrics import METRICS, within_range
 from longtail.uncertainty import interval_over_seeds
 
 FIGURES = ("loss", *METRICS)
-UNBOUNDED = ("loss", "nll")
 CELL = ["dataset", "train_set", "backbone", "method", "test_set"]
 
 
@@ -34,8 +33,7 @@ def summarise(results: pd.DataFrame, confidence: float) -> pd.DataFrame:
                 cell[f"{metric}_high"].to_numpy(dtype=float),
                 confidence,
             )
-            # Two seeds can leave more open than a share can be.
-            low, high = max(low, 0.0), high if metric in UNBOUNDED else min(high, 1.0)
+            low, high = within_range(metric, low, high)
             rows.append(
                 (*names, metric, cell["images"].iloc[0], len(cell), value, low, high, deviation)
             )
