@@ -21,6 +21,7 @@ from longtail.lock import File, Lock
 from longtail.parameters import Parameters, Trial, Trials
 from longtail.pipeline_registry import register_pipelines
 from longtail.pipelines.report.nodes import verify
+from longtail.pipelines.report.pipeline import VERIFIED
 from longtail.pipelines.train.pipeline import GATHER_TAG
 from longtail.runner import GridRunner
 from longtail.verification import trial_names
@@ -204,16 +205,11 @@ def _verify(project: Project) -> None:
     """As the report stage does, so that nothing is locked that it would refuse."""
     for name in project.parameters.grid.datasets:
         of_dataset = tuple(trial for trial in project.trials if trial.dataset == name)
-        verify(
-            project.catalog.load(f"{name}_results"),
-            project.catalog.load(f"{name}_trainings"),
-            project.catalog.load(f"{name}_source"),
-            project.catalog.load(f"{name}_index"),
-            project.catalog.load(f"{name}_subsets"),
-            project.catalog.load(f"{name}_class_profile"),
-            project.parameters.datasets[name],
-            Trials(trials=of_dataset),
-        )
+        stored: list[Any] = [
+            project.catalog.load(f"{name}_{table}")
+            for table in (*VERIFIED, "source", "index", "subsets")
+        ]
+        verify(*stored, project.parameters.datasets[name], Trials(trials=of_dataset))
 
 
 def _newest(datasets: Datasets) -> dict[str, File]:
