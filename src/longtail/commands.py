@@ -209,7 +209,7 @@ def _verify(project: Project) -> None:
             project.catalog.load(f"{name}_{table}")
             for table in (*VERIFIED, "source", "index", "subsets")
         ]
-        verify(*stored, project.parameters.datasets[name], Trials(trials=of_dataset))
+        verify(*stored, dataset=project.parameters.datasets[name], trials=Trials(trials=of_dataset))
 
 
 def _newest(datasets: Datasets) -> dict[str, File]:
