@@ -21,7 +21,6 @@ from longtail.lock import File, Lock
 from longtail.parameters import Parameters, Trial, Trials
 from longtail.pipeline_registry import register_pipelines
 from longtail.pipelines.report.nodes import verify
-from longtail.pipelines.report.pipeline import VERIFIED
 from longtail.pipelines.train.pipeline import GATHER_TAG
 from longtail.runner import GridRunner
 from longtail.verification import trial_names
@@ -205,11 +204,18 @@ def _verify(project: Project) -> None:
     """As the report stage does, so that nothing is locked that it would refuse."""
     for name in project.parameters.grid.datasets:
         of_dataset = tuple(trial for trial in project.trials if trial.dataset == name)
-        stored: list[Any] = [
-            project.catalog.load(f"{name}_{table}")
-            for table in (*VERIFIED, "source", "index", "subsets")
-        ]
-        verify(*stored, dataset=project.parameters.datasets[name], trials=Trials(trials=of_dataset))
+        load = project.catalog.load
+        verify(
+            results=load(f"{name}_results"),
+            comparisons=load(f"{name}_comparisons"),
+            trainings=load(f"{name}_trainings"),
+            profile=load(f"{name}_class_profile"),
+            source=load(f"{name}_source"),
+            index=load(f"{name}_index"),
+            subsets=load(f"{name}_subsets"),
+            dataset=project.parameters.datasets[name],
+            trials=Trials(trials=of_dataset),
+        )
 
 
 def _newest(datasets: Datasets) -> dict[str, File]:
