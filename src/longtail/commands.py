@@ -116,8 +116,8 @@ def regenerate(environment: str | None, parameters: Mapping[str, Any], file: Pat
             lines = "\n".join(wrong)
             raise DataError(
                 f"{lines}\nThe report of {file} cannot be made of this. Bring back the files that "
-                f"were locked, or make everything anew: kedro run --pipeline=full{option}, then "
-                f"kedro lock{option}"
+                f"were locked; or say where they lie: --params=data=/the/folder; or make all anew: "
+                f"kedro run --pipeline=full{option}, then kedro lock{option}"
             )
         project.session.run(pipeline_names=["report"], runner=GridRunner(), load_versions=versions)
         made = {

@@ -13,11 +13,11 @@ from kedro.framework.startup import bootstrap_project
 from kedro.pipeline import Node, Pipeline
 
 from longtail.catalog import LongtailCatalog
-from longtail.errors import ConfigurationError
+from longtail.errors import ConfigurationError, TrialsFailedError
 from longtail.hooks import LoadVersionsHook
 from longtail.runner import GridRunner
 from tests.pipelines.support import PROJECT
-from tests.pipelines.toy import BACKBONES, METHODS, one, toy, trial_name, twice
+from tests.pipelines.toy import BACKBONES, METHODS, broken, one, toy, trial_name, twice
 
 OLDER, OWN, NEWER = ("1999-01-01T00.00.00.000Z", "2000-01-01T00.00.00.000Z", "2001-01-01T00.00.00")
 FOREIGN = 1000
@@ -54,6 +54,12 @@ def saved(folder: Path, name: str) -> int:
     return int(json.loads(file.read_text()))
 
 
+def run(pipeline: Pipeline, catalog: LongtailCatalog) -> None:
+    GridRunner(max_workers=1).run(
+        pipeline, catalog, hook_manager=_create_hook_manager(), run_id=OWN
+    )
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_newer_versions_of_what_a_run_makes_are_not_read(
     workers: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -72,8 +78,15 @@ def test_newer_versions_of_what_a_run_makes_are_not_read(
         assert saved(tmp_path, f"{trial_name(backbone, 'plain')}.result") == 4
 
 
-def run(pipeline: Pipeline, catalog: LongtailCatalog) -> None:
-    GridRunner().run(pipeline, catalog, hook_manager=_create_hook_manager(), run_id=OWN)
+def test_another_run_s_trial_does_not_stand_in_for_a_failed_one(tmp_path: Path) -> None:
+    pipeline = toy({"small.odd": broken}, methods=("plain", "odd"))
+    for name in pipeline.all_outputs():
+        plant(tmp_path, name, OLDER)
+        plant(tmp_path, name, NEWER)
+    with pytest.raises(TrialsFailedError):
+        run(pipeline, files(tmp_path))
+    assert saved(tmp_path, "small_sum") == 4
+    assert saved(tmp_path, "page") == 2 * 3 * 4
 
 
 def test_an_input_is_the_one_that_was_newest_when_the_run_began(tmp_path: Path) -> None:
