@@ -113,7 +113,7 @@ def test_override_of_a_cell_outside_the_grid_waits_for_it(config: Config) -> Non
         (
             "digits.long_tail.vit_micro.ldam.seed0",
             "train.digits: unknown training set 'long_tail'. Did you mean 'long_tailed'? Valid: "
-            "balanced, long_tailed",
+            "balanced, long_tailed, matched",
         ),
         ("digits.balanced.vit.ldam.seed0", "train.digits.balanced: unknown backbone 'vit'."),
         ("digits.balanced.vit_micro.lda.seed0", "train.digits.balanced.vit_micro: unknown method"),
@@ -199,3 +199,43 @@ def test_small_networks_refuse_images_that_do_not_fit(config: Config) -> None:
     assert message(config).endswith(
         "recipe.image_size must be a multiple of 32 for the architecture convnext_micro, found 40"
     )
+
+
+@pytest.fixture
+def unvalidated(config: Config) -> Config:
+    """A data set all of whose official test images test."""
+    config["datasets"]["digits"]["imbalance"]["holdout"] = {"kind": "official_test"}
+    return config
+
+
+def test_validating_without_validation_images_is_refused(unvalidated: Config) -> None:
+    assert unvalidated["recipe"]["validate_every"] == 2
+    assert message(unvalidated) == (
+        "train.digits.balanced.vit_micro.softmax.seed0.trial: recipe.validate_every is 2, but "
+        "datasets.digits.imbalance.holdout (official_test) leaves no image to validate on. Set "
+        "recipe.validate_every to 0, or the holdout to {kind: official}"
+    )
+
+
+@pytest.mark.parametrize("layer", ["backbone", "method", "command line", "trial"])
+def test_no_layer_of_the_recipe_validates_unnoticed(layer: str, unvalidated: Config) -> None:
+    unvalidated["recipe"]["validate_every"] = 0
+    assert len(expand(unvalidated)) == 24
+    asked = {"validate_every": 5}
+    command_line = None
+    if layer == "backbone":
+        unvalidated["backbones"]["vit_micro"]["recipe"] = asked
+    elif layer == "method":
+        unvalidated["methods"]["ldam"]["recipe"] = asked
+    elif layer == "trial":
+        unvalidated |= override(CELL, {"recipe": asked})
+    else:
+        command_line = asked
+    with pytest.raises(ConfigurationError, match=r"recipe\.validate_every is 5.*leaves no image"):
+        expand(unvalidated, command_line)
+
+
+def test_another_data_set_may_validate(unvalidated: Config) -> None:
+    """What the holdout of one leaves out matters to its own trials only."""
+    unvalidated["grid"]["datasets"] = ["cifar100"]
+    assert len(expand(unvalidated)) == 24

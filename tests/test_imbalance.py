@@ -16,12 +16,15 @@ from longtail.imbalance import (
     group_of_ranks,
     hold_out,
     images_of,
+    matched_counts,
     profile_counts,
+    shots_of,
 )
 from longtail.parameters import (
     ExponentialProfile,
     Imbalance,
     OfficialHoldout,
+    OfficialTestHoldout,
     ParetoProfile,
     PerClassHoldout,
     Profile,
@@ -35,6 +38,7 @@ from longtail.sources.images import index_of
 THIRDS = RankGroups(kind="thirds")
 PER_CLASS = PerClassHoldout(kind="per_class", test=6, validation=4)
 OFFICIAL = OfficialHoldout(kind="official")
+OFFICIAL_TEST = OfficialTestHoldout(kind="official_test")
 FACTORS = st.floats(1, 1000)
 PROFILES = st.one_of(
     FACTORS.map(lambda f: ExponentialProfile(kind="exponential", imbalance_factor=f)),
@@ -159,6 +163,36 @@ def test_hold_out_halves_the_official_test_split() -> None:
         assert [len(p[label]) for p in (pools.train, pools.test, pools.validation)] == [5, 3, 4]
 
 
+def test_hold_out_keeps_the_whole_official_test_split_for_testing() -> None:
+    index = index_with([0, 0, 0], {"train": 5, "test": 7})
+    pools = hold_out(index, OFFICIAL_TEST, 0, "d")
+    for label in range(3):
+        own = index[index["label"] == label]
+        for pool, split in ((pools.train, "train"), (pools.test, "test")):
+            assert sorted(pool[label]) == own.loc[own["split"] == split, "image"].tolist()
+        assert len(pools.validation[label]) == 0
+
+
+@pytest.mark.parametrize(
+    ("holdout", "splits", "enough"),
+    [
+        (OFFICIAL_TEST, {"train": 1, "test": 1}, True),
+        (OFFICIAL, {"train": 1, "test": 1}, False),
+        (OFFICIAL, {"train": 1, "test": 2}, True),
+        (OFFICIAL_TEST, {"train": 0, "test": 5}, False),
+    ],
+)
+def test_official_hold_outs_need_an_image_for_each_role(
+    holdout: Any, splits: dict[str, int], enough: bool
+) -> None:
+    index = index_with([0, 0], splits)
+    if enough:
+        assert [len(images) for images in hold_out(index, holdout, 0, "d").test] == [1, 1]
+    else:
+        with pytest.raises(DataError, match=r"d\.imbalance\.holdout: class 'class0' has"):
+            hold_out(index, holdout, 0, "d")
+
+
 def test_hold_out_depends_on_the_seed_alone() -> None:
     index = index_with([40, 40])
     first, again, other = (hold_out(index, PER_CLASS, seed, "d") for seed in (1, 1, 2))
@@ -182,9 +216,10 @@ def test_class_too_small_to_hold_out_is_named() -> None:
         hold_out(index_with([20, 10]), PER_CLASS, 0, "moths")
 
 
-def test_official_hold_out_without_a_test_split_says_what_to_use() -> None:
+@pytest.mark.parametrize("holdout", [OFFICIAL, OFFICIAL_TEST])
+def test_official_hold_out_without_a_test_split_says_what_to_use(holdout: Any) -> None:
     with pytest.raises(DataError, match=r"no official test split.*per_class"):
-        hold_out(index_with([20, 20]), OFFICIAL, 0, "d")
+        hold_out(index_with([20, 20]), holdout, 0, "d")
 
 
 def test_subsets_are_disjoint_across_roles_and_nested_within() -> None:
@@ -200,6 +235,7 @@ def test_subsets_are_disjoint_across_roles_and_nested_within() -> None:
     validation = of("validation", "validation")
     assert not train & test and not train & validation and not test & validation
     assert of("train", "long_tailed") < train
+    assert of("train", "matched") < train
     assert of("test", "long_tailed") < test
     for prefix, whole in (("", of("test", "long_tailed")), ("balanced_", test)):
         groups = [of("test", prefix + group) for group in ("head", "middle", "tail")]
@@ -209,6 +245,78 @@ def test_subsets_are_disjoint_across_roles_and_nested_within() -> None:
     counts = class_counts(labels[images_of(table, "train", "long_tailed")], 4)
     assert counts.tolist() == profile["train_long_tailed"].tolist() == [34, 15, 7, 3]
     assert class_counts(labels[images_of(table, "train", "balanced")], 4).tolist() == [34] * 4
+
+
+def test_matched_training_set_is_as_large_as_the_long_tailed_and_even() -> None:
+    index = index_with([60, 50, 44, 70])
+    table, profile = cut(index, imbalance(class_order="size"), "d")
+    chosen = images_of(table, "train", "matched")
+    assert len(chosen) == len(images_of(table, "train", "long_tailed")) == 59
+    counts = class_counts(index["label"].to_numpy()[chosen], 4)
+    # The largest classes by rank, labels 3, 0 and 1, take what is left over.
+    assert counts.tolist() == [15, 15, 14, 15]
+    assert profile["train_matched"].tolist() == [15, 15, 15, 14]
+
+
+@given(total=st.integers(0, 5000), classes=st.integers(1, 200))
+def test_matched_counts_are_even_and_sum_up(total: int, classes: int) -> None:
+    counts = matched_counts(total, classes)
+    assert (len(counts), counts.sum()) == (classes, total)
+    assert counts.max() - counts.min() <= 1
+    assert (np.diff(counts) <= 0).all()
+
+
+@given(profile=PROFILES, classes=st.integers(1, 200), largest=st.integers(1, 5000))
+def test_no_class_has_fewer_images_than_the_matched_set_takes(
+    profile: Profile, classes: int, largest: int
+) -> None:
+    total = int(profile_counts(profile, classes, largest).sum())
+    assert matched_counts(total, classes).max() <= largest
+
+
+def test_shots_of_the_field_have_35_35_30_classes() -> None:
+    """As Liu et al. 2019 group CIFAR-100-LT with factor 100."""
+    names = shots_of(profile_counts(exponential(100), 100, 500))
+    assert [(names == name).sum() for name in ("many", "medium", "few")] == [35, 35, 30]
+
+
+def test_shot_bounds_are_medium() -> None:
+    names = shots_of(np.array([101, 100, 20, 19]))
+    assert names.tolist() == ["many", "medium", "medium", "few"]
+
+
+def test_shots_divide_the_balanced_test_set_by_long_tailed_training_images() -> None:
+    index = index_with([160] * 4)
+    changes = {"profile": exponential(15), "class_order": "size"}
+    table, profile = cut(index, imbalance(**changes), "d")
+    assert profile["train_long_tailed"].tolist() == [150, 60, 24, 10]
+    assert profile["shots"].tolist() == ["many", "medium", "medium", "few"]
+    labels = index["label"].to_numpy()
+    for shots, own in profile.groupby("shots"):
+        images = images_of(table, "test", str(shots))
+        assert set(labels[images]) == set(own["label"])
+        assert len(images) == 6 * len(own)
+    parts = np.concatenate([images_of(table, "test", name) for name in ("many", "medium", "few")])
+    assert sorted(parts) == images_of(table, "test", "balanced").tolist()
+
+
+def test_shots_without_a_class_are_no_test_set() -> None:
+    table, profile = cut(index_with([60, 50, 44, 70]), imbalance(), "d")
+    assert profile["train_long_tailed"].max() == 34
+    assert {"medium", "few"} <= set(table["name"])
+    assert "many" not in set(table["name"])
+
+
+def test_nothing_validates_where_all_official_test_images_test() -> None:
+    index = index_with([0] * 3, {"train": 20, "test": 9})
+    table, profile = cut(index, imbalance(holdout=OFFICIAL_TEST), "d")
+    assert set(table["role"]) == {"train", "test"}
+    assert len(images_of(table, "validation", "validation")) == 0
+    official = index.loc[index["split"] == "test", "image"]
+    assert images_of(table, "test", "balanced").tolist() == official.tolist()
+    assert profile["validation"].tolist() == [0] * 3
+    assert profile["test_balanced"].tolist() == [9] * 3
+    assert table["image"].dtype == np.int64
 
 
 def test_class_order_by_size_ranks_the_largest_class_first() -> None:
@@ -263,3 +371,8 @@ def test_real_cifar100_is_cut_as_the_thesis_numbers_prove(shared_data: Any) -> N
         ("test", "few"): 1_500,
     }
     assert profile["train_long_tailed"].iloc[[0, -1]].tolist() == [500, 5]
+    benchmark = imbalance(holdout=OFFICIAL_TEST, profile=exponential(100))
+    table, _ = cut(index, benchmark, "cifar100")
+    sizes = table.value_counts(["role", "name"]).to_dict()
+    assert (sizes["test", "balanced"], sizes["train", "long_tailed"]) == (10_000, 10_847)
+    assert [sizes["test", name] for name in ("many", "medium", "few")] == [3_500, 3_500, 3_000]

@@ -107,6 +107,14 @@ def test_entries_know_the_key_that_they_stand_under(base_config: Config) -> None
         ("recipe.batch_size", 1, "recipe.batch_size: Input should be greater than or equal to 2"),
         ("recipe.epochs", "many", "recipe.epochs: Input should be a valid integer"),
         ("methods.class_balanced.loss.beta", 1.0, "methods.class_balanced.loss.beta: Input should"),
+        ("statistics.confidence", 1, "statistics.confidence: Input should be less than 1, found 1"),
+        ("statistics.resamples", 99, "statistics.resamples: Input should be greater than or equal"),
+        ("statistics.resample", 1, "statistics: unknown key 'resample'. Did you mean 'resamples'?"),
+        (
+            "datasets.cifar100.imbalance.holdout.kind",
+            "official_tests",
+            "kind: unknown value 'official_tests'. Valid: official, official_test, per_class",
+        ),
         ("compute.device", "tpu", "compute.device: Input should be 'auto', 'cpu' or 'cuda'"),
         ("datasets.cifar100.source.md5", "abc", "datasets.cifar100.source.md5: String should"),
     ],
@@ -123,7 +131,11 @@ def test_mistake_names_the_key_and_what_is_valid(
         ("datasets", "cifar10", "grid.datasets: unknown dataset 'cifar10'. Did you mean 'cifar100"),
         ("backbones", "resnet", "grid.backbones: unknown backbone 'resnet'."),
         ("methods", "ldamm", "grid.methods: unknown method 'ldamm'. Did you mean 'ldam'? Valid:"),
-        ("train_sets", "long_tail", "Input should be 'balanced' or 'long_tailed'"),
+        (
+            "train_sets",
+            "long_tail",
+            "Input should be 'balanced', 'long_tailed' or 'matched', found 'long_tail'",
+        ),
         ("seeds", -1, "grid.seeds.0: Input should be greater than or equal to 0, found -1"),
     ],
 )

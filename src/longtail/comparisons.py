@@ -30,8 +30,9 @@ def compare_methods(
     Both methods have answered the same images, and where there are several seeds, those that
     both have are paired. Of one seed, accuracies are compared by McNemar's exact test; this is
     a statement on the two models, since one training a method cannot show what another would
-    have given. Of several, Student's test has both variances; F1's over images is the
-    bootstrap's.
+    have given. Of several, Student's test has both variances. Over images, F1's is the
+    bootstrap's, with one seed as with several. An interval always is Student's: where p is
+    McNemar's, the two can disagree at the margin.
 
     Args:
         answers: of one data set, training set and backbone: the trials' names, ``method``,
@@ -43,7 +44,7 @@ def compare_methods(
     Returns:
         A row a pair, test set and metric: the ``difference`` (first minus second) of the means
         over seeds with its interval (``low``, ``high``), ``p`` (two-sided, not corrected for the
-        number of comparisons) and the ``test`` that gave it.
+        number of comparisons) and the ``test`` that gave it. A pair that shares no seed has none.
     """
     tests = subsets[subsets["role"] == "test"]
     by_method = {str(m): table for m, table in answers.groupby("method", sort=False)}
@@ -117,15 +118,13 @@ def _accuracy_difference(
     signs = np.stack(
         [a.correct.astype(float) - b.correct for a, b in zip(first, second, strict=True)]
     )
-    of_images = signs.mean(axis=0)
-    images = len(of_images)
-    low, high, p = paired_difference(
-        signs.mean(axis=1), of_images.var() / images, images, statistics.confidence
-    )
-    test = "Student"
-    if len(first) == 1:
-        p, test = mcnemar(int((signs > 0).sum()), int((signs < 0).sum())), "McNemar"
-    return {"difference": signs.mean(), "low": low, "high": high, "p": p, "test": test}
+    images = signs.shape[1]
+    variance = float(signs.mean(axis=0).var()) / images
+    figures = _difference(signs.mean(axis=1), variance, images, statistics.confidence)
+    if len(first) > 1:
+        return {**figures, "test": "Student"}
+    p = mcnemar(int((signs > 0).sum()), int((signs < 0).sum()))
+    return {**figures, "p": p, "test": "McNemar"}
 
 
 def _f1_difference(
@@ -136,8 +135,19 @@ def _f1_difference(
 ) -> dict[str, Any]:
     of_seeds = np.array([a[0] - b[0] for a, b in zip(first, second, strict=True)])
     replicates = np.mean([a[1] - b[1] for a, b in zip(first, second, strict=True)], axis=0)
-    low, high, p = paired_difference(
-        of_seeds, float(replicates.var(ddof=1)), images, statistics.confidence
-    )
-    difference = of_seeds.mean()
-    return {"difference": difference, "low": low, "high": high, "p": p, "test": "bootstrap"}
+    variance = float(replicates.var())
+    return {**_difference(of_seeds, variance, images, statistics.confidence), "test": "bootstrap"}
+
+
+def _difference(
+    of_seeds: Floats, variance_of_images: float, images: int, confidence: float
+) -> dict[str, float]:
+    """The mean difference of two shares, its interval and its p-value.
+
+    Where few images tell two methods apart, the variance between those few is far too small, and
+    none at all where all speak for the same method. Two imagined images, one for each method,
+    make up for it; this is the variance that they add (after Bonett and Price 2012).
+    """
+    variance = variance_of_images + 2 / (images + 2) ** 2
+    low, high, p = paired_difference(of_seeds, variance, images, confidence)
+    return {"difference": of_seeds.mean(), "low": max(low, -1.0), "high": min(high, 1.0), "p": p}

@@ -9,7 +9,17 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from longtail.errors import ConfigurationError
-from longtail.parameters import Contents, Grid, Parameters, Strict, Table, TrainSet, Trial, unknown
+from longtail.parameters import (
+    Contents,
+    Grid,
+    OfficialTestHoldout,
+    Parameters,
+    Strict,
+    Table,
+    TrainSet,
+    Trial,
+    unknown,
+)
 
 # Discriminated unions put the chosen member's tag into an error's path; no YAML file has it.
 _UNION_FIELDS = {"source", "holdout", "profile", "groups", "loss", "schedule"}
@@ -44,7 +54,8 @@ def trials(
     <method>.seed<seed>.trial`` says of this one trial.
 
     Raises:
-        ConfigurationError: if an override names no cell that could be, or a wrong key.
+        ConfigurationError: if an override names no cell that could be, or a wrong key, or a trial
+            is to validate on a data set that holds out nothing for it.
     """
     _check_override_names(parameters)
     return [_trial(parameters, cell, command_line_recipe or {}) for cell in _cells(parameters.grid)]
@@ -126,6 +137,13 @@ def _trial(
         raise ConfigurationError(_describe(error, prefix=f"train.{name}.trial")) from None
     if trial.name != name:
         raise ConfigurationError(f"train.{name}.trial: an override cannot rename the trial")
+    holdout = parameters.datasets[dataset].imbalance.holdout
+    if trial.recipe.validate_every and isinstance(holdout, OfficialTestHoldout):
+        raise ConfigurationError(
+            f"train.{name}.trial: recipe.validate_every is {trial.recipe.validate_every}, but "
+            f"datasets.{dataset}.imbalance.holdout ({holdout.kind}) leaves no image to validate "
+            f"on. Set recipe.validate_every to 0, or the holdout to {{kind: official}}"
+        )
     return trial
 
 

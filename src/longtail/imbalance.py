@@ -131,8 +131,9 @@ def hold_out(index: pd.DataFrame, holdout: Holdout, seed: int, dataset: str) -> 
         class_name = images["class_name"].iloc[0]
         shuffle = np.random.default_rng([seed, int(str(label))]).permutation
         if not isinstance(holdout, PerClassHoldout):
-            held = shuffle(images.loc[images["split"] == "test", "image"].to_numpy())
-            train = shuffle(images.loc[images["split"] == "train", "image"].to_numpy())
+            # Copied: numpy would shuffle an empty array in place, and pandas' are read-only.
+            held = shuffle(images.loc[images["split"] == "test", "image"].to_numpy(copy=True))
+            train = shuffle(images.loc[images["split"] == "train", "image"].to_numpy(copy=True))
             test_size = len(held) if isinstance(holdout, OfficialTestHoldout) else len(held) // 2
             test, validation = held[:test_size], held[test_size:]
             needed = "official test images (2 where half of them validate) and 1 to train on"

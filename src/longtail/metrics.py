@@ -30,7 +30,8 @@ class Answers:
     Attributes:
         labels: the true labels, (n,).
         predicted: the label of the largest logit, (n,).
-        in_top5: whether the true label's logit is among the five largest, (n,).
+        in_top5: whether the true label's logit is among the five largest, (n,). Of equal logits
+            the smaller label's comes first, as it does in ``predicted``.
         negative_log_likelihood: -log p(label) in nats, (n,).
         confidence: the largest probability, (n,).
         classes: how many labels there are.
@@ -47,11 +48,13 @@ class Answers:
     def from_logits(cls, logits: Floats, labels: Labels) -> Answers:
         """Answers from logits of shape (n, classes)."""
         log_probabilities = log_softmax(logits.astype(np.float64), axis=1)
-        own = logits[np.arange(len(labels)), labels]
+        own = logits[np.arange(len(labels)), labels][:, None]
+        smaller_label = np.arange(logits.shape[1]) < labels[:, None]
+        ahead = (logits > own) | ((logits == own) & smaller_label)
         return cls(
             labels=labels,
             predicted=logits.argmax(axis=1),
-            in_top5=(logits > own[:, None]).sum(axis=1) < TOP,
+            in_top5=ahead.sum(axis=1) < TOP,
             negative_log_likelihood=-log_probabilities[np.arange(len(labels)), labels],
             confidence=np.exp(log_probabilities.max(axis=1)),
             classes=logits.shape[1],
@@ -65,11 +68,9 @@ class Answers:
 
     @property
     def bins(self) -> Labels:
-        """The number of the confidence bin of equal width, (n,)."""
-        numbers = (self.confidence * CONFIDENCE_BINS).astype(np.int64)
-        # A confidence of 1 belongs to the last bin.
-        last: Labels = np.minimum(numbers, CONFIDENCE_BINS - 1)
-        return last
+        """The number of the confidence bin, (n,): bin m holds (m / 15, (m + 1) / 15]."""
+        numbers: Labels = np.ceil(self.confidence * CONFIDENCE_BINS).astype(np.int64) - 1
+        return numbers
 
 
 class Tally:
@@ -194,6 +195,13 @@ METRICS: dict[str, Callable[[Tally], Floats]] = {
 }
 # Shares of independent images: their intervals have a closed form.
 PROPORTIONS = {"acc1", "top5"}
+# Of any size, as is the criterion; all other metrics are at most 1.
+LOSSES = {"loss", "nll"}
+
+
+def within_range(metric: str, low: float, high: float) -> tuple[float, float]:
+    """An interval's ends, cut to what the metric can be: nothing is below 0, no share above 1."""
+    return max(low, 0.0), high if metric in LOSSES else min(high, 1.0)
 
 
 def confusion_counts(answers: Answers) -> tuple[Labels, Labels, Labels]:

@@ -27,7 +27,7 @@ OWN_ARCHITECTURES = {
     "resnetv2_micro": 8,
     "vit_micro": 8,
     "convnext_micro": 32,
-    "resnet32": 4,
+    "resnet32": 1,
 }
 
 # Names become parts of dataset names, of namespaces and of file paths.
@@ -452,6 +452,12 @@ class Contents(Strict):
     """All tables of a data set's report, in order."""
 
     tables: tuple[Table, ...]
+
+
+class Trials(Strict):
+    """The trials of a data set that the grid has."""
+
+    trials: tuple[Trial, ...]
 
 
 # --- the whole -------------------------------------------------------------------------------

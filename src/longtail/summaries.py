@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from longtail.metrics import METRICS
+from longtail.metrics import METRICS, within_range
 from longtail.uncertainty import interval_over_seeds
 
 FIGURES = ("loss", *METRICS)
@@ -20,7 +20,8 @@ def summarise(results: pd.DataFrame, confidence: float) -> pd.DataFrame:
 
     Returns:
         The cell's names, ``metric``, ``images``, ``seeds``, ``value`` (the mean over seeds),
-        ``low`` and ``high`` (see :func:`longtail.uncertainty.interval_over_seeds`) and ``sd``
+        ``low`` and ``high`` (see :func:`longtail.uncertainty.interval_over_seeds`; not below 0
+        and, but for losses, not above 1) and ``sd``
         (the standard deviation between seeds, empty for one).
     """
     rows = []
@@ -32,6 +33,7 @@ def summarise(results: pd.DataFrame, confidence: float) -> pd.DataFrame:
                 cell[f"{metric}_high"].to_numpy(dtype=float),
                 confidence,
             )
+            low, high = within_range(metric, low, high)
             rows.append(
                 (*names, metric, cell["images"].iloc[0], len(cell), value, low, high, deviation)
             )

@@ -17,6 +17,7 @@ from longtail.learning.backbones import (
     build,
     check_architecture,
 )
+from longtail.learning.backbones.resnet32 import BasicBlock, ResNet32
 from longtail.parameters import Backbone, Classifier
 
 THOUSANDS = {  # of parameters, with the ten-class classifier that the docstrings leave out
@@ -67,6 +68,66 @@ def test_every_parameter_of_a_small_network_learns(architecture: str) -> None:
         optimizer.step()
     untouched = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.any()]
     assert untouched == []
+
+
+def test_resnet32_has_the_published_number_of_parameters() -> None:
+    """6 n + 2 layers with n = 5; 464,154 parameters with ten classes (He et al.: 0.46 M)."""
+    network = ResNet32()
+    convolutions = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
+    assert len(convolutions) == 6 * 5 + 1  # and the classifier
+    assert all(c.bias is None and c.kernel_size == (3, 3) for c in convolutions)
+    assert sum(p.numel() for p in network.parameters()) == 464_154 - (64 * 10 + 10)
+
+
+@pytest.mark.parametrize("size", [32, 33, 20])
+def test_resnet32_halves_the_image_twice_and_gives_64_features(size: int) -> None:
+    network = ResNet32().eval()
+    sides = []
+    for block in network.blocks:
+        block.register_forward_hook(lambda _module, _given, maps: sides.append(tuple(maps.shape)))
+    assert network(images(size)).shape == (2, 64)
+    half, quarter = -(-size // 2), -(-size // 4)
+    stages = [(16, size), (32, half), (64, quarter)]
+    assert sides == [(2, width, side, side) for width, side in stages for _ in range(5)]
+
+
+def test_resnet32_s_shortcuts_have_no_parameters() -> None:
+    """With branches that give nothing, a block passes on every second pixel, padded with zeros."""
+    block = BasicBlock(16, 32, stride=2).eval()
+    nn.init.zeros_(block.bn2.weight)
+    shown = torch.rand(2, 16, 8, 8, generator=torch.Generator().manual_seed(0))
+    passed = block(shown)
+    assert passed.shape == (2, 32, 4, 4)
+    assert torch.equal(passed[:, 8:24], shown[:, :, ::2, ::2])
+    assert not passed[:, :8].any() and not passed[:, 24:].any()
+    same = BasicBlock(16, 16, stride=1).eval()
+    nn.init.zeros_(same.bn2.weight)
+    assert torch.equal(same(shown), shown)
+
+
+def test_resnet32_is_the_sum_of_branch_and_shortcut() -> None:
+    """By torch's own functions, in the order of the paper's figure 2."""
+    torch.manual_seed(0)
+    block = BasicBlock(16, 16, stride=1)
+    shown = torch.randn(4, 16, 8, 8)
+
+    def normalized(maps: Tensor) -> Tensor:
+        return nn.functional.batch_norm(maps, None, None, training=True)
+
+    branch = normalized(nn.functional.conv2d(shown, block.conv1.weight, padding=1)).relu()
+    branch = normalized(nn.functional.conv2d(branch, block.conv2.weight, padding=1))
+    assert torch.allclose(block(shown), (branch + shown).relu(), atol=1e-5)
+
+
+def test_resnet32_s_convolutions_start_kaiming_normal() -> None:
+    """Deviations of sqrt(2 / (9 * inputs)), as in Cao et al. 2019."""
+    torch.manual_seed(0)
+    for convolution in [m for m in ResNet32().modules() if isinstance(m, nn.Conv2d)]:
+        weights = convolution.weight.detach()
+        expected = (2 / (9 * convolution.in_channels)) ** 0.5
+        tolerance = 5 / (2 * weights.numel()) ** 0.5  # five standard errors of a deviation
+        assert weights.std().item() == pytest.approx(expected, rel=tolerance)
+        assert abs(weights.mean().item()) < 5 * expected / weights.numel() ** 0.5
 
 
 def test_pixels_are_normalized_by_channel() -> None:

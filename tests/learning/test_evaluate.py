@@ -6,10 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from longtail.canonical_loss import CanonicalLoss
 from longtail.learning.backbones import build
 from longtail.learning.evaluate import predict_logits
-from longtail.learning.training import criterion_value
 from longtail.parameters import Backbone, Classifier, Recipe
 
 MakeRecipe = Callable[..., Recipe]
@@ -74,13 +72,3 @@ def test_half_precision_logits_come_as_float32_near_the_full_ones(make_recipe: M
     assert half.dtype == torch.float32
     assert not torch.equal(full, half)
     assert torch.allclose(full, half, atol=0.05)
-
-
-def test_criterion_on_stored_logits_divides_by_the_sum_of_weights() -> None:
-    logits = torch.tensor([[2.0, 0.0], [1.0, 3.0], [0.0, 0.0]])
-    labels = torch.tensor([0, 1, 1])
-    weights = torch.tensor([0.4, 1.6], dtype=torch.float64)
-    oracle = nn.CrossEntropyLoss(weight=weights.float())(logits, labels).item()
-    loss = CanonicalLoss(weights=weights.numpy())
-    value = criterion_value(loss, logits.numpy(), labels.numpy(), seed=0)
-    assert value == pytest.approx(oracle, rel=1e-6)

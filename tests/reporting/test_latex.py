@@ -22,7 +22,10 @@ def printed(
     """A table with one row of bare figures and one with intervals, marked in its first column."""
     columns = len(layout.columns)
     bare = tuple(Cell(f"0.{i:04d}") for i in range(columns))
-    marked = (Cell("0.123", "0.045", best, differs), *(Cell("0.678", "0.009"),) * (columns - 1))
+    marked = (
+        Cell("0.123", "0.045", best=best, differs=differs),
+        *(Cell("0.678", "0.009"),) * (columns - 1),
+    )
     rows = ((label, bare), ("LDAM", marked), ("Failed", (Cell("--"),) * columns))
     return PrintedTable("A.5", f"Results of {label}.", layout, rows, (f"One of {label}.", "Two."))
 
@@ -61,6 +64,15 @@ def test_intervals_stand_below_their_figures() -> None:
         rf" & {{\scriptsize$\pm$0.045}} & {half} & {half} & {half} & {half} \\[2pt]",
         r"Failed & -- & -- & -- & -- & -- \\",
     ]
+
+
+def test_deviations_stand_in_brackets_beside_the_intervals() -> None:
+    row = ("LDAM", (Cell("0.123", "0.045", "0.067"),) * 5)
+    source = latex(PrintedTable("A.5", "Results.", ACC1, (row,)))
+    assert (
+        rows_of(source)[1]
+        == " & " + " & ".join([r"{\scriptsize$\pm$0.045 (0.067)}"] * 5) + r" \\[2pt]"
+    )
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def test_several_seeds_are_said_to_widen_the_intervals() -> None:
     assert "± is half of the 90% interval" in note
     assert (
         "(200 resamples of the test images) for the others, widened by Student's interval over 3 "
-        "seeds, of which the figures are the means." in note
+        "seeds. The figures are the seeds' means; in brackets, their standard deviation." in note
     )
     assert "p < 0.1 after" in note
     assert "One seed" not in note

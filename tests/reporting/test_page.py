@@ -10,7 +10,7 @@ import pytest
 
 from longtail.reporting.layouts import ACC1, FULL, Layout
 from longtail.reporting.notes import LOSS_NOTE
-from longtail.reporting.page import Section, page
+from longtail.reporting.page import Made, Section, page
 from longtail.reporting.published import ComparisonTable
 from longtail.reporting.tables import Cell, PrintedTable
 
@@ -30,6 +30,11 @@ COMPARISON = ComparisonTable(
     caption="Ours & <theirs>.",
     columns=["Head", "Tail"],
     rows=[["A <b>", "ours", "0.5 ± 0.1", "--"], ["", "published", "0.4 (+10.0)*", "0.3"]],
+)
+MADE = Made(
+    circumstances=[("Command", "kedro run <1>"), ("Seeds", "0")],
+    backbones=["vit", "convnext"],
+    recipes=[("epochs", ["1", "2"])],
 )
 
 
@@ -99,7 +104,7 @@ class Reader(HTMLParser):
 
 
 def shown(*sections: Section, **others: Any) -> tuple[str, Reader]:
-    html = page("Käfer <1>", PROFILE, b"profile png", "Read <so>.", sections, **others)
+    html = page("Käfer <1>", PROFILE, b"profile png", "Read <so>.", sections, MADE, **others)
     reader = Reader()
     reader.feed(html)
     assert reader.open == []
@@ -169,7 +174,7 @@ def test_bare_tables_lie_folded_below_those_with_intervals(both: tuple[str, Read
 
 def test_intervals_of_wide_tables_stand_below_their_figures(both: tuple[str, Reader]) -> None:
     # The groups, then each table and its bare layout.
-    assert both[1].classes == ["", "", "", "wide", "wide", ""]
+    assert both[1].classes == ["", "", "", "wide", "wide", "", "text", "text"]
     assert "table.wide .half { display: block;" in both[0]
 
 
@@ -188,9 +193,9 @@ def test_page_asks_nothing_of_the_network(both: tuple[str, Reader]) -> None:
 def test_links_lead_to_their_sections() -> None:
     sections = [Section("One", [], {}), Section("Two", [], {})]
     _, reader = shown(*sections)
-    assert reader.links == ["#data", "#reading", "#section-1", "#section-2"]
+    assert reader.links == ["#data", "#reading", "#section-1", "#section-2", "#made"]
     _, audited = shown(*sections, audit=[["Problem", "Check", "Place", "Finding"]])
-    assert audited.links == [*reader.links, "#audit"]
+    assert audited.links == [*reader.links[:-1], "#audit", "#made"]
     for page_shown in (reader, audited):
         assert {link[1:] for link in page_shown.links} == set(page_shown.ids)
 
@@ -210,7 +215,7 @@ def test_published_results_stand_in_the_section_of_their_backbone() -> None:
     other = Section("Other", [], {}, [])
     _, reader = shown(section(published=[COMPARISON]), other, comparison_note="So & so.")
     assert ["Loss Function", "", "Head", "Tail"] in reader.rows
-    assert reader.rows[-2:] == COMPARISON.rows
+    assert [row for row in reader.rows if row[1:2] in (["ours"], ["published"])] == COMPARISON.rows
     text = reader.text
     assert text.index("Caption 3") < text.index("Table C.1. Ours & <theirs>.")
     assert text.index("Table C.1.") < text.index("So & so.") < text.rindex("Other")
@@ -220,7 +225,9 @@ def test_published_results_stand_in_the_section_of_their_backbone() -> None:
 def test_the_audit_is_a_table_at_the_end() -> None:
     findings = [["Problem", "A check", "Table 1", "Wrong."], ["Confirmed", "B", "", "Right."]]
     html, reader = shown(section(published=[COMPARISON]), audit=findings)
-    assert reader.rows[-3:] == [["Verdict", "Check", "Where", "Finding"], *findings]
+    first = reader.rows.index(["Verdict", "Check", "Where", "Finding"])
+    assert reader.rows[first + 1 : first + 3] == findings
+    assert reader.rows[first + 3] == ["Command", "kedro run <1>"]
     assert '<td class="problem">Problem</td>' in html
     assert '<td class="confirmed">Confirmed</td>' in html
 
@@ -229,6 +236,23 @@ def test_without_published_results_nothing_is_said_of_any(both: tuple[str, Reade
     assert "ublished" not in both[1].text
     assert "C.1" not in both[1].text
     assert "audit" not in both[0]
+
+
+def test_how_the_results_were_made_is_told(both: tuple[str, Reader]) -> None:
+    assert both[1].rows[-4:] == [
+        ["Command", "kedro run <1>"],
+        ["Seeds", "0"],
+        ["Setting", "vit", "convnext"],
+        ["epochs", "1", "2"],
+    ]
+    assert "<code>kedro run &lt;1&gt;</code>" in both[0]
+
+
+def test_deviations_stand_in_brackets_beside_the_intervals() -> None:
+    rows = (("A", (Cell("0.5", "0.1", "0.2"),) * 5),)
+    table = PrintedTable("A.1", "Caption.", ACC1, rows)
+    _, reader = shown(Section("ViT", [(table, None)], {}))
+    assert ["A", *["0.5 ±0.1 (0.2)"] * 5] in reader.rows
 
 
 def test_page_is_the_same_for_the_same_data(both: tuple[str, Any]) -> None:

@@ -192,11 +192,11 @@ def test_intervals_that_are_not_as_wide_below_as_above_are_halved() -> None:
 
 
 def test_intervals_over_seeds_are_wider() -> None:
-    results = make_results(("softmax", 0, 0.5), ("softmax", 1, 0.7))
+    results = make_results(("softmax", 0, 0.58), ("softmax", 1, 0.62))
     acc1, *_ = with_intervals(results, ALIKE)
-    # Student's quantile of one degree of freedom, times a standard error of 0.1.
-    half = np.hypot(0.0625, 12.7062 * 0.1)
-    assert acc1.rows[0] == ("SOFTMAX", (Cell("0.600", f"{half:.3f}"),) * 5)
+    # Student's quantile of one degree of freedom, times a standard error of 0.02.
+    half = np.hypot(0.0625, 12.7062 * 0.02)
+    assert acc1.rows[0] == ("SOFTMAX", (Cell("0.600", f"{half:.3f}", f"{0.04 / 2**0.5:.3f}"),) * 5)
     assert acc1.caption == (
         "Evaluation results for MobileNetV2 trained on the custom balanced dataset, showing Acc1 "
         "(means of 2 seeds), ± half of the 95% interval."

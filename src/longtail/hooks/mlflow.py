@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import Iterable
@@ -18,6 +17,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
+from longtail import provenance
 from longtail.catalog import LongtailCatalog
 from longtail.errors import RunInterruptedError
 from longtail.hooks.places import documents, is_step, path_of
@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 
 DEFAULT_EXPERIMENT = "longtail"
 HISTORY_METRICS = ("learning_rate", "train_loss", "validation_loss", "validation_acc1", "seconds")
-SCORES = ("loss", "acc1", "f1", "nll")
+ARTIFACTS = (
+    *("model", "history", "card", "predictions"),
+    *("results", "confusions", "reliability", "answers"),
+)
 # What MLflow takes in one call.
 MAX_METRICS, MAX_PARAMS = 1000, 100
 
@@ -160,20 +163,20 @@ class MlflowHook:
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
+        # Figures are what has an interval; three curves for each would hide them.
+        figures = [str(name) for name in results if f"{name}_low" in results]
         metrics = [
-            Metric(f"{row['test_set']}/{score}", float(row[score]), now, 0)
+            Metric(f"{row['test_set']}/{figure}", float(row[figure]), now, 0)
             for _, row in results.iterrows()
-            for score in SCORES
+            for figure in figures
         ]
-        self._mlflow().log_batch(run, metrics=metrics)
+        for start in range(0, len(metrics), MAX_METRICS):
+            self._mlflow().log_batch(run, metrics=metrics[start : start + MAX_METRICS])
 
     def _log_versions(self, run: str, node: Node, catalog: LongtailCatalog, run_id: str) -> None:
         from mlflow.entities import RunTag
 
-        made = [
-            str(path_of(catalog, f"{node.namespace}.{name}"))
-            for name in ("model", "history", "card", "predictions", "results", "confusions")
-        ]
+        made = [str(path_of(catalog, f"{node.namespace}.{name}")) for name in ARTIFACTS]
         tags = [RunTag("version", run_id), RunTag("artifacts", "\n".join(made))]
         self._mlflow().log_batch(run, tags=tags)
 
@@ -245,17 +248,13 @@ def _flat(values: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]
 
 def _git_tags(project: Path) -> dict[str, str]:
     """The commit, and whether the working tree differs from it; empty outside a repository."""
-    try:
-        commit = _git(project, "rev-parse", "HEAD")
-        changes = _git(project, "status", "--porcelain", "--untracked-files=no")
-    except (OSError, subprocess.CalledProcessError):
+    checkout = provenance.checkout(project)
+    if checkout is None:
         return {}
-    return {"mlflow.source.git.commit": commit, "git_changed": str(bool(changes)).lower()}
-
-
-def _git(project: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(project), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    return {
+        "mlflow.source.git.commit": checkout.commit,
+        "git_changed": str(checkout.changed).lower(),
+    }
 
 
 def _hardware() -> str:

@@ -18,9 +18,10 @@ from longtail.metrics import (
     Tally,
     confusion_counts,
     reliability,
+    within_range,
 )
 from longtail.parameters import Statistics
-from longtail.uncertainty import percentile_interval, resampled_weights, wilson_interval
+from longtail.uncertainty import bootstrap_interval, resampled_weights, wilson_interval
 
 Floats = npt.NDArray[np.floating]
 
@@ -95,7 +96,8 @@ def with_intervals(
 ) -> dict[str, float]:
     """The criterion and every metric on one test set, each with its interval.
 
-    Accuracies have Wilson's interval, all others the bootstrap's over test images.
+    Shares of images have Wilson's interval, all others the bootstrap's over test images (see
+    :func:`longtail.uncertainty.bootstrap_interval`). Each holds its figure.
 
     Args:
         answers: to the test images.
@@ -124,6 +126,9 @@ def with_intervals(
             ends = wilson_interval(value, images, statistics.confidence)
             low, high = float(ends[0]), float(ends[1])
         else:
-            low, high = percentile_interval(np.concatenate(replicates[name]), statistics.confidence)
+            low, high = bootstrap_interval(
+                value, np.concatenate(replicates[name]), statistics.confidence
+            )
+            low, high = within_range(name, low, high)
         result |= {name: value, f"{name}_low": low, f"{name}_high": high}
     return result

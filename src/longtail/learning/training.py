@@ -18,7 +18,8 @@ from longtail.canonical_loss import CanonicalLoss
 from longtail.errors import TrainingError
 from longtail.learning import backbones
 from longtail.learning.batches import resized, to_device
-from longtail.learning.devices import choose_device, describe
+from longtail.learning.circumstances import circumstances
+from longtail.learning.devices import choose_device
 from longtail.learning.evaluate import predict_logits
 from longtail.learning.fit import Labelled, fit, set_normalization
 from longtail.learning.losses import Criterion
@@ -103,12 +104,7 @@ def train(
             f"{trial.recipe.batch_size}) or recipe.image_size (it is {trial.recipe.image_size})"
         ) from error
     state = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
-    circumstances = {
-        "device": describe(device),
-        "torch": torch.__version__,
-        "model_parameters": sum(p.numel() for p in model.parameters()),
-    }
-    return Outcome(state, history, circumstances)
+    return Outcome(state, history, circumstances(model, device))
 
 
 def logits_of(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 
-import pandas as pd
 from matplotlib.figure import Figure
 
 # Colours that stay apart for colour-blind readers (Okabe and Ito 2008).
@@ -16,13 +15,6 @@ DOTS_PER_INCH = 130
 def plain(text: str) -> str:
     """Text that is printed as it is: between dollar signs matplotlib would read formulas."""
     return text.replace("$", r"\$")
-
-
-def both_sides(
-    accuracy: pd.Series[float], low: pd.Series[float], high: pd.Series[float]
-) -> list[pd.Series[float]]:
-    """How far intervals reach below and above; over seeds, they may end beyond 0 and 1."""
-    return [accuracy - low.clip(lower=0), high.clip(upper=1) - accuracy]
 
 
 def png(figure: Figure) -> bytes:

@@ -32,7 +32,7 @@ def group_accuracy(summaries: pd.DataFrame, labels: Mapping[str, str], title: st
         chosen = shown[shown["train_set"] == train_set].set_index(["test_set", "method"])
         for offset, group in zip((-0.2, 0, 0.2), GROUPS, strict=True):
             cells = chosen.loc[f"balanced_{group}"].reindex(methods)
-            sides = drawing.both_sides(cells["value"], cells["low"], cells["high"])
+            sides = [cells["value"] - cells["low"], cells["high"] - cells["value"]]
             axes.errorbar(
                 cells["value"], places + offset, xerr=sides, fmt="o", ms=5, lw=1.4,
                 color=COLOURS[group], label=group,

@@ -61,7 +61,10 @@ def _figure(cell: Cell) -> str:
 
 
 def _interval(cell: Cell) -> str:
-    return rf"{{\scriptsize$\pm${cell.interval}}}" if cell.interval else ""
+    if not cell.interval:
+        return ""
+    deviation = f" ({cell.deviation})" if cell.deviation else ""
+    return rf"{{\scriptsize$\pm${cell.interval}{deviation}}}"
 
 
 def escaped(text: str) -> str:

@@ -26,7 +26,8 @@ def reading_note(summaries: pd.DataFrame, statistics: Statistics) -> str:
         f"others"
     )
     trainings = (
-        f", widened by Student's interval over {seeds} seeds, of which the figures are the means."
+        f", widened by Student's interval over {seeds} seeds. The figures are the seeds' means; in "
+        f"brackets, their standard deviation."
         if seeds > 1
         else ". One seed cannot show what another training would have given."
     )

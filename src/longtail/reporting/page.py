@@ -18,6 +18,21 @@ from longtail.reporting.tables import PrintedTable
 
 
 @dataclass(frozen=True)
+class Made:
+    """How the results were made, see :mod:`longtail.reporting.circumstances`.
+
+    Attributes:
+        circumstances: names and values.
+        backbones: the columns of the recipes.
+        recipes: a setting and its value for each backbone.
+    """
+
+    circumstances: Sequence[tuple[str, str]]
+    backbones: Sequence[str]
+    recipes: Sequence[tuple[str, Sequence[str]]]
+
+
+@dataclass(frozen=True)
 class Section:
     """One backbone's part of the page.
 
@@ -40,6 +55,7 @@ def page(
     profile_figure: bytes,
     reading: str,
     sections: Sequence[Section],
+    made: Made,
     comparison_note: str = "",
     audit: Sequence[Sequence[str]] = (),
 ) -> str:
@@ -51,6 +67,7 @@ def page(
         profile_figure: PNG bytes.
         reading: how the tables are to be read.
         sections: a part for each backbone.
+        made: how the results were made.
         comparison_note: how the tables beside published results are to be read.
         audit: what the published tables show about themselves, see
             :func:`longtail.reporting.audit.audit_rows`.
@@ -65,6 +82,7 @@ def page(
         loss_note=LOSS_NOTE,
         reading=reading,
         sections=sections,
+        made=made,
         comparison_note=comparison_note,
         audit=audit,
     )

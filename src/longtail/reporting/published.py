@@ -131,15 +131,15 @@ def _panel(axes: Axes, cells: pd.DataFrame) -> None:
     """One test set's accuracies: a method a line, ours above the published."""
     from matplotlib.ticker import MaxNLocator
 
-    from longtail.reporting.drawing import COLOURS, GREY, both_sides
+    from longtail.reporting.drawing import COLOURS, GREY
 
     places = np.arange(len(cells))
     series = ("ours", COLOURS["head"], -0.16), ("published", COLOURS["tail"], 0.16)
     for name, colour, offset in series:
-        sides = both_sides(cells[name], cells[f"{name}_low"], cells[f"{name}_high"])
+        values, low, high = cells[name], cells[f"{name}_low"], cells[f"{name}_high"]
         axes.errorbar(
-            cells[name], places + offset, xerr=sides, fmt="o", ms=3.5, lw=1.6, color=colour,
-            label=name,
+            values, places + offset, xerr=[values - low, high - values], fmt="o", ms=3.5, lw=1.6,
+            color=colour, label=name,
         )  # fmt: skip
     for place in places[cells["published"].isna()]:
         axes.text(

@@ -31,12 +31,14 @@ class Cell:
     Attributes:
         text: the figure.
         interval: half of the width of its interval, or nothing.
+        deviation: the standard deviation between seeds, or nothing.
         best: whether it is the best of its column beyond noise.
         differs: whether it differs significantly from softmax's.
     """
 
     text: str
     interval: str = ""
+    deviation: str = ""
     best: bool = False
     differs: bool = False
 
@@ -79,7 +81,7 @@ def thesis_table(summaries: pd.DataFrame, table: Table, layout: Layout) -> Print
     own = of_table(summaries, table)
     figures = _figures(own, table, layout)
     rows = tuple(
-        (label, tuple(Cell(_decimals(value, 4)) for value, _, _ in figures[method]))
+        (label, tuple(Cell(_decimals(value, 4)) for value, *_ in figures[method]))
         for method, label in table.methods.items()
     )
     caption = _caption(table, layout.shown + _means(own))
@@ -128,11 +130,14 @@ def interval_table(
             tuple(
                 Cell(
                     _decimals(value, 3),
-                    "" if pd.isna(low) else f"{(high - low) / 2:.3f}",
+                    _optional((high - low) / 2),
+                    _optional(deviation),
                     best=method in best[column],
                     differs=(method, column) in differing,
                 )
-                for column, (value, low, high) in zip(layout.columns, figures[method], strict=True)
+                for column, (value, low, high, deviation) in zip(
+                    layout.columns, figures[method], strict=True
+                )
             ),
         )
         for method, label in table.methods.items()
@@ -166,12 +171,10 @@ def trainings_of(results: pd.DataFrame, table: Table) -> list[list[str]]:
     return list(together.values())
 
 
-def _figures(
-    own: pd.DataFrame, table: Table, layout: Layout
-) -> dict[str, list[tuple[float, float, float]]]:
-    """Value, lower and upper end for each column of each method; NaN where there is none."""
-    cells = own.set_index(["method", "test_set", "metric"])[["value", "low", "high"]]
-    nothing = (float("nan"),) * 3
+def _figures(own: pd.DataFrame, table: Table, layout: Layout) -> dict[str, list[tuple[float, ...]]]:
+    """Value, ends and deviation for each column of each method; NaN where there is none."""
+    cells = own.set_index(["method", "test_set", "metric"])[["value", "low", "high", "sd"]]
+    nothing = (float("nan"),) * 4
     known = {key: tuple(row) for key, row in zip(cells.index, cells.to_numpy(), strict=True)}
     return {
         method: [known.get((method, c.test_set, c.metric), nothing) for c in layout.columns]
@@ -197,3 +200,7 @@ def _number(table: Table, layout: Layout) -> str:
 
 def _decimals(value: float, places: int) -> str:
     return MISSING if pd.isna(value) else f"{value:.{places}f}"
+
+
+def _optional(value: float) -> str:
+    return "" if pd.isna(value) else f"{value:.3f}"

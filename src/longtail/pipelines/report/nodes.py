@@ -7,13 +7,14 @@ from typing import Any
 
 import pandas as pd
 
-from longtail.parameters import Contents, Dataset, Statistics, Table
+from longtail.parameters import Contents, Dataset, Statistics, Table, Trials
 from longtail.reporting.appendix import appendix, appendix_with_intervals
 from longtail.reporting.audit import audit_latex, audit_rows
+from longtail.reporting.circumstances import circumstances, recipes
 from longtail.reporting.latex import latex
 from longtail.reporting.layouts import LAYOUTS, THESIS_LAYOUTS
 from longtail.reporting.notes import reading_note
-from longtail.reporting.page import Section, page
+from longtail.reporting.page import Made, Section, page
 from longtail.reporting.published import (
     comparison_latex,
     comparison_note,
@@ -21,6 +22,13 @@ from longtail.reporting.published import (
 )
 from longtail.reporting.tables import PrintedTable, interval_table, of_table, thesis_table
 from longtail.summaries import summarise
+from longtail.trainings import NAMES
+from longtail.verification import (
+    check_data,
+    trial_names,
+    verified_comparisons,
+    verified_results,
+)
 
 FIGURES = {
     "group_accuracy_figure": "accuracy of head, middle and tail classes on the balanced test set",
@@ -34,6 +42,27 @@ PUBLISHED_FIGURES = {"published_figure": "ours beside the published accuracies"}
 # The LaTeX tables of one backbone and training set, bare and with intervals.
 BARE_TABLES = tuple(f"{layout.kind}_table" for layout in THESIS_LAYOUTS)
 INTERVAL_TABLES = tuple(f"{layout.kind}_intervals_table" for layout in LAYOUTS)
+
+
+def verify(
+    results: pd.DataFrame,
+    comparisons: pd.DataFrame,
+    trainings: pd.DataFrame,
+    profile: pd.DataFrame,
+    source: dict[str, Any],
+    index: pd.DataFrame,
+    subsets: pd.DataFrame,
+    dataset: Dataset,
+    trials: Trials,
+) -> tuple[pd.DataFrame, ...]:
+    """The grid's results, comparisons and trainings, and the class profile.
+
+    All of them are known to be those of the current parameters.
+    """
+    check_data(source, index, subsets, profile, dataset)
+    own = verified_results(results, trainings, source, index, subsets, trials.trials)
+    of_grid = trial_names(trainings).isin(trial.name for trial in trials.trials)
+    return own, verified_comparisons(comparisons, own), trainings[of_grid], profile
 
 
 def tabulate(
@@ -63,6 +92,7 @@ def draw_class_profile(profile: pd.DataFrame, dataset: Dataset) -> bytes:
 
 def draw_backbone(
     scores: pd.DataFrame,
+    results: pd.DataFrame,
     confusions: pd.DataFrame,
     histories: pd.DataFrame,
     reliability: pd.DataFrame,
@@ -72,11 +102,11 @@ def draw_backbone(
     """A backbone's figures, in the order of ``FIGURES``."""
     from longtail.reporting import class_figures, drawing, figures
 
-    def own(rows: pd.DataFrame) -> pd.DataFrame:
-        mine = rows["backbone"] == table.backbone
-        return rows[mine & rows["method"].isin(list(table.methods))]
-
-    own_histories, own_confusions, own_reliability = map(own, (histories, confusions, reliability))
+    # Of the other tables only what belongs to the results, which have been verified.
+    trials = results.loc[results["backbone"] == table.backbone, list(NAMES)].drop_duplicates()
+    own_histories, own_confusions, own_reliability = (
+        rows.merge(trials) for rows in (histories, confusions, reliability)
+    )
     labels = {method: drawing.plain(label) for method, label in table.methods.items()}
     title = drawing.plain(table.backbone_label)
     if scores.empty:
@@ -180,10 +210,13 @@ def write_page(
     results: pd.DataFrame,
     scores: pd.DataFrame,
     comparisons: pd.DataFrame,
+    trainings: pd.DataFrame,
+    source: dict[str, Any],
     profile: pd.DataFrame,
     dataset: Dataset,
     contents: Contents,
     statistics: Statistics,
+    command: str,
     profile_figure: bytes,
     comparison: pd.DataFrame | None = None,
     audit: pd.DataFrame | None = None,
@@ -195,10 +228,13 @@ def write_page(
         results: the tidy results, for which rows are one training.
         scores: of all backbones and training sets.
         comparisons: of all pairs of methods.
+        trainings: which training each trial's results are of.
+        source: the summary of the data's source.
         profile: the class profile.
         dataset: for its label.
         contents: which tables there are.
         statistics: how intervals were made.
+        command: that makes the results.
         profile_figure: the class profile's.
         comparison: ours beside published results, where there are any.
         audit: of the published results.
@@ -240,6 +276,7 @@ def write_page(
         profile_figure,
         reading_note(scores, statistics),
         sections,
+        Made(circumstances(trainings, source, dataset, statistics, command), *recipes(trainings)),
         comparison_note(statistics.confidence),
         [] if audit is None else audit_rows(audit),
     )

@@ -2,9 +2,12 @@
 
 ::
 
+    report.<dataset>                          verify
     report.<dataset>.<backbone>.<train set>   tabulate
     report.<dataset>.<backbone>               draw, join, compare with what is published
     report.<dataset>                          profile figure, audit, appendices, page
+
+Everything is made of what `verify` lets through, so nothing is made where results are stale.
 """
 
 from __future__ import annotations
@@ -28,10 +31,14 @@ from longtail.pipelines.report.nodes import (
     join_rows,
     join_tables,
     tabulate,
+    verify,
     write_appendix,
     write_interval_appendix,
     write_page,
 )
+
+# What the node ``verify`` lets through.
+VERIFIED = ("results", "comparisons", "trainings", "class_profile")
 
 
 def create_pipeline(parameters: Parameters) -> Pipeline:
@@ -40,6 +47,7 @@ def create_pipeline(parameters: Parameters) -> Pipeline:
     for dataset, contents in tables(parameters).items():
         published = parameters.datasets[dataset].published
         backbones = []
+        parts.append(_verification(dataset))
         for backbone, of_backbone in groupby(contents.tables, key=lambda t: t.backbone):
             own = list(of_backbone)
             parts += [_tables(table) for table in own]
@@ -54,8 +62,29 @@ def create_pipeline(parameters: Parameters) -> Pipeline:
 
 
 def _made(dataset: str, *names: str) -> dict[str, str]:
-    """What earlier stages make of a data set, by the names that the nodes here know it by."""
-    return {name: f"{dataset}_{name}" for name in names}
+    """What is made of a data set, by the names that the nodes here know it by."""
+    return {
+        name: f"report.{dataset}.{name}" if name in VERIFIED else f"{dataset}_{name}"
+        for name in names
+    }
+
+
+def _verification(dataset: str) -> Pipeline:
+    checked = (*VERIFIED, "source", "index", "subsets")
+    return Pipeline(
+        [
+            Node(
+                verify,
+                inputs=[*(f"stored_{name}" for name in checked), "params:dataset", "params:trials"],
+                outputs=list(VERIFIED),
+                name="verify",
+            )
+        ],
+        namespace=f"report.{dataset}",
+        inputs={f"stored_{name}": f"{dataset}_{name}" for name in checked},
+        parameters={"params:dataset": f"params:datasets.{dataset}"},
+        tags=[dataset],
+    )
 
 
 def _tables(table: Table) -> Pipeline:
@@ -87,7 +116,7 @@ def _backbone(own: list[Table]) -> Pipeline:
 
     scores, bare = of_tables("scores"), of_tables(*BARE_TABLES)
     with_intervals = of_tables(*INTERVAL_TABLES)
-    shared = ("confusions", "histories", "reliability", "class_profile")
+    shared = ("results", "confusions", "histories", "reliability", "class_profile")
     return Pipeline(
         [
             Node(join_rows, list(scores), "scores", name="join_scores"),
@@ -167,7 +196,7 @@ def _documents(dataset: str, backbones: list[str], *, has_published: bool) -> Pi
     tables = _of_backbones(dataset, backbones, "tables")
     with_intervals = _of_backbones(dataset, backbones, "intervals_tables")
     figures = _of_backbones(dataset, backbones, *pictures)
-    given = _made(dataset, "results", "comparisons", "class_profile")
+    given = _made(dataset, *VERIFIED, "source")
     optional = {}
     if has_published:
         optional = {"comparison": "published_comparison", "audit": "published_audit"}
@@ -203,8 +232,8 @@ def _documents(dataset: str, backbones: list[str], *, has_published: bool) -> Pi
             Node(
                 write_page,
                 inputs=printed
-                | {"profile_figure": "class_profile_figure"}
-                | _keywords(("results", "comparisons", *figures)),
+                | {"profile_figure": "class_profile_figure", "command": "params:command"}
+                | _keywords(("results", "comparisons", "trainings", "source", *figures)),
                 outputs="report",
                 name="write_page",
             ),
@@ -215,6 +244,7 @@ def _documents(dataset: str, backbones: list[str], *, has_published: bool) -> Pi
         parameters={
             "params:dataset": f"params:datasets.{dataset}",
             "params:statistics": "params:statistics",
+            "params:command": "params:report.command",
         },
         tags=[dataset],
     )
