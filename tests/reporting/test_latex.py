@@ -66,13 +66,17 @@ def test_intervals_stand_below_their_figures() -> None:
     ]
 
 
-def test_deviations_stand_in_brackets_beside_the_intervals() -> None:
-    row = ("LDAM", (Cell("0.123", "0.045", "0.067"),) * 5)
-    source = latex(PrintedTable("A.5", "Results.", ACC1, (row,)))
-    assert (
-        rows_of(source)[1]
-        == " & " + " & ".join([r"{\scriptsize$\pm$0.045 (0.067)}"] * 5) + r" \\[2pt]"
-    )
+def test_deviations_stand_beside_the_intervals_or_in_wide_tables_below_them() -> None:
+    cell = Cell("0.123", "0.045", "0.067")
+    assert rows_of(latex(PrintedTable("A.5", "R.", ACC1, (("LDAM", (cell,) * 5),)))) == [
+        "LDAM" + " & 0.123" * 5 + r" \\",
+        r" & {\scriptsize$\pm$0.045 (0.067)}" * 5 + r" \\[2pt]",
+    ]
+    assert rows_of(latex(PrintedTable("A.5", "R.", FULL, (("LDAM", (cell,) * 15),)))) == [
+        "LDAM" + " & 0.123" * 15 + r" \\",
+        r" & {\scriptsize$\pm$0.045}" * 15 + r" \\",
+        r" & {\scriptsize(0.067)}" * 15 + r" \\[2pt]",
+    ]
 
 
 @pytest.mark.parametrize(

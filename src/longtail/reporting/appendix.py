@@ -63,7 +63,7 @@ def appendix_with_intervals(
         body += [r"\subsection{Beside the published results}", published_tables, r"\clearpage"]
     if audit:
         body += [r"\subsection{The published tables, audited by their own numbers}", audit]
-    return _document(f"{introduction(title, profile)} {reading}", "\n".join(body))
+    return _document(f"{introduction(title, profile)}\n\n{reading}", "\n".join(body))
 
 
 def introduction(title: str, profile: pd.DataFrame) -> str:

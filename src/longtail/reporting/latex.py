@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from longtail.reporting.layouts import ROW_HEADING, Layout
 from longtail.reporting.tables import Cell, PrintedTable
 
@@ -21,9 +23,9 @@ def latex(table: PrintedTable) -> str:
     ]
     for label, cells in table.rows:
         body.append(" & ".join([escaped(label), *map(_figure, cells)]) + r" \\")
-        if any(cell.interval for cell in cells):
-            # Below the figures rather than beside them: fifteen columns must fit a page.
-            body.append(" & ".join(["", *map(_interval, cells)]) + r" \\[2pt]")
+        for number, line in enumerate(below := _below(cells, layout)):
+            space = "[2pt]" if number == len(below) - 1 else ""
+            body.append(" & ".join(["", *map(_small, line)]) + rf" \\{space}")
     body += [r"\bottomrule", r"\end{tabular}"]
     lines = [
         r"\begin{table}[htbp]",
@@ -60,11 +62,18 @@ def _figure(cell: Cell) -> str:
     return text + (r"\rlap{$^{*}$}" if cell.differs else "")
 
 
-def _interval(cell: Cell) -> str:
-    if not cell.interval:
-        return ""
-    deviation = f" ({cell.deviation})" if cell.deviation else ""
-    return rf"{{\scriptsize$\pm${cell.interval}{deviation}}}"
+def _below(cells: Sequence[Cell], layout: Layout) -> list[list[str]]:
+    """The lines below a row's figures: intervals and deviations, in a wide table a line each."""
+    intervals = [rf"$\pm${cell.interval}" if cell.interval else "" for cell in cells]
+    deviations = [f"({cell.deviation})" if cell.deviation else "" for cell in cells]
+    lines = [intervals, deviations]
+    if not layout.is_wide:
+        lines = [[" ".join(filter(None, pair)) for pair in zip(*lines, strict=True)]]
+    return [line for line in lines if any(line)]
+
+
+def _small(text: str) -> str:
+    return rf"{{\scriptsize{text}}}" if text else ""
 
 
 def escaped(text: str) -> str:
