@@ -1,16 +1,26 @@
-# The two commands: `make run` and `make test`. Both install first, the first time.
+# `make run`, `make test` and `make thesis`. Each installs first, the first time.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export DO_NOT_TRACK := 1
 
-.PHONY: run test lint install
+# Of `make thesis`: make thesis ENV=test PARAMS=data=/other/folder
+ENV := thesis
+PARAMS :=
+OPTIONS = --env=$(ENV) $(if $(PARAMS),'--params=$(PARAMS)')
+
+.PHONY: run test thesis lint install
 
 run: install
 	$(BIN)/kedro run --pipeline=full
 
 test: install
 	$(BIN)/pytest
+
+# The locked report, byte for byte; without a lock all is run and locked first.
+thesis: install
+	test -f conf/$(ENV)/lock.yml || { $(BIN)/kedro run --pipeline=full $(OPTIONS) && $(BIN)/kedro lock $(OPTIONS); }
+	$(BIN)/kedro regenerate $(OPTIONS)
 
 lint: install
 	$(BIN)/ruff format --check .

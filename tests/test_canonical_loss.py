@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from sklearn.utils.class_weight import compute_class_weight
 
 from longtail.canonical_loss import (
@@ -23,6 +24,7 @@ from longtail.parameters import (
     Classifier,
     Equalization,
     Focal,
+    LogitAdjustment,
     Loss,
     Softmax,
     WeightedSoftmax,
@@ -48,6 +50,10 @@ def equalization(threshold: float, probability: float = 0.9) -> Equalization:
     return Equalization(name="equalization", threshold=threshold, probability=probability)
 
 
+def logit_adjustment(tau: float) -> LogitAdjustment:
+    return LogitAdjustment(name="logit_adjustment", tau=tau)
+
+
 def form(loss: Loss, counts: Any = COUNTS, classifier: Classifier = LINEAR) -> CanonicalLoss:
     return canonical(loss, classifier, np.asarray(counts))
 
@@ -58,6 +64,7 @@ def form(loss: Loss, counts: Any = COUNTS, classifier: Classifier = LINEAR) -> C
         SOFTMAX,
         Focal(name="focal", gamma=0),
         class_balanced(0),
+        logit_adjustment(0),
         equalization(0),
         equalization(0.5, probability=0),
         LDAM(name="ldam", max_margin=0),
@@ -79,6 +86,8 @@ def test_on_equal_counts_only_focal_and_ldam_differ_from_cross_entropy(
         class_balanced(0.9),
         class_balanced(0.9999),
         BALANCED,
+        logit_adjustment(1),
+        logit_adjustment(0.3),
         equalization(0.5 / classes),
     )
     for loss in losses:
@@ -96,6 +105,7 @@ def test_losses_differ_on_long_tailed_counts() -> None:
             weighted("balanced"),
             class_balanced(0.99),
             BALANCED,
+            logit_adjustment(0.5),
             equalization(0.1),
             LDAM(name="ldam"),
         )
@@ -120,13 +130,29 @@ def test_other_conventions_follow_their_formulas() -> None:
     )
 
 
+@given(counts=LISTS_OF_COUNTS)
+def test_inverse_frequency_needs_no_convention_of_its_own(counts: Any) -> None:
+    scaled = (1 / counts) / (1 / counts).mean()
+    for same in (weighted("balanced"), weighted("min_ratio")):
+        weights = form(same, counts).weights
+        shown = np.ones(len(counts)) if weights is None else weights
+        np.testing.assert_allclose(shown, scaled, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("convention", ["balanced", "log"])
+def test_an_exponent_that_a_convention_has_not_is_refused(convention: str) -> None:
+    with pytest.raises(ValidationError, match=rf"exponent \(0\.5\).*'min_ratio'; '{convention}'"):
+        weighted(convention, 0.5)
+
+
 @given(counts=LISTS_OF_COUNTS, beta=st.floats(0, 0.99999))
 def test_weights_have_mean_one_and_offsets_mean_zero(counts: Any, beta: float) -> None:
     for loss in (weighted("balanced"), class_balanced(beta)):
         weights = form(loss, counts).weights
         assert weights is None or np.isclose(weights.mean(), 1)
-    offsets = form(BALANCED, counts).offsets
-    assert offsets is None or np.isclose(offsets.mean(), 0, atol=1e-9)
+    for adjusted in (BALANCED, logit_adjustment(2.5)):
+        offsets = form(adjusted, counts).offsets
+        assert offsets is None or np.isclose(offsets.mean(), 0, atol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -143,12 +169,19 @@ def test_class_balanced_nears_inverse_frequency_as_beta_nears_one() -> None:
     np.testing.assert_allclose(near_one, inverse, rtol=1e-6)
 
 
-@given(counts=LISTS_OF_COUNTS)
-def test_balanced_softmax_is_logit_adjustment_up_to_a_constant(counts: Any) -> None:
-    offsets = form(BALANCED, counts).offsets
+@given(counts=LISTS_OF_COUNTS, tau=st.floats(0, 4))
+def test_logit_adjustment_adds_tau_times_the_log_prior_up_to_a_constant(
+    counts: Any, tau: float
+) -> None:
+    offsets = form(logit_adjustment(tau), counts).offsets
     shown = np.zeros(len(counts)) if offsets is None else offsets
-    difference = np.log(counts / counts.sum()) - shown
-    np.testing.assert_allclose(difference, difference[0], atol=1e-9)
+    difference = tau * np.log(counts / counts.sum()) - shown
+    np.testing.assert_allclose(difference, difference[0], atol=1e-8)
+
+
+@given(counts=LISTS_OF_COUNTS)
+def test_logit_adjustment_of_strength_one_is_balanced_softmax_to_the_bit(counts: Any) -> None:
+    assert form(logit_adjustment(1), counts).as_dict() == form(BALANCED, counts).as_dict()
 
 
 def test_ldam_margins_fall_with_the_fourth_root_to_the_rarest_maximum() -> None:
@@ -178,7 +211,16 @@ def test_equalization_threshold_of_half_a_percent_spares_52_classes_of_cifar100_
 
 
 @pytest.mark.parametrize(
-    "loss", [weighted("balanced"), class_balanced(0.9), BALANCED, LDAM(name="ldam")]
+    "loss",
+    [
+        *map(weighted, ("balanced", "min_ratio", "log")),
+        class_balanced(0.9),
+        BALANCED,
+        logit_adjustment(1),
+        equalization(0.05),
+        LDAM(name="ldam"),
+    ],
+    ids=lambda loss: f"{loss.name}",
 )
 def test_class_without_images_is_refused_by_losses_that_need_one(loss: Loss) -> None:
     with pytest.raises(ConfigurationError, match=rf"'{loss.name}' .* 2 class.* first with label 1"):

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from kedro.framework.startup import bootstrap_project
 from kedro.io.core import DatasetError
 
-from longtail.cli import _explained, cli, split_params
+from longtail.cli import _explained, cli, split_load_versions, split_params
 
 PROJECT = Path(__file__).parents[1]
 HEAVY = ("torch", "torchvision", "timm", "mlflow", "matplotlib", "sklearn")
@@ -83,6 +83,29 @@ def test_parameters_that_are_split_already_pass() -> None:
     assert split_params(click.Context(cli), cli.commands["run"].params[0], {"a": 1}) == {"a": 1}
 
 
+def split_versions(text: str) -> Any:
+    command = cli.commands["run"]
+    return split_load_versions(click.Context(command), command.params[0], text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", {}),
+        ("a_results:2026-11-23T19.59.05.123Z", {"a_results": "2026-11-23T19.59.05.123Z"}),
+        (" a:1 , train.b.seed0.card:2,", {"a": "1", "train.b.seed0.card": "2"}),
+    ],
+)
+def test_versions_are_split(text: str, expected: Any) -> None:
+    assert split_versions(text) == expected
+
+
+@pytest.mark.parametrize("text", ["digits_results", "digits_results:", ":2026", "a:1,digits"])
+def test_what_is_no_data_set_and_version_is_refused(text: str) -> None:
+    with pytest.raises(click.UsageError, match=r"'\S+' must be <data set>:<version>"):
+        split_versions(text)
+
+
 @pytest.fixture
 def kedro(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """`kedro run` in this process, with its data in a folder that must stay empty."""
@@ -128,6 +151,24 @@ MISTAKES = [
     (["--env=test", "--pipelines=ful"], "", ["'ful'", "full"]),
     (["--env=test", "--tags=nonsense"], "", ["no nodes"]),
     (["--env=test"], "softmax", ["--params", "'softmax'"]),
+    (["--env=test"], "data=", ["data: give a folder", "--params=data="]),
+    (["--env=test"], "data=5", ["data: ", "found 5"]),
+    (["--env=test", "--load-versions=nonsense:1"], "", ["--load-versions", "nonsense"]),
+    (
+        ["--env=test", "--pipelines=report", "--load-versions=digit_results:1"],
+        "",
+        ["--load-versions", "'digit_results'", "Did you mean 'digits_results'?"],
+    ),
+    (
+        ["--env=test", "--pipelines=report", "--load-versions=digits_results:1"],
+        "",
+        ["--load-versions", "unknown version of digits_results '1'"],
+    ),
+    (
+        ["--env=test", "--load-versions=digits_results:1"],
+        "",
+        ["--load-versions", "this run makes 'digits_results'"],
+    ),
 ]
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from kedro.framework.project import settings
 from kedro.io import MemoryDataset
 from kedro.io.core import AbstractVersionedDataset
 
@@ -102,7 +104,9 @@ def test_every_trial_and_table_is_used(env: str) -> None:
     parameters = loader(env)["parameters"]
     grid = parameters["grid"]
     stated = {f"train.{name}" for name in leaves(parameters["train"], "trial")}
-    stated |= {f"report.{name}" for name in leaves(parameters["report"], "table", "contents")}
+    stated |= {
+        f"report.{name}" for name in leaves(parameters["report"], "table", "contents", "trials")
+    }
     asked = {n.removeprefix("params:") for n in pipelines(env)["full"].inputs()}
     assert stated <= asked
     assert {n for n in asked if n.startswith(("train.", "report."))} == stated
@@ -230,3 +234,56 @@ def test_a_mistake_names_the_key_and_what_is_valid(item: str, wanted: list[str])
         loader("test", **dotted(item)).parameters()
     for text in wanted:
         assert text in str(raised.value)
+
+
+# --- the files and the data folder -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("recipe: [3", ["wrong.yml", "expected ',' or ']'"]),
+        ("recipe:\n\tepochs: 3\n", ["wrong.yml", "cannot start any token"]),
+        ("recipe: {epochs: 1}\nrecipe: {epochs: 2}\n", ["duplicate key recipe"]),
+        ("recipe: {epochs: '${nothing}'}", ["'nothing' not found", "recipe.epochs"]),
+    ],
+)
+def test_a_broken_file_names_the_environment_and_what_is_wrong(
+    text: str, wanted: list[str], tmp_path: Path
+) -> None:
+    shutil.copytree(PROJECT / "conf/base", tmp_path / "base")
+    (tmp_path / "mine/parameters").mkdir(parents=True)
+    (tmp_path / "mine/parameters/wrong.yml").write_text(text)
+    broken = GridConfigLoader(str(tmp_path), env="mine", **settings.CONFIG_LOADER_ARGS)
+    with pytest.raises(ConfigurationError) as raised:
+        broken.parameters()
+    for part in ["the parameters of the environment 'mine' cannot be read", *wanted]:
+        assert part in str(raised.value)
+
+
+def test_a_key_that_two_files_state_is_refused(tmp_path: Path) -> None:
+    shutil.copytree(PROJECT / "conf/base", tmp_path / "base")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "base/parameters/again.yml").write_text("recipe: {epochs: 1}")
+    broken = GridConfigLoader(str(tmp_path), env="mine", **settings.CONFIG_LOADER_ARGS)
+    with pytest.raises(ConfigurationError, match=r"Duplicate keys.*again\.yml.*recipe\.epochs"):
+        broken.parameters()
+
+
+def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    given = loader("test", data="~/elsewhere")["catalog"]
+    assert given["downloads"]["filepath"] == f"{tmp_path}/elsewhere/01_raw/downloads"
+    shutil.copytree(PROJECT / "conf/base", tmp_path / "conf/base")
+    (tmp_path / "conf/mine").mkdir()
+    (tmp_path / "conf/mine/globals.yml").write_text("data: ~/stated")
+    mine = GridConfigLoader(str(tmp_path / "conf"), env="mine", **settings.CONFIG_LOADER_ARGS)
+    assert mine["catalog"]["downloads"]["filepath"] == f"{tmp_path}/stated/01_raw/downloads"
+
+
+def test_a_data_folder_must_be_one() -> None:
+    for nothing in (None, ""):
+        with pytest.raises(ConfigurationError, match="data: give a folder"):
+            loader("test", data=nothing)
+    with pytest.raises(ConfigurationError, match="data: '~nobody_of_that_name/x' is no folder"):
+        loader("test", data="~nobody_of_that_name/x")

@@ -216,6 +216,7 @@ def test_hooks_are_registered() -> None:
     loader("test")
     assert {type(hook).__name__ for hook in settings.HOOKS} == {
         "PreflightHook",
+        "LoadVersionsHook",
         "MlflowHook",
         "SummaryHook",
     }

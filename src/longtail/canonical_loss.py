@@ -1,6 +1,6 @@
 """Every loss in one canonical form, computed from the actual class counts.
 
-The seven losses differ from cross-entropy in five things only: a weight a class, an offset a
+The losses differ from cross-entropy in five things only: a weight a class, an offset a
 class added to the logits, a margin a class taken from the true class' logit, a focusing
 exponent, and negatives that are randomly spared. Two losses whose canonical forms are equal on
 the counts at hand are the same training, whatever they are called: on equal counts the weights
@@ -10,7 +10,7 @@ are all one and the offsets all zero, and what is left is cross-entropy.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from longtail.parameters import (
     Classifier,
     Equalization,
     Focal,
+    LogitAdjustment,
     Loss,
     Softmax,
     WeightedSoftmax,
@@ -70,12 +71,8 @@ def canonical(loss: Loss, classifier: Classifier, class_counts: Counts) -> Canon
     Raises:
         ConfigurationError: if the loss needs an image of every class and a class has none.
     """
-    missing = np.flatnonzero(class_counts == 0)
-    if len(missing) and not isinstance(loss, Softmax | Focal):
-        raise ConfigurationError(
-            f"the loss '{loss.name}' needs a training image of every class, but {len(missing)} "
-            f"class(es) have none, the first with label {missing[0]}"
-        )
+    if not isinstance(loss, Softmax | Focal):
+        refuse_missing_classes(class_counts, f"the loss '{loss.name}'")
     counts = class_counts.astype(np.float64)
     match loss:
         case Softmax():
@@ -88,10 +85,36 @@ def canonical(loss: Loss, classifier: Classifier, class_counts: Counts) -> Canon
             return CanonicalLoss(weights=_normalised(effective_number_weights(loss.beta, counts)))
         case BalancedSoftmax():
             return CanonicalLoss(offsets=_centred(np.log(counts)))
+        case LogitAdjustment():
+            # log n in place of log n/N: a constant, and so the bits of balanced softmax at tau 1.
+            return CanonicalLoss(offsets=_centred(loss.tau * np.log(counts)))
         case Equalization():
             return _equalization(loss, counts)
         case LDAM():
             return _ldam(loss, classifier, counts)
+
+
+def reweighted(loss: CanonicalLoss, weights: Floats) -> CanonicalLoss:
+    """``loss`` with further class weights, which multiply those that it has."""
+    further = _normalised(weights)
+    if further is None:
+        return loss
+    product = further if loss.weights is None else _normalised(loss.weights * further)
+    return replace(loss, weights=product)
+
+
+def refuse_missing_classes(class_counts: Counts, what: str) -> None:
+    """Refuse counts of zero, which ``what`` would divide by or take the logarithm of.
+
+    Raises:
+        ConfigurationError: naming ``what`` and the first class without images.
+    """
+    missing = np.flatnonzero(class_counts == 0)
+    if len(missing):
+        raise ConfigurationError(
+            f"{what} needs a training image of every class, but {len(missing)} class(es) have "
+            f"none, the first with label {missing[0]}"
+        )
 
 
 def class_weights(loss: WeightedSoftmax, counts: Floats) -> Floats:
@@ -99,6 +122,9 @@ def class_weights(loss: WeightedSoftmax, counts: Floats) -> Floats:
 
     ``balanced``: N / (C n_c), scikit-learn's. ``min_ratio``: (n_min / n_c) ** exponent.
     ``log``: 1 - ln(n_c / n_max), of the code of Zhang et al.'s survey.
+
+    1 / n_c scaled to mean 1 has no name of its own: normalised, ``balanced`` is that. Effective
+    numbers are the loss ``class_balanced``.
     """
     conventions: dict[str, Callable[[], Floats]] = {
         "balanced": lambda: counts.sum() / (len(counts) * counts),

@@ -1,4 +1,4 @@
-"""The project's command line: Kedro's, with `run` made to use the project's runner."""
+"""The project's command line: Kedro's, with a `run` for its grid, `lock` and `regenerate`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import copy
 import errno
 import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ import yaml
 from kedro.framework.cli import project
 from kedro.framework.cli.utils import CONTEXT_SETTINGS
 from kedro.framework.project import settings
-from kedro.io.core import DatasetError
+from kedro.io.core import DatasetError, DatasetNotFoundError
 from kedro.utils import find_kedro_project
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -50,6 +52,19 @@ def split_params(ctx: click.Context, _: click.Parameter, value: Any) -> Any:
         ctx.fail(f"--params: '{value}' cannot be read: {str(error).splitlines()[0]}")
 
 
+def split_load_versions(ctx: click.Context, _: click.Parameter, value: Any) -> dict[str, str]:
+    """Split ``--load-versions`` into data sets and their versions."""
+    if not isinstance(value, str):
+        return dict(value or {})
+    versions = {}
+    for item in filter(None, map(str.strip, value.split(","))):
+        dataset, colon, version = item.partition(":")
+        if not dataset or not colon or not version:
+            ctx.fail(f"--load-versions: '{item}' must be <data set>:<version>")
+        versions[dataset] = version
+    return versions
+
+
 def _split_outside_brackets(text: str) -> list[str]:
     items, depth = [""], 0
     for character in text:
@@ -70,6 +85,8 @@ def _run_command() -> click.Command:
             param.default = RUNNER
         if param.name == "params":
             param.callback = split_params
+        if param.name == "load_versions":
+            param.callback = split_load_versions
     original = command.callback
     assert original is not None
 
@@ -80,23 +97,77 @@ def _run_command() -> click.Command:
         if kwargs["pipeline"]:
             kwargs["pipelines"], kwargs["pipeline"] = [kwargs["pipeline"]], None
         _check_environment(kwargs["env"])
-        try:
+        with _told_in_one_message():
             return original(**kwargs)
-        except LongtailError as error:
-            raise click.ClickException(str(error)) from None
-        except DatasetError as error:
-            raise click.ClickException(_explained(error)) from None
-        except ValueError as error:
-            if "pipeline" in str(error).lower():  # an unknown one, or nothing left to run
-                raise click.ClickException(str(error)) from None
-            raise
 
     command.callback = run
     return command
 
 
+@contextmanager
+def _told_in_one_message() -> Iterator[None]:
+    """Show the errors that are the user's to mend without a traceback."""
+    try:
+        yield
+    except LongtailError as error:
+        raise click.ClickException(str(error)) from None
+    except DatasetError as error:
+        raise click.ClickException(_explained(error)) from None
+    except ValueError as error:
+        if "pipeline" in str(error).lower():  # an unknown one, or nothing left to run
+            raise click.ClickException(str(error)) from None
+        raise
+
+
+def _lock_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that `lock` and `regenerate` share."""
+    options = (
+        click.option("--env", "-e", envvar="KEDRO_ENV", help="The environment that was run."),
+        click.option("--params", default="", callback=split_params, help="Those of the run."),
+        click.option(
+            "--file",
+            type=click.Path(path_type=Path, dir_okay=False),
+            help="The lock; by default lock.yml in the environment's folder.",
+        ),
+    )
+    for option in options:
+        command = option(command)
+    return command
+
+
+@cli.command()
+@_lock_options
+def lock(env: str | None, params: dict[str, Any], file: Path | None) -> None:
+    """Write down of which files the newest report was made, and what it came to."""
+    _check_environment(env)
+    from longtail.commands import make_lock
+
+    with _told_in_one_message():
+        make_lock(env, params, file or _lock_file(env))
+
+
+@cli.command()
+@_lock_options
+def regenerate(env: str | None, params: dict[str, Any], file: Path | None) -> None:
+    """Make the report of a lock again and compare it, byte for byte.
+
+    --params need say no more than where things lie on this machine: the rest is in the lock.
+    """
+    _check_environment(env)
+    from longtail.commands import regenerate as make_again
+
+    with _told_in_one_message():
+        make_again(env, params, file or _lock_file(env))
+
+
+def _lock_file(env: str | None) -> Path:
+    return Path(os.path.relpath(_configuration() / (env or "base") / "lock.yml"))
+
+
 def _explained(error: DatasetError) -> str:
     """What could not be loaded or saved, and why: the last line is the system's own reason."""
+    if isinstance(error, DatasetNotFoundError):  # Kedro checks what is to be loaded only
+        return f"--load-versions: {error}"
     lines = str(error).splitlines()
     dataset, reason = lines[0].partition(":")[0], lines[-1]
     if os.strerror(errno.ENOSPC) in reason:
@@ -109,10 +180,14 @@ def _explained(error: DatasetError) -> str:
 
 def _check_environment(env: str | None) -> None:
     env = env or os.environ.get("KEDRO_ENV")
-    folder = (find_kedro_project(Path.cwd()) or Path.cwd()) / settings.CONF_SOURCE
-    known = sorted(path.name for path in folder.iterdir() if path.is_dir())
+    known = sorted(path.name for path in _configuration().iterdir() if path.is_dir())
     if env is not None and env not in known:
         raise click.ClickException(f"--env: {unknown(env, known, 'environment')}")
+
+
+def _configuration() -> Path:
+    """The folder of the environments."""
+    return (find_kedro_project(Path.cwd()) or Path.cwd()) / str(settings.CONF_SOURCE)
 
 
 if not sys.stdout.isatty():

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import shlex
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+import yaml
 from kedro.config import OmegaConfigLoader
 from kedro.framework.project import settings
 from kedro.utils import find_kedro_project
+from omegaconf.errors import OmegaConfBaseException
 
 from longtail import grid
-from longtail.parameters import Parameters, Trial
+from longtail.errors import ConfigurationError
+from longtail.parameters import Parameters, Trial, Trials
 
 
 class GridConfigLoader(OmegaConfigLoader):
@@ -27,10 +33,16 @@ class GridConfigLoader(OmegaConfigLoader):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if self.runtime_params and "data" in self.runtime_params:
+            self.runtime_params = self.runtime_params | {
+                "data": _folder(self.runtime_params["data"])
+            }
+        if "data" in self._globals:
+            self["globals"] = {**self._globals, "data": _folder(self._globals["data"])}
         GridConfigLoader.latest = self
 
     def __getitem__(self, key: str) -> dict[str, Any]:
-        config = super().__getitem__(key)
+        config = self._read(key)
         if key != "parameters":
             return config
         parameters, trials = self._checked(config)
@@ -38,8 +50,10 @@ class GridConfigLoader(OmegaConfigLoader):
         return {
             **parameters.model_dump(mode="json"),
             "train": grid.nested({f"{trial.name}.trial": trial for trial in trials}),
-            "report": grid.nested(
+            "report": {"command": self._command()}
+            | grid.nested(
                 {f"{dataset}.contents": of_dataset for dataset, of_dataset in contents.items()}
+                | {f"{dataset}.trials": _trials_of(dataset, trials) for dataset in contents}
                 | {
                     f"{grid.table_name(table)}.table": table
                     for of_dataset in contents.values()
@@ -48,14 +62,69 @@ class GridConfigLoader(OmegaConfigLoader):
             ),
         }
 
+    def _command(self) -> str:
+        """The command that makes all results with this environment and these parameters.
+
+        But for the data folder, which is no part of what is made.
+        """
+        command = ["kedro", "run", "--pipeline=full"]
+        if self.env:
+            command.append(f"--env={self.env}")
+        given = [
+            f"{key}={value}" for key, value in _leaves(self.runtime_params or {}) if key != "data"
+        ]
+        if given:
+            command.append(f"--params={','.join(given)}")
+        return shlex.join(command)
+
     def parameters(self) -> tuple[Parameters, list[Trial]]:
         """The checked parameters and the trials they ask for."""
-        return self._checked(super().__getitem__("parameters"))
+        return self._checked(self._read("parameters"))
+
+    def _read(self, key: str) -> dict[str, Any]:
+        try:
+            return super().__getitem__(key)
+        # Broken YAML, an interpolation of nothing, a key that is stated in two files.
+        except (yaml.YAMLError, OmegaConfBaseException, ValueError) as error:
+            environment = self.env or self.default_run_env
+            cause = getattr(error.__cause__, "problem", None)  # Kedro leaves out what is wrong
+            reason = f"{error} {cause}" if cause else str(error)
+            raise ConfigurationError(
+                f"the {key} of the environment '{environment}' cannot be read: {reason}"
+            ) from error
 
     def _checked(self, config: dict[str, Any]) -> tuple[Parameters, list[Trial]]:
         parameters = grid.parse(config)
         command_line = (self.runtime_params or {}).get("recipe")
         return parameters, grid.trials(parameters, command_line)
+
+
+def _leaves(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
+    """The dotted keys of nested parameters and their values, as `--params` takes them."""
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{path}{key}.")
+        else:
+            yield f"{path}{key}", value if isinstance(value, str) else json.dumps(value)
+
+
+def _folder(value: Any) -> Any:
+    """The data folder, with its tilde expanded: the shell leaves it in ``--params=data=~/folder``.
+
+    What is no text is for the check of the parameters to refuse.
+    """
+    if value in (None, ""):
+        raise ConfigurationError("data: give a folder, for instance --params=data=/path/to/folder")
+    if not str(value).startswith("~"):
+        return value
+    try:
+        return str(Path(value).expanduser())
+    except RuntimeError as error:  # nobody's home
+        raise ConfigurationError(f"data: '{value}' is no folder: {error}") from None
+
+
+def _trials_of(dataset: str, trials: list[Trial]) -> Trials:
+    return Trials(trials=tuple(trial for trial in trials if trial.dataset == dataset))
 
 
 def current_parameters() -> tuple[Parameters, list[Trial]]:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from longtail.canonical_loss import CanonicalLoss
+from longtail.loss_schedule import LossSchedule
 from longtail.parameters import Trial
 
 # Raised whenever the same parameters and data would give another result than before, so that
@@ -19,7 +20,7 @@ ENGINE_VERSION = 1
 
 def fingerprint(
     trial: Trial,
-    loss: CanonicalLoss,
+    loss: CanonicalLoss | LossSchedule,
     pixels_sha256: str,
     train_images: npt.NDArray[np.int64],
     train_labels: npt.NDArray[np.int64],

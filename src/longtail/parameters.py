@@ -189,12 +189,17 @@ class Imbalance(Strict):
 
 
 class Dataset(Strict):
-    """Where a data set comes from and how it is made long-tailed."""
+    """Where a data set comes from and how it is made long-tailed.
+
+    ``published`` names the table of published results that ours are held against: the catalog's
+    ``published_<name>``.
+    """
 
     name: Name
     label: str
     source: Source
     imbalance: Imbalance
+    published: Name | None = None
 
 
 # --- what is trained -------------------------------------------------------------------------
@@ -214,11 +219,23 @@ class Focal(Strict):
 
 
 class WeightedSoftmax(Strict):
-    """Cross-entropy with a weight a class; ``convention`` says which (see ``class_weights``)."""
+    """Cross-entropy with a weight a class; ``convention`` says which (see ``class_weights``).
+
+    ``exponent`` belongs to ``min_ratio``; 0.5 is square-root weighting.
+    """
 
     name: Literal["weighted_softmax"]
     convention: Literal["balanced", "min_ratio", "log"] = "balanced"
     exponent: PositiveFloat = 1.0
+
+    @model_validator(mode="after")
+    def _exponent_is_used(self) -> Self:
+        if self.exponent != 1 and self.convention != "min_ratio":
+            raise ValueError(
+                f"exponent ({self.exponent}) belongs to the convention 'min_ratio'; "
+                f"'{self.convention}' has none"
+            )
+        return self
 
 
 class ClassBalanced(Strict):
@@ -232,6 +249,16 @@ class BalancedSoftmax(Strict):
     """Balanced softmax (Ren et al. 2020, arXiv 2007.10740)."""
 
     name: Literal["balanced_softmax"]
+
+
+class LogitAdjustment(Strict):
+    """Logit-adjusted cross-entropy (Menon et al. 2020, arXiv 2007.07314) of strength ``tau``.
+
+    With ``tau`` 1 it is balanced softmax.
+    """
+
+    name: Literal["logit_adjustment"]
+    tau: NonNegativeFloat = 1.0
 
 
 class Equalization(Strict):
@@ -254,9 +281,27 @@ class LDAM(Strict):
 
 
 Loss = Annotated[
-    Softmax | Focal | WeightedSoftmax | ClassBalanced | BalancedSoftmax | Equalization | LDAM,
+    Softmax
+    | Focal
+    | WeightedSoftmax
+    | ClassBalanced
+    | BalancedSoftmax
+    | LogitAdjustment
+    | Equalization
+    | LDAM,
     Field(discriminator="name"),
 ]
+
+
+class DeferredWeights(Strict):
+    """Deferred re-weighting (DRW, Cao et al. 2019, arXiv 1906.07413).
+
+    From the epoch in which the share ``start`` of the training falls, the loss is weighted by
+    effective numbers of images with ``beta``; before it, not.
+    """
+
+    beta: Annotated[float, Field(ge=0, lt=1)] = 0.9999
+    start: Annotated[float, Field(ge=0, lt=1)] = 0.8
 
 
 class Classifier(Strict):
@@ -343,12 +388,16 @@ class Backbone(Strict):
 
 
 class Method(Strict):
-    """A way to train on long-tailed data: a loss and the classifier it needs."""
+    """A way to train on long-tailed data: a loss, the classifier it needs, and when weights join.
+
+    ``deferred_weights`` null leaves the loss as it is for the whole training.
+    """
 
     name: Name
     label: str
     loss: Loss
     classifier: Classifier = Classifier()
+    deferred_weights: DeferredWeights | None = None
     recipe: dict[str, Any] = {}
 
 
@@ -398,6 +447,12 @@ class Contents(Strict):
     """All tables of a data set's report, in order."""
 
     tables: tuple[Table, ...]
+
+
+class Trials(Strict):
+    """The trials of a data set that the grid has."""
+
+    trials: tuple[Trial, ...]
 
 
 # --- the whole -------------------------------------------------------------------------------

@@ -80,6 +80,7 @@ class GridRunner(AbstractRunner):
         hook_manager: PluginManager | None = None,
         run_id: str | None = None,
     ) -> None:
+        catalog.fix_versions(pipeline)
         trial_nodes = [node for node in pipeline.nodes if TRIAL_TAG in node.tags]
         count = self._worker_count(trial_nodes, catalog)
         display = progress.GridProgress(_epochs_of(trial_nodes, catalog))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from longtail.catalog import LongtailCatalog
 from longtail.config import GridConfigLoader
-from longtail.hooks import MlflowHook, PreflightHook, SummaryHook
+from longtail.hooks import LoadVersionsHook, MlflowHook, PreflightHook, SummaryHook
 
-HOOKS = (PreflightHook(), MlflowHook(), SummaryHook())
+HOOKS = (PreflightHook(), LoadVersionsHook(), MlflowHook(), SummaryHook())
 # Kedro-Viz' own hook records timings for Kedro's sequential runner only, and warns at any other.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-viz",)
 

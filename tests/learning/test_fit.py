@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from longtail.learning.backbones import HALF_MEAN_STD, IMAGENET_MEAN_STD, build
 from longtail.learning.batches import mean_and_std, to_device
 from longtail.learning.fit import set_normalization
 from longtail.learning.training import Outcome, criterion_values, logits_of, train
+from longtail.loss_schedule import DeferredLoss, LossSchedule
 from longtail.parameters import (
     LDAM,
     Backbone,
@@ -24,6 +26,7 @@ from longtail.parameters import (
     Classifier,
     Equalization,
     Focal,
+    LogitAdjustment,
     Loss,
     Recipe,
     Softmax,
@@ -43,6 +46,7 @@ COINCIDING: list[Loss] = [
     ClassBalanced(name="class_balanced", beta=0.9),
     BalancedSoftmax(name="balanced_softmax"),
     Equalization(name="equalization", threshold=0.01),
+    LogitAdjustment(name="logit_adjustment", tau=2),
 ]
 DIFFERING: list[Loss] = [
     *COINCIDING[:3],
@@ -60,13 +64,13 @@ def digits() -> tuple[Any, Any]:
     return images.pixels, images.index["label"].to_numpy()
 
 
-def train_on(counts: list[int], trial: Trial, loss: CanonicalLoss) -> Outcome:
+def train_on(counts: list[int], trial: Trial, loss: CanonicalLoss | LossSchedule) -> Outcome:
     pixels, labels = digits()
     chosen = [np.flatnonzero(labels == label)[:count] for label, count in enumerate(counts)]
     validation = np.arange(1500, 1540)
     return train(
         trial,
-        loss,
+        LossSchedule(loss) if isinstance(loss, CanonicalLoss) else loss,
         pixels,
         labels,
         np.concatenate(chosen),
@@ -104,6 +108,29 @@ def test_losses_train_different_weights_on_long_tailed_counts(loss: Loss, trial:
     form = canonical(loss, LINEAR, np.array(LONG_TAILED_COUNTS))
     softmax = train_on(LONG_TAILED_COUNTS, trial, PLAIN)
     assert not equal_weights(softmax, train_on(LONG_TAILED_COUNTS, trial, form))
+
+
+WEIGHTED = CanonicalLoss(weights=np.linspace(0.1, 1.9, 10))
+SPARED = CanonicalLoss(spared=np.arange(10) > 4, spared_probability=0.9)
+SPARED_AND_WEIGHTED = replace(SPARED, weights=WEIGHTED.weights)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [(PLAIN, WEIGHTED), (SPARED, SPARED_AND_WEIGHTED)], ids=["fixed", "drawn"]
+)
+def test_deferred_loss_changes_nothing_before_its_epoch_and_all_after(
+    first: CanonicalLoss, second: CanonicalLoss, make_trial: MakeTrial, make_recipe: MakeRecipe
+) -> None:
+    trial = make_trial(recipe=make_recipe(epochs=4, crop_padding=1))
+    schedule = LossSchedule(first, DeferredLoss(3, second))
+    deferred = train_on(LONG_TAILED_COUNTS, trial, schedule)
+    losses = deferred.history["train_loss"].tolist()
+    plain = train_on(LONG_TAILED_COUNTS, trial, first).history["train_loss"].tolist()
+    assert losses[:2] == plain[:2]
+    assert losses[2] != plain[2]
+    other = train_on(LONG_TAILED_COUNTS, trial, second).history["train_loss"].tolist()
+    assert losses[0] != other[0]
+    assert equal_weights(deferred, train_on(LONG_TAILED_COUNTS, trial, schedule))
 
 
 def test_seed_alone_decides_a_training(trial: Trial) -> None:
@@ -206,7 +233,15 @@ def test_each_epoch_is_told_with_its_mean_loss(trial: Trial) -> None:
     told: list[tuple[int, float]] = []
     images = np.arange(40)
     outcome = train(
-        trial, PLAIN, pixels, labels, images, images, 10, None, lambda *a: told.append(a)
+        trial,
+        LossSchedule(PLAIN),
+        pixels,
+        labels,
+        images,
+        images,
+        10,
+        None,
+        lambda *a: told.append(a),
     )
     assert [epoch for epoch, _ in told] == [1, 2]
     assert [loss for _, loss in told] == outcome.history["train_loss"].tolist()

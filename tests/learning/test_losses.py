@@ -1,17 +1,18 @@
+"""What single losses do, and where they are one another. Formulas: test_loss_values."""
+
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scipy.special import log_softmax
-from torch import Tensor
+from hypothesis import given
+from torch import nn
+from torch.nn import functional as F
 
 from longtail.canonical_loss import CanonicalLoss, canonical
+from longtail.learning.backbones import CosineLinear, ScaledLinear
 from longtail.learning.losses import Criterion
 from longtail.parameters import (
     LDAM,
@@ -20,148 +21,92 @@ from longtail.parameters import (
     Classifier,
     Equalization,
     Focal,
+    LogitAdjustment,
     Loss,
-    Softmax,
-    WeightedSoftmax,
 )
+from tests.learning.loss_cases import LINEAR, SEEDED, Batch, batches, weighted_softmax
 
-Floats = npt.NDArray[np.float64]
-CLASSES = 6
-LOSSES: list[Loss] = [
-    Softmax(name="softmax"),
-    Focal(name="focal", gamma=2),
-    Focal(name="focal", gamma=0.5),
-    WeightedSoftmax(name="weighted_softmax"),
-    ClassBalanced(name="class_balanced", beta=0.999),
-    BalancedSoftmax(name="balanced_softmax"),
-    Equalization(name="equalization", threshold=0.2, probability=0.9),
-    LDAM(name="ldam"),
-]
-COUNTS = st.lists(st.integers(1, 5000), min_size=CLASSES, max_size=CLASSES).map(np.array)
-LABELS = st.lists(st.integers(0, CLASSES - 1), min_size=8, max_size=8).map(np.array)
-
-
-def logits(largest: float) -> st.SearchStrategy[npt.NDArray[np.float32]]:
-    """Logits of very different spreads, up to ``largest``; drawn whole, which is fast."""
-
-    def draw(seed: int, scale: float) -> npt.NDArray[np.float32]:
-        spread = np.random.default_rng(seed).uniform(-scale, scale, (8, CLASSES))
-        return spread.astype(np.float32)
-
-    scales = [scale for scale in (0, 1e-3, 1, 20, 300, 1e4) if scale <= largest]
-    return st.builds(draw, st.integers(0, 2**32), st.sampled_from(scales))
+BATCHES = batches((0, 1e-3, 1, 20), classes=12)
 
 
 def form(loss: Loss, counts: Any) -> CanonicalLoss:
-    return canonical(loss, Classifier(), np.asarray(counts))
+    return canonical(loss, LINEAR, np.asarray(counts))
 
 
 def value(loss: CanonicalLoss, z: Any, y: Any, seed: int = 0) -> float:
     return float(Criterion(loss, seed)(torch.as_tensor(z), torch.as_tensor(y)).item())
 
 
-def reference(loss: Loss, z: Floats, y: npt.NDArray[np.int64], n: Floats) -> float:
-    """The mean loss, straight from each paper's formula."""
-    rows = np.arange(len(y))
-    log_p = log_softmax(z, axis=1)[rows, y]
-    match loss:
-        case Softmax():
-            return float(-log_p.mean())
-        case Focal():
-            return float((-((1 - np.exp(log_p)) ** loss.gamma) * log_p).mean())
-        case WeightedSoftmax():
-            w = n.sum() / (CLASSES * n)
-            return float(-(w[y] * log_p).sum() / w[y].sum())
-        case ClassBalanced():
-            w = (1 - loss.beta) / (1 - loss.beta**n)
-            return float(-(w[y] * log_p).sum() / w[y].sum())
-        case BalancedSoftmax():
-            return float(-log_softmax(z + np.log(n), axis=1)[rows, y].mean())
-        case LDAM():
-            margins = n**-0.25 / (n**-0.25).max() * loss.max_margin
-            moved = z.copy()
-            moved[rows, y] -= margins[y]
-            return float(-log_softmax(moved, axis=1)[rows, y].mean())
-        case _:
-            raise AssertionError(f"{loss.name} is random; it has tests of its own")
+@SEEDED
+@given(some=BATCHES)
+def test_weighted_softmax_is_torchs_weighted_cross_entropy(some: Batch) -> None:
+    weights = torch.as_tensor(some.n.sum() / (len(some.n) * some.n), dtype=torch.float32)
+    z, y = torch.as_tensor(some.z), torch.as_tensor(some.y)
+    oracle = nn.CrossEntropyLoss(weight=weights)(z, y)
+    result = value(form(weighted_softmax("balanced"), some.n), z, y)
+    assert result == pytest.approx(oracle.item(), rel=1e-5, abs=1e-6)
 
 
-@settings(deadline=None)
-@given(counts=COUNTS, z=logits(20), y=LABELS)
-@pytest.mark.parametrize(
-    "loss", [x for x in LOSSES if not isinstance(x, Equalization)], ids=lambda loss: loss.name
-)
-def test_criterion_equals_the_formula(loss: Loss, counts: Any, z: Any, y: Any) -> None:
-    expected = reference(loss, z.astype(np.float64), y, counts.astype(np.float64))
-    assert value(form(loss, counts), z, y) == pytest.approx(expected, rel=1e-4, abs=1e-5)
-
-
-@settings(deadline=None)
-@given(counts=COUNTS, z=logits(20), y=LABELS)
-def test_weighted_softmax_is_torchs_weighted_cross_entropy(counts: Any, z: Any, y: Any) -> None:
-    weights = torch.as_tensor(counts.sum() / (CLASSES * counts), dtype=torch.float32)
-    oracle = torch.nn.CrossEntropyLoss(weight=weights)(torch.as_tensor(z), torch.as_tensor(y))
-    loss = form(WeightedSoftmax(name="weighted_softmax"), counts)
-    assert value(loss, z, y) == pytest.approx(oracle.item(), rel=1e-5, abs=1e-6)
-
-
-@settings(deadline=None)
-@given(counts=COUNTS, z=logits(20), y=LABELS)
-def test_losses_without_their_one_effect_are_bit_equal_to_cross_entropy(
-    counts: Any, z: Any, y: Any
-) -> None:
-    plain = value(CanonicalLoss(), z, y)
-    assert (
-        plain
-        == torch.nn.functional.cross_entropy(
-            torch.as_tensor(z), torch.as_tensor(y), reduction="none"
-        ).mean()
-    )
+@SEEDED
+@given(some=BATCHES)
+def test_losses_without_their_one_effect_are_bit_equal_to_cross_entropy(some: Batch) -> None:
+    z, y = torch.as_tensor(some.z), torch.as_tensor(some.y)
+    plain = F.cross_entropy(z, y, reduction="none").mean()
     for loss in (
         Focal(name="focal", gamma=0),
         ClassBalanced(name="class_balanced", beta=0),
+        LogitAdjustment(name="logit_adjustment", tau=0),
         Equalization(name="equalization", threshold=0.2, probability=0),
         Equalization(name="equalization", threshold=0, probability=0.9),
         LDAM(name="ldam", max_margin=0),
     ):
-        assert value(form(loss, counts), z, y) == plain
+        assert value(form(loss, some.n), z, y) == plain
 
 
-@settings(deadline=None)
-@given(counts=COUNTS, z=logits(20), y=LABELS)
-def test_balanced_softmax_is_the_logit_adjusted_loss(counts: Any, z: Any, y: Any) -> None:
-    adjusted = z.astype(np.float64) + np.log(counts / counts.sum())
-    expected = -log_softmax(adjusted, axis=1)[np.arange(8), y].mean()
-    loss = form(BalancedSoftmax(name="balanced_softmax"), counts)
-    assert value(loss, z, y) == pytest.approx(expected, rel=1e-4, abs=1e-5)
+@SEEDED
+@given(some=BATCHES)
+def test_balanced_softmax_is_bit_equal_to_logit_adjustment_by_the_prior(some: Batch) -> None:
+    balanced = form(BalancedSoftmax(name="balanced_softmax"), some.n)
+    adjusted = form(LogitAdjustment(name="logit_adjustment", tau=1), some.n)
+    assert value(balanced, some.z, some.y) == value(adjusted, some.z, some.y)
 
 
-@pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: f"{loss.name}")
-@settings(deadline=None)
-@given(counts=COUNTS, z=logits(1e4), y=LABELS)
-def test_values_and_gradients_are_finite_for_huge_logits(
-    loss: Loss, counts: Any, z: Any, y: Any
+@pytest.mark.parametrize("max_margin", [0, 0.5])
+@pytest.mark.parametrize("kind", ["linear", "cosine"])
+@pytest.mark.parametrize("scale", [1, 30])
+def test_ldam_moves_what_the_classifier_gives_before_its_scale(
+    max_margin: float, kind: Any, scale: float
 ) -> None:
-    check_finite(loss, torch.as_tensor(z), torch.as_tensor(y), counts)
+    """Cao et al. write s (cos - m); without normalisation, s (w x + b - m)."""
+    random = torch.Generator().manual_seed(4)
+    features, y = torch.randn(9, 5, generator=random), torch.arange(9) % 3
+    layer = (ScaledLinear if kind == "linear" else CosineLinear)(5, 3, scale)
+    loss = canonical(
+        LDAM(name="ldam", max_margin=max_margin),
+        Classifier(kind=kind, scale=scale),
+        np.array([81, 16, 1]),
+    )
+    if isinstance(layer, ScaledLinear):
+        raw = features @ layer.weight.T + layer.bias
+    else:
+        raw = F.normalize(features) @ F.normalize(layer.weight).T
+    margins = max_margin * torch.tensor([1 / 3, 1 / 2, 1])
+    moved = scale * (raw - F.one_hot(y, 3) * margins[y, None])
+    expected = F.cross_entropy(moved, y).item()
+    assert value(loss, layer(features), y) == pytest.approx(expected, rel=1e-5)
 
 
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-@pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: f"{loss.name}")
-def test_half_precision_logits_give_float32_losses_and_finite_gradients(
-    loss: Loss, dtype: torch.dtype
-) -> None:
-    y = torch.arange(CLASSES)
-    for z in (torch.eye(CLASSES) * 2e4 - 1e4, 1e4 - torch.eye(CLASSES) * 2e4):
-        check_finite(loss, z.to(dtype), y, np.array([500, 200, 80, 30, 12, 5]))
-
-
-def check_finite(loss: Loss, z: Tensor, y: Tensor, counts: Any) -> None:
-    z = z.clone().requires_grad_()
-    result = Criterion(form(loss, counts), 0)(z, y)
-    result.backward()
-    assert result.dtype == torch.float32
-    assert torch.isfinite(result)
-    assert z.grad is not None and torch.isfinite(z.grad).all()
+def test_criterion_of_a_next_phase_goes_on_with_the_draws_of_the_first() -> None:
+    spared = CanonicalLoss(spared=np.array([True] * 4), spared_probability=0.5)
+    z, y = torch.zeros(64, 4), torch.zeros(64, dtype=torch.int64)
+    unbroken = Criterion(spared, 0)
+    both = [unbroken(z, y), unbroken(z, y)]
+    assert both[0] != both[1]
+    first = Criterion(spared, 0)
+    assert first(z, y) == both[0]
+    assert first.followed_by(spared)(z, y) == both[1]
+    weights = CanonicalLoss(weights=np.array([0.4, 1.2, 1.2, 1.2]), spared=spared.spared)
+    assert first.followed_by(weights).weights is not None
 
 
 def test_focal_takes_its_probability_from_unweighted_logits() -> None:

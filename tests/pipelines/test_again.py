@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
 
+from longtail.errors import DataError
+from tests.pipelines.conftest import EPOCHS, LONG_TRIAL
 from tests.pipelines.support import TRIALS, Run, dotted, pipelines, run
 
 TRIAL = "digits.long_tailed.convnext_micro.ldam.seed0"
@@ -83,9 +84,11 @@ def test_an_older_version_of_the_subsets_can_be_trained_on(full: Run, recut: Run
     assert card["started"] == full.load(f"train.{TRIAL}.card")["started"]
 
 
-def test_an_older_version_of_the_profile_can_be_reported(full: Run, recut: Run) -> None:
-    only: dict[str, Any] = {"stages": ["report"], "node_names": ["report.digits.write_appendix"]}
-    newest = run(recut.data, **only)
-    assert "(110 to 55 a class)" in newest.load("digits_appendix")
-    older = run(recut.data, **only, load_versions={"digits_class_profile": full.run_id})
+def test_an_older_version_of_the_subsets_can_be_reported(full: Run, recut: Run) -> None:
+    longer = dotted(f"train.{LONG_TRIAL}.trial.recipe.epochs={EPOCHS}")
+    newest = run(recut.data, longer, stages=["report"])
+    assert isinstance(newest.error, DataError)
+    assert "digits_subsets are not those" in str(newest.error)
+    chosen = dict.fromkeys(["digits_subsets", "digits_class_profile"], full.run_id)
+    older = run(recut.data, longer, stages=["report"], load_versions=chosen)
     assert older.load("digits_appendix") == full.load("digits_appendix")

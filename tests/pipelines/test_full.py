@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 from itertools import combinations, product
 from pathlib import Path
 
@@ -10,9 +11,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
+import timm
+import torch
 from scipy.special import log_softmax
 from sklearn.metrics import accuracy_score, f1_score, log_loss
 
+import longtail
+from longtail.fingerprint import ENGINE_VERSION
+from longtail.provenance import processor
 from tests.pipelines.conftest import EPOCHS, LONG_TRIAL
 from tests.pipelines.support import (
     BACKBONES,
@@ -344,3 +350,32 @@ def test_cards_tell_the_parameters_of_the_training(full: Run) -> None:
         assert card["train_images"] == (1100 if ".balanced." in trial else 369)
         assert card["parameters"]["method"]["name"] in METHODS
         assert card["seconds"] > 0
+
+
+def test_trainings_tell_where_and_with_what_each_was_trained(full: Run) -> None:
+    trainings = full.load("digits_trainings")
+    cells = list(trainings[["train_set", "backbone", "method"]].itertuples(index=False, name=None))
+    assert cells == list(CELLS)
+    for trial in TRIALS:
+        card = full.load(f"train.{trial}.card")
+        [row] = of_trial(trainings, trial).to_dict("records")
+        told = (
+            "fingerprint",
+            "trained_by",
+            "reused",
+            "train_images",
+            "model_parameters",
+            "threads",
+        )
+        assert {key: row[key] for key in told} == {key: card[key] for key in told}
+        assert row["started"] == pytest.approx(card["started"], abs=1e-3)
+        assert json.loads(row["parameters"]) == card["parameters"]
+    assert set(trainings["torch"]) == {torch.__version__}
+    assert set(trainings["timm"]) == {timm.__version__}
+    assert set(trainings["numpy"]) == {np.__version__}
+    assert set(trainings["python"]) == {platform.python_version()}
+    assert set(trainings["longtail"]) == {longtail.__version__}
+    assert set(trainings["engine"]) == {ENGINE_VERSION}
+    assert set(trainings["processor"]) == {processor()}
+    assert trainings["weights_sha256"].isna().all()
+    assert platform.node() not in full.file("digits_trainings").read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ from kedro.pipeline import Pipeline
 from tests.pipelines.support import BACKBONES, METHODS, TRAIN_SETS, TRIALS, pipelines
 
 STEPS = ("fit", "evaluate", "score")
-GATHERED = ("results", "confusions", "reliability", "histories")
+GATHERED = ("results", "confusions", "reliability", "histories", "trainings")
 
 
 @pytest.fixture(scope="module")

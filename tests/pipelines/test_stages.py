@@ -14,8 +14,9 @@ from kedro.runner import SequentialRunner
 
 from longtail.errors import DataError
 from longtail.grid import table_name, tables
-from longtail.parameters import Parameters, Trial
+from longtail.parameters import Parameters, Trial, Trials
 from longtail.pipelines import imbalance, ingest, report, train
+from tests.pipelines.conftest import EPOCHS, LONG_TRIAL
 from tests.pipelines.support import BACKBONES, TRAIN_SETS, Run, dotted, loader, run
 
 TRIAL = "digits.long_tailed.convnext_micro.ldam.seed0"
@@ -116,15 +117,19 @@ def test_train_fits_evaluates_scores_and_gathers(
 
 
 def test_report_needs_tables_only(full: Run) -> None:
-    parameters, _ = settings()
+    parameters, trials = settings(f"train.{LONG_TRIAL}.trial.recipe.epochs={EPOCHS}")
     contents = tables(parameters)["digits"]
-    given = ("results", "confusions", "histories", "class_profile")
+    given = (
+        *("results", "confusions", "histories", "trainings"),
+        *("source", "index", "subsets", "class_profile"),
+    )
     made = outputs(
         report.create_pipeline(parameters),
         **{
             **{f"digits_{name}": full.load(f"digits_{name}") for name in given},
             "params:datasets.digits": parameters.datasets["digits"],
             "params:report.digits.contents": contents,
+            "params:report.digits.trials": Trials(trials=tuple(trials)),
             **{f"params:report.{table_name(t)}.table": t for t in contents.tables},
         },
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import Iterable
@@ -18,6 +17,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
+from longtail import provenance
 from longtail.catalog import LongtailCatalog
 from longtail.errors import RunInterruptedError
 from longtail.hooks.places import documents, is_step, path_of
@@ -248,17 +248,13 @@ def _flat(values: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]
 
 def _git_tags(project: Path) -> dict[str, str]:
     """The commit, and whether the working tree differs from it; empty outside a repository."""
-    try:
-        commit = _git(project, "rev-parse", "HEAD")
-        changes = _git(project, "status", "--porcelain", "--untracked-files=no")
-    except (OSError, subprocess.CalledProcessError):
+    checkout = provenance.checkout(project)
+    if checkout is None:
         return {}
-    return {"mlflow.source.git.commit": commit, "git_changed": str(bool(changes)).lower()}
-
-
-def _git(project: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(project), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    return {
+        "mlflow.source.git.commit": checkout.commit,
+        "git_changed": str(checkout.changed).lower(),
+    }
 
 
 def _hardware() -> str:

@@ -12,7 +12,6 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from longtail.canonical_loss import CanonicalLoss
 from longtail.errors import TrainingError
 from longtail.learning.backbones import HALF_MEAN_STD, IMAGENET_MEAN_STD, Classifying
 from longtail.learning.batches import Augmentation, mean_and_std, shuffled
@@ -20,6 +19,7 @@ from longtail.learning.devices import arithmetic
 from longtail.learning.evaluate import predict_logits
 from longtail.learning.losses import Criterion
 from longtail.learning.schedules import learning_rate_factor
+from longtail.loss_schedule import LossSchedule
 from longtail.parameters import Recipe
 
 
@@ -35,7 +35,7 @@ def fit(
     model: Classifying,
     train: Labelled,
     validation: Labelled,
-    loss: CanonicalLoss,
+    losses: LossSchedule,
     recipe: Recipe,
     seed: int,
     on_epoch: Callable[[int, float], None],
@@ -46,7 +46,7 @@ def fit(
         model: on the device of the images, its normalisation set.
         train: what to learn from.
         validation: what to measure the model on every ``recipe.validate_every`` epochs.
-        loss: the criterion's canonical form.
+        losses: the criterion's canonical form, epoch by epoch.
         recipe: epochs, batches, optimiser, schedule, augmentation and arithmetic.
         seed: of the order of the images, their augmentation and the loss' own draws. (The
             network's random weights and dropout come from torch's global generator.)
@@ -61,7 +61,7 @@ def fit(
         TrainingError: if the loss is no longer finite.
     """
     device = train.images.device
-    criterion = Criterion(loss, seed).to(device)
+    criterion = Criterion(losses.first, seed).to(device)
     optimizer = _optimizer(model, recipe)
     augmentation = Augmentation(recipe)
     generator = torch.Generator().manual_seed(seed)
@@ -70,6 +70,8 @@ def fit(
     model.train()
     for epoch in range(1, recipe.epochs + 1):
         start = time.perf_counter()
+        if losses.deferred is not None and epoch == losses.deferred.first_epoch:
+            criterion = criterion.followed_by(losses.deferred.loss).to(device)
         batches = shuffled(len(train.labels), recipe.batch_size, generator, device)
         total = torch.zeros((), device=device)
         for batch, images in zip(

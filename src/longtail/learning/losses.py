@@ -41,6 +41,12 @@ class Criterion(nn.Module):
         self.seed = seed
         self._generator: torch.Generator | None = None
 
+    def followed_by(self, loss: CanonicalLoss) -> Criterion:
+        """The criterion of a training's next phase, which goes on with this one's draws."""
+        following = Criterion(loss, self.seed)
+        following._generator = self._generator
+        return following
+
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         """The mean loss.
 

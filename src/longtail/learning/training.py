@@ -18,11 +18,13 @@ from longtail.canonical_loss import CanonicalLoss
 from longtail.errors import TrainingError
 from longtail.learning import backbones
 from longtail.learning.batches import resized, to_device
-from longtail.learning.devices import choose_device, describe
+from longtail.learning.circumstances import circumstances
+from longtail.learning.devices import choose_device
 from longtail.learning.evaluate import predict_logits
 from longtail.learning.fit import Labelled, fit, set_normalization
 from longtail.learning.losses import Criterion
 from longtail.learning.unfold import unfold_batch_norms
+from longtail.loss_schedule import LossSchedule
 from longtail.parameters import Trial
 
 Pixels = npt.NDArray[np.uint8]
@@ -43,7 +45,7 @@ class Outcome:
 
 def train(
     trial: Trial,
-    loss: CanonicalLoss,
+    losses: LossSchedule,
     pixels: Pixels,
     labels: Ints,
     train_images: Ints,
@@ -56,7 +58,7 @@ def train(
 
     Args:
         trial: backbone, classifier, recipe, seed and device.
-        loss: the criterion's canonical form.
+        losses: the criterion's canonical form, epoch by epoch.
         pixels: uint8 (images, height, width, 3); may be memory-mapped.
         labels: of all images.
         train_images: numbers of the images to learn from.
@@ -91,7 +93,7 @@ def train(
             model,
             train_set,
             labelled(validation_images),
-            loss,
+            losses,
             trial.recipe,
             trial.seed,
             on_epoch,
@@ -102,12 +104,7 @@ def train(
             f"{trial.recipe.batch_size}) or recipe.image_size (it is {trial.recipe.image_size})"
         ) from error
     state = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
-    circumstances = {
-        "device": describe(device),
-        "torch": torch.__version__,
-        "model_parameters": sum(p.numel() for p in model.parameters()),
-    }
-    return Outcome(state, history, circumstances)
+    return Outcome(state, history, circumstances(model, device))
 
 
 def logits_of(

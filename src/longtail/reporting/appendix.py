@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from longtail.imbalance import GROUPS
-from longtail.reporting.tables import escaped
+from longtail.reporting.latex import escaped
 
 PREAMBLE = r"""\documentclass[a4paper,10pt]{article}
 \usepackage[utf8]{inputenc}
@@ -23,20 +23,48 @@ PREAMBLE = r"""\documentclass[a4paper,10pt]{article}
 
 LOSS_NOTE = (
     "The loss is the criterion that the row was trained with, evaluated on the test set; it "
-    "cannot be compared between rows of different losses. F1 is averaged over classes, weighted "
-    "by their test images. The best value of each column is bold; few test images make many "
-    "such differences noise."
+    "cannot be compared between rows of different losses (the negative log-likelihood can). F1 is "
+    "averaged over classes, weighted by their test images."
 )
 
 
 def appendix(title: str, profile: pd.DataFrame, sections: Sequence[tuple[str, str]]) -> str:
-    """A document that compiles with pdflatex as it is.
+    """The thesis' tables as a document that compiles with pdflatex as it is.
 
     Args:
         title: the data set's name.
         profile: its class profile.
         sections: each backbone's label and its LaTeX tables.
     """
+    return _document(introduction(title, profile), _subsections(sections))
+
+
+def appendix_with_intervals(
+    title: str,
+    profile: pd.DataFrame,
+    sections: Sequence[tuple[str, str]],
+    published_tables: str = "",
+    audit: str = "",
+) -> str:
+    """The tables with intervals and marks, ours beside the published ones, and their audit.
+
+    Args:
+        title: the data set's name.
+        profile: its class profile.
+        sections: each backbone's label and its LaTeX tables.
+        published_tables: LaTeX tables of ours beside published results; may be empty.
+        audit: LaTeX text on the published tables; may be empty.
+    """
+    body = [_subsections(sections)]
+    if published_tables:
+        body += [r"\subsection{Beside the published results}", published_tables, r"\clearpage"]
+    if audit:
+        body += [r"\subsection{The published tables, audited by their own numbers}", audit]
+    return _document(introduction(title, profile), "\n".join(body))
+
+
+def introduction(title: str, profile: pd.DataFrame) -> str:
+    """How many images there are of what, and how to read the figures."""
     balanced, cut = profile["train_balanced"].sum(), profile["train_long_tailed"].sum()
     groups = profile.groupby("group")["test_long_tailed"].sum()
     sizes = {
@@ -45,12 +73,20 @@ def appendix(title: str, profile: pd.DataFrame, sections: Sequence[tuple[str, st
         **{group: groups[group] for group in GROUPS},
     }
     listed = ", ".join(f"{name} {size:,}" for name, size in sizes.items())
-    intro = (
+    return (
         f"{title}: {len(profile)} classes; training images: balanced {balanced:,}, long-tailed "
         f"{cut:,} ({profile['train_long_tailed'].max()} to {profile['train_long_tailed'].min()} "
-        f"a class); test images: {listed}. {LOSS_NOTE}"
+        f"a class); test images: {listed}. One image of the tail test set is worth "
+        f"{100 / groups['tail']:.1f} points of its accuracy. {LOSS_NOTE}"
     )
-    body = [PREAMBLE, escaped(intro) + "\n"]
+
+
+def _subsections(sections: Sequence[tuple[str, str]]) -> str:
+    parts = []
     for label, tables in sections:
-        body += [rf"\subsection{{{escaped(label)}}}" + "\n", tables, "\\clearpage\n"]
-    return "\n".join(body) + "\\end{document}\n"
+        parts += [rf"\subsection{{{escaped(label)}}}" + "\n", tables, "\\clearpage\n"]
+    return "\n".join(parts)
+
+
+def _document(intro: str, body: str) -> str:
+    return "\n".join([PREAMBLE, escaped(intro) + "\n", body]) + "\\end{document}\n"

@@ -13,13 +13,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from longtail.imbalance import GROUPS
-from longtail.reporting.tables import TRAIN_SETS
+from longtail.reporting.layouts import TRAIN_SETS
+from longtail.reporting.significance import BASELINE
 
 # Colours that stay apart for colour-blind readers (Okabe and Ito 2008).
 COLOURS = {"head": "#0072B2", "middle": "#E69F00", "tail": "#D55E00"}
 GREY = "#9a9a9a"
 DOTS_PER_INCH = 130
-BASELINE = "softmax"
 MANY_CLASSES = 30  # beyond it class names no longer fit on an axis
 
 
@@ -47,39 +47,40 @@ def class_profile(profile: pd.DataFrame, title: str) -> bytes:
     axes.set_ylabel("training images")
     axes.set_title(f"{title}: the long-tailed training set")
     axes.legend(frameon=False)
-    return _png(figure)
+    return png(figure)
 
 
-def group_accuracy(results: pd.DataFrame, labels: Mapping[str, str], title: str) -> bytes:
+def group_accuracy(summaries: pd.DataFrame, labels: Mapping[str, str], title: str) -> bytes:
     """Accuracy of head, middle and tail classes for each method, a panel a training set.
 
-    On the balanced test set's classes of each group, where every class has as many images.
+    On the balanced test set's classes of each group, where every class has as many images; with
+    the intervals of :func:`longtail.summaries.summarise`.
     """
-    train_sets = list(results["train_set"].unique())
-    methods = [method for method in labels if method in set(results["method"])]
-    figure = Figure(figsize=(9, 1.4 + 0.36 * len(methods)), layout="constrained")
+    shown = summaries[summaries["metric"] == "acc1"]
+    train_sets = list(shown["train_set"].unique())
+    methods = [method for method in labels if method in set(shown["method"])]
+    figure = Figure(figsize=(9, 1.4 + 0.42 * len(methods)), layout="constrained")
     panels = figure.subplots(1, len(train_sets), sharey=True, sharex=True, squeeze=False)[0]
+    places = np.arange(len(methods))
     for axes, train_set in zip(panels, train_sets, strict=True):
-        chosen = results[results["train_set"] == train_set]
-        means = chosen.pivot_table(values="acc1", index="method", columns="test_set")
-        means = means.reindex(methods)
-        places = np.arange(len(methods))
-        spread = means[[f"balanced_{group}" for group in GROUPS]]
-        axes.hlines(places, spread.min(axis=1), spread.max(axis=1), color="#d0d0d0", lw=3, zorder=1)
-        for group in GROUPS:
-            axes.scatter(
-                means[f"balanced_{group}"], places, s=45, color=COLOURS[group], label=group
-            )
+        chosen = shown[shown["train_set"] == train_set].set_index(["test_set", "method"])
+        for offset, group in zip((-0.2, 0, 0.2), GROUPS, strict=True):
+            cells = chosen.loc[f"balanced_{group}"].reindex(methods)
+            sides = [cells["value"] - cells["low"], cells["high"] - cells["value"]]
+            axes.errorbar(
+                cells["value"], places + offset, xerr=sides, fmt="o", ms=5, lw=1.4,
+                color=COLOURS[group], label=group,
+            )  # fmt: skip
         axes.set_title(f"trained {TRAIN_SETS[train_set]}")
         axes.xaxis.set_major_formatter(PercentFormatter(1))
         axes.grid(axis="x", color="#eeeeee")
         axes.set_axisbelow(True)
     figure.supxlabel("accuracy on the balanced test images of each group", fontsize=10)
-    panels[0].set_yticks(np.arange(len(methods)), [labels[method] for method in methods])
-    panels[0].invert_yaxis()
+    panels[0].set_yticks(places, [labels[method] for method in methods])
+    panels[0].set_ylim(len(methods) - 0.5, -0.5)
     figure.legend(*panels[0].get_legend_handles_labels(), frameon=False, loc="outside right center")
     figure.suptitle(title)
-    return _png(figure)
+    return png(figure)
 
 
 def class_accuracy(
@@ -112,13 +113,13 @@ def class_accuracy(
     figure.supxlabel("training images of the class", fontsize=9)
     figure.supylabel("accuracy", fontsize=9)
     figure.suptitle(f"{title}: accuracy of each class against its size (grey: softmax)")
-    return _png(figure)
+    return png(figure)
 
 
 def confusion_matrices(
     confusions: pd.DataFrame,
     profile: pd.DataFrame,
-    results: pd.DataFrame,
+    summaries: pd.DataFrame,
     labels: Mapping[str, str],
     title: str,
 ) -> bytes:
@@ -132,7 +133,7 @@ def confusion_matrices(
     methods = set(confusions["method"])
     baseline = BASELINE if BASELINE in methods else first_method
     panels = [(train_set, baseline) for train_set in train_sets]
-    best = best_tail_method(results[results["train_set"] == last])
+    best = best_tail_method(summaries[summaries["train_set"] == last])
     if best != baseline:
         panels.append((last, best))
     figure = Figure(figsize=(max(3.3 * len(panels) + 0.5, 5), 3.7), layout="constrained")
@@ -157,7 +158,7 @@ def confusion_matrices(
     all_axes[0].set_ylabel("true class, head to tail")
     figure.colorbar(shown, ax=all_axes[-1], shrink=0.75, format=PercentFormatter(1))
     figure.suptitle(title)
-    return _png(figure)
+    return png(figure)
 
 
 def learning_curves(histories: pd.DataFrame, labels: Mapping[str, str], title: str) -> bytes:
@@ -179,14 +180,61 @@ def learning_curves(histories: pd.DataFrame, labels: Mapping[str, str], title: s
     if not validated.empty:
         panels[-1].legend(frameon=False, fontsize=8, loc="lower right")
     figure.suptitle(f"{title}: learning curves")
-    return _png(figure)
+    return png(figure)
+
+
+def reliability(
+    table: pd.DataFrame, summaries: pd.DataFrame, labels: Mapping[str, str], title: str
+) -> bytes:
+    """How often each method is right where it is so sure, a panel a training set.
+
+    Below the diagonal a method is surer than it is right; a point's area is its share of images.
+
+    Args:
+        table: bins of :func:`longtail.metrics.reliability` with the trials' names; seeds are
+            taken together.
+        summaries: for the calibration error in the legend.
+        labels: of the methods.
+        title: of the figure.
+    """
+    train_sets = list(table["train_set"].unique())
+    figure = Figure(figsize=(1 + 4.6 * len(train_sets), 3.9), layout="constrained")
+    panels = figure.subplots(1, len(train_sets), sharey=True, squeeze=False)[0]
+    errors = summaries[
+        (summaries["metric"] == "calibration_error") & (summaries["test_set"] == "balanced")
+    ].set_index(["train_set", "method"])["value"]
+    for axes, train_set in zip(panels, train_sets, strict=True):
+        axes.plot([0, 1], [0, 1], color=GREY, lw=1, ls="--")
+        for method, of_method in table[table["train_set"] == train_set].groupby(
+            "method", sort=False
+        ):
+            weighted = of_method.assign(
+                confidence=of_method["confidence"] * of_method["images"],
+                accuracy=of_method["accuracy"] * of_method["images"],
+            )
+            bins = weighted.groupby("bin")[["images", "confidence", "accuracy"]].sum()
+            sure, right = bins["confidence"] / bins["images"], bins["accuracy"] / bins["images"]
+            label = f"{labels[str(method)]} ({errors[train_set, method]:.3f})"
+            line = axes.plot(sure, right, lw=1.2, label=label)[0]
+            share = bins["images"] / bins["images"].sum()
+            axes.scatter(sure, right, s=8 + 160 * share, color=line.get_color(), alpha=0.7, lw=0)
+        axes.set_title(f"trained {TRAIN_SETS[train_set]}")
+        axes.set_xlabel("confidence")
+        axes.set_xlim(0, 1)
+        axes.set_ylim(0, 1)
+        axes.set_aspect("equal")
+        axes.grid(color="#eeeeee")
+        axes.legend(frameon=False, fontsize=7, title="(calibration error)", title_fontsize=7)
+    panels[0].set_ylabel("accuracy")
+    figure.suptitle(f"{title}: reliability on the balanced test set")
+    return png(figure)
 
 
 def no_results(title: str) -> bytes:
     """What stands in for the figures of a backbone of which no trial has succeeded."""
     figure = Figure(figsize=(6, 1))
     figure.text(0.02, 0.5, f"{title}: no trial has results", va="center", color=GREY)
-    return _png(figure)
+    return png(figure)
 
 
 def per_class_accuracy(confusions: pd.DataFrame) -> pd.DataFrame:
@@ -205,10 +253,10 @@ def confusion_matrix(confusions: pd.DataFrame, classes: int) -> npt.NDArray[np.f
     return shares
 
 
-def best_tail_method(results: pd.DataFrame) -> str:
+def best_tail_method(summaries: pd.DataFrame) -> str:
     """The method with the best accuracy on the balanced test images of tail classes."""
-    tail = results[results["test_set"] == "balanced_tail"]
-    return str(tail.groupby("method", sort=False)["acc1"].mean().idxmax())
+    shown = (summaries["test_set"] == "balanced_tail") & (summaries["metric"] == "acc1")
+    return str(summaries[shown].set_index("method")["value"].idxmax())
 
 
 def _shown_train_set(confusions: pd.DataFrame) -> str:
@@ -226,8 +274,9 @@ def _trend(
     axes.plot(counts[order], smoothed, color=colour, lw=1.5, alpha=0.8)
 
 
-def _png(figure: Figure) -> bytes:
+def png(figure: Figure) -> bytes:
+    """The figure as a picture; equal figures are equal bytes."""
     buffer = io.BytesIO()
-    # No date and no version of matplotlib in the file: equal figures are equal bytes.
+    # No date and no version of matplotlib in the file.
     figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
     return buffer.getvalue()

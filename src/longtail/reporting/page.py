@@ -11,17 +11,67 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from longtail.imbalance import GROUPS
+from longtail.parameters import Table
 from longtail.reporting.appendix import LOSS_NOTE
-from longtail.reporting.tables import METRICS, TEST_SETS, PrintedTable
+from longtail.reporting.layouts import TRAIN_SETS
+from longtail.reporting.published import COMPARISON_NOTE, comparison_columns, comparison_rows
+from longtail.reporting.tables import PrintedTable, of_table
 
 
 @dataclass(frozen=True)
 class Section:
-    """One backbone's part of the page."""
+    """One backbone's part of the page.
 
+    Attributes:
+        backbone: its name.
+        title: its label.
+        tables: each with intervals and, where there is one, in the thesis' bare layout.
+        figures: PNG bytes by what they show.
+    """
+
+    backbone: str
     title: str
-    tables: Sequence[PrintedTable]
+    tables: Sequence[tuple[PrintedTable, PrintedTable | None]]
     figures: Mapping[str, bytes]
+
+
+@dataclass(frozen=True)
+class Made:
+    """How the results were made, see :mod:`longtail.reporting.circumstances`.
+
+    Attributes:
+        circumstances: names and values.
+        backbones: the columns of the recipes.
+        recipes: a setting and its value for each backbone.
+    """
+
+    circumstances: Sequence[tuple[str, str]]
+    backbones: Sequence[str]
+    recipes: Sequence[tuple[str, Sequence[str]]]
+
+
+@dataclass(frozen=True)
+class Published:
+    """What is published, beside ours.
+
+    Attributes:
+        comparison: see :func:`longtail.published.compare`.
+        tables: of the report.
+        audit: see :func:`longtail.reporting.published.audit_rows`.
+    """
+
+    comparison: pd.DataFrame
+    tables: Sequence[Table]
+    audit: Sequence[Sequence[str]]
+
+    def of(self, backbone: str) -> list[tuple[Table, list[str], list[list[str]]]]:
+        """A backbone's tables with their columns and rows, of those that something is of."""
+        return [
+            (table, comparison_columns(self.comparison, table), rows)
+            for table in self.tables
+            if table.backbone == backbone and not of_table(self.comparison, table).empty
+            if (rows := comparison_rows(self.comparison, table))
+        ]
 
 
 def page(
@@ -29,6 +79,8 @@ def page(
     profile: pd.DataFrame,
     profile_figure: bytes,
     sections: Sequence[Section],
+    made: Made,
+    published: Published | None,
 ) -> str:
     """The page; pictures are inside it, and it asks nothing of the network.
 
@@ -37,6 +89,8 @@ def page(
         profile: its class profile.
         profile_figure: PNG bytes.
         sections: a part for each backbone.
+        made: how the results were made.
+        published: what is published on it, or None.
     """
     groups = [
         {
@@ -55,9 +109,11 @@ def page(
         profile_figure=profile_figure,
         groups=groups,
         sections=sections,
-        test_sets=TEST_SETS,
-        metrics=METRICS,
+        made=made,
+        published=published,
         loss_note=LOSS_NOTE,
+        comparison_note=COMPARISON_NOTE,
+        train_sets=TRAIN_SETS,
     )
 
 

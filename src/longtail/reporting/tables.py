@@ -1,4 +1,4 @@
-"""The thesis' appendix tables: from tidy results to wide scores to LaTeX."""
+"""Tables as they are printed, in whatever form: the thesis' layout, and with intervals."""
 
 from __future__ import annotations
 
@@ -7,181 +7,210 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from longtail.parameters import Table
+from longtail.parameters import Statistics, Table
+from longtail.reporting.layouts import IN_CAPTIONS, Layout
+from longtail.reporting.significance import best_beyond_noise, differs_from_baseline
 
-TEST_SETS = {
-    "balanced": "Balanced",
-    "long_tailed": "Long-tailed",
-    "head": "Head",
-    "middle": "Middle",
-    "tail": "Tail",
-}
-METRICS = {"loss": "Loss", "acc1": "Acc1", "f1": "F1"}
-SMALLER_IS_BETTER = {"loss"}
-TRAIN_SETS = {"balanced": "balanced", "long_tailed": "long-tailed", "matched": "matched"}
 MISSING = "--"
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One printed number, and whether it is the best of its column."""
+    """One printed figure.
+
+    Attributes:
+        text: the figure.
+        interval: half the width of its interval, or nothing.
+        deviation: the standard deviation between seeds, or nothing.
+        best: whether it is the best of its column beyond noise.
+        differs: whether it differs significantly from softmax's.
+    """
 
     text: str
-    best: bool
+    interval: str = ""
+    deviation: str = ""
+    best: bool = False
+    differs: bool = False
 
 
 @dataclass(frozen=True)
 class PrintedTable:
-    """A table as it is printed, in whatever form.
+    """A table as it is printed.
 
     Attributes:
-        number: of the table in the appendix.
+        number: with the letter of its series, such as ``A.3``.
         caption: what it shows.
-        metrics: the columns below each test set.
-        rows: the label and the cells of each method, test set by test set.
-        notes: what a reader must know to read it.
+        layout: its columns.
+        rows: the label and the cells of each method.
+        reading: how to read it and others of its kind.
+        notes: what is to be said of it alone.
     """
 
-    number: int
+    number: str
     caption: str
-    metrics: tuple[str, ...]
+    layout: Layout
     rows: tuple[tuple[str, tuple[Cell, ...]], ...]
-    notes: tuple[str, ...]
+    reading: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
-def rows_of(results: pd.DataFrame, table: Table) -> pd.DataFrame:
-    """The results that a table shows: all seeds and test sets of its trials."""
-    return results[
-        (results["backbone"] == table.backbone)
-        & (results["train_set"] == table.train_set)
-        & results["method"].isin(list(table.methods))
-    ]
+def of_table(rows: pd.DataFrame, table: Table) -> pd.DataFrame:
+    """The rows of a table's backbone, training set and, where they name one, methods."""
+    chosen = (rows["backbone"] == table.backbone) & (rows["train_set"] == table.train_set)
+    if "method" in rows:
+        chosen &= rows["method"].isin(list(table.methods))
+    return rows[chosen]
 
 
-def wide_scores(results: pd.DataFrame, table: Table) -> pd.DataFrame:
-    """One row a method, one column a test set and metric (``tail_acc1``), means over seeds.
+def thesis_table(summaries: pd.DataFrame, table: Table, layout: Layout) -> PrintedTable:
+    """The thesis' bare layout: means over seeds with four decimals.
 
-    A method without results, because its trial failed or has not run, has empty cells.
+    Args:
+        summaries: see :func:`longtail.summaries.summarise`.
+        table: which rows.
+        layout: which columns. A trial without results leaves dashes.
     """
-    chosen = rows_of(results, table)
-    means = chosen.groupby(["method", "test_set"])[list(METRICS)].mean()
-    wide = pd.DataFrame(
-        {
-            "backbone": table.backbone,
-            "train_set": table.train_set,
-            "method": list(table.methods),
-            "label": list(table.methods.values()),
-        }
+    own = of_table(summaries, table)
+    figures = _figures(own, table, layout)
+    rows = tuple(
+        (label, tuple(Cell(_decimals(value, 4)) for value, *_ in figures[method]))
+        for method, label in table.methods.items()
     )
-    for test_set in TEST_SETS:
-        for metric in METRICS:
-            cells = [(method, test_set) for method in table.methods]
-            wide[f"{test_set}_{metric}"] = means[metric].reindex(cells).to_numpy()
-    return wide
+    seeds = int(own["seeds"].max()) if len(own) else 1
+    shown = layout.shown + (f" (means of {seeds} seeds)" if seeds > 1 else "")
+    return PrintedTable(_number(table, layout), _caption(table, shown), layout, rows)
 
 
-def printed(
-    results: pd.DataFrame, table: Table, metrics: Sequence[str], number: int
+def interval_table(
+    summaries: pd.DataFrame,
+    comparisons: pd.DataFrame,
+    results: pd.DataFrame,
+    table: Table,
+    layout: Layout,
+    statistics: Statistics,
 ) -> PrintedTable:
-    """A table with four decimals and the best of each column marked (ties all marked)."""
-    chosen = rows_of(results, table)
-    scores = wide_scores(results, table)
-    columns = [f"{test_set}_{metric}" for test_set in TEST_SETS for metric in metrics]
-    best = {column: _best(scores[column], column) for column in columns}
-    rows = []
-    for _, row in scores.iterrows():
-        texts = [_text(row[column]) for column in columns]
-        marked = [t != MISSING and t == best[c] for t, c in zip(texts, columns, strict=True)]
-        rows.append((str(row["label"]), tuple(map(Cell, texts, marked))))
-    seeds = chosen["seed"].nunique()
-    caption = (
-        f"Evaluation results for {table.backbone_label} trained on the "
-        f"{TRAIN_SETS[table.train_set]} dataset, showing "
-        + _listed([METRICS[metric] for metric in metrics])
-        + (" for each test set" if len(metrics) > 1 else "")
-        + (f" (means of {seeds} seeds)" if seeds > 1 else "")
-        + "."
+    """The same with half of each figure's interval, and marks where a difference is no noise.
+
+    Args:
+        summaries: see :func:`longtail.summaries.summarise`.
+        comparisons: see :func:`longtail.comparisons.compare_methods`.
+        results: the tidy results, for which rows are one training.
+        table: which rows.
+        layout: which columns.
+        statistics: the confidence of the intervals; 1 less that is the level of the tests.
+    """
+    own, pairs = of_table(summaries, table), of_table(comparisons, table)
+    figures = _figures(own, table, layout)
+    level = 1 - statistics.confidence
+    differing, tests = differs_from_baseline(pairs, layout.columns, list(table.methods), level)
+    best = {
+        column: best_beyond_noise(
+            pairs,
+            column,
+            pd.Series({method: figures[method][i][0] for method in table.methods}, dtype=float),
+            level,
+        )
+        for i, column in enumerate(layout.columns)
+    }
+    rows = tuple(
+        (
+            label,
+            tuple(
+                Cell(
+                    _decimals(value, 3),
+                    _optional((high - low) / 2),
+                    _optional(deviation),
+                    method in best[column],
+                    (method, column) in differing,
+                )
+                for column, (value, low, high, deviation) in zip(
+                    layout.columns, figures[method], strict=True
+                )
+            ),
+        )
+        for method, label in table.methods.items()
     )
+    seeds = int(own["seeds"].max()) if len(own) else 1
+    caption = _caption(table, f"{layout.shown}, ± half of the interval")
+    compared = (f"Comparisons with Softmax in this table: {tests}.",) if tests else ()
     return PrintedTable(
-        number=number,
+        number=_number(table, layout),
         caption=caption,
-        metrics=tuple(metrics),
-        rows=tuple(rows),
-        notes=shared_training_notes(chosen, table),
+        layout=layout,
+        rows=rows,
+        reading=reading_notes(statistics, seeds),
+        notes=(*compared, *shared_training_notes(of_table(results, table), table)),
     )
 
 
-def shared_training_notes(rows: pd.DataFrame, table: Table) -> tuple[str, ...]:
+def reading_notes(statistics: Statistics, seeds: int) -> tuple[str, ...]:
+    """What the intervals and the marks of all tables mean."""
+    images = (
+        f"± is half of the {statistics.confidence:.0%} interval: Wilson's for Acc1 and Top-5, the "
+        f"bootstrap's ({statistics.resamples} resamples of the test images) for the others"
+    )
+    seed_note = (
+        f"{images}, widened by Student's interval over {seeds} seeds. The figures are the seeds' "
+        f"means; in brackets, their standard deviation."
+        if seeds > 1
+        else f"{images}. One seed cannot show what another training would have given."
+    )
+    level = f"{1 - statistics.confidence:.2g}"
+    return (
+        seed_note,
+        f"* differs from Softmax; bold is better than every other row (rows that are one training "
+        f"count as one). Both are paired tests on the same images, p < {level} after Holm's "
+        f"correction: for * over all comparisons of the table, for bold over the other rows. "
+        f"Where nothing is bold, the best is not beyond noise. Losses are not compared.",
+    )
+
+
+def shared_training_notes(results: pd.DataFrame, table: Table) -> tuple[str, ...]:
     """Which rows are one training, because their losses coincide on these class counts."""
-    trainings = rows.drop_duplicates(["method", "fingerprint"])
+    trainings = results.drop_duplicates(["method", "fingerprint"])
     notes = dict[str, None]()
     for _, group in trainings.groupby("fingerprint", sort=False):
         if len(group) > 1:
             labels = [table.methods[method] for method in group["method"]]
             notes[
-                f"{_listed(labels)} are one training: on these class counts their losses are the "
+                f"{listed(labels)} are one training: on these class counts their losses are the "
                 f"same function."
             ] = None
     return tuple(notes)
 
 
-def latex(table: PrintedTable) -> str:
-    r"""A ``table`` environment for booktabs and graphicx."""
-    groups = len(table.metrics)
-    lines = [
-        r"\begin{table}[htbp]",
-        r"\centering",
-        rf"\setcounter{{table}}{{{table.number - 1}}}",
-    ]
-    body = [rf"\begin{{tabular}}{{l{'c' * groups * len(TEST_SETS)}}}", r"\toprule"]
-    if groups > 1:
-        heads = " & ".join(
-            rf"\multicolumn{{{groups}}}{{c}}{{{name}}}" for name in TEST_SETS.values()
-        )
-        body.append(rf"Loss function & {heads} \\")
-        body += [
-            rf"\cmidrule(lr){{{2 + i * groups}-{1 + (i + 1) * groups}}}"
-            for i in range(len(TEST_SETS))
-        ]
-        body.append(
-            " & " + " & ".join([METRICS[m] for m in table.metrics] * len(TEST_SETS)) + r" \\"
-        )
-    else:
-        body.append("Loss function & " + " & ".join(TEST_SETS.values()) + r" \\")
-    body.append(r"\midrule")
-    for label, cells in table.rows:
-        texts = [rf"\textbf{{{cell.text}}}" if cell.best else cell.text for cell in cells]
-        body.append(" & ".join([escaped(label), *texts]) + r" \\")
-    body += [r"\bottomrule", r"\end{tabular}"]
-    if groups > 1:
-        lines += [r"\setlength{\tabcolsep}{3pt}%", r"\resizebox{\textwidth}{!}{%", *body, "}"]
-    else:
-        lines += body
-    lines.append(rf"\caption{{{escaped(table.caption)}}}")
-    if table.notes:
-        lines.append(rf"\par\smallskip\footnotesize {escaped(' '.join(table.notes))}")
-    lines.append(r"\end{table}")
-    return "\n".join(lines) + "\n"
+def _figures(own: pd.DataFrame, table: Table, layout: Layout) -> dict[str, list[tuple[float, ...]]]:
+    """Value, ends and deviation for each column of each method; NaN where there is none."""
+    cells = own.set_index(["method", "test_set", "metric"])[["value", "low", "high", "sd"]]
+    nothing = (float("nan"),) * 4
+    known = {key: tuple(row) for key, row in zip(cells.index, cells.to_numpy(), strict=True)}
+    return {
+        method: [known.get((method, c.test_set, c.metric), nothing) for c in layout.columns]
+        for method in table.methods
+    }
 
 
-def escaped(text: str) -> str:
-    """Text with LaTeX's special characters made harmless."""
-    special = {c: f"\\{c}" for c in "&%$#_{}"}
-    special |= {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
-    special |= {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}"}
-    return "".join(special.get(character, character) for character in text)
+def _caption(table: Table, shown: str) -> str:
+    return (
+        f"Evaluation results for {table.backbone_label} trained on the "
+        f"{IN_CAPTIONS[table.train_set]} dataset, showing {shown}."
+    )
 
 
-def _best(values: pd.Series[float], column: str) -> str:
-    smaller = column.rpartition("_")[2] in SMALLER_IS_BETTER
-    return _text(values.min() if smaller else values.max())
+def _number(table: Table, layout: Layout) -> str:
+    return f"{layout.series}.{table.number + layout.offset}"
 
 
-def _text(value: float) -> str:
-    return MISSING if pd.isna(value) else f"{value:.4f}"
+def _decimals(value: float, places: int) -> str:
+    return MISSING if pd.isna(value) else f"{value:.{places}f}"
 
 
-def _listed(words: Sequence[str]) -> str:
+def _optional(value: float) -> str:
+    return "" if pd.isna(value) else f"{value:.3f}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """Words with commas and a last "and"."""
     if len(words) < 2:
         return "".join(words)
     return f"{', '.join(words[:-1])}{',' if len(words) > 2 else ''} and {words[-1]}"

@@ -10,23 +10,24 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from longtail.canonical_loss import canonical
 from longtail.comparisons import compare_methods
-from longtail.fingerprint import fingerprint, sha256_of_arrays
+from longtail.fingerprint import sha256_of_arrays
+from longtail.identity import VALIDATION, trial_fingerprint, trial_losses
 from longtail.imbalance import class_counts, images_of
 from longtail.parameters import Backbone, Statistics, Trial
 from longtail.progress import EpochDone, TrialScored, tell
 from longtail.store import TrialStore
+from longtail.trainings import trainings_table
 
 Pixels = npt.NDArray[np.uint8]
-VALIDATION = "validation"
 
 
-def fetch_weights(backbone: Backbone) -> dict[str, Any]:
-    """A backbone's pretrained weights as torch tensors by name, from a file or the hub."""
+def fetch_weights(backbone: Backbone) -> tuple[dict[str, Any], str]:
+    """A backbone's pretrained weights as torch tensors by name, and their checksum."""
     from longtail.learning.pretrained import pretrained_weights
 
-    return pretrained_weights(backbone)
+    weights = pretrained_weights(backbone)
+    return weights, sha256_of_arrays(*(weights[name].numpy() for name in sorted(weights)))
 
 
 def fit_trial(
@@ -37,6 +38,7 @@ def fit_trial(
     trial: Trial,
     store: Path,
     weights: dict[str, Any] | None = None,
+    weights_sha256: str | None = None,
 ) -> tuple[Path, pd.DataFrame, dict[str, Any]]:
     """Train a trial, or find that an equal one has been trained.
 
@@ -48,26 +50,19 @@ def fit_trial(
         trial: what to train.
         store: the folder of finished trainings.
         weights: pretrained torch tensors by name, or None to start at random.
+        weights_sha256: their checksum.
 
     Returns:
         The file of the trained weights, the history (a row an epoch, with the trial's names) and
         the card: which fingerprint, trained by which trial, when, how long, where, from what.
     """
+    assert (weights is None) == (weights_sha256 is None)  # fetched together
     labels = index["label"].to_numpy()
     train_images = images_of(subsets, "train", trial.train_set)
     validation_images = images_of(subsets, VALIDATION, VALIDATION)
     counts = class_counts(labels[train_images], source["classes"])
-    loss = canonical(trial.method.loss, trial.method.classifier, counts)
-    weights_sha256 = None if weights is None else _checksum(weights)
-    key = fingerprint(
-        trial,
-        loss,
-        source["sha256"],
-        train_images,
-        labels[train_images],
-        validation_images,
-        weights_sha256,
-    )
+    losses = trial_losses(trial, counts)
+    key = trial_fingerprint(trial, source, labels, subsets, weights_sha256)
     trainings = TrialStore(store)
     with trainings.claim(key):
         found = trainings.find(key)
@@ -78,7 +73,7 @@ def fit_trial(
             start = time.time()
             outcome = train(
                 trial,
-                loss,
+                losses,
                 images,
                 labels,
                 train_images,
@@ -94,7 +89,7 @@ def fit_trial(
                 "seconds": time.time() - start,
                 "train_images": len(train_images),
                 "weights_sha256": weights_sha256,
-                "canonical_loss": loss.as_dict(),
+                "canonical_loss": losses.as_dict(),
                 "parameters": trial.model_dump(mode="json"),
                 **outcome.circumstances,
             }
@@ -143,7 +138,7 @@ def score_trial(
     train_labels = labels[images_of(subsets, "train", trial.train_set)]
     classes = len(predictions.columns.drop(["image", "label"]))
     counts = class_counts(train_labels, classes)
-    loss = canonical(trial.method.loss, trial.method.classifier, counts)
+    loss = trial_losses(trial, counts).last
     scores = score(predictions, subsets, loss, trial.seed, statistics)
     training = {"fingerprint": card["fingerprint"], "trained_by": card["trained_by"]}
     tell(TrialScored(trial.name, _summary(scores.metrics, card)))
@@ -168,6 +163,11 @@ def gather(*parts: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+def gather_cards(*cards: dict[str, Any]) -> pd.DataFrame:
+    """The trainings of several trials, a row a trial, from their cards."""
+    return trainings_table(cards)
+
+
 def _names(trial: Trial, index: pd.Index[int]) -> pd.DataFrame:
     """Columns that say whose rows these are."""
     names = {
@@ -190,7 +190,3 @@ def _summary(metrics: pd.DataFrame, card: dict[str, Any]) -> str:
     else:
         how = f"trained in {card['seconds']:.1f} s"
     return f"Acc1 {shown}; {how}"
-
-
-def _checksum(weights: dict[str, Any]) -> str:
-    return sha256_of_arrays(*(weights[name].numpy() for name in sorted(weights)))

@@ -13,10 +13,11 @@ A gather node in each namespace lets Kedro-Viz fold any of them into one box.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import groupby
 from operator import itemgetter
 
+import pandas as pd
 from kedro.pipeline import Node, Pipeline
 
 from longtail.parameters import Parameters, Trial
@@ -26,18 +27,24 @@ from longtail.pipelines.train.nodes import (
     fetch_weights,
     fit_trial,
     gather,
+    gather_cards,
     score_trial,
 )
 
+# What is fetched of a pretrained backbone.
+WEIGHTS = ("weights", "weights_sha256")
 # The tables that are gathered, and what each is called in a trial.
 GATHERED = {
     "results": "results",
     "confusions": "confusions",
     "reliability": "reliability",
     "histories": "history",
+    "trainings": "card",
 }
 # Made of the answers of a backbone's trials, and gathered from there on.
 COMPARISONS = "comparisons"
+# What a table is first made by, where its parts in the trials are no tables.
+INNERMOST = {"trainings": gather_cards}
 # The runner runs a trial's nodes together, and a gathering node without the trials that failed.
 TRIAL_TAG, GATHER_TAG = "trial", "gather"
 
@@ -53,7 +60,7 @@ def _fetch(backbone: str) -> Pipeline:
     node = Node(
         fetch_weights,
         inputs=f"params:backbones.{backbone}",
-        outputs=f"{backbone}_weights",
+        outputs=[f"{backbone}_{name}" for name in WEIGHTS],
         name=f"fetch_{backbone}_weights",
         tags=[backbone],
     )
@@ -62,7 +69,7 @@ def _fetch(backbone: str) -> Pipeline:
 
 def _trial(trial: Trial) -> Pipeline:
     pretrained = trial.backbone.pretrained
-    weights = {"weights": f"{trial.backbone.name}_weights"} if pretrained else {}
+    weights = {name: f"{trial.backbone.name}_{name}" for name in WEIGHTS} if pretrained else {}
     template = [
         Node(
             fit_trial,
@@ -121,16 +128,23 @@ def _gathers(trials: list[Trial]) -> Iterable[Pipeline]:
         for parent, group in groupby(children, key=itemgetter(slice(depth))):
             members = [".".join(child) for child in group]
             for table, part in parts.items():
-                yield _gather(table, parent, [f"train.{member}.{part}" for member in members])
+                function = INNERMOST.get(table, gather) if of_trials else gather
+                children_parts = [f"train.{member}.{part}" for member in members]
+                yield _gather(function, table, parent, children_parts)
             if of_trials:
                 yield _compare(parent)
 
 
-def _gather(table: str, parent: tuple[str, ...], children: list[str]) -> Pipeline:
+def _gather(
+    function: Callable[..., pd.DataFrame],
+    table: str,
+    parent: tuple[str, ...],
+    children: list[str],
+) -> Pipeline:
     parts = {f"part_{i}": child for i, child in enumerate(children)}
     is_top = len(parent) == 1
     return Pipeline(
-        [Node(gather, inputs=list(parts), outputs=table, name=f"gather_{table}")],
+        [Node(function, inputs=list(parts), outputs=table, name=f"gather_{table}")],
         namespace=".".join(("train", *parent)),
         inputs=parts,
         outputs={table: f"{parent[0]}_{table}"} if is_top else None,

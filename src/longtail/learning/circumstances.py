@@ -1,0 +1,39 @@
+"""Where and with what a training was done."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import timm
+import torch
+
+import longtail
+from longtail import provenance
+from longtail.fingerprint import ENGINE_VERSION
+from longtail.learning.devices import describe
+
+
+def circumstances(model: torch.nn.Module, device: torch.device) -> dict[str, Any]:
+    """What is not in a training's parameters, but explains its result or how long it took.
+
+    ``threads`` fix the bits of a result on a CPU, and are empty on a GPU. ``commit`` and
+    ``uncommitted_changes`` are empty where the code is not in a git repository.
+    """
+    checkout = provenance.checkout(Path(longtail.__file__).parent)
+    return {
+        "device": describe(device),
+        "processor": provenance.processor(),
+        "threads": torch.get_num_threads() if device.type == "cpu" else None,
+        "model_parameters": sum(p.numel() for p in model.parameters()),
+        "torch": torch.__version__,
+        "timm": timm.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "longtail": longtail.__version__,
+        "engine": ENGINE_VERSION,
+        "commit": checkout.commit if checkout else None,
+        "uncommitted_changes": checkout.changed if checkout else None,
+    }

@@ -1,0 +1,201 @@
+"""The lock of a report: of which files it was made, and what came of them, by checksum."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+import longtail
+from longtail.errors import ConfigurationError, DataError
+from longtail.parameters import Grid, Strict
+
+# Parameters that say where things lie on one machine. Locks are carried to others, and know files
+# by their contents. A star stands for any name.
+PLACES = (("data",), ("datasets", "*", "source", "path"), ("backbones", "*", "weights"))
+# What tables, figures and pages are written with: another version may write other bytes.
+WRITERS = ("jinja2", "matplotlib", "numpy", "pandas", "pillow")
+
+Keys = tuple[str, ...]
+
+
+class File(Strict):
+    """One version of a data set, and the checksum of its file."""
+
+    version: str
+    sha256: str
+
+
+class Lock(Strict):
+    """What a report was made of and what it came to.
+
+    Attributes:
+        environment: of the run; None for the default one.
+        parameters: those given to the run, but for places on a machine.
+        grid: which trials the report shows.
+        made_with: the versions of what wrote the report.
+        datasets: everything that was made before the report, by name.
+        documents: everything that the report stage made, by name.
+    """
+
+    environment: str | None
+    parameters: dict[str, Any]
+    grid: Grid
+    made_with: dict[str, str]
+    datasets: dict[str, File]
+    documents: dict[str, File]
+
+
+def read(file: Path) -> Lock:
+    """Read a lock.
+
+    Raises:
+        DataError: if there is none.
+        ConfigurationError: if the file is no lock.
+    """
+    if not file.is_file():
+        raise DataError(f"there is no lock {file}. Make one of what has been run with `kedro lock`")
+    try:
+        return Lock.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+    except (yaml.YAMLError, ValidationError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigurationError(f"{file} is not a lock that `kedro lock` made: {reason}") from None
+
+
+def write(lock: Lock, file: Path) -> None:
+    """Write a lock as YAML, a line a file."""
+    text = yaml.safe_dump(
+        lock.model_dump(mode="json"), default_flow_style=None, sort_keys=False, width=1000
+    )
+    heading = (
+        "# Made by `kedro lock`. `kedro regenerate` makes the same report of the same files.\n"
+    )
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(heading + text, encoding="utf-8")
+
+
+def made_with() -> dict[str, str]:
+    """The versions of what writes a report here and now."""
+    return {
+        "longtail": longtail.__version__,
+        "python": platform.python_version(),
+        **{package: version(package) for package in WRITERS},
+    }
+
+
+def sha256_of_file(path: Path) -> str:
+    """The checksum of a file's contents."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def split_places(parameters: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Divide nested parameters into those that are places on a machine, and the others."""
+    leaves = dict(_leaves(parameters))
+    places = {path: value for path, value in leaves.items() if _is_place(path)}
+    others = {path: value for path, value in leaves.items() if not _is_place(path)}
+    return _nested(places), _nested(others)
+
+
+def parameters_here(
+    lock: Lock, environment: str | None, given: Mapping[str, Any], file: Path
+) -> dict[str, Any]:
+    """The locked parameters, with the places on this machine laid over them.
+
+    Raises:
+        ConfigurationError: if something else is asked for than what is locked.
+    """
+    if environment != lock.environment:
+        known, asked = (
+            f"--env={name}" if name else "no --env" for name in (lock.environment, environment)
+        )
+        raise ConfigurationError(f"{file} was made with {known}, and cannot be used with {asked}")
+    places, others = split_places(given)
+    if others and others != lock.parameters:
+        raise ConfigurationError(
+            f"--params: {file} was made with the parameters {lock.parameters}, which need not be "
+            f"given again, and cannot be used with {others}. Only places on this machine can be "
+            f"given: {', '.join('.'.join(place) for place in PLACES)}"
+        )
+    return _nested(dict(_leaves(lock.parameters)) | dict(_leaves(places)))
+
+
+def check_fits(
+    lock: Lock, grid: Grid, inputs: Iterable[str], documents: Iterable[str], file: Path
+) -> None:
+    """Refuse a lock of other trials, or of another report, than are asked for now.
+
+    Raises:
+        ConfigurationError: naming what differs.
+    """
+    was, now = lock.grid.model_dump(mode="json"), grid.model_dump(mode="json")
+    changes = [f"{axis} was {was[axis]}, is {now[axis]}" for axis in was if was[axis] != now[axis]]
+    if changes:
+        raise ConfigurationError(
+            f"{file} is the lock of another grid: {'; '.join(changes)}. Take the change back, or "
+            f"run the new grid and lock it with `kedro lock`"
+        )
+    lacking = sorted((set(inputs) - set(lock.datasets)) | (set(documents) ^ set(lock.documents)))
+    if lacking:
+        raise ConfigurationError(
+            f"{file} is the lock of another version of the project, whose report had not the same "
+            f"files: {', '.join(lacking)}. Make a new one with `kedro lock`"
+        )
+
+
+def deviations(locked: Mapping[str, File], found: Mapping[str, Path]) -> list[str]:
+    """What is wrong with files, a phrase each; nothing if all are as they were locked.
+
+    Args:
+        locked: by name.
+        found: the files, which need not exist, by some of the names.
+    """
+    phrases = []
+    for name, path in found.items():
+        if not path.is_file():
+            phrases.append(f"{path} is missing")
+        elif sha256_of_file(path) != locked[name].sha256:
+            phrases.append(f"{path} is not as it was locked")
+    return phrases
+
+
+def other_writers(lock: Lock) -> list[str]:
+    """Which versions of what writes a report are others here than when it was locked."""
+    now = made_with()
+    return [
+        f"{name} was {was}, is {now.get(name)}"
+        for name, was in lock.made_with.items()
+        if was != now.get(name)
+    ]
+
+
+def _leaves(values: Mapping[str, Any], path: Keys = ()) -> Iterator[tuple[Keys, Any]]:
+    """The values of nested mappings by the keys that lead to them; empty mappings are values."""
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, (*path, key))
+        else:
+            yield (*path, key), value
+
+
+def _nested(leaves: Mapping[Keys, Any]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for path, value in leaves.items():
+        branch = tree
+        for key in path[:-1]:
+            branch = branch.setdefault(key, {})
+        branch[path[-1]] = value
+    return tree
+
+
+def _is_place(path: Keys) -> bool:
+    return any(
+        len(place) == len(path) and all(a in ("*", b) for a, b in zip(place, path, strict=True))
+        for place in PLACES
+    )

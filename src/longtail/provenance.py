@@ -1,0 +1,41 @@
+"""What the code runs on, and which code it is."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Checkout(NamedTuple):
+    """The commit that is checked out, and whether files that git knows differ from it."""
+
+    commit: str
+    changed: bool
+
+
+def checkout(folder: Path) -> Checkout | None:
+    """The state of the git repository that ``folder`` is in; None if it is in none."""
+    try:
+        commit = _git(folder, "rev-parse", "HEAD")
+        changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return Checkout(commit, bool(changes))
+
+
+def processor() -> str:
+    """The name of the CPU's model, as the system gives it."""
+    information = Path("/proc/cpuinfo")
+    if information.exists():
+        for line in information.read_text(encoding="utf-8", errors="replace").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name":
+                return value.strip()
+    return platform.processor() or platform.machine()
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

@@ -1,0 +1,197 @@
+"""Published results, and ours beside them.
+
+A table of published results has a row a printed number: its table, the backbone, training set and
+method behind it, the test set and metric, the number of test images, and what is printed. Two
+such tables come with the package. ``thesis`` holds the appendix tables A.2, A.4, ..., A.16 of
+Midtgaard (2025). ``cifar100_lt`` holds the literature's accuracies of ResNet-32 on CIFAR-100-LT
+with the standard recipe (Cao et al. 2019). Another paper's can take their place.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.special import ndtr
+
+from longtail.errors import DataError
+from longtail.parameters import Dataset, ExponentialProfile, TrainSet
+from longtail.uncertainty import wilson_interval
+
+CELL = ["backbone", "train_set", "method", "test_set", "metric"]
+COLUMNS = [
+    "table", "backbone", "train_set", "imbalance_factor", "method", "test_set", "metric",
+    "images", "value", "low", "high", "note",
+]  # fmt: skip
+NUMBERS = ["imbalance_factor", "images", "value", "low", "high"]
+METRICS = ("loss", "acc1", "f1")
+FRACTIONS = ("acc1", "f1")
+LOSS_NOTE = "the method's own criterion: not comparable with another method's"
+
+Floats = npt.NDArray[np.float64]
+
+
+def shipped(name: Literal["thesis", "cifar100_lt"]) -> pd.DataFrame:
+    """A table of published results that comes with the package, validated."""
+    file = resources.files("longtail").joinpath("reference", f"{name}.csv")
+    with file.open(encoding="utf-8") as text:
+        return validated(pd.read_csv(text))
+
+
+def validated(published: pd.DataFrame) -> pd.DataFrame:
+    """Check a table of published results and give its columns their types.
+
+    Args:
+        published: the columns of ``COLUMNS``, at most one row for a cell (``CELL``) and imbalance
+            factor, and one factor a table. ``value`` is empty where a cell is not reported.
+            ``low`` and ``high`` hold a published range, where there is one. Accuracies and F1
+            are fractions. ``images`` is the number of images of the test set.
+
+    Returns:
+        These columns in this order; numbers as floats, ``images`` as integers, an empty ``note``
+        as an empty text.
+
+    Raises:
+        DataError: naming the column, or the first cells that are wrong and what is wrong.
+    """
+    missing = [column for column in COLUMNS if column not in published]
+    if missing:
+        raise DataError(
+            f"published results: no column {', '.join(missing)}. Needed: {', '.join(COLUMNS)}"
+        )
+    table = published[COLUMNS].reset_index(drop=True)
+    texts = [column for column in COLUMNS if column not in NUMBERS]
+    table[texts] = table[texts].astype(object).fillna("").astype(str)
+    for column in NUMBERS:
+        numbers = pd.to_numeric(table[column], errors="coerce").astype(float)
+        _refuse(table, f"{column} is no number", table[column].notna() & ~np.isfinite(numbers))
+        table[column] = numbers
+    for problem, wrong in _problems(table).items():
+        _refuse(table, problem, wrong)
+    return table.astype({"images": np.int64})
+
+
+def comparable(published: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
+    """The published results whose classes fall as steeply as the data set's.
+
+    Only an exponential profile has an imbalance factor in the sense of the literature; for any
+    other no row is left. That the images are the same is the caller's to know.
+    """
+    profile = dataset.imbalance.profile
+    factor = profile.imbalance_factor if isinstance(profile, ExponentialProfile) else np.nan
+    return published[published["imbalance_factor"] == factor].reset_index(drop=True)
+
+
+def compare(summaries: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
+    """Our results beside the published ones.
+
+    Args:
+        summaries: ours, a row a cell (``CELL``): ``value``, ``low`` and ``high`` (the mean over
+            seeds and its 95 % interval), ``seeds``, and ``sd`` over seeds.
+        published: a table as :func:`validated` returns it, of one imbalance factor.
+
+    Returns:
+        A row for each cell present in both, in the published order: ``CELL``, ``table``,
+        ``images``, ``ours``, ``ours_low``, ``ours_high``, ``seeds``, ``sd``, ``published``,
+        ``published_low``, ``published_high``, ``difference`` (ours minus published), ``inside``
+        (the published value lies within our interval), ``overlap`` (the two intervals do), ``p``
+        and ``note``. A published accuracy has Wilson's 95 % interval on its test images, widened
+        to the published range; another metric has the published range only. ``p`` is the
+        two-sided z-test of two accuracies of independent test sets of that many images; it leaves
+        out what another seed would change. ``inside`` and ``overlap`` are missing where an end is.
+    """
+    ours = summaries[[*CELL, "value", "low", "high", "seeds", "sd"]].rename(
+        columns={"value": "ours", "low": "ours_low", "high": "ours_high"}
+    )
+    theirs = published[["table", *CELL, "images", "value", "low", "high", "note"]].rename(
+        columns={"value": "published", "low": "published_low", "high": "published_high"}
+    )
+    both = theirs.merge(ours, on=CELL, validate="one_to_one")
+    is_accuracy, is_loss = both["metric"] == "acc1", both["metric"] == "loss"
+    low, high = wilson_interval(both["published"].clip(0, 1), both["images"])
+    both["published_low"] = both["published_low"].where(
+        ~is_accuracy, np.fmin(low, both["published_low"])
+    )
+    both["published_high"] = both["published_high"].where(
+        ~is_accuracy, np.fmax(high, both["published_high"])
+    )
+    both["difference"] = both["ours"] - both["published"]
+    both["inside"] = _meet(both, ("ours_low", "ours_high"), ("published", "published"))
+    both["overlap"] = _meet(both, ("ours_low", "ours_high"), ("published_low", "published_high"))
+    p = two_proportions(both["ours"], both["images"], both["published"], both["images"])
+    both["p"] = np.where(is_accuracy, p, np.nan)
+    separator = np.where(both["note"] == "", "", "; ")
+    both["note"] = both["note"].where(~is_loss, both["note"] + separator + LOSS_NOTE)
+    return both[
+        ["table", *CELL, "images", "ours", "ours_low", "ours_high", "seeds", "sd", "published",
+         "published_low", "published_high", "difference", "inside", "overlap", "p", "note"]
+    ]  # fmt: skip
+
+
+def two_proportions(
+    first: npt.ArrayLike,
+    first_images: npt.ArrayLike,
+    second: npt.ArrayLike,
+    second_images: npt.ArrayLike,
+) -> Floats:
+    """The two-sided p-value of the z-test that two independent proportions are equal.
+
+    With the pooled proportion's standard error. Proportions that are both 0 or both 1 have p = 1.
+
+    Args:
+        first: hits divided by ``first_images``; any shape.
+        first_images: how many were asked about; broadcast with ``first``.
+        second: likewise.
+        second_images: likewise.
+
+    Example:
+        >>> print(f"{two_proportions(0.5, 38, 0.7, 38):.3f}")
+        0.075
+    """
+    p, m = np.asarray(first, dtype=np.float64), np.asarray(first_images, dtype=np.float64)
+    q, n = np.asarray(second, dtype=np.float64), np.asarray(second_images, dtype=np.float64)
+    pooled = (p * m + q * n) / (m + n)
+    variance = pooled * (1 - pooled) * (1 / m + 1 / n)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z = np.where(p == q, 0.0, np.abs(p - q) / np.sqrt(variance))
+    return np.asarray(2 * ndtr(-z))
+
+
+def _problems(table: pd.DataFrame) -> dict[str, pd.Series[bool]]:
+    """What may be wrong with typed cells, and where it is."""
+    value, low, high = table["value"], table["low"], table["high"]
+    is_fraction = table["metric"].isin(FRACTIONS)
+    outside = pd.concat([(n < 0) | (n > 1) for n in (value, low, high)], axis=1).any(axis=1)
+    images, factor = table["images"], table["imbalance_factor"]
+    return {
+        "a name is empty": (table[["table", *CELL]] == "").any(axis=1),
+        f"metric is none of {', '.join(METRICS)}": ~table["metric"].isin(METRICS),
+        f"train_set is none of {', '.join(get_args(TrainSet))}": (
+            ~table["train_set"].isin(get_args(TrainSet))
+        ),
+        "imbalance_factor is less than 1 or empty": ~(factor >= 1),
+        "images is no whole number of at least 1": ~((images >= 1) & (images % 1 == 0)),
+        "an accuracy or F1 is no fraction between 0 and 1 (are they percentages?)": (
+            is_fraction & outside
+        ),
+        "low lies above value, or value above high": (low > value) | (value > high) | (low > high),
+        "a cell stands twice": table.duplicated(["table", *CELL], keep=False),
+        "two tables report one cell": table.duplicated(["imbalance_factor", *CELL], keep=False),
+    }
+
+
+def _refuse(table: pd.DataFrame, problem: str, wrong: pd.Series[bool]) -> None:
+    if wrong.any():
+        cells = [" / ".join(map(str, cell)) for cell in table.loc[wrong, ["table", *CELL]].values]
+        more = f" and {len(cells) - 3} more" if len(cells) > 3 else ""
+        raise DataError(f"published results: {problem}: {', '.join(cells[:3])}{more}")
+
+
+def _meet(table: pd.DataFrame, first: tuple[str, str], second: tuple[str, str]) -> pd.Series[bool]:
+    """Whether two intervals share a point; missing where an end is."""
+    apart = (table[first[1]] < table[second[0]]) | (table[second[1]] < table[first[0]])
+    known = table[[*first, *second]].notna().all(axis=1)
+    return (~apart).astype("boolean").where(known)

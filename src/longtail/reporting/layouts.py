@@ -1,0 +1,111 @@
+"""Which columns a table has: the thesis' two layouts, and two more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# The thesis' five test sets, in its order.
+TEST_SETS = {
+    "balanced": "Balanced",
+    "long_tailed": "Long-tailed",
+    "head": "Head",
+    "middle": "Middle",
+    "tail": "Tail",
+}
+# Parts of the balanced test set, where a class of the tail has as many images as one of the head.
+BALANCED_PARTS = {
+    "balanced_head": "Head",
+    "balanced_middle": "Middle",
+    "balanced_tail": "Tail",
+    "many": "Many (>100)",
+    "medium": "Medium (20-100)",
+    "few": "Few (<20)",
+}
+METRICS = {
+    "loss": "Loss",
+    "acc1": "Acc1",
+    "f1": "F1",
+    "nll": "NLL",
+    "macro_f1": "Macro F1",
+    "balanced_accuracy": "Balanced accuracy",
+    "top5": "Top-5",
+    "worst_class": "Worst class",
+    "calibration_error": "ECE",
+}
+SMALLER_IS_BETTER = {"loss", "nll", "calibration_error"}
+TRAIN_SETS = {"balanced": "balanced", "long_tailed": "long-tailed", "matched": "matched"}
+# In a caption the thesis calls its balanced training set so.
+IN_CAPTIONS = TRAIN_SETS | {"balanced": "custom balanced"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A figure of each method: a metric on a test set, below a heading that columns can share."""
+
+    heading: str
+    test_set: str
+    metric: str
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The columns of a table, and the words for them in its caption.
+
+    Attributes:
+        kind: a short name, for file names.
+        offset: added to the table's number.
+        series: the letter before the number.
+        columns: in order; columns of one heading stand together.
+        shown: what the caption says is shown.
+    """
+
+    kind: str
+    series: str
+    offset: int
+    columns: tuple[Column, ...]
+    shown: str
+
+    @property
+    def headings(self) -> list[tuple[str, list[str]]]:
+        """Each heading with the metrics below it."""
+        below: dict[str, list[str]] = {}
+        for column in self.columns:
+            below.setdefault(column.heading, []).append(METRICS[column.metric])
+        return list(below.items())
+
+    @property
+    def has_subheadings(self) -> bool:
+        """Whether the columns' metrics differ, and so are named."""
+        return len({column.metric for column in self.columns}) > 1
+
+
+ACC1 = Layout("acc1", "A", 0, tuple(Column(h, t, "acc1") for t, h in TEST_SETS.items()), "Acc1")
+FULL = Layout(
+    "full",
+    "A",
+    1,
+    tuple(Column(h, t, m) for t, h in TEST_SETS.items() for m in ("loss", "acc1", "f1")),
+    "Loss, Acc1, and F1 scores for each dataset split",
+)
+PARTS = Layout(
+    "parts",
+    "B",
+    0,
+    tuple(Column(h, t, "acc1") for t, h in BALANCED_PARTS.items()),
+    "Acc1 on the balanced test images of each part: head, middle and tail by rank, and classes "
+    "of many, medium and few long-tailed training images",
+)
+QUALITY = Layout(
+    "quality",
+    "B",
+    1,
+    tuple(
+        Column("Balanced test set", "balanced", m)
+        for m in ("nll", "macro_f1", "balanced_accuracy", "top5", "worst_class",
+                  "calibration_error")
+    ),
+    "negative log-likelihood (nats), macro F1, balanced accuracy, top-5 accuracy, the worst "
+    "class' accuracy and the expected calibration error",
+)  # fmt: skip
+THESIS_LAYOUTS = (ACC1, FULL)
+LAYOUTS = (ACC1, FULL, PARTS, QUALITY)

@@ -1,0 +1,207 @@
+"""`kedro lock` and `kedro regenerate` on the data of a whole run."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from kedro.framework.startup import bootstrap_project
+
+from longtail import lock as locks
+from longtail.cli import cli
+from longtail.lock import File, Lock
+from tests.pipelines.conftest import EPOCHS, LONG_TRIAL
+from tests.pipelines.support import PROJECT, TRIALS, Run, dotted, pipelines
+
+LONGER = f"train.{LONG_TRIAL}.trial.recipe.epochs={EPOCHS}"
+TABLES = ("results", "confusions", "histories", "trainings", "class_profile", "subsets")
+
+
+def kedro(*arguments: str, env: str = "test") -> Result:
+    """A command in this process, in the test environment unless told otherwise."""
+    bootstrap_project(PROJECT)
+    with contextlib.chdir(PROJECT):
+        result = CliRunner().invoke(cli, [*arguments, f"--env={env}"])
+    assert isinstance(result.exception, SystemExit | None), result.exception
+    assert "Traceback" not in result.output
+    return result
+
+
+@pytest.fixture(scope="module")
+def data(full: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the whole run's data that tests may change and must mend."""
+    data = tmp_path_factory.mktemp("locked") / "data"
+    shutil.copytree(full.data, data)
+    for folder in (data / "08_reporting/digits").rglob("*/20*"):
+        if folder.name != full.run_id:  # later reports of other tests
+            shutil.rmtree(folder)
+    return data
+
+
+@pytest.fixture(scope="module")
+def locked(data: Path) -> Path:
+    file = data.parent / "lock.yml"
+    result = kedro("lock", f"--params=data={data},{LONGER}", f"--file={file}")
+    assert result.exit_code == 0, result.output
+    return file
+
+
+@pytest.fixture
+def file(locked: Path, tmp_path: Path) -> Path:
+    """A lock that a test may change."""
+    return Path(shutil.copy(locked, tmp_path / "lock.yml"))
+
+
+def of_run(full: Run, data: Path, name: str) -> Path:
+    return data / full.file(name).relative_to(full.data)
+
+
+def test_the_lock_has_every_file_by_its_checksum(full: Run, data: Path, file: Path) -> None:
+    lock = locks.read(file)
+    stages = pipelines("test")
+    documents = stages["report"].all_outputs()
+    made = stages["full"].all_outputs() - documents
+    assert list(lock.datasets) == sorted(made)
+    assert list(lock.documents) == sorted(documents)
+    for name, locked in (lock.datasets | lock.documents).items():
+        assert locked == File(
+            version=full.run_id, sha256=locks.sha256_of_file(of_run(full, data, name))
+        )
+    assert lock.environment == "test"
+    assert lock.parameters == dotted(LONGER)  # and no folder
+    assert str(data) not in file.read_text(encoding="utf-8")
+    assert not re.search(r"[ '\"]/", file.read_text(encoding="utf-8"))
+
+
+def test_the_report_comes_out_the_same_byte_for_byte(
+    full: Run,
+    data: Path,
+    file: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    result = kedro("regenerate", f"--params=data={data}", f"--file={file}")
+    assert result.exit_code == 0, result.output
+    names = pipelines("test")["report"].all_outputs()
+    assert f"All {len(names)} documents are byte for byte as locked" in caplog.text
+    for name in names:
+        first = of_run(full, data, name)
+        [second] = [p for p in first.parents[1].glob(f"*/{first.name}") if p != first]
+        assert second.parent.name > full.run_id
+        assert second.read_bytes() == first.read_bytes()
+        shutil.rmtree(second.parent)
+
+
+def test_a_changed_or_missing_file_is_named_and_nothing_is_drawn(
+    full: Run, data: Path, file: Path
+) -> None:
+    changed = of_run(full, data, "digits_results")
+    missing = of_run(full, data, "digits_histories")
+    contents = changed.read_bytes()
+    changed.write_bytes(contents[:-2] + bytes([contents[-2] ^ 1]) + contents[-1:])
+    missing.rename(missing.with_suffix(".away"))
+    before = set((data / "08_reporting").rglob("*"))
+    result = kedro("regenerate", f"--params=data={data}", f"--file={file}")
+    missing.with_suffix(".away").rename(missing)
+    changed.write_bytes(contents)
+    assert result.exit_code == 1
+    lines = result.output.splitlines()
+    assert lines[0].startswith("Error: ")
+    assert lines[0].endswith(f"histories.csv/{full.run_id}/histories.csv is missing")
+    assert lines[1].endswith(f"results.csv/{full.run_id}/results.csv is not as it was locked")
+    assert "confusions.csv" not in result.output
+    assert "kedro run --pipeline=full --env=test, then kedro lock --env=test" in result.output
+    assert set((data / "08_reporting").rglob("*")) == before
+
+
+def edited(file: Path, **changes: Any) -> Lock:
+    lock = locks.read(file).model_copy(update=changes)
+    locks.write(lock, file)
+    return lock
+
+
+def test_a_document_that_comes_out_otherwise_is_named(full: Run, data: Path, file: Path) -> None:
+    documents = locks.read(file).documents
+    other = {"digits_appendix": File(version=full.run_id, sha256="0" * 64)}
+    made_with = locks.made_with() | {"matplotlib": "1.0"}
+    edited(file, documents=documents | other, made_with=made_with)
+    result = kedro("regenerate", f"--params=data={data},{LONGER}", f"--file={file}")
+    assert result.exit_code == 1
+    assert f"1 of {len(documents)} documents differ" in result.output
+    assert "appendix.tex is not as it was locked" in result.output
+    assert "matplotlib was 1.0" in result.output
+    for path in (data / "08_reporting/digits").rglob("*/20*"):
+        if path.name != full.run_id:
+            shutil.rmtree(path)
+
+
+def test_a_lock_of_another_grid_is_refused(data: Path, file: Path) -> None:
+    grid = locks.read(file).grid
+    edited(file, grid=grid.model_copy(update={"methods": ("softmax", "focal")}))
+    result = kedro("regenerate", f"--params=data={data}", f"--file={file}")
+    assert result.exit_code == 1
+    assert "is the lock of another grid: methods was ['softmax', 'focal']" in result.output
+
+
+def test_an_unknown_environment_and_a_missing_lock_are_refused(tmp_path: Path) -> None:
+    for command in ("lock", "regenerate"):
+        result = kedro(command, env="tset")
+        assert result.exit_code == 1
+        assert "unknown environment 'tset'. Did you mean 'test'?" in result.output
+    result = kedro("regenerate", f"--file={tmp_path}/none.yml")
+    assert result.exit_code == 1
+    assert "there is no lock" in result.output
+    assert "none.yml" in result.output
+
+
+def test_only_what_has_been_made_of_these_parameters_is_locked(data: Path, tmp_path: Path) -> None:
+    file = tmp_path / "lock.yml"
+    nothing = kedro("lock", f"--params=data={tmp_path}/empty", f"--file={file}")
+    assert nothing.exit_code == 1
+    assert re.search(r"there is no \w+ and \d+ more yet\. Make it first", nothing.output)
+    assert "kedro run --pipeline=full --env=test" in nothing.output
+    stale = kedro("lock", f"--params=data={data}", f"--file={file}")
+    assert stale.exit_code == 1
+    assert f"recipe.epochs was {EPOCHS}, is 1" in stale.output
+    assert not file.exists()
+
+
+def test_a_report_that_is_older_than_its_tables_is_not_locked(
+    full: Run, data: Path, tmp_path: Path
+) -> None:
+    table = of_run(full, data, "digits_confusions")
+    later = table.parents[1] / "9999-01-01T00.00.00.000Z" / table.name
+    later.parent.mkdir()
+    shutil.copy(table, later)
+    result = kedro("lock", f"--params=data={data},{LONGER}", f"--file={tmp_path}/lock.yml")
+    shutil.rmtree(later.parent)
+    assert result.exit_code == 1
+    assert "is older than digits_confusions, of which it is made" in result.output
+    assert "kedro run --pipelines=report --env=test" in result.output
+
+
+def test_trials_without_results_are_left_out_and_counted(
+    full: Run,
+    data: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Two seeds are asked for, one was run; and one trial was run by itself since."""
+    again = TRIALS[0]
+    card = of_run(full, data, f"train.{again}.card")
+    later = card.parents[1] / "9999-01-01T00.00.00.000Z" / card.name
+    later.parent.mkdir()
+    later.write_text(card.read_text().replace(full.load(f"train.{again}.card")["fingerprint"], "0"))
+    file = tmp_path / "lock.yml"
+    result = kedro("lock", f"--params=data={data},{LONGER},grid.seeds=[0,1]", f"--file={file}")
+    shutil.rmtree(later.parent)
+    assert result.exit_code == 0, result.output
+    names = set(locks.read(file).datasets)
+    trials = {name.removeprefix("train.").rpartition(".")[0] for name in names if ".seed" in name}
+    assert trials == set(TRIALS[1:])
+    assert f"{len(TRIALS) + 1} trial(s) failed, were not run, or were run otherwise" in caplog.text
+    assert {f"digits_{table}" for table in TABLES} <= names

@@ -1,0 +1,114 @@
+"""A report is made of results of the current parameters, or not at all."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from longtail.errors import DataError
+from longtail.learning.backbones import build
+from longtail.parameters import Backbone, Classifier
+from tests.pipelines.conftest import EPOCHS, LONG_TRIAL
+from tests.pipelines.support import BACKBONES, METHODS, TRAIN_SETS, TRIALS, Run, dotted, run
+
+LONGER = f"train.{LONG_TRIAL}.trial.recipe.epochs={EPOCHS}"
+PRETRAINED = (
+    *("grid.train_sets=[long_tailed]", "grid.backbones=[convnext_micro]", "grid.methods=[ldam]"),
+    "backbones.convnext_micro.pretrained=true",
+)
+
+
+def report(data: Path, *changes: str) -> Run:
+    return run(data, dotted(*changes), stages=["report"])
+
+
+def documents(data: Path) -> set[Path]:
+    return {path for path in (data / "08_reporting").rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("change", "reason", "named"),
+    [
+        ("recipe.weight_decay=0.25", "recipe.weight_decay was 0.05, is 0.25", TRIALS),
+        (
+            "methods.ldam.loss.max_margin=0.25",
+            "method.loss.max_margin was 0.5, is 0.25",
+            tuple(trial for trial in TRIALS if ".ldam." in trial),
+        ),
+        (
+            "datasets.digits.imbalance.profile.imbalance_factor=5",
+            "digits_subsets are not those that the current parameters",
+            (),
+        ),
+        ("datasets.digits.source.image_size=64", "image_size was 32, is 64", ()),
+    ],
+)
+def test_nothing_is_drawn_of_stale_results(
+    full: Run, change: str, reason: str, named: tuple[str, ...]
+) -> None:
+    before = documents(full.data)
+    ended = report(full.data, LONGER, change)
+    assert isinstance(ended.error, DataError)
+    message = str(ended.error)
+    assert reason in message
+    assert {trial for trial in TRIALS if trial in message} == set(named)
+    assert "kedro run --pipeline=full" in message
+    assert documents(full.data) == before
+
+
+def test_one_trial_s_change_is_that_trial_s(full: Run) -> None:
+    ended = report(full.data)  # without what the whole run was given for one trial
+    assert isinstance(ended.error, DataError)
+    assert f"recipe.epochs was {EPOCHS}, is 1:\n    {LONG_TRIAL}\n" in str(ended.error)
+    assert "results of 1 trial(s)" in str(ended.error)
+
+
+def test_the_verified_results_are_those_of_the_grid(full: Run, tmp_path: Path) -> None:
+    shutil.copytree(full.data, tmp_path, dirs_exist_ok=True)
+    smaller = report(tmp_path, LONGER, "grid.methods=[softmax,ldam]", "grid.seeds=[0,1]")
+    assert smaller.error is None
+    verified = smaller.load("report.digits.results")
+    assert set(verified["method"]) == {"softmax", "ldam"}
+    assert set(verified["seed"]) == {0}
+    whole = full.load("report.digits.results")
+    assert len(whole) == len(full.load("digits_results"))
+    assert len(verified) * len(METHODS) == 2 * len(whole)
+    assert set(verified["backbone"]) == set(BACKBONES)
+    assert set(verified["train_set"]) == set(TRAIN_SETS)
+
+
+@pytest.fixture(scope="module")
+def pretrained(full: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:  # noqa: ARG001
+    """A run of one trial that starts from weights in a file."""
+    data = tmp_path_factory.mktemp("pretrained")
+    torch.manual_seed(1)
+    backbone = Backbone(name="b", label="", architecture="convnext_micro")
+    model = build(backbone, Classifier(), 10, 32, None).backbone
+    save_file(model.state_dict(), data / "weights.safetensors")
+    weights = f"backbones.convnext_micro.weights={data / 'weights.safetensors'}"
+    return run(data, dotted(*PRETRAINED, weights))
+
+
+def test_pretrained_weights_are_summed_once_and_in_the_fingerprint(
+    full: Run, pretrained: Run
+) -> None:
+    assert pretrained.error is None
+    [training] = pretrained.load("digits_trainings").to_dict("records")
+    name = "convnext_micro.sha256"
+    file = pretrained.data / "06_models/pretrained" / name / pretrained.run_id / name
+    assert training["weights_sha256"] == file.read_text()
+    assert len(file.read_text()) == 64
+    at_random = full.load("train.digits.long_tailed.convnext_micro.ldam.seed0.card")
+    assert training["fingerprint"] != at_random["fingerprint"]
+
+
+def test_whether_weights_were_pretrained_must_agree_with_the_parameters(pretrained: Run) -> None:
+    *grid, _ = PRETRAINED
+    ended = report(pretrained.data, *grid)
+    assert "backbones.convnext_micro.pretrained was true" in str(ended.error)
+    # Where the weights lay does not matter, and the file need not be there any more.
+    assert report(pretrained.data, *PRETRAINED).error is None

@@ -1,0 +1,175 @@
+"""What a lock holds, and what it is not used for."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from longtail import lock as locks
+from longtail.errors import ConfigurationError, DataError
+from longtail.lock import File, Lock
+from longtail.parameters import Grid
+
+GRID = Grid(
+    datasets=("digits",),
+    train_sets=("balanced",),
+    backbones=("vit",),
+    methods=("softmax", "ldam"),
+    seeds=(0, 1),
+)
+FILE = File(version="2026-11-23T19.59.05.123Z", sha256="0" * 64)
+WHERE = Path("conf/test/lock.yml")
+
+
+def lock(**changes: Any) -> Lock:
+    values: dict[str, Any] = {
+        "environment": "test",
+        "parameters": {"recipe": {"epochs": 3}},
+        "grid": GRID,
+        "made_with": locks.made_with(),
+        "datasets": {"digits_results": FILE, "digits_index": FILE},
+        "documents": {"digits_report": FILE},
+    }
+    return Lock(**{**values, **changes})
+
+
+def test_a_lock_is_read_as_it_was_written(tmp_path: Path) -> None:
+    file = tmp_path / "new" / "lock.yml"
+    for written in (lock(), lock(environment=None, parameters={})):
+        locks.write(written, file)
+        assert locks.read(file) == written
+
+
+def test_it_is_a_line_a_file(tmp_path: Path) -> None:
+    locks.write(lock(), tmp_path / "lock.yml")
+    lines = (tmp_path / "lock.yml").read_text(encoding="utf-8").splitlines()
+    assert lines[0].startswith("# ")
+    digits = "0" * 64
+    wanted = f"  digits_index: {{version: {FILE.version}, sha256: '{digits}'}}"
+    assert wanted in lines
+
+
+def test_there_must_be_one(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"there is no lock .*lock\.yml.*`kedro lock`"):
+        locks.read(tmp_path / "lock.yml")
+
+
+@pytest.mark.parametrize("text", ["a: [b", "", "- 1", "environment: test", "grid: {}"])
+def test_another_file_is_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / "lock.yml").write_text(text)
+    with pytest.raises(ConfigurationError, match=r"lock\.yml is not a lock that `kedro lock` made"):
+        locks.read(tmp_path / "lock.yml")
+
+
+def test_the_checksum_is_sha256_of_the_contents(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"contents")
+    assert locks.sha256_of_file(tmp_path / "file") == hashlib.sha256(b"contents").hexdigest()
+
+
+def test_places_on_a_machine_are_no_part_of_it() -> None:
+    given = {
+        "data": "/somewhere",
+        "datasets": {"moths": {"source": {"path": "/moths", "image_size": 64}}},
+        "backbones": {"vit": {"weights": "/file", "pretrained": True, "options": {}}},
+        "grid": {"methods": ["ldam"]},
+    }
+    places, others = locks.split_places(given)
+    assert places == {
+        "data": "/somewhere",
+        "datasets": {"moths": {"source": {"path": "/moths"}}},
+        "backbones": {"vit": {"weights": "/file"}},
+    }
+    assert others == {
+        "datasets": {"moths": {"source": {"image_size": 64}}},
+        "backbones": {"vit": {"pretrained": True, "options": {}}},
+        "grid": {"methods": ["ldam"]},
+    }
+
+
+def test_places_are_laid_over_the_locked_parameters() -> None:
+    locked = lock(parameters={"backbones": {"vit": {"pretrained": True}}})
+    given = {"data": "/here", "backbones": {"vit": {"weights": "/file"}}}
+    here = locks.parameters_here(locked, "test", given, WHERE)
+    both = {"pretrained": True, "weights": "/file"}
+    assert here == {"data": "/here", "backbones": {"vit": both}}
+
+
+def test_the_locked_parameters_may_be_given_again_and_no_others() -> None:
+    again = {"data": "/here", "recipe": {"epochs": 3}}
+    assert locks.parameters_here(lock(), "test", again, WHERE) == again
+    assert locks.parameters_here(lock(), "test", {}, WHERE) == {"recipe": {"epochs": 3}}
+    with pytest.raises(ConfigurationError, match=r"'epochs': 3.*cannot be used with.*'epochs': 4"):
+        locks.parameters_here(lock(), "test", {"recipe": {"epochs": 4}}, WHERE)
+
+
+@pytest.mark.parametrize(
+    ("locked", "asked", "wanted"),
+    [
+        ("test", "thesis", "made with --env=test, and cannot be used with --env=thesis"),
+        ("test", None, "made with --env=test, and cannot be used with no --env"),
+        (None, "test", "made with no --env, and cannot be used with --env=test"),
+    ],
+)
+def test_it_is_of_one_environment(locked: str | None, asked: str | None, wanted: str) -> None:
+    with pytest.raises(ConfigurationError, match=wanted):
+        locks.parameters_here(lock(environment=locked), asked, {}, WHERE)
+
+
+def test_it_is_of_one_grid() -> None:
+    inputs, documents = ["digits_results"], ["digits_report"]
+    locks.check_fits(lock(), GRID, inputs, documents, WHERE)
+    other = GRID.model_copy(update={"methods": ("softmax",), "seeds": (0,)})
+    with pytest.raises(ConfigurationError) as raised:
+        locks.check_fits(lock(), other, inputs, documents, WHERE)
+    message = str(raised.value)
+    assert "conf/test/lock.yml is the lock of another grid" in message
+    assert "methods was ['softmax', 'ldam'], is ['softmax']" in message
+    assert "seeds was [0, 1], is [0]" in message
+    assert "backbones" not in message
+
+
+@pytest.mark.parametrize(
+    ("inputs", "documents", "named"),
+    [
+        (["digits_answers"], ["digits_report"], "digits_answers"),
+        (["digits_results"], ["digits_report", "digits_appendix"], "digits_appendix"),
+        (["digits_results"], [], "digits_report"),
+    ],
+)
+def test_it_is_of_one_version_of_the_project(
+    inputs: list[str], documents: list[str], named: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=rf"the same files: {named}\. Make a new one"):
+        locks.check_fits(lock(), GRID, inputs, documents, WHERE)
+
+
+def test_deviations_name_the_files(tmp_path: Path) -> None:
+    paths = {name: tmp_path / name for name in ("same", "changed", "gone")}
+    for path in paths.values():
+        path.write_text("contents")
+    locked = {n: File(version="v", sha256=locks.sha256_of_file(p)) for n, p in paths.items()}
+    assert locks.deviations(locked, paths) == []
+    paths["changed"].write_text("contentz")
+    paths["gone"].unlink()
+    assert locks.deviations(locked, paths) == [
+        f"{paths['changed']} is not as it was locked",
+        f"{paths['gone']} is missing",
+    ]
+
+
+def test_other_writers_are_named() -> None:
+    assert locks.other_writers(lock()) == []
+    older = lock(made_with=locks.made_with() | {"matplotlib": "1.0", "gone": "2.0"})
+    now = locks.made_with()["matplotlib"]
+    assert locks.other_writers(older) == [f"matplotlib was 1.0, is {now}", "gone was 2.0, is None"]
+
+
+def test_versions_that_look_like_numbers_stay_text(tmp_path: Path) -> None:
+    written = lock(made_with={"python": "3.14", "longtail": "1"})
+    locks.write(written, tmp_path / "lock.yml")
+    stored = yaml.safe_load((tmp_path / "lock.yml").read_text(encoding="utf-8"))
+    assert stored["made_with"] == {"python": "3.14", "longtail": "1"}

@@ -1,0 +1,246 @@
+"""Results of other parameters, images or code are refused, and it is said why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from longtail.errors import DataError
+from longtail.identity import trial_fingerprint
+from longtail.imbalance import cut
+from longtail.parameters import Backbone, Dataset, Focal, Method, Softmax, Trial
+from longtail.trainings import trainings_table
+from longtail.verification import check_data, trial_names, verified_results
+
+MakeTrial = Callable[..., Trial]
+CLASSES, IMAGES = 6, 30
+PRETRAINED = Backbone(name="big", label="", architecture="vit_micro", pretrained=True)
+FOCAL = Method(name="focal", label="", loss=Focal(name="focal", gamma=2))
+
+
+@pytest.fixture
+def dataset() -> Dataset:
+    return Dataset.model_validate(
+        {
+            "name": "toy",
+            "label": "Toy",
+            "source": {"kind": "folder", "path": "/here", "image_size": 16},
+            "imbalance": {
+                "holdout": {"kind": "per_class", "test": 6, "validation": 2},
+                "profile": {"kind": "exponential", "imbalance_factor": 10},
+                "class_order": "index",
+                "groups": {"kind": "thirds"},
+                "seed": 0,
+            },
+        }
+    )
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a run has left: the data of a data set, and the results and trainings of trials."""
+
+    source: dict[str, Any]
+    index: pd.DataFrame
+    subsets: pd.DataFrame
+    profile: pd.DataFrame
+    results: pd.DataFrame
+    trainings: pd.DataFrame
+
+
+def stored(dataset: Dataset, *trials: Trial, weights_sha256: str | None = None) -> Stored:
+    labels = np.repeat(np.arange(CLASSES), IMAGES)
+    index = pd.DataFrame(
+        {
+            "image": np.arange(len(labels)),
+            "label": labels,
+            "class_name": [f"class {label}" for label in labels],
+            "split": "",
+        }
+    )
+    subsets, profile = cut(index, dataset.imbalance, dataset.name)
+    source = {
+        "source": dataset.source.model_dump(mode="json"),
+        "classes": CLASSES,
+        "sha256": "ab" * 32,
+    }
+    cards = [
+        {
+            "trial": trial.name,
+            "trained_by": trial.name,
+            "fingerprint": trial_fingerprint(trial, source, labels, subsets, weights_sha256),
+            "parameters": trial.model_dump(mode="json"),
+            "weights_sha256": weights_sha256,
+            "engine": 1,
+        }
+        for trial in trials
+    ]
+    trainings = trainings_table(cards)
+    names = ["dataset", "train_set", "backbone", "method", "seed", "fingerprint"]
+    results = pd.concat(
+        [trainings[names].assign(test_set=name) for name in ("balanced", "tail")],
+        ignore_index=True,
+    )
+    return Stored(source, index, subsets, profile, results, trainings)
+
+
+def verify(data: Stored, *trials: Trial) -> pd.DataFrame:
+    return verified_results(
+        data.results, data.trainings, data.source, data.index, data.subsets, trials
+    )
+
+
+@pytest.fixture
+def toy_trial(make_trial: MakeTrial) -> MakeTrial:
+    return lambda **changes: make_trial(dataset="toy", **changes)
+
+
+def test_names_are_those_of_the_trials(dataset: Dataset, toy_trial: MakeTrial) -> None:
+    trials = [toy_trial(), toy_trial(seed=7, train_set="long_tailed")]
+    names = trial_names(stored(dataset, *trials).trainings)
+    assert names.tolist() == [trial.name for trial in trials]
+    assert trial_names(stored(dataset, *trials).results.iloc[:0]).tolist() == []
+
+
+def test_results_of_the_current_parameters_pass_whole(
+    dataset: Dataset, toy_trial: MakeTrial
+) -> None:
+    trials = [toy_trial(), toy_trial(method=FOCAL)]
+    data = stored(dataset, *trials)
+    pd.testing.assert_frame_equal(verify(data, *trials), data.results)
+    check_data(data.source, data.index, data.subsets, data.profile, dataset)
+
+
+def test_trials_outside_the_grid_are_left_out_and_those_not_run_are_none(
+    dataset: Dataset, toy_trial: MakeTrial
+) -> None:
+    ours, other_seed = toy_trial(), toy_trial(seed=1)
+    data = stored(dataset, ours, other_seed)
+    kept = verify(data, ours, toy_trial(method=FOCAL))
+    assert kept["seed"].tolist() == [0, 0]
+    assert kept["test_set"].tolist() == ["balanced", "tail"]
+    assert verify(data, toy_trial(seed=2)).empty
+
+
+def test_every_stale_trial_is_named_with_what_has_changed(
+    dataset: Dataset, toy_trial: MakeTrial, make_recipe: Callable[..., Any]
+) -> None:
+    before = [toy_trial(), toy_trial(seed=1), toy_trial(method=FOCAL)]
+    recipe = make_recipe(epochs=9, schedule={"kind": "step", "milestones": (3,), "factor": 0.1})
+    milder = FOCAL.model_copy(update={"loss": Focal(name="focal", gamma=1)})
+    now = [toy_trial(), toy_trial(seed=1, recipe=recipe), toy_trial(method=milder)]
+    with pytest.raises(DataError) as raised:
+        verify(stored(dataset, *before), *now)
+    message = str(raised.value)
+    assert "results of 2 trial(s)" in message
+    assert "recipe.epochs was 1, is 9" in message
+    assert "recipe.schedule.kind was cosine, is step" in message
+    assert "recipe.schedule.milestones was null, is [3]" in message
+    assert "method.loss.gamma was 2.0, is 1.0" in message
+    assert now[1].name in message
+    assert now[2].name in message
+    assert now[0].name not in message
+    assert "kedro run --pipeline=full" in message
+
+
+def test_a_shared_training_is_not_blamed_on_the_other_loss(
+    dataset: Dataset, toy_trial: MakeTrial, make_recipe: Callable[..., Any]
+) -> None:
+    """Balanced softmax on equal counts was trained as softmax; that is no change."""
+    trial = toy_trial(method=FOCAL)
+    data = stored(dataset, trial)
+    data.trainings["trained_by"] = "toy.balanced.vit.softmax.seed0"
+    softmax = toy_trial(method=Method(name="softmax", label="", loss=Softmax(name="softmax")))
+    with pytest.raises(DataError, match=r"recipe\.batch_size was 16, is 8:\n"):
+        verify(
+            data, softmax.model_copy(update={"method": FOCAL, "recipe": make_recipe(batch_size=8)})
+        )
+
+
+def test_other_pixels_and_an_older_engine_are_noticed(
+    dataset: Dataset, toy_trial: MakeTrial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = stored(dataset, toy_trial())
+    other = replace(data, source=data.source | {"sha256": "cd" * 32})
+    with pytest.raises(DataError, match="the split, the images or the code have changed"):
+        verify(other, toy_trial())
+    monkeypatch.setattr("longtail.fingerprint.ENGINE_VERSION", 2)
+    monkeypatch.setattr("longtail.verification.ENGINE_VERSION", 2)
+    with pytest.raises(DataError, match="the engine version was 1, is 2"):
+        verify(data, toy_trial())
+
+
+def test_results_and_trainings_must_be_of_one_run(dataset: Dataset, toy_trial: MakeTrial) -> None:
+    data = stored(dataset, toy_trial())
+    mixed = replace(data, results=data.results.assign(fingerprint=["ab", "cd"]))
+    missing = replace(data, trainings=data.trainings.iloc[:0])
+    for wrong in (mixed, missing):
+        with pytest.raises(DataError, match="toy_results and toy_trainings are of different runs"):
+            verify(wrong, toy_trial())
+
+
+def test_pretrained_weights_are_known_by_their_checksum(
+    dataset: Dataset, toy_trial: MakeTrial
+) -> None:
+    pretrained = toy_trial(backbone=PRETRAINED)
+    data = stored(dataset, pretrained, weights_sha256="ef" * 32)
+    assert len(verify(data, pretrained)) == 2
+    other = replace(data, trainings=data.trainings.assign(weights_sha256="00" * 32))
+    with pytest.raises(DataError, match="have changed"):
+        verify(other, pretrained)
+    at_random = toy_trial(backbone=PRETRAINED.model_copy(update={"pretrained": False}))
+    with pytest.raises(DataError, match=r"backbones\.big\.pretrained was true"):
+        verify(data, at_random)
+    with pytest.raises(DataError, match=r"backbones\.big\.pretrained was false"):
+        verify(stored(dataset, at_random), pretrained)
+
+
+# --- the data ----------------------------------------------------------------------------------
+
+
+def changed(dataset: Dataset, **imbalance: Any) -> Dataset:
+    values = dataset.model_dump()
+    return Dataset.model_validate({**values, "imbalance": {**values["imbalance"], **imbalance}})
+
+
+def test_subsets_of_another_profile_are_refused(dataset: Dataset) -> None:
+    milder = changed(dataset, profile={"kind": "exponential", "imbalance_factor": 2})
+    data = stored(milder)
+    with pytest.raises(DataError, match="toy_subsets are not those") as raised:
+        check_data(data.source, data.index, data.subsets, data.profile, dataset)
+    message = str(raised.value)
+    sizes = [int(d.profile["train_long_tailed"].sum()) for d in (data, stored(dataset))]
+    assert f"train long_tailed has {sizes[0]}, not {sizes[1]} images" in message
+    assert sizes[0] > sizes[1]
+    assert "train balanced" not in message
+    assert "datasets.toy.imbalance" in message
+
+
+def test_subsets_of_another_draw_are_refused(dataset: Dataset) -> None:
+    data = stored(changed(dataset, seed=1))
+    with pytest.raises(DataError, match="test balanced has 36 other images"):
+        check_data(data.source, data.index, data.subsets, data.profile, dataset)
+
+
+def test_a_class_profile_of_other_subsets_is_refused(dataset: Dataset) -> None:
+    data = stored(dataset)
+    milder = stored(changed(dataset, profile={"kind": "step", "imbalance_factor": 2}))
+    with pytest.raises(DataError, match="toy_class_profile does not belong to toy_subsets"):
+        check_data(data.source, data.index, data.subsets, milder.profile, dataset)
+
+
+def test_images_of_another_size_are_refused_but_the_place_does_not_matter(
+    dataset: Dataset,
+) -> None:
+    data = stored(dataset)
+    source = dict(data.source["source"])
+    elsewhere = {**data.source, "source": {**source, "path": "/there"}}
+    check_data(elsewhere, data.index, data.subsets, data.profile, dataset)
+    larger = {**data.source, "source": {**source, "image_size": 32}}
+    with pytest.raises(DataError, match=r"datasets\.toy\.source: image_size was 32, is 16"):
+        check_data(larger, data.index, data.subsets, data.profile, dataset)
