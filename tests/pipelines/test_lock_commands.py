@@ -37,9 +37,9 @@ def data(full: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the whole run's data that tests may change and must mend."""
     data = tmp_path_factory.mktemp("locked") / "data"
     shutil.copytree(full.data, data)
-    for folder in (data / "08_reporting/digits").rglob("*/20*"):
-        if folder.name != full.run_id:  # later reports of other tests
-            shutil.rmtree(folder)
+    for version in list(data.rglob("20*T*Z")):
+        if version.name != full.run_id:  # of later runs of other tests
+            shutil.rmtree(version)
     return data
 
 
