@@ -15,7 +15,12 @@ from longtail.identity import trial_fingerprint
 from longtail.imbalance import cut
 from longtail.parameters import Backbone, Dataset, Focal, Method, Softmax, Trial
 from longtail.trainings import trainings_table
-from longtail.verification import check_data, trial_names, verified_results
+from longtail.verification import (
+    check_data,
+    trial_names,
+    verified_comparisons,
+    verified_results,
+)
 
 MakeTrial = Callable[..., Trial]
 CLASSES, IMAGES = 6, 30
@@ -244,3 +249,34 @@ def test_images_of_another_size_are_refused_but_the_place_does_not_matter(
     larger = {**data.source, "source": {**source, "image_size": 32}}
     with pytest.raises(DataError, match=r"datasets\.toy\.source: image_size was 32, is 16"):
         check_data(larger, data.index, data.subsets, data.profile, dataset)
+
+
+def results_of(*trials: tuple[str, int]) -> pd.DataFrame:
+    names = {"dataset": "d", "train_set": "balanced", "backbone": "b"}
+    return pd.DataFrame([{**names, "method": method, "seed": seed} for method, seed in trials])
+
+
+def comparisons_of(*pairs: tuple[str, str, int]) -> pd.DataFrame:
+    names = {"dataset": "d", "train_set": "balanced", "backbone": "b"}
+    rows = [{**names, "first": a, "second": b, "seeds": seeds, "p": 0.5} for a, b, seeds in pairs]
+    columns = [*names, "first", "second", "seeds", "p"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def test_comparisons_of_methods_without_results_are_left_out() -> None:
+    comparisons = comparisons_of(("a", "b", 2), ("a", "old", 2), ("b", "old", 2))
+    results = results_of(("a", 0), ("a", 1), ("b", 0), ("b", 1))
+    found = verified_comparisons(comparisons, results)
+    pd.testing.assert_frame_equal(found, comparisons[:1])
+
+
+def test_comparisons_over_other_seeds_are_refused() -> None:
+    results = results_of(("a", 0), ("a", 1), ("b", 1))
+    with pytest.raises(DataError, match=r"a and b \(d\.balanced\.b\) is over 2 seed\(s\), but 1"):
+        verified_comparisons(comparisons_of(("a", "b", 2)), results)
+
+
+def test_no_comparisons_keep_their_columns() -> None:
+    """Of a single method there is nothing to compare."""
+    none = comparisons_of()
+    pd.testing.assert_frame_equal(verified_comparisons(none, results_of(("a", 0))), none)

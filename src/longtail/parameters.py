@@ -370,6 +370,11 @@ class Statistics(Strict):
     resamples: Annotated[int, Field(ge=100)]
     seed: NonNegativeInt
 
+    @property
+    def level(self) -> float:
+        """The level of the tests that belong to the intervals, such as 0.05."""
+        return round(1 - self.confidence, 12)  # 1 - 0.95 is a little more than 0.05
+
 
 class Backbone(Strict):
     """A network: one of ours, or any of timm's by name, with timm's own ``options``.

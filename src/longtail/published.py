@@ -85,21 +85,24 @@ def comparable(published: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
     return published[published["imbalance_factor"] == factor].reset_index(drop=True)
 
 
-def compare(summaries: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
+def compare(
+    summaries: pd.DataFrame, published: pd.DataFrame, confidence: float = 0.95
+) -> pd.DataFrame:
     """Our results beside the published ones.
 
     Args:
         summaries: ours, a row a cell (``CELL``): ``value``, ``low`` and ``high`` (the mean over
-            seeds and its 95 % interval), ``seeds``, and ``sd`` over seeds.
+            seeds and its interval), ``seeds``, and ``sd`` over seeds.
         published: a table as :func:`validated` returns it, of one imbalance factor.
+        confidence: of our intervals, and so of those that published accuracies are given.
 
     Returns:
         A row for each cell present in both, in the published order: ``CELL``, ``table``,
         ``images``, ``ours``, ``ours_low``, ``ours_high``, ``seeds``, ``sd``, ``published``,
         ``published_low``, ``published_high``, ``difference`` (ours minus published), ``inside``
         (the published value lies within our interval), ``overlap`` (the two intervals do), ``p``
-        and ``note``. A published accuracy has Wilson's 95 % interval on its test images, widened
-        to the published range; another metric has the published range only. ``p`` is the
+        and ``note``. A published accuracy has Wilson's interval on its test images, widened to
+        the published range; another metric has the published range only. ``p`` is the
         two-sided z-test of two accuracies of independent test sets of that many images; it leaves
         out what another seed would change. ``inside`` and ``overlap`` are missing where an end is.
     """
@@ -111,7 +114,7 @@ def compare(summaries: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
     )
     both = theirs.merge(ours, on=CELL, validate="one_to_one")
     is_accuracy, is_loss = both["metric"] == "acc1", both["metric"] == "loss"
-    low, high = wilson_interval(both["published"].clip(0, 1), both["images"])
+    low, high = wilson_interval(both["published"].clip(0, 1), both["images"], confidence)
     both["published_low"] = both["published_low"].where(
         ~is_accuracy, np.fmin(low, both["published_low"])
     )

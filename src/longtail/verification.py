@@ -144,7 +144,7 @@ def verified_comparisons(comparisons: pd.DataFrame, results: pd.DataFrame) -> pd
                 f"{count} seed(s), but {len(shared)} are in the grid. {REMEDY}"
             )
         own.append(bool(shared))
-    return comparisons[own]
+    return comparisons[np.array(own, dtype=bool)]  # an empty list would choose no columns
 
 
 def trial_names(rows: pd.DataFrame) -> pd.Series[str]:

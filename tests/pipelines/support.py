@@ -31,7 +31,13 @@ BACKBONES = ("mobilenetv2_micro", "convnext_micro")
 METHODS = ("softmax", "balanced_softmax", "ldam")
 TEST_SETS = ("balanced", "long_tailed", "head", "middle", "tail")
 GROUPS = ("balanced_head", "balanced_middle", "balanced_tail")
-EVALUATED = (*TEST_SETS, *GROUPS, "validation")
+SHOTS = ("many", "medium", "few")
+TESTED = (*TEST_SETS, *GROUPS, *SHOTS)
+EVALUATED = (*TESTED, "validation")
+FIGURES = (
+    *("loss", "acc1", "f1", "nll", "macro_f1", "balanced_accuracy"),
+    *("top5", "worst_class", "calibration_error"),
+)
 CELLS = tuple(product(TRAIN_SETS, BACKBONES, METHODS))
 TRIALS = tuple(f"digits.{'.'.join(cell)}.seed0" for cell in CELLS)
 

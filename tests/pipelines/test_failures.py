@@ -65,6 +65,14 @@ def test_the_results_have_the_other_trials(failed: Run) -> None:
     assert not failed.file(f"train.{FAILING}.model").exists()
 
 
+def test_methods_are_compared_where_both_were_trained(failed: Run) -> None:
+    comparisons = failed.load("digits_comparisons")
+    assert set(comparisons["train_set"]) == {"balanced"}
+    alone = failed.load("train.digits.long_tailed.convnext_micro.comparisons")
+    assert list(alone.columns) == list(comparisons.columns)
+    assert alone.empty
+
+
 def test_the_tables_have_a_gap(failed: Run) -> None:
     gap = failed.load("report.digits.convnext_micro.long_tailed.acc1_table")
     assert "LDAM & -- & -- & -- & -- & --" in gap

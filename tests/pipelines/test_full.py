@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,18 @@ import longtail
 from longtail.fingerprint import ENGINE_VERSION
 from longtail.provenance import processor
 from tests.pipelines.conftest import EPOCHS, LONG_TRIAL
-from tests.pipelines.support import BACKBONES, CELLS, EVALUATED, METHODS, TRIALS, Run, pipelines
+from tests.pipelines.support import (
+    BACKBONES,
+    CELLS,
+    EVALUATED,
+    FIGURES,
+    METHODS,
+    TESTED,
+    TRAIN_SETS,
+    TRIALS,
+    Run,
+    pipelines,
+)
 
 CLASSES = 10
 # digits: 174 images in the smallest class, of which 50 test and 14 validate.
@@ -63,13 +74,14 @@ def test_every_output_is_a_file_of_this_version_and_there_is_no_other(full: Run)
 
 def test_every_trial_has_all_its_artifacts(full: Run) -> None:
     models, outputs = full.data / "06_models", full.data / "07_model_output"
-    kinds = {models: ("model.safetensors", "history.csv", "card.json")}
-    kinds |= {outputs: ("predictions.parquet", "results.csv", "confusions.csv")}
+    files = [(models, name) for name in ("model.safetensors", "history.csv", "card.json")]
+    tables = ("results", "confusions", "reliability")
+    files += [(outputs, f"{name}.parquet") for name in ("predictions", "answers")]
+    files += [(outputs, f"{name}.csv") for name in tables]
     missing = [
         path
         for trial in TRIALS
-        for folder, names in kinds.items()
-        for name in names
+        for folder, name in files
         if not (path := folder / trial.replace(".", "/") / name / full.run_id / name).is_file()
     ]
     assert missing == []
@@ -118,6 +130,33 @@ def test_metrics_are_those_of_the_stored_logits(full: Run, trial: str) -> None:
 
 
 @pytest.mark.parametrize("trial", TRIALS)
+def test_the_other_metrics_are_those_of_the_stored_logits(full: Run, trial: str) -> None:
+    rows = of_trial(full.load("digits_results"), trial).set_index("test_set")
+    for test_set in EVALUATED:
+        logits, labels = logits_and_labels(full, trial, test_set)
+        predicted, present = logits.argmax(axis=1), np.unique(labels)
+        recalls = [(predicted[labels == label] == label).mean() for label in present]
+        five = np.argsort(-logits, axis=1, kind="stable")[:, :5]
+        macro_f1 = f1_score(labels, predicted, labels=present, average="macro", zero_division=0)
+        assert rows.at[test_set, "macro_f1"] == pytest.approx(macro_f1)
+        assert rows.at[test_set, "balanced_accuracy"] == pytest.approx(np.mean(recalls))
+        assert rows.at[test_set, "worst_class"] == pytest.approx(min(recalls))
+        among = (five == labels[:, None]).any(axis=1)
+        assert rows.at[test_set, "top5"] == pytest.approx(among.mean())
+
+
+def test_every_figure_lies_in_its_interval(full: Run) -> None:
+    results = full.load("digits_results")
+    for figure in FIGURES:
+        low, value, high = (results[f"{figure}{end}"] for end in ("_low", "", "_high"))
+        assert (low <= value).all() and (value <= high).all(), figure
+        assert (low >= 0).all(), figure
+        assert (low < high).any(), figure
+    ends = [f"{figure}{end}" for figure in FIGURES for end in ("", "_low", "_high")]
+    assert results[ends].notna().all(axis=None)
+
+
+@pytest.mark.parametrize("trial", TRIALS)
 def test_the_loss_is_the_criterion_as_trained(full: Run, trial: str) -> None:
     _, train_set, _, method, _ = trial.split(".")
     profile = full.load("digits_class_profile").sort_values("label")
@@ -143,6 +182,75 @@ def test_confusions_count_the_balanced_test_images(full: Run) -> None:
         own = of_trial(confusions, trial)
         counted = {(r.true, r.predicted): r.images for r in own.itertuples()}
         assert counted == {(i, j): n for (i, j), n in np.ndenumerate(matrix) if n}
+
+
+def test_answers_are_those_of_the_balanced_test_images(full: Run) -> None:
+    subsets = full.load("digits_subsets")
+    tested = subsets[(subsets["role"] == "test") & (subsets["name"] == "balanced")]
+    for trial in TRIALS:
+        answers = full.load(f"train.{trial}.answers")
+        logits, labels = logits_and_labels(full, trial, "balanced")
+        assert answers["image"].tolist() == tested["image"].tolist()
+        assert answers["label"].tolist() == labels.tolist()
+        assert answers["predicted"].tolist() == logits.argmax(axis=1).tolist()
+        assert answers["confidence"].to_numpy() == pytest.approx(
+            np.exp(log_softmax(logits, axis=1)).max(axis=1), rel=1e-5
+        )
+
+
+def test_reliability_is_of_the_balanced_test_images(full: Run) -> None:
+    reliability, results = full.load("digits_reliability"), full.load("digits_results")
+    for trial in TRIALS:
+        own = of_trial(reliability, trial)
+        share = own["images"] / own["images"].sum()
+        rows = of_trial(results, trial).set_index("test_set")
+        assert own["images"].sum() == rows.at["balanced", "images"]
+        assert (share * own["accuracy"]).sum() == pytest.approx(rows.at["balanced", "acc1"])
+        error = (share * (own["confidence"] - own["accuracy"]).abs()).sum()
+        assert error == pytest.approx(rows.at["balanced", "calibration_error"])
+
+
+def test_every_pair_of_methods_is_compared_on_every_test_set(full: Run) -> None:
+    comparisons = full.load("digits_comparisons")
+    columns = ["train_set", "backbone", "first", "second", "test_set", "metric"]
+    found = list(comparisons[columns].itertuples(index=False, name=None))
+    pairs = list(combinations(METHODS, 2))
+    assert set(found) == {
+        (train_set, backbone, *pair, test_set, metric)
+        for train_set, backbone in product(TRAIN_SETS, BACKBONES)
+        for pair in pairs
+        for test_set in TESTED
+        for metric in ("acc1", "f1")
+    }
+    assert len(found) == len(set(found))
+    assert list(dict.fromkeys(cell[2:4] for cell in found)) == pairs
+    assert set(comparisons["dataset"]) == {"digits"}
+    assert set(comparisons["seeds"]) == {1}
+
+
+def test_differences_are_those_of_the_results(full: Run) -> None:
+    results = full.load("digits_results")
+    cell = ["train_set", "backbone", "method", "test_set"]
+    for metric in ("acc1", "f1"):
+        values = results.set_index(cell)[metric].to_dict()
+        comparisons = full.load("digits_comparisons")
+        for row in comparisons[comparisons["metric"] == metric].to_dict("records"):
+            where, on = (row["train_set"], row["backbone"]), row["test_set"]
+            difference = values[*where, row["first"], on] - values[*where, row["second"], on]
+            assert row["difference"] == pytest.approx(difference, abs=1e-12)
+            assert row["low"] <= row["difference"] <= row["high"]
+
+
+def test_one_training_does_not_differ_from_itself(full: Run) -> None:
+    table = full.load("digits_comparisons")
+    same = table[
+        (table["train_set"] == "balanced")
+        & (table["first"] == "softmax")
+        & (table["second"] == "balanced_softmax")
+    ]
+    assert len(same) == len(BACKBONES) * len(TESTED) * 2
+    assert set(same["difference"]) == {0}
+    assert set(same["p"]) == {1}
 
 
 def test_predictions_are_of_every_held_out_image_once(full: Run) -> None:

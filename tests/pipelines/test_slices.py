@@ -8,7 +8,7 @@ from kedro.pipeline import Pipeline
 from tests.pipelines.support import BACKBONES, METHODS, TRAIN_SETS, TRIALS, pipelines
 
 STEPS = ("fit", "evaluate", "score")
-GATHERED = ("results", "confusions", "histories", "trainings")
+GATHERED = ("results", "confusions", "reliability", "histories", "trainings")
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,13 @@ def steps(*trials: str) -> set[str]:
 
 
 def gathers(*branches: str) -> set[str]:
-    return {f"train.{branch}.gather_{table}" for branch in branches for table in GATHERED}
+    """What joins trials; the methods of a backbone are compared, and that is joined further up."""
+    found = {f"train.{branch}.gather_{table}" for branch in branches for table in GATHERED}
+    for branch in branches:
+        of_backbone = branch.count(".") == 2
+        own = ("gather_answers", "compare") if of_backbone else ("gather_comparisons",)
+        found |= {f"train.{branch}.{name}" for name in own}
+    return found
 
 
 def test_full_is_all_stages(full_pipeline: Pipeline) -> None:

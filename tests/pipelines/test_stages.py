@@ -85,7 +85,7 @@ def test_imbalance_needs_no_pixels(cut: dict[str, Any], full: Run) -> None:
         pd.testing.assert_frame_equal(table, full.load(name), check_dtype=False)
     subsets = cut["digits_subsets"]
     train_sizes = subsets[subsets["role"] == "train"]["name"].value_counts()
-    assert train_sizes.to_dict() == {"balanced": 1100, "long_tailed": 369}
+    assert train_sizes.to_dict() == {"balanced": 1100, "long_tailed": 369, "matched": 369}
 
 
 def test_train_fits_evaluates_scores_and_gathers(
@@ -104,6 +104,7 @@ def test_train_fits_evaluates_scores_and_gathers(
             "trial_store": tmp_path / "store",
             **{name: ingested[name] for name in ("digits_images", "digits_index", "digits_source")},
             "digits_subsets": cut["digits_subsets"],
+            "params:statistics": parameters.statistics,
         },
     )
     assert trial.name == TRIAL

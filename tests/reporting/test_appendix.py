@@ -1,16 +1,23 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import pandas as pd
-import pytest
 
-from longtail.parameters import Table
-from longtail.reporting.appendix import LOSS_NOTE, appendix
-from longtail.reporting.tables import TEST_SETS, latex, printed
+from longtail.reporting.appendix import appendix, appendix_with_intervals
+from longtail.reporting.latex import escaped, latex
+from longtail.reporting.layouts import LAYOUTS, THESIS_LAYOUTS
+from longtail.reporting.notes import LOSS_NOTE, reading_note
+from longtail.reporting.tables import interval_table, thesis_table
+from longtail.summaries import summarise
+from tests.reporting.rows import (
+    STATISTICS,
+    compiled,
+    make_comparisons,
+    make_results,
+    make_table,
+)
 
 PROFILE = pd.DataFrame(
     {
@@ -21,72 +28,106 @@ PROFILE = pd.DataFrame(
         "test_long_tailed": [50, 15, 2, 1],
     }
 )
+RESULTS = make_results(("softmax", 0, 0.5), ("focal", 0, 0.5), ("ldam", 0, 0.75))
+RESULTS["fingerprint"] = RESULTS["fingerprint"].replace("focal0", "softmax0")
+COMPARISONS = make_comparisons(
+    ("softmax", "focal", 1), ("softmax", "ldam", 0), ("focal", "ldam", 0)
+)
+LABELS = {"softmax": "Softmax", "focal": "Focal #2", "ldam": "LDAM", "failed": "Failed"}
+TABLE = make_table(methods=LABELS, backbone_label="ViT & 100% {x}", number=3)
 
 
-def tables(label: str = "ViT & 100% {x}") -> str:
-    """Both tables of a backbone with a label that is hard to print."""
-    table = Table(
-        dataset="d",
-        backbone="vit",
-        backbone_label=label,
-        train_set="balanced",
-        methods={"softmax": r"Softmax~\^", "focal": "Focal #2", "ldam": "LDAM"},
-        number=3,
+def bare_tables() -> str:
+    scores = summarise(RESULTS, 0.95)
+    return "\n".join(latex(thesis_table(scores, TABLE, layout)) for layout in THESIS_LAYOUTS)
+
+
+def interval_tables() -> str:
+    scores = summarise(RESULTS, 0.95)
+    tables = (
+        interval_table(scores, COMPARISONS, RESULTS, TABLE, layout, STATISTICS)
+        for layout in LAYOUTS
     )
-    results = pd.DataFrame(
-        [
-            {"backbone": "vit", "train_set": "balanced", "method": method, "seed": 0, "loss": 1.5,
-             "test_set": test_set, "acc1": 0.5, "f1": 0.25, "fingerprint": "same"}
-            for method in ("softmax", "focal")
-            for test_set in TEST_SETS
-        ]
-    )  # fmt: skip
-    both = (("acc1",), 3), (("loss", "acc1", "f1"), 4)
-    return "\n".join(latex(printed(results, table, metrics, number)) for metrics, number in both)
+    return "\n".join(map(latex, tables))
 
 
 def test_introduction_counts_the_images() -> None:
     text = appendix("Digits", PROFILE, [])
     assert (
         "Digits: 4 classes; training images: balanced 4,000, long-tailed 1,360 (1000 to 20 a "
-        "class); test images: balanced 200, long-tailed 68, head 50, middle 15, tail 3." in text
+        "class); test images: balanced 200, long-tailed 68, head 50, middle 15, tail 3. One image "
+        "of the tail test set is worth 33.3 points of its accuracy." in text
     )
     assert LOSS_NOTE in text
 
 
+def positions(text: str, parts: list[str]) -> list[int]:
+    assert [text.count(part) for part in parts] == [1] * len(parts)
+    return [text.index(part) for part in parts]
+
+
 def test_sections_hold_their_tables_in_order() -> None:
     text = appendix("D", PROFILE, [("First & 1", "TABLES ONE"), ("Second", "TABLES TWO")])
-    order = [r"\appendix", r"\subsection{First \& 1}", "TABLES ONE", r"\subsection{Second}",
-             "TABLES TWO", r"\end{document}"]  # fmt: skip
-    positions = [text.index(part) for part in order]
-    assert positions == sorted(positions)
+    found = positions(
+        text,
+        [r"\appendix", r"\subsection{First \& 1}", "TABLES ONE", r"\subsection{Second}",
+         "TABLES TWO", r"\end{document}"],
+    )  # fmt: skip
+    assert found == sorted(found)
 
 
-def compiled(text: str, folder: Path) -> str:
-    """The text of the first pages of the PDF, or of pdflatex's log where it cannot be read."""
-    if shutil.which("pdflatex") is None:
-        pytest.skip("pdflatex is not installed")
-    (folder / "appendix.tex").write_text(text, encoding="utf-8")
-    command = ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "appendix.tex"]
-    run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stdout[-2000:]
-    assert (folder / "appendix.pdf").read_bytes().startswith(b"%PDF")
-    if shutil.which("pdftotext") is None:
-        pytest.skip("pdftotext is not installed; the document compiles")
-    command = ["pdftotext", "-layout", "appendix.pdf", "-"]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
+def test_intervals_and_marks_are_explained_once() -> None:
+    reading = reading_note(summarise(RESULTS, 0.95), STATISTICS)
+    sections = [("First", "TABLES ONE"), ("Second", "TABLES TWO")]
+    text = appendix_with_intervals("D", PROFILE, reading, sections)
+    assert text.count(escaped(reading)) == 1
+    assert text.index(escaped(reading)) < text.index(r"\subsection{First}")
+    assert escaped(reading) not in appendix("D", PROFILE, sections)
 
 
-def test_document_compiles_and_numbers_its_tables_as_the_thesis(tmp_path: Path) -> None:
-    text = appendix("Käfer {50%}", PROFILE, [("ViT & 100% {x}", tables())])
-    shown = " ".join(compiled(text, tmp_path).split())
-    assert "Table A.3: Evaluation results for ViT & 100% {x} trained on the balanced" in shown
-    assert "Table A.4: Evaluation results" in shown
-    assert "Focal #2 0.5000 0.5000" in shown
-    assert re.search(r"Softmax\S\\\S and Focal #2 are one training", shown)
+def test_what_is_published_comes_last_and_only_where_there_is_any() -> None:
+    sections = [("First", "TABLES ONE")]
+    text = appendix_with_intervals("D", PROFILE, "How to read.", sections, "BESIDE", "AUDIT")
+    found = positions(
+        text,
+        ["TABLES ONE", r"\subsection{Beside the published results}", "BESIDE",
+         r"\subsection{The published tables, audited by their own numbers}", "AUDIT",
+         r"\end{document}"],
+    )  # fmt: skip
+    assert found == sorted(found)
+    assert "published" not in appendix_with_intervals("D", PROFILE, "How to read.", sections)
 
 
-def test_all_characters_of_a_label_are_printed(tmp_path: Path) -> None:
-    label = "a < b > c | d"
-    shown = compiled(appendix(label, PROFILE, [(label, tables("ViT"))]), tmp_path)
-    assert f"{label}: 4 classes" in " ".join(shown.split())
+def test_the_bare_document_compiles_and_numbers_its_tables_as_the_thesis(tmp_path: Path) -> None:
+    text = compiled(appendix("Käfer {50%}", PROFILE, [("ViT & 1%", bare_tables())]), tmp_path)
+    assert "fer {50%}: 4 classes" in text  # the umlaut is two glyphs
+    assert "A.1 ViT & 1%" in text
+    assert (
+        "Table A.3: Evaluation results for ViT & 100% {x} trained on the custom balanced dataset, "
+        "showing Acc1." in text
+    )
+    assert re.search(r"Table A\.4: .*, showing Loss, Acc1, and F1 scores for each dataset", text)
+    assert "Focal #2 0.5000 0.5000 0.5000 0.5000 0.5000 LDAM 0.7500" in text
+    assert "±" not in text
+
+
+def test_the_document_with_intervals_compiles(tmp_path: Path) -> None:
+    reading = reading_note(summarise(RESULTS, 0.95), STATISTICS)
+    document = appendix_with_intervals("D", PROFILE, reading, [("ViT", interval_tables())])
+    text = compiled(document, tmp_path)
+    for number in ("A.3", "A.4", "B.3", "B.4"):
+        assert f"Table {number}: Evaluation results for ViT & 100% {{x}} trained on" in text
+    star = "\N{ASTERISK OPERATOR}"
+    assert f"LDAM {' '.join([f'0.750{star}'] * 5)}" in text
+    assert " ".join(["±0.062"] * 6) in text
+    assert text.count("Softmax and Focal #2 are one training") == 4
+
+    assert "(1,000 resamples of the test images)" in text
+
+
+def test_tables_of_a_backbone_share_their_page(tmp_path: Path) -> None:
+    # Four bare tables, as of two training sets.
+    document = appendix("D", PROFILE, [("ViT", bare_tables() * 2), ("Other", bare_tables())])
+    compiled(document, tmp_path)
+    log = (tmp_path / "document.log").read_text(encoding="utf-8", errors="replace")
+    assert "(2 pages" in log

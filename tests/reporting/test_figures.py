@@ -11,52 +11,51 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from longtail.reporting import figures
+from longtail.reporting import drawing
+from longtail.reporting.figures import (
+    group_accuracy,
+    learning_curves,
+    reliability,
+    reliability_of_seeds,
+)
+from tests.reporting.rows import make_summaries
 
 LABELS = {"softmax": "Softmax", "focal": "Focal loss", "ldam": "LDAM"}
-GROUP = ["head", "middle", "tail"]
-PROFILE = pd.DataFrame(
-    {
-        "label": [2, 0, 1],  # by rank
-        "class_name": ["two", "zero", "one"],
-        "rank": [0, 1, 2],
-        "group": GROUP,
-        "train_balanced": [100] * 3,
-        "train_long_tailed": [100, 30, 9],
-    }
-)
+GROUPS = ["head", "middle", "tail"]
+# Focal loss has failed on the balanced training set, LDAM on the long-tailed one.
+TRIALS = {
+    "balanced": {"softmax": 0.5, "ldam": 0.75},
+    "long_tailed": {"softmax": 0.25, "focal": 0.625},
+}
 
 
-def confusions(*rows: tuple[str, str, int, int, int]) -> pd.DataFrame:
-    columns = ["train_set", "method", "true", "predicted", "images"]
-    return pd.DataFrame(rows, columns=columns)
+def summaries(trials: dict[str, dict[str, float]], seeds: tuple[int, ...] = (0,)) -> pd.DataFrame:
+    """Scores in which a method's accuracy falls by a tenth from head to middle and to tail."""
+    return pd.concat(
+        [
+            make_summaries(
+                *((method, seed, acc1 - 0.1 * fall) for method, acc1 in of_set.items()
+                  for seed in seeds),
+                test_sets=[f"balanced_{group}", *(["balanced"] if group == "head" else [])],
+                train_set=train_set,
+            )
+            for train_set, of_set in trials.items()
+            for fall, group in enumerate(GROUPS)
+        ],
+        ignore_index=True,
+    )  # fmt: skip
 
 
-CONFUSIONS = confusions(
-    ("balanced", "softmax", 0, 0, 8),
-    ("balanced", "softmax", 0, 1, 2),
-    ("balanced", "softmax", 1, 1, 10),
-    ("balanced", "softmax", 2, 2, 10),
-    ("long_tailed", "softmax", 0, 0, 5),
-    ("long_tailed", "softmax", 0, 2, 5),
-    ("long_tailed", "softmax", 1, 2, 10),
-    ("long_tailed", "softmax", 2, 2, 10),
-    ("long_tailed", "ldam", 0, 0, 10),
-    ("long_tailed", "ldam", 1, 1, 4),
-    ("long_tailed", "ldam", 1, 0, 6),
-    ("long_tailed", "ldam", 2, 2, 10),
-)
-RESULTS = pd.DataFrame(
-    [
-        {"train_set": train_set, "method": method, "test_set": f"balanced_{group}", "acc1": acc1}
-        for train_set, method, scores in (
-            ("balanced", "softmax", (1.0, 0.8, 1.0)),
-            ("long_tailed", "softmax", (1.0, 0.5, 0.0)),
-            ("long_tailed", "ldam", (1.0, 1.0, 0.4)),
-        )
-        for group, acc1 in zip(GROUP, scores, strict=True)
-    ]
-)
+def points(errorbars: Any) -> dict[float, float]:
+    """The value at each height of a series of points with intervals."""
+    line = errorbars.lines[0]
+    pairs = zip(line.get_ydata(), line.get_xdata(), strict=True)
+    return {round(float(y), 3): float(x) for y, x in pairs if not np.isnan(x)}
+
+
+def intervals(errorbars: Any) -> list[tuple[float, float]]:
+    segments = errorbars.lines[2][0].get_segments()
+    return [(float(s[0][0]), float(s[1][0])) for s in segments if not np.isnan(s).any()]
 
 
 def pixels(png: bytes) -> npt.NDArray[np.uint8]:
@@ -64,118 +63,191 @@ def pixels(png: bytes) -> npt.NDArray[np.uint8]:
     return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
 
 
-@pytest.fixture
-def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
-    """The figures behind the PNG files, for a look at what they show."""
-    seen: list[Figure] = []
-
-    def keep(figure: Figure) -> bytes:
-        seen.append(figure)
-        return b""
-
-    monkeypatch.setattr(figures, "_png", keep)
-    return seen
+def histories(*rows: tuple[str, str, int, int, float]) -> pd.DataFrame:
+    columns = ["train_set", "method", "seed", "epoch", "validation_acc1"]
+    return pd.DataFrame(rows, columns=columns)
 
 
-def draw_all() -> dict[str, bytes]:
+def bins(*rows: tuple[str, str, int, int, int, float, float]) -> pd.DataFrame:
+    columns = ["train_set", "method", "seed", "bin", "images", "confidence", "accuracy"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+HISTORIES = histories(
+    ("balanced", "softmax", 0, 1, np.nan),
+    ("balanced", "softmax", 0, 2, 0.5),
+    ("balanced", "softmax", 0, 4, 0.75),
+    ("long_tailed", "softmax", 0, 2, 0.25),
+    ("long_tailed", "softmax", 1, 2, 0.75),
+    ("long_tailed", "ldam", 0, 2, 0.125),
+)
+BINS = bins(
+    ("balanced", "softmax", 0, 3, 10, 0.25, 0.5),
+    ("balanced", "softmax", 0, 14, 30, 1.0, 0.75),
+    ("balanced", "ldam", 0, 14, 40, 1.0, 1.0),
+    ("long_tailed", "softmax", 0, 7, 40, 0.5, 0.5),
+    ("long_tailed", "focal", 0, 7, 40, 0.5, 0.25),
+)
+
+
+# --- accuracy of the groups ------------------------------------------------------------------
+
+
+def test_groups_have_a_panel_a_training_set_and_a_point_a_cell(drawn: list[Figure]) -> None:
+    group_accuracy(summaries(TRIALS), LABELS, "ViT")
+    (figure,) = drawn
+    balanced, long_tailed = figure.axes
+    titles = [axes.get_title() for axes in (balanced, long_tailed)]
+    assert titles == ["trained balanced", "trained long-tailed"]
+    ticks = [label.get_text() for label in balanced.get_yticklabels()]
+    assert ticks == ["Softmax", "Focal loss", "LDAM"]
+    assert balanced.yaxis_inverted()
+    found = {axes: [points(c) for c in axes.containers] for axes in (balanced, long_tailed)}
+    # Focal loss, in the middle, has no point where it has failed; so LDAM, the last.
+    assert found[balanced] == [
+        pytest.approx({y: x, y + 2: x + 0.25}) for y, x in ((-0.2, 0.5), (0, 0.4), (0.2, 0.3))
+    ]
+    assert found[long_tailed] == [
+        pytest.approx({y: x, y + 1: x + 0.375}) for y, x in ((-0.2, 0.25), (0, 0.15), (0.2, 0.05))
+    ]
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert legend == GROUPS
+
+
+def test_intervals_of_groups_are_those_of_the_scores(drawn: list[Figure]) -> None:
+    scores = summaries({"balanced": {"softmax": 0.25}}).assign(value=0.25, low=0.125, high=0.75)
+    group_accuracy(scores, LABELS, "ViT")
+    found = [intervals(c) for c in drawn[0].axes[0].containers]
+    assert found == [[pytest.approx((0.125, 0.75))]] * 3
+
+
+def test_groups_of_one_method_and_of_several_seeds(drawn: list[Figure]) -> None:
+    group_accuracy(summaries({"matched": {"ldam": 0.5}}, seeds=(0, 1, 2)), LABELS, "ViT")
+    (axes,) = drawn[0].axes
+    assert axes.get_title() == "trained matched"
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["LDAM"]
+    assert points(axes.containers[0]) == pytest.approx({-0.2: 0.5})
+
+
+# --- learning curves -------------------------------------------------------------------------
+
+
+def curves(axes: Axes) -> dict[str, list[tuple[float, float]]]:
     return {
-        "profile": figures.class_profile(PROFILE, "Digits"),
-        "groups": figures.group_accuracy(RESULTS, LABELS, "ViT"),
-        "classes": figures.class_accuracy(CONFUSIONS, PROFILE, LABELS, "ViT"),
-        "confusion": figures.confusion_matrices(CONFUSIONS, PROFILE, RESULTS, LABELS, "ViT"),
-        "nothing": figures.no_results("ViT"),
+        str(line.get_label()): list(map(tuple, np.asarray(line.get_xydata()).tolist()))
+        for line in axes.lines
+    }
+
+
+def test_curves_are_means_over_seeds_of_validated_epochs(drawn: list[Figure]) -> None:
+    learning_curves(HISTORIES, LABELS, "ViT")
+    (figure,) = drawn
+    balanced, long_tailed = figure.axes
+    assert curves(balanced) == {"Softmax": [(2, 0.5), (4, 0.75)]}
+    assert curves(long_tailed) == {"Softmax": [(2, 0.5)], "LDAM": [(2, 0.125)]}
+    assert [t.get_text() for t in figure.legends[0].get_texts()] == ["Softmax", "LDAM"]
+    assert balanced.lines[0].get_color() == long_tailed.lines[0].get_color()
+    assert long_tailed.lines[0].get_color() != long_tailed.lines[1].get_color()
+
+
+def test_epochs_are_whole_numbers(drawn: list[Figure]) -> None:
+    learning_curves(histories(("balanced", "softmax", 0, 1, 0.5)), LABELS, "ViT")
+    (axes,) = drawn[0].axes
+    assert [tick for tick in axes.get_xticks() if tick != int(tick)] == []
+    assert {0, 1, 2} <= set(axes.get_xticks())
+
+
+def test_without_a_validated_epoch_the_figure_says_so(drawn: list[Figure]) -> None:
+    learning_curves(HISTORIES.assign(validation_acc1=np.nan), LABELS, "ViT")
+    assert [text.get_text() for text in drawn[0].texts] == ["ViT: no epoch was validated"]
+
+
+# --- reliability -----------------------------------------------------------------------------
+
+
+def test_bins_of_seeds_are_taken_together_by_their_images() -> None:
+    table = bins(
+        ("balanced", "softmax", 0, 3, 10, 0.25, 0.5),
+        ("balanced", "softmax", 1, 3, 30, 0.5, 1.0),
+        ("balanced", "softmax", 1, 9, 5, 0.625, 0.25),
+    )
+    expected = pd.DataFrame(
+        {"images": [40, 5], "confidence": [0.4375, 0.625], "accuracy": [0.875, 0.25]},
+        index=pd.Index([3, 9], name="bin"),
+    )
+    pd.testing.assert_frame_equal(reliability_of_seeds(table), expected)
+
+
+def test_reliability_has_a_row_a_training_set_and_a_column_a_method(drawn: list[Figure]) -> None:
+    reliability(BINS, summaries(TRIALS), LABELS, "ViT")
+    axes = np.array(drawn[0].axes).reshape(2, 3)
+    # The calibration error of `rows` is the accuracy.
+    assert [[panel.get_title() for panel in in_row] for in_row in axes] == [
+        ["Softmax\nECE 0.500", "Focal loss\n", "LDAM\nECE 0.750"],
+        ["ECE 0.250", "ECE 0.625", ""],
+    ]
+    labels = [in_row[0].get_ylabel() for in_row in axes]
+    assert labels == ["trained balanced", "trained long-tailed"]
+    shown = [[np.asarray(p.collections[0].get_offsets()).tolist() for p in r] for r in axes]
+    assert shown == [
+        [[[0.25, 0.5], [1.0, 0.75]], [], [[1.0, 1.0]]],
+        [[[0.5, 0.5]], [[0.5, 0.25]], []],
+    ]
+    small, large = axes[0, 0].collections[0].get_sizes()
+    assert (large - 6) / (small - 6) == pytest.approx(3)  # 30 images and 10
+
+
+def test_long_labels_are_broken(drawn: list[Figure]) -> None:
+    labels = {"softmax": "Class-balanced (beta 0.9999)"}
+    own = BINS[BINS["method"] == "softmax"]
+    reliability(own, summaries(TRIALS), labels, "ViT")
+    assert drawn[0].axes[0].get_title() == "Class-balanced\n(beta 0.9999)\nECE 0.500"
+
+
+# --- all of them -----------------------------------------------------------------------------
+
+
+def draw_all(labels: dict[str, str], title: str) -> dict[str, bytes]:
+    return {
+        "groups": group_accuracy(summaries(TRIALS), labels, title),
+        "curves": learning_curves(HISTORIES, labels, title),
+        "reliability": reliability(BINS, summaries(TRIALS), labels, title),
+        "nothing": drawing.message(title),
     }
 
 
 def test_figures_are_pictures_and_the_same_for_the_same_data() -> None:
-    first, again = draw_all(), draw_all()
+    first, again = draw_all(LABELS, "ViT"), draw_all(LABELS, "ViT")
     assert first == again
     for png in first.values():
         shown = pixels(png)
         assert shown.shape[1] > 400
         assert len(np.unique(shown)) > 10  # something is drawn
-
-
-def test_accuracy_of_a_class_is_its_hits_over_all_seeds() -> None:
-    accuracy = figures.per_class_accuracy(
-        confusions(
-            ("long_tailed", "a", 0, 0, 3),
-            ("long_tailed", "a", 0, 1, 1),
-            ("long_tailed", "a", 0, 0, 4),  # another seed
-            ("long_tailed", "a", 1, 0, 5),  # never hit
-            ("long_tailed", "b", 0, 0, 2),
-        )
-    )
-    assert accuracy["a"].tolist() == [7 / 8, 0]
-    assert accuracy["b"].iloc[0] == 1 and np.isnan(accuracy["b"].iloc[1])
-
-
-def test_confusion_shares_sum_to_one_in_each_row_that_has_images() -> None:
-    rows = confusions(("t", "a", 0, 0, 3), ("t", "a", 0, 2, 1), ("t", "a", 2, 0, 2),
-                      ("t", "a", 0, 0, 4))  # fmt: skip
-    expected = np.array([[7 / 8, 0, 1 / 8], [0, 0, 0], [1, 0, 0]])
-    np.testing.assert_allclose(figures.confusion_matrix(rows, 3), expected)
-
-
-def test_best_tail_method_is_that_of_the_balanced_tail_over_seeds() -> None:
-    rows = [
-        ("a", "balanced_tail", 0.2),
-        ("a", "balanced_tail", 0.4),
-        ("b", "balanced_tail", 0.1),
-        ("b", "balanced_tail", 0.6),
-        ("a", "tail", 1.0),
-    ]
-    results = pd.DataFrame(rows, columns=["method", "test_set", "acc1"])
-    assert figures.best_tail_method(results) == "b"
-
-
-def texts(axes: Axes) -> list[str]:
-    legend = axes.get_legend()
-    assert legend is not None
-    return [text.get_text() for text in legend.get_texts()]
-
-
-def test_profile_shows_each_class_and_counts_the_groups(drawn: list[Figure]) -> None:
-    figures.class_profile(PROFILE, "Digits")
-    (axes,) = drawn[0].axes
-    bars: Any = axes.patches
-    assert [bar.get_height() for bar in bars] == [100, 30, 9]
-    assert [label.get_text() for label in axes.get_xticklabels()] == ["two", "zero", "one"]
-    assert texts(axes) == [
-        "balanced (300 images)",
-        "head: 1 classes, 100 images",
-        "middle: 1 classes, 30 images",
-        "tail: 1 classes, 9 images",
+    other = draw_all({**LABELS, "softmax": "Other"}, "ViT")
+    assert [name for name in first if first[name] != other[name]] == [
+        "groups",
+        "curves",
+        "reliability",
     ]
 
 
-def test_group_accuracy_has_a_panel_a_training_set_and_a_dot_a_cell(drawn: list[Figure]) -> None:
-    figures.group_accuracy(RESULTS, LABELS, "ViT")
-    balanced, long_tailed = drawn[0].axes
-    assert [axes.get_title() for axes in (balanced, long_tailed)] == [
-        "trained balanced", "trained long-tailed"
-    ]  # fmt: skip
-    assert [label.get_text() for label in balanced.get_yticklabels()] == ["Softmax", "LDAM"]
-    offsets: Any = [np.asarray(dots.get_offsets()) for dots in long_tailed.collections[1:]]
-    shown = {group: points[:, 0].tolist() for group, points in zip(GROUP, offsets, strict=True)}
-    assert shown == {"head": [1.0, 1.0], "middle": [0.5, 1.0], "tail": [0.0, 0.4]}
+def test_files_do_not_name_the_program_that_drew_them() -> None:
+    for png in draw_all(LABELS, "ViT").values():
+        assert b"matplotlib" not in png.lower()
 
 
-def test_confusions_are_ordered_head_to_tail(drawn: list[Figure]) -> None:
-    figures.confusion_matrices(CONFUSIONS, PROFILE, RESULTS, LABELS, "ViT")
-    panels = drawn[0].axes[:3]
-    assert [axes.get_title() for axes in panels] == [
-        "Softmax,\ntrained balanced", "Softmax,\ntrained long-tailed", "LDAM,\ntrained long-tailed"
-    ]  # fmt: skip
-    shown = [np.asarray(axes.images[0].get_array()).tolist() for axes in panels]
-    assert shown[0] == [[1, 0, 0], [0, 0.8, 0.2], [0, 0, 1]]
-    assert shown[1] == [[1, 0, 0], [0.5, 0.5, 0], [1, 0, 0]]
-    assert shown[2] == [[1, 0, 0], [0, 1, 0], [0, 0.6, 0.4]]
+def test_letters_that_the_font_lacks_cost_a_warning_only() -> None:
+    labels = {"softmax": "焦点损失", "focal": "평형", "ldam": "αβγ Ωé"}
+    with pytest.warns(UserWarning, match="missing from font"):
+        figures = draw_all(labels, "飛蛾")
+    assert all(pixels(png).shape[1] > 400 for png in figures.values())
 
 
-def test_class_accuracy_lies_over_the_class_size(drawn: list[Figure]) -> None:
-    figures.class_accuracy(CONFUSIONS, PROFILE, LABELS, "ViT")
-    panels = [axes for axes in drawn[0].axes if axes.get_visible()]
-    assert [axes.get_title() for axes in panels] == ["Softmax", "LDAM"]
-    points = np.asarray(panels[1].collections[-1].get_offsets())
-    assert sorted(map(tuple, points.tolist())) == [(9, 0.4), (30, 1), (100, 1)]
+def test_dollar_signs_are_no_formulas(drawn: list[Figure]) -> None:
+    text = r"$\frac$ & $5"
+    labels = {**LABELS, "softmax": drawing.plain(text)}
+    draw_all(labels, drawing.plain(text))
+    assert drawn[0].get_suptitle() == r"\$\frac\$ & \$5"
+    plain = drawing.message(drawing.plain("costs $5 or $6"))
+    assert plain == drawing.message(r"costs \$5 or \$6")
+    assert plain != drawing.message("costs $5 or $6")

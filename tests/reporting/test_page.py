@@ -8,7 +8,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from longtail.reporting.page import Section, page
+from longtail.reporting.layouts import ACC1, FULL, Layout
+from longtail.reporting.notes import LOSS_NOTE
+from longtail.reporting.page import Made, Section, page
+from longtail.reporting.published import ComparisonTable
 from longtail.reporting.tables import Cell, PrintedTable
 
 PROFILE = pd.DataFrame(
@@ -21,15 +24,35 @@ PROFILE = pd.DataFrame(
     }
 )
 NAMES = ["Balanced", "Long-tailed", "Head", "Middle", "Tail"]
+COMPARISON = ComparisonTable(
+    backbone="vit",
+    number="C.1",
+    caption="Ours & <theirs>.",
+    columns=["Head", "Tail"],
+    rows=[["A <b>", "ours", "0.5 ± 0.1", "--"], ["", "published", "0.4 (+10.0)*", "0.3"]],
+)
+MADE = Made(
+    circumstances=[("Command", "kedro run <1>"), ("Seeds", "0")],
+    backbones=["vit", "convnext"],
+    recipes=[("epochs", ["1", "2"])],
+)
 
 
-def table(number: int, metrics: tuple[str, ...]) -> PrintedTable:
-    width = 5 * len(metrics)
-    rows = (
-        ("A <b> & c", tuple(Cell(f"0.{i:04d}", best=i == 1) for i in range(width))),
-        ("Other", (Cell("--", best=False),) * width),
+def with_intervals(number: int, layout: Layout) -> PrintedTable:
+    """The second figure is the best, the third differs from softmax's."""
+    cells = tuple(
+        Cell(f"0.{i:03d}", f"1.{i:03d}", best=i == 1, differs=i == 2)
+        for i in range(len(layout.columns))
     )
-    return PrintedTable(number, f"Caption {number} <&>.", metrics, rows, ("One note & more.",))
+    rows = ("A <b> & c", cells), ("Other", (Cell("--"),) * len(cells))
+    return PrintedTable(
+        f"A.{number}", f"Caption {number} <&>.", layout, rows, ("A note & <more>.",)
+    )
+
+
+def bare(number: int, layout: Layout) -> PrintedTable:
+    cells = tuple(Cell(f"0.{i:04d}") for i in range(len(layout.columns)))
+    return PrintedTable(f"A.{number}", f"Bare {number}.", layout, (("A <b> & c", cells),))
 
 
 class Reader(HTMLParser):
@@ -38,7 +61,10 @@ class Reader(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.rows: list[list[str]] = []
+        self.in_details: list[list[str]] = []
+        self.classes: list[str] = []
         self.bold: list[str] = []
+        self.summaries: list[str] = []
         self.links: list[str] = []
         self.ids: list[str] = []
         self.images: dict[str, str] = {}
@@ -52,10 +78,16 @@ class Reader(HTMLParser):
             self.images[named["alt"]] = named["src"]
         if tag == "a":
             self.links.append(named["href"])
+        if tag == "table":
+            self.classes.append(named.get("class", ""))
         if tag == "tr":
             self.rows.append([])
+            if "details" in self.open:
+                self.in_details.append(self.rows[-1])
         if tag in ("td", "th"):
             self.rows[-1].append("")
+        if tag == "summary":
+            self.summaries.append("")
         if tag not in ("img", "meta"):
             self.open.append(tag)
 
@@ -67,21 +99,32 @@ class Reader(HTMLParser):
         if {"td", "th"} & set(self.open[-2:]):
             self.rows[-1][-1] += data
             self.bold += [data] if self.open[-1] == "b" else []
+        if self.open and self.open[-1] == "summary":
+            self.summaries[-1] += data
 
 
-def shown(*sections: Section) -> tuple[str, Reader]:
-    html = page("Käfer <1>", PROFILE, b"profile png", sections)
+def shown(*sections: Section, **others: Any) -> tuple[str, Reader]:
+    html = page("Käfer <1>", PROFILE, b"profile png", "Read <so>.", sections, MADE, **others)
     reader = Reader()
     reader.feed(html)
     assert reader.open == []
     return html, reader
 
 
+def section(**changes: Any) -> Section:
+    tables = [
+        (with_intervals(1, ACC1), bare(1, ACC1)),
+        (with_intervals(2, FULL), bare(2, FULL)),
+        (with_intervals(3, ACC1), None),
+    ]
+    values: dict[str, Any] = {"title": "ViT & co", "tables": tables}
+    return Section(**(values | {"figures": {"Accuracy": b"figure png"}} | changes))
+
+
 @pytest.fixture
 def both() -> tuple[str, Reader]:
-    """A page with one backbone, its two tables and one figure."""
-    tables = [table(1, ("acc1",)), table(2, ("loss", "acc1", "f1"))]
-    return shown(Section("ViT & co", tables, {"Accuracy": b"figure png"}))
+    """A page with one backbone, its tables and one figure."""
+    return shown(section())
 
 
 def test_numbers_of_the_data_are_told(both: tuple[str, Reader]) -> None:
@@ -96,17 +139,43 @@ def test_numbers_of_the_data_are_told(both: tuple[str, Reader]) -> None:
     ]
 
 
-def test_tables_hold_every_cell_and_mark_the_best(both: tuple[str, Reader]) -> None:
+def test_how_to_read_the_tables_is_said_once(both: tuple[str, Reader]) -> None:
+    assert both[1].text.count("Read <so>.") == 1
+    assert both[1].text.count(LOSS_NOTE) == 1
+
+
+def test_tables_hold_every_cell_with_its_interval_and_marks(both: tuple[str, Reader]) -> None:
     reader = both[1]
-    assert ["Loss function", *NAMES] in reader.rows
+    assert ["Loss Function", *NAMES] in reader.rows
     assert ["", *NAMES] in reader.rows
-    assert ["Loss function", *["Loss", "Acc1", "F1"] * 5] in reader.rows
-    assert ["A <b> & c", *(f"0.{i:04d}" for i in range(5))] in reader.rows
-    assert ["A <b> & c", *(f"0.{i:04d}" for i in range(15))] in reader.rows
-    assert ["Other", *["--"] * 15] in reader.rows
-    assert reader.bold == ["0.0001", "0.0001"]
+    assert ["Loss Function", *["Loss", "Acc1", "F1"] * 5] in reader.rows
+    for columns in (5, 15):
+        cells = [f"0.{i:03d}{'*' if i == 2 else ''} ±1.{i:03d}" for i in range(columns)]
+        assert ["A <b> & c", *cells] in reader.rows
+        assert ["Other", *["--"] * columns] in reader.rows
+    assert reader.bold == ["0.001"] * 3
     assert "Table A.2. Caption 2 <&>." in reader.text
-    assert "One note & more." in reader.text
+    assert reader.text.count("A note & <more>.") == 3
+
+
+def test_bare_tables_lie_folded_below_those_with_intervals(both: tuple[str, Reader]) -> None:
+    reader = both[1]
+    assert reader.summaries == [
+        "Table A.1 in the thesis' layout",
+        "Table A.2 in the thesis' layout",
+    ]
+    rows = [row for row in reader.in_details if row[0] == "A <b> & c"]
+    assert rows == [["A <b> & c", *(f"0.{i:04d}" for i in range(columns))] for columns in (5, 15)]
+    assert "±" not in "".join(cell for row in reader.in_details for cell in row)
+    order = [reader.text.index(f"Caption {n} <&>.") for n in (1, 2, 3)]
+    folded = [reader.text.index(f"Bare {n}.") for n in (1, 2)]
+    assert order[0] < folded[0] < order[1] < folded[1] < order[2]
+
+
+def test_intervals_of_wide_tables_stand_below_their_figures(both: tuple[str, Reader]) -> None:
+    # The groups, then each table and its bare layout.
+    assert both[1].classes == ["", "", "", "wide", "wide", "", "text", "text"]
+    assert "table.wide .half { display: block;" in both[0]
 
 
 def test_pictures_are_inside_the_page(both: tuple[str, Reader]) -> None:
@@ -122,18 +191,69 @@ def test_page_asks_nothing_of_the_network(both: tuple[str, Reader]) -> None:
 
 
 def test_links_lead_to_their_sections() -> None:
-    _, reader = shown(Section("One", [], {}), Section("Two", [], {}))
-    assert reader.links == ["#data", "#section-1", "#section-2"]
-    assert set(link[1:] for link in reader.links) <= set(reader.ids)
+    sections = [Section("One", [], {}), Section("Two", [], {})]
+    _, reader = shown(*sections)
+    assert reader.links == ["#data", "#reading", "#section-1", "#section-2", "#made"]
+    _, audited = shown(*sections, audit=[["Problem", "Check", "Place", "Finding"]])
+    assert audited.links == [*reader.links[:-1], "#audit", "#made"]
+    for page_shown in (reader, audited):
+        assert {link[1:] for link in page_shown.links} == set(page_shown.ids)
 
 
-def test_titles_are_escaped(both: tuple[str, Reader]) -> None:
-    html, reader = both
+def test_titles_are_escaped() -> None:
+    html, reader = shown(
+        section(published=[COMPARISON]), audit=[["Problem", "A <c>", "B <p>", "C <f>"]]
+    )
     assert "Käfer &lt;1&gt;: long-tailed recognition" in html
     assert "Käfer <1>: long-tailed recognition" in reader.text
-    assert "<1>" not in html and "A <b> &" not in html
+    for unsafe in ("<1>", "A <b>", "<&>", "<so>", "<more>", "<theirs>", "<c>", "<p>", "<f>"):
+        assert unsafe not in html
+        assert unsafe in reader.text
+
+
+def test_published_results_stand_in_the_section_of_their_backbone() -> None:
+    other = Section("Other", [], {}, [])
+    _, reader = shown(section(published=[COMPARISON]), other, comparison_note="So & so.")
+    assert ["Loss Function", "", "Head", "Tail"] in reader.rows
+    assert [row for row in reader.rows if row[1:2] in (["ours"], ["published"])] == COMPARISON.rows
+    text = reader.text
+    assert text.index("Caption 3") < text.index("Table C.1. Ours & <theirs>.")
+    assert text.index("Table C.1.") < text.index("So & so.") < text.rindex("Other")
+    assert text.count("So & so.") == 1
+
+
+def test_the_audit_is_a_table_at_the_end() -> None:
+    findings = [["Problem", "A check", "Table 1", "Wrong."], ["Confirmed", "B", "", "Right."]]
+    html, reader = shown(section(published=[COMPARISON]), audit=findings)
+    first = reader.rows.index(["Verdict", "Check", "Where", "Finding"])
+    assert reader.rows[first + 1 : first + 3] == findings
+    assert reader.rows[first + 3] == ["Command", "kedro run <1>"]
+    assert '<td class="problem">Problem</td>' in html
+    assert '<td class="confirmed">Confirmed</td>' in html
+
+
+def test_without_published_results_nothing_is_said_of_any(both: tuple[str, Reader]) -> None:
+    assert "ublished" not in both[1].text
+    assert "C.1" not in both[1].text
+    assert "audit" not in both[0]
+
+
+def test_how_the_results_were_made_is_told(both: tuple[str, Reader]) -> None:
+    assert both[1].rows[-4:] == [
+        ["Command", "kedro run <1>"],
+        ["Seeds", "0"],
+        ["Setting", "vit", "convnext"],
+        ["epochs", "1", "2"],
+    ]
+    assert "<code>kedro run &lt;1&gt;</code>" in both[0]
+
+
+def test_deviations_stand_in_brackets_beside_the_intervals() -> None:
+    rows = (("A", (Cell("0.5", "0.1", "0.2"),) * 5),)
+    table = PrintedTable("A.1", "Caption.", ACC1, rows)
+    _, reader = shown(Section("ViT", [(table, None)], {}))
+    assert ["A", *["0.5 ±0.1 (0.2)"] * 5] in reader.rows
 
 
 def test_page_is_the_same_for_the_same_data(both: tuple[str, Any]) -> None:
-    tables = [table(1, ("acc1",)), table(2, ("loss", "acc1", "f1"))]
-    assert shown(Section("ViT & co", tables, {"Accuracy": b"figure png"}))[0] == both[0]
+    assert shown(section())[0] == both[0]

@@ -1,224 +1,344 @@
 from __future__ import annotations
 
+import re
+from itertools import product
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from longtail.parameters import Table
+from longtail.grid import parse, tables
+from longtail.parameters import Statistics, Table
+from longtail.reporting.layouts import ACC1, FULL, LAYOUTS, PARTS, QUALITY, THESIS_LAYOUTS
 from longtail.reporting.tables import (
-    METRICS,
-    TEST_SETS,
-    escaped,
-    latex,
-    printed,
-    rows_of,
-    shared_training_notes,
-    wide_scores,
+    Cell,
+    PrintedTable,
+    interval_table,
+    of_table,
+    thesis_table,
+    trainings_of,
+)
+from longtail.summaries import summarise
+from tests.reporting.rows import (
+    STATISTICS,
+    make_comparisons,
+    make_results,
+    make_summaries,
+    make_table,
 )
 
-TABLE = Table(
-    dataset="digits",
-    backbone="vit",
-    backbone_label="ViT",
-    train_set="balanced",
-    methods={"softmax": "Softmax", "focal": "Focal loss", "ldam": "LDAM"},
-    number=5,
+TABLE = make_table("softmax", "focal", "ldam")
+ONE_EACH = ("softmax", 0, 0.5), ("focal", 0, 0.625), ("ldam", 0, 0.25)
+ALIKE = make_comparisons(
+    ("softmax", "focal", 0.5), ("softmax", "ldam", 0.5), ("focal", "ldam", 0.5)
 )
-FULL = ("loss", "acc1", "f1")
+DIFFERENT = make_comparisons(
+    ("softmax", "focal", 1e-6), ("ldam", "softmax", 1e-6), ("focal", "ldam", 1e-6)
+)
 
 
-def results(*scores: tuple[str, int, float], **changes: Any) -> pd.DataFrame:
-    """Rows of all test sets, from (method, seed, accuracy); loss is 1 - accuracy, F1 half of it."""
-    rows = [
-        {
-            "dataset": "digits",
-            "train_set": "balanced",
-            "backbone": "vit",
-            "method": method,
-            "seed": seed,
-            "test_set": test_set,
-            "images": 10,
-            "loss": 1 - acc1,
-            "acc1": acc1,
-            "f1": acc1 / 2,
-            "nll": 1.0,
-            "fingerprint": f"{method}{seed}",
-            "trained_by": "",
-        }
-        | changes
-        for method, seed, acc1 in scores
-        for test_set in (*TEST_SETS, "balanced_head", "validation")
+def texts(table: PrintedTable) -> dict[str, list[str]]:
+    return {label: [cell.text for cell in cells] for label, cells in table.rows}
+
+
+def marks(table: PrintedTable, mark: str) -> dict[str, list[int]]:
+    """The columns in which each row is marked ``best`` or as one that ``differs``."""
+    return {
+        label: [i for i, cell in enumerate(cells) if getattr(cell, mark)]
+        for label, cells in table.rows
+    }
+
+
+def with_intervals(
+    results: pd.DataFrame,
+    comparisons: pd.DataFrame,
+    table: Table = TABLE,
+    statistics: Statistics = STATISTICS,
+) -> list[PrintedTable]:
+    """The table in each of ``LAYOUTS``."""
+    summaries = summarise(results, statistics.confidence)
+    return [
+        interval_table(summaries, comparisons, results, table, layout, statistics)
+        for layout in LAYOUTS
     ]
-    return pd.DataFrame(rows)
 
 
-def column(table: Any, position: int) -> list[tuple[str, bool]]:
-    return [(cells[position].text, cells[position].best) for _, cells in table.rows]
+# --- the bare layout -------------------------------------------------------------------------
 
 
-def test_caption_says_what_is_shown() -> None:
-    one = results(("softmax", 0, 0.5))
-    assert printed(one, TABLE, ("acc1",), 5).caption == (
-        "Evaluation results for ViT trained on the balanced dataset, showing Acc1."
-    )
-    assert printed(one, TABLE, FULL, 6).caption == (
-        "Evaluation results for ViT trained on the balanced dataset, showing Loss, Acc1, and F1 "
-        "for each test set."
-    )
-
-
-def test_caption_names_the_training_set_and_the_seeds() -> None:
-    table = TABLE.model_copy(update={"train_set": "long_tailed"})
-    seeds = results(("softmax", 0, 0.5), ("softmax", 1, 0.7), train_set="long_tailed")
-    assert printed(seeds, table, ("acc1",), 5).caption == (
-        "Evaluation results for ViT trained on the long-tailed dataset, showing Acc1 "
-        "(means of 2 seeds)."
-    )
-
-
-def test_only_the_tables_own_trials_are_shown() -> None:
-    own = results(("softmax", 0, 0.5))
-    others = [
-        results(("softmax", 0, 0.9), train_set="long_tailed"),
-        results(("softmax", 0, 0.9), backbone="convnext"),
-        results(("other", 0, 0.9)),
+def test_captions_are_the_thesis_own() -> None:
+    scores = make_summaries(*ONE_EACH)
+    assert [thesis_table(scores, TABLE, layout).caption for layout in THESIS_LAYOUTS] == [
+        "Evaluation results for MobileNetV2 trained on the custom balanced dataset, showing Acc1.",
+        "Evaluation results for MobileNetV2 trained on the custom balanced dataset, showing Loss, "
+        "Acc1, and F1 scores for each dataset split.",
     ]
-    everything = pd.concat([*others, own], ignore_index=True)
-    assert rows_of(everything, TABLE).to_dict("list") == own.to_dict("list")
-    assert column(printed(everything, TABLE, ("acc1",), 5), 0)[0] == ("0.5000", True)
 
 
-def test_best_of_each_column_is_marked_ties_too() -> None:
-    table = printed(
-        results(("softmax", 0, 0.50001), ("focal", 0, 0.50004), ("ldam", 0, 0.4)),
-        TABLE,
-        FULL,
-        6,
+@pytest.mark.parametrize(
+    ("train_set", "words"),
+    [("balanced", "custom balanced"), ("long_tailed", "long-tailed"), ("matched", "matched")],
+)
+def test_captions_name_the_training_set(train_set: str, words: str) -> None:
+    table = make_table("softmax", train_set=train_set)
+    scores = make_summaries(("softmax", 0, 0.5), train_set=train_set)
+    assert thesis_table(scores, table, ACC1).caption == (
+        f"Evaluation results for MobileNetV2 trained on the {words} dataset, showing Acc1."
     )
-    assert column(table, 0) == [("0.5000", True), ("0.5000", True), ("0.6000", False)]  # loss
-    assert column(table, 1) == [("0.5000", True), ("0.5000", True), ("0.4000", False)]
-    assert column(table, 2) == [("0.2500", True), ("0.2500", True), ("0.2000", False)]
-    assert [len(cells) for _, cells in table.rows] == [15, 15, 15]
+
+
+def test_figures_have_four_decimals_and_nothing_else() -> None:
+    results = make_results(("softmax", 0, 0.123456), ("focal", 0, 0.99996), ("ldam", 0, 0.0))
+    acc1, full = (thesis_table(summarise(results, 0.95), TABLE, x) for x in THESIS_LAYOUTS)
+    assert texts(acc1) == {
+        "SOFTMAX": ["0.1235"] * 5,
+        "FOCAL": ["1.0000"] * 5,
+        "LDAM": ["0.0000"] * 5,
+    }
+    assert texts(full) == {
+        "SOFTMAX": ["1.1235", "0.1235", "0.0617"] * 5,
+        "FOCAL": ["2.0000", "1.0000", "0.5000"] * 5,
+        "LDAM": ["1.0000", "0.0000", "0.0000"] * 5,
+    }
+    cells = {cell for table in (acc1, full) for _, row in table.rows for cell in row}
+    assert cells == {Cell(cell.text, interval="", best=False, differs=False) for cell in cells}
+    assert acc1.notes == full.notes == ()
+
+
+def test_columns_stand_in_the_thesis_order() -> None:
+    accuracies = {"balanced": 0.1, "long_tailed": 0.2, "head": 0.3, "middle": 0.4, "tail": 0.5}
+    results = pd.concat(
+        [
+            make_results(("softmax", 0, acc1), test_sets=[test_set])
+            for test_set, acc1 in reversed(accuracies.items())
+        ]
+    )
+    table = thesis_table(summarise(results, 0.95), make_table("softmax"), FULL)
+    assert texts(table)["SOFTMAX"] == [
+        *("1.1000", "0.1000", "0.0500", "1.2000", "0.2000", "0.1000", "1.3000", "0.3000"),
+        *("0.1500", "1.4000", "0.4000", "0.2000", "1.5000", "0.5000", "0.2500"),
+    ]
+
+
+def test_further_tables_have_a_series_of_their_own() -> None:
+    tables = with_intervals(make_results(*ONE_EACH), ALIKE, make_table(number=5))
+    assert [table.number for table in tables] == ["A.5", "A.6", "B.5", "B.6"]
 
 
 def test_rows_come_in_the_order_of_the_methods() -> None:
-    table = printed(results(("ldam", 0, 0.4), ("softmax", 0, 0.5)), TABLE, ("acc1",), 5)
-    assert [label for label, _ in table.rows] == ["Softmax", "Focal loss", "LDAM"]
+    scores = make_summaries(*reversed(ONE_EACH))
+    assert list(texts(thesis_table(scores, TABLE, ACC1))) == ["SOFTMAX", "FOCAL", "LDAM"]
 
 
-def test_missing_trial_is_printed_as_a_dash_and_is_never_best() -> None:
-    table = printed(results(("softmax", 0, 0.5)), TABLE, ("acc1",), 5)
-    assert column(table, 4) == [("0.5000", True), ("--", False), ("--", False)]
+def test_only_the_tables_own_trials_are_shown() -> None:
+    own = make_results(("softmax", 0, 0.5))
+    others = [
+        make_results(("softmax", 0, 0.9), train_set="long_tailed"),
+        make_results(("softmax", 0, 0.9), backbone="vit"),
+        make_results(("other", 0, 0.9)),
+    ]
+    everything = pd.concat([*others, own], ignore_index=True)
+    assert of_table(everything, TABLE).to_dict("list") == own.to_dict("list")
+    assert texts(thesis_table(summarise(everything, 0.95), TABLE, ACC1)) == {
+        "SOFTMAX": ["0.5000"] * 5,
+        "FOCAL": ["--"] * 5,
+        "LDAM": ["--"] * 5,
+    }
 
 
-def test_table_without_any_result_is_all_dashes() -> None:
-    nothing = results(("softmax", 0, 0.5)).iloc[:0]
-    table = printed(nothing, TABLE, FULL, 6)
-    assert {cell for _, cells in table.rows for cell in cells} == {cells[0]
-            for _, cells in table.rows}  # fmt: skip
-    assert column(table, 0) == [("--", False)] * 3
+def test_a_table_without_any_result_is_all_dashes() -> None:
+    nothing = make_summaries(("softmax", 0, 0.5)).iloc[:0]
+    table = thesis_table(nothing, TABLE, FULL)
+    assert texts(table) == {label: ["--"] * 15 for label in ("SOFTMAX", "FOCAL", "LDAM")}
     assert table.notes == ()
 
 
-def test_scores_are_means_over_seeds() -> None:
-    wide = wide_scores(results(("softmax", 0, 0.5), ("softmax", 3, 0.8), ("ldam", 0, 0.3)), TABLE)
-    scores = [f"{test_set}_{metric}" for test_set in TEST_SETS for metric in METRICS]
-    assert wide.columns.tolist()[-len(scores) :] == scores
-    assert wide["label"].tolist() == ["Softmax", "Focal loss", "LDAM"]
-    assert wide["method"].tolist() == ["softmax", "focal", "ldam"]
-    np.testing.assert_allclose(wide["tail_acc1"], [0.65, np.nan, 0.3])
-    np.testing.assert_allclose(wide["head_loss"], [0.35, np.nan, 0.7])
+def test_figures_are_means_over_seeds() -> None:
+    scores = make_summaries(*(("softmax", seed, acc1) for seed, acc1 in enumerate((0.5, 0.6, 0.9))))
+    table = thesis_table(scores, make_table("softmax"), ACC1)
+    assert texts(table) == {"SOFTMAX": ["0.6667"] * 5}
+    assert table.caption.endswith("showing Acc1 (means of 3 seeds).")
+    full = thesis_table(scores, make_table("softmax"), FULL)
+    assert full.caption.endswith("F1 scores for each dataset split (means of 3 seeds).")
 
 
-def test_rows_of_one_training_are_named() -> None:
-    rows = results(("softmax", 0, 0.5), ("focal", 0, 0.5), ("ldam", 0, 0.4), fingerprint="same")
-    rows.loc[rows["method"] == "ldam", "fingerprint"] = "other"
-    expected = (
-        "Softmax and Focal loss are one training: on these class counts their losses are the same "
-        "function."
+def test_rows_of_fewer_seeds_are_named() -> None:
+    scores = make_summaries(
+        *(("softmax", seed, 0.5) for seed in range(3)), ("focal", 0, 0.5), ("focal", 2, 0.5)
     )
-    assert shared_training_notes(rows, TABLE) == (expected,)
-    assert expected in latex(printed(rows, TABLE, FULL, 6))
+    table = thesis_table(scores, TABLE, ACC1)
+    assert table.notes == ("FOCAL: 2 of 3 seeds.",)
+    assert table.caption.endswith("(means of 3 seeds).")
 
 
-def test_rows_of_one_training_in_every_seed_are_named_once() -> None:
-    rows = pd.concat(
-        [
-            results(("softmax", s, 0.5), ("focal", s, 0.5), ("ldam", s, 0.5), fingerprint=f"s{s}")
-            for s in (0, 1)
-        ]
+# --- with intervals --------------------------------------------------------------------------
+
+
+def test_figures_have_three_decimals_and_half_of_their_interval() -> None:
+    acc1, full, parts, quality = with_intervals(make_results(("softmax", 0, 0.12345)), ALIKE)
+    cell = Cell("0.123", "0.062")  # half of 0.125, to even
+    assert acc1.rows[0] == ("SOFTMAX", (cell,) * 5)
+    assert full.rows[0] == ("SOFTMAX", (Cell("1.123", "0.062"), cell, Cell("0.062", "0.062")) * 5)
+    assert parts.rows[0] == ("SOFTMAX", (cell,) * 6)
+    assert quality.rows[0] == ("SOFTMAX", (cell,) * 6)
+    assert acc1.rows[1] == ("FOCAL", (Cell("--"),) * 5)
+
+
+def test_intervals_that_are_not_as_wide_below_as_above_are_halved() -> None:
+    results = make_results(("softmax", 0, 0.5), acc1_low=0.3, acc1_high=0.6)
+    acc1, *_ = with_intervals(results, ALIKE)
+    assert acc1.rows[0] == ("SOFTMAX", (Cell("0.500", "0.150"),) * 5)
+
+
+def test_intervals_over_seeds_are_wider() -> None:
+    results = make_results(("softmax", 0, 0.58), ("softmax", 1, 0.62))
+    acc1, *_ = with_intervals(results, ALIKE)
+    # Student's quantile of one degree of freedom, times a standard error of 0.02.
+    half = np.hypot(0.0625, 12.7062 * 0.02)
+    assert acc1.rows[0] == ("SOFTMAX", (Cell("0.600", f"{half:.3f}", f"{0.04 / 2**0.5:.3f}"),) * 5)
+    assert acc1.caption == (
+        "Evaluation results for MobileNetV2 trained on the custom balanced dataset, showing Acc1 "
+        "(means of 2 seeds), ± half of the 95% interval."
     )
-    (note,) = shared_training_notes(rows, TABLE)
-    assert note.startswith("Softmax, Focal loss, and LDAM are one training")
 
 
-def test_trainings_apart_have_no_note() -> None:
-    rows = results(("softmax", 0, 0.5), ("softmax", 1, 0.5), ("ldam", 0, 0.5))
-    assert shared_training_notes(rows, TABLE) == ()
+def test_captions_say_what_follows_the_figures() -> None:
+    captions = [t.caption for t in with_intervals(make_results(*ONE_EACH), ALIKE)]
+    assert all(caption.endswith(", ± half of the 95% interval.") for caption in captions)
+    ninety = STATISTICS.model_copy(update={"confidence": 0.995})
+    table, *_ = with_intervals(make_results(*ONE_EACH), ALIKE, statistics=ninety)
+    assert table.caption.endswith("showing Acc1, ± half of the 99.5% interval.")
 
 
-def test_latex_of_accuracies_is_the_thesis_table() -> None:
-    table = printed(results(("softmax", 0, 0.5), ("ldam", 0, 0.75)), TABLE, ("acc1",), 5)
-    lines = latex(table).splitlines()
-    assert lines[0] == r"\begin{table}[htbp]"
-    assert r"\setcounter{table}{4}" in lines  # so that its number is 5
-    assert r"\begin{tabular}{lccccc}" in lines
-    assert r"Loss function & Balanced & Long-tailed & Head & Middle & Tail \\" in lines
-    assert "Softmax" + " & 0.5000" * 5 + r" \\" in lines
-    assert "LDAM" + r" & \textbf{0.7500}" * 5 + r" \\" in lines
-    assert "Focal loss" + " & --" * 5 + r" \\" in lines
-    assert rf"\caption{{{table.caption}}}" in lines
+def test_differences_from_softmax_are_marked_in_columns_that_are_tested() -> None:
+    tables = with_intervals(make_results(*ONE_EACH), DIFFERENT)
+    tested = [i for i, column in enumerate(FULL.columns) if column.metric != "loss"]
+    expected = [range(5), tested, range(6), []]
+    for table, columns in zip(tables, expected, strict=True):
+        assert marks(table, "differs") == {
+            "SOFTMAX": [],
+            "FOCAL": list(columns),
+            "LDAM": list(columns),
+        }
+        assert marks(table, "best") == {"SOFTMAX": [], "FOCAL": list(columns), "LDAM": []}
 
 
-def test_latex_of_all_metrics_groups_them_by_test_set() -> None:
-    lines = latex(printed(results(("softmax", 0, 0.5)), TABLE, FULL, 6)).splitlines()
-    assert r"\begin{tabular}{lccccccccccccccc}" in lines
-    heads = [rf"\multicolumn{{3}}{{c}}{{{name}}}" for name in TEST_SETS.values()]
-    assert "Loss function & " + " & ".join(heads) + r" \\" in lines
-    rules = [line for line in lines if line.startswith(r"\cmidrule")]
-    assert rules == [rf"\cmidrule(lr){{{a}-{a + 2}}}" for a in (2, 5, 8, 11, 14)]
-    assert " & Loss & Acc1 & F1" + " & Loss & Acc1 & F1" * 4 + r" \\" in lines
+def test_the_family_of_a_table_is_all_its_comparisons_with_softmax() -> None:
+    # 2 methods in 5 columns of accuracies, and in 10 of 15.
+    comparisons = make_comparisons(
+        ("softmax", "focal", 0.004), ("softmax", "ldam", 0.004), ("focal", "ldam", 0.5)
+    )
+    acc1, full, parts, quality = with_intervals(make_results(*ONE_EACH), comparisons)
+    assert marks(acc1, "differs")["FOCAL"] == [0, 1, 2, 3, 4]  # 10 * 0.004
+    assert marks(full, "differs")["FOCAL"] == []  # 20 * 0.004
+    assert marks(parts, "differs")["FOCAL"] == [0, 1, 2, 3, 4, 5]  # 12 * 0.004
+    counts = [re.findall(r"table's (\d+) comparisons", " ".join(t.notes)) for t in (acc1, full)]
+    assert counts == [["10"], ["20"]]
+    assert quality.notes == ()
 
 
-def unescaped(text: str) -> str:
-    """What LaTeX prints of escaped text."""
-    out, rest = "", text
-    words = {
-        r"\textasciitilde{}": "~",
-        r"\textasciicircum{}": "^",
-        r"\textbackslash{}": "\\",
-        r"\textless{}": "<",
-        r"\textgreater{}": ">",
-        r"\textbar{}": "|",
-    }
-    while rest:
-        for command, character in words.items():
-            if rest.startswith(command):
-                out, rest = out + character, rest[len(command) :]
-                break
-        else:
-            if rest[0] == "\\":
-                assert rest[1] in "&%$#_{}"
-                rest = rest[1:]
-            else:
-                assert rest[0] not in "&%$#_{}~^<>|"
-            out, rest = out + rest[0], rest[1:]
-    return out
+def test_noise_is_not_marked_and_the_best_is_not_bold() -> None:
+    for table in with_intervals(make_results(*ONE_EACH), ALIKE):
+        assert not any(cell.best or cell.differs for _, cells in table.rows for cell in cells)
+        assert "Bold" not in " ".join(table.notes)
 
 
-@given(st.text(alphabet="ab &%$#_{}~^<>|\\ü1-", max_size=40))
-def test_escaped_text_prints_as_itself(text: str) -> None:
-    assert unescaped(escaped(text)) == text
+def test_other_backbones_and_training_sets_tests_do_not_count() -> None:
+    elsewhere = [DIFFERENT.assign(backbone="vit"), DIFFERENT.assign(train_set="long_tailed")]
+    table, *_ = with_intervals(make_results(*ONE_EACH), pd.concat([*elsewhere, ALIKE]))
+    assert marks(table, "differs") == {"SOFTMAX": [], "FOCAL": [], "LDAM": []}
 
 
-@pytest.mark.parametrize("label", ["100% & more", "a_b", r"\LaTeX{}"])
-def test_labels_are_escaped_in_latex(label: str) -> None:
-    table = TABLE.model_copy(update={"methods": {"softmax": label}, "backbone_label": label})
-    source = latex(printed(results(("softmax", 0, 0.5)), table, ("acc1",), 5))
-    assert f"{escaped(label)} & " in source
-    assert f"results for {escaped(label)} trained" in source
-    assert label not in source
+def test_without_softmax_nothing_is_held_against_it() -> None:
+    results = make_results(("focal", 0, 0.625), ("ldam", 0, 0.25))
+    table, *_ = with_intervals(results, DIFFERENT, make_table("focal", "ldam"))
+    assert marks(table, "differs") == {"FOCAL": [], "LDAM": []}
+    assert marks(table, "best") == {"FOCAL": [0, 1, 2, 3, 4], "LDAM": []}
+    assert table.notes == (
+        "Bold is better than every other row, p < 0.05 after Holm's correction for the other rows.",
+    )
+
+
+def test_a_missing_method_has_dashes_and_no_part_in_the_tests() -> None:
+    table, *_ = with_intervals(make_results(*ONE_EACH[:2]), DIFFERENT)
+    assert table.rows[2] == ("LDAM", (Cell("--"),) * 5)
+    assert marks(table, "best") == {"SOFTMAX": [], "FOCAL": [0, 1, 2, 3, 4], "LDAM": []}
+    assert "table's 5 comparisons" in table.notes[0]
+
+
+def test_a_missing_softmax_leaves_the_others_unmarked() -> None:
+    table, *_ = with_intervals(make_results(*ONE_EACH[1:]), DIFFERENT)
+    assert marks(table, "differs") == {"SOFTMAX": [], "FOCAL": [], "LDAM": []}
+    assert marks(table, "best")["FOCAL"] == [0, 1, 2, 3, 4]
+
+
+def test_a_single_method_has_intervals_and_no_marks() -> None:
+    results = make_results(("softmax", 0, 0.5))
+    comparisons = ALIKE.iloc[:0]
+    for table in with_intervals(results, comparisons, make_table("softmax")):
+        assert {cell.interval for _, cells in table.rows for cell in cells} == {"0.062"}
+        assert marks(table, "best") == marks(table, "differs") == {"SOFTMAX": []}
+        assert table.notes == ()
+
+
+def test_methods_that_are_all_one_training_have_no_marks() -> None:
+    results = make_results(*((m, 0, 0.5) for m in TABLE.methods), fingerprint="same")
+    same = make_comparisons(("softmax", "focal", 1), ("softmax", "ldam", 1), ("focal", "ldam", 1))
+    for table in with_intervals(results, same):
+        assert not any(cell.best or cell.differs for _, cells in table.rows for cell in cells)
+        assert table.notes == (
+            "SOFTMAX, FOCAL, and LDAM are one training: on these class counts their losses are the "
+            "same function.",
+        )
+
+
+def test_rows_that_are_one_training_are_marked_alike_and_counted_once() -> None:
+    results = make_results(("softmax", 0, 0.5), ("focal", 0, 0.5), ("ldam", 0, 0.75))
+    results["fingerprint"] = results["fingerprint"].replace("focal0", "softmax0")
+    comparisons = make_comparisons(
+        ("softmax", "focal", 1), ("softmax", "ldam", 0.009), ("focal", "ldam", 0.009)
+    )
+    table, *_ = with_intervals(results, comparisons)
+    assert marks(table, "best") == {"SOFTMAX": [], "FOCAL": [], "LDAM": [0, 1, 2, 3, 4]}
+    assert marks(table, "differs") == marks(table, "best")  # 5 * 0.009
+    assert table.notes[0] == (
+        "* differs from SOFTMAX, p < 0.05 after Holm's correction for the table's 5 comparisons."
+    )
+    assert table.notes[2].startswith("SOFTMAX and FOCAL are one training")
+
+
+def test_columns_of_test_sets_that_the_data_lack_are_left_out() -> None:
+    results = make_results(*ONE_EACH)
+    results = results[~results["test_set"].isin(["many", "few"])]
+    tables = with_intervals(results, DIFFERENT)
+    headings = [heading for heading, _ in tables[LAYOUTS.index(PARTS)].layout.headings]
+    assert headings == ["Head", "Middle", "Tail", "Medium (20-100)"]
+    assert [len(cells) for table in tables for _, cells in table.rows[:1]] == [5, 15, 4, 6]
+    assert tables[LAYOUTS.index(QUALITY)].layout == QUALITY
+
+
+def test_trainings_are_methods_with_the_same_fingerprints_in_all_seeds() -> None:
+    results = make_results(
+        *((method, seed, 0.5) for method in ("ldam", "focal", "softmax") for seed in (0, 1))
+    )
+    results["fingerprint"] = [f"{seed}" for seed in results["seed"]]
+    apart = (results["method"] == "ldam") & (results["seed"] == 1)
+    results.loc[apart, "fingerprint"] = "other"
+    assert trainings_of(results, TABLE) == [["softmax", "focal"], ["ldam"]]
+    assert trainings_of(results.iloc[:0], TABLE) == []
+
+
+def test_the_grid_of_four_backbones_and_two_training_sets_is_tables_1_to_16(
+    base_config: dict[str, Any],
+) -> None:
+    parameters = parse(base_config)
+    found = [
+        (thesis_table(make_summaries(("softmax", 0, 0.5)), table, layout), table)
+        for table in tables(parameters)["digits"].tables
+        for layout in THESIS_LAYOUTS
+    ]
+    assert [printed.number for printed, _ in found] == [f"A.{n}" for n in range(1, 17)]
+    order = [(table.backbone, table.train_set) for _, table in found[::2]]
+    assert order == list(product(parameters.grid.backbones, ["balanced", "long_tailed"]))
+    assert {len(printed.rows) for printed, _ in found} == {7}

@@ -8,6 +8,7 @@ import pandas as pd
 
 from longtail.imbalance import GROUPS
 from longtail.reporting.latex import escaped
+from longtail.reporting.notes import LOSS_NOTE
 
 PREAMBLE = r"""\documentclass[a4paper,10pt]{article}
 \usepackage[utf8]{inputenc}
@@ -15,17 +16,17 @@ PREAMBLE = r"""\documentclass[a4paper,10pt]{article}
 \usepackage{graphicx}
 \usepackage[margin=2cm]{geometry}
 \usepackage{caption}
+\setlength{\emergencystretch}{3em}
+\setcounter{topnumber}{8}
+\setcounter{totalnumber}{8}
+\renewcommand{\topfraction}{0.95}
+\renewcommand{\textfraction}{0.05}
+\renewcommand{\floatpagefraction}{0.8}
 \begin{document}
 \appendix
 \renewcommand{\thetable}{A.\arabic{table}}
 \section{Results}
 """
-
-LOSS_NOTE = (
-    "The loss is the criterion that the row was trained with, evaluated on the test set; it "
-    "cannot be compared between rows of different losses (the negative log-likelihood can). F1 is "
-    "averaged over classes, weighted by their test images."
-)
 
 
 def appendix(title: str, profile: pd.DataFrame, sections: Sequence[tuple[str, str]]) -> str:
@@ -42,15 +43,17 @@ def appendix(title: str, profile: pd.DataFrame, sections: Sequence[tuple[str, st
 def appendix_with_intervals(
     title: str,
     profile: pd.DataFrame,
+    reading: str,
     sections: Sequence[tuple[str, str]],
     published_tables: str = "",
     audit: str = "",
 ) -> str:
-    """The tables with intervals and marks, ours beside the published ones, and their audit.
+    """The tables with intervals and marks, ours beside the published ones, and the latter's audit.
 
     Args:
         title: the data set's name.
         profile: its class profile.
+        reading: how the tables are to be read.
         sections: each backbone's label and its LaTeX tables.
         published_tables: LaTeX tables of ours beside published results; may be empty.
         audit: LaTeX text on the published tables; may be empty.
@@ -60,7 +63,7 @@ def appendix_with_intervals(
         body += [r"\subsection{Beside the published results}", published_tables, r"\clearpage"]
     if audit:
         body += [r"\subsection{The published tables, audited by their own numbers}", audit]
-    return _document(introduction(title, profile), "\n".join(body))
+    return _document(f"{introduction(title, profile)}\n\n{reading}", "\n".join(body))
 
 
 def introduction(title: str, profile: pd.DataFrame) -> str:

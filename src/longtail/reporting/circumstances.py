@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from longtail.parameters import Dataset, Statistics
-from longtail.reporting.tables import listed
+from longtail.reporting.notes import listed
 
 VERSIONS = ("python", "torch", "timm", "numpy", "longtail", "engine")
 

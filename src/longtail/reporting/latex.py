@@ -2,36 +2,44 @@
 
 from __future__ import annotations
 
-from longtail.reporting.layouts import Layout
+from collections.abc import Sequence
+
+from longtail.reporting.layouts import ROW_HEADING, Layout
 from longtail.reporting.tables import Cell, PrintedTable
 
-ROW_HEADING = "Loss Function"
-MANY_COLUMNS = 8  # beyond it a table is shrunk to the width of the text
+FEW_COLUMNS = 5  # fit a page beside any reasonable label
+# As wide as the text where it would be wider.
+SHRUNK_TO_FIT = r"\resizebox{\ifdim\width>\textwidth\textwidth\else\width\fi}{!}{%"
 
 
 def latex(table: PrintedTable) -> str:
     r"""A ``table`` environment, numbered as in the thesis' appendix."""
     layout = table.layout
-    columns = len(layout.columns)
-    body = [rf"\begin{{tabular}}{{l{'c' * columns}}}", r"\toprule", *_heads(layout), r"\midrule"]
+    body = [
+        rf"\begin{{tabular}}{{l{'c' * len(layout.columns)}}}",
+        r"\toprule",
+        *_heads(layout),
+        r"\midrule",
+    ]
     for label, cells in table.rows:
         body.append(" & ".join([escaped(label), *map(_figure, cells)]) + r" \\")
-        if any(cell.interval for cell in cells):
-            # Below the figures rather than beside them: fifteen columns must fit a page.
-            body.append(" & ".join(["", *map(_interval, cells)]) + r" \\[2pt]")
+        for number, line in enumerate(below := _below(cells, layout)):
+            space = "[2pt]" if number == len(below) - 1 else ""
+            body.append(" & ".join(["", *map(_small, line)]) + rf" \\{space}")
     body += [r"\bottomrule", r"\end{tabular}"]
     lines = [
         r"\begin{table}[htbp]",
         r"\centering",
         rf"\renewcommand{{\thetable}}{{{table.number}}}",
     ]
-    if columns > MANY_COLUMNS:
-        lines += [r"\setlength{\tabcolsep}{3pt}%", r"\resizebox{\textwidth}{!}{%", *body, "}"]
-    else:
-        lines += body
+    if layout.is_wide:
+        lines.append(r"\setlength{\tabcolsep}{3pt}%")
+    fits = len(layout.columns) <= FEW_COLUMNS
+    lines += body if fits else [SHRUNK_TO_FIT, *body, "}"]
     lines.append(rf"\caption{{{escaped(table.caption)}}}")
-    if notes := " ".join((*table.reading, *table.notes)):
-        lines.append(rf"\par\smallskip\footnotesize\raggedright {escaped(notes)}")
+    if table.notes:
+        notes = escaped(" ".join(table.notes))
+        lines.append(rf"\par\smallskip\footnotesize\raggedright {notes}")
     lines.append(r"\end{table}")
     return "\n".join(lines) + "\n"
 
@@ -54,11 +62,18 @@ def _figure(cell: Cell) -> str:
     return text + (r"\rlap{$^{*}$}" if cell.differs else "")
 
 
-def _interval(cell: Cell) -> str:
-    if not cell.interval:
-        return ""
-    deviation = f" ({cell.deviation})" if cell.deviation else ""
-    return rf"{{\scriptsize$\pm${cell.interval}{deviation}}}"
+def _below(cells: Sequence[Cell], layout: Layout) -> list[list[str]]:
+    """The lines below a row's figures: intervals and deviations, in a wide table a line each."""
+    intervals = [rf"$\pm${cell.interval}" if cell.interval else "" for cell in cells]
+    deviations = [f"({cell.deviation})" if cell.deviation else "" for cell in cells]
+    lines = [intervals, deviations]
+    if not layout.is_wide:
+        lines = [[" ".join(filter(None, pair)) for pair in zip(*lines, strict=True)]]
+    return [line for line in lines if any(line)]
+
+
+def _small(text: str) -> str:
+    return rf"{{\scriptsize{text}}}" if text else ""
 
 
 def escaped(text: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 # The thesis' five test sets, in its order.
 TEST_SETS = {
@@ -32,10 +33,11 @@ METRICS = {
     "worst_class": "Worst class",
     "calibration_error": "ECE",
 }
-SMALLER_IS_BETTER = {"loss", "nll", "calibration_error"}
 TRAIN_SETS = {"balanced": "balanced", "long_tailed": "long-tailed", "matched": "matched"}
 # In a caption the thesis calls its balanced training set so.
 IN_CAPTIONS = TRAIN_SETS | {"balanced": "custom balanced"}
+ROW_HEADING = "Loss Function"
+MANY_COLUMNS = 8
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,8 @@ class Layout:
 
     Attributes:
         kind: a short name, for file names.
-        offset: added to the table's number.
         series: the letter before the number.
+        offset: added to the table's number.
         columns: in order; columns of one heading stand together.
         shown: what the caption says is shown.
     """
@@ -77,6 +79,16 @@ class Layout:
     def has_subheadings(self) -> bool:
         """Whether the columns' metrics differ, and so are named."""
         return len({column.metric for column in self.columns}) > 1
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether the columns need more than the usual room."""
+        return len(self.columns) > MANY_COLUMNS
+
+    def of(self, test_sets: Collection[str]) -> Layout:
+        """The layout without the columns of test sets that there are not; whole where none is."""
+        columns = tuple(column for column in self.columns if column.test_set in test_sets)
+        return replace(self, columns=columns or self.columns)
 
 
 ACC1 = Layout("acc1", "A", 0, tuple(Column(h, t, "acc1") for t, h in TEST_SETS.items()), "Acc1")

@@ -11,28 +11,10 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from longtail.imbalance import GROUPS
-from longtail.parameters import Table
-from longtail.reporting.appendix import LOSS_NOTE
-from longtail.reporting.layouts import TRAIN_SETS
-from longtail.reporting.published import COMPARISON_NOTE, comparison_columns, comparison_rows
-from longtail.reporting.tables import PrintedTable, of_table
-
-
-@dataclass(frozen=True)
-class Section:
-    """One backbone's part of the page.
-
-    Attributes:
-        backbone: its name.
-        title: its label.
-        tables: each with intervals and, where there is one, in the thesis' bare layout.
-        figures: PNG bytes by what they show.
-    """
-
-    backbone: str
-    title: str
-    tables: Sequence[tuple[PrintedTable, PrintedTable | None]]
-    figures: Mapping[str, bytes]
+from longtail.reporting.layouts import ROW_HEADING
+from longtail.reporting.notes import LOSS_NOTE
+from longtail.reporting.published import ComparisonTable
+from longtail.reporting.tables import PrintedTable
 
 
 @dataclass(frozen=True)
@@ -51,36 +33,31 @@ class Made:
 
 
 @dataclass(frozen=True)
-class Published:
-    """What is published, beside ours.
+class Section:
+    """One backbone's part of the page.
 
     Attributes:
-        comparison: see :func:`longtail.published.compare`.
-        tables: of the report.
-        audit: see :func:`longtail.reporting.published.audit_rows`.
+        title: its label.
+        tables: each with intervals and, where there is one, in the thesis' bare layout.
+        figures: PNG bytes by what they show.
+        published: our accuracies beside published ones.
     """
 
-    comparison: pd.DataFrame
-    tables: Sequence[Table]
-    audit: Sequence[Sequence[str]]
-
-    def of(self, backbone: str) -> list[tuple[Table, list[str], list[list[str]]]]:
-        """A backbone's tables with their columns and rows, of those that something is of."""
-        return [
-            (table, comparison_columns(self.comparison, table), rows)
-            for table in self.tables
-            if table.backbone == backbone and not of_table(self.comparison, table).empty
-            if (rows := comparison_rows(self.comparison, table))
-        ]
+    title: str
+    tables: Sequence[tuple[PrintedTable, PrintedTable | None]]
+    figures: Mapping[str, bytes]
+    published: Sequence[ComparisonTable] = ()
 
 
 def page(
     title: str,
     profile: pd.DataFrame,
     profile_figure: bytes,
+    reading: str,
     sections: Sequence[Section],
     made: Made,
-    published: Published | None,
+    comparison_note: str = "",
+    audit: Sequence[Sequence[str]] = (),
 ) -> str:
     """The page; pictures are inside it, and it asks nothing of the network.
 
@@ -88,32 +65,26 @@ def page(
         title: the data set's name.
         profile: its class profile.
         profile_figure: PNG bytes.
+        reading: how the tables are to be read.
         sections: a part for each backbone.
         made: how the results were made.
-        published: what is published on it, or None.
+        comparison_note: how the tables beside published results are to be read.
+        audit: what the published tables show about themselves, see
+            :func:`longtail.reporting.audit.audit_rows`.
     """
-    groups = [
-        {
-            "name": group,
-            "classes": int((profile["group"] == group).sum()),
-            "images": int(profile.loc[profile["group"] == group, "train_long_tailed"].sum()),
-            "test_images": int(profile.loc[profile["group"] == group, "test_long_tailed"].sum()),
-            "largest": int(profile.loc[profile["group"] == group, "train_long_tailed"].max()),
-            "smallest": int(profile.loc[profile["group"] == group, "train_long_tailed"].min()),
-        }
-        for group in GROUPS
-    ]
+    groups = {group: profile[profile["group"] == group] for group in GROUPS}
     return _template().render(
         title=title,
         profile=profile,
         profile_figure=profile_figure,
         groups=groups,
+        row_heading=ROW_HEADING,
+        loss_note=LOSS_NOTE,
+        reading=reading,
         sections=sections,
         made=made,
-        published=published,
-        loss_note=LOSS_NOTE,
-        comparison_note=COMPARISON_NOTE,
-        train_sets=TRAIN_SETS,
+        comparison_note=comparison_note,
+        audit=audit,
     )
 
 

@@ -1,35 +1,92 @@
-"""Ours beside the published results, and the audit of these: figure, LaTeX, and rows for a page."""
+"""Our accuracies beside the published ones, as a figure and as tables."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from longtail.audit import CHECKS
 from longtail.parameters import Table
 from longtail.reporting.latex import escaped
-from longtail.reporting.layouts import METRICS, TEST_SETS, TRAIN_SETS
-from longtail.reporting.tables import MISSING
+from longtail.reporting.layouts import IN_CAPTIONS, METRICS, TEST_SETS, TRAIN_SETS
+from longtail.reporting.notes import percent
+from longtail.reporting.tables import MISSING, of_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 OUTSIDE = "*"
-COMPARISON_NOTE = (
-    "Ours with half of its 95 % interval; below it the published value and, in brackets, ours "
-    "minus published in points. A star marks published values outside our interval; dashes, what "
-    "is not there. The published values have an uncertainty of their own."
-)
-VERDICTS = {False: "Problem", True: "Confirmed"}
 # How the characters of a number stand in LaTeX.
 MATH = {"±": r"$\pm$", "-": "$-$", "+": "$+$", OUTSIDE: "$^{*}$"}
 
 
-def comparison_figure(comparison: pd.DataFrame, labels: Mapping[str, str], title: str) -> bytes:
-    """Accuracies with 95 % intervals, ours and published.
+@dataclass(frozen=True)
+class ComparisonTable:
+    """Our accuracies of one backbone and training set beside the published ones.
+
+    Attributes:
+        backbone: its name.
+        number: with the letter of its series, such as ``C.1``.
+        caption: what it shows.
+        columns: the names of the test sets.
+        rows: two a method: the method, ``ours`` and a cell a test set; then an empty text,
+            ``published`` and a cell a test set, with the difference in points.
+    """
+
+    backbone: str
+    number: str
+    caption: str
+    columns: list[str]
+    rows: list[list[str]]
+
+
+def comparison_tables(comparison: pd.DataFrame, tables: Sequence[Table]) -> list[ComparisonTable]:
+    """A table for each of a report's backbones and training sets that something is published of.
+
+    Args:
+        comparison: what :func:`longtail.published.compare` gives.
+        tables: of the report, in order.
+    """
+    found = []
+    for position, table in enumerate(tables):
+        cells = of_table(comparison, table)
+        cells = cells[cells["metric"] == "acc1"]
+        if cells.empty:
+            continue
+        source = " and ".join(cells["table"].unique())
+        caption = (
+            f"{METRICS['acc1']} of {table.backbone_label} trained on the "
+            f"{IN_CAPTIONS[table.train_set]} dataset: ours, and as published under {source}."
+        )
+        test_sets = [test_set for test_set in TEST_SETS if test_set in set(cells["test_set"])]
+        columns = [TEST_SETS[test_set] for test_set in test_sets]
+        rows = _rows(cells, table, test_sets)
+        number = f"C.{position + 1}"
+        found.append(ComparisonTable(table.backbone, number, caption, columns, rows))
+    return found
+
+
+def comparison_note(confidence: float) -> str:
+    """How to read a table of ours beside the published.
+
+    Args:
+        confidence: of our intervals.
+    """
+    return (
+        f"Ours ± half of its {percent(confidence)} interval; below it the published value and, in "
+        f"brackets, ours minus published in points. A star marks published values outside our "
+        f"interval; dashes, what is not there. The published values have an uncertainty of their "
+        f"own."
+    )
+
+
+def comparison_figure(
+    comparison: pd.DataFrame, labels: Mapping[str, str], title: str, confidence: float
+) -> bytes:
+    """Accuracies with intervals, ours and published.
 
     A row of panels for each training set, a column for each test set.
 
@@ -37,22 +94,21 @@ def comparison_figure(comparison: pd.DataFrame, labels: Mapping[str, str], title
         comparison: what :func:`longtail.published.compare` gives, of one backbone.
         labels: the methods' labels by their names, in the order of the rows.
         title: the backbone's name.
+        confidence: of the intervals.
 
     Returns:
         PNG bytes.
     """
     from matplotlib.figure import Figure
 
-    from longtail.reporting import figures
+    from longtail.reporting import drawing
 
     shown = comparison[(comparison["metric"] == "acc1") & comparison["method"].isin(list(labels))]
     train_sets = [train_set for train_set in TRAIN_SETS if train_set in set(shown["train_set"])]
     test_sets = [test_set for test_set in TEST_SETS if test_set in set(shown["test_set"])]
     methods = [method for method in labels if method in set(shown["method"])]
     if shown.empty:
-        figure = Figure(figsize=(6, 1))
-        figure.text(0.02, 0.5, f"{title}: nothing published to compare with", color=figures.GREY)
-        return figures.png(figure)
+        return drawing.message(f"{title}: nothing published to compare with")
     height = len(train_sets) * (0.32 * len(methods) + 0.75) + 0.9
     figure = Figure(figsize=(max(2.2 * len(test_sets) + 1.4, 6), height), layout="constrained")
     panels = figure.subplots(len(train_sets), len(test_sets), sharey=True, squeeze=False)
@@ -67,15 +123,15 @@ def comparison_figure(comparison: pd.DataFrame, labels: Mapping[str, str], title
     first.set_ylim(len(methods) - 0.5, -0.5)
     handles = first.get_legend_handles_labels()
     figure.legend(*handles, frameon=False, ncols=2, loc="outside lower center")
-    figure.suptitle(f"{title}: accuracy on each test set, with 95 % intervals")
-    return figures.png(figure)
+    figure.suptitle(f"{title}: accuracy on each test set, with {percent(confidence)} intervals")
+    return drawing.png(figure)
 
 
 def _panel(axes: Axes, cells: pd.DataFrame) -> None:
     """One test set's accuracies: a method a line, ours above the published."""
     from matplotlib.ticker import MaxNLocator
 
-    from longtail.reporting.figures import COLOURS, GREY
+    from longtail.reporting.drawing import COLOURS, GREY
 
     places = np.arange(len(cells))
     series = ("ours", COLOURS["head"], -0.16), ("published", COLOURS["tail"], 0.16)
@@ -97,50 +153,15 @@ def _panel(axes: Axes, cells: pd.DataFrame) -> None:
     axes.set_axisbelow(True)
 
 
-def comparison_rows(
-    comparison: pd.DataFrame, table: Table, metric: str = "acc1"
-) -> list[list[str]]:
-    """The cells of one backbone and training set, two lines a method.
-
-    Returns:
-        Under the columns ``""``, ``""`` and :func:`comparison_columns`: the method, ``ours`` and a
-        cell a test set; then an empty text, ``published`` and a cell a test set. Differences of
-        losses are in nats, of accuracies and F1 in points.
-    """
-    cells = _chosen(comparison, table)
-    cells = cells[cells["metric"] == metric].set_index(["method", "test_set"])
-    rows = []
-    for method, label in table.methods.items():
-        found = [
-            cells.loc[(method, test_set)] if (method, test_set) in cells.index else None
-            for test_set in _test_sets(comparison, table)
-        ]
-        rows.append([label, "ours", *map(_ours, found)])
-        rows.append(["", "published", *(_published(cell, metric) for cell in found)])
-    return rows
-
-
-def comparison_columns(comparison: pd.DataFrame, table: Table) -> list[str]:
-    """The names of the test sets that a table of published results has."""
-    return [TEST_SETS[test_set] for test_set in _test_sets(comparison, table)]
-
-
-def comparison_latex(comparison: pd.DataFrame, table: Table, number_label: str) -> str:
-    r"""A ``table`` environment for booktabs: accuracies of one backbone and training set.
+def comparison_latex(table: ComparisonTable, note: str) -> str:
+    r"""A ``table`` environment for booktabs; the document's count of tables is left as it is.
 
     Args:
-        comparison: what :func:`longtail.published.compare` gives.
-        table: which backbone, training set and methods.
-        number_label: the number that it is printed under; the document's count is left as it is.
+        table: ours beside the published.
+        note: how to read it.
     """
-    columns = comparison_columns(comparison, table)
-    published = " and ".join(_chosen(comparison, table)["table"].unique())
-    caption = (
-        f"{METRICS['acc1']} of {table.backbone_label} trained on the "
-        f"{TRAIN_SETS[table.train_set]} dataset: ours, and as published under {published}."
-    )
     body: list[str] = []
-    for label, whose, *cells in comparison_rows(comparison, table):
+    for label, whose, *cells in table.rows:
         if label and body:
             body.append(r"\addlinespace")
         body.append(" & ".join([escaped(label), whose, *map(_number_in_latex, cells)]) + r" \\")
@@ -149,16 +170,16 @@ def comparison_latex(comparison: pd.DataFrame, table: Table, number_label: str) 
             r"\begin{table}[htbp]",
             r"\centering\small",
             r"\setlength{\tabcolsep}{4pt}",
-            rf"\renewcommand{{\thetable}}{{{escaped(number_label)}}}",
-            rf"\begin{{tabular}}{{ll{'c' * len(columns)}}}",
+            rf"\renewcommand{{\thetable}}{{{escaped(table.number)}}}",
+            rf"\begin{{tabular}}{{ll{'c' * len(table.columns)}}}",
             r"\toprule",
-            " & ".join(["Method", "", *map(escaped, columns)]) + r" \\",
+            " & ".join(["Method", "", *map(escaped, table.columns)]) + r" \\",
             r"\midrule",
             *body,
             r"\bottomrule",
             r"\end{tabular}",
-            rf"\caption{{{escaped(caption)}}}",
-            rf"\par\smallskip\footnotesize {escaped(COMPARISON_NOTE)}",
+            rf"\caption{{{escaped(table.caption)}}}",
+            rf"\par\smallskip\footnotesize\raggedright {escaped(note)}",
             r"\addtocounter{table}{-1}",
             r"\end{table}",
             "",
@@ -166,64 +187,30 @@ def comparison_latex(comparison: pd.DataFrame, table: Table, number_label: str) 
     )
 
 
-def audit_rows(audit: pd.DataFrame) -> list[list[str]]:
-    """The findings, problems first: the verdict, the check, what it is about, and the finding."""
-    ordered = audit.sort_values("holds", kind="stable")
-    return [
-        [VERDICTS[bool(row["holds"])], CHECKS[row["check"]], _place(row), row["finding"]]
-        for _, row in ordered.iterrows()
-    ]
+def _rows(cells: pd.DataFrame, table: Table, test_sets: Sequence[str]) -> list[list[str]]:
+    known = {(cell["method"], cell["test_set"]): cell for cell in cells.to_dict("records")}
+    rows = []
+    for method, label in table.methods.items():
+        found = [known.get((method, test_set)) for test_set in test_sets]
+        if any(found):
+            rows.append([label, "ours", *map(_ours, found)])
+            rows.append(["", "published", *map(_published, found)])
+    return rows
 
 
-def audit_latex(audit: pd.DataFrame) -> str:
-    """The findings as two lists, problems first; needs no package."""
-    lines = []
-    for verdict, heading in (("Problem", "Problems"), ("Confirmed", "What the numbers confirm")):
-        items = [row[1:] for row in audit_rows(audit) if row[0] == verdict]
-        if items:
-            lines += [rf"\paragraph{{{heading}}}", r"\begin{itemize}"]
-            lines += [_item(*item) for item in items]
-            lines.append(r"\end{itemize}")
-    return "\n".join([*lines, ""])
-
-
-def _item(check: str, place: str, finding: str) -> str:
-    where = f" ({escaped(place)})" if place else ""
-    return rf"\item \textbf{{{escaped(check)}}}{where}: {escaped(finding)}"
-
-
-def _place(row: pd.Series[Any]) -> str:
-    trained = f"trained {TRAIN_SETS[row['train_set']]}" if row["train_set"] else ""
-    table = f"Table {row['table']}" if row["table"] else ""
-    return ", ".join(filter(None, [table, row["backbone"], trained, row["method"]]))
-
-
-def _chosen(comparison: pd.DataFrame, table: Table) -> pd.DataFrame:
-    return comparison[
-        (comparison["backbone"] == table.backbone) & (comparison["train_set"] == table.train_set)
-    ]
-
-
-def _test_sets(comparison: pd.DataFrame, table: Table) -> Sequence[str]:
-    present = set(_chosen(comparison, table)["test_set"])
-    return [test_set for test_set in TEST_SETS if test_set in present]
-
-
-def _ours(cell: Any) -> str:
+def _ours(cell: Mapping[Hashable, Any] | None) -> str:
     if cell is None or pd.isna(cell["ours"]):
         return MISSING
     half = (cell["ours_high"] - cell["ours_low"]) / 2
-    return f"{cell['ours']:.4f}" + ("" if pd.isna(half) else f" ± {half:.3f}")
+    return f"{cell['ours']:.4f} ± {half:.3f}"
 
 
-def _published(cell: Any, metric: str) -> str:
+def _published(cell: Mapping[Hashable, Any] | None) -> str:
     if cell is None or pd.isna(cell["published"]):
         return MISSING
-    difference = cell["difference"] * (1 if metric == "loss" else 100)
-    signed = f"{difference:+.{2 if metric == 'loss' else 1}f}"
     outside = not pd.isna(cell["inside"]) and not cell["inside"]
-    text = f"{cell['published']:.4f}"
-    return text + ("" if pd.isna(difference) else f" ({signed})") + (OUTSIDE if outside else "")
+    points = round(100 * cell["difference"], 1) + 0.0  # no minus before zero
+    return f"{cell['published']:.4f} ({points:+.1f}){OUTSIDE if outside else ''}"
 
 
 def _number_in_latex(text: str) -> str:

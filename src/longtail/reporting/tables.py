@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from longtail.parameters import Statistics, Table
 from longtail.reporting.layouts import IN_CAPTIONS, Layout
-from longtail.reporting.significance import best_beyond_noise, differs_from_baseline
+from longtail.reporting.notes import (
+    fewer_seeds_notes,
+    mark_notes,
+    most_seeds,
+    percent,
+    shared_training_notes,
+)
+from longtail.reporting.significance import (
+    best_beyond_noise,
+    differs_from_baseline,
+    p_values_of_pairs,
+)
 
 MISSING = "--"
 
@@ -20,7 +30,7 @@ class Cell:
 
     Attributes:
         text: the figure.
-        interval: half the width of its interval, or nothing.
+        interval: half of the width of its interval, or nothing.
         deviation: the standard deviation between seeds, or nothing.
         best: whether it is the best of its column beyond noise.
         differs: whether it differs significantly from softmax's.
@@ -42,15 +52,13 @@ class PrintedTable:
         caption: what it shows.
         layout: its columns.
         rows: the label and the cells of each method.
-        reading: how to read it and others of its kind.
-        notes: what is to be said of it alone.
+        notes: what is to be said of it.
     """
 
     number: str
     caption: str
     layout: Layout
     rows: tuple[tuple[str, tuple[Cell, ...]], ...]
-    reading: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -76,9 +84,10 @@ def thesis_table(summaries: pd.DataFrame, table: Table, layout: Layout) -> Print
         (label, tuple(Cell(_decimals(value, 4)) for value, *_ in figures[method]))
         for method, label in table.methods.items()
     )
-    seeds = int(own["seeds"].max()) if len(own) else 1
-    shown = layout.shown + (f" (means of {seeds} seeds)" if seeds > 1 else "")
-    return PrintedTable(_number(table, layout), _caption(table, shown), layout, rows)
+    caption = _caption(table, layout.shown + _means(own))
+    return PrintedTable(
+        _number(table, layout), caption, layout, rows, fewer_seeds_notes(own, table)
+    )
 
 
 def interval_table(
@@ -96,19 +105,22 @@ def interval_table(
         comparisons: see :func:`longtail.comparisons.compare_methods`.
         results: the tidy results, for which rows are one training.
         table: which rows.
-        layout: which columns.
+        layout: which columns; those of test sets that the data set lacks are left out.
         statistics: the confidence of the intervals; 1 less that is the level of the tests.
     """
-    own, pairs = of_table(summaries, table), of_table(comparisons, table)
+    own = of_table(summaries, table)
+    layout = layout.of(set(own["test_set"]))
     figures = _figures(own, table, layout)
-    level = 1 - statistics.confidence
-    differing, tests = differs_from_baseline(pairs, layout.columns, list(table.methods), level)
+    trainings = trainings_of(of_table(results, table), table)
+    p_values = p_values_of_pairs(of_table(comparisons, table))
+    differing, tests = differs_from_baseline(p_values, layout.columns, trainings, statistics.level)
     best = {
         column: best_beyond_noise(
-            pairs,
+            p_values,
             column,
-            pd.Series({method: figures[method][i][0] for method in table.methods}, dtype=float),
-            level,
+            {method: figures[method][i][0] for method in table.methods},
+            trainings,
+            statistics.level,
         )
         for i, column in enumerate(layout.columns)
     }
@@ -120,8 +132,8 @@ def interval_table(
                     _decimals(value, 3),
                     _optional((high - low) / 2),
                     _optional(deviation),
-                    method in best[column],
-                    (method, column) in differing,
+                    best=method in best[column],
+                    differs=(method, column) in differing,
                 )
                 for column, (value, low, high, deviation) in zip(
                     layout.columns, figures[method], strict=True
@@ -130,53 +142,33 @@ def interval_table(
         )
         for method, label in table.methods.items()
     )
-    seeds = int(own["seeds"].max()) if len(own) else 1
-    caption = _caption(table, f"{layout.shown}, ± half of the interval")
-    compared = (f"Comparisons with Softmax in this table: {tests}.",) if tests else ()
+    shown = f"{layout.shown}{_means(own)}, ± half of the {percent(statistics.confidence)} interval"
     return PrintedTable(
         number=_number(table, layout),
-        caption=caption,
+        caption=_caption(table, shown),
         layout=layout,
         rows=rows,
-        reading=reading_notes(statistics, seeds),
-        notes=(*compared, *shared_training_notes(of_table(results, table), table)),
+        notes=(
+            *mark_notes(table, statistics, tests, any(best.values())),
+            *shared_training_notes(trainings, table),
+            *fewer_seeds_notes(own, table),
+        ),
     )
 
 
-def reading_notes(statistics: Statistics, seeds: int) -> tuple[str, ...]:
-    """What the intervals and the marks of all tables mean."""
-    images = (
-        f"± is half of the {statistics.confidence:.0%} interval: Wilson's for Acc1 and Top-5, the "
-        f"bootstrap's ({statistics.resamples} resamples of the test images) for the others"
-    )
-    seed_note = (
-        f"{images}, widened by Student's interval over {seeds} seeds. The figures are the seeds' "
-        f"means; in brackets, their standard deviation."
-        if seeds > 1
-        else f"{images}. One seed cannot show what another training would have given."
-    )
-    level = f"{1 - statistics.confidence:.2g}"
-    return (
-        seed_note,
-        f"* differs from Softmax; bold is better than every other row (rows that are one training "
-        f"count as one). Both are paired tests on the same images, p < {level} after Holm's "
-        f"correction: for * over all comparisons of the table, for bold over the other rows. "
-        f"Where nothing is bold, the best is not beyond noise. Losses are not compared.",
-    )
+def trainings_of(results: pd.DataFrame, table: Table) -> list[list[str]]:
+    """A table's methods that have results, those together that are one training.
 
-
-def shared_training_notes(results: pd.DataFrame, table: Table) -> tuple[str, ...]:
-    """Which rows are one training, because their losses coincide on these class counts."""
-    trainings = results.drop_duplicates(["method", "fingerprint"])
-    notes = dict[str, None]()
-    for _, group in trainings.groupby("fingerprint", sort=False):
-        if len(group) > 1:
-            labels = [table.methods[method] for method in group["method"]]
-            notes[
-                f"{listed(labels)} are one training: on these class counts their losses are the "
-                f"same function."
-            ] = None
-    return tuple(notes)
+    Args:
+        results: the tidy results of the table.
+        table: which methods, in the order of the rows.
+    """
+    fingerprints = results.groupby("method")["fingerprint"].agg(frozenset)
+    together: dict[frozenset[str], list[str]] = {}
+    for method in table.methods:
+        if method in fingerprints.index:
+            together.setdefault(fingerprints[method], []).append(method)
+    return list(together.values())
 
 
 def _figures(own: pd.DataFrame, table: Table, layout: Layout) -> dict[str, list[tuple[float, ...]]]:
@@ -188,6 +180,11 @@ def _figures(own: pd.DataFrame, table: Table, layout: Layout) -> dict[str, list[
         method: [known.get((method, c.test_set, c.metric), nothing) for c in layout.columns]
         for method in table.methods
     }
+
+
+def _means(own: pd.DataFrame) -> str:
+    seeds = most_seeds(own)
+    return f" (means of {seeds} seeds)" if seeds > 1 else ""
 
 
 def _caption(table: Table, shown: str) -> str:
@@ -207,10 +204,3 @@ def _decimals(value: float, places: int) -> str:
 
 def _optional(value: float) -> str:
     return "" if pd.isna(value) else f"{value:.3f}"
-
-
-def listed(words: Sequence[str]) -> str:
-    """Words with commas and a last "and"."""
-    if len(words) < 2:
-        return "".join(words)
-    return f"{', '.join(words[:-1])}{',' if len(words) > 2 else ''} and {words[-1]}"

@@ -1,4 +1,4 @@
-"""Nodes of the report stage."""
+"""Nodes of the report stage. matplotlib is imported where a node needs it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,17 @@ import pandas as pd
 
 from longtail.parameters import Contents, Dataset, Statistics, Table, Trials
 from longtail.reporting.appendix import appendix, appendix_with_intervals
+from longtail.reporting.audit import audit_latex, audit_rows
 from longtail.reporting.circumstances import circumstances, recipes
 from longtail.reporting.latex import latex
 from longtail.reporting.layouts import LAYOUTS, THESIS_LAYOUTS
-from longtail.reporting.page import Made, Published, Section, page
+from longtail.reporting.notes import reading_note
+from longtail.reporting.page import Made, Section, page
+from longtail.reporting.published import (
+    comparison_latex,
+    comparison_note,
+    comparison_tables,
+)
 from longtail.reporting.tables import PrintedTable, interval_table, of_table, thesis_table
 from longtail.summaries import summarise
 from longtail.trainings import NAMES
@@ -30,7 +37,8 @@ FIGURES = {
     "reliability_figure": "how often each method is right where it is so sure",
     "learning_figure": "accuracy on the validation images while training",
 }
-PUBLISHED_FIGURE = "published_figure", "ours beside the published accuracies"
+# Where the data set has published results to compare with.
+PUBLISHED_FIGURES = {"published_figure": "ours beside the published accuracies"}
 # The LaTeX tables of one backbone and training set, bare and with intervals.
 BARE_TABLES = tuple(f"{layout.kind}_table" for layout in THESIS_LAYOUTS)
 INTERVAL_TABLES = tuple(f"{layout.kind}_intervals_table" for layout in LAYOUTS)
@@ -77,9 +85,9 @@ def tabulate(
 
 def draw_class_profile(profile: pd.DataFrame, dataset: Dataset) -> bytes:
     """The long-tailed class profile with its head, middle and tail."""
-    from longtail.reporting import figures  # matplotlib only where it is needed
+    from longtail.reporting import class_figures, drawing
 
-    return figures.class_profile(profile, dataset.label)
+    return class_figures.class_profile(profile, drawing.plain(dataset.label))
 
 
 def draw_backbone(
@@ -92,39 +100,46 @@ def draw_backbone(
     table: Table,
 ) -> tuple[bytes, ...]:
     """A backbone's figures, in the order of ``FIGURES``."""
-    from longtail.reporting import figures
+    from longtail.reporting import class_figures, drawing, figures
 
     # Of the other tables only what belongs to the results, which have been verified.
     trials = results.loc[results["backbone"] == table.backbone, list(NAMES)].drop_duplicates()
-
-    def own(rows: pd.DataFrame) -> pd.DataFrame:
-        return rows.merge(trials)
-
-    own_histories, own_confusions, own_reliability = map(own, (histories, confusions, reliability))
-    labels, title = table.methods, table.backbone_label
+    own_histories, own_confusions, own_reliability = (
+        rows.merge(trials) for rows in (histories, confusions, reliability)
+    )
+    labels = {method: drawing.plain(label) for method, label in table.methods.items()}
+    title = drawing.plain(table.backbone_label)
     if scores.empty:
-        return (figures.no_results(title),) * len(FIGURES)
+        return (drawing.message(f"{title}: no trial has results"),) * len(FIGURES)
     return (
         figures.group_accuracy(scores, labels, title),
-        figures.class_accuracy(own_confusions, profile, labels, title),
-        figures.confusion_matrices(own_confusions, profile, scores, labels, title),
+        class_figures.class_accuracy(own_confusions, profile, labels, title),
+        class_figures.confusion_matrices(own_confusions, profile, scores, labels, title),
         figures.reliability(own_reliability, scores, labels, title),
         figures.learning_curves(own_histories, labels, title),
     )
 
 
 def compare_with_published(
-    scores: pd.DataFrame, published: pd.DataFrame, dataset: Dataset, table: Table
+    scores: pd.DataFrame,
+    published: pd.DataFrame,
+    dataset: Dataset,
+    table: Table,
+    statistics: Statistics,
 ) -> tuple[pd.DataFrame, bytes]:
     """A backbone's results beside the published ones, and a figure of both."""
     from longtail.published import comparable, compare, validated
+    from longtail.reporting import drawing
     from longtail.reporting.published import comparison_figure
 
-    comparison = compare(scores, comparable(validated(published), dataset))
-    return comparison, comparison_figure(comparison, table.methods, table.backbone_label)
+    confidence = statistics.confidence
+    comparison = compare(scores, comparable(validated(published), dataset), confidence)
+    labels = {method: drawing.plain(label) for method, label in table.methods.items()}
+    title = drawing.plain(table.backbone_label)
+    return comparison, comparison_figure(comparison, labels, title, confidence)
 
 
-def audit_published(published: pd.DataFrame, source: dict[str, int]) -> pd.DataFrame:
+def audit_published(published: pd.DataFrame, source: dict[str, Any]) -> pd.DataFrame:
     """What the published tables show about themselves."""
     from longtail.audit import audit
     from longtail.published import validated
@@ -143,42 +158,51 @@ def join_tables(*tables: str) -> str:
 
 
 def write_appendix(
-    profile: pd.DataFrame, dataset: Dataset, contents: Contents, *backbone_tables: str
+    profile: pd.DataFrame, dataset: Dataset, contents: Contents, **backbone_tables: str
 ) -> str:
-    """All tables in the thesis' layout, as one document that pdflatex compiles."""
-    return appendix(dataset.label, profile, _sections(contents, backbone_tables))
+    """All tables in the thesis' layout, as one document that pdflatex compiles.
+
+    Args:
+        profile: the class profile.
+        dataset: for its label.
+        contents: which tables there are.
+        backbone_tables: LaTeX tables, named ``<backbone>_tables``.
+    """
+    sections = [(label, backbone_tables[f"{name}_tables"]) for name, label in _backbones(contents)]
+    return appendix(dataset.label, profile, sections)
 
 
 def write_interval_appendix(
-    profile: pd.DataFrame, dataset: Dataset, contents: Contents, *backbone_tables: str
-) -> str:
-    """All tables with intervals, as one document that pdflatex compiles."""
-    sections = _sections(contents, backbone_tables)
-    return appendix_with_intervals(dataset.label, profile, sections)
-
-
-def write_published_appendix(
+    scores: pd.DataFrame,
     profile: pd.DataFrame,
     dataset: Dataset,
     contents: Contents,
-    comparison: pd.DataFrame,
-    audit: pd.DataFrame,
-    *backbone_tables: str,
+    statistics: Statistics,
+    comparison: pd.DataFrame | None = None,
+    audit: pd.DataFrame | None = None,
+    **backbone_tables: str,
 ) -> str:
-    """All tables with intervals, ours beside the published results, and the audit of these."""
-    from longtail.reporting.published import audit_latex, comparison_latex
+    """All tables with intervals, as one document that pdflatex compiles.
 
-    beside = [
-        comparison_latex(comparison, table, f"C.{table.number}")
-        for table in contents.tables
-        if not of_table(comparison, table).empty
-    ]
+    Args:
+        scores: of all backbones and training sets.
+        profile: the class profile.
+        dataset: for its label.
+        contents: which tables there are.
+        statistics: how intervals were made.
+        comparison: ours beside published results, where there are any.
+        audit: of the published results.
+        backbone_tables: LaTeX tables, named ``<backbone>_tables``.
+    """
+    note = comparison_note(statistics.confidence)
+    beside = [] if comparison is None else comparison_tables(comparison, contents.tables)
     return appendix_with_intervals(
         dataset.label,
         profile,
-        _sections(contents, backbone_tables),
-        "\n".join(beside),
-        audit_latex(audit),
+        reading_note(scores, statistics),
+        [(label, backbone_tables[f"{name}_tables"]) for name, label in _backbones(contents)],
+        "\n".join(comparison_latex(table, note) for table in beside),
+        "" if audit is None else audit_latex(audit),
     )
 
 
@@ -194,73 +218,70 @@ def write_page(
     statistics: Statistics,
     command: str,
     profile_figure: bytes,
-    *backbone_figures: bytes,
+    comparison: pd.DataFrame | None = None,
+    audit: pd.DataFrame | None = None,
+    **figures: bytes,
 ) -> str:
-    """The tables and figures as one page that a browser shows."""
-    sections = _page_sections(
-        results, scores, comparisons, contents, statistics, FIGURES, backbone_figures
+    """The tables and figures as one page that a browser shows.
+
+    Args:
+        results: the tidy results, for which rows are one training.
+        scores: of all backbones and training sets.
+        comparisons: of all pairs of methods.
+        trainings: which training each trial's results are of.
+        source: the summary of the data's source.
+        profile: the class profile.
+        dataset: for its label.
+        contents: which tables there are.
+        statistics: how intervals were made.
+        command: that makes the results.
+        profile_figure: the class profile's.
+        comparison: ours beside published results, where there are any.
+        audit: of the published results.
+        figures: those of ``FIGURES`` and, with a comparison, of ``PUBLISHED_FIGURES``, named
+            ``<backbone>_<figure>``.
+    """
+    beside = [] if comparison is None else comparison_tables(comparison, contents.tables)
+    pictures = FIGURES if comparison is None else FIGURES | PUBLISHED_FIGURES
+
+    def both_layouts(table: Table) -> list[tuple[PrintedTable, PrintedTable | None]]:
+        return [
+            (
+                interval_table(scores, comparisons, results, table, layout, statistics),
+                thesis_table(scores, table, layout) if layout in THESIS_LAYOUTS else None,
+            )
+            for layout in LAYOUTS
+        ]
+
+    sections = [
+        Section(
+            title=label,
+            tables=[
+                pair
+                for table in contents.tables
+                if table.backbone == name
+                for pair in both_layouts(table)
+            ],
+            figures={
+                f"{label}: {shown}": figures[f"{name}_{figure}"]
+                for figure, shown in pictures.items()
+            },
+            published=[table for table in beside if table.backbone == name],
+        )
+        for name, label in _backbones(contents)
+    ]
+    return page(
+        dataset.label,
+        profile,
+        profile_figure,
+        reading_note(scores, statistics),
+        sections,
+        Made(circumstances(trainings, source, dataset, statistics, command), *recipes(trainings)),
+        comparison_note(statistics.confidence),
+        [] if audit is None else audit_rows(audit),
     )
-    made = Made(circumstances(trainings, source, dataset, statistics, command), *recipes(trainings))
-    return page(dataset.label, profile, profile_figure, sections, made, None)
 
 
-def write_published_page(
-    results: pd.DataFrame,
-    scores: pd.DataFrame,
-    comparisons: pd.DataFrame,
-    trainings: pd.DataFrame,
-    source: dict[str, Any],
-    profile: pd.DataFrame,
-    dataset: Dataset,
-    contents: Contents,
-    statistics: Statistics,
-    command: str,
-    comparison: pd.DataFrame,
-    audit: pd.DataFrame,
-    profile_figure: bytes,
-    *backbone_figures: bytes,
-) -> str:
-    """The page with ours beside the published results, and the audit of these."""
-    from longtail.reporting.published import audit_rows
-
-    pictures = FIGURES | dict([PUBLISHED_FIGURE])
-    sections = _page_sections(
-        results, scores, comparisons, contents, statistics, pictures, backbone_figures
-    )
-    beside = Published(comparison, contents.tables, audit_rows(audit))
-    made = Made(circumstances(trainings, source, dataset, statistics, command), *recipes(trainings))
-    return page(dataset.label, profile, profile_figure, sections, made, beside)
-
-
-def _page_sections(
-    results: pd.DataFrame,
-    scores: pd.DataFrame,
-    comparisons: pd.DataFrame,
-    contents: Contents,
-    statistics: Statistics,
-    pictures: dict[str, str],
-    backbone_figures: tuple[bytes, ...],
-) -> list[Section]:
-    drawn = iter(backbone_figures)
-    sections = []
-    for (backbone, label), tables in groupby(contents.tables, key=_backbone):
-        shown: list[tuple[PrintedTable, PrintedTable | None]] = []
-        for table in tables:
-            for layout in LAYOUTS:
-                with_intervals = interval_table(
-                    scores, comparisons, results, table, layout, statistics
-                )
-                bare = thesis_table(scores, table, layout) if layout in THESIS_LAYOUTS else None
-                shown.append((with_intervals, bare))
-        named = {f"{label}: {name}": next(drawn) for name in pictures.values()}
-        sections.append(Section(backbone, label, shown, named))
-    return sections
-
-
-def _sections(contents: Contents, backbone_tables: tuple[str, ...]) -> list[tuple[str, str]]:
-    labels = [label for _, label in dict.fromkeys(map(_backbone, contents.tables))]
-    return list(zip(labels, backbone_tables, strict=True))
-
-
-def _backbone(table: Table) -> tuple[str, str]:
-    return table.backbone, table.backbone_label
+def _backbones(contents: Contents) -> list[tuple[str, str]]:
+    """The names and labels of the backbones, in the order of their tables."""
+    return [of for of, _ in groupby((t.backbone, t.backbone_label) for t in contents.tables)]

@@ -12,6 +12,7 @@ Everything is made of what `verify` lets through, so nothing is made where resul
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import groupby
 
 from kedro.pipeline import Node, Pipeline
@@ -22,7 +23,7 @@ from longtail.pipelines.report.nodes import (
     BARE_TABLES,
     FIGURES,
     INTERVAL_TABLES,
-    PUBLISHED_FIGURE,
+    PUBLISHED_FIGURES,
     audit_published,
     compare_with_published,
     draw_backbone,
@@ -34,8 +35,6 @@ from longtail.pipelines.report.nodes import (
     write_appendix,
     write_interval_appendix,
     write_page,
-    write_published_appendix,
-    write_published_page,
 )
 
 # What the node ``verify`` lets through.
@@ -52,10 +51,22 @@ def create_pipeline(parameters: Parameters) -> Pipeline:
         for backbone, of_backbone in groupby(contents.tables, key=lambda t: t.backbone):
             own = list(of_backbone)
             parts += [_tables(table) for table in own]
-            parts.append(_backbone(own, published))
+            parts.append(_backbone(own))
+            if published:
+                parts.append(_published(own[0], published))
             backbones.append(backbone)
-        parts.append(_dataset(dataset, backbones, published))
+        parts.append(_documents(dataset, backbones, has_published=published is not None))
+        if published:
+            parts.append(_audit(dataset, backbones, published))
     return Pipeline(parts)
+
+
+def _made(dataset: str, *names: str) -> dict[str, str]:
+    """What is made of a data set, by the names that the nodes here know it by."""
+    return {
+        name: f"report.{dataset}.{name}" if name in VERIFIED else f"{dataset}_{name}"
+        for name in names
+    }
 
 
 def _verification(dataset: str) -> Pipeline:
@@ -87,13 +98,13 @@ def _tables(table: Table) -> Pipeline:
             )
         ],
         namespace=f"report.{table_name(table)}",
-        inputs={n: f"report.{table.dataset}.{n}" for n in ("results", "comparisons")},
+        inputs=_made(table.dataset, "results", "comparisons"),
         parameters={"params:statistics"},
         tags=[table.dataset, table.backbone, table.train_set],
     )
 
 
-def _backbone(own: list[Table], published: str | None) -> Pipeline:
+def _backbone(own: list[Table]) -> Pipeline:
     first = own[0]
 
     def of_tables(*kinds: str) -> dict[str, str]:
@@ -103,92 +114,63 @@ def _backbone(own: list[Table], published: str | None) -> Pipeline:
             for kind in kinds
         }
 
-    scores, bare, with_intervals = map(
-        lambda kinds: of_tables(*kinds), (("scores",), BARE_TABLES, INTERVAL_TABLES)
-    )
-    unverified = ("confusions", "histories", "reliability")
-    shared = {name: f"{first.dataset}_{name}" for name in unverified} | {
-        name: f"report.{first.dataset}.{name}" for name in ("results", "class_profile")
-    }
-    nodes = [
-        Node(join_rows, inputs=list(scores), outputs="scores", name="join_scores"),
-        Node(join_tables, inputs=list(bare), outputs="tables", name="join_tables"),
-        Node(
-            join_tables,
-            inputs=list(with_intervals),
-            outputs="intervals_tables",
-            name="join_intervals_tables",
-        ),
-        Node(
-            draw_backbone,
-            inputs=["scores", "results", *unverified, "class_profile", "params:table"],
-            outputs=list(FIGURES),
-            name="draw_figures",
-        ),
-    ]
-    beside = {}
-    parameters = {"params:table": f"params:report.{table_name(first)}.table"}
-    if published:
-        beside["published"] = f"published_{published}"
-        parameters["params:dataset"] = f"params:datasets.{first.dataset}"
-        nodes.append(
-            Node(
-                compare_with_published,
-                inputs=["scores", "published", "params:dataset", "params:table"],
-                outputs=["published_comparison", PUBLISHED_FIGURE[0]],
-                name="compare_with_published",
-            )
-        )
+    scores, bare = of_tables("scores"), of_tables(*BARE_TABLES)
+    with_intervals = of_tables(*INTERVAL_TABLES)
+    shared = ("results", "confusions", "histories", "reliability", "class_profile")
     return Pipeline(
-        nodes,
+        [
+            Node(join_rows, list(scores), "scores", name="join_scores"),
+            Node(join_tables, list(bare), "tables", name="join_tables"),
+            Node(
+                join_tables, list(with_intervals), "intervals_tables", name="join_intervals_tables"
+            ),
+            Node(
+                draw_backbone,
+                inputs=["scores", *shared, "params:table"],
+                outputs=list(FIGURES),
+                name="draw_figures",
+            ),
+        ],
         namespace=f"report.{first.dataset}.{first.backbone}",
-        inputs={
-            **scores,
-            **bare,
-            **with_intervals,
-            **beside,
-            **shared,
-        },
-        parameters=parameters,
+        inputs={**scores, **bare, **with_intervals, **_made(first.dataset, *shared)},
+        parameters={"params:table": f"params:report.{table_name(first)}.table"},
         tags=[first.dataset, first.backbone],
     )
 
 
-def _dataset(dataset: str, backbones: list[str], published: str | None) -> Pipeline:
-    def of_backbones(*names: str) -> dict[str, str]:
-        return {f"{b}_{name}": f"report.{dataset}.{b}.{name}" for b in backbones for name in names}
-
-    pictures = [*FIGURES, PUBLISHED_FIGURE[0]] if published else list(FIGURES)
-    scores, figures = of_backbones("scores"), of_backbones(*pictures)
-    tables, with_intervals = of_backbones("tables"), of_backbones("intervals_tables")
-    beside = {"source": f"{dataset}_source"}
-    made = ["scores", "class_profile_figure", "appendix", "intervals_appendix", "report"]
-    document = ["class_profile", "params:dataset", "params:contents"]
-    profile_figure = "class_profile_figure"
-    nodes = [
-        Node(join_rows, inputs=list(scores), outputs="scores", name="join_scores"),
-        Node(
-            draw_class_profile,
-            inputs=["class_profile", "params:dataset"],
-            outputs=profile_figure,
-            name="draw_class_profile",
-        ),
-        Node(write_appendix, [*document, *tables], "appendix", name="write_appendix"),
-    ]
-    page = [
-        *("results", "scores", "comparisons", "trainings", "source", *document),
-        *("params:statistics", "params:command"),
-    ]
-    if published:
-        comparisons = of_backbones("published_comparison")
-        beside = {
-            "source": f"{dataset}_source",
+def _published(table: Table, published: str) -> Pipeline:
+    """A backbone's results beside the published ones."""
+    return Pipeline(
+        [
+            Node(
+                compare_with_published,
+                inputs=[
+                    *("scores", "published"),
+                    *("params:dataset", "params:table", "params:statistics"),
+                ],
+                outputs=["published_comparison", *PUBLISHED_FIGURES],
+                name="compare_with_published",
+            )
+        ],
+        namespace=f"report.{table.dataset}.{table.backbone}",
+        inputs={
+            "scores": f"report.{table.dataset}.{table.backbone}.scores",
             "published": f"published_{published}",
-            **comparisons,
-        }
-        made += ["published_comparison", "published_audit"]
-        compared = ["published_comparison", "published_audit"]
-        nodes += [
+        },
+        parameters={
+            "params:dataset": f"params:datasets.{table.dataset}",
+            "params:table": f"params:report.{table_name(table)}.table",
+            "params:statistics": "params:statistics",
+        },
+        tags=[table.dataset, table.backbone],
+    )
+
+
+def _audit(dataset: str, backbones: list[str], published: str) -> Pipeline:
+    """The comparison of all backbones with the published results, and the audit of these."""
+    comparisons = _of_backbones(dataset, backbones, "published_comparison")
+    return Pipeline(
+        [
             Node(
                 join_rows,
                 inputs=list(comparisons),
@@ -196,34 +178,69 @@ def _dataset(dataset: str, backbones: list[str], published: str | None) -> Pipel
                 name="join_published_comparisons",
             ),
             Node(audit_published, ["published", "source"], "published_audit", name="audit"),
+        ],
+        namespace=f"report.{dataset}",
+        inputs={
+            **comparisons,
+            "published": f"published_{published}",
+            **_made(dataset, "source"),
+        },
+        outputs=_made(dataset, "published_comparison", "published_audit"),
+        tags=[dataset],
+    )
+
+
+def _documents(dataset: str, backbones: list[str], *, has_published: bool) -> Pipeline:
+    pictures = [*FIGURES, *PUBLISHED_FIGURES] if has_published else list(FIGURES)
+    scores = _of_backbones(dataset, backbones, "scores")
+    tables = _of_backbones(dataset, backbones, "tables")
+    with_intervals = _of_backbones(dataset, backbones, "intervals_tables")
+    figures = _of_backbones(dataset, backbones, *pictures)
+    given = _made(dataset, *VERIFIED, "source")
+    optional = {}
+    if has_published:
+        optional = {"comparison": "published_comparison", "audit": "published_audit"}
+        given |= _made(dataset, *optional.values())
+    common = {
+        "profile": "class_profile",
+        "dataset": "params:dataset",
+        "contents": "params:contents",
+    }
+    printed = common | {"scores": "scores", "statistics": "params:statistics"} | optional
+    made = ("scores", "class_profile_figure", "appendix", "intervals_appendix", "report")
+    return Pipeline(
+        [
+            Node(join_rows, list(scores), "scores", name="join_scores"),
             Node(
-                write_published_appendix,
-                inputs=[*document, *compared, *with_intervals],
+                draw_class_profile,
+                inputs=["class_profile", "params:dataset"],
+                outputs="class_profile_figure",
+                name="draw_class_profile",
+            ),
+            Node(
+                write_appendix,
+                inputs=common | _keywords(tables),
+                outputs="appendix",
+                name="write_appendix",
+            ),
+            Node(
+                write_interval_appendix,
+                inputs=printed | {f"{b}_tables": f"{b}_intervals_tables" for b in backbones},
                 outputs="intervals_appendix",
                 name="write_intervals_appendix",
             ),
             Node(
-                write_published_page,
-                inputs=[*page, *compared, profile_figure, *figures],
+                write_page,
+                inputs=printed
+                | {"profile_figure": "class_profile_figure", "command": "params:command"}
+                | _keywords(("results", "comparisons", "trainings", "source", *figures)),
                 outputs="report",
                 name="write_page",
             ),
-        ]
-    else:
-        nodes += [
-            Node(
-                write_interval_appendix,
-                inputs=[*document, *with_intervals],
-                outputs="intervals_appendix",
-                name="write_intervals_appendix",
-            ),
-            Node(write_page, [*page, profile_figure, *figures], "report", name="write_page"),
-        ]
-    return Pipeline(
-        nodes,
+        ],
         namespace=f"report.{dataset}",
-        inputs={**beside, **scores, **tables, **with_intervals, **figures},
-        outputs={name: f"{dataset}_{name}" for name in made},
+        inputs={**given, **scores, **tables, **with_intervals, **figures},
+        outputs=_made(dataset, *made),
         parameters={
             "params:dataset": f"params:datasets.{dataset}",
             "params:statistics": "params:statistics",
@@ -231,3 +248,13 @@ def _dataset(dataset: str, backbones: list[str], published: str | None) -> Pipel
         },
         tags=[dataset],
     )
+
+
+def _of_backbones(dataset: str, backbones: list[str], *names: str) -> dict[str, str]:
+    """What is made of each backbone, by the name that it has beside the others'."""
+    return {f"{b}_{name}": f"report.{dataset}.{b}.{name}" for b in backbones for name in names}
+
+
+def _keywords(names: Iterable[str]) -> dict[str, str]:
+    """Inputs of a node whose arguments are called like them."""
+    return {name: name for name in names}

@@ -1,0 +1,175 @@
+"""Figures of single classes, as PNG bytes: their sizes, accuracies and confusions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from longtail.imbalance import GROUPS
+from longtail.reporting import drawing
+from longtail.reporting.drawing import COLOURS, GREY
+from longtail.reporting.layouts import TRAIN_SETS
+from longtail.reporting.significance import BASELINE
+
+MANY_CLASSES = 30  # beyond it class names no longer fit on an axis
+ROOM_FOR_NAMES = 30  # letters; beyond it they are turned
+
+
+def class_profile(profile: pd.DataFrame, title: str) -> bytes:
+    """Training images of each class by rank, coloured by head, middle and tail."""
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    axes = figure.subplots()
+    axes.step(
+        profile["rank"], profile["train_balanced"], where="mid", color=GREY, ls="--",
+        label=f"balanced ({profile['train_balanced'].sum():,} images)",
+    )  # fmt: skip
+    for group in GROUPS:
+        part = profile[profile["group"] == group]
+        images = part["train_long_tailed"]
+        axes.bar(
+            part["rank"], images, width=0.85, color=COLOURS[group],
+            label=f"{group}: {len(part)} classes, {images.sum():,} images",
+        )  # fmt: skip
+    if len(profile) <= MANY_CLASSES:
+        for _, row in profile.iterrows():
+            axes.text(row["rank"], row["train_long_tailed"], str(row["train_long_tailed"]),
+                      ha="center", va="bottom", fontsize=8)  # fmt: skip
+        names = _names(profile)
+        axes.set_xticks(profile["rank"], names, rotation=_rotation(names))
+    axes.set_xlabel("class, by rank" if len(profile) > MANY_CLASSES else "class")
+    axes.set_ylabel("training images")
+    axes.set_title(f"{title}: the long-tailed training set")
+    axes.legend(frameon=False)
+    return drawing.png(figure)
+
+
+def class_accuracy(
+    confusions: pd.DataFrame, profile: pd.DataFrame, labels: Mapping[str, str], title: str
+) -> bytes:
+    """Each class' accuracy against its training images, a panel a method, softmax in grey."""
+    train_set = _shown_train_set(confusions)
+    chosen = confusions[confusions["train_set"] == train_set]
+    accuracy = per_class_accuracy(chosen)
+    counts = profile.set_index("label")[f"train_{train_set}"]
+    methods = list(chosen["method"].unique())
+    columns = min(4, len(methods))
+    rows = -(-len(methods) // columns)
+    figure = Figure(figsize=(max(2.3 * columns + 0.4, 7.5), 2.1 * rows + 0.5), layout="constrained")
+    panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flatten()
+    for axes, method in zip(panels, methods, strict=False):
+        for name, colour in ((BASELINE, GREY), (method, COLOURS["tail"])):
+            if name not in accuracy:
+                continue
+            values = accuracy[name].reindex(counts.index)
+            axes.scatter(counts, values, s=14, color=colour, alpha=0.75, lw=0)
+            _trend(axes, counts.to_numpy(dtype=float), values.to_numpy(dtype=float), colour)
+        axes.set_title(labels[method], fontsize=9)
+        axes.set_ylim(-0.03, 1.03)
+        axes.yaxis.set_major_formatter(PercentFormatter(1))
+        axes.grid(color="#eeeeee")
+    if counts.nunique() > 1:
+        panels[0].set_xscale("log")
+    for axes in panels[len(methods) :]:
+        axes.set_visible(False)
+    figure.supxlabel("training images of the class", fontsize=9)
+    figure.supylabel("accuracy", fontsize=9)
+    grey = " (grey: softmax)" if BASELINE in accuracy else ""
+    figure.suptitle(f"{title}: accuracy of each class against its size{grey}")
+    return drawing.png(figure)
+
+
+def confusion_matrices(
+    confusions: pd.DataFrame,
+    profile: pd.DataFrame,
+    summaries: pd.DataFrame,
+    labels: Mapping[str, str],
+    title: str,
+) -> bytes:
+    """Confusion matrices on the balanced test set, classes by rank, rows summing to one.
+
+    Softmax (or else the first method) on each training set that it has results of, the
+    long-tailed last, and there the method with the best tail accuracy.
+    """
+    last = _shown_train_set(confusions)
+    train_sets = [t for t in confusions["train_set"].unique() if t != last] + [last]
+    present = set(confusions[["train_set", "method"]].itertuples(index=False, name=None))
+    methods = [method for method in labels if (last, method) in present]
+    baseline = BASELINE if BASELINE in set(confusions["method"]) else methods[0]
+    best = best_tail_method(summaries[summaries["train_set"] == last])
+    wanted = dict.fromkeys([*((train_set, baseline) for train_set in train_sets), (last, best)])
+    panels = [panel for panel in wanted if panel in present]
+    figure = Figure(figsize=(max(3.3 * len(panels) + 0.5, 5), 4.1), layout="constrained")
+    all_axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    order = profile["label"].to_numpy()
+    names = _names(profile)
+    edges = np.flatnonzero(profile["group"].to_numpy()[1:] != profile["group"].to_numpy()[:-1])
+    for axes, (train_set, method) in zip(all_axes, panels, strict=True):
+        chosen = confusions[
+            (confusions["train_set"] == train_set) & (confusions["method"] == method)
+        ]
+        matrix = confusion_matrix(chosen, len(order))[np.ix_(order, order)]
+        shown = axes.imshow(matrix, vmin=0, vmax=1, cmap="Blues", interpolation="nearest")
+        for edge in edges:
+            axes.axhline(edge + 0.5, color=GREY, lw=0.6)
+            axes.axvline(edge + 0.5, color=GREY, lw=0.6)
+        axes.set_title(f"{labels[method]},\ntrained {TRAIN_SETS[train_set]}", fontsize=9)
+        axes.set_xlabel("predicted")
+        if len(order) <= MANY_CLASSES:
+            axes.set_xticks(range(len(order)), names, fontsize=8, rotation=_rotation(names))
+            axes.set_yticks(range(len(order)), names, fontsize=8)
+    all_axes[0].set_ylabel("true class, head to tail")
+    figure.colorbar(shown, ax=all_axes[-1], shrink=0.75, format=PercentFormatter(1))
+    figure.suptitle(title)
+    return drawing.png(figure)
+
+
+def per_class_accuracy(confusions: pd.DataFrame) -> pd.DataFrame:
+    """Accuracy by label (rows) and method (columns), over all seeds."""
+    total = confusions.groupby(["true", "method"])["images"].sum()
+    right = confusions[confusions["true"] == confusions["predicted"]]
+    hits = right.groupby(["true", "method"])["images"].sum().reindex(total.index, fill_value=0)
+    return (hits / total).unstack("method")
+
+
+def confusion_matrix(confusions: pd.DataFrame, classes: int) -> npt.NDArray[np.float64]:
+    """Shares of each true class' images by predicted class, of shape (classes, classes)."""
+    matrix = np.zeros((classes, classes))
+    np.add.at(matrix, (confusions["true"], confusions["predicted"]), confusions["images"])
+    shares: npt.NDArray[np.float64] = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    return shares
+
+
+def best_tail_method(summaries: pd.DataFrame) -> str:
+    """The method with the best accuracy on the balanced test images of tail classes."""
+    shown = (summaries["test_set"] == "balanced_tail") & (summaries["metric"] == "acc1")
+    return str(summaries[shown].set_index("method")["value"].idxmax())
+
+
+def _shown_train_set(confusions: pd.DataFrame) -> str:
+    present = list(confusions["train_set"].unique())
+    return "long_tailed" if "long_tailed" in present else str(present[0])
+
+
+def _names(profile: pd.DataFrame) -> list[str]:
+    return [drawing.plain(name) for name in profile["class_name"]]
+
+
+def _rotation(names: list[str]) -> int:
+    """The angle at which classes' names stand below an axis: upright where they are long."""
+    return 0 if sum(map(len, names)) <= ROOM_FOR_NAMES else 90
+
+
+def _trend(
+    axes: Axes, counts: npt.NDArray[np.float64], values: npt.NDArray[np.float64], colour: str
+) -> None:
+    """The mean accuracy of neighbouring classes in the order of their size."""
+    order = np.argsort(counts, kind="stable")
+    window = max(1, len(order) // MANY_CLASSES * 3)
+    smoothed = pd.Series(values[order]).rolling(window, center=True, min_periods=1).mean()
+    axes.plot(counts[order], smoothed, color=colour, lw=1.5, alpha=0.8)

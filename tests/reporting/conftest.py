@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+import pytest
+from matplotlib.figure import Figure
+
+from longtail.reporting import drawing
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
+    """The figures behind the PNG files, for a look at what they show."""
+    seen: list[Figure] = []
+    draw = drawing.png
+
+    def keep(figure: Figure) -> bytes:
+        seen.append(figure)
+        return draw(figure)
+
+    monkeypatch.setattr(drawing, "png", keep)
+    return seen
