@@ -84,6 +84,26 @@ def test_the_tables_have_a_gap(failed: Run) -> None:
     assert gap in failed.load("digits_appendix")
 
 
+def test_the_tables_with_intervals_have_a_gap_and_nothing_to_compare(failed: Run) -> None:
+    gap = failed.load("report.digits.convnext_micro.long_tailed.full_intervals_table")
+    lines = gap.splitlines()
+    ldam = lines.index("LDAM" + " & --" * 15 + r" \\")
+    assert lines[ldam + 1] == r"\bottomrule"  # no intervals below it
+    assert gap.count(r"\scriptsize$\pm$") == 15  # softmax's
+    assert "comparisons" not in gap
+    assert "textbf" not in gap
+    whole = failed.load("report.digits.convnext_micro.balanced.full_intervals_table")
+    assert "for the table's 10 comparisons" in whole
+    for document in ("digits_intervals_appendix", "digits_report"):
+        assert failed.load(document).count("10 comparisons") == 1
+
+
+def test_all_figures_are_drawn_of_what_there_is(failed: Run) -> None:
+    page = failed.load("digits_report")
+    assert page.count("data:image/png;base64,") == 1 + 5
+    assert "no trial has results" not in page
+
+
 def test_mlflow_knows_which_trial_failed_and_why(tracking: MlflowClient, failed: Run) -> None:
     runs = tracked(tracking, f"tags.kedro_run_id = '{failed.run_id}'")
     status = {each.data.tags["trial"]: each.info.status for each in runs}

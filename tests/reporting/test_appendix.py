@@ -126,8 +126,12 @@ def test_the_document_with_intervals_compiles(tmp_path: Path) -> None:
 
 
 def test_tables_of_a_backbone_share_their_page(tmp_path: Path) -> None:
-    # Four bare tables, as of two training sets.
-    document = appendix("D", PROFILE, [("ViT", bare_tables() * 2), ("Other", bare_tables())])
-    compiled(document, tmp_path)
+    """The thesis' grid: two tables of seven rows a training set, and two training sets."""
+    labels = {method: f"Weighted Softmax {method}" for method in "abcdefg"}
+    results = make_results(*((method, 0, 0.5) for method in labels))
+    table = make_table(methods=labels)
+    printed = (latex(thesis_table(summarise(results, 0.95), table, x)) for x in THESIS_LAYOUTS)
+    of_backbone = "\n".join(printed) * 2
+    compiled(appendix("D", PROFILE, [("One", of_backbone), ("Two", of_backbone)]), tmp_path)
     log = (tmp_path / "document.log").read_text(encoding="utf-8", errors="replace")
     assert "(2 pages" in log

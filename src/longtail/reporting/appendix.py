@@ -17,11 +17,8 @@ PREAMBLE = r"""\documentclass[a4paper,10pt]{article}
 \usepackage[margin=2cm]{geometry}
 \usepackage{caption}
 \setlength{\emergencystretch}{3em}
-\setcounter{topnumber}{8}
 \setcounter{totalnumber}{8}
-\renewcommand{\topfraction}{0.95}
 \renewcommand{\textfraction}{0.05}
-\renewcommand{\floatpagefraction}{0.8}
 \begin{document}
 \appendix
 \renewcommand{\thetable}{A.\arabic{table}}

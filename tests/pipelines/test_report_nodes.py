@@ -1,0 +1,87 @@
+"""What single nodes of the report stage do with little or too much."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from longtail.pipelines.report.nodes import FIGURES, draw_backbone
+from longtail.reporting import drawing
+from longtail.summaries import summarise
+from tests.reporting.rows import make_results, make_table
+
+PROFILE = pd.DataFrame(
+    {
+        "label": [0, 1, 2],
+        "class_name": ["a", "b", "c"],
+        "rank": [0, 1, 2],
+        "group": ["head", "middle", "tail"],
+        "train_balanced": [9, 9, 9],
+        "train_long_tailed": [9, 3, 1],
+    }
+)
+NAMES = {"dataset": "toy", "train_set": "balanced", "backbone": "mobilenetv2", "method": "softmax"}
+LABEL = "costs $5 or $6"
+
+
+@pytest.fixture
+def titles(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is written above each figure, or instead of it."""
+    seen: list[str] = []
+
+    def keep(figure: Figure) -> bytes:
+        seen.append(figure.get_suptitle() or figure.texts[0].get_text())
+        return seen[-1].encode()
+
+    monkeypatch.setattr(drawing, "png", keep)
+    return seen
+
+
+def draw(results: pd.DataFrame, seeds: tuple[int, ...] = (0,)) -> tuple[bytes, ...]:
+    """A backbone's figures, of trials with these seeds."""
+
+    def of_seeds(*rows: Mapping[str, float]) -> pd.DataFrame:
+        return pd.DataFrame([{**NAMES, "seed": seed, **row} for seed in seeds for row in rows])
+
+    return draw_backbone(
+        summarise(results, 0.95),
+        results,
+        of_seeds(*({"true": label, "predicted": label, "images": 5} for label in range(3))),
+        of_seeds({"epoch": 1, "validation_acc1": 0.5}),
+        of_seeds({"bin": 3, "images": 15, "confidence": 0.25, "accuracy": 1.0}).assign(
+            accuracy=lambda rows: (rows["seed"] == 1).astype(float)
+        ),
+        PROFILE,
+        make_table("softmax", backbone_label=LABEL),
+    )
+
+
+def test_a_backbone_without_results_has_a_line_of_text_for_each_figure(titles: list[str]) -> None:
+    nothing = make_results(("softmax", 0, 0.5)).iloc[:0]
+    pictures = draw(nothing)
+    assert len(pictures) == len(FIGURES)
+    assert set(titles) == {r"costs \$5 or \$6: no trial has results"}
+
+
+def test_dollar_signs_in_labels_are_no_formulas(titles: list[str]) -> None:
+    assert len(draw(make_results(("softmax", 0, 0.5)))) == len(FIGURES)
+    assert len(titles) == len(FIGURES)
+    assert all(title.startswith(r"costs \$5 or \$6") for title in titles)
+
+
+def test_figures_show_verified_trials_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A trial that is not among the results, because the grid no longer has it, is left out."""
+    seen: list[Figure] = []
+
+    def keep(figure: Figure) -> bytes:
+        seen.append(figure)
+        return b""
+
+    monkeypatch.setattr(drawing, "png", keep)
+    draw(make_results(("softmax", 1, 0.5)), seeds=(0, 1, 2))
+    points = seen[list(FIGURES).index("reliability_figure")].axes[0].collections[0]
+    assert np.asarray(points.get_offsets()).tolist() == [[0.25, 1.0]]  # of seed 1 alone
