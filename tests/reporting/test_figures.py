@@ -178,13 +178,13 @@ def test_bins_of_seeds_are_taken_together_by_their_images() -> None:
     pd.testing.assert_frame_equal(reliability_of_seeds(table), expected)
 
 
-def test_reliability_has_a_row_a_training_set_and_a_column_a_method(drawn: list[Figure]) -> None:
+def test_reliability_has_a_panel_a_training_set_and_method(drawn: list[Figure]) -> None:
     reliability(BINS, summaries(TRIALS), LABELS, "ViT")
     axes = np.array(drawn[0].axes).reshape(2, 3)
     # The calibration error of `rows` is the accuracy.
     assert [[panel.get_title() for panel in in_row] for in_row in axes] == [
-        ["Softmax\nECE 0.500", "Focal loss\n", "LDAM\nECE 0.750"],
-        ["ECE 0.250", "ECE 0.625", ""],
+        ["Softmax\nECE 0.500", "Focal loss\nno results", "LDAM\nECE 0.750"],
+        ["Softmax\nECE 0.250", "Focal loss\nECE 0.625", "LDAM\nno results"],
     ]
     labels = [in_row[0].get_ylabel() for in_row in axes]
     assert labels == ["trained balanced", "trained long-tailed"]
@@ -195,6 +195,35 @@ def test_reliability_has_a_row_a_training_set_and_a_column_a_method(drawn: list[
     ]
     small, large = axes[0, 0].collections[0].get_sizes()
     assert (large - 6) / (small - 6) == pytest.approx(3)  # 30 images and 10
+
+
+def many_methods(count: int) -> dict[str, str]:
+    return {f"m{number}": f"Method {number}" for number in range(count)}
+
+
+def test_reliability_of_many_methods_has_several_rows_a_training_set(drawn: list[Figure]) -> None:
+    labels = many_methods(9)
+    trials = {train_set: dict.fromkeys(labels, 0.5) for train_set in ("balanced", "long_tailed")}
+    table = bins(
+        *((train_set, method, 0, 7, 40, 0.5, 0.5) for train_set in trials for method in labels)
+    )
+    reliability(table, summaries(trials), labels, "ViT")
+    axes = np.array(drawn[0].axes).reshape(4, 7)
+    shown = [[panel.get_visible() for panel in in_row] for in_row in axes]
+    assert shown == [[True] * 7, [True] * 2 + [False] * 5] * 2
+    titles = [panel.get_title().partition("\n")[0] for panel in axes.flat if panel.get_visible()]
+    assert titles == [*labels.values()] * 2
+    assert [in_row[0].get_ylabel() for in_row in axes] == [
+        *("trained balanced", ""),
+        *("trained long-tailed", ""),
+    ]
+
+
+def test_many_methods_curves_are_all_different(drawn: list[Figure]) -> None:
+    labels = many_methods(25)
+    learning_curves(histories(*(("balanced", m, 0, 1, 0.5) for m in labels)), labels, "ViT")
+    lines = drawn[0].axes[0].lines
+    assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == 25
 
 
 def test_long_labels_are_broken(drawn: list[Figure]) -> None:

@@ -15,6 +15,9 @@ from longtail.reporting import drawing
 from longtail.reporting.drawing import COLOURS, GREY
 from longtail.reporting.layouts import TRAIN_SETS
 
+PANELS_IN_A_ROW = 7
+LINES = ("-", "--", ":")  # ten methods each, as many as there are colours
+
 
 def group_accuracy(summaries: pd.DataFrame, labels: Mapping[str, str], title: str) -> bytes:
     """Accuracy of head, middle and tail classes for each method, a panel a training set.
@@ -69,8 +72,9 @@ def learning_curves(histories: pd.DataFrame, labels: Mapping[str, str], title: s
             if method in means.index:
                 curve = means[method]
                 (lines[method],) = axes.plot(
-                    curve.index, curve, marker=".", lw=1.2, color=f"C{number}", label=label
-                )
+                    curve.index, curve, LINES[number // 10 % len(LINES)], marker=".", lw=1.2,
+                    color=f"C{number % 10}", label=label,
+                )  # fmt: skip
         axes.set_title(f"trained {TRAIN_SETS[train_set]}")
         axes.set_xlabel("epoch")
         axes.set_xlim(0, histories["epoch"].max() + 1)
@@ -88,7 +92,7 @@ def learning_curves(histories: pd.DataFrame, labels: Mapping[str, str], title: s
 def reliability(
     table: pd.DataFrame, summaries: pd.DataFrame, labels: Mapping[str, str], title: str
 ) -> bytes:
-    """How often each method is right where it is so sure: a row a training set, a column a method.
+    """How often each method is right where it is so sure, a panel a training set and method.
 
     Below the diagonal a method is surer than it is right; a point's area is its share of images.
 
@@ -104,16 +108,21 @@ def reliability(
     errors = summaries[
         (summaries["metric"] == "calibration_error") & (summaries["test_set"] == "balanced")
     ].set_index(["train_set", "method"])["value"]
-    size = (max(1.35 * len(methods) + 0.6, 6), 1.6 * len(train_sets) + 1)
+    columns = min(len(methods), PANELS_IN_A_ROW)
+    rows = -(-len(methods) // columns)  # of each training set
+    size = (max(1.35 * columns + 0.6, 6), 1.75 * rows * len(train_sets) + 0.8)
     figure = Figure(figsize=size, layout="constrained")
-    panels = figure.subplots(len(train_sets), len(methods), sharex=True, sharey=True, squeeze=False)
-    names = [textwrap.fill(labels[method], 16) for method in methods]
-    for train_set, in_row in zip(train_sets, panels, strict=True):
-        in_row[0].set_ylabel(f"trained {TRAIN_SETS[train_set]}", fontsize=9)
-        for method, name, axes in zip(methods, names, in_row, strict=True):
+    panels = figure.subplots(
+        rows * len(train_sets), columns, sharex=True, sharey=True, squeeze=False
+    )
+    for train_set, of_set in zip(train_sets, np.split(panels, len(train_sets)), strict=True):
+        of_set[0, 0].set_ylabel(f"trained {TRAIN_SETS[train_set]}", fontsize=9)
+        for axes in of_set.flat[len(methods) :]:
+            axes.set_visible(False)
+        for method, axes in zip(methods, of_set.flat, strict=False):
             own = table[(table["train_set"] == train_set) & (table["method"] == method)]
-            error = "" if own.empty else f"ECE {errors[train_set, method]:.3f}"
-            axes.set_title(f"{name}\n{error}" if train_set == train_sets[0] else error, fontsize=8)
+            error = "no results" if own.empty else f"ECE {errors[train_set, method]:.3f}"
+            axes.set_title(f"{textwrap.fill(labels[method], 16)}\n{error}", fontsize=8)
             axes.plot([0, 1], [0, 1], color=GREY, lw=0.8, ls="--")
             axes.set_aspect("equal")
             axes.grid(color="#eeeeee")
