@@ -20,7 +20,10 @@ from omegaconf import OmegaConf
 from longtail.catalog import LongtailCatalog
 from longtail.config import GridConfigLoader
 from longtail.errors import LongtailError
+from longtail.grid import table_name, tables
+from longtail.parameters import Trials
 from longtail.pipeline_registry import register_pipelines
+from longtail.pipelines import report
 from longtail.runner import GridRunner
 
 PROJECT = Path(__file__).parents[2]
@@ -89,6 +92,24 @@ class Run:
         )
         assert isinstance(catalog, LongtailCatalog)
         return catalog
+
+
+def report_stage(run: Run, *changes: str) -> tuple[Pipeline, dict[str, Any]]:
+    """The report stage with changed parameters, and what it needs, as a run has left it."""
+    config = loader("test", **dotted(*changes))
+    parameters, trials = config.parameters()
+    contents = tables(parameters)["digits"]
+    pipeline = report.create_pipeline(parameters)
+    stored = [name for name in pipeline.inputs() if name.startswith("digits_")]
+    return pipeline, {
+        **{name: run.load(name) for name in stored},
+        "params:datasets.digits": parameters.datasets["digits"],
+        "params:statistics": parameters.statistics,
+        "params:report.command": config["parameters"]["report"]["command"],
+        "params:report.digits.contents": contents,
+        "params:report.digits.trials": Trials(trials=tuple(trials)),
+        **{f"params:report.{table_name(table)}.table": table for table in contents.tables},
+    }
 
 
 def run(

@@ -1,8 +1,9 @@
-"""The page and the appendix of a whole run say what the results say."""
+"""The page and the appendices of a whole run say what the results say."""
 
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from itertools import product
@@ -11,25 +12,170 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from tests.pipelines.support import BACKBONES, METHODS, TEST_SETS, TRAIN_SETS, Run
+from tests.pipelines.support import BACKBONES, METHODS, TEST_SETS, TRAIN_SETS, Run, pipelines
 
 BACKBONE_LABELS = {"mobilenetv2_micro": "MobileNetV2 (micro)", "convnext_micro": "ConvNeXt (micro)"}
 METHOD_LABELS = {"softmax": "Softmax", "balanced_softmax": "Balanced Softmax", "ldam": "LDAM"}
-TRAIN_SET_LABELS = {"balanced": "balanced", "long_tailed": "long-tailed"}
-# Table 1 and 2: the first backbone on the first training set; 3 and 4: on the second; ...
-CELLS = tuple(product(BACKBONES, TRAIN_SETS))
-NUMBERED = [
-    (1 + 2 * position + offset, *cell, metrics)
-    for position, cell in enumerate(CELLS)
-    for offset, metrics in enumerate((("acc1",), ("loss", "acc1", "f1")))
-]
-TABLES = pytest.mark.parametrize(("number", "backbone", "train_set", "metrics"), NUMBERED)
+CAPTIONED = {"balanced": "custom balanced", "long_tailed": "long-tailed"}
+PARTS = ("balanced_head", "balanced_middle", "balanced_tail", "many", "medium", "few")
+QUALITY = ("nll", "macro_f1", "balanced_accuracy", "top5", "worst_class", "calibration_error")
+LEVEL = 0.05
+
+Columns = tuple[tuple[str, str], ...]
+# The columns of each kind of table, the letter and the number that its tables begin with, and
+# what its captions say is shown.
+KINDS: dict[str, tuple[Columns, str, int, str]] = {
+    "acc1": (tuple((t, "acc1") for t in TEST_SETS), "A", 1, "Acc1"),
+    "full": (
+        tuple(product(TEST_SETS, ("loss", "acc1", "f1"))),
+        "A",
+        2,
+        "Loss, Acc1, and F1 scores for each dataset split",
+    ),
+    "parts": (
+        tuple((t, "acc1") for t in PARTS),
+        "B",
+        1,
+        "Acc1 on the balanced test images of each part: head, middle and tail by rank, and "
+        "classes of many, medium and few long-tailed training images",
+    ),
+    "quality": (
+        tuple(("balanced", m) for m in QUALITY),
+        "B",
+        2,
+        "negative log-likelihood (nats), macro F1, balanced accuracy, top-5 accuracy, the worst "
+        "class' accuracy and the expected calibration error",
+    ),
+}
+BARE = ("acc1", "full")
+
+
+@dataclass(frozen=True)
+class Expected:
+    """A table that the documents should have."""
+
+    kind: str
+    backbone: str
+    train_set: str
+
+    @property
+    def columns(self) -> Columns:
+        return KINDS[self.kind][0]
+
+    @property
+    def number(self) -> str:
+        # The first backbone on the first training set, on the second; the second backbone ...
+        position = list(product(BACKBONES, TRAIN_SETS)).index((self.backbone, self.train_set))
+        _, letter, first, _ = KINDS[self.kind]
+        return f"{letter}.{first + 2 * position}"
+
+    @property
+    def bare_caption(self) -> str:
+        return (
+            f"Evaluation results for {BACKBONE_LABELS[self.backbone]} trained on the "
+            f"{CAPTIONED[self.train_set]} dataset, showing {KINDS[self.kind][3]}."
+        )
+
+    @property
+    def caption(self) -> str:
+        return f"{self.bare_caption[:-1]}, ± half of the 95% interval."
+
+    def of(self, rows: pd.DataFrame) -> pd.DataFrame:
+        return rows[(rows["backbone"] == self.backbone) & (rows["train_set"] == self.train_set)]
+
+    def bare_rows(self, run: Run) -> list[list[str]]:
+        values: dict[Any, Any] = (
+            self.of(run.load("digits_results")).set_index(["method", "test_set"]).to_dict()
+        )
+        return [
+            [METHOD_LABELS[method], *(f"{values[m][method, t]:.4f}" for t, m in self.columns)]
+            for method in METHODS
+        ]
+
+    def rows(self, run: Run) -> list[list[str]]:
+        """With half of each interval, and a star where a paired test finds a difference."""
+        cells: dict[Any, Any] = (
+            self.of(run.load("digits_results")).set_index(["method", "test_set"]).to_dict()
+        )
+        stars = self.stars(run)
+
+        def text(method: str, column: tuple[str, str]) -> str:
+            test_set, metric = column
+            value, low, high = (
+                cells[f"{metric}{end}"][method, test_set] for end in ("", "_low", "_high")
+            )
+            star = "*" if (method, column) in stars else ""
+            return f"{value:.3f}{star} ±{(high - low) / 2:.3f}"
+
+        return [
+            [METHOD_LABELS[method], *(text(method, column) for column in self.columns)]
+            for method in METHODS
+        ]
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The methods that are not one training with softmax."""
+        return ("ldam",) if self.train_set == "balanced" else ("balanced_softmax", "ldam")
+
+    def p_values(self, run: Run) -> dict[tuple[frozenset[str], tuple[str, str]], float]:
+        table = self.of(run.load("digits_comparisons"))
+        return {
+            (frozenset((row["first"], row["second"])), (row["test_set"], row["metric"])): row["p"]
+            for row in table.to_dict("records")
+        }
+
+    def stars(self, run: Run) -> set[tuple[str, tuple[str, str]]]:
+        p_values = self.p_values(run)
+        tested = {
+            (method, column): p_values[frozenset(("softmax", method)), column]
+            for column in self.columns
+            if column[1] in ("acc1", "f1")
+            for method in self.others
+        }
+        return {cell for cell, found in significant(tested).items() if found}
+
+    def best(self, run: Run) -> list[set[str]]:
+        """The labels of each column's bold rows."""
+        p_values = self.p_values(run)
+        results = self.of(run.load("digits_results")).set_index(["method", "test_set"])
+        found = []
+        for column in self.columns:
+            test_set, metric = column
+            values = {m: float(results[metric][m, test_set]) for m in ("softmax", *self.others)}
+            best = max(values, key=lambda method: values[method])
+            tested = {
+                other: p_values.get((frozenset((best, other)), column), 1.0)
+                for other in values
+                if other != best
+            }
+            same = set(METHODS) - set(self.others) if best == "softmax" else {best}
+            is_best = all(significant(tested).values())
+            found.append({METHOD_LABELS[m] for m in same} if is_best else set())
+        return found
+
+
+def significant(p_values: dict[Any, float]) -> dict[Any, bool]:
+    """Holm's step-down test: from the smallest p-value on, until one is too large."""
+    found = dict.fromkeys(p_values, False)
+    for rank, cell in enumerate(sorted(p_values, key=lambda cell: p_values[cell])):
+        if p_values[cell] * (len(p_values) - rank) >= LEVEL:
+            break
+        found[cell] = True
+    return found
+
+
+ALL = [Expected(*cell) for cell in product(KINDS, BACKBONES, TRAIN_SETS)]
+EVERY_TABLE = pytest.mark.parametrize("expected", ALL, ids=lambda expected: expected.number)
+EVERY_BARE_TABLE = pytest.mark.parametrize(
+    "expected", [e for e in ALL if e.kind in BARE], ids=lambda expected: expected.number
+)
 
 
 @dataclass
 class Seen:
     """A table of a page: its caption, and the text and the emphasis of each cell."""
 
+    in_details: bool
     caption: str = ""
     rows: list[list[str]] = field(default_factory=list)
     bold: list[list[bool]] = field(default_factory=list)
@@ -54,7 +200,7 @@ class Page(HTMLParser):
         if tag not in ("meta", "img"):
             self._inside.append(tag)
         if tag == "table":
-            self.tables.append(Seen())
+            self.tables.append(Seen("details" in self._inside))
         if tag == "tr":
             self.tables[-1].rows.append([])
             self.tables[-1].bold.append([])
@@ -74,6 +220,14 @@ class Page(HTMLParser):
         elif "td" in self._inside:
             self.tables[-1].rows[-1][-1] += data
 
+    def table(self, caption: str, *, in_details: bool) -> Seen:
+        """The one table with a caption, without its heads."""
+        [found] = [t for t in self.tables if t.caption.strip() == caption]
+        assert found.in_details == in_details
+        found.rows = [row for row in found.rows if row]
+        found.bold = [row for row in found.bold if row]
+        return found
+
 
 @pytest.fixture(scope="module")
 def html(full: Run) -> str:
@@ -90,25 +244,12 @@ def appendix(full: Run) -> str:
     return str(full.load("digits_appendix"))
 
 
-def expected_rows(
-    results: pd.DataFrame, backbone: str, train_set: str, metrics: tuple[str, ...]
-) -> list[list[str]]:
-    """The rows of a table, from the tidy results."""
-    chosen = results[(results["backbone"] == backbone) & (results["train_set"] == train_set)]
-    values: dict[Any, Any] = chosen.set_index(["method", "test_set"]).to_dict()
-    return [
-        [METHOD_LABELS[method]]
-        + [f"{values[m][method, name]:.4f}" for name in TEST_SETS for m in metrics]
-        for method in METHODS
-    ]
+@pytest.fixture(scope="module")
+def intervals(full: Run) -> str:
+    return str(full.load("digits_intervals_appendix"))
 
 
-def caption(backbone: str, train_set: str, metrics: tuple[str, ...]) -> str:
-    shown = "Acc1" if len(metrics) == 1 else "Loss, Acc1, and F1 for each test set"
-    return (
-        f"Evaluation results for {BACKBONE_LABELS[backbone]} trained on the "
-        f"{TRAIN_SET_LABELS[train_set]} dataset, showing {shown}."
-    )
+# --- the page --------------------------------------------------------------------------------
 
 
 def test_the_page_asks_nothing_of_the_network(html: str, page: Page) -> None:
@@ -126,72 +267,143 @@ def test_links_within_the_page_lead_somewhere(page: Page) -> None:
     assert inner <= page.identifiers
 
 
-def test_the_page_shows_every_figure(full: Run, page: Page) -> None:
-    pictures = [link for link in page.links if link.startswith("data:image/png;base64,")]
-    figures = list((full.data / "08_reporting/digits/figures").iterdir())
-    assert len(pictures) == len(figures) > 2 * len(BACKBONES)
+def test_the_page_shows_every_figure(full: Run, html: str) -> None:
+    names = [n for n in pipelines("test")["report"].all_outputs() if n.endswith("_figure")]
+    assert len(names) == 1 + 5 * len(BACKBONES)
+    assert html.count("data:image/png;base64,") == len(names)
+    for name in names:
+        assert html.count(b64encode(full.load(name)).decode()) == 1, name
 
 
-@TABLES
-def test_the_page_has_the_table(
-    full: Run, page: Page, number: int, backbone: str, train_set: str, metrics: tuple[str, ...]
-) -> None:
-    wanted = f"Table A.{number}. {caption(backbone, train_set, metrics)}"
-    [table] = [table for table in page.tables if table.caption.strip() == wanted]
-    rows = [row for row in table.rows if row]
-    assert rows == expected_rows(full.load("digits_results"), backbone, train_set, metrics)
+def test_figures_stand_with_their_backbone_and_what_they_show(full: Run, html: str) -> None:
+    for backbone, label in BACKBONE_LABELS.items():
+        figure = full.load(f"report.digits.{backbone}.confusion_figure")
+        alt = f"{label}: confusion matrices on the balanced test set, rows summing to one"
+        source = b64encode(figure).decode()
+        assert f'<img alt="{alt}" src="data:image/png;base64,{source}">' in html
 
 
-@TABLES
-def test_the_best_of_each_column_is_bold(
-    page: Page, number: int, backbone: str, train_set: str, metrics: tuple[str, ...]
-) -> None:
-    wanted = f"Table A.{number}. {caption(backbone, train_set, metrics)}"
-    [table] = [table for table in page.tables if table.caption.strip() == wanted]
-    rows = [row for row in table.rows if row]
-    bold = [marks for marks in table.bold if marks]
-    for column in range(1, len(rows[0])):
-        values = [float(row[column]) for row in rows]
-        is_loss = metrics[(column - 1) % len(metrics)] == "loss"
-        best = min(values) if is_loss else max(values)
-        assert [marks[column] for marks in bold] == [value == best for value in values]
+@EVERY_TABLE
+def test_the_page_has_the_table_with_intervals(full: Run, page: Page, expected: Expected) -> None:
+    table = page.table(f"Table {expected.number}. {expected.caption}", in_details=False)
+    assert table.rows == expected.rows(full)
 
 
-@TABLES
-def test_the_appendix_has_the_table(
-    full: Run, appendix: str, number: int, backbone: str, train_set: str, metrics: tuple[str, ...]
-) -> None:
-    kind = "acc1" if len(metrics) == 1 else "full"
-    table = str(full.load(f"report.digits.{backbone}.{train_set}.{kind}_table"))
-    assert table in appendix
-    assert rf"\setcounter{{table}}{{{number - 1}}}" in table
-    assert rf"\caption{{{caption(backbone, train_set, metrics)}}}" in table
-    lines = [line for line in table.splitlines() if line.startswith(tuple(METHOD_LABELS.values()))]
-    rows = [
-        re.sub(r"\\textbf{(.*?)}", r"\1", line).removesuffix(r" \\").split(" & ") for line in lines
+@EVERY_TABLE
+def test_only_what_is_best_beyond_noise_is_bold(full: Run, page: Page, expected: Expected) -> None:
+    table = page.table(f"Table {expected.number}. {expected.caption}", in_details=False)
+    bold = [
+        {row[0] for row, marks in zip(table.rows, table.bold, strict=True) if marks[column]}
+        for column in range(1, len(table.rows[0]))
     ]
-    assert rows == expected_rows(full.load("digits_results"), backbone, train_set, metrics)
+    assert bold == expected.best(full)
 
 
-def test_the_appendix_is_a_complete_document(appendix: str) -> None:
-    assert appendix.startswith(r"\documentclass")
-    assert appendix.rstrip().endswith(r"\end{document}")
-    begun = re.findall(r"\\begin{(\w+)}", appendix)
-    assert sorted(begun) == sorted(re.findall(r"\\end{(\w+)}", appendix))
-    assert begun.count("table") == len(NUMBERED)
-    numbers = [int(n) + 1 for n in re.findall(r"\\setcounter{table}{(\d+)}", appendix)]
-    assert numbers == [number for number, *_ in NUMBERED]
+def test_there_is_something_to_mark(full: Run) -> None:
+    assert sum(len(expected.stars(full)) for expected in ALL) > 5
+    assert sum(map(len, (column for expected in ALL for column in expected.best(full)))) > 5
+
+
+@EVERY_BARE_TABLE
+def test_the_page_has_the_bare_table_folded(full: Run, page: Page, expected: Expected) -> None:
+    table = page.table(f"Table {expected.number}. {expected.bare_caption}", in_details=True)
+    assert table.rows == expected.bare_rows(full)
+    assert not any(map(any, table.bold))
+
+
+# --- the appendices --------------------------------------------------------------------------
+
+
+def printed_rows(table: str) -> list[list[str]]:
+    """A LaTeX table's rows, with the stars and the intervals where the page has them."""
+    lines = table.splitlines()
+    body = lines[lines.index(r"\midrule") + 1 : lines.index(r"\bottomrule")]
+    rows: list[list[str]] = []
+    for line in body:
+        cells = re.sub(r" \\\\(\[2pt\])?$", "", line).split(" & ")
+        cells = [re.sub(r"\\textbf{(.*?)}", r"\1", cell) for cell in cells]
+        cells = [cell.replace(r"\rlap{$^{*}$}", "*") for cell in cells]
+        if cells[0]:
+            rows.append(cells)
+        else:
+            halves = [re.sub(r"{\\scriptsize\$\\pm\$(.*)}", r" ±\1", cell) for cell in cells]
+            rows[-1] = [figure + half for figure, half in zip(rows[-1], halves, strict=True)]
+    return rows
+
+
+@EVERY_BARE_TABLE
+def test_the_appendix_has_the_bare_table(full: Run, appendix: str, expected: Expected) -> None:
+    name = f"report.digits.{expected.backbone}.{expected.train_set}.{expected.kind}_table"
+    table = str(full.load(name))
+    assert appendix.count(table) == 1
+    assert rf"\renewcommand{{\thetable}}{{{expected.number}}}" in table
+    assert rf"\caption{{{expected.bare_caption}}}" in table
+    assert printed_rows(table) == expected.bare_rows(full)
+    assert "textbf" not in table and "±" not in table and r"\pm" not in table
+
+
+@EVERY_TABLE
+def test_the_other_appendix_has_the_table_with_intervals(
+    full: Run, intervals: str, expected: Expected
+) -> None:
+    kind = f"{expected.kind}_intervals_table"
+    table = str(full.load(f"report.digits.{expected.backbone}.{expected.train_set}.{kind}"))
+    assert intervals.count(table) == 1
+    assert rf"\renewcommand{{\thetable}}{{{expected.number}}}" in table
+    caption = expected.caption.replace("±", r"$\pm$").replace("%", r"\%")
+    assert rf"\caption{{{caption}}}" in table
+    assert printed_rows(table) == expected.rows(full)
+    assert table.count(r"\textbf{") == sum(map(len, expected.best(full)))
+
+
+@pytest.mark.parametrize("kinds", [BARE, tuple(KINDS)], ids=["bare", "with intervals"])
+def test_the_appendices_are_complete_documents(
+    appendix: str, intervals: str, kinds: tuple[str, ...]
+) -> None:
+    document = appendix if kinds == BARE else intervals
+    assert document.startswith(r"\documentclass")
+    assert document.rstrip().endswith(r"\end{document}")
+    begun = re.findall(r"\\begin{(\w+)}", document)
+    assert sorted(begun) == sorted(re.findall(r"\\end{(\w+)}", document))
+    numbers = re.findall(r"\\renewcommand{\\thetable}{(\w\.\d+)}", document)
+    assert numbers == [
+        Expected(kind, backbone, train_set).number
+        for backbone, train_set, kind in product(BACKBONES, TRAIN_SETS, kinds)
+    ]
     for label in BACKBONE_LABELS.values():
-        assert rf"\subsection{{{label}}}" in appendix
+        assert document.count(rf"\subsection{{{label}}}") == 1
 
 
-def test_both_say_which_rows_are_one_training(html: str, appendix: str) -> None:
+def test_bare_tables_are_numbered_in_one_series(appendix: str) -> None:
+    numbers = re.findall(r"\\renewcommand{\\thetable}{A\.(\d+)}", appendix)
+    assert numbers == [str(number) for number in range(1, 9)]
+
+
+def test_documents_with_intervals_say_which_rows_are_one_training(
+    html: str, appendix: str, intervals: str
+) -> None:
     note = "Softmax and Balanced Softmax are one training"
-    tables_of_balanced = 2 * len(BACKBONES)
+    tables_of_balanced = len(KINDS) * len(BACKBONES)
     assert html.count(note) == tables_of_balanced
-    assert appendix.count(note) == tables_of_balanced
+    assert intervals.count(note) == tables_of_balanced
+    assert note not in appendix
 
 
-def test_the_appendix_gives_the_sizes_of_the_sets(appendix: str) -> None:
-    assert "balanced 1,100, long-tailed 369 (110 to 5 a class)" in appendix
-    assert "balanced 500, long-tailed 165, head 110, middle 40, tail 15" in appendix
+def test_marks_are_explained_with_the_number_of_comparisons(html: str) -> None:
+    counts = re.findall(r"Holm&#39;s correction for the table&#39;s (\d+) comparisons", html)
+    # Of each backbone: LDAM in 5, 10 and 6 columns; on the long-tailed set two methods.
+    assert counts == ["5", "10", "6", "10", "20", "12"] * len(BACKBONES)
+
+
+def test_the_appendices_give_the_sizes_of_the_sets(appendix: str, intervals: str) -> None:
+    for document in (appendix, intervals):
+        assert "balanced 1,100, long-tailed 369 (110 to 5 a class)" in document
+        assert "balanced 500, long-tailed 165, head 110, middle 40, tail 15" in document
+
+
+def test_nothing_is_said_of_published_results_where_there_are_none(
+    html: str, appendix: str, intervals: str
+) -> None:
+    for document in (html, appendix, intervals):
+        assert "published" not in document
+        assert "C.1" not in re.sub(r"base64,[^\"]+", "", document)

@@ -319,25 +319,37 @@ def test_training_lowers_the_loss(full: Run) -> None:
     assert losses == sorted(losses, reverse=True)
 
 
-def test_scores_are_the_results_in_wide_form(full: Run) -> None:
+def test_scores_are_the_results_of_the_single_seed_with_their_intervals(full: Run) -> None:
     results, scores = full.load("digits_results"), full.load("digits_scores")
-    assert set(scores[["train_set", "backbone", "method"]].itertuples(index=False)) == set(CELLS)
-    assert len(scores) == len(CELLS)
-    wide = scores.set_index(["train_set", "backbone", "method"])
-    for _, row in results[~results["test_set"].isin(["validation"])].iterrows():
-        for metric in ("loss", "acc1", "f1"):
-            column = f"{row['test_set']}_{metric}"
-            if column in wide:
-                cell = (row["train_set"], row["backbone"], row["method"])
-                assert wide.at[cell, column] == pytest.approx(row[metric])
-    assert {"balanced_acc1", "long_tailed_f1", "tail_loss"} <= set(wide.columns)
+    assert len(scores) == len(results) * len(FIGURES)
+    names = ["train_set", "backbone", "method", "test_set"]
+    cells = results.set_index(names)
+    for key, own in scores.groupby(names):
+        cell = cells.loc[key]
+        assert own["metric"].tolist() == list(FIGURES)
+        assert set(own["images"]) == {cell["images"]}
+        for column, end in (("value", ""), ("low", "_low"), ("high", "_high")):
+            expected = [cell[f"{metric}{end}"] for metric in FIGURES]
+            assert own[column].tolist() == pytest.approx(expected), (key, column)
+    assert set(scores["seeds"]) == {1}
+    assert scores["sd"].isna().all()  # one seed tells nothing of others
+
+
+def test_scores_are_joined_in_the_order_of_the_tables(full: Run) -> None:
+    scores = full.load("digits_scores")
+    cells = list(dict.fromkeys(scores[["backbone", "train_set", "method"]].itertuples(index=False)))
+    assert cells == list(product(BACKBONES, TRAIN_SETS, METHODS))
+    for backbone in BACKBONES:
+        own = scores[scores["backbone"] == backbone].reset_index(drop=True)
+        pd.testing.assert_frame_equal(full.load(f"report.digits.{backbone}.scores"), own)
 
 
 def test_figures_are_png_files(full: Run) -> None:
     names = [n for n in pipelines("test")["full"].all_outputs() if n.endswith("_figure")]
     kinds = {name.rpartition(".")[2] for name in names if name.startswith("report.")}
     assert len(names) == 1 + len(BACKBONES) * len(kinds)
-    assert {"group_accuracy_figure", "class_accuracy_figure", "confusion_figure"} <= kinds
+    kind = ("group_accuracy", "class_accuracy", "confusion", "reliability", "learning")
+    assert kinds == {f"{name}_figure" for name in kind}
     for name in names:
         assert full.load(name).startswith(b"\x89PNG\r\n\x1a\n")
 

@@ -13,11 +13,10 @@ from kedro.pipeline import Pipeline
 from kedro.runner import SequentialRunner
 
 from longtail.errors import DataError
-from longtail.grid import table_name, tables
-from longtail.parameters import Parameters, Trial, Trials
-from longtail.pipelines import imbalance, ingest, report, train
+from longtail.parameters import Parameters, Trial
+from longtail.pipelines import imbalance, ingest, train
 from tests.pipelines.conftest import EPOCHS, LONG_TRIAL
-from tests.pipelines.support import BACKBONES, TRAIN_SETS, Run, dotted, loader, run
+from tests.pipelines.support import Run, dotted, loader, report_stage, run
 
 TRIAL = "digits.long_tailed.convnext_micro.ldam.seed0"
 
@@ -117,25 +116,16 @@ def test_train_fits_evaluates_scores_and_gathers(
 
 
 def test_report_needs_tables_only(full: Run) -> None:
-    parameters, trials = settings(f"train.{LONG_TRIAL}.trial.recipe.epochs={EPOCHS}")
-    contents = tables(parameters)["digits"]
-    given = (
-        *("results", "confusions", "histories", "trainings"),
+    pipeline, given = report_stage(full, f"train.{LONG_TRIAL}.trial.recipe.epochs={EPOCHS}")
+    stored = {name.removeprefix("digits_") for name in given if name.startswith("digits_")}
+    assert stored == {
+        *("results", "comparisons", "confusions", "reliability", "histories", "trainings"),
         *("source", "index", "subsets", "class_profile"),
-    )
-    made = outputs(
-        report.create_pipeline(parameters),
-        **{
-            **{f"digits_{name}": full.load(f"digits_{name}") for name in given},
-            "params:datasets.digits": parameters.datasets["digits"],
-            "params:report.digits.contents": contents,
-            "params:report.digits.trials": Trials(trials=tuple(trials)),
-            **{f"params:report.{table_name(t)}.table": t for t in contents.tables},
-        },
-    )
-    assert made["digits_appendix"] == full.load("digits_appendix")
-    assert made["digits_report"] == full.load("digits_report")
-    assert len(contents.tables) == len(BACKBONES) * len(TRAIN_SETS)
+    }
+    made = outputs(pipeline, **given)
+    assert set(made) == {"digits_appendix", "digits_intervals_appendix", "digits_report"}
+    for name, document in made.items():
+        assert document == full.load(name), name
 
 
 def test_stages_run_one_after_the_other_from_files(full: Run, tmp_path: Path) -> None:
