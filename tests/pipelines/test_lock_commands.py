@@ -37,9 +37,9 @@ def data(full: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the whole run's data that tests may change and must mend."""
     data = tmp_path_factory.mktemp("locked") / "data"
     shutil.copytree(full.data, data)
-    for version in list(data.rglob("20*T*Z")):
-        if version.name != full.run_id:  # of later runs of other tests
-            shutil.rmtree(version)
+    for folder in [path for path in data.rglob("20*Z") if path.is_dir()]:
+        if folder.name != full.run_id:  # later runs of other tests
+            shutil.rmtree(folder)
     return data
 
 
