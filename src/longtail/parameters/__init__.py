@@ -1,0 +1,96 @@
+"""The project's parameters as typed, frozen, range-checked models.
+
+One model a concern. A key that a model does not know is refused with the keys that it does
+know, so that a misspelt parameter ends a run before it starts rather than being ignored.
+"""
+
+from longtail.parameters.backbones import OWN_ARCHITECTURES, Backbone
+from longtail.parameters.datasets import (
+    Cifar100Source,
+    Dataset,
+    DigitsSource,
+    ExponentialProfile,
+    FolderSource,
+    Groups,
+    Holdout,
+    Imbalance,
+    OfficialHoldout,
+    OfficialTestHoldout,
+    ParetoProfile,
+    PerClassHoldout,
+    Profile,
+    RankGroups,
+    ShotGroups,
+    Source,
+    StepProfile,
+    TrainSet,
+)
+from longtail.parameters.grid import Contents, Grid, Table, Trial, Trials
+from longtail.parameters.methods import (
+    LDAM,
+    BalancedSoftmax,
+    ClassBalanced,
+    Classifier,
+    DeferredWeights,
+    Equalization,
+    Focal,
+    LogitAdjustment,
+    Loss,
+    Method,
+    Softmax,
+    WeightedSoftmax,
+)
+from longtail.parameters.recipe import Compute, CosineSchedule, Recipe, Schedule, StepSchedule
+from longtail.parameters.run import Parameters
+from longtail.parameters.statistics import Statistics
+from longtail.parameters.strict import Name, Strict, unknown
+
+__all__ = [
+    "LDAM",
+    "OWN_ARCHITECTURES",
+    "Backbone",
+    "BalancedSoftmax",
+    "Cifar100Source",
+    "ClassBalanced",
+    "Classifier",
+    "Compute",
+    "Contents",
+    "CosineSchedule",
+    "Dataset",
+    "DeferredWeights",
+    "DigitsSource",
+    "Equalization",
+    "ExponentialProfile",
+    "Focal",
+    "FolderSource",
+    "Grid",
+    "Groups",
+    "Holdout",
+    "Imbalance",
+    "LogitAdjustment",
+    "Loss",
+    "Method",
+    "Name",
+    "OfficialHoldout",
+    "OfficialTestHoldout",
+    "Parameters",
+    "ParetoProfile",
+    "PerClassHoldout",
+    "Profile",
+    "RankGroups",
+    "Recipe",
+    "Schedule",
+    "ShotGroups",
+    "Softmax",
+    "Source",
+    "Statistics",
+    "StepProfile",
+    "StepSchedule",
+    "Strict",
+    "Table",
+    "TrainSet",
+    "Trial",
+    "Trials",
+    "WeightedSoftmax",
+    "unknown",
+]

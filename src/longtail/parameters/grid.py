@@ -1,0 +1,84 @@
+"""The grid of trials, and the tables that show it."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+
+from longtail.parameters.backbones import OWN_ARCHITECTURES, Backbone
+from longtail.parameters.datasets import TrainSet
+from longtail.parameters.methods import Method
+from longtail.parameters.recipe import Compute, Recipe
+from longtail.parameters.strict import Name, Strict
+
+
+class Grid(Strict):
+    """Every combination of these is a trial."""
+
+    datasets: tuple[Name, ...] = Field(min_length=1)
+    train_sets: tuple[TrainSet, ...] = Field(min_length=1)
+    backbones: tuple[Name, ...] = Field(min_length=1)
+    methods: tuple[Name, ...] = Field(min_length=1)
+    seeds: tuple[NonNegativeInt, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        for axis, values in self:
+            if len(set(values)) < len(values):
+                raise ValueError(f"{axis} names a value twice: {list(values)}")
+        return self
+
+
+class Trial(Strict):
+    """One cell of the grid, with all that determines its result but the data itself."""
+
+    dataset: Name
+    train_set: TrainSet
+    backbone: Backbone
+    method: Method
+    seed: NonNegativeInt
+    recipe: Recipe
+    compute: Compute
+
+    @model_validator(mode="after")
+    def _network_fits_images(self) -> Self:
+        side = OWN_ARCHITECTURES.get(self.backbone.architecture, 1)
+        if self.recipe.image_size % side:
+            raise ValueError(
+                f"recipe.image_size must be a multiple of {side} for the architecture "
+                f"{self.backbone.architecture}, found {self.recipe.image_size}"
+            )
+        return self
+
+    @property
+    def name(self) -> str:
+        """The trial's dotted name, which is its namespace below ``train``."""
+        parts = (self.dataset, self.train_set, self.backbone.name, self.method.name)
+        return ".".join((*parts, f"seed{self.seed}"))
+
+
+class Table(Strict):
+    """Which trials a table of the report shows, and its number in the appendix.
+
+    ``methods`` holds the rows' labels by the methods' names, in the order of the rows.
+    """
+
+    dataset: Name
+    backbone: Name
+    backbone_label: str
+    train_set: TrainSet
+    methods: dict[Name, str]
+    number: PositiveInt
+
+
+class Contents(Strict):
+    """All tables of a data set's report, in order."""
+
+    tables: tuple[Table, ...]
+
+
+class Trials(Strict):
+    """The trials of a data set that the grid has."""
+
+    trials: tuple[Trial, ...]

@@ -1,0 +1,129 @@
+"""A way to train on long-tailed data: its loss, and what goes with it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
+
+from longtail.parameters.strict import Name, Strict
+
+
+class Softmax(Strict):
+    """Cross-entropy."""
+
+    name: Literal["softmax"]
+
+
+class Focal(Strict):
+    """Focal loss (Lin et al. 2017, arXiv 1708.02002) with focusing parameter ``gamma``."""
+
+    name: Literal["focal"]
+    gamma: NonNegativeFloat = 2.0
+
+
+class WeightedSoftmax(Strict):
+    """Cross-entropy with a weight a class; ``convention`` says which (see ``class_weights``).
+
+    ``exponent`` belongs to ``min_ratio``; 0.5 is square-root weighting.
+    """
+
+    name: Literal["weighted_softmax"]
+    convention: Literal["balanced", "min_ratio", "log"] = "balanced"
+    exponent: PositiveFloat = 1.0
+
+    @model_validator(mode="after")
+    def _exponent_is_used(self) -> Self:
+        if self.exponent != 1 and self.convention != "min_ratio":
+            raise ValueError(
+                f"exponent ({self.exponent}) belongs to the convention 'min_ratio'; "
+                f"'{self.convention}' has none"
+            )
+        return self
+
+
+class ClassBalanced(Strict):
+    """Cross-entropy weighted by effective numbers (Cui et al. 2019, arXiv 1901.05555)."""
+
+    name: Literal["class_balanced"]
+    beta: Annotated[float, Field(ge=0, lt=1)] = 0.9
+
+
+class BalancedSoftmax(Strict):
+    """Balanced softmax (Ren et al. 2020, arXiv 2007.10740)."""
+
+    name: Literal["balanced_softmax"]
+
+
+class LogitAdjustment(Strict):
+    """Logit-adjusted cross-entropy (Menon et al. 2020, arXiv 2007.07314) of strength ``tau``.
+
+    With ``tau`` 1 it is balanced softmax.
+    """
+
+    name: Literal["logit_adjustment"]
+    tau: NonNegativeFloat = 1.0
+
+
+class Equalization(Strict):
+    """Softmax equalization loss (Tan et al. 2020, arXiv 2003.05176).
+
+    Classes with a share of the training images below ``threshold`` (lambda) are spared as
+    negatives with ``probability`` (gamma).
+    """
+
+    name: Literal["equalization"]
+    probability: Annotated[float, Field(ge=0, le=1)] = 0.9
+    threshold: Annotated[float, Field(ge=0, le=1)]
+
+
+class LDAM(Strict):
+    """Label-distribution-aware margins (Cao et al. 2019, arXiv 1906.07413)."""
+
+    name: Literal["ldam"]
+    max_margin: NonNegativeFloat = 0.5
+
+
+Loss = Annotated[
+    Softmax
+    | Focal
+    | WeightedSoftmax
+    | ClassBalanced
+    | BalancedSoftmax
+    | LogitAdjustment
+    | Equalization
+    | LDAM,
+    Field(discriminator="name"),
+]
+
+
+class DeferredWeights(Strict):
+    """Deferred re-weighting (DRW, Cao et al. 2019, arXiv 1906.07413).
+
+    From the epoch in which the share ``start`` of the training falls, the loss is weighted by
+    effective numbers of images with ``beta``; before it, not.
+    """
+
+    beta: Annotated[float, Field(ge=0, lt=1)] = 0.9999
+    start: Annotated[float, Field(ge=0, lt=1)] = 0.8
+
+
+class Classifier(Strict):
+    """The last layer: linear, or the cosine of features and class vectors; times ``scale``."""
+
+    kind: Literal["linear", "cosine"] = "linear"
+    scale: PositiveFloat = 1.0
+
+
+class Method(Strict):
+    """A way to train on long-tailed data: a loss, the classifier it needs, and when weights join.
+
+    ``deferred_weights`` null leaves the loss as it is for the whole training.
+    """
+
+    name: Name
+    label: str
+    loss: Loss
+    classifier: Classifier = Classifier()
+    deferred_weights: DeferredWeights | None = None
+    recipe: dict[str, Any] = Field(default_factory=dict)

@@ -1,0 +1,57 @@
+"""How a network is trained, and where."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+
+from longtail.parameters.strict import Strict
+
+
+class CosineSchedule(Strict):
+    """The learning rate falls to zero along half a cosine."""
+
+    left_over = frozenset({"milestones", "factor"})
+    kind: Literal["cosine"]
+
+
+class StepSchedule(Strict):
+    """The learning rate is multiplied by ``factor`` at each of ``milestones`` (epochs)."""
+
+    kind: Literal["step"]
+    milestones: tuple[PositiveInt, ...]
+    factor: Annotated[float, Field(gt=0, lt=1)]
+
+
+Schedule = Annotated[CosineSchedule | StepSchedule, Field(discriminator="kind")]
+
+
+class Recipe(Strict):
+    """How a network is trained. ``crop_padding`` is in pixels of the stored image."""
+
+    epochs: PositiveInt
+    batch_size: Annotated[int, Field(ge=2)]
+    image_size: PositiveInt
+    optimizer: Literal["adamw", "sgd"]
+    learning_rate: PositiveFloat
+    momentum: Annotated[float, Field(ge=0, lt=1)]
+    weight_decay: NonNegativeFloat
+    schedule: Schedule
+    warmup_epochs: NonNegativeInt
+    crop_padding: NonNegativeInt
+    horizontal_flip: bool
+    normalization: Literal["train_set", "imagenet", "half"]
+    precision: Literal["auto", "float32", "bfloat16"]
+    validate_every: NonNegativeInt
+
+
+class Compute(Strict):
+    """Where and on how many cores. ``threads`` a trial is part of what fixes its bits on a CPU.
+
+    ``workers`` trials run side by side; null means as many as the cores allow, and one on a GPU.
+    """
+
+    device: Literal["auto", "cpu", "cuda"]
+    threads: PositiveInt
+    workers: PositiveInt | None

@@ -1,0 +1,26 @@
+"""How sure figures are said to be."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, NonNegativeInt
+
+from longtail.parameters.strict import Strict
+
+
+class Statistics(Strict):
+    """How sure figures are said to be.
+
+    ``confidence`` is the share of intervals that hold the truth. ``resamples`` of each test set,
+    drawn with ``seed``, give the intervals of all figures that are no plain shares of images.
+    """
+
+    confidence: Annotated[float, Field(gt=0, lt=1)]
+    resamples: Annotated[int, Field(ge=100)]
+    seed: NonNegativeInt
+
+    @property
+    def level(self) -> float:
+        """The level of the tests that belong to the intervals, such as 0.05."""
+        return round(1 - self.confidence, 12)  # 1 - 0.95 is a little more than 0.05
