@@ -140,6 +140,8 @@ def endless_run(tracking: MlflowClient, data: Path) -> Iterator[subprocess.Popen
     """`kedro run` in a process group of its own, in the midst of training two trials."""
     wanted = ",".join(("grid.backbones=[vit_micro]", "grid.methods=[ldam]", "recipe.epochs=100000"))
     command = ["run", "--env=test", f"--params=data={data},compute.workers=2,{wanted}"]
+    # A shell's background jobs ignore Ctrl-C, and what they start inherits that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(
         [sys.executable, "-m", "kedro", *command],
         cwd=PROJECT,
