@@ -44,6 +44,12 @@ class LossSchedule:
         """The loss of the last epoch, which a trained model is evaluated by."""
         return self.first if self.deferred is None else self.deferred.loss
 
+    def in_epoch(self, epoch: int) -> CanonicalLoss:
+        """The loss of an epoch, counted from 1."""
+        if self.deferred is None or epoch < self.deferred.first_epoch:
+            return self.first
+        return self.deferred.loss
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values. A training with one loss has that loss' own, and no other key."""
         if self.deferred is None:

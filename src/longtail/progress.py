@@ -25,6 +25,8 @@ T = TypeVar("T")
 
 # On a terminal the log keeps silent about work that took less than this.
 WORTH_A_LINE_S = 2.0
+# Elsewhere a long training gives a sign of life when nothing was logged for this long.
+SILENCE_S = 60.0
 
 
 class Bar:
@@ -114,7 +116,8 @@ def tell(event: Event) -> None:
 class GridProgress:
     """How far a grid of trials is: a bar over all epochs, and one for each running trial.
 
-    On a terminal the bars move; a line in the log tells of each finished trial in any case.
+    On a terminal the bars move, elsewhere a line in the log tells of the epoch every minute; a
+    line tells of each finished trial in any case.
 
     Args:
         epochs: the epochs of each trial that is to run, by the trial's name.
@@ -125,7 +128,7 @@ class GridProgress:
         self._done: dict[str, int] = dict.fromkeys(epochs, 0)
         self._finished: set[str] = set()
         self._trained = 0
-        self._start = time.monotonic()
+        self._start = self._told = time.monotonic()
         self._bars = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=30),
@@ -142,7 +145,7 @@ class GridProgress:
         self._running: dict[str, TaskID] = {}
 
     def __enter__(self) -> Self:
-        self._start = time.monotonic()
+        self._start = self._told = time.monotonic()
         self._bars.start()
         return self
 
@@ -155,19 +158,26 @@ class GridProgress:
             return
         if isinstance(event, TrialScored):
             self._finish(event.trial)
-            log.info("%s: %s [%s]", event.trial, event.summary, self._estimate())
+            self._tell(f"{event.trial}: {event.summary}")
             return
         if event.trial not in self._running:
             self._running[event.trial] = self._bars.add_task(event.trial, total=event.epochs)
         self._bars.update(self._running[event.trial], completed=event.epoch)
         self._bars.advance(self._all, event.epoch - self._done[event.trial])
-        self._trained += event.epoch - self._done[event.trial]
+        # One, though a training that goes on from a checkpoint was found with more of them done.
+        self._trained += 1
         self._done[event.trial] = event.epoch
+        if time.monotonic() - self._told > SILENCE_S and not rich.get_console().is_terminal:
+            self._tell(f"{event.trial}: epoch {event.epoch}/{event.epochs}, loss {event.loss:.4f}")
 
     def lost(self, trial: str) -> None:
         """Take a failed trial out of what is still to come."""
         if trial in self._epochs:
             self._finish(trial)
+
+    def _tell(self, what: str) -> None:
+        log.info("%s [%s]", what, self._estimate())
+        self._told = time.monotonic()
 
     def _finish(self, trial: str) -> None:
         self._finished.add(trial)

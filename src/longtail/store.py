@@ -1,7 +1,8 @@
-"""The store of finished trainings, by fingerprint.
+"""The store of trainings, finished and begun, by fingerprint.
 
 A trial looks here before it trains. So equal trials train once, a repeated run trains nothing
-that it has, and a changed parameter, which is another fingerprint, never meets an old result.
+that it has, a killed training goes on from its last checkpoint, and a changed parameter, which
+is another fingerprint, never meets an old result.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Training:
 
 
 class TrialStore:
-    """Finished trainings in a folder, one subfolder a fingerprint."""
+    """Finished trainings in a folder, one subfolder a fingerprint, and checkpoints of others."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -80,16 +81,21 @@ class TrialStore:
             history.to_csv(draft / HISTORY_FILE, index=False)
             (draft / CARD_FILE).write_text(json.dumps(card, indent=2), encoding="utf-8")
             for file in draft.iterdir():
-                _flush_to_disk(file)
+                flush_to_disk(file)
             draft.rename(self._folder / fingerprint)
-            _flush_to_disk(self._folder)
+            flush_to_disk(self._folder)
         except BaseException:
             shutil.rmtree(draft, ignore_errors=True)
             raise
+        self.checkpoint_file(fingerprint).unlink(missing_ok=True)
         # Read back, so that a new training and a found one are the same to the last digit.
         found = self.find(fingerprint)
         assert found is not None  # it was renamed into place just now
         return found
+
+    def checkpoint_file(self, fingerprint: str) -> Path:
+        """Where a training that is not finished keeps its state, while :meth:`claim` holds."""
+        return self._folder / f"{fingerprint}.checkpoint"
 
     @contextmanager
     def claim(self, fingerprint: str) -> Iterator[None]:
@@ -100,7 +106,8 @@ class TrialStore:
             yield
 
 
-def _flush_to_disk(path: Path) -> None:
+def flush_to_disk(path: Path) -> None:
+    """Have a file's or a folder's contents outlast a power cut."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -236,17 +236,13 @@ def test_unknown_architecture_is_refused_with_near_names() -> None:
         check_architecture(backbone("convnext_mikro"))
 
 
-@pytest.mark.parametrize("changes", [{"pretrained": True}, {"options": {"depth": 2}}])
-def test_small_networks_take_neither_weights_nor_options(changes: dict[str, Any]) -> None:
-    with pytest.raises(ConfigurationError, match="has no pretrained weights and takes no options"):
-        check_architecture(backbone("vit_micro", **changes))
-
-
-def test_networks_of_timm_keep_their_features() -> None:
+# MobileNetV3 has a hidden layer between what it pools and its classifier.
+@pytest.mark.parametrize("architecture", ["resnet18", "mobilenetv3_small_050"])
+def test_networks_of_timm_keep_their_features(architecture: str) -> None:
     """The classifier is another, but what it sees is what the network computes."""
     torch.manual_seed(0)
-    original: Any = timm.create_model("resnet18", num_classes=3).eval()
-    model = build(backbone("resnet18"), Classifier(), 4, 32, original.state_dict()).eval()
+    original: Any = timm.create_model(architecture, num_classes=3).eval()
+    model = build(backbone(architecture), Classifier(), 4, 32, original.state_dict()).eval()
     shown = images(32)
     features = original.forward_head(original.forward_features(shown), pre_logits=True)
     assert torch.allclose(model.backbone(shown), features, atol=1e-5)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,12 +15,15 @@ from torch import Tensor
 from longtail.errors import TrainingError
 from longtail.learning.backbones import HALF_MEAN_STD, IMAGENET_MEAN_STD, Classifying
 from longtail.learning.batches import Augmentation, mean_and_std, shuffled
+from longtail.learning.checkpoint import Checkpoint
 from longtail.learning.devices import arithmetic
 from longtail.learning.evaluate import predict_logits
-from longtail.learning.losses import Criterion
 from longtail.learning.schedules import learning_rate_factor
+from longtail.learning.state import TrainingState
 from longtail.loss_schedule import LossSchedule
 from longtail.parameters import Recipe
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ def fit(
     recipe: Recipe,
     seed: int,
     on_epoch: Callable[[int, float], None],
+    checkpoint: Checkpoint | None = None,
 ) -> pd.DataFrame:
     """Train ``model`` in place.
 
@@ -51,6 +55,8 @@ def fit(
         seed: of the order of the images, their augmentation and the loss' own draws. (The
             network's random weights and dropout come from torch's global generator.)
         on_epoch: called after each epoch with its number, from 1, and its mean training loss.
+        checkpoint: where the state is kept between epochs. The training goes on from what is
+            there; its weights are, bit for bit, those of a training that never stopped.
 
     Returns:
         The history, a row an epoch: ``epoch``, ``learning_rate``, ``train_loss``,
@@ -61,34 +67,14 @@ def fit(
         TrainingError: if the loss is no longer finite.
     """
     device = train.images.device
-    criterion = Criterion(losses.first, seed).to(device)
-    optimizer = _optimizer(model, recipe)
+    state = TrainingState(model, losses, recipe, seed, device)
+    if checkpoint is not None:
+        _go_on(state, checkpoint)
     augmentation = Augmentation(recipe)
-    generator = torch.Generator().manual_seed(seed)
-    history = []
-    step = 0
-    model.train()
-    for epoch in range(1, recipe.epochs + 1):
+    while state.epoch < recipe.epochs:
         start = time.perf_counter()
-        if losses.deferred is not None and epoch == losses.deferred.first_epoch:
-            criterion = criterion.followed_by(losses.deferred.loss).to(device)
-        batches = shuffled(len(train.labels), recipe.batch_size, generator, device)
-        total = torch.zeros((), device=device)
-        for batch, images in zip(
-            batches, augmentation.epoch(train.images, batches, generator), strict=True
-        ):
-            for group in optimizer.param_groups:
-                factor = learning_rate_factor(recipe, step, len(batches))
-                group["lr"] = recipe.learning_rate * factor
-            with arithmetic(recipe, device):
-                logits = model(images.contiguous(memory_format=torch.channels_last))
-            batch_loss = criterion(logits, train.labels[batch])
-            optimizer.zero_grad(set_to_none=True)
-            batch_loss.backward()
-            optimizer.step()
-            total += batch_loss.detach() * len(batch)  # summed on the device: no wait a step
-            step += 1
-        train_loss = total.item() / len(train.labels)
+        epoch = state.epoch + 1
+        train_loss = _train_epoch(state, train, augmentation, recipe)
         if not np.isfinite(train_loss):
             raise TrainingError(
                 f"the training loss is {train_loss} after epoch {epoch} of {recipe.epochs}. "
@@ -96,17 +82,58 @@ def fit(
                 f"recipe.warmup_epochs (it is {recipe.warmup_epochs})"
             )
         validated = _validate(model, validation, recipe, epoch)
-        history.append(
+        state.history.append(
             {
                 "epoch": epoch,
-                "learning_rate": optimizer.param_groups[0]["lr"],
+                "learning_rate": state.optimizer.param_groups[0]["lr"],
                 "train_loss": train_loss,
                 **validated,
                 "seconds": time.perf_counter() - start,
             }
         )
+        if checkpoint is not None and epoch < recipe.epochs and checkpoint.is_due():
+            checkpoint.save(state.as_dict())
         on_epoch(epoch, train_loss)
-    return pd.DataFrame(history)
+    return pd.DataFrame(state.history)
+
+
+def _go_on(state: TrainingState, checkpoint: Checkpoint) -> None:
+    """Continue from the checkpoint, if there is one that can be continued here."""
+    saved = checkpoint.load()
+    if saved is None:
+        return
+    if saved["device"] != state.device.type:
+        log.warning(
+            "%s: starts again, since it was begun on %s and cannot go on on %s",
+            *(checkpoint.trial, saved["device"], state.device.type),
+        )
+        return
+    state.restore(saved)
+    log.info("%s: goes on after epoch %d", checkpoint.trial, state.epoch)
+
+
+def _train_epoch(
+    state: TrainingState, train: Labelled, augmentation: Augmentation, recipe: Recipe
+) -> float:
+    """One pass over the training images; returns their mean loss."""
+    device = train.images.device
+    state.begin_epoch()
+    batches = shuffled(len(train.labels), recipe.batch_size, state.generator, device)
+    total = torch.zeros((), device=device)
+    augmented = augmentation.epoch(train.images, batches, state.generator)
+    first_step = state.epoch * len(batches)
+    for step, (batch, images) in enumerate(zip(batches, augmented, strict=True), first_step):
+        for group in state.optimizer.param_groups:
+            factor = learning_rate_factor(recipe, step, len(batches))
+            group["lr"] = recipe.learning_rate * factor
+        with arithmetic(recipe, device):
+            logits = state.model(images.contiguous(memory_format=torch.channels_last))
+        batch_loss = state.criterion(logits, train.labels[batch])
+        state.optimizer.zero_grad(set_to_none=True)
+        batch_loss.backward()
+        state.optimizer.step()
+        total += batch_loss.detach() * len(batch)  # summed on the device: no wait a step
+    return total.item() / len(train.labels)
 
 
 def set_normalization(model: Classifying, recipe: Recipe, train_images: Tensor) -> None:
@@ -117,17 +144,6 @@ def set_normalization(model: Classifying, recipe: Recipe, train_images: Tensor) 
         named = {"imagenet": IMAGENET_MEAN_STD, "half": HALF_MEAN_STD}[recipe.normalization]
         mean, std = torch.tensor(named[0]), torch.tensor(named[1])
     model.normalize.set(mean, std)
-
-
-def _optimizer(model: Classifying, recipe: Recipe) -> torch.optim.Optimizer:
-    common: dict[str, Any] = {
-        "lr": recipe.learning_rate,
-        "weight_decay": recipe.weight_decay,
-        "fused": True,
-    }
-    if recipe.optimizer == "sgd":
-        return torch.optim.SGD(model.parameters(), momentum=recipe.momentum, **common)
-    return torch.optim.AdamW(model.parameters(), **common)
 
 
 def _validate(

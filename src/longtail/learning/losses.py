@@ -38,7 +38,7 @@ class Criterion(nn.Module):
         spared = None if loss.spared is None else torch.from_numpy(loss.spared)
         self.register_buffer("spared", spared, persistent=False)
         self.focus, self.spared_probability = loss.focus, loss.spared_probability
-        self.seed = seed
+        self.loss, self.seed = loss, seed
         self._generator: torch.Generator | None = None
 
     def followed_by(self, loss: CanonicalLoss) -> Criterion:
@@ -46,6 +46,18 @@ class Criterion(nn.Module):
         following = Criterion(loss, self.seed)
         following._generator = self._generator
         return following
+
+    @property
+    def draws(self) -> Tensor | None:
+        """The state of the generator, or None if nothing has been drawn."""
+        return None if self._generator is None else self._generator.get_state()
+
+    def continue_draws(self, draws: Tensor | None, device: torch.device) -> None:
+        """Go on drawing on ``device`` from where another criterion's :attr:`draws` were."""
+        self._generator = None
+        if draws is not None:
+            self._generator = torch.Generator(device)
+            self._generator.set_state(draws)
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         """The mean loss.

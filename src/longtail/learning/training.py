@@ -18,6 +18,7 @@ from longtail.canonical_loss import CanonicalLoss
 from longtail.errors import TrainingError
 from longtail.learning import backbones
 from longtail.learning.batches import resized, to_device
+from longtail.learning.checkpoint import Checkpoint
 from longtail.learning.circumstances import circumstances
 from longtail.learning.devices import choose_device
 from longtail.learning.evaluate import predict_logits
@@ -53,6 +54,7 @@ def train(
     classes: int,
     weights: Mapping[str, Tensor] | None,
     on_epoch: Callable[[int, float], None],
+    checkpoint: Checkpoint | None = None,
 ) -> Outcome:
     """Build a trial's model and fit it.
 
@@ -66,6 +68,7 @@ def train(
         classes: how many logits.
         weights: pretrained weights of the backbone, or None.
         on_epoch: called after each epoch with its number and its mean loss.
+        checkpoint: where the training's state is kept between epochs, and gone on from.
 
     Raises:
         TrainingError: if the loss is no longer finite, or the GPU's memory does not suffice.
@@ -97,6 +100,7 @@ def train(
             trial.recipe,
             trial.seed,
             on_epoch,
+            checkpoint,
         )
     except torch.cuda.OutOfMemoryError as error:
         raise TrainingError(

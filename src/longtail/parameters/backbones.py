@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from longtail.parameters.strict import Name, Strict
 
@@ -33,3 +33,12 @@ class Backbone(Strict):
     pretrained: bool = False
     weights: str | None = None
     recipe: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _own_networks_take_no_options(self) -> Self:
+        if self.architecture in OWN_ARCHITECTURES and (self.pretrained or self.options):
+            raise ValueError(
+                f"'{self.architecture}' has no pretrained weights and takes no options; leave "
+                f"both out"
+            )
+        return self

@@ -45,11 +45,6 @@ def check_architecture(backbone: Backbone) -> None:
         raise ConfigurationError(
             f"backbones.{backbone.name}.architecture: {message}, and timm's others"
         )
-    if backbone.architecture in OWN and (backbone.pretrained or backbone.options):
-        raise ConfigurationError(
-            f"backbones.{backbone.name}: '{backbone.architecture}' has no pretrained weights and "
-            f"takes no options; leave both out"
-        )
 
 
 class Normalize(nn.Module):
@@ -150,8 +145,11 @@ def build(
         network = timm.create_model(backbone.architecture, **options)
     if weights is not None:
         _load(network, weights, backbone)
-    features: int = network.num_features  # type: ignore[assignment]
-    if not isinstance(network, ResNet32):  # which has none
+    if isinstance(network, ResNet32):
+        features = network.num_features
+    else:
+        # Not num_features: MobileNetV3, for one, has a hidden layer before its classifier.
+        features = network.head_hidden_size  # type: ignore[assignment]
         network.reset_classifier(0)  # type: ignore[operator]
     head = CosineLinear if classifier.kind == "cosine" else ScaledLinear
     return Classifying(network, head(features, classes, classifier.scale))

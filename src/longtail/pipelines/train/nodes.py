@@ -68,6 +68,7 @@ def fit_trial(
         found = trainings.find(key)
         reused = found is not None
         if found is None:
+            from longtail.learning.checkpoint import Checkpoint
             from longtail.learning.training import train
 
             start = time.time()
@@ -81,6 +82,7 @@ def fit_trial(
                 source["classes"],
                 weights,
                 lambda epoch, value: tell(EpochDone(trial.name, epoch, trial.recipe.epochs, value)),
+                Checkpoint(trainings.checkpoint_file(key), trial.name),
             )
             card = {
                 "fingerprint": key,
