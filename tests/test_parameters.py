@@ -196,3 +196,12 @@ def test_parameters_cannot_be_changed_after_the_check(base_config: Config) -> No
 def test_unknown_word_without_a_near_one_gets_no_hint() -> None:
     assert unknown("xyz", ["one", "two"], "key") == "unknown key 'xyz'. Valid: one, two"
     assert unknown("oen", ["one", "two"], "key").startswith("unknown key 'oen'. Did you mean 'one'")
+
+
+@pytest.mark.parametrize(("key", "value"), [("pretrained", True), ("options", {"depth": 2})])
+def test_own_networks_take_neither_weights_nor_options(
+    key: str, value: Any, base_config: Config
+) -> None:
+    config = changed(base_config, f"backbones.vit_micro.{key}", value)
+    expected = "'vit_micro' has no pretrained weights and takes no options; leave both out"
+    assert expected in message(config)

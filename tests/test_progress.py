@@ -99,6 +99,19 @@ def test_failed_trial_is_no_longer_to_come(
     assert caplog.messages == ["a: good [2/2]"]
 
 
+def test_long_training_gives_a_sign_of_life_every_minute(
+    clock: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO), GridProgress({"a": 200}) as grid:
+        for epoch in (57, 58, 59, 60):  # it went on from a checkpoint after epoch 56
+            clock[0] += 35
+            grid.show(EpochDone("a", epoch, 200, 1.25))
+    assert caplog.messages == [
+        "a: epoch 58/200, loss 1.2500 [0/1, at most 83 min left]",  # 142 epochs at 35 s
+        "a: epoch 60/200, loss 1.2500 [0/1, at most 82 min left]",
+    ]
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [(0.4, "0 s"), (89, "89 s"), (90, "2 min"), (5399, "90 min"), (5400, "1.5 h")],
