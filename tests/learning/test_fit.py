@@ -248,3 +248,18 @@ def test_each_epoch_is_told_with_its_mean_loss(trial: Trial) -> None:
     assert outcome.circumstances["model_parameters"] == sum(
         value.numel() for name, value in outcome.weights.items() if "normalize" not in name
     )
+
+
+@pytest.mark.parametrize("step", ["to_device", "set_normalization", "fit"])
+def test_full_gpu_memory_names_what_to_lower(
+    step: str, trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    monkeypatch.setattr(f"longtail.learning.training.{step}", full)
+    with pytest.raises(
+        TrainingError,
+        match=r"lower recipe\.batch_size \(it is 16\) or recipe\.image_size \(it is 16\)",
+    ):
+        train_on(EQUAL_COUNTS, trial, PLAIN)

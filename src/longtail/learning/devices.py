@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import platform
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 
-from longtail.errors import ConfigurationError
+from longtail.errors import ConfigurationError, TrainingError
 from longtail.parameters import Compute, Recipe
 
 
@@ -31,6 +32,23 @@ def arithmetic(recipe: Recipe, device: torch.device) -> AbstractContextManager[o
     if recipe.precision == "bfloat16" or (recipe.precision == "auto" and automatic):
         return torch.autocast(device.type, dtype=torch.bfloat16)
     return nullcontext()
+
+
+@contextmanager
+def memory_explained(recipe: Recipe) -> Iterator[None]:
+    """Say what to lower when a GPU's memory does not suffice.
+
+    Raises:
+        TrainingError: instead of torch's own error.
+    """
+    try:
+        yield
+    except torch.cuda.OutOfMemoryError as error:
+        torch.cuda.empty_cache()  # the trials that come next need it
+        raise TrainingError(
+            f"the GPU's memory does not suffice: lower recipe.batch_size (it is "
+            f"{recipe.batch_size}) or recipe.image_size (it is {recipe.image_size})"
+        ) from error
 
 
 def describe(device: torch.device) -> str:

@@ -15,12 +15,11 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from longtail.canonical_loss import CanonicalLoss
-from longtail.errors import TrainingError
 from longtail.learning import backbones
 from longtail.learning.batches import resized, to_device
 from longtail.learning.checkpoint import Checkpoint
 from longtail.learning.circumstances import circumstances
-from longtail.learning.devices import choose_device
+from longtail.learning.devices import choose_device, memory_explained
 from longtail.learning.evaluate import predict_logits
 from longtail.learning.fit import Labelled, fit, set_normalization
 from longtail.learning.losses import Criterion
@@ -78,20 +77,20 @@ def train(
     model = backbones.build(
         trial.backbone, trial.method.classifier, classes, trial.recipe.image_size, weights
     )
-    model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def labelled(images: Ints) -> Labelled:
         return Labelled(
             to_device(pixels, images, device), torch.from_numpy(labels[images]).to(device)
         )
 
-    train_set = labelled(train_images)
-    set_normalization(model, trial.recipe, train_set.images)
-    if weights is not None:
-        sample = train_set.images[torch.randperm(len(train_images))[:UNFOLDING_IMAGES]]
-        resized_sample = resized(sample.float(), trial.recipe.image_size)
-        unfold_batch_norms(model.backbone, model.normalize(resized_sample))
-    try:
+    with memory_explained(trial.recipe):
+        model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        train_set = labelled(train_images)
+        set_normalization(model, trial.recipe, train_set.images)
+        if weights is not None:
+            sample = train_set.images[torch.randperm(len(train_images))[:UNFOLDING_IMAGES]]
+            resized_sample = resized(sample.float(), trial.recipe.image_size)
+            unfold_batch_norms(model.backbone, model.normalize(resized_sample))
         history = fit(
             model,
             train_set,
@@ -102,11 +101,6 @@ def train(
             on_epoch,
             checkpoint,
         )
-    except torch.cuda.OutOfMemoryError as error:
-        raise TrainingError(
-            f"the GPU's memory does not suffice: lower recipe.batch_size (it is "
-            f"{trial.recipe.batch_size}) or recipe.image_size (it is {trial.recipe.image_size})"
-        ) from error
     state = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
     return Outcome(state, history, circumstances(model, device))
 
@@ -114,15 +108,20 @@ def train(
 def logits_of(
     model_file: Path, trial: Trial, pixels: Pixels, images: Ints, classes: int
 ) -> npt.NDArray[np.float32]:
-    """Logits of chosen images, of shape (len(images), classes)."""
+    """Logits of chosen images, of shape (len(images), classes).
+
+    Raises:
+        TrainingError: if the GPU's memory does not suffice.
+    """
     device = choose_device(trial.compute)
     model = backbones.build(
         trial.backbone, trial.method.classifier, classes, trial.recipe.image_size, None
     )
     model.load_state_dict(load_file(model_file))
-    model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    logits = predict_logits(model, to_device(pixels, images, device), trial.recipe)
-    return logits.cpu().numpy()
+    with memory_explained(trial.recipe):
+        model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        logits = predict_logits(model, to_device(pixels, images, device), trial.recipe)
+        return logits.cpu().numpy()
 
 
 def criterion_values(
