@@ -59,7 +59,7 @@ def make_trial(make_recipe: Callable[..., Recipe]) -> Callable[..., Trial]:
         "method": Method(name="softmax", label="Softmax", loss=Softmax(name="softmax")),
         "seed": 0,
         "recipe": make_recipe(),
-        "compute": Compute(device="cpu", threads=1, workers=1),
+        "compute": Compute(device="cpu", threads=1, workers=1, compile="never"),
     }
     return lambda **changes: Trial(**{**values, **changes})
 

@@ -66,7 +66,7 @@ def test_names_labels_and_machine_do_not_matter(make_trial: MakeTrial) -> None:
             name="small", label="Small", architecture="vit_micro", recipe={"epochs": 9}
         ),
         method=Method(name="plain", label="Plain", loss=SOFTMAX, recipe={"epochs": 9}),
-        compute=Compute(device="auto", threads=4, workers=None),
+        compute=Compute(device="auto", threads=4, workers=None, compile="never"),
     )
     assert key(renamed) == key(make_trial())
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import multiprocessing
+from collections.abc import Callable
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,41 @@ def test_what_was_added_is_found_by_its_fingerprint_alone(store: TrialStore) -> 
 def test_another_store_of_the_same_folder_finds_it(store: TrialStore, tmp_path: Path) -> None:
     store.add("f1", WEIGHTS, HISTORY, CARD)
     assert TrialStore(tmp_path / "store").find("f1") is not None
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "history.csv", "card.json"])
+@pytest.mark.parametrize(
+    "damage", [lambda c: c + b"x", lambda c: c[:-1] + b"?", lambda _: b"", None]
+)
+def test_damaged_training_is_told_of_and_no_longer_found(
+    damage: Callable[[bytes], bytes] | None,
+    name: str,
+    store: TrialStore,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store.add("f1", WEIGHTS, HISTORY, CARD)
+    store.add("f2", WEIGHTS, HISTORY, CARD)
+    file = tmp_path / "store/f1" / name
+    if damage is None:
+        file.unlink()
+    else:
+        file.write_bytes(damage(file.read_bytes()))
+    assert store.find("f1") is None
+    assert caplog.messages == [f"{file} is damaged: its training is done again"]
+    assert store.find("f2") is not None
+    store.add("f1", WEIGHTS, HISTORY, CARD)
+    assert store.find("f1") is not None
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{"])
+def test_training_with_damaged_checksums_is_no_longer_found(
+    content: bytes | None, store: TrialStore, tmp_path: Path
+) -> None:
+    store.add("f1", WEIGHTS, HISTORY, CARD)
+    file = tmp_path / "store/f1/checksums.json"
+    file.unlink() if content is None else file.write_bytes(content)
+    assert store.find("f1") is None
 
 
 def fail(*_: Any, **__: Any) -> None:
@@ -99,7 +135,7 @@ def test_draft_of_a_killed_process_is_not_found_and_is_cleaned(
     assert store.find("f1") is None
     store.add("f1", WEIGHTS, HISTORY, CARD)
     files = {file.name for file in (tmp_path / "store" / "f1").iterdir()}
-    assert files == {"model.safetensors", "history.csv", "card.json"}
+    assert files == {"model.safetensors", "history.csv", "card.json", "checksums.json"}
     assert not draft.exists()
 
 

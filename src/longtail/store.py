@@ -7,7 +7,9 @@ is another fingerprint, never meets an old result.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import logging
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -19,7 +21,10 @@ from typing import Any
 import pandas as pd
 from filelock import FileLock
 
+log = logging.getLogger(__name__)
+
 MODEL_FILE, HISTORY_FILE, CARD_FILE = "model.safetensors", "history.csv", "card.json"
+CHECKSUMS_FILE = "checksums.json"
 
 
 @dataclass(frozen=True)
@@ -44,9 +49,16 @@ class TrialStore:
         self._folder = folder
 
     def find(self, fingerprint: str) -> Training | None:
-        """The training with this fingerprint, if there is one."""
+        """The training with this fingerprint, if there is one and its files are whole.
+
+        A damaged one is told of and removed. Call it within :meth:`claim`.
+        """
         place = self._folder / fingerprint
         if not place.is_dir():
+            return None
+        if damaged := _damaged_file(place):
+            log.warning("%s is damaged: its training is done again", damaged)
+            shutil.rmtree(place)
             return None
         return Training(
             place / MODEL_FILE,
@@ -80,6 +92,8 @@ class TrialStore:
             save_file(dict(weights), draft / MODEL_FILE)
             history.to_csv(draft / HISTORY_FILE, index=False)
             (draft / CARD_FILE).write_text(json.dumps(card, indent=2), encoding="utf-8")
+            sums = {file.name: _sha256(file) for file in sorted(draft.iterdir())}
+            (draft / CHECKSUMS_FILE).write_text(json.dumps(sums, indent=2), encoding="utf-8")
             for file in draft.iterdir():
                 flush_to_disk(file)
             draft.rename(self._folder / fingerprint)
@@ -104,6 +118,25 @@ class TrialStore:
         locks.mkdir(parents=True, exist_ok=True)
         with FileLock(locks / f"{fingerprint}.lock"):
             yield
+
+
+def _damaged_file(place: Path) -> Path | None:
+    """The first file of a training that is not what was stored, None if all are."""
+    checksums = place / CHECKSUMS_FILE
+    try:
+        sums: dict[str, str] = json.loads(checksums.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return checksums
+    for name, expected in sums.items():
+        file = place / name
+        if not file.exists() or _sha256(file) != expected:
+            return file
+    return None
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def flush_to_disk(path: Path) -> None:

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 import pandas as pd
@@ -16,12 +17,13 @@ from longtail.errors import TrainingError
 from longtail.learning.backbones import HALF_MEAN_STD, IMAGENET_MEAN_STD, Classifying
 from longtail.learning.batches import Augmentation, mean_and_std, shuffled
 from longtail.learning.checkpoint import Checkpoint
+from longtail.learning.compiled import Forward, choose_forward, plain_forward
 from longtail.learning.devices import arithmetic
 from longtail.learning.evaluate import predict_logits
 from longtail.learning.schedules import learning_rate_factor
 from longtail.learning.state import TrainingState
 from longtail.loss_schedule import LossSchedule
-from longtail.parameters import Recipe
+from longtail.parameters import Compute, Recipe
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +42,7 @@ def fit(
     validation: Labelled,
     losses: LossSchedule,
     recipe: Recipe,
+    compute: Compute,
     seed: int,
     on_epoch: Callable[[int, float], None],
     checkpoint: Checkpoint | None = None,
@@ -52,6 +55,7 @@ def fit(
         validation: what to measure the model on every ``recipe.validate_every`` epochs.
         losses: the criterion's canonical form, epoch by epoch.
         recipe: epochs, batches, optimiser, schedule, augmentation and arithmetic.
+        compute: whether the network is compiled.
         seed: of the order of the images, their augmentation and the loss' own draws. (The
             network's random weights and dropout come from torch's global generator.)
         on_epoch: called after each epoch with its number, from 1, and its mean training loss.
@@ -71,10 +75,12 @@ def fit(
     if checkpoint is not None:
         _go_on(state, checkpoint)
     augmentation = Augmentation(recipe)
+    steps = recipe.epochs * ceil(len(train.labels) / recipe.batch_size)
+    forward = choose_forward(compute, device, steps)
     while state.epoch < recipe.epochs:
         start = time.perf_counter()
         epoch = state.epoch + 1
-        train_loss = _train_epoch(state, train, augmentation, recipe)
+        train_loss = _train_epoch(state, train, augmentation, recipe, forward)
         if not np.isfinite(train_loss):
             raise TrainingError(
                 f"the training loss is {train_loss} after epoch {epoch} of {recipe.epochs}. "
@@ -113,7 +119,11 @@ def _go_on(state: TrainingState, checkpoint: Checkpoint) -> None:
 
 
 def _train_epoch(
-    state: TrainingState, train: Labelled, augmentation: Augmentation, recipe: Recipe
+    state: TrainingState,
+    train: Labelled,
+    augmentation: Augmentation,
+    recipe: Recipe,
+    forward: Forward,
 ) -> float:
     """One pass over the training images; returns their mean loss."""
     device = train.images.device
@@ -126,8 +136,10 @@ def _train_epoch(
         for group in state.optimizer.param_groups:
             factor = learning_rate_factor(recipe, step, len(batches))
             group["lr"] = recipe.learning_rate * factor
+        # The last batch may be of another size, which is not worth compiling for.
+        run = forward if len(batch) == recipe.batch_size else plain_forward
         with arithmetic(recipe, device):
-            logits = state.model(images.contiguous(memory_format=torch.channels_last))
+            logits = run(state.model, images.contiguous(memory_format=torch.channels_last))
         batch_loss = state.criterion(logits, train.labels[batch])
         state.optimizer.zero_grad(set_to_none=True)
         batch_loss.backward()

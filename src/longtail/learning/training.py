@@ -97,6 +97,7 @@ def train(
             labelled(validation_images),
             losses,
             trial.recipe,
+            trial.compute,
             trial.seed,
             on_epoch,
             checkpoint,

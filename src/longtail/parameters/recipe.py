@@ -50,8 +50,11 @@ class Compute(Strict):
     """Where and on how many cores. ``threads`` a trial is part of what fixes its bits on a CPU.
 
     ``workers`` trials run side by side; null means as many as the cores allow, and one on a GPU.
+    ``compile`` has ``torch.compile`` fuse a network's kernels; ``auto`` does so on a GPU for
+    trainings long enough to win back the minute that it takes.
     """
 
     device: Literal["auto", "cpu", "cuda"]
     threads: PositiveInt
     workers: PositiveInt | None
+    compile: Literal["auto", "always", "never"]
