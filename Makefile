@@ -1,4 +1,4 @@
-# `make run`, `make test` and `make thesis`. Each installs first, the first time.
+# `make run`, `make test`, `make thesis` and `make bench`. Each installs first, the first time.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -9,7 +9,7 @@ ENV := thesis
 PARAMS :=
 OPTIONS = --env=$(ENV) $(if $(PARAMS),'--params=$(PARAMS)')
 
-.PHONY: run test thesis lint install
+.PHONY: run test thesis bench lint install
 
 run: install
 	$(BIN)/kedro run --pipeline=full
@@ -21,6 +21,10 @@ test: install
 thesis: install
 	test -f conf/$(ENV)/lock.yml || { $(BIN)/kedro run --pipeline=full $(OPTIONS) && $(BIN)/kedro lock $(OPTIONS); }
 	$(BIN)/kedro regenerate $(OPTIONS)
+
+# How fast this machine trains: make bench BENCH="--images=2560 --rounds=2"
+bench: install
+	$(BIN)/python -m longtail.bench $(BENCH)
 
 lint: install
 	$(BIN)/ruff format --check .

@@ -80,7 +80,7 @@ def fit(
     while state.epoch < recipe.epochs:
         start = time.perf_counter()
         epoch = state.epoch + 1
-        train_loss = _train_epoch(state, train, augmentation, recipe, forward)
+        train_loss = train_epoch(state, train, augmentation, recipe, forward)
         if not np.isfinite(train_loss):
             raise TrainingError(
                 f"the training loss is {train_loss} after epoch {epoch} of {recipe.epochs}. "
@@ -118,14 +118,25 @@ def _go_on(state: TrainingState, checkpoint: Checkpoint) -> None:
     log.info("%s: goes on after epoch %d", checkpoint.trial, state.epoch)
 
 
-def _train_epoch(
+def train_epoch(
     state: TrainingState,
     train: Labelled,
     augmentation: Augmentation,
     recipe: Recipe,
     forward: Forward,
 ) -> float:
-    """One pass over the training images; returns their mean loss."""
+    """One pass over the training images, which ends with the only wait for the device.
+
+    Args:
+        state: of the training; its epoch goes on as it is, since the history belongs to the caller.
+        train: what to learn from.
+        augmentation: of the recipe.
+        recipe: batches, learning rates and arithmetic.
+        forward: of whole batches.
+
+    Returns:
+        The mean loss of the images.
+    """
     device = train.images.device
     state.begin_epoch()
     batches = shuffled(len(train.labels), recipe.batch_size, state.generator, device)

@@ -1,0 +1,95 @@
+"""The project's own training loop, whole and in parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from longtail.canonical_loss import CanonicalLoss
+from longtail.learning import backbones
+from longtail.learning.batches import Augmentation, shuffled, to_device
+from longtail.learning.compiled import Forward, plain_forward
+from longtail.learning.devices import arithmetic
+from longtail.learning.fit import Labelled, set_normalization, train_epoch
+from longtail.learning.state import TrainingState
+from longtail.loss_schedule import LossSchedule
+from longtail.parameters import Backbone, Classifier, Recipe
+
+
+@dataclass(frozen=True)
+class Ours:
+    """A training that is ready to be timed."""
+
+    state: TrainingState
+    train: Labelled
+    recipe: Recipe
+    forward: Forward
+
+    def epoch(self) -> float:
+        """Train for one epoch; returns the mean loss."""
+        augmentation = Augmentation(self.recipe)
+        return train_epoch(self.state, self.train, augmentation, self.recipe, self.forward)
+
+    def data(self) -> None:
+        """Make one epoch's batches, normalised, and train on none."""
+        normalize = self.state.model.normalize
+        for images in self._augmented(self._batches()):
+            normalize(images)
+
+    def model(self) -> None:
+        """The forward and backward passes and the steps of one epoch, all on its first batch."""
+        batches, state = self._batches(), self.state
+        [images] = self._augmented(batches[:1])
+        images = images.contiguous(memory_format=torch.channels_last)
+        labels = self.train.labels[batches[0]]
+        state.model.train()
+        for batch in batches:
+            run = self.forward if len(batch) == self.recipe.batch_size else plain_forward
+            with arithmetic(self.recipe, state.device):
+                logits = run(state.model, images[: len(batch)])
+            loss = F.cross_entropy(logits.float(), labels[: len(batch)])
+            state.optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            state.optimizer.step()
+
+    def _batches(self) -> list[Tensor]:
+        count = len(self.train.labels)
+        return shuffled(count, self.recipe.batch_size, self.state.generator, self.state.device)
+
+    def _augmented(self, batches: list[Tensor]) -> Iterator[Tensor]:
+        generator = self.state.generator
+        return Augmentation(self.recipe).epoch(self.train.images, batches, generator)
+
+
+def prepare(
+    backbone: Backbone,
+    recipe: Recipe,
+    pixels: npt.NDArray[np.uint8],
+    labels: npt.NDArray[np.int64],
+    device: torch.device,
+    forward: Forward,
+) -> Ours:
+    """Build a network with random weights, and put the images on the device.
+
+    Args:
+        backbone: which network.
+        recipe: how it is trained.
+        pixels: uint8 (images, height, width, 3).
+        labels: of the images, 0 to 99.
+        device: where.
+        forward: plain or compiled.
+    """
+    torch.manual_seed(0)
+    model = backbones.build(backbone, Classifier(), 100, recipe.image_size, None)
+    model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    images = to_device(pixels, np.arange(len(pixels)), device)
+    set_normalization(model, recipe, images)
+    train = Labelled(images, torch.from_numpy(labels).to(device))
+    state = TrainingState(model, LossSchedule(CanonicalLoss()), recipe, 0, device)
+    return Ours(state, train, recipe, forward)
