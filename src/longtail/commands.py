@@ -215,6 +215,7 @@ def _verify(project: Project) -> None:
             subsets=load(f"{name}_subsets"),
             dataset=project.parameters.datasets[name],
             trials=Trials(trials=of_dataset),
+            statistics=project.parameters.statistics,
         )
 
 

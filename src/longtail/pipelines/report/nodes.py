@@ -25,6 +25,7 @@ from longtail.summaries import summarise
 from longtail.trainings import NAMES
 from longtail.verification import (
     check_data,
+    check_statistics,
     trial_names,
     verified_comparisons,
     verified_results,
@@ -54,6 +55,7 @@ def verify(
     subsets: pd.DataFrame,
     dataset: Dataset,
     trials: Trials,
+    statistics: Statistics,
 ) -> tuple[pd.DataFrame, ...]:
     """The grid's results, comparisons and trainings, and the class profile.
 
@@ -61,8 +63,11 @@ def verify(
     """
     check_data(source, index, subsets, profile, dataset)
     own = verified_results(results, trainings, source, index, subsets, trials.trials)
+    compared = verified_comparisons(comparisons, own)
+    check_statistics(own, f"{dataset.name}_results", statistics)
+    check_statistics(compared, f"{dataset.name}_comparisons", statistics)
     of_grid = trial_names(trainings).isin(trial.name for trial in trials.trials)
-    return own, verified_comparisons(comparisons, own), trainings[of_grid], profile
+    return own, compared, trainings[of_grid], profile
 
 
 def tabulate(

@@ -75,14 +75,20 @@ def _verification(dataset: str) -> Pipeline:
         [
             Node(
                 verify,
-                inputs=[*(f"stored_{name}" for name in checked), "params:dataset", "params:trials"],
+                inputs=[
+                    *(f"stored_{name}" for name in checked),
+                    *("params:dataset", "params:trials", "params:statistics"),
+                ],
                 outputs=list(VERIFIED),
                 name="verify",
             )
         ],
         namespace=f"report.{dataset}",
         inputs={f"stored_{name}": f"{dataset}_{name}" for name in checked},
-        parameters={"params:dataset": f"params:datasets.{dataset}"},
+        parameters={
+            "params:dataset": f"params:datasets.{dataset}",
+            "params:statistics": "params:statistics",
+        },
         tags=[dataset],
     )
 
