@@ -294,3 +294,18 @@ def test_a_data_folder_must_be_one() -> None:
             loader("test", data=nothing)
     with pytest.raises(ConfigurationError, match="data: '~nobody_of_that_name/x' is no folder"):
         loader("test", data="~nobody_of_that_name/x")
+
+
+def test_the_command_in_the_report_has_no_places_and_one_order() -> None:
+    given = (
+        "data=/here", "recipe.epochs=5", "grid.methods=[softmax,ldam]",
+        "datasets.moths.source.path=/moths",
+    )  # fmt: skip
+    commands = {
+        loader("test", **dotted(*order))["parameters"]["report"]["command"]
+        for order in (given, given[::-1])
+    }
+    assert commands == {
+        "kedro run --pipeline=full --env=test "
+        '\'--params=grid.methods=["softmax", "ldam"],recipe.epochs=5\''
+    }

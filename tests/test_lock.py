@@ -152,13 +152,13 @@ def test_deviations_name_the_files(tmp_path: Path) -> None:
     for path in paths.values():
         path.write_text("contents")
     locked = {n: File(version="v", sha256=locks.sha256_of_file(p)) for n, p in paths.items()}
-    assert locks.deviations(locked, paths) == []
+    assert locks.deviations(locked, paths) == {}
     paths["changed"].write_text("contentz")
     paths["gone"].unlink()
-    assert locks.deviations(locked, paths) == [
-        f"{paths['changed']} is not as it was locked",
-        f"{paths['gone']} is missing",
-    ]
+    assert locks.deviations(locked, paths) == {
+        "changed": f"{paths['changed']} is not as it was locked",
+        "gone": f"{paths['gone']} is missing",
+    }
 
 
 def test_other_writers_are_named() -> None:

@@ -14,7 +14,7 @@ from kedro.framework.project import settings
 from kedro.utils import find_kedro_project
 from omegaconf.errors import OmegaConfBaseException
 
-from longtail import grid
+from longtail import grid, lock
 from longtail.errors import ConfigurationError
 from longtail.parameters import Parameters, Trial, Trials
 
@@ -65,14 +65,14 @@ class GridConfigLoader(OmegaConfigLoader):
     def _command(self) -> str:
         """The command that makes all results with this environment and these parameters.
 
-        But for the data folder, which is no part of what is made.
+        But for where things lie on this machine, which is no part of what is made. In one order,
+        however they were given, so that a report does not depend on it.
         """
         command = ["kedro", "run", "--pipeline=full"]
         if self.env:
             command.append(f"--env={self.env}")
-        given = [
-            f"{key}={value}" for key, value in _leaves(self.runtime_params or {}) if key != "data"
-        ]
+        _, made_of = lock.split_places(self.runtime_params or {})
+        given = sorted(f"{key}={value}" for key, value in _leaves(made_of))
         if given:
             command.append(f"--params={','.join(given)}")
         return shlex.join(command)

@@ -149,19 +149,19 @@ def check_fits(
         )
 
 
-def deviations(locked: Mapping[str, File], found: Mapping[str, Path]) -> list[str]:
-    """What is wrong with files, a phrase each; nothing if all are as they were locked.
+def deviations(locked: Mapping[str, File], found: Mapping[str, Path]) -> dict[str, str]:
+    """What is wrong with files, a phrase a name; nothing if all are as they were locked.
 
     Args:
         locked: by name.
         found: the files, which need not exist, by some of the names.
     """
-    phrases = []
+    phrases = {}
     for name, path in found.items():
         if not path.is_file():
-            phrases.append(f"{path} is missing")
+            phrases[name] = f"{path} is missing"
         elif sha256_of_file(path) != locked[name].sha256:
-            phrases.append(f"{path} is not as it was locked")
+            phrases[name] = f"{path} is not as it was locked"
     return phrases
 
 
