@@ -129,6 +129,11 @@ def _trials_of(dataset: str, trials: list[Trial]) -> Trials:
 
 def current_parameters() -> tuple[Parameters, list[Trial]]:
     """The parameters of the running session, or of the default environment outside one."""
+    return current_configuration().parameters()
+
+
+def current_configuration() -> GridConfigLoader:
+    """The configuration of the running session, or of the default environment outside one."""
     loader = GridConfigLoader.latest
     if loader is None:
         project = find_kedro_project(Path.cwd())
@@ -136,4 +141,4 @@ def current_parameters() -> tuple[Parameters, list[Trial]]:
             raise RuntimeError("not inside a Kedro project: no pyproject.toml was found")
         source = str(project / settings.CONF_SOURCE)
         loader = GridConfigLoader(source, **settings.CONFIG_LOADER_ARGS)
-    return loader.parameters()
+    return loader
