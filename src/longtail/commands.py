@@ -59,7 +59,9 @@ def make_lock(environment: str | None, parameters: Mapping[str, Any], file: Path
     Raises:
         DataError: if something has not been made yet, if the report is older than what it is made
             of, if the results are not of these parameters, or if the report comes out otherwise.
+        ConfigurationError: if the lock cannot be written where it is to be.
     """
+    locks.check_place(file)
     option = f" --env={environment}" if environment else ""
     with _opened(environment, parameters) as project:
         left_out = _trials_left_out(project)

@@ -12,6 +12,7 @@ import yaml
 from kedro.config import OmegaConfigLoader
 from kedro.framework.project import settings
 from kedro.utils import find_kedro_project
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from longtail import grid, lock
@@ -81,11 +82,19 @@ class GridConfigLoader(OmegaConfigLoader):
         """The checked parameters and the trials they ask for."""
         return self._checked(self._read("parameters"))
 
+    def _check_duplicates(self, key: str, config_per_file: dict[Path, Any]) -> None:
+        """Check what the files of a folder hold; Kedro takes all of it for keys with values."""
+        for file, contents in config_per_file.items():
+            if not isinstance(contents, DictConfig):
+                raise ConfigurationError(f"{file}: must hold keys (key: value), but holds a list")
+        super()._check_duplicates(key, config_per_file)
+
     def _read(self, key: str) -> dict[str, Any]:
         try:
             return super().__getitem__(key)
-        # Broken YAML, an interpolation of nothing, a key that is stated in two files.
-        except (yaml.YAMLError, OmegaConfBaseException, ValueError) as error:
+        # Broken YAML, an interpolation of nothing, a key that is stated in two files, a file that
+        # must not be read.
+        except (yaml.YAMLError, OmegaConfBaseException, ValueError, OSError) as error:
             environment = self.env or self.default_run_env
             cause = getattr(error.__cause__, "problem", None)  # Kedro leaves out what is wrong
             reason = f"{error} {cause}" if cause else str(error)

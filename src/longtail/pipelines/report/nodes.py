@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from longtail.parameters import Contents, Dataset, Statistics, Table, Trials
+from longtail.parameters import Contents, Dataset, Statistics, Table, TrainSet, Trials
 from longtail.reporting.appendix import appendix, appendix_with_intervals
 from longtail.reporting.audit import audit_latex, audit_rows
 from longtail.reporting.circumstances import circumstances, recipes
@@ -174,7 +174,7 @@ def write_appendix(
         backbone_tables: LaTeX tables, named ``<backbone>_tables``.
     """
     sections = [(label, backbone_tables[f"{name}_tables"]) for name, label in _backbones(contents)]
-    return appendix(dataset.label, profile, sections)
+    return appendix(dataset.label, profile, _train_sets(contents), sections)
 
 
 def write_interval_appendix(
@@ -204,6 +204,7 @@ def write_interval_appendix(
     return appendix_with_intervals(
         dataset.label,
         profile,
+        _train_sets(contents),
         reading_note(scores, statistics),
         [(label, backbone_tables[f"{name}_tables"]) for name, label in _backbones(contents)],
         "\n".join(comparison_latex(table, note) for table in beside),
@@ -285,6 +286,11 @@ def write_page(
         comparison_note(statistics.confidence),
         [] if audit is None else audit_rows(audit),
     )
+
+
+def _train_sets(contents: Contents) -> list[TrainSet]:
+    """The training sets of the tables, each once."""
+    return list(dict.fromkeys(table.train_set for table in contents.tables))
 
 
 def _backbones(contents: Contents) -> list[tuple[str, str]]:
