@@ -151,7 +151,23 @@ MISTAKES = [
     (["--env=tset"], "", ["--env", "'tset'", "Did you mean 'test'?", "moths"]),
     (["--env=test", "--pipeline=ful"], "", ["'ful'", "full"]),
     (["--env=test", "--pipelines=ful"], "", ["'ful'", "full"]),
-    (["--env=test", "--tags=nonsense"], "", ["no nodes"]),
+    (["--env=test", "--tags=qqqq"], "", ["--tags: there is no 'qqqq'", "Valid: ", "softmax"]),
+    (["--env=test", "--tags=ldm"], "", ["--tags: there is no 'ldm'. Did you mean ldam?"]),
+    (
+        ["--env=test", "--namespaces=train.digits.long_taild"],
+        "",
+        ["--namespaces: there is no 'train.digits.long_taild'. Did you mean train.digits.long_t"],
+    ),
+    (
+        ["--env=test", "--pipelines=ingest", "--tags=ldam"],
+        "",
+        ["no nodes"],
+    ),
+    (
+        ["--env=test", "--load-versions=digits_result:1"],
+        "",
+        ["--load-versions: there is no 'digits_result'. Did you mean digits_results"],
+    ),
     (["--env=test"], "softmax", ["--params", "'softmax'"]),
     (
         ["--env=test"],
