@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
 from base64 import b64encode
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -25,6 +27,7 @@ from tests.pipelines.support import (
     loader,
     pipelines,
     report_stage,
+    run,
 )
 
 LONGER = f"train.{LONG_TRIAL}.trial.recipe.epochs={EPOCHS}"
@@ -121,6 +124,31 @@ def test_equal_figures_lie_in_our_intervals_and_others_do_not(report: Report) ->
     assert ldam["inside"].tolist() == [False] * 2
     missing = acc1[(acc1["method"] == "ldam") & (acc1["train_set"] == "balanced")]
     assert missing["published"].isna().tolist() == [True] * 2
+
+
+def test_a_table_of_another_data_set_is_told_and_not_audited(
+    full: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.copytree(full.data, tmp_path, dirs_exist_ok=True)
+    ended = run(tmp_path, dotted(LONGER, "datasets.digits.published=thesis"), stages=["report"])
+    assert ended.error is None
+    note = (
+        "Nothing of the published table 'thesis' is beside ours: none of its 56 rows has a "
+        "backbone, training set, method and imbalance factor of this report. Its audit is left out."
+    )
+    assert f"datasets.digits.published: {note}" in caplog.text
+    assert note.replace("'", "&#39;") in ended.load("digits_report")
+    assert '<h2 id="audit">' not in ended.load("digits_report")
+    appendix = ended.load("digits_intervals_appendix")
+    assert note in appendix
+    assert "audited" not in appendix
+
+
+def test_rows_that_are_not_in_the_grid_are_counted(page: str, appendix: str) -> None:
+    """Two backbones, two training sets and two methods; and as many of another factor."""
+    note = "Only 8 of the 16 rows of the published table 'toy' are beside ours: "
+    assert note in appendix
+    assert note.replace("'", "&#39;") in page
 
 
 def rows_of(page: str, number: str) -> list[list[str]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from longtail.parameters import Table
+from longtail.parameters import Dataset, Table
 from longtail.reporting.latex import escaped
 from longtail.reporting.layouts import IN_CAPTIONS, METRICS, TEST_SETS, TRAIN_SETS
 from longtail.reporting.notes import percent
@@ -67,6 +67,31 @@ def comparison_tables(comparison: pd.DataFrame, tables: Sequence[Table]) -> list
         number = f"C.{position + 1}"
         found.append(ComparisonTable(table.backbone, number, caption, columns, rows))
     return found
+
+
+def match_note(published: pd.DataFrame, comparison: pd.DataFrame, dataset: Dataset) -> str:
+    """How much of the published results is beside ours; empty if all is.
+
+    Args:
+        published: a table as :func:`longtail.published.validated` returns it.
+        comparison: what :func:`longtail.published.compare` gives, of all backbones.
+        dataset: which ours are of.
+    """
+    rows = ["table", "backbone", "train_set", "method"]
+    printed, beside = (len(table[rows].drop_duplicates()) for table in (published, comparison))
+    if beside == printed:
+        return ""
+    counted = f"{beside} of the {printed} rows of the published table '{dataset.published}'"
+    others = (
+        f"Only {counted} are beside ours: the others are of another backbone, training set, "
+        f"method or imbalance factor than ours."
+    )
+    nothing = (
+        f"Nothing of the published table '{dataset.published}' is beside ours: none of its "
+        f"{printed} rows has a backbone, training set, method and imbalance factor of this "
+        f"report. Its audit is left out."
+    )
+    return others if beside else nothing
 
 
 def comparison_note(confidence: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from itertools import groupby
 from typing import Any
 
@@ -11,7 +12,7 @@ from longtail.parameters import Contents, Dataset, Statistics, Table, TrainSet, 
 from longtail.reporting.appendix import appendix, appendix_with_intervals
 from longtail.reporting.audit import audit_latex, audit_rows
 from longtail.reporting.circumstances import circumstances, recipes
-from longtail.reporting.latex import latex
+from longtail.reporting.latex import escaped, latex
 from longtail.reporting.layouts import LAYOUTS, THESIS_LAYOUTS
 from longtail.reporting.notes import reading_note
 from longtail.reporting.page import Made, Section, page
@@ -19,6 +20,7 @@ from longtail.reporting.published import (
     comparison_latex,
     comparison_note,
     comparison_tables,
+    match_note,
 )
 from longtail.reporting.tables import PrintedTable, interval_table, of_table, thesis_table
 from longtail.summaries import summarise
@@ -30,6 +32,8 @@ from longtail.verification import (
     verified_comparisons,
     verified_results,
 )
+
+log = logging.getLogger(__name__)
 
 FIGURES = {
     "group_accuracy_figure": "accuracy of head, middle and tail classes on the balanced test set",
@@ -185,6 +189,7 @@ def write_interval_appendix(
     statistics: Statistics,
     comparison: pd.DataFrame | None = None,
     audit: pd.DataFrame | None = None,
+    published: pd.DataFrame | None = None,
     **backbone_tables: str,
 ) -> str:
     """All tables with intervals, as one document that pdflatex compiles.
@@ -197,18 +202,25 @@ def write_interval_appendix(
         statistics: how intervals were made.
         comparison: ours beside published results, where there are any.
         audit: of the published results.
+        published: these results.
         backbone_tables: LaTeX tables, named ``<backbone>_tables``.
     """
     note = comparison_note(statistics.confidence)
     beside = [] if comparison is None else comparison_tables(comparison, contents.tables)
+    matched = _match_note(published, comparison, dataset)
     return appendix_with_intervals(
         dataset.label,
         profile,
         _train_sets(contents),
         reading_note(scores, statistics),
         [(label, backbone_tables[f"{name}_tables"]) for name, label in _backbones(contents)],
-        "\n".join(comparison_latex(table, note) for table in beside),
-        "" if audit is None else audit_latex(audit),
+        "\n".join(
+            [
+                *([escaped(matched) + "\n"] if matched else []),
+                *(comparison_latex(table, note) for table in beside),
+            ]
+        ),
+        "" if audit is None or _is_empty(comparison) else audit_latex(audit),
     )
 
 
@@ -226,6 +238,7 @@ def write_page(
     profile_figure: bytes,
     comparison: pd.DataFrame | None = None,
     audit: pd.DataFrame | None = None,
+    published: pd.DataFrame | None = None,
     **figures: bytes,
 ) -> str:
     """The tables and figures as one page that a browser shows.
@@ -244,11 +257,15 @@ def write_page(
         profile_figure: the class profile's.
         comparison: ours beside published results, where there are any.
         audit: of the published results.
+        published: these results.
         figures: those of ``FIGURES`` and, with a comparison, of ``PUBLISHED_FIGURES``, named
             ``<backbone>_<figure>``.
     """
     beside = [] if comparison is None else comparison_tables(comparison, contents.tables)
-    pictures = FIGURES if comparison is None else FIGURES | PUBLISHED_FIGURES
+    pictures = FIGURES if _is_empty(comparison) else FIGURES | PUBLISHED_FIGURES
+    matched = _match_note(published, comparison, dataset)
+    if comparison is not None and comparison.empty:
+        log.warning("datasets.%s.published: %s", dataset.name, matched)
 
     def both_layouts(table: Table) -> list[tuple[PrintedTable, PrintedTable | None]]:
         return [
@@ -280,12 +297,26 @@ def write_page(
         dataset.label,
         profile,
         profile_figure,
-        reading_note(scores, statistics),
+        " ".join(filter(None, [reading_note(scores, statistics), matched])),
         sections,
         Made(circumstances(trainings, source, dataset, statistics, command), *recipes(trainings)),
         comparison_note(statistics.confidence),
-        [] if audit is None else audit_rows(audit),
+        [] if audit is None or _is_empty(comparison) else audit_rows(audit),
     )
+
+
+def _is_empty(comparison: pd.DataFrame | None) -> bool:
+    """Whether nothing published is beside ours: then its audit and figures are not ours to show."""
+    return comparison is None or comparison.empty
+
+
+def _match_note(
+    published: pd.DataFrame | None, comparison: pd.DataFrame | None, dataset: Dataset
+) -> str:
+    """How much of the published results is beside ours; empty where there are none."""
+    if published is None or comparison is None:
+        return ""
+    return match_note(published, comparison, dataset)
 
 
 def _train_sets(contents: Contents) -> list[TrainSet]:
