@@ -128,7 +128,7 @@ def rows_of(page: str, number: str) -> list[list[str]]:
     table = page[page.index(f"<b>Table {number}.</b>") :]
     table = table[: table.index("</table>")]
     rows = re.findall(r"<tr.*?>(.*?)</tr>", table, flags=re.DOTALL)
-    return [cells for row in rows if (cells := re.findall(r"<td>(.*?)</td>", row))]
+    return [cells for row in rows if (cells := re.findall(r"<td[^>]*>(.*?)</td>", row))]
 
 
 def test_the_page_has_ours_above_the_published(page: str, full: Run) -> None:

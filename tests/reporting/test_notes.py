@@ -116,10 +116,13 @@ def test_rows_without_a_result_are_named() -> None:
     assert no_result_notes({"softmax", "focal"}, TABLE) == (
         "LDAM: no result; its trial failed or has not been run.",
     )
-    several = "their trials failed or have not been run."
-    assert no_result_notes({"softmax"}, TABLE) == (f"FOCAL and LDAM: no result; {several}",)
+    assert no_result_notes({"softmax"}, TABLE) == (
+        "FOCAL and LDAM: no result; their trials failed or have not been run.",
+    )
     two_seeds = make_table("softmax", "ldam", seeds=(0, 1))
-    assert no_result_notes({"softmax"}, two_seeds) == (f"LDAM: no result; {several}",)
+    assert no_result_notes({"softmax"}, two_seeds) == (
+        "LDAM: no result; its trials failed or have not been run.",
+    )
 
 
 def test_rows_of_fewer_seeds_than_the_grids_are_named_and_missing_ones_are_not() -> None:

@@ -174,7 +174,7 @@ def test_rows_of_fewer_seeds_are_named() -> None:
     )
     table = thesis_table(scores, make_table("softmax", "focal", "ldam", seeds=(0, 1, 2)), ACC1)
     assert table.notes == (
-        "LDAM: no result; their trials failed or have not been run.",
+        "LDAM: no result; its trials failed or have not been run.",
         "FOCAL: 2 of 3 seeds.",
     )
     assert table.caption.endswith("(means of 3 seeds).")

@@ -97,11 +97,11 @@ def no_result_notes(present: Collection[str], table: Table) -> tuple[str, ...]:
     missing = [label for method, label in table.methods.items() if method not in present]
     if not missing:
         return ()
-    trials = (
-        "its trial failed or has not been run"
-        if len(missing) * len(table.seeds) == 1
-        else "their trials failed or have not been run"
-    )
+    if len(missing) * len(table.seeds) == 1:
+        trials = "its trial failed or has not been run"
+    else:
+        whose = "its" if len(missing) == 1 else "their"
+        trials = f"{whose} trials failed or have not been run"
     return (f"{listed(missing)}: no result; {trials}.",)
 
 
