@@ -179,6 +179,7 @@ def test_tables_are_numbered_as_in_the_thesis(config: Config) -> None:
         ("ldam", "LDAM"),
         ("focal", "Focal loss"),
     ]
+    assert {t.seeds for t in shown} == {tuple(config["grid"]["seeds"])}
     assert table_name(shown[1]) == "digits.vit_micro.long_tailed"
 
 

@@ -75,6 +75,7 @@ def tables(parameters: Parameters) -> dict[str, Contents]:
                     backbone_label=parameters.backbones[backbone].label,
                     train_set=train_set,
                     methods=methods,
+                    seeds=grid.seeds,
                     number=1 + 2 * position,
                 )
                 for position, (backbone, train_set) in enumerate(cells)

@@ -35,7 +35,8 @@ BOTH: tuple[TrainSet, ...] = ("balanced", "long_tailed")
 RESULTS = make_results(("softmax", 0, 0.5), ("focal", 0, 0.5), ("ldam", 0, 0.75))
 RESULTS["fingerprint"] = RESULTS["fingerprint"].replace("focal0", "softmax0")
 COMPARISONS = make_comparisons(
-    ("softmax", "focal", 1), ("softmax", "ldam", 0), ("focal", "ldam", 0)
+    *(("softmax", "focal", 1), ("softmax", "ldam", 0), ("focal", "ldam", 0)),
+    values={"softmax": 0.5, "focal": 0.5, "ldam": 0.75},
 )
 LABELS = {"softmax": "Softmax", "focal": "Focal #2", "ldam": "LDAM", "failed": "Failed"}
 TABLE = make_table(methods=LABELS, backbone_label="ViT & 100% {x}", number=3)
@@ -99,7 +100,7 @@ def test_sections_hold_their_tables_in_order() -> None:
 
 
 def test_intervals_and_marks_are_explained_once() -> None:
-    reading = reading_note(summarise(RESULTS, 0.95), STATISTICS)
+    reading = reading_note(summarise(RESULTS, 0.95), STATISTICS, has_stars=True, has_bold=True)
     sections = [("First", "TABLES ONE"), ("Second", "TABLES TWO")]
     text = appendix_with_intervals("D", PROFILE, BOTH, reading, sections)
     assert text.count(escaped(reading)) == 1
@@ -134,7 +135,7 @@ def test_the_bare_document_compiles_and_numbers_its_tables_as_the_thesis(tmp_pat
 
 
 def test_the_document_with_intervals_compiles(tmp_path: Path) -> None:
-    reading = reading_note(summarise(RESULTS, 0.95), STATISTICS)
+    reading = reading_note(summarise(RESULTS, 0.95), STATISTICS, has_stars=True, has_bold=True)
     document = appendix_with_intervals("D", PROFILE, BOTH, reading, [("ViT", interval_tables())])
     text = compiled(document, tmp_path)
     for number in ("A.3", "A.4", "B.3", "B.4"):

@@ -12,7 +12,7 @@ from longtail.parameters import Contents, Dataset, Statistics, Table, TrainSet, 
 from longtail.reporting.appendix import appendix, appendix_with_intervals
 from longtail.reporting.audit import audit_latex, audit_rows
 from longtail.reporting.circumstances import circumstances, recipes
-from longtail.reporting.latex import escaped, latex
+from longtail.reporting.latex import BOLD, STAR, escaped, latex
 from longtail.reporting.layouts import LAYOUTS, THESIS_LAYOUTS
 from longtail.reporting.notes import reading_note
 from longtail.reporting.page import Made, Section, page
@@ -206,13 +206,15 @@ def write_interval_appendix(
         backbone_tables: LaTeX tables, named ``<backbone>_tables``.
     """
     note = comparison_note(statistics.confidence)
+    tables = "".join(backbone_tables.values())
+    reading = reading_note(scores, statistics, has_stars=STAR in tables, has_bold=BOLD in tables)
     beside = [] if comparison is None else comparison_tables(comparison, contents.tables)
     matched = _match_note(published, comparison, dataset)
     return appendix_with_intervals(
         dataset.label,
         profile,
         _train_sets(contents),
-        reading_note(scores, statistics),
+        reading,
         [(label, backbone_tables[f"{name}_tables"]) for name, label in _backbones(contents)],
         "\n".join(
             [
@@ -293,11 +295,18 @@ def write_page(
         )
         for name, label in _backbones(contents)
     ]
+    with_intervals = [table for section in sections for table, _ in section.tables]
+    reading = reading_note(
+        scores,
+        statistics,
+        has_stars=any(table.has_stars for table in with_intervals),
+        has_bold=any(table.has_bold for table in with_intervals),
+    )
     return page(
         dataset.label,
         profile,
         profile_figure,
-        " ".join(filter(None, [reading_note(scores, statistics), matched])),
+        " ".join(filter(None, [reading, matched])),
         sections,
         Made(circumstances(trainings, source, dataset, statistics, command), *recipes(trainings)),
         comparison_note(statistics.confidence),
