@@ -194,6 +194,27 @@ def test_wrong_number_of_images_is_found(thesis: pd.DataFrame) -> None:
     assert len(of(found, "parts_add_up", holds=False)) == 54 + 1
 
 
+@pytest.mark.parametrize(
+    ("hits", "alarm"),
+    [
+        ([192, 300, 200], False),  # a quarter of all accuracies on 500 images are such multiples
+        ([192, 300, 200, 200, 200, 200], False),  # copies are no further evidence
+        ([4, 8, 12, 192, 300, 200], True),  # (126 / 501) ** 6 is less than a thousandth
+    ],
+)
+def test_few_accuracies_may_be_multiples_of_a_larger_fraction(hits: list[int], alarm: bool) -> None:
+    rows = [
+        results({"balanced": hit / 500}, {"balanced": 500}, method=f"m{row}")
+        for row, hit in enumerate(hits)
+    ]
+    found = of(audit(pd.concat(rows)), "smallest_denominators")
+    expected = (
+        f"The {len(hits)} accuracies on the balanced test set are multiples of 1/125 already; it "
+        f"is stated to have 500 images."
+    )
+    assert found == ([expected] if alarm else [])
+
+
 def test_missing_cell_is_named(thesis: pd.DataFrame) -> None:
     found = audit(changed(thesis, np.nan, **SOFTMAX, test_set="tail", metric="f1"))
     assert of(found, "missing_cells")[0] == "1 of 15 cells hold no number."

@@ -15,6 +15,8 @@ from kedro.framework.startup import bootstrap_project
 from kedro.io.core import DatasetError
 
 from longtail.cli import _explained, cli, split_load_versions, split_params
+from longtail.config import GridConfigLoader
+from longtail.published import COLUMNS
 
 PROJECT = Path(__file__).parents[1]
 HEAVY = ("torch", "torchvision", "timm", "mlflow", "matplotlib", "sklearn")
@@ -149,8 +151,33 @@ MISTAKES = [
     (["--env=tset"], "", ["--env", "'tset'", "Did you mean 'test'?", "moths"]),
     (["--env=test", "--pipeline=ful"], "", ["'ful'", "full"]),
     (["--env=test", "--pipelines=ful"], "", ["'ful'", "full"]),
-    (["--env=test", "--tags=nonsense"], "", ["no nodes"]),
+    (["--env=test", "--tags=qqqq"], "", ["--tags: there is no 'qqqq'", "Valid: ", "softmax"]),
+    (["--env=test", "--tags=ldm"], "", ["--tags: there is no 'ldm'. Did you mean ldam?"]),
+    (
+        ["--env=test", "--namespaces=train.digits.long_taild"],
+        "",
+        ["--namespaces: there is no 'train.digits.long_taild'. Did you mean train.digits.long_t"],
+    ),
+    (
+        ["--env=test", "--pipelines=ingest", "--tags=ldam"],
+        "",
+        ["no nodes"],
+    ),
+    (
+        ["--env=test", "--load-versions=digits_result:1"],
+        "",
+        ["--load-versions: there is no 'digits_result'. Did you mean digits_results"],
+    ),
     (["--env=test"], "softmax", ["--params", "'softmax'"]),
+    (
+        ["--env=test"],
+        "datasets.digits.published=thesys",
+        [
+            "datasets.digits.published: unknown table of published results 'thesys'. "
+            "Did you mean 'thesis'? Valid: cifar100_lt, thesis. ",
+            "published_<name> in the catalog",
+        ],
+    ),
     (["--env=test"], "data=", ["data: give a folder", "--params=data="]),
     (["--env=test"], "data=5", ["data: ", "found 5"]),
     (["--env=test", "--load-versions=nonsense:1"], "", ["--load-versions", "nonsense"]),
@@ -183,6 +210,53 @@ def test_a_mistake_ends_with_one_message_before_any_training(
     assert result.output.count("Error:") == 1
     for text in wanted:
         assert text in result.output
+
+
+@pytest.fixture
+def mine(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file of a published table that has an entry in the catalog; it is not there yet."""
+    file = tmp_path_factory.mktemp("published") / "mine.csv"
+    entry = {"type": "pandas.CSVDataset", "filepath": str(file)}
+    read = GridConfigLoader.__getitem__
+
+    def with_entry(loader: GridConfigLoader, key: str) -> dict[str, Any]:
+        config = read(loader, key)
+        return {**config, "published_mine": entry} if key == "catalog" else config
+
+    monkeypatch.setattr(GridConfigLoader, "__getitem__", with_entry)
+    return file
+
+
+@pytest.mark.parametrize(
+    ("contents", "wanted"),
+    [
+        (None, "cannot be read: [Errno 2] No such file or directory"),
+        (b"", "cannot be read: No columns to parse from file"),
+        (b"\xff\xfe\x00\x81,\n", "cannot be read: 'utf-8' codec can't decode byte 0xff"),
+        (b"a,b\n1,2\n", ": published results: no column table, backbone"),
+        (",".join(COLUMNS).encode(), ": published results: the table has no rows"),
+    ],
+)
+def test_an_unusable_published_table_is_refused_before_any_training(
+    kedro: Any, mine: Path, contents: bytes | None, wanted: str
+) -> None:
+    if contents is not None:
+        mine.write_bytes(contents)
+    result = kedro("--env=test", params="datasets.digits.published=mine")
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit)
+    message = result.output.partition("Error: ")[2]
+    assert len(message.splitlines()) == 1
+    assert message.startswith(f"datasets.digits.published: {mine}")
+    assert wanted in message
+
+
+def test_tables_of_the_catalog_are_among_the_valid_ones(
+    kedro: Any,
+    mine: Path,  # noqa: ARG001
+) -> None:
+    result = kedro("--env=test", params="datasets.digits.published=min")
+    assert "Did you mean 'mine'? Valid: cifar100_lt, mine, thesis." in result.output
 
 
 @pytest.mark.parametrize("option", ["--pipeline", "--pipelines"])

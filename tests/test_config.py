@@ -222,7 +222,7 @@ def test_outside_a_session_the_default_environment_counts(monkeypatch: pytest.Mo
         ("grid.backbones=[resnet9]", ["grid.backbones", "'resnet9'", "vit_micro"]),
         ("grid.methods=[ldamm]", ["grid.methods", "Did you mean 'ldam'?", "balanced_softmax"]),
         ("grid.datasets=[mnist]", ["grid.datasets", "'mnist'", "digits, cifar100, moths"]),
-        ("grid.methods=[]", ["grid.methods"]),
+        ("grid.methods=[]", ["grid.methods: give at least one, found none"]),
         ("grid.seeds=[1,1]", ["seeds names a value twice"]),
         ("recipe.epoch=3", ["recipe", "'epoch'", "Did you mean 'epochs'?", "batch_size"]),
         ("recipe.epochs=0", ["recipe.epochs", "greater than 0"]),
@@ -294,3 +294,28 @@ def test_a_data_folder_must_be_one() -> None:
             loader("test", data=nothing)
     with pytest.raises(ConfigurationError, match="data: '~nobody_of_that_name/x' is no folder"):
         loader("test", data="~nobody_of_that_name/x")
+
+
+def test_a_file_without_keys_is_refused(tmp_path: Path) -> None:
+    shutil.copytree(PROJECT / "conf", tmp_path / "conf")
+    file = tmp_path / "conf/test/parameters/more.yml"
+    file.write_text("- a\n")
+    config = GridConfigLoader(str(tmp_path / "conf"), env="test", **settings.CONFIG_LOADER_ARGS)
+    with pytest.raises(ConfigurationError) as raised:
+        config.parameters()
+    assert str(raised.value) == f"{file}: must hold keys (key: value), but holds a list"
+
+
+def test_the_command_in_the_report_has_no_places_and_one_order() -> None:
+    given = (
+        "data=/here", "recipe.epochs=5", "grid.methods=[softmax,ldam]",
+        "datasets.moths.source.path=/moths",
+    )  # fmt: skip
+    commands = {
+        loader("test", **dotted(*order))["parameters"]["report"]["command"]
+        for order in (given, given[::-1])
+    }
+    assert commands == {
+        "kedro run --pipeline=full --env=test "
+        '\'--params=grid.methods=["softmax", "ldam"],recipe.epochs=5\''
+    }

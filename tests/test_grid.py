@@ -179,6 +179,7 @@ def test_tables_are_numbered_as_in_the_thesis(config: Config) -> None:
         ("ldam", "LDAM"),
         ("focal", "Focal loss"),
     ]
+    assert {t.seeds for t in shown} == {tuple(config["grid"]["seeds"])}
     assert table_name(shown[1]) == "digits.vit_micro.long_tailed"
 
 
@@ -239,3 +240,31 @@ def test_another_data_set_may_validate(unvalidated: Config) -> None:
     """What the holdout of one leaves out matters to its own trials only."""
     unvalidated["grid"]["datasets"] = ["cifar100"]
     assert len(expand(unvalidated)) == 24
+
+
+@pytest.mark.parametrize(
+    ("axis", "value", "expected"),
+    [
+        ("seeds", [-1], "grid.seeds.0: Input should be greater than or equal to 0, found -1"),
+        (
+            "seeds",
+            ["a"],
+            "grid.seeds.0: Input should be a valid integer, unable to parse string as an integer, "
+            "found 'a'",
+        ),
+        (
+            "train_sets",
+            ["balancd"],
+            "grid.train_sets.0: Input should be 'balanced', 'long_tailed' or 'matched', found "
+            "'balancd'",
+        ),
+        ("seeds", [], "grid.seeds: give at least one, found none"),
+        ("seeds", 0, "grid.seeds: should be a list, such as [0], found 0"),
+        ("methods", "ldam", "grid.methods: should be a list, such as [ldam], found 'ldam'"),
+    ],
+)
+def test_a_wrong_axis_is_one_line(
+    axis: str, value: Any, expected: str, base_config: Config
+) -> None:
+    base_config["grid"][axis] = value
+    assert message(base_config) == expected

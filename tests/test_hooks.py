@@ -13,6 +13,7 @@ import pytest
 from kedro.pipeline import Pipeline
 from mlflow import MlflowClient
 
+from longtail.catalog import LongtailCatalog
 from longtail.errors import ConfigurationError, DataError, RunInterruptedError
 from longtail.hooks import MlflowHook, PreflightHook
 from tests.pipelines.support import PROJECT, dotted, loader, pipelines
@@ -166,8 +167,9 @@ def test_outside_a_repository_there_is_no_commit(tracking: Tracking, tmp_path: P
 def preflight(env: str, *changes: str, stage: str = "full") -> None:
     """Check a stage of an environment as a run would."""
     chosen = pipelines(env, **dotted(*changes))[stage]
-    loader(env, **dotted(*changes))
-    PreflightHook().before_pipeline_run(chosen)
+    catalog = LongtailCatalog.from_config(loader(env, **dotted(*changes))["catalog"])
+    assert isinstance(catalog, LongtailCatalog)
+    PreflightHook().before_pipeline_run(chosen, catalog)
 
 
 def test_the_test_environment_is_sound() -> None:

@@ -38,7 +38,7 @@ def lock(**changes: Any) -> Lock:
 
 
 def test_a_lock_is_read_as_it_was_written(tmp_path: Path) -> None:
-    file = tmp_path / "new" / "lock.yml"
+    file = tmp_path / "lock.yml"
     for written in (lock(), lock(environment=None, parameters={})):
         locks.write(written, file)
         assert locks.read(file) == written
@@ -63,6 +63,56 @@ def test_another_file_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "lock.yml").write_text(text)
     with pytest.raises(ConfigurationError, match=r"lock\.yml is not a lock that `kedro lock` made"):
         locks.read(tmp_path / "lock.yml")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "wanted"),
+    [
+        ("version: ", "versionn: ", "datasets.digits_results: unknown key 'versionn'. Did you "
+         "mean 'version'? Valid: version, sha256; "),
+        ("seeds: ", "seed: ", "grid: unknown key 'seed'. Did you mean 'seeds'?"),
+        ("environment: test\n", "", "lock.yml is not a lock that `kedro lock` made: "
+         "environment: field required. "),
+        ("environment: test\n", "environment: [test\n", "in line "),
+    ],
+)  # fmt: skip
+def test_a_broken_lock_names_the_key(old: str, new: str, wanted: str, tmp_path: Path) -> None:
+    file = tmp_path / "lock.yml"
+    locks.write(lock(), file)
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(ConfigurationError) as raised:
+        locks.read(file)
+    message = str(raised.value)
+    assert wanted in message
+    assert "validation error" not in message
+    assert "http" not in message
+    assert len(message.splitlines()) == 1
+
+
+def test_what_is_no_text_is_no_lock(tmp_path: Path) -> None:
+    (tmp_path / "lock.yml").write_bytes(b"\xff\xfe\x00\x81")
+    with pytest.raises(ConfigurationError, match=r"lock\.yml is not a lock .*: it is no text"):
+        locks.read(tmp_path / "lock.yml")
+
+
+def test_a_folder_is_no_lock_and_a_missing_one_is_not_made(tmp_path: Path) -> None:
+    (tmp_path / "lock.yml").mkdir()
+    for refuse in (locks.read, locks.check_place):
+        with pytest.raises(
+            ConfigurationError, match=r"lock\.yml is a folder, but a lock is a file"
+        ):
+            refuse(tmp_path / "lock.yml")
+    with pytest.raises(ConfigurationError, match=r"--file: there is no folder .*/none to write x"):
+        locks.check_place(tmp_path / "none" / "x.yml")
+    locks.check_place(tmp_path / "x.yml")
+    assert [path.name for path in tmp_path.iterdir()] == ["lock.yml"]
+
+
+def test_a_file_that_must_not_be_written_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"none/lock\.yml cannot be written: No such file"):
+        locks.write(lock(), tmp_path / "none" / "lock.yml")
 
 
 def test_the_checksum_is_sha256_of_the_contents(tmp_path: Path) -> None:
@@ -152,13 +202,13 @@ def test_deviations_name_the_files(tmp_path: Path) -> None:
     for path in paths.values():
         path.write_text("contents")
     locked = {n: File(version="v", sha256=locks.sha256_of_file(p)) for n, p in paths.items()}
-    assert locks.deviations(locked, paths) == []
+    assert locks.deviations(locked, paths) == {}
     paths["changed"].write_text("contentz")
     paths["gone"].unlink()
-    assert locks.deviations(locked, paths) == [
-        f"{paths['changed']} is not as it was locked",
-        f"{paths['gone']} is missing",
-    ]
+    assert locks.deviations(locked, paths) == {
+        "changed": f"{paths['changed']} is not as it was locked",
+        "gone": f"{paths['gone']} is missing",
+    }
 
 
 def test_other_writers_are_named() -> None:

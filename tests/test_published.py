@@ -9,12 +9,13 @@ from scipy.stats import binomtest, chi2_contingency
 
 from longtail.errors import DataError
 from longtail.grid import parse
-from longtail.imbalance import profile_counts
+from longtail.imbalance import cut, profile_counts
 from longtail.parameters import Dataset, ExponentialProfile
 from longtail.published import (
     CELL,
     COLUMNS,
     LOSS_NOTE,
+    TEST_SETS,
     comparable,
     compare,
     shipped,
@@ -128,6 +129,7 @@ def test_missing_cells_are_valid() -> None:
         ({"imbalance_factor": 0.01}, "imbalance_factor is less than 1"),
         ({"imbalance_factor": np.nan}, "imbalance_factor is less than 1 or empty"),
         ({"metric": "accuracy"}, "metric is none of loss, acc1, f1"),
+        ({"test_set": "teil"}, "test_set is none of balanced, long_tailed, head, middle, tail, "),
         ({"train_set": "long-tailed"}, "train_set is none of balanced, long_tailed, matched"),
         ({"backbone": np.nan}, "a name is empty"),
         ({"low": 0.6}, "low lies above value"),
@@ -163,6 +165,21 @@ def test_only_the_first_wrong_cells_are_listed() -> None:
 def test_missing_columns_are_named() -> None:
     with pytest.raises(DataError, match="no column images, note"):
         validated(published({}).drop(columns=["images", "note"]))
+
+
+def test_a_table_without_rows_is_refused() -> None:
+    with pytest.raises(DataError, match="the table has no rows below its heading"):
+        validated(published({}).iloc[:0])
+
+
+def test_test_sets_are_those_that_are_cut(base_config: dict[str, Any]) -> None:
+    digits = parse(base_config).datasets["digits"]
+    labels = np.repeat(np.arange(10), 170)
+    index = pd.DataFrame(
+        {"image": np.arange(len(labels)), "label": labels, "class_name": labels, "split": ""}
+    )
+    subsets, _ = cut(index, digits.imbalance, "digits")
+    assert set(subsets.loc[subsets["role"] == "test", "name"]) == set(TEST_SETS)
 
 
 # --- comparison ------------------------------------------------------------------------------

@@ -64,6 +64,16 @@ def test_shares_stay_between_0_and_1_and_losses_above_0() -> None:
     assert (nll.low, nll.high) == pytest.approx((0, 0.5 + half))
 
 
+@pytest.mark.parametrize("metric", ["f1", "nll"])
+def test_a_figure_without_an_interval_stays_without(metric: str) -> None:
+    trials = [trial("a", seed) for seed in (0, 1)]
+    trials[1] |= {f"{metric}_low": float("nan"), f"{metric}_high": float("nan")}
+    row = summary(metric, *trials)
+    assert (row.value, row.sd) == (0.5, 0)
+    assert math.isnan(row.low) and math.isnan(row.high)
+    assert not math.isnan(summary("acc1", *trials).low)
+
+
 def test_a_row_a_method_test_set_and_figure_in_the_order_of_the_results() -> None:
     order = [("b", "tail"), ("b", "balanced"), ("a", "tail"), ("a", "balanced")]
     trials = [trial(m, s, t) for m, t in order for s in ((0,) if m == "a" else (0, 1))]

@@ -125,7 +125,7 @@ def test_bootstrap_interval_holds_the_figure(
     replicates: list[float], value: float, confidence: float
 ) -> None:
     low, high = bootstrap_interval(value, np.array(replicates), confidence)
-    assert low <= value <= high
+    assert low <= value <= high or (math.isnan(low) and math.isnan(high))
 
 
 def test_bootstrap_interval_of_a_mean_keeps_its_level() -> None:
@@ -135,6 +135,27 @@ def test_bootstrap_interval_of_a_mean_keeps_its_level() -> None:
     ends = [bootstrap_interval(v.mean(), drawn @ v / 60, 0.95) for v in values]
     covered = np.mean([low <= 1 <= high for low, high in ends])
     assert 0.90 < covered < 0.96
+
+
+@pytest.mark.parametrize(
+    "replicates",
+    [
+        np.ones(100),
+        np.zeros(100),
+        np.array([0.0] * 99 + [1.0]),  # 99 of 100 are more than the middle 95 of 100
+        np.float32(2.5e17) * np.array([1, 1 + 2e-7, 1 - 2e-7], dtype=np.float32),  # rounding
+    ],
+)
+def test_resamples_that_all_agree_give_no_interval(replicates: npt.NDArray[np.floating]) -> None:
+    assert np.isnan(bootstrap_interval(float(replicates[0]), replicates, 0.95)).all()
+
+
+@pytest.mark.parametrize("scale", [1e-8, 1.0, 1e17])
+def test_resamples_that_differ_give_an_interval_however_small_the_figure(scale: float) -> None:
+    replicates = scale * np.array([1.0, 1.0001])
+    low, high = bootstrap_interval(scale, replicates, 0.9)
+    # The percentiles are 5 and 95 hundredths of the way, the mean is half of it.
+    assert (low, high) == pytest.approx((scale * (1 - 4.5e-5), scale * (1 + 4.5e-5)), rel=1e-9)
 
 
 def test_a_missing_replicate_is_not_passed_over() -> None:
@@ -168,6 +189,14 @@ def test_certain_images_leave_students_interval() -> None:
     _, low, high, _ = interval_over_seeds(value, value, value, 0.9)
     oracle = stats.ttest_1samp(value, 0).confidence_interval(0.9)
     assert (low, high) == pytest.approx((oracle.low, oracle.high))
+
+
+def test_a_seed_without_an_interval_leaves_the_mean_without() -> None:
+    value, nothing = np.array([1.0, 0.98, 0.99]), float("nan")
+    ends = np.array([nothing, 0.95, 0.96]), np.array([nothing, 1.0, 1.0])
+    mean, low, high, deviation = interval_over_seeds(value, *ends, 0.95)
+    assert (mean, deviation) == pytest.approx((0.99, 0.01))
+    assert math.isnan(low) and math.isnan(high)
 
 
 # --- tests of differences ----------------------------------------------------------------------

@@ -13,10 +13,11 @@ import pytest
 from longtail.errors import DataError
 from longtail.identity import trial_fingerprint
 from longtail.imbalance import cut
-from longtail.parameters import Backbone, Dataset, Focal, Method, Softmax, Trial
+from longtail.parameters import Backbone, Dataset, Focal, Method, Softmax, Statistics, Trial
 from longtail.trainings import trainings_table
 from longtail.verification import (
     check_data,
+    check_statistics,
     trial_names,
     verified_comparisons,
     verified_results,
@@ -249,6 +250,44 @@ def test_images_of_another_size_are_refused_but_the_place_does_not_matter(
     larger = {**data.source, "source": {**source, "image_size": 32}}
     with pytest.raises(DataError, match=r"datasets\.toy\.source: image_size was 32, is 16"):
         check_data(larger, data.index, data.subsets, data.profile, dataset)
+
+
+STATISTICS = Statistics(confidence=0.95, resamples=1000, seed=0)
+
+
+def test_statistics_of_now_pass_even_off_in_the_last_digit() -> None:
+    table = pd.DataFrame({"acc1": [0.5, 0.6]}).assign(**STATISTICS.noted)
+    assert list(table.columns) == ["acc1", "confidence", "resamples", "resampling_seed"]
+    table.loc[1, "confidence"] = np.nextafter(0.95, 1)
+    check_statistics(table, "toy_results", STATISTICS)
+    check_statistics(table.iloc[:0], "toy_results", STATISTICS)
+
+
+@pytest.mark.parametrize(
+    ("changes", "wanted"),
+    [
+        ({"confidence": 0.99}, "statistics.confidence was 0.99, is 0.95. "),
+        ({"confidence": [0.95, 0.9]}, "statistics.confidence was 0.9, is 0.95. "),
+        ({"resamples": 200}, "statistics.resamples was 200, is 1000. "),
+        (
+            {"resamples": [200, 300], "resampling_seed": 3},
+            "statistics.resamples was 200 and 300, is 1000; statistics.seed was 3, is 0. ",
+        ),
+    ],
+)
+def test_other_statistics_are_refused_by_key(changes: dict[str, Any], wanted: str) -> None:
+    table = pd.DataFrame({"acc1": [0.5, 0.6]}).assign(**{**STATISTICS.noted, **changes})
+    with pytest.raises(DataError) as raised:
+        check_statistics(table, "toy_results", STATISTICS)
+    start = "toy_results were made with other parameters than the current ones: "
+    assert str(raised.value).startswith(start + wanted)
+    assert "kedro run --pipeline=full" in str(raised.value)
+
+
+def test_tables_that_do_not_say_are_refused() -> None:
+    table = pd.DataFrame({"acc1": [0.5]}).assign(resamples=1000, resampling_seed=0)
+    with pytest.raises(DataError, match=r"statistics\.confidence was not noted, is 0\.95\. "):
+        check_statistics(table, "toy_results", STATISTICS)
 
 
 def results_of(*trials: tuple[str, int]) -> pd.DataFrame:

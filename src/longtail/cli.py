@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -98,10 +99,40 @@ def _run_command() -> click.Command:
             kwargs["pipelines"], kwargs["pipeline"] = [kwargs["pipeline"]], None
         _check_environment(kwargs["env"])
         with _told_in_one_message():
-            return original(**kwargs)
+            try:
+                return original(**kwargs)
+            except (ValueError, DatasetNotFoundError):
+                misspelt = list(_misspelt(kwargs))
+                if misspelt:
+                    raise click.ClickException("\n".join(misspelt)) from None
+                raise
 
     command.callback = run
     return command
+
+
+def _misspelt(given: dict[str, Any]) -> Iterator[str]:
+    """What was asked for that the project does not have, and what is near to it."""
+    from longtail.pipeline_registry import register_pipelines
+
+    full = register_pipelines()["full"]
+    namespaces = {node.namespace for node in full.nodes if node.namespace}
+    known = {
+        "tags": {tag for node in full.nodes for tag in node.tags},
+        "namespaces": {
+            ".".join(parts[: depth + 1])
+            for parts in (namespace.split(".") for namespace in namespaces)
+            for depth in range(len(parts))
+        },
+        "load_versions": {name for name in full.datasets() if not name.startswith("params:")},
+    }
+    for option, names in known.items():
+        for name in given[option] or ():
+            if name not in names:
+                near = get_close_matches(name, sorted(names), n=3)
+                hint = f"Did you mean {' or '.join(near)}?" if near else "Nothing is near to it."
+                valid = f" Valid: {', '.join(sorted(names))}" if option == "tags" else ""
+                yield f"--{option.replace('_', '-')}: there is no '{name}'. {hint}{valid}"
 
 
 @contextmanager

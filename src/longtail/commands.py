@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,9 +19,8 @@ from longtail import lock as locks
 from longtail.config import current_parameters
 from longtail.errors import DataError
 from longtail.lock import File, Lock
-from longtail.parameters import Parameters, Trial, Trials
+from longtail.parameters import Parameters, Trial
 from longtail.pipeline_registry import register_pipelines
-from longtail.pipelines.report.nodes import verify
 from longtail.pipelines.train.pipeline import GATHER_TAG
 from longtail.runner import GridRunner
 from longtail.verification import trial_names
@@ -54,10 +54,14 @@ class Project:
 def make_lock(environment: str | None, parameters: Mapping[str, Any], file: Path) -> None:
     """Write down of what the newest report was made, and what it came to.
 
+    The report is made once more to see that it comes out the same, and this copy is removed.
+
     Raises:
         DataError: if something has not been made yet, if the report is older than what it is made
-            of, or if the results are not of these parameters.
+            of, if the results are not of these parameters, or if the report comes out otherwise.
+        ConfigurationError: if the lock cannot be written where it is to be.
     """
+    locks.check_place(file)
     option = f" --env={environment}" if environment else ""
     with _opened(environment, parameters) as project:
         left_out = _trials_left_out(project)
@@ -65,7 +69,6 @@ def make_lock(environment: str | None, parameters: Mapping[str, Any], file: Path
         datasets = {n: d for n, d in project.datasets.items() if not n.startswith(of_left_out)}
         required = {n: d for n, d in datasets.items() if n not in project.optional}
         _check_made(required | project.documents, option)
-        _verify(project)
         lock = Lock(
             environment=environment,
             parameters=locks.split_places(parameters)[1],
@@ -75,6 +78,16 @@ def make_lock(environment: str | None, parameters: Mapping[str, Any], file: Path
             documents=_newest(project.documents),
         )
         _check_order(lock, project.report_inputs, option)
+        reports = {n: _path(d, lock.documents[n].version) for n, d in project.documents.items()}
+    different = _make_again(lock, environment, parameters, file, keep=False)
+    if different:
+        lines = "\n".join(str(reports[name]) for name in different)
+        raise DataError(
+            f"{lines}\n{len(different)} of {len(reports)} documents come out otherwise with these "
+            f"parameters and this code, so that a lock of them could not be kept. The report was "
+            f"made with others. Make it anew: kedro run --pipelines=report{option} (with the same "
+            f"--params)"
+        )
     locks.write(lock, file)
     if left_out:
         log.warning(
@@ -83,7 +96,8 @@ def make_lock(environment: str | None, parameters: Mapping[str, Any], file: Path
             ", ".join(left_out),
         )
     log.info(
-        "Locked %s data sets and %s documents in %s",
+        "Locked %s data sets and %s documents in %s. The documents, made once more for this, came "
+        "out byte for byte the same; the copies are removed",
         len(lock.datasets),
         len(lock.documents),
         os.path.relpath(file),
@@ -102,8 +116,35 @@ def regenerate(environment: str | None, parameters: Mapping[str, Any], file: Pat
         ConfigurationError: if the lock is of something else.
         DataError: if a locked file is missing or has changed, or the report comes out otherwise.
     """
-    option = f" --env={environment}" if environment else ""
     lock = locks.read(file)
+    different = _make_again(lock, environment, parameters, file, keep=True)
+    if different:
+        lines = "\n".join(different.values())
+        reasons = locks.other_writers(lock) or ["labels or the project's code have changed"]
+        raise DataError(
+            f"{lines}\n{len(different)} of {len(lock.documents)} documents differ from {file}. A "
+            f"reason can be: {'; '.join(reasons)}"
+        )
+    log.info(
+        "All %s documents are byte for byte as locked in %s",
+        len(lock.documents),
+        os.path.relpath(file),
+    )
+
+
+def _make_again(
+    lock: Lock, environment: str | None, parameters: Mapping[str, Any], file: Path, *, keep: bool
+) -> dict[str, str]:
+    """Run the stage report on what is locked, and compare; a phrase a document that differs.
+
+    Args:
+        lock: that is or will be in ``file``.
+        environment: see :func:`regenerate`.
+        parameters: likewise.
+        file: for messages.
+        keep: leave the documents that were made beside the others.
+    """
+    option = f" --env={environment}" if environment else ""
     here = locks.parameters_here(lock, environment, parameters, file)
     with _opened(environment, here) as project:
         locks.check_fits(
@@ -113,26 +154,22 @@ def regenerate(environment: str | None, parameters: Mapping[str, Any], file: Pat
         inputs = {name: _path(project.datasets[name], versions[name]) for name in versions}
         wrong = locks.deviations(lock.datasets, inputs)
         if wrong:
-            lines = "\n".join(wrong)
+            lines = "\n".join(wrong.values())
             raise DataError(
                 f"{lines}\nThe report of {file} cannot be made of this. Bring back the files that "
                 f"were locked; or say where they lie: --params=data=/the/folder; or make all anew: "
                 f"kedro run --pipeline=full{option}, then kedro lock{option}"
             )
-        project.session.run(pipeline_names=["report"], runner=GridRunner(), load_versions=versions)
-        made = {
-            name: _path(document, project.session.session_id)
-            for name, document in project.documents.items()
-        }
-    different = locks.deviations(lock.documents, made)
-    if different:
-        lines = "\n".join(different)
-        reasons = locks.other_writers(lock) or ["labels or the project's code have changed"]
-        raise DataError(
-            f"{lines}\n{len(different)} of {len(made)} documents differ from {file}. A reason can "
-            f"be: {'; '.join(reasons)}"
-        )
-    log.info("All %s documents are byte for byte as locked in %s", len(made), os.path.relpath(file))
+        session = project.session
+        made = {n: _path(d, session.session_id) for n, d in project.documents.items()}
+        try:
+            session.run(pipeline_names=["report"], runner=GridRunner(), load_versions=versions)
+            return locks.deviations(lock.documents, made)
+        finally:
+            if not keep:
+                for version in (path.parent for path in made.values()):
+                    if version.is_dir():  # it is not where the stage has ended early
+                        shutil.rmtree(version)
 
 
 @contextmanager
@@ -198,24 +235,6 @@ def _check_order(lock: Lock, report_inputs: Iterable[str], option: str) -> None:
                 f"{name} is older than {newest}, of which it is made. Make the report first: kedro "
                 f"run --pipelines=report{option} (with the same --params)"
             )
-
-
-def _verify(project: Project) -> None:
-    """As the report stage does, so that nothing is locked that it would refuse."""
-    for name in project.parameters.grid.datasets:
-        of_dataset = tuple(trial for trial in project.trials if trial.dataset == name)
-        load = project.catalog.load
-        verify(
-            results=load(f"{name}_results"),
-            comparisons=load(f"{name}_comparisons"),
-            trainings=load(f"{name}_trainings"),
-            profile=load(f"{name}_class_profile"),
-            source=load(f"{name}_source"),
-            index=load(f"{name}_index"),
-            subsets=load(f"{name}_subsets"),
-            dataset=project.parameters.datasets[name],
-            trials=Trials(trials=of_dataset),
-        )
 
 
 def _newest(datasets: Datasets) -> dict[str, File]:

@@ -12,9 +12,10 @@ import yaml
 from kedro.config import OmegaConfigLoader
 from kedro.framework.project import settings
 from kedro.utils import find_kedro_project
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from longtail import grid
+from longtail import grid, lock
 from longtail.errors import ConfigurationError
 from longtail.parameters import Parameters, Trial, Trials
 
@@ -65,14 +66,14 @@ class GridConfigLoader(OmegaConfigLoader):
     def _command(self) -> str:
         """The command that makes all results with this environment and these parameters.
 
-        But for the data folder, which is no part of what is made.
+        But for where things lie on this machine, which is no part of what is made. In one order,
+        however they were given, so that a report does not depend on it.
         """
         command = ["kedro", "run", "--pipeline=full"]
         if self.env:
             command.append(f"--env={self.env}")
-        given = [
-            f"{key}={value}" for key, value in _leaves(self.runtime_params or {}) if key != "data"
-        ]
+        _, made_of = lock.split_places(self.runtime_params or {})
+        given = sorted(f"{key}={value}" for key, value in _leaves(made_of))
         if given:
             command.append(f"--params={','.join(given)}")
         return shlex.join(command)
@@ -81,11 +82,19 @@ class GridConfigLoader(OmegaConfigLoader):
         """The checked parameters and the trials they ask for."""
         return self._checked(self._read("parameters"))
 
+    def _check_duplicates(self, key: str, config_per_file: dict[Path, Any]) -> None:
+        """Check what the files of a folder hold; Kedro takes all of it for keys with values."""
+        for file, contents in config_per_file.items():
+            if not isinstance(contents, DictConfig):
+                raise ConfigurationError(f"{file}: must hold keys (key: value), but holds a list")
+        super()._check_duplicates(key, config_per_file)
+
     def _read(self, key: str) -> dict[str, Any]:
         try:
             return super().__getitem__(key)
-        # Broken YAML, an interpolation of nothing, a key that is stated in two files.
-        except (yaml.YAMLError, OmegaConfBaseException, ValueError) as error:
+        # Broken YAML, an interpolation of nothing, a key that is stated in two files, a file that
+        # must not be read.
+        except (yaml.YAMLError, OmegaConfBaseException, ValueError, OSError) as error:
             environment = self.env or self.default_run_env
             cause = getattr(error.__cause__, "problem", None)  # Kedro leaves out what is wrong
             reason = f"{error} {cause}" if cause else str(error)
@@ -129,6 +138,11 @@ def _trials_of(dataset: str, trials: list[Trial]) -> Trials:
 
 def current_parameters() -> tuple[Parameters, list[Trial]]:
     """The parameters of the running session, or of the default environment outside one."""
+    return current_configuration().parameters()
+
+
+def current_configuration() -> GridConfigLoader:
+    """The configuration of the running session, or of the default environment outside one."""
     loader = GridConfigLoader.latest
     if loader is None:
         project = find_kedro_project(Path.cwd())
@@ -136,4 +150,4 @@ def current_parameters() -> tuple[Parameters, list[Trial]]:
             raise RuntimeError("not inside a Kedro project: no pyproject.toml was found")
         source = str(project / settings.CONF_SOURCE)
         loader = GridConfigLoader(source, **settings.CONFIG_LOADER_ARGS)
-    return loader.parameters()
+    return loader

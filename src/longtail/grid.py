@@ -75,6 +75,7 @@ def tables(parameters: Parameters) -> dict[str, Contents]:
                     backbone_label=parameters.backbones[backbone].label,
                     train_set=train_set,
                     methods=methods,
+                    seeds=grid.seeds,
                     number=1 + 2 * position,
                 )
                 for position, (backbone, train_set) in enumerate(cells)
@@ -193,6 +194,8 @@ def _describe(error: ValidationError, prefix: str = "") -> str:
     """One line a mistake: the key, what is wrong with it, and what is valid."""
     lines = []
     for mistake in error.errors():
+        if mistake["type"] == "too_short" and mistake["input"]:
+            continue  # its items are wrong, each of which has a line, and so left out
         parts: list[str] = [prefix] if prefix else []
         location = [str(part) for part in mistake["loc"]]
         for before, part in zip(["", *location], location, strict=False):
@@ -204,6 +207,10 @@ def _describe(error: ValidationError, prefix: str = "") -> str:
             tag = mistake["ctx"]["discriminator"].strip("'")
             parts.append(tag)
             message = f"unknown value '{mistake['ctx']['tag']}'. Valid: {expected}"
+        elif mistake["type"] == "too_short":
+            message = "give at least one, found none"
+        elif mistake["type"] == "tuple_type":
+            message = f"should be a list, such as [{mistake['input']}], found {mistake['input']!r}"
         elif mistake["type"] not in ("value_error", "missing"):
             message = f"{message}, found {mistake['input']!r}"
         lines.append(f"{'.'.join(parts)}: {message}" if parts else message)

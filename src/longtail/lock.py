@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 import longtail
 from longtail.errors import ConfigurationError, DataError
@@ -57,27 +58,56 @@ def read(file: Path) -> Lock:
 
     Raises:
         DataError: if there is none.
-        ConfigurationError: if the file is no lock.
+        ConfigurationError: if the file is no lock, naming the keys that are wrong.
     """
+    _refuse_folder(file)
     if not file.is_file():
         raise DataError(f"there is no lock {file}. Make one of what has been run with `kedro lock`")
     try:
         return Lock.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
-    except (yaml.YAMLError, ValidationError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigurationError(f"{file} is not a lock that `kedro lock` made: {reason}") from None
+    except yaml.MarkedYAMLError as error:
+        line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        reason = f"{error.problem}{line}"
+    except (yaml.YAMLError, UnicodeDecodeError):
+        reason = "it is no text"
+    except ValidationError as error:
+        reason = "; ".join(map(_mistake, error.errors()))
+    raise ConfigurationError(
+        f"{file} is not a lock that `kedro lock` made: {reason}. Bring back the file as it was, or "
+        f"make a new one with `kedro lock`"
+    )
+
+
+def check_place(file: Path) -> None:
+    """Refuse a file that a lock cannot be written to.
+
+    Raises:
+        ConfigurationError: naming the folder.
+    """
+    _refuse_folder(file)
+    if not file.parent.is_dir():
+        raise ConfigurationError(
+            f"--file: there is no folder {file.parent} to write {file.name} to. Make it, or give a "
+            f"file in another"
+        )
 
 
 def write(lock: Lock, file: Path) -> None:
-    """Write a lock as YAML, a line a file."""
+    """Write a lock as YAML, a line a file.
+
+    Raises:
+        DataError: if the file must not be written.
+    """
     text = yaml.safe_dump(
         lock.model_dump(mode="json"), default_flow_style=None, sort_keys=False, width=1000
     )
     heading = (
         "# Made by `kedro lock`. `kedro regenerate` makes the same report of the same files.\n"
     )
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(heading + text, encoding="utf-8")
+    try:
+        file.write_text(heading + text, encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"{file} cannot be written: {error.strerror}") from None
 
 
 def made_with() -> dict[str, str]:
@@ -149,19 +179,19 @@ def check_fits(
         )
 
 
-def deviations(locked: Mapping[str, File], found: Mapping[str, Path]) -> list[str]:
-    """What is wrong with files, a phrase each; nothing if all are as they were locked.
+def deviations(locked: Mapping[str, File], found: Mapping[str, Path]) -> dict[str, str]:
+    """What is wrong with files, a phrase a name; nothing if all are as they were locked.
 
     Args:
         locked: by name.
         found: the files, which need not exist, by some of the names.
     """
-    phrases = []
+    phrases = {}
     for name, path in found.items():
         if not path.is_file():
-            phrases.append(f"{path} is missing")
+            phrases[name] = f"{path} is missing"
         elif sha256_of_file(path) != locked[name].sha256:
-            phrases.append(f"{path} is not as it was locked")
+            phrases[name] = f"{path} is not as it was locked"
     return phrases
 
 
@@ -173,6 +203,22 @@ def other_writers(lock: Lock) -> list[str]:
         for name, was in lock.made_with.items()
         if was != now.get(name)
     ]
+
+
+def _refuse_folder(file: Path) -> None:
+    if file.is_dir():
+        raise ConfigurationError(
+            f"{file} is a folder, but a lock is a file. Move it away, or name another with --file"
+        )
+
+
+def _mistake(error: ErrorDetails) -> str:
+    """A wrong key of a lock, and what is wrong with it."""
+    if not error["loc"]:
+        return "it does not hold the keys of one"
+    key = ".".join(map(str, error["loc"]))
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{key}: {message[0].lower()}{message[1:]}"
 
 
 def _leaves(values: Mapping[str, Any], path: Keys = ()) -> Iterator[tuple[Keys, Any]]:

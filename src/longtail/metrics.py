@@ -200,8 +200,12 @@ LOSSES = {"loss", "nll"}
 
 
 def within_range(metric: str, low: float, high: float) -> tuple[float, float]:
-    """An interval's ends, cut to what the metric can be: nothing is below 0, no share above 1."""
-    return max(low, 0.0), high if metric in LOSSES else min(high, 1.0)
+    """An interval's ends, cut to what the metric can be: nothing is below 0, no share above 1.
+
+    NaN, which stands for no interval, stays.
+    """
+    largest = float("inf") if metric in LOSSES else 1.0
+    return float(np.maximum(low, 0.0)), float(np.minimum(high, largest))
 
 
 def confusion_counts(answers: Answers) -> tuple[Labels, Labels, Labels]:

@@ -27,6 +27,11 @@ COLUMNS = [
     "images", "value", "low", "high", "note",
 ]  # fmt: skip
 NUMBERS = ["imbalance_factor", "images", "value", "low", "high"]
+# Those that images are held out for, see :func:`longtail.imbalance.cut`.
+TEST_SETS = (
+    *("balanced", "long_tailed", "head", "middle", "tail"),
+    *("balanced_head", "balanced_middle", "balanced_tail", "many", "medium", "few"),
+)
 METRICS = ("loss", "acc1", "f1")
 FRACTIONS = ("acc1", "f1")
 LOSS_NOTE = "the method's own criterion: not comparable with another method's"
@@ -62,6 +67,8 @@ def validated(published: pd.DataFrame) -> pd.DataFrame:
         raise DataError(
             f"published results: no column {', '.join(missing)}. Needed: {', '.join(COLUMNS)}"
         )
+    if published.empty:
+        raise DataError("published results: the table has no rows below its heading")
     table = published[COLUMNS].reset_index(drop=True)
     texts = [column for column in COLUMNS if column not in NUMBERS]
     table[texts] = table[texts].astype(object).fillna("").astype(str)
@@ -172,6 +179,7 @@ def _problems(table: pd.DataFrame) -> dict[str, pd.Series[bool]]:
     return {
         "a name is empty": (table[["table", *CELL]] == "").any(axis=1),
         f"metric is none of {', '.join(METRICS)}": ~table["metric"].isin(METRICS),
+        f"test_set is none of {', '.join(TEST_SETS)}": ~table["test_set"].isin(TEST_SETS),
         f"train_set is none of {', '.join(get_args(TrainSet))}": (
             ~table["train_set"].isin(get_args(TrainSet))
         ),

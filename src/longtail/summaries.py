@@ -21,8 +21,8 @@ def summarise(results: pd.DataFrame, confidence: float) -> pd.DataFrame:
     Returns:
         The cell's names, ``metric``, ``images``, ``seeds``, ``value`` (the mean over seeds),
         ``low`` and ``high`` (see :func:`longtail.uncertainty.interval_over_seeds`; not below 0
-        and, but for losses, not above 1) and ``sd``
-        (the standard deviation between seeds, empty for one).
+        and, but for losses, not above 1; empty where there is no interval) and ``sd`` (the
+        standard deviation between seeds, empty for one).
     """
     rows = []
     for names, cell in results.groupby(CELL, sort=False):

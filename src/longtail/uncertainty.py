@@ -4,8 +4,13 @@ Two things make a figure uncertain: the test images, of which other ones could h
 and the training, which another seed would have ended elsewhere. One trial can show the first
 only; several seeds show both.
 
-Test images are taken as drawn at random one by one. Ours have a fixed number a class, which
-varies less, so intervals are a little wide rather than narrow.
+Test images are taken as drawn at random one by one from the whole mixture of classes, by Wilson's
+interval as by the bootstrap, which is not stratified. Ours have a fixed number a class, which
+varies less: where classes differ in difficulty, Wilson's interval also holds that another test set
+would have had more of the easy ones, and is wide rather than narrow. Balanced accuracy divides
+each class' hits by the images of it that a resample has, and so loses that part: on a balanced
+test set it equals accuracy and has a narrower interval. Wilson's is kept, since it errs on the
+side of doubt and needs no resampling.
 """
 
 from __future__ import annotations
@@ -18,6 +23,8 @@ from scipy import special
 
 Floats = npt.NDArray[np.float64]
 
+# Sums of float32 differ by this share of themselves, though they are of the same numbers.
+ROUNDING = 1e-6
 # Numbers in one block of resampled weights: 4 MB of float32, which a processor's cache can hold.
 BLOCK_SIZE = 1 << 20
 
@@ -90,17 +97,25 @@ def bootstrap_interval(
     is one for what the figure is on average over test sets like this one, of its size; it always
     holds the figure.
 
+    Where the middle of the replicates is a single number, as where no image is answered wrongly,
+    resampling has nothing to say of what other images would have given. Then there is no interval,
+    rather than one of no width.
+
     Args:
         value: the figure on the test set as it is.
         replicates: the figure on each resample.
         confidence: of the two-sided interval.
 
     Returns:
-        The lower and the upper end.
+        The lower and the upper end; NaN where there is no interval.
     """
     tail = (1 - confidence) / 2
-    below, above = np.quantile(replicates, [tail, 1 - tail]) - replicates.mean(dtype=np.float64)
-    return value + min(float(below), 0.0), value + max(float(above), 0.0)
+    lower, upper = (float(end) for end in np.quantile(replicates, [tail, 1 - tail]))
+    if upper - lower <= ROUNDING * max(abs(lower), abs(upper)):
+        return float("nan"), float("nan")
+    centre = float(replicates.mean(dtype=np.float64))
+    below, above = lower - centre, upper - centre
+    return value + min(below, 0.0), value + max(above, 0.0)
 
 
 def interval_over_seeds(
@@ -111,15 +126,18 @@ def interval_over_seeds(
     Each side is the root of the sum of squares of two half widths (Zou and Donner 2008): the mean
     over seeds of what the test images leave open, and Student's interval of the mean over seeds.
     What single images owe to single seeds is in both, so that the interval is a little wide.
+    Where one seed has no interval, what the images leave open is not known, and the mean has none:
+    the seeds' part alone would look like the whole.
 
     Args:
         value: the figures, one a seed.
-        low: the lower ends of their intervals.
-        high: the upper ends.
+        low: the lower ends of their intervals; NaN where there is none.
+        high: the upper ends, likewise.
         confidence: of those intervals and of this one.
 
     Returns:
-        The mean, the lower and the upper end, and the deviation (NaN for one seed).
+        The mean, the lower and the upper end (NaN where a seed's are), and the deviation (NaN for
+        one seed).
     """
     mean, seeds = float(value.mean()), len(value)
     below, above = float((value - low).mean()), float((high - value).mean())

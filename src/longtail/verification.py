@@ -18,15 +18,21 @@ from longtail.errors import DataError
 from longtail.fingerprint import ENGINE_VERSION
 from longtail.identity import trial_fingerprint
 from longtail.imbalance import SUBSET_COLUMNS, cut
-from longtail.parameters import Dataset, Trial
+from longtail.parameters import Dataset, Statistics, Trial
 from longtail.trainings import NAMES
 
 REMEDY = (
     "Make them anew: kedro run --pipeline=full with the same --env and --params (what has not "
     "changed is not trained again). Or give the parameters that they were made with."
 )
+RESCORE = (
+    "Compute them again, which trains nothing: kedro run --pipeline=full "
+    "with the same --env and --params. Or give the parameters that they were made with."
+)
 # Where a source lies, which does not change what is in it.
 PLACES = {"path", "url", "md5"}
+# What a column is called in the parameters, where that differs.
+STATISTICS_KEYS = {"resampling_seed": "seed"}
 # The parts of a trial that are in its fingerprint as they are.
 DETERMINANTS = ("recipe", "backbone.architecture", "backbone.options", "method.classifier", "seed")
 # What is in it as a canonical form, which trials of different losses can share.
@@ -119,6 +125,35 @@ def verified_results(
             f"parameters, images and code:\n{listed}\n{REMEDY}"
         )
     return own
+
+
+def check_statistics(table: pd.DataFrame, name: str, statistics: Statistics) -> None:
+    """Refuse figures whose intervals and tests other parameters have given.
+
+    Args:
+        table: results or comparisons, with the columns of :attr:`Statistics.noted`.
+        name: of the table, for the message.
+        statistics: the current parameters.
+
+    Raises:
+        DataError: naming each key with its value then and now, and what to do.
+    """
+    changes = []
+    for column, now in statistics.noted.items():
+        key = STATISTICS_KEYS.get(column, column)
+        if column not in table:
+            changes.append(f"statistics.{key} was not noted, is {now:.12g}")
+            continue
+        # What has gone through a text may be off in its last binary digit.
+        others = table.loc[~np.isclose(table[column].astype(float), now, atol=0), column].unique()
+        if len(others):
+            was = " and ".join(f"{other:.12g}" for other in others)
+            changes.append(f"statistics.{key} was {was}, is {now:.12g}")
+    if changes:
+        raise DataError(
+            f"{name} were made with other parameters than the current ones: {'; '.join(changes)}. "
+            f"{RESCORE}"
+        )
 
 
 def verified_comparisons(comparisons: pd.DataFrame, results: pd.DataFrame) -> pd.DataFrame:

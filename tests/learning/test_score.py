@@ -125,7 +125,35 @@ def test_every_interval_holds_its_figure_and_stays_in_its_range(sizes: Any, skil
     for name in ("loss", *METRICS):
         largest = np.inf if name in LOSSES else 1
         low, value, high = (found[name + end] for end in ("_low", "", "_high"))
-        assert 0 <= low <= value <= high <= largest, name
+        if not np.isnan([low, high]).all():
+            assert 0 <= low < high <= largest, name
+            assert low <= value <= high, name
+
+
+def test_figures_that_no_resample_changes_have_no_interval() -> None:
+    """All right: only the losses and the calibration error vary; the shares have Wilson's."""
+    found = figures(*answered([40, 40], 12.0))
+    assert (found["f1"], found["macro_f1"], found["balanced_accuracy"]) == (1, 1, 1)
+    without = {name for name in ("loss", *METRICS) if np.isnan(found[f"{name}_low"])}
+    assert without == {"f1", "macro_f1", "balanced_accuracy", "worst_class"}
+    assert without == {name for name in ("loss", *METRICS) if np.isnan(found[f"{name}_high"])}
+    z2 = 3.841458820694124  # the 0.95 quantile of chi squared with one degree of freedom
+    assert found["acc1_low"] == pytest.approx(80 / (80 + z2))
+    assert found["acc1_high"] == 1
+
+
+def test_balanced_accuracy_has_a_narrower_interval_than_the_accuracy_that_it_equals() -> None:
+    """On a balanced test set whose classes differ: all right in one, half of them in the other."""
+    labels = np.repeat([0, 1], 100)
+    logits = np.eye(2, dtype=np.float32)[np.where(np.arange(200) < 150, labels, 1 - labels)]
+    found = figures(logits, labels)
+    assert found["acc1"] == found["balanced_accuracy"] == 0.75
+    widths = [
+        found[f"{name}_high"] - found[f"{name}_low"] for name in ("acc1", "balanced_accuracy")
+    ]
+    # 2 * 1.96 standard errors: of 0.75 in 200, and of (1 + 0.5) / 2 with 100 images each.
+    assert widths[0] == pytest.approx(3.92 * (0.75 * 0.25 / 200) ** 0.5, rel=0.02)
+    assert widths[1] == pytest.approx(3.92 * (0.25 / 100) ** 0.5 / 2, rel=0.2)
 
 
 def test_shares_of_images_have_wilsons_interval() -> None:

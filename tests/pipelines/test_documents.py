@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from base64 import b64encode
 from dataclasses import dataclass, field
@@ -78,7 +79,7 @@ class Expected:
 
     @property
     def caption(self) -> str:
-        return f"{self.bare_caption[:-1]}, ± half of the 95% interval."
+        return f"{self.bare_caption[:-1]}, ± to the farther end of the 95% interval."
 
     def of(self, rows: pd.DataFrame) -> pd.DataFrame:
         return rows[(rows["backbone"] == self.backbone) & (rows["train_set"] == self.train_set)]
@@ -93,7 +94,7 @@ class Expected:
         ]
 
     def rows(self, run: Run) -> list[list[str]]:
-        """With half of each interval, and a star where a paired test finds a difference."""
+        """With each interval, and a star where a paired test finds a difference."""
         cells: dict[Any, Any] = (
             self.of(run.load("digits_results")).set_index(["method", "test_set"]).to_dict()
         )
@@ -105,7 +106,8 @@ class Expected:
                 cells[f"{metric}{end}"][method, test_set] for end in ("", "_low", "_high")
             )
             star = "*" if (method, column) in stars else ""
-            return f"{value:.3f}{star} ±{(high - low) / 2:.3f}"
+            farther = "" if math.isnan(low) else f" ±{max(value - low, high - value):.3f}"
+            return f"{value:.3f}{star}{farther}"
 
         return [
             [METHOD_LABELS[method], *(text(method, column) for column in self.columns)]
@@ -124,6 +126,14 @@ class Expected:
             for row in table.to_dict("records")
         }
 
+    def without_interval(self, run: Run) -> bool:
+        """Whether a figure of the table has none."""
+        results = self.of(run.load("digits_results"))
+        return any(
+            results.loc[results["test_set"] == test_set, f"{metric}_low"].isna().any()
+            for test_set, metric in self.columns
+        )
+
     def stars(self, run: Run) -> set[tuple[str, tuple[str, str]]]:
         p_values = self.p_values(run)
         tested = {
@@ -136,7 +146,7 @@ class Expected:
 
     def best(self, run: Run) -> list[set[str]]:
         """The labels of each column's bold rows."""
-        p_values = self.p_values(run)
+        p_values, stars = self.p_values(run), self.stars(run)
         results = self.of(run.load("digits_results")).set_index(["method", "test_set"])
         found = []
         for column in self.columns:
@@ -149,7 +159,10 @@ class Expected:
                 if other != best
             }
             same = set(METHODS) - set(self.others) if best == "softmax" else {best}
-            is_best = all(significant(tested).values())
+            starred = self.others if best == "softmax" else (best,)
+            is_best = all(significant(tested).values()) and all(
+                (method, column) in stars for method in starred
+            )
             found.append({METHOD_LABELS[m] for m in same} if is_best else set())
         return found
 
@@ -389,10 +402,36 @@ def test_documents_with_intervals_say_which_rows_are_one_training(
     assert note not in appendix
 
 
-def test_marks_are_explained_with_the_number_of_comparisons(html: str) -> None:
+def test_marks_are_explained_with_the_number_of_comparisons_where_there_are_any(
+    full: Run, html: str
+) -> None:
     counts = re.findall(r"Holm&#39;s correction for the table&#39;s (\d+) comparisons", html)
     # Of each backbone: LDAM in 5, 10 and 6 columns; on the long-tailed set two methods.
-    assert counts == ["5", "10", "6", "10", "20", "12"] * len(BACKBONES)
+    compared = {"balanced": (5, 10, 6, 0), "long_tailed": (10, 20, 12, 0)}
+    expected = [
+        str(count)
+        for backbone, train_set in product(BACKBONES, TRAIN_SETS)
+        for kind, count in zip(KINDS, compared[train_set], strict=True)
+        if Expected(kind, backbone, train_set).stars(full)
+    ]
+    assert counts == expected
+    bold = sum(any(expected.best(full)) for expected in ALL)
+    assert html.count("Bold is better than every other row") == bold
+
+
+def test_figures_without_an_interval_are_explained_where_there_are_any(
+    full: Run, html: str, intervals: str
+) -> None:
+    tables = sum(expected.without_interval(full) for expected in ALL)
+    assert 0 < tables < len(ALL)
+    assert html.count("No ±: every resample of the test images gives this figure") == tables
+    assert intervals.count(r"No $\pm$: every resample of the test images gives") == tables
+
+
+def test_the_marks_that_occur_are_explained_once(html: str, intervals: str) -> None:
+    for document in (html, intervals):
+        assert document.count("* differs from Softmax (corrected for all comparisons") == 1
+        assert document.count("bold is better than every other row (corrected for these)") == 1
 
 
 def test_the_appendices_give_the_sizes_of_the_sets(appendix: str, intervals: str) -> None:

@@ -16,7 +16,7 @@ from longtail import lock as locks
 from longtail.cli import cli
 from longtail.lock import File, Lock
 from tests.pipelines.conftest import EPOCHS, LONG_TRIAL
-from tests.pipelines.support import PROJECT, TRIALS, Run, dotted, pipelines
+from tests.pipelines.support import PROJECT, TRIALS, Run, dotted, pipelines, run
 
 LONGER = f"train.{LONG_TRIAL}.trial.recipe.epochs={EPOCHS}"
 TABLES = ("results", "confusions", "histories", "trainings", "class_profile", "subsets")
@@ -46,8 +46,10 @@ def data(full: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def locked(data: Path) -> Path:
     file = data.parent / "lock.yml"
+    before = set(data.rglob("*"))
     result = kedro("lock", f"--params=data={data},{LONGER}", f"--file={file}")
     assert result.exit_code == 0, result.output
+    assert set(data.rglob("*")) == before  # the report that was made to compare is gone
     return file
 
 
@@ -184,6 +186,31 @@ def test_a_report_that_is_older_than_its_tables_is_not_locked(
     assert "kedro run --pipelines=report --env=test" in result.output
 
 
+@pytest.mark.parametrize(
+    ("change", "differing"),
+    [
+        ("methods.ldam.label=XXX", {"report.html", "appendix.tex", "appendix_intervals.tex"}),
+        ("grid.seeds=[0,1]", {"report.html"}),  # it states the command
+    ],
+)
+def test_a_report_made_with_other_parameters_is_not_locked(
+    change: str, differing: set[str], full: Run, data: Path, tmp_path: Path
+) -> None:
+    before = set(data.rglob("*"))
+    for _ in range(2):  # nor the second time
+        given = f"--params=data={data},{LONGER},{change}"
+        result = kedro("lock", given, f"--file={tmp_path}/lock.yml")
+        assert result.exit_code == 1
+        *named, message = result.output.partition("Error: ")[2].splitlines()
+        assert differing <= {Path(path).name for path in named}
+        assert {Path(path).parent.name for path in named} == {full.run_id}
+        total = len(pipelines("test")["report"].all_outputs())
+        assert message.startswith(f"{len(named)} of {total} documents come out otherwise")
+        assert "kedro run --pipelines=report --env=test (with the same --params)" in message
+    assert not (tmp_path / "lock.yml").exists()
+    assert set(data.rglob("*")) == before
+
+
 def test_trials_without_results_are_left_out_and_counted(
     full: Run,
     data: Path,
@@ -191,14 +218,17 @@ def test_trials_without_results_are_left_out_and_counted(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Two seeds are asked for, one was run; and one trial was run by itself since."""
+    given = ["grid.seeds=[0,1]", LONGER]
+    shutil.copytree(data, tmp_path / "data")
+    data = tmp_path / "data"
+    assert run(data, dotted(*given), stages=["report"]).error is None
     again = TRIALS[0]
     card = of_run(full, data, f"train.{again}.card")
     later = card.parents[1] / "9999-01-01T00.00.00.000Z" / card.name
     later.parent.mkdir()
     later.write_text(card.read_text().replace(full.load(f"train.{again}.card")["fingerprint"], "0"))
     file = tmp_path / "lock.yml"
-    result = kedro("lock", f"--params=data={data},{LONGER},grid.seeds=[0,1]", f"--file={file}")
-    shutil.rmtree(later.parent)
+    result = kedro("lock", f"--params=data={data},{','.join(reversed(given))}", f"--file={file}")
     assert result.exit_code == 0, result.output
     names = set(locks.read(file).datasets)
     trials = {name.removeprefix("train.").rpartition(".")[0] for name in names if ".seed" in name}

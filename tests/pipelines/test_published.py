@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
 from base64 import b64encode
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -25,6 +27,7 @@ from tests.pipelines.support import (
     loader,
     pipelines,
     report_stage,
+    run,
 )
 
 LONGER = f"train.{LONG_TRIAL}.trial.recipe.epochs={EPOCHS}"
@@ -123,12 +126,37 @@ def test_equal_figures_lie_in_our_intervals_and_others_do_not(report: Report) ->
     assert missing["published"].isna().tolist() == [True] * 2
 
 
+def test_a_table_of_another_data_set_is_told_and_not_audited(
+    full: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.copytree(full.data, tmp_path, dirs_exist_ok=True)
+    ended = run(tmp_path, dotted(LONGER, "datasets.digits.published=thesis"), stages=["report"])
+    assert ended.error is None
+    note = (
+        "Nothing of the published table 'thesis' is beside ours: none of its 56 rows has a "
+        "backbone, training set, method and imbalance factor of this report. Its audit is left out."
+    )
+    assert f"datasets.digits.published: {note}" in caplog.text
+    assert note.replace("'", "&#39;") in ended.load("digits_report")
+    assert '<h2 id="audit">' not in ended.load("digits_report")
+    appendix = ended.load("digits_intervals_appendix")
+    assert note in appendix
+    assert "audited" not in appendix
+
+
+def test_rows_that_are_not_in_the_grid_are_counted(page: str, appendix: str) -> None:
+    """Two backbones, two training sets and two methods; and as many of another factor."""
+    note = "Only 8 of the 16 rows of the published table 'toy' are beside ours: "
+    assert note in appendix
+    assert note.replace("'", "&#39;") in page
+
+
 def rows_of(page: str, number: str) -> list[list[str]]:
     """The cells of a page's table."""
     table = page[page.index(f"<b>Table {number}.</b>") :]
     table = table[: table.index("</table>")]
     rows = re.findall(r"<tr.*?>(.*?)</tr>", table, flags=re.DOTALL)
-    return [cells for row in rows if (cells := re.findall(r"<td>(.*?)</td>", row))]
+    return [cells for row in rows if (cells := re.findall(r"<td[^>]*>(.*?)</td>", row))]
 
 
 def test_the_page_has_ours_above_the_published(page: str, full: Run) -> None:
@@ -162,7 +190,7 @@ def test_each_backbone_has_its_tables_and_its_figure(page: str, report: Report) 
         source = b64encode(figure).decode()
         assert page.count(source) == 1
         assert sections[position] < page.index(source) < sections[position + 1]
-    assert page.count("Ours ± half of its 95% interval") == len(BACKBONES)
+    assert page.count("Ours ± to the farther end of its 95% interval") == len(BACKBONES)
 
 
 def test_the_audit_is_kept_and_shown(page: str, appendix: str, report: Report) -> None:

@@ -45,6 +45,13 @@ def documents(data: Path) -> set[Path]:
             (),
         ),
         ("datasets.digits.source.image_size=64", "image_size was 32, is 64", ()),
+        (
+            "statistics.confidence=0.99",
+            "digits_results were made with other parameters than the current ones: "
+            "statistics.confidence was 0.95, is 0.99. ",
+            (),
+        ),
+        ("statistics.seed=7", "statistics.seed was 0, is 7. ", ()),
     ],
 )
 def test_nothing_is_drawn_of_stale_results(
@@ -58,6 +65,25 @@ def test_nothing_is_drawn_of_stale_results(
     assert {trial for trial in TRIALS if trial in message} == set(named)
     assert "kedro run --pipeline=full" in message
     assert documents(full.data) == before
+
+
+def test_other_statistics_are_computed_again_without_training(full: Run, tmp_path: Path) -> None:
+    """What the message says to do makes a report of the new statistics."""
+    shutil.copytree(full.data, tmp_path, dirs_exist_ok=True)
+    small = (
+        "grid.methods=[softmax,ldam]",
+        "grid.train_sets=[long_tailed]",
+        "grid.backbones=[mobilenetv2_micro]",
+    )
+    changed = run(tmp_path, dotted(LONGER, "statistics.confidence=0.5", *small))
+    assert changed.error is None
+    assert set(changed.load("digits_results")["confidence"]) == {0.5}
+    assert set(changed.load("digits_comparisons")["confidence"]) == {0.5}
+    trials = changed.load("digits_trainings")["reused"]
+    assert trials.tolist() == [True, True]
+    scores = changed.load("digits_scores")
+    assert set(scores) == set(full.load("digits_scores"))
+    assert "50% interval" in changed.load("digits_report")
 
 
 def test_one_trial_s_change_is_that_trial_s(full: Run) -> None:

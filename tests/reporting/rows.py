@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ def make_table(*methods: str, **changes: Any) -> Table:
         "backbone_label": "MobileNetV2",
         "train_set": "balanced",
         "methods": {method: method.upper() for method in methods or ("softmax", "focal", "ldam")},
+        "seeds": (0,),
         "number": 1,
     }
     return Table(**{**values, **changes})
@@ -71,12 +72,19 @@ def make_comparisons(
     *pairs: tuple[str, str, float],
     test_sets: Iterable[str] = ALL_TEST_SETS,
     metrics: Iterable[str] = ("acc1", "f1"),
+    values: Mapping[str, float] | None = None,
     **changes: Any,
 ) -> pd.DataFrame:
-    """Paired tests, from the two methods and the p-value of each."""
+    """Paired tests, from the two methods and the p-value of each.
+
+    The differences are those of ``values``, a figure a method; they are missing without.
+    """
+    known = values or {}
+    nothing = float("nan")
     usual = {"dataset": "toy", "train_set": "balanced", "backbone": "mobilenetv2"}
     rows = [
         {**usual, "test_set": test_set, "metric": metric, "first": one, "second": two, "p": p}
+        | {"difference": known.get(one, nothing) - known.get(two, nothing)}
         | changes
         for test_set in test_sets
         for metric in metrics

@@ -4,7 +4,9 @@ import re
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
+from longtail.parameters import TrainSet
 from longtail.reporting.appendix import appendix, appendix_with_intervals
 from longtail.reporting.latex import escaped, latex
 from longtail.reporting.layouts import LAYOUTS, THESIS_LAYOUTS
@@ -24,14 +26,17 @@ PROFILE = pd.DataFrame(
         "group": ["head", "middle", "tail", "tail"],
         "train_balanced": [1000] * 4,
         "train_long_tailed": [1000, 300, 40, 20],
+        "train_matched": [340] * 4,
         "test_balanced": [50] * 4,
         "test_long_tailed": [50, 15, 2, 1],
     }
 )
+BOTH: tuple[TrainSet, ...] = ("balanced", "long_tailed")
 RESULTS = make_results(("softmax", 0, 0.5), ("focal", 0, 0.5), ("ldam", 0, 0.75))
 RESULTS["fingerprint"] = RESULTS["fingerprint"].replace("focal0", "softmax0")
 COMPARISONS = make_comparisons(
-    ("softmax", "focal", 1), ("softmax", "ldam", 0), ("focal", "ldam", 0)
+    *(("softmax", "focal", 1), ("softmax", "ldam", 0), ("focal", "ldam", 0)),
+    values={"softmax": 0.5, "focal": 0.5, "ldam": 0.75},
 )
 LABELS = {"softmax": "Softmax", "focal": "Focal #2", "ldam": "LDAM", "failed": "Failed"}
 TABLE = make_table(methods=LABELS, backbone_label="ViT & 100% {x}", number=3)
@@ -52,7 +57,7 @@ def interval_tables() -> str:
 
 
 def test_introduction_counts_the_images() -> None:
-    text = appendix("Digits", PROFILE, [])
+    text = appendix("Digits", PROFILE, BOTH, [])
     assert (
         "Digits: 4 classes; training images: balanced 4,000, long-tailed 1,360 (1000 to 20 a "
         "class); test images: balanced 200, long-tailed 68, head 50, middle 15, tail 3. One image "
@@ -61,13 +66,31 @@ def test_introduction_counts_the_images() -> None:
     assert LOSS_NOTE in text
 
 
+@pytest.mark.parametrize(
+    ("train_sets", "listed"),
+    [
+        (["matched"], "matched 1,360; test images"),
+        (["long_tailed", "matched"], "long-tailed 1,360 (1000 to 20 a class), matched 1,360; test"),
+        (["balanced"], "balanced 4,000; test images"),
+    ],
+)
+def test_introduction_counts_the_training_sets_of_the_tables(
+    train_sets: list[TrainSet], listed: str
+) -> None:
+    for text in (
+        appendix("D", PROFILE, train_sets, []),
+        appendix_with_intervals("D", PROFILE, train_sets, "How to read.", []),
+    ):
+        assert f"4 classes; training images: {listed}" in text
+
+
 def positions(text: str, parts: list[str]) -> list[int]:
     assert [text.count(part) for part in parts] == [1] * len(parts)
     return [text.index(part) for part in parts]
 
 
 def test_sections_hold_their_tables_in_order() -> None:
-    text = appendix("D", PROFILE, [("First & 1", "TABLES ONE"), ("Second", "TABLES TWO")])
+    text = appendix("D", PROFILE, BOTH, [("First & 1", "TABLES ONE"), ("Second", "TABLES TWO")])
     found = positions(
         text,
         [r"\appendix", r"\subsection{First \& 1}", "TABLES ONE", r"\subsection{Second}",
@@ -77,17 +100,17 @@ def test_sections_hold_their_tables_in_order() -> None:
 
 
 def test_intervals_and_marks_are_explained_once() -> None:
-    reading = reading_note(summarise(RESULTS, 0.95), STATISTICS)
+    reading = reading_note(summarise(RESULTS, 0.95), STATISTICS, has_stars=True, has_bold=True)
     sections = [("First", "TABLES ONE"), ("Second", "TABLES TWO")]
-    text = appendix_with_intervals("D", PROFILE, reading, sections)
+    text = appendix_with_intervals("D", PROFILE, BOTH, reading, sections)
     assert text.count(escaped(reading)) == 1
     assert text.index(escaped(reading)) < text.index(r"\subsection{First}")
-    assert escaped(reading) not in appendix("D", PROFILE, sections)
+    assert escaped(reading) not in appendix("D", PROFILE, BOTH, sections)
 
 
 def test_what_is_published_comes_last_and_only_where_there_is_any() -> None:
     sections = [("First", "TABLES ONE")]
-    text = appendix_with_intervals("D", PROFILE, "How to read.", sections, "BESIDE", "AUDIT")
+    text = appendix_with_intervals("D", PROFILE, BOTH, "How to read.", sections, "BESIDE", "AUDIT")
     found = positions(
         text,
         ["TABLES ONE", r"\subsection{Beside the published results}", "BESIDE",
@@ -95,11 +118,11 @@ def test_what_is_published_comes_last_and_only_where_there_is_any() -> None:
          r"\end{document}"],
     )  # fmt: skip
     assert found == sorted(found)
-    assert "published" not in appendix_with_intervals("D", PROFILE, "How to read.", sections)
+    assert "published" not in appendix_with_intervals("D", PROFILE, BOTH, "How to read.", sections)
 
 
 def test_the_bare_document_compiles_and_numbers_its_tables_as_the_thesis(tmp_path: Path) -> None:
-    text = compiled(appendix("Käfer {50%}", PROFILE, [("ViT & 1%", bare_tables())]), tmp_path)
+    text = compiled(appendix("Käfer {50%}", PROFILE, BOTH, [("ViT & 1%", bare_tables())]), tmp_path)
     assert "fer {50%}: 4 classes" in text  # the umlaut is two glyphs
     assert "A.1 ViT & 1%" in text
     assert (
@@ -112,8 +135,8 @@ def test_the_bare_document_compiles_and_numbers_its_tables_as_the_thesis(tmp_pat
 
 
 def test_the_document_with_intervals_compiles(tmp_path: Path) -> None:
-    reading = reading_note(summarise(RESULTS, 0.95), STATISTICS)
-    document = appendix_with_intervals("D", PROFILE, reading, [("ViT", interval_tables())])
+    reading = reading_note(summarise(RESULTS, 0.95), STATISTICS, has_stars=True, has_bold=True)
+    document = appendix_with_intervals("D", PROFILE, BOTH, reading, [("ViT", interval_tables())])
     text = compiled(document, tmp_path)
     for number in ("A.3", "A.4", "B.3", "B.4"):
         assert f"Table {number}: Evaluation results for ViT & 100% {{x}} trained on" in text
@@ -132,6 +155,6 @@ def test_tables_of_a_backbone_share_their_page(tmp_path: Path) -> None:
     table = make_table(methods=labels)
     printed = (latex(thesis_table(summarise(results, 0.95), table, x)) for x in THESIS_LAYOUTS)
     of_backbone = "\n".join(printed) * 2
-    compiled(appendix("D", PROFILE, [("One", of_backbone), ("Two", of_backbone)]), tmp_path)
+    compiled(appendix("D", PROFILE, BOTH, [("One", of_backbone), ("Two", of_backbone)]), tmp_path)
     log = (tmp_path / "document.log").read_text(encoding="utf-8", errors="replace")
     assert "(2 pages" in log

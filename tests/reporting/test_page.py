@@ -30,6 +30,7 @@ COMPARISON = ComparisonTable(
     caption="Ours & <theirs>.",
     columns=["Head", "Tail"],
     rows=[["A <b>", "ours", "0.5 ± 0.1", "--"], ["", "published", "0.4 (+10.0)*", "0.3"]],
+    ends=[["[0.4, 0.55]", ""], ["", ""]],
 )
 MADE = Made(
     circumstances=[("Command", "kedro run <1>"), ("Seeds", "0")],
@@ -41,7 +42,9 @@ MADE = Made(
 def with_intervals(number: int, layout: Layout) -> PrintedTable:
     """The second figure is the best, the third differs from softmax's."""
     cells = tuple(
-        Cell(f"0.{i:03d}", f"1.{i:03d}", best=i == 1, differs=i == 2)
+        Cell(
+            f"0.{i:03d}", f"1.{i:03d}", best=i == 1, differs=i == 2, ends=f"[0.{i:03d}, 1.{i:03d}]"
+        )
         for i in range(len(layout.columns))
     )
     rows = ("A <b> & c", cells), ("Other", (Cell("--"),) * len(cells))
@@ -64,6 +67,7 @@ class Reader(HTMLParser):
         self.in_details: list[list[str]] = []
         self.classes: list[str] = []
         self.bold: list[str] = []
+        self.titles: list[tuple[str, list[str]]] = []
         self.summaries: list[str] = []
         self.links: list[str] = []
         self.ids: list[str] = []
@@ -86,6 +90,8 @@ class Reader(HTMLParser):
                 self.in_details.append(self.rows[-1])
         if tag in ("td", "th"):
             self.rows[-1].append("")
+        if tag == "td" and "title" in named:
+            self.titles.append((named["title"], self.rows[-1]))
         if tag == "summary":
             self.summaries.append("")
         if tag not in ("img", "meta"):
@@ -253,6 +259,22 @@ def test_deviations_stand_in_brackets_beside_the_intervals() -> None:
     table = PrintedTable("A.1", "Caption.", ACC1, rows)
     _, reader = shown(Section("ViT", [(table, None)], {}))
     assert ["A", *["0.5 ±0.1 (0.2)"] * 5] in reader.rows
+
+
+def test_each_interval_tells_its_ends_under_the_pointer() -> None:
+    reader = shown(section(published=[COMPARISON]))[1]
+    expected = [
+        (f"[0.{i:03d}, 1.{i:03d}]", "A <b> & c") for columns in (5, 15, 5) for i in range(columns)
+    ]
+    expected.append(("[0.4, 0.55]", "A <b>"))
+    assert [(title, row[0]) for title, row in reader.titles] == expected
+
+
+def test_marks_and_deviations_do_not_need_an_interval() -> None:
+    rows = (("A", (Cell("1.000", differs=True), Cell("0.9", "", "0.2"), *(Cell("--"),) * 3)),)
+    _, reader = shown(Section("ViT", [(PrintedTable("A.1", "Caption.", ACC1, rows), None)], {}))
+    assert ["A", "1.000*", "0.9 (0.2)", "--", "--", "--"] in reader.rows
+    assert reader.titles == []
 
 
 def test_page_is_the_same_for_the_same_data(both: tuple[str, Any]) -> None:

@@ -25,6 +25,9 @@ from longtail.audit.finding import (
 
 # Beyond it, every number of four decimals is a whole number of hits.
 MOST_IMAGES = 10_000
+# Few accuracies can be multiples of a larger fraction by chance; that many are is evidence where
+# the chance is less than this.
+UNLIKELY = 1e-3
 # F1 of a class with one test image and k false alarms is 2 / (2 + k), or 0.
 LARGEST_DENOMINATOR = 6
 
@@ -53,10 +56,15 @@ def whole_hits(published: pd.DataFrame) -> Iterator[Finding]:
 
 
 def smallest_denominators(published: pd.DataFrame) -> Iterator[Finding]:
-    """The smallest test set that each test set's accuracies can come from."""
+    """The smallest test set that each test set's accuracies can come from.
+
+    Nothing is said of accuracies that could come from fewer images than stated by chance.
+    """
     for test_set, cells in _decidable(published).groupby("test_set", sort=False):
         images = int(cells["images"].max())
         found = smallest_denominator(cells["value"].to_numpy(), images)
+        if found and found < images and _by_chance(cells["value"], found, images) >= UNLIKELY:
+            continue
         accuracies = f"{len(cells)} accuracies on the {spoken(test_set)} test set"
         yield about_all(
             "smallest_denominators",
@@ -76,6 +84,16 @@ def smallest_denominator(values: npt.NDArray[np.float64], most: int) -> int | No
     misses = np.abs(np.round(values * denominators) / denominators - values)
     fits = np.flatnonzero((misses <= ROUNDING + TOLERANCE).all(axis=1))
     return int(fits[0]) + 1 if len(fits) else None
+
+
+def _by_chance(values: pd.Series[float], found: int, images: int) -> float:
+    """How likely accuracies on ``images`` images are all multiples of 1/``found`` once rounded.
+
+    Equal accuracies count once, since one may be a copy of the other.
+    """
+    possible = np.round(np.arange(images + 1) / images, 4)
+    misses = np.abs(np.round(possible * found) / found - possible)
+    return float((misses <= ROUNDING + TOLERANCE).mean()) ** values.nunique()
 
 
 def parts_add_up(published: pd.DataFrame) -> Iterator[Finding]:

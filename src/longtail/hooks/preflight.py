@@ -6,18 +6,21 @@ from kedro.framework.hooks import hook_impl
 from kedro.pipeline import Pipeline
 
 from longtail import sources, workers
-from longtail.config import current_parameters
+from longtail.catalog import LongtailCatalog
+from longtail.config import current_configuration, current_parameters
 from longtail.hooks.places import is_step
+from longtail.hooks.published import check_published
 from longtail.parameters import OWN_ARCHITECTURES
 
 
 class PreflightHook:
-    """Checks what parameters alone cannot show: paths, architectures, weights and the GPU."""
+    """Checks what parameters alone cannot show: files, architectures, weights and the GPU."""
 
     @hook_impl(tryfirst=True)
-    def before_pipeline_run(self, pipeline: Pipeline) -> None:
+    def before_pipeline_run(self, pipeline: Pipeline, catalog: LongtailCatalog) -> None:
         """Refuse what is missing or unknown, before anything is done."""
         parameters, _ = current_parameters()
+        check_published(parameters, pipeline, catalog, current_configuration()["catalog"])
         made = pipeline.all_outputs()
         for name in parameters.grid.datasets:
             if f"{name}_images" in made:

@@ -97,7 +97,8 @@ def with_intervals(
     """The criterion and every metric on one test set, each with its interval.
 
     Shares of images have Wilson's interval, all others the bootstrap's over test images (see
-    :func:`longtail.uncertainty.bootstrap_interval`). Each holds its figure.
+    :func:`longtail.uncertainty.bootstrap_interval`). Each holds its figure, or is NaN where the
+    resamples cannot tell.
 
     Args:
         answers: to the test images.

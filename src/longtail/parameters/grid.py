@@ -61,7 +61,8 @@ class Trial(Strict):
 class Table(Strict):
     """Which trials a table of the report shows, and its number in the appendix.
 
-    ``methods`` holds the rows' labels by the methods' names, in the order of the rows.
+    ``methods`` holds the rows' labels by the methods' names, in the order of the rows;
+    ``seeds`` are those that the grid trains each of them with.
     """
 
     dataset: Name
@@ -69,6 +70,7 @@ class Table(Strict):
     backbone_label: str
     train_set: TrainSet
     methods: dict[Name, str]
+    seeds: tuple[NonNegativeInt, ...]
     number: PositiveInt
 
 

@@ -24,3 +24,12 @@ class Statistics(Strict):
     def level(self) -> float:
         """The level of the tests that belong to the intervals, such as 0.05."""
         return round(1 - self.confidence, 12)  # 1 - 0.95 is a little more than 0.05
+
+    @property
+    def noted(self) -> dict[str, float]:
+        """What tables made with these say of it, by column: one of answers has a ``seed`` too."""
+        return {
+            "confidence": self.confidence,
+            "resamples": self.resamples,
+            "resampling_seed": self.seed,
+        }

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import pandas as pd
 
 from longtail.imbalance import GROUPS
+from longtail.parameters import TrainSet
 from longtail.reporting.latex import escaped
+from longtail.reporting.layouts import TRAIN_SETS
 from longtail.reporting.notes import LOSS_NOTE
 
 PREAMBLE = r"""\documentclass[a4paper,10pt]{article}
@@ -26,20 +28,27 @@ PREAMBLE = r"""\documentclass[a4paper,10pt]{article}
 """
 
 
-def appendix(title: str, profile: pd.DataFrame, sections: Sequence[tuple[str, str]]) -> str:
+def appendix(
+    title: str,
+    profile: pd.DataFrame,
+    train_sets: Sequence[TrainSet],
+    sections: Sequence[tuple[str, str]],
+) -> str:
     """The thesis' tables as a document that compiles with pdflatex as it is.
 
     Args:
         title: the data set's name.
         profile: its class profile.
+        train_sets: those that the tables are of.
         sections: each backbone's label and its LaTeX tables.
     """
-    return _document(introduction(title, profile), _subsections(sections))
+    return _document(introduction(title, profile, train_sets), _subsections(sections))
 
 
 def appendix_with_intervals(
     title: str,
     profile: pd.DataFrame,
+    train_sets: Sequence[TrainSet],
     reading: str,
     sections: Sequence[tuple[str, str]],
     published_tables: str = "",
@@ -50,6 +59,7 @@ def appendix_with_intervals(
     Args:
         title: the data set's name.
         profile: its class profile.
+        train_sets: those that the tables are of.
         reading: how the tables are to be read.
         sections: each backbone's label and its LaTeX tables.
         published_tables: LaTeX tables of ours beside published results; may be empty.
@@ -60,12 +70,13 @@ def appendix_with_intervals(
         body += [r"\subsection{Beside the published results}", published_tables, r"\clearpage"]
     if audit:
         body += [r"\subsection{The published tables, audited by their own numbers}", audit]
-    return _document(f"{introduction(title, profile)}\n\n{reading}", "\n".join(body))
+    intro = introduction(title, profile, train_sets)
+    return _document(f"{intro}\n\n{reading}", "\n".join(body))
 
 
-def introduction(title: str, profile: pd.DataFrame) -> str:
+def introduction(title: str, profile: pd.DataFrame, train_sets: Sequence[TrainSet]) -> str:
     """How many images there are of what, and how to read the figures."""
-    balanced, cut = profile["train_balanced"].sum(), profile["train_long_tailed"].sum()
+    trained = ", ".join(_training_images(profile, name) for name in train_sets)
     groups = profile.groupby("group")["test_long_tailed"].sum()
     sizes = {
         "balanced": profile["test_balanced"].sum(),
@@ -74,11 +85,16 @@ def introduction(title: str, profile: pd.DataFrame) -> str:
     }
     listed = ", ".join(f"{name} {size:,}" for name, size in sizes.items())
     return (
-        f"{title}: {len(profile)} classes; training images: balanced {balanced:,}, long-tailed "
-        f"{cut:,} ({profile['train_long_tailed'].max()} to {profile['train_long_tailed'].min()} "
-        f"a class); test images: {listed}. One image of the tail test set is worth "
-        f"{100 / groups['tail']:.1f} points of its accuracy. {LOSS_NOTE}"
+        f"{title}: {len(profile)} classes; training images: {trained}; test images: {listed}. "
+        f"One image of the tail test set is worth {100 / groups['tail']:.1f} points of its "
+        f"accuracy. {LOSS_NOTE}"
     )
+
+
+def _training_images(profile: pd.DataFrame, train_set: TrainSet) -> str:
+    counts = profile[f"train_{train_set}"]
+    of_a_class = f" ({counts.max()} to {counts.min()} a class)" if counts.nunique() > 1 else ""
+    return f"{TRAIN_SETS[train_set]} {counts.sum():,}{of_a_class}"
 
 
 def _subsections(sections: Sequence[tuple[str, str]]) -> str:

@@ -49,7 +49,7 @@ def circumstances(
         ),
         (
             "Trainings",
-            f"{len(trainings)} trials, {len(distinct)} trainings, {seconds / 3600:.1f} h in all",
+            f"{len(trainings)} trials, {len(distinct)} trainings, {_duration(seconds)} in all",
         ),
         ("Hardware", "; ".join(_hardware(distinct))),
         ("Versions", "; ".join(f"{name} {_distinct(distinct[name])}" for name in VERSIONS)),
@@ -80,6 +80,13 @@ def recipes(trainings: pd.DataFrame) -> tuple[list[str], list[tuple[str, list[st
         (key, [" or ".join(settings.get(key, [])) for settings in by_backbone.values()])
         for key in keys
     ]
+
+
+def _duration(seconds: float) -> str:
+    """Hours; minutes where there are fewer than 90 of them, and seconds likewise."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"
 
 
 def _plain(value: Any) -> str:

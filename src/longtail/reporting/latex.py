@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from longtail.reporting.layouts import ROW_HEADING, Layout
 from longtail.reporting.tables import Cell, PrintedTable
 
+BOLD = r"\textbf"
+STAR = r"\rlap{$^{*}$}"  # takes no room, so that figures stay below one another
 FEW_COLUMNS = 5  # fit a page beside any reasonable label
 # As wide as the text where it would be wider.
 SHRUNK_TO_FIT = r"\resizebox{\ifdim\width>\textwidth\textwidth\else\width\fi}{!}{%"
@@ -57,9 +59,8 @@ def _heads(layout: Layout) -> list[str]:
 
 
 def _figure(cell: Cell) -> str:
-    text = rf"\textbf{{{cell.text}}}" if cell.best else cell.text
-    # The star takes no room, so that figures stay below one another.
-    return text + (r"\rlap{$^{*}$}" if cell.differs else "")
+    text = rf"{BOLD}{{{cell.text}}}" if cell.best else cell.text
+    return text + (STAR if cell.differs else "")
 
 
 def _below(cells: Sequence[Cell], layout: Layout) -> list[list[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import pandas as pd
 
@@ -16,14 +16,15 @@ LOSS_NOTE = (
 )
 
 
-def reading_note(summaries: pd.DataFrame, statistics: Statistics) -> str:
-    """What the intervals and marks of all tables mean, to be said once."""
+def reading_note(
+    summaries: pd.DataFrame, statistics: Statistics, *, has_stars: bool, has_bold: bool
+) -> str:
+    """What the intervals of all tables mean, and the marks if any table has one; said once."""
     seeds = most_seeds(summaries)
-    level = f"{statistics.level:.4g}"
     images = (
-        f"± is half of the {percent(statistics.confidence)} interval: Wilson's for Acc1 and "
-        f"Top-5, the bootstrap's ({statistics.resamples:,} resamples of the test images) for the "
-        f"others"
+        f"± reaches to the farther end of the {percent(statistics.confidence)} interval; both ends "
+        f"are in scores.csv. The interval is Wilson's for Acc1 and Top-5, the bootstrap's "
+        f"({statistics.resamples:,} resamples of the test images) for the others"
     )
     trainings = (
         f", widened by Student's interval over {seeds} seeds. The figures are the seeds' means; in "
@@ -31,27 +32,54 @@ def reading_note(summaries: pd.DataFrame, statistics: Statistics) -> str:
         if seeds > 1
         else ". One seed cannot show what another training would have given."
     )
+    return f"{images}{trainings}{_marks(statistics, has_stars=has_stars, has_bold=has_bold)}"
+
+
+def _marks(statistics: Statistics, *, has_stars: bool, has_bold: bool) -> str:
+    if not has_stars and not has_bold:
+        return ""
+    meanings = {
+        "* differs from Softmax (corrected for all comparisons of the table)": has_stars,
+        "bold is better than every other row (corrected for these)": has_bold,
+    }
+    said = "; ".join(meaning for meaning, occurs in meanings.items() if occurs)
+    nothing_bold = " Where nothing is bold, the best is not beyond noise." if has_bold else ""
     return (
-        f"{images}{trainings} * differs from Softmax; bold is better than every other row. Both "
-        f"are paired tests on the same images, p < {level} after Holm's correction: for * over "
-        f"all comparisons of the table, for bold over the other rows. Rows that are one training "
-        f"count as one. Where nothing is bold, the best is not beyond noise. Only Acc1 and F1 "
-        f"are compared."
+        f" Marks are paired tests on the same images, p < {statistics.level:.4g} after Holm's "
+        f"correction: {said}. Rows that are one training count as one.{nothing_bold} Only Acc1 "
+        f"and F1 are compared."
     )
 
 
 def mark_notes(
-    table: Table, statistics: Statistics, comparisons: int, has_bold: bool
+    table: Table, statistics: Statistics, comparisons: int, *, has_stars: bool, has_bold: bool
 ) -> tuple[str, ...]:
-    """What the marks of one table mean."""
+    """What the marks of one table mean, of those that it has."""
     level = f"p < {statistics.level:.4g} after Holm's correction for"
     differs = (
         f"* differs from {table.methods[BASELINE]}, {level} the table's {comparisons} comparisons."
-        if comparisons
+        if has_stars
         else ""
     )
     best = f"Bold is better than every other row, {level} the other rows." if has_bold else ""
     return tuple(note for note in (differs, best) if note)
+
+
+def no_interval_notes(missing: bool, seeds: int) -> tuple[str, ...]:
+    """Why there are figures without an interval.
+
+    Args:
+        missing: whether the table has one.
+        seeds: how many the figures are the means of.
+    """
+    if not missing:
+        return ()
+    whose = "for at least one of the seeds, " if seeds > 1 else ""
+    which = "the same" if seeds > 1 else "this"
+    return (
+        f"No ±: {whose}every resample of the test images gives {which} figure (or all but a few "
+        f"do), so the bootstrap cannot say how sure it is.",
+    )
 
 
 def shared_training_notes(trainings: Sequence[Sequence[str]], table: Table) -> tuple[str, ...]:
@@ -64,14 +92,51 @@ def shared_training_notes(trainings: Sequence[Sequence[str]], table: Table) -> t
     )
 
 
-def fewer_seeds_notes(own: pd.DataFrame, table: Table) -> tuple[str, ...]:
-    """Which rows are means of fewer seeds than the others, because trials failed."""
-    seeds, most = own.groupby("method")["seeds"].max(), most_seeds(own)
+def no_result_notes(present: Collection[str], table: Table) -> tuple[str, ...]:
+    """Which of the grid's methods have no result, and so a row of dashes."""
+    missing = [label for method, label in table.methods.items() if method not in present]
+    if not missing:
+        return ()
+    if len(missing) * len(table.seeds) == 1:
+        trials = "its trial failed or has not been run"
+    else:
+        whose = "its" if len(missing) == 1 else "their"
+        trials = f"{whose} trials failed or have not been run"
+    return (f"{listed(missing)}: no result; {trials}.",)
+
+
+def fewer_seeds_notes(seeds: Mapping[str, int], table: Table) -> tuple[str, ...]:
+    """Which rows are means of fewer seeds than the grid has, because trials failed.
+
+    Args:
+        seeds: how many each method has results of.
+        table: with the grid's methods and seeds.
+    """
     return tuple(
-        f"{label}: {seeds[method]} of {most} seeds."
+        f"{label}: {seeds[method]} of {len(table.seeds)} seeds."
         for method, label in table.methods.items()
-        if seeds.get(method, most) < most
+        if seeds.get(method, len(table.seeds)) < len(table.seeds)
     )
+
+
+def unequal_seeds_notes(
+    seeds: Mapping[str, int], table: Table, unmarked: Collection[str]
+) -> tuple[str, ...]:
+    """The same, with what that means for the rows' intervals and marks.
+
+    Args:
+        seeds: how many each method has results of.
+        table: with the grid's methods and seeds.
+        unmarked: the methods that take no part in the marks, since others have more seeds.
+    """
+    notes = []
+    for method, label in table.methods.items():
+        own = seeds.get(method, len(table.seeds))
+        if own < len(table.seeds):
+            alone = ": its interval says nothing of training" if own == 1 else ""
+            part = ", and it takes no part in the marks" if method in unmarked else ""
+            notes.append(f"{label} has {own} of {len(table.seeds)} seeds{alone}{part}.")
+    return tuple(notes)
 
 
 def most_seeds(summaries: pd.DataFrame) -> int:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from longtail.parameters import Table
+from longtail.parameters import Dataset, Table
 from longtail.reporting.latex import escaped
 from longtail.reporting.layouts import IN_CAPTIONS, METRICS, TEST_SETS, TRAIN_SETS
 from longtail.reporting.notes import percent
-from longtail.reporting.tables import MISSING, of_table
+from longtail.reporting.numbers import MISSING, both_ends, fixed, reach
+from longtail.reporting.tables import of_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,6 +35,7 @@ class ComparisonTable:
         columns: the names of the test sets.
         rows: two a method: the method, ``ours`` and a cell a test set; then an empty text,
             ``published`` and a cell a test set, with the difference in points.
+        ends: for each of ``rows`` and test sets both ends of our interval, or nothing.
     """
 
     backbone: str
@@ -41,6 +43,7 @@ class ComparisonTable:
     caption: str
     columns: list[str]
     rows: list[list[str]]
+    ends: list[list[str]]
 
 
 def comparison_tables(comparison: pd.DataFrame, tables: Sequence[Table]) -> list[ComparisonTable]:
@@ -63,10 +66,35 @@ def comparison_tables(comparison: pd.DataFrame, tables: Sequence[Table]) -> list
         )
         test_sets = [test_set for test_set in TEST_SETS if test_set in set(cells["test_set"])]
         columns = [TEST_SETS[test_set] for test_set in test_sets]
-        rows = _rows(cells, table, test_sets)
+        rows, ends = _rows(cells, table, test_sets)
         number = f"C.{position + 1}"
-        found.append(ComparisonTable(table.backbone, number, caption, columns, rows))
+        found.append(ComparisonTable(table.backbone, number, caption, columns, rows, ends))
     return found
+
+
+def match_note(published: pd.DataFrame, comparison: pd.DataFrame, dataset: Dataset) -> str:
+    """How much of the published results is beside ours; empty if all is.
+
+    Args:
+        published: a table as :func:`longtail.published.validated` returns it.
+        comparison: what :func:`longtail.published.compare` gives, of all backbones.
+        dataset: which ours are of.
+    """
+    rows = ["table", "backbone", "train_set", "method"]
+    printed, beside = (len(table[rows].drop_duplicates()) for table in (published, comparison))
+    if beside == printed:
+        return ""
+    counted = f"{beside} of the {printed} rows of the published table '{dataset.published}'"
+    others = (
+        f"Only {counted} are beside ours: the others are of another backbone, training set, "
+        f"method or imbalance factor than ours."
+    )
+    nothing = (
+        f"Nothing of the published table '{dataset.published}' is beside ours: none of its "
+        f"{printed} rows has a backbone, training set, method and imbalance factor of this "
+        f"report. Its audit is left out."
+    )
+    return others if beside else nothing
 
 
 def comparison_note(confidence: float) -> str:
@@ -76,10 +104,10 @@ def comparison_note(confidence: float) -> str:
         confidence: of our intervals.
     """
     return (
-        f"Ours ± half of its {percent(confidence)} interval; below it the published value and, in "
-        f"brackets, ours minus published in points. A star marks published values outside our "
-        f"interval; dashes, what is not there. The published values have an uncertainty of their "
-        f"own."
+        f"Ours ± to the farther end of its {percent(confidence)} interval; below it the published "
+        f"value and, in brackets, ours minus published in points. A star marks published values "
+        f"outside our interval; dashes, what is not there. The published values have an "
+        f"uncertainty of their own."
     )
 
 
@@ -187,22 +215,27 @@ def comparison_latex(table: ComparisonTable, note: str) -> str:
     )
 
 
-def _rows(cells: pd.DataFrame, table: Table, test_sets: Sequence[str]) -> list[list[str]]:
+def _rows(
+    cells: pd.DataFrame, table: Table, test_sets: Sequence[str]
+) -> tuple[list[list[str]], list[list[str]]]:
+    """Two rows a method that something is published of, and the ends of their intervals."""
     known = {(cell["method"], cell["test_set"]): cell for cell in cells.to_dict("records")}
-    rows = []
+    rows, ends = [], []
     for method, label in table.methods.items():
         found = [known.get((method, test_set)) for test_set in test_sets]
         if any(found):
             rows.append([label, "ours", *map(_ours, found)])
+            ends.append([both_ends(c["ours_low"], c["ours_high"]) if c else "" for c in found])
             rows.append(["", "published", *map(_published, found)])
-    return rows
+            ends.append([""] * len(found))
+    return rows, ends
 
 
 def _ours(cell: Mapping[Hashable, Any] | None) -> str:
     if cell is None or pd.isna(cell["ours"]):
         return MISSING
-    half = (cell["ours_high"] - cell["ours_low"]) / 2
-    return f"{cell['ours']:.4f} ± {half:.3f}"
+    farther = reach(cell["ours"], cell["ours_low"], cell["ours_high"])
+    return f"{fixed(cell['ours'], 4)} ± {fixed(farther, 3)}"
 
 
 def _published(cell: Mapping[Hashable, Any] | None) -> str:

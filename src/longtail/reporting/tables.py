@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from longtail.parameters import Statistics, Table
-from longtail.reporting.layouts import IN_CAPTIONS, Layout
+from longtail.reporting.layouts import IN_CAPTIONS, Column, Layout
 from longtail.reporting.notes import (
     fewer_seeds_notes,
     mark_notes,
     most_seeds,
+    no_interval_notes,
+    no_result_notes,
     percent,
     shared_training_notes,
+    unequal_seeds_notes,
 )
+from longtail.reporting.numbers import both_ends, fixed, reach, short
 from longtail.reporting.significance import (
     best_beyond_noise,
     differs_from_baseline,
-    p_values_of_pairs,
+    paired_tests,
+    with_all_seeds,
 )
-
-MISSING = "--"
 
 
 @dataclass(frozen=True)
@@ -30,10 +34,11 @@ class Cell:
 
     Attributes:
         text: the figure.
-        interval: half of the width of its interval, or nothing.
+        interval: how far the farther end of its interval lies from it, or nothing.
         deviation: the standard deviation between seeds, or nothing.
         best: whether it is the best of its column beyond noise.
         differs: whether it differs significantly from softmax's.
+        ends: both ends of its interval, or nothing.
     """
 
     text: str
@@ -41,6 +46,7 @@ class Cell:
     deviation: str = ""
     best: bool = False
     differs: bool = False
+    ends: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,16 @@ class PrintedTable:
     layout: Layout
     rows: tuple[tuple[str, tuple[Cell, ...]], ...]
     notes: tuple[str, ...] = ()
+
+    @property
+    def has_stars(self) -> bool:
+        """Whether a cell is marked as one that differs."""
+        return any(cell.differs for _, cells in self.rows for cell in cells)
+
+    @property
+    def has_bold(self) -> bool:
+        """Whether a cell is marked as the best."""
+        return any(cell.best for _, cells in self.rows for cell in cells)
 
 
 def of_table(rows: pd.DataFrame, table: Table) -> pd.DataFrame:
@@ -81,13 +97,13 @@ def thesis_table(summaries: pd.DataFrame, table: Table, layout: Layout) -> Print
     own = of_table(summaries, table)
     figures = _figures(own, table, layout)
     rows = tuple(
-        (label, tuple(Cell(_decimals(value, 4)) for value, *_ in figures[method]))
+        (label, tuple(Cell(fixed(value, 4)) for value, *_ in figures[method]))
         for method, label in table.methods.items()
     )
     caption = _caption(table, layout.shown + _means(own))
-    return PrintedTable(
-        _number(table, layout), caption, layout, rows, fewer_seeds_notes(own, table)
-    )
+    seeds = _seeds(own)
+    notes = *no_result_notes(seeds, table), *fewer_seeds_notes(seeds, table)
+    return PrintedTable(_number(table, layout), caption, layout, rows, notes)
 
 
 def interval_table(
@@ -98,61 +114,75 @@ def interval_table(
     layout: Layout,
     statistics: Statistics,
 ) -> PrintedTable:
-    """The same with half of each figure's interval, and marks where a difference is no noise.
+    """The same with each figure's interval, and marks where a difference is no noise.
 
     Args:
         summaries: see :func:`longtail.summaries.summarise`.
         comparisons: see :func:`longtail.comparisons.compare_methods`.
-        results: the tidy results, for which rows are one training.
+        results: the tidy results, for which rows are one training and which seeds they have.
         table: which rows.
         layout: which columns; those of test sets that the data set lacks are left out.
         statistics: the confidence of the intervals; 1 less that is the level of the tests.
     """
-    own = of_table(summaries, table)
+    own, own_results = of_table(summaries, table), of_table(results, table)
     layout = layout.of(set(own["test_set"]))
     figures = _figures(own, table, layout)
-    trainings = trainings_of(of_table(results, table), table)
-    p_values = p_values_of_pairs(of_table(comparisons, table))
-    differing, tests = differs_from_baseline(p_values, layout.columns, trainings, statistics.level)
+    trainings = trainings_of(own_results, table)
+    seeds = own_results.groupby("method")["seed"].agg(frozenset)
+    marked = with_all_seeds({m: seeds[m] for m in table.methods if m in seeds.index})
+    compared = [methods for methods in trainings if methods[0] in marked]
+    tests = paired_tests(of_table(comparisons, table))
+    level = statistics.level
+    differing, count = differs_from_baseline(tests, layout.columns, compared, level)
     best = {
-        column: best_beyond_noise(
-            p_values,
-            column,
-            {method: figures[method][i][0] for method in table.methods},
-            trainings,
-            statistics.level,
-        )
+        (method, column)
         for i, column in enumerate(layout.columns)
+        for method in best_beyond_noise(
+            tests, column, {m: figures[m][i][0] for m in figures}, compared, level, differing
+        )
     }
     rows = tuple(
-        (
-            label,
-            tuple(
-                Cell(
-                    _decimals(value, 3),
-                    _optional((high - low) / 2),
-                    _optional(deviation),
-                    best=method in best[column],
-                    differs=(method, column) in differing,
-                )
-                for column, (value, low, high, deviation) in zip(
-                    layout.columns, figures[method], strict=True
-                )
-            ),
-        )
+        (label, _cells(method, layout.columns, figures[method], differing, best))
         for method, label in table.methods.items()
     )
-    shown = f"{layout.shown}{_means(own)}, ± half of the {percent(statistics.confidence)} interval"
-    return PrintedTable(
-        number=_number(table, layout),
-        caption=_caption(table, shown),
-        layout=layout,
-        rows=rows,
-        notes=(
-            *mark_notes(table, statistics, tests, any(best.values())),
-            *shared_training_notes(trainings, table),
-            *fewer_seeds_notes(own, table),
+    confidence = percent(statistics.confidence)
+    shown = f"{layout.shown}{_means(own)}, ± to the farther end of the {confidence} interval"
+    is_without = any(
+        not pd.isna(value) and pd.isna(low) for row in figures.values() for value, low, *_ in row
+    )
+    tested = {(test_set, metric) for test_set, metric, *_ in tests}
+    has_tests = any((column.test_set, column.metric) in tested for column in layout.columns)
+    unmarked = set(table.methods) - marked if has_tests else set()
+    printed = PrintedTable(_number(table, layout), _caption(table, shown), layout, rows)
+    notes = (
+        *mark_notes(
+            table, statistics, count, has_stars=printed.has_stars, has_bold=printed.has_bold
         ),
+        *shared_training_notes(trainings, table),
+        *no_interval_notes(is_without, most_seeds(own)),
+        *no_result_notes(_seeds(own), table),
+        *unequal_seeds_notes(_seeds(own), table, unmarked),
+    )
+    return replace(printed, notes=notes)
+
+
+def _cells(
+    method: str,
+    columns: Sequence[Column],
+    figures: Sequence[tuple[float, ...]],
+    differing: Set[tuple[str, Column]],
+    best: Set[tuple[str, Column]],
+) -> tuple[Cell, ...]:
+    return tuple(
+        Cell(
+            short(value),
+            _optional(reach(value, low, high)),
+            _optional(deviation),
+            best=(method, column) in best,
+            differs=(method, column) in differing,
+            ends=both_ends(low, high),
+        )
+        for column, (value, low, high, deviation) in zip(columns, figures, strict=True)
     )
 
 
@@ -182,6 +212,13 @@ def _figures(own: pd.DataFrame, table: Table, layout: Layout) -> dict[str, list[
     }
 
 
+def _seeds(own: pd.DataFrame) -> dict[str, int]:
+    """How many seeds each method has results of."""
+    return {
+        str(method): int(seeds) for method, seeds in own.groupby("method")["seeds"].max().items()
+    }
+
+
 def _means(own: pd.DataFrame) -> str:
     seeds = most_seeds(own)
     return f" (means of {seeds} seeds)" if seeds > 1 else ""
@@ -198,9 +235,5 @@ def _number(table: Table, layout: Layout) -> str:
     return f"{layout.series}.{table.number + layout.offset}"
 
 
-def _decimals(value: float, places: int) -> str:
-    return MISSING if pd.isna(value) else f"{value:.{places}f}"
-
-
 def _optional(value: float) -> str:
-    return "" if pd.isna(value) else f"{value:.3f}"
+    return "" if pd.isna(value) else short(value)

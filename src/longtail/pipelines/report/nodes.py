@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from itertools import groupby
 from typing import Any
 
 import pandas as pd
 
-from longtail.parameters import Contents, Dataset, Statistics, Table, Trials
+from longtail.parameters import Contents, Dataset, Statistics, Table, TrainSet, Trials
 from longtail.reporting.appendix import appendix, appendix_with_intervals
 from longtail.reporting.audit import audit_latex, audit_rows
 from longtail.reporting.circumstances import circumstances, recipes
-from longtail.reporting.latex import latex
+from longtail.reporting.latex import BOLD, STAR, escaped, latex
 from longtail.reporting.layouts import LAYOUTS, THESIS_LAYOUTS
 from longtail.reporting.notes import reading_note
 from longtail.reporting.page import Made, Section, page
@@ -19,16 +20,20 @@ from longtail.reporting.published import (
     comparison_latex,
     comparison_note,
     comparison_tables,
+    match_note,
 )
 from longtail.reporting.tables import PrintedTable, interval_table, of_table, thesis_table
 from longtail.summaries import summarise
 from longtail.trainings import NAMES
 from longtail.verification import (
     check_data,
+    check_statistics,
     trial_names,
     verified_comparisons,
     verified_results,
 )
+
+log = logging.getLogger(__name__)
 
 FIGURES = {
     "group_accuracy_figure": "accuracy of head, middle and tail classes on the balanced test set",
@@ -54,6 +59,7 @@ def verify(
     subsets: pd.DataFrame,
     dataset: Dataset,
     trials: Trials,
+    statistics: Statistics,
 ) -> tuple[pd.DataFrame, ...]:
     """The grid's results, comparisons and trainings, and the class profile.
 
@@ -61,8 +67,11 @@ def verify(
     """
     check_data(source, index, subsets, profile, dataset)
     own = verified_results(results, trainings, source, index, subsets, trials.trials)
+    compared = verified_comparisons(comparisons, own)
+    check_statistics(own, f"{dataset.name}_results", statistics)
+    check_statistics(compared, f"{dataset.name}_comparisons", statistics)
     of_grid = trial_names(trainings).isin(trial.name for trial in trials.trials)
-    return own, verified_comparisons(comparisons, own), trainings[of_grid], profile
+    return own, compared, trainings[of_grid], profile
 
 
 def tabulate(
@@ -169,7 +178,7 @@ def write_appendix(
         backbone_tables: LaTeX tables, named ``<backbone>_tables``.
     """
     sections = [(label, backbone_tables[f"{name}_tables"]) for name, label in _backbones(contents)]
-    return appendix(dataset.label, profile, sections)
+    return appendix(dataset.label, profile, _train_sets(contents), sections)
 
 
 def write_interval_appendix(
@@ -180,6 +189,7 @@ def write_interval_appendix(
     statistics: Statistics,
     comparison: pd.DataFrame | None = None,
     audit: pd.DataFrame | None = None,
+    published: pd.DataFrame | None = None,
     **backbone_tables: str,
 ) -> str:
     """All tables with intervals, as one document that pdflatex compiles.
@@ -192,17 +202,27 @@ def write_interval_appendix(
         statistics: how intervals were made.
         comparison: ours beside published results, where there are any.
         audit: of the published results.
+        published: these results.
         backbone_tables: LaTeX tables, named ``<backbone>_tables``.
     """
     note = comparison_note(statistics.confidence)
+    tables = "".join(backbone_tables.values())
+    reading = reading_note(scores, statistics, has_stars=STAR in tables, has_bold=BOLD in tables)
     beside = [] if comparison is None else comparison_tables(comparison, contents.tables)
+    matched = _match_note(published, comparison, dataset)
     return appendix_with_intervals(
         dataset.label,
         profile,
-        reading_note(scores, statistics),
+        _train_sets(contents),
+        reading,
         [(label, backbone_tables[f"{name}_tables"]) for name, label in _backbones(contents)],
-        "\n".join(comparison_latex(table, note) for table in beside),
-        "" if audit is None else audit_latex(audit),
+        "\n".join(
+            [
+                *([escaped(matched) + "\n"] if matched else []),
+                *(comparison_latex(table, note) for table in beside),
+            ]
+        ),
+        "" if audit is None or _is_empty(comparison) else audit_latex(audit),
     )
 
 
@@ -220,6 +240,7 @@ def write_page(
     profile_figure: bytes,
     comparison: pd.DataFrame | None = None,
     audit: pd.DataFrame | None = None,
+    published: pd.DataFrame | None = None,
     **figures: bytes,
 ) -> str:
     """The tables and figures as one page that a browser shows.
@@ -238,11 +259,15 @@ def write_page(
         profile_figure: the class profile's.
         comparison: ours beside published results, where there are any.
         audit: of the published results.
+        published: these results.
         figures: those of ``FIGURES`` and, with a comparison, of ``PUBLISHED_FIGURES``, named
             ``<backbone>_<figure>``.
     """
     beside = [] if comparison is None else comparison_tables(comparison, contents.tables)
-    pictures = FIGURES if comparison is None else FIGURES | PUBLISHED_FIGURES
+    pictures = FIGURES if _is_empty(comparison) else FIGURES | PUBLISHED_FIGURES
+    matched = _match_note(published, comparison, dataset)
+    if comparison is not None and comparison.empty:
+        log.warning("datasets.%s.published: %s", dataset.name, matched)
 
     def both_layouts(table: Table) -> list[tuple[PrintedTable, PrintedTable | None]]:
         return [
@@ -270,16 +295,42 @@ def write_page(
         )
         for name, label in _backbones(contents)
     ]
+    with_intervals = [table for section in sections for table, _ in section.tables]
+    reading = reading_note(
+        scores,
+        statistics,
+        has_stars=any(table.has_stars for table in with_intervals),
+        has_bold=any(table.has_bold for table in with_intervals),
+    )
     return page(
         dataset.label,
         profile,
         profile_figure,
-        reading_note(scores, statistics),
+        " ".join(filter(None, [reading, matched])),
         sections,
         Made(circumstances(trainings, source, dataset, statistics, command), *recipes(trainings)),
         comparison_note(statistics.confidence),
-        [] if audit is None else audit_rows(audit),
+        [] if audit is None or _is_empty(comparison) else audit_rows(audit),
     )
+
+
+def _is_empty(comparison: pd.DataFrame | None) -> bool:
+    """Whether nothing published is beside ours: then its audit and figures are not ours to show."""
+    return comparison is None or comparison.empty
+
+
+def _match_note(
+    published: pd.DataFrame | None, comparison: pd.DataFrame | None, dataset: Dataset
+) -> str:
+    """How much of the published results is beside ours; empty where there are none."""
+    if published is None or comparison is None:
+        return ""
+    return match_note(published, comparison, dataset)
+
+
+def _train_sets(contents: Contents) -> list[TrainSet]:
+    """The training sets of the tables, each once."""
+    return list(dict.fromkeys(table.train_set for table in contents.tables))
 
 
 def _backbones(contents: Contents) -> list[tuple[str, str]]:

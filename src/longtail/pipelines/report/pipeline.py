@@ -55,7 +55,7 @@ def create_pipeline(parameters: Parameters) -> Pipeline:
             if published:
                 parts.append(_published(own[0], published))
             backbones.append(backbone)
-        parts.append(_documents(dataset, backbones, has_published=published is not None))
+        parts.append(_documents(dataset, backbones, published))
         if published:
             parts.append(_audit(dataset, backbones, published))
     return Pipeline(parts)
@@ -75,14 +75,20 @@ def _verification(dataset: str) -> Pipeline:
         [
             Node(
                 verify,
-                inputs=[*(f"stored_{name}" for name in checked), "params:dataset", "params:trials"],
+                inputs=[
+                    *(f"stored_{name}" for name in checked),
+                    *("params:dataset", "params:trials", "params:statistics"),
+                ],
                 outputs=list(VERIFIED),
                 name="verify",
             )
         ],
         namespace=f"report.{dataset}",
         inputs={f"stored_{name}": f"{dataset}_{name}" for name in checked},
-        parameters={"params:dataset": f"params:datasets.{dataset}"},
+        parameters={
+            "params:dataset": f"params:datasets.{dataset}",
+            "params:statistics": "params:statistics",
+        },
         tags=[dataset],
     )
 
@@ -190,17 +196,19 @@ def _audit(dataset: str, backbones: list[str], published: str) -> Pipeline:
     )
 
 
-def _documents(dataset: str, backbones: list[str], *, has_published: bool) -> Pipeline:
-    pictures = [*FIGURES, *PUBLISHED_FIGURES] if has_published else list(FIGURES)
+def _documents(dataset: str, backbones: list[str], published: str | None) -> Pipeline:
+    pictures = [*FIGURES, *PUBLISHED_FIGURES] if published else list(FIGURES)
     scores = _of_backbones(dataset, backbones, "scores")
     tables = _of_backbones(dataset, backbones, "tables")
     with_intervals = _of_backbones(dataset, backbones, "intervals_tables")
     figures = _of_backbones(dataset, backbones, *pictures)
     given = _made(dataset, *VERIFIED, "source")
     optional = {}
-    if has_published:
+    if published:
         optional = {"comparison": "published_comparison", "audit": "published_audit"}
         given |= _made(dataset, *optional.values())
+        optional["published"] = "published"
+        given["published"] = f"published_{published}"
     common = {
         "profile": "class_profile",
         "dataset": "params:dataset",

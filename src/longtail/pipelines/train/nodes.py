@@ -132,7 +132,8 @@ def score_trial(
     Returns:
         The metrics, the confusions, the reliability and the answers of
         :class:`longtail.learning.score.Scores`, with the trial's names; the metrics also with
-        the fingerprint and the trial of the training.
+        the fingerprint and the trial of the training, and with what their intervals were made
+        with (``confidence``, ``resamples``, ``resampling_seed``).
     """
     from longtail.learning.score import score
 
@@ -145,7 +146,7 @@ def score_trial(
     training = {"fingerprint": card["fingerprint"], "trained_by": card["trained_by"]}
     tell(TrialScored(trial.name, _summary(scores.metrics, card)))
     tables = (
-        scores.metrics.assign(**training),
+        scores.metrics.assign(**training, **statistics.noted),
         scores.confusions,
         scores.reliability,
         scores.answers,
@@ -156,8 +157,12 @@ def score_trial(
 def compare_answers(
     answers: pd.DataFrame, subsets: pd.DataFrame, source: dict[str, Any], statistics: Statistics
 ) -> pd.DataFrame:
-    """Every pair of methods of one backbone and training set on every test set."""
-    return compare_methods(answers, subsets, source["classes"], statistics)
+    """Every pair of methods of one backbone and training set on every test set.
+
+    With what the intervals were made with, as results have it.
+    """
+    comparisons = compare_methods(answers, subsets, source["classes"], statistics)
+    return comparisons.assign(**statistics.noted)
 
 
 def gather(*parts: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from longtail.grid import parse
+from longtail.reporting.circumstances import VERSIONS, circumstances
+from tests.reporting.rows import STATISTICS
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (5.4, "5 s"),
+        (89.4, "89 s"),
+        (90, "2 min"),
+        (29 * 60 + 40, "30 min"),
+        (5399, "90 min"),
+        (5400, "1.5 h"),
+        (36_000, "10.0 h"),
+    ],
+)
+def test_short_trainings_are_timed_in_minutes_or_seconds(
+    seconds: float, text: str, base_config: dict[str, Any]
+) -> None:
+    row = {"fingerprint": "f", "seconds": seconds, "seed": 0, "device": "cpu", "processor": "p"}
+    row |= {**dict.fromkeys(VERSIONS, "1"), "commit": "c", "uncommitted_changes": False}
+    row |= {"weights_sha256": None, "backbone": "b"}
+    # Two trials that are one training.
+    trainings = pd.DataFrame([row, {**row, "seed": 1}])
+    source = {"images": 1797, "classes": 10, "sha256": "s"}
+    dataset = parse(base_config).datasets["digits"]
+    told = dict(circumstances(trainings, source, dataset, STATISTICS, "kedro run"))
+    assert told["Trainings"] == f"2 trials, 1 trainings, {text} in all"
