@@ -81,6 +81,10 @@ class GridConfigLoader(OmegaConfigLoader):
         """The checked parameters and the trials they ask for."""
         return self._checked(self._read("parameters"))
 
+    def data_folder(self) -> Path:
+        """The folder that all data lie in; a relative one is below the project's."""
+        return Path((self.runtime_params or {}).get("data") or self._globals["data"])
+
     def _read(self, key: str) -> dict[str, Any]:
         try:
             return super().__getitem__(key)

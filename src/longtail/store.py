@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 MODEL_FILE, HISTORY_FILE, CARD_FILE = "model.safetensors", "history.csv", "card.json"
 
@@ -80,9 +80,9 @@ class TrialStore:
             history.to_csv(draft / HISTORY_FILE, index=False)
             (draft / CARD_FILE).write_text(json.dumps(card, indent=2), encoding="utf-8")
             for file in draft.iterdir():
-                _flush_to_disk(file)
+                flush_to_disk(file)
             draft.rename(self._folder / fingerprint)
-            _flush_to_disk(self._folder)
+            flush_to_disk(self._folder)
         except BaseException:
             shutil.rmtree(draft, ignore_errors=True)
             raise
@@ -94,13 +94,31 @@ class TrialStore:
     @contextmanager
     def claim(self, fingerprint: str) -> Iterator[None]:
         """Let one process at a time train this fingerprint; the others wait to find it done."""
-        locks = self._folder / "locks"
-        locks.mkdir(parents=True, exist_ok=True)
-        with FileLock(locks / f"{fingerprint}.lock"):
+        with self._lock(fingerprint):
             yield
 
+    @contextmanager
+    def claim_if_free(self, fingerprint: str) -> Iterator[bool]:
+        """The same without waiting; gives whether no other process had it."""
+        lock = self._lock(fingerprint)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            lock.release()
 
-def _flush_to_disk(path: Path) -> None:
+    def _lock(self, fingerprint: str) -> FileLock:
+        locks = self._folder / "locks"
+        locks.mkdir(parents=True, exist_ok=True)
+        return FileLock(locks / f"{fingerprint}.lock")
+
+
+def flush_to_disk(path: Path) -> None:
+    """Wait until a file's contents, or a folder's entries, are on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
