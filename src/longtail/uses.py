@@ -58,10 +58,10 @@ def announced(data: Path, run_id: str, oldest: Callable[[], Mapping[str, str]]) 
     """
     note, lock_file = (data / FOLDER / f"{run_id}.{ending}" for ending in ("json", "lock"))
     lock = FileLock(lock_file)
-    with exclusively(data):
-        lock.acquire()
-        note.write_text(json.dumps(dict(oldest())), encoding="utf-8")
     try:
+        with exclusively(data):
+            lock.acquire()
+            note.write_text(json.dumps(dict(oldest())), encoding="utf-8")
         yield
     finally:
         with exclusively(data):

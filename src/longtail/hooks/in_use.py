@@ -13,7 +13,7 @@ from kedro.pipeline import Pipeline
 from longtail import uses
 from longtail.catalog import LongtailCatalog
 from longtail.config import GridConfigLoader
-from longtail.errors import ConfigurationError
+from longtail.errors import ConfigurationError, DataError
 from longtail.hooks.places import path_of
 
 
@@ -33,11 +33,16 @@ class InUseHook:
         assert loader is not None  # the session has made it
         data = Path(run_params["project_path"]) / loader.data_folder()
         asked = run_params["load_versions"] or {}
-        self._announced.enter_context(
-            uses.announced(
-                data, run_params["run_id"], lambda: _oldest(data, asked, pipeline, catalog)
-            )
+        announced = uses.announced(
+            data, run_params["run_id"], lambda: _oldest(data, asked, pipeline, catalog)
         )
+        try:
+            self._announced.enter_context(announced)
+        except OSError as error:
+            raise DataError(
+                f"data: nothing can be written to {data} ({error.strerror}). Give another folder: "
+                f"--params=data=/path/to/folder"
+            ) from error
 
     @hook_impl
     def after_pipeline_run(self) -> None:
