@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from kedro.framework.session import KedroSession
+from kedro.io import DataCatalog
 from kedro.io.core import AbstractVersionedDataset
 
 from longtail import lock as locks
-from longtail.catalog import LongtailCatalog
 from longtail.config import current_parameters
 from longtail.errors import DataError
 from longtail.lock import File, Lock
@@ -44,7 +44,7 @@ class Project:
     session: KedroSession
     parameters: Parameters
     trials: list[Trial]
-    catalog: LongtailCatalog
+    catalog: DataCatalog
     datasets: Datasets
     documents: Datasets
     report_inputs: list[str]
@@ -142,16 +142,25 @@ def _opened(environment: str | None, parameters: Mapping[str, Any]) -> Iterator[
     )
     with session:
         catalog = session.load_context().catalog
-        assert isinstance(catalog, LongtailCatalog)  # the settings name no other kind
+        assert isinstance(catalog, DataCatalog)  # the settings name no other kind
         checked, trials = current_parameters()
         pipelines = register_pipelines()
         report = pipelines["report"]
-        documents = catalog.versioned(report.all_outputs())
-        before = catalog.versioned(pipelines["full"].datasets() - set(documents))
+        documents = _versioned(catalog, report.all_outputs())
+        before = _versioned(catalog, pipelines["full"].datasets() - set(documents))
         inputs = sorted(report.inputs() & set(before))
         gathered = pipelines["full"].only_nodes_with_tags(GATHER_TAG).all_outputs()
         optional = gathered - set(inputs)
         yield Project(session, checked, trials, catalog, before, documents, inputs, optional)
+
+
+def _versioned(catalog: DataCatalog, names: Iterable[str]) -> Datasets:
+    datasets = {name: catalog.get(name) for name in sorted(names)}
+    return {
+        name: dataset
+        for name, dataset in datasets.items()
+        if isinstance(dataset, AbstractVersionedDataset) and dataset._version is not None
+    }
 
 
 def _trials_left_out(project: Project) -> list[str]:

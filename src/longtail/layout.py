@@ -57,8 +57,12 @@ class Layout:
 
     def may_hide_cards(self, link: str) -> bool:
         """Whether cards or tables of trainings can lie at or below a path."""
-        parts = link.split("/")
-        return any(_leads_to(parts, entry) for entry in self._entries if entry.endswith(CARDS))
+        return any(
+            _leads_to(link.split("/"), [*folders, card, "{version}", card])
+            for *folders, file in (entry.split("/") for entry in self._entries)
+            for card in CARDS
+            if re.fullmatch(_expression(file), card)
+        )
 
     def _relative(self, path: str) -> str | None:
         absolute = self._project / path
@@ -72,9 +76,8 @@ def _expression(path: str) -> str:
     return "[^/]+".join(map(re.escape, FIELD.split(path)))
 
 
-def _leads_to(parts: list[str], entry: str) -> bool:
-    steps = entry.split("/")
-    steps += ["{version}", steps[-1]]
+def _leads_to(parts: list[str], steps: list[str]) -> bool:
+    """Whether a path is on the way along steps with fields, or at their end."""
     fits = zip(steps, parts, strict=False)
     return len(parts) <= len(steps) and all(
         re.fullmatch(_expression(step), part) for step, part in fits

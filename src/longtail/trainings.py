@@ -54,7 +54,7 @@ def fingerprints_in(file: Path) -> set[str]:
         return {str(json.loads(text)["fingerprint"])}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
-            f"{file} does not say which training it is of ({type(error).__name__}: {error}). A "
+            f"{file} does not say which training it is of ({error}). A "
             f"killed run may have left it half written: if so, remove {file.parent}"
         ) from None
 
