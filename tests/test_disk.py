@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from longtail import disk
+from longtail.artifacts import Artifact
 from longtail.disk import Scan, scan
-from longtail.retention import Artifact
 from tests.data_folders import (
     CARD,
     RESULTS,

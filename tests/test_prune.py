@@ -145,29 +145,37 @@ def test_a_locked_name_that_the_catalog_has_no_more_keeps_its_version_everywhere
     assert versions(data, CARD) == [A, C]
 
 
+@pytest.mark.parametrize(
+    ("read", "results"),
+    [
+        ({"digits_results": A}, [A, C, D]),
+        ({}, [C, D]),
+        (None, [B, C, D]),  # it noted nothing: what was the newest before it
+    ],
+)
 def test_what_a_tagged_run_wrote_and_read_stays(
+    read: dict[str, str] | None,
+    results: list[str],
     prune: Prune,
     data: Path,
-    tmp_path: Path,
     tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     uri = f"sqlite:///{tmp_path_factory.getbasetemp()}/mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     client = MlflowClient(uri)
-    experiment = client.create_experiment("test_prune", artifact_location=str(tmp_path))
-    reads = tags_of_versions({"digits_results": A})
-    tags = {"kedro_run_id": B, "trial": "", "keep": "true", **reads}
-    run = client.create_run(experiment, tags=tags, run_name="the last word")
+    noted = {} if read is None else tags_of_versions(read)
+    tags = {"kedro_run_id": C, "trial": "", "keep": "true", **noted}
+    run = client.create_run("0", tags=tags, run_name="the last word")
     try:
         result = prune("--keep=1", mlflow="")
     finally:
         client.delete_run(run.info.run_id)
     assert result.exit_code == 0, result.output
-    assert versions(data, RESULTS) == [A, B, D]
-    assert versions(data, CARD) == [B, C]
-    assert stored(data) == {"b", "c"}
-    assert '2 tagged in MLflow: "the last word"' in " ".join(result.output.split())
+    assert versions(data, RESULTS) == results
+    assert versions(data, CARD) == ([B, C] if read is None else [C])
+    assert stored(data) == ({"b", "c"} if read is None else {"c"})
+    assert "tagged keep: the last word" in " ".join(result.output.split())
 
 
 def test_a_run_in_progress_loses_nothing(prune: Prune, data: Path) -> None:

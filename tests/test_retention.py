@@ -6,15 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from longtail.artifacts import Artifact, Content, Training, Version
 from longtail.retention import (
     CHECKPOINT_AGE,
-    Artifact,
-    Content,
     Plan,
     Reference,
     StoreDecision,
-    Training,
-    Version,
     decide,
     decide_training,
     freed,

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from longtail.retention import Artifact, Content, Kind, Training, Version
+from longtail.artifacts import Artifact, Content, Kind, Training, Version
 from longtail.store import CARD_FILE, HISTORY_FILE, MODEL_FILE, flush_to_disk
 
 VERSION = re.compile(r"\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\d\.\d{3}Z")

@@ -14,6 +14,7 @@ from kedro.framework.project import settings
 from kedro.framework.session import KedroSession
 
 from longtail import disk, references, tracking, uses
+from longtail.artifacts import Training
 from longtail.config import GridConfigLoader
 from longtail.errors import DataError
 from longtail.layout import CARDS, Layout
@@ -21,7 +22,6 @@ from longtail.retention import (
     Decision,
     Plan,
     StoreDecision,
-    Training,
     decide,
     decide_training,
 )

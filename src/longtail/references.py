@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from longtail import lock as locks
+from longtail.artifacts import Artifact
 from longtail.errors import ConfigurationError, LongtailError
 from longtail.layout import Layout
 from longtail.lock import Lock
-from longtail.retention import Artifact, Reference, read_before
+from longtail.retention import Reference, read_before
 from longtail.tracking import KeptRun
 
 LOCK_FILE = "lock.yml"
@@ -52,7 +53,7 @@ def of_runs(
     """The versions that tagged runs wrote and read."""
     references = []
     for run in runs:
-        reason = f'tagged in MLflow: "{run.name}"'
+        reason = f"tagged keep: {run.name}"
         references.append(Reference(run.run_id, None, reason))
         if run.read is None:
             references += read_before(artifacts, run.run_id, reason)

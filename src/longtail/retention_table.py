@@ -9,7 +9,8 @@ from typing import NamedTuple
 from rich.table import Table
 from rich.text import Text
 
-from longtail.retention import Content, Decision, Plan, StoreDecision, freed
+from longtail.artifacts import Content
+from longtail.retention import NEWEST, Decision, Plan, StoreDecision, freed
 
 KINDS = {
     "training": "finished trainings",
@@ -117,12 +118,13 @@ def _star(names: Sequence[str]) -> str:
 
 def _names(names: Sequence[str]) -> str:
     shown = names if len(names) <= FEW else [names[0], "…", names[-1]]
-    lines = "\n".join(shown)
-    return lines if len(names) == 1 else f"{len(names)}:\n{lines}"
+    listed = ", ".join(shown)
+    return listed if len(names) == 1 else f"{len(names)}: {listed}"
 
 
 def _reasons(kept: Counter[str]) -> str:
-    return "\n".join(f"{count} {reason}" for reason, count in kept.items())
+    newest_first = sorted(kept.items(), key=lambda item: item[0] != NEWEST)
+    return ", ".join(f"{count} {reason}" for reason, count in newest_first)
 
 
 def _counted(plan: Plan) -> str:

@@ -122,7 +122,7 @@ def test_what_a_tagged_report_was_made_of_is_kept(
     )
     tracking.delete_tag(tracked.info.run_id, "keep")
     assert pruned.exit_code == 0, pruned.output
-    assert "tagged in MLflow" in pruned.output
+    assert "tagged keep: report (test)" in pruned.output
     left = versions(made.data)
     read = {str(made.file(name).parents[1].relative_to(made.data)) for name in reads}
     written = {str(report.file(n).parents[1].relative_to(made.data)) for n in stage.all_outputs()}
