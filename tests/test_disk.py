@@ -6,11 +6,13 @@ import os
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from longtail import disk
-from longtail.artifacts import Artifact
+from longtail.artifacts import Artifact, Content, Version
 from longtail.disk import Scan, scan
+from longtail.store import TrialStore
 from tests.data_folders import (
     CARD,
     RESULTS,
@@ -114,6 +116,8 @@ def test_the_store_s_entries_are_told_apart(tmp_path: Path) -> None:
     (store / "locks").mkdir()
     (store / "locks" / f"{fingerprint('a')}.lock").touch()
     (store / "mine").mkdir()
+    (store / f"{fingerprint('1')}.checkpoint.draft").write_text("half")
+    (store / f"{fingerprint('2')}.draft").write_text("a file")
     (store / fingerprint("e")).write_text("a file")
     (store / f"{fingerprint('f')}.checkpoint").mkdir()
     (store / f"{'A' * 64}").mkdir()
@@ -125,12 +129,34 @@ def test_the_store_s_entries_are_told_apart(tmp_path: Path) -> None:
         "b": "draft",
         "c": "checkpoint",
         "d": "training",
+        "1": "draft",
     }
     assert {key for key, entry in entries.items() if not entry.own} == {"d"}
     assert sum(content.size for content in entries["a"].contents) == 7
     assert entries["c"].modified == 5
     assert entries["b"].name == f"{fingerprint('b')}.draft"
     assert scanned.links == [f"{STORE}/{fingerprint('0')}"]
+
+
+def test_what_vanishes_while_it_is_looked_at_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run renames its drafts at any moment."""
+    save(tmp_path, RESULTS, A)
+    save_checkpoint(tmp_path, "c")
+
+    def gone(item: os.DirEntry[str]) -> Content:
+        raise FileNotFoundError(item.path)
+
+    monkeypatch.setattr(disk, "_content", gone)
+    assert only_artifact(tmp_path).versions == (Version(A, (), own=False, complete=False),)
+    assert found(tmp_path).trainings == []
+
+
+def test_what_the_store_writes_is_known_as_its_own(tmp_path: Path) -> None:
+    TrialStore(tmp_path / STORE).add(fingerprint("a"), {}, pd.DataFrame({"epoch": [1]}), {})
+    [entry] = found(tmp_path).trainings
+    assert (entry.kind, entry.own) == ("training", True)
 
 
 def test_what_is_removed_is_gone_and_nothing_else(tmp_path: Path) -> None:

@@ -17,8 +17,14 @@ from longtail.artifacts import Artifact, Content, Kind, Training, Version
 from longtail.store import CARD_FILE, HISTORY_FILE, MODEL_FILE, flush_to_disk
 
 VERSION = re.compile(r"\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\d\.\d{3}Z")
-STORED = re.compile(r"(?P<fingerprint>[0-9a-f]{64})(\.(?P<kind>draft|checkpoint))?")
-KINDS: dict[str | None, Kind] = {None: "training", "draft": "draft", "checkpoint": "checkpoint"}
+STORED = re.compile(r"(?P<fingerprint>[0-9a-f]{64})(\.(?P<ending>draft|checkpoint(\.draft)?))?")
+# By ending; checkpoints are files, and the others folders.
+KINDS: dict[str | None, Kind] = {
+    None: "training",
+    "draft": "draft",
+    "checkpoint": "checkpoint",
+    "checkpoint.draft": "draft",
+}
 # What a folder is called once it is being removed. A version then lies beside its artifact,
 # where Kedro looks for none.
 ASIDE = re.compile(rf"\.(?P<name>.+?)(\.{VERSION.pattern})?\.pruned")
@@ -130,21 +136,28 @@ def _training(item: os.DirEntry[str]) -> list[Training]:
     match = STORED.fullmatch(item.name)
     if match is None:
         return []
-    kind = KINDS[match["kind"]]
+    kind = KINDS[match["ending"]]
     is_folder = item.is_dir(follow_symlinks=False)
-    if is_folder == (kind == "checkpoint"):
+    if is_folder == (match["ending"] or "").startswith("checkpoint"):
         return []
-    contents, names, own = _files(item) if is_folder else ((_content(item),), set(), True)
+    try:
+        modified = item.stat(follow_symlinks=False).st_mtime
+        contents, names, own = _files(item) if is_folder else ((_content(item),), set(), True)
+    except FileNotFoundError:  # it has just been finished
+        return []
     own &= kind != "training" or names <= {MODEL_FILE, HISTORY_FILE, CARD_FILE}
-    modified = item.stat(follow_symlinks=False).st_mtime
     return [Training(item.name, match["fingerprint"], kind, contents, own, modified)]
 
 
 def _files(folder: os.DirEntry[str]) -> tuple[tuple[Content, ...], set[str], bool]:
     """The files in a folder, their names, and whether there are no links and folders in it."""
-    items = list(os.scandir(folder))
-    files = [item for item in items if item.is_file(follow_symlinks=False)]
-    return tuple(map(_content, files)), {item.name for item in files}, len(files) == len(items)
+    try:
+        items = list(os.scandir(folder))
+        files = [item for item in items if item.is_file(follow_symlinks=False)]
+        contents = tuple(map(_content, files))
+    except FileNotFoundError:  # a run is writing there at this moment
+        return (), set(), False
+    return contents, {item.name for item in files}, len(files) == len(items)
 
 
 def _content(item: os.DirEntry[str]) -> Content:

@@ -125,7 +125,8 @@ def _planned(task: Task) -> Iterator[Plan]:
             decide(artifact, task.keep, wanted, in_progress) for artifact in found.artifacts
         ]
         links = [link for link in found.links if layout.may_hide_cards(link)]
-        named = None if links else _named(layout.data, decisions)
+        # Under a run all trainings stay, and a card may be half written.
+        named = None if links or in_progress else _named(layout.data, decisions)
         trainings = [
             _decide_training(layout, training, named, running=bool(in_progress))
             for training in found.trainings
