@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 import yaml
 
 from longtail.parameters import Backbone, Compute, CosineSchedule, Method, Recipe, Softmax, Trial
+from tests.projects import copy_project
 
 # On tensors as small as the tests' a second thread only makes the first one wait.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -62,6 +64,15 @@ def make_trial(make_recipe: Callable[..., Recipe]) -> Callable[..., Trial]:
         "compute": Compute(device="cpu", threads=1, workers=1, compile="never"),
     }
     return lambda **changes: Trial(**{**values, **changes})
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project of the test's own, with its own configuration."""
+    # Kedro puts the project's sources in both.
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setenv("PYTHONPATH", os.environ.get("PYTHONPATH", ""))
+    return copy_project(tmp_path / "project")
 
 
 @pytest.fixture(scope="session")

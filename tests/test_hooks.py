@@ -20,7 +20,7 @@ from tests.pipelines.support import PROJECT, dotted, loader, pipelines
 
 RUN_ID = "2000-01-01T00.00.00.000Z"
 EMPTY = Pipeline([])
-CATALOG: Any = None  # an empty pipeline makes no documents to look up
+CATALOG = LongtailCatalog()  # an empty pipeline makes and reads nothing
 
 
 class Tracking:
@@ -64,6 +64,7 @@ def run_params(project: Path, **changes: Any) -> dict[str, Any]:
         "env": None,
         "pipeline_names": None,
         "runtime_params": {},
+        "only_missing_outputs": False,
         **changes,
     }
 
@@ -84,7 +85,7 @@ def git(folder: Path, *arguments: str) -> str:
 def test_a_run_is_opened_and_finished(tracking: Tracking, tmp_path: Path) -> None:
     hook = MlflowHook()
     params = run_params(tmp_path, env="test", pipeline_names=["train"])
-    hook.before_pipeline_run(params, EMPTY)
+    hook.before_pipeline_run(params, EMPTY, CATALOG)
     opened = tracking.find()
     assert opened.info.status == "RUNNING"
     assert opened.info.run_name.startswith("train (test)")
@@ -103,7 +104,7 @@ def test_a_run_that_ends_with_an_error_says_which(
     tracking: Tracking, tmp_path: Path, error: Exception, status: str
 ) -> None:
     hook = MlflowHook()
-    hook.before_pipeline_run(run_params(tmp_path), EMPTY)
+    hook.before_pipeline_run(run_params(tmp_path), EMPTY, CATALOG)
     child, done = tracking.open(RUN_ID, "a.trial"), tracking.open(RUN_ID, "another")
     tracking.client.set_terminated(done, "FINISHED")
     other = tracking.open("another run")
@@ -127,7 +128,7 @@ def test_a_new_run_closes_those_of_processes_that_are_gone(
     alive = tracking.open("alive", host=here, pid=str(os.getpid()))
     its_running = tracking.open("alive", "a.trial")
     elsewhere = tracking.open("far", host="another.host", pid=gone)
-    MlflowHook().before_pipeline_run(run_params(tmp_path), EMPTY)
+    MlflowHook().before_pipeline_run(run_params(tmp_path), EMPTY, CATALOG)
     assert tracking.status(orphan) == "KILLED"
     assert tracking.status(its_trial) == "KILLED"
     assert tracking.status(its_finished) == "FINISHED"
@@ -139,7 +140,7 @@ def test_the_commit_and_changes_to_it_are_noted(tracking: Tracking, tmp_path: Pa
     (tmp_path / "file").write_text("one")
     git(tmp_path, "add", "file")
     git(tmp_path, "commit", "--quiet", "-m", "one")
-    MlflowHook().before_pipeline_run(run_params(tmp_path), EMPTY)
+    MlflowHook().before_pipeline_run(run_params(tmp_path), EMPTY, CATALOG)
     tags = tracking.find().data.tags
     assert tags["mlflow.source.git.commit"] == git(tmp_path, "rev-parse", "HEAD")
     assert tags["git_changed"] == "false"
@@ -151,12 +152,12 @@ def test_a_changed_tree_is_noted(tracking: Tracking, tmp_path: Path) -> None:
     git(tmp_path, "add", "file")
     git(tmp_path, "commit", "--quiet", "-m", "one")
     (tmp_path / "file").write_text("two")
-    MlflowHook().before_pipeline_run(run_params(tmp_path), EMPTY)
+    MlflowHook().before_pipeline_run(run_params(tmp_path), EMPTY, CATALOG)
     assert tracking.find().data.tags["git_changed"] == "true"
 
 
 def test_outside_a_repository_there_is_no_commit(tracking: Tracking, tmp_path: Path) -> None:
-    MlflowHook().before_pipeline_run(run_params(tmp_path), EMPTY)
+    MlflowHook().before_pipeline_run(run_params(tmp_path), EMPTY, CATALOG)
     assert "git_changed" not in tracking.find().data.tags
     assert "mlflow.source.git.commit" not in tracking.find().data.tags
 
@@ -218,6 +219,7 @@ def test_hooks_are_registered() -> None:
     loader("test")
     assert {type(hook).__name__ for hook in settings.HOOKS} == {
         "PreflightHook",
+        "InUseHook",
         "LoadVersionsHook",
         "MlflowHook",
         "SummaryHook",

@@ -178,6 +178,20 @@ def test_claim_of_a_killed_process_is_free_again(tmp_path: Path) -> None:
         pass
 
 
+def test_a_claim_that_does_not_wait_says_whether_it_was_free(
+    store: TrialStore, tmp_path: Path
+) -> None:
+    lock = FileLock(tmp_path / "store" / "locks" / "f1.lock")
+    with store.claim_if_free("f1") as free:
+        assert free
+        with pytest.raises(Timeout):
+            lock.acquire(timeout=0)
+        with store.claim_if_free("f1") as again, store.claim_if_free("f2") as other:
+            assert (again, other) == (False, True)
+    with lock.acquire(timeout=0), store.claim_if_free("f1") as free:
+        assert not free
+
+
 def test_claim_is_released_after_an_error(store: TrialStore, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="training"), store.claim("f1"):
         raise ValueError("training")

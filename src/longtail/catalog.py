@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 from kedro.framework.context import CatalogCommandsMixin
 from kedro.io import DataCatalog
 from kedro.io.core import AbstractVersionedDataset, Version
@@ -23,10 +26,8 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
             ConfigurationError: if a version was asked for of what ``pipeline`` makes.
         """
         made = {_stored_name(name) for name in pipeline.all_outputs()}
-        for name in sorted(pipeline.datasets()):
-            dataset = self.get(name)
-            if not isinstance(dataset, AbstractVersionedDataset) or dataset._version is None:
-                continue
+        for name, dataset in self.versioned(pipeline.datasets()).items():
+            assert dataset._version is not None  # it has versions
             asked, saved = dataset._version
             if _stored_name(name) in made:
                 if asked not in (None, saved):
@@ -34,6 +35,23 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
                 dataset._version = Version(saved, saved)
             elif asked is None and dataset.exists():
                 dataset._version = Version(dataset.resolve_load_version(), saved)
+
+    def versioned(self, names: Iterable[str]) -> dict[str, AbstractVersionedDataset[Any, Any]]:
+        """Those of some datasets that have versions."""
+        datasets = {name: self.get(name) for name in sorted(names)}
+        return {
+            name: dataset
+            for name, dataset in datasets.items()
+            if isinstance(dataset, AbstractVersionedDataset) and dataset._version is not None
+        }
+
+    def versions(self, names: Iterable[str]) -> dict[str, str]:
+        """The version that each of some datasets is loaded in; without those that have none."""
+        return {
+            name: str(dataset.resolve_load_version())
+            for name, dataset in self.versioned(names).items()
+            if dataset.exists()
+        }
 
 
 def made_by_the_run(name: str) -> str:

@@ -1,4 +1,4 @@
-"""The project's command line: Kedro's, with a `run` for its grid, `lock` and `regenerate`."""
+"""The command line: Kedro's, with a `run` for its grid, `lock`, `regenerate` and `prune`."""
 
 from __future__ import annotations
 
@@ -150,24 +150,26 @@ def _told_in_one_message() -> Iterator[None]:
         raise
 
 
-def _lock_options(command: Callable[..., None]) -> Callable[..., None]:
-    """The options that `lock` and `regenerate` share."""
-    options = (
-        click.option("--env", "-e", envvar="KEDRO_ENV", help="The environment that was run."),
-        click.option("--params", default="", callback=split_params, help="Those of the run."),
-        click.option(
-            "--file",
-            type=click.Path(path_type=Path, dir_okay=False),
-            help="The lock; by default lock.yml in the environment's folder.",
-        ),
+def _run_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that say of which run a command is."""
+    command = click.option("--env", "-e", envvar="KEDRO_ENV", help="The environment that was run.")(
+        command
     )
-    for option in options:
-        command = option(command)
-    return command
+    return click.option("--params", default="", callback=split_params, help="Those of the run.")(
+        command
+    )
+
+
+_lock_option = click.option(
+    "--file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The lock; by default lock.yml in the environment's folder.",
+)
 
 
 @cli.command()
-@_lock_options
+@_lock_option
+@_run_options
 def lock(env: str | None, params: dict[str, Any], file: Path | None) -> None:
     """Write down of which files the newest report was made, and what it came to."""
     _check_environment(env)
@@ -178,7 +180,8 @@ def lock(env: str | None, params: dict[str, Any], file: Path | None) -> None:
 
 
 @cli.command()
-@_lock_options
+@_lock_option
+@_run_options
 def regenerate(env: str | None, params: dict[str, Any], file: Path | None) -> None:
     """Make the report of a lock again and compare it, byte for byte.
 
@@ -189,6 +192,43 @@ def regenerate(env: str | None, params: dict[str, Any], file: Path | None) -> No
 
     with _told_in_one_message():
         make_again(env, params, file or _lock_file(env))
+
+
+@cli.command()
+@_run_options
+@click.option(
+    "--keep",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    help="How many of the newest versions of each artifact stay, whatever refers to them.",
+)
+@click.option("--dry-run", is_flag=True, help="Only show what would be removed.")
+@click.option("--yes", "-y", is_flag=True, help="Remove it without a question.")
+@click.option("--no-mlflow", is_flag=True, help="Do not ask MLflow which runs are tagged `keep`.")
+def prune(
+    env: str | None, params: dict[str, Any], keep: int, dry_run: bool, yes: bool, no_mlflow: bool
+) -> None:
+    """Remove old versions and trainings that nothing refers to.
+
+    What stays besides the newest: what a lock in conf/*/lock.yml refers to, what a run that is
+    tagged `keep` in MLflow wrote and read, and what a run in progress uses.
+    """
+    if dry_run and yes:
+        raise click.UsageError("give --dry-run or --yes, not both")
+    _check_environment(env)
+    from longtail.prune import prune as free_space
+
+    def agreed(question: str) -> bool:
+        if dry_run or yes:
+            return yes
+        if not sys.stdin.isatty():
+            click.echo(f"{question} Nothing was removed: give --yes to remove it")
+            return False
+        return click.confirm(question)
+
+    with _told_in_one_message():
+        free_space(env, params, keep, ask_mlflow=not no_mlflow, agreed=agreed)
 
 
 def _lock_file(env: str | None) -> Path:

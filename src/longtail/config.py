@@ -89,6 +89,10 @@ class GridConfigLoader(OmegaConfigLoader):
                 raise ConfigurationError(f"{file}: must hold keys (key: value), but holds a list")
         super()._check_duplicates(key, config_per_file)
 
+    def data_folder(self) -> Path:
+        """The folder that all data lie in; a relative one is below the project's."""
+        return Path((self.runtime_params or {}).get("data") or self._globals["data"])
+
     def _read(self, key: str) -> dict[str, Any]:
         try:
             return super().__getitem__(key)

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from longtail.catalog import LongtailCatalog
 from longtail.config import GridConfigLoader
-from longtail.hooks import LoadVersionsHook, MlflowHook, PreflightHook, SummaryHook
+from longtail.hooks import (
+    InUseHook,
+    LoadVersionsHook,
+    MlflowHook,
+    PreflightHook,
+    SummaryHook,
+)
 
-HOOKS = (PreflightHook(), LoadVersionsHook(), MlflowHook(), SummaryHook())
+# Of hooks that do not ask to be first the last one is called first: what a run uses is announced
+# before MLflow, which may take seconds, notes it.
+HOOKS = (PreflightHook(), LoadVersionsHook(), MlflowHook(), InUseHook(), SummaryHook())
 # Kedro-Viz' own hook records timings for Kedro's sequential runner only, and warns at any other.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-viz",)
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 log = logging.getLogger(__name__)
 
@@ -114,10 +114,27 @@ class TrialStore:
     @contextmanager
     def claim(self, fingerprint: str) -> Iterator[None]:
         """Let one process at a time train this fingerprint; the others wait to find it done."""
+        with self._lock(fingerprint):
+            yield
+
+    @contextmanager
+    def claim_if_free(self, fingerprint: str) -> Iterator[bool]:
+        """The same without waiting; gives whether no other process had it."""
+        lock = self._lock(fingerprint)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            lock.release()
+
+    def _lock(self, fingerprint: str) -> FileLock:
         locks = self._folder / "locks"
         locks.mkdir(parents=True, exist_ok=True)
-        with FileLock(locks / f"{fingerprint}.lock"):
-            yield
+        return FileLock(locks / f"{fingerprint}.lock")
 
 
 def _damaged_file(place: Path) -> Path | None:
@@ -140,7 +157,7 @@ def _sha256(file: Path) -> str:
 
 
 def flush_to_disk(path: Path) -> None:
-    """Have a file's or a folder's contents outlast a power cut."""
+    """Wait until a file's contents, or a folder's entries, are on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
+
+from longtail.errors import DataError
 
 # What names a trial, in the order of the parts of its name.
 NAMES = ("dataset", "train_set", "backbone", "method", "seed")
@@ -35,6 +39,24 @@ def trainings_table(cards: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
         for card in cards
     ]
     return pd.DataFrame(rows, columns=[*NAMES, *FROM_CARD, "parameters"])
+
+
+def fingerprints_in(file: Path) -> set[str]:
+    """The trainings that a card (JSON) or a table of trainings (CSV) names.
+
+    Raises:
+        DataError: if the file cannot be read.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+        if file.suffix == ".csv":
+            return {row["fingerprint"] for row in csv.DictReader(text.splitlines())}
+        return {str(json.loads(text)["fingerprint"])}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{file} does not say which training it is of ({error}). A "
+            f"killed run may have left it half written: if so, remove {file.parent}"
+        ) from None
 
 
 def _names(trial: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -92,6 +93,15 @@ class Run:
         )
         assert isinstance(catalog, LongtailCatalog)
         return catalog
+
+
+def copy_of(run: Run, data: Path) -> Run:
+    """A run's data, without those of later runs in its folder, for a test that changes them."""
+    shutil.copytree(run.data, data)
+    for folder in [path for path in data.rglob("20*Z") if path.is_dir()]:
+        if folder.name != run.run_id:
+            shutil.rmtree(folder)
+    return Run(data, run.run_id)
 
 
 def report_stage(run: Run, *changes: str) -> tuple[Pipeline, dict[str, Any]]:

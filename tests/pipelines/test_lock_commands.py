@@ -16,7 +16,7 @@ from longtail import lock as locks
 from longtail.cli import cli
 from longtail.lock import File, Lock
 from tests.pipelines.conftest import EPOCHS, LONG_TRIAL
-from tests.pipelines.support import PROJECT, TRIALS, Run, dotted, pipelines, run
+from tests.pipelines.support import PROJECT, TRIALS, Run, copy_of, dotted, pipelines, run
 
 LONGER = f"train.{LONG_TRIAL}.trial.recipe.epochs={EPOCHS}"
 TABLES = ("results", "confusions", "histories", "trainings", "class_profile", "subsets")
@@ -35,12 +35,7 @@ def kedro(*arguments: str, env: str = "test") -> Result:
 @pytest.fixture(scope="module")
 def data(full: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the whole run's data that tests may change and must mend."""
-    data = tmp_path_factory.mktemp("locked") / "data"
-    shutil.copytree(full.data, data)
-    for folder in [path for path in data.rglob("20*Z") if path.is_dir()]:
-        if folder.name != full.run_id:  # later runs of other tests
-            shutil.rmtree(folder)
-    return data
+    return copy_of(full, tmp_path_factory.mktemp("locked") / "data").data
 
 
 @pytest.fixture(scope="module")

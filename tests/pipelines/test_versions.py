@@ -60,6 +60,16 @@ def run(pipeline: Pipeline, catalog: LongtailCatalog) -> None:
     )
 
 
+def test_a_catalog_tells_which_versions_it_loads(tmp_path: Path) -> None:
+    for version in (OLDER, NEWER):
+        plant(tmp_path, "given", version)
+        plant(tmp_path, "x", version)
+    catalog = files(tmp_path, {"x": OLDER, "y": OLDER})
+    names = ["given", "x", "y", "prepared", "params:grid", "unheard.of"]
+    assert catalog.versions(names) == {"given": NEWER, "x": OLDER}
+    assert set(catalog.versioned(names)) == {"given", "x", "y", "prepared"}
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_newer_versions_of_what_a_run_makes_are_not_read(
     workers: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
 import threading
@@ -17,7 +16,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
-from longtail import provenance
+from longtail import provenance, tracking
 from longtail.catalog import LongtailCatalog
 from longtail.errors import RunInterruptedError
 from longtail.hooks.places import documents, is_step, path_of
@@ -51,7 +50,9 @@ class MlflowHook:
         self._runs: dict[tuple[str, str], str] = {}
 
     @hook_impl
-    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline) -> None:
+    def before_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: LongtailCatalog
+    ) -> None:
         """Open the parent run, and close what killed runs of this machine have left open."""
         self._close_orphans()
         tags = {
@@ -61,6 +62,7 @@ class MlflowHook:
             "hardware": _hardware(),
             "command": _command(run_params),
             "nodes": str(len(pipeline.nodes)),
+            **tracking.tags_of_versions(_read(run_params, pipeline, catalog)),
         }
         pipelines = "+".join(run_params["pipeline_names"] or ["full"])
         name = f"{pipelines} ({run_params['env'] or 'base'}) {run_params['run_id'][:16]}"
@@ -215,13 +217,7 @@ class MlflowHook:
 
     def _mlflow(self) -> MlflowClient:
         if self._client is None:
-            os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-            from mlflow import MlflowClient
-
-            # It tells of each step of making its database, and sets its level when imported.
-            logging.getLogger("mlflow").setLevel(logging.WARNING)
-            uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path.cwd()}/mlflow.db"
-            self._client = MlflowClient(uri)
+            self._client = tracking.client()
         return self._client
 
     def _experiment(self) -> str:
@@ -236,6 +232,14 @@ class MlflowHook:
 
 def _trial_name(node: Node) -> str:
     return str(node.namespace or "").removeprefix("train.")
+
+
+def _read(
+    run_params: dict[str, Any], pipeline: Pipeline, catalog: LongtailCatalog
+) -> dict[str, str]:
+    """The versions that the run reads. Of what may be made or not, those that are there."""
+    made = set() if run_params["only_missing_outputs"] else pipeline.all_outputs()
+    return catalog.versions(pipeline.datasets() - made)
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:

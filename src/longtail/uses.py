@@ -1,0 +1,89 @@
+"""Which versions are in use: a run says so in the data folder, and `kedro prune` looks there.
+
+What a run may read is noted before it begins, under a lock that it holds until it ends. The system
+frees the lock of a killed run, so that no note outlives what it is about. This knows neither
+process ids nor MLflow: it holds on every machine that shares the folder, for as long as its file
+system has locks.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+FOLDER = ".runs"
+
+
+@dataclass(frozen=True)
+class Use:
+    """A run in progress.
+
+    Attributes:
+        run_id: the version of everything that it saves.
+        oldest: the oldest version that it may read, by the artifact's path in the data folder;
+            empty where there was none when it began.
+    """
+
+    run_id: str
+    oldest: Mapping[str, str]
+
+    def of(self, artifact: str, version: str) -> bool:
+        """Whether the run may write or read that version of that artifact."""
+        is_read = artifact in self.oldest and version >= self.oldest[artifact]
+        return is_read or version == self.run_id
+
+
+@contextmanager
+def exclusively(data: Path) -> Iterator[None]:
+    """Let no run begin and no other `kedro prune` remove anything meanwhile."""
+    folder = data / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / "lock"):
+        yield
+
+
+@contextmanager
+def announced(data: Path, run_id: str, oldest: Callable[[], Mapping[str, str]]) -> Iterator[None]:
+    """Note what a run uses for as long as it is in progress.
+
+    Args:
+        data: the data folder.
+        run_id: of the run.
+        oldest: looks up what :class:`Use` calls so, while nothing can be removed.
+    """
+    note, lock_file = (data / FOLDER / f"{run_id}.{ending}" for ending in ("json", "lock"))
+    lock = FileLock(lock_file)
+    try:
+        with exclusively(data):
+            lock.acquire()
+            note.write_text(json.dumps(dict(oldest())), encoding="utf-8")
+        yield
+    finally:
+        with exclusively(data):
+            note.unlink(missing_ok=True)
+            lock.release()
+            lock_file.unlink(missing_ok=True)
+
+
+def in_progress(data: Path) -> list[Use]:
+    """The runs that are in progress; what killed runs have left is removed.
+
+    Call it within :func:`exclusively`.
+    """
+    return [use for note in sorted((data / FOLDER).glob("*.json")) for use in _read(note)]
+
+
+def _read(note: Path) -> list[Use]:
+    lock_file = note.with_suffix(".lock")
+    try:
+        with FileLock(lock_file).acquire(timeout=0):
+            note.unlink()
+            lock_file.unlink(missing_ok=True)
+            return []
+    except Timeout:
+        return [Use(note.stem, json.loads(note.read_text(encoding="utf-8")))]

@@ -1,0 +1,65 @@
+"""Data folders as runs leave them, small enough to be made by hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+A, B, C, D = (f"2001-01-0{day}T00.00.00.000Z" for day in (1, 2, 3, 4))
+RESULTS = "07_model_output/digits/results.csv"
+CARD = "06_models/digits/balanced/vit_micro/ldam/seed0/card.json"
+TRAININGS = "07_model_output/digits/trainings.csv"
+STORE = "06_models/store"
+
+
+def fingerprint(letter: str) -> str:
+    return letter * 64
+
+
+def save(data: Path, artifact: str, version: str, contents: str = "0123456789") -> Path:
+    """A version of an artifact."""
+    file = data / artifact / version / Path(artifact).name
+    file.parent.mkdir(parents=True)
+    file.write_text(contents)
+    return file
+
+
+def save_card(data: Path, version: str, letter: str) -> Path:
+    return save(data, CARD, version, json.dumps({"fingerprint": fingerprint(letter)}))
+
+
+def save_training(data: Path, letter: str, suffix: str = "", size: int = 100) -> Path:
+    """A training in the store; it has as many bytes as ``size``."""
+    folder = data / STORE / f"{fingerprint(letter)}{suffix}"
+    folder.mkdir(parents=True)
+    for name in ("history.csv", "card.json"):
+        (folder / name).write_text("")
+    (folder / "model.safetensors").write_bytes(bytes(size))
+    return folder
+
+
+def save_checkpoint(data: Path, letter: str) -> Path:
+    file = data / STORE / f"{fingerprint(letter)}.checkpoint"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(bytes(50))
+    return file
+
+
+def versions(data: Path, artifact: str) -> list[str]:
+    return sorted(path.name for path in (data / artifact).iterdir())
+
+
+def stored(data: Path) -> set[str]:
+    """The first letters of the store's entries, and their endings."""
+    names = {path.name for path in (data / STORE).iterdir()} - {"locks"}
+    return {name[0] + name[64:] for name in names}
+
+
+def tree(folder: Path) -> dict[str, Any]:
+    """All files, but for locks, with their contents."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.suffix != ".lock" and ".runs" not in path.parts
+    }

@@ -1,0 +1,129 @@
+"""What is noted in MLflow of the versions that runs read, and which runs are to be kept."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+
+from longtail import tracking
+from longtail.errors import DataError
+from longtail.tracking import KeptRun, kept_runs, tags_of_versions, versions_of_tags
+from tests.data_folders import A, B, C, D
+
+
+@pytest.mark.parametrize("count", [0, 1, 200])
+def test_versions_come_back_from_their_tags(count: int) -> None:
+    read = {f"train.digits.long_tailed.vit_micro.ldam.seed{n}.card": A for n in range(count)}
+    tags = tags_of_versions(read)
+    assert versions_of_tags(tags | {"other": "tag"}) == read
+    assert all(len(value) <= 5000 for value in tags.values())
+    assert len(tags) == (4 if count == 200 else 1)
+
+
+def test_a_run_without_these_tags_noted_nothing() -> None:
+    assert versions_of_tags({"kedro_run_id": A}) is None
+
+
+@pytest.fixture
+def mlflow(
+    tmp_path_factory: pytest.TempPathFactory,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> MlflowClient:
+    """The database that all tests share, in which nothing is tagged yet."""
+    uri = f"sqlite:///{tmp_path_factory.getbasetemp()}/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    client = MlflowClient(uri)
+    for name in ("one", "two"):
+        if client.get_experiment_by_name(name) is None:
+            client.create_experiment(name, artifact_location=str(tmp_path))
+    return client
+
+
+def add(client: MlflowClient, experiment: str, kedro_run_id: str | None, **tags: str) -> str:
+    found = client.get_experiment_by_name(experiment)
+    assert found is not None
+    given = {} if kedro_run_id is None else {"kedro_run_id": kedro_run_id}
+    run = client.create_run(
+        found.experiment_id, tags={"trial": "", **given, **tags}, run_name=f"of {kedro_run_id}"
+    )
+    return str(run.info.run_id)
+
+
+def test_runs_that_are_tagged_are_kept_with_what_they_read(mlflow: MlflowClient) -> None:
+    read = {"digits_images": A}
+    runs = [
+        add(mlflow, "one", A, keep="true", **tags_of_versions(read)),
+        add(mlflow, "two", B, keep=""),
+        add(mlflow, "two", C, keep="False"),
+        add(mlflow, "one", D),
+        add(mlflow, "one", D, trial="a.trial", keep="the best"),
+        add(mlflow, "one", None, keep="true"),  # another project's
+        deleted := add(mlflow, "one", "deleted", keep="true"),
+    ]
+    mlflow.delete_run(deleted)
+    kept = sorted(kept_runs(), key=lambda run: run.run_id)
+    for run in runs:
+        mlflow.delete_run(run)
+    assert kept == [
+        KeptRun(f"of {A}", A, read),
+        KeptRun(f"of {B}", B, None),
+        KeptRun(f"of {D}", D, None),
+    ]
+    assert kept_runs() == []
+
+
+def test_more_runs_than_a_page_are_found(
+    mlflow: MlflowClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = [add(mlflow, "one", version, keep="true") for version in (A, B, C)]
+    search = MlflowClient.search_runs
+
+    def one(client: MlflowClient, experiments: list[str], where: str, page_token: str) -> Any:
+        return search(client, experiments, where, max_results=1, page_token=page_token)
+
+    monkeypatch.setattr(MlflowClient, "search_runs", one)
+    kept = kept_runs()
+    for run in runs:
+        mlflow.delete_run(run)
+    assert {run.run_id for run in kept} == {A, B, C}
+
+
+def test_a_database_that_is_not_there_is_not_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match=r"no MLflow database .*mlflow\.db.*--no-mlflow"):
+        kept_runs()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["no server", "no database"])
+def test_mlflow_that_does_not_answer_is_one_message(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "mlflow.db"
+    file.write_text("no database" * 1000)
+    uris = {
+        "no server": "http://user:secret@127.0.0.1:9",
+        "no database": f"sqlite:///{file}",
+    }
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uris[kind])
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(DataError, match="cannot be asked which runs are tagged `keep`") as raised:
+        kept_runs()
+    assert "Set MLFLOW_TRACKING_URI" in str(raised.value)
+    assert "secret" not in str(raised.value)
+    assert len(str(raised.value).splitlines()) == 1
+
+
+def test_the_address_is_that_of_the_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://somewhere")
+    assert tracking.uri() == "http://somewhere"
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    assert tracking.uri() == f"sqlite:///{os.getcwd()}/mlflow.db"  # noqa: PTH109
