@@ -36,7 +36,7 @@ def kedro_run(data: Path) -> subprocess.Popen[str]:
             "run",
             "--pipeline=full",
             "--env=test",
-            f"--params={parameters}",
+            parameters,
         ],
         cwd=PROJECT,
         stdout=subprocess.PIPE,
