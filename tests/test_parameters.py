@@ -157,7 +157,7 @@ def test_duplicates_in_the_grid_are_refused(
 
 @pytest.mark.parametrize("axis", ["datasets", "train_sets", "backbones", "methods", "seeds"])
 def test_empty_axis_is_refused(axis: str, base_config: Config) -> None:
-    assert f"grid.{axis}: Tuple should have at least 1 item" in message(
+    assert f"grid.{axis}: give at least one, found none" in message(
         changed(base_config, f"grid.{axis}", [])
     )
 
