@@ -25,7 +25,7 @@ from longtail.verification import (
 
 MakeTrial = Callable[..., Trial]
 CLASSES, IMAGES = 6, 30
-PRETRAINED = Backbone(name="big", label="", architecture="vit_micro", pretrained=True)
+PRETRAINED = Backbone(name="big", label="", architecture="vit_small_patch16_224", pretrained=True)
 FOCAL = Method(name="focal", label="", loss=Focal(name="focal", gamma=2))
 
 
