@@ -198,10 +198,18 @@ def test_unknown_word_without_a_near_one_gets_no_hint() -> None:
     assert unknown("oen", ["one", "two"], "key").startswith("unknown key 'oen'. Did you mean 'one'")
 
 
-@pytest.mark.parametrize(("key", "value"), [("pretrained", True), ("options", {"depth": 2})])
-def test_own_networks_take_neither_weights_nor_options(
-    key: str, value: Any, base_config: Config
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("options", {"depth": 2}, "'vit_micro' takes no options; leave them out"),
+        ("pretrained", True, "'vit_micro' has no pretrained weights but those of a file"),
+    ],
+)
+def test_own_networks_are_as_they_are(
+    key: str, value: Any, expected: str, base_config: Config
 ) -> None:
     config = changed(base_config, f"backbones.vit_micro.{key}", value)
-    expected = "'vit_micro' has no pretrained weights and takes no options; leave both out"
     assert expected in message(config)
+    config = changed(config, "backbones.vit_micro.weights", "of/a/file.safetensors")
+    if key == "pretrained":
+        assert parse(config).backbones["vit_micro"].pretrained

@@ -35,10 +35,14 @@ class Backbone(Strict):
     recipe: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")
-    def _own_networks_take_no_options(self) -> Self:
-        if self.architecture in OWN_ARCHITECTURES and (self.pretrained or self.options):
+    def _own_networks_are_as_they_are(self) -> Self:
+        if self.architecture not in OWN_ARCHITECTURES:
+            return self
+        if self.options:
+            raise ValueError(f"'{self.architecture}' takes no options; leave them out")
+        if self.pretrained and self.weights is None:
             raise ValueError(
-                f"'{self.architecture}' has no pretrained weights and takes no options; leave "
-                f"both out"
+                f"'{self.architecture}' has no pretrained weights but those of a file: name it "
+                f"with the key weights, or leave out pretrained"
             )
         return self
