@@ -137,4 +137,5 @@ def test_whether_weights_were_pretrained_must_agree_with_the_parameters(pretrain
     ended = report(pretrained.data, *grid)
     assert "backbones.convnext_micro.pretrained was true" in str(ended.error)
     # Where the weights lay does not matter, and the file need not be there any more.
-    assert report(pretrained.data, *PRETRAINED).error is None
+    gone = "backbones.convnext_micro.weights=gone.safetensors"
+    assert report(pretrained.data, *PRETRAINED, gone).error is None
