@@ -97,24 +97,22 @@ def test_every_part_of_the_recipe_matters(
 
 def test_seed_network_classifier_and_options_matter(make_trial: MakeTrial) -> None:
     cosine = Classifier(kind="cosine", scale=30)
+    resnet = Backbone(name="vit", label="", architecture="resnet18")
     keys = {
         key(trial)
         for trial in (
             make_trial(),
             make_trial(seed=1),
             make_trial(backbone=Backbone(name="vit", label="", architecture="resnetv2_micro")),
-            make_trial(
-                backbone=Backbone(
-                    name="vit", label="", architecture="vit_micro", options={"drop_rate": 0.1}
-                )
-            ),
+            make_trial(backbone=resnet),
+            make_trial(backbone=resnet.model_copy(update={"options": {"drop_rate": 0.1}})),
             make_trial(method=Method(name="m", label="", loss=SOFTMAX, classifier=cosine)),
             make_trial(
                 method=Method(name="m", label="", loss=SOFTMAX, classifier=Classifier(scale=2))
             ),
         )
     }
-    assert len(keys) == 6
+    assert len(keys) == 7
 
 
 @pytest.mark.parametrize(
