@@ -22,7 +22,7 @@ from longtail.parameters import (
 )
 
 # Discriminated unions put the chosen member's tag into an error's path; no YAML file has it.
-_UNION_FIELDS = {"source", "holdout", "profile", "groups", "loss", "schedule"}
+_UNION_FIELDS = {"source", "holdout", "profile", "groups", "loss", "schedule", "post_hoc"}
 _UNION_TAGS = {
     tag
     for model in Strict.__subclasses__()
@@ -144,6 +144,13 @@ def _trial(
             f"train.{name}.trial: recipe.validate_every is {trial.recipe.validate_every}, but "
             f"datasets.{dataset}.imbalance.holdout ({holdout.kind}) leaves no image to validate "
             f"on. Set recipe.validate_every to 0, or the holdout to {{kind: official}}"
+        )
+    tau = trial.method.post_hoc.tau if trial.method.post_hoc else ()
+    if len(tau) > 1 and isinstance(holdout, OfficialTestHoldout):
+        raise ConfigurationError(
+            f"methods.{method_name}.post_hoc.tau: {list(tau)} are to be chosen from on validation "
+            f"images, but datasets.{dataset}.imbalance.holdout ({holdout.kind}) leaves none. Give "
+            f"one value, or set the holdout to {{kind: official}}"
         )
     return trial
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 DEFAULT_EXPERIMENT = "longtail"
 HISTORY_METRICS = ("learning_rate", "train_loss", "validation_loss", "validation_acc1", "seconds")
 ARTIFACTS = (
-    *("model", "history", "card", "predictions"),
+    *("model", "history", "card", "predictions", "evaluation"),
     *("results", "confusions", "reliability", "answers"),
 )
 # What MLflow takes in one call.
