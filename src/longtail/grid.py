@@ -197,6 +197,20 @@ def _check_override_names(parameters: Parameters) -> None:
     check(parameters.train, "train", list(axes))
 
 
+def unused_overrides(parameters: Parameters) -> list[str]:
+    """The overrides of single trials that the grid does not have."""
+    used = {".".join((*map(str, c[:-1]), f"seed{c[-1]}")) for c in _cells(parameters.grid)}
+
+    def leaves(branch: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:
+        if len(path) == len(Grid.model_fields):
+            yield ".".join(path)
+            return
+        for key, below in branch.items():
+            yield from leaves(below, (*path, key))
+
+    return [name for name in leaves(parameters.train, ()) if name not in used]
+
+
 def _describe(error: ValidationError, prefix: str = "") -> str:
     """One line a mistake: the key, what is wrong with it, and what is valid."""
     lines = []

@@ -76,7 +76,9 @@ def test_results_say_what_was_done_and_rows_are_compared(late: Run) -> None:
     # Equal counts have no prior to take away.
     assert noted["balanced", "softmax_adjusted"] == ["none"]
     page = late.load("digits_report")
-    assert "Softmax + post-hoc adjustment is post hoc: the training of Softmax, of which the" in page
+    assert (
+        "Softmax + post-hoc adjustment is post hoc: the training of Softmax, of which the" in page
+    )
     table = late.load("report.digits.convnext_micro.long_tailed.acc1_intervals_table")
     assert "are one training" not in table
     balanced = late.load("report.digits.convnext_micro.balanced.acc1_intervals_table")

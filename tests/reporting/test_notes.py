@@ -118,7 +118,8 @@ def test_post_hoc_rows_say_whose_training_they_are_and_what_was_done() -> None:
     late = results["method"] == "focal"
     results = results.assign(post_hoc="none", tau=float("nan"))
     noted = '{"kind": "tau_normalization", "tau": [0.5, 1.0]}'
-    results.loc[late, ["fingerprint", "post_hoc", "tau"]] = ["softmax0", noted, 0.5]
+    for column, value in (("fingerprint", "softmax0"), ("post_hoc", noted), ("tau", 0.5)):
+        results[column] = results[column].mask(late, value)
     what = (
         "the class vectors are divided by their norms to the power 0.5 (chosen on the validation "
         "images, of 0.5, 1). Its loss is the trained criterion on the changed logits."

@@ -17,6 +17,7 @@ from longtail.identity import VALIDATION, trial_fingerprint, trial_losses
 from longtail.imbalance import class_counts, images_of
 from longtail.parameters import Backbone, Statistics, Trial
 from longtail.progress import EpochDone, TrialScored, tell
+from longtail.space import full_disk_explained
 from longtail.store import TrialStore
 from longtail.trainings import trainings_table
 
@@ -66,7 +67,7 @@ def fit_trial(
     losses = trial_losses(trial, counts)
     key = trial_fingerprint(trial, source, labels, subsets, weights_sha256)
     trainings = TrialStore(store)
-    with trainings.claim(key):
+    with full_disk_explained(store), trainings.claim(key):
         found = trainings.find(key)
         reused = found is not None
         if found is None:
