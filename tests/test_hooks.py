@@ -240,7 +240,10 @@ def test_a_run_that_cannot_be_tracked_is_refused_at_once(
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with pytest.raises(DataError) as told:
         MlflowHook().before_pipeline_run(run_params(tmp_path), EMPTY, CATALOG)
-    assert str(told.value).startswith(f"MLflow at {closed_address()} cannot track this run: ")
+    assert str(told.value).startswith(
+        f"MLflow at {closed_address()} cannot track this run: [Errno "
+    )
+    assert "refused. Set MLFLOW_TRACKING_URI to" in str(told.value)
     assert "MLFLOW_TRACKING_URI" in str(told.value)
     assert "\n" not in str(told.value)
 

@@ -184,11 +184,10 @@ def out_of_space(number: int) -> int:
     raise DiskFullError(f"the disk is full: {number}")
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_a_full_disk_ends_the_run_at_once(workers: int) -> None:
+def test_a_full_disk_ends_the_run_at_once() -> None:
     """The other trials could not be kept either."""
     recorder = Recorder()
     with pytest.raises(DiskFullError, match="the disk is full"):
-        execute(toy({"small.plain": out_of_space}), recorder, workers)
+        execute(toy({"small.plain": out_of_space}), recorder)
     assert "page" not in recorder.started
     assert "gather" not in recorder.started

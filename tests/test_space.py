@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 from pathlib import Path
 
+import pandas as pd
 import pytest
+import torch
 
 from longtail.errors import DataError, DiskFullError
 from longtail.space import full_disk_explained, is_full
+from longtail.store import TrialStore
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -54,3 +58,16 @@ def test_other_errors_are_left_alone(tmp_path: Path) -> None:
         with pytest.raises(type(error)) as told:
             raised(tmp_path, error)
         assert told.value is error
+
+
+def test_a_training_without_room_leaves_nothing(tmp_path: Path) -> None:
+    """The weights are written by a library in Rust, which keeps the system's words only."""
+    weights = {"w": torch.zeros(100_000)}
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, before[1]))
+    try:
+        with pytest.raises(DiskFullError), full_disk_explained(tmp_path):
+            TrialStore(tmp_path).add("ab" * 32, weights, pd.DataFrame({"epoch": [1]}), {})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []

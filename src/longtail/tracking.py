@@ -55,6 +55,8 @@ def client() -> MlflowClient:
 
     # It tells of each step of making its database, and sets its level when imported.
     logging.getLogger("mlflow").setLevel(logging.WARNING)
+    # Each retry would be a warning of several lines; what becomes of them is told once.
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
     return MlflowClient(uri())
 
 
@@ -101,8 +103,11 @@ def failures() -> tuple[type[Exception], ...]:
 
 
 def reason(error: Exception) -> str:
-    """The first line of what such an error says, without passwords."""
-    return _shown((str(error).splitlines() or [type(error).__name__])[0])
+    """The system's reason in what such an error says, or its first line; without passwords."""
+    text = str(error)
+    if system := re.search(r"\[Errno -?\d+\] [\w ]+", text):
+        return system[0]
+    return _shown((text.splitlines() or [type(error).__name__])[0])
 
 
 def unreachable(error: Exception) -> DataError:
