@@ -23,7 +23,7 @@ from longtail.sources.likeness import look_of
 Pixels = npt.NDArray[np.uint8]
 
 # Others that Pillow knows are refused, whatever a file's name says: one (EPS) runs programs.
-FORMATS = ("BMP", "GIF", "JPEG", "MPO", "PNG", "TIFF", "WEBP")
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 MAX_PIXELS = 100_000_000  # beyond it a small file can fill the memory: refused as a bomb
 MAX_ASPECT = 20  # of a longer side to the shorter one: a centred square would show next to nothing
 LARGE_PIXELS = 16_000_000  # images larger than that are decoded a few at a time
@@ -101,6 +101,7 @@ def decode(file: ImageFileRef, image_size: int | None) -> Pixels:
 
 
 def _decode(content: BinaryIO, image_size: int | None) -> Pixels:
+    Image.init()  # all formats; Pillow itself knows but a few until it has failed with them
     with Image.open(content, formats=FORMATS) as image:
         width, height = image.size
         if width * height > MAX_PIXELS:
