@@ -20,7 +20,7 @@ from filelock import FileLock
 
 from longtail.errors import DataError
 from longtail.fingerprint import sha256_of_arrays
-from longtail.sources import cache, decode, segments
+from longtail.sources import cache, decode, journal, segments
 from longtail.sources.files import ImageFileRef
 from longtail.sources.images import Images
 from tests.sources.photographs import folder_of, photograph, read, save
@@ -164,7 +164,7 @@ def test_full_disk_is_one_message_and_loses_nothing(
     tmp_path: Path,
 ) -> None:
     monkeypatch.setattr(cache, "CHUNK_BYTES", 1)
-    kind: Any = segments.SegmentFile if failing == "write" else cache.Journal
+    kind: Any = segments.SegmentFile if failing == "write" else journal.Journal
     original, calls = getattr(kind, failing), []
 
     def full(*args: Any, **kwargs: Any) -> Any:
@@ -186,7 +186,7 @@ def test_disk_that_is_too_small_is_refused_before_anything_is_decoded(
     root: Path, decoded: Path, decodings: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = shutil.disk_usage(root)
-    monkeypatch.setattr(cache.shutil, "disk_usage", lambda _: usage._replace(free=1000))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1000))
     with pytest.raises(DataError, match=r"too full: the images need 0\.0 GB, .*--params=data="):
         read(root, decoded)
     assert decodings == []

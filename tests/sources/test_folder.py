@@ -79,12 +79,16 @@ def test_broken_files_are_rejected_with_species_and_reason(species: Path, decode
     assert np.array_equal(images.pixels, whole.pixels)
 
 
-def test_class_without_a_usable_image_is_left_out(species: Path, decoded: Path) -> None:
+def test_class_without_a_usable_image_is_left_out_and_told(
+    species: Path, decoded: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     (species / "Broken").mkdir()
     (species / "Broken" / "only.jpg").write_bytes(b"broken")
     images = read(species, decoded)
     assert images.index["class_name"].unique().tolist() == ["Käfer", "Zygaena", "abax ater"]
     assert images.rejected["file"].tolist() == ["Broken/only.jpg"]
+    assert "1 species with too few images left out: Broken (0)" in caplog.text
 
 
 def test_only_loose_files_are_refused(decoded: Path, tmp_path: Path) -> None:

@@ -142,12 +142,12 @@ def _tell_of_folder(listing: Listing, dataset: str, unnamed: int, metadata: str 
     for folder in listing.skipped:
         log.warning("%s: '%s' is skipped: the project's own data lie in it", dataset, folder)
     if listing.others:
-        log.info("%s: %s other files lie there, and hidden ones", dataset, f"{listing.others:,}")
+        log.info("%s: %s other file(s) lie there, or hidden ones", dataset, f"{listing.others:,}")
     if metadata is not None and unnamed:
         log.info("%s: %s image files are not named in %s", dataset, f"{unnamed:,}", metadata)
     if metadata is None and listing.empty:
         named = ", ".join(first_names([f"'{name}'" for name in listing.empty]))
-        log.warning("%s: %s folders hold no image: %s", dataset, len(listing.empty), named)
+        log.warning("%s: %s folder(s) hold no image: %s", dataset, len(listing.empty), named)
 
 
 def _refuse_twins(class_names: Iterable[str], key: str) -> None:

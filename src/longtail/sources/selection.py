@@ -95,12 +95,13 @@ def select(
         DataError: if the pattern fits no file, or a species is too small and that is an error.
     """
     chosen = Selection(list(entries), list(facts))
+    all_species = sorted({entry.species for entry in entries})
     chosen.reject([fact.reason for fact in facts])
     chosen.reject(_conflicts(chosen))
     if chosen.entries:
         _group(chosen, group_pattern, near_duplicates, needs.key)
         chosen.reject(_leaks(chosen))
-        chosen.reject(_small(chosen, needs))
+        chosen.reject(_small(chosen, all_species, needs))
     chosen.rejected.sort()
     return chosen
 
@@ -244,20 +245,20 @@ def _leaks(chosen: Selection) -> list[str | None]:
     ]
 
 
-def _small(chosen: Selection, needs: Needs) -> list[str | None]:
+def _small(chosen: Selection, species: Sequence[str], needs: Needs) -> list[str | None]:
     """Images of species that have too few of them, or too few that differ."""
-    images: dict[str, int] = defaultdict(int)
+    images = dict.fromkeys(species, 0)
     groups: dict[str, set[int]] = defaultdict(set)
     for entry, group in zip(chosen.entries, chosen.groups.tolist(), strict=True):
         images[entry.species] += 1
         groups[entry.species].add(group)
     reasons = {}
-    for species, count in images.items():
-        different = len(groups[species])
+    for name, count in images.items():
+        different = len(groups[name])
         if count < needs.images:
-            reasons[species] = f"its species has {count} usable image(s), {needs.images} are needed"
+            reasons[name] = f"its species has {count} usable image(s), {needs.images} are needed"
         elif different < needs.groups:
-            reasons[species] = (
+            reasons[name] = (
                 f"its species' {count} images are {different} group(s) that show the same, "
                 f"{needs.groups} are needed"
             )
