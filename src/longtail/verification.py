@@ -20,6 +20,7 @@ from longtail.identity import trial_fingerprint
 from longtail.imbalance import SUBSET_COLUMNS, cut
 from longtail.parameters import Dataset, Statistics, Trial
 from longtail.trainings import NAMES
+from longtail.unknown import unknown_classes
 
 REMEDY = (
     "Make them anew: kedro run --pipeline=full with the same --env and --params (what has not "
@@ -64,6 +65,18 @@ def check_data(
         raise DataError(
             f"{dataset.name}_images were read with other parameters than the current ones of "
             f"datasets.{dataset.name}.source: {'; '.join(changes)}. {REMEDY}"
+        )
+    were, are = (
+        ", ".join(names) or "none"
+        for names in (
+            sorted(index.loc[index["label"] < 0, "class_name"].unique()),
+            unknown_classes(index["class_name"], dataset),
+        )
+    )
+    if were != are:
+        raise DataError(
+            f"{dataset.name}_index has other unknown classes than the current parameters "
+            f"datasets.{dataset.name}.unknown: {were}, not {are}. {REMEDY}"
         )
     right_subsets, right_profile = cut(index, dataset.imbalance, dataset.name)
     differing = _differing_subsets(subsets, right_subsets)
