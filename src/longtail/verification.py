@@ -195,6 +195,29 @@ def verified_comparisons(comparisons: pd.DataFrame, results: pd.DataFrame) -> pd
     return comparisons[np.array(own, dtype=bool)]  # an empty list would choose no columns
 
 
+def verified_novelty(novelty: pd.DataFrame, results: pd.DataFrame) -> pd.DataFrame:
+    """How well unknown classes are noticed by the trainings that the results are of.
+
+    Args:
+        novelty: of one data set, see :func:`longtail.novelty.novelty`.
+        results: its verified results.
+
+    Raises:
+        DataError: if a trial's rows are of another training than its results.
+    """
+    by_name = dict(zip(trial_names(results), results["fingerprint"], strict=True))
+    names = trial_names(novelty)
+    own = novelty[names.isin(list(by_name))]
+    others = own["fingerprint"] != names[own.index].map(by_name)
+    if others.any():
+        stale = ", ".join(names[own.index][others].unique())
+        raise DataError(
+            f"{own['dataset'].iloc[0]}_novelty and {own['dataset'].iloc[0]}_results are of "
+            f"different trainings of {stale}. {REMEDY}"
+        )
+    return own
+
+
 def trial_names(rows: pd.DataFrame) -> pd.Series[str]:
     """The dotted name of the trial that each row is of."""
     names = [

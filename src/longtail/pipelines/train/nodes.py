@@ -106,7 +106,8 @@ def evaluate_trial(
     """Logits of every test and validation image, and of every image of an unknown class.
 
     Returns:
-        A row an image: ``image``, ``label`` (-1 of unknown classes), and the logits in columns named by label (float32).
+        A row an image: ``image``, ``label`` (-1 of unknown classes), and the logits in columns
+        named by label (float32).
     """
     from longtail.learning.training import logits_of
 
