@@ -20,6 +20,7 @@ from longtail.verification import (
     check_statistics,
     trial_names,
     verified_comparisons,
+    verified_novelty,
     verified_results,
 )
 
@@ -319,3 +320,24 @@ def test_no_comparisons_keep_their_columns() -> None:
     """Of a single method there is nothing to compare."""
     none = comparisons_of()
     pd.testing.assert_frame_equal(verified_comparisons(none, results_of(("a", 0))), none)
+
+
+def test_novelty_is_of_the_trainings_that_the_results_are_of() -> None:
+    trial = {"dataset": "d", "train_set": "natural", "backbone": "b", "seed": 0}
+    results = pd.DataFrame(
+        [
+            {**trial, "method": method, "fingerprint": key, "test_set": test_set}
+            for method, key in (("softmax", "aa"), ("ldam", "bb"))
+            for test_set in ("natural", "balanced")
+        ]
+    )
+    novelty = pd.DataFrame(
+        [
+            {**trial, "method": method, "fingerprint": key}
+            for method, key in (("focal", "cc"), ("softmax", "aa"), ("ldam", "bb"))
+        ]
+    )
+    assert verified_novelty(novelty, results)["method"].tolist() == ["softmax", "ldam"]
+    novelty.loc[2, "fingerprint"] = "old"
+    with pytest.raises(DataError, match=r"d_novelty and d_results .* d\.natural\.b\.ldam\.seed0"):
+        verified_novelty(novelty, results)
