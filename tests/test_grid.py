@@ -255,8 +255,8 @@ def test_another_data_set_may_validate(unvalidated: Config) -> None:
         (
             "train_sets",
             ["balancd"],
-            "grid.train_sets.0: Input should be 'balanced', 'long_tailed' or 'matched', found "
-            "'balancd'",
+            "grid.train_sets.0: Input should be 'balanced', 'long_tailed', 'matched' or 'natural', "
+            "found 'balancd'",
         ),
         ("seeds", [], "grid.seeds: give at least one, found none"),
         ("seeds", 0, "grid.seeds: should be a list, such as [0], found 0"),

@@ -189,7 +189,7 @@ def test_official_hold_outs_need_an_image_for_each_role(
     if enough:
         assert [len(images) for images in hold_out(index, holdout, 0, "d").test] == [1, 1]
     else:
-        with pytest.raises(DataError, match=r"d\.imbalance\.holdout: class 'class0' has"):
+        with pytest.raises(DataError, match=r"2 of 2 classes.*'class0' has.*'class1' has"):
             hold_out(index, holdout, 0, "d")
 
 
@@ -258,9 +258,9 @@ def test_matched_training_set_is_as_large_as_the_long_tailed_and_even() -> None:
     assert profile["train_matched"].tolist() == [15, 15, 15, 14]
 
 
-@given(total=st.integers(0, 5000), classes=st.integers(1, 200))
+@given(total=st.integers(0, 1000), classes=st.integers(1, 50))
 def test_matched_counts_are_even_and_sum_up(total: int, classes: int) -> None:
-    counts = matched_counts(total, classes)
+    counts = matched_counts(total, np.full(classes, total))
     assert (len(counts), counts.sum()) == (classes, total)
     assert counts.max() - counts.min() <= 1
     assert (np.diff(counts) <= 0).all()
@@ -271,7 +271,8 @@ def test_no_class_has_fewer_images_than_the_matched_set_takes(
     profile: Profile, classes: int, largest: int
 ) -> None:
     total = int(profile_counts(profile, classes, largest).sum())
-    assert matched_counts(total, classes).max() <= largest
+    counts = matched_counts(total, np.full(classes, largest))
+    assert (counts.max() <= largest, counts.sum()) == (True, total)
 
 
 def test_shots_of_the_field_have_35_35_30_classes() -> None:
@@ -354,6 +355,7 @@ def test_real_cifar100_is_cut_as_the_thesis_numbers_prove(shared_data: Any) -> N
     table, profile = cut(index, imbalance(holdout=OFFICIAL, profile=exponential(100)), "cifar100")
     sizes = table.value_counts(["role", "name"]).to_dict()
     assert sizes == {
+        ("train", "natural"): 50_000,
         ("train", "balanced"): 50_000,
         ("train", "long_tailed"): 10_847,
         ("train", "matched"): 10_847,

@@ -134,7 +134,7 @@ def test_mistake_names_the_key_and_what_is_valid(
         (
             "train_sets",
             "long_tail",
-            "Input should be 'balanced', 'long_tailed' or 'matched', found 'long_tail'",
+            "Input should be 'balanced', 'long_tailed', 'matched' or 'natural', found 'long_tail'",
         ),
         ("seeds", -1, "grid.seeds.0: Input should be greater than or equal to 0, found -1"),
     ],

@@ -30,6 +30,7 @@ from longtail.verification import (
     check_statistics,
     trial_names,
     verified_comparisons,
+    verified_novelty,
     verified_results,
 )
 
@@ -370,3 +371,24 @@ def test_what_changes_nothing_on_equal_counts_makes_nothing_stale(
     plain = toy_trial(method=post_hoc(None), train_set="balanced")
     data = stored(dataset, plain)
     assert len(verify(data, plain.model_copy(update={"method": post_hoc(1)}))) == 2
+
+
+def test_novelty_is_of_the_trainings_that_the_results_are_of() -> None:
+    trial = {"dataset": "d", "train_set": "natural", "backbone": "b", "seed": 0}
+    results = pd.DataFrame(
+        [
+            {**trial, "method": method, "fingerprint": key, "test_set": test_set}
+            for method, key in (("softmax", "aa"), ("ldam", "bb"))
+            for test_set in ("natural", "balanced")
+        ]
+    )
+    novelty = pd.DataFrame(
+        [
+            {**trial, "method": method, "fingerprint": key}
+            for method, key in (("focal", "cc"), ("softmax", "aa"), ("ldam", "bb"))
+        ]
+    )
+    assert verified_novelty(novelty, results)["method"].tolist() == ["softmax", "ldam"]
+    novelty.loc[2, "fingerprint"] = "old"
+    with pytest.raises(DataError, match=r"d_novelty and d_results .* d\.natural\.b\.ldam\.seed0"):
+        verified_novelty(novelty, results)

@@ -36,7 +36,7 @@ def compare_methods(
 
     Args:
         answers: of one data set, training set and backbone: the trials' names, ``method``,
-            ``seed``, ``image``, ``label``, ``predicted``; the images of the balanced test set.
+            ``seed``, ``image``, ``label``, ``predicted``; the images of the widest test set.
         subsets: which image is in which test set.
         classes: how many labels there are.
         statistics: the confidence, and how to resample.

@@ -21,6 +21,7 @@ from longtail.imbalance import SUBSET_COLUMNS, class_counts, cut, images_of
 from longtail.parameters import Dataset, Statistics, Trial
 from longtail.post_hoc import differences, noted, noted_of
 from longtail.trainings import NAMES
+from longtail.unknown import unknown_classes
 
 REMEDY = (
     "Make them anew: kedro run --pipeline=full with the same --env and --params (what has not "
@@ -65,6 +66,18 @@ def check_data(
         raise DataError(
             f"{dataset.name}_images were read with other parameters than the current ones of "
             f"datasets.{dataset.name}.source: {'; '.join(changes)}. {REMEDY}"
+        )
+    were, are = (
+        ", ".join(names) or "none"
+        for names in (
+            sorted(index.loc[index["label"] < 0, "class_name"].unique()),
+            unknown_classes(index["class_name"], dataset),
+        )
+    )
+    if were != are:
+        raise DataError(
+            f"{dataset.name}_index has other unknown classes than the current parameters "
+            f"datasets.{dataset.name}.unknown: {were}, not {are}. {REMEDY}"
         )
     right_subsets, right_profile = cut(index, dataset.imbalance, dataset.name)
     differing = _differing_subsets(subsets, right_subsets)
@@ -184,6 +197,29 @@ def verified_comparisons(comparisons: pd.DataFrame, results: pd.DataFrame) -> pd
             )
         own.append(bool(shared))
     return comparisons[np.array(own, dtype=bool)]  # an empty list would choose no columns
+
+
+def verified_novelty(novelty: pd.DataFrame, results: pd.DataFrame) -> pd.DataFrame:
+    """How well unknown classes are noticed by the trainings that the results are of.
+
+    Args:
+        novelty: of one data set, see :func:`longtail.novelty.novelty`.
+        results: its verified results.
+
+    Raises:
+        DataError: if a trial's rows are of another training than its results.
+    """
+    by_name = dict(zip(trial_names(results), results["fingerprint"], strict=True))
+    names = trial_names(novelty)
+    own = novelty[names.isin(list(by_name))]
+    others = own["fingerprint"] != names[own.index].map(by_name)
+    if others.any():
+        stale = ", ".join(names[own.index][others].unique())
+        raise DataError(
+            f"{own['dataset'].iloc[0]}_novelty and {own['dataset'].iloc[0]}_results are of "
+            f"different trainings of {stale}. {REMEDY}"
+        )
+    return own
 
 
 def trial_names(rows: pd.DataFrame) -> pd.Series[str]:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from longtail.parameters import Dataset
 from longtail.pipelines.report.nodes import FIGURES, draw_backbone
 from longtail.reporting import drawing
 from longtail.summaries import summarise
@@ -26,6 +27,20 @@ PROFILE = pd.DataFrame(
 )
 NAMES = {"dataset": "toy", "train_set": "balanced", "backbone": "mobilenetv2", "method": "softmax"}
 LABEL = "costs $5 or $6"
+TOY = Dataset.model_validate(
+    {
+        "name": "toy",
+        "label": "Toy",
+        "source": {"kind": "digits", "image_size": 8},
+        "imbalance": {
+            "holdout": {"kind": "per_class", "test": 5, "validation": 1},
+            "profile": {"kind": "exponential", "imbalance_factor": 9},
+            "class_order": "index",
+            "groups": {"kind": "thirds"},
+            "seed": 0,
+        },
+    }
+)
 
 
 @pytest.fixture
@@ -57,6 +72,7 @@ def draw(results: pd.DataFrame, seeds: tuple[int, ...] = (0,)) -> tuple[bytes, .
         ),
         PROFILE,
         make_table("softmax", backbone_label=LABEL),
+        TOY,
     )
 
 

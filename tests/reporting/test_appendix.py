@@ -29,6 +29,8 @@ PROFILE = pd.DataFrame(
         "train_matched": [340] * 4,
         "test_balanced": [50] * 4,
         "test_long_tailed": [50, 15, 2, 1],
+        "train_natural": [2000, 1500, 1200, 1000],
+        "test_natural": [50] * 4,
     }
 )
 BOTH: tuple[TrainSet, ...] = ("balanced", "long_tailed")

@@ -21,6 +21,8 @@ PROFILE = pd.DataFrame(
         "train_long_tailed": [1000, 300, 40, 20],
         "test_balanced": [50] * 4,
         "test_long_tailed": [50, 15, 3, 2],
+        "train_natural": [2000, 1500, 1200, 1000],
+        "test_natural": [50] * 4,
     }
 )
 NAMES = ["Balanced", "Long-tailed", "Head", "Middle", "Tail"]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from longtail.canonical_loss import CanonicalLoss
-from longtail.imbalance import images_of
+from longtail.imbalance import UNKNOWN, images_of, widest_test_set
 from longtail.learning.training import criterion_values
 from longtail.metrics import (
     METRICS,
@@ -34,9 +34,10 @@ class Scores:
         metrics: a row a held-out set: ``test_set``, ``images``, and for the criterion as trained
             (``loss``) and each of the metrics three columns, ``acc1``, ``acc1_low`` and
             ``acc1_high``.
-        confusions: on the balanced test set, without zeros: ``true``, ``predicted``, ``images``.
-        reliability: on the balanced test set, see :func:`longtail.metrics.reliability`.
-        answers: a row a test image: ``image``, ``label``, ``predicted``, ``confidence``.
+        confusions: on the widest test set, without zeros: ``true``, ``predicted``, ``images``.
+        reliability: on the widest test set, see :func:`longtail.metrics.reliability`.
+        answers: a row an image of the widest test set: ``image``, ``label``, ``predicted`` and
+            ``confidence``.
     """
 
     metrics: pd.DataFrame
@@ -54,6 +55,9 @@ def score(
 ) -> Scores:
     """Metrics on every held-out set, and what else the report shows of a trial.
 
+    Images of unknown classes are in none of it. The widest test set is that of
+    :func:`longtail.imbalance.widest_test_set`.
+
     Args:
         predictions: a row an image: ``image``, ``label`` and a column of logits a label.
         subsets: which image is in which set.
@@ -65,7 +69,7 @@ def score(
     all_labels = predictions["label"].to_numpy(dtype=np.int64)
     position = pd.Series(np.arange(len(predictions)), index=predictions["image"].to_numpy())
     rows = []
-    held_out = subsets[subsets["role"] != "train"]
+    held_out = subsets[~subsets["role"].isin(["train", UNKNOWN])]
     for test_set, members in held_out.groupby("name", sort=False):
         chosen = position[members["image"].to_numpy()].to_numpy()
         logits, labels = all_logits[chosen], all_labels[chosen]
@@ -73,8 +77,8 @@ def score(
         answers = Answers.from_logits(logits, labels)
         figures = with_intervals(answers, losses, weights, statistics)
         rows.append({"test_set": test_set, "images": len(chosen), **figures})
-    balanced = position[images_of(subsets, "test", "balanced")].to_numpy()
-    answers = Answers.from_logits(all_logits[balanced], all_labels[balanced])
+    widest = position[images_of(subsets, "test", widest_test_set(subsets))].to_numpy()
+    answers = Answers.from_logits(all_logits[widest], all_labels[widest])
     true, predicted, images = confusion_counts(answers)
     return Scores(
         metrics=pd.DataFrame(rows),
@@ -82,7 +86,7 @@ def score(
         reliability=reliability(answers),
         answers=pd.DataFrame(
             {
-                "image": predictions["image"].to_numpy()[balanced],
+                "image": predictions["image"].to_numpy()[widest],
                 "label": answers.labels,
                 "predicted": answers.predicted,
                 "confidence": answers.confidence,

@@ -23,7 +23,9 @@ from longtail.parameters.datasets import (
     ShotGroups,
     Source,
     StepProfile,
+    StratifiedHoldout,
     TrainSet,
+    UnknownClasses,
 )
 from longtail.parameters.grid import Contents, Grid, Table, Trial, Trials
 from longtail.parameters.methods import (
@@ -89,12 +91,14 @@ __all__ = [
     "Statistics",
     "StepProfile",
     "StepSchedule",
+    "StratifiedHoldout",
     "Strict",
     "Table",
     "TauNormalization",
     "TrainSet",
     "Trial",
     "Trials",
+    "UnknownClasses",
     "WeightedSoftmax",
     "unknown",
 ]

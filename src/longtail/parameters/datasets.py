@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     Field,
@@ -16,7 +16,7 @@ from pydantic import (
 
 from longtail.parameters.strict import Name, Strict
 
-TrainSet = Literal["balanced", "long_tailed", "matched"]
+TrainSet = Literal["balanced", "long_tailed", "matched", "natural"]
 
 
 class DigitsSource(Strict):
@@ -87,27 +87,54 @@ Source = Annotated[DigitsSource | Cifar100Source | FolderSource, Field(discrimin
 class OfficialHoldout(Strict):
     """The official test images, halved within each class: one half tests, one validates."""
 
-    left_over = frozenset({"test", "validation"})
+    left_over = frozenset({"test", "validation", "minimum"})
     kind: Literal["official"]
 
 
 class OfficialTestHoldout(Strict):
     """All official test images test and none validates: nothing may be chosen by them."""
 
-    left_over = frozenset({"test", "validation"})
+    left_over = frozenset({"test", "validation", "minimum"})
     kind: Literal["official_test"]
 
 
 class PerClassHoldout(Strict):
     """So many images of each class for testing and for validation, the rest for training."""
 
+    left_over = frozenset({"minimum"})
     kind: Literal["per_class"]
     test: PositiveInt
     validation: PositiveInt
 
 
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class StratifiedHoldout(Strict):
+    """A share of each class for testing and for validation, the rest for training.
+
+    For data that are long-tailed by nature. Each class has at least ``minimum`` images that test,
+    as many that validate, and one that trains.
+    """
+
+    kind: Literal["stratified"]
+    test: Share
+    validation: Share
+    minimum: PositiveInt = 1
+
+    @model_validator(mode="after")
+    def _leaves_some_to_train_on(self) -> Self:
+        if self.test + self.validation >= 1:
+            raise ValueError(
+                f"test ({self.test:g}) and validation ({self.validation:g}) are shares of each "
+                f"class; together they must leave some of it to train on"
+            )
+        return self
+
+
 Holdout = Annotated[
-    OfficialHoldout | OfficialTestHoldout | PerClassHoldout, Field(discriminator="kind")
+    OfficialHoldout | OfficialTestHoldout | PerClassHoldout | StratifiedHoldout,
+    Field(discriminator="kind"),
 ]
 
 
@@ -166,7 +193,7 @@ class Imbalance(Strict):
     """How a data set is split, and how its long-tailed subsets are cut.
 
     ``class_order`` gives rank 0 to the first class by index (the field's custom) or to the
-    class with most images.
+    class with most images; of equally large classes the first by index comes first.
     """
 
     holdout: Holdout
@@ -175,18 +202,46 @@ class Imbalance(Strict):
     groups: Groups
     seed: NonNegativeInt
 
+    @property
+    def grouped_by(self) -> TrainSet:
+        """The training set whose sizes make head, middle and tail: nature's or the profile's."""
+        return "natural" if isinstance(self.holdout, StratifiedHoldout) else "long_tailed"
+
+
+class UnknownClasses(Strict):
+    """Classes whose images nothing is trained on, to test whether a model notices what is new.
+
+    ``classes`` names them, or says how many the seed of the data set's ``imbalance`` draws.
+    """
+
+    classes: PositiveInt | tuple[str, ...]
+
+    @field_validator("classes", mode="before")
+    @classmethod
+    def _number_or_names(cls, value: Any) -> Any:
+        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+            return value
+        if isinstance(value, list | tuple) and value and all(isinstance(v, str) for v in value):
+            if len(set(value)) < len(value):
+                raise ValueError(f"names a class twice: {list(value)}")
+            return tuple(value)
+        raise ValueError(
+            f"give how many classes (1 or more) or a list of their names, found {value!r}"
+        )
+
 
 class Dataset(Strict):
     """Where a data set comes from and how it is made long-tailed.
 
-    ``published`` names the table of published results that ours are held against: the catalog's
-    ``published_<name>``.
+    ``unknown`` holds classes out of training altogether. ``published`` names the table of
+    published results that ours are held against: the catalog's ``published_<name>``.
     """
 
     name: Name
     label: str
     source: Source
     imbalance: Imbalance
+    unknown: UnknownClasses | None = None
     published: Name | None = None
 
     @property
@@ -195,9 +250,12 @@ class Dataset(Strict):
         if isinstance(self.source, FolderSource) and self.source.min_images is not None:
             return self.source.min_images
         holdout = self.imbalance.holdout
-        return holdout.test + holdout.validation + 1 if isinstance(holdout, PerClassHoldout) else 1
+        if isinstance(holdout, PerClassHoldout):
+            return holdout.test + holdout.validation + 1
+        return 2 * holdout.minimum + 1 if isinstance(holdout, StratifiedHoldout) else 1
 
     @property
     def fewest_groups(self) -> int:
         """The fewest groups of alike images of a species: one for each side of a split."""
-        return 3 if isinstance(self.imbalance.holdout, PerClassHoldout) else 1
+        divided = isinstance(self.imbalance.holdout, PerClassHoldout | StratifiedHoldout)
+        return 3 if divided else 1

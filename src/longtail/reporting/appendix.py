@@ -12,6 +12,12 @@ from longtail.reporting.latex import escaped
 from longtail.reporting.layouts import TRAIN_SETS
 from longtail.reporting.notes import LOSS_NOTE
 
+# What is said of the test sets of data that are long-tailed by nature.
+MEANINGS = {
+    "natural": "The data are long-tailed by nature: head, middle and tail are by the natural "
+    "training images, and parts of all test images. The balanced test set has as many images of "
+    "each class as the smallest has, and the long-tailed one is cut by the profile. "
+}
 PREAMBLE = r"""\documentclass[a4paper,10pt]{article}
 \usepackage[utf8]{inputenc}
 \usepackage{booktabs}
@@ -33,6 +39,7 @@ def appendix(
     profile: pd.DataFrame,
     train_sets: Sequence[TrainSet],
     sections: Sequence[tuple[str, str]],
+    grouped_by: TrainSet = "long_tailed",
 ) -> str:
     """The thesis' tables as a document that compiles with pdflatex as it is.
 
@@ -41,8 +48,9 @@ def appendix(
         profile: its class profile.
         train_sets: those that the tables are of.
         sections: each backbone's label and its LaTeX tables.
+        grouped_by: see :func:`introduction`.
     """
-    return _document(introduction(title, profile, train_sets), _subsections(sections))
+    return _document(introduction(title, profile, train_sets, grouped_by), _subsections(sections))
 
 
 def appendix_with_intervals(
@@ -53,6 +61,7 @@ def appendix_with_intervals(
     sections: Sequence[tuple[str, str]],
     published_tables: str = "",
     audit: str = "",
+    grouped_by: TrainSet = "long_tailed",
 ) -> str:
     """The tables with intervals and marks, ours beside the published ones, and the latter's audit.
 
@@ -64,21 +73,32 @@ def appendix_with_intervals(
         sections: each backbone's label and its LaTeX tables.
         published_tables: LaTeX tables of ours beside published results; may be empty.
         audit: LaTeX text on the published tables; may be empty.
+        grouped_by: see :func:`introduction`.
     """
     body = [_subsections(sections)]
     if published_tables:
         body += [r"\subsection{Beside the published results}", published_tables, r"\clearpage"]
     if audit:
         body += [r"\subsection{The published tables, audited by their own numbers}", audit]
-    intro = introduction(title, profile, train_sets)
+    intro = introduction(title, profile, train_sets, grouped_by)
     return _document(f"{intro}\n\n{reading}", "\n".join(body))
 
 
-def introduction(title: str, profile: pd.DataFrame, train_sets: Sequence[TrainSet]) -> str:
-    """How many images there are of what, and how to read the figures."""
+def introduction(
+    title: str,
+    profile: pd.DataFrame,
+    train_sets: Sequence[TrainSet],
+    grouped_by: TrainSet = "long_tailed",
+) -> str:
+    """How many images there are of what, and how to read the figures.
+
+    Head, middle and tail are by ``grouped_by``'s training images, and parts of its test set.
+    """
     trained = ", ".join(_training_images(profile, name) for name in train_sets)
-    groups = profile.groupby("group")["test_long_tailed"].sum()
+    groups = profile.groupby("group")[f"test_{grouped_by}"].sum()
+    unequal = {"natural": profile["test_natural"].sum()} if has_natural_test_set(profile) else {}
     sizes = {
+        **unequal,
         "balanced": profile["test_balanced"].sum(),
         "long-tailed": profile["test_long_tailed"].sum(),
         **{group: groups[group] for group in GROUPS},
@@ -86,9 +106,15 @@ def introduction(title: str, profile: pd.DataFrame, train_sets: Sequence[TrainSe
     listed = ", ".join(f"{name} {size:,}" for name, size in sizes.items())
     return (
         f"{title}: {len(profile)} classes; training images: {trained}; test images: {listed}. "
+        f"{MEANINGS.get(grouped_by, '')}"
         f"One image of the tail test set is worth {100 / groups['tail']:.1f} points of its "
         f"accuracy. {LOSS_NOTE}"
     )
+
+
+def has_natural_test_set(profile: pd.DataFrame) -> bool:
+    """Whether classes have unequal numbers of test images, so that not all are balanced."""
+    return bool(profile["test_natural"].nunique() > 1)
 
 
 def _training_images(profile: pd.DataFrame, train_set: TrainSet) -> str:

@@ -12,17 +12,19 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from longtail.imbalance import GROUPS
+from longtail.parameters import TrainSet
 from longtail.reporting import drawing
 from longtail.reporting.drawing import COLOURS, GREY
-from longtail.reporting.layouts import TRAIN_SETS
+from longtail.reporting.layouts import TRAIN_SETS, fair_prefix
 from longtail.reporting.significance import BASELINE
 
 MANY_CLASSES = 30  # beyond it class names no longer fit on an axis
 ROOM_FOR_NAMES = 30  # letters; beyond it they are turned
 
 
-def class_profile(profile: pd.DataFrame, title: str) -> bytes:
+def class_profile(profile: pd.DataFrame, title: str, train_set: TrainSet = "long_tailed") -> bytes:
     """Training images of each class by rank, coloured by head, middle and tail."""
+    column = f"train_{train_set}"
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     axes = figure.subplots()
     axes.step(
@@ -31,20 +33,20 @@ def class_profile(profile: pd.DataFrame, title: str) -> bytes:
     )  # fmt: skip
     for group in GROUPS:
         part = profile[profile["group"] == group]
-        images = part["train_long_tailed"]
+        images = part[column]
         axes.bar(
             part["rank"], images, width=0.85, color=COLOURS[group],
             label=f"{group}: {len(part)} classes, {images.sum():,} images",
         )  # fmt: skip
     if len(profile) <= MANY_CLASSES:
         for _, row in profile.iterrows():
-            axes.text(row["rank"], row["train_long_tailed"], str(row["train_long_tailed"]),
+            axes.text(row["rank"], row[column], str(row[column]),
                       ha="center", va="bottom", fontsize=8)  # fmt: skip
         names = _names(profile)
         axes.set_xticks(profile["rank"], names, rotation=_rotation(names))
     axes.set_xlabel("class, by rank" if len(profile) > MANY_CLASSES else "class")
     axes.set_ylabel("training images")
-    axes.set_title(f"{title}: the long-tailed training set")
+    axes.set_title(f"{title}: the {TRAIN_SETS[train_set]} training set")
     axes.legend(frameon=False)
     return drawing.png(figure)
 
@@ -90,8 +92,9 @@ def confusion_matrices(
     summaries: pd.DataFrame,
     labels: Mapping[str, str],
     title: str,
+    grouped_by: TrainSet = "long_tailed",
 ) -> bytes:
-    """Confusion matrices on the balanced test set, classes by rank, rows summing to one.
+    """Confusion matrices on all test images, classes by rank, rows summing to one.
 
     Softmax (or else the first method) on each training set that it has results of, the
     long-tailed last, and there the method with the best tail accuracy.
@@ -101,7 +104,7 @@ def confusion_matrices(
     present = set(confusions[["train_set", "method"]].itertuples(index=False, name=None))
     methods = [method for method in labels if (last, method) in present]
     baseline = BASELINE if BASELINE in set(confusions["method"]) else methods[0]
-    best = best_tail_method(summaries[summaries["train_set"] == last])
+    best = best_tail_method(summaries[summaries["train_set"] == last], grouped_by)
     wanted = dict.fromkeys([*((train_set, baseline) for train_set in train_sets), (last, best)])
     panels = [panel for panel in wanted if panel in present]
     figure = Figure(figsize=(max(3.3 * len(panels) + 0.5, 5), 4.1), layout="constrained")
@@ -145,15 +148,16 @@ def confusion_matrix(confusions: pd.DataFrame, classes: int) -> npt.NDArray[np.f
     return shares
 
 
-def best_tail_method(summaries: pd.DataFrame) -> str:
-    """The method with the best accuracy on the balanced test images of tail classes."""
-    shown = (summaries["test_set"] == "balanced_tail") & (summaries["metric"] == "acc1")
+def best_tail_method(summaries: pd.DataFrame, grouped_by: TrainSet = "long_tailed") -> str:
+    """The method with the best accuracy on tail classes, on the most images that are fair."""
+    tail = f"{fair_prefix(grouped_by)}tail"
+    shown = (summaries["test_set"] == tail) & (summaries["metric"] == "acc1")
     return str(summaries[shown].set_index("method")["value"].idxmax())
 
 
 def _shown_train_set(confusions: pd.DataFrame) -> str:
     present = list(confusions["train_set"].unique())
-    return "long_tailed" if "long_tailed" in present else str(present[0])
+    return next((name for name in ("long_tailed", "natural") if name in present), str(present[0]))
 
 
 def _names(profile: pd.DataFrame) -> list[str]:

@@ -11,20 +11,28 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from longtail.imbalance import GROUPS
+from longtail.parameters import TrainSet
 from longtail.reporting import drawing
 from longtail.reporting.drawing import COLOURS, GREY
-from longtail.reporting.layouts import TRAIN_SETS
+from longtail.reporting.layouts import TRAIN_SETS, fair_prefix
 
 PANELS_IN_A_ROW = 7
 LINES = ("-", "--", ":")  # ten methods each, as many as there are colours
 
 
-def group_accuracy(summaries: pd.DataFrame, labels: Mapping[str, str], title: str) -> bytes:
+def group_accuracy(
+    summaries: pd.DataFrame,
+    labels: Mapping[str, str],
+    title: str,
+    grouped_by: TrainSet = "long_tailed",
+) -> bytes:
     """Accuracy of head, middle and tail classes for each method, a panel a training set.
 
-    On the balanced test set's classes of each group, where every class has as many images; with
-    the intervals of :func:`longtail.summaries.summarise`.
+    On the balanced test set's classes of each group, where every class has as many images, or on
+    all test images of data that are long-tailed by nature; with the intervals of
+    :func:`longtail.summaries.summarise`.
     """
+    prefix = fair_prefix(grouped_by)
     shown = summaries[summaries["metric"] == "acc1"]
     train_sets = list(shown["train_set"].unique())
     methods = [method for method in labels if method in set(shown["method"])]
@@ -34,7 +42,7 @@ def group_accuracy(summaries: pd.DataFrame, labels: Mapping[str, str], title: st
     for axes, train_set in zip(panels, train_sets, strict=True):
         chosen = shown[shown["train_set"] == train_set].set_index(["test_set", "method"])
         for offset, group in zip((-0.2, 0, 0.2), GROUPS, strict=True):
-            cells = chosen.loc[f"balanced_{group}"].reindex(methods)
+            cells = chosen.loc[f"{prefix}{group}"].reindex(methods)
             sides = [cells["value"] - cells["low"], cells["high"] - cells["value"]]
             axes.errorbar(
                 cells["value"], places + offset, xerr=sides, fmt="o", ms=5, lw=1.4,
@@ -44,7 +52,10 @@ def group_accuracy(summaries: pd.DataFrame, labels: Mapping[str, str], title: st
         axes.xaxis.set_major_formatter(PercentFormatter(1))
         axes.grid(axis="x", color="#eeeeee")
         axes.set_axisbelow(True)
-    figure.supxlabel("accuracy on the balanced test images of each group", fontsize=10)
+    figure.supxlabel(
+        f"accuracy on the {'balanced' if prefix else 'natural'} test images of each group",
+        fontsize=10,
+    )
     panels[0].set_yticks(places, [labels[method] for method in methods])
     panels[0].set_ylim(len(methods) - 0.5, -0.5)
     figure.legend(*panels[0].get_legend_handles_labels(), frameon=False, loc="outside right center")
@@ -105,8 +116,9 @@ def reliability(
     """
     train_sets = list(table["train_set"].unique())
     methods = [method for method in labels if method in set(table["method"])]
+    widest = "natural" if "natural" in set(summaries["test_set"]) else "balanced"
     errors = summaries[
-        (summaries["metric"] == "calibration_error") & (summaries["test_set"] == "balanced")
+        (summaries["metric"] == "calibration_error") & (summaries["test_set"] == widest)
     ].set_index(["train_set", "method"])["value"]
     columns = min(len(methods), PANELS_IN_A_ROW)
     rows = -(-len(methods) // columns)  # of each training set
@@ -139,7 +151,7 @@ def reliability(
     first.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
     figure.supxlabel("confidence", fontsize=9)
     figure.supylabel("accuracy", fontsize=9)
-    figure.suptitle(f"{title}: reliability on the balanced test set")
+    figure.suptitle(f"{title}: reliability on the {widest} test set")
     return drawing.png(figure)
 
 

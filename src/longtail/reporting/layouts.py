@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
+from longtail.parameters import TrainSet
+
 # The thesis' five test sets, in its order.
 TEST_SETS = {
     "balanced": "Balanced",
@@ -33,11 +35,25 @@ METRICS = {
     "worst_class": "Worst class",
     "calibration_error": "ECE",
 }
-TRAIN_SETS = {"balanced": "balanced", "long_tailed": "long-tailed", "matched": "matched"}
+TRAIN_SETS = {
+    "balanced": "balanced",
+    "long_tailed": "long-tailed",
+    "matched": "matched",
+    "natural": "natural",
+}
 # In a caption the thesis calls its balanced training set so.
 IN_CAPTIONS = TRAIN_SETS | {"balanced": "custom balanced"}
 ROW_HEADING = "Loss Function"
 MANY_COLUMNS = 8
+
+
+def fair_prefix(grouped_by: TrainSet) -> str:
+    """What is before ``head``, ``middle`` or ``tail`` in the name of the test set to look at.
+
+    Balanced parts, where the others are what a profile has left; of data that are long-tailed by
+    nature the parts of all test images, since of the smallest class nearly nothing may test.
+    """
+    return "" if grouped_by == "natural" else "balanced_"
 
 
 @dataclass(frozen=True)
@@ -86,8 +102,18 @@ class Layout:
         return len(self.columns) > MANY_COLUMNS
 
     def of(self, test_sets: Collection[str]) -> Layout:
-        """The layout without the columns of test sets that there are not; whole where none is."""
-        columns = tuple(column for column in self.columns if column.test_set in test_sets)
+        """The layout for a data set: whole where none of its test sets is known.
+
+        Columns of test sets that there are not are left out. Where there is a natural test set,
+        which has all images that are held out, it comes before the balanced one.
+        """
+        natural = (
+            replace(c, heading=c.heading.replace("Balanced", "Natural"), test_set="natural")
+            for c in self.columns
+            if c.test_set == "balanced"
+        )
+        every = (*natural, *self.columns)
+        columns = tuple(column for column in every if column.test_set in test_sets)
         return replace(self, columns=columns or self.columns)
 
 
@@ -105,7 +131,7 @@ PARTS = Layout(
     0,
     tuple(Column(h, t, "acc1") for t, h in BALANCED_PARTS.items()),
     "Acc1 on the balanced test images of each part: head, middle and tail by rank, and classes "
-    "of many, medium and few long-tailed training images",
+    "of many, medium and few long-tailed (or natural) training images",
 )
 QUALITY = Layout(
     "quality",

@@ -11,8 +11,11 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from longtail.imbalance import GROUPS
-from longtail.reporting.layouts import ROW_HEADING
+from longtail.parameters import TrainSet
+from longtail.reporting.appendix import has_natural_test_set
+from longtail.reporting.layouts import ROW_HEADING, TRAIN_SETS
 from longtail.reporting.notes import LOSS_NOTE
+from longtail.reporting.novelty import NOVELTY_HEADINGS, NOVELTY_NOTE
 from longtail.reporting.published import ComparisonTable
 from longtail.reporting.tables import PrintedTable
 
@@ -58,6 +61,8 @@ def page(
     made: Made,
     comparison_note: str = "",
     audit: Sequence[Sequence[str]] = (),
+    novelty: Sequence[Sequence[str]] = (),
+    grouped_by: TrainSet = "long_tailed",
 ) -> str:
     """The page; pictures are inside it, and it asks nothing of the network.
 
@@ -71,6 +76,9 @@ def page(
         comparison_note: how the tables beside published results are to be read.
         audit: what the published tables show about themselves, see
             :func:`longtail.reporting.audit.audit_rows`.
+        novelty: how well unknown classes are noticed, see
+            :func:`longtail.reporting.novelty.novelty_rows`.
+        grouped_by: the training set whose sizes make head, middle and tail.
     """
     groups = {group: profile[profile["group"] == group] for group in GROUPS}
     return _template().render(
@@ -85,6 +93,13 @@ def page(
         made=made,
         comparison_note=comparison_note,
         audit=audit,
+        novelty=novelty,
+        novelty_headings=NOVELTY_HEADINGS,
+        novelty_note=NOVELTY_NOTE,
+        tail_train=f"train_{grouped_by}",
+        tail_test=f"test_{grouped_by}",
+        tail_name=TRAIN_SETS[grouped_by],
+        has_natural_test_set=has_natural_test_set(profile),
     )
 
 

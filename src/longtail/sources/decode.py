@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from longtail.sources.files import ImageFileRef, UnreadableError
 from longtail.sources.likeness import look_of
@@ -113,11 +113,19 @@ def _decode(content: BinaryIO, image_size: int | None) -> Pixels:
         with _few_at_a_time if image.width * image.height > LARGE_PIXELS else nullcontext():
             orientation = image.getexif().get(ORIENTATION)
             rgb = _to_rgb(image)
-            if image_size is not None and rgb.size != (image_size, image_size):
-                rgb = ImageOps.fit(rgb, (image_size, image_size), Image.Resampling.BICUBIC)
+            if image_size is not None:
+                rgb = _square(rgb, image_size)
             if orientation in UPRIGHT:
                 rgb = rgb.transpose(UPRIGHT[orientation])
             return np.asarray(rgb, dtype=np.uint8)
+
+
+def _square(image: Image.Image, side: int) -> Image.Image:
+    """The largest centred square, of whole pixels, resized."""
+    largest = min(image.size)
+    left, top = (image.width - largest) // 2, (image.height - largest) // 2
+    cut = image.crop((left, top, left + largest, top + largest))
+    return cut if largest == side else cut.resize((side, side), Image.Resampling.BICUBIC)
 
 
 def _check_shape(width: int, height: int) -> None:

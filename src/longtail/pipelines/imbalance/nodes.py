@@ -6,7 +6,7 @@ import logging
 
 import pandas as pd
 
-from longtail.imbalance import cut
+from longtail.imbalance import UNKNOWN, crossing_groups, cut
 from longtail.parameters import Dataset
 
 log = logging.getLogger(__name__)
@@ -22,4 +22,18 @@ def cut_subsets(index: pd.DataFrame, dataset: Dataset) -> tuple[pd.DataFrame, pd
         for role, of_role in subsets.groupby("role")["name"]
     }
     log.info("%s: train %s; test %s", dataset.name, sizes["train"], sizes["test"])
+    if UNKNOWN in sizes:
+        unknown = sorted(index.loc[index["label"] < 0, "class_name"].unique())
+        log.info(
+            "%s: held out as unknown: %s images of %s", dataset.name,
+            f"{len(subsets[subsets['role'] == UNKNOWN]):,}", ", ".join(unknown),
+        )  # fmt: skip
+    crossing = crossing_groups(index, subsets)
+    if crossing:
+        log.warning(
+            "%s: %s group(s) of alike images have some that train and some that test, since the "
+            "official split has them so: figures on these are too good",
+            dataset.name,
+            f"{crossing:,}",
+        )
     return subsets, profile

@@ -13,6 +13,7 @@ import pandas as pd
 from longtail import sources
 from longtail.fingerprint import sha256_of_arrays
 from longtail.parameters import Dataset
+from longtail.unknown import with_unknown
 
 log = logging.getLogger(__name__)
 
@@ -24,9 +25,11 @@ def read_images(
 
     Returns:
         Pixels, index and rejected files as in :class:`longtail.sources.Images`, and a summary
-        with the pixels' checksum, by which a trial knows its data.
+        with the pixels' checksum, by which a trial knows its data. Labels are those of
+        :func:`longtail.unknown.with_unknown`, and ``classes`` counts the known ones.
     """
     images = sources.read(dataset, downloads, decoded)
+    index = with_unknown(images.index, dataset)
     count, height, width, _ = images.pixels.shape
     summary = {
         "dataset": dataset.name,
@@ -35,7 +38,7 @@ def read_images(
         "rejected": len(images.rejected),
         "height": height,
         "width": width,
-        "classes": int(images.index["label"].nunique()),
+        "classes": int(index["label"].max()) + 1,
         "sha256": images.sha256 or sha256_of_arrays(images.pixels),
     }
     log.info(
@@ -49,4 +52,4 @@ def read_images(
         if len(images.rejected)
         else "",
     )
-    return images.pixels, images.index, images.rejected, summary
+    return images.pixels, index, images.rejected, summary

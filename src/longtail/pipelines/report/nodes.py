@@ -9,12 +9,17 @@ from typing import Any
 import pandas as pd
 
 from longtail.parameters import Contents, Dataset, Statistics, Table, TrainSet, Trials
-from longtail.reporting.appendix import appendix, appendix_with_intervals
+from longtail.reporting.appendix import (
+    appendix,
+    appendix_with_intervals,
+    has_natural_test_set,
+)
 from longtail.reporting.audit import audit_latex, audit_rows
 from longtail.reporting.circumstances import circumstances, recipes
 from longtail.reporting.latex import BOLD, STAR, escaped, latex
 from longtail.reporting.layouts import LAYOUTS, THESIS_LAYOUTS
 from longtail.reporting.notes import reading_note
+from longtail.reporting.novelty import novelty_rows
 from longtail.reporting.page import Made, Section, page
 from longtail.reporting.published import (
     comparison_latex,
@@ -30,6 +35,7 @@ from longtail.verification import (
     check_statistics,
     trial_names,
     verified_comparisons,
+    verified_novelty,
     verified_results,
 )
 
@@ -74,6 +80,15 @@ def verify(
     return own, compared, trainings[of_grid], profile
 
 
+def verify_novelty(
+    novelty: pd.DataFrame, results: pd.DataFrame, dataset: Dataset, statistics: Statistics
+) -> pd.DataFrame:
+    """How well the trainings of the verified results notice unknown classes."""
+    own = verified_novelty(novelty, results)
+    check_statistics(own, f"{dataset.name}_novelty", statistics)
+    return own
+
+
 def tabulate(
     results: pd.DataFrame, comparisons: pd.DataFrame, table: Table, statistics: Statistics
 ) -> tuple[pd.DataFrame | str, ...]:
@@ -93,10 +108,12 @@ def tabulate(
 
 
 def draw_class_profile(profile: pd.DataFrame, dataset: Dataset) -> bytes:
-    """The long-tailed class profile with its head, middle and tail."""
+    """The class profile, natural or cut, with its head, middle and tail."""
     from longtail.reporting import class_figures, drawing
 
-    return class_figures.class_profile(profile, drawing.plain(dataset.label))
+    return class_figures.class_profile(
+        profile, drawing.plain(dataset.label), dataset.imbalance.grouped_by
+    )
 
 
 def draw_backbone(
@@ -107,6 +124,7 @@ def draw_backbone(
     reliability: pd.DataFrame,
     profile: pd.DataFrame,
     table: Table,
+    dataset: Dataset,
 ) -> tuple[bytes, ...]:
     """A backbone's figures, in the order of ``FIGURES``."""
     from longtail.reporting import class_figures, drawing, figures
@@ -117,13 +135,15 @@ def draw_backbone(
         rows.merge(trials) for rows in (histories, confusions, reliability)
     )
     labels = {method: drawing.plain(label) for method, label in table.methods.items()}
-    title = drawing.plain(table.backbone_label)
+    title, grouped_by = drawing.plain(table.backbone_label), dataset.imbalance.grouped_by
     if scores.empty:
         return (drawing.message(f"{title}: no trial has results"),) * len(FIGURES)
     return (
-        figures.group_accuracy(scores, labels, title),
+        figures.group_accuracy(scores, labels, title, grouped_by),
         class_figures.class_accuracy(own_confusions, profile, labels, title),
-        class_figures.confusion_matrices(own_confusions, profile, scores, labels, title),
+        class_figures.confusion_matrices(
+            own_confusions, profile, scores, labels, title, grouped_by
+        ),
         figures.reliability(own_reliability, scores, labels, title),
         figures.learning_curves(own_histories, labels, title),
     )
@@ -178,7 +198,8 @@ def write_appendix(
         backbone_tables: LaTeX tables, named ``<backbone>_tables``.
     """
     sections = [(label, backbone_tables[f"{name}_tables"]) for name, label in _backbones(contents)]
-    return appendix(dataset.label, profile, _train_sets(contents), sections)
+    grouped_by = dataset.imbalance.grouped_by
+    return appendix(dataset.label, profile, _train_sets(contents), sections, grouped_by)
 
 
 def write_interval_appendix(
@@ -223,6 +244,7 @@ def write_interval_appendix(
             ]
         ),
         "" if audit is None or _is_empty(comparison) else audit_latex(audit),
+        dataset.imbalance.grouped_by,
     )
 
 
@@ -241,6 +263,7 @@ def write_page(
     comparison: pd.DataFrame | None = None,
     audit: pd.DataFrame | None = None,
     published: pd.DataFrame | None = None,
+    novelty: pd.DataFrame | None = None,
     **figures: bytes,
 ) -> str:
     """The tables and figures as one page that a browser shows.
@@ -260,11 +283,14 @@ def write_page(
         comparison: ours beside published results, where there are any.
         audit: of the published results.
         published: these results.
+        novelty: how well unknown classes are noticed, where there are any.
         figures: those of ``FIGURES`` and, with a comparison, of ``PUBLISHED_FIGURES``, named
             ``<backbone>_<figure>``.
     """
     beside = [] if comparison is None else comparison_tables(comparison, contents.tables)
     pictures = FIGURES if _is_empty(comparison) else FIGURES | PUBLISHED_FIGURES
+    if has_natural_test_set(profile):
+        pictures = {name: shown.replace("balanced", "natural") for name, shown in pictures.items()}
     matched = _match_note(published, comparison, dataset)
     if comparison is not None and comparison.empty:
         log.warning("datasets.%s.published: %s", dataset.name, matched)
@@ -311,6 +337,10 @@ def write_page(
         Made(circumstances(trainings, source, dataset, statistics, command), *recipes(trainings)),
         comparison_note(statistics.confidence),
         [] if audit is None or _is_empty(comparison) else audit_rows(audit),
+        []
+        if novelty is None
+        else novelty_rows(novelty, dict(_backbones(contents)), contents.tables[0].methods),
+        dataset.imbalance.grouped_by,
     )
 
 

@@ -32,6 +32,7 @@ from longtail.pipelines.report.nodes import (
     join_tables,
     tabulate,
     verify,
+    verify_novelty,
     write_appendix,
     write_interval_appendix,
     write_page,
@@ -39,6 +40,8 @@ from longtail.pipelines.report.nodes import (
 
 # What the node ``verify`` lets through.
 VERIFIED = ("results", "comparisons", "trainings", "class_profile")
+# What is verified of data sets with unknown classes alone.
+NOVELTY = "novelty"
 
 
 def create_pipeline(parameters: Parameters) -> Pipeline:
@@ -46,8 +49,11 @@ def create_pipeline(parameters: Parameters) -> Pipeline:
     parts = []
     for dataset, contents in tables(parameters).items():
         published = parameters.datasets[dataset].published
+        has_unknown = parameters.datasets[dataset].unknown is not None
         backbones = []
         parts.append(_verification(dataset))
+        if has_unknown:
+            parts.append(_verification_of_novelty(dataset))
         for backbone, of_backbone in groupby(contents.tables, key=lambda t: t.backbone):
             own = list(of_backbone)
             parts += [_tables(table) for table in own]
@@ -55,7 +61,7 @@ def create_pipeline(parameters: Parameters) -> Pipeline:
             if published:
                 parts.append(_published(own[0], published))
             backbones.append(backbone)
-        parts.append(_documents(dataset, backbones, published))
+        parts.append(_documents(dataset, backbones, published, has_unknown=has_unknown))
         if published:
             parts.append(_audit(dataset, backbones, published))
     return Pipeline(parts)
@@ -64,7 +70,7 @@ def create_pipeline(parameters: Parameters) -> Pipeline:
 def _made(dataset: str, *names: str) -> dict[str, str]:
     """What is made of a data set, by the names that the nodes here know it by."""
     return {
-        name: f"report.{dataset}.{name}" if name in VERIFIED else f"{dataset}_{name}"
+        name: f"report.{dataset}.{name}" if name in (*VERIFIED, NOVELTY) else f"{dataset}_{name}"
         for name in names
     }
 
@@ -85,6 +91,26 @@ def _verification(dataset: str) -> Pipeline:
         ],
         namespace=f"report.{dataset}",
         inputs={f"stored_{name}": f"{dataset}_{name}" for name in checked},
+        parameters={
+            "params:dataset": f"params:datasets.{dataset}",
+            "params:statistics": "params:statistics",
+        },
+        tags=[dataset],
+    )
+
+
+def _verification_of_novelty(dataset: str) -> Pipeline:
+    return Pipeline(
+        [
+            Node(
+                verify_novelty,
+                inputs=["stored_novelty", "results", "params:dataset", "params:statistics"],
+                outputs=NOVELTY,
+                name="verify_novelty",
+            )
+        ],
+        namespace=f"report.{dataset}",
+        inputs={"stored_novelty": f"{dataset}_novelty", **_made(dataset, "results")},
         parameters={
             "params:dataset": f"params:datasets.{dataset}",
             "params:statistics": "params:statistics",
@@ -132,14 +158,17 @@ def _backbone(own: list[Table]) -> Pipeline:
             ),
             Node(
                 draw_backbone,
-                inputs=["scores", *shared, "params:table"],
+                inputs=["scores", *shared, "params:table", "params:dataset"],
                 outputs=list(FIGURES),
                 name="draw_figures",
             ),
         ],
         namespace=f"report.{first.dataset}.{first.backbone}",
         inputs={**scores, **bare, **with_intervals, **_made(first.dataset, *shared)},
-        parameters={"params:table": f"params:report.{table_name(first)}.table"},
+        parameters={
+            "params:table": f"params:report.{table_name(first)}.table",
+            "params:dataset": f"params:datasets.{first.dataset}",
+        },
         tags=[first.dataset, first.backbone],
     )
 
@@ -196,7 +225,9 @@ def _audit(dataset: str, backbones: list[str], published: str) -> Pipeline:
     )
 
 
-def _documents(dataset: str, backbones: list[str], published: str | None) -> Pipeline:
+def _documents(
+    dataset: str, backbones: list[str], published: str | None, *, has_unknown: bool
+) -> Pipeline:
     pictures = [*FIGURES, *PUBLISHED_FIGURES] if published else list(FIGURES)
     scores = _of_backbones(dataset, backbones, "scores")
     tables = _of_backbones(dataset, backbones, "tables")
@@ -209,6 +240,8 @@ def _documents(dataset: str, backbones: list[str], published: str | None) -> Pip
         given |= _made(dataset, *optional.values())
         optional["published"] = "published"
         given["published"] = f"published_{published}"
+    page_only = [NOVELTY] if has_unknown else []
+    given |= _made(dataset, *page_only)
     common = {
         "profile": "class_profile",
         "dataset": "params:dataset",
@@ -241,7 +274,9 @@ def _documents(dataset: str, backbones: list[str], published: str | None) -> Pip
                 write_page,
                 inputs=printed
                 | {"profile_figure": "class_profile_figure", "command": "params:command"}
-                | _keywords(("results", "comparisons", "trainings", "source", *figures)),
+                | _keywords(
+                    ("results", "comparisons", "trainings", "source", *page_only, *figures)
+                ),
                 outputs="report",
                 name="write_page",
             ),

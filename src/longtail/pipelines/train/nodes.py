@@ -14,7 +14,7 @@ from longtail import post_hoc
 from longtail.comparisons import compare_methods
 from longtail.fingerprint import sha256_of_arrays
 from longtail.identity import VALIDATION, trial_fingerprint, trial_losses
-from longtail.imbalance import class_counts, images_of
+from longtail.imbalance import UNKNOWN, class_counts, images_of, widest_test_set
 from longtail.parameters import Backbone, Statistics, Trial
 from longtail.progress import EpochDone, TrialScored, tell
 from longtail.space import full_disk_explained
@@ -106,11 +106,13 @@ def fit_trial(
 def evaluate_trial(
     images: Pixels, index: pd.DataFrame, subsets: pd.DataFrame, model: Path, trial: Trial
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Logits of every test and validation image, with what the method does to them post hoc.
+    """Logits of every held-out image, with what the method does to them post hoc.
+
+    Held out are test and validation images, and all images of unknown classes.
 
     Returns:
-        A row an image: ``image``, ``label``, and the logits in columns named by label (float32).
-        And how they were changed after the training: ``post_hoc`` (see
+        A row an image: ``image``, ``label`` (-1 of unknown classes), and the logits in columns
+        named by label (float32). And how they were changed after the training: ``post_hoc`` (see
         :func:`longtail.post_hoc.noted`), ``tau`` (None where they were not) and, where ``tau`` was
         chosen, ``validation``: the balanced accuracy of each on the validation images.
     """
@@ -178,7 +180,7 @@ def score_trial(
         "post_hoc": evaluation["post_hoc"],
         "tau": float("nan") if tau is None else tau,
     }
-    tell(TrialScored(trial.name, _summary(scores.metrics, card, tau)))
+    tell(TrialScored(trial.name, _summary(scores.metrics, card, tau, widest_test_set(subsets))))
     tables = (
         scores.metrics.assign(**training, **statistics.noted),
         scores.confusions,
@@ -186,6 +188,31 @@ def score_trial(
         scores.answers,
     )
     return tuple(pd.concat([_names(trial, t.index), t], axis="columns") for t in tables)
+
+
+def score_novelty(
+    predictions: pd.DataFrame,
+    subsets: pd.DataFrame,
+    card: dict[str, Any],
+    trial: Trial,
+    statistics: Statistics,
+) -> pd.DataFrame:
+    """How well a trial tells images of unknown classes from the known test images.
+
+    Returns:
+        The rows of :func:`longtail.novelty.novelty`, with the trial's names, the fingerprint and
+        the trial of the training, and what the intervals were made with, as the results have them.
+    """
+    from longtail.novelty import novelty
+
+    logits = predictions.set_index("image").drop(columns="label")
+    known, unknown = (
+        logits.loc[images_of(subsets, role, name)].to_numpy()
+        for role, name in (("test", widest_test_set(subsets)), (UNKNOWN, UNKNOWN))
+    )
+    training = {"fingerprint": card["fingerprint"], "trained_by": card["trained_by"]}
+    rows = novelty(known, unknown, statistics).assign(**training, **statistics.noted)
+    return pd.concat([_names(trial, rows.index), rows], axis="columns")
 
 
 def compare_answers(
@@ -221,9 +248,9 @@ def _names(trial: Trial, index: pd.Index[int]) -> pd.DataFrame:
     return pd.DataFrame(names, index=index)
 
 
-def _summary(metrics: pd.DataFrame, card: dict[str, Any], tau: float | None) -> str:
+def _summary(metrics: pd.DataFrame, card: dict[str, Any], tau: float | None, widest: str) -> str:
     acc1 = metrics.set_index("test_set")["acc1"]
-    shown = ", ".join(f"{name} {acc1[name]:.4f}" for name in ("balanced", "head", "tail"))
+    shown = ", ".join(f"{name} {acc1[name]:.4f}" for name in (widest, "head", "tail"))
     if card["trained_by"] != card["trial"]:
         how = f"the same training as {card['trained_by']}"
     elif card["reused"]:

@@ -3,7 +3,7 @@
 ::
 
     train                                                     fetch the weights of a backbone
-    train.<dataset>.<train set>.<backbone>.<method>.<seed>    fit -> evaluate -> score
+    train.<dataset>.<train set>.<backbone>.<method>.<seed>    fit -> evaluate -> score (-> novelty)
     train.<dataset>.<train set>.<backbone>                    gather over methods and seeds, compare
     train.<dataset>.<train set>                               gather over backbones
     train.<dataset>                                           gather over training sets
@@ -28,6 +28,7 @@ from longtail.pipelines.train.nodes import (
     fit_trial,
     gather,
     gather_cards,
+    score_novelty,
     score_trial,
 )
 
@@ -43,6 +44,8 @@ GATHERED = {
 }
 # Made of the answers of a backbone's trials, and gathered from there on.
 COMPARISONS = "comparisons"
+# The table that only data sets with unknown classes have.
+NOVELTY = "novelty"
 # What a table is first made by, where its parts in the trials are no tables.
 INNERMOST = {"trainings": gather_cards}
 # The runner runs a trial's nodes together, and a gathering node without the trials that failed.
@@ -53,7 +56,9 @@ def create_pipeline(parameters: Parameters, trials: list[Trial]) -> Pipeline:
     """The stage for the trials of the grid, which come in the order of the tables' rows."""
     backbones = [parameters.backbones[name] for name in parameters.grid.backbones]
     fetches = [_fetch(backbone.name) for backbone in backbones if backbone.pretrained]
-    return Pipeline([*fetches, *map(_trial, trials), *_gathers(trials)])
+    open_sets = {name for name, dataset in parameters.datasets.items() if dataset.unknown}
+    templates = [_trial(trial, has_unknown=trial.dataset in open_sets) for trial in trials]
+    return Pipeline([*fetches, *templates, *_gathers(trials, open_sets)])
 
 
 def _fetch(backbone: str) -> Pipeline:
@@ -67,7 +72,7 @@ def _fetch(backbone: str) -> Pipeline:
     return Pipeline([node], namespace="train", prefix_datasets_with_namespace=False)
 
 
-def _trial(trial: Trial) -> Pipeline:
+def _trial(trial: Trial, *, has_unknown: bool) -> Pipeline:
     pretrained = trial.backbone.pretrained
     weights = {name: f"{trial.backbone.name}_{name}" for name in WEIGHTS} if pretrained else {}
     template = [
@@ -101,6 +106,15 @@ def _trial(trial: Trial) -> Pipeline:
             name="score",
         ),
     ]
+    if has_unknown:
+        template.append(
+            Node(
+                score_novelty,
+                inputs=["predictions", "subsets", "card", "params:trial", "params:statistics"],
+                outputs=NOVELTY,
+                name="score_novelty",
+            )
+        )
     shared = ("images", "index", "source", "subsets")
     return Pipeline(
         template,
@@ -115,7 +129,7 @@ def _trial(trial: Trial) -> Pipeline:
     )
 
 
-def _gathers(trials: list[Trial]) -> Iterable[Pipeline]:
+def _gathers(trials: list[Trial], open_sets: set[str]) -> Iterable[Pipeline]:
     """Gather nodes for every namespace above a trial's, innermost first."""
     names = [tuple(trial.name.split(".")) for trial in trials]
     # Methods and seeds are gathered in one step, backbones in the next, training sets last.
@@ -127,7 +141,8 @@ def _gathers(trials: list[Trial]) -> Iterable[Pipeline]:
             parts[COMPARISONS] = COMPARISONS
         for parent, group in groupby(children, key=itemgetter(slice(depth))):
             members = [".".join(child) for child in group]
-            for table, part in parts.items():
+            own = parts | {NOVELTY: NOVELTY} if parent[0] in open_sets else parts
+            for table, part in own.items():
                 function = INNERMOST.get(table, gather) if of_trials else gather
                 children_parts = [f"train.{member}.{part}" for member in members]
                 yield _gather(function, table, parent, children_parts)

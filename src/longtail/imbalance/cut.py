@@ -1,0 +1,155 @@
+"""A data set's subsets, and the profile of its classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from longtail.imbalance.holdout import hold_out
+from longtail.imbalance.profiles import (
+    GROUPS,
+    SHOTS,
+    group_of_ranks,
+    matched_counts,
+    profile_counts,
+    shots_of,
+)
+from longtail.imbalance.subsets import SUBSET_COLUMNS, UNKNOWN
+from longtail.parameters import Imbalance
+
+Ints = npt.NDArray[np.int64]
+Strings = npt.NDArray[np.str_]
+
+
+def cut(
+    index: pd.DataFrame, imbalance: Imbalance, dataset: str
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Cut a data set into its subsets.
+
+    The natural training set is all training images; the balanced one takes as many of each class
+    as the smallest class has. The long-tailed one is cut by the profile, and the matched one has
+    the long-tailed one's total spread evenly.
+
+    Where the data are long-tailed by nature (a stratified hold-out), the profile falls from the
+    largest class, and takes no more of a class than it has; classes are grouped by their natural
+    training images; head, middle and tail (names ``head``, ...) are parts of all test images.
+    Else the profile cuts the balanced sets, training and test alike, groups are those of the
+    long-tailed training set, and head, middle and tail are parts of the long-tailed test set.
+
+    Parts of the balanced test set are ``balanced_head``, ..., by the same groups, and ``many``,
+    ``medium`` and ``few`` by training images, where there are such classes. All test images are
+    the test set ``natural``, where classes have unequal numbers of them; else they are the
+    balanced one. Images of unknown classes are in no set but their own.
+
+    Args:
+        index: the table of :class:`longtail.sources.Images`; unknown classes have the label -1.
+        imbalance: the hold-out, the profile, the class order, the groups and the seed.
+        dataset: the data set's name in the parameters, for messages.
+
+    Returns:
+        The subsets, a row an image and subset it is in (``role``, ``name``, ``image``), and the
+        class profile, a row a known class: ``label``, ``class_name``, ``rank``, ``group``,
+        ``shots`` and the number of images in each training and test set.
+    """
+    pools = hold_out(index, imbalance.holdout, imbalance.seed, dataset)
+    is_natural = imbalance.grouped_by == "natural"
+    known = index[index["label"] >= 0]
+    sizes = known["label"].value_counts().sort_index().to_numpy()
+    train_sizes, test_sizes = _lengths(pools.train), _lengths(pools.test)
+    label_of_rank = np.arange(len(sizes))
+    if imbalance.class_order == "size":
+        # What trains makes the tail; with few images, rounding can put that in another order.
+        trained = train_sizes if is_natural else np.zeros_like(sizes)
+        label_of_rank = np.lexsort((-sizes, -trained))
+    rank_of_label = np.argsort(label_of_rank, kind="stable")
+
+    # What the profile may take of each rank.
+    train_limit, test_limit = (
+        available[label_of_rank] if is_natural else np.full(len(sizes), available.min())
+        for available in (train_sizes, test_sizes)
+    )
+    train_counts, test_counts = (
+        np.minimum(profile_counts(imbalance.profile, len(sizes), int(limit.max())), limit)
+        for limit in (train_limit, test_limit)
+    )
+    matched = matched_counts(int(train_counts.sum()), train_limit)
+    grouped = train_limit if is_natural else train_counts
+    group_of_label = _groups_of(imbalance, grouped)[rank_of_label]
+    shots_of_label = shots_of(grouped)[rank_of_label]
+
+    def first(pool: list[Ints], counts: Ints) -> list[Ints]:
+        return [images[: counts[rank_of_label[label]]] for label, images in enumerate(pool)]
+
+    def smallest(pool: list[Ints], sizes: Ints) -> list[Ints]:
+        return [images[: sizes.min()] for images in pool]
+
+    balanced_test = smallest(pools.test, test_sizes)
+    long_tailed_test = first(pools.test, test_counts)
+    subsets = {
+        ("train", "natural"): pools.train,
+        ("train", "balanced"): smallest(pools.train, train_sizes),
+        ("train", "long_tailed"): first(pools.train, train_counts),
+        ("train", "matched"): first(pools.train, matched),
+        ("validation", "validation"): pools.validation,
+        ("test", "natural"): pools.test,
+        ("test", "balanced"): balanced_test,
+        ("test", "long_tailed"): long_tailed_test,
+    }
+    if test_sizes.min() == test_sizes.max():
+        del subsets["test", "natural"]
+
+    def part(whole: list[Ints], groups: Strings, group: str) -> list[Ints]:
+        return [images for label, images in enumerate(whole) if groups[label] == group]
+
+    divided = pools.test if is_natural else long_tailed_test
+    for prefix, whole in (("", divided), ("balanced_", balanced_test)):
+        for group in GROUPS:
+            subsets["test", prefix + group] = part(whole, group_of_label, group)
+    for shots in SHOTS:
+        if shots in shots_of_label:
+            subsets["test", shots] = part(balanced_test, shots_of_label, shots)
+    if len(known) < len(index):
+        subsets[UNKNOWN, UNKNOWN] = [index.loc[index["label"] < 0, "image"].to_numpy()]
+    profile = pd.DataFrame(
+        {
+            "label": np.arange(len(sizes)),
+            "class_name": known.groupby("label")["class_name"].first().to_numpy(),
+            "rank": rank_of_label,
+            "group": group_of_label,
+            "shots": shots_of_label,
+            "available": sizes,
+            "train_balanced": train_sizes.min(),
+            "train_long_tailed": train_counts[rank_of_label],
+            "train_matched": matched[rank_of_label],
+            "validation": _lengths(pools.validation),
+            "test_balanced": test_sizes.min(),
+            "test_long_tailed": test_counts[rank_of_label],
+            "train_natural": train_sizes,
+            "test_natural": test_sizes,
+        }
+    ).sort_values("rank", ignore_index=True)
+    return _table(subsets), profile
+
+
+def _groups_of(imbalance: Imbalance, counts: Ints) -> Strings:
+    """The group of each rank; thirds are of the classes by training images, most first."""
+    order = np.argsort(-counts, kind="stable")
+    names = group_of_ranks(imbalance.groups, counts[order])
+    return names[np.argsort(order, kind="stable")]
+
+
+def _lengths(pool: list[Ints]) -> Ints:
+    return np.array([len(images) for images in pool], dtype=np.int64)
+
+
+def _table(subsets: Mapping[tuple[str, str], list[Ints]]) -> pd.DataFrame:
+    return pd.concat(
+        [
+            pd.DataFrame({"role": role, "name": name, "image": np.sort(np.concatenate(images))})
+            for (role, name), images in subsets.items()
+        ],
+        ignore_index=True,
+    )[SUBSET_COLUMNS]

@@ -1,0 +1,249 @@
+"""Which images test, which validate and which train, never a group of alike images on two sides."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from longtail.errors import DataError
+from longtail.imbalance.assignment import assign
+from longtail.imbalance.subsets import UNKNOWN
+from longtail.parameters import (
+    Holdout,
+    OfficialHoldout,
+    OfficialTestHoldout,
+    PerClassHoldout,
+    StratifiedHoldout,
+)
+
+Ints = npt.NDArray[np.int64]
+
+TEST, VALIDATION, TRAIN = range(3)
+
+
+@dataclass(frozen=True)
+class Pools:
+    """Image numbers of each label, shuffled, for each role. Lists of equal length."""
+
+    train: list[Ints]
+    validation: list[Ints]
+    test: list[Ints]
+
+
+@dataclass(frozen=True)
+class _Class:
+    """What is to be divided of a class, and how.
+
+    Attributes:
+        name: of the class.
+        images: its images that are to be divided, shuffled.
+        training: its images that train whatever is done to the others.
+        wanted: images of each part but the last.
+        minima: the fewest images of each part.
+    """
+
+    name: str
+    images: Ints
+    training: Ints
+    wanted: tuple[int, ...]
+    minima: tuple[int, ...]
+
+
+def hold_out(index: pd.DataFrame, holdout: Holdout, seed: int, dataset: str) -> Pools:
+    """Divide each class into training, validation and test images.
+
+    Each class is shuffled by a generator of its own, so that adding a class moves no image of
+    the others. Images of one group stay together (but for an official test split, which is as it
+    is), as near to the wanted sizes as whole groups come.
+
+    Args:
+        index: a row an image; of label -1 where its class is unknown, and nothing is trained on
+            it. Without a column ``group`` each image is a group of its own.
+        holdout: what is held out.
+        seed: of the shuffles.
+        dataset: the data set's name in the parameters, for messages.
+
+    Raises:
+        DataError: naming all classes that are too small, or if there is no official test split.
+    """
+    key = f"datasets.{dataset}.imbalance.holdout"
+    official = isinstance(holdout, OfficialHoldout | OfficialTestHoldout)
+    if official and not index["split"].eq("test").any():
+        raise DataError(
+            f"{key}: this source has no official test split. Use {{kind: per_class, test: "
+            f"<images>, validation: <images>}}, or {{kind: stratified, test: <share>, "
+            f"validation: <share>}}"
+        )
+    classes = [
+        _plan(str(images["class_name"].iloc[0]), int(str(label)), images, holdout, seed)
+        for label, images in index[index["label"] >= 0].groupby("label")
+    ]
+    groups = _groups(index)
+    beside_unknown = set(groups[index["label"] < 0])
+    group_of = pd.Series(groups, index=index["image"].to_numpy())
+    own_groups = [group_of[each.images].to_numpy() for each in classes]
+    shared = _assign_shared(classes, own_groups, beside_unknown)
+    pools, problems = Pools([], [], []), []
+    for each, of_images in zip(classes, own_groups, strict=True):
+        parts = _parts(each, of_images, shared)
+        train = [each.training] if official else []
+        if parts is None or (official and not len(each.training)):
+            problems.append(_too_small(each, of_images))
+            continue
+        test, validation, *rest = (each.images[parts == part] for part in (TEST, VALIDATION, TRAIN))
+        pools.test.append(test)
+        pools.validation.append(validation)
+        pools.train.append(np.concatenate([*train, *rest]))
+    if problems:
+        raise DataError(f"{key}: {_listed(problems, len(classes))}, but {_needed(holdout)}")
+    return pools
+
+
+def crossing_groups(index: pd.DataFrame, subsets: pd.DataFrame) -> int:
+    """Groups of alike images that are on both sides of a split; official splits can have some.
+
+    Args:
+        index: a row an image.
+        subsets: which image is in which subset.
+    """
+    side = subsets["role"].replace(UNKNOWN, "test")
+    group = pd.Series(_groups(index), index=index["image"].to_numpy())
+    sides = pd.DataFrame({"group": group[subsets["image"]].to_numpy(), "side": side.to_numpy()})
+    return int((sides.groupby("group")["side"].nunique() > 1).sum())
+
+
+def _groups(index: pd.DataFrame) -> Ints:
+    column = "group" if "group" in index else "image"
+    groups: Ints = index[column].to_numpy(dtype=np.int64)
+    return groups
+
+
+def _plan(name: str, label: int, images: pd.DataFrame, holdout: Holdout, seed: int) -> _Class:
+    """The images of a class in their shuffled order, and the sizes that its parts should have."""
+    # By name where nothing depends on it yet: then a class more does not move the others either.
+    words = _words(name) if isinstance(holdout, StratifiedHoldout) else (label,)
+    shuffle = np.random.default_rng([seed, *words]).permutation
+    # Copied: numpy would shuffle an empty array in place, and pandas' are read-only.
+    if isinstance(holdout, OfficialHoldout | OfficialTestHoldout):
+        held = shuffle(images.loc[images["split"] == "test", "image"].to_numpy(copy=True))
+        train = shuffle(images.loc[images["split"] == "train", "image"].to_numpy(copy=True))
+        halved = isinstance(holdout, OfficialHoldout)
+        wanted, minima = ((len(held) // 2,), (1, 1)) if halved else ((len(held),), (1, 0))
+        return _Class(name, held, train, wanted, minima)
+    order = shuffle(images["image"].to_numpy(copy=True))
+    nothing = order[:0]
+    if isinstance(holdout, PerClassHoldout):
+        return _Class(name, order, nothing, (holdout.test, holdout.validation), (1, 1, 1))
+    least = holdout.minimum
+    return _Class(name, order, nothing, _shares(len(order), holdout), (least, least, 1))
+
+
+def _words(name: str) -> tuple[int, ...]:
+    return tuple(np.frombuffer(hashlib.sha256(name.encode()).digest(), dtype="<u4").tolist())
+
+
+def _shares(images: int, holdout: StratifiedHoldout) -> tuple[int, int]:
+    """Images of a class that test and that validate: the shares, rounded, and one left over."""
+    test, validation = (
+        max(math.floor(share * images + 0.5), holdout.minimum)
+        for share in (holdout.test, holdout.validation)
+    )
+    while test + validation >= images and max(test, validation) > holdout.minimum:
+        if test > validation:
+            test -= 1
+        else:
+            validation -= 1
+    return test, validation
+
+
+def _assign_shared(
+    classes: Sequence[_Class], own_groups: Sequence[Ints], beside_unknown: set[int]
+) -> dict[int, int]:
+    """The part of each group that several classes share, by its number; the largest first.
+
+    It goes where most of its images are still wanted; where an unknown class shares it, it tests.
+    """
+    counts: dict[int, dict[int, int]] = {}
+    for number, of_images in enumerate(own_groups):
+        for group, images in zip(*np.unique(of_images, return_counts=True), strict=True):
+            counts.setdefault(int(group), {})[number] = int(images)
+    shared = {g: c for g, c in counts.items() if len(c) > 1 or g in beside_unknown}
+    missing = [_last_wanted(each) for each in classes]
+    result = {}
+    for group in sorted(shared, key=lambda g: (-sum(shared[g].values()), g)):
+        of_classes = shared[group]
+        parts = range(min(len(missing[number]) for number in of_classes))
+        # Of equals the last part: more images train than do anything else.
+        part = max(
+            parts,
+            key=lambda p: (sum(min(k, max(missing[n][p], 0)) for n, k in of_classes.items()), p),
+        )
+        result[group] = TEST if group in beside_unknown else part
+        for number, images in of_classes.items():
+            missing[number][result[group]] -= images
+    return result
+
+
+def _last_wanted(each: _Class) -> list[int]:
+    return [*each.wanted, len(each.images) - sum(each.wanted)]
+
+
+def _parts(each: _Class, of_images: Ints, shared: Mapping[int, int]) -> Ints | None:
+    """The part of each of a class' images; None if it has too few, or too few groups."""
+    if len(each.images) < max(sum(each.minima), sum(each.wanted) + each.minima[-1]):
+        return None
+    numbers, first, inverse, sizes = np.unique(
+        of_images, return_index=True, return_inverse=True, return_counts=True
+    )
+    given = np.array([shared.get(int(group), -1) for group in numbers], dtype=np.int64)
+    taken = [int(sizes[given == part].sum()) for part in range(len(each.minima))]
+    free = np.flatnonzero(given < 0)
+    free = free[np.argsort(first[free])]  # as they come in the shuffled order
+    assigned = assign(
+        sizes[free],
+        [max(want - have, 0) for want, have in zip(each.wanted, taken[:-1], strict=True)],
+        [max(least - have, 0) for least, have in zip(each.minima, taken, strict=True)],
+    )
+    if assigned is None:
+        return None
+    given[free] = assigned
+    parts: Ints = given[inverse]
+    return parts
+
+
+def _too_small(each: _Class, of_images: Ints) -> str:
+    images, groups = len(each.images) + len(each.training), len(np.unique(of_images))
+    alike = f" in {groups} group{'s' * (groups > 1)}" if groups < len(each.images) else ""
+    return f"class '{each.name}' has {images} image{'s' * (images != 1)}{alike}"
+
+
+def _listed(problems: Iterable[str], classes: int) -> str:
+    phrases = list(problems)
+    if len(phrases) == 1:
+        return phrases[0]
+    return f"{len(phrases)} of {classes} classes are too small: {', '.join(phrases)}"
+
+
+def _needed(holdout: Holdout) -> str:
+    match holdout:
+        case OfficialHoldout():
+            return (
+                "each needs 2 official test images, of which one validates, and 1 to train on; "
+                "images of one group stay together"
+            )
+        case OfficialTestHoldout():
+            return "each needs 1 official test image and 1 to train on"
+        case PerClassHoldout():
+            held = f"{holdout.test} + {holdout.validation} images held out and 1 to train on"
+        case StratifiedHoldout():
+            held = f"{holdout.minimum} + {holdout.minimum} images held out and 1 to train on"
+    return (
+        f"{held} are needed, and images of one group stay together. Hold out fewer, or leave "
+        f"such classes out (a folder's source.min_images)"
+    )

@@ -1,0 +1,101 @@
+"""How many images of each class: long-tailed profiles, and head, middle and tail.
+
+Ranks count from 0, the class that is to have most images.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from longtail.errors import DataError
+from longtail.parameters import ExponentialProfile, Groups, Profile, RankGroups, StepProfile
+
+Ints = npt.NDArray[np.int64]
+
+GROUPS = ("head", "middle", "tail")
+# The field's groups of CIFAR-100-LT (Liu et al. 2019), by training images.
+SHOTS = ("many", "medium", "few")
+MANY_SHOTS, FEW_SHOTS = 100, 20
+
+
+def profile_counts(profile: Profile, classes: int, largest: int) -> Ints:
+    """The number of images of each rank, falling from ``largest``, at least one.
+
+    Exponential (Cao et al. 2019): ``int(largest * factor ** (-i / (classes - 1)))``.
+    Step (Buda et al. 2018): ``largest`` for the first half, ``int(largest / factor)`` for the rest.
+    Pareto: the quantiles ``(1 - u) ** (-1 / alpha) - 1`` of a Lomax distribution at
+    ``u = (i + 0.5) / classes``, scaled to ``largest`` and sorted down.
+
+    Example:
+        >>> profile_counts(ExponentialProfile(kind="exponential", imbalance_factor=100), 5, 500)
+        array([500, 158,  50,  15,   5])
+    """
+    ranks = np.arange(classes)
+    if isinstance(profile, ExponentialProfile):
+        sizes = largest * profile.imbalance_factor ** (-ranks / max(classes - 1, 1))
+    elif isinstance(profile, StepProfile):
+        sizes = np.where(ranks < classes / 2, largest, largest / profile.imbalance_factor)
+    else:
+        u = (ranks[::-1] + 0.5) / classes
+        quantiles = (1 - u) ** (-1 / profile.alpha) - 1
+        sizes = largest * quantiles / quantiles.max()
+    # 500 * 100 ** -1 may come out as 4.999999999999999: the product, not its rounding, counts.
+    truncated: Ints = np.floor(sizes * (1 + 1e-12)).astype(np.int64)
+    return np.maximum(truncated, 1)
+
+
+def group_of_ranks(groups: Groups, train_counts: Ints) -> npt.NDArray[np.str_]:
+    """Name the group of each rank.
+
+    Args:
+        groups: by thirds of the ranks (the tail takes the remainder), or by training images.
+        train_counts: the training images of each rank, falling.
+
+    Raises:
+        DataError: if a group would have no class, and so no test image.
+    """
+    classes = len(train_counts)
+    if isinstance(groups, RankGroups):
+        third = classes // 3
+        names = np.repeat(GROUPS, [third, third, classes - 2 * third])
+    else:
+        is_head, is_tail = train_counts > groups.many, train_counts < groups.few
+        names = np.select([is_head, is_tail], [GROUPS[0], GROUPS[2]], GROUPS[1])
+    missing = [group for group in GROUPS if group not in names]
+    if missing:
+        rule = "thirds of rank" if isinstance(groups, RankGroups) else f"shots ({groups})"
+        raise DataError(
+            f"no class is in the group {' or '.join(missing)} when grouping {classes} classes "
+            f"by {rule}; their largest training set is {train_counts.max()} images, their "
+            f"smallest {train_counts.min()}. Change the data set's imbalance.groups."
+        )
+    return names
+
+
+def shots_of(train_counts: Ints) -> npt.NDArray[np.str_]:
+    """``many`` (more than 100 training images), ``few`` (fewer than 20) or ``medium``."""
+    few, many = train_counts < FEW_SHOTS, train_counts > MANY_SHOTS
+    return np.select([many, few], [SHOTS[0], SHOTS[2]], SHOTS[1])
+
+
+def matched_counts(total: int, available: Ints) -> Ints:
+    """``total`` images spread over the ranks as evenly as what each has allows.
+
+    No class gives more than it has; the first ranks that have one more take what is left over.
+
+    Args:
+        total: at most the sum of ``available``.
+        available: the images that each rank has.
+
+    Example:
+        >>> matched_counts(11, np.array([9, 5, 2, 1]))
+        array([4, 4, 2, 1])
+    """
+    level = 0
+    while np.minimum(available, level + 1).sum() <= total and level < available.max():
+        level += 1
+    counts: Ints = np.minimum(available, level)
+    with_more = np.flatnonzero(available > level)
+    counts[with_more[: total - int(counts.sum())]] += 1
+    return counts

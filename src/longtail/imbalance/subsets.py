@@ -1,0 +1,33 @@
+"""The table of subsets: a row an image and subset that it is in."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+Ints = npt.NDArray[np.int64]
+
+SUBSET_COLUMNS = ["role", "name", "image"]
+# The role and the name of the images of classes that are held out as unknown.
+UNKNOWN = "unknown"
+
+
+def images_of(subsets: pd.DataFrame, role: str, name: str) -> Ints:
+    """The image numbers of one subset, ascending."""
+    chosen = subsets.loc[(subsets["role"] == role) & (subsets["name"] == name), "image"]
+    return chosen.to_numpy(dtype=np.int64)
+
+
+def widest_test_set(subsets: pd.DataFrame) -> str:
+    """The test set that has all held-out test images: ``natural`` if present, else ``balanced``.
+
+    Classes with equal numbers of test images have no ``natural`` one: ``balanced`` is all of them.
+    """
+    is_natural = (subsets["role"] == "test") & (subsets["name"] == "natural")
+    return "natural" if is_natural.any() else "balanced"
+
+
+def class_counts(labels: npt.ArrayLike, classes: int) -> Ints:
+    """The number of images of each label, zero where there is none."""
+    return np.bincount(np.asarray(labels, dtype=np.int64), minlength=classes).astype(np.int64)

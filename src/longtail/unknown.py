@@ -1,0 +1,72 @@
+"""Classes that are held out as unknown: shown to no model while it is trained.
+
+A model is asked afterwards whether it notices that it has never seen them: open-set recognition,
+or out-of-distribution detection with images of the same kind (Scheirer et al. 2013).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from longtail import parameters
+from longtail.errors import ConfigurationError
+from longtail.parameters import Dataset
+
+# The label of every image of an unknown class.
+UNKNOWN_LABEL = -1
+FEWEST_KNOWN = 2
+
+
+def unknown_classes(class_names: Iterable[str], dataset: Dataset) -> list[str]:
+    """The names of a data set's unknown classes, sorted; none without ``unknown``.
+
+    A number of them is drawn by a hash of the seed and of each class' own name, so that a class
+    more leaves the draw of the others as it is, but for the one that it may push out.
+
+    Args:
+        class_names: of all classes.
+        dataset: its ``unknown`` and the seed of its ``imbalance``.
+
+    Raises:
+        ConfigurationError: if a name is no class', or fewer than two classes would be known.
+    """
+    if dataset.unknown is None:
+        return []
+    names, wanted = sorted(set(class_names)), dataset.unknown.classes
+    key = f"datasets.{dataset.name}.unknown.classes"
+    count = wanted if isinstance(wanted, int) else len(wanted)
+    if isinstance(wanted, tuple):
+        mistakes = [
+            parameters.unknown(name, names, "class") for name in wanted if name not in names
+        ]
+        if mistakes:
+            raise ConfigurationError("\n".join(f"{key}: {mistake}" for mistake in mistakes))
+    if len(names) - count < FEWEST_KNOWN:
+        raise ConfigurationError(
+            f"{key}: with {count} of {len(names)} classes unknown, fewer than {FEWEST_KNOWN} "
+            f"would be known. Hold out at most {max(len(names) - FEWEST_KNOWN, 0)}"
+        )
+    if isinstance(wanted, tuple):
+        return sorted(wanted)
+    seed = dataset.imbalance.seed
+    drawn = sorted(names, key=lambda name: hashlib.sha256(f"{seed}:{name}".encode()).digest())
+    return sorted(drawn[:wanted])
+
+
+def with_unknown(index: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
+    """An index whose unknown classes have the label -1, and the others labels from 0 on.
+
+    The others keep their order. Nothing else of the index changes.
+
+    Args:
+        index: the table of :class:`longtail.sources.Images`.
+        dataset: its ``unknown`` and the seed of its ``imbalance``.
+    """
+    unknown = index["class_name"].isin(unknown_classes(index["class_name"], dataset)).to_numpy()
+    labels = np.full(len(index), UNKNOWN_LABEL, dtype=np.int64)
+    labels[~unknown] = np.unique(index["label"].to_numpy()[~unknown], return_inverse=True)[1]
+    return index.assign(label=labels)

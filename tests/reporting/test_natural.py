@@ -1,0 +1,120 @@
+"""What the report says of data that are long-tailed by nature, and of unknown classes."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from longtail.reporting.appendix import introduction
+from longtail.reporting.class_figures import best_tail_method
+from longtail.reporting.layouts import ACC1, PARTS, QUALITY
+from longtail.reporting.novelty import NOVELTY_HEADINGS, novelty_rows
+from longtail.reporting.page import Made, page
+from longtail.reporting.tables import interval_table, thesis_table
+from tests.reporting.rows import (
+    ALL_TEST_SETS,
+    STATISTICS,
+    make_comparisons,
+    make_results,
+    make_summaries,
+    make_table,
+)
+
+PROFILE = pd.DataFrame(
+    {
+        "group": ["head", "middle", "tail", "tail"],
+        "train_balanced": [2] * 4,
+        "train_long_tailed": [60, 15, 4, 2],
+        "test_balanced": [1] * 4,
+        "test_long_tailed": [20, 5, 2, 1],
+        "train_natural": [60, 20, 8, 2],
+        "test_natural": [20, 6, 3, 1],
+    }
+)
+NOVELTY = pd.DataFrame(
+    {
+        "dataset": "toy",
+        "train_set": "natural",
+        "backbone": "vit",
+        "method": "ldam",
+        "seed": 3,
+        "score": ["max_probability", "energy"],
+        "known_images": 1200,
+        "unknown_images": 60,
+        "auroc": [0.75, 1.0],
+        "auroc_low": [0.7, float("nan")],
+        "auroc_high": [0.8, float("nan")],
+        "false_alarms": [0.5, 0.0],
+        "false_alarms_low": [0.4, float("nan")],
+        "false_alarms_high": [0.6125, float("nan")],
+    }
+)
+NATURAL_SETS = ("natural", *ALL_TEST_SETS)
+
+
+def test_the_natural_test_set_comes_before_the_balanced_one() -> None:
+    assert [c.test_set for c in ACC1.of(NATURAL_SETS).columns] == [
+        "natural", "balanced", "long_tailed", "head", "middle", "tail"
+    ]  # fmt: skip
+    assert [heading for heading, _ in QUALITY.of(NATURAL_SETS).headings] == [
+        "Natural test set",
+        "Balanced test set",
+    ]
+    assert PARTS.of(NATURAL_SETS) == PARTS
+    assert ACC1.of(ALL_TEST_SETS) == ACC1
+
+
+def test_tables_with_intervals_show_it_and_the_thesis_layout_keeps_its_columns() -> None:
+    trials = (("softmax", 0, 0.5), ("ldam", 0, 0.75))
+    results = make_results(*trials, test_sets=NATURAL_SETS, train_set="natural")
+    summaries = make_summaries(*trials, test_sets=NATURAL_SETS, train_set="natural")
+    comparisons = make_comparisons(test_sets=NATURAL_SETS)
+    table = make_table("softmax", "ldam", train_set="natural")
+    printed = interval_table(summaries, comparisons, results, table, ACC1, STATISTICS)
+    assert [heading for heading, _ in printed.layout.headings][:2] == ["Natural", "Balanced"]
+    assert [len(cells) for _, cells in printed.rows] == [6, 6]
+    assert "trained on the natural dataset" in printed.caption
+    assert thesis_table(summaries, table, ACC1).layout == ACC1
+
+
+def test_introduction_says_what_natural_test_sets_are() -> None:
+    text = introduction("Moths", PROFILE, ["natural", "long_tailed"], "natural")
+    assert text.startswith(
+        "Moths: 4 classes; training images: natural 90 (60 to 2 a class), long-tailed 81 (60 to 2 "
+        "a class); test images: natural 30, balanced 4, long-tailed 28, head 20, middle 6, tail 4. "
+        "The data are long-tailed by nature: head, middle and tail are by the natural training "
+        "images, and parts of all test images."
+    )
+    assert "One image of the tail test set is worth 25.0 points" in text
+
+
+def test_page_tells_natural_numbers_and_unknown_classes() -> None:
+    rows = novelty_rows(NOVELTY, {"vit": "ViT"}, {"ldam": "LDAM"})
+    assert [len(row) for row in rows] == [len(NOVELTY_HEADINGS)] * 2
+    assert rows[0] == [
+        *("ViT", "natural", "LDAM", "3", "largest probability", "1,200", "60"),
+        *("0.750", "[0.700, 0.800]", "0.500", "[0.400, 0.613]"),
+    ]
+    assert rows[1][-4:] == ["1.000", "", "0.000", ""]
+    html = page(
+        "Moths", PROFILE, b"", "Read so.", [], Made([], [], []), novelty=rows, grouped_by="natural"
+    )
+    assert "long-tailed 81, natural 90." in html
+    assert "Test images: natural 30, balanced 4" in html
+    assert "<tr><td>tail</td><td>2</td><td>10</td><td>8 to 2</td><td>4</td></tr>" in html
+    assert "use the balanced test images" not in html
+    assert "<td>largest probability</td><td>1,200</td><td>60</td><td>0.750</td>" in html
+    without = page("M", PROFILE, b"", "", [], Made([], [], []))
+    assert "Unknown classes" not in without
+
+
+def test_the_best_tail_method_of_natural_data_is_by_all_tail_images() -> None:
+    scores = pd.DataFrame(
+        {
+            "test_set": ["tail", "tail", "balanced_tail", "balanced_tail"],
+            "method": ["a", "b"] * 2,
+            "metric": "acc1",
+            "value": [0.6, 0.5, 0.1, 0.9],
+        }
+    )
+    assert best_tail_method(scores, "natural") == "a"
+    assert best_tail_method(scores) == "b"
