@@ -62,7 +62,7 @@ class ResizedCrop:
         zero = torch.zeros_like(top)
         across = torch.stack([width, zero, 2 * left + width - 1], dim=1)
         down = torch.stack([zero, height, 2 * top + height - 1], dim=1)
-        # Where images shrink by whole factors, as many samples are averaged.
+        # A pixel of the result is the mean of several samples where large images are made small.
         finer = max(1, max(images.shape[2:]) // self._size)
         sampled = sample(images.float(), torch.stack([across, down], dim=1), finer * self._size)
         return F.avg_pool2d(sampled, finer) if finer > 1 else sampled

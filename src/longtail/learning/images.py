@@ -22,7 +22,7 @@ from longtail.learning.rows import reader
 # Enough that one slow read does not stop the training.
 BATCHES_AHEAD = 3
 # How much is read at once where an array is copied or counted from its beginning to its end.
-PART_BYTES = 16 << 20
+PART_BYTES = 8 << 20
 
 
 class Images(Protocol):

@@ -114,7 +114,7 @@ class RandomOperations:
         self._counts: dict[int, list[list[int]]] = {}
         rows, strong, start = [], [], 0
         for operations, strength in by_batch:
-            order = operations.argsort(0, stable=True)
+            order = operations.argsort(dim=0, stable=True)
             self._counts[start] = [
                 torch.bincount(column, minlength=len(OPERATIONS)).tolist()
                 for column in operations.T
