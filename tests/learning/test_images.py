@@ -216,7 +216,7 @@ def test_images_too_many_for_a_gpu_name_the_parameter(
     def full(*_: Any, **__: Any) -> None:
         raise torch.cuda.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(module.torch, "empty", full)
+    monkeypatch.setattr(torch, "empty", full)
     with pytest.raises(TrainingError, match=r"60 images.*set compute\.images to streaming"):
         to_device(mapped, np.arange(60), CPU)
 
