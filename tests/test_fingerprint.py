@@ -66,7 +66,9 @@ def test_names_labels_and_machine_do_not_matter(make_trial: MakeTrial) -> None:
             name="small", label="Small", architecture="vit_micro", recipe={"epochs": 9}
         ),
         method=Method(name="plain", label="Plain", loss=SOFTMAX, recipe={"epochs": 9}),
-        compute=Compute(device="auto", threads=4, workers=None, compile="never"),
+        compute=Compute(
+            device="auto", threads=4, workers=None, compile="never", images="streaming"
+        ),
     )
     assert key(renamed) == key(make_trial())
 
@@ -87,6 +89,11 @@ def test_names_labels_and_machine_do_not_matter(make_trial: MakeTrial) -> None:
         ("horizontal_flip", True),
         ("normalization", "half"),
         ("precision", "auto"),
+        ("random_resized_crop", {"scale": (0.5, 1), "ratio": (0.75, 1.25)}),
+        ("rand_augment", {"operations": 2, "magnitude": 9}),
+        ("random_erasing", {"probability": 0.5, "scale": (0.1, 0.3), "ratio": (0.5, 2)}),
+        ("mixing", {"kind": "mixup", "alpha": 0.2}),
+        ("ema_decay", 0.99),
     ],
 )
 def test_every_part_of_the_recipe_matters(

@@ -250,16 +250,33 @@ def test_each_epoch_is_told_with_its_mean_loss(trial: Trial) -> None:
     )
 
 
-@pytest.mark.parametrize("step", ["to_device", "set_normalization", "fit"])
+def test_long_epoch_that_diverges_ends_before_its_end(
+    make_trial: MakeTrial, make_recipe: MakeRecipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("longtail.learning.fit.STEPS_BETWEEN_LOOKS", 2)
+    recipe = make_recipe(epochs=3, optimizer="sgd", learning_rate=1e30)
+    with pytest.raises(
+        TrainingError, match=r"after [24] of 5 steps of epoch 1 of 3\. Lower recipe\.learning_rate"
+    ):
+        train_on(EQUAL_COUNTS, make_trial(recipe=recipe), PLAIN)
+
+
+@pytest.mark.parametrize(
+    ("images", "advice"),
+    [("resident", ", or set compute.images to streaming"), ("streaming", "")],
+)
+@pytest.mark.parametrize("step", ["_images", "set_normalization", "fit"])
 def test_full_gpu_memory_names_what_to_lower(
-    step: str, trial: Trial, monkeypatch: pytest.MonkeyPatch
+    step: str, images: str, advice: str, trial: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: Any) -> None:
         raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
 
     monkeypatch.setattr(f"longtail.learning.training.{step}", full)
-    with pytest.raises(
-        TrainingError,
-        match=r"lower recipe\.batch_size \(it is 16\) or recipe\.image_size \(it is 16\)",
-    ):
-        train_on(EQUAL_COUNTS, trial, PLAIN)
+    compute = trial.compute.model_copy(update={"images": images})
+    with pytest.raises(TrainingError) as error:
+        train_on(EQUAL_COUNTS, trial.model_copy(update={"compute": compute}), PLAIN)
+    assert str(error.value) == (
+        "the GPU's memory does not suffice: lower recipe.batch_size (it is 16) or "
+        f"recipe.image_size (it is 16){advice}"
+    )

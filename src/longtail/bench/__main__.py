@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import platform
 from functools import partial
+from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,7 @@ from longtail.bench.timing import ratio, seconds_of
 from longtail.learning import backbones
 from longtail.learning.compiled import choose_forward
 from longtail.learning.devices import describe
-from longtail.parameters import Backbone, Classifier, Compute, CosineSchedule, Recipe
+from longtail.parameters import Backbone, Classifier, Compute, CosineSchedule, RandAugment, Recipe
 
 # CIFAR-100-LT at imbalance factor 100 has so many training images.
 LONG_TAILED_IMAGES = 10_847
@@ -91,27 +93,37 @@ def _against_the_usual_loop(count: int, rounds: int, device: torch.device) -> Ta
 
     half = RECIPE.model_copy(update={"precision": "bfloat16"})
     forward = choose_forward(_COMPUTE, device, RECIPE.epochs * count // RECIPE.batch_size)
-    full, mixed = (
-        ours.prepare(RESNET32, recipe, pixels, labels, device, forward) for recipe in (RECIPE, half)
+    varied = RECIPE.model_copy(update={"rand_augment": RandAugment(operations=2, magnitude=9)})
+    full, mixed, randomly = (
+        ours.prepare(RESNET32, recipe, pixels, labels, device, forward)
+        for recipe in (RECIPE, half, varied)
     )
-    seconds = seconds_of(
-        {
-            "usual data": lambda: list(batches()),
-            "our data": full.data,
-            "usual epoch": lambda: usual.usual_epoch(model, optimizer, batches()),
-            "our epoch": full.epoch,
-            "our model": full.model,
-            "our epoch (bf16)": mixed.epoch,
-            "our model (bf16)": mixed.model,
-        },
-        *(rounds, device, "Timing ResNet-32"),
-    )
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "images.npy"
+        np.save(file, pixels)
+        mapped = np.load(file, mmap_mode="r")
+        read = ours.prepare(RESNET32, RECIPE, mapped, labels, device, forward, streaming=True)
+        seconds = seconds_of(
+            {
+                "usual data": lambda: list(batches()),
+                "our data": full.data,
+                "our data (streamed)": read.data,
+                "our data (RandAugment)": randomly.data,
+                "usual epoch": lambda: usual.usual_epoch(model, optimizer, batches()),
+                "our epoch": full.epoch,
+                "our epoch (streamed)": read.epoch,
+                "our model": full.model,
+                "our epoch (bf16)": mixed.epoch,
+                "our model (bf16)": mixed.model,
+            },
+            *(rounds, device, "Timing ResNet-32"),
+        )
     table = Table(title="ResNet-32, 32 pixels, batches of 128", title_justify="left")
     for heading in ("", "s an epoch", "images/s", "times as fast", "outside the model"):
         table.add_column(heading, justify="right" if heading else "left", no_wrap=not heading)
     for name, times in seconds.items():
         usual_times = seconds["usual data" if "data" in name else "usual epoch"]
-        model_name = name.replace("epoch", "model")
+        model_name = name.replace("epoch", "model").replace(" (streamed)", "")
         is_our_epoch = name.startswith("our epoch")
         table.add_row(
             name,

@@ -17,6 +17,7 @@ from longtail.learning.batches import Augmentation, shuffled, to_device
 from longtail.learning.compiled import Forward, plain_forward
 from longtail.learning.devices import arithmetic
 from longtail.learning.fit import Labelled, set_normalization, train_epoch
+from longtail.learning.images import Streamed
 from longtail.learning.state import TrainingState
 from longtail.loss_schedule import LossSchedule
 from longtail.parameters import Backbone, Classifier, Recipe
@@ -74,8 +75,9 @@ def prepare(
     labels: npt.NDArray[np.int64],
     device: torch.device,
     forward: Forward,
+    streaming: bool = False,
 ) -> Ours:
-    """Build a network with random weights, and put the images on the device.
+    """Build a network with random weights, and put the images on the device, or read them there.
 
     Args:
         backbone: which network.
@@ -84,11 +86,13 @@ def prepare(
         labels: of the images, 0 to 99.
         device: where.
         forward: plain or compiled.
+        streaming: whether the images are read batch by batch.
     """
     torch.manual_seed(0)
     model = backbones.build(backbone, Classifier(), 100, recipe.image_size, None)
     model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    images = to_device(pixels, np.arange(len(pixels)), device)
+    numbers = np.arange(len(pixels))
+    images = (Streamed if streaming else to_device)(pixels, numbers, device)
     set_normalization(model, recipe, images)
     train = Labelled(images, torch.from_numpy(labels).to(device))
     state = TrainingState(model, LossSchedule(CanonicalLoss()), recipe, 0, device)

@@ -1,38 +1,38 @@
-"""Images on the device as uint8, and whole batches of them augmented there."""
+"""Batches of images: their order, their normalisation, and what augmentation does to them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
+from longtail.learning.erasing import Erasing
+from longtail.learning.geometry import Flip, PaddedCrop, Resize, ResizedCrop, draw_boxes, resized
+from longtail.learning.images import Images, as_images, in_order, to_device
+from longtail.learning.rand_augment import RandomOperations
+from longtail.learning.steps import Step
 from longtail.parameters import Recipe
 
-
-def to_device(
-    pixels: npt.NDArray[np.uint8], images: npt.NDArray[np.int64], device: torch.device
-) -> Tensor:
-    """Copy chosen images to the device: uint8 of shape (len(images), 3, height, width)."""
-    # One image at a time from a memory-mapped file needs them in the order of the file.
-    chosen = torch.from_numpy(np.ascontiguousarray(pixels[images]))
-    return chosen.to(device).permute(0, 3, 1, 2).contiguous()
+__all__ = ["Augmentation", "mean_and_std", "resized", "shuffled", "to_device"]
 
 
-def mean_and_std(images: Tensor) -> tuple[Tensor, Tensor]:
+def mean_and_std(images: Tensor | Images) -> tuple[Tensor, Tensor]:
     """Each channel's mean and deviation over uint8 images, of pixels scaled to 0..1.
 
     From counts of the 256 values, so that the result does not depend on an order of summing.
     """
     values = torch.arange(256, dtype=torch.float64) / 255
+    counts = torch.zeros(3, 256, dtype=torch.int64)
+    source = as_images(images)
+    with in_order(source) as parts:
+        for part in parts:
+            for channel in range(3):
+                counts[channel] += torch.bincount(part[:, channel].flatten(), minlength=256).cpu()
     means, deviations = [], []
-    for channel in range(images.shape[1]):
-        counts = torch.bincount(images[:, channel].flatten(), minlength=256).cpu().double()
-        mean = (counts * values).sum() / counts.sum()
-        variance = (counts * (values - mean) ** 2).sum() / counts.sum()
+    for count in counts.double():
+        mean = (count * values).sum() / count.sum()
+        variance = (count * (values - mean) ** 2).sum() / count.sum()
         means.append(mean)
         deviations.append(variance.sqrt().clamp_min(1e-3))  # a constant channel divides by this
     return torch.stack(means).float(), torch.stack(deviations).float()
@@ -53,46 +53,55 @@ def shuffled(
 
 
 class Augmentation:
-    """Random crops from zero-padded images, random flips, and enlarging, on whole batches.
+    """What a recipe does to training images, on whole batches, and their size in the end.
 
-    All of an epoch's random numbers are drawn at once on the CPU, so that the stream is the same
-    on every device and for every loss: trials of one seed see the same batches.
+    In this order: a random crop (from the zero-padded image, or of random size), a random flip,
+    RandAugment, resizing, random erasing. All of an epoch's random numbers are drawn at once on
+    the CPU, so that the stream is the same on every device and for every loss: trials of one
+    seed see the same batches. What is off draws nothing, but crops and flips always draw.
 
     Args:
-        recipe: ``crop_padding`` (pixels), ``horizontal_flip`` and ``image_size``.
+        recipe: ``crop_padding`` (pixels), ``horizontal_flip``, ``random_resized_crop``,
+            ``rand_augment``, ``random_erasing`` and ``image_size``.
     """
 
     def __init__(self, recipe: Recipe) -> None:
-        self._padding, self._flip = recipe.crop_padding, recipe.horizontal_flip
-        self._image_size = recipe.image_size
+        self._recipe = recipe
 
     def epoch(
-        self, images: Tensor, batches: list[Tensor], generator: torch.Generator
-    ) -> Iterator[Tensor]:
-        """Yield each batch's images as float32 0..255 of shape (batch, 3, size, size)."""
-        count, _, height, width = images.shape
-        shifts = torch.randint(0, 2 * self._padding + 1, (2, count), generator=generator)
+        self, images: Tensor | Images, batches: list[Tensor], generator: torch.Generator
+    ) -> Generator[Tensor]:
+        """Each batch's images as float32 0..255 of shape (batch, 3, size, size).
+
+        Close what is returned where it is not used up; then no thread goes on reading.
+        """
+        recipe, source = self._recipe, as_images(images)
+        device, (count, _, height, width) = source.device, source.shape
+        padding, size = recipe.crop_padding, recipe.image_size
+        steps: list[Step] = []
+        shifts = torch.randint(0, 2 * padding + 1, (2, count), generator=generator)
         flips = torch.rand(count, generator=generator) < 0.5
-        down, right = shifts.to(images.device)
-        flips = flips.to(images.device)
-        padded = F.pad(images, [self._padding] * 4)
-        # A view of every crop there is, (images, 3, shifts, shifts, height, width): choosing
-        # from it copies whole rows, which is several times faster than gathering pixels.
-        crops = padded.unfold(2, height, 1).unfold(3, width, 1)
-        start = 0
-        for batch in batches:
-            part = slice(start, start + len(batch))
-            start += len(batch)
-            chosen = crops[batch, :, down[part], right[part]]
-            if self._flip:
-                chosen = torch.where(flips[part, None, None, None], chosen.flip(3), chosen)
-            yield resized(chosen.float(), self._image_size)
+        if recipe.random_resized_crop is not None:
+            boxes = draw_boxes(recipe.random_resized_crop, count, (height, width), generator)
+            steps.append(ResizedCrop(boxes.to(device), size))
+        elif padding:
+            steps.append(PaddedCrop(shifts.to(device), padding))
+        if recipe.horizontal_flip:
+            steps.append(Flip(flips.to(device)))
+        if recipe.rand_augment is not None:
+            steps.append(RandomOperations(recipe.rand_augment, batches, generator, device))
+        steps.append(Resize(size))
+        if recipe.random_erasing is not None:
+            steps.append(Erasing(recipe.random_erasing, count, size, generator, device))
+        return _stepped(source, batches, steps)
 
 
-def resized(images: Tensor, image_size: int) -> Tensor:
-    """Bilinearly resized float images, unchanged where they have the size already."""
-    if images.shape[-2:] == (image_size, image_size):
-        return images
-    shrinking = images.shape[-1] > image_size
-    size = (image_size, image_size)
-    return F.interpolate(images, size, mode="bilinear", antialias=shrinking)
+def _stepped(source: Images, batches: list[Tensor], steps: list[Step]) -> Generator[Tensor]:
+    start = 0
+    with source.batches(batches) as read:
+        for images in read:
+            part = slice(start, start + len(images))
+            for step in steps:
+                images = step(images, part)  # noqa: PLW2901 - a step's result is the next one's
+            start += len(images)
+            yield images

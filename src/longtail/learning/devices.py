@@ -35,8 +35,12 @@ def arithmetic(recipe: Recipe, device: torch.device) -> AbstractContextManager[o
 
 
 @contextmanager
-def memory_explained(recipe: Recipe) -> Iterator[None]:
+def memory_explained(recipe: Recipe, resident: bool = False) -> Iterator[None]:
     """Say what to lower when a GPU's memory does not suffice.
+
+    Args:
+        recipe: of which ``batch_size`` and ``image_size`` can be lowered.
+        resident: whether the images take a part of the memory, which they need not.
 
     Raises:
         TrainingError: instead of torch's own error.
@@ -45,9 +49,11 @@ def memory_explained(recipe: Recipe) -> Iterator[None]:
         yield
     except torch.cuda.OutOfMemoryError as error:
         torch.cuda.empty_cache()  # the trials that come next need it
+        images = ", or set compute.images to streaming" if resident else ""
         raise TrainingError(
             f"the GPU's memory does not suffice: lower recipe.batch_size (it is "
             f"{recipe.batch_size}) or recipe.image_size (it is {recipe.image_size})"
+            f"{images}"
         ) from error
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from math import ceil
 
@@ -20,6 +21,8 @@ from longtail.learning.checkpoint import Checkpoint
 from longtail.learning.compiled import Forward, choose_forward, plain_forward
 from longtail.learning.devices import arithmetic
 from longtail.learning.evaluate import predict_logits
+from longtail.learning.images import Images, as_images, split_like
+from longtail.learning.mixing import Mixer
 from longtail.learning.schedules import learning_rate_factor
 from longtail.learning.state import TrainingState
 from longtail.loss_schedule import LossSchedule
@@ -27,12 +30,16 @@ from longtail.parameters import Compute, Recipe
 
 log = logging.getLogger(__name__)
 
+# In an epoch as long as that of a million images, a loss that is no longer finite is found after
+# so many steps. Looking waits for the device, so it is not done at every step.
+STEPS_BETWEEN_LOOKS = 500
+
 
 @dataclass(frozen=True)
 class Labelled:
-    """Images on the device: uint8 (images, 3, height, width), and labels int64 (images,)."""
+    """Images, uint8 (images, 3, height, width), and labels int64 (images,) on their device."""
 
-    images: Tensor
+    images: Tensor | Images
     labels: Tensor
 
 
@@ -47,7 +54,7 @@ def fit(
     on_epoch: Callable[[int, float], None],
     checkpoint: Checkpoint | None = None,
 ) -> pd.DataFrame:
-    """Train ``model`` in place.
+    """Train ``model`` in place. With ``recipe.ema_decay`` it ends with the averaged weights.
 
     Args:
         model: on the device of the images, its normalisation set.
@@ -69,6 +76,7 @@ def fit(
 
     Raises:
         TrainingError: if the loss is no longer finite.
+        DataError: if images that are streamed can no longer be read.
     """
     device = train.images.device
     state = TrainingState(model, losses, recipe, seed, device)
@@ -81,13 +89,8 @@ def fit(
         start = time.perf_counter()
         epoch = state.epoch + 1
         train_loss = train_epoch(state, train, augmentation, recipe, forward)
-        if not np.isfinite(train_loss):
-            raise TrainingError(
-                f"the training loss is {train_loss} after epoch {epoch} of {recipe.epochs}. "
-                f"Lower recipe.learning_rate (it is {recipe.learning_rate}) or lengthen "
-                f"recipe.warmup_epochs (it is {recipe.warmup_epochs})"
-            )
-        validated = _validate(model, validation, recipe, epoch)
+        _check_finite(train_loss, recipe, f"epoch {epoch}")
+        validated = _validate(state.result, validation, recipe, epoch)
         state.history.append(
             {
                 "epoch": epoch,
@@ -100,6 +103,8 @@ def fit(
         if checkpoint is not None and epoch < recipe.epochs and checkpoint.is_due():
             checkpoint.save(state.as_dict())
         on_epoch(epoch, train_loss)
+    if state.averaged is not None:
+        model.load_state_dict(state.averaged.model.state_dict())
     return pd.DataFrame(state.history)
 
 
@@ -125,7 +130,9 @@ def train_epoch(
     recipe: Recipe,
     forward: Forward,
 ) -> float:
-    """One pass over the training images, which ends with the only wait for the device.
+    """One pass over the training images, which waits for the device at its end.
+
+    It also does every :data:`STEPS_BETWEEN_LOOKS` steps.
 
     Args:
         state: of the training; its epoch goes on as it is, since the history belongs to the caller.
@@ -136,30 +143,66 @@ def train_epoch(
 
     Returns:
         The mean loss of the images.
+
+    Raises:
+        TrainingError: if the loss is no longer finite, in an epoch of many steps.
+        DataError: if images that are streamed can no longer be read.
     """
     device = train.images.device
     state.begin_epoch()
-    batches = shuffled(len(train.labels), recipe.batch_size, state.generator, device)
+    images, count = as_images(train.images), len(train.labels)
+    batches = shuffled(count, recipe.batch_size, state.generator, torch.device("cpu"))
+    labels = split_like(train.labels[torch.cat(batches).to(device)], batches)
     total = torch.zeros((), device=device)
-    augmented = augmentation.epoch(train.images, batches, state.generator)
+    augmented = augmentation.epoch(images, batches, state.generator)
+    mixer = None
+    if recipe.mixing is not None:
+        sizes = (len(batches), recipe.image_size)
+        mixer = Mixer(recipe.mixing, *sizes, state.generator, device)
     first_step = state.epoch * len(batches)
-    for step, (batch, images) in enumerate(zip(batches, augmented, strict=True), first_step):
-        for group in state.optimizer.param_groups:
-            factor = learning_rate_factor(recipe, step, len(batches))
-            group["lr"] = recipe.learning_rate * factor
-        # The last batch may be of another size, which is not worth compiling for.
-        run = forward if len(batch) == recipe.batch_size else plain_forward
-        with arithmetic(recipe, device):
-            logits = run(state.model, images.contiguous(memory_format=torch.channels_last))
-        batch_loss = state.criterion(logits, train.labels[batch])
-        state.optimizer.zero_grad(set_to_none=True)
-        batch_loss.backward()
-        state.optimizer.step()
-        total += batch_loss.detach() * len(batch)  # summed on the device: no wait a step
-    return total.item() / len(train.labels)
+    with closing(augmented):
+        for step, (own_labels, shown) in enumerate(zip(labels, augmented, strict=True)):
+            _set_learning_rate(state, recipe, first_step + step, len(batches))
+            if mixer is not None:
+                shown = mixer.images(shown, step)  # noqa: PLW2901
+            # The last batch may be of another size, which is not worth compiling for.
+            run = forward if len(own_labels) == recipe.batch_size else plain_forward
+            with arithmetic(recipe, device):
+                logits = run(state.model, shown.contiguous(memory_format=torch.channels_last))
+            if mixer is None:
+                batch_loss = state.criterion(logits, own_labels)
+            else:
+                batch_loss = mixer.loss(state.criterion, logits, own_labels, step)
+            state.optimizer.zero_grad(set_to_none=True)
+            batch_loss.backward()
+            state.optimizer.step()
+            if state.averaged is not None:
+                state.averaged.update(state.model)
+            total += batch_loss.detach() * len(own_labels)  # on the device: no wait a step
+            if (step + 1) % STEPS_BETWEEN_LOOKS == 0:
+                when = f"epoch {state.epoch + 1}"
+                _check_finite(total.item(), recipe, f"{step + 1} of {len(batches)} steps of {when}")
+    return total.item() / count
 
 
-def set_normalization(model: Classifying, recipe: Recipe, train_images: Tensor) -> None:
+def _set_learning_rate(
+    state: TrainingState, recipe: Recipe, step: int, steps_per_epoch: int
+) -> None:
+    for group in state.optimizer.param_groups:
+        factor = learning_rate_factor(recipe, step, steps_per_epoch)
+        group["lr"] = recipe.learning_rate * factor
+
+
+def _check_finite(loss: float, recipe: Recipe, when: str) -> None:
+    if not np.isfinite(loss):
+        raise TrainingError(
+            f"the training loss is {loss} after {when} of {recipe.epochs}. "
+            f"Lower recipe.learning_rate (it is {recipe.learning_rate}) or lengthen "
+            f"recipe.warmup_epochs (it is {recipe.warmup_epochs})"
+        )
+
+
+def set_normalization(model: Classifying, recipe: Recipe, train_images: Tensor | Images) -> None:
     """Give the model the means and deviations that ``recipe.normalization`` names."""
     if recipe.normalization == "train_set":
         mean, std = mean_and_std(train_images)

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from longtail.learning.backbones import Classifying
+from longtail.learning.ema import AveragedWeights
 from longtail.learning.losses import Criterion
 from longtail.loss_schedule import LossSchedule
 from longtail.parameters import Recipe
@@ -36,11 +37,18 @@ class TrainingState:
         self.generator = torch.Generator().manual_seed(seed)
         self.history: list[dict[str, float]] = []
         self._losses, self.device = losses, device
+        decay = recipe.ema_decay
+        self.averaged = None if decay is None else AveragedWeights(model, decay)
 
     @property
     def epoch(self) -> int:
         """How many epochs are done."""
         return len(self.history)
+
+    @property
+    def result(self) -> Classifying:
+        """The model that counts: the averaged one, where the recipe wants one."""
+        return self.model if self.averaged is None else self.averaged.model
 
     def begin_epoch(self) -> None:
         """Take up the loss of the epoch that comes, and training mode."""
@@ -62,12 +70,15 @@ class TrainingState:
             # Dropout draws from torch's own generators.
             "torch": torch.get_rng_state(),
             "cuda": torch.cuda.get_rng_state(self.device) if on_gpu else None,
+            **({} if self.averaged is None else {"averaged": self.averaged.as_dict()}),
         }
 
     def restore(self, saved: dict[str, Any]) -> None:
         """Become what :meth:`as_dict` was of, on the same kind of device."""
         self.model.load_state_dict(saved["model"])
         self.optimizer.load_state_dict(saved["optimizer"])
+        if self.averaged is not None:
+            self.averaged.restore(saved["averaged"])
         self.history = list(saved["history"])
         self.generator.set_state(saved["generator"])
         self.criterion.continue_draws(saved["draws"], self.device)

@@ -16,13 +16,15 @@ from torch import Tensor
 
 from longtail.canonical_loss import CanonicalLoss
 from longtail.learning import backbones
-from longtail.learning.batches import resized, to_device
+from longtail.learning.batches import resized
 from longtail.learning.checkpoint import Checkpoint
 from longtail.learning.circumstances import circumstances
 from longtail.learning.devices import choose_device, memory_explained
 from longtail.learning.evaluate import predict_logits
 from longtail.learning.fit import Labelled, fit, set_normalization
+from longtail.learning.images import Images, Resident, Streamed, as_images, take, to_device
 from longtail.learning.losses import Criterion
+from longtail.learning.memory import is_resident
 from longtail.learning.unfold import unfold_batch_norms
 from longtail.loss_schedule import LossSchedule
 from longtail.parameters import Trial
@@ -71,6 +73,7 @@ def train(
 
     Raises:
         TrainingError: if the loss is no longer finite, or the GPU's memory does not suffice.
+        DataError: if the file that ``pixels`` is mapped from is gone or cut off.
     """
     device = choose_device(trial.compute)
     torch.manual_seed(trial.seed)
@@ -78,17 +81,21 @@ def train(
         trial.backbone, trial.method.classifier, classes, trial.recipe.image_size, weights
     )
 
+    resident = _is_resident(trial, pixels, len(train_images) + len(validation_images), device)
+
     def labelled(images: Ints) -> Labelled:
         return Labelled(
-            to_device(pixels, images, device), torch.from_numpy(labels[images]).to(device)
+            _images(pixels, images, device, resident), torch.from_numpy(labels[images]).to(device)
         )
 
-    with memory_explained(trial.recipe):
+    with memory_explained(trial.recipe, resident):
         model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         train_set = labelled(train_images)
         set_normalization(model, trial.recipe, train_set.images)
         if weights is not None:
-            sample = train_set.images[torch.randperm(len(train_images))[:UNFOLDING_IMAGES]]
+            sample = take(
+                as_images(train_set.images), torch.randperm(len(train_images))[:UNFOLDING_IMAGES]
+            )
             resized_sample = resized(sample.float(), trial.recipe.image_size)
             unfold_batch_norms(model.backbone, model.normalize(resized_sample))
         history = fit(
@@ -103,7 +110,8 @@ def train(
             checkpoint,
         )
     state = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
-    return Outcome(state, history, circumstances(model, device))
+    where = {"images": "resident" if resident else "streamed"}
+    return Outcome(state, history, {**circumstances(model, device), **where})
 
 
 def logits_of(
@@ -113,16 +121,29 @@ def logits_of(
 
     Raises:
         TrainingError: if the GPU's memory does not suffice.
+        DataError: if the file that ``pixels`` is mapped from is gone or cut off.
     """
     device = choose_device(trial.compute)
     model = backbones.build(
         trial.backbone, trial.method.classifier, classes, trial.recipe.image_size, None
     )
     model.load_state_dict(load_file(model_file))
-    with memory_explained(trial.recipe):
+    resident = _is_resident(trial, pixels, len(images), device)
+    with memory_explained(trial.recipe, resident):
         model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        logits = predict_logits(model, to_device(pixels, images, device), trial.recipe)
+        shown = _images(pixels, images, device, resident)
+        logits = predict_logits(model, shown, trial.recipe)
         return logits.cpu().numpy()
+
+
+def _is_resident(trial: Trial, pixels: Pixels, images: int, device: torch.device) -> bool:
+    return is_resident(trial.compute, images * pixels[:1].nbytes, device, trial.name)
+
+
+def _images(pixels: Pixels, images: Ints, device: torch.device, resident: bool) -> Images:
+    if resident:
+        return Resident(to_device(pixels, images, device))
+    return Streamed(pixels, images, device)
 
 
 def criterion_values(

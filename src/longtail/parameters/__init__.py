@@ -4,6 +4,12 @@ One model a concern. A key that a model does not know is refused with the keys t
 know, so that a misspelt parameter ends a run before it starts rather than being ignored.
 """
 
+from longtail.parameters.augmentation import (
+    Mixing,
+    RandAugment,
+    RandomErasing,
+    RandomResizedCrop,
+)
 from longtail.parameters.backbones import OWN_ARCHITECTURES, Backbone
 from longtail.parameters.datasets import (
     Cifar100Source,
@@ -73,6 +79,7 @@ __all__ = [
     "LogitAdjustment",
     "Loss",
     "Method",
+    "Mixing",
     "Name",
     "OfficialHoldout",
     "OfficialTestHoldout",
@@ -82,6 +89,9 @@ __all__ = [
     "PostHoc",
     "PostHocLogitAdjustment",
     "Profile",
+    "RandAugment",
+    "RandomErasing",
+    "RandomResizedCrop",
     "RankGroups",
     "Recipe",
     "Schedule",

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
 
+from longtail.parameters.augmentation import (
+    Mixing,
+    RandAugment,
+    RandomErasing,
+    RandomResizedCrop,
+)
 from longtail.parameters.strict import Strict
 
 
@@ -44,6 +57,21 @@ class Recipe(Strict):
     normalization: Literal["train_set", "imagenet", "half"]
     precision: Literal["auto", "float32", "bfloat16"]
     validate_every: NonNegativeInt
+    # Newer keys have defaults, which the fingerprint leaves out: older trainings stay valid.
+    random_resized_crop: RandomResizedCrop | None = None
+    rand_augment: RandAugment | None = None
+    random_erasing: RandomErasing | None = None
+    mixing: Mixing | None = None
+    ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = None
+
+    @model_validator(mode="after")
+    def _one_kind_of_crop(self) -> Self:
+        if self.random_resized_crop is not None and self.crop_padding:
+            raise ValueError(
+                "random_resized_crop and crop_padding are two kinds of crops: set crop_padding "
+                f"to 0 (it is {self.crop_padding}), or random_resized_crop to null"
+            )
+        return self
 
 
 class Compute(Strict):
@@ -51,10 +79,12 @@ class Compute(Strict):
 
     ``workers`` trials run side by side; null means as many as the cores allow, and one on a GPU.
     ``compile`` has ``torch.compile`` fuse a network's kernels; ``auto`` does so on a GPU for
-    trainings long enough to win back the minute that it takes.
+    trainings long enough to win back the minute that it takes. ``images`` says whether a trial
+    holds its images in the device's memory or reads them batch by batch; ``auto`` goes by size.
     """
 
     device: Literal["auto", "cpu", "cuda"]
     threads: PositiveInt
     workers: PositiveInt | None
     compile: Literal["auto", "always", "never"]
+    images: Literal["auto", "resident", "streaming"] = "auto"

@@ -1,0 +1,86 @@
+"""Chosen images of an array that may be larger than the memory."""
+
+from __future__ import annotations
+
+import mmap
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from longtail.errors import DataError
+
+Pixels = npt.NDArray[np.uint8]
+# Fills an array (rows, height, width, 3) with the images of these numbers.
+Read = Callable[[npt.NDArray[np.int64], Pixels], None]
+
+
+@contextmanager
+def reader(pixels: Pixels) -> Iterator[Read]:
+    """How to read images of an array, from the file that it is mapped from if it is.
+
+    The map itself is not touched. What is read through a map counts as memory of this process
+    until the system wants it back, and a file that is cut off while it is mapped kills the
+    process instead of raising an error.
+
+    Args:
+        pixels: uint8 (images, height, width, 3).
+
+    Raises:
+        DataError: if the file is gone, or shorter than it was, now or while it is read.
+    """
+    if not _is_whole_map(pixels):
+
+        def copy(numbers: npt.NDArray[np.int64], out: Pixels) -> None:
+            out[:] = pixels[numbers]
+
+        yield copy
+        return
+    path = Path(str(pixels.filename))  # type: ignore[attr-defined]
+    start: int = pixels.offset  # type: ignore[attr-defined]
+    try:
+        file = path.open("rb", buffering=0)
+    except OSError as error:
+        raise DataError(_lost(path, error.strerror or str(error))) from error
+    image_bytes = pixels[:1].nbytes
+    with file:
+
+        def read(numbers: npt.NDArray[np.int64], out: Pixels) -> None:
+            # In the order of the file: neighbours are in the same read of the disk.
+            order = np.argsort(numbers, kind="stable")
+            for position, number in zip(order.tolist(), numbers[order].tolist(), strict=True):
+                view = memoryview(out[position]).cast("B")
+                try:
+                    file.seek(start + number * image_bytes)
+                    got = _fill(file.readinto, view)
+                except OSError as error:
+                    raise DataError(_lost(path, error.strerror or str(error))) from error
+                if got < image_bytes:
+                    size = os.fstat(file.fileno()).st_size
+                    raise DataError(_lost(path, f"it ends after {size:,} bytes"))
+
+        yield read
+
+
+def _is_whole_map(pixels: Pixels) -> bool:
+    """Whether the array is a whole memory-mapped file, as ``np.load`` gives it."""
+    mapped = isinstance(pixels, np.memmap) and isinstance(pixels.base, mmap.mmap)
+    return mapped and pixels.flags.c_contiguous and pixels.filename is not None  # type: ignore[attr-defined]
+
+
+def _fill(readinto: Callable[[memoryview], int | None], view: memoryview) -> int:
+    """Read until the view is full or the file ends; returns how many bytes were read."""
+    got = 0
+    while got < len(view) and (more := readinto(view[got:])):
+        got += more
+    return got
+
+
+def _lost(path: Path, reason: str) -> str:
+    return (
+        f"the images cannot be read from {path}: {reason}. Was the file moved, or is it being "
+        "written? Make it anew: kedro run --pipelines=ingest with the same --env and --params"
+    )

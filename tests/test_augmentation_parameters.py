@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from longtail.errors import ConfigurationError
+from longtail.grid import parse, trials
+from longtail.parameters import Recipe
+
+
+@pytest.mark.parametrize(
+    ("recipe", "message"),
+    [
+        ({"rand_augment": {"operations": 0, "magnitude": 9}}, "rand_augment.operations: .*greater"),
+        ({"rand_augment": {"operations": 2, "magnitude": 11}}, "rand_augment.magnitude: .*10"),
+        ({"rand_augment": {"operations": 2}}, "rand_augment.magnitude: .*required"),
+        ({"rand_augment": {"operation": 2}}, "unknown key 'operation'.*'operations'"),
+        (
+            {"random_resized_crop": {"scale": [0.5, 1], "ratio": [1, 1]}},
+            r"crop_padding to 0 \(it is 2\), or random_resized_crop to null",
+        ),
+        (
+            {"crop_padding": 0, "random_resized_crop": {"scale": [1, 0.5], "ratio": [1, 1]}},
+            r"scale should be \[least, most\], found \[1.0, 0.5\]",
+        ),
+        (
+            {"random_erasing": {"probability": 0.5, "scale": [0.1, 1.5], "ratio": [1, 1]}},
+            "random_erasing.scale.1: .*less than or equal to 1, found 1.5",
+        ),
+        (
+            {"random_erasing": {"probability": 0.5, "scale": [0.1, 0.5], "ratio": [2, 1]}},
+            r"ratio should be \[least, most\]",
+        ),
+        (
+            {"mixing": {"kind": "both", "alpha": 1}},
+            "mixing.kind: .*'mixup' or 'cutmix', found 'both'",
+        ),
+        ({"mixing": {"kind": "mixup", "alpha": 0}}, "mixing.alpha: .*greater than 0, found 0"),
+        ({"ema_decay": 1.0}, "ema_decay: .*less than 1, found 1.0"),
+    ],
+)
+def test_wrong_values_are_told_with_their_key(
+    recipe: dict[str, Any], message: str, base_config: dict[str, Any]
+) -> None:
+    base_config["recipe"] |= recipe
+    with pytest.raises(ConfigurationError, match=message):
+        parse(base_config)
+
+
+def test_all_of_it_reaches_the_trials_and_is_off_by_default(base_config: dict[str, Any]) -> None:
+    off = trials(parse(base_config))[0].recipe
+    assert (off.rand_augment, off.random_erasing, off.mixing, off.ema_decay) == (None,) * 4
+    base_config["recipe"] |= {"mixing": {"kind": "mixup", "alpha": 0.2}, "ema_decay": 0.99}
+    method = base_config["grid"]["methods"][0]
+    base_config["methods"][method]["recipe"] = {"mixing": {"kind": "cutmix", "alpha": 1.0}}
+    first, *others = trials(parse(base_config))
+    assert first.recipe.mixing is not None and first.recipe.mixing.kind == "cutmix"
+    assert others[1].recipe.mixing is not None and others[1].recipe.mixing.alpha == 0.2
+
+
+def test_null_turns_off_what_a_layer_below_turned_on(base_config: dict[str, Any]) -> None:
+    base_config["recipe"]["rand_augment"] = {"operations": 2, "magnitude": 9}
+    for backbone in base_config["backbones"].values():
+        backbone["recipe"] = {**backbone.get("recipe", {}), "rand_augment": None}
+    assert all(trial.recipe.rand_augment is None for trial in trials(parse(base_config)))
+
+
+def test_what_is_off_is_not_in_the_dump_that_is_hashed(make_recipe: Callable[..., Recipe]) -> None:
+    dump = make_recipe().model_dump(mode="json", exclude_defaults=True)
+    assert "epochs" in dump and "momentum" in dump
+    assert not {
+        "rand_augment",
+        "random_erasing",
+        "random_resized_crop",
+        "mixing",
+        "ema_decay",
+    } & set(dump)
