@@ -20,6 +20,7 @@ from longtail.identity import trial_fingerprint
 from longtail.imbalance import SUBSET_COLUMNS, cut
 from longtail.parameters import Dataset, Statistics, Trial
 from longtail.trainings import NAMES
+from longtail.widest import widest_test_set
 
 REMEDY = (
     "Make them anew: kedro run --pipeline=full with the same --env and --params (what has not "
@@ -180,6 +181,39 @@ def verified_comparisons(comparisons: pd.DataFrame, results: pd.DataFrame) -> pd
             )
         own.append(bool(shared))
     return comparisons[np.array(own, dtype=bool)]  # an empty list would choose no columns
+
+
+def verified_answers(
+    table: pd.DataFrame, name: str, results: pd.DataFrame, subsets: pd.DataFrame
+) -> pd.DataFrame:
+    """The rows on single species or images of the trials that have results.
+
+    Args:
+        table: with the fingerprint of each row's training and its ``test_set``.
+        name: of the table, for the message.
+        results: verified results of the data set.
+        subsets: a row an image and subset.
+
+    Raises:
+        DataError: if they are of another training than the results, or of another test set, or
+            are missing.
+    """
+    trials = results[[*NAMES, "fingerprint"]].drop_duplicates()
+    own = table[trial_names(table).isin(set(trial_names(trials)))]
+    found = own[[*NAMES, "fingerprint"]].drop_duplicates()
+    same = trials.merge(found)
+    if len(same) < len(trials) or len(same) < len(found):
+        whole = set(trial_names(same))
+        others = [trial for trial in trial_names(trials) if trial not in whole]
+        named = others or list(trial_names(found[found.duplicated(list(NAMES))]))
+        raise DataError(
+            f"{name} are of other trainings than the results of {len(named)} trial(s), such as "
+            f"{named[0]}. {RESCORE}"
+        )
+    test_set = widest_test_set(subsets)
+    if not own["test_set"].eq(test_set).all():
+        raise DataError(f"{name} are not of the test set '{test_set}' alone. {RESCORE}")
+    return own
 
 
 def trial_names(rows: pd.DataFrame) -> pd.Series[str]:

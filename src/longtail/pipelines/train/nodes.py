@@ -16,6 +16,7 @@ from longtail.identity import VALIDATION, trial_fingerprint, trial_losses
 from longtail.imbalance import class_counts, images_of
 from longtail.parameters import Backbone, Statistics, Trial
 from longtail.progress import EpochDone, TrialScored, tell
+from longtail.species import class_confusions, examples
 from longtail.store import TrialStore
 from longtail.trainings import trainings_table
 
@@ -152,6 +153,33 @@ def score_trial(
         scores.answers,
     )
     return tuple(pd.concat([_names(trial, t.index), t], axis="columns") for t in tables)
+
+
+def look_at_species(
+    predictions: pd.DataFrame,
+    subsets: pd.DataFrame,
+    profile: pd.DataFrame,
+    card: dict[str, Any],
+    trial: Trial,
+    statistics: Statistics,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Which species a trial confuses on the widest test set, and examples of its answers.
+
+    Returns:
+        The tables of :func:`longtail.species.class_confusions` and
+        :func:`longtail.species.examples`, with the trial's names and the fingerprint of its
+        training; the examples also with what results note of ``statistics``, whose seed draws
+        them.
+    """
+    confusions = class_confusions(predictions, subsets)
+    shown = examples(predictions, subsets, profile, statistics.seed).assign(**statistics.noted)
+    confusions, shown = (
+        pd.concat([_names(trial, table.index), table], axis="columns").assign(
+            fingerprint=card["fingerprint"]
+        )
+        for table in (confusions, shown)
+    )
+    return confusions, shown
 
 
 def compare_answers(
