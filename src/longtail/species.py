@@ -62,9 +62,10 @@ def examples(
         seed: of the draw.
 
     Returns:
-        A row an image: ``test_set``, ``group``, ``right``, ``image``, ``true``, ``true_probability``
-        and, from the most probable on, ``predicted_1``, ``probability_1``, ``predicted_2``, ...
-        (``TOP`` of them, or as many as there are classes). Probabilities are the softmax of logits.
+        A row an image: ``test_set``, ``group``, ``right``, ``image``, ``true``,
+        ``true_probability`` and, from the most probable on, ``predicted_1``, ``probability_1``,
+        ``predicted_2``, ... (``TOP`` of them, or as many as there are classes). Probabilities are
+        the softmax of logits.
     """
     test_set = widest_test_set(subsets)
     own = _in_test_set(predictions, subsets, test_set)
@@ -241,7 +242,8 @@ def _trials(confusions: pd.DataFrame) -> Iterator[tuple[dict[str, Any], pd.DataF
 
 
 def _divided(part: Ints, whole: Ints) -> Floats:
-    return np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
+    shares: Floats = np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
+    return shares
 
 
 def _share(name: str, part: Ints, whole: Ints, confidence: float) -> dict[str, Floats]:

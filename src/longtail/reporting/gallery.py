@@ -79,7 +79,7 @@ def gallery(
             .head(counts[group])
             .to_dict("records")
         ]
-        entries.append({**names, "answers": answers})
+        entries.append({**{str(key): value for key, value in names.items()}, "answers": answers})
     return entries
 
 
@@ -104,20 +104,20 @@ def probability_note(method: Method) -> str:
     match method.loss.name:
         case "softmax":
             meaning = (
-                "estimates of the posterior for species as frequent as in the training set, where "
+                "estimates of the posterior for classes as frequent as in the training set, where "
                 "rare ones come out low."
             )
         case "balanced_softmax" | "logit_adjustment":
             meaning = (
-                "estimates of the posterior as if all species were equally frequent (for logit "
+                "estimates of the posterior as if all classes were equally frequent (for logit "
                 "adjustment with a tau of 1), not for the frequencies of the field." + equal
             )
         case "weighted_softmax" | "class_balanced":
-            meaning = "no posterior, since the training weighted rare species up." + equal
+            meaning = "no posterior, since the training weighted rare classes up." + equal
         case "focal":
             meaning = "no posterior, since focal loss makes a model less sure than it is right."
         case "equalization":
-            meaning = "no posterior, since rare species were often spared as wrong answers."
+            meaning = "no posterior, since rare classes were often spared as wrong answers."
         case "ldam":
             meaning = "no posterior, since the training demanded margins of the right answer."
     return f"Probabilities are the softmax of the logits of {method.label}: {meaning}"

@@ -9,8 +9,9 @@ from functools import cache
 
 from markupsafe import Markup
 
-# A genus and an epithet, perhaps a subspecies or "sp.": words of letters, whatever the alphabet.
-BINOMIAL = re.compile(r"[^\W\d_]+( [^\W\d_][^\W_]*(-[^\W_]+)*\.?){1,2}")
+# A genus and an epithet, perhaps a subspecies, "sp." or species that are told apart by dissection
+# only ("Epirrita autumnata - dilutata"): words of letters, whatever the alphabet.
+BINOMIAL = re.compile(r"[^\W\d_]+( (- )?[^\W\d_]+(-[^\W\d_]+)*\.?){1,3}")
 # Classes of other things have names of two words too ("maple tree"), but most have one.
 MOST = 0.8
 ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
@@ -38,6 +39,16 @@ class Names:
         """
         fitting = sum(BINOMIAL.fullmatch(_spaced(name)) is not None for name in class_names)
         return cls(binomial=fitting >= MOST * len(class_names) > 0)
+
+    @property
+    def one(self) -> str:
+        """What one of the things is called that are told apart."""
+        return "species" if self.binomial else "class"
+
+    @property
+    def many(self) -> str:
+        """What several are called."""
+        return "species" if self.binomial else "classes"
 
     def plain(self, name: str) -> str:
         """Spaces instead of underscores; a binomial begins with a capital letter."""

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from longtail.parameters import Contents, Method, Trials
+from longtail.parameters import Contents, Method
 from longtail.reporting.gallery import Gallery, probability_note
 from longtail.reporting.layouts import TRAIN_SETS
 from longtail.reporting.names import Names
@@ -91,6 +91,8 @@ class SpeciesPart:
         pairs: the most confused ones.
         has_genera: whether the names tell a genus.
         galleries: a heading and its answers.
+        one: what a class is called.
+        many: what several are called.
         probability: what the probabilities are.
     """
 
@@ -102,6 +104,8 @@ class SpeciesPart:
     pairs: Sequence[PairRow]
     has_genera: bool
     galleries: Sequence[tuple[str, Sequence[Answer]]]
+    one: str
+    many: str
     probability: str
 
 
@@ -111,7 +115,7 @@ def species_parts(
     pairs: pd.DataFrame,
     pictures: Gallery,
     contents: Contents,
-    trials: Trials,
+    methods: Mapping[str, Method],
 ) -> list[SpeciesPart]:
     """A part for each training set, on its best trial by validation.
 
@@ -121,11 +125,10 @@ def species_parts(
         pairs: see :func:`longtail.species.confused_pairs`.
         pictures: see :func:`longtail.reporting.gallery.gallery`.
         contents: for the labels of backbones and methods.
-        trials: of the grid, for the methods.
+        methods: of the grid, by name.
     """
     names = Names.of(list(species["species"].unique()))
     backbones = {table.backbone: table.backbone_label for table in contents.tables}
-    methods = {trial.method.name: trial.method for trial in trials.trials}
     parts = []
     for trial in best_trials(results).to_dict("records"):
         key = {name: trial[name] for name in NAMES}
@@ -146,6 +149,8 @@ def species_parts(
                 galleries=_galleries(
                     next(e["answers"] for e in pictures if {n: e[n] for n in NAMES} == key), names
                 ),
+                one=names.one,
+                many=names.many,
                 probability=probability_note(method),
             )
         )
@@ -168,18 +173,18 @@ def _why(trial: Mapping[Any, Any], backbone: str, method: Method) -> str:
 def _test_note(own: pd.DataFrame) -> str:
     test_set, confidence = own["test_set"].iloc[0], percent(_confidence(own))
     images = own["test_images"]
-    which = f"the {test_set} test set ({images.sum():,} images, {_range(images)} a species)"
+    which = f"the {test_set} test set ({images.sum():,} images, {_range(images)} each)"
     prior = (
-        "Precision holds for species that are equally frequent, as in this test set; in the field "
-        "a rare species' precision is lower and a frequent one's higher."
+        "Precision holds where all are equally frequent, as in this test set; in the field a rare "
+        "one's precision is lower and a frequent one's higher."
         if images.nunique() == 1
-        else "Precision holds for species as frequent as in this test set, and changes where they "
-        "are found in other proportions."
+        else "Precision holds where all are as frequent as in this test set, and changes with "
+        "other proportions."
     )
     return (
-        f"Measured on {which}. Recall is the share of a species' images that are recognised; "
-        f"precision the share of the answers with a species that are right. In brackets Wilson's "
-        f"{confidence} interval: with few images it is wide. {prior}"
+        f"Measured on {which}. Recall is the share of a row's test images that are recognised; "
+        f"precision the share of the answers with it (their number is beside it) that are right. "
+        f"In brackets Wilson's {confidence} interval: with few images it is wide. {prior}"
     )
 
 
@@ -234,7 +239,8 @@ def _galleries(
     """Right and wrong answers of the tail, then of the head; without those that there are not."""
     shown: dict[str, list[Answer]] = {}
     for answer in answers:
-        heading = f"{str(answer['group']).capitalize()} species, {'right' if answer['right'] else 'wrong'}"
+        kind = "right" if answer["right"] else "wrong"
+        heading = f"{str(answer['group']).capitalize()} {names.many}: {kind} answers"
         true = Guess(
             names.html(answer["true"]),
             _probability(answer["true_probability"]),
