@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,7 +18,7 @@ from longtail.species import (
 from longtail.uncertainty import wilson_interval
 from longtail.widest import widest_test_set
 
-TRIAL = {
+TRIAL: dict[str, Any] = {
     "dataset": "toy",
     "train_set": "long_tailed",
     "backbone": "vit",
@@ -34,7 +36,7 @@ PROFILE = pd.DataFrame(
 )
 
 
-def confusions(*rows: tuple[int, int, int], **names: object) -> pd.DataFrame:
+def confusions(*rows: tuple[int, int, int], **names: Any) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=["true", "predicted", "images"])
     return table.assign(**{**TRIAL, "test_set": "balanced", **names})
 
@@ -90,9 +92,9 @@ def test_recall_and_precision_with_wilson_s_intervals() -> None:
     assert table["recall"].tolist() == [1, 3 / 4, 0]
     assert table["precision"].tolist()[:2] == [4 / 7, 3 / 5]
     low, high = wilson_interval(4 / 7, 7, 0.9)
-    assert table.loc[0, ["precision_low", "precision_high"]].tolist() == [low, high]
+    assert list(table.loc[0, ["precision_low", "precision_high"]]) == [low, high]
     low, high = wilson_interval(3 / 4, 4, 0.9)
-    assert table.loc[1, ["recall_low", "recall_high"]].tolist() == [low, high]
+    assert list(table.loc[1, ["recall_low", "recall_high"]]) == [low, high]
     assert table["f1"].tolist() == [8 / 11, 6 / 9, 0]
     assert table["taken_for"].tolist() == ["", "one", "zero"]  # of equals the first label
     assert table["taken_for_images"].tolist() == [0, 1, 2]
@@ -133,7 +135,7 @@ def test_pairs_are_ordered_by_images_then_by_both_ways() -> None:
     assert pairs["both_ways"].tolist() == [4, 4, 3, 3]
     assert pairs["share"].tolist() == [2 / 3, 2 / 8, 2 / 4, 1 / 3]
     low, high = wilson_interval(2 / 8, 8, 0.95)
-    assert pairs.loc[1, ["share_low", "share_high"]].tolist() == [low, high]
+    assert list(pairs.loc[1, ["share_low", "share_high"]]) == [low, high]
 
 
 def test_a_trial_without_errors_has_no_pairs_and_one_with_many_has_the_first() -> None:

@@ -329,7 +329,12 @@ SUBSETS = pd.DataFrame({"role": ["test"], "name": ["balanced"], "image": [0]})
 
 def answers(*rows: tuple[str, str], test_set: str = "balanced") -> pd.DataFrame:
     """A row a method and fingerprint."""
-    names = {"dataset": "toy", "train_set": "balanced", "backbone": "vit", "seed": 0}
+    names: dict[str, Any] = {
+        "dataset": "toy",
+        "train_set": "balanced",
+        "backbone": "vit",
+        "seed": 0,
+    }
     table = pd.DataFrame(rows, columns=["method", "fingerprint"])
     return table.assign(**names, test_set=test_set)
 

@@ -21,7 +21,7 @@ from longtail.species import confused_pairs, examples, species_table
 from tests.reporting.test_page import DATA, MADE
 from tests.reporting.test_page import PROFILE as PAGE_PROFILE
 
-NAMES = {
+NAMES: dict[str, Any] = {
     "dataset": "toy",
     "train_set": "long_tailed",
     "backbone": "vit",
