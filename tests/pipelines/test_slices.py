@@ -103,7 +103,7 @@ def test_what_leads_to_the_subsets(full_pipeline: Pipeline) -> None:
 
 
 def test_what_follows_from_the_results(full_pipeline: Pipeline) -> None:
-    inputs = ["digits_results", "digits_confusions", "digits_histories", "digits_class_profile"]
+    inputs = ["digits_results", "digits_confusions", "digits_histories"]
     found = names(full_pipeline.filter(from_inputs=inputs))
     assert found == names(pipelines("test")["report"])
 

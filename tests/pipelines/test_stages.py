@@ -102,7 +102,7 @@ def test_train_fits_evaluates_scores_and_gathers(
             f"params:train.{TRIAL}.trial": trial,
             "trial_store": tmp_path / "store",
             **{name: ingested[name] for name in ("digits_images", "digits_index", "digits_source")},
-            "digits_subsets": cut["digits_subsets"],
+            **cut,
             "params:statistics": parameters.statistics,
         },
     )
