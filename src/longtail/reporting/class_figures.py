@@ -59,6 +59,8 @@ def class_profile(profile: pd.DataFrame, title: str) -> bytes:
             axes.set_yscale("log")
             axes.set_ylim(bottom=0.7)  # a class of one image is a bar too
             axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        else:
+            axes.set_ylim(bottom=0)
         axes.margins(x=0.01)
         _name_ends(axes, profile)
     axes.set_xlabel("class, by rank" if len(profile) > MANY_CLASSES else "class")
