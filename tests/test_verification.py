@@ -29,6 +29,7 @@ from longtail.verification import (
     check_data,
     check_statistics,
     trial_names,
+    verified_answers,
     verified_comparisons,
     verified_novelty,
     verified_results,
@@ -392,3 +393,46 @@ def test_novelty_is_of_the_trainings_that_the_results_are_of() -> None:
     novelty.loc[2, "fingerprint"] = "old"
     with pytest.raises(DataError, match=r"d_novelty and d_results .* d\.natural\.b\.ldam\.seed0"):
         verified_novelty(novelty, results)
+
+
+# --- tables on single species and images -------------------------------------------------------
+
+SUBSETS = pd.DataFrame({"role": ["test"], "name": ["balanced"], "image": [0]})
+
+
+def answers(*rows: tuple[str, str], test_set: str = "balanced") -> pd.DataFrame:
+    """A row a method and fingerprint."""
+    names: dict[str, Any] = {
+        "dataset": "toy",
+        "train_set": "balanced",
+        "backbone": "vit",
+        "seed": 0,
+    }
+    table = pd.DataFrame(rows, columns=["method", "fingerprint"])
+    return table.assign(**names, test_set=test_set)
+
+
+def test_answers_of_trials_that_the_results_do_not_have_are_left_out() -> None:
+    table = answers(("a", "1"), ("a", "1"), ("b", "2"))
+    kept = verified_answers(table, "toy_examples", answers(("a", "1")), SUBSETS)
+    assert kept["method"].tolist() == ["a", "a"]
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        answers(("a", "1"), ("b", "0")),  # of another training
+        answers(("a", "1")),  # missing
+        answers(("a", "1"), ("b", "2"), ("b", "3")),  # of two trainings
+    ],
+)
+def test_answers_of_other_trainings_are_refused(table: pd.DataFrame) -> None:
+    results = answers(("a", "1"), ("b", "2"))
+    with pytest.raises(DataError, match=r"toy_examples are of other .* 1 trial\(s\), such as toy"):
+        verified_answers(table, "toy_examples", results, SUBSETS)
+
+
+def test_answers_on_another_test_set_are_refused() -> None:
+    natural = pd.concat([SUBSETS, SUBSETS.assign(name="natural")])
+    with pytest.raises(DataError, match="are not of the test set 'natural' alone"):
+        verified_answers(answers(("a", "1")), "toy_examples", answers(("a", "1")), natural)

@@ -17,7 +17,7 @@ import pandas as pd
 from longtail.errors import DataError
 from longtail.fingerprint import ENGINE_VERSION
 from longtail.identity import trial_fingerprint
-from longtail.imbalance import SUBSET_COLUMNS, class_counts, cut, images_of
+from longtail.imbalance import SUBSET_COLUMNS, class_counts, cut, images_of, widest_test_set
 from longtail.parameters import Dataset, Statistics, Trial
 from longtail.post_hoc import differences, noted, noted_of
 from longtail.trainings import NAMES
@@ -219,6 +219,39 @@ def verified_novelty(novelty: pd.DataFrame, results: pd.DataFrame) -> pd.DataFra
             f"{own['dataset'].iloc[0]}_novelty and {own['dataset'].iloc[0]}_results are of "
             f"different trainings of {stale}. {REMEDY}"
         )
+    return own
+
+
+def verified_answers(
+    table: pd.DataFrame, name: str, results: pd.DataFrame, subsets: pd.DataFrame
+) -> pd.DataFrame:
+    """The rows on single species or images of the trials that have results.
+
+    Args:
+        table: with the fingerprint of each row's training and its ``test_set``.
+        name: of the table, for the message.
+        results: verified results of the data set.
+        subsets: a row an image and subset.
+
+    Raises:
+        DataError: if they are of another training than the results, or of another test set, or
+            are missing.
+    """
+    trials = results[[*NAMES, "fingerprint"]].drop_duplicates()
+    own = table[trial_names(table).isin(set(trial_names(trials)))]
+    found = own[[*NAMES, "fingerprint"]].drop_duplicates()
+    same = trials.merge(found)
+    if len(same) < len(trials) or len(same) < len(found):
+        whole = set(trial_names(same))
+        others = [trial for trial in trial_names(trials) if trial not in whole]
+        named = others or list(trial_names(found[found.duplicated(list(NAMES))]))
+        raise DataError(
+            f"{name} are of other trainings than the results of {len(named)} trial(s), such as "
+            f"{named[0]}. {RESCORE}"
+        )
+    test_set = widest_test_set(subsets)
+    if not own["test_set"].eq(test_set).all():
+        raise DataError(f"{name} are not of the test set '{test_set}' alone. {RESCORE}")
     return own
 
 

@@ -75,7 +75,7 @@ def test_every_output_is_a_file_of_this_version_and_there_is_no_other(full: Run)
 def test_every_trial_has_all_its_artifacts(full: Run) -> None:
     models, outputs = full.data / "06_models", full.data / "07_model_output"
     files = [(models, name) for name in ("model.safetensors", "history.csv", "card.json")]
-    tables = ("results", "confusions", "reliability")
+    tables = ("results", "confusions", "reliability", "class_confusions", "examples")
     files += [(outputs, f"{name}.parquet") for name in ("predictions", "answers")]
     files += [(outputs, f"{name}.csv") for name in tables]
     missing = [

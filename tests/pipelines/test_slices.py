@@ -7,8 +7,11 @@ from kedro.pipeline import Pipeline
 
 from tests.pipelines.support import BACKBONES, METHODS, TRAIN_SETS, TRIALS, pipelines
 
-STEPS = ("fit", "evaluate", "score")
-GATHERED = ("results", "confusions", "reliability", "histories", "trainings")
+STEPS = ("fit", "evaluate", "score", "look_at_species")
+GATHERED = (
+    *("results", "confusions", "reliability", "histories", "trainings"),
+    *("class_confusions", "examples"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +86,7 @@ def test_a_namespace_picks_a_subtree(full_pipeline: Pipeline) -> None:
     assert found == steps(*trials) | gathers(*branches)
 
 
-def test_a_trial_s_namespace_picks_its_three_steps(full_pipeline: Pipeline) -> None:
+def test_a_trial_s_namespace_picks_its_steps(full_pipeline: Pipeline) -> None:
     for trial in TRIALS:
         assert names(full_pipeline.filter(node_namespaces=[f"train.{trial}"])) == steps(trial)
 
@@ -100,7 +103,7 @@ def test_what_leads_to_the_subsets(full_pipeline: Pipeline) -> None:
 
 
 def test_what_follows_from_the_results(full_pipeline: Pipeline) -> None:
-    inputs = ["digits_results", "digits_confusions", "digits_histories", "digits_class_profile"]
+    inputs = ["digits_results", "digits_confusions", "digits_histories"]
     found = names(full_pipeline.filter(from_inputs=inputs))
     assert found == names(pipelines("test")["report"])
 

@@ -103,7 +103,7 @@ def test_train_fits_evaluates_scores_and_gathers(
             f"params:train.{TRIAL}.trial": trial,
             "trial_store": tmp_path / "store",
             **{name: ingested[name] for name in ("digits_images", "digits_index", "digits_source")},
-            "digits_subsets": cut["digits_subsets"],
+            **cut,
             "params:statistics": parameters.statistics,
         },
     )
@@ -116,12 +116,13 @@ def test_train_fits_evaluates_scores_and_gathers(
     assert stored.name == results["fingerprint"].iloc[0]
 
 
-def test_report_needs_tables_only(full: Run) -> None:
+def test_report_needs_tables_and_images_only(full: Run) -> None:
     pipeline, given = report_stage(full, f"train.{LONG_TRIAL}.trial.recipe.epochs={EPOCHS}")
     stored = {name.removeprefix("digits_") for name in given if name.startswith("digits_")}
     assert stored == {
         *("results", "comparisons", "confusions", "reliability", "histories", "trainings"),
-        *("source", "index", "subsets", "class_profile"),
+        *("source", "index", "subsets", "class_profile", "rejected", "images"),
+        *("class_confusions", "examples"),
     }
     made = outputs(pipeline, **given)
     assert set(made) == {"digits_appendix", "digits_intervals_appendix", "digits_report"}

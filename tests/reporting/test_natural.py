@@ -6,6 +6,7 @@ import pandas as pd
 
 from longtail.reporting.appendix import introduction
 from longtail.reporting.class_figures import best_tail_method
+from longtail.reporting.data_summary import DataSummary
 from longtail.reporting.layouts import ACC1, PARTS, QUALITY
 from longtail.reporting.novelty import NOVELTY_HEADINGS, novelty_rows
 from longtail.reporting.page import Made, page
@@ -48,6 +49,7 @@ NOVELTY = pd.DataFrame(
         "false_alarms_high": [0.6125, float("nan")],
     }
 )
+DATA = DataSummary((), (), ())
 NATURAL_SETS = ("natural", *ALL_TEST_SETS)
 
 
@@ -96,14 +98,23 @@ def test_page_tells_natural_numbers_and_unknown_classes() -> None:
     ]
     assert rows[1][-4:] == ["1.000", "", "0.000", ""]
     html = page(
-        "Moths", PROFILE, b"", "Read so.", [], Made([], [], []), novelty=rows, grouped_by="natural"
+        "Moths",
+        PROFILE,
+        b"",
+        DATA,
+        "Read so.",
+        [],
+        [],
+        Made([], [], []),
+        novelty=rows,
+        grouped_by="natural",
     )
     assert "long-tailed 81, natural 90." in html
     assert "Test images: natural 30, balanced 4" in html
     assert "<tr><td>tail</td><td>2</td><td>10</td><td>8 to 2</td><td>4</td></tr>" in html
     assert "use the balanced test images" not in html
     assert "<td>largest probability</td><td>1,200</td><td>60</td><td>0.750</td>" in html
-    without = page("M", PROFILE, b"", "", [], Made([], [], []))
+    without = page("M", PROFILE, b"", DATA, "", [], [], Made([], [], []))
     assert "Unknown classes" not in without
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from longtail.reporting.data_summary import DataSummary
 from longtail.reporting.layouts import ACC1, FULL, Layout
 from longtail.reporting.notes import LOSS_NOTE
 from longtail.reporting.page import Made, Section, page
@@ -24,6 +25,11 @@ PROFILE = pd.DataFrame(
         "train_natural": [2000, 1500, 1200, 1000],
         "test_natural": [50] * 4,
     }
+)
+DATA = DataSummary(
+    facts=(("Images", "1,234"),),
+    rejected=(("is <broken>", 2, "a/<b>.jpg"),),
+    splits=(("test", "balanced", 200, 4),),
 )
 NAMES = ["Balanced", "Long-tailed", "Head", "Middle", "Tail"]
 COMPARISON = ComparisonTable(
@@ -112,7 +118,9 @@ class Reader(HTMLParser):
 
 
 def shown(*sections: Section, **others: Any) -> tuple[str, Reader]:
-    html = page("Käfer <1>", PROFILE, b"profile png", "Read <so>.", sections, MADE, **others)
+    html = page(
+        "Käfer <1>", PROFILE, b"profile png", DATA, "Read <so>.", sections, [], MADE, **others
+    )
     reader = Reader()
     reader.feed(html)
     assert reader.open == []
@@ -140,7 +148,10 @@ def test_numbers_of_the_data_are_told(both: tuple[str, Reader]) -> None:
     assert "4 classes. Training images: balanced 4,000, long-tailed 1,360." in text
     assert "Test images: balanced 200, long-tailed 70." in text
     assert "One image of the tail test set is worth 20.0 points of its accuracy" in text
-    assert both[1].rows[1:4] == [
+    assert both[1].rows[0:1] == [["Images", "1,234"]]
+    assert ["is <broken>", "2", "a/<b>.jpg"] in both[1].rows
+    head = next(i for i, row in enumerate(both[1].rows) if row[0] == "head")
+    assert both[1].rows[head : head + 3] == [
         ["head", "1", "1,000", "1000 to 1000", "50"],
         ["middle", "1", "300", "300 to 300", "15"],
         ["tail", "2", "60", "40 to 20", "5"],
@@ -169,6 +180,7 @@ def test_tables_hold_every_cell_with_its_interval_and_marks(both: tuple[str, Rea
 def test_bare_tables_lie_folded_below_those_with_intervals(both: tuple[str, Reader]) -> None:
     reader = both[1]
     assert reader.summaries == [
+        "All subsets",
         "Table A.1 in the thesis' layout",
         "Table A.2 in the thesis' layout",
     ]
@@ -181,8 +193,8 @@ def test_bare_tables_lie_folded_below_those_with_intervals(both: tuple[str, Read
 
 
 def test_intervals_of_wide_tables_stand_below_their_figures(both: tuple[str, Reader]) -> None:
-    # The groups, then each table and its bare layout.
-    assert both[1].classes == ["", "", "", "wide", "wide", "", "text", "text"]
+    # The data, the groups and subsets, then each table and its bare layout.
+    assert both[1].classes == ["text", "text", "", "", "", "", "wide", "wide", "", "text", "text"]
     assert "table.wide .half { display: block;" in both[0]
 
 

@@ -9,23 +9,33 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import PercentFormatter, StrMethodFormatter
 
 from longtail.imbalance import GROUPS
 from longtail.parameters import TrainSet
 from longtail.reporting import drawing
 from longtail.reporting.drawing import COLOURS, GREY
 from longtail.reporting.layouts import TRAIN_SETS, fair_prefix
+from longtail.reporting.names import Names, drawable
 from longtail.reporting.significance import BASELINE
 
 MANY_CLASSES = 30  # beyond it class names no longer fit on an axis
 ROOM_FOR_NAMES = 30  # letters; beyond it they are turned
+LONGEST_NAME = 32  # letters; beyond it a name is cut
+NAMED_ENDS = 6  # of many classes so many of the largest and of the smallest are named
+DECADE = 10  # sizes that differ less are seen on a linear axis
+MANY_CELLS = 150  # beyond it a matrix has more cells than a panel has dots
 
 
 def class_profile(profile: pd.DataFrame, title: str, train_set: TrainSet = "long_tailed") -> bytes:
-    """Training images of each class by rank, coloured by head, middle and tail."""
+    """Training images of each class by rank, coloured by head, middle and tail.
+
+    Of many classes, whose names would not fit, the largest and the smallest are named, and the
+    axis is logarithmic where the tail could not be seen beside the head otherwise.
+    """
     column = f"train_{train_set}"
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    height = 3.6 if len(profile) <= MANY_CLASSES else 4.6
+    figure = Figure(figsize=(9, height), layout="constrained")
     axes = figure.subplots()
     axes.step(
         profile["rank"], profile["train_balanced"], where="mid", color=GREY, ls="--",
@@ -34,20 +44,31 @@ def class_profile(profile: pd.DataFrame, title: str, train_set: TrainSet = "long
     for group in GROUPS:
         part = profile[profile["group"] == group]
         images = part[column]
-        axes.bar(
-            part["rank"], images, width=0.85, color=COLOURS[group],
-            label=f"{group}: {len(part)} classes, {images.sum():,} images",
-        )  # fmt: skip
+        shown = f"{group}: {len(part)} classes, {images.sum():,} images"
+        if len(profile) <= MANY_CLASSES:
+            axes.bar(part["rank"], images, width=0.85, color=COLOURS[group], label=shown)
+        else:  # a thousand bars take seconds to draw
+            edges = np.append(part["rank"] - 0.5, part["rank"].iloc[-1] + 0.5)
+            axes.stairs(images, edges, baseline=0.1, fill=True, color=COLOURS[group], label=shown)
     if len(profile) <= MANY_CLASSES:
         for _, row in profile.iterrows():
             axes.text(row["rank"], row[column], str(row[column]),
                       ha="center", va="bottom", fontsize=8)  # fmt: skip
         names = _names(profile)
         axes.set_xticks(profile["rank"], names, rotation=_rotation(names))
+    else:
+        if profile[column].max() >= DECADE * profile[column].min():
+            axes.set_yscale("log")
+            axes.set_ylim(bottom=0.7)  # a class of one image is a bar too
+            axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        else:
+            axes.set_ylim(bottom=0)
+        axes.margins(x=0.01)
+        _name_ends(axes, profile, column)
     axes.set_xlabel("class, by rank" if len(profile) > MANY_CLASSES else "class")
     axes.set_ylabel("training images")
     axes.set_title(f"{title}: the {TRAIN_SETS[train_set]} training set")
-    axes.legend(frameon=False)
+    axes.legend(loc="upper right", bbox_to_anchor=(1, 0.92))
     return drawing.png(figure)
 
 
@@ -96,6 +117,8 @@ def confusion_matrices(
 ) -> bytes:
     """Confusion matrices on all test images, classes by rank, rows summing to one.
 
+    Of very many classes neighbouring ranks share a row and a column.
+
     Softmax (or else the first method) on each training set that it has results of, the
     long-tailed last, and there the method with the best tail accuracy.
     """
@@ -116,13 +139,22 @@ def confusion_matrices(
         chosen = confusions[
             (confusions["train_set"] == train_set) & (confusions["method"] == method)
         ]
-        matrix = confusion_matrix(chosen, len(order))[np.ix_(order, order)]
+        cell = -(-len(order) // MANY_CELLS)
+        place = profile.set_index("label")["rank"] // cell
+        matrix = confusion_matrix(
+            chosen.assign(true=chosen["true"].map(place), predicted=chosen["predicted"].map(place)),
+            -(-len(order) // cell),
+        )
         shown = axes.imshow(matrix, vmin=0, vmax=1, cmap="Blues", interpolation="nearest")
         for edge in edges:
-            axes.axhline(edge + 0.5, color=GREY, lw=0.6)
-            axes.axvline(edge + 0.5, color=GREY, lw=0.6)
+            axes.axhline((edge + 1) / cell - 0.5, color=GREY, lw=0.6)
+            axes.axvline((edge + 1) / cell - 0.5, color=GREY, lw=0.6)
         axes.set_title(f"{labels[method]},\ntrained {TRAIN_SETS[train_set]}", fontsize=9)
         axes.set_xlabel("predicted")
+        if cell > 1:
+            axes.set_xticks([])
+            axes.set_yticks([])
+            axes.set_xlabel(f"predicted, {cell} classes of neighbouring rank a cell")
         if len(order) <= MANY_CLASSES:
             axes.set_xticks(range(len(order)), names, fontsize=8, rotation=_rotation(names))
             axes.set_yticks(range(len(order)), names, fontsize=8)
@@ -161,7 +193,26 @@ def _shown_train_set(confusions: pd.DataFrame) -> str:
 
 
 def _names(profile: pd.DataFrame) -> list[str]:
-    return [drawing.plain(name) for name in profile["class_name"]]
+    readable = Names.of(list(profile["class_name"]))
+    return [
+        drawing.plain(drawable(readable.plain(name), LONGEST_NAME))
+        for name in profile["class_name"]
+    ]
+
+
+def _name_ends(axes: Axes, profile: pd.DataFrame, column: str) -> None:
+    """Name the classes with most and with fewest images, below the axis."""
+    texts = [
+        f"{name}: {images:,}" for name, images in zip(_names(profile), profile[column], strict=True)
+    ]
+    for place, side, heading, shown in (
+        (0.0, "left", "most images", texts[:NAMED_ENDS]),
+        (1.0, "right", "fewest images", texts[-NAMED_ENDS:]),
+    ):
+        axes.text(
+            place, -0.16, "\n".join([heading, *shown]), transform=axes.transAxes,
+            ha=side, va="top", fontsize=8,
+        )  # fmt: skip
 
 
 def _rotation(names: list[str]) -> int:

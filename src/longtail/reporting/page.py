@@ -13,10 +13,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from longtail.imbalance import GROUPS
 from longtail.parameters import TrainSet
 from longtail.reporting.appendix import has_natural_test_set
+from longtail.reporting.data_summary import DataSummary
 from longtail.reporting.layouts import ROW_HEADING, TRAIN_SETS
 from longtail.reporting.notes import LOSS_NOTE
 from longtail.reporting.novelty import NOVELTY_HEADINGS, NOVELTY_NOTE
 from longtail.reporting.published import ComparisonTable
+from longtail.reporting.species_page import SpeciesPart
 from longtail.reporting.tables import PrintedTable
 
 
@@ -56,8 +58,10 @@ def page(
     title: str,
     profile: pd.DataFrame,
     profile_figure: bytes,
+    data: DataSummary,
     reading: str,
     sections: Sequence[Section],
+    species: Sequence[SpeciesPart],
     made: Made,
     comparison_note: str = "",
     audit: Sequence[Sequence[str]] = (),
@@ -70,8 +74,10 @@ def page(
         title: the data set's name.
         profile: its class profile.
         profile_figure: PNG bytes.
+        data: how many images there are of what.
         reading: how the tables are to be read.
         sections: a part for each backbone.
+        species: a part on single species for each training set.
         made: how the results were made.
         comparison_note: how the tables beside published results are to be read.
         audit: what the published tables show about themselves, see
@@ -85,11 +91,13 @@ def page(
         title=title,
         profile=profile,
         profile_figure=profile_figure,
+        data=data,
         groups=groups,
         row_heading=ROW_HEADING,
         loss_note=LOSS_NOTE,
         reading=reading,
         sections=sections,
+        species=species,
         made=made,
         comparison_note=comparison_note,
         audit=audit,

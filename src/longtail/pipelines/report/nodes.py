@@ -6,6 +6,8 @@ import logging
 from itertools import groupby
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from longtail.parameters import Contents, Dataset, Statistics, Table, TrainSet, Trials
@@ -16,6 +18,7 @@ from longtail.reporting.appendix import (
 )
 from longtail.reporting.audit import audit_latex, audit_rows
 from longtail.reporting.circumstances import circumstances, recipes
+from longtail.reporting.data_summary import data_summary
 from longtail.reporting.latex import BOLD, STAR, escaped, latex
 from longtail.reporting.layouts import LAYOUTS, THESIS_LAYOUTS
 from longtail.reporting.notes import reading_note
@@ -27,13 +30,17 @@ from longtail.reporting.published import (
     comparison_tables,
     match_note,
 )
+from longtail.reporting.species_page import species_parts
 from longtail.reporting.tables import PrintedTable, interval_table, of_table, thesis_table
+from longtail.species import confused_pairs as most_confused
+from longtail.species import species_table
 from longtail.summaries import summarise
 from longtail.trainings import NAMES
 from longtail.verification import (
     check_data,
     check_statistics,
     trial_names,
+    verified_answers,
     verified_comparisons,
     verified_novelty,
     verified_results,
@@ -60,6 +67,8 @@ def verify(
     comparisons: pd.DataFrame,
     trainings: pd.DataFrame,
     profile: pd.DataFrame,
+    confusions: pd.DataFrame,
+    examples: pd.DataFrame,
     source: dict[str, Any],
     index: pd.DataFrame,
     subsets: pd.DataFrame,
@@ -67,7 +76,7 @@ def verify(
     trials: Trials,
     statistics: Statistics,
 ) -> tuple[pd.DataFrame, ...]:
-    """The grid's results, comparisons and trainings, and the class profile.
+    """The grid's results, comparisons and trainings, the class profile, confusions and examples.
 
     All of them are known to be those of the current parameters.
     """
@@ -77,7 +86,10 @@ def verify(
     check_statistics(own, f"{dataset.name}_results", statistics)
     check_statistics(compared, f"{dataset.name}_comparisons", statistics)
     of_grid = trial_names(trainings).isin(trial.name for trial in trials.trials)
-    return own, compared, trainings[of_grid], profile
+    confused = verified_answers(confusions, f"{dataset.name}_class_confusions", own, subsets)
+    shown = verified_answers(examples, f"{dataset.name}_examples", own, subsets)
+    check_statistics(shown, f"{dataset.name}_examples", statistics)
+    return own, compared, trainings[of_grid], profile, confused, shown
 
 
 def verify_novelty(
@@ -105,6 +117,29 @@ def tabulate(
         for layout in LAYOUTS
     )
     return (scores, *bare, *map(latex, tables))
+
+
+def tabulate_species(
+    confusions: pd.DataFrame, profile: pd.DataFrame, statistics: Statistics
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """How well each trial recognises each species, and which it confuses most."""
+    species = species_table(confusions, profile, statistics.confidence)
+    pairs = most_confused(confusions, profile, statistics.confidence)
+    noted = {"confidence": statistics.confidence}
+    return species.assign(**noted), pairs.assign(**noted)
+
+
+def hang_gallery(
+    images: npt.NDArray[np.uint8],
+    index: pd.DataFrame,
+    examples: pd.DataFrame,
+    results: pd.DataFrame,
+    profile: pd.DataFrame,
+) -> list[dict[str, Any]]:
+    """Photographs of right and wrong answers, see :func:`longtail.reporting.gallery.gallery`."""
+    from longtail.reporting.gallery import gallery
+
+    return gallery(images, index, examples, results, profile)
 
 
 def draw_class_profile(profile: pd.DataFrame, dataset: Dataset) -> bytes:
@@ -254,9 +289,16 @@ def write_page(
     comparisons: pd.DataFrame,
     trainings: pd.DataFrame,
     source: dict[str, Any],
+    index: pd.DataFrame,
+    rejected: pd.DataFrame,
+    subsets: pd.DataFrame,
     profile: pd.DataFrame,
+    species: pd.DataFrame,
+    confused_pairs: pd.DataFrame,
+    gallery: list[dict[str, Any]],
     dataset: Dataset,
     contents: Contents,
+    trials: Trials,
     statistics: Statistics,
     command: str,
     profile_figure: bytes,
@@ -274,9 +316,16 @@ def write_page(
         comparisons: of all pairs of methods.
         trainings: which training each trial's results are of.
         source: the summary of the data's source.
+        index: a row an image.
+        rejected: the files that could not be used.
+        subsets: which image is in which set.
         profile: the class profile.
+        species: how well each is recognised.
+        confused_pairs: the species that are confused most.
+        gallery: photographs of right and wrong answers.
         dataset: for its label.
         contents: which tables there are.
+        trials: of the grid.
         statistics: how intervals were made.
         command: that makes the results.
         profile_figure: the class profile's.
@@ -332,8 +381,17 @@ def write_page(
         dataset.label,
         profile,
         profile_figure,
+        data_summary(source, index, rejected, subsets),
         " ".join(filter(None, [reading, matched])),
         sections,
+        species_parts(
+            results,
+            species,
+            confused_pairs,
+            gallery,
+            contents,
+            {trial.method.name: trial.method for trial in trials.trials},
+        ),
         Made(circumstances(trainings, source, dataset, statistics, command), *recipes(trainings)),
         comparison_note(statistics.confidence),
         [] if audit is None or _is_empty(comparison) else audit_rows(audit),

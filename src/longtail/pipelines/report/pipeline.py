@@ -5,7 +5,8 @@
     report.<dataset>                          verify
     report.<dataset>.<backbone>.<train set>   tabulate
     report.<dataset>.<backbone>               draw, join, compare with what is published
-    report.<dataset>                          profile figure, audit, appendices, page
+    report.<dataset>                          species, gallery, profile figure, audit, appendices,
+                                              page
 
 Everything is made of what `verify` lets through, so nothing is made where results are stale.
 """
@@ -28,9 +29,11 @@ from longtail.pipelines.report.nodes import (
     compare_with_published,
     draw_backbone,
     draw_class_profile,
+    hang_gallery,
     join_rows,
     join_tables,
     tabulate,
+    tabulate_species,
     verify,
     verify_novelty,
     write_appendix,
@@ -39,9 +42,14 @@ from longtail.pipelines.report.nodes import (
 )
 
 # What the node ``verify`` lets through.
-VERIFIED = ("results", "comparisons", "trainings", "class_profile")
+VERIFIED = (
+    *("results", "comparisons", "trainings", "class_profile"),
+    *("class_confusions", "examples"),
+)
 # What is verified of data sets with unknown classes alone.
 NOVELTY = "novelty"
+# What is made of single species.
+SPECIES = ("species", "confused_pairs", "gallery")
 
 
 def create_pipeline(parameters: Parameters) -> Pipeline:
@@ -61,6 +69,7 @@ def create_pipeline(parameters: Parameters) -> Pipeline:
             if published:
                 parts.append(_published(own[0], published))
             backbones.append(backbone)
+        parts.append(_species(dataset))
         parts.append(_documents(dataset, backbones, published, has_unknown=has_unknown))
         if published:
             parts.append(_audit(dataset, backbones, published))
@@ -173,6 +182,32 @@ def _backbone(own: list[Table]) -> Pipeline:
     )
 
 
+def _species(dataset: str) -> Pipeline:
+    """The tables of single species, and the photographs."""
+    given = ("class_confusions", "class_profile", "examples", "results", "images", "index")
+    return Pipeline(
+        [
+            Node(
+                tabulate_species,
+                inputs=["class_confusions", "class_profile", "params:statistics"],
+                outputs=["species", "confused_pairs"],
+                name="tabulate_species",
+            ),
+            Node(
+                hang_gallery,
+                inputs=["images", "index", "examples", "results", "class_profile"],
+                outputs="gallery",
+                name="hang_gallery",
+            ),
+        ],
+        namespace=f"report.{dataset}",
+        inputs=_made(dataset, *given),
+        outputs=_made(dataset, *SPECIES),
+        parameters={"params:statistics"},
+        tags=[dataset],
+    )
+
+
 def _published(table: Table, published: str) -> Pipeline:
     """A backbone's results beside the published ones."""
     return Pipeline(
@@ -233,7 +268,9 @@ def _documents(
     tables = _of_backbones(dataset, backbones, "tables")
     with_intervals = _of_backbones(dataset, backbones, "intervals_tables")
     figures = _of_backbones(dataset, backbones, *pictures)
-    given = _made(dataset, *VERIFIED, "source")
+    tables_read = ("results", "comparisons", "trainings", *SPECIES)
+    data_read = ("source", "index", "rejected", "subsets")
+    given = _made(dataset, "class_profile", *tables_read, *data_read)
     optional = {}
     if published:
         optional = {"comparison": "published_comparison", "audit": "published_audit"}
@@ -274,9 +311,8 @@ def _documents(
                 write_page,
                 inputs=printed
                 | {"profile_figure": "class_profile_figure", "command": "params:command"}
-                | _keywords(
-                    ("results", "comparisons", "trainings", "source", *page_only, *figures)
-                ),
+                | {"trials": "params:trials"}
+                | _keywords((*tables_read, *data_read, *page_only, *figures)),
                 outputs="report",
                 name="write_page",
             ),

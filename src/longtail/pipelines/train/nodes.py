@@ -18,6 +18,7 @@ from longtail.imbalance import UNKNOWN, class_counts, images_of, widest_test_set
 from longtail.parameters import Backbone, Statistics, Trial
 from longtail.progress import EpochDone, TrialScored, tell
 from longtail.space import full_disk_explained
+from longtail.species import class_confusions, examples
 from longtail.store import TrialStore
 from longtail.trainings import trainings_table
 
@@ -213,6 +214,33 @@ def score_novelty(
     training = {"fingerprint": card["fingerprint"], "trained_by": card["trained_by"]}
     rows = novelty(known, unknown, statistics).assign(**training, **statistics.noted)
     return pd.concat([_names(trial, rows.index), rows], axis="columns")
+
+
+def look_at_species(
+    predictions: pd.DataFrame,
+    subsets: pd.DataFrame,
+    profile: pd.DataFrame,
+    card: dict[str, Any],
+    trial: Trial,
+    statistics: Statistics,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Which species a trial confuses on the widest test set, and examples of its answers.
+
+    Returns:
+        The tables of :func:`longtail.species.class_confusions` and
+        :func:`longtail.species.examples`, with the trial's names and the fingerprint of its
+        training; the examples also with what results note of ``statistics``, whose seed draws
+        them.
+    """
+    confusions = class_confusions(predictions, subsets)
+    shown = examples(predictions, subsets, profile, statistics.seed).assign(**statistics.noted)
+    confusions, shown = (
+        pd.concat([_names(trial, table.index), table], axis="columns").assign(
+            fingerprint=card["fingerprint"]
+        )
+        for table in (confusions, shown)
+    )
+    return confusions, shown
 
 
 def compare_answers(

@@ -3,7 +3,7 @@
 ::
 
     train                                                     fetch the weights of a backbone
-    train.<dataset>.<train set>.<backbone>.<method>.<seed>    fit -> evaluate -> score (-> novelty)
+    train.<dataset>.<train set>.<backbone>.<method>.<seed>    fit -> evaluate -> score, look, ...
     train.<dataset>.<train set>.<backbone>                    gather over methods and seeds, compare
     train.<dataset>.<train set>                               gather over backbones
     train.<dataset>                                           gather over training sets
@@ -28,6 +28,7 @@ from longtail.pipelines.train.nodes import (
     fit_trial,
     gather,
     gather_cards,
+    look_at_species,
     score_novelty,
     score_trial,
 )
@@ -41,6 +42,8 @@ GATHERED = {
     "reliability": "reliability",
     "histories": "history",
     "trainings": "card",
+    "class_confusions": "class_confusions",
+    "examples": "examples",
 }
 # Made of the answers of a backbone's trials, and gathered from there on.
 COMPARISONS = "comparisons"
@@ -105,6 +108,15 @@ def _trial(trial: Trial, *, has_unknown: bool) -> Pipeline:
             outputs=["results", "confusions", "reliability", "answers"],
             name="score",
         ),
+        Node(
+            look_at_species,
+            inputs=[
+                *("predictions", "subsets", "class_profile", "card", "params:trial"),
+                "params:statistics",
+            ],
+            outputs=["class_confusions", "examples"],
+            name="look_at_species",
+        ),
     ]
     if has_unknown:
         template.append(
@@ -115,7 +127,7 @@ def _trial(trial: Trial, *, has_unknown: bool) -> Pipeline:
                 name="score_novelty",
             )
         )
-    shared = ("images", "index", "source", "subsets")
+    shared = ("images", "index", "source", "subsets", "class_profile")
     return Pipeline(
         template,
         namespace=f"train.{trial.name}",

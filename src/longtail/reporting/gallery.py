@@ -1,0 +1,129 @@
+"""Right and wrong answers to look at: the photographs, the names and the probabilities."""
+
+from __future__ import annotations
+
+import io
+from base64 import b64encode
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from PIL import Image
+
+from longtail.parameters import Method
+from longtail.species import TOP, best_trials
+from longtail.trainings import NAMES
+
+# A page holds at most so many photographs, whose files come to about 0.3 MB and 1 MB at most.
+PHOTOGRAPHS = 60
+SIDE = 112  # pixels of the longer side; smaller photographs stay as they are
+QUALITY = 75
+# Which answers are shown together.
+KINDS = (("tail", True), ("tail", False), ("head", True), ("head", False))
+TAIL_SHARE = 2 / 3
+
+Gallery = list[dict[str, Any]]
+
+
+def gallery(
+    pixels: npt.NDArray[np.uint8],
+    index: pd.DataFrame,
+    examples: pd.DataFrame,
+    results: pd.DataFrame,
+    profile: pd.DataFrame,
+) -> Gallery:
+    """Examples of the best trial by validation of each training set, as plain values.
+
+    Args:
+        pixels: uint8 (images, height, width, 3), memory-mapped or not.
+        index: the file of each image.
+        examples: of any number of trials, see :func:`longtail.species.examples`.
+        results: of these trials.
+        profile: each label's name, and its training images.
+
+    Returns:
+        An entry a training set: the trial's names, and ``answers``, each with its ``group``,
+        whether it is ``right``, ``file``, ``jpeg`` (base64), ``true`` (the species), its
+        ``true_probability`` and ``train_images``, and ``top``: the names of the most probable
+        species, each with its probability and training images.
+    """
+    best = best_trials(results)
+    counts = _counts(PHOTOGRAPHS // max(len(best), 1))
+    classes = profile.set_index("label")
+    entries = []
+    for names in best[list(NAMES)].to_dict("records"):
+        own = examples.merge(pd.DataFrame([names]))
+        trained = classes[f"train_{names['train_set']}"]
+        answers = [
+            {
+                "group": group,
+                "right": right,
+                "file": index["file"].iloc[int(row["image"])],
+                "jpeg": b64encode(thumbnail(pixels[int(row["image"])])).decode(),
+                "true": classes["class_name"][int(row["true"])],
+                "true_probability": float(row["true_probability"]),
+                "train_images": int(trained[int(row["true"])]),
+                "top": [
+                    {
+                        "species": classes["class_name"][int(row[f"predicted_{place}"])],
+                        "probability": float(row[f"probability_{place}"]),
+                        "train_images": int(trained[int(row[f"predicted_{place}"])]),
+                    }
+                    for place in range(1, TOP + 1)
+                    if f"predicted_{place}" in own
+                ],
+            }
+            for group, right in KINDS
+            for row in own[(own["group"] == group) & (own["right"] == right)]
+            .head(counts[group])
+            .to_dict("records")
+        ]
+        entries.append({**{str(key): value for key, value in names.items()}, "answers": answers})
+    return entries
+
+
+def thumbnail(pixels: npt.NDArray[np.uint8]) -> bytes:
+    """A small JPEG of an image of shape (height, width, 3).
+
+    Equal pixels are equal bytes with one version of Pillow.
+    """
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    image.save(buffer, format="JPEG", quality=QUALITY, optimize=True)
+    return buffer.getvalue()
+
+
+def probability_note(method: Method) -> str:
+    """What the probabilities of a method's answers are, in words.
+
+    They are the softmax of the logits, which is a posterior only for some losses.
+    """
+    equal = " On a training set of equal class sizes it is plain softmax."
+    match method.loss.name:
+        case "softmax":
+            meaning = (
+                "estimates of the posterior for classes as frequent as in the training set, where "
+                "rare ones come out low."
+            )
+        case "balanced_softmax" | "logit_adjustment":
+            meaning = (
+                "estimates of the posterior as if all classes were equally frequent (for logit "
+                "adjustment with a tau of 1), not for the frequencies of the field." + equal
+            )
+        case "weighted_softmax" | "class_balanced":
+            meaning = "no posterior, since the training weighted rare classes up." + equal
+        case "focal":
+            meaning = "no posterior, since focal loss makes a model less sure than it is right."
+        case "equalization":
+            meaning = "no posterior, since rare classes were often spared as wrong answers."
+        case "ldam":
+            meaning = "no posterior, since the training demanded margins of the right answer."
+    return f"Probabilities are the softmax of the logits of {method.label}: {meaning}"
+
+
+def _counts(photographs: int) -> dict[str, int]:
+    """How many right ones, and as many wrong ones, of each group."""
+    tail = int(photographs / 2 * TAIL_SHARE)
+    return {"tail": tail, "head": photographs // 2 - tail}

@@ -1,0 +1,265 @@
+"""The page's part on single species: a table of all, the most confused pairs, and photographs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+from longtail.parameters import Contents, Method
+from longtail.reporting.gallery import Gallery, probability_note
+from longtail.reporting.layouts import TRAIN_SETS
+from longtail.reporting.names import Names
+from longtail.reporting.notes import percent
+from longtail.reporting.numbers import MISSING, fixed
+from longtail.species import best_trials
+from longtail.trainings import NAMES
+
+# The most confused pairs that the page shows; more are in confused_pairs.csv.
+SHOWN_PAIRS = 25
+
+
+@dataclass(frozen=True)
+class Share:
+    """A share with its interval, as text; dashes where it is one of nothing."""
+
+    value: str
+    ends: str
+
+
+@dataclass(frozen=True)
+class SpeciesRow:
+    """One species in the table."""
+
+    name: Markup
+    group: str
+    train_images: int
+    test_images: int
+    recall: Share
+    answers: int
+    precision: Share
+    f1: str
+    taken_for: Markup
+    taken_for_images: int
+
+
+@dataclass(frozen=True)
+class PairRow:
+    """A species that is taken for another; ``genus`` is "same", "other" or empty."""
+
+    true: Markup
+    predicted: Markup
+    images: int
+    test_images: int
+    share: Share
+    both_ways: int
+    genus: str
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A species that an image may show: how probable, and how many images were learned from."""
+
+    name: Markup
+    probability: str
+    train_images: int
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An image, what it shows, and the most probable answers, the given one first."""
+
+    jpeg: str
+    file: str
+    true: Guess
+    top: Sequence[Guess]
+
+
+@dataclass(frozen=True)
+class SpeciesPart:
+    """What the page says of the species, as one trial recognises them.
+
+    Attributes:
+        trained: the training set, in words.
+        trial: which trial it is, and why this one.
+        test: the test set, and what follows from it for precision.
+        test_set: its name.
+        rows: the species, head to tail.
+        pairs: the most confused ones.
+        has_genera: whether the names tell a genus.
+        galleries: a heading and its answers.
+        one: what a class is called.
+        many: what several are called.
+        probability: what the probabilities are.
+    """
+
+    trained: str
+    trial: str
+    test: str
+    test_set: str
+    rows: Sequence[SpeciesRow]
+    pairs: Sequence[PairRow]
+    has_genera: bool
+    galleries: Sequence[tuple[str, Sequence[Answer]]]
+    one: str
+    many: str
+    probability: str
+
+
+def species_parts(
+    results: pd.DataFrame,
+    species: pd.DataFrame,
+    pairs: pd.DataFrame,
+    pictures: Gallery,
+    contents: Contents,
+    methods: Mapping[str, Method],
+) -> list[SpeciesPart]:
+    """A part for each training set, on its best trial by validation.
+
+    Args:
+        results: the tidy results.
+        species: see :func:`longtail.species.species_table`.
+        pairs: see :func:`longtail.species.confused_pairs`.
+        pictures: see :func:`longtail.reporting.gallery.gallery`.
+        contents: for the labels of backbones and methods.
+        methods: of the grid, by name.
+    """
+    names = Names.of(list(species["species"].unique()))
+    backbones = {table.backbone: table.backbone_label for table in contents.tables}
+    parts = []
+    for trial in best_trials(results).to_dict("records"):
+        key = {name: trial[name] for name in NAMES}
+        method, which = methods[trial["method"]], pd.DataFrame([key])
+        own = species.merge(which)
+        parts.append(
+            SpeciesPart(
+                trained=TRAIN_SETS[trial["train_set"]],
+                trial=_why(trial, backbones[trial["backbone"]], method),
+                test=_test_note(own),
+                test_set=own["test_set"].iloc[0],
+                rows=[_species_row(row, names) for row in own.to_dict("records")],
+                pairs=[
+                    _pair_row(row, names)
+                    for row in pairs.merge(which).head(SHOWN_PAIRS).to_dict("records")
+                ],
+                has_genera=names.binomial,
+                galleries=_galleries(
+                    next(e["answers"] for e in pictures if {n: e[n] for n in NAMES} == key), names
+                ),
+                one=names.one,
+                many=names.many,
+                probability=probability_note(method),
+            )
+        )
+    return parts
+
+
+def _why(trial: Mapping[Any, Any], backbone: str, method: Method) -> str:
+    which = f"{backbone}, {method.label}, seed {trial['seed']}"
+    if pd.isna(trial["validation"]):
+        return (
+            f"{which}: the first trial of the grid, since no image is held out for validation, and "
+            f"a choice by test images would flatter the figures"
+        )
+    return (
+        f"{which}: of all trials on this training set the one with the best balanced accuracy on "
+        f"the validation images, {fixed(trial['validation'], 3)}"
+    )
+
+
+def _test_note(own: pd.DataFrame) -> str:
+    test_set, confidence = own["test_set"].iloc[0], percent(_confidence(own))
+    images = own["test_images"]
+    which = f"the {test_set} test set ({images.sum():,} images, {_range(images)} each)"
+    prior = (
+        "Precision holds where all are equally frequent, as in this test set; in the field a rare "
+        "one's precision is lower and a frequent one's higher."
+        if images.nunique() == 1
+        else "Precision holds where all are as frequent as in this test set, and changes with "
+        "other proportions."
+    )
+    return (
+        f"Measured on {which}. Recall is the share of a row's test images that are recognised; "
+        f"precision the share of the answers with it (their number is beside it) that are right. "
+        f"In brackets Wilson's {confidence} interval: with few images it is wide. {prior}"
+    )
+
+
+def _confidence(own: pd.DataFrame) -> float:
+    return float(own["confidence"].iloc[0])
+
+
+def _range(counts: pd.Series[int]) -> str:
+    low, high = counts.min(), counts.max()
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def _share(row: Mapping[Any, Any], name: str) -> Share:
+    if pd.isna(row[name]):
+        return Share(MISSING, "")
+    ends = f"[{fixed(row[f'{name}_low'], 2)}, {fixed(row[f'{name}_high'], 2)}]"
+    return Share(fixed(row[name], 2), ends)
+
+
+def _species_row(row: Mapping[Any, Any], names: Names) -> SpeciesRow:
+    taken = row["taken_for_images"] > 0
+    return SpeciesRow(
+        name=names.html(row["species"]),
+        group=row["group"],
+        train_images=row["train_images"],
+        test_images=row["test_images"],
+        recall=_share(row, "recall"),
+        answers=row["answers"],
+        precision=_share(row, "precision"),
+        f1=fixed(row["f1"], 2),
+        taken_for=names.html(row["taken_for"]) if taken else Markup(),
+        taken_for_images=row["taken_for_images"],
+    )
+
+
+def _pair_row(row: Mapping[Any, Any], names: Names) -> PairRow:
+    genera = names.genus(row["true"]), names.genus(row["predicted"])
+    return PairRow(
+        true=names.html(row["true"]),
+        predicted=names.html(row["predicted"]),
+        images=row["images"],
+        test_images=row["test_images"],
+        share=_share(row, "share"),
+        both_ways=row["both_ways"],
+        genus="" if not names.binomial else "same" if genera[0] == genera[1] else "other",
+    )
+
+
+def _galleries(
+    answers: Sequence[Mapping[str, Any]], names: Names
+) -> list[tuple[str, list[Answer]]]:
+    """Right and wrong answers of the tail, then of the head; without those that there are not."""
+    shown: dict[str, list[Answer]] = {}
+    for answer in answers:
+        kind = "right" if answer["right"] else "wrong"
+        heading = f"{str(answer['group']).capitalize()} {names.many}: {kind} answers"
+        true = Guess(
+            names.html(answer["true"]),
+            _probability(answer["true_probability"]),
+            answer["train_images"],
+        )
+        top = [
+            Guess(
+                names.html(guess["species"]),
+                _probability(guess["probability"]),
+                guess["train_images"],
+            )
+            for guess in answer["top"]
+        ]
+        shown.setdefault(heading, []).append(Answer(answer["jpeg"], answer["file"], true, top))
+    return list(shown.items())
+
+
+def _probability(value: float) -> str:
+    """Two decimals; what is less than one in a hundred is not said to be 0, nor near 1 to be 1."""
+    if value < 0.01:
+        return "<0.01"
+    return ">0.99" if value > 0.99 else f"{value:.2f}"
