@@ -40,7 +40,7 @@ def fingerprint(
         "weights": weights_sha256,
         "classifier": trial.method.classifier.model_dump(),
         "loss": loss.as_dict(),
-        "recipe": trial.recipe.model_dump(mode="json"),
+        "recipe": trial.recipe.model_dump(mode="json", exclude_defaults=True),
         "seed": trial.seed,
         "pixels": pixels_sha256,
         "train": sha256_of_arrays(train_images, train_labels),

@@ -11,7 +11,7 @@ from math import ceil
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from longtail.errors import TrainingError
 from longtail.learning.backbones import HALF_MEAN_STD, IMAGENET_MEAN_STD, Classifying
@@ -22,6 +22,8 @@ from longtail.learning.devices import arithmetic
 from longtail.learning.evaluate import predict_logits
 from longtail.learning.schedules import learning_rate_factor
 from longtail.learning.state import TrainingState
+from longtail.learning.transfer import SCALE
+from longtail.learning.views import ChosenViews
 from longtail.loss_schedule import LossSchedule
 from longtail.parameters import Compute, Recipe
 
@@ -37,7 +39,7 @@ class Labelled:
 
 
 def fit(
-    model: Classifying,
+    model: nn.Module,
     train: Labelled,
     validation: Labelled,
     losses: LossSchedule,
@@ -46,6 +48,7 @@ def fit(
     seed: int,
     on_epoch: Callable[[int, float], None],
     checkpoint: Checkpoint | None = None,
+    augmentation: Augmentation | ChosenViews | None = None,
 ) -> pd.DataFrame:
     """Train ``model`` in place.
 
@@ -61,6 +64,7 @@ def fit(
         on_epoch: called after each epoch with its number, from 1, and its mean training loss.
         checkpoint: where the state is kept between epochs. The training goes on from what is
             there; its weights are, bit for bit, those of a training that never stopped.
+        augmentation: of the training images; the recipe's, unless another one is given.
 
     Returns:
         The history, a row an epoch: ``epoch``, ``learning_rate``, ``train_loss``,
@@ -74,7 +78,8 @@ def fit(
     state = TrainingState(model, losses, recipe, seed, device)
     if checkpoint is not None:
         _go_on(state, checkpoint)
-    augmentation = Augmentation(recipe)
+    if augmentation is None:
+        augmentation = Augmentation(recipe)
     steps = recipe.epochs * ceil(len(train.labels) / recipe.batch_size)
     forward = choose_forward(compute, device, steps)
     while state.epoch < recipe.epochs:
@@ -121,7 +126,7 @@ def _go_on(state: TrainingState, checkpoint: Checkpoint) -> None:
 def train_epoch(
     state: TrainingState,
     train: Labelled,
-    augmentation: Augmentation,
+    augmentation: Augmentation | ChosenViews,
     recipe: Recipe,
     forward: Forward,
 ) -> float:
@@ -130,7 +135,7 @@ def train_epoch(
     Args:
         state: of the training; its epoch goes on as it is, since the history belongs to the caller.
         train: what to learn from.
-        augmentation: of the recipe.
+        augmentation: of the images.
         recipe: batches, learning rates and arithmetic.
         forward: of whole batches.
 
@@ -146,7 +151,7 @@ def train_epoch(
     for step, (batch, images) in enumerate(zip(batches, augmented, strict=True), first_step):
         for group in state.optimizer.param_groups:
             factor = learning_rate_factor(recipe, step, len(batches))
-            group["lr"] = recipe.learning_rate * factor
+            group["lr"] = recipe.learning_rate * factor * group.get(SCALE, 1.0)
         # The last batch may be of another size, which is not worth compiling for.
         run = forward if len(batch) == recipe.batch_size else plain_forward
         with arithmetic(recipe, device):
@@ -170,7 +175,7 @@ def set_normalization(model: Classifying, recipe: Recipe, train_images: Tensor) 
 
 
 def _validate(
-    model: Classifying, validation: Labelled, recipe: Recipe, epoch: int
+    model: nn.Module, validation: Labelled, recipe: Recipe, epoch: int
 ) -> dict[str, float]:
     every = recipe.validate_every
     if not every or (epoch % every and epoch != recipe.epochs):

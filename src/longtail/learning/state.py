@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch import nn
 
-from longtail.learning.backbones import Classifying
 from longtail.learning.losses import Criterion
+from longtail.learning.transfer import parameter_groups
 from longtail.loss_schedule import LossSchedule
 from longtail.parameters import Recipe
 
@@ -25,7 +26,7 @@ class TrainingState:
 
     def __init__(
         self,
-        model: Classifying,
+        model: nn.Module,
         losses: LossSchedule,
         recipe: Recipe,
         seed: int,
@@ -76,12 +77,13 @@ class TrainingState:
             torch.cuda.set_rng_state(saved["cuda"], self.device)
 
 
-def _optimizer(model: Classifying, recipe: Recipe) -> torch.optim.Optimizer:
+def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    groups = parameter_groups(model, recipe)
     common: dict[str, Any] = {
         "lr": recipe.learning_rate,
         "weight_decay": recipe.weight_decay,
         "fused": True,
     }
     if recipe.optimizer == "sgd":
-        return torch.optim.SGD(model.parameters(), momentum=recipe.momentum, **common)
-    return torch.optim.AdamW(model.parameters(), **common)
+        return torch.optim.SGD(groups, momentum=recipe.momentum, **common)
+    return torch.optim.AdamW(groups, **common)

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import (
+    BeforeValidator,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+)
 
 from longtail.parameters.strict import Strict
 
@@ -27,8 +34,29 @@ class StepSchedule(Strict):
 Schedule = Annotated[CosineSchedule | StepSchedule, Field(discriminator="kind")]
 
 
+def _none_backbone_or_share(value: Any) -> Any:
+    if value in ("none", "backbone"):
+        return value
+    if isinstance(value, int | float) and 0 < value < 1:
+        return value
+    raise ValueError(
+        f"should be none, backbone, or a share of the network's layers between 0 and 1, "
+        f"found {value!r}"
+    )
+
+
+Freeze = Annotated[Literal["none", "backbone"] | float, BeforeValidator(_none_backbone_or_share)]
+
+
 class Recipe(Strict):
-    """How a network is trained. ``crop_padding`` is in pixels of the stored image."""
+    """How a network is trained. ``crop_padding`` is in pixels of the stored image.
+
+    ``freeze`` leaves the whole backbone, or the share of its layers that is nearest to the pixels,
+    as it was pretrained. Where it is the backbone, the classifier learns from features that are
+    computed once, of ``cached_views`` views of each image: the image itself, and random crops
+    and flips of it. The learning rate falls by ``layer_decay`` with each layer from the classifier
+    down.
+    """
 
     epochs: PositiveInt
     batch_size: Annotated[int, Field(ge=2)]
@@ -44,6 +72,10 @@ class Recipe(Strict):
     normalization: Literal["train_set", "imagenet", "half"]
     precision: Literal["auto", "float32", "bfloat16"]
     validate_every: NonNegativeInt
+    # Newer keys have defaults, which the fingerprint leaves out: older trainings stay valid.
+    freeze: Freeze = "none"
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
+    cached_views: PositiveInt = 1
 
 
 class Compute(Strict):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Self
 
 import timm
 import torch
@@ -110,6 +111,15 @@ class Classifying(nn.Module):
         self.normalize = Normalize()
         self.backbone = backbone
         self.classifier = classifier
+        # Parts that never learn, and so stay in evaluation mode: no dropout, and BatchNorm with
+        # the statistics that it has.
+        self.frozen: list[nn.Module] = []
+
+    def train(self, mode: bool = True) -> Self:
+        super().train(mode)
+        for part in self.frozen:
+            part.eval()
+        return self
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits of shape (batch, classes) for images of shape (batch, 3, height, width)."""
