@@ -171,7 +171,9 @@ def _takes_image_size(architecture: str) -> bool:
 
 
 def _load(network: nn.Module, weights: Mapping[str, Tensor], backbone: Backbone) -> None:
-    classifier = network.get_classifier()  # type: ignore[operator]
+    # ResNet-32 ends in its features.
+    own_end = isinstance(network, ResNet32)
+    classifier = None if own_end else network.get_classifier()  # type: ignore[operator]
     prefixes = tuple(f"{name}." for name, module in network.named_modules() if module is classifier)
     own = network.state_dict()
     wanted = {name for name in own if not name.startswith(prefixes)}
