@@ -87,6 +87,10 @@ def test_names_labels_and_machine_do_not_matter(make_trial: MakeTrial) -> None:
         ("horizontal_flip", True),
         ("normalization", "half"),
         ("precision", "auto"),
+        ("freeze", "backbone"),
+        ("freeze", 0.5),
+        ("layer_decay", 0.75),
+        ("cached_views", 4),
     ],
 )
 def test_every_part_of_the_recipe_matters(

@@ -17,7 +17,13 @@ from longtail.learning.checkpoint import Checkpoint
 from longtail.learning.fit import Labelled, fit
 from longtail.learning.state import TrainingState
 from longtail.learning.training import train
-from longtail.learning.transfer import SCALE, freeze, layer_numbers, parameter_groups
+from longtail.learning.transfer import (
+    SCALE,
+    check_layers,
+    freeze,
+    layer_numbers,
+    parameter_groups,
+)
 from longtail.loss_schedule import LossSchedule
 from longtail.parameters import Backbone, Classifier, Recipe, Trial
 from longtail.sources.digits import read_digits
@@ -147,6 +153,17 @@ def test_share_below_one_layer_is_refused(make_recipe: MakeRecipe) -> None:
         ConfigurationError, match=r"0\.1 is less than one of the network's 6 layers"
     ):
         freeze(network("vit_micro"), make_recipe(freeze=0.1))
+
+
+def test_share_below_one_layer_is_refused_before_any_training(
+    make_trial: MakeTrial, make_recipe: MakeRecipe
+) -> None:
+    fine = [make_trial(recipe=make_recipe(freeze=share)) for share in ("none", "backbone", 0.5)]
+    check_layers(fine)
+    with pytest.raises(
+        ConfigurationError, match=r"train\.digits\.balanced\.vit\.softmax\.seed0\.trial: .*layers"
+    ):
+        check_layers([*fine, make_trial(recipe=make_recipe(freeze=0.1))])
 
 
 def test_rates_fall_with_each_layer_from_the_classifier_down(make_recipe: MakeRecipe) -> None:

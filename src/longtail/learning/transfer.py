@@ -6,6 +6,7 @@ the next, and what stands between the last block and the classifier is with it o
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import floor
 from typing import Any
 
@@ -13,8 +14,8 @@ from timm.models import group_parameters
 from torch import nn
 
 from longtail.errors import ConfigurationError
-from longtail.learning.backbones import Classifying
-from longtail.parameters import Recipe
+from longtail.learning.backbones import Classifying, build
+from longtail.parameters import Recipe, Trial
 
 # What an optimiser's group multiplies the learning rate by.
 SCALE = "lr_scale"
@@ -65,6 +66,27 @@ def freeze(model: Classifying, recipe: Recipe) -> None:
         parameter.requires_grad_(False)
     model.frozen = [part for part in network.modules() if _is_frozen(part)]
     model.train(model.training)
+
+
+def check_layers(trials: Iterable[Trial]) -> None:
+    """Refuse what :func:`freeze` and :func:`parameter_groups` would refuse, before any training.
+
+    Raises:
+        ConfigurationError: naming the trial.
+    """
+    seen = set()
+    for trial in trials:
+        recipe = trial.recipe
+        case = (trial.backbone.name, recipe.freeze, recipe.layer_decay)
+        if not recipe.needs_layers or case in seen:
+            continue
+        seen.add(case)
+        model = build(trial.backbone, trial.method.classifier, 2, recipe.image_size, None)
+        try:
+            freeze(model, recipe)
+            parameter_groups(model, recipe)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"train.{trial.name}.trial: {error}") from None
 
 
 def _is_frozen(part: nn.Module) -> bool:

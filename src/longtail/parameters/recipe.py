@@ -77,6 +77,11 @@ class Recipe(Strict):
     layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
     cached_views: PositiveInt = 1
 
+    @property
+    def needs_layers(self) -> bool:
+        """Whether it must be known which layers the network has."""
+        return self.layer_decay < 1 or self.freeze not in ("none", "backbone")
+
 
 class Compute(Strict):
     """Where and on how many cores. ``threads`` a trial is part of what fixes its bits on a CPU.
