@@ -91,6 +91,7 @@ def test_names_labels_and_machine_do_not_matter(make_trial: MakeTrial) -> None:
         ("freeze", 0.5),
         ("layer_decay", 0.75),
         ("cached_views", 4),
+        ("cosine_start", "class_means"),
     ],
 )
 def test_every_part_of_the_recipe_matters(

@@ -20,7 +20,7 @@ from longtail.errors import TrainingError
 from longtail.feature_store import FeatureStore
 from longtail.learning import checkpoint as checkpoints
 from longtail.learning import features as module
-from longtail.learning.backbones import Classifying
+from longtail.learning.backbones import Classifying, CosineLinear
 from longtail.learning.checkpoint import Checkpoint
 from longtail.learning.evaluate import predict_logits
 from longtail.learning.features import features_of
@@ -320,3 +320,35 @@ def test_folded_batch_norm_stays_folded_and_the_function_right(
             outputs.append(model.backbone.blocks[:2](model.backbone.bn1(stem)))
     assert not torch.equal(whole["backbone.bn1.running_mean"], part["backbone.bn1.running_mean"])
     torch.testing.assert_close(outputs[1], outputs[0], rtol=1e-3, atol=1e-4)
+
+
+def test_cosine_classifier_starts_at_the_mean_directions_of_its_classes() -> None:
+    layer = CosineLinear(2, 3, 30)
+    before = layer.weight.detach().clone()
+    features = torch.tensor([[3.0, 0.0], [0.0, 0.5], [-2.0, 0.0]])
+    layer.start_at_means(features, torch.tensor([0, 0, 2]))
+    half = 0.5**0.5
+    assert torch.allclose(layer.weight[0], torch.tensor([half, half]))
+    assert torch.equal(layer.weight[1], before[1])  # no image of it
+    assert torch.equal(layer.weight[2], torch.tensor([-1.0, 0.0]))
+
+
+def test_start_at_class_means_is_of_the_training_images_and_shares_the_features(
+    make_trial: MakeTrial, make_recipe: MakeRecipe, tmp_path: Path, counted: list[int]
+) -> None:
+    still = {"learning_rate": 1e-12, "weight_decay": 0.0}
+    store = FeatureStore(tmp_path, "ab")
+    run(frozen_trial(make_trial, make_recipe, **still), store)
+    counted.clear()
+    means = frozen_trial(make_trial, make_recipe, cosine_start="class_means", **still)
+    outcome = run(means, store)
+    assert counted == []
+    array = next(a for f in tmp_path.rglob("*.npy") if (a := np.load(f)).shape[0] == 3)
+    directions = array[0] / np.linalg.norm(array[0], axis=1, keepdims=True)
+    expected = np.stack([directions[LABELS[TRAIN] == c].mean(0) for c in range(10)])
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    np.testing.assert_allclose(outcome.weights["classifier.weight"], expected, atol=1e-5)
+    validated = next(a for f in tmp_path.rglob("*.npy") if (a := np.load(f)).shape[0] == 1)[0]
+    nearest = (validated @ expected.T).argmax(1)
+    hits = (nearest == LABELS[VALIDATION]).mean()
+    assert outcome.history["validation_acc1"].iloc[-1] == pytest.approx(hits)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from longtail.feature_store import FeatureStore
 from longtail.fingerprint import ENGINE_VERSION, sha256_of_arrays
-from longtail.learning.backbones import Classifying
+from longtail.learning.backbones import Classifying, CosineLinear
 from longtail.learning.batches import Augmentation, resized
 from longtail.learning.checkpoint import Checkpoint
 from longtail.learning.devices import arithmetic
@@ -32,7 +32,7 @@ VIEWS_SEED = 0
 # What of a recipe does not touch the features, not even through random views.
 OF_THE_TRAINING = frozenset(
     {"epochs", "batch_size", "optimizer", "learning_rate", "momentum", "weight_decay", "schedule"}
-    | {"warmup_epochs", "validate_every", "freeze", "layer_decay", "cached_views"}
+    | {"warmup_epochs", "validate_every", "freeze", "layer_decay", "cached_views", "cosine_start"}
 )
 OF_THE_VIEW_ITSELF = frozenset({"image_size", "precision"})
 
@@ -80,11 +80,14 @@ def fit_classifier(
         return torch.from_numpy(found).to(images.device)
 
     seen = features(train.images, numbers[0], recipe.cached_views)
+    classifier = model.classifier
+    if recipe.cosine_start == "class_means" and isinstance(classifier, CosineLinear):
+        classifier.start_at_means(seen[0], train.labels)
     validated = seen[0, :0]
     if recipe.validate_every:
         validated = features(validation.images, numbers[1], 1)[0]
     return fit(
-        OnFeatures(model.classifier),
+        OnFeatures(classifier),
         Labelled(one_pixel(seen[0]), train.labels),
         Labelled(one_pixel(validated), validation.labels),
         losses,

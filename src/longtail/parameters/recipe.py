@@ -54,8 +54,8 @@ class Recipe(Strict):
     ``freeze`` leaves the whole backbone, or the share of its layers that is nearest to the pixels,
     as it was pretrained. Where it is the backbone, the classifier learns from features that are
     computed once, of ``cached_views`` views of each image: the image itself, and random crops
-    and flips of it. The learning rate falls by ``layer_decay`` with each layer from the classifier
-    down.
+    and flips of it; a cosine classifier then starts as ``cosine_start`` says. The learning rate
+    falls by ``layer_decay`` with each layer from the classifier down.
     """
 
     epochs: PositiveInt
@@ -76,6 +76,7 @@ class Recipe(Strict):
     freeze: Freeze = "none"
     layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
     cached_views: PositiveInt = 1
+    cosine_start: Literal["random", "class_means"] = "random"
 
     @property
     def needs_layers(self) -> bool:

@@ -79,6 +79,22 @@ class CosineLinear(nn.Module):
         self.weight = nn.Parameter(torch.empty(classes, features).uniform_(-1, 1))
         self.scale = scale
 
+    @torch.no_grad()
+    def start_at_means(self, features: Tensor, labels: Tensor) -> None:
+        """Make each class' vector the mean direction of its images' features.
+
+        So the untrained layer answers with the nearest class mean, as LIFT's does without a
+        text encoder (Shi et al. 2024, arXiv 2309.10019). Classes without images stay at random.
+
+        Args:
+            features: shape (images, features).
+            labels: shape (images,).
+        """
+        members = F.one_hot(labels, len(self.weight)).float()  # images x classes
+        sums = members.T @ F.normalize(features.float())
+        present = members.any(0)
+        self.weight[present] = F.normalize(sums[present])
+
     def forward(self, features: Tensor) -> Tensor:
         # In float32: a rounded cosine times 30 is a wrong logit.
         with torch.autocast(features.device.type, enabled=False):
