@@ -20,7 +20,7 @@ from longtail.errors import TrainingError
 from longtail.feature_store import FeatureStore
 from longtail.learning import checkpoint as checkpoints
 from longtail.learning import features as module
-from longtail.learning.backbones import Classifying, CosineLinear
+from longtail.learning.backbones import Classifying, CosineLinear, build
 from longtail.learning.checkpoint import Checkpoint
 from longtail.learning.evaluate import predict_logits
 from longtail.learning.features import features_of
@@ -54,7 +54,12 @@ def frozen_trial(
     classifier: Classifier = COSINE,
     **changes: Any,
 ) -> Trial:
-    recipe = {"epochs": EPOCHS, "image_size": 32, "crop_padding": 2, "horizontal_flip": True}
+    recipe: dict[str, Any] = {
+        "epochs": EPOCHS,
+        "image_size": 32,
+        "crop_padding": 2,
+        "horizontal_flip": True,
+    }
     recipe |= {"freeze": "backbone", "cached_views": 3, "learning_rate": 0.01, **changes}
     return make_trial(
         backbone=Backbone(name="net", label="Net", architecture=architecture),
@@ -112,8 +117,6 @@ def test_logits_are_the_same_through_features_and_through_the_whole_model(
     outcome = run(trial, FeatureStore(tmp_path / "store", "ab"))
     save_file(outcome.weights, tmp_path / "model.safetensors")
     whole = logits_of(tmp_path / "model.safetensors", trial, PIXELS, VALIDATION, 10)
-    model = network(architecture)
-    assert isinstance(model, Classifying)
     stored = next(
         array
         for file in tmp_path.rglob("features.npy")
@@ -129,8 +132,6 @@ def test_logits_are_the_same_through_features_and_through_the_whole_model(
 
 
 def _loaded(outcome: Outcome, trial: Trial) -> Classifying:
-    from longtail.learning.backbones import build
-
     model = build(trial.backbone, trial.method.classifier, 10, 32, None)
     model.load_state_dict(outcome.weights)
     return model.eval()
@@ -208,7 +209,6 @@ def test_first_view_is_the_image_and_others_are_the_same_ones_whenever(
     make_recipe: MakeRecipe,
 ) -> None:
     model = network("mobilenetv2_micro").eval()
-    assert isinstance(model, Classifying)
     images = torch.from_numpy(PIXELS[:70]).permute(0, 3, 1, 2).contiguous()
     recipe = make_recipe(image_size=32, crop_padding=4)
     one = features_of(model, images, recipe, 1, "t")
@@ -316,8 +316,9 @@ def test_folded_batch_norm_stays_folded_and_the_function_right(
         model = _loaded(after[freezing], trials[freezing])
         assert weights is after[freezing].weights
         with torch.no_grad():
-            stem = model.backbone.conv_stem(model.normalize(images))
-            outputs.append(model.backbone.blocks[:2](model.backbone.bn1(stem)))
+            layers: Any = model.backbone
+            stem = layers.bn1(layers.conv_stem(model.normalize(images)))
+            outputs.append(layers.blocks[:2](stem))
     assert not torch.equal(whole["backbone.bn1.running_mean"], part["backbone.bn1.running_mean"])
     torch.testing.assert_close(outputs[1], outputs[0], rtol=1e-3, atol=1e-4)
 
@@ -336,7 +337,7 @@ def test_cosine_classifier_starts_at_the_mean_directions_of_its_classes() -> Non
 def test_start_at_class_means_is_of_the_training_images_and_shares_the_features(
     make_trial: MakeTrial, make_recipe: MakeRecipe, tmp_path: Path, counted: list[int]
 ) -> None:
-    still = {"learning_rate": 1e-12, "weight_decay": 0.0}
+    still: dict[str, Any] = {"learning_rate": 1e-12, "weight_decay": 0.0}
     store = FeatureStore(tmp_path, "ab")
     run(frozen_trial(make_trial, make_recipe, **still), store)
     counted.clear()
