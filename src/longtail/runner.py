@@ -25,10 +25,11 @@ from kedro.runner.task import Task
 from pluggy import PluginManager
 
 from longtail import progress, workers
-from longtail.catalog import LongtailCatalog
+from longtail.catalog import NO_VERSIONS, LongtailCatalog
 from longtail.errors import (
     ConfigurationError,
     DataError,
+    DiskFullError,
     LongtailError,
     RunInterruptedError,
     TrialsFailedError,
@@ -45,8 +46,6 @@ SLICING = {
     *("--namespaces", "-ns", "--tags", "-t", "--nodes", "-n", "--from-nodes", "--to-nodes"),
     *("--from-inputs", "--to-outputs"),
 }
-# How Kedro begins to say that a versioned dataset was never saved.
-NO_VERSIONS = "Did not find any versions"
 
 
 class GridRunner(AbstractRunner):
@@ -199,6 +198,8 @@ def _settle(
         ) from error
     if _is_missing_input(error):
         raise _missing_input(unit.nodes[0], error) from None
+    if isinstance(error, DiskFullError):  # the other trials could not be kept either
+        raise error
     trace = None if isinstance(error, LongtailError) else error
     log.error("%s failed: %s", unit.name, _reason(error), exc_info=trace)
     schedule.failed(unit, error)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+
 from kedro.framework.hooks import hook_impl
 from kedro.pipeline import Pipeline
 
 from longtail import sources, workers
 from longtail.catalog import LongtailCatalog
 from longtail.config import current_configuration, current_parameters
+from longtail.grid import unused_overrides
 from longtail.hooks.places import is_step
 from longtail.hooks.published import check_published
 from longtail.parameters import OWN_ARCHITECTURES
+
+log = logging.getLogger(__name__)
 
 
 class PreflightHook:
@@ -20,6 +25,8 @@ class PreflightHook:
     def before_pipeline_run(self, pipeline: Pipeline, catalog: LongtailCatalog) -> None:
         """Refuse what is missing or unknown, before anything is done."""
         parameters, trials = current_parameters()
+        for name in unused_overrides(parameters):
+            log.warning("train.%s.trial has no effect: the grid has no such trial", name)
         check_published(parameters, pipeline, catalog, current_configuration()["catalog"])
         made = pipeline.all_outputs()
         for name in parameters.grid.datasets:
