@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from longtail import disk
 from longtail.artifacts import Artifact, Content, Version
 from longtail.disk import Scan, scan
+from longtail.feature_store import FeatureStore
 from longtail.store import TrialStore
 from tests.data_folders import (
     CARD,
@@ -157,6 +160,30 @@ def test_what_the_store_writes_is_known_as_its_own(tmp_path: Path) -> None:
     TrialStore(tmp_path / STORE).add(fingerprint("a"), {}, pd.DataFrame({"epoch": [1]}), {})
     [entry] = found(tmp_path).trainings
     assert (entry.kind, entry.own) == ("training", True)
+
+
+def test_features_are_known_as_the_store_s_and_how_long_they_were_not_used(
+    tmp_path: Path,
+) -> None:
+    store = tmp_path / STORE
+    zeros = np.zeros((1, 2, 3), dtype=np.float32)
+    FeatureStore(store, "ab").get({"views": 1}, lambda: zeros)
+    [place] = store.glob("*.features")
+    shutil.copytree(place, store / f"{fingerprint('b')}.features.draft")
+    (shutil.copytree(place, store / f"{fingerprint('c')}.features") / "mine").touch()
+    os.utime(place, (5, 5))
+    entries = {entry.name: entry for entry in found(tmp_path).trainings}
+    own = entries.pop(place.name)
+    assert (own.kind, own.own, own.modified) == ("features", True, 5)
+    assert [(e.kind, e.own) for _, e in sorted(entries.items())] == [
+        ("draft", True),
+        ("features", False),
+    ]
+    assert np.array_equal(FeatureStore(store, "ab").get({"views": 1}, lambda: zeros[:0]), zeros)
+    again = {entry.name: entry for entry in found(tmp_path).trainings}[place.name]
+    assert time.time() - again.modified < 60
+    disk.remove(tmp_path, [f"{STORE}/{place.name}"])
+    assert not place.exists()
 
 
 def test_what_is_removed_is_gone_and_nothing_else(tmp_path: Path) -> None:

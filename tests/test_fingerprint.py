@@ -94,6 +94,11 @@ def test_names_labels_and_machine_do_not_matter(make_trial: MakeTrial) -> None:
         ("random_erasing", {"probability": 0.5, "scale": (0.1, 0.3), "ratio": (0.5, 2)}),
         ("mixing", {"kind": "mixup", "alpha": 0.2}),
         ("ema_decay", 0.99),
+        ("freeze", "backbone"),
+        ("freeze", 0.5),
+        ("layer_decay", 0.75),
+        ("cached_views", 4),
+        ("cosine_start", "class_means"),
     ],
 )
 def test_every_part_of_the_recipe_matters(

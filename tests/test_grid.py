@@ -268,3 +268,23 @@ def test_a_wrong_axis_is_one_line(
 ) -> None:
     base_config["grid"][axis] = value
     assert message(base_config) == expected
+
+
+def test_a_frozen_network_starts_from_pretrained_weights(config: Config) -> None:
+    config["recipe"]["freeze"] = "backbone"
+    assert (
+        "train.digits.balanced.vit_micro.softmax.seed0.trial: recipe.freeze is backbone, but the "
+        "network would start from random weights. Set backbones.vit_micro.pretrained to true"
+    ) in message(config)
+    for name in ("vit_micro", "convnext_micro"):
+        config["backbones"][name] |= {"pretrained": True, "weights": "w.npz"}
+    assert {trial.recipe.freeze for trial in expand(config).values()} == {"backbone"}
+
+
+def test_cached_views_that_would_all_be_the_same_are_refused(config: Config) -> None:
+    for name in ("vit_micro", "convnext_micro"):
+        config["backbones"][name] |= {"pretrained": True, "weights": "w.npz", "recipe": {}}
+    config["recipe"] |= {"freeze": "backbone", "cached_views": 4, "crop_padding": 0}
+    assert "recipe.cached_views is 4, but all views would be the same" in message(config)
+    config["recipe"]["horizontal_flip"] = True
+    assert {trial.recipe.cached_views for trial in expand(config).values()} == {4}

@@ -106,6 +106,16 @@ def test_entries_know_the_key_that_they_stand_under(base_config: Config) -> None
         ("recipe.learning_rate", 0, "recipe.learning_rate: Input should be greater than 0"),
         ("recipe.batch_size", 1, "recipe.batch_size: Input should be greater than or equal to 2"),
         ("recipe.epochs", "many", "recipe.epochs: Input should be a valid integer"),
+        (
+            "recipe.freeze",
+            "bakcbone",
+            "recipe.freeze: should be none, backbone, or a share of the network's layers between "
+            "0 and 1, found 'bakcbone'",
+        ),
+        ("recipe.freeze", 1, "recipe.freeze: should be none, backbone, or a share"),
+        ("recipe.freeze", None, "recipe.freeze: should be none, backbone, or a share"),
+        ("recipe.layer_decay", 0, "recipe.layer_decay: Input should be greater than 0"),
+        ("recipe.cached_views", 0, "recipe.cached_views: Input should be greater than 0"),
         ("methods.class_balanced.loss.beta", 1.0, "methods.class_balanced.loss.beta: Input should"),
         ("statistics.confidence", 1, "statistics.confidence: Input should be less than 1, found 1"),
         ("statistics.resamples", 99, "statistics.resamples: Input should be greater than or equal"),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from longtail import progress
-from longtail.progress import EpochDone, GridProgress, TrialScored, tell, track, watch
+from longtail.progress import EpochDone, FeaturesDone, GridProgress, TrialScored, tell, track, watch
 
 
 @pytest.fixture(autouse=True)
@@ -73,6 +73,22 @@ def test_finished_trials_are_told_with_what_is_left(
         "a: Acc1 0.9 [1/3, at most 60 s left]",  # 6 epochs at 10 s
         "b: as a [2/3, at most 20 s left]",
         "c: Acc1 0.8 [3/3]",
+    ]
+
+
+def test_features_give_a_sign_of_life_every_minute_and_count_as_no_epoch(
+    clock: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO), GridProgress({"a": 2}) as grid:
+        for done in (64, 128, 192, 200):
+            clock[0] += 40
+            grid.show(FeaturesDone("a", done, 200))
+        grid.show(EpochDone("a", 2, 2, 0.1))
+        grid.show(TrialScored("a", "good"))
+    assert caplog.messages == [
+        "a: features of 128/200 images [0/1]",
+        "a: epoch 2/2, loss 0.1000 [0/1]",
+        "a: good [1/1]",
     ]
 
 

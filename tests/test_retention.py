@@ -121,7 +121,13 @@ def test_a_draft_goes_and_an_unfinished_training_goes_when_it_is_old() -> None:
     assert CHECKPOINT_AGE == 30 * 24 * 3600
 
 
-@pytest.mark.parametrize("kind", ["training", "draft", "checkpoint"])
+def test_features_go_when_they_have_not_been_used_for_long() -> None:
+    assert kept(training("features", CHECKPOINT_AGE - 1), set()) == "younger than 30 days"
+    assert kept(training("features", CHECKPOINT_AGE), {"f"}) is None
+    assert kept(training("features", CHECKPOINT_AGE, own=False), set()) == "holds other files"
+
+
+@pytest.mark.parametrize("kind", ["training", "draft", "checkpoint", "features"])
 def test_nothing_of_the_store_goes_under_a_run_or_a_claim(kind: str) -> None:
     old = training(kind, 2 * CHECKPOINT_AGE)
     assert kept(old, set()) is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["training", "draft", "checkpoint"]
+Kind = Literal["training", "draft", "checkpoint", "features"]
 
 
 @dataclass(frozen=True)
@@ -51,14 +51,14 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Training:
-    """An entry of the store: a finished training, a killed process' draft, or a checkpoint.
+    """An entry of the store: a training, a checkpoint, features, or a killed process' draft.
 
     Attributes:
         name: of the folder or file.
-        fingerprint: of the training.
+        fingerprint: of the training, or of the features.
         contents: its files.
         own: whether it holds nothing but what the store writes there.
-        modified: when it was last written, in seconds since 1970.
+        modified: when it was last written (features: or used), in seconds since 1970.
     """
 
     name: str

@@ -14,16 +14,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from longtail.artifacts import Artifact, Content, Kind, Training, Version
+from longtail.feature_store import FEATURES_FILE
 from longtail.store import CARD_FILE, CHECKSUMS_FILE, HISTORY_FILE, MODEL_FILE, flush_to_disk
 
 VERSION = re.compile(r"\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\d\.\d{3}Z")
-STORED = re.compile(r"(?P<fingerprint>[0-9a-f]{64})(\.(?P<ending>draft|checkpoint(\.draft)?))?")
+STORED = re.compile(
+    r"(?P<fingerprint>[0-9a-f]{64})(\.(?P<ending>draft|(checkpoint|features)(\.draft)?))?"
+)
 # By ending; checkpoints are files, and the others folders.
 KINDS: dict[str | None, Kind] = {
     None: "training",
     "draft": "draft",
     "checkpoint": "checkpoint",
     "checkpoint.draft": "draft",
+    "features": "features",
+    "features.draft": "draft",
+}
+# What the store writes into a folder that it has finished.
+OWN_FILES: dict[Kind, set[str]] = {
+    "training": {MODEL_FILE, HISTORY_FILE, CARD_FILE, CHECKSUMS_FILE},
+    "features": {FEATURES_FILE, CHECKSUMS_FILE},
 }
 # What a folder is called once it is being removed. A version then lies beside its artifact,
 # where Kedro looks for none.
@@ -145,7 +155,7 @@ def _training(item: os.DirEntry[str]) -> list[Training]:
         contents, names, own = _files(item) if is_folder else ((_content(item),), set(), True)
     except FileNotFoundError:  # it has just been finished
         return []
-    own &= kind != "training" or names <= {MODEL_FILE, HISTORY_FILE, CARD_FILE, CHECKSUMS_FILE}
+    own &= names <= OWN_FILES.get(kind, names)
     return [Training(item.name, match["fingerprint"], kind, contents, own, modified)]
 
 

@@ -138,6 +138,7 @@ def _trial(
         raise ConfigurationError(_describe(error, prefix=f"train.{name}.trial")) from None
     if trial.name != name:
         raise ConfigurationError(f"train.{name}.trial: an override cannot rename the trial")
+    _check_freezing(trial, name)
     holdout = parameters.datasets[dataset].imbalance.holdout
     if trial.recipe.validate_every and isinstance(holdout, OfficialTestHoldout):
         raise ConfigurationError(
@@ -153,6 +154,24 @@ def _trial(
             f"one value, or set the holdout to {{kind: official}}"
         )
     return trial
+
+
+def _check_freezing(trial: Trial, name: str) -> None:
+    """Refuse a frozen network of random weights, and views that are all the same."""
+    recipe = trial.recipe
+    if recipe.freeze != "none" and not trial.backbone.pretrained:
+        raise ConfigurationError(
+            f"train.{name}.trial: recipe.freeze is {recipe.freeze}, but the network would start "
+            f"from random weights. Set backbones.{trial.backbone.name}.pretrained to true, or "
+            f"recipe.freeze to none"
+        )
+    still = not (recipe.crop_padding or recipe.horizontal_flip)
+    if recipe.freeze == "backbone" and recipe.cached_views > 1 and still:
+        raise ConfigurationError(
+            f"train.{name}.trial: recipe.cached_views is {recipe.cached_views}, but all views "
+            f"would be the same. Set recipe.crop_padding or recipe.horizontal_flip, or "
+            f"recipe.cached_views to 1"
+        )
 
 
 def _merge(*layers: Mapping[str, Any]) -> dict[str, Any]:

@@ -92,7 +92,16 @@ class TrialScored:
     summary: str
 
 
-Event = EpochDone | TrialScored
+@dataclass(frozen=True)
+class FeaturesDone:
+    """A frozen backbone has seen ``done`` of ``total`` images, counting each view."""
+
+    trial: str
+    done: int
+    total: int
+
+
+Event = EpochDone | TrialScored | FeaturesDone
 
 
 def _ignore(event: Event) -> None:
@@ -160,6 +169,9 @@ class GridProgress:
             self._finish(event.trial)
             self._tell(f"{event.trial}: {event.summary}")
             return
+        if isinstance(event, FeaturesDone):
+            self._show_features(event)
+            return
         if event.trial not in self._running:
             self._running[event.trial] = self._bars.add_task(event.trial, total=event.epochs)
         self._bars.update(self._running[event.trial], completed=event.epoch)
@@ -169,6 +181,16 @@ class GridProgress:
         self._done[event.trial] = event.epoch
         if time.monotonic() - self._told > SILENCE_S and not rich.get_console().is_terminal:
             self._tell(f"{event.trial}: epoch {event.epoch}/{event.epochs}, loss {event.loss:.4f}")
+
+    def _show_features(self, event: FeaturesDone) -> None:
+        title = f"{event.trial}: features"
+        if title not in self._running:
+            self._running[title] = self._bars.add_task(title, total=event.total)
+        self._bars.update(self._running[title], completed=event.done)
+        if event.done == event.total:
+            self._bars.remove_task(self._running.pop(title))
+        elif time.monotonic() - self._told > SILENCE_S and not rich.get_console().is_terminal:
+            self._tell(f"{title} of {event.done}/{event.total} images")
 
     def lost(self, trial: str) -> None:
         """Take a failed trial out of what is still to come."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from longtail.artifacts import Artifact, Content, Training, Version
 from longtail.uses import Use
 
-# How long an unfinished training may be gone on with, in seconds.
+# How long an unfinished training may be gone on with, and features are used again, in seconds.
 CHECKPOINT_AGE = 30 * 24 * 3600
 
 NEWEST, IN_USE, NOT_IN_CATALOG = "newest", "run in progress", "not in the catalog"
@@ -161,7 +161,7 @@ def decide_training(
     running: bool,
     now: float,
 ) -> StoreDecision:
-    """Keep a finished training that a kept card names, and an unfinished one that is young.
+    """Keep a finished training that a kept card names, and a young checkpoint or young features.
 
     Args:
         training: the entry.
@@ -186,7 +186,7 @@ def _why(
         return IN_USE
     if claimed:
         return CLAIMED
-    if training.kind == "checkpoint":
+    if training.kind in ("checkpoint", "features"):
         return YOUNG if now - training.modified < CHECKPOINT_AGE else None
     if training.kind == "draft":
         return None

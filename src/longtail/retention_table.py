@@ -16,6 +16,7 @@ KINDS = {
     "training": "finished trainings",
     "draft": "drafts of killed processes",
     "checkpoint": "checkpoints of unfinished trainings",
+    "features": "features of frozen backbones",
 }
 # More versions than these are shown by the first and the last.
 FEW = 3

@@ -12,7 +12,7 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +56,7 @@ class TrialStore:
         place = self._folder / fingerprint
         if not place.is_dir():
             return None
-        if damaged := _damaged_file(place):
+        if damaged := damaged_file(place):
             log.warning("%s is damaged: its training is done again", damaged)
             shutil.rmtree(place)
             return None
@@ -85,22 +85,12 @@ class TrialStore:
         """
         from safetensors.torch import save_file
 
-        draft = self._folder / f"{fingerprint}.draft"
-        shutil.rmtree(draft, ignore_errors=True)  # what a killed process left
-        draft.mkdir(parents=True)
-        try:
+        def write(draft: Path) -> None:
             save_file(dict(weights), draft / MODEL_FILE)
             history.to_csv(draft / HISTORY_FILE, index=False)
             (draft / CARD_FILE).write_text(json.dumps(card, indent=2), encoding="utf-8")
-            sums = {file.name: _sha256(file) for file in sorted(draft.iterdir())}
-            (draft / CHECKSUMS_FILE).write_text(json.dumps(sums, indent=2), encoding="utf-8")
-            for file in draft.iterdir():
-                flush_to_disk(file)
-            draft.rename(self._folder / fingerprint)
-            flush_to_disk(self._folder)
-        except BaseException:
-            shutil.rmtree(draft, ignore_errors=True)
-            raise
+
+        write_whole(self._folder / fingerprint, write)
         self.checkpoint_file(fingerprint).unlink(missing_ok=True)
         # Read back, so that a new training and a found one are the same to the last digit.
         found = self.find(fingerprint)
@@ -137,8 +127,31 @@ class TrialStore:
         return FileLock(locks / f"{fingerprint}.lock")
 
 
-def _damaged_file(place: Path) -> Path | None:
-    """The first file of a training that is not what was stored, None if all are."""
+def write_whole(place: Path, write: Callable[[Path], None]) -> None:
+    """Make a folder that appears whole or not at all, whenever the process may die.
+
+    Args:
+        place: of the folder, where nothing is yet.
+        write: fills the folder that it is given; the files' checksums join them.
+    """
+    draft = place.with_name(f"{place.name}.draft")
+    shutil.rmtree(draft, ignore_errors=True)  # what a killed process left
+    draft.mkdir(parents=True)
+    try:
+        write(draft)
+        sums = {file.name: _sha256(file) for file in sorted(draft.iterdir())}
+        (draft / CHECKSUMS_FILE).write_text(json.dumps(sums, indent=2), encoding="utf-8")
+        for file in draft.iterdir():
+            flush_to_disk(file)
+        draft.rename(place)
+        flush_to_disk(place.parent)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+
+
+def damaged_file(place: Path) -> Path | None:
+    """The first file of a folder that is not what was stored, None if all are."""
     checksums = place / CHECKSUMS_FILE
     try:
         sums: dict[str, str] = json.loads(checksums.read_text(encoding="utf-8"))

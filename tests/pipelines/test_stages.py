@@ -85,7 +85,12 @@ def test_imbalance_needs_no_pixels(cut: dict[str, Any], full: Run) -> None:
         pd.testing.assert_frame_equal(table, full.load(name), check_dtype=False)
     subsets = cut["digits_subsets"]
     train_sizes = subsets[subsets["role"] == "train"]["name"].value_counts()
-    assert train_sizes.to_dict() == {"balanced": 1100, "long_tailed": 369, "matched": 369}
+    assert train_sizes.to_dict() == {
+        "natural": 1157,
+        "balanced": 1100,
+        "long_tailed": 369,
+        "matched": 369,
+    }
 
 
 def test_train_fits_evaluates_scores_and_gathers(

@@ -39,9 +39,10 @@ class Ours:
 
     def data(self) -> None:
         """Make one epoch's batches, normalised, and train on none."""
-        normalize = self.state.model.normalize
+        model = self.state.model
+        assert isinstance(model, backbones.Classifying)  # see `prepare`
         for images in self._augmented(self._batches()):
-            normalize(images)
+            model.normalize(images)
 
     def model(self) -> None:
         """The forward and backward passes and the steps of one epoch, all on its first batch."""

@@ -24,7 +24,7 @@ class PreflightHook:
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, pipeline: Pipeline, catalog: LongtailCatalog) -> None:
         """Refuse what is missing or unknown, before anything is done."""
-        parameters, _ = current_parameters()
+        parameters, trials = current_parameters()
         for name in unused_overrides(parameters):
             log.warning("train.%s.trial has no effect: the grid has no such trial", name)
         check_published(parameters, pipeline, catalog, current_configuration()["catalog"])
@@ -47,6 +47,10 @@ class PreflightHook:
                 check_architecture(backbone)
                 if f"{backbone.name}_weights" in made:
                     check_available(backbone)
+        if any(trial.recipe.needs_layers for trial in trials):
+            from longtail.learning.transfer import check_layers
+
+            check_layers(trials)
         if parameters.compute.device == "cuda":
             from longtail.learning.devices import choose_device
 

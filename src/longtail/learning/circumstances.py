@@ -28,6 +28,7 @@ def circumstances(model: torch.nn.Module, device: torch.device) -> dict[str, Any
         "processor": provenance.processor(),
         "threads": torch.get_num_threads() if device.type == "cpu" else None,
         "model_parameters": sum(p.numel() for p in model.parameters()),
+        "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
         "torch": torch.__version__,
         "timm": timm.__version__,
         "numpy": np.__version__,

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
-
-from longtail.learning.backbones import Classifying
 
 
 class AveragedWeights:
@@ -24,7 +22,7 @@ class AveragedWeights:
         decay: in (0, 1).
     """
 
-    def __init__(self, model: Classifying, decay: float) -> None:
+    def __init__(self, model: nn.Module, decay: float) -> None:
         def average(averages: Any, weights: Any, steps: Any) -> None:
             # The count is on the CPU, so that reading it waits for nothing.
             kept = min(decay, (int(steps) + 1) / (int(steps) + 10))
@@ -34,11 +32,11 @@ class AveragedWeights:
         self._averaged = AveragedModel(model, multi_avg_fn=average, use_buffers=True)
 
     @property
-    def model(self) -> Classifying:
+    def model(self) -> nn.Module:
         """The averaged model."""
-        return cast(Classifying, self._averaged.module)
+        return self._averaged.module
 
-    def update(self, model: Classifying) -> None:
+    def update(self, model: nn.Module) -> None:
         """Take in the weights after a step."""
         self._averaged.update_parameters(model)
 

@@ -12,7 +12,7 @@ from math import ceil
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from longtail.errors import TrainingError
 from longtail.learning.backbones import HALF_MEAN_STD, IMAGENET_MEAN_STD, Classifying
@@ -25,6 +25,8 @@ from longtail.learning.images import Images, as_images, split_like
 from longtail.learning.mixing import Mixer
 from longtail.learning.schedules import learning_rate_factor
 from longtail.learning.state import TrainingState
+from longtail.learning.transfer import SCALE
+from longtail.learning.views import ChosenViews
 from longtail.loss_schedule import LossSchedule
 from longtail.parameters import Compute, Recipe
 
@@ -44,7 +46,7 @@ class Labelled:
 
 
 def fit(
-    model: Classifying,
+    model: nn.Module,
     train: Labelled,
     validation: Labelled,
     losses: LossSchedule,
@@ -53,6 +55,7 @@ def fit(
     seed: int,
     on_epoch: Callable[[int, float], None],
     checkpoint: Checkpoint | None = None,
+    augmentation: Augmentation | ChosenViews | None = None,
 ) -> pd.DataFrame:
     """Train ``model`` in place. With ``recipe.ema_decay`` it ends with the averaged weights.
 
@@ -68,6 +71,7 @@ def fit(
         on_epoch: called after each epoch with its number, from 1, and its mean training loss.
         checkpoint: where the state is kept between epochs. The training goes on from what is
             there; its weights are, bit for bit, those of a training that never stopped.
+        augmentation: of the training images; the recipe's, unless another one is given.
 
     Returns:
         The history, a row an epoch: ``epoch``, ``learning_rate``, ``train_loss``,
@@ -82,7 +86,8 @@ def fit(
     state = TrainingState(model, losses, recipe, seed, device)
     if checkpoint is not None:
         _go_on(state, checkpoint)
-    augmentation = Augmentation(recipe)
+    if augmentation is None:
+        augmentation = Augmentation(recipe)
     steps = recipe.epochs * ceil(len(train.labels) / recipe.batch_size)
     forward = choose_forward(compute, device, steps)
     while state.epoch < recipe.epochs:
@@ -126,7 +131,7 @@ def _go_on(state: TrainingState, checkpoint: Checkpoint) -> None:
 def train_epoch(
     state: TrainingState,
     train: Labelled,
-    augmentation: Augmentation,
+    augmentation: Augmentation | ChosenViews,
     recipe: Recipe,
     forward: Forward,
 ) -> float:
@@ -137,7 +142,7 @@ def train_epoch(
     Args:
         state: of the training; its epoch goes on as it is, since the history belongs to the caller.
         train: what to learn from.
-        augmentation: of the recipe.
+        augmentation: of the images.
         recipe: batches, learning rates and arithmetic.
         forward: of whole batches.
 
@@ -190,7 +195,7 @@ def _set_learning_rate(
 ) -> None:
     for group in state.optimizer.param_groups:
         factor = learning_rate_factor(recipe, step, steps_per_epoch)
-        group["lr"] = recipe.learning_rate * factor
+        group["lr"] = recipe.learning_rate * factor * group.get(SCALE, 1.0)
 
 
 def _check_finite(loss: float, recipe: Recipe, when: str) -> None:
@@ -213,7 +218,7 @@ def set_normalization(model: Classifying, recipe: Recipe, train_images: Tensor |
 
 
 def _validate(
-    model: Classifying, validation: Labelled, recipe: Recipe, epoch: int
+    model: nn.Module, validation: Labelled, recipe: Recipe, epoch: int
 ) -> dict[str, float]:
     every = recipe.validate_every
     if not every or (epoch % every and epoch != recipe.epochs):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch import nn
 
-from longtail.learning.backbones import Classifying
 from longtail.learning.ema import AveragedWeights
 from longtail.learning.losses import Criterion
+from longtail.learning.transfer import parameter_groups
 from longtail.loss_schedule import LossSchedule
 from longtail.parameters import Recipe
 
@@ -26,7 +27,7 @@ class TrainingState:
 
     def __init__(
         self,
-        model: Classifying,
+        model: nn.Module,
         losses: LossSchedule,
         recipe: Recipe,
         seed: int,
@@ -46,7 +47,7 @@ class TrainingState:
         return len(self.history)
 
     @property
-    def result(self) -> Classifying:
+    def result(self) -> nn.Module:
         """The model that counts: the averaged one, where the recipe wants one."""
         return self.model if self.averaged is None else self.averaged.model
 
@@ -87,12 +88,13 @@ class TrainingState:
             torch.cuda.set_rng_state(saved["cuda"], self.device)
 
 
-def _optimizer(model: Classifying, recipe: Recipe) -> torch.optim.Optimizer:
+def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    groups = parameter_groups(model, recipe)
     common: dict[str, Any] = {
         "lr": recipe.learning_rate,
         "weight_decay": recipe.weight_decay,
         "fused": True,
     }
     if recipe.optimizer == "sgd":
-        return torch.optim.SGD(model.parameters(), momentum=recipe.momentum, **common)
-    return torch.optim.AdamW(model.parameters(), **common)
+        return torch.optim.SGD(groups, momentum=recipe.momentum, **common)
+    return torch.optim.AdamW(groups, **common)

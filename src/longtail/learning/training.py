@@ -15,16 +15,19 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from longtail.canonical_loss import CanonicalLoss
+from longtail.feature_store import FeatureStore
 from longtail.learning import backbones
 from longtail.learning.batches import resized
 from longtail.learning.checkpoint import Checkpoint
 from longtail.learning.circumstances import circumstances
 from longtail.learning.devices import choose_device, memory_explained
 from longtail.learning.evaluate import predict_logits
+from longtail.learning.features import fit_classifier
 from longtail.learning.fit import Labelled, fit, set_normalization
 from longtail.learning.images import Images, Resident, Streamed, as_images, take, to_device
 from longtail.learning.losses import Criterion
 from longtail.learning.memory import is_resident
+from longtail.learning.transfer import freeze
 from longtail.learning.unfold import unfold_batch_norms
 from longtail.loss_schedule import LossSchedule
 from longtail.parameters import Trial
@@ -56,6 +59,7 @@ def train(
     weights: Mapping[str, Tensor] | None,
     on_epoch: Callable[[int, float], None],
     checkpoint: Checkpoint | None = None,
+    features: FeatureStore | None = None,
 ) -> Outcome:
     """Build a trial's model and fit it.
 
@@ -70,12 +74,15 @@ def train(
         weights: pretrained weights of the backbone, or None.
         on_epoch: called after each epoch with its number and its mean loss.
         checkpoint: where the training's state is kept between epochs, and gone on from.
+        features: where those of a frozen backbone are kept.
 
     Raises:
-        TrainingError: if the loss is no longer finite, or the GPU's memory does not suffice.
+        TrainingError: if the loss is no longer finite, or the GPU's memory or the disk does not
+            suffice.
         DataError: if the file that ``pixels`` is mapped from is gone or cut off.
     """
     device = choose_device(trial.compute)
+    frozen = trial.recipe.freeze == "backbone"
     torch.manual_seed(trial.seed)
     model = backbones.build(
         trial.backbone, trial.method.classifier, classes, trial.recipe.image_size, weights
@@ -92,23 +99,39 @@ def train(
         model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         train_set = labelled(train_images)
         set_normalization(model, trial.recipe, train_set.images)
-        if weights is not None:
+        # BatchNorm that never trains is right as it is: folded, and the same for all trials.
+        if weights is not None and not frozen:
             sample = take(
                 as_images(train_set.images), torch.randperm(len(train_images))[:UNFOLDING_IMAGES]
             )
             resized_sample = resized(sample.float(), trial.recipe.image_size)
             unfold_batch_norms(model.backbone, model.normalize(resized_sample))
-        history = fit(
-            model,
-            train_set,
-            labelled(validation_images),
-            losses,
-            trial.recipe,
-            trial.compute,
-            trial.seed,
-            on_epoch,
-            checkpoint,
-        )
+        freeze(model, trial.recipe)
+        validation_set = labelled(validation_images)
+        if frozen:
+            history = fit_classifier(
+                model,
+                train_set,
+                validation_set,
+                (train_images, validation_images),
+                losses,
+                trial,
+                on_epoch,
+                checkpoint,
+                features,
+            )
+        else:
+            history = fit(
+                model,
+                train_set,
+                validation_set,
+                losses,
+                trial.recipe,
+                trial.compute,
+                trial.seed,
+                on_epoch,
+                checkpoint,
+            )
     state = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
     where = {"images": "resident" if resident else "streamed"}
     return Outcome(state, history, {**circumstances(model, device), **where})

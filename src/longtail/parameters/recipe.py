@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    BeforeValidator,
     Field,
     NonNegativeFloat,
     NonNegativeInt,
@@ -40,8 +41,29 @@ class StepSchedule(Strict):
 Schedule = Annotated[CosineSchedule | StepSchedule, Field(discriminator="kind")]
 
 
+def _none_backbone_or_share(value: Any) -> Any:
+    if value in ("none", "backbone"):
+        return value
+    if isinstance(value, int | float) and 0 < value < 1:
+        return value
+    raise ValueError(
+        f"should be none, backbone, or a share of the network's layers between 0 and 1, "
+        f"found {value!r}"
+    )
+
+
+Freeze = Annotated[Literal["none", "backbone"] | float, BeforeValidator(_none_backbone_or_share)]
+
+
 class Recipe(Strict):
-    """How a network is trained. ``crop_padding`` is in pixels of the stored image."""
+    """How a network is trained. ``crop_padding`` is in pixels of the stored image.
+
+    ``freeze`` leaves the whole backbone, or the share of its layers that is nearest to the pixels,
+    as it was pretrained. Where it is the backbone, the classifier learns from features that are
+    computed once, of ``cached_views`` views of each image: the image itself, and random crops
+    and flips of it; a cosine classifier then starts as ``cosine_start`` says. The learning rate
+    falls by ``layer_decay`` with each layer from the classifier down.
+    """
 
     epochs: PositiveInt
     batch_size: Annotated[int, Field(ge=2)]
@@ -63,6 +85,10 @@ class Recipe(Strict):
     random_erasing: RandomErasing | None = None
     mixing: Mixing | None = None
     ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = None
+    freeze: Freeze = "none"
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
+    cached_views: PositiveInt = 1
+    cosine_start: Literal["random", "class_means"] = "random"
 
     @model_validator(mode="after")
     def _one_kind_of_crop(self) -> Self:
@@ -72,6 +98,20 @@ class Recipe(Strict):
                 f"to 0 (it is {self.crop_padding}), or random_resized_crop to null"
             )
         return self
+
+    @model_validator(mode="after")
+    def _mixes_pixels(self) -> Self:
+        if self.mixing is not None and self.freeze == "backbone":
+            raise ValueError(
+                "mixing mixes images, but with freeze: backbone a training sees features: set "
+                "mixing to null, or freeze to a share of the layers"
+            )
+        return self
+
+    @property
+    def needs_layers(self) -> bool:
+        """Whether it must be known which layers the network has."""
+        return self.layer_decay < 1 or self.freeze not in ("none", "backbone")
 
 
 class Compute(Strict):

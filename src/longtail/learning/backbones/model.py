@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Self
 
 import timm
 import torch
@@ -78,6 +79,22 @@ class CosineLinear(nn.Module):
         self.weight = nn.Parameter(torch.empty(classes, features).uniform_(-1, 1))
         self.scale = scale
 
+    @torch.no_grad()
+    def start_at_means(self, features: Tensor, labels: Tensor) -> None:
+        """Make each class' vector the mean direction of its images' features.
+
+        So the untrained layer answers with the nearest class mean, as LIFT's does without a
+        text encoder (Shi et al. 2024, arXiv 2309.10019). Classes without images stay at random.
+
+        Args:
+            features: shape (images, features).
+            labels: shape (images,).
+        """
+        members = F.one_hot(labels, len(self.weight)).float()  # images x classes
+        sums = members.T @ F.normalize(features.float())
+        present = members.any(0)
+        self.weight[present] = F.normalize(sums[present])
+
     def forward(self, features: Tensor) -> Tensor:
         # In float32: a rounded cosine times 30 is a wrong logit.
         with torch.autocast(features.device.type, enabled=False):
@@ -110,6 +127,15 @@ class Classifying(nn.Module):
         self.normalize = Normalize()
         self.backbone = backbone
         self.classifier = classifier
+        # Parts that never learn, and so stay in evaluation mode: no dropout, and BatchNorm with
+        # the statistics that it has.
+        self.frozen: list[nn.Module] = []
+
+    def train(self, mode: bool = True) -> Self:
+        super().train(mode)
+        for part in self.frozen:
+            part.eval()
+        return self
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits of shape (batch, classes) for images of shape (batch, 3, height, width)."""
@@ -161,7 +187,9 @@ def _takes_image_size(architecture: str) -> bool:
 
 
 def _load(network: nn.Module, weights: Mapping[str, Tensor], backbone: Backbone) -> None:
-    classifier = network.get_classifier()  # type: ignore[operator]
+    # ResNet-32 ends in its features.
+    own_end = isinstance(network, ResNet32)
+    classifier = None if own_end else network.get_classifier()  # type: ignore[operator]
     prefixes = tuple(f"{name}." for name, module in network.named_modules() if module is classifier)
     own = network.state_dict()
     wanted = {name for name in own if not name.startswith(prefixes)}

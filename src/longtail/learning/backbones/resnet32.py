@@ -56,6 +56,11 @@ class ResNet32(nn.Module):
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight)
 
+    def group_matcher(self, coarse: bool = False) -> dict[str, str]:
+        """Which parameters belong to which layer, in timm's way: the stem, then each block."""
+        assert not coarse  # no stages apart from the blocks
+        return {"stem": r"^conv1|bn1", "blocks": r"^blocks\.(\d+)"}
+
     def forward(self, images: Tensor) -> Tensor:
         """Features of shape (batch, 64) for images of shape (batch, 3, height, width)."""
         maps: Tensor = self.blocks(F.relu(self.bn1(self.conv1(images))))

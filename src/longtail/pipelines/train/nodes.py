@@ -12,6 +12,7 @@ import pandas as pd
 
 from longtail import post_hoc
 from longtail.comparisons import compare_methods
+from longtail.feature_store import FeatureStore
 from longtail.fingerprint import sha256_of_arrays
 from longtail.identity import VALIDATION, trial_fingerprint, trial_losses
 from longtail.imbalance import UNKNOWN, class_counts, images_of, widest_test_set
@@ -51,7 +52,7 @@ def fit_trial(
         source: the summary of its source, with the pixels' checksum.
         subsets: its subsets.
         trial: what to train.
-        store: the folder of finished trainings.
+        store: the folder of finished trainings, and of a frozen backbone's features.
         weights: pretrained torch tensors by name, or None to start at random.
         weights_sha256: their checksum.
 
@@ -87,6 +88,7 @@ def fit_trial(
                 weights,
                 lambda epoch, value: tell(EpochDone(trial.name, epoch, trial.recipe.epochs, value)),
                 Checkpoint(trainings.checkpoint_file(key), trial.name),
+                FeatureStore(store, source["sha256"]),
             )
             card = {
                 "fingerprint": key,
