@@ -104,7 +104,7 @@ def certify(
             **values,
         )
 
-    wanted = f"at most {error_rate:.2g} wrong with {confidence:.0%} confidence"
+    wanted = f"at most {100 * error_rate:.4g}% wrong with {confidence:.0%} confidence"
     needed = images_needed(error_rate, confidence)
     if effective_images < needed:
         few = f"{effective_images:.0f} validation photographs are too few to certify {wanted}"
@@ -130,7 +130,7 @@ def certify(
     return found(
         None,
         f"no share of the {images} validation photographs has {wanted}; the least that can be "
-        f"certified is {ceil(lowest * 1000) / 1000:.3f}",
+        f"certified is {ceil(lowest * 1000) / 10:.1f}%",
     )
 
 
