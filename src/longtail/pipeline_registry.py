@@ -9,11 +9,11 @@ from __future__ import annotations
 from kedro.pipeline import Pipeline
 
 from longtail.config import current_parameters
-from longtail.pipelines import imbalance, ingest, report, train
+from longtail.pipelines import imbalance, ingest, predict, report, train
 
 
 def register_pipelines() -> dict[str, Pipeline]:
-    """The stages, and all of them in a row."""
+    """The stages, all of them but ``predict`` in a row, and ``predict``."""
     parameters, trials = current_parameters()
     stages = {
         "ingest": ingest.create_pipeline(parameters),
@@ -22,4 +22,5 @@ def register_pipelines() -> dict[str, Pipeline]:
         "report": report.create_pipeline(parameters),
     }
     full = Pipeline(list(stages.values()))
-    return {**stages, "full": full, "__default__": full}
+    named = predict.create_pipeline(parameters)
+    return {**stages, "predict": named, "full": full, "__default__": full}

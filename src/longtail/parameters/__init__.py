@@ -40,6 +40,7 @@ from longtail.parameters.methods import (
     Softmax,
     WeightedSoftmax,
 )
+from longtail.parameters.predict import Predict
 from longtail.parameters.recipe import Compute, CosineSchedule, Recipe, Schedule, StepSchedule
 from longtail.parameters.run import Parameters
 from longtail.parameters.statistics import Statistics
@@ -76,6 +77,7 @@ __all__ = [
     "Parameters",
     "ParetoProfile",
     "PerClassHoldout",
+    "Predict",
     "Profile",
     "RankGroups",
     "Recipe",
