@@ -22,6 +22,7 @@ from longtail.parameters import Grid, Strict
 PLACES = (
     ("data",),
     ("datasets", "*", "source", "path"),
+    ("datasets", "*", "source", "metadata"),
     ("backbones", "*", "weights"),
     ("predict", "path"),
 )

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from longtail.novelty_threshold import novelty
-from longtail.priors import posteriors
+from longtail.priors import posteriors, prior_shift
 from longtail.taxonomy import Rank, rank_of, ranks_of
 
 Floats = npt.NDArray[np.floating]
@@ -64,6 +64,11 @@ class Sheet:
             strange_above=values["unknown"]["threshold"],
             records={SPECIES: values["track_record"], **values["track_record_above"]},
         )
+
+    @property
+    def shift(self) -> npt.NDArray[np.float64]:
+        """What is added to calibrated logits before the softmax, of shape (classes,)."""
+        return prior_shift(self.assumed, self.prior)
 
     def posteriors(self, logits: Floats) -> npt.NDArray[np.float64]:
         """Calibrated probabilities under the stated prior, (images, classes)."""

@@ -70,8 +70,12 @@ def log_posteriors(
     logits: npt.ArrayLike, temperature: float, assumed: Floats, target: Floats
 ) -> Floats:
     """The logarithm of :func:`posteriors`, minus infinity where the target prior is 0."""
-    with np.errstate(divide="ignore"):
-        shift = np.log(target) - np.log(assumed)
-    scores = np.asarray(logits, dtype=np.float64) / temperature + shift
+    scores = np.asarray(logits, dtype=np.float64) / temperature + prior_shift(assumed, target)
     result: Floats = log_softmax(scores, axis=1)
     return result
+
+
+def prior_shift(assumed: Floats, target: Floats) -> Floats:
+    """What is added to logits for another prior than they assume, minus infinity where it is 0."""
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(target) - np.log(assumed))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -11,6 +12,7 @@ import pandas as pd
 from longtail.errors import ConfigurationError, DataError
 from longtail.identity import VALIDATION
 from longtail.parameters import Trial, unknown
+from longtail.store import TrialStore
 from longtail.trainings import NAMES
 from longtail.verification import trial_names, verified_results
 
@@ -86,3 +88,20 @@ def trained_trial(
     assert trial.name == name, list(NAMES)
     verified_results(results, trainings, source, index, subsets, [trial])
     return trial, str(row["fingerprint"])
+
+
+def weights_of(store: Path, fingerprint: str, name: str) -> Path:
+    """The file of a trial's trained weights.
+
+    Raises:
+        DataError: if they are gone.
+    """
+    trainings = TrialStore(store)
+    with trainings.claim(fingerprint):
+        training = trainings.find(fingerprint)
+    if training is None:
+        raise DataError(
+            f"the trained weights of {name} are no longer in {store}. Train it again: kedro run "
+            f"--pipeline=full with the --env and --params that it was trained with"
+        )
+    return training.model_file

@@ -30,7 +30,7 @@ RESCORE = (
     "with the same --env and --params. Or give the parameters that they were made with."
 )
 # Where a source lies, which does not change what is in it.
-PLACES = {"path", "url", "md5"}
+PLACES = {"path", "metadata", "url", "md5"}
 # What a column is called in the parameters, where that differs.
 STATISTICS_KEYS = {"resampling_seed": "seed"}
 # The parts of a trial that are in its fingerprint as they are.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from longtail.errors import ConfigurationError
 from longtail.parameters import Parameters
-from longtail.sources.files import find_roots
+from longtail.sources.listing import find_roots
 from longtail.sources.photographs import find_photographs
 
 

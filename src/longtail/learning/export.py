@@ -5,9 +5,9 @@ normalising, the network, its calibration and the class prior are all inside, an
 ``recognizer.json``, what the numbers mean. It wants torch and nothing else::
 
     about = {"recognizer.json": ""}
-    program = torch.export.load("moths.pt2", extra_files=about).module()
+    program = torch.export.load("recognizer.pt2", extra_files=about).module()
     names = json.loads(about["recognizer.json"])["class_names"]
-    probabilities = program(photographs)  # uint8 (images, height, width, 3), RGB, upright
+    probabilities, logits = program(photographs)  # uint8 (images, height, width, 3), RGB, upright
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -30,18 +32,18 @@ EXAMPLE_SHAPE = (2, 67, 81, 3)
 
 
 class Recognizer(nn.Module):
-    """From photographs to the probability of each class.
+    """From photographs to the probability of each class, and to the network's own logits.
 
     Args:
         model: from pixels to logits.
         stored_size: the side of the squares that the data set's photographs were cut to.
         input_size: the side of the images that the network was trained on.
         temperature: that the logits are divided by.
-        adjustment: of shape (classes,), added to the logits after that: from the prior that they
-            assume to the one that is wanted, as the logarithm of the ratio.
+        shift: (classes,), added after that, from the prior that the logits assume to the stated
+            one: see :func:`longtail.priors.prior_shift`.
     """
 
-    adjustment: Tensor
+    shift: Tensor
 
     def __init__(
         self,
@@ -49,16 +51,16 @@ class Recognizer(nn.Module):
         stored_size: int,
         input_size: int,
         temperature: float,
-        adjustment: Tensor,
+        shift: npt.NDArray[np.float64],
     ) -> None:
         super().__init__()
         self.model = model
         self.stored_size, self.input_size = stored_size, input_size
         self.temperature = temperature
-        self.register_buffer("adjustment", adjustment.float())
+        self.register_buffer("shift", torch.from_numpy(shift).float())
 
-    def forward(self, photographs: Tensor) -> Tensor:
-        """Probabilities, float32 of shape (images, classes).
+    def forward(self, photographs: Tensor) -> tuple[Tensor, Tensor]:
+        """Probabilities and logits, both float32 of shape (images, classes).
 
         Args:
             photographs: uint8 of shape (images, height, width, 3), RGB.
@@ -70,7 +72,8 @@ class Recognizer(nn.Module):
         # Ingest stores whole numbers, and the network was trained on them.
         stored = stored.round().clamp(0, 255)
         logits = self.model(resized(stored, self.input_size)).float()
-        return torch.softmax(logits / self.temperature + self.adjustment, dim=1)
+        probabilities = torch.softmax(logits / self.temperature + self.shift, dim=1)
+        return probabilities, logits
 
 
 def _squares(images: Tensor) -> Tensor:

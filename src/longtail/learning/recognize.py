@@ -42,10 +42,7 @@ class LoadedModel:
         self._recipe = trial.recipe
         self._device = choose_device(trial.compute)
         torch.set_num_threads(trial.compute.threads)
-        self._model = backbones.build(
-            trial.backbone, trial.method.classifier, classes, trial.recipe.image_size, None
-        )
-        self._model.load_state_dict(load_file(model_file))
+        self._model = load_model(model_file, trial, classes)
         self._model.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._classes = classes
 
@@ -74,3 +71,12 @@ class LoadedModel:
 def _chunks(images: Ints, size: int) -> Iterator[Ints]:
     for start in range(0, len(images), size):
         yield images[start : start + size]
+
+
+def load_model(model_file: Path, trial: Trial, classes: int) -> backbones.Classifying:
+    """A trial's trained model, on the CPU; the arguments are those of :class:`LoadedModel`."""
+    model = backbones.build(
+        trial.backbone, trial.method.classifier, classes, trial.recipe.image_size, None
+    )
+    model.load_state_dict(load_file(model_file))
+    return model

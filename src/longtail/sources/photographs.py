@@ -13,7 +13,9 @@ from PIL import Image
 
 from longtail.errors import DataError
 from longtail.progress import Bar
-from longtail.sources.files import SUFFIXES, ImageFileRef, decode, find_image_files, find_roots
+from longtail.sources.decode import decode
+from longtail.sources.files import ImageFileRef
+from longtail.sources.listing import SUFFIXES, find_image_files, find_roots
 
 KEY = "predict.path"
 # Thumbnails: pixels a side, and JPEG's quality; about 5 kB each.

@@ -11,7 +11,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from longtail import recognizer as sheets
-from longtail.errors import DataError
 from longtail.identity import VALIDATION, trial_losses
 from longtail.imbalance import class_counts, images_of
 from longtail.naming import DONT_KNOW, YES, Sheet, columns_of, name_all, unreadable
@@ -19,8 +18,7 @@ from longtail.parameters import Compute, Dataset, Predict, Trial
 from longtail.recognizer import Evaluated
 from longtail.reporting.gallery import gallery_page, shown
 from longtail.sources.photographs import decode_in_chunks, find_photographs, thumbnails
-from longtail.store import TrialStore
-from longtail.trial_choice import choose_trial, trained_trial
+from longtail.trial_choice import choose_trial, trained_trial, weights_of
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -56,8 +54,6 @@ def describe_recognizer(
     Returns:
         The sheet of :func:`longtail.recognizer.describe`.
     """
-    # What is wrong with the request is said before any work.
-    find_photographs(asked.path)
     name = choose_trial(results, source["dataset"], asked.trial)
     trained, fingerprint = trained_trial(name, results, trainings, source, index, subsets)
     trial = trained.model_copy(update={"compute": compute})
@@ -147,15 +143,7 @@ def _loaded(store: Path, fingerprint: str, trial: Trial, classes: int) -> Any:
     """The trained model, or one message that it is gone."""
     from longtail.learning.recognize import LoadedModel
 
-    trainings = TrialStore(store)
-    with trainings.claim(fingerprint):
-        training = trainings.find(fingerprint)
-    if training is None:
-        raise DataError(
-            f"the trained weights of {trial.name} are no longer in {store}. Train it again: kedro "
-            f"run --pipeline=full with the --env and --params that it was trained with"
-        )
-    return LoadedModel(training.model_file, trial, classes)
+    return LoadedModel(weights_of(store, fingerprint, trial.name), trial, classes)
 
 
 def _widest_test_set(subsets: pd.DataFrame) -> str:

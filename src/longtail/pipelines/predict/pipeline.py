@@ -15,21 +15,35 @@ from longtail.pipelines.predict.nodes import (
 def create_pipeline(parameters: Parameters) -> Pipeline:
     """The stage for the data set whose species are named."""
     dataset = dataset_of(parameters)
-    nodes = [
-        Node(
-            describe_recognizer,
-            inputs={
-                **{name: f"{dataset}_{name}" for name in ("results", "trainings", "source")},
-                **{name: f"{dataset}_{name}" for name in ("images", "index", "subsets")},
-                "profile": f"{dataset}_class_profile",
-                "store": "trial_store",
-                "asked": "params:predict",
-                "compute": "params:compute",
-            },
-            outputs=f"{dataset}_recognizer",
-            name=f"describe_{dataset}",
-            tags=[dataset],
-        ),
+    nodes = [_describe(dataset), *_name(dataset)]
+    return Pipeline(nodes, namespace="predict", prefix_datasets_with_namespace=False)
+
+
+def create_description(parameters: Parameters) -> Pipeline:
+    """The part of the stage that needs no photographs to name."""
+    nodes = [_describe(dataset_of(parameters))]
+    return Pipeline(nodes, namespace="predict", prefix_datasets_with_namespace=False)
+
+
+def _describe(dataset: str) -> Node:
+    return Node(
+        describe_recognizer,
+        inputs={
+            **{name: f"{dataset}_{name}" for name in ("results", "trainings", "source")},
+            **{name: f"{dataset}_{name}" for name in ("images", "index", "subsets")},
+            "profile": f"{dataset}_class_profile",
+            "store": "trial_store",
+            "asked": "params:predict",
+            "compute": "params:compute",
+        },
+        outputs=f"{dataset}_recognizer",
+        name=f"describe_{dataset}",
+        tags=[dataset],
+    )
+
+
+def _name(dataset: str) -> list[Node]:
+    return [
         Node(
             name_photographs,
             inputs={
@@ -55,7 +69,6 @@ def create_pipeline(parameters: Parameters) -> Pipeline:
             tags=[dataset],
         ),
     ]
-    return Pipeline(nodes, namespace="predict", prefix_datasets_with_namespace=False)
 
 
 def dataset_of(parameters: Parameters) -> str:
