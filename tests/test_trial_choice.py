@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import pytest
 
@@ -16,7 +18,12 @@ def results(**validation: float) -> pd.DataFrame:
         for method, accuracy in validation.items()
         for test_set, value in (("balanced", 1.0), ("validation", accuracy))
     ]
-    names = {"dataset": "moths", "train_set": "natural", "backbone": "small", "seed": 0}
+    names: dict[str, Any] = {
+        "dataset": "moths",
+        "train_set": "natural",
+        "backbone": "small",
+        "seed": 0,
+    }
     return pd.DataFrame(rows).assign(**names)
 
 
