@@ -89,7 +89,7 @@ def test_the_true_error_rate_is_above_the_certified_one_in_at_most_one_of_twenty
     generator = np.random.default_rng(7)
 
     def is_broken(threshold: float) -> bool:
-        return (1 - threshold) ** slope / (2 * (slope + 1)) > error_rate
+        return bool((1 - threshold) ** slope / (2 * (slope + 1)) > error_rate)
 
     for _ in range(draws):
         certainty = generator.random(images)

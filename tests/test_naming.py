@@ -53,8 +53,7 @@ def sheet(
 def named(of: Sheet, *probabilities: float) -> dict[str, Any]:
     table = name_all(of, ["moth.jpg"], np.log([probabilities]))
     assert list(table.columns) == columns_of(of)
-    row: dict[str, Any] = table.iloc[0].to_dict()
-    return row
+    return {str(name): value for name, value in table.iloc[0].items()}
 
 
 def test_a_sure_species_is_the_answer() -> None:

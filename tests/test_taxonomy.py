@@ -36,7 +36,7 @@ def test_a_genus_is_as_probable_as_its_species_together() -> None:
     rank = rank_of("genus", genera(MOTHS), MOTHS)
     assert rank.groups == ("amphipyra", "noctua", "xestia")
     rolled = rank.roll_up(np.array([[0.3, 0.4, 0.2, 0.1], [0, 0, 1, 0]]))
-    np.testing.assert_allclose(rolled, [[0.1, 0.7, 0.2], [0, 0, 1]])
+    np.testing.assert_allclose(rolled, np.array([[0.1, 0.7, 0.2], [0, 0, 1]]))
 
 
 def test_a_class_without_a_group_is_in_no_sum() -> None:

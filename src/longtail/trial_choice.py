@@ -35,6 +35,7 @@ def choose_trial(results: pd.DataFrame, dataset: str, asked: str | None) -> str:
         ConfigurationError: if the trial that is asked for is not among the results.
         DataError: if there is nothing to choose by.
     """
+    results = results[~_changed_post_hoc(results)]
     names = trial_names(results)
     if asked is not None:
         known = list(dict.fromkeys(names))
@@ -49,6 +50,17 @@ def choose_trial(results: pd.DataFrame, dataset: str, asked: str | None) -> str:
             f"Name one: --params=predict.trial={names.iloc[0]}"
         )
     return str(names.loc[scores.index[int(scores.to_numpy().argmax())]])  # the first of equals
+
+
+def _changed_post_hoc(results: pd.DataFrame) -> pd.Series[bool]:
+    """Whether each row is of logits that were changed after the training.
+
+    Such trials share the training of one that is not changed, and names are given by the training
+    alone: the stated prior takes the place of what a post-hoc adjustment would do.
+    """
+    if "post_hoc" not in results:
+        return pd.Series(False, index=results.index)
+    return results["post_hoc"].fillna("none") != "none"
 
 
 def trained_trial(
@@ -83,6 +95,7 @@ def trained_trial(
     values = json.loads(row["parameters"])
     # Trials of different names share a training where they are equal.
     values |= {"dataset": row["dataset"], "train_set": row["train_set"], "seed": int(row["seed"])}
+    values["method"].pop("post_hoc", None)  # of the trial that was trained first, not of this one
     values["backbone"]["name"], values["method"]["name"] = row["backbone"], row["method"]
     trial = Trial.model_validate(values)
     assert trial.name == name, list(NAMES)

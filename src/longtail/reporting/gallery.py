@@ -137,9 +137,9 @@ def _card(row: Mapping[Any, Any], pictures: Mapping[str, str]) -> Card:
 def _record(row: pd.Series[Any]) -> str:
     trained = f"{int(row['train_images'])} training photographs"
     if pd.isna(row["precision"]):
-        return f"never named on the test set; {trained}"
+        return f"never came first on the test set; {trained}"
     return (
-        f"right {row['precision']:.0%} of the times it was named on the test set "
+        f"right {row['precision']:.0%} of the times it came first on the test set "
         f"[{row['precision_low']:.0%}, {row['precision_high']:.0%}]; {trained}"
     )
 
