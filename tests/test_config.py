@@ -127,7 +127,8 @@ def test_every_trial_and_table_is_used(env: str) -> None:
 @IN_EVERY_ENVIRONMENT
 def test_the_registry_has_the_stages(env: str) -> None:
     registered = pipelines(env)
-    assert set(registered) == {"ingest", "imbalance", "train", "report", "full", "__default__"}
+    stages = {"ingest", "imbalance", "train", "report", "predict"}
+    assert set(registered) == {*stages, "full", "__default__"}
     assert all(pipeline.nodes for pipeline in registered.values())
 
 

@@ -12,7 +12,7 @@ from kedro.io.catalog_config_resolver import CatalogConfigResolver
 from longtail.catalog import LongtailCatalog
 
 # Artifacts that name trainings by their fingerprints.
-CARDS = ("card.json", "trainings.csv")
+CARDS = ("card.json", "trainings.csv", "recognizer.json")
 STORE = "trial_store"
 FIELD = re.compile(r"\{[^}]*\}")
 

@@ -24,6 +24,7 @@ PLACES = (
     ("datasets", "*", "source", "path"),
     ("datasets", "*", "source", "metadata"),
     ("backbones", "*", "weights"),
+    ("predict", "path"),
 )
 # What tables, figures and pages are written with: another version may write other bytes.
 WRITERS = ("jinja2", "matplotlib", "numpy", "pandas", "pillow")

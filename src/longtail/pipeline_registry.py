@@ -9,11 +9,11 @@ from __future__ import annotations
 from kedro.pipeline import Pipeline
 
 from longtail.config import current_parameters
-from longtail.pipelines import imbalance, ingest, report, train
+from longtail.pipelines import export, imbalance, ingest, predict, report, train
 
 
 def register_pipelines() -> dict[str, Pipeline]:
-    """The stages, and all of them in a row."""
+    """The stages, those from images to tables in a row, and what is done with what they trained."""
     parameters, trials = current_parameters()
     stages = {
         "ingest": ingest.create_pipeline(parameters),
@@ -22,4 +22,13 @@ def register_pipelines() -> dict[str, Pipeline]:
         "report": report.create_pipeline(parameters),
     }
     full = Pipeline(list(stages.values()))
-    return {**stages, "full": full, "__default__": full}
+    after = {
+        "predict": predict.create_pipeline(parameters),
+        "export": Pipeline(
+            [
+                predict.create_description(parameters),
+                export.create_pipeline(predict.dataset_of(parameters)),
+            ]
+        ),
+    }
+    return {**stages, **after, "full": full, "__default__": full}

@@ -22,6 +22,7 @@ from longtail import provenance, tracking
 from longtail.catalog import LongtailCatalog
 from longtail.errors import RunInterruptedError
 from longtail.hooks.places import documents, is_step, path_of
+from longtail.hooks.registry import register_exported
 from longtail.parameters import Trial
 from longtail.pipelines.train.pipeline import TRIAL_TAG
 
@@ -180,6 +181,7 @@ class MlflowHook:
                 self._mlflow().set_terminated(run.info.run_id, "KILLED")
         for document in documents(pipeline, catalog, run_id):
             self._mlflow().log_artifact(parent, str(document), "report")
+        register_exported(pipeline, catalog, run_id, parent)
         self._mlflow().set_terminated(parent, status)
 
     def _log_training(self, run: str | None, outputs: dict[str, Any]) -> None:

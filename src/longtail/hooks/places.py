@@ -12,10 +12,10 @@ from longtail.pipelines.train.pipeline import TRIAL_TAG
 
 
 def documents(pipeline: Pipeline, catalog: LongtailCatalog, run_id: str) -> list[Path]:
-    """The appendices and pages that a run has made."""
+    """The appendices, pages and tables of names that a run has made."""
     made = []
-    for name in sorted(pipeline.outputs()):
-        if name.endswith(("_appendix", "_report")):
+    for name in sorted(pipeline.all_outputs()):
+        if name.endswith(("_appendix", "_report", "_names", "_names_page")):
             path = path_of(catalog, name)
             version = path / run_id / path.name
             if version.exists():

@@ -12,8 +12,10 @@ from longtail.catalog import LongtailCatalog
 from longtail.config import current_configuration, current_parameters
 from longtail.grid import unused_overrides
 from longtail.hooks.places import is_step
+from longtail.hooks.predict import check_request
 from longtail.hooks.published import check_published
 from longtail.parameters import OWN_ARCHITECTURES
+from longtail.pipelines.predict.pipeline import dataset_of
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +34,8 @@ class PreflightHook:
         for name in parameters.grid.datasets:
             if f"{name}_images" in made:
                 sources.check(parameters.datasets[name].source, name)
+        if f"{dataset_of(parameters)}_names" in made:
+            check_request(parameters)
         if not any(is_step(node, "fit") for node in pipeline.nodes):
             return
         workers.warm_up()

@@ -49,6 +49,7 @@ from longtail.parameters.methods import (
     WeightedSoftmax,
 )
 from longtail.parameters.post_hoc import PostHoc, PostHocLogitAdjustment, TauNormalization
+from longtail.parameters.predict import Predict
 from longtail.parameters.recipe import Compute, CosineSchedule, Recipe, Schedule, StepSchedule
 from longtail.parameters.run import Parameters
 from longtail.parameters.statistics import Statistics
@@ -88,6 +89,7 @@ __all__ = [
     "PerClassHoldout",
     "PostHoc",
     "PostHocLogitAdjustment",
+    "Predict",
     "Profile",
     "RandAugment",
     "RandomErasing",

@@ -10,6 +10,7 @@ from longtail.parameters.backbones import Backbone
 from longtail.parameters.datasets import Dataset
 from longtail.parameters.grid import Grid
 from longtail.parameters.methods import Method
+from longtail.parameters.predict import Predict
 from longtail.parameters.recipe import Compute, Recipe
 from longtail.parameters.statistics import Statistics
 from longtail.parameters.strict import Name, Strict, unknown
@@ -25,6 +26,7 @@ class Parameters(Strict):
     recipe: Recipe
     compute: Compute
     statistics: Statistics
+    predict: Predict = Predict()
     train: dict[str, Any] = Field(default_factory=dict)
     data: str | None = None
 
@@ -50,4 +52,7 @@ class Parameters(Strict):
             for name in getattr(self.grid, axis):
                 if name not in known:
                     raise ValueError(f"grid.{axis}: {unknown(name, known, axis[:-1])}")
+        named = self.predict.dataset
+        if named is not None and named not in self.datasets:
+            raise ValueError(f"predict.dataset: {unknown(named, self.datasets, 'dataset')}")
         return self

@@ -1,0 +1,33 @@
+"""The check of what is to be named."""
+
+from __future__ import annotations
+
+from longtail.errors import ConfigurationError
+from longtail.parameters import Parameters
+from longtail.sources.listing import find_roots
+from longtail.sources.photographs import find_photographs
+
+
+def check_request(parameters: Parameters) -> None:
+    """Refuse a request to name photographs that are not there, or by lists that are not.
+
+    Args:
+        parameters: the current ones.
+
+    Raises:
+        ConfigurationError: if it is open which data set's species are meant.
+        DataError: naming the key and what to do.
+    """
+    asked, datasets = parameters.predict, parameters.grid.datasets
+    if asked.dataset is None and len(datasets) > 1:
+        raise ConfigurationError(
+            f"predict.dataset: name the data set whose species are meant, such as "
+            f"--params=predict.dataset={datasets[0]}. The grid has {', '.join(datasets)}"
+        )
+    find_photographs(asked.path)
+    files = {"species_list": asked.species_list, "taxonomy": asked.taxonomy}
+    if asked.prior not in ("uniform", "train"):
+        files["prior"] = asked.prior
+    for key, file in files.items():
+        if file is not None:
+            find_roots(file, f"predict.{key}")

@@ -1,0 +1,62 @@
+"""Exported recognizers in MLflow's registry of models."""
+
+from __future__ import annotations
+
+import logging
+from importlib.metadata import version
+from pathlib import Path
+
+from kedro.pipeline import Pipeline
+
+import longtail
+from longtail import tracking
+from longtail.catalog import LongtailCatalog
+from longtail.hooks.places import path_of
+
+log = logging.getLogger(__name__)
+
+EXPORTED = "_exported"
+# What the served model imports, in the versions of the machine that exports.
+REQUIREMENTS = (
+    *("torch", "torchvision", "timm", "safetensors", "numpy", "pandas", "scipy"),
+    *("scikit-learn", "pillow", "pydantic", "psutil", "filelock", "rich"),
+)
+
+
+def register_exported(
+    pipeline: Pipeline, catalog: LongtailCatalog, run_id: str, mlflow_run: str
+) -> None:
+    """Register each recognizer that a run has exported as a version of ``longtail-<data set>``.
+
+    Args:
+        pipeline: that has run.
+        catalog: of the run.
+        run_id: Kedro's, the version of what was exported.
+        mlflow_run: the run that the model is logged to.
+    """
+    for name in sorted(pipeline.all_outputs()):
+        if name.endswith(EXPORTED):
+            path = path_of(catalog, name)
+            file = path / run_id / path.name
+            if file.exists():
+                _register(f"longtail-{name.removesuffix(EXPORTED)}", file, mlflow_run)
+
+
+def _register(model: str, file: Path, mlflow_run: str) -> None:
+    import mlflow
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema
+
+    package = Path(longtail.__file__).parent
+    mlflow.set_tracking_uri(tracking.uri())
+    with mlflow.start_run(run_id=mlflow_run):
+        logged = mlflow.pyfunc.log_model(
+            name=model,
+            python_model=str(package / "served_model.py"),
+            artifacts={"recognizer": str(file)},
+            code_paths=[str(package)],
+            signature=ModelSignature(inputs=Schema([ColSpec("binary", "photograph")])),
+            pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
+            registered_model_name=model,
+        )
+    log.info("Registered in MLflow as models:/%s/%s", model, logged.registered_model_version)

@@ -1,0 +1,138 @@
+"""When to say "don't know": a threshold whose error rate is certified on validation images.
+
+Selective classification (Geifman and El-Yaniv 2017, arXiv 1705.08500): of the validation images the
+most certain share is answered, and the largest share is taken whose error rate, by an upper
+confidence bound, is at most the tolerated one. Several shares are tried, so that each bound has its
+part of the permitted risk (Bonferroni); with this the bound holds for the one that is chosen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from math import ceil, log
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import beta
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+# How many shares of the validation images are tried: from all of them down to the fewest images
+# that can certify anything.
+TRIED = 10
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """From which probability on an answer is trusted.
+
+    Attributes:
+        threshold: None where no share of the answers is sure enough.
+        images: the validation images that it was chosen on.
+        effective_images: what they are worth, if they had to be weighted to the stated prior.
+        answered: how many of them are answered.
+        wrong: how many of these wrongly.
+        error: their (weighted) share; None where none is answered.
+        upper: its upper bound; None where none is answered.
+        error_rate: the tolerated one.
+        confidence: of the bound.
+        note: in words.
+    """
+
+    threshold: float | None
+    images: int
+    effective_images: float
+    answered: int
+    wrong: int
+    error: float | None
+    upper: float | None
+    error_rate: float
+    confidence: float
+    note: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+
+def upper_bound(wrong: float, answered: float, confidence: float) -> float:
+    """The one-sided upper bound of Clopper and Pearson (1934) on a share; 1 of no images.
+
+    Both numbers may be fractions: those of an effective number of weighted images.
+    """
+    if answered <= 0 or wrong >= answered:
+        return 1.0
+    return float(beta.ppf(confidence, wrong + 1, answered - wrong))
+
+
+def images_needed(error_rate: float, confidence: float) -> int:
+    """How many images, all answered rightly, certify an error rate."""
+    return ceil(log((1 - confidence) / TRIED) / log(1 - error_rate))
+
+
+def certify(
+    certainty: Floats, right: Bools, weights: Floats, error_rate: float, confidence: float
+) -> Threshold:
+    """The threshold of the largest share of answers with a certified error rate.
+
+    Images that are weighted, since they are mixed otherwise than what will be answered, count as
+    ``(sum w)^2 / sum w^2`` images (Kish 1965): exact for equal weights, approximate for others.
+
+    Args:
+        certainty: of each validation image's answer, (images,).
+        right: whether it is right.
+        weights: of the images; those of weight 0 do not count.
+        error_rate: the tolerated share of wrong ones among the answered.
+        confidence: that the true one is no larger.
+    """
+    used = weights > 0
+    certainty, right, weights = certainty[used], right[used], weights[used]
+    level = 1 - (1 - confidence) / TRIED
+    images, effective_images = len(certainty), _effective(weights)
+
+    def found(threshold: float | None, note: str, **figures: Any) -> Threshold:
+        values = {"answered": 0, "wrong": 0, "error": None, "upper": None, **figures}
+        return Threshold(
+            threshold=threshold,
+            images=images,
+            effective_images=effective_images,
+            error_rate=error_rate,
+            confidence=confidence,
+            note=note,
+            **values,
+        )
+
+    wanted = f"at most {100 * error_rate:.4g}% wrong with {confidence:.0%} confidence"
+    needed = images_needed(error_rate, confidence)
+    if effective_images < needed:
+        few = f"{effective_images:.0f} validation photographs are too few to certify {wanted}"
+        return found(None, f"{few}: {needed} are needed, all named rightly")
+    ordered = np.sort(certainty)[::-1]
+    lowest = 1.0
+    for count in np.linspace(images, needed, TRIED).round().astype(np.int64):
+        threshold = float(ordered[count - 1])
+        answered = certainty >= threshold
+        own = weights[answered]
+        error = float(own[~right[answered]].sum() / own.sum())
+        effective = _effective(own)
+        upper = upper_bound(error * effective, effective, level)
+        lowest = min(lowest, upper)
+        if upper <= error_rate:
+            note = (
+                f"{answered.mean():.0%} of {images} validation photographs are named, {error:.1%} "
+                f"of them wrongly, and with {confidence:.0%} confidence at most {upper:.1%}"
+            )
+            wrong = int((~right[answered]).sum())
+            figures = {"answered": int(answered.sum()), "wrong": wrong}
+            return found(threshold, note, **figures, error=error, upper=upper)
+    return found(
+        None,
+        f"no share of the {images} validation photographs has {wanted}; the least that can be "
+        f"certified is {ceil(lowest * 1000) / 10:.1f}%",
+    )
+
+
+def _effective(weights: Floats) -> float:
+    return float(weights.sum() ** 2 / (weights**2).sum()) if len(weights) else 0.0

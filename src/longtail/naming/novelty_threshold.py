@@ -1,0 +1,81 @@
+"""Photographs that look like none of the known species.
+
+The score is the energy of Liu et al. 2020 (arXiv 2010.03759, equation 4) at temperature 1, minus
+the logarithm of the sum of the exponentiated logits: larger for what the network responds less to.
+It is of the logits as they are, whatever prior is stated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from longtail.novelty import negative_energy
+from longtail.uncertainty import wilson_interval
+
+Floats = npt.NDArray[np.floating]
+
+KNOWN_KEPT = 0.95
+# Of fewer a share of 0.05 is less than one image.
+FEWEST_IMAGES = 20
+
+
+@dataclass(frozen=True)
+class NoveltyThreshold:
+    """From which score on a photograph counts as of an unknown species.
+
+    Attributes:
+        score: which one.
+        threshold: the largest score that counts as known; None without enough validation images.
+        known_kept: the share of validation images with that score or less.
+        unknown_images: how many images of unknown species it was tested on.
+        unknown_accepted: the share of them that it takes for known; None if untested.
+        note: in words.
+    """
+
+    score: str
+    threshold: float | None
+    known_kept: float | None
+    unknown_images: int
+    unknown_accepted: float | None
+    note: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+
+def novelty(logits: Floats) -> Floats:
+    """The energy of logits of shape (images, classes): larger is less known."""
+    score: Floats = -negative_energy(np.asarray(logits, dtype=np.float64))
+    return score
+
+
+def novelty_threshold(known: Floats, unknown: Floats | None) -> NoveltyThreshold:
+    """The score that keeps 95 % of the validation images, and what it does to unknown species.
+
+    Args:
+        known: the scores of validation images.
+        unknown: those of images of species that the model was not shown; None if there is none.
+    """
+    tested = 0 if unknown is None else len(unknown)
+    if len(known) < FEWEST_IMAGES:
+        note = f"not looked for: {len(known)} validation photographs are too few"
+        return NoveltyThreshold("energy", None, None, tested, None, note)
+    # An image's own score, so that at least the wanted share lies at or below it.
+    threshold = float(np.quantile(known, KNOWN_KEPT, method="higher"))
+    kept = float((known <= threshold).mean())
+    kept_words = f"the threshold keeps {kept:.0%} of the validation photographs"
+    if unknown is None or not tested:
+        note = f"{kept_words}; untested, since no species was held out as unknown"
+        return NoveltyThreshold("energy", threshold, kept, 0, None, note)
+    accepted = float((unknown <= threshold).mean())
+    low, high = wilson_interval(accepted, tested)
+    note = (
+        f"{kept_words}, and takes {accepted:.0%} [{float(low):.0%}, {float(high):.0%}] of {tested} "
+        f"photographs of species held out as unknown for known ones"
+    )
+    return NoveltyThreshold("energy", threshold, kept, tested, accepted, note)

@@ -1,0 +1,81 @@
+"""How common the classes are: what a model's logits assume, and what they are turned to.
+
+A model learns how common classes are along with what they look like. Where it meets another
+mixture than it assumes, its posteriors are corrected by the ratio of the two (Saerens, Latinne
+and Decaestecker 2002): ``p'(c | x)`` is proportional to ``p(c | x) * target_c / assumed_c``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import log_softmax
+
+from longtail.canonical_loss import CanonicalLoss, Counts
+
+Floats = npt.NDArray[np.float64]
+
+
+def assumed_prior(loss: CanonicalLoss, class_counts: Counts) -> tuple[Floats, str]:
+    """The prior under which a trained model's softmax is the posterior.
+
+    The minimiser of weighted cross-entropy is proportional to ``w_c p(c | x)``, and softmax of
+    the logits plus the loss' offsets ``o``. So softmax of the logits alone is the posterior under
+    a prior proportional to ``n_c w_c exp(-o_c)``: the training prior for cross-entropy, a uniform
+    one for balanced softmax and for weights of ``1 / n_c``, ``n_c ** (1 - tau)`` for logit
+    adjustment.
+
+    Args:
+        loss: of the last epoch.
+        class_counts: training images of each class, all at least 1.
+
+    Returns:
+        The prior, which sums to 1, and in words how exact it is.
+    """
+    mass = np.log(class_counts.astype(np.float64))
+    if loss.weights is not None:
+        mass = mass + np.log(loss.weights)
+    if loss.offsets is not None:
+        mass = mass - loss.offsets
+    prior = np.exp(mass - mass.max())
+    if loss.margins is not None:
+        note = "approximate: margins move the posterior by no constant, and are left out"
+    elif loss.focus:
+        note = "approximate: focal loss keeps the order of the posteriors, not their values"
+    elif loss.spared is not None:
+        note = "approximate: spared negatives move the posterior by no constant, and are left out"
+    else:
+        note = "exact for the minimiser of the loss"
+    return prior / prior.sum(), note
+
+
+def posteriors(
+    logits: npt.ArrayLike, temperature: float, assumed: Floats, target: Floats
+) -> Floats:
+    """Probabilities under another prior than the logits assume.
+
+    Args:
+        logits: (images, classes).
+        temperature: that the logits are divided by.
+        assumed: the prior that they assume, all above 0.
+        target: the prior of what they are applied to; a class with 0 cannot be.
+
+    Returns:
+        Rows of shape (images, classes) that sum to 1.
+    """
+    return np.exp(log_posteriors(logits, temperature, assumed, target))
+
+
+def log_posteriors(
+    logits: npt.ArrayLike, temperature: float, assumed: Floats, target: Floats
+) -> Floats:
+    """The logarithm of :func:`posteriors`, minus infinity where the target prior is 0."""
+    scores = np.asarray(logits, dtype=np.float64) / temperature + prior_shift(assumed, target)
+    result: Floats = log_softmax(scores, axis=1)
+    return result
+
+
+def prior_shift(assumed: Floats, target: Floats) -> Floats:
+    """What is added to logits for another prior than they assume, minus infinity where it is 0."""
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(target) - np.log(assumed))

@@ -1,0 +1,119 @@
+"""From species to genus, family and further: what is said where no single species is sure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from longtail.errors import DataError
+from longtail.naming.species_names import key_of, matched, read_table
+
+Floats = npt.NDArray[np.float64]
+Taxonomy = dict[str, dict[str, str]]
+
+# A genus and an epithet; what follows may be a subspecies, or the other species of an aggregate.
+BINOMIAL = re.compile(r"[^\W\d_]{2,}[ _][^\W\d_].*")
+
+
+@dataclass(frozen=True)
+class Rank:
+    """One rank above the species.
+
+    Attributes:
+        name: such as ``genus``.
+        groups: the names of its groups.
+        group_of: the group of each class, by position; -1 where a class has none.
+    """
+
+    name: str
+    groups: tuple[str, ...]
+    group_of: npt.NDArray[np.int64]
+
+    def roll_up(self, probabilities: Floats) -> Floats:
+        """The probability of each group, the sum of its species', (images, groups)."""
+        member = self.group_of[:, None] == np.arange(len(self.groups))
+        summed: Floats = probabilities @ member.astype(np.float64)
+        return summed
+
+
+def genera(class_names: Sequence[str]) -> Taxonomy:
+    """The genus of each class by its binomial name; nothing unless all names are binomials."""
+    if not all(BINOMIAL.fullmatch(name) for name in class_names):
+        return {}
+    return {name: {"genus": re.split("[ _]", name)[0]} for name in class_names}
+
+
+def read_taxonomy(path: str, class_names: Sequence[str]) -> Taxonomy:
+    """The ranks of each class, lowest first, from a CSV file (species, genus, family, ...).
+
+    Species that are no class are passed over: a taxonomy may be larger than the data set. Without
+    a column ``genus`` genera are taken from binomial names.
+
+    Raises:
+        DataError: if the file cannot be used, leaves out a class, or puts one group into two.
+    """
+    key = "predict.taxonomy"
+    table = read_table(path, key)
+    if len(table.columns) < 2:
+        raise DataError(f"{key}: '{path}' must have the columns species, genus, family, ...")
+    labels = matched(table.iloc[:, 0], class_names)
+    keys = [key_of(str(name)) for name in table.iloc[:, 0]]
+    doubled = sorted(
+        {name for name in keys if keys.count(name) > 1} & set(map(key_of, class_names))
+    )
+    if doubled:
+        raise DataError(f"{key}: '{path}' has '{doubled[0]}' in two rows ({len(doubled)} such)")
+    row_of = {label: row for row, label in enumerate(labels) if label is not None}
+    missing = [name for label, name in enumerate(class_names) if label not in row_of]
+    if missing:
+        raise DataError(
+            f"{key}: '{path}' leaves out {len(missing)} of {len(class_names)} classes, such as "
+            f"'{missing[0]}'. Give each a row; empty cells where it has no genus or family"
+        )
+    ranks = [str(column).strip().lower() for column in table.columns[1:]]
+    taxonomy = {
+        name: {
+            rank: str(cell).strip()
+            for rank, cell in zip(ranks, table.iloc[row_of[label], 1:], strict=True)
+            if str(cell).strip()
+        }
+        for label, name in enumerate(class_names)
+    }
+    if "genus" not in ranks:
+        own = genera(class_names)
+        taxonomy = {name: {**own.get(name, {}), **above} for name, above in taxonomy.items()}
+    _check_nesting(taxonomy, ranks_of(taxonomy), path, key)
+    return taxonomy
+
+
+def ranks_of(taxonomy: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """The ranks that a taxonomy has, lowest first."""
+    return list(dict.fromkeys(rank for above in taxonomy.values() for rank in above))
+
+
+def rank_of(
+    name: str, taxonomy: Mapping[str, Mapping[str, str]], class_names: Sequence[str]
+) -> Rank:
+    """One rank of a taxonomy, for classes in the order of their labels."""
+    of_class = [taxonomy.get(class_name, {}).get(name) for class_name in class_names]
+    groups = tuple(sorted({group for group in of_class if group is not None}))
+    group_of = [-1 if group is None else groups.index(group) for group in of_class]
+    return Rank(name, groups, np.array(group_of, dtype=np.int64))
+
+
+def _check_nesting(taxonomy: Taxonomy, ranks: Sequence[str], path: str, key: str) -> None:
+    for lower, upper in pairwise(ranks):
+        parents: dict[str, str] = {}
+        for above in taxonomy.values():
+            if lower in above and upper in above:
+                parent = parents.setdefault(above[lower], above[upper])
+                if parent != above[upper]:
+                    raise DataError(
+                        f"{key}: '{path}' puts the {lower} '{above[lower]}' into two: the {upper} "
+                        f"'{parent}' and the {upper} '{above[upper]}'"
+                    )

@@ -1,0 +1,90 @@
+"""How often a name was right on the test set: what a reader wants to know beside the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from longtail.naming.taxonomy import Rank
+from longtail.uncertainty import wilson_interval
+
+Ints = npt.NDArray[np.int64]
+
+
+def track_record(
+    probabilities: npt.NDArray[np.float64],
+    labels: Ints,
+    ranks: Sequence[Rank],
+    class_names: Sequence[str],
+    train_counts: Ints,
+    confidence: float,
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """Precision and recall of every name of every rank, whether it would be trusted or not.
+
+    Args:
+        probabilities: of the species, (test images, classes).
+        labels: of the test images.
+        ranks: the species themselves, and what is above them.
+        class_names: in the order of the labels.
+        train_counts: training images of each class.
+        confidence: of Wilson's intervals.
+
+    Returns:
+        By rank and name: ``train_images``, ``test_images``, how often it was ``named`` and how
+        often ``right``, ``precision`` with ``low`` and ``high`` (None where it was never named),
+        ``recall`` with ``recall_low`` and ``recall_high`` (None without test images).
+    """
+    assert len(train_counts) == len(class_names)
+    return {
+        rank.name: _of_rank(probabilities, labels, rank, train_counts, confidence) for rank in ranks
+    }
+
+
+def _of_rank(
+    probabilities: npt.NDArray[np.float64],
+    labels: Ints,
+    rank: Rank,
+    train_counts: Ints,
+    confidence: float,
+) -> dict[str, dict[str, Any]]:
+    groups = len(rank.groups)
+    if not groups:
+        return {}
+    named = rank.roll_up(probabilities).argmax(axis=1)
+    true = rank.group_of[labels]
+    has_group = rank.group_of >= 0
+    trained = np.bincount(
+        rank.group_of[has_group], weights=train_counts[has_group], minlength=groups
+    ).astype(np.int64)
+    tested = np.bincount(true[true >= 0], minlength=groups)
+    given = np.bincount(named, minlength=groups)
+    right = np.bincount(named[named == true], minlength=groups)
+    record = {}
+    for number, name in enumerate(rank.groups):
+        precision, low, high = _share(right[number], given[number], confidence)
+        recall, recall_low, recall_high = _share(right[number], tested[number], confidence)
+        record[name] = {
+            "train_images": int(trained[number]),
+            "test_images": int(tested[number]),
+            "named": int(given[number]),
+            "right": int(right[number]),
+            "precision": precision,
+            "low": low,
+            "high": high,
+            "recall": recall,
+            "recall_low": recall_low,
+            "recall_high": recall_high,
+        }
+    return record
+
+
+def _share(
+    hits: int, images: int, confidence: float
+) -> tuple[float | None, float | None, float | None]:
+    if not images:
+        return None, None, None
+    low, high = wilson_interval(hits / images, images, confidence)
+    return float(hits / images), float(low), float(high)

@@ -1,0 +1,120 @@
+"""Which trained trial names photographs: the best on validation, or the one that is asked for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from longtail.errors import ConfigurationError, DataError
+from longtail.identity import VALIDATION
+from longtail.parameters import Trial, unknown
+from longtail.store import TrialStore
+from longtail.trainings import NAMES
+from longtail.verification import trial_names, verified_results
+
+# What the choice is by: rare species count as much as common ones.
+FIGURE = "balanced_accuracy"
+
+
+def choose_trial(results: pd.DataFrame, dataset: str, asked: str | None) -> str:
+    """The name of the trial to name photographs with.
+
+    The best is the one with the highest balanced accuracy on the validation images; of equals,
+    the first in the order of the grid.
+
+    Args:
+        results: of one data set, a row a trial and held-out set.
+        dataset: its name.
+        asked: a trial's name, or None for the best.
+
+    Raises:
+        ConfigurationError: if the trial that is asked for is not among the results.
+        DataError: if there is nothing to choose by.
+    """
+    results = results[~_changed_post_hoc(results)]
+    names = trial_names(results)
+    if asked is not None:
+        known = list(dict.fromkeys(names))
+        if asked not in known:
+            raise ConfigurationError(f"predict.trial: {unknown(asked, known, 'trained trial')}")
+        return asked
+    on_validation = results["test_set"] == VALIDATION
+    scores = results.loc[on_validation, FIGURE].astype(float).dropna()
+    if scores.empty:
+        raise DataError(
+            f"{dataset} holds out no validation image, so that no trial is known to be the best. "
+            f"Name one: --params=predict.trial={names.iloc[0]}"
+        )
+    return str(names.loc[scores.index[int(scores.to_numpy().argmax())]])  # the first of equals
+
+
+def _changed_post_hoc(results: pd.DataFrame) -> pd.Series[bool]:
+    """Whether each row is of logits that were changed after the training.
+
+    Such trials share the training of one that is not changed, and names are given by the training
+    alone: the stated prior takes the place of what a post-hoc adjustment would do.
+    """
+    if "post_hoc" not in results:
+        return pd.Series(False, index=results.index)
+    return results["post_hoc"].fillna("none") != "none"
+
+
+def trained_trial(
+    name: str,
+    results: pd.DataFrame,
+    trainings: pd.DataFrame,
+    source: Mapping[str, Any],
+    index: pd.DataFrame,
+    subsets: pd.DataFrame,
+) -> tuple[Trial, str]:
+    """A trial as it was trained, whatever the current parameters are, and its fingerprint.
+
+    Args:
+        name: of the trial.
+        results: of its data set.
+        trainings: of its data set, a row a trial.
+        source: the summary of the data set's source.
+        index: a row an image.
+        subsets: a row an image and subset.
+
+    Raises:
+        DataError: if its results and its training are of different runs, or the images, the split
+            or the code have changed since.
+    """
+    rows = trainings[trial_names(trainings) == name]
+    if len(rows) != 1:
+        raise DataError(
+            f"the results of {name} and the table of trainings are of different runs. Make both "
+            f"anew: kedro run --pipeline=full (what has not changed is not trained again)"
+        )
+    row = rows.iloc[0]
+    values = json.loads(row["parameters"])
+    # Trials of different names share a training where they are equal.
+    values |= {"dataset": row["dataset"], "train_set": row["train_set"], "seed": int(row["seed"])}
+    values["method"].pop("post_hoc", None)  # of the trial that was trained first, not of this one
+    values["backbone"]["name"], values["method"]["name"] = row["backbone"], row["method"]
+    trial = Trial.model_validate(values)
+    assert trial.name == name, list(NAMES)
+    verified_results(results, trainings, source, index, subsets, [trial])
+    return trial, str(row["fingerprint"])
+
+
+def weights_of(store: Path, fingerprint: str, name: str) -> Path:
+    """The file of a trial's trained weights.
+
+    Raises:
+        DataError: if they are gone.
+    """
+    trainings = TrialStore(store)
+    with trainings.claim(fingerprint):
+        training = trainings.find(fingerprint)
+    if training is None:
+        raise DataError(
+            f"the trained weights of {name} are no longer in {store}. Train it again: kedro run "
+            f"--pipeline=full with the --env and --params that it was trained with"
+        )
+    return training.model_file

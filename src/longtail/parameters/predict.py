@@ -1,0 +1,38 @@
+"""How new photographs are named."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, PositiveInt
+
+from longtail.parameters.strict import Name, Strict
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Predict(Strict):
+    """How new photographs are named.
+
+    Attributes:
+        dataset: whose species and trials; null for the grid's one data set.
+        path: a folder, a zip file or an image file; ``*`` may stand for several.
+        trial: the dotted name of a trained trial; null for the best on validation.
+        prior: how common the species are where the photographs come from: ``uniform``, ``train``
+            (as among the trial's training images), or a CSV file (species, weight).
+        error_rate: the tolerated share of wrong names among those that are trusted.
+        confidence: with which ``error_rate`` is certified, and of intervals.
+        species_list: a text or CSV file of the species that can occur; null for all.
+        taxonomy: a CSV file (species, genus, family, ...); null for genera from binomial names.
+        gallery: how many photographs the gallery shows at most.
+    """
+
+    dataset: Name | None = None
+    path: str | None = None
+    trial: str | None = None
+    prior: str = "uniform"
+    error_rate: Share = 0.05
+    confidence: Share = 0.95
+    species_list: str | None = None
+    taxonomy: str | None = None
+    gallery: PositiveInt = 1000

@@ -1,0 +1,5 @@
+"""From a trained trial to one file that answers without this project."""
+
+from longtail.pipelines.export.pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]

@@ -1,0 +1,146 @@
+"""Nodes of the predict stage. torch is imported where a node needs it."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from longtail.identity import VALIDATION, trial_losses
+from longtail.imbalance import UNKNOWN, class_counts, images_of, widest_test_set
+from longtail.naming import recognizer as sheets
+from longtail.naming.names import DONT_KNOW, YES, Sheet, columns_of, name_all, unreadable
+from longtail.naming.recognizer import Evaluated
+from longtail.naming.trial_choice import choose_trial, trained_trial, weights_of
+from longtail.parameters import Compute, Dataset, Predict, Trial
+from longtail.reporting.names_page import names_page, shown
+from longtail.sources.photographs import decode_in_chunks, find_photographs, thumbnails
+
+Pixels = npt.NDArray[np.uint8]
+
+log = logging.getLogger(__name__)
+
+
+def describe_recognizer(
+    results: pd.DataFrame,
+    trainings: pd.DataFrame,
+    source: dict[str, Any],
+    images: Pixels,
+    index: pd.DataFrame,
+    subsets: pd.DataFrame,
+    profile: pd.DataFrame,
+    store: Path,
+    asked: Predict,
+    compute: Compute,
+) -> dict[str, Any]:
+    """Choose a trained trial, and find out what its answers are worth.
+
+    Args:
+        results: of the data set, a row a trial and held-out set.
+        trainings: a row a trial.
+        source: the summary of the data set's source.
+        images: uint8 (images, height, width, 3).
+        index: a row an image.
+        subsets: a row an image and subset.
+        profile: a row a class.
+        store: the folder of finished trainings.
+        asked: how photographs are to be named.
+        compute: the device to use.
+
+    Returns:
+        The sheet of :func:`longtail.naming.recognizer.describe`.
+    """
+    name = choose_trial(results, source["dataset"], asked.trial)
+    trained, fingerprint = trained_trial(name, results, trainings, source, index, subsets)
+    trial = trained.model_copy(update={"compute": compute})
+    labels = index["label"].to_numpy()
+    counts = class_counts(labels[images_of(subsets, "train", trial.train_set)], source["classes"])
+    class_names = profile.sort_values("label")["class_name"].tolist()
+    given = sheets.stated(asked, class_names, counts)
+    test_set = widest_test_set(subsets)
+    validation = images_of(subsets, VALIDATION, VALIDATION)
+    test = images_of(subsets, "test", test_set)
+    strangers = images_of(subsets, UNKNOWN, UNKNOWN)
+    together = np.concatenate([validation, test, strangers])
+    model = _loaded(store, fingerprint, trial, len(class_names))
+    logits = model.logits_of(images, together, f"Testing {name}")
+    of_validation, of_test, of_strangers = np.split(logits, np.cumsum([len(validation), len(test)]))
+    sheet = sheets.describe(
+        trial,
+        fingerprint,
+        trial_losses(trial, counts).last,
+        counts,
+        class_names,
+        source["height"],
+        asked,
+        given,
+        Evaluated(of_validation, labels[validation]),
+        Evaluated(of_test, labels[test]),
+        test_set,
+        of_strangers if len(strangers) else None,
+    )
+    sheets.tell(sheet)
+    return sheet
+
+
+def name_photographs(
+    recognizer: dict[str, Any], store: Path, asked: Predict, compute: Compute
+) -> pd.DataFrame:
+    """Name new photographs, a row a file, in the order of their names.
+
+    Files that cannot be read have a row with the reason.
+
+    Raises:
+        DataError: if there are no photographs, or the trained weights are gone.
+    """
+    sheet = Sheet.of(recognizer)
+    trial = Trial.model_validate(recognizer["trial"]).model_copy(update={"compute": compute})
+    found = find_photographs(asked.path)
+    model = _loaded(store, recognizer["fingerprint"], trial, len(sheet.class_names))
+    from longtail.learning.recognize import images_at_a_time
+
+    size = recognizer["image_size"]
+    chunk = images_at_a_time(size)
+    names, parts = list(found), []
+    chunks = decode_in_chunks(list(found.values()), size, chunk, f"Naming {asked.path}")
+    for start, decoded in zip(range(0, len(names), chunk), chunks, strict=True):
+        pairs = list(zip(names[start : start + chunk], decoded, strict=True))
+        usable = [(file, pixels) for file, pixels in pairs if not isinstance(pixels, str)]
+        parts += [unreadable(sheet, file, r) for file, r in pairs if isinstance(r, str)]
+        if usable:
+            logits = model.logits(np.stack([pixels for _, pixels in usable]))
+            parts.append(name_all(sheet, [file for file, _ in usable], logits))
+    rows = [row for part in parts for row in part.to_dict("records")]
+    table = pd.DataFrame(rows, columns=columns_of(sheet)).set_index("file").loc[names]
+    table = table.reset_index()
+    broken = int((table["error"] != "").sum())
+    log.info(
+        '%s photographs: %s named and trusted, %s "%s", %s unreadable',
+        f"{len(table):,}",
+        f"{(table['trust'] == YES).sum():,}",
+        f"{(table['answer'] == DONT_KNOW).sum():,}",
+        DONT_KNOW,
+        f"{broken:,}",
+    )
+    return table
+
+
+def draw_gallery(
+    names: pd.DataFrame, recognizer: dict[str, Any], asked: Predict, dataset: Dataset
+) -> str:
+    """The photographs with their names, as one self-contained HTML page."""
+    found = find_photographs(asked.path)
+    chosen = shown(names, asked.gallery)
+    files = {file: found[file] for file in chosen["file"] if file in found}
+    return names_page(dataset.label, names, chosen, thumbnails(files), recognizer)
+
+
+def _loaded(store: Path, fingerprint: str, trial: Trial, classes: int) -> Any:
+    """The trained model, or one message that it is gone."""
+    from longtail.learning.recognize import LoadedModel
+
+    return LoadedModel(weights_of(store, fingerprint, trial.name), trial, classes)

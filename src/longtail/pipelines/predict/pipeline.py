@@ -1,0 +1,76 @@
+"""The predict stage: what is known of the best trial, names of new photographs, and a gallery."""
+
+from __future__ import annotations
+
+from kedro.pipeline import Node, Pipeline
+
+from longtail.parameters import Parameters
+from longtail.pipelines.predict.nodes import (
+    describe_recognizer,
+    draw_gallery,
+    name_photographs,
+)
+
+
+def create_pipeline(parameters: Parameters) -> Pipeline:
+    """The stage for the data set whose species are named."""
+    dataset = dataset_of(parameters)
+    nodes = [_describe(dataset), *_name(dataset)]
+    return Pipeline(nodes, namespace="predict", prefix_datasets_with_namespace=False)
+
+
+def create_description(parameters: Parameters) -> Pipeline:
+    """The part of the stage that needs no photographs to name."""
+    nodes = [_describe(dataset_of(parameters))]
+    return Pipeline(nodes, namespace="predict", prefix_datasets_with_namespace=False)
+
+
+def _describe(dataset: str) -> Node:
+    return Node(
+        describe_recognizer,
+        inputs={
+            **{name: f"{dataset}_{name}" for name in ("results", "trainings", "source")},
+            **{name: f"{dataset}_{name}" for name in ("images", "index", "subsets")},
+            "profile": f"{dataset}_class_profile",
+            "store": "trial_store",
+            "asked": "params:predict",
+            "compute": "params:compute",
+        },
+        outputs=f"{dataset}_recognizer",
+        name=f"describe_{dataset}",
+        tags=[dataset],
+    )
+
+
+def _name(dataset: str) -> list[Node]:
+    return [
+        Node(
+            name_photographs,
+            inputs={
+                "recognizer": f"{dataset}_recognizer",
+                "store": "trial_store",
+                "asked": "params:predict",
+                "compute": "params:compute",
+            },
+            outputs=f"{dataset}_names",
+            name=f"name_{dataset}",
+            tags=[dataset],
+        ),
+        Node(
+            draw_gallery,
+            inputs={
+                "names": f"{dataset}_names",
+                "recognizer": f"{dataset}_recognizer",
+                "asked": "params:predict",
+                "dataset": f"params:datasets.{dataset}",
+            },
+            outputs=f"{dataset}_names_page",
+            name=f"draw_{dataset}",
+            tags=[dataset],
+        ),
+    ]
+
+
+def dataset_of(parameters: Parameters) -> str:
+    """The data set whose species are named; the grid's first where none is asked for."""
+    return parameters.predict.dataset or parameters.grid.datasets[0]

@@ -1,0 +1,159 @@
+"""Named photographs as one self-contained HTML page, the surest names first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+
+from longtail.naming.names import DONT_KNOW, SPECIES, TOP, YES
+
+GUESSES = 3
+
+
+@dataclass(frozen=True)
+class Card:
+    """One photograph on the page.
+
+    Attributes:
+        file: what it is called.
+        picture: a JPEG file in base 64; empty if it cannot be read any more.
+        probability: of the answer.
+        guesses: the likeliest species and their probabilities.
+        why: it is trusted or not.
+    """
+
+    file: str
+    picture: str
+    probability: float
+    guesses: Sequence[tuple[str, float]]
+    why: str
+
+
+@dataclass(frozen=True)
+class Group:
+    """The photographs with one answer.
+
+    Attributes:
+        answer: the name.
+        record: its track record in words.
+        photographs: how many there are; not all of them need be on the page.
+        cards: those on the page, the surest first.
+    """
+
+    answer: str
+    record: str
+    photographs: int
+    cards: Sequence[Card]
+
+
+def shown(names: pd.DataFrame, limit: int) -> pd.DataFrame:
+    """The photographs that the gallery shows, at most ``limit``.
+
+    Of each kind of answer (a species, a genus, ..., none) as large a share as of the others, and at
+    least one; of each the surest.
+
+    Args:
+        names: the table of names.
+        limit: how many photographs; one of each kind is shown in any case.
+    """
+    readable = names[names["error"] == ""]
+    if len(readable) <= limit:
+        return readable
+    kinds = []
+    for _, kind in readable.groupby("rank", sort=False):
+        quota = max(1, limit * len(kind) // len(readable))
+        certainty = kind["answer_probability"].fillna(kind["probability"])
+        kinds.append(kind.loc[certainty.sort_values(ascending=False, kind="stable").index[:quota]])
+    return pd.concat(kinds)
+
+
+def names_page(
+    title: str,
+    names: pd.DataFrame,
+    chosen: pd.DataFrame,
+    pictures: Mapping[str, str],
+    recognizer: Mapping[str, Any],
+) -> str:
+    """The page; pictures are inside it, and it asks nothing of the network.
+
+    Args:
+        title: the data set's label.
+        names: the table of names.
+        chosen: the rows of it that are shown.
+        pictures: JPEG files in base 64 by the files' names.
+        recognizer: the sheet of what named them.
+    """
+    trusted = names[names["trust"] == YES]
+    sections = [(rank, _groups(names, chosen, pictures, rank)) for rank in recognizer["thresholds"]]
+    return _template().render(
+        title=title,
+        total=len(names),
+        trusted=len(trusted),
+        unsure=int((names["answer"] == DONT_KNOW).sum()),
+        on_page=len(chosen),
+        readable=int((names["error"] == "").sum()),
+        sections=[(rank, groups) for rank, groups in sections if groups],
+        unknown=_groups(names, chosen, pictures, ""),
+        broken=names.loc[names["error"] != "", ["file", "error"]].to_dict("records"),
+        recognizer=recognizer,
+        species=SPECIES,
+    )
+
+
+def _groups(
+    names: pd.DataFrame, chosen: pd.DataFrame, pictures: Mapping[str, str], rank: str
+) -> list[Group]:
+    """The answers of one rank (empty: "don't know"), those with the surest photograph first."""
+    own = chosen[(chosen["rank"] == rank) & (chosen["error"] == "")]
+    counts = names.loc[(names["rank"] == rank) & (names["error"] == ""), "answer"].value_counts()
+    groups = []
+    for answer, rows in own.groupby("answer", sort=False):
+        cards = [_card(row, pictures) for row in rows.to_dict("records")]
+        cards.sort(key=lambda card: -card.probability)
+        record = _record(rows.iloc[0]) if rank else ""
+        groups.append(Group(str(answer), record, int(counts[answer]), cards))
+    return sorted(groups, key=lambda group: -group.cards[0].probability)
+
+
+def _card(row: Mapping[Any, Any], pictures: Mapping[str, str]) -> Card:
+    answered = row["answer_probability"]
+    guesses = [(row[SPECIES], row["probability"])] + [
+        (row[f"{SPECIES}_{place}"], row[f"probability_{place}"]) for place in range(2, TOP + 1)
+    ]
+    return Card(
+        file=row["file"],
+        picture=pictures.get(row["file"], ""),
+        probability=row["probability"] if pd.isna(answered) else answered,
+        guesses=[guess for guess in guesses[:GUESSES] if not pd.isna(guess[1])],
+        why=row["why"],
+    )
+
+
+def _record(row: pd.Series[Any]) -> str:
+    trained = f"{int(row['train_images'])} training photographs"
+    if pd.isna(row["precision"]):
+        return f"never came first on the test set; {trained}"
+    return (
+        f"right {row['precision']:.0%} of the times it came first on the test set "
+        f"[{row['precision_low']:.0%}, {row['precision_high']:.0%}]; {trained}"
+    )
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("longtail.reporting"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["thousands"] = lambda number: f"{number:,}"
+    environment.filters["percent"] = lambda share: f"{share:.0%}"
+    environment.filters["plain"] = lambda name: str(name).replace("_", " ")
+    return environment.get_template("names.html.j2")

@@ -1,0 +1,75 @@
+"""What ``mlflow models serve`` runs: photographs in, names in the words of the predict stage out.
+
+MLflow keeps this file beside the exported recognizer, and the project's package too, whose rules
+for names and trust it applies.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+import torch
+
+from longtail.learning.export import ABOUT
+from longtail.naming.names import Sheet, name_all, unreadable
+from longtail.sources.decode import decode
+from longtail.sources.files import ImageFileRef
+
+# The model's one input: the content of an image file; in JSON, in base 64.
+PHOTOGRAPH = "photograph"
+# The exported recognizer among the model's files.
+RECOGNIZER = "recognizer"
+
+
+class ServedRecognizer(mlflow.pyfunc.PythonModel):  # type: ignore[misc,name-defined]
+    """A recognizer behind MLflow's interface for models."""
+
+    def load_context(self, context: Any) -> None:
+        about = {ABOUT: ""}
+        program = torch.export.load(context.artifacts[RECOGNIZER], extra_files=about)
+        self._program = program.module()
+        self._values: Mapping[str, Any] = json.loads(about[ABOUT])
+        self._sheet = Sheet.of(self._values)
+
+    def predict(
+        self,
+        context: Any,  # noqa: ARG002
+        model_input: pd.DataFrame,
+        params: dict[str, Any] | None = None,  # noqa: ARG002
+    ) -> list[dict[str, Any]]:
+        """A row of the predict stage's table for each photograph, without ``file``.
+
+        Args:
+            context: unused.
+            model_input: a column ``photograph``: the contents of image files.
+            params: unused.
+        """
+        rows = pd.concat([self._named(content) for content in model_input[PHOTOGRAPH]])
+        # JSON knows no NaN.
+        known = rows.drop(columns="file").astype(object)
+        known = known.where(known.notna(), None)
+        return [{str(key): value for key, value in row.items()} for row in known.to_dict("records")]
+
+    def _named(self, content: bytes) -> pd.DataFrame:
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, PHOTOGRAPH)
+            file.write_bytes(content)
+            try:
+                pixels = decode(
+                    ImageFileRef((file.name,), file.parent, None), self._values["image_size"]
+                )
+            except ValueError as reason:
+                return unreadable(self._sheet, PHOTOGRAPH, str(reason))
+        with torch.no_grad():
+            _, logits = self._program(torch.from_numpy(np.array(pixels))[None])
+        return name_all(self._sheet, [PHOTOGRAPH], logits.numpy())
+
+
+mlflow.models.set_model(ServedRecognizer())

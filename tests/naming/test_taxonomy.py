@@ -1,0 +1,165 @@
+"""Genus, family and lists of species that users bring."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from longtail.errors import DataError
+from longtail.naming.species_names import read_species_list, read_weights
+from longtail.naming.taxonomy import genera, rank_of, ranks_of, read_taxonomy
+
+MOTHS = ["noctua_pronuba", "noctua_fimbriata", "xestia_c-nigrum", "amphipyra_pyramidea_-_berberea"]
+ALL = np.ones(4, dtype=bool)
+
+
+def write(folder: Path, text: str, name: str = "list.csv") -> str:
+    (folder / name).write_text(text, encoding="utf-8")
+    return str(folder / name)
+
+
+def test_the_genus_is_the_first_word_of_binomials() -> None:
+    of_class = {name: above["genus"] for name, above in genera(MOTHS).items()}
+    assert list(of_class.values()) == ["noctua", "noctua", "xestia", "amphipyra"]
+    assert genera(["Noctua pronuba"]) == {"Noctua pronuba": {"genus": "Noctua"}}
+
+
+@pytest.mark.parametrize("names", [["0", "1"], ["apple", "aquarium_fish"], ["moth_1", "moth_2"]])
+def test_names_that_are_no_binomials_have_no_genus(names: list[str]) -> None:
+    assert genera(names) == {}
+
+
+def test_a_genus_is_as_probable_as_its_species_together() -> None:
+    rank = rank_of("genus", genera(MOTHS), MOTHS)
+    assert rank.groups == ("amphipyra", "noctua", "xestia")
+    rolled = rank.roll_up(np.array([[0.3, 0.4, 0.2, 0.1], [0, 0, 1, 0]]))
+    np.testing.assert_allclose(rolled, np.array([[0.1, 0.7, 0.2], [0, 0, 1]]))
+
+
+def test_a_class_without_a_group_is_in_no_sum() -> None:
+    taxonomy = {"a": {"genus": "x"}, "c": {"genus": "x"}}
+    rank = rank_of("genus", taxonomy, ["a", "b", "c"])
+    assert rank.group_of.tolist() == [0, -1, 0]
+    np.testing.assert_allclose(rank.roll_up(np.array([[0.2, 0.5, 0.3]])), [[0.5]])
+
+
+def test_a_taxonomy_is_read_however_names_are_written(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        "Species;Family;Order\nNoctua pronuba;Noctuidae;Lepidoptera\n"
+        "NOCTUA_FIMBRIATA;Noctuidae;Lepidoptera\nxestia c-nigrum;Noctuidae;\n"
+        "Amphipyra pyramidea - berberea;;Lepidoptera\nApis mellifera;Apidae;Hymenoptera\n",
+    )
+    taxonomy = read_taxonomy(path, MOTHS)
+    # Genera from the names, since the file has no column of them.
+    assert ranks_of(taxonomy) == ["genus", "family", "order"]
+    assert taxonomy["noctua_pronuba"] == {
+        "genus": "noctua",
+        "family": "Noctuidae",
+        "order": "Lepidoptera",
+    }
+    assert taxonomy["xestia_c-nigrum"] == {"genus": "xestia", "family": "Noctuidae"}
+    assert taxonomy[MOTHS[3]] == {"genus": "amphipyra", "order": "Lepidoptera"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "cannot be read as a CSV file"),
+        ("species,genus\n", "has no row"),
+        ("species\nnoctua_pronuba\n", "must have the columns species, genus, family"),
+        ("species,genus\nnoctua_pronuba,Noctua\n", "leaves out 3 of 4 classes, such as"),
+        (
+            "species,genus\n" + "".join(f"{name},X\n" for name in [*MOTHS, "Noctua pronuba"]),
+            "has 'noctua pronuba' in two rows",
+        ),
+        (
+            "species,genus,family\n"
+            + "".join(f"{name},X,{number}idae\n" for number, name in enumerate(MOTHS)),
+            "puts the genus 'X' into two: the family '0idae' and the family '1idae'",
+        ),
+    ],
+)
+def test_a_taxonomy_that_cannot_be_used_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(DataError, match=message) as caught:
+        read_taxonomy(write(tmp_path, text), MOTHS)
+    assert str(caught.value).startswith("predict.taxonomy: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("list.txt", "# of the region\nNoctua Pronuba\n\nxestia_c-nigrum  # common\n"),
+        ("list.csv", "species,seen\nnoctua pronuba,12\nxestia c-nigrum,3\n"),
+        ("list.csv", '\ufeff"noctua pronuba";x\n"xestia c-nigrum";y\n'),
+    ],
+)
+def test_a_list_of_species_is_read_from_text_and_csv(tmp_path: Path, name: str, text: str) -> None:
+    listed = read_species_list(write(tmp_path, text, name), MOTHS)
+    assert listed.tolist() == [True, False, True, False]
+
+
+def test_names_that_are_no_class_are_told_with_the_nearest(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write(tmp_path, "noctua pronubba\nnoctua fimbriata\nvespa crabro\n", "list.txt")
+    with caplog.at_level(logging.WARNING):
+        listed = read_species_list(path, MOTHS)
+    assert listed.tolist() == [False, True, False, False]
+    assert "2 of 3 names" in caplog.text
+    assert "'noctua pronubba' (nearest: 'noctua_pronuba'), 'vespa crabro'" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "names no species"),
+        ("# nothing\n\n", "names no species"),
+        ("vespa crabro\n", "1 of 1 names .* are no class of the model"),
+    ],
+)
+def test_a_list_without_a_class_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        read_species_list(write(tmp_path, text, "list.txt"), MOTHS)
+
+
+def test_a_file_that_is_not_there_or_no_text_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"predict.species_list: '.*none' cannot be read"):
+        read_species_list(str(tmp_path / "none"), MOTHS)
+    (tmp_path / "picture").write_bytes(b"\xff\xd8\xff\xe0")
+    with pytest.raises(DataError, match="cannot be read"):
+        read_species_list(str(tmp_path / "picture"), MOTHS)
+
+
+def test_weights_are_normalised_over_the_listed_species(tmp_path: Path) -> None:
+    rows = [
+        "species,weight",
+        *(f"{name},{weight}" for name, weight in zip(MOTHS, "1304", strict=True)),
+    ]
+    path = write(tmp_path, "\n".join(rows))
+    np.testing.assert_allclose(read_weights(path, MOTHS, ALL), [1 / 8, 3 / 8, 0, 4 / 8])
+    some = np.array([True, True, False, False])
+    np.testing.assert_allclose(read_weights(path, MOTHS, some), [1 / 4, 3 / 4, 0, 0])
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ("12x4", "gives 'xestia_c-nigrum' the weight 'x': must be a number of 0 or more"),
+        ("12-4", "the weight '-'"),
+        ("0000", "gives every species the weight 0"),
+        ("124", "leaves out 1 species, such as 'amphipyra_pyramidea_-_berberea'"),
+    ],
+)
+def test_weights_that_cannot_be_used_are_refused(
+    tmp_path: Path, weights: str, message: str
+) -> None:
+    rows = [
+        "species,weight",
+        *(f"{name},{weight}" for name, weight in zip(MOTHS, weights, strict=False)),
+    ]
+    with pytest.raises(DataError, match=message):
+        read_weights(write(tmp_path, "\n".join(rows)), MOTHS, ALL)

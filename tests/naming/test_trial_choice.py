@@ -1,0 +1,53 @@
+"""Which trial is chosen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from longtail.errors import ConfigurationError, DataError
+from longtail.naming.trial_choice import choose_trial
+
+
+def results(**validation: float) -> pd.DataFrame:
+    """Rows of methods by their balanced accuracy on validation; on the test set all have 1."""
+    rows = [
+        {"method": method, "test_set": test_set, "balanced_accuracy": value}
+        for method, accuracy in validation.items()
+        for test_set, value in (("balanced", 1.0), ("validation", accuracy))
+    ]
+    names: dict[str, Any] = {
+        "dataset": "moths",
+        "train_set": "natural",
+        "backbone": "small",
+        "seed": 0,
+    }
+    return pd.DataFrame(rows).assign(**names)
+
+
+def test_the_best_on_validation_is_chosen_and_of_equals_the_first() -> None:
+    table = results(softmax=0.4, balanced_softmax=0.6, ldam=0.6)
+    assert choose_trial(table, "moths", None) == "moths.natural.small.balanced_softmax.seed0"
+
+
+def test_a_trial_can_be_asked_for_and_a_misspelt_one_is_told_with_the_nearest() -> None:
+    table = results(softmax=0.4, ldam=0.6)
+    asked = "moths.natural.small.softmax.seed0"
+    assert choose_trial(table, "moths", asked) == asked
+    with pytest.raises(ConfigurationError, match=f"Did you mean '{asked}'"):
+        choose_trial(table, "moths", "moths.natural.small.softmx.seed0")
+
+
+def test_without_validation_images_a_trial_must_be_named() -> None:
+    table = results(softmax=0.4)
+    table = table[table["test_set"] != "validation"]
+    with pytest.raises(DataError, match=r"predict\.trial=moths\.natural\.small\.softmax\.seed0"):
+        choose_trial(table, "moths", None)
+
+
+def test_what_was_changed_after_the_training_is_not_chosen() -> None:
+    table = results(softmax=0.4, adjusted=0.9)
+    table["post_hoc"] = ["none", "none", '{"kind": "logit_adjustment"}', '{"kind": "..."}']
+    assert choose_trial(table, "moths", None) == "moths.natural.small.softmax.seed0"

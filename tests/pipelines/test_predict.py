@@ -1,0 +1,313 @@
+"""`kedro run --pipeline=predict` on digits, from files to names."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+import numpy as np
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+from PIL import Image
+
+from longtail.errors import ConfigurationError, DataError, LongtailError
+from longtail.naming.names import DONT_KNOW
+from tests.pipelines.support import Run, dotted, pipelines, run
+
+SMALL = (
+    "grid.train_sets=[long_tailed]",
+    "grid.backbones=[mobilenetv2_micro]",
+    "grid.methods=[softmax,balanced_softmax]",
+)
+TRAINED_WELL = ("recipe.epochs=12", "recipe.batch_size=32")
+TRIAL = "digits.long_tailed.mobilenetv2_micro.balanced_softmax.seed0"
+
+
+@pytest.fixture(scope="module")
+def trained(tracking: MlflowClient, tmp_path_factory: pytest.TempPathFactory) -> Run:  # noqa: ARG001
+    ended = run(tmp_path_factory.mktemp("trained"), dotted(*SMALL, *TRAINED_WELL))
+    assert ended.error is None
+    return ended
+
+
+@pytest.fixture(scope="module")
+def photographs(trained: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Digits that were held out for testing, as files of several folders, and broken ones."""
+    folder = tmp_path_factory.mktemp("photographs")
+    subsets, index = trained.load("digits_subsets"), trained.load("digits_index")
+    test = subsets.loc[subsets["name"] == "balanced", ["role", "image"]]
+    test = test.loc[test["role"] == "test", "image"].to_numpy()[::5]
+    pixels = trained.load("digits_images")
+    for image in test:
+        of_class = folder / "night" / f"trap {image % 3}"
+        of_class.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels[image]).save(of_class / f"{index['label'][image]}_{image}.png")
+    good = next(folder.rglob("*.png")).read_bytes()
+    (folder / "truncated.png").write_bytes(good[: len(good) // 2])
+    (folder / "text.jpg").write_text("no image")
+    (folder / "notes.txt").write_text("no image, and no image's name")
+    return folder
+
+
+def predict(trained: Run, path: Path | None, *changes: str) -> Run:
+    """Name photographs with other parameters than the trainings had, as users will."""
+    given = [*changes] if path is None else [f"predict.path={path}", *changes]
+    return run(trained.data, dotted(*given), stages=["predict"])
+
+
+@pytest.fixture(scope="module")
+def named(trained: Run, photographs: Path) -> Run:
+    ended = predict(trained, photographs, "predict.error_rate=0.2")
+    assert ended.error is None
+    return ended
+
+
+def names_of(ended: Run) -> pd.DataFrame:
+    assert ended.error is None
+    table = ended.load("digits_names")
+    assert isinstance(table, pd.DataFrame)
+    return table
+
+
+def right_of(table: pd.DataFrame, column: str) -> float:
+    """The share of right names, by the files' names."""
+    true = table["file"].str.extract(r"/(\d)_", expand=False)
+    return float((table[column] == true).mean())
+
+
+def test_every_file_is_a_row_and_broken_ones_say_why(named: Run, photographs: Path) -> None:
+    table = names_of(named)
+    files = [path for path in photographs.rglob("*") if path.suffix in (".png", ".jpg")]
+    expected = sorted(path.relative_to(photographs).parts for path in files)
+    assert table["file"].tolist() == ["/".join(parts) for parts in expected]
+    broken = table[table["error"] != ""].set_index("file")
+    assert set(broken.index) == {"truncated.png", "text.jpg"}
+    assert "truncated" in str(broken.loc["truncated.png", "error"])
+    assert "not an image" in str(broken.loc["text.jpg", "error"])
+    assert set(broken["trust"]) == {"no"}
+
+
+def test_the_names_are_those_that_the_trial_gives_the_test_images(named: Run, trained: Run) -> None:
+    """Pictures that are stored and read again are the same pixels, and so the same answers."""
+    table = names_of(named)
+    table = table[table["error"] == ""]
+    image = table["file"].str.extract(r"_(\d+)\.png", expand=False).astype(int)
+    predictions = trained.load(f"train.{TRIAL}.predictions").set_index("image")
+    logits = predictions.loc[image].drop(columns="label").to_numpy()
+    # Balanced softmax assumes a uniform prior, which is the one that is stated.
+    assert table["species"].tolist() == [str(label) for label in logits.argmax(axis=1)]
+    sheet = named.load("digits_recognizer")
+    scaled = np.exp(logits / sheet["temperature"])
+    probabilities = (scaled / scaled.sum(axis=1, keepdims=True)).max(axis=1)
+    np.testing.assert_allclose(table["probability"], probabilities, rtol=1e-3)
+
+
+def test_trusted_names_are_right_more_often_than_was_asked_for(named: Run) -> None:
+    table = names_of(named)
+    trusted = table[table["trust"] == "yes"]
+    assert len(trusted) > 20
+    assert set(trusted["rank"]) == {"species"}  # digits have no genus
+    assert right_of(trusted, "answer") >= 0.8
+    unsure = table[(table["trust"] == "no") & (table["error"] == "")]
+    assert set(unsure["answer"]) == {DONT_KNOW}
+    threshold = named.load("digits_recognizer")["thresholds"]["species"]["threshold"]
+    assert trusted["answer_probability"].min() >= threshold - 1e-5
+
+
+def test_the_sheet_tells_what_it_is_made_of(named: Run, trained: Run) -> None:
+    sheet = named.load("digits_recognizer")
+    assert sheet["name"] == TRIAL  # the better of the two on validation, by balanced accuracy
+    results = trained.load("digits_results")
+    of_trial = results[results["method"] == "balanced_softmax"]
+    assert sheet["fingerprint"] == of_trial["fingerprint"].iloc[0]
+    validation = results[results["test_set"] == "validation"].set_index("method")
+    figures = validation["balanced_accuracy"]
+    assert figures["balanced_softmax"] > figures["softmax"]
+    assert sheet["trial"]["recipe"]["epochs"] == 12
+    assert (sheet["image_size"], sheet["input_size"]) == (32, 32)
+    assert (sheet["test_set"], sheet["unknown"]["unknown_images"]) == ("balanced", 0)
+    assert sheet["thresholds"]["species"]["images"] == pytest.approx(140, abs=8)
+    right = sum(record["right"] for record in sheet["track_record"].values())
+    balanced = of_trial[of_trial["test_set"] == "balanced"].iloc[0]
+    assert right / 500 == pytest.approx(balanced["acc1"])
+    profile = trained.load("digits_class_profile").set_index("class_name")["train_long_tailed"]
+    trained_on = {name: of["train_images"] for name, of in sheet["track_record"].items()}
+    assert trained_on == {str(name): count for name, count in profile.items()}
+
+
+def test_the_track_record_stands_beside_the_answer(named: Run) -> None:
+    table, sheet = names_of(named), named.load("digits_recognizer")
+    for row in table[table["error"] == ""].to_dict("records"):
+        record = sheet["track_record"][row["species"]]
+        assert row["train_images"] == record["train_images"]
+        assert row["precision"] == pytest.approx(record["precision"], rel=1e-5)
+        assert row["precision_low"] <= row["precision"] <= row["precision_high"]
+
+
+def test_the_gallery_shows_them_and_asks_nothing_of_the_network(named: Run) -> None:
+    page, table = named.load("digits_names_page"), names_of(named)
+    assert page.count("<img") == (table["error"] == "").sum()
+    assert "http" not in page
+    assert "truncated.png" in page
+    for answer in set(table.loc[table["trust"] == "yes", "answer"]):
+        assert f"<h3>{answer}</h3>" in page
+
+
+def test_a_gallery_is_cut_with_a_note_and_the_table_is_not(trained: Run, photographs: Path) -> None:
+    ended = predict(trained, photographs, "predict.gallery=10", "predict.error_rate=0.2")
+    page = ended.load("digits_names_page")
+    assert 2 <= page.count("<img") <= 10
+    assert "of 100 photographs; all are in names.csv" in page
+    assert len(names_of(ended)) == 102
+
+
+def test_one_file_and_a_zip_file_do_as_well(
+    trained: Run, photographs: Path, named: Run, tmp_path: Path
+) -> None:
+    file = next(photographs.rglob("*_*.png"))
+    whole = names_of(named).set_index("file")
+    expected = whole.loc[file.relative_to(photographs).as_posix(), "species"]
+    one = names_of(predict(trained, file))
+    assert one["file"].tolist() == [file.name]
+    assert one["species"].tolist() == [expected]
+    with ZipFile(tmp_path / "new.zip", "w") as archive:
+        archive.write(file, "deep/down/x.png")
+    packed = names_of(predict(trained, tmp_path / "new.zip"))
+    assert packed["file"].tolist() == ["deep/down/x.png"]
+    assert packed["species"].tolist() == [expected]
+
+
+def test_a_list_of_species_and_a_taxonomy_change_the_answers(
+    trained: Run, photographs: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "list.txt").write_text("0\n1\n2\n3\n")
+    rows = [f"{digit},{'even' if digit % 2 == 0 else 'odd'}" for digit in range(10)]
+    (tmp_path / "taxonomy.csv").write_text("\n".join(["species,parity", *rows]))
+    ended = predict(
+        trained,
+        photographs,
+        f"predict.species_list={tmp_path / 'list.txt'}",
+        f"predict.taxonomy={tmp_path / 'taxonomy.csv'}",
+        "predict.error_rate=0.3",
+    )
+    table = ended.load("digits_names")
+    readable = table[table["error"] == ""]
+    assert set(readable["species"]) <= set("0123")
+    assert (readable["species_5"] == "").all()
+    top = readable[["probability", "probability_2", "probability_3", "probability_4"]].sum(axis=1)
+    np.testing.assert_allclose(top, 1, atol=1e-4)
+    assert set(readable["parity"]) <= {"even", "odd"}
+    sheet = ended.load("digits_recognizer")
+    assert list(sheet["thresholds"]) == ["species", "parity"]
+    assert "only the 4 of 10 listed species" in sheet["prior_is"]
+    assert sum(sheet["prior"][4:]) == 0
+
+
+def test_the_training_prior_favours_what_was_common(trained: Run, photographs: Path) -> None:
+    uniform = names_of(predict(trained, photographs))
+    train = names_of(predict(trained, photographs, "predict.prior=train"))
+    head = ["0", "1", "2"]
+    assert train["species"].isin(head).sum() > uniform["species"].isin(head).sum()
+
+
+def test_a_run_is_tracked_with_what_it_made(named: Run, tracking: MlflowClient) -> None:
+    experiment = tracking.get_experiment_by_name("longtail")
+    assert experiment is not None
+    [found] = tracking.search_runs(
+        [experiment.experiment_id], f"tags.kedro_run_id = '{named.run_id}'"
+    )
+    assert found.info.status == "FINISHED"
+    artifacts = {item.path for item in tracking.list_artifacts(found.info.run_id, "report")}
+    assert artifacts == {"report/names.csv", "report/names.html"}
+
+
+def test_full_does_not_name_anything() -> None:
+    registered = pipelines("test")
+    assert not registered["full"].all_outputs() & registered["predict"].all_outputs()
+    assert registered["predict"].inputs() == {
+        *(f"digits_{name}" for name in ("results", "trainings", "source", "images", "index")),
+        *("digits_subsets", "digits_class_profile", "trial_store"),
+        *("params:predict", "params:compute", "params:datasets.digits"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        (["predict.trial=digits.long_tailed.mobilenetv2_micro.sofmax.seed0"], ConfigurationError,
+         "Did you mean 'digits.long_tailed.mobilenetv2_micro.softmax.seed0'"),
+        (["predict.dataset=moth"], ConfigurationError, "Did you mean 'moths'"),
+        (["predict.dataset=moths"], DataError, "Run the stages before it first"),
+        (["predict.prior=/nowhere.csv"], DataError, "predict.prior: nothing is at '/nowhere.csv'"),
+        (["predict.species_list=/nowhere"], DataError, "predict.species_list: nothing is at"),
+        (["predict.taxonomy=/nowhere"], DataError, "predict.taxonomy: nothing is at"),
+        (["predict.error_rate=5"], ConfigurationError, "predict.error_rate"),
+        (["predict.pth=/x"], ConfigurationError, "Did you mean 'path'"),
+        (["grid.datasets=[digits,moths]"], ConfigurationError, "name the data set"),
+    ],
+)  # fmt: skip
+def test_a_request_that_cannot_be_met_is_refused_before_any_work(
+    trained: Run,
+    photographs: Path,
+    changes: list[str],
+    error: type[LongtailError],
+    message: str,
+) -> None:
+    try:
+        ended: Any = predict(trained, photographs, *changes)
+        caught = ended.error
+    except LongtailError as raised:
+        caught = raised
+    assert isinstance(caught, error)
+    assert message in str(caught)
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        (None, "predict.path is not set"),
+        ("nowhere", "nothing is at"),
+        ("empty", "no image file is in"),
+        ("notes.txt", "is neither a folder nor a zip file nor an image file"),
+    ],
+)
+def test_photographs_that_are_not_there(
+    trained: Run, tmp_path: Path, path: str | None, message: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "notes.txt").write_text("text")
+    ended = predict(trained, None if path is None else tmp_path / path)
+    assert isinstance(ended.error, DataError)
+    assert message in str(ended.error)
+
+
+def test_without_a_trained_trial_it_is_said_what_to_run(
+    tracking: MlflowClient,  # noqa: ARG001
+    photographs: Path,
+    tmp_path: Path,
+) -> None:
+    ended = run(tmp_path, dotted(f"predict.path={photographs}"), stages=["predict"])
+    assert isinstance(ended.error, DataError)
+    assert "kedro run --pipeline=full" in str(ended.error)
+
+
+def test_weights_that_are_gone_and_images_that_changed_since_are_told(
+    trained: Run, photographs: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(trained.data, tmp_path / "data")
+    copy = Run(tmp_path / "data", trained.run_id)
+    fingerprint = copy.load(f"train.{TRIAL}.card")["fingerprint"]
+    shutil.rmtree(copy.data / "06_models/store" / fingerprint)
+    gone = predict(copy, photographs, f"predict.trial={TRIAL}")
+    assert isinstance(gone.error, DataError)
+    assert f"the trained weights of {TRIAL} are no longer in" in str(gone.error)
+    file = copy.file("digits_source")
+    source = json.loads(file.read_text())
+    file.write_text(json.dumps(source | {"sha256": "0" * 64}))
+    stale = predict(copy, photographs)
+    assert isinstance(stale.error, DataError)
+    assert "the split, the images or the code have changed" in str(stale.error)
