@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from kedro.framework.hooks import hook_impl
@@ -51,6 +52,18 @@ def terminated(number: int) -> int:
 def killed(number: int) -> int:
     os.kill(os.getpid(), signal.SIGKILL)
     return number
+
+
+# The variable of the environment that names a file, which is there once a process was killed.
+KILLED_ONCE = "LONGTAIL_TEST_KILLED_ONCE"
+
+
+def killed_once(number: int) -> int:
+    mark = Path(os.environ[KILLED_ONCE])
+    if not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return 2 * number
 
 
 class Recorder:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from kedro.framework.hooks import hook_impl
 from kedro.pipeline import Pipeline
 
@@ -17,7 +19,9 @@ class PreflightHook:
     """Checks what parameters alone cannot show: files, architectures, weights and the GPU."""
 
     @hook_impl(tryfirst=True)
-    def before_pipeline_run(self, pipeline: Pipeline, catalog: LongtailCatalog) -> None:
+    def before_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: LongtailCatalog
+    ) -> None:
         """Refuse what is missing or unknown, before anything is done."""
         parameters, _ = current_parameters()
         check_published(parameters, pipeline, catalog, current_configuration()["catalog"])
@@ -27,7 +31,10 @@ class PreflightHook:
                 sources.check(parameters.datasets[name].source, name)
         if not any(is_step(node, "fit") for node in pipeline.nodes):
             return
-        workers.warm_up()
+        # A cluster's machines are checked by its runner, which Kedro names here.
+        on_cluster = "DaskRunner" in run_params["runner"]
+        if not on_cluster:
+            workers.warm_up()
         chosen = [parameters.backbones[name] for name in parameters.grid.backbones]
         foreign = [
             backbone for backbone in chosen if backbone.architecture not in OWN_ARCHITECTURES
@@ -40,7 +47,7 @@ class PreflightHook:
                 check_architecture(backbone)
                 if f"{backbone.name}_weights" in made:
                     check_available(backbone)
-        if parameters.compute.device == "cuda":
+        if parameters.compute.device == "cuda" and not on_cluster:
             from longtail.learning.devices import choose_device
 
             choose_device(parameters.compute)
