@@ -8,10 +8,7 @@ from pathlib import Path
 import pytest
 from kedro.framework.hooks.manager import _create_hook_manager
 from kedro.framework.startup import bootstrap_project
-from kedro.pipeline import Pipeline
-from kedro_datasets.json import JSONDataset
 
-from longtail.catalog import LongtailCatalog
 from longtail.errors import TrialsFailedError
 from longtail.runner import GridRunner
 from tests.pipelines.support import PROJECT
@@ -19,7 +16,7 @@ from tests.pipelines.toy import (
     BACKBONES,
     KILLED_ONCE,
     Recorder,
-    catalog_with,
+    files_of,
     killed,
     killed_once,
     process_id,
@@ -32,11 +29,6 @@ from tests.pipelines.toy import (
 def in_project(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(PROJECT)
     bootstrap_project(PROJECT)
-
-
-def files_of(pipeline: Pipeline, folder: Path) -> LongtailCatalog:
-    files = {n: JSONDataset(filepath=str(folder / f"{n}.json")) for n in pipeline.all_outputs()}
-    return catalog_with(**files)
 
 
 @pytest.mark.usefixtures("in_project")

@@ -45,7 +45,7 @@ class Losses:
 def killed_twice(error: BaseException) -> TrainingError:
     """The failure of a trial that may not be tried again."""
     return TrainingError(
-        f"it was lost twice without getting any further, the last time because {reason(error)}. "
+        f"it was lost twice without getting any further (the last time: {str(error).rstrip('.')}). "
         f"Most likely the memory does not suffice: lower recipe.batch_size or compute.workers"
     )
 
