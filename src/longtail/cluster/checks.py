@@ -106,7 +106,8 @@ class Expected:
             worker: its introduction, or what was raised instead of one.
             answered: whether the file that it made is seen here.
         """
-        if isinstance(worker, ModuleNotFoundError):
+        # Dask hands on what cannot be pickled by its text.
+        if isinstance(worker, BaseException) and "ModuleNotFoundError" in repr(worker):
             return (
                 f"it cannot import longtail ({worker}). Start it with the project's environment: "
                 f"the same .venv/bin/dask worker on every machine"
