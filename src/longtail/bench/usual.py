@@ -54,16 +54,18 @@ class UsualImages(Dataset[tuple[Tensor, int]]):
 def usual_batches(images: UsualImages, batch_size: int, device: torch.device) -> Batches:
     """One epoch's batches, on the device."""
     with warnings.catch_warnings():
-        # That there are fewer cores than processes is as usual as the rest.
+        # That there are fewer cores than processes is as usual as the rest; it is said twice.
         warnings.filterwarnings("ignore", message="This DataLoader will create")
-        loader = DataLoader(
-            images,
-            batch_size=batch_size,
-            shuffle=True,
-            num_workers=LOADER_PROCESSES,
-            pin_memory=device.type == "cuda",
+        loaded = iter(
+            DataLoader(
+                images,
+                batch_size=batch_size,
+                shuffle=True,
+                num_workers=LOADER_PROCESSES,
+                pin_memory=device.type == "cuda",
+            )
         )
-    for batch, labels in loader:
+    for batch, labels in loaded:
         yield batch.to(device, non_blocking=True), labels.to(device, non_blocking=True)
 
 
