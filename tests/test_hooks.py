@@ -165,12 +165,14 @@ def test_outside_a_repository_there_is_no_commit(tracking: Tracking, tmp_path: P
 # --- before the run ----------------------------------------------------------------------------
 
 
-def preflight(env: str, *changes: str, stage: str = "full") -> None:
+def preflight(
+    env: str, *changes: str, stage: str = "full", runner: str = "longtail.runner.GridRunner"
+) -> None:
     """Check a stage of an environment as a run would."""
     chosen = pipelines(env, **dotted(*changes))[stage]
     catalog = LongtailCatalog.from_config(loader(env, **dotted(*changes))["catalog"])
     assert isinstance(catalog, LongtailCatalog)
-    PreflightHook().before_pipeline_run(chosen, catalog)
+    PreflightHook().before_pipeline_run({"runner": runner}, chosen, catalog)
 
 
 def test_the_test_environment_is_sound() -> None:
@@ -211,6 +213,8 @@ def test_a_gpu_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(ConfigurationError, match=r"compute\.device"):
         preflight("test", "compute.device=cuda")
+    # The machines of a cluster have one, though the one that starts the run has none.
+    preflight("test", "compute.device=cuda", runner="<longtail.runner.dask.DaskRunner object>")
 
 
 def test_hooks_are_registered() -> None:
