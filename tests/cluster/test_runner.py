@@ -96,6 +96,7 @@ def test_a_scheduler_that_is_not_there_is_told(
         {"address": "tcp://a:1", "patience": 0},
         {"address": "tcp://a:1", "patience": "long"},
         {"address": "tcp://a:1", "is_async": True},
+        {"adress": "tcp://a:1"},
     ],
 )
 def test_arguments_that_make_no_sense_are_refused(arguments: dict[str, Any]) -> None:
@@ -106,7 +107,7 @@ def test_arguments_that_make_no_sense_are_refused(arguments: dict[str, Any]) -> 
 def test_without_dask_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
     pipeline = toy(methods=("plain",))
-    with pytest.raises(ConfigurationError, match=r"pip install 'longtail\[dask\]'"):
+    with pytest.raises(ConfigurationError, match=r"pip install -e '\.\[dask\]'"):
         DaskRunner("tcp://127.0.0.1:1").run(pipeline, files_of(pipeline, tmp_path))
 
 

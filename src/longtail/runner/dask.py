@@ -16,7 +16,7 @@ from longtail.cluster.pool import DaskPool
 from longtail.cluster.process import Site
 from longtail.config import current_configuration
 from longtail.errors import ConfigurationError
-from longtail.parameters import Compute
+from longtail.parameters import Compute, unknown
 from longtail.progress import Sink
 from longtail.runner.engine import Pool, TrialRunner
 from longtail.runner.local import ThisProcess
@@ -24,6 +24,7 @@ from longtail.runner.local import ThisProcess
 if TYPE_CHECKING:
     from distributed import Client
 
+PARAMETERS = ["address", "gpu", "patience"]
 CONNECT_S = 10
 # What the processes on other machines need of this one's environment. The rest is their own.
 PASSED_ON = ("MLFLOW_", "KEDRO_", "DO_NOT_TRACK")
@@ -38,6 +39,7 @@ class DaskRunner(TrialRunner):
             workers announce it and ``compute.device`` is not ``cpu``.
         patience: how long to wait for workers while there are none, in seconds.
         is_async: not supported; Kedro passes it.
+        others: refused, by name.
     """
 
     def __init__(
@@ -46,7 +48,12 @@ class DaskRunner(TrialRunner):
         gpu: bool | None = None,
         patience: float = 30,
         is_async: bool = False,
+        **others: object,
     ) -> None:
+        if others:
+            raise ConfigurationError(
+                f"DaskRunner: {unknown(next(iter(others)), PARAMETERS, 'runner parameter')}"
+            )
         super().__init__(is_async)
         if not address:
             raise ConfigurationError(
@@ -90,7 +97,8 @@ class DaskRunner(TrialRunner):
             from distributed import Client
         except ModuleNotFoundError:
             raise ConfigurationError(
-                "DaskRunner needs Dask, which is not installed: pip install 'longtail[dask]'"
+                "DaskRunner needs Dask, which is not installed. In the project's folder: "
+                "pip install -e '.[dask]'"
             ) from None
         try:
             return Client(self._address, timeout=CONNECT_S, set_as_default=False)
