@@ -151,8 +151,11 @@ class _Process:
         self.connection.send_bytes(site)
         self.idle_since = time.monotonic()
 
-    def end(self) -> int:
+    def kill(self) -> None:
         self._process.kill()
+
+    def end(self) -> int:
+        self.kill()
         self.connection.close()
         return self._process.wait()
 
@@ -209,9 +212,11 @@ def run_trial(project: str, site: bytes, nodes: bytes, run_id: str, topic: str) 
 def dismiss(run_id: str) -> None:
     """End all processes of a run."""
     with _lock:
-        processes = [*_busy.pop(run_id, []), *_idle.pop(run_id, [])]
-    for process in processes:
-        process._process.kill()
+        busy, idle = _busy.pop(run_id, []), _idle.pop(run_id, [])
+    for process in busy:
+        process.kill()  # its trial's thread sees that, and does the rest
+    for process in idle:
+        process.end()
 
 
 def _received(connection: Connection) -> tuple[str, bytes]:
