@@ -318,14 +318,6 @@ def test_the_project_s_runner_is_the_default() -> None:
     assert shown["runner"] == "longtail.runner.GridRunner"
 
 
-def test_a_full_disk_is_said_in_one_line() -> None:
-    error = DatasetError(
-        "digits_results: Failed while saving data to dataset CSVDataset(filepath=...).\n"
-        "[Errno 28] No space left on device"
-    )
-    assert _explained(error) == (
-        "the disk is full: digits_results could not be saved. Free some space and give the same "
-        "command again; finished trials are kept."
-    )
+def test_an_error_of_a_dataset_is_shown_as_it_is() -> None:
     other = DatasetError("digits_index: Failed while loading.\n[Errno 13] Permission denied")
     assert _explained(other) == str(other)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from kedro.pipeline import Pipeline
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 from longtail.catalog import LongtailCatalog
 from longtail.errors import ConfigurationError, DataError, RunInterruptedError
@@ -229,3 +230,75 @@ def test_hooks_are_registered() -> None:
         "SummaryHook",
     }
     assert (PROJECT / "conf").is_dir()
+
+
+def closed_address() -> str:
+    """Where nothing listens."""
+    return "http://127.0.0.1:9"
+
+
+def test_a_run_that_cannot_be_tracked_is_refused_at_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", closed_address())
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(DataError) as told:
+        MlflowHook().before_pipeline_run(run_params(tmp_path), EMPTY, CATALOG)
+    assert str(told.value).startswith(
+        f"MLflow at {closed_address()} cannot track this run: [Errno "
+    )
+    assert "refused. Set MLFLOW_TRACKING_URI to" in str(told.value)
+    assert "MLFLOW_TRACKING_URI" in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+def test_a_run_goes_on_when_tracking_fails_in_its_midst_and_says_so_once(
+    tracking: Tracking,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    hook = MlflowHook()
+    hook.before_pipeline_run(run_params(tmp_path), EMPTY, CATALOG)
+    opened = tracking.find().info.run_id
+
+    def broken(*_: object, **__: object) -> None:
+        raise MlflowException("the server\nis gone")
+
+    monkeypatch.setattr(MlflowClient, "set_tag", broken)
+    hook.on_pipeline_error(ValueError("boom"), run_params(tmp_path), EMPTY, CATALOG)
+    hook.after_pipeline_run(run_params(tmp_path), EMPTY, CATALOG)
+    [record] = [record for record in caplog.records if record.name == "longtail.hooks.mlflow"]
+    assert record.levelname == "ERROR"
+    assert "can no longer track this run: the server. The run goes on" in record.message
+    assert tracking.status(opened) == "RUNNING"  # nothing more was tried
+
+
+def test_an_error_of_our_own_in_tracking_is_not_hidden(
+    tracking: Tracking,  # noqa: ARG001
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    hook = MlflowHook()
+    hook.before_pipeline_run(run_params(tmp_path), EMPTY, CATALOG)
+
+    def wrong(*_: object, **__: object) -> None:
+        raise TypeError("ours")
+
+    monkeypatch.setattr(MlflowClient, "set_terminated", wrong)
+    with pytest.raises(TypeError, match="ours"):
+        hook.after_pipeline_run(run_params(tmp_path), EMPTY, CATALOG)
+
+
+def test_an_override_of_a_trial_that_the_grid_lacks_is_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    used = "train.digits.balanced.convnext_micro.ldam.seed0.trial.recipe.epochs=2"
+    unused = "train.digits.balanced.convnext_micro.focal.seed0.trial.recipe.epochs=2"
+    loader("test", **dotted(used, unused))
+    PreflightHook().before_pipeline_run(EMPTY, CATALOG)
+    told = [record.message for record in caplog.records if "no effect" in record.message]
+    assert told == [
+        "train.digits.balanced.convnext_micro.focal.seed0.trial has no effect: the grid has no "
+        "such trial"
+    ]

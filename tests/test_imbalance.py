@@ -32,8 +32,8 @@ from longtail.parameters import (
     ShotGroups,
     StepProfile,
 )
-from longtail.sources.files import find_image_files
 from longtail.sources.images import index_of
+from longtail.sources.listing import find_image_files
 
 THIRDS = RankGroups(kind="thirds")
 PER_CLASS = PerClassHoldout(kind="per_class", test=6, validation=4)

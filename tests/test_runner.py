@@ -11,7 +11,12 @@ from kedro.framework.hooks.manager import _create_hook_manager
 from kedro.io import MemoryDataset
 from kedro.pipeline import Node, Pipeline
 
-from longtail.errors import ConfigurationError, RunInterruptedError, TrialsFailedError
+from longtail.errors import (
+    ConfigurationError,
+    DiskFullError,
+    RunInterruptedError,
+    TrialsFailedError,
+)
 from longtail.runner import GridRunner
 from tests.pipelines.toy import (
     BACKBONES,
@@ -173,3 +178,16 @@ def test_the_retry_is_the_command_that_was_given(
 def test_arguments_that_make_no_sense_are_refused(arguments: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError):
         GridRunner(**arguments)
+
+
+def out_of_space(number: int) -> int:
+    raise DiskFullError(f"the disk is full: {number}")
+
+
+def test_a_full_disk_ends_the_run_at_once() -> None:
+    """The other trials could not be kept either."""
+    recorder = Recorder()
+    with pytest.raises(DiskFullError, match="the disk is full"):
+        execute(toy({"small.plain": out_of_space}), recorder)
+    assert "page" not in recorder.started
+    assert "gather" not in recorder.started

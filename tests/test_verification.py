@@ -13,7 +13,17 @@ import pytest
 from longtail.errors import DataError
 from longtail.identity import trial_fingerprint
 from longtail.imbalance import cut
-from longtail.parameters import Backbone, Dataset, Focal, Method, Softmax, Statistics, Trial
+from longtail.parameters import (
+    Backbone,
+    Dataset,
+    Focal,
+    Method,
+    PostHocLogitAdjustment,
+    Softmax,
+    Statistics,
+    Trial,
+)
+from longtail.post_hoc import noted
 from longtail.trainings import trainings_table
 from longtail.verification import (
     check_data,
@@ -319,3 +329,44 @@ def test_no_comparisons_keep_their_columns() -> None:
     """Of a single method there is nothing to compare."""
     none = comparisons_of()
     pd.testing.assert_frame_equal(verified_comparisons(none, results_of(("a", 0))), none)
+
+
+ADJUSTMENT = PostHocLogitAdjustment(kind="logit_adjustment", tau=(1.0,))
+
+
+def post_hoc(tau: float | None) -> Method:
+    changed = None if tau is None else ADJUSTMENT.model_copy(update={"tau": (tau,)})
+    return Method(name="late", label="", loss=Softmax(name="softmax"), post_hoc=changed)
+
+
+def test_results_of_another_post_hoc_strength_are_refused(
+    dataset: Dataset, toy_trial: MakeTrial
+) -> None:
+    then = toy_trial(method=post_hoc(1), train_set="long_tailed")
+    data = stored(dataset, then)
+    text = noted(then.method.post_hoc, np.arange(1, CLASSES + 1))
+    data = replace(data, results=data.results.assign(post_hoc=text, tau=1.0))
+    assert len(verify(data, then)) == 2
+    for tau, now in ((0.5, "{kind: logit_adjustment, tau: [0.5]}"), (None, "null")):
+        with pytest.raises(DataError) as error:
+            verify(data, then.model_copy(update={"method": post_hoc(tau)}))
+        was = "methods.late.post_hoc was {kind: logit_adjustment, tau: [1]}"
+        assert f"{was}, is {now}:\n    {then.name}" in str(error.value)
+
+
+def test_results_without_the_post_hoc_method_that_is_asked_for_are_refused(
+    dataset: Dataset, toy_trial: MakeTrial
+) -> None:
+    plain = toy_trial(method=post_hoc(None), train_set="long_tailed")
+    data = stored(dataset, plain)  # of before there were such columns
+    assert len(verify(data, plain)) == 2
+    with pytest.raises(DataError, match=r"post_hoc was null, is {kind: logit_adjustment"):
+        verify(data, plain.model_copy(update={"method": post_hoc(1)}))
+
+
+def test_what_changes_nothing_on_equal_counts_makes_nothing_stale(
+    dataset: Dataset, toy_trial: MakeTrial
+) -> None:
+    plain = toy_trial(method=post_hoc(None), train_set="balanced")
+    data = stored(dataset, plain)
+    assert len(verify(data, plain.model_copy(update={"method": post_hoc(1)}))) == 2

@@ -2,21 +2,72 @@
 
 from __future__ import annotations
 
+import copy
+import os
 import shutil
 from collections.abc import Iterable
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeGuard
 
 from kedro.framework.context import CatalogCommandsMixin
 from kedro.io import DataCatalog
-from kedro.io.core import AbstractVersionedDataset, Version
+from kedro.io.core import AbstractVersionedDataset, DatasetError, Version
 from kedro.pipeline import Pipeline
 
-from longtail.errors import ConfigurationError
+from longtail.datasets.base import LocalVersionedDataset, replacing
+from longtail.errors import ConfigurationError, DataError
+from longtail.space import full_disk_explained
+
+# How Kedro begins to say that a versioned dataset was never saved.
+NO_VERSIONS = "Did not find any versions"
 
 
 class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
-    """A ``DataCatalog`` with a name of its own, so that it can be sent to worker processes."""
+    """A ``DataCatalog`` whose versions appear whole or not at all.
+
+    And with a name of its own, so that it can be sent to worker processes.
+    """
+
+    def save(self, ds_name: str, data: Any) -> None:
+        """Save a dataset; a version of it has its name only once it is whole.
+
+        Raises:
+            DiskFullError: if there is no room for it.
+        """
+        dataset = self[ds_name]
+        if not _has_local_versions(dataset):
+            super().save(ds_name, data)
+            return
+        target = Path(str(dataset._get_save_path()))
+        with full_disk_explained(target):
+            if isinstance(dataset, LocalVersionedDataset):  # which sees to it itself
+                super().save(ds_name, data)
+                return
+            with replacing(target) as path:
+                draft = copy.copy(dataset)
+                draft._filepath, draft._version = PurePosixPath(path), None
+                self._datasets[ds_name] = draft
+                try:
+                    super().save(ds_name, data)
+                finally:
+                    self._datasets[ds_name] = dataset
+
+    def load(self, ds_name: str, version: str | None = None) -> Any:
+        """Load a dataset.
+
+        Raises:
+            DataError: if the file of its version is damaged, naming it.
+        """
+        dataset = self.get(ds_name)
+        try:
+            if _has_local_versions(dataset) and version is None:
+                _refuse_cut_off(dataset)
+            return super().load(ds_name, version)
+        except DatasetError as error:
+            if not _has_local_versions(dataset) or NO_VERSIONS in str(error):
+                raise
+            file = Path(str(dataset._get_load_path()))
+            raise DataError(_damaged(file, str(error).splitlines()[-1])) from error
 
     def fix_versions(self, pipeline: Pipeline) -> None:
         """From now on load one version of each dataset, whatever other runs save meanwhile.
@@ -64,6 +115,30 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
             for name, dataset in self.versioned(names).items()
             if dataset.exists()
         }
+
+
+def _has_local_versions(dataset: Any) -> TypeGuard[AbstractVersionedDataset[Any, Any]]:
+    is_versioned = isinstance(dataset, AbstractVersionedDataset) and dataset._version is not None
+    return is_versioned and getattr(dataset, "_protocol", "file") == "file"
+
+
+def _refuse_cut_off(dataset: AbstractVersionedDataset[Any, Any]) -> None:
+    """Refuse a CSV file that does not end with a line: pandas would read a part as the whole."""
+    if not str(dataset._filepath).endswith(".csv") or not dataset.exists():
+        return
+    path = Path(str(dataset._get_load_path()))
+    with path.open("rb") as file:
+        if file.seek(0, os.SEEK_END):
+            file.seek(-1, os.SEEK_END)
+        if file.read() != b"\n":
+            raise DataError(_damaged(path, "it is cut off"))
+
+
+def _damaged(file: Path, reason: str) -> str:
+    return (
+        f"{file} cannot be read: {reason}. If it is damaged, remove the folder {file.parent}: the "
+        f"version before it is the newest then, and kedro run --pipeline=full makes a new one"
+    )
 
 
 def made_by_the_run(name: str) -> str:

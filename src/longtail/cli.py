@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import errno
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -236,16 +235,9 @@ def _lock_file(env: str | None) -> Path:
 
 
 def _explained(error: DatasetError) -> str:
-    """What could not be loaded or saved, and why: the last line is the system's own reason."""
+    """What could not be loaded or saved, and why."""
     if isinstance(error, DatasetNotFoundError):  # Kedro checks what is to be loaded only
         return f"--load-versions: {error}"
-    lines = str(error).splitlines()
-    dataset, reason = lines[0].partition(":")[0], lines[-1]
-    if os.strerror(errno.ENOSPC) in reason:
-        return (
-            f"the disk is full: {dataset} could not be saved. Free some space and give the same "
-            f"command again; finished trials are kept."
-        )
     return str(error)
 
 

@@ -127,7 +127,7 @@ def _set_aside(folder: Path) -> Path:
 
 def _version(item: os.DirEntry[str], file: str) -> Version:
     contents, names, own = _files(item)
-    own &= names <= {file, f".{file}.draft"}
+    own &= names <= {file, f".{file}.draft", f".{file}.draft.link"}
     return Version(item.name, contents, own, complete=own and file in names)
 
 

@@ -17,6 +17,10 @@ class TrainingError(LongtailError):
     """A training cannot go on: the loss is not finite, or the memory ran out."""
 
 
+class DiskFullError(LongtailError):
+    """Something could not be written for want of space; no other trial could be either."""
+
+
 class TrialsFailedError(LongtailError):
     """Some trials failed; the others were finished and are kept."""
 

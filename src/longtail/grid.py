@@ -22,7 +22,7 @@ from longtail.parameters import (
 )
 
 # Discriminated unions put the chosen member's tag into an error's path; no YAML file has it.
-_UNION_FIELDS = {"source", "holdout", "profile", "groups", "loss", "schedule"}
+_UNION_FIELDS = {"source", "holdout", "profile", "groups", "loss", "schedule", "post_hoc"}
 _UNION_TAGS = {
     tag
     for model in Strict.__subclasses__()
@@ -145,6 +145,13 @@ def _trial(
             f"datasets.{dataset}.imbalance.holdout ({holdout.kind}) leaves no image to validate "
             f"on. Set recipe.validate_every to 0, or the holdout to {{kind: official}}"
         )
+    tau = trial.method.post_hoc.tau if trial.method.post_hoc else ()
+    if len(tau) > 1 and isinstance(holdout, OfficialTestHoldout):
+        raise ConfigurationError(
+            f"methods.{method_name}.post_hoc.tau: {list(tau)} are to be chosen from on validation "
+            f"images, but datasets.{dataset}.imbalance.holdout ({holdout.kind}) leaves none. Give "
+            f"one value, or set the holdout to {{kind: official}}"
+        )
     return trial
 
 
@@ -188,6 +195,20 @@ def _check_override_names(parameters: Parameters) -> None:
                 raise ConfigurationError(f"{path}.{key}.trial: expected keys below it")
 
     check(parameters.train, "train", list(axes))
+
+
+def unused_overrides(parameters: Parameters) -> list[str]:
+    """The overrides of single trials that the grid does not have."""
+    used = {".".join((*map(str, c[:-1]), f"seed{c[-1]}")) for c in _cells(parameters.grid)}
+
+    def leaves(branch: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:
+        if len(path) == len(Grid.model_fields):
+            yield ".".join(path)
+            return
+        for key, below in branch.items():
+            yield from leaves(below, (*path, key))
+
+    return [name for name in leaves(parameters.train, ()) if name not in used]
 
 
 def _describe(error: ValidationError, prefix: str = "") -> str:

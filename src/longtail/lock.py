@@ -19,7 +19,12 @@ from longtail.parameters import Grid, Strict
 
 # Parameters that say where things lie on one machine. Locks are carried to others, and know files
 # by their contents. A star stands for any name.
-PLACES = (("data",), ("datasets", "*", "source", "path"), ("backbones", "*", "weights"))
+PLACES = (
+    ("data",),
+    ("datasets", "*", "source", "path"),
+    ("datasets", "*", "source", "metadata"),
+    ("backbones", "*", "weights"),
+)
 # What tables, figures and pages are written with: another version may write other bytes.
 WRITERS = ("jinja2", "matplotlib", "numpy", "pandas", "pillow")
 

@@ -48,10 +48,15 @@ def uri() -> str:
 def client() -> MlflowClient:
     """MLflow at :func:`uri`; a database that is not there is made."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    # MLflow's own seven retries take minutes to say that nothing answers.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
     from mlflow import MlflowClient
 
     # It tells of each step of making its database, and sets its level when imported.
     logging.getLogger("mlflow").setLevel(logging.WARNING)
+    # Each retry would be a warning of several lines; what becomes of them is told once.
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
     return MlflowClient(uri())
 
 
@@ -80,17 +85,47 @@ def kept_runs() -> list[KeptRun]:
         DataError: if MLflow cannot be asked. A database that is not there is not made.
     """
     _check_database()
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    try:
+        return _kept_runs(client())
+    except failures() as error:
+        raise DataError(
+            f"MLflow at {_shown(uri())} cannot be asked which runs are tagged `{KEEP}`: "
+            f"{reason(error)}. {_ADVICE}"
+        ) from None
+
+
+def failures() -> tuple[type[Exception], ...]:
+    """The errors by which MLflow says that it cannot be asked or written to."""
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
-    try:
-        return _kept_runs(client())
-    except (MlflowException, SQLAlchemyError, OSError) as error:
-        raise DataError(
-            f"MLflow at {_shown(uri())} cannot be asked which runs are tagged `{KEEP}`: "
-            f"{_shown(str(error).splitlines()[0])}. {_ADVICE}"
-        ) from None
+    return (MlflowException, SQLAlchemyError, OSError)
+
+
+def reason(error: Exception) -> str:
+    """The system's reason in what such an error says, or its first line; without passwords."""
+    text = str(error)
+    if system := re.search(r"\[Errno -?\d+\] [\w ]+", text):
+        return system[0]
+    return _shown((text.splitlines() or [type(error).__name__])[0])
+
+
+def unreachable(error: Exception) -> DataError:
+    """Say before a run that it cannot be tracked."""
+    return DataError(
+        f"MLflow at {_shown(uri())} cannot track this run: {reason(error)}. Set "
+        f"MLFLOW_TRACKING_URI to where runs are tracked, or unset it to track them in mlflow.db. "
+        f"Nothing has been run"
+    )
+
+
+def lost(error: Exception) -> str:
+    """Say during a run that it is no longer tracked."""
+    return (
+        f"MLflow at {_shown(uri())} can no longer track this run: {reason(error)}. The run goes on "
+        f"without it, and all that it makes is kept, but for what MLflow would have noted: "
+        f"`kedro prune` will not know what this run read"
+    )
 
 
 _ADVICE = (

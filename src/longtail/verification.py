@@ -17,8 +17,9 @@ import pandas as pd
 from longtail.errors import DataError
 from longtail.fingerprint import ENGINE_VERSION
 from longtail.identity import trial_fingerprint
-from longtail.imbalance import SUBSET_COLUMNS, cut
+from longtail.imbalance import SUBSET_COLUMNS, class_counts, cut, images_of
 from longtail.parameters import Dataset, Statistics, Trial
+from longtail.post_hoc import differences, noted, noted_of
 from longtail.trainings import NAMES
 
 REMEDY = (
@@ -30,7 +31,7 @@ RESCORE = (
     "with the same --env and --params. Or give the parameters that they were made with."
 )
 # Where a source lies, which does not change what is in it.
-PLACES = {"path", "url", "md5"}
+PLACES = {"path", "metadata", "url", "md5"}
 # What a column is called in the parameters, where that differs.
 STATISTICS_KEYS = {"resampling_seed": "seed"}
 # The parts of a trial that are in its fingerprint as they are.
@@ -107,12 +108,15 @@ def verified_results(
     names = trial_names(results)
     own = results[names.isin(list(by_name))]
     stored = own["fingerprint"].groupby(names, sort=False).unique()
+    changed = noted_of(own).groupby(names, sort=False).unique()
     labels = index["label"].to_numpy()
     rows = dict(zip(trial_names(trainings), trainings.to_dict("records"), strict=True))
     reasons: dict[str, list[str]] = {}
     for name, fingerprints in stored.items():
         trial = by_name[str(name)]
-        reason = _reason(trial, list(fingerprints), rows.get(trial.name), source, labels, subsets)
+        reason = _reason(
+            trial, list(fingerprints), rows.get(trial.name), source, labels, subsets
+        ) or _reason_post_hoc(trial, list(changed[str(name)]), source, labels, subsets)
         if reason is not None:
             reasons.setdefault(reason, []).append(trial.name)
     if reasons:
@@ -211,6 +215,21 @@ def _reason(
         return None
     changes = list(_changes_of(trial, training))
     return "; ".join(changes) or "the split, the images or the code have changed"
+
+
+def _reason_post_hoc(
+    trial: Trial,
+    stored: Sequence[str],
+    source: Mapping[str, Any],
+    labels: Any,
+    subsets: pd.DataFrame,
+) -> str | None:
+    """Why logits that were changed so after the training are not the trial's, or None."""
+    train_labels = labels[images_of(subsets, "train", trial.train_set)]
+    counts = class_counts(train_labels, source["classes"])
+    now = noted(trial.method.post_hoc, counts)
+    others = [then for then in stored if then != now]
+    return differences(others[0], now, trial.method.name) if others else None
 
 
 def _changes_of(trial: Trial, training: Mapping[Any, Any]) -> Iterator[str]:

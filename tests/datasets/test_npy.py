@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -97,3 +98,45 @@ def test_objects_are_neither_saved_nor_loaded(tmp_path: Path) -> None:
     np.save(tmp_path / "images.npy", objects, allow_pickle=True)
     with pytest.raises(DatasetError):
         dataset.load()
+
+
+def test_array_of_a_whole_file_is_linked_not_written(tmp_path: Path) -> None:
+    np.save(tmp_path / "made.npy", ARRAY)
+    dataset = NpyDataset(filepath=str(tmp_path / "images.npy"))
+    dataset.save(np.load(tmp_path / "made.npy", mmap_mode="r"))
+    assert (tmp_path / "images.npy").samefile(tmp_path / "made.npy")
+    assert np.array_equal(dataset.load(), ARRAY)
+
+
+@pytest.mark.parametrize("kind", ["part", "reversed", "other type", "copy on write", "removed"])
+def test_other_arrays_of_a_file_are_written(kind: str, tmp_path: Path) -> None:
+    np.save(tmp_path / "made.npy", ARRAY)
+    mapped = np.load(tmp_path / "made.npy", mmap_mode="c" if kind == "copy on write" else "r")
+    given = {
+        "part": mapped[1:],
+        "reversed": mapped[::-1],
+        "other type": mapped.view(np.int8),
+        "copy on write": mapped,
+        "removed": mapped,
+    }[kind]
+    if kind == "removed":
+        (tmp_path / "made.npy").unlink()
+    dataset = NpyDataset(filepath=str(tmp_path / "images.npy"))
+    dataset.save(given)
+    assert (tmp_path / "images.npy").stat().st_nlink == 1
+    assert np.array_equal(dataset.load(), given)
+
+
+def test_file_on_a_disk_without_links_is_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.save(tmp_path / "made.npy", ARRAY)
+
+    def refused(*_: object) -> None:
+        raise PermissionError("no links here")
+
+    monkeypatch.setattr(os, "link", refused)
+    dataset = NpyDataset(filepath=str(tmp_path / "images.npy"))
+    dataset.save(np.load(tmp_path / "made.npy", mmap_mode="r"))
+    assert not (tmp_path / "images.npy").samefile(tmp_path / "made.npy")
+    assert np.array_equal(dataset.load(), ARRAY)

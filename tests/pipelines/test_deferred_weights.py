@@ -58,12 +58,13 @@ def fitted(trial: Trial, counts: Any, store: Path) -> tuple[dict[str, Any], pd.D
     given = data(counts)
     source = {"classes": 4, "sha256": "ab" * 32}
     model, _, card = fit_trial(source=source, trial=trial, store=store, **given)
-    predictions = evaluate_trial(model=model, trial=trial, **given)
+    predictions, evaluation = evaluate_trial(model=model, trial=trial, **given)
     scored = score_trial(
         predictions=predictions,
         index=given["index"],
         subsets=given["subsets"],
         card=card,
+        evaluation=evaluation,
         trial=trial,
         statistics=Statistics(confidence=0.95, resamples=100, seed=0),
     )

@@ -9,11 +9,12 @@ from longtail.reporting.notes import (
     no_interval_notes,
     no_result_notes,
     percent,
+    post_hoc_notes,
     reading_note,
     shared_training_notes,
     unequal_seeds_notes,
 )
-from tests.reporting.rows import STATISTICS, make_summaries, make_table
+from tests.reporting.rows import STATISTICS, make_results, make_summaries, make_table
 
 TABLE = make_table("softmax", "focal", "ldam")
 
@@ -109,6 +110,26 @@ def test_rows_of_one_training_are_named() -> None:
         "function.",
     )
     assert shared_training_notes([["softmax"], ["focal"]], TABLE) == ()
+
+
+def test_post_hoc_rows_say_whose_training_they_are_and_what_was_done() -> None:
+    results = make_results(("softmax", 0, 0.5), ("focal", 0, 0.5), ("ldam", 0, 0.5))
+    assert post_hoc_notes(results, TABLE) == ()
+    late = results["method"] == "focal"
+    results = results.assign(post_hoc="none", tau=float("nan"))
+    noted = '{"kind": "tau_normalization", "tau": [0.5, 1.0]}'
+    for column, value in (("fingerprint", "softmax0"), ("post_hoc", noted), ("tau", 0.5)):
+        results[column] = results[column].mask(late, value)
+    what = (
+        "the class vectors are divided by their norms to the power 0.5 (chosen on the validation "
+        "images, of 0.5, 1). Its loss is the trained criterion on the changed logits."
+    )
+    assert post_hoc_notes(results, TABLE) == (
+        f"FOCAL is post hoc: the training of SOFTMAX, of which {what}",
+    )
+    assert post_hoc_notes(results[late], TABLE) == (
+        f"FOCAL is post hoc: a training without it, of which {what}",
+    )
 
 
 def test_rows_without_a_result_are_named() -> None:

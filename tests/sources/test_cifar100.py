@@ -23,8 +23,9 @@ from PIL import Image
 from longtail.errors import DataError
 from longtail.parameters import Cifar100Source
 from longtail.sources.cifar100 import read_cifar100
-from longtail.sources.files import decode, find_image_files
+from longtail.sources.decode import decode
 from longtail.sources.images import INDEX_COLUMNS
+from longtail.sources.listing import find_image_files
 
 CLASSES = ["apple", "boy", "cup"]
 SIZES = {"train": 7, "test": 5}
@@ -71,6 +72,11 @@ def source(path: Path | str | None, md5: str = "0" * 32, url: str = "") -> Cifar
     return Cifar100Source(kind="cifar100", path=text, url=url, md5=md5)
 
 
+@pytest.fixture
+def decoded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("decoded")
+
+
 @pytest.fixture(autouse=True)
 def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     """This machine's servers are asked directly, whatever the network around it."""
@@ -85,9 +91,11 @@ def archive(tmp_path: Path) -> tuple[Path, str]:
     return path, write_archive(path, fake_cifar100()[0])
 
 
-def test_archive_is_read_sorted_by_split_class_and_file(archive: tuple[Path, str]) -> None:
+def test_archive_is_read_sorted_by_split_class_and_file(
+    archive: tuple[Path, str], decoded: Path
+) -> None:
     _, pixels = fake_cifar100()
-    images = read_cifar100(source(*archive), "c", Path())
+    images = read_cifar100(source(*archive), "c", Path(), decoded)
     names = sorted(pixels, key=lambda name: (not name.startswith("train"), name))
     index = images.index
     assert index.columns.tolist() == INDEX_COLUMNS
@@ -103,7 +111,7 @@ def test_archive_is_read_sorted_by_split_class_and_file(archive: tuple[Path, str
 
 @pytest.mark.parametrize("kind", ["folder", "zips"])
 def test_folder_or_zips_of_the_same_images_give_the_same(
-    kind: str, archive: tuple[Path, str], tmp_path: Path
+    kind: str, archive: tuple[Path, str], tmp_path: Path, decoded: Path
 ) -> None:
     root = tmp_path / "tree"
     for name, pixels in fake_cifar100()[1].items():
@@ -117,33 +125,35 @@ def test_folder_or_zips_of_the_same_images_give_the_same(
             with zipfile.ZipFile(tmp_path / f"part-{split}.zip", "w") as zipped:
                 for file in (root / split).rglob("*.png"):
                     zipped.write(file, file.relative_to(root))
-    ours, official = (read_cifar100(s, "c", Path()) for s in (source(path), source(*archive)))
+    ours, official = (
+        read_cifar100(s, "c", Path(), decoded) for s in (source(path), source(*archive))
+    )
     assert ours.index.to_dict("list") == official.index.to_dict("list")
     assert np.array_equal(ours.pixels, official.pixels)
 
 
-def test_wrong_md5_is_refused_with_both_sums(archive: tuple[Path, str]) -> None:
+def test_wrong_md5_is_refused_with_both_sums(archive: tuple[Path, str], decoded: Path) -> None:
     path, md5 = archive
     with pytest.raises(DataError, match=rf"has the MD5 {md5}, but datasets\.c\.source\.md5 is 0+:"):
-        read_cifar100(source(path), "c", Path())
+        read_cifar100(source(path), "c", Path(), decoded)
 
 
-def test_truncated_archive_is_refused(archive: tuple[Path, str]) -> None:
+def test_truncated_archive_is_refused(archive: tuple[Path, str], decoded: Path) -> None:
     path, md5 = archive
     path.write_bytes(path.read_bytes()[:-1000])
     with pytest.raises(DataError, match="incomplete or another file"):
-        read_cifar100(source(path, md5), "c", Path())
+        read_cifar100(source(path, md5), "c", Path(), decoded)
 
 
-def test_archive_without_a_part_is_refused(tmp_path: Path) -> None:
+def test_archive_without_a_part_is_refused(tmp_path: Path, decoded: Path) -> None:
     parts = fake_cifar100()[0]
     del parts["meta"]
     md5 = write_archive(tmp_path / ARCHIVE, parts)
     with pytest.raises(DataError, match="holds no file 'meta'"):
-        read_cifar100(source(tmp_path / ARCHIVE, md5), "c", Path())
+        read_cifar100(source(tmp_path / ARCHIVE, md5), "c", Path(), decoded)
 
 
-def test_pickle_that_would_run_code_is_refused(tmp_path: Path) -> None:
+def test_pickle_that_would_run_code_is_refused(tmp_path: Path, decoded: Path) -> None:
     class Evil:
         def __reduce__(self) -> tuple[Any, ...]:
             return os.mkdir, (str(tmp_path / "evil"),)
@@ -151,7 +161,7 @@ def test_pickle_that_would_run_code_is_refused(tmp_path: Path) -> None:
     parts = fake_cifar100()[0] | {"train": pickle.dumps({b"data": Evil()}, protocol=2)}
     md5 = write_archive(tmp_path / ARCHIVE, parts)
     with pytest.raises(DataError, match=r"asks for \w+\.mkdir: refused"):
-        read_cifar100(source(tmp_path / ARCHIVE, md5), "c", Path())
+        read_cifar100(source(tmp_path / ARCHIVE, md5), "c", Path(), decoded)
     assert not (tmp_path / "evil").exists()
 
 
@@ -159,11 +169,13 @@ def test_pickle_that_would_run_code_is_refused(tmp_path: Path) -> None:
     ("name", "found"),
     [("train/apple/a.png", "no 'test'"), ("apple/a.png", "'apple/a.png' is not of that form")],
 )
-def test_tree_of_another_form_is_refused(name: str, found: str, tmp_path: Path) -> None:
+def test_tree_of_another_form_is_refused(
+    name: str, found: str, tmp_path: Path, decoded: Path
+) -> None:
     (tmp_path / name).parent.mkdir(parents=True)
     (tmp_path / name).write_bytes(b"")
     with pytest.raises(DataError, match=rf"datasets\.c\.source\.path: .*must hold .*{found}"):
-        read_cifar100(source(tmp_path), "c", Path())
+        read_cifar100(source(tmp_path), "c", Path(), decoded)
 
 
 @contextmanager
@@ -200,54 +212,58 @@ def sending(body: bytes, announced: int | None = None) -> Callable[[BaseHTTPRequ
     return answer
 
 
-def test_download_is_kept_and_used_again(archive: tuple[Path, str], tmp_path: Path) -> None:
+def test_download_is_kept_and_used_again(
+    archive: tuple[Path, str], tmp_path: Path, decoded: Path
+) -> None:
     path, md5 = archive
     downloads = tmp_path / "data" / "downloads"
     with serving(sending(path.read_bytes())) as (url, asked):
-        first = read_cifar100(source(None, md5, url), "c", downloads)
-        again = read_cifar100(source(None, md5, url), "c", downloads)
+        first = read_cifar100(source(None, md5, url), "c", downloads, decoded)
+        again = read_cifar100(source(None, md5, url), "c", downloads, decoded)
     assert asked == [f"/{ARCHIVE}"]
     assert [file.name for file in downloads.iterdir()] == [ARCHIVE]
     assert len(first.index) == 12
     assert np.array_equal(first.pixels, again.pixels)
 
 
-def test_truncated_download_leaves_nothing(archive: tuple[Path, str], tmp_path: Path) -> None:
+def test_truncated_download_leaves_nothing(
+    archive: tuple[Path, str], tmp_path: Path, decoded: Path
+) -> None:
     body = archive[0].read_bytes()
     cut_short = serving(sending(body[:-100], announced=len(body)))
     with cut_short as (url, _), pytest.raises(DataError, match=r"MD5|could not be downloaded"):
-        read_cifar100(source(None, archive[1], url), "c", tmp_path / "downloads")
+        read_cifar100(source(None, archive[1], url), "c", tmp_path / "downloads", decoded)
     assert list((tmp_path / "downloads").iterdir()) == []
 
 
-def test_another_file_than_the_official_one_is_not_kept(tmp_path: Path) -> None:
+def test_another_file_than_the_official_one_is_not_kept(tmp_path: Path, decoded: Path) -> None:
     page = serving(sending(b"<html>please log in</html>"))
     with page as (url, _), pytest.raises(DataError, match="MD5"):
-        read_cifar100(source(None, url=url), "c", tmp_path)
+        read_cifar100(source(None, url=url), "c", tmp_path, decoded)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_missing_page_says_what_else_can_be_done(tmp_path: Path) -> None:
+def test_missing_page_says_what_else_can_be_done(tmp_path: Path, decoded: Path) -> None:
     missing = serving(lambda request: request.send_error(404))
     reason = r"(?s)Not Found.*--params=datasets\.c\.source\.path="
     with missing as (url, _), pytest.raises(DataError, match=reason):
-        read_cifar100(source(None, url=url), "c", tmp_path)
+        read_cifar100(source(None, url=url), "c", tmp_path, decoded)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_refused_connection_says_what_else_can_be_done(tmp_path: Path) -> None:
+def test_refused_connection_says_what_else_can_be_done(tmp_path: Path, decoded: Path) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))  # bound, but nobody listens
         url = f"http://127.0.0.1:{unused.getsockname()[1]}/{ARCHIVE}"
         with pytest.raises(DataError, match=r"(?s)refused.*Connect to the network"):
-            read_cifar100(source(None, url=url), "c", tmp_path)
+            read_cifar100(source(None, url=url), "c", tmp_path, decoded)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_damaged_archive_among_the_downloads_is_refused(tmp_path: Path) -> None:
+def test_damaged_archive_among_the_downloads_is_refused(tmp_path: Path, decoded: Path) -> None:
     (tmp_path / ARCHIVE).write_bytes(b"damaged")
     with pytest.raises(DataError, match=rf"{ARCHIVE}' has the MD5 .*Delete it"):
-        read_cifar100(source(None, url=f"http://127.0.0.1:9/{ARCHIVE}"), "c", tmp_path)
+        read_cifar100(source(None, url=f"http://127.0.0.1:9/{ARCHIVE}"), "c", tmp_path, decoded)
 
 
 def test_real_images_are_32_pixels_in_colour(shared_data: Path) -> None:

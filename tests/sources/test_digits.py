@@ -21,6 +21,7 @@ def test_index_and_rejections_keep_the_contract() -> None:
     images = read_digits(8)
     assert images.index.columns.tolist() == INDEX_COLUMNS
     assert images.index["image"].tolist() == list(range(1797))
+    assert images.index["group"].tolist() == list(range(1797))
     assert (images.index["class_name"] == images.index["label"].astype(str)).all()
     assert images.index["file"].is_unique
     assert set(images.index["split"]) == {""}

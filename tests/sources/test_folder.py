@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import shutil
 from pathlib import Path
 from typing import Any
@@ -9,36 +10,35 @@ import pytest
 from PIL import Image
 
 from longtail.errors import DataError
-from longtail.parameters import FolderSource
-from longtail.sources.folder import read_folder
-from longtail.sources.images import INDEX_COLUMNS, Images, index_of
-from longtail.sources.read import check, read
-
-HERE = Path()
-
-
-def source(path: Path | None, size: int = 8) -> FolderSource:
-    return FolderSource(kind="folder", path=None if path is None else str(path), image_size=size)
+from longtail.fingerprint import sha256_of_arrays
+from longtail.parameters import Dataset, Imbalance
+from longtail.sources import read as read_any
+from longtail.sources.images import INDEX_COLUMNS, REJECTED_COLUMNS, index_of
+from longtail.sources.read import check
+from tests.sources.photographs import folder_of, groups, photograph, read, save, source
 
 
-def write(root: Path, name: str, grey: int = 0, size: tuple[int, int] = (8, 8)) -> None:
-    file = root / name
-    file.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("L", size, grey).save(file)
+def grey(value: int, size: tuple[int, int] = (24, 24)) -> Image.Image:
+    return Image.new("L", size, value)
 
 
 @pytest.fixture
 def species(tmp_path: Path) -> Path:
     root = tmp_path / "species"
-    write(root, "Käfer/ein Käfer.png", 30)
-    write(root, "Käfer/2020/mai/b.png", 20)
-    write(root, "abax ater/x y.png", 10, size=(31, 17))
-    write(root, "Zygaena/a.png", 40)
+    save(root, "Käfer/ein Käfer.png", grey(30))
+    save(root, "Käfer/2020/mai/b.png", photograph(1))
+    save(root, "abax ater/x y.png", grey(10, (31, 17)))
+    save(root, "Zygaena/a.png", grey(40))
     return root
 
 
-def test_index_lists_classes_by_name_and_files_in_order(species: Path) -> None:
-    images = read_folder(source(species), "moths")
+@pytest.fixture
+def decoded(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "decoded"
+
+
+def test_index_lists_classes_by_name_and_files_in_order(species: Path, decoded: Path) -> None:
+    images = read(species, decoded)
     assert images.index.columns.tolist() == INDEX_COLUMNS
     expected = index_of(
         ["Käfer/2020/mai/b.png", "Käfer/ein Käfer.png", "Zygaena/a.png", "abax ater/x y.png"],
@@ -47,84 +47,180 @@ def test_index_lists_classes_by_name_and_files_in_order(species: Path) -> None:
         [""] * 4,
     )
     assert images.index.to_dict("list") == expected.to_dict("list")
-    assert images.pixels[:, 4, 4, 0].tolist() == [20, 30, 40, 10]
-    assert images.pixels.shape == (4, 8, 8, 3)
-    assert images.rejected.empty
+    assert images.index["group"].tolist() == [0, 1, 2, 3]
+    assert images.pixels[1:, 12, 12, 0].tolist() == [30, 40, 10]
+    assert np.array_equal(images.pixels[0], np.asarray(photograph(1)))
+    assert images.pixels.shape == (4, 24, 24, 3)
+    assert images.sha256 == sha256_of_arrays(images.pixels)
+    assert images.rejected.empty and images.rejected.columns.tolist() == REJECTED_COLUMNS
 
 
-def test_zip_of_the_same_files_gives_the_same(species: Path, tmp_path: Path) -> None:
+def test_zip_of_the_same_files_gives_the_same(species: Path, decoded: Path, tmp_path: Path) -> None:
     archive = Path(shutil.make_archive(str(tmp_path / "species"), "zip", species))
-    from_folder, from_zip = (read_folder(source(path), "moths") for path in (species, archive))
+    from_folder, from_zip = (read(path, decoded) for path in (species, archive))
     assert from_zip.index.to_dict("list") == from_folder.index.to_dict("list")
     assert np.array_equal(from_zip.pixels, from_folder.pixels)
 
 
-def test_broken_files_are_rejected_with_the_reason(species: Path) -> None:
-    whole = read_folder(source(species), "moths")
+def test_broken_files_are_rejected_with_species_and_reason(species: Path, decoded: Path) -> None:
+    whole = read(species, decoded)
     (species / "Käfer" / "0.jpg").write_bytes(b"broken")
     (species / "Zygaena" / "z.png").write_bytes(b"")
-    images = read_folder(source(species), "moths")
-    assert images.rejected["file"].tolist() == ["Käfer/0.jpg", "Zygaena/z.png"]
-    assert images.rejected["reason"].str.contains("cannot be read").all()
+    (species / "Zygaena" / "link.png").symlink_to(species / "Zygaena" / "a.png")
+    save(species, "loose.png", photograph(9))
+    images = read(species, decoded)
+    assert images.rejected.to_dict("split")["data"] == [
+        ["Käfer/0.jpg", "Käfer", "cannot be read: not an image, whatever its name says"],
+        ["Zygaena/link.png", "Zygaena", "is a symbolic link: links are not followed"],
+        ["Zygaena/z.png", "Zygaena", "cannot be read: the file is empty"],
+        ["loose.png", "", "lies in no class folder"],
+    ]
     assert images.index.to_dict("list") == whole.index.to_dict("list")
     assert np.array_equal(images.pixels, whole.pixels)
 
 
-def test_class_without_a_usable_image_is_refused(species: Path) -> None:
+def test_class_without_a_usable_image_is_left_out_and_told(
+    species: Path, decoded: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     (species / "Broken").mkdir()
     (species / "Broken" / "only.jpg").write_bytes(b"broken")
+    images = read(species, decoded)
+    assert images.index["class_name"].unique().tolist() == ["Käfer", "Zygaena", "abax ater"]
+    assert images.rejected["file"].tolist() == ["Broken/only.jpg"]
+    assert "1 species with too few images left out: Broken (0)" in caplog.text
+
+
+def test_only_loose_files_are_refused(decoded: Path, tmp_path: Path) -> None:
+    save(tmp_path / "flat", "loose.png", grey(1))
+    reason = r"must hold a folder a class, but .*'loose\.png', .*datasets\.moths\.source\.metadata"
+    with pytest.raises(DataError, match=reason):
+        read(tmp_path / "flat", decoded)
+
+
+def test_one_class_is_refused(tmp_path: Path, decoded: Path) -> None:
+    save(tmp_path, "photos/only/a.png", grey(1))
     with pytest.raises(
-        DataError, match=r"no usable .* 1 class.*'Broken'.*Broken/only\.jpg: cannot"
+        DataError, match=r"holds one class only, 'only'; two .*Nothing was rejected"
     ):
-        read_folder(source(species), "moths")
+        read(tmp_path / "photos", decoded)
 
 
-def test_loose_files_are_refused(species: Path) -> None:
-    write(species, "loose.png")
-    with pytest.raises(DataError, match=r"must hold a folder a class, but 'loose\.png' \(1 such\)"):
-        read_folder(source(species), "moths")
+def test_only_broken_files_are_told_by_their_reasons(tmp_path: Path, decoded: Path) -> None:
+    for name in ("a/1.jpg", "a/2.jpg", "b/1.jpg"):
+        (tmp_path / "photos" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "photos" / name).write_bytes(b"%PDF" if name == "b/1.jpg" else b"")
+    with pytest.raises(
+        DataError,
+        match=r"holds no image that can be used; .* 3 file\(s\) were rejected: 2 such as "
+        r"'a/1\.jpg': cannot be read: the file is empty; 1 such as 'b/1\.jpg': .*PDF",
+    ):
+        read(tmp_path / "photos", decoded)
 
 
-def test_one_class_is_refused(tmp_path: Path) -> None:
-    write(tmp_path, "only/a.png")
-    with pytest.raises(DataError, match="holds one class only, 'only'"):
-        read_folder(source(tmp_path), "moths")
+def test_empty_folder_is_refused(tmp_path: Path, decoded: Path) -> None:
+    (tmp_path / "photos" / "a").mkdir(parents=True)
+    with pytest.raises(DataError, match=r"datasets\.moths\.source\.path: no image file is in"):
+        read(tmp_path / "photos", decoded)
+
+
+@pytest.mark.parametrize("twin", ["KÄFER", "Ka\u0308fer", "Käfer "])
+def test_species_that_differ_in_what_nobody_sees_are_refused(
+    twin: str, species: Path, decoded: Path
+) -> None:
+    save(species, f"{twin}/a.png", photograph(5))
+    with pytest.raises(DataError, match="differ only in case, blanks or the encoding of accents"):
+        read(species, decoded)
+
+
+def test_small_species_are_left_out_by_name(
+    tmp_path: Path, decoded: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    root = folder_of(tmp_path / "photos", {"a": 3, "b": 2, "c": 3})
+    images = read(root, decoded, smallest=3)
+    assert images.index["class_name"].tolist() == ["a"] * 3 + ["c"] * 3
+    assert images.index["label"].tolist() == [0] * 3 + [1] * 3
+    assert images.rejected["file"].tolist() == ["b/000.png", "b/001.png"]
+    assert set(images.rejected["reason"]) == {"its species has 2 usable image(s), 3 are needed"}
+    assert "1 species with too few images left out: b (2)" in caplog.text
+
+
+def test_small_species_can_be_an_error(tmp_path: Path, decoded: Path) -> None:
+    root = folder_of(tmp_path / "photos", {"a": 3, "b": 2, "c": 3})
+    with pytest.raises(
+        DataError, match=r"1 species are too small, .*'error': 'b': its species has 2 usable"
+    ):
+        read(root, decoded, smallest=3, small_classes="error")
+
+
+def test_species_of_one_picture_in_many_copies_is_small(tmp_path: Path, decoded: Path) -> None:
+    root = folder_of(tmp_path / "photos", {"a": 3, "b": 3})
+    for copy in range(5):
+        save(root, f"same/{copy}.png", photograph(99))
+    images = read(root, decoded, smallest=3, fewest_groups=3)
+    assert images.index["class_name"].unique().tolist() == ["a", "b"]
+    assert "5 images are 1 group(s) that show the same" in images.rejected["reason"].iloc[0]
+
+
+@pytest.mark.parametrize(("min_images", "needed"), [(None, 6), (9, 9), (1, 1)])
+def test_smallest_class_is_what_the_hold_out_needs_unless_it_is_said(
+    min_images: int | None, needed: int, base_config: dict[str, Any]
+) -> None:
+    imbalance = Imbalance.model_validate(base_config["datasets"]["moths"]["imbalance"])
+    dataset = Dataset(
+        name="moths", label="M", source=source(None, min_images=min_images), imbalance=imbalance
+    )
+    assert (dataset.smallest_class, dataset.fewest_groups) == (needed, 3)
 
 
 def test_path_that_is_not_set_says_how_to_set_it() -> None:
-    for attempt in (
-        lambda: check(source(None), "moths"),
-        lambda: read(source(None), "moths", HERE),
-    ):
-        with pytest.raises(
-            DataError, match=r"not set.*\n.*--params=datasets\.moths\.source\.path="
-        ):
-            attempt()
+    with pytest.raises(DataError, match=r"not set.*\n.*--params=datasets\.moths\.source\.path="):
+        check(source(None), "moths")
 
 
-def test_missing_path_names_the_parameter_and_the_path(tmp_path: Path) -> None:
+def test_missing_paths_name_the_parameter(tmp_path: Path, species: Path) -> None:
     with pytest.raises(DataError, match=r"datasets\.moths\.source\.path: nothing is at .*gone"):
         check(source(tmp_path / "gone"), "moths")
+    table = str(tmp_path / "gone.csv")
+    with pytest.raises(DataError, match=r"datasets\.moths\.source\.metadata: there is no file"):
+        check(source(species, metadata=table), "moths")
 
 
-def test_any_source_is_read_by_its_kind(species: Path, tmp_path: Path) -> None:
-    images: Images = read(source(species), "moths", tmp_path)
+def test_any_source_is_read_by_its_kind(
+    species: Path, tmp_path: Path, base_config: dict[str, Any]
+) -> None:
+    config = base_config["datasets"]["moths"]
+    given = config | {"name": "moths", "source": source(species, min_images=1)}
+    # Of two pictures of a species no split has three groups: only what is needed for it is left.
+    with pytest.raises(DataError, match=r"no image that can be used; .*3 are needed"):
+        read_any(Dataset.model_validate(given), tmp_path, tmp_path / "decoded")
+    official = config["imbalance"] | {"holdout": {"kind": "official"}}
+    images = read_any(
+        Dataset.model_validate(given | {"imbalance": official}), tmp_path, tmp_path / "decoded"
+    )
     assert images.index["class_name"].unique().tolist() == ["Käfer", "Zygaena", "abax ater"]
 
 
-def test_real_moths_are_all_usable(shared_data: Any) -> None:
+def test_the_real_moths_hold_eight_pairs_of_one_individual(
+    shared_data: Path, decoded: Path
+) -> None:
+    """Looked at one by one: each pair shows one moth, photographed twice or by two cameras."""
     path = shared_data / "eu-moths-256.zip"
     if not path.is_file():
         pytest.skip(f"no {path.name} among the real archives")
-    from longtail.sources.files import decode, find_image_files
-
-    files = find_image_files(str(path), "path")
-    sizes = {file.parts[0]: 0 for file in files}
-    for file in files:
-        sizes[file.parts[0]] += 1
-    assert (len(files), len(sizes)) == (2205, 200)
-    assert (min(sizes.values()), max(sizes.values())) == (11, 14)
-    with_umlauts = [file for file in files if not file.name.isascii()]
-    assert with_umlauts
-    for file in (files[0], with_umlauts[0]):
-        assert decode(file, 64).std() > 5
+    images = read(path, decoded, smallest=6, fewest_groups=3, image_size=256)
+    sizes = images.index["class_name"].value_counts()
+    assert (len(images.index), len(sizes), sizes.min(), sizes.max()) == (2205, 200, 11, 14)
+    assert images.rejected.empty
+    assert (images.index["file"].str.contains("märz")).any()
+    assert [[file.split("/")[0] for file in files] for files in groups(images)] == [
+        ["agrotis_ipsilon"] * 2,
+        ["agrotis_puta"] * 2,
+        ["conistra_erythrocephala"] * 2,
+        ["epirrita_autumnata_-_dilutata_-_christyi"] * 2,
+        ["eupithecia_tantillaria"] * 2,
+        ["nycteola_revayana"] * 2,
+        ["operophtera_brumata"] * 2,
+        ["pheosia_tremula"] * 2,
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,9 @@ from kedro.io.core import AbstractVersionedDataset, Version, VersionNotFoundErro
 
 Saved = TypeVar("Saved")
 Loaded = TypeVar("Loaded")
+
+# Smaller files are not worth looking whether the last version is the same.
+WORTH_SHARING = 1 << 20
 
 
 class LocalVersionedDataset(AbstractVersionedDataset[Saved, Loaded], Generic[Saved, Loaded]):
@@ -45,15 +49,8 @@ class LocalVersionedDataset(AbstractVersionedDataset[Saved, Loaded], Generic[Sav
     @contextmanager
     def replacing(self) -> Iterator[Path]:
         """Give a path to write to, which becomes the version's file if no error is raised."""
-        target = Path(self._get_save_path())
-        target.parent.mkdir(parents=True, exist_ok=True)
-        draft = target.with_name(f".{target.name}.draft")
-        draft.unlink(missing_ok=True)
-        try:
+        with replacing(Path(self._get_save_path())) as draft:
             yield draft
-            draft.replace(target)
-        finally:
-            draft.unlink(missing_ok=True)
 
     def _exists(self) -> bool:
         try:
@@ -63,6 +60,45 @@ class LocalVersionedDataset(AbstractVersionedDataset[Saved, Loaded], Generic[Sav
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath), "version": self._version}
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """Give a path to write to, which becomes a version's file if no error is raised.
+
+    Where a large file is the same as that of the version before, the two become one on the disk.
+    """
+    is_new = not target.parent.exists()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_name(f".{target.name}.draft")
+    draft.unlink(missing_ok=True)
+    try:
+        yield draft
+        _share(draft, target)
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)
+        if is_new and not any(target.parent.iterdir()):
+            target.parent.rmdir()
+
+
+def _share(draft: Path, target: Path) -> None:
+    """Make a draft a hard link to the version before, if that has the same contents."""
+    has_versions = target.parent.parent.name == target.name
+    if not has_versions or draft.stat().st_size < WORTH_SHARING:
+        return
+    versions = sorted(target.parent.parent.iterdir(), reverse=True)
+    files = (version / target.name for version in versions if version != target.parent)
+    before = next((file for file in files if file.is_file()), None)
+    if before is None or not filecmp.cmp(before, draft, shallow=False):
+        return
+    link = draft.with_name(f"{draft.name}.link")
+    link.unlink(missing_ok=True)
+    try:
+        os.link(before, link)
+    except OSError:  # a disk without hard links, or with no room for more of them
+        return
+    link.replace(draft)
 
 
 def _versions(pattern: str) -> list[str]:

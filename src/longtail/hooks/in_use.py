@@ -15,6 +15,7 @@ from longtail.catalog import LongtailCatalog
 from longtail.config import GridConfigLoader
 from longtail.errors import ConfigurationError, DataError
 from longtail.hooks.places import path_of
+from longtail.space import disk_full, is_full
 
 
 class InUseHook:
@@ -39,6 +40,8 @@ class InUseHook:
         try:
             self._announced.enter_context(announced)
         except OSError as error:
+            if is_full(error):
+                raise disk_full(data) from error
             raise DataError(
                 f"data: nothing can be written to {data} ({error.strerror}). Give another folder: "
                 f"--params=data=/path/to/folder"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,14 +28,35 @@ from longtail.pipelines.train.pipeline import TRIAL_TAG
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+log = logging.getLogger(__name__)
+
 DEFAULT_EXPERIMENT = "longtail"
 HISTORY_METRICS = ("learning_rate", "train_loss", "validation_loss", "validation_acc1", "seconds")
 ARTIFACTS = (
-    *("model", "history", "card", "predictions"),
+    *("model", "history", "card", "predictions", "evaluation"),
     *("results", "confusions", "reliability", "answers"),
 )
 # What MLflow takes in one call.
 MAX_METRICS, MAX_PARAMS = 1000, 100
+
+
+def _while_tracked(method: Callable[..., None]) -> Callable[..., None]:
+    """Let a run go on, and say so once, when MLflow fails in its midst.
+
+    Trainings are worth more than what is noted of them.
+    """
+
+    @wraps(method)
+    def guarded(self: MlflowHook, *args: Any, **kwargs: Any) -> None:
+        if self._lost:
+            return
+        try:
+            method(self, *args, **kwargs)
+        except tracking.failures() as error:
+            self._lost = True
+            log.error(tracking.lost(error))
+
+    return guarded
 
 
 class MlflowHook:
@@ -44,6 +67,7 @@ class MlflowHook:
     """
 
     def __init__(self) -> None:
+        self._lost = False
         self._lock = threading.Lock()
         self._client: MlflowClient | None = None
         self._experiment_id: str | None = None
@@ -53,7 +77,19 @@ class MlflowHook:
     def before_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: LongtailCatalog
     ) -> None:
-        """Open the parent run, and close what killed runs of this machine have left open."""
+        """Open the parent run, and close what killed runs of this machine have left open.
+
+        Raises:
+            DataError: if MLflow cannot be reached; nothing has been done yet.
+        """
+        try:
+            self._open(run_params, pipeline, catalog)
+        except tracking.failures() as error:
+            raise tracking.unreachable(error) from None
+
+    def _open(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: LongtailCatalog
+    ) -> None:
         self._close_orphans()
         tags = {
             **_git_tags(Path(run_params["project_path"])),
@@ -69,6 +105,7 @@ class MlflowHook:
         self._create(run_params["run_id"], "", name, tags)
 
     @hook_impl
+    @_while_tracked
     def before_node_run(self, node: Node, inputs: dict[str, Any], run_id: str) -> None:
         """Open a trial's run with all its parameters, or go on with that of a killed process."""
         if not is_step(node, "fit"):
@@ -85,6 +122,7 @@ class MlflowHook:
             self._mlflow().log_batch(run, params=params[start : start + MAX_PARAMS])
 
     @hook_impl
+    @_while_tracked
     def after_node_run(
         self, node: Node, catalog: LongtailCatalog, outputs: dict[str, Any], run_id: str
     ) -> None:
@@ -101,6 +139,7 @@ class MlflowHook:
             self._mlflow().set_terminated(run)
 
     @hook_impl
+    @_while_tracked
     def on_node_error(self, error: Exception, node: Node, run_id: str) -> None:
         """Close a failed trial's run as failed, with the reason."""
         run = self._find(run_id, _trial_name(node)) if TRIAL_TAG in node.tags else None
@@ -109,6 +148,7 @@ class MlflowHook:
             self._mlflow().set_terminated(run, "FAILED")
 
     @hook_impl
+    @_while_tracked
     def after_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: LongtailCatalog
     ) -> None:
@@ -116,6 +156,7 @@ class MlflowHook:
         self._close(run_params["run_id"], pipeline, catalog, "FINISHED")
 
     @hook_impl
+    @_while_tracked
     def on_pipeline_error(
         self,
         error: Exception,

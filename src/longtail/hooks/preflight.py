@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from kedro.framework.hooks import hook_impl
@@ -10,9 +11,12 @@ from kedro.pipeline import Pipeline
 from longtail import sources, workers
 from longtail.catalog import LongtailCatalog
 from longtail.config import current_configuration, current_parameters
+from longtail.grid import unused_overrides
 from longtail.hooks.places import is_step
 from longtail.hooks.published import check_published
 from longtail.parameters import OWN_ARCHITECTURES
+
+log = logging.getLogger(__name__)
 
 
 class PreflightHook:
@@ -24,6 +28,8 @@ class PreflightHook:
     ) -> None:
         """Refuse what is missing or unknown, before anything is done."""
         parameters, _ = current_parameters()
+        for name in unused_overrides(parameters):
+            log.warning("train.%s.trial has no effect: the grid has no such trial", name)
         check_published(parameters, pipeline, catalog, current_configuration()["catalog"])
         made = pipeline.all_outputs()
         for name in parameters.grid.datasets:

@@ -40,6 +40,7 @@ from longtail.parameters.methods import (
     Softmax,
     WeightedSoftmax,
 )
+from longtail.parameters.post_hoc import PostHoc, PostHocLogitAdjustment, TauNormalization
 from longtail.parameters.recipe import Compute, CosineSchedule, Recipe, Schedule, StepSchedule
 from longtail.parameters.run import Parameters
 from longtail.parameters.statistics import Statistics
@@ -76,6 +77,8 @@ __all__ = [
     "Parameters",
     "ParetoProfile",
     "PerClassHoldout",
+    "PostHoc",
+    "PostHocLogitAdjustment",
     "Profile",
     "RankGroups",
     "Recipe",
@@ -88,6 +91,7 @@ __all__ = [
     "StepSchedule",
     "Strict",
     "Table",
+    "TauNormalization",
     "TrainSet",
     "Trial",
     "Trials",

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    field_validator,
+    model_validator,
+)
 
 from longtail.parameters.strict import Name, Strict
 
@@ -32,11 +40,45 @@ class Cifar100Source(Strict):
 
 
 class FolderSource(Strict):
-    """A folder (or zip file) of class folders, cut to squares of ``image_size`` pixels."""
+    """A folder (or zip file) of class folders, cut to squares of ``image_size`` pixels.
+
+    Attributes:
+        path: the folder or zip file; ``*`` in it may stand for several.
+        image_size: the height and width that images are cut to, in pixels.
+        metadata: a CSV file with the columns ``file`` and ``species``, and, if it likes, ``group``
+            and ``split``; it takes the place of the class folders.
+        group_pattern: a regular expression with one group in parentheses. Images of a species in
+            whose path it captures the same text are a series, which no split divides.
+        near_duplicates: images of a species whose difference hashes (512 bits) differ in at most
+            so many bits count as the same picture, and no split divides them. None: no search.
+        min_images: the fewest usable images of a species. None: as many as the hold-out needs.
+        small_classes: what becomes of a species that has fewer.
+    """
 
     kind: Literal["folder"]
     path: str | None
     image_size: PositiveInt
+    metadata: str | None = None
+    group_pattern: str | None = None
+    near_duplicates: Annotated[int, Field(ge=0, le=200)] | None = 100
+    min_images: PositiveInt | None = None
+    small_classes: Literal["drop", "error"] = "drop"
+
+    @field_validator("group_pattern")
+    @classmethod
+    def _captures_once(cls, pattern: str | None) -> str | None:
+        if pattern is None:
+            return None
+        try:
+            groups = re.compile(pattern).groups
+        except re.error as error:
+            raise ValueError(f"'{pattern}' is no regular expression: {error}") from None
+        if groups != 1:
+            raise ValueError(
+                f"'{pattern}' must have one group in parentheses, the name of the series, but has "
+                f"{groups}. Parentheses that only hold together are (?:...)"
+            )
+        return pattern
 
 
 Source = Annotated[DigitsSource | Cifar100Source | FolderSource, Field(discriminator="kind")]
@@ -146,3 +188,16 @@ class Dataset(Strict):
     source: Source
     imbalance: Imbalance
     published: Name | None = None
+
+    @property
+    def smallest_class(self) -> int:
+        """The fewest images that a species of a folder must have to be used."""
+        if isinstance(self.source, FolderSource) and self.source.min_images is not None:
+            return self.source.min_images
+        holdout = self.imbalance.holdout
+        return holdout.test + holdout.validation + 1 if isinstance(holdout, PerClassHoldout) else 1
+
+    @property
+    def fewest_groups(self) -> int:
+        """The fewest groups of alike images of a species: one for each side of a split."""
+        return 3 if isinstance(self.imbalance.holdout, PerClassHoldout) else 1

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
+from pydantic import Field, PositiveFloat, model_validator
 
+from longtail.parameters.post_hoc import PostHoc, TauNormalization
 from longtail.parameters.strict import Name, Strict
 
 
@@ -19,7 +20,7 @@ class Focal(Strict):
     """Focal loss (Lin et al. 2017, arXiv 1708.02002) with focusing parameter ``gamma``."""
 
     name: Literal["focal"]
-    gamma: NonNegativeFloat = 2.0
+    gamma: Annotated[float, Field(ge=0, le=10)] = 2.0
 
 
 class WeightedSoftmax(Strict):
@@ -30,7 +31,7 @@ class WeightedSoftmax(Strict):
 
     name: Literal["weighted_softmax"]
     convention: Literal["balanced", "min_ratio", "log"] = "balanced"
-    exponent: PositiveFloat = 1.0
+    exponent: Annotated[float, Field(gt=0, le=2)] = 1.0
 
     @model_validator(mode="after")
     def _exponent_is_used(self) -> Self:
@@ -62,7 +63,7 @@ class LogitAdjustment(Strict):
     """
 
     name: Literal["logit_adjustment"]
-    tau: NonNegativeFloat = 1.0
+    tau: Annotated[float, Field(ge=0, le=5)] = 1.0
 
 
 class Equalization(Strict):
@@ -81,7 +82,8 @@ class LDAM(Strict):
     """Label-distribution-aware margins (Cao et al. 2019, arXiv 1906.07413)."""
 
     name: Literal["ldam"]
-    max_margin: NonNegativeFloat = 0.5
+    # Two cosines differ by at most 2: no image could keep a larger margin.
+    max_margin: Annotated[float, Field(ge=0, le=2)] = 0.5
 
 
 Loss = Annotated[
@@ -118,7 +120,8 @@ class Classifier(Strict):
 class Method(Strict):
     """A way to train on long-tailed data: a loss, the classifier it needs, and when weights join.
 
-    ``deferred_weights`` null leaves the loss as it is for the whole training.
+    ``deferred_weights`` null leaves the loss as it is for the whole training. ``post_hoc``
+    changes the logits of the trained model; the training is that of the method without it.
     """
 
     name: Name
@@ -126,4 +129,15 @@ class Method(Strict):
     loss: Loss
     classifier: Classifier = Classifier()
     deferred_weights: DeferredWeights | None = None
+    post_hoc: PostHoc | None = None
     recipe: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _post_hoc_fits_classifier(self) -> Self:
+        if isinstance(self.post_hoc, TauNormalization) and self.classifier.kind == "cosine":
+            raise ValueError(
+                "post_hoc tau_normalization changes the norms of the class vectors, which a cosine "
+                "classifier does not look at: it would do nothing. Take {kind: logit_adjustment}, "
+                "or the classifier {kind: linear}"
+            )
+        return self

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 import pandas as pd
 
 from longtail.parameters import Statistics, Table
+from longtail.post_hoc import NONE, described, noted_of
 from longtail.reporting.significance import BASELINE
 
 LOSS_NOTE = (
@@ -90,6 +91,31 @@ def shared_training_notes(trainings: Sequence[Sequence[str]], table: Table) -> t
         for methods in trainings
         if len(methods) > 1
     )
+
+
+def post_hoc_notes(results: pd.DataFrame, table: Table) -> tuple[str, ...]:
+    """Which rows are no trainings of their own, but change the logits of one afterwards.
+
+    Args:
+        results: the tidy results of the table.
+        table: which methods.
+    """
+    noted = noted_of(results)
+    plain = results[noted == NONE].groupby("method")["fingerprint"].agg(frozenset)
+    notes = []
+    for method, label in table.methods.items():
+        own = results[(results["method"] == method) & (noted != NONE)]
+        if own.empty:
+            continue
+        trained = frozenset(own["fingerprint"])
+        same = [table.methods[m] for m in table.methods if m in plain.index and plain[m] == trained]
+        whose = f"the training of {same[0]}" if same else "a training without it"
+        what = described(noted[own.index[0]], sorted(own["tau"].unique()))
+        notes.append(
+            f"{label} is post hoc: {whose}, of which {what}. Its loss is the trained criterion on "
+            f"the changed logits."
+        )
+    return tuple(notes)
 
 
 def no_result_notes(present: Collection[str], table: Table) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from longtail.parameters import Statistics, Table
+from longtail.post_hoc import evaluation_keys
 from longtail.reporting.layouts import IN_CAPTIONS, Column, Layout
 from longtail.reporting.notes import (
     fewer_seeds_notes,
@@ -16,6 +17,7 @@ from longtail.reporting.notes import (
     no_interval_notes,
     no_result_notes,
     percent,
+    post_hoc_notes,
     shared_training_notes,
     unequal_seeds_notes,
 )
@@ -159,6 +161,7 @@ def interval_table(
             table, statistics, count, has_stars=printed.has_stars, has_bold=printed.has_bold
         ),
         *shared_training_notes(trainings, table),
+        *post_hoc_notes(own_results, table),
         *no_interval_notes(is_without, most_seeds(own)),
         *no_result_notes(_seeds(own), table),
         *unequal_seeds_notes(_seeds(own), table, unmarked),
@@ -189,11 +192,13 @@ def _cells(
 def trainings_of(results: pd.DataFrame, table: Table) -> list[list[str]]:
     """A table's methods that have results, those together that are one training.
 
+    A training whose logits are changed post hoc gives other answers, and is one of its own.
+
     Args:
         results: the tidy results of the table.
         table: which methods, in the order of the rows.
     """
-    fingerprints = results.groupby("method")["fingerprint"].agg(frozenset)
+    fingerprints = evaluation_keys(results).groupby(results["method"]).agg(frozenset)
     together: dict[frozenset[str], list[str]] = {}
     for method in table.methods:
         if method in fingerprints.index:

@@ -22,6 +22,7 @@ from longtail import progress
 from longtail.catalog import LongtailCatalog
 from longtail.errors import (
     ConfigurationError,
+    DiskFullError,
     LongtailError,
     RunInterruptedError,
     TrialsFailedError,
@@ -170,6 +171,8 @@ class _Trials:
             return True
         if failures.is_missing_input(error):
             raise failures.missing_input(unit.nodes[0], error) from None
+        if isinstance(error, DiskFullError):  # the other trials could not be kept either
+            raise error
         trial = unit.name.removeprefix("train.")
         if isinstance(error, BrokenExecutor):
             if self._losses.may_go_on(trial, self._display.epochs_done(trial)):

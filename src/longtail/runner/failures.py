@@ -10,6 +10,7 @@ from pathlib import Path
 from kedro.io.core import DatasetError
 from kedro.pipeline.node import Node
 
+from longtail.catalog import NO_VERSIONS
 from longtail.errors import DataError, LongtailError, TrainingError
 
 # Options of `kedro run` that choose a part of a pipeline.
@@ -17,8 +18,6 @@ SLICING = {
     *("--namespaces", "-ns", "--tags", "-t", "--nodes", "-n", "--from-nodes", "--to-nodes"),
     *("--from-inputs", "--to-outputs"),
 }
-# How Kedro begins to say that a versioned dataset was never saved.
-NO_VERSIONS = "Did not find any versions"
 
 
 class Losses:

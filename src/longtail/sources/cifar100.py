@@ -20,9 +20,9 @@ import numpy as np
 from longtail.errors import DataError
 from longtail.parameters import Cifar100Source
 from longtail.progress import Bar
-from longtail.sources.files import find_image_files
 from longtail.sources.folder import assemble
 from longtail.sources.images import Images, index_of, no_rejections
+from longtail.sources.listing import find_image_files
 
 IMAGE_SIZE = 32
 SPLITS = ("train", "test")
@@ -32,7 +32,7 @@ CHUNK_BYTES = 1 << 20
 log = logging.getLogger(__name__)
 
 
-def read_cifar100(source: Cifar100Source, dataset: str, downloads: Path) -> Images:
+def read_cifar100(source: Cifar100Source, dataset: str, downloads: Path, decoded: Path) -> Images:
     """Read CIFAR-100 from ``source.path``, or download the official archive.
 
     Images are sorted by split, class and file name, so that the archive and a folder of the
@@ -48,11 +48,12 @@ def read_cifar100(source: Cifar100Source, dataset: str, downloads: Path) -> Imag
     if path.is_file() and tarfile.is_tarfile(path):
         _verify(path, source.md5, f"{key}.md5")
         return _read_archive(path)
-    return _read_tree(source.path, f"{key}.path")
+    return _read_tree(source.path, dataset, decoded)
 
 
-def _read_tree(path: str, key: str) -> Images:
+def _read_tree(path: str, dataset: str, decoded: Path) -> Images:
     """Read ``{train,test}/<class>/*`` from a folder or from zip files."""
+    key = f"datasets.{dataset}.source.path"
     files = find_image_files(path, key)
     wrong = [file.name for file in files if len(file.parts) != 3 or file.parts[0] not in SPLITS]
     missing = [split for split in SPLITS if not any(file.parts[0] == split for file in files)]
@@ -65,9 +66,9 @@ def _read_tree(path: str, key: str) -> Images:
     # Official order is train before test; the sort of names would put test first.
     files.sort(key=lambda file: (SPLITS.index(file.parts[0]), *file.parts[1:]))
     classes, splits = [file.parts[1] for file in files], [file.parts[0] for file in files]
-    images = assemble(files, classes, splits, IMAGE_SIZE, path, key)
+    images = assemble(files, classes, splits, IMAGE_SIZE, path, dataset, decoded)
     stems = images.index["file"].map(lambda name: str(PurePosixPath(name).with_suffix("")))
-    return Images(images.pixels, images.index.assign(file=stems), images.rejected)
+    return Images(images.pixels, images.index.assign(file=stems), images.rejected, images.sha256)
 
 
 class _ArraysOnly(pickle.Unpickler):

@@ -1,35 +1,77 @@
-"""Folders of images, one folder a class."""
+"""Folders of images, one folder a class, or with a table that names the classes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from longtail.errors import DataError
 from longtail.parameters import FolderSource
-from longtail.sources.files import ImageFileRef, decode_all, find_image_files
+from longtail.sources.cache import PixelCache
+from longtail.sources.files import ImageFileRef
 from longtail.sources.images import REJECTED_COLUMNS, Images, index_of
+from longtail.sources.listing import Listing, first_names, list_images
+from longtail.sources.metadata import Entry, read_metadata
+from longtail.sources.selection import Needs, Selection, select
+
+Rejected = tuple[str, str, str]
+
+log = logging.getLogger(__name__)
 
 
-def read_folder(source: FolderSource, dataset: str) -> Images:
-    """Read ``<class>/**/<file>`` below ``source.path``; the classes are sorted by name.
+def read_folder(
+    source: FolderSource, dataset: str, decoded: Path, smallest_class: int, fewest_groups: int
+) -> Images:
+    """Read ``<class>/**/<file>`` below ``source.path``, or what ``source.metadata`` names there.
+
+    The classes are sorted by name. Files that cannot be used are listed with the reason.
+
+    Args:
+        source: where the images are, and how they are grouped.
+        dataset: the data set's name in the parameters, for messages.
+        decoded: the folder in which decoded images are kept.
+        smallest_class: the fewest images that a class must have.
+        fewest_groups: the fewest groups that they must be.
 
     Raises:
-        DataError: if no path is given, nothing is there, or a class has no usable image.
+        DataError: if nothing is there, or fewer than two classes can be used.
     """
-    key = f"datasets.{dataset}.source.path"
+    key = f"datasets.{dataset}.source"
     assert source.path is not None  # checked by `sources.check`
-    files = find_image_files(source.path, key)
-    loose = [file.name for file in files if len(file.parts) < 2]
-    if loose:
-        raise DataError(
-            f"{key}: '{source.path}' must hold a folder a class, but '{loose[0]}' "
-            f"({len(loose)} such) lies in no class folder"
-        )
-    classes = [file.parts[0] for file in files]
-    return assemble(files, classes, [""] * len(files), source.image_size, source.path, key)
+    listing = list_images(source.path, f"{key}.path", own=decoded)
+    if source.metadata is None:
+        entries, rejected = _by_folder(listing, source.path, f"{key}.path")
+    else:
+        entries, rejected = read_metadata(source.metadata, listing, f"{key}.metadata")
+    _tell_of_folder(listing, dataset, len(listing.files) - len(entries), source.metadata)
+    _refuse_twins(sorted({entry.species for entry in entries}), key)
+    needs = Needs(smallest_class, fewest_groups, source.small_classes == "drop", key)
+    title = f"Reading {source.path}"
+    files = [entry.file for entry in entries]
+    with PixelCache.opened(decoded, dataset, source.path, source.image_size) as cache:
+        facts = cache.facts(files, title)
+        chosen = select(entries, facts, needs, source.group_pattern, source.near_duplicates)
+        chosen.rejected[:] = sorted(chosen.rejected + rejected)
+        class_names = sorted({entry.species for entry in chosen.entries})
+        if len(class_names) < 2:
+            raise DataError(f"{key}: {_too_few(class_names, source.path, chosen)}")
+        stored = cache.stored([entry.file for entry in chosen.entries], title)
+    for note in chosen.notes:
+        log.info("%s: %s", dataset, note)
+    label_of = {name: label for label, name in enumerate(class_names)}
+    index = index_of(
+        [entry.file.name for entry in chosen.entries],
+        [label_of[entry.species] for entry in chosen.entries],
+        class_names,
+        [entry.split for entry in chosen.entries],
+        chosen.groups,
+    )
+    return Images(stored.pixels(), index, _table(chosen.rejected), stored.sha256)
 
 
 def assemble(
@@ -38,41 +80,103 @@ def assemble(
     splits: Sequence[str],
     image_size: int,
     path: str,
-    key: str,
+    dataset: str,
+    decoded: Path,
 ) -> Images:
-    """Decode files of known class and split into one array and its index.
-
-    Files that cannot be used are listed in ``rejected`` with the reason.
+    """Decode files of known class and split; each image is a group of its own.
 
     Raises:
         DataError: if there are fewer than two classes, or a class has no usable image.
     """
+    key = f"datasets.{dataset}.source.path"
     class_names = sorted(set(classes))
     if len(class_names) < 2:
         raise DataError(f"{key}: '{path}' holds one class only, '{class_names[0]}'")
+    title = f"Reading {path}"
+    with PixelCache.opened(decoded, dataset, path, image_size) as cache:
+        reasons = [fact.reason for fact in cache.facts(files, title)]
+        kept = [position for position, reason in enumerate(reasons) if reason is None]
+        rejected = [
+            (file.name, class_name, reason)
+            for file, class_name, reason in zip(files, classes, reasons, strict=True)
+            if reason is not None
+        ]
+        if empty := sorted(set(class_names) - {classes[position] for position in kept}):
+            raise DataError(
+                f"{key}: no usable image is left of {len(empty)} class(es), such as '{empty[0]}'. "
+                f"{_reasons(rejected)}"
+            )
+        stored = cache.stored([files[position] for position in kept], title)
     label_of = {name: label for label, name in enumerate(class_names)}
-    pixels = np.empty((len(files), image_size, image_size, 3), dtype=np.uint8)
-    kept: list[int] = []
-    rejected: list[tuple[str, str]] = []
-    decoded = decode_all(list(files), image_size, f"Reading {path}")
-    for position, (file, result) in enumerate(decoded):
-        if isinstance(result, str):
-            rejected.append((file.name, result))
-        else:
-            pixels[len(kept)] = result
-            kept.append(position)
     index = index_of(
-        [files[k].name for k in kept],
-        [label_of[classes[k]] for k in kept],
+        [files[position].name for position in kept],
+        [label_of[classes[position]] for position in kept],
         class_names,
-        [splits[k] for k in kept],
+        [splits[position] for position in kept],
     )
-    empty = sorted(set(class_names) - set(index["class_name"]))
-    if empty:
-        reasons = pd.DataFrame(rejected, columns=REJECTED_COLUMNS)
-        example = reasons.iloc[0]
+    return Images(stored.pixels(), index, _table(rejected), stored.sha256)
+
+
+def _table(rejected: Iterable[Rejected]) -> pd.DataFrame:
+    return pd.DataFrame(rejected, columns=REJECTED_COLUMNS, dtype=str)
+
+
+def _by_folder(listing: Listing, path: str, key: str) -> tuple[list[Entry], list[Rejected]]:
+    """The class of a file is the folder of the first level that it lies in."""
+    loose = [file.name for file in listing.files if len(file.parts) < 2]
+    if len(loose) == len(listing.files):
         raise DataError(
-            f"{key}: no usable image is left of {len(empty)} class(es), such as '{empty[0]}'. "
-            f"{len(rejected)} file(s) were rejected, such as {example.file}: {example.reason}"
+            f"{key}: '{path}' must hold a folder a class, but all its images, such as "
+            f"'{loose[0]}', lie in no class folder. A table can name their classes instead: "
+            f"{key.removesuffix('path')}metadata"
         )
-    return Images(pixels[: len(kept)], index, pd.DataFrame(rejected, columns=REJECTED_COLUMNS))
+    entries = [Entry(file, file.parts[0], "", "") for file in listing.files if len(file.parts) > 1]
+    rejected = [(name, "", "lies in no class folder") for name in loose]
+    for name, reason in listing.refused:
+        folder, slash, _ = name.partition("/")
+        rejected.append((name, folder if slash else "", reason))
+    return entries, rejected
+
+
+def _tell_of_folder(listing: Listing, dataset: str, unnamed: int, metadata: str | None) -> None:
+    for folder in listing.skipped:
+        log.warning("%s: '%s' is skipped: the project's own data lie in it", dataset, folder)
+    if listing.others:
+        log.info("%s: %s other file(s) lie there, or hidden ones", dataset, f"{listing.others:,}")
+    if metadata is not None and unnamed:
+        log.info("%s: %s image files are not named in %s", dataset, f"{unnamed:,}", metadata)
+    if metadata is None and listing.empty:
+        named = ", ".join(first_names([f"'{name}'" for name in listing.empty]))
+        log.warning("%s: %s folder(s) hold no image: %s", dataset, len(listing.empty), named)
+
+
+def _refuse_twins(class_names: Iterable[str], key: str) -> None:
+    """Names that differ in what nobody sees are one species, torn into two classes."""
+    alike: dict[str, list[str]] = defaultdict(list)
+    for name in class_names:
+        folded = unicodedata.normalize("NFC", name).casefold()
+        alike[" ".join(folded.replace("_", " ").split())].append(name)
+    for names in alike.values():
+        if len(names) > 1:
+            raise DataError(
+                f"{key}: the species {' and '.join(repr(name) for name in names)} differ only in "
+                f"case, blanks or the encoding of accents. Give them one name"
+            )
+
+
+def _too_few(class_names: Sequence[str], path: str, chosen: Selection) -> str:
+    what = f"one class only, '{class_names[0]}'" if class_names else "no image that can be used"
+    return f"'{path}' holds {what}; two classes are needed. {_reasons(chosen.rejected)}"
+
+
+def _reasons(rejected: Sequence[Rejected]) -> str:
+    """The commonest reasons, with an example of each."""
+    if not rejected:
+        return "Nothing was rejected."
+    counts = Counter(reason for _, _, reason in rejected)
+    example = {reason: file for file, _, reason in reversed(rejected)}
+    listed = "; ".join(
+        f"{count:,} such as '{example[reason]}': {reason}"
+        for reason, count in counts.most_common(3)
+    )
+    return f"{len(rejected):,} file(s) were rejected: {listed}"

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-INDEX_COLUMNS = ["image", "file", "label", "class_name", "split"]
-REJECTED_COLUMNS = ["file", "reason"]
+INDEX_COLUMNS = ["image", "file", "label", "class_name", "split", "group"]
+REJECTED_COLUMNS = ["file", "class_name", "reason"]
 
 
 @dataclass(frozen=True)
@@ -19,27 +19,38 @@ class Images:
     Attributes:
         pixels: uint8 array of shape (images, height, width, 3), RGB.
         index: a row an image, in the order of ``pixels``: ``image`` (its number), ``file``
-            (its name within the source), ``label`` (0 to classes - 1), ``class_name`` and
-            ``split`` (``train`` or ``test`` where the source has an official split, else empty).
-        rejected: a row for each file that could not be used: ``file`` and ``reason``.
+            (its name within the source), ``label`` (0 to classes - 1), ``class_name``,
+            ``split`` (``train`` or ``test`` where the source has an official split, else empty)
+            and ``group``: images of one group show the same and must not be divided by a split.
+            It is the number of the group's first image; by default each image is its own.
+        rejected: a row for each file that is not used: ``file``, ``class_name`` (empty where it
+            is not known) and ``reason``.
+        sha256: the checksum of ``pixels`` where it is known already.
     """
 
     pixels: npt.NDArray[np.uint8]
     index: pd.DataFrame
     rejected: pd.DataFrame
+    sha256: str | None = None
 
 
 def index_of(
-    files: list[str], labels: list[int], class_names: list[str], splits: list[str]
+    files: list[str],
+    labels: list[int],
+    class_names: list[str],
+    splits: list[str],
+    groups: npt.ArrayLike | None = None,
 ) -> pd.DataFrame:
-    """The index table of images in the order of the pixels."""
+    """The index table of images in the order of the pixels; without groups each has its own."""
+    images = np.arange(len(files), dtype=np.int64)
     return pd.DataFrame(
         {
-            "image": np.arange(len(files), dtype=np.int64),
+            "image": images,
             "file": files,
             "label": np.asarray(labels, dtype=np.int64),
             "class_name": [class_names[label] for label in labels],
             "split": splits,
+            "group": images if groups is None else np.asarray(groups, dtype=np.int64),
         },
         columns=INDEX_COLUMNS,
     )

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 def read_images(
-    dataset: Dataset, downloads: Path
+    dataset: Dataset, downloads: Path, decoded: Path
 ) -> tuple[npt.NDArray[np.uint8], pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     """Read a data set's source.
 
@@ -26,7 +26,7 @@ def read_images(
         Pixels, index and rejected files as in :class:`longtail.sources.Images`, and a summary
         with the pixels' checksum, by which a trial knows its data.
     """
-    images = sources.read(dataset.source, dataset.name, downloads)
+    images = sources.read(dataset, downloads, decoded)
     count, height, width, _ = images.pixels.shape
     summary = {
         "dataset": dataset.name,
@@ -36,7 +36,7 @@ def read_images(
         "height": height,
         "width": width,
         "classes": int(images.index["label"].nunique()),
-        "sha256": sha256_of_arrays(images.pixels),
+        "sha256": images.sha256 or sha256_of_arrays(images.pixels),
     }
     log.info(
         "%s: %s images of %s classes, %s x %s pixels%s",
@@ -45,6 +45,8 @@ def read_images(
         summary["classes"],
         width,
         height,
-        f"; {len(images.rejected)} files rejected" if len(images.rejected) else "",
+        f"; {len(images.rejected):,} files rejected, see rejected.csv beside index.csv"
+        if len(images.rejected)
+        else "",
     )
     return images.pixels, images.index, images.rejected, summary

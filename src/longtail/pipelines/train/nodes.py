@@ -10,12 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from longtail import post_hoc
 from longtail.comparisons import compare_methods
 from longtail.fingerprint import sha256_of_arrays
 from longtail.identity import VALIDATION, trial_fingerprint, trial_losses
 from longtail.imbalance import class_counts, images_of
 from longtail.parameters import Backbone, Statistics, Trial
 from longtail.progress import EpochDone, TrialScored, tell
+from longtail.space import full_disk_explained
 from longtail.store import TrialStore
 from longtail.trainings import trainings_table
 
@@ -61,10 +63,11 @@ def fit_trial(
     train_images = images_of(subsets, "train", trial.train_set)
     validation_images = images_of(subsets, VALIDATION, VALIDATION)
     counts = class_counts(labels[train_images], source["classes"])
+    post_hoc.check(trial.method, counts, len(validation_images))
     losses = trial_losses(trial, counts)
     key = trial_fingerprint(trial, source, labels, subsets, weights_sha256)
     trainings = TrialStore(store)
-    with trainings.claim(key):
+    with full_disk_explained(store), trainings.claim(key):
         found = trainings.find(key)
         reused = found is not None
         if found is None:
@@ -102,11 +105,14 @@ def fit_trial(
 
 def evaluate_trial(
     images: Pixels, index: pd.DataFrame, subsets: pd.DataFrame, model: Path, trial: Trial
-) -> pd.DataFrame:
-    """Logits of every test and validation image.
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Logits of every test and validation image, with what the method does to them post hoc.
 
     Returns:
         A row an image: ``image``, ``label``, and the logits in columns named by label (float32).
+        And how they were changed after the training: ``post_hoc`` (see
+        :func:`longtail.post_hoc.noted`), ``tau`` (None where they were not) and, where ``tau`` was
+        chosen, ``validation``: the balanced accuracy of each on the validation images.
     """
     from longtail.learning.training import logits_of
 
@@ -114,9 +120,28 @@ def evaluate_trial(
     chosen = np.unique(held_out.to_numpy(dtype=np.int64))
     labels = index["label"].to_numpy()
     logits = logits_of(model, trial, images, chosen, int(labels.max()) + 1)
+    train_labels = labels[images_of(subsets, "train", trial.train_set)]
+    counts = class_counts(train_labels, logits.shape[1])
+    evaluation: dict[str, Any] = {
+        "post_hoc": post_hoc.noted(trial.method.post_hoc, counts),
+        "tau": None,
+        "validation": [],
+    }
+    changing = post_hoc.effective(trial.method.post_hoc, counts)
+    if changing is not None:
+        from longtail.learning.last_layer import last_layer
+
+        validation = np.isin(chosen, images_of(subsets, VALIDATION, VALIDATION))
+        layer = last_layer(model, trial.method.classifier)
+        logits, evaluation["tau"], accuracies = post_hoc.evaluate(
+            changing, logits, labels[chosen], validation, counts, layer
+        )
+        evaluation["validation"] = [
+            {"tau": tau, "balanced_accuracy": accuracy} for tau, accuracy in accuracies.items()
+        ]
     columns = {"image": chosen, "label": labels[chosen]}
     table = pd.DataFrame(logits, columns=[str(label) for label in range(logits.shape[1])])
-    return pd.concat([pd.DataFrame(columns), table], axis="columns")
+    return pd.concat([pd.DataFrame(columns), table], axis="columns"), evaluation
 
 
 def score_trial(
@@ -124,6 +149,7 @@ def score_trial(
     index: pd.DataFrame,
     subsets: pd.DataFrame,
     card: dict[str, Any],
+    evaluation: dict[str, Any],
     trial: Trial,
     statistics: Statistics,
 ) -> tuple[pd.DataFrame, ...]:
@@ -132,8 +158,10 @@ def score_trial(
     Returns:
         The metrics, the confusions, the reliability and the answers of
         :class:`longtail.learning.score.Scores`, with the trial's names; the metrics also with
-        the fingerprint and the trial of the training, and with what their intervals were made
-        with (``confidence``, ``resamples``, ``resampling_seed``).
+        the fingerprint and the trial of the training, with what was done to its logits
+        (``post_hoc``, ``tau``), and with what their intervals were made with (``confidence``,
+        ``resamples``, ``resampling_seed``). The loss is the criterion as trained, on the logits
+        as they were changed.
     """
     from longtail.learning.score import score
 
@@ -143,8 +171,14 @@ def score_trial(
     counts = class_counts(train_labels, classes)
     loss = trial_losses(trial, counts).last
     scores = score(predictions, subsets, loss, trial.seed, statistics)
-    training = {"fingerprint": card["fingerprint"], "trained_by": card["trained_by"]}
-    tell(TrialScored(trial.name, _summary(scores.metrics, card)))
+    tau = evaluation["tau"]
+    training = {
+        "fingerprint": card["fingerprint"],
+        "trained_by": card["trained_by"],
+        "post_hoc": evaluation["post_hoc"],
+        "tau": float("nan") if tau is None else tau,
+    }
+    tell(TrialScored(trial.name, _summary(scores.metrics, card, tau)))
     tables = (
         scores.metrics.assign(**training, **statistics.noted),
         scores.confusions,
@@ -187,7 +221,7 @@ def _names(trial: Trial, index: pd.Index[int]) -> pd.DataFrame:
     return pd.DataFrame(names, index=index)
 
 
-def _summary(metrics: pd.DataFrame, card: dict[str, Any]) -> str:
+def _summary(metrics: pd.DataFrame, card: dict[str, Any], tau: float | None) -> str:
     acc1 = metrics.set_index("test_set")["acc1"]
     shown = ", ".join(f"{name} {acc1[name]:.4f}" for name in ("balanced", "head", "tail"))
     if card["trained_by"] != card["trial"]:
@@ -196,4 +230,5 @@ def _summary(metrics: pd.DataFrame, card: dict[str, Any]) -> str:
         how = "trained before"
     else:
         how = f"trained in {card['seconds']:.1f} s"
-    return f"Acc1 {shown}; {how}"
+    changed = "" if tau is None else f", post hoc with tau {tau:.4g}"
+    return f"Acc1 {shown}; {how}{changed}"

@@ -88,14 +88,14 @@ def _trial(trial: Trial) -> Pipeline:
         Node(
             evaluate_trial,
             inputs=["images", "index", "subsets", "model", "params:trial"],
-            outputs="predictions",
+            outputs=["predictions", "evaluation"],
             name="evaluate",
         ),
         Node(
             score_trial,
             inputs=[
-                *("predictions", "index", "subsets", "card", "params:trial"),
-                "params:statistics",
+                *("predictions", "index", "subsets", "card", "evaluation"),
+                *("params:trial", "params:statistics"),
             ],
             outputs=["results", "confusions", "reliability", "answers"],
             name="score",

@@ -1,0 +1,54 @@
+"""What is done to the logits of a trained model, without training it again."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from longtail.parameters.strict import Strict
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, int | float) else value
+
+
+def _distinct(values: tuple[float, ...]) -> tuple[float, ...]:
+    if len(set(values)) < len(values):
+        raise ValueError(f"names a value twice: {list(values)}")
+    return values
+
+
+# One value, or several of which the validation images choose.
+Taus = Annotated[
+    tuple[Annotated[float, Field(ge=0, le=5)], ...],
+    Field(min_length=1),
+    BeforeValidator(_as_list),
+    AfterValidator(_distinct),
+]
+
+
+class PostHocLogitAdjustment(Strict):
+    """``tau`` times the log of the training set's class frequencies, taken from the logits.
+
+    Menon et al. 2020, arXiv 2007.07314, section 4.1. Of several ``tau`` the one of the best
+    balanced accuracy on the validation images is used, of equal ones the first.
+    """
+
+    kind: Literal["logit_adjustment"]
+    tau: Taus = (1.0,)
+
+
+class TauNormalization(Strict):
+    """Each class' vector in the last layer divided by its norm to the power of ``tau``.
+
+    Kang et al. 2020, arXiv 1910.09217, section 4.2; the biases are left out, as there. Of several
+    ``tau`` the one of the best balanced accuracy on the validation images is used, of equal ones
+    the first.
+    """
+
+    kind: Literal["tau_normalization"]
+    tau: Taus = (1.0,)
+
+
+PostHoc = Annotated[PostHocLogitAdjustment | TauNormalization, Field(discriminator="kind")]

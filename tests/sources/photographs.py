@@ -1,0 +1,53 @@
+"""Small photographs that no two of look alike, and folders of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from longtail.parameters import FolderSource
+from longtail.sources.folder import read_folder
+from longtail.sources.images import Images
+
+
+def photograph(number: int, size: tuple[int, int] = (24, 24)) -> Image.Image:
+    """Noise in large patches, other for each number."""
+    patches = np.random.default_rng(number).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    return Image.fromarray(patches).resize(size, Image.Resampling.BICUBIC)
+
+
+def save(root: Path, name: str, image: Image.Image, **options: Any) -> Path:
+    file = root / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    image.save(file, **options)
+    return file
+
+
+def folder_of(root: Path, sizes: dict[str, int], first: int = 0) -> Path:
+    """A folder with so many different photographs of each species."""
+    number = first
+    for species, count in sizes.items():
+        for image in range(count):
+            save(root, f"{species}/{image:03d}.png", photograph(number))
+            number += 1
+    return root
+
+
+def source(path: Path | None, **changes: Any) -> FolderSource:
+    text = None if path is None else str(path)
+    return FolderSource(kind="folder", path=text, **{"image_size": 24, **changes})
+
+
+def read(
+    path: Path, decoded: Path, smallest: int = 1, fewest_groups: int = 1, **changes: Any
+) -> Images:
+    return read_folder(source(path, **changes), "moths", decoded, smallest, fewest_groups)
+
+
+def groups(images: Images) -> list[list[str]]:
+    """The files of each group of more than one image."""
+    by_group = images.index.groupby("group")["file"].apply(list)
+    return [files for files in by_group if len(files) > 1]

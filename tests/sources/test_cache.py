@@ -1,0 +1,297 @@
+"""Decoded images on the disk: what is kept, what is done again, and what a run can meet there."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from filelock import FileLock
+
+from longtail.errors import DataError
+from longtail.fingerprint import sha256_of_arrays
+from longtail.sources import cache, decode, journal, segments
+from longtail.sources.files import ImageFileRef
+from longtail.sources.images import Images
+from tests.sources.photographs import folder_of, photograph, read, save
+
+PROJECT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return folder_of(tmp_path / "photos", {"a": 5, "b": 5})
+
+
+@pytest.fixture
+def decoded(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "decoded"
+
+
+@pytest.fixture
+def decodings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the files that are decoded, as it happens."""
+    names: list[str] = []
+    original = decode.decode_all
+
+    def noted(files: Sequence[ImageFileRef], image_size: int) -> Iterator[Any]:
+        for file, result in original(files, image_size):
+            names.append(file.name)
+            yield file, result
+
+    monkeypatch.setattr(cache, "decode_all", noted)
+    return names
+
+
+def the_file(decoded: Path, pattern: str = "segment-*.npy") -> Path:
+    [file] = decoded.glob(f"*/{pattern}")
+    return file
+
+
+def same(first: Images, second: Images) -> bool:
+    tables = (first.index, second.index), (first.rejected, second.rejected)
+    return (
+        np.array_equal(first.pixels, second.pixels)
+        and first.sha256 == second.sha256 == sha256_of_arrays(second.pixels)
+        and all(a.to_dict("list") == b.to_dict("list") for a, b in tables)
+    )
+
+
+def test_unchanged_folder_is_neither_decoded_nor_written_again(
+    root: Path, decoded: Path, decodings: list[str]
+) -> None:
+    (root / "a" / "broken.jpg").write_bytes(b"broken")
+    first = read(root, decoded)
+    assert len(decodings) == 11
+    status = the_file(decoded).stat()
+    again = read(root, decoded)
+    assert len(decodings) == 11
+    assert same(first, again)
+    assert the_file(decoded).stat() == status
+
+
+def test_only_what_is_new_or_has_changed_is_decoded(
+    root: Path, decoded: Path, decodings: list[str], tmp_path: Path
+) -> None:
+    before = read(root, decoded)
+    pixels = before.pixels.copy()
+    decodings.clear()
+    save(root, "a/0000.png", photograph(100))  # comes first
+    save(root, "b/002.png", photograph(101, (25, 25)))
+    (root / "a" / "001.png").unlink()
+    after = read(root, decoded)
+    assert decodings == ["a/0000.png", "b/002.png"]
+    assert same(after, read(root, tmp_path / "other"))
+    assert after.index["file"].tolist()[:3] == ["a/000.png", "a/0000.png", "a/002.png"]
+    assert np.array_equal(before.pixels, pixels)  # what a version may be a link to is as it was
+
+
+def test_what_was_left_out_is_decoded_again_when_it_comes_back(
+    root: Path, decoded: Path, decodings: list[str]
+) -> None:
+    whole = read(root, decoded)
+    save(root, "b/copy.png", photograph(0))  # of a/000.png: both are left out
+    assert len(read(root, decoded).index) == 9
+    decodings.clear()
+    (root / "b" / "copy.png").unlink()
+    assert same(read(root, decoded), whole)
+    assert decodings == ["a/000.png"]
+
+
+def test_settings_have_caches_of_their_own(root: Path, decoded: Path) -> None:
+    assert read(root, decoded).pixels.shape == (10, 24, 24, 3)
+    assert read(root, decoded, image_size=16).pixels.shape == (10, 16, 16, 3)
+    assert len(list(decoded.iterdir())) == 2
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from longtail.sources import segments, cache
+from tests.sources.photographs import read
+segments.CHUNK_BYTES = cache.CHUNK_BYTES = 1  # each image is flushed
+calls, where, last = 0, sys.argv[3], int(sys.argv[4])
+def dying(original, before):
+    def call(*args, **kwargs):
+        global calls
+        calls += 1
+        if before and calls > last:
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = original(*args, **kwargs)
+        if not before and calls > last:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+    return call
+kind = segments.SegmentFile if where.startswith("write") else cache.Journal
+name = "write" if where.startswith("write") else "note"
+setattr(kind, name, dying(getattr(kind, name), where.endswith("before")))
+read(Path(sys.argv[1]), Path(sys.argv[2]))
+"""
+
+
+@pytest.mark.parametrize("where", ["write before", "write after", "note after"])
+@pytest.mark.parametrize("last", [0, 4])
+def test_a_killed_run_goes_on_where_it_stopped(
+    where: str, last: int, root: Path, decoded: Path, decodings: list[str], tmp_path: Path
+) -> None:
+    environment = os.environ | {"PYTHONPATH": f"{PROJECT / 'src'}:{PROJECT}"}
+    command = [sys.executable, "-c", KILLED, str(root), str(decoded), where, str(last)]
+    ended = subprocess.run(command, env=environment, check=False, capture_output=True)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    images = read(root, decoded)
+    kept = last + 1 if where == "note after" else last
+    assert len(decodings) == 10 - kept
+    assert same(images, read(root, tmp_path / "other"))
+
+
+@pytest.mark.parametrize("failing", ["write", "note"])
+def test_full_disk_is_one_message_and_loses_nothing(
+    failing: str,
+    root: Path,
+    decoded: Path,
+    decodings: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setattr(cache, "CHUNK_BYTES", 1)
+    kind: Any = segments.SegmentFile if failing == "write" else journal.Journal
+    original, calls = getattr(kind, failing), []
+
+    def full(*args: Any, **kwargs: Any) -> Any:
+        calls.append(1)
+        if len(calls) > 3:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return original(*args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(kind, failing, full)
+        with pytest.raises(DataError, match=r"the disk is full: decoded images .* is kept"):
+            read(root, decoded)
+    decodings.clear()
+    assert same(read(root, decoded), read(root, tmp_path / "other"))
+    assert len(decodings) == 7 + 10
+
+
+def test_disk_that_is_too_small_is_refused_before_anything_is_decoded(
+    root: Path, decoded: Path, decodings: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(root)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1000))
+    with pytest.raises(DataError, match=r"too full: the images need 0\.0 GB, .*--params=data="):
+        read(root, decoded)
+    assert decodings == []
+
+
+def test_folder_that_must_not_be_made_is_one_message(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match=r"cannot be used for decoded images: .*Not a directory"):
+        read(root, tmp_path / "file" / "decoded")
+
+
+@pytest.mark.parametrize("damage", ["gone", "shorter", "changed", "journal"])
+def test_damaged_cache_is_told_and_made_again(
+    damage: str,
+    root: Path,
+    decoded: Path,
+    decodings: list[str],
+    caplog: pytest.LogCaptureFixture,
+    tmp_path: Path,
+) -> None:
+    read(root, decoded)
+    decodings.clear()
+    file = the_file(decoded)
+    if damage == "gone":
+        file.unlink()
+    elif damage == "shorter":
+        os.truncate(file, 1000)
+    elif damage == "changed":
+        content = bytearray(file.read_bytes())
+        content[500] ^= 1
+        file.write_bytes(content)
+    else:
+        the_file(decoded, "journal.sqlite").write_bytes(b"no database" * 1000)
+    images = read(root, decoded)
+    assert len(decodings) == 10
+    assert "decoded again" in caplog.text
+    assert same(images, read(root, tmp_path / "other"))
+
+
+def test_what_could_not_be_read_is_tried_again(
+    root: Path, decoded: Path, decodings: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = os.open
+
+    def refusing(path: Any, *args: Any, **kwargs: Any) -> int:
+        if str(path).endswith("a/001.png"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return opened(path, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", refusing)
+        images = read(root, decoded)
+    assert images.rejected.to_dict("split")["data"] == [
+        ["a/001.png", "a", "cannot be read: Permission denied"]
+    ]
+    decodings.clear()
+    assert len(read(root, decoded).index) == 10
+    assert decodings == ["a/001.png"]
+
+
+def test_another_run_waits_and_finds_everything_decoded(
+    root: Path, decoded: Path, decodings: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    first = read(root, decoded)
+    decodings.clear()
+    made: list[Images] = []
+    with FileLock(the_file(decoded, "lock")):
+        other = threading.Thread(target=lambda: made.append(read(root, decoded)))
+        other.start()
+        other.join(0.5)
+        assert other.is_alive() and made == []
+    other.join(20)
+    assert same(made[0], first) and decodings == []
+    assert "Another run reads the same images: waiting for it" in caplog.text
+
+
+def test_journal_is_a_plain_database(root: Path, decoded: Path) -> None:
+    read(root, decoded)
+    with sqlite3.connect(the_file(decoded, "journal.sqlite")) as database:
+        [[files]] = database.execute("SELECT COUNT(*) FROM files WHERE row IS NOT NULL")
+    assert files == 10
+
+
+MEASURED = """
+import resource, sys
+from pathlib import Path
+from tests.sources.photographs import read
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+images = read(Path(sys.argv[1]), Path(sys.argv[2]), image_size=512)
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+print(images.pixels.nbytes >> 20, peak >> 10)
+"""
+
+
+def test_memory_does_not_grow_with_the_images(tmp_path: Path) -> None:
+    """An array of 525 MB is made in much less memory, in its first run and when it is joined."""
+    root = tmp_path / "photos"
+    for number in range(700):
+        save(root, f"{'ab'[number % 2]}/{number:04d}.jpg", photograph(number, (64, 64)))
+    environment = os.environ | {"PYTHONPATH": f"{PROJECT / 'src'}:{PROJECT}"}
+    command = [sys.executable, "-c", MEASURED, str(root), str(tmp_path / "decoded")]
+    for changed in ("nothing", "one more"):
+        if changed == "one more":
+            save(root, "a/0000a.jpg", photograph(1000, (64, 64)))
+        out = subprocess.run(command, env=environment, check=True, capture_output=True).stdout
+        array, peak = map(int, out.split()[-2:])
+        assert array >= 525 and peak < 250, changed

@@ -1,0 +1,299 @@
+"""Decoding of single files, from folders and from zip files."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import struct
+import tempfile
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies
+from PIL import Image, ImageOps
+
+from longtail.sources.decode import Decoded, Refusal, decode, decode_all
+from longtail.sources.files import ImageFileRef
+from longtail.sources.listing import find_image_files
+
+
+def saved(folder: Path, image: Image.Image, name: str = "image.png", **options: Any) -> Any:
+    """What an image decodes to after it was saved."""
+    image.save(folder / name, **options)
+    return decode(ImageFileRef((name,), folder, member=None), None)
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that says it is large and holds nothing."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        checksum = struct.pack(">I", zlib.crc32(kind + data))
+        return struct.pack(">I", len(data)) + kind + data + checksum
+
+    header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+
+
+def test_rgb_image_keeps_its_pixels(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    assert np.array_equal(saved(tmp_path, Image.fromarray(pixels)), pixels)
+
+
+def test_exif_rotation_sets_the_image_upright(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was turned: show it a quarter clockwise
+    shown = saved(tmp_path, Image.fromarray(pixels), exif=exif)
+    assert np.array_equal(shown, np.rot90(pixels, -1))
+
+
+def test_greyscale_has_three_equal_channels(tmp_path: Path) -> None:
+    grey = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
+    assert np.array_equal(saved(tmp_path, Image.fromarray(grey)), np.stack([grey] * 3, axis=-1))
+
+
+def test_one_bit_image_is_black_and_white(tmp_path: Path) -> None:
+    image = Image.fromarray(np.array([[True, False]]))
+    assert saved(tmp_path, image)[0].tolist() == [[255] * 3, [0] * 3]
+
+
+def test_palette_gives_its_colours(tmp_path: Path) -> None:
+    image = Image.new("P", (2, 1))
+    image.putpalette([10, 20, 30, 200, 100, 50])
+    image.putpixel((1, 0), 1)
+    assert saved(tmp_path, image)[0].tolist() == [[10, 20, 30], [200, 100, 50]]
+
+
+def test_transparent_palette_colour_becomes_white(tmp_path: Path) -> None:
+    image = Image.new("P", (2, 1))
+    image.putpalette([10, 20, 30, 200, 100, 50])
+    image.putpixel((1, 0), 1)
+    assert saved(tmp_path, image, transparency=0)[0].tolist() == [[255] * 3, [200, 100, 50]]
+
+
+def test_alpha_is_laid_on_white(tmp_path: Path) -> None:
+    rgba = np.array([[[200, 0, 0, 255], [200, 0, 0, 0], [0, 0, 0, 51]]], dtype=np.uint8)
+    shown = saved(tmp_path, Image.fromarray(rgba))
+    assert shown[0].tolist() == [[200, 0, 0], [255, 255, 255], [204, 204, 204]]
+
+
+def test_cmyk_becomes_rgb(tmp_path: Path) -> None:
+    image = Image.new("CMYK", (8, 8), (0, 255, 255, 0))
+    shown = saved(tmp_path, image, "image.jpg", quality=100)
+    np.testing.assert_allclose(shown, np.broadcast_to([255, 0, 0], (8, 8, 3)), atol=6)
+
+
+def test_sixteen_bit_grey_is_scaled_not_clipped(tmp_path: Path) -> None:
+    grey = np.array([[0, 257, 32896, 65535]], dtype=np.uint16)
+    assert saved(tmp_path, Image.fromarray(grey))[0, :, 0].tolist() == [0, 1, 128, 255]
+
+
+@pytest.mark.parametrize("name", ["image.webp", "image.bmp", "image.tif", "image.gif"])
+def test_other_formats_are_read(name: str, tmp_path: Path) -> None:
+    image = Image.new("RGB", (8, 8), (250, 128, 3))
+    options: dict[str, Any] = {"lossless": True} if name.endswith("webp") else {}
+    assert saved(tmp_path, image, name, **options)[4, 4].tolist() == [250, 128, 3]
+
+
+def test_images_are_cut_to_a_centred_square(tmp_path: Path) -> None:
+    pixels = np.zeros((10, 30, 3), dtype=np.uint8)
+    pixels[:, 5:25] = 255  # the centre is white, as far as the resampling looks
+    Image.fromarray(pixels).save(tmp_path / "wide.png")
+    shown = decode(ImageFileRef(("wide.png",), tmp_path, member=None), 5)
+    assert shown.shape == (5, 5, 3)
+    assert (shown == 255).all()
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"no image at all", "cannot be read"),
+        (b"", "cannot be read"),
+        (png_header(20_000, 6_000), "too many"),  # beyond our bound, within Pillow's
+        (png_header(60_000, 60_000), "too many pixels"),  # beyond Pillow's
+    ],
+    ids=["text", "empty", "bomb", "great bomb"],
+)
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_unusable_files_are_refused_with_a_reason(
+    content: bytes, reason: str, tmp_path: Path
+) -> None:
+    (tmp_path / "bad.png").write_bytes(content)
+    with pytest.raises(ValueError, match=reason):
+        decode(ImageFileRef(("bad.png",), tmp_path, member=None), 8)
+
+
+@pytest.mark.parametrize("name", ["photo.jpg", "photo.png", "photo.webp", "photo.tif"])
+def test_truncated_photographs_are_refused_not_filled_with_grey(name: str, tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    whole = io.BytesIO()
+    Image.fromarray(pixels).save(whole, format=Image.registered_extensions()[f".{name[-3:]}"]
+                                 if not name.endswith("webp") else "WEBP")  # fmt: skip
+    (tmp_path / name).write_bytes(whole.getvalue()[: len(whole.getvalue()) // 2])
+    reference = ImageFileRef((name,), tmp_path, member=None)
+    ((_, result),) = decode_all([reference], 8)
+    assert isinstance(result, Refusal) and result.reason.startswith("cannot be read")
+    assert result.lasting
+
+
+def test_reasons_stand_in_for_unusable_files_in_their_order(tmp_path: Path) -> None:
+    Image.new("RGB", (4, 4), (1, 2, 3)).save(tmp_path / "b.png")
+    (tmp_path / "a.png").write_bytes(b"broken")
+    files = find_image_files(str(tmp_path), "key")
+    (first, refused), (second, decoded) = decode_all(files, 4)
+    assert (first.name, second.name) == ("a.png", "b.png")
+    assert refused == Refusal("cannot be read: not an image, whatever its name says", lasting=True)
+    assert isinstance(decoded, Decoded)
+    assert decoded.pixels[0, 0].tolist() == [1, 2, 3]
+    assert decoded.sha256 == hashlib.sha256(bytes([1, 2, 3] * 16)).digest()
+
+
+def zip_of(path: Path, members: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+def png(colour: tuple[int, int, int] = (9, 8, 7)) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (4, 4), colour).save(file, format="PNG")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("damage", ["stream", "encrypted"])
+def test_damaged_zip_member_is_refused_with_a_reason(damage: str, tmp_path: Path) -> None:
+    path = zip_of(tmp_path / "bad.zip", {"a/1.png": png()})
+    content = bytearray(path.read_bytes())
+    if damage == "stream":
+        content[37:45] = b"\xff" * 8  # after the 30-byte header and the name
+    else:
+        content[6] |= 1
+        content[content.index(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(bytes(content))
+    ((_, result),) = decode_all(find_image_files(str(path), "key"), 4)
+    assert isinstance(result, Refusal) and result.reason.startswith("cannot be read")
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_exif_orientation_is_set_upright_after_the_cut(
+    orientation: int, tmp_path: Path
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (12, 30, 3), dtype=np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(pixels).save(tmp_path / "image.png", exif=exif)
+    with Image.open(tmp_path / "image.png") as image:
+        upright = ImageOps.exif_transpose(image)
+    expected = ImageOps.fit(upright, (12, 12), Image.Resampling.BICUBIC)
+    shown = decode(ImageFileRef(("image.png",), tmp_path, member=None), 12)
+    np.testing.assert_array_equal(shown, np.asarray(expected))
+
+
+def test_large_jpegs_are_decoded_small_and_look_the_same(tmp_path: Path) -> None:
+    ramp = np.linspace(0, 255, 1600)
+    pixels = np.stack([np.add.outer(ramp, ramp[::-1]) / 2] * 3, axis=-1).astype(np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "large.jpg", quality=95)
+    whole = Image.fromarray(pixels).resize((50, 50), Image.Resampling.BICUBIC)
+    shown = decode(ImageFileRef(("large.jpg",), tmp_path, member=None), 50)
+    np.testing.assert_allclose(shown.astype(int), np.asarray(whole).astype(int), atol=3)
+
+
+def test_first_of_several_frames_is_taken(tmp_path: Path) -> None:
+    frames = [Image.new("RGB", (8, 8), (grey, 0, 0)) for grey in (10, 200)]
+    for name in ("film.gif", "film.webp", "film.tif"):
+        frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:])
+        shown = decode(ImageFileRef((name,), tmp_path, member=None), 8)
+        np.testing.assert_allclose(shown[4, 4].astype(int), [10, 0, 0], atol=6)
+
+
+@pytest.mark.parametrize("size", [(1, 50), (50, 1), (1, 1), (300, 10)])
+def test_strips_are_refused(size: tuple[int, int], tmp_path: Path) -> None:
+    Image.new("RGB", size).save(tmp_path / "strip.png")
+    with pytest.raises(ValueError, match=rf"^{size[0]} x {size[1]} pixels: too narrow"):
+        decode(ImageFileRef(("strip.png",), tmp_path, member=None), 8)
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"", "the file is empty"),
+        (bytes(1000), "it begins with zeros"),
+        (b"PK\x03\x04rest", "it is a zip archive"),
+        (b"%PDF-1.7", "it is a PDF document"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "it is PostScript"),
+        (b"\xef\xbb\xbf <svg xmlns='http://www.w3.org/2000/svg'/>", "HTML, SVG or other XML"),
+        (b"\x00\x00\x00\x18ftypheic", "it is HEIC, AVIF or a video"),
+        (b"\x1f\x8b\x08", "it is a gzip archive"),
+    ],
+)
+def test_what_is_no_image_is_named(content: bytes, what: str, tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").write_bytes(content)
+    with pytest.raises(ValueError, match=what):
+        decode(ImageFileRef(("photo.jpg",), tmp_path, member=None), 8)
+
+
+def test_formats_that_are_not_read_are_refused_whatever_they_are_called(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "photo.jpg", format="TGA")
+    with pytest.raises(ValueError, match="not an image, whatever its name says"):
+        decode(ImageFileRef(("photo.jpg",), tmp_path, member=None), 8)
+
+
+def test_a_pipe_with_an_image_s_name_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "photo.jpg")
+    ((_, result),) = decode_all([ImageFileRef(("photo.jpg",), tmp_path, member=None)], 8)
+    assert result == Refusal("is not a regular file", lasting=False)
+
+
+def test_a_link_that_took_a_file_s_place_is_not_followed(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "secret.png")
+    (tmp_path / "photo.png").symlink_to(tmp_path / "secret.png")
+    ((_, result),) = decode_all([ImageFileRef(("photo.png",), tmp_path, member=None)], 8)
+    assert isinstance(result, Refusal) and not result.lasting
+
+
+def test_a_file_that_changes_after_it_was_listed_is_refused_for_now(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "photo.png")
+    files = find_image_files(str(tmp_path), "key")
+    Image.new("RGB", (9, 9), (1, 2, 3)).save(tmp_path / "photo.png")
+    ((_, result),) = decode_all(files, 8)
+    assert result == Refusal("changed while the folder was read: run again", lasting=False)
+    (tmp_path / "photo.png").unlink()
+    ((_, result),) = decode_all(files, 8)
+    assert result == Refusal("cannot be read: No such file or directory", lasting=False)
+
+
+def test_zip_bomb_is_refused_by_what_it_unpacks_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("longtail.sources.files.MAX_MEMBER_BYTES", 1 << 20)
+    path = zip_of(tmp_path / "bomb.zip", {"a/1.png": bytes(2 << 20)})
+    assert path.stat().st_size < 10_000
+    ((_, result),) = decode_all(find_image_files(str(path), "key"), 8)
+    assert isinstance(result, Refusal) and result.reason == "unpacks to more than 1 MB: refused"
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=strategies.data())
+def test_damaged_files_are_decoded_or_refused_and_nothing_else(data: strategies.DataObject) -> None:
+    format_name = data.draw(strategies.sampled_from(["JPEG", "PNG", "GIF", "TIFF", "WEBP", "BMP"]))
+    whole = io.BytesIO()
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 20, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(whole, format=format_name)
+    content = bytearray(whole.getvalue())
+    places = strategies.integers(0, len(content) - 1)
+    for place in data.draw(strategies.lists(places, max_size=20)):
+        content[place] = data.draw(strategies.integers(0, 255))
+    del content[data.draw(strategies.integers(len(content) // 2, len(content))) :]
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "photo.jpg").write_bytes(content)
+        ((_, result),) = decode_all([ImageFileRef(("photo.jpg",), Path(folder), member=None)], 8)
+    if isinstance(result, Decoded):
+        assert result.pixels.shape == (8, 8, 3)
+    else:
+        assert result.lasting and result.reason and "\n" not in result.reason

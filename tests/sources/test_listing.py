@@ -1,0 +1,191 @@
+"""What is found in folders and zip files, and what is refused there before it is opened."""
+
+from __future__ import annotations
+
+import io
+import os
+import socket
+import zipfile
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from longtail.errors import DataError
+from longtail.sources.decode import decode
+from longtail.sources.listing import find_image_files, list_images
+
+
+def names(path: Path | str) -> list[str]:
+    return [file.name for file in find_image_files(str(path), "key")]
+
+
+def zip_of(path: Path, members: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+def png(colour: tuple[int, int, int] = (9, 8, 7)) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (4, 4), colour).save(file, format="PNG")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("prefix", ["", "./"])
+def test_zip_members_are_found_and_read(prefix: str, tmp_path: Path) -> None:
+    path = zip_of(
+        tmp_path / "all.zip",
+        {f"{prefix}b/2.png": png(), f"{prefix}a/1.PNG": png(), f"{prefix}a/._1.png": b"", "x": b""},
+    )
+    files = find_image_files(str(path), "key")
+    assert [file.name for file in files] == ["a/1.PNG", "b/2.png"]
+    assert decode(files[0], None)[0, 0].tolist() == [9, 8, 7]
+
+
+def test_several_zips_are_joined_by_a_star(tmp_path: Path) -> None:
+    zip_of(tmp_path / "part-2.zip", {"b/1.png": png()})
+    zip_of(tmp_path / "part-1.zip", {"c/1.png": png()})
+    assert names(tmp_path / "part-*.zip") == ["b/1.png", "c/1.png"]
+
+
+def test_folder_whose_name_holds_brackets_is_found(tmp_path: Path) -> None:
+    folder = tmp_path / "photos [2020]*"
+    folder.mkdir()
+    (folder / "1.jpeg").write_bytes(b"")
+    assert names(folder) == ["1.jpeg"]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A folder with one image file."""
+    folder = tmp_path / "root"
+    (folder / "a").mkdir(parents=True)
+    (folder / "a" / "1.png").write_bytes(b"")
+    return folder
+
+
+def test_links_are_refused_wherever_they_lead(root: Path) -> None:
+    other = root.with_name("other")
+    other.mkdir()
+    (other / "2.png").write_bytes(b"")
+    (root / "b").symlink_to(other, target_is_directory=True)
+    (root / "a" / "loop").symlink_to(root, target_is_directory=True)
+    (root / "a" / "out.png").symlink_to(other / "2.png")
+    (root / "a" / "in.png").symlink_to(root / "a" / "1.png")
+    (root / "a" / "gone.png").symlink_to(root / "nothing")
+    found = list_images(str(root), "key")
+    assert [file.name for file in found.files] == ["a/1.png"]
+    reason = "is a symbolic link: links are not followed"
+    assert found.refused == [
+        (name, reason) for name in ("a/gone.png", "a/in.png", "a/loop", "a/out.png", "b")
+    ]
+
+
+def test_what_is_no_regular_file_is_refused(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(root / "a" / "pipe.jpg")
+    monkeypatch.chdir(root / "a")  # the address of a socket must be short
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("socket.jpg")
+        found = list_images(str(root), "key")
+    assert found.refused == [
+        (f"a/{name}.jpg", "is not a regular file") for name in ("pipe", "socket")
+    ]
+
+
+def test_pictures_of_other_kinds_are_refused_and_other_files_counted(root: Path) -> None:
+    for name in ("raw.CR2", "phone.heic", "notes.txt", "a.xmp", "Thumbs.db", "._1.png", ".x.jpg"):
+        (root / "a" / name).write_bytes(b"")
+    (root / ".trash").mkdir()
+    found = list_images(str(root), "key")
+    assert [file.name for file in found.files] == ["a/1.png"]
+    assert found.refused == [
+        ("a/phone.heic", ".heic files are not read: convert it to JPEG or PNG"),
+        ("a/raw.CR2", ".cr2 files are not read: convert it to JPEG or PNG"),
+    ]
+    assert found.others == 6
+
+
+def test_names_that_no_table_can_hold_are_refused(root: Path) -> None:
+    for name in (b"latin-\xe4.png", b"two\nlines.png", b"bell\x07.png"):
+        Path(os.fsdecode(os.fsencode(root / "a") + b"/" + name)).write_bytes(b"")
+    (root / "a" / "Käfer, \"gro\u00df\" 'x' \u86fe.png").write_bytes(b"")
+    found = list_images(str(root), "key")
+    assert dict(found.refused) == {
+        "a/bell\\x07.png": "its name holds a line break or another character that cannot be "
+        "shown: rename it",
+        "a/latin-\\udce4.png": "its name is not valid UTF-8: rename it",
+        "a/two\\nlines.png": "its name holds a line break or another character that cannot be "
+        "shown: rename it",
+    }
+    assert [file.name for file in found.files] == ["a/1.png", "a/Käfer, \"groß\" 'x' 蛾.png"]
+
+
+def test_long_and_deep_names_are_found(root: Path) -> None:
+    folder = root / "a"
+    for _ in range(12):
+        folder = folder / ("d" * 100)
+    folder.mkdir(parents=True)
+    (folder / ("n" * 251 + ".png")).write_bytes(b"")
+    assert len(names(root)[-1]) == 2 + 12 * 101 + 255
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_folders_that_must_not_be_read_are_listed(root: Path) -> None:
+    (root / "b").mkdir(mode=0)
+    assert list_images(str(root), "key").refused == [("b", "cannot be read: Permission denied")]
+
+
+def test_folders_without_images_are_told(root: Path) -> None:
+    (root / "empty" / "deep").mkdir(parents=True)
+    (root / "texts").mkdir()
+    (root / "texts" / "x.txt").write_text("x")
+    assert list_images(str(root), "key").empty == ["empty", "texts"]
+
+
+def test_the_project_s_own_data_are_no_class(root: Path) -> None:
+    own = root / "project" / "data" / "decoded"
+    own.mkdir(parents=True)
+    (own / "figure.png").write_bytes(b"")
+    found = list_images(str(root), "key", own=own)
+    assert [file.name for file in found.files] == ["a/1.png"]
+    assert found.skipped == [root / "project"]
+
+
+def test_zip_members_that_lead_out_are_refused(tmp_path: Path) -> None:
+    path = zip_of(
+        tmp_path / "slip.zip",
+        {"a/1.png": png(), "../out/2.png": png(), "/etc/3.png": png(), "__MACOSX/a/4.png": b""},
+    )
+    found = list_images(str(path), "key")
+    assert [file.name for file in found.files] == ["a/1.png"]
+    assert sorted(found.refused) == [
+        (name, "its path leads out of the zip file") for name in ("../out/2.png", "//etc/3.png")
+    ]
+
+
+def test_damaged_zip_is_one_message(tmp_path: Path) -> None:
+    path = zip_of(tmp_path / "all.zip", {"a/1.png": png()})
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\x01\x02")] = 0
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"^key: '.*all\.zip' is a zip file that cannot be read: "):
+        list_images(str(path), "key")
+
+
+def test_nothing_at_the_path_names_the_parameter(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"datasets\.m\.source\.path: nothing is at '.*missing'"):
+        find_image_files(str(tmp_path / "missing"), "datasets.m.source.path")
+
+
+def test_other_files_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("text")
+    with pytest.raises(DataError, match="neither a folder nor a zip file"):
+        find_image_files(str(tmp_path / "notes.txt"), "key")
+
+
+def test_folder_of_zips_says_how_to_name_them(tmp_path: Path) -> None:
+    zip_of(tmp_path / "a.zip", {"a/1.png": png()})
+    with pytest.raises(DataError, match=r"name them, as in '.*/\*\.zip'.*Known endings: \.bmp"):
+        find_image_files(str(tmp_path), "key")
