@@ -127,7 +127,7 @@ def test_every_trial_and_table_is_used(env: str) -> None:
 @IN_EVERY_ENVIRONMENT
 def test_the_registry_has_the_stages(env: str) -> None:
     registered = pipelines(env)
-    stages = {"ingest", "imbalance", "train", "report", "predict"}
+    stages = {"ingest", "imbalance", "train", "report", "predict", "export"}
     assert set(registered) == {*stages, "full", "__default__"}
     assert all(pipeline.nodes for pipeline in registered.values())
 

@@ -166,12 +166,14 @@ def test_outside_a_repository_there_is_no_commit(tracking: Tracking, tmp_path: P
 # --- before the run ----------------------------------------------------------------------------
 
 
-def preflight(env: str, *changes: str, stage: str = "full") -> None:
+def preflight(
+    env: str, *changes: str, stage: str = "full", runner: str = "longtail.runner.GridRunner"
+) -> None:
     """Check a stage of an environment as a run would."""
     chosen = pipelines(env, **dotted(*changes))[stage]
     catalog = LongtailCatalog.from_config(loader(env, **dotted(*changes))["catalog"])
     assert isinstance(catalog, LongtailCatalog)
-    PreflightHook().before_pipeline_run(chosen, catalog)
+    PreflightHook().before_pipeline_run({"runner": runner}, chosen, catalog)
 
 
 def test_the_test_environment_is_sound() -> None:
@@ -212,6 +214,8 @@ def test_a_gpu_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(ConfigurationError, match=r"compute\.device"):
         preflight("test", "compute.device=cuda")
+    # The machines of a cluster have one, though the one that starts the run has none.
+    preflight("test", "compute.device=cuda", runner="<longtail.runner.dask.DaskRunner object>")
 
 
 def test_hooks_are_registered() -> None:
@@ -287,12 +291,12 @@ def test_an_error_of_our_own_in_tracking_is_not_hidden(
 
 
 def test_an_override_of_a_trial_that_the_grid_lacks_is_told(
-    caplog: pytest.LogCaptureFixture,
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     used = "train.digits.balanced.convnext_micro.ldam.seed0.trial.recipe.epochs=2"
     unused = "train.digits.balanced.convnext_micro.focal.seed0.trial.recipe.epochs=2"
     loader("test", **dotted(used, unused))
-    PreflightHook().before_pipeline_run(EMPTY, CATALOG)
+    PreflightHook().before_pipeline_run(run_params(tmp_path), EMPTY, CATALOG)
     told = [record.message for record in caplog.records if "no effect" in record.message]
     assert told == [
         "train.digits.balanced.convnext_micro.focal.seed0.trial has no effect: the grid has no "

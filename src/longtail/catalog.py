@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+import shutil
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeGuard
@@ -96,6 +97,16 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
             for name, dataset in datasets.items()
             if isinstance(dataset, AbstractVersionedDataset) and dataset._version is not None
         }
+
+    def discard(self, names: Iterable[str]) -> None:
+        """Remove what has been saved of some datasets in this run's version, half or whole.
+
+        A process that was killed has left it; Kedro never saves a version twice.
+        """
+        for dataset in self.versioned(names).values():
+            folder = Path(str(dataset._filepath)) / str(dataset.resolve_save_version())
+            if folder.is_dir():
+                shutil.rmtree(folder)
 
     def versions(self, names: Iterable[str]) -> dict[str, str]:
         """The version that each of some datasets is loaded in; without those that have none."""

@@ -102,16 +102,17 @@ class FeaturesDone:
 
 
 Event = EpochDone | TrialScored | FeaturesDone
+Sink = Callable[[Event], None]
 
 
 def _ignore(event: Event) -> None:
     """Nobody watches: for instance a node that is called from a notebook."""
 
 
-_sink: Callable[[Event], None] = _ignore
+_sink: Sink = _ignore
 
 
-def watch(sink: Callable[[Event], None]) -> None:
+def watch(sink: Sink) -> None:
     """Send this process' events to ``sink``: the runner's display, or a queue that leads to it."""
     global _sink
     _sink = sink
@@ -191,6 +192,10 @@ class GridProgress:
             self._bars.remove_task(self._running.pop(title))
         elif time.monotonic() - self._told > SILENCE_S and not rich.get_console().is_terminal:
             self._tell(f"{title} of {event.done}/{event.total} images")
+
+    def epochs_done(self, trial: str) -> int:
+        """The epochs that a trial has done, as far as is known."""
+        return self._done.get(trial, 0)
 
     def lost(self, trial: str) -> None:
         """Take a failed trial out of what is still to come."""

@@ -7,13 +7,12 @@ import logging.handlers
 import multiprocessing.forkserver
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
+from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
-from multiprocessing.queues import Queue
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from kedro.framework.hooks.manager import (
     _create_hook_manager,
@@ -35,19 +34,49 @@ _catalog: LongtailCatalog | None = None
 _hook_manager: Any = None
 
 
-def start_pool(workers: int, catalog: LongtailCatalog, queue: Queue[Any]) -> ProcessPoolExecutor:
-    """Start worker processes, each with the project's hooks and a catalog of its own.
+class Sender(Protocol):
+    """What sends picklable items, as the end of a connection does."""
+
+    def send(self, obj: Any, /) -> None:
+        """Send one."""
+
+
+class Channel:
+    """A sender that several threads may use, and that `logging` takes for a queue."""
+
+    def __init__(self, connection: Sender) -> None:
+        self._connection, self._lock = connection, threading.Lock()
+
+    def put_nowait(self, item: object) -> None:
+        """Send one item."""
+        with self._lock:
+            self._connection.send(item)
+
+
+def relay(item: object, sink: progress.Sink) -> None:
+    """Pass on what a worker has sent: log records to their loggers, events to a sink."""
+    if isinstance(item, logging.LogRecord):
+        logger = logging.getLogger(item.name)
+        if logger.isEnabledFor(item.levelno):
+            logger.handle(item)
+    else:
+        sink(item)  # type: ignore[arg-type]
+
+
+def start_process(catalog: LongtailCatalog, reports: Connection) -> ProcessPoolExecutor:
+    """A worker process with the project's hooks; it starts at the first call.
+
+    Each is a pool of its own: a process that is killed breaks its pool, and no other trial.
 
     Args:
-        workers: how many.
-        catalog: what they load from and save to.
-        queue: for their log records and progress events; see :class:`Listener`.
+        catalog: what it loads from and saves to.
+        reports: the sending end for log records and progress events.
     """
     return ProcessPoolExecutor(
-        workers,
+        1,
         mp_context=context(),
         initializer=_start,
-        initargs=(Path.cwd(), dict(os.environ), catalog, queue),
+        initargs=(Path.cwd(), dict(os.environ), catalog, reports),
     )
 
 
@@ -70,34 +99,41 @@ def warm_up() -> None:
         multiprocessing.forkserver.ensure_running()
 
 
-def run_nodes(nodes: Sequence[Node], run_id: str) -> None:
-    """Run nodes one after the other in a worker process."""
-    assert _catalog is not None  # the pool's initializer has run
-    for node in nodes:
-        Task(node, _catalog, is_async=False, hook_manager=_hook_manager, run_id=run_id).execute()
-
-
-def _start(
-    project: Path, environment: dict[str, str], catalog: LongtailCatalog, queue: Queue[Any]
+def begin(
+    project: Path, environment: Mapping[str, str], catalog: LongtailCatalog, channel: Channel
 ) -> None:
+    """Make this process one that runs trials of a project and reports to ``channel``."""
     global _catalog, _hook_manager
     os.chdir(project)
-    # The fork server has the environment of its own start; MLflow's address may have changed.
     os.environ.update(environment)
     bootstrap_project(project)
     _hook_manager = _create_hook_manager()
     _register_hooks(_hook_manager, settings.HOOKS)
     _register_hooks_entry_points(_hook_manager, settings.DISABLE_HOOKS_FOR_PLUGINS)
     _catalog = catalog
-    _log_to(queue)
-    progress.watch(queue.put)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _log_to(queue: Queue[Any]) -> None:
     for name in logging.root.manager.loggerDict:
         logging.getLogger(name).handlers.clear()
-    logging.root.handlers = [logging.handlers.QueueHandler(queue)]
+    logging.root.handlers = [logging.handlers.QueueHandler(channel)]  # type: ignore[arg-type]
+    progress.watch(channel.put_nowait)
+
+
+def run_nodes(nodes: Sequence[Node], run_id: str) -> None:
+    """Run nodes one after the other in a worker process.
+
+    They may have been run in part already, by a process that was killed: what it saved goes first.
+    """
+    assert _catalog is not None  # the process has begun
+    _catalog.discard({name for node in nodes for name in node.outputs})
+    for node in nodes:
+        Task(node, _catalog, is_async=False, hook_manager=_hook_manager, run_id=run_id).execute()
+
+
+def _start(
+    project: Path, environment: dict[str, str], catalog: LongtailCatalog, reports: Connection
+) -> None:
+    # The fork server has the environment of its own start; MLflow's address may have changed.
+    begin(project, environment, catalog, Channel(reports))
+    threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
 def _end_with_parent() -> None:
@@ -106,28 +142,3 @@ def _end_with_parent() -> None:
     assert parent is not None  # a worker has one
     parent.join()
     os._exit(1)
-
-
-class Listener:
-    """Passes on what workers put into the queue: log records to their loggers, events to a sink.
-
-    Use as a context manager around the pool.
-    """
-
-    def __init__(self, queue: Queue[Any], sink: Callable[[progress.Event], None]) -> None:
-        self._queue = queue
-        self._thread = threading.Thread(target=partial(self._listen, sink), daemon=True)
-
-    def __enter__(self) -> None:
-        self._thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._queue.put(None)
-        self._thread.join(timeout=10)
-
-    def _listen(self, sink: Callable[[progress.Event], None]) -> None:
-        while (item := self._queue.get()) is not None:
-            if isinstance(item, logging.LogRecord):
-                logging.getLogger(item.name).handle(item)
-            else:
-                sink(item)

@@ -16,6 +16,7 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from kedro.io.core import AbstractVersionedDataset
 from kedro.pipeline import Pipeline
+from kedro.runner import AbstractRunner
 from omegaconf import OmegaConf
 
 from longtail.catalog import LongtailCatalog
@@ -128,13 +129,14 @@ def run(
     *,
     stages: Iterable[str] = ("full",),
     workers: int = 1,
+    runner: AbstractRunner | None = None,
     **filters: Any,
 ) -> Run:
     """Run pipelines in the test environment with all files below ``data``."""
     bootstrap_project(PROJECT)
     given = {"data": str(data), **(parameters or {})}
     session = KedroSession.create(PROJECT, save_on_close=False, env="test", runtime_params=given)
-    runner = GridRunner(max_workers=workers)
+    runner = runner or GridRunner(max_workers=workers)
     with contextlib.chdir(PROJECT), session:
         try:
             session.run(pipeline_names=list(stages), runner=runner, **filters)

@@ -6,26 +6,29 @@ import os
 from pathlib import Path
 
 import pytest
+from kedro.framework.hooks.manager import _create_hook_manager
 from kedro.framework.startup import bootstrap_project
-from kedro.pipeline import Pipeline
-from kedro_datasets.json import JSONDataset
 
-from longtail.catalog import LongtailCatalog
-from longtail.errors import LongtailError
+from longtail.errors import TrialsFailedError
 from longtail.runner import GridRunner
 from tests.pipelines.support import PROJECT
-from tests.pipelines.toy import BACKBONES, catalog_with, killed, process_id, toy, trial_name
+from tests.pipelines.toy import (
+    BACKBONES,
+    KILLED_ONCE,
+    Recorder,
+    files_of,
+    killed,
+    killed_once,
+    process_id,
+    toy,
+    trial_name,
+)
 
 
 @pytest.fixture
 def in_project(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(PROJECT)
     bootstrap_project(PROJECT)
-
-
-def files_of(pipeline: Pipeline, folder: Path) -> LongtailCatalog:
-    files = {n: JSONDataset(filepath=str(folder / f"{n}.json")) for n in pipeline.all_outputs()}
-    return catalog_with(**files)
 
 
 @pytest.mark.usefixtures("in_project")
@@ -40,7 +43,30 @@ def test_trials_run_in_workers_and_the_rest_here(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("in_project")
-def test_a_killed_worker_is_explained(tmp_path: Path) -> None:
-    pipeline = toy({"small.plain": killed}, methods=("plain",))
-    with pytest.raises(LongtailError, match="a worker process was killed"):
-        GridRunner(max_workers=2).run(pipeline, files_of(pipeline, tmp_path), run_id="test")
+def test_a_trial_that_kills_its_process_twice_costs_itself_alone(tmp_path: Path) -> None:
+    pipeline = toy({"small.odd": killed, "large.plain": process_id})
+    catalog, recorder, manager = files_of(pipeline, tmp_path), Recorder(), _create_hook_manager()
+    manager.register(recorder)
+    with pytest.raises(TrialsFailedError) as raised:
+        GridRunner(max_workers=2).run(pipeline, catalog, manager, "test")
+    message = str(raised.value)
+    assert message.startswith("1 trial(s) failed")
+    assert f"{trial_name('small', 'odd')}: it was lost twice" in message
+    assert "lower recipe.batch_size or compute.workers" in message
+    process = catalog.load(f"{trial_name('large', 'plain')}.worked")
+    assert catalog.load("page") == 2 * (4 * 4 + 2 * process)
+    assert recorder.failed == [f"{trial_name('small', 'odd')}.work"]
+
+
+@pytest.mark.usefixtures("in_project")
+def test_a_trial_whose_process_was_killed_once_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv(KILLED_ONCE, str(tmp_path / "killed"))
+    pipeline = toy({"small.odd": killed_once})
+    catalog = files_of(pipeline, tmp_path)
+    GridRunner(max_workers=2).run(pipeline, catalog, run_id="test")
+    assert (tmp_path / "killed").exists()
+    assert catalog.load("page") == 2 * 6 * 4
+    [told] = [each for each in caplog.messages if "run again" in each]
+    assert told.startswith(trial_name("small", "odd").removeprefix("train."))

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from kedro.framework.hooks import hook_impl
 from kedro.framework.hooks.manager import _create_hook_manager
 from kedro.io import MemoryDataset
 from kedro.pipeline import Node, Pipeline
+from kedro_datasets.json import JSONDataset
 
 from longtail.catalog import LongtailCatalog
 from longtail.runner import GridRunner
 
 METHODS = ("plain", "odd", "even")
 BACKBONES = ("small", "large")
+COMPUTE = {"device": "cpu", "threads": 1, "workers": None, "compile": "never"}
 
 
 def one() -> int:
@@ -50,6 +54,31 @@ def terminated(number: int) -> int:
 
 def killed(number: int) -> int:
     os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+# The variable of the environment that names a file, which is there once a process was killed.
+KILLED_ONCE = "LONGTAIL_TEST_KILLED_ONCE"
+
+
+def killed_once(number: int) -> int:
+    mark = Path(os.environ[KILLED_ONCE])
+    if not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return 2 * number
+
+
+def killing_its_worker(number: int) -> int:
+    """Ends the process that started this one: of a cluster, the worker."""
+    os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(60)
+    return number
+
+
+def asleep(number: int) -> int:
+    (Path(os.environ["KEDRO_TEST_ASLEEP"]) / f"asleep{os.getpid()}").touch()
+    time.sleep(600)
     return number
 
 
@@ -101,8 +130,14 @@ def toy(
 
 
 def catalog_with(**datasets: Any) -> LongtailCatalog:
-    given = {"params:grid": {"methods": list(METHODS)}, "given": 0}
+    given = {"params:grid": {"methods": list(METHODS)}, "params:compute": COMPUTE, "given": 0}
     return LongtailCatalog({k: MemoryDataset(v) for k, v in given.items()} | datasets)
+
+
+def files_of(pipeline: Pipeline, folder: Path) -> LongtailCatalog:
+    """A catalog whose data other processes see."""
+    files = {n: JSONDataset(filepath=str(folder / f"{n}.json")) for n in pipeline.all_outputs()}
+    return catalog_with(**files)
 
 
 def execute(pipeline: Pipeline, recorder: Recorder | None = None, workers: int = 1) -> int:

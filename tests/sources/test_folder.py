@@ -163,7 +163,7 @@ def test_species_of_one_picture_in_many_copies_is_small(tmp_path: Path, decoded:
     assert "5 images are 1 group(s) that show the same" in images.rejected["reason"].iloc[0]
 
 
-@pytest.mark.parametrize(("min_images", "needed"), [(None, 6), (9, 9), (1, 1)])
+@pytest.mark.parametrize(("min_images", "needed"), [(None, 3), (9, 9), (1, 1)])
 def test_smallest_class_is_what_the_hold_out_needs_unless_it_is_said(
     min_images: int | None, needed: int, base_config: dict[str, Any]
 ) -> None:

@@ -108,12 +108,14 @@ class MlflowHook:
     @hook_impl
     @_while_tracked
     def before_node_run(self, node: Node, inputs: dict[str, Any], run_id: str) -> None:
-        """Open a trial's run with all its parameters."""
+        """Open a trial's run with all its parameters, or go on with that of a killed process."""
         if not is_step(node, "fit"):
             return
         trial: Trial = inputs[f"params:{node.namespace}.trial"]
         tags = {"dataset": trial.dataset, "train_set": trial.train_set}
-        run = self._create(run_id, _trial_name(node), trial.name, tags)
+        run = self._find(run_id, _trial_name(node))
+        if run is None:
+            run = self._create(run_id, _trial_name(node), trial.name, tags)
         from mlflow.entities import Param
 
         params = [Param(key, str(value)) for key, value in _flat(trial.model_dump(mode="json"))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from kedro.framework.hooks import hook_impl
 from kedro.pipeline import Pipeline
@@ -24,7 +25,9 @@ class PreflightHook:
     """Checks what parameters alone cannot show: files, architectures, weights and the GPU."""
 
     @hook_impl(tryfirst=True)
-    def before_pipeline_run(self, pipeline: Pipeline, catalog: LongtailCatalog) -> None:
+    def before_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: LongtailCatalog
+    ) -> None:
         """Refuse what is missing or unknown, before anything is done."""
         parameters, trials = current_parameters()
         for name in unused_overrides(parameters):
@@ -38,7 +41,10 @@ class PreflightHook:
             check_request(parameters)
         if not any(is_step(node, "fit") for node in pipeline.nodes):
             return
-        workers.warm_up()
+        # A cluster's machines are checked by its runner, which Kedro names here.
+        on_cluster = "DaskRunner" in run_params["runner"]
+        if not on_cluster:
+            workers.warm_up()
         chosen = [parameters.backbones[name] for name in parameters.grid.backbones]
         foreign = [
             backbone for backbone in chosen if backbone.architecture not in OWN_ARCHITECTURES
@@ -55,7 +61,7 @@ class PreflightHook:
             from longtail.learning.transfer import check_layers
 
             check_layers(trials)
-        if parameters.compute.device == "cuda":
+        if parameters.compute.device == "cuda" and not on_cluster:
             from longtail.learning.devices import choose_device
 
             choose_device(parameters.compute)

@@ -1,0 +1,273 @@
+"""The workers of a Dask cluster as a pool for trials."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import time
+from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    Future,
+    InvalidStateError,
+    wait,
+)
+from contextlib import ExitStack, suppress
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from kedro.pipeline.node import Node
+
+from longtail import workers
+from longtail.cluster import on_worker
+from longtail.cluster.checks import GPU, Expected, Probe, probing, server_of, slots
+from longtail.cluster.on_worker import Introduction
+from longtail.cluster.process import Site
+from longtail.errors import ConfigurationError, LongtailError
+from longtail.parameters import Compute
+from longtail.progress import Sink
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from distributed import Client
+
+log = logging.getLogger(__name__)
+
+# How often the pool looks which workers there are, in seconds.
+LOOK_S = 1.0
+
+
+class DaskPool:
+    """Runs trials on the workers that are there, those that come later among them.
+
+    Where a trial runs is chosen here rather than by the scheduler: a worker that cannot be used
+    is never given one, and a worker that is gone costs each of its trials exactly one attempt.
+    Use it as a context manager.
+
+    Args:
+        client: of the scheduler; it is closed with the pool.
+        site: what the trials need.
+        data: the data folder.
+        tracking: where MLflow is.
+        compute: the parameter ``compute``.
+        gpu: whether each trial asks for the resource ``GPU``; None: if a worker announces it.
+        patience_s: how long to wait for a worker while there is none, in seconds.
+        topic: the run's id, under which its workers tell of progress.
+        sink: for the progress events.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        site: Site,
+        data: Path,
+        tracking: str,
+        compute: Compute,
+        gpu: bool | None,
+        patience_s: float,
+        topic: str,
+        sink: Sink,
+    ) -> None:
+        self._client, self._compute, self._gpu = client, compute, gpu
+        self._patience_s, self._topic, self._sink = patience_s, topic, sink
+        self._site, self._project = pickle.dumps(site), site.project
+        self._data, self._tracking = data, tracking
+        # By worker: how many trials it runs at a time (0: it cannot be used), and which it runs.
+        self._slots: dict[str, int] = {}
+        self._running: dict[str, list[Future[None]]] = {}
+        self._tasks: dict[Future[None], Any] = {}
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            stack.callback(self._close)
+            self._probe: Probe = stack.enter_context(probing(self._data))
+            self._expected = Expected.here(
+                self._project, self._data, self._tracking, self._compute.device, self._probe
+            )
+            self._client.subscribe_topic(self._topic, self._hear)
+            self._welcome_first()
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    @property
+    def capacity(self) -> int:
+        return sum(self._slots.values())
+
+    def submit(self, nodes: Sequence[Node], run_id: str) -> Future[None]:
+        def free(worker: str) -> int:
+            return self._slots[worker] - len(self._running[worker])
+
+        worker = max(self._slots, key=free)
+        future = Future[None]()
+        task = self._client.submit(
+            on_worker.run_trial,
+            str(self._project),
+            self._site,
+            pickle.dumps(nodes),
+            run_id,
+            self._topic,
+            pure=False,
+            workers=[worker],
+            allow_other_workers=False,
+            resources={GPU: 1} if self._gpu else None,
+        )
+        self._running[worker].append(future)
+        self._tasks[future] = task
+        task.add_done_callback(lambda done: _settle(future, done))
+        return future
+
+    def wait(self, running: Collection[Future[None]]) -> set[Future[None]]:
+        capacity, end = self.capacity, time.monotonic() + self._patience_s
+        while True:
+            done = wait(running, timeout=LOOK_S, return_when=FIRST_COMPLETED).done
+            if not running:
+                time.sleep(LOOK_S)
+            if not done:
+                self._look()
+                done = {future for future in running if future.done()}
+            for future in done:
+                del self._tasks[future]
+                for trials in self._running.values():
+                    if future in trials:
+                        trials.remove(future)
+            if done or self.capacity > capacity:
+                return done
+            if self.capacity:
+                end = time.monotonic() + self._patience_s
+            elif time.monotonic() > end:
+                raise LongtailError(
+                    f"the cluster has had no worker for {self._patience_s:.0f} s. Finished trials "
+                    f"are kept: start workers, and the same command goes on from here"
+                )
+
+    def _welcome_first(self) -> None:
+        """Wait for workers, and choose how they are used.
+
+        Raises:
+            ConfigurationError: if there are none, or if one of them cannot be used.
+        """
+        end = time.monotonic() + self._patience_s
+        while not (found := self._workers()):
+            if time.monotonic() > end:
+                raise ConfigurationError(
+                    f"the Dask scheduler has no workers, and none came in {self._patience_s:.0f} "
+                    f"s. Start some (dask worker <address>), or wait longer for those that are "
+                    f"queued: --runner-params=address=...,patience=3600"
+                )
+            time.sleep(LOOK_S)
+        announced = any(GPU in worker["resources"] for worker in found.values())
+        if self._gpu and not announced:
+            raise ConfigurationError(
+                "each trial asks for a GPU (gpu=true), but no worker announces one. Start one "
+                'worker a GPU: CUDA_VISIBLE_DEVICES=0 dask worker <address> --resources "GPU=1"'
+            )
+        if self._gpu is None:
+            self._gpu = announced and self._compute.device != "cpu"
+        unfit = self._welcome(found)
+        if unfit:
+            raise ConfigurationError(
+                "the cluster cannot run the trials:\n"
+                + "\n".join(f"  worker {address}: {why}" for address, why in unfit.items())
+            )
+        log.info(
+            "%d worker(s) run %d trial(s) at a time%s",
+            *(len(self._slots), self.capacity, ", a GPU each" if self._gpu else ""),
+        )
+
+    def _look(self) -> None:
+        """See which workers are gone and which are new."""
+        found = self._workers()
+        for address in set(self._slots) - set(found):
+            del self._slots[address]
+            for future in self._running.pop(address):
+                task = self._tasks[future]
+                _fail(future, BrokenExecutor(f"the worker {address} is gone"))
+                task.cancel()
+            log.warning("The worker %s is gone", address)
+        new = {address: found[address] for address in set(found) - set(self._slots)}
+        for address, why in self._welcome(new).items():
+            log.warning("The worker %s is not used: %s", address, why)
+
+    def _welcome(self, new: Mapping[str, Any]) -> dict[str, str]:
+        """Ask new workers what they are; give why, for those that cannot be used."""
+        if not new:
+            return {}
+        introduced: dict[str, Any] = {}
+        for address in new:
+            answers = self._client.run(
+                on_worker.introduce,
+                str(self._project),
+                str(self._probe.file),
+                self._probe.content,
+                str(self._probe.answer(address)),
+                server_of(self._tracking),
+                workers=[address],
+                on_error="return",
+            )
+            introduced |= answers
+        unfit = {}
+        for address, answer in introduced.items():
+            self._slots[address], self._running[address] = 0, []
+            worker = answer if isinstance(answer, BaseException) else Introduction(*answer)
+            why = self._expected.unfit(worker, self._probe.answer(address).exists())
+            if isinstance(worker, BaseException) or why:
+                unfit[address] = why
+                continue
+            about = new[address]
+            self._slots[address] = slots(
+                worker, about["nthreads"], about["resources"], self._compute, bool(self._gpu)
+            )
+        return unfit
+
+    def _workers(self) -> dict[str, Any]:
+        """The workers that there are, by address."""
+        try:
+            workers_found: dict[str, Any] = self._client.scheduler_info()["workers"]
+        except (OSError, ValueError, TimeoutError):
+            workers_found = {}
+        if self._client.status != "running":
+            raise LongtailError(
+                "the Dask scheduler is gone. Finished trials are kept: start it again, and the "
+                "same command goes on from here"
+            )
+        return workers_found
+
+    def _hear(self, event: tuple[float, bytes]) -> None:
+        workers.relay(pickle.loads(event[1]), self._sink)
+
+    def _close(self) -> None:
+        """Stop what still runs, and end the processes of this run on all workers."""
+        with suppress(OSError, TimeoutError, ValueError):
+            if self._client.status == "running":
+                self._client.cancel(list(self._tasks.values()), force=True)
+                self._client.run(on_worker.dismiss, self._topic, on_error="ignore")
+        self._client.close(timeout=5)
+
+
+def _settle(future: Future[None], task: Any) -> None:
+    """Hand on how a Dask task ended."""
+    if task.status == "finished":
+        content = task.result()
+        if content:
+            _fail(future, pickle.loads(content))
+        else:
+            with suppress(InvalidStateError):
+                future.set_result(None)
+    elif task.status == "error":
+        _fail(future, task.exception())
+
+
+def _fail(future: Future[None], error: BaseException) -> None:
+    with suppress(InvalidStateError):  # it was given up for lost before
+        future.set_exception(error)

@@ -1,0 +1,97 @@
+"""The process of a cluster's machine that runs trials: ``python -m longtail.cluster.process``."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import queue
+import sys
+import threading
+import traceback
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from longtail.cluster.on_worker import IDLE_S
+from longtail.errors import LongtailError, TrainingError
+
+if TYPE_CHECKING:
+    from longtail.catalog import LongtailCatalog
+
+
+@dataclass(frozen=True)
+class Site:
+    """What all trials of a run have in common.
+
+    Attributes:
+        project: its folder, the same on every machine.
+        environment: variables that every process is to have.
+        catalog: what trials load from and save to.
+    """
+
+    project: Path
+    environment: dict[str, str]
+    catalog: LongtailCatalog
+
+
+class _Reports:
+    """The sending end of the connection, for what is told and for what has ended."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection, self._lock = connection, threading.Lock()
+
+    def send(self, obj: object) -> None:
+        self.put("told", obj)
+
+    def put(self, kind: str, item: object) -> None:
+        content = pickle.dumps((kind, b"" if item is None else pickle.dumps(item)))
+        with self._lock:
+            self._connection.send_bytes(content)
+
+
+def main(connection: Connection) -> None:
+    """Run what comes over a connection until it is closed or nothing comes any more."""
+    jobs: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    threading.Thread(target=_receive, args=[connection, jobs], daemon=True).start()
+    from longtail import workers  # takes seconds: what comes is received meanwhile
+
+    site: Site = pickle.loads(jobs.get())
+    reports = _Reports(connection)
+    workers.begin(site.project, site.environment, site.catalog, workers.Channel(reports))
+    while True:
+        try:
+            nodes, run_id = pickle.loads(jobs.get(timeout=IDLE_S))
+        except queue.Empty:
+            return
+        error = None
+        try:
+            workers.run_nodes(pickle.loads(nodes), run_id)
+        # Whatever goes wrong in a trial is that trial's failure, and is told by the main process.
+        except Exception as raised:
+            error = _portable(raised)
+        reports.put("end", error)
+
+
+def _receive(connection: Connection, jobs: queue.SimpleQueue[bytes]) -> None:
+    """Take what comes, and end this process when the worker that started it is gone."""
+    while True:
+        try:
+            jobs.put(connection.recv_bytes())
+        except (EOFError, OSError):
+            os._exit(1)
+
+
+def _portable(error: Exception) -> Exception:
+    """An error that can be sent, with where it came from, which only this process knows."""
+    if not isinstance(error, LongtailError):
+        error.add_note("".join(traceback.format_exception(error)))
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:  # whatever an error's own class does when it is made again
+        return TrainingError("".join(traceback.format_exception(error)))
+    return error
+
+
+if __name__ == "__main__":
+    main(Connection(int(sys.argv[1])))

@@ -1,0 +1,223 @@
+"""What the project's runners share: prepare, then run trials side by side, then gather them."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from abc import abstractmethod
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, Executor, Future
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import Any, Protocol
+
+from kedro.io.core import DatasetError
+from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
+from kedro.runner import AbstractRunner
+from kedro.runner.task import Task
+from pluggy import PluginManager
+
+from longtail import progress
+from longtail.catalog import LongtailCatalog
+from longtail.errors import (
+    ConfigurationError,
+    DiskFullError,
+    LongtailError,
+    RunInterruptedError,
+    TrialsFailedError,
+)
+from longtail.pipelines.train.pipeline import TRIAL_TAG
+from longtail.runner import failures
+from longtail.schedule import Schedule, Unit
+
+log = logging.getLogger(__name__)
+
+
+class Pool(Protocol):
+    """Where trials run side by side.
+
+    A trial whose process or machine is gone ends with a ``BrokenExecutor``; the pool goes on.
+    """
+
+    @property
+    def capacity(self) -> int:
+        """How many trials may run at a time, now."""
+
+    def submit(self, nodes: Sequence[Node], run_id: str) -> Future[None]:
+        """Run a trial's nodes one after the other; call it while there is capacity."""
+
+    def wait(self, running: Collection[Future[None]]) -> set[Future[None]]:
+        """Wait until one of these has ended or the capacity has changed; give those that ended."""
+
+
+class TrialRunner(AbstractRunner):
+    """Runs the nodes that trials wait for, then trials side by side, then what waits for them.
+
+    A node that fails before the trials ends the run before any training. A trial that fails
+    costs itself alone: what gathers trials gathers the others, and the run ends with an error
+    that names the failed ones. A trial whose process was killed goes on in another one from its
+    last checkpoint; if that is killed too before it gets any further, the trial has failed.
+    """
+
+    def __init__(self, is_async: bool = False) -> None:
+        if is_async:
+            raise ConfigurationError(f"{type(self).__name__} does not load and save asynchronously")
+        super().__init__(is_async=False)
+
+    @abstractmethod
+    def _open_pool(
+        self,
+        trial_nodes: list[Node],
+        catalog: LongtailCatalog,
+        sink: progress.Sink,
+        here: Callable[[Node], None],
+        run_id: str,
+    ) -> AbstractContextManager[Pool]:
+        """Where trials run; leaving it by an error stops what runs there.
+
+        Args:
+            trial_nodes: all nodes of trials.
+            catalog: of the run.
+            sink: for progress events; log records are passed on to their loggers.
+            here: runs a node in this process.
+            run_id: of the run.
+        """
+
+    def _get_executor(self, max_workers: int) -> Executor | None:  # noqa: ARG002
+        """Unused: the pool needs the catalog, which :meth:`_run` has."""
+        return None
+
+    def _run(
+        self,
+        pipeline: Pipeline,
+        catalog: Any,
+        hook_manager: PluginManager | None = None,
+        run_id: str | None = None,
+    ) -> None:
+        catalog.fix_versions(pipeline)
+        trial_nodes = [node for node in pipeline.nodes if TRIAL_TAG in node.tags]
+        display = progress.GridProgress(_epochs_of(trial_nodes, catalog))
+        methods = catalog.load("params:grid")["methods"] if trial_nodes else []
+        schedule = Schedule(pipeline, methods)
+
+        def here(node: Node) -> None:
+            Task(node, catalog, False, hook_manager, run_id).execute()
+
+        def tell_hooks(unit: Unit, error: Exception) -> None:
+            if hook_manager is not None:
+                hook_manager.hook.on_node_error(
+                    error=error,
+                    node=unit.nodes[0],
+                    catalog=catalog,
+                    inputs={},
+                    is_async=False,
+                    run_id=run_id,
+                )
+
+        with ExitStack() as stack:
+            stack.enter_context(_interruptible())
+            pool = stack.enter_context(
+                self._open_pool(trial_nodes, catalog, display.show, here, run_id or "")
+            )
+            for unit in schedule.preparation():
+                _run_here(unit, here)
+                schedule.done(unit)
+            if trial_nodes:
+                stack.enter_context(display)
+            _Trials(schedule, display, pool, run_id or "", tell_hooks).run(here)
+        if schedule.failures:
+            raise TrialsFailedError(failures.summary(schedule.failures))
+
+
+class _Trials:
+    """Trials in a pool, and everything that waits for them in this process."""
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        display: progress.GridProgress,
+        pool: Pool,
+        run_id: str,
+        tell_hooks: Callable[[Unit, Exception], None],
+    ) -> None:
+        self._schedule, self._display, self._pool = schedule, display, pool
+        self._run_id, self._tell_hooks = run_id, tell_hooks
+        self._losses = failures.Losses()
+
+    def run(self, here: Callable[[Node], None]) -> None:
+        ready, running = self._schedule.take_ready(), dict[Future[None], Unit]()
+        while ready or running:
+            later = []
+            for unit in ready:
+                if not unit.is_trial:
+                    _run_here(unit, here)
+                    self._schedule.done(unit)
+                elif len(running) < self._pool.capacity:
+                    running[self._pool.submit(unit.nodes, self._run_id)] = unit
+                else:
+                    later.append(unit)
+            if later or running:
+                for future in self._pool.wait(running):
+                    unit = running.pop(future)
+                    if not self._is_settled(unit, future.exception()):
+                        later.insert(0, unit)
+            ready = later + self._schedule.take_ready()
+
+    def _is_settled(self, unit: Unit, error: BaseException | None) -> bool:
+        """Record how a trial ended, and tell of a failure; False if it has to be run again."""
+        if error is None:
+            self._schedule.done(unit)
+            return True
+        if failures.is_missing_input(error):
+            raise failures.missing_input(unit.nodes[0], error) from None
+        if isinstance(error, DiskFullError):  # the other trials could not be kept either
+            raise error
+        trial = unit.name.removeprefix("train.")
+        if isinstance(error, BrokenExecutor):
+            if self._losses.may_go_on(trial, self._display.epochs_done(trial)):
+                log.warning("%s: %s. It is run again, from its last checkpoint", trial, error)
+                return False
+            error = failures.killed_twice(error)
+            self._tell_hooks(unit, error)  # the process that was killed could not
+        trace = None if isinstance(error, LongtailError) else error
+        log.error("%s failed: %s", unit.name, failures.reason(error), exc_info=trace)
+        self._schedule.failed(unit, error)
+        self._display.lost(trial)
+        return True
+
+
+def _run_here(unit: Unit, here: Callable[[Node], None]) -> None:
+    """Run a unit in this process; explain a missing input by the stages that make it."""
+    for node in unit.nodes:
+        try:
+            here(node)
+        except DatasetError as error:
+            if failures.is_missing_input(error):
+                raise failures.missing_input(node, error) from None
+            raise
+
+
+def _epochs_of(trial_nodes: list[Node], catalog: LongtailCatalog) -> dict[str, int]:
+    names = [node.namespace for node in trial_nodes if node.name.endswith(".fit")]
+    epochs = {}
+    for namespace in names:
+        trial = catalog.load(f"params:{namespace}.trial")
+        epochs[trial.name] = trial.recipe.epochs
+    return epochs
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Turn Ctrl-C and SIGTERM into an error, so that hooks can close what they opened."""
+    in_main = threading.current_thread() is threading.main_thread()
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler) if in_main else None
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise RunInterruptedError(
+            "interrupted. Finished trials are kept: the same command goes on from here."
+        ) from None
+    finally:
+        if in_main:
+            signal.signal(signal.SIGTERM, previous)

@@ -1,0 +1,177 @@
+"""The runner of one machine: trials in this process, or in several side by side."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import psutil
+from kedro.pipeline.node import Node
+
+from longtail import progress, workers
+from longtail.catalog import LongtailCatalog
+from longtail.errors import ConfigurationError
+from longtail.runner.engine import Pool, TrialRunner
+
+# A process with torch, timm and a small model takes about half of this.
+MEMORY_A_WORKER = 1 << 30
+
+
+class GridRunner(TrialRunner):
+    """Runs trials on this machine.
+
+    Args:
+        max_workers: trials at a time; by default as many as the parameter ``compute`` allows.
+        is_async: not supported; Kedro passes it.
+    """
+
+    def __init__(self, max_workers: int | None = None, is_async: bool = False) -> None:
+        if max_workers is not None and max_workers < 1:
+            raise ConfigurationError(f"max_workers must be at least 1, found {max_workers}")
+        super().__init__(is_async)
+        self._max_workers = max_workers
+
+    def _open_pool(
+        self,
+        trial_nodes: list[Node],
+        catalog: LongtailCatalog,
+        sink: progress.Sink,
+        here: Callable[[Node], None],
+        run_id: str,  # noqa: ARG002
+    ) -> AbstractContextManager[Pool]:
+        count = self._worker_count(trial_nodes, catalog)
+        if count > 1:
+            return Processes(count, catalog, sink)
+        progress.watch(sink)
+        return nullcontext(ThisProcess(here))
+
+    def _worker_count(self, trial_nodes: list[Node], catalog: LongtailCatalog) -> int:
+        trials = len({node.namespace for node in trial_nodes})
+        if trials < 2:
+            return 1
+        if self._max_workers is not None:
+            return min(self._max_workers, trials)
+        compute = catalog.load("params:compute")
+        if compute["workers"] is not None:
+            return min(int(compute["workers"]), trials)
+        if compute["device"] != "cpu" and _has_gpu():
+            return 1
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        by_cores = (cores or 1) // int(compute["threads"])
+        by_memory = psutil.virtual_memory().available // MEMORY_A_WORKER
+        return max(1, min(by_cores, by_memory, trials))
+
+
+class ThisProcess:
+    """A pool of this very process: a trial has ended when it has been submitted."""
+
+    capacity = 1
+
+    def __init__(self, here: Callable[[Node], None]) -> None:
+        self._here = here
+
+    def submit(self, nodes: Sequence[Node], run_id: str) -> Future[None]:  # noqa: ARG002
+        """Run a trial; whatever goes wrong in it is that trial's failure."""
+        future = Future[None]()
+        try:
+            for node in nodes:
+                self._here(node)
+        except Exception as error:
+            future.set_exception(error)
+        else:
+            future.set_result(None)
+        return future
+
+    def wait(self, running: Collection[Future[None]]) -> set[Future[None]]:
+        """All have ended."""
+        return set(running)
+
+
+@dataclass
+class _Process:
+    """A worker process, the trial that it runs or ran last, and the thread that hears of it."""
+
+    executor: ProcessPoolExecutor
+    listener: threading.Thread
+    last: Future[None] = field(default_factory=Future)
+
+    @property
+    def is_broken(self) -> bool:
+        return self.last.done() and isinstance(self.last.exception(), BrokenProcessPool)
+
+
+class Processes:
+    """A pool of processes of this machine. Use it as a context manager.
+
+    One that is killed, for want of memory for instance, costs the trial that ran in it this
+    attempt, and nothing else: the next trial gets a new one.
+    """
+
+    def __init__(self, count: int, catalog: LongtailCatalog, sink: progress.Sink) -> None:
+        self.capacity = count
+        self._catalog, self._sink = catalog, sink
+        self._processes: list[_Process] = []
+
+    def submit(self, nodes: Sequence[Node], run_id: str) -> Future[None]:
+        self._processes = [process for process in self._processes if not process.is_broken]
+        idle = [process for process in self._processes if process.last.done()]
+        if idle:
+            idle[0].last = idle[0].executor.submit(workers.run_nodes, nodes, run_id)
+            return idle[0].last
+        # Each has a pipe of its own: a process that is killed while it writes spoils no other's.
+        receiving, sending = workers.context().Pipe(duplex=False)
+        executor = workers.start_process(self._catalog, sending)
+        future = executor.submit(workers.run_nodes, nodes, run_id)
+        sending.close()  # the process has its own; when that is closed, the listener ends
+        listener = threading.Thread(target=self._listen, args=[receiving], daemon=True)
+        listener.start()
+        self._processes.append(_Process(executor, listener, future))
+        return future
+
+    def wait(self, running: Collection[Future[None]]) -> set[Future[None]]:
+        return wait(running, return_when=FIRST_COMPLETED).done
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for process in self._processes:
+            if error is not None:  # an error that ends the run does not wait for the others
+                for each in list(process.executor._processes.values()):
+                    each.terminate()
+            process.executor.shutdown(wait=error is None, cancel_futures=True)
+        for process in self._processes:
+            process.listener.join(timeout=10)
+
+    def _listen(self, reports: Connection) -> None:
+        with reports:
+            while True:
+                try:
+                    item = reports.recv()
+                except (EOFError, OSError):  # it has ended, or was killed in the midst of an item
+                    return
+                workers.relay(item, self._sink)
+
+
+def _has_gpu() -> bool:
+    """Whether torch sees a GPU; torch, which takes seconds, is asked only where a driver is."""
+    if not Path("/dev/nvidiactl").exists() and shutil.which("nvidia-smi") is None:
+        return False
+    import torch
+
+    return torch.cuda.is_available()

@@ -1,0 +1,41 @@
+"""Clusters for the tests: one for those that leave it as it is, and new ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from kedro.framework.startup import bootstrap_project
+
+from tests.cluster.support import Cluster
+from tests.pipelines.conftest import tracking
+from tests.pipelines.support import PROJECT, loader
+
+__all__ = ["tracking"]
+
+
+@pytest.fixture(scope="module")
+def shared_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A scheduler with one worker of two threads, which says that it has a GPU."""
+    cluster = Cluster(tmp_path_factory.mktemp("cluster"))
+    cluster.worker("--nthreads=2", "--resources=GPU=1")
+    yield cluster
+    cluster.end()
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    """A scheduler without workers."""
+    (tmp_path / "cluster").mkdir()
+    cluster = Cluster(tmp_path / "cluster")
+    yield cluster
+    cluster.end()
+
+
+@pytest.fixture
+def in_project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The project's folder is the current one, and its data folder a test's own."""
+    monkeypatch.chdir(PROJECT)
+    bootstrap_project(PROJECT)
+    loader("test", data=str(tmp_path / "data"))

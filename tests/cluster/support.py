@@ -1,0 +1,73 @@
+"""A Dask cluster of this machine, whose scheduler and workers are processes of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+from tests.pipelines.support import PROJECT
+
+DEADLINE_S = 90
+
+
+def until(condition: Callable[[], object], deadline_s: float = DEADLINE_S) -> None:
+    """Wait until something holds."""
+    end = time.monotonic() + deadline_s
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+class Cluster:
+    """A scheduler and its workers.
+
+    Args:
+        folder: for what they keep.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._started: list[subprocess.Popen[bytes]] = []
+        file = folder / "scheduler.json"
+        options = ("--host=127.0.0.1", "--port=0", "--no-dashboard", f"--scheduler-file={file}")
+        self.scheduler = self._start("scheduler", *options)
+        until(file.exists)
+        self.address: str = json.loads(file.read_text())["address"]
+
+    def worker(self, *options: str, **environment: str) -> subprocess.Popen[bytes]:
+        """Start a worker."""
+        folder = self._folder / f"worker{len(self._started)}"
+        common = ("--no-nanny", "--no-dashboard", f"--local-directory={folder}")
+        return self._start("worker", self.address, *common, *options, **environment)
+
+    def end(self) -> None:
+        """Kill all that was started."""
+        for process in self._started:
+            process.kill()
+            process.wait()
+
+    def _start(self, kind: str, *options: str, **environment: str) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", f"distributed.cli.dask_{kind}", *options],
+            cwd=self._folder,  # another one than the project's
+            env=os.environ | {"PYTHONPATH": str(PROJECT / "src")} | environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        self._started.append(process)
+        return process
+
+
+def trial_processes(worker: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """The processes that a worker has for trials."""
+    try:
+        return psutil.Process(worker.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
