@@ -61,6 +61,7 @@ def tracking(
 def run_params(project: Path, **changes: Any) -> dict[str, Any]:
     return {
         "run_id": RUN_ID,
+        "runner": "longtail.runner.GridRunner",
         "project_path": str(project),
         "env": None,
         "pipeline_names": None,
