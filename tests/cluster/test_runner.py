@@ -134,7 +134,8 @@ def test_an_interrupt_stops_what_runs_on_the_cluster(cluster: Cluster, tmp_path:
     def interrupt() -> None:
         until(lambda: len(list(tmp_path.glob("asleep*"))) == 2)
         seen.extend(trial_processes(worker))
-        os.kill(os.getpid(), signal.SIGINT)
+        # Not SIGINT, which a shell's background jobs do not hear.
+        os.kill(os.getpid(), signal.SIGTERM)
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(RunInterruptedError):
         patch.setenv("KEDRO_TEST_ASLEEP", str(tmp_path))
