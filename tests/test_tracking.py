@@ -127,3 +127,16 @@ def test_the_address_is_that_of_the_runs(monkeypatch: pytest.MonkeyPatch) -> Non
     assert tracking.uri() == "http://somewhere"
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     assert tracking.uri() == f"sqlite:///{os.getcwd()}/mlflow.db"  # noqa: PTH109
+
+
+def test_a_database_is_made_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = tmp_path / "new" / "mlflow.db"
+    database.parent.mkdir()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{database}")
+    # What a process leaves that was killed while MLflow made its tables.
+    (database.parent / "mlflow.db.draft").write_bytes(b"half a database")
+    assert tracking.client().search_experiments()[0].name == "Default"
+    assert database.exists()
+    assert not (database.parent / "mlflow.db.draft").exists()

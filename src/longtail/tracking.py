@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from filelock import FileLock
+
 from longtail.errors import DataError
 
 if TYPE_CHECKING:
@@ -57,7 +59,32 @@ def client() -> MlflowClient:
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     # Each retry would be a warning of several lines; what becomes of them is told once.
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
+    _make_database(MlflowClient)
     return MlflowClient(uri())
+
+
+def _make_database(mlflow_client: type[MlflowClient]) -> None:
+    """Make a database file that is not there yet, whole or not at all.
+
+    MLflow makes its tables one by one: killed in the midst it leaves what no later run can use, and
+    two that begin at once stumble over each other.
+    """
+    path = _database()
+    if path is None or path.exists() or not path.parent.is_dir():
+        return
+    with FileLock(f"{path}.lock"):
+        if path.exists():
+            return
+        draft = path.with_name(f"{path.name}.draft")
+        draft.unlink(missing_ok=True)
+        mlflow_client(f"sqlite:///{draft}").search_experiments()
+        draft.replace(path)
+
+
+def _database() -> Path | None:
+    """The SQLite file that runs are tracked in; None if they are tracked elsewhere."""
+    scheme, _, path = uri().partition(":///")
+    return Path(path.partition("?")[0]) if scheme.startswith("sqlite") and path else None
 
 
 def tags_of_versions(read: Mapping[str, str]) -> dict[str, str]:
@@ -136,9 +163,8 @@ _ADVICE = (
 
 def _check_database() -> None:
     """MLflow would make an empty database, in which no run is tagged."""
-    scheme, _, path = uri().partition(":///")
-    path = path.partition("?")[0]
-    if scheme.startswith("sqlite") and not Path(path).is_file():
+    path = _database()
+    if path is not None and not path.is_file():
         raise DataError(
             f"there is no MLflow database {path}, which would say which runs are tagged `{KEEP}`. "
             f"{_ADVICE}"

@@ -208,7 +208,14 @@ def test_genera_are_compared_where_names_are_binomials() -> None:
 
 def test_data_are_counted() -> None:
     source = {"images": 5, "width": 32, "height": 24, "classes": 2}
-    index = pd.DataFrame({"image": range(5), "label": [0, 0, 0, 1, 1], "group": [0, 0, 2, 3, 3]})
+    index = pd.DataFrame(
+        {
+            "image": range(5),
+            "label": [0, 0, 0, 1, 1],
+            "class_name": ["a", "a", "a", "b", "b"],
+            "group": [0, 0, 2, 3, 3],
+        }
+    )
     rejected = pd.DataFrame(
         {
             "file": ["a", "b", "c"],
@@ -231,3 +238,7 @@ def test_data_are_counted() -> None:
     alone = data_summary(source, index.drop(columns="group"), rejected.iloc[:0], subsets)
     assert "Images that belong together" not in dict(alone.facts)
     assert alone.rejected == ()
+    strangers = index.assign(label=[0, 0, -1, -1, -1], class_name=list("aabcc"))
+    facts = dict(data_summary(source, strangers, rejected, subsets).facts)
+    assert facts["Classes"] == "2, and 2 held out as unknown, with 3 images"
+    assert facts["Images a class"] == "1 to 2"

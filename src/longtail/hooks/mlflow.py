@@ -21,7 +21,7 @@ from kedro.pipeline.node import Node
 from longtail import provenance, tracking
 from longtail.catalog import LongtailCatalog
 from longtail.errors import RunInterruptedError
-from longtail.hooks.places import documents, is_step, path_of
+from longtail.hooks.places import is_step, made, path_of
 from longtail.hooks.registry import register_exported
 from longtail.parameters import Trial
 from longtail.pipelines.train.pipeline import TRIAL_TAG
@@ -35,7 +35,7 @@ DEFAULT_EXPERIMENT = "longtail"
 HISTORY_METRICS = ("learning_rate", "train_loss", "validation_loss", "validation_acc1", "seconds")
 ARTIFACTS = (
     *("model", "history", "card", "predictions", "evaluation"),
-    *("results", "confusions", "reliability", "answers"),
+    *("results", "confusions", "reliability", "answers", "class_confusions", "examples"),
 )
 # What MLflow takes in one call.
 MAX_METRICS, MAX_PARAMS = 1000, 100
@@ -181,7 +181,7 @@ class MlflowHook:
         for run in self._open_runs(f"tags.kedro_run_id = '{run_id}'"):
             if run.info.run_id != parent:
                 self._mlflow().set_terminated(run.info.run_id, "KILLED")
-        for document in documents(pipeline, catalog, run_id):
+        for document in made(pipeline, catalog, run_id):
             self._mlflow().log_artifact(parent, str(document), "report")
         register_exported(pipeline, catalog, run_id, parent)
         self._mlflow().set_terminated(parent, status)

@@ -10,17 +10,23 @@ from kedro.pipeline.node import Node
 from longtail.catalog import LongtailCatalog
 from longtail.pipelines.train.pipeline import TRIAL_TAG
 
+# How the data sets are called that a run is done for: those to read, and the exported models.
+DOCUMENTS = ("_appendix", "_report", "_names", "_names_page")
+EXPORTED = "_exported"
 
-def documents(pipeline: Pipeline, catalog: LongtailCatalog, run_id: str) -> list[Path]:
-    """The appendices, pages and tables of names that a run has made."""
-    made = []
+
+def made(
+    pipeline: Pipeline, catalog: LongtailCatalog, run_id: str, endings: tuple[str, ...] = DOCUMENTS
+) -> list[Path]:
+    """The files that a run has made of the data sets with certain endings of their names."""
+    files = []
     for name in sorted(pipeline.all_outputs()):
-        if name.endswith(("_appendix", "_report", "_names", "_names_page")):
+        if name.endswith(endings):
             path = path_of(catalog, name)
             version = path / run_id / path.name
             if version.exists():
-                made.append(version)
-    return made
+                files.append(version)
+    return files
 
 
 def path_of(catalog: LongtailCatalog, name: str) -> Path:

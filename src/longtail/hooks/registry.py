@@ -11,11 +11,10 @@ from kedro.pipeline import Pipeline
 import longtail
 from longtail import tracking
 from longtail.catalog import LongtailCatalog
-from longtail.hooks.places import path_of
+from longtail.hooks.places import EXPORTED, path_of
 
 log = logging.getLogger(__name__)
 
-EXPORTED = "_exported"
 # What the served model imports, in the versions of the machine that exports.
 REQUIREMENTS = (
     *("torch", "torchvision", "timm", "safetensors", "numpy", "pandas", "scipy"),

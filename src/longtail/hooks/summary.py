@@ -10,7 +10,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.pipeline import Pipeline
 
 from longtail.catalog import LongtailCatalog
-from longtail.hooks.places import documents
+from longtail.hooks.places import DOCUMENTS, EXPORTED, made
 
 log = logging.getLogger(__name__)
 
@@ -35,5 +35,5 @@ class SummaryHook:
     def _tell(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: LongtailCatalog
     ) -> None:
-        for document in documents(pipeline, catalog, run_params["run_id"]):
+        for document in made(pipeline, catalog, run_params["run_id"], (*DOCUMENTS, EXPORTED)):
             log.info("Made %s", os.path.relpath(document))

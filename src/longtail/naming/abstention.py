@@ -72,6 +72,11 @@ def images_needed(error_rate: float, confidence: float) -> int:
     return ceil(log((1 - confidence) / TRIED) / log(1 - error_rate))
 
 
+def least_rate(images: float, confidence: float) -> float:
+    """The least error rate that so many images, all answered rightly, certify."""
+    return float(1 - ((1 - confidence) / TRIED) ** (1 / max(images, 1)))
+
+
 def certify(
     certainty: Floats, right: Bools, weights: Floats, error_rate: float, confidence: float
 ) -> Threshold:
@@ -108,7 +113,13 @@ def certify(
     needed = images_needed(error_rate, confidence)
     if effective_images < needed:
         few = f"{effective_images:.0f} validation photographs are too few to certify {wanted}"
-        return found(None, f"{few}: {needed} are needed, all named rightly")
+        least = f"{100 * least_rate(effective_images, confidence):.3g}%"
+        if effective_images < 1:
+            return found(None, f"{few}: {needed} are needed, all named rightly")
+        return found(
+            None,
+            f"{few}: {needed} are needed, all named rightly; so many certify {least} at the least",
+        )
     ordered = np.sort(certainty)[::-1]
     lowest = 1.0
     for count in np.linspace(images, needed, TRIED).round().astype(np.int64):

@@ -215,8 +215,8 @@ def tell(sheet: Mapping[str, Any]) -> None:
             log.info("%s never: %s", rank, found["note"])
     if all(found["threshold"] is None for found in thresholds.values()):
         log.warning(
-            "No name is trusted: %s. Tolerate more (--params=predict.error_rate=0.2), train "
-            "longer, or hold out more photographs for validation",
+            "No name is trusted: %s. Tolerate more (a larger predict.error_rate), train longer, or "
+            "hold out more photographs for validation",
             thresholds[SPECIES]["note"],
         )
     log.info("Unknown species: %s", sheet["unknown"]["note"])

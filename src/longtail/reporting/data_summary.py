@@ -9,6 +9,8 @@ from typing import Any
 
 import pandas as pd
 
+from longtail.unknown import UNKNOWN_LABEL
+
 NUMBER = re.compile(r"\d[\d,.]*")
 
 
@@ -40,8 +42,8 @@ def data_summary(
     """
     facts = [
         ("Images", f"{source['images']:,}, of {source['width']} x {source['height']} pixels"),
-        ("Classes", f"{source['classes']:,}"),
-        ("Images a class", _range(index["label"].value_counts())),
+        ("Classes", f"{source['classes']:,}{_unknown(index)}"),
+        ("Images a class", _range(index["class_name"].value_counts())),
         ("Files that could not be used", f"{len(rejected):,}"),
     ]
     if "group" in index:
@@ -65,6 +67,14 @@ def data_summary(
         for (role, name), of_subset in counted
     )
     return DataSummary(tuple(facts), _reasons(rejected), splits)
+
+
+def _unknown(index: pd.DataFrame) -> str:
+    """How many classes more are held out as unknown, in words."""
+    held_out = index.loc[index["label"] == UNKNOWN_LABEL, "class_name"]
+    if held_out.empty:
+        return ""
+    return f", and {held_out.nunique():,} held out as unknown, with {len(held_out):,} images"
 
 
 def _range(counts: pd.Series[int]) -> str:

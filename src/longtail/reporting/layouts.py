@@ -131,7 +131,7 @@ PARTS = Layout(
     0,
     tuple(Column(h, t, "acc1") for t, h in BALANCED_PARTS.items()),
     "Acc1 on the balanced test images of each part: head, middle and tail by rank, and classes "
-    "of many, medium and few long-tailed (or natural) training images",
+    "of many, medium and few training images",
 )
 QUALITY = Layout(
     "quality",

@@ -21,6 +21,7 @@ from kedro.pipeline.node import Node
 from longtail import progress, workers
 from longtail.catalog import LongtailCatalog
 from longtail.errors import ConfigurationError
+from longtail.parameters import Compute
 from longtail.runner.engine import Pool, TrialRunner
 
 # A process with torch, timm and a small model takes about half of this.
@@ -61,13 +62,14 @@ class GridRunner(TrialRunner):
             return 1
         if self._max_workers is not None:
             return min(self._max_workers, trials)
-        compute = catalog.load("params:compute")
-        if compute["workers"] is not None:
-            return min(int(compute["workers"]), trials)
-        if compute["device"] != "cpu" and _has_gpu():
+        # A model or its plain values: Kedro makes the one of the other for nodes that want it.
+        compute = Compute.model_validate(catalog.load("params:compute"))
+        if compute.workers is not None:
+            return min(compute.workers, trials)
+        if compute.device != "cpu" and _has_gpu():
             return 1
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        by_cores = (cores or 1) // int(compute["threads"])
+        by_cores = (cores or 1) // compute.threads
         by_memory = psutil.virtual_memory().available // MEMORY_A_WORKER
         return max(1, min(by_cores, by_memory, trials))
 
