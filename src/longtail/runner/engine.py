@@ -27,7 +27,6 @@ from longtail.errors import (
     RunInterruptedError,
     TrialsFailedError,
 )
-from longtail.parameters import Grid
 from longtail.pipelines.train.pipeline import TRIAL_TAG
 from longtail.runner import failures
 from longtail.schedule import Schedule, Unit
@@ -99,7 +98,7 @@ class TrialRunner(AbstractRunner):
         catalog.fix_versions(pipeline)
         trial_nodes = [node for node in pipeline.nodes if TRIAL_TAG in node.tags]
         display = progress.GridProgress(_epochs_of(trial_nodes, catalog))
-        methods = Grid.model_validate(catalog.load("params:grid")).methods if trial_nodes else ()
+        methods = catalog.load("params:grid")["methods"] if trial_nodes else []
         schedule = Schedule(pipeline, methods)
 
         def here(node: Node) -> None:
