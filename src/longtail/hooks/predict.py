@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from longtail.errors import ConfigurationError
+from pathlib import Path
+
+from longtail.errors import ConfigurationError, DataError
 from longtail.parameters import Parameters
-from longtail.sources.listing import find_roots
 from longtail.sources.photographs import find_photographs
+
+# The priors that have names.
+PRIORS = ("uniform", "train")
 
 
 def check_request(parameters: Parameters) -> None:
@@ -26,8 +30,11 @@ def check_request(parameters: Parameters) -> None:
         )
     find_photographs(asked.path)
     files = {"species_list": asked.species_list, "taxonomy": asked.taxonomy}
-    if asked.prior not in ("uniform", "train"):
-        files["prior"] = asked.prior
     for key, file in files.items():
-        if file is not None:
-            find_roots(file, f"predict.{key}")
+        if file is not None and not Path(file).expanduser().is_file():
+            raise DataError(f"predict.{key}: there is no file '{file}'")
+    if asked.prior not in PRIORS and not Path(asked.prior).expanduser().is_file():
+        raise DataError(
+            f"predict.prior: '{asked.prior}' is neither {' nor '.join(PRIORS)} nor a CSV file "
+            f"(species, weight)"
+        )

@@ -23,6 +23,7 @@ MANY_CLASSES = 30  # beyond it class names no longer fit on an axis
 ROOM_FOR_NAMES = 30  # letters; beyond it they are turned
 LONGEST_NAME = 32  # letters; beyond it a name is cut
 NAMED_ENDS = 6  # of many classes so many of the largest and of the smallest are named
+ROOM_ABOVE = 1.5  # times the largest class
 DECADE = 10  # sizes that differ less are seen on a linear axis
 MANY_CELLS = 150  # beyond it a matrix has more cells than a panel has dots
 
@@ -68,6 +69,8 @@ def class_profile(profile: pd.DataFrame, title: str, train_set: TrainSet = "long
     axes.set_xlabel("class, by rank" if len(profile) > MANY_CLASSES else "class")
     axes.set_ylabel("training images")
     axes.set_title(f"{title}: the {TRAIN_SETS[train_set]} training set")
+    if axes.get_yscale() == "linear":  # room for the legend above bars that are all alike
+        axes.set_ylim(0, ROOM_ABOVE * max(profile[column].max(), profile["train_balanced"].max()))
     axes.legend(loc="upper right", bbox_to_anchor=(1, 0.92))
     return drawing.png(figure)
 
