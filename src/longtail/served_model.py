@@ -6,10 +6,9 @@ for names and trust it applies.
 
 from __future__ import annotations
 
+import io
 import json
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import mlflow
@@ -19,8 +18,7 @@ import torch
 
 from longtail.learning.export import ABOUT
 from longtail.naming.names import Sheet, name_all, unreadable
-from longtail.sources.decode import decode
-from longtail.sources.files import ImageFileRef
+from longtail.sources.decode import decode_content
 
 # The model's one input: the content of an image file; in JSON, in base 64.
 PHOTOGRAPH = "photograph"
@@ -58,15 +56,10 @@ class ServedRecognizer(mlflow.pyfunc.PythonModel):  # type: ignore[misc,name-def
         return [{str(key): value for key, value in row.items()} for row in known.to_dict("records")]
 
     def _named(self, content: bytes) -> pd.DataFrame:
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder, PHOTOGRAPH)
-            file.write_bytes(content)
-            try:
-                pixels = decode(
-                    ImageFileRef((file.name,), file.parent, None), self._values["image_size"]
-                )
-            except ValueError as reason:
-                return unreadable(self._sheet, PHOTOGRAPH, str(reason))
+        try:
+            pixels = decode_content(io.BytesIO(content), self._values["image_size"])
+        except ValueError as reason:
+            return unreadable(self._sheet, PHOTOGRAPH, str(reason))
         with torch.no_grad():
             _, logits = self._program(torch.from_numpy(np.array(pixels))[None])
         return name_all(self._sheet, [PHOTOGRAPH], logits.numpy())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,19 @@ def folder_of(root: Path, sizes: dict[str, int], first: int = 0) -> Path:
             save(root, f"{species}/{image:03d}.png", photograph(number))
             number += 1
     return root
+
+
+def zip_of(path: Path, members: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+def png(colour: tuple[int, int, int] = (9, 8, 7)) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (4, 4), colour).save(file, format="PNG")
+    return file.getvalue()
 
 
 def source(path: Path | None, **changes: Any) -> FolderSource:

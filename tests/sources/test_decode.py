@@ -7,7 +7,6 @@ import io
 import os
 import struct
 import tempfile
-import zipfile
 import zlib
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from PIL import Image, ImageOps
 from longtail.sources.decode import Decoded, Refusal, decode, decode_all
 from longtail.sources.files import ImageFileRef
 from longtail.sources.listing import find_image_files
+from tests.sources.photographs import png, zip_of
 
 
 def saved(folder: Path, image: Image.Image, name: str = "image.png", **options: Any) -> Any:
@@ -151,19 +151,6 @@ def test_reasons_stand_in_for_unusable_files_in_their_order(tmp_path: Path) -> N
     assert isinstance(decoded, Decoded)
     assert decoded.pixels[0, 0].tolist() == [1, 2, 3]
     assert decoded.sha256 == hashlib.sha256(bytes([1, 2, 3] * 16)).digest()
-
-
-def zip_of(path: Path, members: dict[str, bytes]) -> Path:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-    return path
-
-
-def png(colour: tuple[int, int, int] = (9, 8, 7)) -> bytes:
-    file = io.BytesIO()
-    Image.new("RGB", (4, 4), colour).save(file, format="PNG")
-    return file.getvalue()
 
 
 @pytest.mark.parametrize("damage", ["stream", "encrypted"])

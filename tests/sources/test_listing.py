@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import os
 import socket
-import zipfile
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from longtail.errors import DataError
 from longtail.sources.decode import decode
 from longtail.sources.listing import find_image_files, list_images
+from tests.sources.photographs import png, zip_of
 
 
 def names(path: Path | str) -> list[str]:
     return [file.name for file in find_image_files(str(path), "key")]
-
-
-def zip_of(path: Path, members: dict[str, bytes]) -> Path:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-    return path
-
-
-def png(colour: tuple[int, int, int] = (9, 8, 7)) -> bytes:
-    file = io.BytesIO()
-    Image.new("RGB", (4, 4), colour).save(file, format="PNG")
-    return file.getvalue()
 
 
 @pytest.mark.parametrize("prefix", ["", "./"])

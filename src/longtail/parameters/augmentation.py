@@ -18,34 +18,31 @@ class RandAugment(Strict):
     magnitude: Annotated[float, Field(ge=0, le=10)]
 
 
-class RandomResizedCrop(Strict):
-    """A random part of each image: its share of the area, and its width over its height."""
+class RandomRectangle(Strict):
+    """A random part of an image: ``scale`` is its share of the area, ``ratio`` width over height.
 
-    scale: tuple[Share, Share]
-    ratio: tuple[PositiveFloat, PositiveFloat]
-
-    @model_validator(mode="after")
-    def _least_first(self) -> Self:
-        for key in ("scale", "ratio"):
-            _check_range(key, getattr(self, key))
-        return self
-
-
-class RandomErasing(Strict):
-    """With ``probability``, a rectangle of each image is painted over.
-
-    ``scale`` is its share of the area, ``ratio`` its width over its height.
+    Both from the least to the most.
     """
 
-    probability: Share
     scale: tuple[Share, Share]
     ratio: tuple[PositiveFloat, PositiveFloat]
 
     @model_validator(mode="after")
     def _least_first(self) -> Self:
-        for key in ("scale", "ratio"):
-            _check_range(key, getattr(self, key))
+        for key, limits in (("scale", self.scale), ("ratio", self.ratio)):
+            if limits[0] > limits[1]:
+                raise ValueError(f"{key} should be [least, most], found {list(limits)}")
         return self
+
+
+class RandomResizedCrop(RandomRectangle):
+    """A random part of each image is all that is left of it."""
+
+
+class RandomErasing(RandomRectangle):
+    """With ``probability``, a random part of each image is painted over."""
+
+    probability: Share
 
 
 class Mixing(Strict):
@@ -53,8 +50,3 @@ class Mixing(Strict):
 
     kind: Literal["mixup", "cutmix"]
     alpha: PositiveFloat
-
-
-def _check_range(key: str, limits: tuple[float, float]) -> None:
-    if limits[0] > limits[1]:
-        raise ValueError(f"{key} should be [least, most], found {list(limits)}")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from longtail.naming.names import DONT_KNOW, SPECIES, TOP, YES
+from longtail.reporting.pages import template
 
 GUESSES = 3
 
@@ -90,7 +89,7 @@ def names_page(
     """
     trusted = names[names["trust"] == YES]
     sections = [(rank, _groups(names, chosen, pictures, rank)) for rank in recognizer["thresholds"]]
-    return _template().render(
+    return template("names.html.j2").render(
         title=title,
         total=len(names),
         trusted=len(trusted),
@@ -142,18 +141,3 @@ def _record(row: pd.Series[Any]) -> str:
         f"right {row['precision']:.0%} of the times it came first on the test set "
         f"[{row['precision_low']:.0%}, {row['precision_high']:.0%}]; {trained}"
     )
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("longtail.reporting"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["thousands"] = lambda number: f"{number:,}"
-    environment.filters["percent"] = lambda share: f"{share:.0%}"
-    environment.filters["plain"] = lambda name: str(name).replace("_", " ")
-    return environment.get_template("names.html.j2")

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from longtail.imbalance import GROUPS
 from longtail.parameters import TrainSet
@@ -17,6 +14,7 @@ from longtail.reporting.data_summary import DataSummary
 from longtail.reporting.layouts import ROW_HEADING, TRAIN_SETS
 from longtail.reporting.notes import LOSS_NOTE
 from longtail.reporting.novelty import NOVELTY_HEADINGS, NOVELTY_NOTE
+from longtail.reporting.pages import template
 from longtail.reporting.published import ComparisonTable
 from longtail.reporting.species_page import SpeciesPart
 from longtail.reporting.tables import PrintedTable
@@ -87,7 +85,7 @@ def page(
         grouped_by: the training set whose sizes make head, middle and tail.
     """
     groups = {group: profile[profile["group"] == group] for group in GROUPS}
-    return _template().render(
+    return template("report.html.j2").render(
         title=title,
         profile=profile,
         profile_figure=profile_figure,
@@ -109,17 +107,3 @@ def page(
         tail_name=TRAIN_SETS[grouped_by],
         has_natural_test_set=has_natural_test_set(profile),
     )
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("longtail.reporting"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["base64"] = lambda data: b64encode(data).decode()
-    environment.filters["thousands"] = lambda number: f"{number:,}"
-    return environment.get_template("report.html.j2")

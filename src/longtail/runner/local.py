@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import threading
 from collections.abc import Callable, Collection, Sequence
@@ -22,6 +21,7 @@ from longtail import progress, workers
 from longtail.catalog import LongtailCatalog
 from longtail.errors import ConfigurationError
 from longtail.parameters import Compute
+from longtail.provenance import usable_cores
 from longtail.runner.engine import Pool, TrialRunner
 
 # A process with torch, timm and a small model takes about half of this.
@@ -68,8 +68,7 @@ class GridRunner(TrialRunner):
             return min(compute.workers, trials)
         if compute.device != "cpu" and _has_gpu():
             return 1
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        by_cores = (cores or 1) // compute.threads
+        by_cores = usable_cores() // compute.threads
         by_memory = psutil.virtual_memory().available // MEMORY_A_WORKER
         return max(1, min(by_cores, by_memory, trials))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import threading
 import warnings
 from collections import deque
@@ -17,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFile, UnidentifiedImageError
 
+from longtail.provenance import usable_cores
 from longtail.sources.files import ImageFileRef, UnreadableError
 from longtail.sources.likeness import look_of
 
@@ -84,20 +84,25 @@ def decode(file: ImageFileRef, image_size: int | None) -> Pixels:
         ValueError: with the reason why the file cannot be used.
     """
     with file.opened() as content:
-        try:
-            return _decode(content, image_size)
-        except UnidentifiedImageError as error:
-            raise ValueError(f"cannot be read: {_what_it_is(content)}") from error
-        except Image.DecompressionBombError as error:
-            raise ValueError(f"too many pixels: {error}") from error
-        except ValueError:
-            raise
-        except Exception as error:
-            if isinstance(error, OSError) and error.errno is not None:
-                raise  # of the disk or the network, not of what is in the file
-            # What a decoder raises at a hostile file is anyone's guess: struct.error, KeyError,
-            # MemoryError. Whatever it is, it costs this file alone.
-            raise ValueError(f"cannot be read: {error or type(error).__name__}") from error
+        return decode_content(content, image_size)
+
+
+def decode_content(content: BinaryIO, image_size: int | None) -> Pixels:
+    """The same of a file that is open already, or of its content in memory."""
+    try:
+        return _decode(content, image_size)
+    except UnidentifiedImageError as error:
+        raise ValueError(f"cannot be read: {_what_it_is(content)}") from error
+    except Image.DecompressionBombError as error:
+        raise ValueError(f"too many pixels: {error}") from error
+    except ValueError:
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # of the disk or the network, not of what is in the file
+        # What a decoder raises at a hostile file is anyone's guess: struct.error, KeyError,
+        # MemoryError. Whatever it is, it costs this file alone.
+        raise ValueError(f"cannot be read: {error or type(error).__name__}") from error
 
 
 def _decode(content: BinaryIO, image_size: int | None) -> Pixels:
@@ -181,7 +186,7 @@ def decode_all(
             return Refusal(" ".join(str(error).split()), lasting=True)
         return Decoded(pixels, hashlib.sha256(pixels.data).digest(), look_of(pixels))
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cores = usable_cores()
     # Pillow releases the interpreter lock while it decodes, so threads use all cores.
     pool = ThreadPoolExecutor(cores)
     ahead: deque[tuple[ImageFileRef, Future[Decoded | Refusal]]] = deque()
@@ -190,7 +195,7 @@ def decode_all(
         try:
             for file in files:
                 ahead.append((file, pool.submit(attempt, file)))
-                if len(ahead) >= 8 * (cores or 1):
+                if len(ahead) >= 8 * cores:
                     first, result = ahead.popleft()
                     yield first, result.result()
             while ahead:

@@ -1,0 +1,25 @@
+"""Templates of the pages, which hold all that they show and ask nothing of the network."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from functools import cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+
+
+@cache
+def template(name: str) -> Template:
+    """A template of this package, in which text is escaped and an unknown name is an error."""
+    environment = Environment(
+        loader=PackageLoader("longtail.reporting"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["base64"] = lambda data: b64encode(data).decode()
+    environment.filters["thousands"] = lambda number: f"{number:,}"
+    environment.filters["percent"] = lambda share: f"{share:.0%}"
+    environment.filters["plain"] = lambda text: str(text).replace("_", " ")
+    return environment.get_template(name)
