@@ -24,6 +24,7 @@ from longtail.pipeline_registry import register_pipelines
 from longtail.pipelines.train.pipeline import GATHER_TAG
 from longtail.runner import GridRunner
 from longtail.verification import trial_names
+from longtail.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -96,10 +97,10 @@ def make_lock(environment: str | None, parameters: Mapping[str, Any], file: Path
             ", ".join(left_out),
         )
     log.info(
-        "Locked %s data sets and %s documents in %s. The documents, made once more for this, came "
-        "out byte for byte the same; the copies are removed",
-        len(lock.datasets),
-        len(lock.documents),
+        "Locked %s and %s in %s. The documents, made once more for this, came out byte for byte "
+        "the same; the copies are removed",
+        counted(len(lock.datasets), "data set"),
+        counted(len(lock.documents), "document"),
         os.path.relpath(file),
     )
 

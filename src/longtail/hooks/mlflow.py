@@ -25,6 +25,7 @@ from longtail.hooks.places import is_step, made, path_of
 from longtail.hooks.registry import register_exported
 from longtail.parameters import Trial
 from longtail.pipelines.train.pipeline import TRIAL_TAG
+from longtail.wording import counted
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -310,7 +311,8 @@ def _hardware() -> str:
     """Cores, memory and GPU, without importing torch for it."""
     memory = psutil.virtual_memory().total / 2**30
     gpus = [path.name for path in Path("/proc/driver/nvidia/gpus").glob("*")]
-    return f"{os.cpu_count()} cores, {memory:.0f} GiB, {len(gpus)} GPU(s)"
+    cores = counted(os.cpu_count() or 1, "core")
+    return f"{cores}, {memory:.0f} GiB, {counted(len(gpus), 'GPU')}"
 
 
 def _command(run_params: dict[str, Any]) -> str:

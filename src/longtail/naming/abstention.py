@@ -16,6 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import beta
 
+from longtail.wording import counted, is_or_are
+
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
@@ -112,7 +114,9 @@ def certify(
     wanted = f"at most {100 * error_rate:.4g}% wrong with {confidence:.0%} confidence"
     needed = images_needed(error_rate, confidence)
     if effective_images < needed:
-        few = f"{effective_images:.0f} validation photographs are too few to certify {wanted}"
+        whole = round(effective_images)
+        are = is_or_are(whole)
+        few = f"{counted(whole, 'validation photograph')} {are} too few to certify {wanted}"
         least = f"{100 * least_rate(effective_images, confidence):.3g}%"
         if effective_images < 1:
             return found(None, f"{few}: {needed} are needed, all named rightly")

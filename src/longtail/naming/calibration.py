@@ -17,6 +17,7 @@ from scipy.optimize import minimize_scalar
 
 from longtail.metrics import Answers, Tally, calibration_error
 from longtail.naming.priors import log_posteriors
+from longtail.wording import counted, is_or_are
 
 Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
@@ -81,7 +82,8 @@ def calibrate(logits: npt.NDArray[np.floating], labels: Labels, assumed: Floats)
     """
     images = len(labels)
     if images < FEWEST_IMAGES:
-        few = f"not calibrated: {images} validation images are too few (at least {FEWEST_IMAGES})"
+        few = f"{counted(images, 'validation image')} {is_or_are(images)} too few"
+        few = f"not calibrated: {few} (at least {FEWEST_IMAGES})"
         return Calibration(1.0, images, None, None, None, None, few)
     target = _shares(labels, len(assumed))
     before = log_posteriors(logits, 1.0, assumed, target)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from longtail.novelty import negative_energy
 from longtail.uncertainty import wilson_interval
+from longtail.wording import counted, is_or_are
 
 Floats = npt.NDArray[np.floating]
 
@@ -63,7 +64,8 @@ def novelty_threshold(known: Floats, unknown: Floats | None) -> NoveltyThreshold
     """
     tested = 0 if unknown is None else len(unknown)
     if len(known) < FEWEST_IMAGES:
-        note = f"not looked for: {len(known)} validation photographs are too few"
+        few = f"{counted(len(known), 'validation photograph')} {is_or_are(len(known))} too few"
+        note = f"not looked for: {few}"
         return NoveltyThreshold("energy", None, None, tested, None, note)
     # An image's own score, so that at least the wanted share lies at or below it.
     threshold = float(np.quantile(known, KNOWN_KEPT, method="higher"))
@@ -75,7 +77,7 @@ def novelty_threshold(known: Floats, unknown: Floats | None) -> NoveltyThreshold
     accepted = float((unknown <= threshold).mean())
     low, high = wilson_interval(accepted, tested)
     note = (
-        f"{kept_words}, and takes {accepted:.0%} [{float(low):.0%}, {float(high):.0%}] of {tested} "
-        f"photographs of species held out as unknown for known ones"
+        f"{kept_words}, and takes {accepted:.0%} [{float(low):.0%}, {float(high):.0%}] of "
+        f"{counted(tested, 'photograph')} of species held out as unknown for known ones"
     )
     return NoveltyThreshold("energy", threshold, kept, tested, accepted, note)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from longtail.naming.names import DONT_KNOW, SPECIES, TOP, YES
 from longtail.reporting.pages import template
+from longtail.wording import counted
 
 GUESSES = 3
 
@@ -134,7 +135,7 @@ def _card(row: Mapping[Any, Any], pictures: Mapping[str, str]) -> Card:
 
 
 def _record(row: pd.Series[Any]) -> str:
-    trained = f"{int(row['train_images'])} training photographs"
+    trained = counted(int(row["train_images"]), "training photograph")
     if pd.isna(row["precision"]):
         return f"never came first on the test set; {trained}"
     return (

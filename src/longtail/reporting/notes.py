@@ -9,6 +9,7 @@ import pandas as pd
 from longtail.parameters import Statistics, Table
 from longtail.post_hoc import NONE, described, noted_of
 from longtail.reporting.significance import BASELINE
+from longtail.wording import counted
 
 LOSS_NOTE = (
     "The loss is the criterion that the row was trained with, evaluated on the test set; it "
@@ -25,7 +26,7 @@ def reading_note(
     images = (
         f"± reaches to the farther end of the {percent(statistics.confidence)} interval; both ends "
         f"are in scores.csv. The interval is Wilson's for Acc1 and Top-5, the bootstrap's "
-        f"({statistics.resamples:,} resamples of the test images) for the others"
+        f"({counted(statistics.resamples, 'resample')} of the test images) for the others"
     )
     trainings = (
         f", widened by Student's interval over {seeds} seeds. The figures are the seeds' means; in "
@@ -58,7 +59,8 @@ def mark_notes(
     """What the marks of one table mean, of those that it has."""
     level = f"p < {statistics.level:.4g} after Holm's correction for"
     differs = (
-        f"* differs from {table.methods[BASELINE]}, {level} the table's {comparisons} comparisons."
+        f"* differs from {table.methods[BASELINE]}, {level} the table's "
+        f"{counted(comparisons, 'comparison')}."
         if has_stars
         else ""
     )

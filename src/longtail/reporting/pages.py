@@ -7,6 +7,8 @@ from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
+from longtail.wording import counted
+
 
 @cache
 def template(name: str) -> Template:
@@ -21,5 +23,6 @@ def template(name: str) -> Template:
     environment.filters["base64"] = lambda data: b64encode(data).decode()
     environment.filters["thousands"] = lambda number: f"{number:,}"
     environment.filters["percent"] = lambda share: f"{share:.0%}"
+    environment.filters["counted"] = counted
     environment.filters["plain"] = lambda text: str(text).replace("_", " ")
     return environment.get_template(name)

@@ -15,9 +15,10 @@ from longtail.parameters import FolderSource
 from longtail.sources.cache import PixelCache
 from longtail.sources.files import ImageFileRef
 from longtail.sources.images import REJECTED_COLUMNS, Images, index_of
-from longtail.sources.listing import Listing, first_names, list_images
+from longtail.sources.listing import Listing, list_images
 from longtail.sources.metadata import Entry, read_metadata
 from longtail.sources.selection import Needs, Selection, select
+from longtail.wording import counted, first_names, is_or_are
 
 Rejected = tuple[str, str, str]
 
@@ -144,7 +145,8 @@ def _tell_of_folder(listing: Listing, dataset: str, unnamed: int, metadata: str 
     if listing.others:
         log.info("%s: %s other file(s) lie there, or hidden ones", dataset, f"{listing.others:,}")
     if metadata is not None and unnamed:
-        log.info("%s: %s image files are not named in %s", dataset, f"{unnamed:,}", metadata)
+        told = f"{counted(unnamed, 'image file')} {is_or_are(unnamed)}"
+        log.info("%s: %s not named in %s", dataset, told, metadata)
     if metadata is None and listing.empty:
         named = ", ".join(first_names([f"'{name}'" for name in listing.empty]))
         log.warning("%s: %s folder(s) hold no image: %s", dataset, len(listing.empty), named)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import glob
 import os
 import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
@@ -201,10 +200,3 @@ def _example(listing: Listing) -> str:
     for name, reason in listing.refused[:1]:
         return f" {len(listing.refused)} file(s) were refused, such as {name}: {reason}."
     return ""
-
-
-def first_names(names: list[str], count: int = 3) -> Iterator[str]:
-    """The first few of some names, and how many more there are."""
-    yield from names[:count]
-    if len(names) > count:
-        yield f"and {len(names) - count:,} more"

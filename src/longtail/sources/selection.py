@@ -15,8 +15,8 @@ from scipy.sparse.csgraph import connected_components
 from longtail.errors import DataError
 from longtail.sources.journal import Fact
 from longtail.sources.likeness import near_pairs
-from longtail.sources.listing import first_names
 from longtail.sources.metadata import Entry
+from longtail.wording import counted, first_names
 
 Ints = npt.NDArray[np.int64]
 
@@ -145,13 +145,14 @@ def _group(
     count = len(chosen.entries)
     chosen.groups = _components([*exact, *series, *near], count)
     if duplicates := count - len(np.unique(_components(exact, count))):
-        chosen.notes.append(f"{duplicates:,} exact duplicates")
+        chosen.notes.append(counted(duplicates, "exact duplicate"))
     if pairs:
-        chosen.notes.append(f"{pairs:,} pairs of near-duplicates")
+        chosen.notes.append(f"{counted(pairs, 'pair')} of near-duplicates")
     sizes = np.unique(chosen.groups, return_counts=True)[1]
     if (together := sizes[sizes > 1]).size:
         chosen.notes.append(
-            f"{together.sum():,} images in {len(together):,} groups, each on one side of the split"
+            f"{together.sum():,} images in {counted(len(together), 'group')}, each on one side of "
+            f"the split"
         )
 
 
@@ -165,7 +166,9 @@ def _captured(chosen: Selection, pattern: str, key: str) -> list[str | None]:
             f"'{chosen.entries[0].file.name}'"
         )
     if fitting < len(texts):
-        chosen.notes.append(f"{len(texts) - fitting:,} files do not fit {key}")
+        others = len(texts) - fitting
+        do = "does" if others == 1 else "do"
+        chosen.notes.append(f"{counted(others, 'file')} {do} not fit {key}")
     return texts
 
 

@@ -19,6 +19,7 @@ from longtail.naming.trial_choice import choose_trial, trained_trial, weights_of
 from longtail.parameters import Compute, Dataset, Predict, Trial
 from longtail.reporting.names_page import names_page, shown
 from longtail.sources.photographs import decode_in_chunks, find_photographs, thumbnails
+from longtail.wording import counted
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -119,8 +120,8 @@ def name_photographs(
     table = table.reset_index()
     broken = int((table["error"] != "").sum())
     log.info(
-        '%s photographs: %s named and trusted, %s "%s", %s unreadable',
-        f"{len(table):,}",
+        '%s: %s named and trusted, %s "%s", %s unreadable',
+        counted(len(table), "photograph"),
         f"{(table['trust'] == YES).sum():,}",
         f"{(table['answer'] == DONT_KNOW).sum():,}",
         DONT_KNOW,
