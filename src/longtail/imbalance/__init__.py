@@ -5,6 +5,7 @@ Everything here is about labels, groups and image numbers; no pixel is touched.
 
 from longtail.imbalance.cut import cut
 from longtail.imbalance.holdout import Pools, crossing_groups, hold_out
+from longtail.imbalance.likeness import alike_groups, likeness_note
 from longtail.imbalance.profiles import (
     GROUPS,
     SHOTS,
@@ -27,12 +28,14 @@ __all__ = [
     "SUBSET_COLUMNS",
     "UNKNOWN",
     "Pools",
+    "alike_groups",
     "class_counts",
     "crossing_groups",
     "cut",
     "group_of_ranks",
     "hold_out",
     "images_of",
+    "likeness_note",
     "matched_counts",
     "profile_counts",
     "shots_of",

@@ -9,7 +9,11 @@ from typing import Any
 
 import pandas as pd
 
+from longtail.reporting.layouts import TRAIN_SETS
+from longtail.reporting.names import Names
+from longtail.reporting.notes import listed
 from longtail.unknown import UNKNOWN_LABEL
+from longtail.wording import counted
 
 NUMBER = re.compile(r"\d[\d,.]*")
 
@@ -22,11 +26,13 @@ class DataSummary:
         facts: names and values.
         rejected: a reason, how many files have it, and the first of them.
         splits: the role and name of each subset, its images, and the classes that it has.
+        unknown: the names of the classes that are held out as unknown, sorted.
     """
 
     facts: tuple[tuple[str, str], ...]
     rejected: tuple[tuple[str, int, str], ...]
     splits: tuple[tuple[str, str, int, int], ...]
+    unknown: tuple[str, ...] = ()
 
 
 def data_summary(
@@ -40,10 +46,11 @@ def data_summary(
         rejected: a row a file that could not be used, with the reason.
         subsets: a row an image and subset.
     """
+    names = known_names(index)
+    unknown = index.loc[index["label"] == UNKNOWN_LABEL, "class_name"]
     facts = [
-        ("Images", f"{source['images']:,}, of {source['width']} x {source['height']} pixels"),
-        ("Classes", f"{source['classes']:,}{_unknown(index)}"),
-        ("Images a class", _range(index["class_name"].value_counts())),
+        ("Images", f"{images_of_classes(index)}; {source['width']} x {source['height']} pixels"),
+        (f"Images a {names.one}", _range(index["class_name"].value_counts())),
         ("Files that could not be used", f"{len(rejected):,}"),
     ]
     if "group" in index:
@@ -52,29 +59,55 @@ def data_summary(
         facts.append(
             (
                 "Images that belong together",
-                f"{several.sum():,} in {len(several):,} groups (equal or nearly equal images, or "
-                f"series); a group is on one side of every split"
+                f"{several.sum():,} in {counted(len(several), 'group')} (equal or nearly equal "
+                f"images, or series); a group is on one side of every split"
                 if len(several)
                 else "none found",
             )
         )
+    if same := _same_images(subsets):
+        facts.append(("Training sets", f"{'; '.join(same)} have the same images"))
     labels = index.set_index("image")["label"]
-    counted = subsets.assign(label=subsets["image"].map(labels)).groupby(
+    of_subsets = subsets.assign(label=subsets["image"].map(labels)).groupby(
         ["role", "name"], sort=False
     )["label"]
     splits = tuple(
         (str(role), str(name), len(of_subset), int(of_subset.nunique()))
-        for (role, name), of_subset in counted
+        for (role, name), of_subset in of_subsets
     )
-    return DataSummary(tuple(facts), _reasons(rejected), splits)
+    held_out = tuple(sorted(str(name) for name in unknown.unique()))
+    return DataSummary(tuple(facts), _reasons(rejected), splits, held_out)
 
 
-def _unknown(index: pd.DataFrame) -> str:
-    """How many classes more are held out as unknown, in words."""
-    held_out = index.loc[index["label"] == UNKNOWN_LABEL, "class_name"]
-    if held_out.empty:
-        return ""
-    return f", and {held_out.nunique():,} held out as unknown, with {len(held_out):,} images"
+def known_names(index: pd.DataFrame) -> Names:
+    """How the classes are called that are not held out as unknown."""
+    return Names.of(index.loc[index["label"] != UNKNOWN_LABEL, "class_name"].unique())
+
+
+def images_of_classes(index: pd.DataFrame) -> str:
+    """How many images there are of how many classes, in words.
+
+    Images of classes that are held out as unknown are counted apart.
+    """
+    names = known_names(index)
+    is_unknown = index["label"] == UNKNOWN_LABEL
+
+    def told(class_names: pd.Series[str]) -> str:
+        classes = counted(class_names.nunique(), names.one, names.many)
+        return f"{counted(len(class_names), 'image')} of {classes}"
+
+    text, held_out = told(index.loc[~is_unknown, "class_name"]), index.loc[is_unknown, "class_name"]
+    return text if held_out.empty else f"{text}, and {told(held_out)} held out as unknown"
+
+
+def _same_images(subsets: pd.DataFrame) -> list[str]:
+    """The training sets that are equal, in words."""
+    equal: dict[tuple[int, ...], list[str]] = {}
+    trained = subsets[subsets["role"] == "train"]
+    for name, label in TRAIN_SETS.items():
+        if images := tuple(sorted(trained.loc[trained["name"] == name, "image"])):
+            equal.setdefault(images, []).append(label)
+    return [listed(names) for names in equal.values() if len(names) > 1]
 
 
 def _range(counts: pd.Series[int]) -> str:

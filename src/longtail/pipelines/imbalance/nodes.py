@@ -6,8 +6,10 @@ import logging
 
 import pandas as pd
 
-from longtail.imbalance import UNKNOWN, crossing_groups, cut
+from longtail.imbalance import UNKNOWN, crossing_groups, cut, likeness_note
 from longtail.parameters import Dataset
+from longtail.reporting.data_summary import known_names
+from longtail.wording import FEW_NAMES, first_names
 
 log = logging.getLogger(__name__)
 
@@ -25,9 +27,12 @@ def cut_subsets(index: pd.DataFrame, dataset: Dataset) -> tuple[pd.DataFrame, pd
     if UNKNOWN in sizes:
         unknown = sorted(index.loc[index["label"] < 0, "class_name"].unique())
         log.info(
-            "%s: held out as unknown: %s images of %s", dataset.name,
-            f"{len(subsets[subsets['role'] == UNKNOWN]):,}", ", ".join(unknown),
+            "%s: held out as unknown: %s%s", dataset.name, ", ".join(first_names(unknown)),
+            "; all are in the report" if len(unknown) > FEW_NAMES else "",
         )  # fmt: skip
+    names = known_names(index)
+    if note := likeness_note(profile, dataset.imbalance.grouped_by, names.one, names.many):
+        log.info("%s: %s", dataset.name, note)
     crossing = crossing_groups(index, subsets)
     if crossing:
         log.warning(

@@ -13,7 +13,9 @@ import pandas as pd
 from longtail import sources
 from longtail.fingerprint import sha256_of_arrays
 from longtail.parameters import Dataset
+from longtail.reporting.data_summary import images_of_classes
 from longtail.unknown import with_unknown
+from longtail.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -41,15 +43,13 @@ def read_images(
         "classes": int(index["label"].max()) + 1,
         "sha256": images.sha256 or sha256_of_arrays(images.pixels),
     }
+    rejected = counted(len(images.rejected), "file")
     log.info(
-        "%s: %s images of %s classes, %s x %s pixels%s",
+        "%s: %s, %s x %s pixels%s",
         dataset.name,
-        f"{count:,}",
-        summary["classes"],
+        images_of_classes(index),
         width,
         height,
-        f"; {len(images.rejected):,} files rejected, see rejected.csv beside index.csv"
-        if len(images.rejected)
-        else "",
+        f"; {rejected} rejected, see rejected.csv beside index.csv" if len(images.rejected) else "",
     )
     return images.pixels, index, images.rejected, summary
