@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -79,6 +81,12 @@ def test_page_shows_natural_test_images_and_unknown_classes(natural: Run) -> Non
     assert '<h2 id="unknown">Unknown classes</h2>' in html
     assert "Natural test set" in html
     assert "confusion matrices on the natural test set" in html
+    assert "accuracy of head, middle and tail classes on the natural test images of each" in html
+    assert "Head, middle and tail have nearly equal numbers of natural training images" in html
+    assert "2 classes were held out of all training" in html
+    assert "where 95 of 100 photographs of known classes are to be named" in html
+    assert "species" not in re.sub(r"<style>.*?</style>|<script>.*?</script>|<[^>]*>", "", html,
+                                   flags=re.DOTALL).replace("species.csv", "")  # fmt: skip
 
 
 def test_other_unknown_classes_make_the_stored_results_stale(natural: Run) -> None:

@@ -10,8 +10,9 @@ import pytest
 from matplotlib.figure import Figure
 
 from longtail.parameters import Dataset
-from longtail.pipelines.report.nodes import FIGURES, draw_backbone
+from longtail.pipelines.report.nodes import draw_backbone
 from longtail.reporting import drawing
+from longtail.reporting.captions import FIGURES
 from longtail.summaries import summarise
 from tests.reporting.rows import make_results, make_table
 

@@ -1,22 +1,24 @@
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
 from longtail.imbalance import GROUPS
-from longtail.reporting.class_figures import (
+from longtail.reporting.class_figures import class_accuracy, per_class_accuracy, trend
+from longtail.reporting.confusion_figure import (
     best_tail_method,
-    class_accuracy,
-    class_profile,
     confusion_matrices,
     confusion_matrix,
-    per_class_accuracy,
 )
+from longtail.reporting.profile_figure import class_profile
 from tests.reporting.rows import make_summaries
 
 LABELS = {"softmax": "Softmax", "focal": "Focal loss", "ldam": "LDAM"}
@@ -114,10 +116,17 @@ def test_best_tail_method_is_that_of_the_balanced_tail() -> None:
 # --- the profile -----------------------------------------------------------------------------
 
 
-def texts(axes: Axes) -> list[str]:
-    legend = axes.get_legend()
-    assert legend is not None
+def texts(figure: Figure) -> list[str]:
+    (legend,) = figure.legends
     return [text.get_text() for text in legend.get_texts()]
+
+
+def overlap(axis: Axis) -> bool:
+    """Whether the texts at an axis' ticks lie on one another."""
+    low, high = sorted(axis.get_view_interval())
+    places = zip(axis.get_ticklocs(), axis.get_ticklabels(), strict=True)
+    boxes = [label.get_window_extent() for place, label in places if low <= place <= high]
+    return any(one.overlaps(other) for one, other in pairwise(boxes))
 
 
 def test_profile_shows_each_class_and_counts_the_groups(drawn: list[Figure]) -> None:
@@ -126,21 +135,45 @@ def test_profile_shows_each_class_and_counts_the_groups(drawn: list[Figure]) -> 
     bars: Any = axes.patches
     assert [bar.get_height() for bar in bars] == [100, 30, 9]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["two", "zero", "one"]
-    assert [label.get_rotation() for label in axes.get_xticklabels()] == [0, 0, 0]
-    assert texts(axes) == [
+    assert axes.get_xlabel() == "class"
+    assert texts(drawn[0]) == [
         "balanced (300 images)",
-        "head: 1 classes, 100 images",
-        "middle: 1 classes, 30 images",
-        "tail: 1 classes, 9 images",
+        "head: 1 class, 100 images",
+        "middle: 1 class, 30 images",
+        "tail: 1 class, 9 images",
     ]
 
 
-def test_long_class_names_stand_upright(drawn: list[Figure]) -> None:
+def test_bars_of_long_names_lie(drawn: list[Figure]) -> None:
     named = PROFILE.assign(class_name=["Autographa gamma", "$a$", "Zygaena filipendulae"])
-    class_profile(named, "Moths")
-    labels = drawn[0].axes[0].get_xticklabels()
-    assert [label.get_rotation() for label in labels] == [90, 90, 90]
-    assert labels[1].get_text() == r"\$a\$"
+    class_profile(named.assign(train_long_tailed=[100, 30, 1]), "Moths")
+    (axes,) = drawn[0].axes
+    bars: Any = axes.patches
+    assert [bar.get_width() for bar in bars] == [100, 30, 1]
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    assert labels == ["Autographa gamma", r"\$a\$", "Zygaena filipendulae"]
+    assert axes.yaxis_inverted()  # head above
+    assert [text.get_text() for text in axes.texts] == ["100", "30", "1"]
+    assert texts(drawn[0])[-1] == "tail: 1 class, 1 image"
+
+
+@pytest.mark.parametrize("classes", [22, 30])
+def test_long_names_do_not_overlap(classes: int, drawn: list[Figure]) -> None:
+    profile, of_many = many_classes(classes)
+    profile["class_name"] = [f"Autographa gamma{'a' * (place % 16)}" for place in range(classes)]
+    class_profile(profile, "Moths")
+    confusion_matrices(of_many, profile, tail_scores(softmax=0.0), LABELS, "ViT")
+    class_accuracy(of_many, profile, LABELS, "ViT")
+    bars, matrix, accuracy = (figure.axes[0] for figure in drawn)
+    assert texts(drawn[0])[1].startswith(f"head: {classes // 3} species, ")
+    names = [label.get_text() for label in bars.get_yticklabels()]
+    assert len(set(names)) > 10 and not overlap(bars.yaxis)
+    rows = [label.get_text() for label in matrix.get_yticklabels()]
+    assert rows == [f"{name}  {place + 1}" for place, name in enumerate(names)]
+    assert [t.get_text() for t in matrix.get_xticklabels()][-1] == str(classes)
+    assert not overlap(matrix.yaxis) and not overlap(matrix.xaxis)
+    assert not overlap(accuracy.xaxis)
+    assert drawn[2].get_suptitle().startswith("ViT, trained long-tailed: accuracy of each species")
 
 
 def test_a_hundred_classes_have_the_names_of_the_largest_and_the_smallest(
@@ -155,6 +188,7 @@ def test_a_hundred_classes_have_the_names_of_the_largest_and_the_smallest(
     assert heights.tolist() == profile["train_long_tailed"].tolist()
     assert axes.get_yscale() == "log"
     assert axes.get_xlabel() == "class, by rank"
+    assert axes.get_xlim() == (0.5, 100.5)
     assert "class 0" not in [label.get_text() for label in axes.get_xticklabels()]
     most, fewest = (text.get_text().splitlines() for text in axes.texts)
     assert most == ["most images", *(f"class {i}: {n}" for i, n in enumerate(sizes[:6]))]
@@ -198,19 +232,62 @@ def test_class_accuracy_is_of_the_balanced_set_where_there_is_no_other(
     balanced = CONFUSIONS[CONFUSIONS["train_set"] == "balanced"]
     class_accuracy(balanced, PROFILE, LABELS, "ViT")
     (axes,) = visible(drawn[0])
-    assert scattered(axes)[0] == [(100, 0.8), (100, 1), (100, 1)]
+    assert scattered(axes)[0] == [(100, 0.8), (100, 1)]  # the second is two classes
     assert axes.get_xscale() == "linear"
 
 
-def test_a_hundred_classes_have_a_smoothed_trend(drawn: list[Figure]) -> None:
+def test_a_hundred_classes_have_a_dot_a_place_and_softmax_a_line_only(drawn: list[Figure]) -> None:
     profile, of_many = many_classes(100)
     class_accuracy(of_many, profile, LABELS, "ViT")
     (axes,) = visible(drawn[0])
-    assert [len(dots) for dots in scattered(axes)] == [100, 100]
-    trend = np.asarray(axes.lines[-1].get_ydata())
-    assert trend[0] == 0 and trend[-1] == 1
-    assert len(np.unique(trend)) > 5  # from one to the other over several classes
+    (dots,) = scattered(axes)
+    sizes = profile["train_long_tailed"].value_counts()
+    assert sorted({images for images, _ in dots}) == sorted(sizes.index)
+    (collection,) = (c for c in axes.collections if isinstance(c, PathCollection))
+    areas = collection.get_sizes().tolist()
+    assert len(areas) == len(dots)
+    assert min(areas) == 14  # of one class
+    assert max(areas) == pytest.approx(14 * sizes.max() ** 0.5)
+    assert len(axes.lines) == 2
     assert axes.get_xscale() == "log"
+
+
+def test_the_trend_is_a_mean_a_range_of_sizes_and_goes_forward_only() -> None:
+    counts = pd.Series([1, 1, 1, 2, 10, 60])
+    accuracies = pd.Series([0, 0.5, 1, 1, 0.25, 0.75])
+    # Six ranges from 1 to 60, each about twice as wide as the one before.
+    logarithmic = trend(counts, accuracies, is_log=True)
+    assert logarithmic["images"].tolist() == [1, 2, 10, 60]
+    assert logarithmic["accuracy"].tolist() == [0.5, 1, 0.25, 0.75]
+    assert trend(counts, accuracies)["accuracy"].tolist() == [0.55, 0.75]
+    alike = trend(pd.Series([6, 6]), pd.Series([0.0, 1.0]))
+    assert alike.to_dict("list") == {"images": [6], "accuracy": [0.5]}
+
+
+@pytest.mark.parametrize(
+    ("sizes", "scale", "ticks"),
+    [
+        ([6, 7, 8], "linear", ["6", "7", "8"]),
+        ([5, 20, 50], "log", ["5", "10", "20", "50"]),
+        ([2, 90, 180], "log", ["2", "5", "10", "20", "50", "100", "200"]),
+        ([2, 300, 1500], "log", ["3", "10", "30", "100", "300", "1,000"]),
+    ],
+)
+def test_sizes_are_whole_numbers_that_stand_apart(
+    sizes: list[int], scale: str, ticks: list[str], drawn: list[Figure]
+) -> None:
+    four = pd.concat([CONFUSIONS, *(CONFUSIONS.assign(method=m) for m in ("focal", "other"))])
+    labels = {**LABELS, "other": "Other"}
+    class_accuracy(four, PROFILE.assign(train_long_tailed=sizes), labels, "ViT")
+    axes = visible(drawn[0])[0]
+    low, high = axes.get_xlim()
+    shown = [
+        label.get_text()
+        for place, label in zip(axes.get_xticks(), axes.get_xticklabels(), strict=True)
+        if low <= place <= high
+    ]
+    assert (axes.get_xscale(), shown) == (scale, ticks)
+    assert not overlap(axes.xaxis)
 
 
 # --- confusions ------------------------------------------------------------------------------
@@ -280,7 +357,16 @@ def test_confusions_of_a_hundred_classes(drawn: list[Figure]) -> None:
     assert np.sum(matrix, axis=1).tolist() == [1] * 100
     axes = drawn[0].axes[0]
     assert [line.get_ydata()[0] for line in axes.lines[::2]] == [32.5, 65.5]  # type: ignore[index]
-    assert "class 0" not in [label.get_text() for label in axes.get_yticklabels()]
+    assert [label.get_text() for label in axes.get_yticklabels()] == list(GROUPS)
+    assert axes.get_yticks().tolist() == [16, 49, 82.5]
+
+
+def test_of_a_thousand_classes_neighbours_share_a_cell_and_it_is_said(drawn: list[Figure]) -> None:
+    profile, of_many = many_classes(1000)
+    confusion_matrices(of_many, profile, tail_scores(softmax=0.0), LABELS, "ViT")
+    (matrix,) = matrices(drawn[0]).values()
+    assert np.shape(matrix) == (143, 143)
+    assert drawn[0].get_suptitle().endswith("(7 classes of neighbouring rank a cell)")
 
 
 def test_pictures_are_the_same_for_the_same_data() -> None:

@@ -11,7 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
+from longtail.parameters import TrainSet
 from longtail.reporting import drawing
+from longtail.reporting.captions import FIGURES, figure_captions
 from longtail.reporting.figures import (
     group_accuracy,
     learning_curves,
@@ -112,6 +114,33 @@ def test_groups_have_a_panel_a_training_set_and_a_point_a_cell(drawn: list[Figur
     ]
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert legend == GROUPS
+
+
+@pytest.mark.parametrize(
+    ("grouped_by", "others", "expected"),
+    [
+        ("long_tailed", [], "balanced"),
+        ("long_tailed", ["natural"], "balanced"),
+        ("natural", ["natural"], "natural"),
+        ("natural", [], "balanced"),  # classes have equal numbers of test images
+    ],
+)
+def test_the_axis_and_the_caption_name_the_same_test_images(
+    grouped_by: TrainSet, others: list[str], expected: str, drawn: list[Figure]
+) -> None:
+    test_sets = [*(f"{prefix}{group}" for prefix in ("", "balanced_") for group in GROUPS), *others]
+    scores = make_summaries(("softmax", 0, 0.5), test_sets=test_sets)
+    group_accuracy(scores, LABELS, "ViT", grouped_by)
+    axis = drawn[0].get_supxlabel()
+    assert axis == f"accuracy on the {expected} test images of each group"
+    profile = pd.DataFrame({"class_name": ["a b", "a c"], "group": ["head", "tail"]})
+    sizes = {"train_natural": [9, 1], "train_long_tailed": [9, 1]}
+    tested = {"test_natural": [3, 1] if others else [1, 1]}
+    captions = figure_captions(FIGURES, profile.assign(**sizes, **tested), grouped_by)
+    told = f"accuracy of head, middle and tail species on the {expected} test images of each group"
+    assert captions["group_accuracy_figure"].startswith(told)
+    widest = "natural" if others else "balanced"
+    assert f"on the {widest} test set" in captions["confusion_figure"]
 
 
 def test_intervals_of_groups_are_those_of_the_scores(drawn: list[Figure]) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 
 from longtail.reporting.appendix import introduction
-from longtail.reporting.class_figures import best_tail_method
+from longtail.reporting.confusion_figure import best_tail_method
 from longtail.reporting.data_summary import DataSummary
 from longtail.reporting.layouts import ACC1, PARTS, QUALITY
-from longtail.reporting.novelty import NOVELTY_HEADINGS, novelty_rows
+from longtail.reporting.names import Names
+from longtail.reporting.novelty import NOVELTY_HEADINGS, novelty_part, novelty_rows
 from longtail.reporting.page import Made, page
 from longtail.reporting.tables import interval_table, thesis_table
+from longtail.trainings import NAMES
 from tests.reporting.rows import (
     ALL_TEST_SETS,
     STATISTICS,
@@ -22,6 +26,7 @@ from tests.reporting.rows import (
 
 PROFILE = pd.DataFrame(
     {
+        "class_name": list("abcd"),
         "group": ["head", "middle", "tail", "tail"],
         "train_balanced": [2] * 4,
         "train_long_tailed": [60, 15, 4, 2],
@@ -38,6 +43,7 @@ NOVELTY = pd.DataFrame(
         "backbone": "vit",
         "method": "ldam",
         "seed": 3,
+        "fingerprint": "f",
         "score": ["max_probability", "energy"],
         "known_images": 1200,
         "unknown_images": 60,
@@ -97,25 +103,67 @@ def test_page_tells_natural_numbers_and_unknown_classes() -> None:
         *("0.750", "[0.700, 0.800]", "0.500", "[0.400, 0.613]"),
     ]
     assert rows[1][-4:] == ["1.000", "", "0.000", ""]
+    best = pd.DataFrame([{n: NOVELTY[n][0] for n in NAMES}])
+    unknown = ["noctua_fimbriata", "noctua_pronuba"]
+    part = novelty_part(NOVELTY, best, unknown, Names(True), {"vit": "ViT"}, {"ldam": "LDAM"})
+    assert part.rows == rows
     html = page(
         "Moths",
-        PROFILE,
+        PROFILE.assign(class_name=["noctua a", "noctua b", "noctua c", "noctua d"]),
         b"",
         DATA,
         "Read so.",
         [],
         [],
         Made([], [], []),
-        novelty=rows,
+        novelty=part,
         grouped_by="natural",
     )
     assert "long-tailed 81, natural 90." in html
     assert "Test images: natural 30, balanced 4" in html
     assert "<tr><td>tail</td><td>2</td><td>10</td><td>8 to 2</td><td>4</td></tr>" in html
     assert "use the balanced test images" not in html
+    text = " ".join(re.sub(r"<[^>]*>", " ", html).split())
+    assert "2 species were held out of all training, to see whether a model notices" in text
+    assert part.lead[0] in text
+    assert "The 2 species Noctua fimbriata , Noctua pronuba All trials and scores" in text
     assert "<td>largest probability</td><td>1,200</td><td>60</td><td>0.750</td>" in html
     without = page("M", PROFILE, b"", DATA, "", [], [], Made([], [], []))
     assert "Unknown classes" not in without
+
+
+def test_what_is_known_of_unknown_species_is_said_in_plain_words_once_a_training() -> None:
+    both = pd.concat([NOVELTY.assign(auroc=0.684, false_alarms=0.726)] * 2, ignore_index=True)
+    both["train_set"] = ["natural"] * 2 + ["long_tailed"] * 2
+    best = both[both["score"] == "energy"][[*NAMES]].assign(validation=0.5)
+    (sentence,) = novelty_part(
+        both, best, ["a"], Names(True), {"vit": "ViT"}, {"ldam": "LDAM"}
+    ).lead
+    assert sentence == (
+        "Trained natural and long-tailed (ViT, LDAM, seed 3; told by the energy): where 95 of 100 "
+        "photographs of known species are to be named, 73 of 100 photographs of the unknown "
+        "species are named too, all of them wrongly; and of a known and an unknown photograph the "
+        "model finds the known one more familiar in 68 of 100 pairs (by guessing in 50)."
+    )
+    others = both.assign(fingerprint=["f", "f", "g", "g"])
+    apart = novelty_part(others, best, ["a"], Names(False), {"vit": "ViT"}, {"ldam": "LDAM"})
+    assert [text.partition(" (")[0] for text in apart.lead] == [
+        "Trained natural",
+        "Trained long-tailed",
+    ]
+    assert "photographs of known classes" in apart.lead[0]
+
+
+def test_groups_that_are_alike_are_told_beside_the_thirds() -> None:
+    html = page("M", PROFILE, b"", DATA, "", [], [], Made([], [], []), grouped_by="natural")
+    assert "nearly equal" not in html
+    balanced = PROFILE.assign(train_natural=6)
+    html = page("M", balanced, b"", DATA, "", [], [], Made([], [], []), grouped_by="natural")
+    said = "Head, middle and tail have nearly equal numbers of natural training images"
+    assert html.count(said) == 1
+    assert html.index("<caption>Head, middle and tail") < html.index(said)
+    assert said in introduction("M", balanced, ["natural"], "natural")
+    assert said not in introduction("M", PROFILE, ["natural"], "natural")
 
 
 def test_the_best_tail_method_of_natural_data_is_by_all_tail_images() -> None:

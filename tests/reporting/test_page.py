@@ -17,6 +17,7 @@ from longtail.reporting.tables import Cell, PrintedTable
 
 PROFILE = pd.DataFrame(
     {
+        "class_name": list("abcd"),
         "group": ["head", "middle", "tail", "tail"],
         "train_balanced": [1000] * 4,
         "train_long_tailed": [1000, 300, 40, 20],
@@ -152,8 +153,8 @@ def test_numbers_of_the_data_are_told(both: tuple[str, Reader]) -> None:
     assert ["is <broken>", "2", "a/<b>.jpg"] in both[1].rows
     head = next(i for i, row in enumerate(both[1].rows) if row[0] == "head")
     assert both[1].rows[head : head + 3] == [
-        ["head", "1", "1,000", "1000 to 1000", "50"],
-        ["middle", "1", "300", "300 to 300", "15"],
+        ["head", "1", "1,000", "1,000", "50"],
+        ["middle", "1", "300", "300", "15"],
         ["tail", "2", "60", "40 to 20", "5"],
     ]
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from base64 import b64decode
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from scipy.special import softmax
 
-from longtail.parameters import Contents, Method, Table
-from longtail.reporting.data_summary import data_summary
+from longtail.parameters import Contents, Method, PostHocLogitAdjustment, Table
+from longtail.post_hoc import LastLayer, adjusted
+from longtail.reporting.data_summary import data_summary, images_of_classes
 from longtail.reporting.gallery import PHOTOGRAPHS, SIDE, gallery, probability_note, thumbnail
 from longtail.reporting.page import page
 from longtail.reporting.species_page import SHOWN_PAIRS, SpeciesPart, species_parts
@@ -27,6 +31,7 @@ NAMES: dict[str, Any] = {
     "backbone": "vit",
     "method": "balanced_softmax",
     "seed": 0,
+    "fingerprint": "f",
 }
 BALANCED_SOFTMAX = Method.model_validate(
     {"name": "balanced_softmax", "label": "B & S", "loss": {"name": "balanced_softmax"}}
@@ -132,8 +137,116 @@ def test_on_natural_test_images_precision_depends_on_their_proportions() -> None
 )
 def test_it_is_said_what_the_probabilities_are(loss: dict[str, Any], said: str) -> None:
     method = Method.model_validate({"name": "m", "label": "My method", "loss": loss})
-    assert "softmax of the logits of My method: " in probability_note(method)
-    assert said in probability_note(method)
+    assert "softmax of the logits of My method: " in probability_note(method, "classes")
+    assert said in probability_note(method, "classes")
+    assert "classes" not in probability_note(method, "species")
+
+
+@pytest.mark.parametrize(
+    ("loss", "kind", "tau", "said"),
+    [
+        ("softmax", "logit_adjustment", 1.0, "as if all species were equally frequent, not for"),
+        ("softmax", "logit_adjustment", 0.25, "frequencies to the power of 0.75 (to that of 0 all"),
+        ("balanced_softmax", "logit_adjustment", 1.0, "no posterior, since the frequencies of the"),
+        ("softmax", "tau_normalization", 0.5, "no posterior, since the class vectors were divided"),
+    ],
+)
+def test_what_was_done_after_the_training_changes_what_the_probabilities_are(
+    loss: str, kind: str, tau: float, said: str
+) -> None:
+    post_hoc = {"kind": kind, "tau": [0.25, 0.5, 1.0]}
+    method = Method.model_validate(
+        {"name": "m", "label": "M", "loss": {"name": loss}, "post_hoc": post_hoc}
+    )
+    noted = json.dumps(post_hoc)
+    assert said in probability_note(method, "species", noted, tau)
+    # On equal class sizes the adjustment changes nothing, and results note so.
+    if (loss, kind) == ("softmax", "logit_adjustment"):
+        assert "as frequent as in the training set" in probability_note(method, "species", "none")
+
+
+def test_the_posteriors_prior_is_the_training_sets_to_the_power_of_one_less_tau() -> None:
+    counts, tau = np.array([90, 9, 1]), 0.25
+    likelihood = np.array([0.2, 0.5, 0.3])  # of one image in each class
+    logits = np.log(likelihood * counts)[None]
+    layer = LastLayer(np.ones(3), np.zeros(3))
+    changed = adjusted(PostHocLogitAdjustment(kind="logit_adjustment", tau=(tau,)), tau, logits,
+                       counts, layer)  # fmt: skip
+    posterior = likelihood * counts ** (1 - tau)
+    np.testing.assert_allclose(softmax(changed[0]), posterior / posterior.sum(), rtol=1e-6)
+
+
+def test_species_are_counted_by_how_often_they_are_recognised() -> None:
+    (part,) = parts()
+    assert [(name, total) for name, total, _ in part.levels] == [
+        ("head", 4),
+        ("middle", 4),
+        ("tail", 4),
+        ("all species", 12),
+    ]
+    assert part.level_names == ["never", "less than half", "half or more", "always"]
+    recalls = [float(row.recall.value) for row in part.rows]
+    expected = [
+        sum(r == 0 for r in recalls),
+        sum(0 < r < 0.5 for r in recalls),
+        sum(0.5 <= r < 1 for r in recalls),
+        sum(r == 1 for r in recalls),
+    ]
+    assert part.levels[-1][2] == expected
+    assert sum(expected) == 12 and expected[1] and expected[2]
+
+
+@pytest.mark.parametrize(
+    ("fingerprints", "headings"),
+    [
+        (("f", "f"), ["natural and long-tailed (one training: the images are the same)"]),
+        (("f", "g"), ["natural", "long-tailed"]),
+    ],
+)
+def test_training_sets_of_the_same_images_have_one_part(
+    fingerprints: tuple[str, str], headings: list[str]
+) -> None:
+    classes = profile().assign(train_natural=9)
+    both = pd.DataFrame([{**NAMES, "train_set": name} for name in ("natural", "long_tailed")])
+    labels = np.arange(CLASSES)
+    counts = pd.DataFrame({"test_set": "balanced", "true": labels, "predicted": labels[::-1]})
+    confusions = both.merge(counts.assign(images=3), how="cross")
+    results = both.assign(
+        test_set="validation", balanced_accuracy=0.5, fingerprint=list(fingerprints)
+    )
+    table = Table(
+        dataset="toy",
+        backbone="vit",
+        backbone_label="ViT",
+        train_set="natural",
+        methods={"balanced_softmax": "B & S"},
+        seeds=(0,),
+        number=1,
+    )
+    entries = [{**NAMES, "train_set": name, "answers": []} for name in ("natural", "long_tailed")]
+    found = species_parts(
+        results,
+        species_table(confusions, classes, 0.95).assign(confidence=0.95),
+        confused_pairs(confusions, classes, 0.95),
+        entries,
+        Contents(tables=(table,)),
+        {"balanced_softmax": BALANCED_SOFTMAX},
+    )
+    assert [part.trained for part in found] == headings
+    assert [total for _, total, _ in found[0].levels] == [4, 4, 4, 12]
+
+
+def test_the_table_of_many_species_is_folded_and_scrolled() -> None:
+    (few,) = parts()
+
+    def text(rows: int) -> str:
+        part = replace(few, rows=[few.rows[0]] * rows)
+        return page("T", PAGE_PROFILE, b"", DATA, "", [], [part], MADE)
+
+    assert '<details class="species" open><summary>All 30 species' in text(30)
+    assert '<details class="species"><summary>All 1,000 species' in text(1000)
+    assert '<div class="scroll tall"><table class="sortable">' in text(1000)
+    assert "scroll tall" not in text(30)
 
 
 # --- the photographs ---------------------------------------------------------------------------
@@ -226,8 +339,9 @@ def test_data_are_counted() -> None:
     subsets = pd.DataFrame(rows, columns=["role", "name", "image"])
     summary = data_summary(source, index, rejected, subsets)
     facts = dict(summary.facts)
-    assert facts["Images"] == "5, of 32 x 24 pixels"
+    assert facts["Images"] == "5 images of 2 classes; 32 x 24 pixels"
     assert facts["Images a class"] == "2 to 3"
+    assert "Training sets" not in facts
     assert facts["Files that could not be used"] == "3"
     assert facts["Images that belong together"].startswith("4 in 2 groups")
     assert summary.rejected == (
@@ -240,5 +354,19 @@ def test_data_are_counted() -> None:
     assert alone.rejected == ()
     strangers = index.assign(label=[0, 0, -1, -1, -1], class_name=list("aabcc"))
     facts = dict(data_summary(source, strangers, rejected, subsets).facts)
-    assert facts["Classes"] == "2, and 2 held out as unknown, with 3 images"
+    told = "2 images of 1 class, and 3 images of 2 classes held out as unknown"
+    assert images_of_classes(strangers) == told
+    assert facts["Images"] == f"{told}; 32 x 24 pixels"
     assert facts["Images a class"] == "1 to 2"
+    assert data_summary(source, strangers, rejected, subsets).unknown == ("b", "c")
+    again = subsets.replace({"name": {"balanced": "natural"}})
+    doubled = data_summary(source, index, rejected, pd.concat([subsets, again]))
+    assert dict(doubled.facts)["Training sets"] == "balanced and natural have the same images"
+
+
+def test_the_word_for_classes_is_that_of_the_known_ones() -> None:
+    index = pd.DataFrame(
+        {"label": [0, 1, -1, -1], "class_name": ["noctua_a", "noctua_b", "x1", "x2"]}
+    )
+    told = "2 images of 2 species, and 2 images of 2 species held out as unknown"
+    assert images_of_classes(index) == told

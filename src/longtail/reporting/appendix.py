@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from longtail.imbalance import GROUPS
+from longtail.imbalance import GROUPS, likeness_note
 from longtail.parameters import TrainSet
 from longtail.reporting.latex import escaped
 from longtail.reporting.layouts import TRAIN_SETS
@@ -104,9 +104,11 @@ def introduction(
         **{group: groups[group] for group in GROUPS},
     }
     listed = ", ".join(f"{name} {size:,}" for name, size in sizes.items())
+    note = likeness_note(profile, grouped_by, "class", "classes")
+    alike = f"{note} " if note else ""
     return (
         f"{title}: {len(profile)} classes; training images: {trained}; test images: {listed}. "
-        f"{MEANINGS.get(grouped_by, '')}"
+        f"{MEANINGS.get(grouped_by, '')}{alike}"
         f"One image of the tail test set is worth {100 / groups['tail']:.1f} points of its "
         f"accuracy. {LOSS_NOTE}"
     )

@@ -9,7 +9,9 @@ from typing import Any
 import pandas as pd
 
 from longtail.parameters import Dataset, Statistics
+from longtail.reporting.data_summary import images_of_classes
 from longtail.reporting.notes import listed
+from longtail.wording import counted
 
 VERSIONS = ("python", "torch", "timm", "numpy", "longtail", "engine")
 
@@ -17,6 +19,7 @@ VERSIONS = ("python", "torch", "timm", "numpy", "longtail", "engine")
 def circumstances(
     trainings: pd.DataFrame,
     source: Mapping[str, Any],
+    index: pd.DataFrame,
     dataset: Dataset,
     statistics: Statistics,
     command: str,
@@ -28,6 +31,7 @@ def circumstances(
     Args:
         trainings: a row a trial, see :func:`longtail.trainings.trainings_table`.
         source: the summary of the data's source.
+        index: a row an image.
         dataset: its parameters.
         statistics: how the intervals were made.
         command: that makes the results.
@@ -38,8 +42,8 @@ def circumstances(
         ("Command", command),
         (
             "Data",
-            f"{dataset.label}: {source['images']:,} images of {source['classes']} classes, SHA-256 "
-            f"of the pixels {source['sha256']}",
+            f"{dataset.label}: {images_of_classes(index)}, SHA-256 of the pixels "
+            f"{source['sha256']}",
         ),
         (
             "Seeds",
@@ -49,7 +53,8 @@ def circumstances(
         ),
         (
             "Trainings",
-            f"{len(trainings)} trials, {len(distinct)} trainings, {_duration(seconds)} in all",
+            f"{counted(len(trainings), 'trial')}, {counted(len(distinct), 'training')}, "
+            f"{_duration(seconds)} in all",
         ),
         ("Hardware", "; ".join(_hardware(distinct))),
         ("Versions", "; ".join(f"{name} {_distinct(distinct[name])}" for name in VERSIONS)),
@@ -97,7 +102,10 @@ def _plain(value: Any) -> str:
 
 def _hardware(trainings: pd.DataFrame) -> list[str]:
     places = trainings["device"].str.cat(trainings["processor"], sep=" on ", na_rep="unknown")
-    return [f"{place}: {count} trainings" for place, count in places.value_counts().items()]
+    return [
+        f"{place}: {counted(int(count), 'training')}"
+        for place, count in places.value_counts().items()
+    ]
 
 
 def _distinct(values: pd.Series[Any]) -> str:

@@ -14,7 +14,7 @@ from longtail.imbalance import GROUPS
 from longtail.parameters import TrainSet
 from longtail.reporting import drawing
 from longtail.reporting.drawing import COLOURS, GREY
-from longtail.reporting.layouts import TRAIN_SETS, fair_prefix
+from longtail.reporting.layouts import TRAIN_SETS, fair_prefix, groups_tested_on
 
 PANELS_IN_A_ROW = 7
 LINES = ("-", "--", ":")  # ten methods each, as many as there are colours
@@ -52,10 +52,10 @@ def group_accuracy(
         axes.xaxis.set_major_formatter(PercentFormatter(1))
         axes.grid(axis="x", color="#eeeeee")
         axes.set_axisbelow(True)
-    figure.supxlabel(
-        f"accuracy on the {'balanced' if prefix else 'natural'} test images of each group",
-        fontsize=10,
+    tested_on = groups_tested_on(
+        grouped_by, has_natural_test_set="natural" in set(summaries["test_set"])
     )
+    figure.supxlabel(f"accuracy on the {tested_on} test images of each group", fontsize=10)
     panels[0].set_yticks(places, [labels[method] for method in methods])
     panels[0].set_ylim(len(methods) - 0.5, -0.5)
     figure.legend(*panels[0].get_legend_handles_labels(), frameon=False, loc="outside right center")

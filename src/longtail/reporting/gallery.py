@@ -11,7 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 from PIL import Image
 
-from longtail.parameters import Method
+from longtail.parameters import Method, PostHocLogitAdjustment
+from longtail.post_hoc import NONE
 from longtail.species import TOP, best_trials
 from longtail.trainings import NAMES
 
@@ -95,32 +96,63 @@ def thumbnail(pixels: npt.NDArray[np.uint8]) -> bytes:
     return buffer.getvalue()
 
 
-def probability_note(method: Method) -> str:
+def probability_note(method: Method, many: str, post_hoc: str = NONE, tau: float = 1) -> str:
     """What the probabilities of a method's answers are, in words.
 
     They are the softmax of the logits, which is a posterior only for some losses.
+
+    Args:
+        method: which one.
+        many: what several classes are called.
+        post_hoc: how its logits were changed after the training, see
+            :func:`longtail.post_hoc.noted`.
+        tau: with which strength.
     """
-    equal = " On a training set of equal class sizes it is plain softmax."
+    meaning = _of_loss(method, many) if post_hoc == NONE else _of_post_hoc(method, many, tau)
+    return f"Probabilities are the softmax of the logits of {method.label}: {meaning}"
+
+
+def _of_loss(method: Method, many: str) -> str:
+    equal = f" On a training set of as many images of all {many} it is plain softmax."
     match method.loss.name:
         case "softmax":
-            meaning = (
-                "estimates of the posterior for classes as frequent as in the training set, where "
-                "rare ones come out low."
+            return (
+                f"estimates of the posterior for {many} as frequent as in the training set, where "
+                f"rare ones come out low."
             )
         case "balanced_softmax" | "logit_adjustment":
-            meaning = (
-                "estimates of the posterior as if all classes were equally frequent (for logit "
-                "adjustment with a tau of 1), not for the frequencies of the field." + equal
+            return (
+                f"estimates of the posterior as if all {many} were equally frequent (for logit "
+                f"adjustment with a tau of 1), not for the frequencies of the field.{equal}"
             )
         case "weighted_softmax" | "class_balanced":
-            meaning = "no posterior, since the training weighted rare classes up." + equal
+            return f"no posterior, since the training weighted rare {many} up.{equal}"
         case "focal":
-            meaning = "no posterior, since focal loss makes a model less sure than it is right."
+            return "no posterior, since focal loss makes a model less sure than it is right."
         case "equalization":
-            meaning = "no posterior, since rare classes were often spared as wrong answers."
+            return f"no posterior, since rare {many} were often spared as wrong answers."
         case "ldam":
-            meaning = "no posterior, since the training demanded margins of the right answer."
-    return f"Probabilities are the softmax of the logits of {method.label}: {meaning}"
+            return "no posterior, since the training demanded margins of the right answer."
+
+
+def _of_post_hoc(method: Method, many: str, tau: float) -> str:
+    """Adjusted by ``tau``, softmax's posterior has the training set's prior to the 1 - tau."""
+    if not isinstance(method.post_hoc, PostHocLogitAdjustment):
+        return "no posterior, since the class vectors were divided by their norms after training."
+    if method.loss.name != "softmax":
+        return (
+            f"no posterior, since the frequencies of the {many} were taken from logits of another "
+            f"loss than softmax."
+        )
+    if tau == 1:
+        return (
+            f"estimates of the posterior as if all {many} were equally frequent, not for the "
+            f"frequencies of the field."
+        )
+    return (
+        f"estimates of the posterior for {many} with the training set's frequencies to the power "
+        f"of {1 - tau:.4g} (to that of 0 all were equally frequent), not for those of the field."
+    )
 
 
 def _counts(photographs: int) -> dict[str, int]:

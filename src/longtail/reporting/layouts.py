@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
+import pandas as pd
+
 from longtail.parameters import TrainSet
 
 # The thesis' five test sets, in its order.
@@ -54,6 +56,17 @@ def fair_prefix(grouped_by: TrainSet) -> str:
     nature the parts of all test images, since of the smallest class nearly nothing may test.
     """
     return "" if grouped_by == "natural" else "balanced_"
+
+
+def groups_tested_on(grouped_by: TrainSet, *, has_natural_test_set: bool) -> str:
+    """The test set whose images the figures of head, middle and tail are on, in words."""
+    return "natural" if not fair_prefix(grouped_by) and has_natural_test_set else "balanced"
+
+
+def shown_train_set(rows: pd.DataFrame) -> str:
+    """The training set that a figure of one of them shows: one with a long tail, if there is."""
+    present = list(rows["train_set"].unique())
+    return next((name for name in ("long_tailed", "natural") if name in present), str(present[0]))
 
 
 @dataclass(frozen=True)

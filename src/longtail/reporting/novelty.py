@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import pandas as pd
+from markupsafe import Markup
 
 from longtail.reporting.layouts import TRAIN_SETS
+from longtail.reporting.names import Names
+from longtail.reporting.notes import listed
 from longtail.reporting.numbers import both_ends, short
+from longtail.trainings import NAMES
 
 SCORE_LABELS = {
     "max_probability": "largest probability",
@@ -18,15 +23,82 @@ NOVELTY_HEADINGS = (
     *("Backbone", "Trained", "Loss Function", "Seed", "Score"),
     *("Known images", "Unknown images", "AUROC", "interval", "False alarms", "interval"),
 )
-NOVELTY_NOTE = (
-    "No image of the unknown classes was trained on. A score tells how known an image looks: the "
-    "largest softmax probability (Hendrycks and Gimpel 2017), the largest logit, or the energy "
-    "(Liu et al. 2020). AUROC is the chance that a known test image scores higher than an unknown "
-    "one; 0.5 is no better than chance. False alarms are the share of unknown images that pass "
-    "for known ones at the threshold that lets 95 % of the known test images pass (FPR95). "
-    "Intervals are the bootstrap's over both kinds of images; they say nothing of other unknown "
-    "classes."
-)
+# The score that `predict` tells unknown species by.
+TOLD_SCORE = "energy"
+
+
+@dataclass(frozen=True)
+class NoveltyPart:
+    """What the page says of unknown classes.
+
+    Attributes:
+        lead: for each training set, how well they are noticed, in plain words.
+        rows: the cells below ``NOVELTY_HEADINGS``.
+        note: what the columns are.
+        held_out: the names of the unknown classes, as HTML.
+    """
+
+    lead: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    note: str
+    held_out: Sequence[Markup]
+
+
+def novelty_part(
+    novelty: pd.DataFrame,
+    best: pd.DataFrame,
+    unknown: Sequence[str],
+    names: Names,
+    backbones: Mapping[str, str],
+    methods: Mapping[str, str],
+) -> NoveltyPart:
+    """The part on unknown classes.
+
+    Args:
+        novelty: of all trials, see :func:`longtail.novelty.novelty`.
+        best: the trial of each training set to tell of, see :func:`longtail.species.best_trials`.
+        unknown: the names of the unknown classes.
+        names: how they are shown.
+        backbones: labels by name.
+        methods: labels by name.
+    """
+    told = best[list(NAMES)].merge(novelty[novelty["score"] == TOLD_SCORE])
+    return NoveltyPart(
+        lead=[
+            _plainly(rows, names, f"{backbones[str(backbone)]}, {methods[str(method)]}")
+            for (_, backbone, method), rows in told.groupby(
+                ["fingerprint", "backbone", "method"], sort=False
+            )
+        ],
+        rows=novelty_rows(novelty, backbones, methods),
+        note=_note(names),
+        held_out=[names.html(name) for name in unknown],
+    )
+
+
+def _plainly(rows: pd.DataFrame, names: Names, model: str) -> str:
+    """A sentence on one training, which several training sets can share."""
+    row = rows.iloc[0]
+    trained = listed([TRAIN_SETS[train_set] for train_set in rows["train_set"]])
+    return (
+        f"Trained {trained} ({model}, seed {row['seed']}; told by the {SCORE_LABELS[TOLD_SCORE]}): "
+        f"where 95 of 100 photographs of known {names.many} are to be named, "
+        f"{100 * row['false_alarms']:.0f} of 100 photographs of the unknown {names.many} are "
+        f"named too, all of them wrongly; and of a known and an unknown photograph the model finds "
+        f"the known one more familiar in {100 * row['auroc']:.0f} of 100 pairs (by guessing in 50)."
+    )
+
+
+def _note(names: Names) -> str:
+    return (
+        f"No image of the unknown {names.many} was trained on. A score tells how known an image "
+        f"looks: the largest softmax probability (Hendrycks and Gimpel 2017), the largest logit, "
+        f"or the energy (Liu et al. 2020). AUROC is the chance that a known test image scores "
+        f"higher than an unknown one; 0.5 is no better than chance. False alarms are the share of "
+        f"unknown images that pass for known ones at the threshold that lets 95 % of the known "
+        f"test images pass (FPR95). Intervals are the bootstrap's over both kinds of images; they "
+        f"say nothing of other unknown {names.many}."
+    )
 
 
 def novelty_rows(

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from longtail.imbalance import GROUPS
+from longtail.imbalance import GROUPS, likeness_note
 from longtail.parameters import TrainSet
 from longtail.reporting.appendix import has_natural_test_set
 from longtail.reporting.data_summary import DataSummary
 from longtail.reporting.layouts import ROW_HEADING, TRAIN_SETS
+from longtail.reporting.names import Names
 from longtail.reporting.notes import LOSS_NOTE
-from longtail.reporting.novelty import NOVELTY_HEADINGS, NOVELTY_NOTE
+from longtail.reporting.novelty import NOVELTY_HEADINGS, NoveltyPart
 from longtail.reporting.pages import template
 from longtail.reporting.published import ComparisonTable
 from longtail.reporting.species_page import SpeciesPart
@@ -63,7 +64,7 @@ def page(
     made: Made,
     comparison_note: str = "",
     audit: Sequence[Sequence[str]] = (),
-    novelty: Sequence[Sequence[str]] = (),
+    novelty: NoveltyPart | None = None,
     grouped_by: TrainSet = "long_tailed",
 ) -> str:
     """The page; pictures are inside it, and it asks nothing of the network.
@@ -80,11 +81,11 @@ def page(
         comparison_note: how the tables beside published results are to be read.
         audit: what the published tables show about themselves, see
             :func:`longtail.reporting.audit.audit_rows`.
-        novelty: how well unknown classes are noticed, see
-            :func:`longtail.reporting.novelty.novelty_rows`.
+        novelty: how well unknown classes are noticed.
         grouped_by: the training set whose sizes make head, middle and tail.
     """
     groups = {group: profile[profile["group"] == group] for group in GROUPS}
+    names = Names.of(list(profile["class_name"]))
     return template("report.html.j2").render(
         title=title,
         profile=profile,
@@ -101,7 +102,8 @@ def page(
         audit=audit,
         novelty=novelty,
         novelty_headings=NOVELTY_HEADINGS,
-        novelty_note=NOVELTY_NOTE,
+        names=names,
+        alike=likeness_note(profile, grouped_by, names.one, names.many),
         tail_train=f"train_{grouped_by}",
         tail_test=f"test_{grouped_by}",
         tail_name=TRAIN_SETS[grouped_by],

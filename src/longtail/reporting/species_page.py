@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
 
-from longtail.parameters import Contents, Method
+from longtail.imbalance import GROUPS
+from longtail.parameters import Contents, Method, TrainSet
+from longtail.post_hoc import evaluation_keys, noted_of
 from longtail.reporting.gallery import Gallery, probability_note
 from longtail.reporting.layouts import TRAIN_SETS
 from longtail.reporting.names import Names
-from longtail.reporting.notes import percent
+from longtail.reporting.notes import listed, percent
 from longtail.reporting.numbers import MISSING, fixed
 from longtail.species import best_trials
 from longtail.trainings import NAMES
+from longtail.wording import counted
 
 # The most confused pairs that the page shows; more are in confused_pairs.csv.
 SHOWN_PAIRS = 25
+# How often species are recognised; those without a test image are in none.
+LEVELS: dict[str, Callable[[pd.Series[float]], pd.Series[bool]]] = {
+    "never": lambda recall: recall == 0,
+    "less than half": lambda recall: (recall > 0) & (recall < 0.5),
+    "half or more": lambda recall: (recall >= 0.5) & (recall < 1),
+    "always": lambda recall: recall == 1,
+}
 
 
 @dataclass(frozen=True)
@@ -83,10 +93,13 @@ class SpeciesPart:
     """What the page says of the species, as one trial recognises them.
 
     Attributes:
-        trained: the training set, in words.
+        trained: the training set, in words; several where they are the same images.
         trial: which trial it is, and why this one.
         test: the test set, and what follows from it for precision.
         test_set: its name.
+        levels: a row a group and one for all: how many species there are, and how many of them
+            have a recall of each level.
+        level_names: of these.
         rows: the species, head to tail.
         pairs: the most confused ones.
         has_genera: whether the names tell a genus.
@@ -100,6 +113,8 @@ class SpeciesPart:
     trial: str
     test: str
     test_set: str
+    levels: Sequence[tuple[str, int, Sequence[int]]]
+    level_names: Sequence[str]
     rows: Sequence[SpeciesRow]
     pairs: Sequence[PairRow]
     has_genera: bool
@@ -129,17 +144,26 @@ def species_parts(
     """
     names = Names.of(list(species["species"].unique()))
     backbones = {table.backbone: table.backbone_label for table in contents.tables}
+    noted = results.assign(evaluation=evaluation_keys(results), post_hoc=noted_of(results))
+    of_trial = noted.drop_duplicates(list(NAMES)).set_index(list(NAMES))
+    trials = best_trials(results)
+    trials["evaluation"] = [
+        of_trial["evaluation"][tuple(t)] for t in trials[list(NAMES)].to_numpy()
+    ]
     parts = []
-    for trial in best_trials(results).to_dict("records"):
+    for _, same in trials.groupby("evaluation", sort=False):
+        trial = same.iloc[0].to_dict()
         key = {name: trial[name] for name in NAMES}
         method, which = methods[trial["method"]], pd.DataFrame([key])
-        own = species.merge(which)
+        own, changed = species.merge(which), of_trial.loc[tuple(key.values())]
         parts.append(
             SpeciesPart(
-                trained=TRAIN_SETS[trial["train_set"]],
+                trained=_trained(list(same["train_set"])),
                 trial=_why(trial, backbones[trial["backbone"]], method),
                 test=_test_note(own),
                 test_set=own["test_set"].iloc[0],
+                levels=_levels(own, names.many),
+                level_names=list(LEVELS),
                 rows=[_species_row(row, names) for row in own.to_dict("records")],
                 pairs=[
                     _pair_row(row, names)
@@ -151,10 +175,26 @@ def species_parts(
                 ),
                 one=names.one,
                 many=names.many,
-                probability=probability_note(method),
+                probability=probability_note(
+                    method, names.many, changed["post_hoc"], changed.get("tau", 1)
+                ),
             )
         )
     return parts
+
+
+def _trained(train_sets: Sequence[TrainSet]) -> str:
+    several = " (one training: the images are the same)" if len(train_sets) > 1 else ""
+    return f"{listed([TRAIN_SETS[train_set] for train_set in train_sets])}{several}"
+
+
+def _levels(own: pd.DataFrame, many: str) -> list[tuple[str, int, list[int]]]:
+    """How many species of each group, and of all, are recognised how often."""
+    parts = [(group, own[own["group"] == group]) for group in GROUPS]
+    return [
+        (name, len(part), [int(is_in(part["recall"]).sum()) for is_in in LEVELS.values()])
+        for name, part in [*parts, (f"all {many}", own)]
+    ]
 
 
 def _why(trial: Mapping[Any, Any], backbone: str, method: Method) -> str:
@@ -173,7 +213,9 @@ def _why(trial: Mapping[Any, Any], backbone: str, method: Method) -> str:
 def _test_note(own: pd.DataFrame) -> str:
     test_set, confidence = own["test_set"].iloc[0], percent(_confidence(own))
     images = own["test_images"]
-    which = f"the {test_set} test set ({images.sum():,} images, {_range(images)} each)"
+    which = (
+        f"the {test_set} test set ({counted(int(images.sum()), 'image')}, {_range(images)} each)"
+    )
     prior = (
         "Precision holds where all are equally frequent, as in this test set; in the field a rare "
         "one's precision is lower and a frequent one's higher."

@@ -11,18 +11,16 @@ import numpy.typing as npt
 import pandas as pd
 
 from longtail.parameters import Contents, Dataset, Statistics, Table, TrainSet, Trials
-from longtail.reporting.appendix import (
-    appendix,
-    appendix_with_intervals,
-    has_natural_test_set,
-)
+from longtail.reporting.appendix import appendix, appendix_with_intervals
 from longtail.reporting.audit import audit_latex, audit_rows
+from longtail.reporting.captions import FIGURES, PUBLISHED_FIGURES, figure_captions
 from longtail.reporting.circumstances import circumstances, recipes
 from longtail.reporting.data_summary import data_summary
 from longtail.reporting.latex import BOLD, STAR, escaped, latex
 from longtail.reporting.layouts import LAYOUTS, THESIS_LAYOUTS
+from longtail.reporting.names import Names
 from longtail.reporting.notes import reading_note
-from longtail.reporting.novelty import novelty_rows
+from longtail.reporting.novelty import novelty_part
 from longtail.reporting.page import Made, Section, page
 from longtail.reporting.published import (
     comparison_latex,
@@ -32,8 +30,8 @@ from longtail.reporting.published import (
 )
 from longtail.reporting.species_page import species_parts
 from longtail.reporting.tables import PrintedTable, interval_table, of_table, thesis_table
+from longtail.species import best_trials, species_table
 from longtail.species import confused_pairs as most_confused
-from longtail.species import species_table
 from longtail.summaries import summarise
 from longtail.trainings import NAMES
 from longtail.verification import (
@@ -48,15 +46,6 @@ from longtail.verification import (
 
 log = logging.getLogger(__name__)
 
-FIGURES = {
-    "group_accuracy_figure": "accuracy of head, middle and tail classes on the balanced test set",
-    "class_accuracy_figure": "accuracy of each class against its training images",
-    "confusion_figure": "confusion matrices on the balanced test set, rows summing to one",
-    "reliability_figure": "how often each method is right where it is so sure",
-    "learning_figure": "accuracy on the validation images while training",
-}
-# Where the data set has published results to compare with.
-PUBLISHED_FIGURES = {"published_figure": "ours beside the published accuracies"}
 # The LaTeX tables of one backbone and training set, bare and with intervals.
 BARE_TABLES = tuple(f"{layout.kind}_table" for layout in THESIS_LAYOUTS)
 INTERVAL_TABLES = tuple(f"{layout.kind}_intervals_table" for layout in LAYOUTS)
@@ -144,9 +133,9 @@ def hang_gallery(
 
 def draw_class_profile(profile: pd.DataFrame, dataset: Dataset) -> bytes:
     """The class profile, natural or cut, with its head, middle and tail."""
-    from longtail.reporting import class_figures, drawing
+    from longtail.reporting import drawing, profile_figure
 
-    return class_figures.class_profile(
+    return profile_figure.class_profile(
         profile, drawing.plain(dataset.label), dataset.imbalance.grouped_by
     )
 
@@ -162,7 +151,7 @@ def draw_backbone(
     dataset: Dataset,
 ) -> tuple[bytes, ...]:
     """A backbone's figures, in the order of ``FIGURES``."""
-    from longtail.reporting import class_figures, drawing, figures
+    from longtail.reporting import class_figures, confusion_figure, drawing, figures
 
     # Of the other tables only what belongs to the results, which have been verified.
     trials = results.loc[results["backbone"] == table.backbone, list(NAMES)].drop_duplicates()
@@ -176,7 +165,7 @@ def draw_backbone(
     return (
         figures.group_accuracy(scores, labels, title, grouped_by),
         class_figures.class_accuracy(own_confusions, profile, labels, title),
-        class_figures.confusion_matrices(
+        confusion_figure.confusion_matrices(
             own_confusions, profile, scores, labels, title, grouped_by
         ),
         figures.reliability(own_reliability, scores, labels, title),
@@ -338,8 +327,7 @@ def write_page(
     """
     beside = [] if comparison is None else comparison_tables(comparison, contents.tables)
     pictures = FIGURES if _is_empty(comparison) else FIGURES | PUBLISHED_FIGURES
-    if has_natural_test_set(profile):
-        pictures = {name: shown.replace("balanced", "natural") for name, shown in pictures.items()}
+    captions = figure_captions(pictures, profile, dataset.imbalance.grouped_by)
     matched = _match_note(published, comparison, dataset)
     if comparison is not None and comparison.empty:
         log.warning("datasets.%s.published: %s", dataset.name, matched)
@@ -364,7 +352,7 @@ def write_page(
             ],
             figures={
                 f"{label}: {shown}": figures[f"{name}_{figure}"]
-                for figure, shown in pictures.items()
+                for figure, shown in captions.items()
             },
             published=[table for table in beside if table.backbone == name],
         )
@@ -377,11 +365,12 @@ def write_page(
         has_stars=any(table.has_stars for table in with_intervals),
         has_bold=any(table.has_bold for table in with_intervals),
     )
+    data = data_summary(source, index, rejected, subsets)
     return page(
         dataset.label,
         profile,
         profile_figure,
-        data_summary(source, index, rejected, subsets),
+        data,
         " ".join(filter(None, [reading, matched])),
         sections,
         species_parts(
@@ -392,12 +381,22 @@ def write_page(
             contents,
             {trial.method.name: trial.method for trial in trials.trials},
         ),
-        Made(circumstances(trainings, source, dataset, statistics, command), *recipes(trainings)),
+        Made(
+            circumstances(trainings, source, index, dataset, statistics, command),
+            *recipes(trainings),
+        ),
         comparison_note(statistics.confidence),
         [] if audit is None or _is_empty(comparison) else audit_rows(audit),
-        []
+        None
         if novelty is None
-        else novelty_rows(novelty, dict(_backbones(contents)), contents.tables[0].methods),
+        else novelty_part(
+            novelty,
+            best_trials(results),
+            data.unknown,
+            Names.of(list(profile["class_name"])),
+            dict(_backbones(contents)),
+            contents.tables[0].methods,
+        ),
         dataset.imbalance.grouped_by,
     )
 

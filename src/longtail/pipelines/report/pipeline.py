@@ -22,9 +22,7 @@ from longtail.grid import table_name, tables
 from longtail.parameters import Parameters, Table
 from longtail.pipelines.report.nodes import (
     BARE_TABLES,
-    FIGURES,
     INTERVAL_TABLES,
-    PUBLISHED_FIGURES,
     audit_published,
     compare_with_published,
     draw_backbone,
@@ -40,6 +38,7 @@ from longtail.pipelines.report.nodes import (
     write_interval_appendix,
     write_page,
 )
+from longtail.reporting.captions import FIGURES, PUBLISHED_FIGURES
 
 # What the node ``verify`` lets through.
 VERIFIED = (
