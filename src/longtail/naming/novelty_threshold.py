@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from longtail.naming.wording import counted, percent
 from longtail.novelty import negative_energy
 from longtail.uncertainty import wilson_interval
 
@@ -63,19 +64,20 @@ def novelty_threshold(known: Floats, unknown: Floats | None) -> NoveltyThreshold
     """
     tested = 0 if unknown is None else len(unknown)
     if len(known) < FEWEST_IMAGES:
-        note = f"not looked for: {len(known)} validation photographs are too few"
+        note = f"not looked for: {counted(len(known), 'validation photograph')} are too few"
         return NoveltyThreshold("energy", None, None, tested, None, note)
     # An image's own score, so that at least the wanted share lies at or below it.
     threshold = float(np.quantile(known, KNOWN_KEPT, method="higher"))
     kept = float((known <= threshold).mean())
-    kept_words = f"the threshold keeps {kept:.0%} of the validation photographs"
+    kept_words = f"the threshold keeps {percent(kept)} of the validation photographs"
     if unknown is None or not tested:
         note = f"{kept_words}; untested, since no species was held out as unknown"
         return NoveltyThreshold("energy", threshold, kept, 0, None, note)
     accepted = float((unknown <= threshold).mean())
     low, high = wilson_interval(accepted, tested)
     note = (
-        f"{kept_words}, and takes {accepted:.0%} [{float(low):.0%}, {float(high):.0%}] of {tested} "
-        f"photographs of species held out as unknown for known ones"
+        f"{kept_words}, and takes {percent(accepted)} [{percent(float(low))}, "
+        f"{percent(float(high))}] of {counted(tested, 'photograph')} of species held out as "
+        f"unknown for known ones"
     )
     return NoveltyThreshold("energy", threshold, kept, tested, accepted, note)

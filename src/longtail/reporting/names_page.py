@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from longtail.naming.names import DONT_KNOW, SPECIES, TOP, YES
+from longtail.naming.wording import counted, percent
 from longtail.reporting.pages import template
 
 GUESSES = 3
@@ -134,10 +135,10 @@ def _card(row: Mapping[Any, Any], pictures: Mapping[str, str]) -> Card:
 
 
 def _record(row: pd.Series[Any]) -> str:
-    trained = f"{int(row['train_images'])} training photographs"
+    trained = counted(int(row["train_images"]), "training photograph")
     if pd.isna(row["precision"]):
         return f"never came first on the test set; {trained}"
     return (
-        f"right {row['precision']:.0%} of the times it came first on the test set "
-        f"[{row['precision_low']:.0%}, {row['precision_high']:.0%}]; {trained}"
+        f"right {percent(row['precision'])} of the times it came first on the test set "
+        f"[{percent(row['precision_low'])}, {percent(row['precision_high'])}]; {trained}"
     )

@@ -7,6 +7,8 @@ from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
+from longtail.naming.wording import counted, decimal, probability_in_percent
+
 
 @cache
 def template(name: str) -> Template:
@@ -20,6 +22,8 @@ def template(name: str) -> Template:
     )
     environment.filters["base64"] = lambda data: b64encode(data).decode()
     environment.filters["thousands"] = lambda number: f"{number:,}"
-    environment.filters["percent"] = lambda share: f"{share:.0%}"
+    environment.filters["percent"] = probability_in_percent
+    environment.filters["decimal"] = decimal
+    environment.filters["counted"] = counted
     environment.filters["plain"] = lambda text: str(text).replace("_", " ")
     return environment.get_template(name)
