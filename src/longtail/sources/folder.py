@@ -15,7 +15,7 @@ from longtail.parameters import FolderSource
 from longtail.sources.cache import PixelCache
 from longtail.sources.files import ImageFileRef
 from longtail.sources.images import REJECTED_COLUMNS, Images, index_of
-from longtail.sources.listing import Listing, first_names, list_images
+from longtail.sources.listing import Listing, first_names, list_images, others_in_words
 from longtail.sources.metadata import Entry, read_metadata
 from longtail.sources.selection import Needs, Selection, select
 
@@ -142,7 +142,7 @@ def _tell_of_folder(listing: Listing, dataset: str, unnamed: int, metadata: str 
     for folder in listing.skipped:
         log.warning("%s: '%s' is skipped: the project's own data lie in it", dataset, folder)
     if listing.others:
-        log.info("%s: %s other file(s) lie there, or hidden ones", dataset, f"{listing.others:,}")
+        log.info("%s: %s", dataset, others_in_words(listing.others))
     if metadata is not None and unnamed:
         log.info("%s: %s image files are not named in %s", dataset, f"{unnamed:,}", metadata)
     if metadata is None and listing.empty:
