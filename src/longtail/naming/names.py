@@ -24,7 +24,7 @@ DONT_KNOW = "don't know"
 YES, NO = "yes", "no"
 TOP = 5
 # How many reasons why files cannot be read are told.
-REASONS = 3
+REASONS = 5
 RECORD_COLUMNS = ("precision", "precision_low", "precision_high", "test_images", "train_images")
 
 log = logging.getLogger(__name__)
@@ -160,7 +160,7 @@ def tell_of_names(table: pd.DataFrame) -> None:
         others = f" and {counted(files - 1, 'other')}" if files > 1 else ""
         log.warning("'%s'%s: %s", first, others, reason)
     if len(reasons) > REASONS:
-        log.warning("%s more are in the table", counted(len(reasons) - REASONS, "reason"))
+        log.warning("%s more: see 'error' in names.csv", counted(len(reasons) - REASONS, "reason"))
 
 
 def _answer(

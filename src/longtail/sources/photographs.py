@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -127,7 +128,8 @@ def decode_in_chunks(
         except ValueError as reason:
             return " ".join(str(reason).split())
 
-    with ThreadPoolExecutor() as pool, Bar(title, len(files)) as bar:
+    with warnings.catch_warnings(), ThreadPoolExecutor() as pool, Bar(title, len(files)) as bar:
+        warnings.simplefilter("ignore")  # Pillow's, of damaged EXIF data and of large images
         for start in range(0, len(files), chunk):
             some = files[start : start + chunk]
             yield list(pool.map(attempt, some))
