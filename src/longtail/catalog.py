@@ -137,7 +137,8 @@ def _refuse_cut_off(dataset: AbstractVersionedDataset[Any, Any]) -> None:
 def _damaged(file: Path, reason: str) -> str:
     return (
         f"{file} cannot be read: {reason}. If it is damaged, remove the folder {file.parent}: the "
-        f"version before it is the newest then, and kedro run --pipeline=full makes a new one"
+        f"version before it is the newest then, and kedro run --pipeline=full with the same --env "
+        f"and --params makes a new one"
     )
 
 

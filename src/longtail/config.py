@@ -69,11 +69,22 @@ class GridConfigLoader(OmegaConfigLoader):
         But for where things lie on this machine, which is no part of what is made. In one order,
         however they were given, so that a report does not depend on it.
         """
+        _, made_of = lock.split_places(self.runtime_params or {})
+        return self._full(made_of)
+
+    def command_before(self) -> str:
+        """The command that makes what this run needs and does not make itself.
+
+        With the environment and the parameters that were given, but for what is only of `predict`.
+        """
+        given = {key: of for key, of in (self.runtime_params or {}).items() if key != "predict"}
+        return self._full(given)
+
+    def _full(self, parameters: Mapping[str, Any]) -> str:
         command = ["kedro", "run", "--pipeline=full"]
         if self.env:
             command.append(f"--env={self.env}")
-        _, made_of = lock.split_places(self.runtime_params or {})
-        given = sorted(f"{key}={value}" for key, value in _leaves(made_of))
+        given = sorted(f"{key}={value}" for key, value in _leaves(parameters))
         if given:
             command.append(f"--params={','.join(given)}")
         return shlex.join(command)

@@ -6,6 +6,7 @@ for names and trust it applies.
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 from collections.abc import Mapping
@@ -20,7 +21,7 @@ from longtail.learning.export import ABOUT
 from longtail.naming.names import Sheet, name_all, unreadable
 from longtail.sources.decode import decode_content
 
-# The model's one input: the content of an image file; in JSON, in base 64.
+# The model's one input: the content of an image file in base 64.
 PHOTOGRAPH = "photograph"
 # The exported recognizer among the model's files.
 RECOGNIZER = "recognizer"
@@ -44,25 +45,48 @@ class ServedRecognizer(mlflow.pyfunc.PythonModel):  # type: ignore[misc,name-def
     ) -> list[dict[str, Any]]:
         """A row of the predict stage's table for each photograph, without ``file``.
 
+        What is empty in that table is None.
+
         Args:
             context: unused.
-            model_input: a column ``photograph``: the contents of image files.
+            model_input: a column ``photograph``: the contents of image files in base 64.
             params: unused.
         """
-        rows = pd.concat([self._named(content) for content in model_input[PHOTOGRAPH]])
-        # JSON knows no NaN.
-        known = rows.drop(columns="file").astype(object)
-        known = known.where(known.notna(), None)
+        rows = [self._named(text) for text in model_input[PHOTOGRAPH]]
+        if not rows:
+            return []
+        cells = pd.concat(rows).drop(columns="file").astype(object)
+        known = cells.where(cells.notna() & (cells != ""), None)
         return [{str(key): value for key, value in row.items()} for row in known.to_dict("records")]
 
-    def _named(self, content: bytes) -> pd.DataFrame:
+    def _named(self, text: object) -> pd.DataFrame:
         try:
-            pixels = decode_content(io.BytesIO(content), self._values["image_size"])
+            content = io.BytesIO(_from_base64(text))
+            pixels = decode_content(content, self._values["image_size"])
         except ValueError as reason:
             return unreadable(self._sheet, PHOTOGRAPH, str(reason))
-        with torch.no_grad():
-            _, logits = self._program(torch.from_numpy(np.array(pixels))[None])
+        _, logits = self._program(torch.from_numpy(np.array(pixels))[None])
         return name_all(self._sheet, [PHOTOGRAPH], logits.numpy())
+
+
+def _from_base64(text: object) -> bytes:
+    """The content of a file.
+
+    Raises:
+        ValueError: if it is no text, not in base 64, or of nothing.
+    """
+    if not isinstance(text, str):
+        raise ValueError(f"not the content of a file in base 64: {text} is no text")
+    if text.startswith("data:"):
+        raise ValueError("not the content of a file in base 64: leave out 'data:' up to the comma")
+    try:
+        # Lines are broken by many that write base 64.
+        content = base64.b64decode("".join(text.split()), validate=True)
+    except ValueError as error:
+        raise ValueError(f"not the content of a file in base 64: {error}") from None
+    if not content:
+        raise ValueError("no photograph is given: the text is empty")
+    return content
 
 
 mlflow.models.set_model(ServedRecognizer())

@@ -61,6 +61,16 @@ def test_photographs_of_any_number_and_size_are_answered_as_by_the_model(
         torch.testing.assert_close(program(images), expected, rtol=0, atol=1e-5)
 
 
+def test_nothing_of_the_training_is_in_the_file() -> None:
+    whole = recognizer("mobilenetv2_micro")
+    program = torch.export.load(io.BytesIO(exported(whole, {})))
+    assert not any(value.requires_grad for value in program.state_dict.values())
+    assert not [name for name in program.state_dict if "num_batches_tracked" in name]
+    answers, _ = program.module()(photographs(80, 60))
+    assert not answers.requires_grad
+    assert all(parameter.requires_grad for parameter in whole.model.parameters())
+
+
 def test_probabilities_are_of_the_calibrated_and_adjusted_logits() -> None:
     whole = recognizer()
     stored = photographs(STORED, STORED, 4)

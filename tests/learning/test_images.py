@@ -143,7 +143,7 @@ def test_weights_history_and_logits_are_bit_identical(
     assert all(torch.equal(a.weights[name], b.weights[name]) for name in a.weights)
     columns = ["train_loss", "validation_loss", "validation_acc1"]
     assert a.history[columns].equals(b.history[columns])
-    assert (a.circumstances["images"], b.circumstances["images"]) == ("resident", "streamed")
+    assert (a.circumstances["images"], b.circumstances["images"]) == ("resident", "streaming")
     save_file(a.weights, tmp_path / "m")
     first, second = (logits_of(tmp_path / "m", t, mapped, np.arange(9), 3) for t in trials)
     assert np.array_equal(first, second)
@@ -233,9 +233,9 @@ def test_size_decides_and_the_log_tells(
     monkeypatch.setattr(memory, "free_bytes", lambda _: free)
     with caplog.at_level(logging.DEBUG, logger=memory.__name__):
         outcome = train_on(mapped, make_trial(compute=compute("auto")))
-    assert outcome.circumstances["images"] == ("resident" if resident else "streamed")
+    assert outcome.circumstances["images"] == ("resident" if resident else "streaming")
     [message] = caplog.messages
-    assert f"images are {'resident' if resident else 'streamed'}: they take 0.0 GB" in message
+    assert f"images are {'resident' if resident else 'streaming'}: they take 0.0 GB" in message
 
 
 def test_trials_side_by_side_share_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,8 @@ from scipy.stats import binom
 
 from longtail.naming.abstention import certify, images_needed, upper_bound
 
+PHOTOGRAPHS = "103 validation photographs"
+
 
 def test_upper_bound_is_the_share_at_which_so_few_errors_are_just_unlikely() -> None:
     """Clopper and Pearson: 0 of 59 leaves 1 - 0.05 ** (1 / 59) = 0.0495."""
@@ -25,14 +27,16 @@ def test_so_many_images_are_needed_and_no_fewer() -> None:
 
 def test_all_right_answers_are_all_trusted() -> None:
     certainty = np.linspace(0.2, 0.9, 104)
-    found = certify(certainty, np.ones(104, dtype=bool), np.ones(104), 0.05, 0.95)
+    found = certify(certainty, np.ones(104, dtype=bool), np.ones(104), 0.05, 0.95, PHOTOGRAPHS)
     assert found.threshold == pytest.approx(0.2)
     assert (found.answered, found.wrong, found.error) == (104, 0, 0)
     assert found.upper == pytest.approx(1 - 0.005 ** (1 / 104))
 
 
 def test_one_image_too_few_certifies_nothing_and_says_how_many_are_needed() -> None:
-    found = certify(np.linspace(0.2, 0.9, 103), np.ones(103, dtype=bool), np.ones(103), 0.05, 0.95)
+    found = certify(
+        np.linspace(0.2, 0.9, 103), np.ones(103, dtype=bool), np.ones(103), 0.05, 0.95, PHOTOGRAPHS
+    )
     assert found.threshold is None
     assert found.note == (
         "103 validation photographs are too few to certify at most 5% wrong with 95% confidence: "
@@ -44,7 +48,7 @@ def test_the_threshold_leaves_the_wrong_ones_out() -> None:
     """The 200 surest are right, the others wrong: of 400, 367, ... 104 images 203 have 3 errors."""
     certainty = np.linspace(1, 0, 400)
     right = np.arange(400) < 200
-    found = certify(certainty, right, np.ones(400), 0.05, 0.95)
+    found = certify(certainty, right, np.ones(400), 0.05, 0.95, PHOTOGRAPHS)
     assert (found.answered, found.wrong) == (170, 0)
     assert found.threshold == pytest.approx(certainty[169])
     assert found.threshold is not None and found.threshold > certainty[200]
@@ -53,10 +57,10 @@ def test_the_threshold_leaves_the_wrong_ones_out() -> None:
 def test_answers_that_are_never_sure_say_what_could_be_certified() -> None:
     generator = np.random.default_rng(0)
     right = generator.random(400) < 0.5
-    found = certify(generator.random(400), right, np.ones(400), 0.05, 0.95)
+    found = certify(generator.random(400), right, np.ones(400), 0.05, 0.95, PHOTOGRAPHS)
     assert found.threshold is None
     share = float(found.note.rpartition("certified is ")[2].rstrip("%")) / 100
-    again = certify(generator.random(400), right, np.ones(400), share + 0.1, 0.95)
+    again = certify(generator.random(400), right, np.ones(400), share + 0.1, 0.95, PHOTOGRAPHS)
     assert again.threshold is not None
     assert again.upper is not None and again.upper <= share + 0.1
 
@@ -64,16 +68,18 @@ def test_answers_that_are_never_sure_say_what_could_be_certified() -> None:
 def test_images_of_weight_zero_do_not_count_and_unequal_weights_count_less() -> None:
     certainty, right = np.linspace(0.2, 0.9, 300), np.ones(300, dtype=bool)
     weights = np.where(np.arange(300) < 150, 0.0, 1.0)
-    found = certify(certainty, right, weights, 0.05, 0.95)
+    found = certify(certainty, right, weights, 0.05, 0.95, PHOTOGRAPHS)
     assert (found.images, found.effective_images) == (150, 150)
-    unequal = certify(certainty, right, np.where(np.arange(300) < 150, 0.1, 1.0), 0.05, 0.95)
+    unequal = certify(
+        certainty, right, np.where(np.arange(300) < 150, 0.1, 1.0), 0.05, 0.95, PHOTOGRAPHS
+    )
     # (15 + 150)^2 / (1.5 + 150)
     assert unequal.effective_images == pytest.approx(165**2 / 151.5)
 
 
 def test_no_images_certify_nothing() -> None:
     empty = np.empty(0)
-    found = certify(empty, np.empty(0, dtype=bool), empty, 0.05, 0.95)
+    found = certify(empty, np.empty(0, dtype=bool), empty, 0.05, 0.95, PHOTOGRAPHS)
     assert (found.threshold, found.images, found.answered) == (None, 0, 0)
 
 
@@ -94,7 +100,7 @@ def test_the_true_error_rate_is_above_the_certified_one_in_at_most_one_of_twenty
     for _ in range(draws):
         certainty = generator.random(images)
         right = generator.random(images) >= (1 - certainty) ** slope / 2
-        found = certify(certainty, right, np.ones(images), error_rate, 0.95)
+        found = certify(certainty, right, np.ones(images), error_rate, 0.95, PHOTOGRAPHS)
         if found.threshold is not None:
             certified += 1
             broken += is_broken(found.threshold)

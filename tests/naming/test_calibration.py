@@ -48,7 +48,8 @@ def test_overconfident_logits_are_calibrated_and_the_figures_are_of_unseen_image
     assert found.ece_before is not None and found.ece_after is not None
     assert found.nll_after < found.nll_before
     assert found.ece_after < 0.06 < found.ece_before
-    assert found.note == "temperature fitted on validation"
+    assert found.note.startswith(f"calibrated by the temperature {found.temperature:.3g}, fitted")
+    assert f"from {found.ece_before:.3f} to {found.ece_after:.3f}" in found.note
 
 
 def test_what_a_temperature_does_not_help_is_left_as_it_is() -> None:
@@ -58,13 +59,13 @@ def test_what_a_temperature_does_not_help_is_left_as_it_is() -> None:
     for one in left:
         assert one.nll_after is not None and one.nll_before is not None
         assert one.nll_after >= one.nll_before
-        assert one.note.startswith("not calibrated")
+        assert one.note.startswith("the network's own: a temperature did not help")
 
 
 def test_too_few_images_are_said_to_be() -> None:
     found = calibrate(*drawn(4.0, 49, seed=5), UNIFORM)
     assert (found.temperature, found.nll_before) == (1, None)
-    assert "49 validation images are too few" in found.note
+    assert "49 validation photographs are too few" in found.note
     none = calibrate(np.empty((0, CLASSES)), np.empty(0, dtype=np.int64), UNIFORM)
     assert (none.temperature, none.images) == (1, 0)
 

@@ -73,18 +73,25 @@ def test_it_is_registered_and_answers_as_the_predict_stage_does(
 
     _, sheet = program_of(exported)
     predictions = trained.load(f"train.{sheet['name']}.predictions").iloc[:2]
-    files = []
+    files: list[str | None] = []
     for image in predictions["image"]:
         buffer = io.BytesIO()
         Image.fromarray(trained.load("digits_images")[image]).save(buffer, "PNG")
         files.append(base64.b64encode(buffer.getvalue()).decode())
-    files.append(base64.b64encode(b"no image").decode())
+    files += [
+        base64.b64encode(b"no image").decode(),
+        "no base 64!",
+        "data:image/png;base64,",
+        "",
+        None,
+    ]
     # As a server would: in a process of its own, with the package that the model brings.
     script = """
-import base64, json, sys, mlflow, pandas as pd
+import json, sys, mlflow, pandas as pd
 model = mlflow.pyfunc.load_model(f"models:/longtail-digits/{sys.argv[1]}")
-files = [base64.b64decode(text) for text in json.load(sys.stdin)]
-print(json.dumps(model.predict(pd.DataFrame({"photograph": files}))))
+files = json.load(sys.stdin)
+assert model.predict(pd.DataFrame({"photograph": []}, dtype=str)) == []
+print(json.dumps(model.predict(pd.DataFrame({"photograph": files}, dtype=object))))
 """
     served = subprocess.run(
         [sys.executable, "-c", script, str(version.version)],
@@ -94,16 +101,20 @@ print(json.dumps(model.predict(pd.DataFrame({"photograph": files}))))
         check=True,
         cwd=tmp_path,
     )
-    *named, broken = json.loads(served.stdout)
+    rows = json.loads(served.stdout)
+    named, broken = rows[:2], rows[2:]
     logits = predictions.drop(columns=["image", "label"]).to_numpy()
     own = Sheet.of(sheet)
     best = own.posteriors(logits).argmax(axis=1)
     assert [row["species"] for row in named] == [own.class_names[label] for label in best]
     for row, probability in zip(named, own.posteriors(logits).max(axis=1), strict=True):
         assert row["probability"] == pytest.approx(probability, abs=1e-5)
-        assert row["error"] == ""
-    assert broken["species"] is None
-    assert "not an image" in broken["error"]
+        assert row["error"] is None
+        assert row["rank"] == ("species" if row["trust"] == "yes" else None)
+    assert {row["species"] for row in broken} == {row["rank"] for row in broken} == {None}
+    reasons = ["not an image", "Only base64 data", "leave out 'data:'", "text is empty", "no text"]
+    for row, reason in zip(broken, reasons, strict=True):
+        assert reason in row["error"]
 
 
 def test_nothing_can_be_exported_before_something_is_trained(

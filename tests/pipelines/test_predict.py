@@ -230,7 +230,7 @@ def test_full_does_not_name_anything() -> None:
     assert not registered["full"].all_outputs() & registered["predict"].all_outputs()
     assert registered["predict"].inputs() == {
         *(f"digits_{name}" for name in ("results", "trainings", "source", "images", "index")),
-        *("digits_subsets", "digits_class_profile", "trial_store"),
+        *("digits_subsets", "digits_class_profile", "digits_predictions", "trial_store"),
         *("params:predict", "params:compute", "params:datasets.digits"),
     }
 
@@ -273,7 +273,7 @@ def test_a_request_that_cannot_be_met_is_refused_before_any_work(
         (None, "predict.path is not set"),
         ("nowhere", "nothing is at"),
         ("empty", "no image file is in"),
-        ("notes.txt", "is neither a folder nor a zip file nor an image file"),
+        ("notes.txt", "neither a folder nor a zip file nor an image file"),
     ],
 )
 def test_photographs_that_are_not_there(

@@ -10,7 +10,7 @@ import pytest
 
 from longtail.errors import DataError
 from longtail.sources.decode import decode
-from longtail.sources.listing import find_image_files, list_images
+from longtail.sources.listing import find_image_files, list_images, others_in_words
 from tests.sources.photographs import png, zip_of
 
 
@@ -86,10 +86,19 @@ def test_pictures_of_other_kinds_are_refused_and_other_files_counted(root: Path)
     found = list_images(str(root), "key")
     assert [file.name for file in found.files] == ["a/1.png"]
     assert found.refused == [
-        ("a/phone.heic", ".heic files are not read: convert it to JPEG or PNG"),
+        (
+            "a/phone.heic",
+            ".heic files are not read: convert it to JPEG, and let the phone save JPEG from now on "
+            "(iPhone: Settings, Camera, Formats, Most Compatible)",
+        ),
         ("a/raw.CR2", ".cr2 files are not read: convert it to JPEG or PNG"),
     ]
-    assert found.others == 6
+    assert found.others == [
+        *(".trash", "a/._1.png", "a/.x.jpg", "a/Thumbs.db", "a/a.xmp", "a/notes.txt"),
+    ]
+    assert others_in_words(found.others) == (
+        "6 files are no pictures by the name, or hidden: .trash, a/._1.png, a/.x.jpg, and 3 more"
+    )
 
 
 def test_names_that_no_table_can_hold_are_refused(root: Path) -> None:

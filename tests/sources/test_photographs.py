@@ -29,20 +29,20 @@ def folder(tmp_path: Path) -> Path:
 
 def test_photographs_are_called_by_their_path_below_the_folder(folder: Path) -> None:
     found = find_photographs(str(folder / "one"))
-    assert list(found) == ["b.png", "broken.jpg", "night/a.PNG", "night/trap/c.png"]
+    assert list(found.files) == ["b.png", "broken.jpg", "night/a.PNG", "night/trap/c.png"]
 
 
 def test_several_folders_may_hold_files_of_one_name(folder: Path) -> None:
     found = find_photographs(str(folder / "*"))
-    assert {f"{folder}/one/b.png", f"{folder}/two/b.png"} < set(found)
-    assert len(found) == 5
+    assert {f"{folder}/one/b.png", f"{folder}/two/b.png"} < set(found.files)
+    assert len(found.files) == 5
 
 
 def test_a_file_and_a_zip_file_are_photographs_too(folder: Path) -> None:
-    assert list(find_photographs(str(folder / "two/b.png"))) == ["b.png"]
+    assert list(find_photographs(str(folder / "two/b.png")).files) == ["b.png"]
     with ZipFile(folder / "packed.zip", "w") as archive:
         archive.write(folder / "two/b.png", "deep/x.png")
-    assert list(find_photographs(str(folder / "packed.zip"))) == ["deep/x.png"]
+    assert list(find_photographs(str(folder / "packed.zip")).files) == ["deep/x.png"]
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_what_holds_no_photographs_is_refused(
 def test_chunks_come_in_order_and_hold_reasons_for_what_is_unusable(
     folder: Path, chunk: int
 ) -> None:
-    files = list(find_photographs(str(folder / "one")).values())
+    files = list(find_photographs(str(folder / "one")).files.values())
     chunks = list(decode_in_chunks(files, 8, chunk, "Reading"))
     assert [len(part) for part in chunks] == {1: [1] * 4, 3: [3, 1], 100: [4]}[chunk]
     decoded = [one for part in chunks for one in part]
@@ -78,7 +78,7 @@ def test_chunks_come_in_order_and_hold_reasons_for_what_is_unusable(
 
 
 def test_thumbnails_are_small_squares(folder: Path) -> None:
-    pictures = thumbnails(find_photographs(str(folder / "one")))
+    pictures = thumbnails(find_photographs(str(folder / "one")).files)
     assert list(pictures) == ["b.png", "night/a.PNG", "night/trap/c.png"]
     with Image.open(io.BytesIO(b64decode(pictures["b.png"]))) as picture:
         assert (picture.format, picture.size) == ("JPEG", (160, 160))

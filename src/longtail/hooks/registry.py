@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
@@ -42,20 +47,45 @@ def register_exported(
 
 
 def _register(model: str, file: Path, mlflow_run: str) -> None:
+    # A bar in the log would be a line of its own at each step.
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     import mlflow
+    import pandas as pd
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema
 
     package = Path(longtail.__file__).parent
     mlflow.set_tracking_uri(tracking.uri())
-    with mlflow.start_run(run_id=mlflow_run):
+    with mlflow.start_run(run_id=mlflow_run), _silent():
         logged = mlflow.pyfunc.log_model(
             name=model,
             python_model=str(package / "served_model.py"),
             artifacts={"recognizer": str(file)},
             code_paths=[str(package)],
-            signature=ModelSignature(inputs=Schema([ColSpec("binary", "photograph")])),
+            signature=ModelSignature(inputs=Schema([ColSpec("string", "photograph")])),
+            input_example=pd.DataFrame({"photograph": [_example()]}),
             pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
             registered_model_name=model,
         )
     log.info("Registered in MLflow as models:/%s/%s", model, logged.registered_model_version)
+
+
+def _example() -> str:
+    """A small photograph of nothing, as a request holds it."""
+    from PIL import Image
+
+    content = io.BytesIO()
+    Image.new("RGB", (32, 32), "grey").save(content, "JPEG")
+    return base64.b64encode(content.getvalue()).decode()
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Without what MLflow prints past the log; what it comes to is logged once."""
+    from mlflow.utils.logging_utils import disable_logging, enable_logging
+
+    disable_logging()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        enable_logging()  # type: ignore[no-untyped-call]

@@ -12,6 +12,7 @@ normalising, the network, its calibration and the class prior are all inside, an
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 from collections.abc import Mapping
@@ -93,14 +94,25 @@ def exported(recognizer: Recognizer, about: Mapping[str, Any]) -> bytes:
         recognizer: on the CPU.
         about: what the answers mean, as plain values.
     """
-    recognizer.eval()
     example = torch.zeros(EXAMPLE_SHAPE, dtype=torch.uint8)
     free = torch.export.Dim.AUTO
     with torch.no_grad():
         program = torch.export.export(
-            recognizer, (example,), dynamic_shapes=({0: free, 1: free, 2: free},), strict=False
+            _for_answers_only(recognizer),
+            (example,),
+            dynamic_shapes=({0: free, 1: free, 2: free},),
+            strict=False,
         )
     content = io.BytesIO()
     extra = {ABOUT: json.dumps(about, ensure_ascii=False)}
     torch.export.save(program, content, extra_files=extra)
     return content.getvalue()
+
+
+def _for_answers_only(recognizer: Recognizer) -> Recognizer:
+    """A copy without what only training needs: gradients, and how many batches were seen."""
+    frozen = copy.deepcopy(recognizer).eval().requires_grad_(False)
+    for module in frozen.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.num_batches_tracked = None
+    return frozen

@@ -40,7 +40,7 @@ def is_resident(compute: Compute, image_bytes: int, device: torch.device, trial:
         logging.DEBUG if resident else logging.INFO,
         "%s: images are %s: they take %s; %s are free %s, of which images may take %s",
         trial,
-        "resident" if resident else "streamed",
+        "resident" if resident else "streaming",
         *(_gigabytes(image_bytes), _gigabytes(free)),
         "on the GPU" if device.type == "cuda" else "in memory",
         _gigabytes(allowed),

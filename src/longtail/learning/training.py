@@ -133,7 +133,7 @@ def train(
                 checkpoint,
             )
     state = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
-    where = {"images": "resident" if resident else "streamed"}
+    where = {"images": "resident" if resident else "streaming"}
     return Outcome(state, history, {**circumstances(model, device), **where})
 
 

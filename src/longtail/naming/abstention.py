@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import beta
 
-from longtail.wording import counted, is_or_are
+from longtail.wording import is_or_are, percent
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -80,7 +80,12 @@ def least_rate(images: float, confidence: float) -> float:
 
 
 def certify(
-    certainty: Floats, right: Bools, weights: Floats, error_rate: float, confidence: float
+    certainty: Floats,
+    right: Bools,
+    weights: Floats,
+    error_rate: float,
+    confidence: float,
+    among: str,
 ) -> Threshold:
     """The threshold of the largest share of answers with a certified error rate.
 
@@ -93,11 +98,12 @@ def certify(
         weights: of the images; those of weight 0 do not count.
         error_rate: the tolerated share of wrong ones among the answered.
         confidence: that the true one is no larger.
+        among: the images in words, for the note.
     """
     used = weights > 0
     certainty, right, weights = certainty[used], right[used], weights[used]
     level = 1 - (1 - confidence) / TRIED
-    images, effective_images = len(certainty), _effective(weights)
+    images, effective_images = len(certainty), effective_number(weights)
 
     def found(threshold: float | None, note: str, **figures: Any) -> Threshold:
         values = {"answered": 0, "wrong": 0, "error": None, "upper": None, **figures}
@@ -114,9 +120,12 @@ def certify(
     wanted = f"at most {100 * error_rate:.4g}% wrong with {confidence:.0%} confidence"
     needed = images_needed(error_rate, confidence)
     if effective_images < needed:
-        whole = round(effective_images)
-        are = is_or_are(whole)
-        few = f"{counted(whole, 'validation photograph')} {are} too few to certify {wanted}"
+        worth = (
+            f", worth {effective_images:.0f} since they are weighted to the stated prior,"
+            if images - effective_images > 0.5
+            else ""
+        )
+        few = f"{among}{worth} {is_or_are(images)} too few to certify {wanted}"
         least = f"{100 * least_rate(effective_images, confidence):.3g}%"
         if effective_images < 1:
             return found(None, f"{few}: {needed} are needed, all named rightly")
@@ -131,23 +140,25 @@ def certify(
         answered = certainty >= threshold
         own = weights[answered]
         error = float(own[~right[answered]].sum() / own.sum())
-        effective = _effective(own)
+        effective = effective_number(own)
         upper = upper_bound(error * effective, effective, level)
         lowest = min(lowest, upper)
         if upper <= error_rate:
-            note = (
-                f"{answered.mean():.0%} of {images} validation photographs are named, {error:.1%} "
-                f"of them wrongly, and with {confidence:.0%} confidence at most {upper:.1%}"
-            )
             wrong = int((~right[answered]).sum())
+            wrongly = f"{wrong} ({percent(error, 1)})" if wrong else "none"
+            note = (
+                f"{answered.sum()} of {among} are named, {wrongly} of them wrongly, and with "
+                f"{confidence:.0%} confidence at most {percent(upper, 1)}"
+            )
             figures = {"answered": int(answered.sum()), "wrong": wrong}
             return found(threshold, note, **figures, error=error, upper=upper)
     return found(
         None,
-        f"no share of the {images} validation photographs has {wanted}; the least that can be "
+        f"no share of {among} has {wanted}; the least that can be "
         f"certified is {ceil(lowest * 1000) / 10:.1f}%",
     )
 
 
-def _effective(weights: Floats) -> float:
+def effective_number(weights: Floats) -> float:
+    """How many equally weighted images weighted ones are worth (Kish 1965)."""
     return float(weights.sum() ** 2 / (weights**2).sum()) if len(weights) else 0.0

@@ -82,8 +82,11 @@ def calibrate(logits: npt.NDArray[np.floating], labels: Labels, assumed: Floats)
     """
     images = len(labels)
     if images < FEWEST_IMAGES:
-        few = f"{counted(images, 'validation image')} {is_or_are(images)} too few"
-        few = f"not calibrated: {few} (at least {FEWEST_IMAGES})"
+        few = (
+            f"the network's own: {counted(images, 'validation photograph')} "
+            f"{is_or_are(images)} too few to "
+            f"calibrate them (at least {FEWEST_IMAGES})"
+        )
         return Calibration(1.0, images, None, None, None, None, few)
     target = _shares(labels, len(assumed))
     before = log_posteriors(logits, 1.0, assumed, target)
@@ -97,20 +100,17 @@ def calibrate(logits: npt.NDArray[np.floating], labels: Labels, assumed: Floats)
     nll_before, nll_after = _nll(before, labels), _nll(after, labels)
     helps = nll_after < nll_before
     temperature = fit_temperature(logits, labels, assumed) if helps else 1.0
+    ece_before, ece_after = expected_error(before, labels), expected_error(after, labels)
     note = (
-        "temperature fitted on validation"
+        f"calibrated by the temperature {temperature:.3g}, fitted on {images:,} validation "
+        f"photographs; on those that it was not fitted on it takes the negative log-likelihood "
+        f"from {nll_before:.3f} to {nll_after:.3f}, the calibration error from {ece_before:.3f} to "
+        f"{ece_after:.3f}"
         if helps
-        else "not calibrated: a temperature did not help validation images it was not fitted on"
+        else f"the network's own: a temperature did not help those of {images:,} validation "
+        f"photographs that it was not fitted on; their calibration error is {ece_before:.3f}"
     )
-    return Calibration(
-        temperature,
-        images,
-        nll_before,
-        nll_after,
-        expected_error(before, labels),
-        expected_error(after, labels),
-        note,
-    )
+    return Calibration(temperature, images, nll_before, nll_after, ece_before, ece_after, note)
 
 
 def expected_error(log_probabilities: Floats, labels: Labels) -> float:

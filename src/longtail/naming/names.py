@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -13,6 +15,7 @@ import pandas as pd
 from longtail.naming.novelty_threshold import novelty
 from longtail.naming.priors import posteriors, prior_shift
 from longtail.naming.taxonomy import Rank, rank_of, ranks_of
+from longtail.wording import counted, decimal
 
 Floats = npt.NDArray[np.floating]
 
@@ -20,7 +23,11 @@ SPECIES = "species"
 DONT_KNOW = "don't know"
 YES, NO = "yes", "no"
 TOP = 5
+# How many reasons why files cannot be read are told.
+REASONS = 5
 RECORD_COLUMNS = ("precision", "precision_low", "precision_high", "test_images", "train_images")
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -136,6 +143,26 @@ def unreadable(sheet: Sheet, file: str, reason: str) -> pd.DataFrame:
     return pd.DataFrame([values], columns=columns_of(sheet))
 
 
+def tell_of_names(table: pd.DataFrame) -> None:
+    """Say how many photographs are named, and why files cannot be read."""
+    broken = table.loc[table["error"] != "", ["file", "error"]]
+    log.info(
+        '%s: %s named and trusted, %s "%s", %s unreadable',
+        counted(len(table), "photograph"),
+        f"{(table['trust'] == YES).sum():,}",
+        f"{(table['answer'] == DONT_KNOW).sum():,}",
+        DONT_KNOW,
+        f"{len(broken):,}",
+    )
+    reasons = Counter(broken["error"]).most_common()
+    for reason, files in reasons[:REASONS]:
+        first = broken.loc[broken["error"] == reason, "file"].iloc[0]
+        others = f" and {counted(files - 1, 'other')}" if files > 1 else ""
+        log.warning("'%s'%s: %s", first, others, reason)
+    if len(reasons) > REASONS:
+        log.warning("%s more: see 'error' in names.csv", counted(len(reasons) - REASONS, "reason"))
+
+
 def _answer(
     sheet: Sheet, best: Sequence[tuple[Rank, int, float]], is_strange: bool
 ) -> dict[str, Any]:
@@ -154,12 +181,14 @@ def _answer(
                     "rank": rank.name,
                     "answer_probability": probability,
                     "trust": YES,
-                    "why": f"probability {probability:.3f}, needs {threshold:.3f}"
+                    "why": f"probability {decimal(probability)}, needs {decimal(threshold)}"
                     + (lower if rank.name != SPECIES else ""),
                     **_record(sheet.records[rank.name][name]),
                 }
-            needed = "no threshold is certified" if threshold is None else f"needs {threshold:.3f}"
-            why.append(f"{rank.name} {probability:.3f}, {needed}")
+            needed = (
+                "no threshold is certified" if threshold is None else f"needs {decimal(threshold)}"
+            )
+            why.append(f"{rank.name} {decimal(probability)}, {needed}")
     rank, group, _ = best[0]
     return {
         "answer": DONT_KNOW,

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from longtail.novelty import negative_energy
 from longtail.uncertainty import wilson_interval
-from longtail.wording import counted, is_or_are
+from longtail.wording import counted, is_or_are, percent
 
 Floats = npt.NDArray[np.floating]
 
@@ -70,14 +70,15 @@ def novelty_threshold(known: Floats, unknown: Floats | None) -> NoveltyThreshold
     # An image's own score, so that at least the wanted share lies at or below it.
     threshold = float(np.quantile(known, KNOWN_KEPT, method="higher"))
     kept = float((known <= threshold).mean())
-    kept_words = f"the threshold keeps {kept:.0%} of the validation photographs"
+    kept_words = f"the threshold keeps {percent(kept)} of the validation photographs"
     if unknown is None or not tested:
         note = f"{kept_words}; untested, since no species was held out as unknown"
         return NoveltyThreshold("energy", threshold, kept, 0, None, note)
     accepted = float((unknown <= threshold).mean())
     low, high = wilson_interval(accepted, tested)
     note = (
-        f"{kept_words}, and takes {accepted:.0%} [{float(low):.0%}, {float(high):.0%}] of "
-        f"{counted(tested, 'photograph')} of species held out as unknown for known ones"
+        f"{kept_words}, and takes {percent(accepted)} [{percent(float(low))}, "
+        f"{percent(float(high))}] of {counted(tested, 'photograph')} of species held out as "
+        f"unknown for known ones"
     )
     return NoveltyThreshold("energy", threshold, kept, tested, accepted, note)

@@ -22,7 +22,9 @@ from longtail.naming.priors import assumed_prior
 from longtail.naming.species_names import read_species_list, read_weights
 from longtail.naming.taxonomy import Taxonomy, genera, read_taxonomy
 from longtail.naming.track_record import track_record
+from longtail.naming.trust_on_test import prior_weights, trust_on_test
 from longtail.parameters import Predict, Trial
+from longtail.wording import counted, decimal
 
 Floats = npt.NDArray[np.floating]
 Ints = npt.NDArray[np.int64]
@@ -118,7 +120,7 @@ def describe(
         asked: the parameters.
         given: what the user states.
         validation: what temperature and thresholds are fitted on; may be of no image.
-        test: what the track record is counted on.
+        test: what the track record, and how many trusted names are wrong, are counted on.
         test_set: the name of that test set.
         unknown: logits of images of species that the model was not shown; None if there is none.
 
@@ -155,6 +157,9 @@ def describe(
     sheet = Sheet.of(values)
     thresholds = fit_thresholds(sheet, logits, labels, asked)
     values["thresholds"] = {rank: found.as_dict() for rank, found in thresholds.items()}
+    values["trusted_on_test"] = trust_on_test(
+        Sheet.of(values), test.logits, test.labels, unknown, asked.confidence
+    ).as_dict()
     possible = given.prior[test.labels] > 0
     of_test = sheet.posteriors(test.logits[possible])
     records = track_record(
@@ -173,9 +178,12 @@ def fit_thresholds(
     Photographs that look like no known species are not named, and so are left out, as are those
     of species that cannot occur. The others are weighted to the stated prior.
     """
-    present = np.bincount(labels, minlength=len(sheet.class_names))
-    weights = np.where(present > 0, sheet.prior / np.maximum(present, 1), 0)[labels]
-    left = (weights > 0) & ~sheet.is_strange(logits)
+    weights, strange = prior_weights(sheet, labels), sheet.is_strange(logits)
+    left = (weights > 0) & ~strange
+    left_out = {
+        "of species that cannot occur": int((weights == 0).sum()),
+        "that look like none of the known species": int(((weights > 0) & strange).sum()),
+    }
     probabilities = sheet.posteriors(logits)
     found = {}
     for rank in sheet.ranks:
@@ -184,33 +192,36 @@ def fit_thresholds(
         certainty = own.max(axis=1, initial=0)
         right = rank.group_of[labels] == best
         found[rank.name] = certify(
-            certainty[left], right[left], weights[left], asked.error_rate, asked.confidence
+            certainty[left],
+            right[left],
+            weights[left],
+            asked.error_rate,
+            asked.confidence,
+            _among(int(left.sum()), len(labels), left_out),
         )
         threshold = found[rank.name].threshold
         if threshold is not None:
+            left_out[f"that have a {rank.name}"] = int((left & (certainty >= threshold)).sum())
             left &= certainty < threshold
     return found
 
 
+def _among(images: int, of: int, left_out: Mapping[str, int]) -> str:
+    """How many validation photographs count, and which of them do not, in words."""
+    without = [f"{count:,} {which}" for which, count in left_out.items() if count]
+    less = f" ({of:,} without {' and '.join(without)})" if without else ""
+    return f"{counted(images, 'validation photograph')}{less}"
+
+
 def tell(sheet: Mapping[str, Any]) -> None:
     """Say once what the recognizer is, and where it can be trusted."""
-    calibration = sheet["calibration"]
     log.info("%s: named by %s; %s", sheet["dataset"], sheet["name"], sheet["prior_is"])
-    if calibration["nll_after"] is None or calibration["temperature"] == 1:
-        log.warning("Probabilities are %s", calibration["note"])
-    else:
-        log.info(
-            "Temperature %.3g, fitted on %s validation photographs; cross-validated it takes the "
-            "calibration error from %.3f to %.3f",
-            calibration["temperature"],
-            calibration["images"],
-            calibration["ece_before"],
-            calibration["ece_after"],
-        )
+    log.info("Probabilities are %s", sheet["calibration"]["note"])
     thresholds = sheet["thresholds"]
     for rank, found in thresholds.items():
-        if found["threshold"] is not None:
-            log.info("%s from probability %.3f on: %s", rank, found["threshold"], found["note"])
+        threshold = found["threshold"]
+        if threshold is not None:
+            log.info("%s from probability %s on: %s", rank, decimal(threshold), found["note"])
         else:
             log.info("%s never: %s", rank, found["note"])
     if all(found["threshold"] is None for found in thresholds.values()):
@@ -220,3 +231,11 @@ def tell(sheet: Mapping[str, Any]) -> None:
             thresholds[SPECIES]["note"],
         )
     log.info("Unknown species: %s", sheet["unknown"]["note"])
+    on_test, tolerated = sheet["trusted_on_test"], thresholds[SPECIES]["error_rate"]
+    log.info("Test: %s", on_test["note"])
+    if on_test["low"] is not None and on_test["low"] > tolerated:
+        log.warning(
+            "More of the test photographs' trusted names are wrong than predict.error_rate (%s) "
+            "tolerates: expect that of new photographs, too",
+            f"{tolerated:.4g}",
+        )

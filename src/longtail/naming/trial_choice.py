@@ -89,7 +89,8 @@ def trained_trial(
     if len(rows) != 1:
         raise DataError(
             f"the results of {name} and the table of trainings are of different runs. Make both "
-            f"anew: kedro run --pipeline=full (what has not changed is not trained again)"
+            f"anew: kedro run --pipeline=full with the same --env and --params (what has not "
+            f"changed is not trained again)"
         )
     row = rows.iloc[0]
     values = json.loads(row["parameters"])

@@ -10,7 +10,7 @@ import pandas as pd
 
 from longtail.naming.names import DONT_KNOW, SPECIES, TOP, YES
 from longtail.reporting.pages import template
-from longtail.wording import counted
+from longtail.wording import counted, percent
 
 GUESSES = 3
 
@@ -139,6 +139,6 @@ def _record(row: pd.Series[Any]) -> str:
     if pd.isna(row["precision"]):
         return f"never came first on the test set; {trained}"
     return (
-        f"right {row['precision']:.0%} of the times it came first on the test set "
-        f"[{row['precision_low']:.0%}, {row['precision_high']:.0%}]; {trained}"
+        f"right {percent(row['precision'])} of the times it came first on the test set "
+        f"[{percent(row['precision_low'])}, {percent(row['precision_high'])}]; {trained}"
     )

@@ -7,7 +7,7 @@ from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from longtail.wording import counted
+from longtail.wording import counted, decimal, probability_in_percent
 
 
 @cache
@@ -22,7 +22,8 @@ def template(name: str) -> Template:
     )
     environment.filters["base64"] = lambda data: b64encode(data).decode()
     environment.filters["thousands"] = lambda number: f"{number:,}"
-    environment.filters["percent"] = lambda share: f"{share:.0%}"
+    environment.filters["percent"] = probability_in_percent
+    environment.filters["decimal"] = decimal
     environment.filters["counted"] = counted
     environment.filters["plain"] = lambda text: str(text).replace("_", " ")
     return environment.get_template(name)

@@ -11,6 +11,7 @@ from kedro.io.core import DatasetError
 from kedro.pipeline.node import Node
 
 from longtail.catalog import NO_VERSIONS
+from longtail.config import current_configuration
 from longtail.errors import DataError, LongtailError, TrainingError
 
 # Options of `kedro run` that choose a part of a pipeline.
@@ -62,7 +63,7 @@ def missing_input(node: Node, error: BaseException) -> DataError:
     dataset = str(error).partition(":")[0]
     return DataError(
         f"{node.name} needs '{dataset}', which an earlier stage makes, and there is none yet. "
-        f"Run the stages before it first: kedro run --pipeline=full"
+        f"Run the stages before it first: {current_configuration().command_before()}"
     )
 
 

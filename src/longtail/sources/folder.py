@@ -15,7 +15,7 @@ from longtail.parameters import FolderSource
 from longtail.sources.cache import PixelCache
 from longtail.sources.files import ImageFileRef
 from longtail.sources.images import REJECTED_COLUMNS, Images, index_of
-from longtail.sources.listing import Listing, list_images
+from longtail.sources.listing import Listing, list_images, others_in_words
 from longtail.sources.metadata import Entry, read_metadata
 from longtail.sources.selection import Needs, Selection, select
 from longtail.wording import counted, first_names, is_or_are
@@ -143,7 +143,7 @@ def _tell_of_folder(listing: Listing, dataset: str, unnamed: int, metadata: str 
     for folder in listing.skipped:
         log.warning("%s: '%s' is skipped: the project's own data lie in it", dataset, folder)
     if listing.others:
-        log.info("%s: %s other file(s) lie there, or hidden ones", dataset, f"{listing.others:,}")
+        log.info("%s: %s", dataset, others_in_words(listing.others))
     if metadata is not None and unnamed:
         told = f"{counted(unnamed, 'image file')} {is_or_are(unnamed)}"
         log.info("%s: %s not named in %s", dataset, told, metadata)

@@ -11,11 +11,14 @@ from pathlib import Path, PurePosixPath
 
 from longtail.errors import DataError
 from longtail.sources.files import ImageFileRef, stamp_of
+from longtail.wording import first_names
 
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 # Pictures that are not read. They are listed as rejected, since their owner may count on them.
+PHONES = {".heic", ".heif"}
 OTHER_PICTURES = {
-    *(".avif", ".heic", ".heif", ".jfif", ".jp2", ".jxl", ".psd", ".svg", ".xcf"),
+    *PHONES,
+    *(".avif", ".jfif", ".jp2", ".jxl", ".psd", ".svg", ".xcf"),
     *(".arw", ".cr2", ".cr3", ".dng", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2"),
 }
 
@@ -27,14 +30,14 @@ class Listing:
     Attributes:
         files: to be read, sorted by name.
         refused: names and reasons of what is a picture by its name, and is not read.
-        others: how many files are no pictures by their names, or hidden.
+        others: names of what is no picture by its name, or hidden.
         empty: folders of the first level in which no file is to be read.
         skipped: folders that were not looked into, since the project's own data lie there.
     """
 
     files: list[ImageFileRef] = field(default_factory=list)
     refused: list[tuple[str, str]] = field(default_factory=list)
-    others: int = 0
+    others: list[str] = field(default_factory=list)
     empty: list[str] = field(default_factory=list)
     skipped: list[Path] = field(default_factory=list)
 
@@ -82,6 +85,7 @@ def list_images(path: str, key: str, own: Path | None = None) -> Listing:
         )
     listing.files.sort(key=lambda file: file.parts)
     listing.refused.sort()
+    listing.others.sort()
     full = {file.parts[0] for file in listing.files}
     listing.empty[:] = sorted(set(listing.empty) - full)
     for file, following in pairwise(listing.files):
@@ -104,6 +108,11 @@ def printable(name: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def is_read(path: Path) -> bool:
+    """Whether a file is an image that is read, by its name."""
+    return path.suffix.lower() in SUFFIXES
+
+
 def _list_folder(root: Path, listing: Listing, own: Path | None, key: str) -> None:
     folders: list[tuple[str, ...]] = [()]
     while folders:
@@ -120,7 +129,7 @@ def _list_folder(root: Path, listing: Listing, own: Path | None, key: str) -> No
             if not entry.is_dir(follow_symlinks=False):
                 _list_entry(entry, here, root, listing)
             elif entry.name.startswith("."):
-                listing.others += 1
+                listing.others.append(printable("/".join(here)))
             elif not parts and own and own.resolve().is_relative_to(Path(entry.path).resolve()):
                 listing.skipped.append(Path(entry.path))
             else:
@@ -138,12 +147,12 @@ def _list_entry(
     """A file, a link or something else that is no folder."""
     is_link = entry.is_symlink()
     if entry.name.startswith(".") or not (_is_picture(entry.name) or (is_link and entry.is_dir())):
-        listing.others += 1
+        listing.others.append(printable("/".join(parts)))
     elif is_link:
         _refuse(listing, parts, "is a symbolic link: links are not followed")
     elif not entry.is_file(follow_symlinks=False):
         _refuse(listing, parts, "is not a regular file")
-    elif reason := _why_not(parts):
+    elif reason := why_not_read(parts):
         _refuse(listing, parts, reason)
     else:
         try:
@@ -166,10 +175,10 @@ def _list_zip(path: Path, listing: Listing, key: str) -> None:
         if member.is_dir() or not parts:
             continue
         if hidden or parts[0] == "__MACOSX" or not _is_picture(parts[-1]):
-            listing.others += 1
+            listing.others.append(printable("/".join(parts)))
         elif ".." in parts or parts[0].startswith("/"):
             _refuse(listing, parts, "its path leads out of the zip file")
-        elif reason := _why_not(parts):
+        elif reason := why_not_read(parts):
             _refuse(listing, parts, reason)
         else:
             stamp = f"{member.file_size}:{member.CRC:08x}"
@@ -180,8 +189,14 @@ def _is_picture(name: str) -> bool:
     return Path(name).suffix.lower() in SUFFIXES | OTHER_PICTURES
 
 
-def _why_not(parts: tuple[str, ...]) -> str | None:
+def why_not_read(parts: tuple[str, ...]) -> str | None:
+    """Why a picture of that path is not read; None if it is, or is no picture."""
     suffix = Path(parts[-1]).suffix.lower()
+    if suffix in PHONES:
+        return (
+            f"{suffix} files are not read: convert it to JPEG, and let the phone save JPEG from "
+            f"now on (iPhone: Settings, Camera, Formats, Most Compatible)"
+        )
     if suffix in OTHER_PICTURES:
         return f"{suffix} files are not read: convert it to JPEG or PNG"
     name = "/".join(parts)
@@ -200,3 +215,9 @@ def _example(listing: Listing) -> str:
     for name, reason in listing.refused[:1]:
         return f" {len(listing.refused)} file(s) were refused, such as {name}: {reason}."
     return ""
+
+
+def others_in_words(others: list[str]) -> str:
+    """Say how many files are no pictures, and which, such as ``2 files are no pictures: a, b``."""
+    what = "1 file is no picture" if len(others) == 1 else f"{len(others):,} files are no pictures"
+    return f"{what} by the name, or hidden: {', '.join(first_names(others))}"

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+import warnings
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +18,7 @@ from longtail.errors import DataError
 from longtail.progress import Bar
 from longtail.sources.decode import decode
 from longtail.sources.files import ImageFileRef
-from longtail.sources.listing import SUFFIXES, find_image_files, find_roots
+from longtail.sources.listing import SUFFIXES, find_roots, is_read, list_images, why_not_read
 
 KEY = "predict.path"
 # Thumbnails: pixels a side, and JPEG's quality; about 5 kB each.
@@ -26,14 +29,26 @@ THUMBNAILS = 256
 Decoded = npt.NDArray[np.uint8] | str
 
 
-def find_photographs(path: str | None) -> dict[str, ImageFileRef]:
-    """The image files that ``path`` names, by what they are called in the table of names.
+@dataclass
+class Photographs:
+    """What is to be named, by what each file is called in the table of names.
 
-    They are called by their path below the folder or in the zip file; where ``path`` stands for
-    several, by that of the folder, too.
+    Attributes:
+        files: those to be read, in the order of their names.
+        refused: why pictures of other kinds, links and the like are not read.
+        others: files that are no pictures by their names, or hidden.
+    """
+
+    files: dict[str, ImageFileRef] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    others: list[str] = field(default_factory=list)
+
+
+def check_path(path: str | None) -> list[Path]:
+    """The folders, zip files and image files that ``path`` names, none of them looked into.
 
     Raises:
-        DataError: if there is no path, nothing is there, or it holds no image file.
+        DataError: if there is no path, nothing is there, or something else.
     """
     if path is None:
         raise DataError(
@@ -41,20 +56,55 @@ def find_photographs(path: str | None) -> dict[str, ImageFileRef]:
             f"  --params={KEY}=/path/to/photographs"
         )
     roots = find_roots(path, KEY)
-    found: dict[str, ImageFileRef] = {}
+    if len(roots) == 1 and _is_single(roots[0]) and not is_read(roots[0]):
+        reason = why_not_read((roots[0].name,)) or (
+            f"neither a folder nor a zip file nor an image file ({', '.join(sorted(SUFFIXES))})"
+        )
+        raise DataError(f"{KEY}: '{roots[0]}' cannot be named: {reason}")
+    return roots
+
+
+def find_photographs(path: str | None) -> Photographs:
+    """List the files that ``path`` names. Nothing is opened.
+
+    They are called by their path below the folder or in the zip file; where ``path`` stands for
+    several, by that of the folder, too.
+
+    Raises:
+        DataError: if there is no path, nothing is there, or it holds no image file.
+    """
+    roots = check_path(path)
+    found = Photographs()
     for root in roots:
-        if root.is_file() and root.suffix.lower() in SUFFIXES:
-            name = root.name if len(roots) == 1 else str(root)
-            found[name] = ImageFileRef((root.name,), root.parent, member=None)
+        if _is_single(root):
+            _add_single(root, root.name if len(roots) == 1 else str(root), found)
             continue
-        if not root.is_dir() and root.suffix.lower() != ".zip":
-            endings = ", ".join(sorted(SUFFIXES))
-            raise DataError(
-                f"{KEY}: '{root}' is neither a folder nor a zip file nor an image file ({endings})"
-            )
-        for file in find_image_files(str(root), KEY):
-            found[file.name if len(roots) == 1 else f"{root}/{file.name}"] = file
+        listing = list_images(str(root), KEY)
+        below = "" if len(roots) == 1 else f"{root}/"
+        found.files |= {_no_formula(f"{below}{file.name}"): file for file in listing.files}
+        found.refused |= {_no_formula(f"{below}{name}"): why for name, why in listing.refused}
+        found.others += [f"{below}{name}" for name in listing.others]
+    if not found.files:
+        raise DataError(f"{KEY}: no image file that is read is at '{path}'")
     return found
+
+
+def _is_single(root: Path) -> bool:
+    return not root.is_dir() and root.suffix.lower() != ".zip"
+
+
+def _add_single(root: Path, name: str, found: Photographs) -> None:
+    if is_read(root):
+        found.files[_no_formula(name)] = ImageFileRef((root.name,), root.parent, member=None)
+    elif reason := why_not_read((root.name,)):
+        found.refused[_no_formula(name)] = reason
+    else:
+        found.others.append(name)
+
+
+def _no_formula(name: str) -> str:
+    """The same path, so that no spreadsheet takes a file's name for a formula."""
+    return f"./{name}" if name.startswith(("=", "+", "-", "@")) else name
 
 
 def decode_in_chunks(
@@ -76,9 +126,10 @@ def decode_in_chunks(
         try:
             return decode(file, image_size)
         except ValueError as reason:
-            return str(reason)
+            return " ".join(str(reason).split())
 
-    with ThreadPoolExecutor() as pool, Bar(title, len(files)) as bar:
+    with warnings.catch_warnings(), ThreadPoolExecutor() as pool, Bar(title, len(files)) as bar:
+        warnings.simplefilter("ignore")  # Pillow's, of damaged EXIF data and of large images
         for start in range(0, len(files), chunk):
             some = files[start : start + chunk]
             yield list(pool.map(attempt, some))

@@ -13,13 +13,20 @@ import pandas as pd
 from longtail.identity import VALIDATION, trial_losses
 from longtail.imbalance import UNKNOWN, class_counts, images_of, widest_test_set
 from longtail.naming import recognizer as sheets
-from longtail.naming.names import DONT_KNOW, YES, Sheet, columns_of, name_all, unreadable
+from longtail.naming.names import Sheet, columns_of, name_all, tell_of_names, unreadable
 from longtail.naming.recognizer import Evaluated
+from longtail.naming.stored_logits import FIGURE, stored_logits
 from longtail.naming.trial_choice import choose_trial, trained_trial, weights_of
 from longtail.parameters import Compute, Dataset, Predict, Trial
 from longtail.reporting.names_page import names_page, shown
-from longtail.sources.photographs import decode_in_chunks, find_photographs, thumbnails
-from longtail.wording import counted
+from longtail.sources.listing import others_in_words
+from longtail.sources.photographs import (
+    Photographs,
+    decode_in_chunks,
+    find_photographs,
+    thumbnails,
+)
+from longtail.verification import trial_names
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -34,6 +41,7 @@ def describe_recognizer(
     index: pd.DataFrame,
     subsets: pd.DataFrame,
     profile: pd.DataFrame,
+    predictions: Path,
     store: Path,
     asked: Predict,
     compute: Compute,
@@ -48,6 +56,7 @@ def describe_recognizer(
         index: a row an image.
         subsets: a row an image and subset.
         profile: a row a class.
+        predictions: the folder of the logits that its trials have stored.
         store: the folder of finished trainings.
         asked: how photographs are to be named.
         compute: the device to use.
@@ -67,8 +76,14 @@ def describe_recognizer(
     test = images_of(subsets, "test", test_set)
     strangers = images_of(subsets, UNKNOWN, UNKNOWN)
     together = np.concatenate([validation, test, strangers])
-    model = _loaded(store, fingerprint, trial, len(class_names))
-    logits = model.logits_of(images, together, f"Testing {name}")
+    # Before anything is computed: without them no photograph can be named.
+    weights_of(store, fingerprint, name)
+    of_trial = results[(trial_names(results) == name) & (results["test_set"] == test_set)]
+    logits = stored_logits(predictions, name, together, test, float(of_trial[FIGURE].iloc[0]))
+    if logits is None:
+        log.info("The logits that %s's results are of are not stored any more", name)
+        model = _loaded(store, fingerprint, trial, len(class_names))
+        logits = model.logits_of(images, together, f"Testing {name}")
     of_validation, of_test, of_strangers = np.split(logits, np.cumsum([len(validation), len(test)]))
     sheet = sheets.describe(
         trial,
@@ -88,26 +103,39 @@ def describe_recognizer(
     return sheet
 
 
+def list_photographs(asked: Predict) -> Photographs:
+    """What is to be named; other files are told.
+
+    Raises:
+        DataError: if there are no photographs.
+    """
+    found = find_photographs(asked.path)
+    if found.others:
+        log.info("Not looked at: %s", others_in_words(found.others))
+    return found
+
+
 def name_photographs(
-    recognizer: dict[str, Any], store: Path, asked: Predict, compute: Compute
+    recognizer: dict[str, Any], photographs: Photographs, store: Path, compute: Compute
 ) -> pd.DataFrame:
     """Name new photographs, a row a file, in the order of their names.
 
-    Files that cannot be read have a row with the reason.
+    Pictures that are not or cannot be read have a row with the reason.
 
     Raises:
-        DataError: if there are no photographs, or the trained weights are gone.
+        DataError: if the trained weights are gone.
     """
     sheet = Sheet.of(recognizer)
     trial = Trial.model_validate(recognizer["trial"]).model_copy(update={"compute": compute})
-    found = find_photographs(asked.path)
     model = _loaded(store, recognizer["fingerprint"], trial, len(sheet.class_names))
     from longtail.learning.recognize import images_at_a_time
 
     size = recognizer["image_size"]
     chunk = images_at_a_time(size)
-    names, parts = list(found), []
-    chunks = decode_in_chunks(list(found.values()), size, chunk, f"Naming {asked.path}")
+    names = list(photographs.files)
+    parts = [unreadable(sheet, file, why) for file, why in photographs.refused.items()]
+    title = f"Naming {len(names):,} photograph(s)"
+    chunks = decode_in_chunks(list(photographs.files.values()), size, chunk, title)
     for start, decoded in zip(range(0, len(names), chunk), chunks, strict=True):
         pairs = list(zip(names[start : start + chunk], decoded, strict=True))
         usable = [(file, pixels) for file, pixels in pairs if not isinstance(pixels, str)]
@@ -116,27 +144,22 @@ def name_photographs(
             logits = model.logits(np.stack([pixels for _, pixels in usable]))
             parts.append(name_all(sheet, [file for file, _ in usable], logits))
     rows = [row for part in parts for row in part.to_dict("records")]
-    table = pd.DataFrame(rows, columns=columns_of(sheet)).set_index("file").loc[names]
-    table = table.reset_index()
-    broken = int((table["error"] != "").sum())
-    log.info(
-        '%s: %s named and trusted, %s "%s", %s unreadable',
-        counted(len(table), "photograph"),
-        f"{(table['trust'] == YES).sum():,}",
-        f"{(table['answer'] == DONT_KNOW).sum():,}",
-        DONT_KNOW,
-        f"{broken:,}",
-    )
+    rows.sort(key=lambda row: str(row["file"]).split("/"))
+    table = pd.DataFrame(rows, columns=columns_of(sheet))
+    tell_of_names(table)
     return table
 
 
 def draw_gallery(
-    names: pd.DataFrame, recognizer: dict[str, Any], asked: Predict, dataset: Dataset
+    names: pd.DataFrame,
+    recognizer: dict[str, Any],
+    photographs: Photographs,
+    asked: Predict,
+    dataset: Dataset,
 ) -> str:
     """The photographs with their names, as one self-contained HTML page."""
-    found = find_photographs(asked.path)
     chosen = shown(names, asked.gallery)
-    files = {file: found[file] for file in chosen["file"] if file in found}
+    files = {file: photographs.files[file] for file in chosen["file"]}
     return names_page(dataset.label, names, chosen, thumbnails(files), recognizer)
 
 

@@ -1,4 +1,10 @@
-"""The predict stage: what is known of the best trial, names of new photographs, and a gallery."""
+"""The predict stage: what is known of the best trial, names of new photographs, and a gallery.
+
+::
+
+    describe ──> recognizer ─┐
+    list ──> photographs ────┴─> name ──> names ──> draw ──> names_page
+"""
 
 from __future__ import annotations
 
@@ -8,6 +14,7 @@ from longtail.parameters import Parameters
 from longtail.pipelines.predict.nodes import (
     describe_recognizer,
     draw_gallery,
+    list_photographs,
     name_photographs,
 )
 
@@ -32,6 +39,7 @@ def _describe(dataset: str) -> Node:
             **{name: f"{dataset}_{name}" for name in ("results", "trainings", "source")},
             **{name: f"{dataset}_{name}" for name in ("images", "index", "subsets")},
             "profile": f"{dataset}_class_profile",
+            "predictions": f"{dataset}_predictions",
             "store": "trial_store",
             "asked": "params:predict",
             "compute": "params:compute",
@@ -45,11 +53,18 @@ def _describe(dataset: str) -> Node:
 def _name(dataset: str) -> list[Node]:
     return [
         Node(
+            list_photographs,
+            inputs="params:predict",
+            outputs=f"{dataset}_photographs",
+            name=f"list_{dataset}",
+            tags=[dataset],
+        ),
+        Node(
             name_photographs,
             inputs={
                 "recognizer": f"{dataset}_recognizer",
+                "photographs": f"{dataset}_photographs",
                 "store": "trial_store",
-                "asked": "params:predict",
                 "compute": "params:compute",
             },
             outputs=f"{dataset}_names",
@@ -61,6 +76,7 @@ def _name(dataset: str) -> list[Node]:
             inputs={
                 "names": f"{dataset}_names",
                 "recognizer": f"{dataset}_recognizer",
+                "photographs": f"{dataset}_photographs",
                 "asked": "params:predict",
                 "dataset": f"params:datasets.{dataset}",
             },
