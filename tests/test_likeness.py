@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from longtail.imbalance import GROUPS, alike_groups, likeness_note
-from longtail.parameters import Dataset
 from longtail.pipelines.imbalance.nodes import cut_subsets
 from longtail.sources.images import index_of
+from tests.test_unknown import dataset
 
 ALL = [GROUPS]
 PAIRS = [("head", "middle"), ("middle", "tail")]
@@ -63,31 +63,13 @@ def test_the_note_names_the_groups_their_sizes_and_the_rule() -> None:
     assert likeness_note(profile([100, 60, 30, 20, 9, 5]), "natural", "class", "classes") == ""
 
 
-def zoo(unknown: int) -> Dataset:
-    return Dataset.model_validate(
-        {
-            "name": "zoo",
-            "label": "Zoo",
-            "source": {"kind": "digits", "image_size": 8},
-            "imbalance": {
-                "holdout": {"kind": "stratified", "test": 0.2, "validation": 0.2},
-                "profile": {"kind": "exponential", "imbalance_factor": 10},
-                "class_order": "size",
-                "groups": {"kind": "thirds"},
-                "seed": 0,
-            },
-            "unknown": {"classes": unknown},
-        }
-    )
-
-
 def test_the_log_says_so_and_stays_short(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     names = [f"noctua a{chr(97 + n // 26)}{chr(97 + n % 26)}" for n in range(230)]
     labels = np.repeat(np.arange(230), 10)
     index = index_of([""] * len(labels), labels.tolist(), names, [""] * len(labels))
     index["label"] = np.where(labels < 200, -1, labels - 200)
-    cut_subsets(index, zoo(200))
+    cut_subsets(index, dataset(200))
     assert (
         "zoo: held out as unknown: noctua aaa, noctua aab, noctua aac, and 197 more; all are in "
         "the report" in caplog.text

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 from scipy.special import softmax
 
-from longtail.parameters import Contents, Method, PostHocLogitAdjustment, Table
+from longtail.parameters import Contents, Method, PostHocLogitAdjustment, Table, TrainSet
 from longtail.post_hoc import LastLayer, adjusted
 from longtail.reporting.data_summary import data_summary, images_of_classes
 from longtail.reporting.gallery import PHOTOGRAPHS, SIDE, gallery, probability_note, thumbnail
@@ -52,6 +52,20 @@ def profile(*names: str) -> pd.DataFrame:
     )
 
 
+def contents(train_set: TrainSet) -> Contents:
+    """What the report has a table of: one backbone with balanced softmax."""
+    table = Table(
+        dataset="toy",
+        backbone="vit",
+        backbone_label="ViT",
+        train_set=train_set,
+        methods={"balanced_softmax": "B & S"},
+        seeds=(0,),
+        number=1,
+    )
+    return Contents(tables=(table,))
+
+
 def parts(*names: str, validation: float | None = 0.5, natural: bool = False) -> list[SpeciesPart]:
     """The page's parts on a model that answers at random, trained with balanced softmax."""
     generator = np.random.default_rng(0)
@@ -76,21 +90,12 @@ def parts(*names: str, validation: float | None = 0.5, natural: bool = False) ->
     )
     pixels = generator.integers(0, 255, (len(labels), IMAGE_SIZE, IMAGE_SIZE, 3), dtype=np.uint8)
     index = pd.DataFrame({"file": [f"a/{i}.jpg" for i in range(len(labels))]})
-    table = Table(
-        dataset="toy",
-        backbone="vit",
-        backbone_label="ViT",
-        train_set="long_tailed",
-        methods={"balanced_softmax": "B & S"},
-        seeds=(0,),
-        number=1,
-    )
     return species_parts(
         results,
         species_table(confusions, classes, 0.95).assign(confidence=0.95),
         confused_pairs(confusions, classes, 0.95),
         gallery(pixels, index, drawn, results, classes),
-        Contents(tables=(table,)),
+        contents("long_tailed"),
         {"balanced_softmax": BALANCED_SOFTMAX},
     )
 
@@ -214,22 +219,13 @@ def test_training_sets_of_the_same_images_have_one_part(
     results = both.assign(
         test_set="validation", balanced_accuracy=0.5, fingerprint=list(fingerprints)
     )
-    table = Table(
-        dataset="toy",
-        backbone="vit",
-        backbone_label="ViT",
-        train_set="natural",
-        methods={"balanced_softmax": "B & S"},
-        seeds=(0,),
-        number=1,
-    )
     entries = [{**NAMES, "train_set": name, "answers": []} for name in ("natural", "long_tailed")]
     found = species_parts(
         results,
         species_table(confusions, classes, 0.95).assign(confidence=0.95),
         confused_pairs(confusions, classes, 0.95),
         entries,
-        Contents(tables=(table,)),
+        contents("natural"),
         {"balanced_softmax": BALANCED_SOFTMAX},
     )
     assert [part.trained for part in found] == headings

@@ -84,8 +84,7 @@ def calibrate(logits: npt.NDArray[np.floating], labels: Labels, assumed: Floats)
     if images < FEWEST_IMAGES:
         few = (
             f"the network's own: {counted(images, 'validation photograph')} "
-            f"{is_or_are(images)} too few to "
-            f"calibrate them (at least {FEWEST_IMAGES})"
+            f"{is_or_are(images)} too few to calibrate them (at least {FEWEST_IMAGES})"
         )
         return Calibration(1.0, images, None, None, None, None, few)
     target = _shares(labels, len(assumed))

@@ -146,10 +146,7 @@ def species_parts(
     backbones = {table.backbone: table.backbone_label for table in contents.tables}
     noted = results.assign(evaluation=evaluation_keys(results), post_hoc=noted_of(results))
     of_trial = noted.drop_duplicates(list(NAMES)).set_index(list(NAMES))
-    trials = best_trials(results)
-    trials["evaluation"] = [
-        of_trial["evaluation"][tuple(t)] for t in trials[list(NAMES)].to_numpy()
-    ]
+    trials = best_trials(results).join(of_trial["evaluation"], on=list(NAMES))
     parts = []
     for _, same in trials.groupby("evaluation", sort=False):
         trial = same.iloc[0].to_dict()

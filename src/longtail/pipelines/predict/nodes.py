@@ -27,6 +27,7 @@ from longtail.sources.photographs import (
     thumbnails,
 )
 from longtail.verification import trial_names
+from longtail.wording import counted
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -134,7 +135,7 @@ def name_photographs(
     chunk = images_at_a_time(size)
     names = list(photographs.files)
     parts = [unreadable(sheet, file, why) for file, why in photographs.refused.items()]
-    title = f"Naming {len(names):,} photograph(s)"
+    title = f"Naming {counted(len(names), 'photograph')}"
     chunks = decode_in_chunks(list(photographs.files.values()), size, chunk, title)
     for start, decoded in zip(range(0, len(names), chunk), chunks, strict=True):
         pairs = list(zip(names[start : start + chunk], decoded, strict=True))
