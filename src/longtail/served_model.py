@@ -18,7 +18,8 @@ import pandas as pd
 import torch
 
 from longtail.learning.export import ABOUT
-from longtail.naming.names import Sheet, name_all, unreadable
+from longtail.naming.names import name_all, unreadable
+from longtail.naming.sheet import Sheet
 from longtail.sources.decode import decode_content
 
 # The model's one input: the content of an image file in base 64.

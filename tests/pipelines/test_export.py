@@ -18,7 +18,7 @@ from PIL import Image
 
 from longtail.errors import DataError
 from longtail.learning.export import ABOUT
-from longtail.naming.names import Sheet
+from longtail.naming.sheet import Sheet
 from tests.pipelines.support import Run, dotted, run
 
 ONE_TRIAL = dotted(

@@ -8,7 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from longtail.naming.names import DONT_KNOW, SPECIES, TOP, YES
+from longtail.naming.names import DONT_KNOW, TOP, YES
+from longtail.naming.sheet import SPECIES
 from longtail.reporting.pages import template
 from longtail.wording import counted, percent
 

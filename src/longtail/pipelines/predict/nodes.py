@@ -13,8 +13,9 @@ import pandas as pd
 from longtail.identity import VALIDATION, trial_losses
 from longtail.imbalance import UNKNOWN, class_counts, images_of, widest_test_set
 from longtail.naming import recognizer as sheets
-from longtail.naming.names import Sheet, columns_of, name_all, tell_of_names, unreadable
+from longtail.naming.names import columns_of, name_all, tell_of_names, unreadable
 from longtail.naming.recognizer import Evaluated
+from longtail.naming.sheet import Sheet
 from longtail.naming.stored_logits import FIGURE, stored_logits
 from longtail.naming.trial_choice import choose_trial, trained_trial, weights_of
 from longtail.parameters import Compute, Dataset, Predict, Trial
