@@ -32,6 +32,29 @@ def test_photographs_are_called_by_their_path_below_the_folder(folder: Path) -> 
     assert list(found.files) == ["b.png", "broken.jpg", "night/a.PNG", "night/trap/c.png"]
 
 
+def test_no_spreadsheet_takes_a_name_for_a_formula(folder: Path) -> None:
+    names = ["+1.jpg", "-1.jpg", "=cmd().jpg", "@x.jpg", "=trap/a.jpg"]
+    for name in names:
+        (folder / "odd" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "odd" / name).write_bytes(b"")
+    (folder / "odd" / "=phone.heic").write_bytes(b"")
+    with ZipFile(folder / "odd.zip", "w") as archive:
+        archive.writestr("=cmd().jpg", b"")
+    found = find_photographs(str(folder / "odd"))
+    assert set(found.files) == {f"./{name}" for name in names}
+    assert list(found.refused) == ["./=phone.heic"]
+    assert list(find_photographs(str(folder / "odd.zip")).files) == ["./=cmd().jpg"]
+
+
+def test_photographs_of_phones_are_refused_with_what_to_do(folder: Path) -> None:
+    (folder / "one" / "IMG_1.HEIC").write_bytes(b"")
+    found = find_photographs(str(folder / "one"))
+    assert "IMG_1.HEIC" not in found.files
+    assert ".heic files are not read: convert it to JPEG" in found.refused["IMG_1.HEIC"]
+    with pytest.raises(DataError, match="Most Compatible"):
+        find_photographs(str(folder / "one/IMG_1.HEIC"))
+
+
 def test_several_folders_may_hold_files_of_one_name(folder: Path) -> None:
     found = find_photographs(str(folder / "*"))
     assert {f"{folder}/one/b.png", f"{folder}/two/b.png"} < set(found.files)
