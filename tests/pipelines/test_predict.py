@@ -154,7 +154,7 @@ def test_the_gallery_shows_them_and_asks_nothing_of_the_network(named: Run) -> N
     assert "http" not in page
     assert "truncated.png" in page
     for answer in set(table.loc[table["trust"] == "yes", "answer"]):
-        assert f"<h3>{answer}</h3>" in page
+        assert f"<h3><bdi>{answer}</bdi></h3>" in page
 
 
 def test_a_gallery_is_cut_with_a_note_and_the_table_is_not(trained: Run, photographs: Path) -> None:

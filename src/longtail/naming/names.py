@@ -16,6 +16,7 @@ from longtail.naming.taxonomy import Rank
 from longtail.wording import counted, decimal
 
 DONT_KNOW = "don't know"
+STRANGE = "looks like none of the known species"
 YES, NO = "yes", "no"
 TOP = 5
 # How many reasons why files cannot be read are told.
@@ -131,7 +132,7 @@ def _answer(sheet: Sheet, decision: Decision, row: int) -> dict[str, Any]:
 def _why_not(sheet: Sheet, decision: Decision, row: int) -> str:
     """Why no name of one photograph is trusted."""
     if decision.strange[row]:
-        return "looks like none of the known species"
+        return STRANGE
     return "; ".join(
         f"{rank.name} {decimal(float(best.probability[row]))}, {_needed(sheet, rank)}"
         for rank, best in zip(sheet.ranks, decision.best, strict=True)
