@@ -28,10 +28,13 @@ log = logging.getLogger(__name__)
 
 def columns_of(sheet: Sheet) -> list[str]:
     """The columns of the table of names."""
+    return columns_with([rank.name for rank in sheet.ranks[1:]])
+
+
+def columns_with(ranks: Sequence[str]) -> list[str]:
+    """The columns of the table of names, with some ranks above the species."""
     top = [f"{what}_{place}" for place in range(2, TOP + 1) for what in (SPECIES, "probability")]
-    above = [
-        column for rank in sheet.ranks[1:] for column in (rank.name, f"{rank.name}_probability")
-    ]
+    above = [column for rank in ranks for column in (rank, f"{rank}_probability")]
     return [
         *("file", "answer", "rank", "answer_probability", "trust", "why"),
         *(SPECIES, "probability"),

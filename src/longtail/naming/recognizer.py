@@ -14,13 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from longtail.canonical_loss import CanonicalLoss
+from longtail.errors import DataError
 from longtail.naming.abstention import Threshold, certify
 from longtail.naming.calibration import calibrate
+from longtail.naming.names import columns_with
 from longtail.naming.novelty_threshold import novelty, novelty_threshold
 from longtail.naming.priors import assumed_prior
 from longtail.naming.sheet import SPECIES, Best, Sheet
 from longtail.naming.species_names import read_species_list, read_weights
-from longtail.naming.taxonomy import Taxonomy, genera, read_taxonomy
+from longtail.naming.taxonomy import Taxonomy, genera, ranks_of, read_taxonomy
 from longtail.naming.track_record import track_record
 from longtail.naming.trust_on_test import prior_weights, trust_on_test
 from longtail.parameters import Predict, Trial
@@ -91,6 +93,13 @@ def stated(asked: Predict, class_names: list[str], counts: Ints) -> Stated:
         if asked.taxonomy is None
         else read_taxonomy(asked.taxonomy, class_names)
     )
+    columns = columns_with(ranks_of(taxonomy))
+    for rank in ranks_of(taxonomy):
+        if columns.count(rank) > 1:
+            raise DataError(
+                f"predict.taxonomy: '{asked.taxonomy}' has the column '{rank}', as the table of "
+                f"names has: give it another name"
+            )
     return Stated(prior, words, taxonomy)
 
 
