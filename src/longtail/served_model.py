@@ -81,7 +81,7 @@ def _from_base64(text: object) -> bytes:
     if text is None or (isinstance(text, float) and math.isnan(text)):
         raise ValueError("no photograph is given: null")
     if not isinstance(text, str):
-        raise ValueError(f"not the content of a file in base 64: a {type(text).__name__}, no text")
+        raise ValueError(f"not the content of a file in base 64: {type(text).__name__} is no text")
     if text.startswith("data:"):
         raise ValueError("not the content of a file in base 64: leave out 'data:' up to the comma")
     try:

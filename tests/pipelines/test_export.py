@@ -119,7 +119,7 @@ print(json.dumps(model.predict(pd.DataFrame({"photograph": files}, dtype=object)
         "leave out 'data:'",
         "text is empty",
         "null",
-        "int, no text",
+        "int is no text",
     ]
     for row, reason in zip(broken, reasons, strict=True):
         assert reason in row["error"]

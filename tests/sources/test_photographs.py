@@ -105,3 +105,13 @@ def test_thumbnails_are_small_squares(folder: Path) -> None:
     assert list(pictures) == ["b.png", "night/a.PNG", "night/trap/c.png"]
     with Image.open(io.BytesIO(b64decode(pictures["b.png"]))) as picture:
         assert (picture.format, picture.size) == ("JPEG", (160, 160))
+
+
+def test_a_file_that_vanishes_after_it_was_listed_has_a_reason_and_no_picture(
+    folder: Path,
+) -> None:
+    found = find_photographs(str(folder / "one")).files
+    (folder / "one/b.png").unlink()
+    [[first, *_]] = decode_in_chunks(list(found.values()), 8, 100, "Reading")
+    assert first == "cannot be read: No such file or directory"
+    assert list(thumbnails(found)) == ["night/a.PNG", "night/trap/c.png"]
