@@ -30,7 +30,7 @@ def row(
     named = {"answer": answer, "rank": rank, "trust": "yes" if rank else "no", "why": why}
     sure = {"answer_probability": probability if rank else float("nan")}
     species = {"species": "noctua_comes", "probability": probability}
-    others = {f"probability_{place}": float("nan") for place in range(2, 6)}
+    others: dict[str, Any] = {f"probability_{place}": float("nan") for place in range(2, 6)}
     others |= {f"species_{place}": "" for place in range(2, 6)}
     return {"file": file, **named, **sure, **species, **others, **RECORD, "error": ""}
 
@@ -73,6 +73,18 @@ def test_trusted_names_stand_before_guesses_and_are_told_apart(names: pd.DataFra
     assert [untrusted.count(file) > 0 for file in ("b.jpg", "c.jpg", "d.jpg")] == [True] * 3
     assert untrusted.index("d.jpg") < untrusted.index("b.jpg")  # the surer guess
     assert "&lt;b&gt;.jpg" in page and "<b>.jpg" not in page
+
+
+def test_below_a_trusted_genus_species_are_guesses(names: pd.DataFrame) -> None:
+    genus = row("g.jpg", "noctua", 0.9, "no species is sure", rank="genus")
+    names = pd.concat([names, pd.DataFrame([genus | {"probability": 0.5}])])
+    page = page_of(names)
+    start = page.index("Trusted: named by genus</h2>")
+    section = page[start : page.index("Not trusted: don't know</h2>")]
+    assert "Only the genus is trusted: the species below these pictures are guesses." in section
+    assert '<section class="untrusted">' in section
+    answer = '<div class="guess answer"><span class="name">Noctua</span><span class="share">90%'
+    assert section.index(answer) < section.index("<i>Noctua comes</i>")
 
 
 def test_where_nothing_is_trusted_the_page_says_why(names: pd.DataFrame) -> None:
