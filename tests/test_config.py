@@ -132,6 +132,19 @@ def test_the_registry_has_the_stages(env: str) -> None:
     assert all(pipeline.nodes for pipeline in registered.values())
 
 
+def test_the_command_before_has_what_was_given_but_for_predict() -> None:
+    given = dotted(
+        "predict.path=/night 1", "predict.error_rate=0.1", "recipe.epochs=3", "data=/the folder"
+    )
+    command = loader("moths", **given).command_before()
+    assert command == (
+        "kedro run --pipeline=full --env=moths '--params=data=/the folder,recipe.epochs=3'"
+    )
+    assert loader("moths", **dotted("predict.path=/x")).command_before() == (
+        "kedro run --pipeline=full --env=moths"
+    )
+
+
 def test_the_thesis_is_two_train_sets_four_backbones_seven_losses() -> None:
     parameters, trials = loader("thesis").parameters()
     assert len(trials) == 2 * 4 * 7

@@ -107,6 +107,18 @@ def test_trainings_go_with_the_last_card_that_names_them(prune: Prune, data: Pat
     assert "Removed 5 versions, 1 training" in result.output
 
 
+def test_the_training_that_a_kept_recognizer_names_stays(prune: Prune, data: Path) -> None:
+    """Photographs can be named again as they were, though no card names the training any more."""
+    for version, letter in ((A, "d"), (B, "e")):
+        sheet = json.dumps({"fingerprint": fingerprint(letter), "thresholds": {}})
+        save(data, "06_models/digits/recognizer.json", version, sheet)
+        save_training(data, letter)
+    result = prune("--keep=1")
+    assert result.exit_code == 0, result.output
+    assert stored(data) == {"c", "e"}
+    assert versions(data, "06_models/digits/recognizer.json") == [B]
+
+
 def test_a_file_of_the_store_is_counted_when_its_last_name_goes(prune: Prune, data: Path) -> None:
     """A model's versions are other names of the files in the store."""
     model = CARD.replace("card.json", "model.safetensors")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,7 +19,8 @@ import pandas as pd
 import torch
 
 from longtail.learning.export import ABOUT
-from longtail.naming.names import Sheet, name_all, unreadable
+from longtail.naming.names import name_all, unreadable
+from longtail.naming.sheet import Sheet
 from longtail.sources.decode import decode_content
 
 # The model's one input: the content of an image file in base 64.
@@ -75,8 +77,11 @@ def _from_base64(text: object) -> bytes:
     Raises:
         ValueError: if it is no text, not in base 64, or of nothing.
     """
+    # MLflow makes NaN of null beside others.
+    if text is None or (isinstance(text, float) and math.isnan(text)):
+        raise ValueError("no photograph is given: null")
     if not isinstance(text, str):
-        raise ValueError(f"not the content of a file in base 64: {text} is no text")
+        raise ValueError(f"not the content of a file in base 64: {type(text).__name__} is no text")
     if text.startswith("data:"):
         raise ValueError("not the content of a file in base 64: leave out 'data:' up to the comma")
     try:

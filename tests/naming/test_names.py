@@ -6,13 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from longtail.canonical_loss import CanonicalLoss
 from longtail.naming.abstention import images_needed
-from longtail.naming.names import DONT_KNOW, Sheet, columns_of, name_all, unreadable
+from longtail.naming.names import DONT_KNOW, columns_of, name_all, tell_of_names, unreadable
 from longtail.naming.novelty_threshold import novelty, novelty_threshold
 from longtail.naming.recognizer import Evaluated, Stated, describe
+from longtail.naming.sheet import NOT_NAMED, Sheet
 from longtail.naming.taxonomy import Rank
 from longtail.naming.track_record import track_record
 from longtail.parameters import Predict, Trial
@@ -31,6 +33,7 @@ def sheet(
     species_from: float | None = 0.8,
     genus_from: float | None = 0.7,
     strange_above: float | None = None,
+    taxonomy: dict[str, dict[str, str]] = TAXONOMY,
 ) -> Sheet:
     return Sheet.of(
         {
@@ -38,7 +41,7 @@ def sheet(
             "temperature": 1.0,
             "assumed_prior": [1 / 3] * 3,
             "prior": prior,
-            "taxonomy": TAXONOMY,
+            "taxonomy": taxonomy,
             "thresholds": {
                 "species": {"threshold": species_from},
                 "genus": {"threshold": genus_from},
@@ -100,6 +103,13 @@ def test_only_listed_species_compete() -> None:
     assert np.isnan(row["probability_3"])
 
 
+def test_a_genus_of_which_no_species_is_listed_is_not_told() -> None:
+    of = sheet(prior=(0, 0, 1), taxonomy={"noctua_pronuba": {"genus": "noctua"}})
+    row = named(of, 0.2, 0.7, 0.1)
+    assert row["species"] == "xestia_baja"
+    assert np.isnan(row["genus"]) and np.isnan(row["genus_probability"])
+
+
 def test_what_looks_like_nothing_known_is_not_named() -> None:
     of = sheet(strange_above=-1.0)
     logits = np.array([[9.0, 0, 0], [0.9, -9, -9]])
@@ -109,9 +119,36 @@ def test_what_looks_like_nothing_known_is_not_named() -> None:
     np.testing.assert_allclose(table["novelty"], [-9.000247, -0.9001], atol=1e-4)
 
 
+def test_the_lowest_sure_rank_decides_and_what_is_strange_is_left_out() -> None:
+    logits = np.log([[0.85, 0.1, 0.05], [0.5, 0.45, 0.05], [0.45, 0.05, 0.5]])
+    decision = sheet().decide(logits)
+    assert decision.named_by.tolist() == [0, 1, NOT_NAMED]
+    assert [best.group.tolist() for best in decision.best] == [[0, 0, 2], [0, 0, 0]]
+    np.testing.assert_allclose(decision.best[1].probability, [0.95, 0.95, 0.5])
+    # Energies of normalized logits are 0.
+    assert (sheet(strange_above=-0.1).decide(logits).named_by == NOT_NAMED).all()
+    assert sheet(species_from=None).decide(logits).named_by.tolist() == [1, 1, NOT_NAMED]
+
+
 def test_a_file_that_cannot_be_read_is_a_row_with_the_reason() -> None:
     row = unreadable(sheet(), "broken.jpg", "it is truncated").iloc[0]
     assert (row["file"], row["trust"], row["error"]) == ("broken.jpg", "no", "it is truncated")
+
+
+def test_it_is_told_how_many_are_named_and_why_files_cannot_be_read(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    named_ones = name_all(sheet(), ["a.jpg", "b.jpg"], np.log([[0.9, 0.05, 0.05], [0.4, 0.2, 0.4]]))
+    reasons = ["it is empty", *(f"reason {number}" for number in range(6)), "it is empty"]
+    broken = [unreadable(sheet(), f"{n}.png", reason) for n, reason in enumerate(reasons)]
+    with caplog.at_level("INFO"):
+        tell_of_names(pd.concat([named_ones, *broken], ignore_index=True))
+    assert caplog.messages == [
+        """10 photographs: 1 named and trusted, 1 "don't know", 8 unreadable""",
+        "'0.png' and 1 other: it is empty",
+        *(f"'{n}.png': reason {n - 1}" for n in range(1, 5)),
+        "2 other reasons: see 'error' in names.csv",
+    ]
 
 
 def test_novelty_keeps_nearly_all_known_images_and_says_whether_it_was_tested() -> None:

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from longtail.errors import DataError
+from longtail.naming.recognizer import stated
 from longtail.naming.species_names import read_species_list, read_weights
 from longtail.naming.taxonomy import genera, rank_of, ranks_of, read_taxonomy
+from longtail.parameters import Predict
 
 MOTHS = ["noctua_pronuba", "noctua_fimbriata", "xestia_c-nigrum", "amphipyra_pyramidea_-_berberea"]
 ALL = np.ones(4, dtype=bool)
@@ -68,10 +70,13 @@ def test_a_taxonomy_is_read_however_names_are_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "cannot be read as a CSV file"),
+        ("", "is empty"),
         ("species,genus\n", "has no row"),
         ("species\nnoctua_pronuba\n", "must have the columns species, genus, family"),
         ("species,genus\nnoctua_pronuba,Noctua\n", "leaves out 3 of 4 classes, such as"),
+        ("noctua_pronuba,Noctua\n", "first line of .* must name the columns"),
+        ("species,genus,Genus\nnoctua_pronuba,a,b\n", "has two columns 'genus'"),
+        ("species,,genus\nnoctua_pronuba,a,b\n", "has a column without a name"),
         (
             "species,genus\n" + "".join(f"{name},X\n" for name in [*MOTHS, "Noctua pronuba"]),
             "has 'noctua pronuba' in two rows",
@@ -130,8 +135,33 @@ def test_a_file_that_is_not_there_or_no_text_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"predict.species_list: '.*none' cannot be read"):
         read_species_list(str(tmp_path / "none"), MOTHS)
     (tmp_path / "picture").write_bytes(b"\xff\xd8\xff\xe0")
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="is no text in UTF-8: save it as such"):
         read_species_list(str(tmp_path / "picture"), MOTHS)
+
+
+def test_columns_are_found_by_their_names_whatever_spreadsheets_leave(tmp_path: Path) -> None:
+    rows = [f"{name[:1].upper()};{name};" for name in MOTHS[:3]]
+    text = "\n".join(["Family;Species;", *rows, f"X;{MOTHS[3]}"])
+    taxonomy = read_taxonomy(write(tmp_path, f"\ufeff{text}"), MOTHS)
+    assert ranks_of(taxonomy) == ["genus", "family"]
+    assert [above["family"] for above in taxonomy.values()] == ["N", "N", "X", "X"]
+    rows = [f"{name},common,{weight}" for name, weight in zip(MOTHS, "1304", strict=True)]
+    path = write(tmp_path, "\n".join(["species,note,weight", *rows]))
+    np.testing.assert_allclose(read_weights(path, MOTHS, ALL), [1 / 8, 3 / 8, 0, 4 / 8])
+    with pytest.raises(DataError, match="species and weight, but has species, note, number"):
+        read_weights(write(tmp_path, "species,note,number\na,b,1\n"), MOTHS, ALL)
+
+
+def test_a_rank_that_a_line_leaves_out_is_empty(tmp_path: Path) -> None:
+    rows = [f"{name},X,Y" for name in MOTHS[:3]]
+    text = "\n".join(["species,genus,family", *rows, MOTHS[3]])
+    assert read_taxonomy(write(tmp_path, text), MOTHS)[MOTHS[3]] == {}
+
+
+def test_a_rank_may_not_be_called_as_a_column_of_the_table_of_names(tmp_path: Path) -> None:
+    path = write(tmp_path, "\n".join(["species,trust", *(f"{name},x" for name in MOTHS)]))
+    with pytest.raises(DataError, match=r"predict.taxonomy: .* has the column 'trust'"):
+        stated(Predict(taxonomy=path), MOTHS, np.ones(4, dtype=np.int64))
 
 
 def test_weights_are_normalised_over_the_listed_species(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from PIL import Image
 
 from longtail.errors import DataError
 from longtail.learning.export import ABOUT
-from longtail.naming.names import Sheet
+from longtail.naming.sheet import Sheet
 from tests.pipelines.support import Run, dotted, run
 
 ONE_TRIAL = dotted(
@@ -73,7 +73,7 @@ def test_it_is_registered_and_answers_as_the_predict_stage_does(
 
     _, sheet = program_of(exported)
     predictions = trained.load(f"train.{sheet['name']}.predictions").iloc[:2]
-    files: list[str | None] = []
+    files: list[str | int | None] = []
     for image in predictions["image"]:
         buffer = io.BytesIO()
         Image.fromarray(trained.load("digits_images")[image]).save(buffer, "PNG")
@@ -84,6 +84,7 @@ def test_it_is_registered_and_answers_as_the_predict_stage_does(
         "data:image/png;base64,",
         "",
         None,
+        5,
     ]
     # As a server would: in a process of its own, with the package that the model brings.
     script = """
@@ -112,7 +113,14 @@ print(json.dumps(model.predict(pd.DataFrame({"photograph": files}, dtype=object)
         assert row["error"] is None
         assert row["rank"] == ("species" if row["trust"] == "yes" else None)
     assert {row["species"] for row in broken} == {row["rank"] for row in broken} == {None}
-    reasons = ["not an image", "Only base64 data", "leave out 'data:'", "text is empty", "no text"]
+    reasons = [
+        "not an image",
+        "Only base64 data",
+        "leave out 'data:'",
+        "text is empty",
+        "null",
+        "int is no text",
+    ]
     for row, reason in zip(broken, reasons, strict=True):
         assert reason in row["error"]
 

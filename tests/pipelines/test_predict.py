@@ -49,6 +49,8 @@ def photographs(trained: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     good = next(folder.rglob("*.png")).read_bytes()
     (folder / "truncated.png").write_bytes(good[: len(good) // 2])
     (folder / "text.jpg").write_text("no image")
+    (folder / "phone.heic").write_bytes(b"")
+    (folder / "=cmd().png").write_bytes(b"")
     (folder / "notes.txt").write_text("no image, and no image's name")
     return folder
 
@@ -81,11 +83,13 @@ def right_of(table: pd.DataFrame, column: str) -> float:
 
 def test_every_file_is_a_row_and_broken_ones_say_why(named: Run, photographs: Path) -> None:
     table = names_of(named)
-    files = [path for path in photographs.rglob("*") if path.suffix in (".png", ".jpg")]
-    expected = sorted(path.relative_to(photographs).parts for path in files)
+    files = [path for path in photographs.rglob("*.*") if path.suffix != ".txt"]
+    names = [path.relative_to(photographs).as_posix() for path in files]
+    expected = sorted(name.replace("=cmd", "./=cmd").split("/") for name in names)
     assert table["file"].tolist() == ["/".join(parts) for parts in expected]
     broken = table[table["error"] != ""].set_index("file")
-    assert set(broken.index) == {"truncated.png", "text.jpg"}
+    assert set(broken.index) == {"truncated.png", "text.jpg", "phone.heic", "./=cmd().png"}
+    assert "convert it to JPEG" in str(broken.loc["phone.heic", "error"])
     assert "truncated" in str(broken.loc["truncated.png", "error"])
     assert "not an image" in str(broken.loc["text.jpg", "error"])
     assert set(broken["trust"]) == {"no"}
@@ -154,7 +158,7 @@ def test_the_gallery_shows_them_and_asks_nothing_of_the_network(named: Run) -> N
     assert "http" not in page
     assert "truncated.png" in page
     for answer in set(table.loc[table["trust"] == "yes", "answer"]):
-        assert f"<h3>{answer}</h3>" in page
+        assert f"<h3><bdi>{answer}</bdi></h3>" in page
 
 
 def test_a_gallery_is_cut_with_a_note_and_the_table_is_not(trained: Run, photographs: Path) -> None:
@@ -162,7 +166,7 @@ def test_a_gallery_is_cut_with_a_note_and_the_table_is_not(trained: Run, photogr
     page = ended.load("digits_names_page")
     assert 2 <= page.count("<img") <= 10
     assert "of 100 photographs; all are in names.csv" in page
-    assert len(names_of(ended)) == 102
+    assert len(names_of(ended)) == 104
 
 
 def test_one_file_and_a_zip_file_do_as_well(

@@ -32,6 +32,29 @@ def test_photographs_are_called_by_their_path_below_the_folder(folder: Path) -> 
     assert list(found.files) == ["b.png", "broken.jpg", "night/a.PNG", "night/trap/c.png"]
 
 
+def test_no_spreadsheet_takes_a_name_for_a_formula(folder: Path) -> None:
+    names = ["+1.jpg", "-1.jpg", "=cmd().jpg", "@x.jpg", "=trap/a.jpg"]
+    for name in names:
+        (folder / "odd" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "odd" / name).write_bytes(b"")
+    (folder / "odd" / "=phone.heic").write_bytes(b"")
+    with ZipFile(folder / "odd.zip", "w") as archive:
+        archive.writestr("=cmd().jpg", b"")
+    found = find_photographs(str(folder / "odd"))
+    assert set(found.files) == {f"./{name}" for name in names}
+    assert list(found.refused) == ["./=phone.heic"]
+    assert list(find_photographs(str(folder / "odd.zip")).files) == ["./=cmd().jpg"]
+
+
+def test_photographs_of_phones_are_refused_with_what_to_do(folder: Path) -> None:
+    (folder / "one" / "IMG_1.HEIC").write_bytes(b"")
+    found = find_photographs(str(folder / "one"))
+    assert "IMG_1.HEIC" not in found.files
+    assert ".heic files are not read: convert it to JPEG" in found.refused["IMG_1.HEIC"]
+    with pytest.raises(DataError, match="Most Compatible"):
+        find_photographs(str(folder / "one/IMG_1.HEIC"))
+
+
 def test_several_folders_may_hold_files_of_one_name(folder: Path) -> None:
     found = find_photographs(str(folder / "*"))
     assert {f"{folder}/one/b.png", f"{folder}/two/b.png"} < set(found.files)
@@ -82,3 +105,13 @@ def test_thumbnails_are_small_squares(folder: Path) -> None:
     assert list(pictures) == ["b.png", "night/a.PNG", "night/trap/c.png"]
     with Image.open(io.BytesIO(b64decode(pictures["b.png"]))) as picture:
         assert (picture.format, picture.size) == ("JPEG", (160, 160))
+
+
+def test_a_file_that_vanishes_after_it_was_listed_has_a_reason_and_no_picture(
+    folder: Path,
+) -> None:
+    found = find_photographs(str(folder / "one")).files
+    (folder / "one/b.png").unlink()
+    [[first, *_]] = decode_in_chunks(list(found.values()), 8, 100, "Reading")
+    assert first == "cannot be read: No such file or directory"
+    assert list(thumbnails(found)) == ["night/a.PNG", "night/trap/c.png"]

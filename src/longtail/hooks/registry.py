@@ -6,8 +6,7 @@ import base64
 import io
 import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import redirect_stderr
 from importlib.metadata import version
 from pathlib import Path
 
@@ -56,7 +55,8 @@ def _register(model: str, file: Path, mlflow_run: str) -> None:
 
     package = Path(longtail.__file__).parent
     mlflow.set_tracking_uri(tracking.uri())
-    with mlflow.start_run(run_id=mlflow_run), _silent():
+    # MLflow prints past the log, and what it comes to is logged once.
+    with mlflow.start_run(run_id=mlflow_run), redirect_stderr(io.StringIO()):
         logged = mlflow.pyfunc.log_model(
             name=model,
             python_model=str(package / "served_model.py"),
@@ -77,15 +77,3 @@ def _example() -> str:
     content = io.BytesIO()
     Image.new("RGB", (32, 32), "grey").save(content, "JPEG")
     return base64.b64encode(content.getvalue()).decode()
-
-
-@contextmanager
-def _silent() -> Iterator[None]:
-    """Without what MLflow prints past the log; what it comes to is logged once."""
-    from mlflow.utils.logging_utils import disable_logging, enable_logging
-
-    disable_logging()  # type: ignore[no-untyped-call]
-    try:
-        yield
-    finally:
-        enable_logging()  # type: ignore[no-untyped-call]

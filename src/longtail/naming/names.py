@@ -5,22 +5,18 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from longtail.naming.novelty_threshold import novelty
-from longtail.naming.priors import posteriors, prior_shift
-from longtail.naming.taxonomy import Rank, rank_of, ranks_of
+from longtail.naming.sheet import NOT_NAMED, SPECIES, Decision, Floats, Sheet
+from longtail.naming.taxonomy import Rank
 from longtail.wording import counted, decimal
 
-Floats = npt.NDArray[np.floating]
-
-SPECIES = "species"
 DONT_KNOW = "don't know"
+STRANGE = "looks like none of the known species"
 YES, NO = "yes", "no"
 TOP = 5
 # How many reasons why files cannot be read are told.
@@ -30,70 +26,15 @@ RECORD_COLUMNS = ("precision", "precision_low", "precision_high", "test_images",
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Sheet:
-    """What of a recognizer's sheet names photographs, as arrays.
-
-    Attributes:
-        class_names: in the order of the logits.
-        temperature: that the logits are divided by.
-        assumed: the prior that they assume.
-        prior: the stated one.
-        ranks: the species, and the ranks above them.
-        thresholds: of the ranks' probabilities; None where a rank is never sure.
-        strange_above: the largest novelty of what counts as known; None if that is not known.
-        records: of each rank and name, see :func:`longtail.naming.track_record.track_record`.
-    """
-
-    class_names: tuple[str, ...]
-    temperature: float
-    assumed: npt.NDArray[np.float64]
-    prior: npt.NDArray[np.float64]
-    ranks: tuple[Rank, ...]
-    thresholds: Mapping[str, float | None]
-    strange_above: float | None
-    records: Mapping[str, Mapping[str, Mapping[str, Any]]]
-
-    @classmethod
-    def of(cls, values: Mapping[str, Any]) -> Self:
-        """Read the plain values of a sheet."""
-        names = tuple(values["class_names"])
-        species = Rank(SPECIES, names, np.arange(len(names)))
-        taxonomy = values["taxonomy"]
-        above = [rank_of(name, taxonomy, names) for name in ranks_of(taxonomy)]
-        return cls(
-            class_names=names,
-            temperature=values["temperature"],
-            assumed=np.array(values["assumed_prior"], dtype=np.float64),
-            prior=np.array(values["prior"], dtype=np.float64),
-            ranks=(species, *above),
-            thresholds={rank: of["threshold"] for rank, of in values["thresholds"].items()},
-            strange_above=values["unknown"]["threshold"],
-            records={SPECIES: values["track_record"], **values["track_record_above"]},
-        )
-
-    @property
-    def shift(self) -> npt.NDArray[np.float64]:
-        """What is added to calibrated logits before the softmax, of shape (classes,)."""
-        return prior_shift(self.assumed, self.prior)
-
-    def posteriors(self, logits: Floats) -> npt.NDArray[np.float64]:
-        """Calibrated probabilities under the stated prior, (images, classes)."""
-        return posteriors(logits, self.temperature, self.assumed, self.prior)
-
-    def is_strange(self, logits: Floats) -> npt.NDArray[np.bool_]:
-        """Whether each photograph looks like none of the known species."""
-        if self.strange_above is None:
-            return np.zeros(len(logits), dtype=bool)
-        return novelty(logits) > self.strange_above
-
-
 def columns_of(sheet: Sheet) -> list[str]:
     """The columns of the table of names."""
+    return columns_with([rank.name for rank in sheet.ranks[1:]])
+
+
+def columns_with(ranks: Sequence[str]) -> list[str]:
+    """The columns of the table of names, with some ranks above the species."""
     top = [f"{what}_{place}" for place in range(2, TOP + 1) for what in (SPECIES, "probability")]
-    above = [
-        column for rank in sheet.ranks[1:] for column in (rank.name, f"{rank.name}_probability")
-    ]
+    above = [column for rank in ranks for column in (rank, f"{rank}_probability")]
     return [
         *("file", "answer", "rank", "answer_probability", "trust", "why"),
         *(SPECIES, "probability"),
@@ -112,27 +53,22 @@ def name_all(sheet: Sheet, files: Sequence[str], logits: Floats) -> pd.DataFrame
         files: what the photographs are called.
         logits: (photographs, classes).
     """
-    probabilities = sheet.posteriors(logits)
-    scores, strange = novelty(logits), sheet.is_strange(logits)
+    decision = sheet.decide(logits)
+    scores, probabilities = novelty(logits), decision.probabilities
     order = np.argsort(-probabilities, axis=1, kind="stable")[:, :TOP]
-    rolled = [rank.roll_up(probabilities) for rank in sheet.ranks]
     rows = []
     for row, file in enumerate(files):
-        best = [
-            (rank, int(own[row].argmax()), float(own[row].max()))
-            for rank, own in zip(sheet.ranks, rolled, strict=True)
-            if rank.groups
-        ]
-        answer = _answer(sheet, best, bool(strange[row]))
+        answer = _answer(sheet, decision, row)
         values: dict[str, Any] = {"file": file, **answer, "novelty": scores[row], "error": ""}
         for place, label in enumerate(order[row], start=1):
             if probabilities[row, label] > 0:
                 end = "" if place == 1 else f"_{place}"
                 values[f"{SPECIES}{end}"] = sheet.class_names[label]
                 values[f"probability{end}"] = probabilities[row, label]
-        for rank, group, probability in best[1:]:
-            values[rank.name] = rank.groups[group]
-            values[f"{rank.name}_probability"] = probability
+        for rank, best in list(zip(sheet.ranks, decision.best, strict=True))[1:]:
+            if best.probability[row] > 0:
+                values[rank.name] = rank.groups[best.group[row]]
+                values[f"{rank.name}_probability"] = best.probability[row]
         rows.append(values)
     return pd.DataFrame(rows, columns=columns_of(sheet))
 
@@ -160,49 +96,55 @@ def tell_of_names(table: pd.DataFrame) -> None:
         others = f" and {counted(files - 1, 'other')}" if files > 1 else ""
         log.warning("'%s'%s: %s", first, others, reason)
     if len(reasons) > REASONS:
-        log.warning("%s more: see 'error' in names.csv", counted(len(reasons) - REASONS, "reason"))
+        others = counted(len(reasons) - REASONS, "other reason")
+        log.warning("%s: see 'error' in names.csv", others)
 
 
-def _answer(
-    sheet: Sheet, best: Sequence[tuple[Rank, int, float]], is_strange: bool
-) -> dict[str, Any]:
+def _answer(sheet: Sheet, decision: Decision, row: int) -> dict[str, Any]:
     """What is said of one photograph, by column."""
-    why = []
-    if is_strange:
-        why.append("looks like none of the known species")
-    else:
-        for rank, group, probability in best:
-            threshold = sheet.thresholds[rank.name]
-            if threshold is not None and probability >= threshold:
-                name = rank.groups[group]
-                lower = f"; no {' or '.join(r.name for r in _below(sheet, rank))} is sure"
-                return {
-                    "answer": name,
-                    "rank": rank.name,
-                    "answer_probability": probability,
-                    "trust": YES,
-                    "why": f"probability {decimal(probability)}, needs {decimal(threshold)}"
-                    + (lower if rank.name != SPECIES else ""),
-                    **_record(sheet.records[rank.name][name]),
-                }
-            needed = (
-                "no threshold is certified" if threshold is None else f"needs {decimal(threshold)}"
-            )
-            why.append(f"{rank.name} {decimal(probability)}, {needed}")
-    rank, group, _ = best[0]
+    place = int(decision.named_by[row])
+    # Where nothing is sure, the track record is that of the likeliest species.
+    told = max(place, 0)
+    rank, best = sheet.ranks[told], decision.best[told]
+    name, probability = rank.groups[best.group[row]], float(best.probability[row])
+    record = _record(sheet.records[rank.name][name])
+    if place == NOT_NAMED:
+        return {
+            "answer": DONT_KNOW,
+            "rank": "",
+            "answer_probability": np.nan,
+            "trust": NO,
+            "why": _why_not(sheet, decision, row),
+            **record,
+        }
+    threshold = sheet.thresholds[rank.name]
+    assert threshold is not None  # it names the photograph
+    why = f"probability {decimal(probability)}, needs {decimal(threshold)}"
+    if place > 0:
+        why += f"; no {' or '.join(below.name for below in sheet.ranks[:place])} is sure"
     return {
-        "answer": DONT_KNOW,
-        "rank": "",
-        "answer_probability": np.nan,
-        "trust": NO,
-        "why": "; ".join(why),
-        **_record(sheet.records[rank.name][rank.groups[group]]),
+        "answer": name,
+        "rank": rank.name,
+        "answer_probability": probability,
+        "trust": YES,
+        "why": why,
+        **record,
     }
 
 
-def _below(sheet: Sheet, rank: Rank) -> list[Rank]:
-    names = [own.name for own in sheet.ranks]
-    return list(sheet.ranks[: names.index(rank.name)])
+def _why_not(sheet: Sheet, decision: Decision, row: int) -> str:
+    """Why no name of one photograph is trusted."""
+    if decision.strange[row]:
+        return STRANGE
+    return "; ".join(
+        f"{rank.name} {decimal(float(best.probability[row]))}, {_needed(sheet, rank)}"
+        for rank, best in zip(sheet.ranks, decision.best, strict=True)
+    )
+
+
+def _needed(sheet: Sheet, rank: Rank) -> str:
+    threshold = sheet.thresholds[rank.name]
+    return "no threshold is certified" if threshold is None else f"needs {decimal(threshold)}"
 
 
 def _record(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,13 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from longtail.canonical_loss import CanonicalLoss
+from longtail.errors import DataError
 from longtail.naming.abstention import Threshold, certify
 from longtail.naming.calibration import calibrate
-from longtail.naming.names import SPECIES, Sheet
+from longtail.naming.names import columns_with
 from longtail.naming.novelty_threshold import novelty, novelty_threshold
 from longtail.naming.priors import assumed_prior
+from longtail.naming.sheet import SPECIES, Best, Sheet
 from longtail.naming.species_names import read_species_list, read_weights
-from longtail.naming.taxonomy import Taxonomy, genera, read_taxonomy
+from longtail.naming.taxonomy import Taxonomy, genera, ranks_of, read_taxonomy
 from longtail.naming.track_record import track_record
 from longtail.naming.trust_on_test import prior_weights, trust_on_test
 from longtail.parameters import Predict, Trial
@@ -91,6 +93,13 @@ def stated(asked: Predict, class_names: list[str], counts: Ints) -> Stated:
         if asked.taxonomy is None
         else read_taxonomy(asked.taxonomy, class_names)
     )
+    columns = columns_with(ranks_of(taxonomy))
+    for rank in ranks_of(taxonomy):
+        if columns.count(rank) > 1:
+            raise DataError(
+                f"predict.taxonomy: '{asked.taxonomy}' has the column '{rank}', as the table of "
+                f"names has: give it another name"
+            )
     return Stated(prior, words, taxonomy)
 
 
@@ -125,7 +134,7 @@ def describe(
         unknown: logits of images of species that the model was not shown; None if there is none.
 
     Returns:
-        Plain values; :class:`longtail.naming.Sheet` reads them.
+        Plain values; :class:`longtail.naming.sheet.Sheet` reads them.
     """
     assumed, exactness = assumed_prior(loss, counts)
     logits, labels = validation.logits, validation.labels
@@ -187,12 +196,10 @@ def fit_thresholds(
     probabilities = sheet.posteriors(logits)
     found = {}
     for rank in sheet.ranks:
-        own = rank.roll_up(probabilities)
-        best = own.argmax(axis=1) if own.shape[1] else np.zeros(len(own), dtype=np.int64)
-        certainty = own.max(axis=1, initial=0)
-        right = rank.group_of[labels] == best
+        best = Best.of(rank.roll_up(probabilities))
+        right = rank.group_of[labels] == best.group
         found[rank.name] = certify(
-            certainty[left],
+            best.probability[left],
             right[left],
             weights[left],
             asked.error_rate,
@@ -201,8 +208,9 @@ def fit_thresholds(
         )
         threshold = found[rank.name].threshold
         if threshold is not None:
-            left_out[f"that have a {rank.name}"] = int((left & (certainty >= threshold)).sum())
-            left &= certainty < threshold
+            sure = best.probability >= threshold
+            left_out[f"that have a {rank.name}"] = int((left & sure).sum())
+            left &= ~sure
     return found
 
 

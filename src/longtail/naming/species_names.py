@@ -31,22 +31,40 @@ def matched(names: Iterable[object], class_names: Sequence[str]) -> list[int | N
     return [label_of.get(key_of(str(name))) for name in names]
 
 
-def read_table(path: str, key: str) -> pd.DataFrame:
-    """A table of texts with a header, from a CSV file.
+def read_table(path: str, key: str, class_names: Sequence[str]) -> pd.DataFrame:
+    """A table of texts from a CSV file, whose first line names the columns; in lower case.
+
+    A column that has neither a name nor a cell is left out: spreadsheets leave such.
 
     Raises:
-        DataError: if it cannot be read or has no row.
+        DataError: if the file cannot be read, its first line is no names, or it has no row.
     """
-    text = _read_text(path, key)
+    text = _read_text(path, key).lstrip()
+    if not text:
+        raise DataError(f"{key}: '{path}' is empty")
     header = text.partition("\n")[0]
     # Spreadsheets of several countries write each of them.
     separator = max(",;\t", key=header.count)
     try:
-        table = pd.read_csv(StringIO(text), dtype=str, keep_default_na=False, sep=separator)
+        cells = pd.read_csv(
+            StringIO(text), header=None, dtype=str, keep_default_na=False, sep=separator
+        ).fillna("")  # of lines that are too short
     except ValueError as error:  # pandas' own are kinds of it
         raise DataError(f"{key}: '{path}' cannot be read as a CSV file: {error}") from None
+    columns = [" ".join(str(cell).split()).lower() for cell in cells.iloc[0]]
+    if any(label is not None for label in matched(columns, class_names)):
+        raise DataError(
+            f"{key}: the first line of '{path}' must name the columns, but it has a species already"
+        )
+    table = cells.iloc[1:].set_axis(columns, axis=1)
     if table.empty:
         raise DataError(f"{key}: '{path}' has no row")
+    table = table.loc[:, [bool(name) or any(table.iloc[:, at]) for at, name in enumerate(columns)]]
+    for name in table.columns:
+        if not name:
+            raise DataError(f"{key}: '{path}' has a column without a name in its first line")
+        if table.columns.tolist().count(name) > 1:
+            raise DataError(f"{key}: '{path}' has two columns '{name}'")
     return table
 
 
@@ -84,9 +102,14 @@ def read_weights(path: str, class_names: Sequence[str], listed: npt.NDArray[np.b
             class has none.
     """
     key = "predict.prior"
-    table = read_table(path, key)
-    if len(table.columns) < 2:
-        raise DataError(f"{key}: '{path}' must have the columns species and weight")
+    table = read_table(path, key, class_names)
+    if "species" in table and "weight" in table:
+        table = table[["species", "weight"]]
+    if len(table.columns) != 2:
+        raise DataError(
+            f"{key}: '{path}' must have the columns species and weight, but has "
+            f"{', '.join(table.columns)}"
+        )
     names = [str(name) for name in table.iloc[:, 0]]
     labels = matched(names, class_names)
     _tell_unknown(names, labels, class_names, key, path)
@@ -96,7 +119,7 @@ def read_weights(path: str, class_names: Sequence[str], listed: npt.NDArray[np.b
         row = int(wrong[0])
         raise DataError(
             f"{key}: '{path}' gives '{names[row]}' the weight '{table.iloc[row, 1]!s}': must be a "
-            f"number of 0 or more"
+            f"number of 0 or more, with a decimal point"
         )
     weights = np.full(len(class_names), np.nan)
     for name, label, number in zip(names, labels, numbers, strict=True):
@@ -125,7 +148,11 @@ def read_weights(path: str, class_names: Sequence[str], listed: npt.NDArray[np.b
 def _read_text(path: str, key: str) -> str:
     try:
         return Path(path).expanduser().read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError, RuntimeError) as error:  # RuntimeError: nobody's home
+    except UnicodeDecodeError:
+        raise DataError(
+            f"{key}: '{path}' is no text in UTF-8: save it as such (spreadsheets: 'CSV UTF-8')"
+        ) from None
+    except (OSError, RuntimeError) as error:  # RuntimeError: nobody's home
         raise DataError(f"{key}: '{path}' cannot be read: {error}") from None
 
 

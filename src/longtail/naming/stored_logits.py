@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -13,20 +13,17 @@ from longtail.metrics import METRICS, Answers, Tally
 
 Ints = npt.NDArray[np.int64]
 
-FILE = "predictions.parquet"
 # Of the results, what no other logits give to so many digits.
 FIGURE, RELATIVE_ERROR = "nll", 1e-9
 
 
 def stored_logits(
-    folder: Path, trial: str, images: Ints, tested: Ints, figure: float
+    versions: Iterable[Path], images: Ints, tested: Ints, figure: float
 ) -> npt.NDArray[np.float32] | None:
     """The logits of a trial's held-out images, from the newest version that its results are of.
 
     Args:
-        folder: where the data set's trials keep their predictions,
-            ``<training set>/<backbone>/<method>/<seed>/predictions.parquet/<version>``.
-        trial: its dotted name.
+        versions: the files of the trial's predictions, the newest first.
         images: the held-out images that are wanted.
         tested: those of the widest test set.
         figure: what the trial's results say that the logits come to on these.
@@ -34,7 +31,7 @@ def stored_logits(
     Returns:
         Shape (images, classes); None if no version has them.
     """
-    for file in _versions(folder.joinpath(*trial.split(".")[1:], FILE)):
+    for file in versions:
         table = pd.read_parquet(file).set_index("image")
         if not np.isin(np.concatenate([images, tested]), table.index).all():
             continue
@@ -44,10 +41,3 @@ def stored_logits(
         if np.isclose(found, figure, rtol=RELATIVE_ERROR, atol=0):
             return logits.loc[images].to_numpy(dtype=np.float32)
     return None
-
-
-def _versions(folder: Path) -> Iterator[Path]:
-    """The files of all versions, the newest first."""
-    for version in sorted(folder.glob("*"), reverse=True):
-        if (version / FILE).is_file():
-            yield version / FILE

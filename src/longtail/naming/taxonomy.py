@@ -58,11 +58,12 @@ def read_taxonomy(path: str, class_names: Sequence[str]) -> Taxonomy:
         DataError: if the file cannot be used, leaves out a class, or puts one group into two.
     """
     key = "predict.taxonomy"
-    table = read_table(path, key)
+    table = read_table(path, key, class_names)
     if len(table.columns) < 2:
         raise DataError(f"{key}: '{path}' must have the columns species, genus, family, ...")
-    labels = matched(table.iloc[:, 0], class_names)
-    keys = [key_of(str(name)) for name in table.iloc[:, 0]]
+    table = table.set_index("species" if "species" in table else table.columns[0])
+    labels = matched(table.index, class_names)
+    keys = [key_of(str(name)) for name in table.index]
     doubled = sorted(
         {name for name in keys if keys.count(name) > 1} & set(map(key_of, class_names))
     )
@@ -75,11 +76,11 @@ def read_taxonomy(path: str, class_names: Sequence[str]) -> Taxonomy:
             f"{key}: '{path}' leaves out {len(missing)} of {len(class_names)} classes, such as "
             f"'{missing[0]}'. Give each a row; empty cells where it has no genus or family"
         )
-    ranks = [str(column).strip().lower() for column in table.columns[1:]]
+    ranks = list(table.columns)
     taxonomy = {
         name: {
             rank: str(cell).strip()
-            for rank, cell in zip(ranks, table.iloc[row_of[label], 1:], strict=True)
+            for rank, cell in zip(ranks, table.iloc[row_of[label]], strict=True)
             if str(cell).strip()
         }
         for label, name in enumerate(class_names)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from longtail.naming.abstention import effective_number
-from longtail.naming.names import Sheet
+from longtail.naming.sheet import NOT_NAMED, Decision, Sheet
 from longtail.uncertainty import wilson_interval
 from longtail.wording import counted, percent
 
@@ -67,8 +67,9 @@ def trust_on_test(
     """
     weights = prior_weights(sheet, labels)
     possible = weights > 0
-    trusted, right = _trusted(sheet, logits, labels)
-    wrong = trusted & ~right & possible
+    decision = sheet.decide(logits)
+    trusted = decision.named_by != NOT_NAMED
+    wrong = trusted & ~_right(sheet, decision, labels) & possible
     own = weights[trusted & possible]
     images, answered = int(possible.sum()), len(own)
     error = low = high = None
@@ -88,7 +89,7 @@ def trust_on_test(
     strangers, taken = 0, 0
     if unknown is not None:
         strangers = len(unknown)
-        taken = int(_trusted(sheet, unknown, np.full(strangers, -1))[0].sum())
+        taken = int((sheet.decide(unknown).named_by != NOT_NAMED).sum())
         found += (
             f"; {taken:,} of {counted(strangers, 'photograph')} of species held out as unknown"
             f"{', all wrongly' if taken else ''}"
@@ -107,19 +108,9 @@ def prior_weights(sheet: Sheet, labels: Ints) -> npt.NDArray[np.float64]:
     return weights
 
 
-def _trusted(sheet: Sheet, logits: Floats, labels: Ints) -> tuple[Bools, Bools]:
-    """Which images get a trusted name, and of which it is right; -1 is of no known species."""
-    left = ~sheet.is_strange(logits)
-    probabilities = sheet.posteriors(logits)
-    trusted, right = (np.zeros(len(left), dtype=bool) for _ in range(2))
-    for rank in sheet.ranks:
-        threshold = sheet.thresholds[rank.name]
-        if threshold is None:
-            continue
-        own = rank.roll_up(probabilities)
-        named = left & (own.max(axis=1) >= threshold)
-        true = np.where(labels < 0, -2, rank.group_of[labels])
-        right |= named & (own.argmax(axis=1) == true)
-        trusted |= named
-        left &= ~named
-    return trusted, right
+def _right(sheet: Sheet, decision: Decision, labels: Ints) -> Bools:
+    """Which photographs of known species get a trusted name that is right."""
+    right = np.zeros(len(labels), dtype=bool)
+    for place, (rank, best) in enumerate(zip(sheet.ranks, decision.best, strict=True)):
+        right |= (decision.named_by == place) & (best.group == rank.group_of[labels])
+    return right

@@ -8,11 +8,15 @@ from typing import Any
 
 import pandas as pd
 
-from longtail.naming.names import DONT_KNOW, SPECIES, TOP, YES
+from longtail.naming.names import DONT_KNOW, STRANGE, TOP, YES
+from longtail.naming.sheet import SPECIES
+from longtail.reporting.names import Names
 from longtail.reporting.pages import template
 from longtail.wording import counted, percent
 
 GUESSES = 3
+# Of photographs without a trusted name: those that may be of another species, and the others.
+UNLIKE, UNSURE = "Looks like none of the known species", "Not sure enough"
 
 
 @dataclass(frozen=True)
@@ -39,8 +43,8 @@ class Group:
     """The photographs with one answer.
 
     Attributes:
-        answer: the name.
-        record: its track record in words.
+        answer: the name; of photographs without a trusted one, why there is none.
+        record: its track record in words; empty without a name.
         photographs: how many there are; not all of them need be on the page.
         cards: those on the page, the surest first.
     """
@@ -54,8 +58,8 @@ class Group:
 def shown(names: pd.DataFrame, limit: int) -> pd.DataFrame:
     """The photographs that the gallery shows, at most ``limit``.
 
-    Of each kind of answer (a species, a genus, ..., none) as large a share as of the others, and at
-    least one; of each the surest.
+    Of each kind of answer (a species, a genus, ..., none, unlike anything known) as large a share
+    as of the others, and at least one; of each the surest.
 
     Args:
         names: the table of names.
@@ -65,7 +69,7 @@ def shown(names: pd.DataFrame, limit: int) -> pd.DataFrame:
     if len(readable) <= limit:
         return readable
     kinds = []
-    for _, kind in readable.groupby("rank", sort=False):
+    for _, kind in readable.groupby(["rank", readable["why"] == STRANGE], sort=False):
         quota = max(1, limit * len(kind) // len(readable))
         certainty = kind["answer_probability"].fillna(kind["probability"])
         kinds.append(kind.loc[certainty.sort_values(ascending=False, kind="stable").index[:quota]])
@@ -89,6 +93,7 @@ def names_page(
         recognizer: the sheet of what named them.
     """
     trusted = names[names["trust"] == YES]
+    names, chosen = names.assign(group=_group_of(names)), chosen.assign(group=_group_of(chosen))
     sections = [(rank, _groups(names, chosen, pictures, rank)) for rank in recognizer["thresholds"]]
     return template("names.html.j2").render(
         title=title,
@@ -102,7 +107,14 @@ def names_page(
         broken=names.loc[names["error"] != "", ["file", "error"]].to_dict("records"),
         recognizer=recognizer,
         species=SPECIES,
+        called=Names.of(recognizer["class_names"]),
     )
+
+
+def _group_of(names: pd.DataFrame) -> pd.Series[str]:
+    """What each photograph stands under: its answer, or why there is none."""
+    without = names["why"].map(lambda why: UNLIKE if why == STRANGE else UNSURE)
+    return names["answer"].where(names["trust"] == YES, without)
 
 
 def _groups(
@@ -110,9 +122,9 @@ def _groups(
 ) -> list[Group]:
     """The answers of one rank (empty: "don't know"), those with the surest photograph first."""
     own = chosen[(chosen["rank"] == rank) & (chosen["error"] == "")]
-    counts = names.loc[(names["rank"] == rank) & (names["error"] == ""), "answer"].value_counts()
+    counts = names.loc[(names["rank"] == rank) & (names["error"] == ""), "group"].value_counts()
     groups = []
-    for answer, rows in own.groupby("answer", sort=False):
+    for answer, rows in own.groupby("group", sort=False):
         cards = [_card(row, pictures) for row in rows.to_dict("records")]
         cards.sort(key=lambda card: -card.probability)
         record = _record(rows.iloc[0]) if rank else ""

@@ -25,5 +25,4 @@ def template(name: str) -> Template:
     environment.filters["percent"] = probability_in_percent
     environment.filters["decimal"] = decimal
     environment.filters["counted"] = counted
-    environment.filters["plain"] = lambda text: str(text).replace("_", " ")
     return environment.get_template(name)

@@ -110,7 +110,8 @@ def _decode(content: BinaryIO, image_size: int | None) -> Pixels:
     with Image.open(content, formats=FORMATS) as image:
         width, height = image.size
         if width * height > MAX_PIXELS:
-            raise ValueError(f"{width} x {height} pixels are too many")
+            most = f"at most {MAX_PIXELS // 10**6} million are read"
+            raise ValueError(f"{width} x {height} pixels are too many: {most}")
         if image_size is not None:
             _check_shape(width, height)
             # A JPEG that is much larger than what is kept need not be decoded at full size.

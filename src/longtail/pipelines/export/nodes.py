@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from longtail.naming.names import Sheet
+from longtail.naming.sheet import Sheet
 from longtail.naming.trial_choice import weights_of
 from longtail.parameters import Trial
 

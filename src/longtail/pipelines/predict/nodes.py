@@ -10,11 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from longtail.datasets.trials import TrialFiles
 from longtail.identity import VALIDATION, trial_losses
 from longtail.imbalance import UNKNOWN, class_counts, images_of, widest_test_set
 from longtail.naming import recognizer as sheets
-from longtail.naming.names import Sheet, columns_of, name_all, tell_of_names, unreadable
+from longtail.naming.names import columns_of, name_all, tell_of_names, unreadable
 from longtail.naming.recognizer import Evaluated
+from longtail.naming.sheet import Sheet
 from longtail.naming.stored_logits import FIGURE, stored_logits
 from longtail.naming.trial_choice import choose_trial, trained_trial, weights_of
 from longtail.parameters import Compute, Dataset, Predict, Trial
@@ -42,7 +44,7 @@ def describe_recognizer(
     index: pd.DataFrame,
     subsets: pd.DataFrame,
     profile: pd.DataFrame,
-    predictions: Path,
+    predictions: TrialFiles,
     store: Path,
     asked: Predict,
     compute: Compute,
@@ -57,7 +59,7 @@ def describe_recognizer(
         index: a row an image.
         subsets: a row an image and subset.
         profile: a row a class.
-        predictions: the folder of the logits that its trials have stored.
+        predictions: the files of the logits that its trials have stored.
         store: the folder of finished trainings.
         asked: how photographs are to be named.
         compute: the device to use.
@@ -80,7 +82,8 @@ def describe_recognizer(
     # Before anything is computed: without them no photograph can be named.
     weights_of(store, fingerprint, name)
     of_trial = results[(trial_names(results) == name) & (results["test_set"] == test_set)]
-    logits = stored_logits(predictions, name, together, test, float(of_trial[FIGURE].iloc[0]))
+    figure = float(of_trial[FIGURE].iloc[0])
+    logits = stored_logits(predictions.versions(name), together, test, figure)
     if logits is None:
         log.info("The logits that %s's results are of are not stored any more", name)
         model = _loaded(store, fingerprint, trial, len(class_names))

@@ -1,0 +1,40 @@
+"""Files that every trial has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kedro.io.core import DatasetError
+from tests.pipelines.support import loader
+
+from longtail.catalog import LongtailCatalog
+from longtail.datasets.trials import TrialFilesDataset
+
+TRIAL = "moths.natural.small.softmax.seed0"
+
+
+def test_the_versions_of_a_trial_come_the_newest_first(tmp_path: Path) -> None:
+    pattern = f"{tmp_path}/<train_set>/<backbone>/<method>/<seed>/a.parquet"
+    for version in ("2001", "2003", "2002"):
+        file = tmp_path / "natural/small/softmax/seed0/a.parquet" / version / "a.parquet"
+        file.parent.mkdir(parents=True)
+        file.write_text(version)
+    (tmp_path / "natural/small/softmax/seed0/a.parquet/2004").mkdir()  # of which nothing came
+    dataset: Any = TrialFilesDataset(filepath=pattern)
+    files = dataset.load()
+    assert [file.read_text() for file in files.versions(TRIAL)] == ["2003", "2002", "2001"]
+    assert files.versions("moths.natural.small.ldam.seed0") == []
+    assert dataset.exists()
+    with pytest.raises(DatasetError, match="each its own"):
+        dataset.save("x")
+
+
+def test_they_are_found_where_trials_save_them(tmp_path: Path) -> None:
+    configuration = loader("moths", data=str(tmp_path))["catalog"]
+    catalog: Any = LongtailCatalog.from_config(configuration, save_version="2001")
+    saved = Path(str(catalog[f"train.{TRIAL}.predictions"]._get_save_path()))
+    saved.parent.mkdir(parents=True)
+    saved.touch()
+    assert catalog.load("moths_predictions").versions(TRIAL) == [saved]
