@@ -7,6 +7,7 @@ import json
 import re
 from base64 import b64decode
 from dataclasses import replace
+from html import unescape
 from typing import Any
 
 import numpy as np
@@ -116,6 +117,7 @@ def test_it_is_said_which_trial_is_shown_and_why() -> None:
     assert "the balanced test set (480 images, 40 each)" in part.test
     assert "Wilson's 95% interval" in part.test
     assert "Precision holds where all are equally frequent" in part.test
+    assert "How far an answer can be trusted is its precision, not the recall" in part.test
 
 
 def test_without_validation_images_no_best_trial_is_claimed() -> None:
@@ -261,6 +263,34 @@ def test_the_gallery_has_as_many_right_as_wrong_answers_of_tail_and_head() -> No
             assert (answer.top[0].name == answer.true.name) is ("right" in heading)
             assert len(answer.top) == 3
             assert Image.open(io.BytesIO(b64decode(answer.jpeg))).format == "JPEG"
+
+
+def test_each_photograph_says_in_words_what_it_shows_and_was_taken_for() -> None:
+    names = 'a "b" & c', *(f"{i}" for i in range(1, CLASSES))
+    (part,) = parts(*names)
+    text = page("T", PAGE_PROFILE, b"", DATA, "", [], [part], MADE)
+    told = [
+        "{}, {}".format(
+            answer.true.name.striptags(),
+            "recognised"
+            if heading.endswith("right answers")
+            else f"taken for {answer.top[0].name.striptags()}",
+        )
+        for heading, answers in part.galleries
+        for answer in answers
+    ]
+    alts = re.findall(r'<img alt="([^"]*)" title=', text)
+    assert [unescape(alt) for alt in alts] == told
+    assert any(alt.startswith("a &#34;b&#34; &amp; c, ") for alt in alts)
+
+
+def test_a_probability_and_its_training_images_stay_on_one_line() -> None:
+    (part,) = parts()
+    top = part.galleries[0][1][0].top[1]
+    assert (
+        f'<li>{top.name} <span class="p">&middot; {top.probability} '
+        f'<span class="half">({top.train_images})</span></span></li>'
+    ) in page("T", PAGE_PROFILE, b"", DATA, "", [], [part], MADE)
 
 
 def test_sixty_photographs_of_noise_are_less_than_a_megabyte() -> None:
