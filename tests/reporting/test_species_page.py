@@ -322,6 +322,16 @@ def test_the_page_is_whole_without_scripts_and_asks_nothing_of_the_network() -> 
     assert table.count("<tr>") == 1 + CLASSES
 
 
+def test_on_a_narrow_screen_captions_are_whole_and_species_stay_beside_their_figures() -> None:
+    text = html()
+    assert "caption div { position: sticky; left: 0;" in text
+    assert "max-width: calc(100vw - 4rem);" in text
+    assert re.findall(r"<caption>(?!<div>)", text) == []
+    narrow = "".join(re.findall(r"@media \(max-width: 45rem\) \{.*", text))
+    assert "table.sortable :is(th, td):first-child { position: sticky; left: 0;" in narrow
+    assert ".plot img { max-width: none; width: 40rem; }" in narrow
+
+
 def test_genera_are_compared_where_names_are_binomials() -> None:
     (part,) = parts("acronicta_psi", "acronicta_aceris")
     assert len(part.pairs) == SHOWN_PAIRS
