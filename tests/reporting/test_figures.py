@@ -226,6 +226,21 @@ def test_reliability_has_a_panel_a_training_set_and_method(drawn: list[Figure]) 
     assert (large - 6) / (small - 6) == pytest.approx(3)  # 30 images and 10
 
 
+@pytest.mark.parametrize(
+    ("methods", "width", "height"), [(1, 6, 6.4), (2, 6, 6.4), (7, 10.05, 4.3)]
+)
+def test_few_reliability_panels_are_large(
+    drawn: list[Figure], methods: int, width: float, height: float
+) -> None:
+    labels = many_methods(methods)
+    trials = {train_set: dict.fromkeys(labels, 0.5) for train_set in ("balanced", "long_tailed")}
+    table = bins(
+        *((train_set, method, 0, 7, 40, 0.5, 0.5) for train_set in trials for method in labels)
+    )
+    reliability(table, summaries(trials), labels, "ViT")
+    assert drawn[0].get_size_inches().tolist() == pytest.approx([width, height])
+
+
 def many_methods(count: int) -> dict[str, str]:
     return {f"m{number}": f"Method {number}" for number in range(count)}
 

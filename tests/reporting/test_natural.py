@@ -121,7 +121,7 @@ def test_page_tells_natural_numbers_and_unknown_classes() -> None:
     )
     assert "long-tailed 81, natural 90." in html
     assert "Test images: natural 30, balanced 4" in html
-    assert "<tr><td>tail</td><td>2</td><td>10</td><td>8 to 2</td><td>4</td></tr>" in html
+    assert "<tr><td>tail</td><td>2</td><td>10</td><td>2 to 8</td><td>4</td></tr>" in html
     assert "use the balanced test images" not in html
     text = " ".join(re.sub(r"<[^>]*>", " ", html).split())
     assert "2 species were held out of all training, to see whether a model notices" in text
@@ -141,10 +141,18 @@ def test_what_is_known_of_unknown_species_is_said_in_plain_words_once_a_training
     ).lead
     assert sentence == (
         "Trained natural and long-tailed (ViT, LDAM, seed 3; told by the energy): where 95 of 100 "
-        "photographs of known species are to be named, 73 of 100 photographs of the unknown "
-        "species are named too, all of them wrongly; and of a known and an unknown photograph the "
-        "model finds the known one more familiar in 68 of 100 pairs (by guessing in 50)."
+        "photographs of known species are to be named, of 100 photographs of the unknown species "
+        "73 are named too, which can only be wrong (the false alarms below); and of a known and an "
+        "unknown photograph the model finds the known one more familiar in 68 of 100 pairs (the "
+        "AUROC below; by guessing in 50)."
     )
+    ends = {"auroc_low": 0.64, "auroc_high": 0.72}
+    ends |= {"false_alarms_low": 0.66, "false_alarms_high": 0.8}
+    (sentence,) = novelty_part(
+        both.assign(**ends), best, ["a"], Names(True), {"vit": "ViT"}, {"ldam": "LDAM"}
+    ).lead
+    assert "of the unknown species 73 (interval 66 to 80) are named too" in sentence
+    assert "more familiar in 68 (interval 64 to 72) of 100 pairs" in sentence
     others = both.assign(fingerprint=["f", "f", "g", "g"])
     apart = novelty_part(others, best, ["a"], Names(False), {"vit": "ViT"}, {"ldam": "LDAM"})
     assert [text.partition(" (")[0] for text in apart.lead] == [
@@ -161,7 +169,7 @@ def test_groups_that_are_alike_are_told_beside_the_thirds() -> None:
     html = page("M", balanced, b"", DATA, "", [], [], Made([], [], []), grouped_by="natural")
     said = "Head, middle and tail have nearly equal numbers of natural training images"
     assert html.count(said) == 1
-    assert html.index("<caption>Head, middle and tail") < html.index(said)
+    assert html.index("<div>Head, middle and tail") < html.index(said)
     assert said in introduction("M", balanced, ["natural"], "natural")
     assert said not in introduction("M", PROFILE, ["natural"], "natural")
 

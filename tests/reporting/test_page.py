@@ -155,7 +155,7 @@ def test_numbers_of_the_data_are_told(both: tuple[str, Reader]) -> None:
     assert both[1].rows[head : head + 3] == [
         ["head", "1", "1,000", "1,000", "50"],
         ["middle", "1", "300", "300", "15"],
-        ["tail", "2", "60", "40 to 20", "5"],
+        ["tail", "2", "60", "20 to 40", "5"],
     ]
 
 

@@ -7,6 +7,7 @@ import json
 import re
 from base64 import b64decode
 from dataclasses import replace
+from html import unescape
 from typing import Any
 
 import numpy as np
@@ -116,6 +117,7 @@ def test_it_is_said_which_trial_is_shown_and_why() -> None:
     assert "the balanced test set (480 images, 40 each)" in part.test
     assert "Wilson's 95% interval" in part.test
     assert "Precision holds where all are equally frequent" in part.test
+    assert "How far an answer can be trusted is its precision, not the recall" in part.test
 
 
 def test_without_validation_images_no_best_trial_is_claimed() -> None:
@@ -263,6 +265,34 @@ def test_the_gallery_has_as_many_right_as_wrong_answers_of_tail_and_head() -> No
             assert Image.open(io.BytesIO(b64decode(answer.jpeg))).format == "JPEG"
 
 
+def test_each_photograph_says_in_words_what_it_shows_and_was_taken_for() -> None:
+    names = 'a "b" & c', *(f"{i}" for i in range(1, CLASSES))
+    (part,) = parts(*names)
+    text = page("T", PAGE_PROFILE, b"", DATA, "", [], [part], MADE)
+    told = [
+        "{}, {}".format(
+            answer.true.name.striptags(),
+            "recognised"
+            if heading.endswith("right answers")
+            else f"taken for {answer.top[0].name.striptags()}",
+        )
+        for heading, answers in part.galleries
+        for answer in answers
+    ]
+    alts = re.findall(r'<img alt="([^"]*)" title=', text)
+    assert [unescape(alt) for alt in alts] == told
+    assert any(alt.startswith("a &#34;b&#34; &amp; c, ") for alt in alts)
+
+
+def test_a_probability_and_its_training_images_stay_on_one_line() -> None:
+    (part,) = parts()
+    top = part.galleries[0][1][0].top[1]
+    assert (
+        f'<li>{top.name} <span class="p">&middot; {top.probability} '
+        f'<span class="half">({top.train_images})</span></span></li>'
+    ) in page("T", PAGE_PROFILE, b"", DATA, "", [], [part], MADE)
+
+
 def test_sixty_photographs_of_noise_are_less_than_a_megabyte() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8)
     jpeg = thumbnail(noise)
@@ -290,6 +320,16 @@ def test_the_page_is_whole_without_scripts_and_asks_nothing_of_the_network() -> 
     assert '<p class="tools" hidden>' in text  # the search is shown by the script that serves it
     (table, *_) = re.findall(r'<table class="sortable">.*?</table>', text, flags=re.DOTALL)
     assert table.count("<tr>") == 1 + CLASSES
+
+
+def test_on_a_narrow_screen_captions_are_whole_and_species_stay_beside_their_figures() -> None:
+    text = html()
+    assert "caption div { position: sticky; left: 0;" in text
+    assert "max-width: calc(100vw - 4rem);" in text
+    assert re.findall(r"<caption>(?!<div>)", text) == []
+    narrow = "".join(re.findall(r"@media \(max-width: 45rem\) \{.*", text))
+    assert "table.sortable :is(th, td):first-child { position: sticky; left: 0;" in narrow
+    assert ".plot img { max-width: none; width: 40rem; }" in narrow
 
 
 def test_genera_are_compared_where_names_are_binomials() -> None:

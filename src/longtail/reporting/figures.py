@@ -17,6 +17,7 @@ from longtail.reporting.drawing import COLOURS, GREY
 from longtail.reporting.layouts import TRAIN_SETS, fair_prefix, groups_tested_on
 
 PANELS_IN_A_ROW = 7
+PANELS_WIDTH = 4.8  # inches that few panels share
 LINES = ("-", "--", ":")  # ten methods each, as many as there are colours
 
 
@@ -122,7 +123,8 @@ def reliability(
     ].set_index(["train_set", "method"])["value"]
     columns = min(len(methods), PANELS_IN_A_ROW)
     rows = -(-len(methods) // columns)  # of each training set
-    size = (max(1.35 * columns + 0.6, 6), 1.75 * rows * len(train_sets) + 0.8)
+    side = min(max(1.35, PANELS_WIDTH / columns), 2.4)
+    size = (max(side * columns + 0.6, 6), (side + 0.4) * rows * len(train_sets) + 0.8)
     figure = Figure(figsize=size, layout="constrained")
     panels = figure.subplots(
         rows * len(train_sets), columns, sharex=True, sharey=True, squeeze=False

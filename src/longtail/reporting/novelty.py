@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
@@ -79,14 +80,21 @@ def novelty_part(
 def _plainly(rows: pd.DataFrame, names: Names, model: str) -> str:
     """A sentence on one training, which several training sets can share."""
     row = rows.iloc[0]
+    alarms, auroc = (_of_100(row, share) for share in ("false_alarms", "auroc"))
     trained = listed([TRAIN_SETS[train_set] for train_set in rows["train_set"]])
     return (
         f"Trained {trained} ({model}, seed {row['seed']}; told by the {SCORE_LABELS[TOLD_SCORE]}): "
-        f"where 95 of 100 photographs of known {names.many} are to be named, "
-        f"{100 * row['false_alarms']:.0f} of 100 photographs of the unknown {names.many} are "
-        f"named too, all of them wrongly; and of a known and an unknown photograph the model finds "
-        f"the known one more familiar in {100 * row['auroc']:.0f} of 100 pairs (by guessing in 50)."
+        f"where 95 of 100 photographs of known {names.many} are to be named, of 100 photographs of "
+        f"the unknown {names.many} {alarms} are named too, which can only be wrong (the false "
+        f"alarms below); and of a known and an unknown photograph the model finds the known one "
+        f"more familiar in {auroc} of 100 pairs (the AUROC below; by guessing in 50)."
     )
+
+
+def _of_100(row: pd.Series[Any], share: str) -> str:
+    """How many of 100 a share is, with the interval where there is one."""
+    value, low, high = (100 * row[name] for name in (share, f"{share}_low", f"{share}_high"))
+    return f"{value:.0f}" if pd.isna(low) else f"{value:.0f} (interval {low:.0f} to {high:.0f})"
 
 
 def _note(names: Names) -> str:
@@ -95,7 +103,7 @@ def _note(names: Names) -> str:
         f"looks: the largest softmax probability (Hendrycks and Gimpel 2017), the largest logit, "
         f"or the energy (Liu et al. 2020). AUROC is the chance that a known test image scores "
         f"higher than an unknown one; 0.5 is no better than chance. False alarms are the share of "
-        f"unknown images that pass for known ones at the threshold that lets 95 % of the known "
+        f"unknown images that pass for known ones at the threshold that lets 95% of the known "
         f"test images pass (FPR95). Intervals are the bootstrap's over both kinds of images; they "
         f"say nothing of other unknown {names.many}."
     )

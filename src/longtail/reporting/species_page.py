@@ -223,7 +223,9 @@ def _test_note(own: pd.DataFrame) -> str:
     return (
         f"Measured on {which}. Recall is the share of a row's test images that are recognised; "
         f"precision the share of the answers with it (their number is beside it) that are right. "
-        f"In brackets Wilson's {confidence} interval: with few images it is wide. {prior}"
+        f"In brackets Wilson's {confidence} interval: with few images it is wide. How far an "
+        f"answer can be trusted is its precision, not the recall; of few answers, only the lower "
+        f"end of its interval. {prior}"
     )
 
 
