@@ -226,6 +226,47 @@ def test_damaged_cache_is_told_and_made_again(
     assert same(images, read(root, tmp_path / "other"))
 
 
+def rewritten(file: Path, statement: str) -> None:
+    with closing(sqlite3.connect(file)) as database, database:
+        database.executescript(statement)
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        ("UPDATE files SET row = 9 - row", "a row is not as it was noted"),
+        ("UPDATE segments SET rows = rows - 1", "a row is not as it was noted"),
+        ("UPDATE files SET stamp = CAST(x'ff' || stamp AS TEXT)", "a row is not as it was noted"),
+        ("DROP TABLE files; CREATE TABLE files (identity BLOB)", "table files has other columns"),
+    ],
+)
+def test_journal_that_is_not_what_was_noted_is_told_and_begun_anew(
+    damage: str,
+    said: str,
+    root: Path,
+    decoded: Path,
+    decodings: list[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    first = read(root, decoded)
+    decodings.clear()
+    rewritten(the_file(decoded, "journal.sqlite"), damage)
+    assert same(read(root, decoded), first) and len(decodings) == 10
+    assert caplog.text.count("decoded again") == caplog.text.count(said) == 1
+
+
+@pytest.mark.parametrize("place", range(60, 8192, 251))
+def test_no_flipped_bit_of_the_journal_changes_an_image(
+    place: int, root: Path, decoded: Path
+) -> None:
+    first = read(root, decoded)
+    journal = the_file(decoded, "journal.sqlite")
+    content = bytearray(journal.read_bytes())
+    content[place] ^= 1 << place % 8
+    journal.write_bytes(content)
+    assert same(read(root, decoded), first)
+
+
 def test_what_could_not_be_read_is_tried_again(
     root: Path, decoded: Path, decodings: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,7 +28,7 @@ from longtail.sources.apart import InHand, decode_apart
 from longtail.sources.cores import on_all_cores
 from longtail.sources.decode import DECODING_VERSION, Decoded, Refusal, attempt
 from longtail.sources.files import ImageFileRef
-from longtail.sources.journal import Fact, Journal, Segment
+from longtail.sources.journal import DamagedError, Fact, Journal, Segment
 from longtail.sources.segments import CHUNK_BYTES, SegmentFile
 from longtail.space import check_room, full_disk_explained
 
@@ -272,14 +272,12 @@ def _fact_of(file: ImageFileRef, result: Decoded | Refusal, place: tuple[int, in
 
 
 def _journal(folder: Path) -> Journal:
-    """The journal of a cache; a damaged one is begun anew, since all in it can be made again."""
+    """The journal of a cache; a damaged or older one is begun anew: all in it can be made again."""
     file = folder / "journal.sqlite"
     try:
         return Journal(file)
-    except sqlite3.OperationalError:
-        raise  # the disk is full, or must not be written
-    except sqlite3.DatabaseError as error:
-        log.warning("%s is damaged (%s): its images are decoded again", file, error)
+    except DamagedError as error:
+        log.warning("%s cannot be used (%s): its images are decoded again", file, error)
         file.unlink()
         return Journal(file)
 
@@ -304,5 +302,5 @@ def _explained(folder: Path) -> Iterator[None]:
     try:
         with full_disk_explained(folder):
             yield
-    except (OSError, sqlite3.OperationalError) as error:
+    except (OSError, sqlite3.DatabaseError) as error:
         raise DataError(f"'{folder}' cannot be used for decoded images: {error}") from error
