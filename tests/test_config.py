@@ -174,6 +174,28 @@ def test_two_losses_only() -> None:
     assert sorted(fits) == sorted(f"train.{name}.fit" for name in trials)
 
 
+@pytest.mark.parametrize(
+    ("method", "loss", "wanted"),
+    [
+        ("focal", "softmax", {"name": "softmax"}),
+        ("ldam", "class_balanced", {"name": "class_balanced", "beta": 0.9}),
+        ("softmax", "focal", {"name": "focal", "gamma": 2.0}),
+        ("class_balanced", "focal", {"name": "focal", "gamma": 2.0}),
+    ],
+)
+def test_another_loss_leaves_the_keys_of_the_one_before(
+    method: str, loss: str, wanted: dict[str, Any]
+) -> None:
+    config = loader("base", **dotted(f"methods.{method}.loss.name={loss}"))
+    assert config["parameters"]["methods"][method]["loss"] == wanted
+
+
+def test_a_key_of_another_loss_is_refused_on_the_command_line() -> None:
+    given = dotted("methods.focal.loss.name=ldam", "methods.focal.loss.gamma=3")
+    with pytest.raises(ConfigurationError, match=r"^methods\.focal\.loss: unknown key 'gamma'\."):
+        loader("base", **given).parameters()
+
+
 def test_two_seeds_double_the_trials() -> None:
     assert set(trials_with("grid.seeds=[0,7]")) == {
         *TRIALS,

@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 
 from longtail import disk
+from longtail.array_store import ArrayStore
 from longtail.artifacts import Artifact, Content, Version
 from longtail.disk import Scan, scan
-from longtail.feature_store import FeatureStore
 from longtail.store import TrialStore
 from tests.data_folders import (
     CARD,
@@ -167,7 +167,7 @@ def test_features_are_known_as_the_store_s_and_how_long_they_were_not_used(
 ) -> None:
     store = tmp_path / STORE
     zeros = np.zeros((1, 2, 3), dtype=np.float32)
-    FeatureStore(store, "ab").get({"views": 1}, lambda: zeros)
+    ArrayStore(store, "ab").features({"views": 1}, lambda: zeros)
     [place] = store.glob("*.features")
     shutil.copytree(place, store / f"{fingerprint('b')}.features.draft")
     (shutil.copytree(place, store / f"{fingerprint('c')}.features") / "mine").touch()
@@ -179,11 +179,25 @@ def test_features_are_known_as_the_store_s_and_how_long_they_were_not_used(
         ("draft", True),
         ("features", False),
     ]
-    assert np.array_equal(FeatureStore(store, "ab").get({"views": 1}, lambda: zeros[:0]), zeros)
+    assert np.array_equal(ArrayStore(store, "ab").features({"views": 1}, lambda: zeros[:0]), zeros)
     again = {entry.name: entry for entry in found(tmp_path).trainings}[place.name]
     assert time.time() - again.modified < 60
     disk.remove(tmp_path, [f"{STORE}/{place.name}"])
     assert not place.exists()
+
+
+def test_logits_are_known_as_those_of_their_training(tmp_path: Path) -> None:
+    store = tmp_path / STORE
+    zeros = np.zeros((2, 3), dtype=np.float32)
+    ArrayStore(store, "ab").logits(fingerprint("a"), {"engine": 1}, lambda: zeros)
+    [place] = store.glob("*.logits")
+    shutil.copytree(place, store / f"{place.name}.draft")
+    (store / f"{fingerprint('a')}.12.logits").mkdir()  # none that the store has written
+    entries = {entry.name: entry for entry in found(tmp_path).trainings}
+    assert {name: (e.kind, e.fingerprint, e.own) for name, e in entries.items()} == {
+        place.name: ("logits", fingerprint("a"), True),
+        f"{place.name}.draft": ("draft", fingerprint("a"), True),
+    }
 
 
 def test_what_is_removed_is_gone_and_nothing_else(tmp_path: Path) -> None:

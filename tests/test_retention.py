@@ -127,7 +127,16 @@ def test_features_go_when_they_have_not_been_used_for_long() -> None:
     assert kept(training("features", CHECKPOINT_AGE, own=False), set()) == "holds other files"
 
 
-@pytest.mark.parametrize("kind", ["training", "draft", "checkpoint", "features"])
+def test_logits_go_with_their_training_or_when_they_have_not_been_used_for_long() -> None:
+    young, old = training("logits", CHECKPOINT_AGE - 1), training("logits", CHECKPOINT_AGE)
+    assert kept(young, {"f"}) == "named by a kept card"
+    assert kept(young, {"g"}) is None
+    assert kept(young, None) == "a symbolic link may hide its card"
+    assert kept(old, {"f"}) is None
+    assert kept(training("logits", CHECKPOINT_AGE, own=False), set()) == "holds other files"
+
+
+@pytest.mark.parametrize("kind", ["training", "draft", "checkpoint", "features", "logits"])
 def test_nothing_of_the_store_goes_under_a_run_or_a_claim(kind: str) -> None:
     old = training(kind, 2 * CHECKPOINT_AGE)
     assert kept(old, set()) is None

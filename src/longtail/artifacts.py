@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["training", "draft", "checkpoint", "features"]
+Kind = Literal["training", "draft", "checkpoint", "features", "logits"]
 
 
 @dataclass(frozen=True)
@@ -51,14 +51,14 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Training:
-    """An entry of the store: a training, a checkpoint, features, or a killed process' draft.
+    """An entry of the store: a training, a checkpoint, an array, or a killed process' draft.
 
     Attributes:
         name: of the folder or file.
-        fingerprint: of the training, or of the features.
+        fingerprint: of the training, which may be that of logits; or the key of features.
         contents: its files.
         own: whether it holds nothing but what the store writes there.
-        modified: when it was last written (features: or used), in seconds since 1970.
+        modified: when it was last written (features and logits: or used), in seconds since 1970.
     """
 
     name: str

@@ -6,7 +6,7 @@ import logging
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from kedro.io.core import AbstractVersionedDataset
 from longtail import lock as locks
 from longtail.config import current_parameters
 from longtail.errors import DataError
+from longtail.hooks.summary import documents_unsaid
 from longtail.lock import File, Lock
 from longtail.parameters import Parameters, Trial
 from longtail.pipeline_registry import register_pipelines
@@ -164,7 +165,8 @@ def _make_again(
         session = project.session
         made = {n: _path(d, session.session_id) for n, d in project.documents.items()}
         try:
-            session.run(pipeline_names=["report"], runner=GridRunner(), load_versions=versions)
+            with nullcontext() if keep else documents_unsaid():
+                session.run(pipeline_names=["report"], runner=GridRunner(), load_versions=versions)
             return locks.deviations(lock.documents, made)
         finally:
             if not keep:

@@ -119,8 +119,10 @@ class GridConfigLoader(OmegaConfigLoader):
 
     def _checked(self, config: dict[str, Any]) -> tuple[Parameters, list[Trial]]:
         parameters = grid.parse(config)
-        command_line = (self.runtime_params or {}).get("recipe")
-        return parameters, grid.trials(parameters, command_line)
+        given = self.runtime_params or {}
+        # What a changed kind leaves behind is passed over in files; here it was meant.
+        grid.check_taken(given, parameters.model_dump())
+        return parameters, grid.trials(parameters, given.get("recipe"))
 
 
 def _leaves(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:

@@ -13,13 +13,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from longtail.array_store import ARRAY_FILES
 from longtail.artifacts import Artifact, Content, Kind, Training, Version
-from longtail.feature_store import FEATURES_FILE
 from longtail.store import CARD_FILE, CHECKSUMS_FILE, HISTORY_FILE, MODEL_FILE, flush_to_disk
 
 VERSION = re.compile(r"\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\d\.\d{3}Z")
+# Logits have a key between the fingerprint of their training and their ending.
 STORED = re.compile(
-    r"(?P<fingerprint>[0-9a-f]{64})(\.(?P<ending>draft|(checkpoint|features)(\.draft)?))?"
+    r"(?P<fingerprint>[0-9a-f]{64})(\.[0-9a-f]{16}(?=\.logits))?"
+    r"(\.(?P<ending>draft|(checkpoint|features|logits)(\.draft)?))?"
 )
 # By ending; checkpoints are files, and the others folders.
 KINDS: dict[str | None, Kind] = {
@@ -29,11 +31,14 @@ KINDS: dict[str | None, Kind] = {
     "checkpoint.draft": "draft",
     "features": "features",
     "features.draft": "draft",
+    "logits": "logits",
+    "logits.draft": "draft",
 }
 # What the store writes into a folder that it has finished.
 OWN_FILES: dict[Kind, set[str]] = {
     "training": {MODEL_FILE, HISTORY_FILE, CARD_FILE, CHECKSUMS_FILE},
-    "features": {FEATURES_FILE, CHECKSUMS_FILE},
+    "features": {ARRAY_FILES["features"], CHECKSUMS_FILE},
+    "logits": {ARRAY_FILES["logits"], CHECKSUMS_FILE},
 }
 # What a folder is called once it is being removed. A version then lies beside its artifact,
 # where Kedro looks for none.

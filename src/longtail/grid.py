@@ -44,6 +44,25 @@ def parse(config: Mapping[str, Any]) -> Parameters:
         raise ConfigurationError(_describe(error)) from None
 
 
+def check_taken(given: Mapping[str, Any], taken: Mapping[str, Any], path: str = "") -> None:
+    """Refuse a key that the checked parameters do not have, as those of another loss.
+
+    Args:
+        given: nested parameters of the command line.
+        taken: all parameters, checked.
+        path: of both, for the message.
+
+    Raises:
+        ConfigurationError: naming the key and what is valid there.
+    """
+    for key, value in given.items():
+        if key not in taken:
+            place = path.rstrip(".")
+            raise ConfigurationError(f"{place}: {unknown(key, taken, 'key')}")
+        if isinstance(value, Mapping) and isinstance(below := taken[key], Mapping):
+            check_taken(value, below, f"{path}{key}.")
+
+
 def trials(
     parameters: Parameters, command_line_recipe: Mapping[str, Any] | None = None
 ) -> list[Trial]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from longtail.artifacts import Artifact, Content, Training, Version
 from longtail.uses import Use
 
-# How long an unfinished training may be gone on with, and features are used again, in seconds.
+# How long an unfinished training may be gone on with, and arrays are used again, in seconds.
 CHECKPOINT_AGE = 30 * 24 * 3600
 
 NEWEST, IN_USE, NOT_IN_CATALOG = "newest", "run in progress", "not in the catalog"
@@ -161,7 +161,9 @@ def decide_training(
     running: bool,
     now: float,
 ) -> StoreDecision:
-    """Keep a finished training that a kept card names, and a young checkpoint or young features.
+    """Keep a finished training that a kept card names, and young checkpoints and features.
+
+    Young logits are kept with their training.
 
     Args:
         training: the entry.
@@ -189,6 +191,8 @@ def _why(
     if training.kind in ("checkpoint", "features"):
         return YOUNG if now - training.modified < CHECKPOINT_AGE else None
     if training.kind == "draft":
+        return None
+    if training.kind == "logits" and now - training.modified >= CHECKPOINT_AGE:
         return None
     if named is None:
         return UNSEEN

@@ -17,6 +17,7 @@ KINDS = {
     "draft": "drafts of killed processes",
     "checkpoint": "checkpoints of unfinished trainings",
     "features": "features of frozen backbones",
+    "logits": "logits of trained models",
 }
 # More versions than these are shown by the first and the last.
 FEW = 3

@@ -53,12 +53,36 @@ def is_full(error: BaseException) -> bool:
     return False
 
 
-def disk_full(place: Path) -> DiskFullError:
-    """The error that says so of a file or folder."""
-    folder = next(parent for parent in (place, *place.absolute().parents) if parent.is_dir())
-    free = shutil.disk_usage(folder).free / 2**20
+def check_room(place: Path, needed: int) -> None:
+    """Refuse to begin what the disk has no room for.
+
+    Args:
+        place: the file or folder that is to be written.
+        needed: how much, in bytes.
+
+    Raises:
+        DiskFullError: naming it, how much is free there, and what to do.
+    """
+    if needed > shutil.disk_usage(_folder_of(place)).free:
+        raise disk_full(place, needed)
+
+
+def disk_full(place: Path, needed: int | None = None) -> DiskFullError:
+    """The error that says so of a file or folder, for which so many bytes are needed."""
+    free = _mebibytes(shutil.disk_usage(_folder_of(place)).free)
+    wanted = "" if needed is None else f", {_mebibytes(needed)} are needed"
     return DiskFullError(
-        f"the disk is full: {place} could not be written ({free:,.0f} MiB are free there). Free "
-        f"some space, for instance with `kedro prune`, which removes old versions, and give the "
-        f"same command again; finished trials are kept"
+        f"the disk is full: {place} could not be written ({free} are free there{wanted}). Free "
+        f"some space and give the same command again; what is finished is kept. `kedro prune` "
+        f"removes old versions, and trainings that nothing refers to; what else can go, such as "
+        f"decoded images (01_raw/decoded) and MLflow's files (mlruns): docs/how-to/disk.md. Or "
+        f"take a data folder on another disk: --params=data=/the/folder"
     )
+
+
+def _folder_of(place: Path) -> Path:
+    return next(parent for parent in (place, *place.absolute().parents) if parent.is_dir())
+
+
+def _mebibytes(size: int) -> str:
+    return f"{size / 2**20:,.0f} MiB"

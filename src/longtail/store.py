@@ -139,7 +139,7 @@ def write_whole(place: Path, write: Callable[[Path], None]) -> None:
     draft.mkdir(parents=True)
     try:
         write(draft)
-        sums = {file.name: _sha256(file) for file in sorted(draft.iterdir())}
+        sums = {file.name: sha256_of_file(file) for file in sorted(draft.iterdir())}
         (draft / CHECKSUMS_FILE).write_text(json.dumps(sums, indent=2), encoding="utf-8")
         for file in draft.iterdir():
             flush_to_disk(file)
@@ -159,12 +159,13 @@ def damaged_file(place: Path) -> Path | None:
         return checksums
     for name, expected in sums.items():
         file = place / name
-        if not file.exists() or _sha256(file) != expected:
+        if not file.exists() or sha256_of_file(file) != expected:
             return file
     return None
 
 
-def _sha256(file: Path) -> str:
+def sha256_of_file(file: Path) -> str:
+    """The checksum of a file's contents."""
     with file.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
 

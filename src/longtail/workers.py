@@ -27,7 +27,10 @@ from kedro.runner.task import Task
 from longtail import progress
 from longtail.catalog import LongtailCatalog
 
-PRELOADED = ["longtail.learning.training", "longtail.settings", "longtail.pipelines.train.nodes"]
+PRELOADED = [
+    *("longtail.learning.training", "longtail.learning.logits"),
+    *("longtail.settings", "longtail.pipelines.train.nodes"),
+]
 
 # What a worker process knows, once it has started.
 _catalog: LongtailCatalog | None = None

@@ -13,7 +13,8 @@ from longtail.learning import checkpoint as checkpoints
 from longtail.learning.backbones import build
 from longtail.learning.checkpoint import Checkpoint
 from longtail.learning.ema import AveragedWeights
-from longtail.learning.training import Outcome, logits_of, train
+from longtail.learning.logits import logits_of
+from longtail.learning.training import Outcome, train
 from longtail.loss_schedule import LossSchedule
 from longtail.parameters import Backbone, Classifier, Recipe, Trial
 from longtail.sources.digits import read_digits

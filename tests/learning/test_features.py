@@ -14,10 +14,10 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from longtail import feature_store
+from longtail import array_store
+from longtail.array_store import ArrayStore
 from longtail.canonical_loss import CanonicalLoss
-from longtail.errors import TrainingError
-from longtail.feature_store import FeatureStore
+from longtail.errors import DiskFullError
 from longtail.learning import checkpoint as checkpoints
 from longtail.learning import features as module
 from longtail.learning.backbones import Classifying, CosineLinear, build
@@ -25,7 +25,8 @@ from longtail.learning.checkpoint import Checkpoint
 from longtail.learning.evaluate import predict_logits
 from longtail.learning.features import features_of
 from longtail.learning.images import as_images
-from longtail.learning.training import Outcome, logits_of, train
+from longtail.learning.logits import logits_of
+from longtail.learning.training import Outcome, train
 from longtail.learning.views import ChosenViews, OnFeatures, one_pixel
 from longtail.loss_schedule import LossSchedule
 from longtail.parameters import Backbone, Classifier, Method, Recipe, Softmax, Trial
@@ -71,7 +72,7 @@ def frozen_trial(
 
 def run(
     trial: Trial,
-    store: FeatureStore | None = None,
+    store: ArrayStore | None = None,
     checkpoint: Checkpoint | None = None,
     last: int = EPOCHS,
     weights: dict[str, Tensor] | None = None,
@@ -115,7 +116,7 @@ def test_logits_are_the_same_through_features_and_through_the_whole_model(
     architecture: str, make_trial: MakeTrial, make_recipe: MakeRecipe, tmp_path: Path
 ) -> None:
     trial = frozen_trial(make_trial, make_recipe, architecture)
-    outcome = run(trial, FeatureStore(tmp_path / "store", "ab"))
+    outcome = run(trial, ArrayStore(tmp_path / "store", "ab"))
     save_file(outcome.weights, tmp_path / "model.safetensors")
     whole = logits_of(tmp_path / "model.safetensors", trial, PIXELS, VALIDATION, 10)
     stored = next(
@@ -141,7 +142,7 @@ def _loaded(outcome: Outcome, trial: Trial) -> Classifying:
 def test_features_from_the_store_train_the_same_bits_as_without_one(
     trial: Trial, tmp_path: Path
 ) -> None:
-    store = FeatureStore(tmp_path, "ab")
+    store = ArrayStore(tmp_path, "ab")
     without = run(trial)
     assert same(without, run(trial, store))
     assert same(without, run(trial, store))
@@ -150,7 +151,7 @@ def test_features_from_the_store_train_the_same_bits_as_without_one(
 def test_methods_and_seeds_share_the_features(
     trial: Trial, make_trial: MakeTrial, make_recipe: MakeRecipe, tmp_path: Path, counted: list[int]
 ) -> None:
-    store = FeatureStore(tmp_path, "ab")
+    store = ArrayStore(tmp_path, "ab")
     run(trial, store)
     assert counted == [60, 20]
     run(frozen_trial(make_trial, make_recipe, classifier=Classifier()), store)
@@ -180,7 +181,7 @@ def test_what_changes_the_features_computes_them_anew(
     tmp_path: Path,
     counted: list[int],
 ) -> None:
-    store = FeatureStore(tmp_path, "ab")
+    store = ArrayStore(tmp_path, "ab")
     run(trial, store)
     counted.clear()
     run(frozen_trial(make_trial, make_recipe, **change), store)
@@ -193,16 +194,16 @@ def test_other_weights_pixels_or_images_have_features_of_their_own(
     half = trial.model_copy(
         update={"recipe": trial.recipe.model_copy(update={"normalization": "half"})}
     )
-    run(half, FeatureStore(tmp_path, "ab"))
+    run(half, ArrayStore(tmp_path, "ab"))
     counted.clear()
-    run(half, FeatureStore(tmp_path, "cd"))
+    run(half, ArrayStore(tmp_path, "cd"))
     assert counted == [60, 20]
     counted.clear()
-    run(half, FeatureStore(tmp_path, "ab"), train_images=TRAIN[:50])
+    run(half, ArrayStore(tmp_path, "ab"), train_images=TRAIN[:50])
     assert counted == [50]  # the validation images are the same
     counted.clear()
     other = {name: value + 0.01 for name, value in pretrained("mobilenetv2_micro").items()}
-    run(half, FeatureStore(tmp_path, "ab"), weights=other)
+    run(half, ArrayStore(tmp_path, "ab"), weights=other)
     assert counted == [60, 20]
 
 
@@ -245,7 +246,7 @@ def test_killed_training_goes_on_above_the_cache_to_the_same_bits(
     monkeypatch.setattr(checkpoints, "LONGEST_PAUSE_S", 0.0)
     whole = run(trial)
     counted.clear()
-    store, file = FeatureStore(tmp_path / "store", "ab"), tmp_path / "c"
+    store, file = ArrayStore(tmp_path / "store", "ab"), tmp_path / "c"
     for last in range(1, EPOCHS):
         with pytest.raises(StoppedError):
             run(trial, store, Checkpoint(file, "t"), last)
@@ -266,7 +267,7 @@ def test_damaged_features_are_told_of_and_computed_again(
     counted: list[int],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    store = FeatureStore(tmp_path, "ab")
+    store = ArrayStore(tmp_path, "ab")
     first = run(trial, store)
     counted.clear()
     for place in kept(tmp_path):
@@ -290,9 +291,9 @@ def test_full_disk_is_told_of_and_nothing_half_written_stays(
     def full(*_: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(feature_store, "_save", full)
-    with pytest.raises(TrainingError, match=r"the disk is full: 0 MB of features do not fit into"):
-        run(trial, FeatureStore(tmp_path, "ab"))
+    monkeypatch.setattr(array_store, "_save", full)
+    with pytest.raises(DiskFullError, match=r"the disk is full: .*\.features could not be written"):
+        run(trial, ArrayStore(tmp_path, "ab"))
     assert [item.name for item in tmp_path.iterdir()] == ["locks"]
 
 
@@ -340,7 +341,7 @@ def test_start_at_class_means_is_of_the_training_images_and_shares_the_features(
     make_trial: MakeTrial, make_recipe: MakeRecipe, tmp_path: Path, counted: list[int]
 ) -> None:
     still: dict[str, Any] = {"learning_rate": 1e-12, "weight_decay": 0.0}
-    store = FeatureStore(tmp_path, "ab")
+    store = ArrayStore(tmp_path, "ab")
     run(frozen_trial(make_trial, make_recipe, **still), store)
     counted.clear()
     means = frozen_trial(make_trial, make_recipe, cosine_start="class_means", **still)

@@ -16,7 +16,8 @@ from longtail.errors import TrainingError
 from longtail.learning.backbones import HALF_MEAN_STD, IMAGENET_MEAN_STD, build
 from longtail.learning.batches import mean_and_std, to_device
 from longtail.learning.fit import set_normalization
-from longtail.learning.training import Outcome, criterion_values, logits_of, train
+from longtail.learning.logits import logits_of
+from longtail.learning.training import Outcome, criterion_values, train
 from longtail.loss_schedule import DeferredLoss, LossSchedule
 from longtail.parameters import (
     LDAM,
@@ -265,7 +266,7 @@ def test_long_epoch_that_diverges_ends_before_its_end(
     ("images", "advice"),
     [("resident", ", or set compute.images to streaming"), ("streaming", "")],
 )
-@pytest.mark.parametrize("step", ["_images", "set_normalization", "fit"])
+@pytest.mark.parametrize("step", ["Labelled", "set_normalization", "fit"])
 def test_full_gpu_memory_names_what_to_lower(
     step: str, images: str, advice: str, trial: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,7 +21,8 @@ from longtail.learning import memory
 from longtail.learning.batches import Augmentation, mean_and_std, shuffled
 from longtail.learning.checkpoint import Checkpoint
 from longtail.learning.images import Resident, Streamed, take, to_device
-from longtail.learning.training import Outcome, logits_of, train
+from longtail.learning.logits import logits_of
+from longtail.learning.training import Outcome, train
 from longtail.loss_schedule import LossSchedule
 from longtail.parameters import Compute, Recipe, Trial
 
@@ -243,7 +244,7 @@ def test_trials_side_by_side_share_the_memory(monkeypatch: pytest.MonkeyPatch) -
     four = compute("auto").model_copy(update={"workers": 4})
     assert [memory.is_resident(four, size, CPU, "t") for size in (12, 13)] == [True, False]
     cores = compute("auto").model_copy(update={"workers": None, "threads": 2})
-    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    monkeypatch.setattr(memory, "usable_cores", lambda: 8)
     assert memory.trials_at_once(cores) == 4
 
 

@@ -58,7 +58,9 @@ def fitted(trial: Trial, counts: Any, store: Path) -> tuple[dict[str, Any], pd.D
     given = data(counts)
     source = {"classes": 4, "sha256": "ab" * 32}
     model, _, card = fit_trial(source=source, trial=trial, store=store, **given)
-    predictions, evaluation = evaluate_trial(model=model, trial=trial, **given)
+    predictions, evaluation = evaluate_trial(
+        source=source, model=model, card=card, trial=trial, store=store, **given
+    )
     scored = score_trial(
         predictions=predictions,
         index=given["index"],

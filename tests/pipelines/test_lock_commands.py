@@ -85,6 +85,8 @@ def test_the_report_comes_out_the_same_byte_for_byte(
     assert result.exit_code == 0, result.output
     names = pipelines("test")["report"].all_outputs()
     assert f"All {len(names)} documents are byte for byte as locked" in caplog.text
+    made = re.findall(r"Made (\S+)", caplog.text)
+    assert made and all((PROJECT / document).is_file() for document in made)
     for name in names:
         first = of_run(full, data, name)
         [second] = [p for p in first.parents[1].glob(f"*/{first.name}") if p != first]
@@ -223,10 +225,12 @@ def test_trials_without_results_are_left_out_and_counted(
     later.parent.mkdir()
     later.write_text(card.read_text().replace(full.load(f"train.{again}.card")["fingerprint"], "0"))
     file = tmp_path / "lock.yml"
+    caplog.clear()
     result = kedro("lock", f"--params=data={data},{','.join(reversed(given))}", f"--file={file}")
     assert result.exit_code == 0, result.output
     names = set(locks.read(file).datasets)
     trials = {name.removeprefix("train.").rpartition(".")[0] for name in names if ".seed" in name}
     assert trials == set(TRIALS[1:])
     assert f"{len(TRIALS) + 1} trial(s) failed, were not run, or were run otherwise" in caplog.text
+    assert "Made " not in caplog.text  # what was made to compare is gone
     assert {f"digits_{table}" for table in TABLES} <= names

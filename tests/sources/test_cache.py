@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,9 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
-from longtail.errors import DataError
+from longtail.errors import DataError, DiskFullError
 from longtail.fingerprint import sha256_of_arrays
-from longtail.sources import cache, decode, journal, segments
+from longtail.sources import apart, cache, cores, journal, segments
 from longtail.sources.files import ImageFileRef
 from longtail.sources.images import Images
 from tests.sources.photographs import folder_of, photograph, read, save
@@ -42,14 +43,13 @@ def decoded(tmp_path: Path) -> Path:
 def decodings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the files that are decoded, as it happens."""
     names: list[str] = []
-    original = decode.decode_all
 
-    def noted(files: Sequence[ImageFileRef], image_size: int) -> Iterator[Any]:
-        for file, result in original(files, image_size):
+    def noted(work: Any, files: Sequence[ImageFileRef]) -> Iterator[Any]:
+        for file, result in cores.on_all_cores(work, files):
             names.append(file.name)
             yield file, result
 
-    monkeypatch.setattr(cache, "decode_all", noted)
+    monkeypatch.setattr(cache, "on_all_cores", noted)
     return names
 
 
@@ -175,7 +175,7 @@ def test_full_disk_is_one_message_and_loses_nothing(
 
     with monkeypatch.context() as patch:
         patch.setattr(kind, failing, full)
-        with pytest.raises(DataError, match=r"the disk is full: decoded images .* is kept"):
+        with pytest.raises(DiskFullError, match=r"the disk is full: .*moths-.* is kept"):
             read(root, decoded)
     decodings.clear()
     assert same(read(root, decoded), read(root, tmp_path / "other"))
@@ -187,7 +187,7 @@ def test_disk_that_is_too_small_is_refused_before_anything_is_decoded(
 ) -> None:
     usage = shutil.disk_usage(root)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1000))
-    with pytest.raises(DataError, match=r"too full: the images need 0\.0 GB, .*--params=data="):
+    with pytest.raises(DiskFullError, match=r"0 MiB are needed\)\. .*--params=data="):
         read(root, decoded)
     assert decodings == []
 
@@ -224,6 +224,47 @@ def test_damaged_cache_is_told_and_made_again(
     assert len(decodings) == 10
     assert "decoded again" in caplog.text
     assert same(images, read(root, tmp_path / "other"))
+
+
+def rewritten(file: Path, statement: str) -> None:
+    with closing(sqlite3.connect(file)) as database, database:
+        database.executescript(statement)
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        ("UPDATE files SET row = 9 - row", "a row is not as it was noted"),
+        ("UPDATE segments SET rows = rows - 1", "a row is not as it was noted"),
+        ("UPDATE files SET stamp = CAST(x'ff' || stamp AS TEXT)", "a row is not as it was noted"),
+        ("DROP TABLE files; CREATE TABLE files (identity BLOB)", "table files has other columns"),
+    ],
+)
+def test_journal_that_is_not_what_was_noted_is_told_and_begun_anew(
+    damage: str,
+    said: str,
+    root: Path,
+    decoded: Path,
+    decodings: list[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    first = read(root, decoded)
+    decodings.clear()
+    rewritten(the_file(decoded, "journal.sqlite"), damage)
+    assert same(read(root, decoded), first) and len(decodings) == 10
+    assert caplog.text.count("decoded again") == caplog.text.count(said) == 1
+
+
+@pytest.mark.parametrize("place", range(60, 8192, 251))
+def test_no_flipped_bit_of_the_journal_changes_an_image(
+    place: int, root: Path, decoded: Path
+) -> None:
+    first = read(root, decoded)
+    journal = the_file(decoded, "journal.sqlite")
+    content = bytearray(journal.read_bytes())
+    content[place] ^= 1 << place % 8
+    journal.write_bytes(content)
+    assert same(read(root, decoded), first)
 
 
 def test_what_could_not_be_read_is_tried_again(
@@ -295,3 +336,72 @@ def test_memory_does_not_grow_with_the_images(tmp_path: Path) -> None:
         out = subprocess.run(command, env=environment, check=True, capture_output=True).stdout
         array, peak = map(int, out.split()[-2:])
         assert array >= 525 and peak < 250, changed
+
+
+# Python imports it first of all, in the process of a run and in the one that decodes apart.
+CRASHING = """
+from longtail.sources import decode
+original = decode._decode
+def crashing(content, image_size):
+    if getattr(content, "name", None) is not None and content.raw.tell() == 0:
+        import os
+        if os.fstat(content.fileno()).st_size == {size}:
+            {crash}
+    return original(content, image_size)
+decode._decode = crashing
+"""
+READING = """
+import sys
+from pathlib import Path
+from tests.sources.photographs import read
+images = read(Path(sys.argv[1]), Path(sys.argv[2]))
+print(images.index["file"].tolist(), images.rejected.to_dict("records"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("crash", "how"),
+    [("os.abort()", "by signal SIGABRT"), ("os._exit(3)", "with exit code 3")],
+)
+def test_a_file_that_crashes_its_reader_costs_one_run_and_then_itself(
+    crash: str, how: str, root: Path, decoded: Path, tmp_path: Path
+) -> None:
+    hostile = root / "b" / "002.png"
+    (tmp_path / "first").mkdir()
+    (tmp_path / "first/sitecustomize.py").write_text(
+        CRASHING.format(size=hostile.stat().st_size, crash=crash)
+    )
+    assert [f.name for f in root.rglob("*.png") if f.stat().st_size == hostile.stat().st_size] == [
+        "002.png"
+    ]
+    paths = f"{tmp_path / 'first'}:{PROJECT / 'src'}:{PROJECT}"
+    command = [sys.executable, "-c", READING, str(root), str(decoded)]
+    runs = [
+        subprocess.run(
+            command,
+            env=os.environ | {"PYTHONPATH": paths},
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        for _ in range(3)
+    ]
+    assert runs[0].returncode != 0
+    reason = f"ended the process that read it, twice (the last time {how})"
+    for ended in runs[1:]:
+        assert ended.returncode == 0, ended.stderr
+        assert ended.stdout.count("png") == 10
+        assert str({"file": "b/002.png", "class_name": "b", "reason": reason}) in ended.stdout
+
+
+def test_files_in_hand_are_noted_until_they_are_done(tmp_path: Path) -> None:
+    files = [ImageFileRef((name,), tmp_path, None) for name in "abc"]
+    note = tmp_path / "in-hand"
+    with closing(apart.InHand(note)) as first:
+        with first.holding(files[0]):
+            pass
+        with first.holding(files[1]), closing(apart.InHand(note)) as second:  # of the next run
+            assert [second.was_left(file) for file in files] == [False, True, False]
+            with second.holding(files[2]), closing(apart.InHand(note)) as third:
+                assert [third.was_left(file) for file in files] == [False, True, True]
+    assert not first.was_left(files[1])

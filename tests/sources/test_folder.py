@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -101,7 +102,7 @@ def test_only_loose_files_are_refused(decoded: Path, tmp_path: Path) -> None:
 def test_one_class_is_refused(tmp_path: Path, decoded: Path) -> None:
     save(tmp_path, "photos/only/a.png", grey(1))
     with pytest.raises(
-        DataError, match=r"holds one class only, 'only'; two .*Nothing was rejected"
+        DataError, match=r"holds one class only, 'only'; two .*No file was rejected"
     ):
         read(tmp_path / "photos", decoded)
 
@@ -113,9 +114,28 @@ def test_only_broken_files_are_told_by_their_reasons(tmp_path: Path, decoded: Pa
     with pytest.raises(
         DataError,
         match=r"holds no image that can be used; .* 3 file\(s\) were rejected: 2 such as "
-        r"'a/1\.jpg': cannot be read: the file is empty; 1 such as 'b/1\.jpg': .*PDF",
+        r"'a/1\.jpg': cannot be read: the file is empty; 1 such as 'b/1\.jpg': .*PDF.*"
+        r"All of them with their reasons: .*rejected\.csv",
     ):
         read(tmp_path / "photos", decoded)
+    [listed] = decoded.glob("*/rejected.csv")
+    table = pd.read_csv(listed)
+    assert table.columns.tolist() == REJECTED_COLUMNS
+    assert table["file"].tolist() == ["a/1.jpg", "a/2.jpg", "b/1.jpg"]
+    assert table["reason"].str.startswith("cannot be read: ").all()
+
+
+def test_files_of_species_that_are_too_small_are_told_with_them(
+    tmp_path: Path, decoded: Path
+) -> None:
+    root = folder_of(tmp_path / "photos", {"a": 2, "b": 2})
+    (root / "b" / "001.png").write_bytes(b"")
+    with pytest.raises(DataError, match=r"'b': its species has 1 .*: 1 such as 'b/001\.png': "):
+        read(root, decoded, 2, small_classes="error")
+    [listed] = decoded.glob("*/rejected.csv")
+    assert pd.read_csv(listed)["file"].tolist() == ["b/001.png"]
+    read(root, decoded, 1)  # it can be used now
+    assert not listed.exists()
 
 
 def test_empty_folder_is_refused(tmp_path: Path, decoded: Path) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from kedro.framework.hooks import hook_impl
@@ -13,6 +16,18 @@ from longtail.catalog import LongtailCatalog
 from longtail.hooks.places import DOCUMENTS, EXPORTED, made
 
 log = logging.getLogger(__name__)
+
+_is_quiet: ContextVar[bool] = ContextVar("quiet", default=False)
+
+
+@contextmanager
+def documents_unsaid() -> Iterator[None]:
+    """Say nothing of documents meanwhile: they are about to be removed."""
+    token = _is_quiet.set(True)
+    try:
+        yield
+    finally:
+        _is_quiet.reset(token)
 
 
 class SummaryHook:
@@ -35,5 +50,7 @@ class SummaryHook:
     def _tell(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: LongtailCatalog
     ) -> None:
+        if _is_quiet.get():
+            return
         for document in made(pipeline, catalog, run_params["run_id"], (*DOCUMENTS, EXPORTED)):
             log.info("Made %s", os.path.relpath(document))

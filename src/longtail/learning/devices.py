@@ -26,10 +26,16 @@ def choose_device(compute: Compute) -> torch.device:
     return torch.device("cuda")
 
 
+def precision(recipe: Recipe, device: torch.device) -> str:
+    """``recipe.precision``, of which ``auto`` is bfloat16 on GPUs and float32 on CPUs."""
+    if recipe.precision != "auto":
+        return recipe.precision
+    return "bfloat16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "float32"
+
+
 def arithmetic(recipe: Recipe, device: torch.device) -> AbstractContextManager[object]:
-    """The autocast of ``recipe.precision``; ``auto`` is bfloat16 on GPUs, float32 on CPUs."""
-    automatic = device.type == "cuda" and torch.cuda.is_bf16_supported()
-    if recipe.precision == "bfloat16" or (recipe.precision == "auto" and automatic):
+    """The autocast of :func:`precision`."""
+    if precision(recipe, device) == "bfloat16":
         return torch.autocast(device.type, dtype=torch.bfloat16)
     return nullcontext()
 

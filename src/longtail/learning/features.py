@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from longtail.feature_store import FeatureStore
+from longtail.array_store import ArrayStore
 from longtail.fingerprint import ENGINE_VERSION, sha256_of_arrays
 from longtail.learning.backbones import Classifying, CosineLinear
 from longtail.learning.batches import Augmentation, resized
@@ -48,7 +48,7 @@ def fit_classifier(
     trial: Trial,
     on_epoch: Callable[[int, float], None],
     checkpoint: Checkpoint | None,
-    store: FeatureStore | None,
+    store: ArrayStore | None,
 ) -> pd.DataFrame:
     """Train the classifier of ``model`` in place, above its frozen backbone.
 
@@ -67,27 +67,17 @@ def fit_classifier(
         The history, see there.
 
     Raises:
-        TrainingError: if the loss is no longer finite, or the disk is full.
+        TrainingError: if the loss is no longer finite.
+        DiskFullError: if there is no room for the features.
     """
     recipe = trial.recipe
-
-    def features(images: Tensor | Images, chosen: Ints, views: int) -> Tensor:
-        def computed() -> Floats:
-            return features_of(model, images, recipe, views, trial.name)
-
-        if store is None:
-            found = computed()
-        else:
-            found = store.get(_determinants(model, trial, chosen, views, images.device), computed)
-        return torch.from_numpy(found).to(images.device)
-
-    seen = features(train.images, numbers[0], recipe.cached_views)
+    seen = kept_features(model, train.images, numbers[0], trial, recipe.cached_views, store)
     classifier = model.classifier
     if recipe.cosine_start == "class_means" and isinstance(classifier, CosineLinear):
         classifier.start_at_means(seen[0], train.labels)
     validated = seen[0, :0]
     if recipe.validate_every:
-        validated = features(validation.images, numbers[1], 1)[0]
+        validated = kept_features(model, validation.images, numbers[1], trial, 1, store)[0]
     return fit(
         OnFeatures(classifier),
         Labelled(one_pixel(seen[0]), train.labels),
@@ -100,6 +90,41 @@ def fit_classifier(
         checkpoint,
         ChosenViews(seen),
     )
+
+
+def kept_features(
+    model: Classifying,
+    images: Tensor | Images,
+    numbers: Ints,
+    trial: Trial,
+    views: int,
+    store: ArrayStore | None,
+) -> Tensor:
+    """What the frozen backbone makes of images, from the store or, if it is not there, of them.
+
+    Args:
+        model: see :func:`features_of`.
+        images: of which nothing is read where their features are in the store.
+        numbers: of the images in the data set.
+        trial: whose recipe and backbone.
+        views: how many of each image.
+        store: where features are looked for and kept, or None.
+
+    Returns:
+        float32 of shape (views, images, features), on the images' device.
+
+    Raises:
+        DiskFullError: if there is no room for the features.
+    """
+
+    def computed() -> Floats:
+        return features_of(model, images, trial.recipe, views, trial.name)
+
+    if store is None:
+        found = computed()
+    else:
+        found = store.features(_determinants(model, trial, numbers, views, images.device), computed)
+    return torch.from_numpy(found).to(images.device)
 
 
 @torch.inference_mode()

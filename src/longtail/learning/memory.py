@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
 
 import psutil
 import torch
 
 from longtail.parameters import Compute
+from longtail.provenance import usable_cores
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ def is_resident(compute: Compute, image_bytes: int, device: torch.device, trial:
 
 def trials_at_once(compute: Compute) -> int:
     """How many trials may run side by side on a CPU."""
-    return compute.workers or max(1, (os.cpu_count() or 1) // compute.threads)
+    return compute.workers or max(1, usable_cores() // compute.threads)
 
 
 def free_bytes(device: torch.device) -> int:

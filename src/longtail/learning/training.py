@@ -1,30 +1,27 @@
-"""A trial from pixels to weights, and from weights to logits."""
+"""A trial from pixels to weights."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
+from longtail.array_store import ArrayStore
 from longtail.canonical_loss import CanonicalLoss
-from longtail.feature_store import FeatureStore
 from longtail.learning import backbones
 from longtail.learning.batches import resized
 from longtail.learning.checkpoint import Checkpoint
 from longtail.learning.circumstances import circumstances
 from longtail.learning.devices import choose_device, memory_explained
-from longtail.learning.evaluate import predict_logits
 from longtail.learning.features import fit_classifier
 from longtail.learning.fit import Labelled, fit, set_normalization
-from longtail.learning.images import Images, Resident, Streamed, as_images, take, to_device
+from longtail.learning.images import Resident, Streamed, as_images, take, to_device
 from longtail.learning.losses import Criterion
 from longtail.learning.memory import is_resident
 from longtail.learning.transfer import freeze
@@ -59,7 +56,7 @@ def train(
     weights: Mapping[str, Tensor] | None,
     on_epoch: Callable[[int, float], None],
     checkpoint: Checkpoint | None = None,
-    features: FeatureStore | None = None,
+    store: ArrayStore | None = None,
 ) -> Outcome:
     """Build a trial's model and fit it.
 
@@ -74,11 +71,11 @@ def train(
         weights: pretrained weights of the backbone, or None.
         on_epoch: called after each epoch with its number and its mean loss.
         checkpoint: where the training's state is kept between epochs, and gone on from.
-        features: where those of a frozen backbone are kept.
+        store: where the features of a frozen backbone are kept.
 
     Raises:
-        TrainingError: if the loss is no longer finite, or the GPU's memory or the disk does not
-            suffice.
+        TrainingError: if the loss is no longer finite, or the GPU's memory does not suffice.
+        DiskFullError: if there is no room for features.
         DataError: if the file that ``pixels`` is mapped from is gone or cut off.
     """
     device = choose_device(trial.compute)
@@ -88,12 +85,17 @@ def train(
         trial.backbone, trial.method.classifier, classes, trial.recipe.image_size, weights
     )
 
-    resident = _is_resident(trial, pixels, len(train_images) + len(validation_images), device)
+    image_bytes = (len(train_images) + len(validation_images)) * pixels[:1].nbytes
+    # A frozen backbone sees each image once, and none whose features are in the store.
+    resident = not frozen and is_resident(trial.compute, image_bytes, device, trial.name)
 
     def labelled(images: Ints) -> Labelled:
-        return Labelled(
-            _images(pixels, images, device, resident), torch.from_numpy(labels[images]).to(device)
+        shown = (
+            Resident(to_device(pixels, images, device))
+            if resident
+            else Streamed(pixels, images, device)
         )
+        return Labelled(shown, torch.from_numpy(labels[images]).to(device))
 
     with memory_explained(trial.recipe, resident):
         model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -118,7 +120,7 @@ def train(
                 trial,
                 on_epoch,
                 checkpoint,
-                features,
+                store,
             )
         else:
             history = fit(
@@ -135,38 +137,6 @@ def train(
     state = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
     where = {"images": "resident" if resident else "streaming"}
     return Outcome(state, history, {**circumstances(model, device), **where})
-
-
-def logits_of(
-    model_file: Path, trial: Trial, pixels: Pixels, images: Ints, classes: int
-) -> npt.NDArray[np.float32]:
-    """Logits of chosen images, of shape (len(images), classes).
-
-    Raises:
-        TrainingError: if the GPU's memory does not suffice.
-        DataError: if the file that ``pixels`` is mapped from is gone or cut off.
-    """
-    device = choose_device(trial.compute)
-    model = backbones.build(
-        trial.backbone, trial.method.classifier, classes, trial.recipe.image_size, None
-    )
-    model.load_state_dict(load_file(model_file))
-    resident = _is_resident(trial, pixels, len(images), device)
-    with memory_explained(trial.recipe, resident):
-        model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        shown = _images(pixels, images, device, resident)
-        logits = predict_logits(model, shown, trial.recipe)
-        return logits.cpu().numpy()
-
-
-def _is_resident(trial: Trial, pixels: Pixels, images: int, device: torch.device) -> bool:
-    return is_resident(trial.compute, images * pixels[:1].nbytes, device, trial.name)
-
-
-def _images(pixels: Pixels, images: Ints, device: torch.device, resident: bool) -> Images:
-    if resident:
-        return Resident(to_device(pixels, images, device))
-    return Streamed(pixels, images, device)
 
 
 def criterion_values(

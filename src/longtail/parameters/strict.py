@@ -16,14 +16,16 @@ class Strict(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    # Keys of the other members of a union: a layer that changes the kind leaves them behind.
+    # Keys of the members of a union: a layer that changes the kind leaves those behind that the
+    # new kind does not have.
     left_over: ClassVar[frozenset[str]] = frozenset()
 
     @model_validator(mode="before")
     @classmethod
     def _refuse_unknown_keys(cls, values: Any) -> Any:
         if isinstance(values, dict):
-            values = {key: value for key, value in values.items() if key not in cls.left_over}
+            left_over = cls.left_over - set(cls.model_fields)
+            values = {key: value for key, value in values.items() if key not in left_over}
             for key in values:
                 if key not in cls.model_fields:
                     raise ValueError(unknown(str(key), cls.model_fields, "key"))

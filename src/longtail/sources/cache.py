@@ -7,15 +7,13 @@ memory are a few megabytes of pixels, and a few hundred bytes of notes a file.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import logging
-import shutil
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,15 +24,17 @@ from filelock import FileLock, Timeout
 
 from longtail.errors import DataError
 from longtail.progress import Bar
-from longtail.sources.decode import DECODING_VERSION, Decoded, Refusal, decode_all
+from longtail.sources.apart import InHand, decode_apart
+from longtail.sources.cores import on_all_cores
+from longtail.sources.decode import DECODING_VERSION, Decoded, Refusal, attempt
 from longtail.sources.files import ImageFileRef
-from longtail.sources.journal import Fact, Journal, Segment
+from longtail.sources.journal import DamagedError, Fact, Journal, Segment
 from longtail.sources.segments import CHUNK_BYTES, SegmentFile
+from longtail.space import check_room, full_disk_explained
 
 Pixels = npt.NDArray[np.uint8]
 
 FLUSH_S = 5.0
-FULL = (errno.ENOSPC, errno.EDQUOT)
 
 log = logging.getLogger(__name__)
 
@@ -55,8 +55,9 @@ class Stored:
 class PixelCache:
     """The decoded images of one source. Use :meth:`opened`."""
 
-    def __init__(self, folder: Path, image_size: int, journal: Journal) -> None:
-        self._folder, self._image_size, self._journal = folder, image_size, journal
+    def __init__(self, folder: Path, image_size: int, journal: Journal, in_hand: InHand) -> None:
+        self.folder, self._image_size = folder, image_size
+        self._journal, self._in_hand = journal, in_hand
         self._segments = journal.segments()
         self._discard_damaged()
         self._facts = journal.facts()
@@ -73,7 +74,8 @@ class PixelCache:
             image_size: the height and width that they are cut to, in pixels.
 
         Raises:
-            DataError: if the disk is full, or must not be written.
+            DiskFullError: if there is no room.
+            DataError: if the folder must not be written.
         """
         key = json.dumps(
             [str(Path(path).absolute()), image_size, DECODING_VERSION, PIL.__version__]
@@ -81,12 +83,12 @@ class PixelCache:
         folder = parent / f"{dataset}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
         with _explained(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            with _locked(folder):
-                journal = _journal(folder)
-                try:
-                    yield cls(folder, image_size, journal)
-                finally:
-                    journal.close()
+            with (
+                _locked(folder),
+                closing(_journal(folder)) as journal,
+                closing(InHand(folder / "in-hand")) as in_hand,
+            ):
+                yield cls(folder, image_size, journal, in_hand)
 
     def facts(self, files: Sequence[ImageFileRef], title: str) -> list[Fact]:
         """What is known of files, once those are decoded that are new or have changed."""
@@ -147,7 +149,7 @@ class PixelCache:
             return {}
         number, rows = self._open_segment()
         target = self._file(number)
-        self._check_space(len(files) * target.row_bytes)
+        check_room(self.folder, len(files) * target.row_bytes)
         made: dict[bytes, Fact] = {}
         notes: list[tuple[bytes, Fact]] = []
         images: list[Pixels] = []
@@ -168,7 +170,7 @@ class PixelCache:
             flushed = time.monotonic()
 
         with Bar(title, len(files)) as bar:
-            for file, result in decode_all(files, self._image_size):
+            for file, result in on_all_cores(self._attempt, files):
                 fact = _fact_of(file, result, (number, rows + len(images)))
                 made[file.identity] = fact
                 if isinstance(result, Decoded):
@@ -182,6 +184,13 @@ class PixelCache:
             flush()
         return made
 
+    def _attempt(self, file: ImageFileRef) -> Decoded | Refusal:
+        if self._in_hand.was_left(file):
+            log.warning("%s was being read when a run ended: it is read apart", file.name)
+            return decode_apart(file, self._image_size)
+        with self._in_hand.holding(file):
+            return attempt(file, self._image_size)
+
     def _open_segment(self) -> tuple[int, int]:
         """The number of the segment that is being filled, and the rows that it has."""
         for number, segment in self._segments.items():
@@ -191,7 +200,7 @@ class PixelCache:
 
     def _next_number(self) -> int:
         # Numbers are not used again: another run may still read what had one.
-        counter = self._folder / "counter"
+        counter = self.folder / "counter"
         number = int(counter.read_text()) + 1 if counter.exists() else 0
         draft = counter.with_suffix(".draft")
         draft.write_text(str(number))
@@ -203,7 +212,7 @@ class PixelCache:
         number = self._next_number()
         target = self._file(number)
         sources = {segment: self._file(segment) for segment, _ in places}
-        self._check_space(len(places) * target.row_bytes)
+        check_room(self.folder, len(places) * target.row_bytes)
         step = max(1, CHUNK_BYTES // target.row_bytes)
         for start in range(0, len(places), step):
             chunk = places[start : start + step]
@@ -248,21 +257,12 @@ class PixelCache:
 
     def _remove_strays(self) -> None:
         known = {self._file(number).path for number in self._segments}
-        for file in self._folder.glob("segment-*.npy"):
+        for file in self.folder.glob("segment-*.npy"):
             if file not in known:
                 file.unlink(missing_ok=True)
 
     def _file(self, number: int) -> SegmentFile:
-        return SegmentFile(self._folder / f"segment-{number}.npy", self._image_size)
-
-    def _check_space(self, needed: int) -> None:
-        free = shutil.disk_usage(self._folder).free
-        if needed > free:
-            raise DataError(
-                f"the disk of '{self._folder}' is too full: the images need {needed / 1e9:.1f} GB, "
-                f"{free / 1e9:.1f} GB are free. Free some space (`kedro prune`), or give another "
-                f"data folder: --params=data=/other/folder"
-            )
+        return SegmentFile(self.folder / f"segment-{number}.npy", self._image_size)
 
 
 def _fact_of(file: ImageFileRef, result: Decoded | Refusal, place: tuple[int, int]) -> Fact:
@@ -272,14 +272,12 @@ def _fact_of(file: ImageFileRef, result: Decoded | Refusal, place: tuple[int, in
 
 
 def _journal(folder: Path) -> Journal:
-    """The journal of a cache; a damaged one is begun anew, since all in it can be made again."""
+    """The journal of a cache; a damaged or older one is begun anew: all in it can be made again."""
     file = folder / "journal.sqlite"
     try:
         return Journal(file)
-    except sqlite3.OperationalError:
-        raise  # the disk is full, or must not be written
-    except sqlite3.DatabaseError as error:
-        log.warning("%s is damaged (%s): its images are decoded again", file, error)
+    except DamagedError as error:
+        log.warning("%s cannot be used (%s): its images are decoded again", file, error)
         file.unlink()
         return Journal(file)
 
@@ -302,12 +300,7 @@ def _locked(folder: Path) -> Iterator[None]:
 def _explained(folder: Path) -> Iterator[None]:
     """Say in one message that the disk is full, or that the folder must not be written."""
     try:
-        yield
-    except (OSError, sqlite3.OperationalError) as error:
-        number = getattr(error, "errno", None)
-        if number in FULL or getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
-            raise DataError(
-                f"the disk is full: decoded images could not be kept in '{folder}'. Free some "
-                f"space and give the same command again; what was decoded before is kept"
-            ) from error
+        with full_disk_explained(folder):
+            yield
+    except (OSError, sqlite3.DatabaseError) as error:
         raise DataError(f"'{folder}' cannot be used for decoded images: {error}") from error

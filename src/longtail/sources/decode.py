@@ -1,13 +1,9 @@
-"""Decoding: from any image file to an upright RGB square, on all cores."""
+"""Decoding: from any image file to an upright RGB square."""
 
 from __future__ import annotations
 
 import hashlib
 import threading
-import warnings
-from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -16,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from longtail.provenance import usable_cores
 from longtail.sources.files import ImageFileRef, UnreadableError
 from longtail.sources.likeness import look_of
 
@@ -170,37 +165,12 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def decode_all(
-    files: Sequence[ImageFileRef], image_size: int
-) -> Iterator[tuple[ImageFileRef, Decoded | Refusal]]:
-    """Decode files on all cores, in their order; a refusal stands in for what is unusable.
-
-    No more images than a few a core are in memory at once, however slowly they are taken.
-    """
-
-    def attempt(file: ImageFileRef) -> Decoded | Refusal:
-        try:
-            pixels = decode(file, image_size)
-        except UnreadableError as error:
-            return Refusal(str(error), lasting=False)
-        except ValueError as error:
-            return Refusal(" ".join(str(error).split()), lasting=True)
-        return Decoded(pixels, hashlib.sha256(pixels.data).digest(), look_of(pixels))
-
-    cores = usable_cores()
-    # Pillow releases the interpreter lock while it decodes, so threads use all cores.
-    pool = ThreadPoolExecutor(cores)
-    ahead: deque[tuple[ImageFileRef, Future[Decoded | Refusal]]] = deque()
-    with warnings.catch_warnings(), pool:
-        warnings.simplefilter("ignore")  # Pillow's, of damaged EXIF data and of large images
-        try:
-            for file in files:
-                ahead.append((file, pool.submit(attempt, file)))
-                if len(ahead) >= 8 * cores:
-                    first, result = ahead.popleft()
-                    yield first, result.result()
-            while ahead:
-                first, result = ahead.popleft()
-                yield first, result.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+def attempt(file: ImageFileRef, image_size: int) -> Decoded | Refusal:
+    """Decode a file, or say why it cannot be used."""
+    try:
+        pixels = decode(file, image_size)
+    except UnreadableError as error:
+        return Refusal(str(error), lasting=False)
+    except ValueError as error:
+        return Refusal(" ".join(str(error).split()), lasting=True)
+    return Decoded(pixels, hashlib.sha256(pixels.data).digest(), look_of(pixels))

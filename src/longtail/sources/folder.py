@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -17,7 +18,7 @@ from longtail.sources.files import ImageFileRef
 from longtail.sources.images import REJECTED_COLUMNS, Images, index_of
 from longtail.sources.listing import Listing, list_images, others_in_words
 from longtail.sources.metadata import Entry, read_metadata
-from longtail.sources.selection import Needs, Selection, select
+from longtail.sources.selection import Needs, select
 from longtail.wording import counted, first_names, is_or_are
 
 Rejected = tuple[str, str, str]
@@ -56,11 +57,13 @@ def read_folder(
     files = [entry.file for entry in entries]
     with PixelCache.opened(decoded, dataset, source.path, source.image_size) as cache:
         facts = cache.facts(files, title)
-        chosen = select(entries, facts, needs, source.group_pattern, source.near_duplicates)
-        chosen.rejected[:] = sorted(chosen.rejected + rejected)
-        class_names = sorted({entry.species for entry in chosen.entries})
-        if len(class_names) < 2:
-            raise DataError(f"{key}: {_too_few(class_names, source.path, chosen)}")
+        with _explained_by(rejected, cache.folder):
+            chosen = select(
+                entries, facts, needs, source.group_pattern, source.near_duplicates, rejected
+            )
+            class_names = sorted({entry.species for entry in chosen.entries})
+            if len(class_names) < 2:
+                raise DataError(f"{key}: {_too_few(class_names, source.path)}")
         stored = cache.stored([entry.file for entry in chosen.entries], title)
     for note in chosen.notes:
         log.info("%s: %s", dataset, note)
@@ -72,7 +75,7 @@ def read_folder(
         [entry.split for entry in chosen.entries],
         chosen.groups,
     )
-    return Images(stored.pixels(), index, _table(chosen.rejected), stored.sha256)
+    return Images(stored.pixels(), index, _table(rejected), stored.sha256)
 
 
 def assemble(
@@ -102,11 +105,12 @@ def assemble(
             for file, class_name, reason in zip(files, classes, reasons, strict=True)
             if reason is not None
         ]
-        if empty := sorted(set(class_names) - {classes[position] for position in kept}):
-            raise DataError(
-                f"{key}: no usable image is left of {len(empty)} class(es), such as '{empty[0]}'. "
-                f"{_reasons(rejected)}"
-            )
+        with _explained_by(rejected, cache.folder):
+            if empty := sorted(set(class_names) - {classes[position] for position in kept}):
+                raise DataError(
+                    f"{key}: no usable image is left of {len(empty)} class(es), such as "
+                    f"'{empty[0]}'"
+                )
         stored = cache.stored([files[position] for position in kept], title)
     label_of = {name: label for label, name in enumerate(class_names)}
     index = index_of(
@@ -166,15 +170,34 @@ def _refuse_twins(class_names: Iterable[str], key: str) -> None:
             )
 
 
-def _too_few(class_names: Sequence[str], path: str, chosen: Selection) -> str:
+def _too_few(class_names: Sequence[str], path: str) -> str:
     what = f"one class only, '{class_names[0]}'" if class_names else "no image that can be used"
-    return f"'{path}' holds {what}; two classes are needed. {_reasons(chosen.rejected)}"
+    return f"'{path}' holds {what}; two classes are needed"
+
+
+@contextmanager
+def _explained_by(rejected: Sequence[Rejected], folder: Path) -> Iterator[None]:
+    """Say in an error that ends the reading which files were rejected, and list them in a file.
+
+    Args:
+        rejected: those known when the error is raised.
+        folder: where ``rejected.csv`` is written.
+    """
+    file = folder / "rejected.csv"
+    file.unlink(missing_ok=True)  # of an earlier run
+    try:
+        yield
+    except DataError as error:
+        if not rejected:
+            raise DataError(f"{error}. No file was rejected") from None
+        _table(rejected).to_csv(file, index=False)
+        raise DataError(
+            f"{error}. {_reasons(rejected)}. All of them with their reasons: {file}"
+        ) from None
 
 
 def _reasons(rejected: Sequence[Rejected]) -> str:
     """The commonest reasons, with an example of each."""
-    if not rejected:
-        return "Nothing was rejected."
     counts = Counter(reason for _, _, reason in rejected)
     example = {reason: file for file, _, reason in reversed(rejected)}
     listed = "; ".join(

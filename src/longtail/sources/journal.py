@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS files (
     identity BLOB PRIMARY KEY, stamp TEXT NOT NULL,
-    reason TEXT, sha256 BLOB, look BLOB, segment INTEGER, row INTEGER
+    reason TEXT, sha256 BLOB, look BLOB, segment INTEGER, row INTEGER, digest BLOB NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS segments (
-    number INTEGER PRIMARY KEY, rows INTEGER NOT NULL, stamp TEXT, sha256 TEXT
+    number INTEGER PRIMARY KEY, rows INTEGER NOT NULL, stamp TEXT, sha256 TEXT,
+    digest BLOB NOT NULL
 );
 """
+COLUMNS = {
+    "files": ["identity", "stamp", "reason", "sha256", "look", "segment", "row", "digest"],
+    "segments": ["number", "rows", "stamp", "sha256", "digest"],
+}
 
 
 @dataclass(frozen=True)
@@ -52,12 +60,32 @@ class Segment:
     sha256: str | None = None
 
 
+class DamagedError(Exception):
+    """What the journal says cannot be trusted."""
+
+
 class Journal:
-    """The facts in a database, which a killed process leaves as the last commit made it."""
+    """The facts in a database, which a killed process leaves as the last commit made it.
+
+    Each row has its checksum: a damaged disk must not give an image the pixels of another.
+
+    Raises:
+        DamagedError: if it is not as it was left, or an older version wrote it.
+        sqlite3.OperationalError: if the disk is full, or must not be written.
+    """
 
     def __init__(self, file: Path) -> None:
         self._database = sqlite3.connect(file)
-        self._database.executescript(SCHEMA)
+        # What is no UTF-8 is damaged, which the columns and the checksums tell.
+        self._database.text_factory = lambda text: text.decode(errors="replace")
+        try:
+            with _damage_told():
+                self._database.executescript(SCHEMA)
+                self._check_tables()
+                self.facts(), self.segments()  # each row is checked
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Close the database."""
@@ -65,16 +93,32 @@ class Journal:
 
     def facts(self) -> dict[bytes, Fact]:
         """All facts, by the files' identities."""
-        rows = self._database.execute("SELECT * FROM files")
         return {
             identity: Fact(stamp, reason, sha256, look, None if row is None else (segment, row))
-            for identity, stamp, reason, sha256, look, segment, row in rows
+            for identity, stamp, reason, sha256, look, segment, row in self._rows("files")
         }
 
     def segments(self) -> dict[int, Segment]:
         """All segments, by number."""
-        rows = self._database.execute("SELECT * FROM segments")
-        return {number: Segment(count, stamp, sha256) for number, count, stamp, sha256 in rows}
+        return {
+            number: Segment(count, stamp, sha256)
+            for number, count, stamp, sha256 in self._rows("segments")
+        }
+
+    def _rows(self, table: str) -> Iterator[list[Any]]:
+        for *row, digest in self._database.execute(f"SELECT * FROM {table}"):
+            if _digest(row) != digest:
+                raise DamagedError("a row is not as it was noted")
+            yield row
+
+    def _check_tables(self) -> None:
+        for table, columns in COLUMNS.items():
+            found = [row[1] for row in self._database.execute(f"PRAGMA table_info({table})")]
+            if found != columns:
+                raise DamagedError(f"its table {table} has other columns")
+        [[state]] = self._database.execute("PRAGMA quick_check(1)")
+        if state != "ok":
+            raise DamagedError(state)
 
     def note(
         self,
@@ -87,17 +131,43 @@ class Journal:
         with self._database as database:
             for number in lost:
                 database.execute("DELETE FROM segments WHERE number = ?", (number,))
-                database.execute(
-                    "UPDATE files SET segment = NULL, row = NULL WHERE segment = ?", (number,)
-                )
-            database.executemany(
-                "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?)",
+                in_it = "SELECT identity, stamp, reason, sha256, look FROM files WHERE segment = ?"
+                without = [
+                    (*row, None, None) for row in database.execute(in_it, (number,)).fetchall()
+                ]
+                _replace(database, "files", without)
+            _replace(
+                database,
+                "files",
                 (
                     (identity, f.stamp, f.reason, f.sha256, f.look, *(f.place or (None, None)))
                     for identity, f in facts
                 ),
             )
-            database.executemany(
-                "INSERT OR REPLACE INTO segments VALUES (?, ?, ?, ?)",
+            _replace(
+                database,
+                "segments",
                 ((number, s.rows, s.stamp, s.sha256) for number, s in segments),
             )
+
+
+@contextmanager
+def _damage_told() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError:
+        raise
+    # SQLite's own message may quote what is damaged, and so be no UTF-8.
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        raise DamagedError(str(error)) from error
+
+
+def _replace(database: sqlite3.Connection, table: str, rows: Iterable[tuple[object, ...]]) -> None:
+    """Write rows with their checksums."""
+    for row in rows:
+        marks = ", ".join("?" * (len(row) + 1))
+        database.execute(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", (*row, _digest(row)))
+
+
+def _digest(row: Iterable[object]) -> bytes:
+    return hashlib.blake2b(repr(tuple(row)).encode(), digest_size=8).digest()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import io
-import warnings
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from PIL import Image
 
 from longtail.errors import DataError
 from longtail.progress import Bar
+from longtail.sources.cores import on_all_cores
 from longtail.sources.decode import decode
 from longtail.sources.files import ImageFileRef
 from longtail.sources.listing import SUFFIXES, find_roots, is_read, list_images, why_not_read
@@ -115,7 +116,7 @@ def decode_in_chunks(
     Args:
         files: what to decode.
         image_size: the side of the centred squares that they are cut to, in pixels.
-        chunk: how many are in memory at a time.
+        chunk: how many are handed on at a time.
         title: of the bar.
 
     Yields:
@@ -128,11 +129,9 @@ def decode_in_chunks(
         except ValueError as reason:
             return " ".join(str(reason).split())
 
-    with warnings.catch_warnings(), ThreadPoolExecutor() as pool, Bar(title, len(files)) as bar:
-        warnings.simplefilter("ignore")  # Pillow's, of damaged EXIF data and of large images
-        for start in range(0, len(files), chunk):
-            some = files[start : start + chunk]
-            yield list(pool.map(attempt, some))
+    with closing(on_all_cores(attempt, files)) as decoded, Bar(title, len(files)) as bar:
+        while some := [result for _, result in islice(decoded, chunk)]:
+            yield some
             bar.advance(len(some))
 
 

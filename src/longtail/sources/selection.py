@@ -78,6 +78,7 @@ def select(
     needs: Needs,
     group_pattern: str | None,
     near_duplicates: int | None,
+    rejected: list[tuple[str, str, str]],
 ) -> Selection:
     """Leave out what cannot be used, and group what shows the same.
 
@@ -90,11 +91,13 @@ def select(
         needs: of a species.
         group_pattern: what captures the name of a series from a file's path.
         near_duplicates: see :class:`longtail.parameters.FolderSource`.
+        rejected: files and classes with reasons; what is left out joins them, also where an error
+            is raised after it.
 
     Raises:
         DataError: if the pattern fits no file, or a species is too small and that is an error.
     """
-    chosen = Selection(list(entries), list(facts))
+    chosen = Selection(list(entries), list(facts), rejected=rejected)
     all_species = sorted({entry.species for entry in entries})
     chosen.reject([fact.reason for fact in facts])
     chosen.reject(_conflicts(chosen))

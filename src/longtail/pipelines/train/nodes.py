@@ -11,8 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from longtail import post_hoc
+from longtail.array_store import ArrayStore
 from longtail.comparisons import compare_methods
-from longtail.feature_store import FeatureStore
 from longtail.fingerprint import sha256_of_arrays
 from longtail.identity import VALIDATION, trial_fingerprint, trial_losses
 from longtail.imbalance import UNKNOWN, class_counts, images_of, widest_test_set
@@ -88,7 +88,7 @@ def fit_trial(
                 weights,
                 lambda epoch, value: tell(EpochDone(trial.name, epoch, trial.recipe.epochs, value)),
                 Checkpoint(trainings.checkpoint_file(key), trial.name),
-                FeatureStore(store, source["sha256"]),
+                ArrayStore(store, source["sha256"]),
             )
             card = {
                 "fingerprint": key,
@@ -107,11 +107,29 @@ def fit_trial(
 
 
 def evaluate_trial(
-    images: Pixels, index: pd.DataFrame, subsets: pd.DataFrame, model: Path, trial: Trial
+    images: Pixels,
+    index: pd.DataFrame,
+    source: dict[str, Any],
+    subsets: pd.DataFrame,
+    model: Path,
+    card: dict[str, Any],
+    trial: Trial,
+    store: Path,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Logits of every held-out image, with what the method does to them post hoc.
 
-    Held out are test and validation images, and all images of unknown classes.
+    Held out are test and validation images, and all images of unknown classes. What the model
+    itself answers is computed once, and kept.
+
+    Args:
+        images: uint8 (images, height, width, 3).
+        index: the data set's index.
+        source: the summary of its source, with the pixels' checksum.
+        subsets: its subsets.
+        model: the file of the trained weights.
+        card: of the training.
+        trial: what was trained.
+        store: the folder of finished trainings, of their logits, and of features.
 
     Returns:
         A row an image: ``image``, ``label`` (-1 of unknown classes), and the logits in columns
@@ -119,12 +137,22 @@ def evaluate_trial(
         :func:`longtail.post_hoc.noted`), ``tau`` (None where they were not) and, where ``tau`` was
         chosen, ``validation``: the balanced accuracy of each on the validation images.
     """
-    from longtail.learning.training import logits_of
+    from longtail.learning.logits import kept_logits
 
     held_out = subsets.loc[subsets["role"] != "train", "image"]
     chosen = np.unique(held_out.to_numpy(dtype=np.int64))
     labels = index["label"].to_numpy()
-    logits = logits_of(model, trial, images, chosen, int(labels.max()) + 1)
+    validation_images = images_of(subsets, VALIDATION, VALIDATION)
+    logits = kept_logits(
+        card["fingerprint"],
+        model,
+        trial,
+        images,
+        chosen,
+        validation_images,
+        int(labels.max()) + 1,
+        ArrayStore(store, source["sha256"]),
+    )
     train_labels = labels[images_of(subsets, "train", trial.train_set)]
     counts = class_counts(train_labels, logits.shape[1])
     evaluation: dict[str, Any] = {
@@ -136,7 +164,7 @@ def evaluate_trial(
     if changing is not None:
         from longtail.learning.last_layer import last_layer
 
-        validation = np.isin(chosen, images_of(subsets, VALIDATION, VALIDATION))
+        validation = np.isin(chosen, validation_images)
         layer = last_layer(model, trial.method.classifier)
         logits, evaluation["tau"], accuracies = post_hoc.evaluate(
             changing, logits, labels[chosen], validation, counts, layer

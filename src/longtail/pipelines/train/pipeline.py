@@ -95,7 +95,10 @@ def _trial(trial: Trial, *, has_unknown: bool) -> Pipeline:
         ),
         Node(
             evaluate_trial,
-            inputs=["images", "index", "subsets", "model", "params:trial"],
+            inputs=[
+                *("images", "index", "source", "subsets", "model", "card"),
+                *("params:trial", "trial_store"),
+            ],
             outputs=["predictions", "evaluation"],
             name="evaluate",
         ),
