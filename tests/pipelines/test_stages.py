@@ -117,8 +117,10 @@ def test_train_fits_evaluates_scores_and_gathers(
     assert set(results["method"]) == {"ldam"}
     expected = full.load(f"train.{TRIAL}.results").set_index("test_set")
     pd.testing.assert_frame_equal(results, expected)
-    [stored] = [path for path in (tmp_path / "store").iterdir() if path.name != "locks"]
-    assert stored.name == results["fingerprint"].iloc[0]
+    stored = sorted(path.name for path in (tmp_path / "store").iterdir() if path.name != "locks")
+    training, logits = stored
+    assert training == results["fingerprint"].iloc[0]
+    assert logits.startswith(f"{training}.") and logits.endswith(".logits")
 
 
 def test_report_needs_tables_and_images_only(full: Run) -> None:
