@@ -13,8 +13,8 @@ from longtail.audit.differences import FEWEST_IMAGES, LEVEL
 from longtail.audit.finding import listed
 from longtail.audit.images import smallest_denominator
 from longtail.audit.losses import MARGIN, SCALE
+from longtail.evaluation.metrics import Answers, Tally, weighted_f1
 from longtail.imbalance import profile_counts
-from longtail.metrics import Answers, Tally, weighted_f1
 from longtail.parameters import ExponentialProfile
 from longtail.published import shipped
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from longtail.errors import ConfigurationError
-from longtail.grid import parse, trials
 from longtail.parameters import Recipe
+from longtail.trials.grid import parse, trials
 
 
 @pytest.mark.parametrize(

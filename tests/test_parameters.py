@@ -7,8 +7,8 @@ import yaml
 from omegaconf import OmegaConf
 
 from longtail.errors import ConfigurationError
-from longtail.grid import parse
 from longtail.parameters import Parameters, unknown
+from longtail.trials.grid import parse
 
 from .conftest import PROJECT
 

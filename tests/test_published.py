@@ -8,7 +8,6 @@ import pytest
 from scipy.stats import binomtest, chi2_contingency
 
 from longtail.errors import DataError
-from longtail.grid import parse
 from longtail.imbalance import cut, profile_counts
 from longtail.parameters import Dataset, ExponentialProfile
 from longtail.published import (
@@ -22,6 +21,7 @@ from longtail.published import (
     two_proportions,
     validated,
 )
+from longtail.trials.grid import parse
 
 IMAGES = {"balanced": 5000, "long_tailed": 1051, "head": 844, "middle": 169, "tail": 38}
 

@@ -16,7 +16,7 @@ from kedro.pipeline import Pipeline
 
 from longtail.datasets.base import LocalVersionedDataset, replacing
 from longtail.errors import ConfigurationError, DataError
-from longtail.space import full_disk_explained
+from longtail.storage.space import full_disk_explained
 
 # How Kedro begins to say that a versioned dataset was never saved.
 NO_VERSIONS = "Did not find any versions"

@@ -172,7 +172,7 @@ _lock_option = click.option(
 def lock(env: str | None, params: dict[str, Any], file: Path | None) -> None:
     """Write down of which files the newest report was made, and what it came to."""
     _check_environment(env)
-    from longtail.commands import make_lock
+    from longtail.commands.lock import make_lock
 
     with _told_in_one_message():
         make_lock(env, params, file or _lock_file(env))
@@ -187,7 +187,7 @@ def regenerate(env: str | None, params: dict[str, Any], file: Path | None) -> No
     --params need say no more than where things lie on this machine: the rest is in the lock.
     """
     _check_environment(env)
-    from longtail.commands import regenerate as make_again
+    from longtail.commands.lock import regenerate as make_again
 
     with _told_in_one_message():
         make_again(env, params, file or _lock_file(env))
@@ -216,7 +216,7 @@ def prune(
     if dry_run and yes:
         raise click.UsageError("give --dry-run or --yes, not both")
     _check_environment(env)
-    from longtail.prune import prune as free_space
+    from longtail.commands.prune import prune as free_space
 
     def agreed(question: str) -> bool:
         if dry_run or yes:

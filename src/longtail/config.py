@@ -15,9 +15,10 @@ from kedro.utils import find_kedro_project
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from longtail import grid, lock
+from longtail import lock
 from longtail.errors import ConfigurationError
 from longtail.parameters import Parameters, Trial, Trials
+from longtail.trials import grid
 
 
 class GridConfigLoader(OmegaConfigLoader):

@@ -18,8 +18,8 @@ import pandas as pd
 from scipy.special import ndtr
 
 from longtail.errors import DataError
+from longtail.evaluation.uncertainty import wilson_interval
 from longtail.parameters import Dataset, ExponentialProfile, TrainSet
-from longtail.uncertainty import wilson_interval
 
 CELL = ["backbone", "train_set", "method", "test_set", "metric"]
 COLUMNS = [

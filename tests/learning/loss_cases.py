@@ -12,9 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from longtail.canonical_loss import CanonicalLoss
 from longtail.learning.losses import Criterion
-from longtail.loss_schedule import loss_schedule
 from longtail.parameters import (
     LDAM,
     BalancedSoftmax,
@@ -29,6 +27,8 @@ from longtail.parameters import (
     Softmax,
     WeightedSoftmax,
 )
+from longtail.trials.canonical_loss import CanonicalLoss
+from longtail.trials.loss_schedule import loss_schedule
 from tests.learning import reference_losses as reference
 
 Floats = npt.NDArray[np.float64]

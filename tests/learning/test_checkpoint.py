@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from longtail.canonical_loss import CanonicalLoss
 from longtail.learning import checkpoint as module
 from longtail.learning.checkpoint import Checkpoint
 from longtail.learning.training import Outcome, train
-from longtail.loss_schedule import DeferredLoss, LossSchedule
 from longtail.parameters import OWN_ARCHITECTURES, Backbone, Recipe, StepSchedule, Trial
 from longtail.sources.digits import read_digits
+from longtail.trials.canonical_loss import CanonicalLoss
+from longtail.trials.loss_schedule import DeferredLoss, LossSchedule
 
 PIXELS = read_digits(32).pixels
 LABELS = read_digits(32).index["label"].to_numpy()

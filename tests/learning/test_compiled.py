@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch._dynamo.utils import counters
 
-from longtail.canonical_loss import CanonicalLoss
 from longtail.learning.compiled import (
     WORTH_COMPILING_STEPS,
     _compiled,
@@ -17,9 +16,10 @@ from longtail.learning.compiled import (
     plain_forward,
 )
 from longtail.learning.training import train
-from longtail.loss_schedule import LossSchedule
 from longtail.parameters import Compute, Recipe, Trial
 from longtail.sources.digits import read_digits
+from longtail.trials.canonical_loss import CanonicalLoss
+from longtail.trials.loss_schedule import LossSchedule
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 

@@ -8,16 +8,16 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from longtail.canonical_loss import CanonicalLoss
 from longtail.learning import checkpoint as checkpoints
 from longtail.learning.backbones import build
 from longtail.learning.checkpoint import Checkpoint
 from longtail.learning.ema import AveragedWeights
 from longtail.learning.logits import logits_of
 from longtail.learning.training import Outcome, train
-from longtail.loss_schedule import LossSchedule
 from longtail.parameters import Backbone, Classifier, Recipe, Trial
 from longtail.sources.digits import read_digits
+from longtail.trials.canonical_loss import CanonicalLoss
+from longtail.trials.loss_schedule import LossSchedule
 
 MakeTrial = Callable[..., Trial]
 MakeRecipe = Callable[..., Recipe]

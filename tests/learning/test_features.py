@@ -14,9 +14,6 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from longtail import array_store
-from longtail.array_store import ArrayStore
-from longtail.canonical_loss import CanonicalLoss
 from longtail.errors import DiskFullError
 from longtail.learning import checkpoint as checkpoints
 from longtail.learning import features as module
@@ -28,8 +25,11 @@ from longtail.learning.images import as_images
 from longtail.learning.logits import logits_of
 from longtail.learning.training import Outcome, train
 from longtail.learning.views import ChosenViews, OnFeatures, one_pixel
-from longtail.loss_schedule import LossSchedule
 from longtail.parameters import Backbone, Classifier, Method, Recipe, Softmax, Trial
+from longtail.storage import array_store
+from longtail.storage.array_store import ArrayStore
+from longtail.trials.canonical_loss import CanonicalLoss
+from longtail.trials.loss_schedule import LossSchedule
 from tests.learning.test_transfer import LABELS, PIXELS, TRAIN, VALIDATION, network, pretrained
 
 MakeTrial = Callable[..., Trial]

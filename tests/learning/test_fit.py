@@ -11,14 +11,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from longtail.canonical_loss import CanonicalLoss, canonical
 from longtail.errors import TrainingError
 from longtail.learning.backbones import HALF_MEAN_STD, IMAGENET_MEAN_STD, build
 from longtail.learning.batches import mean_and_std, to_device
 from longtail.learning.fit import set_normalization
 from longtail.learning.logits import logits_of
 from longtail.learning.training import Outcome, criterion_values, train
-from longtail.loss_schedule import DeferredLoss, LossSchedule
 from longtail.parameters import (
     LDAM,
     Backbone,
@@ -35,6 +33,8 @@ from longtail.parameters import (
     WeightedSoftmax,
 )
 from longtail.sources.digits import read_digits
+from longtail.trials.canonical_loss import CanonicalLoss, canonical
+from longtail.trials.loss_schedule import DeferredLoss, LossSchedule
 
 MakeTrial = Callable[..., Trial]
 MakeRecipe = Callable[..., Recipe]

@@ -14,7 +14,6 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from longtail.canonical_loss import CanonicalLoss
 from longtail.errors import DataError, TrainingError
 from longtail.learning import images as module
 from longtail.learning import memory
@@ -23,8 +22,9 @@ from longtail.learning.checkpoint import Checkpoint
 from longtail.learning.images import Resident, Streamed, take, to_device
 from longtail.learning.logits import logits_of
 from longtail.learning.training import Outcome, train
-from longtail.loss_schedule import LossSchedule
 from longtail.parameters import Compute, Recipe, Trial
+from longtail.trials.canonical_loss import CanonicalLoss
+from longtail.trials.loss_schedule import LossSchedule
 
 CPU = torch.device("cpu")
 MakeRecipe = Callable[..., Recipe]

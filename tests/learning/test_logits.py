@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file, save_file
 
-from longtail.array_store import ArrayStore
 from longtail.learning import features as features_module
 from longtail.learning import logits as module
 from longtail.learning.features import features_of
 from longtail.learning.logits import kept_logits, logits_of
 from longtail.parameters import Recipe, Trial
+from longtail.storage.array_store import ArrayStore
 from tests.learning.test_features import frozen_trial, run
 from tests.learning.test_transfer import PIXELS, VALIDATION
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from hypothesis import given
 
-from longtail.canonical_loss import CanonicalLoss
 from longtail.parameters import LDAM, Equalization, Focal
+from longtail.trials.canonical_loss import CanonicalLoss
 from tests.learning.loss_cases import (
     CASES,
     EVERY_CASE,

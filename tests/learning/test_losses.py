@@ -11,7 +11,6 @@ from hypothesis import given
 from torch import nn
 from torch.nn import functional as F
 
-from longtail.canonical_loss import CanonicalLoss, canonical
 from longtail.learning.backbones import CosineLinear, ScaledLinear
 from longtail.learning.losses import Criterion
 from longtail.parameters import (
@@ -24,6 +23,7 @@ from longtail.parameters import (
     LogitAdjustment,
     Loss,
 )
+from longtail.trials.canonical_loss import CanonicalLoss, canonical
 from tests.learning.loss_cases import LINEAR, SEEDED, Batch, batches, weighted_softmax
 
 BATCHES = batches((0, 1e-3, 1, 20), classes=12)

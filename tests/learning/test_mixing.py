@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from longtail.canonical_loss import CanonicalLoss
 from longtail.learning.losses import Criterion
 from longtail.learning.mixing import Mixer
 from longtail.parameters import Mixing
+from longtail.trials.canonical_loss import CanonicalLoss
 
 CPU = torch.device("cpu")
 

@@ -10,11 +10,11 @@ import torch
 from scipy import stats
 from sklearn.metrics import f1_score
 
-from longtail.canonical_loss import CanonicalLoss, canonical
+from longtail.evaluation.metrics import LOSSES, METRICS, Answers, Tally
+from longtail.evaluation.uncertainty import resampled_weights
 from longtail.learning.losses import Criterion
 from longtail.learning.score import Scores, score, with_intervals
 from longtail.learning.training import criterion_values
-from longtail.metrics import LOSSES, METRICS, Answers, Tally
 from longtail.parameters import (
     LDAM,
     BalancedSoftmax,
@@ -26,7 +26,7 @@ from longtail.parameters import (
     Statistics,
     WeightedSoftmax,
 )
-from longtail.uncertainty import resampled_weights
+from longtail.trials.canonical_loss import CanonicalLoss, canonical
 
 STATISTICS = Statistics(confidence=0.95, resamples=200, seed=0)
 PLAIN = CanonicalLoss()

@@ -10,7 +10,6 @@ import pytest
 import torch
 from torch import nn
 
-from longtail.canonical_loss import CanonicalLoss
 from longtail.errors import ConfigurationError
 from longtail.learning.backbones import Classifying, build
 from longtail.learning.checkpoint import Checkpoint
@@ -24,9 +23,10 @@ from longtail.learning.transfer import (
     layer_numbers,
     parameter_groups,
 )
-from longtail.loss_schedule import LossSchedule
 from longtail.parameters import Backbone, Classifier, Recipe, Trial
 from longtail.sources.digits import read_digits
+from longtail.trials.canonical_loss import CanonicalLoss
+from longtail.trials.loss_schedule import LossSchedule
 
 MakeTrial = Callable[..., Trial]
 MakeRecipe = Callable[..., Recipe]

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from longtail.canonical_loss import CanonicalLoss
 from longtail.naming.abstention import images_needed
 from longtail.naming.names import DONT_KNOW, columns_of, name_all, tell_of_names, unreadable
 from longtail.naming.novelty_threshold import novelty, novelty_threshold
@@ -18,6 +17,7 @@ from longtail.naming.sheet import NOT_NAMED, Sheet
 from longtail.naming.taxonomy import Rank
 from longtail.naming.track_record import track_record
 from longtail.parameters import Predict, Trial
+from longtail.trials.canonical_loss import CanonicalLoss
 
 SPECIES = ["noctua_pronuba", "noctua_fimbriata", "xestia_baja"]
 TAXONOMY = {name: {"genus": name.split("_")[0]} for name in SPECIES}

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from longtail.canonical_loss import canonical
 from longtail.naming.priors import assumed_prior, log_posteriors, posteriors
 from longtail.parameters import (
     LDAM,
@@ -18,6 +17,7 @@ from longtail.parameters import (
     Softmax,
     WeightedSoftmax,
 )
+from longtail.trials.canonical_loss import canonical
 
 COUNTS = np.array([80, 15, 5])
 

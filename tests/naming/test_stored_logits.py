@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from longtail.metrics import METRICS, Answers, Tally
+from longtail.evaluation.metrics import METRICS, Answers, Tally
 from longtail.naming.stored_logits import FIGURE, stored_logits
 
 IMAGES = np.array([7, 3, 9, 5])

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from longtail.evaluation.uncertainty import wilson_interval
 from longtail.naming.sheet import Sheet
 from longtail.naming.trust_on_test import prior_weights, trust_on_test
-from longtail.uncertainty import wilson_interval
 from tests.naming.test_names import sheet
 
 

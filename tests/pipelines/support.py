@@ -22,11 +22,11 @@ from omegaconf import OmegaConf
 from longtail.catalog import LongtailCatalog
 from longtail.config import GridConfigLoader
 from longtail.errors import LongtailError
-from longtail.grid import table_name, tables
 from longtail.parameters import Trials
 from longtail.pipeline_registry import register_pipelines
 from longtail.pipelines import report
 from longtail.runner import GridRunner
+from longtail.trials.grid import table_name, tables
 
 PROJECT = Path(__file__).parents[2]
 

@@ -17,8 +17,8 @@ from scipy.special import log_softmax
 from sklearn.metrics import accuracy_score, f1_score, log_loss
 
 import longtail
-from longtail.fingerprint import ENGINE_VERSION
 from longtail.provenance import processor
+from longtail.trials.fingerprint import ENGINE_VERSION
 from tests.pipelines.conftest import EPOCHS, LONG_TRIAL
 from tests.pipelines.support import (
     BACKBONES,
@@ -384,7 +384,8 @@ def test_trainings_tell_where_and_with_what_each_was_trained(full: Run) -> None:
             "model_parameters",
             "threads",
         )
-        assert {key: row[key] for key in told} == {key: card[key] for key in told}
+        said = {key: None if pd.isna(row[key]) else row[key] for key in told}
+        assert said == {key: card[key] for key in told}
         assert row["started"] == pytest.approx(card["started"], abs=1e-3)
         assert json.loads(row["parameters"]) == card["parameters"]
     assert set(trainings["torch"]) == {torch.__version__}

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from longtail import uses
 from longtail.errors import ConfigurationError
 from longtail.hooks import LoadVersionsHook
+from longtail.retention import uses
+from longtail.retention.uses import Use
 from longtail.runner import GridRunner
 from longtail.tracking import versions_of_tags
-from longtail.uses import Use
 from tests.data_folders import A, fingerprint, save_training
 from tests.pipelines.conftest import EPOCHS, LONG_TRIAL
 from tests.pipelines.support import Run, copy_of, dotted, pipelines, run

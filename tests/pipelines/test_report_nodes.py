@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from longtail.evaluation.summaries import summarise
 from longtail.parameters import Dataset
 from longtail.pipelines.report.nodes import draw_backbone
 from longtail.reporting import drawing
 from longtail.reporting.captions import FIGURES
-from longtail.summaries import summarise
 from tests.reporting.rows import make_results, make_table
 
 PROFILE = pd.DataFrame(

@@ -11,10 +11,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from longtail.comparisons import COLUMNS
+from longtail.evaluation.comparisons import COLUMNS
+from longtail.evaluation.summaries import FIGURES, summarise
 from longtail.parameters import Statistics, Table
 from longtail.reporting.layouts import BALANCED_PARTS, TEST_SETS
-from longtail.summaries import FIGURES, summarise
 
 STATISTICS = Statistics(confidence=0.95, resamples=1000, seed=0)
 ALL_TEST_SETS = (*TEST_SETS, *BALANCED_PARTS)

@@ -6,13 +6,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from longtail.evaluation.summaries import summarise
 from longtail.parameters import TrainSet
 from longtail.reporting.appendix import appendix, appendix_with_intervals
 from longtail.reporting.latex import escaped, latex
 from longtail.reporting.layouts import LAYOUTS, THESIS_LAYOUTS
 from longtail.reporting.notes import LOSS_NOTE, reading_note
 from longtail.reporting.tables import interval_table, thesis_table
-from longtail.summaries import summarise
 from tests.reporting.rows import (
     STATISTICS,
     compiled,

@@ -5,8 +5,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from longtail.grid import parse
 from longtail.reporting.circumstances import VERSIONS, circumstances
+from longtail.trials.grid import parse
 from tests.reporting.rows import STATISTICS
 
 

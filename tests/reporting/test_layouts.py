@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from longtail.metrics import METRICS as MEASURED
+from longtail.evaluation.metrics import METRICS as MEASURED
 from longtail.reporting.layouts import ACC1, FULL, LAYOUTS, METRICS, PARTS, QUALITY, THESIS_LAYOUTS
 
 FIVE = ["balanced", "long_tailed", "head", "middle", "tail"]

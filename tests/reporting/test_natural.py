@@ -6,6 +6,7 @@ import re
 
 import pandas as pd
 
+from longtail.evaluation.trainings import NAMES
 from longtail.reporting.appendix import introduction
 from longtail.reporting.confusion_figure import best_tail_method
 from longtail.reporting.data_summary import DataSummary
@@ -14,7 +15,6 @@ from longtail.reporting.names import Names
 from longtail.reporting.novelty import NOVELTY_HEADINGS, novelty_part, novelty_rows
 from longtail.reporting.page import Made, page
 from longtail.reporting.tables import interval_table, thesis_table
-from longtail.trainings import NAMES
 from tests.reporting.rows import (
     ALL_TEST_SETS,
     STATISTICS,

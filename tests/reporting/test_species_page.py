@@ -16,13 +16,13 @@ import pytest
 from PIL import Image
 from scipy.special import softmax
 
+from longtail.evaluation.species import confused_pairs, examples, species_table
 from longtail.parameters import Contents, Method, PostHocLogitAdjustment, Table, TrainSet
-from longtail.post_hoc import LastLayer, adjusted
 from longtail.reporting.data_summary import data_summary, images_of_classes
 from longtail.reporting.gallery import PHOTOGRAPHS, SIDE, gallery, probability_note, thumbnail
 from longtail.reporting.page import page
 from longtail.reporting.species_page import SHOWN_PAIRS, SpeciesPart, species_parts
-from longtail.species import confused_pairs, examples, species_table
+from longtail.trials.post_hoc import LastLayer, adjusted
 from tests.reporting.test_page import DATA, MADE
 from tests.reporting.test_page import PROFILE as PAGE_PROFILE
 

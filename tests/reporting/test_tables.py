@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from longtail.grid import parse, tables
+from longtail.evaluation.summaries import summarise
 from longtail.parameters import Statistics, Table
 from longtail.reporting.layouts import ACC1, FULL, LAYOUTS, PARTS, QUALITY, THESIS_LAYOUTS
 from longtail.reporting.tables import (
@@ -19,7 +19,7 @@ from longtail.reporting.tables import (
     thesis_table,
     trainings_of,
 )
-from longtail.summaries import summarise
+from longtail.trials.grid import parse, tables
 from tests.reporting.rows import (
     STATISTICS,
     make_comparisons,

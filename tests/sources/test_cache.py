@@ -20,10 +20,10 @@ import pytest
 from filelock import FileLock
 
 from longtail.errors import DataError, DiskFullError
-from longtail.fingerprint import sha256_of_arrays
 from longtail.sources import apart, cache, cores, journal, segments
 from longtail.sources.files import ImageFileRef
 from longtail.sources.images import Images
+from longtail.trials.fingerprint import sha256_of_arrays
 from tests.sources.photographs import folder_of, photograph, read, save
 
 PROJECT = Path(__file__).parents[2]

@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 
 from longtail.errors import DataError
-from longtail.fingerprint import sha256_of_arrays
 from longtail.parameters import Dataset, Imbalance
 from longtail.sources import read as read_any
 from longtail.sources.images import INDEX_COLUMNS, REJECTED_COLUMNS, index_of
 from longtail.sources.read import check
+from longtail.trials.fingerprint import sha256_of_arrays
 from tests.sources.photographs import folder_of, groups, photograph, read, save, source
 
 

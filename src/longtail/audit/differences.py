@@ -20,8 +20,8 @@ from longtail.audit.finding import (
     spoken,
     wide,
 )
+from longtail.evaluation.uncertainty import wilson_interval
 from longtail.published import two_proportions
-from longtail.uncertainty import wilson_interval
 
 BASELINE = "softmax"
 SAME_WHEN_BALANCED = [BASELINE, "balanced_softmax"]

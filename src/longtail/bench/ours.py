@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from longtail.canonical_loss import CanonicalLoss
 from longtail.learning import backbones
 from longtail.learning.batches import Augmentation, shuffled, to_device
 from longtail.learning.compiled import Forward, plain_forward
@@ -19,8 +18,9 @@ from longtail.learning.devices import arithmetic
 from longtail.learning.fit import Labelled, set_normalization, train_epoch
 from longtail.learning.images import Streamed
 from longtail.learning.state import TrainingState
-from longtail.loss_schedule import LossSchedule
 from longtail.parameters import Backbone, Classifier, Recipe
+from longtail.trials.canonical_loss import CanonicalLoss
+from longtail.trials.loss_schedule import LossSchedule
 
 
 @dataclass(frozen=True)

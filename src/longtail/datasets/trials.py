@@ -8,7 +8,7 @@ from typing import Any, Never
 
 from kedro.io.core import AbstractDataset, DatasetError
 
-from longtail.trainings import NAMES
+from longtail.evaluation.trainings import NAMES
 
 
 @dataclass(frozen=True)

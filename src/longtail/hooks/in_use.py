@@ -10,12 +10,12 @@ from typing import Any
 from kedro.framework.hooks import hook_impl
 from kedro.pipeline import Pipeline
 
-from longtail import uses
 from longtail.catalog import LongtailCatalog
 from longtail.config import GridConfigLoader
 from longtail.errors import ConfigurationError, DataError
 from longtail.hooks.places import path_of
-from longtail.space import disk_full, is_full
+from longtail.retention import uses
+from longtail.storage.space import disk_full, is_full
 
 
 class InUseHook:

@@ -11,12 +11,12 @@ from kedro.pipeline import Pipeline
 from longtail import sources, workers
 from longtail.catalog import LongtailCatalog
 from longtail.config import current_configuration, current_parameters
-from longtail.grid import unused_overrides
 from longtail.hooks.places import is_step
 from longtail.hooks.predict import check_request
 from longtail.hooks.published import check_published
 from longtail.parameters import OWN_ARCHITECTURES
 from longtail.pipelines.predict.pipeline import dataset_of
+from longtail.trials.grid import unused_overrides
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from longtail.store import flush_to_disk
+from longtail.storage.store import flush_to_disk
 
 log = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ import torch
 
 import longtail
 from longtail import provenance
-from longtail.fingerprint import ENGINE_VERSION
 from longtail.learning.devices import describe
+from longtail.trials.fingerprint import ENGINE_VERSION
 
 
 def circumstances(model: torch.nn.Module, device: torch.device) -> dict[str, Any]:

@@ -12,8 +12,6 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from longtail.array_store import ArrayStore
-from longtail.fingerprint import ENGINE_VERSION, sha256_of_arrays
 from longtail.learning.backbones import Classifying, CosineLinear
 from longtail.learning.batches import Augmentation, resized
 from longtail.learning.checkpoint import Checkpoint
@@ -21,9 +19,11 @@ from longtail.learning.devices import arithmetic
 from longtail.learning.fit import Labelled, fit
 from longtail.learning.images import Images, as_images
 from longtail.learning.views import ChosenViews, OnFeatures, one_pixel
-from longtail.loss_schedule import LossSchedule
 from longtail.parameters import Recipe, Trial
 from longtail.progress import FeaturesDone, tell
+from longtail.storage.array_store import ArrayStore
+from longtail.trials.fingerprint import ENGINE_VERSION, sha256_of_arrays
+from longtail.trials.loss_schedule import LossSchedule
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]

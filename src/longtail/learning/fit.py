@@ -27,8 +27,8 @@ from longtail.learning.schedules import learning_rate_factor
 from longtail.learning.state import TrainingState
 from longtail.learning.transfer import SCALE
 from longtail.learning.views import ChosenViews
-from longtail.loss_schedule import LossSchedule
 from longtail.parameters import Compute, Recipe
+from longtail.trials.loss_schedule import LossSchedule
 
 log = logging.getLogger(__name__)
 

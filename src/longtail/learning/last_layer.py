@@ -8,7 +8,7 @@ import numpy as np
 from safetensors import safe_open
 
 from longtail.parameters import Classifier
-from longtail.post_hoc import LastLayer
+from longtail.trials.post_hoc import LastLayer
 
 
 def last_layer(model_file: Path, classifier: Classifier) -> LastLayer:

@@ -9,8 +9,6 @@ import numpy.typing as npt
 import torch
 from safetensors.torch import load_file
 
-from longtail.array_store import ArrayStore
-from longtail.fingerprint import ENGINE_VERSION, sha256_of_arrays
 from longtail.learning import backbones
 from longtail.learning.backbones import Classifying
 from longtail.learning.devices import choose_device, memory_explained, precision
@@ -19,7 +17,9 @@ from longtail.learning.features import kept_features
 from longtail.learning.images import Streamed
 from longtail.learning.views import OnFeatures, one_pixel
 from longtail.parameters import Trial
-from longtail.store import sha256_of_file
+from longtail.storage.array_store import ArrayStore
+from longtail.storage.store import sha256_of_file
+from longtail.trials.fingerprint import ENGINE_VERSION, sha256_of_arrays
 
 Pixels = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]

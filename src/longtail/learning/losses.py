@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from longtail.canonical_loss import CanonicalLoss
+from longtail.trials.canonical_loss import CanonicalLoss
 
 # Keeps the gradient of a power below 1 finite where the base would be 0.
 TINY = torch.finfo(torch.float32).tiny

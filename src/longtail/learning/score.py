@@ -8,10 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from longtail.canonical_loss import CanonicalLoss
-from longtail.imbalance import UNKNOWN, images_of, widest_test_set
-from longtail.learning.training import criterion_values
-from longtail.metrics import (
+from longtail.evaluation.metrics import (
     METRICS,
     PROPORTIONS,
     Answers,
@@ -20,8 +17,11 @@ from longtail.metrics import (
     reliability,
     within_range,
 )
+from longtail.evaluation.uncertainty import bootstrap_interval, resampled_weights, wilson_interval
+from longtail.imbalance import UNKNOWN, images_of, widest_test_set
+from longtail.learning.training import criterion_values
 from longtail.parameters import Statistics
-from longtail.uncertainty import bootstrap_interval, resampled_weights, wilson_interval
+from longtail.trials.canonical_loss import CanonicalLoss
 
 Floats = npt.NDArray[np.floating]
 
@@ -35,7 +35,7 @@ class Scores:
             (``loss``) and each of the metrics three columns, ``acc1``, ``acc1_low`` and
             ``acc1_high``.
         confusions: on the widest test set, without zeros: ``true``, ``predicted``, ``images``.
-        reliability: on the widest test set, see :func:`longtail.metrics.reliability`.
+        reliability: on the widest test set, see :func:`longtail.evaluation.metrics.reliability`.
         answers: a row an image of the widest test set: ``image``, ``label``, ``predicted`` and
             ``confidence``.
     """
@@ -101,8 +101,8 @@ def with_intervals(
     """The criterion and every metric on one test set, each with its interval.
 
     Shares of images have Wilson's interval, all others the bootstrap's over test images (see
-    :func:`longtail.uncertainty.bootstrap_interval`). Each holds its figure, or is NaN where the
-    resamples cannot tell.
+    :func:`longtail.evaluation.uncertainty.bootstrap_interval`). Each holds its figure, or is NaN
+    where the resamples cannot tell.
 
     Args:
         answers: to the test images.

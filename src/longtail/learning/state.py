@@ -10,8 +10,8 @@ from torch import nn
 from longtail.learning.ema import AveragedWeights
 from longtail.learning.losses import Criterion
 from longtail.learning.transfer import parameter_groups
-from longtail.loss_schedule import LossSchedule
 from longtail.parameters import Recipe
+from longtail.trials.loss_schedule import LossSchedule
 
 
 class TrainingState:

@@ -12,8 +12,6 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from longtail.array_store import ArrayStore
-from longtail.canonical_loss import CanonicalLoss
 from longtail.learning import backbones
 from longtail.learning.batches import resized
 from longtail.learning.checkpoint import Checkpoint
@@ -26,8 +24,10 @@ from longtail.learning.losses import Criterion
 from longtail.learning.memory import is_resident
 from longtail.learning.transfer import freeze
 from longtail.learning.unfold import unfold_batch_norms
-from longtail.loss_schedule import LossSchedule
 from longtail.parameters import Trial
+from longtail.storage.array_store import ArrayStore
+from longtail.trials.canonical_loss import CanonicalLoss
+from longtail.trials.loss_schedule import LossSchedule
 
 Pixels = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 
-from longtail.metrics import Answers, Tally, calibration_error
+from longtail.evaluation.metrics import Answers, Tally, calibration_error
 from longtail.naming.priors import log_posteriors
 from longtail.wording import counted, is_or_are
 

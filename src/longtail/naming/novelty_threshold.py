@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from longtail.novelty import negative_energy
-from longtail.uncertainty import wilson_interval
+from longtail.evaluation.novelty import negative_energy
+from longtail.evaluation.uncertainty import wilson_interval
 from longtail.wording import counted, is_or_are, percent
 
 Floats = npt.NDArray[np.floating]

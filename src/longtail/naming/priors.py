@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import log_softmax
 
-from longtail.canonical_loss import CanonicalLoss, Counts
+from longtail.trials.canonical_loss import CanonicalLoss, Counts
 
 Floats = npt.NDArray[np.float64]
 

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from longtail.canonical_loss import CanonicalLoss
 from longtail.errors import DataError
 from longtail.naming.abstention import Threshold, certify
 from longtail.naming.calibration import calibrate
@@ -26,6 +25,7 @@ from longtail.naming.taxonomy import Taxonomy, genera, ranks_of, read_taxonomy
 from longtail.naming.track_record import track_record
 from longtail.naming.trust_on_test import prior_weights, trust_on_test
 from longtail.parameters import Predict, Trial
+from longtail.trials.canonical_loss import CanonicalLoss
 from longtail.wording import counted, decimal
 
 Floats = npt.NDArray[np.floating]

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from longtail.metrics import METRICS, Answers, Tally
+from longtail.evaluation.metrics import METRICS, Answers, Tally
 
 Ints = npt.NDArray[np.int64]
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from longtail.evaluation.uncertainty import wilson_interval
 from longtail.naming.taxonomy import Rank
-from longtail.uncertainty import wilson_interval
 
 Ints = npt.NDArray[np.int64]
 

@@ -10,11 +10,11 @@ from typing import Any
 import pandas as pd
 
 from longtail.errors import ConfigurationError, DataError
-from longtail.identity import VALIDATION
+from longtail.evaluation.trainings import NAMES
 from longtail.parameters import Trial, unknown
-from longtail.store import TrialStore
-from longtail.trainings import NAMES
-from longtail.verification import trial_names, verified_results
+from longtail.storage.store import TrialStore
+from longtail.trials.identity import VALIDATION
+from longtail.trials.verification import trial_names, verified_results
 
 # What the choice is by: rare species count as much as common ones.
 FIGURE = "balanced_accuracy"

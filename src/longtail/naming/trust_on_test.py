@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from longtail.evaluation.uncertainty import wilson_interval
 from longtail.naming.abstention import effective_number
 from longtail.naming.sheet import NOT_NAMED, Decision, Sheet
-from longtail.uncertainty import wilson_interval
 from longtail.wording import counted, percent
 
 Floats = npt.NDArray[np.floating]

@@ -29,7 +29,7 @@ def circumstances(
     All of it was stored when the results were made, so that a report made again says the same.
 
     Args:
-        trainings: a row a trial, see :func:`longtail.trainings.trainings_table`.
+        trainings: a row a trial, see :func:`longtail.evaluation.trainings.trainings_table`.
         source: the summary of the data's source.
         index: a row an image.
         dataset: its parameters.

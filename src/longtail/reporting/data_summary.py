@@ -9,10 +9,10 @@ from typing import Any
 
 import pandas as pd
 
+from longtail.imbalance.unknown import UNKNOWN_LABEL
 from longtail.reporting.layouts import TRAIN_SETS
 from longtail.reporting.names import Names
 from longtail.reporting.notes import listed
-from longtail.unknown import UNKNOWN_LABEL
 from longtail.wording import counted
 
 NUMBER = re.compile(r"\d[\d,.]*")

@@ -31,7 +31,7 @@ def group_accuracy(
 
     On the balanced test set's classes of each group, where every class has as many images, or on
     all test images of data that are long-tailed by nature; with the intervals of
-    :func:`longtail.summaries.summarise`.
+    :func:`longtail.evaluation.summaries.summarise`.
     """
     prefix = fair_prefix(grouped_by)
     shown = summaries[summaries["metric"] == "acc1"]
@@ -109,8 +109,8 @@ def reliability(
     Below the diagonal a method is surer than it is right; a point's area is its share of images.
 
     Args:
-        table: bins of :func:`longtail.metrics.reliability` with the trials' names; seeds are
-            taken together.
+        table: bins of :func:`longtail.evaluation.metrics.reliability` with the trials' names; seeds
+            are taken together.
         summaries: for the expected calibration error (ECE) that is printed in each panel.
         labels: of the methods.
         title: of the figure.

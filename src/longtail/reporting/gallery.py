@@ -11,10 +11,10 @@ import numpy.typing as npt
 import pandas as pd
 from PIL import Image
 
+from longtail.evaluation.species import TOP, best_trials
+from longtail.evaluation.trainings import NAMES
 from longtail.parameters import Method, PostHocLogitAdjustment
-from longtail.post_hoc import NONE
-from longtail.species import TOP, best_trials
-from longtail.trainings import NAMES
+from longtail.trials.post_hoc import NONE
 
 # A page holds at most so many photographs, whose files come to about 0.3 MB and 1 MB at most.
 PHOTOGRAPHS = 60
@@ -39,7 +39,7 @@ def gallery(
     Args:
         pixels: uint8 (images, height, width, 3), memory-mapped or not.
         index: the file of each image.
-        examples: of any number of trials, see :func:`longtail.species.examples`.
+        examples: of any number of trials, see :func:`longtail.evaluation.species.examples`.
         results: of these trials.
         profile: each label's name, and its training images.
 
@@ -105,7 +105,7 @@ def probability_note(method: Method, many: str, post_hoc: str = NONE, tau: float
         method: which one.
         many: what several classes are called.
         post_hoc: how its logits were changed after the training, see
-            :func:`longtail.post_hoc.noted`.
+            :func:`longtail.trials.post_hoc.noted`.
         tau: with which strength.
     """
     meaning = _of_loss(method, many) if post_hoc == NONE else _of_post_hoc(method, many, tau)

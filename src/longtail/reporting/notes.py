@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 import pandas as pd
 
 from longtail.parameters import Statistics, Table
-from longtail.post_hoc import NONE, described, noted_of
 from longtail.reporting.significance import BASELINE
+from longtail.trials.post_hoc import NONE, described, noted_of
 from longtail.wording import counted
 
 LOSS_NOTE = (

@@ -9,11 +9,11 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
+from longtail.evaluation.trainings import NAMES
 from longtail.reporting.layouts import TRAIN_SETS
 from longtail.reporting.names import Names
 from longtail.reporting.notes import listed
 from longtail.reporting.numbers import both_ends, short
-from longtail.trainings import NAMES
 
 SCORE_LABELS = {
     "max_probability": "largest probability",
@@ -56,8 +56,9 @@ def novelty_part(
     """The part on unknown classes.
 
     Args:
-        novelty: of all trials, see :func:`longtail.novelty.novelty`.
-        best: the trial of each training set to tell of, see :func:`longtail.species.best_trials`.
+        novelty: of all trials, see :func:`longtail.evaluation.novelty.novelty`.
+        best: the trial of each training set to tell of, see
+        :func:`longtail.evaluation.species.best_trials`.
         unknown: the names of the unknown classes.
         names: how they are shown.
         backbones: labels by name.
@@ -115,7 +116,7 @@ def novelty_rows(
     """The cells below ``NOVELTY_HEADINGS``, a row a trial and score.
 
     Args:
-        novelty: of all trials, see :func:`longtail.novelty.novelty`.
+        novelty: of all trials, see :func:`longtail.evaluation.novelty.novelty`.
         backbones: labels by name.
         methods: labels by name.
     """

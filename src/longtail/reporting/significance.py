@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from longtail.evaluation.uncertainty import holm
 from longtail.reporting.layouts import Column
-from longtail.uncertainty import holm
 
 BASELINE = "softmax"
 
@@ -29,7 +29,7 @@ def paired_tests(comparisons: pd.DataFrame) -> PairedTests:
 
     Args:
         comparisons: of one backbone and training set, see
-            :func:`longtail.comparisons.compare_methods`.
+            :func:`longtail.evaluation.comparisons.compare_methods`.
     """
     names = ("test_set", "metric", "first", "second", "difference", "p")
     found: dict[tuple[str, str, str, str], PairedTest] = {}

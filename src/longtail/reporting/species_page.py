@@ -9,16 +9,16 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
+from longtail.evaluation.species import best_trials
+from longtail.evaluation.trainings import NAMES
 from longtail.imbalance import GROUPS
 from longtail.parameters import Contents, Method, TrainSet
-from longtail.post_hoc import evaluation_keys, noted_of
 from longtail.reporting.gallery import Gallery, probability_note
 from longtail.reporting.layouts import TRAIN_SETS
 from longtail.reporting.names import Names
 from longtail.reporting.notes import listed, percent
 from longtail.reporting.numbers import MISSING, fixed
-from longtail.species import best_trials
-from longtail.trainings import NAMES
+from longtail.trials.post_hoc import evaluation_keys, noted_of
 from longtail.wording import counted
 
 # The most confused pairs that the page shows; more are in confused_pairs.csv.
@@ -136,8 +136,8 @@ def species_parts(
 
     Args:
         results: the tidy results.
-        species: see :func:`longtail.species.species_table`.
-        pairs: see :func:`longtail.species.confused_pairs`.
+        species: see :func:`longtail.evaluation.species.species_table`.
+        pairs: see :func:`longtail.evaluation.species.confused_pairs`.
         pictures: see :func:`longtail.reporting.gallery.gallery`.
         contents: for the labels of backbones and methods.
         methods: of the grid, by name.

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from longtail.parameters import Statistics, Table
-from longtail.post_hoc import evaluation_keys
 from longtail.reporting.layouts import IN_CAPTIONS, Column, Layout
 from longtail.reporting.notes import (
     fewer_seeds_notes,
@@ -28,6 +27,7 @@ from longtail.reporting.significance import (
     paired_tests,
     with_all_seeds,
 )
+from longtail.trials.post_hoc import evaluation_keys
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def thesis_table(summaries: pd.DataFrame, table: Table, layout: Layout) -> Print
     """The thesis' bare layout: means over seeds with four decimals.
 
     Args:
-        summaries: see :func:`longtail.summaries.summarise`.
+        summaries: see :func:`longtail.evaluation.summaries.summarise`.
         table: which rows.
         layout: which columns. A trial without results leaves dashes.
     """
@@ -119,8 +119,8 @@ def interval_table(
     """The same with each figure's interval, and marks where a difference is no noise.
 
     Args:
-        summaries: see :func:`longtail.summaries.summarise`.
-        comparisons: see :func:`longtail.comparisons.compare_methods`.
+        summaries: see :func:`longtail.evaluation.summaries.summarise`.
+        comparisons: see :func:`longtail.evaluation.comparisons.compare_methods`.
         results: the tidy results, for which rows are one training and which seeds they have.
         table: which rows.
         layout: which columns; those of test sets that the data set lacks are left out.

@@ -30,7 +30,7 @@ from longtail.sources.decode import DECODING_VERSION, Decoded, Refusal, attempt
 from longtail.sources.files import ImageFileRef
 from longtail.sources.journal import DamagedError, Fact, Journal, Segment
 from longtail.sources.segments import CHUNK_BYTES, SegmentFile
-from longtail.space import check_room, full_disk_explained
+from longtail.storage.space import check_room, full_disk_explained
 
 Pixels = npt.NDArray[np.uint8]
 

@@ -51,7 +51,7 @@ class SegmentFile:
 
         Returns:
             The file's stamp, and the checksum of its array as
-            :func:`longtail.fingerprint.sha256_of_arrays` gives it.
+            :func:`longtail.trials.fingerprint.sha256_of_arrays` gives it.
         """
         with self.path.open("r+b") as file:
             file.write(self._header(rows))

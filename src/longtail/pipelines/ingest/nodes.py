@@ -11,10 +11,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from longtail import sources
-from longtail.fingerprint import sha256_of_arrays
+from longtail.imbalance.unknown import with_unknown
 from longtail.parameters import Dataset
 from longtail.reporting.data_summary import images_of_classes
-from longtail.unknown import with_unknown
+from longtail.trials.fingerprint import sha256_of_arrays
 from longtail.wording import counted
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ def read_images(
     Returns:
         Pixels, index and rejected files as in :class:`longtail.sources.Images`, and a summary
         with the pixels' checksum, by which a trial knows its data. Labels are those of
-        :func:`longtail.unknown.with_unknown`, and ``classes`` counts the known ones.
+        :func:`longtail.imbalance.unknown.with_unknown`, and ``classes`` counts the known ones.
     """
     images = sources.read(dataset, downloads, decoded)
     index = with_unknown(images.index, dataset)

@@ -11,7 +11,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from longtail.datasets.trials import TrialFiles
-from longtail.identity import VALIDATION, trial_losses
 from longtail.imbalance import UNKNOWN, class_counts, images_of, widest_test_set
 from longtail.naming import recognizer as sheets
 from longtail.naming.names import columns_of, name_all, tell_of_names, unreadable
@@ -28,7 +27,8 @@ from longtail.sources.photographs import (
     find_photographs,
     thumbnails,
 )
-from longtail.verification import trial_names
+from longtail.trials.identity import VALIDATION, trial_losses
+from longtail.trials.verification import trial_names
 from longtail.wording import counted
 
 Pixels = npt.NDArray[np.uint8]

@@ -10,6 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from longtail.evaluation.species import best_trials, species_table
+from longtail.evaluation.species import confused_pairs as most_confused
+from longtail.evaluation.summaries import summarise
+from longtail.evaluation.trainings import NAMES
 from longtail.parameters import Contents, Dataset, Statistics, Table, TrainSet, Trials
 from longtail.reporting.appendix import appendix, appendix_with_intervals
 from longtail.reporting.audit import audit_latex, audit_rows
@@ -30,11 +34,7 @@ from longtail.reporting.published import (
 )
 from longtail.reporting.species_page import species_parts
 from longtail.reporting.tables import PrintedTable, interval_table, of_table, thesis_table
-from longtail.species import best_trials, species_table
-from longtail.species import confused_pairs as most_confused
-from longtail.summaries import summarise
-from longtail.trainings import NAMES
-from longtail.verification import (
+from longtail.trials.verification import (
     check_data,
     check_statistics,
     trial_names,
@@ -96,8 +96,8 @@ def tabulate(
     """One backbone's and training set's scores, and the LaTeX tables of them.
 
     Returns:
-        The scores (see :func:`longtail.summaries.summarise`), the tables in the thesis' bare
-        layout, and those with intervals and marks.
+        The scores (see :func:`longtail.evaluation.summaries.summarise`), the tables in the thesis'
+        bare layout, and those with intervals and marks.
     """
     scores = summarise(of_table(results, table), statistics.confidence)
     bare = (latex(thesis_table(scores, table, layout)) for layout in THESIS_LAYOUTS)

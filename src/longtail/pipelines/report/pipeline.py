@@ -18,7 +18,6 @@ from itertools import groupby
 
 from kedro.pipeline import Node, Pipeline
 
-from longtail.grid import table_name, tables
 from longtail.parameters import Parameters, Table
 from longtail.pipelines.report.nodes import (
     BARE_TABLES,
@@ -39,6 +38,7 @@ from longtail.pipelines.report.nodes import (
     write_page,
 )
 from longtail.reporting.captions import FIGURES, PUBLISHED_FIGURES
+from longtail.trials.grid import table_name, tables
 
 # What the node ``verify`` lets through.
 VERIFIED = (

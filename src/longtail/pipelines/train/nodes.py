@@ -10,18 +10,18 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from longtail import post_hoc
-from longtail.array_store import ArrayStore
-from longtail.comparisons import compare_methods
-from longtail.fingerprint import sha256_of_arrays
-from longtail.identity import VALIDATION, trial_fingerprint, trial_losses
+from longtail.evaluation.comparisons import compare_methods
+from longtail.evaluation.species import class_confusions, examples
+from longtail.evaluation.trainings import trainings_table
 from longtail.imbalance import UNKNOWN, class_counts, images_of, widest_test_set
 from longtail.parameters import Backbone, Statistics, Trial
 from longtail.progress import EpochDone, TrialScored, tell
-from longtail.space import full_disk_explained
-from longtail.species import class_confusions, examples
-from longtail.store import TrialStore
-from longtail.trainings import trainings_table
+from longtail.storage.array_store import ArrayStore
+from longtail.storage.space import full_disk_explained
+from longtail.storage.store import TrialStore
+from longtail.trials import post_hoc
+from longtail.trials.fingerprint import sha256_of_arrays
+from longtail.trials.identity import VALIDATION, trial_fingerprint, trial_losses
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -134,8 +134,8 @@ def evaluate_trial(
     Returns:
         A row an image: ``image``, ``label`` (-1 of unknown classes), and the logits in columns
         named by label (float32). And how they were changed after the training: ``post_hoc`` (see
-        :func:`longtail.post_hoc.noted`), ``tau`` (None where they were not) and, where ``tau`` was
-        chosen, ``validation``: the balanced accuracy of each on the validation images.
+        :func:`longtail.trials.post_hoc.noted`), ``tau`` (None where they were not) and, where
+        ``tau`` was chosen, ``validation``: the balanced accuracy of each on the validation images.
     """
     from longtail.learning.logits import kept_logits
 
@@ -231,10 +231,11 @@ def score_novelty(
     """How well a trial tells images of unknown classes from the known test images.
 
     Returns:
-        The rows of :func:`longtail.novelty.novelty`, with the trial's names, the fingerprint and
-        the trial of the training, and what the intervals were made with, as the results have them.
+        The rows of :func:`longtail.evaluation.novelty.novelty`, with the trial's names, the
+        fingerprint and the trial of the training, and what the intervals were made with, as the
+        results have them.
     """
-    from longtail.novelty import novelty
+    from longtail.evaluation.novelty import novelty
 
     logits = predictions.set_index("image").drop(columns="label")
     known, unknown = (
@@ -257,9 +258,9 @@ def look_at_species(
     """Which species a trial confuses on the widest test set, and examples of its answers.
 
     Returns:
-        The tables of :func:`longtail.species.class_confusions` and
-        :func:`longtail.species.examples`, with the trial's names and the fingerprint of its
-        training; the examples also with what results note of ``statistics``, whose seed draws
+        The tables of :func:`longtail.evaluation.species.class_confusions` and
+        :func:`longtail.evaluation.species.examples`, with the trial's names and the fingerprint of
+        its training; the examples also with what results note of ``statistics``, whose seed draws
         them.
     """
     confusions = class_confusions(predictions, subsets)

@@ -1,0 +1,1 @@
+"""The commands beside `kedro run`: lock, regenerate and prune."""

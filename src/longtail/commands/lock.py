@@ -1,0 +1,254 @@
+"""The commands `kedro lock` and `kedro regenerate`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kedro.framework.session import KedroSession
+from kedro.io import DataCatalog
+from kedro.io.core import AbstractVersionedDataset
+
+from longtail import lock as locks
+from longtail.config import current_parameters
+from longtail.errors import DataError
+from longtail.hooks.summary import documents_unsaid
+from longtail.lock import File, Lock
+from longtail.parameters import Parameters, Trial
+from longtail.pipeline_registry import register_pipelines
+from longtail.pipelines.train.pipeline import GATHER_TAG
+from longtail.runner import GridRunner
+from longtail.trials.verification import trial_names
+from longtail.wording import counted
+
+log = logging.getLogger(__name__)
+
+Datasets = dict[str, AbstractVersionedDataset[Any, Any]]
+
+
+@dataclass(frozen=True)
+class Project:
+    """The project as an environment and parameters make it.
+
+    Attributes:
+        datasets: what the stages before the report make, by name.
+        documents: what the report stage makes, by name.
+        report_inputs: the names of what the report stage is made of.
+        optional: the names of what gathers trials, and is not made where all of them fail.
+    """
+
+    session: KedroSession
+    parameters: Parameters
+    trials: list[Trial]
+    catalog: DataCatalog
+    datasets: Datasets
+    documents: Datasets
+    report_inputs: list[str]
+    optional: set[str]
+
+
+def make_lock(environment: str | None, parameters: Mapping[str, Any], file: Path) -> None:
+    """Write down of what the newest report was made, and what it came to.
+
+    The report is made once more to see that it comes out the same, and this copy is removed.
+
+    Raises:
+        DataError: if something has not been made yet, if the report is older than what it is made
+            of, if the results are not of these parameters, or if the report comes out otherwise.
+        ConfigurationError: if the lock cannot be written where it is to be.
+    """
+    locks.check_place(file)
+    option = f" --env={environment}" if environment else ""
+    with _opened(environment, parameters) as project:
+        left_out = _trials_left_out(project)
+        of_left_out = tuple(f"train.{name}." for name in left_out)
+        datasets = {n: d for n, d in project.datasets.items() if not n.startswith(of_left_out)}
+        required = {n: d for n, d in datasets.items() if n not in project.optional}
+        _check_made(required | project.documents, option)
+        lock = Lock(
+            environment=environment,
+            parameters=locks.split_places(parameters)[1],
+            grid=project.parameters.grid,
+            made_with=locks.made_with(),
+            datasets=_newest(datasets),
+            documents=_newest(project.documents),
+        )
+        _check_order(lock, project.report_inputs, option)
+        reports = {n: _path(d, lock.documents[n].version) for n, d in project.documents.items()}
+    different = _make_again(lock, environment, parameters, file, keep=False)
+    if different:
+        lines = "\n".join(str(reports[name]) for name in different)
+        raise DataError(
+            f"{lines}\n{len(different)} of {len(reports)} documents come out otherwise with these "
+            f"parameters and this code, so that a lock of them could not be kept. The report was "
+            f"made with others. Make it anew: kedro run --pipelines=report{option} (with the same "
+            f"--params)"
+        )
+    locks.write(lock, file)
+    if left_out:
+        log.warning(
+            "%s trial(s) failed, were not run, or were run otherwise since; not locked: %s",
+            len(left_out),
+            ", ".join(left_out),
+        )
+    log.info(
+        "Locked %s and %s in %s. The documents, made once more for this, came out byte for byte "
+        "the same; the copies are removed",
+        counted(len(lock.datasets), "data set"),
+        counted(len(lock.documents), "document"),
+        os.path.relpath(file),
+    )
+
+
+def regenerate(environment: str | None, parameters: Mapping[str, Any], file: Path) -> None:
+    """Make the report of a lock again from the files that are locked, and compare it.
+
+    Args:
+        environment: which the lock must be of.
+        parameters: where things lie on this machine; all others come from the lock.
+        file: the lock.
+
+    Raises:
+        ConfigurationError: if the lock is of something else.
+        DataError: if a locked file is missing or has changed, or the report comes out otherwise.
+    """
+    lock = locks.read(file)
+    different = _make_again(lock, environment, parameters, file, keep=True)
+    if different:
+        lines = "\n".join(different.values())
+        reasons = locks.other_writers(lock) or ["labels or the project's code have changed"]
+        raise DataError(
+            f"{lines}\n{len(different)} of {len(lock.documents)} documents differ from {file}. A "
+            f"reason can be: {'; '.join(reasons)}"
+        )
+    log.info(
+        "All %s documents are byte for byte as locked in %s",
+        len(lock.documents),
+        os.path.relpath(file),
+    )
+
+
+def _make_again(
+    lock: Lock, environment: str | None, parameters: Mapping[str, Any], file: Path, *, keep: bool
+) -> dict[str, str]:
+    """Run the stage report on what is locked, and compare; a phrase a document that differs.
+
+    Args:
+        lock: that is or will be in ``file``.
+        environment: see :func:`regenerate`.
+        parameters: likewise.
+        file: for messages.
+        keep: leave the documents that were made beside the others.
+    """
+    option = f" --env={environment}" if environment else ""
+    here = locks.parameters_here(lock, environment, parameters, file)
+    with _opened(environment, here) as project:
+        locks.check_fits(
+            lock, project.parameters.grid, project.report_inputs, project.documents, file
+        )
+        versions = {name: lock.datasets[name].version for name in project.report_inputs}
+        inputs = {name: _path(project.datasets[name], versions[name]) for name in versions}
+        wrong = locks.deviations(lock.datasets, inputs)
+        if wrong:
+            lines = "\n".join(wrong.values())
+            raise DataError(
+                f"{lines}\nThe report of {file} cannot be made of this. Bring back the files that "
+                f"were locked; or say where they lie: --params=data=/the/folder; or make all anew: "
+                f"kedro run --pipeline=full{option}, then kedro lock{option}"
+            )
+        session = project.session
+        made = {n: _path(d, session.session_id) for n, d in project.documents.items()}
+        try:
+            with nullcontext() if keep else documents_unsaid():
+                session.run(pipeline_names=["report"], runner=GridRunner(), load_versions=versions)
+            return locks.deviations(lock.documents, made)
+        finally:
+            if not keep:
+                for version in (path.parent for path in made.values()):
+                    if version.is_dir():  # it is not where the stage has ended early
+                        shutil.rmtree(version)
+
+
+@contextmanager
+def _opened(environment: str | None, parameters: Mapping[str, Any]) -> Iterator[Project]:
+    session = KedroSession.create(
+        env=environment, runtime_params=dict(parameters), save_on_close=False
+    )
+    with session:
+        catalog = session.load_context().catalog
+        assert isinstance(catalog, DataCatalog)  # the settings name no other kind
+        checked, trials = current_parameters()
+        pipelines = register_pipelines()
+        report = pipelines["report"]
+        documents = _versioned(catalog, report.all_outputs())
+        before = _versioned(catalog, pipelines["full"].datasets() - set(documents))
+        inputs = sorted(report.inputs() & set(before))
+        gathered = pipelines["full"].only_nodes_with_tags(GATHER_TAG).all_outputs()
+        optional = gathered - set(inputs)
+        yield Project(session, checked, trials, catalog, before, documents, inputs, optional)
+
+
+def _versioned(catalog: DataCatalog, names: Iterable[str]) -> Datasets:
+    datasets = {name: catalog.get(name) for name in sorted(names)}
+    return {
+        name: dataset
+        for name, dataset in datasets.items()
+        if isinstance(dataset, AbstractVersionedDataset) and dataset._version is not None
+    }
+
+
+def _trials_left_out(project: Project) -> list[str]:
+    """The grid's trials whose files are not behind the results: lost, not run, or run again."""
+    shown: dict[str, str] = {}
+    for dataset in project.parameters.grid.datasets:
+        if project.datasets[f"{dataset}_trainings"].exists():
+            trainings = project.catalog.load(f"{dataset}_trainings")
+            shown |= dict(zip(trial_names(trainings), trainings["fingerprint"], strict=True))
+    return [trial.name for trial in project.trials if not _is_shown(project, trial.name, shown)]
+
+
+def _is_shown(project: Project, trial: str, shown: Mapping[str, str]) -> bool:
+    card = f"train.{trial}.card"
+    if trial not in shown or not project.datasets[card].exists():
+        return False
+    return bool(project.catalog.load(card)["fingerprint"] == shown[trial])
+
+
+def _check_made(datasets: Datasets, option: str) -> None:
+    missing = [name for name, dataset in datasets.items() if not dataset.exists()]
+    if missing:
+        others = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise DataError(
+            f"there is no {missing[0]}{others} yet. Make it first: kedro run --pipeline=full"
+            f"{option} (with the same --params)"
+        )
+
+
+def _check_order(lock: Lock, report_inputs: Iterable[str], option: str) -> None:
+    newest = max(report_inputs, key=lambda name: lock.datasets[name].version)
+    for name, document in lock.documents.items():
+        if document.version < lock.datasets[newest].version:
+            raise DataError(
+                f"{name} is older than {newest}, of which it is made. Make the report first: kedro "
+                f"run --pipelines=report{option} (with the same --params)"
+            )
+
+
+def _newest(datasets: Datasets) -> dict[str, File]:
+    """The newest version and the checksum of each data set that has one."""
+    versions = {n: str(d.resolve_load_version()) for n, d in datasets.items() if d.exists()}
+    return {
+        name: File(version=version, sha256=locks.sha256_of_file(_path(datasets[name], version)))
+        for name, version in versions.items()
+    }
+
+
+def _path(dataset: AbstractVersionedDataset[Any, Any], version: str) -> Path:
+    """The file of a version, as seen from here."""
+    return Path(os.path.relpath(dataset._get_versioned_path(version)))

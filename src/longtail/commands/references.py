@@ -1,0 +1,65 @@
+"""What refers to versions and wants them kept: locks, and runs that are tagged in MLflow."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from longtail import lock as locks
+from longtail.errors import ConfigurationError, LongtailError
+from longtail.layout import Layout
+from longtail.lock import Lock
+from longtail.retention.artifacts import Artifact
+from longtail.retention.plan import Reference, read_before
+from longtail.tracking import KeptRun
+
+LOCK_FILE = "lock.yml"
+
+
+def read_locks(configuration: Path) -> dict[str, Lock]:
+    """The locks of all environments, by file as seen from here.
+
+    Raises:
+        ConfigurationError: if one cannot be read.
+    """
+    files = [folder / LOCK_FILE for folder in sorted(configuration.iterdir())]
+    # A dangling link is a lock too: one that cannot be read.
+    return {os.path.relpath(file): _read(file) for file in files if os.path.lexists(file)}
+
+
+def _read(file: Path) -> Lock:
+    try:
+        return locks.read(file)
+    except (LongtailError, OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"{error}. What {os.path.relpath(file)} refers to cannot be known: mend it, or remove "
+            f"it if nothing needs it. Nothing was removed"
+        ) from None
+
+
+def of_locks(found: dict[str, Lock], layout: Layout) -> list[Reference]:
+    """The versions that locks name. What the catalog has no more may lie anywhere."""
+    return [
+        Reference(version.version, layout.path_of(name), file)
+        for file, lock in found.items()
+        for name, version in (lock.datasets | lock.documents).items()
+    ]
+
+
+def of_runs(
+    runs: Iterable[KeptRun], layout: Layout, artifacts: Iterable[Artifact]
+) -> list[Reference]:
+    """The versions that tagged runs wrote and read."""
+    references = []
+    for run in runs:
+        reason = f"tagged keep: {run.name}"
+        references.append(Reference(run.run_id, None, reason))
+        if run.read is None:
+            references += read_before(artifacts, run.run_id, reason)
+        else:
+            references += [
+                Reference(version, layout.path_of(name), reason)
+                for name, version in run.read.items()
+            ]
+    return references

@@ -1,0 +1,1 @@
+"""What stored logits say: metrics, intervals, comparisons, single species."""

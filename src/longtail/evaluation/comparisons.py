@@ -1,0 +1,153 @@
+"""Which method is better on the same test images, and whether the images and seeds can tell."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from longtail.evaluation.metrics import Answers, Tally, weighted_f1
+from longtail.evaluation.uncertainty import mcnemar, paired_difference, resampled_weights
+from longtail.parameters import Statistics
+
+Floats = npt.NDArray[np.float64]
+
+NAMES = ["dataset", "train_set", "backbone"]
+COLUMNS = [
+    *NAMES, "test_set", "metric", "first", "second", "seeds", "difference", "low", "high", "p",
+    "test",
+]  # fmt: skip
+
+
+def compare_methods(
+    answers: pd.DataFrame, subsets: pd.DataFrame, classes: int, statistics: Statistics
+) -> pd.DataFrame:
+    """Every pair of methods on every test set, by accuracy and by weighted F1.
+
+    Both methods have answered the same images, and where there are several seeds, those that
+    both have are paired. Of one seed, accuracies are compared by McNemar's exact test; this is
+    a statement on the two models, since one training a method cannot show what another would
+    have given. Of several, Student's test has both variances. Over images, F1's is the
+    bootstrap's, with one seed as with several. An interval always is Student's: where p is
+    McNemar's, the two can disagree at the margin.
+
+    Args:
+        answers: of one data set, training set and backbone: the trials' names, ``method``,
+            ``seed``, ``image``, ``label``, ``predicted``; the images of the widest test set.
+        subsets: which image is in which test set.
+        classes: how many labels there are.
+        statistics: the confidence, and how to resample.
+
+    Returns:
+        A row a pair, test set and metric: the ``difference`` (first minus second) of the means
+        over seeds with its interval (``low``, ``high``), ``p`` (two-sided, not corrected for the
+        number of comparisons) and the ``test`` that gave it. A pair that shares no seed has none.
+    """
+    tests = subsets[subsets["role"] == "test"]
+    by_method = {str(m): table for m, table in answers.groupby("method", sort=False)}
+    names = {name: answers[name].iloc[0] for name in NAMES}
+    rows: list[dict[str, Any]] = []
+    for test_set, members in tests.groupby("name", sort=False):
+        images = np.sort(members["image"].to_numpy())
+        own = {m: _by_seed(table, images, classes) for m, table in by_method.items()}
+        f1 = {m: _f1(seeds, len(images), statistics) for m, seeds in own.items()}
+        for first, second in combinations(by_method, 2):
+            shared = [seed for seed in own[first] if seed in own[second]]
+            if not shared:
+                continue
+            of_pair = {
+                "acc1": _accuracy_difference(
+                    [own[first][seed] for seed in shared],
+                    [own[second][seed] for seed in shared],
+                    statistics,
+                ),
+                "f1": _f1_difference(
+                    [f1[first][seed] for seed in shared],
+                    [f1[second][seed] for seed in shared],
+                    len(images),
+                    statistics,
+                ),
+            }
+            for metric, difference in of_pair.items():
+                pair = {"first": first, "second": second, "seeds": len(shared)}
+                rows.append({**names, "test_set": test_set, "metric": metric, **pair, **difference})
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _by_seed(table: pd.DataFrame, images: npt.NDArray[Any], classes: int) -> dict[int, Answers]:
+    """A method's answers to chosen images, by seed."""
+    chosen = {}
+    for seed, of_seed in table.groupby("seed"):
+        rows = of_seed.set_index("image").loc[images]
+        nothing = np.zeros(0)
+        chosen[int(str(seed))] = Answers(
+            labels=rows["label"].to_numpy(dtype=np.int64),
+            predicted=rows["predicted"].to_numpy(dtype=np.int64),
+            in_top5=nothing.astype(bool),
+            negative_log_likelihood=nothing,
+            confidence=nothing,
+            classes=classes,
+        )
+    return chosen
+
+
+def _f1(
+    seeds: dict[int, Answers], images: int, statistics: Statistics
+) -> dict[int, tuple[float, Floats]]:
+    """F1 of each seed: on the test set as it is, and on each resample."""
+    replicates: dict[int, list[npt.NDArray[np.floating]]] = {seed: [] for seed in seeds}
+    for block in resampled_weights(images, statistics.resamples, statistics.seed):
+        for seed, answers in seeds.items():
+            replicates[seed].append(weighted_f1(Tally(answers, block)))
+    return {
+        seed: (
+            float(weighted_f1(Tally.of(answers))[0]),
+            np.concatenate(replicates[seed]).astype(np.float64),
+        )
+        for seed, answers in seeds.items()
+    }
+
+
+def _accuracy_difference(
+    first: list[Answers], second: list[Answers], statistics: Statistics
+) -> dict[str, Any]:
+    # A value an image and seed: 1 where only the first is right, -1 where only the second is.
+    signs = np.stack(
+        [a.correct.astype(float) - b.correct for a, b in zip(first, second, strict=True)]
+    )
+    images = signs.shape[1]
+    variance = float(signs.mean(axis=0).var()) / images
+    figures = _difference(signs.mean(axis=1), variance, images, statistics.confidence)
+    if len(first) > 1:
+        return {**figures, "test": "Student"}
+    p = mcnemar(int((signs > 0).sum()), int((signs < 0).sum()))
+    return {**figures, "p": p, "test": "McNemar"}
+
+
+def _f1_difference(
+    first: list[tuple[float, Floats]],
+    second: list[tuple[float, Floats]],
+    images: int,
+    statistics: Statistics,
+) -> dict[str, Any]:
+    of_seeds = np.array([a[0] - b[0] for a, b in zip(first, second, strict=True)])
+    replicates = np.mean([a[1] - b[1] for a, b in zip(first, second, strict=True)], axis=0)
+    variance = float(replicates.var())
+    return {**_difference(of_seeds, variance, images, statistics.confidence), "test": "bootstrap"}
+
+
+def _difference(
+    of_seeds: Floats, variance_of_images: float, images: int, confidence: float
+) -> dict[str, float]:
+    """The mean difference of two shares, its interval and its p-value.
+
+    Where few images tell two methods apart, the variance between those few is far too small, and
+    none at all where all speak for the same method. Two imagined images, one for each method,
+    make up for it; this is the variance that they add (after Bonett and Price 2012).
+    """
+    variance = variance_of_images + 2 / (images + 2) ** 2
+    low, high, p = paired_difference(of_seeds, variance, images, confidence)
+    return {"difference": of_seeds.mean(), "low": max(low, -1.0), "high": min(high, 1.0), "p": p}

@@ -1,0 +1,164 @@
+"""How well a model notices images of classes that it has never seen, from its logits.
+
+Three scores of how known an image looks, each larger for known ones:
+
+- the largest softmax probability (Hendrycks and Gimpel 2017),
+- the largest logit (Hendrycks et al. 2022),
+- the negative free energy, ``logsumexp`` of the logits (Liu et al. 2020, at temperature 1).
+
+They are told apart by two figures. *AUROC* is the chance that a known test image scores higher
+than an unknown one, ties counting half; 0.5 is no better than chance. The *false alarms* (the
+field's FPR95) are the share of unknown images that are taken for known ones at the highest
+threshold that lets at least 95 % of the known test images pass; known images are the positives,
+and an image passes if its score is not below the threshold.
+
+Logits are taken as the network gives them: a method that trains with adjusted logits is not
+adjusted here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.special import log_softmax, logsumexp
+
+from longtail.evaluation.uncertainty import BLOCK_SIZE, bootstrap_interval, resampled_weights
+from longtail.parameters import Statistics
+
+Floats = npt.NDArray[np.floating]
+
+KNOWN_RECALL = 0.95
+
+
+def largest_probability(logits: Floats) -> Floats:
+    """The largest log-probability: the same order as the probability's, and never rounded to 1."""
+    result: Floats = log_softmax(logits, axis=1).max(axis=1)
+    return result
+
+
+def largest_logit(logits: Floats) -> Floats:
+    """The largest logit."""
+    result: Floats = logits.max(axis=1)
+    return result
+
+
+def negative_energy(logits: Floats) -> Floats:
+    """``log(sum(exp(logits)))``."""
+    result: Floats = logsumexp(logits, axis=1)
+    return result
+
+
+SCORES: dict[str, Callable[[Floats], Floats]] = {
+    "max_probability": largest_probability,
+    "max_logit": largest_logit,
+    "energy": negative_energy,
+}
+
+
+def auroc(known: Floats, unknown: Floats, known_weights: Floats, unknown_weights: Floats) -> Floats:
+    """The chance that a known image scores higher than an unknown one, ties counting half.
+
+    Args:
+        known: scores of n known images.
+        unknown: scores of m unknown images.
+        known_weights: how often each is in each of b resamples, (b, n).
+        unknown_weights: likewise, (b, m).
+
+    Returns:
+        A value a resample, (b,).
+    """
+    order = np.argsort(unknown, kind="stable")
+    below = _sums_below(unknown_weights[:, order])
+    first, last = (np.searchsorted(unknown[order], known, side) for side in ("left", "right"))
+    wins = (below[:, first] + below[:, last]) / 2
+    pairs = known_weights.sum(axis=1) * unknown_weights.sum(axis=1)
+    result: Floats = (known_weights * wins).sum(axis=1) / pairs
+    return result
+
+
+def false_alarms(
+    known: Floats, unknown: Floats, known_weights: Floats, unknown_weights: Floats
+) -> Floats:
+    """The share of unknown images that pass where at least 95 % of the known ones do.
+
+    Args and result are those of :func:`auroc`; the threshold is each resample's own.
+    """
+    order = np.argsort(known, kind="stable")
+    ascending = known[order]
+    lost = _sums_below(known_weights[:, order])
+    # A threshold at an image's score loses the images with smaller ones; equal ones pass with it.
+    lost_at = lost[:, np.searchsorted(ascending, ascending, "left")]
+    allowed = (1 - KNOWN_RECALL) * known_weights.sum(axis=1, keepdims=True) * (1 + 1e-6)
+    highest = (lost_at <= allowed).sum(axis=1) - 1  # what is lost grows with the threshold
+    order = np.argsort(unknown, kind="stable")
+    stopped = _sums_below(unknown_weights[:, order])
+    numbers = np.searchsorted(unknown[order], ascending[highest], "left")
+    total = unknown_weights.sum(axis=1)
+    result: Floats = (total - stopped[np.arange(len(total)), numbers]) / total
+    return result
+
+
+FIGURES = {"auroc": auroc, "false_alarms": false_alarms}
+
+
+def novelty(known_logits: Floats, unknown_logits: Floats, statistics: Statistics) -> pd.DataFrame:
+    """Both figures of each score, with the bootstrap's intervals.
+
+    Known and unknown images are resampled apart (see
+    :func:`longtail.evaluation.uncertainty.bootstrap_interval`). The interval is for these unknown
+    classes: others may be easier or harder to notice.
+
+    Args:
+        known_logits: of known test images, (n, classes).
+        unknown_logits: of images of unknown classes, (m, classes).
+        statistics: the confidence, and how to resample.
+
+    Returns:
+        A row a score: ``score``, ``known_images``, ``unknown_images``, and ``auroc`` and
+        ``false_alarms``, each with its ``_low`` and ``_high`` (NaN where there is no interval).
+    """
+    known, unknown = known_logits.astype(np.float64), unknown_logits.astype(np.float64)
+    sizes = len(known), len(unknown)
+    scores = {name: (score(known), score(unknown)) for name, score in SCORES.items()}
+    cells = [(name, figure) for name in SCORES for figure in FIGURES]
+    replicates: dict[tuple[str, str], list[Floats]] = {cell: [] for cell in cells}
+    for weights in _resampled(sizes, statistics):
+        for name, figure in cells:
+            replicates[name, figure].append(FIGURES[figure](*scores[name], *weights))
+    once = tuple(np.ones((1, size)) for size in sizes)
+    rows = []
+    for name in SCORES:
+        row = {"score": name, "known_images": sizes[0], "unknown_images": sizes[1]}
+        for figure, function in FIGURES.items():
+            value = float(function(*scores[name], *once)[0])
+            low, high = bootstrap_interval(
+                value, np.concatenate(replicates[name, figure]), statistics.confidence
+            )
+            low, high = float(np.maximum(low, 0.0)), float(np.minimum(high, 1.0))
+            row |= {figure: value, f"{figure}_low": low, f"{figure}_high": high}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _resampled(sizes: tuple[int, int], statistics: Statistics) -> Iterator[tuple[Floats, Floats]]:
+    """Weights of known and of unknown images, in blocks of as many resamples each.
+
+    Unknown images have draws of their own, also where there are as many as known ones.
+    """
+    known, unknown = (
+        (row for block in resampled_weights(size, statistics.resamples, seed) for row in block)
+        for size, seed in zip(sizes, (statistics.seed, statistics.seed + 1), strict=True)
+    )
+    count = max(1, BLOCK_SIZE // max(sizes))
+    while rows := list(islice(zip(known, unknown, strict=True), count)):
+        yield tuple(np.stack(of_role) for of_role in zip(*rows, strict=True))  # type: ignore[misc]
+
+
+def _sums_below(weights: Floats) -> npt.NDArray[np.float64]:
+    """Sums of the first 0, 1, ... weights of each row, (b, n + 1)."""
+    sums = np.cumsum(weights, axis=1, dtype=np.float64)
+    return np.concatenate([np.zeros((len(weights), 1)), sums], axis=1)

@@ -1,0 +1,41 @@
+"""The figures of each method over its seeds, with intervals."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from longtail.evaluation.metrics import METRICS, within_range
+from longtail.evaluation.uncertainty import interval_over_seeds
+
+FIGURES = ("loss", *METRICS)
+CELL = ["dataset", "train_set", "backbone", "method", "test_set"]
+
+
+def summarise(results: pd.DataFrame, confidence: float) -> pd.DataFrame:
+    """Means over seeds: a row a method, test set and metric.
+
+    Args:
+        results: the tidy results, a row a trial and test set.
+        confidence: of the intervals in ``results``.
+
+    Returns:
+        The cell's names, ``metric``, ``images``, ``seeds``, ``value`` (the mean over seeds),
+        ``low`` and ``high`` (see :func:`longtail.evaluation.uncertainty.interval_over_seeds`; not
+        below 0 and, but for losses, not above 1; empty where there is no interval) and ``sd`` (the
+        standard deviation between seeds, empty for one).
+    """
+    rows = []
+    for names, cell in results.groupby(CELL, sort=False):
+        for metric in FIGURES:
+            value, low, high, deviation = interval_over_seeds(
+                cell[metric].to_numpy(dtype=float),
+                cell[f"{metric}_low"].to_numpy(dtype=float),
+                cell[f"{metric}_high"].to_numpy(dtype=float),
+                confidence,
+            )
+            low, high = within_range(metric, low, high)
+            rows.append(
+                (*names, metric, cell["images"].iloc[0], len(cell), value, low, high, deviation)
+            )
+    columns = [*CELL, "metric", "images", "seeds", "value", "low", "high", "sd"]
+    return pd.DataFrame(rows, columns=columns)

@@ -1,0 +1,1 @@
+"""Finished trainings and their arrays on disk, and a disk that is full."""

@@ -1,0 +1,112 @@
+"""The store of arrays that are computed from images: features and logits, beside the trainings.
+
+They can always be computed again, so they are kept as long as they are used: `kedro prune` removes
+those that nobody has used for 30 days, and logits with their training.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from longtail.storage.space import full_disk_explained
+from longtail.storage.store import TrialStore, damaged_file, write_whole
+
+log = logging.getLogger(__name__)
+
+Floats = npt.NDArray[np.float32]
+Kind = Literal["features", "logits"]
+
+# The file of each kind in its folder, whose name ends with the kind.
+ARRAY_FILES: dict[Kind, str] = {"features": "features.npy", "logits": "logits.npy"}
+# Of the hash in the name of a training's logits, which begins with the training's fingerprint.
+KEY_DIGITS = 16
+
+
+class ArrayStore:
+    """Features and logits of one data set's images, in the folder of the trainings.
+
+    Where several processes want the same array, one computes it and the others wait. A damaged one
+    is told of and computed again.
+
+    Args:
+        folder: of the trainings.
+        pixels_sha256: the checksum of the data set's pixels.
+    """
+
+    def __init__(self, folder: Path, pixels_sha256: str) -> None:
+        self._folder, self._pixels_sha256 = folder, pixels_sha256
+
+    def features(self, determinants: Mapping[str, Any], compute: Callable[[], Floats]) -> Floats:
+        """What a frozen backbone makes of images, for all trials above it.
+
+        Args:
+            determinants: all that it depends on but the pixels, as plain values.
+            compute: the features, where there are none.
+
+        Raises:
+            DiskFullError: if there is no room for them.
+        """
+        key = self._key(determinants)
+        return self._kept("features", key, key, compute)
+
+    def logits(
+        self, fingerprint: str, determinants: Mapping[str, Any], compute: Callable[[], Floats]
+    ) -> Floats:
+        """What a trained model answers to images.
+
+        Args:
+            fingerprint: of its training.
+            determinants: all else that they depend on but the pixels, as plain values.
+            compute: the logits, where there are none.
+
+        Raises:
+            DiskFullError: if there is no room for them.
+        """
+        name = f"{fingerprint}.{self._key(determinants)[:KEY_DIGITS]}"
+        return self._kept("logits", fingerprint, name, compute)
+
+    def _key(self, determinants: Mapping[str, Any]) -> str:
+        text = json.dumps({**determinants, "pixels": self._pixels_sha256}, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def _kept(self, kind: Kind, claimed: str, name: str, compute: Callable[[], Floats]) -> Floats:
+        place = self._folder / f"{name}.{kind}"
+        with TrialStore(self._folder).claim(claimed):
+            found = _read(place, kind)
+            if found is not None:
+                return found
+            array = compute()
+            with full_disk_explained(place):
+                write_whole(place, lambda draft: _save(draft / ARRAY_FILES[kind], array))
+            return array
+
+
+def _save(file: Path, array: Floats) -> None:
+    # np.save does not say that the disk is full.
+    with file.open("wb") as content:
+        header = np.lib.format.header_data_from_array_1_0(array)
+        np.lib.format.write_array_header_1_0(content, header)
+        content.write(np.ascontiguousarray(array).data)
+
+
+def _read(place: Path, kind: Kind) -> Floats | None:
+    """A stored array; a damaged one is removed."""
+    if not place.is_dir():
+        return None
+    if damaged := damaged_file(place):
+        log.warning("%s is damaged: its %s are computed again", damaged, kind)
+        shutil.rmtree(place)
+        return None
+    os.utime(place)  # used today
+    array: Floats = np.load(place / ARRAY_FILES[kind])
+    return array

@@ -1,0 +1,1 @@
+"""What a trial is, which training it is, and whether stored results are its own."""

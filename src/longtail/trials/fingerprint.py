@@ -1,0 +1,61 @@
+"""A trial's fingerprint: one hash over all that determines its result, and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from longtail.parameters import Trial
+from longtail.trials.canonical_loss import CanonicalLoss
+from longtail.trials.loss_schedule import LossSchedule
+
+# Raised whenever the same parameters and data would give another result than before, so that
+# what older code trained is not taken for what this code would train. A golden test guards it.
+ENGINE_VERSION = 1
+
+
+def fingerprint(
+    trial: Trial,
+    loss: CanonicalLoss | LossSchedule,
+    pixels_sha256: str,
+    train_images: npt.NDArray[np.int64],
+    train_labels: npt.NDArray[np.int64],
+    validation_images: npt.NDArray[np.int64],
+    weights_sha256: str | None,
+) -> str:
+    """The hash, as 64 hexadecimal digits.
+
+    Names and labels are left out: what two trials are called does not make them two trainings.
+    So are device, threads and workers, which move a result by rounding only. The validation
+    images are in, since the stored history has their figures.
+    """
+    determinants: dict[str, Any] = {
+        "engine": ENGINE_VERSION,
+        "architecture": trial.backbone.architecture,
+        "options": trial.backbone.options,
+        "weights": weights_sha256,
+        "classifier": trial.method.classifier.model_dump(),
+        "loss": loss.as_dict(),
+        "recipe": trial.recipe.model_dump(mode="json", exclude_defaults=True),
+        "seed": trial.seed,
+        "pixels": pixels_sha256,
+        "train": sha256_of_arrays(train_images, train_labels),
+        "validation": sha256_of_arrays(validation_images),
+    }
+    text = json.dumps(determinants, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def sha256_of_arrays(*arrays: npt.NDArray[Any]) -> str:
+    """The hash of arrays' types, shapes and contents, whatever their layout in memory."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        # Part by part: a memory-mapped array may be larger than the memory.
+        for part in np.array_split(np.atleast_1d(array), max(1, array.nbytes >> 26)):
+            digest.update(np.ascontiguousarray(part).data)
+    return digest.hexdigest()

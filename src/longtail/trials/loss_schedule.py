@@ -1,0 +1,86 @@
+"""Which loss a method trains with in which epoch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import floor
+from typing import Any
+
+import numpy as np
+
+from longtail.parameters import Method
+from longtail.trials.canonical_loss import (
+    CanonicalLoss,
+    Counts,
+    canonical,
+    effective_number_weights,
+    refuse_missing_classes,
+    reweighted,
+)
+
+
+@dataclass(frozen=True)
+class DeferredLoss:
+    """A loss that takes over at ``first_epoch``, counted from 1."""
+
+    first_epoch: int
+    loss: CanonicalLoss
+
+
+@dataclass(frozen=True)
+class LossSchedule:
+    """The losses of a training: one, or another one from some epoch on.
+
+    Attributes:
+        first: the loss of the first epoch.
+        deferred: what takes over from it after at least one epoch, and differs from it.
+    """
+
+    first: CanonicalLoss
+    deferred: DeferredLoss | None = None
+
+    @property
+    def last(self) -> CanonicalLoss:
+        """The loss of the last epoch, which a trained model is evaluated by."""
+        return self.first if self.deferred is None else self.deferred.loss
+
+    def in_epoch(self, epoch: int) -> CanonicalLoss:
+        """The loss of an epoch, counted from 1."""
+        if self.deferred is None or epoch < self.deferred.first_epoch:
+            return self.first
+        return self.deferred.loss
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values. A training with one loss has that loss' own, and no other key."""
+        if self.deferred is None:
+            return self.first.as_dict()
+        deferred = {
+            "first_epoch": self.deferred.first_epoch,
+            "loss": self.deferred.loss.as_dict(),
+        }
+        return {**self.first.as_dict(), "deferred": deferred}
+
+
+def loss_schedule(method: Method, class_counts: Counts, epochs: int) -> LossSchedule:
+    """The losses that ``method`` trains with on training images counted by class.
+
+    Deferred weights (Cao et al. 2019, section 3.3) take over in the epoch in which their
+    ``start`` falls: of 200 epochs with 0.8, in the 161st; of 12, in the 10th. Where that is the
+    first, or where they change nothing (on equal counts), the schedule has a single loss.
+
+    Raises:
+        ConfigurationError: if the loss, or the deferred weights, need an image of every class
+            and a class has none.
+    """
+    first = canonical(method.loss, method.classifier, class_counts)
+    if method.deferred_weights is None:
+        return LossSchedule(first)
+    refuse_missing_classes(class_counts, "deferred_weights")
+    beta, start = method.deferred_weights.beta, method.deferred_weights.start
+    weights = effective_number_weights(beta, class_counts.astype(np.float64))
+    loss = reweighted(first, weights)
+    # 0.29 * 100 comes out as 28.999999999999996: the product, not its rounding, counts.
+    epochs_before = floor(start * epochs + 1e-9)
+    if epochs_before == 0 or loss.as_dict() == first.as_dict():
+        return LossSchedule(loss)
+    return LossSchedule(first, DeferredLoss(epochs_before + 1, loss))

@@ -1,0 +1,182 @@
+"""Post-hoc methods: other answers from a training that is there already.
+
+Each is a factor and an offset a class on the logits, so that stored logits are all it needs of
+the images. Which one is no part of a training's fingerprint; it is noted beside the results.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from longtail.errors import ConfigurationError
+from longtail.evaluation.metrics import Answers, Tally, balanced_accuracy
+from longtail.parameters import Method, PostHoc, PostHocLogitAdjustment, TauNormalization
+from longtail.trials.canonical_loss import refuse_missing_classes
+
+Floats = npt.NDArray[np.floating]
+Counts = npt.NDArray[np.int64]
+
+# What is noted of results that are the trained model's own.
+NONE = "none"
+# The columns of results that say how their logits were changed after the training.
+NOTED = ("post_hoc", "tau")
+
+
+@dataclass(frozen=True)
+class LastLayer:
+    """What the last layer adds to and multiplies features by.
+
+    Attributes:
+        norms: Euclidean, of each class' vector, (classes,).
+        biases: as they are in the logits, (classes,).
+    """
+
+    norms: Floats
+    biases: Floats
+
+
+class Evaluation(NamedTuple):
+    """Changed logits, and how they were changed.
+
+    Attributes:
+        logits: float32 (images, classes).
+        tau: the strength that was used.
+        validation: the balanced accuracy of each ``tau`` on the validation images; empty where
+            there was nothing to choose.
+    """
+
+    logits: npt.NDArray[np.float32]
+    tau: float
+    validation: dict[float, float]
+
+
+def check(method: Method, class_counts: Counts, validation_images: int) -> None:
+    """Refuse what could not be evaluated, before it is trained.
+
+    Raises:
+        ConfigurationError: if frequencies are needed and a class has no training image, or a
+            strength is to be chosen and there is no validation image.
+    """
+    if method.post_hoc is None:
+        return
+    key = f"methods.{method.name}.post_hoc"
+    if isinstance(method.post_hoc, PostHocLogitAdjustment):
+        refuse_missing_classes(class_counts, key)
+    if len(method.post_hoc.tau) > 1 and not validation_images:
+        raise ConfigurationError(
+            f"{key}.tau: {list(method.post_hoc.tau)} are to be chosen from on the validation "
+            f"images, and there are none. Give one value, or hold out validation images"
+        )
+
+
+def effective(post_hoc: PostHoc | None, class_counts: Counts) -> PostHoc | None:
+    """``post_hoc``, or None where it changes no logit: on equal counts, or with ``tau`` 0."""
+    if isinstance(post_hoc, PostHocLogitAdjustment):
+        equal = len(set(class_counts.tolist())) == 1
+        return None if equal or not any(post_hoc.tau) else post_hoc
+    return post_hoc
+
+
+def noted(post_hoc: PostHoc | None, class_counts: Counts) -> str:
+    """How results say that they were changed so: JSON, or ``none``."""
+    own = effective(post_hoc, class_counts)
+    return NONE if own is None else json.dumps(own.model_dump(mode="json"))
+
+
+def evaluation_keys(results: pd.DataFrame) -> pd.Series[str]:
+    """What each row's logits are of: the training, and what was done to it afterwards."""
+    return results["fingerprint"].astype(str).str.cat(noted_of(results), sep=" ")
+
+
+def noted_of(results: pd.DataFrame) -> pd.Series[str]:
+    """The column ``post_hoc``; results from before there were such methods have none."""
+    if "post_hoc" not in results:
+        return pd.Series(NONE, index=results.index, dtype=object)
+    return results["post_hoc"].fillna(NONE)
+
+
+def evaluate(
+    post_hoc: PostHoc,
+    logits: Floats,
+    labels: Counts,
+    validation: npt.NDArray[np.bool_],
+    class_counts: Counts,
+    layer: LastLayer,
+) -> Evaluation:
+    """Change logits, with the ``tau`` that is the best on the validation images.
+
+    Args:
+        post_hoc: how.
+        logits: of the trained model, (images, classes).
+        labels: of the images; only those to validate on are looked at.
+        validation: which images are to validate on.
+        class_counts: the training images of each class.
+        layer: the trained model's last.
+    """
+    accuracies: dict[float, float] = {}
+    if len(post_hoc.tau) > 1:
+        for tau in post_hoc.tau:
+            changed = adjusted(post_hoc, tau, logits[validation], class_counts, layer)
+            answers = Answers.from_logits(changed, labels[validation])
+            accuracies[tau] = float(balanced_accuracy(Tally.of(answers))[0])
+    best = max(post_hoc.tau, key=lambda tau: accuracies.get(tau, 0.0))  # of equal ones the first
+    return Evaluation(adjusted(post_hoc, best, logits, class_counts, layer), best, accuracies)
+
+
+def adjusted(
+    post_hoc: PostHoc, tau: float, logits: Floats, class_counts: Counts, layer: LastLayer
+) -> npt.NDArray[np.float32]:
+    """Logits changed with strength ``tau``, float32 of the same shape.
+
+    Logit adjustment: ``z_c - tau log n_c``, the offsets shifted to mean 0, which softmax does
+    not notice. Tau-normalization: ``(z_c - b_c) / |w_c| ** tau``, which is the product of the
+    features with the class' vector over its norm to the power of ``tau``.
+    """
+    match post_hoc:
+        case PostHocLogitAdjustment():
+            prior = tau * np.log(class_counts.astype(np.float64))
+            changed = logits - (prior - prior.mean())
+        case TauNormalization():
+            changed = (logits - layer.biases.astype(np.float64)) / layer.norms**tau
+    result: npt.NDArray[np.float32] = changed.astype(np.float32)
+    return result
+
+
+def differences(stored: str, now: str, method: str) -> str:
+    """Say how what results note differs from what the parameters ask for now."""
+    return f"methods.{method}.post_hoc was {_text(stored)}, is {_text(now)}"
+
+
+def described(stored: str, taus: Sequence[float]) -> str:
+    """What was done to a training, in words that go on from "of which".
+
+    Args:
+        stored: see :func:`noted`.
+        taus: the strengths that were used; of several seeds each may have its own.
+    """
+    values: dict[str, Any] = json.loads(stored)
+    used = " or ".join(f"{tau:.4g}" for tau in taus)
+    what = {
+        "logit_adjustment": f"the logits are lessened by {used} times the log class frequencies",
+        "tau_normalization": f"the class vectors are divided by their norms to the power {used}",
+    }[values["kind"]]
+    offered = values["tau"]
+    if len(offered) < 2:
+        return what
+    listed = ", ".join(f"{tau:.4g}" for tau in offered)
+    return f"{what} (chosen on the validation images, of {listed})"
+
+
+def _text(stored: str) -> str:
+    if stored == NONE:
+        return "null"
+    values = json.loads(stored)
+    tau = ", ".join(f"{tau:.12g}" for tau in values["tau"])
+    return f"{{kind: {values['kind']}, tau: [{tau}]}}"

@@ -1,0 +1,79 @@
+"""Head, middle and tail that do not differ in size."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from longtail.imbalance import GROUPS, alike_groups, likeness_note
+from longtail.pipelines.imbalance.nodes import cut_subsets
+from longtail.sources.images import index_of
+from tests.imbalance.test_unknown import dataset
+
+ALL = [GROUPS]
+PAIRS = [("head", "middle"), ("middle", "tail")]
+
+
+def profile(natural: list[int], long_tailed: list[int] | None = None) -> pd.DataFrame:
+    """Six classes, two a group."""
+    return pd.DataFrame(
+        {
+            "group": np.repeat(GROUPS, 2),
+            "train_natural": natural,
+            "train_long_tailed": long_tailed or natural,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("sizes", "alike"),
+    [
+        ([6, 6, 6, 6, 6, 6], ALL),
+        ([8, 7, 7, 7, 6, 6], ALL),  # 7.5 to 6
+        ([9, 9, 7, 7, 6, 6], PAIRS),  # exactly 1.5 times is not nearly as many
+        ([20, 20, 14, 14, 10, 10], PAIRS),
+        ([90, 80, 2, 2, 2, 2], PAIRS[1:]),
+        ([90, 90, 80, 80, 2, 2], PAIRS[:1]),
+        ([100, 60, 30, 20, 9, 5], []),
+    ],
+)
+def test_groups_are_alike_below_one_and_a_half_times_as_many(
+    sizes: list[int], alike: list[tuple[str, ...]]
+) -> None:
+    table = profile(sizes)
+    assert alike_groups(table["group"], table["train_natural"]) == alike
+
+
+def test_the_note_names_the_groups_their_sizes_and_the_rule() -> None:
+    assert likeness_note(profile([7, 6, 6, 6, 6, 6]), "natural", "species", "species") == (
+        "Head, middle and tail have nearly equal numbers of natural training images (on average "
+        "head 6.5, middle 6.0, tail 6.0 a species; nearly equal is less than 1.5 times as many): "
+        "for a model trained on these, a difference between them is not one of frequent and rare "
+        "species."
+    )
+    note = likeness_note(profile([6] * 6, [6, 5, 4, 3, 2, 1]), "natural", "class", "classes")
+    assert note.endswith(
+        "rare classes; the long-tailed set is cut in this order, so that there it is."
+    )
+    some = likeness_note(profile([90, 80, 2, 2, 2, 2]), "long_tailed", "class", "classes")
+    assert some.startswith("Middle and tail have nearly equal numbers of long-tailed training")
+    assert likeness_note(profile([100, 60, 30, 20, 9, 5]), "natural", "class", "classes") == ""
+
+
+def test_the_log_says_so_and_stays_short(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    names = [f"noctua a{chr(97 + n // 26)}{chr(97 + n % 26)}" for n in range(230)]
+    labels = np.repeat(np.arange(230), 10)
+    index = index_of([""] * len(labels), labels.tolist(), names, [""] * len(labels))
+    index["label"] = np.where(labels < 200, -1, labels - 200)
+    cut_subsets(index, dataset(200))
+    assert (
+        "zoo: held out as unknown: noctua aaa, noctua aab, noctua aac, and 197 more; all are in "
+        "the report" in caplog.text
+    )
+    assert "zoo: Head, middle and tail have nearly equal numbers of natural" in caplog.text
+    assert "frequent and rare species; the long-tailed set is cut" in caplog.text
+    assert max(len(record.getMessage()) for record in caplog.records) < 400

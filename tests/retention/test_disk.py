@@ -1,0 +1,291 @@
+"""What is found in a data folder, and how it is removed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from longtail.retention import disk
+from longtail.retention.artifacts import Artifact, Content, Version
+from longtail.retention.disk import Scan, scan
+from longtail.storage.array_store import ArrayStore
+from longtail.storage.store import TrialStore
+from tests.data_folders import (
+    CARD,
+    RESULTS,
+    STORE,
+    A,
+    B,
+    fingerprint,
+    save,
+    save_checkpoint,
+    save_training,
+    tree,
+    versions,
+)
+
+
+def entry_of(path: str) -> str | None:
+    return {RESULTS: "results", CARD: "card"}.get(path)
+
+
+def found(data: Path) -> Scan:
+    return scan(data, STORE, entry_of)
+
+
+def only_artifact(data: Path) -> Artifact:
+    [artifact] = found(data).artifacts
+    return artifact
+
+
+def test_versions_are_found_oldest_first_with_their_files(tmp_path: Path) -> None:
+    save(tmp_path, RESULTS, B, "12345")
+    file = save(tmp_path, RESULTS, A, "123")
+    save(tmp_path, CARD, A)
+    card, results = found(tmp_path).artifacts
+    assert (card.path, card.entry) == (CARD, "card")
+    assert [version.name for version in results.versions] == [A, B]
+    assert all(version.own and version.complete for version in results.versions)
+    [content] = results.versions[0].contents
+    status = file.stat()
+    assert content.identity == (status.st_dev, status.st_ino)
+    assert (content.links, content.size) == (1, 3)
+
+
+def test_a_folder_that_no_catalog_knows_is_told_apart(tmp_path: Path) -> None:
+    save(tmp_path, f"test/{RESULTS}", A)
+    assert only_artifact(tmp_path).entry is None
+
+
+def test_what_is_no_version_is_not_listed(tmp_path: Path) -> None:
+    for name in ("final", "2001-01-01", f"{A}.bak", f"x{A}"):
+        save(tmp_path, RESULTS, name)
+    (tmp_path / A).write_text("a file")
+    assert found(tmp_path).artifacts == []
+
+
+def test_a_version_with_other_files_folders_or_links_is_not_the_project_s_own(
+    tmp_path: Path,
+) -> None:
+    save(tmp_path, RESULTS, A).with_name("notes.txt").write_text("mine")
+    (save(tmp_path, RESULTS, B).parent / "folder").mkdir()
+    linked = tmp_path / RESULTS / "2001-01-03T00.00.00.000Z" / "results.csv"
+    linked.parent.mkdir()
+    linked.symlink_to(tmp_path / RESULTS / A / "results.csv")
+    assert [(v.own, v.complete) for v in only_artifact(tmp_path).versions] == [(False, False)] * 3
+
+
+def test_what_a_killed_run_left_is_the_project_s_own_but_no_version_to_load(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / RESULTS / A).mkdir(parents=True)
+    draft = tmp_path / RESULTS / B / ".results.csv.draft"
+    draft.parent.mkdir()
+    draft.write_text("half")
+    assert [(v.own, v.complete) for v in only_artifact(tmp_path).versions] == [(True, False)] * 2
+
+
+def test_links_are_named_and_not_followed(tmp_path: Path) -> None:
+    data, elsewhere = tmp_path / "data", tmp_path / "elsewhere"
+    save(elsewhere, RESULTS, A)
+    save(data, RESULTS, B)
+    (data / RESULTS / A).symlink_to(elsewhere / RESULTS / A)
+    (data / "08_reporting").symlink_to(elsewhere)
+    scanned = found(data)
+    assert sorted(scanned.links) == [f"{RESULTS}/{A}", "08_reporting"]
+    assert [version.name for version in scanned.artifacts[0].versions] == [B]
+
+
+def test_the_data_folder_itself_may_be_a_link(tmp_path: Path) -> None:
+    save(tmp_path / "disk", RESULTS, A)
+    (tmp_path / "data").symlink_to(tmp_path / "disk")
+    assert only_artifact(tmp_path / "data").path == RESULTS
+    disk.remove(tmp_path / "data", [f"{RESULTS}/{A}"])
+    assert tree(tmp_path / "disk") == {}
+
+
+def test_the_store_s_entries_are_told_apart(tmp_path: Path) -> None:
+    save_training(tmp_path, "a", size=7)
+    save_training(tmp_path, "b", ".draft")
+    os.utime(save_checkpoint(tmp_path, "c"), (5, 5))
+    (save_training(tmp_path, "d") / "notes.txt").write_text("mine")
+    store = tmp_path / STORE
+    (store / "locks").mkdir()
+    (store / "locks" / f"{fingerprint('a')}.lock").touch()
+    (store / "mine").mkdir()
+    (store / f"{fingerprint('1')}.checkpoint.draft").write_text("half")
+    (store / f"{fingerprint('2')}.draft").write_text("a file")
+    (store / fingerprint("e")).write_text("a file")
+    (store / f"{fingerprint('f')}.checkpoint").mkdir()
+    (store / f"{'A' * 64}").mkdir()
+    (store / fingerprint("0")).symlink_to(store / fingerprint("a"))
+    scanned = found(tmp_path)
+    entries = {entry.fingerprint[0]: entry for entry in scanned.trainings}
+    assert {key: entry.kind for key, entry in entries.items()} == {
+        "a": "training",
+        "b": "draft",
+        "c": "checkpoint",
+        "d": "training",
+        "1": "draft",
+    }
+    assert {key for key, entry in entries.items() if not entry.own} == {"d"}
+    assert sum(content.size for content in entries["a"].contents) == 7
+    assert entries["c"].modified == 5
+    assert entries["b"].name == f"{fingerprint('b')}.draft"
+    assert scanned.links == [f"{STORE}/{fingerprint('0')}"]
+
+
+def test_what_vanishes_while_it_is_looked_at_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run renames its drafts at any moment."""
+    save(tmp_path, RESULTS, A)
+    save_checkpoint(tmp_path, "c")
+
+    def gone(item: os.DirEntry[str]) -> Content:
+        raise FileNotFoundError(item.path)
+
+    monkeypatch.setattr(disk, "_content", gone)
+    assert only_artifact(tmp_path).versions == (Version(A, (), own=False, complete=False),)
+    assert found(tmp_path).trainings == []
+
+
+def test_what_the_store_writes_is_known_as_its_own(tmp_path: Path) -> None:
+    TrialStore(tmp_path / STORE).add(fingerprint("a"), {}, pd.DataFrame({"epoch": [1]}), {})
+    [entry] = found(tmp_path).trainings
+    assert (entry.kind, entry.own) == ("training", True)
+
+
+def test_features_are_known_as_the_store_s_and_how_long_they_were_not_used(
+    tmp_path: Path,
+) -> None:
+    store = tmp_path / STORE
+    zeros = np.zeros((1, 2, 3), dtype=np.float32)
+    ArrayStore(store, "ab").features({"views": 1}, lambda: zeros)
+    [place] = store.glob("*.features")
+    shutil.copytree(place, store / f"{fingerprint('b')}.features.draft")
+    (shutil.copytree(place, store / f"{fingerprint('c')}.features") / "mine").touch()
+    os.utime(place, (5, 5))
+    entries = {entry.name: entry for entry in found(tmp_path).trainings}
+    own = entries.pop(place.name)
+    assert (own.kind, own.own, own.modified) == ("features", True, 5)
+    assert [(e.kind, e.own) for _, e in sorted(entries.items())] == [
+        ("draft", True),
+        ("features", False),
+    ]
+    assert np.array_equal(ArrayStore(store, "ab").features({"views": 1}, lambda: zeros[:0]), zeros)
+    again = {entry.name: entry for entry in found(tmp_path).trainings}[place.name]
+    assert time.time() - again.modified < 60
+    disk.remove(tmp_path, [f"{STORE}/{place.name}"])
+    assert not place.exists()
+
+
+def test_logits_are_known_as_those_of_their_training(tmp_path: Path) -> None:
+    store = tmp_path / STORE
+    zeros = np.zeros((2, 3), dtype=np.float32)
+    ArrayStore(store, "ab").logits(fingerprint("a"), {"engine": 1}, lambda: zeros)
+    [place] = store.glob("*.logits")
+    shutil.copytree(place, store / f"{place.name}.draft")
+    (store / f"{fingerprint('a')}.12.logits").mkdir()  # none that the store has written
+    entries = {entry.name: entry for entry in found(tmp_path).trainings}
+    assert {name: (e.kind, e.fingerprint, e.own) for name, e in entries.items()} == {
+        place.name: ("logits", fingerprint("a"), True),
+        f"{place.name}.draft": ("draft", fingerprint("a"), True),
+    }
+
+
+def test_what_is_removed_is_gone_and_nothing_else(tmp_path: Path) -> None:
+    for version in (A, B):
+        save(tmp_path, RESULTS, version)
+    save_training(tmp_path, "a")
+    save_training(tmp_path, "b")
+    save_checkpoint(tmp_path, "c")
+    before = tree(tmp_path)
+    gone = [
+        f"{RESULTS}/{A}",
+        f"{STORE}/{fingerprint('a')}",
+        f"{STORE}/{fingerprint('c')}.checkpoint",
+    ]
+    disk.remove(tmp_path, gone)
+    assert tree(tmp_path) == {
+        path: contents for path, contents in before.items() if not path.startswith(tuple(gone))
+    }
+    assert {path.name for path in (tmp_path / "07_model_output/digits").iterdir()} == {
+        "results.csv"
+    }
+
+
+@pytest.mark.parametrize("after", [0, 1, 2])
+def test_an_interrupted_removal_leaves_whole_versions_and_what_the_next_one_ends(
+    after: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process dies as it renames the third folder, or as it empties one of them."""
+    for version in (A, B):
+        save(tmp_path, RESULTS, version).with_name("second").write_text("x")
+    save_training(tmp_path, "a")
+    before = tree(tmp_path)
+    emptied: list[Path] = []
+
+    def dies(folder: Path) -> None:
+        if len(emptied) == after:
+            next(folder.iterdir()).unlink()  # half of it is gone
+            raise KeyboardInterrupt
+        emptied.append(folder)
+        rmtree(folder)
+
+    rmtree = shutil.rmtree
+    paths = [f"{RESULTS}/{A}", f"{RESULTS}/{B}", f"{STORE}/{fingerprint('a')}"]
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("longtail.retention.disk.shutil.rmtree", dies)
+        disk.remove(tmp_path, paths)
+    assert [name for name in versions(tmp_path, RESULTS)] == []
+    scanned = found(tmp_path)
+    assert (scanned.artifacts, scanned.trainings) == ([], [])
+    names = {
+        f"07_model_output/digits/.results.csv.{A}.pruned": f"{RESULTS}/{A}",
+        f"07_model_output/digits/.results.csv.{B}.pruned": f"{RESULTS}/{B}",
+        f"{STORE}/.{fingerprint('a')}.pruned": f"{STORE}/{fingerprint('a')}",
+    }
+    assert set(scanned.leftovers) <= set(names)
+    assert len(scanned.leftovers) == 3 - after
+    for name in scanned.leftovers:
+        assert len(list((tmp_path / name).iterdir())) <= len(
+            [path for path in before if path.startswith(names[name])]
+        )
+    disk.remove(tmp_path, [], scanned.leftovers)
+    assert tree(tmp_path) == {}
+    assert found(tmp_path).leftovers == {}
+
+
+def test_a_rename_that_fails_leaves_the_rest_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for version in (A, B):
+        save(tmp_path, RESULTS, version)
+    rename = Path.rename
+
+    def fails(path: Path, target: Path) -> Path:
+        if path.name == B:
+            raise PermissionError(13, "Permission denied", str(path))
+        return rename(path, target)
+
+    with monkeypatch.context() as patch, pytest.raises(PermissionError):
+        patch.setattr(Path, "rename", fails)
+        disk.remove(tmp_path, [f"{RESULTS}/{A}", f"{RESULTS}/{B}"])
+    scanned = found(tmp_path)
+    assert [version.name for version in scanned.artifacts[0].versions] == [B]
+    assert scanned.artifacts[0].versions[0].complete
+    assert list(scanned.leftovers) == [f"07_model_output/digits/.results.csv.{A}.pruned"]
+
+
+def test_another_folder_s_leftovers_are_left(tmp_path: Path) -> None:
+    """They may be those of a data folder within this one, which is being pruned by itself."""
+    for folder in (f"test/07_model_output/digits/.results.csv.{A}.pruned", ".mine.pruned"):
+        (tmp_path / folder).mkdir(parents=True)
+    assert found(tmp_path).leftovers == {}

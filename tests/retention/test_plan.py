@@ -1,0 +1,183 @@
+"""What is kept, and why."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from longtail.retention.artifacts import Artifact, Content, Training, Version
+from longtail.retention.plan import (
+    CHECKPOINT_AGE,
+    Plan,
+    Reference,
+    StoreDecision,
+    decide,
+    decide_training,
+    freed,
+    read_before,
+)
+from longtail.retention.table import human, summary
+from longtail.retention.uses import Use
+from tests.data_folders import A, B, C, D
+
+PATH, OTHER = "a/b.csv", "a/c.csv"
+NOW = 1e9
+
+
+def version(name: str, **changes: object) -> Version:
+    content = Content((1, hash(name)), 1, 10)
+    return replace(Version(name, (content,), own=True, complete=True), **changes)  # type: ignore[arg-type]
+
+
+def artifact(*versions: Version, entry: str | None = "a/{}.csv") -> Artifact:
+    return Artifact(PATH, entry, versions)
+
+
+FOUR = artifact(*map(version, (A, B, C, D)))
+
+
+def removed(
+    of: Artifact, keep: int, references: tuple[Reference, ...] = (), uses: tuple[Use, ...] = ()
+) -> list[str]:
+    return [version.name for version in decide(of, keep, references, uses).removed]
+
+
+@pytest.mark.parametrize(
+    ("keep", "gone"), [(1, [A, B, C]), (2, [A, B]), (3, [A]), (4, []), (9, [])]
+)
+def test_the_newest_stay(keep: int, gone: list[str]) -> None:
+    assert removed(FOUR, keep) == gone
+
+
+def test_what_cannot_be_loaded_does_not_count_as_new() -> None:
+    """A killed run may have left a folder without its file."""
+    last = version(D, contents=(), complete=False)
+    assert removed(artifact(version(A), version(B), last), 1) == [A, D]
+
+
+def test_what_is_not_the_project_s_own_stays_and_does_not_count() -> None:
+    foreign = version(D, own=False, complete=False)
+    assert removed(artifact(version(A), version(B), foreign), 1) == [A]
+    assert removed(artifact(version(A), version(B), entry=None), 1) == []
+
+
+def test_references_keep_their_version_of_their_artifact_or_of_all() -> None:
+    of_this = Reference(A, PATH, "conf/x/lock.yml")
+    of_another = Reference(B, OTHER, "conf/x/lock.yml")
+    of_all = Reference(C, None, "tagged")
+    references = (of_this, of_another, of_all)
+    assert removed(FOUR, 1, references) == [B]
+    assert decide(FOUR, 1, references, ()).kept == {
+        A: ("conf/x/lock.yml",),
+        C: ("tagged",),
+        D: ("newest",),
+    }
+
+
+def test_a_reason_is_given_once() -> None:
+    twice = (Reference(D, PATH, "tagged"), Reference(D, None, "tagged"))
+    assert decide(FOUR, 1, twice, ()).kept[D] == ("newest", "tagged")
+
+
+def test_a_run_in_progress_keeps_what_it_writes_and_may_read() -> None:
+    reads = Use("2001-01-09T00.00.00.000Z", {PATH: B})
+    assert removed(FOUR, 1, uses=(reads,)) == [A]
+    reads_another = Use("2001-01-09T00.00.00.000Z", {OTHER: A})
+    assert removed(FOUR, 1, uses=(reads_another,)) == [A, B, C]
+    writes = Use(A, {})
+    assert removed(FOUR, 1, uses=(writes,)) == [B, C]
+    found_none = Use("2001-01-09T00.00.00.000Z", {PATH: ""})
+    assert removed(FOUR, 1, uses=(found_none,)) == []
+
+
+def test_a_run_that_noted_nothing_may_have_read_the_newest_before_it() -> None:
+    broken = artifact(version(A), version(B, complete=False), version(C))
+    assert read_before([FOUR, artifact()], C, "tagged") == [Reference(B, PATH, "tagged")]
+    assert read_before([broken], C, "tagged") == [Reference(A, PATH, "tagged")]
+    assert read_before([FOUR], A, "tagged") == []
+
+
+def training(kind: str = "training", age: float = 0, own: bool = True) -> Training:
+    return Training("f", "f", kind, (), own, NOW - age)  # type: ignore[arg-type]
+
+
+def kept(training: Training, named: set[str] | None, **circumstances: bool) -> str | None:
+    given = {"claimed": False, "running": False, **circumstances}
+    return decide_training(training, named=named, now=NOW, **given).kept
+
+
+def test_a_training_stays_if_a_kept_card_names_it() -> None:
+    assert kept(training(), {"f", "g"}) == "named by a kept card"
+    assert kept(training(), {"g"}) is None
+    assert kept(training(), None) == "a symbolic link may hide its card"
+    assert kept(training(own=False), set()) == "holds other files"
+
+
+def test_a_draft_goes_and_an_unfinished_training_goes_when_it_is_old() -> None:
+    assert kept(training("draft"), {"f"}) is None
+    assert kept(training("checkpoint", CHECKPOINT_AGE - 1), set()) == "younger than 30 days"
+    assert kept(training("checkpoint", CHECKPOINT_AGE), {"f"}) is None
+    assert CHECKPOINT_AGE == 30 * 24 * 3600
+
+
+def test_features_go_when_they_have_not_been_used_for_long() -> None:
+    assert kept(training("features", CHECKPOINT_AGE - 1), set()) == "younger than 30 days"
+    assert kept(training("features", CHECKPOINT_AGE), {"f"}) is None
+    assert kept(training("features", CHECKPOINT_AGE, own=False), set()) == "holds other files"
+
+
+def test_logits_go_with_their_training_or_when_they_have_not_been_used_for_long() -> None:
+    young, old = training("logits", CHECKPOINT_AGE - 1), training("logits", CHECKPOINT_AGE)
+    assert kept(young, {"f"}) == "named by a kept card"
+    assert kept(young, {"g"}) is None
+    assert kept(young, None) == "a symbolic link may hide its card"
+    assert kept(old, {"f"}) is None
+    assert kept(training("logits", CHECKPOINT_AGE, own=False), set()) == "holds other files"
+
+
+@pytest.mark.parametrize("kind", ["training", "draft", "checkpoint", "features", "logits"])
+def test_nothing_of_the_store_goes_under_a_run_or_a_claim(kind: str) -> None:
+    old = training(kind, 2 * CHECKPOINT_AGE)
+    assert kept(old, set()) is None
+    assert kept(old, set(), running=True) == "run in progress"
+    assert kept(old, set(), claimed=True) == "being trained"
+
+
+def test_a_file_under_several_names_is_freed_with_the_last_and_counted_once() -> None:
+    one = Content((1, 1), 1, 5)
+    two = Content((1, 2), 2, 70)
+    outside = Content((1, 3), 3, 900)
+    assert freed([[one, two], [outside, outside]]) == [5, 0]
+    assert freed([[one, two], [two, outside]]) == [75, 0]
+    assert freed([[outside], [outside], [outside, one]]) == [900, 0, 5]
+    assert freed([]) == []
+
+
+def plan(gone: list[str], trainings: list[str]) -> Plan:
+    versions = tuple(map(version, gone))
+    decision = replace(decide(FOUR, 9, (), ()), removed=versions)
+    entries = [replace(training(), name=name, fingerprint=name) for name in trainings]
+    return Plan([decision], "store", [StoreDecision(entry, None) for entry in entries], {})
+
+
+def test_only_what_was_shown_is_removed() -> None:
+    agreed = plan([A, C], ["g"]).only(plan([A, B], ["f"]))
+    assert agreed.versions == [f"{PATH}/{A}"]
+    assert agreed.removed_trainings == []
+    assert not agreed.is_empty
+    assert plan([A], []).only(plan([B], [])).is_empty
+
+
+def test_a_plan_is_summed_up() -> None:
+    assert summary(plan([A, B], ["f"])) == "2 versions, 1 training: 20 B"
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (1250, "1.2 kB"), (99_400, "99.4 kB"),
+     (99_990, "100 kB"), (999_600, "1.0 MB"), (161e6, "161 MB"), (1.26e9, "1.3 GB"),
+     (5e15, "5000 TB")],
+)  # fmt: skip
+def test_bytes_are_shown_in_units(size: float, text: str) -> None:
+    assert human(int(size)) == text

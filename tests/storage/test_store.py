@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable
+from multiprocessing.synchronize import Event
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import safetensors.torch
+import torch
+from filelock import FileLock, Timeout
+from safetensors.torch import load_file
+
+from longtail.storage.store import TrialStore
+
+WEIGHTS = {"a": torch.arange(6.0).reshape(2, 3), "steps": torch.tensor(7)}
+HISTORY = pd.DataFrame({"epoch": [1, 2], "train_loss": [0.1 + 0.2, 1 / 3], "acc1": [np.nan, 0.5]})
+CARD = {"trained_by": "digits.balanced", "seconds": 1.5, "nested": {"list": [1, None]}}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> TrialStore:
+    return TrialStore(tmp_path / "store")
+
+
+def test_unknown_fingerprint_is_not_found_in_a_store_that_does_not_exist(store: TrialStore) -> None:
+    assert store.find("f1") is None
+
+
+def test_what_was_added_is_found_by_its_fingerprint_alone(store: TrialStore) -> None:
+    added = store.add("f1", WEIGHTS, HISTORY, CARD)
+    found = store.find("f1")
+    assert found is not None
+    assert store.find("f2") is None
+    assert found.card == added.card == CARD
+    pd.testing.assert_frame_equal(found.history, added.history, check_exact=True)
+    pd.testing.assert_frame_equal(found.history, HISTORY)
+    weights = load_file(found.model_file)
+    assert weights.keys() == WEIGHTS.keys()
+    assert all(torch.equal(weights[name], WEIGHTS[name]) for name in WEIGHTS)
+
+
+def test_another_store_of_the_same_folder_finds_it(store: TrialStore, tmp_path: Path) -> None:
+    store.add("f1", WEIGHTS, HISTORY, CARD)
+    assert TrialStore(tmp_path / "store").find("f1") is not None
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "history.csv", "card.json"])
+@pytest.mark.parametrize(
+    "damage", [lambda c: c + b"x", lambda c: c[:-1] + b"?", lambda _: b"", None]
+)
+def test_damaged_training_is_told_of_and_no_longer_found(
+    damage: Callable[[bytes], bytes] | None,
+    name: str,
+    store: TrialStore,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store.add("f1", WEIGHTS, HISTORY, CARD)
+    store.add("f2", WEIGHTS, HISTORY, CARD)
+    file = tmp_path / "store/f1" / name
+    if damage is None:
+        file.unlink()
+    else:
+        file.write_bytes(damage(file.read_bytes()))
+    assert store.find("f1") is None
+    assert caplog.messages == [f"{file} is damaged: its training is done again"]
+    assert store.find("f2") is not None
+    store.add("f1", WEIGHTS, HISTORY, CARD)
+    assert store.find("f1") is not None
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{"])
+def test_training_with_damaged_checksums_is_no_longer_found(
+    content: bytes | None, store: TrialStore, tmp_path: Path
+) -> None:
+    store.add("f1", WEIGHTS, HISTORY, CARD)
+    file = tmp_path / "store/f1/checksums.json"
+    file.unlink() if content is None else file.write_bytes(content)
+    assert store.find("f1") is None
+
+
+def fail(*_: Any, **__: Any) -> None:
+    raise OSError("no space left on device")
+
+
+@pytest.mark.parametrize(
+    "step", ["safetensors.torch.save_file", "pandas.DataFrame.to_csv", "pathlib.Path.write_text",
+             "os.fsync", "pathlib.Path.rename"]
+)  # fmt: skip
+def test_error_at_any_step_leaves_nothing_behind(
+    step: str, store: TrialStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(step, fail)
+        with pytest.raises(OSError, match="no space left"):
+            store.add("f1", WEIGHTS, HISTORY, CARD)
+    assert store.find("f1") is None
+    assert list((tmp_path / "store").iterdir()) == []
+    store.add("f1", WEIGHTS, HISTORY, CARD)  # and nothing stands in the way of another try
+    assert store.find("f1") is not None
+
+
+def test_nothing_is_found_while_it_is_written(
+    store: TrialStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[object] = []
+    save_file = safetensors.torch.save_file
+
+    def look_then_save(weights: dict[str, torch.Tensor], file: Path) -> None:
+        save_file(weights, file)
+        seen.append(store.find("f1"))
+
+    monkeypatch.setattr(safetensors.torch, "save_file", look_then_save)
+    store.add("f1", WEIGHTS, HISTORY, CARD)
+    assert seen == [None]
+
+
+def test_card_that_is_no_json_leaves_nothing_behind(store: TrialStore, tmp_path: Path) -> None:
+    with pytest.raises(TypeError):
+        store.add("f1", WEIGHTS, HISTORY, {"bad": object()})
+    assert list((tmp_path / "store").iterdir()) == []
+
+
+def test_draft_of_a_killed_process_is_not_found_and_is_cleaned(
+    store: TrialStore, tmp_path: Path
+) -> None:
+    draft = tmp_path / "store" / "f1.draft"
+    draft.mkdir(parents=True)
+    (draft / "model.safetensors").write_bytes(b"half")
+    (draft / "stray").write_bytes(b"")
+    assert store.find("f1") is None
+    store.add("f1", WEIGHTS, HISTORY, CARD)
+    files = {file.name for file in (tmp_path / "store" / "f1").iterdir()}
+    assert files == {"model.safetensors", "history.csv", "card.json", "checksums.json"}
+    assert not draft.exists()
+
+
+def hold(folder: Path, holding: Event, release: Event) -> None:
+    with TrialStore(folder).claim("f1"):
+        holding.set()
+        release.wait(30)
+
+
+def test_claim_keeps_other_processes_out_until_it_is_released(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    holding, release = context.Event(), context.Event()
+    other = context.Process(target=hold, args=(tmp_path, holding, release))
+    other.start()
+    try:
+        assert holding.wait(30)
+        lock = FileLock(tmp_path / "locks" / "f1.lock")
+        with pytest.raises(Timeout):
+            lock.acquire(timeout=0)
+        with TrialStore(tmp_path).claim("f2"):  # another trial is free
+            pass
+        release.set()
+        with TrialStore(tmp_path).claim("f1"):
+            pass
+    finally:
+        release.set()
+        other.join()
+    assert other.exitcode == 0
+
+
+def test_claim_of_a_killed_process_is_free_again(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    holding, never = context.Event(), context.Event()
+    other = context.Process(target=hold, args=(tmp_path, holding, never))
+    other.start()
+    assert holding.wait(30)
+    other.kill()
+    other.join()
+    with FileLock(tmp_path / "locks" / "f1.lock").acquire(timeout=5):
+        pass
+
+
+def test_a_claim_that_does_not_wait_says_whether_it_was_free(
+    store: TrialStore, tmp_path: Path
+) -> None:
+    lock = FileLock(tmp_path / "store" / "locks" / "f1.lock")
+    with store.claim_if_free("f1") as free:
+        assert free
+        with pytest.raises(Timeout):
+            lock.acquire(timeout=0)
+        with store.claim_if_free("f1") as again, store.claim_if_free("f2") as other:
+            assert (again, other) == (False, True)
+    with lock.acquire(timeout=0), store.claim_if_free("f1") as free:
+        assert not free
+
+
+def test_claim_is_released_after_an_error(store: TrialStore, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="training"), store.claim("f1"):
+        raise ValueError("training")
+    with FileLock(tmp_path / "store" / "locks" / "f1.lock").acquire(timeout=0):
+        pass

@@ -1,0 +1,290 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from longtail.errors import ConfigurationError
+from longtail.parameters import Parameters, Trial
+from longtail.trials.grid import nested, parse, table_name, tables, trials
+
+Config = dict[str, Any]
+CELL = "digits.long_tailed.vit_micro.ldam.seed0"
+
+
+@pytest.fixture
+def config(base_config: Config) -> Config:
+    """The default environment with a grid that no edit of its YAML files changes."""
+    base_config["grid"] = {
+        "datasets": ["digits"],
+        "train_sets": ["balanced", "long_tailed"],
+        "backbones": ["vit_micro", "convnext_micro"],
+        "methods": ["softmax", "ldam", "focal"],
+        "seeds": [0, 7],
+    }
+    return base_config
+
+
+def expand(config: Config, command_line: Config | None = None) -> dict[str, Trial]:
+    return {trial.name: trial for trial in trials(parse(config), command_line)}
+
+
+def override(cell: str, values: Any) -> Config:
+    """What stands under ``train`` to change one trial."""
+    branch: Any = {"trial": values}
+    for part in reversed(cell.split(".")):
+        branch = {part: branch}
+    return {"train": branch}
+
+
+def message(config: Config) -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        expand(config)
+    return str(caught.value)
+
+
+def test_every_combination_is_a_trial_in_the_order_of_the_grid(config: Config) -> None:
+    assert list(expand(config)) == [
+        f"digits.{train_set}.{backbone}.{method}.seed{seed}"
+        for train_set in ("balanced", "long_tailed")
+        for backbone in ("vit_micro", "convnext_micro")
+        for method in ("softmax", "ldam", "focal")
+        for seed in (0, 7)
+    ]
+
+
+def test_trial_holds_its_own_loss_classifier_and_network(config: Config) -> None:
+    trial = expand(config)[CELL]
+    assert trial.method.loss.name == "ldam"
+    assert (trial.method.classifier.kind, trial.method.classifier.scale) == ("cosine", 30)
+    assert trial.backbone.architecture == "vit_micro"
+    assert (trial.train_set, trial.seed) == ("long_tailed", 0)
+
+
+def test_recipe_layers_lie_over_one_another(config: Config) -> None:
+    """Each layer sets what the later ones set too, so that the order shows."""
+    keys = ["epochs", "batch_size", "validate_every", "crop_padding", "warmup_epochs"]
+    for key in keys:
+        config["recipe"][key] = 10
+    config["backbones"]["vit_micro"]["recipe"] = dict.fromkeys(keys[1:], 20)
+    config["methods"]["ldam"]["recipe"] = dict.fromkeys(keys[2:], 30)
+    command_line = dict.fromkeys(keys[3:], 40)
+    config |= override(CELL, {"recipe": {"warmup_epochs": 50}})
+    found = expand(config, command_line)
+    values = {name: [getattr(t.recipe, key) for key in keys] for name, t in found.items()}
+    assert values.pop(CELL) == [10, 20, 30, 40, 50]
+    for name, layers in values.items():
+        backbone = 20 if "vit_micro" in name else 10
+        method = 30 if "ldam" in name else backbone
+        assert layers == [10, backbone, method, 40, 40]
+
+
+def test_override_reaches_one_trial_and_keeps_the_rest_of_it(config: Config) -> None:
+    plain = expand(config)
+    config |= override(CELL, {"method": {"loss": {"max_margin": 0.2}}, "recipe": {"epochs": 30}})
+    changed = expand(config)
+    assert [name for name in plain if plain[name] != changed[name]] == [CELL]
+    expected = plain[CELL].model_dump()
+    expected["method"]["loss"]["max_margin"] = 0.2
+    expected["recipe"]["epochs"] = 30
+    assert changed[CELL].model_dump() == expected
+
+
+def test_another_kind_replaces_the_old_one_whole(config: Config) -> None:
+    schedule = {"kind": "step", "milestones": [3, 5], "factor": 0.1}
+    config["methods"]["ldam"]["recipe"] = {"schedule": schedule}
+    config |= override("digits.balanced.vit_micro.focal.seed0", {"method": {"loss": {
+        "name": "equalization", "threshold": 0.1}}})  # fmt: skip
+    found = expand(config)
+    assert found[CELL].recipe.schedule.model_dump(mode="json") == schedule
+    loss = found["digits.balanced.vit_micro.focal.seed0"].method.loss
+    assert loss.model_dump() == {"name": "equalization", "threshold": 0.1, "probability": 0.9}
+
+
+def test_override_of_a_cell_outside_the_grid_waits_for_it(config: Config) -> None:
+    config |= override("cifar100.balanced.vit_micro.ldam.seed3", {"recipe": {"epochs": 30}})
+    assert len(expand(config)) == 24
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ("digit.balanced.vit_micro.ldam.seed0", "train: unknown dataset 'digit'. Did you mean"),
+        (
+            "digits.long_tail.vit_micro.ldam.seed0",
+            "train.digits: unknown training set 'long_tail'. Did you mean 'long_tailed'? Valid: "
+            "balanced, long_tailed, matched",
+        ),
+        ("digits.balanced.vit.ldam.seed0", "train.digits.balanced: unknown backbone 'vit'."),
+        ("digits.balanced.vit_micro.lda.seed0", "train.digits.balanced.vit_micro: unknown method"),
+        (
+            "digits.balanced.vit_micro.ldam.0",
+            "train.digits.balanced.vit_micro.ldam: expected seed<number>, found '0'",
+        ),
+    ],
+)
+def test_override_for_an_unknown_name_is_refused(cell: str, expected: str, config: Config) -> None:
+    assert expected in message(config | override(cell, {"recipe": {"epochs": 3}}))
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"recipe": {"epcohs": 3}}, ".recipe: unknown key 'epcohs'. Did you mean 'epochs'?"),
+        ({"recipe": {"epochs": 0}}, ".recipe.epochs: Input should be greater than 0, found 0"),
+        ({"recpie": {}}, ": unknown key 'recpie'. Did you mean 'recipe'?"),
+        ({"seed": 3}, ": ['seed'] are set by the grid"),
+        (3, ": expected keys below it"),
+    ],
+)
+def test_wrong_override_is_named_by_its_whole_key(
+    values: Any, expected: str, config: Config
+) -> None:
+    assert message(config | override(CELL, values)).startswith(f"train.{CELL}.trial{expected}")
+
+
+@pytest.mark.parametrize("entry", ["backbone", "method"])
+def test_override_cannot_rename_a_trial(entry: str, config: Config) -> None:
+    """Its name would be another cell's, or none of the grid's."""
+    whole = expand(config)["digits.balanced.convnext_micro.softmax.seed0"]
+    values = {entry: getattr(whole, entry).model_dump()}
+    assert f"train.{CELL}.trial" in message(config | override(CELL, values))
+
+
+def test_override_must_stand_under_trial(config: Config) -> None:
+    config["train"] = {"digits": {"balanced": {"vit_micro": {"ldam": {"seed0": {"recipe": {}}}}}}}
+    assert message(config).endswith(".ldam.seed0: the one valid key here is 'trial'")
+    config["train"] = {"digits": 3}
+    assert message(config) == "train.digits: expected keys below it, found 3"
+
+
+@pytest.mark.parametrize("registry", ["backbones", "methods"])
+def test_misspelt_key_in_a_recipe_layer_is_refused(registry: str, config: Config) -> None:
+    config[registry]["vit_micro" if registry == "backbones" else "ldam"]["recipe"] = {"epoch": 1}
+    assert "unknown key 'epoch'. Did you mean 'epochs'?" in message(config)
+
+
+def test_tables_are_numbered_as_in_the_thesis(config: Config) -> None:
+    contents = tables(parse(config))
+    assert list(contents) == ["digits"]
+    shown = contents["digits"].tables
+    assert [(t.number, t.backbone, t.train_set) for t in shown] == [
+        (1, "vit_micro", "balanced"),
+        (3, "vit_micro", "long_tailed"),
+        (5, "convnext_micro", "balanced"),
+        (7, "convnext_micro", "long_tailed"),
+    ]
+    assert list(shown[0].methods.items()) == [
+        ("softmax", "Softmax"),
+        ("ldam", "LDAM"),
+        ("focal", "Focal loss"),
+    ]
+    assert {t.seeds for t in shown} == {tuple(config["grid"]["seeds"])}
+    assert table_name(shown[1]) == "digits.vit_micro.long_tailed"
+
+
+def test_nested_models_lie_under_their_dotted_names(config: Config) -> None:
+    parameters: Parameters = parse(config)
+    trial = expand(config)[CELL]
+    tree = nested({f"{CELL}.trial": trial, "digits.recipe": parameters.recipe})
+    assert tree["digits"]["long_tailed"]["vit_micro"]["ldam"]["seed0"]["trial"] == (
+        trial.model_dump(mode="json")
+    )
+    assert tree["digits"]["recipe"] == parameters.recipe.model_dump(mode="json")
+    assert Trial.model_validate(tree["digits"]["long_tailed"]["vit_micro"]["ldam"]["seed0"]["trial"]
+                                ) == trial  # fmt: skip
+
+
+def test_small_networks_refuse_images_that_do_not_fit(config: Config) -> None:
+    config["recipe"]["image_size"] = 40
+    assert message(config).endswith(
+        "recipe.image_size must be a multiple of 32 for the architecture convnext_micro, found 40"
+    )
+
+
+@pytest.fixture
+def unvalidated(config: Config) -> Config:
+    """A data set all of whose official test images test."""
+    config["datasets"]["digits"]["imbalance"]["holdout"] = {"kind": "official_test"}
+    return config
+
+
+def test_validating_without_validation_images_is_refused(unvalidated: Config) -> None:
+    assert unvalidated["recipe"]["validate_every"] == 2
+    assert message(unvalidated) == (
+        "train.digits.balanced.vit_micro.softmax.seed0.trial: recipe.validate_every is 2, but "
+        "datasets.digits.imbalance.holdout (official_test) leaves no image to validate on. Set "
+        "recipe.validate_every to 0, or the holdout to {kind: official}"
+    )
+
+
+@pytest.mark.parametrize("layer", ["backbone", "method", "command line", "trial"])
+def test_no_layer_of_the_recipe_validates_unnoticed(layer: str, unvalidated: Config) -> None:
+    unvalidated["recipe"]["validate_every"] = 0
+    assert len(expand(unvalidated)) == 24
+    asked = {"validate_every": 5}
+    command_line = None
+    if layer == "backbone":
+        unvalidated["backbones"]["vit_micro"]["recipe"] = asked
+    elif layer == "method":
+        unvalidated["methods"]["ldam"]["recipe"] = asked
+    elif layer == "trial":
+        unvalidated |= override(CELL, {"recipe": asked})
+    else:
+        command_line = asked
+    with pytest.raises(ConfigurationError, match=r"recipe\.validate_every is 5.*leaves no image"):
+        expand(unvalidated, command_line)
+
+
+def test_another_data_set_may_validate(unvalidated: Config) -> None:
+    """What the holdout of one leaves out matters to its own trials only."""
+    unvalidated["grid"]["datasets"] = ["cifar100"]
+    assert len(expand(unvalidated)) == 24
+
+
+@pytest.mark.parametrize(
+    ("axis", "value", "expected"),
+    [
+        ("seeds", [-1], "grid.seeds.0: Input should be greater than or equal to 0, found -1"),
+        (
+            "seeds",
+            ["a"],
+            "grid.seeds.0: Input should be a valid integer, unable to parse string as an integer, "
+            "found 'a'",
+        ),
+        (
+            "train_sets",
+            ["balancd"],
+            "grid.train_sets.0: Input should be 'balanced', 'long_tailed', 'matched' or 'natural', "
+            "found 'balancd'",
+        ),
+        ("seeds", [], "grid.seeds: give at least one, found none"),
+        ("seeds", 0, "grid.seeds: should be a list, such as [0], found 0"),
+        ("methods", "ldam", "grid.methods: should be a list, such as [ldam], found 'ldam'"),
+    ],
+)
+def test_a_wrong_axis_is_one_line(
+    axis: str, value: Any, expected: str, base_config: Config
+) -> None:
+    base_config["grid"][axis] = value
+    assert message(base_config) == expected
+
+
+def test_a_frozen_network_starts_from_pretrained_weights(config: Config) -> None:
+    config["recipe"]["freeze"] = "backbone"
+    assert (
+        "train.digits.balanced.vit_micro.softmax.seed0.trial: recipe.freeze is backbone, but the "
+        "network would start from random weights. Set backbones.vit_micro.pretrained to true"
+    ) in message(config)
+    for name in ("vit_micro", "convnext_micro"):
+        config["backbones"][name] |= {"pretrained": True, "weights": "w.npz"}
+    assert {trial.recipe.freeze for trial in expand(config).values()} == {"backbone"}
+
+
+def test_cached_views_that_would_all_be_the_same_are_refused(config: Config) -> None:
+    for name in ("vit_micro", "convnext_micro"):
+        config["backbones"][name] |= {"pretrained": True, "weights": "w.npz", "recipe": {}}
+    config["recipe"] |= {"freeze": "backbone", "cached_views": 4, "crop_padding": 0}
+    assert "recipe.cached_views is 4, but all views would be the same" in message(config)
+    config["recipe"]["horizontal_flip"] = True
+    assert {trial.recipe.cached_views for trial in expand(config).values()} == {4}
