@@ -168,7 +168,7 @@ def test_methods_and_seeds_share_the_features(
         ({"horizontal_flip": False}, [60]),
         ({"image_size": 40}, [60, 20]),
         ({"normalization": "half"}, [60, 20]),
-        ({"precision": "bfloat16"}, [60, 20]),
+        ({"precision": "bfloat16"}, [60]),  # what is measured is float32, whatever is trained
     ],
     ids=str,
 )

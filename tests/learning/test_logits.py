@@ -15,6 +15,7 @@ from longtail.learning import features as features_module
 from longtail.learning import logits as module
 from longtail.learning.features import features_of
 from longtail.learning.logits import kept_logits, logits_of
+from longtail.learning.recognize import LoadedModel
 from longtail.parameters import Recipe, Trial
 from longtail.storage.array_store import ArrayStore
 from tests.learning.test_features import frozen_trial, run
@@ -79,6 +80,23 @@ def test_logits_are_computed_once(
     assert computed == [len(HELD_OUT)]
 
 
+@pytest.mark.parametrize("freeze", ["backbone", "none"])
+def test_logits_of_a_training_in_bfloat16_are_float32s(
+    trial: Trial, model: Path, tmp_path: Path, freeze: str
+) -> None:
+    store = ArrayStore(tmp_path / "store", "ab")
+    full, half = (
+        trial.model_copy(
+            update={"recipe": trial.recipe.model_copy(update={"freeze": freeze, "precision": p})}
+        )
+        for p in ("float32", "bfloat16")
+    )
+    expected = logits_of(model, full, PIXELS, HELD_OUT, 10)
+    assert np.array_equal(expected, logits_of(model, half, PIXELS, HELD_OUT, 10, VALIDATION, store))
+    named = LoadedModel(model, half, 10).logits(PIXELS[HELD_OUT])
+    np.testing.assert_allclose(named, expected, rtol=1e-4, atol=1e-4)
+
+
 def test_what_changes_the_logits_computes_them_anew(
     trial: Trial, model: Path, tmp_path: Path, computed: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,8 +105,6 @@ def test_what_changes_the_logits_computes_them_anew(
     kept(trial, model, store, images=HELD_OUT[:-1])
     kept(trial, model, store, fingerprint="cd" * 32)
     kept(trial, model, ArrayStore(tmp_path / "store", "cd"))
-    recipe = trial.recipe.model_copy(update={"precision": "bfloat16"})
-    kept(trial.model_copy(update={"recipe": recipe}), model, store)
     with monkeypatch.context() as patch:
         patch.setattr(module, "ENGINE_VERSION", 1000)
         kept(trial, model, store)
@@ -97,7 +113,7 @@ def test_what_changes_the_logits_computes_them_anew(
     save_file(weights, model)
     assert not np.array_equal(first, kept(trial, model, store))
     count = len(HELD_OUT)
-    assert computed == [count, count - 1, *[count] * 5]
+    assert computed == [count, count - 1, *[count] * 4]
 
 
 def test_features_of_held_out_images_serve_all_trials_and_those_of_validation_the_training_too(

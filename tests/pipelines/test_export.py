@@ -25,6 +25,8 @@ ONE_TRIAL = dotted(
     "grid.train_sets=[long_tailed]",
     "grid.backbones=[mobilenetv2_micro]",
     "grid.methods=[balanced_softmax]",
+    "recipe.precision=bfloat16",
+    "compute.device=cpu",
 )
 
 

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 import torch
 
 from longtail.errors import ConfigurationError, TrainingError
-from longtail.parameters import Compute, Recipe
+from longtail.parameters import Compute, Recipe, Trial
 
 
 def choose_device(compute: Compute) -> torch.device:
@@ -31,6 +31,17 @@ def precision(recipe: Recipe, device: torch.device) -> str:
     if recipe.precision != "auto":
         return recipe.precision
     return "bfloat16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "float32"
+
+
+def in_float32(trial: Trial) -> Trial:
+    """The trial with its recipe in float32, whatever it is trained in.
+
+    What is measured and named is computed so: bfloat16 keeps 8 bits, which changes the name of
+    some images in a hundred, and differently on each processor.
+    """
+    return trial.model_copy(
+        update={"recipe": trial.recipe.model_copy(update={"precision": "float32"})}
+    )
 
 
 def arithmetic(recipe: Recipe, device: torch.device) -> AbstractContextManager[object]:

@@ -15,7 +15,7 @@ from torch import Tensor
 from longtail.learning.backbones import Classifying, CosineLinear
 from longtail.learning.batches import Augmentation, resized
 from longtail.learning.checkpoint import Checkpoint
-from longtail.learning.devices import arithmetic
+from longtail.learning.devices import arithmetic, in_float32
 from longtail.learning.fit import Labelled, fit
 from longtail.learning.images import Images, as_images
 from longtail.learning.views import ChosenViews, OnFeatures, one_pixel
@@ -77,7 +77,10 @@ def fit_classifier(
         classifier.start_at_means(seen[0], train.labels)
     validated = seen[0, :0]
     if recipe.validate_every:
-        validated = kept_features(model, validation.images, numbers[1], trial, 1, store)[0]
+        # The evaluation takes them from the store.
+        validated = kept_features(
+            model, validation.images, numbers[1], in_float32(trial), 1, store
+        )[0]
     return fit(
         OnFeatures(classifier),
         Labelled(one_pixel(seen[0]), train.labels),

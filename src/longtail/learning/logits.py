@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from longtail.learning import backbones
 from longtail.learning.backbones import Classifying
-from longtail.learning.devices import choose_device, memory_explained, precision
+from longtail.learning.devices import choose_device, in_float32, memory_explained
 from longtail.learning.evaluate import predict_logits
 from longtail.learning.features import kept_features
 from longtail.learning.images import Streamed
@@ -60,7 +60,7 @@ def kept_logits(
         "weights": sha256_of_file(model_file),
         "images": sha256_of_arrays(images),
         "device": device.type,
-        "precision": precision(trial.recipe, device),
+        "precision": "float32",
     }
 
     def computed() -> Floats:
@@ -78,7 +78,7 @@ def logits_of(
     validation_images: Ints | None = None,
     store: ArrayStore | None = None,
 ) -> Floats:
-    """Logits of chosen images, of shape (len(images), classes).
+    """Logits of chosen images in float32 arithmetic, of shape (len(images), classes).
 
     Where the backbone is frozen they are those of its features, as in training.
 
@@ -97,6 +97,7 @@ def logits_of(
         DiskFullError: if there is no room for features.
     """
     device = choose_device(trial.compute)
+    trial = in_float32(trial)
     recipe = trial.recipe
     model = backbones.build(
         trial.backbone, trial.method.classifier, classes, recipe.image_size, None

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from longtail.learning import backbones
 from longtail.learning.batches import to_device
-from longtail.learning.devices import choose_device, memory_explained
+from longtail.learning.devices import choose_device, in_float32, memory_explained
 from longtail.learning.evaluate import predict_logits
 from longtail.parameters import Trial
 from longtail.progress import Bar
@@ -30,7 +30,7 @@ def images_at_a_time(image_size: int) -> int:
 
 
 class LoadedModel:
-    """A trial's trained model on its device.
+    """A trial's trained model on its device, in float32 arithmetic.
 
     Args:
         model_file: the weights, as a safetensors file.
@@ -39,7 +39,7 @@ class LoadedModel:
     """
 
     def __init__(self, model_file: Path, trial: Trial, classes: int) -> None:
-        self._recipe = trial.recipe
+        self._recipe = in_float32(trial).recipe
         self._device = choose_device(trial.compute)
         torch.set_num_threads(trial.compute.threads)
         self._model = load_model(model_file, trial, classes)
