@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from longtail.layout import Layout
+from longtail.pipelines.train.pipeline import COMPARISONS, GATHERED, NOVELTY
 from tests.pipelines.support import PROJECT, loader
 
 TRIAL = "digits/long_tailed/vit_micro/ldam/seed0"
@@ -40,6 +41,14 @@ def test_the_data_folder_is_that_of_the_parameters_or_the_environment() -> None:
 )
 def test_a_dataset_has_its_path(layout: Layout, name: str, path: str | None) -> None:
     assert layout.path_of(name) == path
+
+
+@pytest.mark.parametrize("table", [*GATHERED, COMPARISONS, NOVELTY])
+def test_gathered_tables_lie_in_the_folders_of_what_they_are_of(layout: Layout, table: str) -> None:
+    for folder in ("digits/balanced", "digits/balanced/vit_micro"):
+        path = layout.path_of(f"train.{folder.replace('/', '.')}.{table}")
+        assert path is not None
+        assert path.rpartition("/")[0] == f"07_model_output/{folder}"
 
 
 def test_every_path_of_a_run_has_an_entry_and_nothing_else_has(layout: Layout) -> None:
