@@ -49,7 +49,7 @@ def failed(full: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:
 def test_the_error_names_the_trial_the_reason_and_the_retry(failed: Run) -> None:
     assert isinstance(failed.error, TrialsFailedError)
     message = str(failed.error)
-    assert "1 trial(s) failed" in message
+    assert "1 trial failed" in message
     assert f"train.{FAILING}" in message
     assert "loss is" in message
     assert "recipe.learning_rate" in message

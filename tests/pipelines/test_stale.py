@@ -90,7 +90,7 @@ def test_one_trial_s_change_is_that_trial_s(full: Run) -> None:
     ended = report(full.data)  # without what the whole run was given for one trial
     assert isinstance(ended.error, DataError)
     assert f"recipe.epochs was {EPOCHS}, is 1:\n    {LONG_TRIAL}\n" in str(ended.error)
-    assert "results of 1 trial(s)" in str(ended.error)
+    assert "results of 1 trial" in str(ended.error)
 
 
 def test_the_verified_results_are_those_of_the_grid(full: Run, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -113,7 +114,7 @@ def test_only_broken_files_are_told_by_their_reasons(tmp_path: Path, decoded: Pa
         (tmp_path / "photos" / name).write_bytes(b"%PDF" if name == "b/1.jpg" else b"")
     with pytest.raises(
         DataError,
-        match=r"holds no image that can be used; .* 3 file\(s\) were rejected: 2 such as "
+        match=r"holds no image that can be used; .* 3 files were rejected: 2 such as "
         r"'a/1\.jpg': cannot be read: the file is empty; 1 such as 'b/1\.jpg': .*PDF.*"
         r"All of them with their reasons: .*rejected\.csv",
     ):
@@ -153,6 +154,40 @@ def test_species_that_differ_in_what_nobody_sees_are_refused(
         read(species, decoded)
 
 
+def test_two_encodings_of_a_name_can_be_told_from_each_other(species: Path, decoded: Path) -> None:
+    save(species, "Ka\u0308fer/a.png", photograph(5))
+    with pytest.raises(DataError, match=r"'Ka\\u0308fer' and 'K\\xe4fer' differ only"):
+        read(species, decoded)
+
+
+@pytest.mark.parametrize("name", ["=cmd()", "+1", "-dash", "@SUM(A1)"])
+def test_species_that_a_spreadsheet_takes_for_formulas_are_refused(
+    name: str, species: Path, decoded: Path
+) -> None:
+    save(species, f"{name}/a.png", photograph(5))
+    with pytest.raises(DataError, match=rf"'{re.escape(name)}' begins with '\{name[0]}'.*formula"):
+        read(species, decoded)
+    assert not list(decoded.glob("*/segment*"))  # before anything is decoded
+
+
+def test_files_that_a_spreadsheet_takes_for_formulas_have_a_path(
+    tmp_path: Path, decoded: Path
+) -> None:
+    root = folder_of(tmp_path / "photos", {"a": 3, "b": 3})
+    save(root, "=1+2.png", photograph(77))
+    (root / "@").mkdir()
+    (root / "@" / "phone.heic").write_bytes(b"")
+    assert read(root, decoded).rejected["file"].tolist() == ["./=1+2.png", "./@/phone.heic"]
+    named = "file,species\n=1+2.png,x\n" + "".join(
+        f"{folder}/00{i}.png,{species}\n"
+        for folder, species in (("a", "x"), ("b", "y"))
+        for i in range(3)
+    )
+    (tmp_path / "names.csv").write_text(named)
+    images = read(root, decoded, metadata=str(tmp_path / "names.csv"))
+    assert images.index["file"].iloc[0] == "./=1+2.png"
+
+
 def test_small_species_are_left_out_by_name(
     tmp_path: Path, decoded: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -162,7 +197,7 @@ def test_small_species_are_left_out_by_name(
     assert images.index["class_name"].tolist() == ["a"] * 3 + ["c"] * 3
     assert images.index["label"].tolist() == [0] * 3 + [1] * 3
     assert images.rejected["file"].tolist() == ["b/000.png", "b/001.png"]
-    assert set(images.rejected["reason"]) == {"its species has 2 usable image(s), 3 are needed"}
+    assert set(images.rejected["reason"]) == {"its species has 2 usable images, 3 are needed"}
     assert "1 species with too few images left out: b (2)" in caplog.text
 
 
@@ -180,7 +215,7 @@ def test_species_of_one_picture_in_many_copies_is_small(tmp_path: Path, decoded:
         save(root, f"same/{copy}.png", photograph(99))
     images = read(root, decoded, smallest=3, fewest_groups=3)
     assert images.index["class_name"].unique().tolist() == ["a", "b"]
-    assert "5 images are 1 group(s) that show the same" in images.rejected["reason"].iloc[0]
+    assert "5 images are 1 group of images that show the same" in images.rejected["reason"].iloc[0]
 
 
 @pytest.mark.parametrize(("min_images", "needed"), [(None, 3), (9, 9), (1, 1)])

@@ -135,7 +135,13 @@ def test_folders_without_images_are_told(root: Path) -> None:
     (root / "empty" / "deep").mkdir(parents=True)
     (root / "texts").mkdir()
     (root / "texts" / "x.txt").write_text("x")
-    assert list_images(str(root), "key").empty == ["empty", "texts"]
+    (root / "two\nlines").mkdir()
+    for refused in ("phone", "of\nphone"):  # they are listed as rejected, with the reason
+        (root / refused).mkdir()
+        (root / refused / "x.heic").write_bytes(b"")
+    found = list_images(str(root), "key")
+    assert found.empty == ["empty", "texts", "two\\nlines"]
+    assert [name for name, _ in found.refused] == ["of\\nphone/x.heic", "phone/x.heic"]
 
 
 def test_the_project_s_own_data_are_no_class(root: Path) -> None:

@@ -155,7 +155,7 @@ def test_every_stale_trial_is_named_with_what_has_changed(
     with pytest.raises(DataError) as raised:
         verify(stored(dataset, *before), *now)
     message = str(raised.value)
-    assert "results of 2 trial(s)" in message
+    assert "results of 2 trials" in message
     assert "recipe.epochs was 1, is 9" in message
     assert "recipe.schedule.kind was cosine, is step" in message
     assert "recipe.schedule.milestones was null, is [3]" in message
@@ -323,7 +323,7 @@ def test_comparisons_of_methods_without_results_are_left_out() -> None:
 
 def test_comparisons_over_other_seeds_are_refused() -> None:
     results = results_of(("a", 0), ("a", 1), ("b", 1))
-    with pytest.raises(DataError, match=r"a and b \(d\.balanced\.b\) is over 2 seed\(s\), but 1"):
+    with pytest.raises(DataError, match=r"a and b \(d\.balanced\.b\) is over 2 seeds, but 1"):
         verified_comparisons(comparisons_of(("a", "b", 2)), results)
 
 
@@ -428,7 +428,7 @@ def test_answers_of_trials_that_the_results_do_not_have_are_left_out() -> None:
 )
 def test_answers_of_other_trainings_are_refused(table: pd.DataFrame) -> None:
     results = answers(("a", "1"), ("b", "2"))
-    with pytest.raises(DataError, match=r"toy_examples are of other .* 1 trial\(s\), such as toy"):
+    with pytest.raises(DataError, match=r"toy_examples are of other .* 1 trial, such as toy"):
         verified_answers(table, "toy_examples", results, SUBSETS)
 
 

@@ -27,6 +27,7 @@ from longtail.cluster.process import Site
 from longtail.errors import ConfigurationError, LongtailError
 from longtail.parameters import Compute
 from longtail.progress import Sink
+from longtail.wording import counted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -181,8 +182,10 @@ class DaskPool:
                 + "\n".join(f"  worker {address}: {why}" for address, why in unfit.items())
             )
         log.info(
-            "%d worker(s) run %d trial(s) at a time%s",
-            *(len(self._slots), self.capacity, ", a GPU each" if self._gpu else ""),
+            "%s: %s at a time%s",
+            counted(len(self._slots), "worker"),
+            counted(self.capacity, "trial"),
+            ", a GPU each" if self._gpu else "",
         )
 
     def _look(self) -> None:

@@ -93,8 +93,8 @@ def make_lock(environment: str | None, parameters: Mapping[str, Any], file: Path
     locks.write(lock, file)
     if left_out:
         log.warning(
-            "%s trial(s) failed, were not run, or were run otherwise since; not locked: %s",
-            len(left_out),
+            "%s failed, were not run, or were run otherwise since; not locked: %s",
+            counted(len(left_out), "trial"),
             ", ".join(left_out),
         )
     log.info(

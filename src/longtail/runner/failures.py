@@ -13,6 +13,7 @@ from kedro.pipeline.node import Node
 from longtail.catalog import NO_VERSIONS
 from longtail.config import current_configuration
 from longtail.errors import DataError, LongtailError, TrainingError
+from longtail.wording import counted
 
 # Options of `kedro run` that choose a part of a pipeline.
 SLICING = {
@@ -69,7 +70,7 @@ def missing_input(node: Node, error: BaseException) -> DataError:
 
 def summary(failures: Mapping[str, BaseException]) -> str:
     """The last word of a run in which trials failed."""
-    lines = [f"{len(failures)} trial(s) failed; the others were finished and are kept:"]
+    lines = [f"{counted(len(failures), 'trial')} failed; the others were finished and are kept:"]
     for namespace, error in failures.items():
         lines.append(f"  {namespace}: {reason(error)}")
         lines.append(f"    to retry just this: {_command()} --namespaces={namespace}")

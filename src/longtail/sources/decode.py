@@ -20,6 +20,7 @@ Pixels = npt.NDArray[np.uint8]
 # Others that Pillow knows are refused, whatever a file's name says: one (EPS) runs programs.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 MAX_PIXELS = 100_000_000  # beyond it a small file can fill the memory: refused as a bomb
+MOST_READ = f"at most {MAX_PIXELS // 10**6} million are read"
 MAX_ASPECT = 20  # of a longer side to the shorter one: a centred square would show next to nothing
 LARGE_PIXELS = 16_000_000  # images larger than that are decoded a few at a time
 # Raised when the same file would come out with other pixels.
@@ -89,7 +90,7 @@ def decode_content(content: BinaryIO, image_size: int | None) -> Pixels:
     except UnidentifiedImageError as error:
         raise ValueError(f"cannot be read: {_what_it_is(content)}") from error
     except Image.DecompressionBombError as error:
-        raise ValueError(f"too many pixels: {error}") from error
+        raise ValueError(f"too many pixels: {MOST_READ}") from error
     except ValueError:
         raise
     except Exception as error:
@@ -105,8 +106,7 @@ def _decode(content: BinaryIO, image_size: int | None) -> Pixels:
     with Image.open(content, formats=FORMATS) as image:
         width, height = image.size
         if width * height > MAX_PIXELS:
-            most = f"at most {MAX_PIXELS // 10**6} million are read"
-            raise ValueError(f"{width} x {height} pixels are too many: {most}")
+            raise ValueError(f"{width} x {height} pixels are too many: {MOST_READ}")
         if image_size is not None:
             _check_shape(width, height)
             # A JPEG that is much larger than what is kept need not be decoded at full size.

@@ -16,7 +16,13 @@ from longtail.parameters import FolderSource
 from longtail.sources.cache import PixelCache
 from longtail.sources.files import ImageFileRef
 from longtail.sources.images import REJECTED_COLUMNS, Images, index_of
-from longtail.sources.listing import Listing, list_images, others_in_words
+from longtail.sources.listing import (
+    Listing,
+    is_formula,
+    list_images,
+    no_formula,
+    others_in_words,
+)
 from longtail.sources.metadata import Entry, read_metadata
 from longtail.sources.selection import Needs, select
 from longtail.wording import counted, first_names, is_or_are
@@ -51,7 +57,9 @@ def read_folder(
     else:
         entries, rejected = read_metadata(source.metadata, listing, f"{key}.metadata")
     _tell_of_folder(listing, dataset, len(listing.files) - len(entries), source.metadata)
-    _refuse_twins(sorted({entry.species for entry in entries}), key)
+    species = sorted({entry.species for entry in entries})
+    _refuse_twins(species, key)
+    _refuse_formulas(species, key)
     needs = Needs(smallest_class, fewest_groups, source.small_classes == "drop", key)
     title = f"Reading {source.path}"
     files = [entry.file for entry in entries]
@@ -69,7 +77,7 @@ def read_folder(
         log.info("%s: %s", dataset, note)
     label_of = {name: label for label, name in enumerate(class_names)}
     index = index_of(
-        [entry.file.name for entry in chosen.entries],
+        [no_formula(entry.file.name) for entry in chosen.entries],
         [label_of[entry.species] for entry in chosen.entries],
         class_names,
         [entry.split for entry in chosen.entries],
@@ -108,8 +116,8 @@ def assemble(
         with _explained_by(rejected, cache.folder):
             if empty := sorted(set(class_names) - {classes[position] for position in kept}):
                 raise DataError(
-                    f"{key}: no usable image is left of {len(empty)} class(es), such as "
-                    f"'{empty[0]}'"
+                    f"{key}: no usable image is left of "
+                    f"{counted(len(empty), 'class', 'classes')}, such as '{empty[0]}'"
                 )
         stored = cache.stored([files[position] for position in kept], title)
     label_of = {name: label for label, name in enumerate(class_names)}
@@ -123,7 +131,8 @@ def assemble(
 
 
 def _table(rejected: Iterable[Rejected]) -> pd.DataFrame:
-    return pd.DataFrame(rejected, columns=REJECTED_COLUMNS, dtype=str)
+    rows = [(no_formula(file), no_formula(species), reason) for file, species, reason in rejected]
+    return pd.DataFrame(rows, columns=REJECTED_COLUMNS, dtype=str)
 
 
 def _by_folder(listing: Listing, path: str, key: str) -> tuple[list[Entry], list[Rejected]]:
@@ -153,7 +162,8 @@ def _tell_of_folder(listing: Listing, dataset: str, unnamed: int, metadata: str 
         log.info("%s: %s not named in %s", dataset, told, metadata)
     if metadata is None and listing.empty:
         named = ", ".join(first_names([f"'{name}'" for name in listing.empty]))
-        log.warning("%s: %s folder(s) hold no image: %s", dataset, len(listing.empty), named)
+        told = counted(len(listing.empty), "folder holds", "folders hold")
+        log.warning("%s: %s no image: %s", dataset, told, named)
 
 
 def _refuse_twins(class_names: Iterable[str], key: str) -> None:
@@ -164,9 +174,22 @@ def _refuse_twins(class_names: Iterable[str], key: str) -> None:
         alike[" ".join(folded.replace("_", " ").split())].append(name)
     for names in alike.values():
         if len(names) > 1:
+            # Accents in two encodings look the same: their codes do not.
+            same_looks = len({unicodedata.normalize("NFC", name) for name in names}) < len(names)
+            shown = " and ".join(map(ascii if same_looks else repr, names))
             raise DataError(
-                f"{key}: the species {' and '.join(repr(name) for name in names)} differ only in "
-                f"case, blanks or the encoding of accents. Give them one name"
+                f"{key}: the species {shown} differ only in case, blanks or the encoding of "
+                f"accents. Give them one name"
+            )
+
+
+def _refuse_formulas(class_names: Sequence[str], key: str) -> None:
+    """The tables of the report are opened with spreadsheets."""
+    for name in class_names:
+        if is_formula(name):
+            raise DataError(
+                f"{key}: the species {name!r} begins with '{name[0]}', so that spreadsheets take "
+                f"it for a formula. Give it another name"
             )
 
 
@@ -204,4 +227,4 @@ def _reasons(rejected: Sequence[Rejected]) -> str:
         f"{count:,} such as '{example[reason]}': {reason}"
         for reason, count in counts.most_common(3)
     )
-    return f"{len(rejected):,} file(s) were rejected: {listed}"
+    return f"{counted(len(rejected), 'file was', 'files were')} rejected: {listed}"

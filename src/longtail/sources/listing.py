@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from longtail.errors import DataError
 from longtail.sources.files import ImageFileRef, stamp_of
-from longtail.wording import first_names
+from longtail.wording import counted, first_names
 
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 # Pictures that are not read. They are listed as rejected, since their owner may count on them.
@@ -31,7 +31,7 @@ class Listing:
         files: to be read, sorted by name.
         refused: names and reasons of what is a picture by its name, and is not read.
         others: names of what is no picture by its name, or hidden.
-        empty: folders of the first level in which no file is to be read.
+        empty: names of folders of the first level in which there is no picture at all.
         skipped: folders that were not looked into, since the project's own data lie there.
     """
 
@@ -87,6 +87,7 @@ def list_images(path: str, key: str, own: Path | None = None) -> Listing:
     listing.refused.sort()
     listing.others.sort()
     full = {file.parts[0] for file in listing.files}
+    full |= {name.partition("/")[0] for name, _ in listing.refused}
     listing.empty[:] = sorted(set(listing.empty) - full)
     for file, following in pairwise(listing.files):
         if file.parts == following.parts:
@@ -106,6 +107,16 @@ def printable(name: str) -> str:
     """A name that any table and any terminal can show: what is no plain text is escaped."""
     text = name.encode("utf-8", "backslashreplace").decode()
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def is_formula(text: str) -> bool:
+    """Whether a spreadsheet takes a text for a formula, and runs it."""
+    return text.startswith(("=", "+", "-", "@"))
+
+
+def no_formula(name: str) -> str:
+    """The same path, so that no spreadsheet takes a file's name for a formula."""
+    return f"./{name}" if is_formula(name) else name
 
 
 def is_read(path: Path) -> bool:
@@ -135,7 +146,7 @@ def _list_folder(root: Path, listing: Listing, own: Path | None, key: str) -> No
             else:
                 folders.append(here)
                 if not parts:
-                    listing.empty.append(entry.name)
+                    listing.empty.append(printable(entry.name))
 
 
 _CANNOT = "cannot be read"
@@ -213,7 +224,8 @@ def _refuse(listing: Listing, parts: tuple[str, ...], reason: str) -> None:
 
 def _example(listing: Listing) -> str:
     for name, reason in listing.refused[:1]:
-        return f" {len(listing.refused)} file(s) were refused, such as {name}: {reason}."
+        refused = counted(len(listing.refused), "file was", "files were")
+        return f" {refused} refused, such as {name}: {reason}."
     return ""
 
 

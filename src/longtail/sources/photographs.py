@@ -19,7 +19,14 @@ from longtail.progress import Bar
 from longtail.sources.cores import on_all_cores
 from longtail.sources.decode import decode
 from longtail.sources.files import ImageFileRef
-from longtail.sources.listing import SUFFIXES, find_roots, is_read, list_images, why_not_read
+from longtail.sources.listing import (
+    SUFFIXES,
+    find_roots,
+    is_read,
+    list_images,
+    no_formula,
+    why_not_read,
+)
 
 KEY = "predict.path"
 # Thumbnails: pixels a side, and JPEG's quality; about 5 kB each.
@@ -82,8 +89,8 @@ def find_photographs(path: str | None) -> Photographs:
             continue
         listing = list_images(str(root), KEY)
         below = "" if len(roots) == 1 else f"{root}/"
-        found.files |= {_no_formula(f"{below}{file.name}"): file for file in listing.files}
-        found.refused |= {_no_formula(f"{below}{name}"): why for name, why in listing.refused}
+        found.files |= {no_formula(f"{below}{file.name}"): file for file in listing.files}
+        found.refused |= {no_formula(f"{below}{name}"): why for name, why in listing.refused}
         found.others += [f"{below}{name}" for name in listing.others]
     if not found.files:
         raise DataError(f"{KEY}: no image file that is read is at '{path}'")
@@ -96,16 +103,11 @@ def _is_single(root: Path) -> bool:
 
 def _add_single(root: Path, name: str, found: Photographs) -> None:
     if is_read(root):
-        found.files[_no_formula(name)] = ImageFileRef((root.name,), root.parent, member=None)
+        found.files[no_formula(name)] = ImageFileRef((root.name,), root.parent, member=None)
     elif reason := why_not_read((root.name,)):
-        found.refused[_no_formula(name)] = reason
+        found.refused[no_formula(name)] = reason
     else:
         found.others.append(name)
-
-
-def _no_formula(name: str) -> str:
-    """The same path, so that no spreadsheet takes a file's name for a formula."""
-    return f"./{name}" if name.startswith(("=", "+", "-", "@")) else name
 
 
 def decode_in_chunks(

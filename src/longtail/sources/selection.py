@@ -262,10 +262,13 @@ def _small(chosen: Selection, species: Sequence[str], needs: Needs) -> list[str 
     for name, count in images.items():
         different = len(groups[name])
         if count < needs.images:
-            reasons[name] = f"its species has {count} usable image(s), {needs.images} are needed"
-        elif different < needs.groups:
             reasons[name] = (
-                f"its species' {count} images are {different} group(s) that show the same, "
+                f"its species has {counted(count, 'usable image')}, {needs.images} are needed"
+            )
+        elif different < needs.groups:
+            alike = counted(different, "group")
+            reasons[name] = (
+                f"its species' {count} images are {alike} of images that show the same, "
                 f"{needs.groups} are needed"
             )
     if reasons and not needs.drop:

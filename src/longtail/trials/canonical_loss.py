@@ -29,6 +29,7 @@ from longtail.parameters import (
     Softmax,
     WeightedSoftmax,
 )
+from longtail.wording import counted
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
@@ -111,9 +112,10 @@ def refuse_missing_classes(class_counts: Counts, what: str) -> None:
     """
     missing = np.flatnonzero(class_counts == 0)
     if len(missing):
+        without = counted(len(missing), "class has", "classes have")
         raise ConfigurationError(
-            f"{what} needs a training image of every class, but {len(missing)} class(es) have "
-            f"none, the first with label {missing[0]}"
+            f"{what} needs a training image of every class, but {without} none, the first with "
+            f"label {missing[0]}"
         )
 
 

@@ -22,6 +22,7 @@ from longtail.parameters import Dataset, Statistics, Trial
 from longtail.trials.fingerprint import ENGINE_VERSION
 from longtail.trials.identity import trial_fingerprint
 from longtail.trials.post_hoc import differences, noted, noted_of
+from longtail.wording import counted
 
 REMEDY = (
     "Make them anew: kedro run --pipeline=full with the same --env and --params (what has not "
@@ -138,8 +139,9 @@ def verified_results(
             f"  {reason}:\n" + "\n".join(f"    {name}" for name in of_reason)
             for reason, of_reason in reasons.items()
         )
+        stale = counted(sum(map(len, reasons.values())), "trial")
         raise DataError(
-            f"results of {sum(map(len, reasons.values()))} trial(s) are not those of the current "
+            f"results of {stale} are not those of the current "
             f"parameters, images and code:\n{listed}\n{REMEDY}"
         )
     return own
@@ -194,7 +196,7 @@ def verified_comparisons(comparisons: pd.DataFrame, results: pd.DataFrame) -> pd
         if shared and len(shared) != count:
             raise DataError(
                 f"the comparison of {first} and {second} ({'.'.join(map(str, group))}) is over "
-                f"{count} seed(s), but {len(shared)} are in the grid. {REMEDY}"
+                f"{counted(count, 'seed')}, but {len(shared)} are in the grid. {REMEDY}"
             )
         own.append(bool(shared))
     return comparisons[np.array(own, dtype=bool)]  # an empty list would choose no columns
@@ -247,8 +249,8 @@ def verified_answers(
         others = [trial for trial in trial_names(trials) if trial not in whole]
         named = others or list(trial_names(found[found.duplicated(list(NAMES))]))
         raise DataError(
-            f"{name} are of other trainings than the results of {len(named)} trial(s), such as "
-            f"{named[0]}. {RESCORE}"
+            f"{name} are of other trainings than the results of "
+            f"{counted(len(named), 'trial')}, such as {named[0]}. {RESCORE}"
         )
     test_set = widest_test_set(subsets)
     if not own["test_set"].eq(test_set).all():

@@ -9,7 +9,7 @@ import pandas as pd
 from longtail.imbalance import UNKNOWN, crossing_groups, cut, likeness_note
 from longtail.parameters import Dataset
 from longtail.reporting.data_summary import known_names
-from longtail.wording import FEW_NAMES, first_names
+from longtail.wording import FEW_NAMES, counted, first_names
 
 log = logging.getLogger(__name__)
 
@@ -36,9 +36,9 @@ def cut_subsets(index: pd.DataFrame, dataset: Dataset) -> tuple[pd.DataFrame, pd
     crossing = crossing_groups(index, subsets)
     if crossing:
         log.warning(
-            "%s: %s group(s) of alike images have some that train and some that test, since the "
-            "official split has them so: figures on these are too good",
+            "%s: %s of alike images with some that train and some that test, since the official "
+            "split has them so: figures on these are too good",
             dataset.name,
-            f"{crossing:,}",
+            counted(crossing, "group"),
         )
     return subsets, profile
