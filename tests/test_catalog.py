@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import resource
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,9 @@ def small_files() -> Iterator[None]:
 
 
 def files(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file()]
+    """All but the checksums."""
+    found = [path for path in folder.rglob("*") if path.is_file()]
+    return [path for path in found if path.suffix != ".sha256"]
 
 
 @pytest.mark.parametrize("name", TYPES)
@@ -122,19 +125,39 @@ def test_a_version_is_not_saved_twice(tmp_path: Path) -> None:
     assert len(catalog(tmp_path).load("table.csv")) == len(LARGE["table.csv"])
 
 
+def cut_off(content: bytes) -> bytes:
+    return content[:-101]
+
+
+def without_a_line(content: bytes) -> bytes:
+    return content.replace(b"\n500\n", b"\n")
+
+
+def with_another_digit(content: bytes) -> bytes:
+    return content.replace(b"500", b"501", 1)
+
+
 @pytest.mark.parametrize(
-    ("name", "reason"),
+    ("name", "damage", "reason"),
     [
-        ("table.csv", "it is cut off"),
-        ("table.parquet", "cannot be read: "),
-        ("card.json", "cannot be read: "),
-        ("images.npy", "cannot be read: "),
+        ("table.csv", cut_off, "it is not what was saved (.table.csv.sha256)"),
+        ("table.csv", without_a_line, "it is not what was saved (.table.csv.sha256)"),
+        ("table.csv", with_another_digit, "it is not what was saved (.table.csv.sha256)"),
+        ("table.csv", lambda _: b"", "it is not what was saved (.table.csv.sha256)"),
+        ("table.parquet", cut_off, "it is not what was saved (.table.parquet.sha256)"),
+        ("card.json", with_another_digit, "it is not what was saved (.card.json.sha256)"),
+        ("page.html", cut_off, "it is not what was saved (.page.html.sha256)"),
+        ("images.npy", cut_off, "cannot be read: "),
     ],
 )
-def test_a_damaged_version_is_named(tmp_path: Path, name: str, reason: str) -> None:
+def test_a_damaged_version_is_named(
+    tmp_path: Path, name: str, damage: Callable[[bytes], bytes], reason: str
+) -> None:
     catalog(tmp_path).save(name, LARGE[name])
     [file] = files(tmp_path)
-    file.write_bytes(file.read_bytes()[:-101])
+    whole = file.read_bytes()
+    file.write_bytes(damaged := damage(whole))
+    assert damaged != whole
     with pytest.raises(DataError) as told:
         catalog(tmp_path).load(name)
     assert str(file) in str(told.value)
@@ -142,12 +165,19 @@ def test_a_damaged_version_is_named(tmp_path: Path, name: str, reason: str) -> N
     assert f"remove the folder {file.parent}:" in str(told.value)
 
 
-def test_an_empty_file_is_damaged(tmp_path: Path) -> None:
-    catalog(tmp_path).save("table.csv", LARGE["table.csv"])
+def test_checksums_are_those_of_sha256sum(tmp_path: Path) -> None:
+    catalog(tmp_path).save("card.json", {"a": 1})
     [file] = files(tmp_path)
-    file.write_bytes(b"")
-    with pytest.raises(DataError, match="it is cut off"):
-        catalog(tmp_path).load("table.csv")
+    noted = file.with_name(".card.json.sha256").read_text()
+    assert noted == f"{hashlib.sha256(file.read_bytes()).hexdigest()}  card.json\n"
+    assert not list(tmp_path.rglob("*.draft"))
+
+
+def test_a_version_from_before_there_were_checksums_is_read(tmp_path: Path) -> None:
+    catalog(tmp_path).save("card.json", {"a": 1})
+    [note] = tmp_path.rglob(".card.json.sha256")
+    note.unlink()
+    assert catalog(tmp_path).load("card.json") == {"a": 1}
 
 
 @pytest.mark.parametrize("name", ["table.parquet", "images.npy"])
@@ -162,6 +192,17 @@ def test_large_files_that_are_the_same_are_one_on_the_disk(tmp_path: Path, name:
     assert first == second
     assert len({first, third, fourth}) == 3
     np.testing.assert_equal(np.asarray(catalog(tmp_path).load(name)), np.asarray(large))
+
+
+def test_an_array_that_is_mapped_from_the_version_before_leaves_no_second_name(
+    tmp_path: Path,
+) -> None:
+    """Of two names of one file, renaming one to the other removes neither."""
+    catalog(tmp_path).save("images.npy", np.zeros(2 * WORTH_SHARING, dtype=np.uint8))
+    catalog(tmp_path).save("images.npy", catalog(tmp_path).load("images.npy"))
+    first, second = files(tmp_path)
+    assert first.samefile(second)
+    assert {first.name, second.name} == {"images.npy"}
 
 
 def test_small_files_stay_apart(tmp_path: Path) -> None:

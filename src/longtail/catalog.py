@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
@@ -15,7 +14,9 @@ from kedro.io.core import AbstractVersionedDataset, DatasetError, Version
 from kedro.pipeline import Pipeline
 
 from longtail.datasets.base import LocalVersionedDataset, replacing
+from longtail.datasets.npy import NpyDataset
 from longtail.errors import ConfigurationError, DataError
+from longtail.storage.checksum import checksum_name, is_as_saved, note_checksum
 from longtail.storage.space import full_disk_explained
 
 # How Kedro begins to say that a versioned dataset was never saved.
@@ -42,15 +43,22 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
         with full_disk_explained(target):
             if isinstance(dataset, LocalVersionedDataset):  # which sees to it itself
                 super().save(ds_name, data)
-                return
-            with replacing(target) as path:
-                draft = copy.copy(dataset)
-                draft._filepath, draft._version = PurePosixPath(path), None
-                self._datasets[ds_name] = draft
-                try:
-                    super().save(ds_name, data)
-                finally:
-                    self._datasets[ds_name] = dataset
+            else:
+                self._save_whole(ds_name, data, dataset)
+            if not _is_checked_elsewhere(dataset):
+                note_checksum(target)
+
+    def _save_whole(
+        self, ds_name: str, data: Any, dataset: AbstractVersionedDataset[Any, Any]
+    ) -> None:
+        with replacing(Path(str(dataset._get_save_path()))) as path:
+            draft = copy.copy(dataset)
+            draft._filepath, draft._version = PurePosixPath(path), None
+            self._datasets[ds_name] = draft
+            try:
+                super().save(ds_name, data)
+            finally:
+                self._datasets[ds_name] = dataset
 
     def load(self, ds_name: str, version: str | None = None) -> Any:
         """Load a dataset.
@@ -61,7 +69,7 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
         dataset = self.get(ds_name)
         try:
             if _has_local_versions(dataset) and version is None:
-                _refuse_cut_off(dataset)
+                _refuse_changed(dataset)
             return super().load(ds_name, version)
         except DatasetError as error:
             if not _has_local_versions(dataset) or NO_VERSIONS in str(error):
@@ -122,16 +130,18 @@ def _has_local_versions(dataset: Any) -> TypeGuard[AbstractVersionedDataset[Any,
     return is_versioned and getattr(dataset, "_protocol", "file") == "file"
 
 
-def _refuse_cut_off(dataset: AbstractVersionedDataset[Any, Any]) -> None:
-    """Refuse a CSV file that does not end with a line: pandas would read a part as the whole."""
-    if not str(dataset._filepath).endswith(".csv") or not dataset.exists():
+def _refuse_changed(dataset: AbstractVersionedDataset[Any, Any]) -> None:
+    """Refuse a file that is not what was saved, though a reader might take it for whole."""
+    if _is_checked_elsewhere(dataset) or not dataset.exists():
         return
     path = Path(str(dataset._get_load_path()))
-    with path.open("rb") as file:
-        if file.seek(0, os.SEEK_END):
-            file.seek(-1, os.SEEK_END)
-        if file.read() != b"\n":
-            raise DataError(_damaged(path, "it is cut off"))
+    if path.is_file() and not is_as_saved(path):
+        raise DataError(_damaged(path, f"it is not what was saved ({checksum_name(path.name)})"))
+
+
+def _is_checked_elsewhere(dataset: AbstractVersionedDataset[Any, Any]) -> bool:
+    """Pixels are mapped by many processes: they are checked once a run, before it begins."""
+    return isinstance(dataset, NpyDataset)
 
 
 def _damaged(file: Path, reason: str) -> str:

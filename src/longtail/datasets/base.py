@@ -90,7 +90,8 @@ def _share(draft: Path, target: Path) -> None:
     versions = sorted(target.parent.parent.iterdir(), reverse=True)
     files = (version / target.name for version in versions if version != target.parent)
     before = next((file for file in files if file.is_file()), None)
-    if before is None or not filecmp.cmp(before, draft, shallow=False):
+    # Of two names of one file none would replace the other.
+    if before is None or before.samefile(draft) or not filecmp.cmp(before, draft, shallow=False):
         return
     link = draft.with_name(f"{draft.name}.link")
     link.unlink(missing_ok=True)

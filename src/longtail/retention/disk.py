@@ -15,6 +15,7 @@ from pathlib import Path
 
 from longtail.retention.artifacts import Artifact, Content, Kind, Training, Version
 from longtail.storage.array_store import ARRAY_FILES
+from longtail.storage.checksum import checksum_name
 from longtail.storage.store import (
     CARD_FILE,
     CHECKSUMS_FILE,
@@ -148,7 +149,8 @@ def _set_aside(folder: Path) -> Path:
 
 def _version(item: os.DirEntry[str], file: str) -> Version:
     contents, names, own = _files(item)
-    own &= names <= {file, f".{file}.draft", f".{file}.draft.link"}
+    noted = checksum_name(file)
+    own &= names <= {file, f".{file}.draft", f".{file}.draft.link", noted, f"{noted}.draft"}
     return Version(item.name, contents, own, complete=own and file in names)
 
 
