@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import resource
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,6 +42,7 @@ def catalog(folder: Path) -> LongtailCatalog:
         name: {**entry, "filepath": str(folder / name), "versioned": True}
         for name, entry in TYPES.items()
     }
+    time.sleep(0.002)  # versions are told from each other by the millisecond
     made = LongtailCatalog.from_config(config, save_version=generate_timestamp())
     assert isinstance(made, LongtailCatalog)
     return made

@@ -226,6 +226,53 @@ def test_damaged_cache_is_told_and_made_again(
     assert same(images, read(root, tmp_path / "other"))
 
 
+def flip(file: Path, place: int) -> None:
+    """Flip a bit as a failing disk does: neither size nor time of the file change."""
+    status = file.stat()
+    with file.open("r+b") as content:
+        content.seek(place)
+        [byte] = content.read(1)
+        content.seek(place)
+        content.write(bytes([byte ^ 1]))
+    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def test_pixels_that_a_disk_has_changed_are_decoded_again(
+    root: Path, decoded: Path, decodings: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    first = read(root, decoded)
+    kept = np.array(first.pixels)
+    decodings.clear()
+    file = the_file(decoded)
+    flip(file, file.stat().st_size - 1)  # of the last image
+    flip(file, file.stat().st_size - 2 * kept[0].size - 1)
+    again = read(root, decoded)
+    assert sorted(decodings) == ["b/002.png", "b/004.png"]
+    assert np.array_equal(again.pixels, kept)
+    assert again.sha256 == first.sha256
+    assert caplog.text.count(f"{file} is damaged: 2 images are decoded again") == 1
+    read(root, decoded)
+    assert len(decodings) == 2
+
+
+def test_pixels_of_a_run_that_was_killed_are_looked_at_too(
+    root: Path, decoded: Path, decodings: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(segments.SegmentFile, "seal", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            read(root, decoded)
+    flip(file := the_file(decoded), file.stat().st_size - 1)
+    decodings.clear()
+    again = read(root, decoded)
+    assert decodings == ["b/004.png"]
+    assert same(again, read(root, decoded.with_name("other")))
+
+
+def _killed(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
 def rewritten(file: Path, statement: str) -> None:
     with closing(sqlite3.connect(file)) as database, database:
         database.executescript(statement)

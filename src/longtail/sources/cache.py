@@ -12,6 +12,7 @@ import json
 import logging
 import sqlite3
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -31,6 +32,7 @@ from longtail.sources.files import ImageFileRef
 from longtail.sources.journal import DamagedError, Fact, Journal, Segment
 from longtail.sources.segments import CHUNK_BYTES, SegmentFile
 from longtail.storage.space import check_room, full_disk_explained
+from longtail.wording import counted
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -61,6 +63,7 @@ class PixelCache:
         self._segments = journal.segments()
         self._discard_damaged()
         self._facts = journal.facts()
+        self._written: set[bytes] = set()  # by this run: their pixels need not be looked at again
 
     @classmethod
     @contextmanager
@@ -112,14 +115,17 @@ class PixelCache:
 
         If one segment is that array, nothing is written.
 
+        Pixels that an earlier run has written are compared with their checksums.
+
         Raises:
             DataError: if a file has become unusable since :meth:`facts`.
         """
+        self._forget_damaged(files)
         lost = [file for file in files if self._facts[file.identity].place is None]
         for file in lost:
             log.debug("%s is decoded again: its pixels were not kept", file.name)
         if unusable := [f for f in self._decode(lost, title).values() if f.reason is not None]:
-            raise DataError(f"{len(unusable)} file(s) changed meanwhile. Run again.")
+            raise DataError(f"{counted(len(unusable), 'file')} changed meanwhile. Run again.")
         places = [self._place(file) for file in files]
         number, rows = places[0][0], self._segments[places[0][0]].rows
         if places != [(number, row) for row in range(rows)]:
@@ -165,6 +171,7 @@ class PixelCache:
             if rows:
                 self._segments[number] = segment
             self._facts.update(notes)
+            self._written.update(identity for identity, _ in notes)
             images.clear()
             notes.clear()
             flushed = time.monotonic()
@@ -254,6 +261,29 @@ class PixelCache:
         if damaged:
             self._journal.note(lost=damaged)
         self._remove_strays()
+
+    def _forget_damaged(self, files: Sequence[ImageFileRef]) -> None:
+        """Forget where the pixels of files are, if what is there is not what was written."""
+        old = [file for file in files if file.identity not in self._written]
+        placed = [file for file in old if self._facts[file.identity].place is not None]
+        if not placed:
+            return
+        damaged: dict[Path, list[ImageFileRef]] = defaultdict(list)
+        image = np.empty((self._image_size, self._image_size, 3), np.uint8)
+        with Bar("Checking the decoded images", len(placed)) as bar:
+            for file in placed:
+                number, row = self._place(file)
+                segment = self._file(number)
+                segment.read(row, image)
+                if hashlib.sha256(image.data).digest() != self._facts[file.identity].sha256:
+                    damaged[segment.path].append(file)
+                bar.advance()
+        for path, spoilt in damaged.items():
+            told = counted(len(spoilt), "image is", "images are")
+            log.warning("%s is damaged: %s decoded again", path, told)
+            forgotten = [(f.identity, replace(self._facts[f.identity], place=None)) for f in spoilt]
+            self._journal.note(forgotten)
+            self._facts.update(forgotten)
 
     def _remove_strays(self) -> None:
         known = {self._file(number).path for number in self._segments}
