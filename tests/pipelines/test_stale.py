@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -13,7 +14,16 @@ from longtail.errors import DataError
 from longtail.learning.backbones import build
 from longtail.parameters import Backbone, Classifier
 from tests.pipelines.conftest import EPOCHS, LONG_TRIAL
-from tests.pipelines.support import BACKBONES, METHODS, TRAIN_SETS, TRIALS, Run, dotted, run
+from tests.pipelines.support import (
+    BACKBONES,
+    METHODS,
+    TRAIN_SETS,
+    TRIALS,
+    Run,
+    copy_of,
+    dotted,
+    run,
+)
 
 LONGER = f"train.{LONG_TRIAL}.trial.recipe.epochs={EPOCHS}"
 PRETRAINED = (
@@ -84,6 +94,21 @@ def test_other_statistics_are_computed_again_without_training(full: Run, tmp_pat
     scores = changed.load("digits_scores")
     assert set(scores) == set(full.load("digits_scores"))
     assert "50% interval" in changed.load("digits_report")
+
+
+def test_nothing_is_trained_on_pixels_that_have_changed(full: Run, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    changed = copy_of(full, data).file("digits_images")
+    with changed.open("r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        file.write(b"\x07")
+    before = sorted(data.rglob("*"))
+    ended = run(data, dotted(LONGER), stages=["train"])
+    assert isinstance(ended.error, DataError)
+    assert f"digits_images (version {full.run_id}) is not what was ingested" in str(ended.error)
+    assert "kedro run --pipeline=ingest" in str(ended.error)
+    assert sorted(data.rglob("*")) == before
+    assert run(data, dotted(LONGER), stages=["ingest", "train"]).error is None
 
 
 def test_one_trial_s_change_is_that_trial_s(full: Run) -> None:

@@ -11,6 +11,7 @@ from kedro.pipeline import Pipeline
 from longtail import sources, workers
 from longtail.catalog import LongtailCatalog
 from longtail.config import current_configuration, current_parameters
+from longtail.hooks.pixels import check_pixels
 from longtail.hooks.places import is_step
 from longtail.hooks.predict import check_request
 from longtail.hooks.published import check_published
@@ -33,6 +34,7 @@ class PreflightHook:
         for name in unused_overrides(parameters):
             log.warning("train.%s.trial has no effect: the grid has no such trial", name)
         check_published(parameters, pipeline, catalog, current_configuration()["catalog"])
+        check_pixels(parameters.datasets, pipeline, catalog)
         made = pipeline.all_outputs()
         for name in parameters.grid.datasets:
             if f"{name}_images" in made:

@@ -1,0 +1,38 @@
+"""The check of the images that earlier runs have ingested."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from kedro.pipeline import Pipeline
+
+from longtail.catalog import LongtailCatalog
+from longtail.errors import DataError
+from longtail.trials.fingerprint import sha256_of_arrays
+
+
+def check_pixels(datasets: Iterable[str], pipeline: Pipeline, catalog: LongtailCatalog) -> None:
+    """Refuse images that are not those whose checksum was taken when they were ingested.
+
+    A training on them, and its fingerprint, would be of other images than they say.
+
+    Args:
+        datasets: the names of data sets.
+        pipeline: what is to run; images that it makes itself are not looked at.
+        catalog: of the run.
+
+    Raises:
+        DataError: naming the file and what to do.
+    """
+    read = pipeline.inputs()
+    for name in datasets:
+        images, source = f"{name}_images", f"{name}_source"
+        if images not in read or not (catalog.exists(images) and catalog.exists(source)):
+            continue
+        if sha256_of_arrays(catalog.load(images)) != catalog.load(source)["sha256"]:
+            version = catalog.versions([images])[images]
+            raise DataError(
+                f"{images} (version {version}) is not what was ingested: its pixels have another "
+                f"checksum than {source} says. Make it anew: kedro run --pipeline=ingest, with "
+                f"the same --env and --params"
+            )
