@@ -16,7 +16,7 @@ CARD: dict[str, Any] = {
     "seconds": 12.5,
     "train_images": 369,
     "weights_sha256": None,
-    "device": "CPU x86_64, 1 thread(s)",
+    "device": "CPU x86_64, 1 thread",
     "torch": "2.15.0",
     "model_parameters": 1234,
     "canonical_loss": {"focus": 0.0},

@@ -123,7 +123,7 @@ def test_names_that_are_no_class_are_told_with_the_nearest(
     [
         ("", "names no species"),
         ("# nothing\n\n", "names no species"),
-        ("vespa crabro\n", "1 of 1 names .* are no class of the model"),
+        ("vespa crabro\n", "1 of 1 name .* is no class of the model"),
     ],
 )
 def test_a_list_without_a_class_is_refused(tmp_path: Path, text: str, message: str) -> None:

@@ -288,6 +288,8 @@ def test_photographs_that_are_not_there(
     ended = predict(trained, None if path is None else tmp_path / path)
     assert isinstance(ended.error, DataError)
     assert message in str(ended.error)
+    # It is told at once, not after the model was tested.
+    assert not list(trained.data.glob(f"*/digits/*/{ended.run_id}"))
 
 
 def test_without_a_trained_trial_it_is_said_what_to_run(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from longtail.errors import ConfigurationError, DataError
 from longtail.parameters import Parameters
-from longtail.sources.photographs import check_path
+from longtail.sources.photographs import find_photographs
 
 # The priors that have names.
 PRIORS = ("uniform", "train")
@@ -28,7 +28,7 @@ def check_request(parameters: Parameters) -> None:
             f"predict.dataset: name the data set whose species are meant, such as "
             f"--params=predict.dataset={datasets[0]}. The grid has {', '.join(datasets)}"
         )
-    check_path(asked.path)
+    find_photographs(asked.path)  # a look at the names only
     files = {"species_list": asked.species_list, "taxonomy": asked.taxonomy}
     for key, file in files.items():
         if file is not None and not Path(file).expanduser().is_file():

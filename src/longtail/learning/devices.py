@@ -10,6 +10,7 @@ import torch
 
 from longtail.errors import ConfigurationError, TrainingError
 from longtail.parameters import Compute, Recipe, Trial
+from longtail.wording import counted
 
 
 def choose_device(compute: Compute) -> torch.device:
@@ -78,4 +79,4 @@ def describe(device: torch.device) -> str:
     """The device's name, for a training's card."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"CPU {platform.machine()}, {torch.get_num_threads()} thread(s)"
+    return f"CPU {platform.machine()}, {counted(torch.get_num_threads(), 'thread')}"

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from longtail.errors import DataError
+from longtail.wording import counted, is_or_are
 
 Floats = npt.NDArray[np.float64]
 
@@ -172,7 +173,8 @@ def _tell_unknown(
         near = get_close_matches(key_of(name), by_key, n=1)
         hints.append(f"'{name}'" + (f" (nearest: '{by_key[near[0]]}')" if near else ""))
     told = (
-        f"{key}: {len(strangers)} of {len(names)} names in '{path}' are no class of the model: "
+        f"{key}: {len(strangers)} of {counted(len(names), 'name')} in '{path}' "
+        f"{is_or_are(len(strangers))} no class of the model: "
         f"{', '.join(hints)}{', ...' if len(strangers) > len(hints) else ''}"
     )
     if len(strangers) == len(names):

@@ -52,7 +52,7 @@ class Photographs:
     others: list[str] = field(default_factory=list)
 
 
-def check_path(path: str | None) -> list[Path]:
+def _roots_of(path: str | None) -> list[Path]:
     """The folders, zip files and image files that ``path`` names, none of them looked into.
 
     Raises:
@@ -81,7 +81,7 @@ def find_photographs(path: str | None) -> Photographs:
     Raises:
         DataError: if there is no path, nothing is there, or it holds no image file.
     """
-    roots = check_path(path)
+    roots = _roots_of(path)
     found = Photographs()
     for root in roots:
         if _is_single(root):
