@@ -194,8 +194,11 @@ def test_names_that_cannot_be_paths_and_namespaces_are_refused(
 
 
 def test_section_of_another_type_is_refused(base_config: Config) -> None:
-    assert message({**base_config, "recipe": 3}).startswith("recipe: ")
-    assert message({**base_config, "methods": {"focal": 3}}).startswith("methods.focal: ")
+    below = "should have keys of its own below it, found 3"
+    assert message({**base_config, "recipe": 3}) == f"recipe: {below}"
+    assert message({**base_config, "methods": {"focal": 3}}) == f"methods.focal: {below}"
+    unknown = changed(base_config, "datasets.digits.unknown", 3)
+    assert message(unknown) == f"datasets.digits.unknown: {below}"
 
 
 def test_parameters_cannot_be_changed_after_the_check(base_config: Config) -> None:

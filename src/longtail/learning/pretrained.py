@@ -18,6 +18,7 @@ from longtail.errors import DataError
 from longtail.parameters import Backbone
 
 TIMEOUT_S = 20
+SUFFIXES = (".safetensors", ".npz", ".pth", ".pt")
 
 
 def pretrained_weights(backbone: Backbone) -> dict[str, Tensor]:
@@ -54,6 +55,9 @@ def check_available(backbone: Backbone) -> None:
     if backbone.weights is not None:
         if not Path(backbone.weights).expanduser().is_file():
             raise DataError(f"{key}.weights: there is no file '{backbone.weights}'")
+        if Path(backbone.weights).suffix not in SUFFIXES:
+            endings = f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
+            raise DataError(f"{key}.weights: '{backbone.weights}' must end in {endings}")
         return
     config = timm.get_pretrained_cfg(backbone.architecture)
     if config is None or not config.hf_hub_id:
@@ -87,9 +91,7 @@ def _from_file(file: Path, key: str) -> dict[str, Tensor]:
         if file.suffix == ".npz":
             with np.load(file, allow_pickle=False) as arrays:
                 return {k: torch.from_numpy(arrays[k]) for k in arrays}
-        if file.suffix in (".pth", ".pt"):
-            loaded = torch.load(file, map_location="cpu", weights_only=True)
-            return {k: v.contiguous() for k, v in loaded.items()}
+        loaded = torch.load(file, map_location="cpu", weights_only=True)
+        return {k: v.contiguous() for k, v in loaded.items()}
     except Exception as error:
         raise DataError(f"{key}: '{file}' cannot be read as weights: {error}") from error
-    raise DataError(f"{key}: '{file}' must end in .safetensors, .npz, .pth or .pt")

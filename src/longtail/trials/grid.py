@@ -270,6 +270,8 @@ def _describe(error: ValidationError, prefix: str = "") -> str:
             message = "give at least one, found none"
         elif mistake["type"] == "tuple_type":
             message = f"should be a list, such as [{mistake['input']}], found {mistake['input']!r}"
+        elif mistake["type"] in ("model_type", "dict_type"):
+            message = f"should have keys of its own below it, found {mistake['input']!r}"
         elif mistake["type"] not in ("value_error", "missing"):
             message = f"{message}, found {mistake['input']!r}"
         lines.append(f"{'.'.join(parts)}: {message}" if parts else message)
