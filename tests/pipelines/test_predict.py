@@ -16,6 +16,8 @@ from PIL import Image
 
 from longtail.errors import ConfigurationError, DataError, LongtailError
 from longtail.naming.names import DONT_KNOW
+from longtail.storage.checksum import note_checksum
+from longtail.trials.fingerprint import sha256_of_arrays
 from tests.pipelines.support import Run, dotted, pipelines, run
 
 SMALL = (
@@ -312,9 +314,14 @@ def test_weights_that_are_gone_and_images_that_changed_since_are_told(
     gone = predict(copy, photographs, f"predict.trial={TRIAL}")
     assert isinstance(gone.error, DataError)
     assert f"the trained weights of {TRIAL} are no longer in" in str(gone.error)
+    images = copy.file("digits_images")
+    pixels = np.load(images)
+    pixels[0] ^= 1
+    np.save(images, pixels)
     file = copy.file("digits_source")
     source = json.loads(file.read_text())
-    file.write_text(json.dumps(source | {"sha256": "0" * 64}))
+    file.write_text(json.dumps(source | {"sha256": sha256_of_arrays(pixels)}))
+    note_checksum(file)
     stale = predict(copy, photographs)
     assert isinstance(stale.error, DataError)
     assert "the split, the images or the code have changed" in str(stale.error)

@@ -437,6 +437,7 @@ def test_a_file_that_crashes_its_reader_costs_one_run_and_then_itself(
     reason = f"ended the process that read it, twice (the last time {how})"
     for ended in runs[1:]:
         assert ended.returncode == 0, ended.stderr
+        assert "RuntimeWarning" not in ended.stderr
         assert ended.stdout.count("png") == 10
         assert str({"file": "b/002.png", "class_name": "b", "reason": reason}) in ended.stdout
 

@@ -73,7 +73,7 @@ class InHand:
 def decode_apart(file: ImageFileRef, image_size: int) -> Decoded | Refusal:
     """Decode a file in a process of its own; what ends that process is a reason to refuse it."""
     ended = subprocess.run(
-        [sys.executable, "-m", __name__],
+        [sys.executable, "-c", f"import {__name__} as apart; apart.answer()"],
         input=pickle.dumps((file, image_size)),
         stdout=subprocess.PIPE,
         check=False,
@@ -92,5 +92,6 @@ def _digest(file: ImageFileRef) -> bytes:
     return hashlib.sha256(file.identity).digest()
 
 
-if __name__ == "__main__":
+def answer() -> None:
+    """Attempt the file that the standard input names, in the process of :func:`decode_apart`."""
     sys.stdout.buffer.write(pickle.dumps(attempt(*pickle.loads(sys.stdin.buffer.read()))))
