@@ -182,6 +182,15 @@ def test_a_version_from_before_there_were_checksums_is_read(tmp_path: Path) -> N
     assert catalog(tmp_path).load("card.json") == {"a": 1}
 
 
+@pytest.mark.parametrize("damaged", [b"", b"\xff\xfe", b"0" * 64 + b"  card.json\n"])
+def test_a_version_with_a_damaged_checksum_is_refused(tmp_path: Path, damaged: bytes) -> None:
+    catalog(tmp_path).save("card.json", {"a": 1})
+    [note] = tmp_path.rglob(".card.json.sha256")
+    note.write_bytes(damaged)
+    with pytest.raises(DataError, match=r"not what was saved \(\.card\.json\.sha256\)"):
+        catalog(tmp_path).load("card.json")
+
+
 @pytest.mark.parametrize("name", ["table.parquet", "images.npy"])
 def test_large_files_that_are_the_same_are_one_on_the_disk(tmp_path: Path, name: str) -> None:
     numbers = RANDOM.integers(0, 255, 2 * WORTH_SHARING, dtype=np.uint8)

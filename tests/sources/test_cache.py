@@ -255,6 +255,39 @@ def test_pixels_that_a_disk_has_changed_are_decoded_again(
     assert len(decodings) == 2
 
 
+@pytest.mark.parametrize("place", [2, 8, 30, 70, 120])
+def test_a_header_that_a_disk_has_changed_is_made_again(
+    place: int,
+    root: Path,
+    decoded: Path,
+    decodings: list[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    whole = read(root, decoded)
+    decodings.clear()
+    flip(file := the_file(decoded), place)
+    assert same(whole, read(root, decoded))
+    assert f"{file} is missing or has been changed: its images are decoded again" in caplog.text
+    assert len(decodings) == 10
+
+
+@pytest.mark.parametrize("content", [b"", b"x", b"\xff", None])
+def test_a_damaged_counter_never_gives_a_number_twice(
+    content: bytes | None, root: Path, decoded: Path
+) -> None:
+    read(root, decoded)
+    before = the_file(decoded).name
+    counter = the_file(decoded, "counter")
+    if content is None:
+        counter.unlink()
+    else:
+        counter.write_bytes(content)
+    save(root, "a/new.png", photograph(99))
+    again = read(root, decoded)
+    assert the_file(decoded).name > before
+    assert same(again, read(root, decoded.with_name("other")))
+
+
 def test_pixels_of_a_run_that_was_killed_are_looked_at_too(
     root: Path, decoded: Path, decodings: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

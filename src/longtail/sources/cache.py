@@ -208,7 +208,9 @@ class PixelCache:
     def _next_number(self) -> int:
         # Numbers are not used again: another run may still read what had one.
         counter = self.folder / "counter"
-        number = int(counter.read_text()) + 1 if counter.exists() else 0
+        noted = counter.read_bytes() if counter.exists() else b""
+        last = int(noted) if noted.isdigit() else -1  # lost or damaged: from what is there
+        number = max(last, *self._segments, -1) + 1
         draft = counter.with_suffix(".draft")
         draft.write_text(str(number))
         draft.replace(counter)

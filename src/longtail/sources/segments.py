@@ -65,14 +65,17 @@ class SegmentFile:
             return stamp_of(os.fstat(file.fileno())), digest.hexdigest()
 
     def holds(self, rows: int, stamp: str | None) -> bool:
-        """Whether the file is there, with so many rows, and unchanged if it was sealed."""
+        """Whether the file is there, with so many rows, and unchanged if it was sealed.
+
+        Of a sealed one the header is compared too; not the rows, which have their own checksums.
+        """
         try:
             status = self.path.stat()
         except FileNotFoundError:
             return False
-        if stamp is not None:
-            return stamp_of(status) == stamp
-        return status.st_size >= self._start + rows * self.row_bytes
+        if stamp is None:
+            return status.st_size >= self._start + rows * self.row_bytes
+        return stamp_of(status) == stamp and self._read_header() == self._header(rows)
 
     def read(self, row: int, into: Pixels) -> None:
         """Read one row."""
@@ -80,6 +83,10 @@ class SegmentFile:
             file.seek(self._start + row * self.row_bytes)
             if file.readinto(into.data.cast("B")) != self.row_bytes:
                 raise OSError(f"{self.path} is shorter than it was")
+
+    def _read_header(self) -> bytes:
+        with self.path.open("rb") as file:
+            return file.read(self._start)
 
     def _header(self, rows: int) -> bytes:
         header = io.BytesIO()

@@ -24,9 +24,12 @@ def note_checksum(file: Path) -> None:
 
 
 def is_as_saved(file: Path) -> bool:
-    """Whether a file is what its checksum was taken of; so is one that has no checksum."""
+    """Whether a file is what its checksum was taken of; so is one that has no checksum.
+
+    One whose checksum is damaged is not: it cannot be told from a damaged file.
+    """
     try:
-        noted = file.with_name(checksum_name(file.name)).read_text(encoding="utf-8")
+        noted = file.with_name(checksum_name(file.name)).read_bytes()
     except FileNotFoundError:  # of an older version of the project
         return True
-    return noted.partition(" ")[0] == sha256_of_file(file)
+    return noted.partition(b" ")[0] == sha256_of_file(file).encode()
