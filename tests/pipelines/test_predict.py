@@ -163,6 +163,35 @@ def test_the_gallery_shows_them_and_asks_nothing_of_the_network(named: Run) -> N
         assert f"<h3><bdi>{answer}</bdi></h3>" in page
 
 
+def test_photographs_that_the_data_set_has_already_are_told(
+    trained: Run, named: Run, tmp_path: Path
+) -> None:
+    table = names_of(named)
+    assert set(table.loc[table["error"] == "", "already_in"]) == {"test"}
+    assert set(table.loc[table["error"] != "", "already_in"]) == {""}
+    pixels, subsets = trained.load("digits_images"), trained.load("digits_subsets")
+    of_set = {name: rows["image"].to_numpy() for name, rows in subsets.groupby("name")}
+    cut_away = np.setdiff1d(np.arange(len(pixels)), np.concatenate([*of_set.values()]))
+    changed = pixels[of_set["long_tailed"][1]].copy()
+    changed[0, 0, 0] ^= 1  # not in the row that is looked up
+    for name, image in {
+        "learnt": pixels[of_set["long_tailed"][0]],
+        "changed": changed,
+        "validation": pixels[of_set["validation"][0]],
+        "left over": pixels[cut_away[0]] if len(cut_away) else changed,
+    }.items():
+        Image.fromarray(image).save(tmp_path / f"{name}.png")
+    again = names_of(ended := predict(trained, tmp_path)).set_index("file")["already_in"]
+    assert again.to_dict() == {
+        "changed.png": "",
+        "learnt.png": "train",
+        "left over.png": "",
+        "validation.png": "validation",
+    }
+    page = ended.load("digits_names_page")
+    assert "before: of 4, 1 is in the set that it has learnt from and 1 is" in page
+
+
 def test_a_gallery_is_cut_with_a_note_and_the_table_is_not(trained: Run, photographs: Path) -> None:
     ended = predict(trained, photographs, "predict.gallery=10", "predict.error_rate=0.2")
     page = ended.load("digits_names_page")

@@ -32,11 +32,27 @@ def row(
     species = {"species": "noctua_comes", "probability": probability}
     others: dict[str, Any] = {f"probability_{place}": float("nan") for place in range(2, 6)}
     others |= {f"species_{place}": "" for place in range(2, 6)}
-    return {"file": file, **named, **sure, **species, **others, **RECORD, "error": ""}
+    return {
+        "file": file,
+        **named,
+        **sure,
+        **species,
+        **others,
+        **RECORD,
+        "error": "",
+        "already_in": "",
+    }
 
 
 def broken(file: str) -> dict[str, Any]:
-    return {"file": file, "trust": "no", "rank": "", "why": "", "error": "it is empty"}
+    return {
+        "file": file,
+        "trust": "no",
+        "rank": "",
+        "why": "",
+        "error": "it is empty",
+        "already_in": "",
+    }
 
 
 @pytest.fixture
@@ -54,6 +70,16 @@ def names() -> pd.DataFrame:
 def page_of(names: pd.DataFrame, limit: int = 100, sheet: dict[str, Any] = SHEET) -> str:
     chosen = shown(names, limit)
     return names_page("Moths", names, chosen, dict.fromkeys(chosen["file"], "QUJD"), sheet)
+
+
+def test_photographs_that_are_not_new_are_told(names: pd.DataFrame) -> None:
+    assert "has met some" not in page_of(names)
+    names["already_in"] = ["train", "test", "", "unknown", ""]
+    assert (
+        "The network has met some of these photographs before: of 5, 1 is in the set that it "
+        "has learnt from and 2 are in those that it was tested on (already_in in "
+        "names.csv). They do not show"
+    ) in page_of(names)
 
 
 def test_trusted_names_stand_before_guesses_and_are_told_apart(names: pd.DataFrame) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from longtail.naming.familiar import ALREADY_IN, familiar_note
 from longtail.naming.names import DONT_KNOW, STRANGE, TOP, YES
 from longtail.naming.sheet import SPECIES
 from longtail.reporting.names import Names
@@ -101,6 +102,7 @@ def names_page(
         trusted=len(trusted),
         unsure=int((names["answer"] == DONT_KNOW).sum()),
         on_page=len(chosen),
+        familiar=familiar_note(names[ALREADY_IN].tolist()),
         readable=int((names["error"] == "").sum()),
         sections=[(rank, groups) for rank, groups in sections if groups],
         unknown=_groups(names, chosen, pictures, ""),

@@ -13,6 +13,7 @@ import pandas as pd
 from longtail.datasets.trials import TrialFiles
 from longtail.imbalance import UNKNOWN, class_counts, images_of, widest_test_set
 from longtail.naming import recognizer as sheets
+from longtail.naming.familiar import ALREADY_IN, LEARNT, Familiar, tell_of_familiar
 from longtail.naming.names import columns_of, name_all, tell_of_names, unreadable
 from longtail.naming.recognizer import Evaluated
 from longtail.naming.sheet import Sheet
@@ -120,11 +121,25 @@ def list_photographs(asked: Predict) -> Photographs:
 
 
 def name_photographs(
-    recognizer: dict[str, Any], photographs: Photographs, store: Path, compute: Compute
+    recognizer: dict[str, Any],
+    photographs: Photographs,
+    images: Pixels,
+    subsets: pd.DataFrame,
+    store: Path,
+    compute: Compute,
 ) -> pd.DataFrame:
     """Name new photographs, a row a file, in the order of their names.
 
-    Pictures that are not or cannot be read have a row with the reason.
+    Pictures that are not or cannot be read have a row with the reason, and those that the data set
+    has already the part that they are in.
+
+    Args:
+        recognizer: the sheet of the trial that names them.
+        photographs: what is to be named.
+        images: of the data set, uint8 (images, height, width, 3).
+        subsets: a row an image and subset.
+        store: the folder of finished trainings.
+        compute: the device to use.
 
     Raises:
         DataError: if the trained weights are gone.
@@ -137,6 +152,7 @@ def name_photographs(
     size = recognizer["image_size"]
     chunk = images_at_a_time(size)
     names = list(photographs.files)
+    familiar = _familiar(images, subsets, trial.train_set)
     parts = [unreadable(sheet, file, why) for file, why in photographs.refused.items()]
     title = f"Naming {counted(len(names), 'photograph')}"
     chunks = decode_in_chunks(list(photographs.files.values()), size, chunk, title)
@@ -146,11 +162,14 @@ def name_photographs(
         parts += [unreadable(sheet, file, r) for file, r in pairs if isinstance(r, str)]
         if usable:
             logits = model.logits(np.stack([pixels for _, pixels in usable]))
-            parts.append(name_all(sheet, [file for file, _ in usable], logits))
+            named = name_all(sheet, [file for file, _ in usable], logits)
+            parts.append(named.assign(**{ALREADY_IN: [familiar.part_of(p) for _, p in usable]}))
     rows = [row for part in parts for row in part.to_dict("records")]
     rows.sort(key=lambda row: str(row["file"]).split("/"))
-    table = pd.DataFrame(rows, columns=columns_of(sheet))
+    table = pd.DataFrame(rows, columns=[*columns_of(sheet), ALREADY_IN])
+    table[ALREADY_IN] = table[ALREADY_IN].fillna("")  # of files that cannot be read
     tell_of_names(table)
+    tell_of_familiar(table)
     return table
 
 
@@ -165,6 +184,16 @@ def draw_gallery(
     chosen = shown(names, asked.gallery)
     files = {file: photographs.files[file] for file in chosen["file"]}
     return names_page(dataset.label, names, chosen, thumbnails(files), recognizer)
+
+
+def _familiar(images: Pixels, subsets: pd.DataFrame, train_set: str) -> Familiar:
+    parts = {
+        LEARNT: images_of(subsets, "train", train_set),
+        VALIDATION: images_of(subsets, VALIDATION, VALIDATION),
+        "test": images_of(subsets, "test", widest_test_set(subsets)),
+        UNKNOWN: images_of(subsets, UNKNOWN, UNKNOWN),
+    }
+    return Familiar(images, parts)
 
 
 def _loaded(store: Path, fingerprint: str, trial: Trial, classes: int) -> Any:

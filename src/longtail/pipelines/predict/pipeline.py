@@ -64,6 +64,8 @@ def _name(dataset: str) -> list[Node]:
             inputs={
                 "recognizer": f"{dataset}_recognizer",
                 "photographs": f"{dataset}_photographs",
+                "images": f"{dataset}_images",
+                "subsets": f"{dataset}_subsets",
                 "store": "trial_store",
                 "compute": "params:compute",
             },
