@@ -125,6 +125,12 @@ def test_entries_know_the_key_that_they_stand_under(base_config: Config) -> None
             "official_tests",
             "kind: unknown value 'official_tests'. Valid: official, official_test, per_class",
         ),
+        (
+            "datasets.moths.source",
+            {"kind": "folder", "path": None, "image_size": 8, "metadata": "a", "class_levels": 2},
+            "metadata names the classes, not folders: leave class_levels out",
+        ),
+        ("datasets.moths.source.class_levels", 0, "class_levels: Input should be greater than or"),
         ("compute.device", "tpu", "compute.device: Input should be 'auto', 'cpu' or 'cuda'"),
         ("datasets.cifar100.source.md5", "abc", "datasets.cifar100.source.md5: String should"),
     ],

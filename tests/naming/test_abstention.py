@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from longtail.naming.abstention import certify, images_needed, upper_bound
+from longtail.naming.abstention import Threshold, certify, images_needed, upper_bound
 
 PHOTOGRAPHS = "103 validation photographs"
 
@@ -40,7 +40,7 @@ def test_one_image_too_few_certifies_nothing_and_says_how_many_are_needed() -> N
     assert found.threshold is None
     assert found.note == (
         "103 validation photographs are too few to certify at most 5% wrong with 95% confidence: "
-        "104 are needed, all named rightly; so many certify 5.01% at the least"
+        "104 are needed, all named rightly; the least error rate that can be certified is 6%"
     )
 
 
@@ -54,15 +54,33 @@ def test_the_threshold_leaves_the_wrong_ones_out() -> None:
     assert found.threshold is not None and found.threshold > certainty[200]
 
 
-def test_answers_that_are_never_sure_say_what_could_be_certified() -> None:
+@pytest.mark.parametrize(("images", "share_right"), [(21, 0.7), (150, 0.5), (400, 0.5), (90, 1)])
+def test_the_least_rate_that_is_told_is_certified_and_no_lower_one(
+    images: int, share_right: float
+) -> None:
     generator = np.random.default_rng(0)
-    right = generator.random(400) < 0.5
-    found = certify(generator.random(400), right, np.ones(400), 0.05, 0.95, PHOTOGRAPHS)
-    assert found.threshold is None
-    share = float(found.note.rpartition("certified is ")[2].rstrip("%")) / 100
-    again = certify(generator.random(400), right, np.ones(400), share + 0.1, 0.95, PHOTOGRAPHS)
-    assert again.threshold is not None
-    assert again.upper is not None and again.upper <= share + 0.1
+    right = generator.random(images) < share_right
+    certainty = 0.5 * generator.random(images) + 0.5 * right * generator.random(images)
+
+    def at(error_rate: float) -> Threshold:
+        return certify(certainty, right, np.ones(images), error_rate, 0.95, PHOTOGRAPHS)
+
+    note = at(0.05).note
+    least = int(note.rpartition("the least error rate that can be certified is ")[2].rstrip("%"))
+    assert least >= 6
+    for percentage in range(5, least):
+        assert at(percentage / 100).threshold is None
+        assert at(percentage / 100).note.endswith(f" certified is {least}%")
+    found = at(least / 100)
+    assert found.threshold is not None
+    assert found.upper is not None and found.upper <= least / 100
+
+
+def test_answers_that_are_always_wrong_certify_no_rate() -> None:
+    found = certify(
+        np.linspace(0, 1, 200), np.zeros(200, bool), np.ones(200), 0.05, 0.95, PHOTOGRAPHS
+    )
+    assert found.note.endswith("95% confidence; no error rate can be certified")
 
 
 def test_images_of_weight_zero_do_not_count_and_unequal_weights_count_less() -> None:

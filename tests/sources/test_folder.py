@@ -100,6 +100,62 @@ def test_only_loose_files_are_refused(decoded: Path, tmp_path: Path) -> None:
         read(tmp_path / "flat", decoded)
 
 
+@pytest.fixture
+def genera(tmp_path: Path) -> Path:
+    sizes = {"Noctua/comes": 2, "Noctua/pronuba/2020": 1, "Abax/ater": 2, "Autographa/gamma": 1}
+    return folder_of(tmp_path / "genera", sizes)
+
+
+def test_two_levels_of_folders_name_binomials(
+    genera: Path, decoded: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    save(genera, "Noctua/loose.png", photograph(9))
+    (genera / "Noctua" / "comes" / "z.png").write_bytes(b"")
+    images = read(genera, decoded, class_levels=2)
+    assert images.index[["file", "class_name"]].to_numpy().tolist() == [
+        ["Abax/ater/000.png", "Abax ater"],
+        ["Abax/ater/001.png", "Abax ater"],
+        ["Autographa/gamma/000.png", "Autographa gamma"],
+        ["Noctua/comes/000.png", "Noctua comes"],
+        ["Noctua/comes/001.png", "Noctua comes"],
+        ["Noctua/pronuba/2020/000.png", "Noctua pronuba"],
+    ]
+    assert images.rejected.to_dict("split")["data"] == [
+        ["Noctua/comes/z.png", "Noctua comes", "cannot be read: the file is empty"],
+        ["Noctua/loose.png", "", "lies in no class folder"],
+    ]
+    assert "class_levels" not in caplog.text
+    with pytest.raises(DataError, match=r"lie in no class folder of 4 levels \(.*class_levels\)"):
+        read(genera, decoded, class_levels=4)
+
+
+def test_folders_of_genera_are_asked_about(
+    genera: Path, decoded: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    images = read(genera, decoded)
+    assert images.index["class_name"].unique().tolist() == ["Abax", "Autographa", "Noctua"]
+    assert (
+        "No image lies directly in a class folder, but in 4 folders below them, such as "
+        "'Abax/ater'. If those are the species: datasets.moths.source.class_levels=2"
+    ) in caplog.text
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {"Noctua comes/2020": 2, "Noctua comes/2021": 2, "Abax ater/2020": 2, "Abax ater/2021": 2},
+        {"Noctua comes/Anna": 2, "Abax ater/Bert": 2},
+        {"Noctua comes/Anna": 2, "Noctua comes/Bert": 2, "Abax ater": 2},
+    ],
+    ids=["years", "one each", "some directly"],
+)
+def test_other_folders_below_classes_are_not_asked_about(
+    sizes: dict[str, int], tmp_path: Path, decoded: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    read(folder_of(tmp_path / "species", sizes), decoded)
+    assert "class_levels" not in caplog.text
+
+
 def test_one_class_is_refused(tmp_path: Path, decoded: Path) -> None:
     save(tmp_path, "photos/only/a.png", grey(1))
     with pytest.raises(

@@ -68,6 +68,23 @@ def test_links_are_refused_wherever_they_lead(root: Path) -> None:
     ]
 
 
+def test_links_that_lead_to_themselves_do_not_end_the_listing(root: Path) -> None:
+    (root / "self").symlink_to(root / "self")
+    (root / "a" / "self.png").symlink_to(root / "a" / "self.png")
+    (root / "a" / "there").symlink_to(root / "a" / "back")
+    (root / "a" / "back").symlink_to(root / "a" / "there")
+    found = list_images(str(root), "key")
+    assert [file.name for file in found.files] == ["a/1.png"]
+    assert found.refused == [("a/self.png", "is a symbolic link: links are not followed")]
+    assert found.others == ["a/back", "a/there", "self"]
+
+
+def test_a_path_that_is_such_a_link_is_named(root: Path) -> None:
+    (root / "self").symlink_to(root / "self")
+    with pytest.raises(DataError, match=r"key: .*'.*self'"):
+        list_images(str(root / "self"), "key")
+
+
 def test_what_is_no_regular_file_is_refused(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     os.mkfifo(root / "a" / "pipe.jpg")
     monkeypatch.chdir(root / "a")  # the address of a socket must be short

@@ -9,7 +9,7 @@ part of the permitted risk (Bonferroni); with this the bound holds for the one t
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from math import ceil, log
+from math import ceil, floor, log
 from typing import Any
 
 import numpy as np
@@ -74,11 +74,6 @@ def images_needed(error_rate: float, confidence: float) -> int:
     return ceil(log((1 - confidence) / TRIED) / log(1 - error_rate))
 
 
-def least_rate(images: float, confidence: float) -> float:
-    """The least error rate that so many images, all answered rightly, certify."""
-    return float(1 - ((1 - confidence) / TRIED) ** (1 / max(images, 1)))
-
-
 def certify(
     certainty: Floats,
     right: Bools,
@@ -101,9 +96,8 @@ def certify(
         among: the images in words, for the note.
     """
     used = weights > 0
-    certainty, right, weights = certainty[used], right[used], weights[used]
-    level = 1 - (1 - confidence) / TRIED
-    images, effective_images = len(certainty), effective_number(weights)
+    answers = _Answers(certainty[used], right[used], weights[used])
+    images, effective_images = len(answers.certainty), effective_number(answers.weights)
 
     def found(threshold: float | None, note: str, **figures: Any) -> Threshold:
         values = {"answered": 0, "wrong": 0, "error": None, "upper": None, **figures}
@@ -117,46 +111,81 @@ def certify(
             **values,
         )
 
+    sure = _largest_share(answers, error_rate, confidence)
+    if sure is not None:
+        wrongly = f"{sure.wrong} ({percent(sure.error, 1)})" if sure.wrong else "none"
+        note = (
+            f"{sure.answered} of {among} are named, {wrongly} of them wrongly, and with "
+            f"{confidence:.0%} confidence at most {percent(sure.upper, 1)}"
+        )
+        return found(note=note, **asdict(sure))
     wanted = f"at most {100 * error_rate:.4g}% wrong with {confidence:.0%} confidence"
-    needed = images_needed(error_rate, confidence)
-    if effective_images < needed:
-        worth = (
-            f", worth {effective_images:.0f} since they are weighted to the stated prior,"
-            if images - effective_images > 0.5
-            else ""
-        )
-        few = f"{among}{worth} {is_or_are(images)} too few to certify {wanted}"
-        least = f"{100 * least_rate(effective_images, confidence):.3g}%"
-        if effective_images < 1:
-            return found(None, f"{few}: {needed} are needed, all named rightly")
-        return found(
-            None,
-            f"{few}: {needed} are needed, all named rightly; so many certify {least} at the least",
-        )
-    ordered = np.sort(certainty)[::-1]
-    lowest = 1.0
-    for count in np.linspace(images, needed, TRIED).round().astype(np.int64):
-        threshold = float(ordered[count - 1])
-        answered = certainty >= threshold
-        own = weights[answered]
-        error = float(own[~right[answered]].sum() / own.sum())
-        effective = effective_number(own)
-        upper = upper_bound(error * effective, effective, level)
-        lowest = min(lowest, upper)
-        if upper <= error_rate:
-            wrong = int((~right[answered]).sum())
-            wrongly = f"{wrong} ({percent(error, 1)})" if wrong else "none"
-            note = (
-                f"{answered.sum()} of {among} are named, {wrongly} of them wrongly, and with "
-                f"{confidence:.0%} confidence at most {percent(upper, 1)}"
-            )
-            figures = {"answered": int(answered.sum()), "wrong": wrong}
-            return found(threshold, note, **figures, error=error, upper=upper)
-    return found(
-        None,
-        f"no share of {among} has {wanted}; the least that can be "
-        f"certified is {ceil(lowest * 1000) / 10:.1f}%",
+    least = _least_rate(answers, error_rate, confidence)
+    can = (
+        "no error rate can be certified"
+        if least is None
+        else f"the least error rate that can be certified is {least:.0%}"
     )
+    needed = images_needed(error_rate, confidence)
+    if effective_images >= needed:
+        return found(None, f"no share of {among} has {wanted}; {can}")
+    worth = (
+        f", worth {effective_images:.0f} since they are weighted to the stated prior,"
+        if images - effective_images > 0.5
+        else ""
+    )
+    few = f"{among}{worth} {is_or_are(images)} too few to certify {wanted}"
+    return found(None, f"{few}: {needed} are needed, all named rightly; {can}")
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """Answers of validation images, each array (images,)."""
+
+    certainty: Floats
+    right: Bools
+    weights: Floats
+
+
+@dataclass(frozen=True)
+class _Share:
+    """The surest answers, from a threshold on; as in :class:`Threshold`."""
+
+    threshold: float
+    answered: int
+    wrong: int
+    error: float
+    upper: float
+
+
+def _largest_share(answers: _Answers, error_rate: float, confidence: float) -> _Share | None:
+    """The largest share that is tried whose error rate is certified, if one is."""
+    needed = images_needed(error_rate, confidence)
+    if effective_number(answers.weights) < needed:
+        return None
+    ordered = np.sort(answers.certainty)[::-1]
+    for count in np.linspace(len(ordered), needed, TRIED).round().astype(np.int64):
+        share = _share_from(answers, float(ordered[count - 1]), confidence)
+        if share.upper <= error_rate:
+            return share
+    return None
+
+
+def _share_from(answers: _Answers, threshold: float, confidence: float) -> _Share:
+    answered = answers.certainty >= threshold
+    wrong, weights = answered & ~answers.right, answers.weights
+    error = float(weights[wrong].sum() / weights[answered].sum())
+    effective = effective_number(weights[answered])
+    upper = upper_bound(error * effective, effective, 1 - (1 - confidence) / TRIED)
+    return _Share(threshold, int(answered.sum()), int(wrong.sum()), error, upper)
+
+
+def _least_rate(answers: _Answers, error_rate: float, confidence: float) -> float | None:
+    """The least whole percentage above an error rate that is certified; None if none is."""
+    for percentage in range(floor(100 * error_rate) + 1, 100):
+        if _largest_share(answers, percentage / 100, confidence) is not None:
+            return percentage / 100
+    return None
 
 
 def effective_number(weights: Floats) -> float:

@@ -47,6 +47,8 @@ class FolderSource(Strict):
         image_size: the height and width that images are cut to, in pixels.
         metadata: a CSV file with the columns ``file`` and ``species``, and, if it likes, ``group``
             and ``split``; it takes the place of the class folders.
+        class_levels: how many levels of folders name a class: 1, or 2 for ``Noctua/comes/``, whose
+            images are of the class ``Noctua comes``.
         group_pattern: a regular expression with one group in parentheses. Images of a species in
             whose path it captures the same text are a series, which no split divides.
         near_duplicates: images of a species whose difference hashes (512 bits) differ in at most
@@ -59,6 +61,7 @@ class FolderSource(Strict):
     path: str | None
     image_size: PositiveInt
     metadata: str | None = None
+    class_levels: Annotated[int, Field(ge=1, le=9)] = 1
     group_pattern: str | None = None
     near_duplicates: Annotated[int, Field(ge=0, le=200)] | None = 100
     min_images: PositiveInt | None = None
@@ -79,6 +82,12 @@ class FolderSource(Strict):
                 f"{groups}. Parentheses that only hold together are (?:...)"
             )
         return pattern
+
+    @model_validator(mode="after")
+    def _names_classes_once(self) -> Self:
+        if self.metadata is not None and self.class_levels > 1:
+            raise ValueError("metadata names the classes, not folders: leave class_levels out")
+        return self
 
 
 Source = Annotated[DigitsSource | Cifar100Source | FolderSource, Field(discriminator="kind")]

@@ -37,7 +37,8 @@ def read_folder(
 ) -> Images:
     """Read ``<class>/**/<file>`` below ``source.path``, or what ``source.metadata`` names there.
 
-    The classes are sorted by name. Files that cannot be used are listed with the reason.
+    With ``source.class_levels`` of 2 it is ``<genus>/<species>/**/<file>``, and so on. The classes
+    are sorted by name. Files that cannot be used are listed with the reason.
 
     Args:
         source: where the images are, and how they are grouped.
@@ -53,7 +54,7 @@ def read_folder(
     assert source.path is not None  # checked by `sources.check`
     listing = list_images(source.path, f"{key}.path", own=decoded)
     if source.metadata is None:
-        entries, rejected = _by_folder(listing, source.path, f"{key}.path")
+        entries, rejected = _by_folder(listing, source.path, source.class_levels, key)
     else:
         entries, rejected = read_metadata(source.metadata, listing, f"{key}.metadata")
     _tell_of_folder(listing, dataset, len(listing.files) - len(entries), source.metadata)
@@ -135,21 +136,52 @@ def _table(rejected: Iterable[Rejected]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=REJECTED_COLUMNS, dtype=str)
 
 
-def _by_folder(listing: Listing, path: str, key: str) -> tuple[list[Entry], list[Rejected]]:
-    """The class of a file is the folder of the first level that it lies in."""
-    loose = [file.name for file in listing.files if len(file.parts) < 2]
+def _by_folder(
+    listing: Listing, path: str, levels: int, key: str
+) -> tuple[list[Entry], list[Rejected]]:
+    """The class of a file is the folder of the first level that it lies in, or of some levels."""
+    loose = [file.name for file in listing.files if len(file.parts) <= levels]
     if len(loose) == len(listing.files):
+        above = "" if levels == 1 else f" of {levels} levels ({key}.class_levels)"
         raise DataError(
-            f"{key}: '{path}' must hold a folder a class, but all its images, such as "
-            f"'{loose[0]}', lie in no class folder. A table can name their classes instead: "
-            f"{key.removesuffix('path')}metadata"
+            f"{key}.path: '{path}' must hold a folder a class, but all its images, such as "
+            f"'{loose[0]}', lie in no class folder{above}. A table can name their classes instead: "
+            f"{key}.metadata"
         )
-    entries = [Entry(file, file.parts[0], "", "") for file in listing.files if len(file.parts) > 1]
+    entries = [
+        Entry(file, _class_of(file.parts, levels), "", "")
+        for file in listing.files
+        if len(file.parts) > levels
+    ]
     rejected = [(name, "", "lies in no class folder") for name in loose]
-    for name, reason in listing.refused:
-        folder, slash, _ = name.partition("/")
-        rejected.append((name, folder if slash else "", reason))
+    rejected += [
+        (name, _class_of(name.split("/"), levels), reason) for name, reason in listing.refused
+    ]
+    _tell_of_folders_below([entry.file.parts for entry in entries], levels, key)
     return entries, rejected
+
+
+def _class_of(parts: Sequence[str], levels: int) -> str:
+    return " ".join(parts[:levels]) if len(parts) > levels else ""
+
+
+def _tell_of_folders_below(files: Sequence[tuple[str, ...]], levels: int, key: str) -> None:
+    """Ask whether the folders below the classes are the species, where it looks like that.
+
+    So it does if all images lie in such folders, and these are seldom called alike.
+    """
+    below = {parts[: levels + 1] for parts in files}
+    if any(len(parts) < levels + 2 for parts in files):
+        return
+    if 2 * len({parts[-1] for parts in below}) > len(below) > len({p[:-1] for p in below}):
+        log.warning(
+            "No image lies directly in a class folder, but in %d folders below them, such as '%s'. "
+            "If those are the species: %s.class_levels=%d",
+            len(below),
+            "/".join(min(below)),
+            key,
+            levels + 1,
+        )
 
 
 def _tell_of_folder(listing: Listing, dataset: str, unnamed: int, metadata: str | None) -> None:

@@ -157,7 +157,9 @@ def _list_entry(
 ) -> None:
     """A file, a link or something else that is no folder."""
     is_link = entry.is_symlink()
-    if entry.name.startswith(".") or not (_is_picture(entry.name) or (is_link and entry.is_dir())):
+    if entry.name.startswith(".") or not (
+        _is_picture(entry.name) or (is_link and _is_folder(entry))
+    ):
         listing.others.append(printable("/".join(parts)))
     elif is_link:
         _refuse(listing, parts, "is a symbolic link: links are not followed")
@@ -172,6 +174,14 @@ def _list_entry(
             _refuse(listing, parts, f"{_CANNOT}: {error.strerror}")
         else:
             listing.files.append(ImageFileRef(parts, root, None, stamp))
+
+
+def _is_folder(link: os.DirEntry[str]) -> bool:
+    """Whether a link leads to a folder; one that leads to itself leads nowhere."""
+    try:
+        return link.is_dir()
+    except OSError:
+        return False
 
 
 def _list_zip(path: Path, listing: Listing, key: str) -> None:
