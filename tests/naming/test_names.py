@@ -104,7 +104,7 @@ def test_only_listed_species_compete() -> None:
 
 
 def test_a_genus_of_which_no_species_is_listed_is_not_told() -> None:
-    of = sheet(prior=(0, 0, 1), taxonomy={"noctua_pronuba": {"genus": "noctua"}})
+    of = sheet(prior=(0, 0, 1), taxonomy={**TAXONOMY, "xestia_baja": {"genus": ""}})
     row = named(of, 0.2, 0.7, 0.1)
     assert row["species"] == "xestia_baja"
     assert np.isnan(row["genus"]) and np.isnan(row["genus_probability"])

@@ -42,7 +42,7 @@ def test_a_genus_is_as_probable_as_its_species_together() -> None:
 
 
 def test_a_class_without_a_group_is_in_no_sum() -> None:
-    taxonomy = {"a": {"genus": "x"}, "c": {"genus": "x"}}
+    taxonomy = {"a": {"genus": "x"}, "b": {"genus": ""}, "c": {"genus": "x"}}
     rank = rank_of("genus", taxonomy, ["a", "b", "c"])
     assert rank.group_of.tolist() == [0, -1, 0]
     np.testing.assert_allclose(rank.roll_up(np.array([[0.2, 0.5, 0.3]])), [[0.5]])
@@ -63,8 +63,8 @@ def test_a_taxonomy_is_read_however_names_are_written(tmp_path: Path) -> None:
         "family": "Noctuidae",
         "order": "Lepidoptera",
     }
-    assert taxonomy["xestia_c-nigrum"] == {"genus": "xestia", "family": "Noctuidae"}
-    assert taxonomy[MOTHS[3]] == {"genus": "amphipyra", "order": "Lepidoptera"}
+    assert taxonomy["xestia_c-nigrum"] == {"genus": "xestia", "family": "Noctuidae", "order": ""}
+    assert taxonomy[MOTHS[3]] == {"genus": "amphipyra", "family": "", "order": "Lepidoptera"}
 
 
 @pytest.mark.parametrize(
@@ -76,6 +76,7 @@ def test_a_taxonomy_is_read_however_names_are_written(tmp_path: Path) -> None:
         ("species,genus\nnoctua_pronuba,Noctua\n", "leaves out 3 of 4 classes, such as"),
         ("noctua_pronuba,Noctua\n", "first line of .* must name the columns"),
         ("species,genus,Genus\nnoctua_pronuba,a,b\n", "has two columns 'genus'"),
+        ("species,genus\n" + "".join(f"{name},\n" for name in MOTHS), "all its cells are empty"),
         ("species,,genus\nnoctua_pronuba,a,b\n", "has a column without a name"),
         (
             "species,genus\n" + "".join(f"{name},X\n" for name in [*MOTHS, "Noctua pronuba"]),
@@ -155,12 +156,32 @@ def test_columns_are_found_by_their_names_whatever_spreadsheets_leave(tmp_path: 
 def test_a_rank_that_a_line_leaves_out_is_empty(tmp_path: Path) -> None:
     rows = [f"{name},X,Y" for name in MOTHS[:3]]
     text = "\n".join(["species,genus,family", *rows, MOTHS[3]])
-    assert read_taxonomy(write(tmp_path, text), MOTHS)[MOTHS[3]] == {}
+    taxonomy = read_taxonomy(write(tmp_path, text), MOTHS)
+    assert taxonomy[MOTHS[3]] == {"genus": "", "family": ""}
+    assert rank_of("family", taxonomy, MOTHS).group_of.tolist() == [0, 0, 0, -1]
 
 
-def test_a_rank_may_not_be_called_as_a_column_of_the_table_of_names(tmp_path: Path) -> None:
-    path = write(tmp_path, "\n".join(["species,trust", *(f"{name},x" for name in MOTHS)]))
-    with pytest.raises(DataError, match=r"predict.taxonomy: .* has the column 'trust'"):
+@pytest.mark.parametrize("without", range(4))
+def test_ranks_have_the_order_of_the_columns_whichever_cell_is_empty(
+    tmp_path: Path, without: int
+) -> None:
+    genus = ["Noctua", "Noctua", "Xestia", "Amphipyra"]
+    genus[without] = " "
+    rows = [f"{name},{above},Noctuidae," for name, above in zip(MOTHS, genus, strict=True)]
+    taxonomy = read_taxonomy(
+        write(tmp_path, "\n".join(["species,genus,family,order", *rows])), MOTHS
+    )
+    assert ranks_of(taxonomy) == ["genus", "family"]
+    assert rank_of("genus", taxonomy, MOTHS).group_of[without] == -1
+    assert rank_of("family", taxonomy, MOTHS).groups == ("Noctuidae",)
+
+
+@pytest.mark.parametrize("rank", ["trust", "already_in"])
+def test_a_rank_may_not_be_called_as_a_column_of_the_table_of_names(
+    rank: str, tmp_path: Path
+) -> None:
+    path = write(tmp_path, "\n".join([f"species,{rank}", *(f"{name},x" for name in MOTHS)]))
+    with pytest.raises(DataError, match=rf"predict.taxonomy: .* has the column '{rank}'"):
         stated(Predict(taxonomy=path), MOTHS, np.ones(4, dtype=np.int64))
 
 
@@ -171,6 +192,9 @@ def test_weights_are_normalised_over_the_listed_species(tmp_path: Path) -> None:
     ]
     path = write(tmp_path, "\n".join(rows))
     np.testing.assert_allclose(read_weights(path, MOTHS, ALL), [1 / 8, 3 / 8, 0, 4 / 8])
+    huge = write(tmp_path, "\n".join(["species,weight", *(f"{name},1e308" for name in MOTHS)]))
+    np.testing.assert_allclose(read_weights(huge, MOTHS, ALL), [1 / 4] * 4)
+    path = write(tmp_path, "\n".join(rows))
     some = np.array([True, True, False, False])
     np.testing.assert_allclose(read_weights(path, MOTHS, some), [1 / 4, 3 / 4, 0, 0])
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from longtail.errors import DataError
 from longtail.naming.abstention import Threshold, certify
 from longtail.naming.calibration import calibrate
+from longtail.naming.familiar import ALREADY_IN
 from longtail.naming.names import columns_with
 from longtail.naming.novelty_threshold import novelty, novelty_threshold
 from longtail.naming.priors import assumed_prior
@@ -93,7 +94,7 @@ def stated(asked: Predict, class_names: list[str], counts: Ints) -> Stated:
         if asked.taxonomy is None
         else read_taxonomy(asked.taxonomy, class_names)
     )
-    columns = columns_with(ranks_of(taxonomy))
+    columns = [*columns_with(ranks_of(taxonomy)), ALREADY_IN]
     for rank in ranks_of(taxonomy):
         if columns.count(rank) > 1:
             raise DataError(

@@ -140,9 +140,10 @@ def read_weights(path: str, class_names: Sequence[str], listed: npt.NDArray[np.b
             f"a weight (0 if it cannot occur), or leave them out of predict.species_list"
         )
     weights = np.where(listed, weights, 0.0)
-    if weights.sum() == 0:
+    if weights.max() == 0:
         raise DataError(f"{key}: '{path}' gives every species the weight 0")
-    prior: Floats = weights / weights.sum()
+    scaled = weights / weights.max()  # the sum of very large ones would be infinite
+    prior: Floats = scaled / scaled.sum()
     return prior
 
 

@@ -14,6 +14,8 @@ from longtail.errors import DataError
 from longtail.naming.species_names import key_of, matched, read_table
 
 Floats = npt.NDArray[np.float64]
+# The groups of each class by their ranks, lowest first: all have the same ranks, and an empty name
+# where they have no group.
 Taxonomy = dict[str, dict[str, str]]
 
 # A genus and an epithet; what follows may be a subspecies, or the other species of an aggregate.
@@ -76,34 +78,32 @@ def read_taxonomy(path: str, class_names: Sequence[str]) -> Taxonomy:
             f"{key}: '{path}' leaves out {len(missing)} of {len(class_names)} classes, such as "
             f"'{missing[0]}'. Give each a row; empty cells where it has no genus or family"
         )
-    ranks = list(table.columns)
+    cells = table.apply(lambda column: column.str.strip())
+    ranks = [rank for rank in cells.columns if cells[rank].any()]
+    if not ranks:
+        raise DataError(f"{key}: '{path}' names no genus, family, ...: all its cells are empty")
     taxonomy = {
-        name: {
-            rank: str(cell).strip()
-            for rank, cell in zip(ranks, table.iloc[row_of[label]], strict=True)
-            if str(cell).strip()
-        }
+        name: {rank: str(cells[rank].iloc[row_of[label]]) for rank in ranks}
         for label, name in enumerate(class_names)
     }
-    if "genus" not in ranks:
-        own = genera(class_names)
-        taxonomy = {name: {**own.get(name, {}), **above} for name, above in taxonomy.items()}
+    if "genus" not in ranks and (own := genera(class_names)):
+        taxonomy = {name: {**own[name], **above} for name, above in taxonomy.items()}
     _check_nesting(taxonomy, ranks_of(taxonomy), path, key)
     return taxonomy
 
 
 def ranks_of(taxonomy: Mapping[str, Mapping[str, str]]) -> list[str]:
     """The ranks that a taxonomy has, lowest first."""
-    return list(dict.fromkeys(rank for above in taxonomy.values() for rank in above))
+    return list(next(iter(taxonomy.values()), {}))
 
 
 def rank_of(
     name: str, taxonomy: Mapping[str, Mapping[str, str]], class_names: Sequence[str]
 ) -> Rank:
     """One rank of a taxonomy, for classes in the order of their labels."""
-    of_class = [taxonomy.get(class_name, {}).get(name) for class_name in class_names]
-    groups = tuple(sorted({group for group in of_class if group is not None}))
-    group_of = [-1 if group is None else groups.index(group) for group in of_class]
+    of_class = [taxonomy[class_name][name] for class_name in class_names]
+    groups = tuple(sorted(set(of_class) - {""}))
+    group_of = [groups.index(group) if group else -1 for group in of_class]
     return Rank(name, groups, np.array(group_of, dtype=np.int64))
 
 
@@ -111,7 +111,7 @@ def _check_nesting(taxonomy: Taxonomy, ranks: Sequence[str], path: str, key: str
     for lower, upper in pairwise(ranks):
         parents: dict[str, str] = {}
         for above in taxonomy.values():
-            if lower in above and upper in above:
+            if above[lower] and above[upper]:
                 parent = parents.setdefault(above[lower], above[upper])
                 if parent != above[upper]:
                     raise DataError(
