@@ -73,7 +73,7 @@ def test_a_file_and_a_zip_file_are_photographs_too(folder: Path) -> None:
     [
         (None, "predict.path is not set"),
         ("nowhere", "nothing is at"),
-        ("bad.zip", "neither a folder nor a zip file"),
+        ("bad.zip", "bad.zip' is a damaged zip file: it was not copied to its end"),
         ("text.txt", "neither a folder nor a zip file nor an image file"),
     ],
 )

@@ -75,7 +75,12 @@ def list_images(path: str, key: str, own: Path | None = None) -> Listing:
         elif root.is_file() and zipfile.is_zipfile(root):
             _list_zip(root.absolute(), listing, key)
         else:
-            raise DataError(f"{key}: '{root}' is neither a folder nor a zip file")
+            told = (
+                "is a damaged zip file: it was not copied to its end, or is another kind of file"
+                if root.suffix.lower() == ".zip"
+                else "is neither a folder nor a zip file"
+            )
+            raise DataError(f"{key}: '{root}' {told}")
     if not listing.files:
         zips = any(entry.suffix == ".zip" for root in roots for entry in root.glob("*"))
         hint = f" It holds zip files: name them, as in '{path}/*.zip'." if zips else ""
