@@ -135,9 +135,17 @@ def test_folders_of_genera_are_asked_about(
     images = read(genera, decoded)
     assert images.index["class_name"].unique().tolist() == ["Abax", "Autographa", "Noctua"]
     assert (
-        "No image lies directly in a class folder, but in 4 folders below them, such as "
+        "No images lie directly in the class folders, but in 4 folders below them, such as "
         "'Abax/ater'. If those are the species: datasets.moths.source.class_levels=2"
     ) in caplog.text
+
+
+def test_one_stray_photograph_does_not_hide_folders_of_genera(
+    tmp_path: Path, decoded: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    sizes = {"Noctua/comes": 4, "Noctua/pronuba": 4, "Abax/ater": 4, "Noctua": 1}
+    read(folder_of(tmp_path / "genera", sizes), decoded)
+    assert "Few images lie directly in the class folders, but in 3 folders below" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -168,15 +168,17 @@ def _class_of(parts: Sequence[str], levels: int) -> str:
 def _tell_of_folders_below(files: Sequence[tuple[str, ...]], levels: int, key: str) -> None:
     """Ask whether the folders below the classes are the species, where it looks like that.
 
-    So it does if all images lie in such folders, and these are seldom called alike.
+    So it does if nearly all images lie in such folders, and these are seldom called alike.
     """
-    below = {parts[: levels + 1] for parts in files}
-    if any(len(parts) < levels + 2 for parts in files):
+    deeper = [parts[: levels + 1] for parts in files if len(parts) > levels + 1]
+    below = set(deeper)
+    if 10 * len(deeper) < 9 * len(files):
         return
     if 2 * len({parts[-1] for parts in below}) > len(below) > len({p[:-1] for p in below}):
         log.warning(
-            "No image lies directly in a class folder, but in %d folders below them, such as '%s'. "
-            "If those are the species: %s.class_levels=%d",
+            "%s images lie directly in the class folders, but in %d folders below them, such as "
+            "'%s'. If those are the species: %s.class_levels=%d",
+            "No" if len(deeper) == len(files) else "Few",
             len(below),
             "/".join(min(below)),
             key,
