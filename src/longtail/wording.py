@@ -24,6 +24,11 @@ def counted(number: int, one: str, many: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else many or f'{one}s'}"
 
 
+def capitalized(text: str) -> str:
+    """A text with a capital first letter; the others stay as they are."""
+    return text[:1].upper() + text[1:]
+
+
 def is_or_are(number: int) -> str:
     """The verb of so many things."""
     return "is" if number == 1 else "are"

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from longtail.wording import is_or_are
+from longtail.wording import capitalized, is_or_are
 
 Pixels = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
@@ -76,7 +76,7 @@ def familiar_note(already_in: Sequence[str]) -> str:
 def tell_of_familiar(table: pd.DataFrame) -> None:
     """Warn of photographs that are not new."""
     if note := familiar_note(table[ALREADY_IN].tolist()):
-        log.warning("%s%s", note[0].upper(), note[1:])
+        log.warning("%s", capitalized(note))
 
 
 def _middle_row(image: Pixels) -> bytes:

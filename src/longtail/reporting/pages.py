@@ -7,7 +7,7 @@ from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from longtail.wording import counted, decimal, probability_in_percent
+from longtail.wording import capitalized, counted, decimal, probability_in_percent
 
 
 @cache
@@ -25,4 +25,5 @@ def template(name: str) -> Template:
     environment.filters["percent"] = probability_in_percent
     environment.filters["decimal"] = decimal
     environment.filters["counted"] = counted
+    environment.filters["capitalized"] = capitalized
     return environment.get_template(name)

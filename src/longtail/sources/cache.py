@@ -210,7 +210,7 @@ class PixelCache:
         counter = self.folder / "counter"
         noted = counter.read_bytes() if counter.exists() else b""
         last = int(noted) if noted.isdigit() else -1  # lost or damaged: from what is there
-        number = max(last, *self._segments, -1) + 1
+        number = max([last, *self._segments]) + 1
         draft = counter.with_suffix(".draft")
         draft.write_text(str(number))
         draft.replace(counter)

@@ -140,7 +140,8 @@ def _by_folder(
     listing: Listing, path: str, levels: int, key: str
 ) -> tuple[list[Entry], list[Rejected]]:
     """The class of a file is the folder of the first level that it lies in, or of some levels."""
-    loose = [file.name for file in listing.files if len(file.parts) <= levels]
+    named = [(file, _class_of(file.parts, levels)) for file in listing.files]
+    loose = [file.name for file, name in named if not name]
     if len(loose) == len(listing.files):
         above = "" if levels == 1 else f" of {levels} levels ({key}.class_levels)"
         raise DataError(
@@ -148,11 +149,7 @@ def _by_folder(
             f"'{loose[0]}', lie in no class folder{above}. A table can name their classes instead: "
             f"{key}.metadata"
         )
-    entries = [
-        Entry(file, _class_of(file.parts, levels), "", "")
-        for file in listing.files
-        if len(file.parts) > levels
-    ]
+    entries = [Entry(file, name, "", "") for file, name in named if name]
     rejected = [(name, "", "lies in no class folder") for name in loose]
     rejected += [
         (name, _class_of(name.split("/"), levels), reason) for name, reason in listing.refused
@@ -162,6 +159,7 @@ def _by_folder(
 
 
 def _class_of(parts: Sequence[str], levels: int) -> str:
+    """The class of a path; empty if it lies in no class folder."""
     return " ".join(parts[:levels]) if len(parts) > levels else ""
 
 

@@ -33,6 +33,7 @@ from longtail.trials.verification import trial_names
 from longtail.wording import counted
 
 Pixels = npt.NDArray[np.uint8]
+Ints = npt.NDArray[np.int64]
 
 log = logging.getLogger(__name__)
 
@@ -76,9 +77,7 @@ def describe_recognizer(
     class_names = profile.sort_values("label")["class_name"].tolist()
     given = sheets.stated(asked, class_names, counts)
     test_set = widest_test_set(subsets)
-    validation = images_of(subsets, VALIDATION, VALIDATION)
-    test = images_of(subsets, "test", test_set)
-    strangers = images_of(subsets, UNKNOWN, UNKNOWN)
+    validation, test, strangers = _held_out(subsets).values()
     together = np.concatenate([validation, test, strangers])
     # Before anything is computed: without them no photograph can be named.
     weights_of(store, fingerprint, name)
@@ -152,7 +151,8 @@ def name_photographs(
     size = recognizer["image_size"]
     chunk = images_at_a_time(size)
     names = list(photographs.files)
-    familiar = _familiar(images, subsets, trial.train_set)
+    learnt = images_of(subsets, "train", trial.train_set)
+    familiar = Familiar(images, {LEARNT: learnt, **_held_out(subsets)})
     parts = [unreadable(sheet, file, why) for file, why in photographs.refused.items()]
     title = f"Naming {counted(len(names), 'photograph')}"
     chunks = decode_in_chunks(list(photographs.files.values()), size, chunk, title)
@@ -186,14 +186,13 @@ def draw_gallery(
     return names_page(dataset.label, names, chosen, thumbnails(files), recognizer)
 
 
-def _familiar(images: Pixels, subsets: pd.DataFrame, train_set: str) -> Familiar:
-    parts = {
-        LEARNT: images_of(subsets, "train", train_set),
+def _held_out(subsets: pd.DataFrame) -> dict[str, Ints]:
+    """The images that no trial learns from: of validation, of the test set, of unknown species."""
+    return {
         VALIDATION: images_of(subsets, VALIDATION, VALIDATION),
         "test": images_of(subsets, "test", widest_test_set(subsets)),
         UNKNOWN: images_of(subsets, UNKNOWN, UNKNOWN),
     }
-    return Familiar(images, parts)
 
 
 def _loaded(store: Path, fingerprint: str, trial: Trial, classes: int) -> Any:
