@@ -7,7 +7,8 @@ import pytest
 
 from longtail.errors import ConfigurationError
 from longtail.parameters import Recipe
-from longtail.trials.grid import parse, trials
+from longtail.parameters.reading import parse
+from longtail.trials.grid import trials
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ TYPES: dict[str, dict[str, Any]] = {
     "table.csv": {"type": "pandas.CSVDataset", "save_args": {"index": False}},
     "table.parquet": {"type": "pandas.ParquetDataset"},
     "card.json": {"type": "json.JSONDataset"},
-    "page.html": {"type": "longtail.datasets.text.HtmlDataset"},
+    "page.html": {"type": "longtail.datasets.documents.HtmlDataset"},
     "images.npy": {"type": "longtail.datasets.npy.NpyDataset"},
 }
 RANDOM = np.random.default_rng(0)

@@ -16,7 +16,7 @@ from kedro.io.core import DatasetError
 
 from longtail.cli import _explained, cli, split_load_versions, split_params
 from longtail.config import GridConfigLoader
-from longtail.published import COLUMNS
+from longtail.published.results import COLUMNS
 
 PROJECT = Path(__file__).parents[1]
 HEAVY = ("torch", "torchvision", "timm", "mlflow", "matplotlib", "sklearn")

@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 
 from longtail.errors import ConfigurationError
 from longtail.parameters import Parameters, unknown
-from longtail.trials.grid import parse
+from longtail.parameters.reading import parse
 
 from .conftest import PROJECT
 

@@ -16,7 +16,7 @@ from kedro.pipeline import Pipeline
 from longtail.datasets.base import LocalVersionedDataset, replacing
 from longtail.datasets.npy import NpyDataset
 from longtail.errors import ConfigurationError, DataError
-from longtail.storage.checksum import checksum_name, is_as_saved, note_checksum
+from longtail.storage.files import checksum_name, is_as_saved, note_checksum
 from longtail.storage.space import full_disk_explained
 
 # How Kedro begins to say that a versioned dataset was never saved.

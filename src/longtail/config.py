@@ -17,7 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from longtail import lock
 from longtail.errors import ConfigurationError
-from longtail.parameters import Parameters, Trial, Trials
+from longtail.parameters import Parameters, Trial, Trials, reading
 from longtail.trials import grid
 
 
@@ -119,10 +119,10 @@ class GridConfigLoader(OmegaConfigLoader):
             ) from error
 
     def _checked(self, config: dict[str, Any]) -> tuple[Parameters, list[Trial]]:
-        parameters = grid.parse(config)
+        parameters = reading.parse(config)
         given = self.runtime_params or {}
         # What a changed kind leaves behind is passed over in files; here it was meant.
-        grid.check_taken(given, parameters.model_dump())
+        reading.check_taken(given, parameters.model_dump())
         return parameters, grid.trials(parameters, given.get("recipe"))
 
 

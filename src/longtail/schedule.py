@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
-from longtail.pipelines.train.pipeline import GATHER_TAG, TRIAL_TAG
+from longtail.trials.tags import GATHER_TAG, TRIAL_TAG
 
 
 @dataclass(frozen=True)

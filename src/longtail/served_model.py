@@ -18,9 +18,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from longtail.learning.export import ABOUT
-from longtail.naming.names import name_all, unreadable
-from longtail.naming.sheet import Sheet
+from longtail.learning.inference.export import ABOUT
+from longtail.naming.answers_table import name_all, unreadable
+from longtail.naming.decision_rule import Sheet
 from longtail.sources.decode import decode_content
 
 # The model's one input: the content of an image file in base 64.

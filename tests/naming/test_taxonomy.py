@@ -10,8 +10,8 @@ import pytest
 
 from longtail.errors import DataError
 from longtail.naming.recognizer import stated
-from longtail.naming.species_names import read_species_list, read_weights
 from longtail.naming.taxonomy import genera, rank_of, ranks_of, read_taxonomy
+from longtail.naming.user_tables import read_species_list, read_weights
 from longtail.parameters import Predict
 
 MOTHS = ["noctua_pronuba", "noctua_fimbriata", "xestia_c-nigrum", "amphipyra_pyramidea_-_berberea"]

@@ -12,7 +12,7 @@ import pytest
 
 from longtail.parameters import LDAM, Classifier, DeferredWeights, Method, Recipe, Statistics, Trial
 from longtail.pipelines.train.nodes import evaluate_trial, fit_trial, score_trial
-from tests.learning import reference_losses as reference
+from tests.learning.training import reference_losses as reference
 
 COUNTS = np.array([24, 12, 6, 3])
 EQUAL = np.array([6, 6, 6, 6])

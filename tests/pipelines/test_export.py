@@ -17,8 +17,8 @@ from mlflow import MlflowClient
 from PIL import Image
 
 from longtail.errors import DataError
-from longtail.learning.export import ABOUT
-from longtail.naming.sheet import Sheet
+from longtail.learning.inference.export import ABOUT
+from longtail.naming.decision_rule import Sheet
 from tests.pipelines.support import Run, dotted, run
 
 ONE_TRIAL = dotted(

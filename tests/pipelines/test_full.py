@@ -18,7 +18,7 @@ from sklearn.metrics import accuracy_score, f1_score, log_loss
 
 import longtail
 from longtail.provenance import processor
-from longtail.storage.checksum import checksum_name
+from longtail.storage.files import checksum_name
 from longtail.trials.fingerprint import ENGINE_VERSION
 from tests.pipelines.conftest import EPOCHS, LONG_TRIAL
 from tests.pipelines.support import (

@@ -15,8 +15,8 @@ from mlflow import MlflowClient
 from PIL import Image
 
 from longtail.errors import ConfigurationError, DataError, LongtailError
-from longtail.naming.names import DONT_KNOW
-from longtail.storage.checksum import note_checksum
+from longtail.naming.answers_table import DONT_KNOW
+from longtail.storage.files import note_checksum
 from longtail.trials.fingerprint import sha256_of_arrays
 from tests.pipelines.support import Run, dotted, pipelines, run
 

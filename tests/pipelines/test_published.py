@@ -16,7 +16,7 @@ from kedro.io import MemoryDataset
 from kedro.runner import SequentialRunner
 
 from longtail.catalog import LongtailCatalog
-from longtail.published import COLUMNS, shipped
+from longtail.published.results import COLUMNS, shipped
 from tests.pipelines.conftest import EPOCHS, LONG_TRIAL
 from tests.pipelines.support import (
     BACKBONES,

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from longtail.evaluation.summaries import summarise
 from longtail.parameters import Dataset
 from longtail.pipelines.report.nodes import draw_backbone
-from longtail.reporting import drawing
-from longtail.reporting.captions import FIGURES
+from longtail.reporting.figures import drawing
+from longtail.reporting.page.captions import FIGURES
 from tests.reporting.rows import make_results, make_table
 
 PROFILE = pd.DataFrame(

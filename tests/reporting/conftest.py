@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from matplotlib.figure import Figure
 
-from longtail.reporting import drawing
+from longtail.reporting.figures import drawing
 
 
 @pytest.fixture

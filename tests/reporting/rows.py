@@ -14,7 +14,7 @@ import pytest
 from longtail.evaluation.comparisons import COLUMNS
 from longtail.evaluation.summaries import FIGURES, summarise
 from longtail.parameters import Statistics, Table
-from longtail.reporting.layouts import BALANCED_PARTS, TEST_SETS
+from longtail.reporting.tables.layouts import BALANCED_PARTS, TEST_SETS
 
 STATISTICS = Statistics(confidence=0.95, resamples=1000, seed=0)
 ALL_TEST_SETS = (*TEST_SETS, *BALANCED_PARTS)

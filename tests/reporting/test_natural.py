@@ -6,15 +6,15 @@ import re
 
 import pandas as pd
 
+from longtail.class_names import Names
 from longtail.evaluation.trainings import NAMES
-from longtail.reporting.appendix import introduction
-from longtail.reporting.confusion_figure import best_tail_method
-from longtail.reporting.data_summary import DataSummary
-from longtail.reporting.layouts import ACC1, PARTS, QUALITY
-from longtail.reporting.names import Names
-from longtail.reporting.novelty import NOVELTY_HEADINGS, novelty_part, novelty_rows
-from longtail.reporting.page import Made, page
-from longtail.reporting.tables import interval_table, thesis_table
+from longtail.reporting.figures.confusion import best_tail_method
+from longtail.reporting.page.data_summary import DataSummary
+from longtail.reporting.page.report import Made, page
+from longtail.reporting.page.unknown_classes import NOVELTY_HEADINGS, novelty_part, novelty_rows
+from longtail.reporting.tables.appendix import introduction
+from longtail.reporting.tables.layouts import ACC1, PARTS, QUALITY
+from longtail.reporting.tables.printed import interval_table, thesis_table
 from tests.reporting.rows import (
     ALL_TEST_SETS,
     STATISTICS,

@@ -19,8 +19,9 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
+from longtail import prefetch
 from longtail.errors import DataError, DiskFullError
-from longtail.sources import apart, cache, cores, journal, segments
+from longtail.sources import cache, isolated_decode, journal, segments
 from longtail.sources.files import ImageFileRef
 from longtail.sources.images import Images
 from longtail.trials.fingerprint import sha256_of_arrays
@@ -45,7 +46,7 @@ def decodings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
 
     def noted(work: Any, files: Sequence[ImageFileRef]) -> Iterator[Any]:
-        for file, result in cores.on_all_cores(work, files):
+        for file, result in prefetch.on_all_cores(work, files):
             names.append(file.name)
             yield file, result
 
@@ -478,11 +479,14 @@ def test_a_file_that_crashes_its_reader_costs_one_run_and_then_itself(
 def test_files_in_hand_are_noted_until_they_are_done(tmp_path: Path) -> None:
     files = [ImageFileRef((name,), tmp_path, None) for name in "abc"]
     note = tmp_path / "in-hand"
-    with closing(apart.InHand(note)) as first:
+    with closing(isolated_decode.InHand(note)) as first:
         with first.holding(files[0]):
             pass
-        with first.holding(files[1]), closing(apart.InHand(note)) as second:  # of the next run
+        with (
+            first.holding(files[1]),
+            closing(isolated_decode.InHand(note)) as second,
+        ):  # next run
             assert [second.was_left(file) for file in files] == [False, True, False]
-            with second.holding(files[2]), closing(apart.InHand(note)) as third:
+            with second.holding(files[2]), closing(isolated_decode.InHand(note)) as third:
                 assert [third.was_left(file) for file in files] == [False, True, True]
     assert not first.was_left(files[1])

@@ -12,10 +12,10 @@ from PIL import Image, ImageEnhance
 from pydantic import ValidationError
 
 from longtail.errors import DataError
-from longtail.sources import likeness
+from longtail.sources import difference_hash
+from longtail.sources.difference_hash import BITS, look_of, near_pairs
 from longtail.sources.files import ImageFileRef
 from longtail.sources.journal import Fact
-from longtail.sources.likeness import BITS, look_of, near_pairs
 from longtail.sources.metadata import Entry
 from tests.sources.photographs import folder_of, groups, photograph, read, save, source
 
@@ -79,7 +79,7 @@ def test_near_pairs_are_those_of_a_plain_count(
         if (unpacked[i] != unpacked[j]).sum() <= limit
     }
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(likeness, "BLOCK_ROWS", block)
+        patch.setattr(difference_hash, "BLOCK_ROWS", block)
         pairs = [tuple(pair) for part in near_pairs(looks, limit) for pair in part.tolist()]
     assert len(pairs) == len(set(pairs)) and set(pairs) == expected
 

@@ -6,7 +6,8 @@ import pytest
 
 from longtail.errors import ConfigurationError
 from longtail.parameters import Parameters, Trial
-from longtail.trials.grid import nested, parse, table_name, tables, trials
+from longtail.parameters.reading import parse
+from longtail.trials.grid import nested, table_name, tables, trials
 
 Config = dict[str, Any]
 CELL = "digits.long_tailed.vit_micro.ldam.seed0"

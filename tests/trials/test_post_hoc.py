@@ -10,7 +10,8 @@ import pytest
 
 from longtail.errors import ConfigurationError
 from longtail.parameters import Method, PostHoc, PostHocLogitAdjustment, TauNormalization
-from longtail.trials.grid import parse, trials
+from longtail.parameters.reading import parse
+from longtail.trials.grid import trials
 from longtail.trials.post_hoc import (
     NONE,
     LastLayer,

@@ -21,8 +21,8 @@ from longtail.bench import machine, ours, usual
 from longtail.bench.roofline import fused_seconds, training_operations
 from longtail.bench.timing import ratio, seconds_of
 from longtail.learning import backbones
-from longtail.learning.compiled import choose_forward
 from longtail.learning.devices import describe
+from longtail.learning.training.compilation import choose_forward
 from longtail.parameters import Backbone, Classifier, Compute, CosineSchedule, RandAugment, Recipe
 
 # CIFAR-100-LT at imbalance factor 100 has so many training images.

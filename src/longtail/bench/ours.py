@@ -12,12 +12,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from longtail.learning import backbones
-from longtail.learning.batches import Augmentation, shuffled, to_device
-from longtail.learning.compiled import Forward, plain_forward
+from longtail.learning.augmentation.epoch import Augmentation, shuffled, to_device
+from longtail.learning.data.image_source import Streamed
 from longtail.learning.devices import arithmetic
-from longtail.learning.fit import Labelled, set_normalization, train_epoch
-from longtail.learning.images import Streamed
-from longtail.learning.state import TrainingState
+from longtail.learning.training.compilation import Forward, plain_forward
+from longtail.learning.training.fit import Labelled, set_normalization, train_epoch
+from longtail.learning.training.training_state import TrainingState
 from longtail.parameters import Backbone, Classifier, Recipe
 from longtail.trials.canonical_loss import CanonicalLoss
 from longtail.trials.loss_schedule import LossSchedule

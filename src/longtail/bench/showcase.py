@@ -15,9 +15,9 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from longtail.bench.__main__ import RECIPE
-from longtail.learning.batches import Augmentation
-from longtail.learning.mixing import Mixer
-from longtail.learning.rand_augment import OPERATIONS
+from longtail.learning.augmentation.epoch import Augmentation
+from longtail.learning.augmentation.mixup_cutmix import Mixer
+from longtail.learning.augmentation.rand_augment import OPERATIONS
 from longtail.parameters import Mixing, Recipe
 
 SIDE, PHOTOGRAPHS = 96, 6

@@ -22,8 +22,8 @@ from longtail.hooks.summary import documents_unsaid
 from longtail.lock import File, Lock
 from longtail.parameters import Parameters, Trial
 from longtail.pipeline_registry import register_pipelines
-from longtail.pipelines.train.pipeline import GATHER_TAG
 from longtail.runner import GridRunner
+from longtail.trials.tags import GATHER_TAG
 from longtail.trials.verification import trial_names
 from longtail.wording import counted
 

@@ -49,3 +49,14 @@ class FolderDataset(AbstractDataset[Never, Path]):
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath)}
+
+
+class ContentDataset(LocalVersionedDataset[bytes, Path]):
+    """A file that is saved as bytes, and handed on by its path to what reads such files."""
+
+    def load(self) -> Path:
+        return self.load_path()
+
+    def save(self, data: bytes) -> None:
+        with self.replacing() as draft:
+            draft.write_bytes(data)

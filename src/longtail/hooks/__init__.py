@@ -1,9 +1,9 @@
 """What happens beside the nodes: checks, what is in use, tracking in MLflow, and a last word."""
 
-from longtail.hooks.in_use import InUseHook
 from longtail.hooks.load_versions import LoadVersionsHook
 from longtail.hooks.mlflow import MlflowHook
 from longtail.hooks.preflight import PreflightHook
 from longtail.hooks.summary import SummaryHook
+from longtail.hooks.version_use import InUseHook
 
 __all__ = ["InUseHook", "LoadVersionsHook", "MlflowHook", "PreflightHook", "SummaryHook"]

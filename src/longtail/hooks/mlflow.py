@@ -21,10 +21,10 @@ from kedro.pipeline.node import Node
 from longtail import provenance, tracking
 from longtail.catalog import LongtailCatalog
 from longtail.errors import RunInterruptedError
-from longtail.hooks.places import is_step, made, path_of
 from longtail.hooks.registry import register_exported
+from longtail.hooks.run_files import is_step, made, path_of
 from longtail.parameters import Trial
-from longtail.pipelines.train.pipeline import TRIAL_TAG
+from longtail.trials.tags import TRIAL_TAG
 from longtail.wording import counted
 
 if TYPE_CHECKING:

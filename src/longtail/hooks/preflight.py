@@ -12,9 +12,9 @@ from longtail import sources, workers
 from longtail.catalog import LongtailCatalog
 from longtail.config import current_configuration, current_parameters
 from longtail.hooks.pixels import check_pixels
-from longtail.hooks.places import is_step
 from longtail.hooks.predict import check_request
 from longtail.hooks.published import check_published
+from longtail.hooks.run_files import is_step
 from longtail.parameters import OWN_ARCHITECTURES
 from longtail.pipelines.predict.pipeline import dataset_of
 from longtail.trials.grid import unused_overrides
@@ -53,14 +53,14 @@ class PreflightHook:
         ]
         if foreign:
             from longtail.learning.backbones import check_architecture
-            from longtail.learning.pretrained import check_available
+            from longtail.learning.backbones.pretrained import check_available
 
             for backbone in foreign:
                 check_architecture(backbone)
                 if f"{backbone.name}_weights" in made:
                     check_available(backbone)
         if any(trial.recipe.needs_layers for trial in trials):
-            from longtail.learning.transfer import check_layers
+            from longtail.learning.training.freezing import check_layers
 
             check_layers(trials)
         if parameters.compute.device == "cuda" and not on_cluster:

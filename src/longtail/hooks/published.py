@@ -12,7 +12,7 @@ from kedro.pipeline import Pipeline
 from longtail.catalog import LongtailCatalog
 from longtail.errors import ConfigurationError, DataError
 from longtail.parameters import Parameters, unknown
-from longtail.published import validated
+from longtail.published.results import validated
 
 ENTRY = "published_"
 

@@ -15,7 +15,7 @@ from kedro.pipeline import Pipeline
 import longtail
 from longtail import tracking
 from longtail.catalog import LongtailCatalog
-from longtail.hooks.places import EXPORTED, path_of
+from longtail.hooks.run_files import EXPORTED, path_of
 
 log = logging.getLogger(__name__)
 

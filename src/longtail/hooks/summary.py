@@ -13,7 +13,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.pipeline import Pipeline
 
 from longtail.catalog import LongtailCatalog
-from longtail.hooks.places import DOCUMENTS, EXPORTED, made
+from longtail.hooks.run_files import DOCUMENTS, EXPORTED, made
 
 log = logging.getLogger(__name__)
 

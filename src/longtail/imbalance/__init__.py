@@ -4,8 +4,8 @@ Everything here is about labels, groups and image numbers; no pixel is touched.
 """
 
 from longtail.imbalance.cut import cut
+from longtail.imbalance.equal_groups import alike_groups, likeness_note
 from longtail.imbalance.holdout import Pools, crossing_groups, hold_out
-from longtail.imbalance.likeness import alike_groups, likeness_note
 from longtail.imbalance.profiles import (
     GROUPS,
     SHOTS,

@@ -1,5 +1,6 @@
 """From logits to names of new photographs, and what can be said for them.
 
-:mod:`longtail.naming.recognizer` makes the sheet of a trained trial, :mod:`longtail.naming.sheet`
-reads it and decides, and :mod:`longtail.naming.names` says what is decided in a table.
+:mod:`longtail.naming.recognizer` makes the decision rule of a trained trial,
+:mod:`longtail.naming.decision_rule` applies it, and :mod:`longtail.naming.answers_table` puts the
+answers in a table.
 """

@@ -14,17 +14,17 @@ import numpy as np
 import numpy.typing as npt
 
 from longtail.errors import DataError
-from longtail.naming.abstention import Threshold, certify
+from longtail.naming.answers_table import columns_with
 from longtail.naming.calibration import calibrate
-from longtail.naming.familiar import ALREADY_IN
-from longtail.naming.names import columns_with
+from longtail.naming.certified_threshold import Threshold, certify
+from longtail.naming.decision_rule import SPECIES, Best, Sheet
+from longtail.naming.measured_trust import prior_weights, trust_on_test
 from longtail.naming.novelty_threshold import novelty, novelty_threshold
 from longtail.naming.priors import assumed_prior
-from longtail.naming.sheet import SPECIES, Best, Sheet
-from longtail.naming.species_names import read_species_list, read_weights
+from longtail.naming.seen_before import ALREADY_IN
 from longtail.naming.taxonomy import Taxonomy, genera, ranks_of, read_taxonomy
 from longtail.naming.track_record import track_record
-from longtail.naming.trust_on_test import prior_weights, trust_on_test
+from longtail.naming.user_tables import read_species_list, read_weights
 from longtail.parameters import Predict, Trial
 from longtail.trials.canonical_loss import CanonicalLoss
 from longtail.wording import counted, decimal
@@ -135,7 +135,7 @@ def describe(
         unknown: logits of images of species that the model was not shown; None if there is none.
 
     Returns:
-        Plain values; :class:`longtail.naming.sheet.Sheet` reads them.
+        Plain values; :class:`longtail.naming.decision_rule.Sheet` reads them.
     """
     assumed, exactness = assumed_prior(loss, counts)
     logits, labels = validation.logits, validation.labels

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from longtail.errors import DataError
-from longtail.naming.species_names import key_of, matched, read_table
+from longtail.naming.user_tables import key_of, matched, read_table
 
 Floats = npt.NDArray[np.float64]
 # The groups of each class by their ranks, lowest first: all have the same ranks, and an empty name

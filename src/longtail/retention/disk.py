@@ -15,14 +15,8 @@ from pathlib import Path
 
 from longtail.retention.artifacts import Artifact, Content, Kind, Training, Version
 from longtail.storage.array_store import ARRAY_FILES
-from longtail.storage.checksum import checksum_name
-from longtail.storage.store import (
-    CARD_FILE,
-    CHECKSUMS_FILE,
-    HISTORY_FILE,
-    MODEL_FILE,
-    flush_to_disk,
-)
+from longtail.storage.files import CHECKSUMS_FILE, checksum_name, flush_to_disk
+from longtail.storage.store import CARD_FILE, HISTORY_FILE, MODEL_FILE
 
 VERSION = re.compile(r"\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\d\.\d{3}Z")
 # Logits have a key between the fingerprint of their training and their ending.

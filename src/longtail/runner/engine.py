@@ -27,9 +27,9 @@ from longtail.errors import (
     RunInterruptedError,
     TrialsFailedError,
 )
-from longtail.pipelines.train.pipeline import TRIAL_TAG
 from longtail.runner import failures
 from longtail.schedule import Schedule, Unit
+from longtail.trials.tags import TRIAL_TAG
 
 log = logging.getLogger(__name__)
 

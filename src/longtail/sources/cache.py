@@ -24,11 +24,11 @@ import PIL
 from filelock import FileLock, Timeout
 
 from longtail.errors import DataError
+from longtail.prefetch import on_all_cores
 from longtail.progress import Bar
-from longtail.sources.apart import InHand, decode_apart
-from longtail.sources.cores import on_all_cores
 from longtail.sources.decode import DECODING_VERSION, Decoded, Refusal, attempt
 from longtail.sources.files import ImageFileRef
+from longtail.sources.isolated_decode import InHand, decode_apart
 from longtail.sources.journal import DamagedError, Fact, Journal, Segment
 from longtail.sources.segments import CHUNK_BYTES, SegmentFile
 from longtail.storage.space import check_room, full_disk_explained

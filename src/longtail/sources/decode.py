@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFile, UnidentifiedImageError
 
+from longtail.sources.difference_hash import look_of
 from longtail.sources.files import ImageFileRef, UnreadableError
-from longtail.sources.likeness import look_of
 
 Pixels = npt.NDArray[np.uint8]
 

@@ -34,7 +34,7 @@ class Fact:
         stamp: of the file, at the time.
         reason: why it cannot be used; None if it can.
         sha256: of its pixels.
-        look: its likeness, as :func:`longtail.sources.likeness.look_of`.
+        look: its likeness, as :func:`longtail.sources.difference_hash.look_of`.
         place: segment and row of its pixels; None if they are not kept.
     """
 

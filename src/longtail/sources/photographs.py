@@ -15,8 +15,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from longtail.errors import DataError
+from longtail.prefetch import on_all_cores
 from longtail.progress import Bar
-from longtail.sources.cores import on_all_cores
 from longtail.sources.decode import decode
 from longtail.sources.files import ImageFileRef
 from longtail.sources.listing import (

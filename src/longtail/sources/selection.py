@@ -13,8 +13,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from longtail.errors import DataError
+from longtail.sources.difference_hash import near_pairs
 from longtail.sources.journal import Fact
-from longtail.sources.likeness import near_pairs
 from longtail.sources.metadata import Entry
 from longtail.wording import counted, first_names
 

@@ -18,8 +18,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from longtail.storage.files import damaged_file, write_whole
 from longtail.storage.space import full_disk_explained
-from longtail.storage.store import TrialStore, damaged_file, write_whole
+from longtail.storage.store import TrialStore
 
 log = logging.getLogger(__name__)
 

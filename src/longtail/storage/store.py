@@ -7,12 +7,10 @@ is another fingerprint, never meets an old result.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
-import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +19,11 @@ from typing import Any
 import pandas as pd
 from filelock import FileLock, Timeout
 
+from longtail.storage.files import damaged_file, write_whole
+
 log = logging.getLogger(__name__)
 
 MODEL_FILE, HISTORY_FILE, CARD_FILE = "model.safetensors", "history.csv", "card.json"
-CHECKSUMS_FILE = "checksums.json"
 
 
 @dataclass(frozen=True)
@@ -125,55 +124,3 @@ class TrialStore:
         locks = self._folder / "locks"
         locks.mkdir(parents=True, exist_ok=True)
         return FileLock(locks / f"{fingerprint}.lock")
-
-
-def write_whole(place: Path, write: Callable[[Path], None]) -> None:
-    """Make a folder that appears whole or not at all, whenever the process may die.
-
-    Args:
-        place: of the folder, where nothing is yet.
-        write: fills the folder that it is given; the files' checksums join them.
-    """
-    draft = place.with_name(f"{place.name}.draft")
-    shutil.rmtree(draft, ignore_errors=True)  # what a killed process left
-    draft.mkdir(parents=True)
-    try:
-        write(draft)
-        sums = {file.name: sha256_of_file(file) for file in sorted(draft.iterdir())}
-        (draft / CHECKSUMS_FILE).write_text(json.dumps(sums, indent=2), encoding="utf-8")
-        for file in draft.iterdir():
-            flush_to_disk(file)
-        draft.rename(place)
-        flush_to_disk(place.parent)
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
-
-
-def damaged_file(place: Path) -> Path | None:
-    """The first file of a folder that is not what was stored, None if all are."""
-    checksums = place / CHECKSUMS_FILE
-    try:
-        sums: dict[str, str] = json.loads(checksums.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return checksums
-    for name, expected in sums.items():
-        file = place / name
-        if not file.exists() or sha256_of_file(file) != expected:
-            return file
-    return None
-
-
-def sha256_of_file(file: Path) -> str:
-    """The checksum of a file's contents."""
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
-
-
-def flush_to_disk(path: Path) -> None:
-    """Wait until a file's contents, or a folder's entries, are on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

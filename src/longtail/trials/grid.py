@@ -14,53 +14,12 @@ from longtail.parameters import (
     Grid,
     OfficialTestHoldout,
     Parameters,
-    Strict,
     Table,
     TrainSet,
     Trial,
     unknown,
 )
-
-# Discriminated unions put the chosen member's tag into an error's path; no YAML file has it.
-_UNION_FIELDS = {"source", "holdout", "profile", "groups", "loss", "schedule", "post_hoc"}
-_UNION_TAGS = {
-    tag
-    for model in Strict.__subclasses__()
-    for key in ("kind", "name")
-    if key in model.model_fields
-    for tag in get_args(model.model_fields[key].annotation)
-}
-
-
-def parse(config: Mapping[str, Any]) -> Parameters:
-    """Check raw parameters.
-
-    Raises:
-        ConfigurationError: naming each wrong key, what is wrong with it, and what is valid.
-    """
-    try:
-        return Parameters.model_validate(dict(config))
-    except ValidationError as error:
-        raise ConfigurationError(_describe(error)) from None
-
-
-def check_taken(given: Mapping[str, Any], taken: Mapping[str, Any], path: str = "") -> None:
-    """Refuse a key that the checked parameters do not have, as those of another loss.
-
-    Args:
-        given: nested parameters of the command line.
-        taken: all parameters, checked.
-        path: of both, for the message.
-
-    Raises:
-        ConfigurationError: naming the key and what is valid there.
-    """
-    for key, value in given.items():
-        if key not in taken:
-            place = path.rstrip(".")
-            raise ConfigurationError(f"{place}: {unknown(key, taken, 'key')}")
-        if isinstance(value, Mapping) and isinstance(below := taken[key], Mapping):
-            check_taken(value, below, f"{path}{key}.")
+from longtail.parameters.reading import describe
 
 
 def trials(
@@ -154,7 +113,7 @@ def _trial(
     try:
         trial = Trial.model_validate(_merge(values, override))
     except ValidationError as error:
-        raise ConfigurationError(_describe(error, prefix=f"train.{name}.trial")) from None
+        raise ConfigurationError(describe(error, prefix=f"train.{name}.trial")) from None
     if trial.name != name:
         raise ConfigurationError(f"train.{name}.trial: an override cannot rename the trial")
     _check_freezing(trial, name)
@@ -247,32 +206,3 @@ def unused_overrides(parameters: Parameters) -> list[str]:
             yield from leaves(below, (*path, key))
 
     return [name for name in leaves(parameters.train, ()) if name not in used]
-
-
-def _describe(error: ValidationError, prefix: str = "") -> str:
-    """One line a mistake: the key, what is wrong with it, and what is valid."""
-    lines = []
-    for mistake in error.errors():
-        if mistake["type"] == "too_short" and mistake["input"]:
-            continue  # its items are wrong, each of which has a line, and so left out
-        parts: list[str] = [prefix] if prefix else []
-        location = [str(part) for part in mistake["loc"]]
-        for before, part in zip(["", *location], location, strict=False):
-            if not (before in _UNION_FIELDS and part in _UNION_TAGS):
-                parts.append(part)
-        message = mistake["msg"].removeprefix("Value error, ")
-        if mistake["type"] == "union_tag_invalid":
-            expected = mistake["ctx"]["expected_tags"].replace("'", "")
-            tag = mistake["ctx"]["discriminator"].strip("'")
-            parts.append(tag)
-            message = f"unknown value '{mistake['ctx']['tag']}'. Valid: {expected}"
-        elif mistake["type"] == "too_short":
-            message = "give at least one, found none"
-        elif mistake["type"] == "tuple_type":
-            message = f"should be a list, such as [{mistake['input']}], found {mistake['input']!r}"
-        elif mistake["type"] in ("model_type", "dict_type"):
-            message = f"should have keys of its own below it, found {mistake['input']!r}"
-        elif mistake["type"] not in ("value_error", "missing"):
-            message = f"{message}, found {mistake['input']!r}"
-        lines.append(f"{'.'.join(parts)}: {message}" if parts else message)
-    return "\n".join(lines)

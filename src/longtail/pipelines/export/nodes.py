@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from longtail.naming.sheet import Sheet
+from longtail.naming.decision_rule import Sheet
 from longtail.naming.trial_choice import weights_of
 from longtail.parameters import Trial
 
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 def export_recognizer(recognizer: dict[str, Any], store: Path) -> bytes:
-    """A recognizer as one file, see :mod:`longtail.learning.export`.
+    """A recognizer as one file, see :mod:`longtail.learning.inference.export`.
 
     Args:
         recognizer: the sheet of :func:`longtail.naming.recognizer.describe`.
@@ -23,8 +23,8 @@ def export_recognizer(recognizer: dict[str, Any], store: Path) -> bytes:
     Raises:
         DataError: if the trained weights are gone.
     """
-    from longtail.learning.export import Recognizer, exported
-    from longtail.learning.recognize import load_model
+    from longtail.learning.inference.export import Recognizer, exported
+    from longtail.learning.inference.loaded_model import load_model
 
     sheet = Sheet.of(recognizer)
     trial = Trial.model_validate(recognizer["trial"])

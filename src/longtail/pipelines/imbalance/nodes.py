@@ -6,9 +6,9 @@ import logging
 
 import pandas as pd
 
+from longtail.class_names import known_names
 from longtail.imbalance import UNKNOWN, crossing_groups, cut, likeness_note
 from longtail.parameters import Dataset
-from longtail.reporting.data_summary import known_names
 from longtail.wording import FEW_NAMES, counted, first_names
 
 log = logging.getLogger(__name__)

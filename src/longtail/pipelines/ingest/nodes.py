@@ -11,9 +11,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from longtail import sources
+from longtail.class_names import images_of_classes
 from longtail.imbalance.unknown import with_unknown
 from longtail.parameters import Dataset
-from longtail.reporting.data_summary import images_of_classes
 from longtail.trials.fingerprint import sha256_of_arrays
 from longtail.wording import counted
 

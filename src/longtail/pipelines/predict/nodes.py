@@ -13,14 +13,14 @@ import pandas as pd
 from longtail.datasets.trials import TrialFiles
 from longtail.imbalance import UNKNOWN, class_counts, images_of, widest_test_set
 from longtail.naming import recognizer as sheets
-from longtail.naming.familiar import ALREADY_IN, LEARNT, Familiar, tell_of_familiar
-from longtail.naming.names import columns_of, name_all, tell_of_names, unreadable
+from longtail.naming.answers_table import columns_of, name_all, tell_of_names, unreadable
+from longtail.naming.decision_rule import Sheet
 from longtail.naming.recognizer import Evaluated
-from longtail.naming.sheet import Sheet
+from longtail.naming.seen_before import ALREADY_IN, LEARNT, Familiar, tell_of_familiar
 from longtail.naming.stored_logits import FIGURE, stored_logits
 from longtail.naming.trial_choice import choose_trial, trained_trial, weights_of
 from longtail.parameters import Compute, Dataset, Predict, Trial
-from longtail.reporting.names_page import names_page, shown
+from longtail.reporting.page.predictions import names_page, shown
 from longtail.sources.listing import others_in_words
 from longtail.sources.photographs import (
     Photographs,
@@ -146,7 +146,7 @@ def name_photographs(
     sheet = Sheet.of(recognizer)
     trial = Trial.model_validate(recognizer["trial"]).model_copy(update={"compute": compute})
     model = _loaded(store, recognizer["fingerprint"], trial, len(sheet.class_names))
-    from longtail.learning.recognize import images_at_a_time
+    from longtail.learning.inference.loaded_model import images_at_a_time
 
     size = recognizer["image_size"]
     chunk = images_at_a_time(size)
@@ -197,6 +197,6 @@ def _held_out(subsets: pd.DataFrame) -> dict[str, Ints]:
 
 def _loaded(store: Path, fingerprint: str, trial: Trial, classes: int) -> Any:
     """The trained model, or one message that it is gone."""
-    from longtail.learning.recognize import LoadedModel
+    from longtail.learning.inference.loaded_model import LoadedModel
 
     return LoadedModel(weights_of(store, fingerprint, trial.name), trial, classes)

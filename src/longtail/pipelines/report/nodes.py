@@ -10,30 +10,30 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from longtail.class_names import Names
 from longtail.evaluation.species import best_trials, species_table
 from longtail.evaluation.species import confused_pairs as most_confused
 from longtail.evaluation.summaries import summarise
 from longtail.evaluation.trainings import NAMES
 from longtail.parameters import Contents, Dataset, Statistics, Table, TrainSet, Trials
-from longtail.reporting.appendix import appendix, appendix_with_intervals
-from longtail.reporting.audit import audit_latex, audit_rows
-from longtail.reporting.captions import FIGURES, PUBLISHED_FIGURES, figure_captions
-from longtail.reporting.circumstances import circumstances, recipes
-from longtail.reporting.data_summary import data_summary
-from longtail.reporting.latex import BOLD, STAR, escaped, latex
-from longtail.reporting.layouts import LAYOUTS, THESIS_LAYOUTS
-from longtail.reporting.names import Names
-from longtail.reporting.notes import reading_note
-from longtail.reporting.novelty import novelty_part
-from longtail.reporting.page import Made, Section, page
-from longtail.reporting.published import (
+from longtail.reporting.page.captions import FIGURES, PUBLISHED_FIGURES, figure_captions
+from longtail.reporting.page.data_summary import data_summary
+from longtail.reporting.page.provenance import circumstances, recipes
+from longtail.reporting.page.report import Made, Section, page
+from longtail.reporting.page.species import species_parts
+from longtail.reporting.page.unknown_classes import novelty_part
+from longtail.reporting.tables.appendix import appendix, appendix_with_intervals
+from longtail.reporting.tables.audit import audit_latex, audit_rows
+from longtail.reporting.tables.latex import BOLD, STAR, escaped, latex
+from longtail.reporting.tables.layouts import LAYOUTS, THESIS_LAYOUTS
+from longtail.reporting.tables.notes import reading_note
+from longtail.reporting.tables.printed import PrintedTable, interval_table, of_table, thesis_table
+from longtail.reporting.tables.published import (
     comparison_latex,
     comparison_note,
     comparison_tables,
     match_note,
 )
-from longtail.reporting.species_page import species_parts
-from longtail.reporting.tables import PrintedTable, interval_table, of_table, thesis_table
 from longtail.trials.verification import (
     check_data,
     check_statistics,
@@ -125,17 +125,17 @@ def hang_gallery(
     results: pd.DataFrame,
     profile: pd.DataFrame,
 ) -> list[dict[str, Any]]:
-    """Photographs of right and wrong answers, see :func:`longtail.reporting.gallery.gallery`."""
-    from longtail.reporting.gallery import gallery
+    """See :func:`longtail.reporting.page.gallery.gallery`."""
+    from longtail.reporting.page.gallery import gallery
 
     return gallery(images, index, examples, results, profile)
 
 
 def draw_class_profile(profile: pd.DataFrame, dataset: Dataset) -> bytes:
     """The class profile, natural or cut, with its head, middle and tail."""
-    from longtail.reporting import drawing, profile_figure
+    from longtail.reporting.figures import class_profile, drawing
 
-    return profile_figure.class_profile(
+    return class_profile.class_profile(
         profile, drawing.plain(dataset.label), dataset.imbalance.grouped_by
     )
 
@@ -151,7 +151,7 @@ def draw_backbone(
     dataset: Dataset,
 ) -> tuple[bytes, ...]:
     """A backbone's figures, in the order of ``FIGURES``."""
-    from longtail.reporting import class_figures, confusion_figure, drawing, figures
+    from longtail.reporting.figures import class_accuracy, confusion, drawing, methods
 
     # Of the other tables only what belongs to the results, which have been verified.
     trials = results.loc[results["backbone"] == table.backbone, list(NAMES)].drop_duplicates()
@@ -163,13 +163,11 @@ def draw_backbone(
     if scores.empty:
         return (drawing.message(f"{title}: no trial has results"),) * len(FIGURES)
     return (
-        figures.group_accuracy(scores, labels, title, grouped_by),
-        class_figures.class_accuracy(own_confusions, profile, labels, title),
-        confusion_figure.confusion_matrices(
-            own_confusions, profile, scores, labels, title, grouped_by
-        ),
-        figures.reliability(own_reliability, scores, labels, title),
-        figures.learning_curves(own_histories, labels, title),
+        methods.group_accuracy(scores, labels, title, grouped_by),
+        class_accuracy.class_accuracy(own_confusions, profile, labels, title),
+        confusion.confusion_matrices(own_confusions, profile, scores, labels, title, grouped_by),
+        methods.reliability(own_reliability, scores, labels, title),
+        methods.learning_curves(own_histories, labels, title),
     )
 
 
@@ -181,9 +179,9 @@ def compare_with_published(
     statistics: Statistics,
 ) -> tuple[pd.DataFrame, bytes]:
     """A backbone's results beside the published ones, and a figure of both."""
-    from longtail.published import comparable, compare, validated
-    from longtail.reporting import drawing
-    from longtail.reporting.published import comparison_figure
+    from longtail.published.results import comparable, compare, validated
+    from longtail.reporting.figures import drawing
+    from longtail.reporting.figures.published import comparison_figure
 
     confidence = statistics.confidence
     comparison = compare(scores, comparable(validated(published), dataset), confidence)
@@ -194,8 +192,8 @@ def compare_with_published(
 
 def audit_published(published: pd.DataFrame, source: dict[str, Any]) -> pd.DataFrame:
     """What the published tables show about themselves."""
-    from longtail.audit import audit
-    from longtail.published import validated
+    from longtail.published.audit import audit
+    from longtail.published.results import validated
 
     return audit(validated(published), source["classes"])
 

@@ -37,7 +37,7 @@ from longtail.pipelines.report.nodes import (
     write_interval_appendix,
     write_page,
 )
-from longtail.reporting.captions import FIGURES, PUBLISHED_FIGURES
+from longtail.reporting.page.captions import FIGURES, PUBLISHED_FIGURES
 from longtail.trials.grid import table_name, tables
 
 # What the node ``verify`` lets through.

@@ -28,7 +28,7 @@ Pixels = npt.NDArray[np.uint8]
 
 def fetch_weights(backbone: Backbone) -> tuple[dict[str, Any], str]:
     """A backbone's pretrained weights as torch tensors by name, and their checksum."""
-    from longtail.learning.pretrained import pretrained_weights
+    from longtail.learning.backbones.pretrained import pretrained_weights
 
     weights = pretrained_weights(backbone)
     return weights, sha256_of_arrays(*(weights[name].numpy() for name in sorted(weights)))
@@ -73,8 +73,8 @@ def fit_trial(
         found = trainings.find(key)
         reused = found is not None
         if found is None:
-            from longtail.learning.checkpoint import Checkpoint
-            from longtail.learning.training import train
+            from longtail.learning.training.checkpoint import Checkpoint
+            from longtail.learning.training.train import train
 
             start = time.time()
             outcome = train(
@@ -137,7 +137,7 @@ def evaluate_trial(
         :func:`longtail.trials.post_hoc.noted`), ``tau`` (None where they were not) and, where
         ``tau`` was chosen, ``validation``: the balanced accuracy of each on the validation images.
     """
-    from longtail.learning.logits import kept_logits
+    from longtail.learning.inference.stored_logits import kept_logits
 
     held_out = subsets.loc[subsets["role"] != "train", "image"]
     chosen = np.unique(held_out.to_numpy(dtype=np.int64))
@@ -162,7 +162,7 @@ def evaluate_trial(
     }
     changing = post_hoc.effective(trial.method.post_hoc, counts)
     if changing is not None:
-        from longtail.learning.last_layer import last_layer
+        from longtail.learning.backbones.last_layer import last_layer
 
         validation = np.isin(chosen, validation_images)
         layer = last_layer(model, trial.method.classifier)
@@ -190,13 +190,13 @@ def score_trial(
 
     Returns:
         The metrics, the confusions, the reliability and the answers of
-        :class:`longtail.learning.score.Scores`, with the trial's names; the metrics also with
-        the fingerprint and the trial of the training, with what was done to its logits
+        :class:`longtail.learning.inference.score.Scores`, with the trial's names; the metrics
+        also with the fingerprint and the trial of the training, with what was done to its logits
         (``post_hoc``, ``tau``), and with what their intervals were made with (``confidence``,
         ``resamples``, ``resampling_seed``). The loss is the criterion as trained, on the logits
         as they were changed.
     """
-    from longtail.learning.score import score
+    from longtail.learning.inference.score import score
 
     labels = index["label"].to_numpy()
     train_labels = labels[images_of(subsets, "train", trial.train_set)]

@@ -32,6 +32,7 @@ from longtail.pipelines.train.nodes import (
     score_novelty,
     score_trial,
 )
+from longtail.trials.tags import GATHER_TAG, TRIAL_TAG
 
 # What is fetched of a pretrained backbone.
 WEIGHTS = ("weights", "weights_sha256")
@@ -51,8 +52,6 @@ COMPARISONS = "comparisons"
 NOVELTY = "novelty"
 # What a table is first made by, where its parts in the trials are no tables.
 INNERMOST = {"trainings": gather_cards}
-# The runner runs a trial's nodes together, and a gathering node without the trials that failed.
-TRIAL_TAG, GATHER_TAG = "trial", "gather"
 
 
 def create_pipeline(parameters: Parameters, trials: list[Trial]) -> Pipeline:

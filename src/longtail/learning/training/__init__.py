@@ -1,0 +1,1 @@
+"""The training loop, from a trial to its weights."""

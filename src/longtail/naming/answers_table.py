@@ -1,0 +1,157 @@
+"""From logits to names: the species or a rank above it that is sure, or "don't know"."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from longtail.naming.decision_rule import NOT_NAMED, SPECIES, Decision, Floats, Sheet
+from longtail.naming.novelty_threshold import novelty
+from longtail.naming.taxonomy import Rank
+from longtail.wording import counted, decimal
+
+DONT_KNOW = "don't know"
+STRANGE = "looks like none of the known species"
+YES, NO = "yes", "no"
+TOP = 5
+# How many reasons why files cannot be read are told.
+REASONS = 5
+RECORD_COLUMNS = ("precision", "precision_low", "precision_high", "test_images", "train_images")
+
+log = logging.getLogger(__name__)
+
+
+def columns_of(sheet: Sheet) -> list[str]:
+    """The columns of the table of names."""
+    return columns_with([rank.name for rank in sheet.ranks[1:]])
+
+
+def columns_with(ranks: Sequence[str]) -> list[str]:
+    """The columns of the table of names, with some ranks above the species."""
+    top = [f"{what}_{place}" for place in range(2, TOP + 1) for what in (SPECIES, "probability")]
+    above = [column for rank in ranks for column in (rank, f"{rank}_probability")]
+    return [
+        *("file", "answer", "rank", "answer_probability", "trust", "why"),
+        *(SPECIES, "probability"),
+        *top,
+        *above,
+        *RECORD_COLUMNS,
+        *("novelty", "error"),
+    ]
+
+
+def name_all(sheet: Sheet, files: Sequence[str], logits: Floats) -> pd.DataFrame:
+    """A row a photograph, with the columns of :func:`columns_of`.
+
+    Args:
+        sheet: of the recognizer.
+        files: what the photographs are called.
+        logits: (photographs, classes).
+    """
+    decision = sheet.decide(logits)
+    scores, probabilities = novelty(logits), decision.probabilities
+    order = np.argsort(-probabilities, axis=1, kind="stable")[:, :TOP]
+    rows = []
+    for row, file in enumerate(files):
+        answer = _answer(sheet, decision, row)
+        values: dict[str, Any] = {"file": file, **answer, "novelty": scores[row], "error": ""}
+        for place, label in enumerate(order[row], start=1):
+            if probabilities[row, label] > 0:
+                end = "" if place == 1 else f"_{place}"
+                values[f"{SPECIES}{end}"] = sheet.class_names[label]
+                values[f"probability{end}"] = probabilities[row, label]
+        for rank, best in list(zip(sheet.ranks, decision.best, strict=True))[1:]:
+            if best.probability[row] > 0:
+                values[rank.name] = rank.groups[best.group[row]]
+                values[f"{rank.name}_probability"] = best.probability[row]
+        rows.append(values)
+    return pd.DataFrame(rows, columns=columns_of(sheet))
+
+
+def unreadable(sheet: Sheet, file: str, reason: str) -> pd.DataFrame:
+    """The row of a file that is no photograph."""
+    values = {"file": file, "trust": NO, "why": "the file cannot be read", "error": reason}
+    return pd.DataFrame([values], columns=columns_of(sheet))
+
+
+def tell_of_names(table: pd.DataFrame) -> None:
+    """Say how many photographs are named, and why files cannot be read."""
+    broken = table.loc[table["error"] != "", ["file", "error"]]
+    log.info(
+        '%s: %s named and trusted, %s "%s", %s unreadable',
+        counted(len(table), "photograph"),
+        f"{(table['trust'] == YES).sum():,}",
+        f"{(table['answer'] == DONT_KNOW).sum():,}",
+        DONT_KNOW,
+        f"{len(broken):,}",
+    )
+    reasons = Counter(broken["error"]).most_common()
+    for reason, files in reasons[:REASONS]:
+        first = broken.loc[broken["error"] == reason, "file"].iloc[0]
+        others = f" and {counted(files - 1, 'other')}" if files > 1 else ""
+        log.warning("'%s'%s: %s", first, others, reason)
+    if len(reasons) > REASONS:
+        others = counted(len(reasons) - REASONS, "other reason")
+        log.warning("%s: see 'error' in names.csv", others)
+
+
+def _answer(sheet: Sheet, decision: Decision, row: int) -> dict[str, Any]:
+    """What is said of one photograph, by column."""
+    place = int(decision.named_by[row])
+    # Where nothing is sure, the track record is that of the likeliest species.
+    told = max(place, 0)
+    rank, best = sheet.ranks[told], decision.best[told]
+    name, probability = rank.groups[best.group[row]], float(best.probability[row])
+    record = _record(sheet.records[rank.name][name])
+    if place == NOT_NAMED:
+        return {
+            "answer": DONT_KNOW,
+            "rank": "",
+            "answer_probability": np.nan,
+            "trust": NO,
+            "why": _why_not(sheet, decision, row),
+            **record,
+        }
+    threshold = sheet.thresholds[rank.name]
+    assert threshold is not None  # it names the photograph
+    why = f"probability {decimal(probability)}, needs {decimal(threshold)}"
+    if place > 0:
+        why += f"; no {' or '.join(below.name for below in sheet.ranks[:place])} is sure"
+    return {
+        "answer": name,
+        "rank": rank.name,
+        "answer_probability": probability,
+        "trust": YES,
+        "why": why,
+        **record,
+    }
+
+
+def _why_not(sheet: Sheet, decision: Decision, row: int) -> str:
+    """Why no name of one photograph is trusted."""
+    if decision.strange[row]:
+        return STRANGE
+    return "; ".join(
+        f"{rank.name} {decimal(float(best.probability[row]))}, {_needed(sheet, rank)}"
+        for rank, best in zip(sheet.ranks, decision.best, strict=True)
+    )
+
+
+def _needed(sheet: Sheet, rank: Rank) -> str:
+    threshold = sheet.thresholds[rank.name]
+    return "no threshold is certified" if threshold is None else f"needs {decimal(threshold)}"
+
+
+def _record(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "precision": record["precision"],
+        "precision_low": record["low"],
+        "precision_high": record["high"],
+        "test_images": record["test_images"],
+        "train_images": record["train_images"],
+    }

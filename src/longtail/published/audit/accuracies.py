@@ -1,0 +1,182 @@
+"""Checks of accuracies and F1 as counts of test images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from longtail.published.audit.finding import (
+    PARTS,
+    ROUNDING,
+    TOLERANCE,
+    WHOLE,
+    Finding,
+    about_all,
+    about_row,
+    each,
+    has,
+    reported,
+    spoken,
+    wide,
+)
+
+# Beyond it, every number of four decimals is a whole number of hits.
+MOST_IMAGES = 10_000
+# Few accuracies can be multiples of a larger fraction by chance; that many are is evidence where
+# the chance is less than this.
+UNLIKELY = 1e-3
+# F1 of a class with one test image and k false alarms is 2 / (2 + k), or 0.
+LARGEST_DENOMINATOR = 6
+
+
+def whole_hits(published: pd.DataFrame) -> Iterator[Finding]:
+    """Whether each accuracy is a whole number of hits, to the four decimals printed."""
+    cells = _decidable(published)
+    if cells.empty:
+        return
+    hits = cells["value"] * cells["images"]
+    wrong = (hits.round() / cells["images"] - cells["value"]).abs() > ROUNDING + TOLERANCE
+    for cell in each(cells[wrong]):
+        yield about_row(
+            "whole_hits",
+            cell,
+            False,
+            f"Acc1 {cell.value:.4f} on the {spoken(cell.test_set)} test set is "
+            f"{cell.value * cell.images:.2f} hits of {cell.images:,} images: no whole number.",
+        )
+    whole = len(cells) - int(wrong.sum())
+    yield about_all(
+        "whole_hits",
+        not wrong.any(),
+        f"{whole} of {len(cells)} accuracies are whole numbers of hits, to the decimals printed.",
+    )
+
+
+def smallest_denominators(published: pd.DataFrame) -> Iterator[Finding]:
+    """The smallest test set that each test set's accuracies can come from.
+
+    Nothing is said of accuracies that could come from fewer images than stated by chance.
+    """
+    for test_set, cells in _decidable(published).groupby("test_set", sort=False):
+        images = int(cells["images"].max())
+        found = smallest_denominator(cells["value"].to_numpy(), images)
+        if found and found < images and _by_chance(cells["value"], found, images) >= UNLIKELY:
+            continue
+        accuracies = f"{len(cells)} accuracies on the {spoken(test_set)} test set"
+        yield about_all(
+            "smallest_denominators",
+            found == images,
+            f"The {accuracies} are multiples of 1/{images:,} and of no larger fraction: it has "
+            f"{images:,} images; one is worth {100 / images:.2g} points."
+            if found == images
+            else f"The {accuracies} are "
+            + (f"multiples of 1/{found:,} already" if found else f"no multiples of 1/{images:,}")
+            + f"; it is stated to have {images:,} images.",
+        )
+
+
+def smallest_denominator(values: npt.NDArray[np.float64], most: int) -> int | None:
+    """The smallest n up to ``most`` of which all values are multiples of 1/n, once rounded."""
+    denominators = np.arange(1, most + 1)[:, None]
+    misses = np.abs(np.round(values * denominators) / denominators - values)
+    fits = np.flatnonzero((misses <= ROUNDING + TOLERANCE).all(axis=1))
+    return int(fits[0]) + 1 if len(fits) else None
+
+
+def _by_chance(values: pd.Series[float], found: int, images: int) -> float:
+    """How likely accuracies on ``images`` images are all multiples of 1/``found`` once rounded.
+
+    Equal accuracies count once, since one may be a copy of the other.
+    """
+    possible = np.round(np.arange(images + 1) / images, 4)
+    misses = np.abs(np.round(possible * found) / found - possible)
+    return float((misses <= ROUNDING + TOLERANCE).mean()) ** values.nunique()
+
+
+def parts_add_up(published: pd.DataFrame) -> Iterator[Finding]:
+    """Whether head, middle and tail have the images and the hits of the whole."""
+    accuracy, images = wide(published, "acc1"), wide(published, "acc1", "images")
+    if not has(accuracy, [*PARTS, WHOLE]):
+        return
+    complete = accuracy[[*PARTS, WHOLE]].notna().all(axis=1)
+    accuracy, images = accuracy[complete], images[complete]
+    hits = (accuracy[[*PARTS, WHOLE]] * images[[*PARTS, WHOLE]]).round().astype(int)
+    sums, image_sums = hits[PARTS].sum(axis=1), images[PARTS].sum(axis=1)
+    agree = (sums == hits[WHOLE]) & (image_sums == images[WHOLE])
+    for place in accuracy.index[~agree]:
+        yield about_row(
+            "parts_add_up",
+            accuracy.loc[place],
+            False,
+            f"Head, middle and tail have {sums[place]:,} hits of {image_sums[place]:,.0f} images, "
+            f"but the long-tailed test set has {hits.loc[place, WHOLE]:,} of "
+            f"{images.loc[place, WHOLE]:,.0f}.",
+        )
+    sizes = ", ".join(f"{size:,.0f}" for size in images[PARTS].max())
+    yield about_all(
+        "parts_add_up",
+        bool(agree.all()),
+        f"In {agree.sum()} of {len(agree)} rows the hits on head, middle and tail ({sizes} "
+        f"images) add up to those on the long-tailed test set.",
+    )
+
+
+def f1_is_weighted(published: pd.DataFrame) -> Iterator[Finding]:
+    """Signs that F1 is averaged over classes by their test images."""
+    yield from _f1_exceeds_accuracy(published)
+    cells = reported(published, "f1")
+    cells = cells[cells["test_set"] == PARTS[-1]]
+    if cells.empty:
+        return
+    images, values = int(cells["images"].max()), cells["value"].to_numpy()
+    fitting = _small_fractions(values, images)
+    others = [n for n in range(2 * images // 3, 4 * images // 3) if n != images]
+    best = max(_small_fractions(values, n) for n in others)
+    yield about_all(
+        "f1_is_weighted",
+        fitting > best,
+        f"Tail F1 times {images} images is a fraction with a denominator of at most "
+        f"{LARGEST_DENOMINATOR} in {fitting} of {len(values)} rows, times any other number near it "
+        f"in at most {best}: it is the mean of the classes' F1, weighted by images, not a plain "
+        f"mean over classes.",
+    )
+
+
+def _f1_exceeds_accuracy(published: pd.DataFrame) -> Iterator[Finding]:
+    accuracy, f1 = wide(published, "acc1"), wide(published, "f1")
+    both = accuracy.merge(f1, on=["table", "backbone", "train_set", "method"], how="inner")
+    if not has(both, ["head_x", "head_y", "balanced_x", "balanced_y"]):
+        return
+    lower = both["head_y"] < both["head_x"]
+    for row in each(both[lower]):
+        yield about_row(
+            "f1_is_weighted",
+            row,
+            False,
+            f"F1 {row.head_y:.4f} on the head is less than Acc1 {row.head_x:.4f}, unlike in the "
+            f"other rows.",
+        )
+    above = int((both["head_y"] > both["head_x"]).sum())
+    above_balanced = int((both["balanced_y"] > both["balanced_x"]).sum())
+    yield about_all(
+        "f1_is_weighted",
+        not lower.any(),
+        f"F1 exceeds Acc1 in {above} of {len(both)} rows on the head and in {above_balanced} on "
+        f"the balanced test set: no image of another class can be taken for one of the head "
+        f"there, so that precision is high.",
+    )
+
+
+def _small_fractions(values: npt.NDArray[np.float64], images: int) -> int:
+    """How many values times ``images`` are fractions with a small denominator."""
+    denominators = np.arange(1, LARGEST_DENOMINATOR + 1)[:, None] * images
+    misses = np.abs(np.round(values * denominators) / denominators - values)
+    return int((misses <= ROUNDING + TOLERANCE).any(axis=0).sum())
+
+
+def _decidable(published: pd.DataFrame) -> pd.DataFrame:
+    cells = reported(published, "acc1")
+    return cells[cells["images"] < MOST_IMAGES]

@@ -1,0 +1,124 @@
+"""Checks of the loss column."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from longtail.published.audit.finding import (
+    PARTS,
+    ROUNDING,
+    ROW,
+    WHOLE,
+    Finding,
+    about_all,
+    about_row,
+    has,
+    listed,
+    reported,
+    spoken,
+    wide,
+)
+
+# LDAM as published (Cao et al. 2019): cosines times this scale, margins up to this.
+SCALE, MARGIN = 30.0, 0.5
+
+
+def losses_add_up(published: pd.DataFrame) -> Iterator[Finding]:
+    """Whether the images' mean over head, middle and tail is the loss of the whole.
+
+    It is for a loss that is a mean over images. It is not where classes are weighted and the
+    mean is divided by the weights' sum, nor where the loss draws random numbers.
+    """
+    loss, images = wide(published, "loss"), wide(published, "loss", "images")
+    if not has(loss, [*PARTS, WHOLE]):
+        return
+    mean = (loss[PARTS] * images[PARTS]).sum(axis=1) / images[PARTS].sum(axis=1)
+    loss["miss"] = mean - loss[WHOLE]
+    complete = loss[loss[[*PARTS, WHOLE]].notna().all(axis=1)]
+    misses = complete["miss"].abs() > 2 * ROUNDING
+    yield about_all(
+        "losses_add_up",
+        True,
+        f"In {(~misses).sum()} of {len(misses)} rows the losses on head, middle and tail, weighted "
+        f"by images, average to the long-tailed loss: it is the mean over images there.",
+    )
+    on_balanced = set(complete.loc[misses & (complete["train_set"] == "balanced"), "method"])
+    for (method, train_set), rows in complete.groupby(["method", "train_set"], sort=False):
+        missing = rows[misses[rows.index]]
+        if missing.empty:
+            continue
+        reason = (
+            "Class weights, all 1 on balanced training, cannot be why; a loss that draws random "
+            "numbers when evaluated, or depends on the batch, can."
+            if method in on_balanced
+            else "Not so on balanced training: class weights are why." + _weights(missing, images)
+        )
+        yield about_all(
+            "losses_add_up",
+            False,
+            f"The parts of {spoken(method)} trained {spoken(train_set)} miss the whole in "
+            f"{len(missing)} of {len(rows)} rows, by {_percentages(missing)}. {reason}",
+            train_set=str(train_set),
+            method=str(method),
+        )
+
+
+def unnormalised_logits(published: pd.DataFrame, classes: int) -> Iterator[Finding]:
+    """Whether LDAM's losses can come from cosines, as its definition wants.
+
+    With cosines times ``SCALE``, an image that is classified rightly costs at most ``SCALE *
+    MARGIN + log(classes)``; one that is nearer to another class' vector than to its own by a
+    difference ``d`` of cosines costs at most ``SCALE * (d + MARGIN) + log(classes)``. A loss and
+    an accuracy so tell the least mean ``d`` of the images classified wrongly. It cannot exceed 2;
+    beyond 1 their own class' vector points away from them.
+    """
+    guess = float(np.log(classes))
+    cells = reported(published, "loss").merge(
+        reported(published, "acc1"), on=[*ROW, "test_set"], suffixes=("", "_acc1")
+    )
+    cells = cells[(cells["method"] == "ldam") & (cells["value_acc1"] < 1)]
+    right = cells["value_acc1"] * (SCALE * MARGIN + guess)
+    wrong = (cells["value"] - right) / (1 - cells["value_acc1"])
+    cells["difference"] = (wrong - guess) / SCALE - MARGIN
+    for _, row in cells.groupby(ROW, sort=False):
+        worst = row.nlargest(1, "difference").iloc[0]
+        difference = worst["difference"]
+        verdict = (
+            "which cosines cannot: the logits were not normalised"
+            if difference > 2
+            else "as if images pointed away from their own class: the logits were hardly normalised"
+            if difference > 1
+            else "which cosines can"
+        )
+        yield about_row(
+            "unnormalised_logits",
+            worst,
+            difference <= 1,
+            f"Loss {worst['value']:.2f} at Acc1 {worst['value_acc1']:.4f} on "
+            f"{spoken(worst['test_set'])}, {worst['value'] / guess:.1f} times what an even guess "
+            f"costs. With cosines times {SCALE:.0f} and margins up to {MARGIN}, images classified "
+            f"wrongly must be nearer to another class by {max(difference, 0):.2f} or more in the "
+            f"mean, {verdict}.",
+        )
+
+
+def _percentages(rows: pd.DataFrame) -> str:
+    shares = 100 * rows["miss"] / rows[WHOLE]
+    each = zip(rows["backbone"], shares, strict=True)
+    return listed(f"{share:+.2g} % ({backbone})" for backbone, share in each)
+
+
+def _weights(rows: pd.DataFrame, images: pd.DataFrame) -> str:
+    """What the parts' weights would be if the mean were one over the whole test set."""
+    if len(rows) < len(PARTS):
+        return ""
+    pulls = (rows[PARTS].sub(rows[WHOLE], axis=0) * images.loc[rows.index, PARTS]).to_numpy()
+    middle, tail = np.linalg.lstsq(pulls[:, 1:], -pulls[:, 0], rcond=None)[0]
+    return (
+        f" In one mean over the test set, weights of 1, {middle:.2f} and {tail:.2f} for an image "
+        f"of head, middle and tail fit best: too close to 1 for weights by class size, unless "
+        f"they are divided by their sum batch by batch, on images in the order of their classes."
+    )

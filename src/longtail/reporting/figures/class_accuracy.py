@@ -1,0 +1,111 @@
+"""The figure of single classes' accuracies, as PNG bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from longtail.class_names import Names
+from longtail.reporting.figures import drawing
+from longtail.reporting.figures.drawing import COLOURS, GREY, MANY_CLASSES
+from longtail.reporting.tables.layouts import TRAIN_SETS, shown_train_set
+from longtail.reporting.tables.significance import BASELINE
+
+TREND_POINTS = 6
+DOT = 14  # its area in square points, of one class
+
+
+def class_accuracy(
+    confusions: pd.DataFrame, profile: pd.DataFrame, labels: Mapping[str, str], title: str
+) -> bytes:
+    """Each class' accuracy against its training images, a panel a method, softmax in grey.
+
+    A dot's area grows with the root of the classes that lie on it. Of more than ``MANY_CLASSES``
+    softmax has its line only.
+    """
+    train_set = shown_train_set(confusions)
+    chosen = confusions[confusions["train_set"] == train_set]
+    accuracy = per_class_accuracy(chosen)
+    counts = profile.set_index("label")[f"train_{train_set}"]
+    methods = list(chosen["method"].unique())
+    columns = min(4, len(methods))
+    rows = -(-len(methods) // columns)
+    size = max(2.3 * columns + 0.4, 7.5), 2.1 * rows + 0.7
+    figure = Figure(figsize=size, layout="constrained")
+    panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flatten()
+    if drawing.is_wide_ranging(counts):
+        panels[0].set_xscale("log")
+    drawing.count_images(panels[0].xaxis, counts)
+    for axes, method in zip(panels, methods, strict=False):
+        if BASELINE in accuracy:
+            values = accuracy[BASELINE].reindex(counts.index)
+            _draw(axes, counts, values, GREY, dots=len(counts) <= MANY_CLASSES)
+        _draw(axes, counts, accuracy[method].reindex(counts.index), COLOURS["tail"])
+        axes.set_title(labels[method], fontsize=9)
+        axes.set_ylim(-0.06, 1.06)
+        axes.yaxis.set_major_formatter(PercentFormatter(1))
+        axes.tick_params(labelsize=8)
+        axes.grid(color="#eeeeee")
+        axes.set_axisbelow(True)
+    for axes in panels[len(methods) :]:
+        axes.set_visible(False)
+    for axes in panels[len(methods) - columns : len(methods)]:  # the lowest that are seen
+        axes.tick_params(labelbottom=True)
+    one = Names.of(list(profile["class_name"])).one
+    figure.supxlabel(f"training images of the {one}", fontsize=9)
+    figure.supylabel("accuracy", fontsize=9)
+    grey = " (grey: softmax)" if BASELINE in accuracy else ""
+    trained = f"trained {TRAIN_SETS[train_set]}"
+    figure.suptitle(
+        f"{title}, {trained}: accuracy of each {one} against its size{grey}", fontsize=11
+    )
+    return drawing.png(figure)
+
+
+def per_class_accuracy(confusions: pd.DataFrame) -> pd.DataFrame:
+    """Accuracy by label (rows) and method (columns), over all seeds."""
+    total = confusions.groupby(["true", "method"])["images"].sum()
+    right = confusions[confusions["true"] == confusions["predicted"]]
+    hits = right.groupby(["true", "method"])["images"].sum().reindex(total.index, fill_value=0)
+    return (hits / total).unstack("method")
+
+
+def trend(
+    counts: pd.Series[int], accuracies: pd.Series[float], *, is_log: bool = False
+) -> pd.DataFrame:
+    """Mean accuracies of the classes in up to ``TREND_POINTS`` ranges of sizes.
+
+    Args:
+        counts: the training images of each class.
+        accuracies: of the same classes.
+        is_log: whether the ranges are as wide as one another on a logarithmic axis.
+
+    Returns:
+        A row a range that has a class: ``images``, the median size, and ``accuracy``.
+    """
+    places = np.log(counts) if is_log else counts
+    classes = pd.DataFrame({"images": counts, "accuracy": accuracies})
+    ranges = pd.cut(places, TREND_POINTS, labels=False)
+    return classes.groupby(ranges).agg({"images": "median", "accuracy": "mean"})
+
+
+def _draw(
+    axes: Axes,
+    counts: pd.Series[int],
+    accuracies: pd.Series[float],
+    colour: str,
+    *,
+    dots: bool = True,
+) -> None:
+    if dots:
+        points = pd.DataFrame({"images": counts, "accuracy": accuracies}).value_counts(sort=False)
+        at = points.index.to_frame()
+        sizes = DOT * points.to_numpy() ** 0.5
+        axes.scatter(at["images"], at["accuracy"], s=sizes, color=colour, alpha=0.6, lw=0)
+    line = trend(counts, accuracies, is_log=axes.get_xscale() == "log")
+    axes.plot(line["images"], line["accuracy"], color=colour, lw=1.8)

@@ -1,0 +1,129 @@
+"""The figure of a data set's class sizes, as PNG bytes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import StrMethodFormatter
+
+from longtail.class_names import Names
+from longtail.imbalance import GROUPS
+from longtail.parameters import TrainSet
+from longtail.reporting.figures import drawing
+from longtail.reporting.figures.drawing import (
+    COLOURS,
+    GREY,
+    MANY_CLASSES,
+    ROOM_FOR_NAMES,
+    axis_names,
+)
+from longtail.reporting.tables.layouts import TRAIN_SETS
+from longtail.wording import counted
+
+BAR = 0.21  # inches of a lying bar
+NAMED_ENDS = 6  # of many classes so many of the largest and of the smallest are named
+ROOM_BEYOND = 1.1  # times the largest class, for the number at its bar
+
+
+def class_profile(profile: pd.DataFrame, title: str, train_set: TrainSet = "long_tailed") -> bytes:
+    """Training images of each class by rank, coloured by head, middle and tail.
+
+    Of up to ``MANY_CLASSES`` each bar has its name and number; where the names are long the bars
+    lie, each beside its name. Of more, the largest and the smallest are named, and the axis is
+    logarithmic where the tail could not be seen beside the head otherwise.
+    """
+    is_named = len(profile) <= MANY_CLASSES
+    is_lying = is_named and sum(map(len, axis_names(profile))) > ROOM_FOR_NAMES
+    height = 4.8 if not is_named else 1.5 + BAR * len(profile) if is_lying else 3.8
+    figure = Figure(figsize=(9, height), layout="constrained")
+    draw = _lying_bars if is_lying else _standing_bars if is_named else _steps
+    draw(figure.subplots(), profile, f"train_{train_set}")
+    figure.suptitle(f"{title}: the {TRAIN_SETS[train_set]} training set")
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
+    return drawing.png(figure)
+
+
+def _parts(profile: pd.DataFrame, column: str) -> list[tuple[pd.DataFrame, str, str]]:
+    """The classes of each group, its colour, and what the legend says of it."""
+    names = Names.of(list(profile["class_name"]))
+    parts = []
+    for group in GROUPS:
+        own = profile[profile["group"] == group]
+        classes = counted(len(own), names.one, names.many)
+        shown = f"{group}: {classes}, {counted(int(own[column].sum()), 'image')}"
+        parts.append((own, COLOURS[group], shown))
+    return parts
+
+
+def _balanced(profile: pd.DataFrame) -> str:
+    return f"balanced ({counted(int(profile['train_balanced'].sum()), 'image')})"
+
+
+def _limits(profile: pd.DataFrame, column: str) -> tuple[float, float]:
+    return 0, ROOM_BEYOND * max(profile[column].max(), profile["train_balanced"].max())
+
+
+def _standing_bars(axes: Axes, profile: pd.DataFrame, column: str) -> None:
+    axes.step(
+        profile["rank"], profile["train_balanced"], where="mid", color=GREY, ls="--",
+        label=_balanced(profile),
+    )  # fmt: skip
+    for own, colour, shown in _parts(profile, column):
+        bars = axes.bar(own["rank"], own[column], width=0.85, color=colour, label=shown)
+        axes.bar_label(bars, fmt="{:,.0f}", fontsize=8)
+    axes.set_xticks(profile["rank"], axis_names(profile))
+    axes.set_xlabel(Names.of(list(profile["class_name"])).one)
+    axes.set_ylabel("training images")
+    axes.set_ylim(_limits(profile, column))
+
+
+def _lying_bars(axes: Axes, profile: pd.DataFrame, column: str) -> None:
+    axes.plot(
+        profile["train_balanced"], profile["rank"], color=GREY, ls="--", label=_balanced(profile)
+    )
+    for own, colour, shown in _parts(profile, column):
+        bars = axes.barh(own["rank"], own[column], height=0.8, color=colour, label=shown)
+        axes.bar_label(bars, fmt="{:,.0f}", fontsize=8, padding=2)
+    axes.set_yticks(profile["rank"], axis_names(profile), fontsize=8)
+    axes.set_ylim(len(profile) - 0.4, -0.6)
+    axes.set_xlabel("training images")
+    axes.set_xlim(_limits(profile, column))
+
+
+def _steps(axes: Axes, profile: pd.DataFrame, column: str) -> None:
+    axes.plot(
+        profile["rank"] + 1, profile["train_balanced"], color=GREY, ls="--", zorder=3,
+        label=_balanced(profile),
+    )  # fmt: skip
+    for own, colour, shown in _parts(profile, column):
+        # A thousand bars take seconds to draw.
+        edges = np.append(own["rank"] + 0.5, own["rank"].iloc[-1] + 1.5)
+        axes.stairs(own[column], edges, baseline=0.1, fill=True, color=colour, label=shown)
+    if drawing.is_wide_ranging(profile[column]):
+        axes.set_yscale("log")
+        axes.set_ylim(bottom=0.7)  # a class of one image is a bar too
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    else:
+        axes.set_ylim(_limits(profile, column))
+    axes.set_xlim(0.5, len(profile) + 0.5)
+    axes.set_xlabel(f"{Names.of(list(profile['class_name'])).one}, by rank")
+    axes.set_ylabel("training images")
+    _name_ends(axes, profile, column)
+
+
+def _name_ends(axes: Axes, profile: pd.DataFrame, column: str) -> None:
+    """Name the classes with most and with fewest images, below the axis."""
+    texts = [
+        f"{name}: {images:,}"
+        for name, images in zip(axis_names(profile), profile[column], strict=True)
+    ]
+    for place, side, heading, shown in (
+        (0.0, "left", "most images", texts[:NAMED_ENDS]),
+        (1.0, "right", "fewest images", texts[-NAMED_ENDS:]),
+    ):
+        axes.text(
+            place, -0.18, "\n".join([heading, *shown]), transform=axes.transAxes,
+            ha=side, va="top", fontsize=8,
+        )  # fmt: skip

@@ -1,0 +1,80 @@
+"""What the figures share. They are drawn without pyplot, which is not safe in threads."""
+
+from __future__ import annotations
+
+import io
+from functools import cache
+
+import pandas as pd
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
+
+from longtail.class_names import Names
+
+# Colours that stay apart for colour-blind readers (Okabe and Ito 2008).
+COLOURS = {"head": "#0072B2", "middle": "#E69F00", "tail": "#D55E00"}
+GREY = "#9a9a9a"
+DOTS_PER_INCH = 130
+MANY_CLASSES = 30  # beyond it class names no longer fit on an axis
+ROOM_FOR_NAMES = 30  # letters below an axis; longer names stand at its left only
+LONGEST_NAME = 32  # letters; beyond it a name is cut
+DECADE = 10  # sizes that differ less are seen on a linear axis
+
+
+def plain(text: str) -> str:
+    """Text that is printed as it is: between dollar signs matplotlib would read formulas."""
+    return text.replace("$", r"\$")
+
+
+def axis_names(profile: pd.DataFrame) -> list[str]:
+    """The names of a profile's classes, as an axis shows them."""
+    names = Names.of(list(profile["class_name"]))
+    return [plain(drawable(names.plain(name), LONGEST_NAME)) for name in profile["class_name"]]
+
+
+def is_wide_ranging(sizes: pd.Series[int], times: int = DECADE) -> bool:
+    """Whether the largest size is so many times the smallest: seen on a logarithmic axis only."""
+    return bool(sizes.max() >= times * sizes.min())
+
+
+def count_images(axis: Axis, sizes: pd.Series[int]) -> None:
+    """Whole numbers at an axis of such sizes, few enough to stand apart."""
+    if axis.get_scale() == "log":
+        apart = (1, 3) if is_wide_ranging(sizes, DECADE**2) else (1, 2, 5)
+        axis.set_major_locator(LogLocator(subs=apart))
+        axis.set_minor_locator(NullLocator())
+    else:
+        axis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+    axis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+
+
+def png(figure: Figure) -> bytes:
+    """The figure as a picture; equal figures are equal bytes."""
+    buffer = io.BytesIO()
+    # No date and no version of matplotlib in the file.
+    figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def message(text: str) -> bytes:
+    """A line of text that stands in for a figure which there is nothing to draw in."""
+    figure = Figure(figsize=(6, 1))
+    figure.text(0.02, 0.5, text, va="center", color=GREY)
+    return png(figure)
+
+
+ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
+
+
+def drawable(text: str, longest: int) -> str:
+    """Text for a figure: cut to so many letters, those that the figures' font lacks as ``?``."""
+    shown = "".join(c if _has_glyph(c) else "?" for c in text)
+    return shown if len(shown) <= longest else shown[: longest - 1] + ELLIPSIS
+
+
+@cache
+def _has_glyph(character: str) -> bool:
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+
+    return bool(get_font(findfont(FontProperties())).get_char_index(ord(character)))

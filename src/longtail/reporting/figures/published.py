@@ -1,0 +1,85 @@
+"""Published accuracies beside ours, as a figure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from longtail.reporting.tables.layouts import TEST_SETS, TRAIN_SETS
+from longtail.reporting.tables.notes import percent
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def comparison_figure(
+    comparison: pd.DataFrame, labels: Mapping[str, str], title: str, confidence: float
+) -> bytes:
+    """Accuracies with intervals, ours and published.
+
+    A row of panels for each training set, a column for each test set.
+
+    Args:
+        comparison: what :func:`longtail.published.results.compare` gives, of one backbone.
+        labels: the methods' labels by their names, in the order of the rows.
+        title: the backbone's name.
+        confidence: of the intervals.
+
+    Returns:
+        PNG bytes.
+    """
+    from matplotlib.figure import Figure
+
+    from longtail.reporting.figures import drawing
+
+    shown = comparison[(comparison["metric"] == "acc1") & comparison["method"].isin(list(labels))]
+    train_sets = [train_set for train_set in TRAIN_SETS if train_set in set(shown["train_set"])]
+    test_sets = [test_set for test_set in TEST_SETS if test_set in set(shown["test_set"])]
+    methods = [method for method in labels if method in set(shown["method"])]
+    if shown.empty:
+        return drawing.message(f"{title}: nothing published to compare with")
+    height = len(train_sets) * (0.32 * len(methods) + 0.75) + 0.9
+    figure = Figure(figsize=(max(2.2 * len(test_sets) + 1.4, 6), height), layout="constrained")
+    panels = figure.subplots(len(train_sets), len(test_sets), sharey=True, squeeze=False)
+    for train_set, in_row in zip(train_sets, panels, strict=True):
+        in_row[0].set_ylabel(f"trained {TRAIN_SETS[train_set]}")
+        for test_set, axes in zip(test_sets, in_row, strict=True):
+            chosen = (shown["train_set"] == train_set) & (shown["test_set"] == test_set)
+            _panel(axes, shown[chosen].set_index("method").reindex(methods))
+            axes.set_title(TEST_SETS[test_set], fontsize=9)
+    first = panels[0][0]
+    first.set_yticks(range(len(methods)), [labels[method] for method in methods])
+    first.set_ylim(len(methods) - 0.5, -0.5)
+    handles = first.get_legend_handles_labels()
+    figure.legend(*handles, frameon=False, ncols=2, loc="outside lower center")
+    figure.suptitle(f"{title}: accuracy on each test set, with {percent(confidence)} intervals")
+    return drawing.png(figure)
+
+
+def _panel(axes: Axes, cells: pd.DataFrame) -> None:
+    """One test set's accuracies: a method a line, ours above the published."""
+    from matplotlib.ticker import MaxNLocator
+
+    from longtail.reporting.figures.drawing import COLOURS, GREY
+
+    places = np.arange(len(cells))
+    series = ("ours", COLOURS["head"], -0.16), ("published", COLOURS["tail"], 0.16)
+    for name, colour, offset in series:
+        values, low, high = cells[name], cells[f"{name}_low"], cells[f"{name}_high"]
+        axes.errorbar(
+            values, places + offset, xerr=[values - low, high - values], fmt="o", ms=3.5, lw=1.6,
+            color=colour, label=name,
+        )  # fmt: skip
+    for place in places[cells["published"].isna()]:
+        axes.text(
+            0.5, place + 0.16, "not reported", transform=axes.get_yaxis_transform(),
+            color=GREY, fontsize=7, ha="center", va="center",
+        )  # fmt: skip
+    axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10], min_n_ticks=3))
+    axes.xaxis.set_major_formatter(lambda share, _: f"{100 * share:g}%")
+    axes.tick_params(axis="x", labelsize=8.5)
+    axes.grid(axis="x", color="#eeeeee")
+    axes.set_axisbelow(True)

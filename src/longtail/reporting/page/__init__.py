@@ -1,0 +1,1 @@
+"""HTML pages: the report, the species pages and the page of names."""

@@ -1,0 +1,106 @@
+"""What a data set's images are, in numbers: how many, what was refused, how they are split."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from longtail.class_names import images_of_classes, known_names
+from longtail.imbalance.unknown import UNKNOWN_LABEL
+from longtail.reporting.tables.layouts import TRAIN_SETS
+from longtail.reporting.tables.notes import listed
+from longtail.wording import counted
+
+NUMBER = re.compile(r"\d[\d,.]*")
+
+
+@dataclass(frozen=True)
+class DataSummary:
+    """What the page says of a data set.
+
+    Attributes:
+        facts: names and values.
+        rejected: a reason, how many files have it, and the first of them.
+        splits: the role and name of each subset, its images, and the classes that it has.
+        unknown: the names of the classes that are held out as unknown, sorted.
+    """
+
+    facts: tuple[tuple[str, str], ...]
+    rejected: tuple[tuple[str, int, str], ...]
+    splits: tuple[tuple[str, str, int, int], ...]
+    unknown: tuple[str, ...] = ()
+
+
+def data_summary(
+    source: Mapping[str, Any], index: pd.DataFrame, rejected: pd.DataFrame, subsets: pd.DataFrame
+) -> DataSummary:
+    """Count.
+
+    Args:
+        source: the summary of the source.
+        index: a row an image; a ``group``, where it has one, holds images that belong together.
+        rejected: a row a file that could not be used, with the reason.
+        subsets: a row an image and subset.
+    """
+    names = known_names(index)
+    unknown = index.loc[index["label"] == UNKNOWN_LABEL, "class_name"]
+    facts = [
+        ("Images", f"{images_of_classes(index)}; {source['width']} x {source['height']} pixels"),
+        (f"Images a {names.one}", _range(index["class_name"].value_counts())),
+        ("Files that could not be used", f"{len(rejected):,}"),
+    ]
+    if "group" in index:
+        sizes = index["group"].value_counts()
+        several = sizes[sizes > 1]
+        facts.append(
+            (
+                "Images that belong together",
+                f"{several.sum():,} in {counted(len(several), 'group')} (equal or nearly equal "
+                f"images, or series); a group is on one side of every split"
+                if len(several)
+                else "none found",
+            )
+        )
+    if same := _same_images(subsets):
+        facts.append(("Training sets", f"{'; '.join(same)} have the same images"))
+    labels = index.set_index("image")["label"]
+    of_subsets = subsets.assign(label=subsets["image"].map(labels)).groupby(
+        ["role", "name"], sort=False
+    )["label"]
+    splits = tuple(
+        (str(role), str(name), len(of_subset), int(of_subset.nunique()))
+        for (role, name), of_subset in of_subsets
+    )
+    held_out = tuple(sorted(str(name) for name in unknown.unique()))
+    return DataSummary(tuple(facts), _reasons(rejected), splits, held_out)
+
+
+def _same_images(subsets: pd.DataFrame) -> list[str]:
+    """The training sets that are equal, in words."""
+    equal: dict[tuple[int, ...], list[str]] = {}
+    trained = subsets[subsets["role"] == "train"]
+    for name, label in TRAIN_SETS.items():
+        if images := tuple(sorted(trained.loc[trained["name"] == name, "image"])):
+            equal.setdefault(images, []).append(label)
+    return [listed(names) for names in equal.values() if len(names) > 1]
+
+
+def _range(counts: pd.Series[int]) -> str:
+    low, high = counts.min(), counts.max()
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def _reasons(rejected: pd.DataFrame) -> tuple[tuple[str, int, str], ...]:
+    """Reasons by how many files have them; those that differ in a number only are one."""
+    by_reason: dict[str, list[tuple[str, str]]] = {}
+    for file, reason in rejected[["file", "reason"]].itertuples(index=False, name=None):
+        by_reason.setdefault(NUMBER.sub("n", reason), []).append((file, reason))
+    ordered = sorted(by_reason.items(), key=lambda item: (-len(item[1]), item[0]))
+    return tuple(
+        (reason if len(files) > 1 else files[0][1], len(files), files[0][0])
+        for reason, files in ordered
+    )

@@ -1,0 +1,122 @@
+"""How the results were made: command, data, seeds, recipes, hardware and versions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from longtail.class_names import images_of_classes
+from longtail.parameters import Dataset, Statistics
+from longtail.reporting.tables.notes import listed
+from longtail.wording import counted
+
+VERSIONS = ("python", "torch", "timm", "numpy", "longtail", "engine")
+
+
+def circumstances(
+    trainings: pd.DataFrame,
+    source: Mapping[str, Any],
+    index: pd.DataFrame,
+    dataset: Dataset,
+    statistics: Statistics,
+    command: str,
+) -> list[tuple[str, str]]:
+    """What a reader needs to make the results again, as names and values.
+
+    All of it was stored when the results were made, so that a report made again says the same.
+
+    Args:
+        trainings: a row a trial, see :func:`longtail.evaluation.trainings.trainings_table`.
+        source: the summary of the data's source.
+        index: a row an image.
+        dataset: its parameters.
+        statistics: how the intervals were made.
+        command: that makes the results.
+    """
+    distinct = trainings.drop_duplicates("fingerprint")
+    seconds = distinct["seconds"].sum()
+    rows = [
+        ("Command", command),
+        (
+            "Data",
+            f"{dataset.label}: {images_of_classes(index)}, SHA-256 of the pixels "
+            f"{source['sha256']}",
+        ),
+        (
+            "Seeds",
+            f"split {dataset.imbalance.seed}; trainings "
+            f"{listed([str(seed) for seed in sorted(trainings['seed'].unique())])}; resampled "
+            f"test sets {statistics.seed}",
+        ),
+        (
+            "Trainings",
+            f"{counted(len(trainings), 'trial')}, {counted(len(distinct), 'training')}, "
+            f"{_duration(seconds)} in all",
+        ),
+        ("Hardware", "; ".join(_hardware(distinct))),
+        ("Versions", "; ".join(f"{name} {_distinct(distinct[name])}" for name in VERSIONS)),
+        ("Code", _code(distinct)),
+    ]
+    weights = trainings.dropna(subset="weights_sha256").drop_duplicates("backbone")
+    rows += [
+        (f"Pretrained weights of {row.backbone}", f"SHA-256 {row.weights_sha256}")
+        for row in weights.itertuples()
+    ]
+    return rows
+
+
+def recipes(trainings: pd.DataFrame) -> tuple[list[str], list[tuple[str, list[str]]]]:
+    """The backbones, and each of the recipe's settings with the value that each backbone has.
+
+    Where a backbone's trials differ in a setting, all its values are given.
+    """
+    by_backbone: dict[str, dict[str, list[str]]] = {}
+    for row in trainings.drop_duplicates("fingerprint").itertuples():
+        settings = by_backbone.setdefault(str(row.backbone), {})
+        for key, value in json.loads(str(row.parameters))["recipe"].items():
+            values = settings.setdefault(key, [])
+            if (text := _plain(value)) not in values:
+                values.append(text)
+    keys = dict.fromkeys(key for settings in by_backbone.values() for key in settings)
+    return list(by_backbone), [
+        (key, [" or ".join(settings.get(key, [])) for settings in by_backbone.values()])
+        for key in keys
+    ]
+
+
+def _duration(seconds: float) -> str:
+    """Hours; minutes where there are fewer than 90 of them, and seconds likewise."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{k} {_plain(v)}" for k, v in value.items())
+    return json.dumps(value) if not isinstance(value, str) else value
+
+
+def _hardware(trainings: pd.DataFrame) -> list[str]:
+    places = trainings["device"].str.cat(trainings["processor"], sep=" on ", na_rep="unknown")
+    return [
+        f"{place}: {counted(int(count), 'training')}"
+        for place, count in places.value_counts().items()
+    ]
+
+
+def _distinct(values: pd.Series[Any]) -> str:
+    known = [str(value) for value in values.dropna().unique()]
+    return " or ".join(known) or "unknown"
+
+
+def _code(trainings: pd.DataFrame) -> str:
+    commits = trainings.dropna(subset="commit").drop_duplicates(["commit", "uncommitted_changes"])
+    texts = [
+        f"commit {row.commit}" + (" with uncommitted changes" if row.uncommitted_changes else "")
+        for row in commits.itertuples()
+    ]
+    return "; ".join(texts) or "no commit known"

@@ -1,0 +1,306 @@
+"""The page's part on single species: a table of all, the most confused pairs, and photographs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+from longtail.class_names import Names
+from longtail.evaluation.species import best_trials
+from longtail.evaluation.trainings import NAMES
+from longtail.imbalance import GROUPS
+from longtail.parameters import Contents, Method, TrainSet
+from longtail.reporting.page.gallery import Gallery, probability_note
+from longtail.reporting.tables.layouts import TRAIN_SETS
+from longtail.reporting.tables.notes import listed, percent
+from longtail.reporting.tables.numbers import MISSING, fixed
+from longtail.trials.post_hoc import evaluation_keys, noted_of
+from longtail.wording import counted
+
+# The most confused pairs that the page shows; more are in confused_pairs.csv.
+SHOWN_PAIRS = 25
+# How often species are recognised; those without a test image are in none.
+LEVELS: dict[str, Callable[[pd.Series[float]], pd.Series[bool]]] = {
+    "never": lambda recall: recall == 0,
+    "less than half": lambda recall: (recall > 0) & (recall < 0.5),
+    "half or more": lambda recall: (recall >= 0.5) & (recall < 1),
+    "always": lambda recall: recall == 1,
+}
+
+
+@dataclass(frozen=True)
+class Share:
+    """A share with its interval, as text; dashes where it is one of nothing."""
+
+    value: str
+    ends: str
+
+
+@dataclass(frozen=True)
+class SpeciesRow:
+    """One species in the table."""
+
+    name: Markup
+    group: str
+    train_images: int
+    test_images: int
+    recall: Share
+    answers: int
+    precision: Share
+    f1: str
+    taken_for: Markup
+    taken_for_images: int
+
+
+@dataclass(frozen=True)
+class PairRow:
+    """A species that is taken for another; ``genus`` is "same", "other" or empty."""
+
+    true: Markup
+    predicted: Markup
+    images: int
+    test_images: int
+    share: Share
+    both_ways: int
+    genus: str
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A species that an image may show: how probable, and how many images were learned from."""
+
+    name: Markup
+    probability: str
+    train_images: int
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An image, what it shows, and the most probable answers, the given one first."""
+
+    jpeg: str
+    file: str
+    true: Guess
+    top: Sequence[Guess]
+
+
+@dataclass(frozen=True)
+class SpeciesPart:
+    """What the page says of the species, as one trial recognises them.
+
+    Attributes:
+        trained: the training set, in words; several where they are the same images.
+        trial: which trial it is, and why this one.
+        test: the test set, and what follows from it for precision.
+        test_set: its name.
+        levels: a row a group and one for all: how many species there are, and how many of them
+            have a recall of each level.
+        level_names: of these.
+        rows: the species, head to tail.
+        pairs: the most confused ones.
+        has_genera: whether the names tell a genus.
+        galleries: a heading and its answers.
+        one: what a class is called.
+        many: what several are called.
+        probability: what the probabilities are.
+    """
+
+    trained: str
+    trial: str
+    test: str
+    test_set: str
+    levels: Sequence[tuple[str, int, Sequence[int]]]
+    level_names: Sequence[str]
+    rows: Sequence[SpeciesRow]
+    pairs: Sequence[PairRow]
+    has_genera: bool
+    galleries: Sequence[tuple[str, Sequence[Answer]]]
+    one: str
+    many: str
+    probability: str
+
+
+def species_parts(
+    results: pd.DataFrame,
+    species: pd.DataFrame,
+    pairs: pd.DataFrame,
+    pictures: Gallery,
+    contents: Contents,
+    methods: Mapping[str, Method],
+) -> list[SpeciesPart]:
+    """A part for each training set, on its best trial by validation.
+
+    Args:
+        results: the tidy results.
+        species: see :func:`longtail.evaluation.species.species_table`.
+        pairs: see :func:`longtail.evaluation.species.confused_pairs`.
+        pictures: see :func:`longtail.reporting.page.gallery.gallery`.
+        contents: for the labels of backbones and methods.
+        methods: of the grid, by name.
+    """
+    names = Names.of(list(species["species"].unique()))
+    backbones = {table.backbone: table.backbone_label for table in contents.tables}
+    noted = results.assign(evaluation=evaluation_keys(results), post_hoc=noted_of(results))
+    of_trial = noted.drop_duplicates(list(NAMES)).set_index(list(NAMES))
+    trials = best_trials(results).join(of_trial["evaluation"], on=list(NAMES))
+    parts = []
+    for _, same in trials.groupby("evaluation", sort=False):
+        trial = same.iloc[0].to_dict()
+        key = {name: trial[name] for name in NAMES}
+        method, which = methods[trial["method"]], pd.DataFrame([key])
+        own, changed = species.merge(which), of_trial.loc[tuple(key.values())]
+        parts.append(
+            SpeciesPart(
+                trained=_trained(list(same["train_set"])),
+                trial=_why(trial, backbones[trial["backbone"]], method),
+                test=_test_note(own),
+                test_set=own["test_set"].iloc[0],
+                levels=_levels(own, names.many),
+                level_names=list(LEVELS),
+                rows=[_species_row(row, names) for row in own.to_dict("records")],
+                pairs=[
+                    _pair_row(row, names)
+                    for row in pairs.merge(which).head(SHOWN_PAIRS).to_dict("records")
+                ],
+                has_genera=names.binomial,
+                galleries=_galleries(
+                    next(e["answers"] for e in pictures if {n: e[n] for n in NAMES} == key), names
+                ),
+                one=names.one,
+                many=names.many,
+                probability=probability_note(
+                    method, names.many, changed["post_hoc"], changed.get("tau", 1)
+                ),
+            )
+        )
+    return parts
+
+
+def _trained(train_sets: Sequence[TrainSet]) -> str:
+    several = " (one training: the images are the same)" if len(train_sets) > 1 else ""
+    return f"{listed([TRAIN_SETS[train_set] for train_set in train_sets])}{several}"
+
+
+def _levels(own: pd.DataFrame, many: str) -> list[tuple[str, int, list[int]]]:
+    """How many species of each group, and of all, are recognised how often."""
+    parts = [(group, own[own["group"] == group]) for group in GROUPS]
+    return [
+        (name, len(part), [int(is_in(part["recall"]).sum()) for is_in in LEVELS.values()])
+        for name, part in [*parts, (f"all {many}", own)]
+    ]
+
+
+def _why(trial: Mapping[Any, Any], backbone: str, method: Method) -> str:
+    which = f"{backbone}, {method.label}, seed {trial['seed']}"
+    if pd.isna(trial["validation"]):
+        return (
+            f"{which}: the first trial of the grid, since no image is held out for validation, and "
+            f"a choice by test images would flatter the figures"
+        )
+    return (
+        f"{which}: of all trials on this training set the one with the best balanced accuracy on "
+        f"the validation images, {fixed(trial['validation'], 3)}"
+    )
+
+
+def _test_note(own: pd.DataFrame) -> str:
+    test_set, confidence = own["test_set"].iloc[0], percent(_confidence(own))
+    images = own["test_images"]
+    which = (
+        f"the {test_set} test set ({counted(int(images.sum()), 'image')}, {_range(images)} each)"
+    )
+    prior = (
+        "Precision holds where all are equally frequent, as in this test set; in the field a rare "
+        "one's precision is lower and a frequent one's higher."
+        if images.nunique() == 1
+        else "Precision holds where all are as frequent as in this test set, and changes with "
+        "other proportions."
+    )
+    return (
+        f"Measured on {which}. Recall is the share of a row's test images that are recognised; "
+        f"precision the share of the answers with it (their number is beside it) that are right. "
+        f"In brackets Wilson's {confidence} interval: with few images it is wide. How far an "
+        f"answer can be trusted is its precision, not the recall; of few answers, only the lower "
+        f"end of its interval. {prior}"
+    )
+
+
+def _confidence(own: pd.DataFrame) -> float:
+    return float(own["confidence"].iloc[0])
+
+
+def _range(counts: pd.Series[int]) -> str:
+    low, high = counts.min(), counts.max()
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def _share(row: Mapping[Any, Any], name: str) -> Share:
+    if pd.isna(row[name]):
+        return Share(MISSING, "")
+    ends = f"[{fixed(row[f'{name}_low'], 2)}, {fixed(row[f'{name}_high'], 2)}]"
+    return Share(fixed(row[name], 2), ends)
+
+
+def _species_row(row: Mapping[Any, Any], names: Names) -> SpeciesRow:
+    taken = row["taken_for_images"] > 0
+    return SpeciesRow(
+        name=names.html(row["species"]),
+        group=row["group"],
+        train_images=row["train_images"],
+        test_images=row["test_images"],
+        recall=_share(row, "recall"),
+        answers=row["answers"],
+        precision=_share(row, "precision"),
+        f1=fixed(row["f1"], 2),
+        taken_for=names.html(row["taken_for"]) if taken else Markup(),
+        taken_for_images=row["taken_for_images"],
+    )
+
+
+def _pair_row(row: Mapping[Any, Any], names: Names) -> PairRow:
+    genera = names.genus(row["true"]), names.genus(row["predicted"])
+    return PairRow(
+        true=names.html(row["true"]),
+        predicted=names.html(row["predicted"]),
+        images=row["images"],
+        test_images=row["test_images"],
+        share=_share(row, "share"),
+        both_ways=row["both_ways"],
+        genus="" if not names.binomial else "same" if genera[0] == genera[1] else "other",
+    )
+
+
+def _galleries(
+    answers: Sequence[Mapping[str, Any]], names: Names
+) -> list[tuple[str, list[Answer]]]:
+    """Right and wrong answers of the tail, then of the head; without those that there are not."""
+    shown: dict[str, list[Answer]] = {}
+    for answer in answers:
+        kind = "right" if answer["right"] else "wrong"
+        heading = f"{str(answer['group']).capitalize()} {names.many}: {kind} answers"
+        true = Guess(
+            names.html(answer["true"]),
+            _probability(answer["true_probability"]),
+            answer["train_images"],
+        )
+        top = [
+            Guess(
+                names.html(guess["species"]),
+                _probability(guess["probability"]),
+                guess["train_images"],
+            )
+            for guess in answer["top"]
+        ]
+        shown.setdefault(heading, []).append(Answer(answer["jpeg"], answer["file"], true, top))
+    return list(shown.items())
+
+
+def _probability(value: float) -> str:
+    """Two decimals; what is less than one in a hundred is not said to be 0, nor near 1 to be 1."""
+    if value < 0.01:
+        return "<0.01"
+    return ">0.99" if value > 0.99 else f"{value:.2f}"

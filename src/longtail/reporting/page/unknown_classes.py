@@ -1,0 +1,138 @@
+"""How well images of unknown classes are noticed, as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+from longtail.class_names import Names
+from longtail.evaluation.trainings import NAMES
+from longtail.reporting.tables.layouts import TRAIN_SETS
+from longtail.reporting.tables.notes import listed
+from longtail.reporting.tables.numbers import both_ends, short
+
+SCORE_LABELS = {
+    "max_probability": "largest probability",
+    "max_logit": "largest logit",
+    "energy": "energy",
+}
+NOVELTY_HEADINGS = (
+    *("Backbone", "Trained", "Loss Function", "Seed", "Score"),
+    *("Known images", "Unknown images", "AUROC", "interval", "False alarms", "interval"),
+)
+# The score that `predict` tells unknown species by.
+TOLD_SCORE = "energy"
+
+
+@dataclass(frozen=True)
+class NoveltyPart:
+    """What the page says of unknown classes.
+
+    Attributes:
+        lead: for each training set, how well they are noticed, in plain words.
+        rows: the cells below ``NOVELTY_HEADINGS``.
+        note: what the columns are.
+        held_out: the names of the unknown classes, as HTML.
+    """
+
+    lead: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    note: str
+    held_out: Sequence[Markup]
+
+
+def novelty_part(
+    novelty: pd.DataFrame,
+    best: pd.DataFrame,
+    unknown: Sequence[str],
+    names: Names,
+    backbones: Mapping[str, str],
+    methods: Mapping[str, str],
+) -> NoveltyPart:
+    """The part on unknown classes.
+
+    Args:
+        novelty: of all trials, see :func:`longtail.evaluation.novelty.novelty`.
+        best: the trial of each training set to tell of, see
+        :func:`longtail.evaluation.species.best_trials`.
+        unknown: the names of the unknown classes.
+        names: how they are shown.
+        backbones: labels by name.
+        methods: labels by name.
+    """
+    told = best[list(NAMES)].merge(novelty[novelty["score"] == TOLD_SCORE])
+    return NoveltyPart(
+        lead=[
+            _plainly(rows, names, f"{backbones[str(backbone)]}, {methods[str(method)]}")
+            for (_, backbone, method), rows in told.groupby(
+                ["fingerprint", "backbone", "method"], sort=False
+            )
+        ],
+        rows=novelty_rows(novelty, backbones, methods),
+        note=_note(names),
+        held_out=[names.html(name) for name in unknown],
+    )
+
+
+def _plainly(rows: pd.DataFrame, names: Names, model: str) -> str:
+    """A sentence on one training, which several training sets can share."""
+    row = rows.iloc[0]
+    alarms, auroc = (_of_100(row, share) for share in ("false_alarms", "auroc"))
+    trained = listed([TRAIN_SETS[train_set] for train_set in rows["train_set"]])
+    return (
+        f"Trained {trained} ({model}, seed {row['seed']}; told by the {SCORE_LABELS[TOLD_SCORE]}): "
+        f"where 95 of 100 photographs of known {names.many} are to be named, of 100 photographs of "
+        f"the unknown {names.many} {alarms} are named too, which can only be wrong (the false "
+        f"alarms below); and of a known and an unknown photograph the model finds the known one "
+        f"more familiar in {auroc} of 100 pairs (the AUROC below; by guessing in 50)."
+    )
+
+
+def _of_100(row: pd.Series[Any], share: str) -> str:
+    """How many of 100 a share is, with the interval where there is one."""
+    value, low, high = (100 * row[name] for name in (share, f"{share}_low", f"{share}_high"))
+    return f"{value:.0f}" if pd.isna(low) else f"{value:.0f} (interval {low:.0f} to {high:.0f})"
+
+
+def _note(names: Names) -> str:
+    return (
+        f"No image of the unknown {names.many} was trained on. A score tells how known an image "
+        f"looks: the largest softmax probability (Hendrycks and Gimpel 2017), the largest logit, "
+        f"or the energy (Liu et al. 2020). AUROC is the chance that a known test image scores "
+        f"higher than an unknown one; 0.5 is no better than chance. False alarms are the share of "
+        f"unknown images that pass for known ones at the threshold that lets 95% of the known "
+        f"test images pass (FPR95). Intervals are the bootstrap's over both kinds of images; they "
+        f"say nothing of other unknown {names.many}."
+    )
+
+
+def novelty_rows(
+    novelty: pd.DataFrame, backbones: Mapping[str, str], methods: Mapping[str, str]
+) -> list[list[str]]:
+    """The cells below ``NOVELTY_HEADINGS``, a row a trial and score.
+
+    Args:
+        novelty: of all trials, see :func:`longtail.evaluation.novelty.novelty`.
+        backbones: labels by name.
+        methods: labels by name.
+    """
+    return [
+        [
+            backbones[str(row["backbone"])],
+            TRAIN_SETS[row["train_set"]],
+            methods[str(row["method"])],
+            str(row["seed"]),
+            SCORE_LABELS[row["score"]],
+            f"{row['known_images']:,}",
+            f"{row['unknown_images']:,}",
+            short(row["auroc"]),
+            both_ends(row["auroc_low"], row["auroc_high"]),
+            short(row["false_alarms"]),
+            both_ends(row["false_alarms_low"], row["false_alarms_high"]),
+        ]
+        for row in novelty.to_dict("records")
+    ]

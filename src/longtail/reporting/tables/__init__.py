@@ -1,0 +1,1 @@
+"""The numbers of the report, in print, HTML and LaTeX."""

@@ -1,0 +1,184 @@
+"""What is said of the tables: how to read them, and what is to be known of a single one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+import pandas as pd
+
+from longtail.parameters import Statistics, Table
+from longtail.reporting.tables.significance import BASELINE
+from longtail.trials.post_hoc import NONE, described, noted_of
+from longtail.wording import counted
+
+LOSS_NOTE = (
+    "The loss is the criterion that the row was trained with, evaluated on the test set; it "
+    "cannot be compared between rows of different losses (the negative log-likelihood can). F1 is "
+    "averaged over classes, weighted by their test images."
+)
+
+
+def reading_note(
+    summaries: pd.DataFrame, statistics: Statistics, *, has_stars: bool, has_bold: bool
+) -> str:
+    """What the intervals of all tables mean, and the marks if any table has one; said once."""
+    seeds = most_seeds(summaries)
+    images = (
+        f"± reaches to the farther end of the {percent(statistics.confidence)} interval; both ends "
+        f"are in scores.csv. The interval is Wilson's for Acc1 and Top-5, the bootstrap's "
+        f"({counted(statistics.resamples, 'resample')} of the test images) for the others"
+    )
+    trainings = (
+        f", widened by Student's interval over {seeds} seeds. The figures are the seeds' means; in "
+        f"brackets, their standard deviation."
+        if seeds > 1
+        else ". One seed cannot show what another training would have given."
+    )
+    return f"{images}{trainings}{_marks(statistics, has_stars=has_stars, has_bold=has_bold)}"
+
+
+def _marks(statistics: Statistics, *, has_stars: bool, has_bold: bool) -> str:
+    if not has_stars and not has_bold:
+        return ""
+    meanings = {
+        "* differs from Softmax (corrected for all comparisons of the table)": has_stars,
+        "bold is better than every other row (corrected for these)": has_bold,
+    }
+    said = "; ".join(meaning for meaning, occurs in meanings.items() if occurs)
+    nothing_bold = " Where nothing is bold, the best is not beyond noise." if has_bold else ""
+    return (
+        f" Marks are paired tests on the same images, p < {statistics.level:.4g} after Holm's "
+        f"correction: {said}. Rows that are one training count as one.{nothing_bold} Only Acc1 "
+        f"and F1 are compared."
+    )
+
+
+def mark_notes(
+    table: Table, statistics: Statistics, comparisons: int, *, has_stars: bool, has_bold: bool
+) -> tuple[str, ...]:
+    """What the marks of one table mean, of those that it has."""
+    level = f"p < {statistics.level:.4g} after Holm's correction for"
+    differs = (
+        f"* differs from {table.methods[BASELINE]}, {level} the table's "
+        f"{counted(comparisons, 'comparison')}."
+        if has_stars
+        else ""
+    )
+    best = f"Bold is better than every other row, {level} the other rows." if has_bold else ""
+    return tuple(note for note in (differs, best) if note)
+
+
+def no_interval_notes(missing: bool, seeds: int) -> tuple[str, ...]:
+    """Why there are figures without an interval.
+
+    Args:
+        missing: whether the table has one.
+        seeds: how many the figures are the means of.
+    """
+    if not missing:
+        return ()
+    whose = "for at least one of the seeds, " if seeds > 1 else ""
+    which = "the same" if seeds > 1 else "this"
+    return (
+        f"No ±: {whose}every resample of the test images gives {which} figure (or all but a few "
+        f"do), so the bootstrap cannot say how sure it is.",
+    )
+
+
+def shared_training_notes(trainings: Sequence[Sequence[str]], table: Table) -> tuple[str, ...]:
+    """Which rows are one training, because their losses coincide on these class counts."""
+    return tuple(
+        f"{listed([table.methods[method] for method in methods])} are one training: on these class "
+        f"counts their losses are the same function."
+        for methods in trainings
+        if len(methods) > 1
+    )
+
+
+def post_hoc_notes(results: pd.DataFrame, table: Table) -> tuple[str, ...]:
+    """Which rows are no trainings of their own, but change the logits of one afterwards.
+
+    Args:
+        results: the tidy results of the table.
+        table: which methods.
+    """
+    noted = noted_of(results)
+    plain = results[noted == NONE].groupby("method")["fingerprint"].agg(frozenset)
+    notes = []
+    for method, label in table.methods.items():
+        own = results[(results["method"] == method) & (noted != NONE)]
+        if own.empty:
+            continue
+        trained = frozenset(own["fingerprint"])
+        same = [table.methods[m] for m in table.methods if m in plain.index and plain[m] == trained]
+        whose = f"the training of {same[0]}" if same else "a training without it"
+        what = described(noted[own.index[0]], sorted(own["tau"].unique()))
+        notes.append(
+            f"{label} is post hoc: {whose}, of which {what}. Its loss is the trained criterion on "
+            f"the changed logits."
+        )
+    return tuple(notes)
+
+
+def no_result_notes(present: Collection[str], table: Table) -> tuple[str, ...]:
+    """Which of the grid's methods have no result, and so a row of dashes."""
+    missing = [label for method, label in table.methods.items() if method not in present]
+    if not missing:
+        return ()
+    if len(missing) * len(table.seeds) == 1:
+        trials = "its trial failed or has not been run"
+    else:
+        whose = "its" if len(missing) == 1 else "their"
+        trials = f"{whose} trials failed or have not been run"
+    return (f"{listed(missing)}: no result; {trials}.",)
+
+
+def fewer_seeds_notes(seeds: Mapping[str, int], table: Table) -> tuple[str, ...]:
+    """Which rows are means of fewer seeds than the grid has, because trials failed.
+
+    Args:
+        seeds: how many each method has results of.
+        table: with the grid's methods and seeds.
+    """
+    return tuple(
+        f"{label}: {seeds[method]} of {len(table.seeds)} seeds."
+        for method, label in table.methods.items()
+        if seeds.get(method, len(table.seeds)) < len(table.seeds)
+    )
+
+
+def unequal_seeds_notes(
+    seeds: Mapping[str, int], table: Table, unmarked: Collection[str]
+) -> tuple[str, ...]:
+    """The same, with what that means for the rows' intervals and marks.
+
+    Args:
+        seeds: how many each method has results of.
+        table: with the grid's methods and seeds.
+        unmarked: the methods that take no part in the marks, since others have more seeds.
+    """
+    notes = []
+    for method, label in table.methods.items():
+        own = seeds.get(method, len(table.seeds))
+        if own < len(table.seeds):
+            alone = ": its interval says nothing of training" if own == 1 else ""
+            part = ", and it takes no part in the marks" if method in unmarked else ""
+            notes.append(f"{label} has {own} of {len(table.seeds)} seeds{alone}{part}.")
+    return tuple(notes)
+
+
+def most_seeds(summaries: pd.DataFrame) -> int:
+    """How many seeds the figures are the means of, where no trial is missing."""
+    return int(summaries["seeds"].max()) if len(summaries) else 1
+
+
+def percent(share: float) -> str:
+    """A share in words, such as ``95%``."""
+    return f"{100 * share:.4g}%"
+
+
+def listed(words: Sequence[str]) -> str:
+    """Words with commas and a last "and"."""
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])}{',' if len(words) > 2 else ''} and {words[-1]}"

@@ -1,0 +1,244 @@
+"""Tables as they are printed, in whatever form: the thesis' layout, and with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from longtail.parameters import Statistics, Table
+from longtail.reporting.tables.layouts import IN_CAPTIONS, Column, Layout
+from longtail.reporting.tables.notes import (
+    fewer_seeds_notes,
+    mark_notes,
+    most_seeds,
+    no_interval_notes,
+    no_result_notes,
+    percent,
+    post_hoc_notes,
+    shared_training_notes,
+    unequal_seeds_notes,
+)
+from longtail.reporting.tables.numbers import both_ends, fixed, reach, short
+from longtail.reporting.tables.significance import (
+    best_beyond_noise,
+    differs_from_baseline,
+    paired_tests,
+    with_all_seeds,
+)
+from longtail.trials.post_hoc import evaluation_keys
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One printed figure.
+
+    Attributes:
+        text: the figure.
+        interval: how far the farther end of its interval lies from it, or nothing.
+        deviation: the standard deviation between seeds, or nothing.
+        best: whether it is the best of its column beyond noise.
+        differs: whether it differs significantly from softmax's.
+        ends: both ends of its interval, or nothing.
+    """
+
+    text: str
+    interval: str = ""
+    deviation: str = ""
+    best: bool = False
+    differs: bool = False
+    ends: str = ""
+
+
+@dataclass(frozen=True)
+class PrintedTable:
+    """A table as it is printed.
+
+    Attributes:
+        number: with the letter of its series, such as ``A.3``.
+        caption: what it shows.
+        layout: its columns.
+        rows: the label and the cells of each method.
+        notes: what is to be said of it.
+    """
+
+    number: str
+    caption: str
+    layout: Layout
+    rows: tuple[tuple[str, tuple[Cell, ...]], ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def has_stars(self) -> bool:
+        """Whether a cell is marked as one that differs."""
+        return any(cell.differs for _, cells in self.rows for cell in cells)
+
+    @property
+    def has_bold(self) -> bool:
+        """Whether a cell is marked as the best."""
+        return any(cell.best for _, cells in self.rows for cell in cells)
+
+
+def of_table(rows: pd.DataFrame, table: Table) -> pd.DataFrame:
+    """The rows of a table's backbone, training set and, where they name one, methods."""
+    chosen = (rows["backbone"] == table.backbone) & (rows["train_set"] == table.train_set)
+    if "method" in rows:
+        chosen &= rows["method"].isin(list(table.methods))
+    return rows[chosen]
+
+
+def thesis_table(summaries: pd.DataFrame, table: Table, layout: Layout) -> PrintedTable:
+    """The thesis' bare layout: means over seeds with four decimals.
+
+    Args:
+        summaries: see :func:`longtail.evaluation.summaries.summarise`.
+        table: which rows.
+        layout: which columns. A trial without results leaves dashes.
+    """
+    own = of_table(summaries, table)
+    figures = _figures(own, table, layout)
+    rows = tuple(
+        (label, tuple(Cell(fixed(value, 4)) for value, *_ in figures[method]))
+        for method, label in table.methods.items()
+    )
+    caption = _caption(table, layout.shown + _means(own))
+    seeds = _seeds(own)
+    notes = *no_result_notes(seeds, table), *fewer_seeds_notes(seeds, table)
+    return PrintedTable(_number(table, layout), caption, layout, rows, notes)
+
+
+def interval_table(
+    summaries: pd.DataFrame,
+    comparisons: pd.DataFrame,
+    results: pd.DataFrame,
+    table: Table,
+    layout: Layout,
+    statistics: Statistics,
+) -> PrintedTable:
+    """The same with each figure's interval, and marks where a difference is no noise.
+
+    Args:
+        summaries: see :func:`longtail.evaluation.summaries.summarise`.
+        comparisons: see :func:`longtail.evaluation.comparisons.compare_methods`.
+        results: the tidy results, for which rows are one training and which seeds they have.
+        table: which rows.
+        layout: which columns; those of test sets that the data set lacks are left out.
+        statistics: the confidence of the intervals; 1 less that is the level of the tests.
+    """
+    own, own_results = of_table(summaries, table), of_table(results, table)
+    layout = layout.of(set(own["test_set"]))
+    figures = _figures(own, table, layout)
+    trainings = trainings_of(own_results, table)
+    seeds = own_results.groupby("method")["seed"].agg(frozenset)
+    marked = with_all_seeds({m: seeds[m] for m in table.methods if m in seeds.index})
+    compared = [methods for methods in trainings if methods[0] in marked]
+    tests = paired_tests(of_table(comparisons, table))
+    level = statistics.level
+    differing, count = differs_from_baseline(tests, layout.columns, compared, level)
+    best = {
+        (method, column)
+        for i, column in enumerate(layout.columns)
+        for method in best_beyond_noise(
+            tests, column, {m: figures[m][i][0] for m in figures}, compared, level, differing
+        )
+    }
+    rows = tuple(
+        (label, _cells(method, layout.columns, figures[method], differing, best))
+        for method, label in table.methods.items()
+    )
+    confidence = percent(statistics.confidence)
+    shown = f"{layout.shown}{_means(own)}, ± to the farther end of the {confidence} interval"
+    is_without = any(
+        not pd.isna(value) and pd.isna(low) for row in figures.values() for value, low, *_ in row
+    )
+    tested = {(test_set, metric) for test_set, metric, *_ in tests}
+    has_tests = any((column.test_set, column.metric) in tested for column in layout.columns)
+    unmarked = set(table.methods) - marked if has_tests else set()
+    printed = PrintedTable(_number(table, layout), _caption(table, shown), layout, rows)
+    notes = (
+        *mark_notes(
+            table, statistics, count, has_stars=printed.has_stars, has_bold=printed.has_bold
+        ),
+        *shared_training_notes(trainings, table),
+        *post_hoc_notes(own_results, table),
+        *no_interval_notes(is_without, most_seeds(own)),
+        *no_result_notes(_seeds(own), table),
+        *unequal_seeds_notes(_seeds(own), table, unmarked),
+    )
+    return replace(printed, notes=notes)
+
+
+def _cells(
+    method: str,
+    columns: Sequence[Column],
+    figures: Sequence[tuple[float, ...]],
+    differing: Set[tuple[str, Column]],
+    best: Set[tuple[str, Column]],
+) -> tuple[Cell, ...]:
+    return tuple(
+        Cell(
+            short(value),
+            _optional(reach(value, low, high)),
+            _optional(deviation),
+            best=(method, column) in best,
+            differs=(method, column) in differing,
+            ends=both_ends(low, high),
+        )
+        for column, (value, low, high, deviation) in zip(columns, figures, strict=True)
+    )
+
+
+def trainings_of(results: pd.DataFrame, table: Table) -> list[list[str]]:
+    """A table's methods that have results, those together that are one training.
+
+    A training whose logits are changed post hoc gives other answers, and is one of its own.
+
+    Args:
+        results: the tidy results of the table.
+        table: which methods, in the order of the rows.
+    """
+    fingerprints = evaluation_keys(results).groupby(results["method"]).agg(frozenset)
+    together: dict[frozenset[str], list[str]] = {}
+    for method in table.methods:
+        if method in fingerprints.index:
+            together.setdefault(fingerprints[method], []).append(method)
+    return list(together.values())
+
+
+def _figures(own: pd.DataFrame, table: Table, layout: Layout) -> dict[str, list[tuple[float, ...]]]:
+    """Value, ends and deviation for each column of each method; NaN where there is none."""
+    cells = own.set_index(["method", "test_set", "metric"])[["value", "low", "high", "sd"]]
+    nothing = (float("nan"),) * 4
+    known = {key: tuple(row) for key, row in zip(cells.index, cells.to_numpy(), strict=True)}
+    return {
+        method: [known.get((method, c.test_set, c.metric), nothing) for c in layout.columns]
+        for method in table.methods
+    }
+
+
+def _seeds(own: pd.DataFrame) -> dict[str, int]:
+    """How many seeds each method has results of."""
+    return {
+        str(method): int(seeds) for method, seeds in own.groupby("method")["seeds"].max().items()
+    }
+
+
+def _means(own: pd.DataFrame) -> str:
+    seeds = most_seeds(own)
+    return f" (means of {seeds} seeds)" if seeds > 1 else ""
+
+
+def _caption(table: Table, shown: str) -> str:
+    return (
+        f"Evaluation results for {table.backbone_label} trained on the "
+        f"{IN_CAPTIONS[table.train_set]} dataset, showing {shown}."
+    )
+
+
+def _number(table: Table, layout: Layout) -> str:
+    return f"{layout.series}.{table.number + layout.offset}"
+
+
+def _optional(value: float) -> str:
+    return "" if pd.isna(value) else short(value)

@@ -1,0 +1,181 @@
+"""Our accuracies beside the published ones, as a figure and as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from longtail.parameters import Dataset, Table
+from longtail.reporting.tables.latex import escaped
+from longtail.reporting.tables.layouts import IN_CAPTIONS, METRICS, TEST_SETS
+from longtail.reporting.tables.notes import percent
+from longtail.reporting.tables.numbers import MISSING, both_ends, fixed, reach
+from longtail.reporting.tables.printed import of_table
+
+if TYPE_CHECKING:
+    pass
+
+OUTSIDE = "*"
+# How the characters of a number stand in LaTeX.
+MATH = {"±": r"$\pm$", "-": "$-$", "+": "$+$", OUTSIDE: "$^{*}$"}
+
+
+@dataclass(frozen=True)
+class ComparisonTable:
+    """Our accuracies of one backbone and training set beside the published ones.
+
+    Attributes:
+        backbone: its name.
+        number: with the letter of its series, such as ``C.1``.
+        caption: what it shows.
+        columns: the names of the test sets.
+        rows: two a method: the method, ``ours`` and a cell a test set; then an empty text,
+            ``published`` and a cell a test set, with the difference in points.
+        ends: for each of ``rows`` and test sets both ends of our interval, or nothing.
+    """
+
+    backbone: str
+    number: str
+    caption: str
+    columns: list[str]
+    rows: list[list[str]]
+    ends: list[list[str]]
+
+
+def comparison_tables(comparison: pd.DataFrame, tables: Sequence[Table]) -> list[ComparisonTable]:
+    """A table for each of a report's backbones and training sets that something is published of.
+
+    Args:
+        comparison: what :func:`longtail.published.results.compare` gives.
+        tables: of the report, in order.
+    """
+    found = []
+    for position, table in enumerate(tables):
+        cells = of_table(comparison, table)
+        cells = cells[cells["metric"] == "acc1"]
+        if cells.empty:
+            continue
+        source = " and ".join(cells["table"].unique())
+        caption = (
+            f"{METRICS['acc1']} of {table.backbone_label} trained on the "
+            f"{IN_CAPTIONS[table.train_set]} dataset: ours, and as published under {source}."
+        )
+        test_sets = [test_set for test_set in TEST_SETS if test_set in set(cells["test_set"])]
+        columns = [TEST_SETS[test_set] for test_set in test_sets]
+        rows, ends = _rows(cells, table, test_sets)
+        number = f"C.{position + 1}"
+        found.append(ComparisonTable(table.backbone, number, caption, columns, rows, ends))
+    return found
+
+
+def match_note(published: pd.DataFrame, comparison: pd.DataFrame, dataset: Dataset) -> str:
+    """How much of the published results is beside ours; empty if all is.
+
+    Args:
+        published: a table as :func:`longtail.published.results.validated` returns it.
+        comparison: what :func:`longtail.published.results.compare` gives, of all backbones.
+        dataset: which ours are of.
+    """
+    rows = ["table", "backbone", "train_set", "method"]
+    printed, beside = (len(table[rows].drop_duplicates()) for table in (published, comparison))
+    if beside == printed:
+        return ""
+    counted = f"{beside} of the {printed} rows of the published table '{dataset.published}'"
+    others = (
+        f"Only {counted} are beside ours: the others are of another backbone, training set, "
+        f"method or imbalance factor than ours."
+    )
+    nothing = (
+        f"Nothing of the published table '{dataset.published}' is beside ours: none of its "
+        f"{printed} rows has a backbone, training set, method and imbalance factor of this "
+        f"report. Its audit is left out."
+    )
+    return others if beside else nothing
+
+
+def comparison_note(confidence: float) -> str:
+    """How to read a table of ours beside the published.
+
+    Args:
+        confidence: of our intervals.
+    """
+    return (
+        f"Ours ± to the farther end of its {percent(confidence)} interval; below it the published "
+        f"value and, in brackets, ours minus published in points. A star marks published values "
+        f"outside our interval; dashes, what is not there. The published values have an "
+        f"uncertainty of their own."
+    )
+
+
+def comparison_latex(table: ComparisonTable, note: str) -> str:
+    r"""A ``table`` environment for booktabs; the document's count of tables is left as it is.
+
+    Args:
+        table: ours beside the published.
+        note: how to read it.
+    """
+    body: list[str] = []
+    for label, whose, *cells in table.rows:
+        if label and body:
+            body.append(r"\addlinespace")
+        body.append(" & ".join([escaped(label), whose, *map(_number_in_latex, cells)]) + r" \\")
+    return "\n".join(
+        [
+            r"\begin{table}[htbp]",
+            r"\centering\small",
+            r"\setlength{\tabcolsep}{4pt}",
+            rf"\renewcommand{{\thetable}}{{{escaped(table.number)}}}",
+            rf"\begin{{tabular}}{{ll{'c' * len(table.columns)}}}",
+            r"\toprule",
+            " & ".join(["Method", "", *map(escaped, table.columns)]) + r" \\",
+            r"\midrule",
+            *body,
+            r"\bottomrule",
+            r"\end{tabular}",
+            rf"\caption{{{escaped(table.caption)}}}",
+            rf"\par\smallskip\footnotesize\raggedright {escaped(note)}",
+            r"\addtocounter{table}{-1}",
+            r"\end{table}",
+            "",
+        ]
+    )
+
+
+def _rows(
+    cells: pd.DataFrame, table: Table, test_sets: Sequence[str]
+) -> tuple[list[list[str]], list[list[str]]]:
+    """Two rows a method that something is published of, and the ends of their intervals."""
+    known = {(cell["method"], cell["test_set"]): cell for cell in cells.to_dict("records")}
+    rows, ends = [], []
+    for method, label in table.methods.items():
+        found = [known.get((method, test_set)) for test_set in test_sets]
+        if any(found):
+            rows.append([label, "ours", *map(_ours, found)])
+            ends.append([both_ends(c["ours_low"], c["ours_high"]) if c else "" for c in found])
+            rows.append(["", "published", *map(_published, found)])
+            ends.append([""] * len(found))
+    return rows, ends
+
+
+def _ours(cell: Mapping[Hashable, Any] | None) -> str:
+    if cell is None or pd.isna(cell["ours"]):
+        return MISSING
+    farther = reach(cell["ours"], cell["ours_low"], cell["ours_high"])
+    return f"{fixed(cell['ours'], 4)} ± {fixed(farther, 3)}"
+
+
+def _published(cell: Mapping[Hashable, Any] | None) -> str:
+    if cell is None or pd.isna(cell["published"]):
+        return MISSING
+    outside = not pd.isna(cell["inside"]) and not cell["inside"]
+    points = round(100 * cell["difference"], 1) + 0.0  # no minus before zero
+    return f"{cell['published']:.4f} ({points:+.1f}){OUTSIDE if outside else ''}"
+
+
+def _number_in_latex(text: str) -> str:
+    if text == MISSING:
+        return text
+    return "".join(MATH.get(character, character) for character in text)

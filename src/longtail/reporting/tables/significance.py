@@ -1,0 +1,141 @@
+"""Which differences in a table's columns the test images and seeds can tell from noise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+from typing import NamedTuple
+
+import pandas as pd
+
+from longtail.evaluation.uncertainty import holm
+from longtail.reporting.tables.layouts import Column
+
+BASELINE = "softmax"
+
+
+class PairedTest(NamedTuple):
+    """Of two methods on the same images and seeds: first minus second, and its p-value."""
+
+    difference: float
+    p: float
+
+
+# By test set, metric, first and second method; each pair stands in both orders.
+PairedTests = Mapping[tuple[str, str, str, str], PairedTest]
+
+
+def paired_tests(comparisons: pd.DataFrame) -> PairedTests:
+    """The test of each pair of methods, whichever of the two is named first.
+
+    Args:
+        comparisons: of one backbone and training set, see
+            :func:`longtail.evaluation.comparisons.compare_methods`.
+    """
+    names = ("test_set", "metric", "first", "second", "difference", "p")
+    found: dict[tuple[str, str, str, str], PairedTest] = {}
+    for test_set, metric, first, second, difference, p in zip(
+        *(comparisons[name] for name in names), strict=True
+    ):
+        found[test_set, metric, first, second] = PairedTest(float(difference), float(p))
+        found[test_set, metric, second, first] = PairedTest(-float(difference), float(p))
+    return found
+
+
+def with_all_seeds(seeds: Mapping[str, Set[int]]) -> set[str]:
+    """The methods that have every seed of the method with most of them.
+
+    Only these can be marked: of two methods the seeds that both have are compared, so that a mean
+    over other seeds is not what has been tested.
+
+    Args:
+        seeds: those that each method has results of. Of several methods with as many, the first
+            tells.
+    """
+    if not seeds:
+        return set()
+    fullest = max(seeds.values(), key=len)
+    return {method for method, own in seeds.items() if own >= fullest}
+
+
+def differs_from_baseline(
+    tests: PairedTests,
+    columns: Sequence[Column],
+    trainings: Sequence[Sequence[str]],
+    level: float,
+) -> tuple[set[tuple[str, Column]], int]:
+    """Which methods differ from softmax in which columns, for the better or the worse.
+
+    Args:
+        tests: see :func:`paired_tests`.
+        columns: of the table; those without a paired test (losses) are passed over.
+        trainings: the table's methods that have all seeds, those together that are one training.
+            Such methods are compared with softmax once, and not at all where softmax is among
+            them.
+        level: of significance, after Holm's correction over all of the table's comparisons.
+
+    Returns:
+        Pairs of method and column, and how many comparisons there were.
+    """
+    if not any(BASELINE in methods for methods in trainings):
+        return set(), 0
+    tested = [
+        (column, methods, test.p)
+        for column in columns
+        for methods in trainings
+        if BASELINE not in methods
+        and (test := _test(tests, column, methods[0], BASELINE)) is not None
+    ]
+    corrected = holm([p for _, _, p in tested])
+    found = {
+        (method, column)
+        for (column, methods, _), p in zip(tested, corrected, strict=True)
+        for method in methods
+        if p < level
+    }
+    return found, len(tested)
+
+
+def best_beyond_noise(
+    tests: PairedTests,
+    column: Column,
+    values: Mapping[str, float],
+    trainings: Sequence[Sequence[str]],
+    level: float,
+    differing: Set[tuple[str, Column]],
+) -> set[str]:
+    """The best method of a column with those that are one training with it, or none.
+
+    None where it is not better than every other training, where there is no other, or where a
+    method that lacks seeds has a figure as good. None either where the comparisons with softmax,
+    which are corrected for more tests, do not tell it from softmax: a bold value has a star or,
+    where it is softmax's own, all others have.
+
+    Args:
+        tests: see :func:`paired_tests`; a column without any (a loss) has no best.
+        column: of the table.
+        values: the column's figure of each method, NaN where there is none.
+        trainings: the table's methods that have all seeds, those together that are one training.
+        level: of significance, after Holm's correction over the other trainings.
+        differing: what :func:`differs_from_baseline` found in the table.
+    """
+    if len(trainings) < 2:
+        return set()
+    best, *others = sorted(trainings, key=lambda methods: values[methods[0]], reverse=True)
+    taking_part = {method for methods in trainings for method in methods}
+    if any(v >= values[best[0]] for m, v in values.items() if m not in taking_part):
+        return set()
+    found = [_test(tests, column, best[0], methods[0]) for methods in others]
+    tested = [test for test in found if test is not None]
+    if len(tested) < len(others) or not all(test.difference > 0 for test in tested):
+        return set()
+    if holm([test.p for test in tested]).max() >= level:
+        return set()
+    if BASELINE in taking_part:
+        starred = [m for methods in others for m in methods] if BASELINE in best else best
+        if not all((method, column) in differing for method in starred):
+            return set()
+    return set(best)
+
+
+def _test(tests: PairedTests, column: Column, one: str, other: str) -> PairedTest | None:
+    return tests.get((column.test_set, column.metric, one, other))

@@ -1,0 +1,120 @@
+"""The exported file gives the answers of the project, without the project."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from longtail.learning import backbones
+from longtail.learning.inference.export import ABOUT, Recognizer, exported
+from longtail.parameters import Backbone, Classifier
+
+CLASSES, STORED, INPUT = 5, 64, 32
+# The last class cannot occur.
+SHIFT = np.append(np.linspace(-1.0, 1.0, CLASSES - 1), -np.inf)
+NAMES = ["Äbia fasciata", "b", "c", "d", "e"]
+
+
+def recognizer(architecture: str = "vit_micro", classifier: str = "linear") -> Recognizer:
+    torch.manual_seed(0)
+    model = backbones.build(
+        Backbone(name="net", label="Net", architecture=architecture),
+        Classifier.model_validate({"kind": classifier, "scale": 3}),
+        *(CLASSES, INPUT, None),
+    )
+    model.normalize.set(torch.full((3,), 0.5), torch.full((3,), 0.25))
+    return Recognizer(model, STORED, INPUT, 1.5, SHIFT).eval()
+
+
+def photographs(height: int, width: int, count: int = 1) -> Tensor:
+    generator = torch.Generator().manual_seed(height * width)
+    return torch.randint(0, 256, (count, height, width, 3), dtype=torch.uint8, generator=generator)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "classifier"),
+    [
+        *(("mobilenetv2_micro", "linear"), ("resnetv2_micro", "linear"), ("vit_micro", "cosine")),
+        *(("convnext_micro", "cosine"), ("resnet32", "linear"), ("mobilenetv2_035", "linear")),
+    ],
+)
+def test_photographs_of_any_number_and_size_are_answered_as_by_the_model(
+    architecture: str, classifier: str
+) -> None:
+    whole = recognizer(architecture, classifier)
+    program = torch.export.load(io.BytesIO(exported(whole, {}))).module()
+    for shape in ((1, 300, 120), (3, STORED, STORED), (2, 12, 600), (1, 1, 1)):
+        count, height, width = shape
+        images = photographs(height, width, count)
+        with torch.no_grad():
+            expected = whole(images)
+        assert [part.shape for part in expected] == [(count, CLASSES)] * 2
+        torch.testing.assert_close(program(images), expected, rtol=0, atol=1e-5)
+
+
+def test_nothing_of_the_training_is_in_the_file() -> None:
+    whole = recognizer("mobilenetv2_micro")
+    program = torch.export.load(io.BytesIO(exported(whole, {})))
+    assert not any(value.requires_grad for value in program.state_dict.values())
+    assert not [name for name in program.state_dict if "num_batches_tracked" in name]
+    answers, _ = program.module()(photographs(80, 60))
+    assert not answers.requires_grad
+    assert all(parameter.requires_grad for parameter in whole.model.parameters())
+
+
+def test_probabilities_are_of_the_calibrated_and_adjusted_logits() -> None:
+    whole = recognizer()
+    stored = photographs(STORED, STORED, 4)
+    pixels = stored.permute(0, 3, 1, 2).float()
+    with torch.no_grad():
+        small = torch.nn.functional.interpolate(
+            pixels, (INPUT, INPUT), mode="bilinear", antialias=True
+        )
+        logits = whole.model(small)
+        probabilities = torch.softmax(logits / 1.5 + torch.from_numpy(SHIFT).float(), dim=1)
+        assert probabilities[:, -1].tolist() == [0] * 4
+        torch.testing.assert_close(whole(stored), (probabilities, logits))
+
+
+def test_photographs_are_cut_and_resized_as_ingest_does() -> None:
+    """Pillow rounds to whole numbers between its two passes, torch after both: a level or two."""
+    smooth = Image.effect_mandelbrot((300, 201), (-2, -1, 1, 1), 60).convert("RGB")
+    cut = ImageOps.fit(smooth, (STORED, STORED), Image.Resampling.BICUBIC)
+    whole = recognizer()
+    with torch.no_grad():
+        of_photograph, _ = whole(torch.from_numpy(np.array(smooth))[None])
+        of_stored, _ = whole(torch.from_numpy(np.array(cut))[None])
+    torch.testing.assert_close(of_photograph, of_stored, rtol=0, atol=0.01)
+
+
+def test_the_file_needs_torch_only(tmp_path: Path) -> None:
+    whole = recognizer()
+    file, image = tmp_path / "model.pt2", tmp_path / "image.pt"
+    file.write_bytes(exported(whole, {"class_names": NAMES}))
+    images = photographs(90, 70)
+    torch.save(images, image)
+    script = f"""
+import json, sys, torch
+about = {{"{ABOUT}": ""}}
+program = torch.export.load("{file}", extra_files=about).module()
+probabilities, _ = program(torch.load("{image}"))
+assert not any(name.startswith(("longtail", "timm", "kedro")) for name in sys.modules)
+print(json.dumps([json.loads(about["{ABOUT}"])["class_names"], probabilities.tolist()]))
+"""
+    answer = subprocess.run(
+        [sys.executable, "-I", "-c", script], capture_output=True, check=True, cwd=tmp_path
+    )
+    names, probabilities = json.loads(answer.stdout)
+    assert names == NAMES
+    with torch.no_grad():
+        expected, _ = whole(images)
+    torch.testing.assert_close(torch.tensor(probabilities), expected, rtol=0, atol=1e-6)

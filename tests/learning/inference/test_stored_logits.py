@@ -1,0 +1,181 @@
+"""A trained model's logits: computed once, kept, and those of this very model and these images."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.torch import load_file, save_file
+
+from longtail.learning.inference import stored_logits as module
+from longtail.learning.inference.loaded_model import LoadedModel
+from longtail.learning.inference.stored_logits import kept_logits, logits_of
+from longtail.learning.training import frozen_backbone as features_module
+from longtail.learning.training.frozen_backbone import features_of
+from longtail.parameters import Recipe, Trial
+from longtail.storage.array_store import ArrayStore
+from tests.learning.training.test_freezing import PIXELS, VALIDATION
+from tests.learning.training.test_frozen_backbone import frozen_trial, run
+
+MakeTrial = Callable[..., Trial]
+MakeRecipe = Callable[..., Recipe]
+
+KEY = "ab" * 32
+HELD_OUT = np.union1d(VALIDATION, np.arange(70, 100))
+
+
+@pytest.fixture
+def trial(make_trial: MakeTrial, make_recipe: MakeRecipe) -> Trial:
+    return frozen_trial(make_trial, make_recipe)
+
+
+@pytest.fixture
+def model(trial: Trial, tmp_path: Path) -> Path:
+    file = tmp_path / "model.safetensors"
+    save_file(run(trial, ArrayStore(tmp_path / "store", "ab")).weights, file)
+    return file
+
+
+@pytest.fixture
+def computed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many images logits were computed of, whenever they were."""
+    calls: list[int] = []
+
+    def counting(*args: Any) -> Any:
+        calls.append(len(args[3]))
+        return logits_of(*args)
+
+    monkeypatch.setattr(module, "logits_of", counting)
+    return calls
+
+
+def kept(trial: Trial, model: Path, store: ArrayStore, **changes: Any) -> Any:
+    given = {"fingerprint": KEY, "pixels": PIXELS, "images": HELD_OUT, **changes}
+    return kept_logits(
+        model_file=model,
+        trial=trial,
+        validation_images=VALIDATION,
+        classes=10,
+        store=store,
+        **given,
+    )
+
+
+def test_logits_are_computed_once(
+    trial: Trial, model: Path, tmp_path: Path, computed: list[int]
+) -> None:
+    store = ArrayStore(tmp_path / "store", "ab")
+    first = kept(trial, model, store)
+    unfrozen = trial.model_copy(
+        update={"recipe": trial.recipe.model_copy(update={"freeze": "none"})}
+    )
+    whole = logits_of(model, unfrozen, PIXELS, HELD_OUT, 10)
+    np.testing.assert_allclose(first, whole, rtol=1e-4, atol=1e-4)
+    nothing_to_read = np.broadcast_to(np.uint8(0), PIXELS.shape)
+    assert np.array_equal(first, kept(trial, model, store, pixels=nothing_to_read))
+    assert computed == [len(HELD_OUT)]
+
+
+@pytest.mark.parametrize("freeze", ["backbone", "none"])
+def test_logits_of_a_training_in_bfloat16_are_float32s(
+    trial: Trial, model: Path, tmp_path: Path, freeze: str
+) -> None:
+    store = ArrayStore(tmp_path / "store", "ab")
+    full, half = (
+        trial.model_copy(
+            update={"recipe": trial.recipe.model_copy(update={"freeze": freeze, "precision": p})}
+        )
+        for p in ("float32", "bfloat16")
+    )
+    expected = logits_of(model, full, PIXELS, HELD_OUT, 10)
+    assert np.array_equal(expected, logits_of(model, half, PIXELS, HELD_OUT, 10, VALIDATION, store))
+    named = LoadedModel(model, half, 10).logits(PIXELS[HELD_OUT])
+    np.testing.assert_allclose(named, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_what_changes_the_logits_computes_them_anew(
+    trial: Trial, model: Path, tmp_path: Path, computed: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = ArrayStore(tmp_path / "store", "ab")
+    first = kept(trial, model, store)
+    kept(trial, model, store, images=HELD_OUT[:-1])
+    kept(trial, model, store, fingerprint="cd" * 32)
+    kept(trial, model, ArrayStore(tmp_path / "store", "cd"))
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "ENGINE_VERSION", 1000)
+        kept(trial, model, store)
+    weights = load_file(model)
+    weights["classifier.weight"] *= -1
+    save_file(weights, model)
+    assert not np.array_equal(first, kept(trial, model, store))
+    count = len(HELD_OUT)
+    assert computed == [count, count - 1, *[count] * 4]
+
+
+def test_features_of_held_out_images_serve_all_trials_and_those_of_validation_the_training_too(
+    trial: Trial,
+    model: Path,
+    tmp_path: Path,
+    make_trial: MakeTrial,
+    make_recipe: MakeRecipe,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[int] = []
+
+    def counting(model: Any, images: Any, *rest: Any) -> Any:
+        seen.append(images.shape[0])
+        return features_of(model, images, *rest)
+
+    monkeypatch.setattr(features_module, "features_of", counting)
+    store = ArrayStore(tmp_path / "store", "ab")  # it has what the training has seen
+    kept(trial, model, store)
+    assert seen == [len(HELD_OUT) - len(VALIDATION)]
+    other = frozen_trial(make_trial, make_recipe, epochs=2, learning_rate=0.1)
+    save_file(run(other, store).weights, tmp_path / "other.safetensors")
+    kept(other, tmp_path / "other.safetensors", store, fingerprint="cd" * 32)
+    assert seen == [len(HELD_OUT) - len(VALIDATION)]
+
+
+@pytest.mark.parametrize("file", ["logits.npy", "checksums.json"])
+@pytest.mark.parametrize("damage", [lambda c: c[:-1] + b"?", lambda _: b"", None])
+def test_damaged_logits_are_told_of_and_computed_again(
+    damage: Callable[[bytes], bytes] | None,
+    file: str,
+    trial: Trial,
+    model: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store = ArrayStore(tmp_path / "store", "ab")
+    first = kept(trial, model, store)
+    [place] = (tmp_path / "store").glob(f"{KEY}.*.logits")
+    if damage is None:
+        (place / file).unlink()
+    else:
+        (place / file).write_bytes(damage((place / file).read_bytes()))
+    with caplog.at_level(logging.WARNING):
+        assert np.array_equal(first, kept(trial, model, store))
+    [message] = caplog.messages
+    assert "is damaged: its logits are computed again" in message
+
+
+def test_a_frozen_training_reads_no_image_whose_features_are_there(
+    trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    half = trial.model_copy(
+        update={"recipe": trial.recipe.model_copy(update={"normalization": "half"})}
+    )
+    store = ArrayStore(tmp_path, "ab")
+    first = run(half, store)
+
+    def refuse(*_: Any) -> None:
+        raise AssertionError("images are read")
+
+    monkeypatch.setattr("longtail.learning.data.image_source.reader", refuse)
+    monkeypatch.setattr("longtail.learning.training.train.to_device", refuse)
+    again = run(half, store)
+    assert again.history["train_loss"].equals(first.history["train_loss"])

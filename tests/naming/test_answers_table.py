@@ -1,0 +1,253 @@
+"""From logits to names: answers, roll-up, track records, and species that are not known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from longtail.naming.answers_table import DONT_KNOW, columns_of, name_all, tell_of_names, unreadable
+from longtail.naming.certified_threshold import images_needed
+from longtail.naming.decision_rule import NOT_NAMED, Sheet
+from longtail.naming.novelty_threshold import novelty, novelty_threshold
+from longtail.naming.recognizer import Evaluated, Stated, describe
+from longtail.naming.taxonomy import Rank
+from longtail.naming.track_record import track_record
+from longtail.parameters import Predict, Trial
+from longtail.trials.canonical_loss import CanonicalLoss
+
+SPECIES = ["noctua_pronuba", "noctua_fimbriata", "xestia_baja"]
+TAXONOMY = {name: {"genus": name.split("_")[0]} for name in SPECIES}
+
+
+def record(precision: float | None = 0.5) -> dict[str, Any]:
+    ends = {"low": None, "high": None} if precision is None else {"low": 0.3, "high": 0.7}
+    return {"precision": precision, **ends, "test_images": 4, "train_images": 9}
+
+
+def sheet(
+    prior: tuple[float, ...] = (1 / 3, 1 / 3, 1 / 3),
+    species_from: float | None = 0.8,
+    genus_from: float | None = 0.7,
+    strange_above: float | None = None,
+    taxonomy: dict[str, dict[str, str]] = TAXONOMY,
+) -> Sheet:
+    return Sheet.of(
+        {
+            "class_names": SPECIES,
+            "temperature": 1.0,
+            "assumed_prior": [1 / 3] * 3,
+            "prior": prior,
+            "taxonomy": taxonomy,
+            "thresholds": {
+                "species": {"threshold": species_from},
+                "genus": {"threshold": genus_from},
+            },
+            "unknown": {"threshold": strange_above},
+            "track_record": {name: record() for name in SPECIES},
+            "track_record_above": {"genus": {"noctua": record(0.9), "xestia": record(None)}},
+        }
+    )
+
+
+def named(of: Sheet, *probabilities: float) -> dict[str, Any]:
+    table = name_all(of, ["moth.jpg"], np.log([probabilities]))
+    assert list(table.columns) == columns_of(of)
+    return {str(name): value for name, value in table.iloc[0].items()}
+
+
+def test_a_sure_species_is_the_answer() -> None:
+    row = named(sheet(), 0.85, 0.10, 0.05)
+    assert (row["answer"], row["rank"], row["trust"]) == ("noctua_pronuba", "species", "yes")
+    assert row["answer_probability"] == pytest.approx(0.85)
+    assert (row["species_2"], row["species_3"]) == ("noctua_fimbriata", "xestia_baja")
+    assert row["probability_2"] == pytest.approx(0.10)
+    assert (row["precision"], row["precision_low"], row["train_images"]) == (0.5, 0.3, 9)
+    assert row["why"] == "probability 0.850, needs 0.800"
+
+
+def test_two_species_of_one_genus_leave_the_genus() -> None:
+    row = named(sheet(), 0.5, 0.45, 0.05)
+    assert (row["answer"], row["rank"], row["trust"]) == ("noctua", "genus", "yes")
+    assert row["answer_probability"] == pytest.approx(0.95)
+    assert row["species"] == "noctua_pronuba"
+    assert (row["genus"], row["genus_probability"]) == ("noctua", pytest.approx(0.95))
+    # The track record of what is answered.
+    assert row["precision"] == 0.9
+    assert row["why"] == "probability 0.950, needs 0.700; no species is sure"
+
+
+def test_two_species_of_two_genera_leave_no_answer() -> None:
+    row = named(sheet(), 0.45, 0.05, 0.5)
+    assert (row["answer"], row["rank"], row["trust"]) == (DONT_KNOW, "", "no")
+    assert np.isnan(row["answer_probability"])
+    assert row["species"] == "xestia_baja"
+    assert row["why"] == "species 0.500, needs 0.800; genus 0.500, needs 0.700"
+
+
+def test_without_a_certified_threshold_nothing_is_trusted() -> None:
+    row = named(sheet(species_from=None, genus_from=None), 1.0, 1e-9, 1e-9)
+    assert (row["answer"], row["trust"]) == (DONT_KNOW, "no")
+    assert "no threshold is certified" in row["why"]
+    assert row["species"] == "noctua_pronuba"
+
+
+def test_only_listed_species_compete() -> None:
+    row = named(sheet(prior=(0.5, 0, 0.5)), 0.2, 0.7, 0.1)
+    assert row["species"] == "noctua_pronuba"
+    assert row["probability"] == pytest.approx(2 / 3)
+    assert (row["species_2"], row["probability_2"]) == ("xestia_baja", pytest.approx(1 / 3))
+    assert np.isnan(row["probability_3"])
+
+
+def test_a_genus_of_which_no_species_is_listed_is_not_told() -> None:
+    of = sheet(prior=(0, 0, 1), taxonomy={**TAXONOMY, "xestia_baja": {"genus": ""}})
+    row = named(of, 0.2, 0.7, 0.1)
+    assert row["species"] == "xestia_baja"
+    assert np.isnan(row["genus"]) and np.isnan(row["genus_probability"])
+
+
+def test_what_looks_like_nothing_known_is_not_named() -> None:
+    of = sheet(strange_above=-1.0)
+    logits = np.array([[9.0, 0, 0], [0.9, -9, -9]])
+    table = name_all(of, ["a", "b"], logits)
+    assert table["trust"].tolist() == ["yes", "no"]
+    assert table.loc[1, "why"] == "looks like none of the known species"
+    np.testing.assert_allclose(table["novelty"], [-9.000247, -0.9001], atol=1e-4)
+
+
+def test_the_lowest_sure_rank_decides_and_what_is_strange_is_left_out() -> None:
+    logits = np.log([[0.85, 0.1, 0.05], [0.5, 0.45, 0.05], [0.45, 0.05, 0.5]])
+    decision = sheet().decide(logits)
+    assert decision.named_by.tolist() == [0, 1, NOT_NAMED]
+    assert [best.group.tolist() for best in decision.best] == [[0, 0, 2], [0, 0, 0]]
+    np.testing.assert_allclose(decision.best[1].probability, [0.95, 0.95, 0.5])
+    # Energies of normalized logits are 0.
+    assert (sheet(strange_above=-0.1).decide(logits).named_by == NOT_NAMED).all()
+    assert sheet(species_from=None).decide(logits).named_by.tolist() == [1, 1, NOT_NAMED]
+
+
+def test_a_file_that_cannot_be_read_is_a_row_with_the_reason() -> None:
+    row = unreadable(sheet(), "broken.jpg", "it is truncated").iloc[0]
+    assert (row["file"], row["trust"], row["error"]) == ("broken.jpg", "no", "it is truncated")
+
+
+def test_it_is_told_how_many_are_named_and_why_files_cannot_be_read(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    named_ones = name_all(sheet(), ["a.jpg", "b.jpg"], np.log([[0.9, 0.05, 0.05], [0.4, 0.2, 0.4]]))
+    reasons = ["it is empty", *(f"reason {number}" for number in range(6)), "it is empty"]
+    broken = [unreadable(sheet(), f"{n}.png", reason) for n, reason in enumerate(reasons)]
+    with caplog.at_level("INFO"):
+        tell_of_names(pd.concat([named_ones, *broken], ignore_index=True))
+    assert caplog.messages == [
+        """10 photographs: 1 named and trusted, 1 "don't know", 8 unreadable""",
+        "'0.png' and 1 other: it is empty",
+        *(f"'{n}.png': reason {n - 1}" for n in range(1, 5)),
+        "2 other reasons: see 'error' in names.csv",
+    ]
+
+
+def test_novelty_keeps_nearly_all_known_images_and_says_whether_it_was_tested() -> None:
+    known = np.arange(100.0)
+    found = novelty_threshold(known, None)
+    assert (found.threshold, found.known_kept) == (95, 0.96)
+    assert "untested" in found.note
+    tested = novelty_threshold(known, np.array([94.0, 95, 96, 200]))
+    assert (tested.unknown_images, tested.unknown_accepted) == (4, 0.5)
+    assert "takes 50% [15%, 85%] of 4 photographs" in tested.note
+    assert novelty_threshold(known[:19], None).threshold is None
+    np.testing.assert_allclose(novelty(np.array([[0.0, 0.0]])), [-np.log(2)])
+
+
+def test_a_track_record_is_of_every_name_of_every_rank() -> None:
+    probabilities = np.eye(3)[[0, 0, 1, 2]]
+    labels = np.array([0, 1, 1, 2])
+    ranks = [
+        Rank("species", tuple(SPECIES), np.arange(3)),
+        Rank("genus", ("noctua", "xestia"), np.array([0, 0, 1])),
+    ]
+    found = track_record(probabilities, labels, ranks, SPECIES, np.array([5, 4, 3]), 0.95)
+    pronuba = found["species"]["noctua_pronuba"]
+    assert (pronuba["named"], pronuba["right"], pronuba["test_images"]) == (2, 1, 1)
+    assert (pronuba["precision"], pronuba["recall"]) == (0.5, 1.0)
+    # Wilson's interval of 1 of 2.
+    assert (pronuba["low"], pronuba["high"]) == (
+        pytest.approx(0.0945, abs=1e-4),
+        pytest.approx(0.9055, abs=1e-4),
+    )
+    noctua = found["genus"]["noctua"]
+    assert (noctua["precision"], noctua["train_images"], noctua["test_images"]) == (1.0, 9, 3)
+    never = track_record(probabilities[:1], labels[:1], ranks, SPECIES, np.array([5, 4, 3]), 0.95)
+    assert never["species"]["xestia_baja"]["precision"] is None
+    assert never["species"]["xestia_baja"]["recall"] is None
+
+
+def described(make_trial: Callable[..., Trial], images: int, **changes: Any) -> dict[str, Any]:
+    """A recognizer that confuses the first two species and never the third."""
+    generator = np.random.default_rng(0)
+    labels = np.arange(images) % 3
+    logits = np.where(np.eye(3)[labels] > 0, 4.0, 0.0) + generator.normal(0, 0.3, (images, 3))
+    mixed = labels < 2
+    logits[mixed, :2] = 4 + generator.normal(0, 0.3, (int(mixed.sum()), 2))
+    evaluated = Evaluated(logits, labels)
+    counts = np.array([5, 4, 3])
+    given = Stated(np.full(3, 1 / 3), "as many of each", TAXONOMY)
+    given = Stated(**{**vars(given), **changes})
+    asked = Predict(error_rate=0.1)
+    return describe(
+        make_trial(),
+        "f" * 64,
+        CanonicalLoss(offsets=np.log(counts)),
+        counts,
+        SPECIES,
+        32,
+        asked,
+        given,
+        evaluated,
+        evaluated,
+        "balanced",
+        None,
+    )
+
+
+def test_a_recognizer_trusts_each_rank_where_it_is_certified(
+    make_trial: Callable[..., Trial],
+) -> None:
+    found = described(make_trial, 300)
+    assert found["thresholds"]["genus"]["threshold"] is not None
+    of = Sheet.of(found)
+    table = name_all(of, ["third", "mixed"], np.array([[0, 0, 4.0], [4.0, 3.95, 0]]))
+    assert table["answer"].tolist()[0] == "xestia_baja"
+    assert table["answer"].tolist()[1] == "noctua"
+    np.testing.assert_allclose(found["assumed_prior"], [1 / 3] * 3)
+    assert found["track_record"]["xestia_baja"]["recall"] == 1
+    assert found["input_size"] == 16 and found["image_size"] == 32
+
+
+def test_a_small_validation_set_certifies_nothing_and_says_so(
+    make_trial: Callable[..., Trial],
+) -> None:
+    found = described(make_trial, images_needed(0.1, 0.95) - 1)
+    assert found["thresholds"]["species"]["threshold"] is None
+    assert "too few to certify at most 10% wrong" in found["thresholds"]["species"]["note"]
+
+
+def test_no_validation_image_at_all(make_trial: Callable[..., Trial]) -> None:
+    found = described(make_trial, 0)
+    assert found["temperature"] == 1
+    assert found["unknown"]["threshold"] is None
+    assert found["thresholds"]["species"]["threshold"] is None
+
+
+def test_species_that_cannot_occur_are_in_no_track_record(
+    make_trial: Callable[..., Trial],
+) -> None:
+    found = described(make_trial, 300, prior=np.array([0.5, 0, 0.5]))
+    assert found["track_record"]["noctua_fimbriata"]["test_images"] == 0
+    # Without the one that it was confused with, the first is always right.
+    assert found["track_record"]["noctua_pronuba"]["precision"] == 1
+    assert found["thresholds"]["species"]["images"] <= 200

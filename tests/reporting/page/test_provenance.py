@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from longtail.parameters.reading import parse
+from longtail.reporting.page.provenance import VERSIONS, circumstances
+from tests.reporting.rows import STATISTICS
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (5.4, "5 s"),
+        (89.4, "89 s"),
+        (90, "2 min"),
+        (29 * 60 + 40, "30 min"),
+        (5399, "90 min"),
+        (5400, "1.5 h"),
+        (36_000, "10.0 h"),
+    ],
+)
+def test_short_trainings_are_timed_in_minutes_or_seconds(
+    seconds: float, text: str, base_config: dict[str, Any]
+) -> None:
+    row = {"fingerprint": "f", "seconds": seconds, "seed": 0, "device": "cpu", "processor": "p"}
+    row |= {**dict.fromkeys(VERSIONS, "1"), "commit": "c", "uncommitted_changes": False}
+    row |= {"weights_sha256": None, "backbone": "b"}
+    # Two trials that are one training.
+    trainings = pd.DataFrame([row, {**row, "seed": 1}])
+    source = {"sha256": "s"}
+    index = pd.DataFrame({"label": [0, 1, 1, -1], "class_name": ["a", "b", "b", "c"]})
+    dataset = parse(base_config).datasets["digits"]
+    told = dict(circumstances(trainings, source, index, dataset, STATISTICS, "kedro run"))
+    assert told["Trainings"] == f"2 trials, 1 training, {text} in all"
+    assert told["Hardware"] == "cpu on p: 1 training"
+    assert told["Data"] == (
+        "Digits: 3 images of 2 classes, and 1 image of 1 class held out as unknown, SHA-256 of the "
+        "pixels s"
+    )

@@ -1,0 +1,409 @@
+"""The part on single species, from the tables to the page."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from base64 import b64decode
+from dataclasses import replace
+from html import unescape
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from scipy.special import softmax
+
+from longtail.class_names import images_of_classes
+from longtail.evaluation.species import confused_pairs, examples, species_table
+from longtail.parameters import Contents, Method, PostHocLogitAdjustment, Table, TrainSet
+from longtail.reporting.page.data_summary import data_summary
+from longtail.reporting.page.gallery import PHOTOGRAPHS, SIDE, gallery, probability_note, thumbnail
+from longtail.reporting.page.report import page
+from longtail.reporting.page.species import SHOWN_PAIRS, SpeciesPart, species_parts
+from longtail.trials.post_hoc import LastLayer, adjusted
+from tests.reporting.page.test_report import DATA, MADE
+from tests.reporting.page.test_report import PROFILE as PAGE_PROFILE
+
+NAMES: dict[str, Any] = {
+    "dataset": "toy",
+    "train_set": "long_tailed",
+    "backbone": "vit",
+    "method": "balanced_softmax",
+    "seed": 0,
+    "fingerprint": "f",
+}
+BALANCED_SOFTMAX = Method.model_validate(
+    {"name": "balanced_softmax", "label": "B & S", "loss": {"name": "balanced_softmax"}}
+)
+HOSTILE = "<script>alert('x')</script>"
+CLASSES, IMAGES, IMAGE_SIZE = 12, 40, 40
+
+
+def profile(*names: str) -> pd.DataFrame:
+    labels = np.arange(CLASSES)
+    return pd.DataFrame(
+        {
+            "label": labels,
+            "class_name": [*names, *(f"noctua_a{'b' * i}" for i in labels[len(names) :])],
+            "group": np.repeat(["head", "middle", "tail"], CLASSES // 3),
+            "train_long_tailed": 100 - 8 * labels,
+        }
+    )
+
+
+def contents(train_set: TrainSet) -> Contents:
+    """What the report has a table of: one backbone with balanced softmax."""
+    table = Table(
+        dataset="toy",
+        backbone="vit",
+        backbone_label="ViT",
+        train_set=train_set,
+        methods={"balanced_softmax": "B & S"},
+        seeds=(0,),
+        number=1,
+    )
+    return Contents(tables=(table,))
+
+
+def parts(*names: str, validation: float | None = 0.5, natural: bool = False) -> list[SpeciesPart]:
+    """The page's parts on a model that answers at random, trained with balanced softmax."""
+    generator = np.random.default_rng(0)
+    classes = profile(*names)
+    labels = np.repeat(np.arange(CLASSES), IMAGES)
+    labels = labels[5:] if natural else labels
+    logits = generator.normal(size=(len(labels), CLASSES)).astype(np.float32)
+    logits[np.arange(len(labels)), labels] += 1.5
+    predictions = pd.DataFrame(logits, columns=[str(label) for label in range(CLASSES)])
+    predictions.insert(0, "label", labels)
+    predictions.insert(0, "image", np.arange(len(labels)))
+    test_set = "natural" if natural else "balanced"
+    subsets = pd.DataFrame({"role": "test", "name": test_set, "image": predictions["image"]})
+    drawn = examples(predictions, subsets, classes, 0).assign(**NAMES)
+    counted = pd.DataFrame({"true": labels, "predicted": logits.argmax(axis=1)})
+    confusions = counted.value_counts(sort=False).reset_index(name="images")
+    confusions = confusions.assign(**NAMES, test_set=test_set)
+    results = pd.DataFrame(
+        [{**NAMES, "test_set": "validation", "balanced_accuracy": validation}]
+        if validation is not None
+        else [{**NAMES, "test_set": "balanced", "balanced_accuracy": 0.1}]
+    )
+    pixels = generator.integers(0, 255, (len(labels), IMAGE_SIZE, IMAGE_SIZE, 3), dtype=np.uint8)
+    index = pd.DataFrame({"file": [f"a/{i}.jpg" for i in range(len(labels))]})
+    return species_parts(
+        results,
+        species_table(confusions, classes, 0.95).assign(confidence=0.95),
+        confused_pairs(confusions, classes, 0.95),
+        gallery(pixels, index, drawn, results, classes),
+        contents("long_tailed"),
+        {"balanced_softmax": BALANCED_SOFTMAX},
+    )
+
+
+def html(*names: str) -> str:
+    return page("T", PAGE_PROFILE, b"", DATA, "Read.", [], parts(*names), MADE)
+
+
+# --- the words ---------------------------------------------------------------------------------
+
+
+def test_it_is_said_which_trial_is_shown_and_why() -> None:
+    (part,) = parts()
+    assert part.trial == (
+        "ViT, B & S, seed 0: of all trials on this training set the one with the best balanced "
+        "accuracy on the validation images, 0.500"
+    )
+    assert "the balanced test set (480 images, 40 each)" in part.test
+    assert "Wilson's 95% interval" in part.test
+    assert "Precision holds where all are equally frequent" in part.test
+    assert "How far an answer can be trusted is its precision, not the recall" in part.test
+
+
+def test_without_validation_images_no_best_trial_is_claimed() -> None:
+    (part,) = parts(validation=None)
+    assert "the first trial of the grid, since no image is held out for validation" in part.trial
+
+
+def test_on_natural_test_images_precision_depends_on_their_proportions() -> None:
+    (part,) = parts(natural=True)
+    assert "the natural test set (475 images, 35 to 40 each)" in part.test
+    assert "Precision holds where all are as frequent as in this test set" in part.test
+
+
+@pytest.mark.parametrize(
+    ("loss", "said"),
+    [
+        ({"name": "softmax"}, "as frequent as in the training set"),
+        ({"name": "balanced_softmax"}, "as if all classes were equally frequent"),
+        ({"name": "class_balanced"}, "no posterior, since the training weighted rare classes up"),
+        ({"name": "focal"}, "no posterior, since focal loss"),
+        ({"name": "equalization", "threshold": 0.1}, "no posterior, since rare classes were often"),
+        ({"name": "ldam"}, "no posterior, since the training demanded margins"),
+    ],
+)
+def test_it_is_said_what_the_probabilities_are(loss: dict[str, Any], said: str) -> None:
+    method = Method.model_validate({"name": "m", "label": "My method", "loss": loss})
+    assert "softmax of the logits of My method: " in probability_note(method, "classes")
+    assert said in probability_note(method, "classes")
+    assert "classes" not in probability_note(method, "species")
+
+
+@pytest.mark.parametrize(
+    ("loss", "kind", "tau", "said"),
+    [
+        ("softmax", "logit_adjustment", 1.0, "as if all species were equally frequent, not for"),
+        ("softmax", "logit_adjustment", 0.25, "frequencies to the power of 0.75 (to that of 0 all"),
+        ("balanced_softmax", "logit_adjustment", 1.0, "no posterior, since the frequencies of the"),
+        ("softmax", "tau_normalization", 0.5, "no posterior, since the class vectors were divided"),
+    ],
+)
+def test_what_was_done_after_the_training_changes_what_the_probabilities_are(
+    loss: str, kind: str, tau: float, said: str
+) -> None:
+    post_hoc = {"kind": kind, "tau": [0.25, 0.5, 1.0]}
+    method = Method.model_validate(
+        {"name": "m", "label": "M", "loss": {"name": loss}, "post_hoc": post_hoc}
+    )
+    noted = json.dumps(post_hoc)
+    assert said in probability_note(method, "species", noted, tau)
+    # On equal class sizes the adjustment changes nothing, and results note so.
+    if (loss, kind) == ("softmax", "logit_adjustment"):
+        assert "as frequent as in the training set" in probability_note(method, "species", "none")
+
+
+def test_the_posteriors_prior_is_the_training_sets_to_the_power_of_one_less_tau() -> None:
+    counts, tau = np.array([90, 9, 1]), 0.25
+    likelihood = np.array([0.2, 0.5, 0.3])  # of one image in each class
+    logits = np.log(likelihood * counts)[None]
+    layer = LastLayer(np.ones(3), np.zeros(3))
+    changed = adjusted(PostHocLogitAdjustment(kind="logit_adjustment", tau=(tau,)), tau, logits,
+                       counts, layer)  # fmt: skip
+    posterior = likelihood * counts ** (1 - tau)
+    np.testing.assert_allclose(softmax(changed[0]), posterior / posterior.sum(), rtol=1e-6)
+
+
+def test_species_are_counted_by_how_often_they_are_recognised() -> None:
+    (part,) = parts()
+    assert [(name, total) for name, total, _ in part.levels] == [
+        ("head", 4),
+        ("middle", 4),
+        ("tail", 4),
+        ("all species", 12),
+    ]
+    assert part.level_names == ["never", "less than half", "half or more", "always"]
+    recalls = [float(row.recall.value) for row in part.rows]
+    expected = [
+        sum(r == 0 for r in recalls),
+        sum(0 < r < 0.5 for r in recalls),
+        sum(0.5 <= r < 1 for r in recalls),
+        sum(r == 1 for r in recalls),
+    ]
+    assert part.levels[-1][2] == expected
+    assert sum(expected) == 12 and expected[1] and expected[2]
+
+
+@pytest.mark.parametrize(
+    ("fingerprints", "headings"),
+    [
+        (("f", "f"), ["natural and long-tailed (one training: the images are the same)"]),
+        (("f", "g"), ["natural", "long-tailed"]),
+    ],
+)
+def test_training_sets_of_the_same_images_have_one_part(
+    fingerprints: tuple[str, str], headings: list[str]
+) -> None:
+    classes = profile().assign(train_natural=9)
+    both = pd.DataFrame([{**NAMES, "train_set": name} for name in ("natural", "long_tailed")])
+    labels = np.arange(CLASSES)
+    counts = pd.DataFrame({"test_set": "balanced", "true": labels, "predicted": labels[::-1]})
+    confusions = both.merge(counts.assign(images=3), how="cross")
+    results = both.assign(
+        test_set="validation", balanced_accuracy=0.5, fingerprint=list(fingerprints)
+    )
+    entries = [{**NAMES, "train_set": name, "answers": []} for name in ("natural", "long_tailed")]
+    found = species_parts(
+        results,
+        species_table(confusions, classes, 0.95).assign(confidence=0.95),
+        confused_pairs(confusions, classes, 0.95),
+        entries,
+        contents("natural"),
+        {"balanced_softmax": BALANCED_SOFTMAX},
+    )
+    assert [part.trained for part in found] == headings
+    assert [total for _, total, _ in found[0].levels] == [4, 4, 4, 12]
+
+
+def test_the_table_of_many_species_is_folded_and_scrolled() -> None:
+    (few,) = parts()
+
+    def text(rows: int) -> str:
+        part = replace(few, rows=[few.rows[0]] * rows)
+        return page("T", PAGE_PROFILE, b"", DATA, "", [], [part], MADE)
+
+    assert '<details class="species" open><summary>All 30 species' in text(30)
+    assert '<details class="species"><summary>All 1,000 species' in text(1000)
+    assert '<div class="scroll tall"><table class="sortable">' in text(1000)
+    assert "scroll tall" not in text(30)
+
+
+# --- the photographs ---------------------------------------------------------------------------
+
+
+def test_the_gallery_has_as_many_right_as_wrong_answers_of_tail_and_head() -> None:
+    (part,) = parts()
+    assert [(heading, len(answers)) for heading, answers in part.galleries] == [
+        ("Tail species: right answers", 10),
+        ("Tail species: wrong answers", 10),
+        ("Head species: right answers", 5),
+        ("Head species: wrong answers", 5),
+    ]
+    for heading, answers in part.galleries:
+        for answer in answers:
+            assert (answer.top[0].name == answer.true.name) is ("right" in heading)
+            assert len(answer.top) == 3
+            assert Image.open(io.BytesIO(b64decode(answer.jpeg))).format == "JPEG"
+
+
+def test_each_photograph_says_in_words_what_it_shows_and_was_taken_for() -> None:
+    names = 'a "b" & c', *(f"{i}" for i in range(1, CLASSES))
+    (part,) = parts(*names)
+    text = page("T", PAGE_PROFILE, b"", DATA, "", [], [part], MADE)
+    told = [
+        "{}, {}".format(
+            answer.true.name.striptags(),
+            "recognised"
+            if heading.endswith("right answers")
+            else f"taken for {answer.top[0].name.striptags()}",
+        )
+        for heading, answers in part.galleries
+        for answer in answers
+    ]
+    alts = re.findall(r'<img alt="([^"]*)" title=', text)
+    assert [unescape(alt) for alt in alts] == told
+    assert any(alt.startswith("a &#34;b&#34; &amp; c, ") for alt in alts)
+
+
+def test_a_probability_and_its_training_images_stay_on_one_line() -> None:
+    (part,) = parts()
+    top = part.galleries[0][1][0].top[1]
+    assert (
+        f'<li>{top.name} <span class="p">&middot; {top.probability} '
+        f'<span class="half">({top.train_images})</span></span></li>'
+    ) in page("T", PAGE_PROFILE, b"", DATA, "", [], [part], MADE)
+
+
+def test_sixty_photographs_of_noise_are_less_than_a_megabyte() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8)
+    jpeg = thumbnail(noise)
+    assert Image.open(io.BytesIO(jpeg)).size == (SIDE, SIDE)
+    assert PHOTOGRAPHS * len(jpeg) * 4 / 3 < 1_000_000
+    assert thumbnail(noise.copy()) == jpeg
+    small = Image.open(io.BytesIO(thumbnail(noise[:20, :20])))
+    assert small.size == (20, 20)  # nothing is enlarged
+
+
+# --- the page ----------------------------------------------------------------------------------
+
+
+def test_hostile_names_are_text() -> None:
+    text = html(HOSTILE, 'a "quoted" & name', "x" * 200)
+    assert HOSTILE not in text
+    assert "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;" in text
+    assert 'a "quoted"' not in text
+    assert text.count("<script>") == 1  # the page's own
+
+
+def test_the_page_is_whole_without_scripts_and_asks_nothing_of_the_network() -> None:
+    text = html()
+    assert re.findall(r'(?:src|href)="(?!data:|#)[^"]*"', text) == []
+    assert '<p class="tools" hidden>' in text  # the search is shown by the script that serves it
+    (table, *_) = re.findall(r'<table class="sortable">.*?</table>', text, flags=re.DOTALL)
+    assert table.count("<tr>") == 1 + CLASSES
+
+
+def test_on_a_narrow_screen_captions_are_whole_and_species_stay_beside_their_figures() -> None:
+    text = html()
+    assert "caption div { position: sticky; left: 0;" in text
+    assert "max-width: calc(100vw - 4rem);" in text
+    assert re.findall(r"<caption>(?!<div>)", text) == []
+    narrow = "".join(re.findall(r"@media \(max-width: 45rem\) \{.*", text))
+    assert "table.sortable :is(th, td):first-child { position: sticky; left: 0;" in narrow
+    assert ".plot img { max-width: none; width: 40rem; }" in narrow
+
+
+def test_genera_are_compared_where_names_are_binomials() -> None:
+    (part,) = parts("acronicta_psi", "acronicta_aceris")
+    assert len(part.pairs) == SHOWN_PAIRS
+    assert part.has_genera
+    same = {
+        row.genus for row in part.pairs if "Acronicta" in row.true and "Acronicta" in row.predicted
+    }
+    assert same <= {"same"}
+    mixed = {
+        row.genus
+        for row in part.pairs
+        if ("Acronicta" in row.true) != ("Acronicta" in row.predicted)
+    }
+    assert mixed == {"other"}
+    (plain,) = parts(*(f"{i}" for i in range(CLASSES)))
+    assert not plain.has_genera
+    assert {row.genus for row in plain.pairs} == {""}
+    assert (plain.one, plain.many) == ("class", "classes")
+
+
+# --- the data ----------------------------------------------------------------------------------
+
+
+def test_data_are_counted() -> None:
+    source = {"images": 5, "width": 32, "height": 24, "classes": 2}
+    index = pd.DataFrame(
+        {
+            "image": range(5),
+            "label": [0, 0, 0, 1, 1],
+            "class_name": ["a", "a", "a", "b", "b"],
+            "group": [0, 0, 2, 3, 3],
+        }
+    )
+    rejected = pd.DataFrame(
+        {
+            "file": ["a", "b", "c"],
+            "reason": ["truncated (3 bytes)", "80 x 90 pixels are too many", "truncated (4 bytes)"],
+        }
+    )
+    rows = [("train", "balanced", 0), ("train", "balanced", 3), ("test", "balanced", 1)]
+    subsets = pd.DataFrame(rows, columns=["role", "name", "image"])
+    summary = data_summary(source, index, rejected, subsets)
+    facts = dict(summary.facts)
+    assert facts["Images"] == "5 images of 2 classes; 32 x 24 pixels"
+    assert facts["Images a class"] == "2 to 3"
+    assert "Training sets" not in facts
+    assert facts["Files that could not be used"] == "3"
+    assert facts["Images that belong together"].startswith("4 in 2 groups")
+    assert summary.rejected == (
+        ("truncated (n bytes)", 2, "a"),
+        ("80 x 90 pixels are too many", 1, "b"),
+    )
+    assert summary.splits == (("train", "balanced", 2, 2), ("test", "balanced", 1, 1))
+    alone = data_summary(source, index.drop(columns="group"), rejected.iloc[:0], subsets)
+    assert "Images that belong together" not in dict(alone.facts)
+    assert alone.rejected == ()
+    strangers = index.assign(label=[0, 0, -1, -1, -1], class_name=list("aabcc"))
+    facts = dict(data_summary(source, strangers, rejected, subsets).facts)
+    told = "2 images of 1 class, and 3 images of 2 classes held out as unknown"
+    assert images_of_classes(strangers) == told
+    assert facts["Images"] == f"{told}; 32 x 24 pixels"
+    assert facts["Images a class"] == "1 to 2"
+    assert data_summary(source, strangers, rejected, subsets).unknown == ("b", "c")
+    again = subsets.replace({"name": {"balanced": "natural"}})
+    doubled = data_summary(source, index, rejected, pd.concat([subsets, again]))
+    assert dict(doubled.facts)["Training sets"] == "balanced and natural have the same images"
+
+
+def test_the_word_for_classes_is_that_of_the_known_ones() -> None:
+    index = pd.DataFrame(
+        {"label": [0, 1, -1, -1], "class_name": ["noctua_a", "noctua_b", "x1", "x2"]}
+    )
+    told = "2 images of 2 species, and 2 images of 2 species held out as unknown"
+    assert images_of_classes(index) == told

@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from longtail.reporting.tables.appendix import PREAMBLE
+from longtail.reporting.tables.latex import SHRUNK_TO_FIT, escaped, latex
+from longtail.reporting.tables.layouts import ACC1, FULL, LAYOUTS, Layout
+from longtail.reporting.tables.printed import Cell, PrintedTable
+from tests.reporting.rows import compiled
+
+HARD = "A&B 1% $5 #1 a_b {x} ~^\\<a>|±"
+
+
+def printed(
+    layout: Layout, label: str = "Softmax", *, best: bool = False, differs: bool = False
+) -> PrintedTable:
+    """A table with one row of bare figures and one with intervals, marked in its first column."""
+    columns = len(layout.columns)
+    bare = tuple(Cell(f"0.{i:04d}") for i in range(columns))
+    marked = (
+        Cell("0.123", "0.045", best=best, differs=differs),
+        *(Cell("0.678", "0.009"),) * (columns - 1),
+    )
+    rows = ((label, bare), ("LDAM", marked), ("Failed", (Cell("--"),) * columns))
+    return PrintedTable("A.5", f"Results of {label}.", layout, rows, (f"One of {label}.", "Two."))
+
+
+def rows_of(source: str) -> list[str]:
+    """The lines between the rule below the heads and the last one."""
+    lines = source.splitlines()
+    return lines[lines.index(r"\midrule") + 1 : lines.index(r"\bottomrule")]
+
+
+def test_a_bare_table_is_one_line_a_row() -> None:
+    table = printed(ACC1)
+    bare = PrintedTable("A.5", "Results.", ACC1, (table.rows[0], table.rows[2]))
+    assert latex(bare).splitlines() == [
+        r"\begin{table}[htbp]",
+        r"\centering",
+        r"\renewcommand{\thetable}{A.5}",
+        r"\begin{tabular}{lccccc}",
+        r"\toprule",
+        r"Loss Function & Balanced & Long-tailed & Head & Middle & Tail \\",
+        r"\midrule",
+        r"Softmax & 0.0000 & 0.0001 & 0.0002 & 0.0003 & 0.0004 \\",
+        r"Failed & -- & -- & -- & -- & -- \\",
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\caption{Results.}",
+        r"\end{table}",
+    ]
+
+
+def test_intervals_stand_below_their_figures() -> None:
+    half = r"{\scriptsize$\pm$0.009}"
+    assert rows_of(latex(printed(ACC1))) == [
+        r"Softmax & 0.0000 & 0.0001 & 0.0002 & 0.0003 & 0.0004 \\",
+        r"LDAM & 0.123 & 0.678 & 0.678 & 0.678 & 0.678 \\",
+        rf" & {{\scriptsize$\pm$0.045}} & {half} & {half} & {half} & {half} \\[2pt]",
+        r"Failed & -- & -- & -- & -- & -- \\",
+    ]
+
+
+def test_deviations_stand_beside_the_intervals_or_in_wide_tables_below_them() -> None:
+    cell = Cell("0.123", "0.045", "0.067")
+    assert rows_of(latex(PrintedTable("A.5", "R.", ACC1, (("LDAM", (cell,) * 5),)))) == [
+        "LDAM" + " & 0.123" * 5 + r" \\",
+        r" & {\scriptsize$\pm$0.045 (0.067)}" * 5 + r" \\[2pt]",
+    ]
+    assert rows_of(latex(PrintedTable("A.5", "R.", FULL, (("LDAM", (cell,) * 15),)))) == [
+        "LDAM" + " & 0.123" * 15 + r" \\",
+        r" & {\scriptsize$\pm$0.045}" * 15 + r" \\",
+        r" & {\scriptsize(0.067)}" * 15 + r" \\[2pt]",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("best", "differs", "cell"),
+    [
+        (True, False, r"\textbf{0.123}"),
+        (False, True, r"0.123\rlap{$^{*}$}"),
+        (True, True, r"\textbf{0.123}\rlap{$^{*}$}"),
+    ],
+)
+def test_marks_take_no_room(best: bool, differs: bool, cell: str) -> None:
+    row = rows_of(latex(printed(ACC1, best=best, differs=differs)))[1]
+    assert row == rf"LDAM & {cell} & 0.678 & 0.678 & 0.678 & 0.678 \\"
+
+
+def test_metrics_are_grouped_by_test_set() -> None:
+    lines = latex(printed(FULL)).splitlines()
+    names = ("Balanced", "Long-tailed", "Head", "Middle", "Tail")
+    heads = " & ".join(rf"\multicolumn{{3}}{{c}}{{{name}}}" for name in names)
+    assert rf"Loss Function & {heads} \\" in lines
+    rules = [line for line in lines if line.startswith(r"\cmidrule")]
+    assert rules == [rf"\cmidrule(lr){{{a}-{a + 2}}}" for a in (2, 5, 8, 11, 14)]
+    assert " & Loss & Acc1 & F1" * 5 + r" \\" in lines
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.kind)
+def test_every_row_has_a_cell_a_column(layout: Layout) -> None:
+    source = latex(printed(layout, HARD, best=True, differs=True))
+    columns = len(layout.columns)
+    assert rf"\begin{{tabular}}{{l{'c' * columns}}}" in source
+    for row in rows_of(source):
+        assert len(re.findall(r"(?<!\\)&", row)) == columns, row
+    heads = source[: source.index(r"\midrule")].splitlines()
+    cells = 0
+    for line in heads:
+        if line.endswith(r" \\"):
+            spans = [int(n) for n in re.findall(r"\\multicolumn{(\d+)}", line)]
+            cells = len(re.findall(r"(?<!\\)&", line)) - len(spans) + sum(spans)
+            assert cells == columns, line
+    assert cells == columns
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.kind)
+def test_only_tables_of_many_columns_may_be_shrunk(layout: Layout) -> None:
+    source = latex(printed(layout))
+    assert (SHRUNK_TO_FIT in source) == (layout != ACC1)
+    assert (r"\setlength{\tabcolsep}" in source) == (layout == FULL)
+    assert source.count("{") - source.count(r"\{") == source.count("}") - source.count(r"\}")
+
+
+def test_notes_stand_below_the_caption() -> None:
+    lines = latex(printed(ACC1, "100%")).splitlines()
+    assert lines[-3:] == [
+        r"\caption{Results of 100\%.}",
+        r"\par\smallskip\footnotesize\raggedright One of 100\%. Two.",
+        r"\end{table}",
+    ]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.kind)
+def test_a_table_of_hard_labels_compiles_to_these_labels(layout: Layout, tmp_path: Path) -> None:
+    source = latex(printed(layout, HARD, best=True, differs=True))
+    text = compiled(PREAMBLE + source + "\\end{document}\n", tmp_path)
+    # The underscore is drawn, not set; tilde and circumflex are accents without a letter.
+    shown = "A&B 1% $5 #1 a b {x} \N{SMALL TILDE}\N{MODIFIER LETTER CIRCUMFLEX ACCENT}\\<a>|±"
+    assert f"{shown} 0.0000 0.0001" in text
+    assert f"Table A.5: Results of {shown}. One of {shown}. Two." in text
+    assert "LDAM 0.123\N{ASTERISK OPERATOR} 0.678" in text
+    assert "±0.045 ±0.009" in text
+
+
+def unescaped(text: str) -> str:
+    """What LaTeX prints of escaped text."""
+    out, rest = "", text
+    words = {
+        r"\textasciitilde{}": "~",
+        r"\textasciicircum{}": "^",
+        r"\textbackslash{}": "\\",
+        r"\textless{}": "<",
+        r"\textgreater{}": ">",
+        r"\textbar{}": "|",
+        r"$\pm$": "±",
+    }
+    while rest:
+        for command, character in words.items():
+            if rest.startswith(command):
+                out, rest = out + character, rest[len(command) :]
+                break
+        else:
+            if rest[0] == "\\":
+                assert rest[1] in "&%$#_{}"
+                rest = rest[1:]
+            else:
+                assert rest[0] not in "&%$#_{}~^<>|±"
+            out, rest = out + rest[0], rest[1:]
+    return out
+
+
+@given(st.text(alphabet="ab &%$#_{}~^<>|±\\ü1-", max_size=40))
+def test_escaped_text_prints_as_itself(text: str) -> None:
+    assert unescaped(escaped(text)) == text

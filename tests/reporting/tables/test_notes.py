@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import pytest
+
+from longtail.reporting.tables.notes import (
+    fewer_seeds_notes,
+    listed,
+    mark_notes,
+    no_interval_notes,
+    no_result_notes,
+    percent,
+    post_hoc_notes,
+    reading_note,
+    shared_training_notes,
+    unequal_seeds_notes,
+)
+from tests.reporting.rows import STATISTICS, make_results, make_summaries, make_table
+
+TABLE = make_table("softmax", "focal", "ldam")
+
+
+def test_one_seed_is_said_to_show_nothing_of_another_training() -> None:
+    scores = make_summaries(("softmax", 0, 0.5))
+    assert reading_note(scores, STATISTICS, has_stars=False, has_bold=False) == (
+        "± reaches to the farther end of the 95% interval; both ends are in scores.csv. The "
+        "interval is Wilson's for Acc1 and Top-5, the bootstrap's (1,000 resamples of the test "
+        "images) for the others. One seed cannot show what another training would have given."
+    )
+
+
+def test_several_seeds_are_said_to_widen_the_intervals() -> None:
+    scores = make_summaries(*(("softmax", seed, 0.5) for seed in range(3)), ("ldam", 0, 0.5))
+    ninety = STATISTICS.model_copy(update={"confidence": 0.9, "resamples": 200})
+    note = reading_note(scores, ninety, has_stars=True, has_bold=False)
+    assert "the farther end of the 90% interval" in note
+    assert (
+        "(200 resamples of the test images) for the others, widened by Student's interval over 3 "
+        "seeds. The figures are the seeds' means; in brackets, their standard deviation." in note
+    )
+    assert "p < 0.1 after" in note
+    assert "One seed" not in note
+
+
+STAR_MEANS = "* differs from Softmax (corrected for all comparisons of the table)"
+BOLD_MEANS = "bold is better than every other row (corrected for these)"
+
+
+@pytest.mark.parametrize(
+    ("has_stars", "has_bold", "said"),
+    [
+        (True, False, f"{STAR_MEANS}. Rows"),
+        (False, True, f"{BOLD_MEANS}. Rows"),
+        (True, True, f"{STAR_MEANS}; {BOLD_MEANS}. Rows"),
+    ],
+)
+def test_marks_are_told_of_if_any_table_has_them(
+    has_stars: bool, has_bold: bool, said: str
+) -> None:
+    scores = make_summaries(("softmax", 0, 0.5))
+    note = reading_note(scores, STATISTICS, has_stars=has_stars, has_bold=has_bold)
+    assert f"p < 0.05 after Holm's correction: {said} that are one training" in note
+    assert note.endswith("Only Acc1 and F1 are compared.")
+    assert ("Where nothing is bold" in note) == has_bold
+
+
+def test_without_results_there_is_still_something_to_read() -> None:
+    nothing = make_summaries(("softmax", 0, 0.5)).iloc[:0]
+    assert "One seed" in reading_note(nothing, STATISTICS, has_stars=False, has_bold=False)
+
+
+STAR_NOTE = (
+    "* differs from SOFTMAX, p < 0.05 after Holm's correction for the table's 12 comparisons."
+)
+BOLD_NOTE = (
+    "Bold is better than every other row, p < 0.05 after Holm's correction for the other rows."
+)
+
+
+@pytest.mark.parametrize(
+    ("has_stars", "has_bold", "expected"),
+    [
+        (False, False, ()),
+        (True, False, (STAR_NOTE,)),
+        (False, True, (BOLD_NOTE,)),
+        (True, True, (STAR_NOTE, BOLD_NOTE)),
+    ],
+)
+def test_marks_are_explained_where_there_are_any(
+    has_stars: bool, has_bold: bool, expected: tuple[str, ...]
+) -> None:
+    notes = mark_notes(TABLE, STATISTICS, 12, has_stars=has_stars, has_bold=has_bold)
+    assert notes == expected
+
+
+def test_figures_without_an_interval_are_told_why() -> None:
+    assert no_interval_notes(False, 1) == no_interval_notes(False, 3) == ()
+    assert no_interval_notes(True, 1) == (
+        "No ±: every resample of the test images gives this figure (or all but a few do), so the "
+        "bootstrap cannot say how sure it is.",
+    )
+    assert no_interval_notes(True, 3) == (
+        "No ±: for at least one of the seeds, every resample of the test images gives the same "
+        "figure (or all but a few do), so the bootstrap cannot say how sure it is.",
+    )
+
+
+def test_rows_of_one_training_are_named() -> None:
+    assert shared_training_notes([["softmax"], ["focal", "ldam"]], TABLE) == (
+        "FOCAL and LDAM are one training: on these class counts their losses are the same "
+        "function.",
+    )
+    assert shared_training_notes([["softmax"], ["focal"]], TABLE) == ()
+
+
+def test_post_hoc_rows_say_whose_training_they_are_and_what_was_done() -> None:
+    results = make_results(("softmax", 0, 0.5), ("focal", 0, 0.5), ("ldam", 0, 0.5))
+    assert post_hoc_notes(results, TABLE) == ()
+    late = results["method"] == "focal"
+    results = results.assign(post_hoc="none", tau=float("nan"))
+    noted = '{"kind": "tau_normalization", "tau": [0.5, 1.0]}'
+    for column, value in (("fingerprint", "softmax0"), ("post_hoc", noted), ("tau", 0.5)):
+        results[column] = results[column].mask(late, value)
+    what = (
+        "the class vectors are divided by their norms to the power 0.5 (chosen on the validation "
+        "images, of 0.5, 1). Its loss is the trained criterion on the changed logits."
+    )
+    assert post_hoc_notes(results, TABLE) == (
+        f"FOCAL is post hoc: the training of SOFTMAX, of which {what}",
+    )
+    assert post_hoc_notes(results[late], TABLE) == (
+        f"FOCAL is post hoc: a training without it, of which {what}",
+    )
+
+
+def test_rows_without_a_result_are_named() -> None:
+    assert no_result_notes({"softmax", "focal", "ldam"}, TABLE) == ()
+    assert no_result_notes({"softmax", "focal"}, TABLE) == (
+        "LDAM: no result; its trial failed or has not been run.",
+    )
+    assert no_result_notes({"softmax"}, TABLE) == (
+        "FOCAL and LDAM: no result; their trials failed or have not been run.",
+    )
+    two_seeds = make_table("softmax", "ldam", seeds=(0, 1))
+    assert no_result_notes({"softmax"}, two_seeds) == (
+        "LDAM: no result; its trials failed or have not been run.",
+    )
+
+
+def test_rows_of_fewer_seeds_than_the_grids_are_named_and_missing_ones_are_not() -> None:
+    table = make_table("softmax", "focal", "ldam", seeds=(0, 1, 2))
+    assert fewer_seeds_notes({"softmax": 3, "focal": 1}, table) == ("FOCAL: 1 of 3 seeds.",)
+    assert fewer_seeds_notes({"softmax": 3}, table) == ()
+    assert fewer_seeds_notes({}, table) == ()
+    # No row has all seeds of the grid.
+    assert fewer_seeds_notes({"softmax": 2, "ldam": 2}, table) == (
+        "SOFTMAX: 2 of 3 seeds.",
+        "LDAM: 2 of 3 seeds.",
+    )
+
+
+def test_what_fewer_seeds_mean_is_told() -> None:
+    table = make_table("softmax", "focal", "ldam", seeds=(0, 1, 2))
+    assert unequal_seeds_notes({"softmax": 3, "focal": 2, "ldam": 1}, table, {"focal", "ldam"}) == (
+        "FOCAL has 2 of 3 seeds, and it takes no part in the marks.",
+        "LDAM has 1 of 3 seeds: its interval says nothing of training, and it takes no part in the "
+        "marks.",
+    )
+    assert unequal_seeds_notes({"softmax": 2, "ldam": 1}, table, ()) == (
+        "SOFTMAX has 2 of 3 seeds.",
+        "LDAM has 1 of 3 seeds: its interval says nothing of training.",
+    )
+    assert unequal_seeds_notes({"softmax": 3}, table, {"focal", "ldam"}) == ()
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [([], ""), (["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b, and c")],
+)
+def test_words_are_listed(words: list[str], text: str) -> None:
+    assert listed(words) == text
+
+
+@pytest.mark.parametrize(("share", "text"), [(0.95, "95%"), (0.995, "99.5%"), (2 / 3, "66.67%")])
+def test_shares_are_said_in_percent(share: float, text: str) -> None:
+    assert percent(share) == text
