@@ -19,6 +19,7 @@ from sklearn.metrics import (
     top_k_accuracy_score,
 )
 
+from longtail.arrays import Float32Array, Float64Array, Int64Array
 from longtail.evaluation.metrics import (
     LOSSES,
     METRICS,
@@ -31,7 +32,7 @@ from longtail.evaluation.metrics import (
 )
 from longtail.evaluation.uncertainty import resampled_weights
 
-Predictions = tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]
+Predictions = tuple[Float32Array, Int64Array]
 
 
 @st.composite
@@ -45,19 +46,19 @@ def predictions(draw: st.DrawFn, max_classes: int = 20) -> Predictions:
     return logits, labels
 
 
-def value(metric: str, logits: npt.NDArray[Any], labels: npt.NDArray[np.int64]) -> float:
+def value(metric: str, logits: npt.NDArray[Any], labels: Int64Array) -> float:
     """A metric on a test set as it is."""
     [of_whole] = METRICS[metric](Tally.of(Answers.from_logits(logits, labels)))
     return float(of_whole)
 
 
-def probabilities(logits: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+def probabilities(logits: npt.NDArray[Any]) -> Float64Array:
     p = np.exp(logits.astype(np.float64))
-    result: npt.NDArray[np.float64] = p / p.sum(axis=1, keepdims=True)
+    result: Float64Array = p / p.sum(axis=1, keepdims=True)
     return result
 
 
-def calibration_error_by_a_loop(logits: npt.NDArray[Any], labels: npt.NDArray[np.int64]) -> float:
+def calibration_error_by_a_loop(logits: npt.NDArray[Any], labels: Int64Array) -> float:
     """Guo et al. 2017, equation 5, with bins ((m - 1) / 15, m / 15]."""
     p = probabilities(logits)
     error = 0.0

@@ -4,12 +4,12 @@ import math
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from longtail.arrays import Float32Array, FloatArray
 from longtail.evaluation import uncertainty
 from longtail.evaluation.uncertainty import (
     bootstrap_interval,
@@ -24,7 +24,7 @@ from longtail.evaluation.uncertainty import (
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=12)
 
 
-def weights(images: int, resamples: int, seed: int = 0) -> npt.NDArray[np.float32]:
+def weights(images: int, resamples: int, seed: int = 0) -> Float32Array:
     return np.concatenate(list(resampled_weights(images, resamples, seed)))
 
 
@@ -146,7 +146,7 @@ def test_bootstrap_interval_of_a_mean_keeps_its_level() -> None:
         np.float32(2.5e17) * np.array([1, 1 + 2e-7, 1 - 2e-7], dtype=np.float32),  # rounding
     ],
 )
-def test_resamples_that_all_agree_give_no_interval(replicates: npt.NDArray[np.floating]) -> None:
+def test_resamples_that_all_agree_give_no_interval(replicates: FloatArray) -> None:
     assert np.isnan(bootstrap_interval(float(replicates[0]), replicates, 0.95)).all()
 
 

@@ -8,7 +8,6 @@ from itertools import combinations, product
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pytest
 import timm
@@ -17,6 +16,7 @@ from scipy.special import log_softmax
 from sklearn.metrics import accuracy_score, f1_score, log_loss
 
 import longtail
+from longtail.arrays import Float64Array, Int64Array
 from longtail.provenance import processor
 from longtail.storage.files import checksum_name
 from longtail.trials.fingerprint import ENGINE_VERSION
@@ -39,9 +39,7 @@ CLASSES = 10
 LARGEST, IMBALANCE = 110, 20
 
 
-def logits_and_labels(
-    run: Run, trial: str, test_set: str
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+def logits_and_labels(run: Run, trial: str, test_set: str) -> tuple[Float64Array, Int64Array]:
     subsets = run.load("digits_subsets")
     members = subsets.loc[(subsets["role"] != "train") & (subsets["name"] == test_set), "image"]
     predictions = run.load(f"train.{trial}.predictions").set_index("image").loc[members]

@@ -3,11 +3,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pytest
 from scipy.stats import binomtest, chi2_contingency
 
+from longtail.arrays import Int64Array
 from longtail.evaluation.metrics import Answers, Tally, weighted_f1
 from longtail.imbalance import profile_counts
 from longtail.parameters import ExponentialProfile
@@ -352,7 +352,7 @@ def test_plain_mean_of_f1_is_told_from_the_weighted_one() -> None:
     assert len(of(audit(pd.concat(plain)), "f1_is_weighted", holds=False)) == 1
 
 
-def class_f1(predicted: npt.NDArray[np.int64], labels: npt.NDArray[np.int64], label: int) -> float:
+def class_f1(predicted: Int64Array, labels: Int64Array, label: int) -> float:
     hits = ((predicted == label) & (labels == label)).sum()
     return float(2 * hits / ((predicted == label).sum() + (labels == label).sum()))
 

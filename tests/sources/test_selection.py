@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import given, settings, strategies
 from PIL import Image, ImageEnhance
 from pydantic import ValidationError
 
+from longtail.arrays import Int64Array, UInt8Array
 from longtail.errors import DataError
 from longtail.sources import difference_hash
 from longtail.sources.difference_hash import BITS, look_of, near_pairs
@@ -30,7 +30,7 @@ def root(tmp_path: Path) -> Path:
     return folder_of(tmp_path / "photos", {"a": 4, "b": 4})
 
 
-def bits(look: bytes) -> npt.NDArray[np.uint8]:
+def bits(look: bytes) -> UInt8Array:
     return np.unpackbits(np.frombuffer(look, np.uint8))
 
 
@@ -163,7 +163,7 @@ def test_thousand_pictures_that_are_all_alike_need_little_memory(
     kept: list[int] = []
     spanning = selection._spanning
 
-    def counted(pairs: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    def counted(pairs: Int64Array) -> Int64Array:
         links = spanning(pairs)
         kept.append(len(links))
         return links

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from longtail.arrays import Int64Array, UInt8Array
 from longtail.learning import backbones
 from longtail.learning.augmentation.epoch import Augmentation, shuffled, to_device
 from longtail.learning.data.image_source import Streamed
@@ -72,8 +72,8 @@ class Ours:
 def prepare(
     backbone: Backbone,
     recipe: Recipe,
-    pixels: npt.NDArray[np.uint8],
-    labels: npt.NDArray[np.int64],
+    pixels: UInt8Array,
+    labels: Int64Array,
     device: torch.device,
     forward: Forward,
     streaming: bool = False,

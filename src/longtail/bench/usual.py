@@ -9,13 +9,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
+
+from longtail.arrays import Int64Array, UInt8Array
 
 # A batch's images and labels.
 Batches = Iterator[tuple[Tensor, Tensor]]
@@ -32,7 +32,7 @@ class UsualImages(Dataset[tuple[Tensor, int]]):
         labels: of the images.
     """
 
-    def __init__(self, pixels: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64]) -> None:
+    def __init__(self, pixels: UInt8Array, labels: Int64Array) -> None:
         self._pixels, self._labels = pixels, labels
         self._transform = transforms.Compose(
             [

@@ -9,11 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from longtail.arrays import Float64Array, FloatArray
 from longtail.evaluation.metrics import Answers, Tally, weighted_f1
 from longtail.evaluation.uncertainty import mcnemar, paired_difference, resampled_weights
 from longtail.parameters import Statistics
-
-Floats = npt.NDArray[np.float64]
 
 NAMES = ["dataset", "train_set", "backbone"]
 COLUMNS = [
@@ -96,9 +95,9 @@ def _by_seed(table: pd.DataFrame, images: npt.NDArray[Any], classes: int) -> dic
 
 def _f1(
     seeds: dict[int, Answers], images: int, statistics: Statistics
-) -> dict[int, tuple[float, Floats]]:
+) -> dict[int, tuple[float, Float64Array]]:
     """F1 of each seed: on the test set as it is, and on each resample."""
-    replicates: dict[int, list[npt.NDArray[np.floating]]] = {seed: [] for seed in seeds}
+    replicates: dict[int, list[FloatArray]] = {seed: [] for seed in seeds}
     for block in resampled_weights(images, statistics.resamples, statistics.seed):
         for seed, answers in seeds.items():
             replicates[seed].append(weighted_f1(Tally(answers, block)))
@@ -128,8 +127,8 @@ def _accuracy_difference(
 
 
 def _f1_difference(
-    first: list[tuple[float, Floats]],
-    second: list[tuple[float, Floats]],
+    first: list[tuple[float, Float64Array]],
+    second: list[tuple[float, Float64Array]],
     images: int,
     statistics: Statistics,
 ) -> dict[str, Any]:
@@ -140,7 +139,7 @@ def _f1_difference(
 
 
 def _difference(
-    of_seeds: Floats, variance_of_images: float, images: int, confidence: float
+    of_seeds: Float64Array, variance_of_images: float, images: int, confidence: float
 ) -> dict[str, float]:
     """The mean difference of two shares, its interval and its p-value.
 

@@ -12,12 +12,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.special import log_softmax
 
-Floats = npt.NDArray[np.floating]
-Labels = npt.NDArray[np.int64]
+from longtail.arrays import BoolArray, FloatArray, Int64Array
 
 TOP = 5
 CONFIDENCE_BINS = 15  # as in Guo et al. 2017
@@ -37,15 +35,15 @@ class Answers:
         classes: how many labels there are.
     """
 
-    labels: Labels
-    predicted: Labels
-    in_top5: npt.NDArray[np.bool_]
-    negative_log_likelihood: Floats
-    confidence: Floats
+    labels: Int64Array
+    predicted: Int64Array
+    in_top5: BoolArray
+    negative_log_likelihood: FloatArray
+    confidence: FloatArray
     classes: int
 
     @classmethod
-    def from_logits(cls, logits: Floats, labels: Labels) -> Answers:
+    def from_logits(cls, logits: FloatArray, labels: Int64Array) -> Answers:
         """Answers from logits of shape (n, classes)."""
         log_probabilities = log_softmax(logits.astype(np.float64), axis=1)
         own = logits[np.arange(len(labels)), labels][:, None]
@@ -61,22 +59,22 @@ class Answers:
         )
 
     @property
-    def correct(self) -> npt.NDArray[np.bool_]:
+    def correct(self) -> BoolArray:
         """Whether the answer is right, (n,)."""
-        right: npt.NDArray[np.bool_] = self.predicted == self.labels
+        right: BoolArray = self.predicted == self.labels
         return right
 
     @property
-    def bins(self) -> Labels:
+    def bins(self) -> Int64Array:
         """The number of the confidence bin, (n,): bin m holds (m / 15, (m + 1) / 15]."""
-        numbers: Labels = np.ceil(self.confidence * CONFIDENCE_BINS).astype(np.int64) - 1
+        numbers: Int64Array = np.ceil(self.confidence * CONFIDENCE_BINS).astype(np.int64) - 1
         return numbers
 
 
 class Tally:
     """Answers with weights of shape (b, n): how often each image is in each resample."""
 
-    def __init__(self, answers: Answers, weights: Floats) -> None:
+    def __init__(self, answers: Answers, weights: FloatArray) -> None:
         self.answers, self.weights = answers, weights
 
     @classmethod
@@ -84,13 +82,13 @@ class Tally:
         """The test set as it is, b = 1."""
         return cls(answers, np.ones((1, len(answers.labels))))
 
-    def mean(self, values: npt.NDArray[np.bool_] | Floats) -> Floats:
+    def mean(self, values: BoolArray | FloatArray) -> FloatArray:
         """The mean of a value an image."""
-        sums: Floats = self.weights @ values.astype(self.weights.dtype)
-        means: Floats = sums / self.weights.sum(axis=1)
+        sums: FloatArray = self.weights @ values.astype(self.weights.dtype)
+        means: FloatArray = sums / self.weights.sum(axis=1)
         return means
 
-    def sums(self, weights: Floats, keys: Labels, count: int) -> Floats:
+    def sums(self, weights: FloatArray, keys: Int64Array, count: int) -> FloatArray:
         """Sums of ``weights`` (b, n) over the images with key 0 to ``count - 1``: (b, count)."""
         order = np.argsort(keys, kind="stable")
         present, starts = np.unique(keys[order], return_index=True)
@@ -99,79 +97,79 @@ class Tally:
         return result
 
     @cached_property
-    def support(self) -> Floats:
+    def support(self) -> FloatArray:
         """Images of each class, (b, classes)."""
         return self.sums(self.weights, self.answers.labels, self.answers.classes)
 
     @cached_property
-    def answered(self) -> Floats:
+    def answered(self) -> FloatArray:
         """Images that each class was the answer to, (b, classes)."""
         return self.sums(self.weights, self.answers.predicted, self.answers.classes)
 
     @cached_property
-    def hits(self) -> Floats:
+    def hits(self) -> FloatArray:
         """Right answers of each class, (b, classes)."""
         right = self.weights * self.answers.correct
         return self.sums(right, self.answers.labels, self.answers.classes)
 
     @cached_property
-    def f1(self) -> Floats:
+    def f1(self) -> FloatArray:
         """F1 of each class, (b, classes); 0 where a class is neither present nor answered."""
-        result: Floats = 2 * self.hits / np.maximum(self.support + self.answered, 1)
+        result: FloatArray = 2 * self.hits / np.maximum(self.support + self.answered, 1)
         return result
 
     @cached_property
-    def recall(self) -> Floats:
+    def recall(self) -> FloatArray:
         """Accuracy of each class, (b, classes); NaN where a resample has no image of it."""
         support = np.where(self.support > 0, self.support, np.nan)
-        result: Floats = self.hits / support
+        result: FloatArray = self.hits / support
         return result
 
 
-def top1_accuracy(tally: Tally) -> Floats:
+def top1_accuracy(tally: Tally) -> FloatArray:
     """The share of images whose largest logit is that of their label (the thesis' Acc1)."""
     return tally.mean(tally.answers.correct)
 
 
-def top5_accuracy(tally: Tally) -> Floats:
+def top5_accuracy(tally: Tally) -> FloatArray:
     """The share of images whose label is among the five largest logits."""
     return tally.mean(tally.answers.in_top5)
 
 
-def weighted_f1(tally: Tally) -> Floats:
+def weighted_f1(tally: Tally) -> FloatArray:
     """F1 averaged over the classes present, weighted by their images (the thesis' F1).
 
     This is scikit-learn's ``average="weighted"`` with ``zero_division=0``.
     """
-    result: Floats = (tally.f1 * tally.support).sum(axis=1) / tally.support.sum(axis=1)
+    result: FloatArray = (tally.f1 * tally.support).sum(axis=1) / tally.support.sum(axis=1)
     return result
 
 
-def macro_f1(tally: Tally) -> Floats:
+def macro_f1(tally: Tally) -> FloatArray:
     """F1 averaged over the classes present, each alike."""
     present = tally.support > 0
-    result: Floats = (tally.f1 * present).sum(axis=1) / present.sum(axis=1)
+    result: FloatArray = (tally.f1 * present).sum(axis=1) / present.sum(axis=1)
     return result
 
 
-def balanced_accuracy(tally: Tally) -> Floats:
+def balanced_accuracy(tally: Tally) -> FloatArray:
     """The mean of the classes' accuracies, over the classes present."""
-    result: Floats = np.nanmean(tally.recall, axis=1)
+    result: FloatArray = np.nanmean(tally.recall, axis=1)
     return result
 
 
-def worst_class_accuracy(tally: Tally) -> Floats:
+def worst_class_accuracy(tally: Tally) -> FloatArray:
     """The smallest of the accuracies of the classes present."""
-    result: Floats = np.nanmin(tally.recall, axis=1)
+    result: FloatArray = np.nanmin(tally.recall, axis=1)
     return result
 
 
-def negative_log_likelihood(tally: Tally) -> Floats:
+def negative_log_likelihood(tally: Tally) -> FloatArray:
     """The mean of -log p(label), in nats: the one loss that is comparable between methods."""
     return tally.mean(tally.answers.negative_log_likelihood)
 
 
-def calibration_error(tally: Tally) -> Floats:
+def calibration_error(tally: Tally) -> FloatArray:
     """Expected calibration error over 15 bins of equal width (Guo et al. 2017, equation 5).
 
     The mean distance between how sure the model is and how often it is right.
@@ -179,11 +177,11 @@ def calibration_error(tally: Tally) -> Floats:
     answers = tally.answers
     gaps = tally.weights * (answers.confidence - answers.correct).astype(tally.weights.dtype)
     by_bin = np.abs(tally.sums(gaps, answers.bins, CONFIDENCE_BINS)).sum(axis=1)
-    result: Floats = by_bin / tally.weights.sum(axis=1)
+    result: FloatArray = by_bin / tally.weights.sum(axis=1)
     return result
 
 
-METRICS: dict[str, Callable[[Tally], Floats]] = {
+METRICS: dict[str, Callable[[Tally], FloatArray]] = {
     "acc1": top1_accuracy,
     "f1": weighted_f1,
     "nll": negative_log_likelihood,
@@ -208,7 +206,7 @@ def within_range(metric: str, low: float, high: float) -> tuple[float, float]:
     return float(np.maximum(low, 0.0)), float(np.minimum(high, largest))
 
 
-def confusion_counts(answers: Answers) -> tuple[Labels, Labels, Labels]:
+def confusion_counts(answers: Answers) -> tuple[Int64Array, Int64Array, Int64Array]:
     """The confusion matrix without its zeros: true labels, predicted labels, images."""
     pairs = np.stack([answers.labels, answers.predicted])
     (true, predicted), images = np.unique(pairs, axis=1, return_counts=True)

@@ -22,44 +22,44 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.special import log_softmax, logsumexp
 
+from longtail.arrays import Float64Array, FloatArray
 from longtail.evaluation.uncertainty import BLOCK_SIZE, bootstrap_interval, resampled_weights
 from longtail.parameters import Statistics
-
-Floats = npt.NDArray[np.floating]
 
 KNOWN_RECALL = 0.95
 
 
-def largest_probability(logits: Floats) -> Floats:
+def largest_probability(logits: FloatArray) -> FloatArray:
     """The largest log-probability: the same order as the probability's, and never rounded to 1."""
-    result: Floats = log_softmax(logits, axis=1).max(axis=1)
+    result: FloatArray = log_softmax(logits, axis=1).max(axis=1)
     return result
 
 
-def largest_logit(logits: Floats) -> Floats:
+def largest_logit(logits: FloatArray) -> FloatArray:
     """The largest logit."""
-    result: Floats = logits.max(axis=1)
+    result: FloatArray = logits.max(axis=1)
     return result
 
 
-def negative_energy(logits: Floats) -> Floats:
+def negative_energy(logits: FloatArray) -> FloatArray:
     """``log(sum(exp(logits)))``."""
-    result: Floats = logsumexp(logits, axis=1)
+    result: FloatArray = logsumexp(logits, axis=1)
     return result
 
 
-SCORES: dict[str, Callable[[Floats], Floats]] = {
+SCORES: dict[str, Callable[[FloatArray], FloatArray]] = {
     "max_probability": largest_probability,
     "max_logit": largest_logit,
     "energy": negative_energy,
 }
 
 
-def auroc(known: Floats, unknown: Floats, known_weights: Floats, unknown_weights: Floats) -> Floats:
+def auroc(
+    known: FloatArray, unknown: FloatArray, known_weights: FloatArray, unknown_weights: FloatArray
+) -> FloatArray:
     """The chance that a known image scores higher than an unknown one, ties counting half.
 
     Args:
@@ -76,13 +76,13 @@ def auroc(known: Floats, unknown: Floats, known_weights: Floats, unknown_weights
     first, last = (np.searchsorted(unknown[order], known, side) for side in ("left", "right"))
     wins = (below[:, first] + below[:, last]) / 2
     pairs = known_weights.sum(axis=1) * unknown_weights.sum(axis=1)
-    result: Floats = (known_weights * wins).sum(axis=1) / pairs
+    result: FloatArray = (known_weights * wins).sum(axis=1) / pairs
     return result
 
 
 def false_alarms(
-    known: Floats, unknown: Floats, known_weights: Floats, unknown_weights: Floats
-) -> Floats:
+    known: FloatArray, unknown: FloatArray, known_weights: FloatArray, unknown_weights: FloatArray
+) -> FloatArray:
     """The share of unknown images that pass where at least 95 % of the known ones do.
 
     Args and result are those of :func:`auroc`; the threshold is each resample's own.
@@ -98,14 +98,16 @@ def false_alarms(
     stopped = _sums_below(unknown_weights[:, order])
     numbers = np.searchsorted(unknown[order], ascending[highest], "left")
     total = unknown_weights.sum(axis=1)
-    result: Floats = (total - stopped[np.arange(len(total)), numbers]) / total
+    result: FloatArray = (total - stopped[np.arange(len(total)), numbers]) / total
     return result
 
 
 FIGURES = {"auroc": auroc, "false_alarms": false_alarms}
 
 
-def novelty(known_logits: Floats, unknown_logits: Floats, statistics: Statistics) -> pd.DataFrame:
+def novelty(
+    known_logits: FloatArray, unknown_logits: FloatArray, statistics: Statistics
+) -> pd.DataFrame:
     """Both figures of each score, with the bootstrap's intervals.
 
     Known and unknown images are resampled apart (see
@@ -125,7 +127,7 @@ def novelty(known_logits: Floats, unknown_logits: Floats, statistics: Statistics
     sizes = len(known), len(unknown)
     scores = {name: (score(known), score(unknown)) for name, score in SCORES.items()}
     cells = [(name, figure) for name in SCORES for figure in FIGURES]
-    replicates: dict[tuple[str, str], list[Floats]] = {cell: [] for cell in cells}
+    replicates: dict[tuple[str, str], list[FloatArray]] = {cell: [] for cell in cells}
     for weights in _resampled(sizes, statistics):
         for name, figure in cells:
             replicates[name, figure].append(FIGURES[figure](*scores[name], *weights))
@@ -144,7 +146,9 @@ def novelty(known_logits: Floats, unknown_logits: Floats, statistics: Statistics
     return pd.DataFrame(rows)
 
 
-def _resampled(sizes: tuple[int, int], statistics: Statistics) -> Iterator[tuple[Floats, Floats]]:
+def _resampled(
+    sizes: tuple[int, int], statistics: Statistics
+) -> Iterator[tuple[FloatArray, FloatArray]]:
     """Weights of known and of unknown images, in blocks of as many resamples each.
 
     Unknown images have draws of their own, also where there are as many as known ones.
@@ -158,7 +162,7 @@ def _resampled(sizes: tuple[int, int], statistics: Statistics) -> Iterator[tuple
         yield tuple(np.stack(of_role) for of_role in zip(*rows, strict=True))  # type: ignore[misc]
 
 
-def _sums_below(weights: Floats) -> npt.NDArray[np.float64]:
+def _sums_below(weights: FloatArray) -> Float64Array:
     """Sums of the first 0, 1, ... weights of each row, (b, n + 1)."""
     sums = np.cumsum(weights, axis=1, dtype=np.float64)
     return np.concatenate([np.zeros((len(weights), 1)), sums], axis=1)

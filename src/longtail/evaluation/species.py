@@ -9,17 +9,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.special import softmax
 
+from longtail.arrays import Float32Array, Float64Array, Int64Array
 from longtail.evaluation.metrics import Answers, confusion_counts
 from longtail.evaluation.trainings import NAMES
 from longtail.evaluation.uncertainty import wilson_interval
 from longtail.imbalance import images_of, widest_test_set
-
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 
 TOP = 3
 # How many right and how many wrong answers of a group are kept to be shown.
@@ -212,7 +209,7 @@ def _in_test_set(predictions: pd.DataFrame, subsets: pd.DataFrame, test_set: str
     return predictions[predictions["image"].isin(images_of(subsets, "test", test_set))]
 
 
-def _logits(predictions: pd.DataFrame) -> npt.NDArray[np.float32]:
+def _logits(predictions: pd.DataFrame) -> Float32Array:
     return predictions.drop(columns=["image", "label"]).to_numpy(dtype=np.float32)
 
 
@@ -240,12 +237,14 @@ def _trials(confusions: pd.DataFrame) -> Iterator[tuple[dict[str, Any], pd.DataF
         yield dict(zip(keys, values, strict=True)), own
 
 
-def _divided(part: Ints, whole: Ints) -> Floats:
-    shares: Floats = np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
+def _divided(part: Int64Array, whole: Int64Array) -> Float64Array:
+    shares: Float64Array = np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
     return shares
 
 
-def _share(name: str, part: Ints, whole: Ints, confidence: float) -> dict[str, Floats]:
+def _share(
+    name: str, part: Int64Array, whole: Int64Array, confidence: float
+) -> dict[str, Float64Array]:
     """A share with its ends; NaN where it is one of nothing."""
     share = _divided(part, whole)
     low, high = np.full_like(share, np.nan), np.full_like(share, np.nan)

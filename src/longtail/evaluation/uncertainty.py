@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-Floats = npt.NDArray[np.float64]
+from longtail.arrays import Float32Array, Float64Array, FloatArray
 
 # Sums of float32 differ by this share of themselves, though they are of the same numbers.
 ROUNDING = 1e-6
@@ -31,7 +31,7 @@ BLOCK_SIZE = 1 << 20
 
 def wilson_interval(
     share: npt.ArrayLike, images: npt.ArrayLike, confidence: float = 0.95
-) -> tuple[Floats, Floats]:
+) -> tuple[Float64Array, Float64Array]:
     """The score interval of a binomial proportion (Wilson 1927).
 
     It keeps its level for few images and for shares near 0 and 1, where ``share +- 1.96
@@ -58,7 +58,7 @@ def wilson_interval(
     return np.minimum(np.maximum(centre - half, 0), p), np.maximum(np.minimum(centre + half, 1), p)
 
 
-def resampled_weights(images: int, resamples: int, seed: int) -> Iterator[npt.NDArray[np.float32]]:
+def resampled_weights(images: int, resamples: int, seed: int) -> Iterator[Float32Array]:
     """How often each image is drawn in each of the bootstrap's resamples (Efron 1979).
 
     Equal arguments give equal draws, whatever the size of the blocks: figures of two models on
@@ -86,7 +86,7 @@ def resampled_weights(images: int, resamples: int, seed: int) -> Iterator[npt.ND
 
 
 def bootstrap_interval(
-    value: float, replicates: npt.NDArray[np.floating], confidence: float
+    value: float, replicates: FloatArray, confidence: float
 ) -> tuple[float, float]:
     """The middle ``confidence`` of a figure's replicates, moved so that their mean is the figure.
 
@@ -119,7 +119,7 @@ def bootstrap_interval(
 
 
 def interval_over_seeds(
-    value: Floats, low: Floats, high: Floats, confidence: float
+    value: Float64Array, low: Float64Array, high: Float64Array, confidence: float
 ) -> tuple[float, float, float, float]:
     """The mean of several seeds' figures, its interval, and the seeds' standard deviation.
 
@@ -168,7 +168,7 @@ def mcnemar(first_only: int, second_only: int) -> float:
 
 
 def paired_difference(
-    seed_differences: Floats, variance_of_images: float, images: int, confidence: float
+    seed_differences: Float64Array, variance_of_images: float, images: int, confidence: float
 ) -> tuple[float, float, float]:
     """Student's test of a difference that both the test images and the seeds leave open.
 
@@ -200,7 +200,7 @@ def paired_difference(
     return float(mean - half), float(mean + half), float(p)
 
 
-def holm(p_values: npt.ArrayLike) -> Floats:
+def holm(p_values: npt.ArrayLike) -> Float64Array:
     """P-values corrected for their number (Holm 1979), valid whatever their dependence.
 
     Example:

@@ -9,15 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-Ints = npt.NDArray[np.int64]
+from longtail.arrays import BoolArray, Int64Array
 
 # Up to so many groups all assignments are looked at: 3 ** 8 = 6,561 for three parts.
 FEW_GROUPS = 8
 
 
-def assign(sizes: Ints, targets: Sequence[int], minima: Sequence[int]) -> Ints | None:
+def assign(sizes: Int64Array, targets: Sequence[int], minima: Sequence[int]) -> Int64Array | None:
     """The part of each group.
 
     Few groups are assigned with the smallest sum of distances from the targets. Of many, the first
@@ -41,7 +40,7 @@ def assign(sizes: Ints, targets: Sequence[int], minima: Sequence[int]) -> Ints |
     return _part_by_part(sizes, targets, minima)
 
 
-def _best(sizes: Ints, targets: Sequence[int], minima: Sequence[int]) -> Ints | None:
+def _best(sizes: Int64Array, targets: Sequence[int], minima: Sequence[int]) -> Int64Array | None:
     parts = len(minima)
     options = (
         np.indices((parts,) * len(sizes)).reshape(len(sizes), parts ** len(sizes)).T
@@ -51,11 +50,13 @@ def _best(sizes: Ints, targets: Sequence[int], minima: Sequence[int]) -> Ints | 
     possible = np.flatnonzero((images >= np.array(minima)).all(axis=1))
     if not len(possible):
         return None
-    best: Ints = options[possible[distance[possible].argmin()]]
+    best: Int64Array = options[possible[distance[possible].argmin()]]
     return best
 
 
-def _part_by_part(sizes: Ints, targets: Sequence[int], minima: Sequence[int]) -> Ints | None:
+def _part_by_part(
+    sizes: Int64Array, targets: Sequence[int], minima: Sequence[int]
+) -> Int64Array | None:
     if not targets:
         return np.zeros(len(sizes), dtype=np.int64) if sizes.sum() >= minima[0] else None
     for chosen in _subsets(sizes, targets[0], minima[0]):
@@ -70,7 +71,7 @@ def _part_by_part(sizes: Ints, targets: Sequence[int], minima: Sequence[int]) ->
     return None
 
 
-def _subsets(sizes: Ints, target: int, minimum: int) -> Iterator[npt.NDArray[np.bool_]]:
+def _subsets(sizes: Int64Array, target: int, minimum: int) -> Iterator[BoolArray]:
     """Groups whose sum is nearest to a target, then the next nearest, and so on; a mask each.
 
     The textbook's dynamic program of subset sums; earlier groups come first into a sum.
@@ -94,7 +95,7 @@ def _subsets(sizes: Ints, target: int, minimum: int) -> Iterator[npt.NDArray[np.
         yield _members(reached_by, sizes, int(total))
 
 
-def _members(reached_by: Ints, sizes: Ints, total: int) -> npt.NDArray[np.bool_]:
+def _members(reached_by: Int64Array, sizes: Int64Array, total: int) -> BoolArray:
     chosen = np.zeros(len(sizes), dtype=bool)
     while total:
         group = reached_by[total]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from longtail.arrays import Int64Array, StrArray
 from longtail.imbalance.holdout import hold_out
 from longtail.imbalance.profiles import (
     GROUPS,
@@ -19,9 +19,6 @@ from longtail.imbalance.profiles import (
 )
 from longtail.imbalance.subsets import SUBSET_COLUMNS, UNKNOWN
 from longtail.parameters import Imbalance
-
-Ints = npt.NDArray[np.int64]
-Strings = npt.NDArray[np.str_]
 
 
 def cut(
@@ -80,10 +77,10 @@ def cut(
     group_of_label = _groups_of(imbalance, grouped)[rank_of_label]
     shots_of_label = shots_of(grouped)[rank_of_label]
 
-    def first(pool: list[Ints], counts: Ints) -> list[Ints]:
+    def first(pool: list[Int64Array], counts: Int64Array) -> list[Int64Array]:
         return [images[: counts[rank_of_label[label]]] for label, images in enumerate(pool)]
 
-    def smallest(pool: list[Ints], sizes: Ints) -> list[Ints]:
+    def smallest(pool: list[Int64Array], sizes: Int64Array) -> list[Int64Array]:
         return [images[: sizes.min()] for images in pool]
 
     balanced_test = smallest(pools.test, test_sizes)
@@ -101,7 +98,7 @@ def cut(
     if test_sizes.min() == test_sizes.max():
         del subsets["test", "natural"]
 
-    def part(whole: list[Ints], groups: Strings, group: str) -> list[Ints]:
+    def part(whole: list[Int64Array], groups: StrArray, group: str) -> list[Int64Array]:
         return [images for label, images in enumerate(whole) if groups[label] == group]
 
     divided = pools.test if is_natural else long_tailed_test
@@ -134,18 +131,18 @@ def cut(
     return _table(subsets), profile
 
 
-def _groups_of(imbalance: Imbalance, counts: Ints) -> Strings:
+def _groups_of(imbalance: Imbalance, counts: Int64Array) -> StrArray:
     """The group of each rank; thirds are of the classes by training images, most first."""
     order = np.argsort(-counts, kind="stable")
     names = group_of_ranks(imbalance.groups, counts[order])
     return names[np.argsort(order, kind="stable")]
 
 
-def _lengths(pool: list[Ints]) -> Ints:
+def _lengths(pool: list[Int64Array]) -> Int64Array:
     return np.array([len(images) for images in pool], dtype=np.int64)
 
 
-def _table(subsets: Mapping[tuple[str, str], list[Ints]]) -> pd.DataFrame:
+def _table(subsets: Mapping[tuple[str, str], list[Int64Array]]) -> pd.DataFrame:
     return pd.concat(
         [
             pd.DataFrame({"role": role, "name": name, "image": np.sort(np.concatenate(images))})

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from longtail.arrays import Int64Array
 from longtail.errors import DataError
 from longtail.imbalance.assignment import assign
 from longtail.imbalance.subsets import UNKNOWN
@@ -22,8 +22,6 @@ from longtail.parameters import (
     StratifiedHoldout,
 )
 
-Ints = npt.NDArray[np.int64]
-
 TEST, VALIDATION, TRAIN = range(3)
 
 
@@ -31,9 +29,9 @@ TEST, VALIDATION, TRAIN = range(3)
 class Pools:
     """Image numbers of each label, shuffled, for each role. Lists of equal length."""
 
-    train: list[Ints]
-    validation: list[Ints]
-    test: list[Ints]
+    train: list[Int64Array]
+    validation: list[Int64Array]
+    test: list[Int64Array]
 
 
 @dataclass(frozen=True)
@@ -49,8 +47,8 @@ class _Class:
     """
 
     name: str
-    images: Ints
-    training: Ints
+    images: Int64Array
+    training: Int64Array
     wanted: tuple[int, ...]
     minima: tuple[int, ...]
 
@@ -118,9 +116,9 @@ def crossing_groups(index: pd.DataFrame, subsets: pd.DataFrame) -> int:
     return int((sides.groupby("group")["side"].nunique() > 1).sum())
 
 
-def _groups(index: pd.DataFrame) -> Ints:
+def _groups(index: pd.DataFrame) -> Int64Array:
     column = "group" if "group" in index else "image"
-    groups: Ints = index[column].to_numpy(dtype=np.int64)
+    groups: Int64Array = index[column].to_numpy(dtype=np.int64)
     return groups
 
 
@@ -163,7 +161,7 @@ def _shares(images: int, holdout: StratifiedHoldout) -> tuple[int, int]:
 
 
 def _assign_shared(
-    classes: Sequence[_Class], own_groups: Sequence[Ints], beside_unknown: set[int]
+    classes: Sequence[_Class], own_groups: Sequence[Int64Array], beside_unknown: set[int]
 ) -> dict[int, int]:
     """The part of each group that several classes share, by its number; the largest first.
 
@@ -194,7 +192,7 @@ def _last_wanted(each: _Class) -> list[int]:
     return [*each.wanted, len(each.images) - sum(each.wanted)]
 
 
-def _parts(each: _Class, of_images: Ints, shared: Mapping[int, int]) -> Ints | None:
+def _parts(each: _Class, of_images: Int64Array, shared: Mapping[int, int]) -> Int64Array | None:
     """The part of each of a class' images; None if it has too few, or too few groups."""
     if len(each.images) < max(sum(each.minima), sum(each.wanted) + each.minima[-1]):
         return None
@@ -213,11 +211,11 @@ def _parts(each: _Class, of_images: Ints, shared: Mapping[int, int]) -> Ints | N
     if assigned is None:
         return None
     given[free] = assigned
-    parts: Ints = given[inverse]
+    parts: Int64Array = given[inverse]
     return parts
 
 
-def _too_small(each: _Class, of_images: Ints) -> str:
+def _too_small(each: _Class, of_images: Int64Array) -> str:
     images, groups = len(each.images) + len(each.training), len(np.unique(of_images))
     alike = f" in {groups} group{'s' * (groups > 1)}" if groups < len(each.images) else ""
     return f"class '{each.name}' has {images} image{'s' * (images != 1)}{alike}"

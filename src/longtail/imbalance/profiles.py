@@ -6,12 +6,10 @@ Ranks count from 0, the class that is to have most images.
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from longtail.arrays import Int64Array, StrArray
 from longtail.errors import DataError
 from longtail.parameters import ExponentialProfile, Groups, Profile, RankGroups, StepProfile
-
-Ints = npt.NDArray[np.int64]
 
 GROUPS = ("head", "middle", "tail")
 # The field's groups of CIFAR-100-LT (Liu et al. 2019), by training images.
@@ -19,7 +17,7 @@ SHOTS = ("many", "medium", "few")
 MANY_SHOTS, FEW_SHOTS = 100, 20
 
 
-def profile_counts(profile: Profile, classes: int, largest: int) -> Ints:
+def profile_counts(profile: Profile, classes: int, largest: int) -> Int64Array:
     """The number of images of each rank, falling from ``largest``, at least one.
 
     Exponential (Cao et al. 2019): ``int(largest * factor ** (-i / (classes - 1)))``.
@@ -41,11 +39,11 @@ def profile_counts(profile: Profile, classes: int, largest: int) -> Ints:
         quantiles = (1 - u) ** (-1 / profile.alpha) - 1
         sizes = largest * quantiles / quantiles.max()
     # 500 * 100 ** -1 may come out as 4.999999999999999: the product, not its rounding, counts.
-    truncated: Ints = np.floor(sizes * (1 + 1e-12)).astype(np.int64)
+    truncated: Int64Array = np.floor(sizes * (1 + 1e-12)).astype(np.int64)
     return np.maximum(truncated, 1)
 
 
-def group_of_ranks(groups: Groups, train_counts: Ints) -> npt.NDArray[np.str_]:
+def group_of_ranks(groups: Groups, train_counts: Int64Array) -> StrArray:
     """Name the group of each rank.
 
     Args:
@@ -73,13 +71,13 @@ def group_of_ranks(groups: Groups, train_counts: Ints) -> npt.NDArray[np.str_]:
     return names
 
 
-def shots_of(train_counts: Ints) -> npt.NDArray[np.str_]:
+def shots_of(train_counts: Int64Array) -> StrArray:
     """``many`` (more than 100 training images), ``few`` (fewer than 20) or ``medium``."""
     few, many = train_counts < FEW_SHOTS, train_counts > MANY_SHOTS
     return np.select([many, few], [SHOTS[0], SHOTS[2]], SHOTS[1])
 
 
-def matched_counts(total: int, available: Ints) -> Ints:
+def matched_counts(total: int, available: Int64Array) -> Int64Array:
     """``total`` images spread over the ranks as evenly as what each has allows.
 
     No class gives more than it has; the first ranks that have one more take what is left over.
@@ -95,7 +93,7 @@ def matched_counts(total: int, available: Ints) -> Ints:
     level = 0
     while np.minimum(available, level + 1).sum() <= total and level < available.max():
         level += 1
-    counts: Ints = np.minimum(available, level)
+    counts: Int64Array = np.minimum(available, level)
     with_more = np.flatnonzero(available > level)
     counts[with_more[: total - int(counts.sum())]] += 1
     return counts

@@ -6,14 +6,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-Ints = npt.NDArray[np.int64]
+from longtail.arrays import Int64Array
 
 SUBSET_COLUMNS = ["role", "name", "image"]
 # The role and the name of the images of classes that are held out as unknown.
 UNKNOWN = "unknown"
 
 
-def images_of(subsets: pd.DataFrame, role: str, name: str) -> Ints:
+def images_of(subsets: pd.DataFrame, role: str, name: str) -> Int64Array:
     """The image numbers of one subset, ascending."""
     chosen = subsets.loc[(subsets["role"] == role) & (subsets["name"] == name), "image"]
     return chosen.to_numpy(dtype=np.int64)
@@ -28,6 +28,6 @@ def widest_test_set(subsets: pd.DataFrame) -> str:
     return "natural" if is_natural.any() else "balanced"
 
 
-def class_counts(labels: npt.ArrayLike, classes: int) -> Ints:
+def class_counts(labels: npt.ArrayLike, classes: int) -> Int64Array:
     """The number of images of each label, zero where there is none."""
     return np.bincount(np.asarray(labels, dtype=np.int64), minlength=classes).astype(np.int64)

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from longtail.naming.decision_rule import NOT_NAMED, SPECIES, Decision, Floats, Sheet
+from longtail.arrays import FloatArray
+from longtail.naming.decision_rule import NOT_NAMED, SPECIES, Decision, Sheet
 from longtail.naming.novelty_threshold import novelty
 from longtail.naming.taxonomy import Rank
 from longtail.wording import counted, decimal
@@ -45,7 +46,7 @@ def columns_with(ranks: Sequence[str]) -> list[str]:
     ]
 
 
-def name_all(sheet: Sheet, files: Sequence[str], logits: Floats) -> pd.DataFrame:
+def name_all(sheet: Sheet, files: Sequence[str], logits: FloatArray) -> pd.DataFrame:
     """A row a photograph, with the columns of :func:`columns_of`.
 
     Args:

@@ -15,12 +15,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 
+from longtail.arrays import Float64Array, FloatArray, Int64Array
 from longtail.evaluation.metrics import Answers, Tally, calibration_error
 from longtail.naming.priors import log_posteriors
 from longtail.wording import counted, is_or_are
-
-Floats = npt.NDArray[np.float64]
-Labels = npt.NDArray[np.int64]
 
 COLDEST, HOTTEST = 0.01, 100.0
 FOLDS = 5
@@ -54,7 +52,7 @@ class Calibration:
         return asdict(self)
 
 
-def fit_temperature(logits: npt.ArrayLike, labels: Labels, assumed: Floats) -> float:
+def fit_temperature(logits: npt.ArrayLike, labels: Int64Array, assumed: Float64Array) -> float:
     """The temperature of least negative log-likelihood under the images' own class shares.
 
     Args:
@@ -72,7 +70,7 @@ def fit_temperature(logits: npt.ArrayLike, labels: Labels, assumed: Floats) -> f
     return float(np.exp(found.x))
 
 
-def calibrate(logits: npt.NDArray[np.floating], labels: Labels, assumed: Floats) -> Calibration:
+def calibrate(logits: FloatArray, labels: Int64Array, assumed: Float64Array) -> Calibration:
     """Fit a temperature, and keep it only where it helps images that it has not seen.
 
     Args:
@@ -112,16 +110,16 @@ def calibrate(logits: npt.NDArray[np.floating], labels: Labels, assumed: Floats)
     return Calibration(temperature, images, nll_before, nll_after, ece_before, ece_after, note)
 
 
-def expected_error(log_probabilities: Floats, labels: Labels) -> float:
+def expected_error(log_probabilities: Float64Array, labels: Int64Array) -> float:
     """Expected calibration error of log-probabilities of shape (images, classes)."""
     return float(calibration_error(Tally.of(Answers.from_logits(log_probabilities, labels)))[0])
 
 
-def _nll(log_probabilities: Floats, labels: Labels) -> float:
+def _nll(log_probabilities: Float64Array, labels: Int64Array) -> float:
     return float(-log_probabilities[np.arange(len(labels)), labels].mean())
 
 
-def _shares(labels: Labels, classes: int) -> Floats:
+def _shares(labels: Int64Array, classes: int) -> Float64Array:
     counts = np.bincount(labels, minlength=classes).astype(np.float64)
-    shares: Floats = counts / counts.sum()
+    shares: Float64Array = counts / counts.sum()
     return shares

@@ -13,13 +13,10 @@ from math import ceil, floor, log
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy.stats import beta
 
+from longtail.arrays import BoolArray, Float64Array
 from longtail.wording import is_or_are, percent
-
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
 
 # How many shares of the validation images are tried: from all of them down to the fewest images
 # that can certify anything.
@@ -75,9 +72,9 @@ def images_needed(error_rate: float, confidence: float) -> int:
 
 
 def certify(
-    certainty: Floats,
-    right: Bools,
-    weights: Floats,
+    certainty: Float64Array,
+    right: BoolArray,
+    weights: Float64Array,
     error_rate: float,
     confidence: float,
     among: str,
@@ -142,9 +139,9 @@ def certify(
 class _Answers:
     """Answers of validation images, each array (images,)."""
 
-    certainty: Floats
-    right: Bools
-    weights: Floats
+    certainty: Float64Array
+    right: BoolArray
+    weights: Float64Array
 
 
 @dataclass(frozen=True)
@@ -188,6 +185,6 @@ def _least_rate(answers: _Answers, error_rate: float, confidence: float) -> floa
     return None
 
 
-def effective_number(weights: Floats) -> float:
+def effective_number(weights: Float64Array) -> float:
     """How many equally weighted images weighted ones are worth (Kish 1965)."""
     return float(weights.sum() ** 2 / (weights**2).sum()) if len(weights) else 0.0

@@ -7,14 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
+from longtail.arrays import BoolArray, Float64Array, FloatArray, Int64Array
 from longtail.naming.novelty_threshold import novelty
 from longtail.naming.priors import posteriors, prior_shift
 from longtail.naming.taxonomy import Rank, rank_of, ranks_of
-
-Floats = npt.NDArray[np.floating]
-Ints = npt.NDArray[np.int64]
 
 SPECIES = "species"
 NOT_NAMED = -1
@@ -37,8 +34,8 @@ class Sheet:
 
     class_names: tuple[str, ...]
     temperature: float
-    assumed: npt.NDArray[np.float64]
-    prior: npt.NDArray[np.float64]
+    assumed: Float64Array
+    prior: Float64Array
     ranks: tuple[Rank, ...]
     thresholds: Mapping[str, float | None]
     strange_above: float | None
@@ -63,21 +60,21 @@ class Sheet:
         )
 
     @property
-    def shift(self) -> npt.NDArray[np.float64]:
+    def shift(self) -> Float64Array:
         """What is added to calibrated logits before the softmax, of shape (classes,)."""
         return prior_shift(self.assumed, self.prior)
 
-    def posteriors(self, logits: Floats) -> npt.NDArray[np.float64]:
+    def posteriors(self, logits: FloatArray) -> Float64Array:
         """Calibrated probabilities under the stated prior, (images, classes)."""
         return posteriors(logits, self.temperature, self.assumed, self.prior)
 
-    def is_strange(self, logits: Floats) -> npt.NDArray[np.bool_]:
+    def is_strange(self, logits: FloatArray) -> BoolArray:
         """Whether each photograph looks like none of the known species."""
         if self.strange_above is None:
             return np.zeros(len(logits), dtype=bool)
         return novelty(logits) > self.strange_above
 
-    def decide(self, logits: Floats) -> Decision:
+    def decide(self, logits: FloatArray) -> Decision:
         """Which rank, if any, names each photograph: the lowest whose probability suffices.
 
         Args:
@@ -104,11 +101,11 @@ class Best:
         probability: its probability, (photographs,).
     """
 
-    group: Ints
-    probability: npt.NDArray[np.float64]
+    group: Int64Array
+    probability: Float64Array
 
     @classmethod
-    def of(cls, probabilities: npt.NDArray[np.float64]) -> Self:
+    def of(cls, probabilities: Float64Array) -> Self:
         """Of probabilities of shape (photographs, groups)."""
         return cls(probabilities.argmax(axis=1), probabilities.max(axis=1))
 
@@ -124,7 +121,7 @@ class Decision:
         named_by: the position of the rank that names each photograph; -1 where none is sure.
     """
 
-    probabilities: npt.NDArray[np.float64]
-    strange: npt.NDArray[np.bool_]
+    probabilities: Float64Array
+    strange: BoolArray
     best: Sequence[Best]
-    named_by: Ints
+    named_by: Int64Array

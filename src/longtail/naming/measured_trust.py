@@ -10,16 +10,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from longtail.arrays import BoolArray, Float64Array, FloatArray, Int64Array
 from longtail.evaluation.uncertainty import wilson_interval
 from longtail.naming.certified_threshold import effective_number
 from longtail.naming.decision_rule import NOT_NAMED, Decision, Sheet
 from longtail.wording import counted, percent
-
-Floats = npt.NDArray[np.floating]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -54,7 +50,11 @@ class TrustOnTest:
 
 
 def trust_on_test(
-    sheet: Sheet, logits: Floats, labels: Ints, unknown: Floats | None, confidence: float
+    sheet: Sheet,
+    logits: FloatArray,
+    labels: Int64Array,
+    unknown: FloatArray | None,
+    confidence: float,
 ) -> TrustOnTest:
     """Name test photographs as new ones, and count the trusted names that are wrong.
 
@@ -99,16 +99,14 @@ def trust_on_test(
     )
 
 
-def prior_weights(sheet: Sheet, labels: Ints) -> npt.NDArray[np.float64]:
+def prior_weights(sheet: Sheet, labels: Int64Array) -> Float64Array:
     """Weights by which images are mixed as the stated prior says; 0 of what cannot occur."""
     present = np.bincount(labels, minlength=len(sheet.class_names))
-    weights: npt.NDArray[np.float64] = np.where(
-        present > 0, sheet.prior / np.maximum(present, 1), 0.0
-    )[labels]
+    weights: Float64Array = np.where(present > 0, sheet.prior / np.maximum(present, 1), 0.0)[labels]
     return weights
 
 
-def _right(sheet: Sheet, decision: Decision, labels: Ints) -> Bools:
+def _right(sheet: Sheet, decision: Decision, labels: Int64Array) -> BoolArray:
     """Which photographs of known species get a trusted name that is right."""
     right = np.zeros(len(labels), dtype=bool)
     for place, (rank, best) in enumerate(zip(sheet.ranks, decision.best, strict=True)):

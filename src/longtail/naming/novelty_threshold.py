@@ -11,13 +11,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from longtail.arrays import FloatArray
 from longtail.evaluation.novelty import negative_energy
 from longtail.evaluation.uncertainty import wilson_interval
 from longtail.wording import counted, is_or_are, percent
-
-Floats = npt.NDArray[np.floating]
 
 KNOWN_KEPT = 0.95
 # Of fewer a share of 0.05 is less than one image.
@@ -49,13 +47,13 @@ class NoveltyThreshold:
         return asdict(self)
 
 
-def novelty(logits: Floats) -> Floats:
+def novelty(logits: FloatArray) -> FloatArray:
     """The energy of logits of shape (images, classes): larger is less known."""
-    score: Floats = -negative_energy(np.asarray(logits, dtype=np.float64))
+    score: FloatArray = -negative_energy(np.asarray(logits, dtype=np.float64))
     return score
 
 
-def novelty_threshold(known: Floats, unknown: Floats | None) -> NoveltyThreshold:
+def novelty_threshold(known: FloatArray, unknown: FloatArray | None) -> NoveltyThreshold:
     """The score that keeps 95 % of the validation images, and what it does to unknown species.
 
     Args:

@@ -11,12 +11,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import log_softmax
 
-from longtail.trials.canonical_loss import CanonicalLoss, Counts
+from longtail.arrays import Float64Array, Int64Array
+from longtail.trials.canonical_loss import CanonicalLoss
 
-Floats = npt.NDArray[np.float64]
 
-
-def assumed_prior(loss: CanonicalLoss, class_counts: Counts) -> tuple[Floats, str]:
+def assumed_prior(loss: CanonicalLoss, class_counts: Int64Array) -> tuple[Float64Array, str]:
     """The prior under which a trained model's softmax is the posterior.
 
     The minimiser of weighted cross-entropy is proportional to ``w_c p(c | x)``, and softmax of
@@ -50,8 +49,8 @@ def assumed_prior(loss: CanonicalLoss, class_counts: Counts) -> tuple[Floats, st
 
 
 def posteriors(
-    logits: npt.ArrayLike, temperature: float, assumed: Floats, target: Floats
-) -> Floats:
+    logits: npt.ArrayLike, temperature: float, assumed: Float64Array, target: Float64Array
+) -> Float64Array:
     """Probabilities under another prior than the logits assume.
 
     Args:
@@ -67,15 +66,15 @@ def posteriors(
 
 
 def log_posteriors(
-    logits: npt.ArrayLike, temperature: float, assumed: Floats, target: Floats
-) -> Floats:
+    logits: npt.ArrayLike, temperature: float, assumed: Float64Array, target: Float64Array
+) -> Float64Array:
     """The logarithm of :func:`posteriors`, minus infinity where the target prior is 0."""
     scores = np.asarray(logits, dtype=np.float64) / temperature + prior_shift(assumed, target)
-    result: Floats = log_softmax(scores, axis=1)
+    result: Float64Array = log_softmax(scores, axis=1)
     return result
 
 
-def prior_shift(assumed: Floats, target: Floats) -> Floats:
+def prior_shift(assumed: Float64Array, target: Float64Array) -> Float64Array:
     """What is added to logits for another prior than they assume, minus infinity where it is 0."""
     with np.errstate(divide="ignore"):
         return np.asarray(np.log(target) - np.log(assumed))

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from longtail.arrays import Float64Array, FloatArray, Int64Array
 from longtail.errors import DataError
 from longtail.naming.answers_table import columns_with
 from longtail.naming.calibration import calibrate
@@ -29,9 +29,6 @@ from longtail.parameters import Predict, Trial
 from longtail.trials.canonical_loss import CanonicalLoss
 from longtail.wording import counted, decimal
 
-Floats = npt.NDArray[np.floating]
-Ints = npt.NDArray[np.int64]
-
 log = logging.getLogger(__name__)
 
 
@@ -44,8 +41,8 @@ class Evaluated:
         labels: (images,); -1 of species that the model was not shown.
     """
 
-    logits: Floats
-    labels: Ints
+    logits: FloatArray
+    labels: Int64Array
 
 
 @dataclass(frozen=True)
@@ -58,12 +55,12 @@ class Stated:
         taxonomy: the ranks above each class, lowest first.
     """
 
-    prior: npt.NDArray[np.float64]
+    prior: Float64Array
     words: str
     taxonomy: Taxonomy
 
 
-def stated(asked: Predict, class_names: list[str], counts: Ints) -> Stated:
+def stated(asked: Predict, class_names: list[str], counts: Int64Array) -> Stated:
     """Read what the user states.
 
     Args:
@@ -108,7 +105,7 @@ def describe(
     trial: Trial,
     fingerprint: str,
     loss: CanonicalLoss,
-    counts: Ints,
+    counts: Int64Array,
     class_names: list[str],
     image_size: int,
     asked: Predict,
@@ -116,7 +113,7 @@ def describe(
     validation: Evaluated,
     test: Evaluated,
     test_set: str,
-    unknown: Floats | None,
+    unknown: FloatArray | None,
 ) -> dict[str, Any]:
     """The sheet of a recognizer.
 
@@ -181,7 +178,7 @@ def describe(
 
 
 def fit_thresholds(
-    sheet: Sheet, logits: Floats, labels: Ints, asked: Predict
+    sheet: Sheet, logits: FloatArray, labels: Int64Array, asked: Predict
 ) -> dict[str, Threshold]:
     """A certified threshold for each rank, each on what the ranks below leave unnamed.
 

@@ -7,13 +7,10 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from longtail.arrays import Int64Array, UInt8Array
 from longtail.wording import capitalized, is_or_are
-
-Pixels = npt.NDArray[np.uint8]
-Ints = npt.NDArray[np.int64]
 
 # The column of the table of names, and what it says of those that were learnt from.
 ALREADY_IN, LEARNT = "already_in", "train"
@@ -32,14 +29,14 @@ class Familiar:
         parts: the numbers of the images of each part. The first part that has an image counts.
     """
 
-    def __init__(self, images: Pixels, parts: Mapping[str, Ints]) -> None:
+    def __init__(self, images: UInt8Array, parts: Mapping[str, Int64Array]) -> None:
         self._images = images
         self._found: dict[bytes, list[tuple[int, str]]] = defaultdict(list)
         for part, numbers in parts.items():
             for number in numbers:
                 self._found[_middle_row(images[number])].append((int(number), part))
 
-    def part_of(self, pixels: Pixels) -> str:
+    def part_of(self, pixels: UInt8Array) -> str:
         """The part that has the image (height, width, 3); empty if none has it."""
         for number, part in self._found.get(_middle_row(pixels), []):
             if np.array_equal(self._images[number], pixels):
@@ -79,6 +76,6 @@ def tell_of_familiar(table: pd.DataFrame) -> None:
         log.warning("%s", capitalized(note))
 
 
-def _middle_row(image: Pixels) -> bytes:
+def _middle_row(image: UInt8Array) -> bytes:
     row: bytes = image[len(image) // 2].tobytes()
     return row

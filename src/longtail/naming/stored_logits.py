@@ -6,20 +6,18 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from longtail.arrays import Float32Array, Int64Array
 from longtail.evaluation.metrics import METRICS, Answers, Tally
-
-Ints = npt.NDArray[np.int64]
 
 # Of the results, what no other logits give to so many digits.
 FIGURE, RELATIVE_ERROR = "nll", 1e-9
 
 
 def stored_logits(
-    versions: Iterable[Path], images: Ints, tested: Ints, figure: float
-) -> npt.NDArray[np.float32] | None:
+    versions: Iterable[Path], images: Int64Array, tested: Int64Array, figure: float
+) -> Float32Array | None:
     """The logits of a trial's held-out images, from the newest version that its results are of.
 
     Args:

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
+from longtail.arrays import Float64Array, Int64Array
 from longtail.errors import DataError
 from longtail.naming.user_tables import key_of, matched, read_table
 
-Floats = npt.NDArray[np.float64]
 # The groups of each class by their ranks, lowest first: all have the same ranks, and an empty name
 # where they have no group.
 Taxonomy = dict[str, dict[str, str]]
@@ -34,12 +33,12 @@ class Rank:
 
     name: str
     groups: tuple[str, ...]
-    group_of: npt.NDArray[np.int64]
+    group_of: Int64Array
 
-    def roll_up(self, probabilities: Floats) -> Floats:
+    def roll_up(self, probabilities: Float64Array) -> Float64Array:
         """The probability of each group, the sum of its species', (images, groups)."""
         member = self.group_of[:, None] == np.arange(len(self.groups))
-        summed: Floats = probabilities @ member.astype(np.float64)
+        summed: Float64Array = probabilities @ member.astype(np.float64)
         return summed
 
 

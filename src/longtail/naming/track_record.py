@@ -6,20 +6,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from longtail.arrays import Float64Array, Int64Array
 from longtail.evaluation.uncertainty import wilson_interval
 from longtail.naming.taxonomy import Rank
 
-Ints = npt.NDArray[np.int64]
-
 
 def track_record(
-    probabilities: npt.NDArray[np.float64],
-    labels: Ints,
+    probabilities: Float64Array,
+    labels: Int64Array,
     ranks: Sequence[Rank],
     class_names: Sequence[str],
-    train_counts: Ints,
+    train_counts: Int64Array,
     confidence: float,
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """Precision and recall of every name of every rank, whether it would be trusted or not.
@@ -44,10 +42,10 @@ def track_record(
 
 
 def _of_rank(
-    probabilities: npt.NDArray[np.float64],
-    labels: Ints,
+    probabilities: Float64Array,
+    labels: Int64Array,
     rank: Rank,
-    train_counts: Ints,
+    train_counts: Int64Array,
     confidence: float,
 ) -> dict[str, dict[str, Any]]:
     groups = len(rank.groups)

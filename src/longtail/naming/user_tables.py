@@ -10,13 +10,11 @@ from io import StringIO
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from longtail.arrays import BoolArray, Float64Array
 from longtail.errors import DataError
 from longtail.wording import counted, is_or_are
-
-Floats = npt.NDArray[np.float64]
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +67,7 @@ def read_table(path: str, key: str, class_names: Sequence[str]) -> pd.DataFrame:
     return table
 
 
-def read_species_list(path: str, class_names: Sequence[str]) -> npt.NDArray[np.bool_]:
+def read_species_list(path: str, class_names: Sequence[str]) -> BoolArray:
     """Which classes a list of species has: a name a line, or the first column of a CSV file.
 
     Names that are no class of the model are told, with the nearest: a list of a region has more
@@ -95,7 +93,7 @@ def read_species_list(path: str, class_names: Sequence[str]) -> npt.NDArray[np.b
     return listed
 
 
-def read_weights(path: str, class_names: Sequence[str], listed: npt.NDArray[np.bool_]) -> Floats:
+def read_weights(path: str, class_names: Sequence[str], listed: BoolArray) -> Float64Array:
     """How common the classes are, from a CSV file (species, weight); 0 where not ``listed``.
 
     Raises:
@@ -143,7 +141,7 @@ def read_weights(path: str, class_names: Sequence[str], listed: npt.NDArray[np.b
     if weights.max() == 0:
         raise DataError(f"{key}: '{path}' gives every species the weight 0")
     scaled = weights / weights.max()  # the sum of very large ones would be infinite
-    prior: Floats = scaled / scaled.sum()
+    prior: Float64Array = scaled / scaled.sum()
     return prior
 
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import ndtr
 
+from longtail.arrays import Float64Array
 from longtail.errors import DataError
 from longtail.evaluation.uncertainty import wilson_interval
 from longtail.parameters import Dataset, ExponentialProfile, TrainSet
@@ -35,8 +36,6 @@ TEST_SETS = (
 METRICS = ("loss", "acc1", "f1")
 FRACTIONS = ("acc1", "f1")
 LOSS_NOTE = "the method's own criterion: not comparable with another method's"
-
-Floats = npt.NDArray[np.float64]
 
 
 def shipped(name: Literal["thesis", "cifar100_lt"]) -> pd.DataFrame:
@@ -146,7 +145,7 @@ def two_proportions(
     first_images: npt.ArrayLike,
     second: npt.ArrayLike,
     second_images: npt.ArrayLike,
-) -> Floats:
+) -> Float64Array:
     """The two-sided p-value of the z-test that two independent proportions are equal.
 
     With the pooled proportion's standard error. Proportions that are both 0 or both 1 have p = 1.

@@ -19,10 +19,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import PIL
 from filelock import FileLock, Timeout
 
+from longtail.arrays import UInt8Array
 from longtail.errors import DataError
 from longtail.prefetch import on_all_cores
 from longtail.progress import Bar
@@ -33,8 +33,6 @@ from longtail.sources.journal import DamagedError, Fact, Journal, Segment
 from longtail.sources.segments import CHUNK_BYTES, SegmentFile
 from longtail.storage.space import check_room, full_disk_explained
 from longtail.wording import counted
-
-Pixels = npt.NDArray[np.uint8]
 
 FLUSH_S = 5.0
 
@@ -48,9 +46,9 @@ class Stored:
     file: Path
     sha256: str
 
-    def pixels(self) -> Pixels:
+    def pixels(self) -> UInt8Array:
         """The array, mapped into memory."""
-        array: Pixels = np.load(self.file, mmap_mode="r", allow_pickle=False)
+        array: UInt8Array = np.load(self.file, mmap_mode="r", allow_pickle=False)
         return array
 
 
@@ -158,7 +156,7 @@ class PixelCache:
         check_room(self.folder, len(files) * target.row_bytes)
         made: dict[bytes, Fact] = {}
         notes: list[tuple[bytes, Fact]] = []
-        images: list[Pixels] = []
+        images: list[UInt8Array] = []
         flushed = time.monotonic()
 
         def flush() -> None:

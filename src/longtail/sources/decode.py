@@ -9,13 +9,11 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageFile, UnidentifiedImageError
 
+from longtail.arrays import UInt8Array
 from longtail.sources.difference_hash import look_of
 from longtail.sources.files import ImageFileRef, UnreadableError
-
-Pixels = npt.NDArray[np.uint8]
 
 # Others that Pillow knows are refused, whatever a file's name says: one (EPS) runs programs.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
@@ -57,7 +55,7 @@ _few_at_a_time = threading.Semaphore(2)
 class Decoded:
     """A usable image: uint8 (size, size, 3), the hash of its pixels, and its likeness."""
 
-    pixels: Pixels
+    pixels: UInt8Array
     sha256: bytes
     look: bytes
 
@@ -70,7 +68,7 @@ class Refusal:
     lasting: bool
 
 
-def decode(file: ImageFileRef, image_size: int | None) -> Pixels:
+def decode(file: ImageFileRef, image_size: int | None) -> UInt8Array:
     """Decode one image to RGB, upright, cut to a centred square of ``image_size`` pixels.
 
     Of a file with several images it is the first. With ``image_size`` null the image is left as
@@ -83,7 +81,7 @@ def decode(file: ImageFileRef, image_size: int | None) -> Pixels:
         return decode_content(content, image_size)
 
 
-def decode_content(content: BinaryIO, image_size: int | None) -> Pixels:
+def decode_content(content: BinaryIO, image_size: int | None) -> UInt8Array:
     """The same of a file that is open already, or of its content in memory."""
     try:
         return _decode(content, image_size)
@@ -101,7 +99,7 @@ def decode_content(content: BinaryIO, image_size: int | None) -> Pixels:
         raise ValueError(f"cannot be read: {error or type(error).__name__}") from error
 
 
-def _decode(content: BinaryIO, image_size: int | None) -> Pixels:
+def _decode(content: BinaryIO, image_size: int | None) -> UInt8Array:
     Image.init()  # all formats; Pillow itself knows but a few until it has failed with them
     with Image.open(content, formats=FORMATS) as image:
         width, height = image.size

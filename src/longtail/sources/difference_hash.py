@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
-Ints = npt.NDArray[np.int64]
+from longtail.arrays import Float32Array, Int64Array, UInt8Array
 
 SIDE = 16
 BITS = 2 * SIDE * SIDE
 BLOCK_ROWS = 1024
 
 
-def look_of(pixels: npt.NDArray[np.uint8]) -> bytes:
+def look_of(pixels: UInt8Array) -> bytes:
     """The difference hash of an image (Krawetz 2013, "Kind of like that"), on a finer grid.
 
     Of its grey version, shrunk to 17 x 16, whether each value exceeds its left neighbour, and of
@@ -32,7 +31,7 @@ def look_of(pixels: npt.NDArray[np.uint8]) -> bytes:
     return np.packbits(bits).tobytes()
 
 
-def near_pairs(looks: npt.NDArray[np.uint8], distance: int) -> Iterator[Ints]:
+def near_pairs(looks: UInt8Array, distance: int) -> Iterator[Int64Array]:
     """The pairs of rows that differ in at most ``distance`` bits.
 
     Args:
@@ -52,6 +51,6 @@ def near_pairs(looks: npt.NDArray[np.uint8], distance: int) -> Iterator[Ints]:
             yield pairs[pairs[:, 0] < pairs[:, 1]]
 
 
-def _signs(looks: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+def _signs(looks: UInt8Array) -> Float32Array:
     """Bits as -1 and 1: a product counts those that agree less those that do not."""
     return np.unpackbits(looks, axis=1).astype(np.float32) * 2 - 1

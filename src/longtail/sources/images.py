@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from longtail.arrays import UInt8Array
+
 INDEX_COLUMNS = ["image", "file", "label", "class_name", "split", "group"]
 REJECTED_COLUMNS = ["file", "class_name", "reason"]
 
@@ -28,7 +30,7 @@ class Images:
         sha256: the checksum of ``pixels`` where it is known already.
     """
 
-    pixels: npt.NDArray[np.uint8]
+    pixels: UInt8Array
     index: pd.DataFrame
     rejected: pd.DataFrame
     sha256: str | None = None

@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
+from longtail.arrays import UInt8Array
 from longtail.errors import DataError
 from longtail.prefetch import on_all_cores
 from longtail.progress import Bar
@@ -34,7 +33,7 @@ SIDE, QUALITY = 160, 75
 # How many of them are decoded at a time.
 THUMBNAILS = 256
 
-Decoded = npt.NDArray[np.uint8] | str
+Decoded = UInt8Array | str
 
 
 @dataclass

@@ -12,11 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from longtail.arrays import UInt8Array
 from longtail.sources.files import stamp_of
-
-Pixels = npt.NDArray[np.uint8]
 
 CHUNK_BYTES = 32 << 20
 
@@ -36,7 +34,7 @@ class SegmentFile:
         # numpy leaves room for more rows in the header, so that its length does not change.
         self._start = len(self._header(0))
 
-    def write(self, first: int, images: Sequence[Pixels]) -> None:
+    def write(self, first: int, images: Sequence[UInt8Array]) -> None:
         """Write images as rows from ``first`` on, and wait until they are on the disk."""
         self.path.touch()
         with self.path.open("r+b") as file:
@@ -77,7 +75,7 @@ class SegmentFile:
             return status.st_size >= self._start + rows * self.row_bytes
         return stamp_of(status) == stamp and self._read_header() == self._header(rows)
 
-    def read(self, row: int, into: Pixels) -> None:
+    def read(self, row: int, into: UInt8Array) -> None:
         """Read one row."""
         with self.path.open("rb", buffering=0) as file:
             file.seek(self._start + row * self.row_bytes)

@@ -12,13 +12,12 @@ import numpy.typing as npt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from longtail.arrays import Int64Array
 from longtail.errors import DataError
 from longtail.sources.difference_hash import near_pairs
 from longtail.sources.journal import Fact
 from longtail.sources.metadata import Entry
 from longtail.wording import counted, first_names
-
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class Selection:
 
     entries: list[Entry]
     facts: list[Fact]
-    groups: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    groups: Int64Array = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     rejected: list[tuple[str, str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -175,7 +174,7 @@ def _captured(chosen: Selection, pattern: str, key: str) -> list[str | None]:
     return texts
 
 
-def _chains(names: Sequence[object]) -> Iterable[Ints]:
+def _chains(names: Sequence[object]) -> Iterable[Int64Array]:
     """Pairs that link all positions of the same name; None is no name."""
     last: dict[object, int] = {}
     pairs = []
@@ -189,12 +188,12 @@ def _chains(names: Sequence[object]) -> Iterable[Ints]:
 
 def _near(
     chosen: Selection, species: Sequence[str], distance: int | None
-) -> tuple[list[Ints], int]:
+) -> tuple[list[Int64Array], int]:
     """Links between near-duplicates of a species, and how many pairs of different pixels they are.
 
     Across species the same distance finds look-alikes.
     """
-    links: list[Ints] = []
+    links: list[Int64Array] = []
     if distance is None:
         return links, 0
     pictures = {fact.sha256: number for number, fact in enumerate(chosen.facts)}
@@ -214,7 +213,7 @@ def _near(
     return links, count
 
 
-def _spanning(pairs: Ints) -> Ints:
+def _spanning(pairs: Int64Array) -> Int64Array:
     """Links that join the same positions as some pairs, at most one a position.
 
     Of a long series every pair is near: their number must not fill the memory.
@@ -224,16 +223,16 @@ def _spanning(pairs: Ints) -> Ints:
     return np.stack([positions[first], positions], axis=1)
 
 
-def _components(links: Sequence[Ints], count: int) -> Ints:
+def _components(links: Sequence[Int64Array], count: int) -> Int64Array:
     """The first position of each position's group, where links join groups."""
     pairs = np.concatenate([np.zeros((0, 2), dtype=np.int64), *links])
     graph = coo_array((np.ones(len(pairs), np.int8), (pairs[:, 0], pairs[:, 1])), (count, count))
     return _first_positions(connected_components(graph, directed=False)[1])
 
 
-def _first_positions(numbers: npt.NDArray[np.integer]) -> Ints:
+def _first_positions(numbers: npt.NDArray[np.integer]) -> Int64Array:
     _, first, inverse = np.unique(numbers, return_index=True, return_inverse=True)
-    positions: Ints = first[inverse].astype(np.int64)
+    positions: Int64Array = first[inverse].astype(np.int64)
     return positions
 
 

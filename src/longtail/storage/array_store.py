@@ -16,15 +16,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from longtail.arrays import Float32Array
 from longtail.storage.files import damaged_file, write_whole
 from longtail.storage.space import full_disk_explained
 from longtail.storage.store import TrialStore
 
 log = logging.getLogger(__name__)
 
-Floats = npt.NDArray[np.float32]
 Kind = Literal["features", "logits"]
 
 # The file of each kind in its folder, whose name ends with the kind.
@@ -47,7 +46,9 @@ class ArrayStore:
     def __init__(self, folder: Path, pixels_sha256: str) -> None:
         self._folder, self._pixels_sha256 = folder, pixels_sha256
 
-    def features(self, determinants: Mapping[str, Any], compute: Callable[[], Floats]) -> Floats:
+    def features(
+        self, determinants: Mapping[str, Any], compute: Callable[[], Float32Array]
+    ) -> Float32Array:
         """What a frozen backbone makes of images, for all trials above it.
 
         Args:
@@ -61,8 +62,8 @@ class ArrayStore:
         return self._kept("features", key, key, compute)
 
     def logits(
-        self, fingerprint: str, determinants: Mapping[str, Any], compute: Callable[[], Floats]
-    ) -> Floats:
+        self, fingerprint: str, determinants: Mapping[str, Any], compute: Callable[[], Float32Array]
+    ) -> Float32Array:
         """What a trained model answers to images.
 
         Args:
@@ -80,7 +81,9 @@ class ArrayStore:
         text = json.dumps({**determinants, "pixels": self._pixels_sha256}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def _kept(self, kind: Kind, claimed: str, name: str, compute: Callable[[], Floats]) -> Floats:
+    def _kept(
+        self, kind: Kind, claimed: str, name: str, compute: Callable[[], Float32Array]
+    ) -> Float32Array:
         place = self._folder / f"{name}.{kind}"
         with TrialStore(self._folder).claim(claimed):
             found = _read(place, kind)
@@ -92,7 +95,7 @@ class ArrayStore:
             return array
 
 
-def _save(file: Path, array: Floats) -> None:
+def _save(file: Path, array: Float32Array) -> None:
     # np.save does not say that the disk is full.
     with file.open("wb") as content:
         header = np.lib.format.header_data_from_array_1_0(array)
@@ -100,7 +103,7 @@ def _save(file: Path, array: Floats) -> None:
         content.write(np.ascontiguousarray(array).data)
 
 
-def _read(place: Path, kind: Kind) -> Floats | None:
+def _read(place: Path, kind: Kind) -> Float32Array | None:
     """A stored array; a damaged one is removed."""
     if not place.is_dir():
         return None
@@ -109,5 +112,5 @@ def _read(place: Path, kind: Kind) -> Floats | None:
         shutil.rmtree(place)
         return None
     os.utime(place)  # used today
-    array: Floats = np.load(place / ARRAY_FILES[kind])
+    array: Float32Array = np.load(place / ARRAY_FILES[kind])
     return array

@@ -14,8 +14,8 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from longtail.arrays import BoolArray, Float64Array, Int64Array
 from longtail.errors import ConfigurationError
 from longtail.parameters import (
     LDAM,
@@ -30,9 +30,6 @@ from longtail.parameters import (
     WeightedSoftmax,
 )
 from longtail.wording import counted
-
-Floats = npt.NDArray[np.float64]
-Counts = npt.NDArray[np.int64]
 
 # Rounding leaves differences of about 1e-16; nothing that a loss means is this small.
 NEGLIGIBLE = 1e-9
@@ -53,11 +50,11 @@ class CanonicalLoss:
     An array is None where it would change nothing.
     """
 
-    weights: Floats | None = None
-    offsets: Floats | None = None
-    margins: Floats | None = None
+    weights: Float64Array | None = None
+    offsets: Float64Array | None = None
+    margins: Float64Array | None = None
     focus: float = 0.0
-    spared: npt.NDArray[np.bool_] | None = None
+    spared: BoolArray | None = None
     spared_probability: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
@@ -66,7 +63,7 @@ class CanonicalLoss:
         return {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in values.items()}
 
 
-def canonical(loss: Loss, classifier: Classifier, class_counts: Counts) -> CanonicalLoss:
+def canonical(loss: Loss, classifier: Classifier, class_counts: Int64Array) -> CanonicalLoss:
     """The canonical form of ``loss`` on training images counted by class.
 
     Raises:
@@ -95,7 +92,7 @@ def canonical(loss: Loss, classifier: Classifier, class_counts: Counts) -> Canon
             return _ldam(loss, classifier, counts)
 
 
-def reweighted(loss: CanonicalLoss, weights: Floats) -> CanonicalLoss:
+def reweighted(loss: CanonicalLoss, weights: Float64Array) -> CanonicalLoss:
     """``loss`` with further class weights, which multiply those that it has."""
     further = _normalised(weights)
     if further is None:
@@ -104,7 +101,7 @@ def reweighted(loss: CanonicalLoss, weights: Floats) -> CanonicalLoss:
     return replace(loss, weights=product)
 
 
-def refuse_missing_classes(class_counts: Counts, what: str) -> None:
+def refuse_missing_classes(class_counts: Int64Array, what: str) -> None:
     """Refuse counts of zero, which ``what`` would divide by or take the logarithm of.
 
     Raises:
@@ -119,7 +116,7 @@ def refuse_missing_classes(class_counts: Counts, what: str) -> None:
         )
 
 
-def class_weights(loss: WeightedSoftmax, counts: Floats) -> Floats:
+def class_weights(loss: WeightedSoftmax, counts: Float64Array) -> Float64Array:
     """Weights by the convention that ``loss`` names, before normalisation.
 
     ``balanced``: N / (C n_c), scikit-learn's. ``min_ratio``: (n_min / n_c) ** exponent.
@@ -128,7 +125,7 @@ def class_weights(loss: WeightedSoftmax, counts: Floats) -> Floats:
     1 / n_c scaled to mean 1 has no name of its own: normalised, ``balanced`` is that. Effective
     numbers are the loss ``class_balanced``.
     """
-    conventions: dict[str, Callable[[], Floats]] = {
+    conventions: dict[str, Callable[[], Float64Array]] = {
         "balanced": lambda: counts.sum() / (len(counts) * counts),
         "min_ratio": lambda: (counts.min() / counts) ** loss.exponent,
         "log": lambda: 1 - np.log(counts / counts.max()),
@@ -136,42 +133,42 @@ def class_weights(loss: WeightedSoftmax, counts: Floats) -> Floats:
     return conventions[loss.convention]()
 
 
-def effective_number_weights(beta: float, counts: Floats) -> Floats:
+def effective_number_weights(beta: float, counts: Float64Array) -> Float64Array:
     """(1 - beta) / (1 - beta ** n_c), Cui et al. 2019, equation 2; stable as beta nears 1."""
     if beta == 0:
         return np.ones_like(counts)
-    result: Floats = (1 - beta) / -np.expm1(counts * np.log(beta))
+    result: Float64Array = (1 - beta) / -np.expm1(counts * np.log(beta))
     return result
 
 
-def ldam_margins(max_margin: float, counts: Floats) -> Floats:
+def ldam_margins(max_margin: float, counts: Float64Array) -> Float64Array:
     """n_c ** (-1/4), scaled so that the rarest class has ``max_margin`` (Cao et al. 2019)."""
     raw = counts**-0.25
-    result: Floats = raw * (max_margin / raw.max())
+    result: Float64Array = raw * (max_margin / raw.max())
     return result
 
 
-def _equalization(loss: Equalization, counts: Floats) -> CanonicalLoss:
+def _equalization(loss: Equalization, counts: Float64Array) -> CanonicalLoss:
     spared = counts / counts.sum() < loss.threshold
     if loss.probability == 0 or not spared.any():
         return CanonicalLoss()
     return CanonicalLoss(spared=spared, spared_probability=loss.probability)
 
 
-def _ldam(loss: LDAM, classifier: Classifier, counts: Floats) -> CanonicalLoss:
+def _ldam(loss: LDAM, classifier: Classifier, counts: Float64Array) -> CanonicalLoss:
     if loss.max_margin == 0:
         return CanonicalLoss()
     # The margin is in units of the cosine; the classifier has multiplied that by its scale.
     return CanonicalLoss(margins=classifier.scale * ldam_margins(loss.max_margin, counts))
 
 
-def _normalised(weights: Floats) -> Floats | None:
+def _normalised(weights: Float64Array) -> Float64Array | None:
     """Scale weights to mean 1; None where all are 1."""
-    scaled: Floats = weights * (len(weights) / weights.sum())
+    scaled: Float64Array = weights * (len(weights) / weights.sum())
     return None if np.abs(scaled - 1).max() < NEGLIGIBLE else scaled
 
 
-def _centred(offsets: Floats) -> Floats | None:
+def _centred(offsets: Float64Array) -> Float64Array | None:
     """Shift offsets to mean 0, which softmax does not notice; None where all are 0."""
-    shifted: Floats = offsets - offsets.mean()
+    shifted: Float64Array = offsets - offsets.mean()
     return None if np.abs(shifted).max() < NEGLIGIBLE else shifted

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from longtail.arrays import Int64Array
 from longtail.parameters import Trial
 from longtail.trials.canonical_loss import CanonicalLoss
 from longtail.trials.loss_schedule import LossSchedule
@@ -22,9 +23,9 @@ def fingerprint(
     trial: Trial,
     loss: CanonicalLoss | LossSchedule,
     pixels_sha256: str,
-    train_images: npt.NDArray[np.int64],
-    train_labels: npt.NDArray[np.int64],
-    validation_images: npt.NDArray[np.int64],
+    train_images: Int64Array,
+    train_labels: Int64Array,
+    validation_images: Int64Array,
     weights_sha256: str | None,
 ) -> str:
     """The hash, as 64 hexadecimal digits.

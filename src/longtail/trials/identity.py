@@ -8,21 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from longtail.arrays import Int64Array
 from longtail.imbalance import class_counts, images_of
 from longtail.parameters import Trial
 from longtail.trials.fingerprint import fingerprint
 from longtail.trials.loss_schedule import LossSchedule, loss_schedule
 
-Ints = npt.NDArray[np.int64]
-
 VALIDATION = "validation"
 
 
-def trial_losses(trial: Trial, counts: Ints) -> LossSchedule:
+def trial_losses(trial: Trial, counts: Int64Array) -> LossSchedule:
     """The losses that a trial is trained with on training images counted by class."""
     return loss_schedule(trial.method, counts, trial.recipe.epochs)
 
@@ -30,7 +27,7 @@ def trial_losses(trial: Trial, counts: Ints) -> LossSchedule:
 def trial_fingerprint(
     trial: Trial,
     source: Mapping[str, Any],
-    labels: Ints,
+    labels: Int64Array,
     subsets: pd.DataFrame,
     weights_sha256: str | None,
 ) -> str:

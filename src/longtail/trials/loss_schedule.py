@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from longtail.arrays import Int64Array
 from longtail.parameters import Method
 from longtail.trials.canonical_loss import (
     CanonicalLoss,
-    Counts,
     canonical,
     effective_number_weights,
     refuse_missing_classes,
@@ -61,7 +61,7 @@ class LossSchedule:
         return {**self.first.as_dict(), "deferred": deferred}
 
 
-def loss_schedule(method: Method, class_counts: Counts, epochs: int) -> LossSchedule:
+def loss_schedule(method: Method, class_counts: Int64Array, epochs: int) -> LossSchedule:
     """The losses that ``method`` trains with on training images counted by class.
 
     Deferred weights (Cao et al. 2019, section 3.3) take over in the epoch in which their

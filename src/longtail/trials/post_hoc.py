@@ -12,16 +12,13 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from longtail.arrays import BoolArray, Float32Array, FloatArray, Int64Array
 from longtail.errors import ConfigurationError
 from longtail.evaluation.metrics import Answers, Tally, balanced_accuracy
 from longtail.parameters import Method, PostHoc, PostHocLogitAdjustment, TauNormalization
 from longtail.trials.canonical_loss import refuse_missing_classes
-
-Floats = npt.NDArray[np.floating]
-Counts = npt.NDArray[np.int64]
 
 # What is noted of results that are the trained model's own.
 NONE = "none"
@@ -38,8 +35,8 @@ class LastLayer:
         biases: as they are in the logits, (classes,).
     """
 
-    norms: Floats
-    biases: Floats
+    norms: FloatArray
+    biases: FloatArray
 
 
 class Evaluation(NamedTuple):
@@ -52,12 +49,12 @@ class Evaluation(NamedTuple):
             there was nothing to choose.
     """
 
-    logits: npt.NDArray[np.float32]
+    logits: Float32Array
     tau: float
     validation: dict[float, float]
 
 
-def check(method: Method, class_counts: Counts, validation_images: int) -> None:
+def check(method: Method, class_counts: Int64Array, validation_images: int) -> None:
     """Refuse what could not be evaluated, before it is trained.
 
     Raises:
@@ -76,7 +73,7 @@ def check(method: Method, class_counts: Counts, validation_images: int) -> None:
         )
 
 
-def effective(post_hoc: PostHoc | None, class_counts: Counts) -> PostHoc | None:
+def effective(post_hoc: PostHoc | None, class_counts: Int64Array) -> PostHoc | None:
     """``post_hoc``, or None where it changes no logit: on equal counts, or with ``tau`` 0."""
     if isinstance(post_hoc, PostHocLogitAdjustment):
         equal = len(set(class_counts.tolist())) == 1
@@ -84,7 +81,7 @@ def effective(post_hoc: PostHoc | None, class_counts: Counts) -> PostHoc | None:
     return post_hoc
 
 
-def noted(post_hoc: PostHoc | None, class_counts: Counts) -> str:
+def noted(post_hoc: PostHoc | None, class_counts: Int64Array) -> str:
     """How results say that they were changed so: JSON, or ``none``."""
     own = effective(post_hoc, class_counts)
     return NONE if own is None else json.dumps(own.model_dump(mode="json"))
@@ -104,10 +101,10 @@ def noted_of(results: pd.DataFrame) -> pd.Series[str]:
 
 def evaluate(
     post_hoc: PostHoc,
-    logits: Floats,
-    labels: Counts,
-    validation: npt.NDArray[np.bool_],
-    class_counts: Counts,
+    logits: FloatArray,
+    labels: Int64Array,
+    validation: BoolArray,
+    class_counts: Int64Array,
     layer: LastLayer,
 ) -> Evaluation:
     """Change logits, with the ``tau`` that is the best on the validation images.
@@ -131,8 +128,8 @@ def evaluate(
 
 
 def adjusted(
-    post_hoc: PostHoc, tau: float, logits: Floats, class_counts: Counts, layer: LastLayer
-) -> npt.NDArray[np.float32]:
+    post_hoc: PostHoc, tau: float, logits: FloatArray, class_counts: Int64Array, layer: LastLayer
+) -> Float32Array:
     """Logits changed with strength ``tau``, float32 of the same shape.
 
     Logit adjustment: ``z_c - tau log n_c``, the offsets shifted to mean 0, which softmax does
@@ -145,7 +142,7 @@ def adjusted(
             changed = logits - (prior - prior.mean())
         case TauNormalization():
             changed = (logits - layer.biases.astype(np.float64)) / layer.norms**tau
-    result: npt.NDArray[np.float32] = changed.astype(np.float32)
+    result: Float32Array = changed.astype(np.float32)
     return result
 
 

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from longtail.arrays import UInt8Array
 from longtail.learning.augmentation.epoch import (
     Augmentation,
     mean_and_std,
@@ -78,7 +78,7 @@ def test_order_is_the_seeds() -> None:
     assert not torch.equal(first, other)
 
 
-def all_crops(image: npt.NDArray[np.uint8], padding: int) -> list[npt.NDArray[np.uint8]]:
+def all_crops(image: UInt8Array, padding: int) -> list[UInt8Array]:
     height, width = image.shape[1:]
     padded = np.pad(image, ((0, 0), (padding, padding), (padding, padding)))
     return [

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import torch
 from safetensors.torch import save_file
 
+from longtail.arrays import UInt8Array
 from longtail.errors import DataError, TrainingError
 from longtail.learning.augmentation.epoch import Augmentation, mean_and_std, shuffled
 from longtail.learning.data import image_source as module
@@ -29,7 +29,6 @@ from longtail.trials.loss_schedule import LossSchedule
 CPU = torch.device("cpu")
 MakeRecipe = Callable[..., Recipe]
 MakeTrial = Callable[..., Trial]
-Pixels = npt.NDArray[np.uint8]
 
 EVERYTHING: dict[str, Any] = {
     "epochs": 2,
@@ -43,11 +42,11 @@ EVERYTHING: dict[str, Any] = {
 
 
 @pytest.fixture
-def mapped(tmp_path: Path) -> Pixels:
+def mapped(tmp_path: Path) -> UInt8Array:
     """Sixty images of 16 pixels, in a file that is mapped."""
     pixels = np.random.default_rng(0).integers(0, 256, (60, 16, 16, 3), dtype=np.uint8)
     np.save(tmp_path / "images.npy", pixels)
-    array: Pixels = np.load(tmp_path / "images.npy", mmap_mode="r")
+    array: UInt8Array = np.load(tmp_path / "images.npy", mmap_mode="r")
     return array
 
 
@@ -56,7 +55,7 @@ def readers() -> list[str]:
 
 
 @pytest.mark.parametrize("as_file", [True, False])
-def test_streamed_batches_are_the_resident_ones(mapped: Pixels, as_file: bool) -> None:
+def test_streamed_batches_are_the_resident_ones(mapped: UInt8Array, as_file: bool) -> None:
     pixels = mapped if as_file else np.array(mapped)
     chosen = np.array([7, 3, 50, 3, 0, 59])
     numbers = [torch.tensor([5, 0, 1]), torch.tensor([2, 4])]
@@ -69,7 +68,7 @@ def test_streamed_batches_are_the_resident_ones(mapped: Pixels, as_file: bool) -
             assert np.array_equal(b.numpy(), pixels[chosen[batch]].transpose(0, 3, 1, 2))
 
 
-def test_part_of_a_mapped_array_is_read_as_an_array(mapped: Pixels) -> None:
+def test_part_of_a_mapped_array_is_read_as_an_array(mapped: UInt8Array) -> None:
     part = mapped[10:20]  # which knows the file, but not where in it it begins
     assert np.array_equal(
         take(Streamed(part, np.array([2, 9]), CPU), torch.tensor([0, 1])).numpy(),
@@ -78,7 +77,7 @@ def test_part_of_a_mapped_array_is_read_as_an_array(mapped: Pixels) -> None:
 
 
 def test_means_and_deviations_of_parts_are_those_of_all(
-    mapped: Pixels, monkeypatch: pytest.MonkeyPatch
+    mapped: UInt8Array, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chosen = np.arange(5, 55)
     whole = mean_and_std(to_device(mapped, chosen, CPU))
@@ -87,7 +86,9 @@ def test_means_and_deviations_of_parts_are_those_of_all(
     assert all(torch.equal(a, b) for a, b in zip(whole, parts, strict=True))
 
 
-def test_copying_part_by_part_copies_all(mapped: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_copying_part_by_part_copies_all(
+    mapped: UInt8Array, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "PART_BYTES", 7 * 16 * 16 * 3)
     chosen = np.arange(59, -1, -1)
     assert np.array_equal(
@@ -95,7 +96,7 @@ def test_copying_part_by_part_copies_all(mapped: Pixels, monkeypatch: pytest.Mon
     )
 
 
-def test_augmented_epochs_are_bit_identical(mapped: Pixels, make_recipe: MakeRecipe) -> None:
+def test_augmented_epochs_are_bit_identical(mapped: UInt8Array, make_recipe: MakeRecipe) -> None:
     recipe = make_recipe(**EVERYTHING)
     epochs = []
     for source in (
@@ -109,7 +110,7 @@ def test_augmented_epochs_are_bit_identical(mapped: Pixels, make_recipe: MakeRec
 
 
 def train_on(
-    pixels: Pixels, trial: Trial, checkpoint: Checkpoint | None = None, stop: Any = None
+    pixels: UInt8Array, trial: Trial, checkpoint: Checkpoint | None = None, stop: Any = None
 ) -> Outcome:
     labels = np.arange(60) % 3
     return train(
@@ -136,7 +137,7 @@ def compute(images: str) -> Compute:
     "changes", [{"epochs": 2, "crop_padding": 2}, EVERYTHING], ids=["plain", "all"]
 )
 def test_weights_history_and_logits_are_bit_identical(
-    mapped: Pixels, make_trial: MakeTrial, make_recipe: MakeRecipe, changes: Any, tmp_path: Path
+    mapped: UInt8Array, make_trial: MakeTrial, make_recipe: MakeRecipe, changes: Any, tmp_path: Path
 ) -> None:
     recipe = make_recipe(**changes)
     trials = [make_trial(recipe=recipe, compute=compute(i)) for i in ("resident", "streaming")]
@@ -151,7 +152,7 @@ def test_weights_history_and_logits_are_bit_identical(
 
 
 def test_streamed_training_goes_on_from_its_checkpoint(
-    mapped: Pixels,
+    mapped: UInt8Array,
     make_trial: MakeTrial,
     make_recipe: MakeRecipe,
     tmp_path: Path,
@@ -185,7 +186,7 @@ def test_streamed_training_goes_on_from_its_checkpoint(
 def test_lost_file_is_told_of_in_one_message(
     harm: Callable[[Path], Any],
     reason: str,
-    mapped: Pixels,
+    mapped: UInt8Array,
     make_trial: MakeTrial,
     make_recipe: MakeRecipe,
     tmp_path: Path,
@@ -197,7 +198,7 @@ def test_lost_file_is_told_of_in_one_message(
 
 
 def test_reader_ends_when_a_step_fails(
-    mapped: Pixels, make_trial: MakeTrial, monkeypatch: pytest.MonkeyPatch
+    mapped: UInt8Array, make_trial: MakeTrial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any) -> None:
         assert readers() == ["longtail-prefetch"]
@@ -212,7 +213,7 @@ def test_reader_ends_when_a_step_fails(
 
 
 def test_images_too_many_for_a_gpu_name_the_parameter(
-    mapped: Pixels, monkeypatch: pytest.MonkeyPatch
+    mapped: UInt8Array, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: Any, **__: Any) -> None:
         raise torch.cuda.OutOfMemoryError("CUDA out of memory")
@@ -226,7 +227,7 @@ def test_images_too_many_for_a_gpu_name_the_parameter(
 def test_size_decides_and_the_log_tells(
     free: int,
     resident: bool,
-    mapped: Pixels,
+    mapped: UInt8Array,
     make_trial: MakeTrial,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,

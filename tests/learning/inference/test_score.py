@@ -10,6 +10,7 @@ import torch
 from scipy import stats
 from sklearn.metrics import f1_score
 
+from longtail.arrays import Float32Array, Int64Array
 from longtail.evaluation.metrics import LOSSES, METRICS, Answers, Tally
 from longtail.evaluation.uncertainty import resampled_weights
 from longtail.learning.inference.score import Scores, score, with_intervals
@@ -43,7 +44,7 @@ LOSSES_OF_THE_THESIS = [
 
 def answered(
     images_of_class: npt.ArrayLike, skill: npt.ArrayLike = 2.0, seed: int = 0
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+) -> tuple[Float32Array, Int64Array]:
     """Logits and labels: normal noise, and more or less for the true class."""
     sizes = np.asarray(images_of_class)
     labels = np.repeat(np.arange(len(sizes)), sizes)
@@ -52,7 +53,7 @@ def answered(
     return logits.astype(np.float32), labels
 
 
-def figures(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> dict[str, float]:
+def figures(logits: Float32Array, labels: Int64Array) -> dict[str, float]:
     """All figures of cross-entropy."""
     answers = Answers.from_logits(logits, labels)
     return with_intervals(answers, *criterion_values(PLAIN, logits, labels, 0), STATISTICS)

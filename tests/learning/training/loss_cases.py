@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import torch
 from hypothesis import settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from longtail.arrays import BoolArray, Float32Array, Float64Array, Int64Array
 from longtail.learning.training.criterion import Criterion
 from longtail.parameters import (
     LDAM,
@@ -31,9 +31,6 @@ from longtail.trials.canonical_loss import CanonicalLoss
 from longtail.trials.loss_schedule import loss_schedule
 from tests.learning.training import reference_losses as reference
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-
 LINEAR = Classifier()
 SCALED = Classifier(kind="linear", scale=30)
 COSINE = Classifier(kind="cosine", scale=30)
@@ -50,7 +47,7 @@ class Case:
     classifier: Classifier = LINEAR
     deferred_beta: float | None = None
 
-    def form(self, n: Ints) -> CanonicalLoss:
+    def form(self, n: Int64Array) -> CanonicalLoss:
         deferred = None if self.deferred_beta is None else DeferredWeights(beta=self.deferred_beta)
         method = Method(
             name="case",
@@ -105,9 +102,9 @@ EVERY_FIXED_CASE = pytest.mark.parametrize(
 class Batch:
     """Logits float32 (samples, classes), labels (samples,), and training images by class."""
 
-    z: npt.NDArray[np.float32]
-    y: Ints
-    n: Ints
+    z: Float32Array
+    y: Int64Array
+    n: Int64Array
 
     @property
     def reach(self) -> float:
@@ -140,12 +137,12 @@ def batches(
     )
 
 
-def value(form: CanonicalLoss, z: Tensor, y: Ints, seed: int = 0) -> Tensor:
+def value(form: CanonicalLoss, z: Tensor, y: Int64Array, seed: int = 0) -> Tensor:
     result: Tensor = Criterion(form, seed)(z, torch.from_numpy(y))
     return result
 
 
-def value_and_gradient(form: CanonicalLoss, z: Tensor, y: Ints) -> tuple[Tensor, Tensor]:
+def value_and_gradient(form: CanonicalLoss, z: Tensor, y: Int64Array) -> tuple[Tensor, Tensor]:
     """The mean loss of the logits, and its slope along each of them."""
     leaf = z.clone().requires_grad_()
     result = value(form, leaf, y)
@@ -153,14 +150,14 @@ def value_and_gradient(form: CanonicalLoss, z: Tensor, y: Ints) -> tuple[Tensor,
     return result.detach(), gradient
 
 
-def drawn(shape: tuple[int, int], probability: float, seed: int = 0) -> npt.NDArray[np.bool_]:
+def drawn(shape: tuple[int, int], probability: float, seed: int = 0) -> BoolArray:
     """Which negatives a criterion with this seed may spare in its first batch."""
     chance = torch.rand(shape, generator=torch.Generator().manual_seed(seed))
-    result: npt.NDArray[np.bool_] = (chance < probability).numpy()
+    result: BoolArray = (chance < probability).numpy()
     return result
 
 
-def expected(case: Case, z: Floats, y: Ints, counts: Ints) -> float:
+def expected(case: Case, z: Float64Array, y: Int64Array, counts: Int64Array) -> float:
     """The mean loss of float64 logits by the papers' formulas."""
     n = counts.astype(np.float64)
     weights = np.ones(len(n))

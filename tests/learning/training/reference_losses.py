@@ -9,54 +9,52 @@ Throughout, ``z`` are logits of shape (samples, classes), ``y`` labels of shape 
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+from longtail.arrays import BoolArray, Float64Array, Int64Array
 
 
-def log_probabilities(z: Floats) -> Floats:
+def log_probabilities(z: Float64Array) -> Float64Array:
     """log( e^z_k / sum_j e^z_j )."""
     largest = z.max(axis=1, keepdims=True)
     total = np.exp(z - largest).sum(axis=1, keepdims=True)
-    result: Floats = z - largest - np.log(total)
+    result: Float64Array = z - largest - np.log(total)
     return result
 
 
-def of_true_class(values: Floats, y: Ints) -> Floats:
+def of_true_class(values: Float64Array, y: Int64Array) -> Float64Array:
     return np.array([row[label] for row, label in zip(values, y, strict=True)])
 
 
-def softmax(z: Floats, y: Ints) -> Floats:
+def softmax(z: Float64Array, y: Int64Array) -> Float64Array:
     """-log p_y."""
     return -of_true_class(log_probabilities(z), y)
 
 
-def focal(z: Floats, y: Ints, gamma: float) -> Floats:
+def focal(z: Float64Array, y: Int64Array, gamma: float) -> Float64Array:
     """-(1 - p_y)^gamma log p_y (Lin et al. 2017, equation 4)."""
     log_p = of_true_class(log_probabilities(z), y)
     others = -np.expm1(log_p)  # 1 - p_y
-    result: Floats = -(others**gamma) * log_p
+    result: Float64Array = -(others**gamma) * log_p
     return result
 
 
-def balanced_softmax(z: Floats, y: Ints, n: Floats) -> Floats:
+def balanced_softmax(z: Float64Array, y: Int64Array, n: Float64Array) -> Float64Array:
     """-log( n_y e^z_y / sum_j n_j e^z_j ) (Ren et al. 2020)."""
     moved = z - z.max(axis=1, keepdims=True)
-    result: Floats = (
+    result: Float64Array = (
         np.log((n * np.exp(moved)).sum(axis=1)) - np.log(n[y]) - of_true_class(moved, y)
     )
     return result
 
 
-def logit_adjustment(z: Floats, y: Ints, n: Floats, tau: float) -> Floats:
+def logit_adjustment(z: Float64Array, y: Int64Array, n: Float64Array, tau: float) -> Float64Array:
     """-log( e^(z_y + tau log pi_y) / sum_j e^(z_j + tau log pi_j) ) (Menon et al. 2020)."""
     return -of_true_class(log_probabilities(z + tau * np.log(n / n.sum())), y)
 
 
 def equalization(
-    z: Floats, y: Ints, n: Floats, threshold: float, drawn: npt.NDArray[np.bool_]
-) -> Floats:
+    z: Float64Array, y: Int64Array, n: Float64Array, threshold: float, drawn: BoolArray
+) -> Float64Array:
     """-log( e^z_y / sum_k w_k e^z_k ), w_k = 1 - beta T(f_k) (1 - 1[k = y]) (Tan et al. 2020).
 
     ``drawn`` of shape (samples, classes) is beta; T(f) is 1 where f = n / N < ``threshold``.
@@ -71,7 +69,9 @@ def equalization(
     return np.array(losses)
 
 
-def ldam(cosines: Floats, y: Ints, n: Floats, max_margin: float, scale: float) -> Floats:
+def ldam(
+    cosines: Float64Array, y: Int64Array, n: Float64Array, max_margin: float, scale: float
+) -> Float64Array:
     """-log( e^(s (c_y - m_y)) / (e^(s (c_y - m_y)) + sum_(j != y) e^(s c_j)) ) (Cao et al. 2019).
 
     m_j = C / n_j^(1/4), with the constant C that makes the largest ``max_margin``.
@@ -85,9 +85,9 @@ def ldam(cosines: Floats, y: Ints, n: Floats, max_margin: float, scale: float) -
     return np.array(losses)
 
 
-def class_weights(n: Floats, convention: str, parameter: float = 1.0) -> Floats:
+def class_weights(n: Float64Array, convention: str, parameter: float = 1.0) -> Float64Array:
     """The conventions for a class' weight; ``parameter`` is an exponent, or beta."""
-    weights: Floats
+    weights: Float64Array
     if convention == "balanced":
         weights = n.sum() / (len(n) * n)
     elif convention == "min_ratio":
@@ -101,12 +101,12 @@ def class_weights(n: Floats, convention: str, parameter: float = 1.0) -> Floats:
     return weights
 
 
-def effective_numbers(n: Floats, beta: float) -> Floats:
+def effective_numbers(n: Float64Array, beta: float) -> Float64Array:
     """1 + beta + ... + beta^(n - 1), summed term by term (Cui et al. 2019)."""
-    sums: Floats = np.power(beta, np.arange(int(n.max()))).cumsum()
+    sums: Float64Array = np.power(beta, np.arange(int(n.max()))).cumsum()
     return sums[n.astype(np.int64) - 1]
 
 
-def weighted_mean(losses: Floats, weights: Floats, y: Ints) -> float:
+def weighted_mean(losses: Float64Array, weights: Float64Array, y: Int64Array) -> float:
     """Divided by the sum of the samples' weights, as torch.nn.CrossEntropyLoss does."""
     return float((weights[y] * losses).sum() / weights[y].sum())

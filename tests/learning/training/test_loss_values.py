@@ -7,12 +7,12 @@ import pytest
 import torch
 from hypothesis import given
 
+from longtail.arrays import Float64Array
 from tests.learning.training.loss_cases import (
     EVERY_CASE,
     SEEDED,
     Batch,
     Case,
-    Floats,
     batch,
     batches,
     expected,
@@ -48,7 +48,7 @@ def test_half_precision_logits_lose_nothing_further(
     check_value(case, some, torch.from_numpy(some.z).to(dtype))
 
 
-def central_differences(case: Case, some: Batch, step: float = 1e-5) -> Floats:
+def central_differences(case: Case, some: Batch, step: float = 1e-5) -> Float64Array:
     gradient = np.zeros(some.z.shape)
     for place in np.ndindex(*some.z.shape):
         moved = []

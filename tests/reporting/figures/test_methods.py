@@ -4,13 +4,13 @@ import io
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
+from longtail.arrays import UInt8Array
 from longtail.parameters import TrainSet
 from longtail.reporting.figures import drawing
 from longtail.reporting.figures.methods import (
@@ -60,7 +60,7 @@ def intervals(errorbars: Any) -> list[tuple[float, float]]:
     return [(float(s[0][0]), float(s[1][0])) for s in segments if not np.isnan(s).any()]
 
 
-def pixels(png: bytes) -> npt.NDArray[np.uint8]:
+def pixels(png: bytes) -> UInt8Array:
     assert png.startswith(b"\x89PNG\r\n\x1a\n")
     return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
 

@@ -10,11 +10,10 @@ from contextlib import AbstractContextManager, contextmanager
 from math import prod
 from typing import Protocol
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from longtail.arrays import Int64Array, UInt8Array
 from longtail.errors import TrainingError
 from longtail.learning.data.mapped_file import reader
 from longtail.prefetch import prefetched
@@ -73,9 +72,7 @@ class Streamed:
         device: where the batches are wanted.
     """
 
-    def __init__(
-        self, pixels: npt.NDArray[np.uint8], images: npt.NDArray[np.int64], device: torch.device
-    ) -> None:
+    def __init__(self, pixels: UInt8Array, images: Int64Array, device: torch.device) -> None:
         self._pixels, self._images, self.device = pixels, images, device
         _, height, width, channels = pixels.shape
         self.shape = (len(images), channels, height, width)
@@ -124,9 +121,7 @@ def in_order(
     return images.batches(torch.split(torch.arange(count), size))
 
 
-def to_device(
-    pixels: npt.NDArray[np.uint8], images: npt.NDArray[np.int64], device: torch.device
-) -> Tensor:
+def to_device(pixels: UInt8Array, images: Int64Array, device: torch.device) -> Tensor:
     """Copy chosen images to the device: uint8 of shape (len(images), 3, height, width).
 
     They are copied part by part, so that no more than they themselves take is in memory.

@@ -9,17 +9,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from longtail.arrays import Int64Array, UInt8Array
 from longtail.errors import DataError
 
-Pixels = npt.NDArray[np.uint8]
 # Fills an array (rows, height, width, 3) with the images of these numbers.
-Read = Callable[[npt.NDArray[np.int64], Pixels], None]
+Read = Callable[[Int64Array, UInt8Array], None]
 
 
 @contextmanager
-def reader(pixels: Pixels) -> Iterator[Read]:
+def reader(pixels: UInt8Array) -> Iterator[Read]:
     """How to read images of an array, from the file that it is mapped from if it is.
 
     The map itself is not touched. What is read through a map counts as memory of this process
@@ -34,7 +33,7 @@ def reader(pixels: Pixels) -> Iterator[Read]:
     """
     if not _is_whole_map(pixels):
 
-        def copy(numbers: npt.NDArray[np.int64], out: Pixels) -> None:
+        def copy(numbers: Int64Array, out: UInt8Array) -> None:
             out[:] = pixels[numbers]
 
         yield copy
@@ -48,7 +47,7 @@ def reader(pixels: Pixels) -> Iterator[Read]:
     image_bytes = pixels[:1].nbytes
     with file:
 
-        def read(numbers: npt.NDArray[np.int64], out: Pixels) -> None:
+        def read(numbers: Int64Array, out: UInt8Array) -> None:
             # In the order of the file: neighbours are in the same read of the disk.
             order = np.argsort(numbers, kind="stable")
             for position, number in zip(order.tolist(), numbers[order].tolist(), strict=True):
@@ -65,7 +64,7 @@ def reader(pixels: Pixels) -> Iterator[Read]:
         yield read
 
 
-def _is_whole_map(pixels: Pixels) -> bool:
+def _is_whole_map(pixels: UInt8Array) -> bool:
     """Whether the array is a whole memory-mapped file, as ``np.load`` gives it."""
     mapped = isinstance(pixels, np.memmap) and isinstance(pixels.base, mmap.mmap)
     return mapped and pixels.flags.c_contiguous and pixels.filename is not None  # type: ignore[attr-defined]

@@ -18,12 +18,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from longtail.arrays import Float64Array
 from longtail.learning.augmentation.epoch import resized
 from longtail.learning.backbones import Classifying
 
@@ -52,7 +51,7 @@ class Recognizer(nn.Module):
         stored_size: int,
         input_size: int,
         temperature: float,
-        shift: npt.NDArray[np.float64],
+        shift: Float64Array,
     ) -> None:
         super().__init__()
         self.model = model

@@ -6,19 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from safetensors.torch import load_file
 
+from longtail.arrays import Float32Array, Int64Array, UInt8Array
 from longtail.learning import backbones
 from longtail.learning.augmentation.epoch import to_device
 from longtail.learning.devices import choose_device, in_float32, memory_explained
 from longtail.learning.inference.predict_logits import predict_logits
 from longtail.parameters import Trial
 from longtail.progress import Bar
-
-Pixels = npt.NDArray[np.uint8]
-Ints = npt.NDArray[np.int64]
 
 # Bytes of pixels that are on the device, or decoded in memory, at a time.
 CHUNK_BYTES = 64 << 20
@@ -46,7 +43,7 @@ class LoadedModel:
         self._model.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._classes = classes
 
-    def logits(self, pixels: Pixels) -> npt.NDArray[np.float32]:
+    def logits(self, pixels: UInt8Array) -> Float32Array:
         """Logits of uint8 images of shape (images, height, width, 3): (images, classes).
 
         Raises:
@@ -58,7 +55,7 @@ class LoadedModel:
             images = to_device(pixels, np.arange(len(pixels)), self._device)
             return predict_logits(self._model, images, self._recipe).cpu().numpy()
 
-    def logits_of(self, pixels: Pixels, images: Ints, title: str) -> npt.NDArray[np.float32]:
+    def logits_of(self, pixels: UInt8Array, images: Int64Array, title: str) -> Float32Array:
         """Logits of chosen images of an array that may be memory-mapped; a bar shows progress."""
         parts = [np.empty((0, self._classes), dtype=np.float32)]
         with Bar(title, len(images)) as bar:
@@ -68,7 +65,7 @@ class LoadedModel:
         return np.concatenate(parts)
 
 
-def _chunks(images: Ints, size: int) -> Iterator[Ints]:
+def _chunks(images: Int64Array, size: int) -> Iterator[Int64Array]:
     for start in range(0, len(images), size):
         yield images[start : start + size]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from longtail.arrays import FloatArray
 from longtail.evaluation.metrics import (
     METRICS,
     PROPORTIONS,
@@ -22,8 +22,6 @@ from longtail.imbalance import UNKNOWN, images_of, widest_test_set
 from longtail.learning.training.train import criterion_values
 from longtail.parameters import Statistics
 from longtail.trials.canonical_loss import CanonicalLoss
-
-Floats = npt.NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -96,7 +94,7 @@ def score(
 
 
 def with_intervals(
-    answers: Answers, losses: Floats, weights: Floats, statistics: Statistics
+    answers: Answers, losses: FloatArray, weights: FloatArray, statistics: Statistics
 ) -> dict[str, float]:
     """The criterion and every metric on one test set, each with its interval.
 
@@ -111,7 +109,7 @@ def with_intervals(
         statistics: the confidence, and how to resample.
     """
 
-    def criterion(tally: Tally) -> Floats:
+    def criterion(tally: Tally) -> FloatArray:
         # As PyTorch's mean: divided by the sum of the weights.
         return tally.mean(losses * weights) / tally.mean(weights)
 
@@ -119,7 +117,7 @@ def with_intervals(
     whole = Tally.of(answers)
     values = {name: float(figure(whole)[0]) for name, figure in figures.items()}
     resampled = [name for name in figures if name not in PROPORTIONS]
-    replicates: dict[str, list[Floats]] = {name: [] for name in resampled}
+    replicates: dict[str, list[FloatArray]] = {name: [] for name in resampled}
     images = len(answers.labels)
     for block in resampled_weights(images, statistics.resamples, statistics.seed):
         tally = Tally(answers, block)

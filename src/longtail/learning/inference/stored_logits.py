@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from safetensors.torch import load_file
 
+from longtail.arrays import Float32Array, Int64Array, UInt8Array
 from longtail.learning import backbones
 from longtail.learning.backbones import Classifying
 from longtail.learning.data.image_source import Streamed
@@ -21,21 +21,17 @@ from longtail.storage.array_store import ArrayStore
 from longtail.storage.files import sha256_of_file
 from longtail.trials.fingerprint import ENGINE_VERSION, sha256_of_arrays
 
-Pixels = npt.NDArray[np.uint8]
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float32]
-
 
 def kept_logits(
     fingerprint: str,
     model_file: Path,
     trial: Trial,
-    pixels: Pixels,
-    images: Ints,
-    validation_images: Ints,
+    pixels: UInt8Array,
+    images: Int64Array,
+    validation_images: Int64Array,
     classes: int,
     store: ArrayStore,
-) -> Floats:
+) -> Float32Array:
     """Logits of chosen images, from the store or else computed, of shape (len(images), classes).
 
     Args:
@@ -63,7 +59,7 @@ def kept_logits(
         "precision": "float32",
     }
 
-    def computed() -> Floats:
+    def computed() -> Float32Array:
         return logits_of(model_file, trial, pixels, images, classes, validation_images, store)
 
     return store.logits(fingerprint, determinants, computed)
@@ -72,12 +68,12 @@ def kept_logits(
 def logits_of(
     model_file: Path,
     trial: Trial,
-    pixels: Pixels,
-    images: Ints,
+    pixels: UInt8Array,
+    images: Int64Array,
     classes: int,
-    validation_images: Ints | None = None,
+    validation_images: Int64Array | None = None,
     store: ArrayStore | None = None,
-) -> Floats:
+) -> Float32Array:
     """Logits of chosen images in float32 arithmetic, of shape (len(images), classes).
 
     Where the backbone is frozen they are those of its features, as in training.
@@ -117,7 +113,11 @@ def logits_of(
 
 
 def _above(
-    model: Classifying, trial: Trial, pixels: Pixels, images: Ints, store: ArrayStore | None
+    model: Classifying,
+    trial: Trial,
+    pixels: UInt8Array,
+    images: Int64Array,
+    store: ArrayStore | None,
 ) -> torch.Tensor:
     """The logits of images by the features of a frozen backbone, on the CPU."""
     device = next(model.parameters()).device

@@ -7,11 +7,11 @@ from contextlib import closing
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import torch
 from torch import Tensor
 
+from longtail.arrays import Float32Array, Int64Array
 from longtail.learning.augmentation.epoch import Augmentation, resized
 from longtail.learning.backbones import Classifying, CosineLinear
 from longtail.learning.data.image_source import Images, as_images
@@ -24,9 +24,6 @@ from longtail.progress import FeaturesDone, tell
 from longtail.storage.array_store import ArrayStore
 from longtail.trials.fingerprint import ENGINE_VERSION, sha256_of_arrays
 from longtail.trials.loss_schedule import LossSchedule
-
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float32]
 
 # Fixed, like the seed of the views: neither a trial's batch size nor its seed makes other features.
 BATCH_SIZE = 64
@@ -43,7 +40,7 @@ def fit_classifier(
     model: Classifying,
     train: Labelled,
     validation: Labelled,
-    numbers: tuple[Ints, Ints],
+    numbers: tuple[Int64Array, Int64Array],
     losses: LossSchedule,
     trial: Trial,
     on_epoch: Callable[[int, float], None],
@@ -98,7 +95,7 @@ def fit_classifier(
 def kept_features(
     model: Classifying,
     images: Tensor | Images,
-    numbers: Ints,
+    numbers: Int64Array,
     trial: Trial,
     views: int,
     store: ArrayStore | None,
@@ -120,7 +117,7 @@ def kept_features(
         DiskFullError: if there is no room for the features.
     """
 
-    def computed() -> Floats:
+    def computed() -> Float32Array:
         return features_of(model, images, trial.recipe, views, trial.name)
 
     if store is None:
@@ -133,7 +130,7 @@ def kept_features(
 @torch.inference_mode()
 def features_of(
     model: Classifying, images: Tensor | Images, recipe: Recipe, views: int, trial: str
-) -> Floats:
+) -> Float32Array:
     """What the backbone makes of images, each in several views.
 
     Args:
@@ -173,7 +170,7 @@ def features_of(
 
 
 def _determinants(
-    model: Classifying, trial: Trial, images: Ints, views: int, device: torch.device
+    model: Classifying, trial: Trial, images: Int64Array, views: int, device: torch.device
 ) -> Mapping[str, Any]:
     """All that features depend on, but for the pixels' checksum."""
     # Keys of the recipe that are not known here count, rather than not.

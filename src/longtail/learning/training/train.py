@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import torch
 from torch import Tensor
 
+from longtail.arrays import Float32Array, Float64Array, Int64Array, UInt8Array
 from longtail.learning import backbones
 from longtail.learning.augmentation.epoch import resized
 from longtail.learning.backbones.unfold_batchnorm import unfold_batch_norms
@@ -29,9 +29,6 @@ from longtail.storage.array_store import ArrayStore
 from longtail.trials.canonical_loss import CanonicalLoss
 from longtail.trials.loss_schedule import LossSchedule
 
-Pixels = npt.NDArray[np.uint8]
-Ints = npt.NDArray[np.int64]
-
 # Enough for the means and variances of BatchNorm layers, and little to pass through once.
 UNFOLDING_IMAGES = 512
 
@@ -48,10 +45,10 @@ class Outcome:
 def train(
     trial: Trial,
     losses: LossSchedule,
-    pixels: Pixels,
-    labels: Ints,
-    train_images: Ints,
-    validation_images: Ints,
+    pixels: UInt8Array,
+    labels: Int64Array,
+    train_images: Int64Array,
+    validation_images: Int64Array,
     classes: int,
     weights: Mapping[str, Tensor] | None,
     on_epoch: Callable[[int, float], None],
@@ -89,7 +86,7 @@ def train(
     # A frozen backbone sees each image once, and none whose features are in the store.
     resident = not frozen and is_resident(trial.compute, image_bytes, device, trial.name)
 
-    def labelled(images: Ints) -> Labelled:
+    def labelled(images: Int64Array) -> Labelled:
         shown = (
             Resident(to_device(pixels, images, device))
             if resident
@@ -140,8 +137,8 @@ def train(
 
 
 def criterion_values(
-    loss: CanonicalLoss, logits: npt.NDArray[np.float32], labels: Ints, seed: int
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    loss: CanonicalLoss, logits: Float32Array, labels: Int64Array, seed: int
+) -> tuple[Float64Array, Float64Array]:
     """The criterion as trained, on stored logits: each image's loss, and its weight in the mean."""
     criterion = Criterion(loss, seed)
     true = torch.from_numpy(labels)

@@ -6,11 +6,10 @@ import logging
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from longtail import sources
+from longtail.arrays import UInt8Array
 from longtail.class_names import images_of_classes
 from longtail.imbalance.unknown import with_unknown
 from longtail.parameters import Dataset
@@ -22,7 +21,7 @@ log = logging.getLogger(__name__)
 
 def read_images(
     dataset: Dataset, downloads: Path, decoded: Path
-) -> tuple[npt.NDArray[np.uint8], pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+) -> tuple[UInt8Array, pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     """Read a data set's source.
 
     Returns:

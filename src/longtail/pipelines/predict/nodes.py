@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from longtail.arrays import Int64Array, UInt8Array
 from longtail.datasets.trials import TrialFiles
 from longtail.imbalance import UNKNOWN, class_counts, images_of, widest_test_set
 from longtail.naming import recognizer as sheets
@@ -32,9 +32,6 @@ from longtail.trials.identity import VALIDATION, trial_losses
 from longtail.trials.verification import trial_names
 from longtail.wording import counted
 
-Pixels = npt.NDArray[np.uint8]
-Ints = npt.NDArray[np.int64]
-
 log = logging.getLogger(__name__)
 
 
@@ -42,7 +39,7 @@ def describe_recognizer(
     results: pd.DataFrame,
     trainings: pd.DataFrame,
     source: dict[str, Any],
-    images: Pixels,
+    images: UInt8Array,
     index: pd.DataFrame,
     subsets: pd.DataFrame,
     profile: pd.DataFrame,
@@ -122,7 +119,7 @@ def list_photographs(asked: Predict) -> Photographs:
 def name_photographs(
     recognizer: dict[str, Any],
     photographs: Photographs,
-    images: Pixels,
+    images: UInt8Array,
     subsets: pd.DataFrame,
     store: Path,
     compute: Compute,
@@ -186,7 +183,7 @@ def draw_gallery(
     return names_page(dataset.label, names, chosen, thumbnails(files), recognizer)
 
 
-def _held_out(subsets: pd.DataFrame) -> dict[str, Ints]:
+def _held_out(subsets: pd.DataFrame) -> dict[str, Int64Array]:
     """The images that no trial learns from: of validation, of the test set, of unknown species."""
     return {
         VALIDATION: images_of(subsets, VALIDATION, VALIDATION),

@@ -6,10 +6,9 @@ import logging
 from itertools import groupby
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from longtail.arrays import UInt8Array
 from longtail.class_names import Names
 from longtail.evaluation.species import best_trials, species_table
 from longtail.evaluation.species import confused_pairs as most_confused
@@ -119,7 +118,7 @@ def tabulate_species(
 
 
 def hang_gallery(
-    images: npt.NDArray[np.uint8],
+    images: UInt8Array,
     index: pd.DataFrame,
     examples: pd.DataFrame,
     results: pd.DataFrame,

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from longtail.arrays import UInt8Array
 from longtail.evaluation.comparisons import compare_methods
 from longtail.evaluation.species import class_confusions, examples
 from longtail.evaluation.trainings import trainings_table
@@ -23,8 +23,6 @@ from longtail.trials import post_hoc
 from longtail.trials.fingerprint import sha256_of_arrays
 from longtail.trials.identity import VALIDATION, trial_fingerprint, trial_losses
 
-Pixels = npt.NDArray[np.uint8]
-
 
 def fetch_weights(backbone: Backbone) -> tuple[dict[str, Any], str]:
     """A backbone's pretrained weights as torch tensors by name, and their checksum."""
@@ -35,7 +33,7 @@ def fetch_weights(backbone: Backbone) -> tuple[dict[str, Any], str]:
 
 
 def fit_trial(
-    images: Pixels,
+    images: UInt8Array,
     index: pd.DataFrame,
     source: dict[str, Any],
     subsets: pd.DataFrame,
@@ -107,7 +105,7 @@ def fit_trial(
 
 
 def evaluate_trial(
-    images: Pixels,
+    images: UInt8Array,
     index: pd.DataFrame,
     source: dict[str, Any],
     subsets: pd.DataFrame,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from longtail.arrays import Float64Array
 from longtail.published.audit.finding import (
     PARTS,
     ROUNDING,
@@ -78,7 +78,7 @@ def smallest_denominators(published: pd.DataFrame) -> Iterator[Finding]:
         )
 
 
-def smallest_denominator(values: npt.NDArray[np.float64], most: int) -> int | None:
+def smallest_denominator(values: Float64Array, most: int) -> int | None:
     """The smallest n up to ``most`` of which all values are multiples of 1/n, once rounded."""
     denominators = np.arange(1, most + 1)[:, None]
     misses = np.abs(np.round(values * denominators) / denominators - values)
@@ -170,7 +170,7 @@ def _f1_exceeds_accuracy(published: pd.DataFrame) -> Iterator[Finding]:
     )
 
 
-def _small_fractions(values: npt.NDArray[np.float64], images: int) -> int:
+def _small_fractions(values: Float64Array, images: int) -> int:
     """How many values times ``images`` are fractions with a small denominator."""
     denominators = np.arange(1, LARGEST_DENOMINATOR + 1)[:, None] * images
     misses = np.abs(np.round(values * denominators) / denominators - values)

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from itertools import groupby
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from longtail.arrays import Float64Array
 from longtail.class_names import Names
 from longtail.imbalance import GROUPS
 from longtail.parameters import TrainSet
@@ -84,11 +84,11 @@ def confusion_matrices(
     return drawing.png(figure)
 
 
-def confusion_matrix(confusions: pd.DataFrame, classes: int) -> npt.NDArray[np.float64]:
+def confusion_matrix(confusions: pd.DataFrame, classes: int) -> Float64Array:
     """Shares of each true class' images by predicted class, of shape (classes, classes)."""
     matrix = np.zeros((classes, classes))
     np.add.at(matrix, (confusions["true"], confusions["predicted"]), confusions["images"])
-    shares: npt.NDArray[np.float64] = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    shares: Float64Array = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     return shares
 
 

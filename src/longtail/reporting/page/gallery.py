@@ -7,10 +7,10 @@ from base64 import b64encode
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from PIL import Image
 
+from longtail.arrays import UInt8Array
 from longtail.evaluation.species import TOP, best_trials
 from longtail.evaluation.trainings import NAMES
 from longtail.parameters import Method, PostHocLogitAdjustment
@@ -28,7 +28,7 @@ Gallery = list[dict[str, Any]]
 
 
 def gallery(
-    pixels: npt.NDArray[np.uint8],
+    pixels: UInt8Array,
     index: pd.DataFrame,
     examples: pd.DataFrame,
     results: pd.DataFrame,
@@ -84,7 +84,7 @@ def gallery(
     return entries
 
 
-def thumbnail(pixels: npt.NDArray[np.uint8]) -> bytes:
+def thumbnail(pixels: UInt8Array) -> bytes:
     """A small JPEG of an image of shape (height, width, 3).
 
     Equal pixels are equal bytes with one version of Pillow.
