@@ -24,7 +24,7 @@ thesis: install
 
 # How fast this machine trains: make bench BENCH="--images=2560 --rounds=2"
 bench: install
-	$(BIN)/python -m longtail.bench $(BENCH)
+	$(BIN)/python -m benchmarks $(BENCH)
 
 lint: install
 	$(BIN)/ruff format --check .

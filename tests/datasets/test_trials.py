@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 from kedro.io.core import DatasetError
-from tests.pipelines.support import loader
 
 from longtail.catalog import LongtailCatalog
 from longtail.datasets.trials import TrialFilesDataset
+from tests.pipelines.support import loader
 
 TRIAL = "moths.natural.small.softmax.seed0"
 

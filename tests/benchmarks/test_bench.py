@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from longtail.bench.timing import ratio, seconds_of
-from longtail.bench.usual import UsualImages, usual_batches, usual_epoch
+from benchmarks.timing import ratio, seconds_of
+from benchmarks.usual import UsualImages, usual_batches, usual_epoch
 
 
 def test_contenders_take_turns_and_the_first_round_does_not_count(
@@ -52,7 +52,7 @@ def test_usual_loop_sees_every_image_once_and_learns() -> None:
 
 
 def test_bench_prints_its_table() -> None:
-    command = [sys.executable, "-m", "longtail.bench", "--images=300", "--rounds=1", "--threads=1"]
+    command = [sys.executable, "-m", "benchmarks", "--images=300", "--rounds=1", "--threads=1"]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     for row in (
         *("usual data", "our data", "our data (streamed)", "our data (RandAugment)"),

@@ -1,4 +1,4 @@
-"""A picture of what each augmentation does: ``python -m longtail.bench.showcase FOLDER FILE``."""
+"""A picture of what each augmentation does: ``python -m benchmarks.showcase FOLDER FILE``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from longtail.bench.__main__ import RECIPE
+from benchmarks.__main__ import RECIPE
 from longtail.learning.augmentation.epoch import Augmentation
 from longtail.learning.augmentation.mixup_cutmix import Mixer
 from longtail.learning.augmentation.rand_augment import OPERATIONS

@@ -16,10 +16,10 @@ import timm
 import torch
 from rich.table import Table
 
+from benchmarks import machine, ours, usual
+from benchmarks.roofline import fused_seconds, training_operations
+from benchmarks.timing import ratio, seconds_of
 from longtail import provenance
-from longtail.bench import machine, ours, usual
-from longtail.bench.roofline import fused_seconds, training_operations
-from longtail.bench.timing import ratio, seconds_of
 from longtail.learning import backbones
 from longtail.learning.devices import describe
 from longtail.learning.training.compilation import choose_forward

@@ -7,7 +7,7 @@ import pytest
 import timm
 from torch import nn
 
-from longtail.bench.roofline import Operation, fused_seconds, training_operations
+from benchmarks.roofline import Operation, fused_seconds, training_operations
 
 BATCH = 2
 
