@@ -23,8 +23,8 @@ from longtail.parameters import (
     Statistics,
     Trial,
 )
-from longtail.trials.identity import trial_fingerprint
 from longtail.trials.post_hoc import noted
+from longtail.trials.training_job import Split, TrainingJob
 from longtail.trials.verification import (
     check_data,
     check_statistics,
@@ -91,7 +91,9 @@ def stored(dataset: Dataset, *trials: Trial, weights_sha256: str | None = None) 
         {
             "trial": trial.name,
             "trained_by": trial.name,
-            "fingerprint": trial_fingerprint(trial, source, labels, subsets, weights_sha256),
+            "fingerprint": TrainingJob.of(
+                trial, Split.of(labels, subsets, trial.train_set, CLASSES)
+            ).fingerprint("ab" * 32, weights_sha256),
             "parameters": trial.model_dump(mode="json"),
             "weights_sha256": weights_sha256,
             "engine": 1,

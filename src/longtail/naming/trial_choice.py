@@ -13,7 +13,7 @@ from longtail.errors import ConfigurationError, DataError
 from longtail.evaluation.trainings import NAMES
 from longtail.parameters import Trial, unknown
 from longtail.storage.store import TrialStore
-from longtail.trials.identity import VALIDATION
+from longtail.trials.training_job import VALIDATION
 from longtail.trials.verification import trial_names, verified_results
 
 # What the choice is by: rare species count as much as common ones.

@@ -16,12 +16,12 @@ import pandas as pd
 
 from longtail.errors import DataError
 from longtail.evaluation.trainings import NAMES
-from longtail.imbalance import SUBSET_COLUMNS, class_counts, cut, images_of, widest_test_set
+from longtail.imbalance import SUBSET_COLUMNS, cut, widest_test_set
 from longtail.imbalance.unknown import unknown_classes
 from longtail.parameters import Dataset, Statistics, Trial
 from longtail.trials.fingerprint import ENGINE_VERSION
-from longtail.trials.identity import trial_fingerprint
 from longtail.trials.post_hoc import differences, noted, noted_of
+from longtail.trials.training_job import Split, TrainingJob
 from longtail.wording import counted
 
 REMEDY = (
@@ -129,9 +129,10 @@ def verified_results(
     reasons: dict[str, list[str]] = {}
     for name, fingerprints in stored.items():
         trial = by_name[str(name)]
+        split = Split.of(labels, subsets, trial.train_set, source["classes"])
         reason = _reason(
-            trial, list(fingerprints), rows.get(trial.name), source, labels, subsets
-        ) or _reason_post_hoc(trial, list(changed[str(name)]), source, labels, subsets)
+            trial, list(fingerprints), rows.get(trial.name), split, source["sha256"]
+        ) or _reason_post_hoc(trial, list(changed[str(name)]), split)
         if reason is not None:
             reasons.setdefault(reason, []).append(trial.name)
     if reasons:
@@ -271,9 +272,8 @@ def _reason(
     trial: Trial,
     fingerprints: Sequence[str],
     training: Mapping[Any, Any] | None,
-    source: Mapping[str, Any],
-    labels: Any,
-    subsets: pd.DataFrame,
+    split: Split,
+    pixels_sha256: str,
 ) -> str | None:
     """Why results with these fingerprints are not the trial's, or None if they are."""
     if training is None or list(fingerprints) != [training["fingerprint"]]:
@@ -282,24 +282,17 @@ def _reason(
     pretrained = isinstance(checksum, str)
     if pretrained != trial.backbone.pretrained:
         return f"backbones.{trial.backbone.name}.pretrained was {_text(pretrained)}"
-    current = trial_fingerprint(trial, source, labels, subsets, checksum if pretrained else None)
+    job = TrainingJob.of(trial, split)
+    current = job.fingerprint(pixels_sha256, checksum if pretrained else None)
     if current == training["fingerprint"]:
         return None
     changes = list(_changes_of(trial, training))
     return "; ".join(changes) or "the split, the images or the code have changed"
 
 
-def _reason_post_hoc(
-    trial: Trial,
-    stored: Sequence[str],
-    source: Mapping[str, Any],
-    labels: Any,
-    subsets: pd.DataFrame,
-) -> str | None:
+def _reason_post_hoc(trial: Trial, stored: Sequence[str], split: Split) -> str | None:
     """Why logits that were changed so after the training are not the trial's, or None."""
-    train_labels = labels[images_of(subsets, "train", trial.train_set)]
-    counts = class_counts(train_labels, source["classes"])
-    now = noted(trial.method.post_hoc, counts)
+    now = noted(trial.method.post_hoc, split.class_counts)
     others = [then for then in stored if then != now]
     return differences(others[0], now, trial.method.name) if others else None
 

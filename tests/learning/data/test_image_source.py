@@ -25,6 +25,7 @@ from longtail.learning.training.train import Outcome, train
 from longtail.parameters import Compute, Recipe, Trial
 from longtail.trials.canonical_loss import CanonicalLoss
 from longtail.trials.loss_schedule import LossSchedule
+from tests.learning.training.jobs import training_job
 
 CPU = torch.device("cpu")
 MakeRecipe = Callable[..., Recipe]
@@ -113,18 +114,9 @@ def train_on(
     pixels: UInt8Array, trial: Trial, checkpoint: Checkpoint | None = None, stop: Any = None
 ) -> Outcome:
     labels = np.arange(60) % 3
-    return train(
-        trial,
-        LossSchedule(CanonicalLoss()),
-        pixels,
-        labels,
-        np.arange(45),
-        np.arange(45, 60),
-        3,
-        None,
-        stop or (lambda *_: None),
-        checkpoint,
-    )
+    losses = LossSchedule(CanonicalLoss())
+    job = training_job(trial, losses, labels, np.arange(45), np.arange(45, 60), classes=3)
+    return train(job, pixels, None, stop or (lambda *_: None), checkpoint)
 
 
 def compute(images: str) -> Compute:

@@ -17,6 +17,7 @@ from longtail.parameters import OWN_ARCHITECTURES, Backbone, Recipe, StepSchedul
 from longtail.sources.digits import read_digits
 from longtail.trials.canonical_loss import CanonicalLoss
 from longtail.trials.loss_schedule import DeferredLoss, LossSchedule
+from tests.learning.training.jobs import training_job
 
 PIXELS = read_digits(32).pixels
 LABELS = read_digits(32).index["label"].to_numpy()
@@ -63,7 +64,8 @@ def train_until(
     torch.rand(3)  # what ran in this process before must not matter
     images = np.arange(60)
     validation = np.arange(1500, 1520)
-    return train(trial, losses, PIXELS, LABELS, images, validation, 10, None, stop, checkpoint)
+    job = training_job(trial, losses, LABELS, images, validation)
+    return train(job, PIXELS, None, stop, checkpoint)
 
 
 def same(a: Outcome, b: Outcome) -> bool:

@@ -20,6 +20,7 @@ from longtail.parameters import Compute, Recipe, Trial
 from longtail.sources.digits import read_digits
 from longtail.trials.canonical_loss import CanonicalLoss
 from longtail.trials.loss_schedule import LossSchedule
+from tests.learning.training.jobs import training_job
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
@@ -58,10 +59,8 @@ def test_compiled_training_follows_the_plain_one_and_compiles_once_for_all_trial
         recipe = make_recipe(epochs=2, learning_rate=1e-4)
         trial = make_trial(seed=seed, recipe=recipe, compute=compute)
         schedule = LossSchedule(CanonicalLoss())
-        outcome = train(
-            trial, schedule, images.pixels, labels, np.arange(58), np.arange(100, 110), 10, None,
-            lambda *_: None,
-        )  # fmt: skip
+        job = training_job(trial, schedule, labels, np.arange(58), np.arange(100, 110))
+        outcome = train(job, images.pixels, None, lambda *_: None)
         return outcome.history["train_loss"]
 
     torch._dynamo.reset()

@@ -35,6 +35,7 @@ from longtail.parameters import (
 from longtail.sources.digits import read_digits
 from longtail.trials.canonical_loss import CanonicalLoss, canonical
 from longtail.trials.loss_schedule import DeferredLoss, LossSchedule
+from tests.learning.training.jobs import training_job
 
 MakeTrial = Callable[..., Trial]
 MakeRecipe = Callable[..., Recipe]
@@ -69,17 +70,9 @@ def train_on(counts: list[int], trial: Trial, loss: CanonicalLoss | LossSchedule
     pixels, labels = digits()
     chosen = [np.flatnonzero(labels == label)[:count] for label, count in enumerate(counts)]
     validation = np.arange(1500, 1540)
-    return train(
-        trial,
-        LossSchedule(loss) if isinstance(loss, CanonicalLoss) else loss,
-        pixels,
-        labels,
-        np.concatenate(chosen),
-        validation,
-        len(counts),
-        None,
-        lambda *_: None,
-    )
+    losses = LossSchedule(loss) if isinstance(loss, CanonicalLoss) else loss
+    job = training_job(trial, losses, labels, np.concatenate(chosen), validation, len(counts))
+    return train(job, pixels, None, lambda *_: None)
 
 
 def equal_weights(a: Outcome, b: Outcome) -> bool:
@@ -233,17 +226,8 @@ def test_each_epoch_is_told_with_its_mean_loss(trial: Trial) -> None:
     pixels, labels = digits()
     told: list[tuple[int, float]] = []
     images = np.arange(40)
-    outcome = train(
-        trial,
-        LossSchedule(PLAIN),
-        pixels,
-        labels,
-        images,
-        images,
-        10,
-        None,
-        lambda *a: told.append(a),
-    )
+    job = training_job(trial, LossSchedule(PLAIN), labels, images, images)
+    outcome = train(job, pixels, None, lambda *a: told.append(a))
     assert [epoch for epoch, _ in told] == [1, 2]
     assert [loss for _, loss in told] == outcome.history["train_loss"].tolist()
     assert outcome.circumstances["model_parameters"] == sum(

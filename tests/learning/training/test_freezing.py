@@ -27,6 +27,7 @@ from longtail.parameters import Backbone, Classifier, Recipe, Trial
 from longtail.sources.digits import read_digits
 from longtail.trials.canonical_loss import CanonicalLoss
 from longtail.trials.loss_schedule import LossSchedule
+from tests.learning.training.jobs import training_job
 
 MakeTrial = Callable[..., Trial]
 MakeRecipe = Callable[..., Recipe]
@@ -66,9 +67,8 @@ def pretrained(architecture: str) -> dict[str, torch.Tensor]:
 
 
 def trained(trial: Trial, weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    return train(
-        trial, PLAIN, PIXELS, LABELS, TRAIN, VALIDATION, 10, weights, lambda *_: None
-    ).weights
+    job = training_job(trial, PLAIN, LABELS, TRAIN, VALIDATION)
+    return train(job, PIXELS, weights, lambda *_: None).weights
 
 
 @pytest.mark.parametrize("architecture", LAYERS)

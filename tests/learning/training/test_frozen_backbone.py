@@ -30,6 +30,7 @@ from longtail.storage import array_store
 from longtail.storage.array_store import ArrayStore
 from longtail.trials.canonical_loss import CanonicalLoss
 from longtail.trials.loss_schedule import LossSchedule
+from tests.learning.training.jobs import training_job
 from tests.learning.training.test_freezing import (
     LABELS,
     PIXELS,
@@ -90,9 +91,8 @@ def run(
             raise StoppedError
 
     weights = weights or pretrained(trial.backbone.architecture)
-    return train(
-        trial, PLAIN, PIXELS, LABELS, train_images, VALIDATION, 10, weights, stop, checkpoint, store
-    )
+    job = training_job(trial, PLAIN, LABELS, train_images, VALIDATION)
+    return train(job, PIXELS, weights, stop, checkpoint, store)
 
 
 def same(a: Outcome, b: Outcome) -> bool:

@@ -18,6 +18,7 @@ from longtail.parameters import Backbone, Classifier, Recipe, Trial
 from longtail.sources.digits import read_digits
 from longtail.trials.canonical_loss import CanonicalLoss
 from longtail.trials.loss_schedule import LossSchedule
+from tests.learning.training.jobs import training_job
 
 MakeTrial = Callable[..., Trial]
 MakeRecipe = Callable[..., Recipe]
@@ -63,10 +64,8 @@ def train_until(trial: Trial, checkpoint: Checkpoint | None = None, last: int = 
             raise KeyboardInterrupt
 
     chosen, validation = np.arange(60), np.arange(1500, 1530)
-    losses = LossSchedule(CanonicalLoss())
-    return train(
-        trial, losses, DIGITS.pixels, LABELS, chosen, validation, 10, None, stop, checkpoint
-    )
+    job = training_job(trial, LossSchedule(CanonicalLoss()), LABELS, chosen, validation)
+    return train(job, DIGITS.pixels, None, stop, checkpoint)
 
 
 @pytest.fixture

@@ -24,10 +24,9 @@ from longtail.learning.training.environment import circumstances
 from longtail.learning.training.fit import Labelled, fit, set_normalization
 from longtail.learning.training.freezing import freeze
 from longtail.learning.training.frozen_backbone import fit_classifier
-from longtail.parameters import Trial
 from longtail.storage.array_store import ArrayStore
 from longtail.trials.canonical_loss import CanonicalLoss
-from longtail.trials.loss_schedule import LossSchedule
+from longtail.trials.training_job import TrainingJob
 
 # Enough for the means and variances of BatchNorm layers, and little to pass through once.
 UNFOLDING_IMAGES = 512
@@ -43,13 +42,8 @@ class Outcome:
 
 
 def train(
-    trial: Trial,
-    losses: LossSchedule,
+    job: TrainingJob,
     pixels: UInt8Array,
-    labels: Int64Array,
-    train_images: Int64Array,
-    validation_images: Int64Array,
-    classes: int,
     weights: Mapping[str, Tensor] | None,
     on_epoch: Callable[[int, float], None],
     checkpoint: Checkpoint | None = None,
@@ -58,13 +52,8 @@ def train(
     """Build a trial's model and fit it.
 
     Args:
-        trial: backbone, classifier, recipe, seed and device.
-        losses: the criterion's canonical form, epoch by epoch.
-        pixels: uint8 (images, height, width, 3); may be memory-mapped.
-        labels: of all images.
-        train_images: numbers of the images to learn from.
-        validation_images: numbers of the images to validate on.
-        classes: how many logits.
+        job: the trial, the images to train and validate on, and the losses.
+        pixels: of the whole data set, uint8 (images, height, width, 3); may be memory-mapped.
         weights: pretrained weights of the backbone, or None.
         on_epoch: called after each epoch with its number and its mean loss.
         checkpoint: where the training's state is kept between epochs, and gone on from.
@@ -75,44 +64,46 @@ def train(
         DiskFullError: if there is no room for features.
         DataError: if the file that ``pixels`` is mapped from is gone or cut off.
     """
+    trial, split, losses = job.trial, job.split, job.losses
     device = choose_device(trial.compute)
     frozen = trial.recipe.freeze == "backbone"
     torch.manual_seed(trial.seed)
     model = backbones.build(
-        trial.backbone, trial.method.classifier, classes, trial.recipe.image_size, weights
+        trial.backbone, trial.method.classifier, split.classes, trial.recipe.image_size, weights
     )
 
-    image_bytes = (len(train_images) + len(validation_images)) * pixels[:1].nbytes
+    image_bytes = (len(split.train_images) + len(split.validation_images)) * pixels[:1].nbytes
     # A frozen backbone sees each image once, and none whose features are in the store.
     resident = not frozen and is_resident(trial.compute, image_bytes, device, trial.name)
 
-    def labelled(images: Int64Array) -> Labelled:
+    def labelled(images: Int64Array, labels: Int64Array) -> Labelled:
         shown = (
             Resident(to_device(pixels, images, device))
             if resident
             else Streamed(pixels, images, device)
         )
-        return Labelled(shown, torch.from_numpy(labels[images]).to(device))
+        return Labelled(shown, torch.from_numpy(labels).to(device))
 
     with memory_explained(trial.recipe, resident):
         model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        train_set = labelled(train_images)
+        train_set = labelled(split.train_images, split.train_labels)
         set_normalization(model, trial.recipe, train_set.images)
         # BatchNorm that never trains is right as it is: folded, and the same for all trials.
         if weights is not None and not frozen:
             sample = take(
-                as_images(train_set.images), torch.randperm(len(train_images))[:UNFOLDING_IMAGES]
+                as_images(train_set.images),
+                torch.randperm(len(split.train_images))[:UNFOLDING_IMAGES],
             )
             resized_sample = resized(sample.float(), trial.recipe.image_size)
             unfold_batch_norms(model.backbone, model.normalize(resized_sample))
         freeze(model, trial.recipe)
-        validation_set = labelled(validation_images)
+        validation_set = labelled(split.validation_images, split.validation_labels)
         if frozen:
             history = fit_classifier(
                 model,
                 train_set,
                 validation_set,
-                (train_images, validation_images),
+                (split.train_images, split.validation_images),
                 losses,
                 trial,
                 on_epoch,

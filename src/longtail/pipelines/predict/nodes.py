@@ -11,7 +11,7 @@ import pandas as pd
 
 from longtail.arrays import Int64Array, UInt8Array
 from longtail.datasets.trials import TrialFiles
-from longtail.imbalance import UNKNOWN, class_counts, images_of, widest_test_set
+from longtail.imbalance import UNKNOWN, images_of, widest_test_set
 from longtail.naming import recognizer as sheets
 from longtail.naming.answers_table import columns_of, name_all, tell_of_names, unreadable
 from longtail.naming.decision_rule import Sheet
@@ -28,7 +28,7 @@ from longtail.sources.photographs import (
     find_photographs,
     thumbnails,
 )
-from longtail.trials.identity import VALIDATION, trial_losses
+from longtail.trials.training_job import VALIDATION, Split, TrainingJob
 from longtail.trials.verification import trial_names
 from longtail.wording import counted
 
@@ -70,7 +70,8 @@ def describe_recognizer(
     trained, fingerprint = trained_trial(name, results, trainings, source, index, subsets)
     trial = trained.model_copy(update={"compute": compute})
     labels = index["label"].to_numpy()
-    counts = class_counts(labels[images_of(subsets, "train", trial.train_set)], source["classes"])
+    job = TrainingJob.of(trial, Split.of(labels, subsets, trial.train_set, source["classes"]))
+    counts = job.split.class_counts
     class_names = profile.sort_values("label")["class_name"].tolist()
     given = sheets.stated(asked, class_names, counts)
     test_set = widest_test_set(subsets)
@@ -89,7 +90,7 @@ def describe_recognizer(
     sheet = sheets.describe(
         trial,
         fingerprint,
-        trial_losses(trial, counts).last,
+        job.losses.last,
         counts,
         class_names,
         source["height"],

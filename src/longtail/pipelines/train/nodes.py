@@ -13,7 +13,7 @@ from longtail.arrays import UInt8Array
 from longtail.evaluation.comparisons import compare_methods
 from longtail.evaluation.species import class_confusions, examples
 from longtail.evaluation.trainings import trainings_table
-from longtail.imbalance import UNKNOWN, class_counts, images_of, widest_test_set
+from longtail.imbalance import UNKNOWN, images_of, widest_test_set
 from longtail.parameters import Backbone, Statistics, Trial
 from longtail.progress import EpochDone, TrialScored, tell
 from longtail.storage.array_store import ArrayStore
@@ -21,7 +21,7 @@ from longtail.storage.space import full_disk_explained
 from longtail.storage.store import TrialStore
 from longtail.trials import post_hoc
 from longtail.trials.fingerprint import sha256_of_arrays
-from longtail.trials.identity import VALIDATION, trial_fingerprint, trial_losses
+from longtail.trials.training_job import Split, TrainingJob
 
 
 def fetch_weights(backbone: Backbone) -> tuple[dict[str, Any], str]:
@@ -60,12 +60,10 @@ def fit_trial(
     """
     assert (weights is None) == (weights_sha256 is None)  # fetched together
     labels = index["label"].to_numpy()
-    train_images = images_of(subsets, "train", trial.train_set)
-    validation_images = images_of(subsets, VALIDATION, VALIDATION)
-    counts = class_counts(labels[train_images], source["classes"])
-    post_hoc.check(trial.method, counts, len(validation_images))
-    losses = trial_losses(trial, counts)
-    key = trial_fingerprint(trial, source, labels, subsets, weights_sha256)
+    split = Split.of(labels, subsets, trial.train_set, source["classes"])
+    post_hoc.check(trial.method, split.class_counts, len(split.validation_images))
+    job = TrainingJob.of(trial, split)
+    key = job.fingerprint(source["sha256"], weights_sha256)
     trainings = TrialStore(store)
     with full_disk_explained(store), trainings.claim(key):
         found = trainings.find(key)
@@ -76,13 +74,8 @@ def fit_trial(
 
             start = time.time()
             outcome = train(
-                trial,
-                losses,
+                job,
                 images,
-                labels,
-                train_images,
-                validation_images,
-                source["classes"],
                 weights,
                 lambda epoch, value: tell(EpochDone(trial.name, epoch, trial.recipe.epochs, value)),
                 Checkpoint(trainings.checkpoint_file(key), trial.name),
@@ -93,9 +86,9 @@ def fit_trial(
                 "trained_by": trial.name,
                 "started": start,
                 "seconds": time.time() - start,
-                "train_images": len(train_images),
+                "train_images": len(split.train_images),
                 "weights_sha256": weights_sha256,
-                "canonical_loss": losses.as_dict(),
+                "canonical_loss": job.losses.as_dict(),
                 "parameters": trial.model_dump(mode="json"),
                 **outcome.circumstances,
             }
@@ -140,19 +133,18 @@ def evaluate_trial(
     held_out = subsets.loc[subsets["role"] != "train", "image"]
     chosen = np.unique(held_out.to_numpy(dtype=np.int64))
     labels = index["label"].to_numpy()
-    validation_images = images_of(subsets, VALIDATION, VALIDATION)
+    split = Split.of(labels, subsets, trial.train_set, source["classes"])
     logits = kept_logits(
         card["fingerprint"],
         model,
         trial,
         images,
         chosen,
-        validation_images,
-        int(labels.max()) + 1,
+        split.validation_images,
+        split.classes,
         ArrayStore(store, source["sha256"]),
     )
-    train_labels = labels[images_of(subsets, "train", trial.train_set)]
-    counts = class_counts(train_labels, logits.shape[1])
+    counts = split.class_counts
     evaluation: dict[str, Any] = {
         "post_hoc": post_hoc.noted(trial.method.post_hoc, counts),
         "tau": None,
@@ -162,7 +154,7 @@ def evaluate_trial(
     if changing is not None:
         from longtail.learning.backbones.last_layer import last_layer
 
-        validation = np.isin(chosen, validation_images)
+        validation = np.isin(chosen, split.validation_images)
         layer = last_layer(model, trial.method.classifier)
         logits, evaluation["tau"], accuracies = post_hoc.evaluate(
             changing, logits, labels[chosen], validation, counts, layer
@@ -196,11 +188,9 @@ def score_trial(
     """
     from longtail.learning.inference.score import score
 
-    labels = index["label"].to_numpy()
-    train_labels = labels[images_of(subsets, "train", trial.train_set)]
     classes = len(predictions.columns.drop(["image", "label"]))
-    counts = class_counts(train_labels, classes)
-    loss = trial_losses(trial, counts).last
+    split = Split.of(index["label"].to_numpy(), subsets, trial.train_set, classes)
+    loss = TrainingJob.of(trial, split).losses.last
     scores = score(predictions, subsets, loss, trial.seed, statistics)
     tau = evaluation["tau"]
     training = {

@@ -1,0 +1,108 @@
+"""What a trial trains on its data set: the images, the losses and the resulting fingerprint.
+
+The train stage looks a training up by its fingerprint before it trains. The report computes the
+fingerprint again to check that stored results still belong to the current parameters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import pandas as pd
+
+from longtail.arrays import Int64Array
+from longtail.imbalance import class_counts, images_of
+from longtail.parameters import Trial
+from longtail.trials.fingerprint import fingerprint
+from longtail.trials.loss_schedule import LossSchedule, loss_schedule
+
+# The role and the name of the subset of validation images.
+VALIDATION = "validation"
+
+
+@dataclass(frozen=True)
+class Split:
+    """The images that a trial trains and validates on.
+
+    Attributes:
+        train_images: their numbers in the data set, ascending, int64.
+        train_labels: their labels, int64.
+        validation_images: the numbers of the validation images; may be empty.
+        validation_labels: their labels.
+        classes: how many known classes the data set has. Some may have no training image.
+    """
+
+    train_images: Int64Array
+    train_labels: Int64Array
+    validation_images: Int64Array
+    validation_labels: Int64Array
+    classes: int
+
+    @classmethod
+    def of(cls, labels: Int64Array, subsets: pd.DataFrame, train_set: str, classes: int) -> Self:
+        """The split of a data set for one of its training sets.
+
+        Args:
+            labels: of all images of the data set.
+            subsets: one row per image and subset.
+            train_set: the name of the training set.
+            classes: how many known classes the data set has.
+        """
+        train_images = images_of(subsets, "train", train_set)
+        validation_images = images_of(subsets, VALIDATION, VALIDATION)
+        return cls(
+            train_images,
+            labels[train_images],
+            validation_images,
+            labels[validation_images],
+            classes,
+        )
+
+    @property
+    def class_counts(self) -> Int64Array:
+        """The number of training images of each class, shape (classes,)."""
+        return class_counts(self.train_labels, self.classes)
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """A trial with the images and the losses that it trains with.
+
+    Attributes:
+        trial: backbone, method, recipe, seed and compute.
+        split: the images.
+        losses: the loss of each epoch.
+    """
+
+    trial: Trial
+    split: Split
+    losses: LossSchedule
+
+    @classmethod
+    def of(cls, trial: Trial, split: Split) -> Self:
+        """The job of a trial.
+
+        Raises:
+            ConfigurationError: if the loss needs an image of every class and a class has none.
+        """
+        return cls(
+            trial, split, loss_schedule(trial.method, split.class_counts, trial.recipe.epochs)
+        )
+
+    def fingerprint(self, pixels_sha256: str, weights_sha256: str | None) -> str:
+        """The fingerprint of the training, 64 hexadecimal digits.
+
+        Args:
+            pixels_sha256: the checksum of the data set's pixels.
+            weights_sha256: the checksum of the pretrained weights, None to start at random.
+        """
+        return fingerprint(
+            self.trial,
+            self.losses,
+            pixels_sha256,
+            self.split.train_images,
+            self.split.train_labels,
+            self.split.validation_images,
+            weights_sha256,
+        )
