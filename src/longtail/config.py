@@ -12,12 +12,13 @@ import yaml
 from kedro.config import OmegaConfigLoader
 from kedro.framework.project import settings
 from kedro.utils import find_kedro_project
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from longtail import lock
 from longtail.errors import ConfigurationError
 from longtail.parameters import Parameters, Trial, Trials, reading
+from longtail.parameters.layers import merge_resolved
 from longtail.trials import grid
 
 
@@ -101,6 +102,24 @@ class GridConfigLoader(OmegaConfigLoader):
                 raise ConfigurationError(f"{file}: must hold keys (key: value), but holds a list")
         super()._check_duplicates(key, config_per_file)
 
+    def _resolve_from_raw_config(
+        self,
+        key: str,
+        base_configs: dict[Path, DictConfig],
+        env_configs: dict[Path, DictConfig],
+        base_path: str,
+        env_path: str,
+        processed_files: set[Path],
+    ) -> dict[str, Any]:
+        """Merge parameters with :func:`longtail.parameters.layers.merge` instead of Kedro's way."""
+        if key == "parameters" and processed_files:
+            files = [*base_configs.values(), *env_configs.values()]
+            return merge_resolved([*files, OmegaConf.create(self.runtime_params or {})])
+        config: dict[str, Any] = super()._resolve_from_raw_config(
+            key, base_configs, env_configs, base_path, env_path, processed_files
+        )
+        return config
+
     def data_folder(self) -> Path:
         """The folder that all data lie in; a relative one is below the project's."""
         return Path((self.runtime_params or {}).get("data") or self._globals["data"])
@@ -120,10 +139,7 @@ class GridConfigLoader(OmegaConfigLoader):
 
     def _checked(self, config: dict[str, Any]) -> tuple[Parameters, list[Trial]]:
         parameters = reading.parse(config)
-        given = self.runtime_params or {}
-        # What a changed kind leaves behind is passed over in files; here it was meant.
-        reading.check_taken(given, parameters.model_dump())
-        return parameters, grid.trials(parameters, given.get("recipe"))
+        return parameters, grid.trials(parameters, (self.runtime_params or {}).get("recipe"))
 
 
 def _leaves(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:

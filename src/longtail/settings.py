@@ -19,10 +19,5 @@ HOOKS = (PreflightHook(), LoadVersionsHook(), MlflowHook(), InUseHook(), Summary
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-viz",)
 
 CONFIG_LOADER_CLASS = GridConfigLoader
-CONFIG_LOADER_ARGS = {
-    "base_env": "base",
-    "default_run_env": "local",
-    # An environment or --params changes single keys, and leaves the others of the same file.
-    "merge_strategy": {"parameters": "soft"},
-}
+CONFIG_LOADER_ARGS = {"base_env": "base", "default_run_env": "local"}
 DATA_CATALOG_CLASS = LongtailCatalog

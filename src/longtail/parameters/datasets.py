@@ -96,21 +96,18 @@ Source = Annotated[DigitsSource | Cifar100Source | FolderSource, Field(discrimin
 class OfficialHoldout(Strict):
     """The official test images, halved within each class: one half tests, one validates."""
 
-    left_over = frozenset({"test", "validation", "minimum"})
     kind: Literal["official"]
 
 
 class OfficialTestHoldout(Strict):
     """All official test images test and none validates: nothing may be chosen by them."""
 
-    left_over = frozenset({"test", "validation", "minimum"})
     kind: Literal["official_test"]
 
 
 class PerClassHoldout(Strict):
     """So many images of each class for testing and for validation, the rest for training."""
 
-    left_over = frozenset({"minimum"})
     kind: Literal["per_class"]
     test: PositiveInt
     validation: PositiveInt
@@ -150,7 +147,6 @@ Holdout = Annotated[
 class ExponentialProfile(Strict):
     """Class sizes that fall geometrically, the largest ``imbalance_factor`` times the smallest."""
 
-    left_over = frozenset({"alpha"})
     kind: Literal["exponential"]
     imbalance_factor: Annotated[float, Field(ge=1)]
 
@@ -158,7 +154,6 @@ class ExponentialProfile(Strict):
 class StepProfile(Strict):
     """The first half of the classes whole, the others ``imbalance_factor`` times smaller."""
 
-    left_over = frozenset({"alpha"})
     kind: Literal["step"]
     imbalance_factor: Annotated[float, Field(ge=1)]
 
@@ -166,7 +161,6 @@ class StepProfile(Strict):
 class ParetoProfile(Strict):
     """Class sizes at the quantiles of a Pareto (Lomax) distribution of shape ``alpha``."""
 
-    left_over = frozenset({"imbalance_factor"})
     kind: Literal["pareto"]
     alpha: PositiveFloat
 
@@ -177,7 +171,6 @@ Profile = Annotated[ExponentialProfile | StepProfile | ParetoProfile, Field(disc
 class RankGroups(Strict):
     """Head, middle and tail are the thirds of the classes by rank; the tail takes the rest."""
 
-    left_over = frozenset({"many", "few"})
     kind: Literal["thirds"]
 
 

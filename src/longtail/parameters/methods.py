@@ -9,24 +9,16 @@ from pydantic import Field, PositiveFloat, model_validator
 from longtail.parameters.post_hoc import PostHoc, TauNormalization
 from longtail.parameters.strict import Name, Strict
 
-# The keys of all losses: a loss has its own, and leaves behind those of the loss it takes the
-# place of.
-OF_LOSSES = frozenset(
-    {"gamma", "convention", "exponent", "beta", "tau", "probability", "threshold", "max_margin"}
-)
-
 
 class Softmax(Strict):
     """Cross-entropy."""
 
-    left_over = OF_LOSSES
     name: Literal["softmax"]
 
 
 class Focal(Strict):
     """Focal loss (Lin et al. 2017, arXiv 1708.02002) with focusing parameter ``gamma``."""
 
-    left_over = OF_LOSSES
     name: Literal["focal"]
     gamma: Annotated[float, Field(ge=0, le=10)] = 2.0
 
@@ -37,7 +29,6 @@ class WeightedSoftmax(Strict):
     ``exponent`` belongs to ``min_ratio``; 0.5 is square-root weighting.
     """
 
-    left_over = OF_LOSSES
     name: Literal["weighted_softmax"]
     convention: Literal["balanced", "min_ratio", "log"] = "balanced"
     exponent: Annotated[float, Field(gt=0, le=2)] = 1.0
@@ -55,7 +46,6 @@ class WeightedSoftmax(Strict):
 class ClassBalanced(Strict):
     """Cross-entropy weighted by effective numbers (Cui et al. 2019, arXiv 1901.05555)."""
 
-    left_over = OF_LOSSES
     name: Literal["class_balanced"]
     beta: Annotated[float, Field(ge=0, lt=1)] = 0.9
 
@@ -63,7 +53,6 @@ class ClassBalanced(Strict):
 class BalancedSoftmax(Strict):
     """Balanced softmax (Ren et al. 2020, arXiv 2007.10740)."""
 
-    left_over = OF_LOSSES
     name: Literal["balanced_softmax"]
 
 
@@ -73,7 +62,6 @@ class LogitAdjustment(Strict):
     With ``tau`` 1 it is balanced softmax.
     """
 
-    left_over = OF_LOSSES
     name: Literal["logit_adjustment"]
     tau: Annotated[float, Field(ge=0, le=5)] = 1.0
 
@@ -85,7 +73,6 @@ class Equalization(Strict):
     negatives with ``probability`` (gamma).
     """
 
-    left_over = OF_LOSSES
     name: Literal["equalization"]
     probability: Annotated[float, Field(ge=0, le=1)] = 0.9
     threshold: Annotated[float, Field(ge=0, le=1)]
@@ -94,7 +81,6 @@ class Equalization(Strict):
 class LDAM(Strict):
     """Label-distribution-aware margins (Cao et al. 2019, arXiv 1906.07413)."""
 
-    left_over = OF_LOSSES
     name: Literal["ldam"]
     # Two cosines differ by at most 2: no image could keep a larger margin.
     max_margin: Annotated[float, Field(ge=0, le=2)] = 0.5

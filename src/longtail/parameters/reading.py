@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from longtail.errors import ConfigurationError
 from longtail.parameters.run import Parameters
-from longtail.parameters.strict import Strict, unknown
+from longtail.parameters.strict import Strict
 
 # Discriminated unions put the chosen member's tag into an error's path; no YAML file has it.
 _UNION_FIELDS = {"source", "holdout", "profile", "groups", "loss", "schedule", "post_hoc"}
@@ -34,25 +34,6 @@ def parse(config: Mapping[str, Any]) -> Parameters:
         return Parameters.model_validate(dict(config))
     except ValidationError as error:
         raise ConfigurationError(describe(error)) from None
-
-
-def check_taken(given: Mapping[str, Any], taken: Mapping[str, Any], path: str = "") -> None:
-    """Refuse a key that the checked parameters do not have, as those of another loss.
-
-    Args:
-        given: nested parameters of the command line.
-        taken: all parameters, checked.
-        path: of both, for the message.
-
-    Raises:
-        ConfigurationError: naming the key and what is valid there.
-    """
-    for key, value in given.items():
-        if key not in taken:
-            place = path.rstrip(".")
-            raise ConfigurationError(f"{place}: {unknown(key, taken, 'key')}")
-        if isinstance(value, Mapping) and isinstance(below := taken[key], Mapping):
-            check_taken(value, below, f"{path}{key}.")
 
 
 def describe(error: ValidationError, prefix: str = "") -> str:

@@ -26,7 +26,6 @@ from longtail.parameters.strict import Strict
 class CosineSchedule(Strict):
     """The learning rate falls to zero along half a cosine."""
 
-    left_over = frozenset({"milestones", "factor"})
     kind: Literal["cosine"]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -16,16 +16,10 @@ class Strict(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    # Keys of the members of a union: a layer that changes the kind leaves those behind that the
-    # new kind does not have.
-    left_over: ClassVar[frozenset[str]] = frozenset()
-
     @model_validator(mode="before")
     @classmethod
     def _refuse_unknown_keys(cls, values: Any) -> Any:
         if isinstance(values, dict):
-            left_over = cls.left_over - set(cls.model_fields)
-            values = {key: value for key, value in values.items() if key not in left_over}
             for key in values:
                 if key not in cls.model_fields:
                     raise ValueError(unknown(str(key), cls.model_fields, "key"))

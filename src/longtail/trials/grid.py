@@ -19,6 +19,7 @@ from longtail.parameters import (
     Trial,
     unknown,
 )
+from longtail.parameters.layers import merge
 from longtail.parameters.reading import describe
 
 
@@ -91,7 +92,7 @@ def _trial(
 ) -> Trial:
     dataset, train_set, backbone_name, method_name, seed = cell
     backbone, method = parameters.backbones[backbone_name], parameters.methods[method_name]
-    recipe = _merge(
+    recipe = merge(
         parameters.recipe.model_dump(), backbone.recipe, method.recipe, command_line_recipe
     )
     values = {
@@ -111,7 +112,7 @@ def _trial(
     if fixed:
         raise ConfigurationError(f"train.{name}.trial: {sorted(fixed)} are set by the grid")
     try:
-        trial = Trial.model_validate(_merge(values, override))
+        trial = Trial.model_validate(merge(values, override))
     except ValidationError as error:
         raise ConfigurationError(describe(error, prefix=f"train.{name}.trial")) from None
     if trial.name != name:
@@ -150,20 +151,6 @@ def _check_freezing(trial: Trial, name: str) -> None:
             f"would be the same. Set recipe.crop_padding or recipe.horizontal_flip, or "
             f"recipe.cached_views to 1"
         )
-
-
-def _merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay dictionaries over one another, key by key; a changed ``kind`` or ``name`` replaces."""
-    merged: dict[str, Any] = {}
-    for layer in layers:
-        for key, value in layer.items():
-            old = merged.get(key)
-            if isinstance(old, Mapping) and isinstance(value, Mapping):
-                same = all(value.get(tag, old.get(tag)) == old.get(tag) for tag in ("kind", "name"))
-                merged[key] = _merge(old, value) if same else dict(value)
-            else:
-                merged[key] = value
-    return merged
 
 
 def _check_override_names(parameters: Parameters) -> None:

@@ -8,9 +8,10 @@ from omegaconf import OmegaConf
 
 from longtail.errors import ConfigurationError
 from longtail.parameters import Parameters, unknown
+from longtail.parameters.layers import merge
 from longtail.parameters.reading import parse
 
-from .conftest import PROJECT
+from ..conftest import PROJECT
 
 Config = dict[str, Any]
 
@@ -53,11 +54,9 @@ def test_default_parameters_are_valid(base_config: Config) -> None:
     "environment", sorted(p.parent.name for p in PROJECT.glob("conf/*/parameters"))
 )
 def test_every_environment_is_valid_over_the_default(environment: str, base_config: Config) -> None:
-    merged = OmegaConf.create(base_config)
-    for file in sorted((PROJECT / "conf" / environment / "parameters").glob("*.yml")):
-        merged.merge_with(yaml.safe_load(file.read_text(encoding="utf-8")))
-    container: Any = OmegaConf.to_container(merged)
-    assert isinstance(parse(container), Parameters)
+    files = sorted((PROJECT / "conf" / environment / "parameters").glob("*.yml"))
+    layers = [yaml.safe_load(file.read_text(encoding="utf-8")) for file in files]
+    assert isinstance(parse(merge(base_config, *layers)), Parameters)
 
 
 def test_entries_know_the_key_that_they_stand_under(base_config: Config) -> None:
