@@ -51,7 +51,7 @@ def test_later_layers_go_over_earlier_ones() -> None:
 
 
 def test_an_interpolation_refers_to_the_merged_parameters() -> None:
-    layers = [
+    layers: list[dict[str, Any]] = [
         {"a": 1, "b": "${a}", "loss": "${losses.focal}"},
         {"losses": {"focal": {"name": "focal", "gamma": 2}}},
         {"a": 3, "c": {"d": "${b}", "e": "${.d}"}, "loss": {"gamma": 5}},
@@ -66,7 +66,10 @@ def test_an_interpolation_refers_to_the_merged_parameters() -> None:
 
 
 def test_an_interpolation_of_a_replaced_key_is_an_error() -> None:
-    layers = [{"a": {"kind": "x", "b": 1}, "c": "${a.b}"}, {"a": {"kind": "y"}}]
+    layers: list[dict[str, Any]] = [
+        {"a": {"kind": "x", "b": 1}, "c": "${a.b}"},
+        {"a": {"kind": "y"}},
+    ]
     with pytest.raises(InterpolationKeyError, match=r"'a\.b' not found"):
         merge_resolved([OmegaConf.create(layer) for layer in layers])
 
