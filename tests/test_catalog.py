@@ -15,8 +15,7 @@ import pandas as pd
 import pytest
 from kedro.io.core import DatasetError, generate_timestamp
 
-from longtail.catalog import LongtailCatalog
-from longtail.datasets.base import WORTH_SHARING
+from longtail.catalog import WORTH_SHARING, LongtailCatalog
 from longtail.errors import DataError, DiskFullError
 
 TYPES: dict[str, dict[str, Any]] = {

@@ -13,6 +13,7 @@ from longtail import lock as locks
 from longtail.errors import ConfigurationError, DataError
 from longtail.lock import File, Lock
 from longtail.parameters import Grid
+from longtail.storage.files import sha256_of_file
 
 GRID = Grid(
     datasets=("digits",),
@@ -117,7 +118,7 @@ def test_a_file_that_must_not_be_written_is_named(tmp_path: Path) -> None:
 
 def test_the_checksum_is_sha256_of_the_contents(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"contents")
-    assert locks.sha256_of_file(tmp_path / "file") == hashlib.sha256(b"contents").hexdigest()
+    assert sha256_of_file(tmp_path / "file") == hashlib.sha256(b"contents").hexdigest()
 
 
 def test_places_on_a_machine_are_no_part_of_it() -> None:
@@ -201,7 +202,7 @@ def test_deviations_name_the_files(tmp_path: Path) -> None:
     paths = {name: tmp_path / name for name in ("same", "changed", "gone")}
     for path in paths.values():
         path.write_text("contents")
-    locked = {n: File(version="v", sha256=locks.sha256_of_file(p)) for n, p in paths.items()}
+    locked = {n: File(version="v", sha256=sha256_of_file(p)) for n, p in paths.items()}
     assert locks.deviations(locked, paths) == {}
     paths["changed"].write_text("contentz")
     paths["gone"].unlink()

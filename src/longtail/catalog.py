@@ -13,12 +13,20 @@ from kedro.io import DataCatalog
 from kedro.io.core import AbstractVersionedDataset, DatasetError, Version
 from kedro.pipeline import Pipeline
 
-from longtail.datasets.base import LocalVersionedDataset, replacing
+from longtail.datasets.base import version_files
 from longtail.datasets.npy import NpyDataset
 from longtail.errors import ConfigurationError, DataError
-from longtail.storage.files import checksum_name, is_as_saved, note_checksum
+from longtail.storage.files import (
+    atomic_file,
+    checksum_file,
+    matches_checksum,
+    share_content,
+    write_checksum,
+)
 from longtail.storage.space import full_disk_explained
 
+# Comparing smaller files, in bytes, with the newest version is not worth the time.
+WORTH_SHARING = 1 << 20
 # How Kedro begins to say that a versioned dataset was never saved.
 NO_VERSIONS = "Did not find any versions"
 
@@ -40,25 +48,29 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
             super().save(ds_name, data)
             return
         target = Path(str(dataset._get_save_path()))
-        with full_disk_explained(target):
-            if isinstance(dataset, LocalVersionedDataset):  # which sees to it itself
-                super().save(ds_name, data)
-            else:
-                self._save_whole(ds_name, data, dataset)
-            if not _is_checked_elsewhere(dataset):
-                note_checksum(target)
+        try:
+            with full_disk_explained(target):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with atomic_file(target) as draft:
+                    self._save_to(draft, ds_name, dataset, data)
+                    _share_with_newest(draft, target)
+                    if not _is_checked_elsewhere(dataset):
+                        write_checksum(target, content=draft)
+        except BaseException:
+            self.discard([ds_name])
+            raise
 
-    def _save_whole(
-        self, ds_name: str, data: Any, dataset: AbstractVersionedDataset[Any, Any]
+    def _save_to(
+        self, file: Path, ds_name: str, dataset: AbstractVersionedDataset[Any, Any], data: Any
     ) -> None:
-        with replacing(Path(str(dataset._get_save_path()))) as path:
-            draft = copy.copy(dataset)
-            draft._filepath, draft._version = PurePosixPath(path), None
-            self._datasets[ds_name] = draft
-            try:
-                super().save(ds_name, data)
-            finally:
-                self._datasets[ds_name] = dataset
+        """Save a dataset to another file than its own."""
+        elsewhere = copy.copy(dataset)
+        elsewhere._filepath, elsewhere._version = PurePosixPath(file), None
+        self._datasets[ds_name] = elsewhere
+        try:
+            super().save(ds_name, data)
+        finally:
+            self._datasets[ds_name] = dataset
 
     def load(self, ds_name: str, version: str | None = None) -> Any:
         """Load a dataset.
@@ -130,13 +142,21 @@ def _has_local_versions(dataset: Any) -> TypeGuard[AbstractVersionedDataset[Any,
     return is_versioned and getattr(dataset, "_protocol", "file") == "file"
 
 
+def _share_with_newest(draft: Path, target: Path) -> None:
+    """Store a large file once, if it has the same contents as the newest version."""
+    if draft.stat().st_size < WORTH_SHARING:
+        return
+    for newest in version_files(target.parents[1])[:1]:
+        share_content(draft, newest)
+
+
 def _refuse_changed(dataset: AbstractVersionedDataset[Any, Any]) -> None:
     """Refuse a file that is not what was saved, though a reader might take it for whole."""
     if _is_checked_elsewhere(dataset) or not dataset.exists():
         return
     path = Path(str(dataset._get_load_path()))
-    if path.is_file() and not is_as_saved(path):
-        raise DataError(_damaged(path, f"it is not what was saved ({checksum_name(path.name)})"))
+    if path.is_file() and not matches_checksum(path):
+        raise DataError(_damaged(path, f"it is not what was saved ({checksum_file(path).name})"))
 
 
 def _is_checked_elsewhere(dataset: AbstractVersionedDataset[Any, Any]) -> bool:

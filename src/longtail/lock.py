@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
@@ -16,6 +15,7 @@ from pydantic_core import ErrorDetails
 import longtail
 from longtail.errors import ConfigurationError, DataError
 from longtail.parameters import Grid, Strict
+from longtail.storage.files import atomic_file, sha256_of_file
 
 # Parameters that say where things lie on one machine. Locks are carried to others, and know files
 # by their contents. A star stands for any name.
@@ -111,7 +111,8 @@ def write(lock: Lock, file: Path) -> None:
         "# Made by `kedro lock`. `kedro regenerate` makes the same report of the same files.\n"
     )
     try:
-        file.write_text(heading + text, encoding="utf-8")
+        with atomic_file(file.resolve()) as draft:  # a symbolic link stays one
+            draft.write_text(heading + text, encoding="utf-8")
     except OSError as error:
         raise DataError(f"{file} cannot be written: {error.strerror}") from None
 
@@ -123,12 +124,6 @@ def made_with() -> dict[str, str]:
         "python": platform.python_version(),
         **{package: version(package) for package in WRITERS},
     }
-
-
-def sha256_of_file(path: Path) -> str:
-    """The checksum of a file's contents."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def split_places(parameters: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

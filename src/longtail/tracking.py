@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock
 
 from longtail.errors import DataError
+from longtail.storage.files import atomic_file
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -75,10 +76,8 @@ def _make_database(mlflow_client: type[MlflowClient]) -> None:
     with FileLock(f"{path}.lock"):
         if path.exists():
             return
-        draft = path.with_name(f"{path.name}.draft")
-        draft.unlink(missing_ok=True)
-        mlflow_client(f"sqlite:///{draft}").search_experiments()
-        draft.replace(path)
+        with atomic_file(path) as draft:
+            mlflow_client(f"sqlite:///{draft}").search_experiments()
 
 
 def _database() -> Path | None:

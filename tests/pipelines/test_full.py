@@ -18,7 +18,7 @@ from sklearn.metrics import accuracy_score, f1_score, log_loss
 import longtail
 from longtail.arrays import Float64Array, Int64Array
 from longtail.provenance import processor
-from longtail.storage.files import checksum_name
+from longtail.storage.files import checksum_file
 from longtail.trials.fingerprint import ENGINE_VERSION
 from tests.pipelines.conftest import EPOCHS, LONG_TRIAL
 from tests.pipelines.support import (
@@ -69,7 +69,7 @@ def test_every_output_is_a_file_of_this_version_and_there_is_no_other(full: Run)
     store = full.data / "06_models" / "store"
     found = {path for path in full.data.rglob("*") if path.is_file() and store not in path.parents}
     # Of images.npy the checksum is in source.json.
-    checksums = {f.with_name(checksum_name(f.name)) for f in files if f.name != "images.npy"}
+    checksums = {checksum_file(f) for f in files if f.name != "images.npy"}
     assert {path for path in found if path.parent.name == full.run_id} == files | checksums
 
 

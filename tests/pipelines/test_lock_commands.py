@@ -15,6 +15,7 @@ from kedro.framework.startup import bootstrap_project
 from longtail import lock as locks
 from longtail.cli import cli
 from longtail.lock import File, Lock
+from longtail.storage.files import sha256_of_file
 from tests.pipelines.conftest import EPOCHS, LONG_TRIAL
 from tests.pipelines.support import PROJECT, TRIALS, Run, copy_of, dotted, pipelines, run
 
@@ -66,9 +67,7 @@ def test_the_lock_has_every_file_by_its_checksum(full: Run, data: Path, file: Pa
     assert list(lock.datasets) == sorted(made)
     assert list(lock.documents) == sorted(documents)
     for name, locked in (lock.datasets | lock.documents).items():
-        assert locked == File(
-            version=full.run_id, sha256=locks.sha256_of_file(of_run(full, data, name))
-        )
+        assert locked == File(version=full.run_id, sha256=sha256_of_file(of_run(full, data, name)))
     assert lock.environment == "test"
     assert lock.parameters == dotted(LONGER)  # and no folder
     assert str(data) not in file.read_text(encoding="utf-8")

@@ -16,7 +16,7 @@ from PIL import Image
 
 from longtail.errors import ConfigurationError, DataError, LongtailError
 from longtail.naming.answers_table import DONT_KNOW
-from longtail.storage.files import note_checksum
+from longtail.storage.files import write_checksum
 from longtail.trials.fingerprint import sha256_of_arrays
 from tests.pipelines.support import Run, dotted, pipelines, run
 
@@ -350,7 +350,7 @@ def test_weights_that_are_gone_and_images_that_changed_since_are_told(
     file = copy.file("digits_source")
     source = json.loads(file.read_text())
     file.write_text(json.dumps(source | {"sha256": sha256_of_arrays(pixels)}))
-    note_checksum(file)
+    write_checksum(file, content=file)
     stale = predict(copy, photographs)
     assert isinstance(stale.error, DataError)
     assert "the split, the images or the code have changed" in str(stale.error)

@@ -85,9 +85,11 @@ def test_what_a_killed_run_left_is_the_project_s_own_but_no_version_to_load(
     tmp_path: Path,
 ) -> None:
     (tmp_path / RESULTS / A).mkdir(parents=True)
-    draft = tmp_path / RESULTS / B / ".results.csv.draft"
+    draft = tmp_path / RESULTS / B / "results.csv.draft"
     draft.parent.mkdir()
     draft.write_text("half")
+    draft.with_name("results.csv.draft.draft").write_text("half")
+    draft.with_name(".results.csv.sha256").write_text("half")
     assert [(v.own, v.complete) for v in only_artifact(tmp_path).versions] == [(True, False)] * 2
 
 

@@ -23,6 +23,7 @@ from longtail.lock import File, Lock
 from longtail.parameters import Parameters, Trial
 from longtail.pipeline_registry import register_pipelines
 from longtail.runner import GridRunner
+from longtail.storage.files import sha256_of_file
 from longtail.trials.tags import GATHER_TAG
 from longtail.trials.verification import trial_names
 from longtail.wording import counted
@@ -244,7 +245,7 @@ def _newest(datasets: Datasets) -> dict[str, File]:
     """The newest version and the checksum of each data set that has one."""
     versions = {n: str(d.resolve_load_version()) for n, d in datasets.items() if d.exists()}
     return {
-        name: File(version=version, sha256=locks.sha256_of_file(_path(datasets[name], version)))
+        name: File(version=version, sha256=sha256_of_file(_path(datasets[name], version)))
         for name, version in versions.items()
     }
 

@@ -1,29 +1,27 @@
-"""What the project's versioned datasets on the local disk share."""
+"""The base class of the project's versioned datasets on the local disk."""
 
 from __future__ import annotations
 
-import filecmp
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
 from typing import Any, Generic, TypeVar
 
 from kedro.io.core import AbstractVersionedDataset, Version, VersionNotFoundError
 
+from longtail.storage.files import atomic_file
+
 Saved = TypeVar("Saved")
 Loaded = TypeVar("Loaded")
 
-# Smaller files are not worth looking whether the last version is the same.
-WORTH_SHARING = 1 << 20
-
 
 class LocalVersionedDataset(AbstractVersionedDataset[Saved, Loaded], Generic[Saved, Loaded]):
-    """A versioned file on the local disk that appears whole or not at all.
+    """A versioned file on the local disk that is written atomically.
 
     Args:
-        filepath: the file; its versions lie in ``<filepath>/<version>/<file name>``.
-        version: which version to load and to save; the newest and the run's own by default.
+        filepath: the file; its versions are stored as ``<filepath>/<version>/<file name>``.
+        version: the version to load and the version to save; by default the newest one and that
+            of the run.
         metadata: for Kedro-Viz.
     """
 
@@ -39,18 +37,18 @@ class LocalVersionedDataset(AbstractVersionedDataset[Saved, Loaded], Generic[Sav
             filepath=PurePosixPath(filepath),
             version=version,
             exists_function=os.path.exists,
-            glob_function=_versions,
+            glob_function=_glob,
         )
 
     def load_path(self) -> Path:
         """The file that :meth:`load` reads."""
         return Path(self._get_load_path())
 
-    @contextmanager
-    def replacing(self) -> Iterator[Path]:
+    def writing(self) -> AbstractContextManager[Path]:
         """Give a path to write to, which becomes the version's file if no error is raised."""
-        with replacing(Path(self._get_save_path())) as draft:
-            yield draft
+        target = Path(self._get_save_path())
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return atomic_file(target)
 
     def _exists(self) -> bool:
         try:
@@ -62,53 +60,17 @@ class LocalVersionedDataset(AbstractVersionedDataset[Saved, Loaded], Generic[Sav
         return {"filepath": str(self._filepath), "version": self._version}
 
 
-@contextmanager
-def replacing(target: Path) -> Iterator[Path]:
-    """Give a path to write to, which becomes a version's file if no error is raised.
+def version_files(filepath: Path) -> list[Path]:
+    """The files ``<filepath>/<version>/<file name>`` of all versions, newest first.
 
-    Where a large file is the same as that of the version before, the two become one on the disk.
+    The folder is listed, not matched: its name may contain characters that a pattern interprets.
     """
-    is_new = not target.parent.exists()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(f".{target.name}.draft")
-    draft.unlink(missing_ok=True)
-    try:
-        yield draft
-        _share(draft, target)
-        draft.replace(target)
-    finally:
-        draft.unlink(missing_ok=True)
-        if is_new and not any(target.parent.iterdir()):
-            target.parent.rmdir()
-
-
-def _share(draft: Path, target: Path) -> None:
-    """Make a draft a hard link to the version before, if that has the same contents."""
-    has_versions = target.parent.parent.name == target.name
-    if not has_versions or draft.stat().st_size < WORTH_SHARING:
-        return
-    versions = sorted(target.parent.parent.iterdir(), reverse=True)
-    files = (version / target.name for version in versions if version != target.parent)
-    before = next((file for file in files if file.is_file()), None)
-    # Of two names of one file none would replace the other.
-    if before is None or before.samefile(draft) or not filecmp.cmp(before, draft, shallow=False):
-        return
-    link = draft.with_name(f"{draft.name}.link")
-    link.unlink(missing_ok=True)
-    try:
-        os.link(before, link)
-    except OSError:  # a disk without hard links, or with no room for more of them
-        return
-    link.replace(draft)
-
-
-def _versions(pattern: str) -> list[str]:
-    """The files of all versions. Kedro asks with ``<filepath>/*/<file name>``.
-
-    The folder is listed rather than matched: its name may hold characters that match others.
-    """
-    folder, _, name = pattern.rpartition("/*/")
-    if not Path(folder).is_dir():
+    if not filepath.is_dir():
         return []
-    files = (version / name for version in Path(folder).iterdir())
-    return [str(file) for file in files if file.exists()]
+    files = (version / filepath.name for version in sorted(filepath.iterdir(), reverse=True))
+    return [file for file in files if file.is_file()]
+
+
+def _glob(pattern: str) -> list[str]:
+    """The files of all versions. Kedro passes ``<filepath>/*/<file name>``."""
+    return list(map(str, version_files(Path(pattern).parents[1])))

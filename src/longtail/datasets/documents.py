@@ -17,7 +17,7 @@ class TextDataset(LocalVersionedDataset[str, str]):
         return self.load_path().read_text(encoding="utf-8")
 
     def save(self, data: str) -> None:
-        with self.replacing() as draft:
+        with self.writing() as draft:
             draft.write_text(data, encoding="utf-8")
 
 
@@ -44,7 +44,7 @@ class PngDataset(LocalVersionedDataset[bytes, bytes]):
         return self.load_path().read_bytes()
 
     def save(self, data: bytes) -> None:
-        with self.replacing() as draft:
+        with self.writing() as draft:
             draft.write_bytes(data)
 
     def preview(self) -> ImagePreview:

@@ -1,37 +1,33 @@
-"""Files and folders that are handed on by their path."""
+"""Files and folders that nodes get as a path."""
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 from typing import Any, Never
 
 from kedro.io.core import AbstractDataset, DatasetError
 
 from longtail.datasets.base import LocalVersionedDataset
+from longtail.storage.files import link_or_copy
 
 
 class FileDataset(LocalVersionedDataset[Path, Path]):
-    """A file that some library writes and reads, versioned without a second copy.
+    """A file that a node has written elsewhere, versioned without a second copy.
 
-    Saving takes the path of a finished file and links it (where the disk cannot, copies it);
-    loading gives the path of the version.
+    Saving takes the path of the finished file and makes a hard link to it; loading gives the path
+    of the version.
     """
 
     def load(self) -> Path:
         return self.load_path()
 
     def save(self, data: Path) -> None:
-        with self.replacing() as draft:
-            try:
-                os.link(data, draft)
-            except OSError:  # another disk, or one without hard links
-                shutil.copyfile(data, draft)
+        with self.writing() as draft:
+            link_or_copy(data, draft)
 
 
 class FolderDataset(AbstractDataset[Never, Path]):
-    """A folder that nodes keep files of their own in; loading makes it and gives its path."""
+    """A folder for files that nodes manage themselves. Loading creates it and gives its path."""
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
         self._filepath = Path(filepath)
@@ -52,11 +48,11 @@ class FolderDataset(AbstractDataset[Never, Path]):
 
 
 class ContentDataset(LocalVersionedDataset[bytes, Path]):
-    """A file that is saved as bytes, and handed on by its path to what reads such files."""
+    """A file that is saved as bytes, and loaded as the path of its version."""
 
     def load(self) -> Path:
         return self.load_path()
 
     def save(self, data: bytes) -> None:
-        with self.replacing() as draft:
+        with self.writing() as draft:
             draft.write_bytes(data)

@@ -1,4 +1,4 @@
-"""A file that each trial of a data set has: a node may learn only as it runs whose it needs."""
+"""A file that every trial of a data set has, for nodes that choose the trial when they run."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any, Never
 
 from kedro.io.core import AbstractDataset, DatasetError
 
+from longtail.datasets.base import version_files
 from longtail.evaluation.trainings import NAMES
 
 
 @dataclass(frozen=True)
 class TrialFiles:
-    """Where the trials keep the versions of that file.
+    """The paths of that file's versions.
 
     Attributes:
         pattern: the file's path, with ``<train_set>``, ``<backbone>``, ``<method>`` and ``<seed>``
@@ -23,17 +24,15 @@ class TrialFiles:
     pattern: str
 
     def versions(self, trial: str) -> list[Path]:
-        """The files of all versions of one trial, given by its dotted name; the newest first."""
+        """The files of all versions of one trial, given by its dotted name, newest first."""
         path = self.pattern
         for part, value in zip(NAMES, trial.split("."), strict=True):
             path = path.replace(f"<{part}>", value)
-        artifact = Path(path)
-        found = (folder / artifact.name for folder in sorted(artifact.glob("*"), reverse=True))
-        return [file for file in found if file.is_file()]
+        return version_files(Path(path))
 
 
 class TrialFilesDataset(AbstractDataset[Never, TrialFiles]):
-    """The catalog's entry of such files; loading gives their places, and reads none of them."""
+    """The catalog's entry for such files. Loading gives their paths and reads none of them."""
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
         self._filepath = filepath
@@ -43,7 +42,7 @@ class TrialFilesDataset(AbstractDataset[Never, TrialFiles]):
         return TrialFiles(self._filepath)
 
     def save(self, data: Never) -> None:  # noqa: ARG002
-        raise DatasetError(f"{self._filepath} is what trials save, each its own")
+        raise DatasetError(f"{self._filepath} is saved by the trials, each its own")
 
     def _exists(self) -> bool:
         return True

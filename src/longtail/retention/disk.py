@@ -15,7 +15,7 @@ from pathlib import Path
 
 from longtail.retention.artifacts import Artifact, Content, Kind, Training, Version
 from longtail.storage.array_store import ARRAY_FILES
-from longtail.storage.files import CHECKSUMS_FILE, checksum_name, flush_to_disk
+from longtail.storage.files import CHECKSUMS_FILE, checksum_file, flush_to_disk
 from longtail.storage.store import CARD_FILE, HISTORY_FILE, MODEL_FILE
 
 VERSION = re.compile(r"\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\d\.\d{3}Z")
@@ -143,8 +143,8 @@ def _set_aside(folder: Path) -> Path:
 
 def _version(item: os.DirEntry[str], file: str) -> Version:
     contents, names, own = _files(item)
-    noted = checksum_name(file)
-    own &= names <= {file, f".{file}.draft", f".{file}.draft.link", noted, f"{noted}.draft"}
+    drafts = {name for name in names if name.startswith(f"{file}.draft")}
+    own &= names - drafts <= {file, checksum_file(Path(file)).name}
     return Version(item.name, contents, own, complete=own and file in names)
 
 

@@ -31,6 +31,7 @@ from longtail.sources.files import ImageFileRef
 from longtail.sources.isolated_decode import InHand, decode_apart
 from longtail.sources.journal import DamagedError, Fact, Journal, Segment
 from longtail.sources.segments import CHUNK_BYTES, SegmentFile
+from longtail.storage.files import atomic_file
 from longtail.storage.space import check_room, full_disk_explained
 from longtail.wording import counted
 
@@ -209,9 +210,8 @@ class PixelCache:
         noted = counter.read_bytes() if counter.exists() else b""
         last = int(noted) if noted.isdigit() else -1  # lost or damaged: from what is there
         number = max([last, *self._segments]) + 1
-        draft = counter.with_suffix(".draft")
-        draft.write_text(str(number))
-        draft.replace(counter)
+        with atomic_file(counter) as draft:
+            draft.write_text(str(number))
         return number
 
     def _join(self, files: Sequence[ImageFileRef], places: Sequence[tuple[int, int]]) -> int:

@@ -21,6 +21,7 @@ from pathlib import Path
 from longtail.provenance import usable_cores
 from longtail.sources.decode import Decoded, Refusal, attempt
 from longtail.sources.files import ImageFileRef
+from longtail.storage.files import atomic_file
 
 DIGEST_BYTES = 32
 
@@ -42,9 +43,8 @@ class InHand:
         # this process may end before it comes to them.
         self._left = {digest for digest in digests if any(digest)}
         slots = usable_cores()
-        draft = file.with_name(f"{file.name}.draft")
-        draft.write_bytes(bytes(slots * DIGEST_BYTES) + b"".join(sorted(self._left)))
-        draft.replace(file)
+        with atomic_file(file) as draft:
+            draft.write_bytes(bytes(slots * DIGEST_BYTES) + b"".join(sorted(self._left)))
         self._descriptor = os.open(file, os.O_WRONLY | os.O_CLOEXEC)
         self._free: queue.SimpleQueue[int] = queue.SimpleQueue()
         for slot in range(slots):

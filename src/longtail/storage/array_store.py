@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 
 from longtail.arrays import Float32Array
-from longtail.storage.files import damaged_file, write_whole
+from longtail.storage.files import atomic_folder, damaged_file
 from longtail.storage.space import full_disk_explained
 from longtail.storage.store import TrialStore
 
@@ -90,8 +90,8 @@ class ArrayStore:
             if found is not None:
                 return found
             array = compute()
-            with full_disk_explained(place):
-                write_whole(place, lambda draft: _save(draft / ARRAY_FILES[kind], array))
+            with full_disk_explained(place), atomic_folder(place) as draft:
+                _save(draft / ARRAY_FILES[kind], array)
             return array
 
 

@@ -1,85 +1,144 @@
-"""Checksums beside the files of versions, in the format of ``sha256sum --check``."""
+"""Writing files and folders atomically, and the checksums by which damage is found.
+
+What is being written has the name of its target and the ending ``.draft``. A draft that a killed
+process has left is replaced when the target is written again, and removed by ``kedro prune``.
+"""
 
 from __future__ import annotations
 
+import filecmp
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-
-
-def checksum_name(name: str) -> str:
-    """What the checksum of a file is called, in the same folder."""
-    return f".{name}.sha256"
-
-
-def note_checksum(file: Path) -> None:
-    """Write the checksum of a file beside it."""
-    note = file.with_name(checksum_name(file.name))
-    draft = note.with_name(f"{note.name}.draft")
-    try:
-        draft.write_text(f"{sha256_of_file(file)}  {file.name}\n", encoding="utf-8")
-        draft.replace(note)
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def is_as_saved(file: Path) -> bool:
-    """Whether a file is what its checksum was taken of; so is one that has no checksum.
-
-    One whose checksum is damaged is not: it cannot be told from a damaged file.
-    """
-    try:
-        noted = file.with_name(checksum_name(file.name)).read_bytes()
-    except FileNotFoundError:  # of an older version of the project
-        return True
-    return noted.partition(b" ")[0] == sha256_of_file(file).encode()
-
 
 CHECKSUMS_FILE = "checksums.json"
 
 
-def write_whole(place: Path, write: Callable[[Path], None]) -> None:
-    """Make a folder that appears whole or not at all, whenever the process may die.
+def draft_of(target: Path) -> Path:
+    """Where a file or folder is written before it gets its name."""
+    return target.with_name(f"{target.name}.draft")
+
+
+@contextmanager
+def atomic_file(target: Path) -> Iterator[Path]:
+    """Give a path to write to, which replaces ``target`` if no error is raised.
 
     Args:
-        place: of the folder, where nothing is yet.
-        write: fills the folder that it is given; the files' checksums join them.
+        target: the file, in a folder that exists. Only one process at a time may write it.
     """
-    draft = place.with_name(f"{place.name}.draft")
-    shutil.rmtree(draft, ignore_errors=True)  # what a killed process left
+    draft = draft_of(target)
+    draft.unlink(missing_ok=True)
+    try:
+        yield draft
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(target: Path) -> Iterator[Path]:
+    """Give a folder to fill, which becomes ``target`` if no error is raised.
+
+    The checksums of its files are added, and all of it is on the disk before it gets its name.
+
+    Args:
+        target: the folder, which does not exist. Only one process at a time may write it.
+    """
+    draft = draft_of(target)
+    shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
     try:
-        write(draft)
+        yield draft
         sums = {file.name: sha256_of_file(file) for file in sorted(draft.iterdir())}
         (draft / CHECKSUMS_FILE).write_text(json.dumps(sums, indent=2), encoding="utf-8")
         for file in draft.iterdir():
             flush_to_disk(file)
-        draft.rename(place)
-        flush_to_disk(place.parent)
+        draft.rename(target)
+        flush_to_disk(target.parent)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
 
 
-def damaged_file(place: Path) -> Path | None:
-    """The first file of a folder that is not what was stored, None if all are."""
-    checksums = place / CHECKSUMS_FILE
+def damaged_file(folder: Path) -> Path | None:
+    """The first file of an :func:`atomic_folder` that differs from its checksum, if one does."""
+    checksums = folder / CHECKSUMS_FILE
     try:
         sums: dict[str, str] = json.loads(checksums.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return checksums
     for name, expected in sums.items():
-        file = place / name
+        file = folder / name
         if not file.exists() or sha256_of_file(file) != expected:
             return file
     return None
 
 
+def link_or_copy(source: Path, target: Path) -> None:
+    """Make ``target`` a hard link to a file, or a copy where the file system has no links.
+
+    Raises:
+        FileNotFoundError: if ``source`` does not exist.
+    """
+    try:
+        os.link(source, target)
+    except FileNotFoundError:
+        raise
+    except OSError:  # another disk, or a file system without hard links
+        shutil.copyfile(source, target)
+
+
+def share_content(file: Path, other: Path) -> None:
+    """Replace a file by a hard link to another one that has the same contents, if it has.
+
+    Where the file system has no links, or no room for more of them, nothing is changed.
+    """
+    # Of two names of one file, renaming one to the other would remove neither.
+    if file.samefile(other) or not filecmp.cmp(file, other, shallow=False):
+        return
+    link = draft_of(file)
+    link.unlink(missing_ok=True)
+    try:
+        os.link(other, link)
+    except OSError:
+        return
+    link.replace(file)
+
+
+def checksum_file(file: Path) -> Path:
+    """Where the checksum of a version's file is stored, in the format of ``sha256sum``."""
+    return file.with_name(f".{file.name}.sha256")
+
+
+def write_checksum(file: Path, content: Path) -> None:
+    """Write the checksum of a file beside it.
+
+    Args:
+        file: which need not exist yet.
+        content: what it contains or will contain.
+    """
+    line = f"{sha256_of_file(content)}  {file.name}\n"
+    checksum_file(file).write_text(line, encoding="utf-8")
+
+
+def matches_checksum(file: Path) -> bool:
+    """Whether a file matches the checksum beside it; true where there is none.
+
+    A damaged checksum matches no file: the two cases cannot be told from each other.
+    """
+    try:
+        stored = checksum_file(file).read_bytes()
+    except FileNotFoundError:  # an older version of the project wrote the file
+        return True
+    return stored.partition(b" ")[0] == sha256_of_file(file).encode()
+
+
 def sha256_of_file(file: Path) -> str:
-    """The checksum of a file's contents."""
+    """The SHA-256 of a file's contents, in hexadecimal digits."""
     with file.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
 

@@ -19,7 +19,7 @@ from typing import Any
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from longtail.storage.files import damaged_file, write_whole
+from longtail.storage.files import atomic_folder, damaged_file
 
 log = logging.getLogger(__name__)
 
@@ -84,12 +84,10 @@ class TrialStore:
         """
         from safetensors.torch import save_file
 
-        def write(draft: Path) -> None:
+        with atomic_folder(self._folder / fingerprint) as draft:
             save_file(dict(weights), draft / MODEL_FILE)
             history.to_csv(draft / HISTORY_FILE, index=False)
             (draft / CARD_FILE).write_text(json.dumps(card, indent=2), encoding="utf-8")
-
-        write_whole(self._folder / fingerprint, write)
         self.checkpoint_file(fingerprint).unlink(missing_ok=True)
         # Read back, so that a new training and a found one are the same to the last digit.
         found = self.find(fingerprint)

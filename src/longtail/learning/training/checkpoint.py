@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from longtail.storage.files import flush_to_disk
+from longtail.storage.files import atomic_file, flush_to_disk
 
 log = logging.getLogger(__name__)
 
@@ -65,13 +65,8 @@ class Checkpoint:
         # By way of memory: torch explains a full disk only when Python writes the file.
         content = io.BytesIO()
         torch.save(state, content)
-        draft = self.file.with_name(f"{self.file.name}.draft")
-        try:
+        with atomic_file(self.file) as draft:
             draft.write_bytes(content.getbuffer())
             flush_to_disk(draft)
-            draft.replace(self.file)
-        except OSError:
-            draft.unlink(missing_ok=True)
-            raise
         self._saved_at = time.monotonic()
         self._cost_s = self._saved_at - start
