@@ -1,4 +1,4 @@
-"""``make bench``: prints how this machine's times compare. See docs/performance.md."""
+"""``make bench``: prints how this machine's times compare. See docs/explanation/performance.md."""
 
 from __future__ import annotations
 
