@@ -1,10 +1,14 @@
-"""What the documentation tells users to write is valid."""
+"""What the documentation says is true: commands, parameters, links, names of code, folders."""
 
 from __future__ import annotations
 
+import doctest
+import importlib
 import re
 import shlex
+import subprocess
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,25 +16,41 @@ import yaml
 
 from tests.pipelines.support import PROJECT, dotted, loader
 
-PAGES = sorted([PROJECT / "README.md", *PROJECT.glob("docs/**/*.md")])
+PAGES = sorted([*PROJECT.glob("*.md"), PROJECT / "data/README.md", *PROJECT.glob("docs/**/*.md")])
 OF_MOTHS = ("identify-species.md", "transfer.md")
-BLOCK = re.compile(r"^```(yaml|sh)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
+FORMULA = re.compile(r"\$\$.*?\$\$|\$[^$\n]+\$", re.DOTALL)
+LINK = re.compile(r"(?<!\\)\]\(\s*([^)\s]+)\s*\)|^\[[^\]]+\]:\s+(\S+)$", re.MULTILINE)
+CODE_NAME = re.compile(r"\blongtail(?:\.[A-Za-z_]\w*)+")
+PATH = re.compile(r"(?:conf|docs|notebooks|src|tests|benchmarks)/[\w./-]*\w")
+PAGE_IN_CODE = re.compile(r"\bdocs/[\w./-]+\.md\b")
+GENERATED = ("lock.yml", "conf/local/", "conf/birds/", "conf/moths/parameters/datasets.yml")
+LONGEST_LINE = 119
+
+
+def text_of(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
+def prose_of(page: Path) -> str:
+    """A page without its code blocks."""
+    return BLOCK.sub("", text_of(page))
 
 
 def blocks(kind: str) -> Iterator[tuple[Path, str]]:
     for page in PAGES:
-        for found, text in BLOCK.findall(page.read_text()):
+        for found, text in BLOCK.findall(text_of(page)):
             if found == kind:
                 yield page.relative_to(PROJECT), text
 
 
 def commands() -> Iterator[tuple[str, str]]:
-    """The commands that give parameters, with the environment that they name."""
+    """The environment and the parameters of each `kedro run` that sets parameters."""
     for _, text in blocks("sh"):
-        for line in text.replace("\\\n", " ").splitlines():
-            words = shlex.split(line, comments=True)
-            if words[:2] != ["kedro", "run"]:
+        for line in text.replace("\\\n", "").splitlines():
+            if not line.startswith("kedro run"):
                 continue
+            words = shlex.split(line, comments=True)
             options = dict(word.split("=", 1) for word in words[2:] if "=" in word)
             if "--params" in options:
                 yield options.get("--env", "base"), options["--params"]
@@ -39,6 +59,57 @@ def commands() -> Iterator[tuple[str, str]]:
 def parameters_of(text: str) -> list[str]:
     """The parameters, at the commas that are in no brackets."""
     return re.split(r",(?![^\[{]*[\]}])", text)
+
+
+def links(page: Path) -> set[str]:
+    """The relative links of a page, images included."""
+    found = {a or b for a, b in LINK.findall(FORMULA.sub("", prose_of(page)))}
+    return {link for link in found if not re.match(r"[a-z]+:", link)}
+
+
+@cache
+def anchors(page: Path) -> frozenset[str]:
+    """The anchors that a page's headings have, as on GitHub and in the site."""
+    titles = re.findall(r"^#+ +(.+)$", prose_of(page), re.MULTILINE)
+    plain = (re.sub(r"[^\w\- ]", "", title.lower()) for title in titles)
+    return frozenset(title.strip().replace(" ", "-") for title in plain)
+
+
+def named_in(page: Path) -> set[str]:
+    """What a page names of the package's modules, classes and functions."""
+    return set(CODE_NAME.findall(text_of(page)))
+
+
+def exists(name: str) -> bool:
+    """Whether a dotted name is a module, or an attribute of one."""
+    parts = name.split(".")
+    for end in range(len(parts), 0, -1):
+        try:
+            value = importlib.import_module(".".join(parts[:end]))
+        except ModuleNotFoundError as error:
+            if not name.startswith(str(error.name)):
+                raise
+            continue
+        for attribute in parts[end:]:
+            if not hasattr(value, attribute):
+                return False
+            value = getattr(value, attribute)
+        return True
+    return False
+
+
+def tracked(pattern: str) -> list[str]:
+    """The project's files that match, without what is installed or made."""
+    listing = subprocess.run(
+        ["git", "ls-files", "--", pattern], cwd=PROJECT, capture_output=True, text=True, check=False
+    )
+    if listing.returncode:  # not a checkout
+        return [str(path.relative_to(PROJECT)) for path in PROJECT.glob(f"**/{pattern}")]
+    return listing.stdout.split("\n")[:-1]
+
+
+def pages(value: object) -> str | None:
+    return str(value.relative_to(PROJECT)) if isinstance(value, Path) else None
 
 
 @pytest.mark.parametrize(("page", "text"), list(blocks("yaml")), ids=lambda value: str(value)[:40])
@@ -50,3 +121,62 @@ def test_parameters_in_files_are_valid(page: Path, text: str) -> None:
 @pytest.mark.parametrize(("environment", "text"), sorted(set(commands())))
 def test_parameters_of_commands_are_valid(environment: str, text: str) -> None:
     loader(environment, **dotted(*parameters_of(text))).parameters()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=pages)
+def test_links_and_images_lead_somewhere(page: Path) -> None:
+    dead = []
+    for link in links(page):
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            dead.append(link)
+    assert dead == []
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if named_in(p)], ids=pages)
+def test_code_that_is_named_exists(page: Path) -> None:
+    assert [name for name in sorted(named_in(page)) if not exists(name)] == []
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if p.name != "CHANGELOG.md"], ids=pages)
+def test_paths_that_are_named_exist(page: Path) -> None:
+    named = {
+        path for code in re.findall(r"`([^`\n]+)`", prose_of(page)) for path in PATH.findall(code)
+    }
+    paths = {path for path in named if not any(made in path for made in GENERATED)}
+    assert [path for path in sorted(paths) if not (PROJECT / path).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=pages)
+def test_lines_fit_on_a_screen(page: Path) -> None:
+    lines = prose_of(page).splitlines()
+    assert [line for line in lines if len(line) > LONGEST_LINE and not line.startswith("|")] == []
+
+
+def test_the_pages_that_code_and_configuration_name_exist() -> None:
+    files = [*tracked("*.py"), *tracked("*.yml"), *tracked("*.toml"), *tracked("*.ipynb")]
+    named = {
+        (file, page) for file in files for page in PAGE_IN_CODE.findall(text_of(PROJECT / file))
+    }
+    assert named
+    assert [(file, page) for file, page in sorted(named) if not (PROJECT / page).exists()] == []
+
+
+def test_the_architecture_page_names_every_folder() -> None:
+    page = text_of(PROJECT / "docs/explanation/architecture.md")
+    rooms = set(re.findall(r"^\| `([\w./]+)` \|", page.split("## Rooms")[1], re.MULTILINE))
+    files = [Path(file) for file in tracked("*") if not file.startswith(".")]
+    top = {file.parts[0] for file in files if len(file.parts) > 1} - {"src"}
+    packages = {"/".join(file.parts[:3]) for file in files if file.parts[:2] == ("src", "longtail")}
+    assert rooms == top | {package for package in packages if (PROJECT / package).is_dir()}
+
+
+@pytest.mark.parametrize(
+    "file", [f for f in tracked("*.py") if f.startswith("src/") and ">>> " in text_of(PROJECT / f)]
+)
+def test_examples_in_docstrings_give_what_they_show(file: str) -> None:
+    module = importlib.import_module(".".join(Path(file).with_suffix("").parts[1:]))
+    results = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
+    assert results.attempted > 0
+    assert results.failed == 0
