@@ -179,9 +179,7 @@ def current_configuration() -> GridConfigLoader:
     """The configuration of the running session, or of the default environment outside one."""
     loader = GridConfigLoader.latest
     if loader is None:
-        project = find_kedro_project(Path.cwd())
-        if project is None:
-            raise RuntimeError("not inside a Kedro project: no pyproject.toml was found")
+        project = find_kedro_project(Path.cwd()) or Path.cwd()
         source = str(project / settings.CONF_SOURCE)
         loader = GridConfigLoader(source, **settings.CONFIG_LOADER_ARGS)
     return loader

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from kedro.utils import find_kedro_project
+
+from longtail import CONFIGURATION
 from longtail.catalog import LongtailCatalog
 from longtail.config import GridConfigLoader
 from longtail.hooks import (
@@ -21,3 +26,7 @@ DISABLE_HOOKS_FOR_PLUGINS = ("kedro-viz",)
 CONFIG_LOADER_CLASS = GridConfigLoader
 CONFIG_LOADER_ARGS = {"base_env": "base", "default_run_env": "local"}
 DATA_CATALOG_CLASS = LongtailCatalog
+
+# In a folder that belongs to no project and has no `conf`, the package's own is used.
+if find_kedro_project(Path.cwd()) is None and not Path("conf").is_dir():
+    CONF_SOURCE = str(CONFIGURATION)

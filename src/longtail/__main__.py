@@ -1,0 +1,39 @@
+"""``python -m longtail`` and ``longtail``: the commands of ``kedro``, also outside a checkout.
+
+In a folder that belongs to no project, the configuration that comes with the package is used, and
+``data``, ``mlflow.db`` and ``mlruns`` are written to that folder.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from kedro.utils import find_kedro_project
+
+from longtail import CONFIGURATION
+
+PACKAGE = "longtail"
+
+
+def main() -> None:
+    """Run a command in the project around the current folder, or else in the current folder."""
+    project = find_kedro_project(Path.cwd())
+    if project is None:
+        # Kedro reads this when it is first imported.
+        os.environ.setdefault("KEDRO_LOGGING_CONFIG", str(CONFIGURATION / "logging.yml"))
+    from kedro.framework.project import configure_project
+    from kedro.framework.startup import bootstrap_project
+
+    if project is None:
+        configure_project(PACKAGE)
+    elif (name := bootstrap_project(project).package_name) != PACKAGE:
+        sys.exit(f"{project} is the project of '{name}': run {PACKAGE} in another folder")
+    from longtail.cli import cli
+
+    cli(prog_name=PACKAGE)
+
+
+if __name__ == "__main__":
+    main()

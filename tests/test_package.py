@@ -1,0 +1,41 @@
+"""The package works outside a checkout: with its own configuration, in an empty folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.pipelines.support import PROJECT
+
+BUILT = ("src", "conf", "setup.py", "pyproject.toml", "README.md", "LICENSE")
+
+
+def test_what_is_built_runs_in_an_empty_folder(tmp_path: Path) -> None:
+    source, built, folder = tmp_path / "source", tmp_path / "built", tmp_path / "empty"
+    source.mkdir()
+    folder.mkdir()
+    for name in BUILT:
+        ignored = shutil.ignore_patterns("*.egg-info", "__pycache__")
+        copy = shutil.copy if (PROJECT / name).is_file() else shutil.copytree
+        copy(PROJECT / name, source / name, **({} if copy is shutil.copy else {"ignore": ignored}))
+    personal = source / "conf/local/parameters.yml"
+    personal.write_text("data: /nowhere")
+    build = [sys.executable, "setup.py", "-q", "build_py", f"--build-lib={built}"]
+    subprocess.run(build, cwd=source, check=True, capture_output=True)
+    assert (built / "longtail/conf/thesis/parameters/grid.yml").is_file()
+    assert not list((built / "longtail/conf/local").rglob("*.yml"))
+
+    ended = subprocess.run(
+        [sys.executable, "-m", "longtail", "run", "--pipelines=ingest,imbalance", "--env=test"],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(built)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "digits: 1,797 images of 10 classes" in ended.stdout
+    assert list(folder.glob("data/03_primary/digits/subsets.csv/*/subsets.csv"))
