@@ -18,9 +18,11 @@ def test_what_is_built_runs_in_an_empty_folder(tmp_path: Path) -> None:
     source.mkdir()
     folder.mkdir()
     for name in BUILT:
-        ignored = shutil.ignore_patterns("*.egg-info", "__pycache__")
-        copy = shutil.copy if (PROJECT / name).is_file() else shutil.copytree
-        copy(PROJECT / name, source / name, **({} if copy is shutil.copy else {"ignore": ignored}))
+        if (PROJECT / name).is_file():
+            shutil.copy(PROJECT / name, source / name)
+        else:
+            unwanted = shutil.ignore_patterns("*.egg-info", "__pycache__")
+            shutil.copytree(PROJECT / name, source / name, ignore=unwanted)
     personal = source / "conf/local/parameters.yml"
     personal.write_text("data: /nowhere")
     build = [sys.executable, "setup.py", "-q", "build_py", f"--build-lib={built}"]
@@ -38,4 +40,4 @@ def test_what_is_built_runs_in_an_empty_folder(tmp_path: Path) -> None:
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "digits: 1,797 images of 10 classes" in ended.stdout
-    assert list(folder.glob("data/03_primary/digits/subsets.csv/*/subsets.csv"))
+    assert list(folder.glob("data/**/03_primary/digits/subsets.csv/*/subsets.csv"))
