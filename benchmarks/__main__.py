@@ -21,15 +21,13 @@ from benchmarks.roofline import fused_seconds, training_operations
 from benchmarks.timing import ratio, seconds_of
 from longtail import provenance
 from longtail.learning import backbones
-from longtail.learning.devices import describe
-from longtail.learning.training.compilation import choose_forward
-from longtail.parameters import Backbone, Classifier, Compute, CosineSchedule, RandAugment, Recipe
+from longtail.learning.execution import Execution, describe_device
+from longtail.parameters import Backbone, Classifier, CosineSchedule, RandAugment, Recipe
 
 # CIFAR-100-LT at imbalance factor 100 has so many training images.
 LONG_TAILED_IMAGES = 10_847
 THESIS_NETWORKS = ("mobilenetv2_100", "resnetv2_50", "vit_base_patch16_224", "convnext_base")
 RESNET32 = Backbone(name="resnet32", label="ResNet-32", architecture="resnet32")
-_COMPUTE = Compute(device="auto", threads=1, workers=None, compile="auto")
 # Enough to hide the wait at an epoch's end.
 HARDWARE_BATCHES = 40
 RECIPE = Recipe(
@@ -56,7 +54,7 @@ def main() -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.set_num_threads(arguments.threads)
     rich.print(
-        f"{describe(device)}, {provenance.processor()}, Python {platform.python_version()}, "
+        f"{describe_device(device)}, {provenance.processor()}, Python {platform.python_version()}, "
         f"torch {torch.__version__}; {arguments.images:,} images, {arguments.rounds} rounds"
     )
     rich.print(_against_the_usual_loop(arguments.images, arguments.rounds, device))
@@ -92,7 +90,8 @@ def _against_the_usual_loop(count: int, rounds: int, device: torch.device) -> Ta
         return usual.usual_batches(images, RECIPE.batch_size, device)
 
     half = RECIPE.model_copy(update={"precision": "bfloat16"})
-    forward = choose_forward(_COMPUTE, device, RECIPE.epochs * count // RECIPE.batch_size)
+    execution = Execution(device, RECIPE.precision, compile="auto")
+    forward = execution.forward(RECIPE.epochs * count // RECIPE.batch_size)
     varied = RECIPE.model_copy(update={"rand_augment": RandAugment(operations=2, magnitude=9)})
     full, mixed, randomly = (
         ours.prepare(RESNET32, recipe, pixels, labels, device, forward)
@@ -149,7 +148,7 @@ def _against_the_hardware(rounds: int, device: torch.device) -> Table:
     count = HARDWARE_BATCHES * RECIPE.batch_size
     pixels = generator.integers(0, 256, (count, 32, 32, 3), dtype=np.uint8)
     labels = generator.integers(0, 100, count)
-    forward = choose_forward(_COMPUTE, device, 10**6)
+    forward = Execution(device, RECIPE.precision, compile="auto").forward(10**6)
     for name in THESIS_NETWORKS:
         for size in (128, 224):
             options: dict[str, Any] = {"img_size": size} if name.startswith("vit") else {}

@@ -12,11 +12,10 @@ from torch.nn import functional as F
 
 from longtail.arrays import Int64Array, UInt8Array
 from longtail.learning import backbones
-from longtail.learning.augmentation.epoch import Augmentation, shuffled, to_device
-from longtail.learning.data.image_source import Streamed
-from longtail.learning.devices import arithmetic
-from longtail.learning.training.compilation import Forward, plain_forward
-from longtail.learning.training.fit import Labelled, set_normalization, train_epoch
+from longtail.learning.augmentation.epoch import Augmentation, shuffled
+from longtail.learning.data.image_source import StreamedImages, to_device
+from longtail.learning.execution import Execution, Forward, plain_forward
+from longtail.learning.training.fit import LabelledImages, set_normalization, train_epoch
 from longtail.learning.training.training_state import TrainingState
 from longtail.parameters import Backbone, Classifier, Recipe
 from longtail.trials.canonical_loss import CanonicalLoss
@@ -28,19 +27,18 @@ class Ours:
     """A training that is ready to be timed."""
 
     state: TrainingState
-    train: Labelled
-    recipe: Recipe
+    train: LabelledImages
     forward: Forward
 
     def epoch(self) -> float:
         """Train for one epoch; returns the mean loss."""
-        augmentation = Augmentation(self.recipe)
-        return train_epoch(self.state, self.train, augmentation, self.recipe, self.forward)
+        augmentation = Augmentation(self.state.recipe)
+        return train_epoch(self.state, self.train, augmentation, self.forward)
 
     def data(self) -> None:
         """Make one epoch's batches, normalised, and train on none."""
         model = self.state.model
-        assert isinstance(model, backbones.Classifying)  # see `prepare`
+        assert isinstance(model, backbones.ImageClassifier)  # see `prepare`
         for images in self._augmented(self._batches()):
             model.normalize(images)
 
@@ -52,8 +50,8 @@ class Ours:
         labels = self.train.labels[batches[0]]
         state.model.train()
         for batch in batches:
-            run = self.forward if len(batch) == self.recipe.batch_size else plain_forward
-            with arithmetic(self.recipe, state.device):
+            run = self.forward if len(batch) == state.recipe.batch_size else plain_forward
+            with state.execution.autocast():
                 logits = run(state.model, images[: len(batch)])
             loss = F.cross_entropy(logits.float(), labels[: len(batch)])
             state.optimizer.zero_grad(set_to_none=True)
@@ -61,12 +59,13 @@ class Ours:
             state.optimizer.step()
 
     def _batches(self) -> list[Tensor]:
-        count = len(self.train.labels)
-        return shuffled(count, self.recipe.batch_size, self.state.generator, self.state.device)
+        state, count = self.state, len(self.train.labels)
+        device = state.execution.device
+        return shuffled(count, state.recipe.batch_size, state.generator, device)
 
     def _augmented(self, batches: list[Tensor]) -> Iterator[Tensor]:
         generator = self.state.generator
-        return Augmentation(self.recipe).epoch(self.train.images, batches, generator)
+        return Augmentation(self.state.recipe).epoch(self.train.images, batches, generator)
 
 
 def prepare(
@@ -91,10 +90,11 @@ def prepare(
     """
     torch.manual_seed(0)
     model = backbones.build(backbone, Classifier(), 100, recipe.image_size, None)
-    model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    execution = Execution(device, recipe.precision, compile="never")
+    execution.place(model)
     numbers = np.arange(len(pixels))
-    images = (Streamed if streaming else to_device)(pixels, numbers, device)
+    images = (StreamedImages if streaming else to_device)(pixels, numbers, device)
     set_normalization(model, recipe, images)
-    train = Labelled(images, torch.from_numpy(labels).to(device))
-    state = TrainingState(model, LossSchedule(CanonicalLoss()), recipe, 0, device)
-    return Ours(state, train, recipe, forward)
+    train = LabelledImages(images, torch.from_numpy(labels).to(device))
+    state = TrainingState(model, LossSchedule(CanonicalLoss()), recipe, 0, execution)
+    return Ours(state, train, forward)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from benchmarks.__main__ import RECIPE
 from longtail.learning.augmentation.epoch import Augmentation
-from longtail.learning.augmentation.mixup_cutmix import Mixer
+from longtail.learning.augmentation.mixup_cutmix import MixupCutmix
 from longtail.learning.augmentation.rand_augment import OPERATIONS
 from longtail.parameters import Mixing, Recipe
 
@@ -73,7 +73,7 @@ def _augmented(images: Tensor, changes: dict[str, Any]) -> Tensor:
 
 def _mixed(images: Tensor, mixing: Mixing, number: int) -> Tensor:
     generator = torch.Generator().manual_seed(number)
-    mixer = Mixer(mixing, 1, SIDE, generator, images.device)
+    mixer = MixupCutmix(mixing, 1, SIDE, generator, images.device)
     return mixer.images(images, 0)[number : number + 1]
 
 

@@ -28,7 +28,7 @@ from longtail import progress
 from longtail.catalog import LongtailCatalog
 
 PRELOADED = [
-    *("longtail.learning.training.train", "longtail.learning.inference.stored_logits"),
+    *("longtail.learning.training.train", "longtail.learning.inference.cached_logits"),
     *("longtail.settings", "longtail.pipelines.train.nodes"),
 ]
 

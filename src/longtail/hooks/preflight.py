@@ -64,6 +64,6 @@ class PreflightHook:
 
             check_layers(trials)
         if parameters.compute.device == "cuda" and not on_cluster:
-            from longtail.learning.devices import choose_device
+            from longtail.learning.execution import choose_device
 
             choose_device(parameters.compute)

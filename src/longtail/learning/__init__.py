@@ -1,1 +1,1 @@
-"""Networks, losses and training in torch. Knows no Kedro."""
+"""Networks, losses, training and inference in torch. Independent of Kedro."""

@@ -11,13 +11,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from longtail.arrays import UInt8Array
-from longtail.learning.augmentation.epoch import (
-    Augmentation,
-    mean_and_std,
-    resized,
-    shuffled,
-    to_device,
-)
+from longtail.learning.augmentation.epoch import Augmentation, mean_and_std, shuffled
+from longtail.learning.augmentation.geometry import resize
+from longtail.learning.data.image_source import to_device
 from longtail.parameters import Recipe
 
 CPU = torch.device("cpu")
@@ -147,16 +143,16 @@ def test_augmentation_takes_the_same_random_numbers_whatever_the_recipe(
 
 def test_resizing_keeps_images_of_the_right_size() -> None:
     images = random_images(2).float()
-    assert resized(images, 6) is images
+    assert resize(images, 6) is images
 
 
 def test_enlarging_is_bilinear_between_pixel_centres() -> None:
     row = torch.tensor([[0.0, 100.0], [0.0, 100.0]])[None, None]
-    assert resized(row, 4)[0, 0, 0].tolist() == pytest.approx([0, 25, 75, 100])
+    assert resize(row, 4)[0, 0, 0].tolist() == pytest.approx([0, 25, 75, 100])
 
 
 def test_shrinking_averages_all_pixels() -> None:
     stripes = torch.tensor([0.0, 200.0] * 8).expand(1, 1, 16, 16)
-    shrunk = resized(stripes, 4)
+    shrunk = resize(stripes, 4)
     assert shrunk.shape == (1, 1, 4, 4)
     np.testing.assert_allclose(shrunk[..., 1:-1].numpy(), 100, atol=7)  # no stripe is skipped

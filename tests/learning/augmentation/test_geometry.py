@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from longtail.learning.augmentation.geometry import ResizedCrop, draw_boxes
-from longtail.learning.augmentation.random_erasing import Erasing
+from longtail.learning.augmentation.random_erasing import RandomErasingTransform
 from longtail.parameters import RandomErasing, RandomResizedCrop
 
 CPU = torch.device("cpu")
@@ -68,7 +68,7 @@ def test_side_that_would_be_longer_than_the_image_is_as_long() -> None:
 def test_erased_rectangles_have_one_colour_and_the_rest_stays() -> None:
     wanted = RandomErasing(probability=0.5, scale=(0.2, 0.4), ratio=(1, 1))
     shown = torch.full((4000, 3, 20, 20), 300.0)
-    found = Erasing(wanted, 4000, 20, generator(), CPU)(shown, slice(0, 4000))
+    found = RandomErasingTransform(wanted, 4000, 20, generator(), CPU)(shown, slice(0, 4000))
     erased = found[:, 0] != 300
     assert erased.any((1, 2)).float().mean().item() == pytest.approx(0.5, abs=0.03)
     share = erased.float().mean((1, 2))[erased.any((1, 2))]

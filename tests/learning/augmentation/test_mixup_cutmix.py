@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from longtail.learning.augmentation.mixup_cutmix import Mixer
+from longtail.learning.augmentation.mixup_cutmix import MixupCutmix
 from longtail.learning.training.criterion import Criterion
 from longtail.parameters import Mixing
 from longtail.trials.canonical_loss import CanonicalLoss
@@ -17,9 +17,9 @@ CPU = torch.device("cpu")
 
 def mixer(
     kind: Literal["mixup", "cutmix"], alpha: float = 1.0, batches: int = 4, size: int = 10
-) -> Mixer:
+) -> MixupCutmix:
     mixing = Mixing(kind=kind, alpha=alpha)
-    return Mixer(mixing, batches, size, torch.Generator().manual_seed(1), CPU)
+    return MixupCutmix(mixing, batches, size, torch.Generator().manual_seed(1), CPU)
 
 
 def shown() -> Tensor:
@@ -70,10 +70,10 @@ def test_loss_is_that_of_both_labels_by_the_share(loss: CanonicalLoss) -> None:
     assert own.item() != pytest.approx(others.item())
 
 
-def test_shares_are_of_the_beta_distribution() -> None:
+def test_lambdas_are_of_the_beta_distribution() -> None:
     def spread(alpha: float) -> float:
         found = mixer("mixup", alpha, batches=4000)
-        shares = found._shares.double()
+        shares = found._lambdas.double()
         assert shares.mean().item() == pytest.approx(0.5, abs=0.03)
         return float(shares.var())
 

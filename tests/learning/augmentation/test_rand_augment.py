@@ -11,7 +11,7 @@ from torch import Tensor
 
 from longtail.learning.augmentation import colour
 from longtail.learning.augmentation import rand_augment as module
-from longtail.learning.augmentation.rand_augment import OPERATIONS, Operation, RandomOperations
+from longtail.learning.augmentation.rand_augment import OPERATIONS, Operation, RandAugmentTransform
 from longtail.parameters import RandAugment
 
 HEIGHT, WIDTH = 40, 60
@@ -122,10 +122,10 @@ def test_image_of_one_colour_is_not_equalized_or_stretched() -> None:
 
 def steps(
     operations: int = 2, magnitude: float = 9, seed: int = 0, count: int = 4200
-) -> RandomOperations:
+) -> RandAugmentTransform:
     wanted = RandAugment(operations=operations, magnitude=magnitude)
     batches = [torch.zeros(count // 3)] * 3
-    return RandomOperations(wanted, batches, torch.Generator().manual_seed(seed), CPU)
+    return RandAugmentTransform(wanted, batches, torch.Generator().manual_seed(seed), CPU)
 
 
 def test_every_operation_is_as_likely_and_strengths_are_within_the_magnitude(

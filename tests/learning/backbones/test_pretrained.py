@@ -86,7 +86,7 @@ def test_hub_out_of_reach_says_what_else_can_be_done(monkeypatch: pytest.MonkeyP
     with pytest.raises(DataError) as caught:
         pretrained_weights(backbone(None))
     text = str(caught.value)
-    assert "weights of resnet18 could not be fetched" in text
+    assert "weights of resnet18 could not be downloaded" in text
     assert "Network is unreachable" in text
     assert "--params=backbones.b.weights=/path/to/file" in text
     assert "--params=backbones.b.pretrained=false" in text

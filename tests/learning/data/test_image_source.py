@@ -18,10 +18,16 @@ from longtail.errors import DataError, TrainingError
 from longtail.learning.augmentation.epoch import Augmentation, mean_and_std, shuffled
 from longtail.learning.data import image_source as module
 from longtail.learning.data import memory
-from longtail.learning.data.image_source import Resident, Streamed, take, to_device
-from longtail.learning.inference.stored_logits import logits_of
+from longtail.learning.data.image_source import (
+    ResidentImages,
+    StreamedImages,
+    read_batch,
+    to_device,
+)
+from longtail.learning.inference.cached_logits import compute_logits
+from longtail.learning.inference.trained_model import TrainedModel
 from longtail.learning.training.checkpoint import Checkpoint
-from longtail.learning.training.train import Outcome, train
+from longtail.learning.training.train import TrainingResult, train
 from longtail.parameters import Compute, Recipe, Trial
 from longtail.trials.canonical_loss import CanonicalLoss
 from longtail.trials.loss_schedule import LossSchedule
@@ -60,8 +66,8 @@ def test_streamed_batches_are_the_resident_ones(mapped: UInt8Array, as_file: boo
     pixels = mapped if as_file else np.array(mapped)
     chosen = np.array([7, 3, 50, 3, 0, 59])
     numbers = [torch.tensor([5, 0, 1]), torch.tensor([2, 4])]
-    resident = Resident(to_device(pixels, chosen, CPU))
-    streamed = Streamed(pixels, chosen, CPU)
+    resident = ResidentImages(to_device(pixels, chosen, CPU))
+    streamed = StreamedImages(pixels, chosen, CPU)
     assert resident.shape == streamed.shape == (6, 3, 16, 16)
     with resident.batches(numbers) as expected, streamed.batches(numbers) as found:
         for a, b, batch in zip(expected, found, numbers, strict=True):
@@ -72,7 +78,7 @@ def test_streamed_batches_are_the_resident_ones(mapped: UInt8Array, as_file: boo
 def test_part_of_a_mapped_array_is_read_as_an_array(mapped: UInt8Array) -> None:
     part = mapped[10:20]  # which knows the file, but not where in it it begins
     assert np.array_equal(
-        take(Streamed(part, np.array([2, 9]), CPU), torch.tensor([0, 1])).numpy(),
+        read_batch(StreamedImages(part, np.array([2, 9]), CPU), torch.tensor([0, 1])).numpy(),
         part[[2, 9]].transpose(0, 3, 1, 2),
     )
 
@@ -83,7 +89,7 @@ def test_means_and_deviations_of_parts_are_those_of_all(
     chosen = np.arange(5, 55)
     whole = mean_and_std(to_device(mapped, chosen, CPU))
     monkeypatch.setattr(module, "PART_BYTES", 7 * 16 * 16 * 3)
-    parts = mean_and_std(Streamed(mapped, chosen, CPU))
+    parts = mean_and_std(StreamedImages(mapped, chosen, CPU))
     assert all(torch.equal(a, b) for a, b in zip(whole, parts, strict=True))
 
 
@@ -101,8 +107,8 @@ def test_augmented_epochs_are_bit_identical(mapped: UInt8Array, make_recipe: Mak
     recipe = make_recipe(**EVERYTHING)
     epochs = []
     for source in (
-        Resident(to_device(mapped, np.arange(60), CPU)),
-        Streamed(mapped, np.arange(60), CPU),
+        ResidentImages(to_device(mapped, np.arange(60), CPU)),
+        StreamedImages(mapped, np.arange(60), CPU),
     ):
         generator = torch.Generator().manual_seed(3)
         batches = shuffled(60, 16, generator, CPU)
@@ -112,7 +118,7 @@ def test_augmented_epochs_are_bit_identical(mapped: UInt8Array, make_recipe: Mak
 
 def train_on(
     pixels: UInt8Array, trial: Trial, checkpoint: Checkpoint | None = None, stop: Any = None
-) -> Outcome:
+) -> TrainingResult:
     labels = np.arange(60) % 3
     losses = LossSchedule(CanonicalLoss())
     job = training_job(trial, losses, labels, np.arange(45), np.arange(45, 60), classes=3)
@@ -137,9 +143,10 @@ def test_weights_history_and_logits_are_bit_identical(
     assert all(torch.equal(a.weights[name], b.weights[name]) for name in a.weights)
     columns = ["train_loss", "validation_loss", "validation_acc1"]
     assert a.history[columns].equals(b.history[columns])
-    assert (a.circumstances["images"], b.circumstances["images"]) == ("resident", "streaming")
+    assert (a.environment["images"], b.environment["images"]) == ("resident", "streaming")
     save_file(a.weights, tmp_path / "m")
-    first, second = (logits_of(tmp_path / "m", t, mapped, np.arange(9), 3) for t in trials)
+    models = [TrainedModel(tmp_path / "m", trial, 3) for trial in trials]
+    first, second = (compute_logits(model, mapped, np.arange(9)) for model in models)
     assert np.array_equal(first, second)
 
 
@@ -150,7 +157,7 @@ def test_streamed_training_goes_on_from_its_checkpoint(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("longtail.learning.training.checkpoint.LONGEST_PAUSE_S", 0.0)
+    monkeypatch.setattr("longtail.learning.training.checkpoint.MAX_INTERVAL_S", 0.0)
     trial = make_trial(
         recipe=make_recipe(**EVERYTHING | {"epochs": 4}), compute=compute("streaming")
     )
@@ -197,7 +204,7 @@ def test_reader_ends_when_a_step_fails(
         raise RuntimeError("in a step")
 
     monkeypatch.setattr("longtail.learning.training.fit.plain_forward", fail)
-    monkeypatch.setattr("longtail.learning.training.fit.choose_forward", lambda *_: fail)
+    monkeypatch.setattr("longtail.learning.execution.Execution.forward", lambda *_: fail)
     monkeypatch.setattr(module, "BATCHES_AHEAD", 1)
     with pytest.raises(RuntimeError, match="in a step"):
         train_on(mapped, make_trial(compute=compute("streaming")))
@@ -227,7 +234,7 @@ def test_size_decides_and_the_log_tells(
     monkeypatch.setattr(memory, "free_bytes", lambda _: free)
     with caplog.at_level(logging.DEBUG, logger=memory.__name__):
         outcome = train_on(mapped, make_trial(compute=compute("auto")))
-    assert outcome.circumstances["images"] == ("resident" if resident else "streaming")
+    assert outcome.environment["images"] == ("resident" if resident else "streaming")
     [message] = caplog.messages
     assert f"images are {'resident' if resident else 'streaming'}: they take 0.0 GB" in message
 
@@ -263,7 +270,7 @@ import sys
 from pathlib import Path
 import numpy as np, torch
 from longtail.learning.augmentation.epoch import mean_and_std, shuffled
-from longtail.learning.data.image_source import Streamed, to_device
+from longtail.learning.data.image_source import StreamedImages, to_device
 pixels = np.load(sys.argv[1], mmap_mode="r")
 numbers, cpu = np.arange(len(pixels)), torch.device("cpu")
 batches = shuffled(len(pixels), 64, torch.Generator().manual_seed(0), cpu)
@@ -276,7 +283,7 @@ def kilobytes(key):
 Path("/proc/self/clear_refs").write_text("5")  # forget the peak, which importing has made
 before = kilobytes("VmRSS")
 if sys.argv[2] == "streamed":
-    images = Streamed(pixels, numbers, cpu)
+    images = StreamedImages(pixels, numbers, cpu)
     mean_and_std(images)
     with images.batches(batches) as read:
         for batch in read:

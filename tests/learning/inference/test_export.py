@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from longtail.learning import backbones
-from longtail.learning.inference.export import ABOUT, Recognizer, exported
+from longtail.learning.inference.export import ABOUT, Recognizer, export_program
 from longtail.parameters import Backbone, Classifier
 
 CLASSES, STORED, INPUT = 5, 64, 32
@@ -32,7 +32,7 @@ def recognizer(architecture: str = "vit_micro", classifier: str = "linear") -> R
         *(CLASSES, INPUT, None),
     )
     model.normalize.set(torch.full((3,), 0.5), torch.full((3,), 0.25))
-    return Recognizer(model, STORED, INPUT, 1.5, SHIFT).eval()
+    return Recognizer(model, STORED, 1.5, SHIFT).eval()
 
 
 def photographs(height: int, width: int, count: int = 1) -> Tensor:
@@ -51,7 +51,7 @@ def test_photographs_of_any_number_and_size_are_answered_as_by_the_model(
     architecture: str, classifier: str
 ) -> None:
     whole = recognizer(architecture, classifier)
-    program = torch.export.load(io.BytesIO(exported(whole, {}))).module()
+    program = torch.export.load(io.BytesIO(export_program(whole, {}))).module()
     for shape in ((1, 300, 120), (3, STORED, STORED), (2, 12, 600), (1, 1, 1)):
         count, height, width = shape
         images = photographs(height, width, count)
@@ -63,7 +63,7 @@ def test_photographs_of_any_number_and_size_are_answered_as_by_the_model(
 
 def test_nothing_of_the_training_is_in_the_file() -> None:
     whole = recognizer("mobilenetv2_micro")
-    program = torch.export.load(io.BytesIO(exported(whole, {})))
+    program = torch.export.load(io.BytesIO(export_program(whole, {})))
     assert not any(value.requires_grad for value in program.state_dict.values())
     assert not [name for name in program.state_dict if "num_batches_tracked" in name]
     answers, _ = program.module()(photographs(80, 60))
@@ -99,7 +99,7 @@ def test_photographs_are_cut_and_resized_as_ingest_does() -> None:
 def test_the_file_needs_torch_only(tmp_path: Path) -> None:
     whole = recognizer()
     file, image = tmp_path / "model.pt2", tmp_path / "image.pt"
-    file.write_bytes(exported(whole, {"class_names": NAMES}))
+    file.write_bytes(export_program(whole, {"class_names": NAMES}))
     images = photographs(90, 70)
     torch.save(images, image)
     script = f"""

@@ -1,16 +1,17 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from longtail.learning.backbones import build
+from longtail.learning.backbones import ImageModel, build
+from longtail.learning.execution import Execution
 from longtail.learning.inference.predict_logits import predict_logits
-from longtail.parameters import Backbone, Classifier, Recipe
+from longtail.parameters import Backbone, Classifier
 
-MakeRecipe = Callable[..., Recipe]
+CPU = Execution(torch.device("cpu"), "float32", compile="never")
 
 
 def images(count: int = 7, size: int = 16) -> Tensor:
@@ -18,56 +19,55 @@ def images(count: int = 7, size: int = 16) -> Tensor:
     return torch.randint(0, 256, (count, 3, size, size), dtype=torch.uint8, generator=numbers)
 
 
-def model(architecture: str = "mobilenetv2_micro") -> nn.Module:
+def model(architecture: str = "mobilenetv2_micro") -> ImageModel:
     torch.manual_seed(0)
     backbone = Backbone(name="b", label="", architecture=architecture)
     return build(backbone, Classifier(), 5, 16, None)
 
 
-class Means(nn.Module):
+class Means(ImageModel):
     """Logits that are known: each channel's mean and the number of pixels."""
+
+    def __init__(self, image_size: int = 16) -> None:
+        super().__init__()
+        self.image_size = image_size
 
     def forward(self, shown: Tensor) -> Tensor:
         size = torch.full((len(shown), 1), float(shown.shape[-1]))
         return torch.cat([shown.mean((2, 3)), size], dim=1)
 
 
-def test_logits_are_the_models_for_each_image_in_order(make_recipe: MakeRecipe) -> None:
+def test_logits_are_the_models_for_each_image_in_order() -> None:
     shown = images()
-    logits = predict_logits(Means(), shown, make_recipe(batch_size=3))
+    logits = predict_logits(Means(), shown, 3, CPU)
     assert logits.dtype == torch.float32 and logits.shape == (7, 4)
     assert torch.allclose(logits[:, :3], shown.double().mean((2, 3)).float())
 
 
-def test_images_are_resized_to_the_recipes_size(make_recipe: MakeRecipe) -> None:
-    logits = predict_logits(Means(), images(), make_recipe(image_size=24))
+def test_images_are_resized_to_the_models_size() -> None:
+    logits = predict_logits(Means(24), images(), 16, CPU)
     assert logits[:, 3].tolist() == [24.0] * 7
 
 
 @pytest.mark.parametrize("architecture", ["mobilenetv2_micro", "vit_micro"])
-def test_logits_do_not_depend_on_the_batches(architecture: str, make_recipe: MakeRecipe) -> None:
-    whole, parts = (
-        predict_logits(model(architecture), images(), make_recipe(batch_size=size))
-        for size in (7, 2)
-    )
+def test_logits_do_not_depend_on_the_batches(architecture: str) -> None:
+    whole, parts = (predict_logits(model(architecture), images(), size, CPU) for size in (7, 2))
     assert torch.allclose(whole, parts, atol=1e-5)
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_mode_and_statistics_of_the_model_are_left_as_they_were(
-    training: bool, make_recipe: MakeRecipe
-) -> None:
+def test_mode_and_statistics_of_the_model_are_left_as_they_were(training: bool) -> None:
     network = model().train(training)
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    predict_logits(network, images(), make_recipe())
+    predict_logits(network, images(), 16, CPU)
     assert network.training is training
     assert all(torch.equal(before[n], v) for n, v in network.state_dict().items())
 
 
-def test_half_precision_logits_come_as_float32_near_the_full_ones(make_recipe: MakeRecipe) -> None:
+def test_half_precision_logits_come_as_float32_near_the_full_ones() -> None:
     full, half = (
-        predict_logits(model("vit_micro"), images(), make_recipe(precision=precision))
-        for precision in ("float32", "bfloat16")
+        predict_logits(model("vit_micro"), images(), 16, execution)
+        for execution in (CPU, replace(CPU, precision="bfloat16"))
     )
     assert half.dtype == torch.float32
     assert not torch.equal(full, half)

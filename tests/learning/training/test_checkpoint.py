@@ -12,7 +12,7 @@ import torch
 
 from longtail.learning.training import checkpoint as module
 from longtail.learning.training.checkpoint import Checkpoint
-from longtail.learning.training.train import Outcome, train
+from longtail.learning.training.train import TrainingResult, train
 from longtail.parameters import OWN_ARCHITECTURES, Backbone, Recipe, StepSchedule, Trial
 from longtail.sources.digits import read_digits
 from longtail.trials.canonical_loss import CanonicalLoss
@@ -49,12 +49,12 @@ class StoppedError(Exception):
 @pytest.fixture(autouse=True)
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:
     """Save after every epoch, however long it takes."""
-    monkeypatch.setattr(module, "LONGEST_PAUSE_S", 0.0)
+    monkeypatch.setattr(module, "MAX_INTERVAL_S", 0.0)
 
 
 def train_until(
     trial: Trial, losses: LossSchedule, checkpoint: Checkpoint | None, last: int = EPOCHS
-) -> Outcome:
+) -> TrainingResult:
     """Train on 60 digits, and stop as a killed process does once epoch ``last`` is done."""
 
     def stop(epoch: int, _: float) -> None:
@@ -68,7 +68,7 @@ def train_until(
     return train(job, PIXELS, None, stop, checkpoint)
 
 
-def same(a: Outcome, b: Outcome) -> bool:
+def same(a: TrainingResult, b: TrainingResult) -> bool:
     assert a.weights.keys() == b.weights.keys()
     return all(torch.equal(a.weights[name], b.weights[name]) for name in a.weights)
 
@@ -121,7 +121,7 @@ def test_every_network_goes_on_with_the_same_bits(
         train_until(trial, LOSSES["plain"], Checkpoint(tmp_path / "c", "t"), 2)
     with caplog.at_level(logging.INFO):
         resumed = train_until(trial, LOSSES["plain"], Checkpoint(tmp_path / "c", "the trial"))
-    assert caplog.messages == ["the trial: goes on after epoch 2"]
+    assert caplog.messages == ["the trial: resumes after epoch 2"]
     assert same(whole, resumed)
 
 
@@ -162,7 +162,7 @@ def test_checkpoint_of_another_kind_of_device_is_not_gone_on_from(
     checkpoint.save({**saved, "device": "cuda"})
     again = train_until(trial, LOSSES["plain"], checkpoint)
     assert caplog.messages == [
-        "t: starts again, since it was begun on cuda and cannot go on on cpu"
+        "t: starts again, since its checkpoint is from cuda and cannot be resumed on cpu"
     ]
     assert same(again, train_until(trial, LOSSES["plain"], None))
 

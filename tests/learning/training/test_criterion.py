@@ -104,9 +104,9 @@ def test_criterion_of_a_next_phase_goes_on_with_the_draws_of_the_first() -> None
     assert both[0] != both[1]
     first = Criterion(spared, 0)
     assert first(z, y) == both[0]
-    assert first.followed_by(spared)(z, y) == both[1]
+    assert first.with_loss(spared)(z, y) == both[1]
     weights = CanonicalLoss(weights=np.array([0.4, 1.2, 1.2, 1.2]), spared=spared.spared)
-    assert first.followed_by(weights).weights is not None
+    assert first.with_loss(weights).weights is not None
 
 
 def test_focal_takes_its_probability_from_unweighted_logits() -> None:

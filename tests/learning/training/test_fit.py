@@ -12,11 +12,13 @@ import torch
 from safetensors.torch import save_file
 
 from longtail.errors import TrainingError
-from longtail.learning.augmentation.epoch import mean_and_std, to_device
+from longtail.learning.augmentation.epoch import mean_and_std
 from longtail.learning.backbones import HALF_MEAN_STD, IMAGENET_MEAN_STD, build
-from longtail.learning.inference.stored_logits import logits_of
+from longtail.learning.data.image_source import to_device
+from longtail.learning.inference.cached_logits import compute_logits
+from longtail.learning.inference.trained_model import TrainedModel
 from longtail.learning.training.fit import set_normalization
-from longtail.learning.training.train import Outcome, criterion_values, train
+from longtail.learning.training.train import TrainingResult, criterion_values, train
 from longtail.parameters import (
     LDAM,
     Backbone,
@@ -66,7 +68,7 @@ def digits() -> tuple[Any, Any]:
     return images.pixels, images.index["label"].to_numpy()
 
 
-def train_on(counts: list[int], trial: Trial, loss: CanonicalLoss | LossSchedule) -> Outcome:
+def train_on(counts: list[int], trial: Trial, loss: CanonicalLoss | LossSchedule) -> TrainingResult:
     pixels, labels = digits()
     chosen = [np.flatnonzero(labels == label)[:count] for label, count in enumerate(counts)]
     validation = np.arange(1500, 1540)
@@ -75,7 +77,7 @@ def train_on(counts: list[int], trial: Trial, loss: CanonicalLoss | LossSchedule
     return train(job, pixels, None, lambda *_: None)
 
 
-def equal_weights(a: Outcome, b: Outcome) -> bool:
+def equal_weights(a: TrainingResult, b: TrainingResult) -> bool:
     assert a.weights.keys() == b.weights.keys()
     return all(torch.equal(a.weights[name], b.weights[name]) for name in a.weights)
 
@@ -181,7 +183,8 @@ def test_history_of_the_last_epoch_is_that_of_the_stored_weights(
     outcome = train_on(EQUAL_COUNTS, trial, PLAIN)
     save_file(outcome.weights, tmp_path / "model.safetensors")
     images = np.arange(1500, 1540)
-    logits = logits_of(tmp_path / "model.safetensors", trial, pixels, images, 10)
+    trained = TrainedModel(tmp_path / "model.safetensors", trial, 10)
+    logits = compute_logits(trained, pixels, images)
     last = outcome.history.iloc[-1]
     hits = (logits.argmax(axis=1) == labels[images]).mean()
     assert last["validation_acc1"] == pytest.approx(hits)
@@ -230,7 +233,7 @@ def test_each_epoch_is_told_with_its_mean_loss(trial: Trial) -> None:
     outcome = train(job, pixels, None, lambda *a: told.append(a))
     assert [epoch for epoch, _ in told] == [1, 2]
     assert [loss for _, loss in told] == outcome.history["train_loss"].tolist()
-    assert outcome.circumstances["model_parameters"] == sum(
+    assert outcome.environment["model_parameters"] == sum(
         value.numel() for name, value in outcome.weights.items() if "normalize" not in name
     )
 
@@ -238,7 +241,7 @@ def test_each_epoch_is_told_with_its_mean_loss(trial: Trial) -> None:
 def test_long_epoch_that_diverges_ends_before_its_end(
     make_trial: MakeTrial, make_recipe: MakeRecipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("longtail.learning.training.fit.STEPS_BETWEEN_LOOKS", 2)
+    monkeypatch.setattr("longtail.learning.training.fit.STEPS_BETWEEN_CHECKS", 2)
     recipe = make_recipe(epochs=3, optimizer="sgd", learning_rate=1e30)
     with pytest.raises(
         TrainingError, match=r"after [24] of 5 steps of epoch 1 of 3\. Lower recipe\.learning_rate"
@@ -250,7 +253,7 @@ def test_long_epoch_that_diverges_ends_before_its_end(
     ("images", "advice"),
     [("resident", ", or set compute.images to streaming"), ("streaming", "")],
 )
-@pytest.mark.parametrize("step", ["Labelled", "set_normalization", "fit"])
+@pytest.mark.parametrize("step", ["LabelledImages", "set_normalization", "fit"])
 def test_full_gpu_memory_names_what_to_lower(
     step: str, images: str, advice: str, trial: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -262,6 +265,6 @@ def test_full_gpu_memory_names_what_to_lower(
     with pytest.raises(TrainingError) as error:
         train_on(EQUAL_COUNTS, trial.model_copy(update={"compute": compute}), PLAIN)
     assert str(error.value) == (
-        "the GPU's memory does not suffice: lower recipe.batch_size (it is 16) or "
+        "the GPU ran out of memory: lower recipe.batch_size (it is 16) or "
         f"recipe.image_size (it is 16){advice}"
     )

@@ -11,11 +11,13 @@ import torch
 from torch import nn
 
 from longtail.errors import ConfigurationError
-from longtail.learning.backbones import Classifying, build
+from longtail.learning.augmentation.epoch import Augmentation
+from longtail.learning.backbones import ImageClassifier, build
+from longtail.learning.execution import Execution
 from longtail.learning.training.checkpoint import Checkpoint
-from longtail.learning.training.fit import Labelled, fit
+from longtail.learning.training.fit import LabelledImages, fit
 from longtail.learning.training.freezing import (
-    SCALE,
+    LR_SCALE,
     check_layers,
     freeze,
     layer_numbers,
@@ -36,6 +38,7 @@ PIXELS = read_digits(32).pixels
 LABELS = read_digits(32).index["label"].to_numpy()
 TRAIN, VALIDATION = np.arange(60), np.arange(1500, 1520)
 PLAIN = LossSchedule(CanonicalLoss())
+CPU = Execution(torch.device("cpu"), "float32", compile="never")
 # How many layers each network has: the stem, its blocks and, in some, a norm of its own.
 LAYERS = {
     "mobilenetv2_micro": 6,
@@ -51,7 +54,7 @@ def backbone(architecture: str) -> Backbone:
     return Backbone(name="net", label="Net", architecture=architecture)
 
 
-def network(architecture: str, image_size: int = 32) -> Classifying:
+def network(architecture: str, image_size: int = 32) -> ImageClassifier:
     torch.manual_seed(0)
     return build(backbone(architecture), Classifier(), 10, image_size, None)
 
@@ -167,7 +170,7 @@ def test_rates_fall_with_each_layer_from_the_classifier_down(make_recipe: MakeRe
     model = network("mobilenetv2_micro")
     recipe = make_recipe(image_size=32, layer_decay=0.5, learning_rate=0.8, epochs=1)
     groups = parameter_groups(model, recipe)
-    scales = {id(p): group[SCALE] for group in groups for p in group["params"]}
+    scales = {id(p): group[LR_SCALE] for group in groups for p in group["params"]}
     named = dict(model.named_parameters())
     by_hand = {
         "classifier.weight": 1.0,
@@ -193,14 +196,15 @@ def test_training_uses_these_rates(freezing: Any, make_recipe: MakeRecipe) -> No
     freeze(model, recipe)
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
     images = torch.from_numpy(PIXELS[TRAIN]).permute(0, 3, 1, 2).contiguous()
-    batch = Labelled(images, torch.from_numpy(LABELS[TRAIN]))
+    batch = LabelledImages(images, torch.from_numpy(LABELS[TRAIN]))
     grads: dict[str, torch.Tensor] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             parameter.register_post_accumulate_grad_hook(  # type: ignore[no-untyped-call]
                 lambda p, name=name: grads.__setitem__(name, p.grad.clone())
             )
-    history = fit(model, batch, batch, PLAIN, recipe, _cpu(), 0, lambda *_: None)
+    state = TrainingState(model, PLAIN, recipe, 0, CPU)
+    history = fit(state, batch, batch, Augmentation(recipe), lambda *_: None)
     assert history["learning_rate"].tolist() == [0.8]  # the classifier's
     rates = {"classifier.weight": 0.8, "backbone.blocks.2.1.conv_dw.weight": 0.2}
     rates["backbone.conv_stem.weight"] = 0.0125 if freezing == "none" else 0.0
@@ -211,36 +215,28 @@ def test_training_uses_these_rates(freezing: Any, make_recipe: MakeRecipe) -> No
     assert ("backbone.conv_stem.weight" in grads) == (freezing == "none")
 
 
-def _cpu() -> Any:
-    from longtail.parameters import Compute
-
-    return Compute(device="cpu", threads=1, workers=1, compile="never")
-
-
 def test_without_decay_all_parameters_are_one_group_in_their_order(make_recipe: MakeRecipe) -> None:
     model = network("mobilenetv2_micro")
     [group] = parameter_groups(model, make_recipe())
     assert list(map(id, group["params"])) == list(map(id, model.parameters()))
-    assert SCALE not in group
+    assert LR_SCALE not in group
 
 
 def test_state_of_a_decayed_training_goes_on_with_its_rates(
     make_recipe: MakeRecipe, tmp_path: Any
 ) -> None:
     recipe = make_recipe(image_size=32, layer_decay=0.5)
-    state, other = (
-        TrainingState(network("vit_micro"), PLAIN, recipe, 0, torch.device("cpu")) for _ in "ab"
-    )
+    state, other = (TrainingState(network("vit_micro"), PLAIN, recipe, 0, CPU) for _ in "ab")
     checkpoint = Checkpoint(tmp_path / "c", "t")
-    checkpoint.save(state.as_dict())
+    checkpoint.save(state.state_dict())
     saved = checkpoint.load()
     assert saved is not None
-    other.restore(saved)
-    assert [g[SCALE] for g in other.optimizer.param_groups] == [0.5**i for i in range(7)]
+    other.load_state_dict(saved)
+    assert [g[LR_SCALE] for g in other.optimizer.param_groups] == [0.5**i for i in range(7)]
 
 
 def test_network_without_layers_is_refused_by_decay(make_recipe: MakeRecipe) -> None:
     model = network("vit_micro")
     model.backbone = nn.Linear(3, 3)
-    with pytest.raises(ConfigurationError, match="Linear does not say what its layers are"):
+    with pytest.raises(ConfigurationError, match="Linear does not define its layers"):
         parameter_groups(model, make_recipe(layer_decay=0.5))

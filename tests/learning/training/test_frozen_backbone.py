@@ -15,16 +15,17 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from longtail.errors import DiskFullError
-from longtail.learning.backbones import Classifying, CosineLinear, build
-from longtail.learning.data.image_source import as_images
+from longtail.learning.backbones import CosineLinear, ImageClassifier, build
+from longtail.learning.data.image_source import as_image_source
+from longtail.learning.inference.cached_logits import compute_logits
 from longtail.learning.inference.predict_logits import predict_logits
-from longtail.learning.inference.stored_logits import logits_of
+from longtail.learning.inference.trained_model import TrainedModel
 from longtail.learning.training import checkpoint as checkpoints
 from longtail.learning.training import frozen_backbone as module
-from longtail.learning.training.cached_views import ChosenViews, OnFeatures, one_pixel
+from longtail.learning.training.cached_views import CachedViews, FeatureClassifier, as_one_pixel
 from longtail.learning.training.checkpoint import Checkpoint
-from longtail.learning.training.frozen_backbone import features_of
-from longtail.learning.training.train import Outcome, train
+from longtail.learning.training.frozen_backbone import extract_features
+from longtail.learning.training.train import TrainingResult, train
 from longtail.parameters import Backbone, Classifier, Method, Recipe, Softmax, Trial
 from longtail.storage import array_store
 from longtail.storage.array_store import ArrayStore
@@ -32,6 +33,7 @@ from longtail.trials.canonical_loss import CanonicalLoss
 from longtail.trials.loss_schedule import LossSchedule
 from tests.learning.training.jobs import training_job
 from tests.learning.training.test_freezing import (
+    CPU,
     LABELS,
     PIXELS,
     TRAIN,
@@ -85,7 +87,7 @@ def run(
     last: int = EPOCHS,
     weights: dict[str, Tensor] | None = None,
     train_images: Any = TRAIN,
-) -> Outcome:
+) -> TrainingResult:
     def stop(epoch: int, _: float) -> None:
         if epoch == last < EPOCHS:
             raise StoppedError
@@ -95,7 +97,7 @@ def run(
     return train(job, PIXELS, weights, stop, checkpoint, store)
 
 
-def same(a: Outcome, b: Outcome) -> bool:
+def same(a: TrainingResult, b: TrainingResult) -> bool:
     return all(torch.equal(a.weights[name], b.weights[name]) for name in a.weights)
 
 
@@ -110,9 +112,9 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     def counting(model: Any, images: Tensor, *rest: Any) -> Any:
         calls.append(images.shape[0])
-        return features_of(model, images, *rest)
+        return extract_features(model, images, *rest)
 
-    monkeypatch.setattr(module, "features_of", counting)
+    monkeypatch.setattr(module, "extract_features", counting)
     return calls
 
 
@@ -125,22 +127,23 @@ def test_logits_are_the_same_through_features_and_through_the_whole_model(
     trial = frozen_trial(make_trial, make_recipe, architecture)
     outcome = run(trial, ArrayStore(tmp_path / "store", "ab"))
     save_file(outcome.weights, tmp_path / "model.safetensors")
-    whole = logits_of(tmp_path / "model.safetensors", trial, PIXELS, VALIDATION, 10)
+    trained = TrainedModel(tmp_path / "model.safetensors", trial, 10)
+    whole = compute_logits(trained, PIXELS, VALIDATION)
     stored = next(
         array
         for file in tmp_path.rglob("features.npy")
         if (array := np.load(file)).shape[:2] == (1, len(VALIDATION))
     )
     model = _loaded(outcome, trial)
-    images = one_pixel(torch.from_numpy(stored[0]))
-    recipe = trial.recipe.model_copy(update={"image_size": 1})
-    through = predict_logits(OnFeatures(model.classifier), images, recipe).numpy()
+    images = as_one_pixel(torch.from_numpy(stored[0]))
+    classifier = FeatureClassifier(model.classifier)
+    through = predict_logits(classifier, images, trial.recipe.batch_size, CPU).numpy()
     np.testing.assert_allclose(through, whole, rtol=1e-4, atol=1e-4)
     last = outcome.history.iloc[-1]
     assert last["validation_acc1"] == pytest.approx((whole.argmax(1) == LABELS[VALIDATION]).mean())
 
 
-def _loaded(outcome: Outcome, trial: Trial) -> Classifying:
+def _loaded(outcome: TrainingResult, trial: Trial) -> ImageClassifier:
     model = build(trial.backbone, trial.method.classifier, 10, 32, None)
     model.load_state_dict(outcome.weights)
     return model.eval()
@@ -215,29 +218,29 @@ def test_other_weights_pixels_or_images_have_features_of_their_own(
 
 
 def test_first_view_is_the_image_and_others_are_the_same_ones_whenever(
-    make_recipe: MakeRecipe,
+    make_trial: MakeTrial, make_recipe: MakeRecipe
 ) -> None:
     model = network("mobilenetv2_micro").eval()
     images = torch.from_numpy(PIXELS[:70]).permute(0, 3, 1, 2).contiguous()
-    recipe = make_recipe(image_size=32, crop_padding=4)
-    one = features_of(model, images, recipe, 1, "t")
-    three = features_of(model, images, recipe, 3, "t")
+    trial = make_trial(recipe=make_recipe(image_size=32, crop_padding=4))
+    one = extract_features(model, images, trial, 1, CPU)
+    three = extract_features(model, images, trial, 3, CPU)
     assert three.shape == (3, 70, 128)
     with torch.no_grad():
         direct = model.backbone(model.normalize(images.float())).numpy()
     np.testing.assert_allclose(one[0], direct, rtol=1e-4, atol=1e-5)
     assert np.array_equal(one[0], three[0])
     assert not np.allclose(three[1], three[0]) and not np.allclose(three[1], three[2])
-    assert np.array_equal(three, features_of(model, images, recipe, 3, "t"))
+    assert np.array_equal(three, extract_features(model, images, trial, 3, CPU))
 
 
 def test_each_epoch_draws_a_view_of_each_image() -> None:
     views = torch.arange(3.0)[:, None, None] * 100 + torch.arange(50.0)[None, :, None]
     generator = torch.Generator().manual_seed(0)
-    shown = as_images(one_pixel(views[0]))
+    shown = as_image_source(as_one_pixel(views[0]))
     batches = [torch.arange(50).flip(0)[:30], torch.arange(20)]
     epochs = [
-        torch.cat(list(ChosenViews(views).epoch(shown, batches, generator))).flatten()
+        torch.cat(list(CachedViews(views).epoch(shown, batches, generator))).flatten()
         for _ in range(2)
     ]
     expected = torch.cat(batches)
@@ -250,7 +253,7 @@ def test_each_epoch_draws_a_view_of_each_image() -> None:
 def test_killed_training_goes_on_above_the_cache_to_the_same_bits(
     trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, counted: list[int]
 ) -> None:
-    monkeypatch.setattr(checkpoints, "LONGEST_PAUSE_S", 0.0)
+    monkeypatch.setattr(checkpoints, "MAX_INTERVAL_S", 0.0)
     whole = run(trial)
     counted.clear()
     store, file = ArrayStore(tmp_path / "store", "ab"), tmp_path / "c"
@@ -337,7 +340,7 @@ def test_cosine_classifier_starts_at_the_mean_directions_of_its_classes() -> Non
     layer = CosineLinear(2, 3, 30)
     before = layer.weight.detach().clone()
     features = torch.tensor([[3.0, 0.0], [0.0, 0.5], [-2.0, 0.0]])
-    layer.start_at_means(features, torch.tensor([0, 0, 2]))
+    layer.init_class_means(features, torch.tensor([0, 0, 2]))
     half = 0.5**0.5
     assert torch.allclose(layer.weight[0], torch.tensor([half, half]))
     assert torch.equal(layer.weight[1], before[1])  # no image of it

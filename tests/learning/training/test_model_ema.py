@@ -9,11 +9,12 @@ import torch
 from safetensors.torch import save_file
 
 from longtail.learning.backbones import build
-from longtail.learning.inference.stored_logits import logits_of
+from longtail.learning.inference.cached_logits import compute_logits
+from longtail.learning.inference.trained_model import TrainedModel
 from longtail.learning.training import checkpoint as checkpoints
 from longtail.learning.training.checkpoint import Checkpoint
-from longtail.learning.training.model_ema import AveragedWeights
-from longtail.learning.training.train import Outcome, train
+from longtail.learning.training.model_ema import ModelEma
+from longtail.learning.training.train import TrainingResult, train
 from longtail.parameters import Backbone, Classifier, Recipe, Trial
 from longtail.sources.digits import read_digits
 from longtail.trials.canonical_loss import CanonicalLoss
@@ -30,7 +31,7 @@ WITH_BATCH_NORM = Backbone(name="b", label="", architecture="mobilenetv2_micro")
 @pytest.mark.parametrize("decay", [0.25, 0.99])
 def test_average_is_the_one_by_hand(decay: float) -> None:
     model = build(WITH_BATCH_NORM, Classifier(), 3, 32, None)
-    averaged = AveragedWeights(model, decay)
+    averaged = ModelEma(model, decay)
     running = next(n for n, _ in model.named_buffers() if n.endswith("running_var"))
     by_hand: dict[str, Any] = {}
     for step in range(1, 4):
@@ -50,7 +51,7 @@ def test_average_is_the_one_by_hand(decay: float) -> None:
 
 def test_counts_of_batches_are_copied() -> None:
     model = build(WITH_BATCH_NORM, Classifier(), 3, 32, None)
-    averaged = AveragedWeights(model, 0.9)
+    averaged = ModelEma(model, 0.9)
     for _ in range(3):
         model.train()(torch.zeros(2, 3, 32, 32))
         averaged.update(model)
@@ -58,7 +59,9 @@ def test_counts_of_batches_are_copied() -> None:
     assert counts and all(count == 3 for count in counts)
 
 
-def train_until(trial: Trial, checkpoint: Checkpoint | None = None, last: int = 0) -> Outcome:
+def train_until(
+    trial: Trial, checkpoint: Checkpoint | None = None, last: int = 0
+) -> TrainingResult:
     def stop(epoch: int, _: float) -> None:
         if epoch == last:
             raise KeyboardInterrupt
@@ -77,7 +80,8 @@ def trial(make_trial: MakeTrial, make_recipe: MakeRecipe) -> Trial:
 def test_averaged_weights_are_what_is_validated_and_stored(trial: Trial, tmp_path: Any) -> None:
     outcome = train_until(trial)
     save_file(outcome.weights, tmp_path / "m")
-    logits = logits_of(tmp_path / "m", trial, DIGITS.pixels, np.arange(1500, 1530), 10)
+    trained = TrainedModel(tmp_path / "m", trial, 10)
+    logits = compute_logits(trained, DIGITS.pixels, np.arange(1500, 1530))
     nll = torch.nn.functional.cross_entropy(
         torch.from_numpy(logits), torch.from_numpy(LABELS[1500:1530].copy())
     )
@@ -94,7 +98,7 @@ def test_averaged_weights_are_what_is_validated_and_stored(trial: Trial, tmp_pat
 def test_average_goes_on_from_a_checkpoint_with_the_same_bits(
     trial: Trial, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checkpoints, "LONGEST_PAUSE_S", 0.0)
+    monkeypatch.setattr(checkpoints, "MAX_INTERVAL_S", 0.0)
     whole = train_until(trial)
     with pytest.raises(KeyboardInterrupt):
         train_until(trial, Checkpoint(tmp_path / "c", "t"), last=2)

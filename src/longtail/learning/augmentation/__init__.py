@@ -1,1 +1,1 @@
-"""How training images are varied, on whole batches."""
+"""Augmentation of training images, on whole batches."""

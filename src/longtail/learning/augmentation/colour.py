@@ -1,7 +1,7 @@
-"""What RandAugment does to colours: each operation on a batch, each image with its own strength.
+"""The colour operations of RandAugment, on batches, with one strength per image.
 
-All take float images (batch, 3, height, width) of 0..255, and strengths of shape (batch,), from
--1 to 1 where a side is meant, else from 0 to 1. With strength 0 images stay as they are.
+All take float images (batch, 3, height, width) of 0..255 and strengths of shape (batch,): from
+-1 to 1 for signed operations, else from 0 to 1. Strength 0 leaves an image unchanged.
 """
 
 from __future__ import annotations
@@ -10,31 +10,31 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-# Of red, green and blue, in the lightness that an eye sees (ITU-R BT.601).
+# The weights of red, green and blue in luma (ITU-R BT.601).
 LUMA = (0.299, 0.587, 0.114)
-# How far from 1, at full strength, the factor is by which a blend changes an image.
-FARTHEST = 0.9
-# At full strength so many of 8 bits are dropped.
+# At full strength an image is blended with a factor of 1 plus or minus this.
+MAX_CHANGE = 0.9
+# The number of bits, out of 8, that posterize drops at full strength.
 DROPPED_BITS = 4
 
 
 def brightness(images: Tensor, strengths: Tensor) -> Tensor:
-    """Away from black, or towards it."""
+    """Brighten or darken: blend with black."""
     return _blend(torch.zeros_like(images), images, strengths)
 
 
 def contrast(images: Tensor, strengths: Tensor) -> Tensor:
-    """Away from the image's mean grey, or towards it."""
+    """Raise or lower the contrast: blend with the image's mean grey."""
     return _blend(_grey(images).mean((2, 3), keepdim=True), images, strengths)
 
 
 def saturation(images: Tensor, strengths: Tensor) -> Tensor:
-    """Away from the image in grey, or towards it."""
+    """Raise or lower the saturation: blend with the image in grey."""
     return _blend(_grey(images), images, strengths)
 
 
 def sharpness(images: Tensor, strengths: Tensor) -> Tensor:
-    """Away from the smoothed image, or towards it; the outermost pixels stay."""
+    """Sharpen or blur: blend with the smoothed image. The outermost pixels stay unchanged."""
     kernel = images.new_tensor([[1, 1, 1], [1, 5, 1], [1, 1, 1]]) / 13
     smooth = images.clone()
     smooth[:, :, 1:-1, 1:-1] = F.conv2d(images, kernel.expand(3, 1, 3, 3), groups=3)
@@ -42,26 +42,26 @@ def sharpness(images: Tensor, strengths: Tensor) -> Tensor:
 
 
 def posterize(images: Tensor, strengths: Tensor) -> Tensor:
-    """Fewer levels a channel: 256 at strength 0, 16 at strength 1."""
+    """Reduce the levels per channel: 256 at strength 0, 16 at strength 1."""
     step = 2 ** (DROPPED_BITS * strengths).round()[:, None, None, None]
     return torch.where(step > 1, (images / step).floor() * step, images)
 
 
 def solarize(images: Tensor, strengths: Tensor) -> Tensor:
-    """Invert what is at least as light as a threshold, which falls from 256 to 0."""
+    """Invert values at or above a threshold, from 256 at strength 0 to 0 at strength 1."""
     threshold = 256 * (1 - strengths)[:, None, None, None]
     return torch.where(images >= threshold, 255 - images, images)
 
 
 def auto_contrast(images: Tensor, strengths: Tensor) -> Tensor:
-    """Towards each channel stretched to 0..255."""
+    """Blend with the image whose channels are stretched to 0..255."""
     low, high = images.amin((2, 3), keepdim=True), images.amax((2, 3), keepdim=True)
     stretched = (images - low) * (255 / (high - low).clamp_min(1))
-    return torch.lerp(images, torch.where(high > low, stretched, images), _wide(strengths))
+    return torch.lerp(images, torch.where(high > low, stretched, images), _per_image(strengths))
 
 
 def equalize(images: Tensor, strengths: Tensor) -> Tensor:
-    """Towards each channel with its 256 values as even as they can be, as Pillow does it."""
+    """Blend with the image whose channels have equalized histograms, as in Pillow."""
     values = images.round().clamp(0, 255).long().flatten(2)
     counts = torch.zeros((*values.shape[:2], 256), dtype=torch.int64, device=images.device)
     counts.scatter_add_(2, values, torch.ones_like(values))
@@ -70,13 +70,13 @@ def equalize(images: Tensor, strengths: Tensor) -> Tensor:
     before = counts.cumsum(2) - counts
     table = ((before + step // 2) // step.clamp_min(1)).clamp(0, 255)
     even = table.gather(2, values).view_as(images).float()
-    # Where a channel has too few values to spread, it stays.
+    # A channel with too few different values stays unchanged.
     even = torch.where(step[..., None] > 0, even, images)
-    return torch.lerp(images, even, _wide(strengths))
+    return torch.lerp(images, even, _per_image(strengths))
 
 
 def _blend(other: Tensor, images: Tensor, strengths: Tensor) -> Tensor:
-    factor = 1 + FARTHEST * _wide(strengths)
+    factor = 1 + MAX_CHANGE * _per_image(strengths)
     return torch.lerp(other.expand_as(images), images, factor).clamp(0, 255)
 
 
@@ -85,5 +85,5 @@ def _grey(images: Tensor) -> Tensor:
     return (images * weights).sum(1, keepdim=True)
 
 
-def _wide(strengths: Tensor) -> Tensor:
+def _per_image(strengths: Tensor) -> Tensor:
     return strengths[:, None, None, None]

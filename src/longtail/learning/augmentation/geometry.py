@@ -1,4 +1,4 @@
-"""Crops, flips and sizes, on whole batches."""
+"""Crops, flips and resizing, on whole batches."""
 
 from __future__ import annotations
 
@@ -12,11 +12,23 @@ from torch.nn import functional as F
 from longtail.parameters import RandomErasing, RandomResizedCrop
 
 
+class Transform(Protocol):
+    """One step of an epoch's augmentation; its random numbers were drawn before the epoch."""
+
+    def __call__(self, images: Tensor, part: slice) -> Tensor:
+        """Transform one batch.
+
+        Args:
+            images: (batch, 3, height, width), 0..255; uint8 until a step computes in float32.
+            part: the positions of these images in the epoch.
+        """
+
+
 class PaddedCrop:
-    """Crops, of the images' own size, from zero-padded images.
+    """Crops of the images' own size, from zero-padded images.
 
     Args:
-        shifts: down and right, 0 to twice the padding, shape (2, images).
+        shifts: down and right, in pixels, from 0 to twice the padding, shape (2, images).
         padding: pixels on each side.
     """
 
@@ -24,24 +36,24 @@ class PaddedCrop:
         self._shifts, self._padding = shifts, padding
 
     def __call__(self, images: Tensor, part: slice) -> Tensor:
-        """See :class:`longtail.learning.augmentation.geometry.Step`."""
+        """See :class:`Transform`."""
         _, _, height, width = images.shape
         down, right = self._shifts[:, part]
         padded = F.pad(images, [self._padding] * 4)
-        # A view of every crop there is, (images, 3, shifts, shifts, height, width): choosing
-        # from it copies whole rows, which is several times faster than gathering pixels.
+        # A view of all possible crops, (images, 3, shifts, shifts, height, width). Indexing it
+        # copies whole rows, which is several times faster than gathering pixels.
         crops = padded.unfold(2, height, 1).unfold(3, width, 1)
         return crops[torch.arange(len(images), device=images.device), :, down, right]
 
 
-class Flip:
-    """Mirror some images, left to right; ``flips`` says which, shape (images,)."""
+class HorizontalFlip:
+    """Mirror some images left to right; ``flips`` is a mask of shape (images,)."""
 
     def __init__(self, flips: Tensor) -> None:
         self._flips = flips
 
     def __call__(self, images: Tensor, part: slice) -> Tensor:
-        """See :class:`longtail.learning.augmentation.geometry.Step`."""
+        """See :class:`Transform`."""
         return torch.where(self._flips[part, None, None, None], images.flip(3), images)
 
 
@@ -49,24 +61,25 @@ class ResizedCrop:
     """Rectangles of the images, each resized to a square.
 
     Args:
-        boxes: top, left, height and width as shares of the image, float32 (4, images).
-        size: of the square, in pixels.
+        boxes: top, left, height and width as fractions of the image, float32 (4, images).
+        size: the side of the square, in pixels.
     """
 
     def __init__(self, boxes: Tensor, size: int) -> None:
         self._boxes, self._size = boxes, size
 
     def __call__(self, images: Tensor, part: slice) -> Tensor:
-        """See :class:`longtail.learning.augmentation.geometry.Step`."""
+        """See :class:`Transform`."""
         top, left, height, width = self._boxes[:, part]
-        # From the square's coordinates, -1 to 1, to the image's.
+        # From the coordinates of the square, -1 to 1, to those of the image.
         zero = torch.zeros_like(top)
         across = torch.stack([width, zero, 2 * left + width - 1], dim=1)
         down = torch.stack([zero, height, 2 * top + height - 1], dim=1)
-        # A pixel of the result is the mean of several samples where large images are made small.
-        finer = max(1, max(images.shape[2:]) // self._size)
-        sampled = sample(images.float(), torch.stack([across, down], dim=1), finer * self._size)
-        return F.avg_pool2d(sampled, finer) if finer > 1 else sampled
+        # Antialiasing: where images shrink, each pixel is the mean of several samples.
+        samples = max(1, max(images.shape[2:]) // self._size)
+        affine = torch.stack([across, down], dim=1)
+        sampled = warp_affine(images.float(), affine, samples * self._size)
+        return F.avg_pool2d(sampled, samples) if samples > 1 else sampled
 
 
 class Resize:
@@ -75,54 +88,13 @@ class Resize:
     def __init__(self, size: int) -> None:
         self._size = size
 
-    def __call__(self, images: Tensor, part: slice) -> Tensor:  # noqa: ARG002 - alike for all
-        """See :class:`longtail.learning.augmentation.geometry.Step`."""
-        return resized(images.float(), self._size)
+    def __call__(self, images: Tensor, part: slice) -> Tensor:  # noqa: ARG002 - the protocol's
+        """See :class:`Transform`."""
+        return resize(images.float(), self._size)
 
 
-def sample(
-    images: Tensor, maps: Tensor, size: int | tuple[int, int], padding: str = "border"
-) -> Tensor:
-    """Bilinear samples of float images under affine maps.
-
-    Args:
-        images: (batch, 3, height, width).
-        maps: from a pixel's coordinates in the result to those in the image, both from -1 to 1
-            between the outer edges; (batch, 2, 3).
-        size: of the result.
-        padding: what lies beyond an image: ``border`` or ``zeros``.
-    """
-    height, width = (size, size) if isinstance(size, int) else size
-    grid = F.affine_grid(maps, [len(images), 3, height, width], align_corners=False)
-    return F.grid_sample(images, grid, mode="bilinear", padding_mode=padding, align_corners=False)
-
-
-def draw_boxes(
-    wanted: RandomResizedCrop | RandomErasing,
-    count: int,
-    shape: tuple[int, int],
-    generator: torch.Generator,
-) -> Tensor:
-    """Random rectangles within images (Szegedy et al. 2015; Zhong et al. 2020).
-
-    The area's share is uniform, the ratio of width to height log-uniform in pixels, the place
-    uniform. A side that would be longer than the image's is as long as it.
-
-    Returns:
-        Top, left, height and width as shares of the image, float32 (4, count).
-    """
-    area, ratio, down, right = torch.rand((4, count), generator=generator)
-    share = wanted.scale[0] + area * (wanted.scale[1] - wanted.scale[0])
-    low, high = map(math.log, wanted.ratio)
-    # Of sides as shares: an image twice as wide as high is, at ratio 2, kept whole.
-    root = torch.exp((low + ratio * (high - low)) / 2) * math.sqrt(shape[0] / shape[1])
-    height = (share.sqrt() / root).clamp_max(1)
-    width = (share.sqrt() * root).clamp_max(1)
-    return torch.stack([down * (1 - height), right * (1 - width), height, width])
-
-
-def resized(images: Tensor, image_size: int) -> Tensor:
-    """Bilinearly resized float images, unchanged where they have the size already."""
+def resize(images: Tensor, image_size: int) -> Tensor:
+    """Resize float images bilinearly to squares; returns them unchanged if they have that size."""
     if images.shape[-2:] == (image_size, image_size):
         return images
     shrinking = images.shape[-1] > image_size
@@ -130,13 +102,48 @@ def resized(images: Tensor, image_size: int) -> Tensor:
     return F.interpolate(images, size, mode="bilinear", antialias=shrinking)
 
 
-class Step(Protocol):
-    """One step of an epoch's augmentation; its random numbers are drawn already."""
+def warp_affine(
+    images: Tensor, affine: Tensor, size: int | tuple[int, int], padding: str = "border"
+) -> Tensor:
+    """Bilinear samples of float images under affine maps.
 
-    def __call__(self, images: Tensor, part: slice) -> Tensor:
-        """Vary one batch.
+    Args:
+        images: (batch, 3, height, width).
+        affine: from the coordinates of the result to those of the image, both from -1 to 1
+            between the outer edges; (batch, 2, 3).
+        size: of the result, in pixels.
+        padding: the values outside an image: ``border`` or ``zeros``.
+    """
+    height, width = (size, size) if isinstance(size, int) else size
+    grid = F.affine_grid(affine, [len(images), 3, height, width], align_corners=False)
+    return F.grid_sample(images, grid, mode="bilinear", padding_mode=padding, align_corners=False)
 
-        Args:
-            images: (batch, 3, height, width), 0..255; uint8 until a step computes in float32.
-            part: which of the epoch's images, in the order of its batches, these are.
-        """
+
+def draw_boxes(
+    ranges: RandomResizedCrop | RandomErasing,
+    count: int,
+    shape: tuple[int, int],
+    generator: torch.Generator,
+) -> Tensor:
+    """Random rectangles within images (Szegedy et al. 2015; Zhong et al. 2020).
+
+    The fraction of the area is uniform, the ratio of width to height is log-uniform in pixels,
+    and the position is uniform. Sides are at most as long as the image's.
+
+    Args:
+        ranges: of the area (``scale``) and of the aspect ratio (``ratio``).
+        count: the number of rectangles.
+        shape: height and width of the images, in pixels.
+        generator: on the CPU.
+
+    Returns:
+        Top, left, height and width as fractions of the image, float32 (4, count).
+    """
+    area, ratio, down, right = torch.rand((4, count), generator=generator)
+    fraction = ranges.scale[0] + area * (ranges.scale[1] - ranges.scale[0])
+    low, high = map(math.log, ranges.ratio)
+    # In fractions of the sides: ratio 2 keeps all of an image that is twice as wide as high.
+    root = torch.exp((low + ratio * (high - low)) / 2) * math.sqrt(shape[0] / shape[1])
+    height = (fraction.sqrt() / root).clamp_max(1)
+    width = (fraction.sqrt() * root).clamp_max(1)
+    return torch.stack([down * (1 - height), right * (1 - width), height, width])

@@ -1,9 +1,9 @@
 """RandAugment (Cubuk et al., CVPR workshops 2020, doi 10.1109/CVPRW50498.2020.00359), on batches.
 
-Each image gets its own operations, of the paper's 14 and with its ranges (magnitude 10 is the end
-of each), and its own strength of each, from 0 to the magnitude and to either side. The paper gives
-all images one strength. AutoContrast and Equalize, which have none in the paper, are blended in
-by it here.
+Each image gets its own operations, out of the paper's 14 and with its ranges (magnitude 10 is the
+end of each), and its own strength for each: from 0 to the magnitude, with a random sign. In the
+paper all images have one strength. AutoContrast and Equalize have no strength in the paper; here
+their result is blended with the image.
 """
 
 from __future__ import annotations
@@ -15,55 +15,55 @@ import torch
 from torch import Tensor
 
 from longtail.learning.augmentation import colour
-from longtail.learning.augmentation.geometry import sample
+from longtail.learning.augmentation.geometry import warp_affine
 from longtail.learning.data.image_source import split_like
 from longtail.parameters import RandAugment
 
-# The farthest that the operations on shapes go.
+# The largest rotation, shear and translation.
 DEGREES, SHEAR, SHIFT = 30.0, 0.3, 0.45
 # From images and strengths to images.
 Operation = Callable[[Tensor, Tensor], Tensor]
 
 
-def identity(images: Tensor, strengths: Tensor) -> Tensor:  # noqa: ARG001 - as all are called
-    """Nothing."""
+def identity(images: Tensor, strengths: Tensor) -> Tensor:  # noqa: ARG001 - an Operation
+    """The images as they are."""
     return images
 
 
 def rotate(images: Tensor, strengths: Tensor) -> Tensor:
-    """Counter-clockwise about the centre, by up to 30 degrees."""
+    """Rotate counter-clockwise about the centre, by up to 30 degrees."""
     angles = strengths * math.radians(DEGREES)
-    # A side is 2 long in the coordinates of samples, whatever its pixels are.
+    # In the coordinates of `warp_affine` each side has length 2, whatever its number of pixels.
     aspect = images.shape[2] / images.shape[3]
     cosines, sines = angles.cos(), angles.sin()
-    return _mapped(images, cosines, -sines * aspect, sines / aspect, cosines)
+    return _warped(images, cosines, -sines * aspect, sines / aspect, cosines)
 
 
 def shear_x(images: Tensor, strengths: Tensor) -> Tensor:
-    """Rows move sideways, by up to 0.3 of their distance to the centre."""
+    """Shift rows sideways, by up to 0.3 of their distance to the centre."""
     one, zero = torch.ones_like(strengths), torch.zeros_like(strengths)
-    return _mapped(images, one, strengths * SHEAR * images.shape[2] / images.shape[3], zero, one)
+    return _warped(images, one, strengths * SHEAR * images.shape[2] / images.shape[3], zero, one)
 
 
 def shear_y(images: Tensor, strengths: Tensor) -> Tensor:
-    """Columns move up or down, by up to 0.3 of their distance to the centre."""
+    """Shift columns up or down, by up to 0.3 of their distance to the centre."""
     one, zero = torch.ones_like(strengths), torch.zeros_like(strengths)
-    return _mapped(images, one, zero, strengths * SHEAR * images.shape[3] / images.shape[2], one)
+    return _warped(images, one, zero, strengths * SHEAR * images.shape[3] / images.shape[2], one)
 
 
 def translate_x(images: Tensor, strengths: Tensor) -> Tensor:
-    """Sideways, by up to 0.45 of the width."""
+    """Move sideways, by up to 0.45 of the width."""
     one, zero = torch.ones_like(strengths), torch.zeros_like(strengths)
-    return _mapped(images, one, zero, zero, one, right=2 * SHIFT * strengths)
+    return _warped(images, one, zero, zero, one, right=2 * SHIFT * strengths)
 
 
 def translate_y(images: Tensor, strengths: Tensor) -> Tensor:
-    """Up or down, by up to 0.45 of the height."""
+    """Move up or down, by up to 0.45 of the height."""
     one, zero = torch.ones_like(strengths), torch.zeros_like(strengths)
-    return _mapped(images, one, zero, zero, one, down=2 * SHIFT * strengths)
+    return _warped(images, one, zero, zero, one, down=2 * SHIFT * strengths)
 
 
-# With whether a strength has a side.
+# Each operation, and whether its strength has a sign.
 OPERATIONS: tuple[tuple[Operation, bool], ...] = (
     (identity, False),
     (rotate, True),
@@ -82,35 +82,35 @@ OPERATIONS: tuple[tuple[Operation, bool], ...] = (
 )
 
 
-class RandomOperations:
+class RandAugmentTransform:
     """Apply to each image the operations drawn for it, one after the other.
 
-    The images that get the same operation are taken together. Which they are is known before the
-    epoch on the CPU, so that no step waits for the device, and no operation is computed for images
+    Images that get the same operation are processed together. The groups are computed on the CPU
+    before the epoch, so that no step waits for the device and no operation is computed for images
     that do not get it.
 
     Args:
-        wanted: how many operations an image, and how strong.
-        batches: the epoch's, of which the lengths matter.
-        generator: of the random numbers, on the CPU.
+        rand_augment: the number of operations per image, and their magnitude.
+        batches: of the epoch; only their lengths matter.
+        generator: on the CPU.
         device: of the images.
     """
 
     def __init__(
         self,
-        wanted: RandAugment,
+        rand_augment: RandAugment,
         batches: list[Tensor],
         generator: torch.Generator,
         device: torch.device,
     ) -> None:
-        shape = (wanted.operations, sum(map(len, batches)))
+        shape = (rand_augment.operations, sum(map(len, batches)))
         chosen = torch.randint(0, len(OPERATIONS), shape, generator=generator)
-        strengths = wanted.magnitude / 10 * torch.rand(shape, generator=generator)
-        to_a_side = torch.rand(shape, generator=generator) < 0.5
-        has_side = torch.tensor([sided for _, sided in OPERATIONS])[chosen]
-        signed = torch.where(to_a_side & has_side, -strengths, strengths)
+        strengths = rand_augment.magnitude / 10 * torch.rand(shape, generator=generator)
+        is_negative = torch.rand(shape, generator=generator) < 0.5
+        has_sign = torch.tensor([signed for _, signed in OPERATIONS])[chosen]
+        signed = torch.where(is_negative & has_sign, -strengths, strengths)
         by_batch = zip(*(split_like(values.T, batches) for values in (chosen, signed)), strict=True)
-        # How many images of a batch get each operation, which images, and how strongly.
+        # Per batch: the number of images of each operation, which images, and their strengths.
         self._counts: dict[int, list[list[int]]] = {}
         rows, strong, start = [], [], 0
         for operations, strength in by_batch:
@@ -126,7 +126,7 @@ class RandomOperations:
         self._strengths = torch.cat(strong).to(device)
 
     def __call__(self, images: Tensor, part: slice) -> Tensor:
-        """See :class:`longtail.learning.augmentation.geometry.Step`."""
+        """See :class:`longtail.learning.augmentation.geometry.Transform`."""
         images = images.float()
         for turn, counts in enumerate(self._counts[part.start]):
             rows = self._rows[part, turn].split_with_sizes(counts)
@@ -139,7 +139,7 @@ class RandomOperations:
         return images
 
 
-def _mapped(
+def _warped(
     images: Tensor,
     xx: Tensor,
     xy: Tensor,
@@ -148,9 +148,9 @@ def _mapped(
     right: Tensor | None = None,
     down: Tensor | None = None,
 ) -> Tensor:
-    """Images under affine maps about their centres; what comes from outside is black."""
+    """Images under affine maps about their centres, filled with black."""
     zero = torch.zeros_like(xx)
     across = torch.stack([xx, xy, zero if right is None else right], dim=1)
     along = torch.stack([yx, yy, zero if down is None else down], dim=1)
     size = (images.shape[2], images.shape[3])
-    return sample(images, torch.stack([across, along], dim=1), size, padding="zeros")
+    return warp_affine(images, torch.stack([across, along], dim=1), size, padding="zeros")

@@ -9,48 +9,48 @@ from longtail.learning.augmentation.geometry import draw_boxes
 from longtail.parameters import RandomErasing
 
 
-class Erasing:
-    """Paint a rectangle of some images in one random colour each.
+class RandomErasingTransform:
+    """Fill a rectangle of some images with one random colour each.
 
     Args:
-        wanted: how likely, how large and of which shape.
-        count: of the epoch's images.
-        size: of the images, in pixels.
-        generator: of the random numbers, on the CPU.
+        erasing: the probability, and the ranges of size and shape.
+        count: the number of images in the epoch.
+        size: the side of the images, in pixels.
+        generator: on the CPU.
         device: of the images.
     """
 
     def __init__(
         self,
-        wanted: RandomErasing,
+        erasing: RandomErasing,
         count: int,
         size: int,
         generator: torch.Generator,
         device: torch.device,
     ) -> None:
-        boxes = draw_boxes(wanted, count, (size, size), generator)
-        chosen = torch.rand(count, generator=generator) < wanted.probability
+        boxes = draw_boxes(erasing, count, (size, size), generator)
+        chosen = torch.rand(count, generator=generator) < erasing.probability
         self._colours = (255 * torch.rand((count, 3), generator=generator)).to(device)
         top, left, height, width = size * boxes
         edges = torch.stack([top, left, top + height, left + width]).round()
-        self._edges = (edges * chosen).to(device)  # an empty rectangle where none is wanted
+        self._edges = (edges * chosen).to(device)  # images that are not chosen: empty rectangles
 
     def __call__(self, images: Tensor, part: slice) -> Tensor:
-        """See :class:`longtail.learning.augmentation.geometry.Step`."""
-        within = inside(self._edges[:, part], images.shape[-1])
-        return torch.where(within, self._colours[part, :, None, None], images)
+        """See :class:`longtail.learning.augmentation.geometry.Transform`."""
+        inside = rectangle_mask(self._edges[:, part], images.shape[-1])
+        return torch.where(inside, self._colours[part, :, None, None], images)
 
 
-def inside(edges: Tensor, size: int) -> Tensor:
-    """Which pixels of square images lie in rectangles, bool (batch, 1, size, size).
+def rectangle_mask(edges: Tensor, size: int) -> Tensor:
+    """The pixels of square images that are inside rectangles, bool (batch, 1, size, size).
 
     Args:
-        edges: top, left, bottom and right in pixels, the last two outside; (4, batch).
-        size: of the images.
+        edges: top, left, bottom and right in pixels, the last two exclusive; (4, batch).
+        size: the side of the images.
     """
     top, left, bottom, right = edges[:, :, None, None]
-    place = torch.arange(size, device=edges.device)
-    rows = (place[:, None] >= top) & (place[:, None] < bottom)
-    columns = (place >= left) & (place < right)
-    within: Tensor = rows & columns
-    return within[:, None]
+    position = torch.arange(size, device=edges.device)
+    rows = (position[:, None] >= top) & (position[:, None] < bottom)
+    columns = (position >= left) & (position < right)
+    inside: Tensor = rows & columns
+    return inside[:, None]

@@ -1,25 +1,29 @@
-"""Networks: timm's by name, ResNet-32, and four small ones; and the classifiers above them."""
+"""Networks: timm's by name, ResNet-32 and four small ones, and the classifiers on top of them."""
 
 from longtail.learning.backbones.model import (
     HALF_MEAN_STD,
     IMAGENET_MEAN_STD,
     OWN,
-    Classifying,
     CosineLinear,
+    ImageClassifier,
+    ImageModel,
     Normalize,
     ScaledLinear,
     build,
     check_architecture,
+    last_layer,
 )
 
 __all__ = [
     "HALF_MEAN_STD",
     "IMAGENET_MEAN_STD",
     "OWN",
-    "Classifying",
     "CosineLinear",
+    "ImageClassifier",
+    "ImageModel",
     "Normalize",
     "ScaledLinear",
     "build",
     "check_architecture",
+    "last_layer",
 ]

@@ -1,6 +1,6 @@
-"""Four networks that learn 32-pixel images in seconds.
+"""Four small networks that are trained on 32-pixel images in seconds.
 
-They are members of the thesis' four families, built from timm's own blocks.
+They belong to the four families of the thesis and are built from timm's blocks.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def mobilenetv2_micro(image_size: int) -> nn.Module:
 
 
 def resnetv2_micro(image_size: int) -> nn.Module:
-    """Three pre-activation bottlenecks, 127 thousand parameters."""
+    """Three pre-activation bottleneck blocks, 127 thousand parameters."""
     network: nn.Module = resnetv2.ResNetV2(
         layers=[1, 1, 1],
         channels=(64, 128, 256),
@@ -52,7 +52,7 @@ def vit_micro(image_size: int) -> nn.Module:
         depth=4,
         num_heads=2,
         mlp_ratio=2.0,
-        # With few steps a class token lags far behind the average of the patches.
+        # In short trainings a class token learns far less than the average of the patches.
         class_token=False,
         global_pool="avg",
         weight_init="jax",
@@ -61,6 +61,6 @@ def vit_micro(image_size: int) -> nn.Module:
 
 
 def convnext_micro(image_size: int) -> nn.Module:
-    """One ConvNeXt block a stage, 233 thousand parameters."""
+    """One ConvNeXt block per stage, 233 thousand parameters."""
     network: nn.Module = convnext.ConvNeXt(depths=(1, 1, 1, 1), dims=(16, 32, 64, 128))
     return network

@@ -1,12 +1,15 @@
-"""Whole models, from pixels to logits: a network, by name, and a classifier."""
+"""Image classifiers, from pixels to logits: a backbone by its name, and a last layer."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Self
 
+import numpy as np
 import timm
 import torch
+from safetensors import safe_open
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -14,11 +17,12 @@ from longtail.errors import ConfigurationError
 from longtail.learning.backbones import micro
 from longtail.learning.backbones.resnet32 import ResNet32
 from longtail.parameters import OWN_ARCHITECTURES, Backbone, Classifier, unknown
+from longtail.trials.post_hoc import LastLayer
 
 IMAGENET_MEAN_STD = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 HALF_MEAN_STD = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
-# From the side of the images to the network.
+# Builders of our own networks; each takes the side of the images in pixels.
 OWN: dict[str, Callable[[int], nn.Module]] = dict(
     zip(
         OWN_ARCHITECTURES,
@@ -35,10 +39,10 @@ OWN: dict[str, Callable[[int], nn.Module]] = dict(
 
 
 def check_architecture(backbone: Backbone) -> None:
-    """Refuse an architecture that neither we nor timm have.
+    """Refuse an architecture that is neither ours nor timm's.
 
     Raises:
-        ConfigurationError: with the nearest known names.
+        ConfigurationError: with similar names.
     """
     if backbone.architecture not in OWN and not timm.is_model(backbone.architecture):
         near = [*OWN, *timm.list_models(f"*{backbone.architecture.split('_')[0]}*")[:20]]
@@ -49,7 +53,7 @@ def check_architecture(backbone: Backbone) -> None:
 
 
 class Normalize(nn.Module):
-    """Pixels 0..255 to about zero mean and unit deviation, a channel at a time."""
+    """Standardise pixels of 0..255 to about zero mean and unit deviation per channel."""
 
     mean: Tensor
     std: Tensor
@@ -60,7 +64,7 @@ class Normalize(nn.Module):
         self.register_buffer("std", torch.ones(3))
 
     def set(self, mean: Tensor, std: Tensor) -> None:
-        """Take means and deviations, of shape (3,), of pixels scaled to 0..1."""
+        """Set the means and standard deviations, shape (3,), of pixels scaled to 0..1."""
         self.mean.copy_(mean)
         self.std.copy_(std)
 
@@ -80,11 +84,12 @@ class CosineLinear(nn.Module):
         self.scale = scale
 
     @torch.no_grad()
-    def start_at_means(self, features: Tensor, labels: Tensor) -> None:
-        """Make each class' vector the mean direction of its images' features.
+    def init_class_means(self, features: Tensor, labels: Tensor) -> None:
+        """Initialise each class vector with the mean direction of the class' features.
 
-        So the untrained layer answers with the nearest class mean, as LIFT's does without a
-        text encoder (Shi et al. 2024, arXiv 2309.10019). Classes without images stay at random.
+        Before any training, the layer then predicts the nearest class mean, as LIFT does without
+        a text encoder (Shi et al. 2024, arXiv 2309.10019). Classes without images keep their
+        random vectors.
 
         Args:
             features: shape (images, features).
@@ -114,21 +119,29 @@ class ScaledLinear(nn.Linear):
         return logits if self.scale == 1 else self.scale * logits
 
 
-class Classifying(nn.Module):
-    """A whole model: pixels 0..255 in, logits out.
+class ImageModel(nn.Module):
+    """A model from images to logits; ``image_size`` is the side of the images that it takes."""
+
+    image_size: int
+
+
+class ImageClassifier(ImageModel):
+    """Pixels of 0..255 in, logits out.
 
     Args:
         backbone: a timm network without its classifier, from images to features.
         classifier: from features to logits.
+        image_size: the side of the images that the backbone takes, in pixels.
     """
 
-    def __init__(self, backbone: nn.Module, classifier: nn.Module) -> None:
+    def __init__(self, backbone: nn.Module, classifier: nn.Module, image_size: int) -> None:
         super().__init__()
+        self.image_size = image_size
         self.normalize = Normalize()
         self.backbone = backbone
         self.classifier = classifier
-        # Parts that never learn, and so stay in evaluation mode: no dropout, and BatchNorm with
-        # the statistics that it has.
+        # Parts that are not trained stay in evaluation mode: without dropout, and with the stored
+        # statistics of BatchNorm.
         self.frozen: list[nn.Module] = []
 
     def train(self, mode: bool = True) -> Self:
@@ -149,18 +162,20 @@ def build(
     classes: int,
     image_size: int,
     weights: Mapping[str, Tensor] | None,
-) -> Classifying:
-    """Build a model, with random weights from torch's global generator, or ``weights``.
+) -> ImageClassifier:
+    """Build a model with random weights from torch's global generator, or with ``weights``.
 
     Args:
-        backbone: which network.
-        classifier: which last layer; it always starts at random.
-        classes: how many logits.
-        image_size: the side of the images that the network will see, in pixels.
-        weights: of the network, as :func:`pretrained_weights` gives them.
+        backbone: the architecture and its options.
+        classifier: the last layer; its weights are always random.
+        classes: the number of logits.
+        image_size: the side of the images that the backbone takes, in pixels.
+        weights: of the backbone, from
+            :func:`longtail.learning.backbones.pretrained.pretrained_weights`; None for random
+            weights.
 
     Raises:
-        ConfigurationError: if ``weights`` do not fit the network.
+        ConfigurationError: if ``weights`` do not fit the backbone.
     """
     if backbone.architecture in OWN:
         network = OWN[backbone.architecture](image_size)
@@ -174,22 +189,22 @@ def build(
     if isinstance(network, ResNet32):
         features = network.num_features
     else:
-        # Not num_features: MobileNetV3, for one, has a hidden layer before its classifier.
+        # Not num_features: MobileNetV3, for example, has a hidden layer before its classifier.
         features = network.head_hidden_size  # type: ignore[assignment]
         network.reset_classifier(0)  # type: ignore[operator]
     head = CosineLinear if classifier.kind == "cosine" else ScaledLinear
-    return Classifying(network, head(features, classes, classifier.scale))
+    return ImageClassifier(network, head(features, classes, classifier.scale), image_size)
 
 
 def _takes_image_size(architecture: str) -> bool:
-    """Whether the network must know the image size, for its position embeddings."""
+    """Whether the network needs the image size, for its position embeddings."""
     return architecture.startswith(("vit_", "deit", "beit", "swin"))
 
 
 def _load(network: nn.Module, weights: Mapping[str, Tensor], backbone: Backbone) -> None:
-    # ResNet-32 ends in its features.
-    own_end = isinstance(network, ResNet32)
-    classifier = None if own_end else network.get_classifier()  # type: ignore[operator]
+    # ResNet-32 has no classifier.
+    has_no_classifier = isinstance(network, ResNet32)
+    classifier = None if has_no_classifier else network.get_classifier()  # type: ignore[operator]
     prefixes = tuple(f"{name}." for name, module in network.named_modules() if module is classifier)
     own = network.state_dict()
     wanted = {name for name in own if not name.startswith(prefixes)}
@@ -207,3 +222,18 @@ def _load(network: nn.Module, weights: Mapping[str, Tensor], backbone: Backbone)
             f"{example} ({len(missing)} missing, {len(misshapen)} of another shape)"
         )
     network.load_state_dict({n: weights[n] for n in wanted}, strict=False)
+
+
+def last_layer(model_file: Path, classifier: Classifier) -> LastLayer:
+    """The norms and biases of the last layer of a saved :class:`ImageClassifier`.
+
+    Args:
+        model_file: its weights, as safetensors.
+        classifier: how the layer was built; a cosine classifier has no biases.
+    """
+    with safe_open(model_file, framework="np") as weights:
+        vectors = weights.get_tensor("classifier.weight").astype(np.float64)
+        biases = np.zeros(len(vectors))
+        if classifier.kind == "linear":
+            biases = classifier.scale * weights.get_tensor("classifier.bias").astype(np.float64)
+    return LastLayer(np.linalg.norm(vectors, axis=1), biases)

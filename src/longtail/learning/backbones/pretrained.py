@@ -25,8 +25,8 @@ def pretrained_weights(backbone: Backbone) -> dict[str, Tensor]:
     """A backbone's pretrained weights, by timm's names.
 
     Args:
-        backbone: where ``weights`` is null, they come from timm's hub; else it is the path of
-            a ``.safetensors``, ``.npz``, ``.pth`` or ``.pt`` file of a state dict.
+        backbone: its ``weights`` are the path of a state dict (``.safetensors``, ``.npz``,
+            ``.pth`` or ``.pt``), or None to download them from timm's hub.
 
     Raises:
         DataError: if the file is missing or unreadable, or the hub cannot be reached.
@@ -37,19 +37,19 @@ def pretrained_weights(backbone: Backbone) -> dict[str, Tensor]:
         return _from_file(Path(backbone.weights).expanduser(), f"{key}.weights")
     try:
         network = timm.create_model(backbone.architecture, pretrained=True, **backbone.options)
-    # Hub clients raise errors of many libraries, and RuntimeError for a model without weights.
+    # The hub's client raises errors of many libraries, and RuntimeError if there are no weights.
     except Exception as error:
         raise _unavailable(backbone, key, f"{type(error).__name__}: {error}") from error
     return {k: v.contiguous() for k, v in network.state_dict().items()}
 
 
 def check_available(backbone: Backbone) -> None:
-    """Say at once that a file is missing or that the hub, whose client tries for a minute, is.
+    """Check at once that the file exists, or that the hub can be reached.
 
-    Weights that lie in the hub's cache on this machine need no network.
+    The hub's own client retries for a minute. Weights in its local cache need no network.
 
     Raises:
-        DataError: if the weights cannot be had.
+        DataError: if the weights are not available.
     """
     key = f"backbones.{backbone.name}"
     if backbone.weights is not None:
@@ -69,14 +69,14 @@ def check_available(backbone: Backbone) -> None:
         with urllib.request.urlopen(HF_ENDPOINT, timeout=TIMEOUT_S):
             pass
     except urllib.error.HTTPError:
-        return  # it answers
+        return  # the hub can be reached
     except OSError as error:
         raise _unavailable(backbone, key, str(getattr(error, "reason", error))) from error
 
 
 def _unavailable(backbone: Backbone, key: str, reason: str) -> DataError:
     return DataError(
-        f"the weights of {backbone.architecture} could not be fetched from timm's hub "
+        f"the weights of {backbone.architecture} could not be downloaded from timm's hub "
         f"({reason.splitlines()[0][:200]}).\n"
         f"Connect to the network and run again; or give a file with "
         f"--params={key}.weights=/path/to/file; or train from scratch with "

@@ -1,18 +1,18 @@
-"""ResNet-32, the network that CIFAR-100-LT is compared on."""
+"""ResNet-32, the usual network for CIFAR-100-LT."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-BLOCKS_A_STAGE = 5
+BLOCKS_PER_STAGE = 5
 CHANNELS = (16, 32, 64)
 
 
 class BasicBlock(nn.Module):
     """Two 3x3 convolutions and a shortcut without parameters (He et al. 2016, option A).
 
-    Where the block halves the image, the shortcut takes every second pixel and pads the new
+    Where the block halves the image size, the shortcut takes every second pixel and pads the new
     channels with zeros.
     """
 
@@ -36,7 +36,7 @@ class BasicBlock(nn.Module):
 class ResNet32(nn.Module):
     """He et al. 2016 (arXiv 1512.03385, section 4.2) with n = 5: 464 thousand parameters.
 
-    Convolutions start as in Cao et al. 2019: Kaiming normal over the inputs.
+    Convolutions are initialised as in Cao et al. 2019: Kaiming normal, fan-in.
     """
 
     num_features = CHANNELS[-1]
@@ -48,7 +48,7 @@ class ResNet32(nn.Module):
         blocks: list[nn.Module] = []
         inputs = CHANNELS[0]
         for outputs in CHANNELS:
-            for _ in range(BLOCKS_A_STAGE):
+            for _ in range(BLOCKS_PER_STAGE):
                 blocks.append(BasicBlock(inputs, outputs, stride=2 if outputs > inputs else 1))
                 inputs = outputs
         self.blocks = nn.Sequential(*blocks)
@@ -57,8 +57,8 @@ class ResNet32(nn.Module):
                 nn.init.kaiming_normal_(module.weight)
 
     def group_matcher(self, coarse: bool = False) -> dict[str, str]:
-        """Which parameters belong to which layer, in timm's way: the stem, then each block."""
-        assert not coarse  # no stages apart from the blocks
+        """The layer of each parameter as timm expects it: the stem, then each block."""
+        assert not coarse  # there are no coarser groups than blocks
         return {"stem": r"^conv1|bn1", "blocks": r"^blocks\.(\d+)"}
 
     def forward(self, images: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
-"""Batch normalisation for weights that come without it.
+"""Undo the folding of BatchNorm into convolutions in pretrained weights.
 
-Networks made for inference often have their BatchNorm layers folded into the convolutions: what
-is left of each layer is a bias. Such a network cannot be trained as it is, since in training
-BatchNorm divides by the batch's deviation, which the folded weights do not expect.
+Networks exported for inference often have their BatchNorm layers folded into the convolutions,
+which leaves a bias of each layer. Such a network cannot be trained as it is: in training mode
+BatchNorm divides by the deviation of the batch, which the folded weights do not expect.
 """
 
 from __future__ import annotations
@@ -16,37 +16,37 @@ BatchNorm = nn.BatchNorm2d
 
 
 def unfold_batch_norms(network: nn.Module, images: Tensor) -> int:
-    """Give folded BatchNorm layers the statistics of ``images``, leaving their function as it is.
+    """Give folded BatchNorm layers the statistics of ``images`` without changing their function.
 
-    Each layer gets the mean and variance of what it receives as its running statistics, and the
-    weight and bias that undo them, so that on these images training mode begins where the folded
-    weights were. Layers that are not folded are left alone.
+    The running statistics of each folded layer become the mean and variance of its input, and its
+    weight and bias those that undo them. On these images the outputs in training mode are then
+    those of the folded weights. Layers that are not folded are not changed.
 
     Args:
-        network: in evaluation mode its outputs do not change.
+        network: its outputs in evaluation mode do not change.
         images: as the network takes them, shape (batch, 3, height, width).
 
     Returns:
-        How many layers were unfolded.
+        The number of unfolded layers.
     """
     folded = [m for m in network.modules() if isinstance(m, BatchNorm) and _is_folded(m)]
     received: dict[BatchNorm, tuple[Tensor, Tensor]] = {}
 
-    def note(layer: BatchNorm) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
+    def record(layer: BatchNorm) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
         def hook(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
             variance, mean = torch.var_mean(inputs[0].float(), dim=(0, 2, 3), correction=0)
             received[layer] = (mean, variance)
 
         return hook
 
-    handles = [layer.register_forward_pre_hook(note(layer)) for layer in folded]
+    handles = [layer.register_forward_pre_hook(record(layer)) for layer in folded]
     was_training = network.training
     network.eval()
     with torch.no_grad():
         network(images)
         for layer, (mean, variance) in received.items():
             assert layer.running_mean is not None and layer.running_var is not None
-            # y = x * scale + shift, whatever statistics the layer subtracts and divides by.
+            # The layer is y = x * scale + shift in evaluation mode.
             scale = layer.weight / (layer.running_var + layer.eps).sqrt()
             shift = layer.bias - layer.running_mean * scale
             layer.running_mean.copy_(mean)
@@ -60,12 +60,12 @@ def unfold_batch_norms(network: nn.Module, images: Tensor) -> int:
 
 
 def _is_folded(layer: BatchNorm) -> bool:
-    """Whether the layer's statistics and weights are those of a layer that does nothing."""
+    """Whether statistics and weights are those of the identity, apart from the bias."""
     if layer.running_mean is None or layer.running_var is None or not layer.affine:
         return False
-    nothing = torch.zeros_like(layer.running_mean)
+    zeros = torch.zeros_like(layer.running_mean)
     return (
-        torch.allclose(layer.running_mean, nothing)
-        and torch.allclose(layer.running_var, nothing + 1, atol=2 * layer.eps)
-        and torch.allclose(layer.weight, nothing + 1)
+        torch.allclose(layer.running_mean, zeros)
+        and torch.allclose(layer.running_var, zeros + 1, atol=2 * layer.eps)
+        and torch.allclose(layer.weight, zeros + 1)
     )

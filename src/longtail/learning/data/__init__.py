@@ -1,1 +1,1 @@
-"""Where a training's images are read from: memory, or a file read batch by batch."""
+"""The images of a training: in memory, or read from a file batch by batch."""

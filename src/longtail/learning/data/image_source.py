@@ -1,4 +1,4 @@
-"""A trial's images, in the device's memory or read batch by batch.
+"""The images of a trial: resident in the device's memory, or streamed batch by batch.
 
 Both give the same batches, bit for bit.
 """
@@ -18,35 +18,35 @@ from longtail.errors import TrainingError
 from longtail.learning.data.mapped_file import reader
 from longtail.prefetch import prefetched
 
-# Enough that one slow read does not stop the training.
+# How many batches are prefetched: enough that one slow read does not stop the training.
 BATCHES_AHEAD = 3
-# How much is read at once where an array is copied or counted from its beginning to its end.
+# How much is read at once where a whole array is copied or counted.
 PART_BYTES = 8 << 20
 
 
-class Images(Protocol):
-    """Images of one size, uint8, wherever they lie."""
+class ImageSource(Protocol):
+    """uint8 images of one size, in memory or on disk."""
 
     @property
     def device(self) -> torch.device:
-        """Where their batches are."""
+        """The device of the batches."""
 
     @property
     def shape(self) -> tuple[int, ...]:
         """(images, 3, height, width)."""
 
     def batches(self, numbers: Sequence[Tensor]) -> AbstractContextManager[Iterator[Tensor]]:
-        """Batches of chosen images, one after the other.
+        """An iterator of batches of chosen images.
 
         Args:
-            numbers: of the images of each batch, int64, counted within these images.
+            numbers: the positions of each batch's images in this source, int64.
 
         Returns:
             uint8 of shape (batch, 3, height, width), on the device.
         """
 
 
-class Resident:
+class ResidentImages:
     """Images in the device's memory.
 
     Args:
@@ -58,18 +58,18 @@ class Resident:
 
     @contextmanager
     def batches(self, numbers: Sequence[Tensor]) -> Iterator[Iterator[Tensor]]:
-        """See :class:`Images`."""
+        """See :class:`ImageSource`."""
         chosen = split_like(torch.cat(list(numbers)).to(self.device), numbers)
         yield (self.pixels[batch] for batch in chosen)
 
 
-class Streamed:
-    """Images that are read from an array, batch by batch, by a thread that is a few ahead.
+class StreamedImages:
+    """Images that a thread reads from an array batch by batch, prefetching a few batches.
 
     Args:
         pixels: uint8 (images, height, width, 3); may be memory-mapped.
-        images: numbers of the images in it, int64.
-        device: where the batches are wanted.
+        images: the numbers of the images in ``pixels``, int64.
+        device: of the batches.
     """
 
     def __init__(self, pixels: UInt8Array, images: Int64Array, device: torch.device) -> None:
@@ -79,16 +79,16 @@ class Streamed:
 
     @contextmanager
     def batches(self, numbers: Sequence[Tensor]) -> Iterator[Iterator[Tensor]]:
-        """See :class:`Images`.
+        """See :class:`ImageSource`.
 
         Raises:
-            DataError: if the file that the array is mapped from is gone or too short.
+            DataError: if the mapped file is missing or too short.
         """
         with prefetched(self._read(numbers), BATCHES_AHEAD) as read:
             yield (self._on_device(batch) for batch in read)
 
     def _read(self, numbers: Sequence[Tensor]) -> Iterator[Tensor]:
-        """Batches in the layout of the array, in memory that a GPU can copy from by itself."""
+        """Read batches in the layout of the array, into pinned memory for a GPU."""
         pinned = self.device.type == "cuda"
         with reader(self._pixels) as read:
             for batch in numbers:
@@ -101,46 +101,46 @@ class Streamed:
         return batch.to(self.device, non_blocking=True).permute(0, 3, 1, 2).contiguous()
 
 
-def as_images(images: Tensor | Images) -> Images:
-    """Images as such; a tensor of them is resident."""
-    return Resident(images) if isinstance(images, Tensor) else images
+def as_image_source(images: Tensor | ImageSource) -> ImageSource:
+    """A tensor as resident images; sources are returned unchanged."""
+    return ResidentImages(images) if isinstance(images, Tensor) else images
 
 
-def take(images: Images, numbers: Tensor) -> Tensor:
+def read_batch(source: ImageSource, numbers: Tensor) -> Tensor:
     """One batch of chosen images, uint8 of shape (len(numbers), 3, height, width)."""
-    with images.batches([numbers]) as batches:
+    with source.batches([numbers]) as batches:
         return next(batches)
 
 
-def in_order(
-    images: Images, batch_size: int | None = None
+def sequential_batches(
+    source: ImageSource, batch_size: int | None = None
 ) -> AbstractContextManager[Iterator[Tensor]]:
-    """All images from the first to the last, in batches, or in parts of a size of its own."""
-    count, *image = images.shape
+    """All images in their order, in batches; by default of about :data:`PART_BYTES` bytes."""
+    count, *image = source.shape
     size = batch_size or max(1, PART_BYTES // max(1, prod(image)))
-    return images.batches(torch.split(torch.arange(count), size))
+    return source.batches(torch.split(torch.arange(count), size))
 
 
 def to_device(pixels: UInt8Array, images: Int64Array, device: torch.device) -> Tensor:
     """Copy chosen images to the device: uint8 of shape (len(images), 3, height, width).
 
-    They are copied part by part, so that no more than they themselves take is in memory.
+    They are copied part by part, so that there is never a second copy of all of them.
 
     Raises:
-        DataError: if the file that the array is mapped from is gone or too short.
-        TrainingError: if a GPU's memory does not suffice for them.
+        DataError: if the mapped file is missing or too short.
+        TrainingError: if the GPU has not enough memory for them.
     """
-    source = Streamed(pixels, images, device)
+    source = StreamedImages(pixels, images, device)
     try:
         copy = torch.empty(source.shape, dtype=torch.uint8, device=device)
     except torch.cuda.OutOfMemoryError as error:
         raise TrainingError(
-            f"the GPU's memory does not suffice for {len(images):,} images, which take "
+            f"the GPU has not enough memory for {len(images):,} images, which take "
             f"{prod(source.shape) / 1e9:.1f} GB: set compute.images to streaming, which reads "
             "them batch by batch"
         ) from error
     start = 0
-    with in_order(source) as parts:
+    with sequential_batches(source) as parts:
         for part in parts:
             copy[start : start + len(part)] = part
             start += len(part)
@@ -148,5 +148,5 @@ def to_device(pixels: UInt8Array, images: Int64Array, device: torch.device) -> T
 
 
 def split_like(joined: Tensor, batches: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    """Cut a tensor into pieces as long as those of ``batches``."""
+    """Split a tensor into pieces with the lengths of ``batches``."""
     return joined.split_with_sizes([len(batch) for batch in batches])

@@ -1,4 +1,4 @@
-"""Chosen images of an array that may be larger than the memory."""
+"""Reading chosen images of an array that may be larger than the memory."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ import numpy as np
 from longtail.arrays import Int64Array, UInt8Array
 from longtail.errors import DataError
 
-# Fills an array (rows, height, width, 3) with the images of these numbers.
+# Fills an array (images, height, width, 3) with the images of these numbers.
 Read = Callable[[Int64Array, UInt8Array], None]
 
 
 @contextmanager
 def reader(pixels: UInt8Array) -> Iterator[Read]:
-    """How to read images of an array, from the file that it is mapped from if it is.
+    """A function that reads images of an array, from its file if it is memory-mapped.
 
-    The map itself is not touched. What is read through a map counts as memory of this process
-    until the system wants it back, and a file that is cut off while it is mapped kills the
-    process instead of raising an error.
+    It does not read through the map. Pages read through a map count as memory of this process
+    until the system reclaims them, and if a mapped file is truncated the process is killed
+    instead of getting an error.
 
     Args:
         pixels: uint8 (images, height, width, 3).
 
     Raises:
-        DataError: if the file is gone, or shorter than it was, now or while it is read.
+        DataError: if the file is missing or truncated, on opening or while it is read.
     """
     if not _is_whole_map(pixels):
 
@@ -48,7 +48,7 @@ def reader(pixels: UInt8Array) -> Iterator[Read]:
     with file:
 
         def read(numbers: Int64Array, out: UInt8Array) -> None:
-            # In the order of the file: neighbours are in the same read of the disk.
+            # In the order of the file: neighbouring images share reads of the disk.
             order = np.argsort(numbers, kind="stable")
             for position, number in zip(order.tolist(), numbers[order].tolist(), strict=True):
                 view = memoryview(out[position]).cast("B")
@@ -65,13 +65,13 @@ def reader(pixels: UInt8Array) -> Iterator[Read]:
 
 
 def _is_whole_map(pixels: UInt8Array) -> bool:
-    """Whether the array is a whole memory-mapped file, as ``np.load`` gives it."""
+    """Whether the array is a whole memory-mapped file, as ``np.load`` returns it."""
     mapped = isinstance(pixels, np.memmap) and isinstance(pixels.base, mmap.mmap)
     return mapped and pixels.flags.c_contiguous and pixels.filename is not None  # type: ignore[attr-defined]
 
 
 def _fill(readinto: Callable[[memoryview], int | None], view: memoryview) -> int:
-    """Read until the view is full or the file ends; returns how many bytes were read."""
+    """Read until the view is full or the file ends; returns the number of bytes read."""
     got = 0
     while got < len(view) and (more := readinto(view[got:])):
         got += more
@@ -81,5 +81,5 @@ def _fill(readinto: Callable[[memoryview], int | None], view: memoryview) -> int
 def _lost(path: Path, reason: str) -> str:
     return (
         f"the images cannot be read from {path}: {reason}. Was the file moved, or is it being "
-        "written? Make it anew: kedro run --pipelines=ingest with the same --env and --params"
+        "written? Make it again: kedro run --pipelines=ingest with the same --env and --params"
     )

@@ -1,4 +1,4 @@
-"""How much memory there is, and whether a trial's images should take it."""
+"""How much memory is free, and whether a trial's images are held in it."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from longtail.provenance import usable_cores
 
 log = logging.getLogger(__name__)
 
-# The images may take this share of the memory that is free when a training begins. The rest is
-# the network's, its activations' and the optimiser's.
-SHARE_OF_FREE = 0.5
-# Where Linux says what a container may use.
+# The images may take this fraction of the memory that is free when a training starts. The rest is
+# for the network, its activations and the optimiser.
+MAX_FRACTION_OF_FREE = 0.5
+# Where Linux says how much memory a container may use.
 CGROUP = Path("/sys/fs/cgroup")
 
 
 def is_resident(compute: Compute, image_bytes: int, device: torch.device, trial: str) -> bool:
-    """Whether images are to be held in the device's memory, which the log tells.
+    """Whether to hold the images in the device's memory; the decision is logged.
 
     Args:
         compute: ``images`` decides, unless it is ``auto``.
-        image_bytes: how much they take.
-        device: where the trial is trained.
+        image_bytes: the size of the images.
+        device: of the training.
         trial: its name, for the log.
     """
     if compute.images != "auto":
-        log.debug("%s: images are %s, as compute.images says", trial, compute.images)
+        log.debug("%s: images are %s, as set in compute.images", trial, compute.images)
         return compute.images == "resident"
     trials = trials_at_once(compute) if device.type == "cpu" else 1
     free = free_bytes(device)
-    allowed = SHARE_OF_FREE * free / trials
+    allowed = MAX_FRACTION_OF_FREE * free / trials
     resident = image_bytes <= allowed
     log.log(
         logging.DEBUG if resident else logging.INFO,
@@ -49,12 +49,12 @@ def is_resident(compute: Compute, image_bytes: int, device: torch.device, trial:
 
 
 def trials_at_once(compute: Compute) -> int:
-    """How many trials may run side by side on a CPU."""
+    """How many trials may run in parallel on a CPU."""
     return compute.workers or max(1, usable_cores() // compute.threads)
 
 
 def free_bytes(device: torch.device) -> int:
-    """Memory that is free on a GPU, or for this process."""
+    """The memory that is free on a GPU, or on a CPU for this process."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     free = int(psutil.virtual_memory().available)
@@ -63,14 +63,14 @@ def free_bytes(device: torch.device) -> int:
 
 
 def _left_in_container(cgroup: Path) -> int | None:
-    """What a container's limit leaves, or None without a limit (or without Linux' cgroups v2)."""
+    """What is left of a container's limit; None if there is no limit or no cgroups v2."""
     files = [cgroup / name for name in ("memory.max", "memory.current", "memory.stat")]
     if not all(file.is_file() for file in files):
         return None
     limit, used, statistics = (file.read_text() for file in files)
     if limit.strip() == "max":
         return None
-    # Pages of files count as used, but the system takes them back when memory is wanted.
+    # Cached pages of files count as used, but the system reclaims them when memory is needed.
     of_files = dict(line.split() for line in statistics.splitlines())["inactive_file"]
     return max(0, int(limit) - int(used) + int(of_files))
 

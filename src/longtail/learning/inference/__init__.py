@@ -1,1 +1,1 @@
-"""What a trained model answers, and how well."""
+"""Predictions of trained models, their evaluation and their export."""

@@ -1,37 +1,42 @@
-"""Logits of a trained model."""
+"""Logits of images, without augmentation."""
 
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from longtail.learning.augmentation.epoch import resized
-from longtail.learning.data.image_source import Images, as_images, in_order
-from longtail.learning.devices import arithmetic
-from longtail.parameters import Recipe
+from longtail.learning.augmentation.geometry import resize
+from longtail.learning.backbones import ImageModel
+from longtail.learning.data.image_source import ImageSource, as_image_source, sequential_batches
+from longtail.learning.execution import Execution
 
 
 @torch.inference_mode()
-def predict_logits(model: nn.Module, images: Tensor | Images, recipe: Recipe) -> Tensor:
-    """Logits of uint8 images, without augmentation.
+def predict_logits(
+    model: ImageModel, images: Tensor | ImageSource, batch_size: int, execution: Execution
+) -> Tensor:
+    """Logits of uint8 images, resized to the size that the model takes.
 
     Args:
-        model: on the images' device; its mode is left as it was.
-        images: uint8 of shape (images, 3, height, width), in memory or streamed.
-        recipe: ``image_size``, ``batch_size`` and ``precision``.
+        model: on the device; its mode is restored afterwards.
+        images: uint8 of shape (images, 3, height, width), resident or streamed.
+        batch_size: the number of images that are processed at a time.
+        execution: where and how the model runs.
 
     Returns:
-        float32 of shape (images, classes), on the same device.
+        float32 of shape (images, classes), on the device.
 
     Raises:
-        DataError: if images that are streamed can no longer be read.
+        DataError: if streamed images can no longer be read.
     """
-    source = as_images(images)
     was_training = model.training
     model.eval()
-    with arithmetic(recipe, source.device), in_order(source, recipe.batch_size) as batches:
+    with (
+        execution.autocast(),
+        sequential_batches(as_image_source(images), batch_size) as batches,
+    ):
         logits = [
-            model(_channels_last(resized(batch.float(), recipe.image_size))).float()
+            model(_channels_last(resize(batch.float(), model.image_size))).float()
             for batch in batches
         ]
     model.train(was_training)

@@ -1,4 +1,4 @@
-"""A trial's figures with their intervals, all from its stored logits."""
+"""Metrics of a trial with their confidence intervals, from its stored logits."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from longtail.trials.canonical_loss import CanonicalLoss
 
 @dataclass(frozen=True)
 class Scores:
-    """What is told of a trial.
+    """The evaluation of a trial.
 
     Attributes:
-        metrics: a row a held-out set: ``test_set``, ``images``, and for the criterion as trained
-            (``loss``) and each of the metrics three columns, ``acc1``, ``acc1_low`` and
+        metrics: one row per held-out set: ``test_set``, ``images``, and three columns for the
+            training criterion (``loss``) and for each metric, such as ``acc1``, ``acc1_low`` and
             ``acc1_high``.
         confusions: on the widest test set, without zeros: ``true``, ``predicted``, ``images``.
         reliability: on the widest test set, see :func:`longtail.evaluation.metrics.reliability`.
-        answers: a row an image of the widest test set: ``image``, ``label``, ``predicted`` and
+        answers: one row per image of the widest test set: ``image``, ``label``, ``predicted`` and
             ``confidence``.
     """
 
@@ -51,17 +51,17 @@ def score(
     seed: int,
     statistics: Statistics,
 ) -> Scores:
-    """Metrics on every held-out set, and what else the report shows of a trial.
+    """Evaluate a trial on every held-out set.
 
-    Images of unknown classes are in none of it. The widest test set is that of
+    Images of unknown classes are left out. The widest test set is that of
     :func:`longtail.imbalance.widest_test_set`.
 
     Args:
-        predictions: a row an image: ``image``, ``label`` and a column of logits a label.
-        subsets: which image is in which set.
-        loss: the criterion as trained.
-        seed: of the criterion's own draws.
-        statistics: the confidence of the intervals, and how to resample.
+        predictions: one row per image: ``image``, ``label`` and one column of logits per class.
+        subsets: one row per image and subset.
+        loss: the training criterion.
+        seed: of the random numbers of the criterion.
+        statistics: the confidence of the intervals, and the resampling.
     """
     all_logits = predictions.drop(columns=["image", "label"]).to_numpy(dtype=np.float32)
     all_labels = predictions["label"].to_numpy(dtype=np.int64)
@@ -96,21 +96,21 @@ def score(
 def with_intervals(
     answers: Answers, losses: FloatArray, weights: FloatArray, statistics: Statistics
 ) -> dict[str, float]:
-    """The criterion and every metric on one test set, each with its interval.
+    """The criterion and every metric on one test set, each with its confidence interval.
 
-    Shares of images have Wilson's interval, all others the bootstrap's over test images (see
-    :func:`longtail.evaluation.uncertainty.bootstrap_interval`). Each holds its figure, or is NaN
-    where the resamples cannot tell.
+    Proportions have Wilson's interval, all others the bootstrap's over test images (see
+    :func:`longtail.evaluation.uncertainty.bootstrap_interval`). Each interval contains its value,
+    or is NaN if the resamples do not determine it.
 
     Args:
-        answers: to the test images.
+        answers: the predictions for the test images.
         losses: the criterion of each image.
         weights: the criterion's weight of each image.
-        statistics: the confidence, and how to resample.
+        statistics: the confidence, and the resampling.
     """
 
     def criterion(tally: Tally) -> FloatArray:
-        # As PyTorch's mean: divided by the sum of the weights.
+        # As PyTorch's weighted mean: divided by the sum of the weights.
         return tally.mean(losses * weights) / tally.mean(weights)
 
     figures = {"loss": criterion, **METRICS}

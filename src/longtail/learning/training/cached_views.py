@@ -1,4 +1,4 @@
-"""Features of images, seen in several views, as a training takes them."""
+"""Cached features of several views of each image, in the form that the training loop takes."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Generator
 import torch
 from torch import Tensor, nn
 
-from longtail.learning.data.image_source import Images
+from longtail.learning.backbones import ImageModel
+from longtail.learning.data.image_source import ImageSource
 
 
-class ChosenViews:
-    """Takes the place of augmentation: each image in one of its views, drawn anew each epoch.
+class CachedViews:
+    """Takes the place of augmentation: picks one view of each image at random in each epoch.
 
     Args:
         features: float32 of shape (views, images, features), on the device.
@@ -21,21 +22,23 @@ class ChosenViews:
         self._features = features
 
     def epoch(
-        self, images: Images, batches: list[Tensor], generator: torch.Generator
+        self, images: ImageSource, batches: list[Tensor], generator: torch.Generator
     ) -> Generator[Tensor]:
         """Yield each batch's features as images of one pixel, (batch, features, 1, 1).
 
-        All draws are made at once on the CPU, so that all losses of a seed see the same.
+        All random numbers are drawn at once on the CPU, so that all losses of a seed get the same.
         """
         views, count, _ = self._features.shape
         chosen = torch.randint(views, (count,), generator=generator).to(images.device)
         for batch in batches:
             on_device = batch.to(images.device)
-            yield one_pixel(self._features[chosen[on_device], on_device])
+            yield as_one_pixel(self._features[chosen[on_device], on_device])
 
 
-class OnFeatures(nn.Module):
-    """A classifier above features that are given, rather than above a backbone."""
+class FeatureClassifier(ImageModel):
+    """A classifier on cached features, which it takes as images of one pixel."""
+
+    image_size = 1
 
     def __init__(self, classifier: nn.Module) -> None:
         super().__init__()
@@ -47,6 +50,6 @@ class OnFeatures(nn.Module):
         return logits
 
 
-def one_pixel(features: Tensor) -> Tensor:
+def as_one_pixel(features: Tensor) -> Tensor:
     """Features (images, features) in the shape of images: one pixel with many channels."""
     return features[:, :, None, None]

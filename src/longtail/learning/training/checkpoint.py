@@ -1,4 +1,4 @@
-"""A training's state on disk, so that a killed training goes on from where it was."""
+"""The state of a training on disk, from which a killed training resumes."""
 
 from __future__ import annotations
 
@@ -15,20 +15,17 @@ from longtail.storage.files import atomic_file, flush_to_disk
 
 log = logging.getLogger(__name__)
 
-# Saving takes at most this share of the time, but for trainings whose state is so large that
-# saving it once a minute takes more.
-SHARE_OF_TIME = 0.02
-LONGEST_PAUSE_S = 60.0
+# Saving takes at most this fraction of the time, unless saving once a minute takes more.
+MAX_FRACTION_OF_TIME = 0.02
+MAX_INTERVAL_S = 60.0
 
 
 class Checkpoint:
-    """One training's last saved state, in one file that is replaced as a whole.
-
-    Whenever the process dies, the file holds the state after some epoch, entirely.
+    """The last saved state of a training, in one file that is replaced atomically.
 
     Args:
-        file: where; its folder exists.
-        trial: the name of whose training it is, for the log.
+        file: the path; its folder must exist.
+        trial: the name of the trial, for the log.
     """
 
     def __init__(self, file: Path, trial: str) -> None:
@@ -36,7 +33,7 @@ class Checkpoint:
         self._saved_at, self._cost_s = time.monotonic(), 0.0
 
     def load(self) -> dict[str, Any] | None:
-        """The last saved state, on the CPU, or None where there is none that can be read."""
+        """The last saved state, on the CPU; None if it is missing or damaged."""
         if not self.file.exists():
             return None
         try:
@@ -48,9 +45,9 @@ class Checkpoint:
         return state
 
     def is_due(self) -> bool:
-        """Whether it is time to save, going by how long saving took."""
-        pause = min(self._cost_s / SHARE_OF_TIME, LONGEST_PAUSE_S)
-        return time.monotonic() - self._saved_at >= pause
+        """Whether it is time to save, depending on how long the last save took."""
+        interval = min(self._cost_s / MAX_FRACTION_OF_TIME, MAX_INTERVAL_S)
+        return time.monotonic() - self._saved_at >= interval
 
     def save(self, state: dict[str, Any]) -> None:
         """Replace the saved state.
@@ -59,10 +56,10 @@ class Checkpoint:
             state: tensors and plain values in dicts and lists.
 
         Raises:
-            OSError: if the disk is full, for instance; the state saved before is still there.
+            OSError: for example if the disk is full; the previous state is still in the file.
         """
         start = time.monotonic()
-        # By way of memory: torch explains a full disk only when Python writes the file.
+        # Serialised in memory first: torch's own writer hides the reason when the disk is full.
         content = io.BytesIO()
         torch.save(state, content)
         with atomic_file(self.file) as draft:

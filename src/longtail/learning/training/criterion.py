@@ -1,4 +1,4 @@
-"""The criterion: one module for all losses, from their canonical form."""
+"""The criterion: one module for all losses, defined by their canonical form."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from torch.nn import functional as F
 
 from longtail.trials.canonical_loss import CanonicalLoss
 
-# Keeps the gradient of a power below 1 finite where the base would be 0.
+# Keeps the gradient of a power below 1 finite at base 0.
 TINY = torch.finfo(torch.float32).tiny
 
 
 class Criterion(nn.Module):
-    """The mean loss of a batch, in float32 whatever the logits' type.
+    """The mean loss of a batch, computed in float32 for logits of any type.
 
-    With ``z' = z + offsets`` (and ``margins`` taken from the true class' logit), sparing done
-    by adding ``log(1 - spared)`` to the negatives, and ``p = softmax(z')``, a sample's loss is
-    ``-weight_y (1 - p_y) ** focus log p_y``; the mean divides by the sum of the weights, as
-    ``torch.nn.CrossEntropyLoss`` does. ``p`` never holds the weights.
+    With ``z' = z + offsets`` (``margins`` are subtracted from the logit of the true class, and
+    spared negatives left out by adding ``log(1 - spared)``) and ``p = softmax(z')``, the loss of
+    a sample is ``-weight_y (1 - p_y) ** focus log p_y``. The mean divides by the sum of the
+    weights, as ``torch.nn.CrossEntropyLoss`` does. ``p`` does not depend on the weights.
 
     Args:
         loss: the canonical form.
-        seed: of the generator that draws which negatives are spared.
+        seed: of the generator that chooses the spared negatives.
     """
 
     weights: Tensor | None
@@ -41,23 +41,23 @@ class Criterion(nn.Module):
         self.loss, self.seed = loss, seed
         self._generator: torch.Generator | None = None
 
-    def followed_by(self, loss: CanonicalLoss) -> Criterion:
-        """The criterion of a training's next phase, which goes on with this one's draws."""
-        following = Criterion(loss, self.seed)
-        following._generator = self._generator
-        return following
+    def with_loss(self, loss: CanonicalLoss) -> Criterion:
+        """The criterion of another loss that continues with this one's generator."""
+        other = Criterion(loss, self.seed)
+        other._generator = self._generator
+        return other
 
     @property
-    def draws(self) -> Tensor | None:
-        """The state of the generator, or None if nothing has been drawn."""
+    def generator_state(self) -> Tensor | None:
+        """The state of the generator, None if nothing has been drawn."""
         return None if self._generator is None else self._generator.get_state()
 
-    def continue_draws(self, draws: Tensor | None, device: torch.device) -> None:
-        """Go on drawing on ``device`` from where another criterion's :attr:`draws` were."""
+    def restore_generator(self, state: Tensor | None, device: torch.device) -> None:
+        """Continue on ``device`` from another criterion's :attr:`generator_state`."""
         self._generator = None
-        if draws is not None:
+        if state is not None:
             self._generator = torch.Generator(device)
-            self._generator.set_state(draws)
+            self._generator.set_state(state)
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         """The mean loss.
@@ -86,7 +86,7 @@ class Criterion(nn.Module):
             z = z.masked_fill(self._draw_spared(z, labels), torch.finfo(z.dtype).min)
         losses = F.cross_entropy(z, labels, reduction="none")
         if self.focus:
-            # 1 - p_y by expm1, so that its power keeps a gradient where p_y is nearly 1.
+            # 1 - p_y by expm1, which keeps its precision where p_y is nearly 1.
             losses = (-torch.expm1(-losses)).clamp_min(TINY) ** self.focus * losses
         return losses
 

@@ -12,19 +12,19 @@ import torch
 
 import longtail
 from longtail import provenance
-from longtail.learning.devices import describe
+from longtail.learning.execution import describe_device
 from longtail.trials.fingerprint import ENGINE_VERSION
 
 
-def circumstances(model: torch.nn.Module, device: torch.device) -> dict[str, Any]:
-    """What is not in a training's parameters, but explains its result or how long it took.
+def training_environment(model: torch.nn.Module, device: torch.device) -> dict[str, Any]:
+    """Hardware, versions and model size: what explains a training's result or its duration.
 
-    ``threads`` fix the bits of a result on a CPU, and are empty on a GPU. ``commit`` and
-    ``uncommitted_changes`` are empty where the code is not in a git repository.
+    ``threads`` is part of what makes a result on a CPU reproducible, and None on a GPU.
+    ``commit`` and ``uncommitted_changes`` are None if the code is not in a git repository.
     """
     checkout = provenance.checkout(Path(longtail.__file__).parent)
     return {
-        "device": describe(device),
+        "device": describe_device(device),
         "processor": provenance.processor(),
         "threads": torch.get_num_threads() if device.type == "cpu" else None,
         "model_parameters": sum(p.numel() for p in model.parameters()),

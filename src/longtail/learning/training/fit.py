@@ -12,90 +12,76 @@ from math import ceil
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from longtail.errors import TrainingError
 from longtail.learning.augmentation.epoch import Augmentation, mean_and_std, shuffled
-from longtail.learning.augmentation.mixup_cutmix import Mixer
-from longtail.learning.backbones import HALF_MEAN_STD, IMAGENET_MEAN_STD, Classifying
-from longtail.learning.data.image_source import Images, as_images, split_like
-from longtail.learning.devices import arithmetic
+from longtail.learning.augmentation.mixup_cutmix import MixupCutmix
+from longtail.learning.backbones import HALF_MEAN_STD, IMAGENET_MEAN_STD, ImageClassifier
+from longtail.learning.data.image_source import ImageSource, as_image_source, split_like
+from longtail.learning.execution import Forward, plain_forward
 from longtail.learning.inference.predict_logits import predict_logits
-from longtail.learning.training.cached_views import ChosenViews
+from longtail.learning.training.cached_views import CachedViews
 from longtail.learning.training.checkpoint import Checkpoint
-from longtail.learning.training.compilation import Forward, choose_forward, plain_forward
-from longtail.learning.training.freezing import SCALE
+from longtail.learning.training.freezing import LR_SCALE
 from longtail.learning.training.learning_rate import learning_rate_factor
 from longtail.learning.training.training_state import TrainingState
-from longtail.parameters import Compute, Recipe
-from longtail.trials.loss_schedule import LossSchedule
+from longtail.parameters import Recipe
 
 log = logging.getLogger(__name__)
 
-# In an epoch as long as that of a million images, a loss that is no longer finite is found after
-# so many steps. Looking waits for the device, so it is not done at every step.
-STEPS_BETWEEN_LOOKS = 500
+# In epochs longer than this many steps, the loss is also checked within the epoch. Reading the
+# loss waits for the device, so it is not done at every step.
+STEPS_BETWEEN_CHECKS = 500
 
 
 @dataclass(frozen=True)
-class Labelled:
-    """Images, uint8 (images, 3, height, width), and labels int64 (images,) on their device."""
+class LabelledImages:
+    """Images, uint8 (images, 3, height, width), and labels, int64 (images,), on one device."""
 
-    images: Tensor | Images
+    images: Tensor | ImageSource
     labels: Tensor
 
 
 def fit(
-    model: nn.Module,
-    train: Labelled,
-    validation: Labelled,
-    losses: LossSchedule,
-    recipe: Recipe,
-    compute: Compute,
-    seed: int,
+    state: TrainingState,
+    train: LabelledImages,
+    validation: LabelledImages,
+    augmentation: Augmentation | CachedViews,
     on_epoch: Callable[[int, float], None],
     checkpoint: Checkpoint | None = None,
-    augmentation: Augmentation | ChosenViews | None = None,
 ) -> pd.DataFrame:
-    """Train ``model`` in place. With ``recipe.ema_decay`` it ends with the averaged weights.
+    """Train the state's model in place. With ``recipe.ema_decay`` it ends with averaged weights.
 
     Args:
-        model: on the device of the images, its normalisation set.
-        train: what to learn from.
-        validation: what to measure the model on every ``recipe.validate_every`` epochs.
-        losses: the criterion's canonical form, epoch by epoch.
-        recipe: epochs, batches, optimiser, schedule, augmentation and arithmetic.
-        compute: whether the network is compiled.
-        seed: of the order of the images, their augmentation and the loss' own draws. (The
-            network's random weights and dropout come from torch's global generator.)
+        state: of the training at its start.
+        train: the training images.
+        validation: the images to validate on every ``recipe.validate_every`` epochs.
+        augmentation: of the training images.
         on_epoch: called after each epoch with its number, from 1, and its mean training loss.
-        checkpoint: where the state is kept between epochs. The training goes on from what is
-            there; its weights are, bit for bit, those of a training that never stopped.
-        augmentation: of the training images; the recipe's, unless another one is given.
+        checkpoint: where the state is saved between epochs. The training resumes from a saved
+            state; its weights are then, bit for bit, those of an uninterrupted training.
 
     Returns:
-        The history, a row an epoch: ``epoch``, ``learning_rate``, ``train_loss``,
-        ``validation_loss`` (negative log-likelihood, nats), ``validation_acc1`` (both empty
-        where the epoch was not validated) and ``seconds``.
+        The history, one row per epoch: ``epoch``, ``learning_rate``, ``train_loss``,
+        ``validation_loss`` (negative log-likelihood, nats), ``validation_acc1`` (both NaN in
+        epochs without validation) and ``seconds``.
 
     Raises:
         TrainingError: if the loss is no longer finite.
-        DataError: if images that are streamed can no longer be read.
+        DataError: if streamed images can no longer be read.
     """
-    device = train.images.device
-    state = TrainingState(model, losses, recipe, seed, device)
+    recipe = state.recipe
     if checkpoint is not None:
-        _go_on(state, checkpoint)
-    if augmentation is None:
-        augmentation = Augmentation(recipe)
+        _resume(state, checkpoint)
     steps = recipe.epochs * ceil(len(train.labels) / recipe.batch_size)
-    forward = choose_forward(compute, device, steps)
+    forward = state.execution.forward(steps)
     while state.epoch < recipe.epochs:
         start = time.perf_counter()
         epoch = state.epoch + 1
-        train_loss = train_epoch(state, train, augmentation, recipe, forward)
+        train_loss = train_epoch(state, train, augmentation, forward)
         _check_finite(train_loss, recipe, f"epoch {epoch}")
-        validated = _validate(state.result, validation, recipe, epoch)
+        validated = _validate(state, validation, epoch)
         state.history.append(
             {
                 "epoch": epoch,
@@ -106,96 +92,93 @@ def fit(
             }
         )
         if checkpoint is not None and epoch < recipe.epochs and checkpoint.is_due():
-            checkpoint.save(state.as_dict())
+            checkpoint.save(state.state_dict())
         on_epoch(epoch, train_loss)
-    if state.averaged is not None:
-        model.load_state_dict(state.averaged.model.state_dict())
+    if state.ema is not None:
+        state.model.load_state_dict(state.ema.model.state_dict())
     return pd.DataFrame(state.history)
 
 
-def _go_on(state: TrainingState, checkpoint: Checkpoint) -> None:
-    """Continue from the checkpoint, if there is one that can be continued here."""
+def _resume(state: TrainingState, checkpoint: Checkpoint) -> None:
+    """Restore the checkpoint, if there is one for this kind of device."""
     saved = checkpoint.load()
     if saved is None:
         return
-    if saved["device"] != state.device.type:
+    device = state.execution.device.type
+    if saved["device"] != device:
         log.warning(
-            "%s: starts again, since it was begun on %s and cannot go on on %s",
-            *(checkpoint.trial, saved["device"], state.device.type),
+            "%s: starts again, since its checkpoint is from %s and cannot be resumed on %s",
+            *(checkpoint.trial, saved["device"], device),
         )
         return
-    state.restore(saved)
-    log.info("%s: goes on after epoch %d", checkpoint.trial, state.epoch)
+    state.load_state_dict(saved)
+    log.info("%s: resumes after epoch %d", checkpoint.trial, state.epoch)
 
 
 def train_epoch(
     state: TrainingState,
-    train: Labelled,
-    augmentation: Augmentation | ChosenViews,
-    recipe: Recipe,
+    train: LabelledImages,
+    augmentation: Augmentation | CachedViews,
     forward: Forward,
 ) -> float:
-    """One pass over the training images, which waits for the device at its end.
+    """Train for one epoch.
 
-    It also does every :data:`STEPS_BETWEEN_LOOKS` steps.
+    It waits for the device at the end, and every :data:`STEPS_BETWEEN_CHECKS` steps.
 
     Args:
-        state: of the training; its epoch goes on as it is, since the history belongs to the caller.
-        train: what to learn from.
+        state: of the training. Its history is not changed: the caller adds the epoch.
+        train: the training images.
         augmentation: of the images.
-        recipe: batches, learning rates and arithmetic.
-        forward: of whole batches.
+        forward: for batches of full size.
 
     Returns:
         The mean loss of the images.
 
     Raises:
         TrainingError: if the loss is no longer finite, in an epoch of many steps.
-        DataError: if images that are streamed can no longer be read.
+        DataError: if streamed images can no longer be read.
     """
-    device = train.images.device
+    recipe, execution = state.recipe, state.execution
     state.begin_epoch()
-    images, count = as_images(train.images), len(train.labels)
+    images, count = as_image_source(train.images), len(train.labels)
     batches = shuffled(count, recipe.batch_size, state.generator, torch.device("cpu"))
-    labels = split_like(train.labels[torch.cat(batches).to(device)], batches)
-    total = torch.zeros((), device=device)
+    labels = split_like(train.labels[torch.cat(batches).to(execution.device)], batches)
+    total = torch.zeros((), device=execution.device)
     augmented = augmentation.epoch(images, batches, state.generator)
-    mixer = None
+    mixup = None
     if recipe.mixing is not None:
         sizes = (len(batches), recipe.image_size)
-        mixer = Mixer(recipe.mixing, *sizes, state.generator, device)
+        mixup = MixupCutmix(recipe.mixing, *sizes, state.generator, execution.device)
     first_step = state.epoch * len(batches)
     with closing(augmented):
-        for step, (own_labels, shown) in enumerate(zip(labels, augmented, strict=True)):
-            _set_learning_rate(state, recipe, first_step + step, len(batches))
-            if mixer is not None:
-                shown = mixer.images(shown, step)  # noqa: PLW2901
-            # The last batch may be of another size, which is not worth compiling for.
+        for step, (own_labels, batch) in enumerate(zip(labels, augmented, strict=True)):
+            _set_learning_rate(state, first_step + step, len(batches))
+            if mixup is not None:
+                batch = mixup.images(batch, step)  # noqa: PLW2901
+            # A last batch of another size is not worth compiling for.
             run = forward if len(own_labels) == recipe.batch_size else plain_forward
-            with arithmetic(recipe, device):
-                logits = run(state.model, shown.contiguous(memory_format=torch.channels_last))
-            if mixer is None:
+            with execution.autocast():
+                logits = run(state.model, batch.contiguous(memory_format=torch.channels_last))
+            if mixup is None:
                 batch_loss = state.criterion(logits, own_labels)
             else:
-                batch_loss = mixer.loss(state.criterion, logits, own_labels, step)
+                batch_loss = mixup.loss(state.criterion, logits, own_labels, step)
             state.optimizer.zero_grad(set_to_none=True)
             batch_loss.backward()
             state.optimizer.step()
-            if state.averaged is not None:
-                state.averaged.update(state.model)
-            total += batch_loss.detach() * len(own_labels)  # on the device: no wait a step
-            if (step + 1) % STEPS_BETWEEN_LOOKS == 0:
+            if state.ema is not None:
+                state.ema.update(state.model)
+            total += batch_loss.detach() * len(own_labels)  # stays on the device: no wait
+            if (step + 1) % STEPS_BETWEEN_CHECKS == 0:
                 when = f"epoch {state.epoch + 1}"
                 _check_finite(total.item(), recipe, f"{step + 1} of {len(batches)} steps of {when}")
     return total.item() / count
 
 
-def _set_learning_rate(
-    state: TrainingState, recipe: Recipe, step: int, steps_per_epoch: int
-) -> None:
+def _set_learning_rate(state: TrainingState, step: int, steps_per_epoch: int) -> None:
+    factor = learning_rate_factor(state.recipe, step, steps_per_epoch)
     for group in state.optimizer.param_groups:
-        factor = learning_rate_factor(recipe, step, steps_per_epoch)
-        group["lr"] = recipe.learning_rate * factor * group.get(SCALE, 1.0)
+        group["lr"] = state.recipe.learning_rate * factor * group.get(LR_SCALE, 1.0)
 
 
 def _check_finite(loss: float, recipe: Recipe, when: str) -> None:
@@ -207,8 +190,10 @@ def _check_finite(loss: float, recipe: Recipe, when: str) -> None:
         )
 
 
-def set_normalization(model: Classifying, recipe: Recipe, train_images: Tensor | Images) -> None:
-    """Give the model the means and deviations that ``recipe.normalization`` names."""
+def set_normalization(
+    model: ImageClassifier, recipe: Recipe, train_images: Tensor | ImageSource
+) -> None:
+    """Set the means and standard deviations of ``recipe.normalization``."""
     if recipe.normalization == "train_set":
         mean, std = mean_and_std(train_images)
     else:
@@ -217,13 +202,13 @@ def set_normalization(model: Classifying, recipe: Recipe, train_images: Tensor |
     model.normalize.set(mean, std)
 
 
-def _validate(
-    model: nn.Module, validation: Labelled, recipe: Recipe, epoch: int
-) -> dict[str, float]:
-    every = recipe.validate_every
-    if not every or (epoch % every and epoch != recipe.epochs):
+def _validate(state: TrainingState, validation: LabelledImages, epoch: int) -> dict[str, float]:
+    every = state.recipe.validate_every
+    if not every or (epoch % every and epoch != state.recipe.epochs):
         return {"validation_loss": float("nan"), "validation_acc1": float("nan")}
-    logits = predict_logits(model, validation.images, recipe)
+    logits = predict_logits(
+        state.evaluated_model, validation.images, state.recipe.batch_size, state.execution
+    )
     nll = torch.nn.functional.cross_entropy(logits, validation.labels).item()
     acc1 = (logits.argmax(1) == validation.labels).float().mean().item()
     return {"validation_loss": nll, "validation_acc1": acc1}

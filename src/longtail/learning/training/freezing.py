@@ -1,7 +1,8 @@
-"""Which parts of a pretrained network learn, and at what rates.
+"""Frozen layers and layer-wise learning rates of pretrained networks.
 
-A network's layers are those that timm groups its parameters into: the stem is 0, each block is
-the next, and what stands between the last block and the classifier is with it or comes last.
+The layers of a network are timm's parameter groups: the stem is layer 0, each block is the next
+one, and what is between the last block and the classifier belongs to the last block or comes
+after it.
 """
 
 from __future__ import annotations
@@ -14,23 +15,23 @@ from timm.models import group_parameters
 from torch import nn
 
 from longtail.errors import ConfigurationError
-from longtail.learning.backbones import Classifying, build
+from longtail.learning.backbones import ImageClassifier, build
 from longtail.parameters import Recipe, Trial
 
-# What an optimiser's group multiplies the learning rate by.
-SCALE = "lr_scale"
+# The key of a parameter group's factor on the learning rate, as in timm.
+LR_SCALE = "lr_scale"
 
 
 def layer_numbers(network: nn.Module) -> dict[str, int]:
-    """The number of each parameter's layer by the parameter's name, from the pixels up.
+    """The layer number of each parameter by its name, counted from the input.
 
     Raises:
-        ConfigurationError: if the network does not say what its layers are.
+        ConfigurationError: if the network does not define its layers.
     """
     group_matcher: Any = getattr(network, "group_matcher", None)
     if group_matcher is None:
         raise ConfigurationError(
-            f"recipe: {type(network).__name__} does not say what its layers are: leave layer_decay "
+            f"recipe: {type(network).__name__} does not define its layers: leave layer_decay "
             f"at 1, and freeze at none or backbone"
         )
     matcher = group_matcher(coarse=False)
@@ -38,13 +39,13 @@ def layer_numbers(network: nn.Module) -> dict[str, int]:
     return numbers
 
 
-def freeze(model: Classifying, recipe: Recipe) -> None:
-    """Fix what ``recipe.freeze`` names: it gets no gradients, and stays in evaluation mode.
+def freeze(model: ImageClassifier, recipe: Recipe) -> None:
+    """Freeze the layers of ``recipe.freeze``: no gradients, and always in evaluation mode.
 
-    A share is rounded down to whole layers.
+    A fraction is rounded down to whole layers.
 
     Raises:
-        ConfigurationError: if the share is less than one layer.
+        ConfigurationError: if the fraction is less than one layer.
     """
     if recipe.freeze == "none":
         return
@@ -61,15 +62,15 @@ def freeze(model: Classifying, recipe: Recipe) -> None:
                 f"Give at least {1 / count:.3f}, or none"
             )
         frozen = {name for name, number in numbers.items() if number < bottom}
-    fixed = [parameter for name, parameter in network.named_parameters() if name in frozen]
-    for parameter in fixed:
-        parameter.requires_grad_(False)
+    for name, parameter in network.named_parameters():
+        if name in frozen:
+            parameter.requires_grad_(False)
     model.frozen = [part for part in network.modules() if _is_frozen(part)]
     model.train(model.training)
 
 
 def check_layers(trials: Iterable[Trial]) -> None:
-    """Refuse what :func:`freeze` and :func:`parameter_groups` would refuse, before any training.
+    """Check before any training that :func:`freeze` and :func:`parameter_groups` will work.
 
     Raises:
         ConfigurationError: naming the trial.
@@ -95,17 +96,17 @@ def _is_frozen(part: nn.Module) -> bool:
 
 
 def parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
-    """What an optimiser moves, in groups that it moves at different rates.
+    """The trained parameters, grouped by their learning rate.
 
-    With decay d, the classifier's rate is the recipe's, and that of layer i of L is d ** (L - i)
-    times it: layer-wise decay as in BEiT (Bao et al. 2021, arXiv 2106.08254). Weight decay is
-    the same everywhere. Without decay there is one group.
+    Layer-wise learning rate decay as in BEiT (Bao et al. 2021, arXiv 2106.08254): with decay d,
+    the rate of the classifier is the recipe's, and that of layer i of L is d ** (L - i) times it.
+    Weight decay is the same for all. Without decay there is one group.
 
     Args:
-        model: whole, or a classifier alone where its backbone is frozen.
+        model: an image classifier, or a classifier alone if its backbone is frozen.
         recipe: ``freeze`` and ``layer_decay``.
     """
-    if recipe.layer_decay == 1 or not isinstance(model, Classifying):
+    if recipe.layer_decay == 1 or not isinstance(model, ImageClassifier):
         return [{"params": [p for p in model.parameters() if p.requires_grad]}]
     numbers = layer_numbers(model.backbone)
     count = max(numbers.values()) + 1
@@ -113,8 +114,8 @@ def parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
     for name, parameter in model.backbone.named_parameters():
         if parameter.requires_grad:
             layers.setdefault(numbers[name], []).append(parameter)
-    # The classifier first: the history shows the rate of the first group.
+    # The classifier comes first: the history shows the learning rate of the first group.
     return [
-        {"params": layers[number], SCALE: recipe.layer_decay ** (count - number)}
+        {"params": layers[number], LR_SCALE: recipe.layer_decay ** (count - number)}
         for number in sorted(layers, reverse=True)
     ]

@@ -1,4 +1,4 @@
-"""Training above a frozen backbone: its features are computed once, not once an epoch."""
+"""Training a classifier above a frozen backbone, whose features are computed once."""
 
 from __future__ import annotations
 
@@ -12,37 +12,39 @@ import torch
 from torch import Tensor
 
 from longtail.arrays import Float32Array, Int64Array
-from longtail.learning.augmentation.epoch import Augmentation, resized
-from longtail.learning.backbones import Classifying, CosineLinear
-from longtail.learning.data.image_source import Images, as_images
-from longtail.learning.devices import arithmetic, in_float32
-from longtail.learning.training.cached_views import ChosenViews, OnFeatures, one_pixel
+from longtail.learning.augmentation.epoch import Augmentation
+from longtail.learning.augmentation.geometry import resize
+from longtail.learning.backbones import CosineLinear, ImageClassifier
+from longtail.learning.data.image_source import ImageSource, as_image_source
+from longtail.learning.execution import Execution
+from longtail.learning.training.cached_views import CachedViews, FeatureClassifier, as_one_pixel
 from longtail.learning.training.checkpoint import Checkpoint
-from longtail.learning.training.fit import Labelled, fit
-from longtail.parameters import Recipe, Trial
+from longtail.learning.training.fit import LabelledImages, fit
+from longtail.learning.training.training_state import TrainingState
+from longtail.parameters import Trial
 from longtail.progress import FeaturesDone, tell
 from longtail.storage.array_store import ArrayStore
 from longtail.trials.fingerprint import ENGINE_VERSION, sha256_of_arrays
-from longtail.trials.loss_schedule import LossSchedule
+from longtail.trials.training_job import TrainingJob
 
-# Fixed, like the seed of the views: neither a trial's batch size nor its seed makes other features.
+# Fixed, so that trials with different batch sizes and seeds share their features.
 BATCH_SIZE = 64
 VIEWS_SEED = 0
-# What of a recipe does not touch the features, not even through random views.
-OF_THE_TRAINING = frozenset(
+# The keys of a recipe that do not change the features.
+TRAINING_KEYS = frozenset(
     {"epochs", "batch_size", "optimizer", "learning_rate", "momentum", "weight_decay", "schedule"}
     | {"warmup_epochs", "validate_every", "freeze", "layer_decay", "cached_views", "cosine_start"}
 )
-OF_THE_VIEW_ITSELF = frozenset({"image_size", "precision"})
+# The keys that change the features of the first view, which is the image itself.
+FIRST_VIEW_KEYS = frozenset({"image_size", "precision"})
 
 
 def fit_classifier(
-    model: Classifying,
-    train: Labelled,
-    validation: Labelled,
-    numbers: tuple[Int64Array, Int64Array],
-    losses: LossSchedule,
-    trial: Trial,
+    model: ImageClassifier,
+    job: TrainingJob,
+    train: LabelledImages,
+    validation: LabelledImages,
+    execution: Execution,
     on_epoch: Callable[[int, float], None],
     checkpoint: Checkpoint | None,
     store: ArrayStore | None,
@@ -50,131 +52,140 @@ def fit_classifier(
     """Train the classifier of ``model`` in place, above its frozen backbone.
 
     Args:
-        model: on the device of the images, its normalisation set and its backbone frozen.
-        train: what to learn from.
-        validation: what to measure the model on.
-        numbers: the training and the validation images' numbers in the data set.
-        losses: the criterion's canonical form, epoch by epoch.
-        trial: its recipe says how many views; validation images are seen in one.
+        model: on the device, with its normalisation set and its backbone frozen.
+        job: the trial, with the numbers of the images and the losses.
+        train: the training images, seen in ``recipe.cached_views`` views.
+        validation: the validation images, seen in one view.
+        execution: where and how the model runs.
         on_epoch: see :func:`longtail.learning.training.fit.fit`.
-        checkpoint: see there; the state is the classifier's.
-        store: where features are looked for and kept, or None.
+        checkpoint: of the classifier's training, see there.
+        store: of the features, or None not to store them.
 
     Returns:
         The history, see there.
 
     Raises:
         TrainingError: if the loss is no longer finite.
-        DiskFullError: if there is no room for the features.
+        DiskFullError: if there is not enough space for the features.
     """
-    recipe = trial.recipe
-    seen = kept_features(model, train.images, numbers[0], trial, recipe.cached_views, store)
+    trial, split, recipe = job.trial, job.split, job.trial.recipe
+    views = cached_features(
+        model, train.images, split.train_images, trial, recipe.cached_views, execution, store
+    )
     classifier = model.classifier
     if recipe.cosine_start == "class_means" and isinstance(classifier, CosineLinear):
-        classifier.start_at_means(seen[0], train.labels)
-    validated = seen[0, :0]
+        classifier.init_class_means(views[0], train.labels)
+    validated = views[0, :0]
     if recipe.validate_every:
-        # The evaluation takes them from the store.
-        validated = kept_features(
-            model, validation.images, numbers[1], in_float32(trial), 1, store
-        )[0]
+        # In float32, as in the evaluation, which finds them in the store.
+        full_precision, images = execution.in_float32(), split.validation_images
+        [validated] = cached_features(
+            model, validation.images, images, trial, 1, full_precision, store
+        )
     return fit(
-        OnFeatures(classifier),
-        Labelled(one_pixel(seen[0]), train.labels),
-        Labelled(one_pixel(validated), validation.labels),
-        losses,
-        recipe.model_copy(update={"image_size": 1}),
-        trial.compute,
-        trial.seed,
+        TrainingState(FeatureClassifier(classifier), job.losses, recipe, trial.seed, execution),
+        LabelledImages(as_one_pixel(views[0]), train.labels),
+        LabelledImages(as_one_pixel(validated), validation.labels),
+        CachedViews(views),
         on_epoch,
         checkpoint,
-        ChosenViews(seen),
     )
 
 
-def kept_features(
-    model: Classifying,
-    images: Tensor | Images,
+def cached_features(
+    model: ImageClassifier,
+    images: Tensor | ImageSource,
     numbers: Int64Array,
     trial: Trial,
     views: int,
+    execution: Execution,
     store: ArrayStore | None,
 ) -> Tensor:
-    """What the frozen backbone makes of images, from the store or, if it is not there, of them.
+    """Features of a frozen backbone, from the store if they are there.
 
     Args:
-        model: see :func:`features_of`.
-        images: of which nothing is read where their features are in the store.
+        model: see :func:`extract_features`.
+        images: not read if their features are in the store.
         numbers: of the images in the data set.
-        trial: whose recipe and backbone.
-        views: how many of each image.
-        store: where features are looked for and kept, or None.
+        trial: see :func:`extract_features`.
+        views: the number of views of each image.
+        execution: where and how the backbone runs.
+        store: of the features, or None not to store them.
 
     Returns:
-        float32 of shape (views, images, features), on the images' device.
+        float32 of shape (views, images, features), on the device.
 
     Raises:
-        DiskFullError: if there is no room for the features.
+        DiskFullError: if there is not enough space for the features.
     """
 
-    def computed() -> Float32Array:
-        return features_of(model, images, trial.recipe, views, trial.name)
+    def compute() -> Float32Array:
+        return extract_features(model, images, trial, views, execution)
 
     if store is None:
-        found = computed()
+        features = compute()
     else:
-        found = store.features(_determinants(model, trial, numbers, views, images.device), computed)
-    return torch.from_numpy(found).to(images.device)
+        key = _cache_key(model, numbers, trial, views, execution)
+        features = store.features(key, compute)
+    return torch.from_numpy(features).to(execution.device)
 
 
 @torch.inference_mode()
-def features_of(
-    model: Classifying, images: Tensor | Images, recipe: Recipe, views: int, trial: str
+def extract_features(
+    model: ImageClassifier,
+    images: Tensor | ImageSource,
+    trial: Trial,
+    views: int,
+    execution: Execution,
 ) -> Float32Array:
-    """What the backbone makes of images, each in several views.
+    """Compute the backbone's features of several views of each image.
 
     Args:
-        model: on the images' device; its backbone is in evaluation mode.
+        model: on the device, its backbone in evaluation mode.
         images: uint8, of shape (images, 3, height, width).
-        recipe: image size, arithmetic, and crops and flips.
-        views: the first is the image itself; the others are drawn, the same ones whenever.
-        trial: for whom, for the display.
+        trial: its recipe has the augmentation of the views; its name is for the progress display.
+        views: the number of views. The first is the image itself; the others are augmented with
+            a fixed seed.
+        execution: where and how the backbone runs.
 
     Returns:
         float32 of shape (views, images, features).
     """
     generator = torch.Generator().manual_seed(VIEWS_SEED)
-    source = as_images(images)
+    source = as_image_source(images)
     count = source.shape[0]
     batches = list(torch.split(torch.arange(count), BATCH_SIZE))
-    augmentation = Augmentation(recipe)
+    augmentation = Augmentation(trial.recipe)
 
-    def plain() -> Generator[Tensor]:
+    def first_view() -> Generator[Tensor]:
         with source.batches(batches) as read:
             for batch in read:
-                yield resized(batch.float(), recipe.image_size)
+                yield resize(batch.float(), model.image_size)
 
     done, result = 0, []
     for view in range(views):
-        parts = []
-        seen = augmentation.epoch(source, batches, generator) if view else plain()
-        with closing(seen):
-            for batch in seen:
-                laid_out = batch.contiguous(memory_format=torch.channels_last)
-                with arithmetic(recipe, source.device):
-                    parts.append(model.backbone(model.normalize(laid_out)).float().cpu())
+        features = []
+        shown = augmentation.epoch(source, batches, generator) if view else first_view()
+        with closing(shown):
+            for batch in shown:
+                channels_last = batch.contiguous(memory_format=torch.channels_last)
+                with execution.autocast():
+                    features.append(model.backbone(model.normalize(channels_last)).float().cpu())
                 done += len(batch)
-                tell(FeaturesDone(trial, done, views * count))
-        result.append(torch.cat(parts).numpy())
+                tell(FeaturesDone(trial.name, done, views * count))
+        result.append(torch.cat(features).numpy())
     return np.stack(result)
 
 
-def _determinants(
-    model: Classifying, trial: Trial, images: Int64Array, views: int, device: torch.device
+def _cache_key(
+    model: ImageClassifier, numbers: Int64Array, trial: Trial, views: int, execution: Execution
 ) -> Mapping[str, Any]:
-    """All that features depend on, but for the pixels' checksum."""
-    # Keys of the recipe that are not known here count, rather than not.
-    recipe = trial.recipe.model_dump(mode="json", exclude=set(OF_THE_TRAINING))
+    """All that the features depend on, except the checksum of the pixels."""
+    # Excluding the known keys of the training, so that a new key of the recipe is in it.
+    recipe = trial.recipe.model_dump(mode="json", exclude=set(TRAINING_KEYS))
+    recipe["precision"] = execution.precision
+    if views == 1:
+        recipe = {key: value for key, value in recipe.items() if key in FIRST_VIEW_KEYS}
     state = {**model.normalize.state_dict(prefix="normalize."), **model.backbone.state_dict()}
     return {
         "engine": ENGINE_VERSION,
@@ -182,10 +193,8 @@ def _determinants(
         "options": trial.backbone.options,
         "names": sorted(state),
         "weights": sha256_of_arrays(*(state[name].cpu().numpy() for name in sorted(state))),
-        "device": device.type,
-        "images": sha256_of_arrays(images),
+        "device": execution.device.type,
+        "images": sha256_of_arrays(numbers),
         "views": views,
-        "recipe": recipe
-        if views > 1
-        else {key: value for key, value in recipe.items() if key in OF_THE_VIEW_ITSELF},
+        "recipe": recipe,
     }

@@ -8,10 +8,10 @@ from longtail.parameters import Recipe, StepSchedule
 
 
 def learning_rate_factor(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
-    """What the learning rate is multiplied by at a step, counting from 0.
+    """The factor on the learning rate at a step, counted from 0.
 
-    It rises linearly over the warm-up epochs, so that the first step has not rate 0 and the last
-    warm-up step has the full rate; then it follows the schedule.
+    It rises linearly over the warm-up epochs, from above 0 at the first step to 1 at the last
+    warm-up step. Then it follows the schedule.
     """
     warmup = recipe.warmup_epochs * steps_per_epoch
     if step < warmup:

@@ -1,57 +1,64 @@
-"""Moving averages of weights (Polyak and Juditsky 1992; with a warm-up as in Tan and Le 2019)."""
+"""Exponential moving average of a model's weights, as timm's ``ModelEmaV3``.
+
+Polyak and Juditsky 1992; the warm-up is that of Tan and Le 2019.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
+from longtail.learning.backbones import ImageModel
 
-class AveragedWeights:
-    """A model whose weights are an exponential moving average of another's.
+
+class ModelEma:
+    """A model whose weights are the exponential moving average of another's.
 
     After step ``t``, from 1, ``average = d average + (1 - d) weights`` with
-    ``d = min(decay, t / (t + 9))``: the first step's weights are taken whole, and a training that
-    is short beside ``1 / (1 - decay)`` steps keeps little of its random beginning. The running
-    means and variances of BatchNorm are averaged alike, so that they are those of the average.
+    ``d = min(decay, t / (t + 9))``. The first step copies the weights, and a training that is
+    short compared to ``1 / (1 - decay)`` steps keeps little of its random initialisation. The
+    running means and variances of BatchNorm are averaged in the same way.
 
     Args:
-        model: what is averaged; it is on its device.
+        model: the model to average, on its device.
         decay: in (0, 1).
     """
 
-    def __init__(self, model: nn.Module, decay: float) -> None:
+    def __init__(self, model: ImageModel, decay: float) -> None:
         def average(averages: Any, weights: Any, steps: Any) -> None:
-            # The count is on the CPU, so that reading it waits for nothing.
-            kept = min(decay, (int(steps) + 1) / (int(steps) + 10))
+            # The count is on the CPU: reading it does not wait for the device.
+            warmed_up = min(decay, (int(steps) + 1) / (int(steps) + 10))
             for own, new in zip(averages, weights, strict=True):
-                _average(own, new, kept)
+                _average(own, new, warmed_up)
 
         self._averaged = AveragedModel(model, multi_avg_fn=average, use_buffers=True)
 
     @property
-    def model(self) -> nn.Module:
+    def model(self) -> ImageModel:
         """The averaged model."""
-        return self._averaged.module
+        averaged = self._averaged.module
+        assert isinstance(averaged, ImageModel)  # a copy of the model that is averaged
+        return averaged
 
-    def update(self, model: nn.Module) -> None:
-        """Take in the weights after a step."""
+    def update(self, model: ImageModel) -> None:
+        """Add the weights after a step to the average."""
         self._averaged.update_parameters(model)
 
-    def as_dict(self) -> dict[str, Any]:
-        """The averages, and how many steps are in them."""
+    def state_dict(self) -> dict[str, Any]:
+        """The averages and the number of steps."""
         return self._averaged.state_dict()
 
-    def restore(self, saved: dict[str, Any]) -> None:
-        """Become what :meth:`as_dict` was of."""
-        self._averaged.load_state_dict(saved)
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what :meth:`state_dict` returned."""
+        self._averaged.load_state_dict(state)
 
 
 @torch.no_grad()
-def _average(own: Tensor, new: Tensor, kept: float) -> None:
+def _average(own: Tensor, new: Tensor, decay: float) -> None:
     if own.is_floating_point():
-        own.lerp_(new, 1 - kept)
+        own.lerp_(new, 1 - decay)
     else:
-        own.copy_(new)  # a count of batches
+        own.copy_(new)  # BatchNorm's count of batches

@@ -1,4 +1,4 @@
-"""A trial from pixels to weights."""
+"""Training a trial, from pixels to weights."""
 
 from __future__ import annotations
 
@@ -13,32 +13,49 @@ from torch import Tensor
 
 from longtail.arrays import Float32Array, Float64Array, Int64Array, UInt8Array
 from longtail.learning import backbones
-from longtail.learning.augmentation.epoch import resized
+from longtail.learning.augmentation.epoch import Augmentation
+from longtail.learning.augmentation.geometry import resize
+from longtail.learning.backbones import ImageClassifier
 from longtail.learning.backbones.unfold_batchnorm import unfold_batch_norms
-from longtail.learning.data.image_source import Resident, Streamed, as_images, take, to_device
+from longtail.learning.data.image_source import (
+    ImageSource,
+    ResidentImages,
+    StreamedImages,
+    as_image_source,
+    read_batch,
+    to_device,
+)
 from longtail.learning.data.memory import is_resident
-from longtail.learning.devices import choose_device, memory_explained
+from longtail.learning.execution import choose_execution, out_of_memory_explained
 from longtail.learning.training.checkpoint import Checkpoint
 from longtail.learning.training.criterion import Criterion
-from longtail.learning.training.environment import circumstances
-from longtail.learning.training.fit import Labelled, fit, set_normalization
+from longtail.learning.training.environment import training_environment
+from longtail.learning.training.fit import LabelledImages, fit, set_normalization
 from longtail.learning.training.freezing import freeze
 from longtail.learning.training.frozen_backbone import fit_classifier
+from longtail.learning.training.training_state import TrainingState
 from longtail.storage.array_store import ArrayStore
 from longtail.trials.canonical_loss import CanonicalLoss
 from longtail.trials.training_job import TrainingJob
 
-# Enough for the means and variances of BatchNorm layers, and little to pass through once.
+# Enough images to estimate the means and variances of BatchNorm layers.
 UNFOLDING_IMAGES = 512
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a training leaves: weights by name, a history, and where it was done."""
+class TrainingResult:
+    """What a training returns.
+
+    Attributes:
+        weights: on the CPU, by their names in the model.
+        history: see :func:`longtail.learning.training.fit.fit`.
+        environment: see :func:`longtail.learning.training.environment.training_environment`; also
+            ``images``: ``resident`` or ``streaming``.
+    """
 
     weights: dict[str, Tensor]
     history: pd.DataFrame
-    circumstances: dict[str, Any]
+    environment: dict[str, Any]
 
 
 def train(
@@ -48,89 +65,79 @@ def train(
     on_epoch: Callable[[int, float], None],
     checkpoint: Checkpoint | None = None,
     store: ArrayStore | None = None,
-) -> Outcome:
-    """Build a trial's model and fit it.
+) -> TrainingResult:
+    """Build the model of a trial and train it.
 
     Args:
         job: the trial, the images to train and validate on, and the losses.
         pixels: of the whole data set, uint8 (images, height, width, 3); may be memory-mapped.
         weights: pretrained weights of the backbone, or None.
         on_epoch: called after each epoch with its number and its mean loss.
-        checkpoint: where the training's state is kept between epochs, and gone on from.
-        store: where the features of a frozen backbone are kept.
+        checkpoint: where the state is saved between epochs, and from which it resumes.
+        store: of the features of a frozen backbone.
 
     Raises:
-        TrainingError: if the loss is no longer finite, or the GPU's memory does not suffice.
-        DiskFullError: if there is no room for features.
-        DataError: if the file that ``pixels`` is mapped from is gone or cut off.
+        TrainingError: if the loss is no longer finite, or the GPU runs out of memory.
+        DiskFullError: if there is not enough space for features.
+        DataError: if the mapped file of ``pixels`` is missing or truncated.
     """
-    trial, split, losses = job.trial, job.split, job.losses
-    device = choose_device(trial.compute)
-    frozen = trial.recipe.freeze == "backbone"
+    trial, split, recipe = job.trial, job.split, job.trial.recipe
+    execution = choose_execution(trial.compute, recipe)
+    is_frozen = recipe.freeze == "backbone"
     torch.manual_seed(trial.seed)
     model = backbones.build(
-        trial.backbone, trial.method.classifier, split.classes, trial.recipe.image_size, weights
+        trial.backbone, trial.method.classifier, split.classes, recipe.image_size, weights
+    )
+    image_bytes = (len(split.train_images) + len(split.validation_images)) * pixels[:1].nbytes
+    # A frozen backbone sees each image once, or never if its features are stored.
+    resident = not is_frozen and is_resident(
+        trial.compute, image_bytes, execution.device, trial.name
     )
 
-    image_bytes = (len(split.train_images) + len(split.validation_images)) * pixels[:1].nbytes
-    # A frozen backbone sees each image once, and none whose features are in the store.
-    resident = not frozen and is_resident(trial.compute, image_bytes, device, trial.name)
+    def source(images: Int64Array) -> ImageSource:
+        if resident:
+            return ResidentImages(to_device(pixels, images, execution.device))
+        return StreamedImages(pixels, images, execution.device)
 
-    def labelled(images: Int64Array, labels: Int64Array) -> Labelled:
-        shown = (
-            Resident(to_device(pixels, images, device))
-            if resident
-            else Streamed(pixels, images, device)
-        )
-        return Labelled(shown, torch.from_numpy(labels).to(device))
+    def labelled(images: Int64Array, labels: Int64Array) -> LabelledImages:
+        return LabelledImages(source(images), torch.from_numpy(labels).to(execution.device))
 
-    with memory_explained(trial.recipe, resident):
-        model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    with out_of_memory_explained(recipe, resident):
+        execution.place(model)
         train_set = labelled(split.train_images, split.train_labels)
-        set_normalization(model, trial.recipe, train_set.images)
-        # BatchNorm that never trains is right as it is: folded, and the same for all trials.
-        if weights is not None and not frozen:
-            sample = take(
-                as_images(train_set.images),
-                torch.randperm(len(split.train_images))[:UNFOLDING_IMAGES],
-            )
-            resized_sample = resized(sample.float(), trial.recipe.image_size)
-            unfold_batch_norms(model.backbone, model.normalize(resized_sample))
-        freeze(model, trial.recipe)
+        set_normalization(model, recipe, train_set.images)
+        # A frozen backbone stays folded: its BatchNorm is not trained, and all trials share it.
+        if weights is not None and not is_frozen:
+            _unfold_batch_norms(model, as_image_source(train_set.images))
+        freeze(model, recipe)
         validation_set = labelled(split.validation_images, split.validation_labels)
-        if frozen:
+        if is_frozen:
             history = fit_classifier(
-                model,
-                train_set,
-                validation_set,
-                (split.train_images, split.validation_images),
-                losses,
-                trial,
-                on_epoch,
-                checkpoint,
-                store,
+                model, job, train_set, validation_set, execution, on_epoch, checkpoint, store
             )
         else:
-            history = fit(
-                model,
-                train_set,
-                validation_set,
-                losses,
-                trial.recipe,
-                trial.compute,
-                trial.seed,
-                on_epoch,
-                checkpoint,
-            )
-    state = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
-    where = {"images": "resident" if resident else "streaming"}
-    return Outcome(state, history, {**circumstances(model, device), **where})
+            state = TrainingState(model, job.losses, recipe, trial.seed, execution)
+            augmentation = Augmentation(recipe)
+            history = fit(state, train_set, validation_set, augmentation, on_epoch, checkpoint)
+    environment = training_environment(model, execution.device)
+    return TrainingResult(
+        {name: value.cpu().contiguous() for name, value in model.state_dict().items()},
+        history,
+        {**environment, "images": "resident" if resident else "streaming"},
+    )
+
+
+def _unfold_batch_norms(model: ImageClassifier, images: ImageSource) -> None:
+    """Unfold BatchNorm by a random sample of the training images."""
+    chosen = torch.randperm(images.shape[0])[:UNFOLDING_IMAGES]
+    sample = resize(read_batch(images, chosen).float(), model.image_size)
+    unfold_batch_norms(model.backbone, model.normalize(sample))
 
 
 def criterion_values(
     loss: CanonicalLoss, logits: Float32Array, labels: Int64Array, seed: int
 ) -> tuple[Float64Array, Float64Array]:
-    """The criterion as trained, on stored logits: each image's loss, and its weight in the mean."""
+    """The training criterion on stored logits: each image's loss, and its weight in the mean."""
     criterion = Criterion(loss, seed)
     true = torch.from_numpy(labels)
     losses = criterion.per_sample(torch.from_numpy(logits), true).double().numpy()

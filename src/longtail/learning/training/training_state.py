@@ -1,4 +1,4 @@
-"""A training between two epochs: all that its next epoch depends on."""
+"""The state of a training between two epochs: all that its next epoch depends on."""
 
 from __future__ import annotations
 
@@ -7,85 +7,89 @@ from typing import Any
 import torch
 from torch import nn
 
+from longtail.learning.backbones import ImageModel
+from longtail.learning.execution import Execution
 from longtail.learning.training.criterion import Criterion
 from longtail.learning.training.freezing import parameter_groups
-from longtail.learning.training.model_ema import AveragedWeights
+from longtail.learning.training.model_ema import ModelEma
 from longtail.parameters import Recipe
 from longtail.trials.loss_schedule import LossSchedule
 
 
 class TrainingState:
-    """The model, the optimiser, what random draws have come to, and the history.
+    """The model, the optimiser, the random number generators and the history.
 
     Args:
-        model: on ``device``; it is trained in place.
-        losses: the criterion's canonical form, epoch by epoch.
-        recipe: the optimiser and its parameters.
-        seed: of the order of the images, their augmentation and the loss' own draws.
-        device: of the model.
+        model: on the device; it is trained in place.
+        losses: the loss of each epoch.
+        recipe: the hyperparameters.
+        seed: of the order of the images, their augmentation and the random numbers of the loss.
+            (Initial weights and dropout use torch's global generator.)
+        execution: where and how the model runs.
     """
 
     def __init__(
         self,
-        model: nn.Module,
+        model: ImageModel,
         losses: LossSchedule,
         recipe: Recipe,
         seed: int,
-        device: torch.device,
+        execution: Execution,
     ) -> None:
-        self.model, self.optimizer = model, _optimizer(model, recipe)
-        self.criterion = Criterion(losses.in_epoch(1), seed).to(device)
+        self.model, self.recipe, self.execution = model, recipe, execution
+        self.optimizer = _optimizer(model, recipe)
+        self.criterion = Criterion(losses.in_epoch(1), seed).to(execution.device)
         self.generator = torch.Generator().manual_seed(seed)
         self.history: list[dict[str, float]] = []
-        self._losses, self.device = losses, device
-        decay = recipe.ema_decay
-        self.averaged = None if decay is None else AveragedWeights(model, decay)
+        self.ema = None if recipe.ema_decay is None else ModelEma(model, recipe.ema_decay)
+        self._losses = losses
 
     @property
     def epoch(self) -> int:
-        """How many epochs are done."""
+        """The number of finished epochs."""
         return len(self.history)
 
     @property
-    def result(self) -> nn.Module:
-        """The model that counts: the averaged one, where the recipe wants one."""
-        return self.model if self.averaged is None else self.averaged.model
+    def evaluated_model(self) -> ImageModel:
+        """The model to validate and to store: the averaged one, if the recipe has ``ema_decay``."""
+        return self.model if self.ema is None else self.ema.model
 
     def begin_epoch(self) -> None:
-        """Take up the loss of the epoch that comes, and training mode."""
+        """Switch to the loss of the next epoch and to training mode."""
         loss = self._losses.in_epoch(self.epoch + 1)
         if loss is not self.criterion.loss:
-            self.criterion = self.criterion.followed_by(loss).to(self.device)
+            self.criterion = self.criterion.with_loss(loss).to(self.execution.device)
         self.model.train()
 
-    def as_dict(self) -> dict[str, Any]:
-        """Tensors and plain values; the tensors are those of the training, not copies."""
-        on_gpu = self.device.type == "cuda"
+    def state_dict(self) -> dict[str, Any]:
+        """Tensors and plain values; the tensors are not copied."""
+        device = self.execution.device
         return {
-            "device": self.device.type,
+            "device": device.type,
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "history": self.history,
             "generator": self.generator.get_state(),
-            "draws": self.criterion.draws,
-            # Dropout draws from torch's own generators.
+            "draws": self.criterion.generator_state,
+            # Dropout uses torch's global generators.
             "torch": torch.get_rng_state(),
-            "cuda": torch.cuda.get_rng_state(self.device) if on_gpu else None,
-            **({} if self.averaged is None else {"averaged": self.averaged.as_dict()}),
+            "cuda": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
+            **({} if self.ema is None else {"averaged": self.ema.state_dict()}),
         }
 
-    def restore(self, saved: dict[str, Any]) -> None:
-        """Become what :meth:`as_dict` was of, on the same kind of device."""
-        self.model.load_state_dict(saved["model"])
-        self.optimizer.load_state_dict(saved["optimizer"])
-        if self.averaged is not None:
-            self.averaged.restore(saved["averaged"])
-        self.history = list(saved["history"])
-        self.generator.set_state(saved["generator"])
-        self.criterion.continue_draws(saved["draws"], self.device)
-        torch.set_rng_state(saved["torch"])
-        if saved["cuda"] is not None:
-            torch.cuda.set_rng_state(saved["cuda"], self.device)
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what :meth:`state_dict` returned on the same kind of device."""
+        device = self.execution.device
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.ema is not None:
+            self.ema.load_state_dict(state["averaged"])
+        self.history = list(state["history"])
+        self.generator.set_state(state["generator"])
+        self.criterion.restore_generator(state["draws"], device)
+        torch.set_rng_state(state["torch"])
+        if state["cuda"] is not None:
+            torch.cuda.set_rng_state(state["cuda"], device)
 
 
 def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:

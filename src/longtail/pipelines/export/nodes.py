@@ -1,4 +1,4 @@
-"""Nodes of the export stage. torch is imported where a node needs it."""
+"""Nodes of the export stage. torch is imported in the nodes that need it."""
 
 from __future__ import annotations
 
@@ -20,22 +20,24 @@ def export_recognizer(recognizer: dict[str, Any], store: Path) -> bytes:
         recognizer: the sheet of :func:`longtail.naming.recognizer.describe`.
         store: the folder of finished trainings.
 
+    Returns:
+        The content of the file.
+
     Raises:
-        DataError: if the trained weights are gone.
+        DataError: if the trained weights are missing.
     """
-    from longtail.learning.inference.export import Recognizer, exported
-    from longtail.learning.inference.loaded_model import load_model
+    from longtail.learning.inference.export import Recognizer, export_program
+    from longtail.learning.inference.trained_model import TrainedModel
 
     sheet = Sheet.of(recognizer)
     trial = Trial.model_validate(recognizer["trial"])
     model_file = weights_of(store, recognizer["fingerprint"], trial.name)
     whole = Recognizer(
-        load_model(model_file, trial, len(sheet.class_names)),
+        TrainedModel(model_file, trial, len(sheet.class_names)).load(),
         recognizer["image_size"],
-        trial.recipe.image_size,
         sheet.temperature,
         sheet.shift,
     )
-    content = exported(whole, recognizer)
+    content = export_program(whole, recognizer)
     log.info("%s is in one file of %.1f MB", trial.name, len(content) / 1e6)
     return content

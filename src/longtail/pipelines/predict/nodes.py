@@ -85,7 +85,7 @@ def describe_recognizer(
     if logits is None:
         log.info("The logits that %s's results are of are not stored any more", name)
         model = _loaded(store, fingerprint, trial, len(class_names))
-        logits = model.logits_of(images, together, f"Testing {name}")
+        logits = model.logits_in_chunks(images, together, f"Testing {name}")
     of_validation, of_test, of_strangers = np.split(logits, np.cumsum([len(validation), len(test)]))
     sheet = sheets.describe(
         trial,
@@ -144,10 +144,10 @@ def name_photographs(
     sheet = Sheet.of(recognizer)
     trial = Trial.model_validate(recognizer["trial"]).model_copy(update={"compute": compute})
     model = _loaded(store, recognizer["fingerprint"], trial, len(sheet.class_names))
-    from longtail.learning.inference.loaded_model import images_at_a_time
+    from longtail.learning.inference.trained_model import images_per_chunk
 
     size = recognizer["image_size"]
-    chunk = images_at_a_time(size)
+    chunk = images_per_chunk(size)
     names = list(photographs.files)
     learnt = images_of(subsets, "train", trial.train_set)
     familiar = Familiar(images, {LEARNT: learnt, **_held_out(subsets)})
@@ -195,6 +195,6 @@ def _held_out(subsets: pd.DataFrame) -> dict[str, Int64Array]:
 
 def _loaded(store: Path, fingerprint: str, trial: Trial, classes: int) -> Any:
     """The trained model, or one message that it is gone."""
-    from longtail.learning.inference.loaded_model import LoadedModel
+    from longtail.learning.inference.trained_model import Predictor, TrainedModel
 
-    return LoadedModel(weights_of(store, fingerprint, trial.name), trial, classes)
+    return Predictor(TrainedModel(weights_of(store, fingerprint, trial.name), trial, classes))

@@ -1,4 +1,4 @@
-"""Nodes of the train stage. torch is imported where a node needs it, not where one is listed."""
+"""Nodes of the train stage. torch is imported in the nodes that need it."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def fit_trial(
             from longtail.learning.training.train import train
 
             start = time.time()
-            outcome = train(
+            result = train(
                 job,
                 images,
                 weights,
@@ -90,9 +90,9 @@ def fit_trial(
                 "weights_sha256": weights_sha256,
                 "canonical_loss": job.losses.as_dict(),
                 "parameters": trial.model_dump(mode="json"),
-                **outcome.circumstances,
+                **result.environment,
             }
-            found = trainings.add(key, outcome.weights, outcome.history, card)
+            found = trainings.add(key, result.weights, result.history, card)
     history = pd.concat([_names(trial, found.history.index), found.history], axis="columns")
     return found.model_file, history, {**found.card, "trial": trial.name, "reused": reused}
 
@@ -128,20 +128,19 @@ def evaluate_trial(
         :func:`longtail.trials.post_hoc.noted`), ``tau`` (None where they were not) and, where
         ``tau`` was chosen, ``validation``: the balanced accuracy of each on the validation images.
     """
-    from longtail.learning.inference.stored_logits import kept_logits
+    from longtail.learning.inference.cached_logits import cached_logits
+    from longtail.learning.inference.trained_model import TrainedModel
 
     held_out = subsets.loc[subsets["role"] != "train", "image"]
     chosen = np.unique(held_out.to_numpy(dtype=np.int64))
     labels = index["label"].to_numpy()
     split = Split.of(labels, subsets, trial.train_set, source["classes"])
-    logits = kept_logits(
+    logits = cached_logits(
+        TrainedModel(model, trial, split.classes),
         card["fingerprint"],
-        model,
-        trial,
         images,
         chosen,
         split.validation_images,
-        split.classes,
         ArrayStore(store, source["sha256"]),
     )
     counts = split.class_counts
@@ -152,7 +151,7 @@ def evaluate_trial(
     }
     changing = post_hoc.effective(trial.method.post_hoc, counts)
     if changing is not None:
-        from longtail.learning.backbones.last_layer import last_layer
+        from longtail.learning.backbones import last_layer
 
         validation = np.isin(chosen, split.validation_images)
         layer = last_layer(model, trial.method.classifier)

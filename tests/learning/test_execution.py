@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch._dynamo.utils import counters
 
-from longtail.learning.training.compilation import (
-    WORTH_COMPILING_STEPS,
-    _compiled,
-    choose_forward,
+from longtail.learning.execution import (
+    MIN_COMPILED_STEPS,
+    Execution,
+    compiled_forward,
     plain_forward,
 )
 from longtail.learning.training.train import train
@@ -31,15 +31,15 @@ CPU, GPU = torch.device("cpu"), torch.device("cuda")
         ("never", GPU, 10**6, False),
         ("always", CPU, 1, True),
         ("auto", CPU, 10**6, False),
-        ("auto", GPU, WORTH_COMPILING_STEPS, True),
-        ("auto", GPU, WORTH_COMPILING_STEPS - 1, False),
+        ("auto", GPU, MIN_COMPILED_STEPS, True),
+        ("auto", GPU, MIN_COMPILED_STEPS - 1, False),
     ],
 )
 def test_long_trainings_on_a_gpu_are_compiled_unless_asked_otherwise(
     asked: Literal["auto", "always", "never"], device: torch.device, steps: int, compiles: bool
 ) -> None:
-    compute = Compute(device="auto", threads=1, workers=None, compile=asked)
-    assert (choose_forward(compute, device, steps) is not plain_forward) == compiles
+    execution = Execution(device, "float32", compile=asked)
+    assert (execution.forward(steps) is not plain_forward) == compiles
 
 
 def test_compiled_training_follows_the_plain_one_and_compiles_once_for_all_trials(
@@ -49,7 +49,7 @@ def test_compiled_training_follows_the_plain_one_and_compiles_once_for_all_trial
 ) -> None:
     # All of torch.compile but the C++ compiler, which takes most of the time.
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
-    _compiled.cache_clear()
+    compiled_forward.cache_clear()
     images = read_digits(16)
     labels = images.index["label"].to_numpy()
 
@@ -69,4 +69,4 @@ def test_compiled_training_follows_the_plain_one_and_compiles_once_for_all_trial
         np.testing.assert_allclose(losses("always", seed), losses("never", seed), rtol=1e-4)
     assert counters["stats"]["unique_graphs"] == 1
     assert not counters["recompiles"]
-    _compiled.cache_clear()
+    compiled_forward.cache_clear()

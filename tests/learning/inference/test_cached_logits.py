@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file, save_file
 
-from longtail.learning.inference import stored_logits as module
-from longtail.learning.inference.loaded_model import LoadedModel
-from longtail.learning.inference.stored_logits import kept_logits, logits_of
+from longtail.learning.inference import cached_logits as module
+from longtail.learning.inference.cached_logits import cached_logits, compute_logits
+from longtail.learning.inference.trained_model import Predictor, TrainedModel
 from longtail.learning.training import frozen_backbone as features_module
-from longtail.learning.training.frozen_backbone import features_of
+from longtail.learning.training.frozen_backbone import extract_features
 from longtail.parameters import Recipe, Trial
 from longtail.storage.array_store import ArrayStore
 from tests.learning.training.test_freezing import PIXELS, VALIDATION
@@ -46,23 +46,17 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     calls: list[int] = []
 
     def counting(*args: Any) -> Any:
-        calls.append(len(args[3]))
-        return logits_of(*args)
+        calls.append(len(args[2]))
+        return compute_logits(*args)
 
-    monkeypatch.setattr(module, "logits_of", counting)
+    monkeypatch.setattr(module, "compute_logits", counting)
     return calls
 
 
 def kept(trial: Trial, model: Path, store: ArrayStore, **changes: Any) -> Any:
     given = {"fingerprint": KEY, "pixels": PIXELS, "images": HELD_OUT, **changes}
-    return kept_logits(
-        model_file=model,
-        trial=trial,
-        validation_images=VALIDATION,
-        classes=10,
-        store=store,
-        **given,
-    )
+    trained = TrainedModel(model, trial, 10)
+    return cached_logits(trained, validation_images=VALIDATION, store=store, **given)
 
 
 def test_logits_are_computed_once(
@@ -73,7 +67,7 @@ def test_logits_are_computed_once(
     unfrozen = trial.model_copy(
         update={"recipe": trial.recipe.model_copy(update={"freeze": "none"})}
     )
-    whole = logits_of(model, unfrozen, PIXELS, HELD_OUT, 10)
+    whole = compute_logits(TrainedModel(model, unfrozen, 10), PIXELS, HELD_OUT)
     np.testing.assert_allclose(first, whole, rtol=1e-4, atol=1e-4)
     nothing_to_read = np.broadcast_to(np.uint8(0), PIXELS.shape)
     assert np.array_equal(first, kept(trial, model, store, pixels=nothing_to_read))
@@ -85,15 +79,16 @@ def test_logits_of_a_training_in_bfloat16_are_float32s(
     trial: Trial, model: Path, tmp_path: Path, freeze: str
 ) -> None:
     store = ArrayStore(tmp_path / "store", "ab")
+    recipes = [
+        trial.recipe.model_copy(update={"freeze": freeze, "precision": precision})
+        for precision in ("float32", "bfloat16")
+    ]
     full, half = (
-        trial.model_copy(
-            update={"recipe": trial.recipe.model_copy(update={"freeze": freeze, "precision": p})}
-        )
-        for p in ("float32", "bfloat16")
+        TrainedModel(model, trial.model_copy(update={"recipe": recipe}), 10) for recipe in recipes
     )
-    expected = logits_of(model, full, PIXELS, HELD_OUT, 10)
-    assert np.array_equal(expected, logits_of(model, half, PIXELS, HELD_OUT, 10, VALIDATION, store))
-    named = LoadedModel(model, half, 10).logits(PIXELS[HELD_OUT])
+    expected = compute_logits(full, PIXELS, HELD_OUT)
+    assert np.array_equal(expected, compute_logits(half, PIXELS, HELD_OUT, VALIDATION, store))
+    named = Predictor(half).logits(PIXELS[HELD_OUT])
     np.testing.assert_allclose(named, expected, rtol=1e-4, atol=1e-4)
 
 
@@ -128,9 +123,9 @@ def test_features_of_held_out_images_serve_all_trials_and_those_of_validation_th
 
     def counting(model: Any, images: Any, *rest: Any) -> Any:
         seen.append(images.shape[0])
-        return features_of(model, images, *rest)
+        return extract_features(model, images, *rest)
 
-    monkeypatch.setattr(features_module, "features_of", counting)
+    monkeypatch.setattr(features_module, "extract_features", counting)
     store = ArrayStore(tmp_path / "store", "ab")  # it has what the training has seen
     kept(trial, model, store)
     assert seen == [len(HELD_OUT) - len(VALIDATION)]

@@ -1,0 +1,122 @@
+"""Logits of a data set's images, computed once per trained model."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from longtail.arrays import Float32Array, Int64Array, UInt8Array
+from longtail.learning.backbones import ImageClassifier
+from longtail.learning.data.image_source import StreamedImages
+from longtail.learning.execution import Execution, choose_execution, out_of_memory_explained
+from longtail.learning.inference.predict_logits import predict_logits
+from longtail.learning.inference.trained_model import TrainedModel
+from longtail.learning.training.cached_views import FeatureClassifier, as_one_pixel
+from longtail.learning.training.frozen_backbone import cached_features
+from longtail.parameters import Trial
+from longtail.storage.array_store import ArrayStore
+from longtail.storage.files import sha256_of_file
+from longtail.trials.fingerprint import ENGINE_VERSION, sha256_of_arrays
+
+
+def cached_logits(
+    trained: TrainedModel,
+    fingerprint: str,
+    pixels: UInt8Array,
+    images: Int64Array,
+    validation_images: Int64Array,
+    store: ArrayStore,
+) -> Float32Array:
+    """Logits of chosen images, shape (len(images), classes), from the store if they are there.
+
+    Args:
+        trained: the model. The key includes the checksum of its file, since trainings with equal
+            fingerprints on two machines have equal weights up to rounding only.
+        fingerprint: of the training.
+        pixels: uint8 (images, height, width, 3); may be memory-mapped.
+        images: the numbers of the images, ascending.
+        validation_images: see :func:`compute_logits`.
+        store: of the logits, and of the features of a frozen backbone.
+
+    Raises:
+        TrainingError: if the GPU runs out of memory.
+        DataError: if the mapped file of ``pixels`` is missing or truncated.
+        DiskFullError: if there is not enough space for the logits.
+    """
+    execution = evaluation_execution(trained.trial)
+    key = {
+        "engine": ENGINE_VERSION,
+        "weights": sha256_of_file(trained.file),
+        "images": sha256_of_arrays(images),
+        "device": execution.device.type,
+        "precision": execution.precision,
+    }
+
+    def compute() -> Float32Array:
+        return compute_logits(trained, pixels, images, validation_images, store)
+
+    return store.logits(fingerprint, key, compute)
+
+
+def compute_logits(
+    trained: TrainedModel,
+    pixels: UInt8Array,
+    images: Int64Array,
+    validation_images: Int64Array | None = None,
+    store: ArrayStore | None = None,
+) -> Float32Array:
+    """Logits of chosen images in float32, of shape (len(images), classes).
+
+    If the backbone is frozen they are computed from its features, as in training.
+
+    Args:
+        trained: the model.
+        pixels: uint8 (images, height, width, 3); may be memory-mapped.
+        images: the numbers of the images, ascending.
+        validation_images: those whose features the training may have stored.
+        store: of the features, or None not to store them.
+
+    Raises:
+        TrainingError: if the GPU runs out of memory.
+        DataError: if the mapped file of ``pixels`` is missing or truncated.
+        DiskFullError: if there is not enough space for features.
+    """
+    trial = trained.trial
+    execution = evaluation_execution(trial)
+    model = trained.load()
+    with out_of_memory_explained(trial.recipe):
+        execution.place(model)
+        if trial.recipe.freeze != "backbone":
+            source = StreamedImages(pixels, images, execution.device)
+            return predict_logits(model, source, trial.recipe.batch_size, execution).cpu().numpy()
+        is_validation = np.isin(images, () if validation_images is None else validation_images)
+        logits = torch.empty(len(images), trained.classes)
+        # Separately, since the training has stored the features of the validation images.
+        for part in (is_validation, ~is_validation):
+            if part.any():
+                chosen = images[part]
+                source = StreamedImages(pixels, chosen, execution.device)
+                logits[torch.from_numpy(part)] = _logits_from_features(
+                    model.eval(), source, chosen, trial, execution, store
+                )
+        return logits.numpy()
+
+
+def evaluation_execution(trial: Trial) -> Execution:
+    """Where a trial is evaluated: on the device of its parameters, in float32."""
+    return choose_execution(trial.compute, trial.recipe).in_float32()
+
+
+def _logits_from_features(
+    model: ImageClassifier,
+    source: StreamedImages,
+    numbers: Int64Array,
+    trial: Trial,
+    execution: Execution,
+    store: ArrayStore | None,
+) -> torch.Tensor:
+    """Logits from the features of a frozen backbone, on the CPU."""
+    [features] = cached_features(model, source, numbers, trial, 1, execution, store)
+    classifier = FeatureClassifier(model.classifier)
+    batch_size = trial.recipe.batch_size
+    return predict_logits(classifier, as_one_pixel(features), batch_size, execution).cpu()

@@ -1,0 +1,84 @@
+"""A trained model: its file, and predictions of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors.torch import load_file
+
+from longtail.arrays import Float32Array, Int64Array, UInt8Array
+from longtail.learning import backbones
+from longtail.learning.backbones import ImageClassifier
+from longtail.learning.data.image_source import to_device
+from longtail.learning.execution import choose_execution, out_of_memory_explained
+from longtail.learning.inference.predict_logits import predict_logits
+from longtail.parameters import Trial
+from longtail.progress import Bar
+
+# Bytes of pixels that are decoded in memory, or on the device, at a time.
+CHUNK_BYTES = 64 << 20
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """The file of a trained model, with what is needed to load and run it.
+
+    Attributes:
+        file: its weights, as safetensors.
+        trial: what was trained; its ``compute`` says where to run it.
+        classes: the number of logits.
+    """
+
+    file: Path
+    trial: Trial
+    classes: int
+
+    def load(self) -> ImageClassifier:
+        """The model on the CPU."""
+        trial = self.trial
+        model = backbones.build(
+            trial.backbone, trial.method.classifier, self.classes, trial.recipe.image_size, None
+        )
+        model.load_state_dict(load_file(self.file))
+        return model
+
+
+class Predictor:
+    """Predicts with a trained model, which is loaded once, in float32."""
+
+    def __init__(self, trained: TrainedModel) -> None:
+        self._recipe, self._classes = trained.trial.recipe, trained.classes
+        self._execution = choose_execution(trained.trial.compute, self._recipe).in_float32()
+        self._model = trained.load()
+        self._execution.place(self._model)
+
+    def logits(self, pixels: UInt8Array) -> Float32Array:
+        """Logits (images, classes) of uint8 images (images, height, width, 3).
+
+        Raises:
+            TrainingError: if the GPU runs out of memory.
+        """
+        if not len(pixels):
+            return np.empty((0, self._classes), dtype=np.float32)
+        with out_of_memory_explained(self._recipe):
+            images = to_device(pixels, np.arange(len(pixels)), self._execution.device)
+            logits = predict_logits(self._model, images, self._recipe.batch_size, self._execution)
+            return logits.cpu().numpy()
+
+    def logits_in_chunks(self, pixels: UInt8Array, images: Int64Array, title: str) -> Float32Array:
+        """Logits of chosen images of an array that may be memory-mapped, with a progress bar."""
+        parts = [np.empty((0, self._classes), dtype=np.float32)]
+        size = images_per_chunk(pixels.shape[1])
+        with Bar(title, len(images)) as bar:
+            for start in range(0, len(images), size):
+                chosen = images[start : start + size]
+                parts.append(self.logits(np.asarray(pixels[chosen])))
+                bar.advance(len(chosen))
+        return np.concatenate(parts)
+
+
+def images_per_chunk(image_size: int) -> int:
+    """How many square RGB images fit into :data:`CHUNK_BYTES`, at least one."""
+    return max(1, CHUNK_BYTES // (3 * image_size**2))
