@@ -82,8 +82,10 @@ def fit_classifier(
         [validated] = cached_features(
             model, validation.images, images, trial, 1, full_precision, store
         )
+    head = FeatureClassifier(classifier)
+    state = TrainingState(head, job.losses, recipe, trial.seed, execution)
     return fit(
-        TrainingState(FeatureClassifier(classifier), job.losses, recipe, trial.seed, execution),
+        state,
         LabelledImages(as_one_pixel(views[0]), train.labels),
         LabelledImages(as_one_pixel(validated), validation.labels),
         CachedViews(views),

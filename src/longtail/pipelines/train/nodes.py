@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,45 +43,39 @@ def fit_trial(
     weights: dict[str, Any] | None = None,
     weights_sha256: str | None = None,
 ) -> tuple[Path, pd.DataFrame, dict[str, Any]]:
-    """Train a trial, or find that an equal one has been trained.
+    """Train a trial, unless a training with the same fingerprint is stored.
 
     Args:
         images: uint8 (images, height, width, 3).
-        index: the data set's index.
-        source: the summary of its source, with the pixels' checksum.
-        subsets: its subsets.
+        index: the data set's index, one row per image.
+        source: the summary of its source, with the checksum of the pixels.
+        subsets: one row per image and subset.
         trial: what to train.
-        store: the folder of finished trainings, and of a frozen backbone's features.
-        weights: pretrained torch tensors by name, or None to start at random.
+        store: the folder of finished trainings, and of the features of frozen backbones.
+        weights: pretrained torch tensors by name, or None for random weights.
         weights_sha256: their checksum.
 
     Returns:
-        The file of the trained weights, the history (a row an epoch, with the trial's names) and
-        the card: which fingerprint, trained by which trial, when, how long, where, from what.
+        The file of the trained weights, the history (one row per epoch, with the trial's names)
+        and the card: fingerprint, parameters, environment, start and duration of the training.
     """
-    assert (weights is None) == (weights_sha256 is None)  # fetched together
-    labels = index["label"].to_numpy()
-    split = Split.of(labels, subsets, trial.train_set, source["classes"])
+    assert (weights is None) == (weights_sha256 is None)  # outputs of one node
+    split = Split.of(index["label"].to_numpy(), subsets, trial.train_set, source["classes"])
     post_hoc.check(trial.method, split.class_counts, len(split.validation_images))
     job = TrainingJob.of(trial, split)
     key = job.fingerprint(source["sha256"], weights_sha256)
     trainings = TrialStore(store)
     with full_disk_explained(store), trainings.claim(key):
-        found = trainings.find(key)
-        reused = found is not None
-        if found is None:
+        training = trainings.find(key)
+        reused = training is not None
+        if training is None:
             from longtail.learning.training.checkpoint import Checkpoint
             from longtail.learning.training.train import train
 
             start = time.time()
-            result = train(
-                job,
-                images,
-                weights,
-                lambda epoch, value: tell(EpochDone(trial.name, epoch, trial.recipe.epochs, value)),
-                Checkpoint(trainings.checkpoint_file(key), trial.name),
-                ArrayStore(store, source["sha256"]),
-            )
+            checkpoint = Checkpoint(trainings.checkpoint_file(key), trial.name)
+            features = ArrayStore(store, source["sha256"])
+            result = train(job, images, weights, _report_epochs(trial), checkpoint, features)
             card = {
                 "fingerprint": key,
                 "trained_by": trial.name,
@@ -92,9 +87,9 @@ def fit_trial(
                 "parameters": trial.model_dump(mode="json"),
                 **result.environment,
             }
-            found = trainings.add(key, result.weights, result.history, card)
-    history = pd.concat([_names(trial, found.history.index), found.history], axis="columns")
-    return found.model_file, history, {**found.card, "trial": trial.name, "reused": reused}
+            training = trainings.add(key, result.weights, result.history, card)
+    history = _with_names(trial, training.history)
+    return training.model_file, history, {**training.card, "trial": trial.name, "reused": reused}
 
 
 def evaluate_trial(
@@ -107,26 +102,27 @@ def evaluate_trial(
     trial: Trial,
     store: Path,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Logits of every held-out image, with what the method does to them post hoc.
+    """Logits of all held-out images, changed by the method's post-hoc adjustment if it has one.
 
-    Held out are test and validation images, and all images of unknown classes. What the model
-    itself answers is computed once, and kept.
+    Held out are test and validation images, and all images of unknown classes. The logits of the
+    model itself are computed once and stored.
 
     Args:
         images: uint8 (images, height, width, 3).
-        index: the data set's index.
-        source: the summary of its source, with the pixels' checksum.
-        subsets: its subsets.
+        index: the data set's index, one row per image.
+        source: the summary of its source, with the checksum of the pixels.
+        subsets: one row per image and subset.
         model: the file of the trained weights.
         card: of the training.
         trial: what was trained.
         store: the folder of finished trainings, of their logits, and of features.
 
     Returns:
-        A row an image: ``image``, ``label`` (-1 of unknown classes), and the logits in columns
-        named by label (float32). And how they were changed after the training: ``post_hoc`` (see
-        :func:`longtail.trials.post_hoc.noted`), ``tau`` (None where they were not) and, where
-        ``tau`` was chosen, ``validation``: the balanced accuracy of each on the validation images.
+        One row per image: ``image``, ``label`` (-1 for unknown classes), and the logits (float32)
+        in columns named by label. And the adjustment: ``post_hoc`` (see
+        :func:`longtail.trials.post_hoc.noted`), ``tau`` (None without adjustment) and
+        ``validation``: the balanced accuracy of each ``tau`` on the validation images, if it was
+        chosen.
     """
     from longtail.learning.inference.cached_logits import cached_logits
     from longtail.learning.inference.trained_model import TrainedModel
@@ -149,20 +145,20 @@ def evaluate_trial(
         "tau": None,
         "validation": [],
     }
-    changing = post_hoc.effective(trial.method.post_hoc, counts)
-    if changing is not None:
+    adjustment = post_hoc.effective(trial.method.post_hoc, counts)
+    if adjustment is not None:
         from longtail.learning.backbones import last_layer
 
-        validation = np.isin(chosen, split.validation_images)
+        is_validation = np.isin(chosen, split.validation_images)
         layer = last_layer(model, trial.method.classifier)
         logits, evaluation["tau"], accuracies = post_hoc.evaluate(
-            changing, logits, labels[chosen], validation, counts, layer
+            adjustment, logits, labels[chosen], is_validation, counts, layer
         )
         evaluation["validation"] = [
             {"tau": tau, "balanced_accuracy": accuracy} for tau, accuracy in accuracies.items()
         ]
     columns = {"image": chosen, "label": labels[chosen]}
-    table = pd.DataFrame(logits, columns=[str(label) for label in range(logits.shape[1])])
+    table = pd.DataFrame(logits, columns=[str(label) for label in range(split.classes)])
     return pd.concat([pd.DataFrame(columns), table], axis="columns"), evaluation
 
 
@@ -179,11 +175,11 @@ def score_trial(
 
     Returns:
         The metrics, the confusions, the reliability and the answers of
-        :class:`longtail.learning.inference.score.Scores`, with the trial's names; the metrics
-        also with the fingerprint and the trial of the training, with what was done to its logits
-        (``post_hoc``, ``tau``), and with what their intervals were made with (``confidence``,
-        ``resamples``, ``resampling_seed``). The loss is the criterion as trained, on the logits
-        as they were changed.
+        :class:`longtail.learning.inference.score.Scores`, with the trial's names. The metrics
+        also have the fingerprint and the trial of the training, the post-hoc adjustment
+        (``post_hoc``, ``tau``), and the parameters of their intervals (``confidence``,
+        ``resamples``, ``resampling_seed``). The loss is the training criterion on the adjusted
+        logits.
     """
     from longtail.learning.inference.score import score
 
@@ -192,20 +188,15 @@ def score_trial(
     loss = TrainingJob.of(trial, split).losses.last
     scores = score(predictions, subsets, loss, trial.seed, statistics)
     tau = evaluation["tau"]
-    training = {
-        "fingerprint": card["fingerprint"],
-        "trained_by": card["trained_by"],
-        "post_hoc": evaluation["post_hoc"],
-        "tau": float("nan") if tau is None else tau,
-    }
-    tell(TrialScored(trial.name, _summary(scores.metrics, card, tau, widest_test_set(subsets))))
-    tables = (
-        scores.metrics.assign(**training, **statistics.noted),
-        scores.confusions,
-        scores.reliability,
-        scores.answers,
+    metrics = scores.metrics.assign(
+        **_training_of(card),
+        post_hoc=evaluation["post_hoc"],
+        tau=float("nan") if tau is None else tau,
+        **statistics.noted,
     )
-    return tuple(pd.concat([_names(trial, t.index), t], axis="columns") for t in tables)
+    tell(TrialScored(trial.name, _summary(scores.metrics, card, tau, widest_test_set(subsets))))
+    tables = (metrics, scores.confusions, scores.reliability, scores.answers)
+    return tuple(_with_names(trial, table) for table in tables)
 
 
 def score_novelty(
@@ -215,12 +206,11 @@ def score_novelty(
     trial: Trial,
     statistics: Statistics,
 ) -> pd.DataFrame:
-    """How well a trial tells images of unknown classes from the known test images.
+    """How well a trial separates images of unknown classes from the known test images.
 
     Returns:
         The rows of :func:`longtail.evaluation.novelty.novelty`, with the trial's names, the
-        fingerprint and the trial of the training, and what the intervals were made with, as the
-        results have them.
+        fingerprint and the trial of the training, and the parameters of the intervals.
     """
     from longtail.evaluation.novelty import novelty
 
@@ -229,9 +219,8 @@ def score_novelty(
         logits.loc[images_of(subsets, role, name)].to_numpy()
         for role, name in (("test", widest_test_set(subsets)), (UNKNOWN, UNKNOWN))
     )
-    training = {"fingerprint": card["fingerprint"], "trained_by": card["trained_by"]}
-    rows = novelty(known, unknown, statistics).assign(**training, **statistics.noted)
-    return pd.concat([_names(trial, rows.index), rows], axis="columns")
+    rows = novelty(known, unknown, statistics)
+    return _with_names(trial, rows.assign(**_training_of(card), **statistics.noted))
 
 
 def look_at_species(
@@ -242,48 +231,46 @@ def look_at_species(
     trial: Trial,
     statistics: Statistics,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Which species a trial confuses on the widest test set, and examples of its answers.
+    """Which species a trial confuses on the widest test set, and examples of its predictions.
 
     Returns:
         The tables of :func:`longtail.evaluation.species.class_confusions` and
         :func:`longtail.evaluation.species.examples`, with the trial's names and the fingerprint of
-        its training; the examples also with what results note of ``statistics``, whose seed draws
-        them.
+        its training. The examples are drawn with the seed of ``statistics`` and also have its
+        columns.
     """
     confusions = class_confusions(predictions, subsets)
     shown = examples(predictions, subsets, profile, statistics.seed).assign(**statistics.noted)
-    confusions, shown = (
-        pd.concat([_names(trial, table.index), table], axis="columns").assign(
-            fingerprint=card["fingerprint"]
-        )
-        for table in (confusions, shown)
+    fingerprint = card["fingerprint"]
+    return (
+        _with_names(trial, confusions).assign(fingerprint=fingerprint),
+        _with_names(trial, shown).assign(fingerprint=fingerprint),
     )
-    return confusions, shown
 
 
 def compare_answers(
     answers: pd.DataFrame, subsets: pd.DataFrame, source: dict[str, Any], statistics: Statistics
 ) -> pd.DataFrame:
-    """Every pair of methods of one backbone and training set on every test set.
+    """Compare each pair of methods of one backbone and training set on every test set.
 
-    With what the intervals were made with, as results have it.
+    The rows have the parameters of their intervals, as results do.
     """
     comparisons = compare_methods(answers, subsets, source["classes"], statistics)
     return comparisons.assign(**statistics.noted)
 
 
 def gather(*parts: pd.DataFrame) -> pd.DataFrame:
-    """The rows of several trials' tables, one under the other, in the order of the grid."""
+    """The rows of several tables, concatenated in the order of the grid."""
     return pd.concat(parts, ignore_index=True)
 
 
 def gather_cards(*cards: dict[str, Any]) -> pd.DataFrame:
-    """The trainings of several trials, a row a trial, from their cards."""
+    """The trainings of several trials, one row per trial, from their cards."""
     return trainings_table(cards)
 
 
-def _names(trial: Trial, index: pd.Index[int]) -> pd.DataFrame:
-    """Columns that say whose rows these are."""
+def _with_names(trial: Trial, table: pd.DataFrame) -> pd.DataFrame:
+    """The table with columns for the names of its trial in front."""
     names = {
         "dataset": trial.dataset,
         "train_set": trial.train_set,
@@ -291,7 +278,19 @@ def _names(trial: Trial, index: pd.Index[int]) -> pd.DataFrame:
         "method": trial.method.name,
         "seed": trial.seed,
     }
-    return pd.DataFrame(names, index=index)
+    return pd.concat([pd.DataFrame(names, index=table.index), table], axis="columns")
+
+
+def _training_of(card: dict[str, Any]) -> dict[str, str]:
+    """The columns that identify the training of a row."""
+    return {"fingerprint": card["fingerprint"], "trained_by": card["trained_by"]}
+
+
+def _report_epochs(trial: Trial) -> Callable[[int, float], None]:
+    def report(epoch: int, loss: float) -> None:
+        tell(EpochDone(trial.name, epoch, trial.recipe.epochs, loss))
+
+    return report
 
 
 def _summary(metrics: pd.DataFrame, card: dict[str, Any], tau: float | None, widest: str) -> str:
