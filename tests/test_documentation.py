@@ -76,8 +76,8 @@ def anchors(page: Path) -> frozenset[str]:
 
 
 def named_in(page: Path) -> set[str]:
-    """What a page names of the package's modules, classes and functions."""
-    return set(CODE_NAME.findall(text_of(page)))
+    """What a page names of the package's modules, classes and functions, but for what it adds."""
+    return set(CODE_NAME.findall(re.sub(r"^\+.*$", "", text_of(page), flags=re.MULTILINE)))
 
 
 def exists(name: str) -> bool:
