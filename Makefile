@@ -32,7 +32,7 @@ lint: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# The documentation as a site: open site/index.html.
+# The documentation as a site in site/; `.venv/bin/mkdocs serve` shows it, with search.
 docs: install
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 

@@ -26,7 +26,8 @@ def on_page_content(content: str, **_: Any) -> str:
 def drawn(element: str, formula: str) -> str:
     """A formula in the size and colour of the text around it."""
     large = formula.replace(r"\frac", r"\dfrac") if element == "div" else formula
-    text = f"${' '.join(large.split())}$"
+    spaced = re.sub(r"(\\sum_\w)", r"\1\\,", large)
+    text = f"${' '.join(spaced.split())}$"
     width, height, depth = text_to_path.get_text_width_height_descent(text, FONT, ismath=True)
     outline = []
     for points, code in TextPath((0, 0), text, prop=FONT).iter_segments(simplify=False):
