@@ -259,9 +259,9 @@ def test_outside_a_session_the_default_environment_counts(monkeypatch: pytest.Mo
         ("grid.methods=[ldamm]", ["grid.methods", "Did you mean 'ldam'?", "balanced_softmax"]),
         ("grid.datasets=[mnist]", ["grid.datasets", "'mnist'", "digits, cifar100, moths"]),
         ("grid.methods=[]", ["grid.methods: give at least one, found none"]),
-        ("grid.seeds=[1,1]", ["seeds names a value twice"]),
+        ("grid.seeds=[1,1]", ["grid.seeds: names a value twice"]),
         ("recipe.epoch=3", ["recipe", "'epoch'", "Did you mean 'epochs'?", "batch_size"]),
-        ("recipe.epochs=0", ["recipe.epochs", "greater than 0"]),
+        ("recipe.epochs=0", ["recipe.epochs", "greater than or equal to 1"]),
         ("recipe.optimizer=lion", ["recipe.optimizer", "adamw", "sgd"]),
         (
             "datasets.digits.imbalance.profile.imbalance_factor=-3",

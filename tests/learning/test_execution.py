@@ -53,7 +53,7 @@ def test_compiled_training_follows_the_plain_one_and_compiles_once_for_all_trial
     images = read_digits(16)
     labels = images.index["label"].to_numpy()
 
-    def losses(compile_: str, seed: int) -> Any:
+    def losses(compile_: Literal["always", "never"], seed: int) -> Any:
         compute = Compute(device="cpu", threads=1, workers=1, compile=compile_)
         # 3 batches of 16 and one of 10, which is not compiled for.
         recipe = make_recipe(epochs=2, learning_rate=1e-4)

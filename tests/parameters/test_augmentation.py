@@ -24,7 +24,7 @@ from longtail.trials.grid import trials
         ),
         (
             {"crop_padding": 0, "random_resized_crop": {"scale": [1, 0.5], "ratio": [1, 1]}},
-            r"scale should be \[least, most\], found \[1.0, 0.5\]",
+            r"^recipe\.random_resized_crop\.scale: should be \[least, most\], found \[1.0, 0.5\]",
         ),
         (
             {"random_erasing": {"probability": 0.5, "scale": [0.1, 1.5], "ratio": [1, 1]}},
@@ -32,7 +32,7 @@ from longtail.trials.grid import trials
         ),
         (
             {"random_erasing": {"probability": 0.5, "scale": [0.1, 0.5], "ratio": [2, 1]}},
-            r"ratio should be \[least, most\]",
+            r"^recipe\.random_erasing\.ratio: should be \[least, most\]",
         ),
         (
             {"mixing": {"kind": "both", "alpha": 1}},

@@ -14,8 +14,10 @@ from longtail.parameters import (
     ClassBalanced,
     Classifier,
     Compute,
+    DeferredWeights,
     Loss,
     Method,
+    PostHocLogitAdjustment,
     Recipe,
     Softmax,
     Trial,
@@ -58,73 +60,124 @@ def test_fixed_trial_has_its_golden_fingerprint(make_trial: MakeTrial) -> None:
     assert key(make_trial()) == GOLDEN
 
 
-def test_names_labels_and_machine_do_not_matter(make_trial: MakeTrial) -> None:
-    renamed = make_trial(
-        dataset="other",
-        train_set="long_tailed",
-        backbone=Backbone(
-            name="small", label="Small", architecture="vit_micro", recipe={"epochs": 9}
-        ),
-        method=Method(name="plain", label="Plain", loss=SOFTMAX, recipe={"epochs": 9}),
-        compute=Compute(
-            device="auto", threads=4, workers=None, compile="never", images="streaming"
-        ),
-    )
-    assert key(renamed) == key(make_trial())
+# Other values of each part of a trial, and whether its fingerprint depends on that part.
+OF_RECIPE: dict[str, list[Any]] = {
+    "epochs": [5],
+    "batch_size": [17],
+    "image_size": [24],
+    "optimizer": ["sgd"],
+    "learning_rate": [2e-3],
+    "momentum": [0.8],
+    "weight_decay": [0.0],
+    "schedule": [
+        {"kind": "step", "milestones": milestones, "factor": factor}
+        for milestones, factor in [((1,), 0.1), ((2,), 0.1), ((1,), 0.5)]
+    ],
+    "warmup_epochs": [1],
+    "crop_padding": [1],
+    "horizontal_flip": [True],
+    "normalization": ["half"],
+    "precision": ["auto"],
+    "validate_every": [2],
+    "random_resized_crop": [{"scale": (0.5, 1), "ratio": (0.75, 1.25)}],
+    "rand_augment": [{"operations": 2, "magnitude": 9}],
+    "random_erasing": [{"probability": 0.5, "scale": (0.1, 0.3), "ratio": (0.5, 2)}],
+    "mixing": [{"kind": "mixup", "alpha": 0.2}],
+    "ema_decay": [0.99],
+    "freeze": ["backbone", 0.5],
+    "layer_decay": [0.75],
+    "cached_views": [4],
+    "cosine_start": ["class_means"],
+}
+OF_BACKBONE: dict[str, tuple[Any, bool]] = {
+    "name": ("small", False),
+    "label": ("Small", False),
+    "architecture": ("resnet34", True),
+    "options": ({"drop_rate": 0.1}, True),
+    # The checksum of the weights is hashed, see below, wherever they come from.
+    "pretrained": (True, False),
+    "weights": ("file.safetensors", False),
+    # Merged into the trial's recipe, which is hashed.
+    "recipe": ({"epochs": 9}, False),
+}
+OF_METHOD: dict[str, tuple[Any, bool]] = {
+    "name": ("plain", False),
+    "label": ("Plain", False),
+    # The canonical losses are hashed, see below.
+    "loss": (BalancedSoftmax(name="balanced_softmax"), False),
+    "deferred_weights": (DeferredWeights(), False),
+    "classifier": (Classifier(scale=2), True),
+    "post_hoc": (PostHocLogitAdjustment(kind="logit_adjustment"), False),
+    "recipe": ({"epochs": 9}, False),
+}
+OF_CLASSIFIER: dict[str, Any] = {"kind": "cosine", "scale": 2.0}
+OF_COMPUTE: dict[str, Any] = {
+    "device": "auto", "threads": 4, "workers": None, "compile": "always", "images": "streaming",
+}  # fmt: skip
+OF_TRIAL: dict[str, tuple[Any, bool]] = {
+    "dataset": ("other", False),
+    "train_set": ("long_tailed", False),
+    "seed": (1, True),
+}
+
+
+def test_every_field_of_the_models_has_another_value_here() -> None:
+    assert OF_RECIPE.keys() == Recipe.model_fields.keys()
+    assert OF_BACKBONE.keys() == Backbone.model_fields.keys()
+    assert OF_METHOD.keys() == Method.model_fields.keys()
+    assert OF_CLASSIFIER.keys() == Classifier.model_fields.keys()
+    assert OF_COMPUTE.keys() == Compute.model_fields.keys()
+    parts = {"backbone", "method", "recipe", "compute"}
+    assert OF_TRIAL.keys() | parts == Trial.model_fields.keys()
 
 
 @pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("epochs", 2),
-        ("batch_size", 17),
-        ("image_size", 24),
-        ("optimizer", "sgd"),
-        ("learning_rate", 2e-3),
-        ("momentum", 0.8),
-        ("weight_decay", 0.0),
-        ("schedule", {"kind": "step", "milestones": (1,), "factor": 0.1}),
-        ("warmup_epochs", 1),
-        ("crop_padding", 1),
-        ("horizontal_flip", True),
-        ("normalization", "half"),
-        ("precision", "auto"),
-        ("random_resized_crop", {"scale": (0.5, 1), "ratio": (0.75, 1.25)}),
-        ("rand_augment", {"operations": 2, "magnitude": 9}),
-        ("random_erasing", {"probability": 0.5, "scale": (0.1, 0.3), "ratio": (0.5, 2)}),
-        ("mixing", {"kind": "mixup", "alpha": 0.2}),
-        ("ema_decay", 0.99),
-        ("freeze", "backbone"),
-        ("freeze", 0.5),
-        ("layer_decay", 0.75),
-        ("cached_views", 4),
-        ("cosine_start", "class_means"),
-    ],
+    ("field", "value"), [(field, value) for field, values in OF_RECIPE.items() for value in values]
 )
 def test_every_part_of_the_recipe_matters(
     field: str, value: Any, make_trial: MakeTrial, make_recipe: MakeRecipe
 ) -> None:
-    assert key(make_trial(recipe=make_recipe(**{field: value}))) != key(make_trial())
+    plain = make_recipe(epochs=4)
+    changed = make_recipe(**{"epochs": 4, field: value})
+    assert changed != plain
+    assert key(make_trial(recipe=changed)) != key(make_trial(recipe=plain))
 
 
-def test_seed_network_classifier_and_options_matter(make_trial: MakeTrial) -> None:
-    cosine = Classifier(kind="cosine", scale=30)
-    resnet = Backbone(name="vit", label="", architecture="resnet18")
-    keys = {
-        key(trial)
-        for trial in (
-            make_trial(),
-            make_trial(seed=1),
-            make_trial(backbone=Backbone(name="vit", label="", architecture="resnetv2_micro")),
-            make_trial(backbone=resnet),
-            make_trial(backbone=resnet.model_copy(update={"options": {"drop_rate": 0.1}})),
-            make_trial(method=Method(name="m", label="", loss=SOFTMAX, classifier=cosine)),
-            make_trial(
-                method=Method(name="m", label="", loss=SOFTMAX, classifier=Classifier(scale=2))
-            ),
-        )
-    }
-    assert len(keys) == 7
+def test_milestones_and_factor_of_the_schedule_matter(
+    make_trial: MakeTrial, make_recipe: MakeRecipe
+) -> None:
+    steps = [make_recipe(epochs=4, schedule=schedule) for schedule in OF_RECIPE["schedule"]]
+    assert len({key(make_trial(recipe=recipe)) for recipe in steps}) == 3
+
+
+@pytest.mark.parametrize(
+    ("part", "field", "value", "matters"),
+    [
+        *(("backbone", field, *change) for field, change in OF_BACKBONE.items()),
+        *(("method", field, *change) for field, change in OF_METHOD.items()),
+        *((None, field, *change) for field, change in OF_TRIAL.items()),
+        *(("compute", field, value, False) for field, value in OF_COMPUTE.items()),
+    ],
+)
+def test_architecture_options_classifier_and_seed_matter_and_all_else_does_not(
+    part: str | None, field: str, value: Any, matters: bool, make_trial: MakeTrial
+) -> None:
+    # An architecture of timm's, which takes options.
+    plain = make_trial(backbone=Backbone(name="vit", label="ViT", architecture="resnet18"))
+    change = {field: value}
+    update = {part: getattr(plain, part).model_copy(update=change)} if part else change
+    changed = plain.model_copy(update=update)
+    assert changed != plain
+    assert (key(changed) != key(plain)) == matters
+
+
+@pytest.mark.parametrize(("field", "value"), OF_CLASSIFIER.items())
+def test_kind_and_scale_of_the_classifier_matter(
+    field: str, value: Any, make_trial: MakeTrial
+) -> None:
+    changed = Classifier(**{field: value})
+    method = Method(name="m", label="", loss=SOFTMAX, classifier=changed)
+    assert key(make_trial(method=method)) != key(make_trial())
 
 
 @pytest.mark.parametrize(

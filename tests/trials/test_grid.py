@@ -67,17 +67,18 @@ def test_recipe_layers_lie_over_one_another(config: Config) -> None:
     keys = ["epochs", "batch_size", "validate_every", "crop_padding", "warmup_epochs"]
     for key in keys:
         config["recipe"][key] = 10
-    config["backbones"]["vit_micro"]["recipe"] = dict.fromkeys(keys[1:], 20)
-    config["methods"]["ldam"]["recipe"] = dict.fromkeys(keys[2:], 30)
-    command_line = dict.fromkeys(keys[3:], 40)
-    config |= override(CELL, {"recipe": {"warmup_epochs": 50}})
+    config["recipe"]["warmup_epochs"] = 2
+    config["backbones"]["vit_micro"]["recipe"] = dict.fromkeys(keys[1:], 3)
+    config["methods"]["ldam"]["recipe"] = dict.fromkeys(keys[2:], 4)
+    command_line = dict.fromkeys(keys[3:], 5)
+    config |= override(CELL, {"recipe": {"warmup_epochs": 6}})
     found = expand(config, command_line)
     values = {name: [getattr(t.recipe, key) for key in keys] for name, t in found.items()}
-    assert values.pop(CELL) == [10, 20, 30, 40, 50]
+    assert values.pop(CELL) == [10, 3, 4, 5, 6]
     for name, layers in values.items():
-        backbone = 20 if "vit_micro" in name else 10
-        method = 30 if "ldam" in name else backbone
-        assert layers == [10, backbone, method, 40, 40]
+        backbone = 3 if "vit_micro" in name else 10
+        method = 4 if "ldam" in name else backbone
+        assert layers == [10, backbone, method, 5, 5]
 
 
 def test_override_reaches_one_trial_and_keeps_the_rest_of_it(config: Config) -> None:
@@ -132,7 +133,10 @@ def test_override_for_an_unknown_name_is_refused(cell: str, expected: str, confi
     ("values", "expected"),
     [
         ({"recipe": {"epcohs": 3}}, ".recipe: unknown key 'epcohs'. Did you mean 'epochs'?"),
-        ({"recipe": {"epochs": 0}}, ".recipe.epochs: Input should be greater than 0, found 0"),
+        (
+            {"recipe": {"epochs": 0}},
+            ".recipe.epochs: Input should be greater than or equal to",
+        ),
         ({"recpie": {}}, ": unknown key 'recpie'. Did you mean 'recipe'?"),
         ({"seed": 3}, ": ['seed'] are set by the grid"),
         (3, ": expected keys below it"),
@@ -199,7 +203,7 @@ def test_nested_models_lie_under_their_dotted_names(config: Config) -> None:
 def test_small_networks_refuse_images_that_do_not_fit(config: Config) -> None:
     config["recipe"]["image_size"] = 40
     assert message(config).endswith(
-        "recipe.image_size must be a multiple of 32 for the architecture convnext_micro, found 40"
+        "recipe.image_size: must be a multiple of 32 for the architecture convnext_micro, found 40"
     )
 
 
@@ -250,8 +254,7 @@ def test_another_data_set_may_validate(unvalidated: Config) -> None:
         (
             "seeds",
             ["a"],
-            "grid.seeds.0: Input should be a valid integer, unable to parse string as an integer, "
-            "found 'a'",
+            "grid.seeds.0: Input should be a valid integer, found 'a'",
         ),
         (
             "train_sets",

@@ -132,7 +132,7 @@ def test_one_value_is_a_list_of_one(base_config: dict[str, Any]) -> None:
     [
         (
             {"post_hoc": {"kind": "tau_normalization"}, "classifier": {"kind": "cosine"}},
-            "methods.late: post_hoc tau_normalization changes the norms",
+            "methods.late.post_hoc: tau_normalization changes the norms",
         ),
         (
             {"post_hoc": {"kind": "logit_adjustment", "tau": 100}},

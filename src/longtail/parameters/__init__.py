@@ -53,7 +53,8 @@ from longtail.parameters.predict import Predict
 from longtail.parameters.recipe import Compute, CosineSchedule, Recipe, Schedule, StepSchedule
 from longtail.parameters.run import Parameters
 from longtail.parameters.statistics import Statistics
-from longtail.parameters.strict import Name, Strict, unknown
+from longtail.parameters.strict import Strict, unknown
+from longtail.parameters.types import Name
 
 __all__ = [
     "LDAM",

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, model_validator
 
-from longtail.parameters.strict import Strict
-
-Share = Annotated[float, Field(gt=0, le=1)]
+from longtail.parameters.strict import Strict, key_error
+from longtail.parameters.types import Pair, Positive, ShareOrAll
 
 
 class RandAugment(Strict):
     """Each image gets ``operations`` random ones, of strengths up to ``magnitude`` of 10."""
 
-    operations: PositiveInt
+    operations: Annotated[int, Field(ge=1, le=100)]
     magnitude: Annotated[float, Field(ge=0, le=10)]
 
 
@@ -24,14 +23,14 @@ class RandomRectangle(Strict):
     Both from the least to the most.
     """
 
-    scale: tuple[Share, Share]
-    ratio: tuple[PositiveFloat, PositiveFloat]
+    scale: Pair[ShareOrAll]
+    ratio: Pair[Positive]
 
     @model_validator(mode="after")
     def _least_first(self) -> Self:
         for key, limits in (("scale", self.scale), ("ratio", self.ratio)):
             if limits[0] > limits[1]:
-                raise ValueError(f"{key} should be [least, most], found {list(limits)}")
+                raise key_error(key, f"should be [least, most], found {list(limits)}")
         return self
 
 
@@ -42,11 +41,11 @@ class RandomResizedCrop(RandomRectangle):
 class RandomErasing(RandomRectangle):
     """With ``probability``, a random part of each image is painted over."""
 
-    probability: Share
+    probability: ShareOrAll
 
 
 class Mixing(Strict):
     """Each image is mixed with another of its batch, by shares from Beta(``alpha``, ``alpha``)."""
 
     kind: Literal["mixup", "cutmix"]
-    alpha: PositiveFloat
+    alpha: Positive

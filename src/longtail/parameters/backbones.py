@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from math import isfinite
+from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from longtail.parameters.strict import Name, Strict
+from longtail.parameters.nesting import flatten
+from longtail.parameters.strict import Strict, key_error
+from longtail.parameters.types import Name, Text
 
 # Our own networks, and what the side of their images must be a multiple of. Every other
 # architecture is timm's.
@@ -19,6 +22,13 @@ OWN_ARCHITECTURES = {
 }
 
 
+def _finite(options: dict[str, Any]) -> dict[str, Any]:
+    for key, value in flatten(options):
+        if isinstance(value, float) and not isfinite(value):
+            raise ValueError(f"{'.'.join(key)} should be a finite number, found {value}")
+    return options
+
+
 class Backbone(Strict):
     """A network: one of ours, or any of timm's by name, with timm's own ``options``.
 
@@ -28,10 +38,10 @@ class Backbone(Strict):
 
     name: Name
     label: str
-    architecture: str
-    options: dict[str, Any] = Field(default_factory=dict)
+    architecture: Text
+    options: Annotated[dict[str, Any], AfterValidator(_finite)] = Field(default_factory=dict)
     pretrained: bool = False
-    weights: str | None = None
+    weights: Text | None = None
     recipe: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -39,10 +49,11 @@ class Backbone(Strict):
         if self.architecture not in OWN_ARCHITECTURES:
             return self
         if self.options:
-            raise ValueError(f"'{self.architecture}' takes no options; leave them out")
+            raise key_error("options", f"'{self.architecture}' takes none; leave them out")
         if self.pretrained and self.weights is None:
-            raise ValueError(
-                f"'{self.architecture}' has no pretrained weights but those of a file: name it "
-                f"with the key weights, or leave out pretrained"
+            raise key_error(
+                "pretrained",
+                f"there are no pretrained weights of '{self.architecture}' except in a file: name "
+                f"it with the key weights, or leave out pretrained",
             )
         return self

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import (
-    Field,
-    NonNegativeInt,
-    PositiveFloat,
-    PositiveInt,
-    field_validator,
-    model_validator,
+from pydantic import Field, field_validator, model_validator
+
+from longtail.parameters.strict import Strict, key_error
+from longtail.parameters.types import (
+    MAX_COUNT,
+    Count,
+    ImageSize,
+    ImbalanceFactor,
+    Name,
+    Positive,
+    Seed,
+    Share,
+    Text,
 )
-
-from longtail.parameters.strict import Name, Strict
 
 TrainSet = Literal["balanced", "long_tailed", "matched", "natural"]
 
@@ -23,7 +27,7 @@ class DigitsSource(Strict):
     """scikit-learn's 1,797 handwritten digits, enlarged from 8 to ``image_size`` pixels."""
 
     kind: Literal["digits"]
-    image_size: PositiveInt
+    image_size: ImageSize
 
 
 class Cifar100Source(Strict):
@@ -33,9 +37,11 @@ class Cifar100Source(Strict):
     ``{train,test}/<class>/*``; it may hold ``*``.
     """
 
+    image_size: ClassVar[int] = 32
+
     kind: Literal["cifar100"]
-    path: str | None
-    url: str
+    path: Text | None
+    url: Text
     md5: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 
 
@@ -58,13 +64,13 @@ class FolderSource(Strict):
     """
 
     kind: Literal["folder"]
-    path: str | None
-    image_size: PositiveInt
-    metadata: str | None = None
+    path: Text | None
+    image_size: ImageSize
+    metadata: Text | None = None
     class_levels: Annotated[int, Field(ge=1, le=9)] = 1
-    group_pattern: str | None = None
+    group_pattern: Text | None = None
     near_duplicates: Annotated[int, Field(ge=0, le=200)] | None = 100
-    min_images: PositiveInt | None = None
+    min_images: Count | None = None
     small_classes: Literal["drop", "error"] = "drop"
 
     @field_validator("group_pattern")
@@ -86,7 +92,9 @@ class FolderSource(Strict):
     @model_validator(mode="after")
     def _names_classes_once(self) -> Self:
         if self.metadata is not None and self.class_levels > 1:
-            raise ValueError("metadata names the classes, not folders: leave class_levels out")
+            raise key_error(
+                "class_levels", "metadata names the classes, not folders: leave class_levels out"
+            )
         return self
 
 
@@ -109,11 +117,8 @@ class PerClassHoldout(Strict):
     """So many images of each class for testing and for validation, the rest for training."""
 
     kind: Literal["per_class"]
-    test: PositiveInt
-    validation: PositiveInt
-
-
-Share = Annotated[float, Field(gt=0, lt=1)]
+    test: Count
+    validation: Count
 
 
 class StratifiedHoldout(Strict):
@@ -126,14 +131,15 @@ class StratifiedHoldout(Strict):
     kind: Literal["stratified"]
     test: Share
     validation: Share
-    minimum: PositiveInt = 1
+    minimum: Count = 1
 
     @model_validator(mode="after")
     def _leaves_some_to_train_on(self) -> Self:
         if self.test + self.validation >= 1:
-            raise ValueError(
+            raise key_error(
+                "validation",
                 f"test ({self.test:g}) and validation ({self.validation:g}) are shares of each "
-                f"class; together they must leave some of it to train on"
+                f"class; together they must leave some of it to train on",
             )
         return self
 
@@ -148,21 +154,21 @@ class ExponentialProfile(Strict):
     """Class sizes that fall geometrically, the largest ``imbalance_factor`` times the smallest."""
 
     kind: Literal["exponential"]
-    imbalance_factor: Annotated[float, Field(ge=1)]
+    imbalance_factor: ImbalanceFactor
 
 
 class StepProfile(Strict):
     """The first half of the classes whole, the others ``imbalance_factor`` times smaller."""
 
     kind: Literal["step"]
-    imbalance_factor: Annotated[float, Field(ge=1)]
+    imbalance_factor: ImbalanceFactor
 
 
 class ParetoProfile(Strict):
     """Class sizes at the quantiles of a Pareto (Lomax) distribution of shape ``alpha``."""
 
     kind: Literal["pareto"]
-    alpha: PositiveFloat
+    alpha: Positive
 
 
 Profile = Annotated[ExponentialProfile | StepProfile | ParetoProfile, Field(discriminator="kind")]
@@ -178,13 +184,13 @@ class ShotGroups(Strict):
     """Head: more than ``many`` training images; tail: fewer than ``few``; middle: between."""
 
     kind: Literal["shots"]
-    many: PositiveInt = 100
-    few: PositiveInt = 20
+    many: Count = 100
+    few: Count = 20
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.few > self.many:
-            raise ValueError(f"few ({self.few}) must not exceed many ({self.many})")
+            raise key_error("few", f"must not exceed many ({self.many}), found {self.few}")
         return self
 
 
@@ -202,7 +208,7 @@ class Imbalance(Strict):
     profile: Profile
     class_order: Literal["index", "size"]
     groups: Groups
-    seed: NonNegativeInt
+    seed: Seed
 
     @property
     def grouped_by(self) -> TrainSet:
@@ -216,14 +222,18 @@ class UnknownClasses(Strict):
     ``classes`` names them, or says how many the seed of the data set's ``imbalance`` draws.
     """
 
-    classes: PositiveInt | tuple[str, ...]
+    classes: Count | tuple[str, ...]
 
     @field_validator("classes", mode="before")
     @classmethod
     def _number_or_names(cls, value: Any) -> Any:
-        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MAX_COUNT:
             return value
-        if isinstance(value, list | tuple) and value and all(isinstance(v, str) for v in value):
+        if (
+            isinstance(value, list | tuple)
+            and value
+            and all(v and isinstance(v, str) for v in value)
+        ):
             if len(set(value)) < len(value):
                 raise ValueError(f"names a class twice: {list(value)}")
             return tuple(value)

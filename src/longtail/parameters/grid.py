@@ -4,29 +4,30 @@ from __future__ import annotations
 
 from typing import Self
 
-from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import Field, model_validator
 
 from longtail.parameters.backbones import OWN_ARCHITECTURES, Backbone
 from longtail.parameters.datasets import TrainSet
 from longtail.parameters.methods import Method
 from longtail.parameters.recipe import Compute, Recipe
-from longtail.parameters.strict import Name, Strict
+from longtail.parameters.strict import Strict, key_error
+from longtail.parameters.types import Count, Listed, Name, Seed
 
 
 class Grid(Strict):
     """Every combination of these is a trial."""
 
-    datasets: tuple[Name, ...] = Field(min_length=1)
-    train_sets: tuple[TrainSet, ...] = Field(min_length=1)
-    backbones: tuple[Name, ...] = Field(min_length=1)
-    methods: tuple[Name, ...] = Field(min_length=1)
-    seeds: tuple[NonNegativeInt, ...] = Field(min_length=1)
+    datasets: Listed[Name] = Field(min_length=1)
+    train_sets: Listed[TrainSet] = Field(min_length=1)
+    backbones: Listed[Name] = Field(min_length=1)
+    methods: Listed[Name] = Field(min_length=1)
+    seeds: Listed[Seed] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
         for axis, values in self:
             if len(set(values)) < len(values):
-                raise ValueError(f"{axis} names a value twice: {list(values)}")
+                raise key_error(axis, f"names a value twice: {list(values)}")
         return self
 
 
@@ -37,7 +38,7 @@ class Trial(Strict):
     train_set: TrainSet
     backbone: Backbone
     method: Method
-    seed: NonNegativeInt
+    seed: Seed
     recipe: Recipe
     compute: Compute
 
@@ -45,9 +46,21 @@ class Trial(Strict):
     def _network_fits_images(self) -> Self:
         side = OWN_ARCHITECTURES.get(self.backbone.architecture, 1)
         if self.recipe.image_size % side:
-            raise ValueError(
-                f"recipe.image_size must be a multiple of {side} for the architecture "
-                f"{self.backbone.architecture}, found {self.recipe.image_size}"
+            raise key_error(
+                "recipe.image_size",
+                f"must be a multiple of {side} for the architecture "
+                f"{self.backbone.architecture}, found {self.recipe.image_size}",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _weights_are_deferred_to_an_epoch_of_the_training(self) -> Self:
+        deferred, epochs = self.method.deferred_weights, self.recipe.epochs
+        if deferred is not None and deferred.epochs_before(epochs) >= epochs:
+            raise key_error(
+                "method.deferred_weights.start",
+                f"is after the last of {epochs} epochs, found {deferred.start}. Valid: less than "
+                f"{(epochs - 0.5) / epochs:.6g}",
             )
         return self
 
@@ -70,17 +83,17 @@ class Table(Strict):
     backbone_label: str
     train_set: TrainSet
     methods: dict[Name, str]
-    seeds: tuple[NonNegativeInt, ...]
-    number: PositiveInt
+    seeds: Listed[Seed]
+    number: Count
 
 
 class Contents(Strict):
     """All tables of a data set's report, in order."""
 
-    tables: tuple[Table, ...]
+    tables: Listed[Table]
 
 
 class Trials(Strict):
     """The trials of a data set that the grid has."""
 
-    trials: tuple[Trial, ...]
+    trials: Listed[Trial]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from math import floor
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, PositiveFloat, model_validator
+from pydantic import Field, model_validator
 
 from longtail.parameters.post_hoc import PostHoc, TauNormalization
-from longtail.parameters.strict import Name, Strict
+from longtail.parameters.strict import Strict, key_error
+from longtail.parameters.types import Name, Positive, Probability, ShareOrNone
 
 
 class Softmax(Strict):
@@ -36,9 +38,10 @@ class WeightedSoftmax(Strict):
     @model_validator(mode="after")
     def _exponent_is_used(self) -> Self:
         if self.exponent != 1 and self.convention != "min_ratio":
-            raise ValueError(
-                f"exponent ({self.exponent}) belongs to the convention 'min_ratio'; "
-                f"'{self.convention}' has none"
+            raise key_error(
+                "exponent",
+                f"belongs to the convention 'min_ratio'; '{self.convention}' has none, found "
+                f"{self.exponent}",
             )
         return self
 
@@ -47,7 +50,7 @@ class ClassBalanced(Strict):
     """Cross-entropy weighted by effective numbers (Cui et al. 2019, arXiv 1901.05555)."""
 
     name: Literal["class_balanced"]
-    beta: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    beta: ShareOrNone = 0.9
 
 
 class BalancedSoftmax(Strict):
@@ -74,8 +77,8 @@ class Equalization(Strict):
     """
 
     name: Literal["equalization"]
-    probability: Annotated[float, Field(ge=0, le=1)] = 0.9
-    threshold: Annotated[float, Field(ge=0, le=1)]
+    probability: Probability = 0.9
+    threshold: Probability
 
 
 class LDAM(Strict):
@@ -106,15 +109,20 @@ class DeferredWeights(Strict):
     effective numbers of images with ``beta``; before it, not.
     """
 
-    beta: Annotated[float, Field(ge=0, lt=1)] = 0.9999
-    start: Annotated[float, Field(ge=0, lt=1)] = 0.8
+    beta: ShareOrNone = 0.9999
+    start: ShareOrNone = 0.8
+
+    def epochs_before(self, epochs: int) -> int:
+        """How many of ``epochs`` are trained without these weights."""
+        # 0.29 * 100 is 28.999999999999996 in floating point, which stands for 29.
+        return floor(self.start * epochs + 1e-9)
 
 
 class Classifier(Strict):
     """The last layer: linear, or the cosine of features and class vectors; times ``scale``."""
 
     kind: Literal["linear", "cosine"] = "linear"
-    scale: PositiveFloat = 1.0
+    scale: Positive = 1.0
 
 
 class Method(Strict):
@@ -135,9 +143,10 @@ class Method(Strict):
     @model_validator(mode="after")
     def _post_hoc_fits_classifier(self) -> Self:
         if isinstance(self.post_hoc, TauNormalization) and self.classifier.kind == "cosine":
-            raise ValueError(
-                "post_hoc tau_normalization changes the norms of the class vectors, which a cosine "
+            raise key_error(
+                "post_hoc",
+                "tau_normalization changes the norms of the class vectors, which a cosine "
                 "classifier does not look at: it would do nothing. Take {kind: logit_adjustment}, "
-                "or the classifier {kind: linear}"
+                "or the classifier {kind: linear}",
             )
         return self

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from longtail.parameters.strict import Strict
+from longtail.parameters.types import Listed
 
 
 def _as_list(value: Any) -> Any:
@@ -21,7 +22,7 @@ def _distinct(values: tuple[float, ...]) -> tuple[float, ...]:
 
 # One value, or several of which the validation images choose.
 Taus = Annotated[
-    tuple[Annotated[float, Field(ge=0, le=5)], ...],
+    Listed[Annotated[float, Field(ge=0, le=5)]],
     Field(min_length=1),
     BeforeValidator(_as_list),
     AfterValidator(_distinct),

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import Field, PositiveInt
-
-from longtail.parameters.strict import Name, Strict
-
-Share = Annotated[float, Field(gt=0, lt=1)]
+from longtail.parameters.strict import Strict
+from longtail.parameters.types import Count, Name, Share, Text
 
 
 class Predict(Strict):
@@ -28,11 +23,11 @@ class Predict(Strict):
     """
 
     dataset: Name | None = None
-    path: str | None = None
-    trial: str | None = None
-    prior: str = "uniform"
+    path: Text | None = None
+    trial: Text | None = None
+    prior: Text = "uniform"
     error_rate: Share = 0.05
     confidence: Share = 0.95
-    species_list: str | None = None
-    taxonomy: str | None = None
-    gallery: PositiveInt = 1000
+    species_list: Text | None = None
+    taxonomy: Text | None = None
+    gallery: Count = 1000

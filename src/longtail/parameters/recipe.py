@@ -4,15 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    BeforeValidator,
-    Field,
-    NonNegativeFloat,
-    NonNegativeInt,
-    PositiveFloat,
-    PositiveInt,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from longtail.parameters.augmentation import (
     Mixing,
@@ -20,7 +12,19 @@ from longtail.parameters.augmentation import (
     RandomErasing,
     RandomResizedCrop,
 )
-from longtail.parameters.strict import Strict
+from longtail.parameters.strict import Strict, key_error
+from longtail.parameters.types import (
+    Cores,
+    Epochs,
+    EpochsOrZero,
+    ImageSize,
+    Listed,
+    NonNegative,
+    Positive,
+    Share,
+    ShareOrAll,
+    ShareOrNone,
+)
 
 
 class CosineSchedule(Strict):
@@ -33,8 +37,15 @@ class StepSchedule(Strict):
     """The learning rate is multiplied by ``factor`` at each of ``milestones`` (epochs)."""
 
     kind: Literal["step"]
-    milestones: tuple[PositiveInt, ...]
-    factor: Annotated[float, Field(gt=0, lt=1)]
+    milestones: Listed[Epochs]
+    factor: Share
+
+    @field_validator("milestones")
+    @classmethod
+    def _ascending(cls, milestones: tuple[int, ...]) -> tuple[int, ...]:
+        if list(milestones) != sorted(set(milestones)):
+            raise ValueError(f"should be in ascending order, found {list(milestones)}")
+        return milestones
 
 
 Schedule = Annotated[CosineSchedule | StepSchedule, Field(discriminator="kind")]
@@ -43,7 +54,7 @@ Schedule = Annotated[CosineSchedule | StepSchedule, Field(discriminator="kind")]
 def _none_backbone_or_share(value: Any) -> Any:
     if value in ("none", "backbone"):
         return value
-    if isinstance(value, int | float) and 0 < value < 1:
+    if isinstance(value, float) and 0 < value < 1:
         return value
     raise ValueError(
         f"should be none, backbone, or a share of the network's layers between 0 and 1, "
@@ -64,46 +75,63 @@ class Recipe(Strict):
     falls by ``layer_decay`` with each layer from the classifier down.
     """
 
-    epochs: PositiveInt
-    batch_size: Annotated[int, Field(ge=2)]
-    image_size: PositiveInt
+    epochs: Epochs
+    batch_size: Annotated[int, Field(ge=2, le=10**6)]
+    image_size: ImageSize
     optimizer: Literal["adamw", "sgd"]
-    learning_rate: PositiveFloat
-    momentum: Annotated[float, Field(ge=0, lt=1)]
-    weight_decay: NonNegativeFloat
+    learning_rate: Positive
+    momentum: ShareOrNone
+    weight_decay: NonNegative
     schedule: Schedule
-    warmup_epochs: NonNegativeInt
-    crop_padding: NonNegativeInt
+    warmup_epochs: EpochsOrZero
+    crop_padding: Annotated[int, Field(ge=0, lt=8192)]
     horizontal_flip: bool
     normalization: Literal["train_set", "imagenet", "half"]
     precision: Literal["auto", "float32", "bfloat16"]
-    validate_every: NonNegativeInt
+    validate_every: EpochsOrZero
     # Newer keys have defaults, which the fingerprint leaves out: older trainings stay valid.
     random_resized_crop: RandomResizedCrop | None = None
     rand_augment: RandAugment | None = None
     random_erasing: RandomErasing | None = None
     mixing: Mixing | None = None
-    ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = None
+    ema_decay: Share | None = None
     freeze: Freeze = "none"
-    layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
-    cached_views: PositiveInt = 1
+    layer_decay: ShareOrAll = 1.0
+    cached_views: Annotated[int, Field(ge=1, le=1000)] = 1
     cosine_start: Literal["random", "class_means"] = "random"
+
+    @model_validator(mode="after")
+    def _changes_of_the_learning_rate_are_in_the_training(self) -> Self:
+        if self.warmup_epochs >= self.epochs:
+            raise key_error(
+                "warmup_epochs",
+                f"must be less than epochs ({self.epochs}), found {self.warmup_epochs}",
+            )
+        milestones = self.schedule.milestones if isinstance(self.schedule, StepSchedule) else ()
+        if milestones and milestones[-1] >= self.epochs:
+            raise key_error(
+                "schedule.milestones",
+                f"must be less than epochs ({self.epochs}), found {list(milestones)}",
+            )
+        return self
 
     @model_validator(mode="after")
     def _one_kind_of_crop(self) -> Self:
         if self.random_resized_crop is not None and self.crop_padding:
-            raise ValueError(
-                "random_resized_crop and crop_padding are two kinds of crops: set crop_padding "
-                f"to 0 (it is {self.crop_padding}), or random_resized_crop to null"
+            raise key_error(
+                "random_resized_crop",
+                "this and crop_padding are two kinds of crops: set crop_padding "
+                f"to 0 (it is {self.crop_padding}), or random_resized_crop to null",
             )
         return self
 
     @model_validator(mode="after")
     def _mixes_pixels(self) -> Self:
         if self.mixing is not None and self.freeze == "backbone":
-            raise ValueError(
-                "mixing mixes images, but with freeze: backbone a training sees features: set "
-                "mixing to null, or freeze to a share of the layers"
+            raise key_error(
+                "mixing",
+                "mixes images, but with freeze: backbone a training sees features: set mixing to "
+                "null, or freeze to a share of the layers",
             )
         return self
 
@@ -123,7 +151,7 @@ class Compute(Strict):
     """
 
     device: Literal["auto", "cpu", "cuda"]
-    threads: PositiveInt
-    workers: PositiveInt | None
+    threads: Cores
+    workers: Cores | None
     compile: Literal["auto", "always", "never"]
     images: Literal["auto", "resident", "streaming"] = "auto"

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from longtail.parameters.backbones import Backbone
 from longtail.parameters.datasets import Dataset
 from longtail.parameters.grid import Grid
+from longtail.parameters.layers import merge
+from longtail.parameters.messages import line
 from longtail.parameters.methods import Method
 from longtail.parameters.predict import Predict
 from longtail.parameters.recipe import Compute, Recipe
 from longtail.parameters.statistics import Statistics
-from longtail.parameters.strict import Name, Strict, unknown
+from longtail.parameters.strict import Strict, key_error, unknown
+from longtail.parameters.types import Name, Text
 
 
 class Parameters(Strict):
@@ -28,22 +31,48 @@ class Parameters(Strict):
     statistics: Statistics
     predict: Predict = Predict()
     train: dict[str, Any] = Field(default_factory=dict)
-    data: str | None = None
+    data: Text | None = None
 
     @model_validator(mode="before")
     @classmethod
     def _name_the_named(cls, values: Any) -> Any:
-        """A data set, a backbone and a method know the key that they stand under."""
+        """Give data sets, backbones and methods their keys as names."""
         if not isinstance(values, dict):
             return values
         named = dict(values)
         for registry in ("datasets", "backbones", "methods"):
             if isinstance(entries := values.get(registry), dict):
                 named[registry] = {
-                    key: {**entry, "name": key} if isinstance(entry, dict) else entry
+                    key: {"name": key, **entry} if isinstance(entry, dict) else entry
                     for key, entry in entries.items()
                 }
         return named
+
+    @model_validator(mode="after")
+    def _names_are_keys(self) -> Self:
+        for registry in ("datasets", "backbones", "methods"):
+            for key, entry in getattr(self, registry).items():
+                if entry.name != key:
+                    raise key_error(
+                        f"{registry}.{key}.name",
+                        f"the name is the key, '{key}'; leave name out, found '{entry.name}'",
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _recipe_layers_fit(self) -> Self:
+        """Check what backbones and methods change of the recipe, whether the grid has them or not.
+
+        What depends on other layers is checked in each trial.
+        """
+        recipe = self.recipe.model_dump()
+        mistakes: list[str] = []
+        for registry in ("backbones", "methods"):
+            for key, entry in getattr(self, registry).items():
+                mistakes += _mistakes(merge(recipe, entry.recipe), f"{registry}.{key}.recipe")
+        if mistakes:
+            raise ValueError("\n".join(mistakes))
+        return self
 
     @model_validator(mode="after")
     def _grid_names_exist(self) -> Self:
@@ -51,8 +80,22 @@ class Parameters(Strict):
             known = getattr(self, axis)
             for name in getattr(self.grid, axis):
                 if name not in known:
-                    raise ValueError(f"grid.{axis}: {unknown(name, known, axis[:-1])}")
+                    raise key_error(f"grid.{axis}", unknown(name, known, axis[:-1]))
         named = self.predict.dataset
         if named is not None and named not in self.datasets:
-            raise ValueError(f"predict.dataset: {unknown(named, self.datasets, 'dataset')}")
+            raise key_error("predict.dataset", unknown(named, self.datasets, "dataset"))
         return self
+
+
+def _mistakes(recipe: dict[str, Any], key: str) -> list[str]:
+    """The mistakes in a merged recipe that no further layer can correct."""
+    try:
+        Recipe.model_validate(recipe)
+    except ValidationError as error:
+        return [
+            line(mistake, key)
+            for mistake in error.errors()
+            if mistake["type"] not in ("key_error", "missing")
+            and not (mistake["type"] == "unknown_key" and mistake["loc"])
+        ]
+    return []

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, NonNegativeInt
+from pydantic import Field
 
 from longtail.parameters.strict import Strict
+from longtail.parameters.types import Seed, Share
 
 
 class Statistics(Strict):
@@ -16,9 +17,9 @@ class Statistics(Strict):
     drawn with ``seed``, give the intervals of all figures that are no plain shares of images.
     """
 
-    confidence: Annotated[float, Field(gt=0, lt=1)]
-    resamples: Annotated[int, Field(ge=100)]
-    seed: NonNegativeInt
+    confidence: Share
+    resamples: Annotated[int, Field(ge=100, le=10**6)]
+    seed: Seed
 
     @property
     def level(self) -> float:

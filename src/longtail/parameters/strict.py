@@ -1,20 +1,20 @@
-"""What all parameter models share: frozen, and a key that is not known is refused."""
+"""What all parameter models share: they are frozen, and refuse unknown keys and other types."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-
-# Names become parts of dataset names, of namespaces and of file paths.
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]*$")]
+from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic_core import PydanticCustomError
 
 
 class Strict(BaseModel):
-    """A frozen model that refuses unknown keys and says which ones it knows."""
+    """A frozen model that refuses unknown keys, values of another type, infinities and NaN."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # Strict: neither booleans, text nor 2.0 are integers, and neither 1 nor "yes" is a boolean.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod
@@ -22,13 +22,19 @@ class Strict(BaseModel):
         if isinstance(values, dict):
             for key in values:
                 if key not in cls.model_fields:
-                    raise ValueError(unknown(str(key), cls.model_fields, "key"))
+                    message = unknown(str(key), cls.model_fields, "key")
+                    raise PydanticCustomError("unknown_key", "{message}", {"message": message})
         return values
 
 
-def unknown(name: str, known: Any, noun: str) -> str:
-    """Say that ``name`` is no known ``noun``, what is near to it, and what is known."""
-    known = [str(k) for k in known]
-    near = get_close_matches(name, known, n=1)
+def key_error(key: str, message: str) -> PydanticCustomError:
+    """The error of one key of a model, for validators that see the whole model."""
+    return PydanticCustomError("key_error", "{message}", {"key": key, "message": message})
+
+
+def unknown(name: str, known: Iterable[Any], noun: str) -> str:
+    """Say that ``name`` is not a known ``noun``, what is similar, and what is valid."""
+    names = [str(entry) for entry in known]
+    near = get_close_matches(name, names, n=1)
     hint = f" Did you mean '{near[0]}'?" if near else ""
-    return f"unknown {noun} '{name}'.{hint} Valid: {', '.join(known)}"
+    return f"unknown {noun} '{name}'.{hint} Valid: {', '.join(names)}"

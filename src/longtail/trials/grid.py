@@ -1,16 +1,17 @@
-"""From parameters to trials: the grid expanded, with sparse overrides laid on top."""
+"""From parameters to trials: the grid expanded, with overrides of single trials."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import product
-from typing import Any, get_args
+from typing import Any, NamedTuple, cast, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from longtail.errors import ConfigurationError
 from longtail.parameters import (
     Contents,
+    Dataset,
     Grid,
     OfficialTestHoldout,
     Parameters,
@@ -20,7 +21,23 @@ from longtail.parameters import (
     unknown,
 )
 from longtail.parameters.layers import merge
-from longtail.parameters.reading import describe
+from longtail.parameters.messages import describe
+from longtail.parameters.nesting import nest
+
+
+class Cell(NamedTuple):
+    """A combination of the grid's axes."""
+
+    dataset: str
+    train_set: str
+    backbone: str
+    method: str
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """The name of its trial."""
+        return ".".join((*self[:-1], f"seed{self.seed}"))
 
 
 def trials(
@@ -28,20 +45,22 @@ def trials(
 ) -> list[Trial]:
     """Expand the grid into its trials, in the order of the tables' rows.
 
-    A trial's recipe is laid in layers: the common one, its backbone's, its method's, what the
-    command line says of ``recipe``, and last what ``train.<dataset>.<train set>.<backbone>.
-    <method>.seed<seed>.trial`` says of this one trial.
+    A trial's recipe is merged from layers: the common recipe, its backbone's, its method's, the
+    ``recipe`` of the command line, and the override of this trial at ``train.<dataset>.
+    <train set>.<backbone>.<method>.seed<seed>.trial``.
 
     Raises:
-        ConfigurationError: if an override names no cell that could be, or a wrong key, or a trial
-            is to validate on a data set that holds out nothing for it.
+        ConfigurationError: if an override is not of a possible trial or has an invalid key, or if
+            a trial's parameters do not fit together or do not fit its data set.
     """
     _check_override_names(parameters)
     return [_trial(parameters, cell, command_line_recipe or {}) for cell in _cells(parameters.grid)]
 
 
 def tables(parameters: Parameters) -> dict[str, Contents]:
-    """Each data set's tables, numbered as in the thesis' appendix: two a backbone and train set."""
+    """Each data set's tables, numbered as in the thesis' appendix: two for each
+    backbone and training set.
+    """
     grid = parameters.grid
     cells = list(product(grid.backbones, grid.train_sets))
     methods = {name: parameters.methods[name].label for name in grid.methods}
@@ -64,97 +83,118 @@ def tables(parameters: Parameters) -> dict[str, Contents]:
     }
 
 
-def nested(leaves: Mapping[str, BaseModel]) -> dict[str, Any]:
-    """Put models into nested dictionaries by the parts of their dotted names."""
-    tree: dict[str, Any] = {}
-    for name, model in leaves.items():
-        *parents, last = name.split(".")
-        branch = tree
-        for part in parents:
-            branch = branch.setdefault(part, {})
-        branch[last] = model.model_dump(mode="json")
-    return tree
+def nested(models: Mapping[str, BaseModel]) -> dict[str, Any]:
+    """Models as plain values, nested by the parts of their dotted names."""
+    return nest(
+        {tuple(name.split(".")): model.model_dump(mode="json") for name, model in models.items()}
+    )
 
 
 def table_name(table: Table) -> str:
-    """A table's dotted name, which is its namespace below ``report``."""
+    """The dotted name of a table, which is its namespace below ``report``."""
     return f"{table.dataset}.{table.backbone}.{table.train_set}"
 
 
-def _cells(grid: Grid) -> Iterator[tuple[str, str, str, str, int]]:
-    return product(grid.datasets, grid.train_sets, grid.backbones, grid.methods, grid.seeds)
+def _cells(grid: Grid) -> Iterator[Cell]:
+    axes = (grid.datasets, grid.train_sets, grid.backbones, grid.methods, grid.seeds)
+    return (Cell(*values) for values in product(*axes))
 
 
-def _trial(
-    parameters: Parameters,
-    cell: tuple[str, str, str, str, int],
-    command_line_recipe: Mapping[str, Any],
-) -> Trial:
-    dataset, train_set, backbone_name, method_name, seed = cell
-    backbone, method = parameters.backbones[backbone_name], parameters.methods[method_name]
-    recipe = merge(
-        parameters.recipe.model_dump(), backbone.recipe, method.recipe, command_line_recipe
-    )
+def _trial(parameters: Parameters, cell: Cell, command_line_recipe: Mapping[str, Any]) -> Trial:
+    backbone, method = parameters.backbones[cell.backbone], parameters.methods[cell.method]
     values = {
-        "dataset": dataset,
-        "train_set": train_set,
+        "dataset": cell.dataset,
+        "train_set": cell.train_set,
         "backbone": {**backbone.model_dump(), "recipe": {}},
         "method": {**method.model_dump(), "recipe": {}},
-        "seed": seed,
-        "recipe": recipe,
+        "seed": cell.seed,
+        "recipe": merge(
+            parameters.recipe.model_dump(), backbone.recipe, method.recipe, command_line_recipe
+        ),
         "compute": parameters.compute.model_dump(),
     }
-    name = ".".join((*map(str, cell[:-1]), f"seed{seed}"))
-    override: Any = parameters.train
-    for part in (*name.split("."), "trial"):
-        override = override.get(part, {})
-    fixed = {"dataset", "train_set", "seed"} & set(override)
-    if fixed:
-        raise ConfigurationError(f"train.{name}.trial: {sorted(fixed)} are set by the grid")
+    key = f"train.{cell.name}.trial"
     try:
-        trial = Trial.model_validate(merge(values, override))
+        trial = Trial.model_validate(merge(values, _override(parameters, cell, key)))
     except ValidationError as error:
-        raise ConfigurationError(describe(error, prefix=f"train.{name}.trial")) from None
-    if trial.name != name:
-        raise ConfigurationError(f"train.{name}.trial: an override cannot rename the trial")
-    _check_freezing(trial, name)
-    holdout = parameters.datasets[dataset].imbalance.holdout
-    if trial.recipe.validate_every and isinstance(holdout, OfficialTestHoldout):
-        raise ConfigurationError(
-            f"train.{name}.trial: recipe.validate_every is {trial.recipe.validate_every}, but "
-            f"datasets.{dataset}.imbalance.holdout ({holdout.kind}) leaves no image to validate "
-            f"on. Set recipe.validate_every to 0, or the holdout to {{kind: official}}"
-        )
-    tau = trial.method.post_hoc.tau if trial.method.post_hoc else ()
-    if len(tau) > 1 and isinstance(holdout, OfficialTestHoldout):
-        raise ConfigurationError(
-            f"methods.{method_name}.post_hoc.tau: {list(tau)} are to be chosen from on validation "
-            f"images, but datasets.{dataset}.imbalance.holdout ({holdout.kind}) leaves none. Give "
-            f"one value, or set the holdout to {{kind: official}}"
-        )
+        raise ConfigurationError(describe(error, prefix=key)) from None
+    if trial.name != cell.name:
+        raise ConfigurationError(f"{key}: an override cannot rename the trial")
+    dataset = parameters.datasets[cell.dataset]
+    _check_freezing(trial, key)
+    _check_crops(trial, dataset, key)
+    _check_validation(trial, dataset, key)
     return trial
 
 
-def _check_freezing(trial: Trial, name: str) -> None:
-    """Refuse a frozen network of random weights, and views that are all the same."""
+def _override(parameters: Parameters, cell: Cell, key: str) -> Mapping[str, Any]:
+    """What the parameters change of a single trial."""
+    override: Any = parameters.train
+    for part in (*cell.name.split("."), "trial"):
+        override = override.get(part, {})
+    fixed = {"dataset", "train_set", "seed"} & set(override)
+    if fixed:
+        raise ConfigurationError(f"{key}: {sorted(fixed)} are set by the grid")
+    for part in ("backbone", "method"):
+        values = override.get(part)
+        if isinstance(values, Mapping) and values.get("recipe"):
+            raise ConfigurationError(
+                f"{key}.{part}.recipe: has no effect on a single trial. Valid: {key}.recipe"
+            )
+    return cast("Mapping[str, Any]", override)
+
+
+def _check_freezing(trial: Trial, key: str) -> None:
+    """Refuse a frozen network with random weights, and cached views that are all the same."""
     recipe = trial.recipe
     if recipe.freeze != "none" and not trial.backbone.pretrained:
         raise ConfigurationError(
-            f"train.{name}.trial: recipe.freeze is {recipe.freeze}, but the network would start "
+            f"{key}: recipe.freeze is {recipe.freeze}, but the network would start "
             f"from random weights. Set backbones.{trial.backbone.name}.pretrained to true, or "
             f"recipe.freeze to none"
         )
-    still = not (recipe.crop_padding or recipe.horizontal_flip)
-    if recipe.freeze == "backbone" and recipe.cached_views > 1 and still:
+    varied = recipe.crop_padding or recipe.horizontal_flip
+    if recipe.freeze == "backbone" and recipe.cached_views > 1 and not varied:
         raise ConfigurationError(
-            f"train.{name}.trial: recipe.cached_views is {recipe.cached_views}, but all views "
+            f"{key}: recipe.cached_views is {recipe.cached_views}, but all views "
             f"would be the same. Set recipe.crop_padding or recipe.horizontal_flip, or "
             f"recipe.cached_views to 1"
         )
 
 
+def _check_crops(trial: Trial, dataset: Dataset, key: str) -> None:
+    """Refuse crops that can miss the whole image."""
+    padding, side = trial.recipe.crop_padding, dataset.source.image_size
+    if padding >= side:
+        raise ConfigurationError(
+            f"{key}: recipe.crop_padding is {padding}, but the images of datasets.{dataset.name} "
+            f"are {side} pixels wide. Valid: less than {side}"
+        )
+
+
+def _check_validation(trial: Trial, dataset: Dataset, key: str) -> None:
+    """Refuse to validate on a data set that has no validation images."""
+    holdout = dataset.imbalance.holdout
+    if not isinstance(holdout, OfficialTestHoldout):
+        return
+    without = f"datasets.{dataset.name}.imbalance.holdout ({holdout.kind}) leaves no"
+    if trial.recipe.validate_every:
+        raise ConfigurationError(
+            f"{key}: recipe.validate_every is {trial.recipe.validate_every}, but "
+            f"{without} image to validate on. Set recipe.validate_every to 0, or the holdout to "
+            f"{{kind: official}}"
+        )
+    tau = trial.method.post_hoc.tau if trial.method.post_hoc else ()
+    if len(tau) > 1:
+        raise ConfigurationError(
+            f"methods.{trial.method.name}.post_hoc.tau: {list(tau)} are to be chosen from on "
+            f"validation images, but {without}ne. Give one value, or set the holdout to "
+            f"{{kind: official}}"
+        )
+
+
 def _check_override_names(parameters: Parameters) -> None:
-    """Refuse overrides that no trial could ever read."""
+    """Refuse overrides of trials that no grid can have."""
     axes = {
         "dataset": parameters.datasets,
         "training set": get_args(TrainSet),
@@ -183,7 +223,7 @@ def _check_override_names(parameters: Parameters) -> None:
 
 def unused_overrides(parameters: Parameters) -> list[str]:
     """The overrides of single trials that the grid does not have."""
-    used = {".".join((*map(str, c[:-1]), f"seed{c[-1]}")) for c in _cells(parameters.grid)}
+    used = {cell.name for cell in _cells(parameters.grid)}
 
     def leaves(branch: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:
         if len(path) == len(Grid.model_fields):

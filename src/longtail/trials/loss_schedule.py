@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import floor
 from typing import Any
 
 import numpy as np
@@ -76,11 +75,10 @@ def loss_schedule(method: Method, class_counts: Int64Array, epochs: int) -> Loss
     if method.deferred_weights is None:
         return LossSchedule(first)
     refuse_missing_classes(class_counts, "deferred_weights")
-    beta, start = method.deferred_weights.beta, method.deferred_weights.start
-    weights = effective_number_weights(beta, class_counts.astype(np.float64))
+    deferred = method.deferred_weights
+    weights = effective_number_weights(deferred.beta, class_counts.astype(np.float64))
     loss = reweighted(first, weights)
-    # 0.29 * 100 comes out as 28.999999999999996: the product, not its rounding, counts.
-    epochs_before = floor(start * epochs + 1e-9)
+    epochs_before = deferred.epochs_before(epochs)
     if epochs_before == 0 or loss.as_dict() == first.as_dict():
         return LossSchedule(loss)
     return LossSchedule(first, DeferredLoss(epochs_before + 1, loss))

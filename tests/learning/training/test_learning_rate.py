@@ -54,6 +54,6 @@ def test_steps_fall_at_the_start_of_each_milestone(make_recipe: MakeRecipe) -> N
     assert learning_rate_factor(recipe, 160 * 7 - 1, 7) == 1
 
 
-def test_warm_up_as_long_as_the_training_reaches_the_full_rate(make_recipe: MakeRecipe) -> None:
-    recipe = make_recipe(epochs=2, warmup_epochs=2, schedule=COSINE)
+def test_warm_up_reaches_the_full_rate_with_its_last_step(make_recipe: MakeRecipe) -> None:
+    recipe = make_recipe(epochs=3, warmup_epochs=2, schedule=COSINE)
     assert learning_rate_factor(recipe, 9, 5) == 1

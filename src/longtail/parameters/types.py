@@ -1,0 +1,41 @@
+"""Types of single parameters, each with the range of values that it may have.
+
+The upper limits are far above what any training uses. They refuse typing errors and values that
+a 64-bit integer or the memory of a machine cannot hold.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeVar
+
+from pydantic import Field
+
+T = TypeVar("T")
+
+# Part of dataset names, of namespaces and of file paths.
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]*$")]
+Text = Annotated[str, Field(min_length=1)]
+
+# YAML and JSON have lists, which pydantic's strict mode refuses where a tuple is expected.
+Listed = Annotated[tuple[T, ...], Field(strict=False)]
+Pair = Annotated[tuple[T, T], Field(strict=False)]
+
+Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
+MAX_COUNT = 10**9
+Count = Annotated[int, Field(ge=1, le=MAX_COUNT)]
+Cores = Annotated[int, Field(ge=1, le=1024)]
+Epochs = Annotated[int, Field(ge=1, le=10**6)]
+EpochsOrZero = Annotated[int, Field(ge=0, le=10**6)]
+# The side of a square image in pixels.
+ImageSize = Annotated[int, Field(ge=1, le=8192)]
+
+Positive = Annotated[float, Field(gt=0, le=1e6)]
+NonNegative = Annotated[float, Field(ge=0, le=1e6)]
+# The largest class is so many times the smallest.
+ImbalanceFactor = Annotated[float, Field(ge=1, le=1e6)]
+
+# Shares of a whole, which differ in whether they may be none or all of it.
+Share = Annotated[float, Field(gt=0, lt=1)]
+ShareOrNone = Annotated[float, Field(ge=0, lt=1)]
+ShareOrAll = Annotated[float, Field(gt=0, le=1)]
+Probability = Annotated[float, Field(ge=0, le=1)]
