@@ -67,7 +67,7 @@ def test_a_method_is_run_on_all_backbones_before_the_next_one() -> None:
 def test_a_trial_s_nodes_run_one_after_the_other() -> None:
     recorder = Recorder()
     execute(toy(), recorder)
-    trials = [name for name in recorder.started if name.startswith("train.")]
+    trials = [name for name in recorder.started if name.endswith((".work", ".finish"))]
     pairs = list(zip(trials[::2], trials[1::2], strict=True))
     assert all(a.removesuffix("work") == b.removesuffix("finish") for a, b in pairs)
 
@@ -97,8 +97,8 @@ def test_a_gathering_of_lost_trials_only_is_lost_and_the_others_are_not() -> Non
     with pytest.raises(TrialsFailedError, match=r"^3 trials failed"):
         GridRunner(max_workers=1).run(toy(all_small), catalog, manager, "test")
     assert catalog.load("page") == 2 * 3 * 4
-    assert "small" not in recorder.started
-    assert "large" in recorder.started
+    assert "train.small" not in recorder.started
+    assert "train.large" in recorder.started
 
 
 def test_when_all_trials_fail_nothing_is_gathered() -> None:
@@ -106,17 +106,18 @@ def test_when_all_trials_fail_nothing_is_gathered() -> None:
     everything = {f"{b}.{m}": broken for b in BACKBONES for m in METHODS}
     with pytest.raises(TrialsFailedError, match=r"^6 trials failed"):
         execute(toy(everything), recorder)
-    assert {"small", "large", "gather", "page"}.isdisjoint(recorder.started)
+    assert {"train.small", "train.large", "gather", "page"}.isdisjoint(recorder.started)
 
 
 def test_what_needs_the_very_trial_that_failed_is_not_run() -> None:
-    own = Node(twice, f"{trial_name('small', 'odd')}.result", "own", name="own")
+    result = f"{trial_name('small', 'odd')}.result"
+    own = Node(twice, result, "own", name="own", namespace="train")
     recorder = Recorder()
     with pytest.raises(TrialsFailedError):
         execute(Pipeline([*toy({"small.odd": broken}).nodes, own]), recorder)
-    assert "own" not in recorder.started
+    assert "train.own" not in recorder.started
     execute(Pipeline([*toy().nodes, own]), recorder)
-    assert "own" in recorder.started
+    assert "train.own" in recorder.started
 
 
 def test_a_slice_that_begins_with_a_trial_gathers_after_it() -> None:
@@ -129,7 +130,7 @@ def test_a_slice_that_begins_with_a_trial_gathers_after_it() -> None:
     recorder, manager = Recorder(), _create_hook_manager()
     manager.register(recorder)
     GridRunner(max_workers=1).run(pipeline, catalog, manager, "test")
-    assert recorder.started == [f"{name}.work", f"{name}.finish", "small", "gather", "page"]
+    assert recorder.started == [f"{name}.work", f"{name}.finish", "train.small", "gather", "page"]
     assert catalog.load("page") == 2 * (100 + 40 + 4 + 40)
 
 

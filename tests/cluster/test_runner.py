@@ -47,7 +47,8 @@ def test_trials_run_on_workers_and_the_others_here(shared_cluster: Cluster, tmp_
     assert process != os.getpid()
     assert catalog.load("page") == 2 * (3 * 4 + 2 * process)
     # What is told here is only what ran here, and the failure that no worker could tell of.
-    assert sorted(recorder.started) == ["gather", "large", "page", "small", "zz_prepare"]
+    gathers = ["gather", "page", "train.large", "train.small"]
+    assert sorted(recorder.started) == [*gathers, "zz_prepare"]
     assert recorder.failed == [f"{trial_name('small', 'even')}.work"]
     until(lambda: not psutil.pid_exists(process))
 

@@ -122,7 +122,16 @@ def toy(
             tags = ["trial", backbone, method]
             parts += Pipeline(nodes, namespace=name, inputs="prepared", tags=tags).nodes
         results = [f"{trial_name(backbone, method)}.result" for method in methods]
-        parts.append(Node(total, results, f"{backbone}_sum", name=backbone, tags=["gather"]))
+        parts.append(
+            Node(
+                total,
+                results,
+                f"{backbone}_sum",
+                name=backbone,
+                tags=["gather"],
+                namespace="train",
+            )
+        )
     sums = [f"{backbone}_sum" for backbone in backbones]
     parts.append(Node(total, sums, "sum", name="gather", tags=["gather"]))
     parts.append(Node(twice, "sum", "page", name="page"))
