@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import shlex
 from collections.abc import Iterator, Mapping
@@ -35,6 +36,7 @@ class GridConfigLoader(OmegaConfigLoader):
     latest: ClassVar[GridConfigLoader | None] = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._merged: dict[str, dict[str, Any]] = {}
         super().__init__(*args, **kwargs)
         if self.runtime_params and "data" in self.runtime_params:
             self.runtime_params = self.runtime_params | {
@@ -43,6 +45,10 @@ class GridConfigLoader(OmegaConfigLoader):
         if "data" in self._globals:
             self["globals"] = {**self._globals, "data": _folder(self._globals["data"])}
         GridConfigLoader.latest = self
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self._merged.clear()  # other keys may refer to this one
+        super().__setitem__(key, value)
 
     def __getitem__(self, key: str) -> dict[str, Any]:
         config = self._read(key)
@@ -125,6 +131,12 @@ class GridConfigLoader(OmegaConfigLoader):
         return Path((self.runtime_params or {}).get("data") or self._globals["data"])
 
     def _read(self, key: str) -> dict[str, Any]:
+        """The merged configuration of a key, read once: a run asks for it several times."""
+        if key not in self._merged:
+            self._merged[key] = self._read_files(key)
+        return copy.deepcopy(self._merged[key])
+
+    def _read_files(self, key: str) -> dict[str, Any]:
         try:
             return super().__getitem__(key)
         # Broken YAML, an interpolation of nothing, a key that is stated in two files, a file that

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import product
 from pathlib import Path
 from typing import Any, cast
@@ -62,7 +63,12 @@ def loader(env: str, **parameters: Any) -> GridConfigLoader:
 
 def pipelines(env: str, **parameters: Any) -> dict[str, Pipeline]:
     """The registered pipelines of an environment."""
-    loader(env, **parameters)  # the registry asks the newest one
+    return _registered(env, json.dumps(parameters, sort_keys=True))
+
+
+@cache
+def _registered(env: str, parameters: str) -> dict[str, Pipeline]:
+    loader(env, **json.loads(parameters))  # the registry asks the newest one
     return register_pipelines()
 
 
