@@ -89,8 +89,8 @@ def test_neither_a_number_nor_names_is_refused(base_config: dict[str, Any], clas
     with pytest.raises(ConfigurationError) as error:
         parse(base_config)
     assert str(error.value) == (
-        "datasets.digits.unknown.classes: give how many classes (1 or more) or a list of their "
-        f"names, found {classes!r}"
+        "datasets.digits.unknown.classes: give how many classes (1 to 1000000000) or a list of "
+        f"their names, found {classes!r}"
     )
 
 

@@ -243,3 +243,80 @@ def test_own_networks_are_as_they_are(
     config = changed(config, "backbones.vit_micro.weights", "of/a/file.safetensors")
     if key == "pretrained":
         assert parse(config).backbones["vit_micro"].pretrained
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        (
+            {"recipe.epochs": 2},
+            "recipe.warmup_epochs: must be less than epochs (2), found 2",
+        ),
+        (
+            {"recipe.schedule": {"kind": "step", "milestones": [3, 12], "factor": 0.1}},
+            "recipe.schedule.milestones: must be less than epochs (12), found [3, 12]",
+        ),
+        (
+            {"recipe.schedule": {"kind": "step", "milestones": [5, 3], "factor": 0.1}},
+            "recipe.schedule.milestones: should be in ascending order, found [5, 3]",
+        ),
+        (
+            {"recipe.schedule": {"kind": "step", "milestones": [3, 3], "factor": 0.1}},
+            "recipe.schedule.milestones: should be in ascending order, found [3, 3]",
+        ),
+        (
+            {"methods.ldam.name": "focal"},
+            "methods.ldam.name: the name is the key, 'ldam'; leave name out, found 'focal'",
+        ),
+        (
+            {"backbones.resnetv2_micro.options": {"a": {"b": float("inf")}}},
+            "backbones.resnetv2_micro.options: a.b should be a finite number, found inf",
+        ),
+        (
+            {"datasets.digits.unknown": {"classes": 10**30}},
+            f"datasets.digits.unknown.classes: give how many classes (1 to 1000000000) or a list "
+            f"of their names, found {10**30}",
+        ),
+        (
+            {"datasets.digits.unknown": {"classes": ["a", ""]}},
+            "datasets.digits.unknown.classes: give how many classes (1 to 1000000000) or a list "
+            "of their names, found ['a', '']",
+        ),
+    ],
+)
+def test_what_does_not_fit_together_is_refused(
+    changes: Config, expected: str, base_config: Config
+) -> None:
+    for key, value in changes.items():
+        base_config = changed(base_config, key, value)
+    assert message(base_config) == expected
+
+
+def test_a_name_that_is_the_key_is_valid(base_config: Config) -> None:
+    assert parse(changed(base_config, "methods.ldam.name", "ldam")).methods["ldam"].name == "ldam"
+
+
+@pytest.mark.parametrize(
+    ("recipe", "expected"),
+    [
+        ({"epcohs": 3}, "unknown key 'epcohs'. Did you mean 'epochs'?"),
+        ({"epochs": True}, "Input should be a valid integer, found True"),
+        ({"schedule": {"kind": "step", "milestones": [2, 1], "factor": 0.1}}, "should be in asc"),
+        ({"schedule": {"kind": "stepped"}}, "unknown value 'stepped'. Valid: cosine, step"),
+    ],
+)
+@pytest.mark.parametrize("entry", ["methods.logit_adjustment", "backbones.resnetv2_micro"])
+def test_recipes_of_backbones_and_methods_outside_the_grid_are_checked(
+    entry: str, recipe: Config, expected: str, base_config: Config
+) -> None:
+    base_config["grid"]["backbones"] = ["vit_micro"]
+    [line] = message(changed(base_config, f"{entry}.recipe", recipe)).splitlines()
+    assert line.startswith(f"{entry}.recipe")
+    assert expected in line
+
+
+def test_a_recipe_that_another_layer_completes_is_valid(base_config: Config) -> None:
+    steps = {"kind": "step", "milestones": [5, 9], "factor": 0.1}
+    base_config = changed(base_config, "backbones.vit_micro.recipe", {"schedule": steps})
+    base_config = changed(base_config, "methods.ldam.recipe", {"schedule": {"factor": 0.5}})
+    assert parse(base_config).methods["ldam"].recipe == {"schedule": {"factor": 0.5}}

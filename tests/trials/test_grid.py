@@ -148,6 +148,37 @@ def test_wrong_override_is_named_by_its_whole_key(
     assert message(config | override(CELL, values)).startswith(f"train.{CELL}.trial{expected}")
 
 
+@pytest.mark.parametrize("part", ["backbone", "method"])
+def test_override_cannot_hold_the_recipe_of_another_layer(part: str, config: Config) -> None:
+    values = {part: {"recipe": {"epochs": 3}}}
+    assert message(config | override(CELL, values)) == (
+        f"train.{CELL}.trial.{part}.recipe: has no effect on a single trial. Valid: "
+        f"train.{CELL}.trial.recipe"
+    )
+
+
+def test_crops_that_can_miss_the_image_are_refused(config: Config) -> None:
+    config |= override(CELL, {"recipe": {"crop_padding": 32}})
+    assert message(config) == (
+        f"train.{CELL}.trial: recipe.crop_padding is 32, but the images of datasets.digits are 32 "
+        f"pixels wide. Valid: less than 32"
+    )
+    config |= override(CELL, {"recipe": {"crop_padding": 31}})
+    assert expand(config)[CELL].recipe.crop_padding == 31
+
+
+def test_weights_that_are_deferred_beyond_the_training_are_refused(config: Config) -> None:
+    for start, last in ((1 - 1e-12, False), (11.5 / 12, True)):
+        config |= override(CELL, {"method": {"deferred_weights": {"start": start}}})
+        if last:
+            assert expand(config)[CELL].method.deferred_weights is not None
+        else:
+            assert message(config) == (
+                f"train.{CELL}.trial.method.deferred_weights.start: is after the last of 12 "
+                f"epochs, found {start}. The last one starts at 0.916667"
+            )
+
+
 @pytest.mark.parametrize("entry", ["backbone", "method"])
 def test_override_cannot_rename_a_trial(entry: str, config: Config) -> None:
     """Its name would be another cell's, or none of the grid's."""

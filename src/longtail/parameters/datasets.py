@@ -238,7 +238,7 @@ class UnknownClasses(Strict):
                 raise ValueError(f"names a class twice: {list(value)}")
             return tuple(value)
         raise ValueError(
-            f"give how many classes (1 or more) or a list of their names, found {value!r}"
+            f"give how many classes (1 to {MAX_COUNT}) or a list of their names, found {value!r}"
         )
 
 

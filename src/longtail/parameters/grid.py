@@ -59,8 +59,8 @@ class Trial(Strict):
         if deferred is not None and deferred.epochs_before(epochs) >= epochs:
             raise key_error(
                 "method.deferred_weights.start",
-                f"is after the last of {epochs} epochs, found {deferred.start}. Valid: less than "
-                f"{(epochs - 0.5) / epochs:.6g}",
+                f"is after the last of {epochs} epochs, found {deferred.start}. The last one "
+                f"starts at {(epochs - 1) / epochs:.6g}",
             )
         return self
 
