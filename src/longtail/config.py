@@ -19,7 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from longtail import lock
 from longtail.errors import ConfigurationError
 from longtail.parameters import Parameters, Trial, Trials, reading
-from longtail.parameters.layers import merge_resolved
+from longtail.parameters.layers import merge_resolved, resolve
 from longtail.trials import grid
 
 
@@ -151,7 +151,8 @@ class GridConfigLoader(OmegaConfigLoader):
 
     def _checked(self, config: dict[str, Any]) -> tuple[Parameters, list[Trial]]:
         parameters = reading.parse(config)
-        return parameters, grid.trials(parameters, (self.runtime_params or {}).get("recipe"))
+        given = resolve(self.runtime_params or {}, OmegaConf.create(config))
+        return parameters, grid.trials(parameters, given.get("recipe"))
 
 
 def _leaves(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:

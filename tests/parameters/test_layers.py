@@ -236,5 +236,8 @@ recipe:
     assert (recipe.learning_rate, recipe.batch_size, recipe.cached_views) == (0.25, 64, 9)
     assert found.methods["softmax"].loss.model_dump() == {"name": "focal", "gamma": 4}
     assert found.methods["focal"].loss.model_dump() == {"name": "ldam", "max_margin": 0.5}
+    items = ["recipe.epochs=${predict.gallery}", "predict.gallery=8"]
+    given = parameters(conf, text, *items).recipe
+    assert (given.epochs, given.cached_views) == (8, 8)
     item = "methods.softmax.loss.gamma=5"
     assert parameters(conf, text, item).methods["softmax"].loss.model_dump()["gamma"] == 5

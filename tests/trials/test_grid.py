@@ -190,6 +190,8 @@ def test_override_cannot_rename_a_trial(entry: str, config: Config) -> None:
 def test_override_must_stand_under_trial(config: Config) -> None:
     config["train"] = {"digits": {"balanced": {"vit_micro": {"ldam": {"seed0": {"recipe": {}}}}}}}
     assert message(config).endswith(".ldam.seed0: the one valid key here is 'trial'")
+    config["train"] = {"digits": {"balanced": {"vit_micro": {"ldam": {0: {"trial": {}}}}}}}
+    assert message(config).endswith(".ldam: expected seed<number>, found '0'")
     config["train"] = {"digits": 3}
     assert message(config) == "train.digits: expected keys below it, found 3"
 

@@ -41,9 +41,12 @@ def merge_resolved(layers: Sequence[DictConfig]) -> dict[str, Any]:
     """
     raw = [_container(layer, resolve=False) for layer in layers]
     merged = OmegaConf.create(merge(*raw))
-    return merge(
-        *(_container(OmegaConf.create(layer, parent=merged), resolve=True) for layer in raw)
-    )
+    return merge(*(resolve(layer, merged) for layer in raw))
+
+
+def resolve(layer: Mapping[str, Any], merged: DictConfig) -> dict[str, Any]:
+    """A layer with the values of its interpolations, which refer to the merged parameters."""
+    return _container(OmegaConf.create(dict(layer), parent=merged), resolve=True)
 
 
 def _same_kind(below: Mapping[str, Any], above: Mapping[str, Any]) -> bool:

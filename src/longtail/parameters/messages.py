@@ -55,10 +55,10 @@ def line(mistake: ErrorDetails, prefix: str = "") -> str:
 
 
 def _location(location: tuple[int | str, ...]) -> Iterator[str]:
-    """The keys of a location, without the tags that pydantic adds for members of unions."""
+    """The keys of a location, without what pydantic adds: tags of members of unions, ``[key]``."""
     before = ""
     for part in map(str, location):
-        if (before, part) not in _tagged_unions():
+        if part != "[key]" and (before, part) not in _tagged_unions():
             yield part
         before = part
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Any, NamedTuple, cast, get_args
@@ -211,7 +212,7 @@ def _check_override_names(parameters: Parameters) -> None:
                 if key not in axes[axis]:
                     raise ConfigurationError(f"{path}: {unknown(key, axes[axis], axis)}")
                 check(below, f"{path}.{key}", remaining[1:])
-            elif not (key.startswith("seed") and key[4:].isdigit()):
+            elif not re.fullmatch(r"seed\d+", str(key), re.ASCII):
                 raise ConfigurationError(f"{path}: expected seed<number>, found '{key}'")
             elif not isinstance(below, Mapping) or set(below) != {"trial"}:
                 raise ConfigurationError(f"{path}.{key}: the one valid key here is 'trial'")
