@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 
 from longtail.evaluation.summaries import summarise
 from longtail.parameters import Dataset
-from longtail.pipelines.report.nodes import draw_backbone
+from longtail.pipelines.report.nodes.figures import draw_backbone
 from longtail.reporting.figures import drawing
-from longtail.reporting.page.captions import FIGURES
+from longtail.reporting.page.backbone_section import FIGURES
 from tests.reporting.rows import make_results, make_table
 
 PROFILE = pd.DataFrame(

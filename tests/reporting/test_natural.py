@@ -9,12 +9,16 @@ import pandas as pd
 from longtail.class_names import Names
 from longtail.evaluation.trainings import NAMES
 from longtail.reporting.figures.confusion import best_tail_method
-from longtail.reporting.page.data_summary import DataSummary
-from longtail.reporting.page.report import Made, page
-from longtail.reporting.page.unknown_classes import NOVELTY_HEADINGS, novelty_part, novelty_rows
+from longtail.reporting.page.unknown_classes import (
+    NOVELTY_HEADINGS,
+    novelty_part,
+    novelty_rows,
+    unknown_section,
+)
 from longtail.reporting.tables.appendix import introduction
 from longtail.reporting.tables.layouts import ACC1, PARTS, QUALITY
 from longtail.reporting.tables.printed import interval_table, thesis_table
+from tests.reporting.page.support import make_page
 from tests.reporting.rows import (
     ALL_TEST_SETS,
     STATISTICS,
@@ -55,7 +59,6 @@ NOVELTY = pd.DataFrame(
         "false_alarms_high": [0.6125, float("nan")],
     }
 )
-DATA = DataSummary((), (), ())
 NATURAL_SETS = ("natural", *ALL_TEST_SETS)
 
 
@@ -107,16 +110,9 @@ def test_page_tells_natural_numbers_and_unknown_classes() -> None:
     unknown = ["noctua_fimbriata", "noctua_pronuba"]
     part = novelty_part(NOVELTY, best, unknown, Names(True), {"vit": "ViT"}, {"ldam": "LDAM"})
     assert part.rows == rows
-    html = page(
-        "Moths",
-        PROFILE.assign(class_name=["noctua a", "noctua b", "noctua c", "noctua d"]),
-        b"",
-        DATA,
-        "Read so.",
-        [],
-        [],
-        Made([], [], []),
-        novelty=part,
+    html = make_page(
+        profile=PROFILE.assign(class_name=["noctua a", "noctua b", "noctua c", "noctua d"]),
+        unknown=unknown_section(part, Names(True)),
         grouped_by="natural",
     )
     assert "long-tailed 81, natural 90." in html
@@ -128,7 +124,7 @@ def test_page_tells_natural_numbers_and_unknown_classes() -> None:
     assert part.lead[0] in text
     assert "The 2 species Noctua fimbriata , Noctua pronuba All trials and scores" in text
     assert "<td>largest probability</td><td>1,200</td><td>60</td><td>0.750</td>" in html
-    without = page("M", PROFILE, b"", DATA, "", [], [], Made([], [], []))
+    without = make_page(profile=PROFILE)
     assert "Unknown classes" not in without
 
 
@@ -163,10 +159,10 @@ def test_what_is_known_of_unknown_species_is_said_in_plain_words_once_a_training
 
 
 def test_groups_that_are_alike_are_told_beside_the_thirds() -> None:
-    html = page("M", PROFILE, b"", DATA, "", [], [], Made([], [], []), grouped_by="natural")
+    html = make_page(profile=PROFILE, grouped_by="natural")
     assert "nearly equal" not in html
     balanced = PROFILE.assign(train_natural=6)
-    html = page("M", balanced, b"", DATA, "", [], [], Made([], [], []), grouped_by="natural")
+    html = make_page(profile=balanced, grouped_by="natural")
     said = "Head, middle and tail have nearly equal numbers of natural training images"
     assert html.count(said) == 1
     assert html.index("<div>Head, middle and tail") < html.index(said)

@@ -5,33 +5,15 @@ from base64 import b64encode
 from html.parser import HTMLParser
 from typing import Any
 
-import pandas as pd
 import pytest
 
-from longtail.reporting.page.data_summary import DataSummary
-from longtail.reporting.page.report import Made, Section, page
+from longtail.reporting.page.templates import fragment
 from longtail.reporting.tables.layouts import ACC1, FULL, Layout
 from longtail.reporting.tables.notes import LOSS_NOTE
 from longtail.reporting.tables.printed import Cell, PrintedTable
 from longtail.reporting.tables.published import ComparisonTable
+from tests.reporting.page.support import BackboneSection, make_page
 
-PROFILE = pd.DataFrame(
-    {
-        "class_name": list("abcd"),
-        "group": ["head", "middle", "tail", "tail"],
-        "train_balanced": [1000] * 4,
-        "train_long_tailed": [1000, 300, 40, 20],
-        "test_balanced": [50] * 4,
-        "test_long_tailed": [50, 15, 3, 2],
-        "train_natural": [2000, 1500, 1200, 1000],
-        "test_natural": [50] * 4,
-    }
-)
-DATA = DataSummary(
-    facts=(("Images", "1,234"),),
-    rejected=(("is <broken>", 2, "a/<b>.jpg"),),
-    splits=(("test", "balanced", 200, 4),),
-)
 NAMES = ["Balanced", "Long-tailed", "Head", "Middle", "Tail"]
 COMPARISON = ComparisonTable(
     backbone="vit",
@@ -40,11 +22,6 @@ COMPARISON = ComparisonTable(
     columns=["Head", "Tail"],
     rows=[["A <b>", "ours", "0.5 ± 0.1", "--"], ["", "published", "0.4 (+10.0)*", "0.3"]],
     ends=[["[0.4, 0.55]", ""], ["", ""]],
-)
-MADE = Made(
-    circumstances=[("Command", "kedro run <1>"), ("Seeds", "0")],
-    backbones=["vit", "convnext"],
-    recipes=[("epochs", ["1", "2"])],
 )
 
 
@@ -118,24 +95,26 @@ class Reader(HTMLParser):
             self.summaries[-1] += data
 
 
-def shown(*sections: Section, **others: Any) -> tuple[str, Reader]:
-    html = page(
-        "Käfer <1>", PROFILE, b"profile png", DATA, "Read <so>.", sections, [], MADE, **others
-    )
+def shown(*sections: BackboneSection, audit: str = "") -> tuple[str, Reader]:
+    html = make_page(*sections, title="Käfer <1>", audit=audit)
     reader = Reader()
     reader.feed(html)
     assert reader.open == []
     return html, reader
 
 
-def section(**changes: Any) -> Section:
+def audited(*findings: list[str]) -> str:
+    return fragment("audit_section.html.j2", audit=findings)
+
+
+def section(**changes: Any) -> BackboneSection:
     tables = [
         (with_intervals(1, ACC1), bare(1, ACC1)),
         (with_intervals(2, FULL), bare(2, FULL)),
         (with_intervals(3, ACC1), None),
     ]
     values: dict[str, Any] = {"title": "ViT & co", "tables": tables}
-    return Section(**(values | {"figures": {"Accuracy": b"figure png"}} | changes))
+    return BackboneSection(**(values | {"figures": {"Accuracy": b"figure png"}} | changes))
 
 
 @pytest.fixture
@@ -212,18 +191,18 @@ def test_page_asks_nothing_of_the_network(both: tuple[str, Reader]) -> None:
 
 
 def test_links_lead_to_their_sections() -> None:
-    sections = [Section("One", [], {}), Section("Two", [], {})]
+    sections = [BackboneSection("One"), BackboneSection("Two")]
     _, reader = shown(*sections)
     assert reader.links == ["#data", "#reading", "#section-1", "#section-2", "#made"]
-    _, audited = shown(*sections, audit=[["Problem", "Check", "Place", "Finding"]])
-    assert audited.links == [*reader.links[:-1], "#audit", "#made"]
-    for page_shown in (reader, audited):
+    _, with_audit = shown(*sections, audit=audited(["Problem", "Check", "Place", "Finding"]))
+    assert with_audit.links == [*reader.links[:-1], "#audit", "#made"]
+    for page_shown in (reader, with_audit):
         assert {link[1:] for link in page_shown.links} == set(page_shown.ids)
 
 
 def test_titles_are_escaped() -> None:
     html, reader = shown(
-        section(published=[COMPARISON]), audit=[["Problem", "A <c>", "B <p>", "C <f>"]]
+        section(published=[COMPARISON]), audit=audited(["Problem", "A <c>", "B <p>", "C <f>"])
     )
     assert "Käfer &lt;1&gt;: long-tailed recognition" in html
     assert "Käfer <1>: long-tailed recognition" in reader.text
@@ -233,8 +212,8 @@ def test_titles_are_escaped() -> None:
 
 
 def test_published_results_stand_in_the_section_of_their_backbone() -> None:
-    other = Section("Other", [], {}, [])
-    _, reader = shown(section(published=[COMPARISON]), other, comparison_note="So & so.")
+    other = BackboneSection("Other")
+    _, reader = shown(section(published=[COMPARISON], note="So & so."), other)
     assert ["Loss Function", "", "Head", "Tail"] in reader.rows
     assert [row for row in reader.rows if row[1:2] in (["ours"], ["published"])] == COMPARISON.rows
     text = reader.text
@@ -245,7 +224,7 @@ def test_published_results_stand_in_the_section_of_their_backbone() -> None:
 
 def test_the_audit_is_a_table_at_the_end() -> None:
     findings = [["Problem", "A check", "Table 1", "Wrong."], ["Confirmed", "B", "", "Right."]]
-    html, reader = shown(section(published=[COMPARISON]), audit=findings)
+    html, reader = shown(section(published=[COMPARISON]), audit=audited(*findings))
     first = reader.rows.index(["Verdict", "Check", "Where", "Finding"])
     assert reader.rows[first + 1 : first + 3] == findings
     assert reader.rows[first + 3] == ["Command", "kedro run <1>"]
@@ -272,7 +251,7 @@ def test_how_the_results_were_made_is_told(both: tuple[str, Reader]) -> None:
 def test_deviations_stand_in_brackets_beside_the_intervals() -> None:
     rows = (("A", (Cell("0.5", "0.1", "0.2"),) * 5),)
     table = PrintedTable("A.1", "Caption.", ACC1, rows)
-    _, reader = shown(Section("ViT", [(table, None)], {}))
+    _, reader = shown(BackboneSection("ViT", [(table, None)]))
     assert ["A", *["0.5 ±0.1 (0.2)"] * 5] in reader.rows
 
 
@@ -287,7 +266,7 @@ def test_each_interval_tells_its_ends_under_the_pointer() -> None:
 
 def test_marks_and_deviations_do_not_need_an_interval() -> None:
     rows = (("A", (Cell("1.000", differs=True), Cell("0.9", "", "0.2"), *(Cell("--"),) * 3)),)
-    _, reader = shown(Section("ViT", [(PrintedTable("A.1", "Caption.", ACC1, rows), None)], {}))
+    _, reader = shown(BackboneSection("ViT", [(PrintedTable("A.1", "Caption.", ACC1, rows), None)]))
     assert ["A", "1.000*", "0.9 (0.2)", "--", "--", "--"] in reader.rows
     assert reader.titles == []
 

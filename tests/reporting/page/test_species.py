@@ -21,11 +21,10 @@ from longtail.evaluation.species import confused_pairs, examples, species_table
 from longtail.parameters import Contents, Method, PostHocLogitAdjustment, Table, TrainSet
 from longtail.reporting.page.data_summary import data_summary
 from longtail.reporting.page.gallery import PHOTOGRAPHS, SIDE, gallery, probability_note, thumbnail
-from longtail.reporting.page.report import page
 from longtail.reporting.page.species import SHOWN_PAIRS, SpeciesPart, species_parts
+from longtail.reporting.page.unknown_classes import unknown_class_names
 from longtail.trials.post_hoc import LastLayer, adjusted
-from tests.reporting.page.test_report import DATA, MADE
-from tests.reporting.page.test_report import PROFILE as PAGE_PROFILE
+from tests.reporting.page.support import make_page
 
 NAMES: dict[str, Any] = {
     "dataset": "toy",
@@ -103,7 +102,7 @@ def parts(*names: str, validation: float | None = 0.5, natural: bool = False) ->
 
 
 def html(*names: str) -> str:
-    return page("T", PAGE_PROFILE, b"", DATA, "Read.", [], parts(*names), MADE)
+    return make_page(species=parts(*names))
 
 
 # --- the words ---------------------------------------------------------------------------------
@@ -240,7 +239,7 @@ def test_the_table_of_many_species_is_folded_and_scrolled() -> None:
 
     def text(rows: int) -> str:
         part = replace(few, rows=[few.rows[0]] * rows)
-        return page("T", PAGE_PROFILE, b"", DATA, "", [], [part], MADE)
+        return make_page(species=[part])
 
     assert '<details class="species" open><summary>All 30 species' in text(30)
     assert '<details class="species"><summary>All 1,000 species' in text(1000)
@@ -269,7 +268,7 @@ def test_the_gallery_has_as_many_right_as_wrong_answers_of_tail_and_head() -> No
 def test_each_photograph_says_in_words_what_it_shows_and_was_taken_for() -> None:
     names = 'a "b" & c', *(f"{i}" for i in range(1, CLASSES))
     (part,) = parts(*names)
-    text = page("T", PAGE_PROFILE, b"", DATA, "", [], [part], MADE)
+    text = make_page(species=[part])
     told = [
         "{}, {}".format(
             answer.true.name.striptags(),
@@ -291,7 +290,7 @@ def test_a_probability_and_its_training_images_stay_on_one_line() -> None:
     assert (
         f'<li>{top.name} <span class="p">&middot; {top.probability} '
         f'<span class="half">({top.train_images})</span></span></li>'
-    ) in page("T", PAGE_PROFILE, b"", DATA, "", [], [part], MADE)
+    ) in make_page(species=[part])
 
 
 def test_sixty_photographs_of_noise_are_less_than_a_megabyte() -> None:
@@ -395,7 +394,7 @@ def test_data_are_counted() -> None:
     assert images_of_classes(strangers) == told
     assert facts["Images"] == f"{told}; 32 x 24 pixels"
     assert facts["Images a class"] == "1 to 2"
-    assert data_summary(source, strangers, rejected, subsets).unknown == ("b", "c")
+    assert unknown_class_names(strangers) == ["b", "c"]
     again = subsets.replace({"name": {"balanced": "natural"}})
     doubled = data_summary(source, index, rejected, pd.concat([subsets, again]))
     assert dict(doubled.facts)["Training sets"] == "balanced and natural have the same images"

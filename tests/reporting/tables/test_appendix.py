@@ -8,11 +8,12 @@ import pytest
 
 from longtail.evaluation.summaries import summarise
 from longtail.parameters import TrainSet
-from longtail.reporting.tables.appendix import appendix, appendix_with_intervals
+from longtail.reporting.tables.appendix import appendix, introduction
 from longtail.reporting.tables.latex import escaped, latex
 from longtail.reporting.tables.layouts import LAYOUTS, THESIS_LAYOUTS
 from longtail.reporting.tables.notes import LOSS_NOTE, reading_note
 from longtail.reporting.tables.printed import interval_table, thesis_table
+from longtail.reporting.tables.published import published_latex
 from tests.reporting.rows import (
     STATISTICS,
     compiled,
@@ -58,8 +59,15 @@ def interval_tables() -> str:
     return "\n".join(map(latex, tables))
 
 
+def document(
+    sections: list[tuple[str, str]], *, title: str = "D", reading: str = "", ending: str = ""
+) -> str:
+    intro = introduction(title, PROFILE, BOTH)
+    return appendix(f"{intro}\n\n{reading}" if reading else intro, sections, ending)
+
+
 def test_introduction_counts_the_images() -> None:
-    text = appendix("Digits", PROFILE, BOTH, [])
+    text = document([], title="Digits")
     assert (
         "Digits: 4 classes; training images: balanced 4,000, long-tailed 1,360 (1000 to 20 a "
         "class); test images: balanced 200, long-tailed 68, head 50, middle 15, tail 3. One image "
@@ -79,11 +87,8 @@ def test_introduction_counts_the_images() -> None:
 def test_introduction_counts_the_training_sets_of_the_tables(
     train_sets: list[TrainSet], listed: str
 ) -> None:
-    for text in (
-        appendix("D", PROFILE, train_sets, []),
-        appendix_with_intervals("D", PROFILE, train_sets, "How to read.", []),
-    ):
-        assert f"4 classes; training images: {listed}" in text
+    text = appendix(introduction("D", PROFILE, train_sets), [])
+    assert f"4 classes; training images: {listed}" in text
 
 
 def positions(text: str, parts: list[str]) -> list[int]:
@@ -92,7 +97,7 @@ def positions(text: str, parts: list[str]) -> list[int]:
 
 
 def test_sections_hold_their_tables_in_order() -> None:
-    text = appendix("D", PROFILE, BOTH, [("First & 1", "TABLES ONE"), ("Second", "TABLES TWO")])
+    text = document([("First & 1", "TABLES ONE"), ("Second", "TABLES TWO")])
     found = positions(
         text,
         [r"\appendix", r"\subsection{First \& 1}", "TABLES ONE", r"\subsection{Second}",
@@ -104,15 +109,15 @@ def test_sections_hold_their_tables_in_order() -> None:
 def test_intervals_and_marks_are_explained_once() -> None:
     reading = reading_note(summarise(RESULTS, 0.95), STATISTICS, has_stars=True, has_bold=True)
     sections = [("First", "TABLES ONE"), ("Second", "TABLES TWO")]
-    text = appendix_with_intervals("D", PROFILE, BOTH, reading, sections)
+    text = document(sections, reading=reading)
     assert text.count(escaped(reading)) == 1
     assert text.index(escaped(reading)) < text.index(r"\subsection{First}")
-    assert escaped(reading) not in appendix("D", PROFILE, BOTH, sections)
+    assert escaped(reading) not in document(sections)
 
 
 def test_what_is_published_comes_last_and_only_where_there_is_any() -> None:
     sections = [("First", "TABLES ONE")]
-    text = appendix_with_intervals("D", PROFILE, BOTH, "How to read.", sections, "BESIDE", "AUDIT")
+    text = document(sections, ending=published_latex("", ["BESIDE"], "AUDIT"))
     found = positions(
         text,
         ["TABLES ONE", r"\subsection{Beside the published results}", "BESIDE",
@@ -120,11 +125,11 @@ def test_what_is_published_comes_last_and_only_where_there_is_any() -> None:
          r"\end{document}"],
     )  # fmt: skip
     assert found == sorted(found)
-    assert "published" not in appendix_with_intervals("D", PROFILE, BOTH, "How to read.", sections)
+    assert "published" not in document(sections)
 
 
 def test_the_bare_document_compiles_and_numbers_its_tables_as_the_thesis(tmp_path: Path) -> None:
-    text = compiled(appendix("Käfer {50%}", PROFILE, BOTH, [("ViT & 1%", bare_tables())]), tmp_path)
+    text = compiled(document([("ViT & 1%", bare_tables())], title="Käfer {50%}"), tmp_path)
     assert "fer {50%}: 4 classes" in text  # the umlaut is two glyphs
     assert "A.1 ViT & 1%" in text
     assert (
@@ -138,8 +143,7 @@ def test_the_bare_document_compiles_and_numbers_its_tables_as_the_thesis(tmp_pat
 
 def test_the_document_with_intervals_compiles(tmp_path: Path) -> None:
     reading = reading_note(summarise(RESULTS, 0.95), STATISTICS, has_stars=True, has_bold=True)
-    document = appendix_with_intervals("D", PROFILE, BOTH, reading, [("ViT", interval_tables())])
-    text = compiled(document, tmp_path)
+    text = compiled(document([("ViT", interval_tables())], reading=reading), tmp_path)
     for number in ("A.3", "A.4", "B.3", "B.4"):
         assert f"Table {number}: Evaluation results for ViT & 100% {{x}} trained on" in text
     star = "\N{ASTERISK OPERATOR}"
@@ -157,6 +161,6 @@ def test_tables_of_a_backbone_share_their_page(tmp_path: Path) -> None:
     table = make_table(methods=labels)
     printed = (latex(thesis_table(summarise(results, 0.95), table, x)) for x in THESIS_LAYOUTS)
     of_backbone = "\n".join(printed) * 2
-    compiled(appendix("D", PROFILE, BOTH, [("One", of_backbone), ("Two", of_backbone)]), tmp_path)
+    compiled(document([("One", of_backbone), ("Two", of_backbone)]), tmp_path)
     log = (tmp_path / "document.log").read_text(encoding="utf-8", errors="replace")
     assert "(2 pages" in log

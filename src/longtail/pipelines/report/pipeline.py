@@ -1,338 +1,380 @@
-"""The report stage: tables a backbone and training set, figures a backbone, the documents.
+"""The report stage: tables per backbone and training set, figures per backbone, the documents.
 
 ::
 
     report.<dataset>                          verify
     report.<dataset>.<backbone>.<train set>   tabulate
-    report.<dataset>.<backbone>               draw, join, compare with what is published
-    report.<dataset>                          species, gallery, profile figure, audit, appendices,
-                                              page
+    report.<dataset>.<backbone>               draw, join, compare with published results, and
+                                              the backbone's section of the page
+    report.<dataset>                          species, gallery, audit, the other sections,
+                                              the appendices, the page
 
-Everything is made of what `verify` lets through, so nothing is made where results are stale.
+Everything is made from what ``verify`` has checked, so nothing is made from stale results.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from functools import partial
 from itertools import groupby
 
 from kedro.pipeline import Node, Pipeline
 
 from longtail.parameters import Parameters, Table
-from longtail.pipelines.report.nodes import (
-    BARE_TABLES,
-    INTERVAL_TABLES,
-    audit_published,
-    compare_with_published,
+from longtail.pipelines.report.nodes.documents import (
+    write_appendix,
+    write_backbone_section,
+    write_data_section,
+    write_page,
+    write_provenance_section,
+    write_reading_note,
+    write_species_section,
+    write_unknown_section,
+)
+from longtail.pipelines.report.nodes.figures import (
     draw_backbone,
     draw_class_profile,
-    hang_gallery,
+    select_gallery,
+)
+from longtail.pipelines.report.nodes.published import (
+    audit_published,
+    compare_with_published,
+    note_published,
+    write_published,
+)
+from longtail.pipelines.report.nodes.tables import (
+    BARE_TABLES,
+    INTERVAL_TABLES,
     join_rows,
     join_tables,
     tabulate,
     tabulate_species,
-    verify,
-    verify_novelty,
-    write_appendix,
-    write_interval_appendix,
-    write_page,
 )
-from longtail.reporting.page.captions import FIGURES, PUBLISHED_FIGURES
+from longtail.pipelines.report.nodes.verification import verify, verify_novelty
+from longtail.reporting.page.backbone_section import FIGURES, PUBLISHED_FIGURES
 from longtail.trials.grid import table_name, tables
 
-# What the node ``verify`` lets through.
+# The outputs of the node ``verify``.
 VERIFIED = (
     *("results", "comparisons", "trainings", "class_profile"),
     *("class_confusions", "examples"),
 )
-# What is verified of data sets with unknown classes alone.
-NOVELTY = "novelty"
-# What is made of single species.
-SPECIES = ("species", "confused_pairs", "gallery")
+STATISTICS = "params:statistics"
 
 
 def create_pipeline(parameters: Parameters) -> Pipeline:
     """The stage for the data sets, backbones and training sets of the grid."""
-    parts = []
+    nodes = []
     for dataset, contents in tables(parameters).items():
-        published = parameters.datasets[dataset].published
-        has_unknown = parameters.datasets[dataset].unknown is not None
-        backbones = []
-        parts.append(_verification(dataset))
+        options = parameters.datasets[dataset]
+        published = f"published_{options.published}" if options.published else None
+        has_unknown = options.unknown is not None
+        by_backbone = {
+            backbone: list(own) for backbone, own in groupby(contents.tables, lambda t: t.backbone)
+        }
+        nodes += [_verification(dataset), *_species(dataset)]
+        for own in by_backbone.values():
+            nodes += [*map(_tabulation, own), *_backbone(own, published)]
         if has_unknown:
-            parts.append(_verification_of_novelty(dataset))
-        for backbone, of_backbone in groupby(contents.tables, key=lambda t: t.backbone):
-            own = list(of_backbone)
-            parts += [_tables(table) for table in own]
-            parts.append(_backbone(own))
-            if published:
-                parts.append(_published(own[0], published))
-            backbones.append(backbone)
-        parts.append(_species(dataset))
-        parts.append(_documents(dataset, backbones, published, has_unknown=has_unknown))
+            nodes += _unknown(dataset)
         if published:
-            parts.append(_audit(dataset, backbones, published))
-    return Pipeline(parts)
+            nodes += _published(dataset, list(by_backbone), published)
+        nodes += _appendices(dataset, list(by_backbone), published)
+        nodes += _page(dataset, list(by_backbone), published, has_unknown=has_unknown)
+    return Pipeline(nodes)
 
 
-def _made(dataset: str, *names: str) -> dict[str, str]:
-    """What is made of a data set, by the names that the nodes here know it by."""
-    return {
-        name: f"report.{dataset}.{name}" if name in (*VERIFIED, NOVELTY) else f"{dataset}_{name}"
-        for name in names
-    }
-
-
-def _verification(dataset: str) -> Pipeline:
-    checked = (*VERIFIED, "source", "index", "subsets")
-    return Pipeline(
-        [
-            Node(
-                verify,
-                inputs=[
-                    *(f"stored_{name}" for name in checked),
-                    *("params:dataset", "params:trials", "params:statistics"),
-                ],
-                outputs=list(VERIFIED),
-                name="verify",
-            )
-        ],
-        namespace=f"report.{dataset}",
-        inputs={f"stored_{name}": f"{dataset}_{name}" for name in checked},
-        parameters={
-            "params:dataset": f"params:datasets.{dataset}",
-            "params:statistics": "params:statistics",
+def _verification(dataset: str) -> Node:
+    own = f"report.{dataset}"
+    return Node(
+        verify,
+        inputs={
+            **_parameters(dataset, "dataset", "trials", "statistics"),
+            **{name: f"{dataset}_{name}" for name in (*VERIFIED, "source", "index", "subsets")},
         },
+        outputs=[f"{own}.{name}" for name in VERIFIED],
+        name="verify",
+        namespace=own,
         tags=[dataset],
     )
 
 
-def _verification_of_novelty(dataset: str) -> Pipeline:
-    return Pipeline(
-        [
-            Node(
-                verify_novelty,
-                inputs=["stored_novelty", "results", "params:dataset", "params:statistics"],
-                outputs=NOVELTY,
-                name="verify_novelty",
-            )
-        ],
-        namespace=f"report.{dataset}",
-        inputs={"stored_novelty": f"{dataset}_novelty", **_made(dataset, "results")},
-        parameters={
-            "params:dataset": f"params:datasets.{dataset}",
-            "params:statistics": "params:statistics",
-        },
-        tags=[dataset],
-    )
+def _species(dataset: str) -> list[Node]:
+    """The tables of single species, the photographs, and their section of the page."""
+    own = f"report.{dataset}"
+    node = partial(Node, namespace=own, tags=[dataset])
+    return [
+        node(
+            tabulate_species,
+            [f"{own}.class_confusions", f"{own}.class_profile", STATISTICS],
+            [f"{dataset}_species", f"{dataset}_confused_pairs"],
+            name="tabulate_species",
+        ),
+        node(
+            select_gallery,
+            {
+                **{name: f"{dataset}_{name}" for name in ("images", "index")},
+                **{name: f"{own}.{name}" for name in ("examples", "results")},
+                "profile": f"{own}.class_profile",
+            },
+            f"{dataset}_gallery",
+            name="select_gallery",
+        ),
+        node(
+            write_species_section,
+            {
+                "results": f"{own}.results",
+                **{name: f"{dataset}_{name}" for name in ("species", "confused_pairs", "gallery")},
+                **_parameters(dataset, "contents", "trials"),
+            },
+            f"{own}.species_section",
+            name="write_species_section",
+        ),
+    ]
 
 
-def _tables(table: Table) -> Pipeline:
-    return Pipeline(
-        [
-            Node(
-                tabulate,
-                inputs=["results", "comparisons", "params:table", "params:statistics"],
-                outputs=["scores", *BARE_TABLES, *INTERVAL_TABLES],
-                name="tabulate",
-            )
-        ],
-        namespace=f"report.{table_name(table)}",
-        inputs=_made(table.dataset, "results", "comparisons"),
-        parameters={"params:statistics"},
+def _tabulation(table: Table) -> Node:
+    own, dataset = f"report.{table_name(table)}", f"report.{table.dataset}"
+    outputs = ("scores", *BARE_TABLES, *INTERVAL_TABLES, "html_tables")
+    return Node(
+        tabulate,
+        [f"{dataset}.results", f"{dataset}.comparisons", f"params:{own}.table", STATISTICS],
+        [f"{own}.{name}" for name in outputs],
+        name="tabulate",
+        namespace=own,
         tags=[table.dataset, table.backbone, table.train_set],
     )
 
 
-def _backbone(own: list[Table]) -> Pipeline:
-    first = own[0]
+def _backbone(tables: list[Table], published: str | None) -> list[Node]:
+    """A backbone's tables, figures and section of the page."""
+    dataset, backbone = tables[0].dataset, tables[0].backbone
+    own, of_dataset = f"report.{dataset}.{backbone}", f"report.{dataset}"
+    node = partial(Node, namespace=own, tags=[dataset, backbone])
+    scores, profile = f"{own}.scores", f"{of_dataset}.class_profile"
+    options = {
+        **_parameters(dataset, "dataset"),
+        "table": f"params:report.{table_name(tables[0])}.table",
+    }
 
-    def of_tables(*kinds: str) -> dict[str, str]:
-        return {
-            f"{table.train_set}_{kind}": f"report.{table_name(table)}.{kind}"
-            for table in own
-            for kind in kinds
-        }
+    def of_tables(*kinds: str) -> list[str]:
+        return [f"report.{table_name(table)}.{kind}" for table in tables for kind in kinds]
 
-    scores, bare = of_tables("scores"), of_tables(*BARE_TABLES)
-    with_intervals = of_tables(*INTERVAL_TABLES)
-    shared = ("results", "confusions", "histories", "reliability", "class_profile")
-    return Pipeline(
-        [
-            Node(join_rows, list(scores), "scores", name="join_scores"),
-            Node(join_tables, list(bare), "tables", name="join_tables"),
-            Node(
-                join_tables, list(with_intervals), "intervals_tables", name="join_intervals_tables"
-            ),
-            Node(
-                draw_backbone,
-                inputs=["scores", *shared, "params:table", "params:dataset"],
-                outputs=list(FIGURES),
-                name="draw_figures",
-            ),
-        ],
-        namespace=f"report.{first.dataset}.{first.backbone}",
-        inputs={**scores, **bare, **with_intervals, **_made(first.dataset, *shared)},
-        parameters={
-            "params:table": f"params:report.{table_name(first)}.table",
-            "params:dataset": f"params:datasets.{first.dataset}",
-        },
-        tags=[first.dataset, first.backbone],
-    )
-
-
-def _species(dataset: str) -> Pipeline:
-    """The tables of single species, and the photographs."""
-    given = ("class_confusions", "class_profile", "examples", "results", "images", "index")
-    return Pipeline(
-        [
-            Node(
-                tabulate_species,
-                inputs=["class_confusions", "class_profile", "params:statistics"],
-                outputs=["species", "confused_pairs"],
-                name="tabulate_species",
-            ),
-            Node(
-                hang_gallery,
-                inputs=["images", "index", "examples", "results", "class_profile"],
-                outputs="gallery",
-                name="hang_gallery",
-            ),
-        ],
-        namespace=f"report.{dataset}",
-        inputs=_made(dataset, *given),
-        outputs=_made(dataset, *SPECIES),
-        parameters={"params:statistics"},
-        tags=[dataset],
-    )
-
-
-def _published(table: Table, published: str) -> Pipeline:
-    """A backbone's results beside the published ones."""
-    return Pipeline(
-        [
-            Node(
+    joined = {
+        "tables": of_tables(*BARE_TABLES),
+        "intervals_tables": of_tables(*INTERVAL_TABLES),
+        "html_tables": of_tables("html_tables"),
+    }
+    section = {"profile": profile, "tables": f"{own}.html_tables", **options}
+    section |= {figure: f"{own}.{figure}" for figure in FIGURES}
+    nodes = [
+        node(join_rows, of_tables("scores"), scores, name="join_scores"),
+        *(
+            node(join_tables, parts, f"{own}.{name}", name=f"join_{name}")
+            for name, parts in joined.items()
+        ),
+        node(
+            draw_backbone,
+            {
+                "scores": scores,
+                "results": f"{of_dataset}.results",
+                **{n: f"{dataset}_{n}" for n in ("confusions", "histories", "reliability")},
+                "profile": profile,
+                **options,
+            },
+            [f"{own}.{figure}" for figure in FIGURES],
+            name="draw_figures",
+        ),
+    ]
+    if published:
+        made = ("published_comparison", *PUBLISHED_FIGURES)
+        printed = ("published_tables", "published_html_tables")
+        nodes.append(
+            node(
                 compare_with_published,
-                inputs=[
-                    *("scores", "published"),
-                    *("params:dataset", "params:table", "params:statistics"),
-                ],
-                outputs=["published_comparison", *PUBLISHED_FIGURES],
+                {
+                    "scores": scores,
+                    "published": published,
+                    **options,
+                    **_parameters(dataset, "contents", "statistics"),
+                },
+                [f"{own}.{name}" for name in (*made, *printed)],
                 name="compare_with_published",
             )
-        ],
-        namespace=f"report.{table.dataset}.{table.backbone}",
-        inputs={
-            "scores": f"report.{table.dataset}.{table.backbone}.scores",
-            "published": f"published_{published}",
-        },
-        parameters={
-            "params:dataset": f"params:datasets.{table.dataset}",
-            "params:table": f"params:report.{table_name(table)}.table",
-            "params:statistics": "params:statistics",
-        },
-        tags=[table.dataset, table.backbone],
-    )
+        )
+        section |= {figure: f"{own}.{figure}" for figure in PUBLISHED_FIGURES}
+        section |= {"published_tables": f"{own}.published_html_tables"}
+        section |= {"comparison": f"{dataset}_published_comparison"}
+    nodes.append(node(write_backbone_section, section, f"{own}.section", name="write_section"))
+    return nodes
 
 
-def _audit(dataset: str, backbones: list[str], published: str) -> Pipeline:
+def _unknown(dataset: str) -> list[Node]:
+    """The scores of unknown classes, and their section of the page."""
+    own = f"report.{dataset}"
+    node = partial(Node, namespace=own, tags=[dataset])
+    return [
+        node(
+            verify_novelty,
+            {
+                "novelty": f"{dataset}_novelty",
+                "results": f"{own}.results",
+                **_parameters(dataset, "dataset", "statistics"),
+            },
+            f"{own}.novelty",
+            name="verify_novelty",
+        ),
+        node(
+            write_unknown_section,
+            {
+                **{name: f"{own}.{name}" for name in ("novelty", "results")},
+                "index": f"{dataset}_index",
+                "profile": f"{own}.class_profile",
+                **_parameters(dataset, "contents"),
+            },
+            f"{own}.unknown_section",
+            name="write_unknown_section",
+        ),
+    ]
+
+
+def _published(dataset: str, backbones: list[str], published: str) -> list[Node]:
     """The comparison of all backbones with the published results, and the audit of these."""
-    comparisons = _of_backbones(dataset, backbones, "published_comparison")
-    return Pipeline(
-        [
-            Node(
-                join_rows,
-                inputs=list(comparisons),
-                outputs="published_comparison",
-                name="join_published_comparisons",
-            ),
-            Node(audit_published, ["published", "source"], "published_audit", name="audit"),
-        ],
-        namespace=f"report.{dataset}",
-        inputs={
-            **comparisons,
-            "published": f"published_{published}",
-            **_made(dataset, "source"),
-        },
-        outputs=_made(dataset, "published_comparison", "published_audit"),
-        tags=[dataset],
-    )
+    own, comparison = f"report.{dataset}", f"{dataset}_published_comparison"
+    audit, note = f"{dataset}_published_audit", f"{own}.published_note"
+    node = partial(Node, namespace=own, tags=[dataset])
+    return [
+        node(
+            join_rows,
+            [f"{own}.{backbone}.published_comparison" for backbone in backbones],
+            comparison,
+            name="join_published_comparisons",
+        ),
+        node(audit_published, [published, f"{dataset}_source"], audit, name="audit"),
+        node(
+            note_published,
+            {
+                "published": published,
+                "comparison": comparison,
+                **_parameters(dataset, "dataset"),
+            },
+            note,
+            name="note_published",
+        ),
+        node(
+            write_published,
+            [comparison, audit, note, *(f"{own}.{b}.published_tables" for b in backbones)],
+            [f"{own}.published_latex", f"{own}.audit_section"],
+            name="write_published",
+        ),
+    ]
 
 
-def _documents(
-    dataset: str, backbones: list[str], published: str | None, *, has_unknown: bool
-) -> Pipeline:
-    pictures = [*FIGURES, *PUBLISHED_FIGURES] if published else list(FIGURES)
-    scores = _of_backbones(dataset, backbones, "scores")
-    tables = _of_backbones(dataset, backbones, "tables")
-    with_intervals = _of_backbones(dataset, backbones, "intervals_tables")
-    figures = _of_backbones(dataset, backbones, *pictures)
-    tables_read = ("results", "comparisons", "trainings", *SPECIES)
-    data_read = ("source", "index", "rejected", "subsets")
-    given = _made(dataset, "class_profile", *tables_read, *data_read)
-    optional = {}
-    if published:
-        optional = {"comparison": "published_comparison", "audit": "published_audit"}
-        given |= _made(dataset, *optional.values())
-        optional["published"] = "published"
-        given["published"] = f"published_{published}"
-    page_only = [NOVELTY] if has_unknown else []
-    given |= _made(dataset, *page_only)
+def _appendices(dataset: str, backbones: list[str], published: str | None) -> list[Node]:
+    own = f"report.{dataset}"
+    node = partial(Node, namespace=own, tags=[dataset])
+    with_intervals = [f"{own}.{backbone}.intervals_tables" for backbone in backbones]
     common = {
-        "profile": "class_profile",
-        "dataset": "params:dataset",
-        "contents": "params:contents",
+        "profile": f"{own}.class_profile",
+        **_parameters(dataset, "dataset", "contents"),
     }
-    printed = common | {"scores": "scores", "statistics": "params:statistics"} | optional
-    made = ("scores", "class_profile_figure", "appendix", "intervals_appendix", "report")
-    return Pipeline(
-        [
-            Node(join_rows, list(scores), "scores", name="join_scores"),
-            Node(
-                draw_class_profile,
-                inputs=["class_profile", "params:dataset"],
-                outputs="class_profile_figure",
-                name="draw_class_profile",
-            ),
-            Node(
-                write_appendix,
-                inputs=common | _keywords(tables),
-                outputs="appendix",
-                name="write_appendix",
-            ),
-            Node(
-                write_interval_appendix,
-                inputs=printed | {f"{b}_tables": f"{b}_intervals_tables" for b in backbones},
-                outputs="intervals_appendix",
-                name="write_intervals_appendix",
-            ),
-            Node(
-                write_page,
-                inputs=printed
-                | {"profile_figure": "class_profile_figure", "command": "params:command"}
-                | {"trials": "params:trials"}
-                | _keywords((*tables_read, *data_read, *page_only, *figures)),
-                outputs="report",
-                name="write_page",
-            ),
-        ],
-        namespace=f"report.{dataset}",
-        inputs={**given, **scores, **tables, **with_intervals, **figures},
-        outputs=_made(dataset, *made),
-        parameters={
-            "params:dataset": f"params:datasets.{dataset}",
-            "params:statistics": "params:statistics",
-            "params:command": "params:report.command",
-        },
-        tags=[dataset],
-    )
+    intervals_only = {"reading": f"{own}.reading_note"}
+    if published:
+        intervals_only["published"] = f"{own}.published_latex"
+    return [
+        node(
+            join_rows,
+            [f"{own}.{backbone}.scores" for backbone in backbones],
+            f"{dataset}_scores",
+            name="join_scores",
+        ),
+        node(
+            write_reading_note,
+            [f"{dataset}_scores", STATISTICS, *with_intervals],
+            f"{own}.reading_note",
+            name="write_reading_note",
+        ),
+        node(
+            write_appendix,
+            {**common, **{f"{b}_tables": f"{own}.{b}.tables" for b in backbones}},
+            f"{dataset}_appendix",
+            name="write_appendix",
+        ),
+        node(
+            write_appendix,
+            {
+                **common,
+                **intervals_only,
+                **{f"{b}_tables": f"{own}.{b}.intervals_tables" for b in backbones},
+            },
+            f"{dataset}_intervals_appendix",
+            name="write_intervals_appendix",
+        ),
+    ]
 
 
-def _of_backbones(dataset: str, backbones: list[str], *names: str) -> dict[str, str]:
-    """What is made of each backbone, by the name that it has beside the others'."""
-    return {f"{b}_{name}": f"report.{dataset}.{b}.{name}" for b in backbones for name in names}
+def _page(
+    dataset: str, backbones: list[str], published: str | None, *, has_unknown: bool
+) -> list[Node]:
+    own, profile = f"report.{dataset}", f"report.{dataset}.class_profile"
+    node = partial(Node, namespace=own, tags=[dataset])
+    sections = ["data", "species", "provenance"]
+    if has_unknown:
+        sections.append("unknown")
+    note = {}
+    if published:
+        sections.append("audit")
+        note = {"published": f"{own}.published_note"}
+    return [
+        node(
+            draw_class_profile,
+            {"profile": profile, **_parameters(dataset, "dataset")},
+            f"{dataset}_class_profile_figure",
+            name="draw_class_profile",
+        ),
+        node(
+            write_data_section,
+            {
+                **{n: f"{dataset}_{n}" for n in ("source", "index", "rejected", "subsets")},
+                "profile": profile,
+                "profile_figure": f"{dataset}_class_profile_figure",
+                **_parameters(dataset, "dataset"),
+            },
+            f"{own}.data_section",
+            name="write_data_section",
+        ),
+        node(
+            write_provenance_section,
+            {
+                "trainings": f"{own}.trainings",
+                **{name: f"{dataset}_{name}" for name in ("source", "index")},
+                **_parameters(dataset, "dataset", "statistics", "command"),
+            },
+            f"{own}.provenance_section",
+            name="write_provenance_section",
+        ),
+        node(
+            write_page,
+            {
+                "profile": profile,
+                **_parameters(dataset, "dataset", "contents"),
+                "reading": f"{own}.reading_note",
+                **note,
+                **{name: f"{own}.{name}_section" for name in sections},
+                **{f"{b}_section": f"{own}.{b}.section" for b in backbones},
+            },
+            f"{dataset}_report",
+            name="write_page",
+        ),
+    ]
 
 
-def _keywords(names: Iterable[str]) -> dict[str, str]:
-    """Inputs of a node whose arguments are called like them."""
-    return {name: name for name in names}
+def _parameters(dataset: str, *names: str) -> dict[str, str]:
+    """The parameters of a data set's report, by the arguments of the nodes."""
+    known = {
+        "dataset": f"params:datasets.{dataset}",
+        "contents": f"params:report.{dataset}.contents",
+        "trials": f"params:report.{dataset}.trials",
+        "statistics": STATISTICS,
+        "command": "params:report.command",
+    }
+    return {name: known[name] for name in names}

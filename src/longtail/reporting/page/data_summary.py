@@ -1,4 +1,4 @@
-"""What a data set's images are, in numbers: how many, what was refused, how they are split."""
+"""The page's section on the data: how many images, which were rejected, how they are split."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from longtail.class_names import images_of_classes, known_names
-from longtail.imbalance.unknown import UNKNOWN_LABEL
+from longtail.class_names import Names, images_of_classes, known_names
+from longtail.imbalance import GROUPS, likeness_note
+from longtail.parameters import TrainSet
+from longtail.reporting.page.templates import fragment
 from longtail.reporting.tables.layouts import TRAIN_SETS
 from longtail.reporting.tables.notes import listed
 from longtail.wording import counted
@@ -26,13 +28,36 @@ class DataSummary:
         facts: names and values.
         rejected: a reason, how many files have it, and the first of them.
         splits: the role and name of each subset, its images, and the classes that it has.
-        unknown: the names of the classes that are held out as unknown, sorted.
     """
 
     facts: tuple[tuple[str, str], ...]
     rejected: tuple[tuple[str, int, str], ...]
     splits: tuple[tuple[str, str, int, int], ...]
-    unknown: tuple[str, ...] = ()
+
+
+def data_section(
+    summary: DataSummary, profile: pd.DataFrame, profile_figure: bytes, grouped_by: TrainSet
+) -> str:
+    """The section as HTML.
+
+    Args:
+        summary: see :func:`data_summary`.
+        profile: the class profile.
+        profile_figure: a figure of it, as PNG.
+        grouped_by: the training set whose class sizes define head, middle and tail.
+    """
+    names = Names.of(list(profile["class_name"]))
+    return fragment(
+        "data_section.html.j2",
+        summary=summary,
+        names=names,
+        groups={group: profile[profile["group"] == group] for group in GROUPS},
+        profile_figure=profile_figure,
+        alike=likeness_note(profile, grouped_by, names.one, names.many),
+        tail_train=f"train_{grouped_by}",
+        tail_test=f"test_{grouped_by}",
+        tail_name=TRAIN_SETS[grouped_by],
+    )
 
 
 def data_summary(
@@ -47,7 +72,6 @@ def data_summary(
         subsets: a row an image and subset.
     """
     names = known_names(index)
-    unknown = index.loc[index["label"] == UNKNOWN_LABEL, "class_name"]
     facts = [
         ("Images", f"{images_of_classes(index)}; {source['width']} x {source['height']} pixels"),
         (f"Images a {names.one}", _range(index["class_name"].value_counts())),
@@ -75,8 +99,7 @@ def data_summary(
         (str(role), str(name), len(of_subset), int(of_subset.nunique()))
         for (role, name), of_subset in of_subsets
     )
-    held_out = tuple(sorted(str(name) for name in unknown.unique()))
-    return DataSummary(tuple(facts), _reasons(rejected), splits, held_out)
+    return DataSummary(tuple(facts), _reasons(rejected), splits)
 
 
 def _same_images(subsets: pd.DataFrame) -> list[str]:

@@ -3,17 +3,38 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from longtail.class_names import images_of_classes
 from longtail.parameters import Dataset, Statistics
+from longtail.reporting.page.templates import fragment
 from longtail.reporting.tables.notes import listed
 from longtail.wording import counted
 
 VERSIONS = ("python", "torch", "timm", "numpy", "longtail", "engine")
+
+
+def provenance_section(
+    circumstances: Sequence[tuple[str, str]],
+    backbones: Sequence[str],
+    recipes: Sequence[tuple[str, Sequence[str]]],
+) -> str:
+    """The section as HTML.
+
+    Args:
+        circumstances: names and values, see :func:`circumstances`.
+        backbones: the columns of the table of recipes.
+        recipes: a setting and its value for each backbone, see :func:`recipes`.
+    """
+    return fragment(
+        "provenance_section.html.j2",
+        circumstances=circumstances,
+        backbones=backbones,
+        recipes=recipes,
+    )
 
 
 def circumstances(

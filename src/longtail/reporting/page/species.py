@@ -15,6 +15,7 @@ from longtail.evaluation.trainings import NAMES
 from longtail.imbalance import GROUPS
 from longtail.parameters import Contents, Method, TrainSet
 from longtail.reporting.page.gallery import Gallery, probability_note
+from longtail.reporting.page.templates import fragment
 from longtail.reporting.tables.layouts import TRAIN_SETS
 from longtail.reporting.tables.notes import listed, percent
 from longtail.reporting.tables.numbers import MISSING, fixed
@@ -122,6 +123,11 @@ class SpeciesPart:
     one: str
     many: str
     probability: str
+
+
+def species_section(parts: Sequence[SpeciesPart]) -> str:
+    """The section as HTML; empty if there is nothing to show."""
+    return fragment("species_section.html.j2", parts=parts)
 
 
 def species_parts(

@@ -27,3 +27,8 @@ def template(name: str) -> Template:
     environment.filters["counted"] = counted
     environment.filters["capitalized"] = capitalized
     return environment.get_template(name)
+
+
+def fragment(name: str, **values: object) -> str:
+    """A part of a page, rendered from a template, without its last line break."""
+    return template(name).render(**values).removesuffix("\n")

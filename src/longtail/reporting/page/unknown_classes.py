@@ -11,6 +11,8 @@ from markupsafe import Markup
 
 from longtail.class_names import Names
 from longtail.evaluation.trainings import NAMES
+from longtail.imbalance.unknown import UNKNOWN_LABEL
+from longtail.reporting.page.templates import fragment
 from longtail.reporting.tables.layouts import TRAIN_SETS
 from longtail.reporting.tables.notes import listed
 from longtail.reporting.tables.numbers import both_ends, short
@@ -43,6 +45,19 @@ class NoveltyPart:
     rows: Sequence[Sequence[str]]
     note: str
     held_out: Sequence[Markup]
+
+
+def unknown_section(part: NoveltyPart, names: Names) -> str:
+    """The section as HTML."""
+    return fragment(
+        "unknown_section.html.j2", novelty=part, novelty_headings=NOVELTY_HEADINGS, names=names
+    )
+
+
+def unknown_class_names(index: pd.DataFrame) -> list[str]:
+    """The names of the classes that are held out as unknown, sorted."""
+    names = index.loc[index["label"] == UNKNOWN_LABEL, "class_name"]
+    return sorted(names.astype(str).unique())
 
 
 def novelty_part(

@@ -34,54 +34,19 @@ PREAMBLE = r"""\documentclass[a4paper,10pt]{article}
 """
 
 
-def appendix(
-    title: str,
-    profile: pd.DataFrame,
-    train_sets: Sequence[TrainSet],
-    sections: Sequence[tuple[str, str]],
-    grouped_by: TrainSet = "long_tailed",
-) -> str:
-    """The thesis' tables as a document that compiles with pdflatex as it is.
+def appendix(introduction: str, sections: Sequence[tuple[str, str]], ending: str = "") -> str:
+    """A document that compiles with pdflatex as it is.
 
     Args:
-        title: the data set's name.
-        profile: its class profile.
-        train_sets: those that the tables are of.
+        introduction: plain text, see :func:`introduction`.
         sections: each backbone's label and its LaTeX tables.
-        grouped_by: see :func:`introduction`.
+        ending: LaTeX text after the sections; may be empty.
     """
-    return _document(introduction(title, profile, train_sets, grouped_by), _subsections(sections))
-
-
-def appendix_with_intervals(
-    title: str,
-    profile: pd.DataFrame,
-    train_sets: Sequence[TrainSet],
-    reading: str,
-    sections: Sequence[tuple[str, str]],
-    published_tables: str = "",
-    audit: str = "",
-    grouped_by: TrainSet = "long_tailed",
-) -> str:
-    """The tables with intervals and marks, ours beside the published ones, and the latter's audit.
-
-    Args:
-        title: the data set's name.
-        profile: its class profile.
-        train_sets: those that the tables are of.
-        reading: how the tables are to be read.
-        sections: each backbone's label and its LaTeX tables.
-        published_tables: LaTeX tables of ours beside published results; may be empty.
-        audit: LaTeX text on the published tables; may be empty.
-        grouped_by: see :func:`introduction`.
-    """
-    body = [_subsections(sections)]
-    if published_tables:
-        body += [r"\subsection{Beside the published results}", published_tables, r"\clearpage"]
-    if audit:
-        body += [r"\subsection{The published tables, audited by their own numbers}", audit]
-    intro = introduction(title, profile, train_sets, grouped_by)
-    return _document(f"{intro}\n\n{reading}", "\n".join(body))
+    parts = []
+    for label, tables in sections:
+        parts += [rf"\subsection{{{escaped(label)}}}" + "\n", tables, "\\clearpage\n"]
+    body = "\n".join(["\n".join(parts), *filter(None, [ending])])
+    return "\n".join([PREAMBLE, escaped(introduction) + "\n", body]) + "\\end{document}\n"
 
 
 def introduction(
@@ -123,14 +88,3 @@ def _training_images(profile: pd.DataFrame, train_set: TrainSet) -> str:
     counts = profile[f"train_{train_set}"]
     of_a_class = f" ({counts.max()} to {counts.min()} a class)" if counts.nunique() > 1 else ""
     return f"{TRAIN_SETS[train_set]} {counts.sum():,}{of_a_class}"
-
-
-def _subsections(sections: Sequence[tuple[str, str]]) -> str:
-    parts = []
-    for label, tables in sections:
-        parts += [rf"\subsection{{{escaped(label)}}}" + "\n", tables, "\\clearpage\n"]
-    return "\n".join(parts)
-
-
-def _document(intro: str, body: str) -> str:
-    return "\n".join([PREAMBLE, escaped(intro) + "\n", body]) + "\\end{document}\n"

@@ -46,14 +46,14 @@ class ComparisonTable:
 
 
 def comparison_tables(comparison: pd.DataFrame, tables: Sequence[Table]) -> list[ComparisonTable]:
-    """A table for each of a report's backbones and training sets that something is published of.
+    """A table for each backbone and training set that has published results.
 
     Args:
         comparison: what :func:`longtail.published.results.compare` gives.
-        tables: of the report, in order.
+        tables: of the report, numbered 1, 3, 5, ...; those of published results are C.1, C.2, ...
     """
     found = []
-    for position, table in enumerate(tables):
+    for table in tables:
         cells = of_table(comparison, table)
         cells = cells[cells["metric"] == "acc1"]
         if cells.empty:
@@ -66,7 +66,7 @@ def comparison_tables(comparison: pd.DataFrame, tables: Sequence[Table]) -> list
         test_sets = [test_set for test_set in TEST_SETS if test_set in set(cells["test_set"])]
         columns = [TEST_SETS[test_set] for test_set in test_sets]
         rows, ends = _rows(cells, table, test_sets)
-        number = f"C.{position + 1}"
+        number = f"C.{(table.number + 1) // 2}"
         found.append(ComparisonTable(table.backbone, number, caption, columns, rows, ends))
     return found
 
@@ -142,6 +142,23 @@ def comparison_latex(table: ComparisonTable, note: str) -> str:
             "",
         ]
     )
+
+
+def published_latex(note: str, tables: Sequence[str], audit: str) -> str:
+    """The end of the appendix: our results beside published ones, and the audit of these.
+
+    Args:
+        note: how much of the published results there is, as plain text; may be empty.
+        tables: see :func:`comparison_latex`.
+        audit: see :func:`longtail.reporting.tables.audit.audit_latex`; may be empty.
+    """
+    beside = "\n".join([*([escaped(note) + "\n"] if note else []), *tables])
+    parts = []
+    if beside:
+        parts += [r"\subsection{Beside the published results}", beside, r"\clearpage"]
+    if audit:
+        parts += [r"\subsection{The published tables, audited by their own numbers}", audit]
+    return "\n".join(parts)
 
 
 def _rows(

@@ -1,4 +1,4 @@
-"""What is said below a backbone's figures."""
+"""A backbone's section of the page: its figures and tables."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pandas as pd
 from longtail.class_names import Names
 from longtail.imbalance import likeness_note
 from longtail.parameters import TrainSet
+from longtail.reporting.page.templates import fragment
 from longtail.reporting.tables.appendix import has_natural_test_set
 from longtail.reporting.tables.layouts import groups_tested_on
 
@@ -27,15 +28,31 @@ FIGURES = {
 PUBLISHED_FIGURES = {"published_figure": "ours beside the published accuracies"}
 
 
-def figure_captions(
-    figures: Mapping[str, str], profile: pd.DataFrame, grouped_by: TrainSet
-) -> dict[str, str]:
-    """What each figure shows, in the words of the data set.
+def backbone_section(captioned: Mapping[str, bytes], tables: str, published_tables: str) -> str:
+    """The section as HTML.
 
     Args:
-        figures: those of ``FIGURES`` and of ``PUBLISHED_FIGURES`` that there are.
+        captioned: the figures as PNG, by their captions.
+        tables: the tables of results, as HTML.
+        published_tables: our results beside published ones, as HTML; may be empty.
+    """
+    return fragment(
+        "backbone_section.html.j2",
+        figures=captioned,
+        tables=tables,
+        published_tables=published_tables,
+    )
+
+
+def figure_captions(
+    profile: pd.DataFrame, grouped_by: TrainSet, *, has_published: bool
+) -> dict[str, str]:
+    """The caption of each figure, in the terms of the data set.
+
+    Args:
         profile: the class profile.
-        grouped_by: the training set whose sizes make head, middle and tail.
+        grouped_by: the training set whose class sizes define head, middle and tail.
+        has_published: whether there are published results to compare with.
     """
     names, is_natural = Names.of(list(profile["class_name"])), has_natural_test_set(profile)
     words = {
@@ -44,7 +61,8 @@ def figure_captions(
         "widest": "natural" if is_natural else "balanced",
         "groups": groups_tested_on(grouped_by, has_natural_test_set=is_natural),
     }
-    captions = {figure: shown.format(**words) for figure, shown in figures.items()}
+    figures = FIGURES | PUBLISHED_FIGURES if has_published else FIGURES
+    captions = {figure: caption.format(**words) for figure, caption in figures.items()}
     if alike := likeness_note(profile, grouped_by, names.one, names.many):
         captions["group_accuracy_figure"] += f". {alike.removesuffix('.')}"
     return captions

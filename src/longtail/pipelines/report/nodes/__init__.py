@@ -1,0 +1,1 @@
+"""Nodes of the report stage, by what they make."""

@@ -1,0 +1,73 @@
+"""Nodes that compare results with published ones."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pandas as pd
+
+from longtail.parameters import Contents, Dataset, Statistics, Table
+from longtail.pipelines.report.nodes.tables import join_tables
+from longtail.published.audit import audit
+from longtail.published.results import comparable, compare, validated
+from longtail.reporting.page.audit_section import audit_section
+from longtail.reporting.page.tables import published_tables_html
+from longtail.reporting.tables.audit import audit_latex
+from longtail.reporting.tables.published import (
+    comparison_latex,
+    comparison_note,
+    comparison_tables,
+    match_note,
+    published_latex,
+)
+
+log = logging.getLogger(__name__)
+
+
+def compare_with_published(
+    scores: pd.DataFrame,
+    published: pd.DataFrame,
+    dataset: Dataset,
+    contents: Contents,
+    table: Table,
+    statistics: Statistics,
+) -> tuple[pd.DataFrame, bytes, str, str]:
+    """A backbone's results beside the published ones: as a table, a figure, LaTeX and HTML."""
+    from longtail.reporting.figures import drawing
+    from longtail.reporting.figures.published import comparison_figure
+
+    confidence = statistics.confidence
+    comparison = compare(scores, comparable(validated(published), dataset), confidence)
+    labels = {method: drawing.plain(label) for method, label in table.methods.items()}
+    figure = comparison_figure(comparison, labels, drawing.plain(table.backbone_label), confidence)
+    own = [other for other in contents.tables if other.backbone == table.backbone]
+    tables, note = comparison_tables(comparison, own), comparison_note(confidence)
+    as_latex = join_tables(*(comparison_latex(each, note) for each in tables))
+    return comparison, figure, as_latex, published_tables_html(tables, note)
+
+
+def audit_published(published: pd.DataFrame, source: dict[str, Any]) -> pd.DataFrame:
+    """See :func:`longtail.published.audit.audit`."""
+    return audit(validated(published), source["classes"])
+
+
+def note_published(published: pd.DataFrame, comparison: pd.DataFrame, dataset: Dataset) -> str:
+    """How much of the published results has a counterpart here; a warning if nothing has."""
+    note = match_note(published, comparison, dataset)
+    if comparison.empty:
+        log.warning("datasets.%s.published: %s", dataset.name, note)
+    return note
+
+
+def write_published(
+    comparison: pd.DataFrame, findings: pd.DataFrame, note: str, *tables: str
+) -> tuple[str, str]:
+    """The end of the appendix with intervals, and the audit's section of the page.
+
+    The audit is shown only where published results are beside ours.
+    """
+    if comparison.empty:
+        return published_latex(note, [], ""), ""
+    beside = [table for table in tables if table]
+    return published_latex(note, beside, audit_latex(findings)), audit_section(findings)

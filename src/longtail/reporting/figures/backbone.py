@@ -1,0 +1,72 @@
+"""All figures of one backbone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from longtail.evaluation.trainings import NAMES
+from longtail.parameters import TrainSet
+from longtail.reporting.figures import class_accuracy, confusion, drawing, methods
+
+
+@dataclass(frozen=True)
+class BackboneTables:
+    """What the figures of a backbone are drawn from.
+
+    Attributes:
+        scores: see :func:`longtail.evaluation.summaries.summarise`; of this backbone only.
+        confusions: images by true and predicted label.
+        histories: one row per trial and epoch.
+        reliability: one row per trial and confidence bin.
+    """
+
+    scores: pd.DataFrame
+    confusions: pd.DataFrame
+    histories: pd.DataFrame
+    reliability: pd.DataFrame
+
+    def of_trials(self, trials: pd.DataFrame) -> BackboneTables:
+        """The rows of certain trials, given by their names."""
+        return replace(
+            self,
+            confusions=self.confusions.merge(trials),
+            histories=self.histories.merge(trials),
+            reliability=self.reliability.merge(trials),
+        )
+
+
+def trials_of(results: pd.DataFrame, backbone: str) -> pd.DataFrame:
+    """The names of a backbone's trials that have results, one row per trial."""
+    return results.loc[results["backbone"] == backbone, list(NAMES)].drop_duplicates()
+
+
+def backbone_figures(
+    tables: BackboneTables,
+    profile: pd.DataFrame,
+    labels: Mapping[str, str],
+    title: str,
+    grouped_by: TrainSet,
+) -> tuple[bytes, ...]:
+    """The figures as PNG, in the order of :data:`longtail.reporting.page.backbone_section.FIGURES`.
+
+    Args:
+        tables: of the backbone.
+        profile: the class profile.
+        labels: the labels of the methods by name, in the order of the rows.
+        title: the backbone's label.
+        grouped_by: the training set whose class sizes define head, middle and tail.
+    """
+    labels = {method: drawing.plain(label) for method, label in labels.items()}
+    title, scores = drawing.plain(title), tables.scores
+    if scores.empty:
+        return (drawing.message(f"{title}: no trial has results"),) * 5
+    return (
+        methods.group_accuracy(scores, labels, title, grouped_by),
+        class_accuracy.class_accuracy(tables.confusions, profile, labels, title),
+        confusion.confusion_matrices(tables.confusions, profile, scores, labels, title, grouped_by),
+        methods.reliability(tables.reliability, scores, labels, title),
+        methods.learning_curves(tables.histories, labels, title),
+    )

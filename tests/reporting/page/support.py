@@ -1,0 +1,82 @@
+"""Pages of the report, with what a test does not look at filled in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from longtail.parameters import TrainSet
+from longtail.reporting.page.backbone_section import backbone_section
+from longtail.reporting.page.data_summary import DataSummary, data_section
+from longtail.reporting.page.provenance import provenance_section
+from longtail.reporting.page.report import Sections, page
+from longtail.reporting.page.species import SpeciesPart, species_section
+from longtail.reporting.page.tables import published_tables_html, tables_html
+from longtail.reporting.tables.printed import PrintedTable
+from longtail.reporting.tables.published import ComparisonTable
+
+PROFILE = pd.DataFrame(
+    {
+        "class_name": list("abcd"),
+        "group": ["head", "middle", "tail", "tail"],
+        "train_balanced": [1000] * 4,
+        "train_long_tailed": [1000, 300, 40, 20],
+        "test_balanced": [50] * 4,
+        "test_long_tailed": [50, 15, 3, 2],
+        "train_natural": [2000, 1500, 1200, 1000],
+        "test_natural": [50] * 4,
+    }
+)
+DATA = DataSummary(
+    facts=(("Images", "1,234"),),
+    rejected=(("is <broken>", 2, "a/<b>.jpg"),),
+    splits=(("test", "balanced", 200, 4),),
+)
+PROVENANCE = provenance_section(
+    [("Command", "kedro run <1>"), ("Seeds", "0")],
+    ["vit", "convnext"],
+    [("epochs", ["1", "2"])],
+)
+
+
+@dataclass(frozen=True)
+class BackboneSection:
+    """The content of a backbone's section."""
+
+    title: str
+    tables: Sequence[tuple[PrintedTable, PrintedTable | None]] = ()
+    figures: Mapping[str, bytes] = field(default_factory=dict)
+    published: Sequence[ComparisonTable] = ()
+    note: str = ""
+
+    def html(self) -> str:
+        published = published_tables_html(self.published, self.note) if self.published else ""
+        return backbone_section(self.figures, tables_html(self.tables), published)
+
+
+def make_page(
+    *backbones: BackboneSection,
+    title: str = "T",
+    profile: pd.DataFrame = PROFILE,
+    grouped_by: TrainSet = "long_tailed",
+    species: Sequence[SpeciesPart] = (),
+    unknown: str = "",
+    audit: str = "",
+) -> str:
+    """A page with these sections."""
+    return page(
+        title,
+        profile,
+        grouped_by,
+        Sections(
+            data=data_section(DATA, profile, b"profile png", grouped_by),
+            reading="Read <so>.",
+            backbones=[(backbone.title, backbone.html()) for backbone in backbones],
+            species=species_section(species) if species else "",
+            provenance=PROVENANCE,
+            unknown=unknown,
+            audit=audit,
+        ),
+    )
