@@ -2,11 +2,44 @@ from __future__ import annotations
 
 import pytest
 
-from longtail.class_names import Names
+from longtail.class_names import ClassNaming, genus_of, is_binomial
 from longtail.reporting.figures.drawing import drawable
 
 MOTHS = ["acherontia_atropos", "Zygaena filipendulae", "noctua_comes", "Idaea sp.", "unknown"]
-BINOMIAL, OTHER = Names(binomial=True), Names(binomial=False)
+BINOMIAL, OTHER = ClassNaming(is_binomial=True), ClassNaming(is_binomial=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Noctua pronuba", True),
+        ("noctua_pronuba", True),
+        ("Polygonia c-album", True),
+        ("Idaea sp.", True),
+        ("Idaea cf. dilutaria", True),
+        ("Zygaena filipendulae stephensi", True),  # a subspecies
+        ("amphipyra_pyramidea_-_berberea", True),
+        ("Käferia müelleri", True),
+        ("Agrotis עש", True),
+        ("maple tree", True),  # in form; most of the other names of its data set are not
+        ("Noctua", False),
+        ("X pronuba", False),  # no genus has one letter
+        ("RED ADMIRAL", False),
+        ("Red Admiral", False),
+        ("moth_1", False),
+        ("Noctua pronuba 2", False),
+        ("Noctua pronuba (female)", False),
+        ("-", False),
+        ("", False),
+    ],
+)
+def test_a_binomial_is_a_genus_and_an_epithet(name: str, expected: bool) -> None:
+    assert is_binomial(name) is expected
+
+
+@pytest.mark.parametrize("name", ["xestia_c-nigrum", "xestia c-nigrum", " xestia  c-nigrum"])
+def test_the_genus_is_the_first_word(name: str) -> None:
+    assert genus_of(name) == "xestia"
 
 
 @pytest.mark.parametrize(
@@ -17,18 +50,19 @@ BINOMIAL, OTHER = Names(binomial=True), Names(binomial=False)
         (["0", "1", "2"], False),
         (["class 0", "class 1"], False),
         (["Agrotis עש"], True),  # whatever the alphabet
+        (["RED ADMIRAL", "PAINTED LADY"], False),
         ([], False),
     ],
 )
 def test_names_are_binomials_where_most_look_like_one(names: list[str], expected: bool) -> None:
-    assert Names.of(names).binomial is expected
+    assert ClassNaming.infer(names).is_binomial is expected
 
 
 def test_underscores_become_spaces_and_a_genus_a_capital() -> None:
-    assert BINOMIAL.plain("acherontia_atropos") == "Acherontia atropos"
-    assert OTHER.plain("maple_tree") == "maple tree"
-    assert OTHER.plain("a\n_b") == "a b"
-    assert OTHER.plain("_") == "_"  # a name is never empty
+    assert BINOMIAL.display("acherontia_atropos") == "Acherontia atropos"
+    assert OTHER.display("maple_tree") == "maple tree"
+    assert OTHER.display("a\n_b") == "a b"
+    assert OTHER.display("_") == "_"  # a name is never empty
 
 
 def test_the_genus_is_the_first_word_of_a_binomial() -> None:

@@ -126,11 +126,3 @@ def test_long_training_gives_a_sign_of_life_every_minute(
         "a: epoch 58/200, loss 1.2500 [0/1, at most 83 min left]",  # 142 epochs at 35 s
         "a: epoch 60/200, loss 1.2500 [0/1, at most 82 min left]",
     ]
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.4, "0 s"), (89, "89 s"), (90, "2 min"), (5399, "90 min"), (5400, "1.5 h")],
-)
-def test_durations_are_told_in_fitting_units(seconds: float, text: str) -> None:
-    assert progress._duration(seconds) == text

@@ -2,7 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from longtail.wording import counted, first_names, is_or_are
+from longtail.wording import (
+    counted,
+    duration,
+    first_names,
+    is_or_are,
+    level_in_percent,
+    listed,
+)
 
 
 @pytest.mark.parametrize(
@@ -22,3 +29,24 @@ def test_of_many_names_the_first_are_told_and_how_many_more_there_are() -> None:
     names = [f"species {number}" for number in range(2000)]
     assert list(first_names(names)) == ["species 0", "species 1", "species 2", "and 1,997 more"]
     assert list(first_names(names[:3])) == names[:3]
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [([], ""), (["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b, and c")],
+)
+def test_words_are_listed(words: list[str], text: str) -> None:
+    assert listed(words) == text
+
+
+@pytest.mark.parametrize(("share", "text"), [(0.95, "95%"), (0.995, "99.5%"), (2 / 3, "66.67%")])
+def test_a_level_has_up_to_four_digits_in_percent(share: float, text: str) -> None:
+    assert level_in_percent(share) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.4, "0 s"), (89, "89 s"), (90, "2 min"), (5399, "90 min"), (5400, "1.5 h")],
+)
+def test_durations_are_told_in_fitting_units(seconds: float, text: str) -> None:
+    assert duration(seconds) == text

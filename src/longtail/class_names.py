@@ -1,96 +1,127 @@
-"""Classes' names as people write them."""
+"""Class names as people write them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pandas as pd
 from markupsafe import Markup
 
 from longtail.imbalance.unknown import UNKNOWN_LABEL
-from longtail.wording import counted
+from longtail.wording import capitalized, counted
 
-# A genus and an epithet, perhaps a subspecies, "sp." or species that are told apart by dissection
-# only ("Epirrita autumnata - dilutata"): words of letters, whatever the alphabet.
-BINOMIAL = re.compile(r"[^\W\d_]+( (- )?[^\W\d_]+(-[^\W\d_]+)*\.?){1,3}")
-# Classes of other things have names of two words too ("maple tree"), but most have one.
-MOST = 0.8
+# A word of letters of any alphabet, perhaps hyphenated (c-album) or abbreviated (sp., cf.).
+_WORD = r"[^\W\d_]+(-[^\W\d_]+)*\.?"
+# A genus and an epithet, perhaps with a subspecies, or with another species that can be told
+# apart by dissection only ("Epirrita autumnata - dilutata").
+_BINOMIAL = re.compile(rf"[^\W\d_]{{2,}}( (- )?{_WORD}){{1,3}}")
+# Other classes can have names of two words too ("maple tree"), but then most have one.
+BINOMIAL_SHARE = 0.8
+
+
+def is_binomial(name: str) -> bool:
+    """Whether a name has the form of a species' scientific name, a genus and an epithet.
+
+    Underscores stand for spaces. Only the first letter of the genus can be a capital.
+
+    Example:
+        >>> [is_binomial(name) for name in ("Noctua pronuba", "xestia_c-nigrum", "Idaea sp.")]
+        [True, True, True]
+        >>> [is_binomial(name) for name in ("Noctua", "moth_1", "RED ADMIRAL", "Red Admiral")]
+        [False, False, False, False]
+    """
+    spaced = _spaced(name)
+    after_first = spaced[1:]
+    return _BINOMIAL.fullmatch(spaced) is not None and after_first == after_first.lower()
+
+
+def genus_of(name: str) -> str:
+    """The first word of a binomial, as it is written."""
+    return _spaced(name).partition(" ")[0]
 
 
 @dataclass(frozen=True)
-class Names:
+class ClassNaming:
     """How a data set's class names are shown.
 
     Attributes:
-        binomial: whether they are binomials, which begin with the genus and stand in italics.
+        is_binomial: whether they are binomials, which begin with the genus and are set in italics.
     """
 
-    binomial: bool
+    is_binomial: bool
 
     @classmethod
-    def of(cls, class_names: Collection[str]) -> Names:
-        """Names are binomials where most of them have the form of one.
+    def infer(cls, class_names: Iterable[str]) -> ClassNaming:
+        """Class names are binomials if at least ``BINOMIAL_SHARE`` of them have the form of one.
 
         Example:
-            >>> Names.of(["acherontia_atropos", "Autographa gamma"])
-            Names(binomial=True)
-            >>> Names.of(["apple", "maple_tree", "rocket"])
-            Names(binomial=False)
+            >>> ClassNaming.infer(["acherontia_atropos", "Autographa gamma"])
+            ClassNaming(is_binomial=True)
+            >>> ClassNaming.infer(["apple", "maple_tree", "rocket"])
+            ClassNaming(is_binomial=False)
         """
-        fitting = sum(BINOMIAL.fullmatch(_spaced(name)) is not None for name in class_names)
-        return cls(binomial=fitting >= MOST * len(class_names) > 0)
+        found = [is_binomial(name) for name in class_names]
+        return cls(is_binomial=sum(found) >= BINOMIAL_SHARE * len(found) > 0)
 
     @property
-    def one(self) -> str:
-        """What one of the things is called that are told apart."""
-        return "species" if self.binomial else "class"
+    def singular(self) -> str:
+        """The word for a class."""
+        return "species" if self.is_binomial else "class"
 
     @property
-    def many(self) -> str:
-        """What several are called."""
-        return "species" if self.binomial else "classes"
+    def plural(self) -> str:
+        """The word for several classes."""
+        return "species" if self.is_binomial else "classes"
 
-    def plain(self, name: str) -> str:
-        """Spaces instead of underscores; a binomial begins with a capital letter."""
+    def display(self, name: str) -> str:
+        """The name with spaces for underscores; a binomial begins with a capital letter."""
         spaced = _spaced(name) or name
-        return spaced[:1].upper() + spaced[1:] if self.binomial else spaced
+        return capitalized(spaced) if self.is_binomial else spaced
 
     def html(self, name: str) -> Markup:
         """The same as HTML, a binomial in italics.
 
-        Isolated, so that a name that is written from right to left leaves its surroundings alone.
+        In ``<bdi>``, so that a name written from right to left does not reorder the text around it.
         """
-        if self.binomial and BINOMIAL.fullmatch(_spaced(name)):
-            return Markup("<bdi><i>{}</i></bdi>").format(self.plain(name))
-        return Markup("<bdi>{}</bdi>").format(self.plain(name))
+        if self.is_binomial and is_binomial(name):
+            return Markup("<bdi><i>{}</i></bdi>").format(self.display(name))
+        return Markup("<bdi>{}</bdi>").format(self.display(name))
 
     def genus(self, name: str) -> str:
-        """The genus; empty where names are no binomials."""
-        return self.plain(name).partition(" ")[0] if self.binomial else ""
+        """The genus, with a capital letter; empty if names are not binomials."""
+        return genus_of(self.display(name)) if self.is_binomial else ""
 
 
 def _spaced(name: str) -> str:
     return " ".join(name.replace("_", " ").split())
 
 
-def known_names(index: pd.DataFrame) -> Names:
-    """How the classes are called that are not held out as unknown."""
-    return Names.of(index.loc[index["label"] != UNKNOWN_LABEL, "class_name"].unique())
+def known_class_naming(index: pd.DataFrame) -> ClassNaming:
+    """How the classes are named that are not held out as unknown.
+
+    Args:
+        index: one row per image.
+    """
+    return ClassNaming.infer(index.loc[index["label"] != UNKNOWN_LABEL, "class_name"].unique())
 
 
 def images_of_classes(index: pd.DataFrame) -> str:
-    """How many images there are of how many classes, in words.
+    """The numbers of images and classes in words, such as "5 images of 2 classes".
 
-    Images of classes that are held out as unknown are counted apart.
+    Images of classes that are held out as unknown are counted separately.
+
+    Args:
+        index: one row per image.
     """
-    names = known_names(index)
+    names = known_class_naming(index)
     is_unknown = index["label"] == UNKNOWN_LABEL
 
-    def told(class_names: pd.Series[str]) -> str:
-        classes = counted(class_names.nunique(), names.one, names.many)
+    def in_words(class_names: pd.Series[str]) -> str:
+        classes = counted(class_names.nunique(), names.singular, names.plural)
         return f"{counted(len(class_names), 'image')} of {classes}"
 
-    text, held_out = told(index.loc[~is_unknown, "class_name"]), index.loc[is_unknown, "class_name"]
-    return text if held_out.empty else f"{text}, and {told(held_out)} held out as unknown"
+    known = in_words(index.loc[~is_unknown, "class_name"])
+    unknown = index.loc[is_unknown, "class_name"]
+    return known if unknown.empty else f"{known}, and {in_words(unknown)} held out as unknown"

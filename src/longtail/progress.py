@@ -20,6 +20,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from longtail.wording import duration
+
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -220,12 +222,4 @@ class GridProgress:
             return count
         # Trainings that were found ready took no time, and say nothing about those to come.
         seconds = (time.monotonic() - self._start) * left / self._trained
-        return f"{count}, at most {_duration(seconds)} left"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 90 * 60:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
+        return f"{count}, at most {duration(seconds)} left"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 FEW_NAMES = 3
 # Of the digits of a probability: no fewer, and no more.
-FEWEST, MOST = 3, 6
+MIN_DIGITS, MAX_DIGITS = 3, 6
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:
@@ -41,6 +41,40 @@ def first_names(names: Sequence[str], count: int = FEW_NAMES) -> Iterator[str]:
         yield f"and {len(names) - count:,} more"
 
 
+def listed(words: Sequence[str]) -> str:
+    """Words with commas and a last "and".
+
+    Example:
+        >>> listed(["head"]), listed(["head", "tail"]), listed(["head", "middle", "tail"])
+        ('head', 'head and tail', 'head, middle, and tail')
+    """
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])}{',' if len(words) > 2 else ''} and {words[-1]}"
+
+
+def count_range(lowest: int, highest: int) -> str:
+    """A range of counts, or one number if both ends are equal.
+
+    Example:
+        >>> count_range(5, 1100), count_range(5, 5)
+        ('5 to 1,100', '5')
+    """
+    return f"{lowest:,}" if lowest == highest else f"{lowest:,} to {highest:,}"
+
+
+def duration(seconds: float) -> str:
+    """A duration in hours; in minutes below 90 minutes, in seconds below 90 seconds.
+
+    Example:
+        >>> duration(89), duration(120), duration(9000)
+        ('89 s', '2 min', '2.5 h')
+    """
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"
+
+
 def percent(share: float, places: int = 0) -> str:
     """A share that is called 0% or 100% only where it is.
 
@@ -58,6 +92,16 @@ def percent(share: float, places: int = 0) -> str:
     return f"{share:.{places}%}"
 
 
+def level_in_percent(level: float) -> str:
+    """A confidence level or the like, with up to four significant digits.
+
+    Example:
+        >>> level_in_percent(0.95), level_in_percent(0.9999)
+        ('95%', '99.99%')
+    """
+    return f"{100 * level:.4g}%"
+
+
 def probability_in_percent(probability: float) -> str:
     """A probability, which is never told to be 0% or 100%: what looks like it was rounded."""
     return percent(min(max(probability, 1e-9), 1 - 1e-9))
@@ -70,7 +114,7 @@ def decimal(probability: float) -> str:
         >>> decimal(0.25), decimal(0.99987), decimal(1 - 1e-9), decimal(1e-9)
         ('0.250', '0.9999', '> 0.999999', '< 0.000001')
     """
-    for places in range(FEWEST, MOST + 1):
+    for places in range(MIN_DIGITS, MAX_DIGITS + 1):
         text = f"{probability:.{places}f}"
         if 0 < float(text) < 1:
             return text

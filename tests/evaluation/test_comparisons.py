@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import f1_score
 
-from longtail.evaluation.comparisons import COLUMNS, compare_methods
+from longtail.evaluation.comparisons import COMPARISON_COLUMNS, compare_methods
 from longtail.evaluation.uncertainty import resampled_weights
 from longtail.parameters import Statistics
 
@@ -97,7 +97,7 @@ def two() -> pd.DataFrame:
 
 
 def test_columns_say_whose_rows_these_are(two: pd.DataFrame) -> None:
-    assert list(two.columns) == COLUMNS
+    assert list(two.columns) == COMPARISON_COLUMNS
     names = two[["dataset", "train_set", "backbone", "test_set", "first", "second", "seeds"]]
     assert set(names.itertuples(index=False, name=None)) == {
         ("digits", "long_tailed", "vit", "balanced", "first", "second", 1)
@@ -201,7 +201,7 @@ def test_only_seeds_that_both_have_are_paired() -> None:
 def test_one_method_has_no_pair_but_the_columns() -> None:
     table = compared({("a", 0): FIRST}, LABELS)
     assert table.empty
-    assert list(table.columns) == COLUMNS
+    assert list(table.columns) == COMPARISON_COLUMNS
 
 
 def test_only_a_test_set_s_own_images_count() -> None:

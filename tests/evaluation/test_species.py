@@ -8,7 +8,7 @@ import pytest
 
 from longtail.evaluation.species import (
     EXAMPLES,
-    PAIRS,
+    MAX_PAIRS,
     best_trials,
     class_confusions,
     confused_pairs,
@@ -143,7 +143,7 @@ def test_a_trial_without_errors_has_no_pairs_and_one_with_many_has_the_first() -
     classes = 20
     many = [(i, j, 1) for i in range(classes) for j in range(classes) if i != j]
     profile = pd.DataFrame({"label": range(classes), "class_name": [f"c{i}" for i in range(20)]})
-    assert len(confused_pairs(confusions(*many), profile, 0.95)) == PAIRS < len(many)
+    assert len(confused_pairs(confusions(*many), profile, 0.95)) == MAX_PAIRS < len(many)
 
 
 # --- examples ----------------------------------------------------------------------------------

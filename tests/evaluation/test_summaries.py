@@ -7,14 +7,14 @@ import pandas as pd
 import pytest
 
 from longtail.evaluation.metrics import METRICS
-from longtail.evaluation.summaries import FIGURES, summarise
+from longtail.evaluation.summaries import SUMMARISED_METRICS, summarise
 
 T_TWO_SEEDS, T_THREE_SEEDS = 12.706204736432095, 4.302652729749464  # Student's 0.975 quantiles
 
 
 def trial(method: str, seed: int, test_set: str = "balanced", **figures: float) -> dict[str, Any]:
     """A row of results in which all figures but the given ones are 0.5, give or take 0.1."""
-    values = dict.fromkeys(FIGURES, 0.5) | figures
+    values = dict.fromkeys(SUMMARISED_METRICS, 0.5) | figures
     ends = {f"{n}_low": v - 0.1 for n, v in values.items()}
     ends |= {f"{n}_high": v + 0.2 for n, v in values.items()}
     names = {"dataset": "d", "train_set": "balanced", "backbone": "b", "method": method}
@@ -28,7 +28,7 @@ def summary(metric: str, *trials: dict[str, Any]) -> Any:
 
 
 def test_figures_are_the_criterion_and_every_metric() -> None:
-    assert list(FIGURES) == ["loss", *METRICS]
+    assert list(SUMMARISED_METRICS) == ["loss", *METRICS]
 
 
 def test_means_intervals_and_deviations_by_hand() -> None:
@@ -83,6 +83,6 @@ def test_a_row_a_method_test_set_and_figure_in_the_order_of_the_results() -> Non
         *("images", "seeds", "value", "low", "high", "sd"),
     ]
     cells = table[["method", "test_set", "metric"]].itertuples(index=False, name=None)
-    assert list(cells) == [(*cell, metric) for cell in order for metric in FIGURES]
+    assert list(cells) == [(*cell, metric) for cell in order for metric in SUMMARISED_METRICS]
     seeds = table.groupby("method")["seeds"].unique()
     assert (seeds["a"].tolist(), seeds["b"].tolist()) == ([1], [2])

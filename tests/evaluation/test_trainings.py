@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from longtail.evaluation.trainings import FROM_CARD, NAMES, trainings_table
+from longtail.evaluation.trainings import FROM_CARD, TRIAL_COLUMNS, trainings_table
 
 CARD: dict[str, Any] = {
     "trial": "digits.long_tailed.vit.ldam.seed3",
@@ -26,8 +26,8 @@ CARD: dict[str, Any] = {
 
 def test_a_card_is_a_row() -> None:
     [row] = trainings_table([CARD]).to_dict("records")
-    assert list(row) == [*NAMES, *FROM_CARD, "parameters"]
-    assert [row[name] for name in NAMES] == ["digits", "long_tailed", "vit", "ldam", 3]
+    assert list(row) == [*TRIAL_COLUMNS, *FROM_CARD, "parameters"]
+    assert [row[name] for name in TRIAL_COLUMNS] == ["digits", "long_tailed", "vit", "ldam", 3]
     taken = set(FROM_CARD) & set(CARD)
     assert {key: row[key] for key in taken} == {key: CARD[key] for key in taken}
     assert json.loads(row["parameters"]) == CARD["parameters"]

@@ -13,9 +13,9 @@ from longtail.imbalance import profile_counts
 from longtail.parameters import ExponentialProfile
 from longtail.published.audit import CHECKS, audit
 from longtail.published.audit.accuracies import smallest_denominator
-from longtail.published.audit.differences import FEWEST_IMAGES, LEVEL
+from longtail.published.audit.differences import LEVEL, MCNEMAR_MIN_IMAGES
 from longtail.published.audit.finding import listed
-from longtail.published.audit.loss_column import MARGIN, SCALE
+from longtail.published.audit.loss_column import LDAM_MARGIN, LDAM_SCALE
 from longtail.published.results import shipped
 
 BACKBONES = ["mobilenetv2", "resnet50v2", "vit_b16", "convnext_base"]
@@ -151,7 +151,7 @@ def test_fewest_images_are_those_of_mcnemars_test() -> None:
     def best_p(images: int) -> float:
         return float(binomtest(images, images, 0.5).pvalue)
 
-    assert best_p(FEWEST_IMAGES) < LEVEL <= best_p(FEWEST_IMAGES - 1)
+    assert best_p(MCNEMAR_MIN_IMAGES) < LEVEL <= best_p(MCNEMAR_MIN_IMAGES - 1)
 
 
 def test_checks_come_in_their_order(findings: pd.DataFrame) -> None:
@@ -306,7 +306,7 @@ def cosine_row(spread: float, scale: float) -> tuple[pd.DataFrame, float]:
     labels = numbers.integers(0, 100, 2000)
     own = np.eye(100)[labels] * 0.3
     cosines = np.clip(own + numbers.normal(0, spread, (2000, 100)), -1, 1)
-    logits = scale * (cosines - MARGIN * np.eye(100)[labels])
+    logits = scale * (cosines - LDAM_MARGIN * np.eye(100)[labels])
     true = logits[np.arange(2000), labels]
     highest = logits.max(axis=1)
     loss = highest + np.log(np.exp(logits - highest[:, None]).sum(axis=1)) - true
@@ -322,7 +322,7 @@ def cosine_row(spread: float, scale: float) -> tuple[pd.DataFrame, float]:
 
 @pytest.mark.parametrize("spread", [0.1, 0.3, 0.6])
 def test_losses_of_cosines_are_possible(spread: float) -> None:
-    row, lead = cosine_row(spread, SCALE)
+    row, lead = cosine_row(spread, LDAM_SCALE)
     (sentence,) = of(audit(row), "unnormalised_logits")
     least = float(sentence.split("another class by ")[1].split(" ")[0])
     assert 0 <= least <= lead
@@ -330,7 +330,7 @@ def test_losses_of_cosines_are_possible(spread: float) -> None:
 
 
 def test_losses_of_a_larger_scale_are_not() -> None:
-    row, _ = cosine_row(0.6, 8 * SCALE)
+    row, _ = cosine_row(0.6, 8 * LDAM_SCALE)
     (sentence,) = of(audit(row), "unnormalised_logits", holds=False)
     assert sentence.endswith("which cosines cannot: the logits were not normalised.")
 

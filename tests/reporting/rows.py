@@ -11,13 +11,13 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from longtail.evaluation.comparisons import COLUMNS
-from longtail.evaluation.summaries import FIGURES, summarise
+from longtail.evaluation.comparisons import COMPARISON_COLUMNS
+from longtail.evaluation.summaries import SUMMARISED_METRICS, summarise
 from longtail.parameters import Statistics, Table
-from longtail.reporting.tables.layouts import BALANCED_PARTS, TEST_SETS
+from longtail.reporting.tables.layouts import BALANCED_PART_LABELS, TEST_SET_LABELS
 
 STATISTICS = Statistics(confidence=0.95, resamples=1000, seed=0)
-ALL_TEST_SETS = (*TEST_SETS, *BALANCED_PARTS)
+ALL_TEST_SETS = (*TEST_SET_LABELS, *BALANCED_PART_LABELS)
 # Half of each figure's interval, which is as wide below the figure as above it.
 HALF = 0.0625
 
@@ -45,7 +45,7 @@ def make_results(
     """
     rows = []
     for method, seed, acc1 in trials:
-        figures = dict.fromkeys(FIGURES, acc1) | {"loss": 1 + acc1, "f1": acc1 / 2}
+        figures = dict.fromkeys(SUMMARISED_METRICS, acc1) | {"loss": 1 + acc1, "f1": acc1 / 2}
         ends = {f"{name}_low": value - HALF for name, value in figures.items()}
         ends |= {f"{name}_high": value + HALF for name, value in figures.items()}
         names = {
@@ -90,7 +90,7 @@ def make_comparisons(
         for metric in metrics
         for one, two, p in pairs
     ]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=COMPARISON_COLUMNS)
 
 
 def compiled(document: str, folder: Path) -> str:

@@ -6,18 +6,18 @@ import re
 
 import pandas as pd
 
-from longtail.class_names import Names
-from longtail.evaluation.trainings import NAMES
+from longtail.class_names import ClassNaming
+from longtail.evaluation.trainings import TRIAL_COLUMNS
 from longtail.reporting.figures.confusion import best_tail_method
-from longtail.reporting.page.unknown_classes import (
+from longtail.reporting.page.unknown_section import (
     NOVELTY_HEADINGS,
     novelty_part,
     novelty_rows,
     unknown_section,
 )
 from longtail.reporting.tables.appendix import introduction
-from longtail.reporting.tables.layouts import ACC1, PARTS, QUALITY
-from longtail.reporting.tables.printed import interval_table, thesis_table
+from longtail.reporting.tables.layouts import ACC1_LAYOUT, GROUPS_LAYOUT, QUALITY_LAYOUT
+from longtail.reporting.tables.result_tables import interval_table, thesis_table
 from tests.reporting.page.support import make_page
 from tests.reporting.rows import (
     ALL_TEST_SETS,
@@ -59,19 +59,20 @@ NOVELTY = pd.DataFrame(
         "false_alarms_high": [0.6125, float("nan")],
     }
 )
+SPECIES, CLASSES = ClassNaming(is_binomial=True), ClassNaming(is_binomial=False)
 NATURAL_SETS = ("natural", *ALL_TEST_SETS)
 
 
 def test_the_natural_test_set_comes_before_the_balanced_one() -> None:
-    assert [c.test_set for c in ACC1.of(NATURAL_SETS).columns] == [
+    assert [c.test_set for c in ACC1_LAYOUT.of(NATURAL_SETS).columns] == [
         "natural", "balanced", "long_tailed", "head", "middle", "tail"
     ]  # fmt: skip
-    assert [heading for heading, _ in QUALITY.of(NATURAL_SETS).headings] == [
+    assert [heading for heading, _ in QUALITY_LAYOUT.of(NATURAL_SETS).headings] == [
         "Natural test set",
         "Balanced test set",
     ]
-    assert PARTS.of(NATURAL_SETS) == PARTS
-    assert ACC1.of(ALL_TEST_SETS) == ACC1
+    assert GROUPS_LAYOUT.of(NATURAL_SETS) == GROUPS_LAYOUT
+    assert ACC1_LAYOUT.of(ALL_TEST_SETS) == ACC1_LAYOUT
 
 
 def test_tables_with_intervals_show_it_and_the_thesis_layout_keeps_its_columns() -> None:
@@ -80,11 +81,11 @@ def test_tables_with_intervals_show_it_and_the_thesis_layout_keeps_its_columns()
     summaries = make_summaries(*trials, test_sets=NATURAL_SETS, train_set="natural")
     comparisons = make_comparisons(test_sets=NATURAL_SETS)
     table = make_table("softmax", "ldam", train_set="natural")
-    printed = interval_table(summaries, comparisons, results, table, ACC1, STATISTICS)
+    printed = interval_table(summaries, comparisons, results, table, ACC1_LAYOUT, STATISTICS)
     assert [heading for heading, _ in printed.layout.headings][:2] == ["Natural", "Balanced"]
     assert [len(cells) for _, cells in printed.rows] == [6, 6]
     assert "trained on the natural dataset" in printed.caption
-    assert thesis_table(summaries, table, ACC1).layout == ACC1
+    assert thesis_table(summaries, table, ACC1_LAYOUT).layout == ACC1_LAYOUT
 
 
 def test_introduction_says_what_natural_test_sets_are() -> None:
@@ -106,13 +107,13 @@ def test_page_tells_natural_numbers_and_unknown_classes() -> None:
         *("0.750", "[0.700, 0.800]", "0.500", "[0.400, 0.613]"),
     ]
     assert rows[1][-4:] == ["1.000", "", "0.000", ""]
-    best = pd.DataFrame([{n: NOVELTY[n][0] for n in NAMES}])
+    best = pd.DataFrame([{n: NOVELTY[n][0] for n in TRIAL_COLUMNS}])
     unknown = ["noctua_fimbriata", "noctua_pronuba"]
-    part = novelty_part(NOVELTY, best, unknown, Names(True), {"vit": "ViT"}, {"ldam": "LDAM"})
+    part = novelty_part(NOVELTY, best, unknown, SPECIES, {"vit": "ViT"}, {"ldam": "LDAM"})
     assert part.rows == rows
     html = make_page(
         profile=PROFILE.assign(class_name=["noctua a", "noctua b", "noctua c", "noctua d"]),
-        unknown=unknown_section(part, Names(True)),
+        unknown=unknown_section(part, SPECIES),
         grouped_by="natural",
     )
     assert "long-tailed 81, natural 90." in html
@@ -131,10 +132,8 @@ def test_page_tells_natural_numbers_and_unknown_classes() -> None:
 def test_what_is_known_of_unknown_species_is_said_in_plain_words_once_a_training() -> None:
     both = pd.concat([NOVELTY.assign(auroc=0.684, false_alarms=0.726)] * 2, ignore_index=True)
     both["train_set"] = ["natural"] * 2 + ["long_tailed"] * 2
-    best = both[both["score"] == "energy"][[*NAMES]].assign(validation=0.5)
-    (sentence,) = novelty_part(
-        both, best, ["a"], Names(True), {"vit": "ViT"}, {"ldam": "LDAM"}
-    ).lead
+    best = both[both["score"] == "energy"][[*TRIAL_COLUMNS]].assign(validation=0.5)
+    (sentence,) = novelty_part(both, best, ["a"], SPECIES, {"vit": "ViT"}, {"ldam": "LDAM"}).lead
     assert sentence == (
         "Trained natural and long-tailed (ViT, LDAM, seed 3; told by the energy): where 95 of 100 "
         "photographs of known species are to be named, of 100 photographs of the unknown species "
@@ -145,12 +144,17 @@ def test_what_is_known_of_unknown_species_is_said_in_plain_words_once_a_training
     ends = {"auroc_low": 0.64, "auroc_high": 0.72}
     ends |= {"false_alarms_low": 0.66, "false_alarms_high": 0.8}
     (sentence,) = novelty_part(
-        both.assign(**ends), best, ["a"], Names(True), {"vit": "ViT"}, {"ldam": "LDAM"}
+        both.assign(**ends),
+        best,
+        ["a"],
+        SPECIES,
+        {"vit": "ViT"},
+        {"ldam": "LDAM"},
     ).lead
     assert "of the unknown species 73 (interval 66 to 80) are named too" in sentence
     assert "more familiar in 68 (interval 64 to 72) of 100 pairs" in sentence
     others = both.assign(fingerprint=["f", "f", "g", "g"])
-    apart = novelty_part(others, best, ["a"], Names(False), {"vit": "ViT"}, {"ldam": "LDAM"})
+    apart = novelty_part(others, best, ["a"], CLASSES, {"vit": "ViT"}, {"ldam": "LDAM"})
     assert [text.partition(" (")[0] for text in apart.lead] == [
         "Trained natural",
         "Trained long-tailed",

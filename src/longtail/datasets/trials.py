@@ -9,7 +9,7 @@ from typing import Any, Never
 from kedro.io.core import AbstractDataset, DatasetError
 
 from longtail.datasets.base import version_files
-from longtail.evaluation.trainings import NAMES
+from longtail.evaluation.trainings import TRIAL_COLUMNS
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class TrialFiles:
     def versions(self, trial: str) -> list[Path]:
         """The files of all versions of one trial, given by its dotted name, newest first."""
         path = self.pattern
-        for part, value in zip(NAMES, trial.split("."), strict=True):
+        for part, value in zip(TRIAL_COLUMNS, trial.split("."), strict=True):
             path = path.replace(f"<{part}>", value)
         return version_files(Path(path))
 

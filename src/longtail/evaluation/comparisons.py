@@ -14,10 +14,10 @@ from longtail.evaluation.metrics import Answers, Tally, weighted_f1
 from longtail.evaluation.uncertainty import mcnemar, paired_difference, resampled_weights
 from longtail.parameters import Statistics
 
-NAMES = ["dataset", "train_set", "backbone"]
-COLUMNS = [
-    *NAMES, "test_set", "metric", "first", "second", "seeds", "difference", "low", "high", "p",
-    "test",
+GROUP_COLUMNS = ["dataset", "train_set", "backbone"]
+COMPARISON_COLUMNS = [
+    *GROUP_COLUMNS, "test_set", "metric", "first", "second", "seeds", "difference",
+    "low", "high", "p", "test",
 ]  # fmt: skip
 
 
@@ -47,7 +47,7 @@ def compare_methods(
     """
     tests = subsets[subsets["role"] == "test"]
     by_method = {str(m): table for m, table in answers.groupby("method", sort=False)}
-    names = {name: answers[name].iloc[0] for name in NAMES}
+    names = {name: answers[name].iloc[0] for name in GROUP_COLUMNS}
     rows: list[dict[str, Any]] = []
     for test_set, members in tests.groupby("name", sort=False):
         images = np.sort(members["image"].to_numpy())
@@ -73,7 +73,7 @@ def compare_methods(
             for metric, difference in of_pair.items():
                 pair = {"first": first, "second": second, "seeds": len(shared)}
                 rows.append({**names, "test_set": test_set, "metric": metric, **pair, **difference})
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=COMPARISON_COLUMNS)
 
 
 def _by_seed(table: pd.DataFrame, images: npt.NDArray[Any], classes: int) -> dict[int, Answers]:

@@ -17,7 +17,7 @@ from scipy.special import log_softmax
 
 from longtail.arrays import BoolArray, FloatArray, Int64Array
 
-TOP = 5
+TOP_K = 5
 CONFIDENCE_BINS = 15  # as in Guo et al. 2017
 
 
@@ -52,7 +52,7 @@ class Answers:
         return cls(
             labels=labels,
             predicted=logits.argmax(axis=1),
-            in_top5=ahead.sum(axis=1) < TOP,
+            in_top5=ahead.sum(axis=1) < TOP_K,
             negative_log_likelihood=-log_probabilities[np.arange(len(labels)), labels],
             confidence=np.exp(log_probabilities.max(axis=1)),
             classes=logits.shape[1],

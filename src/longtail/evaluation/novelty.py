@@ -102,7 +102,7 @@ def false_alarms(
     return result
 
 
-FIGURES = {"auroc": auroc, "false_alarms": false_alarms}
+NOVELTY_METRICS = {"auroc": auroc, "false_alarms": false_alarms}
 
 
 def novelty(
@@ -126,16 +126,16 @@ def novelty(
     known, unknown = known_logits.astype(np.float64), unknown_logits.astype(np.float64)
     sizes = len(known), len(unknown)
     scores = {name: (score(known), score(unknown)) for name, score in SCORES.items()}
-    cells = [(name, figure) for name in SCORES for figure in FIGURES]
+    cells = [(name, figure) for name in SCORES for figure in NOVELTY_METRICS]
     replicates: dict[tuple[str, str], list[FloatArray]] = {cell: [] for cell in cells}
     for weights in _resampled(sizes, statistics):
         for name, figure in cells:
-            replicates[name, figure].append(FIGURES[figure](*scores[name], *weights))
+            replicates[name, figure].append(NOVELTY_METRICS[figure](*scores[name], *weights))
     once = tuple(np.ones((1, size)) for size in sizes)
     rows = []
     for name in SCORES:
         row = {"score": name, "known_images": sizes[0], "unknown_images": sizes[1]}
-        for figure, function in FIGURES.items():
+        for figure, function in NOVELTY_METRICS.items():
             value = float(function(*scores[name], *once)[0])
             low, high = bootstrap_interval(
                 value, np.concatenate(replicates[name, figure]), statistics.confidence

@@ -14,15 +14,15 @@ from scipy.special import softmax
 
 from longtail.arrays import Float32Array, Float64Array, Int64Array
 from longtail.evaluation.metrics import Answers, confusion_counts
-from longtail.evaluation.trainings import NAMES
+from longtail.evaluation.trainings import TRIAL_COLUMNS
 from longtail.evaluation.uncertainty import wilson_interval
 from longtail.imbalance import images_of, widest_test_set
 
-TOP = 3
+TOP_ANSWERS = 3
 # How many right and how many wrong answers of a group are kept to be shown.
 EXAMPLES = {"tail": 10, "head": 5}
 # Pairs of species that are kept of a trial, the most confused first.
-PAIRS = 100
+MAX_PAIRS = 100
 
 
 def class_confusions(predictions: pd.DataFrame, subsets: pd.DataFrame) -> pd.DataFrame:
@@ -60,8 +60,8 @@ def examples(
     Returns:
         A row an image: ``test_set``, ``group``, ``right``, ``image``, ``true``,
         ``true_probability`` and, from the most probable on, ``predicted_1``, ``probability_1``,
-        ``predicted_2``, ... (``TOP`` of them, or as many as there are classes). Probabilities are
-        the softmax of logits.
+        ``predicted_2``, ... (``TOP_ANSWERS`` of them, or as many as there are classes).
+        Probabilities are the softmax of logits.
     """
     test_set = widest_test_set(subsets)
     own = _in_test_set(predictions, subsets, test_set)
@@ -140,7 +140,7 @@ def species_table(
 def confused_pairs(
     confusions: pd.DataFrame, profile: pd.DataFrame, confidence: float
 ) -> pd.DataFrame:
-    """The pairs of species that each trial confuses most, at most ``PAIRS`` of each.
+    """The pairs of species that each trial confuses most, at most ``MAX_PAIRS`` of each.
 
     Args:
         confusions: of any number of trials, see :func:`class_confusions`.
@@ -164,7 +164,7 @@ def confused_pairs(
         pairs["both_ways"] = pairs["images"] + pairs["back"].fillna(0).astype(np.int64)
         top = pairs.sort_values(
             ["images", "both_ways", "true", "predicted"], ascending=[False, False, True, True]
-        ).head(PAIRS)
+        ).head(MAX_PAIRS)
         images = top["images"].to_numpy()
         of = support.reindex(top["true"]).to_numpy()
         parts.append(
@@ -193,9 +193,11 @@ def best_trials(results: pd.DataFrame) -> pd.DataFrame:
         A row a training set: the trial's names and ``validation``, its balanced accuracy, NaN where
         there is none.
     """
-    trials = results[list(NAMES)].drop_duplicates()
-    validated = results.loc[results["test_set"] == "validation", [*NAMES, "balanced_accuracy"]]
-    ranked = trials.merge(validated, "left", list(NAMES)).rename(
+    trials = results[list(TRIAL_COLUMNS)].drop_duplicates()
+    validated = results.loc[
+        results["test_set"] == "validation", [*TRIAL_COLUMNS, "balanced_accuracy"]
+    ]
+    ranked = trials.merge(validated, "left", list(TRIAL_COLUMNS)).rename(
         columns={"balanced_accuracy": "validation"}
     )
     best = ranked.sort_values("validation", ascending=False, kind="stable", na_position="last")
@@ -218,7 +220,7 @@ def _most_probable(predictions: pd.DataFrame) -> pd.DataFrame:
     labels = predictions["label"].to_numpy()
     probabilities = softmax(logits, axis=1)
     rows = np.arange(len(labels))
-    order = np.argsort(-logits, axis=1, kind="stable")[:, :TOP]
+    order = np.argsort(-logits, axis=1, kind="stable")[:, :TOP_ANSWERS]
     columns: dict[str, Any] = {
         "image": predictions["image"],
         "true": labels,
@@ -232,7 +234,7 @@ def _most_probable(predictions: pd.DataFrame) -> pd.DataFrame:
 
 def _trials(confusions: pd.DataFrame) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
     """Each trial's names with its test set, and its confusions."""
-    keys = [*NAMES, "test_set"]
+    keys = [*TRIAL_COLUMNS, "test_set"]
     for values, own in confusions.groupby(keys, sort=False):
         yield dict(zip(keys, values, strict=True)), own
 

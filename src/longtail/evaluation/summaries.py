@@ -7,8 +7,8 @@ import pandas as pd
 from longtail.evaluation.metrics import METRICS, within_range
 from longtail.evaluation.uncertainty import interval_over_seeds
 
-FIGURES = ("loss", *METRICS)
-CELL = ["dataset", "train_set", "backbone", "method", "test_set"]
+SUMMARISED_METRICS = ("loss", *METRICS)
+CELL_COLUMNS = ["dataset", "train_set", "backbone", "method", "test_set"]
 
 
 def summarise(results: pd.DataFrame, confidence: float) -> pd.DataFrame:
@@ -25,8 +25,8 @@ def summarise(results: pd.DataFrame, confidence: float) -> pd.DataFrame:
         standard deviation between seeds, empty for one).
     """
     rows = []
-    for names, cell in results.groupby(CELL, sort=False):
-        for metric in FIGURES:
+    for names, cell in results.groupby(CELL_COLUMNS, sort=False):
+        for metric in SUMMARISED_METRICS:
             value, low, high, deviation = interval_over_seeds(
                 cell[metric].to_numpy(dtype=float),
                 cell[f"{metric}_low"].to_numpy(dtype=float),
@@ -37,5 +37,5 @@ def summarise(results: pd.DataFrame, confidence: float) -> pd.DataFrame:
             rows.append(
                 (*names, metric, cell["images"].iloc[0], len(cell), value, low, high, deviation)
             )
-    columns = [*CELL, "metric", "images", "seeds", "value", "low", "high", "sd"]
+    columns = [*CELL_COLUMNS, "metric", "images", "seeds", "value", "low", "high", "sd"]
     return pd.DataFrame(rows, columns=columns)

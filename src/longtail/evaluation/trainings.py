@@ -13,7 +13,7 @@ import pandas as pd
 from longtail.errors import DataError
 
 # What names a trial, in the order of the parts of its name.
-NAMES = ("dataset", "train_set", "backbone", "method", "seed")
+TRIAL_COLUMNS = ("dataset", "train_set", "backbone", "method", "seed")
 # What is taken over from a trial's card; older cards lack some of it.
 FROM_CARD = (
     *("fingerprint", "trained_by", "reused", "started", "seconds", "train_images"),
@@ -38,7 +38,7 @@ def trainings_table(cards: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
         }
         for card in cards
     ]
-    return pd.DataFrame(rows, columns=[*NAMES, *FROM_CARD, "parameters"])
+    return pd.DataFrame(rows, columns=[*TRIAL_COLUMNS, *FROM_CARD, "parameters"])
 
 
 def fingerprints_in(file: Path) -> set[str]:
@@ -61,4 +61,4 @@ def fingerprints_in(file: Path) -> set[str]:
 
 def _names(trial: str) -> dict[str, Any]:
     *names, seed = trial.split(".")
-    return dict(zip(NAMES, (*names, int(seed.removeprefix("seed"))), strict=True))
+    return dict(zip(TRIAL_COLUMNS, (*names, int(seed.removeprefix("seed"))), strict=True))

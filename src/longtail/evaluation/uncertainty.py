@@ -24,7 +24,7 @@ from scipy import special
 from longtail.arrays import Float32Array, Float64Array, FloatArray
 
 # Sums of float32 differ by this share of themselves, though they are of the same numbers.
-ROUNDING = 1e-6
+FLOAT32_ROUNDING = 1e-6
 # Numbers in one block of resampled weights: 4 MB of float32, which a processor's cache can hold.
 BLOCK_SIZE = 1 << 20
 
@@ -111,7 +111,7 @@ def bootstrap_interval(
     """
     tail = (1 - confidence) / 2
     lower, upper = (float(end) for end in np.quantile(replicates, [tail, 1 - tail]))
-    if upper - lower <= ROUNDING * max(abs(lower), abs(upper)):
+    if upper - lower <= FLOAT32_ROUNDING * max(abs(lower), abs(upper)):
         return float("nan"), float("nan")
     centre = float(replicates.mean(dtype=np.float64))
     below, above = lower - centre, upper - centre

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -10,15 +9,13 @@ from itertools import pairwise
 import numpy as np
 
 from longtail.arrays import Float64Array, Int64Array
+from longtail.class_names import genus_of, is_binomial
 from longtail.errors import DataError
 from longtail.naming.user_tables import key_of, matched, read_table
 
 # The groups of each class by their ranks, lowest first: all have the same ranks, and an empty name
 # where they have no group.
 Taxonomy = dict[str, dict[str, str]]
-
-# A genus and an epithet; what follows may be a subspecies, or the other species of an aggregate.
-BINOMIAL = re.compile(r"[^\W\d_]{2,}[ _][^\W\d_].*")
 
 
 @dataclass(frozen=True)
@@ -44,9 +41,9 @@ class Rank:
 
 def genera(class_names: Sequence[str]) -> Taxonomy:
     """The genus of each class by its binomial name; nothing unless all names are binomials."""
-    if not all(BINOMIAL.fullmatch(name) for name in class_names):
+    if not all(map(is_binomial, class_names)):
         return {}
-    return {name: {"genus": re.split("[ _]", name)[0]} for name in class_names}
+    return {name: {"genus": genus_of(name)} for name in class_names}
 
 
 def read_taxonomy(path: str, class_names: Sequence[str]) -> Taxonomy:

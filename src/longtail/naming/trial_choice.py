@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from longtail.errors import ConfigurationError, DataError
-from longtail.evaluation.trainings import NAMES
+from longtail.evaluation.trainings import TRIAL_COLUMNS
 from longtail.parameters import Trial, unknown
 from longtail.storage.store import TrialStore
 from longtail.trials.training_job import VALIDATION
@@ -99,7 +99,7 @@ def trained_trial(
     values["method"].pop("post_hoc", None)  # of the trial that was trained first, not of this one
     values["backbone"]["name"], values["method"]["name"] = row["backbone"], row["method"]
     trial = Trial.model_validate(values)
-    assert trial.name == name, list(NAMES)
+    assert trial.name == name, list(TRIAL_COLUMNS)
     verified_results(results, trainings, source, index, subsets, [trial])
     return trial, str(row["fingerprint"])
 

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from longtail.errors import DataError
-from longtail.evaluation.trainings import NAMES
+from longtail.evaluation.trainings import TRIAL_COLUMNS
 from longtail.imbalance import SUBSET_COLUMNS, cut, widest_test_set
 from longtail.imbalance.unknown import unknown_classes
 from longtail.parameters import Dataset, Statistics, Trial
@@ -187,11 +187,13 @@ def verified_comparisons(comparisons: pd.DataFrame, results: pd.DataFrame) -> pd
     Raises:
         DataError: if a comparison is over another number of seeds than there are results of.
     """
-    cell = [*NAMES[:3], "method"]
-    trials = results[list(NAMES)].drop_duplicates()
+    cell = [*TRIAL_COLUMNS[:3], "method"]
+    trials = results[list(TRIAL_COLUMNS)].drop_duplicates()
     seeds = {key: set(group["seed"]) for key, group in trials.groupby(cell)}
     own = []
-    for row in comparisons[[*NAMES[:3], "first", "second", "seeds"]].itertuples(index=False):
+    for row in comparisons[[*TRIAL_COLUMNS[:3], "first", "second", "seeds"]].itertuples(
+        index=False
+    ):
         *group, first, second, count = row
         shared = seeds.get((*group, first), set()) & seeds.get((*group, second), set())
         if shared and len(shared) != count:
@@ -241,14 +243,14 @@ def verified_answers(
         DataError: if they are of another training than the results, or of another test set, or
             are missing.
     """
-    trials = results[[*NAMES, "fingerprint"]].drop_duplicates()
+    trials = results[[*TRIAL_COLUMNS, "fingerprint"]].drop_duplicates()
     own = table[trial_names(table).isin(set(trial_names(trials)))]
-    found = own[[*NAMES, "fingerprint"]].drop_duplicates()
+    found = own[[*TRIAL_COLUMNS, "fingerprint"]].drop_duplicates()
     same = trials.merge(found)
     if len(same) < len(trials) or len(same) < len(found):
         whole = set(trial_names(same))
         others = [trial for trial in trial_names(trials) if trial not in whole]
-        named = others or list(trial_names(found[found.duplicated(list(NAMES))]))
+        named = others or list(trial_names(found[found.duplicated(list(TRIAL_COLUMNS))]))
         raise DataError(
             f"{name} are of other trainings than the results of "
             f"{counted(len(named), 'trial')}, such as {named[0]}. {RESCORE}"
@@ -263,7 +265,7 @@ def trial_names(rows: pd.DataFrame) -> pd.Series[str]:
     """The dotted name of the trial that each row is of."""
     names = [
         f"{'.'.join(parts)}.seed{seed}"
-        for *parts, seed in rows[list(NAMES)].itertuples(index=False, name=None)
+        for *parts, seed in rows[list(TRIAL_COLUMNS)].itertuples(index=False, name=None)
     ]
     return pd.Series(names, index=rows.index, dtype=object)
 

@@ -13,12 +13,9 @@ from PIL import Image
 from longtail.arrays import UInt8Array
 from longtail.parameters import TrainSet
 from longtail.reporting.figures import drawing
-from longtail.reporting.figures.methods import (
-    group_accuracy,
-    learning_curves,
-    reliability,
-    reliability_of_seeds,
-)
+from longtail.reporting.figures.group_accuracy import group_accuracy
+from longtail.reporting.figures.learning_curves import learning_curves
+from longtail.reporting.figures.reliability import reliability, reliability_of_seeds
 from longtail.reporting.page.backbone_section import figure_captions
 from tests.reporting.rows import make_summaries
 
@@ -285,7 +282,7 @@ def draw_all(labels: dict[str, str], title: str) -> dict[str, bytes]:
         "groups": group_accuracy(summaries(TRIALS), labels, title),
         "curves": learning_curves(HISTORIES, labels, title),
         "reliability": reliability(BINS, summaries(TRIALS), labels, title),
-        "nothing": drawing.message(title),
+        "nothing": drawing.text_figure(title),
     }
 
 
@@ -318,9 +315,9 @@ def test_letters_that_the_font_lacks_cost_a_warning_only() -> None:
 
 def test_dollar_signs_are_no_formulas(drawn: list[Figure]) -> None:
     text = r"$\frac$ & $5"
-    labels = {**LABELS, "softmax": drawing.plain(text)}
-    draw_all(labels, drawing.plain(text))
+    labels = {**LABELS, "softmax": drawing.escape_mathtext(text)}
+    draw_all(labels, drawing.escape_mathtext(text))
     assert drawn[0].get_suptitle() == r"\$\frac\$ & \$5"
-    plain = drawing.message(drawing.plain("costs $5 or $6"))
-    assert plain == drawing.message(r"costs \$5 or \$6")
-    assert plain != drawing.message("costs $5 or $6")
+    plain = drawing.text_figure(drawing.escape_mathtext("costs $5 or $6"))
+    assert plain == drawing.text_figure(r"costs \$5 or \$6")
+    assert plain != drawing.text_figure("costs $5 or $6")

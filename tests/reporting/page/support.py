@@ -9,13 +9,13 @@ import pandas as pd
 
 from longtail.parameters import TrainSet
 from longtail.reporting.page.backbone_section import backbone_section
-from longtail.reporting.page.data_summary import DataSummary, data_section
-from longtail.reporting.page.provenance import provenance_section
-from longtail.reporting.page.report import Sections, page
-from longtail.reporting.page.species import SpeciesPart, species_section
+from longtail.reporting.page.data_section import DataSummary, data_section
+from longtail.reporting.page.provenance_section import provenance_section
+from longtail.reporting.page.report_page import Sections, report_page
+from longtail.reporting.page.species_section import SpeciesPart, species_section
 from longtail.reporting.page.tables import published_tables_html, tables_html
-from longtail.reporting.tables.printed import PrintedTable
-from longtail.reporting.tables.published import ComparisonTable
+from longtail.reporting.tables.published_comparison import ComparisonTable
+from longtail.reporting.tables.result_tables import PrintedTable
 
 PROFILE = pd.DataFrame(
     {
@@ -66,7 +66,7 @@ def make_page(
     audit: str = "",
 ) -> str:
     """A page with these sections."""
-    return page(
+    return report_page(
         title,
         profile,
         grouped_by,

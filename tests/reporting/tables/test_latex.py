@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from longtail.reporting.tables.appendix import PREAMBLE
 from longtail.reporting.tables.latex import SHRUNK_TO_FIT, escaped, latex
-from longtail.reporting.tables.layouts import ACC1, FULL, LAYOUTS, Layout
-from longtail.reporting.tables.printed import Cell, PrintedTable
+from longtail.reporting.tables.layouts import ACC1_LAYOUT, FULL_LAYOUT, LAYOUTS, Layout
+from longtail.reporting.tables.result_tables import Cell, PrintedTable
 from tests.reporting.rows import compiled
 
 HARD = "A&B 1% $5 #1 a_b {x} ~^\\<a>|±"
@@ -37,8 +37,8 @@ def rows_of(source: str) -> list[str]:
 
 
 def test_a_bare_table_is_one_line_a_row() -> None:
-    table = printed(ACC1)
-    bare = PrintedTable("A.5", "Results.", ACC1, (table.rows[0], table.rows[2]))
+    table = printed(ACC1_LAYOUT)
+    bare = PrintedTable("A.5", "Results.", ACC1_LAYOUT, (table.rows[0], table.rows[2]))
     assert latex(bare).splitlines() == [
         r"\begin{table}[htbp]",
         r"\centering",
@@ -58,7 +58,7 @@ def test_a_bare_table_is_one_line_a_row() -> None:
 
 def test_intervals_stand_below_their_figures() -> None:
     half = r"{\scriptsize$\pm$0.009}"
-    assert rows_of(latex(printed(ACC1))) == [
+    assert rows_of(latex(printed(ACC1_LAYOUT))) == [
         r"Softmax & 0.0000 & 0.0001 & 0.0002 & 0.0003 & 0.0004 \\",
         r"LDAM & 0.123 & 0.678 & 0.678 & 0.678 & 0.678 \\",
         rf" & {{\scriptsize$\pm$0.045}} & {half} & {half} & {half} & {half} \\[2pt]",
@@ -68,11 +68,11 @@ def test_intervals_stand_below_their_figures() -> None:
 
 def test_deviations_stand_beside_the_intervals_or_in_wide_tables_below_them() -> None:
     cell = Cell("0.123", "0.045", "0.067")
-    assert rows_of(latex(PrintedTable("A.5", "R.", ACC1, (("LDAM", (cell,) * 5),)))) == [
+    assert rows_of(latex(PrintedTable("A.5", "R.", ACC1_LAYOUT, (("LDAM", (cell,) * 5),)))) == [
         "LDAM" + " & 0.123" * 5 + r" \\",
         r" & {\scriptsize$\pm$0.045 (0.067)}" * 5 + r" \\[2pt]",
     ]
-    assert rows_of(latex(PrintedTable("A.5", "R.", FULL, (("LDAM", (cell,) * 15),)))) == [
+    assert rows_of(latex(PrintedTable("A.5", "R.", FULL_LAYOUT, (("LDAM", (cell,) * 15),)))) == [
         "LDAM" + " & 0.123" * 15 + r" \\",
         r" & {\scriptsize$\pm$0.045}" * 15 + r" \\",
         r" & {\scriptsize(0.067)}" * 15 + r" \\[2pt]",
@@ -88,12 +88,12 @@ def test_deviations_stand_beside_the_intervals_or_in_wide_tables_below_them() ->
     ],
 )
 def test_marks_take_no_room(best: bool, differs: bool, cell: str) -> None:
-    row = rows_of(latex(printed(ACC1, best=best, differs=differs)))[1]
+    row = rows_of(latex(printed(ACC1_LAYOUT, best=best, differs=differs)))[1]
     assert row == rf"LDAM & {cell} & 0.678 & 0.678 & 0.678 & 0.678 \\"
 
 
 def test_metrics_are_grouped_by_test_set() -> None:
-    lines = latex(printed(FULL)).splitlines()
+    lines = latex(printed(FULL_LAYOUT)).splitlines()
     names = ("Balanced", "Long-tailed", "Head", "Middle", "Tail")
     heads = " & ".join(rf"\multicolumn{{3}}{{c}}{{{name}}}" for name in names)
     assert rf"Loss Function & {heads} \\" in lines
@@ -122,13 +122,13 @@ def test_every_row_has_a_cell_a_column(layout: Layout) -> None:
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.kind)
 def test_only_tables_of_many_columns_may_be_shrunk(layout: Layout) -> None:
     source = latex(printed(layout))
-    assert (SHRUNK_TO_FIT in source) == (layout != ACC1)
-    assert (r"\setlength{\tabcolsep}" in source) == (layout == FULL)
+    assert (SHRUNK_TO_FIT in source) == (layout != ACC1_LAYOUT)
+    assert (r"\setlength{\tabcolsep}" in source) == (layout == FULL_LAYOUT)
     assert source.count("{") - source.count(r"\{") == source.count("}") - source.count(r"\}")
 
 
 def test_notes_stand_below_the_caption() -> None:
-    lines = latex(printed(ACC1, "100%")).splitlines()
+    lines = latex(printed(ACC1_LAYOUT, "100%")).splitlines()
     assert lines[-3:] == [
         r"\caption{Results of 100\%.}",
         r"\par\smallskip\footnotesize\raggedright One of 100\%. Two.",

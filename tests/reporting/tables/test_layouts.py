@@ -2,12 +2,12 @@ from __future__ import annotations
 
 from longtail.evaluation.metrics import METRICS as MEASURED
 from longtail.reporting.tables.layouts import (
-    ACC1,
-    FULL,
+    ACC1_LAYOUT,
+    FULL_LAYOUT,
+    GROUPS_LAYOUT,
     LAYOUTS,
-    METRICS,
-    PARTS,
-    QUALITY,
+    METRIC_LABELS,
+    QUALITY_LAYOUT,
     THESIS_LAYOUTS,
 )
 
@@ -16,11 +16,11 @@ NAMES = ["Balanced", "Long-tailed", "Head", "Middle", "Tail"]
 
 
 def test_the_thesis_layouts_are_five_accuracies_and_three_metrics_of_each_test_set() -> None:
-    assert THESIS_LAYOUTS == (ACC1, FULL)
-    assert [(c.heading, c.test_set, c.metric) for c in ACC1.columns] == [
+    assert THESIS_LAYOUTS == (ACC1_LAYOUT, FULL_LAYOUT)
+    assert [(c.heading, c.test_set, c.metric) for c in ACC1_LAYOUT.columns] == [
         (name, test_set, "acc1") for name, test_set in zip(NAMES, FIVE, strict=True)
     ]
-    assert [(c.heading, c.test_set, c.metric) for c in FULL.columns] == [
+    assert [(c.heading, c.test_set, c.metric) for c in FULL_LAYOUT.columns] == [
         (name, test_set, metric)
         for name, test_set in zip(NAMES, FIVE, strict=True)
         for metric in ("loss", "acc1", "f1")
@@ -28,24 +28,26 @@ def test_the_thesis_layouts_are_five_accuracies_and_three_metrics_of_each_test_s
 
 
 def test_every_metric_has_a_name() -> None:
-    assert set(METRICS) == {"loss", *MEASURED}
+    assert set(METRIC_LABELS) == {"loss", *MEASURED}
     shown = {column.metric for layout in LAYOUTS for column in layout.columns}
-    assert shown == set(METRICS)
+    assert shown == set(METRIC_LABELS)
 
 
 def test_columns_of_one_heading_stand_below_it() -> None:
-    assert ACC1.headings == [(name, ["Acc1"]) for name in NAMES]
-    assert FULL.headings == [(name, ["Loss", "Acc1", "F1"]) for name in NAMES]
+    assert ACC1_LAYOUT.headings == [(name, ["Acc1"]) for name in NAMES]
+    assert FULL_LAYOUT.headings == [(name, ["Loss", "Acc1", "F1"]) for name in NAMES]
     metrics = ["NLL", "Macro F1", "Balanced accuracy", "Top-5", "Worst class", "ECE"]
-    assert QUALITY.headings == [("Balanced test set", metrics)]
+    assert QUALITY_LAYOUT.headings == [("Balanced test set", metrics)]
     assert [layout.has_subheadings for layout in LAYOUTS] == [False, True, False, True]
     assert [layout.is_wide for layout in LAYOUTS] == [False, True, False, False]
 
 
 def test_columns_of_missing_test_sets_are_left_out() -> None:
-    assert PARTS.of({"balanced_head", "few", "other"}).headings == [
+    assert GROUPS_LAYOUT.of({"balanced_head", "few", "other"}).headings == [
         ("Head", ["Acc1"]),
         ("Few (<20)", ["Acc1"]),
     ]
-    assert FULL.of(set(FIVE)) == FULL
-    assert PARTS.of(set()) == PARTS  # of a table without any result nothing is known
+    assert FULL_LAYOUT.of(set(FIVE)) == FULL_LAYOUT
+    assert (
+        GROUPS_LAYOUT.of(set()) == GROUPS_LAYOUT
+    )  # of a table without any result nothing is known

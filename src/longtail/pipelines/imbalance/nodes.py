@@ -6,7 +6,7 @@ import logging
 
 import pandas as pd
 
-from longtail.class_names import known_names
+from longtail.class_names import known_class_naming
 from longtail.imbalance import UNKNOWN, crossing_groups, cut, likeness_note
 from longtail.parameters import Dataset
 from longtail.wording import FEW_NAMES, counted, first_names
@@ -30,8 +30,8 @@ def cut_subsets(index: pd.DataFrame, dataset: Dataset) -> tuple[pd.DataFrame, pd
             "%s: held out as unknown: %s%s", dataset.name, ", ".join(first_names(unknown)),
             "; all are in the report" if len(unknown) > FEW_NAMES else "",
         )  # fmt: skip
-    names = known_names(index)
-    if note := likeness_note(profile, dataset.imbalance.grouped_by, names.one, names.many):
+    names = known_class_naming(index)
+    if note := likeness_note(profile, dataset.imbalance.grouped_by, names.singular, names.plural):
         log.info("%s: %s", dataset.name, note)
     crossing = crossing_groups(index, subsets)
     if crossing:

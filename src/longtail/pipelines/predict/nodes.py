@@ -20,7 +20,7 @@ from longtail.naming.seen_before import ALREADY_IN, LEARNT, Familiar, tell_of_fa
 from longtail.naming.stored_logits import FIGURE, stored_logits
 from longtail.naming.trial_choice import choose_trial, trained_trial, weights_of
 from longtail.parameters import Compute, Dataset, Predict, Trial
-from longtail.reporting.page.predictions import names_page, shown
+from longtail.reporting.page.names_page import names_page, select_photographs
 from longtail.sources.listing import others_in_words
 from longtail.sources.photographs import (
     Photographs,
@@ -179,7 +179,7 @@ def draw_gallery(
     dataset: Dataset,
 ) -> str:
     """The photographs with their names, as one self-contained HTML page."""
-    chosen = shown(names, asked.gallery)
+    chosen = select_photographs(names, asked.gallery)
     files = {file: photographs.files[file] for file in chosen["file"]}
     return names_page(dataset.label, names, chosen, thumbnails(files), recognizer)
 

@@ -16,7 +16,7 @@ from longtail.published.audit.accuracies import (
 )
 from longtail.published.audit.cells import copied_rows, equal_rows, missing_cells
 from longtail.published.audit.differences import collapses, run_noise, undecided_pairs
-from longtail.published.audit.finding import Finding
+from longtail.published.audit.finding import AuditFinding
 from longtail.published.audit.loss_column import losses_add_up, unnormalised_logits
 
 # How each check is named to a reader, in the order of the findings.
@@ -66,4 +66,4 @@ def audit(published: pd.DataFrame, classes: int = 100) -> pd.DataFrame:
         *run_noise(published),
         *undecided_pairs(published),
     ]
-    return pd.DataFrame(findings, columns=list(Finding._fields))
+    return pd.DataFrame(findings, columns=list(AuditFinding._fields))

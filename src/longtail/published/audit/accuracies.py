@@ -10,17 +10,17 @@ import pandas as pd
 from longtail.arrays import Float64Array
 from longtail.published.audit.finding import (
     PARTS,
-    ROUNDING,
+    PRINTED_ROUNDING,
     TOLERANCE,
     WHOLE,
-    Finding,
-    about_all,
-    about_row,
+    AuditFinding,
+    by_test_set,
     each,
-    has,
+    has_test_sets,
+    readable_name,
     reported,
-    spoken,
-    wide,
+    row_finding,
+    table_finding,
 )
 
 # Beyond it, every number of four decimals is a whole number of hits.
@@ -32,41 +32,41 @@ UNLIKELY = 1e-3
 LARGEST_DENOMINATOR = 6
 
 
-def whole_hits(published: pd.DataFrame) -> Iterator[Finding]:
+def whole_hits(published: pd.DataFrame) -> Iterator[AuditFinding]:
     """Whether each accuracy is a whole number of hits, to the four decimals printed."""
-    cells = _decidable(published)
+    cells = _cells_of_small_test_sets(published)
     if cells.empty:
         return
     hits = cells["value"] * cells["images"]
-    wrong = (hits.round() / cells["images"] - cells["value"]).abs() > ROUNDING + TOLERANCE
+    wrong = (hits.round() / cells["images"] - cells["value"]).abs() > PRINTED_ROUNDING + TOLERANCE
     for cell in each(cells[wrong]):
-        yield about_row(
+        yield row_finding(
             "whole_hits",
             cell,
             False,
-            f"Acc1 {cell.value:.4f} on the {spoken(cell.test_set)} test set is "
+            f"Acc1 {cell.value:.4f} on the {readable_name(cell.test_set)} test set is "
             f"{cell.value * cell.images:.2f} hits of {cell.images:,} images: no whole number.",
         )
     whole = len(cells) - int(wrong.sum())
-    yield about_all(
+    yield table_finding(
         "whole_hits",
         not wrong.any(),
         f"{whole} of {len(cells)} accuracies are whole numbers of hits, to the decimals printed.",
     )
 
 
-def smallest_denominators(published: pd.DataFrame) -> Iterator[Finding]:
+def smallest_denominators(published: pd.DataFrame) -> Iterator[AuditFinding]:
     """The smallest test set that each test set's accuracies can come from.
 
     Nothing is said of accuracies that could come from fewer images than stated by chance.
     """
-    for test_set, cells in _decidable(published).groupby("test_set", sort=False):
+    for test_set, cells in _cells_of_small_test_sets(published).groupby("test_set", sort=False):
         images = int(cells["images"].max())
         found = smallest_denominator(cells["value"].to_numpy(), images)
         if found and found < images and _by_chance(cells["value"], found, images) >= UNLIKELY:
             continue
-        accuracies = f"{len(cells)} accuracies on the {spoken(test_set)} test set"
-        yield about_all(
+        accuracies = f"{len(cells)} accuracies on the {readable_name(test_set)} test set"
+        yield table_finding(
             "smallest_denominators",
             found == images,
             f"The {accuracies} are multiples of 1/{images:,} and of no larger fraction: it has "
@@ -82,7 +82,7 @@ def smallest_denominator(values: Float64Array, most: int) -> int | None:
     """The smallest n up to ``most`` of which all values are multiples of 1/n, once rounded."""
     denominators = np.arange(1, most + 1)[:, None]
     misses = np.abs(np.round(values * denominators) / denominators - values)
-    fits = np.flatnonzero((misses <= ROUNDING + TOLERANCE).all(axis=1))
+    fits = np.flatnonzero((misses <= PRINTED_ROUNDING + TOLERANCE).all(axis=1))
     return int(fits[0]) + 1 if len(fits) else None
 
 
@@ -93,13 +93,13 @@ def _by_chance(values: pd.Series[float], found: int, images: int) -> float:
     """
     possible = np.round(np.arange(images + 1) / images, 4)
     misses = np.abs(np.round(possible * found) / found - possible)
-    return float((misses <= ROUNDING + TOLERANCE).mean()) ** values.nunique()
+    return float((misses <= PRINTED_ROUNDING + TOLERANCE).mean()) ** values.nunique()
 
 
-def parts_add_up(published: pd.DataFrame) -> Iterator[Finding]:
+def parts_add_up(published: pd.DataFrame) -> Iterator[AuditFinding]:
     """Whether head, middle and tail have the images and the hits of the whole."""
-    accuracy, images = wide(published, "acc1"), wide(published, "acc1", "images")
-    if not has(accuracy, [*PARTS, WHOLE]):
+    accuracy, images = by_test_set(published, "acc1"), by_test_set(published, "acc1", "images")
+    if not has_test_sets(accuracy, [*PARTS, WHOLE]):
         return
     complete = accuracy[[*PARTS, WHOLE]].notna().all(axis=1)
     accuracy, images = accuracy[complete], images[complete]
@@ -107,7 +107,7 @@ def parts_add_up(published: pd.DataFrame) -> Iterator[Finding]:
     sums, image_sums = hits[PARTS].sum(axis=1), images[PARTS].sum(axis=1)
     agree = (sums == hits[WHOLE]) & (image_sums == images[WHOLE])
     for place in accuracy.index[~agree]:
-        yield about_row(
+        yield row_finding(
             "parts_add_up",
             accuracy.loc[place],
             False,
@@ -116,7 +116,7 @@ def parts_add_up(published: pd.DataFrame) -> Iterator[Finding]:
             f"{images.loc[place, WHOLE]:,.0f}.",
         )
     sizes = ", ".join(f"{size:,.0f}" for size in images[PARTS].max())
-    yield about_all(
+    yield table_finding(
         "parts_add_up",
         bool(agree.all()),
         f"In {agree.sum()} of {len(agree)} rows the hits on head, middle and tail ({sizes} "
@@ -124,7 +124,7 @@ def parts_add_up(published: pd.DataFrame) -> Iterator[Finding]:
     )
 
 
-def f1_is_weighted(published: pd.DataFrame) -> Iterator[Finding]:
+def f1_is_weighted(published: pd.DataFrame) -> Iterator[AuditFinding]:
     """Signs that F1 is averaged over classes by their test images."""
     yield from _f1_exceeds_accuracy(published)
     cells = reported(published, "f1")
@@ -135,7 +135,7 @@ def f1_is_weighted(published: pd.DataFrame) -> Iterator[Finding]:
     fitting = _small_fractions(values, images)
     others = [n for n in range(2 * images // 3, 4 * images // 3) if n != images]
     best = max(_small_fractions(values, n) for n in others)
-    yield about_all(
+    yield table_finding(
         "f1_is_weighted",
         fitting > best,
         f"Tail F1 times {images} images is a fraction with a denominator of at most "
@@ -145,14 +145,14 @@ def f1_is_weighted(published: pd.DataFrame) -> Iterator[Finding]:
     )
 
 
-def _f1_exceeds_accuracy(published: pd.DataFrame) -> Iterator[Finding]:
-    accuracy, f1 = wide(published, "acc1"), wide(published, "f1")
+def _f1_exceeds_accuracy(published: pd.DataFrame) -> Iterator[AuditFinding]:
+    accuracy, f1 = by_test_set(published, "acc1"), by_test_set(published, "f1")
     both = accuracy.merge(f1, on=["table", "backbone", "train_set", "method"], how="inner")
-    if not has(both, ["head_x", "head_y", "balanced_x", "balanced_y"]):
+    if not has_test_sets(both, ["head_x", "head_y", "balanced_x", "balanced_y"]):
         return
     lower = both["head_y"] < both["head_x"]
     for row in each(both[lower]):
-        yield about_row(
+        yield row_finding(
             "f1_is_weighted",
             row,
             False,
@@ -161,7 +161,7 @@ def _f1_exceeds_accuracy(published: pd.DataFrame) -> Iterator[Finding]:
         )
     above = int((both["head_y"] > both["head_x"]).sum())
     above_balanced = int((both["balanced_y"] > both["balanced_x"]).sum())
-    yield about_all(
+    yield table_finding(
         "f1_is_weighted",
         not lower.any(),
         f"F1 exceeds Acc1 in {above} of {len(both)} rows on the head and in {above_balanced} on "
@@ -174,9 +174,9 @@ def _small_fractions(values: Float64Array, images: int) -> int:
     """How many values times ``images`` are fractions with a small denominator."""
     denominators = np.arange(1, LARGEST_DENOMINATOR + 1)[:, None] * images
     misses = np.abs(np.round(values * denominators) / denominators - values)
-    return int((misses <= ROUNDING + TOLERANCE).any(axis=0).sum())
+    return int((misses <= PRINTED_ROUNDING + TOLERANCE).any(axis=0).sum())
 
 
-def _decidable(published: pd.DataFrame) -> pd.DataFrame:
+def _cells_of_small_test_sets(published: pd.DataFrame) -> pd.DataFrame:
     cells = reported(published, "acc1")
     return cells[cells["images"] < MOST_IMAGES]

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import pandas as pd
 
 from longtail.published.audit.finding import (
-    ROW,
-    Finding,
-    about_all,
-    about_row,
+    ROW_COLUMNS,
+    AuditFinding,
     each,
     listed,
-    spoken,
+    readable_name,
+    row_finding,
+    table_finding,
 )
 
 # Where all classes have as many images, these losses are one function.
@@ -22,40 +22,40 @@ EQUAL_WHEN_BALANCED = {"softmax", "weighted_softmax", "class_balanced", "balance
 FEWEST_VALUES = 5
 
 
-def missing_cells(published: pd.DataFrame) -> Iterator[Finding]:
+def missing_cells(published: pd.DataFrame) -> Iterator[AuditFinding]:
     """Rows with cells that hold no number."""
     empty = published["value"].isna()
-    for _, cells in published.groupby(ROW, sort=False):
+    for _, cells in published.groupby(ROW_COLUMNS, sort=False):
         missing = cells[empty[cells.index]]
         if not missing.empty:
             notes = [note for note in missing["note"].unique() if note]
             sentence = f"{len(missing)} of {len(cells)} cells hold no number"
             sentence += f" ({', '.join(notes)})." if notes else "."
-            yield about_row("missing_cells", cells.iloc[0], False, sentence)
+            yield row_finding("missing_cells", cells.iloc[0], False, sentence)
     if len(published) and not empty.any():
-        yield about_all("missing_cells", True, f"All {len(published)} cells hold a number.")
+        yield table_finding("missing_cells", True, f"All {len(published)} cells hold a number.")
 
 
-def copied_rows(published: pd.DataFrame) -> Iterator[Finding]:
+def copied_rows(published: pd.DataFrame) -> Iterator[AuditFinding]:
     """Rows of one backbone and method that are the same for two training sets."""
     rows = _comparable_rows(published)
     for _, same in rows.groupby(["backbone", "method", "cells"], sort=False):
         first = same.iloc[0]
         for row in each(same[same["train_set"] != first["train_set"]]):
-            yield about_row(
+            yield row_finding(
                 "copied_rows",
                 row,
                 False,
-                f"All {row.values} values of {spoken(row.method)} on {row.backbone} equal those "
-                f"of table {first['table']}, trained {spoken(first['train_set'])}: one of the two "
-                f"rows is a copy.",
+                f"All {row.values} values of {readable_name(row.method)} on {row.backbone} equal "
+                f"those of table {first['table']}, trained {readable_name(first['train_set'])}: "
+                f"one of the two rows is a copy.",
             )
 
 
-def equal_rows(published: pd.DataFrame) -> Iterator[Finding]:
+def equal_rows(published: pd.DataFrame) -> Iterator[AuditFinding]:
     """Rows of different methods in one table that are the same."""
     rows = _comparable_rows(published)
-    for _, same in rows.groupby([*ROW[:3], "cells"], sort=False):
+    for _, same in rows.groupby([*ROW_COLUMNS[:3], "cells"], sort=False):
         if len(same) == 1:
             continue
         first = same.iloc[0]
@@ -65,19 +65,19 @@ def equal_rows(published: pd.DataFrame) -> Iterator[Finding]:
             if expected
             else "though their losses differ on this training set"
         )
-        yield about_all(
+        yield table_finding(
             "equal_rows",
             expected,
-            f"{listed(map(spoken, same['method']))} agree in all {first['values']} values, "
+            f"{listed(map(readable_name, same['method']))} agree in all {first['values']} values, "
             f"{reason}.",
-            **{column: first[column] for column in ROW[:3]},
+            **{column: first[column] for column in ROW_COLUMNS[:3]},
         )
 
 
 def _comparable_rows(published: pd.DataFrame) -> pd.DataFrame:
-    """Rows of enough values: ``ROW``, ``cells`` (a text to compare), the number of ``values``."""
+    """Rows of enough values: ``ROW_COLUMNS``, ``cells`` (a text), the number of ``values``."""
     held = published[published["value"].notna()]
     cells = held["test_set"] + " " + held["metric"] + " " + held["value"].astype(str)
-    by_row = cells.groupby([held[name] for name in ROW], sort=False)
+    by_row = cells.groupby([held[name] for name in ROW_COLUMNS], sort=False)
     rows = by_row.agg(cells="; ".join, values="count").reset_index()
     return rows[rows["values"] >= FEWEST_VALUES]

@@ -10,16 +10,16 @@ import pandas as pd
 from longtail.evaluation.uncertainty import wilson_interval
 from longtail.published.audit.cells import copied_rows
 from longtail.published.audit.finding import (
-    ROW,
-    Finding,
-    about_all,
-    about_row,
+    ROW_COLUMNS,
+    AuditFinding,
+    by_test_set,
     each,
-    has,
+    has_test_sets,
     listed,
+    readable_name,
     reported,
-    spoken,
-    wide,
+    row_finding,
+    table_finding,
 )
 from longtail.published.results import two_proportions
 
@@ -30,21 +30,21 @@ COLLAPSED = 0.5
 LEVEL = 0.05
 # The fewest images on which two models must differ for McNemar's exact test to reach the level,
 # even where one of them is right on all of these: the least n with 2 * 0.5 ** n < LEVEL.
-FEWEST_IMAGES = 6
+MCNEMAR_MIN_IMAGES = 6
 
 
-def collapses(published: pd.DataFrame, classes: int) -> Iterator[Finding]:
+def collapses(published: pd.DataFrame, classes: int) -> Iterator[AuditFinding]:
     """Methods far below softmax on the balanced test set."""
-    accuracy = wide(published, "acc1")
-    if not has(accuracy, ["balanced"]):
+    accuracy = by_test_set(published, "acc1")
+    if not has_test_sets(accuracy, ["balanced"]):
         return
-    for _, rows in accuracy.groupby(ROW[:3], sort=False):
+    for _, rows in accuracy.groupby(ROW_COLUMNS[:3], sort=False):
         softmax = rows.loc[rows["method"] == BASELINE, "balanced"]
         if softmax.empty:
             continue
         baseline = float(softmax.iloc[0])
         for row in each(rows[rows["balanced"] < COLLAPSED * baseline]):
-            yield about_row(
+            yield row_finding(
                 "collapses",
                 row,
                 False,
@@ -54,48 +54,49 @@ def collapses(published: pd.DataFrame, classes: int) -> Iterator[Finding]:
             )
 
 
-def run_noise(published: pd.DataFrame) -> Iterator[Finding]:
+def run_noise(published: pd.DataFrame) -> Iterator[AuditFinding]:
     """Differences of softmax and balanced softmax on balanced training: two runs of one loss."""
     cells = reported(published, "acc1")
     cells = cells[(cells["train_set"] == "balanced") & cells["method"].isin(SAME_WHEN_BALANCED)]
     for test_set, of_set in cells.groupby("test_set", sort=False):
         methods = of_set.pivot_table(index="backbone", columns="method", values="value", sort=False)
-        if not has(methods, SAME_WHEN_BALANCED):
+        if not has_test_sets(methods, SAME_WHEN_BALANCED):
             continue
         baseline, balanced = (methods[method] for method in SAME_WHEN_BALANCED)
         points = 100 * (balanced - baseline).dropna()
         deviation = np.sqrt((points**2).mean())
         differences = listed(f"{points[backbone]:+.2f} ({backbone})" for backbone in points.index)
-        yield about_all(
+        yield table_finding(
             "run_noise",
             True,
-            f"With equal class sizes balanced softmax is softmax; on the {spoken(test_set)} test "
-            f"set the two rows differ by {differences} points. So the difference of two trainings "
-            f"has a standard deviation of about {deviation:.2f} points, and one training of "
-            f"{deviation / np.sqrt(2):.2f}.",
+            f"With equal class sizes balanced softmax is softmax; on the "
+            f"{readable_name(test_set)} test set the two rows differ by {differences} points. "
+            f"So the difference of two trainings has a standard deviation of about "
+            f"{deviation:.2f} points, and one training of {deviation / np.sqrt(2):.2f}.",
             train_set="balanced",
         )
 
 
-def undecided_pairs(published: pd.DataFrame) -> Iterator[Finding]:
+def undecided_pairs(published: pd.DataFrame) -> Iterator[AuditFinding]:
     """How many differences between methods of one table exceed what the test images can tell."""
     pairs = _pairs(published)
     for test_set, of_set in pairs.groupby("test_set", sort=False):
         images, noise = int(of_set["images"].max()), int((of_set["p"] >= LEVEL).sum())
-        few = int((of_set["hits"] < FEWEST_IMAGES).sum())
-        yield about_all(
+        few = int((of_set["hits"] < MCNEMAR_MIN_IMAGES).sum())
+        yield table_finding(
             "undecided_pairs",
             noise <= len(of_set) / 2,
-            f"On the {spoken(test_set)} test set ({images:,} images) {noise} of {len(of_set)} "
+            f"On the {readable_name(test_set)} test set ({images:,} images) {noise} of "
+            f"{len(of_set)} "
             f"differences between two methods of a table are not significant (two proportions, "
             f"p < {LEVEL}); the 95 % intervals of {int(of_set['overlap'].sum())} overlap. In {few} "
-            f"the two differ by fewer than {FEWEST_IMAGES} images "
-            f"({100 * FEWEST_IMAGES / images:.2g} points), which no test on the same images could "
-            f"call significant.",
+            f"the two differ by fewer than {MCNEMAR_MIN_IMAGES} images "
+            f"({100 * MCNEMAR_MIN_IMAGES / images:.2g} points), which no test on the same images "
+            f"could call significant.",
         )
-    for names, of_table in pairs[pairs["test_set"] == "tail"].groupby(ROW[:3], sort=False):
+    for names, of_table in pairs[pairs["test_set"] == "tail"].groupby(ROW_COLUMNS[:3], sort=False):
         noise = int((of_table["p"] >= LEVEL).sum())
-        yield about_all(
+        yield table_finding(
             "undecided_pairs",
             noise <= len(of_table) / 2,
             f"{noise} of {len(of_table)} differences between two methods on the tail are not "
@@ -107,13 +108,13 @@ def undecided_pairs(published: pd.DataFrame) -> Iterator[Finding]:
 def _pairs(published: pd.DataFrame) -> pd.DataFrame:
     """Each two methods of a table on each test set, copies and equal rows left out."""
     copies = {(copy.table, copy.method) for copy in copied_rows(published)}
-    rows = wide(published, "acc1")
+    rows = by_test_set(published, "acc1")
     own = [(row.table, row.method) not in copies for row in each(rows)]
-    test_sets = [column for column in rows.columns if column not in ROW]
-    rows = rows.loc[own].drop_duplicates([*ROW[:3], *test_sets])
-    cells = reported(published, "acc1").merge(rows[ROW], on=ROW)
+    test_sets = [column for column in rows.columns if column not in ROW_COLUMNS]
+    rows = rows.loc[own].drop_duplicates([*ROW_COLUMNS[:3], *test_sets])
+    cells = reported(published, "acc1").merge(rows[ROW_COLUMNS], on=ROW_COLUMNS)
     cells["place"] = np.arange(len(cells))
-    shared = [*ROW[:3], "test_set", "images"]
+    shared = [*ROW_COLUMNS[:3], "test_set", "images"]
     pairs = cells.merge(cells, on=shared, suffixes=("", "_other"))
     pairs = pairs[pairs["place"] < pairs["place_other"]]
     first, second, images = pairs["value"], pairs["value_other"], pairs["images"]

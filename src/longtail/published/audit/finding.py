@@ -7,16 +7,16 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-ROW = ["table", "backbone", "train_set", "method"]
+ROW_COLUMNS = ["table", "backbone", "train_set", "method"]
 WHOLE, PARTS = "long_tailed", ["head", "middle", "tail"]
 # A number printed with four decimals may be off by half a unit of the last.
-ROUNDING = 0.5e-4
+PRINTED_ROUNDING = 0.5e-4
 TOLERANCE = 1e-9
 # Names that do not read as themselves once their underscores are spaces.
-SPOKEN = {"long_tailed": "long-tailed", "class_balanced": "class-balanced", "ldam": "LDAM"}
+READABLE_NAMES = {"long_tailed": "long-tailed", "class_balanced": "class-balanced", "ldam": "LDAM"}
 
 
-class Finding(NamedTuple):
+class AuditFinding(NamedTuple):
     """A statement about published tables; ``holds`` is false for an error or a problem."""
 
     check: str
@@ -28,12 +28,12 @@ class Finding(NamedTuple):
     finding: str
 
 
-def about_row(check: str, row: Any, holds: bool, finding: str) -> Finding:
-    """A finding about one printed row: anything that has ``ROW`` as attributes."""
-    return Finding(check, row.table, row.backbone, row.train_set, row.method, holds, finding)
+def row_finding(check: str, row: Any, holds: bool, finding: str) -> AuditFinding:
+    """A finding about one printed row: anything that has ``ROW_COLUMNS`` as attributes."""
+    return AuditFinding(check, row.table, row.backbone, row.train_set, row.method, holds, finding)
 
 
-def about_all(
+def table_finding(
     check: str,
     holds: bool,
     finding: str,
@@ -41,9 +41,9 @@ def about_all(
     backbone: str = "",
     train_set: str = "",
     method: str = "",
-) -> Finding:
+) -> AuditFinding:
     """A finding about several rows; the names are what they share."""
-    return Finding(check, table, backbone, train_set, method, holds, finding)
+    return AuditFinding(check, table, backbone, train_set, method, holds, finding)
 
 
 def reported(published: pd.DataFrame, metric: str) -> pd.DataFrame:
@@ -51,12 +51,12 @@ def reported(published: pd.DataFrame, metric: str) -> pd.DataFrame:
     return published[(published["metric"] == metric) & published["value"].notna()]
 
 
-def wide(published: pd.DataFrame, metric: str, column: str = "value") -> pd.DataFrame:
-    """A metric as it is printed: a line a row (``ROW``), a column a test set, NaN where empty."""
+def by_test_set(published: pd.DataFrame, metric: str, column: str = "value") -> pd.DataFrame:
+    """A metric as printed: a row per ``ROW_COLUMNS``, a column per test set, NaN where empty."""
     cells = reported(published, metric)
     if cells.empty:
-        return pd.DataFrame(columns=ROW)
-    table = cells.pivot_table(index=ROW, columns="test_set", values=column, sort=False)
+        return pd.DataFrame(columns=ROW_COLUMNS)
+    table = cells.pivot_table(index=ROW_COLUMNS, columns="test_set", values=column, sort=False)
     return table.reset_index()
 
 
@@ -65,7 +65,7 @@ def each(table: pd.DataFrame) -> Iterator[Any]:
     yield from table.itertuples()
 
 
-def has(table: pd.DataFrame, test_sets: Iterable[str]) -> bool:
+def has_test_sets(table: pd.DataFrame, test_sets: Iterable[str]) -> bool:
     """Whether a wide table has these test sets and any row."""
     return len(table) > 0 and set(test_sets) <= set(table.columns)
 
@@ -76,6 +76,6 @@ def listed(words: Iterable[str]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
-def spoken(name: object) -> str:
+def readable_name(name: object) -> str:
     """A name as it stands in a sentence."""
-    return SPOKEN.get(str(name), str(name).replace("_", " "))
+    return READABLE_NAMES.get(str(name), str(name).replace("_", " "))

@@ -9,37 +9,37 @@ import pandas as pd
 
 from longtail.published.audit.finding import (
     PARTS,
-    ROUNDING,
-    ROW,
+    PRINTED_ROUNDING,
+    ROW_COLUMNS,
     WHOLE,
-    Finding,
-    about_all,
-    about_row,
-    has,
+    AuditFinding,
+    by_test_set,
+    has_test_sets,
     listed,
+    readable_name,
     reported,
-    spoken,
-    wide,
+    row_finding,
+    table_finding,
 )
 
 # LDAM as published (Cao et al. 2019): cosines times this scale, margins up to this.
-SCALE, MARGIN = 30.0, 0.5
+LDAM_SCALE, LDAM_MARGIN = 30.0, 0.5
 
 
-def losses_add_up(published: pd.DataFrame) -> Iterator[Finding]:
+def losses_add_up(published: pd.DataFrame) -> Iterator[AuditFinding]:
     """Whether the images' mean over head, middle and tail is the loss of the whole.
 
     It is for a loss that is a mean over images. It is not where classes are weighted and the
     mean is divided by the weights' sum, nor where the loss draws random numbers.
     """
-    loss, images = wide(published, "loss"), wide(published, "loss", "images")
-    if not has(loss, [*PARTS, WHOLE]):
+    loss, images = by_test_set(published, "loss"), by_test_set(published, "loss", "images")
+    if not has_test_sets(loss, [*PARTS, WHOLE]):
         return
     mean = (loss[PARTS] * images[PARTS]).sum(axis=1) / images[PARTS].sum(axis=1)
     loss["miss"] = mean - loss[WHOLE]
     complete = loss[loss[[*PARTS, WHOLE]].notna().all(axis=1)]
-    misses = complete["miss"].abs() > 2 * ROUNDING
-    yield about_all(
+    misses = complete["miss"].abs() > 2 * PRINTED_ROUNDING
+    yield table_finding(
         "losses_add_up",
         True,
         f"In {(~misses).sum()} of {len(misses)} rows the losses on head, middle and tail, weighted "
@@ -56,20 +56,20 @@ def losses_add_up(published: pd.DataFrame) -> Iterator[Finding]:
             if method in on_balanced
             else "Not so on balanced training: class weights are why." + _weights(missing, images)
         )
-        yield about_all(
+        yield table_finding(
             "losses_add_up",
             False,
-            f"The parts of {spoken(method)} trained {spoken(train_set)} miss the whole in "
-            f"{len(missing)} of {len(rows)} rows, by {_percentages(missing)}. {reason}",
+            f"The parts of {readable_name(method)} trained {readable_name(train_set)} miss the "
+            f"whole in {len(missing)} of {len(rows)} rows, by {_percentages(missing)}. {reason}",
             train_set=str(train_set),
             method=str(method),
         )
 
 
-def unnormalised_logits(published: pd.DataFrame, classes: int) -> Iterator[Finding]:
+def unnormalised_logits(published: pd.DataFrame, classes: int) -> Iterator[AuditFinding]:
     """Whether LDAM's losses can come from cosines, as its definition wants.
 
-    With cosines times ``SCALE``, an image that is classified rightly costs at most ``SCALE *
+    With cosines times ``LDAM_SCALE``, an image that is classified rightly costs at most ``SCALE *
     MARGIN + log(classes)``; one that is nearer to another class' vector than to its own by a
     difference ``d`` of cosines costs at most ``SCALE * (d + MARGIN) + log(classes)``. A loss and
     an accuracy so tell the least mean ``d`` of the images classified wrongly. It cannot exceed 2;
@@ -77,13 +77,13 @@ def unnormalised_logits(published: pd.DataFrame, classes: int) -> Iterator[Findi
     """
     guess = float(np.log(classes))
     cells = reported(published, "loss").merge(
-        reported(published, "acc1"), on=[*ROW, "test_set"], suffixes=("", "_acc1")
+        reported(published, "acc1"), on=[*ROW_COLUMNS, "test_set"], suffixes=("", "_acc1")
     )
     cells = cells[(cells["method"] == "ldam") & (cells["value_acc1"] < 1)]
-    right = cells["value_acc1"] * (SCALE * MARGIN + guess)
+    right = cells["value_acc1"] * (LDAM_SCALE * LDAM_MARGIN + guess)
     wrong = (cells["value"] - right) / (1 - cells["value_acc1"])
-    cells["difference"] = (wrong - guess) / SCALE - MARGIN
-    for _, row in cells.groupby(ROW, sort=False):
+    cells["difference"] = (wrong - guess) / LDAM_SCALE - LDAM_MARGIN
+    for _, row in cells.groupby(ROW_COLUMNS, sort=False):
         worst = row.nlargest(1, "difference").iloc[0]
         difference = worst["difference"]
         verdict = (
@@ -93,15 +93,15 @@ def unnormalised_logits(published: pd.DataFrame, classes: int) -> Iterator[Findi
             if difference > 1
             else "which cosines can"
         )
-        yield about_row(
+        yield row_finding(
             "unnormalised_logits",
             worst,
             difference <= 1,
             f"Loss {worst['value']:.2f} at Acc1 {worst['value_acc1']:.4f} on "
-            f"{spoken(worst['test_set'])}, {worst['value'] / guess:.1f} times what an even guess "
-            f"costs. With cosines times {SCALE:.0f} and margins up to {MARGIN}, images classified "
-            f"wrongly must be nearer to another class by {max(difference, 0):.2f} or more in the "
-            f"mean, {verdict}.",
+            f"{readable_name(worst['test_set'])}, {worst['value'] / guess:.1f} times what an even "
+            f"guess costs. With cosines times {LDAM_SCALE:.0f} and margins up to {LDAM_MARGIN}, "
+            f"images classified wrongly must be nearer to another class by "
+            f"{max(difference, 0):.2f} or more in the mean, {verdict}.",
         )
 
 

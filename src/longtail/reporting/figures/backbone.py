@@ -7,9 +7,15 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from longtail.evaluation.trainings import NAMES
+from longtail.evaluation.trainings import TRIAL_COLUMNS
 from longtail.parameters import TrainSet
-from longtail.reporting.figures import class_accuracy, confusion, drawing, methods
+from longtail.reporting.figures import drawing
+from longtail.reporting.figures.class_accuracy import class_accuracy
+from longtail.reporting.figures.confusion import confusion_matrices
+from longtail.reporting.figures.group_accuracy import group_accuracy
+from longtail.reporting.figures.learning_curves import learning_curves
+from longtail.reporting.figures.reliability import reliability
+from longtail.reporting.page.backbone_section import FIGURES
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,7 @@ class BackboneTables:
 
 def trials_of(results: pd.DataFrame, backbone: str) -> pd.DataFrame:
     """The names of a backbone's trials that have results, one row per trial."""
-    return results.loc[results["backbone"] == backbone, list(NAMES)].drop_duplicates()
+    return results.loc[results["backbone"] == backbone, list(TRIAL_COLUMNS)].drop_duplicates()
 
 
 def backbone_figures(
@@ -59,14 +65,14 @@ def backbone_figures(
         title: the backbone's label.
         grouped_by: the training set whose class sizes define head, middle and tail.
     """
-    labels = {method: drawing.plain(label) for method, label in labels.items()}
-    title, scores = drawing.plain(title), tables.scores
+    labels = {method: drawing.escape_mathtext(label) for method, label in labels.items()}
+    title, scores = drawing.escape_mathtext(title), tables.scores
     if scores.empty:
-        return (drawing.message(f"{title}: no trial has results"),) * 5
+        return (drawing.text_figure(f"{title}: no trial has results"),) * len(FIGURES)
     return (
-        methods.group_accuracy(scores, labels, title, grouped_by),
-        class_accuracy.class_accuracy(tables.confusions, profile, labels, title),
-        confusion.confusion_matrices(tables.confusions, profile, scores, labels, title, grouped_by),
-        methods.reliability(tables.reliability, scores, labels, title),
-        methods.learning_curves(tables.histories, labels, title),
+        group_accuracy(scores, labels, title, grouped_by),
+        class_accuracy(tables.confusions, profile, labels, title),
+        confusion_matrices(tables.confusions, profile, scores, labels, title, grouped_by),
+        reliability(tables.reliability, scores, labels, title),
+        learning_curves(tables.histories, labels, title),
     )

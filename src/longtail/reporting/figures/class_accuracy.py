@@ -10,14 +10,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from longtail.class_names import Names
+from longtail.class_names import ClassNaming
 from longtail.reporting.figures import drawing
 from longtail.reporting.figures.drawing import COLOURS, GREY, MANY_CLASSES
-from longtail.reporting.tables.layouts import TRAIN_SETS, shown_train_set
+from longtail.reporting.tables.layouts import TRAIN_SET_LABELS, shown_train_set
 from longtail.reporting.tables.significance import BASELINE
 
 TREND_POINTS = 6
-DOT = 14  # its area in square points, of one class
+DOT_AREA = 14  # its area in square points, of one class
 
 
 def class_accuracy(
@@ -56,11 +56,11 @@ def class_accuracy(
         axes.set_visible(False)
     for axes in panels[len(methods) - columns : len(methods)]:  # the lowest that are seen
         axes.tick_params(labelbottom=True)
-    one = Names.of(list(profile["class_name"])).one
+    one = ClassNaming.infer(profile["class_name"]).singular
     figure.supxlabel(f"training images of the {one}", fontsize=9)
     figure.supylabel("accuracy", fontsize=9)
     grey = " (grey: softmax)" if BASELINE in accuracy else ""
-    trained = f"trained {TRAIN_SETS[train_set]}"
+    trained = f"trained {TRAIN_SET_LABELS[train_set]}"
     figure.suptitle(
         f"{title}, {trained}: accuracy of each {one} against its size{grey}", fontsize=11
     )
@@ -105,7 +105,7 @@ def _draw(
     if dots:
         points = pd.DataFrame({"images": counts, "accuracy": accuracies}).value_counts(sort=False)
         at = points.index.to_frame()
-        sizes = DOT * points.to_numpy() ** 0.5
+        sizes = DOT_AREA * points.to_numpy() ** 0.5
         axes.scatter(at["images"], at["accuracy"], s=sizes, color=colour, alpha=0.6, lw=0)
     line = trend(counts, accuracies, is_log=axes.get_xscale() == "log")
     axes.plot(line["images"], line["accuracy"], color=colour, lw=1.8)

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import StrMethodFormatter
 
-from longtail.class_names import Names
+from longtail.class_names import ClassNaming
 from longtail.imbalance import GROUPS
 from longtail.parameters import TrainSet
 from longtail.reporting.figures import drawing
@@ -19,10 +19,10 @@ from longtail.reporting.figures.drawing import (
     ROOM_FOR_NAMES,
     axis_names,
 )
-from longtail.reporting.tables.layouts import TRAIN_SETS
+from longtail.reporting.tables.layouts import TRAIN_SET_LABELS
 from longtail.wording import counted
 
-BAR = 0.21  # inches of a lying bar
+BAR_HEIGHT = 0.21  # inches of a lying bar
 NAMED_ENDS = 6  # of many classes so many of the largest and of the smallest are named
 ROOM_BEYOND = 1.1  # times the largest class, for the number at its bar
 
@@ -35,23 +35,23 @@ def class_profile(profile: pd.DataFrame, title: str, train_set: TrainSet = "long
     logarithmic where the tail could not be seen beside the head otherwise.
     """
     is_named = len(profile) <= MANY_CLASSES
-    is_lying = is_named and sum(map(len, axis_names(profile))) > ROOM_FOR_NAMES
-    height = 4.8 if not is_named else 1.5 + BAR * len(profile) if is_lying else 3.8
+    is_horizontal = is_named and sum(map(len, axis_names(profile))) > ROOM_FOR_NAMES
+    height = 4.8 if not is_named else 1.5 + BAR_HEIGHT * len(profile) if is_horizontal else 3.8
     figure = Figure(figsize=(9, height), layout="constrained")
-    draw = _lying_bars if is_lying else _standing_bars if is_named else _steps
+    draw = _horizontal_bars if is_horizontal else _vertical_bars if is_named else _steps
     draw(figure.subplots(), profile, f"train_{train_set}")
-    figure.suptitle(f"{title}: the {TRAIN_SETS[train_set]} training set")
+    figure.suptitle(f"{title}: the {TRAIN_SET_LABELS[train_set]} training set")
     figure.legend(loc="outside lower center", ncols=2, frameon=False)
     return drawing.png(figure)
 
 
 def _parts(profile: pd.DataFrame, column: str) -> list[tuple[pd.DataFrame, str, str]]:
     """The classes of each group, its colour, and what the legend says of it."""
-    names = Names.of(list(profile["class_name"]))
+    names = ClassNaming.infer(profile["class_name"])
     parts = []
     for group in GROUPS:
         own = profile[profile["group"] == group]
-        classes = counted(len(own), names.one, names.many)
+        classes = counted(len(own), names.singular, names.plural)
         shown = f"{group}: {classes}, {counted(int(own[column].sum()), 'image')}"
         parts.append((own, COLOURS[group], shown))
     return parts
@@ -65,7 +65,7 @@ def _limits(profile: pd.DataFrame, column: str) -> tuple[float, float]:
     return 0, ROOM_BEYOND * max(profile[column].max(), profile["train_balanced"].max())
 
 
-def _standing_bars(axes: Axes, profile: pd.DataFrame, column: str) -> None:
+def _vertical_bars(axes: Axes, profile: pd.DataFrame, column: str) -> None:
     axes.step(
         profile["rank"], profile["train_balanced"], where="mid", color=GREY, ls="--",
         label=_balanced(profile),
@@ -74,12 +74,12 @@ def _standing_bars(axes: Axes, profile: pd.DataFrame, column: str) -> None:
         bars = axes.bar(own["rank"], own[column], width=0.85, color=colour, label=shown)
         axes.bar_label(bars, fmt="{:,.0f}", fontsize=8)
     axes.set_xticks(profile["rank"], axis_names(profile))
-    axes.set_xlabel(Names.of(list(profile["class_name"])).one)
+    axes.set_xlabel(ClassNaming.infer(profile["class_name"]).singular)
     axes.set_ylabel("training images")
     axes.set_ylim(_limits(profile, column))
 
 
-def _lying_bars(axes: Axes, profile: pd.DataFrame, column: str) -> None:
+def _horizontal_bars(axes: Axes, profile: pd.DataFrame, column: str) -> None:
     axes.plot(
         profile["train_balanced"], profile["rank"], color=GREY, ls="--", label=_balanced(profile)
     )
@@ -108,7 +108,7 @@ def _steps(axes: Axes, profile: pd.DataFrame, column: str) -> None:
     else:
         axes.set_ylim(_limits(profile, column))
     axes.set_xlim(0.5, len(profile) + 0.5)
-    axes.set_xlabel(f"{Names.of(list(profile['class_name'])).one}, by rank")
+    axes.set_xlabel(f"{ClassNaming.infer(profile['class_name']).singular}, by rank")
     axes.set_ylabel("training images")
     _name_ends(axes, profile, column)
 

@@ -13,17 +13,17 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from longtail.arrays import Float64Array
-from longtail.class_names import Names
+from longtail.class_names import ClassNaming
 from longtail.imbalance import GROUPS
 from longtail.parameters import TrainSet
 from longtail.reporting.figures import drawing
 from longtail.reporting.figures.drawing import GREY, MANY_CLASSES, ROOM_FOR_NAMES, axis_names
-from longtail.reporting.tables.layouts import TRAIN_SETS, fair_prefix, shown_train_set
+from longtail.reporting.tables.layouts import TRAIN_SET_LABELS, fair_prefix, shown_train_set
 from longtail.reporting.tables.significance import BASELINE
 
 MANY_CELLS = 150  # beyond it a matrix has more cells than a panel has dots
-ROW = 0.135  # inches of a row with a name
-SIDE = 2.6  # inches of a matrix
+NAMED_ROW_HEIGHT = 0.135  # inches of a row with a name
+MATRIX_SIDE = 2.6  # inches of a matrix
 
 
 def confusion_matrices(
@@ -48,7 +48,7 @@ def confusion_matrices(
     are_numbered = len(names) <= MANY_CLASSES and sum(map(len, names)) > ROOM_FOR_NAMES
     columns = min(2 if are_numbered else 3, len(panels))
     rows = -(-len(panels) // columns)
-    side = max(SIDE, ROW * len(names)) if are_numbered else SIDE
+    side = max(MATRIX_SIDE, NAMED_ROW_HEIGHT * len(names)) if are_numbered else MATRIX_SIDE
     size = side * columns + (3.4 if are_numbered else 2.6), (side + 0.8) * rows + 0.6
     figure = Figure(figsize=size, layout="constrained")
     all_axes = figure.subplots(rows, columns, squeeze=False).flatten()
@@ -64,7 +64,7 @@ def confusion_matrices(
             -(-len(names) // cell),
         )
         shown = axes.imshow(matrix, norm=norm, cmap="Blues", interpolation="nearest")
-        axes.set_title(f"{labels[method]},\ntrained {TRAIN_SETS[train_set]}", fontsize=9)
+        axes.set_title(f"{labels[method]},\ntrained {TRAIN_SET_LABELS[train_set]}", fontsize=9)
         if len(names) > MANY_CLASSES:
             _name_groups(axes, profile, cell)
         else:
@@ -75,11 +75,11 @@ def confusion_matrices(
         if place_in_grid % columns:
             axes.tick_params(labelleft=False)
     figure.colorbar(shown, ax=list(all_axes), shrink=0.75, format=PercentFormatter(1))
-    words = Names.of(list(profile["class_name"]))
+    words = ClassNaming.infer(profile["class_name"])
     by_number = ", by the number at the row" if are_numbered else ""
-    figure.supxlabel(f"predicted {words.one}{by_number}", fontsize=9)
-    figure.supylabel(f"true {words.one}, head to tail", fontsize=9)
-    shared = f" ({cell} {words.many} of neighbouring rank a cell)" if cell > 1 else ""
+    figure.supxlabel(f"predicted {words.singular}{by_number}", fontsize=9)
+    figure.supylabel(f"true {words.singular}, head to tail", fontsize=9)
+    shared = f" ({cell} {words.plural} of neighbouring rank a cell)" if cell > 1 else ""
     figure.suptitle(f"{title}: what is taken for what{shared}")
     return drawing.png(figure)
 

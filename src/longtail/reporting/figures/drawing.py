@@ -10,7 +10,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
-from longtail.class_names import Names
+from longtail.class_names import ClassNaming
 
 # Colours that stay apart for colour-blind readers (Okabe and Ito 2008).
 COLOURS = {"head": "#0072B2", "middle": "#E69F00", "tail": "#D55E00"}
@@ -22,15 +22,18 @@ LONGEST_NAME = 32  # letters; beyond it a name is cut
 DECADE = 10  # sizes that differ less are seen on a linear axis
 
 
-def plain(text: str) -> str:
+def escape_mathtext(text: str) -> str:
     """Text that is printed as it is: between dollar signs matplotlib would read formulas."""
     return text.replace("$", r"\$")
 
 
 def axis_names(profile: pd.DataFrame) -> list[str]:
     """The names of a profile's classes, as an axis shows them."""
-    names = Names.of(list(profile["class_name"]))
-    return [plain(drawable(names.plain(name), LONGEST_NAME)) for name in profile["class_name"]]
+    names = ClassNaming.infer(profile["class_name"])
+    return [
+        escape_mathtext(drawable(names.display(name), LONGEST_NAME))
+        for name in profile["class_name"]
+    ]
 
 
 def is_wide_ranging(sizes: pd.Series[int], times: int = DECADE) -> bool:
@@ -57,7 +60,7 @@ def png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def message(text: str) -> bytes:
+def text_figure(text: str) -> bytes:
     """A line of text that stands in for a figure which there is nothing to draw in."""
     figure = Figure(figsize=(6, 1))
     figure.text(0.02, 0.5, text, va="center", color=GREY)

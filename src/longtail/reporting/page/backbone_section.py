@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from longtail.class_names import Names
+from longtail.class_names import ClassNaming
 from longtail.imbalance import likeness_note
 from longtail.parameters import TrainSet
 from longtail.reporting.page.templates import fragment
@@ -54,15 +54,15 @@ def figure_captions(
         grouped_by: the training set whose class sizes define head, middle and tail.
         has_published: whether there are published results to compare with.
     """
-    names, is_natural = Names.of(list(profile["class_name"])), has_natural_test_set(profile)
+    names, is_natural = ClassNaming.infer(profile["class_name"]), has_natural_test_set(profile)
     words = {
-        "one": names.one,
-        "many": names.many,
+        "one": names.singular,
+        "many": names.plural,
         "widest": "natural" if is_natural else "balanced",
         "groups": groups_tested_on(grouped_by, has_natural_test_set=is_natural),
     }
     figures = FIGURES | PUBLISHED_FIGURES if has_published else FIGURES
     captions = {figure: caption.format(**words) for figure, caption in figures.items()}
-    if alike := likeness_note(profile, grouped_by, names.one, names.many):
+    if alike := likeness_note(profile, grouped_by, names.singular, names.plural):
         captions["group_accuracy_figure"] += f". {alike.removesuffix('.')}"
     return captions

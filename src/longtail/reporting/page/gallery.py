@@ -11,17 +11,17 @@ import pandas as pd
 from PIL import Image
 
 from longtail.arrays import UInt8Array
-from longtail.evaluation.species import TOP, best_trials
-from longtail.evaluation.trainings import NAMES
+from longtail.evaluation.species import TOP_ANSWERS, best_trials
+from longtail.evaluation.trainings import TRIAL_COLUMNS
 from longtail.parameters import Method, PostHocLogitAdjustment
 from longtail.trials.post_hoc import NONE
 
 # A page holds at most so many photographs, whose files come to about 0.3 MB and 1 MB at most.
-PHOTOGRAPHS = 60
-SIDE = 112  # pixels of the longer side; smaller photographs stay as they are
-QUALITY = 75
+MAX_PHOTOGRAPHS = 60
+THUMBNAIL_SIDE = 112  # pixels of the longer side; smaller photographs stay as they are
+JPEG_QUALITY = 75
 # Which answers are shown together.
-KINDS = (("tail", True), ("tail", False), ("head", True), ("head", False))
+ANSWER_KINDS = (("tail", True), ("tail", False), ("head", True), ("head", False))
 TAIL_SHARE = 2 / 3
 
 Gallery = list[dict[str, Any]]
@@ -50,10 +50,10 @@ def gallery(
         species, each with its probability and training images.
     """
     best = best_trials(results)
-    counts = _counts(PHOTOGRAPHS // max(len(best), 1))
+    counts = _counts(MAX_PHOTOGRAPHS // max(len(best), 1))
     classes = profile.set_index("label")
     entries = []
-    for names in best[list(NAMES)].to_dict("records"):
+    for names in best[list(TRIAL_COLUMNS)].to_dict("records"):
         own = examples.merge(pd.DataFrame([names]))
         trained = classes[f"train_{names['train_set']}"]
         answers = [
@@ -71,11 +71,11 @@ def gallery(
                         "probability": float(row[f"probability_{place}"]),
                         "train_images": int(trained[int(row[f"predicted_{place}"])]),
                     }
-                    for place in range(1, TOP + 1)
+                    for place in range(1, TOP_ANSWERS + 1)
                     if f"predicted_{place}" in own
                 ],
             }
-            for group, right in KINDS
+            for group, right in ANSWER_KINDS
             for row in own[(own["group"] == group) & (own["right"] == right)]
             .head(counts[group])
             .to_dict("records")
@@ -90,9 +90,9 @@ def thumbnail(pixels: UInt8Array) -> bytes:
     Equal pixels are equal bytes with one version of Pillow.
     """
     image = Image.fromarray(np.ascontiguousarray(pixels))
-    image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
+    image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
-    image.save(buffer, format="JPEG", quality=QUALITY, optimize=True)
+    image.save(buffer, format="JPEG", quality=JPEG_QUALITY, optimize=True)
     return buffer.getvalue()
 
 

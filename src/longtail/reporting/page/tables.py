@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from longtail.reporting.page.templates import fragment
 from longtail.reporting.tables.layouts import ROW_HEADING
-from longtail.reporting.tables.printed import PrintedTable
-from longtail.reporting.tables.published import ComparisonTable
+from longtail.reporting.tables.published_comparison import ComparisonTable
+from longtail.reporting.tables.result_tables import PrintedTable
 
 
 def tables_html(tables: Sequence[tuple[PrintedTable, PrintedTable | None]]) -> str:

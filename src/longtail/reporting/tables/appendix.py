@@ -9,8 +9,8 @@ import pandas as pd
 from longtail.imbalance import GROUPS, likeness_note
 from longtail.parameters import TrainSet
 from longtail.reporting.tables.latex import escaped
-from longtail.reporting.tables.layouts import TRAIN_SETS
-from longtail.reporting.tables.notes import LOSS_NOTE
+from longtail.reporting.tables.layouts import TRAIN_SET_LABELS
+from longtail.reporting.tables.table_notes import LOSS_NOTE
 
 # What is said of the test sets of data that are long-tailed by nature.
 MEANINGS = {
@@ -87,4 +87,4 @@ def has_natural_test_set(profile: pd.DataFrame) -> bool:
 def _training_images(profile: pd.DataFrame, train_set: TrainSet) -> str:
     counts = profile[f"train_{train_set}"]
     of_a_class = f" ({counts.max()} to {counts.min()} a class)" if counts.nunique() > 1 else ""
-    return f"{TRAIN_SETS[train_set]} {counts.sum():,}{of_a_class}"
+    return f"{TRAIN_SET_LABELS[train_set]} {counts.sum():,}{of_a_class}"

@@ -8,7 +8,7 @@ import pandas as pd
 
 from longtail.published.audit import CHECKS
 from longtail.reporting.tables.latex import escaped
-from longtail.reporting.tables.layouts import TRAIN_SETS
+from longtail.reporting.tables.layouts import TRAIN_SET_LABELS
 
 VERDICTS = {False: "Problem", True: "Confirmed"}
 
@@ -40,6 +40,6 @@ def _item(check: str, place: str, finding: str) -> str:
 
 
 def _place(row: pd.Series[Any]) -> str:
-    trained = f"trained {TRAIN_SETS[row['train_set']]}" if row["train_set"] else ""
+    trained = f"trained {TRAIN_SET_LABELS[row['train_set']]}" if row["train_set"] else ""
     table = f"Table {row['table']}" if row["table"] else ""
     return ", ".join(filter(None, [table, row["backbone"], trained, row["method"]]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from longtail.reporting.tables.layouts import ROW_HEADING, Layout
-from longtail.reporting.tables.printed import Cell, PrintedTable
+from longtail.reporting.tables.result_tables import Cell, PrintedTable
 
 BOLD = r"\textbf"
 STAR = r"\rlap{$^{*}$}"  # takes no room, so that figures stay below one another

@@ -10,7 +10,7 @@ import pandas as pd
 from longtail.parameters import TrainSet
 
 # The thesis' five test sets, in its order.
-TEST_SETS = {
+TEST_SET_LABELS = {
     "balanced": "Balanced",
     "long_tailed": "Long-tailed",
     "head": "Head",
@@ -18,7 +18,7 @@ TEST_SETS = {
     "tail": "Tail",
 }
 # Parts of the balanced test set, where a class of the tail has as many images as one of the head.
-BALANCED_PARTS = {
+BALANCED_PART_LABELS = {
     "balanced_head": "Head",
     "balanced_middle": "Middle",
     "balanced_tail": "Tail",
@@ -26,7 +26,7 @@ BALANCED_PARTS = {
     "medium": "Medium (20-100)",
     "few": "Few (<20)",
 }
-METRICS = {
+METRIC_LABELS = {
     "loss": "Loss",
     "acc1": "Acc1",
     "f1": "F1",
@@ -37,14 +37,14 @@ METRICS = {
     "worst_class": "Worst class",
     "calibration_error": "ECE",
 }
-TRAIN_SETS = {
+TRAIN_SET_LABELS = {
     "balanced": "balanced",
     "long_tailed": "long-tailed",
     "matched": "matched",
     "natural": "natural",
 }
 # In a caption the thesis calls its balanced training set so.
-IN_CAPTIONS = TRAIN_SETS | {"balanced": "custom balanced"}
+TRAIN_SETS_IN_CAPTIONS = TRAIN_SET_LABELS | {"balanced": "custom balanced"}
 ROW_HEADING = "Loss Function"
 MANY_COLUMNS = 8
 
@@ -101,7 +101,7 @@ class Layout:
         """Each heading with the metrics below it."""
         below: dict[str, list[str]] = {}
         for column in self.columns:
-            below.setdefault(column.heading, []).append(METRICS[column.metric])
+            below.setdefault(column.heading, []).append(METRIC_LABELS[column.metric])
         return list(below.items())
 
     @property
@@ -130,23 +130,25 @@ class Layout:
         return replace(self, columns=columns or self.columns)
 
 
-ACC1 = Layout("acc1", "A", 0, tuple(Column(h, t, "acc1") for t, h in TEST_SETS.items()), "Acc1")
-FULL = Layout(
+ACC1_LAYOUT = Layout(
+    "acc1", "A", 0, tuple(Column(h, t, "acc1") for t, h in TEST_SET_LABELS.items()), "Acc1"
+)
+FULL_LAYOUT = Layout(
     "full",
     "A",
     1,
-    tuple(Column(h, t, m) for t, h in TEST_SETS.items() for m in ("loss", "acc1", "f1")),
+    tuple(Column(h, t, m) for t, h in TEST_SET_LABELS.items() for m in ("loss", "acc1", "f1")),
     "Loss, Acc1, and F1 scores for each dataset split",
 )
-PARTS = Layout(
+GROUPS_LAYOUT = Layout(
     "parts",
     "B",
     0,
-    tuple(Column(h, t, "acc1") for t, h in BALANCED_PARTS.items()),
+    tuple(Column(h, t, "acc1") for t, h in BALANCED_PART_LABELS.items()),
     "Acc1 on the balanced test images of each part: head, middle and tail by rank, and classes "
     "of many, medium and few training images",
 )
-QUALITY = Layout(
+QUALITY_LAYOUT = Layout(
     "quality",
     "B",
     1,
@@ -158,5 +160,5 @@ QUALITY = Layout(
     "negative log-likelihood (nats), macro F1, balanced accuracy, top-5 accuracy, the worst "
     "class' accuracy and the expected calibration error",
 )  # fmt: skip
-THESIS_LAYOUTS = (ACC1, FULL)
-LAYOUTS = (ACC1, FULL, PARTS, QUALITY)
+THESIS_LAYOUTS = (ACC1_LAYOUT, FULL_LAYOUT)
+LAYOUTS = (ACC1_LAYOUT, FULL_LAYOUT, GROUPS_LAYOUT, QUALITY_LAYOUT)

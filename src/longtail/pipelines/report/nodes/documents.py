@@ -7,22 +7,22 @@ from typing import Any
 
 import pandas as pd
 
-from longtail.class_names import Names
+from longtail.class_names import ClassNaming
 from longtail.evaluation.species import best_trials
 from longtail.parameters import Contents, Dataset, Statistics, Table, Trials
 from longtail.reporting.page.backbone_section import backbone_section, figure_captions
-from longtail.reporting.page.data_summary import data_section, data_summary
-from longtail.reporting.page.provenance import circumstances, provenance_section, recipes
-from longtail.reporting.page.report import Sections, page
-from longtail.reporting.page.species import species_parts, species_section
-from longtail.reporting.page.unknown_classes import (
+from longtail.reporting.page.data_section import data_section, data_summary
+from longtail.reporting.page.provenance_section import circumstances, provenance_section, recipes
+from longtail.reporting.page.report_page import Sections, report_page
+from longtail.reporting.page.species_section import species_parts, species_section
+from longtail.reporting.page.unknown_section import (
     novelty_part,
     unknown_class_names,
     unknown_section,
 )
 from longtail.reporting.tables.appendix import appendix, introduction
 from longtail.reporting.tables.latex import BOLD, STAR
-from longtail.reporting.tables.notes import reading_note
+from longtail.reporting.tables.table_notes import reading_note
 
 
 def write_reading_note(scores: pd.DataFrame, statistics: Statistics, *tables: str) -> str:
@@ -130,7 +130,7 @@ def write_unknown_section(
     contents: Contents,
 ) -> str:
     """The page's section on classes that are held out as unknown."""
-    names = Names.of(list(profile["class_name"]))
+    names = ClassNaming.infer(profile["class_name"])
     labels, methods = dict(_backbones(contents)), contents.tables[0].methods
     part = novelty_part(
         novelty, best_trials(results), unknown_class_names(index), names, labels, methods
@@ -173,7 +173,7 @@ def write_page(
     """
     backbones = [(label, sections.pop(f"{name}_section")) for name, label in _backbones(contents)]
     reading = " ".join(filter(None, [reading, published]))
-    return page(
+    return report_page(
         dataset.label,
         profile,
         dataset.imbalance.grouped_by,

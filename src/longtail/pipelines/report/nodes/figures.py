@@ -28,7 +28,7 @@ def draw_class_profile(profile: pd.DataFrame, dataset: Dataset) -> bytes:
     from longtail.reporting.figures import class_profile, drawing
 
     return class_profile.class_profile(
-        profile, drawing.plain(dataset.label), dataset.imbalance.grouped_by
+        profile, drawing.escape_mathtext(dataset.label), dataset.imbalance.grouped_by
     )
 
 

@@ -14,7 +14,7 @@ from longtail.published.results import comparable, compare, validated
 from longtail.reporting.page.audit_section import audit_section
 from longtail.reporting.page.tables import published_tables_html
 from longtail.reporting.tables.audit import audit_latex
-from longtail.reporting.tables.published import (
+from longtail.reporting.tables.published_comparison import (
     comparison_latex,
     comparison_note,
     comparison_tables,
@@ -35,12 +35,14 @@ def compare_with_published(
 ) -> tuple[pd.DataFrame, bytes, str, str]:
     """A backbone's results beside the published ones: as a table, a figure, LaTeX and HTML."""
     from longtail.reporting.figures import drawing
-    from longtail.reporting.figures.published import comparison_figure
+    from longtail.reporting.figures.published_comparison import comparison_figure
 
     confidence = statistics.confidence
     comparison = compare(scores, comparable(validated(published), dataset), confidence)
-    labels = {method: drawing.plain(label) for method, label in table.methods.items()}
-    figure = comparison_figure(comparison, labels, drawing.plain(table.backbone_label), confidence)
+    labels = {method: drawing.escape_mathtext(label) for method, label in table.methods.items()}
+    figure = comparison_figure(
+        comparison, labels, drawing.escape_mathtext(table.backbone_label), confidence
+    )
     own = [other for other in contents.tables if other.backbone == table.backbone]
     tables, note = comparison_tables(comparison, own), comparison_note(confidence)
     as_latex = join_tables(*(comparison_latex(each, note) for each in tables))

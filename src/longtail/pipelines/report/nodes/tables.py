@@ -11,7 +11,7 @@ from longtail.parameters import Statistics, Table
 from longtail.reporting.page.tables import tables_html
 from longtail.reporting.tables.latex import latex
 from longtail.reporting.tables.layouts import LAYOUTS, THESIS_LAYOUTS
-from longtail.reporting.tables.printed import interval_table, of_table, thesis_table
+from longtail.reporting.tables.result_tables import interval_table, rows_of_table, thesis_table
 
 # The LaTeX tables of one backbone and training set, bare and with intervals.
 BARE_TABLES = tuple(f"{layout.kind}_table" for layout in THESIS_LAYOUTS)
@@ -27,7 +27,7 @@ def tabulate(
         The scores (see :func:`longtail.evaluation.summaries.summarise`); the LaTeX tables in the
         thesis' layout (``BARE_TABLES``) and with intervals (``INTERVAL_TABLES``); all as HTML.
     """
-    scores = summarise(of_table(results, table), statistics.confidence)
+    scores = summarise(rows_of_table(results, table), statistics.confidence)
     bare = {layout: thesis_table(scores, table, layout) for layout in THESIS_LAYOUTS}
     with_intervals = {
         layout: interval_table(scores, comparisons, results, table, layout, statistics)

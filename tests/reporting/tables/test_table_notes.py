@@ -2,13 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from longtail.reporting.tables.notes import (
+from longtail.reporting.tables.table_notes import (
     fewer_seeds_notes,
-    listed,
     mark_notes,
     no_interval_notes,
     no_result_notes,
-    percent,
     post_hoc_notes,
     reading_note,
     shared_training_notes,
@@ -170,16 +168,3 @@ def test_what_fewer_seeds_mean_is_told() -> None:
         "LDAM has 1 of 3 seeds: its interval says nothing of training.",
     )
     assert unequal_seeds_notes({"softmax": 3}, table, {"focal", "ldam"}) == ()
-
-
-@pytest.mark.parametrize(
-    ("words", "text"),
-    [([], ""), (["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b, and c")],
-)
-def test_words_are_listed(words: list[str], text: str) -> None:
-    assert listed(words) == text
-
-
-@pytest.mark.parametrize(("share", "text"), [(0.95, "95%"), (0.995, "99.5%"), (2 / 3, "66.67%")])
-def test_shares_are_said_in_percent(share: float, text: str) -> None:
-    assert percent(share) == text

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from longtail.reporting.page.templates import fragment
-from longtail.reporting.tables.layouts import ACC1, FULL, Layout
-from longtail.reporting.tables.notes import LOSS_NOTE
-from longtail.reporting.tables.printed import Cell, PrintedTable
-from longtail.reporting.tables.published import ComparisonTable
+from longtail.reporting.tables.layouts import ACC1_LAYOUT, FULL_LAYOUT, Layout
+from longtail.reporting.tables.published_comparison import ComparisonTable
+from longtail.reporting.tables.result_tables import Cell, PrintedTable
+from longtail.reporting.tables.table_notes import LOSS_NOTE
 from tests.reporting.page.support import BackboneSection, make_page
 
 NAMES = ["Balanced", "Long-tailed", "Head", "Middle", "Tail"]
@@ -109,9 +109,9 @@ def audited(*findings: list[str]) -> str:
 
 def section(**changes: Any) -> BackboneSection:
     tables = [
-        (with_intervals(1, ACC1), bare(1, ACC1)),
-        (with_intervals(2, FULL), bare(2, FULL)),
-        (with_intervals(3, ACC1), None),
+        (with_intervals(1, ACC1_LAYOUT), bare(1, ACC1_LAYOUT)),
+        (with_intervals(2, FULL_LAYOUT), bare(2, FULL_LAYOUT)),
+        (with_intervals(3, ACC1_LAYOUT), None),
     ]
     values: dict[str, Any] = {"title": "ViT & co", "tables": tables}
     return BackboneSection(**(values | {"figures": {"Accuracy": b"figure png"}} | changes))
@@ -250,7 +250,7 @@ def test_how_the_results_were_made_is_told(both: tuple[str, Reader]) -> None:
 
 def test_deviations_stand_in_brackets_beside_the_intervals() -> None:
     rows = (("A", (Cell("0.5", "0.1", "0.2"),) * 5),)
-    table = PrintedTable("A.1", "Caption.", ACC1, rows)
+    table = PrintedTable("A.1", "Caption.", ACC1_LAYOUT, rows)
     _, reader = shown(BackboneSection("ViT", [(table, None)]))
     assert ["A", *["0.5 ±0.1 (0.2)"] * 5] in reader.rows
 
@@ -266,7 +266,9 @@ def test_each_interval_tells_its_ends_under_the_pointer() -> None:
 
 def test_marks_and_deviations_do_not_need_an_interval() -> None:
     rows = (("A", (Cell("1.000", differs=True), Cell("0.9", "", "0.2"), *(Cell("--"),) * 3)),)
-    _, reader = shown(BackboneSection("ViT", [(PrintedTable("A.1", "Caption.", ACC1, rows), None)]))
+    _, reader = shown(
+        BackboneSection("ViT", [(PrintedTable("A.1", "Caption.", ACC1_LAYOUT, rows), None)])
+    )
     assert ["A", "1.000*", "0.9 (0.2)", "--", "--", "--"] in reader.rows
     assert reader.titles == []
 

@@ -8,26 +8,31 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from longtail.parameters import Statistics, Table
-from longtail.reporting.tables.layouts import IN_CAPTIONS, Column, Layout
-from longtail.reporting.tables.notes import (
-    fewer_seeds_notes,
-    mark_notes,
-    most_seeds,
-    no_interval_notes,
-    no_result_notes,
-    percent,
-    post_hoc_notes,
-    shared_training_notes,
-    unequal_seeds_notes,
+from longtail.reporting.tables.layouts import TRAIN_SETS_IN_CAPTIONS, Column, Layout
+from longtail.reporting.tables.number_format import (
+    format_fixed,
+    format_interval,
+    format_short,
+    margin_of_error,
 )
-from longtail.reporting.tables.numbers import both_ends, fixed, reach, short
 from longtail.reporting.tables.significance import (
     best_beyond_noise,
     differs_from_baseline,
     paired_tests,
     with_all_seeds,
 )
+from longtail.reporting.tables.table_notes import (
+    fewer_seeds_notes,
+    mark_notes,
+    most_seeds,
+    no_interval_notes,
+    no_result_notes,
+    post_hoc_notes,
+    shared_training_notes,
+    unequal_seeds_notes,
+)
 from longtail.trials.post_hoc import evaluation_keys
+from longtail.wording import level_in_percent
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,7 @@ class PrintedTable:
         return any(cell.best for _, cells in self.rows for cell in cells)
 
 
-def of_table(rows: pd.DataFrame, table: Table) -> pd.DataFrame:
+def rows_of_table(rows: pd.DataFrame, table: Table) -> pd.DataFrame:
     """The rows of a table's backbone, training set and, where they name one, methods."""
     chosen = (rows["backbone"] == table.backbone) & (rows["train_set"] == table.train_set)
     if "method" in rows:
@@ -96,10 +101,10 @@ def thesis_table(summaries: pd.DataFrame, table: Table, layout: Layout) -> Print
         table: which rows.
         layout: which columns. A trial without results leaves dashes.
     """
-    own = of_table(summaries, table)
+    own = rows_of_table(summaries, table)
     figures = _figures(own, table, layout)
     rows = tuple(
-        (label, tuple(Cell(fixed(value, 4)) for value, *_ in figures[method]))
+        (label, tuple(Cell(format_fixed(value, 4)) for value, *_ in figures[method]))
         for method, label in table.methods.items()
     )
     caption = _caption(table, layout.shown + _means(own))
@@ -126,14 +131,14 @@ def interval_table(
         layout: which columns; those of test sets that the data set lacks are left out.
         statistics: the confidence of the intervals; 1 less that is the level of the tests.
     """
-    own, own_results = of_table(summaries, table), of_table(results, table)
+    own, own_results = rows_of_table(summaries, table), rows_of_table(results, table)
     layout = layout.of(set(own["test_set"]))
     figures = _figures(own, table, layout)
     trainings = trainings_of(own_results, table)
     seeds = own_results.groupby("method")["seed"].agg(frozenset)
     marked = with_all_seeds({m: seeds[m] for m in table.methods if m in seeds.index})
     compared = [methods for methods in trainings if methods[0] in marked]
-    tests = paired_tests(of_table(comparisons, table))
+    tests = paired_tests(rows_of_table(comparisons, table))
     level = statistics.level
     differing, count = differs_from_baseline(tests, layout.columns, compared, level)
     best = {
@@ -147,7 +152,7 @@ def interval_table(
         (label, _cells(method, layout.columns, figures[method], differing, best))
         for method, label in table.methods.items()
     )
-    confidence = percent(statistics.confidence)
+    confidence = level_in_percent(statistics.confidence)
     shown = f"{layout.shown}{_means(own)}, ± to the farther end of the {confidence} interval"
     is_without = any(
         not pd.isna(value) and pd.isna(low) for row in figures.values() for value, low, *_ in row
@@ -178,12 +183,12 @@ def _cells(
 ) -> tuple[Cell, ...]:
     return tuple(
         Cell(
-            short(value),
-            _optional(reach(value, low, high)),
+            format_short(value),
+            _optional(margin_of_error(value, low, high)),
             _optional(deviation),
             best=(method, column) in best,
             differs=(method, column) in differing,
-            ends=both_ends(low, high),
+            ends=format_interval(low, high),
         )
         for column, (value, low, high, deviation) in zip(columns, figures, strict=True)
     )
@@ -232,7 +237,7 @@ def _means(own: pd.DataFrame) -> str:
 def _caption(table: Table, shown: str) -> str:
     return (
         f"Evaluation results for {table.backbone_label} trained on the "
-        f"{IN_CAPTIONS[table.train_set]} dataset, showing {shown}."
+        f"{TRAIN_SETS_IN_CAPTIONS[table.train_set]} dataset, showing {shown}."
     )
 
 
@@ -241,4 +246,4 @@ def _number(table: Table, layout: Layout) -> str:
 
 
 def _optional(value: float) -> str:
-    return "" if pd.isna(value) else short(value)
+    return "" if pd.isna(value) else format_short(value)

@@ -11,10 +11,10 @@ from PIL import Image
 
 from longtail.parameters import Table
 from longtail.published.results import compare, shipped
-from longtail.reporting.figures.published import comparison_figure
+from longtail.reporting.figures.published_comparison import comparison_figure
 from longtail.reporting.tables.appendix import PREAMBLE
-from longtail.reporting.tables.layouts import TEST_SETS
-from longtail.reporting.tables.published import (
+from longtail.reporting.tables.layouts import TEST_SET_LABELS
+from longtail.reporting.tables.published_comparison import (
     ComparisonTable,
     comparison_latex,
     comparison_note,
@@ -57,7 +57,7 @@ def test_panels_are_training_sets_by_test_sets(
 ) -> None:
     comparison_figure(backbone(comparison, "convnext_base"), LABELS, "ConvNeXt", 0.95)
     (figure,) = drawn
-    assert [axes.get_title() for axes in figure.axes] == list(TEST_SETS.values()) * 2
+    assert [axes.get_title() for axes in figure.axes] == list(TEST_SET_LABELS.values()) * 2
     rows = [figure.axes[0].get_ylabel(), figure.axes[5].get_ylabel()]
     assert rows == ["trained balanced", "trained long-tailed"]
     ticks = [label.get_text() for label in figure.axes[0].get_yticklabels()]
@@ -126,7 +126,7 @@ def printed(comparison: pd.DataFrame, table: Table = TABLE) -> ComparisonTable:
 
 def test_rows_hold_ours_above_the_published(comparison: pd.DataFrame) -> None:
     table = printed(comparison)
-    assert (table.backbone, table.columns) == ("convnext_base", list(TEST_SETS.values()))
+    assert (table.backbone, table.columns) == ("convnext_base", list(TEST_SET_LABELS.values()))
     # Table A.14: 0.8332 on the balanced test set; 0.9474 on the tail.
     assert table.rows[0] == ["Softmax & co", "ours", *(f"{v:.4f} ± 0.030" for v in
                              (0.8432, 0.8635, 0.8666, 0.8266, 0.9574))]  # fmt: skip

@@ -11,8 +11,7 @@ import pandas as pd
 from longtail.class_names import images_of_classes
 from longtail.parameters import Dataset, Statistics
 from longtail.reporting.page.templates import fragment
-from longtail.reporting.tables.notes import listed
-from longtail.wording import counted
+from longtail.wording import counted, duration, listed
 
 VERSIONS = ("python", "torch", "timm", "numpy", "longtail", "engine")
 
@@ -75,7 +74,7 @@ def circumstances(
         (
             "Trainings",
             f"{counted(len(trainings), 'trial')}, {counted(len(distinct), 'training')}, "
-            f"{_duration(seconds)} in all",
+            f"{duration(seconds)} in all",
         ),
         ("Hardware", "; ".join(_hardware(distinct))),
         ("Versions", "; ".join(f"{name} {_distinct(distinct[name])}" for name in VERSIONS)),
@@ -106,13 +105,6 @@ def recipes(trainings: pd.DataFrame) -> tuple[list[str], list[tuple[str, list[st
         (key, [" or ".join(settings.get(key, [])) for settings in by_backbone.values()])
         for key in keys
     ]
-
-
-def _duration(seconds: float) -> str:
-    """Hours; minutes where there are fewer than 90 of them, and seconds likewise."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"
 
 
 def _plain(value: Any) -> str:

@@ -8,14 +8,14 @@ from typing import Any
 
 import pandas as pd
 
-from longtail.class_names import Names
+from longtail.class_names import ClassNaming
 from longtail.naming.answers_table import DONT_KNOW, STRANGE, TOP, YES
 from longtail.naming.decision_rule import SPECIES
 from longtail.naming.seen_before import ALREADY_IN, familiar_note
 from longtail.reporting.page.templates import template
 from longtail.wording import counted, percent
 
-GUESSES = 3
+SHOWN_GUESSES = 3
 # Of photographs without a trusted name: those that may be of another species, and the others.
 UNLIKE, UNSURE = "Looks like none of the known species", "Not sure enough"
 
@@ -56,7 +56,7 @@ class Group:
     cards: Sequence[Card]
 
 
-def shown(names: pd.DataFrame, limit: int) -> pd.DataFrame:
+def select_photographs(names: pd.DataFrame, limit: int) -> pd.DataFrame:
     """The photographs that the gallery shows, at most ``limit``.
 
     Of each kind of answer (a species, a genus, ..., none, unlike anything known) as large a share
@@ -109,7 +109,7 @@ def names_page(
         broken=names.loc[names["error"] != "", ["file", "error"]].to_dict("records"),
         recognizer=recognizer,
         species=SPECIES,
-        called=Names.of(recognizer["class_names"]),
+        called=ClassNaming.infer(recognizer["class_names"]),
     )
 
 
@@ -143,7 +143,7 @@ def _card(row: Mapping[Any, Any], pictures: Mapping[str, str]) -> Card:
         file=row["file"],
         picture=pictures.get(row["file"], ""),
         probability=row["probability"] if pd.isna(answered) else answered,
-        guesses=[guess for guess in guesses[:GUESSES] if not pd.isna(guess[1])],
+        guesses=[guess for guess in guesses[:SHOWN_GUESSES] if not pd.isna(guess[1])],
         why=row["why"],
     )
 

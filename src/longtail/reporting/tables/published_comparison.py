@@ -10,10 +10,15 @@ import pandas as pd
 
 from longtail.parameters import Dataset, Table
 from longtail.reporting.tables.latex import escaped
-from longtail.reporting.tables.layouts import IN_CAPTIONS, METRICS, TEST_SETS
-from longtail.reporting.tables.notes import percent
-from longtail.reporting.tables.numbers import MISSING, both_ends, fixed, reach
-from longtail.reporting.tables.printed import of_table
+from longtail.reporting.tables.layouts import METRIC_LABELS, TEST_SET_LABELS, TRAIN_SETS_IN_CAPTIONS
+from longtail.reporting.tables.number_format import (
+    MISSING,
+    format_fixed,
+    format_interval,
+    margin_of_error,
+)
+from longtail.reporting.tables.result_tables import rows_of_table
+from longtail.wording import level_in_percent
 
 if TYPE_CHECKING:
     pass
@@ -54,17 +59,18 @@ def comparison_tables(comparison: pd.DataFrame, tables: Sequence[Table]) -> list
     """
     found = []
     for table in tables:
-        cells = of_table(comparison, table)
+        cells = rows_of_table(comparison, table)
         cells = cells[cells["metric"] == "acc1"]
         if cells.empty:
             continue
         source = " and ".join(cells["table"].unique())
         caption = (
-            f"{METRICS['acc1']} of {table.backbone_label} trained on the "
-            f"{IN_CAPTIONS[table.train_set]} dataset: ours, and as published under {source}."
+            f"{METRIC_LABELS['acc1']} of {table.backbone_label} trained on the "
+            f"{TRAIN_SETS_IN_CAPTIONS[table.train_set]} dataset: ours, and as published under "
+            f"{source}."
         )
-        test_sets = [test_set for test_set in TEST_SETS if test_set in set(cells["test_set"])]
-        columns = [TEST_SETS[test_set] for test_set in test_sets]
+        test_sets = [test_set for test_set in TEST_SET_LABELS if test_set in set(cells["test_set"])]
+        columns = [TEST_SET_LABELS[test_set] for test_set in test_sets]
         rows, ends = _rows(cells, table, test_sets)
         number = f"C.{(table.number + 1) // 2}"
         found.append(ComparisonTable(table.backbone, number, caption, columns, rows, ends))
@@ -103,10 +109,10 @@ def comparison_note(confidence: float) -> str:
         confidence: of our intervals.
     """
     return (
-        f"Ours ± to the farther end of its {percent(confidence)} interval; below it the published "
-        f"value and, in brackets, ours minus published in points. A star marks published values "
-        f"outside our interval; dashes, what is not there. The published values have an "
-        f"uncertainty of their own."
+        f"Ours ± to the farther end of its {level_in_percent(confidence)} interval; below it the "
+        f"published value and, in brackets, ours minus published in points. A star marks "
+        f"published values outside our interval; dashes, what is not there. The published values "
+        f"have an uncertainty of their own."
     )
 
 
@@ -171,7 +177,9 @@ def _rows(
         found = [known.get((method, test_set)) for test_set in test_sets]
         if any(found):
             rows.append([label, "ours", *map(_ours, found)])
-            ends.append([both_ends(c["ours_low"], c["ours_high"]) if c else "" for c in found])
+            ends.append(
+                [format_interval(c["ours_low"], c["ours_high"]) if c else "" for c in found]
+            )
             rows.append(["", "published", *map(_published, found)])
             ends.append([""] * len(found))
     return rows, ends
@@ -180,8 +188,8 @@ def _rows(
 def _ours(cell: Mapping[Hashable, Any] | None) -> str:
     if cell is None or pd.isna(cell["ours"]):
         return MISSING
-    farther = reach(cell["ours"], cell["ours_low"], cell["ours_high"])
-    return f"{fixed(cell['ours'], 4)} ± {fixed(farther, 3)}"
+    farther = margin_of_error(cell["ours"], cell["ours_low"], cell["ours_high"])
+    return f"{format_fixed(cell['ours'], 4)} ± {format_fixed(farther, 3)}"
 
 
 def _published(cell: Mapping[Hashable, Any] | None) -> str:

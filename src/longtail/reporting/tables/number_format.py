@@ -9,26 +9,26 @@ MISSING = "--"
 SCIENTIFIC_FROM = 10_000
 
 
-def fixed(value: float, places: int) -> str:
+def format_fixed(value: float, places: int) -> str:
     """A figure with so many decimals, or dashes where there is none."""
     return MISSING if pd.isna(value) else f"{value:.{places}f}"
 
 
-def short(value: float) -> str:
+def format_short(value: float) -> str:
     """A figure with three decimals or, where it is large, in scientific notation.
 
     Example:
         >>> short(0.98765), short(225660788354423200.0), short(float("nan"))
         ('0.988', '2.26e17', '--')
     """
-    text = fixed(value, 3)
+    text = format_fixed(value, 3)
     if text == MISSING or abs(float(text)) < SCIENTIFIC_FROM:
         return text
     mantissa, _, exponent = f"{value:.2e}".partition("e")
     return f"{mantissa}e{int(exponent)}" if exponent else mantissa
 
 
-def reach(value: float, low: float, high: float) -> float:
+def margin_of_error(value: float, low: float, high: float) -> float:
     """How far the farther end of a figure's interval lies from it; NaN where there is none.
 
     Half of the width would say nothing of an interval whose figure is not in its middle.
@@ -36,6 +36,6 @@ def reach(value: float, low: float, high: float) -> float:
     return max(value - low, high - value)
 
 
-def both_ends(low: float, high: float) -> str:
+def format_interval(low: float, high: float) -> str:
     """An interval such as ``[0.796, 1.000]``, or nothing where there is none."""
-    return "" if pd.isna(low) or pd.isna(high) else f"[{short(low)}, {short(high)}]"
+    return "" if pd.isna(low) or pd.isna(high) else f"[{format_short(low)}, {format_short(high)}]"

@@ -9,13 +9,13 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from longtail.class_names import Names
-from longtail.evaluation.trainings import NAMES
+from longtail.class_names import ClassNaming
+from longtail.evaluation.trainings import TRIAL_COLUMNS
 from longtail.imbalance.unknown import UNKNOWN_LABEL
 from longtail.reporting.page.templates import fragment
-from longtail.reporting.tables.layouts import TRAIN_SETS
-from longtail.reporting.tables.notes import listed
-from longtail.reporting.tables.numbers import both_ends, short
+from longtail.reporting.tables.layouts import TRAIN_SET_LABELS
+from longtail.reporting.tables.number_format import format_interval, format_short
+from longtail.wording import listed
 
 SCORE_LABELS = {
     "max_probability": "largest probability",
@@ -27,7 +27,7 @@ NOVELTY_HEADINGS = (
     *("Known images", "Unknown images", "AUROC", "interval", "False alarms", "interval"),
 )
 # The score that `predict` tells unknown species by.
-TOLD_SCORE = "energy"
+THRESHOLD_SCORE = "energy"
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class NoveltyPart:
     held_out: Sequence[Markup]
 
 
-def unknown_section(part: NoveltyPart, names: Names) -> str:
+def unknown_section(part: NoveltyPart, names: ClassNaming) -> str:
     """The section as HTML."""
     return fragment(
         "unknown_section.html.j2", novelty=part, novelty_headings=NOVELTY_HEADINGS, names=names
@@ -64,7 +64,7 @@ def novelty_part(
     novelty: pd.DataFrame,
     best: pd.DataFrame,
     unknown: Sequence[str],
-    names: Names,
+    names: ClassNaming,
     backbones: Mapping[str, str],
     methods: Mapping[str, str],
 ) -> NoveltyPart:
@@ -79,7 +79,7 @@ def novelty_part(
         backbones: labels by name.
         methods: labels by name.
     """
-    told = best[list(NAMES)].merge(novelty[novelty["score"] == TOLD_SCORE])
+    told = best[list(TRIAL_COLUMNS)].merge(novelty[novelty["score"] == THRESHOLD_SCORE])
     return NoveltyPart(
         lead=[
             _plainly(rows, names, f"{backbones[str(backbone)]}, {methods[str(method)]}")
@@ -93,17 +93,18 @@ def novelty_part(
     )
 
 
-def _plainly(rows: pd.DataFrame, names: Names, model: str) -> str:
+def _plainly(rows: pd.DataFrame, names: ClassNaming, model: str) -> str:
     """A sentence on one training, which several training sets can share."""
     row = rows.iloc[0]
     alarms, auroc = (_of_100(row, share) for share in ("false_alarms", "auroc"))
-    trained = listed([TRAIN_SETS[train_set] for train_set in rows["train_set"]])
+    trained = listed([TRAIN_SET_LABELS[train_set] for train_set in rows["train_set"]])
     return (
-        f"Trained {trained} ({model}, seed {row['seed']}; told by the {SCORE_LABELS[TOLD_SCORE]}): "
-        f"where 95 of 100 photographs of known {names.many} are to be named, of 100 photographs of "
-        f"the unknown {names.many} {alarms} are named too, which can only be wrong (the false "
-        f"alarms below); and of a known and an unknown photograph the model finds the known one "
-        f"more familiar in {auroc} of 100 pairs (the AUROC below; by guessing in 50)."
+        f"Trained {trained} ({model}, seed {row['seed']}; told by the "
+        f"{SCORE_LABELS[THRESHOLD_SCORE]}): where 95 of 100 photographs of known {names.plural} "
+        f"are to be named, of 100 photographs of the unknown {names.plural} {alarms} are named "
+        f"too, which can only be wrong (the false alarms below); and of a known and an unknown "
+        f"photograph the model finds the known one more familiar in {auroc} of 100 pairs (the "
+        f"AUROC below; by guessing in 50)."
     )
 
 
@@ -113,15 +114,15 @@ def _of_100(row: pd.Series[Any], share: str) -> str:
     return f"{value:.0f}" if pd.isna(low) else f"{value:.0f} (interval {low:.0f} to {high:.0f})"
 
 
-def _note(names: Names) -> str:
+def _note(names: ClassNaming) -> str:
     return (
-        f"No image of the unknown {names.many} was trained on. A score tells how known an image "
+        f"No image of the unknown {names.plural} was trained on. A score tells how known an image "
         f"looks: the largest softmax probability (Hendrycks and Gimpel 2017), the largest logit, "
         f"or the energy (Liu et al. 2020). AUROC is the chance that a known test image scores "
         f"higher than an unknown one; 0.5 is no better than chance. False alarms are the share of "
         f"unknown images that pass for known ones at the threshold that lets 95% of the known "
         f"test images pass (FPR95). Intervals are the bootstrap's over both kinds of images; they "
-        f"say nothing of other unknown {names.many}."
+        f"say nothing of other unknown {names.plural}."
     )
 
 
@@ -138,16 +139,16 @@ def novelty_rows(
     return [
         [
             backbones[str(row["backbone"])],
-            TRAIN_SETS[row["train_set"]],
+            TRAIN_SET_LABELS[row["train_set"]],
             methods[str(row["method"])],
             str(row["seed"]),
             SCORE_LABELS[row["score"]],
             f"{row['known_images']:,}",
             f"{row['unknown_images']:,}",
-            short(row["auroc"]),
-            both_ends(row["auroc_low"], row["auroc_high"]),
-            short(row["false_alarms"]),
-            both_ends(row["false_alarms_low"], row["false_alarms_high"]),
+            format_short(row["auroc"]),
+            format_interval(row["auroc_low"], row["auroc_high"]),
+            format_short(row["false_alarms"]),
+            format_interval(row["false_alarms_low"], row["false_alarms_high"]),
         ]
         for row in novelty.to_dict("records")
     ]

@@ -7,20 +7,26 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-from markupsafe import Markup
 
-from longtail.class_names import Names
+from longtail.class_names import ClassNaming
 from longtail.evaluation.species import best_trials
-from longtail.evaluation.trainings import NAMES
+from longtail.evaluation.trainings import TRIAL_COLUMNS
 from longtail.imbalance import GROUPS
 from longtail.parameters import Contents, Method, TrainSet
 from longtail.reporting.page.gallery import Gallery, probability_note
+from longtail.reporting.page.species_rows import (
+    Answer,
+    PairRow,
+    SpeciesRow,
+    gallery_answers,
+    pair_row,
+    species_row,
+)
 from longtail.reporting.page.templates import fragment
-from longtail.reporting.tables.layouts import TRAIN_SETS
-from longtail.reporting.tables.notes import listed, percent
-from longtail.reporting.tables.numbers import MISSING, fixed
+from longtail.reporting.tables.layouts import TRAIN_SET_LABELS
+from longtail.reporting.tables.number_format import format_fixed
 from longtail.trials.post_hoc import evaluation_keys, noted_of
-from longtail.wording import counted
+from longtail.wording import count_range, counted, level_in_percent, listed
 
 # The most confused pairs that the page shows; more are in confused_pairs.csv.
 SHOWN_PAIRS = 25
@@ -31,62 +37,6 @@ LEVELS: dict[str, Callable[[pd.Series[float]], pd.Series[bool]]] = {
     "half or more": lambda recall: (recall >= 0.5) & (recall < 1),
     "always": lambda recall: recall == 1,
 }
-
-
-@dataclass(frozen=True)
-class Share:
-    """A share with its interval, as text; dashes where it is one of nothing."""
-
-    value: str
-    ends: str
-
-
-@dataclass(frozen=True)
-class SpeciesRow:
-    """One species in the table."""
-
-    name: Markup
-    group: str
-    train_images: int
-    test_images: int
-    recall: Share
-    answers: int
-    precision: Share
-    f1: str
-    taken_for: Markup
-    taken_for_images: int
-
-
-@dataclass(frozen=True)
-class PairRow:
-    """A species that is taken for another; ``genus`` is "same", "other" or empty."""
-
-    true: Markup
-    predicted: Markup
-    images: int
-    test_images: int
-    share: Share
-    both_ways: int
-    genus: str
-
-
-@dataclass(frozen=True)
-class Guess:
-    """A species that an image may show: how probable, and how many images were learned from."""
-
-    name: Markup
-    probability: str
-    train_images: int
-
-
-@dataclass(frozen=True)
-class Answer:
-    """An image, what it shows, and the most probable answers, the given one first."""
-
-    jpeg: str
-    file: str
-    true: Guess
-    top: Sequence[Guess]
 
 
 @dataclass(frozen=True)
@@ -105,8 +55,8 @@ class SpeciesPart:
         pairs: the most confused ones.
         has_genera: whether the names tell a genus.
         galleries: a heading and its answers.
-        one: what a class is called.
-        many: what several are called.
+        singular: the word for a class.
+        plural: the word for several.
         probability: what the probabilities are.
     """
 
@@ -120,8 +70,8 @@ class SpeciesPart:
     pairs: Sequence[PairRow]
     has_genera: bool
     galleries: Sequence[tuple[str, Sequence[Answer]]]
-    one: str
-    many: str
+    singular: str
+    plural: str
     probability: str
 
 
@@ -148,15 +98,15 @@ def species_parts(
         contents: for the labels of backbones and methods.
         methods: of the grid, by name.
     """
-    names = Names.of(list(species["species"].unique()))
+    names = ClassNaming.infer(species["species"].unique())
     backbones = {table.backbone: table.backbone_label for table in contents.tables}
     noted = results.assign(evaluation=evaluation_keys(results), post_hoc=noted_of(results))
-    of_trial = noted.drop_duplicates(list(NAMES)).set_index(list(NAMES))
-    trials = best_trials(results).join(of_trial["evaluation"], on=list(NAMES))
+    of_trial = noted.drop_duplicates(list(TRIAL_COLUMNS)).set_index(list(TRIAL_COLUMNS))
+    trials = best_trials(results).join(of_trial["evaluation"], on=list(TRIAL_COLUMNS))
     parts = []
     for _, same in trials.groupby("evaluation", sort=False):
         trial = same.iloc[0].to_dict()
-        key = {name: trial[name] for name in NAMES}
+        key = {name: trial[name] for name in TRIAL_COLUMNS}
         method, which = methods[trial["method"]], pd.DataFrame([key])
         own, changed = species.merge(which), of_trial.loc[tuple(key.values())]
         parts.append(
@@ -165,21 +115,22 @@ def species_parts(
                 trial=_why(trial, backbones[trial["backbone"]], method),
                 test=_test_note(own),
                 test_set=own["test_set"].iloc[0],
-                levels=_levels(own, names.many),
+                levels=_levels(own, names.plural),
                 level_names=list(LEVELS),
-                rows=[_species_row(row, names) for row in own.to_dict("records")],
+                rows=[species_row(row, names) for row in own.to_dict("records")],
                 pairs=[
-                    _pair_row(row, names)
+                    pair_row(row, names)
                     for row in pairs.merge(which).head(SHOWN_PAIRS).to_dict("records")
                 ],
-                has_genera=names.binomial,
-                galleries=_galleries(
-                    next(e["answers"] for e in pictures if {n: e[n] for n in NAMES} == key), names
+                has_genera=names.is_binomial,
+                galleries=gallery_answers(
+                    next(e["answers"] for e in pictures if {n: e[n] for n in TRIAL_COLUMNS} == key),
+                    names,
                 ),
-                one=names.one,
-                many=names.many,
+                singular=names.singular,
+                plural=names.plural,
                 probability=probability_note(
-                    method, names.many, changed["post_hoc"], changed.get("tau", 1)
+                    method, names.plural, changed["post_hoc"], changed.get("tau", 1)
                 ),
             )
         )
@@ -188,7 +139,7 @@ def species_parts(
 
 def _trained(train_sets: Sequence[TrainSet]) -> str:
     several = " (one training: the images are the same)" if len(train_sets) > 1 else ""
-    return f"{listed([TRAIN_SETS[train_set] for train_set in train_sets])}{several}"
+    return f"{listed([TRAIN_SET_LABELS[train_set] for train_set in train_sets])}{several}"
 
 
 def _levels(own: pd.DataFrame, many: str) -> list[tuple[str, int, list[int]]]:
@@ -209,16 +160,15 @@ def _why(trial: Mapping[Any, Any], backbone: str, method: Method) -> str:
         )
     return (
         f"{which}: of all trials on this training set the one with the best balanced accuracy on "
-        f"the validation images, {fixed(trial['validation'], 3)}"
+        f"the validation images, {format_fixed(trial['validation'], 3)}"
     )
 
 
 def _test_note(own: pd.DataFrame) -> str:
-    test_set, confidence = own["test_set"].iloc[0], percent(_confidence(own))
+    test_set, confidence = own["test_set"].iloc[0], level_in_percent(_confidence(own))
     images = own["test_images"]
-    which = (
-        f"the {test_set} test set ({counted(int(images.sum()), 'image')}, {_range(images)} each)"
-    )
+    per_class = count_range(images.min(), images.max())
+    which = f"the {test_set} test set ({counted(int(images.sum()), 'image')}, {per_class} each)"
     prior = (
         "Precision holds where all are equally frequent, as in this test set; in the field a rare "
         "one's precision is lower and a frequent one's higher."
@@ -237,76 +187,3 @@ def _test_note(own: pd.DataFrame) -> str:
 
 def _confidence(own: pd.DataFrame) -> float:
     return float(own["confidence"].iloc[0])
-
-
-def _range(counts: pd.Series[int]) -> str:
-    low, high = counts.min(), counts.max()
-    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
-
-
-def _share(row: Mapping[Any, Any], name: str) -> Share:
-    if pd.isna(row[name]):
-        return Share(MISSING, "")
-    ends = f"[{fixed(row[f'{name}_low'], 2)}, {fixed(row[f'{name}_high'], 2)}]"
-    return Share(fixed(row[name], 2), ends)
-
-
-def _species_row(row: Mapping[Any, Any], names: Names) -> SpeciesRow:
-    taken = row["taken_for_images"] > 0
-    return SpeciesRow(
-        name=names.html(row["species"]),
-        group=row["group"],
-        train_images=row["train_images"],
-        test_images=row["test_images"],
-        recall=_share(row, "recall"),
-        answers=row["answers"],
-        precision=_share(row, "precision"),
-        f1=fixed(row["f1"], 2),
-        taken_for=names.html(row["taken_for"]) if taken else Markup(),
-        taken_for_images=row["taken_for_images"],
-    )
-
-
-def _pair_row(row: Mapping[Any, Any], names: Names) -> PairRow:
-    genera = names.genus(row["true"]), names.genus(row["predicted"])
-    return PairRow(
-        true=names.html(row["true"]),
-        predicted=names.html(row["predicted"]),
-        images=row["images"],
-        test_images=row["test_images"],
-        share=_share(row, "share"),
-        both_ways=row["both_ways"],
-        genus="" if not names.binomial else "same" if genera[0] == genera[1] else "other",
-    )
-
-
-def _galleries(
-    answers: Sequence[Mapping[str, Any]], names: Names
-) -> list[tuple[str, list[Answer]]]:
-    """Right and wrong answers of the tail, then of the head; without those that there are not."""
-    shown: dict[str, list[Answer]] = {}
-    for answer in answers:
-        kind = "right" if answer["right"] else "wrong"
-        heading = f"{str(answer['group']).capitalize()} {names.many}: {kind} answers"
-        true = Guess(
-            names.html(answer["true"]),
-            _probability(answer["true_probability"]),
-            answer["train_images"],
-        )
-        top = [
-            Guess(
-                names.html(guess["species"]),
-                _probability(guess["probability"]),
-                guess["train_images"],
-            )
-            for guess in answer["top"]
-        ]
-        shown.setdefault(heading, []).append(Answer(answer["jpeg"], answer["file"], true, top))
-    return list(shown.items())
-
-
-def _probability(value: float) -> str:
-    """Two decimals; what is less than one in a hundred is not said to be 0, nor near 1 to be 1."""
-    if value < 0.01:
-        return "<0.01"
-    return ">0.99" if value > 0.99 else f"{value:.2f}"

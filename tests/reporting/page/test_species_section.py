@@ -19,10 +19,16 @@ from scipy.special import softmax
 from longtail.class_names import images_of_classes
 from longtail.evaluation.species import confused_pairs, examples, species_table
 from longtail.parameters import Contents, Method, PostHocLogitAdjustment, Table, TrainSet
-from longtail.reporting.page.data_summary import data_summary
-from longtail.reporting.page.gallery import PHOTOGRAPHS, SIDE, gallery, probability_note, thumbnail
-from longtail.reporting.page.species import SHOWN_PAIRS, SpeciesPart, species_parts
-from longtail.reporting.page.unknown_classes import unknown_class_names
+from longtail.reporting.page.data_section import data_summary
+from longtail.reporting.page.gallery import (
+    MAX_PHOTOGRAPHS,
+    THUMBNAIL_SIDE,
+    gallery,
+    probability_note,
+    thumbnail,
+)
+from longtail.reporting.page.species_section import SHOWN_PAIRS, SpeciesPart, species_parts
+from longtail.reporting.page.unknown_section import unknown_class_names
 from longtail.trials.post_hoc import LastLayer, adjusted
 from tests.reporting.page.support import make_page
 
@@ -296,8 +302,8 @@ def test_a_probability_and_its_training_images_stay_on_one_line() -> None:
 def test_sixty_photographs_of_noise_are_less_than_a_megabyte() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8)
     jpeg = thumbnail(noise)
-    assert Image.open(io.BytesIO(jpeg)).size == (SIDE, SIDE)
-    assert PHOTOGRAPHS * len(jpeg) * 4 / 3 < 1_000_000
+    assert Image.open(io.BytesIO(jpeg)).size == (THUMBNAIL_SIDE, THUMBNAIL_SIDE)
+    assert MAX_PHOTOGRAPHS * len(jpeg) * 4 / 3 < 1_000_000
     assert thumbnail(noise.copy()) == jpeg
     small = Image.open(io.BytesIO(thumbnail(noise[:20, :20])))
     assert small.size == (20, 20)  # nothing is enlarged
@@ -349,7 +355,7 @@ def test_genera_are_compared_where_names_are_binomials() -> None:
     (plain,) = parts(*(f"{i}" for i in range(CLASSES)))
     assert not plain.has_genera
     assert {row.genus for row in plain.pairs} == {""}
-    assert (plain.one, plain.many) == ("class", "classes")
+    assert (plain.singular, plain.plural) == ("class", "classes")
 
 
 # --- the data ----------------------------------------------------------------------------------

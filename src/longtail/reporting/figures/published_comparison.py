@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from longtail.reporting.tables.layouts import TEST_SETS, TRAIN_SETS
-from longtail.reporting.tables.notes import percent
+from longtail.reporting.tables.layouts import TEST_SET_LABELS, TRAIN_SET_LABELS
+from longtail.wording import level_in_percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,26 +36,30 @@ def comparison_figure(
     from longtail.reporting.figures import drawing
 
     shown = comparison[(comparison["metric"] == "acc1") & comparison["method"].isin(list(labels))]
-    train_sets = [train_set for train_set in TRAIN_SETS if train_set in set(shown["train_set"])]
-    test_sets = [test_set for test_set in TEST_SETS if test_set in set(shown["test_set"])]
+    train_sets = [
+        train_set for train_set in TRAIN_SET_LABELS if train_set in set(shown["train_set"])
+    ]
+    test_sets = [test_set for test_set in TEST_SET_LABELS if test_set in set(shown["test_set"])]
     methods = [method for method in labels if method in set(shown["method"])]
     if shown.empty:
-        return drawing.message(f"{title}: nothing published to compare with")
+        return drawing.text_figure(f"{title}: nothing published to compare with")
     height = len(train_sets) * (0.32 * len(methods) + 0.75) + 0.9
     figure = Figure(figsize=(max(2.2 * len(test_sets) + 1.4, 6), height), layout="constrained")
     panels = figure.subplots(len(train_sets), len(test_sets), sharey=True, squeeze=False)
     for train_set, in_row in zip(train_sets, panels, strict=True):
-        in_row[0].set_ylabel(f"trained {TRAIN_SETS[train_set]}")
+        in_row[0].set_ylabel(f"trained {TRAIN_SET_LABELS[train_set]}")
         for test_set, axes in zip(test_sets, in_row, strict=True):
             chosen = (shown["train_set"] == train_set) & (shown["test_set"] == test_set)
             _panel(axes, shown[chosen].set_index("method").reindex(methods))
-            axes.set_title(TEST_SETS[test_set], fontsize=9)
+            axes.set_title(TEST_SET_LABELS[test_set], fontsize=9)
     first = panels[0][0]
     first.set_yticks(range(len(methods)), [labels[method] for method in methods])
     first.set_ylim(len(methods) - 0.5, -0.5)
     handles = first.get_legend_handles_labels()
     figure.legend(*handles, frameon=False, ncols=2, loc="outside lower center")
-    figure.suptitle(f"{title}: accuracy on each test set, with {percent(confidence)} intervals")
+    figure.suptitle(
+        f"{title}: accuracy on each test set, with {level_in_percent(confidence)} intervals"
+    )
     return drawing.png(figure)
 
 

@@ -9,13 +9,12 @@ from typing import Any
 
 import pandas as pd
 
-from longtail.class_names import Names, images_of_classes, known_names
+from longtail.class_names import ClassNaming, images_of_classes, known_class_naming
 from longtail.imbalance import GROUPS, likeness_note
 from longtail.parameters import TrainSet
 from longtail.reporting.page.templates import fragment
-from longtail.reporting.tables.layouts import TRAIN_SETS
-from longtail.reporting.tables.notes import listed
-from longtail.wording import counted
+from longtail.reporting.tables.layouts import TRAIN_SET_LABELS
+from longtail.wording import count_range, counted, listed
 
 NUMBER = re.compile(r"\d[\d,.]*")
 
@@ -46,17 +45,17 @@ def data_section(
         profile_figure: a figure of it, as PNG.
         grouped_by: the training set whose class sizes define head, middle and tail.
     """
-    names = Names.of(list(profile["class_name"]))
+    names = ClassNaming.infer(profile["class_name"])
     return fragment(
         "data_section.html.j2",
         summary=summary,
         names=names,
         groups={group: profile[profile["group"] == group] for group in GROUPS},
         profile_figure=profile_figure,
-        alike=likeness_note(profile, grouped_by, names.one, names.many),
+        alike=likeness_note(profile, grouped_by, names.singular, names.plural),
         tail_train=f"train_{grouped_by}",
         tail_test=f"test_{grouped_by}",
-        tail_name=TRAIN_SETS[grouped_by],
+        tail_name=TRAIN_SET_LABELS[grouped_by],
     )
 
 
@@ -71,10 +70,11 @@ def data_summary(
         rejected: a row a file that could not be used, with the reason.
         subsets: a row an image and subset.
     """
-    names = known_names(index)
+    names = known_class_naming(index)
+    per_class = index["class_name"].value_counts()
     facts = [
         ("Images", f"{images_of_classes(index)}; {source['width']} x {source['height']} pixels"),
-        (f"Images a {names.one}", _range(index["class_name"].value_counts())),
+        (f"Images a {names.singular}", count_range(per_class.min(), per_class.max())),
         ("Files that could not be used", f"{len(rejected):,}"),
     ]
     if "group" in index:
@@ -106,15 +106,10 @@ def _same_images(subsets: pd.DataFrame) -> list[str]:
     """The training sets that are equal, in words."""
     equal: dict[tuple[int, ...], list[str]] = {}
     trained = subsets[subsets["role"] == "train"]
-    for name, label in TRAIN_SETS.items():
+    for name, label in TRAIN_SET_LABELS.items():
         if images := tuple(sorted(trained.loc[trained["name"] == name, "image"])):
             equal.setdefault(images, []).append(label)
     return [listed(names) for names in equal.values() if len(names) > 1]
-
-
-def _range(counts: pd.Series[int]) -> str:
-    low, high = counts.min(), counts.max()
-    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
 def _reasons(rejected: pd.DataFrame) -> tuple[tuple[str, int, str], ...]:

@@ -11,12 +11,19 @@ import pytest
 from longtail.evaluation.summaries import summarise
 from longtail.parameters import Statistics, Table
 from longtail.parameters.reading import parse
-from longtail.reporting.tables.layouts import ACC1, FULL, LAYOUTS, PARTS, QUALITY, THESIS_LAYOUTS
-from longtail.reporting.tables.printed import (
+from longtail.reporting.tables.layouts import (
+    ACC1_LAYOUT,
+    FULL_LAYOUT,
+    GROUPS_LAYOUT,
+    LAYOUTS,
+    QUALITY_LAYOUT,
+    THESIS_LAYOUTS,
+)
+from longtail.reporting.tables.result_tables import (
     Cell,
     PrintedTable,
     interval_table,
-    of_table,
+    rows_of_table,
     thesis_table,
     trainings_of,
 )
@@ -87,7 +94,7 @@ def test_captions_are_the_thesis_own() -> None:
 def test_captions_name_the_training_set(train_set: str, words: str) -> None:
     table = make_table("softmax", train_set=train_set)
     scores = make_summaries(("softmax", 0, 0.5), train_set=train_set)
-    assert thesis_table(scores, table, ACC1).caption == (
+    assert thesis_table(scores, table, ACC1_LAYOUT).caption == (
         f"Evaluation results for MobileNetV2 trained on the {words} dataset, showing Acc1."
     )
 
@@ -118,7 +125,7 @@ def test_columns_stand_in_the_thesis_order() -> None:
             for test_set, acc1 in reversed(accuracies.items())
         ]
     )
-    table = thesis_table(summarise(results, 0.95), make_table("softmax"), FULL)
+    table = thesis_table(summarise(results, 0.95), make_table("softmax"), FULL_LAYOUT)
     assert texts(table)["SOFTMAX"] == [
         *("1.1000", "0.1000", "0.0500", "1.2000", "0.2000", "0.1000", "1.3000", "0.3000"),
         *("0.1500", "1.4000", "0.4000", "0.2000", "1.5000", "0.5000", "0.2500"),
@@ -132,7 +139,7 @@ def test_further_tables_have_a_series_of_their_own() -> None:
 
 def test_rows_come_in_the_order_of_the_methods() -> None:
     scores = make_summaries(*reversed(ONE_EACH))
-    assert list(texts(thesis_table(scores, TABLE, ACC1))) == ["SOFTMAX", "FOCAL", "LDAM"]
+    assert list(texts(thesis_table(scores, TABLE, ACC1_LAYOUT))) == ["SOFTMAX", "FOCAL", "LDAM"]
 
 
 def test_only_the_tables_own_trials_are_shown() -> None:
@@ -143,8 +150,8 @@ def test_only_the_tables_own_trials_are_shown() -> None:
         make_results(("other", 0, 0.9)),
     ]
     everything = pd.concat([*others, own], ignore_index=True)
-    assert of_table(everything, TABLE).to_dict("list") == own.to_dict("list")
-    assert texts(thesis_table(summarise(everything, 0.95), TABLE, ACC1)) == {
+    assert rows_of_table(everything, TABLE).to_dict("list") == own.to_dict("list")
+    assert texts(thesis_table(summarise(everything, 0.95), TABLE, ACC1_LAYOUT)) == {
         "SOFTMAX": ["0.5000"] * 5,
         "FOCAL": ["--"] * 5,
         "LDAM": ["--"] * 5,
@@ -153,7 +160,7 @@ def test_only_the_tables_own_trials_are_shown() -> None:
 
 def test_a_table_without_any_result_is_all_dashes() -> None:
     nothing = make_summaries(("softmax", 0, 0.5)).iloc[:0]
-    table = thesis_table(nothing, TABLE, FULL)
+    table = thesis_table(nothing, TABLE, FULL_LAYOUT)
     assert texts(table) == {label: ["--"] * 15 for label in ("SOFTMAX", "FOCAL", "LDAM")}
     assert table.notes == (
         "SOFTMAX, FOCAL, and LDAM: no result; their trials failed or have not been run.",
@@ -162,10 +169,10 @@ def test_a_table_without_any_result_is_all_dashes() -> None:
 
 def test_figures_are_means_over_seeds() -> None:
     scores = make_summaries(*(("softmax", seed, acc1) for seed, acc1 in enumerate((0.5, 0.6, 0.9))))
-    table = thesis_table(scores, make_table("softmax"), ACC1)
+    table = thesis_table(scores, make_table("softmax"), ACC1_LAYOUT)
     assert texts(table) == {"SOFTMAX": ["0.6667"] * 5}
     assert table.caption.endswith("showing Acc1 (means of 3 seeds).")
-    full = thesis_table(scores, make_table("softmax"), FULL)
+    full = thesis_table(scores, make_table("softmax"), FULL_LAYOUT)
     assert full.caption.endswith("F1 scores for each dataset split (means of 3 seeds).")
 
 
@@ -173,7 +180,9 @@ def test_rows_of_fewer_seeds_are_named() -> None:
     scores = make_summaries(
         *(("softmax", seed, 0.5) for seed in range(3)), ("focal", 0, 0.5), ("focal", 2, 0.5)
     )
-    table = thesis_table(scores, make_table("softmax", "focal", "ldam", seeds=(0, 1, 2)), ACC1)
+    table = thesis_table(
+        scores, make_table("softmax", "focal", "ldam", seeds=(0, 1, 2)), ACC1_LAYOUT
+    )
     assert table.notes == (
         "LDAM: no result; its trials failed or have not been run.",
         "FOCAL: 2 of 3 seeds.",
@@ -183,13 +192,13 @@ def test_rows_of_fewer_seeds_are_named() -> None:
 
 def test_seeds_are_counted_against_the_grids_not_the_fullest_row() -> None:
     scores = make_summaries(("softmax", 0, 0.5), ("focal", 2, 0.5))
-    table = thesis_table(scores, make_table("softmax", "focal", seeds=(0, 1, 2)), ACC1)
+    table = thesis_table(scores, make_table("softmax", "focal", seeds=(0, 1, 2)), ACC1_LAYOUT)
     assert table.notes == ("SOFTMAX: 1 of 3 seeds.", "FOCAL: 1 of 3 seeds.")
 
 
 def test_large_figures_keep_the_bare_layouts_decimals() -> None:
     scores = make_summaries(("softmax", 0, 0.5), nll=123456.0, loss=123456.0)
-    table = thesis_table(scores, make_table("softmax"), FULL)
+    table = thesis_table(scores, make_table("softmax"), FULL_LAYOUT)
     assert texts(table)["SOFTMAX"][0] == "123456.0000"
 
 
@@ -273,7 +282,7 @@ def test_captions_say_what_follows_the_figures() -> None:
 
 def test_differences_from_softmax_are_marked_in_columns_that_are_tested() -> None:
     tables = with_intervals(make_results(*ONE_EACH), DIFFERENT)
-    tested = [i for i, column in enumerate(FULL.columns) if column.metric != "loss"]
+    tested = [i for i, column in enumerate(FULL_LAYOUT.columns) if column.metric != "loss"]
     expected = [range(5), tested, range(6), []]
     for table, columns in zip(tables, expected, strict=True):
         assert marks(table, "differs") == {
@@ -412,10 +421,10 @@ def test_columns_of_test_sets_that_the_data_lack_are_left_out() -> None:
     results = make_results(*ONE_EACH)
     results = results[~results["test_set"].isin(["many", "few"])]
     tables = with_intervals(results, DIFFERENT)
-    headings = [heading for heading, _ in tables[LAYOUTS.index(PARTS)].layout.headings]
+    headings = [heading for heading, _ in tables[LAYOUTS.index(GROUPS_LAYOUT)].layout.headings]
     assert headings == ["Head", "Middle", "Tail", "Medium (20-100)"]
     assert [len(cells) for table in tables for _, cells in table.rows[:1]] == [5, 15, 4, 6]
-    assert tables[LAYOUTS.index(QUALITY)].layout == QUALITY
+    assert tables[LAYOUTS.index(QUALITY_LAYOUT)].layout == QUALITY_LAYOUT
 
 
 def test_trainings_are_methods_with_the_same_fingerprints_in_all_seeds() -> None:

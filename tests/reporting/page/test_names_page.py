@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from longtail.naming.answers_table import DONT_KNOW, STRANGE
-from longtail.reporting.page.predictions import names_page, shown
+from longtail.reporting.page.names_page import names_page, select_photographs
 
 RECORD = {"precision": 0.5, "precision_low": 0.1, "precision_high": 0.9, "train_images": 6}
 NEVER = {"threshold": None, "note": "no share has at most 5% wrong"}
@@ -68,7 +68,7 @@ def names() -> pd.DataFrame:
 
 
 def page_of(names: pd.DataFrame, limit: int = 100, sheet: dict[str, Any] = SHEET) -> str:
-    chosen = shown(names, limit)
+    chosen = select_photographs(names, limit)
     return names_page("Moths", names, chosen, dict.fromkeys(chosen["file"], "QUJD"), sheet)
 
 
@@ -121,8 +121,8 @@ def test_where_nothing_is_trusted_the_page_says_why(names: pd.DataFrame) -> None
 
 
 def test_of_each_kind_of_answer_one_is_shown_at_least(names: pd.DataFrame) -> None:
-    assert shown(names, 100)["file"].tolist() == ["<b>.jpg", "b.jpg", "c.jpg", "d.jpg"]
-    assert set(shown(names, 1)["file"]) == {"<b>.jpg", "d.jpg", "c.jpg"}
+    assert select_photographs(names, 100)["file"].tolist() == ["<b>.jpg", "b.jpg", "c.jpg", "d.jpg"]
+    assert set(select_photographs(names, 1)["file"]) == {"<b>.jpg", "d.jpg", "c.jpg"}
     page = page_of(names, 1)
     assert "The page shows 3 of 4 photographs; all are in names.csv." in page
     assert "2 photographs, the 1 surest shown" in page

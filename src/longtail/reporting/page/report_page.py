@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from longtail.class_names import Names
+from longtail.class_names import ClassNaming
 from longtail.parameters import TrainSet
 from longtail.reporting.page.templates import template
 from longtail.reporting.tables.appendix import has_natural_test_set
-from longtail.reporting.tables.layouts import TRAIN_SETS
-from longtail.reporting.tables.notes import LOSS_NOTE
+from longtail.reporting.tables.layouts import TRAIN_SET_LABELS
+from longtail.reporting.tables.table_notes import LOSS_NOTE
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Sections:
     audit: str = ""
 
 
-def page(title: str, profile: pd.DataFrame, grouped_by: TrainSet, sections: Sections) -> str:
+def report_page(title: str, profile: pd.DataFrame, grouped_by: TrainSet, sections: Sections) -> str:
     """The page. It contains all its images and loads nothing from the network.
 
     Args:
@@ -52,7 +52,7 @@ def page(title: str, profile: pd.DataFrame, grouped_by: TrainSet, sections: Sect
         profile=profile,
         sections=sections,
         loss_note=LOSS_NOTE,
-        names=Names.of(list(profile["class_name"])),
-        tail_name=TRAIN_SETS[grouped_by],
+        names=ClassNaming.infer(profile["class_name"]),
+        tail_name=TRAIN_SET_LABELS[grouped_by],
         has_natural_test_set=has_natural_test_set(profile),
     )

@@ -9,7 +9,7 @@ import pandas as pd
 from longtail.parameters import Statistics, Table
 from longtail.reporting.tables.significance import BASELINE
 from longtail.trials.post_hoc import NONE, described, noted_of
-from longtail.wording import counted
+from longtail.wording import counted, level_in_percent, listed
 
 LOSS_NOTE = (
     "The loss is the criterion that the row was trained with, evaluated on the test set; it "
@@ -24,9 +24,10 @@ def reading_note(
     """What the intervals of all tables mean, and the marks if any table has one; said once."""
     seeds = most_seeds(summaries)
     images = (
-        f"± reaches to the farther end of the {percent(statistics.confidence)} interval; both ends "
-        f"are in scores.csv. The interval is Wilson's for Acc1 and Top-5, the bootstrap's "
-        f"({counted(statistics.resamples, 'resample')} of the test images) for the others"
+        f"± reaches to the farther end of the {level_in_percent(statistics.confidence)} interval; "
+        f"both ends are in scores.csv. The interval is Wilson's for Acc1 and Top-5, the "
+        f"bootstrap's ({counted(statistics.resamples, 'resample')} of the test images) for the "
+        f"others"
     )
     trainings = (
         f", widened by Student's interval over {seeds} seeds. The figures are the seeds' means; in "
@@ -170,15 +171,3 @@ def unequal_seeds_notes(
 def most_seeds(summaries: pd.DataFrame) -> int:
     """How many seeds the figures are the means of, where no trial is missing."""
     return int(summaries["seeds"].max()) if len(summaries) else 1
-
-
-def percent(share: float) -> str:
-    """A share in words, such as ``95%``."""
-    return f"{100 * share:.4g}%"
-
-
-def listed(words: Sequence[str]) -> str:
-    """Words with commas and a last "and"."""
-    if len(words) < 2:
-        return "".join(words)
-    return f"{', '.join(words[:-1])}{',' if len(words) > 2 else ''} and {words[-1]}"

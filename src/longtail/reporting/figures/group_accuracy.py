@@ -1,0 +1,59 @@
+"""The figure of the accuracy of head, middle and tail classes, as PNG bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from longtail.imbalance import GROUPS
+from longtail.parameters import TrainSet
+from longtail.reporting.figures import drawing
+from longtail.reporting.figures.drawing import COLOURS
+from longtail.reporting.tables.layouts import TRAIN_SET_LABELS, fair_prefix, groups_tested_on
+
+
+def group_accuracy(
+    summaries: pd.DataFrame,
+    labels: Mapping[str, str],
+    title: str,
+    grouped_by: TrainSet = "long_tailed",
+) -> bytes:
+    """Accuracy of head, middle and tail classes for each method, a panel a training set.
+
+    On the balanced test set's classes of each group, where every class has as many images, or on
+    all test images of data that are long-tailed by nature; with the intervals of
+    :func:`longtail.evaluation.summaries.summarise`.
+    """
+    prefix = fair_prefix(grouped_by)
+    shown = summaries[summaries["metric"] == "acc1"]
+    train_sets = list(shown["train_set"].unique())
+    methods = [method for method in labels if method in set(shown["method"])]
+    figure = Figure(figsize=(9, 1.4 + 0.42 * len(methods)), layout="constrained")
+    panels = figure.subplots(1, len(train_sets), sharey=True, sharex=True, squeeze=False)[0]
+    places = np.arange(len(methods))
+    for axes, train_set in zip(panels, train_sets, strict=True):
+        chosen = shown[shown["train_set"] == train_set].set_index(["test_set", "method"])
+        for offset, group in zip((-0.2, 0, 0.2), GROUPS, strict=True):
+            cells = chosen.loc[f"{prefix}{group}"].reindex(methods)
+            sides = [cells["value"] - cells["low"], cells["high"] - cells["value"]]
+            axes.errorbar(
+                cells["value"], places + offset, xerr=sides, fmt="o", ms=5, lw=1.4,
+                color=COLOURS[group], label=group,
+            )  # fmt: skip
+        axes.set_title(f"trained {TRAIN_SET_LABELS[train_set]}")
+        axes.xaxis.set_major_formatter(PercentFormatter(1))
+        axes.grid(axis="x", color="#eeeeee")
+        axes.set_axisbelow(True)
+    tested_on = groups_tested_on(
+        grouped_by, has_natural_test_set="natural" in set(summaries["test_set"])
+    )
+    figure.supxlabel(f"accuracy on the {tested_on} test images of each group", fontsize=10)
+    panels[0].set_yticks(places, [labels[method] for method in methods])
+    panels[0].set_ylim(len(methods) - 0.5, -0.5)
+    figure.legend(*panels[0].get_legend_handles_labels(), frameon=False, loc="outside right center")
+    figure.suptitle(title)
+    return drawing.png(figure)

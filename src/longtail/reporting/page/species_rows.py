@@ -1,0 +1,149 @@
+"""The rows of the species section: species, confused pairs and photographs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+from longtail.class_names import ClassNaming
+from longtail.reporting.tables.number_format import MISSING, format_fixed
+
+
+@dataclass(frozen=True)
+class Share:
+    """A share with its interval, as text; dashes where it is one of nothing."""
+
+    value: str
+    ends: str
+
+
+@dataclass(frozen=True)
+class SpeciesRow:
+    """One species in the table."""
+
+    name: Markup
+    group: str
+    train_images: int
+    test_images: int
+    recall: Share
+    answers: int
+    precision: Share
+    f1: str
+    taken_for: Markup
+    taken_for_images: int
+
+
+@dataclass(frozen=True)
+class PairRow:
+    """A species that is taken for another; ``genus`` is "same", "other" or empty."""
+
+    true: Markup
+    predicted: Markup
+    images: int
+    test_images: int
+    share: Share
+    both_ways: int
+    genus: str
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A species that an image may show: how probable, and how many images were learned from."""
+
+    name: Markup
+    probability: str
+    train_images: int
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An image, what it shows, and the most probable answers, the given one first."""
+
+    jpeg: str
+    file: str
+    true: Guess
+    top: Sequence[Guess]
+
+
+def _share_of(row: Mapping[Any, Any], name: str) -> Share:
+    if pd.isna(row[name]):
+        return Share(MISSING, "")
+    ends = f"[{format_fixed(row[f'{name}_low'], 2)}, {format_fixed(row[f'{name}_high'], 2)}]"
+    return Share(format_fixed(row[name], 2), ends)
+
+
+def species_row(row: Mapping[Any, Any], names: ClassNaming) -> SpeciesRow:
+    """The row of a species.
+
+    Args:
+        row: see :func:`longtail.evaluation.species.species_table`.
+        names: how class names are shown.
+    """
+    taken = row["taken_for_images"] > 0
+    return SpeciesRow(
+        name=names.html(row["species"]),
+        group=row["group"],
+        train_images=row["train_images"],
+        test_images=row["test_images"],
+        recall=_share_of(row, "recall"),
+        answers=row["answers"],
+        precision=_share_of(row, "precision"),
+        f1=format_fixed(row["f1"], 2),
+        taken_for=names.html(row["taken_for"]) if taken else Markup(),
+        taken_for_images=row["taken_for_images"],
+    )
+
+
+def pair_row(row: Mapping[Any, Any], names: ClassNaming) -> PairRow:
+    """The row of a pair of species.
+
+    Args:
+        row: see :func:`longtail.evaluation.species.confused_pairs`.
+        names: how class names are shown.
+    """
+    genera = names.genus(row["true"]), names.genus(row["predicted"])
+    return PairRow(
+        true=names.html(row["true"]),
+        predicted=names.html(row["predicted"]),
+        images=row["images"],
+        test_images=row["test_images"],
+        share=_share_of(row, "share"),
+        both_ways=row["both_ways"],
+        genus="" if not names.is_binomial else "same" if genera[0] == genera[1] else "other",
+    )
+
+
+def gallery_answers(
+    answers: Sequence[Mapping[str, Any]], names: ClassNaming
+) -> list[tuple[str, list[Answer]]]:
+    """Right and wrong answers of the tail, then of the head; without those that there are not."""
+    shown: dict[str, list[Answer]] = {}
+    for answer in answers:
+        kind = "right" if answer["right"] else "wrong"
+        heading = f"{str(answer['group']).capitalize()} {names.plural}: {kind} answers"
+        true = Guess(
+            names.html(answer["true"]),
+            _probability(answer["true_probability"]),
+            answer["train_images"],
+        )
+        top = [
+            Guess(
+                names.html(guess["species"]),
+                _probability(guess["probability"]),
+                guess["train_images"],
+            )
+            for guess in answer["top"]
+        ]
+        shown.setdefault(heading, []).append(Answer(answer["jpeg"], answer["file"], true, top))
+    return list(shown.items())
+
+
+def _probability(value: float) -> str:
+    """Two decimals; what is less than one in a hundred is not said to be 0, nor near 1 to be 1."""
+    if value < 0.01:
+        return "<0.01"
+    return ">0.99" if value > 0.99 else f"{value:.2f}"
