@@ -1,21 +1,21 @@
-"""Counts, lists, shares and probabilities in words."""
+"""Counts, lists, durations, shares and probabilities as text."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 FEW_NAMES = 3
-# Of the digits of a probability: no fewer, and no more.
+# Decimals of a probability.
 MIN_DIGITS, MAX_DIGITS = 3, 6
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:
-    """A number of things.
+    """A number and a noun.
 
     Args:
-        number: of them.
-        one: what one is called.
-        many: what several are called; with an s by default.
+        number: how many.
+        one: the noun in the singular.
+        many: the noun in the plural; by default the singular with an s.
 
     Example:
         >>> counted(1, "image"), counted(1234, "image"), counted(0, "class", "classes")
@@ -30,12 +30,12 @@ def capitalized(text: str) -> str:
 
 
 def is_or_are(number: int) -> str:
-    """The verb of so many things."""
+    """The verb for a number of things."""
     return "is" if number == 1 else "are"
 
 
 def first_names(names: Sequence[str], count: int = FEW_NAMES) -> Iterator[str]:
-    """The first few of some names, and how many more there are."""
+    """The first few names, and the number of the others."""
     yield from names[:count]
     if len(names) > count:
         yield f"and {len(names) - count:,} more"
@@ -76,7 +76,7 @@ def duration(seconds: float) -> str:
 
 
 def percent(share: float, places: int = 0) -> str:
-    """A share that is called 0% or 100% only where it is.
+    """A share as text, which is 0% or 100% only if it is exactly that.
 
     Example:
         >>> [percent(share) for share in (0, 0.0004, 0.003, 0.25, 0.9969, 0.9996, 1)]
@@ -103,12 +103,12 @@ def level_in_percent(level: float) -> str:
 
 
 def probability_in_percent(probability: float) -> str:
-    """A probability, which is never told to be 0% or 100%: what looks like it was rounded."""
+    """A probability as text, never 0% or 100%: a float of 0 or 1 is a result of rounding."""
     return percent(min(max(probability, 1e-9), 1 - 1e-9))
 
 
 def decimal(probability: float) -> str:
-    """A probability with three digits, or as many more as tell it from 0 and 1.
+    """A probability with three decimals, or with as many as it takes to differ from 0 and 1.
 
     Example:
         >>> decimal(0.25), decimal(0.99987), decimal(1 - 1e-9), decimal(1e-9)

@@ -1,1 +1,1 @@
-"""What stored logits say: metrics, intervals, comparisons, single species."""
+"""What is computed from stored logits: metrics, intervals, comparisons, single species."""

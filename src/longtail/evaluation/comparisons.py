@@ -1,4 +1,4 @@
-"""Which method is better on the same test images, and whether the images and seeds can tell."""
+"""Paired comparisons of methods on the same test images and seeds."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ COMPARISON_COLUMNS = [
 def compare_methods(
     answers: pd.DataFrame, subsets: pd.DataFrame, classes: int, statistics: Statistics
 ) -> pd.DataFrame:
-    """Every pair of methods on every test set, by accuracy and by weighted F1.
+    """Compare every pair of methods on every test set, by accuracy and by weighted F1.
 
-    Both methods have answered the same images, and where there are several seeds, those that
-    both have are paired. Of one seed, accuracies are compared by McNemar's exact test; this is
-    a statement on the two models, since one training a method cannot show what another would
-    have given. Of several, Student's test has both variances. Over images, F1's is the
-    bootstrap's, with one seed as with several. An interval always is Student's: where p is
-    McNemar's, the two can disagree at the margin.
+    Predictions are paired by image and by seed; seeds that only one method has are left out. With
+    one seed, accuracies are compared by McNemar's exact test, which is a statement on the two
+    models: one training per method does not show how much another training would differ. With
+    several seeds, Student's test includes the variances over images and over seeds. The variance
+    of F1 over images is the bootstrap's in either case. Intervals are Student's; where p is
+    McNemar's, the two can disagree near the level.
 
     Args:
         answers: of one data set, training set and backbone: the trials' names, ``method``,
             ``seed``, ``image``, ``label``, ``predicted``; the images of the widest test set.
         subsets: which image is in which test set.
-        classes: how many labels there are.
+        classes: the number of labels.
         statistics: the confidence, and how to resample.
 
     Returns:
-        A row a pair, test set and metric: the ``difference`` (first minus second) of the means
+        One row per pair, test set and metric: the ``difference`` (first minus second) of the means
         over seeds with its interval (``low``, ``high``), ``p`` (two-sided, not corrected for the
-        number of comparisons) and the ``test`` that gave it. A pair that shares no seed has none.
+        number of comparisons) and the ``test`` that gave it. Pairs that share no seed have no row.
     """
     tests = subsets[subsets["role"] == "test"]
     by_method = {str(m): table for m, table in answers.groupby("method", sort=False)}
@@ -77,7 +77,7 @@ def compare_methods(
 
 
 def _by_seed(table: pd.DataFrame, images: npt.NDArray[Any], classes: int) -> dict[int, Answers]:
-    """A method's answers to chosen images, by seed."""
+    """A method's predictions on the given images, by seed."""
     chosen = {}
     for seed, of_seed in table.groupby("seed"):
         rows = of_seed.set_index("image").loc[images]
@@ -96,7 +96,7 @@ def _by_seed(table: pd.DataFrame, images: npt.NDArray[Any], classes: int) -> dic
 def _f1(
     seeds: dict[int, Answers], images: int, statistics: Statistics
 ) -> dict[int, tuple[float, Float64Array]]:
-    """F1 of each seed: on the test set as it is, and on each resample."""
+    """F1 of each seed: on the test set, and on each resample."""
     replicates: dict[int, list[FloatArray]] = {seed: [] for seed in seeds}
     for block in resampled_weights(images, statistics.resamples, statistics.seed):
         for seed, answers in seeds.items():
@@ -113,7 +113,7 @@ def _f1(
 def _accuracy_difference(
     first: list[Answers], second: list[Answers], statistics: Statistics
 ) -> dict[str, Any]:
-    # A value an image and seed: 1 where only the first is right, -1 where only the second is.
+    # By seed and image: 1 if only the first is correct, -1 if only the second is.
     signs = np.stack(
         [a.correct.astype(float) - b.correct for a, b in zip(first, second, strict=True)]
     )
@@ -143,9 +143,9 @@ def _difference(
 ) -> dict[str, float]:
     """The mean difference of two shares, its interval and its p-value.
 
-    Where few images tell two methods apart, the variance between those few is far too small, and
-    none at all where all speak for the same method. Two imagined images, one for each method,
-    make up for it; this is the variance that they add (after Bonett and Price 2012).
+    If two methods differ on few images, the variance over these is far too small, and zero if all
+    favour the same method. Two pseudo-observations, one in favour of each method, correct this;
+    ``2 / (images + 2) ** 2`` is the variance that they add (after Bonett and Price 2012).
     """
     variance = variance_of_images + 2 / (images + 2) ** 2
     low, high, p = paired_difference(of_seeds, variance, images, confidence)

@@ -1,8 +1,8 @@
-"""Metrics, all derived from stored logits, of a test set as it is or as often resampled.
+"""Metrics computed from stored logits, on a test set and on resamples of it.
 
-Each metric is a function of a :class:`Tally`: answers to n test images and, for each of b
-resamples, how often each image is in it. It gives b values. A metric over classes leaves out
-those that a resample has no image of.
+Each metric is a function of a :class:`Tally`: predictions on n test images and, for each of b
+resamples, how often each image is in it. It returns b values. A metric over classes leaves out
+the classes without an image in a resample.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ CONFIDENCE_BINS = 15  # as in Guo et al. 2017
 
 @dataclass(frozen=True)
 class Answers:
-    """What a model said of n test images.
+    """The predictions of a model on n test images.
 
     Attributes:
         labels: the true labels, (n,).
         predicted: the label of the largest logit, (n,).
-        in_top5: whether the true label's logit is among the five largest, (n,). Of equal logits
-            the smaller label's comes first, as it does in ``predicted``.
+        in_top5: whether the true label's logit is among the five largest, (n,). Equal logits are
+            ordered by label, as in ``predicted``.
         negative_log_likelihood: -log p(label) in nats, (n,).
         confidence: the largest probability, (n,).
-        classes: how many labels there are.
+        classes: the number of labels.
     """
 
     labels: Int64Array
@@ -60,30 +60,30 @@ class Answers:
 
     @property
     def correct(self) -> BoolArray:
-        """Whether the answer is right, (n,)."""
+        """Whether the prediction is correct, (n,)."""
         right: BoolArray = self.predicted == self.labels
         return right
 
     @property
     def bins(self) -> Int64Array:
-        """The number of the confidence bin, (n,): bin m holds (m / 15, (m + 1) / 15]."""
+        """The index of the confidence bin, (n,): bin m is (m / 15, (m + 1) / 15]."""
         numbers: Int64Array = np.ceil(self.confidence * CONFIDENCE_BINS).astype(np.int64) - 1
         return numbers
 
 
 class Tally:
-    """Answers with weights of shape (b, n): how often each image is in each resample."""
+    """Predictions with weights of shape (b, n): how often each image is in each resample."""
 
     def __init__(self, answers: Answers, weights: FloatArray) -> None:
         self.answers, self.weights = answers, weights
 
     @classmethod
     def of(cls, answers: Answers) -> Tally:
-        """The test set as it is, b = 1."""
+        """The test set itself, b = 1."""
         return cls(answers, np.ones((1, len(answers.labels))))
 
     def mean(self, values: BoolArray | FloatArray) -> FloatArray:
-        """The mean of a value an image."""
+        """The weighted mean of one value per image, (b,)."""
         sums: FloatArray = self.weights @ values.astype(self.weights.dtype)
         means: FloatArray = sums / self.weights.sum(axis=1)
         return means
@@ -103,31 +103,31 @@ class Tally:
 
     @cached_property
     def answered(self) -> FloatArray:
-        """Images that each class was the answer to, (b, classes)."""
+        """Images predicted as each class, (b, classes)."""
         return self.sums(self.weights, self.answers.predicted, self.answers.classes)
 
     @cached_property
     def hits(self) -> FloatArray:
-        """Right answers of each class, (b, classes)."""
+        """Correct predictions of each class, (b, classes)."""
         right = self.weights * self.answers.correct
         return self.sums(right, self.answers.labels, self.answers.classes)
 
     @cached_property
     def f1(self) -> FloatArray:
-        """F1 of each class, (b, classes); 0 where a class is neither present nor answered."""
+        """F1 of each class, (b, classes); 0 if a class is neither present nor predicted."""
         result: FloatArray = 2 * self.hits / np.maximum(self.support + self.answered, 1)
         return result
 
     @cached_property
     def recall(self) -> FloatArray:
-        """Accuracy of each class, (b, classes); NaN where a resample has no image of it."""
+        """Recall of each class, (b, classes); NaN if a resample has no image of it."""
         support = np.where(self.support > 0, self.support, np.nan)
         result: FloatArray = self.hits / support
         return result
 
 
 def top1_accuracy(tally: Tally) -> FloatArray:
-    """The share of images whose largest logit is that of their label (the thesis' Acc1)."""
+    """The share of images with the largest logit at their label (the thesis' Acc1)."""
     return tally.mean(tally.answers.correct)
 
 
@@ -146,33 +146,33 @@ def weighted_f1(tally: Tally) -> FloatArray:
 
 
 def macro_f1(tally: Tally) -> FloatArray:
-    """F1 averaged over the classes present, each alike."""
+    """The unweighted mean of F1 over the classes present."""
     present = tally.support > 0
     result: FloatArray = (tally.f1 * present).sum(axis=1) / present.sum(axis=1)
     return result
 
 
 def balanced_accuracy(tally: Tally) -> FloatArray:
-    """The mean of the classes' accuracies, over the classes present."""
+    """The mean recall of the classes present."""
     result: FloatArray = np.nanmean(tally.recall, axis=1)
     return result
 
 
 def worst_class_accuracy(tally: Tally) -> FloatArray:
-    """The smallest of the accuracies of the classes present."""
+    """The smallest recall of the classes present."""
     result: FloatArray = np.nanmin(tally.recall, axis=1)
     return result
 
 
 def negative_log_likelihood(tally: Tally) -> FloatArray:
-    """The mean of -log p(label), in nats: the one loss that is comparable between methods."""
+    """The mean of -log p(label), in nats; the only loss comparable between methods."""
     return tally.mean(tally.answers.negative_log_likelihood)
 
 
 def calibration_error(tally: Tally) -> FloatArray:
     """Expected calibration error over 15 bins of equal width (Guo et al. 2017, equation 5).
 
-    The mean distance between how sure the model is and how often it is right.
+    The mean absolute difference between confidence and accuracy.
     """
     answers = tally.answers
     gaps = tally.weights * (answers.confidence - answers.correct).astype(tally.weights.dtype)
@@ -193,28 +193,28 @@ METRICS: dict[str, Callable[[Tally], FloatArray]] = {
 }
 # Shares of independent images: their intervals have a closed form.
 PROPORTIONS = {"acc1", "top5"}
-# Of any size, as is the criterion; all other metrics are at most 1.
+# Not bounded above; all other metrics are at most 1.
 LOSSES = {"loss", "nll"}
 
 
 def within_range(metric: str, low: float, high: float) -> tuple[float, float]:
-    """An interval's ends, cut to what the metric can be: nothing is below 0, no share above 1.
+    """Clip the ends of an interval to the range of the metric.
 
-    NaN, which stands for no interval, stays.
+    NaN, which means that there is no interval, stays.
     """
     largest = float("inf") if metric in LOSSES else 1.0
     return float(np.maximum(low, 0.0)), float(np.minimum(high, largest))
 
 
 def confusion_counts(answers: Answers) -> tuple[Int64Array, Int64Array, Int64Array]:
-    """The confusion matrix without its zeros: true labels, predicted labels, images."""
+    """The non-zero cells of the confusion matrix: true labels, predicted labels, images."""
     pairs = np.stack([answers.labels, answers.predicted])
     (true, predicted), images = np.unique(pairs, axis=1, return_counts=True)
     return true, predicted, images
 
 
 def reliability(answers: Answers) -> pd.DataFrame:
-    """How often the model is right where it is so sure: a row a bin that has images.
+    """Confidence and accuracy, one row per confidence bin that has images.
 
     Columns: ``bin`` (from 0), ``images``, ``confidence`` and ``accuracy`` (means of the bin).
     """

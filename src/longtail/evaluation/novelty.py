@@ -1,19 +1,19 @@
-"""How well a model notices images of classes that it has never seen, from its logits.
+"""Detection of images of unknown classes (out-of-distribution detection), from logits.
 
-Three scores of how known an image looks, each larger for known ones:
+Three scores, each larger for known images:
 
 - the largest softmax probability (Hendrycks and Gimpel 2017),
 - the largest logit (Hendrycks et al. 2022),
 - the negative free energy, ``logsumexp`` of the logits (Liu et al. 2020, at temperature 1).
 
-They are told apart by two figures. *AUROC* is the chance that a known test image scores higher
-than an unknown one, ties counting half; 0.5 is no better than chance. The *false alarms* (the
-field's FPR95) are the share of unknown images that are taken for known ones at the highest
-threshold that lets at least 95 % of the known test images pass; known images are the positives,
-and an image passes if its score is not below the threshold.
+Two metrics compare them. *AUROC* is the probability that a known test image scores higher than an
+unknown one, ties counting half; 0.5 is no better than chance. *False alarms* (FPR95 in the
+literature) are the share of unknown images that are accepted as known at the highest threshold
+that accepts at least 95 % of the known test images. An image is accepted if its score is not
+below the threshold.
 
-Logits are taken as the network gives them: a method that trains with adjusted logits is not
-adjusted here.
+Logits are used as the network computes them; those of methods that train with adjusted logits are
+not adjusted here.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ KNOWN_RECALL = 0.95
 
 
 def largest_probability(logits: FloatArray) -> FloatArray:
-    """The largest log-probability: the same order as the probability's, and never rounded to 1."""
+    """The largest log-probability: it orders images as the probability does, but never rounds."""
     result: FloatArray = log_softmax(logits, axis=1).max(axis=1)
     return result
 
@@ -60,16 +60,16 @@ SCORES: dict[str, Callable[[FloatArray], FloatArray]] = {
 def auroc(
     known: FloatArray, unknown: FloatArray, known_weights: FloatArray, unknown_weights: FloatArray
 ) -> FloatArray:
-    """The chance that a known image scores higher than an unknown one, ties counting half.
+    """The probability that a known image scores higher than an unknown one, ties counting half.
 
     Args:
         known: scores of n known images.
         unknown: scores of m unknown images.
         known_weights: how often each is in each of b resamples, (b, n).
-        unknown_weights: likewise, (b, m).
+        unknown_weights: the same for unknown images, (b, m).
 
     Returns:
-        A value a resample, (b,).
+        One value per resample, (b,).
     """
     order = np.argsort(unknown, kind="stable")
     below = _sums_below(unknown_weights[:, order])
@@ -83,17 +83,17 @@ def auroc(
 def false_alarms(
     known: FloatArray, unknown: FloatArray, known_weights: FloatArray, unknown_weights: FloatArray
 ) -> FloatArray:
-    """The share of unknown images that pass where at least 95 % of the known ones do.
+    """The share of unknown images accepted where at least 95 % of the known ones are.
 
-    Args and result are those of :func:`auroc`; the threshold is each resample's own.
+    Arguments and result as in :func:`auroc`; each resample has its own threshold.
     """
     order = np.argsort(known, kind="stable")
     ascending = known[order]
     lost = _sums_below(known_weights[:, order])
-    # A threshold at an image's score loses the images with smaller ones; equal ones pass with it.
+    # A threshold at an image's score rejects images with smaller scores, not those with equal ones.
     lost_at = lost[:, np.searchsorted(ascending, ascending, "left")]
     allowed = (1 - KNOWN_RECALL) * known_weights.sum(axis=1, keepdims=True) * (1 + 1e-6)
-    highest = (lost_at <= allowed).sum(axis=1) - 1  # what is lost grows with the threshold
+    highest = (lost_at <= allowed).sum(axis=1) - 1  # rejections grow with the threshold
     order = np.argsort(unknown, kind="stable")
     stopped = _sums_below(unknown_weights[:, order])
     numbers = np.searchsorted(unknown[order], ascending[highest], "left")
@@ -108,11 +108,11 @@ NOVELTY_METRICS = {"auroc": auroc, "false_alarms": false_alarms}
 def novelty(
     known_logits: FloatArray, unknown_logits: FloatArray, statistics: Statistics
 ) -> pd.DataFrame:
-    """Both figures of each score, with the bootstrap's intervals.
+    """Both metrics of each score, with bootstrap intervals.
 
-    Known and unknown images are resampled apart (see
-    :func:`longtail.evaluation.uncertainty.bootstrap_interval`). The interval is for these unknown
-    classes: others may be easier or harder to notice.
+    Known and unknown images are resampled separately (see
+    :func:`longtail.evaluation.uncertainty.bootstrap_interval`). The interval holds for these
+    unknown classes: others may be easier or harder to detect.
 
     Args:
         known_logits: of known test images, (n, classes).
@@ -120,8 +120,8 @@ def novelty(
         statistics: the confidence, and how to resample.
 
     Returns:
-        A row a score: ``score``, ``known_images``, ``unknown_images``, and ``auroc`` and
-        ``false_alarms``, each with its ``_low`` and ``_high`` (NaN where there is no interval).
+        One row per score: ``score``, ``known_images``, ``unknown_images``, and ``auroc`` and
+        ``false_alarms``, each with ``_low`` and ``_high`` (NaN if there is no interval).
     """
     known, unknown = known_logits.astype(np.float64), unknown_logits.astype(np.float64)
     sizes = len(known), len(unknown)
@@ -149,9 +149,9 @@ def novelty(
 def _resampled(
     sizes: tuple[int, int], statistics: Statistics
 ) -> Iterator[tuple[FloatArray, FloatArray]]:
-    """Weights of known and of unknown images, in blocks of as many resamples each.
+    """Weights of known and of unknown images, in blocks of resamples.
 
-    Unknown images have draws of their own, also where there are as many as known ones.
+    The two are drawn with different seeds, so that they are independent even if equally many.
     """
     known, unknown = (
         (row for block in resampled_weights(size, statistics.resamples, seed) for row in block)

@@ -1,6 +1,6 @@
-"""Single species: how well each is recognised, which are confused, and examples to look at.
+"""Metrics of single species, the most confused pairs, and examples.
 
-All of it is on the widest test set (see :func:`longtail.widest.widest_test_set`).
+All on the widest test set (see :func:`longtail.imbalance.subsets.widest_test_set`).
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from longtail.evaluation.uncertainty import wilson_interval
 from longtail.imbalance import images_of, widest_test_set
 
 TOP_ANSWERS = 3
-# How many right and how many wrong answers of a group are kept to be shown.
+# The number of correct, and of incorrect, predictions stored of each group.
 EXAMPLES = {"tail": 10, "head": 5}
-# Pairs of species that are kept of a trial, the most confused first.
+# The number of confused pairs stored of each trial.
 MAX_PAIRS = 100
 
 
 def class_confusions(predictions: pd.DataFrame, subsets: pd.DataFrame) -> pd.DataFrame:
-    """The confusion matrix on the widest test set, without its zeros.
+    """The non-zero cells of the confusion matrix on the widest test set.
 
     Args:
-        predictions: a row an image: ``image``, ``label`` and a column of logits a label.
+        predictions: one row per image: ``image``, ``label`` and one column of logits per label.
         subsets: which image is in which set.
 
     Returns:
@@ -46,21 +46,21 @@ def class_confusions(predictions: pd.DataFrame, subsets: pd.DataFrame) -> pd.Dat
 def examples(
     predictions: pd.DataFrame, subsets: pd.DataFrame, profile: pd.DataFrame, seed: int
 ) -> pd.DataFrame:
-    """Right and wrong answers for species of the tail and of the head, drawn at random.
+    """Correct and incorrect predictions for species of the tail and of the head, drawn at random.
 
-    The images of a group are shuffled by ``seed``, in one order for all trials, and the first
-    right and the first wrong answers are taken, as many as ``EXAMPLES`` says or as there are.
+    The images of a group are shuffled by ``seed``, in the same order for all trials, and the first
+    correct and the first incorrect ones are taken, up to ``EXAMPLES`` of each.
 
     Args:
-        predictions: a row an image: ``image``, ``label`` and a column of logits a label.
+        predictions: one row per image: ``image``, ``label`` and one column of logits per label.
         subsets: which image is in which set.
         profile: the group of each label.
         seed: of the draw.
 
     Returns:
-        A row an image: ``test_set``, ``group``, ``right``, ``image``, ``true``,
-        ``true_probability`` and, from the most probable on, ``predicted_1``, ``probability_1``,
-        ``predicted_2``, ... (``TOP_ANSWERS`` of them, or as many as there are classes).
+        One row per image: ``test_set``, ``group``, ``right``, ``image``, ``true``,
+        ``true_probability`` and, most probable first, ``predicted_1``, ``probability_1``,
+        ``predicted_2``, ... (``TOP_ANSWERS`` of them, or one per class if there are fewer).
         Probabilities are the softmax of logits.
     """
     test_set = widest_test_set(subsets)
@@ -74,8 +74,8 @@ def examples(
         right = _logits(shuffled).argmax(axis=1) == shuffled["label"].to_numpy()
         for is_right in (True, False):
             chosen = shuffled[right == is_right].head(count)
-            told = _most_probable(chosen)
-            parts.append(pd.DataFrame({"group": group, "right": is_right}, chosen.index).join(told))
+            kind = pd.DataFrame({"group": group, "right": is_right}, chosen.index)
+            parts.append(kind.join(_most_probable(chosen)))
     table = pd.concat(parts, ignore_index=True)
     table.insert(0, "test_set", test_set)
     return table
@@ -84,23 +84,22 @@ def examples(
 def species_table(
     confusions: pd.DataFrame, profile: pd.DataFrame, confidence: float
 ) -> pd.DataFrame:
-    """How well each species is recognised in each trial.
+    """Recall, precision and F1 of each species in each trial.
 
-    Recall is the share of a species' test images that are answered with it; precision the share
-    of the answers with it that are right, which depends on how frequent the species are in the
-    test set. Both have Wilson's interval.
+    Recall and precision have Wilson's intervals. Precision depends on the frequencies of the
+    species in the test set.
 
     Args:
         confusions: of any number of trials, see :func:`class_confusions`.
-        profile: a row a class: its name, its group and its training images.
+        profile: one row per class: its name, its group and its training images.
         confidence: of the intervals.
 
     Returns:
-        A row a trial and species, head to tail: the trial's names, ``test_set``, ``label``,
+        One row per trial and species, head to tail: the trial's names, ``test_set``, ``label``,
         ``species``, ``group``, ``train_images``, ``test_images``, ``recall``, ``recall_low``,
-        ``recall_high``, ``answers`` (images that were answered with it), ``precision``,
+        ``recall_high``, ``answers`` (images predicted as this species), ``precision``,
         ``precision_low``, ``precision_high``, ``f1``, ``taken_for`` (the species that it is most
-        often taken for, the first by label of several; empty where there is none) and
+        often confused with, of several the first by label; empty if none) and
         ``taken_for_images``. A share of no image is NaN.
     """
     classes = len(profile)
@@ -125,9 +124,9 @@ def species_table(
                 "group": profile.set_index("label")["group"],
                 "train_images": profile.set_index("label")[f"train_{keys['train_set']}"],
                 "test_images": support,
-                **_share("recall", hits, support, confidence),
+                **_share_with_interval("recall", hits, support, confidence),
                 "answers": answered,
-                **_share("precision", hits, answered, confidence),
+                **_share_with_interval("precision", hits, answered, confidence),
                 "f1": _divided(2 * hits, support + answered),
                 "taken_for": first["predicted"].map(names).fillna(""),
                 "taken_for_images": first["images"].fillna(0).astype(np.int64),
@@ -140,19 +139,19 @@ def species_table(
 def confused_pairs(
     confusions: pd.DataFrame, profile: pd.DataFrame, confidence: float
 ) -> pd.DataFrame:
-    """The pairs of species that each trial confuses most, at most ``MAX_PAIRS`` of each.
+    """The most confused pairs of species of each trial, at most ``MAX_PAIRS``.
 
     Args:
         confusions: of any number of trials, see :func:`class_confusions`.
-        profile: a row a class, with its name.
+        profile: one row per class, with its name.
         confidence: of the intervals.
 
     Returns:
-        A row a trial and pair, in each trial by ``images``, then by ``both_ways``, then by label:
-        the trial's names, ``test_set``, ``true``, ``predicted`` (the species' names), ``images``
-        (of the first that are taken for the second), ``test_images`` (of the first), ``share``
-        (of these), ``share_low`` and ``share_high`` (Wilson's), ``both_ways`` (images of either
-        that are taken for the other).
+        One row per trial and pair, ordered by ``images``, ``both_ways`` and label within a trial:
+        the trial's names, ``test_set``, ``true``, ``predicted`` (names of species), ``images`` (of
+        the first that are predicted as the second), ``test_images`` (of the first), ``share`` (of
+        these), ``share_low`` and ``share_high`` (Wilson's), ``both_ways`` (images of either that
+        are predicted as the other).
     """
     names = profile.set_index("label")["class_name"]
     parts = []
@@ -175,7 +174,7 @@ def confused_pairs(
                     "predicted": top["predicted"].map(names),
                     "images": images,
                     "test_images": of,
-                    **_share("share", images, of, confidence),
+                    **_share_with_interval("share", images, of, confidence),
                     "both_ways": top["both_ways"],
                 }
             )
@@ -184,14 +183,14 @@ def confused_pairs(
 
 
 def best_trials(results: pd.DataFrame) -> pd.DataFrame:
-    """Of each training set the trial with the best balanced accuracy on the validation images.
+    """The trial of each training set with the best balanced accuracy on the validation images.
 
-    Of equals the first of the grid. Where nothing is held out for validation, no choice could be
-    made without looking at the test images, so that the first trial of the grid is taken.
+    Ties go to the first trial of the grid. So does the choice if no validation images are held
+    out, since a choice by test images would bias the results.
 
     Returns:
-        A row a training set: the trial's names and ``validation``, its balanced accuracy, NaN where
-        there is none.
+        One row per training set: the trial's names and ``validation``, its balanced accuracy (NaN
+        without validation images).
     """
     trials = results[list(TRIAL_COLUMNS)].drop_duplicates()
     validated = results.loc[
@@ -233,7 +232,7 @@ def _most_probable(predictions: pd.DataFrame) -> pd.DataFrame:
 
 
 def _trials(confusions: pd.DataFrame) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
-    """Each trial's names with its test set, and its confusions."""
+    """The names and the test set of each trial, and its confusions."""
     keys = [*TRIAL_COLUMNS, "test_set"]
     for values, own in confusions.groupby(keys, sort=False):
         yield dict(zip(keys, values, strict=True)), own
@@ -244,10 +243,10 @@ def _divided(part: Int64Array, whole: Int64Array) -> Float64Array:
     return shares
 
 
-def _share(
+def _share_with_interval(
     name: str, part: Int64Array, whole: Int64Array, confidence: float
 ) -> dict[str, Float64Array]:
-    """A share with its ends; NaN where it is one of nothing."""
+    """Columns of a share and the ends of its interval; NaN for shares of no image."""
     share = _divided(part, whole)
     low, high = np.full_like(share, np.nan), np.full_like(share, np.nan)
     some = whole > 0

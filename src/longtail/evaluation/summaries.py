@@ -1,4 +1,4 @@
-"""The figures of each method over its seeds, with intervals."""
+"""Means over the seeds of each method, with intervals."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ CELL_COLUMNS = ["dataset", "train_set", "backbone", "method", "test_set"]
 
 
 def summarise(results: pd.DataFrame, confidence: float) -> pd.DataFrame:
-    """Means over seeds: a row a method, test set and metric.
+    """Means over seeds, one row per method, test set and metric.
 
     Args:
-        results: the tidy results, a row a trial and test set.
+        results: the tidy results, one row per trial and test set.
         confidence: of the intervals in ``results``.
 
     Returns:
-        The cell's names, ``metric``, ``images``, ``seeds``, ``value`` (the mean over seeds),
-        ``low`` and ``high`` (see :func:`longtail.evaluation.uncertainty.interval_over_seeds`; not
-        below 0 and, but for losses, not above 1; empty where there is no interval) and ``sd`` (the
-        standard deviation between seeds, empty for one).
+        ``CELL_COLUMNS``, ``metric``, ``images``, ``seeds``, ``value`` (the mean over seeds),
+        ``low`` and ``high`` (see :func:`longtail.evaluation.uncertainty.interval_over_seeds`;
+        clipped to the range of the metric, NaN if there is no interval) and ``sd`` (the standard
+        deviation between seeds, NaN for one seed).
     """
     rows = []
     for names, cell in results.groupby(CELL_COLUMNS, sort=False):

@@ -1,4 +1,4 @@
-"""The table of trainings: one row a trial, which training its results are of, and how that went."""
+"""The table of trainings: one row per trial, with the training that its results come from."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import pandas as pd
 
 from longtail.errors import DataError
 
-# What names a trial, in the order of the parts of its name.
+# The columns that identify a trial, in the order of the parts of its name.
 TRIAL_COLUMNS = ("dataset", "train_set", "backbone", "method", "seed")
-# What is taken over from a trial's card; older cards lack some of it.
+# Columns from the trial's card; older cards lack some.
 FROM_CARD = (
     *("fingerprint", "trained_by", "reused", "started", "seconds", "train_images"),
     *("weights_sha256", "device", "processor", "threads", "model_parameters"),
@@ -23,11 +23,11 @@ FROM_CARD = (
 
 
 def trainings_table(cards: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """A row a card.
+    """One row per card.
 
     Returns:
-        The names of the trial; what ``FROM_CARD`` names, empty where a card lacks it (``started``
-        is in seconds since 1970, ``seconds`` what the training took); and ``parameters``, those
+        ``TRIAL_COLUMNS``; ``FROM_CARD``, empty where a card lacks a value (``started`` is in
+        seconds since 1970, ``seconds`` is the duration of the training); and ``parameters``, those
         of the trial that was trained (``trained_by``), as JSON.
     """
     rows = [
@@ -42,7 +42,7 @@ def trainings_table(cards: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def fingerprints_in(file: Path) -> set[str]:
-    """The trainings that a card (JSON) or a table of trainings (CSV) names.
+    """The fingerprints of the trainings in a card (JSON) or a table of trainings (CSV).
 
     Raises:
         DataError: if the file cannot be read.

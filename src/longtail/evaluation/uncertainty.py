@@ -1,16 +1,15 @@
-"""How sure a figure is: intervals, resampled test sets, and tests of paired differences.
+"""The uncertainty of metrics: intervals, resampled test sets, and tests of paired differences.
 
-Two things make a figure uncertain: the test images, of which other ones could have been drawn,
-and the training, which another seed would have ended elsewhere. One trial can show the first
-only; several seeds show both.
+There are two sources of uncertainty: the sample of test images, and the training, which differs
+between seeds. One trial shows only the first; several seeds show both.
 
-Test images are taken as drawn at random one by one from the whole mixture of classes, by Wilson's
-interval as by the bootstrap, which is not stratified. Ours have a fixed number a class, which
-varies less: where classes differ in difficulty, Wilson's interval also holds that another test set
-would have had more of the easy ones, and is wide rather than narrow. Balanced accuracy divides
-each class' hits by the images of it that a resample has, and so loses that part: on a balanced
-test set it equals accuracy and has a narrower interval. Wilson's is kept, since it errs on the
-side of doubt and needs no resampling.
+Both Wilson's interval and the bootstrap, which is not stratified, assume that test images are
+drawn independently from the mixture of classes. Our test sets have a fixed number of images per
+class, which reduces the variance: where classes differ in difficulty, Wilson's interval includes
+the variation of the class frequencies, and is conservative. Balanced accuracy divides the hits of
+each class by its images in the resample, which removes that part: on a balanced test set it equals
+accuracy, but has a narrower interval. We use Wilson's for accuracy since it is conservative and
+needs no resampling.
 """
 
 from __future__ import annotations
@@ -23,9 +22,9 @@ from scipy import special
 
 from longtail.arrays import Float32Array, Float64Array, FloatArray
 
-# Sums of float32 differ by this share of themselves, though they are of the same numbers.
+# The relative rounding error of sums of the same numbers in float32.
 FLOAT32_ROUNDING = 1e-6
-# Numbers in one block of resampled weights: 4 MB of float32, which a processor's cache can hold.
+# Numbers in one block of resampled weights: 4 MB of float32, which fits in a CPU cache.
 BLOCK_SIZE = 1 << 20
 
 
@@ -34,12 +33,12 @@ def wilson_interval(
 ) -> tuple[Float64Array, Float64Array]:
     """The score interval of a binomial proportion (Wilson 1927).
 
-    It keeps its level for few images and for shares near 0 and 1, where ``share +- 1.96
-    standard errors`` does not.
+    Its coverage is close to the nominal level even for few images and for shares near 0 and 1,
+    unlike that of ``share +- 1.96 standard errors``.
 
     Args:
         share: hits divided by ``images``; any shape.
-        images: how many were asked about; at least 1, of the same shape.
+        images: the number of images, at least 1; of the same shape.
         confidence: of the two-sided interval.
 
     Returns:
@@ -54,20 +53,20 @@ def wilson_interval(
     z = special.ndtri(0.5 + confidence / 2)
     centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
-    # At shares of 0 and 1 an end is the share itself, but for rounding.
+    # For shares of 0 and 1 one end is the share itself, except for rounding.
     return np.minimum(np.maximum(centre - half, 0), p), np.maximum(np.minimum(centre + half, 1), p)
 
 
 def resampled_weights(images: int, resamples: int, seed: int) -> Iterator[Float32Array]:
     """How often each image is drawn in each of the bootstrap's resamples (Efron 1979).
 
-    Equal arguments give equal draws, whatever the size of the blocks: figures of two models on
-    one test set are resampled alike, so that their differences are paired.
+    Equal arguments give equal draws, whatever the size of the blocks: the metrics of two models on
+    the same test set use the same resamples, so that their differences are paired.
 
     Args:
-        images: in the test set, at least 1.
-        resamples: how many.
-        seed: of the draws.
+        images: the number of images in the test set, at least 1.
+        resamples: the number of resamples.
+        seed: of the random generator.
 
     Yields:
         Blocks of shape (some resamples, images), of bounded size; each row sums to ``images``.
@@ -88,26 +87,24 @@ def resampled_weights(images: int, resamples: int, seed: int) -> Iterator[Float3
 def bootstrap_interval(
     value: float, replicates: FloatArray, confidence: float
 ) -> tuple[float, float]:
-    """The middle ``confidence`` of a figure's replicates, moved so that their mean is the figure.
+    """The percentile interval of a metric's replicates, shifted so that their mean is the value.
 
-    A resample has fewer distinct images than the test set, and some figures depend on how many
-    there are: the worst of the classes looks worse, calibration error grows, a class of one image
-    is left out. Replicates of such a figure lie to one side of it, and their plain percentiles may
-    not even hold it. Moved, they keep what the images leave open and lose that shift. The interval
-    is one for what the figure is on average over test sets like this one, of its size; it always
-    holds the figure.
+    A resample has fewer distinct images than the test set, which biases some metrics: the worst
+    class looks worse, calibration error grows, a class of one image can be left out. The
+    replicates of such a metric are on one side of the value, and their percentiles may not even
+    contain it. The shift removes this bias. The interval is one for the mean of the metric over
+    test sets of this size, and always contains the value.
 
-    Where the middle of the replicates is a single number, as where no image is answered wrongly,
-    resampling has nothing to say of what other images would have given. Then there is no interval,
-    rather than one of no width.
+    If the percentiles are equal, for instance because no prediction is wrong, resampling gives no
+    information on other images. Then there is no interval, rather than one of zero width.
 
     Args:
-        value: the figure on the test set as it is.
-        replicates: the figure on each resample.
+        value: the metric on the test set.
+        replicates: the metric on each resample.
         confidence: of the two-sided interval.
 
     Returns:
-        The lower and the upper end; NaN where there is no interval.
+        The lower and the upper end; NaN if there is no interval.
     """
     tail = (1 - confidence) / 2
     lower, upper = (float(end) for end in np.quantile(replicates, [tail, 1 - tail]))
@@ -121,22 +118,21 @@ def bootstrap_interval(
 def interval_over_seeds(
     value: Float64Array, low: Float64Array, high: Float64Array, confidence: float
 ) -> tuple[float, float, float, float]:
-    """The mean of several seeds' figures, its interval, and the seeds' standard deviation.
+    """The mean over seeds of a metric, its interval, and the standard deviation between seeds.
 
     Each side is the root of the sum of squares of two half widths (Zou and Donner 2008): the mean
-    over seeds of what the test images leave open, and Student's interval of the mean over seeds.
-    What single images owe to single seeds is in both, so that the interval is a little wide.
-    Where one seed has no interval, what the images leave open is not known, and the mean has none:
-    the seeds' part alone would look like the whole.
+    half width over seeds, for the test images, and Student's half width of the mean over seeds.
+    The interaction of images and seeds is in both, so that the interval is slightly conservative.
+    If one seed has no interval, the mean has none: the part of the seeds alone would be too small.
 
     Args:
-        value: the figures, one a seed.
-        low: the lower ends of their intervals; NaN where there is none.
-        high: the upper ends, likewise.
+        value: the metric, one value per seed.
+        low: the lower ends of the intervals; NaN if there is none.
+        high: the upper ends; NaN if there is none.
         confidence: of those intervals and of this one.
 
     Returns:
-        The mean, the lower and the upper end (NaN where a seed's are), and the deviation (NaN for
+        The mean, the lower and the upper end (NaN if a seed's are), and the deviation (NaN for
         one seed).
     """
     mean, seeds = float(value.mean()), len(value)
@@ -153,11 +149,11 @@ def mcnemar(first_only: int, second_only: int) -> float:
     """McNemar's exact test of two models on the same images (McNemar 1947).
 
     Args:
-        first_only: images that the first model alone gets right.
-        second_only: images that the second alone gets right.
+        first_only: images that only the first model predicts correctly.
+        second_only: images that only the second model predicts correctly.
 
     Returns:
-        The two-sided p-value: how likely a split at least as uneven is between equal models.
+        The two-sided p-value: the probability of a split at least as uneven between equal models.
 
     Example:
         >>> mcnemar(1, 9)
@@ -170,21 +166,20 @@ def mcnemar(first_only: int, second_only: int) -> float:
 def paired_difference(
     seed_differences: Float64Array, variance_of_images: float, images: int, confidence: float
 ) -> tuple[float, float, float]:
-    """Student's test of a difference that both the test images and the seeds leave open.
+    """Student's test of a difference, with the variances over test images and over seeds.
 
-    The variances add up; their degrees of freedom are pooled as Satterthwaite (1946) does. What
-    single images owe to single seeds is in both: where seeds differ by little else, the test
-    finds false differences more rarely than it promises.
+    The variances are added, with the degrees of freedom of Satterthwaite (1946). The interaction
+    of images and seeds is in both: where seeds differ by little else, the test is conservative.
 
     Args:
-        seed_differences: one model's figure minus the other's, a value a seed.
+        seed_differences: one model's metric minus the other's, one value per seed.
         variance_of_images: the sampling variance of the mean difference over test images.
-        images: how many test images.
+        images: the number of test images.
         confidence: of the interval.
 
     Returns:
         The lower and upper end of the mean difference, and the two-sided p-value; the interval
-        holds 0 where p exceeds ``1 - confidence``.
+        contains 0 if p exceeds ``1 - confidence``.
     """
     mean, seeds = seed_differences.mean(), len(seed_differences)
     of_seeds = seed_differences.var(ddof=1) / seeds if seeds > 1 else 0.0
@@ -201,7 +196,7 @@ def paired_difference(
 
 
 def holm(p_values: npt.ArrayLike) -> Float64Array:
-    """P-values corrected for their number (Holm 1979), valid whatever their dependence.
+    """P-values corrected for multiple tests (Holm 1979), valid under any dependence.
 
     Example:
         >>> holm([0.01, 0.04, 0.03])

@@ -1,1 +1,1 @@
-"""Published results: the tables, ours beside them, and what they show about themselves."""
+"""Published results: the tables, comparisons with our results, and an audit."""

@@ -204,7 +204,17 @@ def _backbone(tables: list[Table], published: str | None) -> list[Node]:
         section |= {figure: f"{own}.{figure}" for figure in PUBLISHED_FIGURES}
         section |= {"published_tables": f"{own}.published_html_tables"}
         section |= {"comparison": f"{dataset}_published_comparison"}
-    nodes.append(node(write_backbone_section, section, f"{own}.section", name="write_section"))
+    # In the namespace of the data set: with published results it waits for all backbones.
+    nodes.append(
+        Node(
+            write_backbone_section,
+            section,
+            f"{own}.section",
+            name=f"write_{backbone}_section",
+            namespace=of_dataset,
+            tags=[dataset, backbone],
+        )
+    )
     return nodes
 
 

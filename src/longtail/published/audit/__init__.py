@@ -1,7 +1,7 @@
-"""What published tables show about themselves: the errors in them, and what their numbers prove.
+"""An audit of published tables: internal errors, and what their numbers imply.
 
-Every statement is computed from the table given. No knowledge of how the results came about
-enters it but the methods' definitions.
+Every finding is computed from the table alone and from the definitions of the methods, without
+knowledge of how the results were obtained.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from longtail.published.audit.differences import collapses, run_noise, undecided
 from longtail.published.audit.finding import AuditFinding
 from longtail.published.audit.loss_column import losses_add_up, unnormalised_logits
 
-# How each check is named to a reader, in the order of the findings.
+# The title of each check, in the order of the findings.
 CHECKS = {
     "missing_cells": "Missing cells",
     "copied_rows": "Rows copied between training sets",
@@ -37,19 +37,19 @@ CHECKS = {
 
 
 def audit(published: pd.DataFrame, classes: int = 100) -> pd.DataFrame:
-    """Check published tables against themselves.
+    """Check the internal consistency of published tables.
 
-    A check of test sets or methods that the tables do not have finds nothing.
+    Checks of test sets or methods that the tables do not have return nothing.
 
     Args:
         published: a table as :func:`longtail.published.results.validated` returns it, with
             accuracies to four decimals.
-        classes: how many the results tell apart.
+        classes: the number of classes.
 
     Returns:
-        A row a finding, in the order of ``CHECKS``: ``check``, ``table``, ``backbone``,
-        ``train_set`` and ``method`` (empty where a finding is about several), ``holds`` (false
-        for an error or a problem, true for a statement confirmed) and ``finding``, in words.
+        One row per finding, in the order of ``CHECKS``: ``check``, ``table``, ``backbone``,
+        ``train_set`` and ``method`` (empty if a finding is about several), ``holds`` (false for
+        an error or a problem, true for a confirmed statement) and ``finding``, a text.
     """
     published = published.reset_index(drop=True)
     findings = [

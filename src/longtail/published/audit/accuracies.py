@@ -23,10 +23,10 @@ from longtail.published.audit.finding import (
     table_finding,
 )
 
-# Beyond it, every number of four decimals is a whole number of hits.
+# With more images, every number of four decimals is a whole number of hits.
 MOST_IMAGES = 10_000
-# Few accuracies can be multiples of a larger fraction by chance; that many are is evidence where
-# the chance is less than this.
+# Few accuracies can be multiples of a larger fraction by chance. If the probability of that is
+# smaller than this, they are evidence for it.
 UNLIKELY = 1e-3
 # F1 of a class with one test image and k false alarms is 2 / (2 + k), or 0.
 LARGEST_DENOMINATOR = 6
@@ -58,7 +58,7 @@ def whole_hits(published: pd.DataFrame) -> Iterator[AuditFinding]:
 def smallest_denominators(published: pd.DataFrame) -> Iterator[AuditFinding]:
     """The smallest test set that each test set's accuracies can come from.
 
-    Nothing is said of accuracies that could come from fewer images than stated by chance.
+    Accuracies that could be multiples of a larger fraction by chance are skipped.
     """
     for test_set, cells in _cells_of_small_test_sets(published).groupby("test_set", sort=False):
         images = int(cells["images"].max())
@@ -79,7 +79,7 @@ def smallest_denominators(published: pd.DataFrame) -> Iterator[AuditFinding]:
 
 
 def smallest_denominator(values: Float64Array, most: int) -> int | None:
-    """The smallest n up to ``most`` of which all values are multiples of 1/n, once rounded."""
+    """The smallest n up to ``most`` such that all values are multiples of 1/n, after rounding."""
     denominators = np.arange(1, most + 1)[:, None]
     misses = np.abs(np.round(values * denominators) / denominators - values)
     fits = np.flatnonzero((misses <= PRINTED_ROUNDING + TOLERANCE).all(axis=1))
@@ -87,9 +87,9 @@ def smallest_denominator(values: Float64Array, most: int) -> int | None:
 
 
 def _by_chance(values: pd.Series[float], found: int, images: int) -> float:
-    """How likely accuracies on ``images`` images are all multiples of 1/``found`` once rounded.
+    """The probability that accuracies on ``images`` images are all multiples of 1/``found``.
 
-    Equal accuracies count once, since one may be a copy of the other.
+    After rounding. Equal accuracies count once, since one may be a copy of the other.
     """
     possible = np.round(np.arange(images + 1) / images, 4)
     misses = np.abs(np.round(possible * found) / found - possible)
@@ -171,7 +171,7 @@ def _f1_exceeds_accuracy(published: pd.DataFrame) -> Iterator[AuditFinding]:
 
 
 def _small_fractions(values: Float64Array, images: int) -> int:
-    """How many values times ``images`` are fractions with a small denominator."""
+    """The number of values that, times ``images``, are fractions with a small denominator."""
     denominators = np.arange(1, LARGEST_DENOMINATOR + 1)[:, None] * images
     misses = np.abs(np.round(values * denominators) / denominators - values)
     return int((misses <= PRINTED_ROUNDING + TOLERANCE).any(axis=0).sum())

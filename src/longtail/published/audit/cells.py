@@ -1,4 +1,4 @@
-"""Checks of what stands in the cells: missing ones, and rows that equal one another."""
+"""Checks for missing cells and for equal rows."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from longtail.published.audit.finding import (
     table_finding,
 )
 
-# Where all classes have as many images, these losses are one function.
+# If all classes have the same number of images, these losses are one function.
 EQUAL_WHEN_BALANCED = {"softmax", "weighted_softmax", "class_balanced", "balanced_softmax"}
-# Rows of fewer values may be equal by chance.
+# Rows with fewer values may be equal by chance.
 FEWEST_VALUES = 5
 
 
@@ -75,7 +75,7 @@ def equal_rows(published: pd.DataFrame) -> Iterator[AuditFinding]:
 
 
 def _comparable_rows(published: pd.DataFrame) -> pd.DataFrame:
-    """Rows of enough values: ``ROW_COLUMNS``, ``cells`` (a text), the number of ``values``."""
+    """Rows with enough values: ``ROW_COLUMNS``, ``cells`` (a text), the number of ``values``."""
     held = published[published["value"].notna()]
     cells = held["test_set"] + " " + held["metric"] + " " + held["value"].astype(str)
     by_row = cells.groupby([held[name] for name in ROW_COLUMNS], sort=False)

@@ -1,4 +1,4 @@
-"""Checks of the differences between rows: collapse, noise, and what can be told apart."""
+"""Checks of the differences between rows: collapsed trainings, noise, significance."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def run_noise(published: pd.DataFrame) -> Iterator[AuditFinding]:
 
 
 def undecided_pairs(published: pd.DataFrame) -> Iterator[AuditFinding]:
-    """How many differences between methods of one table exceed what the test images can tell."""
+    """How many differences between methods of one table are not significant."""
     pairs = _pairs(published)
     for test_set, of_set in pairs.groupby("test_set", sort=False):
         images, noise = int(of_set["images"].max()), int((of_set["p"] >= LEVEL).sum())
@@ -106,7 +106,7 @@ def undecided_pairs(published: pd.DataFrame) -> Iterator[AuditFinding]:
 
 
 def _pairs(published: pd.DataFrame) -> pd.DataFrame:
-    """Each two methods of a table on each test set, copies and equal rows left out."""
+    """All pairs of methods of a table on each test set, without copied and equal rows."""
     copies = {(copy.table, copy.method) for copy in copied_rows(published)}
     rows = by_test_set(published, "acc1")
     own = [(row.table, row.method) not in copies for row in each(rows)]

@@ -1,4 +1,4 @@
-"""A finding of the audit, and the views of a table that the checks share."""
+"""The findings of the audit, and views of a published table that the checks share."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import pandas as pd
 
 ROW_COLUMNS = ["table", "backbone", "train_set", "method"]
 WHOLE, PARTS = "long_tailed", ["head", "middle", "tail"]
-# A number printed with four decimals may be off by half a unit of the last.
+# The largest rounding error of a number printed with four decimals.
 PRINTED_ROUNDING = 0.5e-4
 TOLERANCE = 1e-9
-# Names that do not read as themselves once their underscores are spaces.
+# Names for which replacing underscores by spaces is not enough.
 READABLE_NAMES = {"long_tailed": "long-tailed", "class_balanced": "class-balanced", "ldam": "LDAM"}
 
 
@@ -29,7 +29,7 @@ class AuditFinding(NamedTuple):
 
 
 def row_finding(check: str, row: Any, holds: bool, finding: str) -> AuditFinding:
-    """A finding about one printed row: anything that has ``ROW_COLUMNS`` as attributes."""
+    """A finding about one printed row, an object with ``ROW_COLUMNS`` as attributes."""
     return AuditFinding(check, row.table, row.backbone, row.train_set, row.method, holds, finding)
 
 
@@ -42,7 +42,7 @@ def table_finding(
     train_set: str = "",
     method: str = "",
 ) -> AuditFinding:
-    """A finding about several rows; the names are what they share."""
+    """A finding about several rows; the names are those that they share."""
     return AuditFinding(check, table, backbone, train_set, method, holds, finding)
 
 
@@ -66,7 +66,7 @@ def each(table: pd.DataFrame) -> Iterator[Any]:
 
 
 def has_test_sets(table: pd.DataFrame, test_sets: Iterable[str]) -> bool:
-    """Whether a wide table has these test sets and any row."""
+    """Whether a table of :func:`by_test_set` has these test sets and any row."""
     return len(table) > 0 and set(test_sets) <= set(table.columns)
 
 
@@ -77,5 +77,5 @@ def listed(words: Iterable[str]) -> str:
 
 
 def readable_name(name: object) -> str:
-    """A name as it stands in a sentence."""
+    """A name as it is written in a sentence."""
     return READABLE_NAMES.get(str(name), str(name).replace("_", " "))

@@ -22,15 +22,15 @@ from longtail.published.audit.finding import (
     table_finding,
 )
 
-# LDAM as published (Cao et al. 2019): cosines times this scale, margins up to this.
+# LDAM as published (Cao et al. 2019): the scale of the cosines, and the largest margin.
 LDAM_SCALE, LDAM_MARGIN = 30.0, 0.5
 
 
 def losses_add_up(published: pd.DataFrame) -> Iterator[AuditFinding]:
-    """Whether the images' mean over head, middle and tail is the loss of the whole.
+    """Whether the losses of head, middle and tail, weighted by images, average to the whole.
 
-    It is for a loss that is a mean over images. It is not where classes are weighted and the
-    mean is divided by the weights' sum, nor where the loss draws random numbers.
+    They do for a loss that is a mean over images. They do not if classes are weighted and the mean
+    is divided by the sum of the weights, nor if the loss draws random numbers.
     """
     loss, images = by_test_set(published, "loss"), by_test_set(published, "loss", "images")
     if not has_test_sets(loss, [*PARTS, WHOLE]):
@@ -67,13 +67,13 @@ def losses_add_up(published: pd.DataFrame) -> Iterator[AuditFinding]:
 
 
 def unnormalised_logits(published: pd.DataFrame, classes: int) -> Iterator[AuditFinding]:
-    """Whether LDAM's losses can come from cosines, as its definition wants.
+    """Whether LDAM's losses can come from cosines, as its definition requires.
 
-    With cosines times ``LDAM_SCALE``, an image that is classified rightly costs at most ``SCALE *
-    MARGIN + log(classes)``; one that is nearer to another class' vector than to its own by a
-    difference ``d`` of cosines costs at most ``SCALE * (d + MARGIN) + log(classes)``. A loss and
-    an accuracy so tell the least mean ``d`` of the images classified wrongly. It cannot exceed 2;
-    beyond 1 their own class' vector points away from them.
+    With ``s = LDAM_SCALE`` and ``m = LDAM_MARGIN``, the loss of a correctly classified image is at
+    most ``s * m + log(classes)``; that of an image whose cosine with another class' vector exceeds
+    that with its own by ``d`` is at most ``s * (d + m) + log(classes)``. A mean loss and an
+    accuracy so give a lower bound of the mean ``d`` of the misclassified images. ``d`` cannot
+    exceed 2; beyond 1 an image is at more than 90 degrees to the vector of its own class.
     """
     guess = float(np.log(classes))
     cells = reported(published, "loss").merge(
@@ -112,7 +112,7 @@ def _percentages(rows: pd.DataFrame) -> str:
 
 
 def _weights(rows: pd.DataFrame, images: pd.DataFrame) -> str:
-    """What the parts' weights would be if the mean were one over the whole test set."""
+    """The class weights that would explain the differences, as a text."""
     if len(rows) < len(PARTS):
         return ""
     pulls = (rows[PARTS].sub(rows[WHOLE], axis=0) * images.loc[rows.index, PARTS]).to_numpy()

@@ -1,4 +1,4 @@
-"""The figure of single classes' accuracies, as PNG bytes."""
+"""The figure of the accuracy of each class, as PNG bytes."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from longtail.reporting.tables.layouts import TRAIN_SET_LABELS, shown_train_set
 from longtail.reporting.tables.significance import BASELINE
 
 TREND_POINTS = 6
-DOT_AREA = 14  # its area in square points, of one class
+DOT_AREA = 14  # square points, of a dot for one class
 
 
 def class_accuracy(
     confusions: pd.DataFrame, profile: pd.DataFrame, labels: Mapping[str, str], title: str
 ) -> bytes:
-    """Each class' accuracy against its training images, a panel a method, softmax in grey.
+    """The accuracy of each class against its training images, one panel per method.
 
-    A dot's area grows with the root of the classes that lie on it. Of more than ``MANY_CLASSES``
-    softmax has its line only.
+    Softmax is in grey, without dots if there are more than ``MANY_CLASSES`` classes. The area of
+    a dot grows with the square root of the number of classes at that point.
     """
     train_set = shown_train_set(confusions)
     chosen = confusions[confusions["train_set"] == train_set]
@@ -54,7 +54,7 @@ def class_accuracy(
         axes.set_axisbelow(True)
     for axes in panels[len(methods) :]:
         axes.set_visible(False)
-    for axes in panels[len(methods) - columns : len(methods)]:  # the lowest that are seen
+    for axes in panels[len(methods) - columns : len(methods)]:  # the lowest visible ones
         axes.tick_params(labelbottom=True)
     one = ClassNaming.infer(profile["class_name"]).singular
     figure.supxlabel(f"training images of the {one}", fontsize=9)
@@ -83,10 +83,10 @@ def trend(
     Args:
         counts: the training images of each class.
         accuracies: of the same classes.
-        is_log: whether the ranges are as wide as one another on a logarithmic axis.
+        is_log: whether the ranges have equal widths on a logarithmic axis.
 
     Returns:
-        A row a range that has a class: ``images``, the median size, and ``accuracy``.
+        One row per range that has a class: ``images``, the median size, and ``accuracy``.
     """
     places = np.log(counts) if is_log else counts
     classes = pd.DataFrame({"images": counts, "accuracy": accuracies})

@@ -22,17 +22,17 @@ from longtail.reporting.figures.drawing import (
 from longtail.reporting.tables.layouts import TRAIN_SET_LABELS
 from longtail.wording import counted
 
-BAR_HEIGHT = 0.21  # inches of a lying bar
-NAMED_ENDS = 6  # of many classes so many of the largest and of the smallest are named
-ROOM_BEYOND = 1.1  # times the largest class, for the number at its bar
+BAR_HEIGHT = 0.21  # inches, of a horizontal bar
+NAMED_ENDS = 6  # of many classes, this many of the largest and of the smallest are named
+ROOM_BEYOND = 1.1  # axis limit over the largest class, for the number at its bar
 
 
 def class_profile(profile: pd.DataFrame, title: str, train_set: TrainSet = "long_tailed") -> bytes:
     """Training images of each class by rank, coloured by head, middle and tail.
 
-    Of up to ``MANY_CLASSES`` each bar has its name and number; where the names are long the bars
-    lie, each beside its name. Of more, the largest and the smallest are named, and the axis is
-    logarithmic where the tail could not be seen beside the head otherwise.
+    Up to ``MANY_CLASSES`` bars have names and numbers; with long names the bars are horizontal.
+    Of more classes, only the largest and the smallest are named, and the axis is logarithmic if
+    sizes differ by ``DECADE`` or more.
     """
     is_named = len(profile) <= MANY_CLASSES
     is_horizontal = is_named and sum(map(len, axis_names(profile))) > ROOM_FOR_NAMES
@@ -46,7 +46,7 @@ def class_profile(profile: pd.DataFrame, title: str, train_set: TrainSet = "long
 
 
 def _parts(profile: pd.DataFrame, column: str) -> list[tuple[pd.DataFrame, str, str]]:
-    """The classes of each group, its colour, and what the legend says of it."""
+    """The classes of each group, its colour, and its label in the legend."""
     names = ClassNaming.infer(profile["class_name"])
     parts = []
     for group in GROUPS:
@@ -98,12 +98,12 @@ def _steps(axes: Axes, profile: pd.DataFrame, column: str) -> None:
         label=_balanced(profile),
     )  # fmt: skip
     for own, colour, shown in _parts(profile, column):
-        # A thousand bars take seconds to draw.
+        # Drawing a thousand bars would take seconds.
         edges = np.append(own["rank"] + 0.5, own["rank"].iloc[-1] + 1.5)
         axes.stairs(own[column], edges, baseline=0.1, fill=True, color=colour, label=shown)
     if drawing.is_wide_ranging(profile[column]):
         axes.set_yscale("log")
-        axes.set_ylim(bottom=0.7)  # a class of one image is a bar too
+        axes.set_ylim(bottom=0.7)  # so that a class of one image has a visible bar
         axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     else:
         axes.set_ylim(_limits(profile, column))

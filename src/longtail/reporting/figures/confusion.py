@@ -21,9 +21,9 @@ from longtail.reporting.figures.drawing import GREY, MANY_CLASSES, ROOM_FOR_NAME
 from longtail.reporting.tables.layouts import TRAIN_SET_LABELS, fair_prefix, shown_train_set
 from longtail.reporting.tables.significance import BASELINE
 
-MANY_CELLS = 150  # beyond it a matrix has more cells than a panel has dots
-NAMED_ROW_HEIGHT = 0.135  # inches of a row with a name
-MATRIX_SIDE = 2.6  # inches of a matrix
+MANY_CELLS = 150  # more would be smaller than the pixels of a panel
+NAMED_ROW_HEIGHT = 0.135  # inches, of a row with a name
+MATRIX_SIDE = 2.6  # inches
 
 
 def confusion_matrices(
@@ -36,12 +36,12 @@ def confusion_matrices(
 ) -> bytes:
     """Confusion matrices on all test images, classes by rank, rows summing to one.
 
-    Long names stand at the rows, and columns have the rows' numbers. Of more than
-    ``MANY_CLASSES`` only head, middle and tail are named, and shades grow with the root of the
-    shares; of very many neighbouring ranks share a row and a column.
+    Long names are at the rows only, and columns have the numbers of the rows. With more than
+    ``MANY_CLASSES`` only head, middle and tail are named, and shades grow with the square root
+    of the shares; with more than ``MANY_CELLS`` classes of adjacent ranks share a cell.
 
-    Softmax (or else the first method) on each training set that it has results of, the
-    long-tailed last, and there the method with the best tail accuracy.
+    There is a panel for softmax (or else the first method) on each training set, the long-tailed
+    one last, and one for the method with the best tail accuracy on the latter.
     """
     panels = _panels(confusions, summaries, labels, grouped_by)
     names = axis_names(profile)
@@ -85,7 +85,7 @@ def confusion_matrices(
 
 
 def confusion_matrix(confusions: pd.DataFrame, classes: int) -> Float64Array:
-    """Shares of each true class' images by predicted class, of shape (classes, classes)."""
+    """The share of each true class' images by predicted class, of shape (classes, classes)."""
     matrix = np.zeros((classes, classes))
     np.add.at(matrix, (confusions["true"], confusions["predicted"]), confusions["images"])
     shares: Float64Array = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
@@ -93,7 +93,7 @@ def confusion_matrix(confusions: pd.DataFrame, classes: int) -> Float64Array:
 
 
 def best_tail_method(summaries: pd.DataFrame, grouped_by: TrainSet = "long_tailed") -> str:
-    """The method with the best accuracy on tail classes, on the most images that are fair."""
+    """The method with the best accuracy on tail classes."""
     tail = f"{fair_prefix(grouped_by)}tail"
     shown = (summaries["test_set"] == tail) & (summaries["metric"] == "acc1")
     return str(summaries[shown].set_index("method")["value"].idxmax())
@@ -117,7 +117,7 @@ def _panels(
 
 
 def _runs(profile: pd.DataFrame) -> list[tuple[str, int]]:
-    """Groups and how many neighbouring ranks each has; a group can have several runs."""
+    """Groups in runs of adjacent ranks, with the length of each; a group can have several."""
     return [(group, len(list(own))) for group, own in groupby(profile["group"])]
 
 

@@ -1,4 +1,4 @@
-"""What the figures share. They are drawn without pyplot, which is not safe in threads."""
+"""What the figures share. They are drawn without pyplot, which is not thread-safe."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFor
 
 from longtail.class_names import ClassNaming
 
-# Colours that stay apart for colour-blind readers (Okabe and Ito 2008).
+# Colours that colour-blind readers can distinguish (Okabe and Ito 2008).
 COLOURS = {"head": "#0072B2", "middle": "#E69F00", "tail": "#D55E00"}
 GREY = "#9a9a9a"
 DOTS_PER_INCH = 130
-MANY_CLASSES = 30  # beyond it class names no longer fit on an axis
-ROOM_FOR_NAMES = 30  # letters below an axis; longer names stand at its left only
-LONGEST_NAME = 32  # letters; beyond it a name is cut
-DECADE = 10  # sizes that differ less are seen on a linear axis
+MANY_CLASSES = 30  # more class names do not fit on an axis
+ROOM_FOR_NAMES = 30  # letters below an axis; longer names are at the vertical axis only
+LONGEST_NAME = 32  # letters; longer names are cut
+DECADE = 10  # the ratio of sizes from which an axis is logarithmic
 
 
 def escape_mathtext(text: str) -> str:
-    """Text that is printed as it is: between dollar signs matplotlib would read formulas."""
+    """Text with dollar signs escaped: between them matplotlib expects a formula."""
     return text.replace("$", r"\$")
 
 
 def axis_names(profile: pd.DataFrame) -> list[str]:
-    """The names of a profile's classes, as an axis shows them."""
+    """The names of a profile's classes, for an axis."""
     names = ClassNaming.infer(profile["class_name"])
     return [
         escape_mathtext(drawable(names.display(name), LONGEST_NAME))
@@ -37,12 +37,12 @@ def axis_names(profile: pd.DataFrame) -> list[str]:
 
 
 def is_wide_ranging(sizes: pd.Series[int], times: int = DECADE) -> bool:
-    """Whether the largest size is so many times the smallest: seen on a logarithmic axis only."""
+    """Whether the largest size is at least ``times`` the smallest, which needs a log axis."""
     return bool(sizes.max() >= times * sizes.min())
 
 
 def count_images(axis: Axis, sizes: pd.Series[int]) -> None:
-    """Whole numbers at an axis of such sizes, few enough to stand apart."""
+    """Label an axis with whole numbers, few enough not to overlap."""
     if axis.get_scale() == "log":
         apart = (1, 3) if is_wide_ranging(sizes, DECADE**2) else (1, 2, 5)
         axis.set_major_locator(LogLocator(subs=apart))
@@ -53,7 +53,7 @@ def count_images(axis: Axis, sizes: pd.Series[int]) -> None:
 
 
 def png(figure: Figure) -> bytes:
-    """The figure as a picture; equal figures are equal bytes."""
+    """The figure as PNG; equal figures give equal bytes."""
     buffer = io.BytesIO()
     # No date and no version of matplotlib in the file.
     figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
@@ -61,7 +61,7 @@ def png(figure: Figure) -> bytes:
 
 
 def text_figure(text: str) -> bytes:
-    """A line of text that stands in for a figure which there is nothing to draw in."""
+    """A line of text in place of a figure without data, as PNG."""
     figure = Figure(figsize=(6, 1))
     figure.text(0.02, 0.5, text, va="center", color=GREY)
     return png(figure)
@@ -71,7 +71,7 @@ ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 
 
 def drawable(text: str, longest: int) -> str:
-    """Text for a figure: cut to so many letters, those that the figures' font lacks as ``?``."""
+    """Text cut to ``longest`` letters, with ``?`` for those that the font of figures lacks."""
     shown = "".join(c if _has_glyph(c) else "?" for c in text)
     return shown if len(shown) <= longest else shown[: longest - 1] + ELLIPSIS
 

@@ -22,10 +22,10 @@ def group_accuracy(
     title: str,
     grouped_by: TrainSet = "long_tailed",
 ) -> bytes:
-    """Accuracy of head, middle and tail classes for each method, a panel a training set.
+    """Accuracy of head, middle and tail classes for each method, one panel per training set.
 
-    On the balanced test set's classes of each group, where every class has as many images, or on
-    all test images of data that are long-tailed by nature; with the intervals of
+    On the balanced test set or, for data that are long-tailed by nature, on all test images; with
+    the intervals of
     :func:`longtail.evaluation.summaries.summarise`.
     """
     prefix = fair_prefix(grouped_by)

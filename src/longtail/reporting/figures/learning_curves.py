@@ -11,11 +11,11 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from longtail.reporting.figures import drawing
 from longtail.reporting.tables.layouts import TRAIN_SET_LABELS
 
-LINES = ("-", "--", ":")  # ten methods each, as many as there are colours
+LINES = ("-", "--", ":")  # each for ten methods, the number of colours
 
 
 def learning_curves(histories: pd.DataFrame, labels: Mapping[str, str], title: str) -> bytes:
-    """Accuracy on the validation images after each validated epoch, a panel a training set."""
+    """Accuracy on the validation images by epoch, one panel per training set."""
     validated = histories.dropna(subset="validation_acc1")
     if validated.empty:
         return drawing.text_figure(f"{title}: no epoch was validated")
@@ -29,7 +29,7 @@ def learning_curves(histories: pd.DataFrame, labels: Mapping[str, str], title: s
             .groupby(["method", "epoch"])["validation_acc1"]
             .mean()
         )
-        # A colour a method, whichever of them a panel lacks.
+        # One colour per method, the same in all panels.
         for number, (method, label) in enumerate(labels.items()):
             if method in means.index:
                 curve = means[method]

@@ -1,4 +1,4 @@
-"""Published accuracies beside ours, as a figure."""
+"""The figure of our accuracies and published ones, as PNG bytes."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 def comparison_figure(
     comparison: pd.DataFrame, labels: Mapping[str, str], title: str, confidence: float
 ) -> bytes:
-    """Accuracies with intervals, ours and published.
+    """Our accuracies and published ones, with intervals.
 
-    A row of panels for each training set, a column for each test set.
+    One row of panels per training set, one column per test set.
 
     Args:
         comparison: what :func:`longtail.published.results.compare` gives, of one backbone.
         labels: the methods' labels by their names, in the order of the rows.
-        title: the backbone's name.
+        title: the backbone's label.
         confidence: of the intervals.
 
     Returns:
@@ -64,7 +64,7 @@ def comparison_figure(
 
 
 def _panel(axes: Axes, cells: pd.DataFrame) -> None:
-    """One test set's accuracies: a method a line, ours above the published."""
+    """The accuracies on one test set: one row per method, ours above the published one."""
     from matplotlib.ticker import MaxNLocator
 
     from longtail.reporting.figures.drawing import COLOURS, GREY

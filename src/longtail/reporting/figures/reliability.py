@@ -14,21 +14,21 @@ from longtail.reporting.figures.drawing import COLOURS, GREY
 from longtail.reporting.tables.layouts import TRAIN_SET_LABELS
 
 PANELS_IN_A_ROW = 7
-PANELS_WIDTH = 4.8  # inches that few panels share
+PANELS_WIDTH = 4.8  # inches, of a row of few panels
 
 
 def reliability(
     table: pd.DataFrame, summaries: pd.DataFrame, labels: Mapping[str, str], title: str
 ) -> bytes:
-    """How often each method is right where it is so sure, a panel a training set and method.
+    """Accuracy against confidence (Guo et al. 2017), one panel per training set and method.
 
-    Below the diagonal a method is surer than it is right; a point's area is its share of images.
+    Below the diagonal a method is overconfident. The area of a point is its share of images.
 
     Args:
-        table: bins of :func:`longtail.evaluation.metrics.reliability` with the trials' names; seeds
-            are taken together.
-        summaries: for the expected calibration error (ECE) that is printed in each panel.
-        labels: of the methods.
+        table: bins of :func:`longtail.evaluation.metrics.reliability` with the trials' names;
+            seeds are pooled.
+        summaries: for the expected calibration error (ECE) in the title of each panel.
+        labels: of the methods, by name.
         title: of the figure.
     """
     train_sets = list(table["train_set"].unique())
@@ -74,7 +74,7 @@ def reliability(
 
 
 def reliability_of_seeds(table: pd.DataFrame) -> pd.DataFrame:
-    """One trial's bins from those of several: ``images``, and the means weighted by them."""
+    """The pooled bins of several trials: ``images``, and the means weighted by them."""
     sums = table.assign(
         confidence=table["confidence"] * table["images"],
         accuracy=table["accuracy"] * table["images"],

@@ -21,12 +21,12 @@ NUMBER = re.compile(r"\d[\d,.]*")
 
 @dataclass(frozen=True)
 class DataSummary:
-    """What the page says of a data set.
+    """The numbers of a data set.
 
     Attributes:
         facts: names and values.
-        rejected: a reason, how many files have it, and the first of them.
-        splits: the role and name of each subset, its images, and the classes that it has.
+        rejected: a reason, the number of files with it, and the first of them.
+        splits: the role and name of each subset, its images and its classes.
     """
 
     facts: tuple[tuple[str, str], ...]
@@ -62,13 +62,14 @@ def data_section(
 def data_summary(
     source: Mapping[str, Any], index: pd.DataFrame, rejected: pd.DataFrame, subsets: pd.DataFrame
 ) -> DataSummary:
-    """Count.
+    """Count images, rejected files and subsets.
 
     Args:
         source: the summary of the source.
-        index: a row an image; a ``group``, where it has one, holds images that belong together.
-        rejected: a row a file that could not be used, with the reason.
-        subsets: a row an image and subset.
+        index: one row per image; images with the same ``group``, if that column exists, belong
+            together.
+        rejected: one row per file that could not be used, with the reason.
+        subsets: one row per image and subset.
     """
     names = known_class_naming(index)
     per_class = index["class_name"].value_counts()
@@ -103,7 +104,7 @@ def data_summary(
 
 
 def _same_images(subsets: pd.DataFrame) -> list[str]:
-    """The training sets that are equal, in words."""
+    """The training sets that are equal, as text."""
     equal: dict[tuple[int, ...], list[str]] = {}
     trained = subsets[subsets["role"] == "train"]
     for name, label in TRAIN_SET_LABELS.items():
@@ -113,7 +114,7 @@ def _same_images(subsets: pd.DataFrame) -> list[str]:
 
 
 def _reasons(rejected: pd.DataFrame) -> tuple[tuple[str, int, str], ...]:
-    """Reasons by how many files have them; those that differ in a number only are one."""
+    """Reasons by the number of files; reasons that differ only in a number count as one."""
     by_reason: dict[str, list[tuple[str, str]]] = {}
     for file, reason in rejected[["file", "reason"]].itertuples(index=False, name=None):
         by_reason.setdefault(NUMBER.sub("n", reason), []).append((file, reason))

@@ -1,4 +1,4 @@
-"""Right and wrong answers to look at: the photographs, the names and the probabilities."""
+"""Photographs with correct and incorrect predictions, and their probabilities."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from longtail.evaluation.trainings import TRIAL_COLUMNS
 from longtail.parameters import Method, PostHocLogitAdjustment
 from longtail.trials.post_hoc import NONE
 
-# A page holds at most so many photographs, whose files come to about 0.3 MB and 1 MB at most.
+# On one page. Together they take about 0.3 MB, and at most 1 MB.
 MAX_PHOTOGRAPHS = 60
 THUMBNAIL_SIDE = 112  # pixels of the longer side; smaller photographs stay as they are
 JPEG_QUALITY = 75
-# Which answers are shown together.
+# Groups of classes, and whether the prediction is correct.
 ANSWER_KINDS = (("tail", True), ("tail", False), ("head", True), ("head", False))
 TAIL_SHARE = 2 / 3
 
@@ -34,20 +34,20 @@ def gallery(
     results: pd.DataFrame,
     profile: pd.DataFrame,
 ) -> Gallery:
-    """Examples of the best trial by validation of each training set, as plain values.
+    """Examples from the trial of each training set that is best on the validation images.
 
     Args:
         pixels: uint8 (images, height, width, 3), memory-mapped or not.
         index: the file of each image.
         examples: of any number of trials, see :func:`longtail.evaluation.species.examples`.
         results: of these trials.
-        profile: each label's name, and its training images.
+        profile: the name and the training images of each label.
 
     Returns:
-        An entry a training set: the trial's names, and ``answers``, each with its ``group``,
-        whether it is ``right``, ``file``, ``jpeg`` (base64), ``true`` (the species), its
-        ``true_probability`` and ``train_images``, and ``top``: the names of the most probable
-        species, each with its probability and training images.
+        One entry per training set, of values that JSON can hold: the trial's names, and
+        ``answers``, each with its ``group``, whether it is ``right``, ``file``, ``jpeg`` (base64),
+        ``true`` (the species), its ``true_probability`` and ``train_images``, and ``top``: the
+        most probable species, each with its probability and training images.
     """
     best = best_trials(results)
     counts = _counts(MAX_PHOTOGRAPHS // max(len(best), 1))
@@ -87,7 +87,7 @@ def gallery(
 def thumbnail(pixels: UInt8Array) -> bytes:
     """A small JPEG of an image of shape (height, width, 3).
 
-    Equal pixels are equal bytes with one version of Pillow.
+    Equal pixels give equal bytes with the same version of Pillow.
     """
     image = Image.fromarray(np.ascontiguousarray(pixels))
     image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
@@ -97,16 +97,14 @@ def thumbnail(pixels: UInt8Array) -> bytes:
 
 
 def probability_note(method: Method, many: str, post_hoc: str = NONE, tau: float = 1) -> str:
-    """What the probabilities of a method's answers are, in words.
-
-    They are the softmax of the logits, which is a posterior only for some losses.
+    """What the softmax of a method's logits estimates, which depends on the loss.
 
     Args:
-        method: which one.
-        many: what several classes are called.
-        post_hoc: how its logits were changed after the training, see
+        method: the method.
+        many: the word for several classes.
+        post_hoc: how the logits were changed after the training, see
             :func:`longtail.trials.post_hoc.noted`.
-        tau: with which strength.
+        tau: the strength of that change.
     """
     meaning = _of_loss(method, many) if post_hoc == NONE else _of_post_hoc(method, many, tau)
     return f"Probabilities are the softmax of the logits of {method.label}: {meaning}"
@@ -136,7 +134,7 @@ def _of_loss(method: Method, many: str) -> str:
 
 
 def _of_post_hoc(method: Method, many: str, tau: float) -> str:
-    """Adjusted by ``tau``, softmax's posterior has the training set's prior to the 1 - tau."""
+    """Logit adjustment by ``tau`` leaves softmax's posterior with the prior ** (1 - tau)."""
     if not isinstance(method.post_hoc, PostHocLogitAdjustment):
         return "no posterior, since the class vectors were divided by their norms after training."
     if method.loss.name != "softmax":
@@ -156,6 +154,6 @@ def _of_post_hoc(method: Method, many: str, tau: float) -> str:
 
 
 def _counts(photographs: int) -> dict[str, int]:
-    """How many right ones, and as many wrong ones, of each group."""
+    """How many correct, and as many incorrect, predictions of each group."""
     tail = int(photographs / 2 * TAIL_SHARE)
     return {"tail": tail, "head": photographs // 2 - tail}

@@ -1,4 +1,4 @@
-"""Named photographs as one self-contained HTML page, the surest names first."""
+"""The page of predicted names: one self-contained HTML file, most confident names first."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from longtail.reporting.page.templates import template
 from longtail.wording import counted, percent
 
 SHOWN_GUESSES = 3
-# Of photographs without a trusted name: those that may be of another species, and the others.
+# Headings of photographs without a trusted name.
 UNLIKE, UNSURE = "Looks like none of the known species", "Not sure enough"
 
 
@@ -25,11 +25,11 @@ class Card:
     """One photograph on the page.
 
     Attributes:
-        file: what it is called.
-        picture: a JPEG file in base 64; empty if it cannot be read any more.
+        file: its name.
+        picture: a JPEG file in base 64; empty if the photograph can no longer be read.
         probability: of the answer.
-        guesses: the likeliest species and their probabilities.
-        why: it is trusted or not.
+        guesses: the most probable species and their probabilities.
+        why: the reason why the answer is trusted or not.
     """
 
     file: str
@@ -44,10 +44,10 @@ class Group:
     """The photographs with one answer.
 
     Attributes:
-        answer: the name; of photographs without a trusted one, why there is none.
-        record: its track record in words; empty without a name.
-        photographs: how many there are; not all of them need be on the page.
-        cards: those on the page, the surest first.
+        answer: the name, or a heading for photographs without a trusted name.
+        record: the track record of the name as text; empty without a name.
+        photographs: how many there are, on the page or not.
+        cards: those on the page, most confident first.
     """
 
     answer: str
@@ -57,14 +57,14 @@ class Group:
 
 
 def select_photographs(names: pd.DataFrame, limit: int) -> pd.DataFrame:
-    """The photographs that the gallery shows, at most ``limit``.
+    """Select the photographs that the page shows.
 
-    Of each kind of answer (a species, a genus, ..., none, unlike anything known) as large a share
-    as of the others, and at least one; of each the surest.
+    The same share of each kind of answer (a species, a genus, ..., none, unlike anything known),
+    but at least one; of each kind the most confident.
 
     Args:
-        names: the table of names.
-        limit: how many photographs; one of each kind is shown in any case.
+        names: the table of predicted names.
+        limit: the largest number of photographs, except that each kind has at least one.
     """
     readable = names[names["error"] == ""]
     if len(readable) <= limit:
@@ -84,14 +84,14 @@ def names_page(
     pictures: Mapping[str, str],
     recognizer: Mapping[str, Any],
 ) -> str:
-    """The page; pictures are inside it, and it asks nothing of the network.
+    """The page. It contains all its pictures and loads nothing from the network.
 
     Args:
         title: the data set's label.
-        names: the table of names.
+        names: the table of predicted names.
         chosen: the rows of it that are shown.
-        pictures: JPEG files in base 64 by the files' names.
-        recognizer: the sheet of what named them.
+        pictures: JPEG files in base 64, by file name.
+        recognizer: the description of the recognizer that predicted them.
     """
     trusted = names[names["trust"] == YES]
     names, chosen = names.assign(group=_group_of(names)), chosen.assign(group=_group_of(chosen))
@@ -114,7 +114,7 @@ def names_page(
 
 
 def _group_of(names: pd.DataFrame) -> pd.Series[str]:
-    """What each photograph stands under: its answer, or why there is none."""
+    """The heading of each photograph: its answer, or why there is none."""
     without = names["why"].map(lambda why: UNLIKE if why == STRANGE else UNSURE)
     return names["answer"].where(names["trust"] == YES, without)
 
@@ -122,7 +122,7 @@ def _group_of(names: pd.DataFrame) -> pd.Series[str]:
 def _groups(
     names: pd.DataFrame, chosen: pd.DataFrame, pictures: Mapping[str, str], rank: str
 ) -> list[Group]:
-    """The answers of one rank (empty: "don't know"), those with the surest photograph first."""
+    """The answers of one rank (empty: "don't know"), by their most confident photograph."""
     own = chosen[(chosen["rank"] == rank) & (chosen["error"] == "")]
     counts = names.loc[(names["rank"] == rank) & (names["error"] == ""), "group"].value_counts()
     groups = []

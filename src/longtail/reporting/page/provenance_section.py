@@ -1,4 +1,4 @@
-"""How the results were made: command, data, seeds, recipes, hardware and versions."""
+"""The page's section on how the results were made: command, data, seeds, hardware, versions."""
 
 from __future__ import annotations
 
@@ -44,17 +44,17 @@ def circumstances(
     statistics: Statistics,
     command: str,
 ) -> list[tuple[str, str]]:
-    """What a reader needs to make the results again, as names and values.
+    """What a reader needs to reproduce the results, as names and values.
 
-    All of it was stored when the results were made, so that a report made again says the same.
+    All of it was stored with the results, so that a regenerated report is the same.
 
     Args:
-        trainings: a row a trial, see :func:`longtail.evaluation.trainings.trainings_table`.
+        trainings: one row per trial, see :func:`longtail.evaluation.trainings.trainings_table`.
         source: the summary of the data's source.
-        index: a row an image.
+        index: one row per image.
         dataset: its parameters.
-        statistics: how the intervals were made.
-        command: that makes the results.
+        statistics: how the intervals are computed.
+        command: the command that makes the results.
     """
     distinct = trainings.drop_duplicates("fingerprint")
     seconds = distinct["seconds"].sum()
@@ -89,7 +89,7 @@ def circumstances(
 
 
 def recipes(trainings: pd.DataFrame) -> tuple[list[str], list[tuple[str, list[str]]]]:
-    """The backbones, and each of the recipe's settings with the value that each backbone has.
+    """The backbones, and the value of each setting of the recipe for each backbone.
 
     Where a backbone's trials differ in a setting, all its values are given.
     """

@@ -15,7 +15,7 @@ from longtail.reporting.tables.number_format import MISSING, format_fixed
 
 @dataclass(frozen=True)
 class Share:
-    """A share with its interval, as text; dashes where it is one of nothing."""
+    """A share with its interval, as text; dashes if it is a share of no image."""
 
     value: str
     ends: str
@@ -39,7 +39,7 @@ class SpeciesRow:
 
 @dataclass(frozen=True)
 class PairRow:
-    """A species that is taken for another; ``genus`` is "same", "other" or empty."""
+    """A species that is confused with another; ``genus`` is "same", "other" or empty."""
 
     true: Markup
     predicted: Markup
@@ -52,7 +52,7 @@ class PairRow:
 
 @dataclass(frozen=True)
 class Guess:
-    """A species that an image may show: how probable, and how many images were learned from."""
+    """A species that an image may show, its probability and its number of training images."""
 
     name: Markup
     probability: str
@@ -61,7 +61,7 @@ class Guess:
 
 @dataclass(frozen=True)
 class Answer:
-    """An image, what it shows, and the most probable answers, the given one first."""
+    """An image, its true species, and the most probable species, the predicted one first."""
 
     jpeg: str
     file: str
@@ -120,7 +120,7 @@ def pair_row(row: Mapping[Any, Any], names: ClassNaming) -> PairRow:
 def gallery_answers(
     answers: Sequence[Mapping[str, Any]], names: ClassNaming
 ) -> list[tuple[str, list[Answer]]]:
-    """Right and wrong answers of the tail, then of the head; without those that there are not."""
+    """Correct and incorrect predictions, by heading; headings without any are left out."""
     shown: dict[str, list[Answer]] = {}
     for answer in answers:
         kind = "right" if answer["right"] else "wrong"
@@ -143,7 +143,7 @@ def gallery_answers(
 
 
 def _probability(value: float) -> str:
-    """Two decimals; what is less than one in a hundred is not said to be 0, nor near 1 to be 1."""
+    """Two decimals, but neither 0.00 nor 1.00."""
     if value < 0.01:
         return "<0.01"
     return ">0.99" if value > 0.99 else f"{value:.2f}"

@@ -1,4 +1,4 @@
-"""The page's part on single species: a table of all, the most confused pairs, and photographs."""
+"""The page's section on single species: all species, the most confused pairs, photographs."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from longtail.reporting.tables.number_format import format_fixed
 from longtail.trials.post_hoc import evaluation_keys, noted_of
 from longtail.wording import count_range, counted, level_in_percent, listed
 
-# The most confused pairs that the page shows; more are in confused_pairs.csv.
+# The number of confused pairs on the page; more are in confused_pairs.csv.
 SHOWN_PAIRS = 25
-# How often species are recognised; those without a test image are in none.
+# Ranges of recall; species without a test image are in none of them.
 LEVELS: dict[str, Callable[[pd.Series[float]], pd.Series[bool]]] = {
     "never": lambda recall: recall == 0,
     "less than half": lambda recall: (recall > 0) & (recall < 0.5),
@@ -41,23 +41,23 @@ LEVELS: dict[str, Callable[[pd.Series[float]], pd.Series[bool]]] = {
 
 @dataclass(frozen=True)
 class SpeciesPart:
-    """What the page says of the species, as one trial recognises them.
+    """How well one trial recognises each species.
 
     Attributes:
-        trained: the training set, in words; several where they are the same images.
-        trial: which trial it is, and why this one.
-        test: the test set, and what follows from it for precision.
-        test_set: its name.
-        levels: a row a group and one for all: how many species there are, and how many of them
-            have a recall of each level.
-        level_names: of these.
+        trained: the label of the training set; of several, if their images are the same.
+        trial: which trial is shown, and why.
+        test: the test set, and what it means for precision.
+        test_set: the name of the test set.
+        levels: one row per group and one for all: the number of species, and the number of them
+            with a recall in each of the ranges ``LEVELS``.
+        level_names: the names of these ranges.
         rows: the species, head to tail.
-        pairs: the most confused ones.
-        has_genera: whether the names tell a genus.
-        galleries: a heading and its answers.
+        pairs: the most confused pairs.
+        has_genera: whether the names begin with a genus.
+        galleries: headings and the photographs below them.
         singular: the word for a class.
         plural: the word for several.
-        probability: what the probabilities are.
+        probability: what the probabilities mean.
     """
 
     trained: str
@@ -88,15 +88,15 @@ def species_parts(
     contents: Contents,
     methods: Mapping[str, Method],
 ) -> list[SpeciesPart]:
-    """A part for each training set, on its best trial by validation.
+    """The trial of each training set that is best on the validation images.
 
     Args:
         results: the tidy results.
         species: see :func:`longtail.evaluation.species.species_table`.
         pairs: see :func:`longtail.evaluation.species.confused_pairs`.
         pictures: see :func:`longtail.reporting.page.gallery.gallery`.
-        contents: for the labels of backbones and methods.
-        methods: of the grid, by name.
+        contents: the tables of the report, for the labels of backbones and methods.
+        methods: the methods of the grid, by name.
     """
     names = ClassNaming.infer(species["species"].unique())
     backbones = {table.backbone: table.backbone_label for table in contents.tables}
@@ -143,7 +143,7 @@ def _trained(train_sets: Sequence[TrainSet]) -> str:
 
 
 def _levels(own: pd.DataFrame, many: str) -> list[tuple[str, int, list[int]]]:
-    """How many species of each group, and of all, are recognised how often."""
+    """The number of species of each group, and of all, by ranges of recall."""
     parts = [(group, own[own["group"] == group]) for group in GROUPS]
     return [
         (name, len(part), [int(is_in(part["recall"]).sum()) for is_in in LEVELS.values()])

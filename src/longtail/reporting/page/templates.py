@@ -1,4 +1,4 @@
-"""Templates of the pages, which hold all that they show and ask nothing of the network."""
+"""Templates of the pages, which are self-contained."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from longtail.wording import capitalized, counted, decimal, probability_in_perce
 
 @cache
 def template(name: str) -> Template:
-    """A template of this package, in which text is escaped and an unknown name is an error."""
+    """A template of this package. Text is escaped, and an undefined name is an error."""
     environment = Environment(
         loader=PackageLoader("longtail.reporting"),
         autoescape=True,

@@ -1,4 +1,4 @@
-"""How well images of unknown classes are noticed, as a table."""
+"""The page's section on how well images of unknown classes are detected."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ NOVELTY_HEADINGS = (
     *("Backbone", "Trained", "Loss Function", "Seed", "Score"),
     *("Known images", "Unknown images", "AUROC", "interval", "False alarms", "interval"),
 )
-# The score that `predict` tells unknown species by.
+# The score by which `predict` detects unknown species.
 THRESHOLD_SCORE = "energy"
 
 
 @dataclass(frozen=True)
 class NoveltyPart:
-    """What the page says of unknown classes.
+    """The content of the section.
 
     Attributes:
-        lead: for each training set, how well they are noticed, in plain words.
+        lead: for each training set, a sentence on how well they are detected.
         rows: the cells below ``NOVELTY_HEADINGS``.
-        note: what the columns are.
+        note: what the columns mean.
         held_out: the names of the unknown classes, as HTML.
     """
 
@@ -68,22 +68,22 @@ def novelty_part(
     backbones: Mapping[str, str],
     methods: Mapping[str, str],
 ) -> NoveltyPart:
-    """The part on unknown classes.
+    """The content of the section on unknown classes.
 
     Args:
         novelty: of all trials, see :func:`longtail.evaluation.novelty.novelty`.
-        best: the trial of each training set to tell of, see
-        :func:`longtail.evaluation.species.best_trials`.
+        best: the trial of each training set to report in words, see
+            :func:`longtail.evaluation.species.best_trials`.
         unknown: the names of the unknown classes.
-        names: how they are shown.
+        names: how class names are shown.
         backbones: labels by name.
         methods: labels by name.
     """
-    told = best[list(TRIAL_COLUMNS)].merge(novelty[novelty["score"] == THRESHOLD_SCORE])
+    scores = best[list(TRIAL_COLUMNS)].merge(novelty[novelty["score"] == THRESHOLD_SCORE])
     return NoveltyPart(
         lead=[
-            _plainly(rows, names, f"{backbones[str(backbone)]}, {methods[str(method)]}")
-            for (_, backbone, method), rows in told.groupby(
+            _sentence(rows, names, f"{backbones[str(backbone)]}, {methods[str(method)]}")
+            for (_, backbone, method), rows in scores.groupby(
                 ["fingerprint", "backbone", "method"], sort=False
             )
         ],
@@ -93,8 +93,8 @@ def novelty_part(
     )
 
 
-def _plainly(rows: pd.DataFrame, names: ClassNaming, model: str) -> str:
-    """A sentence on one training, which several training sets can share."""
+def _sentence(rows: pd.DataFrame, names: ClassNaming, model: str) -> str:
+    """A sentence on one training, which several training sets may share."""
     row = rows.iloc[0]
     alarms, auroc = (_of_100(row, share) for share in ("false_alarms", "auroc"))
     trained = listed([TRAIN_SET_LABELS[train_set] for train_set in rows["train_set"]])
@@ -129,7 +129,7 @@ def _note(names: ClassNaming) -> str:
 def novelty_rows(
     novelty: pd.DataFrame, backbones: Mapping[str, str], methods: Mapping[str, str]
 ) -> list[list[str]]:
-    """The cells below ``NOVELTY_HEADINGS``, a row a trial and score.
+    """The cells below ``NOVELTY_HEADINGS``, one row per trial and score.
 
     Args:
         novelty: of all trials, see :func:`longtail.evaluation.novelty.novelty`.

@@ -1,1 +1,1 @@
-"""The numbers of the report, in print, HTML and LaTeX."""
+"""The tables of the report, their text, and the appendices in LaTeX."""

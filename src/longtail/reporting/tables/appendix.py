@@ -12,7 +12,7 @@ from longtail.reporting.tables.latex import escaped
 from longtail.reporting.tables.layouts import TRAIN_SET_LABELS
 from longtail.reporting.tables.table_notes import LOSS_NOTE
 
-# What is said of the test sets of data that are long-tailed by nature.
+# How groups and test sets are defined for data that are long-tailed by nature.
 MEANINGS = {
     "natural": "The data are long-tailed by nature: head, middle and tail are by the natural "
     "training images, and parts of all test images. The balanced test set has as many images of "
@@ -55,9 +55,14 @@ def introduction(
     train_sets: Sequence[TrainSet],
     grouped_by: TrainSet = "long_tailed",
 ) -> str:
-    """How many images there are of what, and how to read the figures.
+    """The numbers of images, and how to read the tables.
 
-    Head, middle and tail are by ``grouped_by``'s training images, and parts of its test set.
+    Args:
+        title: the data set's label.
+        profile: its class profile.
+        train_sets: the training sets in the tables.
+        grouped_by: the training set whose class sizes define head, middle and tail, which are
+            parts of the test set of the same name.
     """
     trained = ", ".join(_training_images(profile, name) for name in train_sets)
     groups = profile.groupby("group")[f"test_{grouped_by}"].sum()
@@ -80,7 +85,7 @@ def introduction(
 
 
 def has_natural_test_set(profile: pd.DataFrame) -> bool:
-    """Whether classes have unequal numbers of test images, so that not all are balanced."""
+    """Whether classes have unequal numbers of test images, so that there is a natural test set."""
     return bool(profile["test_natural"].nunique() > 1)
 
 

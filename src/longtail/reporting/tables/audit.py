@@ -1,4 +1,4 @@
-"""What the audit of published tables has found, as rows for a page and in LaTeX."""
+"""The findings of the audit of published tables, as rows and in LaTeX."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ VERDICTS = {False: "Problem", True: "Confirmed"}
 
 
 def audit_rows(audit: pd.DataFrame) -> list[list[str]]:
-    """The findings, problems first: the verdict, the check, what it is about, and the finding."""
+    """The findings, problems first: verdict, check, location and finding."""
     ordered = audit.sort_values("holds", kind="stable")
     return [
-        [VERDICTS[bool(row["holds"])], CHECKS[row["check"]], _place(row), row["finding"]]
+        [VERDICTS[bool(row["holds"])], CHECKS[row["check"]], _location(row), row["finding"]]
         for _, row in ordered.iterrows()
     ]
 
 
 def audit_latex(audit: pd.DataFrame) -> str:
-    """The findings in LaTeX, as two lists, problems first; needs no package."""
+    """The findings in LaTeX as two lists, problems first. Needs no package."""
     lines = []
     for verdict, heading in (("Problem", "Problems"), ("Confirmed", "What the numbers confirm")):
         items = [row[1:] for row in audit_rows(audit) if row[0] == verdict]
@@ -34,12 +34,12 @@ def audit_latex(audit: pd.DataFrame) -> str:
     return "\n".join([*lines, ""])
 
 
-def _item(check: str, place: str, finding: str) -> str:
-    where = f" ({escaped(place)})" if place else ""
+def _item(check: str, location: str, finding: str) -> str:
+    where = f" ({escaped(location)})" if location else ""
     return rf"\item \textbf{{{escaped(check)}}}{where}: {escaped(finding)}"
 
 
-def _place(row: pd.Series[Any]) -> str:
+def _location(row: pd.Series[Any]) -> str:
     trained = f"trained {TRAIN_SET_LABELS[row['train_set']]}" if row["train_set"] else ""
     table = f"Table {row['table']}" if row["table"] else ""
     return ", ".join(filter(None, [table, row["backbone"], trained, row["method"]]))

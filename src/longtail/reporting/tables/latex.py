@@ -1,4 +1,4 @@
-"""Printed tables in LaTeX, for booktabs, graphicx and caption."""
+"""Tables in LaTeX; they need the packages booktabs, graphicx and caption."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from longtail.reporting.tables.layouts import ROW_HEADING, Layout
 from longtail.reporting.tables.result_tables import Cell, PrintedTable
 
 BOLD = r"\textbf"
-STAR = r"\rlap{$^{*}$}"  # takes no room, so that figures stay below one another
-FEW_COLUMNS = 5  # fit a page beside any reasonable label
-# As wide as the text where it would be wider.
+STAR = r"\rlap{$^{*}$}"  # has no width, so that numbers stay aligned
+FEW_COLUMNS = 5  # fit on a page with any label
+# Scaled down to the width of the text if it is wider.
 SHRUNK_TO_FIT = r"\resizebox{\ifdim\width>\textwidth\textwidth\else\width\fi}{!}{%"
 
 
@@ -64,7 +64,7 @@ def _figure(cell: Cell) -> str:
 
 
 def _below(cells: Sequence[Cell], layout: Layout) -> list[list[str]]:
-    """The lines below a row's figures: intervals and deviations, in a wide table a line each."""
+    """Intervals and deviations, the lines below a row; a wide table has a line for each."""
     intervals = [rf"$\pm${cell.interval}" if cell.interval else "" for cell in cells]
     deviations = [f"({cell.deviation})" if cell.deviation else "" for cell in cells]
     lines = [intervals, deviations]
@@ -78,7 +78,7 @@ def _small(text: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """Text with LaTeX's special characters made harmless."""
+    """Text with LaTeX's special characters escaped."""
     special = {c: f"\\{c}" for c in "&%$#_{}"}
     special |= {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
     special |= {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "±": r"$\pm$"}

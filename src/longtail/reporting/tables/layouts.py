@@ -1,4 +1,4 @@
-"""Which columns a table has: the thesis' two layouts, and two more."""
+"""The columns of the tables: the thesis' two layouts, and two more."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TEST_SET_LABELS = {
     "middle": "Middle",
     "tail": "Tail",
 }
-# Parts of the balanced test set, where a class of the tail has as many images as one of the head.
+# Parts of the balanced test set, in which all classes have the same number of images.
 BALANCED_PART_LABELS = {
     "balanced_head": "Head",
     "balanced_middle": "Middle",
@@ -43,35 +43,36 @@ TRAIN_SET_LABELS = {
     "matched": "matched",
     "natural": "natural",
 }
-# In a caption the thesis calls its balanced training set so.
+# The thesis' name for its balanced training set in captions.
 TRAIN_SETS_IN_CAPTIONS = TRAIN_SET_LABELS | {"balanced": "custom balanced"}
 ROW_HEADING = "Loss Function"
 MANY_COLUMNS = 8
 
 
 def fair_prefix(grouped_by: TrainSet) -> str:
-    """What is before ``head``, ``middle`` or ``tail`` in the name of the test set to look at.
+    """The prefix of ``head``, ``middle`` and ``tail`` in the name of the test set to report.
 
-    Balanced parts, where the others are what a profile has left; of data that are long-tailed by
-    nature the parts of all test images, since of the smallest class nearly nothing may test.
+    By default the parts of the balanced test set, which have more images of the tail. For data
+    that are long-tailed by nature the parts of all test images, since the balanced test set has
+    only as many images per class as the smallest class.
     """
     return "" if grouped_by == "natural" else "balanced_"
 
 
 def groups_tested_on(grouped_by: TrainSet, *, has_natural_test_set: bool) -> str:
-    """The test set whose images the figures of head, middle and tail are on, in words."""
+    """The label of the test set on which head, middle and tail are reported."""
     return "natural" if not fair_prefix(grouped_by) and has_natural_test_set else "balanced"
 
 
 def shown_train_set(rows: pd.DataFrame) -> str:
-    """The training set that a figure of one of them shows: one with a long tail, if there is."""
+    """The training set that a figure of one training set shows: a long-tailed one, if any."""
     present = list(rows["train_set"].unique())
     return next((name for name in ("long_tailed", "natural") if name in present), str(present[0]))
 
 
 @dataclass(frozen=True)
 class Column:
-    """A figure of each method: a metric on a test set, below a heading that columns can share."""
+    """A metric on a test set, below a heading that several columns can share."""
 
     heading: str
     test_set: str
@@ -80,14 +81,14 @@ class Column:
 
 @dataclass(frozen=True)
 class Layout:
-    """The columns of a table, and the words for them in its caption.
+    """The columns of a table, and their description in its caption.
 
     Attributes:
         kind: a short name, for file names.
         series: the letter before the number.
         offset: added to the table's number.
-        columns: in order; columns of one heading stand together.
-        shown: what the caption says is shown.
+        columns: in order; columns of one heading are adjacent.
+        shown: the description.
     """
 
     kind: str
@@ -106,19 +107,19 @@ class Layout:
 
     @property
     def has_subheadings(self) -> bool:
-        """Whether the columns' metrics differ, and so are named."""
+        """Whether there are several metrics, which then have headings of their own."""
         return len({column.metric for column in self.columns}) > 1
 
     @property
     def is_wide(self) -> bool:
-        """Whether the columns need more than the usual room."""
+        """Whether the columns need more than the usual width."""
         return len(self.columns) > MANY_COLUMNS
 
     def of(self, test_sets: Collection[str]) -> Layout:
-        """The layout for a data set: whole where none of its test sets is known.
+        """The layout for the test sets of a data set; unchanged if none of them is known.
 
-        Columns of test sets that there are not are left out. Where there is a natural test set,
-        which has all images that are held out, it comes before the balanced one.
+        Columns of other test sets are left out. The natural test set, if any, which has all
+        images that are held out, comes before the balanced one.
         """
         natural = (
             replace(c, heading=c.heading.replace("Balanced", "Natural"), test_set="natural")

@@ -1,21 +1,21 @@
-"""Figures and their intervals as text."""
+"""Numbers and their intervals as text."""
 
 from __future__ import annotations
 
 import pandas as pd
 
 MISSING = "--"
-# A figure of more digits before the point would be wider than its column.
+# Larger numbers would be wider than their column.
 SCIENTIFIC_FROM = 10_000
 
 
 def format_fixed(value: float, places: int) -> str:
-    """A figure with so many decimals, or dashes where there is none."""
+    """A number with a fixed number of decimals, or dashes if it is missing."""
     return MISSING if pd.isna(value) else f"{value:.{places}f}"
 
 
 def format_short(value: float) -> str:
-    """A figure with three decimals or, where it is large, in scientific notation.
+    """A number with three decimals or, if it is large, in scientific notation.
 
     Example:
         >>> short(0.98765), short(225660788354423200.0), short(float("nan"))
@@ -29,13 +29,13 @@ def format_short(value: float) -> str:
 
 
 def margin_of_error(value: float, low: float, high: float) -> float:
-    """How far the farther end of a figure's interval lies from it; NaN where there is none.
+    """The distance of a value from the farther end of its interval; NaN if there is no interval.
 
-    Half of the width would say nothing of an interval whose figure is not in its middle.
+    Half the width would mislead where the value is not in the middle of its interval.
     """
     return max(value - low, high - value)
 
 
 def format_interval(low: float, high: float) -> str:
-    """An interval such as ``[0.796, 1.000]``, or nothing where there is none."""
+    """An interval such as ``[0.796, 1.000]``, or an empty text if there is none."""
     return "" if pd.isna(low) or pd.isna(high) else f"[{format_short(low)}, {format_short(high)}]"

@@ -1,4 +1,4 @@
-"""Our accuracies beside the published ones, as a figure and as tables."""
+"""Tables that compare our accuracies with published ones."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ if TYPE_CHECKING:
     pass
 
 OUTSIDE = "*"
-# How the characters of a number stand in LaTeX.
+# Characters of numbers in LaTeX.
 MATH = {"±": r"$\pm$", "-": "$-$", "+": "$+$", OUTSIDE: "$^{*}$"}
 
 
 @dataclass(frozen=True)
 class ComparisonTable:
-    """Our accuracies of one backbone and training set beside the published ones.
+    """Our accuracies and published ones of one backbone and training set.
 
     Attributes:
         backbone: its name.
         number: with the letter of its series, such as ``C.1``.
-        caption: what it shows.
-        columns: the names of the test sets.
-        rows: two a method: the method, ``ours`` and a cell a test set; then an empty text,
-            ``published`` and a cell a test set, with the difference in points.
-        ends: for each of ``rows`` and test sets both ends of our interval, or nothing.
+        caption: without the number.
+        columns: the labels of the test sets.
+        rows: two per method: its label, ``ours`` and a cell per test set; then an empty text,
+            ``published`` and a cell per test set, with the difference in percentage points.
+        ends: for each cell of ``rows`` both ends of our interval, or an empty text.
     """
 
     backbone: str
@@ -78,12 +78,12 @@ def comparison_tables(comparison: pd.DataFrame, tables: Sequence[Table]) -> list
 
 
 def match_note(published: pd.DataFrame, comparison: pd.DataFrame, dataset: Dataset) -> str:
-    """How much of the published results is beside ours; empty if all is.
+    """How many of the published results have a counterpart; empty if all have.
 
     Args:
         published: a table as :func:`longtail.published.results.validated` returns it.
         comparison: what :func:`longtail.published.results.compare` gives, of all backbones.
-        dataset: which ours are of.
+        dataset: the data set of our results.
     """
     rows = ["table", "backbone", "train_set", "method"]
     printed, beside = (len(table[rows].drop_duplicates()) for table in (published, comparison))
@@ -103,7 +103,7 @@ def match_note(published: pd.DataFrame, comparison: pd.DataFrame, dataset: Datas
 
 
 def comparison_note(confidence: float) -> str:
-    """How to read a table of ours beside the published.
+    """How to read a table of our results and published ones.
 
     Args:
         confidence: of our intervals.
@@ -117,10 +117,10 @@ def comparison_note(confidence: float) -> str:
 
 
 def comparison_latex(table: ComparisonTable, note: str) -> str:
-    r"""A ``table`` environment for booktabs; the document's count of tables is left as it is.
+    r"""A ``table`` environment that needs booktabs and does not advance the table counter.
 
     Args:
-        table: ours beside the published.
+        table: the table.
         note: how to read it.
     """
     body: list[str] = []
@@ -170,7 +170,7 @@ def published_latex(note: str, tables: Sequence[str], audit: str) -> str:
 def _rows(
     cells: pd.DataFrame, table: Table, test_sets: Sequence[str]
 ) -> tuple[list[list[str]], list[list[str]]]:
-    """Two rows a method that something is published of, and the ends of their intervals."""
+    """Two rows per method with published results, and the ends of their intervals."""
     known = {(cell["method"], cell["test_set"]): cell for cell in cells.to_dict("records")}
     rows, ends = [], []
     for method, label in table.methods.items():

@@ -1,4 +1,4 @@
-"""Tables as they are printed, in whatever form: the thesis' layout, and with intervals."""
+"""The content of the result tables, with intervals and in the thesis' layout."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ from longtail.wording import level_in_percent
 
 @dataclass(frozen=True)
 class Cell:
-    """One printed figure.
+    """One printed value.
 
     Attributes:
-        text: the figure.
-        interval: how far the farther end of its interval lies from it, or nothing.
-        deviation: the standard deviation between seeds, or nothing.
-        best: whether it is the best of its column beyond noise.
-        differs: whether it differs significantly from softmax's.
-        ends: both ends of its interval, or nothing.
+        text: the value.
+        interval: its distance from the farther end of its interval; may be empty.
+        deviation: the standard deviation between seeds; may be empty.
+        best: whether it is significantly better than all others of its column.
+        differs: whether it differs significantly from softmax.
+        ends: both ends of its interval; may be empty.
     """
 
     text: str
@@ -58,14 +58,14 @@ class Cell:
 
 @dataclass(frozen=True)
 class PrintedTable:
-    """A table as it is printed.
+    """A table, ready to be rendered.
 
     Attributes:
         number: with the letter of its series, such as ``A.3``.
-        caption: what it shows.
+        caption: without the number.
         layout: its columns.
         rows: the label and the cells of each method.
-        notes: what is to be said of it.
+        notes: sentences below it.
     """
 
     number: str
@@ -76,17 +76,17 @@ class PrintedTable:
 
     @property
     def has_stars(self) -> bool:
-        """Whether a cell is marked as one that differs."""
+        """Whether any cell is marked with a star."""
         return any(cell.differs for _, cells in self.rows for cell in cells)
 
     @property
     def has_bold(self) -> bool:
-        """Whether a cell is marked as the best."""
+        """Whether any cell is marked as the best."""
         return any(cell.best for _, cells in self.rows for cell in cells)
 
 
 def rows_of_table(rows: pd.DataFrame, table: Table) -> pd.DataFrame:
-    """The rows of a table's backbone, training set and, where they name one, methods."""
+    """The rows of a table's backbone, training set and, if there is that column, methods."""
     chosen = (rows["backbone"] == table.backbone) & (rows["train_set"] == table.train_set)
     if "method" in rows:
         chosen &= rows["method"].isin(list(table.methods))
@@ -94,12 +94,12 @@ def rows_of_table(rows: pd.DataFrame, table: Table) -> pd.DataFrame:
 
 
 def thesis_table(summaries: pd.DataFrame, table: Table, layout: Layout) -> PrintedTable:
-    """The thesis' bare layout: means over seeds with four decimals.
+    """A table in the thesis' layout: means over seeds with four decimals, no intervals.
 
     Args:
         summaries: see :func:`longtail.evaluation.summaries.summarise`.
-        table: which rows.
-        layout: which columns. A trial without results leaves dashes.
+        table: its rows. A trial without results has dashes.
+        layout: its columns.
     """
     own = rows_of_table(summaries, table)
     figures = _figures(own, table, layout)
@@ -121,15 +121,15 @@ def interval_table(
     layout: Layout,
     statistics: Statistics,
 ) -> PrintedTable:
-    """The same with each figure's interval, and marks where a difference is no noise.
+    """A table with the interval of each value, and marks where a difference is significant.
 
     Args:
         summaries: see :func:`longtail.evaluation.summaries.summarise`.
         comparisons: see :func:`longtail.evaluation.comparisons.compare_methods`.
-        results: the tidy results, for which rows are one training and which seeds they have.
-        table: which rows.
-        layout: which columns; those of test sets that the data set lacks are left out.
-        statistics: the confidence of the intervals; 1 less that is the level of the tests.
+        results: the tidy results: which rows are the same training, and their seeds.
+        table: its rows.
+        layout: its columns; those of test sets that the data set lacks are left out.
+        statistics: the confidence of the intervals and the level of the tests.
     """
     own, own_results = rows_of_table(summaries, table), rows_of_table(results, table)
     layout = layout.of(set(own["test_set"]))
@@ -195,13 +195,13 @@ def _cells(
 
 
 def trainings_of(results: pd.DataFrame, table: Table) -> list[list[str]]:
-    """A table's methods that have results, those together that are one training.
+    """A table's methods that have results, grouped by training.
 
-    A training whose logits are changed post hoc gives other answers, and is one of its own.
+    A training whose logits are changed post hoc predicts otherwise, and counts as another one.
 
     Args:
         results: the tidy results of the table.
-        table: which methods, in the order of the rows.
+        table: its methods, in the order of the rows.
     """
     fingerprints = evaluation_keys(results).groupby(results["method"]).agg(frozenset)
     together: dict[frozenset[str], list[str]] = {}
@@ -212,7 +212,7 @@ def trainings_of(results: pd.DataFrame, table: Table) -> list[list[str]]:
 
 
 def _figures(own: pd.DataFrame, table: Table, layout: Layout) -> dict[str, list[tuple[float, ...]]]:
-    """Value, ends and deviation for each column of each method; NaN where there is none."""
+    """Value, ends and deviation by method and column; NaN if missing."""
     cells = own.set_index(["method", "test_set", "metric"])[["value", "low", "high", "sd"]]
     nothing = (float("nan"),) * 4
     known = {key: tuple(row) for key, row in zip(cells.index, cells.to_numpy(), strict=True)}
@@ -223,7 +223,7 @@ def _figures(own: pd.DataFrame, table: Table, layout: Layout) -> dict[str, list[
 
 
 def _seeds(own: pd.DataFrame) -> dict[str, int]:
-    """How many seeds each method has results of."""
+    """The number of seeds of each method."""
     return {
         str(method): int(seeds) for method, seeds in own.groupby("method")["seeds"].max().items()
     }

@@ -1,4 +1,4 @@
-"""Which differences in a table's columns the test images and seeds can tell from noise."""
+"""Which differences in a table are significant, given its test images and seeds."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ BASELINE = "softmax"
 
 
 class PairedTest(NamedTuple):
-    """Of two methods on the same images and seeds: first minus second, and its p-value."""
+    """First minus second of two methods on the same images and seeds, and its p-value."""
 
     difference: float
     p: float
 
 
-# By test set, metric, first and second method; each pair stands in both orders.
+# By test set, metric, first and second method; each pair is there in both orders.
 PairedTests = Mapping[tuple[str, str, str, str], PairedTest]
 
 
 def paired_tests(comparisons: pd.DataFrame) -> PairedTests:
-    """The test of each pair of methods, whichever of the two is named first.
+    """The test of each pair of methods, in both orders.
 
     Args:
         comparisons: of one backbone and training set, see
@@ -42,14 +42,13 @@ def paired_tests(comparisons: pd.DataFrame) -> PairedTests:
 
 
 def with_all_seeds(seeds: Mapping[str, Set[int]]) -> set[str]:
-    """The methods that have every seed of the method with most of them.
+    """The methods that have every seed of the method with most seeds.
 
-    Only these can be marked: of two methods the seeds that both have are compared, so that a mean
-    over other seeds is not what has been tested.
+    Only these can be marked: two methods are compared on the seeds that both have, so a mean over
+    other seeds has not been tested.
 
     Args:
-        seeds: those that each method has results of. Of several methods with as many, the first
-            tells.
+        seeds: the seeds of each method. Of several methods with equally many, the first counts.
     """
     if not seeds:
         return set()
@@ -63,18 +62,17 @@ def differs_from_baseline(
     trainings: Sequence[Sequence[str]],
     level: float,
 ) -> tuple[set[tuple[str, Column]], int]:
-    """Which methods differ from softmax in which columns, for the better or the worse.
+    """Which methods differ significantly from softmax in which columns.
 
     Args:
         tests: see :func:`paired_tests`.
-        columns: of the table; those without a paired test (losses) are passed over.
-        trainings: the table's methods that have all seeds, those together that are one training.
-            Such methods are compared with softmax once, and not at all where softmax is among
-            them.
+        columns: of the table; those without a paired test (losses) are skipped.
+        trainings: the table's methods that have all seeds, grouped by training. A training is
+            compared with softmax once, and not at all if softmax is one of its methods.
         level: of significance, after Holm's correction over all of the table's comparisons.
 
     Returns:
-        Pairs of method and column, and how many comparisons there were.
+        Pairs of method and column, and the number of comparisons.
     """
     if not any(BASELINE in methods for methods in trainings):
         return set(), 0
@@ -103,20 +101,20 @@ def best_beyond_noise(
     level: float,
     differing: Set[tuple[str, Column]],
 ) -> set[str]:
-    """The best method of a column with those that are one training with it, or none.
+    """The methods of the training that is significantly better than all others of a column.
 
-    None where it is not better than every other training, where there is no other, or where a
-    method that lacks seeds has a figure as good. None either where the comparisons with softmax,
-    which are corrected for more tests, do not tell it from softmax: a bold value has a star or,
-    where it is softmax's own, all others have.
+    None if the best is not significantly better than every other training, if there is no other,
+    or if a method that lacks seeds has a value as good. None either if the comparisons with
+    softmax, which are corrected for more tests, are not significant: a bold value has a star or,
+    if it is softmax's, all others have one.
 
     Args:
         tests: see :func:`paired_tests`; a column without any (a loss) has no best.
         column: of the table.
-        values: the column's figure of each method, NaN where there is none.
-        trainings: the table's methods that have all seeds, those together that are one training.
+        values: the value of each method, NaN if missing.
+        trainings: the table's methods that have all seeds, grouped by training.
         level: of significance, after Holm's correction over the other trainings.
-        differing: what :func:`differs_from_baseline` found in the table.
+        differing: what :func:`differs_from_baseline` returns for the table.
     """
     if len(trainings) < 2:
         return set()

@@ -1,4 +1,4 @@
-"""What is said of the tables: how to read them, and what is to be known of a single one."""
+"""Notes on how to read the tables, and notes below single tables."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LOSS_NOTE = (
 def reading_note(
     summaries: pd.DataFrame, statistics: Statistics, *, has_stars: bool, has_bold: bool
 ) -> str:
-    """What the intervals of all tables mean, and the marks if any table has one; said once."""
+    """What the intervals and marks of all tables mean; marks only if any table has one."""
     seeds = most_seeds(summaries)
     images = (
         f"± reaches to the farther end of the {level_in_percent(statistics.confidence)} interval; "
@@ -57,7 +57,7 @@ def _marks(statistics: Statistics, *, has_stars: bool, has_bold: bool) -> str:
 def mark_notes(
     table: Table, statistics: Statistics, comparisons: int, *, has_stars: bool, has_bold: bool
 ) -> tuple[str, ...]:
-    """What the marks of one table mean, of those that it has."""
+    """What the marks that occur in a table mean."""
     level = f"p < {statistics.level:.4g} after Holm's correction for"
     differs = (
         f"* differs from {table.methods[BASELINE]}, {level} the table's "
@@ -70,11 +70,11 @@ def mark_notes(
 
 
 def no_interval_notes(missing: bool, seeds: int) -> tuple[str, ...]:
-    """Why there are figures without an interval.
+    """Why values have no interval.
 
     Args:
-        missing: whether the table has one.
-        seeds: how many the figures are the means of.
+        missing: whether the table has such values.
+        seeds: the number of seeds that the values are means of.
     """
     if not missing:
         return ()
@@ -87,7 +87,7 @@ def no_interval_notes(missing: bool, seeds: int) -> tuple[str, ...]:
 
 
 def shared_training_notes(trainings: Sequence[Sequence[str]], table: Table) -> tuple[str, ...]:
-    """Which rows are one training, because their losses coincide on these class counts."""
+    """Which rows are the same training, because their losses are equal on these class counts."""
     return tuple(
         f"{listed([table.methods[method] for method in methods])} are one training: on these class "
         f"counts their losses are the same function."
@@ -97,11 +97,11 @@ def shared_training_notes(trainings: Sequence[Sequence[str]], table: Table) -> t
 
 
 def post_hoc_notes(results: pd.DataFrame, table: Table) -> tuple[str, ...]:
-    """Which rows are no trainings of their own, but change the logits of one afterwards.
+    """Which rows are not a training, but change the logits of one afterwards.
 
     Args:
         results: the tidy results of the table.
-        table: which methods.
+        table: its methods.
     """
     noted = noted_of(results)
     plain = results[noted == NONE].groupby("method")["fingerprint"].agg(frozenset)
@@ -122,7 +122,7 @@ def post_hoc_notes(results: pd.DataFrame, table: Table) -> tuple[str, ...]:
 
 
 def no_result_notes(present: Collection[str], table: Table) -> tuple[str, ...]:
-    """Which of the grid's methods have no result, and so a row of dashes."""
+    """Which methods of the grid have no result, and so a row of dashes."""
     missing = [label for method, label in table.methods.items() if method not in present]
     if not missing:
         return ()
@@ -135,10 +135,10 @@ def no_result_notes(present: Collection[str], table: Table) -> tuple[str, ...]:
 
 
 def fewer_seeds_notes(seeds: Mapping[str, int], table: Table) -> tuple[str, ...]:
-    """Which rows are means of fewer seeds than the grid has, because trials failed.
+    """Which rows are means over fewer seeds than the grid has, because trials failed.
 
     Args:
-        seeds: how many each method has results of.
+        seeds: the number of seeds of each method.
         table: with the grid's methods and seeds.
     """
     return tuple(
@@ -151,12 +151,12 @@ def fewer_seeds_notes(seeds: Mapping[str, int], table: Table) -> tuple[str, ...]
 def unequal_seeds_notes(
     seeds: Mapping[str, int], table: Table, unmarked: Collection[str]
 ) -> tuple[str, ...]:
-    """The same, with what that means for the rows' intervals and marks.
+    """The same, with the consequences for intervals and marks.
 
     Args:
-        seeds: how many each method has results of.
+        seeds: the number of seeds of each method.
         table: with the grid's methods and seeds.
-        unmarked: the methods that take no part in the marks, since others have more seeds.
+        unmarked: the methods that are left out of the marks, since others have more seeds.
     """
     notes = []
     for method, label in table.methods.items():
@@ -169,5 +169,5 @@ def unequal_seeds_notes(
 
 
 def most_seeds(summaries: pd.DataFrame) -> int:
-    """How many seeds the figures are the means of, where no trial is missing."""
+    """The number of seeds of the values where no trial is missing."""
     return int(summaries["seeds"].max()) if len(summaries) else 1
