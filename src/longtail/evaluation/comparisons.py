@@ -14,6 +14,8 @@ from longtail.evaluation.metrics import Answers, Tally, weighted_f1
 from longtail.evaluation.uncertainty import mcnemar, paired_difference, resampled_weights
 from longtail.parameters import Statistics
 
+# The method that others are compared with.
+BASELINE = "softmax"
 GROUP_COLUMNS = ["dataset", "train_set", "backbone"]
 COMPARISON_COLUMNS = [
     *GROUP_COLUMNS, "test_set", "metric", "first", "second", "seeds", "difference",

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from longtail.evaluation.comparisons import BASELINE
 from longtail.evaluation.uncertainty import wilson_interval
 from longtail.published.audit.cells import copied_rows
 from longtail.published.audit.finding import (
@@ -23,7 +24,6 @@ from longtail.published.audit.finding import (
 )
 from longtail.published.results import two_proportions
 
-BASELINE = "softmax"
 SAME_WHEN_BALANCED = [BASELINE, "balanced_softmax"]
 # A method has collapsed below this share of softmax's accuracy on the balanced test set.
 COLLAPSED = 0.5

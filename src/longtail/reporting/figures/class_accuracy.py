@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from longtail.class_names import ClassNaming
+from longtail.evaluation.comparisons import BASELINE
 from longtail.reporting.figures import drawing
 from longtail.reporting.figures.drawing import COLOURS, GREY, MANY_CLASSES
 from longtail.reporting.tables.layouts import TRAIN_SET_LABELS, shown_train_set
-from longtail.reporting.tables.significance import BASELINE
 
 TREND_POINTS = 6
 DOT_AREA = 14  # square points, of a dot for one class

@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import StrMethodFormatter
 
 from longtail.class_names import ClassNaming
-from longtail.imbalance import GROUPS
 from longtail.parameters import TrainSet
 from longtail.reporting.figures import drawing
 from longtail.reporting.figures.drawing import (
@@ -19,7 +18,7 @@ from longtail.reporting.figures.drawing import (
     ROOM_FOR_NAMES,
     axis_names,
 )
-from longtail.reporting.tables.layouts import TRAIN_SET_LABELS
+from longtail.reporting.tables.layouts import TRAIN_SET_LABELS, by_group
 from longtail.wording import counted
 
 BAR_HEIGHT = 0.21  # inches, of a horizontal bar
@@ -49,8 +48,7 @@ def _parts(profile: pd.DataFrame, column: str) -> list[tuple[pd.DataFrame, str, 
     """The classes of each group, its colour, and its label in the legend."""
     names = ClassNaming.infer(profile["class_name"])
     parts = []
-    for group in GROUPS:
-        own = profile[profile["group"] == group]
+    for group, own in by_group(profile).items():
         classes = counted(len(own), names.singular, names.plural)
         shown = f"{group}: {classes}, {counted(int(own[column].sum()), 'image')}"
         parts.append((own, COLOURS[group], shown))

@@ -14,12 +14,12 @@ from matplotlib.ticker import PercentFormatter
 
 from longtail.arrays import Float64Array
 from longtail.class_names import ClassNaming
+from longtail.evaluation.comparisons import BASELINE
 from longtail.imbalance import GROUPS
 from longtail.parameters import TrainSet
 from longtail.reporting.figures import drawing
 from longtail.reporting.figures.drawing import GREY, MANY_CLASSES, ROOM_FOR_NAMES, axis_names
 from longtail.reporting.tables.layouts import TRAIN_SET_LABELS, fair_prefix, shown_train_set
-from longtail.reporting.tables.significance import BASELINE
 
 MANY_CELLS = 150  # more would be smaller than the pixels of a panel
 NAMED_ROW_HEIGHT = 0.135  # inches, of a row with a name

@@ -10,10 +10,10 @@ from typing import Any
 import pandas as pd
 
 from longtail.class_names import ClassNaming, images_of_classes, known_class_naming
-from longtail.imbalance import GROUPS, likeness_note
+from longtail.imbalance import likeness_note
 from longtail.parameters import TrainSet
 from longtail.reporting.page.templates import fragment
-from longtail.reporting.tables.layouts import TRAIN_SET_LABELS
+from longtail.reporting.tables.layouts import TRAIN_SET_LABELS, by_group
 from longtail.wording import count_range, counted, listed
 
 NUMBER = re.compile(r"\d[\d,.]*")
@@ -50,7 +50,7 @@ def data_section(
         "data_section.html.j2",
         summary=summary,
         names=names,
-        groups={group: profile[profile["group"] == group] for group in GROUPS},
+        groups=by_group(profile),
         profile_figure=profile_figure,
         alike=likeness_note(profile, grouped_by, names.singular, names.plural),
         tail_train=f"train_{grouped_by}",

@@ -11,7 +11,6 @@ import pandas as pd
 from longtail.class_names import ClassNaming
 from longtail.evaluation.species import best_trials
 from longtail.evaluation.trainings import TRIAL_COLUMNS
-from longtail.imbalance import GROUPS
 from longtail.parameters import Contents, Method, TrainSet
 from longtail.reporting.page.gallery import Gallery, probability_note
 from longtail.reporting.page.species_rows import (
@@ -23,7 +22,7 @@ from longtail.reporting.page.species_rows import (
     species_row,
 )
 from longtail.reporting.page.templates import fragment
-from longtail.reporting.tables.layouts import TRAIN_SET_LABELS
+from longtail.reporting.tables.layouts import TRAIN_SET_LABELS, by_group
 from longtail.reporting.tables.number_format import format_fixed
 from longtail.trials.post_hoc import evaluation_keys, noted_of
 from longtail.wording import count_range, counted, level_in_percent, listed
@@ -144,10 +143,9 @@ def _trained(train_sets: Sequence[TrainSet]) -> str:
 
 def _levels(own: pd.DataFrame, many: str) -> list[tuple[str, int, list[int]]]:
     """The number of species of each group, and of all, by ranges of recall."""
-    parts = [(group, own[own["group"] == group]) for group in GROUPS]
     return [
         (name, len(part), [int(is_in(part["recall"]).sum()) for is_in in LEVELS.values()])
-        for name, part in [*parts, (f"all {many}", own)]
+        for name, part in [*by_group(own).items(), (f"all {many}", own)]
     ]
 
 

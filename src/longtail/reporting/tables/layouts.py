@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from longtail.imbalance import GROUPS
 from longtail.parameters import TrainSet
 
 # The thesis' five test sets, in its order.
@@ -62,6 +63,15 @@ def fair_prefix(grouped_by: TrainSet) -> str:
 def groups_tested_on(grouped_by: TrainSet, *, has_natural_test_set: bool) -> str:
     """The label of the test set on which head, middle and tail are reported."""
     return "natural" if not fair_prefix(grouped_by) and has_natural_test_set else "balanced"
+
+
+def by_group(classes: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The classes of head, middle and tail.
+
+    Args:
+        classes: one row per class, with its ``group``.
+    """
+    return {group: classes[classes["group"] == group] for group in GROUPS}
 
 
 def shown_train_set(rows: pd.DataFrame) -> str:

@@ -18,7 +18,7 @@ def format_short(value: float) -> str:
     """A number with three decimals or, if it is large, in scientific notation.
 
     Example:
-        >>> short(0.98765), short(225660788354423200.0), short(float("nan"))
+        >>> format_short(0.98765), format_short(2.2566e17), format_short(float("nan"))
         ('0.988', '2.26e17', '--')
     """
     text = format_fixed(value, 3)

@@ -7,10 +7,9 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from longtail.evaluation.comparisons import BASELINE
 from longtail.evaluation.uncertainty import holm
 from longtail.reporting.tables.layouts import Column
-
-BASELINE = "softmax"
 
 
 class PairedTest(NamedTuple):

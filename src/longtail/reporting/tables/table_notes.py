@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 import pandas as pd
 
+from longtail.evaluation.comparisons import BASELINE
 from longtail.parameters import Statistics, Table
-from longtail.reporting.tables.significance import BASELINE
 from longtail.trials.post_hoc import NONE, described, noted_of
 from longtail.wording import counted, level_in_percent, listed
 
