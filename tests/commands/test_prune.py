@@ -328,7 +328,7 @@ def test_what_is_needed_since_it_was_shown_stays(
     with contextlib.chdir(project):
         cli.main(arguments, standalone_mode=False)
     assert versions(data, RESULTS) == [A, D, "2001-01-05T00.00.00.000Z"]
-    assert "The rest has come to be needed meanwhile" in capsys.readouterr().out
+    assert "The rest is needed by now and was kept" in capsys.readouterr().out
 
 
 def test_an_interrupted_prune_is_ended_by_the_next(
@@ -338,11 +338,11 @@ def test_an_interrupted_prune_is_ended_by_the_next(
         raise OSError(5, "Input/output error", str(folder))
 
     with monkeypatch.context() as patch:
-        patch.setattr("longtail.retention.disk.shutil.rmtree", dies)
+        patch.setattr("longtail.retention.scan.shutil.rmtree", dies)
         first = prune("--keep=1")
     assert first.exit_code == 1
     assert first.output.splitlines()[-1].endswith(
-        "Input/output error. What was begun is ended by the next `kedro prune`"
+        "Input/output error. The next `kedro prune` completes what was begun"
     )
     assert versions(data, RESULTS) == [D]
     assert len(list(data.rglob(".*.pruned"))) == 5

@@ -6,18 +6,18 @@ from dataclasses import replace
 
 import pytest
 
-from longtail.retention.artifacts import Artifact, Content, Training, Version
 from longtail.retention.plan import (
     CHECKPOINT_AGE,
+    Decision,
     Plan,
     Reference,
-    StoreDecision,
-    decide,
-    decide_training,
+    decide_stored,
+    decide_versions,
     freed,
     read_before,
 )
-from longtail.retention.table import human, summary
+from longtail.retention.scan import Content, Item, Stored, Version
+from longtail.retention.table import human, summary, table
 from longtail.retention.uses import Use
 from tests.data_folders import A, B, C, D
 
@@ -25,22 +25,28 @@ PATH, OTHER = "a/b.csv", "a/c.csv"
 NOW = 1e9
 
 
-def version(name: str, **changes: object) -> Version:
+def version(name: str, path: str = PATH, **changes: object) -> Version:
     content = Content((1, hash(name)), 1, 10)
-    return replace(Version(name, (content,), own=True, complete=True), **changes)  # type: ignore[arg-type]
+    whole = Version(f"{path}/{name}", (content,), own=True, entry="a/{}.csv", complete=True)
+    return replace(whole, **changes)  # type: ignore[arg-type]
 
 
-def artifact(*versions: Version, entry: str | None = "a/{}.csv") -> Artifact:
-    return Artifact(PATH, entry, versions)
-
-
-FOUR = artifact(*map(version, (A, B, C, D)))
+FOUR = [*map(version, (A, B, C, D))]
 
 
 def removed(
-    of: Artifact, keep: int, references: tuple[Reference, ...] = (), uses: tuple[Use, ...] = ()
+    of: list[Version],
+    keep: int,
+    references: tuple[Reference, ...] = (),
+    uses: tuple[Use, ...] = (),
 ) -> list[str]:
-    return [version.name for version in decide(of, keep, references, uses).removed]
+    decisions = decide_versions(of, keep, references, uses)
+    return [decision.item.name for decision in decisions if not decision.reasons]
+
+
+def reasons(references: tuple[Reference, ...]) -> dict[str, tuple[str, ...]]:
+    decisions = decide_versions(FOUR, 1, references, ())
+    return {d.item.name: d.reasons for d in decisions if d.reasons}
 
 
 @pytest.mark.parametrize(
@@ -53,13 +59,13 @@ def test_the_newest_stay(keep: int, gone: list[str]) -> None:
 def test_what_cannot_be_loaded_does_not_count_as_new() -> None:
     """A killed run may have left a folder without its file."""
     last = version(D, contents=(), complete=False)
-    assert removed(artifact(version(A), version(B), last), 1) == [A, D]
+    assert removed([version(A), version(B), last], 1) == [A, D]
 
 
 def test_what_is_not_the_project_s_own_stays_and_does_not_count() -> None:
     foreign = version(D, own=False, complete=False)
-    assert removed(artifact(version(A), version(B), foreign), 1) == [A]
-    assert removed(artifact(version(A), version(B), entry=None), 1) == []
+    assert removed([version(A), version(B), foreign], 1) == [A]
+    assert removed([version(A, entry=None), version(B, entry=None)], 1) == []
 
 
 def test_references_keep_their_version_of_their_artifact_or_of_all() -> None:
@@ -68,7 +74,7 @@ def test_references_keep_their_version_of_their_artifact_or_of_all() -> None:
     of_all = Reference(C, None, "tagged")
     references = (of_this, of_another, of_all)
     assert removed(FOUR, 1, references) == [B]
-    assert decide(FOUR, 1, references, ()).kept == {
+    assert reasons(references) == {
         A: ("conf/x/lock.yml",),
         C: ("tagged",),
         D: ("newest",),
@@ -77,7 +83,7 @@ def test_references_keep_their_version_of_their_artifact_or_of_all() -> None:
 
 def test_a_reason_is_given_once() -> None:
     twice = (Reference(D, PATH, "tagged"), Reference(D, None, "tagged"))
-    assert decide(FOUR, 1, twice, ()).kept[D] == ("newest", "tagged")
+    assert reasons(twice)[D] == ("newest", "tagged")
 
 
 def test_a_run_in_progress_keeps_what_it_writes_and_may_read() -> None:
@@ -92,26 +98,28 @@ def test_a_run_in_progress_keeps_what_it_writes_and_may_read() -> None:
 
 
 def test_a_run_that_noted_nothing_may_have_read_the_newest_before_it() -> None:
-    broken = artifact(version(A), version(B, complete=False), version(C))
-    assert read_before([FOUR, artifact()], C, "tagged") == [Reference(B, PATH, "tagged")]
-    assert read_before([broken], C, "tagged") == [Reference(A, PATH, "tagged")]
-    assert read_before([FOUR], A, "tagged") == []
+    broken = [version(A), version(B, complete=False), version(C)]
+    assert read_before(FOUR, C, "tagged") == [Reference(B, PATH, "tagged")]
+    assert read_before(broken, C, "tagged") == [Reference(A, PATH, "tagged")]
+    assert read_before(FOUR, A, "tagged") == []
 
 
-def training(kind: str = "training", age: float = 0, own: bool = True) -> Training:
-    return Training("f", "f", kind, (), own, NOW - age)  # type: ignore[arg-type]
+def training(kind: str = "training", age: float = 0, own: bool = True) -> Stored:
+    return Stored("store/f", (), own, f"store: {kind}", kind, "f", NOW - age)  # type: ignore[arg-type]
 
 
-def kept(training: Training, named: set[str] | None, **circumstances: bool) -> str | None:
+def kept(stored: Stored, named: set[str] | None, **circumstances: bool) -> str | None:
     given = {"claimed": False, "running": False, **circumstances}
-    return decide_training(training, named=named, now=NOW, **given).kept
+    reasons = decide_stored(stored, named=named, now=NOW, **given).reasons
+    assert len(reasons) <= 1
+    return reasons[0] if reasons else None
 
 
 def test_a_training_stays_if_a_kept_card_names_it() -> None:
     assert kept(training(), {"f", "g"}) == "named by a kept card"
     assert kept(training(), {"g"}) is None
     assert kept(training(), None) == "a symbolic link may hide its card"
-    assert kept(training(own=False), set()) == "holds other files"
+    assert kept(training(own=False), set()) == "contains other files"
 
 
 def test_a_draft_goes_and_an_unfinished_training_goes_when_it_is_old() -> None:
@@ -124,7 +132,7 @@ def test_a_draft_goes_and_an_unfinished_training_goes_when_it_is_old() -> None:
 def test_features_go_when_they_have_not_been_used_for_long() -> None:
     assert kept(training("features", CHECKPOINT_AGE - 1), set()) == "younger than 30 days"
     assert kept(training("features", CHECKPOINT_AGE), {"f"}) is None
-    assert kept(training("features", CHECKPOINT_AGE, own=False), set()) == "holds other files"
+    assert kept(training("features", CHECKPOINT_AGE, own=False), set()) == "contains other files"
 
 
 def test_logits_go_with_their_training_or_when_they_have_not_been_used_for_long() -> None:
@@ -133,7 +141,7 @@ def test_logits_go_with_their_training_or_when_they_have_not_been_used_for_long(
     assert kept(young, {"g"}) is None
     assert kept(young, None) == "a symbolic link may hide its card"
     assert kept(old, {"f"}) is None
-    assert kept(training("logits", CHECKPOINT_AGE, own=False), set()) == "holds other files"
+    assert kept(training("logits", CHECKPOINT_AGE, own=False), set()) == "contains other files"
 
 
 @pytest.mark.parametrize("kind", ["training", "draft", "checkpoint", "features", "logits"])
@@ -155,22 +163,37 @@ def test_a_file_under_several_names_is_freed_with_the_last_and_counted_once() ->
 
 
 def plan(gone: list[str], trainings: list[str]) -> Plan:
-    versions = tuple(map(version, gone))
-    decision = replace(decide(FOUR, 9, (), ()), removed=versions)
-    entries = [replace(training(), name=name, fingerprint=name) for name in trainings]
-    return Plan([decision], "store", [StoreDecision(entry, None) for entry in entries], {})
+    stays = Decision(version(D), ("newest",))
+    entries = [replace(training(), path=f"store/{name}", fingerprint=name) for name in trainings]
+    items: list[Item] = [*map(version, gone), *entries]
+    return Plan([stays, *map(Decision, items)])
 
 
 def test_only_what_was_shown_is_removed() -> None:
     agreed = plan([A, C], ["g"]).only(plan([A, B], ["f"]))
-    assert agreed.versions == [f"{PATH}/{A}"]
-    assert agreed.removed_trainings == []
-    assert not agreed.is_empty
-    assert plan([A], []).only(plan([B], [])).is_empty
+    assert [item.path for item in agreed.removed] == [f"{PATH}/{A}"]
+    assert [decision.item.name for decision in agreed.decisions] == [D, A]
+    assert plan([A], []).only(plan([B], [])).removed == []
 
 
 def test_a_plan_is_summed_up() -> None:
     assert summary(plan([A, B], ["f"])) == "2 versions, 1 training: 20 B"
+
+
+def test_artifacts_that_are_decided_alike_share_a_row() -> None:
+    """Those of another entry, or with other versions, have rows of their own."""
+    stored = {"b": (A, B), "c": (A, B), "d": (A, B), "e": (A, B, C)}
+    versions = [
+        version(name, f"a/{file}.csv", entry="a/d.csv" if file == "d" else "a/{}.csv")
+        for file, names in stored.items()
+        for name in names
+    ]
+    shown = table(Plan(decide_versions(versions, 1, (), ())))
+    cells = [list(map(str, column.cells)) for column in shown.columns]
+    assert cells[0] == ["a/*.csv (2 artifacts)", "a/d.csv", "a/e.csv"]
+    assert cells[1] == [A, A, f"2: {A}, {B}"]
+    assert cells[2] == ["1 newest"] * 3
+    assert [str(column.footer) for column in shown.columns][:2] == ["sum", "5 versions"]
 
 
 @pytest.mark.parametrize(

@@ -19,15 +19,9 @@ from longtail.config import GridConfigLoader
 from longtail.errors import DataError
 from longtail.evaluation.trainings import fingerprints_in
 from longtail.layout import CARDS, Layout
-from longtail.retention import disk, uses
-from longtail.retention.artifacts import Training
-from longtail.retention.plan import (
-    Decision,
-    Plan,
-    StoreDecision,
-    decide,
-    decide_training,
-)
+from longtail.retention import uses
+from longtail.retention.plan import Decision, Plan, decide_stored, decide_versions
+from longtail.retention.scan import Stored, remove, scan
 from longtail.retention.table import summary, table
 from longtail.retention.uses import Use
 from longtail.storage.store import TrialStore
@@ -39,7 +33,7 @@ class Task:
 
     Attributes:
         configuration: the folder of the environments, whose locks count.
-        layout: where things lie.
+        layout: the paths of the artifacts.
         keep: how many of the newest versions of each artifact stay, whatever refers to them.
         ask_mlflow: whether to keep what runs tagged `keep` refer to.
     """
@@ -82,23 +76,23 @@ def prune(
     with _disk_errors_in_one_message():
         with _planned(task) as shown:
             pass
-        if shown.is_empty:
+        if not shown.removed:
             say("\n".join([f"Nothing to remove from {layout.data}", *shown.notes]), markup=False)
             return
         say(table(shown))
         if not agreed(f"Remove {summary(shown)}?"):
             return
-        # Minutes may have passed: what has come to be needed meanwhile stays.
+        # Minutes may have passed: what is needed by now is kept.
         with _planned(task) as now:
             agreed_to = now.only(shown)
             _remove(layout, agreed_to)
     say(f"Removed {summary(agreed_to)}", markup=False)
     if summary(agreed_to) != summary(shown):
-        say("The rest has come to be needed meanwhile and stays", markup=False)
+        say("The rest is needed by now and was kept", markup=False)
 
 
 def _opened(environment: str | None, parameters: Mapping[str, Any]) -> tuple[Path, Layout]:
-    """The folder of the environments, and where things lie."""
+    """The folder of the environments, and the paths of the artifacts."""
     session = KedroSession.create(
         env=environment, runtime_params=dict(parameters), save_on_close=False
     )
@@ -120,59 +114,58 @@ def _planned(task: Task) -> Iterator[Plan]:
     layout = task.layout
     with uses.exclusively(layout.data):
         in_progress = uses.in_progress(layout.data)
-        found = disk.scan(layout.data, layout.store, layout.entry_of)
+        found = scan(layout.data, layout.store, layout.entry_of)
         wanted = references.of_locks(locks, layout)
-        wanted += references.of_runs(runs, layout, found.artifacts)
-        decisions = [
-            decide(artifact, task.keep, wanted, in_progress) for artifact in found.artifacts
-        ]
+        wanted += references.of_runs(runs, layout, found.versions)
+        versions = decide_versions(found.versions, task.keep, wanted, in_progress)
         links = [link for link in found.links if layout.may_hide_cards(link)]
-        # Under a run all trainings stay, and a card may be half written.
-        named = None if links or in_progress else _named(layout.data, decisions)
-        trainings = [
-            _decide_training(layout, training, named, running=bool(in_progress))
-            for training in found.trainings
+        # During a run all trainings are kept, and a card may be half written.
+        named = None if links or in_progress else _named(layout.data, versions)
+        stored = [
+            _decide_stored(layout, entry, named, running=bool(in_progress))
+            for entry in found.stored
         ]
         notes = (*map(_in_progress, in_progress), *map(_not_followed, links))
-        yield Plan(decisions, layout.store, trainings, found.leftovers, notes)
+        yield Plan([*versions, *stored, *map(Decision, found.leftovers)], notes)
 
 
-def _decide_training(
-    layout: Layout, training: Training, named: set[str] | None, *, running: bool
-) -> StoreDecision:
+def _decide_stored(
+    layout: Layout, stored: Stored, named: set[str] | None, *, running: bool
+) -> Decision:
     store = TrialStore(layout.data / layout.store)
-    with store.claim_if_free(training.fingerprint) as free:
-        return decide_training(
-            training, named=named, claimed=not free, running=running, now=time.time()
+    with store.claim_if_free(stored.fingerprint) as free:
+        return decide_stored(
+            stored, named=named, claimed=not free, running=running, now=time.time()
         )
 
 
 def _named(data: Path, decisions: list[Decision]) -> set[str]:
-    """The fingerprints that the cards and tables that stay name."""
+    """The fingerprints that the kept cards and tables name."""
     fingerprints: set[str] = set()
     for decision in decisions:
-        name = PurePosixPath(decision.artifact.path).name
-        if name in CARDS:
-            files = [data / decision.artifact.path / version / name for version in decision.kept]
-            fingerprints.update(*(fingerprints_in(file) for file in files if file.exists()))
+        name = PurePosixPath(decision.item.path).parent.name
+        file = data / decision.item.path / name
+        if name in CARDS and decision.reasons and file.exists():
+            fingerprints.update(fingerprints_in(file))
     return fingerprints
 
 
 def _remove(layout: Layout, plan: Plan) -> None:
-    disk.remove(layout.data, plan.versions, plan.leftovers)
+    stored = [item for item in plan.removed if isinstance(item, Stored)]
+    remove(layout.data, [item.path for item in plan.removed if item not in stored])
     store = TrialStore(layout.data / layout.store)
-    for training in plan.removed_trainings:
-        with store.claim_if_free(training.fingerprint) as free:
+    for entry in stored:
+        with store.claim_if_free(entry.fingerprint) as free:
             if free:
-                disk.remove(layout.data, [f"{layout.store}/{training.name}"])
+                remove(layout.data, [entry.path])
 
 
 def _in_progress(use: Use) -> str:
-    return f"Run {use.run_id} is in progress: what it uses stays, and so do all trainings."
+    return f"Run {use.run_id} is in progress: what it uses is kept, and so are all trainings."
 
 
 def _not_followed(link: str) -> str:
-    return f"{link} is a symbolic link, which may hide cards: all finished trainings stay."
+    return f"{link} is a symbolic link, which may hide cards: all finished trainings are kept."
 
 
 @contextmanager
@@ -181,5 +174,5 @@ def _disk_errors_in_one_message() -> Iterator[None]:
         yield
     except OSError as error:
         raise DataError(
-            f"{error.filename}: {error.strerror}. What was begun is ended by the next `kedro prune`"
+            f"{error.filename}: {error.strerror}. The next `kedro prune` completes what was begun"
         ) from error

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from longtail import lock as locks
 from longtail.errors import ConfigurationError, LongtailError
 from longtail.layout import Layout
 from longtail.lock import Lock
-from longtail.retention.artifacts import Artifact
 from longtail.retention.plan import Reference, read_before
+from longtail.retention.scan import Version
 from longtail.tracking import KeptRun
 
 LOCK_FILE = "lock.yml"
@@ -48,7 +48,7 @@ def of_locks(found: dict[str, Lock], layout: Layout) -> list[Reference]:
 
 
 def of_runs(
-    runs: Iterable[KeptRun], layout: Layout, artifacts: Iterable[Artifact]
+    runs: Iterable[KeptRun], layout: Layout, versions: Sequence[Version]
 ) -> list[Reference]:
     """The versions that tagged runs wrote and read."""
     references = []
@@ -56,7 +56,7 @@ def of_runs(
         reason = f"tagged keep: {run.name}"
         references.append(Reference(run.run_id, None, reason))
         if run.read is None:
-            references += read_before(artifacts, run.run_id, reason)
+            references += read_before(versions, run.run_id, reason)
         else:
             references += [
                 Reference(version, layout.path_of(name), reason)

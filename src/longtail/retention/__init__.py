@@ -1,1 +1,1 @@
-"""What is kept of old versions and trainings, why, and how the rest goes."""
+"""Which old versions and trainings are kept, why, and how the others are removed."""

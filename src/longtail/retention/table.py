@@ -1,4 +1,4 @@
-"""What `kedro prune` shows before it asks."""
+"""The table that `kedro prune` shows before it asks."""
 
 from __future__ import annotations
 
@@ -9,47 +9,41 @@ from typing import NamedTuple
 from rich.table import Table
 from rich.text import Text
 
-from longtail.retention.artifacts import Content
-from longtail.retention.plan import NEWEST, Decision, Plan, StoreDecision, freed
+from longtail.retention.plan import NEWEST, Decision, Plan, freed
+from longtail.retention.scan import Item, Version
+from longtail.wording import counted
 
-KINDS = {
-    "training": "finished trainings",
-    "draft": "drafts of killed processes",
-    "checkpoint": "checkpoints of unfinished trainings",
-    "features": "features of frozen backbones",
-    "logits": "logits of trained models",
-}
-# More versions than these are shown by the first and the last.
+# Longer lists of versions are shown by the first and the last.
 FEW = 3
 
 
 class Row(NamedTuple):
-    """A line of the table, and the files that go."""
+    """One row of the table: what is removed, and how often each reason keeps the rest."""
 
-    artifact: str
-    removed: Sequence[str]
+    group: str
+    labels: Sequence[str]
     kept: Counter[str]
-    contents: list[Content]
+    items: list[Item]
 
 
 def table(plan: Plan) -> Table:
-    """A row for each group of artifacts of which versions go, and the sums."""
+    """One row per group of items of which some are removed, and the sums."""
     rows = _rows(plan)
-    sizes = freed([row.contents for row in rows])
+    sizes = _sizes(rows)
     shown = Table(show_footer=True, caption="\n".join(plan.notes), caption_justify="left")
     shown.add_column("artifact", "sum", overflow="fold")
-    shown.add_column("remove", _counted(plan), overflow="fold")
+    shown.add_column("remove", _number(plan), overflow="fold")
     shown.add_column("keep, and why", overflow="fold")
     shown.add_column("frees", human(sum(sizes)), justify="right", no_wrap=True)
     for row, size in zip(rows, sizes, strict=True):
-        cells = (row.artifact, _names(row.removed), _reasons(row.kept), human(size))
+        cells = (row.group, _names(row.labels), _reasons(row.kept), human(size))
         shown.add_row(*map(Text, cells))
     return shown
 
 
 def summary(plan: Plan) -> str:
-    """What goes, in words: ``12 versions, 1 training: 1.2 GB``."""
-    return f"{_counted(plan)}: {human(sum(freed([row.contents for row in _rows(plan)])))}"
+    """What is removed, in words: ``12 versions, 1 training: 1.2 GB``."""
+    return f"{_number(plan)}: {human(sum(_sizes(_rows(plan))))}"
 
 
 def human(size: int) -> str:
@@ -58,54 +52,46 @@ def human(size: int) -> str:
     while value >= 999.5 and len(units) > 1:
         value /= 1000
         units.pop(0)
-    return (
-        f"{value:.0f} {units[0]}" if value >= 99.5 or value == size else f"{value:.1f} {units[0]}"
-    )
+    digits = 0 if value >= 99.5 or value == size else 1
+    return f"{value:.{digits}f} {units[0]}"
 
 
 def _rows(plan: Plan) -> list[Row]:
-    rows = [*_version_rows(plan.decisions), *_store_rows(plan.store, plan.trainings)]
-    if plan.leftovers:
-        contents = [content for files in plan.leftovers.values() for content in files]
-        rows.append(Row("left by an interrupted prune", list(plan.leftovers), Counter(), contents))
-    return rows
+    groups: dict[str, list[Decision]] = defaultdict(list)
+    for decision in plan.decisions:
+        groups[_group(decision.item)].append(decision)
+    # Artifacts of one entry of the catalog whose versions are decided alike share a row.
+    alike: dict[object, list[str]] = defaultdict(list)
+    for name, group in groups.items():
+        if _removed(group):
+            decided = tuple((decision.item.label, decision.reasons) for decision in group)
+            alike[group[0].item.entry, decided].append(name)
+    return [_row(names, [groups[name] for name in names]) for names in alike.values()]
 
 
-def _version_rows(decisions: Iterable[Decision]) -> Iterable[Row]:
-    """A row for all artifacts of an entry that lose the same versions and keep for the same."""
-    groups: dict[tuple[object, ...], list[Decision]] = defaultdict(list)
-    for decision in decisions:
-        if decision.removed:
-            names = tuple(version.name for version in decision.removed)
-            kept = tuple(sorted(decision.kept.items()))
-            groups[decision.artifact.entry, names, kept].append(decision)
-    for group in groups.values():
-        first = group[0]
-        yield Row(
-            _common([decision.artifact.path for decision in group]),
-            [version.name for version in first.removed],
-            Counter(reason for reasons in first.kept.values() for reason in reasons),
-            [c for decision in group for version in decision.removed for c in version.contents],
-        )
+def _group(item: Item) -> str:
+    return item.artifact if isinstance(item, Version) else str(item.entry)
 
 
-def _store_rows(store: str, decisions: Iterable[StoreDecision]) -> Iterable[Row]:
-    groups: dict[str, list[StoreDecision]] = defaultdict(list)
-    for decision in decisions:
-        groups[decision.training.kind].append(decision)
-    for kind, label in KINDS.items():
-        gone = [decision.training for decision in groups[kind] if decision.kept is None]
-        if gone:
-            yield Row(
-                f"{store}: {label}",
-                [f"{training.fingerprint[:12]}…" for training in gone],
-                Counter(decision.kept for decision in groups[kind] if decision.kept),
-                [content for training in gone for content in training.contents],
-            )
+def _row(names: Sequence[str], groups: list[list[Decision]]) -> Row:
+    return Row(
+        _common(names),
+        [item.label for item in _removed(groups[0])],
+        Counter(reason for decision in groups[0] for reason in decision.reasons),
+        [item for group in groups for item in _removed(group)],
+    )
+
+
+def _removed(decisions: Iterable[Decision]) -> list[Item]:
+    return [decision.item for decision in decisions if not decision.reasons]
+
+
+def _sizes(rows: Iterable[Row]) -> list[int]:
+    return freed([[content for item in row.items for content in item.contents] for row in rows])
 
 
 def _common(paths: Sequence[str]) -> str:
-    """Paths of one entry as one, with a star for what differs, and how many they are."""
+    """Paths of one entry as one path, with a star for what differs, and their number."""
     if len(paths) == 1:
         return paths[0]
     steps = zip(*(path.split("/") for path in paths), strict=True)
@@ -129,11 +115,6 @@ def _reasons(kept: Counter[str]) -> str:
     return ", ".join(f"{count} {reason}" for reason, count in newest_first)
 
 
-def _counted(plan: Plan) -> str:
-    counts = {
-        "version": len(plan.versions),
-        "training": len(plan.removed_trainings),
-        "leftover": len(plan.leftovers),
-    }
-    parts = [f"{n} {name}{'s' * (n != 1)}" for name, n in counts.items() if n]
-    return ", ".join(parts)
+def _number(plan: Plan) -> str:
+    numbers = Counter(item.noun for item in plan.removed)
+    return ", ".join(counted(number, noun) for noun, number in numbers.items())

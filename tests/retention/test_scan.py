@@ -11,9 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from longtail.retention import disk
-from longtail.retention.artifacts import Artifact, Content, Version
-from longtail.retention.disk import Scan, scan
+from longtail.retention.scan import Content, Scan, Version, remove, scan
 from longtail.storage.array_store import ArrayStore
 from longtail.storage.store import TrialStore
 from tests.data_folders import (
@@ -39,20 +37,22 @@ def found(data: Path) -> Scan:
     return scan(data, STORE, entry_of)
 
 
-def only_artifact(data: Path) -> Artifact:
-    [artifact] = found(data).artifacts
-    return artifact
+def only_artifact(data: Path) -> list[Version]:
+    """The versions of the only artifact."""
+    scanned = found(data).versions
+    assert len({version.artifact for version in scanned}) == 1
+    return scanned
 
 
 def test_versions_are_found_oldest_first_with_their_files(tmp_path: Path) -> None:
     save(tmp_path, RESULTS, B, "12345")
     file = save(tmp_path, RESULTS, A, "123")
     save(tmp_path, CARD, A)
-    card, results = found(tmp_path).artifacts
-    assert (card.path, card.entry) == (CARD, "card")
-    assert [version.name for version in results.versions] == [A, B]
-    assert all(version.own and version.complete for version in results.versions)
-    [content] = results.versions[0].contents
+    card, *results = found(tmp_path).versions
+    assert (card.artifact, card.entry) == (CARD, "card")
+    assert [(version.artifact, version.name) for version in results] == [(RESULTS, A), (RESULTS, B)]
+    assert all(version.own and version.complete for version in results)
+    [content] = results[0].contents
     status = file.stat()
     assert content.identity == (status.st_dev, status.st_ino)
     assert (content.links, content.size) == (1, 3)
@@ -60,14 +60,14 @@ def test_versions_are_found_oldest_first_with_their_files(tmp_path: Path) -> Non
 
 def test_a_folder_that_no_catalog_knows_is_told_apart(tmp_path: Path) -> None:
     save(tmp_path, f"test/{RESULTS}", A)
-    assert only_artifact(tmp_path).entry is None
+    assert only_artifact(tmp_path)[0].entry is None
 
 
 def test_what_is_no_version_is_not_listed(tmp_path: Path) -> None:
     for name in ("final", "2001-01-01", f"{A}.bak", f"x{A}"):
         save(tmp_path, RESULTS, name)
     (tmp_path / A).write_text("a file")
-    assert found(tmp_path).artifacts == []
+    assert found(tmp_path).versions == []
 
 
 def test_a_version_with_other_files_folders_or_links_is_not_the_project_s_own(
@@ -78,7 +78,7 @@ def test_a_version_with_other_files_folders_or_links_is_not_the_project_s_own(
     linked = tmp_path / RESULTS / "2001-01-03T00.00.00.000Z" / "results.csv"
     linked.parent.mkdir()
     linked.symlink_to(tmp_path / RESULTS / A / "results.csv")
-    assert [(v.own, v.complete) for v in only_artifact(tmp_path).versions] == [(False, False)] * 3
+    assert [(v.own, v.complete) for v in only_artifact(tmp_path)] == [(False, False)] * 3
 
 
 def test_what_a_killed_run_left_is_the_project_s_own_but_no_version_to_load(
@@ -90,7 +90,7 @@ def test_what_a_killed_run_left_is_the_project_s_own_but_no_version_to_load(
     draft.write_text("half")
     draft.with_name("results.csv.draft.draft").write_text("half")
     draft.with_name(".results.csv.sha256").write_text("half")
-    assert [(v.own, v.complete) for v in only_artifact(tmp_path).versions] == [(True, False)] * 2
+    assert [(v.own, v.complete) for v in only_artifact(tmp_path)] == [(True, False)] * 2
 
 
 def test_links_are_named_and_not_followed(tmp_path: Path) -> None:
@@ -101,14 +101,14 @@ def test_links_are_named_and_not_followed(tmp_path: Path) -> None:
     (data / "08_reporting").symlink_to(elsewhere)
     scanned = found(data)
     assert sorted(scanned.links) == [f"{RESULTS}/{A}", "08_reporting"]
-    assert [version.name for version in scanned.artifacts[0].versions] == [B]
+    assert [version.name for version in scanned.versions] == [B]
 
 
 def test_the_data_folder_itself_may_be_a_link(tmp_path: Path) -> None:
     save(tmp_path / "disk", RESULTS, A)
     (tmp_path / "data").symlink_to(tmp_path / "disk")
-    assert only_artifact(tmp_path / "data").path == RESULTS
-    disk.remove(tmp_path / "data", [f"{RESULTS}/{A}"])
+    assert only_artifact(tmp_path / "data")[0].artifact == RESULTS
+    remove(tmp_path / "data", [f"{RESULTS}/{A}"])
     assert tree(tmp_path / "disk") == {}
 
 
@@ -128,7 +128,7 @@ def test_the_store_s_entries_are_told_apart(tmp_path: Path) -> None:
     (store / f"{'A' * 64}").mkdir()
     (store / fingerprint("0")).symlink_to(store / fingerprint("a"))
     scanned = found(tmp_path)
-    entries = {entry.fingerprint[0]: entry for entry in scanned.trainings}
+    entries = {entry.fingerprint[0]: entry for entry in scanned.stored}
     assert {key: entry.kind for key, entry in entries.items()} == {
         "a": "training",
         "b": "draft",
@@ -153,14 +153,15 @@ def test_what_vanishes_while_it_is_looked_at_is_left(
     def gone(item: os.DirEntry[str]) -> Content:
         raise FileNotFoundError(item.path)
 
-    monkeypatch.setattr(disk, "_content", gone)
-    assert only_artifact(tmp_path).versions == (Version(A, (), own=False, complete=False),)
-    assert found(tmp_path).trainings == []
+    monkeypatch.setattr("longtail.retention.scan._content", gone)
+    [version] = only_artifact(tmp_path)
+    assert version == Version(f"{RESULTS}/{A}", (), False, "results", complete=False)
+    assert found(tmp_path).stored == []
 
 
 def test_what_the_store_writes_is_known_as_its_own(tmp_path: Path) -> None:
     TrialStore(tmp_path / STORE).add(fingerprint("a"), {}, pd.DataFrame({"epoch": [1]}), {})
-    [entry] = found(tmp_path).trainings
+    [entry] = found(tmp_path).stored
     assert (entry.kind, entry.own) == ("training", True)
 
 
@@ -174,7 +175,7 @@ def test_features_are_known_as_the_store_s_and_how_long_they_were_not_used(
     shutil.copytree(place, store / f"{fingerprint('b')}.features.draft")
     (shutil.copytree(place, store / f"{fingerprint('c')}.features") / "mine").touch()
     os.utime(place, (5, 5))
-    entries = {entry.name: entry for entry in found(tmp_path).trainings}
+    entries = {entry.name: entry for entry in found(tmp_path).stored}
     own = entries.pop(place.name)
     assert (own.kind, own.own, own.modified) == ("features", True, 5)
     assert [(e.kind, e.own) for _, e in sorted(entries.items())] == [
@@ -182,9 +183,9 @@ def test_features_are_known_as_the_store_s_and_how_long_they_were_not_used(
         ("features", False),
     ]
     assert np.array_equal(ArrayStore(store, "ab").features({"views": 1}, lambda: zeros[:0]), zeros)
-    again = {entry.name: entry for entry in found(tmp_path).trainings}[place.name]
+    again = {entry.name: entry for entry in found(tmp_path).stored}[place.name]
     assert time.time() - again.modified < 60
-    disk.remove(tmp_path, [f"{STORE}/{place.name}"])
+    remove(tmp_path, [f"{STORE}/{place.name}"])
     assert not place.exists()
 
 
@@ -195,7 +196,7 @@ def test_logits_are_known_as_those_of_their_training(tmp_path: Path) -> None:
     [place] = store.glob("*.logits")
     shutil.copytree(place, store / f"{place.name}.draft")
     (store / f"{fingerprint('a')}.12.logits").mkdir()  # none that the store has written
-    entries = {entry.name: entry for entry in found(tmp_path).trainings}
+    entries = {entry.name: entry for entry in found(tmp_path).stored}
     assert {name: (e.kind, e.fingerprint, e.own) for name, e in entries.items()} == {
         place.name: ("logits", fingerprint("a"), True),
         f"{place.name}.draft": ("draft", fingerprint("a"), True),
@@ -214,7 +215,7 @@ def test_what_is_removed_is_gone_and_nothing_else(tmp_path: Path) -> None:
         f"{STORE}/{fingerprint('a')}",
         f"{STORE}/{fingerprint('c')}.checkpoint",
     ]
-    disk.remove(tmp_path, gone)
+    remove(tmp_path, gone)
     assert tree(tmp_path) == {
         path: contents for path, contents in before.items() if not path.startswith(tuple(gone))
     }
@@ -244,25 +245,26 @@ def test_an_interrupted_removal_leaves_whole_versions_and_what_the_next_one_ends
     rmtree = shutil.rmtree
     paths = [f"{RESULTS}/{A}", f"{RESULTS}/{B}", f"{STORE}/{fingerprint('a')}"]
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("longtail.retention.disk.shutil.rmtree", dies)
-        disk.remove(tmp_path, paths)
+        patch.setattr("longtail.retention.scan.shutil.rmtree", dies)
+        remove(tmp_path, paths)
     assert [name for name in versions(tmp_path, RESULTS)] == []
     scanned = found(tmp_path)
-    assert (scanned.artifacts, scanned.trainings) == ([], [])
+    assert (scanned.versions, scanned.stored) == ([], [])
     names = {
         f"07_model_output/digits/.results.csv.{A}.pruned": f"{RESULTS}/{A}",
         f"07_model_output/digits/.results.csv.{B}.pruned": f"{RESULTS}/{B}",
         f"{STORE}/.{fingerprint('a')}.pruned": f"{STORE}/{fingerprint('a')}",
     }
-    assert set(scanned.leftovers) <= set(names)
-    assert len(scanned.leftovers) == 3 - after
-    for name in scanned.leftovers:
+    left = [item.path for item in scanned.leftovers]
+    assert set(left) <= set(names)
+    assert len(left) == 3 - after
+    for name in left:
         assert len(list((tmp_path / name).iterdir())) <= len(
             [path for path in before if path.startswith(names[name])]
         )
-    disk.remove(tmp_path, [], scanned.leftovers)
+    remove(tmp_path, left)
     assert tree(tmp_path) == {}
-    assert found(tmp_path).leftovers == {}
+    assert found(tmp_path).leftovers == []
 
 
 def test_a_rename_that_fails_leaves_the_rest_whole(
@@ -279,15 +281,17 @@ def test_a_rename_that_fails_leaves_the_rest_whole(
 
     with monkeypatch.context() as patch, pytest.raises(PermissionError):
         patch.setattr(Path, "rename", fails)
-        disk.remove(tmp_path, [f"{RESULTS}/{A}", f"{RESULTS}/{B}"])
+        remove(tmp_path, [f"{RESULTS}/{A}", f"{RESULTS}/{B}"])
     scanned = found(tmp_path)
-    assert [version.name for version in scanned.artifacts[0].versions] == [B]
-    assert scanned.artifacts[0].versions[0].complete
-    assert list(scanned.leftovers) == [f"07_model_output/digits/.results.csv.{A}.pruned"]
+    assert [version.name for version in scanned.versions] == [B]
+    assert scanned.versions[0].complete
+    assert [item.path for item in scanned.leftovers] == [
+        f"07_model_output/digits/.results.csv.{A}.pruned"
+    ]
 
 
 def test_another_folder_s_leftovers_are_left(tmp_path: Path) -> None:
     """They may be those of a data folder within this one, which is being pruned by itself."""
     for folder in (f"test/07_model_output/digits/.results.csv.{A}.pruned", ".mine.pruned"):
         (tmp_path / folder).mkdir(parents=True)
-    assert found(tmp_path).leftovers == {}
+    assert found(tmp_path).leftovers == []

@@ -1,0 +1,254 @@
+"""What is stored in a data folder, and how it is removed.
+
+Symbolic links below the data folder are never followed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from longtail.storage.array_store import ARRAY_FILES
+from longtail.storage.files import CHECKSUMS_FILE, checksum_file, draft_of, flush_to_disk
+from longtail.storage.store import CARD_FILE, HISTORY_FILE, MODEL_FILE
+
+Kind = Literal["training", "checkpoint", "features", "logits", "draft"]
+
+VERSION = re.compile(r"\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\d\.\d{3}Z")
+# The name of logits has a key between the fingerprint of their training and the kind.
+STORED = re.compile(
+    r"(?P<fingerprint>[0-9a-f]{64})(\.[0-9a-f]{16}(?=\.logits))?"
+    r"(\.(?P<kind>checkpoint|features|logits))?(?P<draft>\.draft)?"
+)
+# What the store writes into each of its folders.
+OWN_FILES: dict[Kind, set[str]] = {
+    "training": {MODEL_FILE, HISTORY_FILE, CARD_FILE, CHECKSUMS_FILE},
+    "features": {ARRAY_FILES["features"], CHECKSUMS_FILE},
+    "logits": {ARRAY_FILES["logits"], CHECKSUMS_FILE},
+}
+# The name of a folder that is being removed. A version is moved beside its artifact, where Kedro
+# does not look for versions.
+PRUNED = re.compile(rf"\.(?P<name>.+?)(\.{VERSION.pattern})?\.pruned")
+
+# What is not a version is listed under these words.
+LEFTOVERS = "left by an interrupted prune"
+LABELS: dict[Kind, str] = {
+    "training": "finished trainings",
+    "checkpoint": "checkpoints of unfinished trainings",
+    "features": "features of frozen backbones",
+    "logits": "logits of trained models",
+    "draft": "drafts of killed processes",
+}
+
+EntryOf = Callable[[str], str | None]
+
+
+@dataclass(frozen=True)
+class Content:
+    """One file: its device and inode, the number of its names (hard links), its size in bytes."""
+
+    identity: tuple[int, int]
+    links: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Item:
+    """A folder or file that can be removed as a whole; by itself what a removal has left.
+
+    Attributes:
+        path: relative to the data folder.
+        contents: its files.
+        own: whether it contains nothing but what the project writes there.
+        entry: what it is listed under; of a version the path in the catalog that the artifact's
+            path is an instance of, or None if there is none.
+    """
+
+    noun: ClassVar[str] = "leftover"
+    path: str
+    contents: tuple[Content, ...]
+    own: bool
+    entry: str | None
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rpartition("/")[2]
+
+    @property
+    def label(self) -> str:
+        """The name that it is listed by."""
+        return self.path
+
+
+@dataclass(frozen=True)
+class Version(Item):
+    """One version of an artifact; its name is the time of the run that saved it.
+
+    Attributes:
+        complete: whether its file is there, so that it can be loaded.
+    """
+
+    noun = "version"
+    complete: bool
+
+    @property
+    def artifact(self) -> str:
+        """The path of the artifact, relative to the data folder."""
+        return self.path.rpartition("/")[0]
+
+    @property
+    def label(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class Stored(Item):
+    """An entry of the store.
+
+    Attributes:
+        kind: what it is; a draft was left by a killed process.
+        fingerprint: of the training (of logits: of their training), or the key of features.
+        modified: when it was last written (features and logits: or used), in seconds since 1970.
+    """
+
+    noun = "training"
+    kind: Kind
+    fingerprint: str
+    modified: float
+
+    @property
+    def label(self) -> str:
+        return f"{self.fingerprint[:12]}…"
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What was found.
+
+    Attributes:
+        versions: sorted by artifact, oldest first.
+        stored: the entries of the store.
+        links: the paths of symbolic links, relative to the data folder.
+        leftovers: what an interrupted removal has left.
+    """
+
+    versions: list[Version] = field(default_factory=list)
+    stored: list[Stored] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+    leftovers: list[Item] = field(default_factory=list)
+
+
+def scan(data: Path, store: str, entry_of: EntryOf) -> Scan:
+    """Search the data folder.
+
+    Args:
+        data: the folder; it may itself be a symbolic link.
+        store: the path of the store of trainings, relative to the data folder.
+        entry_of: gives the entry of the catalog that a path is an instance of, if there is one.
+    """
+    root, found = data.resolve(), Scan()
+    folders = [""]
+    while folders:
+        folder = folders.pop()
+        for item in os.scandir(root / folder):
+            path = f"{folder}/{item.name}".lstrip("/")
+            if item.is_symlink():
+                found.links.append(path)
+            elif folder == store and STORED.fullmatch(item.name):
+                found.stored.extend(_stored(item, path))
+            elif not item.is_dir(follow_symlinks=False):
+                continue
+            elif _is_leftover(item.name, folder, store, entry_of):
+                found.leftovers.append(Item(path, _files(item)[0], True, LEFTOVERS))
+            elif VERSION.fullmatch(item.name):
+                found.versions.append(_version(item, path, entry_of(folder)))
+            elif folder != store:
+                folders.append(path)
+    found.stored.sort(key=lambda stored: (stored.kind, stored.name))
+    found.versions.sort(key=lambda version: (version.artifact, version.name))
+    return found
+
+
+def remove(data: Path, paths: Iterable[str]) -> None:
+    """Remove folders and files of the data folder, such that none is ever read half removed.
+
+    Folders are renamed before they are emptied. After an interruption the next :func:`scan` finds
+    them in :attr:`Scan.leftovers`.
+    """
+    root = data.resolve()
+    renamed = []
+    for path in paths:
+        if not (root / path).is_dir():
+            (root / path).unlink()
+        elif PRUNED.fullmatch((root / path).name):
+            renamed.append(root / path)
+        else:
+            renamed.append(_set_aside(root / path))
+    for parent in {folder.parent for folder in renamed}:
+        flush_to_disk(parent)
+    for folder in renamed:
+        shutil.rmtree(folder)
+
+
+def _set_aside(folder: Path) -> Path:
+    if VERSION.fullmatch(folder.name):
+        artifact = folder.parent
+        return folder.rename(artifact.with_name(f".{artifact.name}.{folder.name}.pruned"))
+    return folder.rename(folder.with_name(f".{folder.name}.pruned"))
+
+
+def _is_leftover(name: str, folder: str, store: str, entry_of: EntryOf) -> bool:
+    """Whether a folder was part of the store, or of an artifact of the catalog."""
+    match = PRUNED.fullmatch(name)
+    if match is None:
+        return False
+    if folder == store:
+        return STORED.fullmatch(match["name"]) is not None
+    return entry_of(f"{folder}/{match['name']}") is not None
+
+
+def _version(item: os.DirEntry[str], path: str, entry: str | None) -> Version:
+    contents, names, own = _files(item)
+    file = Path(path).parent
+    drafts = {name for name in names if name.startswith(draft_of(file).name)}
+    own &= names - drafts <= {file.name, checksum_file(file).name}
+    return Version(path, contents, own, entry, complete=own and file.name in names)
+
+
+def _stored(item: os.DirEntry[str], path: str) -> Iterable[Stored]:
+    """The entry of the store, if it is one: checkpoints are files, all others are folders."""
+    match = STORED.fullmatch(item.name)
+    is_folder = item.is_dir(follow_symlinks=False)
+    if match is None or is_folder == (match["kind"] == "checkpoint"):
+        return
+    kind: Kind = "draft" if match["draft"] else match["kind"] or "training"  # type: ignore[assignment]
+    try:
+        modified = item.stat(follow_symlinks=False).st_mtime
+        contents, names, own = _files(item) if is_folder else ((_content(item),), set(), True)
+    except FileNotFoundError:  # it has just been finished
+        return
+    own &= names <= OWN_FILES.get(kind, names)
+    entry = f"{path.rpartition('/')[0]}: {LABELS[kind]}"
+    yield Stored(path, contents, own, entry, kind, match["fingerprint"], modified)
+
+
+def _files(folder: os.DirEntry[str]) -> tuple[tuple[Content, ...], set[str], bool]:
+    """The files in a folder, their names, and whether it contains nothing else."""
+    try:
+        items = list(os.scandir(folder))
+        files = [item for item in items if item.is_file(follow_symlinks=False)]
+        contents = tuple(map(_content, files))
+    except FileNotFoundError:  # a run is writing there at this moment
+        return (), set(), False
+    return contents, {item.name for item in files}, len(files) == len(items)
+
+
+def _content(item: os.DirEntry[str]) -> Content:
+    status = item.stat(follow_symlinks=False)
+    return Content((status.st_dev, status.st_ino), status.st_nlink, status.st_size)
