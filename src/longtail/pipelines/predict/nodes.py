@@ -1,10 +1,11 @@
-"""Nodes of the predict stage. torch is imported where a node needs it."""
+"""Nodes of the predict stage. torch is imported in the nodes that need it."""
 
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -32,13 +33,60 @@ from longtail.trials.training_job import VALIDATION, Split, TrainingJob
 from longtail.trials.verification import trial_names
 from longtail.wording import counted
 
+if TYPE_CHECKING:
+    from longtail.learning.inference.trained_model import Predictor
+
 log = logging.getLogger(__name__)
 
 
-def describe_recognizer(
+@dataclass(frozen=True)
+class ChosenTrial:
+    """The trained trial that names photographs.
+
+    Attributes:
+        trial: as it was trained, with the current compute parameters.
+        fingerprint: of its training.
+        nll: on the widest test set, by which its stored logits are recognised.
+    """
+
+    trial: Trial
+    fingerprint: str
+    nll: float
+
+
+def select_trial(
     results: pd.DataFrame,
     trainings: pd.DataFrame,
     source: dict[str, Any],
+    index: pd.DataFrame,
+    subsets: pd.DataFrame,
+    asked: Predict,
+    compute: Compute,
+) -> ChosenTrial:
+    """Select the best trial on the validation images, or the one of the parameters.
+
+    Args:
+        results: of the data set, one row per trial and held-out set.
+        trainings: one row per trial.
+        source: the summary of the data set's source.
+        index: one row per image.
+        subsets: one row per image and subset.
+        asked: its ``trial`` is the name of a trial, or None for the best.
+        compute: the device to use.
+
+    Raises:
+        ConfigurationError: if there is no such trial.
+        DataError: if there is nothing to choose by, or the results are stale.
+    """
+    name = choose_trial(results, source["dataset"], asked.trial)
+    trained, fingerprint = trained_trial(name, results, trainings, source, index, subsets)
+    row = (trial_names(results) == name) & (results["test_set"] == widest_test_set(subsets))
+    nll = float(results.loc[row, FIGURE].iloc[0])
+    return ChosenTrial(trained.model_copy(update={"compute": compute}), fingerprint, nll)
+
+
+def describe_recognizer(
+    chosen: ChosenTrial,
     images: UInt8Array,
     index: pd.DataFrame,
     subsets: pd.DataFrame,
@@ -46,74 +94,69 @@ def describe_recognizer(
     predictions: TrialFiles,
     store: Path,
     asked: Predict,
-    compute: Compute,
 ) -> dict[str, Any]:
-    """Choose a trained trial, and find out what its answers are worth.
+    """Calibrate the chosen trial, and measure how reliable its names are.
 
     Args:
-        results: of the data set, a row a trial and held-out set.
-        trainings: a row a trial.
-        source: the summary of the data set's source.
+        chosen: the trial.
         images: uint8 (images, height, width, 3).
-        index: a row an image.
-        subsets: a row an image and subset.
-        profile: a row a class.
-        predictions: the files of the logits that its trials have stored.
+        index: one row per image.
+        subsets: one row per image and subset.
+        profile: one row per class.
+        predictions: the files of the stored logits of the data set's trials.
         store: the folder of finished trainings.
         asked: how photographs are to be named.
-        compute: the device to use.
 
     Returns:
         The sheet of :func:`longtail.naming.recognizer.describe`.
+
+    Raises:
+        DataError: if the trained weights are missing, or a file of the user cannot be used.
     """
-    name = choose_trial(results, source["dataset"], asked.trial)
-    trained, fingerprint = trained_trial(name, results, trainings, source, index, subsets)
-    trial = trained.model_copy(update={"compute": compute})
-    labels = index["label"].to_numpy()
-    job = TrainingJob.of(trial, Split.of(labels, subsets, trial.train_set, source["classes"]))
-    counts = job.split.class_counts
+    trial, labels = chosen.trial, index["label"].to_numpy()
     class_names = profile.sort_values("label")["class_name"].tolist()
+    job = TrainingJob.of(
+        trial, Split.of(labels, subsets, trial.train_set, classes=len(class_names))
+    )
+    counts = job.split.class_counts
     given = sheets.stated(asked, class_names, counts)
-    test_set = widest_test_set(subsets)
-    validation, test, strangers = _held_out(subsets).values()
-    together = np.concatenate([validation, test, strangers])
-    # Before anything is computed: without them no photograph can be named.
-    weights_of(store, fingerprint, name)
-    of_trial = results[(trial_names(results) == name) & (results["test_set"] == test_set)]
-    figure = float(of_trial[FIGURE].iloc[0])
-    logits = stored_logits(predictions.versions(name), together, test, figure)
+    # Checked before the logits are computed: without weights no photograph can be named.
+    weights_of(store, chosen.fingerprint, trial.name)
+    validation, test, unknown = _held_out(subsets).values()
+    held_out = np.concatenate([validation, test, unknown])
+    logits = stored_logits(predictions.versions(trial.name), held_out, test, chosen.nll)
     if logits is None:
-        log.info("The logits that %s's results are of are not stored any more", name)
-        model = _loaded(store, fingerprint, trial, len(class_names))
-        logits = model.logits_in_chunks(images, together, f"Testing {name}")
-    of_validation, of_test, of_strangers = np.split(logits, np.cumsum([len(validation), len(test)]))
+        log.info("The logits of %s's results are no longer stored", trial.name)
+        predictor = _predictor(store, chosen.fingerprint, trial, len(class_names))
+        logits = predictor.logits_in_chunks(images, held_out, f"Testing {trial.name}")
+    of_validation, of_test, of_unknown = np.split(logits, np.cumsum([len(validation), len(test)]))
     sheet = sheets.describe(
         trial,
-        fingerprint,
+        chosen.fingerprint,
         job.losses.last,
         counts,
         class_names,
-        source["height"],
+        images.shape[1],
         asked,
         given,
         Evaluated(of_validation, labels[validation]),
         Evaluated(of_test, labels[test]),
-        test_set,
-        of_strangers if len(strangers) else None,
+        widest_test_set(subsets),
+        of_unknown if len(unknown) else None,
     )
     sheets.tell(sheet)
     return sheet
 
 
 def list_photographs(asked: Predict) -> Photographs:
-    """What is to be named; other files are told.
+    """The photographs to name; files that are skipped are logged.
 
     Raises:
         DataError: if there are no photographs.
     """
     found = find_photographs(asked.path)
     if found.others:
-        log.info("Not looked at: %s", others_in_words(found.others))
+        log.info("Skipped: %s", others_in_words(found.others))
     return found
 
 
@@ -125,43 +168,42 @@ def name_photographs(
     store: Path,
     compute: Compute,
 ) -> pd.DataFrame:
-    """Name new photographs, a row a file, in the order of their names.
+    """Name new photographs, one row per file, sorted by their names.
 
-    Pictures that are not or cannot be read have a row with the reason, and those that the data set
-    has already the part that they are in.
+    Files that cannot be read have a row with the reason. Photographs that are in the data set
+    have the name of its part.
 
     Args:
         recognizer: the sheet of the trial that names them.
-        photographs: what is to be named.
+        photographs: what to name.
         images: of the data set, uint8 (images, height, width, 3).
-        subsets: a row an image and subset.
+        subsets: one row per image and subset.
         store: the folder of finished trainings.
         compute: the device to use.
 
     Raises:
-        DataError: if the trained weights are gone.
+        DataError: if the trained weights are missing.
     """
     sheet = Sheet.of(recognizer)
     trial = Trial.model_validate(recognizer["trial"]).model_copy(update={"compute": compute})
-    model = _loaded(store, recognizer["fingerprint"], trial, len(sheet.class_names))
+    predictor = _predictor(store, recognizer["fingerprint"], trial, len(sheet.class_names))
     from longtail.learning.inference.trained_model import images_per_chunk
 
-    size = recognizer["image_size"]
+    train_images = images_of(subsets, "train", trial.train_set)
+    familiar = Familiar(images, {LEARNT: train_images, **_held_out(subsets)})
+    files, size = list(photographs.files), recognizer["image_size"]
     chunk = images_per_chunk(size)
-    names = list(photographs.files)
-    learnt = images_of(subsets, "train", trial.train_set)
-    familiar = Familiar(images, {LEARNT: learnt, **_held_out(subsets)})
-    parts = [unreadable(sheet, file, why) for file, why in photographs.refused.items()]
-    title = f"Naming {counted(len(names), 'photograph')}"
+    title = f"Naming {counted(len(files), 'photograph')}"
     chunks = decode_in_chunks(list(photographs.files.values()), size, chunk, title)
-    for start, decoded in zip(range(0, len(names), chunk), chunks, strict=True):
-        pairs = list(zip(names[start : start + chunk], decoded, strict=True))
-        usable = [(file, pixels) for file, pixels in pairs if not isinstance(pixels, str)]
-        parts += [unreadable(sheet, file, r) for file, r in pairs if isinstance(r, str)]
+    parts = [unreadable(sheet, file, why) for file, why in photographs.refused.items()]
+    for start, decoded in zip(range(0, len(files), chunk), chunks, strict=True):
+        pairs = list(zip(files[start : start + chunk], decoded, strict=True))
+        usable = {file: pixels for file, pixels in pairs if not isinstance(pixels, str)}
+        parts += [unreadable(sheet, file, why) for file, why in pairs if isinstance(why, str)]
         if usable:
-            logits = model.logits(np.stack([pixels for _, pixels in usable]))
-            named = name_all(sheet, [file for file, _ in usable], logits)
-            parts.append(named.assign(**{ALREADY_IN: [familiar.part_of(p) for _, p in usable]}))
+            logits = predictor.logits(np.stack(list(usable.values())))
+            already_in = [familiar.part_of(pixels) for pixels in usable.values()]
+            parts.append(name_all(sheet, list(usable), logits).assign(**{ALREADY_IN: already_in}))
     rows = [row for part in parts for row in part.to_dict("records")]
     rows.sort(key=lambda row: str(row["file"]).split("/"))
     table = pd.DataFrame(rows, columns=[*columns_of(sheet), ALREADY_IN])
@@ -185,7 +227,7 @@ def draw_gallery(
 
 
 def _held_out(subsets: pd.DataFrame) -> dict[str, Int64Array]:
-    """The images that no trial learns from: of validation, of the test set, of unknown species."""
+    """The images that no trial trains on: validation, widest test set, and unknown species."""
     return {
         VALIDATION: images_of(subsets, VALIDATION, VALIDATION),
         "test": images_of(subsets, "test", widest_test_set(subsets)),
@@ -193,8 +235,12 @@ def _held_out(subsets: pd.DataFrame) -> dict[str, Int64Array]:
     }
 
 
-def _loaded(store: Path, fingerprint: str, trial: Trial, classes: int) -> Any:
-    """The trained model, or one message that it is gone."""
+def _predictor(store: Path, fingerprint: str, trial: Trial, classes: int) -> Predictor:
+    """The trained model.
+
+    Raises:
+        DataError: if its weights are missing.
+    """
     from longtail.learning.inference.trained_model import Predictor, TrainedModel
 
     return Predictor(TrainedModel(weights_of(store, fingerprint, trial.name), trial, classes))

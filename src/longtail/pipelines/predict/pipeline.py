@@ -1,9 +1,9 @@
-"""The predict stage: what is known of the best trial, names of new photographs, and a gallery.
+"""The predict stage: select and describe a trial, name new photographs, and draw a gallery.
 
 ::
 
-    describe ──> recognizer ─┐
-    list ──> photographs ────┴─> name ──> names ──> draw ──> names_page
+    select ──> describe ──> recognizer ─┐
+    list ──> photographs ───────────────┴─> name ──> names ──> draw ──> names_page
 """
 
 from __future__ import annotations
@@ -16,38 +16,52 @@ from longtail.pipelines.predict.nodes import (
     draw_gallery,
     list_photographs,
     name_photographs,
+    select_trial,
 )
 
 
 def create_pipeline(parameters: Parameters) -> Pipeline:
-    """The stage for the data set whose species are named."""
+    """The stage for the data set of ``predict.dataset``."""
     dataset = dataset_of(parameters)
-    nodes = [_describe(dataset), *_name(dataset)]
+    nodes = [*_describe(dataset), *_name(dataset)]
     return Pipeline(nodes, namespace="predict", prefix_datasets_with_namespace=False)
 
 
 def create_description(parameters: Parameters) -> Pipeline:
-    """The part of the stage that needs no photographs to name."""
-    nodes = [_describe(dataset_of(parameters))]
+    """The part of the stage that needs no new photographs."""
+    nodes = _describe(dataset_of(parameters))
     return Pipeline(nodes, namespace="predict", prefix_datasets_with_namespace=False)
 
 
-def _describe(dataset: str) -> Node:
-    return Node(
-        describe_recognizer,
-        inputs={
-            **{name: f"{dataset}_{name}" for name in ("results", "trainings", "source")},
-            **{name: f"{dataset}_{name}" for name in ("images", "index", "subsets")},
-            "profile": f"{dataset}_class_profile",
-            "predictions": f"{dataset}_predictions",
-            "store": "trial_store",
-            "asked": "params:predict",
-            "compute": "params:compute",
-        },
-        outputs=f"{dataset}_recognizer",
-        name=f"describe_{dataset}",
-        tags=[dataset],
-    )
+def _describe(dataset: str) -> list[Node]:
+    return [
+        Node(
+            select_trial,
+            inputs={
+                **{name: f"{dataset}_{name}" for name in ("results", "trainings", "source")},
+                **{name: f"{dataset}_{name}" for name in ("index", "subsets")},
+                "asked": "params:predict",
+                "compute": "params:compute",
+            },
+            outputs=f"{dataset}_chosen_trial",
+            name=f"select_{dataset}",
+            tags=[dataset],
+        ),
+        Node(
+            describe_recognizer,
+            inputs={
+                "chosen": f"{dataset}_chosen_trial",
+                **{name: f"{dataset}_{name}" for name in ("images", "index", "subsets")},
+                "profile": f"{dataset}_class_profile",
+                "predictions": f"{dataset}_predictions",
+                "store": "trial_store",
+                "asked": "params:predict",
+            },
+            outputs=f"{dataset}_recognizer",
+            name=f"describe_{dataset}",
+            tags=[dataset],
+        ),
+    ]
 
 
 def _name(dataset: str) -> list[Node]:
@@ -90,5 +104,5 @@ def _name(dataset: str) -> list[Node]:
 
 
 def dataset_of(parameters: Parameters) -> str:
-    """The data set whose species are named; the grid's first where none is asked for."""
+    """The name of the data set to predict species of: by default the first of the grid."""
     return parameters.predict.dataset or parameters.grid.datasets[0]
