@@ -1,7 +1,7 @@
-"""What ``mlflow models serve`` runs: photographs in, names in the words of the predict stage out.
+"""The model of ``mlflow models serve``: photographs in, rows of the table of names out.
 
-MLflow keeps this file beside the exported recognizer, and the project's package too, whose rules
-for names and trust it applies.
+MLflow stores this file with the exported recognizer and with this package, which has the rules
+for names and trust.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from longtail.naming.answers_table import name_all, unreadable
 from longtail.naming.decision_rule import Sheet
 from longtail.sources.decode import decode_content
 
-# The model's one input: the content of an image file in base 64.
+# The model's one input: the content of an image file in base64.
 PHOTOGRAPH = "photograph"
 # The exported recognizer among the model's files.
 RECOGNIZER = "recognizer"
 
 
 class ServedRecognizer(mlflow.pyfunc.PythonModel):  # type: ignore[misc,name-defined]
-    """A recognizer behind MLflow's interface for models."""
+    """A recognizer with the interface of MLflow's models."""
 
     def load_context(self, context: Any) -> None:
         about = {ABOUT: ""}
@@ -45,13 +45,13 @@ class ServedRecognizer(mlflow.pyfunc.PythonModel):  # type: ignore[misc,name-def
         model_input: pd.DataFrame,
         params: dict[str, Any] | None = None,  # noqa: ARG002
     ) -> list[dict[str, Any]]:
-        """A row of the predict stage's table for each photograph, without ``file``.
+        """One row of the predict stage's table per photograph, without the column ``file``.
 
-        What is empty in that table is None.
+        Empty cells are None.
 
         Args:
             context: unused.
-            model_input: a column ``photograph``: the contents of image files in base 64.
+            model_input: one column ``photograph``: the contents of image files in base64.
             params: unused.
         """
         rows = [self._named(text) for text in model_input[PHOTOGRAPH]]
@@ -72,25 +72,27 @@ class ServedRecognizer(mlflow.pyfunc.PythonModel):  # type: ignore[misc,name-def
 
 
 def _from_base64(text: object) -> bytes:
-    """The content of a file.
+    """Decode the content of a file.
 
     Raises:
-        ValueError: if it is no text, not in base 64, or of nothing.
+        ValueError: if it is not a text, not in base64, or empty.
     """
-    # MLflow makes NaN of null beside others.
+    # Among other rows, MLflow turns null into NaN.
     if text is None or (isinstance(text, float) and math.isnan(text)):
-        raise ValueError("no photograph is given: null")
+        raise ValueError("the photograph is missing: null")
     if not isinstance(text, str):
-        raise ValueError(f"not the content of a file in base 64: {type(text).__name__} is no text")
+        raise ValueError(
+            f"not the content of a file in base64: {type(text).__name__} is not a text"
+        )
     if text.startswith("data:"):
-        raise ValueError("not the content of a file in base 64: leave out 'data:' up to the comma")
+        raise ValueError("not the content of a file in base64: leave out 'data:' up to the comma")
     try:
-        # Lines are broken by many that write base 64.
+        # Many encoders break base64 into lines.
         content = base64.b64decode("".join(text.split()), validate=True)
     except ValueError as error:
-        raise ValueError(f"not the content of a file in base 64: {error}") from None
+        raise ValueError(f"not the content of a file in base64: {error}") from None
     if not content:
-        raise ValueError("no photograph is given: the text is empty")
+        raise ValueError("the photograph is missing: the text is empty")
     return content
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 import torch
-from torch._dynamo.utils import counters
+from torch._dynamo.utils import counters  # torch counts compilations nowhere else
 
 from longtail.learning.execution import (
     MIN_COMPILED_STEPS,
@@ -35,7 +35,7 @@ CPU, GPU = torch.device("cpu"), torch.device("cuda")
         ("auto", GPU, MIN_COMPILED_STEPS - 1, False),
     ],
 )
-def test_long_trainings_on_a_gpu_are_compiled_unless_asked_otherwise(
+def test_auto_compiles_long_trainings_on_a_gpu(
     asked: Literal["auto", "always", "never"], device: torch.device, steps: int, compiles: bool
 ) -> None:
     execution = Execution(device, "float32", compile=asked)
@@ -47,7 +47,7 @@ def test_compiled_training_follows_the_plain_one_and_compiles_once_for_all_trial
     make_recipe: Callable[..., Recipe],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # All of torch.compile but the C++ compiler, which takes most of the time.
+    # All of torch.compile except the C++ compiler, which takes most of the time.
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
     compiled_forward.cache_clear()
     images = read_digits(16)
@@ -63,7 +63,7 @@ def test_compiled_training_follows_the_plain_one_and_compiles_once_for_all_trial
         outcome = train(job, images.pixels, None, lambda *_: None)
         return outcome.history["train_loss"]
 
-    torch._dynamo.reset()
+    torch.compiler.reset()
     counters.clear()
     for seed in (0, 1):
         np.testing.assert_allclose(losses("always", seed), losses("never", seed), rtol=1e-4)

@@ -121,7 +121,7 @@ print(json.dumps(model.predict(pd.DataFrame({"photograph": files}, dtype=object)
         "leave out 'data:'",
         "text is empty",
         "null",
-        "int is no text",
+        "int is not a text",
     ]
     for row, reason in zip(broken, reasons, strict=True):
         assert reason in row["error"]

@@ -68,7 +68,7 @@ def test_single_image_left_over_joins_the_batch_before_it() -> None:
     assert [len(batch) for batch in shuffled(34, 16, generator(), CPU)] == [16, 16, 2]
 
 
-def test_order_is_the_seeds() -> None:
+def test_order_is_reproducible_with_its_seed() -> None:
     first, again, other = (torch.cat(shuffled(50, 8, generator(s), CPU)) for s in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)

@@ -42,7 +42,7 @@ def test_image_that_shrinks_by_a_whole_factor_is_averaged() -> None:
     assert torch.allclose(found, expected, atol=1e-3)
 
 
-def test_boxes_have_the_wanted_areas_ratios_and_places() -> None:
+def test_boxes_have_the_given_areas_ratios_and_positions() -> None:
     wanted = RandomResizedCrop(scale=(0.1, 0.3), ratio=(0.5, 2))
     top, left, height, width = draw_boxes(wanted, 20_000, (30, 60), generator())
     area, ratio = height * width, 2 * width / height  # of pixels

@@ -59,7 +59,7 @@ def test_cutmix_pastes_a_rectangle_of_the_one_before_it_and_counts_its_pixels() 
     [CanonicalLoss(), CanonicalLoss(weights=np.array([0.5, 1.0, 1.5])), CanonicalLoss(focus=2.0)],
     ids=["plain", "weighted", "focal"],
 )
-def test_loss_is_that_of_both_labels_by_the_share(loss: CanonicalLoss) -> None:
+def test_loss_is_that_of_both_labels_weighted_by_lambda(loss: CanonicalLoss) -> None:
     criterion, found = Criterion(loss, 0), mixer("mixup")
     logits, labels = torch.randn(3, 3), torch.tensor([0, 2, 1])
     share = 1 - found.images(shown(), 1)[0, 0, 0, 0].item() / 200
@@ -81,7 +81,7 @@ def test_lambdas_are_of_the_beta_distribution() -> None:
         assert spread(alpha) == pytest.approx(1 / (4 * (2 * alpha + 1)), rel=0.08)
 
 
-def test_batches_of_one_epoch_differ_and_the_seed_decides() -> None:
+def test_batches_of_one_epoch_differ_and_are_reproducible() -> None:
     first, again = mixer("mixup"), mixer("mixup")
     assert torch.equal(first.images(shown(), 0), again.images(shown(), 0))
     assert not torch.equal(first.images(shown(), 0), first.images(shown(), 1))

@@ -98,7 +98,7 @@ def test_colours_change_as_pillow_changes_them(
 
 
 @pytest.mark.parametrize("operation", [operation for operation, _ in OPERATIONS])
-def test_strength_zero_leaves_images_as_they_are(operation: Operation) -> None:
+def test_strength_zero_does_not_change_images(operation: Operation) -> None:
     images = tensor(picture())
     found = operation(images, torch.zeros(1))
     assert torch.allclose(found, images, atol=2e-2)  # samples at the pixels, in float32
@@ -159,7 +159,7 @@ def test_every_operation_is_as_likely_and_strengths_are_within_the_magnitude(
         assert (strengths.min() < -0.5) == sided
 
 
-def test_operations_are_the_seeds() -> None:
+def test_operations_are_reproducible_with_their_seed() -> None:
     images = tensor(picture()).expand(8, -1, -1, -1)
     first, again, other = (steps(seed=seed, count=24)(images, slice(0, 8)) for seed in (1, 1, 2))
     assert torch.equal(first, again)

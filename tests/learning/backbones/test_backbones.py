@@ -41,7 +41,7 @@ def images(size: int, count: int = 2) -> Tensor:
 @pytest.mark.parametrize("architecture", OWN)
 @pytest.mark.parametrize("kind", ["linear", "cosine"])
 @pytest.mark.parametrize("size", [32, 48])
-def test_small_networks_give_a_logit_a_class(architecture: str, kind: Any, size: int) -> None:
+def test_small_networks_return_one_logit_per_class(architecture: str, kind: Any, size: int) -> None:
     model = build(backbone(architecture), Classifier(kind=kind), 7, size, None)
     logits = model(images(size))
     assert logits.shape == (2, 7)
@@ -91,7 +91,7 @@ def test_resnet32_halves_the_image_twice_and_gives_64_features(size: int) -> Non
     assert sides == [(2, width, side, side) for width, side in stages for _ in range(5)]
 
 
-def test_resnet32_s_shortcuts_have_no_parameters() -> None:
+def test_resnet32_shortcuts_have_no_parameters() -> None:
     """With branches that give nothing, a block passes on every second pixel, padded with zeros."""
     block = BasicBlock(16, 32, stride=2).eval()
     nn.init.zeros_(block.bn2.weight)
@@ -119,7 +119,7 @@ def test_resnet32_is_the_sum_of_branch_and_shortcut() -> None:
     assert torch.allclose(block(shown), (branch + shown).relu(), atol=1e-5)
 
 
-def test_resnet32_s_convolutions_start_kaiming_normal() -> None:
+def test_resnet32_convolutions_are_initialised_kaiming_normal() -> None:
     """Deviations of sqrt(2 / (9 * inputs)), as in Cao et al. 2019."""
     torch.manual_seed(0)
     for convolution in [m for m in ResNet32().modules() if isinstance(m, nn.Conv2d)]:
@@ -170,7 +170,7 @@ def test_scaled_linear_multiplies_its_logits() -> None:
 
 
 @pytest.mark.parametrize(("kind", "expected"), [("linear", ScaledLinear), ("cosine", CosineLinear)])
-def test_classifier_is_the_one_asked_for(kind: Any, expected: type[nn.Module]) -> None:
+def test_classifier_is_of_the_given_kind(kind: Any, expected: type[nn.Module]) -> None:
     model = build(backbone("vit_micro"), Classifier(kind=kind, scale=16), 4, 32, None)
     assert type(model.classifier) is expected
     assert model.classifier.scale == 16
@@ -197,7 +197,7 @@ def test_weights_are_loaded_into_all_but_the_classifier() -> None:
     assert model.classifier.weight.shape == (4, 128)
 
 
-def test_classifier_starts_at_random_whatever_the_weights() -> None:
+def test_classifier_is_random_even_with_pretrained_weights() -> None:
     weights = weights_of("convnext_micro")
     heads = []
     for seed in (0, 0, 1):
@@ -227,7 +227,7 @@ def test_known_architectures_pass_the_check() -> None:
         check_architecture(backbone(architecture))
 
 
-def test_unknown_architecture_is_refused_with_near_names() -> None:
+def test_unknown_architecture_is_refused_with_similar_names() -> None:
     with pytest.raises(
         ConfigurationError,
         match=r"backbones\.b\.architecture: unknown architecture 'convnext_mikro'\. "

@@ -77,7 +77,7 @@ def test_pickle_that_would_run_code_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "evil").exists()
 
 
-def test_hub_out_of_reach_says_what_else_can_be_done(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_hub_suggests_alternatives(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_network(*_: Any, **__: Any) -> None:
         raise urllib.error.URLError("Network is unreachable")
 

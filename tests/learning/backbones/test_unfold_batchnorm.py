@@ -30,7 +30,9 @@ def images() -> torch.Tensor:
     return torch.randn(64, 3, 12, 12, generator=torch.Generator().manual_seed(1)) * 3 + 1
 
 
-def test_the_function_stays_as_it_was(network: nn.Sequential, images: torch.Tensor) -> None:
+def test_outputs_in_evaluation_mode_do_not_change(
+    network: nn.Sequential, images: torch.Tensor
+) -> None:
     others = images.flip(0) + 2
     before = network(images), network(others)
     assert unfold_batch_norms(network, images) == 2
@@ -38,7 +40,7 @@ def test_the_function_stays_as_it_was(network: nn.Sequential, images: torch.Tens
     assert torch.allclose(network(others), before[1], atol=1e-4)
 
 
-def test_training_mode_begins_at_that_function(
+def test_outputs_in_training_mode_are_those_of_the_folded_weights(
     network: nn.Sequential, images: torch.Tensor
 ) -> None:
     folded = network(images)
@@ -53,7 +55,7 @@ def test_training_mode_begins_at_that_function(
     assert torch.allclose(network(images), folded, atol=1e-3)
 
 
-def test_running_statistics_are_those_of_what_the_layer_receives(
+def test_running_statistics_are_those_of_the_layers_input(
     network: nn.Sequential, images: torch.Tensor
 ) -> None:
     received = network[0](images)
@@ -65,7 +67,7 @@ def test_running_statistics_are_those_of_what_the_layer_receives(
     assert torch.allclose(first.running_var, received.var((0, 2, 3), correction=0), rtol=1e-4)
 
 
-def test_a_trained_layer_is_left_alone(network: nn.Sequential, images: torch.Tensor) -> None:
+def test_a_trained_layer_is_not_changed(network: nn.Sequential, images: torch.Tensor) -> None:
     trained = network[1]
     assert isinstance(trained, nn.BatchNorm2d) and trained.running_mean is not None
     trained.running_mean.fill_(0.3)

@@ -151,7 +151,7 @@ def test_weights_history_and_logits_are_bit_identical(
     assert np.array_equal(first, second)
 
 
-def test_streamed_training_goes_on_from_its_checkpoint(
+def test_streamed_training_resumes_from_its_checkpoint(
     mapped: UInt8Array,
     make_trial: MakeTrial,
     make_recipe: MakeRecipe,
@@ -183,7 +183,7 @@ def test_streamed_training_goes_on_from_its_checkpoint(
     ],
     ids=["gone", "cut off"],
 )
-def test_lost_file_is_told_of_in_one_message(
+def test_missing_file_is_reported_in_one_message(
     harm: Callable[[Path], Any],
     reason: str,
     mapped: UInt8Array,
@@ -224,7 +224,7 @@ def test_images_too_many_for_a_gpu_name_the_parameter(
 
 
 @pytest.mark.parametrize(("free", "resident"), [(45 * 2 * 768 + 30 * 768, True), (45 * 768, False)])
-def test_size_decides_and_the_log_tells(
+def test_size_decides_and_is_logged(
     free: int,
     resident: bool,
     mapped: UInt8Array,
@@ -249,7 +249,7 @@ def test_trials_side_by_side_share_the_memory(monkeypatch: pytest.MonkeyPatch) -
     assert memory.trials_at_once(cores) == 4
 
 
-def test_containers_limit_counts_but_pages_of_files_do_not(
+def test_container_limit_counts_without_cached_pages_of_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(memory, "CGROUP", tmp_path)

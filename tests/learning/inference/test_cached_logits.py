@@ -1,4 +1,4 @@
-"""A trained model's logits: computed once, kept, and those of this very model and these images."""
+"""Logits of a trained model: computed once, and stored per model file and images."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def model(trial: Trial, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def computed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many images logits were computed of, whenever they were."""
+    """The number of images of each computation of logits."""
     calls: list[int] = []
 
     def counting(*args: Any) -> Any:
@@ -92,7 +92,7 @@ def test_logits_of_a_training_in_bfloat16_are_float32s(
     np.testing.assert_allclose(named, expected, rtol=1e-4, atol=1e-4)
 
 
-def test_what_changes_the_logits_computes_them_anew(
+def test_changed_inputs_compute_the_logits_again(
     trial: Trial, model: Path, tmp_path: Path, computed: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = ArrayStore(tmp_path / "store", "ab")
@@ -137,7 +137,7 @@ def test_features_of_held_out_images_serve_all_trials_and_those_of_validation_th
 
 @pytest.mark.parametrize("file", ["logits.npy", "checksums.json"])
 @pytest.mark.parametrize("damage", [lambda c: c[:-1] + b"?", lambda _: b"", None])
-def test_damaged_logits_are_told_of_and_computed_again(
+def test_damaged_logits_are_logged_and_computed_again(
     damage: Callable[[bytes], bytes] | None,
     file: str,
     trial: Trial,
@@ -158,7 +158,7 @@ def test_damaged_logits_are_told_of_and_computed_again(
     assert "is damaged: its logits are computed again" in message
 
 
-def test_a_frozen_training_reads_no_image_whose_features_are_there(
+def test_a_frozen_training_reads_no_image_whose_features_are_stored(
     trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     half = trial.model_copy(

@@ -1,4 +1,4 @@
-"""The exported file gives the answers of the project, without the project."""
+"""The exported file predicts as the project does, without the project."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def photographs(height: int, width: int, count: int = 1) -> Tensor:
         *(("convnext_micro", "cosine"), ("resnet32", "linear"), ("mobilenetv2_035", "linear")),
     ],
 )
-def test_photographs_of_any_number_and_size_are_answered_as_by_the_model(
+def test_photographs_of_any_number_and_size_get_the_models_logits(
     architecture: str, classifier: str
 ) -> None:
     whole = recognizer(architecture, classifier)

@@ -14,8 +14,7 @@ from longtail.arrays import Float32Array, Int64Array
 from longtail.evaluation.metrics import LOSSES, METRICS, Answers, Tally
 from longtail.evaluation.uncertainty import resampled_weights
 from longtail.learning.inference.score import Scores, score, with_intervals
-from longtail.learning.training.criterion import Criterion
-from longtail.learning.training.train import criterion_values
+from longtail.learning.training.criterion import Criterion, criterion_values
 from longtail.parameters import (
     LDAM,
     BalancedSoftmax,
@@ -104,7 +103,7 @@ def test_a_resampled_criterion_divides_by_its_own_weights() -> None:
 # --- intervals ---------------------------------------------------------------------------------
 
 
-def test_every_figure_has_an_interval_and_nothing_else_is_told() -> None:
+def test_every_metric_has_an_interval() -> None:
     found = figures(*answered([10, 10]))
     names = ["loss", *METRICS]
     assert list(found) == [name + end for name in names for end in ("", "_low", "_high")]
@@ -121,7 +120,7 @@ def test_every_figure_has_an_interval_and_nothing_else_is_told() -> None:
         ([100, 100], -50.0),  # mistakes only
     ],
 )
-def test_every_interval_holds_its_figure_and_stays_in_its_range(sizes: Any, skill: Any) -> None:
+def test_every_interval_contains_its_value_and_stays_in_its_range(sizes: Any, skill: Any) -> None:
     found = figures(*answered(sizes, skill))
     for name in ("loss", *METRICS):
         largest = np.inf if name in LOSSES else 1
@@ -131,7 +130,7 @@ def test_every_interval_holds_its_figure_and_stays_in_its_range(sizes: Any, skil
             assert low <= value <= high, name
 
 
-def test_figures_that_no_resample_changes_have_no_interval() -> None:
+def test_metrics_that_no_resample_changes_have_no_interval() -> None:
     """All right: only the losses and the calibration error vary; the shares have Wilson's."""
     found = figures(*answered([40, 40], 12.0))
     assert (found["f1"], found["macro_f1"], found["balanced_accuracy"]) == (1, 1, 1)
@@ -157,7 +156,7 @@ def test_balanced_accuracy_has_a_narrower_interval_than_the_accuracy_that_it_equ
     assert widths[1] == pytest.approx(3.92 * (0.25 / 100) ** 0.5 / 2, rel=0.2)
 
 
-def test_shares_of_images_have_wilsons_interval() -> None:
+def test_proportions_have_wilsons_interval() -> None:
     found = figures(*answered([7] * 10, 1.5))
     for name in ("acc1", "top5"):
         hits = round(found[name] * 70)
@@ -165,7 +164,7 @@ def test_shares_of_images_have_wilsons_interval() -> None:
         assert (found[f"{name}_low"], found[f"{name}_high"]) == pytest.approx(tuple(oracle))
 
 
-def test_percentiles_alone_would_not_hold_macro_f1_on_a_long_tail() -> None:
+def test_percentiles_alone_would_not_cover_macro_f1_on_a_long_tail() -> None:
     """Why they are moved: a resample leaves out many of the classes that have one image."""
     sizes = np.maximum(50 * 100.0 ** (-np.arange(100) / 99), 1).astype(int)
     logits, labels = answered(sizes, np.linspace(3.5, 1.5, 100))
@@ -233,7 +232,7 @@ def test_each_held_out_set_has_a_row(scores: Scores) -> None:
     assert sizes == {"validation": 5, "balanced": 25, "tail": 1}
 
 
-def test_figures_are_those_of_the_set_s_own_images(scores: Scores) -> None:
+def test_metrics_are_those_of_the_sets_own_images(scores: Scores) -> None:
     table = predictions()
     rows = scores.metrics.set_index("test_set")
     for test_set, own in (("validation", table[:5]), ("balanced", table[5:]), ("tail", table[-1:])):

@@ -43,12 +43,12 @@ SGD: dict[str, Any] = {
 
 
 class StoppedError(Exception):
-    """Stands for the end of a process."""
+    """Simulates the end of a process."""
 
 
 @pytest.fixture(autouse=True)
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Save after every epoch, however long it takes."""
+    """Save after every epoch."""
     monkeypatch.setattr(module, "MAX_INTERVAL_S", 0.0)
 
 
@@ -108,7 +108,7 @@ def test_training_stopped_after_every_epoch_ends_with_the_same_bits(
 
 
 @pytest.mark.parametrize("network", NETWORKS)
-def test_every_network_goes_on_with_the_same_bits(
+def test_every_network_resumes_with_the_same_bits(
     network: str,
     make_trial: Callable[..., Trial],
     make_recipe: Callable[..., Recipe],
@@ -125,7 +125,7 @@ def test_every_network_goes_on_with_the_same_bits(
     assert same(whole, resumed)
 
 
-def test_damaged_checkpoint_is_told_of_and_begun_again(
+def test_damaged_checkpoint_is_logged_and_the_training_restarts(
     make_trial: Callable[..., Trial],
     make_recipe: Callable[..., Recipe],
     tmp_path: Path,
@@ -147,7 +147,7 @@ def test_damaged_checkpoint_is_told_of_and_begun_again(
         assert same(whole, again)
 
 
-def test_checkpoint_of_another_kind_of_device_is_not_gone_on_from(
+def test_checkpoint_of_another_kind_of_device_is_not_resumed(
     make_trial: Callable[..., Trial],
     make_recipe: Callable[..., Recipe],
     tmp_path: Path,
@@ -185,7 +185,7 @@ def test_full_disk_leaves_the_last_state_and_no_draft(
         assert [file.name for file in tmp_path.iterdir()] == ["c"]
 
 
-def test_saving_takes_a_fiftieth_of_the_time_but_waits_no_more_than_a_minute(
+def test_saving_takes_two_percent_of_the_time_but_happens_once_a_minute(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.undo()  # the pause is what is tested

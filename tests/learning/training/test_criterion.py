@@ -1,4 +1,4 @@
-"""What single losses do, and where they are one another. Formulas: test_loss_values."""
+"""Single losses, and where they coincide. Formulas: test_loss_values."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_ldam_moves_what_the_classifier_gives_before_its_scale(
     assert value(loss, layer(features), y) == pytest.approx(expected, rel=1e-5)
 
 
-def test_criterion_of_a_next_phase_goes_on_with_the_draws_of_the_first() -> None:
+def test_criterion_with_another_loss_continues_with_the_generator() -> None:
     spared = CanonicalLoss(spared=np.array([True] * 4), spared_probability=0.5)
     z, y = torch.zeros(64, 4), torch.zeros(64, dtype=torch.int64)
     unbroken = Criterion(spared, 0)
@@ -149,7 +149,7 @@ def test_equalization_draws_depend_on_the_seed_alone() -> None:
     assert value(loss, z, y, seed=4) != first
 
 
-def test_equalization_draws_anew_each_batch() -> None:
+def test_equalization_draws_again_for_each_batch() -> None:
     criterion = Criterion(CanonicalLoss(spared=np.array([True] * 4), spared_probability=0.5), 0)
     z, y = torch.zeros(64, 4), torch.zeros(64).long()
     assert criterion(z, y) != criterion(z, y)

@@ -17,8 +17,9 @@ from longtail.learning.backbones import HALF_MEAN_STD, IMAGENET_MEAN_STD, build
 from longtail.learning.data.image_source import to_device
 from longtail.learning.inference.cached_logits import compute_logits
 from longtail.learning.inference.trained_model import TrainedModel
+from longtail.learning.training.criterion import criterion_values
 from longtail.learning.training.fit import set_normalization
-from longtail.learning.training.train import TrainingResult, criterion_values, train
+from longtail.learning.training.train import TrainingResult, train
 from longtail.parameters import (
     LDAM,
     Backbone,
@@ -84,7 +85,7 @@ def equal_weights(a: TrainingResult, b: TrainingResult) -> bool:
 
 @pytest.fixture
 def trial(make_trial: MakeTrial, make_recipe: MakeRecipe) -> Trial:
-    """Two epochs with everything random that there is."""
+    """Two epochs with all that is random."""
     return make_trial(recipe=make_recipe(epochs=2, crop_padding=1, horizontal_flip=True))
 
 
@@ -129,7 +130,7 @@ def test_deferred_loss_changes_nothing_before_its_epoch_and_all_after(
     assert equal_weights(deferred, train_on(LONG_TAILED_COUNTS, trial, schedule))
 
 
-def test_seed_alone_decides_a_training(trial: Trial) -> None:
+def test_training_is_reproducible_with_its_seed(trial: Trial) -> None:
     first = train_on(EQUAL_COUNTS, trial, PLAIN)
     torch.rand(3)  # what ran before must not matter
     assert equal_weights(first, train_on(EQUAL_COUNTS, trial, PLAIN))
@@ -152,7 +153,7 @@ def test_every_small_backbone_learns(
     assert history["train_loss"].iloc[-1] < 0.8 * history["train_loss"].iloc[0]
 
 
-def test_history_has_a_row_an_epoch_and_validates_when_asked(
+def test_history_has_one_row_per_epoch_and_validates_every_few(
     make_trial: MakeTrial, make_recipe: MakeRecipe
 ) -> None:
     recipe = make_recipe(epochs=5, validate_every=2, warmup_epochs=1, learning_rate=0.01)
@@ -192,7 +193,7 @@ def test_history_of_the_last_epoch_is_that_of_the_stored_weights(
     assert last["validation_loss"] == pytest.approx(losses.mean(), rel=1e-5)
 
 
-def test_weights_hold_the_normalization_of_the_training_images(trial: Trial) -> None:
+def test_weights_contain_the_normalization_of_the_training_images(trial: Trial) -> None:
     pixels, labels = digits()
     chosen = np.concatenate([np.flatnonzero(labels == label)[:8] for label in range(10)])
     outcome = train_on(EQUAL_COUNTS, trial, PLAIN)
@@ -225,14 +226,14 @@ def test_training_that_diverges_says_what_to_lower(
         train_on(EQUAL_COUNTS, make_trial(recipe=recipe), PLAIN)
 
 
-def test_each_epoch_is_told_with_its_mean_loss(trial: Trial) -> None:
+def test_each_epoch_is_reported_with_its_mean_loss(trial: Trial) -> None:
     pixels, labels = digits()
-    told: list[tuple[int, float]] = []
+    reported: list[tuple[int, float]] = []
     images = np.arange(40)
     job = training_job(trial, LossSchedule(PLAIN), labels, images, images)
-    outcome = train(job, pixels, None, lambda *a: told.append(a))
-    assert [epoch for epoch, _ in told] == [1, 2]
-    assert [loss for _, loss in told] == outcome.history["train_loss"].tolist()
+    outcome = train(job, pixels, None, lambda *a: reported.append(a))
+    assert [epoch for epoch, _ in reported] == [1, 2]
+    assert [loss for _, loss in reported] == outcome.history["train_loss"].tolist()
     assert outcome.environment["model_parameters"] == sum(
         value.numel() for name, value in outcome.weights.items() if "normalize" not in name
     )

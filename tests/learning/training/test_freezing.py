@@ -1,4 +1,4 @@
-"""What is frozen does not move, and what learns does so at the rate that is said."""
+"""Frozen layers do not change, and the others learn at their layer's rate."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def network(architecture: str, image_size: int = 32) -> ImageClassifier:
 
 
 def pretrained(architecture: str) -> dict[str, torch.Tensor]:
-    """Weights as after some training: BatchNorm has statistics that are not the first ones."""
+    """Weights as after some training: BatchNorm has other statistics than initially."""
     torch.manual_seed(5)
     weights = {k: v.clone() for k, v in network(architecture).backbone.state_dict().items()}
     for name, value in weights.items():
@@ -75,7 +75,7 @@ def trained(trial: Trial, weights: dict[str, torch.Tensor]) -> dict[str, torch.T
 
 
 @pytest.mark.parametrize("architecture", LAYERS)
-def test_every_network_says_what_its_layers_are(architecture: str) -> None:
+def test_every_network_defines_its_layers(architecture: str) -> None:
     backbone = network(architecture).backbone
     numbers = layer_numbers(backbone)
     assert set(numbers) == {name for name, _ in backbone.named_parameters()}
@@ -136,7 +136,7 @@ def test_frozen_batch_norm_stays_in_evaluation_mode(make_recipe: MakeRecipe) -> 
 
 
 @pytest.mark.parametrize(("share", "layers"), [(0.17, 1), (0.34, 2), (0.5, 3), (0.99, 5)], ids=str)
-def test_share_is_rounded_down_to_whole_layers(
+def test_fraction_is_rounded_down_to_whole_layers(
     share: float, layers: int, make_recipe: MakeRecipe
 ) -> None:
     model = network("vit_micro")
@@ -148,14 +148,14 @@ def test_share_is_rounded_down_to_whole_layers(
     assert learning == set(range(layers, 6))
 
 
-def test_share_below_one_layer_is_refused(make_recipe: MakeRecipe) -> None:
+def test_fraction_below_one_layer_is_refused(make_recipe: MakeRecipe) -> None:
     with pytest.raises(
         ConfigurationError, match=r"0\.1 is less than one of the network's 6 layers"
     ):
         freeze(network("vit_micro"), make_recipe(freeze=0.1))
 
 
-def test_share_below_one_layer_is_refused_before_any_training(
+def test_fraction_below_one_layer_is_refused_before_any_training(
     make_trial: MakeTrial, make_recipe: MakeRecipe
 ) -> None:
     fine = [make_trial(recipe=make_recipe(freeze=share)) for share in ("none", "backbone", 0.5)]
@@ -166,7 +166,9 @@ def test_share_below_one_layer_is_refused_before_any_training(
         check_layers([*fine, make_trial(recipe=make_recipe(freeze=0.1))])
 
 
-def test_rates_fall_with_each_layer_from_the_classifier_down(make_recipe: MakeRecipe) -> None:
+def test_learning_rates_decay_with_each_layer_from_the_classifier_down(
+    make_recipe: MakeRecipe,
+) -> None:
     model = network("mobilenetv2_micro")
     recipe = make_recipe(image_size=32, layer_decay=0.5, learning_rate=0.8, epochs=1)
     groups = parameter_groups(model, recipe)
@@ -187,7 +189,7 @@ def test_rates_fall_with_each_layer_from_the_classifier_down(make_recipe: MakeRe
 
 
 @pytest.mark.parametrize("freezing", ["none", 0.6])
-def test_training_uses_these_rates(freezing: Any, make_recipe: MakeRecipe) -> None:
+def test_training_uses_the_decayed_learning_rates(freezing: Any, make_recipe: MakeRecipe) -> None:
     model = network("mobilenetv2_micro")
     recipe = make_recipe(
         **{"epochs": 1, "image_size": 32, "batch_size": 64, "layer_decay": 0.5, "freeze": freezing},
@@ -222,7 +224,7 @@ def test_without_decay_all_parameters_are_one_group_in_their_order(make_recipe: 
     assert LR_SCALE not in group
 
 
-def test_state_of_a_decayed_training_goes_on_with_its_rates(
+def test_restored_state_keeps_the_decayed_learning_rates(
     make_recipe: MakeRecipe, tmp_path: Any
 ) -> None:
     recipe = make_recipe(image_size=32, layer_decay=0.5)

@@ -1,4 +1,4 @@
-"""Cached features: the same as uncached ones, kept once, and mended where they are damaged."""
+"""Cached features: equal to uncached ones, stored once, and computed again if damaged."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from longtail.errors import DiskFullError
 from longtail.learning.backbones import CosineLinear, ImageClassifier, build
 from longtail.learning.data.image_source import as_image_source
 from longtail.learning.inference.cached_logits import compute_logits
-from longtail.learning.inference.predict_logits import predict_logits
 from longtail.learning.inference.trained_model import TrainedModel
+from longtail.learning.predict_logits import predict_logits
 from longtail.learning.training import checkpoint as checkpoints
 from longtail.learning.training import frozen_backbone as module
 from longtail.learning.training.cached_views import CachedViews, FeatureClassifier, as_one_pixel
@@ -51,7 +51,7 @@ COSINE = Classifier(kind="cosine", scale=30)
 
 
 class StoppedError(Exception):
-    """Stands for the end of a process."""
+    """Simulates the end of a process."""
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def kept(folder: Path) -> list[Path]:
 
 @pytest.fixture
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many images each computation was of."""
+    """The number of images of each computation of features."""
     calls: list[int] = []
 
     def counting(model: Any, images: Tensor, *rest: Any) -> Any:
@@ -182,7 +182,7 @@ def test_methods_and_seeds_share_the_features(
     ],
     ids=str,
 )
-def test_what_changes_the_features_computes_them_anew(
+def test_changed_parameters_compute_the_features_again(
     change: dict[str, Any],
     computed: list[int],
     trial: Trial,
@@ -198,7 +198,7 @@ def test_what_changes_the_features_computes_them_anew(
     assert counted == computed
 
 
-def test_other_weights_pixels_or_images_have_features_of_their_own(
+def test_other_weights_pixels_or_images_have_their_own_features(
     trial: Trial, tmp_path: Path, counted: list[int]
 ) -> None:
     half = trial.model_copy(
@@ -217,7 +217,7 @@ def test_other_weights_pixels_or_images_have_features_of_their_own(
     assert counted == [60, 20]
 
 
-def test_first_view_is_the_image_and_others_are_the_same_ones_whenever(
+def test_first_view_is_the_image_and_others_are_reproducible(
     make_trial: MakeTrial, make_recipe: MakeRecipe
 ) -> None:
     model = network("mobilenetv2_micro").eval()
@@ -250,7 +250,7 @@ def test_each_epoch_draws_a_view_of_each_image() -> None:
     assert not torch.equal(*epochs)
 
 
-def test_killed_training_goes_on_above_the_cache_to_the_same_bits(
+def test_killed_training_on_cached_features_resumes_with_the_same_bits(
     trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, counted: list[int]
 ) -> None:
     monkeypatch.setattr(checkpoints, "MAX_INTERVAL_S", 0.0)
@@ -269,7 +269,7 @@ def test_killed_training_goes_on_above_the_cache_to_the_same_bits(
 
 @pytest.mark.parametrize("file", ["features.npy", "checksums.json"])
 @pytest.mark.parametrize("damage", [lambda c: c[:-1] + b"?", lambda _: b"", None])
-def test_damaged_features_are_told_of_and_computed_again(
+def test_damaged_features_are_logged_and_computed_again(
     damage: Callable[[bytes], bytes] | None,
     file: str,
     trial: Trial,
@@ -295,7 +295,7 @@ def test_damaged_features_are_told_of_and_computed_again(
     assert counted == []
 
 
-def test_full_disk_is_told_of_and_nothing_half_written_stays(
+def test_full_disk_is_reported_and_leaves_no_partial_file(
     trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: Any) -> None:
@@ -307,7 +307,7 @@ def test_full_disk_is_told_of_and_nothing_half_written_stays(
     assert [item.name for item in tmp_path.iterdir()] == ["locks"]
 
 
-def test_folded_batch_norm_stays_folded_and_the_function_right(
+def test_folded_batch_norm_of_a_frozen_backbone_stays_folded(
     make_trial: MakeTrial, make_recipe: MakeRecipe
 ) -> None:
     torch.manual_seed(3)
@@ -322,7 +322,7 @@ def test_folded_batch_norm_stays_folded_and_the_function_right(
     after = {freezing: run(trial, weights=folded) for freezing, trial in trials.items()}
     whole, part = after["backbone"].weights, after[0.6].weights
     assert all(torch.equal(whole[f"backbone.{name}"], folded[name]) for name in folded)
-    # Unfolded below the share, which has learned nothing, the layers are the same function.
+    # The frozen layers are unfolded, and compute the same as the folded ones.
     images = torch.from_numpy(PIXELS[VALIDATION]).permute(0, 3, 1, 2).float()
     outputs = []
     for freezing, weights in (("backbone", whole), (0.6, part)):
@@ -336,7 +336,7 @@ def test_folded_batch_norm_stays_folded_and_the_function_right(
     torch.testing.assert_close(outputs[1], outputs[0], rtol=1e-3, atol=1e-4)
 
 
-def test_cosine_classifier_starts_at_the_mean_directions_of_its_classes() -> None:
+def test_cosine_classifier_is_initialised_with_class_means() -> None:
     layer = CosineLinear(2, 3, 30)
     before = layer.weight.detach().clone()
     features = torch.tensor([[3.0, 0.0], [0.0, 0.5], [-2.0, 0.0]])
@@ -347,7 +347,7 @@ def test_cosine_classifier_starts_at_the_mean_directions_of_its_classes() -> Non
     assert torch.equal(layer.weight[2], torch.tensor([-1.0, 0.0]))
 
 
-def test_start_at_class_means_is_of_the_training_images_and_shares_the_features(
+def test_class_means_are_of_the_training_images_and_share_their_features(
     make_trial: MakeTrial, make_recipe: MakeRecipe, tmp_path: Path, counted: list[int]
 ) -> None:
     still: dict[str, Any] = {"learning_rate": 1e-12, "weight_decay": 0.0}

@@ -1,4 +1,4 @@
-"""What holds for every loss, whatever the counts, the logits and their precision."""
+"""Properties of every loss, for any counts, logits and precision."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ WITH_BATCH_NORM = Backbone(name="b", label="", architecture="mobilenetv2_micro")
 
 
 @pytest.mark.parametrize("decay", [0.25, 0.99])
-def test_average_is_the_one_by_hand(decay: float) -> None:
+def test_average_is_the_one_computed_by_hand(decay: float) -> None:
     model = build(WITH_BATCH_NORM, Classifier(), 3, 32, None)
     averaged = ModelEma(model, decay)
     running = next(n for n, _ in model.named_buffers() if n.endswith("running_var"))
@@ -88,14 +88,14 @@ def test_averaged_weights_are_what_is_validated_and_stored(trial: Trial, tmp_pat
     assert outcome.history["validation_loss"].iloc[-1] == pytest.approx(nll.item(), rel=1e-5)
     raw = trial.model_copy(update={"recipe": trial.recipe.model_copy(update={"ema_decay": None})})
     plain = train_until(raw)
-    # The training itself is the same, its result is another one.
+    # The training is the same, and its result is not.
     assert plain.history["train_loss"].tolist() == outcome.history["train_loss"].tolist()
     assert plain.history["validation_loss"].iloc[-1] != outcome.history["validation_loss"].iloc[-1]
     assert plain.weights.keys() == outcome.weights.keys()
     assert not torch.equal(plain.weights["classifier.weight"], outcome.weights["classifier.weight"])
 
 
-def test_average_goes_on_from_a_checkpoint_with_the_same_bits(
+def test_average_resumes_from_a_checkpoint_with_the_same_bits(
     trial: Trial, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(checkpoints, "MAX_INTERVAL_S", 0.0)

@@ -10,6 +10,8 @@ from functools import partial
 from timm.layers.create_conv2d import create_conv2d
 from timm.layers.norm_act import BatchNormAct2d
 from timm.models import convnext, efficientnet, resnetv2, vision_transformer
+
+# timm has no public module for the parts of its EfficientNet builder.
 from timm.models._efficientnet_builder import decode_arch_def, round_channels
 from torch import nn
 

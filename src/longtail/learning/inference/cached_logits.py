@@ -9,8 +9,8 @@ from longtail.arrays import Float32Array, Int64Array, UInt8Array
 from longtail.learning.backbones import ImageClassifier
 from longtail.learning.data.image_source import StreamedImages
 from longtail.learning.execution import Execution, choose_execution, out_of_memory_explained
-from longtail.learning.inference.predict_logits import predict_logits
 from longtail.learning.inference.trained_model import TrainedModel
+from longtail.learning.predict_logits import predict_logits
 from longtail.learning.training.cached_views import FeatureClassifier, as_one_pixel
 from longtail.learning.training.frozen_backbone import cached_features
 from longtail.parameters import Trial

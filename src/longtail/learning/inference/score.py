@@ -19,7 +19,7 @@ from longtail.evaluation.metrics import (
 )
 from longtail.evaluation.uncertainty import bootstrap_interval, resampled_weights, wilson_interval
 from longtail.imbalance import UNKNOWN, images_of, widest_test_set
-from longtail.learning.training.train import criterion_values
+from longtail.learning.training.criterion import criterion_values
 from longtail.parameters import Statistics
 from longtail.trials.canonical_loss import CanonicalLoss
 

@@ -13,7 +13,7 @@ from longtail.learning import backbones
 from longtail.learning.backbones import ImageClassifier
 from longtail.learning.data.image_source import to_device
 from longtail.learning.execution import choose_execution, out_of_memory_explained
-from longtail.learning.inference.predict_logits import predict_logits
+from longtail.learning.predict_logits import predict_logits
 from longtail.parameters import Trial
 from longtail.progress import Bar
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from longtail.arrays import Float32Array, Float64Array, Int64Array
 from longtail.trials.canonical_loss import CanonicalLoss
 
 # Keeps the gradient of a power below 1 finite at base 0.
@@ -99,5 +100,17 @@ class Criterion(nn.Module):
         return drawn & ~F.one_hot(labels, logits.shape[1]).bool()
 
 
-def _float32(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]] | None) -> Tensor | None:
+def criterion_values(
+    loss: CanonicalLoss, logits: Float32Array, labels: Int64Array, seed: int
+) -> tuple[Float64Array, Float64Array]:
+    """The training criterion on stored logits: each image's loss, and its weight in the mean."""
+    criterion = Criterion(loss, seed)
+    true = torch.from_numpy(labels)
+    losses = criterion.per_sample(torch.from_numpy(logits), true).double().numpy()
+    if criterion.weights is None:
+        return losses, np.ones(len(labels))
+    return losses, criterion.weights[true].double().numpy()
+
+
+def _float32(values: Float64Array | None) -> Tensor | None:
     return None if values is None else torch.from_numpy(values).float()

@@ -20,7 +20,7 @@ from longtail.learning.augmentation.mixup_cutmix import MixupCutmix
 from longtail.learning.backbones import HALF_MEAN_STD, IMAGENET_MEAN_STD, ImageClassifier
 from longtail.learning.data.image_source import ImageSource, as_image_source, split_like
 from longtail.learning.execution import Forward, plain_forward
-from longtail.learning.inference.predict_logits import predict_logits
+from longtail.learning.predict_logits import predict_logits
 from longtail.learning.training.cached_views import CachedViews
 from longtail.learning.training.checkpoint import Checkpoint
 from longtail.learning.training.freezing import LR_SCALE

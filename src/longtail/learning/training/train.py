@@ -6,12 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
-from longtail.arrays import Float32Array, Float64Array, Int64Array, UInt8Array
+from longtail.arrays import Int64Array, UInt8Array
 from longtail.learning import backbones
 from longtail.learning.augmentation.epoch import Augmentation
 from longtail.learning.augmentation.geometry import resize
@@ -28,14 +27,12 @@ from longtail.learning.data.image_source import (
 from longtail.learning.data.memory import is_resident
 from longtail.learning.execution import choose_execution, out_of_memory_explained
 from longtail.learning.training.checkpoint import Checkpoint
-from longtail.learning.training.criterion import Criterion
 from longtail.learning.training.environment import training_environment
 from longtail.learning.training.fit import LabelledImages, fit, set_normalization
 from longtail.learning.training.freezing import freeze
 from longtail.learning.training.frozen_backbone import fit_classifier
 from longtail.learning.training.training_state import TrainingState
 from longtail.storage.array_store import ArrayStore
-from longtail.trials.canonical_loss import CanonicalLoss
 from longtail.trials.training_job import TrainingJob
 
 # Enough images to estimate the means and variances of BatchNorm layers.
@@ -132,15 +129,3 @@ def _unfold_batch_norms(model: ImageClassifier, images: ImageSource) -> None:
     chosen = torch.randperm(images.shape[0])[:UNFOLDING_IMAGES]
     sample = resize(read_batch(images, chosen).float(), model.image_size)
     unfold_batch_norms(model.backbone, model.normalize(sample))
-
-
-def criterion_values(
-    loss: CanonicalLoss, logits: Float32Array, labels: Int64Array, seed: int
-) -> tuple[Float64Array, Float64Array]:
-    """The training criterion on stored logits: each image's loss, and its weight in the mean."""
-    criterion = Criterion(loss, seed)
-    true = torch.from_numpy(labels)
-    losses = criterion.per_sample(torch.from_numpy(logits), true).double().numpy()
-    if criterion.weights is None:
-        return losses, np.ones(len(labels))
-    return losses, criterion.weights[true].double().numpy()

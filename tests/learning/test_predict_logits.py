@@ -8,7 +8,7 @@ from torch import Tensor
 
 from longtail.learning.backbones import ImageModel, build
 from longtail.learning.execution import Execution
-from longtail.learning.inference.predict_logits import predict_logits
+from longtail.learning.predict_logits import predict_logits
 from longtail.parameters import Backbone, Classifier
 
 CPU = Execution(torch.device("cpu"), "float32", compile="never")
@@ -56,7 +56,7 @@ def test_logits_do_not_depend_on_the_batches(architecture: str) -> None:
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_mode_and_statistics_of_the_model_are_left_as_they_were(training: bool) -> None:
+def test_mode_and_statistics_of_the_model_do_not_change(training: bool) -> None:
     network = model().train(training)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     predict_logits(network, images(), 16, CPU)
