@@ -9,9 +9,12 @@ import pytest
 import torch
 from torch._dynamo.utils import counters  # torch counts compilations nowhere else
 
+from longtail.errors import ConfigurationError
 from longtail.learning.execution import (
     MIN_COMPILED_STEPS,
     Execution,
+    choose_device,
+    choose_execution,
     compiled_forward,
     plain_forward,
 )
@@ -40,6 +43,48 @@ def test_auto_compiles_long_trainings_on_a_gpu(
 ) -> None:
     execution = Execution(device, "float32", compile=asked)
     assert (execution.forward(steps) is not plain_forward) == compiles
+
+
+@pytest.mark.parametrize(
+    ("precision", "dtype"),
+    [("auto", torch.float32), ("float32", torch.float32), ("bfloat16", torch.bfloat16)],
+)
+def test_precision_is_the_type_of_matrix_products_on_a_cpu(
+    precision: Literal["auto", "float32", "bfloat16"], dtype: torch.dtype
+) -> None:
+    execution = Execution(CPU, precision, compile="never")
+    assert execution.dtype == dtype
+    with execution.autocast():
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == dtype
+    with execution.in_float32().autocast():
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
+
+
+@pytest.mark.parametrize("supported", [True, False])
+def test_auto_is_bfloat16_on_gpus_that_support_it(
+    supported: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: supported)
+    execution = Execution(GPU, "auto", compile="never")
+    assert execution.dtype == (torch.bfloat16 if supported else torch.float32)
+    assert execution.in_float32().dtype == torch.float32
+
+
+def test_execution_has_the_device_and_precision_of_the_parameters(
+    make_recipe: Callable[..., Recipe],
+) -> None:
+    threads = torch.get_num_threads()
+    compute = Compute(device="cpu", threads=threads, workers=None, compile="always")
+    execution = choose_execution(compute, make_recipe(precision="bfloat16"))
+    assert execution == Execution(CPU, "bfloat16", "always")
+    assert torch.get_num_threads() == threads
+
+
+def test_missing_gpu_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    compute = Compute(device="cuda", threads=1, workers=None, compile="auto")
+    with pytest.raises(ConfigurationError, match="'cuda', but there is no GPU"):
+        choose_device(compute)
 
 
 def test_compiled_training_follows_the_plain_one_and_compiles_once_for_all_trials(

@@ -1,0 +1,71 @@
+"""The split and the job of a trial, from the tables of a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from longtail.errors import ConfigurationError
+from longtail.parameters import BalancedSoftmax, Classifier, Method, Trial
+from longtail.trials.fingerprint import fingerprint
+from longtail.trials.training_job import Split, TrainingJob
+
+LABELS = np.array([1, 0, 1, 1, 0, 3, -1, 3])
+SUBSETS = pd.DataFrame(
+    [
+        ("train", "long_tailed", 0),
+        ("train", "long_tailed", 1),
+        ("train", "long_tailed", 2),
+        ("train", "long_tailed", 7),
+        ("train", "balanced", 0),
+        ("validation", "validation", 3),
+        ("validation", "validation", 5),
+        ("unknown", "unknown", 6),
+    ],
+    columns=["role", "name", "image"],
+)
+
+
+@pytest.fixture
+def split() -> Split:
+    return Split.of(LABELS, SUBSETS, "long_tailed", 4)
+
+
+def test_split_has_the_images_and_labels_of_its_training_set(split: Split) -> None:
+    assert split.train_images.tolist() == [0, 1, 2, 7]
+    assert split.train_labels.tolist() == [1, 0, 1, 3]
+    assert split.validation_images.tolist() == [3, 5]
+    assert split.validation_labels.tolist() == [1, 3]
+
+
+def test_class_counts_are_of_training_images_and_zero_for_missing_classes(split: Split) -> None:
+    assert split.class_counts.tolist() == [1, 2, 0, 1]
+
+
+def test_fingerprint_is_that_of_the_split_and_the_losses(
+    split: Split, make_trial: Callable[..., Trial]
+) -> None:
+    trial = make_trial()
+    job = TrainingJob.of(trial, split)
+    assert job.fingerprint("ab" * 32, None) == fingerprint(
+        trial,
+        job.losses,
+        "ab" * 32,
+        train_images=np.array([0, 1, 2, 7]),
+        train_labels=np.array([1, 0, 1, 3]),
+        validation_images=np.array([3, 5]),
+        weights_sha256=None,
+    )
+    assert job.fingerprint("ab" * 32, "cd" * 32) != job.fingerprint("ab" * 32, None)
+
+
+def test_loss_that_needs_every_class_is_refused(
+    split: Split, make_trial: Callable[..., Trial]
+) -> None:
+    loss = BalancedSoftmax(name="balanced_softmax")
+    method = Method(name="m", label="M", loss=loss, classifier=Classifier())
+    with pytest.raises(ConfigurationError, match="training image of every class"):
+        TrainingJob.of(make_trial(method=method), split)
