@@ -38,7 +38,7 @@ def trained(tracking: MlflowClient, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture(scope="module")
-def export_program(trained: Run) -> Run:
+def exported(trained: Run) -> Run:
     ended = run(trained.data, ONE_TRIAL, stages=["export"])
     assert ended.error is None
     return ended

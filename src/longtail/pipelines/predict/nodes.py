@@ -60,7 +60,7 @@ def select_trial(
     source: dict[str, Any],
     index: pd.DataFrame,
     subsets: pd.DataFrame,
-    asked: Predict,
+    predict: Predict,
     compute: Compute,
 ) -> ChosenTrial:
     """Select the best trial on the validation images, or the one of the parameters.
@@ -71,14 +71,14 @@ def select_trial(
         source: the summary of the data set's source.
         index: one row per image.
         subsets: one row per image and subset.
-        asked: its ``trial`` is the name of a trial, or None for the best.
+        predict: its ``trial`` is the name of a trial, or None for the best.
         compute: the device to use.
 
     Raises:
         ConfigurationError: if there is no such trial.
         DataError: if there is nothing to choose by, or the results are stale.
     """
-    name = choose_trial(results, source["dataset"], asked.trial)
+    name = choose_trial(results, source["dataset"], predict.trial)
     trained, fingerprint = trained_trial(name, results, trainings, source, index, subsets)
     row = (trial_names(results) == name) & (results["test_set"] == widest_test_set(subsets))
     nll = float(results.loc[row, FIGURE].iloc[0])
@@ -93,7 +93,7 @@ def describe_recognizer(
     profile: pd.DataFrame,
     predictions: TrialFiles,
     store: Path,
-    asked: Predict,
+    predict: Predict,
 ) -> dict[str, Any]:
     """Calibrate the chosen trial, and measure how reliable its names are.
 
@@ -105,7 +105,7 @@ def describe_recognizer(
         profile: one row per class.
         predictions: the files of the stored logits of the data set's trials.
         store: the folder of finished trainings.
-        asked: how photographs are to be named.
+        predict: the parameters of the stage.
 
     Returns:
         The sheet of :func:`longtail.naming.recognizer.describe`.
@@ -119,7 +119,7 @@ def describe_recognizer(
         trial, Split.of(labels, subsets, trial.train_set, classes=len(class_names))
     )
     counts = job.split.class_counts
-    given = sheets.stated(asked, class_names, counts)
+    given = sheets.stated(predict, class_names, counts)
     # Checked before the logits are computed: without weights no photograph can be named.
     weights_of(store, chosen.fingerprint, trial.name)
     validation, test, unknown = _held_out(subsets).values()
@@ -137,7 +137,7 @@ def describe_recognizer(
         counts,
         class_names,
         images.shape[1],
-        asked,
+        predict,
         given,
         Evaluated(of_validation, labels[validation]),
         Evaluated(of_test, labels[test]),
@@ -148,13 +148,13 @@ def describe_recognizer(
     return sheet
 
 
-def list_photographs(asked: Predict) -> Photographs:
+def list_photographs(predict: Predict) -> Photographs:
     """The photographs to name; files that are skipped are logged.
 
     Raises:
         DataError: if there are no photographs.
     """
-    found = find_photographs(asked.path)
+    found = find_photographs(predict.path)
     if found.others:
         log.info("Skipped: %s", others_in_words(found.others))
     return found
@@ -217,11 +217,11 @@ def draw_gallery(
     names: pd.DataFrame,
     recognizer: dict[str, Any],
     photographs: Photographs,
-    asked: Predict,
+    predict: Predict,
     dataset: Dataset,
 ) -> str:
     """The photographs with their names, as one self-contained HTML page."""
-    chosen = select_photographs(names, asked.gallery)
+    chosen = select_photographs(names, predict.gallery)
     files = {file: photographs.files[file] for file in chosen["file"]}
     return names_page(dataset.label, names, chosen, thumbnails(files), recognizer)
 
