@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,6 +20,7 @@ from longtail import lock
 from longtail.errors import ConfigurationError
 from longtail.parameters import Parameters, Trial, Trials, reading
 from longtail.parameters.layers import merge_resolved, resolve
+from longtail.parameters.nesting import flatten
 from longtail.trials import grid
 
 
@@ -92,7 +93,7 @@ class GridConfigLoader(OmegaConfigLoader):
         command = ["kedro", "run", "--pipeline=full"]
         if self.env:
             command.append(f"--env={self.env}")
-        given = sorted(f"{key}={value}" for key, value in _leaves(parameters))
+        given = sorted(f"{'.'.join(key)}={_text(value)}" for key, value in flatten(parameters))
         if given:
             command.append(f"--params={','.join(given)}")
         return shlex.join(command)
@@ -155,13 +156,9 @@ class GridConfigLoader(OmegaConfigLoader):
         return parameters, grid.trials(parameters, given.get("recipe"))
 
 
-def _leaves(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
-    """The dotted keys of nested parameters and their values, as `--params` takes them."""
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, f"{path}{key}.")
-        else:
-            yield f"{path}{key}", value if isinstance(value, str) else json.dumps(value)
+def _text(value: Any) -> str:
+    """A value as `--params` takes it."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _folder(value: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 import longtail
 from longtail.errors import ConfigurationError, DataError
 from longtail.parameters import Grid, Strict
+from longtail.parameters.nesting import flatten, nest
 from longtail.storage.files import atomic_file, sha256_of_file
 
 # Parameters that say where things lie on one machine. Locks are carried to others, and know files
@@ -128,10 +129,10 @@ def made_with() -> dict[str, str]:
 
 def split_places(parameters: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Divide nested parameters into those that are places on a machine, and the others."""
-    leaves = dict(_leaves(parameters))
+    leaves = dict(flatten(parameters))
     places = {path: value for path, value in leaves.items() if _is_place(path)}
     others = {path: value for path, value in leaves.items() if not _is_place(path)}
-    return _nested(places), _nested(others)
+    return nest(places), nest(others)
 
 
 def parameters_here(
@@ -154,7 +155,7 @@ def parameters_here(
             f"given again, and cannot be used with {others}. Only places on this machine can be "
             f"given: {', '.join('.'.join(place) for place in PLACES)}"
         )
-    return _nested(dict(_leaves(lock.parameters)) | dict(_leaves(places)))
+    return nest(dict(flatten(lock.parameters)) | dict(flatten(places)))
 
 
 def check_fits(
@@ -220,25 +221,6 @@ def _mistake(error: ErrorDetails) -> str:
     key = ".".join(map(str, error["loc"]))
     message = error["msg"].removeprefix("Value error, ")
     return f"{key}: {message[0].lower()}{message[1:]}"
-
-
-def _leaves(values: Mapping[str, Any], path: Keys = ()) -> Iterator[tuple[Keys, Any]]:
-    """The values of nested mappings by the keys that lead to them; empty mappings are values."""
-    for key, value in values.items():
-        if isinstance(value, Mapping) and value:
-            yield from _leaves(value, (*path, key))
-        else:
-            yield (*path, key), value
-
-
-def _nested(leaves: Mapping[Keys, Any]) -> dict[str, Any]:
-    tree: dict[str, Any] = {}
-    for path, value in leaves.items():
-        branch = tree
-        for key in path[:-1]:
-            branch = branch.setdefault(key, {})
-        branch[path[-1]] = value
-    return tree
 
 
 def _is_place(path: Keys) -> bool:

@@ -190,7 +190,7 @@ def test_other_pixels_and_an_older_engine_are_noticed(
     with pytest.raises(DataError, match="the split, the images or the code have changed"):
         verify(other, toy_trial())
     monkeypatch.setattr("longtail.trials.fingerprint.ENGINE_VERSION", 2)
-    monkeypatch.setattr("longtail.trials.verification.ENGINE_VERSION", 2)
+    monkeypatch.setattr("longtail.trials.verification.results.ENGINE_VERSION", 2)
     with pytest.raises(DataError, match="the engine version was 1, is 2"):
         verify(data, toy_trial())
 
@@ -300,7 +300,7 @@ def test_other_statistics_are_refused_by_key(changes: dict[str, Any], wanted: st
 
 def test_tables_that_do_not_say_are_refused() -> None:
     table = pd.DataFrame({"acc1": [0.5]}).assign(resamples=1000, resampling_seed=0)
-    with pytest.raises(DataError, match=r"statistics\.confidence was not noted, is 0\.95\. "):
+    with pytest.raises(DataError, match=r"statistics\.confidence was not recorded, is 0\.95\. "):
         check_statistics(table, "toy_results", STATISTICS)
 
 

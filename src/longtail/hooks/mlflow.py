@@ -7,7 +7,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ from longtail.errors import RunInterruptedError
 from longtail.hooks.registry import register_exported
 from longtail.hooks.run_files import is_step, made, path_of
 from longtail.parameters import Trial
+from longtail.parameters.nesting import flatten
 from longtail.trials.tags import TRIAL_TAG
 from longtail.wording import counted
 
@@ -119,7 +120,8 @@ class MlflowHook:
             run = self._create(run_id, _trial_name(node), trial.name, tags)
         from mlflow.entities import Param
 
-        params = [Param(key, str(value)) for key, value in _flat(trial.model_dump(mode="json"))]
+        leaves = flatten(trial.model_dump(mode="json"))
+        params = [Param(".".join(key), str(value)) for key, value in leaves]
         for start in range(0, len(params), MAX_PARAMS):
             self._mlflow().log_batch(run, params=params[start : start + MAX_PARAMS])
 
@@ -286,14 +288,6 @@ def _read(
     """The versions that the run reads. Of what may be made or not, those that are there."""
     made = set() if run_params["only_missing_outputs"] else pipeline.all_outputs()
     return catalog.versions(pipeline.datasets() - made)
-
-
-def _flat(values: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
-    for key, value in values.items():
-        if isinstance(value, dict) and value:
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def _git_tags(project: Path) -> dict[str, str]:

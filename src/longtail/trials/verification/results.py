@@ -1,0 +1,135 @@
+"""Whether results are those of the trials of the grid, and why not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from longtail.errors import DataError
+from longtail.evaluation.trainings import TRIAL_COLUMNS
+from longtail.parameters import Trial
+from longtail.trials.fingerprint import ENGINE_VERSION
+from longtail.trials.post_hoc import differences, noted, noted_of
+from longtail.trials.training_job import Split, TrainingJob
+from longtail.trials.verification.changes import REMEDY, as_yaml, changes
+from longtail.wording import counted
+
+# The parts of a trial that are in its fingerprint as they are.
+DETERMINANTS = ("recipe", "backbone.architecture", "backbone.options", "method.classifier", "seed")
+# What is in it as a canonical form, which trials of different losses can share.
+OF_THE_LOSS = ("method.loss", "method.deferred_weights")
+
+
+def verified_results(
+    results: pd.DataFrame,
+    trainings: pd.DataFrame,
+    source: Mapping[str, Any],
+    index: pd.DataFrame,
+    subsets: pd.DataFrame,
+    trials: Sequence[Trial],
+) -> pd.DataFrame:
+    """The results of the grid's trials, all of them those of the current parameters.
+
+    Rows of trials that the grid does not have are left out. A trial of the grid without results
+    is not an error: it failed or has not run, and its row in the tables is empty.
+
+    Args:
+        results: of one data set, with the fingerprint of each row's training.
+        trainings: one row per trial, as :func:`longtail.evaluation.trainings.trainings_table` makes
+        them.
+        source: the summary of the data set's source.
+        index: one row per image.
+        subsets: one row per image and subset.
+        trials: the trials of the grid, with the current parameters.
+
+    Raises:
+        DataError: naming each trial with stale results, why, and what to do.
+    """
+    by_name = {trial.name: trial for trial in trials}
+    names = trial_names(results)
+    own = results[names.isin(list(by_name))]
+    stored = own["fingerprint"].groupby(names, sort=False).unique()
+    changed = noted_of(own).groupby(names, sort=False).unique()
+    labels = index["label"].to_numpy()
+    rows = dict(zip(trial_names(trainings), trainings.to_dict("records"), strict=True))
+    reasons: dict[str, list[str]] = {}
+    for name, fingerprints in stored.items():
+        trial = by_name[str(name)]
+        split = Split.of(labels, subsets, trial.train_set, source["classes"])
+        reason = _reason(
+            trial, list(fingerprints), rows.get(trial.name), split, source["sha256"]
+        ) or _reason_post_hoc(trial, list(changed[str(name)]), split)
+        if reason is not None:
+            reasons.setdefault(reason, []).append(trial.name)
+    if reasons:
+        listed = "\n".join(
+            f"  {reason}:\n" + "\n".join(f"    {name}" for name in of_reason)
+            for reason, of_reason in reasons.items()
+        )
+        stale = counted(sum(map(len, reasons.values())), "trial")
+        raise DataError(
+            f"results of {stale} are not those of the current "
+            f"parameters, images and code:\n{listed}\n{REMEDY}"
+        )
+    return own
+
+
+def trial_names(rows: pd.DataFrame) -> pd.Series[str]:
+    """The dotted name of the trial that each row is of."""
+    names = [
+        f"{'.'.join(parts)}.seed{seed}"
+        for *parts, seed in rows[list(TRIAL_COLUMNS)].itertuples(index=False, name=None)
+    ]
+    return pd.Series(names, index=rows.index, dtype=object)
+
+
+def _reason(
+    trial: Trial,
+    fingerprints: Sequence[str],
+    training: Mapping[Any, Any] | None,
+    split: Split,
+    pixels_sha256: str,
+) -> str | None:
+    """Why results with these fingerprints are not the trial's, or None if they are."""
+    if training is None or list(fingerprints) != [training["fingerprint"]]:
+        return f"{trial.dataset}_results and {trial.dataset}_trainings are of different runs"
+    checksum = training["weights_sha256"]
+    pretrained = isinstance(checksum, str)
+    if pretrained != trial.backbone.pretrained:
+        return f"backbones.{trial.backbone.name}.pretrained was {as_yaml(pretrained)}"
+    job = TrainingJob.of(trial, split)
+    current = job.fingerprint(pixels_sha256, checksum if pretrained else None)
+    if current == training["fingerprint"]:
+        return None
+    changed = list(_changes_of(trial, training))
+    return "; ".join(changed) or "the split, the images or the code have changed"
+
+
+def _reason_post_hoc(trial: Trial, stored: Sequence[str], split: Split) -> str | None:
+    """Why the recorded post-hoc changes of logits are not the trial's, or None if they are."""
+    now = noted(trial.method.post_hoc, split.class_counts)
+    others = [then for then in stored if then != now]
+    return differences(others[0], now, trial.method.name) if others else None
+
+
+def _changes_of(trial: Trial, training: Mapping[Any, Any]) -> Iterator[str]:
+    """The differences between the parameters of a stored training and those of a trial."""
+    before = json.loads(training["parameters"])
+    # Trials of different losses share a training where the losses coincide.
+    shared = training["trained_by"] != trial.name
+    parts = DETERMINANTS if shared else (*DETERMINANTS, *OF_THE_LOSS)
+    now = trial.model_dump(mode="json")
+    yield from changes(
+        {part: _part(before, part) for part in parts}, {part: _part(now, part) for part in parts}
+    )
+    if pd.notna(training["engine"]) and int(training["engine"]) != ENGINE_VERSION:
+        yield f"the engine version was {int(training['engine'])}, is {ENGINE_VERSION}"
+
+
+def _part(values: Any, path: str) -> Any:
+    for key in path.split("."):
+        values = values.get(key)  # older cards lack newer parameters
+    return values
