@@ -67,7 +67,9 @@ def write_archive(path: Path, parts: dict[str, Any]) -> str:
     return hashlib.md5(path.read_bytes()).hexdigest()
 
 
-def source(path: Path | str | None, md5: str = "0" * 32, url: str = "") -> Cifar100Source:
+def source(
+    path: Path | str | None, md5: str = "0" * 32, url: str = "https://example.invalid/archive"
+) -> Cifar100Source:
     text = None if path is None else str(path)
     return Cifar100Source(kind="cifar100", path=text, url=url, md5=md5)
 
