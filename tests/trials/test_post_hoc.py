@@ -21,7 +21,7 @@ from longtail.trials.post_hoc import (
     effective,
     evaluate,
     evaluation_keys,
-    noted,
+    recorded,
 )
 
 COUNTS = np.array([8, 4, 2])
@@ -91,12 +91,12 @@ def test_a_single_tau_is_not_chosen_and_needs_no_validation_image() -> None:
 def test_what_is_noted_is_what_changes_something(
     post_hoc: PostHoc | None, counts: Any, text: str
 ) -> None:
-    assert noted(post_hoc, counts) == text
+    assert recorded(post_hoc, counts) == text
     assert (effective(post_hoc, counts) is None) == (text == NONE)
 
 
 def test_rows_of_one_training_are_apart_where_their_logits_are() -> None:
-    text = noted(adjustment(1), COUNTS)
+    text = recorded(adjustment(1), COUNTS)
     results = pd.DataFrame(
         {"fingerprint": ["a", "a", "a", "b"], "post_hoc": [NONE, text, None, ""]}
     )
@@ -106,10 +106,10 @@ def test_rows_of_one_training_are_apart_where_their_logits_are() -> None:
 
 
 def test_words_say_which_tau_and_whether_it_was_chosen() -> None:
-    assert described(noted(adjustment(1), COUNTS), [1.0]) == (
+    assert described(recorded(adjustment(1), COUNTS), [1.0]) == (
         "the logits are lessened by 1 times the log class frequencies"
     )
-    assert described(noted(normalization(0.5, 1), COUNTS), [0.5, 1.0]) == (
+    assert described(recorded(normalization(0.5, 1), COUNTS), [0.5, 1.0]) == (
         "the class vectors are divided by their norms to the power 0.5 or 1 (chosen on the "
         "validation images, of 0.5, 1)"
     )

@@ -23,7 +23,7 @@ from longtail.parameters import (
     Statistics,
     Trial,
 )
-from longtail.trials.post_hoc import noted
+from longtail.trials.post_hoc import recorded
 from longtail.trials.training_job import Split, TrainingJob
 from longtail.trials.verification import (
     check_data,
@@ -270,7 +270,7 @@ STATISTICS = Statistics(confidence=0.95, resamples=1000, seed=0)
 
 
 def test_statistics_of_now_pass_even_off_in_the_last_digit() -> None:
-    table = pd.DataFrame({"acc1": [0.5, 0.6]}).assign(**STATISTICS.noted)
+    table = pd.DataFrame({"acc1": [0.5, 0.6]}).assign(**STATISTICS.columns)
     assert list(table.columns) == ["acc1", "confidence", "resamples", "resampling_seed"]
     table.loc[1, "confidence"] = np.nextafter(0.95, 1)
     check_statistics(table, "toy_results", STATISTICS)
@@ -290,7 +290,7 @@ def test_statistics_of_now_pass_even_off_in_the_last_digit() -> None:
     ],
 )
 def test_other_statistics_are_refused_by_key(changes: dict[str, Any], wanted: str) -> None:
-    table = pd.DataFrame({"acc1": [0.5, 0.6]}).assign(**{**STATISTICS.noted, **changes})
+    table = pd.DataFrame({"acc1": [0.5, 0.6]}).assign(**{**STATISTICS.columns, **changes})
     with pytest.raises(DataError) as raised:
         check_statistics(table, "toy_results", STATISTICS)
     start = "toy_results were made with other parameters than the current ones: "
@@ -348,7 +348,7 @@ def test_results_of_another_post_hoc_strength_are_refused(
 ) -> None:
     then = toy_trial(method=post_hoc(1), train_set="long_tailed")
     data = stored(dataset, then)
-    text = noted(then.method.post_hoc, np.arange(1, CLASSES + 1))
+    text = recorded(then.method.post_hoc, np.arange(1, CLASSES + 1))
     data = replace(data, results=data.results.assign(post_hoc=text, tau=1.0))
     assert len(verify(data, then)) == 2
     for tau, now in ((0.5, "{kind: logit_adjustment, tau: [0.5]}"), (None, "null")):

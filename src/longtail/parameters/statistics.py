@@ -1,4 +1,4 @@
-"""How sure figures are said to be."""
+"""Confidence intervals and tests."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from longtail.parameters.types import Seed, Share
 
 
 class Statistics(Strict):
-    """How sure figures are said to be.
+    """Confidence intervals and tests.
 
-    ``confidence`` is the share of intervals that hold the truth. ``resamples`` of each test set,
-    drawn with ``seed``, give the intervals of all figures that are no plain shares of images.
+    Attributes:
+        confidence: the share of intervals that contain the true value.
+        resamples: how many bootstrap samples of each test set are drawn, for the intervals of
+            metrics that are not proportions of images.
+        seed: of the bootstrap samples.
     """
 
     confidence: Share
@@ -23,12 +26,12 @@ class Statistics(Strict):
 
     @property
     def level(self) -> float:
-        """The level of the tests that belong to the intervals, such as 0.05."""
+        """The significance level of the tests, such as 0.05."""
         return round(1 - self.confidence, 12)  # 1 - 0.95 is a little more than 0.05
 
     @property
-    def noted(self) -> dict[str, float]:
-        """What tables made with these say of it, by column: one of answers has a ``seed`` too."""
+    def columns(self) -> dict[str, float]:
+        """The columns that record these parameters in tables. Some tables have another ``seed``."""
         return {
             "confidence": self.confidence,
             "resamples": self.resamples,

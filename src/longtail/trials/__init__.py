@@ -1,1 +1,1 @@
-"""What a trial is, which training it is, and whether stored results are its own."""
+"""What a trial is, which training it needs, and whether stored results belong to it."""

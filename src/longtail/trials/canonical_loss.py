@@ -1,10 +1,10 @@
 """Every loss in one canonical form, computed from the actual class counts.
 
-The losses differ from cross-entropy in five things only: a weight a class, an offset a
-class added to the logits, a margin a class taken from the true class' logit, a focusing
-exponent, and negatives that are randomly spared. Two losses whose canonical forms are equal on
-the counts at hand are the same training, whatever they are called: on equal counts the weights
-are all one and the offsets all zero, and what is left is cross-entropy.
+The losses differ from cross-entropy in at most five ways: a weight per class, an offset per
+class added to the logits, a margin per class subtracted from the true class' logit, a focusing
+exponent, and negatives that are randomly spared. Two losses with equal canonical forms on the
+given counts are the same training, whatever their names: on equal counts all weights are one and
+all offsets zero, which leaves cross-entropy.
 """
 
 from __future__ import annotations
@@ -31,23 +31,23 @@ from longtail.parameters import (
 )
 from longtail.wording import counted
 
-# Rounding leaves differences of about 1e-16; nothing that a loss means is this small.
+# Rounding leaves differences of about 1e-16; the differences between losses are much larger.
 NEGLIGIBLE = 1e-9
 
 
 @dataclass(frozen=True)
 class CanonicalLoss:
-    """What a loss does beyond cross-entropy, for logits ``z`` of a sample of class ``y``.
+    """How a loss differs from cross-entropy, for logits ``z`` of a sample of class ``y``.
 
     Attributes:
         weights: per class, mean 1; the mean loss is divided by the sum of its samples' weights.
         offsets: per class, mean 0, added to the logits.
-        margins: per class, taken from the logit of the true class.
+        margins: per class, subtracted from the logit of the true class.
         focus: exponent ``g`` of the factor ``(1 - p_y) ** g``.
-        spared: per class, true where it may be left out of the softmax as a negative.
-        spared_probability: how likely that is, for each sample and class anew.
+        spared: per class, true if it may be left out of the softmax as a negative.
+        spared_probability: the probability of that, drawn for each sample and class.
 
-    An array is None where it would change nothing.
+    An array that would change nothing is None.
     """
 
     weights: Float64Array | None = None
@@ -93,7 +93,7 @@ def canonical(loss: Loss, classifier: Classifier, class_counts: Int64Array) -> C
 
 
 def reweighted(loss: CanonicalLoss, weights: Float64Array) -> CanonicalLoss:
-    """``loss`` with further class weights, which multiply those that it has."""
+    """``loss`` with further class weights, multiplied by its own."""
     further = _normalised(weights)
     if further is None:
         return loss
@@ -102,7 +102,7 @@ def reweighted(loss: CanonicalLoss, weights: Float64Array) -> CanonicalLoss:
 
 
 def refuse_missing_classes(class_counts: Int64Array, what: str) -> None:
-    """Refuse counts of zero, which ``what`` would divide by or take the logarithm of.
+    """Refuse counts of zero, by which ``what`` would divide or whose logarithm it would take.
 
     Raises:
         ConfigurationError: naming ``what`` and the first class without images.
@@ -117,13 +117,13 @@ def refuse_missing_classes(class_counts: Int64Array, what: str) -> None:
 
 
 def class_weights(loss: WeightedSoftmax, counts: Float64Array) -> Float64Array:
-    """Weights by the convention that ``loss`` names, before normalisation.
+    """Class weights by the convention of ``loss``, before normalisation.
 
     ``balanced``: N / (C n_c), scikit-learn's. ``min_ratio``: (n_min / n_c) ** exponent.
     ``log``: 1 - ln(n_c / n_max), of the code of Zhang et al.'s survey.
 
-    1 / n_c scaled to mean 1 has no name of its own: normalised, ``balanced`` is that. Effective
-    numbers are the loss ``class_balanced``.
+    Inverse frequencies 1 / n_c are ``balanced`` once both are normalised. Effective numbers are
+    the loss ``class_balanced``.
     """
     conventions: dict[str, Callable[[], Float64Array]] = {
         "balanced": lambda: counts.sum() / (len(counts) * counts),
@@ -158,17 +158,17 @@ def _equalization(loss: Equalization, counts: Float64Array) -> CanonicalLoss:
 def _ldam(loss: LDAM, classifier: Classifier, counts: Float64Array) -> CanonicalLoss:
     if loss.max_margin == 0:
         return CanonicalLoss()
-    # The margin is in units of the cosine; the classifier has multiplied that by its scale.
+    # The margin is in units of the cosine, which the classifier multiplies by its scale.
     return CanonicalLoss(margins=classifier.scale * ldam_margins(loss.max_margin, counts))
 
 
 def _normalised(weights: Float64Array) -> Float64Array | None:
-    """Scale weights to mean 1; None where all are 1."""
+    """Scale weights to mean 1; None if all are 1."""
     scaled: Float64Array = weights * (len(weights) / weights.sum())
     return None if np.abs(scaled - 1).max() < NEGLIGIBLE else scaled
 
 
 def _centred(offsets: Float64Array) -> Float64Array | None:
-    """Shift offsets to mean 0, which softmax does not notice; None where all are 0."""
+    """Shift offsets to mean 0, which does not change the softmax; None if all are 0."""
     shifted: Float64Array = offsets - offsets.mean()
     return None if np.abs(shifted).max() < NEGLIGIBLE else shifted

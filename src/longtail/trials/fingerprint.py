@@ -1,4 +1,4 @@
-"""A trial's fingerprint: one hash over all that determines its result, and nothing else."""
+"""The fingerprint of a trial: a hash of everything that determines its result."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from longtail.parameters import Trial
 from longtail.trials.canonical_loss import CanonicalLoss
 from longtail.trials.loss_schedule import LossSchedule
 
-# Raised whenever the same parameters and data would give another result than before, so that
-# what older code trained is not taken for what this code would train. A golden test guards it.
+# Incremented whenever the same parameters and data give another result than before, so that
+# trainings of older code are not mistaken for those of this code. A golden test guards it.
 ENGINE_VERSION = 1
 
 
@@ -30,9 +30,9 @@ def fingerprint(
 ) -> str:
     """The hash, as 64 hexadecimal digits.
 
-    Names and labels are left out: what two trials are called does not make them two trainings.
-    So are device, threads and workers, which move a result by rounding only. The validation
-    images are in, since the stored history has their figures.
+    Names and labels are not part of it, since they do not change a training. Neither are device,
+    threads and workers, which change a result by rounding errors only. The validation images are,
+    since the stored history has metrics on them.
     """
     determinants: dict[str, Any] = {
         "engine": ENGINE_VERSION,

@@ -1,4 +1,4 @@
-"""Which loss a method trains with in which epoch."""
+"""The loss that a method trains with in each epoch."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from longtail.trials.canonical_loss import (
 
 @dataclass(frozen=True)
 class DeferredLoss:
-    """A loss that takes over at ``first_epoch``, counted from 1."""
+    """A loss that is used from ``first_epoch`` on, counted from 1."""
 
     first_epoch: int
     loss: CanonicalLoss
@@ -28,11 +28,11 @@ class DeferredLoss:
 
 @dataclass(frozen=True)
 class LossSchedule:
-    """The losses of a training: one, or another one from some epoch on.
+    """The losses of a training: one, or two of which the second starts at some epoch.
 
     Attributes:
         first: the loss of the first epoch.
-        deferred: what takes over from it after at least one epoch, and differs from it.
+        deferred: the loss that replaces it after at least one epoch, if any.
     """
 
     first: CanonicalLoss
@@ -40,7 +40,7 @@ class LossSchedule:
 
     @property
     def last(self) -> CanonicalLoss:
-        """The loss of the last epoch, which a trained model is evaluated by."""
+        """The loss of the last epoch, with which a trained model is evaluated."""
         return self.first if self.deferred is None else self.deferred.loss
 
     def in_epoch(self, epoch: int) -> CanonicalLoss:
@@ -50,7 +50,7 @@ class LossSchedule:
         return self.deferred.loss
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values. A training with one loss has that loss' own, and no other key."""
+        """Plain values. A schedule of a single loss has the same values as that loss."""
         if self.deferred is None:
             return self.first.as_dict()
         deferred = {
@@ -63,9 +63,9 @@ class LossSchedule:
 def loss_schedule(method: Method, class_counts: Int64Array, epochs: int) -> LossSchedule:
     """The losses that ``method`` trains with on training images counted by class.
 
-    Deferred weights (Cao et al. 2019, section 3.3) take over in the epoch in which their
-    ``start`` falls: of 200 epochs with 0.8, in the 161st; of 12, in the 10th. Where that is the
-    first, or where they change nothing (on equal counts), the schedule has a single loss.
+    Deferred weights (Cao et al. 2019, section 3.3) are used from the epoch in which the share
+    ``start`` of the training ends: with 0.8, from the 161st of 200 epochs, or the 10th of 12. If
+    that is the first epoch, or if they change nothing (on equal counts), there is a single loss.
 
     Raises:
         ConfigurationError: if the loss, or the deferred weights, need an image of every class

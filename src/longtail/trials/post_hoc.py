@@ -1,7 +1,7 @@
-"""Post-hoc methods: other answers from a training that is there already.
+"""Post-hoc methods: other predictions from a trained model, without training it again.
 
-Each is a factor and an offset a class on the logits, so that stored logits are all it needs of
-the images. Which one is no part of a training's fingerprint; it is noted beside the results.
+Each one applies a factor and an offset per class to the logits, so it needs only stored logits, not
+images. The method is not part of a training's fingerprint; it is recorded with the results.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from longtail.evaluation.metrics import Answers, Tally, balanced_accuracy
 from longtail.parameters import Method, PostHoc, PostHocLogitAdjustment, TauNormalization
 from longtail.trials.canonical_loss import refuse_missing_classes
 
-# What is noted of results that are the trained model's own.
+# What results without a post-hoc method record.
 NONE = "none"
-# The columns of results that say how their logits were changed after the training.
-NOTED = ("post_hoc", "tau")
+# The columns of results that record how the logits were changed after training.
+RECORDED = ("post_hoc", "tau")
 
 
 @dataclass(frozen=True)
 class LastLayer:
-    """What the last layer adds to and multiplies features by.
+    """The parameters of the last layer.
 
     Attributes:
-        norms: Euclidean, of each class' vector, (classes,).
-        biases: as they are in the logits, (classes,).
+        norms: the Euclidean norm of each class' weight vector, (classes,).
+        biases: the bias of each class, (classes,).
     """
 
     norms: FloatArray
@@ -40,13 +40,13 @@ class LastLayer:
 
 
 class Evaluation(NamedTuple):
-    """Changed logits, and how they were changed.
+    """Adjusted logits, and how they were adjusted.
 
     Attributes:
         logits: float32 (images, classes).
-        tau: the strength that was used.
-        validation: the balanced accuracy of each ``tau`` on the validation images; empty where
-            there was nothing to choose.
+        tau: the strength.
+        validation: the balanced accuracy of each ``tau`` on the validation images; empty if there
+            was only one.
     """
 
     logits: Float32Array
@@ -55,11 +55,11 @@ class Evaluation(NamedTuple):
 
 
 def check(method: Method, class_counts: Int64Array, validation_images: int) -> None:
-    """Refuse what could not be evaluated, before it is trained.
+    """Refuse a method that could not be evaluated, before it is trained.
 
     Raises:
-        ConfigurationError: if frequencies are needed and a class has no training image, or a
-            strength is to be chosen and there is no validation image.
+        ConfigurationError: if class frequencies are needed and a class has no training image, or
+            if there are several ``tau`` and no validation image.
     """
     if method.post_hoc is None:
         return
@@ -74,26 +74,26 @@ def check(method: Method, class_counts: Int64Array, validation_images: int) -> N
 
 
 def effective(post_hoc: PostHoc | None, class_counts: Int64Array) -> PostHoc | None:
-    """``post_hoc``, or None where it changes no logit: on equal counts, or with ``tau`` 0."""
+    """``post_hoc``, or None if it changes no logit: on equal counts, or with ``tau`` 0."""
     if isinstance(post_hoc, PostHocLogitAdjustment):
         equal = len(set(class_counts.tolist())) == 1
         return None if equal or not any(post_hoc.tau) else post_hoc
     return post_hoc
 
 
-def noted(post_hoc: PostHoc | None, class_counts: Int64Array) -> str:
-    """How results say that they were changed so: JSON, or ``none``."""
+def recorded(post_hoc: PostHoc | None, class_counts: Int64Array) -> str:
+    """How results record a post-hoc method: as JSON, or ``none``."""
     own = effective(post_hoc, class_counts)
     return NONE if own is None else json.dumps(own.model_dump(mode="json"))
 
 
 def evaluation_keys(results: pd.DataFrame) -> pd.Series[str]:
-    """What each row's logits are of: the training, and what was done to it afterwards."""
-    return results["fingerprint"].astype(str).str.cat(noted_of(results), sep=" ")
+    """A key of each row's logits: its training and its post-hoc method."""
+    return results["fingerprint"].astype(str).str.cat(recorded_in(results), sep=" ")
 
 
-def noted_of(results: pd.DataFrame) -> pd.Series[str]:
-    """The column ``post_hoc``; results from before there were such methods have none."""
+def recorded_in(results: pd.DataFrame) -> pd.Series[str]:
+    """The column ``post_hoc``, which older results lack."""
     if "post_hoc" not in results:
         return pd.Series(NONE, index=results.index, dtype=object)
     return results["post_hoc"].fillna(NONE)
@@ -107,15 +107,15 @@ def evaluate(
     class_counts: Int64Array,
     layer: LastLayer,
 ) -> Evaluation:
-    """Change logits, with the ``tau`` that is the best on the validation images.
+    """Adjust logits with the ``tau`` that is best on the validation images.
 
     Args:
-        post_hoc: how.
+        post_hoc: the method, with one or several ``tau``.
         logits: of the trained model, (images, classes).
-        labels: of the images; only those to validate on are looked at.
-        validation: which images are to validate on.
-        class_counts: the training images of each class.
-        layer: the trained model's last.
+        labels: of all images; only those of validation images are used, (images,).
+        validation: true for validation images, (images,).
+        class_counts: the number of training images of each class, (classes,).
+        layer: the last layer of the trained model.
     """
     accuracies: dict[float, float] = {}
     if len(post_hoc.tau) > 1:
@@ -123,18 +123,18 @@ def evaluate(
             changed = adjusted(post_hoc, tau, logits[validation], class_counts, layer)
             answers = Answers.from_logits(changed, labels[validation])
             accuracies[tau] = float(balanced_accuracy(Tally.of(answers))[0])
-    best = max(post_hoc.tau, key=lambda tau: accuracies.get(tau, 0.0))  # of equal ones the first
+    best = max(post_hoc.tau, key=lambda tau: accuracies.get(tau, 0.0))  # the first of equal ones
     return Evaluation(adjusted(post_hoc, best, logits, class_counts, layer), best, accuracies)
 
 
 def adjusted(
     post_hoc: PostHoc, tau: float, logits: FloatArray, class_counts: Int64Array, layer: LastLayer
 ) -> Float32Array:
-    """Logits changed with strength ``tau``, float32 of the same shape.
+    """Logits adjusted with strength ``tau``, float32 of the same shape.
 
-    Logit adjustment: ``z_c - tau log n_c``, the offsets shifted to mean 0, which softmax does
-    not notice. Tau-normalization: ``(z_c - b_c) / |w_c| ** tau``, which is the product of the
-    features with the class' vector over its norm to the power of ``tau``.
+    Logit adjustment: ``z_c - tau log n_c``, with the offsets shifted to mean 0, which does not
+    change the softmax. Tau-normalization: ``(z_c - b_c) / |w_c| ** tau``, which is the product of
+    the features with the class' vector divided by its norm to the power of ``tau``.
     """
     match post_hoc:
         case PostHocLogitAdjustment():
@@ -147,16 +147,16 @@ def adjusted(
 
 
 def differences(stored: str, now: str, method: str) -> str:
-    """Say how what results note differs from what the parameters ask for now."""
+    """Say how the recorded method differs from that of the parameters."""
     return f"methods.{method}.post_hoc was {_text(stored)}, is {_text(now)}"
 
 
 def described(stored: str, taus: Sequence[float]) -> str:
-    """What was done to a training, in words that go on from "of which".
+    """How a post-hoc method changed a training, in words that follow "of which".
 
     Args:
-        stored: see :func:`noted`.
-        taus: the strengths that were used; of several seeds each may have its own.
+        stored: see :func:`recorded`.
+        taus: the strengths that were used; they may differ between seeds.
     """
     values: dict[str, Any] = json.loads(stored)
     used = " or ".join(f"{tau:.4g}" for tau in taus)

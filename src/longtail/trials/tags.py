@@ -1,4 +1,4 @@
-"""The tags of a trial's nodes, and of the nodes that gather trials."""
+"""Tags of the nodes of trials, and of the nodes that gather their results."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ def evaluate_trial(
     Returns:
         One row per image: ``image``, ``label`` (-1 for unknown classes), and the logits (float32)
         in columns named by label. And the adjustment: ``post_hoc`` (see
-        :func:`longtail.trials.post_hoc.noted`), ``tau`` (None without adjustment) and
+        :func:`longtail.trials.post_hoc.recorded`), ``tau`` (None without adjustment) and
         ``validation``: the balanced accuracy of each ``tau`` on the validation images, if it was
         chosen.
     """
@@ -141,7 +141,7 @@ def evaluate_trial(
     )
     counts = split.class_counts
     evaluation: dict[str, Any] = {
-        "post_hoc": post_hoc.noted(trial.method.post_hoc, counts),
+        "post_hoc": post_hoc.recorded(trial.method.post_hoc, counts),
         "tau": None,
         "validation": [],
     }
@@ -192,7 +192,7 @@ def score_trial(
         **_training_of(card),
         post_hoc=evaluation["post_hoc"],
         tau=float("nan") if tau is None else tau,
-        **statistics.noted,
+        **statistics.columns,
     )
     tell(TrialScored(trial.name, _summary(scores.metrics, card, tau, widest_test_set(subsets))))
     tables = (metrics, scores.confusions, scores.reliability, scores.answers)
@@ -220,7 +220,7 @@ def score_novelty(
         for role, name in (("test", widest_test_set(subsets)), (UNKNOWN, UNKNOWN))
     )
     rows = novelty(known, unknown, statistics)
-    return _with_names(trial, rows.assign(**_training_of(card), **statistics.noted))
+    return _with_names(trial, rows.assign(**_training_of(card), **statistics.columns))
 
 
 def look_at_species(
@@ -240,7 +240,7 @@ def look_at_species(
         columns.
     """
     confusions = class_confusions(predictions, subsets)
-    shown = examples(predictions, subsets, profile, statistics.seed).assign(**statistics.noted)
+    shown = examples(predictions, subsets, profile, statistics.seed).assign(**statistics.columns)
     fingerprint = card["fingerprint"]
     return (
         _with_names(trial, confusions).assign(fingerprint=fingerprint),
@@ -256,7 +256,7 @@ def compare_answers(
     The rows have the parameters of their intervals, as results do.
     """
     comparisons = compare_methods(answers, subsets, source["classes"], statistics)
-    return comparisons.assign(**statistics.noted)
+    return comparisons.assign(**statistics.columns)
 
 
 def gather(*parts: pd.DataFrame) -> pd.DataFrame:

@@ -103,7 +103,7 @@ def probability_note(method: Method, many: str, post_hoc: str = NONE, tau: float
         method: the method.
         many: the word for several classes.
         post_hoc: how the logits were changed after the training, see
-            :func:`longtail.trials.post_hoc.noted`.
+            :func:`longtail.trials.post_hoc.recorded`.
         tau: the strength of that change.
     """
     meaning = _of_loss(method, many) if post_hoc == NONE else _of_post_hoc(method, many, tau)

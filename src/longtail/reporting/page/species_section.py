@@ -24,7 +24,7 @@ from longtail.reporting.page.species_rows import (
 from longtail.reporting.page.templates import fragment
 from longtail.reporting.tables.layouts import TRAIN_SET_LABELS, by_group
 from longtail.reporting.tables.number_format import format_fixed
-from longtail.trials.post_hoc import evaluation_keys, noted_of
+from longtail.trials.post_hoc import evaluation_keys, recorded_in
 from longtail.wording import count_range, counted, level_in_percent, listed
 
 # The number of confused pairs on the page; more are in confused_pairs.csv.
@@ -99,7 +99,7 @@ def species_parts(
     """
     names = ClassNaming.infer(species["species"].unique())
     backbones = {table.backbone: table.backbone_label for table in contents.tables}
-    noted = results.assign(evaluation=evaluation_keys(results), post_hoc=noted_of(results))
+    noted = results.assign(evaluation=evaluation_keys(results), post_hoc=recorded_in(results))
     of_trial = noted.drop_duplicates(list(TRIAL_COLUMNS)).set_index(list(TRIAL_COLUMNS))
     trials = best_trials(results).join(of_trial["evaluation"], on=list(TRIAL_COLUMNS))
     parts = []

@@ -8,7 +8,7 @@ import pandas as pd
 
 from longtail.evaluation.comparisons import BASELINE
 from longtail.parameters import Statistics, Table
-from longtail.trials.post_hoc import NONE, described, noted_of
+from longtail.trials.post_hoc import NONE, described, recorded_in
 from longtail.wording import counted, level_in_percent, listed
 
 LOSS_NOTE = (
@@ -103,7 +103,7 @@ def post_hoc_notes(results: pd.DataFrame, table: Table) -> tuple[str, ...]:
         results: the tidy results of the table.
         table: its methods.
     """
-    noted = noted_of(results)
+    noted = recorded_in(results)
     plain = results[noted == NONE].groupby("method")["fingerprint"].agg(frozenset)
     notes = []
     for method, label in table.methods.items():

@@ -12,7 +12,7 @@ from longtail.errors import DataError
 from longtail.evaluation.trainings import TRIAL_COLUMNS
 from longtail.parameters import Trial
 from longtail.trials.fingerprint import ENGINE_VERSION
-from longtail.trials.post_hoc import differences, noted, noted_of
+from longtail.trials.post_hoc import differences, recorded, recorded_in
 from longtail.trials.training_job import Split, TrainingJob
 from longtail.trials.verification.changes import REMEDY, as_yaml, changes
 from longtail.wording import counted
@@ -52,7 +52,7 @@ def verified_results(
     names = trial_names(results)
     own = results[names.isin(list(by_name))]
     stored = own["fingerprint"].groupby(names, sort=False).unique()
-    changed = noted_of(own).groupby(names, sort=False).unique()
+    changed = recorded_in(own).groupby(names, sort=False).unique()
     labels = index["label"].to_numpy()
     rows = dict(zip(trial_names(trainings), trainings.to_dict("records"), strict=True))
     reasons: dict[str, list[str]] = {}
@@ -110,7 +110,7 @@ def _reason(
 
 def _reason_post_hoc(trial: Trial, stored: Sequence[str], split: Split) -> str | None:
     """Why the recorded post-hoc changes of logits are not the trial's, or None if they are."""
-    now = noted(trial.method.post_hoc, split.class_counts)
+    now = recorded(trial.method.post_hoc, split.class_counts)
     others = [then for then in stored if then != now]
     return differences(others[0], now, trial.method.name) if others else None
 

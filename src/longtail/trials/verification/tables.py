@@ -21,7 +21,7 @@ def check_statistics(table: pd.DataFrame, name: str, statistics: Statistics) -> 
     """Refuse figures whose intervals and tests were computed with other parameters.
 
     Args:
-        table: results or comparisons, with the columns of :attr:`Statistics.noted`.
+        table: results or comparisons, with the columns of :attr:`Statistics.columns`.
         name: the name of the table, for the message.
         statistics: the current parameters.
 
@@ -29,7 +29,7 @@ def check_statistics(table: pd.DataFrame, name: str, statistics: Statistics) -> 
         DataError: naming each key with its old and its new value, and what to do.
     """
     changes = []
-    for column, now in statistics.noted.items():
+    for column, now in statistics.columns.items():
         key = STATISTICS_KEYS.get(column, column)
         if column not in table:
             changes.append(f"statistics.{key} was not recorded, is {now:.12g}")
