@@ -13,7 +13,7 @@ from kedro.io import MemoryDataset
 from kedro.io.core import AbstractVersionedDataset
 
 from longtail.catalog import LongtailCatalog
-from longtail.config import GridConfigLoader, current_parameters
+from longtail.config import GridConfigLoader
 from longtail.errors import ConfigurationError
 from longtail.pipeline_registry import register_pipelines
 from tests.pipelines.support import PROJECT, TRIALS, dotted, loader, pipelines
@@ -132,16 +132,16 @@ def test_the_registry_has_the_stages(env: str) -> None:
     assert all(pipeline.nodes for pipeline in registered.values())
 
 
-def test_the_command_before_has_what_was_given_but_for_predict() -> None:
+def test_the_command_has_the_given_parameters_except_those_of_predict() -> None:
     given = dotted(
         "predict.path=/night 1", "predict.error_rate=0.1", "recipe.epochs=3", "data=/the folder"
     )
-    command = loader("moths", **given).command_before()
+    command = loader("moths", **given).command()
     assert command == (
-        "kedro run --pipeline=full --env=moths '--params=data=/the folder,recipe.epochs=3'"
+        "kedro run --pipelines=full --env=moths '--params=data=/the folder,recipe.epochs=3'"
     )
-    assert loader("moths", **dotted("predict.path=/x")).command_before() == (
-        "kedro run --pipeline=full --env=moths"
+    assert loader("moths", **dotted("predict.path=/x")).command() == (
+        "kedro run --pipelines=full --env=moths"
     )
 
 
@@ -150,7 +150,7 @@ def test_the_thesis_is_two_train_sets_four_backbones_seven_losses() -> None:
     assert len(trials) == 2 * 4 * 7
     assert parameters.grid.datasets == ("cifar100",)
     assert {trial.recipe.image_size for trial in trials} == {224}
-    names = [node.name for node in register_pipelines()["train"].nodes if ".fetch_" in node.name]
+    names = [n.name for n in pipelines("thesis")["train"].nodes if ".fetch_" in n.name]
     assert len(names) == 4
 
 
@@ -168,9 +168,11 @@ def trials_with(*items: str) -> dict[str, Any]:
 
 
 def test_two_losses_only() -> None:
-    trials = trials_with("grid.methods=[softmax,ldam]")
+    given = "grid.methods=[softmax,ldam]"
+    trials = trials_with(given)
     assert set(trials) == {t for t in TRIALS if ".softmax." in t or ".ldam." in t}
-    fits = [n.name for n in register_pipelines()["train"].nodes if n.name.endswith(".fit")]
+    train = pipelines("test", **dotted(given))["train"]
+    fits = [n.name for n in train.nodes if n.name.endswith(".fit")]
     assert sorted(fits) == sorted(f"train.{name}.fit" for name in trials)
 
 
@@ -238,18 +240,27 @@ def test_a_trial_s_parameter_is_what_its_node_gets() -> None:
     assert value["backbone"]["name"] == "mobilenetv2_micro"
 
 
-def test_parameters_of_one_session_do_not_leak_into_the_next() -> None:
-    loader("test", **dotted("grid.methods=[ldam]"))
-    assert current_parameters()[0].grid.methods == ("ldam",)
-    loader("test")
-    assert len(current_parameters()[0].grid.methods) == 3
+def test_a_loader_has_its_own_parameters() -> None:
+    first, second = loader("test", **dotted("grid.methods=[ldam]")), loader("test")
+    assert first.parameters()[0].grid.methods == ("ldam",)
+    assert len(second.parameters()[0].grid.methods) == 3
+
+
+def test_a_loader_reads_its_own_globals() -> None:
+    """OmegaConf has one resolver of each name per process."""
+    test, base = loader("test"), loader("base")
+    paths = [config["catalog"]["downloads"]["filepath"] for config in (test, base)]
+    assert paths == ["data/test/01_raw/downloads", "data/01_raw/downloads"]
 
 
 def test_outside_a_session_the_default_environment_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     loader("test")
-    monkeypatch.setattr(GridConfigLoader, "latest", None)
     monkeypatch.chdir(PROJECT / "src")
-    assert len(current_parameters()[0].grid.backbones) == 4
+    train = register_pipelines()["train"]
+    assert sum(node.name.endswith(".fit") for node in train.nodes) == 2 * 4 * 7
+    monkeypatch.setenv("KEDRO_ENV", "test")
+    train = register_pipelines()["train"]
+    assert sum(node.name.endswith(".fit") for node in train.nodes) == len(TRIALS)
 
 
 @pytest.mark.parametrize(
@@ -328,7 +339,7 @@ def test_a_data_folder_must_be_one() -> None:
     for nothing in (None, ""):
         with pytest.raises(ConfigurationError, match="data: give a folder"):
             loader("test", data=nothing)
-    with pytest.raises(ConfigurationError, match="data: '~nobody_of_that_name/x' is no folder"):
+    with pytest.raises(ConfigurationError, match="data: '~nobody_of_that_name/x' is not a folder"):
         loader("test", data="~nobody_of_that_name/x")
 
 
@@ -339,7 +350,7 @@ def test_a_file_without_keys_is_refused(tmp_path: Path) -> None:
     config = GridConfigLoader(str(tmp_path / "conf"), env="test", **settings.CONFIG_LOADER_ARGS)
     with pytest.raises(ConfigurationError) as raised:
         config.parameters()
-    assert str(raised.value) == f"{file}: must hold keys (key: value), but holds a list"
+    assert str(raised.value) == f"{file}: must contain keys (key: value), but contains a list"
 
 
 def test_the_command_in_the_report_has_no_places_and_one_order() -> None:

@@ -17,7 +17,7 @@ from mlflow.exceptions import MlflowException
 from longtail.catalog import LongtailCatalog
 from longtail.errors import ConfigurationError, DataError, RunInterruptedError
 from longtail.hooks import MlflowHook, PreflightHook
-from tests.pipelines.support import PROJECT, dotted, loader, pipelines
+from tests.pipelines.support import PROJECT, catalog, dotted, loader, pipelines
 
 RUN_ID = "2000-01-01T00.00.00.000Z"
 EMPTY = Pipeline([])
@@ -172,9 +172,29 @@ def preflight(
 ) -> None:
     """Check a stage of an environment as a run would."""
     chosen = pipelines(env, **dotted(*changes))[stage]
-    catalog = LongtailCatalog.from_config(loader(env, **dotted(*changes))["catalog"])
-    assert isinstance(catalog, LongtailCatalog)
-    PreflightHook().before_pipeline_run({"runner": runner}, chosen, catalog)
+    params = {"runner": runner, "only_missing_outputs": False}
+    PreflightHook().before_pipeline_run(params, chosen, catalog(env, **dotted(*changes)))
+
+
+@pytest.mark.parametrize(
+    ("params", "wanted"),
+    [
+        (
+            {"only_missing_outputs": True},
+            "--only-missing-outputs would keep outputs that were made with other parameters. Run "
+            "without it: a finished trial is found by its fingerprint and not trained again",
+        ),
+        ({"runner": "ThreadRunner"}, "--runner=ThreadRunner is not supported: "),
+        ({"runner": "<kedro.runner.ParallelRunner>"}, "--runner=ParallelRunner is not supported: "),
+    ],
+)
+def test_options_of_kedro_that_would_give_wrong_results_are_refused(
+    params: dict[str, Any], wanted: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        PreflightHook().before_pipeline_run(run_params(tmp_path, **params), EMPTY, CATALOG)
+    assert str(raised.value).startswith(wanted)
+    assert "\n" not in str(raised.value)
 
 
 def test_the_test_environment_is_sound() -> None:
@@ -292,12 +312,11 @@ def test_an_error_of_our_own_in_tracking_is_not_hidden(
 
 
 def test_an_override_of_a_trial_that_the_grid_lacks_is_told(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     used = "train.digits.balanced.convnext_micro.ldam.seed0.trial.recipe.epochs=2"
     unused = "train.digits.balanced.convnext_micro.focal.seed0.trial.recipe.epochs=2"
-    loader("test", **dotted(used, unused))
-    PreflightHook().before_pipeline_run(run_params(tmp_path), EMPTY, CATALOG)
+    catalog("test", **dotted(used, unused))
     told = [record.message for record in caplog.records if "no effect" in record.message]
     assert told == [
         "train.digits.balanced.convnext_micro.focal.seed0.trial has no effect: the grid has no "

@@ -86,7 +86,7 @@ def test_a_failed_trial_costs_itself_alone() -> None:
     message = str(raised.value)
     assert message.startswith("1 trial failed")
     assert f"{trial_name('small', 'odd')}: ValueError: boom 1" in message
-    assert f"kedro run --pipeline=full --namespaces={trial_name('small', 'odd')}" in message
+    assert f"kedro run --pipelines=full --namespaces={trial_name('small', 'odd')}" in message
     assert trial_name("large", "odd") not in message
 
 

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-import copy
 import shutil
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, TypeGuard
 
 from kedro.framework.context import CatalogCommandsMixin
 from kedro.io import DataCatalog
-from kedro.io.core import AbstractVersionedDataset, DatasetError, Version
+from kedro.io.core import DatasetError, Version, VersionNotFoundError
 from kedro.pipeline import Pipeline
 
 from longtail.datasets.base import version_files
 from longtail.datasets.npy import NpyDataset
 from longtail.errors import ConfigurationError, DataError
+from longtail.kedro_internals import (
+    VersionedDataset,
+    is_local,
+    is_versioned,
+    load_path,
+    path_of,
+    pin,
+    pinned,
+    save_path,
+    saved_elsewhere,
+)
+from longtail.parameters import Parameters
 from longtail.storage.files import (
     atomic_file,
     checksum_file,
@@ -27,32 +38,39 @@ from longtail.storage.space import full_disk_explained
 
 # Comparing smaller files, in bytes, with the newest version is not worth the time.
 WORTH_SHARING = 1 << 20
-# How Kedro begins to say that a versioned dataset was never saved.
-NO_VERSIONS = "Did not find any versions"
+
+
+class NothingSavedError(DatasetError):
+    """A dataset was to be loaded of which no version has been saved."""
+
+    def __init__(self, dataset: str) -> None:
+        super().__init__(dataset)
+        self.dataset = dataset
+
+    def __str__(self) -> str:
+        return f"no version of {self.dataset} has been saved"
 
 
 class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
-    """A ``DataCatalog`` whose versions appear whole or not at all.
-
-    And with a name of its own, so that it can be sent to worker processes.
-    """
+    """A ``DataCatalog`` that saves versions atomically and can be sent to worker processes."""
 
     def save(self, ds_name: str, data: Any) -> None:
-        """Save a dataset; a version of it has its name only once it is whole.
+        """Save a dataset; its version gets its name once the file is complete.
 
         Raises:
-            DiskFullError: if there is no room for it.
+            DiskFullError: if there is not enough space.
         """
         dataset = self[ds_name]
         if not _has_local_versions(dataset):
             super().save(ds_name, data)
             return
-        target = Path(str(dataset._get_save_path()))
+        target = save_path(dataset)
         try:
             with full_disk_explained(target):
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with atomic_file(target) as draft:
-                    self._save_to(draft, ds_name, dataset, data)
+                    with saved_elsewhere(self, ds_name, draft):
+                        super().save(ds_name, data)
                     _share_with_newest(draft, target)
                     if not _is_checked_elsewhere(dataset):
                         write_checksum(target, content=draft)
@@ -60,22 +78,11 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
             self.discard([ds_name])
             raise
 
-    def _save_to(
-        self, file: Path, ds_name: str, dataset: AbstractVersionedDataset[Any, Any], data: Any
-    ) -> None:
-        """Save a dataset to another file than its own."""
-        elsewhere = copy.copy(dataset)
-        elsewhere._filepath, elsewhere._version = PurePosixPath(file), None
-        self._datasets[ds_name] = elsewhere
-        try:
-            super().save(ds_name, data)
-        finally:
-            self._datasets[ds_name] = dataset
-
     def load(self, ds_name: str, version: str | None = None) -> Any:
         """Load a dataset.
 
         Raises:
+            NothingSavedError: if it has no version yet.
             DataError: if the file of its version is damaged, naming it.
         """
         dataset = self.get(ds_name)
@@ -84,52 +91,55 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
                 _refuse_changed(dataset)
             return super().load(ds_name, version)
         except DatasetError as error:
-            if not _has_local_versions(dataset) or NO_VERSIONS in str(error):
+            if isinstance(error.__cause__, VersionNotFoundError):
+                raise NothingSavedError(ds_name) from error
+            if not _has_local_versions(dataset):
                 raise
-            file = Path(str(dataset._get_load_path()))
+            file = load_path(dataset)
             raise DataError(_damaged(file, str(error).splitlines()[-1])) from error
 
     def fix_versions(self, pipeline: Pipeline) -> None:
-        """From now on load one version of each dataset, whatever other runs save meanwhile.
+        """Fix the version of each dataset, whatever other runs save at the same time.
 
-        What ``pipeline`` makes is loaded in the version that this run saves. What it only reads
-        is loaded in the version that was asked for, or else in the one that is the newest now.
+        Outputs of ``pipeline`` are loaded in the version that this run saves. Its other inputs are
+        loaded in the version that was given, or else in the newest one.
 
         Raises:
-            ConfigurationError: if a version was asked for of what ``pipeline`` makes.
+            ConfigurationError: if the version of an output was given.
         """
         made = {_stored_name(name) for name in pipeline.all_outputs()}
         for name, dataset in self.versioned(pipeline.datasets()).items():
-            assert dataset._version is not None  # it has versions
-            asked, saved = dataset._version
+            asked, saved = pinned(dataset)
             if _stored_name(name) in made:
                 if asked not in (None, saved):
                     raise ConfigurationError(made_by_the_run(name))
-                dataset._version = Version(saved, saved)
+                pin(dataset, Version(saved, saved))
             elif asked is None and dataset.exists():
-                dataset._version = Version(dataset.resolve_load_version(), saved)
+                pin(dataset, Version(dataset.resolve_load_version(), saved))
 
-    def versioned(self, names: Iterable[str]) -> dict[str, AbstractVersionedDataset[Any, Any]]:
-        """Those of some datasets that have versions."""
+    def versioned(self, names: Iterable[str]) -> dict[str, VersionedDataset]:
+        """The datasets that have versions, by name."""
         datasets = {name: self.get(name) for name in sorted(names)}
-        return {
-            name: dataset
-            for name, dataset in datasets.items()
-            if isinstance(dataset, AbstractVersionedDataset) and dataset._version is not None
-        }
+        return {name: dataset for name, dataset in datasets.items() if is_versioned(dataset)}
+
+    def parameters(self) -> Parameters:
+        """The parameters of the run, but for the trials of its grid."""
+        fields = [f"params:{field}" for field in Parameters.model_fields if field != "train"]
+        values = {name.partition(":")[2]: self.load(name) for name in fields if name in self}
+        return Parameters.model_validate(values)
 
     def discard(self, names: Iterable[str]) -> None:
-        """Remove what has been saved of some datasets in this run's version, half or whole.
+        """Remove the version that this run saves, complete or not, of some datasets.
 
-        A process that was killed has left it; Kedro never saves a version twice.
+        A process that was killed may have left it, and Kedro never overwrites a version.
         """
         for dataset in self.versioned(names).values():
-            folder = Path(str(dataset._filepath)) / str(dataset.resolve_save_version())
+            folder = path_of(dataset) / str(dataset.resolve_save_version())
             if folder.is_dir():
                 shutil.rmtree(folder)
 
     def versions(self, names: Iterable[str]) -> dict[str, str]:
-        """The version that each of some datasets is loaded in; without those that have none."""
+        """The version that is loaded, by name, of the datasets that have one."""
         return {
             name: str(dataset.resolve_load_version())
             for name, dataset in self.versioned(names).items()
@@ -137,9 +147,8 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
         }
 
 
-def _has_local_versions(dataset: Any) -> TypeGuard[AbstractVersionedDataset[Any, Any]]:
-    is_versioned = isinstance(dataset, AbstractVersionedDataset) and dataset._version is not None
-    return is_versioned and getattr(dataset, "_protocol", "file") == "file"
+def _has_local_versions(dataset: Any) -> TypeGuard[VersionedDataset]:
+    return is_versioned(dataset) and is_local(dataset)
 
 
 def _share_with_newest(draft: Path, target: Path) -> None:
@@ -150,24 +159,24 @@ def _share_with_newest(draft: Path, target: Path) -> None:
         share_content(draft, newest)
 
 
-def _refuse_changed(dataset: AbstractVersionedDataset[Any, Any]) -> None:
-    """Refuse a file that is not what was saved, though a reader might take it for whole."""
+def _refuse_changed(dataset: VersionedDataset) -> None:
+    """Refuse a file that has changed since it was saved, even if a reader would accept it."""
     if _is_checked_elsewhere(dataset) or not dataset.exists():
         return
-    path = Path(str(dataset._get_load_path()))
+    path = load_path(dataset)
     if path.is_file() and not matches_checksum(path):
         raise DataError(_damaged(path, f"it is not what was saved ({checksum_file(path).name})"))
 
 
-def _is_checked_elsewhere(dataset: AbstractVersionedDataset[Any, Any]) -> bool:
-    """Pixels are mapped by many processes: they are checked once a run, before it begins."""
+def _is_checked_elsewhere(dataset: VersionedDataset) -> bool:
+    """Pixels are mapped by many processes: they are checked once, before the run."""
     return isinstance(dataset, NpyDataset)
 
 
 def _damaged(file: Path, reason: str) -> str:
     return (
         f"{file} cannot be read: {reason}. If it is damaged, remove the folder {file.parent}: the "
-        f"version before it is the newest then, and kedro run --pipeline=full with the same --env "
+        f"version before it is the newest then, and kedro run --pipelines=full with the same --env "
         f"and --params makes a new one"
     )
 

@@ -1,11 +1,12 @@
-"""The command line: Kedro's, with a `run` for its grid, `lock`, `regenerate` and `prune`."""
+"""The command line: Kedro's, with a `run` for grids, and `lock`, `regenerate` and `prune`."""
 
 from __future__ import annotations
 
 import copy
+import inspect
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
@@ -14,14 +15,16 @@ from typing import Any
 import click
 import rich
 import yaml
-from kedro.framework.cli import project
+from kedro.framework.cli import project as kedro_project
 from kedro.framework.cli.utils import CONTEXT_SETTINGS
 from kedro.framework.project import settings
 from kedro.io.core import DatasetError, DatasetNotFoundError
+from kedro.pipeline import Pipeline
 from kedro.utils import find_kedro_project
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from longtail.config import GridConfigLoader
 from longtail.errors import LongtailError
 from longtail.parameters import unknown
 
@@ -77,46 +80,74 @@ def _split_outside_brackets(text: str) -> list[str]:
 
 
 def _run_command() -> click.Command:
-    """Kedro's own `run`, but for its default runner, its lists, and how it shows our errors."""
-    command = copy.copy(project.run)
-    command.params = [copy.copy(param) for param in command.params]
-    for param in command.params:
-        if param.name == "runner":
-            param.default = RUNNER
-        if param.name == "params":
-            param.callback = split_params
-        if param.name == "load_versions":
-            param.callback = split_load_versions
+    """Kedro's `run` with the grid's runner, lists in ``--params``, and one-line errors."""
+    command = copy.copy(kedro_project.run)
+    command.params = _run_params(command.params)
     original = command.callback
     assert original is not None
+    # Kedro has announced the removal of `--pipeline`.
+    accepted = inspect.signature(original).parameters
 
-    def run(**kwargs: Any) -> Any:
-        # `--pipeline` is how the README and the thesis call it; Kedro's newer name is the same.
-        if kwargs["pipeline"] and kwargs["pipelines"]:
+    def run(pipeline: str | None, **given: Any) -> Any:
+        if pipeline and given["pipelines"]:
             raise click.UsageError("give --pipeline or --pipelines, not both")
-        if kwargs["pipeline"]:
-            kwargs["pipelines"], kwargs["pipeline"] = [kwargs["pipeline"]], None
-        _check_environment(kwargs["env"])
-        with _told_in_one_message():
+        if pipeline:
+            given["pipelines"] = [pipeline]
+        _check_environment(given["env"])
+        with _errors_in_one_message():
             try:
-                return original(**kwargs)
+                return original(**given, **({"pipeline": None} if "pipeline" in accepted else {}))
             except (ValueError, DatasetNotFoundError):
-                misspelt = list(_misspelt(kwargs))
-                if misspelt:
-                    raise click.ClickException("\n".join(misspelt)) from None
+                mistakes = _selection_mistakes(given)
+                if mistakes:
+                    raise click.ClickException("\n".join(mistakes)) from None
                 raise
 
     command.callback = run
     return command
 
 
-def _misspelt(given: dict[str, Any]) -> Iterator[str]:
-    """What was asked for that the project does not have, and what is near to it."""
-    from longtail.pipeline_registry import register_pipelines
+def _run_params(params: list[click.Parameter]) -> list[click.Parameter]:
+    """The options of Kedro's `run`, with the project's defaults, parsers and alias."""
+    changed = [copy.copy(param) for param in params if param.name != "pipeline"]
+    for param in changed:
+        if param.name == "runner":
+            param.default = RUNNER
+        if param.name == "params":
+            param.callback = split_params
+        if param.name == "load_versions":
+            param.callback = split_load_versions
+    alias = click.Option(["--pipeline", "-p"], help="The same as --pipelines, for one pipeline.")
+    return [*changed, alias]
 
-    full = register_pipelines()["full"]
+
+def _selection_mistakes(given: Mapping[str, Any]) -> list[str]:
+    """Why the options select no part of a pipeline; nothing if they do."""
+    from longtail.pipeline_registry import create_pipelines
+
+    source = given["conf_source"] or str(_configuration())
+    loader = GridConfigLoader(source, given["env"], given["params"], **settings.CONFIG_LOADER_ARGS)
+    registered = create_pipelines(*loader.parameters())
+    misspelt = list(_misspelt(given, registered))
+    if misspelt:
+        return misspelt
+    chosen = Pipeline([registered[name] for name in given["pipelines"] or ["__default__"]])
+    filters = ("tags", "from_nodes", "to_nodes", "node_names", "from_inputs", "to_outputs")
+    try:
+        chosen.filter(
+            node_namespaces=given["namespaces"], **{name: given[name] for name in filters}
+        )
+    except ValueError as error:
+        return [str(error)]
+    return []
+
+
+def _misspelt(given: Mapping[str, Any], registered: Mapping[str, Pipeline]) -> Iterator[str]:
+    """The names that the project does not have, each with similar ones."""
+    full = registered["full"]
     namespaces = {node.namespace for node in full.nodes if node.namespace}
     known = {
+        "pipelines": set(registered),
         "tags": {tag for node in full.nodes for tag in node.tags},
         "namespaces": {
             ".".join(parts[: depth + 1])
@@ -129,34 +160,32 @@ def _misspelt(given: dict[str, Any]) -> Iterator[str]:
         for name in given[option] or ():
             if name not in names:
                 near = get_close_matches(name, sorted(names), n=3)
-                hint = f"Did you mean {' or '.join(near)}?" if near else "Nothing is near to it."
-                valid = f" Valid: {', '.join(sorted(names))}" if option == "tags" else ""
+                hint = f"Did you mean {' or '.join(near)}?" if near else "No name is similar."
+                valid = (
+                    f" Valid: {', '.join(sorted(names))}" if option in ("pipelines", "tags") else ""
+                )
                 yield f"--{option.replace('_', '-')}: there is no '{name}'. {hint}{valid}"
 
 
 @contextmanager
-def _told_in_one_message() -> Iterator[None]:
-    """Show the errors that are the user's to mend without a traceback."""
+def _errors_in_one_message() -> Iterator[None]:
+    """Show errors that the user can fix without a traceback."""
     try:
         yield
     except LongtailError as error:
         raise click.ClickException(str(error)) from None
     except DatasetError as error:
         raise click.ClickException(_explained(error)) from None
-    except ValueError as error:
-        if "pipeline" in str(error).lower():  # an unknown one, or nothing left to run
-            raise click.ClickException(str(error)) from None
-        raise
 
 
 def _run_options(command: Callable[..., None]) -> Callable[..., None]:
-    """The options that say of which run a command is."""
-    command = click.option("--env", "-e", envvar="KEDRO_ENV", help="The environment that was run.")(
+    """Add the options that say which run a command is about."""
+    command = click.option("--env", "-e", envvar="KEDRO_ENV", help="The environment of the run.")(
         command
     )
-    return click.option("--params", default="", callback=split_params, help="Those of the run.")(
-        command
-    )
+    return click.option(
+        "--params", default="", callback=split_params, help="The parameters of the run."
+    )(command)
 
 
 _lock_option = click.option(
@@ -170,11 +199,11 @@ _lock_option = click.option(
 @_lock_option
 @_run_options
 def lock(env: str | None, params: dict[str, Any], file: Path | None) -> None:
-    """Write down of which files the newest report was made, and what it came to."""
+    """Record the files that the newest report was made of, and its checksums."""
     _check_environment(env)
     from longtail.commands.lock import make_lock
 
-    with _told_in_one_message():
+    with _errors_in_one_message():
         make_lock(env, params, file or _lock_file(env))
 
 
@@ -182,14 +211,14 @@ def lock(env: str | None, params: dict[str, Any], file: Path | None) -> None:
 @_lock_option
 @_run_options
 def regenerate(env: str | None, params: dict[str, Any], file: Path | None) -> None:
-    """Make the report of a lock again and compare it, byte for byte.
+    """Make the report of a lock again and compare it byte by byte.
 
-    --params need say no more than where things lie on this machine: the rest is in the lock.
+    --params only has to give the paths of this machine: the lock has the other parameters.
     """
     _check_environment(env)
     from longtail.commands.lock import regenerate as make_again
 
-    with _told_in_one_message():
+    with _errors_in_one_message():
         make_again(env, params, file or _lock_file(env))
 
 
@@ -200,18 +229,18 @@ def regenerate(env: str | None, params: dict[str, Any], file: Path | None) -> No
     type=click.IntRange(min=1),
     default=3,
     show_default=True,
-    help="How many of the newest versions of each artifact stay, whatever refers to them.",
+    help="How many of the newest versions of each artifact are always kept.",
 )
 @click.option("--dry-run", is_flag=True, help="Only show what would be removed.")
-@click.option("--yes", "-y", is_flag=True, help="Remove it without a question.")
-@click.option("--no-mlflow", is_flag=True, help="Do not ask MLflow which runs are tagged `keep`.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask before removing.")
+@click.option("--no-mlflow", is_flag=True, help="Ignore the tag `keep` of runs in MLflow.")
 def prune(
     env: str | None, params: dict[str, Any], keep: int, dry_run: bool, yes: bool, no_mlflow: bool
 ) -> None:
     """Remove old versions and trainings that nothing refers to.
 
-    What stays besides the newest: what a lock in conf/*/lock.yml refers to, what a run that is
-    tagged `keep` in MLflow wrote and read, and what a run in progress uses.
+    Besides the newest versions, it keeps what a lock in conf/*/lock.yml refers to, what a run that
+    is tagged `keep` in MLflow wrote and read, and what a run in progress uses.
     """
     if dry_run and yes:
         raise click.UsageError("give --dry-run or --yes, not both")
@@ -226,7 +255,7 @@ def prune(
             return False
         return click.confirm(question)
 
-    with _told_in_one_message():
+    with _errors_in_one_message():
         free_space(env, params, keep, ask_mlflow=not no_mlflow, agreed=agreed)
 
 
@@ -236,7 +265,7 @@ def _lock_file(env: str | None) -> Path:
 
 def _explained(error: DatasetError) -> str:
     """What could not be loaded or saved, and why."""
-    if isinstance(error, DatasetNotFoundError):  # Kedro checks what is to be loaded only
+    if isinstance(error, DatasetNotFoundError):  # Kedro raises it for --load-versions only
         return f"--load-versions: {error}"
     return str(error)
 
@@ -254,7 +283,7 @@ def _configuration() -> Path:
 
 
 if not sys.stdout.isatty():
-    # In a file or a pipe there is no edge to wrap at; rich would wrap at 80 columns.
+    # rich would wrap at 80 columns in files and pipes.
     rich.get_console().width = WIDTH_OFF_TERMINALS
 
 cli.add_command(_run_command())

@@ -1,4 +1,4 @@
-"""The configuration loader, which knows the grid."""
+"""The configuration loader, which expands the grid into trials."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import copy
 import json
 import shlex
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import yaml
 from kedro.config import OmegaConfigLoader
-from kedro.framework.project import settings
-from kedro.utils import find_kedro_project
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -25,16 +24,11 @@ from longtail.trials import grid
 
 
 class GridConfigLoader(OmegaConfigLoader):
-    """Checks the parameters and lays the grid's trials under ``train``.
+    """Validates the parameters and adds the grid's trials below ``train``.
 
-    Environments and ``--params`` are merged before this class sees the parameters, so both can
-    change the grid, and every trial is an ordinary Kedro parameter
-    (``params:train.digits.long_tailed.vit_micro.ldam.seed0.trial``).
+    Environments and ``--params`` are merged before, so both can change the grid, and every trial
+    is an ordinary Kedro parameter (``params:train.digits.long_tailed.vit_micro.ldam.seed0.trial``).
     """
-
-    # A session makes its loader before it loads the pipelines, which depend on the parameters
-    # but are created by functions that receive none.
-    latest: ClassVar[GridConfigLoader | None] = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._merged: dict[str, dict[str, Any]] = {}
@@ -45,22 +39,23 @@ class GridConfigLoader(OmegaConfigLoader):
             }
         if "data" in self._globals:
             self["globals"] = {**self._globals, "data": _folder(self._globals["data"])}
-        GridConfigLoader.latest = self
 
     def __setitem__(self, key: str, value: Any) -> None:
         self._merged.clear()  # other keys may refer to this one
+        self.__dict__.pop("_parameters_and_trials", None)
         super().__setitem__(key, value)
 
     def __getitem__(self, key: str) -> dict[str, Any]:
-        config = self._read(key)
         if key != "parameters":
-            return config
-        parameters, trials = self._checked(config)
+            return self._read(key)
+        parameters, trials = self.parameters()
         contents = grid.tables(parameters)
         return {
             **parameters.model_dump(mode="json"),
+            "data": str(self.data_folder()),
+            "command": self.command(),
             "train": grid.nested({f"{trial.name}.trial": trial for trial in trials}),
-            "report": {"command": self._command()}
+            "report": {"command": self._reproducing_command()}
             | grid.nested(
                 {f"{dataset}.contents": of_dataset for dataset, of_dataset in contents.items()}
                 | {f"{dataset}.trials": _trials_of(dataset, trials) for dataset in contents}
@@ -72,41 +67,45 @@ class GridConfigLoader(OmegaConfigLoader):
             ),
         }
 
-    def _command(self) -> str:
-        """The command that makes all results with this environment and these parameters.
+    def parameters(self) -> tuple[Parameters, list[Trial]]:
+        """The checked parameters and the trials of their grid. The files are read once."""
+        return self._parameters_and_trials
 
-        But for where things lie on this machine, which is no part of what is made. In one order,
-        however they were given, so that a report does not depend on it.
-        """
-        _, made_of = lock.split_places(self.runtime_params or {})
-        return self._full(made_of)
+    def data_folder(self) -> Path:
+        """The folder that contains all data; a relative one is below the project's folder."""
+        return Path((self.runtime_params or {}).get("data") or self._globals["data"])
 
-    def command_before(self) -> str:
-        """The command that makes what this run needs and does not make itself.
+    def command(self) -> str:
+        """The command that runs all stages with this environment and these parameters.
 
-        With the environment and the parameters that were given, but for what is only of `predict`.
+        Without those of `predict`, which the stages before it do not read.
         """
         given = {key: of for key, of in (self.runtime_params or {}).items() if key != "predict"}
-        return self._full(given)
+        return _full_command("--pipelines=full", self.env, given)
 
-    def _full(self, parameters: Mapping[str, Any]) -> str:
-        command = ["kedro", "run", "--pipeline=full"]
-        if self.env:
-            command.append(f"--env={self.env}")
-        given = sorted(f"{'.'.join(key)}={_text(value)}" for key, value in flatten(parameters))
-        if given:
-            command.append(f"--params={','.join(given)}")
-        return shlex.join(command)
+    def _reproducing_command(self) -> str:
+        """The command that a report shows: it must not differ between machines or spellings.
 
-    def parameters(self) -> tuple[Parameters, list[Trial]]:
-        """The checked parameters and the trials they ask for."""
-        return self._checked(self._read("parameters"))
+        So it has no paths of this machine, and its parameters are sorted. The option is
+        ``--pipeline``, as in all earlier reports: `kedro regenerate` compares reports by byte.
+        """
+        _, portable = lock.split_places(self.runtime_params or {})
+        return _full_command("--pipeline=full", self.env, portable)
+
+    @cached_property
+    def _parameters_and_trials(self) -> tuple[Parameters, list[Trial]]:
+        config = self._read("parameters")
+        parameters = reading.parse(config)
+        given = resolve(self.runtime_params or {}, OmegaConf.create(config))
+        return parameters, grid.trials(parameters, given.get("recipe"))
 
     def _check_duplicates(self, key: str, config_per_file: dict[Path, Any]) -> None:
-        """Check what the files of a folder hold; Kedro takes all of it for keys with values."""
+        """Refuse a file that is not a mapping; Kedro assumes that all are."""
         for file, contents in config_per_file.items():
             if not isinstance(contents, DictConfig):
-                raise ConfigurationError(f"{file}: must hold keys (key: value), but holds a list")
+                raise ConfigurationError(
+                    f"{file}: must contain keys (key: value), but contains a list"
+                )
         super()._check_duplicates(key, config_per_file)
 
     def _resolve_from_raw_config(
@@ -127,10 +126,6 @@ class GridConfigLoader(OmegaConfigLoader):
         )
         return config
 
-    def data_folder(self) -> Path:
-        """The folder that all data lie in; a relative one is below the project's."""
-        return Path((self.runtime_params or {}).get("data") or self._globals["data"])
-
     def _read(self, key: str) -> dict[str, Any]:
         """The merged configuration of a key, read once: a run asks for it several times."""
         if key not in self._merged:
@@ -138,10 +133,12 @@ class GridConfigLoader(OmegaConfigLoader):
         return copy.deepcopy(self._merged[key])
 
     def _read_files(self, key: str) -> dict[str, Any]:
+        # OmegaConf has one resolver of each name per process. Kedro renews that of `runtime_params`
+        # at each read, but would read `globals` from whichever loader was made last.
+        self._register_globals_resolver()
         try:
             return super().__getitem__(key)
-        # Broken YAML, an interpolation of nothing, a key that is stated in two files, a file that
-        # must not be read.
+        # Broken YAML, an unknown interpolation, a key in two files, a file without permission.
         except (yaml.YAMLError, OmegaConfBaseException, ValueError, OSError) as error:
             environment = self.env or self.default_run_env
             cause = getattr(error.__cause__, "problem", None)  # Kedro leaves out what is wrong
@@ -150,10 +147,15 @@ class GridConfigLoader(OmegaConfigLoader):
                 f"the {key} of the environment '{environment}' cannot be read: {reason}"
             ) from error
 
-    def _checked(self, config: dict[str, Any]) -> tuple[Parameters, list[Trial]]:
-        parameters = reading.parse(config)
-        given = resolve(self.runtime_params or {}, OmegaConf.create(config))
-        return parameters, grid.trials(parameters, given.get("recipe"))
+
+def _full_command(pipeline: str, env: str | None, parameters: Mapping[str, Any]) -> str:
+    command = ["kedro", "run", pipeline]
+    if env:
+        command.append(f"--env={env}")
+    given = sorted(f"{'.'.join(key)}={_text(value)}" for key, value in flatten(parameters))
+    if given:
+        command.append(f"--params={','.join(given)}")
+    return shlex.join(command)
 
 
 def _text(value: Any) -> str:
@@ -162,9 +164,9 @@ def _text(value: Any) -> str:
 
 
 def _folder(value: Any) -> Any:
-    """The data folder, with its tilde expanded: the shell leaves it in ``--params=data=~/folder``.
+    """Expand the tilde that the shell leaves in ``--params=data=~/folder``.
 
-    What is no text is for the check of the parameters to refuse.
+    A value that is not text is refused later, with the other parameters.
     """
     if value in (None, ""):
         raise ConfigurationError("data: give a folder, for instance --params=data=/path/to/folder")
@@ -172,24 +174,9 @@ def _folder(value: Any) -> Any:
         return value
     try:
         return str(Path(value).expanduser())
-    except RuntimeError as error:  # nobody's home
-        raise ConfigurationError(f"data: '{value}' is no folder: {error}") from None
+    except RuntimeError as error:  # the user has no home folder
+        raise ConfigurationError(f"data: '{value}' is not a folder: {error}") from None
 
 
 def _trials_of(dataset: str, trials: list[Trial]) -> Trials:
     return Trials(trials=tuple(trial for trial in trials if trial.dataset == dataset))
-
-
-def current_parameters() -> tuple[Parameters, list[Trial]]:
-    """The parameters of the running session, or of the default environment outside one."""
-    return current_configuration().parameters()
-
-
-def current_configuration() -> GridConfigLoader:
-    """The configuration of the running session, or of the default environment outside one."""
-    loader = GridConfigLoader.latest
-    if loader is None:
-        project = find_kedro_project(Path.cwd()) or Path.cwd()
-        source = str(project / settings.CONF_SOURCE)
-        loader = GridConfigLoader(source, **settings.CONFIG_LOADER_ARGS)
-    return loader

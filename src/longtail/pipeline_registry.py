@@ -1,20 +1,25 @@
-"""The pipelines that `kedro run --pipeline` knows.
+"""The pipelines that `kedro run --pipelines` knows.
 
-They are named one by one rather than found: Kedro's search cannot load a pipeline such as
-``full`` that has no folder of its own.
+They are listed here rather than found: Kedro's search cannot load a pipeline such as ``full`` that
+has no folder of its own.
 """
 
 from __future__ import annotations
 
-from kedro.pipeline import Pipeline
+import os
+from pathlib import Path
 
-from longtail.config import current_parameters
+from kedro.framework.project import settings
+from kedro.pipeline import Pipeline
+from kedro.utils import find_kedro_project
+
+from longtail.config import GridConfigLoader
+from longtail.parameters import Parameters, Trial
 from longtail.pipelines import export, imbalance, ingest, predict, report, train
 
 
-def register_pipelines() -> dict[str, Pipeline]:
-    """The stages, those from images to tables in a row, and what is done with what they trained."""
-    parameters, trials = current_parameters()
+def create_pipelines(parameters: Parameters, trials: list[Trial]) -> dict[str, Pipeline]:
+    """Create the stages, all stages from images to tables, and what uses the trained models."""
     stages = {
         "ingest": ingest.create_pipeline(parameters),
         "imbalance": imbalance.create_pipeline(parameters),
@@ -32,3 +37,18 @@ def register_pipelines() -> dict[str, Pipeline]:
         ),
     }
     return {**stages, **after, "full": full, "__default__": full}
+
+
+def register_pipelines() -> dict[str, Pipeline]:
+    """The pipelines of the default environment, for commands without a session.
+
+    Kedro calls this for `kedro registry list`, for instance. The context of a session registers
+    the pipelines of its own parameters: see :class:`longtail.context.GridContext`.
+    """
+    project = find_kedro_project(Path.cwd()) or Path.cwd()
+    loader = GridConfigLoader(
+        str(project / settings.CONF_SOURCE),
+        env=os.environ.get("KEDRO_ENV"),
+        **settings.CONFIG_LOADER_ARGS,
+    )
+    return create_pipelines(*loader.parameters())

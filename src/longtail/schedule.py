@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
+from longtail.kedro_internals import with_inputs
 from longtail.trials.tags import GATHER_TAG, TRIAL_TAG
 
 
@@ -32,7 +33,7 @@ class Unit:
         """The unit without the inputs that other units would have made."""
         missing = {name for unit in lost for node in unit.nodes for name in node.outputs}
         nodes = (
-            node._copy(inputs=[name for name in node.inputs if name not in missing])
+            with_inputs(node, [name for name in node.inputs if name not in missing])
             for node in self.nodes
         )
         return Unit(self.name, tuple(nodes)) if missing else self

@@ -9,6 +9,7 @@ from kedro.utils import find_kedro_project
 from longtail import CONFIGURATION
 from longtail.catalog import LongtailCatalog
 from longtail.config import GridConfigLoader
+from longtail.context import GridContext
 from longtail.hooks import (
     InUseHook,
     LoadVersionsHook,
@@ -23,6 +24,7 @@ HOOKS = (PreflightHook(), LoadVersionsHook(), MlflowHook(), InUseHook(), Summary
 # Kedro-Viz' own hook records timings for Kedro's sequential runner only, and warns at any other.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-viz",)
 
+CONTEXT_CLASS = GridContext
 CONFIG_LOADER_CLASS = GridConfigLoader
 CONFIG_LOADER_ARGS = {"base_env": "base", "default_run_env": "local"}
 DATA_CATALOG_CLASS = LongtailCatalog

@@ -14,18 +14,13 @@ from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Any, Protocol
 
-from kedro.framework.hooks.manager import (
-    _create_hook_manager,
-    _register_hooks,
-    _register_hooks_entry_points,
-)
-from kedro.framework.project import settings
 from kedro.framework.startup import bootstrap_project
 from kedro.pipeline.node import Node
 from kedro.runner.task import Task
 
 from longtail import progress
 from longtail.catalog import LongtailCatalog
+from longtail.kedro_internals import project_hooks
 
 PRELOADED = [
     *("longtail.learning.training.train", "longtail.learning.inference.cached_logits"),
@@ -110,9 +105,7 @@ def begin(
     os.chdir(project)
     os.environ.update(environment)
     bootstrap_project(project)
-    _hook_manager = _create_hook_manager()
-    _register_hooks(_hook_manager, settings.HOOKS)
-    _register_hooks_entry_points(_hook_manager, settings.DISABLE_HOOKS_FOR_PLUGINS)
+    _hook_manager = project_hooks()
     _catalog = catalog
     for name in logging.root.manager.loggerDict:
         logging.getLogger(name).handlers.clear()

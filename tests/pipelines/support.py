@@ -24,7 +24,7 @@ from longtail.catalog import LongtailCatalog
 from longtail.config import GridConfigLoader
 from longtail.errors import LongtailError
 from longtail.parameters import Trials
-from longtail.pipeline_registry import register_pipelines
+from longtail.pipeline_registry import create_pipelines
 from longtail.pipelines import report
 from longtail.runner import GridRunner
 from longtail.trials.grid import table_name, tables
@@ -68,8 +68,16 @@ def pipelines(env: str, **parameters: Any) -> dict[str, Pipeline]:
 
 @cache
 def _registered(env: str, parameters: str) -> dict[str, Pipeline]:
-    loader(env, **json.loads(parameters))  # the registry asks the newest one
-    return register_pipelines()
+    return create_pipelines(*loader(env, **json.loads(parameters)).parameters())
+
+
+def catalog(env: str, **parameters: Any) -> LongtailCatalog:
+    """The catalog that a run in an environment gets."""
+    bootstrap_project(PROJECT)
+    session = KedroSession.create(PROJECT, save_on_close=False, env=env, runtime_params=parameters)
+    made = session.load_context()._get_catalog(LongtailCatalog)
+    assert isinstance(made, LongtailCatalog)
+    return made
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,7 @@ def test_a_changed_or_missing_file_is_named_and_nothing_is_drawn(
     assert lines[0].endswith(f"histories.csv/{full.run_id}/histories.csv is missing")
     assert lines[1].endswith(f"results.csv/{full.run_id}/results.csv is not as it was locked")
     assert "confusions.csv" not in result.output
-    assert "kedro run --pipeline=full --env=test, then kedro lock --env=test" in result.output
+    assert "kedro run --pipelines=full --env=test, then kedro lock --env=test" in result.output
     assert set((data / "08_reporting").rglob("*")) == before
 
 
@@ -161,7 +161,7 @@ def test_only_what_has_been_made_of_these_parameters_is_locked(data: Path, tmp_p
     nothing = kedro("lock", f"--params=data={tmp_path}/empty", f"--file={file}")
     assert nothing.exit_code == 1
     assert re.search(r"there is no \w+ and \d+ more yet\. Make it first", nothing.output)
-    assert "kedro run --pipeline=full --env=test" in nothing.output
+    assert "kedro run --pipelines=full --env=test" in nothing.output
     stale = kedro("lock", f"--params=data={data}", f"--file={file}")
     assert stale.exit_code == 1
     assert f"recipe.epochs was {EPOCHS}, is 1" in stale.output

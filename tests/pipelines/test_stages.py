@@ -153,5 +153,5 @@ def test_a_stage_without_the_one_before_it_says_what_to_run(
 ) -> None:
     ended = run(tmp_path, stages=[stage])
     assert isinstance(ended.error, DataError)
-    assert "kedro run --pipeline=full" in str(ended.error)
+    assert "kedro run --pipelines=full" in str(ended.error)
     assert "which an earlier stage makes" in str(ended.error)

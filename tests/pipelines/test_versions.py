@@ -138,33 +138,18 @@ def test_the_version_of_what_a_run_makes_cannot_be_chosen(tmp_path: Path) -> Non
     assert not (tmp_path / "y.json").exists()
 
 
-def test_a_run_of_what_is_missing_reads_the_chosen_version(tmp_path: Path) -> None:
-    """With ``--only-missing-outputs`` what exists is not made, and so may be chosen."""
-    plant(tmp_path, "x", OLDER, 3)
-    plant(tmp_path, "x", NEWER)
-    pipeline = Pipeline([Node(one, None, "x"), Node(twice, "x", "y")])
-    catalog = files(tmp_path, {"x": OLDER})
-    GridRunner().run(pipeline, catalog, _create_hook_manager(), OWN, only_missing_outputs=True)
-    assert saved(tmp_path, "y") == 6
-
-
 # --- the check before a run --------------------------------------------------------------------
 
 
-def check(
-    catalog: LongtailCatalog, given: dict[str, str], only_missing_outputs: bool = False
-) -> None:
+def check(catalog: LongtailCatalog, given: dict[str, str]) -> None:
     pipeline = Pipeline([Node(twice, "given", "x"), Node(twice, "x", "y")])
-    params = {"load_versions": given, "only_missing_outputs": only_missing_outputs}
-    LoadVersionsHook().before_pipeline_run(params, pipeline, catalog)
+    LoadVersionsHook().before_pipeline_run({"load_versions": given}, pipeline, catalog)
 
 
 def test_a_version_that_is_there_passes(tmp_path: Path) -> None:
     plant(tmp_path, "given", OLDER)
     check(files(tmp_path), {"given": OLDER})
     check(files(tmp_path), {})
-    plant(tmp_path, "x", OLDER)
-    check(files(tmp_path), {"x": OLDER}, only_missing_outputs=True)
 
 
 @pytest.mark.parametrize(

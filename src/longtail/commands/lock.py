@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
 from kedro.io import DataCatalog
-from kedro.io.core import AbstractVersionedDataset
 
 from longtail import lock as locks
-from longtail.config import current_parameters
+from longtail.config import GridConfigLoader
 from longtail.errors import DataError
 from longtail.hooks.summary import documents_unsaid
+from longtail.kedro_internals import VersionedDataset, is_versioned, version_path
 from longtail.lock import File, Lock
 from longtail.parameters import Parameters, Trial
-from longtail.pipeline_registry import register_pipelines
 from longtail.runner import GridRunner
 from longtail.storage.files import sha256_of_file
 from longtail.trials.tags import GATHER_TAG
@@ -30,7 +30,7 @@ from longtail.wording import counted
 
 log = logging.getLogger(__name__)
 
-Datasets = dict[str, AbstractVersionedDataset[Any, Any]]
+Datasets = dict[str, VersionedDataset]
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ def _make_again(
             raise DataError(
                 f"{lines}\nThe report of {file} cannot be made of this. Bring back the files that "
                 f"were locked; or say where they lie: --params=data=/the/folder; or make all anew: "
-                f"kedro run --pipeline=full{option}, then kedro lock{option}"
+                f"kedro run --pipelines=full{option}, then kedro lock{option}"
             )
         session = project.session
         made = {n: _path(d, session.session_id) for n, d in project.documents.items()}
@@ -182,10 +182,11 @@ def _opened(environment: str | None, parameters: Mapping[str, Any]) -> Iterator[
         env=environment, runtime_params=dict(parameters), save_on_close=False
     )
     with session:
-        catalog = session.load_context().catalog
-        assert isinstance(catalog, DataCatalog)  # the settings name no other kind
-        checked, trials = current_parameters()
-        pipelines = register_pipelines()
+        context = session.load_context()
+        catalog, loader = context.catalog, context.config_loader
+        assert isinstance(catalog, DataCatalog)  # the settings name no other kinds
+        assert isinstance(loader, GridConfigLoader)
+        checked, trials = loader.parameters()
         report = pipelines["report"]
         documents = _versioned(catalog, report.all_outputs())
         before = _versioned(catalog, pipelines["full"].datasets() - set(documents))
@@ -197,11 +198,7 @@ def _opened(environment: str | None, parameters: Mapping[str, Any]) -> Iterator[
 
 def _versioned(catalog: DataCatalog, names: Iterable[str]) -> Datasets:
     datasets = {name: catalog.get(name) for name in sorted(names)}
-    return {
-        name: dataset
-        for name, dataset in datasets.items()
-        if isinstance(dataset, AbstractVersionedDataset) and dataset._version is not None
-    }
+    return {name: dataset for name, dataset in datasets.items() if is_versioned(dataset)}
 
 
 def _trials_left_out(project: Project) -> list[str]:
@@ -226,7 +223,7 @@ def _check_made(datasets: Datasets, option: str) -> None:
     if missing:
         others = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise DataError(
-            f"there is no {missing[0]}{others} yet. Make it first: kedro run --pipeline=full"
+            f"there is no {missing[0]}{others} yet. Make it first: kedro run --pipelines=full"
             f"{option} (with the same --params)"
         )
 
@@ -250,6 +247,6 @@ def _newest(datasets: Datasets) -> dict[str, File]:
     }
 
 
-def _path(dataset: AbstractVersionedDataset[Any, Any], version: str) -> Path:
+def _path(dataset: VersionedDataset, version: str) -> Path:
     """The file of a version, as seen from here."""
-    return Path(os.path.relpath(dataset._get_versioned_path(version)))
+    return Path(os.path.relpath(version_path(dataset, version)))

@@ -101,7 +101,7 @@ class MlflowHook:
             "hardware": _hardware(),
             "command": _command(run_params),
             "nodes": str(len(pipeline.nodes)),
-            **tracking.tags_of_versions(_read(run_params, pipeline, catalog)),
+            **tracking.tags_of_versions(catalog.versions(pipeline.inputs())),
         }
         pipelines = "+".join(run_params["pipeline_names"] or ["full"])
         name = f"{pipelines} ({run_params['env'] or 'base'}) {run_params['run_id'][:16]}"
@@ -282,12 +282,6 @@ def _trial_name(node: Node) -> str:
     return str(node.namespace or "").removeprefix("train.")
 
 
-def _read(
-    run_params: dict[str, Any], pipeline: Pipeline, catalog: LongtailCatalog
-) -> dict[str, str]:
-    """The versions that the run reads. Of what may be made or not, those that are there."""
-    made = set() if run_params["only_missing_outputs"] else pipeline.all_outputs()
-    return catalog.versions(pipeline.datasets() - made)
 
 
 def _git_tags(project: Path) -> dict[str, str]:

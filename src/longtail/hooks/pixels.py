@@ -33,6 +33,6 @@ def check_pixels(datasets: Iterable[str], pipeline: Pipeline, catalog: LongtailC
             version = catalog.versions([images])[images]
             raise DataError(
                 f"{images} (version {version}) is not what was ingested: its pixels have another "
-                f"checksum than {source} says. Make it anew: kedro run --pipeline=ingest, with "
+                f"checksum than {source} says. Make it again: kedro run --pipelines=ingest, with "
                 f"the same --env and --params"
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from kedro.framework.hooks import hook_impl
@@ -10,16 +9,19 @@ from kedro.pipeline import Pipeline
 
 from longtail import sources, workers
 from longtail.catalog import LongtailCatalog
-from longtail.config import current_configuration, current_parameters
+from longtail.errors import ConfigurationError
 from longtail.hooks.pixels import check_pixels
 from longtail.hooks.predict import check_request
 from longtail.hooks.published import check_published
 from longtail.hooks.run_files import is_step
-from longtail.parameters import OWN_ARCHITECTURES
+from longtail.parameters import OWN_ARCHITECTURES, Parameters, Trial
 from longtail.pipelines.predict.pipeline import dataset_of
-from longtail.trials.grid import unused_overrides
 
-log = logging.getLogger(__name__)
+# Kedro's runners that would give wrong results, and why.
+REFUSED_RUNNERS = {
+    "ThreadRunner": "trials would share torch's random state, and so have other results",
+    "ParallelRunner": "its processes do not get the project's catalog, which saves atomically",
+}
 
 
 class PreflightHook:
@@ -30,10 +32,9 @@ class PreflightHook:
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: LongtailCatalog
     ) -> None:
         """Refuse what is missing or unknown, before anything is done."""
-        parameters, trials = current_parameters()
-        for name in unused_overrides(parameters):
-            log.warning("train.%s.trial has no effect: the grid has no such trial", name)
-        check_published(parameters, pipeline, catalog, current_configuration()["catalog"])
+        _refuse_unsupported(run_params)
+        parameters = catalog.parameters()
+        check_published(parameters, pipeline, catalog)
         check_pixels(parameters.datasets, pipeline, catalog)
         made = pipeline.all_outputs()
         for name in parameters.grid.datasets:
@@ -41,24 +42,15 @@ class PreflightHook:
                 sources.check(parameters.datasets[name].source, name)
         if f"{dataset_of(parameters)}_names" in made:
             check_request(parameters)
-        if not any(is_step(node, "fit") for node in pipeline.nodes):
+        fits = [node for node in pipeline.nodes if is_step(node, "fit")]
+        if not fits:
             return
-        # A cluster's machines are checked by its runner, which Kedro names here.
+        # The machines of a cluster are checked by its runner, which Kedro names here.
         on_cluster = "DaskRunner" in run_params["runner"]
         if not on_cluster:
             workers.warm_up()
-        chosen = [parameters.backbones[name] for name in parameters.grid.backbones]
-        foreign = [
-            backbone for backbone in chosen if backbone.architecture not in OWN_ARCHITECTURES
-        ]
-        if foreign:
-            from longtail.learning.backbones import check_architecture
-            from longtail.learning.backbones.pretrained import check_available
-
-            for backbone in foreign:
-                check_architecture(backbone)
-                if f"{backbone.name}_weights" in made:
-                    check_available(backbone)
+        _check_backbones(parameters, made)
+        trials = [_trial(catalog, f"params:{node.namespace}.trial") for node in fits]
         if any(trial.recipe.needs_layers for trial in trials):
             from longtail.learning.training.freezing import check_layers
 
@@ -67,3 +59,38 @@ class PreflightHook:
             from longtail.learning.execution import choose_device
 
             choose_device(parameters.compute)
+
+
+def _refuse_unsupported(run_params: dict[str, Any]) -> None:
+    """Refuse options of Kedro that would give wrong results, with what to use instead."""
+    if run_params["only_missing_outputs"]:
+        raise ConfigurationError(
+            "--only-missing-outputs would keep outputs that were made with other parameters. Run "
+            "without it: a finished trial is found by its fingerprint and not trained again"
+        )
+    for runner, reason in REFUSED_RUNNERS.items():
+        if runner in run_params["runner"]:
+            raise ConfigurationError(
+                f"--runner={runner} is not supported: {reason}. Run without --runner: trials run "
+                f"in parallel processes, as many as the parameter compute.workers says"
+            )
+
+
+def _check_backbones(parameters: Parameters, made: set[str]) -> None:
+    """Check architectures of timm, and the weights that the run fetches."""
+    chosen = [parameters.backbones[name] for name in parameters.grid.backbones]
+    foreign = [backbone for backbone in chosen if backbone.architecture not in OWN_ARCHITECTURES]
+    if not foreign:
+        return
+    from longtail.learning.backbones import check_architecture
+    from longtail.learning.backbones.pretrained import check_available
+
+    for backbone in foreign:
+        check_architecture(backbone)
+        if f"{backbone.name}_weights" in made:
+            check_available(backbone)
+
+
+def _trial(catalog: LongtailCatalog, name: str) -> Trial:
+    # Kedro makes a Trial of the plain values if a node of the run asks for one.
+    return Trial.model_validate(catalog.load(name))

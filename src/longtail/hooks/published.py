@@ -1,41 +1,34 @@
-"""The check of the published tables that data sets are held against."""
+"""The check of the published tables that results are compared with."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from importlib import resources
-from typing import Any
 
 from kedro.io.core import DatasetError
 from kedro.pipeline import Pipeline
 
 from longtail.catalog import LongtailCatalog
 from longtail.errors import ConfigurationError, DataError
+from longtail.kedro_internals import path_of
 from longtail.parameters import Parameters, unknown
 from longtail.published.results import validated
 
 ENTRY = "published_"
 
 
-def check_published(
-    parameters: Parameters,
-    pipeline: Pipeline,
-    catalog: LongtailCatalog,
-    entries: Mapping[str, Any],
-) -> None:
-    """Refuse a published table that there is not or that cannot be used.
+def check_published(parameters: Parameters, pipeline: Pipeline, catalog: LongtailCatalog) -> None:
+    """Refuse a published table that is unknown or invalid.
 
     Args:
-        parameters: the current ones.
-        pipeline: what is to run; only the tables that it reads are read here.
-        catalog: of the run.
-        entries: the catalog's configuration, in which tables are named.
+        parameters: the parameters of the run.
+        pipeline: the pipeline of the run; only the tables that it reads are checked.
+        catalog: the catalog of the run.
 
     Raises:
-        ConfigurationError: naming the key, and the tables that there are.
+        ConfigurationError: naming the key and the known tables.
         DataError: naming the key, the file and what is wrong with it.
     """
-    known = _names(entries)
+    known = _names(catalog)
     for dataset in parameters.grid.datasets:
         name, key = parameters.datasets[dataset].published, f"datasets.{dataset}.published"
         if name is None:
@@ -49,20 +42,20 @@ def check_published(
             _check_table(ENTRY + name, key, catalog)
 
 
-def _names(entries: Mapping[str, Any]) -> list[str]:
-    """The tables that come with the package, and those that the catalog has entries of."""
+def _names(catalog: LongtailCatalog) -> list[str]:
+    """The tables that come with the package, and those with entries in the catalog."""
     folder = resources.files("longtail").joinpath("reference")
     shipped = {file.name.removesuffix(".csv") for file in folder.iterdir()}
-    named = {entry.removeprefix(ENTRY) for entry in entries if entry.startswith(ENTRY)}
-    return sorted(shipped | {name for name in named if "{" not in name})
+    entries = catalog.config_resolver.config
+    return sorted(shipped | {e.removeprefix(ENTRY) for e in entries if e.startswith(ENTRY)})
 
 
 def _check_table(entry: str, key: str, catalog: LongtailCatalog) -> None:
-    place = getattr(catalog[entry], "_filepath", entry)
+    file = path_of(catalog[entry])
     try:
         validated(catalog.load(entry))
     except DatasetError as error:
-        reason = str(error).splitlines()[-1]  # the system's own, below Kedro's
-        raise DataError(f"{key}: {place} cannot be read: {reason}") from None
+        reason = str(error).splitlines()[-1]  # that of the system, below Kedro's
+        raise DataError(f"{key}: {file} cannot be read: {reason}") from None
     except DataError as error:
-        raise DataError(f"{key}: {place}: {error}") from None
+        raise DataError(f"{key}: {file}: {error}") from None

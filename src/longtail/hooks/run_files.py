@@ -7,6 +7,7 @@ from pathlib import Path
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
+from longtail import kedro_internals
 from longtail.catalog import LongtailCatalog
 from longtail.trials.tags import TRIAL_TAG
 
@@ -31,7 +32,7 @@ def made(
 
 def path_of(catalog: LongtailCatalog, name: str) -> Path:
     """The path below which a dataset's versions lie."""
-    return Path(str(catalog[name]._filepath))  # type: ignore[attr-defined]
+    return kedro_internals.path_of(catalog[name])
 
 
 def is_step(node: Node, step: str) -> bool:

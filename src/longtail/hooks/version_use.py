@@ -1,4 +1,4 @@
-"""What a run uses is announced, so that `kedro prune` leaves it alone."""
+"""Records which versions a run uses, so that `kedro prune` keeps them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from kedro.framework.hooks import hook_impl
 from kedro.pipeline import Pipeline
 
 from longtail.catalog import LongtailCatalog
-from longtail.config import GridConfigLoader
 from longtail.errors import ConfigurationError, DataError
 from longtail.hooks.run_files import path_of
 from longtail.retention import uses
@@ -19,7 +18,7 @@ from longtail.storage.space import disk_full, is_full
 
 
 class InUseHook:
-    """Announces from the first moment to the last which versions the run may read and writes."""
+    """Records which versions a run may read and writes, from its start to its end."""
 
     def __init__(self) -> None:
         self._announced = ExitStack()
@@ -28,11 +27,9 @@ class InUseHook:
     def before_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: LongtailCatalog
     ) -> None:
-        """Announce the run, once nothing can be removed meanwhile."""
-        self._announced.close()  # a run in this process that another hook refused after this one
-        loader = GridConfigLoader.latest
-        assert loader is not None  # the session has made it
-        data = Path(run_params["project_path"]) / loader.data_folder()
+        """Record the run while `kedro prune` is locked out."""
+        self._announced.close()  # that of an earlier run in this process, refused by a later hook
+        data = Path(run_params["project_path"]) / catalog.load("params:data")
         asked = run_params["load_versions"] or {}
         announced = uses.announced(
             data, run_params["run_id"], lambda: _oldest(data, asked, pipeline, catalog)
@@ -49,12 +46,12 @@ class InUseHook:
 
     @hook_impl
     def after_pipeline_run(self) -> None:
-        """Take the announcement back."""
+        """Remove the record."""
         self._announced.close()
 
     @hook_impl
     def on_pipeline_error(self) -> None:
-        """Take the announcement back."""
+        """Remove the record."""
         self._announced.close()
 
 
@@ -63,11 +60,11 @@ def _oldest(
 ) -> dict[str, str]:
     """The oldest version that may be read, by the path of the artifact in the data folder.
 
-    That is the one that is loaded now: versions only get newer before the run fixes them.
+    This is the one that would be loaded now: the run fixes it or a newer one.
     """
     now = catalog.versions(pipeline.datasets())
     for name, version in asked.items():
-        if name not in now:  # it was there when it was checked
+        if name not in now:  # it existed when it was checked
             raise ConfigurationError(
                 f"--load-versions: {name}:{version} has just been removed by `kedro prune`"
             )

@@ -14,7 +14,6 @@ from longtail import tracking
 from longtail.catalog import LongtailCatalog
 from longtail.cluster.pool import DaskPool
 from longtail.cluster.process import Site
-from longtail.config import current_configuration
 from longtail.errors import ConfigurationError
 from longtail.parameters import Compute, unknown
 from longtail.progress import Sink
@@ -83,7 +82,7 @@ class DaskRunner(TrialRunner):
         return DaskPool(
             self._connected(),
             Site(project, environment, catalog),
-            project / current_configuration().data_folder(),
+            project / catalog.load("params:data"),
             tracking.uri(),
             Compute.model_validate(catalog.load("params:compute")),
             self._gpu,

@@ -1,4 +1,4 @@
-"""What the project's runners share: prepare, then run trials side by side, then gather them."""
+"""What the runners share: prepare, then run trials in parallel, then gather their results."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, Protocol
 
-from kedro.io.core import DatasetError
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from kedro.runner import AbstractRunner
@@ -19,7 +18,7 @@ from kedro.runner.task import Task
 from pluggy import PluginManager
 
 from longtail import progress
-from longtail.catalog import LongtailCatalog
+from longtail.catalog import LongtailCatalog, NothingSavedError
 from longtail.errors import (
     ConfigurationError,
     DiskFullError,
@@ -35,34 +34,37 @@ log = logging.getLogger(__name__)
 
 
 class Pool(Protocol):
-    """Where trials run side by side.
+    """Where trials run in parallel.
 
-    A trial whose process or machine is gone ends with a ``BrokenExecutor``; the pool goes on.
+    A trial whose process or machine is lost ends with a ``BrokenExecutor``; the pool continues.
     """
 
     @property
     def capacity(self) -> int:
-        """How many trials may run at a time, now."""
+        """How many trials can run at the same time, at present."""
 
     def submit(self, nodes: Sequence[Node], run_id: str) -> Future[None]:
-        """Run a trial's nodes one after the other; call it while there is capacity."""
+        """Run a trial's nodes in order. Only call it while there is capacity."""
 
     def wait(self, running: Collection[Future[None]]) -> set[Future[None]]:
-        """Wait until one of these has ended or the capacity has changed; give those that ended."""
+        """Wait until one has ended or the capacity has changed; return those that ended."""
 
 
 class TrialRunner(AbstractRunner):
-    """Runs the nodes that trials wait for, then trials side by side, then what waits for them.
+    """Runs the nodes before the trials, then the trials in parallel, then the nodes after them.
 
-    A node that fails before the trials ends the run before any training. A trial that fails
-    costs itself alone: what gathers trials gathers the others, and the run ends with an error
-    that names the failed ones. A trial whose process was killed goes on in another one from its
-    last checkpoint; if that is killed too before it gets any further, the trial has failed.
+    A node that fails before the trials ends the run before any training. A trial that fails does
+    not affect the others: their results are gathered, and the run ends with an error that names
+    the failed ones. A trial whose process was killed is resumed in another one from its last
+    checkpoint; if that is killed too without progress, the trial has failed.
     """
 
     def __init__(self, is_async: bool = False) -> None:
         if is_async:
-            raise ConfigurationError(f"{type(self).__name__} does not load and save asynchronously")
+            raise ConfigurationError(
+                f"{type(self).__name__} does not support --async. Run without it: trials run in "
+                f"parallel already, as many as the parameter compute.workers says"
+            )
         super().__init__(is_async=False)
 
     @abstractmethod
@@ -74,13 +76,13 @@ class TrialRunner(AbstractRunner):
         here: Callable[[Node], None],
         run_id: str,
     ) -> AbstractContextManager[Pool]:
-        """Where trials run; leaving it by an error stops what runs there.
+        """Open the pool that trials run in; an error inside the context stops its trials.
 
         Args:
             trial_nodes: all nodes of trials.
             catalog: of the run.
             sink: for progress events; log records are passed on to their loggers.
-            here: runs a node in this process.
+            here: a function that runs a node in this process.
             run_id: of the run.
         """
 
@@ -104,7 +106,7 @@ class TrialRunner(AbstractRunner):
         def here(node: Node) -> None:
             Task(node, catalog, False, hook_manager, run_id).execute()
 
-        def tell_hooks(unit: Unit, error: Exception) -> None:
+        def report_failure(unit: Unit, error: Exception) -> None:
             if hook_manager is not None:
                 hook_manager.hook.on_node_error(
                     error=error,
@@ -117,6 +119,7 @@ class TrialRunner(AbstractRunner):
 
         with ExitStack() as stack:
             stack.enter_context(_interruptible())
+            stack.enter_context(_missing_inputs_explained(pipeline, catalog))
             pool = stack.enter_context(
                 self._open_pool(trial_nodes, catalog, display.show, here, run_id or "")
             )
@@ -125,7 +128,7 @@ class TrialRunner(AbstractRunner):
                 schedule.done(unit)
             if trial_nodes:
                 stack.enter_context(display)
-            _Trials(schedule, display, pool, run_id or "", tell_hooks).run(here)
+            _Trials(schedule, display, pool, run_id or "", report_failure).run(here)
         if schedule.failures:
             raise TrialsFailedError(failures.summary(schedule.failures))
 
@@ -139,11 +142,11 @@ class _Trials:
         display: progress.GridProgress,
         pool: Pool,
         run_id: str,
-        tell_hooks: Callable[[Unit, Exception], None],
+        report_failure: Callable[[Unit, Exception], None],
     ) -> None:
         self._schedule, self._display, self._pool = schedule, display, pool
-        self._run_id, self._tell_hooks = run_id, tell_hooks
-        self._losses = failures.Losses()
+        self._run_id, self._report_failure = run_id, report_failure
+        self._lost_workers = failures.LostWorkers()
 
     def run(self, here: Callable[[Node], None]) -> None:
         ready, running = self._schedule.take_ready(), dict[Future[None], Unit]()
@@ -165,21 +168,19 @@ class _Trials:
             ready = later + self._schedule.take_ready()
 
     def _is_settled(self, unit: Unit, error: BaseException | None) -> bool:
-        """Record how a trial ended, and tell of a failure; False if it has to be run again."""
+        """Record how a trial ended; False if it has to be run again."""
         if error is None:
             self._schedule.done(unit)
             return True
-        if failures.is_missing_input(error):
-            raise failures.missing_input(unit.nodes[0], error) from None
-        if isinstance(error, DiskFullError):  # the other trials could not be kept either
+        if isinstance(error, NothingSavedError | DiskFullError):  # the other trials meet it too
             raise error
         trial = unit.name.removeprefix("train.")
         if isinstance(error, BrokenExecutor):
-            if self._losses.may_go_on(trial, self._display.epochs_done(trial)):
-                log.warning("%s: %s. It is run again, from its last checkpoint", trial, error)
+            if self._lost_workers.may_retry(trial, self._display.epochs_done(trial)):
+                log.warning("%s: %s. It is resumed from its last checkpoint", trial, error)
                 return False
             error = failures.killed_twice(error)
-            self._tell_hooks(unit, error)  # the process that was killed could not
+            self._report_failure(unit, error)  # the killed process could not
         trace = None if isinstance(error, LongtailError) else error
         log.error("%s failed: %s", unit.name, failures.reason(error), exc_info=trace)
         self._schedule.failed(unit, error)
@@ -188,14 +189,8 @@ class _Trials:
 
 
 def _run_here(unit: Unit, here: Callable[[Node], None]) -> None:
-    """Run a unit in this process; explain a missing input by the stages that make it."""
     for node in unit.nodes:
-        try:
-            here(node)
-        except DatasetError as error:
-            if failures.is_missing_input(error):
-                raise failures.missing_input(node, error) from None
-            raise
+        here(node)
 
 
 def _epochs_of(trial_nodes: list[Node], catalog: LongtailCatalog) -> dict[str, int]:
@@ -208,15 +203,26 @@ def _epochs_of(trial_nodes: list[Node], catalog: LongtailCatalog) -> dict[str, i
 
 
 @contextmanager
+def _missing_inputs_explained(pipeline: Pipeline, catalog: LongtailCatalog) -> Iterator[None]:
+    """Name the command that makes an input that no earlier run has made."""
+    try:
+        yield
+    except NothingSavedError as error:
+        reader = next(node for node in pipeline.nodes if error.dataset in node.inputs)
+        command = catalog.load("params:command")
+        raise failures.missing_input(reader, error, command) from None
+
+
+@contextmanager
 def _interruptible() -> Iterator[None]:
-    """Turn Ctrl-C and SIGTERM into an error, so that hooks can close what they opened."""
+    """Turn Ctrl-C and SIGTERM into an error, so that hooks can end their work."""
     in_main = threading.current_thread() is threading.main_thread()
     previous = signal.signal(signal.SIGTERM, signal.default_int_handler) if in_main else None
     try:
         yield
     except KeyboardInterrupt:
         raise RunInterruptedError(
-            "interrupted. Finished trials are kept: the same command goes on from here."
+            "interrupted. Finished trials are saved. Run the same command again to resume."
         ) from None
     finally:
         if in_main:

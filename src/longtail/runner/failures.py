@@ -1,4 +1,4 @@
-"""What a run says of what went wrong, and how it is done again."""
+"""The messages of failed runs, and the commands that repeat them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from kedro.io.core import DatasetError
 from kedro.pipeline.node import Node
 
-from longtail.catalog import NO_VERSIONS
-from longtail.config import current_configuration
+from longtail.catalog import NothingSavedError
 from longtail.errors import DataError, LongtailError, TrainingError
 from longtail.wording import counted
 
@@ -22,21 +20,21 @@ SLICING = {
 }
 
 
-class Losses:
-    """Which trials have lost the process or machine that they ran on, and how far they were."""
+class LostWorkers:
+    """Counts how far each trial was when it lost the worker process or machine that it ran on."""
 
     def __init__(self) -> None:
         self._epochs: dict[str, int] = {}
 
-    def may_go_on(self, trial: str, epochs: int) -> bool:
-        """Whether a trial that was lost may be tried again: if it is further than the last time.
+    def may_retry(self, trial: str, epochs: int) -> bool:
+        """Whether a trial that lost its worker is run again: if it got further than the last time.
 
-        One that ends each process that it meets is so tried twice, and one whose machines are
-        taken away every few hours as often as it takes.
+        A trial that kills every worker is so run twice, and a trial whose machines are taken away
+        every few hours as often as it takes.
 
         Args:
             trial: its name.
-            epochs: how many it had done when it was lost.
+            epochs: the epochs that it had finished when its worker was lost.
         """
         further = epochs > self._epochs.get(trial, -1)
         self._epochs[trial] = max(epochs, self._epochs.get(trial, -1))
@@ -44,53 +42,50 @@ class Losses:
 
 
 def killed_twice(error: BaseException) -> TrainingError:
-    """The failure of a trial that may not be tried again."""
+    """The failure of a trial that is not run again."""
     return TrainingError(
-        f"it was lost twice without getting any further (the last time: {str(error).rstrip('.')}). "
-        f"Most likely the memory does not suffice: lower recipe.batch_size or compute.workers"
+        f"its worker was lost twice without progress (last: {str(error).rstrip('.')}). The memory "
+        f"is most likely not sufficient: lower recipe.batch_size or compute.workers"
     )
 
 
-def is_missing_input(error: BaseException) -> bool:
-    """Whether a node could not load what has no version yet.
+def missing_input(node: Node, error: NothingSavedError, command: str) -> DataError:
+    """The error of a node whose input an earlier stage makes.
 
-    By the message: the catalog wraps Kedro's error for it, and processes lose the cause.
+    Args:
+        node: that could not be run.
+        error: names the input.
+        command: that runs all stages.
     """
-    return isinstance(error, DatasetError) and NO_VERSIONS in str(error)
-
-
-def missing_input(node: Node, error: BaseException) -> DataError:
-    """The error of a node whose input an earlier stage makes."""
-    dataset = str(error).partition(":")[0]
     return DataError(
-        f"{node.name} needs '{dataset}', which an earlier stage makes, and there is none yet. "
-        f"Run the stages before it first: {current_configuration().command_before()}"
+        f"{node.name} needs '{error.dataset}', which an earlier stage makes, and there is none "
+        f"yet. Run the stages before it first: {command}"
     )
 
 
 def summary(failures: Mapping[str, BaseException]) -> str:
-    """The last word of a run in which trials failed."""
-    lines = [f"{counted(len(failures), 'trial')} failed; the others were finished and are kept:"]
+    """The message at the end of a run in which trials failed."""
+    lines = [f"{counted(len(failures), 'trial')} failed; the others are finished and saved:"]
     for namespace, error in failures.items():
         lines.append(f"  {namespace}: {reason(error)}")
-        lines.append(f"    to retry just this: {_command()} --namespaces={namespace}")
+        lines.append(f"    To retry only this trial: {_command()} --namespaces={namespace}")
     lines.append(
-        f"To retry all that failed and make the tables again: {_command()}\n"
-        f"What was trained is not trained again."
+        f"To retry all failed trials and make the tables again: {_command()}\n"
+        f"Finished trials are not trained again."
     )
     return "\n".join(lines)
 
 
 def reason(error: BaseException) -> str:
-    """An error in one line; the name of its class only where it is no error of ours."""
+    """An error in one line, with the name of its class unless it is one of the project's own."""
     text = str(error)
     return text if isinstance(error, LongtailError) else f"{type(error).__name__}: {text}"
 
 
 def _command() -> str:
-    """The command that was given, without what it was cut to."""
+    """The command that was given, without the options that select a part of the pipeline."""
     if Path(sys.argv[0]).name != "kedro":
-        return "kedro run --pipeline=full"
+        return "kedro run --pipelines=full"
     kept, arguments = ["kedro"], iter(sys.argv[1:])
     for argument in arguments:
         if argument in SLICING:

@@ -20,6 +20,7 @@ from kedro.pipeline.node import Node
 from longtail import progress, workers
 from longtail.catalog import LongtailCatalog
 from longtail.errors import ConfigurationError
+from longtail.kedro_internals import terminate
 from longtail.parameters import Compute
 from longtail.provenance import usable_cores
 from longtail.runner.engine import Pool, TrialRunner
@@ -153,8 +154,7 @@ class Processes:
     ) -> None:
         for process in self._processes:
             if error is not None:  # an error that ends the run does not wait for the others
-                for each in list(process.executor._processes.values()):
-                    each.terminate()
+                terminate(process.executor)
             process.executor.shutdown(wait=error is None, cancel_futures=True)
         for process in self._processes:
             process.listener.join(timeout=10)

@@ -1,4 +1,4 @@
-"""From a trained trial to one file that answers without this project."""
+"""From a trained trial to one file that predicts without this project."""
 
 from longtail.pipelines.export.pipeline import create_pipeline
 

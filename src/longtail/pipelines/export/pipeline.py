@@ -1,4 +1,4 @@
-"""The export stage: the recognizer of a data set in one file."""
+"""The export stage: one file with the recognizer of a data set."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from longtail.pipelines.export.nodes import export_recognizer
 
 
 def create_pipeline(dataset: str) -> Pipeline:
-    """The stage for the data set whose species are named."""
+    """Create the stage for one data set."""
     node = Node(
         export_recognizer,
         inputs=[f"{dataset}_recognizer", "trial_store"],

@@ -1,4 +1,4 @@
-"""The imbalance stage: one node a data set."""
+"""The imbalance stage: one node per data set."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from longtail.pipelines.imbalance.nodes import cut_subsets
 
 
 def create_pipeline(parameters: Parameters) -> Pipeline:
-    """The stage for the data sets of the grid."""
+    """Create the stage for the data sets of the grid."""
     nodes = [
         Node(
             cut_subsets,

@@ -1,4 +1,4 @@
-"""From any source to pixels on the disk and an index."""
+"""From any source to an array of images and an index."""
 
 from longtail.pipelines.ingest.pipeline import create_pipeline
 

@@ -1,4 +1,4 @@
-"""The ingest stage: one node a data set."""
+"""The ingest stage: one node per data set."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from longtail.pipelines.ingest.nodes import read_images
 
 
 def create_pipeline(parameters: Parameters) -> Pipeline:
-    """The stage for the data sets of the grid."""
+    """Create the stage for the data sets of the grid."""
     nodes = [_read(dataset) for dataset in parameters.grid.datasets]
     return Pipeline(nodes, namespace="ingest", prefix_datasets_with_namespace=False)
 

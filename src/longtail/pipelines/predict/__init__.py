@@ -1,4 +1,4 @@
-"""From new photographs to names, with what can be said for them."""
+"""From new photographs to names of species with probabilities."""
 
 from longtail.pipelines.predict.pipeline import (
     create_description,

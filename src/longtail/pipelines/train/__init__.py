@@ -1,4 +1,4 @@
-"""From subsets to results: each trial fitted, evaluated and scored, and all gathered."""
+"""From subsets to results: fit, evaluate and score each trial, and gather all results."""
 
 from longtail.pipelines.train.pipeline import create_pipeline
 

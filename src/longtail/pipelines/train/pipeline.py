@@ -1,8 +1,8 @@
-"""The train stage: one template for a trial, instantiated for each cell of the grid.
+"""The train stage: one template of a trial, instantiated for each cell of the grid.
 
 ::
 
-    train                                                     fetch the weights of a backbone
+    train                                                     fetch pretrained weights
     train.<dataset>.<train set>.<backbone>.<method>.<seed>    fit -> evaluate -> score, look, ...
     train.<dataset>.<train set>.<backbone>                    gather over methods and seeds, compare
     train.<dataset>.<train set>                               gather over backbones
@@ -34,9 +34,9 @@ from longtail.pipelines.train.nodes import (
 )
 from longtail.trials.tags import GATHER_TAG, TRIAL_TAG
 
-# What is fetched of a pretrained backbone.
+# The outputs of fetching a pretrained backbone.
 WEIGHTS = ("weights", "weights_sha256")
-# The tables that are gathered, and what each is called in a trial.
+# The tables that are gathered, and their names in a trial.
 GATHERED = {
     "results": "results",
     "confusions": "confusions",
@@ -46,16 +46,16 @@ GATHERED = {
     "class_confusions": "class_confusions",
     "examples": "examples",
 }
-# Made of the answers of a backbone's trials, and gathered from there on.
+# Made from the predictions of a backbone's trials, and gathered from there.
 COMPARISONS = "comparisons"
 # The table that only data sets with unknown classes have.
 NOVELTY = "novelty"
-# What a table is first made by, where its parts in the trials are no tables.
+# The first function of tables whose parts in the trials are not tables.
 INNERMOST = {"trainings": gather_cards}
 
 
 def create_pipeline(parameters: Parameters, trials: list[Trial]) -> Pipeline:
-    """The stage for the trials of the grid, which come in the order of the tables' rows."""
+    """Create the stage for the trials of the grid, in the order of the tables' rows."""
     backbones = [parameters.backbones[name] for name in parameters.grid.backbones]
     fetches = [_fetch(backbone.name) for backbone in backbones if backbone.pretrained]
     open_sets = {name for name, dataset in parameters.datasets.items() if dataset.unknown}
@@ -144,7 +144,7 @@ def _trial(trial: Trial, *, has_unknown: bool) -> Pipeline:
 
 
 def _gathers(trials: list[Trial], open_sets: set[str]) -> Iterable[Pipeline]:
-    """Gather nodes for every namespace above a trial's, innermost first."""
+    """The nodes that gather each namespace above that of a trial, innermost first."""
     names = [tuple(trial.name.split(".")) for trial in trials]
     # Methods and seeds are gathered in one step, backbones in the next, training sets last.
     for depth, child_depth in ((3, 5), (2, 3), (1, 2)):

@@ -1,0 +1,46 @@
+"""The context of a session, whose parameters decide which pipelines there are."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from kedro.framework.context import KedroContext
+from kedro.framework.project import pipelines
+
+from longtail.config import GridConfigLoader
+from longtail.pipeline_registry import create_pipelines
+from longtail.trials.grid import unused_overrides
+
+log = logging.getLogger(__name__)
+
+
+class GridContext(KedroContext):
+    """A Kedro context that registers the pipelines of its own parameters.
+
+    Kedro has one mapping of pipelines per process and fills it once, from a function without
+    arguments. A grid is a parameter, so two sessions of one process can have different pipelines:
+    each context therefore replaces the content of that mapping, when it is created (Kedro reads
+    the pipelines of a run right after it) and again when its parameters or its catalog are read.
+    Like Kedro's configuration, the mapping is shared by all threads: run one session at a time.
+    """
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        loader = self.config_loader
+        assert isinstance(loader, GridConfigLoader)  # the settings name no other kind
+        parameters, trials = loader.parameters()
+        for name in unused_overrides(parameters):
+            log.warning("train.%s.trial has no effect: the grid has no such trial", name)
+        self._pipelines = create_pipelines(parameters, trials)
+        self._register_pipelines()
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The parameters, validated against the pipelines of this context."""
+        self._register_pipelines()  # another context may have registered its own since
+        return super().params
+
+    def _register_pipelines(self) -> None:
+        pipelines.configure(None)  # from now on Kedro does not load pipelines itself
+        pipelines.update(self._pipelines)

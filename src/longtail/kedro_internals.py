@@ -1,0 +1,119 @@
+"""The private API of Kedro and of the standard library that the project needs, with the reasons.
+
+Names that begin with an underscore may change in any release. All of them are used here and nowhere
+else, so an upgrade means checking this file.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeGuard
+
+from kedro.framework.hooks.manager import (
+    _create_hook_manager,
+    _register_hooks,
+    _register_hooks_entry_points,
+)
+from kedro.framework.project import settings
+from kedro.io import AbstractDataset, DataCatalog
+from kedro.io.core import AbstractVersionedDataset, Version
+from kedro.pipeline.node import Node
+from pluggy import PluginManager
+
+VersionedDataset = AbstractVersionedDataset[Any, Any]
+
+
+def is_versioned(dataset: object) -> TypeGuard[VersionedDataset]:
+    """Whether a dataset has versions.
+
+    Classes that can have versions are used for entries without ``versioned: true`` too.
+    """
+    return isinstance(dataset, AbstractVersionedDataset) and dataset._version is not None
+
+
+def is_local(dataset: VersionedDataset) -> bool:
+    """Whether a dataset is stored in the local file system; kedro-datasets keeps the protocol."""
+    return getattr(dataset, "_protocol", "file") == "file"
+
+
+def path_of(dataset: object) -> Path:
+    """The path that the catalog states for a dataset; its versions are in a folder of that name."""
+    return Path(str(dataset._filepath))  # type: ignore[attr-defined]
+
+
+def load_path(dataset: VersionedDataset) -> Path:
+    """The file that is loaded.
+
+    Raises:
+        VersionNotFoundError: if nothing has been saved.
+    """
+    return Path(str(dataset._get_load_path()))
+
+
+def save_path(dataset: VersionedDataset) -> Path:
+    """The file that is saved.
+
+    Raises:
+        DatasetError: if it exists.
+    """
+    return Path(str(dataset._get_save_path()))
+
+
+def version_path(dataset: VersionedDataset, version: str) -> Path:
+    """The file of one version, which need not exist."""
+    return Path(str(dataset._get_versioned_path(version)))
+
+
+def pinned(dataset: VersionedDataset) -> Version:
+    """The versions to load and to save; None for the newest one and a new one."""
+    assert dataset._version is not None  # it is versioned
+    return dataset._version
+
+
+def pin(dataset: VersionedDataset, version: Version) -> None:
+    """Set the versions to load and to save.
+
+    A catalog takes the versions to load when it is created, before the pipeline is known.
+    """
+    dataset._version = version
+
+
+@contextmanager
+def saved_elsewhere(catalog: DataCatalog, name: str, file: Path) -> Iterator[None]:
+    """Let a catalog save a versioned dataset to ``file``, which is renamed once it is complete."""
+    dataset = catalog[name]
+    elsewhere: Any = copy.copy(dataset)
+    elsewhere._filepath, elsewhere._version = PurePosixPath(file), None
+    _replace(catalog, name, elsewhere)
+    try:
+        yield
+    finally:
+        _replace(catalog, name, dataset)
+
+
+def _replace(catalog: DataCatalog, name: str, dataset: AbstractDataset[Any, Any]) -> None:
+    # Item assignment would log a warning, check versions and forget the dataset's validator.
+    catalog._datasets[name] = dataset
+
+
+def with_inputs(node: Node, inputs: Iterable[str]) -> Node:
+    """A copy of a node with other inputs. Its public constructor would repeat every field."""
+    return node._copy(inputs=list(inputs))
+
+
+def project_hooks() -> PluginManager:
+    """The hooks of the settings and of plugins, for a process that runs nodes without a session."""
+    manager = _create_hook_manager()
+    _register_hooks(manager, settings.HOOKS)
+    _register_hooks_entry_points(manager, settings.DISABLE_HOOKS_FOR_PLUGINS)
+    return manager
+
+
+def terminate(executor: ProcessPoolExecutor) -> None:
+    """End the processes of a pool at once. Python 3.14 has ``terminate_workers`` for it."""
+    for process in list(executor._processes.values()):
+        process.terminate()
