@@ -11,10 +11,11 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner, Result
+from kedro.framework.cli import project as kedro_project
 from kedro.framework.startup import bootstrap_project
 from kedro.io.core import DatasetError
 
-from longtail.cli import _explained, cli, split_load_versions, split_params
+from longtail.cli import _explained, _run_command, cli, split_load_versions, split_params
 from longtail.config import GridConfigLoader
 from longtail.published.results import COLUMNS
 
@@ -168,6 +169,27 @@ MISTAKES = [
         "",
         ["--load-versions: there is no 'digits_result'. Did you mean digits_results"],
     ),
+    (
+        ["--env=test", "--nodes=ingest.read_digit"],
+        "",
+        ["ingest.read_digit"],
+    ),
+    (
+        ["--env=test", "--only-missing-outputs"],
+        "",
+        ["--only-missing-outputs would keep outputs that were made with other parameters"],
+    ),
+    (["--env=test", "--async"], "", ["GridRunner does not support --async. Run without it"]),
+    (
+        ["--env=test", "--runner=ParallelRunner"],
+        "",
+        ["--runner=ParallelRunner is not supported", "compute.workers"],
+    ),
+    (
+        ["--env=test", "--runner=ThreadRunner"],
+        "",
+        ["--runner=ThreadRunner is not supported", "compute.workers"],
+    ),
     (["--env=test"], "softmax", ["--params", "'softmax'"]),
     (
         ["--env=test"],
@@ -270,6 +292,29 @@ def test_both_spellings_at_once_are_refused(kedro: Any) -> None:
     result = kedro("--env=test", "--pipeline=full", "--pipelines=train")
     assert result.exit_code != 0
     assert "--pipelines" in result.output
+
+
+def test_our_pipeline_option_does_not_need_kedro_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kedro has announced that it removes `--pipeline`, from its options and its arguments."""
+    received: list[dict[str, Any]] = []
+
+    def run_without_it(pipelines: list[str], env: str | None, **others: Any) -> None:
+        assert "pipeline" not in others
+        received.append({"pipelines": pipelines, "env": env})
+
+    of_kedro = kedro_project.run
+    without = click.Command(
+        "run",
+        callback=run_without_it,
+        params=[param for param in of_kedro.params if param.name != "pipeline"],
+    )
+    monkeypatch.setattr(kedro_project, "run", without)
+    monkeypatch.chdir(PROJECT)
+    bootstrap_project(PROJECT)
+    for option in ("--pipeline=full", "--pipelines=full", "-pfull"):
+        result = CliRunner().invoke(_run_command(), [option, "--env=test"])
+        assert result.exit_code == 0, result.output
+    assert received == [{"pipelines": ["full"], "env": "test"}] * 3
 
 
 # --- as a command of the shell -----------------------------------------------------------------

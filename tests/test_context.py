@@ -95,9 +95,10 @@ def test_the_runs_of_a_service_session_have_their_own_grids(
     tmp_path: Path, serving_mode: bool
 ) -> None:
     recorder = Recorder()
-    with KedroServiceSession.create(
+    service = KedroServiceSession.create(
         project_path=PROJECT, env="test", serving_mode=serving_mode
-    ) as service:
+    )
+    with service:
         for parameters in (LDAM, FOCAL, LDAM):
             service.run(
                 pipeline_names=["train"],

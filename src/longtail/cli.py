@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -85,8 +84,8 @@ def _run_command() -> click.Command:
     command.params = _run_params(command.params)
     original = command.callback
     assert original is not None
-    # Kedro has announced the removal of `--pipeline`.
-    accepted = inspect.signature(original).parameters
+    # Kedro has announced that it removes its own `--pipeline`.
+    unused = {"pipeline": None} if _has_pipeline_option(kedro_project.run) else {}
 
     def run(pipeline: str | None, **given: Any) -> Any:
         if pipeline and given["pipelines"]:
@@ -96,7 +95,7 @@ def _run_command() -> click.Command:
         _check_environment(given["env"])
         with _errors_in_one_message():
             try:
-                return original(**given, **({"pipeline": None} if "pipeline" in accepted else {}))
+                return original(**given, **unused)
             except (ValueError, DatasetNotFoundError):
                 mistakes = _selection_mistakes(given)
                 if mistakes:
@@ -105,6 +104,10 @@ def _run_command() -> click.Command:
 
     command.callback = run
     return command
+
+
+def _has_pipeline_option(command: click.Command) -> bool:
+    return any(param.name == "pipeline" for param in command.params)
 
 
 def _run_params(params: list[click.Parameter]) -> list[click.Parameter]:

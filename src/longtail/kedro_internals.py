@@ -7,12 +7,14 @@ else, so an upgrade means checking this file.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeGuard
 
+import parse
 from kedro.framework.hooks.manager import (
     _create_hook_manager,
     _register_hooks,
@@ -20,6 +22,7 @@ from kedro.framework.hooks.manager import (
 )
 from kedro.framework.project import settings
 from kedro.io import AbstractDataset, DataCatalog
+from kedro.io.catalog_config_resolver import CatalogConfigResolver
 from kedro.io.core import AbstractVersionedDataset, Version
 from kedro.pipeline.node import Node
 from pluggy import PluginManager
@@ -117,3 +120,43 @@ def terminate(executor: ProcessPoolExecutor) -> None:
     """End the processes of a pool at once. Python 3.14 has ``terminate_workers`` for it."""
     for process in list(executor._processes.values()):
         process.terminate()
+
+
+class CompiledPatterns(CatalogConfigResolver):
+    """Kedro's resolver of dataset patterns, with each pattern compiled once.
+
+    Kedro compiles every pattern again for each name and each value of its entry. The 6,000 names
+    of 560 trials took 6 s.
+    """
+
+    def __init__(self, resolver: CatalogConfigResolver) -> None:
+        self.__dict__.update(vars(resolver))
+
+    def match_dataset_pattern(self, ds_name: str) -> str | None:
+        patterns = self._dataset_patterns
+        return next((pattern for pattern in patterns if _fields(pattern, ds_name)), None)
+
+    def resolve_pattern(self, ds_name: str) -> dict[str, Any]:
+        pattern = None if ds_name in self.config else self.match_dataset_pattern(ds_name)
+        if pattern is None:
+            return super().resolve_pattern(ds_name)
+        filled = _filled(self._dataset_patterns[pattern], _fields(pattern, ds_name).named)
+        assert isinstance(filled, dict)  # an entry is
+        return filled
+
+
+_compiled = cache(parse.compile)
+
+
+def _fields(pattern: str, name: str) -> Any:
+    """What the fields of a pattern stand for in a name; None if it does not match."""
+    return _compiled(pattern).parse(name)
+
+
+def _filled(config: Any, fields: Mapping[str, str]) -> Any:
+    """A copy of an entry's configuration with the fields replaced in all of its texts."""
+    if isinstance(config, Mapping):
+        return {key: _filled(value, fields) for key, value in config.items()}
+    if isinstance(config, list):
+        return [_filled(value, fields) for value in config]
+    return config.format_map(fields) if isinstance(config, str) and "}" in config else config

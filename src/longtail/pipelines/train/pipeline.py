@@ -14,6 +14,7 @@ A gather node in each namespace lets Kedro-Viz fold any of them into one box.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import cache
 from itertools import groupby
 from operator import itemgetter
 
@@ -59,8 +60,8 @@ def create_pipeline(parameters: Parameters, trials: list[Trial]) -> Pipeline:
     backbones = [parameters.backbones[name] for name in parameters.grid.backbones]
     fetches = [_fetch(backbone.name) for backbone in backbones if backbone.pretrained]
     open_sets = {name for name, dataset in parameters.datasets.items() if dataset.unknown}
-    templates = [_trial(trial, has_unknown=trial.dataset in open_sets) for trial in trials]
-    return Pipeline([*fetches, *templates, *_gathers(trials, open_sets)])
+    fits = [_trial(trial, has_unknown=trial.dataset in open_sets) for trial in trials]
+    return Pipeline([*fetches, *fits, *_gathers(trials, open_sets)])
 
 
 def _fetch(backbone: str) -> Pipeline:
@@ -74,68 +75,66 @@ def _fetch(backbone: str) -> Pipeline:
     return Pipeline([node], namespace="train", prefix_datasets_with_namespace=False)
 
 
+@cache
+def _template(*, pretrained: bool, has_unknown: bool) -> Pipeline:
+    """The nodes of any trial."""
+    weights = WEIGHTS if pretrained else ()
+    fit = Node(
+        fit_trial,
+        inputs={
+            **{name: name for name in ("images", "index", "source", "subsets", *weights)},
+            "trial": "params:trial",
+            "store": "trial_store",
+        },
+        outputs=["model", "history", "card"],
+        name="fit",
+    )
+    evaluate = Node(
+        evaluate_trial,
+        inputs=[
+            *("images", "index", "source", "subsets", "model", "card"),
+            *("params:trial", "trial_store"),
+        ],
+        outputs=["predictions", "evaluation"],
+        name="evaluate",
+    )
+    score = Node(
+        score_trial,
+        inputs=[
+            *("predictions", "index", "subsets", "card", "evaluation"),
+            *("params:trial", "params:statistics"),
+        ],
+        outputs=["results", "confusions", "reliability", "answers"],
+        name="score",
+    )
+    look = Node(
+        look_at_species,
+        inputs=[
+            *("predictions", "subsets", "class_profile", "card"),
+            *("params:trial", "params:statistics"),
+        ],
+        outputs=["class_confusions", "examples"],
+        name="look_at_species",
+    )
+    novelty = Node(
+        score_novelty,
+        inputs=["predictions", "subsets", "card", "params:trial", "params:statistics"],
+        outputs=NOVELTY,
+        name="score_novelty",
+    )
+    return Pipeline([fit, evaluate, score, look, *([novelty] if has_unknown else [])])
+
+
 def _trial(trial: Trial, *, has_unknown: bool) -> Pipeline:
     pretrained = trial.backbone.pretrained
-    weights = {name: f"{trial.backbone.name}_{name}" for name in WEIGHTS} if pretrained else {}
-    template = [
-        Node(
-            fit_trial,
-            inputs={
-                "images": "images",
-                "index": "index",
-                "source": "source",
-                "subsets": "subsets",
-                "trial": "params:trial",
-                "store": "trial_store",
-                **{name: name for name in weights},
-            },
-            outputs=["model", "history", "card"],
-            name="fit",
-        ),
-        Node(
-            evaluate_trial,
-            inputs=[
-                *("images", "index", "source", "subsets", "model", "card"),
-                *("params:trial", "trial_store"),
-            ],
-            outputs=["predictions", "evaluation"],
-            name="evaluate",
-        ),
-        Node(
-            score_trial,
-            inputs=[
-                *("predictions", "index", "subsets", "card", "evaluation"),
-                *("params:trial", "params:statistics"),
-            ],
-            outputs=["results", "confusions", "reliability", "answers"],
-            name="score",
-        ),
-        Node(
-            look_at_species,
-            inputs=[
-                *("predictions", "subsets", "class_profile", "card", "params:trial"),
-                "params:statistics",
-            ],
-            outputs=["class_confusions", "examples"],
-            name="look_at_species",
-        ),
-    ]
-    if has_unknown:
-        template.append(
-            Node(
-                score_novelty,
-                inputs=["predictions", "subsets", "card", "params:trial", "params:statistics"],
-                outputs=NOVELTY,
-                name="score_novelty",
-            )
-        )
     shared = ("images", "index", "source", "subsets", "class_profile")
+    weights = WEIGHTS if pretrained else ()
     return Pipeline(
-        template,
+        _template(pretrained=pretrained, has_unknown=has_unknown),
         namespace=f"train.{trial.name}",
         inputs={
             **{name: f"{trial.dataset}_{name}" for name in shared},
-            **weights,
+            **{name: f"{trial.backbone.name}_{name}" for name in weights},
             "trial_store": "trial_store",
         },
         parameters={"params:statistics"},
