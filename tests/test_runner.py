@@ -146,7 +146,7 @@ def test_a_failed_preparation_ends_the_run_before_any_trial(workers: int) -> Non
 def test_an_interrupt_ends_the_run(how: Callable[[int], int]) -> None:
     before = signal.getsignal(signal.SIGTERM)
     recorder = Recorder()
-    with pytest.raises(RunInterruptedError, match="Finished trials are kept"):
+    with pytest.raises(RunInterruptedError, match="Finished trials are saved"):
         execute(toy({"small.odd": how}), recorder)
     assert not any(".even." in name for name in recorder.started)
     assert "page" not in recorder.started

@@ -1,4 +1,4 @@
-"""Where the catalog keeps what in the data folder."""
+"""Where the catalog stores what in the data folder."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from kedro.io.catalog_config_resolver import CatalogConfigResolver
 
 from longtail.catalog import LongtailCatalog
 
-# Artifacts that name trainings by their fingerprints.
+# Artifacts that contain fingerprints of trainings.
 CARDS = ("card.json", "trainings.csv", "recognizer.json")
 STORE = "trial_store"
 FIELD = re.compile(r"\{[^}]*\}")
 
 
 class Layout:
-    """The places of the catalog's versioned datasets, as paths relative to the data folder.
+    """The paths of the catalog's versioned datasets, relative to the data folder.
 
     Args:
-        project: the folder that the catalog's relative paths begin at.
+        project: the folder that the catalog's relative paths start from.
         data: the data folder.
         entries: the catalog's configuration, by name or pattern of names.
     """
@@ -47,16 +47,16 @@ class Layout:
         return path
 
     def path_of(self, name: str) -> str | None:
-        """Where a dataset's versions lie; None for one that is not in the data folder."""
+        """The folder of a dataset's versions; None if it is not in the data folder."""
         path = self._resolver.resolve_pattern(name).get("filepath")
         return None if path is None else self._relative(path)
 
     def entry_of(self, path: str) -> str | None:
-        """The entry that has its versions at a path, as its path with the fields left open."""
+        """The entry whose versions are stored at a path, as its path with fields."""
         return next((entry for entry, fits in self._entries.items() if fits.fullmatch(path)), None)
 
     def may_hide_cards(self, link: str) -> bool:
-        """Whether cards or tables of trainings can lie at or below a path."""
+        """Whether cards or tables of trainings can be stored at or below a path."""
         return any(
             _leads_to(link.split("/"), [*folders, card, "{version}", card])
             for *folders, file in (entry.split("/") for entry in self._entries)
@@ -72,12 +72,12 @@ class Layout:
 
 
 def _expression(path: str) -> str:
-    """A regular expression for the paths that a path with fields stands for."""
+    """A regular expression for the paths that a path with fields matches."""
     return "[^/]+".join(map(re.escape, FIELD.split(path)))
 
 
 def _leads_to(parts: list[str], steps: list[str]) -> bool:
-    """Whether a path is on the way along steps with fields, or at their end."""
+    """Whether a path matches the first steps of a path with fields, or all of them."""
     fits = zip(steps, parts, strict=False)
     return len(parts) <= len(steps) and all(
         re.fullmatch(_expression(step), part) for step, part in fits

@@ -1,4 +1,4 @@
-"""Which parts of a pipeline can run, run together, or can no longer run."""
+"""The order in which the parts of a pipeline run, and what failures prevent."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from longtail.trials.tags import GATHER_TAG, TRIAL_TAG
 
 @dataclass(frozen=True)
 class Unit:
-    """Nodes that run one after the other in one process: a trial's, or a single other node."""
+    """Nodes that run in order in one process: those of a trial, or a single other node."""
 
     name: str
     nodes: tuple[Node, ...]
@@ -26,11 +26,11 @@ class Unit:
 
     @property
     def gathers(self) -> bool:
-        """Whether this gathers trials, and can do without some."""
+        """Whether this gathers trials, and can run without some of them."""
         return GATHER_TAG in self.nodes[0].tags
 
     def without(self, lost: list[Unit]) -> Unit:
-        """The unit without the inputs that other units would have made."""
+        """The unit without the outputs of other units among its inputs."""
         missing = {name for unit in lost for node in unit.nodes for name in node.outputs}
         nodes = (
             with_inputs(node, [name for name in node.inputs if name not in missing])
@@ -40,7 +40,7 @@ class Unit:
 
 
 class Schedule:
-    """Which units are to run, are running, are done, or never will be."""
+    """Which units are waiting, done, or cannot run."""
 
     def __init__(self, pipeline: Pipeline, methods: Sequence[str]) -> None:
         groups: dict[str, list[Node]] = {}
@@ -61,7 +61,7 @@ class Schedule:
         self.failures: dict[str, BaseException] = {}
 
     def preparation(self) -> list[Unit]:
-        """The units that neither are trials nor wait for any, in an order that works."""
+        """The units that are not trials and do not depend on any, parents first."""
         late: set[str] = set()
         for name, unit in self._units.items():
             if unit.is_trial or late & self._parents[name]:
@@ -69,17 +69,17 @@ class Schedule:
         return [unit for name, unit in self._units.items() if name not in late]
 
     def done(self, unit: Unit) -> None:
-        """Say that a unit has run."""
+        """Record that a unit has run."""
         self._waiting.discard(unit.name)
         self._done.add(unit.name)
 
     def failed(self, unit: Unit, error: BaseException) -> None:
-        """Say that a unit has failed."""
+        """Record that a unit has failed."""
         self._lost.add(unit.name)
         self.failures[unit.name] = error
 
     def take_ready(self) -> list[Unit]:
-        """Take the units that can run now; a gathering one does without what is lost."""
+        """Take the units that can run now; those that gather leave out what has failed."""
         ready = []
         for name in [name for name in self._starting_order if name in self._waiting]:
             unit, parents = self._units[name], self._parents[name]
@@ -96,7 +96,7 @@ class Schedule:
 def _interleaved(units: list[Unit], methods: Sequence[str]) -> list[Unit]:
     """The first method of all backbones, then the second of all, and so on.
 
-    Trials that differ in their method only are often equal trainings: started side by side, one
+    Trials that differ only in their method often share a training: started at the same time, one
     would wait for the other.
     """
 

@@ -18,10 +18,10 @@ from longtail.hooks import (
     SummaryHook,
 )
 
-# Of hooks that do not ask to be first the last one is called first: what a run uses is announced
-# before MLflow, which may take seconds, notes it.
+# Hooks that are not `tryfirst` are called in reverse order: the versions in use are recorded before
+# MLflow is called, which may take seconds.
 HOOKS = (PreflightHook(), LoadVersionsHook(), MlflowHook(), InUseHook(), SummaryHook())
-# Kedro-Viz' own hook records timings for Kedro's sequential runner only, and warns at any other.
+# The hook of Kedro-Viz records times of the SequentialRunner only, and warns at any other runner.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-viz",)
 
 CONTEXT_CLASS = GridContext

@@ -1,4 +1,4 @@
-"""Processes that run trials: how they start, what they run, and how they report."""
+"""Worker processes: how they start, how they run trials, and how they report progress."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ PRELOADED = [
     *("longtail.settings", "longtail.pipelines.train.nodes"),
 ]
 
-# What a worker process knows, once it has started.
+# The state of a worker process, set when it starts.
 _catalog: LongtailCatalog | None = None
 _hook_manager: Any = None
 
 
 class Sender(Protocol):
-    """What sends picklable items, as the end of a connection does."""
+    """Sends picklable items, as the end of a connection does."""
 
     def send(self, obj: Any, /) -> None:
-        """Send one."""
+        """Send one item."""
 
 
 class Channel:
-    """A sender that several threads may use, and that `logging` takes for a queue."""
+    """A thread-safe sender that `logging` accepts as a queue."""
 
     def __init__(self, connection: Sender) -> None:
         self._connection, self._lock = connection, threading.Lock()
@@ -52,7 +52,7 @@ class Channel:
 
 
 def relay(item: object, sink: progress.Sink) -> None:
-    """Pass on what a worker has sent: log records to their loggers, events to a sink."""
+    """Pass log records of a worker to their loggers, and other events to a sink."""
     if isinstance(item, logging.LogRecord):
         logger = logging.getLogger(item.name)
         if logger.isEnabledFor(item.levelno):
@@ -62,12 +62,12 @@ def relay(item: object, sink: progress.Sink) -> None:
 
 
 def start_process(catalog: LongtailCatalog, reports: Connection) -> ProcessPoolExecutor:
-    """A worker process with the project's hooks; it starts at the first call.
+    """A worker process with the project's hooks. It starts at the first call.
 
-    Each is a pool of its own: a process that is killed breaks its pool, and no other trial.
+    Each process is a pool of its own: a process that is killed breaks its pool only.
 
     Args:
-        catalog: what it loads from and saves to.
+        catalog: to load from and save to.
         reports: the sending end for log records and progress events.
     """
     return ProcessPoolExecutor(
@@ -81,8 +81,8 @@ def start_process(catalog: LongtailCatalog, reports: Connection) -> ProcessPoolE
 def context() -> BaseContext:
     """How processes start: forked from a server that has imported what trials need.
 
-    Never forked from the main process: a child of a process that has run torch's threads can
-    hang. Systems without a fork server start each process afresh.
+    They are not forked from the main process: a child of a process that has used torch's threads
+    can hang. Systems without a fork server spawn each process.
     """
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
@@ -92,7 +92,7 @@ def context() -> BaseContext:
 
 
 def warm_up() -> None:
-    """Let the server of :func:`context` begin its imports, which take seconds."""
+    """Start the server of :func:`context`, whose imports take seconds."""
     if isinstance(context(), multiprocessing.context.ForkServerContext):
         multiprocessing.forkserver.ensure_running()
 
@@ -100,7 +100,7 @@ def warm_up() -> None:
 def begin(
     project: Path, environment: Mapping[str, str], catalog: LongtailCatalog, channel: Channel
 ) -> None:
-    """Make this process one that runs trials of a project and reports to ``channel``."""
+    """Set this process up to run trials of a project and to report to ``channel``."""
     global _catalog, _hook_manager
     os.chdir(project)
     os.environ.update(environment)
@@ -114,9 +114,9 @@ def begin(
 
 
 def run_nodes(nodes: Sequence[Node], run_id: str) -> None:
-    """Run nodes one after the other in a worker process.
+    """Run nodes in order in a worker process.
 
-    They may have been run in part already, by a process that was killed: what it saved goes first.
+    Outputs that a killed process has saved in this run are removed first.
     """
     assert _catalog is not None  # the process has begun
     _catalog.discard({name for node in nodes for name in node.outputs})
@@ -127,13 +127,13 @@ def run_nodes(nodes: Sequence[Node], run_id: str) -> None:
 def _start(
     project: Path, environment: dict[str, str], catalog: LongtailCatalog, reports: Connection
 ) -> None:
-    # The fork server has the environment of its own start; MLflow's address may have changed.
+    # The fork server keeps the environment of its start; MLflow's address may have changed since.
     begin(project, environment, catalog, Channel(reports))
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
 def _end_with_parent() -> None:
-    """End this process when the one that asked for it is gone, however it went."""
+    """End this process when its parent has ended for any reason."""
     parent = multiprocessing.parent_process()
     assert parent is not None  # a worker has one
     parent.join()

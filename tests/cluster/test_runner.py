@@ -42,7 +42,7 @@ def test_trials_run_on_workers_and_the_others_here(shared_cluster: Cluster, tmp_
     message = str(raised.value)
     assert message.startswith("2 trials failed")
     assert f"{trial_name('small', 'odd')}: ValueError: boom 1" in message
-    assert f"{trial_name('small', 'even')}: it was lost twice" in message
+    assert f"{trial_name('small', 'even')}: its worker was lost twice" in message
     process = catalog.load(f"{trial_name('large', 'plain')}.worked")
     assert process != os.getpid()
     assert catalog.load("page") == 2 * (3 * 4 + 2 * process)
@@ -122,7 +122,7 @@ def test_a_trial_that_kills_each_worker_costs_two_and_itself(
     with pytest.raises(TrialsFailedError) as raised:
         DaskRunner(cluster.address).run(pipeline, catalog, run_id="test")
     assert str(raised.value).startswith("1 trial failed")
-    assert f"{trial_name('small', 'odd')}: it was lost twice" in str(raised.value)
+    assert f"{trial_name('small', 'odd')}: its worker was lost twice" in str(raised.value)
     assert catalog.load("page") == 2 * 5 * 4
     assert sum(worker.poll() is None for worker in workers) == 1
 

@@ -79,7 +79,7 @@ def test_a_locked_report_is_made_again_from_what_is_left(
     assert trainings(made.data) == own | {fingerprint("c")}
     again = kedro(project, "regenerate", "--env=test", data)
     assert again.exit_code == 0, again.output
-    assert "documents are byte for byte as locked" in caplog.text
+    assert "documents are identical to those locked" in caplog.text
 
 
 def test_what_a_tagged_report_was_made_of_is_kept(

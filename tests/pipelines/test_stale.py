@@ -105,7 +105,9 @@ def test_nothing_is_trained_on_pixels_that_have_changed(full: Run, tmp_path: Pat
     before = sorted(data.rglob("*"))
     ended = run(data, dotted(LONGER), stages=["train"])
     assert isinstance(ended.error, DataError)
-    assert f"digits_images (version {full.run_id}) is not what was ingested" in str(ended.error)
+    assert f"digits_images (version {full.run_id}) has changed since it was ingested" in str(
+        ended.error
+    )
     assert "kedro run --pipelines=ingest" in str(ended.error)
     assert sorted(data.rglob("*")) == before
     assert run(data, dotted(LONGER), stages=["ingest", "train"]).error is None

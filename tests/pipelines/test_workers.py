@@ -51,7 +51,7 @@ def test_a_trial_that_kills_its_process_twice_costs_itself_alone(tmp_path: Path)
         GridRunner(max_workers=2).run(pipeline, catalog, manager, "test")
     message = str(raised.value)
     assert message.startswith("1 trial failed")
-    assert f"{trial_name('small', 'odd')}: it was lost twice" in message
+    assert f"{trial_name('small', 'odd')}: its worker was lost twice" in message
     assert "lower recipe.batch_size or compute.workers" in message
     process = catalog.load(f"{trial_name('large', 'plain')}.worked")
     assert catalog.load("page") == 2 * (4 * 4 + 2 * process)

@@ -18,7 +18,7 @@ from kedro.io import DataCatalog
 from longtail import lock as locks
 from longtail.config import GridConfigLoader
 from longtail.errors import DataError
-from longtail.hooks.summary import documents_unsaid
+from longtail.hooks.summary import documents_not_logged
 from longtail.kedro_internals import VersionedDataset, is_versioned, version_path
 from longtail.lock import File, Lock
 from longtail.parameters import Parameters, Trial
@@ -35,13 +35,13 @@ Datasets = dict[str, VersionedDataset]
 
 @dataclass(frozen=True)
 class Project:
-    """The project as an environment and parameters make it.
+    """The project in one environment, with some parameters.
 
     Attributes:
-        datasets: what the stages before the report make, by name.
-        documents: what the report stage makes, by name.
-        report_inputs: the names of what the report stage is made of.
-        optional: the names of what gathers trials, and is not made where all of them fail.
+        datasets: the outputs of the stages before the report, by name.
+        documents: the outputs of the report stage, by name.
+        report_inputs: the names of the inputs of the report stage.
+        optional: the names of gathered tables, which are missing if all of their trials failed.
     """
 
     session: KedroSession
@@ -55,14 +55,14 @@ class Project:
 
 
 def make_lock(environment: str | None, parameters: Mapping[str, Any], file: Path) -> None:
-    """Write down of what the newest report was made, and what it came to.
+    """Record the inputs of the newest report, and its checksums.
 
-    The report is made once more to see that it comes out the same, and this copy is removed.
+    The report is made once more to check that it is reproducible; this copy is removed.
 
     Raises:
-        DataError: if something has not been made yet, if the report is older than what it is made
-            of, if the results are not of these parameters, or if the report comes out otherwise.
-        ConfigurationError: if the lock cannot be written where it is to be.
+        DataError: if something is missing, if the report is older than its inputs, if the results
+            are of other parameters, or if the second report differs.
+        ConfigurationError: if the lock cannot be written.
     """
     locks.check_place(file)
     option = f" --env={environment}" if environment else ""
@@ -86,21 +86,20 @@ def make_lock(environment: str | None, parameters: Mapping[str, Any], file: Path
     if different:
         lines = "\n".join(str(reports[name]) for name in different)
         raise DataError(
-            f"{lines}\n{len(different)} of {len(reports)} documents come out otherwise with these "
-            f"parameters and this code, so that a lock of them could not be kept. The report was "
-            f"made with others. Make it anew: kedro run --pipelines=report{option} (with the same "
-            f"--params)"
+            f"{lines}\n{len(different)} of {len(reports)} documents differ when made again with "
+            f"these parameters and this code, so they cannot be locked: the report was made with "
+            f"others. Make it again: kedro run --pipelines=report{option} (with the same --params)"
         )
     locks.write(lock, file)
     if left_out:
         log.warning(
-            "%s failed, were not run, or were run otherwise since; not locked: %s",
+            "%s failed, were not run, or were run with other parameters since; not locked: %s",
             counted(len(left_out), "trial"),
             ", ".join(left_out),
         )
     log.info(
-        "Locked %s and %s in %s. The documents, made once more for this, came out byte for byte "
-        "the same; the copies are removed",
+        "Locked %s and %s in %s. The documents were made once more to check them, and are "
+        "identical; the copies are removed",
         counted(len(lock.datasets), "data set"),
         counted(len(lock.documents), "document"),
         os.path.relpath(file),
@@ -108,16 +107,16 @@ def make_lock(environment: str | None, parameters: Mapping[str, Any], file: Path
 
 
 def regenerate(environment: str | None, parameters: Mapping[str, Any], file: Path) -> None:
-    """Make the report of a lock again from the files that are locked, and compare it.
+    """Make the report of a lock again from the locked files, and compare it.
 
     Args:
-        environment: which the lock must be of.
-        parameters: where things lie on this machine; all others come from the lock.
+        environment: the environment of the lock.
+        parameters: the paths on this machine; all others come from the lock.
         file: the lock.
 
     Raises:
-        ConfigurationError: if the lock is of something else.
-        DataError: if a locked file is missing or has changed, or the report comes out otherwise.
+        ConfigurationError: if the lock is of another environment, grid or version of the project.
+        DataError: if a locked file is missing or has changed, or if the report differs.
     """
     lock = locks.read(file)
     different = _make_again(lock, environment, parameters, file, keep=True)
@@ -125,11 +124,11 @@ def regenerate(environment: str | None, parameters: Mapping[str, Any], file: Pat
         lines = "\n".join(different.values())
         reasons = locks.other_writers(lock) or ["labels or the project's code have changed"]
         raise DataError(
-            f"{lines}\n{len(different)} of {len(lock.documents)} documents differ from {file}. A "
-            f"reason can be: {'; '.join(reasons)}"
+            f"{lines}\n{len(different)} of {len(lock.documents)} documents differ from {file}. "
+            f"Possible reasons: {'; '.join(reasons)}"
         )
     log.info(
-        "All %s documents are byte for byte as locked in %s",
+        "All %s documents are identical to those locked in %s",
         len(lock.documents),
         os.path.relpath(file),
     )
@@ -138,14 +137,14 @@ def regenerate(environment: str | None, parameters: Mapping[str, Any], file: Pat
 def _make_again(
     lock: Lock, environment: str | None, parameters: Mapping[str, Any], file: Path, *, keep: bool
 ) -> dict[str, str]:
-    """Run the stage report on what is locked, and compare; a phrase a document that differs.
+    """Run the report stage on locked files and compare: one phrase per document that differs.
 
     Args:
-        lock: that is or will be in ``file``.
+        lock: the content of ``file``, which may not be written yet.
         environment: see :func:`regenerate`.
-        parameters: likewise.
+        parameters: see :func:`regenerate`.
         file: for messages.
-        keep: leave the documents that were made beside the others.
+        keep: whether to keep the new documents.
     """
     option = f" --env={environment}" if environment else ""
     here = locks.parameters_here(lock, environment, parameters, file)
@@ -159,20 +158,20 @@ def _make_again(
         if wrong:
             lines = "\n".join(wrong.values())
             raise DataError(
-                f"{lines}\nThe report of {file} cannot be made of this. Bring back the files that "
-                f"were locked; or say where they lie: --params=data=/the/folder; or make all anew: "
+                f"{lines}\nThe report of {file} needs the locked files. Restore them; or give "
+                f"their folder: --params=data=/the/folder; or make everything again: "
                 f"kedro run --pipelines=full{option}, then kedro lock{option}"
             )
         session = project.session
         made = {n: _path(d, session.session_id) for n, d in project.documents.items()}
         try:
-            with nullcontext() if keep else documents_unsaid():
+            with nullcontext() if keep else documents_not_logged():
                 session.run(pipeline_names=["report"], runner=GridRunner(), load_versions=versions)
             return locks.deviations(lock.documents, made)
         finally:
             if not keep:
                 for version in (path.parent for path in made.values()):
-                    if version.is_dir():  # it is not where the stage has ended early
+                    if version.is_dir():  # it is missing if the stage has failed
                         shutil.rmtree(version)
 
 
@@ -202,7 +201,7 @@ def _versioned(catalog: DataCatalog, names: Iterable[str]) -> Datasets:
 
 
 def _trials_left_out(project: Project) -> list[str]:
-    """The grid's trials whose files are not behind the results: lost, not run, or run again."""
+    """The grid's trials that are not in the results: failed, not run, or run again since."""
     shown: dict[str, str] = {}
     for dataset in project.parameters.grid.datasets:
         if project.datasets[f"{dataset}_trainings"].exists():
@@ -233,13 +232,13 @@ def _check_order(lock: Lock, report_inputs: Iterable[str], option: str) -> None:
     for name, document in lock.documents.items():
         if document.version < lock.datasets[newest].version:
             raise DataError(
-                f"{name} is older than {newest}, of which it is made. Make the report first: kedro "
+                f"{name} is older than its input {newest}. Make the report first: kedro "
                 f"run --pipelines=report{option} (with the same --params)"
             )
 
 
 def _newest(datasets: Datasets) -> dict[str, File]:
-    """The newest version and the checksum of each data set that has one."""
+    """The newest version of each dataset that has one, with its checksum."""
     versions = {n: str(d.resolve_load_version()) for n, d in datasets.items() if d.exists()}
     return {
         name: File(version=version, sha256=sha256_of_file(_path(datasets[name], version)))
@@ -248,5 +247,5 @@ def _newest(datasets: Datasets) -> dict[str, File]:
 
 
 def _path(dataset: VersionedDataset, version: str) -> Path:
-    """The file of a version, as seen from here."""
+    """The file of a version, relative to the current folder."""
     return Path(os.path.relpath(version_path(dataset, version)))

@@ -1,4 +1,4 @@
-"""What refers to versions and wants them kept: locks, and runs that are tagged in MLflow."""
+"""The references to versions that must be kept: locks, and tagged runs in MLflow."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LOCK_FILE = "lock.yml"
 
 
 def read_locks(configuration: Path) -> dict[str, Lock]:
-    """The locks of all environments, by file as seen from here.
+    """The locks of all environments, by file relative to the current folder.
 
     Raises:
         ConfigurationError: if one cannot be read.
@@ -33,13 +33,13 @@ def _read(file: Path) -> Lock:
         return locks.read(file)
     except (LongtailError, OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
-            f"{error}. What {os.path.relpath(file)} refers to cannot be known: mend it, or remove "
-            f"it if nothing needs it. Nothing was removed"
+            f"{error}. The files that {os.path.relpath(file)} refers to are unknown: fix it, or "
+            f"remove it if it is not needed. Nothing was removed"
         ) from None
 
 
 def of_locks(found: dict[str, Lock], layout: Layout) -> list[Reference]:
-    """The versions that locks name. What the catalog has no more may lie anywhere."""
+    """The versions in locks. Datasets that the catalog no longer has may be stored anywhere."""
     return [
         Reference(version.version, layout.path_of(name), file)
         for file, lock in found.items()

@@ -1,4 +1,4 @@
-"""What happens beside the nodes: checks, what is in use, tracking in MLflow, and a last word."""
+"""Hooks: checks before a run, versions in use, tracking in MLflow, and a summary."""
 
 from longtail.hooks.load_versions import LoadVersionsHook
 from longtail.hooks.mlflow import MlflowHook

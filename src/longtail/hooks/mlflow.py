@@ -44,9 +44,9 @@ MAX_METRICS, MAX_PARAMS = 1000, 100
 
 
 def _while_tracked(method: Callable[..., None]) -> Callable[..., None]:
-    """Let a run go on, and say so once, when MLflow fails in its midst.
+    """Continue the run if MLflow fails during it, and log that once.
 
-    Trainings are worth more than what is noted of them.
+    Trainings are worth more than their records.
     """
 
     @wraps(method)
@@ -63,10 +63,10 @@ def _while_tracked(method: Callable[..., None]) -> Callable[..., None]:
 
 
 class MlflowHook:
-    """One MLflow run a ``kedro run``, and below it one a trial.
+    """One MLflow run per ``kedro run``, and one nested run per trial.
 
-    Runs are found by their tags rather than remembered, so that the hook works in whichever
-    process, or on whichever machine, a trial is run.
+    Runs are found by their tags, so the hook works in any process and on any machine that runs a
+    trial.
     """
 
     def __init__(self) -> None:
@@ -80,10 +80,10 @@ class MlflowHook:
     def before_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: LongtailCatalog
     ) -> None:
-        """Open the parent run, and close what killed runs of this machine have left open.
+        """Start the parent run, and end runs of this machine whose process was killed.
 
         Raises:
-            DataError: if MLflow cannot be reached; nothing has been done yet.
+            DataError: if MLflow cannot be reached.
         """
         try:
             self._open(run_params, pipeline, catalog)
@@ -110,7 +110,7 @@ class MlflowHook:
     @hook_impl
     @_while_tracked
     def before_node_run(self, node: Node, inputs: dict[str, Any], run_id: str) -> None:
-        """Open a trial's run with all its parameters, or go on with that of a killed process."""
+        """Start a trial's run with all its parameters, or resume that of a killed process."""
         if not is_step(node, "fit"):
             return
         trial: Trial = inputs[f"params:{node.namespace}.trial"]
@@ -130,7 +130,7 @@ class MlflowHook:
     def after_node_run(
         self, node: Node, catalog: LongtailCatalog, outputs: dict[str, Any], run_id: str
     ) -> None:
-        """Log a trial's curves and circumstances, then its scores, and close its run."""
+        """Log a trial's learning curves and environment, then its scores, and end its run."""
         if is_step(node, "fit"):
             outputs = {name.rpartition(".")[2]: value for name, value in outputs.items()}
             self._log_training(self._find(run_id, _trial_name(node)), outputs)
@@ -145,7 +145,7 @@ class MlflowHook:
     @hook_impl
     @_while_tracked
     def on_node_error(self, error: Exception, node: Node, run_id: str) -> None:
-        """Close a failed trial's run as failed, with the reason."""
+        """End the run of a failed trial, with the reason."""
         run = self._find(run_id, _trial_name(node)) if TRIAL_TAG in node.tags else None
         if run is not None:
             self._mlflow().set_tag(run, "error", f"{type(error).__name__}: {error}"[:5000])
@@ -156,7 +156,7 @@ class MlflowHook:
     def after_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: LongtailCatalog
     ) -> None:
-        """Keep the documents with the parent run, and close it."""
+        """Log the documents to the parent run, and end it."""
         self._close(run_params["run_id"], pipeline, catalog, "FINISHED")
 
     @hook_impl
@@ -168,7 +168,7 @@ class MlflowHook:
         pipeline: Pipeline,
         catalog: LongtailCatalog,
     ) -> None:
-        """Close the parent run and all its trials that are still open."""
+        """End the parent run and those of its trials that are still running."""
         status = "KILLED" if isinstance(error, RunInterruptedError) else "FAILED"
         parent = self._find(run_params["run_id"], "")
         if parent is not None:
@@ -213,7 +213,7 @@ class MlflowHook:
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
-        # Figures are what has an interval; three curves for each would hide them.
+        # Only metrics with an interval: the bounds would be two more curves for each.
         figures = [str(name) for name in results if f"{name}_low" in results]
         metrics = [
             Metric(f"{row['test_set']}/{figure}", float(row[figure]), now, 0)
@@ -255,7 +255,7 @@ class MlflowHook:
         return list(self._mlflow().search_runs([self._experiment()], condition))
 
     def _close_orphans(self) -> None:
-        """A run that was killed outright could not close itself; its process is gone."""
+        """End the runs of killed processes, which could not do it themselves."""
         for run in self._open_runs(f"tags.host = '{socket.gethostname()}'"):
             if not psutil.pid_exists(int(run.data.tags["pid"])):
                 for own in self._open_runs(

@@ -1,4 +1,4 @@
-"""The check of the images that earlier runs have ingested."""
+"""The check of images that earlier runs have ingested."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from longtail.trials.fingerprint import sha256_of_arrays
 
 
 def check_pixels(datasets: Iterable[str], pipeline: Pipeline, catalog: LongtailCatalog) -> None:
-    """Refuse images that are not those whose checksum was taken when they were ingested.
+    """Refuse images whose checksum has changed since they were ingested.
 
-    A training on them, and its fingerprint, would be of other images than they say.
+    A training would use other images than its fingerprint says.
 
     Args:
-        datasets: the names of data sets.
-        pipeline: what is to run; images that it makes itself are not looked at.
-        catalog: of the run.
+        datasets: the names of the data sets.
+        pipeline: the pipeline of the run; images that it makes itself are not checked.
+        catalog: the catalog of the run.
 
     Raises:
         DataError: naming the file and what to do.
@@ -32,7 +32,7 @@ def check_pixels(datasets: Iterable[str], pipeline: Pipeline, catalog: LongtailC
         if sha256_of_arrays(catalog.load(images)) != catalog.load(source)["sha256"]:
             version = catalog.versions([images])[images]
             raise DataError(
-                f"{images} (version {version}) is not what was ingested: its pixels have another "
-                f"checksum than {source} says. Make it again: kedro run --pipelines=ingest, with "
+                f"{images} (version {version}) has changed since it was ingested: its checksum is "
+                f"not the one in {source}. Make it again: kedro run --pipelines=ingest, with "
                 f"the same --env and --params"
             )

@@ -1,4 +1,4 @@
-"""The check of what is to be named."""
+"""The check of the photographs to name."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from longtail.errors import ConfigurationError, DataError
 from longtail.parameters import Parameters
 from longtail.sources.photographs import find_photographs
 
-# The priors that have names.
+# The priors that are not files.
 PRIORS = ("uniform", "train")
 
 
 def check_request(parameters: Parameters) -> None:
-    """Refuse a request to name photographs that are not there, or by lists that are not.
+    """Refuse a folder of photographs, a list or a prior that does not exist.
 
     Args:
-        parameters: the current ones.
+        parameters: the parameters of the run.
 
     Raises:
-        ConfigurationError: if it is open which data set's species are meant.
+        ConfigurationError: if there are several data sets to choose from.
         DataError: naming the key and what to do.
     """
     asked, datasets = parameters.predict, parameters.grid.datasets
     if asked.dataset is None and len(datasets) > 1:
         raise ConfigurationError(
-            f"predict.dataset: name the data set whose species are meant, such as "
+            f"predict.dataset: choose the data set whose species to use, such as "
             f"--params=predict.dataset={datasets[0]}. The grid has {', '.join(datasets)}"
         )
-    find_photographs(asked.path)  # a look at the names only
+    find_photographs(asked.path)  # reads names, no images
     files = {"species_list": asked.species_list, "taxonomy": asked.taxonomy}
     for key, file in files.items():
         if file is not None and not Path(file).expanduser().is_file():

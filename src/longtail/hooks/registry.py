@@ -1,4 +1,4 @@
-"""Exported recognizers in MLflow's registry of models."""
+"""Exported recognizers in MLflow's model registry."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from longtail.hooks.run_files import EXPORTED, path_of
 
 log = logging.getLogger(__name__)
 
-# What the served model imports, in the versions of the machine that exports.
+# The packages that the served model imports, in the versions of the exporting machine.
 REQUIREMENTS = (
     *("torch", "torchvision", "timm", "safetensors", "numpy", "pandas", "scipy"),
     *("scikit-learn", "pillow", "pydantic", "psutil", "filelock", "rich"),
@@ -32,10 +32,10 @@ def register_exported(
     """Register each recognizer that a run has exported as a version of ``longtail-<data set>``.
 
     Args:
-        pipeline: that has run.
-        catalog: of the run.
-        run_id: Kedro's, the version of what was exported.
-        mlflow_run: the run that the model is logged to.
+        pipeline: the pipeline of the run.
+        catalog: the catalog of the run.
+        run_id: Kedro's run id, the version of the exported models.
+        mlflow_run: the MLflow run that the models are logged to.
     """
     for name in sorted(pipeline.all_outputs()):
         if name.endswith(EXPORTED):
@@ -46,7 +46,7 @@ def register_exported(
 
 
 def _register(model: str, file: Path, mlflow_run: str) -> None:
-    # A bar in the log would be a line of its own at each step.
+    # In a log, each step of a progress bar would be a line.
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     import mlflow
     import pandas as pd
@@ -55,7 +55,7 @@ def _register(model: str, file: Path, mlflow_run: str) -> None:
 
     package = Path(longtail.__file__).parent
     mlflow.set_tracking_uri(tracking.uri())
-    # MLflow prints past the log, and what it comes to is logged once.
+    # MLflow prints to stderr; the result is logged below.
     with mlflow.start_run(run_id=mlflow_run), redirect_stderr(io.StringIO()):
         logged = mlflow.pyfunc.log_model(
             name=model,
@@ -71,7 +71,7 @@ def _register(model: str, file: Path, mlflow_run: str) -> None:
 
 
 def _example() -> str:
-    """A small photograph of nothing, as a request holds it."""
+    """A small grey photograph, encoded as in a request."""
     from PIL import Image
 
     content = io.BytesIO()

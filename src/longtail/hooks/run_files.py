@@ -1,4 +1,4 @@
-"""Where a run's files are, and which of its nodes are which."""
+"""The files of a run, and the roles of its nodes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from longtail import kedro_internals
 from longtail.catalog import LongtailCatalog
 from longtail.trials.tags import TRIAL_TAG
 
-# How the data sets are called that a run is done for: those to read, and the exported models.
+# How the names of a run's results end: documents, and exported models.
 DOCUMENTS = ("_appendix", "_report", "_names", "_names_page")
 EXPORTED = "_exported"
 
@@ -19,7 +19,7 @@ EXPORTED = "_exported"
 def made(
     pipeline: Pipeline, catalog: LongtailCatalog, run_id: str, endings: tuple[str, ...] = DOCUMENTS
 ) -> list[Path]:
-    """The files that a run has made of the data sets with certain endings of their names."""
+    """The files that a run has saved of the datasets whose names have one of the endings."""
     files = []
     for name in sorted(pipeline.all_outputs()):
         if name.endswith(endings):
@@ -31,10 +31,10 @@ def made(
 
 
 def path_of(catalog: LongtailCatalog, name: str) -> Path:
-    """The path below which a dataset's versions lie."""
+    """The folder of a dataset's versions."""
     return kedro_internals.path_of(catalog[name])
 
 
 def is_step(node: Node, step: str) -> bool:
-    """Whether a node is that step of a trial."""
+    """Whether a node is the given step of a trial."""
     return TRIAL_TAG in node.tags and node.name.endswith(f".{step}")

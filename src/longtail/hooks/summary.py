@@ -1,4 +1,4 @@
-"""The last word of a run."""
+"""The summary at the end of a run."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _is_quiet: ContextVar[bool] = ContextVar("quiet", default=False)
 
 
 @contextmanager
-def documents_unsaid() -> Iterator[None]:
-    """Say nothing of documents meanwhile: they are about to be removed."""
+def documents_not_logged() -> Iterator[None]:
+    """Do not log documents that are about to be removed."""
     token = _is_quiet.set(True)
     try:
         yield
@@ -31,23 +31,23 @@ def documents_unsaid() -> Iterator[None]:
 
 
 class SummaryHook:
-    """Says at the end of a run where its documents are."""
+    """Logs where a run's documents are."""
 
     @hook_impl
     def after_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: LongtailCatalog
     ) -> None:
-        """Name the documents that were made."""
-        self._tell(run_params, pipeline, catalog)
+        """Log the documents that were made."""
+        self._log(run_params, pipeline, catalog)
 
     @hook_impl
     def on_pipeline_error(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: LongtailCatalog
     ) -> None:
-        """Name the documents that were made in spite of failures."""
-        self._tell(run_params, pipeline, catalog)
+        """Log the documents that were made before the error."""
+        self._log(run_params, pipeline, catalog)
 
-    def _tell(
+    def _log(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: LongtailCatalog
     ) -> None:
         if _is_quiet.get():

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 PARAMETERS = ["address", "gpu", "patience"]
 CONNECT_S = 10
-# What the processes on other machines need of this one's environment. The rest is their own.
+# The environment variables that are passed on to other machines.
 PASSED_ON = ("MLFLOW_", "KEDRO_", "DO_NOT_TRACK")
 
 
@@ -33,12 +33,12 @@ class DaskRunner(TrialRunner):
     """Runs trials on the workers of a Dask scheduler, and everything else here.
 
     Args:
-        address: of the scheduler, as ``tcp://host:8786``.
-        gpu: whether each trial asks for the resource ``GPU`` of a worker; by default if the
-            workers announce it and ``compute.device`` is not ``cpu``.
-        patience: how long to wait for workers while there are none, in seconds.
-        is_async: not supported; Kedro passes it.
-        others: refused, by name.
+        address: the address of the scheduler, as ``tcp://host:8786``.
+        gpu: whether each trial requires the resource ``GPU`` of a worker; by default if the
+            workers offer it and ``compute.device`` is not ``cpu``.
+        patience: how long to wait while there are no workers, in seconds.
+        is_async: not supported; always passed by Kedro.
+        others: unknown parameters, which are refused.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The runner of one machine: trials in this process, or in several side by side."""
+"""The runner of one machine: trials in this process, or in several in parallel."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from longtail.parameters import Compute
 from longtail.provenance import usable_cores
 from longtail.runner.engine import Pool, TrialRunner
 
-# A process with torch, timm and a small model takes about half of this.
-MEMORY_A_WORKER = 1 << 30
+# In bytes. A process with torch, timm and a small model takes about half of this.
+MEMORY_PER_WORKER = 1 << 30
 
 
 class GridRunner(TrialRunner):
     """Runs trials on this machine.
 
     Args:
-        max_workers: trials at a time; by default as many as the parameter ``compute`` allows.
-        is_async: not supported; Kedro passes it.
+        max_workers: trials at the same time; by default what the parameter ``compute`` allows.
+        is_async: not supported; always passed by Kedro.
     """
 
     def __init__(self, max_workers: int | None = None, is_async: bool = False) -> None:
@@ -63,19 +63,19 @@ class GridRunner(TrialRunner):
             return 1
         if self._max_workers is not None:
             return min(self._max_workers, trials)
-        # A model or its plain values: Kedro makes the one of the other for nodes that want it.
+        # Kedro makes a Compute of the plain values if a node of the run asks for one.
         compute = Compute.model_validate(catalog.load("params:compute"))
         if compute.workers is not None:
             return min(compute.workers, trials)
         if compute.device != "cpu" and _has_gpu():
             return 1
         by_cores = usable_cores() // compute.threads
-        by_memory = psutil.virtual_memory().available // MEMORY_A_WORKER
+        by_memory = psutil.virtual_memory().available // MEMORY_PER_WORKER
         return max(1, min(by_cores, by_memory, trials))
 
 
 class ThisProcess:
-    """A pool of this very process: a trial has ended when it has been submitted."""
+    """A pool that runs trials in this process, when they are submitted."""
 
     capacity = 1
 
@@ -83,7 +83,7 @@ class ThisProcess:
         self._here = here
 
     def submit(self, nodes: Sequence[Node], run_id: str) -> Future[None]:  # noqa: ARG002
-        """Run a trial; whatever goes wrong in it is that trial's failure."""
+        """Run a trial; its error is stored in the future."""
         future = Future[None]()
         try:
             for node in nodes:
@@ -95,13 +95,13 @@ class ThisProcess:
         return future
 
     def wait(self, running: Collection[Future[None]]) -> set[Future[None]]:
-        """All have ended."""
+        """Return all: they have ended."""
         return set(running)
 
 
 @dataclass
 class _Process:
-    """A worker process, the trial that it runs or ran last, and the thread that hears of it."""
+    """A worker process, its present or last trial, and the thread that receives its reports."""
 
     executor: ProcessPoolExecutor
     listener: threading.Thread
@@ -113,10 +113,10 @@ class _Process:
 
 
 class Processes:
-    """A pool of processes of this machine. Use it as a context manager.
+    """A pool of processes on this machine. Use it as a context manager.
 
-    One that is killed, for want of memory for instance, costs the trial that ran in it this
-    attempt, and nothing else: the next trial gets a new one.
+    If a process is killed, by lack of memory for instance, only its trial is interrupted: the next
+    one gets a new process.
     """
 
     def __init__(self, count: int, catalog: LongtailCatalog, sink: progress.Sink) -> None:
@@ -130,11 +130,11 @@ class Processes:
         if idle:
             idle[0].last = idle[0].executor.submit(workers.run_nodes, nodes, run_id)
             return idle[0].last
-        # Each has a pipe of its own: a process that is killed while it writes spoils no other's.
+        # One pipe per process: one that is killed while it writes breaks only its own.
         receiving, sending = workers.context().Pipe(duplex=False)
         executor = workers.start_process(self._catalog, sending)
         future = executor.submit(workers.run_nodes, nodes, run_id)
-        sending.close()  # the process has its own; when that is closed, the listener ends
+        sending.close()  # the process has its own copy; when that is closed, the listener ends
         listener = threading.Thread(target=self._listen, args=[receiving], daemon=True)
         listener.start()
         self._processes.append(_Process(executor, listener, future))
@@ -153,7 +153,7 @@ class Processes:
         trace: TracebackType | None,
     ) -> None:
         for process in self._processes:
-            if error is not None:  # an error that ends the run does not wait for the others
+            if error is not None:  # the run has failed: do not wait for the others
                 terminate(process.executor)
             process.executor.shutdown(wait=error is None, cancel_futures=True)
         for process in self._processes:
@@ -164,13 +164,13 @@ class Processes:
             while True:
                 try:
                     item = reports.recv()
-                except (EOFError, OSError):  # it has ended, or was killed in the midst of an item
+                except (EOFError, OSError):  # it has ended, or was killed while it sent an item
                     return
                 workers.relay(item, self._sink)
 
 
 def _has_gpu() -> bool:
-    """Whether torch sees a GPU; torch, which takes seconds, is asked only where a driver is."""
+    """Whether torch finds a GPU. Torch takes seconds to import: first look for a driver."""
     if not Path("/dev/nvidiactl").exists() and shutil.which("nvidia-smi") is None:
         return False
     import torch
