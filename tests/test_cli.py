@@ -20,7 +20,7 @@ from longtail.config import GridConfigLoader
 from longtail.published.results import COLUMNS
 
 PROJECT = Path(__file__).parents[1]
-HEAVY = ("torch", "torchvision", "timm", "mlflow", "matplotlib", "sklearn")
+HEAVY = ("torch", "torchvision", "timm", "mlflow", "matplotlib", "sklearn", "scipy.stats")
 
 
 def split(text: str) -> Any:

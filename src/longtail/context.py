@@ -6,7 +6,8 @@ import logging
 from typing import Any
 
 from kedro.framework.context import KedroContext
-from kedro.framework.project import pipelines
+from kedro.framework.project import pipelines, settings
+from kedro.io import CatalogProtocol
 
 from longtail.config import GridConfigLoader
 from longtail.pipeline_registry import create_pipelines
@@ -40,6 +41,11 @@ class GridContext(KedroContext):
         """The parameters, validated against the pipelines of this context."""
         self._register_pipelines()  # another context may have registered its own since
         return super().params
+
+    @property
+    def catalog(self) -> CatalogProtocol[Any, Any]:
+        """The catalog, of the class in the settings; Kedro would use its own here."""
+        return self._get_catalog(catalog_class=settings.DATA_CATALOG_CLASS)
 
     def _register_pipelines(self) -> None:
         pipelines.configure(None)  # from now on Kedro does not load pipelines itself

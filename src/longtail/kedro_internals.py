@@ -23,7 +23,7 @@ from kedro.framework.hooks.manager import (
 from kedro.framework.project import settings
 from kedro.io import AbstractDataset, DataCatalog
 from kedro.io.catalog_config_resolver import CatalogConfigResolver
-from kedro.io.core import AbstractVersionedDataset, Version
+from kedro.io.core import AbstractVersionedDataset, Version, parse_dataset_definition
 from kedro.pipeline.node import Node
 from pluggy import PluginManager
 
@@ -123,10 +123,10 @@ def terminate(executor: ProcessPoolExecutor) -> None:
 
 
 class CompiledPatterns(CatalogConfigResolver):
-    """Kedro's resolver of dataset patterns, with each pattern compiled once.
+    """Kedro's resolver of dataset patterns, with each pattern and each type looked up once.
 
-    Kedro compiles every pattern again for each name and each value of its entry. The 6,000 names
-    of 560 trials took 6 s.
+    Kedro compiles every pattern again for each name and each value of its entry, and looks for
+    ``pandas.CSVDataset`` in three packages. The 6,000 names of 560 trials took 7 s.
     """
 
     def __init__(self, resolver: CatalogConfigResolver) -> None:
@@ -141,11 +141,16 @@ class CompiledPatterns(CatalogConfigResolver):
         if pattern is None:
             return super().resolve_pattern(ds_name)
         filled = _filled(self._dataset_patterns[pattern], _fields(pattern, ds_name).named)
-        assert isinstance(filled, dict)  # an entry is
-        return filled
+        return {**filled, "type": _full_name(filled["type"])}
 
 
 _compiled = cache(parse.compile)
+
+
+@cache
+def _full_name(dataset_type: str) -> str:
+    dataset_class, _ = parse_dataset_definition({"type": dataset_type})
+    return f"{dataset_class.__module__}.{dataset_class.__qualname__}"
 
 
 def _fields(pattern: str, name: str) -> Any:

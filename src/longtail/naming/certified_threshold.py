@@ -13,7 +13,6 @@ from math import ceil, floor, log
 from typing import Any
 
 import numpy as np
-from scipy.stats import beta
 
 from longtail.arrays import BoolArray, Float64Array
 from longtail.wording import is_or_are, percent
@@ -63,6 +62,8 @@ def upper_bound(wrong: float, answered: float, confidence: float) -> float:
     """
     if answered <= 0 or wrong >= answered:
         return 1.0
+    from scipy.stats import beta  # takes a second, which every command would wait for
+
     return float(beta.ppf(confidence, wrong + 1, answered - wrong))
 
 
