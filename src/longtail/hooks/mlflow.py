@@ -282,8 +282,6 @@ def _trial_name(node: Node) -> str:
     return str(node.namespace or "").removeprefix("train.")
 
 
-
-
 def _git_tags(project: Path) -> dict[str, str]:
     """The commit, and whether the working tree differs from it; empty outside a repository."""
     checkout = provenance.checkout(project)
