@@ -11,6 +11,8 @@ from pathlib import Path
 from tests.pipelines.support import PROJECT
 
 BUILT = ("src", "conf", "setup.py", "pyproject.toml", "README.md", "LICENSE")
+STAGES = "--pipelines=ingest,imbalance,train"
+ONE_TRIAL = "grid.methods=[softmax],grid.backbones=[mobilenetv2_micro],grid.train_sets=[balanced]"
 
 
 def test_what_is_built_runs_in_an_empty_folder(tmp_path: Path) -> None:
@@ -31,7 +33,7 @@ def test_what_is_built_runs_in_an_empty_folder(tmp_path: Path) -> None:
     assert not list((built / "longtail/conf/local").rglob("*.yml"))
 
     ended = subprocess.run(
-        [sys.executable, "-m", "longtail", "run", "--pipelines=ingest,imbalance", "--env=test"],
+        [sys.executable, "-m", "longtail", "run", "--env=test", STAGES, f"--params={ONE_TRIAL}"],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": str(built)},
         capture_output=True,
@@ -40,4 +42,4 @@ def test_what_is_built_runs_in_an_empty_folder(tmp_path: Path) -> None:
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "digits: 1,797 images of 10 classes" in ended.stdout
-    assert list(folder.glob("data/**/03_primary/digits/subsets.csv/*/subsets.csv"))
+    assert len(list(folder.glob("data/test/06_models/digits/**/model.safetensors/*/*.safetensors"))) == 1

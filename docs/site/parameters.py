@@ -33,6 +33,7 @@ BOUNDS = {
 }
 ATTRIBUTE = re.compile(r"^ {4}(\w+): (.*(?:\n {6,}.*)*)", re.MULTILINE)
 DEEPEST = 4
+UNBOUNDED = 10**9  # a limit that only guards against overflow says nothing
 BAR = r"\|"
 
 
@@ -125,7 +126,7 @@ def range_of(field: dict[str, Any]) -> str:
         words.format(part[bound])
         for part in (field, *field.get("anyOf", ()))
         for bound, words in BOUNDS.items()
-        if bound in part
+        if bound in part and part[bound] < UNBOUNDED
     ]
     return ", ".join(bounds)
 

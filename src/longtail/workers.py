@@ -14,7 +14,7 @@ from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Any, Protocol
 
-from kedro.framework.startup import bootstrap_project
+from kedro.framework.project import configure_project
 from kedro.pipeline.node import Node
 from kedro.runner.task import Task
 
@@ -104,7 +104,7 @@ def begin(
     global _catalog, _hook_manager
     os.chdir(project)
     os.environ.update(environment)
-    bootstrap_project(project)
+    configure_project("longtail")  # not bootstrap_project: the folder may hold no project
     _hook_manager = project_hooks()
     _catalog = catalog
     for name in logging.root.manager.loggerDict:
