@@ -42,4 +42,7 @@ def test_what_is_built_runs_in_an_empty_folder(tmp_path: Path) -> None:
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "digits: 1,797 images of 10 classes" in ended.stdout
-    assert len(list(folder.glob("data/test/06_models/digits/**/model.safetensors/*/*.safetensors"))) == 1
+    assert (
+        len(list(folder.glob("data/test/06_models/digits/**/model.safetensors/*/*.safetensors")))
+        == 1
+    )
