@@ -17,10 +17,19 @@ from kedro.io.core import DatasetError
 
 from longtail.cli import _explained, _run_command, cli, split_load_versions, split_params
 from longtail.config import GridConfigLoader
-from longtail.published.results import COLUMNS
+from longtail.schemas.published import PUBLISHED
 
 PROJECT = Path(__file__).parents[1]
-HEAVY = ("torch", "torchvision", "timm", "mlflow", "matplotlib", "sklearn", "scipy.stats")
+HEAVY = (
+    "torch",
+    "torchvision",
+    "timm",
+    "mlflow",
+    "matplotlib",
+    "sklearn",
+    "scipy.stats",
+    "pandera",
+)
 
 
 def split(text: str) -> Any:
@@ -255,8 +264,8 @@ def mine(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
         (None, "cannot be read: [Errno 2] No such file or directory"),
         (b"", "cannot be read: No columns to parse from file"),
         (b"\xff\xfe\x00\x81,\n", "cannot be read: 'utf-8' codec can't decode byte 0xff"),
-        (b"a,b\n1,2\n", ": published results: no column table, backbone"),
-        (",".join(COLUMNS).encode(), ": published results: the table has no rows"),
+        (b"a,b\n1,2\n", " has no column table, backbone"),
+        (",".join(PUBLISHED.columns).encode(), " has no row below its header"),
     ],
 )
 def test_an_unusable_published_table_is_refused_before_any_training(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -12,6 +13,7 @@ from kedro.io import DataCatalog
 from kedro.io.catalog_config_resolver import CatalogConfigResolver
 from kedro.io.core import DatasetError, Version, VersionNotFoundError
 from kedro.pipeline import Pipeline
+from kedro.validation.exceptions import DataValidationError
 
 from longtail.datasets.base import version_files
 from longtail.datasets.npy import NpyDataset
@@ -83,14 +85,16 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
 
         Raises:
             DiskFullError: if there is not enough space.
+            DataError: if it is a table that does not fit its schema.
         """
         dataset = self[ds_name]
         if not _has_local_versions(dataset):
-            super().save(ds_name, data)
+            with _invalid_table_explained(ds_name):
+                super().save(ds_name, data)
             return
         target = save_path(dataset)
         try:
-            with full_disk_explained(target):
+            with full_disk_explained(target), _invalid_table_explained(ds_name):
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with atomic_file(target) as draft:
                     with saved_elsewhere(self, ds_name, draft):
@@ -107,13 +111,15 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
 
         Raises:
             NothingSavedError: if it has no version yet.
-            DataError: if the file of its version is damaged, naming it.
+            DataError: if the file of its version is damaged, or a table does not fit its schema,
+                naming the file.
         """
         dataset = self.get(ds_name)
         try:
             if _has_local_versions(dataset) and version is None:
                 _refuse_changed(dataset)
-            return super().load(ds_name, version)
+            with _invalid_table_explained(ds_name, dataset):
+                return super().load(ds_name, version)
         except DatasetError as error:
             if isinstance(error.__cause__, VersionNotFoundError):
                 raise NothingSavedError(ds_name) from error
@@ -166,6 +172,32 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
         """The version that is loaded, by name, of the datasets that have one."""
         found = {name: _version(dataset) for name, dataset in self.versioned(names).items()}
         return {name: version for name, version in found.items() if version is not None}
+
+
+@contextmanager
+def _invalid_table_explained(name: str, loaded: Any = None) -> Iterator[None]:
+    """Say in one sentence how a table does not fit its schema.
+
+    Args:
+        name: of the table.
+        loaded: its dataset, if it is loaded, for the name of the file.
+    """
+    try:
+        yield
+    except DataValidationError as error:
+        from pandera.errors import SchemaErrors
+
+        from longtail.schemas.validation import explained
+
+        if not isinstance(error.__cause__, SchemaErrors):
+            raise
+        file = None if loaded is None else _loaded_file(loaded)
+        where = name if file is None else f"{name} ({file})"
+        raise DataError(explained(error.__cause__, where)) from error
+
+
+def _loaded_file(dataset: Any) -> Path | None:
+    return load_path(dataset) if _has_local_versions(dataset) else path_of(dataset)
 
 
 def _version(dataset: VersionedDataset) -> str | None:

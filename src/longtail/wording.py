@@ -119,3 +119,13 @@ def decimal(probability: float) -> str:
         if 0 < float(text) < 1:
             return text
     return "< 0.000001" if probability < 0.5 else "> 0.999999"
+
+
+def alternatives(names: Sequence[str]) -> str:
+    """Names of which one is chosen.
+
+    Example:
+        >>> alternatives(["train", "test", "empty"]), alternatives(["train"])
+        ('train, test or empty', 'train')
+    """
+    return " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -16,7 +16,8 @@ from kedro.io import MemoryDataset
 from kedro.runner import SequentialRunner
 
 from longtail.catalog import LongtailCatalog
-from longtail.published.results import COLUMNS, shipped
+from longtail.published.results import shipped
+from longtail.schemas import published
 from tests.pipelines.conftest import EPOCHS, LONG_TRIAL
 from tests.pipelines.support import (
     BACKBONES,
@@ -58,7 +59,7 @@ def toy(results: pd.DataFrame) -> pd.DataFrame:
             mine = {"table": TABLES[row["train_set"]], "imbalance_factor": 20}
             other = {"table": "Other", "imbalance_factor": 50}
             rows += [{**cell, **empty, **mine}, {**cell, **empty, **other}]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=list(published.PUBLISHED.columns))
 
 
 @dataclass(frozen=True)

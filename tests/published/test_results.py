@@ -12,16 +12,16 @@ from longtail.imbalance import cut, profile_counts
 from longtail.parameters import Dataset, ExponentialProfile
 from longtail.parameters.reading import parse
 from longtail.published.results import (
-    CELL,
-    COLUMNS,
     LOSS_NOTE,
-    TEST_SETS,
     comparable,
     compare,
     shipped,
     two_proportions,
     validated,
 )
+from longtail.schemas.published import CELL, PUBLISHED, TEST_SETS
+
+COLUMNS = list(PUBLISHED.columns)
 
 IMAGES = {"balanced": 5000, "long_tailed": 1051, "head": 844, "middle": 169, "tail": 38}
 
@@ -118,23 +118,26 @@ def test_missing_cells_are_valid() -> None:
 @pytest.mark.parametrize(
     ("cell", "message"),
     [
-        ({"value": 50.0}, "between 0 and 1 .are they percentages"),
-        ({"metric": "f1", "value": -0.1}, "between 0 and 1"),
-        ({"high": 55.0}, "between 0 and 1"),
-        ({"value": "data"}, "value is no number"),
-        ({"metric": "loss", "value": np.inf}, "value is no number"),
-        ({"images": 0}, "images is no whole number"),
-        ({"images": 38.5}, "images is no whole number"),
-        ({"images": np.nan}, "images is no whole number"),
-        ({"imbalance_factor": 0.01}, "imbalance_factor is less than 1"),
-        ({"imbalance_factor": np.nan}, "imbalance_factor is less than 1 or empty"),
-        ({"metric": "accuracy"}, "metric is none of loss, acc1, f1"),
-        ({"test_set": "teil"}, "test_set is none of balanced, long_tailed, head, middle, tail, "),
-        ({"train_set": "long-tailed"}, "train_set is none of balanced, long_tailed, matched"),
-        ({"backbone": np.nan}, "a name is empty"),
-        ({"low": 0.6}, "low lies above value"),
-        ({"high": 0.4}, "value above high"),
-        ({"value": np.nan, "low": 0.5, "high": 0.4}, "low lies above"),
+        ({"value": 50.0}, "acc1 and f1 must be fractions between 0 and 1 .are they percentages"),
+        ({"metric": "f1", "value": -0.1}, "fractions between 0 and 1"),
+        ({"high": 55.0}, "fractions between 0 and 1"),
+        ({"value": "data"}, "value is 'data', must be a number"),
+        ({"metric": "loss", "value": np.inf}, "value is inf, must be a number"),
+        ({"images": 0}, "images is 0, must be a whole number of at least 1"),
+        ({"images": 38.5}, "images is 38.5, must be a whole number of at least 1"),
+        ({"images": np.nan}, "images is empty, must be a whole number of at least 1"),
+        ({"imbalance_factor": 0.01}, "imbalance_factor is 0.01, must be a number of at least 1"),
+        ({"imbalance_factor": np.nan}, "imbalance_factor is empty, must be a number of at least 1"),
+        ({"metric": "accuracy"}, "metric is 'accuracy', must be loss, acc1 or f1"),
+        ({"test_set": "teil"}, "test_set is 'teil', must be balanced, long_tailed, head, middle, "),
+        (
+            {"train_set": "long-tailed"},
+            "train_set is 'long-tailed', must be balanced, long_tailed, matched or natural",
+        ),
+        ({"backbone": np.nan}, "backbone is empty, must be a text"),
+        ({"low": 0.6}, "low must be at most value"),
+        ({"high": 0.4}, "and value at most high"),
+        ({"value": np.nan, "low": 0.5, "high": 0.4}, "low must be at most value"),
     ],
 )
 def test_wrong_cells_are_named(cell: dict[str, Any], message: str) -> None:
@@ -146,29 +149,35 @@ def test_wrong_cells_are_named(cell: dict[str, Any], message: str) -> None:
 
 
 def test_cells_that_stand_twice_are_named() -> None:
-    with pytest.raises(DataError, match="stands twice: 1 / vit / balanced / softmax / tail / acc1"):
+    with pytest.raises(DataError) as error:
         validated(published({}, {"value": 0.4}))
+    assert str(error.value) == (
+        "published results, rows 1 and 2 (1 / vit / balanced / softmax / tail / acc1): the same "
+        "table, backbone, train_set, method, test_set, metric in two rows"
+    )
 
 
 def test_two_numbers_for_one_cell_are_named() -> None:
-    with pytest.raises(DataError, match=r"two tables report one cell: 1 / vit.*, 2 / vit"):
+    with pytest.raises(DataError, match=r"\(1 / vit.*, 2 / vit.*\): two tables report"):
         validated(published({}, {"table": "2"}))
     validated(published({}, {"table": "2", "imbalance_factor": 50}))
 
 
 def test_only_the_first_wrong_cells_are_listed() -> None:
     table = published(*({"method": f"m{i}", "value": 50.0} for i in range(5)))
-    with pytest.raises(DataError, match=r"m0.*m1.*m2 / tail / acc1 and 2 more$"):
+    with pytest.raises(DataError, match=r"rows 1, 2, 3 and 2 more \(.*m0.*m1.*m2 / tail"):
         validated(table)
 
 
 def test_missing_columns_are_named() -> None:
-    with pytest.raises(DataError, match="no column images, note"):
+    with pytest.raises(
+        DataError, match="has no column images and note; its columns are table, backbone"
+    ):
         validated(published({}).drop(columns=["images", "note"]))
 
 
 def test_a_table_without_rows_is_refused() -> None:
-    with pytest.raises(DataError, match="the table has no rows below its heading"):
+    with pytest.raises(DataError, match="published results has no row below its header"):
         validated(published({}).iloc[:0])
 
 

@@ -53,9 +53,10 @@ def _names(catalog: LongtailCatalog) -> list[str]:
 def _check_table(entry: str, key: str, catalog: LongtailCatalog) -> None:
     file = path_of(catalog[entry])
     try:
-        validated(catalog.load(entry))
+        # An entry of the user's own need not have the schema as its validator.
+        validated(catalog.load(entry), str(file))
     except DatasetError as error:
         reason = str(error).splitlines()[-1]  # that of the system, below Kedro's
         raise DataError(f"{key}: {file} cannot be read: {reason}") from None
     except DataError as error:
-        raise DataError(f"{key}: {file}: {error}") from None
+        raise DataError(f"{key}: {error}") from None

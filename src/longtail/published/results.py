@@ -10,7 +10,7 @@ with the standard recipe (Cao et al. 2019). Another paper's can take their place
 from __future__ import annotations
 
 from importlib import resources
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,23 +18,9 @@ import pandas as pd
 from scipy.special import ndtr
 
 from longtail.arrays import Float64Array
-from longtail.errors import DataError
 from longtail.evaluation.uncertainty import wilson_interval
-from longtail.parameters import Dataset, ExponentialProfile, TrainSet
+from longtail.parameters import Dataset, ExponentialProfile
 
-CELL = ["backbone", "train_set", "method", "test_set", "metric"]
-COLUMNS = [
-    "table", "backbone", "train_set", "imbalance_factor", "method", "test_set", "metric",
-    "images", "value", "low", "high", "note",
-]  # fmt: skip
-NUMBERS = ["imbalance_factor", "images", "value", "low", "high"]
-# Those that images are held out for, see :func:`longtail.imbalance.cut`.
-TEST_SETS = (
-    *("balanced", "long_tailed", "head", "middle", "tail"),
-    *("balanced_head", "balanced_middle", "balanced_tail", "many", "medium", "few"),
-)
-METRICS = ("loss", "acc1", "f1")
-FRACTIONS = ("acc1", "f1")
 LOSS_NOTE = "the method's own criterion: not comparable with another method's"
 
 
@@ -42,42 +28,23 @@ def shipped(name: Literal["thesis", "cifar100_lt"]) -> pd.DataFrame:
     """A table of published results that comes with the package, validated."""
     file = resources.files("longtail").joinpath("reference", f"{name}.csv")
     with file.open(encoding="utf-8") as text:
-        return validated(pd.read_csv(text))
+        return validated(pd.read_csv(text, dtype=str, keep_default_na=False, na_values=[""]), name)
 
 
-def validated(published: pd.DataFrame) -> pd.DataFrame:
-    """Check a table of published results and give its columns their types.
+def validated(published: pd.DataFrame, where: str = "published results") -> pd.DataFrame:
+    """A table of published results with the columns and the types of its schema.
 
     Args:
-        published: the columns of ``COLUMNS``, at most one row for a cell (``CELL``) and imbalance
-            factor, and one factor a table. ``value`` is empty where a cell is not reported.
-            ``low`` and ``high`` hold a published range, where there is one. Accuracies and F1
-            are fractions. ``images`` is the number of images of the test set.
-
-    Returns:
-        These columns in this order; numbers as floats, ``images`` as integers, an empty ``note``
-        as an empty text.
+        published: see :data:`longtail.schemas.published.PUBLISHED`.
+        where: its name or its file, for the message.
 
     Raises:
-        DataError: naming the column, or the first cells that are wrong and what is wrong.
+        DataError: naming the column, the first rows that are wrong and what is valid.
     """
-    missing = [column for column in COLUMNS if column not in published]
-    if missing:
-        raise DataError(
-            f"published results: no column {', '.join(missing)}. Needed: {', '.join(COLUMNS)}"
-        )
-    if published.empty:
-        raise DataError("published results: the table has no rows below its heading")
-    table = published[COLUMNS].reset_index(drop=True)
-    texts = [column for column in COLUMNS if column not in NUMBERS]
-    table[texts] = table[texts].astype(object).fillna("").astype(str)
-    for column in NUMBERS:
-        numbers = pd.to_numeric(table[column], errors="coerce").astype(float)
-        _refuse(table, f"{column} is no number", table[column].notna() & ~np.isfinite(numbers))
-        table[column] = numbers
-    for problem, wrong in _problems(table).items():
-        _refuse(table, problem, wrong)
-    return table.astype({"images": np.int64})
+    from longtail.schemas.published import PUBLISHED
+    from longtail.schemas.validation import validate
+
+    return validate(published, PUBLISHED, where)[list(PUBLISHED.columns)]
 
 
 def comparable(published: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
@@ -112,6 +79,8 @@ def compare(
         two-sided z-test of two accuracies of independent test sets of that many images; it leaves
         out what another seed would change. ``inside`` and ``overlap`` are missing where an end is.
     """
+    from longtail.schemas.published import CELL
+
     ours = summaries[[*CELL, "value", "low", "high", "seeds", "sd"]].rename(
         columns={"value": "ours", "low": "ours_low", "high": "ours_high"}
     )
@@ -167,37 +136,6 @@ def two_proportions(
     with np.errstate(divide="ignore", invalid="ignore"):
         z = np.where(p == q, 0.0, np.abs(p - q) / np.sqrt(variance))
     return np.asarray(2 * ndtr(-z))
-
-
-def _problems(table: pd.DataFrame) -> dict[str, pd.Series[bool]]:
-    """What may be wrong with typed cells, and where it is."""
-    value, low, high = table["value"], table["low"], table["high"]
-    is_fraction = table["metric"].isin(FRACTIONS)
-    outside = pd.concat([(n < 0) | (n > 1) for n in (value, low, high)], axis=1).any(axis=1)
-    images, factor = table["images"], table["imbalance_factor"]
-    return {
-        "a name is empty": (table[["table", *CELL]] == "").any(axis=1),
-        f"metric is none of {', '.join(METRICS)}": ~table["metric"].isin(METRICS),
-        f"test_set is none of {', '.join(TEST_SETS)}": ~table["test_set"].isin(TEST_SETS),
-        f"train_set is none of {', '.join(get_args(TrainSet))}": (
-            ~table["train_set"].isin(get_args(TrainSet))
-        ),
-        "imbalance_factor is less than 1 or empty": ~(factor >= 1),
-        "images is no whole number of at least 1": ~((images >= 1) & (images % 1 == 0)),
-        "an accuracy or F1 is no fraction between 0 and 1 (are they percentages?)": (
-            is_fraction & outside
-        ),
-        "low lies above value, or value above high": (low > value) | (value > high) | (low > high),
-        "a cell stands twice": table.duplicated(["table", *CELL], keep=False),
-        "two tables report one cell": table.duplicated(["imbalance_factor", *CELL], keep=False),
-    }
-
-
-def _refuse(table: pd.DataFrame, problem: str, wrong: pd.Series[bool]) -> None:
-    if wrong.any():
-        cells = [" / ".join(map(str, cell)) for cell in table.loc[wrong, ["table", *CELL]].values]
-        more = f" and {len(cells) - 3} more" if len(cells) > 3 else ""
-        raise DataError(f"published results: {problem}: {', '.join(cells[:3])}{more}")
 
 
 def _meet(table: pd.DataFrame, first: tuple[str, str], second: tuple[str, str]) -> pd.Series[bool]:

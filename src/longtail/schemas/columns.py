@@ -1,0 +1,143 @@
+"""Columns that the tables' schemas are made of.
+
+``error`` of each check completes the sentence "<column> must be ...".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pandera.pandas as pa
+from pandera import dtypes
+from pandera.engines import numpy_engine, pandas_engine
+
+from longtail.wording import alternatives
+
+
+@pandas_engine.Engine.register_dtype
+@dtypes.immutable
+class WholeNumber(numpy_engine.Int64):
+    """64-bit integers. Other numbers are refused, where pandas would cut off their fraction."""
+
+    def coerce(self, data_container: Any) -> Any:
+        """Convert numbers and texts of numbers.
+
+        Raises:
+            ValueError: if a value is not a whole number.
+        """
+        numbers = pd.to_numeric(data_container)
+        if (numbers % 1 != 0).any():  # which is so of missing ones, too
+            raise ValueError("not a whole number")
+        return numbers.astype("int64")
+
+    def coerce_value(self, value: Any) -> Any:
+        """Convert one value; pandera finds by it which ones cannot be converted."""
+        if float(value) % 1 != 0:
+            raise ValueError("not a whole number")
+        return np.int64(value)
+
+
+class TextOrEmpty(type(pandas_engine.Engine.dtype("str"))):  # type: ignore[misc]
+    """Texts, of which missing ones are empty."""
+
+    def coerce(self, data_container: Any) -> Any:
+        """Convert to text."""
+        return super().coerce(data_container).fillna("")
+
+
+@pandas_engine.Engine.register_dtype
+@dtypes.immutable
+class TrueOrFalse(pandas_engine.BOOL):
+    """Nullable booleans, also from the texts that a CSV file has of them."""
+
+    def coerce(self, data_container: Any) -> Any:
+        """Convert booleans and the texts True and False; what is missing stays missing.
+
+        Raises:
+            ValueError: if a value is something else.
+        """
+        return data_container.map(self.coerce_value).astype("boolean")
+
+    def coerce_value(self, value: Any) -> Any:
+        """Convert one value."""
+        if pd.isna(value):
+            return pd.NA
+        try:
+            return {"True": True, "False": False}[str(value)]
+        except KeyError:
+            raise ValueError("neither True nor False") from None
+
+
+UNIT_INTERVAL = pa.Check.in_range(0, 1, error="a fraction between 0 and 1")
+HAS_ROWS = pa.Check(lambda table: len(table) > 0, error="has no row below its header")
+
+
+def text(
+    description: str,
+    *checks: pa.Check,
+    one_of: Collection[str] = (),
+    optional: bool = False,
+    missing: bool = False,
+    **options: Any,
+) -> pa.Column:
+    """A column of text.
+
+    Args:
+        description: what it holds.
+        checks: of its cells.
+        one_of: the only texts that it may hold.
+        optional: cells may be empty; they are the empty text.
+        missing: cells may be missing; they are NaN.
+        options: more of pandera's.
+    """
+    own = list(checks)
+    if one_of:
+        valid = [*one_of, "empty"] if optional else list(one_of)
+        allowed = [*one_of, ""] if optional else list(one_of)
+        own.append(pa.Check.isin(allowed, error=alternatives(valid)))
+    elif not optional:
+        own.append(pa.Check.ne("", error="a text"))
+    of_type = TextOrEmpty() if optional else "str"
+    return pa.Column(of_type, own, nullable=missing, description=description, **options)
+
+
+def whole(description: str, least: int = 0, **options: Any) -> pa.Column:
+    """A column of whole numbers of at least ``least``."""
+    check = pa.Check.ge(least, error=f"a whole number of at least {least}")
+    return pa.Column(WholeNumber, check, description=description, **options)
+
+
+def number(description: str, *checks: pa.Check, missing: bool = False, **options: Any) -> pa.Column:
+    """A column of finite numbers; missing ones, if they are allowed, are NaN."""
+    finite = pa.Check(lambda values: values.abs() < float("inf"), error="a number")
+    own = [finite, *checks]
+    return pa.Column("float64", own, nullable=missing, description=description, **options)
+
+
+def fraction(description: str, **options: Any) -> pa.Column:
+    """A column of numbers from 0 to 1."""
+    return number(description, UNIT_INTERVAL, **options)
+
+
+def at_least(least: float) -> pa.Check:
+    """Numbers not below ``least``."""
+    return pa.Check.ge(least, error=f"a number of at least {least:g}")
+
+
+def flag(description: str, missing: bool = False) -> pa.Column:
+    """A column of true and false (nullable booleans)."""
+    return pa.Column(TrueOrFalse, nullable=missing, description=description)
+
+
+def with_interval(
+    name: str, description: str, *checks: pa.Check, missing: bool = False
+) -> dict[str, pa.Column]:
+    """A number and the ends of its confidence interval, which may be missing."""
+    return {
+        name: number(description, *checks, missing=missing),
+        f"{name}_low": number(f"lower end of the interval of {name}", *checks, missing=True),
+        f"{name}_high": number(f"upper end of the interval of {name}", *checks, missing=True),
+    }

@@ -1,0 +1,77 @@
+"""The table of names of new photographs, ``names.csv``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import pandera.pandas as pa
+
+from longtail.imbalance.subsets import UNKNOWN
+from longtail.schemas.columns import UNIT_INTERVAL, fraction, number, text, with_interval
+from longtail.schemas.vocabulary import ALREADY_IN, NO, SPECIES, TOP, TRAIN, YES
+
+PARTS = (TRAIN, "validation", "test", UNKNOWN)
+
+_BEFORE_RANKS = {
+    "file": text("path of the photograph below the folder, or in the zip file"),
+    "answer": text("name of a species or of a higher rank, or don't know", optional=True),
+    "rank": text("rank of the answer; empty without a trusted name", optional=True),
+    "answer_probability": fraction("probability of the answer", missing=True),
+    "trust": text("whether the name is trusted", one_of=(YES, NO)),
+    "why": text("why the name is trusted or not"),
+    SPECIES: text("most probable species", optional=True),
+    "probability": fraction("its probability", missing=True),
+    **{
+        name: column
+        for place in range(2, TOP + 1)
+        for name, column in (
+            (f"{SPECIES}_{place}", text(f"species of rank {place} by probability", optional=True)),
+            (f"probability_{place}", fraction("its probability", missing=True)),
+        )
+    },
+}
+_AFTER_RANKS = {
+    **with_interval(
+        "precision",
+        "share of test images named like this that are right",
+        UNIT_INTERVAL,
+        missing=True,
+    ),
+    "test_images": number("test images of what the answer names", missing=True),
+    "train_images": number("training images of what the answer names", missing=True),
+    "novelty": number("energy score: the larger, the less it looks known", missing=True),
+    "error": text("why the file cannot be read", optional=True),
+    ALREADY_IN: text("part of the data set that has the same picture", one_of=PARTS, optional=True),
+}
+_FIXED = "|".join(map(re.escape, (*_BEFORE_RANKS, *_AFTER_RANKS)))
+
+NAMES = pa.DataFrameSchema(
+    {
+        **_BEFORE_RANKS,
+        rf"^(?!({_FIXED})$)(?!.*_probability$).+$": text(
+            "most probable genus, family or other rank above the species",
+            optional=True,
+            required=False,
+            regex=True,
+            title="<rank>",
+        ),
+        rf"^(?!({_FIXED})$).+_probability$": fraction(
+            "its probability: the sum of the probabilities of its species",
+            missing=True,
+            required=False,
+            regex=True,
+            title="<rank>_probability",
+        ),
+        **_AFTER_RANKS,
+    },
+    coerce=True,
+    name="names",
+    description="One row per photograph, in the order of their paths.",
+)
+
+
+def names_columns(ranks: Sequence[str]) -> list[str]:
+    """The columns of the table with some ranks above the species, in their order."""
+    above = [column for rank in ranks for column in (rank, f"{rank}_probability")]
+    return [*_BEFORE_RANKS, *above, *_AFTER_RANKS]

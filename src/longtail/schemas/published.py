@@ -1,0 +1,70 @@
+"""Published results: the numbers that a paper or a thesis prints."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pandas as pd
+import pandera.pandas as pa
+
+from longtail.imbalance.profiles import GROUPS, SHOTS
+from longtail.parameters import TrainSet
+from longtail.schemas.columns import HAS_ROWS, at_least, number, text, whole
+
+# What a printed number is of.
+CELL = ["backbone", "train_set", "method", "test_set", "metric"]
+TEST_SETS = ("balanced", "long_tailed", *GROUPS, *(f"balanced_{name}" for name in GROUPS), *SHOTS)
+METRICS = ("loss", "acc1", "f1")
+FRACTIONS = ("acc1", "f1")
+
+
+def _are_fractions(table: pd.DataFrame) -> pd.Series[bool]:
+    is_outside = table[["value", "low", "high"]].apply(lambda n: (n < 0) | (n > 1)).any(axis=1)
+    outside: pd.Series[bool] = table["metric"].isin(FRACTIONS) & is_outside
+    return ~outside
+
+
+def _are_in_order(table: pd.DataFrame) -> pd.Series[bool]:
+    value, low, high = table["value"], table["low"], table["high"]
+    return ~((low > value) | (value > high) | (low > high))
+
+
+def _are_of_one_table(table: pd.DataFrame) -> pd.Series[bool]:
+    is_twice_in_table = table.duplicated(["table", *CELL], keep=False)
+    return is_twice_in_table | ~table.duplicated(["imbalance_factor", *CELL], keep=False)
+
+
+PUBLISHED = pa.DataFrameSchema(
+    {
+        "table": text("number of the table in its paper, such as A.2"),
+        "backbone": text("name of the backbone, as in the parameters"),
+        "train_set": text("training set", one_of=get_args(TrainSet)),
+        "imbalance_factor": number(
+            "training images of the largest class, divided by those of the smallest", at_least(1)
+        ),
+        "method": text("name of the method, as in the parameters"),
+        "test_set": text("test set", one_of=TEST_SETS),
+        "metric": text("metric: loss, top-1 accuracy or weighted F1", one_of=METRICS),
+        "images": whole("number of images of the test set", 1),
+        "value": number("printed number, a fraction for acc1 and f1", missing=True),
+        "low": number("lower end of the printed range", missing=True),
+        "high": number("upper end of the printed range", missing=True),
+        "note": text("remark", optional=True),
+    },
+    checks=[
+        HAS_ROWS,
+        pa.Check(
+            _are_fractions,
+            error="acc1 and f1 must be fractions between 0 and 1 (are they percentages?)",
+        ),
+        pa.Check(_are_in_order, error="low must be at most value, and value at most high"),
+        pa.Check(
+            _are_of_one_table,
+            error="two tables report the same cell",
+        ),
+    ],
+    unique=["table", *CELL],
+    coerce=True,
+    name="published results",
+    description="One row per printed number.",
+)

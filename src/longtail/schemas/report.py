@@ -1,0 +1,113 @@
+"""What the report makes: tables of species, summaries, and ours beside published results."""
+
+from __future__ import annotations
+
+import pandera.pandas as pa
+
+from longtail.evaluation.summaries import CELL_COLUMNS, SUMMARISED_METRICS
+from longtail.imbalance.profiles import GROUPS
+from longtail.schemas import published
+from longtail.schemas.columns import (
+    UNIT_INTERVAL,
+    flag,
+    fraction,
+    number,
+    text,
+    whole,
+    with_interval,
+)
+from longtail.schemas.results import TEST_SET, TRIAL
+
+_CONFIDENCE = {"confidence": fraction("confidence level of the intervals")}
+
+SPECIES = pa.DataFrameSchema(
+    {
+        **TRIAL,
+        **TEST_SET,
+        "label": whole("number of the class"),
+        "species": text("name of the class"),
+        "group": text("head, middle or tail", one_of=GROUPS),
+        "train_images": whole("training images of the class"),
+        "test_images": whole("test images of the class"),
+        **with_interval("recall", "share of them that are recognized", UNIT_INTERVAL, missing=True),
+        "answers": whole("test images that are predicted as the class"),
+        **with_interval(
+            "precision", "share of these that are of the class", UNIT_INTERVAL, missing=True
+        ),
+        "f1": fraction("harmonic mean of recall and precision", missing=True),
+        "taken_for": text("class that it is most often confused with", optional=True),
+        "taken_for_images": whole("number of its test images that are predicted as that class"),
+        **_CONFIDENCE,
+    },
+    unique=[*TRIAL, "label"],
+    coerce=True,
+    name="species",
+    description="One row per trial and class, from head to tail.",
+)
+
+CONFUSED_PAIRS = pa.DataFrameSchema(
+    {
+        **TRIAL,
+        **TEST_SET,
+        "true": text("name of the true class"),
+        "predicted": text("name of the predicted class"),
+        "images": whole("test images of the first that are predicted as the second", 1),
+        "test_images": whole("test images of the first", 1),
+        **with_interval("share", "the former divided by the latter", UNIT_INTERVAL),
+        "both_ways": whole("test images of either that are predicted as the other", 1),
+        **_CONFIDENCE,
+    },
+    unique=[*TRIAL, "true", "predicted"],
+    coerce=True,
+    name="confused pairs",
+    description="One row per trial and pair of classes, the most confused first.",
+)
+
+_METHOD = {name: TRIAL[name] for name in CELL_COLUMNS if name in TRIAL}
+SCORES = pa.DataFrameSchema(
+    {
+        **_METHOD,
+        **TEST_SET,
+        "metric": text("name of the metric", one_of=SUMMARISED_METRICS),
+        "images": whole("images of the held-out set", 1),
+        "seeds": whole("number of trainings", 1),
+        "value": number("mean over seeds", missing=True),
+        "low": number("lower end of its interval", missing=True),
+        "high": number("upper end of its interval", missing=True),
+        "sd": number("standard deviation between seeds; empty for one seed", missing=True),
+    },
+    unique=[*CELL_COLUMNS, "metric"],
+    coerce=True,
+    name="scores",
+    description="One row per method, held-out set and metric.",
+)
+
+_PRINTED = {
+    name: published.PUBLISHED.columns[name] for name in ("table", *published.CELL, "images")
+}
+PUBLISHED_COMPARISON = pa.DataFrameSchema(
+    {
+        **_PRINTED,
+        "ours": number("our mean over seeds", missing=True),
+        "ours_low": number("lower end of its interval", missing=True),
+        "ours_high": number("upper end of its interval", missing=True),
+        "seeds": whole("number of our trainings", 1),
+        "sd": number("our standard deviation between seeds", missing=True),
+        "published": number("published value", missing=True),
+        "published_low": number("lower end of its interval or range", missing=True),
+        "published_high": number("upper end of its interval or range", missing=True),
+        "difference": number("ours minus published", missing=True),
+        "inside": flag("whether the published value is in our interval", missing=True),
+        "overlap": flag("whether the two intervals overlap", missing=True),
+        "p": number(
+            "two-sided p-value of the z-test of two proportions (acc1 only)",
+            UNIT_INTERVAL,
+            missing=True,
+        ),
+        "note": text("remark", optional=True),
+    },
+    unique=["table", *published.CELL],
+    coerce=True,
+    name="comparison with published results",
+    description="One row per printed number that ours can be compared with.",
+)

@@ -1,0 +1,239 @@
+"""What trainings and evaluations make: one row per trial, or per trial and more."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pandera.pandas as pa
+
+from longtail.evaluation.metrics import LOSSES, METRICS
+from longtail.evaluation.novelty import SCORES
+from longtail.evaluation.species import EXAMPLES, TOP_ANSWERS
+from longtail.parameters import TrainSet
+from longtail.schemas.columns import (
+    HAS_ROWS,
+    UNIT_INTERVAL,
+    at_least,
+    flag,
+    fraction,
+    number,
+    text,
+    whole,
+    with_interval,
+)
+
+# Tables of earlier versions lack some of the columns that are not required.
+BACKBONE = {
+    "dataset": text("name of the data set in the parameters"),
+    "train_set": text("training set", one_of=get_args(TrainSet)),
+    "backbone": text("name of the backbone in the parameters"),
+}
+TRIAL = {
+    **BACKBONE,
+    "method": text("name of the method in the parameters"),
+    "seed": whole("seed of the training"),
+}
+STATISTICS = {
+    "confidence": fraction("confidence level of the intervals", required=False),
+    "resamples": whole("number of bootstrap resamples", required=False),
+    "resampling_seed": whole("seed of the resamples", required=False),
+}
+FINGERPRINT = {
+    "fingerprint": text("SHA-256 of all that determines the training"),
+    "trained_by": text("name of the trial whose training this is"),
+}
+TEST_SET = {"test_set": text("name of the held-out set")}
+
+
+def _metric(name: str) -> dict[str, pa.Column]:
+    """A metric and its interval; ``worst_class`` and others may have no interval."""
+    if name in LOSSES:
+        what = "the training criterion" if name == "loss" else "negative log-likelihood"
+        return with_interval(name, f"mean of {what}, in nats", missing=True)
+    return with_interval(name, _METRICS[name], UNIT_INTERVAL, missing=True)
+
+
+_METRICS = {
+    "acc1": "top-1 accuracy",
+    "f1": "F1, averaged over classes by their number of images",
+    "macro_f1": "F1, averaged over classes",
+    "balanced_accuracy": "recall, averaged over classes",
+    "top5": "top-5 accuracy",
+    "worst_class": "recall of the class with the lowest recall",
+    "calibration_error": "expected calibration error (15 bins)",
+}
+
+RESULTS = pa.DataFrameSchema(
+    {
+        **TRIAL,
+        **TEST_SET,
+        "images": whole("images of the held-out set", 1),
+        **{column: of for name in ("loss", *METRICS) for column, of in _metric(name).items()},
+        **FINGERPRINT,
+        "post_hoc": text(
+            "what was done to the logits after the training; none if nothing",
+            missing=True,
+            required=False,
+        ),
+        "tau": number("strength of that change; empty without one", missing=True, required=False),
+        **STATISTICS,
+    },
+    checks=HAS_ROWS,
+    unique=[*TRIAL, "test_set"],
+    coerce=True,
+    name="results",
+    description="One row per trial and held-out set.",
+)
+
+TRAININGS = pa.DataFrameSchema(
+    {
+        **TRIAL,
+        **FINGERPRINT,
+        "reused": flag("whether a finished training was used", missing=True),
+        "started": number("start of the training, in seconds since 1970 (UTC)", missing=True),
+        "seconds": number("duration of the training, in seconds", missing=True),
+        "train_images": number("number of training images", missing=True),
+        "weights_sha256": text("SHA-256 of the pretrained weights", missing=True),
+        "device": text("device of the training", missing=True),
+        "processor": text("processor of the machine", missing=True),
+        "threads": number("number of CPU threads", missing=True),
+        "model_parameters": number("number of parameters of the network", missing=True),
+        **{
+            package: text(f"version of {package}", missing=True)
+            for package in ("torch", "timm", "numpy", "python", "longtail")
+        },
+        "engine": number("version of the training code", missing=True),
+        "commit": text("git commit of the code", missing=True),
+        "uncommitted_changes": flag("whether files differed from that commit", missing=True),
+        "parameters": text("parameters of the trial that was trained, as JSON"),
+    },
+    checks=HAS_ROWS,
+    unique=[*TRIAL],
+    coerce=True,
+    name="trainings",
+    description="One row per trial: the training that its results are of.",
+)
+
+HISTORIES = pa.DataFrameSchema(
+    {
+        **TRIAL,
+        "epoch": whole("number of the epoch, from 1", 1),
+        "learning_rate": number("learning rate at its end", at_least(0)),
+        "train_loss": number("mean training loss of the epoch"),
+        "validation_loss": number(
+            "mean negative log-likelihood on the validation images, in nats", missing=True
+        ),
+        "validation_acc1": fraction("top-1 accuracy on the validation images", missing=True),
+        "seconds": number("duration of the epoch, in seconds", at_least(0)),
+    },
+    coerce=True,
+    name="histories",
+    description="One row per trial and epoch.",
+)
+
+_PAIR = {
+    "true": whole("true label"),
+    "predicted": whole("predicted label"),
+    "images": whole("number of test images of this kind", 1),
+}
+CONFUSIONS = pa.DataFrameSchema(
+    {**TRIAL, **_PAIR},
+    coerce=True,
+    name="confusions",
+    description="Confusion matrices on the largest test set: one row per entry that is not 0.",
+)
+
+CLASS_CONFUSIONS = pa.DataFrameSchema(
+    {**TRIAL, **TEST_SET, **_PAIR, "fingerprint": FINGERPRINT["fingerprint"]},
+    coerce=True,
+    name="class confusions",
+    description="Confusion matrices of the best trials: one row per entry that is not 0.",
+)
+
+RELIABILITY = pa.DataFrameSchema(
+    {
+        **TRIAL,
+        "bin": whole("number of the confidence bin, from 0 to 14"),
+        "images": whole("number of test images in the bin"),
+        "confidence": fraction("their mean confidence", missing=True),
+        "accuracy": fraction("their accuracy", missing=True),
+    },
+    coerce=True,
+    name="reliability",
+    description="Reliability diagrams on the largest test set: one row per trial and bin.",
+)
+
+EXAMPLES_TABLE = pa.DataFrameSchema(
+    {
+        **TRIAL,
+        **TEST_SET,
+        "group": text("group of the true class", one_of=tuple(EXAMPLES)),
+        "right": flag("whether the prediction is right"),
+        "image": whole("number of the image in the index"),
+        "true": whole("true label"),
+        "true_probability": fraction("probability of the true label"),
+        **{
+            f"{what}_{place}": column
+            for place in range(1, TOP_ANSWERS + 1)
+            for what, column in (
+                (
+                    "predicted",
+                    whole(f"label of rank {place} by probability", required=place == 1),
+                ),
+                (
+                    "probability",
+                    fraction("its probability (softmax of the logits)", required=place == 1),
+                ),
+            )
+        },
+        **STATISTICS,
+        "fingerprint": FINGERPRINT["fingerprint"],
+    },
+    coerce=True,
+    name="examples",
+    description="One row per example of a right or a wrong prediction.",
+)
+
+COMPARISONS = pa.DataFrameSchema(
+    {
+        **BACKBONE,
+        **TEST_SET,
+        "metric": text("acc1 or f1", one_of=("acc1", "f1")),
+        "first": text("name of the first method"),
+        "second": text("name of the second method"),
+        "seeds": whole("number of seeds that both methods have", 1),
+        "difference": number("mean over seeds of first minus second"),
+        "low": number("lower end of its interval", missing=True),
+        "high": number("upper end of its interval", missing=True),
+        "p": number(
+            "two-sided p-value, not corrected for multiple tests", UNIT_INTERVAL, missing=True
+        ),
+        "test": text("test that gave p", one_of=("McNemar", "Student", "bootstrap")),
+        **STATISTICS,
+    },
+    unique=[*BACKBONE, "test_set", "metric", "first", "second"],
+    coerce=True,
+    name="comparisons",
+    description="One row per pair of methods, held-out set and metric.",
+)
+
+NOVELTY = pa.DataFrameSchema(
+    {
+        **TRIAL,
+        "score": text("how known an image looks", one_of=tuple(SCORES)),
+        "known_images": whole("number of test images of known classes", 1),
+        "unknown_images": whole("number of images of unknown classes", 1),
+        **with_interval("auroc", "area under the ROC curve", UNIT_INTERVAL),
+        **with_interval(
+            "false_alarms",
+            "share of unknown images taken for known at 95% recall of known ones (FPR95)",
+            UNIT_INTERVAL,
+        ),
+        **FINGERPRINT,
+        **STATISTICS,
+    },
+    unique=[*TRIAL, "score"],
+    coerce=True,
+    name="novelty",
+    description="Detection of unknown classes: one row per trial and score.",
+)

@@ -1,0 +1,152 @@
+"""Validation of a table by its schema, and one message that says what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import pandas as pd
+import pandera.pandas as pa
+from pandera import dtypes
+from pandera.errors import SchemaError, SchemaErrorReason, SchemaErrors
+
+from longtail.errors import DataError
+from longtail.schemas.user_csv import LINE
+
+FEW_ROWS = 3
+# In a schema's metadata: the columns that say what a row is of, where they need not be unique.
+KEY = "key"
+
+_MISSING_COLUMN = SchemaErrorReason.COLUMN_NOT_IN_DATAFRAME
+_EMPTY = SchemaErrorReason.SERIES_CONTAINS_NULLS
+_TWICE = SchemaErrorReason.DUPLICATES, SchemaErrorReason.SERIES_CONTAINS_DUPLICATES
+# Whatever else pandera reports follows from one of these, which come first in the message.
+_ORDER = (
+    SchemaErrorReason.DUPLICATE_COLUMN_LABELS,
+    _MISSING_COLUMN,
+    _EMPTY,
+    SchemaErrorReason.WRONG_DATATYPE,
+    SchemaErrorReason.DATAFRAME_CHECK,
+    *_TWICE,
+)
+
+
+def validate(table: pd.DataFrame, schema: pa.DataFrameSchema, where: str) -> pd.DataFrame:
+    """A table with the types of its schema.
+
+    Args:
+        table: its index is the lines of its file if the index has the name ``LINE``.
+        schema: of the table.
+        where: the name of the table or of its file, for the message.
+
+    Raises:
+        DataError: with the message of :func:`explained`.
+    """
+    try:
+        return schema.validate(table, lazy=True)
+    except SchemaErrors as errors:
+        raise DataError(explained(errors, where)) from None
+
+
+def explained(errors: SchemaErrors, where: str) -> str:
+    """What is wrong with a table, in one sentence: the column, the first rows and what is valid.
+
+    Rows are numbered from 1, the first below the header, or are lines of the file.
+
+    Args:
+        errors: what pandera found.
+        where: the name of the table or of its file.
+    """
+    known = [error for error in errors.schema_errors if error.reason_code in _ORDER]
+    if not known:
+        return f"{where}: {errors.schema_errors[0]}"
+    first = min(known, key=lambda error: _ORDER.index(error.reason_code))
+    table: pd.DataFrame = errors.data
+    if first.reason_code is SchemaErrorReason.DUPLICATE_COLUMN_LABELS:
+        doubled = table.columns[table.columns.duplicated()][0]
+        return f"{where} has two columns '{doubled}'"
+    if first.reason_code is _MISSING_COLUMN:
+        missing = [str(e.failure_cases) for e in known if e.reason_code is _MISSING_COLUMN]
+        return _without_columns(where, missing, table, errors.schema)
+    if not isinstance(first.failure_cases, pd.DataFrame):
+        return f"{where} {_valid(first)}"  # of the whole table
+    rows = list(dict.fromkeys(first.failure_cases["index"]))
+    places = f"{_places(rows, table)}{_keys(rows, table, errors)}"
+    return f"{where}, {places}: {_problem(first)}"
+
+
+def _without_columns(
+    where: str, missing: Sequence[str], table: pd.DataFrame, schema: pa.DataFrameSchema
+) -> str:
+    absent = f"{', '.join(missing[:-1])} and {missing[-1]}" if len(missing) > 1 else missing[0]
+    needed = [name for name, column in schema.columns.items() if column.required]
+    optional = [name for name, column in schema.columns.items() if not column.required]
+    more = f", and may have {', '.join(optional)}" if optional else ""
+    return (
+        f"{where} has no column {absent}; its columns are "
+        f"{', '.join(map(str, table.columns))}. It needs {', '.join(needed)}{more}"
+    )
+
+
+def _places(rows: Sequence[Hashable], table: pd.DataFrame) -> str:
+    is_line = table.index.name == LINE
+    shown = [str(row if is_line else list(table.index).index(row) + 1) for row in rows[:FEW_ROWS]]
+    one = "line" if is_line else "row"
+    if len(rows) > FEW_ROWS:
+        return f"{one}s {', '.join(shown)} and {len(rows) - FEW_ROWS:,} more"
+    return f"{one}{'s' * (len(rows) > 1)} {' and '.join(shown)}"
+
+
+def _problem(error: SchemaError) -> str:
+    """What is wrong with the cells of a column, or with rows."""
+    cases: pd.DataFrame = error.failure_cases
+    if error.reason_code is SchemaErrorReason.DUPLICATES:
+        return f"the same {', '.join(dict.fromkeys(cases['column']))} in two rows"
+    name = error.schema.name
+    if error.reason_code in _TWICE:
+        return f"{name} is {_value(cases['failure_case'].iloc[0])} in more than one row"
+    if "column" in cases:  # a check of rows, not of one column
+        return _valid(error)
+    values = list(dict.fromkeys(_value(value) for value in cases["failure_case"]))[:FEW_ROWS]
+    if error.reason_code is _EMPTY or values == ["empty"]:
+        return f"{name} is empty, must be {_valid(error)}"
+    return f"{name} is {', '.join(values)}, must be {_valid(error)}"
+
+
+def _valid(error: SchemaError) -> str:
+    checked = isinstance(error.check, pa.Check) and error.check.error
+    if checked:
+        return str(checked)
+    own = [check.error for check in getattr(error.schema, "checks", []) if check.error]
+    return str(own[-1]) if own else type_in_words(error.schema)
+
+
+def type_in_words(column: pa.Column) -> str:
+    """What each cell of a column must be, by the type of the column."""
+    if dtypes.is_string(column.dtype):
+        return "a text"
+    if dtypes.is_bool(column.dtype):
+        return "True or False"
+    return "a whole number" if dtypes.is_int(column.dtype) else "a number"
+
+
+def _value(value: Any) -> str:
+    return "empty" if _is_empty(value) else repr(value)
+
+
+def _is_empty(value: Any) -> bool:
+    return bool(pd.isna(value)) or value == ""
+
+
+def _keys(rows: Sequence[Hashable], table: pd.DataFrame, errors: SchemaErrors) -> str:
+    """What the first rows are of, where the table has columns that say it."""
+    of_schema = errors.schema.unique or (errors.schema.metadata or {}).get(KEY, [])
+    key = [name for name in of_schema if name in table]
+    if not key:
+        return ""
+    first = table.loc[list(rows[:FEW_ROWS]), key]
+    named = (
+        " / ".join("empty" if _is_empty(cell) else str(cell) for cell in row)
+        for row in first.itertuples(index=False, name=None)
+    )
+    return f" ({', '.join(dict.fromkeys(named))})"

@@ -1,0 +1,10 @@
+"""Words of the tables that code uses, too. (No pandera: any module may import them.)"""
+
+# The rank of the classes themselves, in the table of names.
+SPECIES = "species"
+# Whether a name is trusted.
+YES, NO = "yes", "no"
+# How many of the most probable species the table of names has.
+TOP = 5
+# The column of the part of the data set that has the same picture, and the part it was trained on.
+ALREADY_IN, TRAIN = "already_in", "train"

@@ -1,0 +1,80 @@
+"""The schemas of the project's tables, and the catalog that applies them."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import pandas as pd
+import pandera.pandas as pa
+import pytest
+import yaml
+
+from longtail.errors import DataError
+from longtail.schemas import data, names, published, report, results, user_tables
+from longtail.schemas.markdown import as_markdown
+from longtail.schemas.validation import validate
+
+PROJECT = Path(__file__).parents[2]
+MODULES = (data, names, published, report, results, user_tables)
+SCHEMAS = [
+    schema
+    for module in MODULES
+    for schema in vars(module).values()
+    if isinstance(schema, pa.DataFrameSchema)
+]
+
+
+def catalog() -> dict[str, dict[str, object]]:
+    """The entries of the catalog, as its files state them."""
+    entries: dict[str, dict[str, object]] = {}
+    for file in (PROJECT / "conf/base/catalog").glob("*.yml"):
+        entries |= yaml.safe_load(file.read_text(encoding="utf-8"))
+    return {name: of for name, of in entries.items() if not name.startswith("_")}
+
+
+def test_every_table_between_stages_has_a_schema_in_the_catalog() -> None:
+    """Not those of one trial or backbone, which are gathered in the same stage."""
+    tables = {n for n, of in catalog().items() if of["type"] == "pandas.CSVDataset"}
+    checked = {name for name in tables if "validator" in catalog()[name]}
+    of_a_part = {n for n in tables if "{backbone}" in n or "{train_set}" in n}
+    assert tables - checked - of_a_part == {"{dataset}_published_audit"}
+    for name in checked:
+        module, _, schema = str(catalog()[name]["validator"]).rpartition(".")
+        found = getattr(importlib.import_module(module), schema)
+        assert any(found is known for known in SCHEMAS), name
+
+
+@pytest.mark.parametrize("schema", SCHEMAS, ids=lambda schema: schema.name)
+def test_every_column_says_what_it_holds(schema: pa.DataFrameSchema) -> None:
+    assert schema.description
+    assert all(column.description for column in schema.columns.values())
+    assert len(as_markdown(schema).splitlines()) == len(schema.columns) + 2
+
+
+def test_a_schema_as_markdown() -> None:
+    assert as_markdown(user_tables.METADATA).splitlines() == [
+        "| column | type | may be empty | meaning |",
+        "| --- | --- | --- | --- |",
+        "| `file` | text | no | path of the image below the source's path |",
+        "| `species` | text | no | name of its class; plain text without line breaks or control "
+        "characters |",
+        "| `group` | text | yes | images of one group, such as a series of one animal, are kept "
+        "on one side of a split; the column may be missing |",
+        "| `split` | text | yes | official split, if the data have one; train, test or empty; "
+        "the column may be missing |",
+    ]
+    assert "| `<rank>_probability` | number | yes |" in as_markdown(names.NAMES)
+
+
+def test_names_have_columns_for_the_ranks_of_the_taxonomy() -> None:
+    columns = names.names_columns(["genus", "family"])
+    assert columns[-12:-8] == ["genus", "genus_probability", "family", "family_probability"]
+    row = {"file": "a.jpg", "trust": "yes", "why": "sure", "genus": "NA", "genus_probability": "1"}
+    table = pd.DataFrame([row], columns=columns, dtype="str")
+    valid = validate(table, names.NAMES, "names.csv")
+    of_ranks = valid[["genus", "genus_probability", "family"]].to_dict("records")
+    assert of_ranks == [{"genus": "NA", "genus_probability": 1.0, "family": ""}]
+    wrong = table.assign(family_probability="2")
+    with pytest.raises(DataError, match=r"family_probability is 2\.0, must be a fraction between"):
+        validate(wrong, names.NAMES, "names.csv")
