@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from longtail.errors import DataError
-from longtail.imbalance import Pools, crossing_groups, cut, hold_out
+from longtail.imbalance import Pools, cut, groups_across_splits, hold_out
 from longtail.imbalance.assignment import FEW_GROUPS, assign
 from longtail.parameters import (
     ExponentialProfile,
@@ -214,7 +214,7 @@ def test_groups_that_an_official_split_divides_are_counted(holdout: Holdout, cro
         seed=0,
     )
     subsets, _ = cut(index, imbalance, "d")
-    assert crossing_groups(index, subsets) == crossing
+    assert groups_across_splits(index, subsets) == crossing
 
 
 @settings(deadline=None)

@@ -4,8 +4,8 @@ Everything here is about labels, groups and image numbers; no pixel is touched.
 """
 
 from longtail.imbalance.cut import cut
-from longtail.imbalance.equal_groups import alike_groups, likeness_note
-from longtail.imbalance.holdout import Pools, crossing_groups, hold_out
+from longtail.imbalance.group_sizes import equal_groups, equal_groups_note
+from longtail.imbalance.holdout import Pools, groups_across_splits, hold_out
 from longtail.imbalance.profiles import (
     GROUPS,
     SHOTS,
@@ -28,14 +28,14 @@ __all__ = [
     "SUBSET_COLUMNS",
     "UNKNOWN",
     "Pools",
-    "alike_groups",
     "class_counts",
-    "crossing_groups",
     "cut",
+    "equal_groups",
+    "equal_groups_note",
     "group_of_ranks",
+    "groups_across_splits",
     "hold_out",
     "images_of",
-    "likeness_note",
     "matched_counts",
     "profile_counts",
     "shots_of",

@@ -1,7 +1,7 @@
-"""Whole groups of images into the parts of a split, as near to the wanted sizes as they fit.
+"""Assignment of whole groups of images to the parts of a split, close to the requested sizes.
 
-Groups come in a shuffled order, and earlier ones go to earlier parts where sizes leave a choice.
-So where each image is a group of its own, the parts are simply cut from the shuffled images.
+Groups are in a shuffled order, and where sizes leave a choice, earlier groups go to earlier parts.
+If each image is a group of its own, the parts are therefore slices of the shuffled images.
 """
 
 from __future__ import annotations
@@ -12,24 +12,25 @@ import numpy as np
 
 from longtail.arrays import BoolArray, Int64Array
 
-# Up to so many groups all assignments are looked at: 3 ** 8 = 6,561 for three parts.
+# Up to this number of groups all assignments are tried: 3 ** 8 = 6,561 for three parts.
 FEW_GROUPS = 8
 
 
 def assign(sizes: Int64Array, targets: Sequence[int], minima: Sequence[int]) -> Int64Array | None:
     """The part of each group.
 
-    Few groups are assigned with the smallest sum of distances from the targets. Of many, the first
-    part takes those that come closest to its target and leave enough for the others, then the
-    second part of what is left, and so on.
+    If there are few groups, the assignment with the smallest sum of distances from the targets is
+    taken. Otherwise the first part takes the groups whose sizes sum closest to its target and leave
+    enough for the others, then the second part does so with the remaining groups, and so on.
 
     Args:
         sizes: images of each group, in a shuffled order.
-        targets: the wanted images of each part but the last, which takes the rest.
-        minima: the fewest images of each part, the last one's included.
+        targets: the requested images of each part except the last, which takes the rest.
+        minima: the smallest number of images of each part, including the last.
 
     Returns:
-        Numbers of parts, one a group; None if there are too few groups or images for the minima.
+        The number of the part of each group, (groups,); None if there are too few groups or
+        images for the minima.
 
     Example:
         >>> assign(np.array([1, 4, 1, 2]), [2, 2], [1, 1, 1])
@@ -72,22 +73,22 @@ def _part_by_part(
 
 
 def _subsets(sizes: Int64Array, target: int, minimum: int) -> Iterator[BoolArray]:
-    """Groups whose sum is nearest to a target, then the next nearest, and so on; a mask each.
+    """Masks of groups by the distance of their sum from a target, the nearest first.
 
-    The textbook's dynamic program of subset sums; earlier groups come first into a sum.
+    This is the dynamic program for subset sums; earlier groups are preferred for a sum.
     """
     target = max(target, minimum)
     # The group that first reached each sum; the sums before it were reached by earlier groups.
     reached_by = np.full(target + int(sizes.max()) + 1, -1, dtype=np.int64)
     reached_by[0] = len(sizes)
-    told = target == 0
-    if told:
+    is_target_done = target == 0
+    if is_target_done:
         yield np.zeros(len(sizes), dtype=bool)
     for group, size in enumerate(sizes):
         new = np.flatnonzero(reached_by[:-size] >= 0) + size
         reached_by[new[reached_by[new] < 0]] = group
-        if not told and reached_by[target] >= 0:
-            told = True
+        if not is_target_done and reached_by[target] >= 0:
+            is_target_done = True
             yield _members(reached_by, sizes, target)
     sums = np.flatnonzero(reached_by >= 0)
     sums = sums[(sums >= minimum) & (sums != target)]

@@ -17,7 +17,7 @@ from longtail.imbalance.profiles import (
     profile_counts,
     shots_of,
 )
-from longtail.imbalance.subsets import SUBSET_COLUMNS, UNKNOWN
+from longtail.imbalance.subsets import UNKNOWN
 from longtail.parameters import Imbalance
 
 
@@ -26,20 +26,22 @@ def cut(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Cut a data set into its subsets.
 
-    The natural training set is all training images; the balanced one takes as many of each class
-    as the smallest class has. The long-tailed one is cut by the profile, and the matched one has
-    the long-tailed one's total spread evenly.
+    The training set ``natural`` has all training images. ``balanced`` has as many images of each
+    class as the smallest class. ``long_tailed`` follows the imbalance profile, and ``matched`` has
+    as many images as ``long_tailed``, spread evenly over the classes.
 
-    Where the data are long-tailed by nature (a stratified hold-out), the profile falls from the
-    largest class, and takes no more of a class than it has; classes are grouped by their natural
-    training images; head, middle and tail (names ``head``, ...) are parts of all test images.
-    Else the profile cuts the balanced sets, training and test alike, groups are those of the
-    long-tailed training set, and head, middle and tail are parts of the long-tailed test set.
+    If the data are long-tailed by nature (a stratified hold-out), the profile starts at the largest
+    class and takes no more images of a class than there are. Classes are grouped into head, middle
+    and tail by their natural training images, and the test sets ``head``, ``middle`` and ``tail``
+    are parts of all test images. Otherwise the profile is applied to the balanced training and
+    test sets, the groups are those of the long-tailed training set, and head, middle and tail are
+    parts of the long-tailed test set.
 
-    Parts of the balanced test set are ``balanced_head``, ..., by the same groups, and ``many``,
-    ``medium`` and ``few`` by training images, where there are such classes. All test images are
-    the test set ``natural``, where classes have unequal numbers of them; else they are the
-    balanced one. Images of unknown classes are in no set but their own.
+    ``balanced_head``, ``balanced_middle`` and ``balanced_tail`` are the parts of the balanced test
+    set by the same groups; ``many``, ``medium`` and ``few`` are its parts by training images, where
+    there are such classes. All test images are the test set ``natural`` if the classes have
+    unequal numbers of them, and ``balanced`` otherwise. Images of unknown classes are only in the
+    set ``unknown``.
 
     Args:
         index: the table of :class:`longtail.sources.Images`; unknown classes have the label -1.
@@ -47,9 +49,9 @@ def cut(
         dataset: the data set's name in the parameters, for messages.
 
     Returns:
-        The subsets, a row an image and subset it is in (``role``, ``name``, ``image``), and the
-        class profile, a row a known class: ``label``, ``class_name``, ``rank``, ``group``,
-        ``shots`` and the number of images in each training and test set.
+        The subsets, one row per image and subset
+        (:data:`longtail.schemas.data.SUBSETS`), and the class profile, one row per known class
+        (:data:`longtail.schemas.data.CLASS_PROFILE`).
     """
     pools = hold_out(index, imbalance.holdout, imbalance.seed, dataset)
     is_natural = imbalance.grouped_by == "natural"
@@ -58,7 +60,7 @@ def cut(
     train_sizes, test_sizes = _lengths(pools.train), _lengths(pools.test)
     label_of_rank = np.arange(len(sizes))
     if imbalance.class_order == "size":
-        # What trains makes the tail; with few images, rounding can put that in another order.
+        # The training images make the tail; rounding can give them another order than all images.
         trained = train_sizes if is_natural else np.zeros_like(sizes)
         label_of_rank = np.lexsort((-sizes, -trained))
     rank_of_label = np.argsort(label_of_rank, kind="stable")
@@ -132,7 +134,7 @@ def cut(
 
 
 def _groups_of(imbalance: Imbalance, counts: Int64Array) -> StrArray:
-    """The group of each rank; thirds are of the classes by training images, most first."""
+    """The group of each rank; thirds are taken of the classes sorted by training images."""
     order = np.argsort(-counts, kind="stable")
     names = group_of_ranks(imbalance.groups, counts[order])
     return names[np.argsort(order, kind="stable")]
@@ -149,4 +151,4 @@ def _table(subsets: Mapping[tuple[str, str], list[Int64Array]]) -> pd.DataFrame:
             for (role, name), images in subsets.items()
         ],
         ignore_index=True,
-    )[SUBSET_COLUMNS]
+    )

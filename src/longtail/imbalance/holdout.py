@@ -1,4 +1,4 @@
-"""Which images test, which validate and which train, never a group of alike images on two sides."""
+"""Splits into training, validation and test images that never divide a group of images."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ class Pools:
 
 @dataclass(frozen=True)
 class _Class:
-    """What is to be divided of a class, and how.
+    """A class and how its images are to be divided.
 
     Attributes:
         name: of the class.
-        images: its images that are to be divided, shuffled.
-        training: its images that train whatever is done to the others.
-        wanted: images of each part but the last.
-        minima: the fewest images of each part.
+        images: the numbers of its images to divide, shuffled.
+        training: the numbers of its images that are training images in any case.
+        wanted: the requested number of images of each part except the last.
+        minima: the smallest number of images of each part.
     """
 
     name: str
@@ -56,13 +56,13 @@ class _Class:
 def hold_out(index: pd.DataFrame, holdout: Holdout, seed: int, dataset: str) -> Pools:
     """Divide each class into training, validation and test images.
 
-    Each class is shuffled by a generator of its own, so that adding a class moves no image of
-    the others. Images of one group stay together (but for an official test split, which is as it
-    is), as near to the wanted sizes as whole groups come.
+    Each class is shuffled by its own random generator, so that adding a class does not move images
+    of the others. Images of one group stay together (except across an official test split, which
+    is used as it is), and the sizes are as close to the requested ones as whole groups allow.
 
     Args:
-        index: a row an image; of label -1 where its class is unknown, and nothing is trained on
-            it. Without a column ``group`` each image is a group of its own.
+        index: one row per image; images of unknown classes have the label -1 and are not used.
+            Without a column ``group`` each image is a group of its own.
         holdout: what is held out.
         seed: of the shuffles.
         dataset: the data set's name in the parameters, for messages.
@@ -103,12 +103,12 @@ def hold_out(index: pd.DataFrame, holdout: Holdout, seed: int, dataset: str) -> 
     return pools
 
 
-def crossing_groups(index: pd.DataFrame, subsets: pd.DataFrame) -> int:
-    """Groups of alike images that are on both sides of a split; official splits can have some.
+def groups_across_splits(index: pd.DataFrame, subsets: pd.DataFrame) -> int:
+    """The number of groups with images on both sides of a split; official splits can have some.
 
     Args:
-        index: a row an image.
-        subsets: which image is in which subset.
+        index: one row per image.
+        subsets: one row per image and subset.
     """
     side = subsets["role"].replace(UNKNOWN, "test")
     group = pd.Series(_groups(index), index=index["image"].to_numpy())
@@ -124,7 +124,7 @@ def _groups(index: pd.DataFrame) -> Int64Array:
 
 def _plan(name: str, label: int, images: pd.DataFrame, holdout: Holdout, seed: int) -> _Class:
     """The images of a class in their shuffled order, and the sizes that its parts should have."""
-    # By name where nothing depends on it yet: then a class more does not move the others either.
+    # Seeded by the name, so that an added class does not change the shuffles of the others.
     words = _words(name) if isinstance(holdout, StratifiedHoldout) else (label,)
     shuffle = np.random.default_rng([seed, *words]).permutation
     # Copied: numpy would shuffle an empty array in place, and pandas' are read-only.
@@ -147,7 +147,7 @@ def _words(name: str) -> tuple[int, ...]:
 
 
 def _shares(images: int, holdout: StratifiedHoldout) -> tuple[int, int]:
-    """Images of a class that test and that validate: the shares, rounded, and one left over."""
+    """Numbers of test and validation images of a class: rounded shares that leave one to train."""
     test, validation = (
         max(math.floor(share * images + 0.5), holdout.minimum)
         for share in (holdout.test, holdout.validation)
@@ -163,9 +163,10 @@ def _shares(images: int, holdout: StratifiedHoldout) -> tuple[int, int]:
 def _assign_shared(
     classes: Sequence[_Class], own_groups: Sequence[Int64Array], beside_unknown: set[int]
 ) -> dict[int, int]:
-    """The part of each group that several classes share, by its number; the largest first.
+    """The part of each group that several classes share, by the number of the group.
 
-    It goes where most of its images are still wanted; where an unknown class shares it, it tests.
+    The largest groups are assigned first, each to the part where most of its images are still
+    needed. A group that is shared with an unknown class is assigned to the test images.
     """
     counts: dict[int, dict[int, int]] = {}
     for number, of_images in enumerate(own_groups):
@@ -177,7 +178,7 @@ def _assign_shared(
     for group in sorted(shared, key=lambda g: (-sum(shared[g].values()), g)):
         of_classes = shared[group]
         parts = range(min(len(missing[number]) for number in of_classes))
-        # Of equals the last part: more images train than do anything else.
+        # Ties go to the last part, since the training set is the largest.
         part = max(
             parts,
             key=lambda p: (sum(min(k, max(missing[n][p], 0)) for n, k in of_classes.items()), p),
@@ -193,7 +194,7 @@ def _last_wanted(each: _Class) -> list[int]:
 
 
 def _parts(each: _Class, of_images: Int64Array, shared: Mapping[int, int]) -> Int64Array | None:
-    """The part of each of a class' images; None if it has too few, or too few groups."""
+    """The part of each image of a class; None if it has too few images or groups."""
     if len(each.images) < max(sum(each.minima), sum(each.wanted) + each.minima[-1]):
         return None
     numbers, first, inverse, sizes = np.unique(

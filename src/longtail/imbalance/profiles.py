@@ -1,6 +1,6 @@
-"""How many images of each class: long-tailed profiles, and head, middle and tail.
+"""Class sizes: long-tailed profiles, and head, middle and tail.
 
-Ranks count from 0, the class that is to have most images.
+Ranks count from 0, the class with the most images.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MANY_SHOTS, FEW_SHOTS = 100, 20
 
 
 def profile_counts(profile: Profile, classes: int, largest: int) -> Int64Array:
-    """The number of images of each rank, falling from ``largest``, at least one.
+    """The number of images of each rank, decreasing from ``largest``, at least one.
 
     Exponential (Cao et al. 2019): ``int(largest * factor ** (-i / (classes - 1)))``.
     Step (Buda et al. 2018): ``largest`` for the first half, ``int(largest / factor)`` for the rest.
@@ -38,7 +38,7 @@ def profile_counts(profile: Profile, classes: int, largest: int) -> Int64Array:
         u = (ranks[::-1] + 0.5) / classes
         quantiles = (1 - u) ** (-1 / profile.alpha) - 1
         sizes = largest * quantiles / quantiles.max()
-    # 500 * 100 ** -1 may come out as 4.999999999999999: the product, not its rounding, counts.
+    # Floating point may give 4.999999999999999 for 500 * 100 ** -1.
     truncated: Int64Array = np.floor(sizes * (1 + 1e-12)).astype(np.int64)
     return np.maximum(truncated, 1)
 
@@ -48,7 +48,7 @@ def group_of_ranks(groups: Groups, train_counts: Int64Array) -> StrArray:
 
     Args:
         groups: by thirds of the ranks (the tail takes the remainder), or by training images.
-        train_counts: the training images of each rank, falling.
+        train_counts: the training images of each rank, decreasing.
 
     Raises:
         DataError: if a group would have no class, and so no test image.
@@ -78,9 +78,9 @@ def shots_of(train_counts: Int64Array) -> StrArray:
 
 
 def matched_counts(total: int, available: Int64Array) -> Int64Array:
-    """``total`` images spread over the ranks as evenly as what each has allows.
+    """``total`` images spread over the ranks as evenly as their available images allow.
 
-    No class gives more than it has; the first ranks that have one more take what is left over.
+    The first ranks that have more images available take the remainder, one each.
 
     Args:
         total: at most the sum of ``available``.

@@ -1,4 +1,4 @@
-"""The table of subsets: a row an image and subset that it is in."""
+"""The table of subsets: one row per image and subset that it is in."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ def images_of(subsets: pd.DataFrame, role: str, name: str) -> Int64Array:
 
 
 def widest_test_set(subsets: pd.DataFrame) -> str:
-    """The test set that has all held-out test images: ``natural`` if present, else ``balanced``.
+    """The test set that has all test images: ``natural`` if present, otherwise ``balanced``.
 
-    Classes with equal numbers of test images have no ``natural`` one: ``balanced`` is all of them.
+    Where all classes have equally many test images, ``balanced`` has all of them, and there is no
+    ``natural`` one.
     """
     is_natural = (subsets["role"] == "test") & (subsets["name"] == "natural")
     return "natural" if is_natural.any() else "balanced"

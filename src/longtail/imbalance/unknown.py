@@ -1,7 +1,7 @@
-"""Classes that are held out as unknown: shown to no model while it is trained.
+"""Classes that are held out as unknown: no model is trained on them.
 
-A model is asked afterwards whether it notices that it has never seen them: open-set recognition,
-or out-of-distribution detection with images of the same kind (Scheirer et al. 2013).
+Trained models are evaluated on detecting them: open-set recognition, or out-of-distribution
+detection with images of the same kind (Scheirer et al. 2013).
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ FEWEST_KNOWN = 2
 def unknown_classes(class_names: Iterable[str], dataset: Dataset) -> list[str]:
     """The names of a data set's unknown classes, sorted; none without ``unknown``.
 
-    A number of them is drawn by a hash of the seed and of each class' own name, so that a class
-    more leaves the draw of the others as it is, but for the one that it may push out.
+    If the parameter is a number, classes are drawn by a hash of the seed and of each class name. An
+    added class then changes the draw of at most one other class.
 
     Args:
         class_names: of all classes.
         dataset: its ``unknown`` and the seed of its ``imbalance``.
 
     Raises:
-        ConfigurationError: if a name is no class', or fewer than two classes would be known.
+        ConfigurationError: if a name is not a class, or fewer than two classes would be known.
     """
     if dataset.unknown is None:
         return []

@@ -7,7 +7,7 @@ import logging
 import pandas as pd
 
 from longtail.class_names import known_class_naming
-from longtail.imbalance import UNKNOWN, crossing_groups, cut, likeness_note
+from longtail.imbalance import UNKNOWN, cut, equal_groups_note, groups_across_splits
 from longtail.parameters import Dataset
 from longtail.wording import FEW_NAMES, counted, first_names
 
@@ -31,14 +31,20 @@ def cut_subsets(index: pd.DataFrame, dataset: Dataset) -> tuple[pd.DataFrame, pd
             "; all are in the report" if len(unknown) > FEW_NAMES else "",
         )  # fmt: skip
     names = known_class_naming(index)
-    if note := likeness_note(profile, dataset.imbalance.grouped_by, names.singular, names.plural):
+    if note := equal_groups_note(
+        profile, dataset.imbalance.grouped_by, names.singular, names.plural
+    ):
         log.info("%s: %s", dataset.name, note)
-    crossing = crossing_groups(index, subsets)
-    if crossing:
+    across = groups_across_splits(index, subsets)
+    if across:
         log.warning(
-            "%s: %s of alike images with some that train and some that test, since the official "
-            "split has them so: figures on these are too good",
+            "%s: %s both training and test images in the official split: metrics on these are "
+            "too optimistic",
             dataset.name,
-            counted(crossing, "group"),
+            counted(
+                across,
+                "group of images that show the same has",
+                "groups of images that show the same have",
+            ),
         )
     return subsets, profile

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from longtail.class_names import ClassNaming
-from longtail.imbalance import likeness_note
+from longtail.imbalance import equal_groups_note
 from longtail.parameters import TrainSet
 from longtail.reporting.page.templates import fragment
 from longtail.reporting.tables.appendix import has_natural_test_set
@@ -63,6 +63,6 @@ def figure_captions(
     }
     figures = FIGURES | PUBLISHED_FIGURES if has_published else FIGURES
     captions = {figure: caption.format(**words) for figure, caption in figures.items()}
-    if alike := likeness_note(profile, grouped_by, names.singular, names.plural):
+    if alike := equal_groups_note(profile, grouped_by, names.singular, names.plural):
         captions["group_accuracy_figure"] += f". {alike.removesuffix('.')}"
     return captions

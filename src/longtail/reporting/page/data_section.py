@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from longtail.class_names import ClassNaming, images_of_classes, known_class_naming
-from longtail.imbalance import likeness_note
+from longtail.imbalance import equal_groups_note
 from longtail.parameters import TrainSet
 from longtail.reporting.page.templates import fragment
 from longtail.reporting.tables.layouts import TRAIN_SET_LABELS, by_group
@@ -52,7 +52,7 @@ def data_section(
         names=names,
         groups=by_group(profile),
         profile_figure=profile_figure,
-        alike=likeness_note(profile, grouped_by, names.singular, names.plural),
+        alike=equal_groups_note(profile, grouped_by, names.singular, names.plural),
         tail_train=f"train_{grouped_by}",
         tail_test=f"test_{grouped_by}",
         tail_name=TRAIN_SET_LABELS[grouped_by],

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from longtail.imbalance import GROUPS, likeness_note
+from longtail.imbalance import GROUPS, equal_groups_note
 from longtail.parameters import TrainSet
 from longtail.reporting.tables.latex import escaped
 from longtail.reporting.tables.layouts import TRAIN_SET_LABELS
@@ -74,7 +74,7 @@ def introduction(
         **{group: groups[group] for group in GROUPS},
     }
     listed = ", ".join(f"{name} {size:,}" for name, size in sizes.items())
-    note = likeness_note(profile, grouped_by, "class", "classes")
+    note = equal_groups_note(profile, grouped_by, "class", "classes")
     alike = f"{note} " if note else ""
     return (
         f"{title}: {len(profile)} classes; training images: {trained}; test images: {listed}. "

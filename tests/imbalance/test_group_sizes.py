@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from longtail.imbalance import GROUPS, alike_groups, likeness_note
+from longtail.imbalance import GROUPS, equal_groups, equal_groups_note
 from longtail.pipelines.imbalance.nodes import cut_subsets
 from longtail.sources.images import index_of
 from tests.imbalance.test_unknown import dataset
@@ -44,23 +44,23 @@ def test_groups_are_alike_below_one_and_a_half_times_as_many(
     sizes: list[int], alike: list[tuple[str, ...]]
 ) -> None:
     table = profile(sizes)
-    assert alike_groups(table["group"], table["train_natural"]) == alike
+    assert equal_groups(table["group"], table["train_natural"]) == alike
 
 
 def test_the_note_names_the_groups_their_sizes_and_the_rule() -> None:
-    assert likeness_note(profile([7, 6, 6, 6, 6, 6]), "natural", "species", "species") == (
+    assert equal_groups_note(profile([7, 6, 6, 6, 6, 6]), "natural", "species", "species") == (
         "Head, middle and tail have nearly equal numbers of natural training images (on average "
         "head 6.5, middle 6.0, tail 6.0 a species; nearly equal is less than 1.5 times as many): "
         "for a model trained on these, a difference between them is not one of frequent and rare "
         "species."
     )
-    note = likeness_note(profile([6] * 6, [6, 5, 4, 3, 2, 1]), "natural", "class", "classes")
+    note = equal_groups_note(profile([6] * 6, [6, 5, 4, 3, 2, 1]), "natural", "class", "classes")
     assert note.endswith(
         "rare classes; the long-tailed set is cut in this order, so that there it is."
     )
-    some = likeness_note(profile([90, 80, 2, 2, 2, 2]), "long_tailed", "class", "classes")
+    some = equal_groups_note(profile([90, 80, 2, 2, 2, 2]), "long_tailed", "class", "classes")
     assert some.startswith("Middle and tail have nearly equal numbers of long-tailed training")
-    assert likeness_note(profile([100, 60, 30, 20, 9, 5]), "natural", "class", "classes") == ""
+    assert equal_groups_note(profile([100, 60, 30, 20, 9, 5]), "natural", "class", "classes") == ""
 
 
 def test_the_log_says_so_and_stays_short(caplog: pytest.LogCaptureFixture) -> None:
