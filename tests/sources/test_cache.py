@@ -134,13 +134,13 @@ def dying(original, before):
         return result
     return call
 kind = segments.SegmentFile if where.startswith("write") else cache.Journal
-name = "write" if where.startswith("write") else "note"
+name = "write" if where.startswith("write") else "record"
 setattr(kind, name, dying(getattr(kind, name), where.endswith("before")))
 read(Path(sys.argv[1]), Path(sys.argv[2]))
 """
 
 
-@pytest.mark.parametrize("where", ["write before", "write after", "note after"])
+@pytest.mark.parametrize("where", ["write before", "write after", "record after"])
 @pytest.mark.parametrize("last", [0, 4])
 def test_a_killed_run_goes_on_where_it_stopped(
     where: str, last: int, root: Path, decoded: Path, decodings: list[str], tmp_path: Path
@@ -150,12 +150,12 @@ def test_a_killed_run_goes_on_where_it_stopped(
     ended = subprocess.run(command, env=environment, check=False, capture_output=True)
     assert ended.returncode == -signal.SIGKILL, ended.stderr
     images = read(root, decoded)
-    kept = last + 1 if where == "note after" else last
+    kept = last + 1 if where == "record after" else last
     assert len(decodings) == 10 - kept
     assert same(images, read(root, tmp_path / "other"))
 
 
-@pytest.mark.parametrize("failing", ["write", "note"])
+@pytest.mark.parametrize("failing", ["write", "record"])
 def test_full_disk_is_one_message_and_loses_nothing(
     failing: str,
     root: Path,
@@ -315,9 +315,12 @@ def rewritten(file: Path, statement: str) -> None:
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        ("UPDATE files SET row = 9 - row", "a row is not as it was noted"),
-        ("UPDATE segments SET rows = rows - 1", "a row is not as it was noted"),
-        ("UPDATE files SET stamp = CAST(x'ff' || stamp AS TEXT)", "a row is not as it was noted"),
+        ("UPDATE files SET row = 9 - row", "a row does not match its checksum"),
+        ("UPDATE segments SET rows = rows - 1", "a row does not match its checksum"),
+        (
+            "UPDATE files SET stamp = CAST(x'ff' || stamp AS TEXT)",
+            "a row does not match its checksum",
+        ),
         ("DROP TABLE files; CREATE TABLE files (identity BLOB)", "table files has other columns"),
     ],
 )
@@ -468,7 +471,7 @@ def test_a_file_that_crashes_its_reader_costs_one_run_and_then_itself(
         for _ in range(3)
     ]
     assert runs[0].returncode != 0
-    reason = f"ended the process that read it, twice (the last time {how})"
+    reason = f"crashed the process that decoded it, twice (the last time {how})"
     for ended in runs[1:]:
         assert ended.returncode == 0, ended.stderr
         assert "RuntimeWarning" not in ended.stderr
@@ -476,17 +479,17 @@ def test_a_file_that_crashes_its_reader_costs_one_run_and_then_itself(
         assert str({"file": "b/002.png", "class_name": "b", "reason": reason}) in ended.stdout
 
 
-def test_files_in_hand_are_noted_until_they_are_done(tmp_path: Path) -> None:
+def test_files_are_marked_while_they_are_decoded(tmp_path: Path) -> None:
     files = [ImageFileRef((name,), tmp_path, None) for name in "abc"]
     note = tmp_path / "in-hand"
-    with closing(isolated_decode.InHand(note)) as first:
-        with first.holding(files[0]):
+    with closing(isolated_decode.DecodingMarkers(note)) as first:
+        with first.marked(files[0]):
             pass
         with (
-            first.holding(files[1]),
-            closing(isolated_decode.InHand(note)) as second,
+            first.marked(files[1]),
+            closing(isolated_decode.DecodingMarkers(note)) as second,
         ):  # next run
-            assert [second.was_left(file) for file in files] == [False, True, False]
-            with second.holding(files[2]), closing(isolated_decode.InHand(note)) as third:
-                assert [third.was_left(file) for file in files] == [False, True, True]
-    assert not first.was_left(files[1])
+            assert [second.crashed_before(file) for file in files] == [False, True, False]
+            with second.marked(files[2]), closing(isolated_decode.DecodingMarkers(note)) as third:
+                assert [third.crashed_before(file) for file in files] == [False, True, True]
+    assert not first.crashed_before(files[1])

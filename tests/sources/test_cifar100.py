@@ -22,9 +22,9 @@ from PIL import Image
 
 from longtail.errors import DataError
 from longtail.parameters import Cifar100Source
+from longtail.schemas.data import INDEX
 from longtail.sources.cifar100 import read_cifar100
 from longtail.sources.decode import decode
-from longtail.sources.images import INDEX_COLUMNS
 from longtail.sources.listing import find_image_files
 
 CLASSES = ["apple", "boy", "cup"]
@@ -100,7 +100,7 @@ def test_archive_is_read_sorted_by_split_class_and_file(
     images = read_cifar100(source(*archive), "c", Path(), decoded)
     names = sorted(pixels, key=lambda name: (not name.startswith("train"), name))
     index = images.index
-    assert index.columns.tolist() == INDEX_COLUMNS
+    assert index.columns.tolist() == list(INDEX.columns)
     assert index["file"].tolist() == names
     assert index["image"].tolist() == list(range(12))
     assert index["split"].tolist() == ["train"] * 7 + ["test"] * 5

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings, strategies
 from PIL import Image, ImageOps
 
-from longtail.sources.decode import Decoded, Refusal, attempt, decode
+from longtail.sources.decode import Decoded, Rejection, decode, try_decode
 from longtail.sources.files import ImageFileRef
 from longtail.sources.listing import find_image_files
 from tests.sources.photographs import png, zip_of
@@ -102,7 +102,7 @@ def test_other_formats_are_read(name: str, tmp_path: Path) -> None:
 
 def test_images_are_cut_to_a_centred_square(tmp_path: Path) -> None:
     pixels = np.zeros((10, 30, 3), dtype=np.uint8)
-    pixels[:, 5:25] = 255  # the centre is white, as far as the resampling looks
+    pixels[:, 5:25] = 255  # the centre is white, as far as the resampling hashes
     Image.fromarray(pixels).save(tmp_path / "wide.png")
     shown = decode(ImageFileRef(("wide.png",), tmp_path, member=None), 5)
     assert shown.shape == (5, 5, 3)
@@ -139,9 +139,9 @@ def test_truncated_photographs_are_refused_not_filled_with_grey(name: str, tmp_p
                                  if not name.endswith("webp") else "WEBP")  # fmt: skip
     (tmp_path / name).write_bytes(whole.getvalue()[: len(whole.getvalue()) // 2])
     reference = ImageFileRef((name,), tmp_path, member=None)
-    result = attempt(reference, 8)
-    assert isinstance(result, Refusal) and result.reason.startswith("cannot be read")
-    assert result.lasting
+    result = try_decode(reference, 8)
+    assert isinstance(result, Rejection) and result.reason.startswith("cannot be read")
+    assert result.permanent
 
 
 def test_reasons_stand_in_for_unusable_files_in_their_order(tmp_path: Path) -> None:
@@ -149,8 +149,10 @@ def test_reasons_stand_in_for_unusable_files_in_their_order(tmp_path: Path) -> N
     (tmp_path / "a.png").write_bytes(b"broken")
     files = find_image_files(str(tmp_path), "key")
     assert [file.name for file in files] == ["a.png", "b.png"]
-    refused, decoded = (attempt(file, 4) for file in files)
-    assert refused == Refusal("cannot be read: not an image, whatever its name says", lasting=True)
+    refused, decoded = (try_decode(file, 4) for file in files)
+    assert refused == Rejection(
+        "cannot be read: not an image, whatever its name says", permanent=True
+    )
     assert isinstance(decoded, Decoded)
     assert decoded.pixels[0, 0].tolist() == [1, 2, 3]
     assert decoded.sha256 == hashlib.sha256(bytes([1, 2, 3] * 16)).digest()
@@ -166,8 +168,8 @@ def test_damaged_zip_member_is_refused_with_a_reason(damage: str, tmp_path: Path
         content[6] |= 1
         content[content.index(b"PK\x01\x02") + 8] |= 1
     path.write_bytes(bytes(content))
-    result = attempt(find_image_files(str(path), "key")[0], 4)
-    assert isinstance(result, Refusal) and result.reason.startswith("cannot be read")
+    result = try_decode(find_image_files(str(path), "key")[0], 4)
+    assert isinstance(result, Rejection) and result.reason.startswith("cannot be read")
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -236,26 +238,26 @@ def test_formats_that_are_not_read_are_refused_whatever_they_are_called(tmp_path
 
 def test_a_pipe_with_an_image_s_name_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "photo.jpg")
-    result = attempt(ImageFileRef(("photo.jpg",), tmp_path, member=None), 8)
-    assert result == Refusal("is not a regular file", lasting=False)
+    result = try_decode(ImageFileRef(("photo.jpg",), tmp_path, member=None), 8)
+    assert result == Rejection("is not a regular file", permanent=False)
 
 
 def test_a_link_that_took_a_file_s_place_is_not_followed(tmp_path: Path) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "secret.png")
     (tmp_path / "photo.png").symlink_to(tmp_path / "secret.png")
-    result = attempt(ImageFileRef(("photo.png",), tmp_path, member=None), 8)
-    assert isinstance(result, Refusal) and not result.lasting
+    result = try_decode(ImageFileRef(("photo.png",), tmp_path, member=None), 8)
+    assert isinstance(result, Rejection) and not result.permanent
 
 
 def test_a_file_that_changes_after_it_was_listed_is_refused_for_now(tmp_path: Path) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "photo.png")
     files = find_image_files(str(tmp_path), "key")
     Image.new("RGB", (9, 9), (1, 2, 3)).save(tmp_path / "photo.png")
-    result = attempt(files[0], 8)
-    assert result == Refusal("changed while the folder was read: run again", lasting=False)
+    result = try_decode(files[0], 8)
+    assert result == Rejection("changed while the folder was read: run again", permanent=False)
     (tmp_path / "photo.png").unlink()
-    result = attempt(files[0], 8)
-    assert result == Refusal("cannot be read: No such file or directory", lasting=False)
+    result = try_decode(files[0], 8)
+    assert result == Rejection("cannot be read: No such file or directory", permanent=False)
 
 
 def test_zip_bomb_is_refused_by_what_it_unpacks_to(
@@ -264,8 +266,8 @@ def test_zip_bomb_is_refused_by_what_it_unpacks_to(
     monkeypatch.setattr("longtail.sources.files.MAX_MEMBER_BYTES", 1 << 20)
     path = zip_of(tmp_path / "bomb.zip", {"a/1.png": bytes(2 << 20)})
     assert path.stat().st_size < 10_000
-    result = attempt(find_image_files(str(path), "key")[0], 8)
-    assert isinstance(result, Refusal) and result.reason == "unpacks to more than 1 MB: refused"
+    result = try_decode(find_image_files(str(path), "key")[0], 8)
+    assert isinstance(result, Rejection) and result.reason == "unpacks to more than 1 MB: refused"
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # of Pillow, which a run does not show
@@ -283,8 +285,8 @@ def test_damaged_files_are_decoded_or_refused_and_nothing_else(data: strategies.
     del content[data.draw(strategies.integers(len(content) // 2, len(content))) :]
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "photo.jpg").write_bytes(content)
-        result = attempt(ImageFileRef(("photo.jpg",), Path(folder), member=None), 8)
+        result = try_decode(ImageFileRef(("photo.jpg",), Path(folder), member=None), 8)
     if isinstance(result, Decoded):
         assert result.pixels.shape == (8, 8, 3)
     else:
-        assert result.lasting and result.reason and "\n" not in result.reason
+        assert result.permanent and result.reason and "\n" not in result.reason

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
+from longtail.schemas.data import INDEX
 from longtail.sources.digits import read_digits
-from longtail.sources.images import INDEX_COLUMNS, REJECTED_COLUMNS
+from longtail.sources.images import REJECTED_COLUMNS
 
 
 def test_digits_are_scikit_learns_images_and_labels() -> None:
@@ -19,7 +20,7 @@ def test_digits_are_scikit_learns_images_and_labels() -> None:
 
 def test_index_and_rejections_keep_the_contract() -> None:
     images = read_digits(8)
-    assert images.index.columns.tolist() == INDEX_COLUMNS
+    assert images.index.columns.tolist() == list(INDEX.columns)
     assert images.index["image"].tolist() == list(range(1797))
     assert images.index["group"].tolist() == list(range(1797))
     assert (images.index["class_name"] == images.index["label"].astype(str)).all()

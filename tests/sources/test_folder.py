@@ -13,9 +13,10 @@ from PIL import Image
 
 from longtail.errors import DataError
 from longtail.parameters import Dataset, Imbalance
-from longtail.sources import read as read_any
-from longtail.sources.images import INDEX_COLUMNS, REJECTED_COLUMNS, index_of
-from longtail.sources.read import check
+from longtail.schemas.data import INDEX
+from longtail.sources import read_source
+from longtail.sources.images import REJECTED_COLUMNS, index_of
+from longtail.sources.read import check_source
 from longtail.trials.fingerprint import sha256_of_arrays
 from tests.sources.photographs import folder_of, groups, photograph, read, save, source
 
@@ -41,7 +42,7 @@ def decoded(tmp_path: Path) -> Path:
 
 def test_index_lists_classes_by_name_and_files_in_order(species: Path, decoded: Path) -> None:
     images = read(species, decoded)
-    assert images.index.columns.tolist() == INDEX_COLUMNS
+    assert images.index.columns.tolist() == list(INDEX.columns)
     expected = index_of(
         ["Käfer/2020/mai/b.png", "Käfer/ein Käfer.png", "Zygaena/a.png", "abax ater/x y.png"],
         [0, 0, 1, 2],
@@ -75,7 +76,7 @@ def test_broken_files_are_rejected_with_species_and_reason(species: Path, decode
         ["Käfer/0.jpg", "Käfer", "cannot be read: not an image, whatever its name says"],
         ["Zygaena/link.png", "Zygaena", "is a symbolic link: links are not followed"],
         ["Zygaena/z.png", "Zygaena", "cannot be read: the file is empty"],
-        ["loose.png", "", "lies in no class folder"],
+        ["loose.png", "", "is not in a class folder"],
     ]
     assert images.index.to_dict("list") == whole.index.to_dict("list")
     assert np.array_equal(images.pixels, whole.pixels)
@@ -95,7 +96,9 @@ def test_class_without_a_usable_image_is_left_out_and_told(
 
 def test_only_loose_files_are_refused(decoded: Path, tmp_path: Path) -> None:
     save(tmp_path / "flat", "loose.png", grey(1))
-    reason = r"must hold a folder a class, but .*'loose\.png', .*datasets\.moths\.source\.metadata"
+    reason = (
+        r"must have one folder per class, but .*'loose\.png', .*datasets\.moths\.source\.metadata"
+    )
     with pytest.raises(DataError, match=reason):
         read(tmp_path / "flat", decoded)
 
@@ -122,10 +125,10 @@ def test_two_levels_of_folders_name_binomials(
     ]
     assert images.rejected.to_dict("split")["data"] == [
         ["Noctua/comes/z.png", "Noctua comes", "cannot be read: the file is empty"],
-        ["Noctua/loose.png", "", "lies in no class folder"],
+        ["Noctua/loose.png", "", "is not in a class folder"],
     ]
     assert "class_levels" not in caplog.text
-    with pytest.raises(DataError, match=r"lie in no class folder of 4 levels \(.*class_levels\)"):
+    with pytest.raises(DataError, match=r"is in a class folder of 4 levels \(.*class_levels\)"):
         read(genera, decoded, class_levels=4)
 
 
@@ -135,8 +138,8 @@ def test_folders_of_genera_are_asked_about(
     images = read(genera, decoded)
     assert images.index["class_name"].unique().tolist() == ["Abax", "Autographa", "Noctua"]
     assert (
-        "No images lie directly in the class folders, but in 4 folders below them, such as "
-        "'Abax/ater'. If those are the species: datasets.moths.source.class_levels=2"
+        "No images are directly in the class folders; they are in 4 folders below them, such as "
+        "'Abax/ater'. If those are the species, set datasets.moths.source.class_levels=2"
     ) in caplog.text
 
 
@@ -145,7 +148,9 @@ def test_one_stray_photograph_does_not_hide_folders_of_genera(
 ) -> None:
     sizes = {"Noctua/comes": 4, "Noctua/pronuba": 4, "Abax/ater": 4, "Noctua": 1}
     read(folder_of(tmp_path / "genera", sizes), decoded)
-    assert "Few images lie directly in the class folders, but in 3 folders below" in caplog.text
+    assert (
+        "Few images are directly in the class folders; they are in 3 folders below" in caplog.text
+    )
 
 
 @pytest.mark.parametrize(
@@ -166,9 +171,7 @@ def test_other_folders_below_classes_are_not_asked_about(
 
 def test_one_class_is_refused(tmp_path: Path, decoded: Path) -> None:
     save(tmp_path, "photos/only/a.png", grey(1))
-    with pytest.raises(
-        DataError, match=r"holds one class only, 'only'; two .*No file was rejected"
-    ):
+    with pytest.raises(DataError, match=r"has only one class, 'only'; two .*No file was rejected"):
         read(tmp_path / "photos", decoded)
 
 
@@ -178,7 +181,7 @@ def test_only_broken_files_are_told_by_their_reasons(tmp_path: Path, decoded: Pa
         (tmp_path / "photos" / name).write_bytes(b"%PDF" if name == "b/1.jpg" else b"")
     with pytest.raises(
         DataError,
-        match=r"holds no image that can be used; .* 3 files were rejected: 2 such as "
+        match=r"has no usable image; .* 3 files were rejected: 2 such as "
         r"'a/1\.jpg': cannot be read: the file is empty; 1 such as 'b/1\.jpg': .*PDF.*"
         r"All of them with their reasons: .*rejected\.csv",
     ):
@@ -279,7 +282,10 @@ def test_species_of_one_picture_in_many_copies_is_small(tmp_path: Path, decoded:
         save(root, f"same/{copy}.png", photograph(99))
     images = read(root, decoded, smallest=3, fewest_groups=3)
     assert images.index["class_name"].unique().tolist() == ["a", "b"]
-    assert "5 images are 1 group of images that show the same" in images.rejected["reason"].iloc[0]
+    assert (
+        "5 images of its species are 1 group of images that show the same"
+        in images.rejected["reason"].iloc[0]
+    )
 
 
 @pytest.mark.parametrize(("min_images", "needed"), [(None, 3), (9, 9), (1, 1)])
@@ -295,15 +301,15 @@ def test_smallest_class_is_what_the_hold_out_needs_unless_it_is_said(
 
 def test_path_that_is_not_set_says_how_to_set_it() -> None:
     with pytest.raises(DataError, match=r"not set.*\n.*--params=datasets\.moths\.source\.path="):
-        check(source(None), "moths")
+        check_source(source(None), "moths")
 
 
 def test_missing_paths_name_the_parameter(tmp_path: Path, species: Path) -> None:
     with pytest.raises(DataError, match=r"datasets\.moths\.source\.path: nothing is at .*gone"):
-        check(source(tmp_path / "gone"), "moths")
+        check_source(source(tmp_path / "gone"), "moths")
     table = str(tmp_path / "gone.csv")
     with pytest.raises(DataError, match=r"datasets\.moths\.source\.metadata: there is no file"):
-        check(source(species, metadata=table), "moths")
+        check_source(source(species, metadata=table), "moths")
 
 
 def test_any_source_is_read_by_its_kind(
@@ -312,10 +318,10 @@ def test_any_source_is_read_by_its_kind(
     config = base_config["datasets"]["moths"]
     given = config | {"name": "moths", "source": source(species, min_images=1)}
     # Of two pictures of a species no split has three groups: only what is needed for it is left.
-    with pytest.raises(DataError, match=r"no image that can be used; .*3 are needed"):
-        read_any(Dataset.model_validate(given), tmp_path, tmp_path / "decoded")
+    with pytest.raises(DataError, match=r"no usable image; .*3 are needed"):
+        read_source(Dataset.model_validate(given), tmp_path, tmp_path / "decoded")
     official = config["imbalance"] | {"holdout": {"kind": "official"}}
-    images = read_any(
+    images = read_source(
         Dataset.model_validate(given | {"imbalance": official}), tmp_path, tmp_path / "decoded"
     )
     assert images.index["class_name"].unique().tolist() == ["Käfer", "Zygaena", "abax ater"]

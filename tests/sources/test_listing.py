@@ -10,7 +10,7 @@ import pytest
 
 from longtail.errors import DataError
 from longtail.sources.decode import decode
-from longtail.sources.listing import find_image_files, list_images, others_in_words
+from longtail.sources.listing import describe_ignored, find_image_files, list_images
 from tests.sources.photographs import png, zip_of
 
 
@@ -63,7 +63,7 @@ def test_links_are_refused_wherever_they_lead(root: Path) -> None:
     found = list_images(str(root), "key")
     assert [file.name for file in found.files] == ["a/1.png"]
     reason = "is a symbolic link: links are not followed"
-    assert found.refused == [
+    assert found.rejected == [
         (name, reason) for name in ("a/gone.png", "a/in.png", "a/loop", "a/out.png", "b")
     ]
 
@@ -75,8 +75,8 @@ def test_links_that_lead_to_themselves_do_not_end_the_listing(root: Path) -> Non
     (root / "a" / "back").symlink_to(root / "a" / "there")
     found = list_images(str(root), "key")
     assert [file.name for file in found.files] == ["a/1.png"]
-    assert found.refused == [("a/self.png", "is a symbolic link: links are not followed")]
-    assert found.others == ["a/back", "a/there", "self"]
+    assert found.rejected == [("a/self.png", "is a symbolic link: links are not followed")]
+    assert found.ignored == ["a/back", "a/there", "self"]
 
 
 def test_a_path_that_is_such_a_link_is_named(root: Path) -> None:
@@ -91,7 +91,7 @@ def test_what_is_no_regular_file_is_refused(root: Path, monkeypatch: pytest.Monk
     with socket.socket(socket.AF_UNIX) as server:
         server.bind("socket.jpg")
         found = list_images(str(root), "key")
-    assert found.refused == [
+    assert found.rejected == [
         (f"a/{name}.jpg", "is not a regular file") for name in ("pipe", "socket")
     ]
 
@@ -102,19 +102,19 @@ def test_pictures_of_other_kinds_are_refused_and_other_files_counted(root: Path)
     (root / ".trash").mkdir()
     found = list_images(str(root), "key")
     assert [file.name for file in found.files] == ["a/1.png"]
-    assert found.refused == [
+    assert found.rejected == [
         (
             "a/phone.heic",
-            ".heic files are not read: convert it to JPEG, and let the phone save JPEG from now on "
-            "(iPhone: Settings, Camera, Formats, Most Compatible)",
+            ".heic files are not supported: convert it to JPEG, and let the phone save JPEG in "
+            "future (iPhone: Settings, Camera, Formats, Most Compatible)",
         ),
-        ("a/raw.CR2", ".cr2 files are not read: convert it to JPEG or PNG"),
+        ("a/raw.CR2", ".cr2 files are not supported: convert it to JPEG or PNG"),
     ]
-    assert found.others == [
+    assert found.ignored == [
         *(".trash", "a/._1.png", "a/.x.jpg", "a/Thumbs.db", "a/a.xmp", "a/notes.txt"),
     ]
-    assert others_in_words(found.others) == (
-        "6 files are no pictures by the name, or hidden: .trash, a/._1.png, a/.x.jpg, and 3 more"
+    assert describe_ignored(found.ignored) == (
+        "6 files are not images by the name, or hidden: .trash, a/._1.png, a/.x.jpg, and 3 more"
     )
 
 
@@ -123,11 +123,11 @@ def test_names_that_no_table_can_hold_are_refused(root: Path) -> None:
         Path(os.fsdecode(os.fsencode(root / "a") + b"/" + name)).write_bytes(b"")
     (root / "a" / "Käfer, \"gro\u00df\" 'x' \u86fe.png").write_bytes(b"")
     found = list_images(str(root), "key")
-    assert dict(found.refused) == {
-        "a/bell\\x07.png": "its name holds a line break or another character that cannot be "
+    assert dict(found.rejected) == {
+        "a/bell\\x07.png": "its name has a line break or another character that cannot be "
         "shown: rename it",
         "a/latin-\\udce4.png": "its name is not valid UTF-8: rename it",
-        "a/two\\nlines.png": "its name holds a line break or another character that cannot be "
+        "a/two\\nlines.png": "its name has a line break or another character that cannot be "
         "shown: rename it",
     }
     assert [file.name for file in found.files] == ["a/1.png", "a/Käfer, \"groß\" 'x' 蛾.png"]
@@ -145,7 +145,7 @@ def test_long_and_deep_names_are_found(root: Path) -> None:
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_folders_that_must_not_be_read_are_listed(root: Path) -> None:
     (root / "b").mkdir(mode=0)
-    assert list_images(str(root), "key").refused == [("b", "cannot be read: Permission denied")]
+    assert list_images(str(root), "key").rejected == [("b", "cannot be read: Permission denied")]
 
 
 def test_folders_without_images_are_told(root: Path) -> None:
@@ -158,7 +158,7 @@ def test_folders_without_images_are_told(root: Path) -> None:
         (root / refused / "x.heic").write_bytes(b"")
     found = list_images(str(root), "key")
     assert found.empty == ["empty", "texts", "two\\nlines"]
-    assert [name for name, _ in found.refused] == ["of\\nphone/x.heic", "phone/x.heic"]
+    assert [name for name, _ in found.rejected] == ["of\\nphone/x.heic", "phone/x.heic"]
 
 
 def test_the_project_s_own_data_are_no_class(root: Path) -> None:
@@ -177,8 +177,8 @@ def test_zip_members_that_lead_out_are_refused(tmp_path: Path) -> None:
     )
     found = list_images(str(path), "key")
     assert [file.name for file in found.files] == ["a/1.png"]
-    assert sorted(found.refused) == [
-        (name, "its path leads out of the zip file") for name in ("../out/2.png", "//etc/3.png")
+    assert sorted(found.rejected) == [
+        (name, "its path is outside the zip file") for name in ("../out/2.png", "//etc/3.png")
     ]
 
 

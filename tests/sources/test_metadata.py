@@ -111,18 +111,27 @@ def test_files_that_are_not_there_or_elsewhere_are_rejected(
     [
         ("", "is empty"),
         ("\n\n", "is empty"),
-        ("file,species\n", "has no line below its header"),
-        ("name,species\n1.png,a\n", "has no column file; its first line is 'name,species'"),
+        ("file,species\n", "has no row below its header"),
+        (
+            "name,species\n1.png,a\n",
+            "has no column file; its columns are name, species. It needs file, species, and",
+        ),
         ("1.png,a\n", "has no column file and species"),
-        ("file,species,species\n1.png,a,b\n", "has a column twice"),
+        ("file,species,species\n1.png,a,b\n", "has two columns 'species'"),
         ("file,species\n1.png\n", "line 2 has 1 values, but there are 2 columns"),
         ("file,species\n1.png,a,b\n", "line 2 has 3 values"),
         ("file,species\n,a\n", "line 2: file is empty"),
         ("file,species\n1.png, \n", "line 2: species is empty"),
         ("file,species\n1.png,a\n4.png,b\n1.png,b\n", "lines 2 and 4: '1.png' is named twice"),
-        ("file,species,split\n1.png,a,dev\n", "line 2: split is 'dev', not train or test"),
+        (
+            "file,species,split\n1.png,a,dev\n",
+            "line 2: split is 'dev', must be train, test or empty",
+        ),
         ('file,species\n"1.png,a\n', "line 2: unexpected end of data"),
-        ('file,species\n1.png,"a\nb"\n', r"line 3: the species 'a\\nb' is no plain text"),
+        (
+            'file,species\n1.png,"a\nb"\n',
+            r"line 3: species is 'a\\nb', must be plain text without line",
+        ),
         (
             "file,species\ngone.png,a\n",
             "names no file that can be used, such as gone.png: is named",

@@ -42,7 +42,7 @@ def test_no_spreadsheet_takes_a_name_for_a_formula(folder: Path) -> None:
         archive.writestr("=cmd().jpg", b"")
     found = find_photographs(str(folder / "odd"))
     assert set(found.files) == {f"./{name}" for name in names}
-    assert list(found.refused) == ["./=phone.heic"]
+    assert list(found.rejected) == ["./=phone.heic"]
     assert list(find_photographs(str(folder / "odd.zip")).files) == ["./=cmd().jpg"]
 
 
@@ -50,7 +50,7 @@ def test_photographs_of_phones_are_refused_with_what_to_do(folder: Path) -> None
     (folder / "one" / "IMG_1.HEIC").write_bytes(b"")
     found = find_photographs(str(folder / "one"))
     assert "IMG_1.HEIC" not in found.files
-    assert ".heic files are not read: convert it to JPEG" in found.refused["IMG_1.HEIC"]
+    assert ".heic files are not supported: convert it to JPEG" in found.rejected["IMG_1.HEIC"]
     with pytest.raises(DataError, match="Most Compatible"):
         find_photographs(str(folder / "one/IMG_1.HEIC"))
 
@@ -73,7 +73,7 @@ def test_a_file_and_a_zip_file_are_photographs_too(folder: Path) -> None:
     [
         (None, "predict.path is not set"),
         ("nowhere", "nothing is at"),
-        ("bad.zip", "bad.zip' is a damaged zip file: it was not copied to its end"),
+        ("bad.zip", "bad.zip' is a damaged zip file: it was not copied completely"),
         ("text.txt", "neither a folder nor a zip file nor an image file"),
     ],
 )

@@ -13,9 +13,9 @@ from pydantic import ValidationError
 from longtail.arrays import Int64Array, UInt8Array
 from longtail.errors import DataError
 from longtail.sources import difference_hash
-from longtail.sources.difference_hash import BITS, look_of, near_pairs
+from longtail.sources.difference_hash import BITS, image_hash, pairs_within
 from longtail.sources.files import ImageFileRef
-from longtail.sources.journal import Fact
+from longtail.sources.journal import FileRecord
 from longtail.sources.metadata import Entry
 from tests.sources.photographs import folder_of, groups, photograph, read, save, source
 
@@ -35,14 +35,14 @@ def bits(look: bytes) -> UInt8Array:
 
 
 def distance(first: Image.Image, second: Image.Image) -> int:
-    looks = [bits(look_of(np.asarray(image.convert("RGB")))) for image in (first, second)]
-    return int((looks[0] != looks[1]).sum())
+    hashes = [bits(image_hash(np.asarray(image.convert("RGB")))) for image in (first, second)]
+    return int((hashes[0] != hashes[1]).sum())
 
 
 def test_look_says_whether_it_gets_brighter_to_the_right_and_downwards() -> None:
     ramp = np.repeat(np.linspace(0, 255, 64)[None, :, None], 64, axis=0).repeat(3, axis=2)
-    to_the_right = bits(look_of(ramp.astype(np.uint8)))
-    downwards = bits(look_of(ramp.astype(np.uint8).transpose(1, 0, 2)))
+    to_the_right = bits(image_hash(ramp.astype(np.uint8)))
+    downwards = bits(image_hash(ramp.astype(np.uint8).transpose(1, 0, 2)))
     assert len(to_the_right) == BITS == 512
     assert (to_the_right[:256].sum(), to_the_right[256:].sum()) == (256, 0)
     assert (downwards[:256].sum(), downwards[256:].sum()) == (0, 256)
@@ -70,8 +70,8 @@ def test_near_pairs_are_those_of_a_plain_count(
     generator = np.random.default_rng(seed)
     first = generator.integers(0, 256, (1, 64), dtype=np.uint8)
     flips = generator.random((rows, 512)) < generator.uniform(0, 0.3, (rows, 1))
-    looks = first ^ np.packbits(flips, axis=1)
-    unpacked = np.unpackbits(looks, axis=1)
+    hashes = first ^ np.packbits(flips, axis=1)
+    unpacked = np.unpackbits(hashes, axis=1)
     expected = {
         (i, j)
         for i in range(rows)
@@ -80,7 +80,7 @@ def test_near_pairs_are_those_of_a_plain_count(
     }
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(difference_hash, "BLOCK_ROWS", block)
-        pairs = [tuple(pair) for part in near_pairs(looks, limit) for pair in part.tolist()]
+        pairs = [tuple(pair) for part in pairs_within(hashes, limit) for pair in part.tolist()]
     assert len(pairs) == len(set(pairs)) and set(pairs) == expected
 
 
@@ -138,9 +138,9 @@ def test_groups_that_meet_become_one(root: Path, decoded: Path) -> None:
     assert groups(images) == [["a/001.png", "a/s_1.png", "a/s_2.png", "a/z.png"]]
 
 
-def test_pattern_that_fits_no_file_is_refused(root: Path, decoded: Path) -> None:
+def test_pattern_that_matches_no_file_is_refused(root: Path, decoded: Path) -> None:
     reason = (
-        r"datasets\.moths\.source\.group_pattern: '\(x\)' fits none of the 8 files, such as 'a/0"
+        r"datasets\.moths\.source\.group_pattern: '\(x\)' matches none of the 8 files, such as 'a/0"
     )
     with pytest.raises(DataError, match=reason):
         read(root, decoded, group_pattern="(x)")
@@ -158,26 +158,26 @@ def test_pattern_without_one_group_is_refused(pattern: str, reason: str) -> None
 def test_thousand_pictures_that_are_all_alike_need_little_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from longtail.sources import selection
+    from longtail.sources import image_groups
 
     kept: list[int] = []
-    spanning = selection._spanning
+    spanning = image_groups._spanning
 
     def counted(pairs: Int64Array) -> Int64Array:
         links = spanning(pairs)
         kept.append(len(links))
         return links
 
-    monkeypatch.setattr(selection, "_spanning", counted)
-    facts = [_fact(number) for number in range(1500)]
-    chosen = selection.Selection([_entry(number) for number in range(1500)], facts)
-    selection._group(chosen, None, 0, "key")
-    assert set(chosen.groups) == {0}
+    monkeypatch.setattr(image_groups, "_spanning", counted)
+    records = [_record(number) for number in range(1500)]
+    entries = [_entry(number) for number in range(1500)]
+    found, _ = image_groups.group_images(entries, records, image_groups.Grouping(None, 0, "key"))
+    assert set(found) == {0}
     assert sum(kept) < 5000  # of 1,124,250 pairs
 
 
-def _fact(number: int) -> Fact:
-    return Fact("", None, number.to_bytes(32), bytes(64), (0, number))
+def _record(number: int) -> FileRecord:
+    return FileRecord("", None, number.to_bytes(32), bytes(64), (0, number))
 
 
 def _entry(number: int) -> Entry:

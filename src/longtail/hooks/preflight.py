@@ -39,7 +39,7 @@ class PreflightHook:
         made = pipeline.all_outputs()
         for name in parameters.grid.datasets:
             if f"{name}_images" in made:
-                sources.check(parameters.datasets[name].source, name)
+                sources.check_source(parameters.datasets[name].source, name)
         if f"{dataset_of(parameters)}_names" in made:
             check_request(parameters)
         fits = [node for node in pipeline.nodes if is_step(node, "fit")]

@@ -1,9 +1,6 @@
-"""Where images come from. Every source becomes the same two things: pixels and an index.
-
-:func:`read` turns any source into an :class:`Images`.
-"""
+"""Sources of images. :func:`read_source` reads any source into pixels and an index."""
 
 from longtail.sources.images import Images
-from longtail.sources.read import check, read
+from longtail.sources.read import check_source, read_source
 
-__all__ = ["Images", "check", "read"]
+__all__ = ["Images", "check_source", "read_source"]

@@ -1,8 +1,8 @@
-"""Decoded images on the disk, so that a file is decoded once and a run goes on where it stopped.
+"""Decoded images on the disk, so that each file is decoded once and an interrupted run resumes.
 
-Pixels are appended to a segment, then the journal notes whose they are; both are on the disk before
-the next ones are decoded. A process that is killed at any moment loses the last few seconds. In
-memory are a few megabytes of pixels, and a few hundred bytes of notes a file.
+Pixels are appended to a segment, then the journal records which file they are of; both are on the
+disk before more files are decoded. A process that is killed at any moment loses the last few
+seconds. A few megabytes of pixels and a few hundred bytes per file are held in memory.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,12 +26,18 @@ from longtail.arrays import UInt8Array
 from longtail.errors import DataError
 from longtail.prefetch import on_all_cores
 from longtail.progress import Bar
-from longtail.sources.decode import DECODING_VERSION, Decoded, Refusal, attempt
+from longtail.sources.decode import DECODING_VERSION, Decoded, Rejection, try_decode
 from longtail.sources.files import ImageFileRef
-from longtail.sources.isolated_decode import InHand, decode_apart
-from longtail.sources.journal import DamagedError, Fact, Journal, Segment
-from longtail.sources.segments import CHUNK_BYTES, SegmentFile
-from longtail.storage.files import atomic_file
+from longtail.sources.isolated_decode import DecodingMarkers, decode_in_subprocess
+from longtail.sources.journal import (
+    DamagedJournalError,
+    FileRecord,
+    Journal,
+    Location,
+    Segment,
+)
+from longtail.sources.segment_store import SegmentStore, StoredArray
+from longtail.sources.segments import CHUNK_BYTES
 from longtail.storage.space import check_room, full_disk_explained
 from longtail.wording import counted
 
@@ -40,62 +46,56 @@ FLUSH_S = 5.0
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Stored:
-    """An array on the disk that is never written again: uint8 (images, size, size, 3)."""
-
-    file: Path
-    sha256: str
-
-    def pixels(self) -> UInt8Array:
-        """The array, mapped into memory."""
-        array: UInt8Array = np.load(self.file, mmap_mode="r", allow_pickle=False)
-        return array
-
-
 class PixelCache:
     """The decoded images of one source. Use :meth:`opened`."""
 
-    def __init__(self, folder: Path, image_size: int, journal: Journal, in_hand: InHand) -> None:
+    def __init__(
+        self, folder: Path, image_size: int, journal: Journal, markers: DecodingMarkers
+    ) -> None:
         self.folder, self._image_size = folder, image_size
-        self._journal, self._in_hand = journal, in_hand
-        self._segments = journal.segments()
-        self._discard_damaged()
-        self._facts = journal.facts()
-        self._written: set[bytes] = set()  # by this run: their pixels need not be looked at again
+        self._journal, self._markers = journal, markers
+        self._segments = SegmentStore(folder, image_size, journal)  # forgets damaged ones first
+        self._records = journal.records()
+        # Files that this run has decoded: their pixels need not be verified.
+        self._written: set[bytes] = set()
 
     @classmethod
     @contextmanager
     def opened(cls, parent: Path, dataset: str, path: str, image_size: int) -> Iterator[PixelCache]:
-        """Open the cache of a source, or make it. Other runs that want it wait meanwhile.
+        """Open or create the cache of a source. Other runs that need it wait until it is closed.
 
         Args:
             parent: the folder of all caches.
             dataset: the data set's name.
             path: where its images are.
-            image_size: the height and width that they are cut to, in pixels.
+            image_size: the height and width that they are cropped to, in pixels.
 
         Raises:
-            DiskFullError: if there is no room.
-            DataError: if the folder must not be written.
+            DiskFullError: if there is not enough space.
+            DataError: if the folder cannot be written.
         """
         key = json.dumps(
             [str(Path(path).absolute()), image_size, DECODING_VERSION, PIL.__version__]
         )
         folder = parent / f"{dataset}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
-        with _explained(folder):
+        with _errors_explained(folder):
             folder.mkdir(parents=True, exist_ok=True)
             with (
                 _locked(folder),
-                closing(_journal(folder)) as journal,
-                closing(InHand(folder / "in-hand")) as in_hand,
+                closing(_open_journal(folder)) as journal,
+                closing(DecodingMarkers(folder / "in-hand")) as markers,
             ):
-                yield cls(folder, image_size, journal, in_hand)
+                yield cls(folder, image_size, journal, markers)
 
-    def facts(self, files: Sequence[ImageFileRef], title: str) -> list[Fact]:
-        """What is known of files, once those are decoded that are new or have changed."""
-        known = [self._fact(file) for file in files]
-        pending = [file for file, fact in zip(files, known, strict=True) if fact is None]
+    def decode(self, files: Sequence[ImageFileRef], title: str) -> list[FileRecord]:
+        """The records of files. Those that are new or have changed are decoded first.
+
+        Args:
+            files: to be decoded.
+            title: of the progress bar.
+        """
+        known = [self._record_of(file) for file in files]
+        pending = [file for file, record in zip(files, known, strict=True) if record is None]
         if 0 < len(pending) < len(files):
             log.info(
                 "%s: %s of %s files were decoded before",
@@ -105,58 +105,56 @@ class PixelCache:
             )
         decoded = self._decode(pending, title)
         return [
-            decoded[file.identity] if fact is None else fact
-            for file, fact in zip(files, known, strict=True)
+            decoded[file.identity] if record is None else record
+            for file, record in zip(files, known, strict=True)
         ]
 
-    def stored(self, files: Sequence[ImageFileRef], title: str) -> Stored:
-        """One array of the images of usable files, in their order.
+    def array_of(self, files: Sequence[ImageFileRef], title: str) -> StoredArray:
+        """One array of the pixels of files, in their order.
 
-        If one segment is that array, nothing is written.
+        Pixels that an earlier run has written are compared with their checksums. If one segment is
+        that array already, nothing is written.
 
-        Pixels that an earlier run has written are compared with their checksums.
+        Args:
+            files: that :meth:`decode` has found usable.
+            title: of the progress bar.
 
         Raises:
-            DataError: if a file has become unusable since :meth:`facts`.
+            DataError: if a file has become unusable since it was decoded.
         """
-        self._forget_damaged(files)
-        lost = [file for file in files if self._facts[file.identity].place is None]
-        for file in lost:
-            log.debug("%s is decoded again: its pixels were not kept", file.name)
-        if unusable := [f for f in self._decode(lost, title).values() if f.reason is not None]:
+        self._forget_damaged_pixels(files)
+        missing = [file for file in files if self._records[file.identity].location is None]
+        for file in missing:
+            log.debug("%s is decoded again: its pixels are not stored", file.name)
+        again = self._decode(missing, title)
+        if unusable := [record for record in again.values() if record.reason is not None]:
             raise DataError(f"{counted(len(unusable), 'file')} changed meanwhile. Run again.")
-        places = [self._place(file) for file in files]
-        number, rows = places[0][0], self._segments[places[0][0]].rows
-        if places != [(number, row) for row in range(rows)]:
-            number = self._join(files, places)
-        segment = self._segments[number]
-        if segment.sha256 is None:
-            stamp, sha256 = self._file(number).seal(segment.rows)
-            segment = Segment(segment.rows, stamp, sha256)
-            self._journal.note(segments=[(number, segment)])
-            self._segments[number] = segment
-        assert segment.sha256 is not None  # it was sealed
-        self._keep_only(number)
-        return Stored(self._file(number).path, segment.sha256)
+        locations = [self._location(file) for file in files]
+        number = locations[0][0]
+        if not self._segments.is_complete(locations):
+            number = self._copy(files, locations)
+        array = self._segments.sealed(number)
+        self._segments.remove_others(number)
+        return array
 
-    def _fact(self, file: ImageFileRef) -> Fact | None:
-        fact = self._facts.get(file.identity)
-        return fact if fact is not None and fact.stamp == file.stamp else None
+    def _record_of(self, file: ImageFileRef) -> FileRecord | None:
+        record = self._records.get(file.identity)
+        return record if record is not None and record.stamp == file.stamp else None
 
-    def _place(self, file: ImageFileRef) -> tuple[int, int]:
-        place = self._facts[file.identity].place
-        assert place is not None  # what was lost has been decoded again
-        return place
+    def _location(self, file: ImageFileRef) -> Location:
+        location = self._records[file.identity].location
+        assert location is not None  # what was missing has been decoded again
+        return location
 
-    def _decode(self, files: Sequence[ImageFileRef], title: str) -> dict[bytes, Fact]:
-        """Decode files into the open segment, and note what came of each."""
+    def _decode(self, files: Sequence[ImageFileRef], title: str) -> dict[bytes, FileRecord]:
+        """Decode files into the open segment, and record the result of each."""
         if not files:
             return {}
-        number, rows = self._open_segment()
-        target = self._file(number)
+        number, rows = self._segments.open_segment()
+        target = self._segments.file(number)
         check_room(self.folder, len(files) * target.row_bytes)
-        made: dict[bytes, Fact] = {}
-        notes: list[tuple[bytes, Fact]] = []
+        results: dict[bytes, FileRecord] = {}
+        unwritten: list[tuple[bytes, FileRecord]] = []
         images: list[UInt8Array] = []
         flushed = time.monotonic()
 
@@ -165,148 +163,88 @@ class PixelCache:
             if images:
                 target.write(rows, images)
                 rows += len(images)
-            segment = Segment(rows)
-            self._journal.note(notes, [(number, segment)] if rows else [])
-            if rows:
-                self._segments[number] = segment
-            self._facts.update(notes)
-            self._written.update(identity for identity, _ in notes)
+            self._segments.record(unwritten, number, Segment(rows))
+            self._records.update(unwritten)
+            self._written.update(identity for identity, _ in unwritten)
             images.clear()
-            notes.clear()
+            unwritten.clear()
             flushed = time.monotonic()
 
         with Bar(title, len(files)) as bar:
-            for file, result in on_all_cores(self._attempt, files):
-                fact = _fact_of(file, result, (number, rows + len(images)))
-                made[file.identity] = fact
+            for file, result in on_all_cores(self._try_decode, files):
+                record = _as_record(file, result, (number, rows + len(images)))
+                results[file.identity] = record
                 if isinstance(result, Decoded):
                     images.append(result.pixels)
-                if not isinstance(result, Refusal) or result.lasting:
-                    notes.append((file.identity, fact))
-                enough = len(images) * target.row_bytes >= CHUNK_BYTES
-                if enough or time.monotonic() - flushed > FLUSH_S:
+                if not isinstance(result, Rejection) or result.permanent:
+                    unwritten.append((file.identity, record))
+                is_chunk = len(images) * target.row_bytes >= CHUNK_BYTES
+                if is_chunk or time.monotonic() - flushed > FLUSH_S:
                     flush()
                 bar.advance()
             flush()
-        return made
+        return results
 
-    def _attempt(self, file: ImageFileRef) -> Decoded | Refusal:
-        if self._in_hand.was_left(file):
-            log.warning("%s was being read when a run ended: it is read apart", file.name)
-            return decode_apart(file, self._image_size)
-        with self._in_hand.holding(file):
-            return attempt(file, self._image_size)
+    def _try_decode(self, file: ImageFileRef) -> Decoded | Rejection:
+        if self._markers.crashed_before(file):
+            log.warning(
+                "%s was being decoded when a run ended: it is decoded in a separate process",
+                file.name,
+            )
+            return decode_in_subprocess(file, self._image_size)
+        with self._markers.marked(file):
+            return try_decode(file, self._image_size)
 
-    def _open_segment(self) -> tuple[int, int]:
-        """The number of the segment that is being filled, and the rows that it has."""
-        for number, segment in self._segments.items():
-            if segment.stamp is None:
-                return number, segment.rows
-        return self._next_number(), 0
-
-    def _next_number(self) -> int:
-        # Numbers are not used again: another run may still read what had one.
-        counter = self.folder / "counter"
-        noted = counter.read_bytes() if counter.exists() else b""
-        last = int(noted) if noted.isdigit() else -1  # lost or damaged: from what is there
-        number = max([last, *self._segments]) + 1
-        with atomic_file(counter) as draft:
-            draft.write_text(str(number))
-        return number
-
-    def _join(self, files: Sequence[ImageFileRef], places: Sequence[tuple[int, int]]) -> int:
-        """Copy rows of segments into a new one, in their order."""
-        number = self._next_number()
-        target = self._file(number)
-        sources = {segment: self._file(segment) for segment, _ in places}
-        check_room(self.folder, len(places) * target.row_bytes)
-        step = max(1, CHUNK_BYTES // target.row_bytes)
-        for start in range(0, len(places), step):
-            chunk = places[start : start + step]
-            images = np.empty((len(chunk), self._image_size, self._image_size, 3), np.uint8)
-            for image, (segment, row) in zip(images, chunk, strict=True):
-                sources[segment].read(row, image)
-            target.write(start, list(images))
-        stamp, sha256 = target.seal(len(places))
-        joined = Segment(len(places), stamp, sha256)
-        facts = [
-            (file.identity, replace(self._facts[file.identity], place=(number, row)))
+    def _copy(self, files: Sequence[ImageFileRef], locations: Sequence[Location]) -> int:
+        """Copy the pixels of files into a new segment, in their order; its number."""
+        number, segment = self._segments.copy(locations)
+        records = [
+            (file.identity, replace(self._records[file.identity], location=(number, row)))
             for row, file in enumerate(files)
         ]
-        self._journal.note(facts, [(number, joined)])
-        self._facts.update(facts)
-        self._segments[number] = joined
+        self._segments.record(records, number, segment)
+        self._records.update(records)
         return number
 
-    def _keep_only(self, kept: int) -> None:
-        """Remove the other segments: versions that are links to them are not touched."""
-        others = [number for number in self._segments if number != kept]
-        if others:
-            self._journal.note(lost=others)
-        for number in others:
-            del self._segments[number]
-        self._remove_strays()
-
-    def _discard_damaged(self) -> None:
-        """Forget segments that are not as they were left, and remove files that none knows."""
-        damaged = [
-            number
-            for number, segment in self._segments.items()
-            if not self._file(number).holds(segment.rows, segment.stamp)
-        ]
-        for number in damaged:
-            path = self._file(number).path
-            log.warning("%s is missing or has been changed: its images are decoded again", path)
-            del self._segments[number]
-        if damaged:
-            self._journal.note(lost=damaged)
-        self._remove_strays()
-
-    def _forget_damaged(self, files: Sequence[ImageFileRef]) -> None:
-        """Forget where the pixels of files are, if what is there is not what was written."""
+    def _forget_damaged_pixels(self, files: Sequence[ImageFileRef]) -> None:
+        """Forget the location of pixels that are not as they were written."""
         old = [file for file in files if file.identity not in self._written]
-        placed = [file for file in old if self._facts[file.identity].place is not None]
-        if not placed:
+        stored = [file for file in old if self._records[file.identity].location is not None]
+        if not stored:
             return
         damaged: dict[Path, list[ImageFileRef]] = defaultdict(list)
         image = np.empty((self._image_size, self._image_size, 3), np.uint8)
-        with Bar("Checking the decoded images", len(placed)) as bar:
-            for file in placed:
-                number, row = self._place(file)
-                segment = self._file(number)
+        with Bar("Verifying the decoded images", len(stored)) as bar:
+            for file in stored:
+                number, row = self._location(file)
+                segment = self._segments.file(number)
                 segment.read(row, image)
-                if hashlib.sha256(image.data).digest() != self._facts[file.identity].sha256:
+                if hashlib.sha256(image.data).digest() != self._records[file.identity].sha256:
                     damaged[segment.path].append(file)
                 bar.advance()
-        for path, spoilt in damaged.items():
-            told = counted(len(spoilt), "image is", "images are")
-            log.warning("%s is damaged: %s decoded again", path, told)
-            forgotten = [(f.identity, replace(self._facts[f.identity], place=None)) for f in spoilt]
-            self._journal.note(forgotten)
-            self._facts.update(forgotten)
-
-    def _remove_strays(self) -> None:
-        known = {self._file(number).path for number in self._segments}
-        for file in self.folder.glob("segment-*.npy"):
-            if file not in known:
-                file.unlink(missing_ok=True)
-
-    def _file(self, number: int) -> SegmentFile:
-        return SegmentFile(self.folder / f"segment-{number}.npy", self._image_size)
+        for path, of_segment in damaged.items():
+            images = counted(len(of_segment), "image is", "images are")
+            log.warning("%s is damaged: %s decoded again", path, images)
+            forgotten = [
+                (file.identity, replace(self._records[file.identity], location=None))
+                for file in of_segment
+            ]
+            self._journal.record(forgotten)
+            self._records.update(forgotten)
 
 
-def _fact_of(file: ImageFileRef, result: Decoded | Refusal, place: tuple[int, int]) -> Fact:
-    if isinstance(result, Refusal):
-        return Fact(file.stamp, result.reason)
-    return Fact(file.stamp, None, result.sha256, result.look, place)
+def _as_record(file: ImageFileRef, result: Decoded | Rejection, location: Location) -> FileRecord:
+    if isinstance(result, Rejection):
+        return FileRecord(file.stamp, result.reason)
+    return FileRecord(file.stamp, None, result.sha256, result.image_hash, location)
 
 
-def _journal(folder: Path) -> Journal:
-    """The journal of a cache; a damaged or older one is begun anew: all in it can be made again."""
+def _open_journal(folder: Path) -> Journal:
+    """The journal of a cache. A damaged or older one is replaced: all in it can be made again."""
     file = folder / "journal.sqlite"
     try:
         return Journal(file)
-    except DamagedError as error:
+    except DamagedJournalError as error:
         log.warning("%s cannot be used (%s): its images are decoded again", file, error)
         file.unlink()
         return Journal(file)
@@ -327,8 +265,8 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _explained(folder: Path) -> Iterator[None]:
-    """Say in one message that the disk is full, or that the folder must not be written."""
+def _errors_explained(folder: Path) -> Iterator[None]:
+    """Say in one message that the disk is full, or that the folder cannot be written."""
     try:
         with full_disk_explained(folder):
             yield

@@ -20,7 +20,7 @@ import numpy as np
 from longtail.errors import DataError
 from longtail.parameters import Cifar100Source
 from longtail.progress import Bar
-from longtail.sources.folder import assemble
+from longtail.sources.folder import read_labelled_files
 from longtail.sources.images import Images, index_of, no_rejections
 from longtail.sources.listing import find_image_files
 
@@ -66,7 +66,7 @@ def _read_tree(path: str, dataset: str, decoded: Path) -> Images:
     # Official order is train before test; the sort of names would put test first.
     files.sort(key=lambda file: (SPLITS.index(file.parts[0]), *file.parts[1:]))
     classes, splits = [file.parts[1] for file in files], [file.parts[0] for file in files]
-    images = assemble(files, classes, splits, IMAGE_SIZE, path, dataset, decoded)
+    images = read_labelled_files(files, classes, splits, IMAGE_SIZE, path, dataset, decoded)
     stems = images.index["file"].map(lambda name: str(PurePosixPath(name).with_suffix("")))
     return Images(images.pixels, images.index.assign(file=stems), images.rejected, images.sha256)
 

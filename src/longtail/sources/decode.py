@@ -1,4 +1,4 @@
-"""Decoding: from any image file to an upright RGB square."""
+"""Decoding of any image file to an upright RGB square."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from longtail.arrays import UInt8Array
-from longtail.sources.difference_hash import look_of
+from longtail.sources.difference_hash import image_hash
 from longtail.sources.files import ImageFileRef, UnreadableError
 
-# Others that Pillow knows are refused, whatever a file's name says: one (EPS) runs programs.
+# Other formats that Pillow knows are rejected, whatever the name says: one (EPS) runs programs.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
-MAX_PIXELS = 100_000_000  # beyond it a small file can fill the memory: refused as a bomb
+MAX_PIXELS = 100_000_000  # larger images are rejected: a small file could fill the memory
 MOST_READ = f"at most {MAX_PIXELS // 10**6} million are read"
-MAX_ASPECT = 20  # of a longer side to the shorter one: a centred square would show next to nothing
-LARGE_PIXELS = 16_000_000  # images larger than that are decoded a few at a time
-# Raised when the same file would come out with other pixels.
+MAX_ASPECT = 20  # longer side / shorter side: of a longer strip a square shows next to nothing
+LARGE_PIXELS = 16_000_000  # larger images are decoded a few at a time
+# Increased when the same file would be decoded to other pixels.
 DECODING_VERSION = 1
 
 # A truncated photograph must be rejected, not silently filled with grey.
@@ -37,7 +37,7 @@ UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-# How files begin that are something else than their names say.
+# First bytes of files that are not what their names say.
 SIGNATURES = {
     b"PK\x03\x04": "a zip archive",
     b"%PDF": "a PDF document",
@@ -53,26 +53,32 @@ _few_at_a_time = threading.Semaphore(2)
 
 @dataclass(frozen=True)
 class Decoded:
-    """A usable image: uint8 (size, size, 3), the hash of its pixels, and its likeness."""
+    """A usable image: uint8 (size, size, 3), and the hashes of its pixels.
+
+    Attributes:
+        pixels: uint8 (size, size, 3).
+        sha256: of the pixels.
+        image_hash: see :func:`longtail.sources.difference_hash.image_hash`.
+    """
 
     pixels: UInt8Array
     sha256: bytes
-    look: bytes
+    image_hash: bytes
 
 
 @dataclass(frozen=True)
-class Refusal:
-    """Why a file cannot be used, and whether that lasts until the file changes."""
+class Rejection:
+    """Why a file cannot be used, and whether that stays so until the file changes."""
 
     reason: str
-    lasting: bool
+    permanent: bool
 
 
 def decode(file: ImageFileRef, image_size: int | None) -> UInt8Array:
-    """Decode one image to RGB, upright, cut to a centred square of ``image_size`` pixels.
+    """Decode one image to RGB, upright, cropped to a centred square of ``image_size`` pixels.
 
-    Of a file with several images it is the first. With ``image_size`` null the image is left as
-    large as it is.
+    The first image of a file with several is taken. Without ``image_size`` the image is not
+    cropped or resized.
 
     Raises:
         ValueError: with the reason why the file cannot be used.
@@ -82,7 +88,7 @@ def decode(file: ImageFileRef, image_size: int | None) -> UInt8Array:
 
 
 def decode_content(content: BinaryIO, image_size: int | None) -> UInt8Array:
-    """The same of a file that is open already, or of its content in memory."""
+    """Like :func:`decode`, for an open file or content in memory."""
     try:
         return _decode(content, image_size)
     except UnidentifiedImageError as error:
@@ -93,21 +99,21 @@ def decode_content(content: BinaryIO, image_size: int | None) -> UInt8Array:
         raise
     except Exception as error:
         if isinstance(error, OSError) and error.errno is not None:
-            raise  # of the disk or the network, not of what is in the file
-        # What a decoder raises at a hostile file is anyone's guess: struct.error, KeyError,
-        # MemoryError. Whatever it is, it costs this file alone.
+            raise  # an error of the disk or the network, not of the content
+        # Decoders raise anything for a hostile file: struct.error, KeyError, MemoryError. Only this
+        # file is rejected.
         raise ValueError(f"cannot be read: {error or type(error).__name__}") from error
 
 
 def _decode(content: BinaryIO, image_size: int | None) -> UInt8Array:
-    Image.init()  # all formats; Pillow itself knows but a few until it has failed with them
+    Image.init()  # load all formats; Pillow loads only a few by itself
     with Image.open(content, formats=FORMATS) as image:
         width, height = image.size
         if width * height > MAX_PIXELS:
             raise ValueError(f"{width} x {height} pixels are too many: {MOST_READ}")
         if image_size is not None:
             _check_shape(width, height)
-            # A JPEG that is much larger than what is kept need not be decoded at full size.
+            # A JPEG that is much larger than the result need not be decoded at full size.
             image.draft(None, (2 * image_size, 2 * image_size))
         with _few_at_a_time if image.width * image.height > LARGE_PIXELS else nullcontext():
             orientation = image.getexif().get(ORIENTATION)
@@ -163,12 +169,12 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def attempt(file: ImageFileRef, image_size: int) -> Decoded | Refusal:
-    """Decode a file, or say why it cannot be used."""
+def try_decode(file: ImageFileRef, image_size: int) -> Decoded | Rejection:
+    """Decode a file, or return why it cannot be used."""
     try:
         pixels = decode(file, image_size)
     except UnreadableError as error:
-        return Refusal(str(error), lasting=False)
+        return Rejection(str(error), permanent=False)
     except ValueError as error:
-        return Refusal(" ".join(str(error).split()), lasting=True)
-    return Decoded(pixels, hashlib.sha256(pixels.data).digest(), look_of(pixels))
+        return Rejection(" ".join(str(error).split()), permanent=True)
+    return Decoded(pixels, hashlib.sha256(pixels.data).digest(), image_hash(pixels))

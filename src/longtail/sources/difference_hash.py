@@ -1,4 +1,4 @@
-"""Which pictures show the same: a difference hash, and the pairs that are near by it."""
+"""Near-duplicates of images: a difference hash, and the pairs that are close by it."""
 
 from __future__ import annotations
 
@@ -14,15 +14,18 @@ BITS = 2 * SIDE * SIDE
 BLOCK_ROWS = 1024
 
 
-def look_of(pixels: UInt8Array) -> bytes:
+def image_hash(pixels: UInt8Array) -> bytes:
     """The difference hash of an image (Krawetz 2013, "Kind of like that"), on a finer grid.
 
-    Of its grey version, shrunk to 17 x 16, whether each value exceeds its left neighbour, and of
-    the one shrunk to 16 x 17 whether each exceeds the one above: 512 bits. The customary 64 bits
-    do not tell two moths of one outline apart; these do.
+    The image is converted to grey and resized to 17 x 16 pixels; a bit says whether each pixel is
+    brighter than its left neighbour. The same is done with 16 x 17 pixels and the neighbour above.
+    These are 512 bits; the usual 64 bits do not distinguish two moths of the same outline.
 
     Args:
         pixels: uint8 (height, width, 3).
+
+    Returns:
+        64 bytes.
     """
     grey = Image.fromarray(pixels).convert("L")
     wide = np.asarray(grey.resize((SIDE + 1, SIDE), Image.Resampling.BILINEAR))
@@ -31,26 +34,26 @@ def look_of(pixels: UInt8Array) -> bytes:
     return np.packbits(bits).tobytes()
 
 
-def near_pairs(looks: UInt8Array, distance: int) -> Iterator[Int64Array]:
+def pairs_within(hashes: UInt8Array, distance: int) -> Iterator[Int64Array]:
     """The pairs of rows that differ in at most ``distance`` bits.
 
     Args:
-        looks: uint8 (images, 64), a hash a row.
+        hashes: uint8 (images, 64), one hash per row.
         distance: in bits.
 
     Yields:
-        Pairs of row numbers, (pairs, 2), the smaller one first. All of them are compared, block by
-        block, so that the memory does not grow with their number.
+        Pairs of row numbers, (pairs, 2), the smaller one first. All rows are compared, block by
+        block, so that memory does not grow with the number of pairs.
     """
-    for start in range(0, len(looks), BLOCK_ROWS):
-        rows = _signs(looks[start : start + BLOCK_ROWS])
-        for other in range(start, len(looks), BLOCK_ROWS):
-            products = rows @ _signs(looks[other : other + BLOCK_ROWS]).T
+    for start in range(0, len(hashes), BLOCK_ROWS):
+        rows = _signs(hashes[start : start + BLOCK_ROWS])
+        for other in range(start, len(hashes), BLOCK_ROWS):
+            products = rows @ _signs(hashes[other : other + BLOCK_ROWS]).T
             first, second = np.nonzero(products >= BITS - 2 * distance)
             pairs = np.stack([first + start, second + other], axis=1)
             yield pairs[pairs[:, 0] < pairs[:, 1]]
 
 
-def _signs(looks: UInt8Array) -> Float32Array:
-    """Bits as -1 and 1: a product counts those that agree less those that do not."""
-    return np.unpackbits(looks, axis=1).astype(np.float32) * 2 - 1
+def _signs(hashes: UInt8Array) -> Float32Array:
+    """Bits as -1 and 1: a product is the number of equal bits minus that of unequal ones."""
+    return np.unpackbits(hashes, axis=1).astype(np.float32) * 2 - 1

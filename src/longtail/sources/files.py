@@ -1,4 +1,4 @@
-"""Image files, whether they lie in folders or inside zip files, and how they are opened."""
+"""Image files in folders or inside zip files, and how they are opened."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
-MAX_MEMBER_BYTES = 256 << 20  # of a zip file's member, unpacked: beyond it, a bomb
+MAX_MEMBER_BYTES = 256 << 20  # of an unpacked member of a zip file; larger ones are rejected
 
 
 class UnreadableError(ValueError):
-    """A file cannot be opened or read just now; the next run tries again."""
+    """A file cannot be opened or read at the moment; the next run tries again."""
 
 
 @dataclass(frozen=True)
 class ImageFileRef:
-    """One image file: ``parts`` are its folders and its name, below the root of its tree.
+    """One image file.
 
     Attributes:
-        parts: its path within the tree.
+        parts: its folders and its name, below the root of its tree.
         container: the root of its tree, or the zip file.
         member: the name within a zip file, as the zip file has it; None in a folder.
         stamp: changes when the file does (its size, with its time of change or its CRC); empty if
@@ -45,13 +45,13 @@ class ImageFileRef:
 
     @property
     def identity(self) -> bytes:
-        """What no other file has, whatever characters are in its name."""
+        """A key that is unique to the file, whatever characters its name has."""
         inside = self.name if self.member is None else self.member
         return os.fsencode(f"{self.container}\0") + inside.encode("utf-8", "surrogateescape")
 
     @contextmanager
     def opened(self) -> Iterator[BinaryIO]:
-        """Open the file. Links are not followed, and nothing but a regular file is waited for.
+        """Open the file. Links are not followed, and anything but a regular file is an error.
 
         Raises:
             UnreadableError: with the reason of the file system or of the zip file.
@@ -69,7 +69,7 @@ class ImageFileRef:
 
     @contextmanager
     def _opened_file(self) -> Iterator[BinaryIO]:
-        # Without O_NONBLOCK a pipe that has taken the file's place would be waited for.
+        # Without O_NONBLOCK, opening a pipe that has replaced the file would block.
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         descriptor = os.open(self.container.joinpath(*self.parts), flags)
         with os.fdopen(descriptor, "rb") as file:
@@ -93,11 +93,11 @@ class ImageFileRef:
 
 
 def stamp_of(status: os.stat_result) -> str:
-    """What changes when a file's contents do."""
+    """The size and the time of the last change: they change when the content does."""
     return f"{status.st_size}:{status.st_mtime_ns}"
 
 
-# A zip file's list of contents is read once, not once an image. Reading is thread-safe.
+# The list of contents of a zip file is read once, not once per image. Reading is thread-safe.
 @lru_cache(maxsize=16)
 def _open_zip(path: Path) -> zipfile.ZipFile:
     return zipfile.ZipFile(path)

@@ -1,4 +1,4 @@
-"""The contract that every source fulfils."""
+"""What every source returns."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import pandas as pd
 
 from longtail.arrays import UInt8Array
 
-INDEX_COLUMNS = ["image", "file", "label", "class_name", "split", "group"]
 REJECTED_COLUMNS = ["file", "class_name", "reason"]
 
 
@@ -20,14 +19,10 @@ class Images:
 
     Attributes:
         pixels: uint8 array of shape (images, height, width, 3), RGB.
-        index: a row an image, in the order of ``pixels``: ``image`` (its number), ``file``
-            (its name within the source), ``label`` (0 to classes - 1), ``class_name``,
-            ``split`` (``train`` or ``test`` where the source has an official split, else empty)
-            and ``group``: images of one group show the same and must not be divided by a split.
-            It is the number of the group's first image; by default each image is its own.
-        rejected: a row for each file that is not used: ``file``, ``class_name`` (empty where it
-            is not known) and ``reason``.
-        sha256: the checksum of ``pixels`` where it is known already.
+        index: one row per image, in the order of ``pixels``
+            (:data:`longtail.schemas.data.INDEX`).
+        rejected: one row per file that is not used (:data:`longtail.schemas.data.REJECTED`).
+        sha256: the checksum of ``pixels``, if it is known already.
     """
 
     pixels: UInt8Array
@@ -43,7 +38,7 @@ def index_of(
     splits: list[str],
     groups: npt.ArrayLike | None = None,
 ) -> pd.DataFrame:
-    """The index table of images in the order of the pixels; without groups each has its own."""
+    """The index of images in the order of the pixels; without groups each is its own group."""
     images = np.arange(len(files), dtype=np.int64)
     return pd.DataFrame(
         {
@@ -53,11 +48,10 @@ def index_of(
             "class_name": [class_names[label] for label in labels],
             "split": splits,
             "group": images if groups is None else np.asarray(groups, dtype=np.int64),
-        },
-        columns=INDEX_COLUMNS,
+        }
     )
 
 
 def no_rejections() -> pd.DataFrame:
-    """The table of rejected files of a source that has none."""
+    """An empty table of rejected files."""
     return pd.DataFrame(columns=REJECTED_COLUMNS, dtype=str)

@@ -1,8 +1,8 @@
-"""Decoding in a process of its own, for files that may end the process that decodes them.
+"""Decoding in a separate process, for files that may crash the process that decodes them.
 
-Decoders are libraries in C, and a damaged file can crash them. What is being decoded is noted in
-a file that outlives the process (:class:`InHand`); the next run decodes what it finds there apart
-(:func:`decode_apart`), so that such a file ends its own process and nothing else.
+Decoders are C libraries, and a damaged file can crash them. Files that are being decoded are marked
+in a file that outlives the process (:class:`DecodingMarkers`). The next run decodes those that are
+still marked in a separate process (:func:`decode_in_subprocess`), so that a crash ends only that.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from longtail.provenance import usable_cores
-from longtail.sources.decode import Decoded, Refusal, attempt
+from longtail.sources.decode import Decoded, Rejection, try_decode
 from longtail.sources.files import ImageFileRef
 from longtail.storage.files import atomic_file
 
 DIGEST_BYTES = 32
 
 
-class InHand:
-    """Which files are being decoded: a note of fixed size a core, in a file.
+class DecodingMarkers:
+    """Marks of the files that are being decoded: one of fixed size per core, in a file.
 
-    It is written without waiting for the disk, which costs microseconds: what a process has
+    They are written without waiting for the disk, which takes microseconds: what a process has
     written stays when it crashes.
 
     Args:
-        file: where.
+        file: of the marks.
     """
 
     def __init__(self, file: Path) -> None:
         left = file.read_bytes() if file.exists() else b""
         digests = (left[at : at + DIGEST_BYTES] for at in range(0, len(left), DIGEST_BYTES))
-        # Of files that were in hand when a process ended without a word. They are noted for good:
-        # this process may end before it comes to them.
+        # Files that were being decoded when a process crashed. Their marks stay, since this process
+        # may end before it decodes them.
         self._left = {digest for digest in digests if any(digest)}
         slots = usable_cores()
         with atomic_file(file) as draft:
@@ -54,13 +54,13 @@ class InHand:
         """Close the file."""
         os.close(self._descriptor)
 
-    def was_left(self, file: ImageFileRef) -> bool:
-        """Whether a process ended while it decoded that file."""
+    def crashed_before(self, file: ImageFileRef) -> bool:
+        """Whether a process crashed while it decoded that file."""
         return _digest(file) in self._left
 
     @contextmanager
-    def holding(self, file: ImageFileRef) -> Iterator[None]:
-        """Note that a file is being decoded, until the block is left. Threads may share this."""
+    def marked(self, file: ImageFileRef) -> Iterator[None]:
+        """Mark a file while the block runs. Threads may share the markers."""
         slot = self._free.get()
         try:
             os.pwrite(self._descriptor, _digest(file), slot * DIGEST_BYTES)
@@ -70,28 +70,30 @@ class InHand:
             self._free.put(slot)
 
 
-def decode_apart(file: ImageFileRef, image_size: int) -> Decoded | Refusal:
-    """Decode a file in a process of its own; what ends that process is a reason to refuse it."""
+def decode_in_subprocess(file: ImageFileRef, image_size: int) -> Decoded | Rejection:
+    """Decode a file in a separate process; a file that crashes it is rejected."""
     ended = subprocess.run(
-        [sys.executable, "-c", f"import {__name__} as apart; apart.answer()"],
+        [sys.executable, "-c", f"import {__name__} as isolated; isolated.answer_parent()"],
         input=pickle.dumps((file, image_size)),
         stdout=subprocess.PIPE,
         check=False,
     )
     if ended.returncode == 0:
-        result: Decoded | Refusal = pickle.loads(ended.stdout)
+        result: Decoded | Rejection = pickle.loads(ended.stdout)
         return result
     if ended.returncode < 0:
         how = f"by signal {signal.Signals(-ended.returncode).name}"
     else:
         how = f"with exit code {ended.returncode}"
-    return Refusal(f"ended the process that read it, twice (the last time {how})", lasting=True)
+    return Rejection(
+        f"crashed the process that decoded it, twice (the last time {how})", permanent=True
+    )
 
 
 def _digest(file: ImageFileRef) -> bytes:
     return hashlib.sha256(file.identity).digest()
 
 
-def answer() -> None:
-    """Attempt the file that the standard input names, in the process of :func:`decode_apart`."""
-    sys.stdout.buffer.write(pickle.dumps(attempt(*pickle.loads(sys.stdin.buffer.read()))))
+def answer_parent() -> None:
+    """Decode the file that the standard input names, in the process of `decode_in_subprocess`."""
+    sys.stdout.buffer.write(pickle.dumps(try_decode(*pickle.loads(sys.stdin.buffer.read()))))

@@ -1,4 +1,4 @@
-"""What is known of files that were decoded before, and where their pixels lie."""
+"""Records of the files that were decoded before, and of where their pixels are stored."""
 
 from __future__ import annotations
 
@@ -26,23 +26,27 @@ COLUMNS = {
 }
 
 
+# The number of a segment, and a row in it.
+Location = tuple[int, int]
+
+
 @dataclass(frozen=True)
-class Fact:
-    """What is known of a file: why it is refused, or its hashes and where its pixels lie.
+class FileRecord:
+    """The result of decoding a file: why it is rejected, or its hashes and where its pixels are.
 
     Attributes:
-        stamp: of the file, at the time.
+        stamp: of the file when it was decoded.
         reason: why it cannot be used; None if it can.
         sha256: of its pixels.
-        look: its likeness, as :func:`longtail.sources.difference_hash.look_of`.
-        place: segment and row of its pixels; None if they are not kept.
+        image_hash: see :func:`longtail.sources.difference_hash.image_hash`.
+        location: of its pixels; None if they are not stored.
     """
 
     stamp: str
     reason: str | None
     sha256: bytes = b""
-    look: bytes = b""
-    place: tuple[int, int] | None = None
+    image_hash: bytes = b""
+    location: Location | None = None
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ class Segment:
     """A file of pixels. A sealed one is never written again: versions may be links to it.
 
     Attributes:
-        rows: how many images are in it.
+        rows: the number of images in it.
         stamp: of the file when it was sealed; None while it is open.
         sha256: of its array, once it is sealed.
     """
@@ -60,29 +64,29 @@ class Segment:
     sha256: str | None = None
 
 
-class DamagedError(Exception):
-    """What the journal says cannot be trusted."""
+class DamagedJournalError(Exception):
+    """The journal is damaged, or an older version has written it."""
 
 
 class Journal:
-    """The facts in a database, which a killed process leaves as the last commit made it.
+    """Records in an SQLite database; a killed process leaves the state of the last commit.
 
-    Each row has its checksum: a damaged disk must not give an image the pixels of another.
+    Each row has a checksum: a damaged disk must not give an image the pixels of another.
 
     Raises:
-        DamagedError: if it is not as it was left, or an older version wrote it.
-        sqlite3.OperationalError: if the disk is full, or must not be written.
+        DamagedJournalError: if it is damaged, or an older version has written it.
+        sqlite3.OperationalError: if the disk is full, or cannot be written.
     """
 
     def __init__(self, file: Path) -> None:
         self._database = sqlite3.connect(file)
-        # What is no UTF-8 is damaged, which the columns and the checksums tell.
+        # Text that is not UTF-8 is damaged, which the checks of columns and checksums find.
         self._database.text_factory = lambda text: text.decode(errors="replace")
         try:
-            with _damage_told():
+            with _damage_reported():
                 self._database.executescript(SCHEMA)
                 self._check_tables()
-                self.facts(), self.segments()  # each row is checked
+                self.records(), self.segments()  # each row is checked
         except BaseException:
             self.close()
             raise
@@ -91,11 +95,13 @@ class Journal:
         """Close the database."""
         self._database.close()
 
-    def facts(self) -> dict[bytes, Fact]:
-        """All facts, by the files' identities."""
+    def records(self) -> dict[bytes, FileRecord]:
+        """All records, by the files' identities."""
         return {
-            identity: Fact(stamp, reason, sha256, look, None if row is None else (segment, row))
-            for identity, stamp, reason, sha256, look, segment, row in self._rows("files")
+            identity: FileRecord(
+                *(stamp, reason, sha256, image_hash), None if row is None else (segment, row)
+            )
+            for identity, stamp, reason, sha256, image_hash, segment, row in self._rows("files")
         }
 
     def segments(self) -> dict[int, Segment]:
@@ -108,28 +114,28 @@ class Journal:
     def _rows(self, table: str) -> Iterator[list[Any]]:
         for *row, digest in self._database.execute(f"SELECT * FROM {table}"):
             if _digest(row) != digest:
-                raise DamagedError("a row is not as it was noted")
+                raise DamagedJournalError("a row does not match its checksum")
             yield row
 
     def _check_tables(self) -> None:
         for table, columns in COLUMNS.items():
             found = [row[1] for row in self._database.execute(f"PRAGMA table_info({table})")]
             if found != columns:
-                raise DamagedError(f"its table {table} has other columns")
+                raise DamagedJournalError(f"its table {table} has other columns")
         [[state]] = self._database.execute("PRAGMA quick_check(1)")
         if state != "ok":
-            raise DamagedError(state)
+            raise DamagedJournalError(state)
 
-    def note(
+    def record(
         self,
-        facts: Iterable[tuple[bytes, Fact]] = (),
+        records: Iterable[tuple[bytes, FileRecord]] = (),
         segments: Iterable[tuple[int, Segment]] = (),
         *,
-        lost: Iterable[int] = (),
+        removed_segments: Iterable[int] = (),
     ) -> None:
-        """Note facts and segments, and that some segments are gone, all of it or nothing."""
+        """Record files, segments, and that segments were removed, in one transaction."""
         with self._database as database:
-            for number in lost:
+            for number in removed_segments:
                 database.execute("DELETE FROM segments WHERE number = ?", (number,))
                 in_it = "SELECT identity, stamp, reason, sha256, look FROM files WHERE segment = ?"
                 without = [
@@ -140,26 +146,29 @@ class Journal:
                 database,
                 "files",
                 (
-                    (identity, f.stamp, f.reason, f.sha256, f.look, *(f.place or (None, None)))
-                    for identity, f in facts
+                    (
+                        *(identity, of.stamp, of.reason, of.sha256, of.image_hash),
+                        *(of.location or (None, None)),
+                    )
+                    for identity, of in records
                 ),
             )
             _replace(
                 database,
                 "segments",
-                ((number, s.rows, s.stamp, s.sha256) for number, s in segments),
+                ((number, of.rows, of.stamp, of.sha256) for number, of in segments),
             )
 
 
 @contextmanager
-def _damage_told() -> Iterator[None]:
+def _damage_reported() -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError:
         raise
-    # SQLite's own message may quote what is damaged, and so be no UTF-8.
+    # SQLite's message may quote damaged text, which is not UTF-8.
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
-        raise DamagedError(str(error)) from error
+        raise DamagedJournalError(str(error)) from error
 
 
 def _replace(database: sqlite3.Connection, table: str, rows: Iterable[tuple[object, ...]]) -> None:

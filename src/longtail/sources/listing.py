@@ -1,4 +1,4 @@
-"""What lies in a folder or zip file of images: which files are to be read, and which never."""
+"""The image files in folders or zip files, and which files cannot be read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from longtail.sources.files import ImageFileRef, stamp_of
 from longtail.wording import counted, first_names
 
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
-# Pictures that are not read. They are listed as rejected, since their owner may count on them.
+# Images of formats that are not supported. They are reported as rejected files.
 PHONES = {".heic", ".heif"}
 OTHER_PICTURES = {
     *PHONES,
@@ -25,31 +25,31 @@ OTHER_PICTURES = {
 
 @dataclass
 class Listing:
-    """What was found below some roots.
+    """The files below some roots.
 
     Attributes:
-        files: to be read, sorted by name.
-        refused: names and reasons of what is a picture by its name, and is not read.
-        others: names of what is no picture by its name, or hidden.
-        empty: names of folders of the first level in which there is no picture at all.
-        skipped: folders that were not looked into, since the project's own data lie there.
+        files: supported image files, sorted by name.
+        rejected: names and reasons of image files that cannot be read.
+        ignored: names of files that are not images by their names, or hidden.
+        empty: names of first-level folders without any image.
+        skipped: folders that were not searched, since they hold the project's own data.
     """
 
     files: list[ImageFileRef] = field(default_factory=list)
-    refused: list[tuple[str, str]] = field(default_factory=list)
-    others: list[str] = field(default_factory=list)
+    rejected: list[tuple[str, str]] = field(default_factory=list)
+    ignored: list[str] = field(default_factory=list)
     empty: list[str] = field(default_factory=list)
     skipped: list[Path] = field(default_factory=list)
 
 
 def find_roots(path: str, key: str) -> list[Path]:
-    """The folders or files that ``path`` names; ``*`` in it may stand for several.
+    """The folders or files that match ``path``, which may contain ``*``.
 
     Raises:
         DataError: if there is none.
     """
     plain = Path(path).expanduser()
-    # A name may itself hold the characters that stand for others.
+    # A name may itself contain wildcard characters.
     roots = [plain] if plain.exists() else [Path(found) for found in sorted(glob.glob(str(plain)))]
     if not roots:
         raise DataError(f"{key}: nothing is at '{path}'. Give the path of a folder or zip file.")
@@ -57,15 +57,15 @@ def find_roots(path: str, key: str) -> list[Path]:
 
 
 def list_images(path: str, key: str, own: Path | None = None) -> Listing:
-    """List all image files below ``path``. Nothing is opened, and no link is followed.
+    """List all image files below ``path`` without opening them or following links.
 
     Args:
-        path: a folder or a zip file; ``*`` may stand for several, whose trees are joined.
+        path: a folder or a zip file, or a pattern with ``*`` for several, whose trees are joined.
         key: the parameter that holds ``path``, for messages.
-        own: a folder of the project; the folder of the first level that it lies in is skipped.
+        own: a folder of the project; the first-level folder that contains it is skipped.
 
     Raises:
-        DataError: if nothing is there, no image file is in it, or two have the same name.
+        DataError: if nothing is there, it has no image file, or two have the same name.
     """
     roots = find_roots(path, key)
     listing = Listing()
@@ -75,12 +75,12 @@ def list_images(path: str, key: str, own: Path | None = None) -> Listing:
         elif root.is_file() and zipfile.is_zipfile(root):
             _list_zip(root.absolute(), listing, key)
         else:
-            told = (
-                "is a damaged zip file: it was not copied to its end, or is another kind of file"
+            problem = (
+                "is a damaged zip file: it was not copied completely, or is another kind of file"
                 if root.suffix.lower() == ".zip"
                 else "is neither a folder nor a zip file"
             )
-            raise DataError(f"{key}: '{root}' {told}")
+            raise DataError(f"{key}: '{root}' {problem}")
     if not listing.files:
         zips = any(entry.suffix == ".zip" for root in roots for entry in root.glob("*"))
         hint = f" It holds zip files: name them, as in '{path}/*.zip'." if zips else ""
@@ -89,10 +89,10 @@ def list_images(path: str, key: str, own: Path | None = None) -> Listing:
             f"Known endings: {', '.join(sorted(SUFFIXES))}"
         )
     listing.files.sort(key=lambda file: file.parts)
-    listing.refused.sort()
-    listing.others.sort()
+    listing.rejected.sort()
+    listing.ignored.sort()
     full = {file.parts[0] for file in listing.files}
-    full |= {name.partition("/")[0] for name, _ in listing.refused}
+    full |= {name.partition("/")[0] for name, _ in listing.rejected}
     listing.empty[:] = sorted(set(listing.empty) - full)
     for file, following in pairwise(listing.files):
         if file.parts == following.parts:
@@ -109,23 +109,23 @@ def find_image_files(path: str, key: str) -> list[ImageFileRef]:
 
 
 def printable(name: str) -> str:
-    """A name that any table and any terminal can show: what is no plain text is escaped."""
+    """A name with escapes for characters that a table or a terminal cannot show."""
     text = name.encode("utf-8", "backslashreplace").decode()
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def is_formula(text: str) -> bool:
-    """Whether a spreadsheet takes a text for a formula, and runs it."""
+def looks_like_formula(text: str) -> bool:
+    """Whether a spreadsheet would run a text as a formula."""
     return text.startswith(("=", "+", "-", "@"))
 
 
-def no_formula(name: str) -> str:
-    """The same path, so that no spreadsheet takes a file's name for a formula."""
-    return f"./{name}" if is_formula(name) else name
+def escape_formula(name: str) -> str:
+    """The same path, in a form that no spreadsheet takes for a formula."""
+    return f"./{name}" if looks_like_formula(name) else name
 
 
-def is_read(path: Path) -> bool:
-    """Whether a file is an image that is read, by its name."""
+def is_supported(path: Path) -> bool:
+    """Whether a file is an image of a supported format, by its name."""
     return path.suffix.lower() in SUFFIXES
 
 
@@ -138,14 +138,14 @@ def _list_folder(root: Path, listing: Listing, own: Path | None, key: str) -> No
         except OSError as error:
             if not parts:
                 raise DataError(f"{key}: '{root}' cannot be read: {error.strerror}") from error
-            listing.refused.append((printable("/".join(parts)), f"{_CANNOT}: {error.strerror}"))
+            listing.rejected.append((printable("/".join(parts)), f"{_CANNOT}: {error.strerror}"))
             continue
         for entry in entries:
             here = (*parts, entry.name)
             if not entry.is_dir(follow_symlinks=False):
                 _list_entry(entry, here, root, listing)
             elif entry.name.startswith("."):
-                listing.others.append(printable("/".join(here)))
+                listing.ignored.append(printable("/".join(here)))
             elif not parts and own and own.resolve().is_relative_to(Path(entry.path).resolve()):
                 listing.skipped.append(Path(entry.path))
             else:
@@ -160,29 +160,29 @@ _CANNOT = "cannot be read"
 def _list_entry(
     entry: os.DirEntry[str], parts: tuple[str, ...], root: Path, listing: Listing
 ) -> None:
-    """A file, a link or something else that is no folder."""
+    """Add a file, a link or anything else that is not a folder."""
     is_link = entry.is_symlink()
     if entry.name.startswith(".") or not (
         _is_picture(entry.name) or (is_link and _is_folder(entry))
     ):
-        listing.others.append(printable("/".join(parts)))
+        listing.ignored.append(printable("/".join(parts)))
     elif is_link:
-        _refuse(listing, parts, "is a symbolic link: links are not followed")
+        _reject(listing, parts, "is a symbolic link: links are not followed")
     elif not entry.is_file(follow_symlinks=False):
-        _refuse(listing, parts, "is not a regular file")
-    elif reason := why_not_read(parts):
-        _refuse(listing, parts, reason)
+        _reject(listing, parts, "is not a regular file")
+    elif reason := unsupported_reason(parts):
+        _reject(listing, parts, reason)
     else:
         try:
             stamp = stamp_of(entry.stat(follow_symlinks=False))
         except OSError as error:
-            _refuse(listing, parts, f"{_CANNOT}: {error.strerror}")
+            _reject(listing, parts, f"{_CANNOT}: {error.strerror}")
         else:
             listing.files.append(ImageFileRef(parts, root, None, stamp))
 
 
 def _is_folder(link: os.DirEntry[str]) -> bool:
-    """Whether a link leads to a folder; one that leads to itself leads nowhere."""
+    """Whether a link leads to a folder; a link to itself does not."""
     try:
         return link.is_dir()
     except OSError:
@@ -201,11 +201,11 @@ def _list_zip(path: Path, listing: Listing, key: str) -> None:
         if member.is_dir() or not parts:
             continue
         if hidden or parts[0] == "__MACOSX" or not _is_picture(parts[-1]):
-            listing.others.append(printable("/".join(parts)))
+            listing.ignored.append(printable("/".join(parts)))
         elif ".." in parts or parts[0].startswith("/"):
-            _refuse(listing, parts, "its path leads out of the zip file")
-        elif reason := why_not_read(parts):
-            _refuse(listing, parts, reason)
+            _reject(listing, parts, "its path is outside the zip file")
+        elif reason := unsupported_reason(parts):
+            _reject(listing, parts, reason)
         else:
             stamp = f"{member.file_size}:{member.CRC:08x}"
             listing.files.append(ImageFileRef(parts, path, member.filename, stamp))
@@ -215,36 +215,36 @@ def _is_picture(name: str) -> bool:
     return Path(name).suffix.lower() in SUFFIXES | OTHER_PICTURES
 
 
-def why_not_read(parts: tuple[str, ...]) -> str | None:
-    """Why a picture of that path is not read; None if it is, or is no picture."""
+def unsupported_reason(parts: tuple[str, ...]) -> str | None:
+    """Why an image with that path cannot be read; None if it can, or is not an image."""
     suffix = Path(parts[-1]).suffix.lower()
     if suffix in PHONES:
         return (
-            f"{suffix} files are not read: convert it to JPEG, and let the phone save JPEG from "
-            f"now on (iPhone: Settings, Camera, Formats, Most Compatible)"
+            f"{suffix} files are not supported: convert it to JPEG, and let the phone save JPEG "
+            f"in future (iPhone: Settings, Camera, Formats, Most Compatible)"
         )
     if suffix in OTHER_PICTURES:
-        return f"{suffix} files are not read: convert it to JPEG or PNG"
+        return f"{suffix} files are not supported: convert it to JPEG or PNG"
     name = "/".join(parts)
     if any("\udc80" <= character <= "\udcff" for character in name):
         return "its name is not valid UTF-8: rename it"
     if not name.isprintable():
-        return "its name holds a line break or another character that cannot be shown: rename it"
+        return "its name has a line break or another character that cannot be shown: rename it"
     return None
 
 
-def _refuse(listing: Listing, parts: tuple[str, ...], reason: str) -> None:
-    listing.refused.append((printable("/".join(parts)), reason))
+def _reject(listing: Listing, parts: tuple[str, ...], reason: str) -> None:
+    listing.rejected.append((printable("/".join(parts)), reason))
 
 
 def _example(listing: Listing) -> str:
-    for name, reason in listing.refused[:1]:
-        refused = counted(len(listing.refused), "file was", "files were")
-        return f" {refused} refused, such as {name}: {reason}."
+    for name, reason in listing.rejected[:1]:
+        rejected = counted(len(listing.rejected), "file was", "files were")
+        return f" {rejected} rejected, such as {name}: {reason}."
     return ""
 
 
-def others_in_words(others: list[str]) -> str:
-    """Say how many files are no pictures, and which, such as ``2 files are no pictures: a, b``."""
-    what = "1 file is no picture" if len(others) == 1 else f"{len(others):,} files are no pictures"
-    return f"{what} by the name, or hidden: {', '.join(first_names(others))}"
+def describe_ignored(files: list[str]) -> str:
+    """Say how many files are ignored, and the first few."""
+    count = counted(len(files), "file is not an image", "files are not images")
+    return f"{count} by the name, or hidden: {', '.join(first_names(files))}"

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import posixpath
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from longtail.errors import DataError
+from longtail.schemas.user_csv import read_csv
 from longtail.sources.files import ImageFileRef
 from longtail.sources.listing import Listing, printable
-
-DELIMITERS = (",", ";", "\t")
-REQUIRED, OPTIONAL = ("file", "species"), ("group", "split")
-SPLITS = ("", "train", "test")
-MAX_BYTES = 256 << 20
 
 
 @dataclass(frozen=True)
@@ -62,27 +56,27 @@ def read_metadata(
     Raises:
         DataError: if the table cannot be read, lacks a column, or contradicts itself.
     """
+    from longtail.schemas.user_tables import METADATA
+    from longtail.schemas.validation import validate
+
     where = f"{key}: '{path}'"
-    rows = _rows(_text(find_metadata(path, key), where), where)
+    table = read_csv(str(find_metadata(path, key)), where)
+    # Columns that are not used may have any name, also the same one.
+    is_used = table.columns.isin(list(METADATA.columns))
+    table = validate(table.loc[:, is_used | ~table.columns.duplicated()], METADATA, where)
+    table = table.reindex(columns=list(METADATA.columns), fill_value="")
     known = {unicodedata.normalize("NFC", file.name): file for file in listing.files}
-    refused = {unicodedata.normalize("NFC", name): reason for name, reason in listing.refused}
+    refused = {unicodedata.normalize("NFC", name): reason for name, reason in listing.rejected}
     entries: dict[str, tuple[int, Entry]] = {}
     rejected: dict[str, tuple[str, str, str]] = {}
-    for line, row in rows:
-        given, species = row["file"], row["species"]
-        if not given or not species:
-            raise DataError(f"{where}, line {line}: {'file' if not given else 'species'} is empty")
-        if not species.isprintable():
-            raise DataError(f"{where}, line {line}: the species {species!r} is no plain text")
-        if row["split"] not in SPLITS:
-            raise DataError(f"{where}, line {line}: split is '{row['split']}', not train or test")
+    for line, given, species, series, split in table.itertuples(name=None):
         name = _inside(given)
         file = None if name is None else known.get(name)
         if file is None:
             reason = _why_not(name, refused)
             rejected[given] = (printable(given), species, reason)
             continue
-        entry = Entry(file, species, row["group"], row["split"])
+        entry = Entry(file, species, series, split)
         earlier_line, earlier = entries.setdefault(file.name, (line, entry))
         if earlier != entry:
             raise DataError(
@@ -97,55 +91,6 @@ def read_metadata(
         )
     ordered = sorted((entry for _, entry in entries.values()), key=lambda e: e.file.parts)
     return ordered, list(rejected.values())
-
-
-def _text(path: Path, where: str) -> str:
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise DataError(f"{where} is larger than {MAX_BYTES >> 20} MB: is it the right file?")
-        return path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise DataError(f"{where} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{where} is not in UTF-8 (byte {error.start:,}). Save it as 'CSV UTF-8'"
-        ) from error
-
-
-def _rows(text: str, where: str) -> list[tuple[int, Mapping[str, str]]]:
-    """The rows with the numbers of the lines that they end in."""
-    if "\0" in text:
-        raise DataError(f"{where} is no text: it holds zero bytes")
-    # A newline in quotes belongs to the value, so the lines are not split here.
-    head = text.lstrip("\r\n").partition("\n")[0]
-    delimiter = max(DELIMITERS, key=head.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    try:
-        table = [(reader.line_num, [value.strip() for value in row]) for row in reader]
-    except csv.Error as error:
-        raise DataError(f"{where}, line {reader.line_num}: {error}") from error
-    table = [(line, row) for line, row in table if any(row)]
-    if not table:
-        raise DataError(f"{where} is empty")
-    header = [name.lower() for name in table[0][1]]
-    missing = [name for name in REQUIRED if name not in header]
-    if missing or len(set(header) & {*REQUIRED, *OPTIONAL}) < sum(
-        name in {*REQUIRED, *OPTIONAL} for name in header
-    ):
-        what = f"has no column {' and '.join(missing)}" if missing else "has a column twice"
-        raise DataError(
-            f"{where} {what}; its first line is '{printable(head.strip())[:200]}'. It needs the "
-            f"columns file and species, and may have group and split"
-        )
-    if len(table) == 1:
-        raise DataError(f"{where} has no line below its header")
-    return [(line, _row(header, row, f"{where}, line {line}")) for line, row in table[1:]]
-
-
-def _row(header: Sequence[str], row: Sequence[str], where: str) -> Mapping[str, str]:
-    if len(row) != len(header):
-        raise DataError(f"{where} has {len(row)} values, but there are {len(header)} columns")
-    return dict.fromkeys(OPTIONAL, "") | dict(zip(header, row, strict=True))
 
 
 def _inside(given: str) -> str | None:

@@ -1,4 +1,4 @@
-"""New photographs: a folder of any depth, a zip file, or single files, a chunk at a time."""
+"""New photographs in folders, zip files or single files, decoded in chunks."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from longtail.sources.decode import decode
 from longtail.sources.files import ImageFileRef
 from longtail.sources.listing import (
     SUFFIXES,
+    escape_formula,
     find_roots,
-    is_read,
+    is_supported,
     list_images,
-    no_formula,
-    why_not_read,
+    unsupported_reason,
 )
 
 KEY = "predict.path"
-# Thumbnails: pixels a side, and JPEG's quality; about 5 kB each.
+# Thumbnails: the side in pixels, and the JPEG quality; about 5 kB each.
 SIDE, QUALITY = 160, 75
-# How many of them are decoded at a time.
+# How many thumbnails are decoded per chunk.
 THUMBNAILS = 256
 
 Decoded = UInt8Array | str
@@ -38,24 +38,24 @@ Decoded = UInt8Array | str
 
 @dataclass
 class Photographs:
-    """What is to be named, by what each file is called in the table of names.
+    """The photographs to name, by the file names of the table of names.
 
     Attributes:
-        files: those to be read, in the order of their names.
-        refused: why pictures of other kinds, links and the like are not read.
-        others: files that are no pictures by their names, or hidden.
+        files: supported image files, in the order of their names.
+        rejected: the reasons why other image files, links and the like cannot be read.
+        ignored: files that are not images by their names, or hidden.
     """
 
     files: dict[str, ImageFileRef] = field(default_factory=dict)
-    refused: dict[str, str] = field(default_factory=dict)
-    others: list[str] = field(default_factory=list)
+    rejected: dict[str, str] = field(default_factory=dict)
+    ignored: list[str] = field(default_factory=list)
 
 
 def _roots_of(path: str | None) -> list[Path]:
-    """The folders, zip files and image files that ``path`` names, none of them looked into.
+    """The folders, zip files and image files that ``path`` names.
 
     Raises:
-        DataError: if there is no path, nothing is there, or something else.
+        DataError: if the path is not set, nothing is there, or it is another kind of file.
     """
     if path is None:
         raise DataError(
@@ -63,8 +63,8 @@ def _roots_of(path: str | None) -> list[Path]:
             f"  --params={KEY}=/path/to/photographs"
         )
     roots = find_roots(path, KEY)
-    if len(roots) == 1 and _is_single(roots[0]) and not is_read(roots[0]):
-        reason = why_not_read((roots[0].name,)) or (
+    if len(roots) == 1 and _is_single(roots[0]) and not is_supported(roots[0]):
+        reason = unsupported_reason((roots[0].name,)) or (
             f"neither a folder nor a zip file nor an image file ({', '.join(sorted(SUFFIXES))})"
         )
         raise DataError(f"{KEY}: '{roots[0]}' cannot be named: {reason}")
@@ -72,13 +72,13 @@ def _roots_of(path: str | None) -> list[Path]:
 
 
 def find_photographs(path: str | None) -> Photographs:
-    """List the files that ``path`` names. Nothing is opened.
+    """List the photographs that ``path`` names, without opening them.
 
-    They are called by their path below the folder or in the zip file; where ``path`` stands for
-    several, by that of the folder, too.
+    Their names are their paths below the folder or in the zip file. If ``path`` matches several
+    folders, the name begins with the folder.
 
     Raises:
-        DataError: if there is no path, nothing is there, or it holds no image file.
+        DataError: if the path is not set, nothing is there, or it has no image file.
     """
     roots = _roots_of(path)
     found = Photographs()
@@ -88,9 +88,9 @@ def find_photographs(path: str | None) -> Photographs:
             continue
         listing = list_images(str(root), KEY)
         below = "" if len(roots) == 1 else f"{root}/"
-        found.files |= {no_formula(f"{below}{file.name}"): file for file in listing.files}
-        found.refused |= {no_formula(f"{below}{name}"): why for name, why in listing.refused}
-        found.others += [f"{below}{name}" for name in listing.others]
+        found.files |= {escape_formula(f"{below}{file.name}"): file for file in listing.files}
+        found.rejected |= {escape_formula(f"{below}{name}"): why for name, why in listing.rejected}
+        found.ignored += [f"{below}{name}" for name in listing.ignored]
     if not found.files:
         raise DataError(f"{KEY}: no image file that is read is at '{path}'")
     return found
@@ -101,49 +101,50 @@ def _is_single(root: Path) -> bool:
 
 
 def _add_single(root: Path, name: str, found: Photographs) -> None:
-    if is_read(root):
-        found.files[no_formula(name)] = ImageFileRef((root.name,), root.parent, member=None)
-    elif reason := why_not_read((root.name,)):
-        found.refused[no_formula(name)] = reason
+    if is_supported(root):
+        found.files[escape_formula(name)] = ImageFileRef((root.name,), root.parent, member=None)
+    elif reason := unsupported_reason((root.name,)):
+        found.rejected[escape_formula(name)] = reason
     else:
-        found.others.append(name)
+        found.ignored.append(name)
 
 
 def decode_in_chunks(
     files: Sequence[ImageFileRef], image_size: int, chunk: int, title: str
 ) -> Iterator[list[Decoded]]:
-    """Decode files on all cores and in their order, ``chunk`` at a time; a bar shows progress.
+    """Decode files on all cores, in their order, with a progress bar.
 
     Args:
-        files: what to decode.
-        image_size: the side of the centred squares that they are cut to, in pixels.
-        chunk: how many are handed on at a time.
-        title: of the bar.
+        files: to decode.
+        image_size: the side of the centred squares that they are cropped to, in pixels.
+        chunk: the number of files per chunk.
+        title: of the progress bar.
 
     Yields:
-        Pixels of shape (image_size, image_size, 3), or the reason why a file cannot be used.
+        For each file of a chunk its pixels, (image_size, image_size, 3), or the reason why it
+        cannot be used.
     """
 
-    def attempt(file: ImageFileRef) -> Decoded:
+    def try_decode(file: ImageFileRef) -> Decoded:
         try:
             return decode(file, image_size)
         except ValueError as reason:
             return " ".join(str(reason).split())
 
-    with closing(on_all_cores(attempt, files)) as decoded, Bar(title, len(files)) as bar:
+    with closing(on_all_cores(try_decode, files)) as decoded, Bar(title, len(files)) as bar:
         while some := [result for _, result in islice(decoded, chunk)]:
             yield some
             bar.advance(len(some))
 
 
 def thumbnails(files: Mapping[str, ImageFileRef]) -> dict[str, str]:
-    """Small pictures of photographs, cut as the network sees them; JPEG files in base 64."""
+    """Thumbnails of photographs, cropped as for the network: JPEG files in base 64, by name."""
     pictures = {}
     chunks = decode_in_chunks(list(files.values()), SIDE, THUMBNAILS, "Drawing the gallery")
     decoded = (pixels for chunk in chunks for pixels in chunk)
     for name, pixels in zip(files, decoded, strict=True):
         if isinstance(pixels, str):
-            continue  # it was readable when it was named, and is gone since
+            continue  # it has been removed since it was named
         buffer = io.BytesIO()
         Image.fromarray(pixels).save(buffer, "JPEG", quality=QUALITY)
         pictures[name] = b64encode(buffer.getvalue()).decode()

@@ -1,4 +1,4 @@
-"""One entry for all sources."""
+"""Reading of any source."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from longtail.sources.listing import find_roots
 from longtail.sources.metadata import find_metadata
 
 
-def check(source: Source, dataset: str) -> None:
-    """Say at once that a path is not set or that nothing is there.
+def check_source(source: Source, dataset: str) -> None:
+    """Check that the path of a source is set and exists.
 
     Raises:
-        DataError: with the parameter to set.
+        DataError: naming the parameter to set.
     """
     if isinstance(source, DigitsSource):
         return
@@ -34,19 +34,19 @@ def check(source: Source, dataset: str) -> None:
         )
 
 
-def read(dataset: Dataset, downloads: Path, decoded: Path) -> Images:
-    """Read a data set's source.
+def read_source(dataset: Dataset, downloads: Path, decoded: Path) -> Images:
+    """Read the source of a data set.
 
     Args:
-        dataset: which source, where it is, and what is to be held out of it.
-        downloads: the folder in which downloaded archives are kept.
-        decoded: the folder in which decoded images are kept.
+        dataset: its parameters: the source, and what is held out of it.
+        downloads: the folder of downloaded archives.
+        decoded: the folder of decoded images.
 
     Raises:
         DataError: if the source is missing or unusable; the message says what to do.
     """
     source, name = dataset.source, dataset.name
-    check(source, name)
+    check_source(source, name)
     if isinstance(source, DigitsSource):
         return read_digits(source.image_size)
     if isinstance(source, Cifar100Source):

@@ -1,6 +1,6 @@
-"""Files of pixels: ``.npy`` files that grow row by row, and are written rather than mapped.
+"""Files of pixels: ``.npy`` files that grow row by row and are written, not memory-mapped.
 
-A full disk is an error at a write; at a mapped page it would kill the process.
+A full disk is an error when a file is written; in mapped memory it would kill the process.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class SegmentFile:
     """The ``.npy`` file of uint8 images of one size.
 
     Args:
-        file: where it lies.
+        file: its path.
         image_size: the height and width of the images, in pixels.
     """
 
@@ -31,7 +31,7 @@ class SegmentFile:
         self.path = file
         self._shape = (image_size, image_size, 3)
         self.row_bytes = image_size * image_size * 3
-        # numpy leaves room for more rows in the header, so that its length does not change.
+        # numpy pads the header, so that its length does not change with the number of rows.
         self._start = len(self._header(0))
 
     def write(self, first: int, images: Sequence[UInt8Array]) -> None:
@@ -45,7 +45,7 @@ class SegmentFile:
             os.fsync(file.fileno())
 
     def seal(self, rows: int) -> tuple[str, str]:
-        """Make it a whole ``.npy`` file of so many rows.
+        """Complete the ``.npy`` file with its number of rows.
 
         Returns:
             The file's stamp, and the checksum of its array as
@@ -63,9 +63,9 @@ class SegmentFile:
             return stamp_of(os.fstat(file.fileno())), digest.hexdigest()
 
     def holds(self, rows: int, stamp: str | None) -> bool:
-        """Whether the file is there, with so many rows, and unchanged if it was sealed.
+        """Whether the file exists and has the rows; if it was sealed, whether it is unchanged.
 
-        Of a sealed one the header is compared too; not the rows, which have their own checksums.
+        The header of a sealed file is compared, too, but not its rows, which have own checksums.
         """
         try:
             status = self.path.stat()

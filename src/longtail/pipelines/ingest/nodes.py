@@ -29,7 +29,7 @@ def read_images(
         with the pixels' checksum, by which a trial knows its data. Labels are those of
         :func:`longtail.imbalance.unknown.with_unknown`, and ``classes`` counts the known ones.
     """
-    images = sources.read(dataset, downloads, decoded)
+    images = sources.read_source(dataset, downloads, decoded)
     index = with_unknown(images.index, dataset)
     count, height, width, _ = images.pixels.shape
     summary = {

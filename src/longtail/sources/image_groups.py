@@ -1,0 +1,170 @@
+"""Groups of images that show the same: exact duplicates, series and near-duplicates."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from longtail.arrays import Int64Array
+from longtail.errors import DataError
+from longtail.sources.difference_hash import pairs_within
+from longtail.sources.journal import FileRecord
+from longtail.sources.metadata import Entry
+from longtail.wording import counted
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """What makes images one group.
+
+    Attributes:
+        pattern: a regular expression that captures the name of a series from a file's path.
+        near_duplicates: the largest distance of near-duplicates, in bits of the difference hash;
+            None if only exact duplicates are grouped.
+        key: the parameters of the source, for messages.
+    """
+
+    pattern: str | None
+    near_duplicates: int | None
+    key: str
+
+
+def group_images(
+    entries: Sequence[Entry], records: Sequence[FileRecord], grouping: Grouping
+) -> tuple[Int64Array, list[str]]:
+    """The group of each image; images that are linked in any way are one group.
+
+    Args:
+        entries: of the images.
+        records: of the same images.
+        grouping: what links images.
+
+    Returns:
+        The position of the first image of each image's group, (images,), and notes for the log.
+
+    Raises:
+        DataError: if the pattern matches no file.
+    """
+    notes = []
+    species = [entry.species for entry in entries]
+    exact = _links_of_equal([record.sha256 for record in records])
+    # Series of a metadata file may span species. Those of a pattern do not, since cameras number
+    # the photographs of every folder from 1.
+    series = [_links_of_equal([entry.series or None for entry in entries])]
+    if grouping.pattern is not None:
+        names, unmatched = _captured(entries, grouping.pattern, f"{grouping.key}.group_pattern")
+        series.append(
+            _links_of_equal(
+                [
+                    None if name is None else (own, name)
+                    for own, name in zip(species, names, strict=True)
+                ]
+            )
+        )
+        if unmatched:
+            do = "does" if unmatched == 1 else "do"
+            notes.append(
+                f"{counted(unmatched, 'file')} {do} not match {grouping.key}.group_pattern"
+            )
+    near, pairs = _near_duplicate_links(records, species, grouping.near_duplicates)
+    count = len(entries)
+    groups = first_of_component([exact, *series, *near], count)
+    if duplicates := count - len(np.unique(first_of_component([exact], count))):
+        notes.append(counted(duplicates, "exact duplicate"))
+    if pairs:
+        notes.append(f"{counted(pairs, 'pair')} of near-duplicates")
+    sizes = np.unique(groups, return_counts=True)[1]
+    if (together := sizes[sizes > 1]).size:
+        notes.append(
+            f"{together.sum():,} images in {counted(len(together), 'group')}, each on one side of "
+            f"the split"
+        )
+    return groups, notes
+
+
+def first_positions(numbers: npt.NDArray[np.integer]) -> Int64Array:
+    """The first position that has the same number as each position."""
+    _, first, inverse = np.unique(numbers, return_index=True, return_inverse=True)
+    positions: Int64Array = first[inverse].astype(np.int64)
+    return positions
+
+
+def first_of_component(links: Sequence[Int64Array], count: int) -> Int64Array:
+    """The first position of the connected component of each position.
+
+    Args:
+        links: pairs of positions, each (pairs, 2).
+        count: the number of positions.
+    """
+    pairs = np.concatenate([np.zeros((0, 2), dtype=np.int64), *links])
+    graph = coo_array((np.ones(len(pairs), np.int8), (pairs[:, 0], pairs[:, 1])), (count, count))
+    return first_positions(connected_components(graph, directed=False)[1])
+
+
+def _captured(entries: Sequence[Entry], pattern: str, key: str) -> tuple[list[str | None], int]:
+    """The name of each file's series, None if there is none; and how many have none."""
+    matches = [re.search(pattern, entry.file.name) for entry in entries]
+    names = [None if match is None else match.group(1) for match in matches]
+    unmatched = names.count(None)
+    if unmatched == len(names):
+        raise DataError(
+            f"{key}: '{pattern}' matches none of the {len(names):,} files, such as "
+            f"'{entries[0].file.name}'"
+        )
+    return names, unmatched
+
+
+def _links_of_equal(names: Sequence[Hashable | None]) -> Int64Array:
+    """Links of all positions with the same name, (pairs, 2); None has no links."""
+    last: dict[Hashable, int] = {}
+    pairs = []
+    for position, name in enumerate(names):
+        if name is not None:
+            if name in last:
+                pairs.append((last[name], position))
+            last[name] = position
+    return np.array(pairs, dtype=np.int64).reshape(-1, 2)
+
+
+def _near_duplicate_links(
+    records: Sequence[FileRecord], species: Sequence[str], distance: int | None
+) -> tuple[list[Int64Array], int]:
+    """Links of near-duplicates within a species, and how many pairs of different pixels there are.
+
+    Between species, images at the same distance are similar species, not duplicates.
+    """
+    links: list[Int64Array] = []
+    if distance is None:
+        return links, 0
+    numbers = {record.sha256: number for number, record in enumerate(records)}
+    picture = np.array([numbers[record.sha256] for record in records])
+    members: dict[str, list[int]] = defaultdict(list)
+    for position, name in enumerate(species):
+        members[name].append(position)
+    count = 0
+    for positions in members.values():
+        hashes = np.frombuffer(
+            b"".join(records[position].image_hash for position in positions), dtype=np.uint8
+        ).reshape(len(positions), -1)
+        for rows in pairs_within(hashes, distance):
+            pairs = np.array(positions, dtype=np.int64)[rows]
+            count += int((picture[pairs[:, 0]] != picture[pairs[:, 1]]).sum())
+            links.append(_spanning(pairs))
+    return links, count
+
+
+def _spanning(pairs: Int64Array) -> Int64Array:
+    """Links that connect the same positions as the pairs, at most one per position.
+
+    All pairs of a long series are near-duplicates: together they could fill the memory.
+    """
+    positions, numbers = np.unique(pairs, return_inverse=True)
+    first = first_of_component([numbers.reshape(pairs.shape)], len(positions))
+    return np.stack([positions[first], positions], axis=1)
