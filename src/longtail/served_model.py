@@ -19,8 +19,8 @@ import pandas as pd
 import torch
 
 from longtail.learning.inference.export import ABOUT
-from longtail.naming.answers_table import name_all, unreadable
-from longtail.naming.decision_rule import Sheet
+from longtail.naming.answers_table import names_table, unreadable_row
+from longtail.naming.decision_rule import DecisionRule
 from longtail.sources.decode import decode_content
 
 # The model's one input: the content of an image file in base64.
@@ -37,7 +37,7 @@ class ServedRecognizer(mlflow.pyfunc.PythonModel):  # type: ignore[misc,name-def
         program = torch.export.load(context.artifacts[RECOGNIZER], extra_files=about)
         self._program = program.module()
         self._values: Mapping[str, Any] = json.loads(about[ABOUT])
-        self._sheet = Sheet.of(self._values)
+        self._rule = DecisionRule.of(self._values)
 
     def predict(
         self,
@@ -66,9 +66,9 @@ class ServedRecognizer(mlflow.pyfunc.PythonModel):  # type: ignore[misc,name-def
             content = io.BytesIO(_from_base64(text))
             pixels = decode_content(content, self._values["image_size"])
         except ValueError as reason:
-            return unreadable(self._sheet, PHOTOGRAPH, str(reason))
+            return unreadable_row(self._rule, PHOTOGRAPH, str(reason))
         _, logits = self._program(torch.from_numpy(np.array(pixels))[None])
-        return name_all(self._sheet, [PHOTOGRAPH], logits.numpy())
+        return names_table(self._rule, [PHOTOGRAPH], logits.numpy())
 
 
 def _from_base64(text: object) -> bytes:

@@ -9,11 +9,23 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from longtail.naming.answers_table import DONT_KNOW, columns_of, name_all, tell_of_names, unreadable
+from longtail.naming.answers_table import (
+    DONT_KNOW,
+    columns_of,
+    log_names,
+    names_table,
+    unreadable_row,
+)
 from longtail.naming.certified_threshold import images_needed
-from longtail.naming.decision_rule import NOT_NAMED, Sheet
+from longtail.naming.decision_rule import NOT_NAMED, DecisionRule
 from longtail.naming.novelty_threshold import novelty, novelty_threshold
-from longtail.naming.recognizer import Evaluated, Stated, describe
+from longtail.naming.recognizer import (
+    HeldOutLogits,
+    LabelledLogits,
+    PriorAndTaxonomy,
+    TrainedTrial,
+    make_recognizer,
+)
 from longtail.naming.taxonomy import Rank
 from longtail.naming.track_record import track_record
 from longtail.parameters import Predict, Trial
@@ -28,14 +40,14 @@ def record(precision: float | None = 0.5) -> dict[str, Any]:
     return {"precision": precision, **ends, "test_images": 4, "train_images": 9}
 
 
-def sheet(
+def decision_rule(
     prior: tuple[float, ...] = (1 / 3, 1 / 3, 1 / 3),
     species_from: float | None = 0.8,
     genus_from: float | None = 0.7,
-    strange_above: float | None = None,
+    novelty_threshold: float | None = None,
     taxonomy: dict[str, dict[str, str]] = TAXONOMY,
-) -> Sheet:
-    return Sheet.of(
+) -> DecisionRule:
+    return DecisionRule.of(
         {
             "class_names": SPECIES,
             "temperature": 1.0,
@@ -46,21 +58,21 @@ def sheet(
                 "species": {"threshold": species_from},
                 "genus": {"threshold": genus_from},
             },
-            "unknown": {"threshold": strange_above},
+            "unknown": {"threshold": novelty_threshold},
             "track_record": {name: record() for name in SPECIES},
             "track_record_above": {"genus": {"noctua": record(0.9), "xestia": record(None)}},
         }
     )
 
 
-def named(of: Sheet, *probabilities: float) -> dict[str, Any]:
-    table = name_all(of, ["moth.jpg"], np.log([probabilities]))
+def named(of: DecisionRule, *probabilities: float) -> dict[str, Any]:
+    table = names_table(of, ["moth.jpg"], np.log([probabilities]))
     assert list(table.columns) == columns_of(of)
     return {str(name): value for name, value in table.iloc[0].items()}
 
 
 def test_a_sure_species_is_the_answer() -> None:
-    row = named(sheet(), 0.85, 0.10, 0.05)
+    row = named(decision_rule(), 0.85, 0.10, 0.05)
     assert (row["answer"], row["rank"], row["trust"]) == ("noctua_pronuba", "species", "yes")
     assert row["answer_probability"] == pytest.approx(0.85)
     assert (row["species_2"], row["species_3"]) == ("noctua_fimbriata", "xestia_baja")
@@ -70,7 +82,7 @@ def test_a_sure_species_is_the_answer() -> None:
 
 
 def test_two_species_of_one_genus_leave_the_genus() -> None:
-    row = named(sheet(), 0.5, 0.45, 0.05)
+    row = named(decision_rule(), 0.5, 0.45, 0.05)
     assert (row["answer"], row["rank"], row["trust"]) == ("noctua", "genus", "yes")
     assert row["answer_probability"] == pytest.approx(0.95)
     assert row["species"] == "noctua_pronuba"
@@ -81,7 +93,7 @@ def test_two_species_of_one_genus_leave_the_genus() -> None:
 
 
 def test_two_species_of_two_genera_leave_no_answer() -> None:
-    row = named(sheet(), 0.45, 0.05, 0.5)
+    row = named(decision_rule(), 0.45, 0.05, 0.5)
     assert (row["answer"], row["rank"], row["trust"]) == (DONT_KNOW, "", "no")
     assert np.isnan(row["answer_probability"])
     assert row["species"] == "xestia_baja"
@@ -89,14 +101,14 @@ def test_two_species_of_two_genera_leave_no_answer() -> None:
 
 
 def test_without_a_certified_threshold_nothing_is_trusted() -> None:
-    row = named(sheet(species_from=None, genus_from=None), 1.0, 1e-9, 1e-9)
+    row = named(decision_rule(species_from=None, genus_from=None), 1.0, 1e-9, 1e-9)
     assert (row["answer"], row["trust"]) == (DONT_KNOW, "no")
     assert "no threshold is certified" in row["why"]
     assert row["species"] == "noctua_pronuba"
 
 
 def test_only_listed_species_compete() -> None:
-    row = named(sheet(prior=(0.5, 0, 0.5)), 0.2, 0.7, 0.1)
+    row = named(decision_rule(prior=(0.5, 0, 0.5)), 0.2, 0.7, 0.1)
     assert row["species"] == "noctua_pronuba"
     assert row["probability"] == pytest.approx(2 / 3)
     assert (row["species_2"], row["probability_2"]) == ("xestia_baja", pytest.approx(1 / 3))
@@ -104,16 +116,16 @@ def test_only_listed_species_compete() -> None:
 
 
 def test_a_genus_of_which_no_species_is_listed_is_not_told() -> None:
-    of = sheet(prior=(0, 0, 1), taxonomy={**TAXONOMY, "xestia_baja": {"genus": ""}})
+    of = decision_rule(prior=(0, 0, 1), taxonomy={**TAXONOMY, "xestia_baja": {"genus": ""}})
     row = named(of, 0.2, 0.7, 0.1)
     assert row["species"] == "xestia_baja"
     assert np.isnan(row["genus"]) and np.isnan(row["genus_probability"])
 
 
 def test_what_looks_like_nothing_known_is_not_named() -> None:
-    of = sheet(strange_above=-1.0)
+    of = decision_rule(novelty_threshold=-1.0)
     logits = np.array([[9.0, 0, 0], [0.9, -9, -9]])
-    table = name_all(of, ["a", "b"], logits)
+    table = names_table(of, ["a", "b"], logits)
     assert table["trust"].tolist() == ["yes", "no"]
     assert table.loc[1, "why"] == "looks like none of the known species"
     np.testing.assert_allclose(table["novelty"], [-9.000247, -0.9001], atol=1e-4)
@@ -121,28 +133,32 @@ def test_what_looks_like_nothing_known_is_not_named() -> None:
 
 def test_the_lowest_sure_rank_decides_and_what_is_strange_is_left_out() -> None:
     logits = np.log([[0.85, 0.1, 0.05], [0.5, 0.45, 0.05], [0.45, 0.05, 0.5]])
-    decision = sheet().decide(logits)
+    decision = decision_rule().decide(logits)
     assert decision.named_by.tolist() == [0, 1, NOT_NAMED]
     assert [best.group.tolist() for best in decision.best] == [[0, 0, 2], [0, 0, 0]]
     np.testing.assert_allclose(decision.best[1].probability, [0.95, 0.95, 0.5])
     # Energies of normalized logits are 0.
-    assert (sheet(strange_above=-0.1).decide(logits).named_by == NOT_NAMED).all()
-    assert sheet(species_from=None).decide(logits).named_by.tolist() == [1, 1, NOT_NAMED]
+    assert (decision_rule(novelty_threshold=-0.1).decide(logits).named_by == NOT_NAMED).all()
+    assert decision_rule(species_from=None).decide(logits).named_by.tolist() == [1, 1, NOT_NAMED]
 
 
 def test_a_file_that_cannot_be_read_is_a_row_with_the_reason() -> None:
-    row = unreadable(sheet(), "broken.jpg", "it is truncated").iloc[0]
+    row = unreadable_row(decision_rule(), "broken.jpg", "it is truncated").iloc[0]
     assert (row["file"], row["trust"], row["error"]) == ("broken.jpg", "no", "it is truncated")
 
 
 def test_it_is_told_how_many_are_named_and_why_files_cannot_be_read(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    named_ones = name_all(sheet(), ["a.jpg", "b.jpg"], np.log([[0.9, 0.05, 0.05], [0.4, 0.2, 0.4]]))
+    named_ones = names_table(
+        decision_rule(), ["a.jpg", "b.jpg"], np.log([[0.9, 0.05, 0.05], [0.4, 0.2, 0.4]])
+    )
     reasons = ["it is empty", *(f"reason {number}" for number in range(6)), "it is empty"]
-    broken = [unreadable(sheet(), f"{n}.png", reason) for n, reason in enumerate(reasons)]
+    broken = [
+        unreadable_row(decision_rule(), f"{n}.png", reason) for n, reason in enumerate(reasons)
+    ]
     with caplog.at_level("INFO"):
-        tell_of_names(pd.concat([named_ones, *broken], ignore_index=True))
+        log_names(pd.concat([named_ones, *broken], ignore_index=True))
     assert caplog.messages == [
         """10 photographs: 1 named and trusted, 1 "don't know", 8 unreadable""",
         "'0.png' and 1 other: it is empty",
@@ -170,7 +186,7 @@ def test_a_track_record_is_of_every_name_of_every_rank() -> None:
         Rank("species", tuple(SPECIES), np.arange(3)),
         Rank("genus", ("noctua", "xestia"), np.array([0, 0, 1])),
     ]
-    found = track_record(probabilities, labels, ranks, SPECIES, np.array([5, 4, 3]), 0.95)
+    found = track_record(probabilities, labels, ranks, np.array([5, 4, 3]), 0.95)
     pronuba = found["species"]["noctua_pronuba"]
     assert (pronuba["named"], pronuba["right"], pronuba["test_images"]) == (2, 1, 1)
     assert (pronuba["precision"], pronuba["recall"]) == (0.5, 1.0)
@@ -181,7 +197,7 @@ def test_a_track_record_is_of_every_name_of_every_rank() -> None:
     )
     noctua = found["genus"]["noctua"]
     assert (noctua["precision"], noctua["train_images"], noctua["test_images"]) == (1.0, 9, 3)
-    never = track_record(probabilities[:1], labels[:1], ranks, SPECIES, np.array([5, 4, 3]), 0.95)
+    never = track_record(probabilities[:1], labels[:1], ranks, np.array([5, 4, 3]), 0.95)
     assert never["species"]["xestia_baja"]["precision"] is None
     assert never["species"]["xestia_baja"]["recall"] is None
 
@@ -193,24 +209,16 @@ def described(make_trial: Callable[..., Trial], images: int, **changes: Any) -> 
     logits = np.where(np.eye(3)[labels] > 0, 4.0, 0.0) + generator.normal(0, 0.3, (images, 3))
     mixed = labels < 2
     logits[mixed, :2] = 4 + generator.normal(0, 0.3, (int(mixed.sum()), 2))
-    evaluated = Evaluated(logits, labels)
+    evaluated = LabelledLogits(logits, labels)
     counts = np.array([5, 4, 3])
-    given = Stated(np.full(3, 1 / 3), "as many of each", TAXONOMY)
-    given = Stated(**{**vars(given), **changes})
-    asked = Predict(error_rate=0.1)
-    return describe(
-        make_trial(),
-        "f" * 64,
-        CanonicalLoss(offsets=np.log(counts)),
-        counts,
-        SPECIES,
-        32,
-        asked,
-        given,
-        evaluated,
-        evaluated,
-        "balanced",
-        None,
+    stated = PriorAndTaxonomy(np.full(3, 1 / 3), "as many of each", TAXONOMY)
+    stated = PriorAndTaxonomy(**{**vars(stated), **changes})
+    loss = CanonicalLoss(offsets=np.log(counts))
+    return make_recognizer(
+        TrainedTrial(make_trial(), "f" * 64, loss, counts, SPECIES, image_size=32),
+        HeldOutLogits(evaluated, evaluated, "balanced", None),
+        stated,
+        Predict(error_rate=0.1),
     )
 
 
@@ -219,8 +227,8 @@ def test_a_recognizer_trusts_each_rank_where_it_is_certified(
 ) -> None:
     found = described(make_trial, 300)
     assert found["thresholds"]["genus"]["threshold"] is not None
-    of = Sheet.of(found)
-    table = name_all(of, ["third", "mixed"], np.array([[0, 0, 4.0], [4.0, 3.95, 0]]))
+    of = DecisionRule.of(found)
+    table = names_table(of, ["third", "mixed"], np.array([[0, 0, 4.0], [4.0, 3.95, 0]]))
     assert table["answer"].tolist()[0] == "xestia_baja"
     assert table["answer"].tolist()[1] == "noctua"
     np.testing.assert_allclose(found["assumed_prior"], [1 / 3] * 3)

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from longtail.naming.certified_threshold import Threshold, certify, images_needed, upper_bound
+from longtail.naming.certified_threshold import (
+    Answers,
+    Threshold,
+    certify,
+    images_needed,
+    upper_bound,
+)
 
 PHOTOGRAPHS = "103 validation photographs"
 
@@ -27,7 +33,9 @@ def test_so_many_images_are_needed_and_no_fewer() -> None:
 
 def test_all_right_answers_are_all_trusted() -> None:
     certainty = np.linspace(0.2, 0.9, 104)
-    found = certify(certainty, np.ones(104, dtype=bool), np.ones(104), 0.05, 0.95, PHOTOGRAPHS)
+    found = certify(
+        Answers(certainty, np.ones(104, dtype=bool), np.ones(104)), 0.05, 0.95, PHOTOGRAPHS
+    )
     assert found.threshold == pytest.approx(0.2)
     assert (found.answered, found.wrong, found.error) == (104, 0, 0)
     assert found.upper == pytest.approx(1 - 0.005 ** (1 / 104))
@@ -35,7 +43,10 @@ def test_all_right_answers_are_all_trusted() -> None:
 
 def test_one_image_too_few_certifies_nothing_and_says_how_many_are_needed() -> None:
     found = certify(
-        np.linspace(0.2, 0.9, 103), np.ones(103, dtype=bool), np.ones(103), 0.05, 0.95, PHOTOGRAPHS
+        Answers(np.linspace(0.2, 0.9, 103), np.ones(103, dtype=bool), np.ones(103)),
+        0.05,
+        0.95,
+        PHOTOGRAPHS,
     )
     assert found.threshold is None
     assert found.note == (
@@ -48,7 +59,7 @@ def test_the_threshold_leaves_the_wrong_ones_out() -> None:
     """The 200 surest are right, the others wrong: of 400, 367, ... 104 images 203 have 3 errors."""
     certainty = np.linspace(1, 0, 400)
     right = np.arange(400) < 200
-    found = certify(certainty, right, np.ones(400), 0.05, 0.95, PHOTOGRAPHS)
+    found = certify(Answers(certainty, right, np.ones(400)), 0.05, 0.95, PHOTOGRAPHS)
     assert (found.answered, found.wrong) == (170, 0)
     assert found.threshold == pytest.approx(certainty[169])
     assert found.threshold is not None and found.threshold > certainty[200]
@@ -63,7 +74,7 @@ def test_the_least_rate_that_is_told_is_certified_and_no_lower_one(
     certainty = 0.5 * generator.random(images) + 0.5 * right * generator.random(images)
 
     def at(error_rate: float) -> Threshold:
-        return certify(certainty, right, np.ones(images), error_rate, 0.95, PHOTOGRAPHS)
+        return certify(Answers(certainty, right, np.ones(images)), error_rate, 0.95, PHOTOGRAPHS)
 
     note = at(0.05).note
     least = int(note.rpartition("the least error rate that can be certified is ")[2].rstrip("%"))
@@ -78,7 +89,7 @@ def test_the_least_rate_that_is_told_is_certified_and_no_lower_one(
 
 def test_answers_that_are_always_wrong_certify_no_rate() -> None:
     found = certify(
-        np.linspace(0, 1, 200), np.zeros(200, bool), np.ones(200), 0.05, 0.95, PHOTOGRAPHS
+        Answers(np.linspace(0, 1, 200), np.zeros(200, bool), np.ones(200)), 0.05, 0.95, PHOTOGRAPHS
     )
     assert found.note.endswith("95% confidence; no error rate can be certified")
 
@@ -86,10 +97,10 @@ def test_answers_that_are_always_wrong_certify_no_rate() -> None:
 def test_images_of_weight_zero_do_not_count_and_unequal_weights_count_less() -> None:
     certainty, right = np.linspace(0.2, 0.9, 300), np.ones(300, dtype=bool)
     weights = np.where(np.arange(300) < 150, 0.0, 1.0)
-    found = certify(certainty, right, weights, 0.05, 0.95, PHOTOGRAPHS)
+    found = certify(Answers(certainty, right, weights), 0.05, 0.95, PHOTOGRAPHS)
     assert (found.images, found.effective_images) == (150, 150)
     unequal = certify(
-        certainty, right, np.where(np.arange(300) < 150, 0.1, 1.0), 0.05, 0.95, PHOTOGRAPHS
+        Answers(certainty, right, np.where(np.arange(300) < 150, 0.1, 1.0)), 0.05, 0.95, PHOTOGRAPHS
     )
     # (15 + 150)^2 / (1.5 + 150)
     assert unequal.effective_images == pytest.approx(165**2 / 151.5)
@@ -97,7 +108,7 @@ def test_images_of_weight_zero_do_not_count_and_unequal_weights_count_less() -> 
 
 def test_no_images_certify_nothing() -> None:
     empty = np.empty(0)
-    found = certify(empty, np.empty(0, dtype=bool), empty, 0.05, 0.95, PHOTOGRAPHS)
+    found = certify(Answers(empty, np.empty(0, dtype=bool), empty), 0.05, 0.95, PHOTOGRAPHS)
     assert (found.threshold, found.images, found.answered) == (None, 0, 0)
 
 
@@ -118,7 +129,7 @@ def test_the_true_error_rate_is_above_the_certified_one_in_at_most_one_of_twenty
     for _ in range(draws):
         certainty = generator.random(images)
         right = generator.random(images) >= (1 - certainty) ** slope / 2
-        found = certify(certainty, right, np.ones(images), error_rate, 0.95, PHOTOGRAPHS)
+        found = certify(Answers(certainty, right, np.ones(images)), error_rate, 0.95, PHOTOGRAPHS)
         if found.threshold is not None:
             certified += 1
             broken += is_broken(found.threshold)

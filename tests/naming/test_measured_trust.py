@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from longtail.evaluation.uncertainty import wilson_interval
-from longtail.naming.decision_rule import Sheet
+from longtail.naming.decision_rule import DecisionRule
 from longtail.naming.measured_trust import prior_weights, trust_on_test
-from tests.naming.test_answers_table import sheet
+from tests.naming.test_answers_table import decision_rule
 
 
 def logits(*probabilities: tuple[float, float, float]) -> np.ndarray:
@@ -27,7 +27,7 @@ LABELS = np.array([0, 1, 1, 2])
 
 
 def test_trusted_names_of_all_ranks_count() -> None:
-    found = trust_on_test(sheet(), ANSWERS, LABELS, None, 0.95)
+    found = trust_on_test(decision_rule(), ANSWERS, LABELS, None, 0.95)
     assert (found.images, found.trusted, found.wrong) == (4, 3, 1)
     # As many of each species are assumed: the one of the first weighs as much as two of the second.
     assert found.error == pytest.approx(0.5 / 2)
@@ -41,20 +41,20 @@ def test_trusted_names_of_all_ranks_count() -> None:
 
 
 def test_each_trusted_name_of_an_unknown_species_is_wrong() -> None:
-    found = trust_on_test(sheet(), ANSWERS, LABELS, ANSWERS[[0, 3]], 0.95)
+    found = trust_on_test(decision_rule(), ANSWERS, LABELS, ANSWERS[[0, 3]], 0.95)
     assert (found.unknown_images, found.unknown_trusted) == (2, 1)
     assert "1 of 2 photographs of species held out as unknown, all wrongly" in found.note
 
 
 def test_species_that_cannot_occur_do_not_count() -> None:
-    of: Sheet = sheet(prior=(0.5, 0, 0.5))
+    of: DecisionRule = decision_rule(prior=(0.5, 0, 0.5))
     np.testing.assert_array_equal(prior_weights(of, LABELS), [0.5, 0, 0, 0.5])
     found = trust_on_test(of, ANSWERS, LABELS, None, 0.95)
     assert (found.images, found.trusted, found.wrong) == (2, 1, 0)
 
 
 def test_where_nothing_is_trusted_there_is_no_error() -> None:
-    of = sheet(species_from=None, genus_from=None)
+    of = decision_rule(species_from=None, genus_from=None)
     found = trust_on_test(of, ANSWERS, LABELS, None, 0.95)
     assert (found.trusted, found.error, found.low) == (0, None, None)
     assert "none is named and trusted" in found.note

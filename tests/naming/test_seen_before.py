@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from longtail.naming.seen_before import Familiar, familiar_note
+from longtail.naming.seen_before import SeenImages, seen_note
 
 
 def test_equal_pixels_are_found_and_the_first_part_counts() -> None:
     images = np.random.default_rng(0).integers(0, 256, (6, 5, 5, 3), dtype=np.uint8)
     images[3] = images[0]
-    familiar = Familiar(
+    familiar = SeenImages(
         images,
         {"train": np.array([0, 1]), "validation": np.array([2]), "test": np.array([3, 4])},
     )
@@ -29,7 +29,7 @@ def test_images_with_one_middle_row_are_compared_whole() -> None:
     images = np.zeros((3, 5, 5, 3), np.uint8)
     images[1, 0] = 1
     images[2, 4] = 1
-    familiar = Familiar(images, {"train": np.array([0]), "test": np.array([1])})
+    familiar = SeenImages(images, {"train": np.array([0]), "test": np.array([1])})
     assert [familiar.part_of(image) for image in images] == ["train", "test", ""]
 
 
@@ -52,4 +52,4 @@ def test_images_with_one_middle_row_are_compared_whole() -> None:
     ],
 )
 def test_what_is_not_new_is_told(already_in: list[str], note: str) -> None:
-    assert familiar_note(already_in) == note
+    assert seen_note(already_in) == note

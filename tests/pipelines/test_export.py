@@ -18,7 +18,7 @@ from PIL import Image
 
 from longtail.errors import DataError
 from longtail.learning.inference.export import ABOUT
-from longtail.naming.decision_rule import Sheet
+from longtail.naming.decision_rule import DecisionRule
 from tests.pipelines.support import Run, dotted, run
 
 ONE_TRIAL = dotted(
@@ -60,7 +60,9 @@ def test_the_file_gives_the_logits_and_the_probabilities_of_the_trial(
         probabilities, logits = program(torch.from_numpy(np.array(pixels)))
     stored = predictions.drop(columns=["image", "label"]).to_numpy()
     np.testing.assert_allclose(logits.numpy(), stored, atol=1e-4)
-    np.testing.assert_allclose(probabilities.numpy(), Sheet.of(sheet).posteriors(stored), atol=1e-5)
+    np.testing.assert_allclose(
+        probabilities.numpy(), DecisionRule.of(sheet).posteriors(stored), atol=1e-5
+    )
     assert sheet == exported.load("digits_recognizer")
 
 
@@ -107,7 +109,7 @@ print(json.dumps(model.predict(pd.DataFrame({"photograph": files}, dtype=object)
     rows = json.loads(served.stdout)
     named, broken = rows[:2], rows[2:]
     logits = predictions.drop(columns=["image", "label"]).to_numpy()
-    own = Sheet.of(sheet)
+    own = DecisionRule.of(sheet)
     best = own.posteriors(logits).argmax(axis=1)
     assert [row["species"] for row in named] == [own.class_names[label] for label in best]
     for row, probability in zip(named, own.posteriors(logits).max(axis=1), strict=True):

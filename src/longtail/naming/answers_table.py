@@ -11,76 +11,63 @@ import numpy as np
 import pandas as pd
 
 from longtail.arrays import FloatArray
-from longtail.naming.decision_rule import NOT_NAMED, SPECIES, Decision, Sheet
+from longtail.naming.decision_rule import NOT_NAMED, Decision, DecisionRule
 from longtail.naming.novelty_threshold import novelty
 from longtail.naming.taxonomy import Rank
+from longtail.schemas.vocabulary import ALREADY_IN, NO, SPECIES, TOP, YES
 from longtail.wording import counted, decimal
 
 DONT_KNOW = "don't know"
-STRANGE = "looks like none of the known species"
-YES, NO = "yes", "no"
-TOP = 5
+LOOKS_UNKNOWN = "looks like none of the known species"
 # How many reasons why files cannot be read are told.
 REASONS = 5
-RECORD_COLUMNS = ("precision", "precision_low", "precision_high", "test_images", "train_images")
 
 log = logging.getLogger(__name__)
 
 
-def columns_of(sheet: Sheet) -> list[str]:
-    """The columns of the table of names."""
-    return columns_with([rank.name for rank in sheet.ranks[1:]])
+def columns_of(rule: DecisionRule) -> list[str]:
+    """The columns of the table of names, without the part of the data set with the same picture."""
+    from longtail.schemas.names import names_columns
+
+    columns = names_columns([rank.name for rank in rule.ranks[1:]])
+    return [column for column in columns if column != ALREADY_IN]
 
 
-def columns_with(ranks: Sequence[str]) -> list[str]:
-    """The columns of the table of names, with some ranks above the species."""
-    top = [f"{what}_{place}" for place in range(2, TOP + 1) for what in (SPECIES, "probability")]
-    above = [column for rank in ranks for column in (rank, f"{rank}_probability")]
-    return [
-        *("file", "answer", "rank", "answer_probability", "trust", "why"),
-        *(SPECIES, "probability"),
-        *top,
-        *above,
-        *RECORD_COLUMNS,
-        *("novelty", "error"),
-    ]
-
-
-def name_all(sheet: Sheet, files: Sequence[str], logits: FloatArray) -> pd.DataFrame:
+def names_table(rule: DecisionRule, files: Sequence[str], logits: FloatArray) -> pd.DataFrame:
     """A row a photograph, with the columns of :func:`columns_of`.
 
     Args:
-        sheet: of the recognizer.
+        rule: of the recognizer.
         files: what the photographs are called.
         logits: (photographs, classes).
     """
-    decision = sheet.decide(logits)
+    decision = rule.decide(logits)
     scores, probabilities = novelty(logits), decision.probabilities
     order = np.argsort(-probabilities, axis=1, kind="stable")[:, :TOP]
     rows = []
     for row, file in enumerate(files):
-        answer = _answer(sheet, decision, row)
+        answer = _answer(rule, decision, row)
         values: dict[str, Any] = {"file": file, **answer, "novelty": scores[row], "error": ""}
         for place, label in enumerate(order[row], start=1):
             if probabilities[row, label] > 0:
                 end = "" if place == 1 else f"_{place}"
-                values[f"{SPECIES}{end}"] = sheet.class_names[label]
+                values[f"{SPECIES}{end}"] = rule.class_names[label]
                 values[f"probability{end}"] = probabilities[row, label]
-        for rank, best in list(zip(sheet.ranks, decision.best, strict=True))[1:]:
+        for rank, best in list(zip(rule.ranks, decision.best, strict=True))[1:]:
             if best.probability[row] > 0:
                 values[rank.name] = rank.groups[best.group[row]]
                 values[f"{rank.name}_probability"] = best.probability[row]
         rows.append(values)
-    return pd.DataFrame(rows, columns=columns_of(sheet))
+    return pd.DataFrame(rows, columns=columns_of(rule))
 
 
-def unreadable(sheet: Sheet, file: str, reason: str) -> pd.DataFrame:
+def unreadable_row(rule: DecisionRule, file: str, reason: str) -> pd.DataFrame:
     """The row of a file that is no photograph."""
     values = {"file": file, "trust": NO, "why": "the file cannot be read", "error": reason}
-    return pd.DataFrame([values], columns=columns_of(sheet))
+    return pd.DataFrame([values], columns=columns_of(rule))
 
 
-def tell_of_names(table: pd.DataFrame) -> None:
+def log_names(table: pd.DataFrame) -> None:
     """Say how many photographs are named, and why files cannot be read."""
     broken = table.loc[table["error"] != "", ["file", "error"]]
     log.info(
@@ -101,28 +88,28 @@ def tell_of_names(table: pd.DataFrame) -> None:
         log.warning("%s: see 'error' in names.csv", others)
 
 
-def _answer(sheet: Sheet, decision: Decision, row: int) -> dict[str, Any]:
+def _answer(rule: DecisionRule, decision: Decision, row: int) -> dict[str, Any]:
     """What is said of one photograph, by column."""
     place = int(decision.named_by[row])
     # Where nothing is sure, the track record is that of the likeliest species.
     told = max(place, 0)
-    rank, best = sheet.ranks[told], decision.best[told]
+    rank, best = rule.ranks[told], decision.best[told]
     name, probability = rank.groups[best.group[row]], float(best.probability[row])
-    record = _record(sheet.records[rank.name][name])
+    record = _record(rule.records[rank.name][name])
     if place == NOT_NAMED:
         return {
             "answer": DONT_KNOW,
             "rank": "",
             "answer_probability": np.nan,
             "trust": NO,
-            "why": _why_not(sheet, decision, row),
+            "why": _why_not(rule, decision, row),
             **record,
         }
-    threshold = sheet.thresholds[rank.name]
+    threshold = rule.thresholds[rank.name]
     assert threshold is not None  # it names the photograph
     why = f"probability {decimal(probability)}, needs {decimal(threshold)}"
     if place > 0:
-        why += f"; no {' or '.join(below.name for below in sheet.ranks[:place])} is sure"
+        why += f"; no {' or '.join(below.name for below in rule.ranks[:place])} is sure"
     return {
         "answer": name,
         "rank": rank.name,
@@ -133,18 +120,18 @@ def _answer(sheet: Sheet, decision: Decision, row: int) -> dict[str, Any]:
     }
 
 
-def _why_not(sheet: Sheet, decision: Decision, row: int) -> str:
+def _why_not(rule: DecisionRule, decision: Decision, row: int) -> str:
     """Why no name of one photograph is trusted."""
     if decision.strange[row]:
-        return STRANGE
+        return LOOKS_UNKNOWN
     return "; ".join(
-        f"{rank.name} {decimal(float(best.probability[row]))}, {_needed(sheet, rank)}"
-        for rank, best in zip(sheet.ranks, decision.best, strict=True)
+        f"{rank.name} {decimal(float(best.probability[row]))}, {_needed(rule, rank)}"
+        for rank, best in zip(rule.ranks, decision.best, strict=True)
     )
 
 
-def _needed(sheet: Sheet, rank: Rank) -> str:
-    threshold = sheet.thresholds[rank.name]
+def _needed(rule: DecisionRule, rank: Rank) -> str:
+    threshold = rule.thresholds[rank.name]
     return "no threshold is certified" if threshold is None else f"needs {decimal(threshold)}"
 
 

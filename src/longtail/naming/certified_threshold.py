@@ -72,29 +72,35 @@ def images_needed(error_rate: float, confidence: float) -> int:
     return ceil(log((1 - confidence) / TRIED) / log(1 - error_rate))
 
 
-def certify(
-    certainty: Float64Array,
-    right: BoolArray,
-    weights: Float64Array,
-    error_rate: float,
-    confidence: float,
-    among: str,
-) -> Threshold:
+@dataclass(frozen=True)
+class Answers:
+    """Answers to validation images, each array (images,).
+
+    Attributes:
+        certainty: the probability of the answer.
+        right: whether it is right.
+        weights: of the images; those of weight 0 do not count.
+    """
+
+    certainty: Float64Array
+    right: BoolArray
+    weights: Float64Array
+
+
+def certify(answers: Answers, error_rate: float, confidence: float, among: str) -> Threshold:
     """The threshold of the largest share of answers with a certified error rate.
 
     Images that are weighted, since they are mixed otherwise than what will be answered, count as
     ``(sum w)^2 / sum w^2`` images (Kish 1965): exact for equal weights, approximate for others.
 
     Args:
-        certainty: of each validation image's answer, (images,).
-        right: whether it is right.
-        weights: of the images; those of weight 0 do not count.
+        answers: to the validation images.
         error_rate: the tolerated share of wrong ones among the answered.
         confidence: that the true one is no larger.
         among: the images in words, for the note.
     """
-    used = weights > 0
-    answers = _Answers(certainty[used], right[used], weights[used])
+    used = answers.weights > 0
+    answers = Answers(answers.certainty[used], answers.right[used], answers.weights[used])
     images, effective_images = len(answers.certainty), effective_number(answers.weights)
 
     def found(threshold: float | None, note: str, **figures: Any) -> Threshold:
@@ -137,15 +143,6 @@ def certify(
 
 
 @dataclass(frozen=True)
-class _Answers:
-    """Answers of validation images, each array (images,)."""
-
-    certainty: Float64Array
-    right: BoolArray
-    weights: Float64Array
-
-
-@dataclass(frozen=True)
 class _Share:
     """The surest answers, from a threshold on; as in :class:`Threshold`."""
 
@@ -156,7 +153,7 @@ class _Share:
     upper: float
 
 
-def _largest_share(answers: _Answers, error_rate: float, confidence: float) -> _Share | None:
+def _largest_share(answers: Answers, error_rate: float, confidence: float) -> _Share | None:
     """The largest share that is tried whose error rate is certified, if one is."""
     needed = images_needed(error_rate, confidence)
     if effective_number(answers.weights) < needed:
@@ -169,7 +166,7 @@ def _largest_share(answers: _Answers, error_rate: float, confidence: float) -> _
     return None
 
 
-def _share_from(answers: _Answers, threshold: float, confidence: float) -> _Share:
+def _share_from(answers: Answers, threshold: float, confidence: float) -> _Share:
     answered = answers.certainty >= threshold
     wrong, weights = answered & ~answers.right, answers.weights
     error = float(weights[wrong].sum() / weights[answered].sum())
@@ -178,7 +175,7 @@ def _share_from(answers: _Answers, threshold: float, confidence: float) -> _Shar
     return _Share(threshold, int(answered.sum()), int(wrong.sum()), error, upper)
 
 
-def _least_rate(answers: _Answers, error_rate: float, confidence: float) -> float | None:
+def _least_rate(answers: Answers, error_rate: float, confidence: float) -> float | None:
     """The least whole percentage above an error rate that is certified; None if none is."""
     for percentage in range(floor(100 * error_rate) + 1, 100):
         if _largest_share(answers, percentage / 100, confidence) is not None:

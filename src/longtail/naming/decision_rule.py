@@ -1,4 +1,4 @@
-"""What of a recognizer's sheet names photographs, and the rule by which it trusts a name."""
+"""What of a recognizer's rule names photographs, and the rule by which it trusts a name."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from longtail.arrays import BoolArray, Float64Array, FloatArray, Int64Array
 from longtail.naming.novelty_threshold import novelty
 from longtail.naming.priors import posteriors, prior_shift
 from longtail.naming.taxonomy import Rank, rank_of, ranks_of
+from longtail.schemas.vocabulary import SPECIES
 
-SPECIES = "species"
 NOT_NAMED = -1
 
 
 @dataclass(frozen=True)
-class Sheet:
-    """What of a recognizer's sheet names photographs, as arrays.
+class DecisionRule:
+    """What of a recognizer's rule names photographs, as arrays.
 
     Attributes:
         class_names: in the order of the logits.
@@ -28,7 +28,7 @@ class Sheet:
         prior: the stated one.
         ranks: the species, and the ranks above them.
         thresholds: of the ranks' probabilities; None where a rank is never sure.
-        strange_above: the largest novelty of what counts as known; None if that is not known.
+        novelty_threshold: the largest novelty of what counts as known; None if that is not known.
         records: of each rank and name, see :func:`longtail.naming.track_record.track_record`.
     """
 
@@ -38,12 +38,12 @@ class Sheet:
     prior: Float64Array
     ranks: tuple[Rank, ...]
     thresholds: Mapping[str, float | None]
-    strange_above: float | None
+    novelty_threshold: float | None
     records: Mapping[str, Mapping[str, Mapping[str, Any]]]
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
-        """Read the plain values of a sheet."""
+        """Read the plain values of a rule."""
         names = tuple(values["class_names"])
         species = Rank(SPECIES, names, np.arange(len(names)))
         taxonomy = values["taxonomy"]
@@ -55,7 +55,7 @@ class Sheet:
             prior=np.array(values["prior"], dtype=np.float64),
             ranks=(species, *above),
             thresholds={rank: of["threshold"] for rank, of in values["thresholds"].items()},
-            strange_above=values["unknown"]["threshold"],
+            novelty_threshold=values["unknown"]["threshold"],
             records={SPECIES: values["track_record"], **values["track_record_above"]},
         )
 
@@ -68,11 +68,11 @@ class Sheet:
         """Calibrated probabilities under the stated prior, (images, classes)."""
         return posteriors(logits, self.temperature, self.assumed, self.prior)
 
-    def is_strange(self, logits: FloatArray) -> BoolArray:
+    def is_novel(self, logits: FloatArray) -> BoolArray:
         """Whether each photograph looks like none of the known species."""
-        if self.strange_above is None:
+        if self.novelty_threshold is None:
             return np.zeros(len(logits), dtype=bool)
-        return novelty(logits) > self.strange_above
+        return novelty(logits) > self.novelty_threshold
 
     def decide(self, logits: FloatArray) -> Decision:
         """Which rank, if any, names each photograph: the lowest whose probability suffices.
@@ -81,8 +81,8 @@ class Sheet:
             logits: (photographs, classes).
         """
         probabilities = self.posteriors(logits)
-        strange = self.is_strange(logits)
-        best = [Best.of(rank.roll_up(probabilities)) for rank in self.ranks]
+        strange = self.is_novel(logits)
+        best = [BestGroup.of(rank.roll_up(probabilities)) for rank in self.ranks]
         named_by = np.full(len(logits), NOT_NAMED)
         for place, (rank, of) in enumerate(zip(self.ranks, best, strict=True)):
             threshold = self.thresholds[rank.name]
@@ -93,7 +93,7 @@ class Sheet:
 
 
 @dataclass(frozen=True)
-class Best:
+class BestGroup:
     """The likeliest group of one rank.
 
     Attributes:
@@ -117,11 +117,11 @@ class Decision:
     Attributes:
         probabilities: calibrated, under the stated prior, (photographs, classes).
         strange: whether each looks like none of the known species.
-        best: the likeliest group of each rank, in the order of the sheet's ranks.
+        best: the likeliest group of each rank, in the order of the rule's ranks.
         named_by: the position of the rank that names each photograph; -1 where none is sure.
     """
 
     probabilities: Float64Array
     strange: BoolArray
-    best: Sequence[Best]
+    best: Sequence[BestGroup]
     named_by: Int64Array

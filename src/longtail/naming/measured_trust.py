@@ -14,7 +14,7 @@ import numpy as np
 from longtail.arrays import BoolArray, Float64Array, FloatArray, Int64Array
 from longtail.evaluation.uncertainty import wilson_interval
 from longtail.naming.certified_threshold import effective_number
-from longtail.naming.decision_rule import NOT_NAMED, Decision, Sheet
+from longtail.naming.decision_rule import NOT_NAMED, Decision, DecisionRule
 from longtail.wording import counted, percent
 
 
@@ -50,7 +50,7 @@ class TrustOnTest:
 
 
 def trust_on_test(
-    sheet: Sheet,
+    rule: DecisionRule,
     logits: FloatArray,
     labels: Int64Array,
     unknown: FloatArray | None,
@@ -59,17 +59,17 @@ def trust_on_test(
     """Name test photographs as new ones, and count the trusted names that are wrong.
 
     Args:
-        sheet: with its thresholds.
+        rule: with its thresholds.
         logits: of the test photographs, (images, classes).
         labels: (images,).
         unknown: logits of photographs of unknown species; None if there is none.
         confidence: of the interval.
     """
-    weights = prior_weights(sheet, labels)
+    weights = prior_weights(rule, labels)
     possible = weights > 0
-    decision = sheet.decide(logits)
+    decision = rule.decide(logits)
     trusted = decision.named_by != NOT_NAMED
-    wrong = trusted & ~_right(sheet, decision, labels) & possible
+    wrong = trusted & ~_right(rule, decision, labels) & possible
     own = weights[trusted & possible]
     images, answered = int(possible.sum()), len(own)
     error = low = high = None
@@ -89,7 +89,7 @@ def trust_on_test(
     strangers, taken = 0, 0
     if unknown is not None:
         strangers = len(unknown)
-        taken = int((sheet.decide(unknown).named_by != NOT_NAMED).sum())
+        taken = int((rule.decide(unknown).named_by != NOT_NAMED).sum())
         found += (
             f"; {taken:,} of {counted(strangers, 'photograph')} of species held out as unknown"
             f"{', all wrongly' if taken else ''}"
@@ -99,16 +99,16 @@ def trust_on_test(
     )
 
 
-def prior_weights(sheet: Sheet, labels: Int64Array) -> Float64Array:
+def prior_weights(rule: DecisionRule, labels: Int64Array) -> Float64Array:
     """Weights by which images are mixed as the stated prior says; 0 of what cannot occur."""
-    present = np.bincount(labels, minlength=len(sheet.class_names))
-    weights: Float64Array = np.where(present > 0, sheet.prior / np.maximum(present, 1), 0.0)[labels]
+    present = np.bincount(labels, minlength=len(rule.class_names))
+    weights: Float64Array = np.where(present > 0, rule.prior / np.maximum(present, 1), 0.0)[labels]
     return weights
 
 
-def _right(sheet: Sheet, decision: Decision, labels: Int64Array) -> BoolArray:
+def _right(rule: DecisionRule, decision: Decision, labels: Int64Array) -> BoolArray:
     """Which photographs of known species get a trusted name that is right."""
     right = np.zeros(len(labels), dtype=bool)
-    for place, (rank, best) in enumerate(zip(sheet.ranks, decision.best, strict=True)):
+    for place, (rank, best) in enumerate(zip(rule.ranks, decision.best, strict=True)):
         right |= (decision.named_by == place) & (best.group == rank.group_of[labels])
     return right

@@ -1,6 +1,6 @@
-"""The sheet of a recognizer: all that turns a trained trial's logits into names and their trust.
+"""The recognizer: a trained trial's decision rule, with its calibration, thresholds and records.
 
-The sheet is plain values, so that it can be kept, read and exported beside the weights.
+It is plain values, so that it can be stored as JSON and exported beside the weights.
 """
 
 from __future__ import annotations
@@ -14,18 +14,17 @@ import numpy as np
 
 from longtail.arrays import Float64Array, FloatArray, Int64Array
 from longtail.errors import DataError
-from longtail.naming.answers_table import columns_with
 from longtail.naming.calibration import calibrate
-from longtail.naming.certified_threshold import Threshold, certify
-from longtail.naming.decision_rule import SPECIES, Best, Sheet
+from longtail.naming.certified_threshold import Answers, Threshold, certify
+from longtail.naming.decision_rule import BestGroup, DecisionRule
 from longtail.naming.measured_trust import prior_weights, trust_on_test
 from longtail.naming.novelty_threshold import novelty, novelty_threshold
 from longtail.naming.priors import assumed_prior
-from longtail.naming.seen_before import ALREADY_IN
 from longtail.naming.taxonomy import Taxonomy, genera, ranks_of, read_taxonomy
 from longtail.naming.track_record import track_record
 from longtail.naming.user_tables import read_species_list, read_weights
 from longtail.parameters import Predict, Trial
+from longtail.schemas.vocabulary import SPECIES
 from longtail.trials.canonical_loss import CanonicalLoss
 from longtail.wording import counted, decimal
 
@@ -33,7 +32,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Evaluated:
+class LabelledLogits:
     """Logits of images whose labels are known.
 
     Attributes:
@@ -46,11 +45,50 @@ class Evaluated:
 
 
 @dataclass(frozen=True)
-class Stated:
-    """What the user says of where the photographs come from.
+class TrainedTrial:
+    """A finished training.
 
     Attributes:
-        prior: how common each class is there; sums to 1, and is 0 where it cannot occur.
+        trial: what was trained.
+        fingerprint: of its training.
+        loss: of its last epoch.
+        class_counts: its training images of each class, (classes,).
+        class_names: in the order of the labels.
+        image_size: the side of the stored images, to which photographs are cropped, in pixels.
+    """
+
+    trial: Trial
+    fingerprint: str
+    loss: CanonicalLoss
+    class_counts: Int64Array
+    class_names: list[str]
+    image_size: int
+
+
+@dataclass(frozen=True)
+class HeldOutLogits:
+    """Logits of the images that the trial was not trained on.
+
+    Attributes:
+        validation: what calibration and thresholds are fitted on; may have no image.
+        test: what the track record and the errors of trusted names are counted on.
+        test_set: the name of that test set.
+        unknown: of images of classes that the model was not shown; None if there is none.
+    """
+
+    validation: LabelledLogits
+    test: LabelledLogits
+    test_set: str
+    unknown: FloatArray | None
+
+
+@dataclass(frozen=True)
+class PriorAndTaxonomy:
+    """What the user states about the new photographs.
+
+    Attributes:
+        prior: how common each class is there, (classes,); sums to 1, and is 0 for a class that
+            cannot occur.
         words: the same in words.
         taxonomy: the ranks above each class, lowest first.
     """
@@ -60,117 +98,102 @@ class Stated:
     taxonomy: Taxonomy
 
 
-def stated(asked: Predict, class_names: list[str], counts: Int64Array) -> Stated:
-    """Read what the user states.
+def read_prior_and_taxonomy(
+    requested: Predict, class_names: list[str], class_counts: Int64Array
+) -> PriorAndTaxonomy:
+    """Read the prior, the list of species and the taxonomy that the user states.
 
     Args:
-        asked: the parameters, with the files to read.
+        requested: the parameters, with the files to read.
         class_names: in the order of the labels.
-        counts: the trial's training images of each class.
+        class_counts: the trial's training images of each class.
 
     Raises:
         DataError: if a file cannot be used.
     """
     listed = np.ones(len(class_names), dtype=bool)
-    if asked.species_list is not None:
-        listed = read_species_list(asked.species_list, class_names)
-    if asked.prior in ("uniform", "train"):
-        weights = np.where(listed, counts if asked.prior == "train" else 1, 0).astype(np.float64)
+    if requested.species_list is not None:
+        listed = read_species_list(requested.species_list, class_names)
+    if requested.prior in ("uniform", "train"):
+        weights = np.where(listed, class_counts if requested.prior == "train" else 1, 0)
         prior = weights / weights.sum()
         words = {
-            "uniform": "no species is taken to be commoner than another",
-            "train": "species are taken to be as common as among the training images",
-        }[asked.prior]
+            "uniform": "all species are assumed to be equally common",
+            "train": "species are assumed to be as common as among the training images",
+        }[requested.prior]
     else:
-        prior = read_weights(asked.prior, class_names, listed)
-        words = f"species are taken to be as common as '{asked.prior}' says"
+        prior = read_weights(requested.prior, class_names, listed)
+        words = f"species are assumed to be as common as '{requested.prior}' says"
     if not listed.all():
         words += f"; only the {listed.sum()} of {len(listed)} listed species can occur"
     taxonomy = (
         genera(class_names)
-        if asked.taxonomy is None
-        else read_taxonomy(asked.taxonomy, class_names)
+        if requested.taxonomy is None
+        else read_taxonomy(requested.taxonomy, class_names)
     )
-    columns = [*columns_with(ranks_of(taxonomy)), ALREADY_IN]
+    from longtail.schemas.names import names_columns
+
+    columns = names_columns(ranks_of(taxonomy))
     for rank in ranks_of(taxonomy):
         if columns.count(rank) > 1:
             raise DataError(
-                f"predict.taxonomy: '{asked.taxonomy}' has the column '{rank}', as the table of "
-                f"names has: give it another name"
+                f"predict.taxonomy: '{requested.taxonomy}' has the column '{rank}', as the table "
+                f"of names has: give it another name"
             )
-    return Stated(prior, words, taxonomy)
+    return PriorAndTaxonomy(prior, words, taxonomy)
 
 
-def describe(
-    trial: Trial,
-    fingerprint: str,
-    loss: CanonicalLoss,
-    counts: Int64Array,
-    class_names: list[str],
-    image_size: int,
-    asked: Predict,
-    given: Stated,
-    validation: Evaluated,
-    test: Evaluated,
-    test_set: str,
-    unknown: FloatArray | None,
+def make_recognizer(
+    trained: TrainedTrial, held_out: HeldOutLogits, stated: PriorAndTaxonomy, requested: Predict
 ) -> dict[str, Any]:
-    """The sheet of a recognizer.
-
-    Args:
-        trial: what was trained.
-        fingerprint: of its training.
-        loss: of its last epoch.
-        counts: its training images of each class.
-        class_names: in the order of the labels.
-        image_size: the side of the stored images, to which photographs are cut, in pixels.
-        asked: the parameters.
-        given: what the user states.
-        validation: what temperature and thresholds are fitted on; may be of no image.
-        test: what the track record, and how many trusted names are wrong, are counted on.
-        test_set: the name of that test set.
-        unknown: logits of images of species that the model was not shown; None if there is none.
+    """Calibrate a trained trial, fit its thresholds and count how often its names are right.
 
     Returns:
-        Plain values; :class:`longtail.naming.decision_rule.Sheet` reads them.
+        Plain values; :class:`longtail.naming.decision_rule.DecisionRule` reads them.
     """
-    assumed, exactness = assumed_prior(loss, counts)
-    logits, labels = validation.logits, validation.labels
-    calibration = calibrate(logits, labels, assumed)
-    strangeness = novelty_threshold(novelty(logits), None if unknown is None else novelty(unknown))
+    trial, class_counts = trained.trial, trained.class_counts
+    validation, test, unknown = held_out.validation, held_out.test, held_out.unknown
+    assumed, exactness = assumed_prior(trained.loss, class_counts)
+    calibration = calibrate(validation.logits, validation.labels, assumed)
+    novelty_rule = novelty_threshold(
+        novelty(validation.logits), None if unknown is None else novelty(unknown)
+    )
     values: dict[str, Any] = {
         "dataset": trial.dataset,
         "trial": trial.model_dump(mode="json"),
         "name": trial.name,
-        "fingerprint": fingerprint,
-        "class_names": class_names,
-        "image_size": image_size,
+        "fingerprint": trained.fingerprint,
+        "class_names": trained.class_names,
+        "image_size": trained.image_size,
         "input_size": trial.recipe.image_size,
         "temperature": calibration.temperature,
         "calibration": calibration.as_dict(),
-        "loss": loss.as_dict(),
-        "train_prior": (counts / counts.sum()).tolist(),
+        "loss": trained.loss.as_dict(),
+        "train_prior": (class_counts / class_counts.sum()).tolist(),
         "assumed_prior": assumed.tolist(),
         "assumed_prior_is": exactness,
-        "prior": given.prior.tolist(),
-        "prior_is": given.words,
-        "taxonomy": given.taxonomy,
-        "unknown": strangeness.as_dict(),
+        "prior": stated.prior.tolist(),
+        "prior_is": stated.words,
+        "taxonomy": stated.taxonomy,
+        "unknown": novelty_rule.as_dict(),
         "thresholds": {},
-        "test_set": test_set,
+        "test_set": held_out.test_set,
         "track_record": {},
         "track_record_above": {},
     }
-    sheet = Sheet.of(values)
-    thresholds = fit_thresholds(sheet, logits, labels, asked)
-    values["thresholds"] = {rank: found.as_dict() for rank, found in thresholds.items()}
+    rule = DecisionRule.of(values)  # without thresholds, which are fitted with it
+    thresholds = fit_thresholds(rule, validation, requested)
+    values["thresholds"] = {rank: fitted.as_dict() for rank, fitted in thresholds.items()}
     values["trusted_on_test"] = trust_on_test(
-        Sheet.of(values), test.logits, test.labels, unknown, asked.confidence
+        DecisionRule.of(values), test.logits, test.labels, unknown, requested.confidence
     ).as_dict()
-    possible = given.prior[test.labels] > 0
-    of_test = sheet.posteriors(test.logits[possible])
+    can_occur = stated.prior[test.labels] > 0
     records = track_record(
-        of_test, test.labels[possible], sheet.ranks, class_names, counts, asked.confidence
+        rule.posteriors(test.logits[can_occur]),
+        test.labels[can_occur],
+        rule.ranks,
+        class_counts,
+        requested.confidence,
     )
     values["track_record"] = records.pop(SPECIES)
     values["track_record_above"] = records
@@ -178,38 +201,37 @@ def describe(
 
 
 def fit_thresholds(
-    sheet: Sheet, logits: FloatArray, labels: Int64Array, asked: Predict
+    rule: DecisionRule, validation: LabelledLogits, requested: Predict
 ) -> dict[str, Threshold]:
-    """A certified threshold for each rank, each on what the ranks below leave unnamed.
+    """A certified threshold for each rank, each on what the ranks below leave without a name.
 
-    Photographs that look like no known species are not named, and so are left out, as are those
-    of species that cannot occur. The others are weighted to the stated prior.
+    Left out are photographs that look like no known species, since they get no name, and those of
+    species that cannot occur. The others are weighted to the stated prior.
     """
-    weights, strange = prior_weights(sheet, labels), sheet.is_strange(logits)
-    left = (weights > 0) & ~strange
+    logits, labels = validation.logits, validation.labels
+    weights, is_novel = prior_weights(rule, labels), rule.is_novel(logits)
+    remaining = (weights > 0) & ~is_novel
     left_out = {
         "of species that cannot occur": int((weights == 0).sum()),
-        "that look like none of the known species": int(((weights > 0) & strange).sum()),
+        "that look like none of the known species": int(((weights > 0) & is_novel).sum()),
     }
-    probabilities = sheet.posteriors(logits)
-    found = {}
-    for rank in sheet.ranks:
-        best = Best.of(rank.roll_up(probabilities))
-        right = rank.group_of[labels] == best.group
-        found[rank.name] = certify(
-            best.probability[left],
-            right[left],
-            weights[left],
-            asked.error_rate,
-            asked.confidence,
-            _among(int(left.sum()), len(labels), left_out),
+    probabilities = rule.posteriors(logits)
+    thresholds = {}
+    for rank in rule.ranks:
+        best = BestGroup.of(rank.roll_up(probabilities))
+        is_right = rank.group_of[labels] == best.group
+        thresholds[rank.name] = certify(
+            Answers(best.probability[remaining], is_right[remaining], weights[remaining]),
+            requested.error_rate,
+            requested.confidence,
+            _among(int(remaining.sum()), len(labels), left_out),
         )
-        threshold = found[rank.name].threshold
+        threshold = thresholds[rank.name].threshold
         if threshold is not None:
-            sure = best.probability >= threshold
-            left_out[f"that have a {rank.name}"] = int((left & sure).sum())
-            left &= ~sure
-    return found
+            is_sure = best.probability >= threshold
+            left_out[f"that have a {rank.name}"] = int((remaining & is_sure).sum())
+            remaining &= ~is_sure
+    return thresholds
 
 
 def _among(images: int, of: int, left_out: Mapping[str, int]) -> str:
@@ -219,29 +241,31 @@ def _among(images: int, of: int, left_out: Mapping[str, int]) -> str:
     return f"{counted(images, 'validation photograph')}{less}"
 
 
-def tell(sheet: Mapping[str, Any]) -> None:
-    """Say once what the recognizer is, and where it can be trusted."""
-    log.info("%s: named by %s; %s", sheet["dataset"], sheet["name"], sheet["prior_is"])
-    log.info("Probabilities are %s", sheet["calibration"]["note"])
-    thresholds = sheet["thresholds"]
-    for rank, found in thresholds.items():
-        threshold = found["threshold"]
+def log_recognizer(recognizer: Mapping[str, Any]) -> None:
+    """Log which trial names the photographs, and where its names can be trusted."""
+    log.info(
+        "%s: named by %s; %s", recognizer["dataset"], recognizer["name"], recognizer["prior_is"]
+    )
+    log.info("Probabilities are %s", recognizer["calibration"]["note"])
+    thresholds = recognizer["thresholds"]
+    for rank, fitted in thresholds.items():
+        threshold = fitted["threshold"]
         if threshold is not None:
-            log.info("%s from probability %s on: %s", rank, decimal(threshold), found["note"])
+            log.info("%s from probability %s on: %s", rank, decimal(threshold), fitted["note"])
         else:
-            log.info("%s never: %s", rank, found["note"])
-    if all(found["threshold"] is None for found in thresholds.values()):
+            log.info("%s never: %s", rank, fitted["note"])
+    if all(fitted["threshold"] is None for fitted in thresholds.values()):
         log.warning(
             "No name is trusted: %s. Tolerate more (a larger predict.error_rate), train longer, or "
             "hold out more photographs for validation",
             thresholds[SPECIES]["note"],
         )
-    log.info("Unknown species: %s", sheet["unknown"]["note"])
-    on_test, tolerated = sheet["trusted_on_test"], thresholds[SPECIES]["error_rate"]
+    log.info("Unknown species: %s", recognizer["unknown"]["note"])
+    on_test, tolerated = recognizer["trusted_on_test"], thresholds[SPECIES]["error_rate"]
     log.info("Test: %s", on_test["note"])
     if on_test["low"] is not None and on_test["low"] > tolerated:
         log.warning(
             "More of the test photographs' trusted names are wrong than predict.error_rate (%s) "
-            "tolerates: expect that of new photographs, too",
+            "tolerates: expect the same of new photographs",
             f"{tolerated:.4g}",
         )

@@ -10,15 +10,13 @@ import numpy as np
 import pandas as pd
 
 from longtail.arrays import Int64Array, UInt8Array
+from longtail.schemas.vocabulary import ALREADY_IN, TRAIN
 from longtail.wording import capitalized, is_or_are
-
-# The column of the table of names, and what it says of those that were learnt from.
-ALREADY_IN, LEARNT = "already_in", "train"
 
 log = logging.getLogger(__name__)
 
 
-class Familiar:
+class SeenImages:
     """Finds out which part of a data set a photograph is in, whatever it is called now.
 
     Pixels must be equal: the same file, or a copy without loss. They are looked up by their middle
@@ -44,7 +42,7 @@ class Familiar:
         return ""
 
 
-def familiar_note(already_in: Sequence[str]) -> str:
+def seen_note(already_in: Sequence[str]) -> str:
     """What the photographs that the data set has already mean for their names.
 
     Args:
@@ -54,7 +52,7 @@ def familiar_note(already_in: Sequence[str]) -> str:
         A sentence without its full stop; empty if all photographs are new.
     """
     counts = Counter(already_in)
-    learnt, new = counts[LEARNT], counts[""]
+    learnt, new = counts[TRAIN], counts[""]
     held_out = len(already_in) - learnt - new
     told = []
     if learnt:
@@ -70,9 +68,9 @@ def familiar_note(already_in: Sequence[str]) -> str:
     )
 
 
-def tell_of_familiar(table: pd.DataFrame) -> None:
+def warn_of_seen(table: pd.DataFrame) -> None:
     """Warn of photographs that are not new."""
-    if note := familiar_note(table[ALREADY_IN].tolist()):
+    if note := seen_note(table[ALREADY_IN].tolist()):
         log.warning("%s", capitalized(note))
 
 

@@ -55,36 +55,40 @@ def read_taxonomy(path: str, class_names: Sequence[str]) -> Taxonomy:
     Raises:
         DataError: if the file cannot be used, leaves out a class, or puts one group into two.
     """
-    key = "predict.taxonomy"
-    table = read_table(path, key, class_names)
+    from longtail.schemas.user_tables import TAXONOMY
+    from longtail.schemas.validation import validate
+
+    where = f"predict.taxonomy: '{path}'"
+    table = read_table(path, "predict.taxonomy", class_names)
     if len(table.columns) < 2:
-        raise DataError(f"{key}: '{path}' must have the columns species, genus, family, ...")
-    table = table.set_index("species" if "species" in table else table.columns[0])
+        raise DataError(f"{where} must have the columns species, genus, family, ...")
+    if "species" not in table:
+        table = table.set_axis(["species", *table.columns[1:]], axis=1)
+    table = validate(table, TAXONOMY, where).set_index("species")
     labels = matched(table.index, class_names)
     keys = [key_of(str(name)) for name in table.index]
     doubled = sorted(
         {name for name in keys if keys.count(name) > 1} & set(map(key_of, class_names))
     )
     if doubled:
-        raise DataError(f"{key}: '{path}' has '{doubled[0]}' in two rows ({len(doubled)} such)")
+        raise DataError(f"{where} has '{doubled[0]}' in two rows ({len(doubled)} such)")
     row_of = {label: row for row, label in enumerate(labels) if label is not None}
     missing = [name for label, name in enumerate(class_names) if label not in row_of]
     if missing:
         raise DataError(
-            f"{key}: '{path}' leaves out {len(missing)} of {len(class_names)} classes, such as "
+            f"{where} leaves out {len(missing)} of {len(class_names)} classes, such as "
             f"'{missing[0]}'. Give each a row; empty cells where it has no genus or family"
         )
-    cells = table.apply(lambda column: column.str.strip())
-    ranks = [rank for rank in cells.columns if cells[rank].any()]
+    ranks = [rank for rank in table.columns if table[rank].any()]
     if not ranks:
-        raise DataError(f"{key}: '{path}' names no genus, family, ...: all its cells are empty")
+        raise DataError(f"{where} names no genus, family, ...: all its cells are empty")
     taxonomy = {
-        name: {rank: str(cells[rank].iloc[row_of[label]]) for rank in ranks}
+        name: {rank: str(table[rank].iloc[row_of[label]]) for rank in ranks}
         for label, name in enumerate(class_names)
     }
     if "genus" not in ranks and (own := genera(class_names)):
         taxonomy = {name: {**own[name], **above} for name, above in taxonomy.items()}
-    _check_nesting(taxonomy, ranks_of(taxonomy), path, key)
+    _check_nesting(taxonomy, where)
     return taxonomy
 
 
@@ -103,14 +107,15 @@ def rank_of(
     return Rank(name, groups, np.array(group_of, dtype=np.int64))
 
 
-def _check_nesting(taxonomy: Taxonomy, ranks: Sequence[str], path: str, key: str) -> None:
-    for lower, upper in pairwise(ranks):
+def _check_nesting(taxonomy: Taxonomy, where: str) -> None:
+    """Refuse a group of one rank that is in two groups of the rank above."""
+    for lower, upper in pairwise(ranks_of(taxonomy)):
         parents: dict[str, str] = {}
         for above in taxonomy.values():
             if above[lower] and above[upper]:
                 parent = parents.setdefault(above[lower], above[upper])
                 if parent != above[upper]:
                     raise DataError(
-                        f"{key}: '{path}' puts the {lower} '{above[lower]}' into two: the {upper} "
+                        f"{where} puts the {lower} '{above[lower]}' into two: the {upper} "
                         f"'{parent}' and the {upper} '{above[upper]}'"
                     )

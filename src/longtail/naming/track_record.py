@@ -16,7 +16,6 @@ def track_record(
     probabilities: Float64Array,
     labels: Int64Array,
     ranks: Sequence[Rank],
-    class_names: Sequence[str],
     train_counts: Int64Array,
     confidence: float,
 ) -> dict[str, dict[str, dict[str, Any]]]:
@@ -26,7 +25,6 @@ def track_record(
         probabilities: of the species, (test images, classes).
         labels: of the test images.
         ranks: the species themselves, and what is above them.
-        class_names: in the order of the labels.
         train_counts: training images of each class.
         confidence: of Wilson's intervals.
 
@@ -35,7 +33,6 @@ def track_record(
         often ``right``, ``precision`` with ``low`` and ``high`` (None where it was never named),
         ``recall`` with ``recall_low`` and ``recall_high`` (None without test images).
     """
-    assert len(train_counts) == len(class_names)
     return {
         rank.name: _of_rank(probabilities, labels, rank, train_counts, confidence) for rank in ranks
     }

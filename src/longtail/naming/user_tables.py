@@ -6,7 +6,6 @@ import logging
 import re
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
-from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ import pandas as pd
 
 from longtail.arrays import BoolArray, Float64Array
 from longtail.errors import DataError
+from longtail.schemas.user_csv import read_csv, read_text
 from longtail.wording import counted, is_or_are
 
 log = logging.getLogger(__name__)
@@ -31,39 +31,22 @@ def matched(names: Iterable[object], class_names: Sequence[str]) -> list[int | N
 
 
 def read_table(path: str, key: str, class_names: Sequence[str]) -> pd.DataFrame:
-    """A table of texts from a CSV file, whose first line names the columns; in lower case.
+    """A table of texts from a CSV file, as :func:`longtail.schemas.user_csv.read_csv` reads it.
 
-    A column that has neither a name nor a cell is left out: spreadsheets leave such.
+    A column that has neither a name nor a value is left out: spreadsheets leave such.
 
     Raises:
-        DataError: if the file cannot be read, its first line is no names, or it has no row.
+        DataError: if the file cannot be read, or its first line does not name the columns.
     """
-    text = _read_text(path, key).lstrip()
-    if not text:
-        raise DataError(f"{key}: '{path}' is empty")
-    header = text.partition("\n")[0]
-    # Spreadsheets of several countries write each of them.
-    separator = max(",;\t", key=header.count)
-    try:
-        cells = pd.read_csv(
-            StringIO(text), header=None, dtype=str, keep_default_na=False, sep=separator
-        ).fillna("")  # of lines that are too short
-    except ValueError as error:  # pandas' own are kinds of it
-        raise DataError(f"{key}: '{path}' cannot be read as a CSV file: {error}") from None
-    columns = [" ".join(str(cell).split()).lower() for cell in cells.iloc[0]]
-    if any(label is not None for label in matched(columns, class_names)):
+    where = f"{key}: '{path}'"
+    table = read_csv(path, where, fill_short_rows=True)
+    if any(label is not None for label in matched(table.columns, class_names)):
         raise DataError(
-            f"{key}: the first line of '{path}' must name the columns, but it has a species already"
+            f"{where}: the first line must name the columns, but it has a species already"
         )
-    table = cells.iloc[1:].set_axis(columns, axis=1)
-    if table.empty:
-        raise DataError(f"{key}: '{path}' has no row")
-    table = table.loc[:, [bool(name) or any(table.iloc[:, at]) for at, name in enumerate(columns)]]
-    for name in table.columns:
-        if not name:
-            raise DataError(f"{key}: '{path}' has a column without a name in its first line")
-        if table.columns.tolist().count(name) > 1:
-            raise DataError(f"{key}: '{path}' has two columns '{name}'")
+    table = table.loc[:, [bool(name) or table.iloc[:, at].any() for at, name in enumerate(table)]]
+    if "" in table.columns:
+        raise DataError(f"{where} has a column without a name in its first line")
     return table
 
 
@@ -76,18 +59,19 @@ def read_species_list(path: str, class_names: Sequence[str]) -> BoolArray:
     Raises:
         DataError: if the file cannot be read, is empty, or has no class of the model.
     """
-    key = "predict.species_list"
-    text = _read_text(path, key)
-    lines = [line.split("#")[0].strip() for line in text.splitlines()]
+    from longtail.schemas.user_tables import SPECIES_LIST
+    from longtail.schemas.validation import validate
+
+    where = f"predict.species_list: '{path}'"
+    lines = [line.split("#")[0].strip() for line in read_text(path, where).splitlines()]
     if Path(path).suffix.lower() in (".csv", ".tsv"):
         lines = [re.split(r"[,;\t]", line)[0].strip().strip('"') for line in lines]
         if lines and key_of(lines[0]) in ("species", "name", "class", "class name"):
             lines = lines[1:]
-    names = [line for line in lines if line]
-    if not names:
-        raise DataError(f"{key}: '{path}' names no species. Give one a line")
+    table = pd.DataFrame({"species": [line for line in lines if line]}, dtype="str")
+    names = validate(table, SPECIES_LIST, where)["species"].tolist()
     labels = matched(names, class_names)
-    _tell_unknown(names, labels, class_names, key, path)
+    _warn_of_unknown(names, labels, class_names, where)
     listed = np.zeros(len(class_names), dtype=bool)
     listed[[label for label in labels if label is not None]] = True
     return listed
@@ -100,33 +84,29 @@ def read_weights(path: str, class_names: Sequence[str], listed: BoolArray) -> Fl
         DataError: if the file cannot be used, a weight is no number of 0 or more, or a listed
             class has none.
     """
-    key = "predict.prior"
-    table = read_table(path, key, class_names)
-    if "species" in table and "weight" in table:
-        table = table[["species", "weight"]]
-    if len(table.columns) != 2:
-        raise DataError(
-            f"{key}: '{path}' must have the columns species and weight, but has "
-            f"{', '.join(table.columns)}"
-        )
-    names = [str(name) for name in table.iloc[:, 0]]
+    from longtail.schemas.user_tables import PRIOR
+    from longtail.schemas.validation import validate
+
+    where = f"predict.prior: '{path}'"
+    table = read_table(path, "predict.prior", class_names)
+    if not {"species", "weight"} <= set(table.columns):
+        if len(table.columns) != len(PRIOR.columns):
+            raise DataError(
+                f"{where} must have the columns species and weight, but has "
+                f"{', '.join(table.columns)}"
+            )
+        table = table.set_axis(list(PRIOR.columns), axis=1)
+    table = validate(table, PRIOR, where)
+    names = table["species"].tolist()
     labels = matched(names, class_names)
-    _tell_unknown(names, labels, class_names, key, path)
-    numbers = pd.to_numeric(table.iloc[:, 1], errors="coerce").to_numpy(dtype=np.float64)
-    wrong = np.flatnonzero(~np.isfinite(numbers) | (numbers < 0))
-    if len(wrong):
-        row = int(wrong[0])
-        raise DataError(
-            f"{key}: '{path}' gives '{names[row]}' the weight '{table.iloc[row, 1]!s}': must be a "
-            f"number of 0 or more, with a decimal point"
-        )
+    _warn_of_unknown(names, labels, class_names, where)
     weights = np.full(len(class_names), np.nan)
-    for name, label, number in zip(names, labels, numbers, strict=True):
+    for name, label, weight in zip(names, labels, table["weight"], strict=True):
         if label is None:
             continue
         if not np.isnan(weights[label]):
-            raise DataError(f"{key}: '{path}' has '{name}' in two rows")
-        weights[label] = number
+            raise DataError(f"{where} has '{name}' in two rows")
+        weights[label] = weight
     missing = [
         name
         for name, of, on in zip(class_names, weights, listed, strict=True)
@@ -134,34 +114,22 @@ def read_weights(path: str, class_names: Sequence[str], listed: BoolArray) -> Fl
     ]
     if missing:
         raise DataError(
-            f"{key}: '{path}' leaves out {len(missing)} species, such as '{missing[0]}'. Give each "
+            f"{where} leaves out {len(missing)} species, such as '{missing[0]}'. Give each "
             f"a weight (0 if it cannot occur), or leave them out of predict.species_list"
         )
     weights = np.where(listed, weights, 0.0)
     if weights.max() == 0:
-        raise DataError(f"{key}: '{path}' gives every species the weight 0")
+        raise DataError(f"{where} gives every species the weight 0")
     scaled = weights / weights.max()  # the sum of very large ones would be infinite
     prior: Float64Array = scaled / scaled.sum()
     return prior
 
 
-def _read_text(path: str, key: str) -> str:
-    try:
-        return Path(path).expanduser().read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise DataError(
-            f"{key}: '{path}' is no text in UTF-8: save it as such (spreadsheets: 'CSV UTF-8')"
-        ) from None
-    except (OSError, RuntimeError) as error:  # RuntimeError: nobody's home
-        raise DataError(f"{key}: '{path}' cannot be read: {error}") from None
-
-
-def _tell_unknown(
+def _warn_of_unknown(
     names: Sequence[str],
     labels: Sequence[int | None],
     class_names: Sequence[str],
-    key: str,
-    path: str,
+    where: str,
 ) -> None:
     strangers = [name for name, label in zip(names, labels, strict=True) if label is None]
     if not strangers:
@@ -172,8 +140,8 @@ def _tell_unknown(
         near = get_close_matches(key_of(name), by_key, n=1)
         hints.append(f"'{name}'" + (f" (nearest: '{by_key[near[0]]}')" if near else ""))
     told = (
-        f"{key}: {len(strangers)} of {counted(len(names), 'name')} in '{path}' "
-        f"{is_or_are(len(strangers))} no class of the model: "
+        f"{where}: {len(strangers)} of {counted(len(names), 'name')} "
+        f"{is_or_are(len(strangers))} not a class of the model: "
         f"{', '.join(hints)}{', ...' if len(strangers) > len(hints) else ''}"
     )
     if len(strangers) == len(names):

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from longtail.naming.answers_table import DONT_KNOW, STRANGE
+from longtail.naming.answers_table import DONT_KNOW, LOOKS_UNKNOWN
 from longtail.reporting.page.names_page import names_page, select_photographs
 
 RECORD = {"precision": 0.5, "precision_low": 0.1, "precision_high": 0.9, "train_images": 6}
@@ -15,7 +15,7 @@ NEVER = {"threshold": None, "note": "no share has at most 5% wrong"}
 SHEET: dict[str, Any] = {
     "name": "moths.natural.small.softmax.seed0",
     "class_names": ["noctua_comes", "xestia_baja"],
-    "prior_is": "no species is taken to be commoner than another",
+    "prior_is": "all species are assumed to be equally common",
     "calibration": {"note": "calibrated"},
     "thresholds": {"species": {"threshold": 0.8, "note": "9 are named"}, "genus": NEVER},
     "trusted_on_test": {"note": "of 9 test photographs 1 is named wrongly"},
@@ -60,7 +60,7 @@ def names() -> pd.DataFrame:
     rows = [
         row("<b>.jpg", "noctua_comes", 0.9, rank="species"),
         row("b.jpg", DONT_KNOW, 0.4, "species 0.400, needs 0.800"),
-        row("c.jpg", DONT_KNOW, 0.3, STRANGE),
+        row("c.jpg", DONT_KNOW, 0.3, LOOKS_UNKNOWN),
         row("d.jpg", DONT_KNOW, 0.5, "species 0.500, needs 0.800"),
         broken("e.jpg"),
     ]

@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from longtail.naming.decision_rule import Sheet
+from longtail.naming.decision_rule import DecisionRule
 from longtail.naming.trial_choice import weights_of
 from longtail.parameters import Trial
 
@@ -17,7 +17,7 @@ def export_recognizer(recognizer: dict[str, Any], store: Path) -> bytes:
     """A recognizer as one file, see :mod:`longtail.learning.inference.export`.
 
     Args:
-        recognizer: the sheet of :func:`longtail.naming.recognizer.describe`.
+        recognizer: :func:`longtail.naming.recognizer.make_recognizer` gives it.
         store: the folder of finished trainings.
 
     Returns:
@@ -29,14 +29,14 @@ def export_recognizer(recognizer: dict[str, Any], store: Path) -> bytes:
     from longtail.learning.inference.export import Recognizer, export_program
     from longtail.learning.inference.trained_model import TrainedModel
 
-    sheet = Sheet.of(recognizer)
+    rule = DecisionRule.of(recognizer)
     trial = Trial.model_validate(recognizer["trial"])
     model_file = weights_of(store, recognizer["fingerprint"], trial.name)
     whole = Recognizer(
-        TrainedModel(model_file, trial, len(sheet.class_names)).load(),
+        TrainedModel(model_file, trial, len(rule.class_names)).load(),
         recognizer["image_size"],
-        sheet.temperature,
-        sheet.shift,
+        rule.temperature,
+        rule.shift,
     )
     content = export_program(whole, recognizer)
     log.info("%s is in one file of %.1f MB", trial.name, len(content) / 1e6)

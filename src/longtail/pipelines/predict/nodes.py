@@ -13,16 +13,23 @@ import pandas as pd
 from longtail.arrays import Int64Array, UInt8Array
 from longtail.datasets.trials import TrialFiles
 from longtail.imbalance import UNKNOWN, images_of, widest_test_set
-from longtail.naming import recognizer as sheets
-from longtail.naming.answers_table import columns_of, name_all, tell_of_names, unreadable
-from longtail.naming.decision_rule import Sheet
-from longtail.naming.recognizer import Evaluated
-from longtail.naming.seen_before import ALREADY_IN, LEARNT, Familiar, tell_of_familiar
+from longtail.naming.answers_table import columns_of, log_names, names_table, unreadable_row
+from longtail.naming.decision_rule import DecisionRule
+from longtail.naming.recognizer import (
+    HeldOutLogits,
+    LabelledLogits,
+    TrainedTrial,
+    log_recognizer,
+    make_recognizer,
+    read_prior_and_taxonomy,
+)
+from longtail.naming.seen_before import SeenImages, warn_of_seen
 from longtail.naming.stored_logits import FIGURE, stored_logits
 from longtail.naming.trial_choice import choose_trial, trained_trial, weights_of
 from longtail.parameters import Compute, Dataset, Predict, Trial
 from longtail.reporting.page.names_page import names_page, select_photographs
-from longtail.sources.listing import others_in_words
+from longtail.schemas.vocabulary import ALREADY_IN, TRAIN
+from longtail.sources.listing import describe_ignored
 from longtail.sources.photographs import (
     Photographs,
     decode_in_chunks,
@@ -108,7 +115,7 @@ def describe_recognizer(
         predict: the parameters of the stage.
 
     Returns:
-        The sheet of :func:`longtail.naming.recognizer.describe`.
+        The recognizer of :func:`longtail.naming.recognizer.make_recognizer`.
 
     Raises:
         DataError: if the trained weights are missing, or a file of the user cannot be used.
@@ -119,7 +126,7 @@ def describe_recognizer(
         trial, Split.of(labels, subsets, trial.train_set, classes=len(class_names))
     )
     counts = job.split.class_counts
-    given = sheets.stated(predict, class_names, counts)
+    stated = read_prior_and_taxonomy(predict, class_names, counts)
     # Checked before the logits are computed: without weights no photograph can be named.
     weights_of(store, chosen.fingerprint, trial.name)
     validation, test, unknown = _held_out(subsets).values()
@@ -130,22 +137,21 @@ def describe_recognizer(
         predictor = _predictor(store, chosen.fingerprint, trial, len(class_names))
         logits = predictor.logits_in_chunks(images, held_out, f"Testing {trial.name}")
     of_validation, of_test, of_unknown = np.split(logits, np.cumsum([len(validation), len(test)]))
-    sheet = sheets.describe(
-        trial,
-        chosen.fingerprint,
-        job.losses.last,
-        counts,
-        class_names,
-        images.shape[1],
+    recognizer = make_recognizer(
+        TrainedTrial(
+            trial, chosen.fingerprint, job.losses.last, counts, class_names, images.shape[1]
+        ),
+        HeldOutLogits(
+            LabelledLogits(of_validation, labels[validation]),
+            LabelledLogits(of_test, labels[test]),
+            widest_test_set(subsets),
+            of_unknown if len(unknown) else None,
+        ),
+        stated,
         predict,
-        given,
-        Evaluated(of_validation, labels[validation]),
-        Evaluated(of_test, labels[test]),
-        widest_test_set(subsets),
-        of_unknown if len(unknown) else None,
     )
-    sheets.tell(sheet)
-    return sheet
+    log_recognizer(recognizer)
+    return recognizer
 
 
 def list_photographs(predict: Predict) -> Photographs:
@@ -155,8 +161,8 @@ def list_photographs(predict: Predict) -> Photographs:
         DataError: if there are no photographs.
     """
     found = find_photographs(predict.path)
-    if found.others:
-        log.info("Skipped: %s", others_in_words(found.others))
+    if found.ignored:
+        log.info("Skipped: %s", describe_ignored(found.ignored))
     return found
 
 
@@ -174,7 +180,7 @@ def name_photographs(
     have the name of its part.
 
     Args:
-        recognizer: the sheet of the trial that names them.
+        recognizer: of :func:`describe_recognizer`.
         photographs: what to name.
         images: of the data set, uint8 (images, height, width, 3).
         subsets: one row per image and subset.
@@ -184,32 +190,32 @@ def name_photographs(
     Raises:
         DataError: if the trained weights are missing.
     """
-    sheet = Sheet.of(recognizer)
+    rule = DecisionRule.of(recognizer)
     trial = Trial.model_validate(recognizer["trial"]).model_copy(update={"compute": compute})
-    predictor = _predictor(store, recognizer["fingerprint"], trial, len(sheet.class_names))
+    predictor = _predictor(store, recognizer["fingerprint"], trial, len(rule.class_names))
     from longtail.learning.inference.trained_model import images_per_chunk
 
     train_images = images_of(subsets, "train", trial.train_set)
-    familiar = Familiar(images, {LEARNT: train_images, **_held_out(subsets)})
+    seen = SeenImages(images, {TRAIN: train_images, **_held_out(subsets)})
     files, size = list(photographs.files), recognizer["image_size"]
     chunk = images_per_chunk(size)
     title = f"Naming {counted(len(files), 'photograph')}"
     chunks = decode_in_chunks(list(photographs.files.values()), size, chunk, title)
-    parts = [unreadable(sheet, file, why) for file, why in photographs.refused.items()]
+    parts = [unreadable_row(rule, file, why) for file, why in photographs.rejected.items()]
     for start, decoded in zip(range(0, len(files), chunk), chunks, strict=True):
         pairs = list(zip(files[start : start + chunk], decoded, strict=True))
         usable = {file: pixels for file, pixels in pairs if not isinstance(pixels, str)}
-        parts += [unreadable(sheet, file, why) for file, why in pairs if isinstance(why, str)]
+        parts += [unreadable_row(rule, file, why) for file, why in pairs if isinstance(why, str)]
         if usable:
             logits = predictor.logits(np.stack(list(usable.values())))
-            already_in = [familiar.part_of(pixels) for pixels in usable.values()]
-            parts.append(name_all(sheet, list(usable), logits).assign(**{ALREADY_IN: already_in}))
+            already_in = [seen.part_of(pixels) for pixels in usable.values()]
+            parts.append(names_table(rule, list(usable), logits).assign(**{ALREADY_IN: already_in}))
     rows = [row for part in parts for row in part.to_dict("records")]
     rows.sort(key=lambda row: str(row["file"]).split("/"))
-    table = pd.DataFrame(rows, columns=[*columns_of(sheet), ALREADY_IN])
+    table = pd.DataFrame(rows, columns=[*columns_of(rule), ALREADY_IN])
     table[ALREADY_IN] = table[ALREADY_IN].fillna("")  # of files that cannot be read
-    tell_of_names(table)
-    tell_of_familiar(table)
+    log_names(table)
+    warn_of_seen(table)
     return table
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import pandas as pd
 
 from longtail.class_names import ClassNaming
-from longtail.naming.answers_table import DONT_KNOW, STRANGE, TOP, YES
-from longtail.naming.decision_rule import SPECIES
-from longtail.naming.seen_before import ALREADY_IN, familiar_note
+from longtail.naming.answers_table import DONT_KNOW, LOOKS_UNKNOWN
+from longtail.naming.seen_before import seen_note
 from longtail.reporting.page.templates import template
+from longtail.schemas.vocabulary import ALREADY_IN, SPECIES, TOP, YES
 from longtail.wording import counted, percent
 
 SHOWN_GUESSES = 3
@@ -70,7 +70,7 @@ def select_photographs(names: pd.DataFrame, limit: int) -> pd.DataFrame:
     if len(readable) <= limit:
         return readable
     kinds = []
-    for _, kind in readable.groupby(["rank", readable["why"] == STRANGE], sort=False):
+    for _, kind in readable.groupby(["rank", readable["why"] == LOOKS_UNKNOWN], sort=False):
         quota = max(1, limit * len(kind) // len(readable))
         certainty = kind["answer_probability"].fillna(kind["probability"])
         kinds.append(kind.loc[certainty.sort_values(ascending=False, kind="stable").index[:quota]])
@@ -102,7 +102,7 @@ def names_page(
         trusted=len(trusted),
         unsure=int((names["answer"] == DONT_KNOW).sum()),
         on_page=len(chosen),
-        familiar=familiar_note(names[ALREADY_IN].tolist()),
+        familiar=seen_note(names[ALREADY_IN].tolist()),
         readable=int((names["error"] == "").sum()),
         sections=[(rank, groups) for rank, groups in sections if groups],
         unknown=_groups(names, chosen, pictures, ""),
@@ -115,7 +115,7 @@ def names_page(
 
 def _group_of(names: pd.DataFrame) -> pd.Series[str]:
     """The heading of each photograph: its answer, or why there is none."""
-    without = names["why"].map(lambda why: UNLIKE if why == STRANGE else UNSURE)
+    without = names["why"].map(lambda why: UNLIKE if why == LOOKS_UNKNOWN else UNSURE)
     return names["answer"].where(names["trust"] == YES, without)
 
 
