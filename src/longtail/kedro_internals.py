@@ -1,7 +1,8 @@
 """The private API of Kedro and of the standard library that the project needs, with the reasons.
 
-Names that begin with an underscore may change in any release. All of them are used here and nowhere
-else, so an upgrade means checking this file.
+Names that begin with an underscore may change in any release. They are used here and nowhere else,
+but for methods that a subclass overrides or calls on itself (of a config loader, a context, a
+runner and datasets).
 """
 
 from __future__ import annotations
@@ -25,7 +26,29 @@ from kedro.io import AbstractDataset, DataCatalog
 from kedro.io.catalog_config_resolver import CatalogConfigResolver
 from kedro.io.core import AbstractVersionedDataset, Version, parse_dataset_definition
 from kedro.pipeline.node import Node
+
+# Kedro-Viz recognises previews by these return types, which have no public name.
+from kedro_datasets._typing import HTMLPreview, ImagePreview
 from pluggy import PluginManager
+
+__all__ = [
+    "CompiledPatterns",
+    "HTMLPreview",
+    "ImagePreview",
+    "VersionedDataset",
+    "is_local",
+    "is_versioned",
+    "load_path",
+    "path_of",
+    "pin",
+    "pinned",
+    "project_hooks",
+    "save_path",
+    "saved_elsewhere",
+    "terminate",
+    "version_path",
+    "with_inputs",
+]
 
 VersionedDataset = AbstractVersionedDataset[Any, Any]
 

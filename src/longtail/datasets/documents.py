@@ -5,9 +5,8 @@ from __future__ import annotations
 from base64 import b64encode
 from html import escape
 
-from kedro_datasets._typing import HTMLPreview, ImagePreview
-
 from longtail.datasets.base import LocalVersionedDataset
+from longtail.kedro_internals import HTMLPreview, ImagePreview
 
 
 class TextDataset(LocalVersionedDataset[str, str]):
