@@ -108,6 +108,17 @@ def test_the_runs_of_a_service_session_have_their_own_grids(
     assert recorder.methods == [{"ldam"}, {"focal", "softmax"}, {"ldam"}]
 
 
+def test_kedro_viz_shows_the_grid_that_it_is_given(tmp_path: Path) -> None:
+    """Kedro-Viz loads the context without the project's hooks."""
+    from kedro_viz.integrations.kedro.data_loader import load_data
+
+    given = {"data": str(tmp_path), **LDAM}
+    catalog, shown, _ = load_data(PROJECT, env="test", extra_params=given)
+    assert methods_of(shown["full"]) == {"ldam"}
+    trial = "params:train.digits.balanced.convnext_micro.ldam.seed0.trial"
+    assert catalog.load(trial).method.name == "ldam"
+
+
 def test_a_notebook_has_the_pipelines_of_its_session() -> None:
     program = """
 from IPython.core.interactiveshell import InteractiveShell
