@@ -1,7 +1,8 @@
-"""The project's parameters as typed, frozen, range-checked models.
+"""The parameters of a run as typed, frozen models that check every value.
 
-One model a concern. A key that a model does not know is refused with the keys that it does
-know, so that a misspelt parameter ends a run before it starts rather than being ignored.
+An unknown key or an invalid value ends a run before it starts, with a message that names the key
+and what is valid. See :mod:`longtail.parameters.types` for the ranges of values and
+:mod:`longtail.parameters.layers` for how environments and ``--params`` are merged.
 """
 
 from longtail.parameters.augmentation import (

@@ -1,4 +1,4 @@
-"""How training images are varied."""
+"""Data augmentation of training images."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ from longtail.parameters.types import Pair, Positive, ShareOrAll
 
 
 class RandAugment(Strict):
-    """Each image gets ``operations`` random ones, of strengths up to ``magnitude`` of 10."""
+    """RandAugment: ``operations`` random operations per image, of strength ``magnitude`` of 10."""
 
     operations: Annotated[int, Field(ge=1, le=100)]
     magnitude: Annotated[float, Field(ge=0, le=10)]
 
 
 class RandomRectangle(Strict):
-    """A random part of an image: ``scale`` is its share of the area, ``ratio`` width over height.
+    """A random rectangle of an image.
 
-    Both from the least to the most.
+    Attributes:
+        scale: its share of the area of the image, [least, most].
+        ratio: its width divided by its height, [least, most].
     """
 
     scale: Pair[ShareOrAll]
@@ -35,17 +37,17 @@ class RandomRectangle(Strict):
 
 
 class RandomResizedCrop(RandomRectangle):
-    """A random part of each image is all that is left of it."""
+    """Each image is cropped to a random rectangle."""
 
 
 class RandomErasing(RandomRectangle):
-    """With ``probability``, a random part of each image is painted over."""
+    """A random rectangle of each image is overwritten, with ``probability``."""
 
     probability: ShareOrAll
 
 
 class Mixing(Strict):
-    """Each image is mixed with another of its batch, by shares from Beta(``alpha``, ``alpha``)."""
+    """Each image is mixed with another of its batch; the shares are from Beta(alpha, alpha)."""
 
     kind: Literal["mixup", "cutmix"]
     alpha: Positive

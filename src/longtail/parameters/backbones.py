@@ -11,8 +11,8 @@ from longtail.parameters.nesting import flatten
 from longtail.parameters.strict import Strict, key_error
 from longtail.parameters.types import Name, Text
 
-# Our own networks, and what the side of their images must be a multiple of. Every other
-# architecture is timm's.
+# The networks of this package, each with the number of pixels that the side of its images must be
+# a multiple of. All other architectures are timm's.
 OWN_ARCHITECTURES = {
     "mobilenetv2_micro": 8,
     "resnetv2_micro": 8,
@@ -30,10 +30,16 @@ def _finite(options: dict[str, Any]) -> dict[str, Any]:
 
 
 class Backbone(Strict):
-    """A network: one of ours, or any of timm's by name, with timm's own ``options``.
+    """A network of this package, or any of timm's.
 
-    ``pretrained`` starts from ``weights`` (a local file) or, where that is null, timm's hub.
-    ``recipe`` holds what this backbone changes of the common recipe.
+    Attributes:
+        name: its key in the parameters.
+        label: its name in the report.
+        architecture: one of ``OWN_ARCHITECTURES`` or a name of timm's.
+        options: further arguments of ``timm.create_model``.
+        pretrained: whether to start from pretrained weights.
+        weights: the local file with these weights; null for timm's hub.
+        recipe: keys of the common recipe that this backbone changes.
     """
 
     name: Name
@@ -45,7 +51,7 @@ class Backbone(Strict):
     recipe: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")
-    def _own_networks_are_as_they_are(self) -> Self:
+    def _own_networks_have_no_options_or_hub_weights(self) -> Self:
         if self.architecture not in OWN_ARCHITECTURES:
             return self
         if self.options:

@@ -31,10 +31,10 @@ class DigitsSource(Strict):
 
 
 class Cifar100Source(Strict):
-    """CIFAR-100 (Krizhevsky 2009): a path to it, or else the address to download it from.
+    """CIFAR-100 (Krizhevsky 2009), from ``path`` or, where that is null, downloaded from ``url``.
 
     ``path`` may name the official archive, or a folder (or zip files) holding
-    ``{train,test}/<class>/*``; it may hold ``*``.
+    ``{train,test}/<class>/*``; it may contain ``*``.
     """
 
     image_size: ClassVar[int] = 32
@@ -51,8 +51,8 @@ class FolderSource(Strict):
     Attributes:
         path: the folder or zip file; ``*`` in it may stand for several.
         image_size: the height and width that images are cut to, in pixels.
-        metadata: a CSV file with the columns ``file`` and ``species``, and, if it likes, ``group``
-            and ``split``; it takes the place of the class folders.
+        metadata: a CSV file with the columns ``file`` and ``species``, and optionally ``group``
+            and ``split``; it replaces the class folders.
         class_levels: how many levels of folders name a class: 1, or 2 for ``Noctua/comes/``, whose
             images are of the class ``Noctua comes``.
         group_pattern: a regular expression with one group in parentheses. Images of a species in
@@ -81,11 +81,11 @@ class FolderSource(Strict):
         try:
             groups = re.compile(pattern).groups
         except re.error as error:
-            raise ValueError(f"'{pattern}' is no regular expression: {error}") from None
+            raise ValueError(f"'{pattern}' is not a regular expression: {error}") from None
         if groups != 1:
             raise ValueError(
                 f"'{pattern}' must have one group in parentheses, the name of the series, but has "
-                f"{groups}. Parentheses that only hold together are (?:...)"
+                f"{groups}. Other parentheses are written as (?:...)"
             )
         return pattern
 
@@ -102,19 +102,19 @@ Source = Annotated[DigitsSource | Cifar100Source | FolderSource, Field(discrimin
 
 
 class OfficialHoldout(Strict):
-    """The official test images, halved within each class: one half tests, one validates."""
+    """Half of each class' official test images for testing, the other half for validation."""
 
     kind: Literal["official"]
 
 
 class OfficialTestHoldout(Strict):
-    """All official test images test and none validates: nothing may be chosen by them."""
+    """All official test images for testing and none for validation."""
 
     kind: Literal["official_test"]
 
 
 class PerClassHoldout(Strict):
-    """So many images of each class for testing and for validation, the rest for training."""
+    """A number of images of each class for testing and validation, the rest for training."""
 
     kind: Literal["per_class"]
     test: Count
@@ -124,8 +124,8 @@ class PerClassHoldout(Strict):
 class StratifiedHoldout(Strict):
     """A share of each class for testing and for validation, the rest for training.
 
-    For data that are long-tailed by nature. Each class has at least ``minimum`` images that test,
-    as many that validate, and one that trains.
+    For data sets that are long-tailed themselves. Each class has at least ``minimum`` test images,
+    as many validation images, and one training image.
     """
 
     kind: Literal["stratified"]
@@ -151,14 +151,14 @@ Holdout = Annotated[
 
 
 class ExponentialProfile(Strict):
-    """Class sizes that fall geometrically, the largest ``imbalance_factor`` times the smallest."""
+    """Class sizes that decrease exponentially; ``imbalance_factor`` is largest over smallest."""
 
     kind: Literal["exponential"]
     imbalance_factor: ImbalanceFactor
 
 
 class StepProfile(Strict):
-    """The first half of the classes whole, the others ``imbalance_factor`` times smaller."""
+    """The first half of the classes complete, the others ``imbalance_factor`` times smaller."""
 
     kind: Literal["step"]
     imbalance_factor: ImbalanceFactor
@@ -198,10 +198,10 @@ Groups = Annotated[RankGroups | ShotGroups, Field(discriminator="kind")]
 
 
 class Imbalance(Strict):
-    """How a data set is split, and how its long-tailed subsets are cut.
+    """How a data set is split, and how its long-tailed subsets are drawn.
 
-    ``class_order`` gives rank 0 to the first class by index (the field's custom) or to the
-    class with most images; of equally large classes the first by index comes first.
+    ``class_order`` gives rank 0 to the first class by index (as is usual in the literature) or to
+    the class with the most images, and among equally large classes to the first by index.
     """
 
     holdout: Holdout
@@ -212,14 +212,14 @@ class Imbalance(Strict):
 
     @property
     def grouped_by(self) -> TrainSet:
-        """The training set whose sizes make head, middle and tail: nature's or the profile's."""
+        """The training set whose class sizes define head, middle and tail."""
         return "natural" if isinstance(self.holdout, StratifiedHoldout) else "long_tailed"
 
 
 class UnknownClasses(Strict):
-    """Classes whose images nothing is trained on, to test whether a model notices what is new.
+    """Classes that are excluded from training, to test whether a model recognises new classes.
 
-    ``classes`` names them, or says how many the seed of the data set's ``imbalance`` draws.
+    ``classes`` is a list of names, or how many to draw with the seed of ``imbalance``.
     """
 
     classes: Count | tuple[str, ...]

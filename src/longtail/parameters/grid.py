@@ -15,7 +15,7 @@ from longtail.parameters.types import Count, Listed, Name, Seed
 
 
 class Grid(Strict):
-    """Every combination of these is a trial."""
+    """The axes of the grid: every combination of their values is a trial."""
 
     datasets: Listed[Name] = Field(min_length=1)
     train_sets: Listed[TrainSet] = Field(min_length=1)
@@ -32,7 +32,7 @@ class Grid(Strict):
 
 
 class Trial(Strict):
-    """One cell of the grid, with all that determines its result but the data itself."""
+    """One combination of the grid, with everything that determines its result except the data."""
 
     dataset: Name
     train_set: TrainSet
@@ -66,16 +66,16 @@ class Trial(Strict):
 
     @property
     def name(self) -> str:
-        """The trial's dotted name, which is its namespace below ``train``."""
+        """The dotted name of the trial, which is its namespace below ``train``."""
         parts = (self.dataset, self.train_set, self.backbone.name, self.method.name)
         return ".".join((*parts, f"seed{self.seed}"))
 
 
 class Table(Strict):
-    """Which trials a table of the report shows, and its number in the appendix.
+    """The trials that a table of the report shows, and its number in the appendix.
 
-    ``methods`` holds the rows' labels by the methods' names, in the order of the rows;
-    ``seeds`` are those that the grid trains each of them with.
+    ``methods`` are the labels of the rows by the names of the methods, in order; ``seeds`` are
+    the seeds of each method.
     """
 
     dataset: Name
@@ -94,6 +94,6 @@ class Contents(Strict):
 
 
 class Trials(Strict):
-    """The trials of a data set that the grid has."""
+    """The trials of a data set in the grid."""
 
     trials: Listed[Trial]

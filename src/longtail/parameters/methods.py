@@ -1,4 +1,4 @@
-"""A way to train on long-tailed data: its loss, and what goes with it."""
+"""Methods for training on long-tailed data: losses, classifiers, deferred weights."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Focal(Strict):
 
 
 class WeightedSoftmax(Strict):
-    """Cross-entropy with a weight a class; ``convention`` says which (see ``class_weights``).
+    """Cross-entropy with class weights by a ``convention`` (see ``class_weights``).
 
     ``exponent`` belongs to ``min_ratio``; 0.5 is square-root weighting.
     """
@@ -85,7 +85,7 @@ class LDAM(Strict):
     """Label-distribution-aware margins (Cao et al. 2019, arXiv 1906.07413)."""
 
     name: Literal["ldam"]
-    # Two cosines differ by at most 2: no image could keep a larger margin.
+    # Two cosines differ by at most 2, so that no image could have a larger margin.
     max_margin: Annotated[float, Field(ge=0, le=2)] = 0.5
 
 
@@ -105,8 +105,8 @@ Loss = Annotated[
 class DeferredWeights(Strict):
     """Deferred re-weighting (DRW, Cao et al. 2019, arXiv 1906.07413).
 
-    From the epoch in which the share ``start`` of the training falls, the loss is weighted by
-    effective numbers of images with ``beta``; before it, not.
+    From the epoch in which the share ``start`` of the training ends, the loss is weighted by
+    effective numbers of images with ``beta``.
     """
 
     beta: ShareOrNone = 0.9999
@@ -119,17 +119,20 @@ class DeferredWeights(Strict):
 
 
 class Classifier(Strict):
-    """The last layer: linear, or the cosine of features and class vectors; times ``scale``."""
+    """The last layer: linear, or the cosine of features and class vectors, times ``scale``.
+
+    A changed ``kind`` starts from the default ``scale``.
+    """
 
     kind: Literal["linear", "cosine"] = "linear"
     scale: Positive = 1.0
 
 
 class Method(Strict):
-    """A way to train on long-tailed data: a loss, the classifier it needs, and when weights join.
+    """A method for training on long-tailed data: a loss, a classifier, deferred class weights.
 
-    ``deferred_weights`` null leaves the loss as it is for the whole training. ``post_hoc``
-    changes the logits of the trained model; the training is that of the method without it.
+    Without ``deferred_weights`` the loss is the same in all epochs. ``post_hoc`` changes the
+    logits of the trained model, not the training.
     """
 
     name: Name
@@ -146,7 +149,7 @@ class Method(Strict):
             raise key_error(
                 "post_hoc",
                 "tau_normalization changes the norms of the class vectors, which a cosine "
-                "classifier does not look at: it would do nothing. Take {kind: logit_adjustment}, "
+                "classifier does not use: it would do nothing. Use {kind: logit_adjustment}, "
                 "or the classifier {kind: linear}",
             )
         return self

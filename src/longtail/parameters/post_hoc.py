@@ -1,4 +1,4 @@
-"""What is done to the logits of a trained model, without training it again."""
+"""Post-hoc methods, which change the logits of a trained model without training it again."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _distinct(values: tuple[float, ...]) -> tuple[float, ...]:
     return values
 
 
-# One value, or several of which the validation images choose.
+# One value, or several from which one is chosen on the validation images.
 Taus = Annotated[
     Listed[Annotated[float, Field(ge=0, le=5)]],
     Field(min_length=1),
@@ -30,7 +30,7 @@ Taus = Annotated[
 
 
 class PostHocLogitAdjustment(Strict):
-    """``tau`` times the log of the training set's class frequencies, taken from the logits.
+    """``tau`` times the log of the training set's class frequencies, subtracted from the logits.
 
     Menon et al. 2020, arXiv 2007.07314, section 4.1. Of several ``tau`` the one of the best
     balanced accuracy on the validation images is used, of equal ones the first.

@@ -1,4 +1,4 @@
-"""How new photographs are named."""
+"""Predictions for new photographs."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from longtail.parameters.types import Count, Name, Share, Text
 
 
 class Predict(Strict):
-    """How new photographs are named.
+    """Predictions for new photographs.
 
     Attributes:
-        dataset: whose species and trials; null for the grid's one data set.
+        dataset: the data set with the species and trials; null for the only one of the grid.
         path: a folder, a zip file or an image file; ``*`` may stand for several.
         trial: the dotted name of a trained trial; null for the best on validation.
         prior: how common the species are where the photographs come from: ``uniform``, ``train``
             (as among the trial's training images), or a CSV file (species, weight).
-        error_rate: the tolerated share of wrong names among those that are trusted.
-        confidence: with which ``error_rate`` is certified, and of intervals.
+        error_rate: the accepted share of wrong names among trusted ones.
+        confidence: of the certified ``error_rate``, and of intervals.
         species_list: a text or CSV file of the species that can occur; null for all.
         taxonomy: a CSV file (species, genus, family, ...); null for genera from binomial names.
-        gallery: how many photographs the gallery shows at most.
+        gallery: the largest number of photographs in the gallery.
     """
 
     dataset: Name | None = None

@@ -1,4 +1,4 @@
-"""How a network is trained, and where."""
+"""Training hyperparameters, and the device."""
 
 from __future__ import annotations
 
@@ -66,13 +66,13 @@ Freeze = Annotated[Literal["none", "backbone"] | float, BeforeValidator(_none_ba
 
 
 class Recipe(Strict):
-    """How a network is trained. ``crop_padding`` is in pixels of the stored image.
+    """Training hyperparameters. ``crop_padding`` is in pixels of the stored image.
 
-    ``freeze`` leaves the whole backbone, or the share of its layers that is nearest to the pixels,
-    as it was pretrained. Where it is the backbone, the classifier learns from features that are
-    computed once, of ``cached_views`` views of each image: the image itself, and random crops
-    and flips of it; a cosine classifier then starts as ``cosine_start`` says. The learning rate
-    falls by ``layer_decay`` with each layer from the classifier down.
+    ``freeze`` keeps the whole backbone, or a share of its layers from the input on, as pretrained.
+    With ``backbone``, the classifier is trained on features that are computed once for
+    ``cached_views`` views of each image: the image itself, and random crops and flips of it; a
+    cosine classifier is initialised as ``cosine_start`` says. The learning rate is multiplied by
+    ``layer_decay`` with each layer from the classifier to the input.
     """
 
     epochs: Epochs
@@ -89,7 +89,7 @@ class Recipe(Strict):
     normalization: Literal["train_set", "imagenet", "half"]
     precision: Literal["auto", "float32", "bfloat16"]
     validate_every: EpochsOrZero
-    # Newer keys have defaults, which the fingerprint leaves out: older trainings stay valid.
+    # Newer keys have defaults, which are not hashed, so that older trainings stay valid.
     random_resized_crop: RandomResizedCrop | None = None
     rand_augment: RandAugment | None = None
     random_erasing: RandomErasing | None = None
@@ -137,17 +137,21 @@ class Recipe(Strict):
 
     @property
     def needs_layers(self) -> bool:
-        """Whether it must be known which layers the network has."""
+        """Whether the layers of the network must be known."""
         return self.layer_decay < 1 or self.freeze not in ("none", "backbone")
 
 
 class Compute(Strict):
-    """Where and on how many cores. ``threads`` a trial is part of what fixes its bits on a CPU.
+    """The device and how it is used.
 
-    ``workers`` trials run side by side; null means as many as the cores allow, and one on a GPU.
-    ``compile`` has ``torch.compile`` fuse a network's kernels; ``auto`` does so on a GPU for
-    trainings long enough to win back the minute that it takes. ``images`` says whether a trial
-    holds its images in the device's memory or reads them batch by batch; ``auto`` goes by size.
+    Attributes:
+        device: ``auto`` is a GPU if there is one.
+        threads: of each trial. On a CPU, results are reproducible for the same number only.
+        workers: how many trials run at once; null for as many as the cores allow, one on a GPU.
+        compile: whether to use ``torch.compile``. ``auto`` uses it on a GPU for trainings that are
+            long enough to save more than the minute that it takes.
+        images: whether a trial keeps its images in the memory of the device or reads them batch by
+            batch. ``auto`` decides by their size.
     """
 
     device: Literal["auto", "cpu", "cuda"]

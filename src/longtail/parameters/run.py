@@ -20,7 +20,7 @@ from longtail.parameters.types import Name, Text
 
 
 class Parameters(Strict):
-    """All parameters of a run. ``data`` is the folder that the catalog's files lie in."""
+    """All parameters of a run. ``data`` is the folder of the files of the catalog."""
 
     datasets: dict[Name, Dataset]
     grid: Grid
