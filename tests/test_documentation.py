@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import doctest
 import importlib
 import re
@@ -24,6 +25,7 @@ LINK = re.compile(r"(?<!\\)\]\(\s*([^)\s]+)\s*\)|^\[[^\]]+\]:\s+(\S+)$", re.MULT
 CODE_NAME = re.compile(r"\blongtail(?:\.[A-Za-z_]\w*)+")
 PATH = re.compile(r"(?:conf|docs|notebooks|src|tests|benchmarks)/[\w./-]*\w")
 PAGE_IN_CODE = re.compile(r"\bdocs/[\w./-]+\.md\b")
+MESSAGES = re.compile(r"^\| message \|.*\n\|.*\n((?:\|.*\n)+)", re.MULTILINE)
 GENERATED = ("lock.yml", "conf/local/", "conf/birds/", "conf/moths/parameters/datasets.yml")
 LONGEST_LINE = 119
 
@@ -108,6 +110,30 @@ def tracked(pattern: str) -> list[str]:
     return listing.stdout.split("\n")[:-1]
 
 
+@cache
+def texts() -> str:
+    """All texts in the code, with NUL for what is inserted when the program runs."""
+    found = []
+    for file in (f for f in tracked("*.py") if f.startswith("src/")):
+        for node in ast.walk(ast.parse(text_of(PROJECT / file))):
+            if isinstance(node, ast.JoinedStr):
+                parts = (v.value if isinstance(v, ast.Constant) else "\0" for v in node.values)
+                found.append("".join(map(str, parts)))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.append(re.sub(r"%[.\d]*[sdf]", "\0", node.value))
+    return "\n".join(found)
+
+
+def explained_messages() -> Iterator[tuple[str, str]]:
+    """The messages in pages' tables of error messages, without the parts in italics or dots."""
+    for page in PAGES:
+        for rows in MESSAGES.findall(text_of(page)):
+            for row in rows.splitlines():
+                for fixed in re.split(r"\*[^*]+\*|\.{3}|\([^)]*\)|;", row.split("|")[1]):
+                    if words := fixed.strip(" ,;"):
+                        yield page.name, words
+
+
 def pages(value: object) -> str | None:
     return str(value.relative_to(PROJECT)) if isinstance(value, Path) else None
 
@@ -146,6 +172,12 @@ def test_paths_that_are_named_exist(page: Path) -> None:
     }
     paths = {path for path in named if not any(made in path for made in GENERATED)}
     assert [path for path in sorted(paths) if not (PROJECT / path).exists()] == []
+
+
+def test_messages_that_are_explained_are_in_the_code() -> None:
+    messages = list(explained_messages())
+    assert len(messages) > 10
+    assert [(page, words) for page, words in messages if words not in texts()] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=pages)
