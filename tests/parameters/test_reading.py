@@ -59,7 +59,7 @@ def test_every_environment_is_valid_over_the_default(environment: str, base_conf
     assert isinstance(parse(merge(base_config, *layers)), Parameters)
 
 
-def test_entries_know_the_key_that_they_stand_under(base_config: Config) -> None:
+def test_names_of_entries_are_their_keys(base_config: Config) -> None:
     parameters = parse(base_config)
     for registry in (parameters.datasets, parameters.backbones, parameters.methods):
         assert all(entry.name == key for key, entry in registry.items())
@@ -186,7 +186,7 @@ def test_missing_key_is_named(base_config: Config) -> None:
     assert message(base_config) == "recipe.optimizer: Field required"
 
 
-def test_all_mistakes_are_told_at_once(base_config: Config) -> None:
+def test_all_mistakes_are_reported_at_once(base_config: Config) -> None:
     config = changed(changed(base_config, "recipe.epochs", 0), "compute.threads", 0)
     assert [line.split(":")[0] for line in message(config).splitlines()] == [
         "recipe.epochs",

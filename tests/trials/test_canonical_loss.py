@@ -30,6 +30,8 @@ from longtail.trials.canonical_loss import (
     ldam_margins,
 )
 
+from .losses import KINDS, ONE_OF_EACH
+
 LINEAR = Classifier()
 COUNTS = np.array([500, 100, 20, 5])
 CROSS_ENTROPY = CanonicalLoss().as_dict()
@@ -97,19 +99,11 @@ def test_on_equal_counts_only_focal_and_ldam_differ_from_cross_entropy(
 
 
 def test_losses_differ_on_long_tailed_counts() -> None:
-    forms = [
-        str(form(loss).as_dict())
-        for loss in (
-            SOFTMAX,
-            Focal(name="focal"),
-            weighted("balanced"),
-            class_balanced(0.99),
-            BALANCED,
-            logit_adjustment(0.5),
-            equalization(0.1),
-            LDAM(name="ldam"),
-        )
-    ]
+    others: list[Loss] = [weighted("balanced"), class_balanced(0.99), logit_adjustment(0.5)]
+    # With tau 1, as in its example, logit adjustment is balanced softmax.
+    losses = [*others, *(loss for loss in ONE_OF_EACH if loss.name != "logit_adjustment")]
+    assert {type(loss) for loss in losses} == set(KINDS)
+    forms = [str(form(loss).as_dict()) for loss in losses]
     assert len(set(forms)) == len(forms)
 
 
@@ -140,7 +134,7 @@ def test_inverse_frequency_needs_no_convention_of_its_own(counts: Any) -> None:
 
 
 @pytest.mark.parametrize("convention", ["balanced", "log"])
-def test_an_exponent_that_a_convention_has_not_is_refused(convention: str) -> None:
+def test_an_exponent_of_another_convention_is_refused(convention: str) -> None:
     with pytest.raises(ValidationError, match=rf"'min_ratio'; '{convention}' has none, found 0\.5"):
         weighted(convention, 0.5)
 
@@ -210,23 +204,27 @@ def test_equalization_threshold_of_half_a_percent_spares_52_classes_of_cifar100_
     assert form(equalization(4.3e-4), counts).as_dict() == CROSS_ENTROPY
 
 
-@pytest.mark.parametrize(
-    "loss",
-    [
-        *map(weighted, ("balanced", "min_ratio", "log")),
-        class_balanced(0.9),
-        BALANCED,
-        logit_adjustment(1),
-        equalization(0.05),
-        LDAM(name="ldam"),
-    ],
-    ids=lambda loss: f"{loss.name}",
-)
+WITHOUT_COUNTS: list[Loss] = [SOFTMAX, Focal(name="focal")]
+WITH_COUNTS: list[Loss] = [
+    *map(weighted, ("balanced", "min_ratio", "log")),
+    class_balanced(0.9),
+    BALANCED,
+    logit_adjustment(1),
+    equalization(0.05),
+    LDAM(name="ldam"),
+]
+
+
+def test_every_loss_depends_on_counts_or_does_not() -> None:
+    assert {type(loss) for loss in (*WITHOUT_COUNTS, *WITH_COUNTS)} == set(KINDS)
+
+
+@pytest.mark.parametrize("loss", WITH_COUNTS, ids=lambda loss: f"{loss.name}")
 def test_class_without_images_is_refused_by_losses_that_need_one(loss: Loss) -> None:
     with pytest.raises(ConfigurationError, match=rf"'{loss.name}' .* 2 class.* first with label 1"):
         form(loss, [3, 0, 5, 0])
 
 
-@pytest.mark.parametrize("loss", [SOFTMAX, Focal(name="focal")])
+@pytest.mark.parametrize("loss", WITHOUT_COUNTS)
 def test_class_without_images_suits_losses_that_do_not_count(loss: Loss) -> None:
     assert form(loss, [3, 0]).as_dict() == form(loss, [3, 4]).as_dict()

@@ -62,7 +62,7 @@ def test_trial_holds_its_own_loss_classifier_and_network(config: Config) -> None
     assert (trial.train_set, trial.seed) == ("long_tailed", 0)
 
 
-def test_recipe_layers_lie_over_one_another(config: Config) -> None:
+def test_recipe_layers_are_merged_in_order(config: Config) -> None:
     """Each layer sets what the later ones set too, so that the order shows."""
     keys = ["epochs", "batch_size", "validate_every", "crop_padding", "warmup_epochs"]
     for key in keys:
@@ -142,7 +142,7 @@ def test_override_for_an_unknown_name_is_refused(cell: str, expected: str, confi
         (3, ": expected keys below it"),
     ],
 )
-def test_wrong_override_is_named_by_its_whole_key(
+def test_invalid_override_is_named_by_its_full_key(
     values: Any, expected: str, config: Config
 ) -> None:
     assert message(config | override(CELL, values)).startswith(f"train.{CELL}.trial{expected}")
@@ -187,7 +187,7 @@ def test_override_cannot_rename_a_trial(entry: str, config: Config) -> None:
     assert f"train.{CELL}.trial" in message(config | override(CELL, values))
 
 
-def test_override_must_stand_under_trial(config: Config) -> None:
+def test_override_must_be_below_trial(config: Config) -> None:
     config["train"] = {"digits": {"balanced": {"vit_micro": {"ldam": {"seed0": {"recipe": {}}}}}}}
     assert message(config).endswith(".ldam.seed0: the one valid key here is 'trial'")
     config["train"] = {"digits": {"balanced": {"vit_micro": {"ldam": {0: {"trial": {}}}}}}}
@@ -221,7 +221,7 @@ def test_tables_are_numbered_as_in_the_thesis(config: Config) -> None:
     assert table_name(shown[1]) == "digits.vit_micro.long_tailed"
 
 
-def test_nested_models_lie_under_their_dotted_names(config: Config) -> None:
+def test_models_are_nested_by_their_dotted_names(config: Config) -> None:
     parameters: Parameters = parse(config)
     trial = expand(config)[CELL]
     tree = nested({f"{CELL}.trial": trial, "digits.recipe": parameters.recipe})

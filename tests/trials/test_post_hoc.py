@@ -88,7 +88,7 @@ def test_a_single_tau_is_not_chosen_and_needs_no_validation_image() -> None:
         (normalization(0), np.array([5, 5, 5]), '{"kind": "tau_normalization", "tau": [0.0]}'),
     ],
 )
-def test_what_is_noted_is_what_changes_something(
+def test_only_methods_that_change_logits_are_recorded(
     post_hoc: PostHoc | None, counts: Any, text: str
 ) -> None:
     assert recorded(post_hoc, counts) == text

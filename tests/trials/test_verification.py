@@ -298,7 +298,7 @@ def test_other_statistics_are_refused_by_key(changes: dict[str, Any], wanted: st
     assert "kedro run --pipeline=full" in str(raised.value)
 
 
-def test_tables_that_do_not_say_are_refused() -> None:
+def test_tables_without_the_columns_are_refused() -> None:
     table = pd.DataFrame({"acc1": [0.5]}).assign(resamples=1000, resampling_seed=0)
     with pytest.raises(DataError, match=r"statistics\.confidence was not recorded, is 0\.95\. "):
         check_statistics(table, "toy_results", STATISTICS)
@@ -358,7 +358,7 @@ def test_results_of_another_post_hoc_strength_are_refused(
         assert f"{was}, is {now}:\n    {then.name}" in str(error.value)
 
 
-def test_results_without_the_post_hoc_method_that_is_asked_for_are_refused(
+def test_results_without_the_current_post_hoc_method_are_refused(
     dataset: Dataset, toy_trial: MakeTrial
 ) -> None:
     plain = toy_trial(method=post_hoc(None), train_set="long_tailed")

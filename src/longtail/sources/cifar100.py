@@ -24,7 +24,7 @@ from longtail.sources.folder import read_labelled_files
 from longtail.sources.images import Images, index_of, no_rejections
 from longtail.sources.listing import find_image_files
 
-IMAGE_SIZE = 32
+IMAGE_SIZE = Cifar100Source.image_size
 SPLITS = ("train", "test")
 TIMEOUT_S = 60
 CHUNK_BYTES = 1 << 20

@@ -1,0 +1,11 @@
+"""One loss of each kind that there is."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from longtail.parameters import Loss
+from tests.parameters.test_every_leaf import EXAMPLES
+
+KINDS = get_args(get_args(Loss)[0])
+ONE_OF_EACH: list[Loss] = [kind.model_validate(EXAMPLES[kind.__name__]) for kind in KINDS]
