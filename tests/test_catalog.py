@@ -1,4 +1,4 @@
-"""Versions appear whole or not at all, whoever's dataset writes them."""
+"""Versions are saved atomically, by any dataset."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def catalog(folder: Path) -> LongtailCatalog:
         name: {**entry, "filepath": str(folder / name), "versioned": True}
         for name, entry in TYPES.items()
     }
-    time.sleep(0.002)  # versions are told from each other by the millisecond
+    time.sleep(0.002)  # versions differ by a millisecond at least
     made = LongtailCatalog.from_config(config, save_version=generate_timestamp())
     assert isinstance(made, LongtailCatalog)
     return made
@@ -49,7 +49,7 @@ def catalog(folder: Path) -> LongtailCatalog:
 
 @contextmanager
 def small_files() -> Iterator[None]:
-    """No file may grow beyond LIMIT: writing fails in the midst, as on a full disk."""
+    """No file may grow beyond LIMIT: writing fails half-way, as on a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT, before[1]))
     try:

@@ -1,4 +1,4 @@
-"""The command line: parameters are split rightly, and mistakes end with one clear message."""
+"""The command line splits parameters correctly and shows mistakes in one message."""
 
 from __future__ import annotations
 

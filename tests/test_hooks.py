@@ -1,4 +1,4 @@
-"""What the hooks refuse before a run, and which runs in MLflow they open and close."""
+"""What the hooks refuse before a run, and which MLflow runs they start and end."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def test_a_new_run_closes_those_of_processes_that_are_gone(
     assert [tracking.status(run) for run in (alive, its_running, elsewhere)] == ["RUNNING"] * 3
 
 
-def test_the_commit_and_changes_to_it_are_noted(tracking: Tracking, tmp_path: Path) -> None:
+def test_the_commit_is_recorded(tracking: Tracking, tmp_path: Path) -> None:
     git(tmp_path, "init", "--quiet")
     (tmp_path / "file").write_text("one")
     git(tmp_path, "add", "file")
@@ -148,7 +148,7 @@ def test_the_commit_and_changes_to_it_are_noted(tracking: Tracking, tmp_path: Pa
     assert tags["git_changed"] == "false"
 
 
-def test_a_changed_tree_is_noted(tracking: Tracking, tmp_path: Path) -> None:
+def test_a_changed_working_tree_is_recorded(tracking: Tracking, tmp_path: Path) -> None:
     git(tmp_path, "init", "--quiet")
     (tmp_path / "file").write_text("one")
     git(tmp_path, "add", "file")
@@ -273,7 +273,7 @@ def test_a_run_that_cannot_be_tracked_is_refused_at_once(
     assert "\n" not in str(told.value)
 
 
-def test_a_run_goes_on_when_tracking_fails_in_its_midst_and_says_so_once(
+def test_a_run_continues_if_tracking_fails_and_logs_it_once(
     tracking: Tracking,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
@@ -311,7 +311,7 @@ def test_an_error_of_our_own_in_tracking_is_not_hidden(
         hook.after_pipeline_run(run_params(tmp_path), EMPTY, CATALOG)
 
 
-def test_an_override_of_a_trial_that_the_grid_lacks_is_told(
+def test_an_override_of_a_trial_that_is_not_in_the_grid_is_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     used = "train.digits.balanced.convnext_micro.ldam.seed0.trial.recipe.epochs=2"

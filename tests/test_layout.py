@@ -1,4 +1,4 @@
-"""Paths in the data folder and the catalog's entries are told from each other."""
+"""The layout finds the catalog's entry of a path, and the path of a dataset."""
 
 from __future__ import annotations
 

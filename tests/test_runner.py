@@ -1,4 +1,4 @@
-"""The runner's order, and what it makes of failures, on nodes that do next to nothing."""
+"""The order of the runner and how it handles failures, with trivial nodes."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_trial_s_nodes_run_one_after_the_other() -> None:
     assert all(a.removesuffix("work") == b.removesuffix("finish") for a, b in pairs)
 
 
-def test_a_failed_trial_costs_itself_alone() -> None:
+def test_a_failed_trial_does_not_affect_the_others() -> None:
     recorder = Recorder()
     catalog = catalog_with()
     manager = _create_hook_manager()
@@ -121,7 +121,7 @@ def test_what_needs_the_very_trial_that_failed_is_not_run() -> None:
 
 
 def test_a_slice_that_begins_with_a_trial_gathers_after_it() -> None:
-    """As with ``--from-nodes``, where the other trials' results lie on the disk."""
+    """As with ``--from-nodes``, where the other trials' results are stored already."""
     name = trial_name("small", "odd")
     pipeline = toy().from_nodes(f"{name}.work")
     others = {f"{trial_name('small', method)}.result": 40 for method in ("plain", "even")}

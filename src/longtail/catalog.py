@@ -48,7 +48,7 @@ TRIALS = "params:train."
 
 
 class NothingSavedError(DatasetError):
-    """A dataset was to be loaded of which no version has been saved."""
+    """No version of a dataset that is to be loaded has been saved."""
 
     def __init__(self, dataset: str) -> None:
         super().__init__(dataset)

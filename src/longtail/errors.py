@@ -1,8 +1,8 @@
-"""The errors that are the user's to mend, not ours: each message says what to do."""
+"""The errors that the user can fix: each message says how."""
 
 
 class LongtailError(Exception):
-    """Base of the errors that are shown as one message, without a traceback."""
+    """Base class of the errors that are shown as one message, without a traceback."""
 
 
 class ConfigurationError(LongtailError):
@@ -10,19 +10,19 @@ class ConfigurationError(LongtailError):
 
 
 class DataError(LongtailError):
-    """The images, the archive or the folder cannot serve as they are."""
+    """Images, an archive, a folder or a stored file are missing or invalid."""
 
 
 class TrainingError(LongtailError):
-    """A training cannot go on: the loss is not finite, or the memory ran out."""
+    """A training cannot continue: the loss is not finite, or the memory ran out."""
 
 
 class DiskFullError(LongtailError):
-    """Something could not be written for want of space; no other trial could be either."""
+    """The disk is full, so no other trial can be saved either."""
 
 
 class TrialsFailedError(LongtailError):
-    """Some trials failed; the others were finished and are kept."""
+    """Some trials failed; the others are finished and saved."""
 
 
 class RunInterruptedError(LongtailError):

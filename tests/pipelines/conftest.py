@@ -31,7 +31,7 @@ def tracking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowClient]
 
 @pytest.fixture(scope="session")
 def full(tracking: MlflowClient, tmp_path_factory: pytest.TempPathFactory) -> Run:  # noqa: ARG001
-    """The whole project, with trials side by side in two processes."""
+    """The whole project, with trials in two parallel processes."""
     longer = dotted(f"train.{LONG_TRIAL}.trial.recipe.epochs={EPOCHS}")
     return run(tmp_path_factory.mktemp("full"), longer, workers=2)
 

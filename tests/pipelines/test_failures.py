@@ -143,7 +143,7 @@ def await_that(condition: Callable[[], bool], process: subprocess.Popen[str]) ->
 
 @contextmanager
 def endless_run(tracking: MlflowClient, data: Path) -> Iterator[subprocess.Popen[str]]:
-    """`kedro run` in a process group of its own, in the midst of training two trials."""
+    """`kedro run` in a process group of its own, while it trains two trials."""
     wanted = ",".join(("grid.backbones=[vit_micro]", "grid.methods=[ldam]", "recipe.epochs=100000"))
     command = ["run", "--env=test", f"--params=data={data},compute.workers=2,{wanted}"]
     # A shell's background jobs ignore Ctrl-C, and what they start inherits that.

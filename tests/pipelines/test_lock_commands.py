@@ -24,7 +24,7 @@ TABLES = ("results", "confusions", "histories", "trainings", "class_profile", "s
 
 
 def kedro(*arguments: str, env: str = "test") -> Result:
-    """A command in this process, in the test environment unless told otherwise."""
+    """A command in this process, in the test environment by default."""
     bootstrap_project(PROJECT)
     with contextlib.chdir(PROJECT):
         result = CliRunner().invoke(cli, [*arguments, f"--env={env}"])
@@ -35,7 +35,7 @@ def kedro(*arguments: str, env: str = "test") -> Result:
 
 @pytest.fixture(scope="module")
 def data(full: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the whole run's data that tests may change and must mend."""
+    """A copy of the whole run's data that tests may change and must restore."""
     return copy_of(full, tmp_path_factory.mktemp("locked") / "data").data
 
 
@@ -213,7 +213,7 @@ def test_trials_without_results_are_left_out_and_counted(
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Two seeds are asked for, one was run; and one trial was run by itself since."""
+    """Two seeds are requested, one was run; and one trial was run by itself since."""
     given = ["grid.seeds=[0,1]", LONGER]
     shutil.copytree(data, tmp_path / "data")
     data = tmp_path / "data"

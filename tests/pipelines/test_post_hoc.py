@@ -1,4 +1,4 @@
-"""Post-hoc methods in a whole run: rows like any other, of trainings that are there already."""
+"""Post-hoc methods in a whole run: rows like any other, without new trainings."""
 
 from __future__ import annotations
 

@@ -319,7 +319,7 @@ def test_photographs_that_are_not_there(
     ended = predict(trained, None if path is None else tmp_path / path)
     assert isinstance(ended.error, DataError)
     assert message in str(ended.error)
-    # It is told at once, not after the model was tested.
+    # It is reported at once, not after the model was tested.
     assert not list(trained.data.glob(f"*/digits/*/{ended.run_id}"))
 
 

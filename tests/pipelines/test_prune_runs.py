@@ -1,4 +1,4 @@
-"""`kedro prune` on the data of whole runs: what is kept suffices to make the same again."""
+"""`kedro prune` on the data of whole runs: what it keeps is enough to reproduce a run."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def made(full: Run, tmp_path: Path) -> Run:
 
 
 def multiply(made: Run, version: str, letter: str) -> None:
-    """Copy a run, as if another one had come to the same with other trainings."""
+    """Copy a run, as if another run had the same results from other trainings."""
     for folder in [path for path in made.data.rglob(made.run_id) if path.is_dir()]:
         copy = folder.with_name(version)
         shutil.copytree(folder, copy)

@@ -68,5 +68,5 @@ def test_a_trial_whose_process_was_killed_once_goes_on(
     GridRunner(max_workers=2).run(pipeline, catalog, run_id="test")
     assert (tmp_path / "killed").exists()
     assert catalog.load("page") == 2 * 6 * 4
-    [told] = [each for each in caplog.messages if "run again" in each]
+    [told] = [each for each in caplog.messages if "is resumed" in each]
     assert told.startswith(trial_name("small", "odd").removeprefix("train."))
