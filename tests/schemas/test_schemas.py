@@ -9,11 +9,15 @@ import pandas as pd
 import pandera.pandas as pa
 import pytest
 import yaml
+from kedro.io.core import generate_timestamp
 
+from longtail.catalog import LongtailCatalog
 from longtail.errors import DataError
 from longtail.schemas import data, names, published, report, results, user_tables
 from longtail.schemas.markdown import as_markdown
 from longtail.schemas.validation import validate
+from longtail.sources.images import index_of
+from longtail.storage.files import write_checksum
 
 PROJECT = Path(__file__).parents[2]
 MODULES = (data, names, published, report, results, user_tables)
@@ -78,3 +82,23 @@ def test_names_have_columns_for_the_ranks_of_the_taxonomy() -> None:
     wrong = table.assign(family_probability="2")
     with pytest.raises(DataError, match=r"family_probability is 2\.0, must be a fraction between"):
         validate(wrong, names.NAMES, "names.csv")
+
+
+def test_the_catalog_applies_a_schema_on_save_and_on_load(tmp_path: Path) -> None:
+    entry = catalog()["{dataset}_index"] | {"filepath": str(tmp_path / "index.csv")}
+    entry["type"] = "pandas.CSVDataset"
+    made = LongtailCatalog.from_config({"moths_index": entry}, save_version=generate_timestamp())
+    index = index_of(["a.png", "NA"], [0, 1], ["1", "NA"], ["", "train"])
+    with pytest.raises(DataError, match=r"^moths_index, row 2: split is 'dev', must be train, "):
+        made.save("moths_index", index.assign(split=["test", "dev"]))
+    assert not list(tmp_path.rglob("*/index.csv"))
+    made.save("moths_index", index)
+    pd.testing.assert_frame_equal(made.load("moths_index"), index)
+    [file] = tmp_path.rglob("*/index.csv")
+    file.write_text(file.read_text(encoding="utf-8").replace(",train,", ",trian,"))
+    write_checksum(file, content=file)
+    with pytest.raises(DataError) as error:
+        made.load("moths_index")
+    assert str(error.value) == (
+        f"moths_index ({file}), row 2: split is 'trian', must be train, test or empty"
+    )
