@@ -189,7 +189,7 @@ def test_photographs_that_the_data_set_has_already_are_told(
         "validation.png": "validation",
     }
     page = ended.load("digits_names_page")
-    assert "before: of 4, 1 is in the set that it has learnt from and 1 is" in page
+    assert "before: of 4, 1 is in its training set and 1 is" in page
 
 
 def test_a_gallery_is_cut_with_a_note_and_the_table_is_not(trained: Run, photographs: Path) -> None:

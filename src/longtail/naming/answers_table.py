@@ -1,4 +1,4 @@
-"""From logits to names: the species or a rank above it that is sure, or "don't know"."""
+"""The table of names: for each photograph a species, a higher rank, or "don't know"."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from longtail.wording import counted, decimal
 
 DONT_KNOW = "don't know"
 LOOKS_UNKNOWN = "looks like none of the known species"
-# How many reasons why files cannot be read are told.
-REASONS = 5
+# How many reasons why files cannot be read are logged.
+LOGGED_REASONS = 5
 
 log = logging.getLogger(__name__)
 
@@ -34,11 +34,11 @@ def columns_of(rule: DecisionRule) -> list[str]:
 
 
 def names_table(rule: DecisionRule, files: Sequence[str], logits: FloatArray) -> pd.DataFrame:
-    """A row a photograph, with the columns of :func:`columns_of`.
+    """One row per photograph, with the columns of :func:`columns_of`.
 
     Args:
         rule: of the recognizer.
-        files: what the photographs are called.
+        files: the names of the photographs.
         logits: (photographs, classes).
     """
     decision = rule.decide(logits)
@@ -62,13 +62,13 @@ def names_table(rule: DecisionRule, files: Sequence[str], logits: FloatArray) ->
 
 
 def unreadable_row(rule: DecisionRule, file: str, reason: str) -> pd.DataFrame:
-    """The row of a file that is no photograph."""
+    """The row of a file that cannot be read."""
     values = {"file": file, "trust": NO, "why": "the file cannot be read", "error": reason}
     return pd.DataFrame([values], columns=columns_of(rule))
 
 
 def log_names(table: pd.DataFrame) -> None:
-    """Say how many photographs are named, and why files cannot be read."""
+    """Log how many photographs are named, and why files cannot be read."""
     broken = table.loc[table["error"] != "", ["file", "error"]]
     log.info(
         '%s: %s named and trusted, %s "%s", %s unreadable',
@@ -79,21 +79,21 @@ def log_names(table: pd.DataFrame) -> None:
         f"{len(broken):,}",
     )
     reasons = Counter(broken["error"]).most_common()
-    for reason, files in reasons[:REASONS]:
+    for reason, files in reasons[:LOGGED_REASONS]:
         first = broken.loc[broken["error"] == reason, "file"].iloc[0]
         others = f" and {counted(files - 1, 'other')}" if files > 1 else ""
         log.warning("'%s'%s: %s", first, others, reason)
-    if len(reasons) > REASONS:
-        others = counted(len(reasons) - REASONS, "other reason")
+    if len(reasons) > LOGGED_REASONS:
+        others = counted(len(reasons) - LOGGED_REASONS, "other reason")
         log.warning("%s: see 'error' in names.csv", others)
 
 
 def _answer(rule: DecisionRule, decision: Decision, row: int) -> dict[str, Any]:
-    """What is said of one photograph, by column."""
+    """The columns of the answer to one photograph."""
     place = int(decision.named_by[row])
-    # Where nothing is sure, the track record is that of the likeliest species.
-    told = max(place, 0)
-    rank, best = rule.ranks[told], decision.best[told]
+    # If no rank is sure, the track record is that of the most probable species.
+    shown = max(place, 0)
+    rank, best = rule.ranks[shown], decision.best[shown]
     name, probability = rank.groups[best.group[row]], float(best.probability[row])
     record = _record(rule.records[rank.name][name])
     if place == NOT_NAMED:
@@ -122,7 +122,7 @@ def _answer(rule: DecisionRule, decision: Decision, row: int) -> dict[str, Any]:
 
 def _why_not(rule: DecisionRule, decision: Decision, row: int) -> str:
     """Why no name of one photograph is trusted."""
-    if decision.strange[row]:
+    if decision.is_novel[row]:
         return LOOKS_UNKNOWN
     return "; ".join(
         f"{rank.name} {decimal(float(best.probability[row]))}, {_needed(rule, rank)}"

@@ -1,9 +1,9 @@
-"""Probabilities that mean what they say: one temperature, fitted on validation images.
+"""Calibration of probabilities by temperature scaling on validation images.
 
 Temperature scaling (Guo et al. 2017, arXiv 1706.04599) divides the logits by a number that
-minimises the negative log-likelihood. The validation images are rarely mixed as the logits assume,
-so the likelihood is that under the validation images' own prior; otherwise the temperature would
-make up for the mixture.
+minimises the negative log-likelihood. The validation images rarely have the class prior that the
+logits assume, so the likelihood is computed under their own prior; otherwise the temperature would
+compensate for the difference.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from longtail.evaluation.metrics import Answers, Tally, calibration_error
 from longtail.naming.priors import log_posteriors
 from longtail.wording import counted, is_or_are
 
-COLDEST, HOTTEST = 0.01, 100.0
+MIN_TEMPERATURE, MAX_TEMPERATURE = 0.01, 100.0
 FOLDS = 5
 FEWEST_IMAGES = 10 * FOLDS
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """A temperature, and what it does to images that it was not fitted on.
+    """A temperature, and its effect on images that it was not fitted on.
 
     Attributes:
-        temperature: 1 where none helps.
-        images: how many it was fitted on.
+        temperature: 1 if none helps.
+        images: the number of images that it was fitted on.
         nll_before: mean negative log-likelihood in nats at temperature 1.
         nll_after: the same, each fifth of the images at the temperature of the other four.
         ece_before: expected calibration error (15 bins) at temperature 1.
         ece_after: the same, cross-validated.
-        note: in words.
+        note: the same in words.
     """
 
     temperature: float
@@ -65,13 +65,13 @@ def fit_temperature(logits: npt.ArrayLike, labels: Int64Array, assumed: Float64A
     def nll(log_temperature: float) -> float:
         return _nll(log_posteriors(logits, np.exp(log_temperature), assumed, target), labels)
 
-    bounds = (np.log(COLDEST), np.log(HOTTEST))
+    bounds = (np.log(MIN_TEMPERATURE), np.log(MAX_TEMPERATURE))
     found = minimize_scalar(nll, bounds=bounds, method="bounded", options={"xatol": 1e-6})
     return float(np.exp(found.x))
 
 
 def calibrate(logits: FloatArray, labels: Int64Array, assumed: Float64Array) -> Calibration:
-    """Fit a temperature, and keep it only where it helps images that it has not seen.
+    """Fit a temperature, and use it only if it helps images that it was not fitted on.
 
     Args:
         logits: of the validation images, (images, classes).
@@ -88,7 +88,7 @@ def calibrate(logits: FloatArray, labels: Int64Array, assumed: Float64Array) -> 
     target = _shares(labels, len(assumed))
     before = log_posteriors(logits, 1.0, assumed, target)
     after = np.empty_like(before)
-    # Shuffled, since images come in the order of their classes; the seed changes nothing but that.
+    # Shuffled with a fixed seed, since images are in the order of their classes.
     fold = np.random.default_rng(0).permutation(np.arange(images) % FOLDS)
     for number in range(FOLDS):
         held, fitted = fold == number, fold != number

@@ -1,9 +1,9 @@
-"""When to say "don't know": a threshold whose error rate is certified on validation images.
+"""Selective classification: a threshold whose error rate is certified on validation images.
 
-Selective classification (Geifman and El-Yaniv 2017, arXiv 1705.08500): of the validation images the
-most certain share is answered, and the largest share is taken whose error rate, by an upper
-confidence bound, is at most the tolerated one. Several shares are tried, so that each bound has its
-part of the permitted risk (Bonferroni); with this the bound holds for the one that is chosen.
+Geifman and El-Yaniv 2017 (arXiv 1705.08500): the most certain validation images are answered, as
+many as keep the upper confidence bound of the error rate within the tolerated rate. Several numbers
+of images are tried, and each bound is corrected for that (Bonferroni), so that it holds for the
+chosen one.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ import numpy as np
 from longtail.arrays import BoolArray, Float64Array
 from longtail.wording import is_or_are, percent
 
-# How many shares of the validation images are tried: from all of them down to the fewest images
-# that can certify anything.
+# How many shares of the validation images are tried, from all of them down to the smallest that can
+# certify the rate.
 TRIED = 10
 
 
 @dataclass(frozen=True)
 class Threshold:
-    """From which probability on an answer is trusted.
+    """The smallest probability with which an answer is trusted.
 
     Attributes:
-        threshold: None where no share of the answers is sure enough.
-        images: the validation images that it was chosen on.
-        effective_images: what they are worth, if they had to be weighted to the stated prior.
+        threshold: None if no share of the answers can be certified.
+        images: the number of validation images that it was chosen on.
+        effective_images: their effective number, if they are weighted to the stated prior.
         answered: how many of them are answered.
-        wrong: how many of these wrongly.
-        error: their (weighted) share; None where none is answered.
-        upper: its upper bound; None where none is answered.
-        error_rate: the tolerated one.
+        wrong: how many of the answers are wrong.
+        error: the (weighted) share of wrong answers; None if none is given.
+        upper: its upper confidence bound; None if none is given.
+        error_rate: the tolerated share.
         confidence: of the bound.
-        note: in words.
+        note: the same in words.
     """
 
     threshold: float | None

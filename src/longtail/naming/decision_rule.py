@@ -1,4 +1,4 @@
-"""What of a recognizer's rule names photographs, and the rule by which it trusts a name."""
+"""The decision rule of a recognizer: which rank names a photograph, and whether it is trusted."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ NOT_NAMED = -1
 
 @dataclass(frozen=True)
 class DecisionRule:
-    """What of a recognizer's rule names photographs, as arrays.
+    """What of a recognizer decides on names.
 
     Attributes:
         class_names: in the order of the logits.
-        temperature: that the logits are divided by.
-        assumed: the prior that they assume.
-        prior: the stated one.
-        ranks: the species, and the ranks above them.
-        thresholds: of the ranks' probabilities; None where a rank is never sure.
-        novelty_threshold: the largest novelty of what counts as known; None if that is not known.
-        records: of each rank and name, see :func:`longtail.naming.track_record.track_record`.
+        temperature: by which the logits are divided.
+        assumed: the prior that they assume, (classes,).
+        prior: the stated prior, (classes,).
+        ranks: the species, and the ranks above them, lowest first.
+        thresholds: the smallest trusted probability of each rank; None if it is never trusted.
+        novelty_threshold: the largest novelty score of a known species; None without a threshold.
+        records: by rank and name, see :func:`longtail.naming.track_record.track_record`.
     """
 
     class_names: tuple[str, ...]
@@ -43,7 +43,7 @@ class DecisionRule:
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
-        """Read the plain values of a rule."""
+        """Read it from the plain values of a recognizer."""
         names = tuple(values["class_names"])
         species = Rank(SPECIES, names, np.arange(len(names)))
         taxonomy = values["taxonomy"]
@@ -61,7 +61,7 @@ class DecisionRule:
 
     @property
     def shift(self) -> Float64Array:
-        """What is added to calibrated logits before the softmax, of shape (classes,)."""
+        """The offsets that are added to calibrated logits before the softmax, (classes,)."""
         return prior_shift(self.assumed, self.prior)
 
     def posteriors(self, logits: FloatArray) -> Float64Array:
@@ -75,26 +75,26 @@ class DecisionRule:
         return novelty(logits) > self.novelty_threshold
 
     def decide(self, logits: FloatArray) -> Decision:
-        """Which rank, if any, names each photograph: the lowest whose probability suffices.
+        """Decide which rank names each photograph: the lowest with a sufficient probability.
 
         Args:
             logits: (photographs, classes).
         """
         probabilities = self.posteriors(logits)
-        strange = self.is_novel(logits)
+        is_novel = self.is_novel(logits)
         best = [BestGroup.of(rank.roll_up(probabilities)) for rank in self.ranks]
         named_by = np.full(len(logits), NOT_NAMED)
         for place, (rank, of) in enumerate(zip(self.ranks, best, strict=True)):
             threshold = self.thresholds[rank.name]
             if threshold is not None:
                 sure = of.probability >= threshold
-                named_by[(named_by == NOT_NAMED) & ~strange & sure] = place
-        return Decision(probabilities, strange, best, named_by)
+                named_by[(named_by == NOT_NAMED) & ~is_novel & sure] = place
+        return Decision(probabilities, is_novel, best, named_by)
 
 
 @dataclass(frozen=True)
 class BestGroup:
-    """The likeliest group of one rank.
+    """The most probable group of one rank.
 
     Attributes:
         group: its position, (photographs,).
@@ -112,16 +112,17 @@ class BestGroup:
 
 @dataclass(frozen=True)
 class Decision:
-    """What is said of photographs.
+    """The decisions on photographs.
 
     Attributes:
         probabilities: calibrated, under the stated prior, (photographs, classes).
-        strange: whether each looks like none of the known species.
-        best: the likeliest group of each rank, in the order of the rule's ranks.
-        named_by: the position of the rank that names each photograph; -1 where none is sure.
+        is_novel: whether each looks like none of the known species, (photographs,).
+        best: the most probable group of each rank, in the order of the rule's ranks.
+        named_by: the position of the rank that names each photograph, (photographs,); -1 if none
+            is sure.
     """
 
     probabilities: Float64Array
-    strange: BoolArray
+    is_novel: BoolArray
     best: Sequence[BestGroup]
     named_by: Int64Array

@@ -1,7 +1,7 @@
-"""How often trusted names are wrong on test photographs, which nothing was fitted on.
+"""The error rate of trusted names on test photographs, on which nothing was fitted.
 
-The trial, the temperature and the thresholds are all chosen on the validation photographs, so that
-what is certified on them is a little too good. The test photographs had no part in it.
+The trial, the temperature and the thresholds are all chosen on the validation photographs, so the
+rate that is certified on them is slightly optimistic. The test photographs are independent.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from longtail.wording import counted, percent
 
 @dataclass(frozen=True)
 class TrustOnTest:
-    """What trusted names are worth on the test set.
+    """How often trusted names are wrong on the test set.
 
     Attributes:
         images: test photographs of species that can occur.
-        trusted: how many of them get a trusted name, of whichever rank.
-        wrong: how many of these a wrong one.
-        error: their share, weighted to the stated prior; None where none is trusted.
-        low: the lower end of its interval (Wilson's).
-        high: the upper one.
+        trusted: how many of them get a trusted name of any rank.
+        wrong: how many of these names are wrong.
+        error: their share, weighted to the stated prior; None if no name is trusted.
+        low: the lower end of its Wilson interval.
+        high: the upper end.
         unknown_images: photographs of species that the model was not shown.
         unknown_trusted: how many of them get a trusted name, which is wrong.
-        note: in words.
+        note: the same in words.
     """
 
     images: int
@@ -56,7 +56,7 @@ def trust_on_test(
     unknown: FloatArray | None,
     confidence: float,
 ) -> TrustOnTest:
-    """Name test photographs as new ones, and count the trusted names that are wrong.
+    """Name test photographs like new ones, and count the trusted names that are wrong.
 
     Args:
         rule: with its thresholds.
@@ -86,16 +86,17 @@ def trust_on_test(
             found += ", weighted to the stated prior"
     else:
         found = f"{found} none is named and trusted"
-    strangers, taken = 0, 0
+    unknown_images, unknown_trusted = 0, 0
     if unknown is not None:
-        strangers = len(unknown)
-        taken = int((rule.decide(unknown).named_by != NOT_NAMED).sum())
+        unknown_images = len(unknown)
+        unknown_trusted = int((rule.decide(unknown).named_by != NOT_NAMED).sum())
         found += (
-            f"; {taken:,} of {counted(strangers, 'photograph')} of species held out as unknown"
-            f"{', all wrongly' if taken else ''}"
+            f"; {unknown_trusted:,} of {counted(unknown_images, 'photograph')} of species held "
+            f"out as unknown"
+            f"{', all wrongly' if unknown_trusted else ''}"
         )
     return TrustOnTest(
-        images, answered, int(wrong.sum()), error, low, high, strangers, taken, found
+        images, answered, int(wrong.sum()), error, low, high, unknown_images, unknown_trusted, found
     )
 
 

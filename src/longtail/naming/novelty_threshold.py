@@ -2,7 +2,7 @@
 
 The score is the energy of Liu et al. 2020 (arXiv 2010.03759, equation 4) at temperature 1, minus
 the logarithm of the sum of the exponentiated logits: larger for what the network responds less to.
-It is of the logits as they are, whatever prior is stated.
+It is computed from the uncorrected logits, whatever the stated prior.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from longtail.evaluation.uncertainty import wilson_interval
 from longtail.wording import counted, is_or_are, percent
 
 KNOWN_KEPT = 0.95
-# Of fewer a share of 0.05 is less than one image.
+# Of fewer images, a share of 0.05 is less than one image.
 FEWEST_IMAGES = 20
 
 
 @dataclass(frozen=True)
 class NoveltyThreshold:
-    """From which score on a photograph counts as of an unknown species.
+    """The score above which a photograph counts as one of an unknown species.
 
     Attributes:
-        score: which one.
+        score: the name of the score.
         threshold: the largest score that counts as known; None without enough validation images.
-        known_kept: the share of validation images with that score or less.
+        known_kept: the share of validation images whose score is not above it.
         unknown_images: how many images of unknown species it was tested on.
-        unknown_accepted: the share of them that it takes for known; None if untested.
-        note: in words.
+        unknown_accepted: the share of them that counts as known; None if untested.
+        note: the same in words.
     """
 
     score: str
@@ -54,7 +54,7 @@ def novelty(logits: FloatArray) -> FloatArray:
 
 
 def novelty_threshold(known: FloatArray, unknown: FloatArray | None) -> NoveltyThreshold:
-    """The score that keeps 95 % of the validation images, and what it does to unknown species.
+    """The score that 95 % of the validation images do not exceed, tested on unknown species.
 
     Args:
         known: the scores of validation images.
@@ -65,7 +65,7 @@ def novelty_threshold(known: FloatArray, unknown: FloatArray | None) -> NoveltyT
         few = f"{counted(len(known), 'validation photograph')} {is_or_are(len(known))} too few"
         note = f"not looked for: {few}"
         return NoveltyThreshold("energy", None, None, tested, None, note)
-    # An image's own score, so that at least the wanted share lies at or below it.
+    # The score of an image, so that at least the requested share is not above it.
     threshold = float(np.quantile(known, KNOWN_KEPT, method="higher"))
     kept = float((known <= threshold).mean())
     kept_words = f"the threshold keeps {percent(kept)} of the validation photographs"

@@ -1,8 +1,8 @@
-"""How common the classes are: what a model's logits assume, and what they are turned to.
+"""Class priors: which one the logits assume, and how they are corrected to another.
 
-A model learns how common classes are along with what they look like. Where it meets another
-mixture than it assumes, its posteriors are corrected by the ratio of the two (Saerens, Latinne
-and Decaestecker 2002): ``p'(c | x)`` is proportional to ``p(c | x) * target_c / assumed_c``.
+A model also learns how common the classes are. For data with another prior, its posteriors are
+corrected by the ratio of the two priors (Saerens, Latinne and Decaestecker 2002):
+``p'(c | x)`` is proportional to ``p(c | x) * target_c / assumed_c``.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def assumed_prior(loss: CanonicalLoss, class_counts: Int64Array) -> tuple[Float6
         class_counts: training images of each class, all at least 1.
 
     Returns:
-        The prior, which sums to 1, and in words how exact it is.
+        The prior, (classes,), which sums to 1, and a note on how exact it is.
     """
     mass = np.log(class_counts.astype(np.float64))
     if loss.weights is not None:
@@ -38,11 +38,14 @@ def assumed_prior(loss: CanonicalLoss, class_counts: Int64Array) -> tuple[Float6
         mass = mass - loss.offsets
     prior = np.exp(mass - mass.max())
     if loss.margins is not None:
-        note = "approximate: margins move the posterior by no constant, and are left out"
+        note = "approximate: margins do not shift the posterior by a constant, and are left out"
     elif loss.focus:
         note = "approximate: focal loss keeps the order of the posteriors, not their values"
     elif loss.spared is not None:
-        note = "approximate: spared negatives move the posterior by no constant, and are left out"
+        note = (
+            "approximate: spared negatives do not shift the posterior by a constant, and are left "
+            "out"
+        )
     else:
         note = "exact for the minimiser of the loss"
     return prior / prior.sum(), note
@@ -57,7 +60,7 @@ def posteriors(
         logits: (images, classes).
         temperature: that the logits are divided by.
         assumed: the prior that they assume, all above 0.
-        target: the prior of what they are applied to; a class with 0 cannot be.
+        target: the prior of the data they are applied to; 0 for a class that cannot occur.
 
     Returns:
         Rows of shape (images, classes) that sum to 1.
@@ -75,6 +78,6 @@ def log_posteriors(
 
 
 def prior_shift(assumed: Float64Array, target: Float64Array) -> Float64Array:
-    """What is added to logits for another prior than they assume, minus infinity where it is 0."""
+    """The offsets of logits for another prior than they assume; minus infinity where it is 0."""
     with np.errstate(divide="ignore"):
         return np.asarray(np.log(target) - np.log(assumed))

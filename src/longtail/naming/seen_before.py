@@ -1,4 +1,4 @@
-"""Photographs that the data set has already: their names tell nothing of how new ones fare."""
+"""Photographs that are in the data set already: their names say nothing about new ones."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ log = logging.getLogger(__name__)
 
 
 class SeenImages:
-    """Finds out which part of a data set a photograph is in, whatever it is called now.
+    """Looks up which part of a data set has a photograph, whatever the name of its file.
 
-    Pixels must be equal: the same file, or a copy without loss. They are looked up by their middle
-    row, so that of mapped images only a page each is read, and then compared whole.
+    Pixels must be equal: the same file, or a lossless copy. They are looked up by their middle row,
+    so that only one page of each memory-mapped image is read, and then compared completely.
 
     Args:
-        images: uint8 (images, height, width, 3), cut as new photographs are.
+        images: uint8 (images, height, width, 3), cropped as new photographs are.
         parts: the numbers of the images of each part. The first part that has an image counts.
     """
 
@@ -43,28 +43,28 @@ class SeenImages:
 
 
 def seen_note(already_in: Sequence[str]) -> str:
-    """What the photographs that the data set has already mean for their names.
+    """A warning about photographs that are in the data set already.
 
     Args:
-        already_in: of each photograph, the part that has it; empty if none has.
+        already_in: the part of the data set that has each photograph; empty if none has it.
 
     Returns:
-        A sentence without its full stop; empty if all photographs are new.
+        A sentence without a full stop; empty if all photographs are new.
     """
     counts = Counter(already_in)
-    learnt, new = counts[TRAIN], counts[""]
-    held_out = len(already_in) - learnt - new
-    told = []
-    if learnt:
-        told.append(f"{learnt:,} {is_or_are(learnt)} in the set that it has learnt from")
+    trained_on, new = counts[TRAIN], counts[""]
+    held_out = len(already_in) - trained_on - new
+    found = []
+    if trained_on:
+        found.append(f"{trained_on:,} {is_or_are(trained_on)} in its training set")
     if held_out:
-        told.append(f"{held_out:,} {is_or_are(held_out)} in those that it was tested on")
-    if not told:
+        found.append(f"{held_out:,} {is_or_are(held_out)} in the sets that it was tested on")
+    if not found:
         return ""
     return (
-        f"the network has met some of these photographs before: of {len(already_in):,}, "
-        f"{' and '.join(told)} ({ALREADY_IN} in names.csv). They do not show how well new ones are "
-        f"named"
+        f"the network has seen some of these photographs before: of {len(already_in):,}, "
+        f"{' and '.join(found)} ({ALREADY_IN} in names.csv). They do not show how well new ones "
+        f"are named"
     )
 
 

@@ -1,4 +1,4 @@
-"""Logits of held-out images that `evaluate` has stored: what they are is proven by the results."""
+"""Stored logits of held-out images, identified by the results that they give."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ import pandas as pd
 from longtail.arrays import Float32Array, Int64Array
 from longtail.evaluation.metrics import METRICS, Answers, Tally
 
-# Of the results, what no other logits give to so many digits.
+# The metric by which stored logits are identified, and how closely it must agree.
 FIGURE, RELATIVE_ERROR = "nll", 1e-9
 
 
 def stored_logits(
     versions: Iterable[Path], images: Int64Array, tested: Int64Array, figure: float
 ) -> Float32Array | None:
-    """The logits of a trial's held-out images, from the newest version that its results are of.
+    """The logits of held-out images of a trial, from the newest version that fits its results.
 
     Args:
         versions: the files of the trial's predictions, the newest first.
-        images: the held-out images that are wanted.
-        tested: those of the widest test set.
-        figure: what the trial's results say that the logits come to on these.
+        images: the numbers of the held-out images.
+        tested: the numbers of the images of the widest test set.
+        figure: the value of ``FIGURE`` on these in the trial's results.
 
     Returns:
         Shape (images, classes); None if no version has them.

@@ -1,4 +1,4 @@
-"""From species to genus, family and further: what is said where no single species is sure."""
+"""Ranks above the species, such as genus and family, for photographs of an uncertain species."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from longtail.class_names import genus_of, is_binomial
 from longtail.errors import DataError
 from longtail.naming.user_tables import key_of, matched, read_table
 
-# The groups of each class by their ranks, lowest first: all have the same ranks, and an empty name
-# where they have no group.
+# The groups of each class by rank, lowest first. All classes have the same ranks; a class without a
+# group has an empty one.
 Taxonomy = dict[str, dict[str, str]]
 
 
@@ -33,7 +33,7 @@ class Rank:
     group_of: Int64Array
 
     def roll_up(self, probabilities: Float64Array) -> Float64Array:
-        """The probability of each group, the sum of its species', (images, groups)."""
+        """The probability of each group: the sum over its species, (images, groups)."""
         member = self.group_of[:, None] == np.arange(len(self.groups))
         summed: Float64Array = probabilities @ member.astype(np.float64)
         return summed
@@ -49,8 +49,8 @@ def genera(class_names: Sequence[str]) -> Taxonomy:
 def read_taxonomy(path: str, class_names: Sequence[str]) -> Taxonomy:
     """The ranks of each class, lowest first, from a CSV file (species, genus, family, ...).
 
-    Species that are no class are passed over: a taxonomy may be larger than the data set. Without
-    a column ``genus`` genera are taken from binomial names.
+    Species that are not classes are ignored: a taxonomy may be larger than the data set. Without a
+    column ``genus``, genera are taken from binomial names.
 
     Raises:
         DataError: if the file cannot be used, leaves out a class, or puts one group into two.

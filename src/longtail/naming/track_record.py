@@ -1,4 +1,4 @@
-"""How often a name was right on the test set: what a reader wants to know beside the answer."""
+"""Track records: how often each name was right on the test set."""
 
 from __future__ import annotations
 

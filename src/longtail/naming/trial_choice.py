@@ -1,4 +1,4 @@
-"""Which trained trial names photographs: the best on validation, or the one that is asked for."""
+"""Choice of the trained trial that names photographs: the best on validation, or a given one."""
 
 from __future__ import annotations
 
@@ -16,47 +16,47 @@ from longtail.storage.store import TrialStore
 from longtail.trials.training_job import VALIDATION
 from longtail.trials.verification import trial_names, verified_results
 
-# What the choice is by: rare species count as much as common ones.
-FIGURE = "balanced_accuracy"
+# The metric of the choice, in which rare species count as much as common ones.
+CHOICE_METRIC = "balanced_accuracy"
 
 
-def choose_trial(results: pd.DataFrame, dataset: str, asked: str | None) -> str:
+def choose_trial(results: pd.DataFrame, dataset: str, requested: str | None) -> str:
     """The name of the trial to name photographs with.
 
-    The best is the one with the highest balanced accuracy on the validation images; of equals,
-    the first in the order of the grid.
+    The best has the highest balanced accuracy on the validation images; among equals it is the
+    first in the order of the grid.
 
     Args:
-        results: of one data set, a row a trial and held-out set.
+        results: of one data set, one row per trial and held-out set.
         dataset: its name.
-        asked: a trial's name, or None for the best.
+        requested: the name of a trial, or None for the best.
 
     Raises:
-        ConfigurationError: if the trial that is asked for is not among the results.
+        ConfigurationError: if the requested trial is not among the results.
         DataError: if there is nothing to choose by.
     """
     results = results[~_changed_post_hoc(results)]
     names = trial_names(results)
-    if asked is not None:
+    if requested is not None:
         known = list(dict.fromkeys(names))
-        if asked not in known:
-            raise ConfigurationError(f"predict.trial: {unknown(asked, known, 'trained trial')}")
-        return asked
+        if requested not in known:
+            raise ConfigurationError(f"predict.trial: {unknown(requested, known, 'trained trial')}")
+        return requested
     on_validation = results["test_set"] == VALIDATION
-    scores = results.loc[on_validation, FIGURE].astype(float).dropna()
+    scores = results.loc[on_validation, CHOICE_METRIC].astype(float).dropna()
     if scores.empty:
         raise DataError(
-            f"{dataset} holds out no validation image, so that no trial is known to be the best. "
-            f"Name one: --params=predict.trial={names.iloc[0]}"
+            f"{dataset} has no validation images to choose the best trial by. "
+            f"Name a trial: --params=predict.trial={names.iloc[0]}"
         )
-    return str(names.loc[scores.index[int(scores.to_numpy().argmax())]])  # the first of equals
+    return str(names.loc[scores.index[int(scores.to_numpy().argmax())]])
 
 
 def _changed_post_hoc(results: pd.DataFrame) -> pd.Series[bool]:
-    """Whether each row is of logits that were changed after the training.
+    """Whether the logits of each row were changed after the training.
 
-    Such trials share the training of one that is not changed, and names are given by the training
-    alone: the stated prior takes the place of what a post-hoc adjustment would do.
+    Such a trial shares its training with one whose logits are unchanged. Photographs are named with
+    unchanged logits: the stated prior replaces a post-hoc adjustment.
     """
     if "post_hoc" not in results:
         return pd.Series(False, index=results.index)

@@ -1,4 +1,4 @@
-"""Lists of species that users bring: which class of the model each name means."""
+"""Lists of species and priors that users write, matched to the classes of the model."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 def key_of(name: str) -> str:
-    """What two ways to write one name have in common: no case, underscores or double spaces."""
+    """A name without the differences of spelling that are ignored: case, underscores, spaces."""
     return re.sub(r"[\s_]+", " ", name).strip().casefold()
 
 
@@ -51,10 +51,10 @@ def read_table(path: str, key: str, class_names: Sequence[str]) -> pd.DataFrame:
 
 
 def read_species_list(path: str, class_names: Sequence[str]) -> BoolArray:
-    """Which classes a list of species has: a name a line, or the first column of a CSV file.
+    """Which classes a list of species has: one name per line, or the first column of a CSV file.
 
-    Names that are no class of the model are told, with the nearest: a list of a region has more
-    species than any model.
+    Names that are not classes of the model are logged with the most similar class: a list of a
+    region has more species than the model.
 
     Raises:
         DataError: if the file cannot be read, is empty, or has no class of the model.
@@ -78,11 +78,10 @@ def read_species_list(path: str, class_names: Sequence[str]) -> BoolArray:
 
 
 def read_weights(path: str, class_names: Sequence[str], listed: BoolArray) -> Float64Array:
-    """How common the classes are, from a CSV file (species, weight); 0 where not ``listed``.
+    """A prior from a CSV file (species, weight), (classes,); 0 for classes that are not listed.
 
     Raises:
-        DataError: if the file cannot be used, a weight is no number of 0 or more, or a listed
-            class has none.
+        DataError: if the file cannot be used, or a listed class has no weight.
     """
     from longtail.schemas.user_tables import PRIOR
     from longtail.schemas.validation import validate
@@ -131,19 +130,19 @@ def _warn_of_unknown(
     class_names: Sequence[str],
     where: str,
 ) -> None:
-    strangers = [name for name, label in zip(names, labels, strict=True) if label is None]
-    if not strangers:
+    unmatched = [name for name, label in zip(names, labels, strict=True) if label is None]
+    if not unmatched:
         return
     by_key = {key_of(name): name for name in class_names}
     hints = []
-    for name in strangers[:5]:
+    for name in unmatched[:5]:
         near = get_close_matches(key_of(name), by_key, n=1)
         hints.append(f"'{name}'" + (f" (nearest: '{by_key[near[0]]}')" if near else ""))
-    told = (
-        f"{where}: {len(strangers)} of {counted(len(names), 'name')} "
-        f"{is_or_are(len(strangers))} not a class of the model: "
-        f"{', '.join(hints)}{', ...' if len(strangers) > len(hints) else ''}"
+    message = (
+        f"{where}: {len(unmatched)} of {counted(len(names), 'name')} "
+        f"{is_or_are(len(unmatched))} not a class of the model: "
+        f"{', '.join(hints)}{', ...' if len(unmatched) > len(hints) else ''}"
     )
-    if len(strangers) == len(names):
-        raise DataError(f"{told}. Its classes are such as '{class_names[0]}'")
-    log.warning("%s", told)
+    if len(unmatched) == len(names):
+        raise DataError(f"{message}. Its classes are such as '{class_names[0]}'")
+    log.warning("%s", message)

@@ -73,11 +73,11 @@ def page_of(names: pd.DataFrame, limit: int = 100, sheet: dict[str, Any] = SHEET
 
 
 def test_photographs_that_are_not_new_are_told(names: pd.DataFrame) -> None:
-    assert "has met some" not in page_of(names)
+    assert "has seen some" not in page_of(names)
     names["already_in"] = ["train", "test", "", "unknown", ""]
     assert (
-        "The network has met some of these photographs before: of 5, 1 is in the set that it "
-        "has learnt from and 2 are in those that it was tested on (already_in in "
+        "The network has seen some of these photographs before: of 5, 1 is in its training set "
+        "and 2 are in the sets that it was tested on (already_in in "
         "names.csv). They do not show"
     ) in page_of(names)
 
