@@ -1,13 +1,23 @@
 from __future__ import annotations
 
+import io
 import logging
 import time
 from collections.abc import Iterator
 
 import pytest
+from rich.console import Console
 
 from longtail import progress
-from longtail.progress import EpochDone, FeaturesDone, GridProgress, TrialScored, tell, track, watch
+from longtail.progress import (
+    EpochDone,
+    FeaturesDone,
+    GridProgress,
+    TrialScored,
+    progress_bar,
+    tell,
+    watch,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -19,31 +29,51 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
     watch(progress._ignore)
 
 
-def test_tracked_items_come_unchanged() -> None:
-    assert list(track(iter("abc"), 3, "letters")) == ["a", "b", "c"]
-    assert list(track([], 0, "nothing")) == []
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("done", "shown"), [((), "0%"), ((1,), "50%"), ((1, 1), "100%")])
+def test_bar_shows_the_share_that_is_done_on_a_terminal(
+    done: tuple[int, ...], shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = Terminal()
+    console = Console(file=terminal, force_terminal=True, width=80)
+    monkeypatch.setattr("rich.get_console", lambda: console)
+    with progress_bar("Reading", 2) as advance:
+        for amount in done:
+            advance(amount)
+    assert f" {shown}" in terminal.getvalue().rsplit("Reading", 1)[1]
+
+
+def test_bar_is_not_shown_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    console = Console(file=io.StringIO())
+    monkeypatch.setattr("rich.get_console", lambda: console)
+    with progress_bar("nothing", 0) as advance:
+        advance()
+    assert console.file.getvalue() == ""  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(("seconds", "lines"), [(1, 0), (61, 1)])
 def test_only_long_work_is_worth_a_line(
     seconds: int, lines: int, clock: list[float], caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.INFO):
-        for _ in track([1], 1, "Reading"):
-            clock[0] += seconds
+    with caplog.at_level(logging.INFO), progress_bar("Reading", 1):
+        clock[0] += seconds
     assert [record.message for record in caplog.records] == ["Reading: done in 61 s"] * lines
 
 
 def test_work_that_fails_is_not_called_done(
     clock: list[float], caplog: pytest.LogCaptureFixture
 ) -> None:
-    def failing() -> Iterator[int]:
+    with (
+        caplog.at_level(logging.INFO),
+        pytest.raises(ValueError, match="no more"),
+        progress_bar("Reading", 2),
+    ):
         clock[0] += 60
         raise ValueError("no more")
-        yield 0
-
-    with caplog.at_level(logging.INFO), pytest.raises(ValueError, match="no more"):
-        list(track(failing(), 2, "Reading"))
     assert not caplog.records
 
 

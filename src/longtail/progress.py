@@ -1,21 +1,22 @@
-"""Progress of long work: a bar with an estimate on a terminal, a line in the log elsewhere."""
+"""Progress of long work: a progress bar on a terminal, lines in the log elsewhere."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self, TypeVar
+from functools import partial
+from typing import Self
 
 import rich
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     TaskID,
-    TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
@@ -23,57 +24,33 @@ from rich.progress import (
 from longtail.wording import duration
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 
-# On a terminal the log keeps silent about work that took less than this.
+# Work that took less than this is not logged.
 WORTH_A_LINE_S = 2.0
-# Elsewhere a long training gives a sign of life when nothing was logged for this long.
+# Without a terminal a training logs its epoch when nothing was logged for this long.
 SILENCE_S = 60.0
 
 
-class Bar:
-    """Counts work from 0 to ``total``; use as a context manager."""
-
-    def __init__(self, title: str, total: int) -> None:
-        self._title, self._start = title, 0.0
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.percentage:>3.0f}%"),
-            TimeRemainingColumn(),
-            console=rich.get_console(),
-            transient=True,
-            disable=not rich.get_console().is_terminal,
-        )
-        self._task = self._progress.add_task(title, total=total or None)
-
-    def advance(self, amount: int = 1) -> None:
-        """Say that ``amount`` more is done."""
-        self._progress.advance(self._task, amount)
-
-    def __enter__(self) -> Self:
-        self._start = time.monotonic()
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._progress.stop()
-        seconds = time.monotonic() - self._start
-        if error is None and seconds > WORTH_A_LINE_S:
-            log.info("%s: done in %.0f s", self._title, seconds)
+def _on_terminal(*columns: ProgressColumn | str) -> Progress:
+    """A display that is shown on a terminal only, and removed when it stops."""
+    console = rich.get_console()
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
-def track(items: Iterable[T], total: int, title: str) -> Iterator[T]:
-    """Yield from ``items`` and show how many of ``total`` are done."""
-    with Bar(title, total) as bar:
-        for item in items:
-            yield item
-            bar.advance()
+@contextmanager
+def progress_bar(title: str, total: int) -> Iterator[Callable[..., None]]:
+    """Show how much of ``total`` is done.
+
+    Yields:
+        A function to call with how much more is done, 1 by default.
+    """
+    start = time.monotonic()
+    with _on_terminal(
+        "{task.description}", BarColumn(), "{task.percentage:>3.0f}%", TimeRemainingColumn()
+    ) as progress:
+        yield partial(progress.advance, progress.add_task(title, total=total or None))
+    if (seconds := time.monotonic() - start) > WORTH_A_LINE_S:
+        log.info("%s: done in %.0f s", title, seconds)
 
 
 @dataclass(frozen=True)
@@ -88,7 +65,7 @@ class EpochDone:
 
 @dataclass(frozen=True)
 class TrialScored:
-    """A trial is trained, evaluated and scored; ``summary`` says how well, in a few words."""
+    """A trial is trained, evaluated and scored; ``summary`` gives its main results."""
 
     trial: str
     summary: str
@@ -108,28 +85,28 @@ Sink = Callable[[Event], None]
 
 
 def _ignore(event: Event) -> None:
-    """Nobody watches: for instance a node that is called from a notebook."""
+    """The default, for instance in a notebook that calls a node."""
 
 
 _sink: Sink = _ignore
 
 
 def watch(sink: Sink) -> None:
-    """Send this process' events to ``sink``: the runner's display, or a queue that leads to it."""
+    """Send the events of this process to the runner's display, or to a queue that leads to it."""
     global _sink
     _sink = sink
 
 
 def tell(event: Event) -> None:
-    """Tell whoever watches what has happened."""
+    """Send an event to the sink of this process."""
     _sink(event)
 
 
 class GridProgress:
-    """How far a grid of trials is: a bar over all epochs, and one for each running trial.
+    """Progress of a grid of trials: a progress bar over all epochs, and one per running trial.
 
-    On a terminal the bars move, elsewhere a line in the log tells of the epoch every minute; a
-    line tells of each finished trial in any case.
+    Finished trials are logged; without a terminal so is the epoch of a running trial, at most
+    once a minute.
 
     Args:
         epochs: the epochs of each trial that is to run, by the trial's name.
@@ -141,17 +118,9 @@ class GridProgress:
         self._finished: set[str] = set()
         self._trained = 0
         self._start = self._told = time.monotonic()
-        self._bars = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=30),
-            MofNCompleteColumn(),
-            TextColumn("epochs"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            console=rich.get_console(),
-            transient=True,
-            disable=not rich.get_console().is_terminal,
+        self._bars = _on_terminal(
+            *("{task.description}", BarColumn(bar_width=30), MofNCompleteColumn(), "epochs"),
+            *(TimeElapsedColumn(), "left", TimeRemainingColumn()),
         )
         self._all = self._bars.add_task("All trials", total=sum(epochs.values()))
         self._running: dict[str, TaskID] = {}
@@ -165,7 +134,7 @@ class GridProgress:
         self._bars.stop()
 
     def show(self, event: Event) -> None:
-        """Move the bars as an event says."""
+        """Update the progress bars by an event, and log it if it is due."""
         if event.trial not in self._epochs or event.trial in self._finished:
             return
         if isinstance(event, TrialScored):
@@ -179,7 +148,7 @@ class GridProgress:
             self._running[event.trial] = self._bars.add_task(event.trial, total=event.epochs)
         self._bars.update(self._running[event.trial], completed=event.epoch)
         self._bars.advance(self._all, event.epoch - self._done[event.trial])
-        # One, though a training that goes on from a checkpoint was found with more of them done.
+        # One epoch, even if a resumed training has done more before.
         self._trained += 1
         self._done[event.trial] = event.epoch
         if time.monotonic() - self._told > SILENCE_S and not rich.get_console().is_terminal:
@@ -196,11 +165,11 @@ class GridProgress:
             self._tell(f"{title} of {event.done}/{event.total} images")
 
     def epochs_done(self, trial: str) -> int:
-        """The epochs that a trial has done, as far as is known."""
+        """How many epochs of a trial are known to be done."""
         return self._done.get(trial, 0)
 
     def lost(self, trial: str) -> None:
-        """Take a failed trial out of what is still to come."""
+        """Remove a failed trial from the remaining work."""
         if trial in self._epochs:
             self._finish(trial)
 
@@ -220,6 +189,6 @@ class GridProgress:
         left = sum(self._epochs.values()) - sum(self._done.values())
         if left == 0 or self._trained == 0:
             return count
-        # Trainings that were found ready took no time, and say nothing about those to come.
+        # Trainings found in the store took no time, and do not count in the estimate.
         seconds = (time.monotonic() - self._start) * left / self._trained
         return f"{count}, at most {duration(seconds)} left"

@@ -1,4 +1,9 @@
-"""Whether a machine of a cluster can run this run's trials, and how many at a time."""
+"""Whether a worker can run the trials of this run, and how many at a time.
+
+``Client.get_versions(check=True)`` of Dask compares Python and packages only, raises for the
+cluster as a whole, and imports what it compares, in the scheduler too. Here one unfit worker is
+left out, and the project's code, its folders, file locks and MLflow are checked as well.
+"""
 
 from __future__ import annotations
 
@@ -21,28 +26,28 @@ GPU = "GPU"
 
 @dataclass(frozen=True)
 class Probe:
-    """A file in the data folder that every machine has to see, and its lock.
+    """A locked file in the data folder that every machine has to see.
 
     Attributes:
-        file: where.
-        content: what is in it.
+        file: its path.
+        content: its content.
     """
 
     file: Path
     content: str
 
     def answer(self, address: str) -> Path:
-        """The file that the worker of that address makes beside it."""
+        """The file that the worker of that address creates beside it."""
         name = "".join(c if c.isalnum() else "-" for c in address)
         return self.file.with_name(f"{self.file.name}.{name}")
 
 
 @contextmanager
 def probing(data: Path) -> Iterator[Probe]:
-    """A probe, for as long as machines may be asked for it.
+    """A probe that exists until the block is left.
 
     Raises:
-        DataError: if there cannot be one.
+        DataError: if the data folder cannot be written to, or has no file locks.
     """
     folder = data / ".runs" / f"probe-{uuid4().hex}"
     probe = Probe(folder / "probe", uuid4().hex)
@@ -77,13 +82,13 @@ def server_of(uri: str) -> tuple[str, int] | None:
 
 @dataclass(frozen=True)
 class Expected:
-    """What all machines have to be like: the one of the main process.
+    """What all machines have to match: the machine of the main process.
 
     Attributes:
-        own: its introduction.
+        own: its description.
         project: the project's folder.
         data: the data folder.
-        tracking: where MLflow is.
+        tracking: the URI of MLflow.
         device: the parameter ``compute.device``.
     """
 
@@ -95,18 +100,18 @@ class Expected:
 
     @classmethod
     def here(cls, project: Path, data: Path, tracking: str, device: str, probe: Probe) -> Expected:
-        """As this machine is."""
+        """The description of this machine."""
         own = introduce(str(project), str(probe.file), probe.content, str(probe.answer("")), None)
         return cls(Introduction(*own), project, data, tracking, device)
 
     def unfit(self, worker: Introduction | BaseException, answered: bool) -> str:
-        """Why a worker cannot be used, in words that say what to do; empty if it can.
+        """Why a worker cannot be used, and what to do about it; empty if it can be used.
 
         Args:
-            worker: its introduction, or what was raised instead of one.
-            answered: whether the file that it made is seen here.
+            worker: its description, or the error raised instead.
+            answered: whether the file that it created is seen here.
         """
-        # Dask hands on what cannot be pickled by its text.
+        # Dask replaces an error that cannot be pickled by its text.
         if isinstance(worker, BaseException) and "ModuleNotFoundError" in repr(worker):
             return (
                 f"it cannot import longtail ({worker}). Start it with the project's environment: "
@@ -114,7 +119,7 @@ class Expected:
             )
         if isinstance(worker, BaseException):
             return (
-                f"it could not say what it is ({type(worker).__name__}: {worker}). Most likely it "
+                f"it could not describe itself ({type(worker).__name__}: {worker}). Most likely it "
                 f"was started with other code of longtail: restart it"
             )
         if different := list(_different(self.own, worker)):
@@ -179,11 +184,11 @@ def slots(
     """How many trials a worker runs at a time.
 
     Args:
-        worker: its introduction.
-        threads: how many it was started with.
-        resources: that it announces.
+        worker: its description.
+        threads: the number of threads it was started with.
+        resources: those that it announces.
         compute: the parameter ``compute``.
-        gpu: whether each trial asks for a GPU.
+        gpu: whether each trial requests a GPU.
     """
     if gpu:
         return min(threads, int(resources.get(GPU, 0)))

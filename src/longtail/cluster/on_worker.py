@@ -1,8 +1,8 @@
-"""What runs inside a Dask worker: it introduces itself, and has processes that run trials.
+"""What runs inside a Dask worker: it describes itself, and starts processes that run trials.
 
-A trial does not run in the worker itself, but in a process of the worker's machine that ends with
-the run. So it can be stopped at once, what kills it leaves the worker alive, and it runs the code
-that is on the disk now. This module is what a worker keeps of longtail for as long as it lives.
+A trial does not run in the worker itself, but in a separate process of the same machine that ends
+with the run. So it can be stopped at once, a crash does not end the worker, and it runs the code
+that is on the disk now. Of longtail a worker imports only this module, once.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import Any, NamedTuple
 
-# Whose versions have to be the same everywhere.
+# Their versions have to be the same on all machines.
 PACKAGES = ("longtail", "torch", "torchvision", "timm", "numpy", "pandas", "kedro", "distributed")
-# How often a worker looks whether it still has to run what it runs, in seconds.
+# How often a worker checks whether its trial was cancelled, in seconds.
 POLL_S = 0.5
-# A process that has had nothing to do for this long ends; half as long, and none is given to it.
+# A process that was idle for this long ends. After half of it, it gets no new trial.
 IDLE_S = 60.0
 CONNECT_S = 5.0
 
@@ -41,7 +41,7 @@ LOADED = _sha256(Path(__file__))
 
 
 class Introduction(NamedTuple):
-    """What a machine says of itself.
+    """A machine, as a worker on it describes it.
 
     Attributes:
         host: its name.
@@ -49,12 +49,12 @@ class Introduction(NamedTuple):
         versions: of :data:`PACKAGES`; None for one that is not there.
         code: the checksum of longtail's sources on the disk.
         loaded: the checksum of this module as it was imported.
-        has_project: whether the project's folder is one, here.
-        sees_probe: whether the file in the data folder is there, with what was written into it.
-        sees_lock: whether the lock on it is seen.
-        can_write: whether a file could be made beside it.
+        has_project: whether the project is at the same path here.
+        sees_probe: whether the file in the data folder has the expected content here.
+        sees_lock: whether the file appears as locked here.
+        can_write: whether a file could be created beside it.
         unreachable: why MLflow's server cannot be reached; empty if it can.
-        has_gpu: whether a driver of GPUs is there.
+        has_gpu: whether a GPU driver is installed.
     """
 
     host: str
@@ -73,13 +73,13 @@ class Introduction(NamedTuple):
 def introduce(
     project: str, probe: str, content: str, answer: str, server: tuple[str, int] | None
 ) -> tuple[Any, ...]:
-    """What this machine is, and what it sees, as a plain tuple in the order of the fields.
+    """Describe this machine, as a plain tuple in the order of the fields of `Introduction`.
 
     Args:
         project: the project's folder.
         probe: a locked file in the data folder.
-        content: what is written in it.
-        answer: a file to make beside it.
+        content: its expected content.
+        answer: a file to create beside it.
         server: host and port of MLflow, if it is a server.
     """
     file = Path(probe)
@@ -160,7 +160,7 @@ class _Process:
         return self._process.wait()
 
 
-# The processes of each run, those that run a trial and those that wait for one.
+# The processes of each run: those that run a trial, and those that wait for one.
 _busy: dict[str, list[_Process]] = {}
 _idle: dict[str, list[_Process]] = {}
 _lock = threading.Lock()
@@ -174,7 +174,7 @@ def run_trial(project: str, site: bytes, nodes: bytes, run_id: str, topic: str) 
         site: a pickled :class:`longtail.cluster.process.Site`.
         nodes: pickled nodes.
         run_id: of the run.
-        topic: where log records and events are told.
+        topic: the Dask topic for log records and events.
 
     Returns:
         The pickled error that ended it, or nothing.
@@ -199,7 +199,7 @@ def run_trial(project: str, site: bytes, nodes: bytes, run_id: str, topic: str) 
                 worker.log_event(topic, content)
             task = worker.state.tasks.get(key)
             if task is None or task.state == "cancelled":
-                raise CancelledError(f"the run {run_id} does not want it any more")
+                raise CancelledError(f"the run {run_id} has cancelled it")
     except (EOFError, OSError):
         code = _drop(run_id, process)
         how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
@@ -214,7 +214,7 @@ def dismiss(run_id: str) -> None:
     with _lock:
         busy, idle = _busy.pop(run_id, []), _idle.pop(run_id, [])
     for process in busy:
-        process.kill()  # its trial's thread sees that, and does the rest
+        process.kill()  # the thread of its trial cleans up
     for process in idle:
         process.end()
 

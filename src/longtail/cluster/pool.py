@@ -14,6 +14,8 @@ from concurrent.futures import (
     wait,
 )
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -30,52 +32,55 @@ from longtail.progress import Sink
 from longtail.wording import counted
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from distributed import Client
 
 log = logging.getLogger(__name__)
 
-# How often the pool looks which workers there are, in seconds.
+# How often the pool looks for new and lost workers, in seconds.
 LOOK_S = 1.0
 
 
-class DaskPool:
-    """Runs trials on the workers that are there, those that come later among them.
+@dataclass(frozen=True)
+class Requirements:
+    """What the trials of a run require of workers.
 
-    Where a trial runs is chosen here rather than by the scheduler: a worker that cannot be used
-    is never given one, and a worker that is gone costs each of its trials exactly one attempt.
+    Attributes:
+        data: the data folder, shared by all machines.
+        tracking: the URI of MLflow.
+        compute: the parameter ``compute``.
+        gpu: whether each trial requests the resource ``GPU``; None: if a worker announces it.
+        patience_s: how long to wait for a worker while there is none, in seconds.
+    """
+
+    data: Path
+    tracking: str
+    compute: Compute
+    gpu: bool | None
+    patience_s: float
+
+
+class DaskPool:
+    """Runs trials on the workers of a Dask scheduler, including workers that join later.
+
+    The pool chooses the worker of a trial, not the scheduler: a worker that does not meet the
+    requirements never gets one, and losing a worker costs each of its trials exactly one attempt.
     Use it as a context manager.
 
     Args:
         client: of the scheduler; it is closed with the pool.
         site: what the trials need.
-        data: the data folder.
-        tracking: where MLflow is.
-        compute: the parameter ``compute``.
-        gpu: whether each trial asks for the resource ``GPU``; None: if a worker announces it.
-        patience_s: how long to wait for a worker while there is none, in seconds.
-        topic: the run's id, under which its workers tell of progress.
+        requirements: what they require of workers.
+        topic: the Dask topic of log records and events: the run's id.
         sink: for the progress events.
     """
 
     def __init__(
-        self,
-        client: Client,
-        site: Site,
-        data: Path,
-        tracking: str,
-        compute: Compute,
-        gpu: bool | None,
-        patience_s: float,
-        topic: str,
-        sink: Sink,
+        self, client: Client, site: Site, requirements: Requirements, topic: str, sink: Sink
     ) -> None:
-        self._client, self._compute, self._gpu = client, compute, gpu
-        self._patience_s, self._topic, self._sink = patience_s, topic, sink
+        self._client, self._topic, self._sink = client, topic, sink
+        self._required, self._gpu = requirements, requirements.gpu
         self._site, self._project = pickle.dumps(site), site.project
-        self._data, self._tracking = data, tracking
-        # By worker: how many trials it runs at a time (0: it cannot be used), and which it runs.
+        # By worker: how many trials it can run at a time (0: it cannot be used), and those it runs.
         self._slots: dict[str, int] = {}
         self._running: dict[str, list[Future[None]]] = {}
         self._tasks: dict[Future[None], Any] = {}
@@ -84,9 +89,13 @@ class DaskPool:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             stack.callback(self._close)
-            self._probe: Probe = stack.enter_context(probing(self._data))
+            self._probe: Probe = stack.enter_context(probing(self._required.data))
             self._expected = Expected.here(
-                self._project, self._data, self._tracking, self._compute.device, self._probe
+                self._project,
+                self._required.data,
+                self._required.tracking,
+                self._required.compute.device,
+                self._probe,
             )
             self._client.subscribe_topic(self._topic, self._hear)
             self._welcome_first()
@@ -129,7 +138,7 @@ class DaskPool:
         return future
 
     def wait(self, running: Collection[Future[None]]) -> set[Future[None]]:
-        capacity, end = self.capacity, time.monotonic() + self._patience_s
+        capacity, end = self.capacity, time.monotonic() + self._required.patience_s
         while True:
             done = wait(running, timeout=LOOK_S, return_when=FIRST_COMPLETED).done
             if not running:
@@ -145,36 +154,38 @@ class DaskPool:
             if done or self.capacity > capacity:
                 return done
             if self.capacity:
-                end = time.monotonic() + self._patience_s
+                end = time.monotonic() + self._required.patience_s
             elif time.monotonic() > end:
                 raise LongtailError(
-                    f"the cluster has had no worker for {self._patience_s:.0f} s. Finished trials "
-                    f"are kept: start workers, and the same command goes on from here"
+                    f"the cluster has had no worker for {self._required.patience_s:.0f} s. "
+                    f"Finished trials are stored: start workers, and the same command resumes the "
+                    f"run"
                 )
 
     def _welcome_first(self) -> None:
-        """Wait for workers, and choose how they are used.
+        """Wait for workers, check them, and decide whether trials request GPUs.
 
         Raises:
             ConfigurationError: if there are none, or if one of them cannot be used.
         """
-        end = time.monotonic() + self._patience_s
+        end = time.monotonic() + self._required.patience_s
         while not (found := self._workers()):
             if time.monotonic() > end:
                 raise ConfigurationError(
-                    f"the Dask scheduler has no workers, and none came in {self._patience_s:.0f} "
-                    f"s. Start some (dask worker <address>), or wait longer for those that are "
-                    f"queued: --runner-params=address=...,patience=3600"
+                    f"the Dask scheduler has no workers, and none came in "
+                    f"{self._required.patience_s:.0f} s. Start some (dask worker <address>), or "
+                    f"wait longer for those that are queued: "
+                    f"--runner-params=address=...,patience=3600"
                 )
             time.sleep(LOOK_S)
         announced = any(GPU in worker["resources"] for worker in found.values())
         if self._gpu and not announced:
             raise ConfigurationError(
-                "each trial asks for a GPU (gpu=true), but no worker announces one. Start one "
+                "each trial requests a GPU (gpu=true), but no worker announces one. Start one "
                 'worker a GPU: CUDA_VISIBLE_DEVICES=0 dask worker <address> --resources "GPU=1"'
             )
         if self._gpu is None:
-            self._gpu = announced and self._compute.device != "cpu"
+            self._gpu = announced and self._required.compute.device != "cpu"
         unfit = self._welcome(found)
         if unfit:
             raise ConfigurationError(
@@ -189,7 +200,7 @@ class DaskPool:
         )
 
     def _look(self) -> None:
-        """See which workers are gone and which are new."""
+        """Find out which workers are gone and which are new."""
         found = self._workers()
         for address in set(self._slots) - set(found):
             del self._slots[address]
@@ -203,7 +214,7 @@ class DaskPool:
             log.warning("The worker %s is not used: %s", address, why)
 
     def _welcome(self, new: Mapping[str, Any]) -> dict[str, str]:
-        """Ask new workers what they are; give why, for those that cannot be used."""
+        """Check new workers; returns those that cannot be used, each with the reason."""
         if not new:
             return {}
         introduced: dict[str, Any] = {}
@@ -214,7 +225,7 @@ class DaskPool:
                 str(self._probe.file),
                 self._probe.content,
                 str(self._probe.answer(address)),
-                server_of(self._tracking),
+                server_of(self._required.tracking),
                 workers=[address],
                 on_error="return",
             )
@@ -229,20 +240,24 @@ class DaskPool:
                 continue
             about = new[address]
             self._slots[address] = slots(
-                worker, about["nthreads"], about["resources"], self._compute, bool(self._gpu)
+                worker,
+                about["nthreads"],
+                about["resources"],
+                self._required.compute,
+                bool(self._gpu),
             )
         return unfit
 
     def _workers(self) -> dict[str, Any]:
-        """The workers that there are, by address."""
+        """The present workers, by address."""
         try:
             workers_found: dict[str, Any] = self._client.scheduler_info()["workers"]
         except (OSError, ValueError, TimeoutError):
             workers_found = {}
         if self._client.status != "running":
             raise LongtailError(
-                "the Dask scheduler is gone. Finished trials are kept: start it again, and the "
-                "same command goes on from here"
+                "the Dask scheduler is gone. Finished trials are stored: start it again, and the "
+                "same command resumes the run"
             )
         return workers_found
 
@@ -259,7 +274,7 @@ class DaskPool:
 
 
 def _settle(future: Future[None], task: Any) -> None:
-    """Hand on how a Dask task ended."""
+    """Pass the outcome of a Dask task to the future of its trial."""
     if task.status == "finished":
         content = task.result()
         if content:
@@ -272,5 +287,5 @@ def _settle(future: Future[None], task: Any) -> None:
 
 
 def _fail(future: Future[None], error: BaseException) -> None:
-    with suppress(InvalidStateError):  # it was given up for lost before
+    with suppress(InvalidStateError):  # its worker was reported as gone before
         future.set_exception(error)

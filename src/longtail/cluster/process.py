@@ -1,4 +1,4 @@
-"""The process of a cluster's machine that runs trials: ``python -m longtail.cluster.process``."""
+"""The process on a worker's machine that runs trials: ``python -m longtail.cluster.process``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Site:
 
     Attributes:
         project: its folder, the same on every machine.
-        environment: variables that every process is to have.
+        environment: variables for every process.
         catalog: what trials load from and save to.
     """
 
@@ -36,7 +36,7 @@ class Site:
 
 
 class _Reports:
-    """The sending end of the connection, for what is told and for what has ended."""
+    """The sending end of the connection, for reports of progress and outcomes of trials."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection, self._lock = connection, threading.Lock()
@@ -51,10 +51,10 @@ class _Reports:
 
 
 def main(connection: Connection) -> None:
-    """Run what comes over a connection until it is closed or nothing comes any more."""
+    """Run the trials that are received until the connection is closed or idle for too long."""
     jobs: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=[connection, jobs], daemon=True).start()
-    from longtail import workers  # takes seconds: what comes is received meanwhile
+    from longtail import workers  # takes seconds, during which the thread receives
 
     site: Site = pickle.loads(jobs.get())
     reports = _Reports(connection)
@@ -67,14 +67,14 @@ def main(connection: Connection) -> None:
         error = None
         try:
             workers.run_nodes(pickle.loads(nodes), run_id)
-        # Whatever goes wrong in a trial is that trial's failure, and is told by the main process.
+        # Any error in a trial is that trial's failure, and is reported by the main process.
         except Exception as raised:
             error = _portable(raised)
         reports.put("end", error)
 
 
 def _receive(connection: Connection, jobs: queue.SimpleQueue[bytes]) -> None:
-    """Take what comes, and end this process when the worker that started it is gone."""
+    """Receive, and end this process when the worker that started it is gone."""
     while True:
         try:
             jobs.put(connection.recv_bytes())
@@ -83,12 +83,12 @@ def _receive(connection: Connection, jobs: queue.SimpleQueue[bytes]) -> None:
 
 
 def _portable(error: Exception) -> Exception:
-    """An error that can be sent, with where it came from, which only this process knows."""
+    """An error that can be pickled, with its traceback, which pickling would lose."""
     if not isinstance(error, LongtailError):
         error.add_note("".join(traceback.format_exception(error)))
     try:
         pickle.loads(pickle.dumps(error))
-    except Exception:  # whatever an error's own class does when it is made again
+    except Exception:  # an error's own class can raise anything when it is unpickled
         return TrainingError("".join(traceback.format_exception(error)))
     return error
 

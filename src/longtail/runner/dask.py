@@ -12,7 +12,7 @@ from kedro.pipeline.node import Node
 
 from longtail import tracking
 from longtail.catalog import LongtailCatalog
-from longtail.cluster.pool import DaskPool
+from longtail.cluster.pool import DaskPool, Requirements
 from longtail.cluster.process import Site
 from longtail.errors import ConfigurationError
 from longtail.parameters import Compute, unknown
@@ -82,11 +82,13 @@ class DaskRunner(TrialRunner):
         return DaskPool(
             self._connected(),
             Site(project, environment, catalog),
-            project / catalog.load("params:data"),
-            tracking.uri(),
-            Compute.model_validate(catalog.load("params:compute")),
-            self._gpu,
-            self._patience,
+            Requirements(
+                project / catalog.load("params:data"),
+                tracking.uri(),
+                Compute.model_validate(catalog.load("params:compute")),
+                self._gpu,
+                self._patience,
+            ),
             run_id,
             sink,
         )

@@ -25,7 +25,7 @@ from filelock import FileLock, Timeout
 from longtail.arrays import UInt8Array
 from longtail.errors import DataError
 from longtail.prefetch import on_all_cores
-from longtail.progress import Bar
+from longtail.progress import progress_bar
 from longtail.sources.decode import DECODING_VERSION, Decoded, Rejection, try_decode
 from longtail.sources.files import ImageFileRef
 from longtail.sources.isolated_decode import DecodingMarkers, decode_in_subprocess
@@ -170,7 +170,7 @@ class PixelCache:
             unwritten.clear()
             flushed = time.monotonic()
 
-        with Bar(title, len(files)) as bar:
+        with progress_bar(title, len(files)) as advance:
             for file, result in on_all_cores(self._try_decode, files):
                 record = _as_record(file, result, (number, rows + len(images)))
                 results[file.identity] = record
@@ -181,7 +181,7 @@ class PixelCache:
                 is_chunk = len(images) * target.row_bytes >= CHUNK_BYTES
                 if is_chunk or time.monotonic() - flushed > FLUSH_S:
                     flush()
-                bar.advance()
+                advance()
             flush()
         return results
 
@@ -214,14 +214,14 @@ class PixelCache:
             return
         damaged: dict[Path, list[ImageFileRef]] = defaultdict(list)
         image = np.empty((self._image_size, self._image_size, 3), np.uint8)
-        with Bar("Verifying the decoded images", len(stored)) as bar:
+        with progress_bar("Verifying the decoded images", len(stored)) as advance:
             for file in stored:
                 number, row = self._location(file)
                 segment = self._segments.file(number)
                 segment.read(row, image)
                 if hashlib.sha256(image.data).digest() != self._records[file.identity].sha256:
                     damaged[segment.path].append(file)
-                bar.advance()
+                advance()
         for path, of_segment in damaged.items():
             images = counted(len(of_segment), "image is", "images are")
             log.warning("%s is damaged: %s decoded again", path, images)

@@ -19,7 +19,7 @@ import numpy as np
 
 from longtail.errors import DataError
 from longtail.parameters import Cifar100Source
-from longtail.progress import Bar
+from longtail.progress import progress_bar
 from longtail.sources.folder import read_labelled_files
 from longtail.sources.images import Images, index_of, no_rejections
 from longtail.sources.listing import find_image_files
@@ -148,10 +148,11 @@ def _download(source: Cifar100Source, dataset: str, downloads: Path) -> Path:
     try:
         with urllib.request.urlopen(source.url, timeout=TIMEOUT_S) as response:
             size = int(response.headers.get("Content-Length") or 0)
-            with partial.open("wb") as file, Bar(f"Downloading {archive.name}", size) as bar:
+            bar = progress_bar(f"Downloading {archive.name}", size)
+            with partial.open("wb") as file, bar as advance:
                 while chunk := response.read(CHUNK_BYTES):
                     file.write(chunk)
-                    bar.advance(len(chunk))
+                    advance(len(chunk))
         _verify(partial, source.md5, f"datasets.{dataset}.source.md5")
         shutil.move(partial, archive)
     except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:

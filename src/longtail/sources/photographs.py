@@ -15,7 +15,7 @@ from PIL import Image
 from longtail.arrays import UInt8Array
 from longtail.errors import DataError
 from longtail.prefetch import on_all_cores
-from longtail.progress import Bar
+from longtail.progress import progress_bar
 from longtail.sources.decode import decode
 from longtail.sources.files import ImageFileRef
 from longtail.sources.listing import (
@@ -131,10 +131,11 @@ def decode_in_chunks(
         except ValueError as reason:
             return " ".join(str(reason).split())
 
-    with closing(on_all_cores(try_decode, files)) as decoded, Bar(title, len(files)) as bar:
+    bar = progress_bar(title, len(files))
+    with closing(on_all_cores(try_decode, files)) as decoded, bar as advance:
         while some := [result for _, result in islice(decoded, chunk)]:
             yield some
-            bar.advance(len(some))
+            advance(len(some))
 
 
 def thumbnails(files: Mapping[str, ImageFileRef]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from longtail.learning.data.image_source import to_device
 from longtail.learning.execution import choose_execution, out_of_memory_explained
 from longtail.learning.predict_logits import predict_logits
 from longtail.parameters import Trial
-from longtail.progress import Bar
+from longtail.progress import progress_bar
 
 # Bytes of pixels that are decoded in memory, or on the device, at a time.
 CHUNK_BYTES = 64 << 20
@@ -71,11 +71,11 @@ class Predictor:
         """Logits of chosen images of an array that may be memory-mapped, with a progress bar."""
         parts = [np.empty((0, self._classes), dtype=np.float32)]
         size = images_per_chunk(pixels.shape[1])
-        with Bar(title, len(images)) as bar:
+        with progress_bar(title, len(images)) as advance:
             for start in range(0, len(images), size):
                 chosen = images[start : start + size]
                 parts.append(self.logits(np.asarray(pixels[chosen])))
-                bar.advance(len(chosen))
+                advance(len(chosen))
         return np.concatenate(parts)
 
 
