@@ -94,7 +94,9 @@ def test_a_broken_lock_names_the_key(old: str, new: str, wanted: str, tmp_path: 
 
 def test_what_is_no_text_is_no_lock(tmp_path: Path) -> None:
     (tmp_path / "lock.yml").write_bytes(b"\xff\xfe\x00\x81")
-    with pytest.raises(ConfigurationError, match=r"lock\.yml is not a lock .*: it is no text"):
+    with pytest.raises(
+        ConfigurationError, match=r"lock\.yml is not a lock .*: it is not a text file"
+    ):
         locks.read(tmp_path / "lock.yml")
 
 

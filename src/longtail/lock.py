@@ -1,4 +1,4 @@
-"""The lock of a report: of which files it was made, and what came of them, by checksum."""
+"""The lock of a report: the checksums of the files it was made of, and of its documents."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from longtail.parameters import Grid, Strict
 from longtail.parameters.nesting import flatten, nest
 from longtail.storage.files import atomic_file, sha256_of_file
 
-# Parameters that say where things lie on one machine. Locks are carried to others, and know files
-# by their contents. A star stands for any name.
+# Parameters that are paths on one machine. They are not locked: a lock identifies files by their
+# contents, and is used on other machines too. A star stands for any name.
 PLACES = (
     ("data",),
     ("datasets", "*", "source", "path"),
@@ -27,7 +27,7 @@ PLACES = (
     ("backbones", "*", "weights"),
     ("predict", "path"),
 )
-# What tables, figures and pages are written with: another version may write other bytes.
+# The packages that write tables, figures and pages: other versions may write other bytes.
 WRITERS = ("jinja2", "matplotlib", "numpy", "pandas", "pillow")
 
 Keys = tuple[str, ...]
@@ -41,15 +41,15 @@ class File(Strict):
 
 
 class Lock(Strict):
-    """What a report was made of and what it came to.
+    """The files that a report was made of, and its documents.
 
     Attributes:
         environment: of the run; None for the default one.
-        parameters: those given to the run, but for places on a machine.
+        parameters: those given to the run, without paths on a machine.
         grid: which trials the report shows.
-        made_with: the versions of what wrote the report.
-        datasets: everything that was made before the report, by name.
-        documents: everything that the report stage made, by name.
+        made_with: the versions of the packages that wrote the report.
+        datasets: all that the stages before the report made, by name.
+        documents: all that the report stage made, by name.
     """
 
     environment: str | None
@@ -65,7 +65,7 @@ def read(file: Path) -> Lock:
 
     Raises:
         DataError: if there is none.
-        ConfigurationError: if the file is no lock, naming the keys that are wrong.
+        ConfigurationError: if the file is not a lock, naming the invalid keys.
     """
     _refuse_folder(file)
     if not file.is_file():
@@ -76,12 +76,12 @@ def read(file: Path) -> Lock:
         line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
         reason = f"{error.problem}{line}"
     except (yaml.YAMLError, UnicodeDecodeError):
-        reason = "it is no text"
+        reason = "it is not a text file"
     except ValidationError as error:
         reason = "; ".join(map(_mistake, error.errors()))
     raise ConfigurationError(
         f"{file} is not a lock that `kedro lock` made: {reason}. Bring back the file as it was, or "
-        f"make a new one with `kedro lock`"
+        f"create a new one with `kedro lock`"
     )
 
 
@@ -100,7 +100,7 @@ def check_place(file: Path) -> None:
 
 
 def write(lock: Lock, file: Path) -> None:
-    """Write a lock as YAML, a line a file.
+    """Write a lock as YAML, one line per file.
 
     Raises:
         DataError: if the file must not be written.
@@ -119,7 +119,7 @@ def write(lock: Lock, file: Path) -> None:
 
 
 def made_with() -> dict[str, str]:
-    """The versions of what writes a report here and now."""
+    """The current versions of what writes a report."""
     return {
         "longtail": longtail.__version__,
         "python": platform.python_version(),
@@ -128,7 +128,7 @@ def made_with() -> dict[str, str]:
 
 
 def split_places(parameters: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Divide nested parameters into those that are places on a machine, and the others."""
+    """Split nested parameters into those that are paths on a machine, and the others."""
     leaves = dict(flatten(parameters))
     places = {path: value for path, value in leaves.items() if _is_place(path)}
     others = {path: value for path, value in leaves.items() if not _is_place(path)}
@@ -138,10 +138,10 @@ def split_places(parameters: Mapping[str, Any]) -> tuple[dict[str, Any], dict[st
 def parameters_here(
     lock: Lock, environment: str | None, given: Mapping[str, Any], file: Path
 ) -> dict[str, Any]:
-    """The locked parameters, with the places on this machine laid over them.
+    """The locked parameters, updated with the paths on this machine.
 
     Raises:
-        ConfigurationError: if something else is asked for than what is locked.
+        ConfigurationError: if the given environment or parameters differ from the locked ones.
     """
     if environment != lock.environment:
         known, asked = (
@@ -161,7 +161,7 @@ def parameters_here(
 def check_fits(
     lock: Lock, grid: Grid, inputs: Iterable[str], documents: Iterable[str], file: Path
 ) -> None:
-    """Refuse a lock of other trials, or of another report, than are asked for now.
+    """Refuse a lock of other trials, or of another report, than the current ones.
 
     Raises:
         ConfigurationError: naming what differs.
@@ -182,11 +182,11 @@ def check_fits(
 
 
 def deviations(locked: Mapping[str, File], found: Mapping[str, Path]) -> dict[str, str]:
-    """What is wrong with files, a phrase a name; nothing if all are as they were locked.
+    """How files differ from the locked ones, one phrase per name; empty if none differs.
 
     Args:
         locked: by name.
-        found: the files, which need not exist, by some of the names.
+        found: the files, which may be missing, by some of the names.
     """
     phrases = {}
     for name, path in found.items():
@@ -198,7 +198,7 @@ def deviations(locked: Mapping[str, File], found: Mapping[str, Path]) -> dict[st
 
 
 def other_writers(lock: Lock) -> list[str]:
-    """Which versions of what writes a report are others here than when it was locked."""
+    """The packages whose versions differ from the locked ones, with both versions."""
     now = made_with()
     return [
         f"{name} was {was}, is {now.get(name)}"
@@ -215,7 +215,7 @@ def _refuse_folder(file: Path) -> None:
 
 
 def _mistake(error: ErrorDetails) -> str:
-    """A wrong key of a lock, and what is wrong with it."""
+    """An invalid key of a lock, and what is wrong with it."""
     if not error["loc"]:
         return "it does not hold the keys of one"
     key = ".".join(map(str, error["loc"]))

@@ -1,4 +1,4 @@
-"""Prefetching: work that threads do ahead of whoever takes its results, in order."""
+"""Prefetching in threads: results are computed before they are needed, and come in order."""
 
 from __future__ import annotations
 
@@ -18,41 +18,43 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
+# How many results of `on_all_cores` are computed ahead, per core.
+PREFETCHED_PER_CORE = 8
+
+
 @dataclass(frozen=True)
-class _Failed:
-    error: BaseException
-
-
 class _End:
-    """Stands for the end of the items."""
+    """The end of the items, and the error that caused it, if one did."""
+
+    error: BaseException | None = None
 
 
 @contextmanager
 def prefetched(items: Iterable[T], count: int) -> Iterator[Iterator[T]]:
-    """Iterate over ``items`` in a thread, at most ``count`` items ahead of whoever takes them.
+    """Iterate over ``items`` in a thread, at most ``count`` items ahead of the consumer.
 
-    The thread has ended when the block is left, however it is left. An error that it meets is
-    raised where the item would have been taken.
+    The thread has ended when the block is left, by an error or not. An error in the thread is
+    raised in place of the next item.
     """
-    ready: queue.Queue[T | _Failed | _End] = queue.Queue(maxsize=count)
+    ready: queue.Queue[T | _End] = queue.Queue(maxsize=count)
     stopped = threading.Event()
 
     def work() -> None:
-        last: _Failed | _End = _End()
         try:
             for item in items:
                 ready.put(item)
                 if stopped.is_set():
                     return
-        except BaseException as error:  # it is raised again, where somebody can mend it
-            last = _Failed(error)
-        ready.put(last)
+        except BaseException as error:  # it is raised again in the consumer's thread
+            ready.put(_End(error))
+        else:
+            ready.put(_End())
 
     def taken() -> Iterator[T]:
         while not isinstance(item := ready.get(), _End):
-            if isinstance(item, _Failed):
-                raise item.error
             yield item
+        if item.error is not None:
+            raise item.error
 
     thread = threading.Thread(target=work, name="longtail-prefetch", daemon=True)
     thread.start()
@@ -61,39 +63,31 @@ def prefetched(items: Iterable[T], count: int) -> Iterator[Iterator[T]]:
     finally:
         stopped.set()
         while thread.is_alive():
-            # It may wait for room for one more item.
-            _make_room(ready)
+            while not ready.empty():  # the thread may wait until there is room for its item
+                ready.get_nowait()
             thread.join(timeout=0.01)
 
 
-def _make_room(ready: queue.Queue[T]) -> None:
-    """Make room in a queue, by throwing away what is in it."""
-    while not ready.empty():
-        ready.get_nowait()
-
-
-PREFETCHED_PER_CORE = 8
-
-
 def on_all_cores(work: Callable[[T], R], items: Iterable[T]) -> Generator[tuple[T, R]]:
-    """Each item with what ``work`` makes of it, in the order of the items.
+    """Apply ``work`` to items in threads, and yield each item with its result, in order.
 
-    Threads do: Pillow releases the interpreter lock while it decodes. No more than
-    :data:`PREFETCHED_PER_CORE` results a core are in memory at once, however slowly they are taken.
+    Threads suffice for decoding, during which Pillow releases the interpreter lock. At most
+    :data:`PREFETCHED_PER_CORE` results per core are in memory at once.
     """
     cores = usable_cores()
     pool = ThreadPoolExecutor(cores)
     ahead: deque[tuple[T, Future[R]]] = deque()
     with warnings.catch_warnings(), pool:
-        warnings.simplefilter("ignore")  # Pillow's, of damaged EXIF data and of large images
+        warnings.simplefilter(
+            "ignore"
+        )  # Pillow's warnings of damaged EXIF data and of large images
         try:
             for item in items:
-                ahead.append((item, pool.submit(work, item)))
-                if len(ahead) >= PREFETCHED_PER_CORE * cores:
+                if len(ahead) == PREFETCHED_PER_CORE * cores:
                     first, result = ahead.popleft()
                     yield first, result.result()
-            while ahead:
-                first, result = ahead.popleft()
+                ahead.append((item, pool.submit(work, item)))
+            for first, result in ahead:
                 yield first, result.result()
         finally:
             pool.shutdown(cancel_futures=True)

@@ -1,4 +1,4 @@
-"""What the code runs on, and which code it is."""
+"""The machine that the code runs on, and the commit of the code."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import NamedTuple
 
 
 class Checkout(NamedTuple):
-    """The commit that is checked out, and whether files that git knows differ from it."""
+    """The commit that is checked out, and whether tracked files differ from it."""
 
     commit: str
     changed: bool
 
 
 def checkout(folder: Path) -> Checkout | None:
-    """The state of the git repository that ``folder`` is in; None if it is in none."""
+    """The state of the git repository that contains ``folder``; None outside a repository."""
     try:
         commit = _git(folder, "rev-parse", "HEAD")
         changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
@@ -27,7 +27,7 @@ def checkout(folder: Path) -> Checkout | None:
 
 
 def processor() -> str:
-    """The name of the CPU's model, as the system gives it."""
+    """The model name of the CPU, as the operating system reports it."""
     information = Path("/proc/cpuinfo")
     if information.exists():
         for line in information.read_text(encoding="utf-8", errors="replace").splitlines():
@@ -38,7 +38,7 @@ def processor() -> str:
 
 
 def usable_cores() -> int:
-    """How many cores this process may use."""
+    """The number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -1,6 +1,6 @@
-"""MLflow: where it is, what is noted there of the versions that runs read, and which runs to keep.
+"""MLflow: its URI, the tags of the versions that runs read, and the runs that are tagged `keep`.
 
-mlflow is imported where it is asked, since that takes seconds.
+mlflow is imported where it is used, since importing it takes seconds.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from longtail.storage.files import atomic_file
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-# The tag by which a user says that what a run wrote and read must stay.
+# The tag by which a user keeps what a run wrote and read.
 KEEP = "keep"
-# MLflow holds values of up to 8000 characters, and cuts longer ones off.
+# MLflow truncates values of more than 8000 characters.
 MAX_TAG = 5000
 
 
@@ -34,8 +34,8 @@ class KeptRun:
 
     Attributes:
         name: in MLflow.
-        run_id: Kedro's, which is the version of all that it wrote.
-        read: the versions that it read, by data set; None if it did not note them.
+        run_id: Kedro's id, which is the version of all that the run wrote.
+        read: the versions that it read, by data set; None if they were not recorded.
     """
 
     name: str
@@ -49,26 +49,26 @@ def uri() -> str:
 
 
 def client() -> MlflowClient:
-    """MLflow at :func:`uri`; a database that is not there is made."""
+    """A client of MLflow at :func:`uri`. A missing database is created."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    # MLflow's own seven retries take minutes to say that nothing answers.
+    # With its default of seven retries MLflow takes minutes to report an unreachable server.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
     from mlflow import MlflowClient
 
-    # It tells of each step of making its database, and sets its level when imported.
+    # It logs each step of creating its database, and sets its level when it is imported.
     logging.getLogger("mlflow").setLevel(logging.WARNING)
-    # Each retry would be a warning of several lines; what becomes of them is told once.
+    # Each retry would log a warning of several lines; the failure is reported once.
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
     _make_database(MlflowClient)
     return MlflowClient(uri())
 
 
 def _make_database(mlflow_client: type[MlflowClient]) -> None:
-    """Make a database file that is not there yet, whole or not at all.
+    """Create a missing database file atomically.
 
-    MLflow makes its tables one by one: killed in the midst it leaves what no later run can use, and
-    two that begin at once stumble over each other.
+    MLflow creates its tables one by one. If it is killed meanwhile, no later run can use the
+    database; and two runs that start at once disturb each other.
     """
     path = _database()
     if path is None or path.exists() or not path.parent.is_dir():
@@ -81,20 +81,20 @@ def _make_database(mlflow_client: type[MlflowClient]) -> None:
 
 
 def _database() -> Path | None:
-    """The SQLite file that runs are tracked in; None if they are tracked elsewhere."""
+    """The SQLite file of the runs; None if they are not tracked in a file."""
     scheme, _, path = uri().partition(":///")
     return Path(path.partition("?")[0]) if scheme.startswith("sqlite") and path else None
 
 
 def tags_of_versions(read: Mapping[str, str]) -> dict[str, str]:
-    """The versions that a run reads, by data set, as tags: JSON, in as many pieces as it takes."""
+    """The versions that a run reads, by data set, as tags: JSON, split into pieces."""
     text = json.dumps(dict(read), sort_keys=True)
     pieces = [text[start : start + MAX_TAG] for start in range(0, len(text), MAX_TAG)]
     return {f"reads.{number}": piece for number, piece in enumerate(pieces)}
 
 
 def versions_of_tags(tags: Mapping[str, str]) -> dict[str, str] | None:
-    """The inverse of :func:`tags_of_versions`; None if there are no such tags."""
+    """The inverse of :func:`tags_of_versions`; None without such tags."""
     pieces: list[str] = []
     while (piece := tags.get(f"reads.{len(pieces)}")) is not None:
         pieces.append(piece)
@@ -105,10 +105,10 @@ def versions_of_tags(tags: Mapping[str, str]) -> dict[str, str] | None:
 
 
 def kept_runs() -> list[KeptRun]:
-    """The runs with the tag `keep`, in whichever experiment; a trial's tag keeps its whole run.
+    """The runs with the tag `keep`, in all experiments. A tagged trial keeps its whole run.
 
     Raises:
-        DataError: if MLflow cannot be asked. A database that is not there is not made.
+        DataError: if MLflow cannot be reached. A missing database is not created.
     """
     _check_database()
     try:
@@ -121,7 +121,7 @@ def kept_runs() -> list[KeptRun]:
 
 
 def failures() -> tuple[type[Exception], ...]:
-    """The errors by which MLflow says that it cannot be asked or written to."""
+    """The errors that MLflow raises if it cannot be read or written."""
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -129,7 +129,7 @@ def failures() -> tuple[type[Exception], ...]:
 
 
 def reason(error: Exception) -> str:
-    """The system's reason in what such an error says, or its first line; without passwords."""
+    """The operating system's reason in such an error's message, or the first line of it."""
     text = str(error)
     if system := re.search(r"\[Errno -?\d+\] [\w ]+", text):
         return system[0]
@@ -137,7 +137,7 @@ def reason(error: Exception) -> str:
 
 
 def unreachable(error: Exception) -> DataError:
-    """Say before a run that it cannot be tracked."""
+    """The error of a run that cannot start, because it cannot be tracked."""
     return DataError(
         f"MLflow at {_shown(uri())} cannot track this run: {reason(error)}. Set "
         f"MLFLOW_TRACKING_URI to where runs are tracked, or unset it to track them in mlflow.db. "
@@ -146,10 +146,10 @@ def unreachable(error: Exception) -> DataError:
 
 
 def lost(error: Exception) -> str:
-    """Say during a run that it is no longer tracked."""
+    """The message of a run that can no longer be tracked."""
     return (
-        f"MLflow at {_shown(uri())} can no longer track this run: {reason(error)}. The run goes on "
-        f"without it, and all that it makes is kept, but for what MLflow would have noted: "
+        f"MLflow at {_shown(uri())} can no longer track this run: {reason(error)}. The run "
+        f"continues without it. All results are stored, but MLflow will not have them, and "
         f"`kedro prune` will not know what this run read"
     )
 
@@ -161,7 +161,7 @@ _ADVICE = (
 
 
 def _check_database() -> None:
-    """MLflow would make an empty database, in which no run is tagged."""
+    """MLflow would create an empty database, in which no run is tagged."""
     path = _database()
     if path is not None and not path.is_file():
         raise DataError(
@@ -185,7 +185,7 @@ def _kept_runs(mlflow: MlflowClient) -> list[KeptRun]:
 
 
 def _pages(search: Any, *arguments: Any) -> Iterator[Any]:
-    """All that a search of MLflow finds, which gives it a page at a time."""
+    """All results of a search of MLflow, which returns them in pages."""
     token = None
     while True:
         page = search(*arguments, page_token=token)
@@ -196,5 +196,5 @@ def _pages(search: Any, *arguments: Any) -> Iterator[Any]:
 
 
 def _shown(text: str) -> str:
-    """Without the password that an address may hold."""
+    """A text without the password that an address in it may contain."""
     return re.sub(r"//[^/@\s]*@", "//", text)

@@ -32,9 +32,9 @@ class Task:
     """What is to be pruned, and how.
 
     Attributes:
-        configuration: the folder of the environments, whose locks count.
+        configuration: the folder of the environments, whose locks keep versions.
         layout: the paths of the artifacts.
-        keep: how many of the newest versions of each artifact stay, whatever refers to them.
+        keep: how many of the newest versions of each artifact are kept in any case.
         ask_mlflow: whether to keep what runs tagged `keep` refer to.
     """
 
@@ -52,18 +52,18 @@ def prune(
     ask_mlflow: bool,
     agreed: Callable[[str], bool],
 ) -> None:
-    """Show what of the data folder is no longer needed, and remove it if that is agreed to.
+    """Show what in the data folder is no longer needed, and remove it after confirmation.
 
     Args:
         environment: whose catalog and data folder.
-        parameters: those of the runs; what counts is the data folder.
+        parameters: those of the runs, of which only the data folder matters.
         keep: see :class:`Task`.
         ask_mlflow: see :class:`Task`.
-        agreed: answers a question before anything is removed.
+        agreed: asks the user a question before anything is removed.
 
     Raises:
-        DataError: if there is no data folder, or it cannot be known what is needed.
-        ConfigurationError: if a lock is broken.
+        DataError: if the data folder is missing, or what is needed cannot be determined.
+        ConfigurationError: if a lock is invalid.
     """
     configuration, layout = _opened(environment, parameters)
     task = Task(configuration, layout, keep, ask_mlflow)
@@ -100,7 +100,7 @@ def _opened(environment: str | None, parameters: Mapping[str, Any]) -> tuple[Pat
         context = session.load_context()
         loader = context.config_loader
         assert isinstance(loader, GridConfigLoader)  # the settings name no other kind
-        loader.parameters()  # refuses what is misspelt
+        loader.parameters()  # refuses misspelt parameters
         project = Path(context.project_path)
         layout = Layout(project, loader.data_folder(), loader["catalog"])
         return project / str(settings.CONF_SOURCE), layout
@@ -108,7 +108,7 @@ def _opened(environment: str | None, parameters: Mapping[str, Any]) -> tuple[Pat
 
 @contextmanager
 def _planned(task: Task) -> Iterator[Plan]:
-    """What is to be removed. It holds until the end: no run begins meanwhile."""
+    """What is to be removed. No run starts until the block is left."""
     locks = references.read_locks(task.configuration)
     runs = tracking.kept_runs() if task.ask_mlflow else []
     layout = task.layout

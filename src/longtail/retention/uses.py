@@ -1,9 +1,8 @@
-"""Which versions are in use: a run says so in the data folder, and `kedro prune` looks there.
+"""The versions that runs in progress use, which `kedro prune` must not remove.
 
-What a run may read is noted before it begins, under a lock that it holds until it ends. The system
-frees the lock of a killed run, so that no note outlives what it is about. This knows neither
-process ids nor MLflow: it holds on every machine that shares the folder, for as long as its file
-system has locks.
+A run writes what it may read to a file in the data folder, and locks it until it ends. The
+operating system frees the lock of a killed run, so no file outlives its run. Neither process ids
+nor MLflow are needed: it works on all machines that share the folder, if its file system has locks.
 """
 
 from __future__ import annotations
@@ -24,9 +23,9 @@ class Use:
     """A run in progress.
 
     Attributes:
-        run_id: the version of everything that it saves.
+        run_id: the version of all that it saves.
         oldest: the oldest version that it may read, by the artifact's path in the data folder;
-            empty where there was none when it began.
+            an empty string for an artifact without versions.
     """
 
     run_id: str
@@ -40,7 +39,7 @@ class Use:
 
 @contextmanager
 def exclusively(data: Path) -> Iterator[None]:
-    """Let no run begin and no other `kedro prune` remove anything meanwhile."""
+    """Prevent runs from starting, and another `kedro prune` from removing anything, meanwhile."""
     folder = data / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / "lock"):
@@ -49,12 +48,12 @@ def exclusively(data: Path) -> Iterator[None]:
 
 @contextmanager
 def announced(data: Path, run_id: str, oldest: Callable[[], Mapping[str, str]]) -> Iterator[None]:
-    """Note what a run uses for as long as it is in progress.
+    """Record what a run uses for as long as it is in progress.
 
     Args:
         data: the data folder.
         run_id: of the run.
-        oldest: looks up what :class:`Use` calls so, while nothing can be removed.
+        oldest: looks up :attr:`Use.oldest`, while nothing can be removed.
     """
     note, lock_file = (data / FOLDER / f"{run_id}.{ending}" for ending in ("json", "lock"))
     lock = FileLock(lock_file)
@@ -71,7 +70,7 @@ def announced(data: Path, run_id: str, oldest: Callable[[], Mapping[str, str]]) 
 
 
 def in_progress(data: Path) -> list[Use]:
-    """The runs that are in progress; what killed runs have left is removed.
+    """The runs in progress. The files of killed runs are removed.
 
     Call it within :func:`exclusively`.
     """

@@ -1,1 +1,1 @@
-"""Finished trainings and their arrays on disk, and a disk that is full."""
+"""Atomic files, the store of trainings and arrays, and errors of a full disk."""

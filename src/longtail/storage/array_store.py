@@ -1,7 +1,6 @@
-"""The store of arrays that are computed from images: features and logits, beside the trainings.
+"""The cache of features and logits, beside the trainings in the store.
 
-They can always be computed again, so they are kept as long as they are used: `kedro prune` removes
-those that nobody has used for 30 days, and logits with their training.
+`kedro prune` removes arrays that were not used for 30 days, and logits with their training.
 """
 
 from __future__ import annotations
@@ -28,15 +27,15 @@ Kind = Literal["features", "logits"]
 
 # The file of each kind in its folder, whose name ends with the kind.
 ARRAY_FILES: dict[Kind, str] = {"features": "features.npy", "logits": "logits.npy"}
-# Of the hash in the name of a training's logits, which begins with the training's fingerprint.
+# The length of the hash in the name of logits, after the fingerprint of their training.
 KEY_DIGITS = 16
 
 
 class ArrayStore:
-    """Features and logits of one data set's images, in the folder of the trainings.
+    """Features and logits of the images of one data set, cached in the folder of the trainings.
 
-    Where several processes want the same array, one computes it and the others wait. A damaged one
-    is told of and computed again.
+    If several processes need the same array, one computes it and the others wait. A damaged array
+    is reported and computed again.
 
     Args:
         folder: of the trainings.
@@ -49,39 +48,39 @@ class ArrayStore:
     def features(
         self, determinants: Mapping[str, Any], compute: Callable[[], Float32Array]
     ) -> Float32Array:
-        """What a frozen backbone makes of images, for all trials above it.
+        """The features of images from a frozen backbone, shared by all trials that use it.
 
         Args:
-            determinants: all that it depends on but the pixels, as plain values.
-            compute: the features, where there are none.
+            determinants: all that they depend on except the pixels, as plain values.
+            compute: computes the features if they are not cached.
 
         Raises:
             DiskFullError: if there is no room for them.
         """
         key = self._key(determinants)
-        return self._kept("features", key, key, compute)
+        return self._cached("features", key, key, compute)
 
     def logits(
         self, fingerprint: str, determinants: Mapping[str, Any], compute: Callable[[], Float32Array]
     ) -> Float32Array:
-        """What a trained model answers to images.
+        """The logits of a trained model for images.
 
         Args:
             fingerprint: of its training.
-            determinants: all else that they depend on but the pixels, as plain values.
-            compute: the logits, where there are none.
+            determinants: all else that they depend on except the pixels, as plain values.
+            compute: computes the logits if they are not cached.
 
         Raises:
             DiskFullError: if there is no room for them.
         """
         name = f"{fingerprint}.{self._key(determinants)[:KEY_DIGITS]}"
-        return self._kept("logits", fingerprint, name, compute)
+        return self._cached("logits", fingerprint, name, compute)
 
     def _key(self, determinants: Mapping[str, Any]) -> str:
         text = json.dumps({**determinants, "pixels": self._pixels_sha256}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def _kept(
+    def _cached(
         self, kind: Kind, claimed: str, name: str, compute: Callable[[], Float32Array]
     ) -> Float32Array:
         place = self._folder / f"{name}.{kind}"
@@ -96,7 +95,7 @@ class ArrayStore:
 
 
 def _save(file: Path, array: Float32Array) -> None:
-    # np.save does not say that the disk is full.
+    # np.save does not report why a write failed, for instance that the disk is full.
     with file.open("wb") as content:
         header = np.lib.format.header_data_from_array_1_0(array)
         np.lib.format.write_array_header_1_0(content, header)

@@ -1,4 +1,4 @@
-"""A full disk, told in one message whichever library met it."""
+"""One error message for a full disk, whichever library reports it."""
 
 from __future__ import annotations
 
@@ -13,20 +13,19 @@ from longtail.errors import DiskFullError, LongtailError
 
 # No space on the device, the user's quota, and a file larger than the system allows.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-# As SQLite and NumPy ("8 requested and 4 written") say it; libraries in other languages keep the
-# system's own words.
+# The words of SQLite, of NumPy ("8 requested and 4 written") and of the operating system.
 WORDS = (*map(os.strerror, FULL), "database or disk is full", " requested and ")
 
 
 @contextmanager
 def full_disk_explained(place: Path) -> Iterator[None]:
-    """Turn any error that a full disk has caused into one message.
+    """Turn any error that a full disk has caused into a `DiskFullError`.
 
     Args:
-        place: the file or folder that is written meanwhile.
+        place: the file or folder that is written in the block.
 
     Raises:
-        DiskFullError: naming it, how much is free there, and what to do.
+        DiskFullError: naming it, the free space there, and what to do.
     """
     try:
         yield
@@ -39,9 +38,9 @@ def full_disk_explained(place: Path) -> Iterator[None]:
 
 
 def is_full(error: BaseException) -> bool:
-    """Whether an error, or one that it was made of, is that the disk is full.
+    """Whether an error, or one of its causes, says that the disk is full.
 
-    By its words too: Kedro and libraries that are not written in Python keep no number.
+    Messages are searched too: Kedro and libraries in other languages do not pass on the number.
     """
     cause: BaseException | None = error
     while cause is not None:
@@ -54,11 +53,11 @@ def is_full(error: BaseException) -> bool:
 
 
 def check_room(place: Path, needed: int) -> None:
-    """Refuse to begin what the disk has no room for.
+    """Refuse to start what the disk has no room for.
 
     Args:
         place: the file or folder that is to be written.
-        needed: how much, in bytes.
+        needed: its size in bytes.
 
     Raises:
         DiskFullError: naming it, how much is free there, and what to do.
@@ -68,12 +67,12 @@ def check_room(place: Path, needed: int) -> None:
 
 
 def disk_full(place: Path, needed: int | None = None) -> DiskFullError:
-    """The error that says so of a file or folder, for which so many bytes are needed."""
+    """The error for a file or folder, and the number of bytes it needs, if that is known."""
     free = _mebibytes(shutil.disk_usage(_folder_of(place)).free)
     wanted = "" if needed is None else f", {_mebibytes(needed)} are needed"
     return DiskFullError(
         f"the disk is full: {place} could not be written ({free} are free there{wanted}). Free "
-        f"some space and give the same command again; what is finished is kept. `kedro prune` "
+        f"some space and give the same command again; what is finished is stored. `kedro prune` "
         f"removes old versions, and trainings that nothing refers to; what else can go, such as "
         f"decoded images (01_raw/decoded) and MLflow's files (mlruns): docs/how-to/disk.md. Or "
         f"take a data folder on another disk: --params=data=/the/folder"

@@ -1,8 +1,8 @@
-"""The store of trainings, finished and begun, by fingerprint.
+"""The store of finished trainings and checkpoints, by fingerprint.
 
-A trial looks here before it trains. So equal trials train once, a repeated run trains nothing
-that it has, a killed training goes on from its last checkpoint, and a changed parameter, which
-is another fingerprint, never meets an old result.
+A trial looks here before it trains. So equal trials are trained once, a repeated run trains
+nothing again, a killed training is resumed from its last checkpoint, and a changed parameter,
+which changes the fingerprint, never gets an old result.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class Training:
 
     Attributes:
         model_file: the weights, as a safetensors file.
-        history: a row an epoch.
-        card: where, when, how long and of what it was trained.
+        history: one row per epoch.
+        card: where, when, for how long and from what it was trained.
     """
 
     model_file: Path
@@ -42,15 +42,15 @@ class Training:
 
 
 class TrialStore:
-    """Finished trainings in a folder, one subfolder a fingerprint, and checkpoints of others."""
+    """Finished trainings in a folder, one subfolder per fingerprint, and checkpoints of others."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def find(self, fingerprint: str) -> Training | None:
-        """The training with this fingerprint, if there is one and its files are whole.
+        """The training with this fingerprint, if it is stored and not damaged.
 
-        A damaged one is told of and removed. Call it within :meth:`claim`.
+        A damaged training is reported and removed. Call it within :meth:`claim`.
         """
         place = self._folder / fingerprint
         if not place.is_dir():
@@ -72,14 +72,14 @@ class TrialStore:
         history: pd.DataFrame,
         card: Mapping[str, Any],
     ) -> Training:
-        """Keep a training. It appears whole or not at all, whenever the process may die.
+        """Store a training atomically.
 
         Call it within :meth:`claim`.
 
         Args:
-            fingerprint: its key, under which nothing is stored yet.
+            fingerprint: its key, which is not in the store yet.
             weights: torch tensors by name.
-            history: a row an epoch.
+            history: one row per epoch.
             card: plain values.
         """
         from safetensors.torch import save_file
@@ -89,24 +89,24 @@ class TrialStore:
             history.to_csv(draft / HISTORY_FILE, index=False)
             (draft / CARD_FILE).write_text(json.dumps(card, indent=2), encoding="utf-8")
         self.checkpoint_file(fingerprint).unlink(missing_ok=True)
-        # Read back, so that a new training and a found one are the same to the last digit.
+        # Read back, so that a new training and a stored one are equal to the last digit.
         found = self.find(fingerprint)
         assert found is not None  # it was renamed into place just now
         return found
 
     def checkpoint_file(self, fingerprint: str) -> Path:
-        """Where a training that is not finished keeps its state, while :meth:`claim` holds."""
+        """The checkpoint of an unfinished training. Use it within :meth:`claim`."""
         return self._folder / f"{fingerprint}.checkpoint"
 
     @contextmanager
     def claim(self, fingerprint: str) -> Iterator[None]:
-        """Let one process at a time train this fingerprint; the others wait to find it done."""
+        """Lock a fingerprint: one process trains it, and the others wait."""
         with self._lock(fingerprint):
             yield
 
     @contextmanager
     def claim_if_free(self, fingerprint: str) -> Iterator[bool]:
-        """The same without waiting; gives whether no other process had it."""
+        """Lock a fingerprint without waiting; yields whether it was free."""
         lock = self._lock(fingerprint)
         try:
             lock.acquire(timeout=0)
