@@ -42,7 +42,7 @@ def failed(full: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:
     data = tmp_path_factory.mktemp("failed")
     store = "06_models/store"  # what is not to fail need not be trained again
     shutil.copytree(full.data / store, data / store)
-    absurd = f"train.{FAILING}.trial.recipe.learning_rate=1e30"
+    absurd = f"train.{FAILING}.trial.recipe.learning_rate=1e6"
     return run(data, dotted(*SMALL, absurd), workers=2)
 
 
