@@ -102,7 +102,7 @@ def test_other_formats_are_read(name: str, tmp_path: Path) -> None:
 
 def test_images_are_cut_to_a_centred_square(tmp_path: Path) -> None:
     pixels = np.zeros((10, 30, 3), dtype=np.uint8)
-    pixels[:, 5:25] = 255  # the centre is white, as far as the resampling hashes
+    pixels[:, 5:25] = 255  # the centre is white, as far as the resampling reaches
     Image.fromarray(pixels).save(tmp_path / "wide.png")
     shown = decode(ImageFileRef(("wide.png",), tmp_path, member=None), 5)
     assert shown.shape == (5, 5, 3)

@@ -98,8 +98,8 @@ def test_files_that_are_not_there_or_elsewhere_are_rejected(
     images = read(root, decoded, metadata=table(tmp_path, text))
     assert len(images.index) == 3
     reasons = images.rejected.set_index("file")["reason"].to_dict()
-    assert reasons == dict.fromkeys(elsewhere, "its path leads out of the folder: refused") | {
-        "gone.png": "is named in the metadata, but is not there or is no image file",
+    assert reasons == dict.fromkeys(elsewhere, "its path is outside the folder") | {
+        "gone.png": "is named in the metadata, but is missing or not an image file",
         "link.png": "is a symbolic link: links are not followed",
     }
     assert set(images.rejected["class_name"]) == {"a"}

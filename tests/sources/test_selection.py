@@ -30,8 +30,8 @@ def root(tmp_path: Path) -> Path:
     return folder_of(tmp_path / "photos", {"a": 4, "b": 4})
 
 
-def bits(look: bytes) -> UInt8Array:
-    return np.unpackbits(np.frombuffer(look, np.uint8))
+def bits(of_image: bytes) -> UInt8Array:
+    return np.unpackbits(np.frombuffer(of_image, np.uint8))
 
 
 def distance(first: Image.Image, second: Image.Image) -> int:
@@ -148,7 +148,7 @@ def test_pattern_that_matches_no_file_is_refused(root: Path, decoded: Path) -> N
 
 @pytest.mark.parametrize(
     ("pattern", "reason"),
-    [("(", "no regular expression"), ("night", "has 0"), ("(a)(b)", "but has 2")],
+    [("(", "not a regular expression"), ("night", "has 0"), ("(a)(b)", "but has 2")],
 )
 def test_pattern_without_one_group_is_refused(pattern: str, reason: str) -> None:
     with pytest.raises(ValidationError, match=reason):

@@ -67,16 +67,16 @@ def novelty_threshold(known: FloatArray, unknown: FloatArray | None) -> NoveltyT
         return NoveltyThreshold("energy", None, None, tested, None, note)
     # The score of an image, so that at least the requested share is not above it.
     threshold = float(np.quantile(known, KNOWN_KEPT, method="higher"))
-    kept = float((known <= threshold).mean())
-    kept_words = f"the threshold keeps {percent(kept)} of the validation photographs"
+    known_kept = float((known <= threshold).mean())
+    keeps = f"the threshold keeps {percent(known_kept)} of the validation photographs"
     if unknown is None or not tested:
-        note = f"{kept_words}; untested, since no species was held out as unknown"
-        return NoveltyThreshold("energy", threshold, kept, 0, None, note)
+        note = f"{keeps}; untested, since no species was held out as unknown"
+        return NoveltyThreshold("energy", threshold, known_kept, 0, None, note)
     accepted = float((unknown <= threshold).mean())
     low, high = wilson_interval(accepted, tested)
     note = (
-        f"{kept_words}, and takes {percent(accepted)} [{percent(float(low))}, "
+        f"{keeps}, and takes {percent(accepted)} [{percent(float(low))}, "
         f"{percent(float(high))}] of {counted(tested, 'photograph')} of species held out as "
         f"unknown for known ones"
     )
-    return NoveltyThreshold("energy", threshold, kept, tested, accepted, note)
+    return NoveltyThreshold("energy", threshold, known_kept, tested, accepted, note)

@@ -76,10 +76,10 @@ def trained_trial(
     Args:
         name: of the trial.
         results: of its data set.
-        trainings: of its data set, a row a trial.
+        trainings: of its data set, one row per trial.
         source: the summary of the data set's source.
-        index: a row an image.
-        subsets: a row an image and subset.
+        index: one row per image.
+        subsets: one row per image and subset.
 
     Raises:
         DataError: if its results and its training are of different runs, or the images, the split
@@ -89,12 +89,12 @@ def trained_trial(
     if len(rows) != 1:
         raise DataError(
             f"the results of {name} and the table of trainings are of different runs. Make both "
-            f"anew: kedro run --pipeline=full with the same --env and --params (what has not "
+            f"again: kedro run --pipeline=full with the same --env and --params (what has not "
             f"changed is not trained again)"
         )
     row = rows.iloc[0]
     values = json.loads(row["parameters"])
-    # Trials of different names share a training where they are equal.
+    # Equal trials with different names share a training.
     values |= {"dataset": row["dataset"], "train_set": row["train_set"], "seed": int(row["seed"])}
     values["method"].pop("post_hoc", None)  # of the trial that was trained first, not of this one
     values["backbone"]["name"], values["method"]["name"] = row["backbone"], row["method"]
@@ -108,7 +108,7 @@ def weights_of(store: Path, fingerprint: str, name: str) -> Path:
     """The file of a trial's trained weights.
 
     Raises:
-        DataError: if they are gone.
+        DataError: if they are missing.
     """
     trainings = TrialStore(store)
     with trainings.claim(fingerprint):

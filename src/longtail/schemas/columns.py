@@ -41,7 +41,7 @@ class WholeNumber(numpy_engine.Int64):
 
 
 class TextOrEmpty(type(pandas_engine.Engine.dtype("str"))):  # type: ignore[misc]
-    """Texts, of which missing ones are empty."""
+    """Texts; missing ones become empty."""
 
     def coerce(self, data_container: Any) -> Any:
         """Convert to text."""

@@ -169,9 +169,9 @@ def _class_of(parts: Sequence[str], levels: int) -> str:
 
 
 def _warn_of_nested_folders(files: Sequence[tuple[str, ...]], levels: int, key: str) -> None:
-    """Ask whether the folders below the classes are the species, where it hashes like that.
+    """Warn if the folders below the class folders are probably the species.
 
-    So it does if nearly all images lie in such folders, and these are seldom called alike.
+    They probably are if nearly all images are in such folders, and few of these share a name.
     """
     deeper = [parts[: levels + 1] for parts in files if len(parts) > levels + 1]
     below = set(deeper)

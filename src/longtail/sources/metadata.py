@@ -1,4 +1,4 @@
-"""A CSV file that says which species each image shows, instead of folders that do."""
+"""A CSV file that names the species of each image, in place of class folders."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from longtail.sources.listing import Listing, printable
 
 @dataclass(frozen=True)
 class Entry:
-    """What is known of an image before it is opened; ``series`` and ``split`` may be empty."""
+    """What is known about an image before it is opened; ``series`` and ``split`` may be empty."""
 
     file: ImageFileRef
     species: str
@@ -39,41 +39,40 @@ def find_metadata(path: str, key: str) -> Path:
 def read_metadata(
     path: str, listing: Listing, key: str
 ) -> tuple[list[Entry], list[tuple[str, str, str]]]:
-    """Read a table with the columns ``file`` and ``species``, and perhaps ``group`` and ``split``.
+    """Read a table of :data:`longtail.schemas.user_tables.METADATA`; other columns are ignored.
 
-    It may have other columns, commas, semicolons or tabs between them, and a byte order mark. A
-    file is named as it lies below the source's path; nothing outside is ever looked for.
+    Files are named by their paths below the source's path; files outside are rejected.
 
     Args:
         path: the CSV file.
-        listing: what lies at the source's path.
+        listing: the files at the source's path.
         key: the parameter that holds ``path``, for messages.
 
     Returns:
-        An entry for each image that is named and there, sorted by its name; and file, species and
-        reason of each that is named and cannot be used.
+        An entry for each image that exists, sorted by file; and file, species and reason of each
+        file that cannot be used.
 
     Raises:
-        DataError: if the table cannot be read, lacks a column, or contradicts itself.
+        DataError: if the table cannot be read, does not fit its schema, or contradicts itself.
     """
     from longtail.schemas.user_tables import METADATA
     from longtail.schemas.validation import validate
 
     where = f"{key}: '{path}'"
     table = read_csv(str(find_metadata(path, key)), where)
-    # Columns that are not used may have any name, also the same one.
+    # Ignored columns may have any names, even equal ones.
     is_used = table.columns.isin(list(METADATA.columns))
     table = validate(table.loc[:, is_used | ~table.columns.duplicated()], METADATA, where)
     table = table.reindex(columns=list(METADATA.columns), fill_value="")
     known = {unicodedata.normalize("NFC", file.name): file for file in listing.files}
-    refused = {unicodedata.normalize("NFC", name): reason for name, reason in listing.rejected}
+    unsupported = {unicodedata.normalize("NFC", name): reason for name, reason in listing.rejected}
     entries: dict[str, tuple[int, Entry]] = {}
     rejected: dict[str, tuple[str, str, str]] = {}
     for line, given, species, series, split in table.itertuples(name=None):
-        name = _inside(given)
+        name = _path_below_root(given)
         file = None if name is None else known.get(name)
         if file is None:
-            reason = _why_not(name, refused)
+            reason = _rejection_reason(name, unsupported)
             rejected[given] = (printable(given), species, reason)
             continue
         entry = Entry(file, species, series, split)
@@ -86,22 +85,22 @@ def read_metadata(
     if not entries:
         example = "".join(f", such as {n}: {r}" for n, _, r in list(rejected.values())[:1])
         raise DataError(
-            f"{where} names no file that can be used{example}. Files are named as they lie below "
-            f"the source's path, for instance '{listing.files[0].name}'"
+            f"{where} names no file that can be used{example}. Files are named by their paths "
+            f"below the source's path, for instance '{listing.files[0].name}'"
         )
     ordered = sorted((entry for _, entry in entries.values()), key=lambda e: e.file.parts)
     return ordered, list(rejected.values())
 
 
-def _inside(given: str) -> str | None:
-    """A path below the root with forward slashes; None if it leads elsewhere."""
+def _path_below_root(given: str) -> str | None:
+    """A path below the root with forward slashes; None if it is outside."""
     text = unicodedata.normalize("NFC", given.replace("\\", "/"))
     drive = len(text) > 1 and text[1] == ":"
     name = posixpath.normpath(text)
     return None if drive or name.startswith("/") or name.split("/")[0] == ".." else name
 
 
-def _why_not(name: str | None, refused: Mapping[str, str]) -> str:
+def _rejection_reason(name: str | None, unsupported: Mapping[str, str]) -> str:
     if name is None:
-        return "its path leads out of the folder: refused"
-    return refused.get(name, "is named in the metadata, but is not there or is no image file")
+        return "its path is outside the folder"
+    return unsupported.get(name, "is named in the metadata, but is missing or not an image file")
