@@ -6,7 +6,7 @@ from pathlib import Path
 
 from kedro.utils import find_kedro_project
 
-from longtail import CONFIGURATION
+from longtail import CONFIGURATION, PACKAGE_FOLDER
 from longtail.catalog import LongtailCatalog
 from longtail.config import GridConfigLoader
 from longtail.context import GridContext
@@ -26,7 +26,11 @@ DISABLE_HOOKS_FOR_PLUGINS = ("kedro-viz",)
 
 CONTEXT_CLASS = GridContext
 CONFIG_LOADER_CLASS = GridConfigLoader
-CONFIG_LOADER_ARGS = {"base_env": "base", "default_run_env": "local"}
+CONFIG_LOADER_ARGS = {
+    "base_env": "base",
+    "default_run_env": "local",
+    "custom_resolvers": {"package": lambda: str(PACKAGE_FOLDER)},
+}
 DATA_CATALOG_CLASS = LongtailCatalog
 
 # In a folder that belongs to no project and has no `conf`, the package's own is used.
