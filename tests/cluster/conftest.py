@@ -10,7 +10,7 @@ from kedro.framework.startup import bootstrap_project
 
 from tests.cluster.support import Cluster
 from tests.pipelines.conftest import tracking
-from tests.pipelines.support import PROJECT, loader
+from tests.pipelines.support import PROJECT
 
 __all__ = ["tracking"]
 
@@ -34,8 +34,7 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def in_project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The project's folder is the current one, and its data folder a test's own."""
+def in_project(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The project's folder is the current one."""
     monkeypatch.chdir(PROJECT)
     bootstrap_project(PROJECT)
-    loader("test", data=str(tmp_path / "data"))

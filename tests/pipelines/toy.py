@@ -146,7 +146,7 @@ def catalog_with(**datasets: Any) -> LongtailCatalog:
 def files_of(pipeline: Pipeline, folder: Path) -> LongtailCatalog:
     """A catalog whose data other processes see."""
     files = {n: JSONDataset(filepath=str(folder / f"{n}.json")) for n in pipeline.all_outputs()}
-    return catalog_with(**files)
+    return catalog_with(**files, **{"params:data": MemoryDataset(str(folder / "data"))})
 
 
 def execute(pipeline: Pipeline, recorder: Recorder | None = None, workers: int = 1) -> int:
