@@ -18,6 +18,9 @@ from longtail.parameters.statistics import Statistics
 from longtail.parameters.strict import Strict, key_error, unknown
 from longtail.parameters.types import Name, Text
 
+# The parameters whose entries have names, which the grid lists.
+REGISTRIES = ("datasets", "backbones", "methods")
+
 
 class Parameters(Strict):
     """All parameters of a run. ``data`` is the folder of the files of the catalog."""
@@ -35,12 +38,12 @@ class Parameters(Strict):
 
     @model_validator(mode="before")
     @classmethod
-    def _name_the_named(cls, values: Any) -> Any:
+    def _add_names(cls, values: Any) -> Any:
         """Give data sets, backbones and methods their keys as names."""
         if not isinstance(values, dict):
             return values
         named = dict(values)
-        for registry in ("datasets", "backbones", "methods"):
+        for registry in REGISTRIES:
             if isinstance(entries := values.get(registry), dict):
                 named[registry] = {
                     key: {"name": key, **entry} if isinstance(entry, dict) else entry
@@ -50,7 +53,7 @@ class Parameters(Strict):
 
     @model_validator(mode="after")
     def _names_are_keys(self) -> Self:
-        for registry in ("datasets", "backbones", "methods"):
+        for registry in REGISTRIES:
             for key, entry in getattr(self, registry).items():
                 if entry.name != key:
                     raise key_error(
@@ -76,7 +79,7 @@ class Parameters(Strict):
 
     @model_validator(mode="after")
     def _grid_names_exist(self) -> Self:
-        for axis in ("datasets", "backbones", "methods"):
+        for axis in REGISTRIES:
             known = getattr(self, axis)
             for name in getattr(self.grid, axis):
                 if name not in known:
