@@ -21,47 +21,10 @@ from longtail.parameters.messages import describe
 from longtail.parameters.reading import parse
 from longtail.trials.grid import tables, trials
 
+from .examples import EXAMPLES
+
 ROOTS: tuple[type[Strict], ...] = (Parameters, Trial, Contents, Trials)
 
-# Valid values of models that the default parameters leave out, by the name of the model. With all
-# optional keys, so that each of them can be made wrong by itself.
-RECTANGLE: dict[str, Any] = {"scale": [0.1, 0.5], "ratio": [0.5, 2]}
-EXAMPLES: dict[str, dict[str, Any]] = {
-    "DigitsSource": {"kind": "digits", "image_size": 32},
-    "Cifar100Source": {"kind": "cifar100", "path": "p", "url": "u", "md5": "0" * 32},
-    "FolderSource": {
-        "kind": "folder", "path": "p", "image_size": 32, "metadata": None, "class_levels": 1,
-        "group_pattern": "(a)", "near_duplicates": 9, "min_images": 5, "small_classes": "drop",
-    },
-    "OfficialHoldout": {"kind": "official"},
-    "OfficialTestHoldout": {"kind": "official_test"},
-    "PerClassHoldout": {"kind": "per_class", "test": 3, "validation": 3},
-    "StratifiedHoldout": {"kind": "stratified", "test": 0.2, "validation": 0.2, "minimum": 1},
-    "ExponentialProfile": {"kind": "exponential", "imbalance_factor": 20},
-    "StepProfile": {"kind": "step", "imbalance_factor": 20},
-    "ParetoProfile": {"kind": "pareto", "alpha": 2.0},
-    "RankGroups": {"kind": "thirds"},
-    "ShotGroups": {"kind": "shots", "many": 100, "few": 20},
-    "UnknownClasses": {"classes": 3},
-    "Softmax": {"name": "softmax"},
-    "Focal": {"name": "focal", "gamma": 2},
-    "WeightedSoftmax": {"name": "weighted_softmax", "convention": "min_ratio", "exponent": 0.5},
-    "ClassBalanced": {"name": "class_balanced", "beta": 0.9},
-    "BalancedSoftmax": {"name": "balanced_softmax"},
-    "LogitAdjustment": {"name": "logit_adjustment", "tau": 1},
-    "Equalization": {"name": "equalization", "probability": 0.9, "threshold": 0.1},
-    "LDAM": {"name": "ldam", "max_margin": 0.5},
-    "Classifier": {"kind": "linear", "scale": 1.0},
-    "DeferredWeights": {"beta": 0.99, "start": 0.5},
-    "PostHocLogitAdjustment": {"kind": "logit_adjustment", "tau": [0.5, 1]},
-    "TauNormalization": {"kind": "tau_normalization", "tau": [0.5, 1]},
-    "CosineSchedule": {"kind": "cosine"},
-    "StepSchedule": {"kind": "step", "milestones": [3, 5], "factor": 0.1},
-    "RandomResizedCrop": RECTANGLE,
-    "RandAugment": {"operations": 2, "magnitude": 9},
-    "RandomErasing": {**RECTANGLE, "probability": 0.5},
-    "Mixing": {"kind": "mixup", "alpha": 0.2},
-}  # fmt: skip
 HUGE = 10**30
 WRONG_ITEMS: dict[type, list[Any]] = {
     int: [True, False, "3", 1.5, 2.0, inf, -inf, nan, -1, -HUGE, HUGE, 2**63, [], {}],

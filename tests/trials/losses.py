@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import get_args
 
 from longtail.parameters import Loss
-from tests.parameters.test_every_leaf import EXAMPLES
+from tests.parameters.examples import EXAMPLES
 
 KINDS = get_args(get_args(Loss)[0])
 ONE_OF_EACH: list[Loss] = [kind.model_validate(EXAMPLES[kind.__name__]) for kind in KINDS]
