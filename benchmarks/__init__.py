@@ -1,1 +1,1 @@
-"""How fast this machine trains, beside the usual way and beside what the hardware allows."""
+"""Training speed on this machine, compared with the usual loop and with the hardware's limits."""

@@ -24,11 +24,11 @@ from longtail.learning import backbones
 from longtail.learning.execution import Execution, describe_device
 from longtail.parameters import Backbone, Classifier, CosineSchedule, RandAugment, Recipe
 
-# CIFAR-100-LT at imbalance factor 100 has so many training images.
+# The training images of CIFAR-100-LT at imbalance factor 100.
 LONG_TAILED_IMAGES = 10_847
 THESIS_NETWORKS = ("mobilenetv2_100", "resnetv2_50", "vit_base_patch16_224", "convnext_base")
 RESNET32 = Backbone(name="resnet32", label="ResNet-32", architecture="resnet32")
-# Enough to hide the wait at an epoch's end.
+# Enough that the synchronisation at the end of an epoch does not matter.
 HARDWARE_BATCHES = 40
 RECIPE = Recipe(
     epochs=200,
@@ -77,7 +77,7 @@ def _at_least_one(text: str) -> int:
 
 
 def _against_the_usual_loop(count: int, rounds: int, device: torch.device) -> Table:
-    """ResNet-32 on 32-pixel images, 128 a batch: the same steps, made in two ways."""
+    """ResNet-32 on 32-pixel images in batches of 128: the same training steps in two loops."""
     generator = np.random.default_rng(0)
     pixels = generator.integers(0, 256, (count, 32, 32, 3), dtype=np.uint8)
     labels = generator.integers(0, 100, count)
@@ -118,7 +118,7 @@ def _against_the_usual_loop(count: int, rounds: int, device: torch.device) -> Ta
             *(rounds, device, "Timing ResNet-32"),
         )
     table = Table(title="ResNet-32, 32 pixels, batches of 128", title_justify="left")
-    for heading in ("", "s an epoch", "images/s", "times as fast", "outside the model"):
+    for heading in ("", "s per epoch", "images/s", "speed-up", "outside the model"):
         table.add_column(heading, justify="right" if heading else "left", no_wrap=not heading)
     for name, times in seconds.items():
         usual_times = seconds["usual data" if "data" in name else "usual epoch"]
@@ -135,7 +135,7 @@ def _against_the_usual_loop(count: int, rounds: int, device: torch.device) -> Ta
 
 
 def _against_the_hardware(rounds: int, device: torch.device) -> Table:
-    """The thesis' networks, fine-tuned at two image sizes, against what the GPU could do."""
+    """The thesis' networks, fine-tuned at two image sizes, against the limits of the GPU."""
     flops_a_second, bytes_a_second = machine.matrix_rate(device), machine.memory_rate(device)
     table = Table(
         title=f"The thesis' networks, bfloat16, batches of {RECIPE.batch_size}. Measured limits: "

@@ -1,4 +1,4 @@
-"""What this machine's GPU reaches at most, measured."""
+"""The highest arithmetic and memory rates of this machine's GPU, measured."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ ROUNDS = 20
 
 
 def matrix_rate(device: torch.device) -> float:
-    """Floating-point operations a second of a large bfloat16 matrix product."""
+    """Floating-point operations per second of a large bfloat16 matrix product."""
     a = torch.randn(SIDE, SIDE, device=device, dtype=torch.bfloat16)
     b = torch.randn(SIDE, SIDE, device=device, dtype=torch.bfloat16)
     return 2 * SIDE**3 / _median_seconds(lambda: a @ b, device)
 
 
 def memory_rate(device: torch.device) -> float:
-    """Bytes a second, read and written, of copying a large buffer."""
+    """Bytes per second, read and written, of copying a large buffer."""
     source = torch.empty(BUFFER_BYTES, dtype=torch.uint8, device=device)
     target = torch.empty_like(source)
     return 2 * BUFFER_BYTES / _median_seconds(lambda: target.copy_(source), device)

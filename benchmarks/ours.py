@@ -1,4 +1,4 @@
-"""The project's own training loop, whole and in parts."""
+"""The project's own training loop, and its parts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How fast a training step could be: its operations' arithmetic and traffic, counted.
+"""The roofline of a training step: the arithmetic and memory traffic of its operations, counted.
 
 Nothing is computed: the network runs on torch's ``meta`` device, which knows shapes only.
 """
@@ -17,8 +17,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
-# What moves data that a perfect compiler could not leave out; the operations in between, which
-# work on one element at a time, it merges into these.
+# Operations whose memory traffic a perfect compiler cannot avoid. It fuses the elementwise
+# operations between them into these.
 UNFUSIBLE = (
     *("convolution", "mm", "attention", "batch_norm", "layer_norm", "group_norm", "pool", "mean"),
 )
@@ -100,7 +100,7 @@ def _flops(operation: Any, args: Any, kwargs: Any, result: Any) -> int:
 
 @contextmanager
 def _flash_attention() -> Iterator[None]:
-    """Attention as GPUs do it; the meta device would take it apart."""
+    """Fused attention, as on GPUs; the meta device would decompose it."""
     original = F.scaled_dot_product_attention
 
     def attend(query: Tensor, key: Tensor, value: Tensor, *_: Any, **__: Any) -> Any:

@@ -67,7 +67,7 @@ def _augmented(images: Tensor, changes: dict[str, Any]) -> Tensor:
     [shown] = Augmentation(recipe).epoch(images.contiguous(), batches, generator)
     if recipe.mixing is None:
         return shown
-    # A share a batch: single images mixed in batches of two show several of them.
+    # Mixing draws one share per batch: mixing each image in a batch of two shows several.
     return torch.cat([_mixed(shown, recipe.mixing, number) for number in range(len(shown))])
 
 

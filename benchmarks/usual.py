@@ -1,7 +1,7 @@
-"""The usual training loop of the field, to compare with.
+"""The usual training loop of the field, for comparison.
 
-As the public code for CIFAR-100-LT (Cao et al. 2019) does it: PIL transforms of single images in
-the processes of a DataLoader, float32, the loss and the accuracy read back at every step.
+As in the public code for CIFAR-100-LT (Cao et al., 2019): PIL transforms of single images in the
+processes of a DataLoader, float32, loss and accuracy copied to the CPU at every step.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ class UsualImages(Dataset[tuple[Tensor, int]]):
 
 
 def usual_batches(images: UsualImages, batch_size: int, device: torch.device) -> Batches:
-    """One epoch's batches, on the device."""
+    """The batches of one epoch, on the device."""
     with warnings.catch_warnings():
-        # That there are fewer cores than processes is as usual as the rest; it is said twice.
+        # PyTorch warns that there are fewer cores than processes, which is usual too.
         warnings.filterwarnings("ignore", message="This DataLoader will create")
         loaded = iter(
             DataLoader(

@@ -55,16 +55,16 @@ def announced(data: Path, run_id: str, oldest: Callable[[], Mapping[str, str]]) 
         run_id: of the run.
         oldest: looks up :attr:`Use.oldest`, while nothing can be removed.
     """
-    note, lock_file = (data / FOLDER / f"{run_id}.{ending}" for ending in ("json", "lock"))
+    record, lock_file = (data / FOLDER / f"{run_id}.{ending}" for ending in ("json", "lock"))
     lock = FileLock(lock_file)
     try:
         with exclusively(data):
             lock.acquire()
-            note.write_text(json.dumps(dict(oldest())), encoding="utf-8")
+            record.write_text(json.dumps(dict(oldest())), encoding="utf-8")
         yield
     finally:
         with exclusively(data):
-            note.unlink(missing_ok=True)
+            record.unlink(missing_ok=True)
             lock.release()
             lock_file.unlink(missing_ok=True)
 
@@ -74,15 +74,15 @@ def in_progress(data: Path) -> list[Use]:
 
     Call it within :func:`exclusively`.
     """
-    return [use for note in sorted((data / FOLDER).glob("*.json")) for use in _read(note)]
+    return [use for record in sorted((data / FOLDER).glob("*.json")) for use in _read(record)]
 
 
-def _read(note: Path) -> list[Use]:
-    lock_file = note.with_suffix(".lock")
+def _read(record: Path) -> list[Use]:
+    lock_file = record.with_suffix(".lock")
     try:
         with FileLock(lock_file).acquire(timeout=0):
-            note.unlink()
+            record.unlink()
             lock_file.unlink(missing_ok=True)
             return []
     except Timeout:
-        return [Use(note.stem, json.loads(note.read_text(encoding="utf-8")))]
+        return [Use(record.stem, json.loads(record.read_text(encoding="utf-8")))]
