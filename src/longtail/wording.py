@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 FEW_NAMES = 3
 # Decimals of a probability.
@@ -41,16 +41,17 @@ def first_names(names: Sequence[str], count: int = FEW_NAMES) -> Iterator[str]:
         yield f"and {len(names) - count:,} more"
 
 
-def listed(words: Sequence[str]) -> str:
+def listed(words: Iterable[str]) -> str:
     """Words with commas and a last "and".
 
     Example:
         >>> listed(["head"]), listed(["head", "tail"]), listed(["head", "middle", "tail"])
         ('head', 'head and tail', 'head, middle, and tail')
     """
-    if len(words) < 2:
-        return "".join(words)
-    return f"{', '.join(words[:-1])}{',' if len(words) > 2 else ''} and {words[-1]}"
+    found = list(words)
+    if len(found) < 2:
+        return "".join(found)
+    return f"{', '.join(found[:-1])}{',' if len(found) > 2 else ''} and {found[-1]}"
 
 
 def count_range(lowest: int, highest: int) -> str:

@@ -397,7 +397,7 @@ def test_bare_tables_are_numbered_in_one_series(appendix: str) -> None:
 def test_documents_with_intervals_say_which_rows_are_one_training(
     html: str, appendix: str, intervals: str
 ) -> None:
-    note = "Softmax and Balanced Softmax are one training"
+    note = "Softmax and Balanced Softmax are the same training"
     tables_of_balanced = len(KINDS) * len(BACKBONES)
     assert html.count(note) == tables_of_balanced
     assert intervals.count(note) == tables_of_balanced
@@ -426,8 +426,12 @@ def test_figures_without_an_interval_are_explained_where_there_are_any(
 ) -> None:
     tables = sum(expected.without_interval(full) for expected in ALL)
     assert 0 < tables < len(ALL)
-    assert html.count("No ±: every resample of the test images gives this figure") == tables
-    assert intervals.count(r"No $\pm$: every resample of the test images gives") == tables
+    assert (
+        html.count("No ±: all or nearly all resamples of the test images give this value") == tables
+    )
+    assert (
+        intervals.count(r"No $\pm$: all or nearly all resamples of the test images give") == tables
+    )
 
 
 def test_the_marks_that_occur_are_explained_once(html: str, intervals: str) -> None:
@@ -438,7 +442,7 @@ def test_the_marks_that_occur_are_explained_once(html: str, intervals: str) -> N
 
 def test_the_appendices_give_the_sizes_of_the_sets(appendix: str, intervals: str) -> None:
     for document in (appendix, intervals):
-        assert "balanced 1,100, long-tailed 369 (110 to 5 a class)" in document
+        assert "balanced 1,100, long-tailed 369 (110 to 5 per class)" in document
         assert "balanced 500, long-tailed 165, head 110, middle 40, tail 15" in document
 
 

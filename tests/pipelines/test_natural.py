@@ -84,7 +84,7 @@ def test_page_shows_natural_test_images_and_unknown_classes(natural: Run) -> Non
     assert "accuracy of head, middle and tail classes on the natural test images of each" in html
     assert "Head, middle and tail have nearly equal numbers of natural training images" in html
     assert "2 classes were held out of all training" in html
-    assert "where 95 of 100 photographs of known classes are to be named" in html
+    assert "at which 95 of 100 photographs of known classes are named" in html
     assert "species" not in re.sub(r"<style>.*?</style>|<script>.*?</script>|<[^>]*>", "", html,
                                    flags=re.DOTALL).replace("species.csv", "")  # fmt: skip
 

@@ -80,9 +80,9 @@ def test_results_say_what_was_done_and_rows_are_compared(late: Run) -> None:
         "Softmax + post-hoc adjustment is post hoc: the training of Softmax, of which the" in page
     )
     table = late.load("report.digits.convnext_micro.long_tailed.acc1_intervals_table")
-    assert "are one training" not in table
+    assert "are the same training" not in table
     balanced = late.load("report.digits.convnext_micro.balanced.acc1_intervals_table")
-    assert "Softmax and Softmax + post-hoc adjustment are one training" in balanced
+    assert "Softmax and Softmax + post-hoc adjustment are the same training" in balanced
 
 
 def test_another_tau_is_noticed_and_evaluated_without_training(late: Run) -> None:

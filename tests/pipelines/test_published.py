@@ -134,20 +134,20 @@ def test_a_table_of_another_data_set_is_told_and_not_audited(
     ended = run(tmp_path, dotted(LONGER, "datasets.digits.published=thesis"), stages=["report"])
     assert ended.error is None
     note = (
-        "Nothing of the published table 'thesis' is beside ours: none of its 56 rows has a "
-        "backbone, training set, method and imbalance factor of this report. Its audit is left out."
+        "The published table 'thesis' is not compared: none of its 56 rows has a backbone, "
+        "training set, method and imbalance factor of this report. Its audit is left out."
     )
     assert f"datasets.digits.published: {note}" in caplog.text
     assert note.replace("'", "&#39;") in ended.load("digits_report")
     assert '<h2 id="audit">' not in ended.load("digits_report")
     appendix = ended.load("digits_intervals_appendix")
     assert note in appendix
-    assert "audited" not in appendix
+    assert "Audit of the published tables" not in appendix
 
 
 def test_rows_that_are_not_in_the_grid_are_counted(page: str, appendix: str) -> None:
     """Two backbones, two training sets and two methods; and as many of another factor."""
-    note = "Only 8 of the 16 rows of the published table 'toy' are beside ours: "
+    note = "Only 8 of the 16 rows of the published table 'toy' are compared: "
     assert note in appendix
     assert note.replace("'", "&#39;") in page
 
@@ -207,14 +207,14 @@ def test_the_audit_is_kept_and_shown(page: str, appendix: str, report: Report) -
     shown = shown[: shown.index("</table>")]
     assert shown.count("<tr>") == 1 + len(audit)
     assert f"<td>Table T.1, {BACKBONES[0]}, trained balanced, ldam</td>" in shown
-    assert r"\subsection{The published tables, audited by their own numbers}" in appendix
+    assert r"\subsection{Audit of the published tables}" in appendix
     assert appendix.count(r"\item ") == len(audit)
 
 
 def test_the_appendix_with_intervals_has_the_tables_and_the_other_none(
     appendix: str, report: Report, full: Run
 ) -> None:
-    assert r"\subsection{Beside the published results}" in appendix
+    assert r"\subsection{Comparison with the published results}" in appendix
     numbers = re.findall(r"\\renewcommand{\\thetable}{(C\.\d)}", appendix)
     assert numbers == ["C.1", "C.2", "C.3", "C.4"]
     before = str(full.load("digits_intervals_appendix")).removesuffix("\\end{document}\n")

@@ -14,7 +14,6 @@ from longtail.parameters import ExponentialProfile
 from longtail.published.audit import CHECKS, audit
 from longtail.published.audit.accuracies import smallest_denominator
 from longtail.published.audit.differences import LEVEL, MCNEMAR_MIN_IMAGES
-from longtail.published.audit.finding import listed
 from longtail.published.audit.loss_column import LDAM_MARGIN, LDAM_SCALE
 from longtail.published.results import shipped
 
@@ -101,14 +100,14 @@ def test_equal_rows_of_the_thesis_are_those_of_equal_losses(findings: pd.DataFra
     assert len(sentences) == 4
     for sentence in sentences:
         assert sentence.startswith(
-            "softmax, weighted softmax and class-balanced agree in all 15 values, as they must"
+            "softmax, weighted softmax, and class-balanced agree in all 15 values, as they must"
         )
 
 
 def test_run_noise_is_that_of_balanced_softmax(findings: pd.DataFrame) -> None:
     balanced = of(findings, "run_noise")[0]
     assert (
-        "differ by +0.56 (mobilenetv2), -0.14 (resnet50v2), +0.08 (vit_b16) and +0.32 "
+        "differ by +0.56 (mobilenetv2), -0.14 (resnet50v2), +0.08 (vit_b16), and +0.32 "
         "(convnext_base) points" in balanced
     )
     deviation = np.sqrt(np.mean(np.square([0.56, -0.14, 0.08, 0.32])))
@@ -121,7 +120,7 @@ def test_losses_of_unweighted_criteria_are_means_over_images(findings: pd.DataFr
     sentences = of(findings, "losses_add_up")
     assert sentences[0].startswith("In 36 of 54 rows")
     (weighted,) = of(findings, "losses_add_up", method="weighted_softmax")
-    assert "by -1 % (mobilenetv2), -2.9 % (resnet50v2), -1 % (vit_b16) and -2.3 %" in weighted
+    assert "by -1 % (mobilenetv2), -2.9 % (resnet50v2), -1 % (vit_b16), and -2.3 %" in weighted
     assert "class weights are why" in weighted
     for sentence in of(findings, "losses_add_up", method="equalization"):
         assert "in 4 of 4 rows" in sentence
@@ -371,10 +370,3 @@ def test_part_of_a_table_is_audited_as_far_as_it_goes(thesis: pd.DataFrame) -> N
         "equal_rows",
         "losses_add_up",
     }
-
-
-@pytest.mark.parametrize(
-    ("words", "sentence"), [(["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")]
-)
-def test_lists_are_spoken(words: list[str], sentence: str) -> None:
-    assert listed(words) == sentence

@@ -91,10 +91,10 @@ def test_tables_with_intervals_show_it_and_the_thesis_layout_keeps_its_columns()
 def test_introduction_says_what_natural_test_sets_are() -> None:
     text = introduction("Moths", PROFILE, ["natural", "long_tailed"], "natural")
     assert text.startswith(
-        "Moths: 4 classes; training images: natural 90 (60 to 2 a class), long-tailed 81 (60 to 2 "
-        "a class); test images: natural 30, balanced 4, long-tailed 28, head 20, middle 6, tail 4. "
-        "The data are long-tailed by nature: head, middle and tail are by the natural training "
-        "images, and parts of all test images."
+        "Moths: 4 classes; training images: natural 90 (60 to 2 per class), long-tailed 81 (60 to "
+        "2 per class); test images: natural 30, balanced 4, long-tailed 28, head 20, middle 6, "
+        "tail 4. The data are long-tailed by nature: head, middle and tail are defined by the "
+        "natural training images, and are parts of all test images."
     )
     assert "One image of the tail test set is worth 25.0 points" in text
 
@@ -121,7 +121,7 @@ def test_page_tells_natural_numbers_and_unknown_classes() -> None:
     assert "<tr><td>tail</td><td>2</td><td>10</td><td>2 to 8</td><td>4</td></tr>" in html
     assert "use the balanced test images" not in html
     text = " ".join(re.sub(r"<[^>]*>", " ", html).split())
-    assert "2 species were held out of all training, to see whether a model notices" in text
+    assert "2 species were held out of all training, to measure whether a model detects" in text
     assert part.lead[0] in text
     assert "The 2 species Noctua fimbriata , Noctua pronuba All trials and scores" in text
     assert "<td>largest probability</td><td>1,200</td><td>60</td><td>0.750</td>" in html
@@ -135,11 +135,11 @@ def test_what_is_known_of_unknown_species_is_said_in_plain_words_once_a_training
     best = both[both["score"] == "energy"][[*TRIAL_COLUMNS]].assign(validation=0.5)
     (sentence,) = novelty_part(both, best, ["a"], SPECIES, {"vit": "ViT"}, {"ldam": "LDAM"}).lead
     assert sentence == (
-        "Trained natural and long-tailed (ViT, LDAM, seed 3; told by the energy): where 95 of 100 "
-        "photographs of known species are to be named, of 100 photographs of the unknown species "
-        "73 are named too, which can only be wrong (the false alarms below); and of a known and an "
-        "unknown photograph the model finds the known one more familiar in 68 of 100 pairs (the "
-        "AUROC below; by guessing in 50)."
+        "Trained natural and long-tailed (ViT, LDAM, seed 3; by the energy): with the threshold "
+        "at which 95 of 100 photographs of known species are named, of 100 photographs of the "
+        "unknown species 73 are named too, always wrongly (the false alarms below). Of a known "
+        "and an unknown photograph, the known one has the higher score in 68 of 100 pairs (the "
+        "AUROC below; 50 by guessing)."
     )
     ends = {"auroc_low": 0.64, "auroc_high": 0.72}
     ends |= {"false_alarms_low": 0.66, "false_alarms_high": 0.8}
@@ -152,7 +152,7 @@ def test_what_is_known_of_unknown_species_is_said_in_plain_words_once_a_training
         {"ldam": "LDAM"},
     ).lead
     assert "of the unknown species 73 (interval 66 to 80) are named too" in sentence
-    assert "more familiar in 68 (interval 64 to 72) of 100 pairs" in sentence
+    assert "the higher score in 68 (interval 64 to 72) of 100 pairs" in sentence
     others = both.assign(fingerprint=["f", "f", "g", "g"])
     apart = novelty_part(others, best, ["a"], CLASSES, {"vit": "ViT"}, {"ldam": "LDAM"})
     assert [text.partition(" (")[0] for text in apart.lead] == [

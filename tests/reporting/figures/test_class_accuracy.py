@@ -366,7 +366,7 @@ def test_of_a_thousand_classes_neighbours_share_a_cell_and_it_is_said(drawn: lis
     confusion_matrices(of_many, profile, tail_scores(softmax=0.0), LABELS, "ViT")
     (matrix,) = matrices(drawn[0]).values()
     assert np.shape(matrix) == (143, 143)
-    assert drawn[0].get_suptitle().endswith("(7 classes of neighbouring rank a cell)")
+    assert drawn[0].get_suptitle().endswith("(7 classes of adjacent ranks per cell)")
 
 
 def test_pictures_are_the_same_for_the_same_data() -> None:

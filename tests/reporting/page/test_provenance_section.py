@@ -33,10 +33,10 @@ def test_short_trainings_are_timed_in_minutes_or_seconds(
     source = {"sha256": "s"}
     index = pd.DataFrame({"label": [0, 1, 1, -1], "class_name": ["a", "b", "b", "c"]})
     dataset = parse(base_config).datasets["digits"]
-    told = dict(circumstances(trainings, source, index, dataset, STATISTICS, "kedro run"))
-    assert told["Trainings"] == f"2 trials, 1 training, {text} in all"
-    assert told["Hardware"] == "cpu on p: 1 training"
-    assert told["Data"] == (
+    rows = dict(circumstances(trainings, source, index, dataset, STATISTICS, "kedro run"))
+    assert rows["Trainings"] == f"2 trials, 1 training, {text} in total"
+    assert rows["Hardware"] == "cpu on p: 1 training"
+    assert rows["Data"] == (
         "Digits: 3 images of 2 classes, and 1 image of 1 class held out as unknown, SHA-256 of the "
         "pixels s"
     )

@@ -122,8 +122,8 @@ def test_it_is_said_which_trial_is_shown_and_why() -> None:
     )
     assert "the balanced test set (480 images, 40 each)" in part.test
     assert "Wilson's 95% interval" in part.test
-    assert "Precision holds where all are equally frequent" in part.test
-    assert "How far an answer can be trusted is its precision, not the recall" in part.test
+    assert "Precision assumes that all are equally frequent" in part.test
+    assert "How much to trust an answer depends on its precision, not on its recall" in part.test
 
 
 def test_without_validation_images_no_best_trial_is_claimed() -> None:
@@ -134,7 +134,7 @@ def test_without_validation_images_no_best_trial_is_claimed() -> None:
 def test_on_natural_test_images_precision_depends_on_their_proportions() -> None:
     (part,) = parts(natural=True)
     assert "the natural test set (475 images, 35 to 40 each)" in part.test
-    assert "Precision holds where all are as frequent as in this test set" in part.test
+    assert "Precision assumes the proportions of this test set" in part.test
 
 
 @pytest.mark.parametrize(
@@ -142,10 +142,16 @@ def test_on_natural_test_images_precision_depends_on_their_proportions() -> None
     [
         ({"name": "softmax"}, "as frequent as in the training set"),
         ({"name": "balanced_softmax"}, "as if all classes were equally frequent"),
-        ({"name": "class_balanced"}, "no posterior, since the training weighted rare classes up"),
-        ({"name": "focal"}, "no posterior, since focal loss"),
-        ({"name": "equalization", "threshold": 0.1}, "no posterior, since rare classes were often"),
-        ({"name": "ldam"}, "no posterior, since the training demanded margins"),
+        (
+            {"name": "class_balanced"},
+            "not a posterior, since the training weighted rare classes up",
+        ),
+        ({"name": "focal"}, "not a posterior, since focal loss"),
+        (
+            {"name": "equalization", "threshold": 0.1},
+            "not a posterior, since the loss often ignored rare classes",
+        ),
+        ({"name": "ldam"}, "not a posterior, since the loss has margins"),
     ],
 )
 def test_it_is_said_what_the_probabilities_are(loss: dict[str, Any], said: str) -> None:
@@ -160,8 +166,18 @@ def test_it_is_said_what_the_probabilities_are(loss: dict[str, Any], said: str) 
     [
         ("softmax", "logit_adjustment", 1.0, "as if all species were equally frequent, not for"),
         ("softmax", "logit_adjustment", 0.25, "frequencies to the power of 0.75 (to that of 0 all"),
-        ("balanced_softmax", "logit_adjustment", 1.0, "no posterior, since the frequencies of the"),
-        ("softmax", "tau_normalization", 0.5, "no posterior, since the class vectors were divided"),
+        (
+            "balanced_softmax",
+            "logit_adjustment",
+            1.0,
+            "not a posterior, since the frequencies of the",
+        ),
+        (
+            "softmax",
+            "tau_normalization",
+            0.5,
+            "not a posterior, since the class vectors were divided",
+        ),
     ],
 )
 def test_what_was_done_after_the_training_changes_what_the_probabilities_are(
@@ -382,7 +398,7 @@ def test_data_are_counted() -> None:
     summary = data_summary(source, index, rejected, subsets)
     facts = dict(summary.facts)
     assert facts["Images"] == "5 images of 2 classes; 32 x 24 pixels"
-    assert facts["Images a class"] == "2 to 3"
+    assert facts["Images per class"] == "2 to 3"
     assert "Training sets" not in facts
     assert facts["Files that could not be used"] == "3"
     assert facts["Images that belong together"].startswith("4 in 2 groups")
@@ -399,7 +415,7 @@ def test_data_are_counted() -> None:
     told = "2 images of 1 class, and 3 images of 2 classes held out as unknown"
     assert images_of_classes(strangers) == told
     assert facts["Images"] == f"{told}; 32 x 24 pixels"
-    assert facts["Images a class"] == "1 to 2"
+    assert facts["Images per class"] == "1 to 2"
     assert unknown_class_names(strangers) == ["b", "c"]
     again = subsets.replace({"name": {"balanced": "natural"}})
     doubled = data_summary(source, index, rejected, pd.concat([subsets, again]))

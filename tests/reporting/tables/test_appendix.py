@@ -69,7 +69,7 @@ def document(
 def test_introduction_counts_the_images() -> None:
     text = document([], title="Digits")
     assert (
-        "Digits: 4 classes; training images: balanced 4,000, long-tailed 1,360 (1000 to 20 a "
+        "Digits: 4 classes; training images: balanced 4,000, long-tailed 1,360 (1000 to 20 per "
         "class); test images: balanced 200, long-tailed 68, head 50, middle 15, tail 3. One image "
         "of the tail test set is worth 33.3 points of its accuracy." in text
     )
@@ -80,7 +80,10 @@ def test_introduction_counts_the_images() -> None:
     ("train_sets", "listed"),
     [
         (["matched"], "matched 1,360; test images"),
-        (["long_tailed", "matched"], "long-tailed 1,360 (1000 to 20 a class), matched 1,360; test"),
+        (
+            ["long_tailed", "matched"],
+            "long-tailed 1,360 (1000 to 20 per class), matched 1,360; test",
+        ),
         (["balanced"], "balanced 4,000; test images"),
     ],
 )
@@ -120,8 +123,8 @@ def test_what_is_published_comes_last_and_only_where_there_is_any() -> None:
     text = document(sections, ending=published_latex("", ["BESIDE"], "AUDIT"))
     found = positions(
         text,
-        ["TABLES ONE", r"\subsection{Beside the published results}", "BESIDE",
-         r"\subsection{The published tables, audited by their own numbers}", "AUDIT",
+        ["TABLES ONE", r"\subsection{Comparison with the published results}", "BESIDE",
+         r"\subsection{Audit of the published tables}", "AUDIT",
          r"\end{document}"],
     )  # fmt: skip
     assert found == sorted(found)
@@ -149,7 +152,7 @@ def test_the_document_with_intervals_compiles(tmp_path: Path) -> None:
     star = "\N{ASTERISK OPERATOR}"
     assert f"LDAM {' '.join([f'0.750{star}'] * 5)}" in text
     assert " ".join(["±0.062"] * 6) in text
-    assert text.count("Softmax and Focal #2 are one training") == 4
+    assert text.count("Softmax and Focal #2 are the same training") == 4
 
     assert "(1,000 resamples of the test images)" in text
 

@@ -241,8 +241,8 @@ def test_large_figures_and_their_intervals_are_in_scientific_notation() -> None:
 
 
 NO_INTERVAL = (
-    "No ±: every resample of the test images gives this figure (or all but a few do), so the "
-    "bootstrap cannot say how sure it is."
+    "No ±: all or nearly all resamples of the test images give this value, so there is no "
+    "bootstrap interval."
 )
 
 
@@ -359,8 +359,8 @@ def test_methods_that_are_all_one_training_have_no_marks() -> None:
     for table in with_intervals(results, same):
         assert not any(cell.best or cell.differs for _, cells in table.rows for cell in cells)
         assert table.notes == (
-            "SOFTMAX, FOCAL, and LDAM are one training: on these class counts their losses are the "
-            "same function.",
+            "SOFTMAX, FOCAL, and LDAM are the same training: on these class counts their losses "
+            "are equal.",
         )
 
 
@@ -377,7 +377,7 @@ def test_rows_that_are_one_training_are_marked_alike_and_counted_once() -> None:
     assert table.notes[0] == (
         "* differs from SOFTMAX, p < 0.05 after Holm's correction for the table's 5 comparisons."
     )
-    assert table.notes[2].startswith("SOFTMAX and FOCAL are one training")
+    assert table.notes[2].startswith("SOFTMAX and FOCAL are the same training")
 
 
 def test_rows_without_all_seeds_take_no_part_in_the_marks() -> None:
@@ -393,15 +393,17 @@ def test_rows_without_all_seeds_take_no_part_in_the_marks() -> None:
         values={"softmax": 0.5, "focal": 0.55, "ldam": 0.4},
     )
     note = (
-        "LDAM has 1 of 3 seeds: its interval says nothing of training, and it takes no part in the "
-        "marks."
+        "LDAM has 1 of 3 seeds: its interval does not include the variation between trainings, "
+        "and it cannot be marked."
     )
     acc1, _, _, quality = with_intervals(results, comparisons, table)
     assert marks(acc1, "differs") == {"SOFTMAX": [], "FOCAL": [0, 1, 2, 3, 4], "LDAM": []}
     assert marks(acc1, "best") == {"SOFTMAX": [], "FOCAL": [], "LDAM": []}  # LDAM's mean is larger
     assert "the table's 5 comparisons" in acc1.notes[0]
     assert acc1.notes[1:] == (note,)
-    assert quality.notes == ("LDAM has 1 of 3 seeds: its interval says nothing of training.",)
+    assert quality.notes == (
+        "LDAM has 1 of 3 seeds: its interval does not include the variation between trainings.",
+    )
     results.loc[results["method"] == "ldam", "acc1"] = 0.3
     below, *_ = with_intervals(results, comparisons, table)
     assert marks(below, "best") == {"SOFTMAX": [], "FOCAL": [0, 1, 2, 3, 4], "LDAM": []}

@@ -20,9 +20,9 @@ TABLE = make_table("softmax", "focal", "ldam")
 def test_one_seed_is_said_to_show_nothing_of_another_training() -> None:
     scores = make_summaries(("softmax", 0, 0.5))
     assert reading_note(scores, STATISTICS, has_stars=False, has_bold=False) == (
-        "± reaches to the farther end of the 95% interval; both ends are in scores.csv. The "
-        "interval is Wilson's for Acc1 and Top-5, the bootstrap's (1,000 resamples of the test "
-        "images) for the others. One seed cannot show what another training would have given."
+        "± is the distance to the farther end of the 95% interval; both ends are in scores.csv. "
+        "Intervals are Wilson's for Acc1 and Top-5, and from the bootstrap (1,000 resamples of "
+        "the test images) for the others. One seed does not show how much trainings vary."
     )
 
 
@@ -33,7 +33,7 @@ def test_several_seeds_are_said_to_widen_the_intervals() -> None:
     assert "the farther end of the 90% interval" in note
     assert (
         "(200 resamples of the test images) for the others, widened by Student's interval over 3 "
-        "seeds. The figures are the seeds' means; in brackets, their standard deviation." in note
+        "seeds. Values are means over seeds; their standard deviation is in brackets." in note
     )
     assert "p < 0.1 after" in note
     assert "One seed" not in note
@@ -56,7 +56,7 @@ def test_marks_are_told_of_if_any_table_has_them(
 ) -> None:
     scores = make_summaries(("softmax", 0, 0.5))
     note = reading_note(scores, STATISTICS, has_stars=has_stars, has_bold=has_bold)
-    assert f"p < 0.05 after Holm's correction: {said} that are one training" in note
+    assert f"p < 0.05 after Holm's correction: {said} that are the same training" in note
     assert note.endswith("Only Acc1 and F1 are compared.")
     assert ("Where nothing is bold" in note) == has_bold
 
@@ -93,19 +93,18 @@ def test_marks_are_explained_where_there_are_any(
 def test_figures_without_an_interval_are_told_why() -> None:
     assert no_interval_notes(False, 1) == no_interval_notes(False, 3) == ()
     assert no_interval_notes(True, 1) == (
-        "No ±: every resample of the test images gives this figure (or all but a few do), so the "
-        "bootstrap cannot say how sure it is.",
+        "No ±: all or nearly all resamples of the test images give this value, so there is no "
+        "bootstrap interval.",
     )
     assert no_interval_notes(True, 3) == (
-        "No ±: for at least one of the seeds, every resample of the test images gives the same "
-        "figure (or all but a few do), so the bootstrap cannot say how sure it is.",
+        "No ±: for at least one of the seeds, all or nearly all resamples of the test images "
+        "give the same value, so there is no bootstrap interval.",
     )
 
 
 def test_rows_of_one_training_are_named() -> None:
     assert shared_training_notes([["softmax"], ["focal", "ldam"]], TABLE) == (
-        "FOCAL and LDAM are one training: on these class counts their losses are the same "
-        "function.",
+        "FOCAL and LDAM are the same training: on these class counts their losses are equal.",
     )
     assert shared_training_notes([["softmax"], ["focal"]], TABLE) == ()
 
@@ -120,7 +119,7 @@ def test_post_hoc_rows_say_whose_training_they_are_and_what_was_done() -> None:
         results[column] = results[column].mask(late, value)
     what = (
         "the class vectors are divided by their norms to the power 0.5 (chosen on the validation "
-        "images, of 0.5, 1). Its loss is the trained criterion on the changed logits."
+        "images, of 0.5, 1). Its loss is the training criterion on the changed logits."
     )
     assert post_hoc_notes(results, TABLE) == (
         f"FOCAL is post hoc: the training of SOFTMAX, of which {what}",
@@ -159,12 +158,12 @@ def test_rows_of_fewer_seeds_than_the_grids_are_named_and_missing_ones_are_not()
 def test_what_fewer_seeds_mean_is_told() -> None:
     table = make_table("softmax", "focal", "ldam", seeds=(0, 1, 2))
     assert unequal_seeds_notes({"softmax": 3, "focal": 2, "ldam": 1}, table, {"focal", "ldam"}) == (
-        "FOCAL has 2 of 3 seeds, and it takes no part in the marks.",
-        "LDAM has 1 of 3 seeds: its interval says nothing of training, and it takes no part in the "
-        "marks.",
+        "FOCAL has 2 of 3 seeds, and it cannot be marked.",
+        "LDAM has 1 of 3 seeds: its interval does not include the variation between trainings, "
+        "and it cannot be marked.",
     )
     assert unequal_seeds_notes({"softmax": 2, "ldam": 1}, table, ()) == (
         "SOFTMAX has 2 of 3 seeds.",
-        "LDAM has 1 of 3 seeds: its interval says nothing of training.",
+        "LDAM has 1 of 3 seeds: its interval does not include the variation between trainings.",
     )
     assert unequal_seeds_notes({"softmax": 3}, table, {"focal", "ldam"}) == ()

@@ -10,11 +10,11 @@ from longtail.published.audit.finding import (
     ROW_COLUMNS,
     AuditFinding,
     each,
-    listed,
     readable_name,
     row_finding,
     table_finding,
 )
+from longtail.wording import listed
 
 # If all classes have the same number of images, these losses are one function.
 EQUAL_WHEN_BALANCED = {"softmax", "weighted_softmax", "class_balanced", "balanced_softmax"}

@@ -16,13 +16,13 @@ from longtail.published.audit.finding import (
     by_test_set,
     each,
     has_test_sets,
-    listed,
     readable_name,
     reported,
     row_finding,
     table_finding,
 )
 from longtail.published.results import two_proportions
+from longtail.wording import listed
 
 SAME_WHEN_BALANCED = [BASELINE, "balanced_softmax"]
 # A method has collapsed below this share of softmax's accuracy on the balanced test set.

@@ -70,12 +70,6 @@ def has_test_sets(table: pd.DataFrame, test_sets: Iterable[str]) -> bool:
     return len(table) > 0 and set(test_sets) <= set(table.columns)
 
 
-def listed(words: Iterable[str]) -> str:
-    """``a, b and c``."""
-    *first, last = words
-    return f"{', '.join(first)} and {last}" if first else last
-
-
 def readable_name(name: object) -> str:
     """A name as it is written in a sentence."""
     return READABLE_NAMES.get(str(name), str(name).replace("_", " "))

@@ -15,12 +15,12 @@ from longtail.published.audit.finding import (
     AuditFinding,
     by_test_set,
     has_test_sets,
-    listed,
     readable_name,
     reported,
     row_finding,
     table_finding,
 )
+from longtail.wording import listed
 
 # LDAM as published (Cao et al. 2019): the scale of the cosines, and the largest margin.
 LDAM_SCALE, LDAM_MARGIN = 30.0, 0.5

@@ -79,8 +79,8 @@ def confusion_matrices(
     by_number = ", by the number at the row" if are_numbered else ""
     figure.supxlabel(f"predicted {words.singular}{by_number}", fontsize=9)
     figure.supylabel(f"true {words.singular}, head to tail", fontsize=9)
-    shared = f" ({cell} {words.plural} of neighbouring rank a cell)" if cell > 1 else ""
-    figure.suptitle(f"{title}: what is taken for what{shared}")
+    shared = f" ({cell} {words.plural} of adjacent ranks per cell)" if cell > 1 else ""
+    figure.suptitle(f"{title}: confusion matrices{shared}")
     return drawing.png(figure)
 
 

@@ -18,14 +18,14 @@ FIGURES = {
     "group_accuracy_figure": "accuracy of head, middle and tail {many} on the {groups} test images "
     "of each group, with intervals",
     "class_accuracy_figure": "accuracy of each {one} on the {widest} test set against its training "
-    "images. A larger dot is several {many}; the line joins means of {many} of similar size",
+    "images. A larger dot is several {many}; the line joins the means of {many} of similar size",
     "confusion_figure": "confusion matrices on the {widest} test set, rows summing to one",
-    "reliability_figure": "how often each method is right where it is so sure, on the {widest} "
-    "test set. Below the dashed line it is surer than it is right",
-    "learning_figure": "accuracy on the validation images while training",
+    "reliability_figure": "reliability diagrams: accuracy against confidence on the {widest} "
+    "test set. Below the dashed line a method is overconfident",
+    "learning_figure": "accuracy on the validation images during training",
 }
 # Where the data set has published results to compare with.
-PUBLISHED_FIGURES = {"published_figure": "ours beside the published accuracies"}
+PUBLISHED_FIGURES = {"published_figure": "our accuracies and the published ones"}
 
 
 def backbone_section(captioned: Mapping[str, bytes], tables: str, published_tables: str) -> str:

@@ -75,7 +75,7 @@ def data_summary(
     per_class = index["class_name"].value_counts()
     facts = [
         ("Images", f"{images_of_classes(index)}; {source['width']} x {source['height']} pixels"),
-        (f"Images a {names.singular}", count_range(per_class.min(), per_class.max())),
+        (f"Images per {names.singular}", count_range(per_class.min(), per_class.max())),
         ("Files that could not be used", f"{len(rejected):,}"),
     ]
     if "group" in index:

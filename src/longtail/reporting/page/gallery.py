@@ -115,8 +115,8 @@ def _of_loss(method: Method, many: str) -> str:
     match method.loss.name:
         case "softmax":
             return (
-                f"estimates of the posterior for {many} as frequent as in the training set, where "
-                f"rare ones come out low."
+                f"estimates of the posterior for {many} as frequent as in the training set, so "
+                f"those of rare ones are low."
             )
         case "balanced_softmax" | "logit_adjustment":
             return (
@@ -124,23 +124,25 @@ def _of_loss(method: Method, many: str) -> str:
                 f"adjustment with a tau of 1), not for the frequencies of the field.{equal}"
             )
         case "weighted_softmax" | "class_balanced":
-            return f"no posterior, since the training weighted rare {many} up.{equal}"
+            return f"not a posterior, since the training weighted rare {many} up.{equal}"
         case "focal":
-            return "no posterior, since focal loss makes a model less sure than it is right."
+            return "not a posterior, since focal loss makes a model underconfident."
         case "equalization":
-            return f"no posterior, since rare {many} were often spared as wrong answers."
+            return f"not a posterior, since the loss often ignored rare {many} as wrong answers."
         case "ldam":
-            return "no posterior, since the training demanded margins of the right answer."
+            return "not a posterior, since the loss has margins at the correct answer."
 
 
 def _of_post_hoc(method: Method, many: str, tau: float) -> str:
     """Logit adjustment by ``tau`` leaves softmax's posterior with the prior ** (1 - tau)."""
     if not isinstance(method.post_hoc, PostHocLogitAdjustment):
-        return "no posterior, since the class vectors were divided by their norms after training."
+        return (
+            "not a posterior, since the class vectors were divided by their norms after training."
+        )
     if method.loss.name != "softmax":
         return (
-            f"no posterior, since the frequencies of the {many} were taken from logits of another "
-            f"loss than softmax."
+            f"not a posterior, since the frequencies of the {many} were taken from logits of "
+            f"another loss than softmax."
         )
     if tau == 1:
         return (

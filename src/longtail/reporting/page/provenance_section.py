@@ -74,7 +74,7 @@ def circumstances(
         (
             "Trainings",
             f"{counted(len(trainings), 'trial')}, {counted(len(distinct), 'training')}, "
-            f"{duration(seconds)} in all",
+            f"{duration(seconds)} in total",
         ),
         ("Hardware", "; ".join(_hardware(distinct))),
         ("Versions", "; ".join(f"{name} {_distinct(distinct[name])}" for name in VERSIONS)),

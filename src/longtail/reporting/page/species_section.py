@@ -154,7 +154,7 @@ def _why(trial: Mapping[Any, Any], backbone: str, method: Method) -> str:
     if pd.isna(trial["validation"]):
         return (
             f"{which}: the first trial of the grid, since no image is held out for validation, and "
-            f"a choice by test images would flatter the figures"
+            f"a choice by test images would bias the results"
         )
     return (
         f"{which}: of all trials on this training set the one with the best balanced accuracy on "
@@ -168,18 +168,18 @@ def _test_note(own: pd.DataFrame) -> str:
     per_class = count_range(images.min(), images.max())
     which = f"the {test_set} test set ({counted(int(images.sum()), 'image')}, {per_class} each)"
     prior = (
-        "Precision holds where all are equally frequent, as in this test set; in the field a rare "
-        "one's precision is lower and a frequent one's higher."
+        "Precision assumes that all are equally frequent, as in this test set; in the field it is "
+        "lower for rare ones and higher for frequent ones."
         if images.nunique() == 1
-        else "Precision holds where all are as frequent as in this test set, and changes with "
+        else "Precision assumes the proportions of this test set, and changes with "
         "other proportions."
     )
     return (
         f"Measured on {which}. Recall is the share of a row's test images that are recognised; "
-        f"precision the share of the answers with it (their number is beside it) that are right. "
-        f"In brackets Wilson's {confidence} interval: with few images it is wide. How far an "
-        f"answer can be trusted is its precision, not the recall; of few answers, only the lower "
-        f"end of its interval. {prior}"
+        f"precision is the share of the answers with it (their number is in the column before) "
+        f"that are correct. In brackets is Wilson's {confidence} interval, which is wide for few "
+        f"images. How much to trust an answer depends on its precision, not on its recall; with "
+        f"few answers, on the lower end of the interval. {prior}"
     )
 
 

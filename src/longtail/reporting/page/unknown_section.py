@@ -99,12 +99,11 @@ def _sentence(rows: pd.DataFrame, names: ClassNaming, model: str) -> str:
     alarms, auroc = (_of_100(row, share) for share in ("false_alarms", "auroc"))
     trained = listed([TRAIN_SET_LABELS[train_set] for train_set in rows["train_set"]])
     return (
-        f"Trained {trained} ({model}, seed {row['seed']}; told by the "
-        f"{SCORE_LABELS[THRESHOLD_SCORE]}): where 95 of 100 photographs of known {names.plural} "
-        f"are to be named, of 100 photographs of the unknown {names.plural} {alarms} are named "
-        f"too, which can only be wrong (the false alarms below); and of a known and an unknown "
-        f"photograph the model finds the known one more familiar in {auroc} of 100 pairs (the "
-        f"AUROC below; by guessing in 50)."
+        f"Trained {trained} ({model}, seed {row['seed']}; by the {SCORE_LABELS[THRESHOLD_SCORE]}): "
+        f"with the threshold at which 95 of 100 photographs of known {names.plural} are named, of "
+        f"100 photographs of the unknown {names.plural} {alarms} are named too, always wrongly "
+        f"(the false alarms below). Of a known and an unknown photograph, the known one has the "
+        f"higher score in {auroc} of 100 pairs (the AUROC below; 50 by guessing)."
     )
 
 
@@ -116,13 +115,13 @@ def _of_100(row: pd.Series[Any], share: str) -> str:
 
 def _note(names: ClassNaming) -> str:
     return (
-        f"No image of the unknown {names.plural} was trained on. A score tells how known an image "
-        f"looks: the largest softmax probability (Hendrycks and Gimpel 2017), the largest logit, "
-        f"or the energy (Liu et al. 2020). AUROC is the chance that a known test image scores "
-        f"higher than an unknown one; 0.5 is no better than chance. False alarms are the share of "
-        f"unknown images that pass for known ones at the threshold that lets 95% of the known "
-        f"test images pass (FPR95). Intervals are the bootstrap's over both kinds of images; they "
-        f"say nothing of other unknown {names.plural}."
+        f"No image of the unknown {names.plural} was used for training. The score of an image is "
+        f"larger for known {names.plural}: the largest softmax probability (Hendrycks and Gimpel "
+        f"2017), the largest logit, or the energy (Liu et al. 2020). AUROC is the probability that "
+        f"a known test image scores higher than an unknown one; 0.5 is no better than chance. "
+        f"False alarms are the share of unknown images that are accepted as known at the threshold "
+        f"that accepts 95% of the known test images (FPR95). Intervals are from the bootstrap over "
+        f"both kinds of images; they do not cover other unknown {names.plural}."
     )
 
 

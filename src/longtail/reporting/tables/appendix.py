@@ -14,9 +14,10 @@ from longtail.reporting.tables.table_notes import LOSS_NOTE
 
 # How groups and test sets are defined for data that are long-tailed by nature.
 MEANINGS = {
-    "natural": "The data are long-tailed by nature: head, middle and tail are by the natural "
-    "training images, and parts of all test images. The balanced test set has as many images of "
-    "each class as the smallest has, and the long-tailed one is cut by the profile. "
+    "natural": "The data are long-tailed by nature: head, middle and tail are defined by the "
+    "natural training images, and are parts of all test images. The balanced test set has as many "
+    "images of each class as the smallest class has, and the long-tailed one is cut by the "
+    "profile. "
 }
 PREAMBLE = r"""\documentclass[a4paper,10pt]{article}
 \usepackage[utf8]{inputenc}
@@ -91,5 +92,5 @@ def has_natural_test_set(profile: pd.DataFrame) -> bool:
 
 def _training_images(profile: pd.DataFrame, train_set: TrainSet) -> str:
     counts = profile[f"train_{train_set}"]
-    of_a_class = f" ({counts.max()} to {counts.min()} a class)" if counts.nunique() > 1 else ""
+    of_a_class = f" ({counts.max()} to {counts.min()} per class)" if counts.nunique() > 1 else ""
     return f"{TRAIN_SET_LABELS[train_set]} {counts.sum():,}{of_a_class}"

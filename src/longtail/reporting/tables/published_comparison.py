@@ -91,13 +91,13 @@ def match_note(published: pd.DataFrame, comparison: pd.DataFrame, dataset: Datas
         return ""
     counted = f"{beside} of the {printed} rows of the published table '{dataset.published}'"
     others = (
-        f"Only {counted} are beside ours: the others are of another backbone, training set, "
-        f"method or imbalance factor than ours."
+        f"Only {counted} are compared: the others have another backbone, training set, method or "
+        f"imbalance factor than this report."
     )
     nothing = (
-        f"Nothing of the published table '{dataset.published}' is beside ours: none of its "
-        f"{printed} rows has a backbone, training set, method and imbalance factor of this "
-        f"report. Its audit is left out."
+        f"The published table '{dataset.published}' is not compared: none of its {printed} rows "
+        f"has a backbone, training set, method and imbalance factor of this report. Its audit is "
+        f"left out."
     )
     return others if beside else nothing
 
@@ -110,9 +110,9 @@ def comparison_note(confidence: float) -> str:
     """
     return (
         f"Ours ± to the farther end of its {level_in_percent(confidence)} interval; below it the "
-        f"published value and, in brackets, ours minus published in points. A star marks "
-        f"published values outside our interval; dashes, what is not there. The published values "
-        f"have an uncertainty of their own."
+        f"published value and, in brackets, ours minus published in percentage points. A star "
+        f"marks published values outside our interval, dashes missing values. The published values "
+        f"are uncertain too."
     )
 
 
@@ -161,9 +161,9 @@ def published_latex(note: str, tables: Sequence[str], audit: str) -> str:
     beside = "\n".join([*([escaped(note) + "\n"] if note else []), *tables])
     parts = []
     if beside:
-        parts += [r"\subsection{Beside the published results}", beside, r"\clearpage"]
+        parts += [r"\subsection{Comparison with the published results}", beside, r"\clearpage"]
     if audit:
-        parts += [r"\subsection{The published tables, audited by their own numbers}", audit]
+        parts += [r"\subsection{Audit of the published tables}", audit]
     return "\n".join(parts)
 
 

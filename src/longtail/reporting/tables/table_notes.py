@@ -12,9 +12,9 @@ from longtail.trials.post_hoc import NONE, described, recorded_in
 from longtail.wording import counted, level_in_percent, listed
 
 LOSS_NOTE = (
-    "The loss is the criterion that the row was trained with, evaluated on the test set; it "
-    "cannot be compared between rows of different losses (the negative log-likelihood can). F1 is "
-    "averaged over classes, weighted by their test images."
+    "The loss is the training criterion of the row, evaluated on the test set; it cannot be "
+    "compared between rows with different losses (the negative log-likelihood can). F1 is the "
+    "mean over classes, weighted by their test images."
 )
 
 
@@ -24,16 +24,16 @@ def reading_note(
     """What the intervals and marks of all tables mean; marks only if any table has one."""
     seeds = most_seeds(summaries)
     images = (
-        f"± reaches to the farther end of the {level_in_percent(statistics.confidence)} interval; "
-        f"both ends are in scores.csv. The interval is Wilson's for Acc1 and Top-5, the "
-        f"bootstrap's ({counted(statistics.resamples, 'resample')} of the test images) for the "
-        f"others"
+        f"± is the distance to the farther end of the {level_in_percent(statistics.confidence)} "
+        f"interval; both ends are in scores.csv. Intervals are Wilson's for Acc1 and Top-5, and "
+        f"from the bootstrap ({counted(statistics.resamples, 'resample')} of the test images) for "
+        f"the others"
     )
     trainings = (
-        f", widened by Student's interval over {seeds} seeds. The figures are the seeds' means; in "
-        f"brackets, their standard deviation."
+        f", widened by Student's interval over {seeds} seeds. Values are means over seeds; their "
+        f"standard deviation is in brackets."
         if seeds > 1
-        else ". One seed cannot show what another training would have given."
+        else ". One seed does not show how much trainings vary."
     )
     return f"{images}{trainings}{_marks(statistics, has_stars=has_stars, has_bold=has_bold)}"
 
@@ -46,10 +46,12 @@ def _marks(statistics: Statistics, *, has_stars: bool, has_bold: bool) -> str:
         "bold is better than every other row (corrected for these)": has_bold,
     }
     said = "; ".join(meaning for meaning, occurs in meanings.items() if occurs)
-    nothing_bold = " Where nothing is bold, the best is not beyond noise." if has_bold else ""
+    nothing_bold = (
+        " Where nothing is bold, the best row is not significantly better." if has_bold else ""
+    )
     return (
         f" Marks are paired tests on the same images, p < {statistics.level:.4g} after Holm's "
-        f"correction: {said}. Rows that are one training count as one.{nothing_bold} Only Acc1 "
+        f"correction: {said}. Rows that are the same training count once.{nothing_bold} Only Acc1 "
         f"and F1 are compared."
     )
 
@@ -81,16 +83,16 @@ def no_interval_notes(missing: bool, seeds: int) -> tuple[str, ...]:
     whose = "for at least one of the seeds, " if seeds > 1 else ""
     which = "the same" if seeds > 1 else "this"
     return (
-        f"No ±: {whose}every resample of the test images gives {which} figure (or all but a few "
-        f"do), so the bootstrap cannot say how sure it is.",
+        f"No ±: {whose}all or nearly all resamples of the test images give {which} value, so "
+        f"there is no bootstrap interval.",
     )
 
 
 def shared_training_notes(trainings: Sequence[Sequence[str]], table: Table) -> tuple[str, ...]:
     """Which rows are the same training, because their losses are equal on these class counts."""
     return tuple(
-        f"{listed([table.methods[method] for method in methods])} are one training: on these class "
-        f"counts their losses are the same function."
+        f"{listed([table.methods[method] for method in methods])} are the same training: on these "
+        f"class counts their losses are equal."
         for methods in trainings
         if len(methods) > 1
     )
@@ -115,7 +117,7 @@ def post_hoc_notes(results: pd.DataFrame, table: Table) -> tuple[str, ...]:
         whose = f"the training of {same[0]}" if same else "a training without it"
         what = described(noted[own.index[0]], sorted(own["tau"].unique()))
         notes.append(
-            f"{label} is post hoc: {whose}, of which {what}. Its loss is the trained criterion on "
+            f"{label} is post hoc: {whose}, of which {what}. Its loss is the training criterion on "
             f"the changed logits."
         )
     return tuple(notes)
@@ -162,8 +164,12 @@ def unequal_seeds_notes(
     for method, label in table.methods.items():
         own = seeds.get(method, len(table.seeds))
         if own < len(table.seeds):
-            alone = ": its interval says nothing of training" if own == 1 else ""
-            part = ", and it takes no part in the marks" if method in unmarked else ""
+            alone = (
+                ": its interval does not include the variation between trainings"
+                if own == 1
+                else ""
+            )
+            part = ", and it cannot be marked" if method in unmarked else ""
             notes.append(f"{label} has {own} of {len(table.seeds)} seeds{alone}{part}.")
     return tuple(notes)
 
