@@ -12,8 +12,10 @@ from matplotlib.figure import Figure
 from longtail.evaluation.summaries import summarise
 from longtail.parameters import Dataset
 from longtail.pipelines.report.nodes.figures import draw_backbone
+from longtail.pipelines.report.nodes.verification import verify
 from longtail.reporting.figures import drawing
-from longtail.reporting.page.backbone_section import FIGURES
+from longtail.reporting.page.backbone_figures import FIGURES
+from tests.pipelines.support import pipelines
 from tests.reporting.rows import make_results, make_table
 
 PROFILE = pd.DataFrame(
@@ -102,3 +104,10 @@ def test_figures_show_verified_trials_only(monkeypatch: pytest.MonkeyPatch) -> N
     draw(make_results(("softmax", 1, 0.5)), seeds=(0, 1, 2))
     points = seen[list(FIGURES).index("reliability_figure")].axes[0].collections[0]
     assert np.asarray(points.get_offsets()).tolist() == [[0.25, 1.0]]  # of seed 1 alone
+
+
+@pytest.mark.parametrize("env", ["test", "thesis", "moths"])
+def test_only_the_verification_has_more_than_eight_inputs(env: str) -> None:
+    """It is one node so that nothing is written unless everything is valid."""
+    many = {node.func for node in pipelines(env)["report"].nodes if len(node.inputs) > 8}
+    assert many == {verify}

@@ -16,7 +16,7 @@ from longtail.reporting.figures import drawing
 from longtail.reporting.figures.group_accuracy import group_accuracy
 from longtail.reporting.figures.learning_curves import learning_curves
 from longtail.reporting.figures.reliability import reliability, reliability_of_seeds
-from longtail.reporting.page.backbone_section import figure_captions
+from longtail.reporting.page.backbone_figures import figure_captions
 from tests.reporting.rows import make_summaries
 
 LABELS = {"softmax": "Softmax", "focal": "Focal loss", "ldam": "LDAM"}
@@ -133,7 +133,7 @@ def test_the_axis_and_the_caption_name_the_same_test_images(
     profile = pd.DataFrame({"class_name": ["noctua b", "noctua c"], "group": ["head", "tail"]})
     sizes = {"train_natural": [9, 1], "train_long_tailed": [9, 1]}
     tested = {"test_natural": [3, 1] if others else [1, 1]}
-    captions = figure_captions(profile.assign(**sizes, **tested), grouped_by, has_published=False)
+    captions = figure_captions(profile.assign(**sizes, **tested), grouped_by)
     told = f"accuracy of head, middle and tail species on the {expected} test images of each group"
     assert captions["group_accuracy_figure"].startswith(told)
     widest = "natural" if others else "balanced"

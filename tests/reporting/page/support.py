@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from longtail.parameters import TrainSet
-from longtail.reporting.page.backbone_section import backbone_section
+from longtail.reporting.page.backbone_figures import figures_html
 from longtail.reporting.page.data_section import DataSummary, data_section
 from longtail.reporting.page.provenance_section import provenance_section
-from longtail.reporting.page.report_page import Sections, report_page
+from longtail.reporting.page.report_page import report_page, results_section
 from longtail.reporting.page.species_section import SpeciesPart, species_section
-from longtail.reporting.page.tables import published_tables_html, tables_html
+from longtail.reporting.page.tables import published_html, tables_html
 from longtail.reporting.tables.published_comparison import ComparisonTable
 from longtail.reporting.tables.result_tables import PrintedTable
 
@@ -52,8 +52,8 @@ class BackboneSection:
     note: str = ""
 
     def html(self) -> str:
-        published = published_tables_html(self.published, self.note) if self.published else ""
-        return backbone_section(self.figures, tables_html(self.tables), published)
+        published = published_html(self.title, b"published png", self.published, self.note)
+        return "\n".join([figures_html(self.figures), tables_html(self.tables), published])
 
 
 def make_page(
@@ -70,13 +70,12 @@ def make_page(
         title,
         profile,
         grouped_by,
-        Sections(
-            data=data_section(DATA, profile, b"profile png", grouped_by),
-            reading="Read <so>.",
-            backbones=[(backbone.title, backbone.html()) for backbone in backbones],
-            species=species_section(species) if species else "",
-            provenance=PROVENANCE,
-            unknown=unknown,
-            audit=audit,
-        ),
+        [
+            data_section(DATA, profile, b"profile png", grouped_by),
+            results_section("Read <so>.", [(each.title, each.html()) for each in backbones]),
+            species_section(species),
+            unknown,
+            audit,
+            PROVENANCE,
+        ],
     )

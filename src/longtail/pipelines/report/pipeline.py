@@ -22,11 +22,13 @@ from kedro.pipeline import Node, Pipeline
 from longtail.parameters import Parameters, Table
 from longtail.pipelines.report.nodes.documents import (
     write_appendix,
-    write_backbone_section,
     write_data_section,
+    write_figures,
+    write_introduction,
     write_page,
     write_provenance_section,
     write_reading_note,
+    write_results_section,
     write_species_section,
     write_unknown_section,
 )
@@ -50,7 +52,7 @@ from longtail.pipelines.report.nodes.tables import (
     tabulate_species,
 )
 from longtail.pipelines.report.nodes.verification import verify, verify_novelty
-from longtail.reporting.page.backbone_section import FIGURES, PUBLISHED_FIGURES
+from longtail.reporting.page.backbone_figures import FIGURES
 from longtail.trials.grid import table_name, tables
 
 # The outputs of the node ``verify``.
@@ -164,13 +166,12 @@ def _backbone(tables: list[Table], published: str | None) -> list[Node]:
         "intervals_tables": of_tables(*INTERVAL_TABLES),
         "html_tables": of_tables("html_tables"),
     }
-    section = {"profile": profile, "tables": f"{own}.html_tables", **options}
-    section |= {figure: f"{own}.{figure}" for figure in FIGURES}
+    figures = [f"{own}.{figure}" for figure in FIGURES]
     nodes = [
         node(join_rows, of_tables("scores"), scores, name="join_scores"),
         *(
-            node(join_tables, parts, f"{own}.{name}", name=f"join_{name}")
-            for name, parts in joined.items()
+            node(join_tables, single, f"{own}.{name}", name=f"join_{name}")
+            for name, single in joined.items()
         ),
         node(
             draw_backbone,
@@ -181,13 +182,19 @@ def _backbone(tables: list[Table], published: str | None) -> list[Node]:
                 "profile": profile,
                 **options,
             },
-            [f"{own}.{figure}" for figure in FIGURES],
+            figures,
             name="draw_figures",
         ),
+        node(
+            write_figures,
+            {"profile": profile, **options, **dict(zip(FIGURES, figures, strict=True))},
+            f"{own}.html_figures",
+            name="write_figures",
+        ),
     ]
+    parts = [f"{own}.html_figures", f"{own}.html_tables"]
     if published:
-        made = ("published_comparison", *PUBLISHED_FIGURES)
-        printed = ("published_tables", "published_html_tables")
+        compared = ("comparison", "figure", "tables", "html")
         nodes.append(
             node(
                 compare_with_published,
@@ -197,24 +204,12 @@ def _backbone(tables: list[Table], published: str | None) -> list[Node]:
                     **options,
                     **_parameters(dataset, "contents", "statistics"),
                 },
-                [f"{own}.{name}" for name in (*made, *printed)],
+                [f"{own}.published_{name}" for name in compared],
                 name="compare_with_published",
             )
         )
-        section |= {figure: f"{own}.{figure}" for figure in PUBLISHED_FIGURES}
-        section |= {"published_tables": f"{own}.published_html_tables"}
-        section |= {"comparison": f"{dataset}_published_comparison"}
-    # In the namespace of the data set: with published results it waits for all backbones.
-    nodes.append(
-        Node(
-            write_backbone_section,
-            section,
-            f"{own}.section",
-            name=f"write_{backbone}_section",
-            namespace=of_dataset,
-            tags=[dataset, backbone],
-        )
-    )
+        parts.append(f"{own}.published_html")
+    nodes.append(node(join_tables, parts, f"{own}.section", name="join_section"))
     return nodes
 
 
@@ -284,8 +279,8 @@ def _appendices(dataset: str, backbones: list[str], published: str | None) -> li
     node = partial(Node, namespace=own, tags=[dataset])
     with_intervals = [f"{own}.{backbone}.intervals_tables" for backbone in backbones]
     common = {
-        "profile": f"{own}.class_profile",
-        **_parameters(dataset, "dataset", "contents"),
+        "introduction": f"{own}.introduction_note",
+        **_parameters(dataset, "contents"),
     }
     intervals_only = {"reading": f"{own}.reading_note"}
     if published:
@@ -296,6 +291,15 @@ def _appendices(dataset: str, backbones: list[str], published: str | None) -> li
             [f"{own}.{backbone}.scores" for backbone in backbones],
             f"{dataset}_scores",
             name="join_scores",
+        ),
+        node(
+            write_introduction,
+            {
+                "profile": f"{own}.class_profile",
+                **_parameters(dataset, "dataset", "contents"),
+            },
+            f"{own}.introduction_note",
+            name="write_introduction",
         ),
         node(
             write_reading_note,
@@ -327,13 +331,11 @@ def _page(
 ) -> list[Node]:
     own, profile = f"report.{dataset}", f"report.{dataset}.class_profile"
     node = partial(Node, namespace=own, tags=[dataset])
-    sections = ["data", "species", "provenance"]
-    if has_unknown:
-        sections.append("unknown")
-    note = {}
-    if published:
-        sections.append("audit")
-        note = {"published": f"{own}.published_note"}
+    note = {"published": f"{own}.published_note"} if published else {}
+    sections = ["data", "results", "species"]
+    sections += ["unknown"] if has_unknown else []
+    sections += ["audit"] if published else []
+    sections.append("provenance")
     return [
         node(
             draw_class_profile,
@@ -363,15 +365,19 @@ def _page(
             name="write_provenance_section",
         ),
         node(
-            write_page,
+            write_results_section,
             {
-                "profile": profile,
-                **_parameters(dataset, "dataset", "contents"),
+                **_parameters(dataset, "contents"),
                 "reading": f"{own}.reading_note",
                 **note,
-                **{name: f"{own}.{name}_section" for name in sections},
                 **{f"{b}_section": f"{own}.{b}.section" for b in backbones},
             },
+            f"{own}.results_section",
+            name="write_results_section",
+        ),
+        node(
+            write_page,
+            [profile, f"params:datasets.{dataset}", *(f"{own}.{n}_section" for n in sections)],
             f"{dataset}_report",
             name="write_page",
         ),

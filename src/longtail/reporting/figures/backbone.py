@@ -15,7 +15,7 @@ from longtail.reporting.figures.confusion import confusion_matrices
 from longtail.reporting.figures.group_accuracy import group_accuracy
 from longtail.reporting.figures.learning_curves import learning_curves
 from longtail.reporting.figures.reliability import reliability
-from longtail.reporting.page.backbone_section import FIGURES
+from longtail.reporting.page.backbone_figures import FIGURES
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def backbone_figures(
     title: str,
     grouped_by: TrainSet,
 ) -> tuple[bytes, ...]:
-    """The figures as PNG, in the order of :data:`longtail.reporting.page.backbone_section.FIGURES`.
+    """The figures as PNG, in the order of :data:`longtail.reporting.page.backbone_figures.FIGURES`.
 
     Args:
         tables: of the backbone.

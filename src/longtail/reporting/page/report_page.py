@@ -2,56 +2,49 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import pandas as pd
 
 from longtail.class_names import ClassNaming
 from longtail.parameters import TrainSet
-from longtail.reporting.page.templates import template
+from longtail.reporting.page.templates import fragment, template
 from longtail.reporting.tables.appendix import has_natural_test_set
 from longtail.reporting.tables.layouts import TRAIN_SET_LABELS
 from longtail.reporting.tables.table_notes import LOSS_NOTE
 
+HEADING = re.compile('<h2 id="([^"]*)">(.*?)</h2>')
 
-@dataclass(frozen=True)
-class Sections:
-    """The sections of the page as HTML, without their headings; an empty one is left out.
 
-    Attributes:
-        data: images, classes and subsets.
+def results_section(reading: str, backbones: Sequence[tuple[str, str]]) -> str:
+    """How to read the tables, and the figures and tables of each backbone, as HTML.
+
+    Args:
         reading: how to read the tables, as plain text.
-        backbones: the label and the section of each backbone.
-        species: how well each species is recognised.
-        provenance: how the results were made.
-        unknown: how well unknown classes are detected.
-        audit: the checks of the published tables.
+        backbones: the label of each backbone, and its figures and tables as HTML.
     """
-
-    data: str
-    reading: str
-    backbones: Sequence[tuple[str, str]]
-    species: str
-    provenance: str
-    unknown: str = ""
-    audit: str = ""
+    return fragment(
+        "results_section.html.j2", loss_note=LOSS_NOTE, reading=reading, backbones=backbones
+    )
 
 
-def report_page(title: str, profile: pd.DataFrame, grouped_by: TrainSet, sections: Sections) -> str:
+def report_page(
+    title: str, profile: pd.DataFrame, grouped_by: TrainSet, sections: Sequence[str]
+) -> str:
     """The page. It contains all its images and loads nothing from the network.
 
     Args:
         title: the data set's label.
         profile: its class profile.
         grouped_by: the training set whose class sizes define head, middle and tail.
-        sections: the content of the page.
+        sections: HTML with headings ``<h2 id=...>``, which the page links to; may be empty.
     """
     return template("page.html.j2").render(
         title=title,
         profile=profile,
-        sections=sections,
-        loss_note=LOSS_NOTE,
+        sections=[section for section in sections if section],
+        headings=[heading for section in sections for heading in HEADING.findall(section)],
         names=ClassNaming.infer(profile["class_name"]),
         tail_name=TRAIN_SET_LABELS[grouped_by],
         has_natural_test_set=has_natural_test_set(profile),

@@ -10,10 +10,10 @@ import pandas as pd
 from longtail.class_names import ClassNaming
 from longtail.evaluation.species import best_trials
 from longtail.parameters import Contents, Dataset, Statistics, Table, Trials
-from longtail.reporting.page.backbone_section import backbone_section, figure_captions
+from longtail.reporting.page.backbone_figures import figure_captions, figures_html
 from longtail.reporting.page.data_section import data_section, data_summary
 from longtail.reporting.page.provenance_section import circumstances, provenance_section, recipes
-from longtail.reporting.page.report_page import Sections, report_page
+from longtail.reporting.page.report_page import report_page, results_section
 from longtail.reporting.page.species_section import species_parts, species_section
 from longtail.reporting.page.unknown_section import (
     novelty_part,
@@ -41,9 +41,14 @@ def write_reading_note(scores: pd.DataFrame, statistics: Statistics, *tables: st
     )
 
 
+def write_introduction(profile: pd.DataFrame, dataset: Dataset, contents: Contents) -> str:
+    """See :func:`longtail.reporting.tables.appendix.introduction`."""
+    train_sets = list(dict.fromkeys(table.train_set for table in contents.tables))
+    return introduction(dataset.label, profile, train_sets, dataset.imbalance.grouped_by)
+
+
 def write_appendix(
-    profile: pd.DataFrame,
-    dataset: Dataset,
+    introduction: str,
     contents: Contents,
     reading: str = "",
     published: str = "",
@@ -52,17 +57,14 @@ def write_appendix(
     """All tables as one document that pdflatex compiles.
 
     Args:
-        profile: the class profile.
-        dataset: for its label.
-        contents: which tables there are.
-        reading: how to read them.
+        introduction: the numbers of images, as plain text.
+        contents: the backbones, in order.
+        reading: how to read the tables, as plain text.
         published: what follows them, in LaTeX.
         backbone_tables: LaTeX tables, named ``<backbone>_tables``.
     """
-    train_sets = list(dict.fromkeys(table.train_set for table in contents.tables))
-    intro = introduction(dataset.label, profile, train_sets, dataset.imbalance.grouped_by)
     sections = [(label, backbone_tables[f"{name}_tables"]) for name, label in _backbones(contents)]
-    return appendix("\n\n".join(filter(None, [intro, reading])), sections, published)
+    return appendix("\n\n".join(filter(None, [introduction, reading])), sections, published)
 
 
 def write_data_section(
@@ -79,32 +81,34 @@ def write_data_section(
     return data_section(summary, profile, profile_figure, dataset.imbalance.grouped_by)
 
 
-def write_backbone_section(
-    profile: pd.DataFrame,
-    dataset: Dataset,
-    table: Table,
-    tables: str,
-    comparison: pd.DataFrame | None = None,
-    published_tables: str = "",
-    **figures: bytes,
-) -> str:
-    """The page's section on a backbone.
+def write_figures(profile: pd.DataFrame, dataset: Dataset, table: Table, **figures: bytes) -> str:
+    """A backbone's figures with their captions.
 
     Args:
         profile: the class profile.
         dataset: for the groups of classes.
         table: one of the backbone's tables, for its label.
-        tables: of results, as HTML.
-        comparison: of all backbones' results with published ones, if there are any.
-        published_tables: the backbone's results beside published ones, as HTML.
         figures: PNG by the names of the captions.
     """
-    has_published = comparison is not None and not comparison.empty
-    captions = figure_captions(profile, dataset.imbalance.grouped_by, has_published=has_published)
-    captioned = {
-        f"{table.backbone_label}: {caption}": figures[name] for name, caption in captions.items()
-    }
-    return backbone_section(captioned, tables, published_tables)
+    captions = figure_captions(profile, dataset.imbalance.grouped_by)
+    return figures_html(
+        {f"{table.backbone_label}: {text}": figures[name] for name, text in captions.items()}
+    )
+
+
+def write_results_section(
+    contents: Contents, reading: str, published: str = "", **sections: str
+) -> str:
+    """The page's section on how to read the tables, and those on the backbones.
+
+    Args:
+        contents: the backbones, in order.
+        reading: how to read the tables.
+        published: how many of the published results are compared.
+        sections: HTML, named ``<backbone>_section``.
+    """
+    backbones = [(label, sections[f"{name}_section"]) for name, label in _backbones(contents)]
+    return results_section(" ".join(filter(None, [reading, published])), backbones)
 
 
 def write_species_section(
@@ -152,33 +156,9 @@ def write_provenance_section(
     )
 
 
-def write_page(
-    profile: pd.DataFrame,
-    dataset: Dataset,
-    contents: Contents,
-    reading: str,
-    published: str = "",
-    **sections: str,
-) -> str:
-    """The page.
-
-    Args:
-        profile: the class profile.
-        dataset: for its label.
-        contents: the backbones, in order.
-        reading: how to read the tables.
-        published: how much of the published results is beside ours.
-        sections: HTML: ``data``, ``species``, ``provenance``, a section named by each backbone
-            and, where there are such, ``unknown`` and ``audit``.
-    """
-    backbones = [(label, sections.pop(f"{name}_section")) for name, label in _backbones(contents)]
-    reading = " ".join(filter(None, [reading, published]))
-    return report_page(
-        dataset.label,
-        profile,
-        dataset.imbalance.grouped_by,
-        Sections(reading=reading, backbones=backbones, **sections),
-    )
+def write_page(profile: pd.DataFrame, dataset: Dataset, *sections: str) -> str:
+    """See :func:`longtail.reporting.page.report_page.report_page`."""
+    return report_page(dataset.label, profile, dataset.imbalance.grouped_by, sections)
 
 
 def _backbones(contents: Contents) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from longtail.pipelines.report.nodes.tables import join_tables
 from longtail.published.audit import audit
 from longtail.published.results import comparable, compare, validated
 from longtail.reporting.page.audit_section import audit_section
-from longtail.reporting.page.tables import published_tables_html
+from longtail.reporting.page.tables import published_html
 from longtail.reporting.tables.audit import audit_latex
 from longtail.reporting.tables.published_comparison import (
     comparison_latex,
@@ -46,7 +46,8 @@ def compare_with_published(
     own = [other for other in contents.tables if other.backbone == table.backbone]
     tables, note = comparison_tables(comparison, own), comparison_note(confidence)
     as_latex = join_tables(*(comparison_latex(each, note) for each in tables))
-    return comparison, figure, as_latex, published_tables_html(tables, note)
+    html = published_html(table.backbone_label, figure, tables, note)
+    return comparison, figure, as_latex, html
 
 
 def audit_published(published: pd.DataFrame, source: dict[str, Any]) -> pd.DataFrame:

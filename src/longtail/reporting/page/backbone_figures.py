@@ -1,4 +1,4 @@
-"""A backbone's section of the page: its figures and tables."""
+"""The figures of a backbone, with their captions, as HTML."""
 
 from __future__ import annotations
 
@@ -24,35 +24,23 @@ FIGURES = {
     "test set. Below the dashed line a method is overconfident",
     "learning_figure": "accuracy on the validation images during training",
 }
-# Where the data set has published results to compare with.
-PUBLISHED_FIGURES = {"published_figure": "our accuracies and the published ones"}
 
 
-def backbone_section(captioned: Mapping[str, bytes], tables: str, published_tables: str) -> str:
-    """The section as HTML.
+def figures_html(figures: Mapping[str, bytes]) -> str:
+    """Figures as HTML.
 
     Args:
-        captioned: the figures as PNG, by their captions.
-        tables: the tables of results, as HTML.
-        published_tables: our results beside published ones, as HTML; may be empty.
+        figures: PNG by caption.
     """
-    return fragment(
-        "backbone_section.html.j2",
-        figures=captioned,
-        tables=tables,
-        published_tables=published_tables,
-    )
+    return fragment("figures.html.j2", figures=figures)
 
 
-def figure_captions(
-    profile: pd.DataFrame, grouped_by: TrainSet, *, has_published: bool
-) -> dict[str, str]:
+def figure_captions(profile: pd.DataFrame, grouped_by: TrainSet) -> dict[str, str]:
     """The caption of each figure, in the terms of the data set.
 
     Args:
         profile: the class profile.
         grouped_by: the training set whose class sizes define head, middle and tail.
-        has_published: whether there are published results to compare with.
     """
     names, is_natural = ClassNaming.infer(profile["class_name"]), has_natural_test_set(profile)
     words = {
@@ -61,8 +49,7 @@ def figure_captions(
         "widest": "natural" if is_natural else "balanced",
         "groups": groups_tested_on(grouped_by, has_natural_test_set=is_natural),
     }
-    figures = FIGURES | PUBLISHED_FIGURES if has_published else FIGURES
-    captions = {figure: caption.format(**words) for figure, caption in figures.items()}
+    captions = {figure: caption.format(**words) for figure, caption in FIGURES.items()}
     if alike := equal_groups_note(profile, grouped_by, names.singular, names.plural):
         captions["group_accuracy_figure"] += f". {alike.removesuffix('.')}"
     return captions
