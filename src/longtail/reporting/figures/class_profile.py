@@ -50,8 +50,8 @@ def _parts(profile: pd.DataFrame, column: str) -> list[tuple[pd.DataFrame, str, 
     parts = []
     for group, own in by_group(profile).items():
         classes = counted(len(own), names.singular, names.plural)
-        shown = f"{group}: {classes}, {counted(int(own[column].sum()), 'image')}"
-        parts.append((own, COLOURS[group], shown))
+        label = f"{group}: {classes}, {counted(int(own[column].sum()), 'image')}"
+        parts.append((own, COLOURS[group], label))
     return parts
 
 
@@ -68,8 +68,8 @@ def _vertical_bars(axes: Axes, profile: pd.DataFrame, column: str) -> None:
         profile["rank"], profile["train_balanced"], where="mid", color=GREY, ls="--",
         label=_balanced(profile),
     )  # fmt: skip
-    for own, colour, shown in _parts(profile, column):
-        bars = axes.bar(own["rank"], own[column], width=0.85, color=colour, label=shown)
+    for own, colour, label in _parts(profile, column):
+        bars = axes.bar(own["rank"], own[column], width=0.85, color=colour, label=label)
         axes.bar_label(bars, fmt="{:,.0f}", fontsize=8)
     axes.set_xticks(profile["rank"], axis_names(profile))
     axes.set_xlabel(ClassNaming.infer(profile["class_name"]).singular)
@@ -81,8 +81,8 @@ def _horizontal_bars(axes: Axes, profile: pd.DataFrame, column: str) -> None:
     axes.plot(
         profile["train_balanced"], profile["rank"], color=GREY, ls="--", label=_balanced(profile)
     )
-    for own, colour, shown in _parts(profile, column):
-        bars = axes.barh(own["rank"], own[column], height=0.8, color=colour, label=shown)
+    for own, colour, label in _parts(profile, column):
+        bars = axes.barh(own["rank"], own[column], height=0.8, color=colour, label=label)
         axes.bar_label(bars, fmt="{:,.0f}", fontsize=8, padding=2)
     axes.set_yticks(profile["rank"], axis_names(profile), fontsize=8)
     axes.set_ylim(len(profile) - 0.4, -0.6)
@@ -95,10 +95,10 @@ def _steps(axes: Axes, profile: pd.DataFrame, column: str) -> None:
         profile["rank"] + 1, profile["train_balanced"], color=GREY, ls="--", zorder=3,
         label=_balanced(profile),
     )  # fmt: skip
-    for own, colour, shown in _parts(profile, column):
+    for own, colour, label in _parts(profile, column):
         # Drawing a thousand bars would take seconds.
         edges = np.append(own["rank"] + 0.5, own["rank"].iloc[-1] + 1.5)
-        axes.stairs(own[column], edges, baseline=0.1, fill=True, color=colour, label=shown)
+        axes.stairs(own[column], edges, baseline=0.1, fill=True, color=colour, label=label)
     if drawing.is_wide_ranging(profile[column]):
         axes.set_yscale("log")
         axes.set_ylim(bottom=0.7)  # so that a class of one image has a visible bar
@@ -117,11 +117,11 @@ def _name_ends(axes: Axes, profile: pd.DataFrame, column: str) -> None:
         f"{name}: {images:,}"
         for name, images in zip(axis_names(profile), profile[column], strict=True)
     ]
-    for place, side, heading, shown in (
+    for place, side, heading, lines in (
         (0.0, "left", "most images", texts[:NAMED_ENDS]),
         (1.0, "right", "fewest images", texts[-NAMED_ENDS:]),
     ):
         axes.text(
-            place, -0.18, "\n".join([heading, *shown]), transform=axes.transAxes,
+            place, -0.18, "\n".join([heading, *lines]), transform=axes.transAxes,
             ha=side, va="top", fontsize=8,
         )  # fmt: skip

@@ -63,7 +63,7 @@ def confusion_matrices(
             chosen.assign(true=chosen["true"].map(place), predicted=chosen["predicted"].map(place)),
             -(-len(names) // cell),
         )
-        shown = axes.imshow(matrix, norm=norm, cmap="Blues", interpolation="nearest")
+        image = axes.imshow(matrix, norm=norm, cmap="Blues", interpolation="nearest")
         axes.set_title(f"{labels[method]},\ntrained {TRAIN_SET_LABELS[train_set]}", fontsize=9)
         if len(names) > MANY_CLASSES:
             _name_groups(axes, profile, cell)
@@ -74,7 +74,7 @@ def confusion_matrices(
         axes.set_visible(place_in_grid < len(panels))
         if place_in_grid % columns:
             axes.tick_params(labelleft=False)
-    figure.colorbar(shown, ax=list(all_axes), shrink=0.75, format=PercentFormatter(1))
+    figure.colorbar(image, ax=list(all_axes), shrink=0.75, format=PercentFormatter(1))
     words = ClassNaming.infer(profile["class_name"])
     by_number = ", by the number at the row" if are_numbered else ""
     figure.supxlabel(f"predicted {words.singular}{by_number}", fontsize=9)
@@ -95,8 +95,8 @@ def confusion_matrix(confusions: pd.DataFrame, classes: int) -> Float64Array:
 def best_tail_method(summaries: pd.DataFrame, grouped_by: TrainSet = "long_tailed") -> str:
     """The method with the best accuracy on tail classes."""
     tail = f"{fair_prefix(grouped_by)}tail"
-    shown = (summaries["test_set"] == tail) & (summaries["metric"] == "acc1")
-    return str(summaries[shown].set_index("method")["value"].idxmax())
+    of_tail = (summaries["test_set"] == tail) & (summaries["metric"] == "acc1")
+    return str(summaries[of_tail].set_index("method")["value"].idxmax())
 
 
 def _panels(

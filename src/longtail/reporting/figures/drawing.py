@@ -72,8 +72,8 @@ ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 
 def drawable(text: str, longest: int) -> str:
     """Text cut to ``longest`` letters, with ``?`` for those that the font of figures lacks."""
-    shown = "".join(c if _has_glyph(c) else "?" for c in text)
-    return shown if len(shown) <= longest else shown[: longest - 1] + ELLIPSIS
+    found = "".join(c if _has_glyph(c) else "?" for c in text)
+    return found if len(found) <= longest else found[: longest - 1] + ELLIPSIS
 
 
 @cache

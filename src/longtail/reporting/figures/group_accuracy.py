@@ -29,14 +29,14 @@ def group_accuracy(
     :func:`longtail.evaluation.summaries.summarise`.
     """
     prefix = fair_prefix(grouped_by)
-    shown = summaries[summaries["metric"] == "acc1"]
-    train_sets = list(shown["train_set"].unique())
-    methods = [method for method in labels if method in set(shown["method"])]
+    accuracies = summaries[summaries["metric"] == "acc1"]
+    train_sets = list(accuracies["train_set"].unique())
+    methods = [method for method in labels if method in set(accuracies["method"])]
     figure = Figure(figsize=(9, 1.4 + 0.42 * len(methods)), layout="constrained")
     panels = figure.subplots(1, len(train_sets), sharey=True, sharex=True, squeeze=False)[0]
     places = np.arange(len(methods))
     for axes, train_set in zip(panels, train_sets, strict=True):
-        chosen = shown[shown["train_set"] == train_set].set_index(["test_set", "method"])
+        chosen = accuracies[accuracies["train_set"] == train_set].set_index(["test_set", "method"])
         for offset, group in zip((-0.2, 0, 0.2), GROUPS, strict=True):
             cells = chosen.loc[f"{prefix}{group}"].reindex(methods)
             sides = [cells["value"] - cells["low"], cells["high"] - cells["value"]]

@@ -35,13 +35,17 @@ def comparison_figure(
 
     from longtail.reporting.figures import drawing
 
-    shown = comparison[(comparison["metric"] == "acc1") & comparison["method"].isin(list(labels))]
-    train_sets = [
-        train_set for train_set in TRAIN_SET_LABELS if train_set in set(shown["train_set"])
+    accuracies = comparison[
+        (comparison["metric"] == "acc1") & comparison["method"].isin(list(labels))
     ]
-    test_sets = [test_set for test_set in TEST_SET_LABELS if test_set in set(shown["test_set"])]
-    methods = [method for method in labels if method in set(shown["method"])]
-    if shown.empty:
+    train_sets = [
+        train_set for train_set in TRAIN_SET_LABELS if train_set in set(accuracies["train_set"])
+    ]
+    test_sets = [
+        test_set for test_set in TEST_SET_LABELS if test_set in set(accuracies["test_set"])
+    ]
+    methods = [method for method in labels if method in set(accuracies["method"])]
+    if accuracies.empty:
         return drawing.text_figure(f"{title}: nothing published to compare with")
     height = len(train_sets) * (0.32 * len(methods) + 0.75) + 0.9
     figure = Figure(figsize=(max(2.2 * len(test_sets) + 1.4, 6), height), layout="constrained")
@@ -49,8 +53,8 @@ def comparison_figure(
     for train_set, in_row in zip(train_sets, panels, strict=True):
         in_row[0].set_ylabel(f"trained {TRAIN_SET_LABELS[train_set]}")
         for test_set, axes in zip(test_sets, in_row, strict=True):
-            chosen = (shown["train_set"] == train_set) & (shown["test_set"] == test_set)
-            _panel(axes, shown[chosen].set_index("method").reindex(methods))
+            chosen = (accuracies["train_set"] == train_set) & (accuracies["test_set"] == test_set)
+            _panel(axes, accuracies[chosen].set_index("method").reindex(methods))
             axes.set_title(TEST_SET_LABELS[test_set], fontsize=9)
     first = panels[0][0]
     first.set_yticks(range(len(methods)), [labels[method] for method in methods])

@@ -121,7 +121,7 @@ def gallery_answers(
     answers: Sequence[Mapping[str, Any]], names: ClassNaming
 ) -> list[tuple[str, list[Answer]]]:
     """Correct and incorrect predictions, by heading; headings without any are left out."""
-    shown: dict[str, list[Answer]] = {}
+    by_heading: dict[str, list[Answer]] = {}
     for answer in answers:
         kind = "right" if answer["right"] else "wrong"
         heading = f"{str(answer['group']).capitalize()} {names.plural}: {kind} answers"
@@ -138,8 +138,8 @@ def gallery_answers(
             )
             for guess in answer["top"]
         ]
-        shown.setdefault(heading, []).append(Answer(answer["jpeg"], answer["file"], true, top))
-    return list(shown.items())
+        by_heading.setdefault(heading, []).append(Answer(answer["jpeg"], answer["file"], true, top))
+    return list(by_heading.items())
 
 
 def _probability(value: float) -> str:

@@ -98,14 +98,14 @@ class Layout:
         series: the letter before the number.
         offset: added to the table's number.
         columns: in order; columns of one heading are adjacent.
-        shown: the description.
+        description: what the table shows, for the caption.
     """
 
     kind: str
     series: str
     offset: int
     columns: tuple[Column, ...]
-    shown: str
+    description: str
 
     @property
     def headings(self) -> list[tuple[str, list[str]]]:

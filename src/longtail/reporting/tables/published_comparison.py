@@ -176,23 +176,23 @@ def _rows(
     for method, label in table.methods.items():
         found = [known.get((method, test_set)) for test_set in test_sets]
         if any(found):
-            rows.append([label, "ours", *map(_ours, found)])
+            rows.append([label, "ours", *map(_our_cell, found)])
             ends.append(
                 [format_interval(c["ours_low"], c["ours_high"]) if c else "" for c in found]
             )
-            rows.append(["", "published", *map(_published, found)])
+            rows.append(["", "published", *map(_published_cell, found)])
             ends.append([""] * len(found))
     return rows, ends
 
 
-def _ours(cell: Mapping[Hashable, Any] | None) -> str:
+def _our_cell(cell: Mapping[Hashable, Any] | None) -> str:
     if cell is None or pd.isna(cell["ours"]):
         return MISSING
     farther = margin_of_error(cell["ours"], cell["ours_low"], cell["ours_high"])
     return f"{format_fixed(cell['ours'], 4)} ± {format_fixed(farther, 3)}"
 
 
-def _published(cell: Mapping[Hashable, Any] | None) -> str:
+def _published_cell(cell: Mapping[Hashable, Any] | None) -> str:
     if cell is None or pd.isna(cell["published"]):
         return MISSING
     outside = not pd.isna(cell["inside"]) and not cell["inside"]

@@ -107,7 +107,7 @@ def thesis_table(summaries: pd.DataFrame, table: Table, layout: Layout) -> Print
         (label, tuple(Cell(format_fixed(value, 4)) for value, *_ in figures[method]))
         for method, label in table.methods.items()
     )
-    caption = _caption(table, layout.shown + _means(own))
+    caption = _caption(table, layout.description + _means(own))
     seeds = _seeds(own)
     notes = *no_result_notes(seeds, table), *fewer_seeds_notes(seeds, table)
     return PrintedTable(_number(table, layout), caption, layout, rows, notes)
@@ -153,14 +153,16 @@ def interval_table(
         for method, label in table.methods.items()
     )
     confidence = level_in_percent(statistics.confidence)
-    shown = f"{layout.shown}{_means(own)}, ± to the farther end of the {confidence} interval"
+    description = (
+        f"{layout.description}{_means(own)}, ± to the farther end of the {confidence} interval"
+    )
     is_without = any(
         not pd.isna(value) and pd.isna(low) for row in figures.values() for value, low, *_ in row
     )
     tested = {(test_set, metric) for test_set, metric, *_ in tests}
     has_tests = any((column.test_set, column.metric) in tested for column in layout.columns)
     unmarked = set(table.methods) - marked if has_tests else set()
-    printed = PrintedTable(_number(table, layout), _caption(table, shown), layout, rows)
+    printed = PrintedTable(_number(table, layout), _caption(table, description), layout, rows)
     notes = (
         *mark_notes(
             table, statistics, count, has_stars=printed.has_stars, has_bold=printed.has_bold
@@ -234,10 +236,10 @@ def _means(own: pd.DataFrame) -> str:
     return f" (means of {seeds} seeds)" if seeds > 1 else ""
 
 
-def _caption(table: Table, shown: str) -> str:
+def _caption(table: Table, description: str) -> str:
     return (
         f"Evaluation results for {table.backbone_label} trained on the "
-        f"{TRAIN_SETS_IN_CAPTIONS[table.train_set]} dataset, showing {shown}."
+        f"{TRAIN_SETS_IN_CAPTIONS[table.train_set]} dataset, showing {description}."
     )
 
 
