@@ -291,7 +291,7 @@ def test_a_run_continues_if_tracking_fails_and_logs_it_once(
     hook.after_pipeline_run(run_params(tmp_path), EMPTY, CATALOG)
     [record] = [record for record in caplog.records if record.name == "longtail.hooks.mlflow"]
     assert record.levelname == "ERROR"
-    assert "can no longer track this run: the server. The run goes on" in record.message
+    assert "can no longer track this run: the server. The run continues" in record.message
     assert tracking.status(opened) == "RUNNING"  # nothing more was tried
 
 
