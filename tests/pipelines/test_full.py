@@ -18,6 +18,7 @@ from sklearn.metrics import accuracy_score, f1_score, log_loss
 import longtail
 from longtail.arrays import Float64Array, Int64Array
 from longtail.provenance import processor
+from longtail.schemas import data, report, results
 from longtail.storage.files import checksum_file
 from longtail.trials.fingerprint import ENGINE_VERSION
 from tests.pipelines.conftest import EPOCHS, LONG_TRIAL
@@ -398,3 +399,17 @@ def test_trainings_tell_where_and_with_what_each_was_trained(full: Run) -> None:
     assert set(trainings["processor"]) == {processor()}
     assert trainings["weights_sha256"].isna().all()
     assert platform.node() not in full.file("digits_trainings").read_text(encoding="utf-8")
+
+
+def test_every_column_of_every_table_is_in_its_schema(full: Run) -> None:
+    schemas = {
+        "index": data.INDEX, "rejected": data.REJECTED, "subsets": data.SUBSETS,
+        "class_profile": data.CLASS_PROFILE, "results": results.RESULTS,
+        "trainings": results.TRAININGS, "histories": results.HISTORIES,
+        "confusions": results.CONFUSIONS, "class_confusions": results.CLASS_CONFUSIONS,
+        "examples": results.EXAMPLES_TABLE, "reliability": results.RELIABILITY,
+        "comparisons": results.COMPARISONS, "species": report.SPECIES,
+        "confused_pairs": report.CONFUSED_PAIRS, "scores": report.SCORES,
+    }  # fmt: skip
+    for name, schema in schemas.items():
+        assert full.load(f"digits_{name}").columns.tolist() == list(schema.columns), name

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from longtail.schemas.data import INDEX
+from longtail.schemas.data import INDEX, REJECTED
 from longtail.sources.digits import read_digits
-from longtail.sources.images import REJECTED_COLUMNS
 
 
 def test_digits_are_scikit_learns_images_and_labels() -> None:
@@ -26,7 +25,7 @@ def test_index_and_rejections_keep_the_contract() -> None:
     assert (images.index["class_name"] == images.index["label"].astype(str)).all()
     assert images.index["file"].is_unique
     assert set(images.index["split"]) == {""}
-    assert images.rejected.empty and images.rejected.columns.tolist() == REJECTED_COLUMNS
+    assert images.rejected.empty and images.rejected.columns.tolist() == list(REJECTED.columns)
 
 
 @pytest.mark.parametrize("size", [16, 32])

@@ -13,9 +13,9 @@ from PIL import Image
 
 from longtail.errors import DataError
 from longtail.parameters import Dataset, Imbalance
-from longtail.schemas.data import INDEX
+from longtail.schemas.data import INDEX, REJECTED
 from longtail.sources import read_source
-from longtail.sources.images import REJECTED_COLUMNS, index_of
+from longtail.sources.images import index_of
 from longtail.sources.read import check_source
 from longtail.trials.fingerprint import sha256_of_arrays
 from tests.sources.photographs import folder_of, groups, photograph, read, save, source
@@ -55,7 +55,7 @@ def test_index_lists_classes_by_name_and_files_in_order(species: Path, decoded: 
     assert np.array_equal(images.pixels[0], np.asarray(photograph(1)))
     assert images.pixels.shape == (4, 24, 24, 3)
     assert images.sha256 == sha256_of_arrays(images.pixels)
-    assert images.rejected.empty and images.rejected.columns.tolist() == REJECTED_COLUMNS
+    assert images.rejected.empty and images.rejected.columns.tolist() == list(REJECTED.columns)
 
 
 def test_zip_of_the_same_files_gives_the_same(species: Path, decoded: Path, tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ def test_only_broken_files_are_told_by_their_reasons(tmp_path: Path, decoded: Pa
         read(tmp_path / "photos", decoded)
     [listed] = decoded.glob("*/rejected.csv")
     table = pd.read_csv(listed)
-    assert table.columns.tolist() == REJECTED_COLUMNS
+    assert table.columns.tolist() == list(REJECTED.columns)
     assert table["file"].tolist() == ["a/1.jpg", "a/2.jpg", "b/1.jpg"]
     assert table["reason"].str.startswith("cannot be read: ").all()
 

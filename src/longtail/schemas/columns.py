@@ -104,10 +104,11 @@ def text(
     return pa.Column(of_type, own, nullable=missing, description=description, **options)
 
 
-def whole(description: str, least: int = 0, **options: Any) -> pa.Column:
-    """A column of whole numbers of at least ``least``."""
+def whole(description: str, least: int = 0, *, missing: bool = False, **options: Any) -> pa.Column:
+    """A column of whole numbers of at least ``least``; missing ones, if allowed, are ``pd.NA``."""
     check = pa.Check.ge(least, error=f"a whole number of at least {least}")
-    return pa.Column(WholeNumber, check, description=description, **options)
+    of_type: Any = "Int64" if missing else WholeNumber
+    return pa.Column(of_type, check, nullable=missing, description=description, **options)
 
 
 def number(description: str, *checks: pa.Check, missing: bool = False, **options: Any) -> pa.Column:

@@ -92,17 +92,17 @@ TRAININGS = pa.DataFrameSchema(
         "reused": flag("whether a finished training was used", missing=True),
         "started": number("start of the training, in seconds since 1970 (UTC)", missing=True),
         "seconds": number("duration of the training, in seconds", missing=True),
-        "train_images": number("number of training images", missing=True),
+        "train_images": whole("number of training images", missing=True),
         "weights_sha256": text("SHA-256 of the pretrained weights", missing=True),
         "device": text("device of the training", missing=True),
         "processor": text("processor of the machine", missing=True),
-        "threads": number("number of CPU threads", missing=True),
-        "model_parameters": number("number of parameters of the network", missing=True),
+        "threads": whole("number of CPU threads", missing=True),
+        "model_parameters": whole("number of parameters of the network", missing=True),
         **{
             package: text(f"version of {package}", missing=True)
             for package in ("torch", "timm", "numpy", "python", "longtail")
         },
-        "engine": number("version of the training code", missing=True),
+        "engine": whole("version of the training code", missing=True),
         "commit": text("git commit of the code", missing=True),
         "uncommitted_changes": flag("whether files differed from that commit", missing=True),
         "parameters": text("parameters of the trial that was trained, as JSON"),

@@ -21,7 +21,7 @@ from longtail.errors import DataError
 from longtail.parameters import Cifar100Source
 from longtail.progress import progress_bar
 from longtail.sources.folder import read_labelled_files
-from longtail.sources.images import Images, index_of, no_rejections
+from longtail.sources.images import Images, index_of, rejected_table
 from longtail.sources.listing import find_image_files
 
 IMAGE_SIZE = Cifar100Source.image_size
@@ -108,7 +108,7 @@ def _read_archive(path: Path) -> Images:
         files += [f"{split}/{class_names[part_labels[i]]}/{stems[i]}" for i in order]
         splits += [split] * len(order)
     index = index_of(files, labels, class_names, splits)
-    return Images(np.ascontiguousarray(np.concatenate(pixels)), index, no_rejections())
+    return Images(np.ascontiguousarray(np.concatenate(pixels)), index, rejected_table())
 
 
 def _texts(names: list[bytes | str]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from longtail.sources.images import Images, index_of, no_rejections
+from longtail.sources.images import Images, index_of, rejected_table
 
 MAX_INTENSITY = 16  # scikit-learn stores the 8x8 images with values 0 to 16
 
@@ -22,4 +22,4 @@ def read_digits(image_size: int) -> Images:
     labels = digits.target.tolist()
     files = [f"digit_{number:04d}" for number in range(len(labels))]
     index = index_of(files, labels, [str(d) for d in range(10)], [""] * len(labels))
-    return Images(pixels, index, no_rejections())
+    return Images(pixels, index, rejected_table())

@@ -16,7 +16,7 @@ from longtail.parameters import FolderSource
 from longtail.sources.cache import PixelCache
 from longtail.sources.files import ImageFileRef
 from longtail.sources.image_groups import Grouping
-from longtail.sources.images import REJECTED_COLUMNS, Images, index_of
+from longtail.sources.images import Images, index_of, rejected_table
 from longtail.sources.listing import (
     Listing,
     describe_ignored,
@@ -138,7 +138,7 @@ def _table(rejected: Iterable[Rejected]) -> pd.DataFrame:
         (escape_formula(file), escape_formula(species), reason)
         for file, species, reason in rejected
     ]
-    return pd.DataFrame(rows, columns=REJECTED_COLUMNS, dtype=str)
+    return rejected_table(rows)
 
 
 def _by_folder(

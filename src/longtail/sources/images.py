@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +10,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from longtail.arrays import UInt8Array
-
-REJECTED_COLUMNS = ["file", "class_name", "reason"]
 
 
 @dataclass(frozen=True)
@@ -52,6 +51,8 @@ def index_of(
     )
 
 
-def no_rejections() -> pd.DataFrame:
-    """An empty table of rejected files."""
-    return pd.DataFrame(columns=REJECTED_COLUMNS, dtype=str)
+def rejected_table(rows: Iterable[tuple[str, str, str]] = ()) -> pd.DataFrame:
+    """The table of rejected files: file, class and reason of each."""
+    from longtail.schemas.data import REJECTED
+
+    return pd.DataFrame(list(rows), columns=list(REJECTED.columns), dtype=str)
