@@ -135,4 +135,4 @@ def test_nothing_can_be_exported_before_something_is_trained(
 ) -> None:
     error = run(tmp_path, ONE_TRIAL, stages=["export"]).error
     assert isinstance(error, DataError)
-    assert "kedro run --pipeline=full" in str(error)
+    assert "kedro run --pipelines=full" in str(error)

@@ -1,4 +1,4 @@
-"""`kedro run --pipeline=predict` on digits, from files to names."""
+"""`kedro run --pipelines=predict` on digits, from files to names."""
 
 from __future__ import annotations
 
@@ -330,7 +330,7 @@ def test_without_a_trained_trial_it_is_said_what_to_run(
 ) -> None:
     ended = run(tmp_path, dotted(f"predict.path={photographs}"), stages=["predict"])
     assert isinstance(ended.error, DataError)
-    assert "kedro run --pipeline=full" in str(ended.error)
+    assert "kedro run --pipelines=full" in str(ended.error)
 
 
 def test_weights_that_are_gone_and_images_that_changed_since_are_told(

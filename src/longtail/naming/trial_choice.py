@@ -89,7 +89,7 @@ def trained_trial(
     if len(rows) != 1:
         raise DataError(
             f"the results of {name} and the table of trainings are of different runs. Make both "
-            f"again: kedro run --pipeline=full with the same --env and --params (what has not "
+            f"again: kedro run --pipelines=full with the same --env and --params (what has not "
             f"changed is not trained again)"
         )
     row = rows.iloc[0]
@@ -116,6 +116,6 @@ def weights_of(store: Path, fingerprint: str, name: str) -> Path:
     if training is None:
         raise DataError(
             f"the trained weights of {name} are no longer in {store}. Train it again: kedro run "
-            f"--pipeline=full with the --env and --params that it was trained with"
+            f"--pipelines=full with the --env and --params that it was trained with"
         )
     return training.model_file
