@@ -283,7 +283,7 @@ def test_full_does_not_name_anything() -> None:
         (["predict.taxonomy=/nowhere"], DataError, "predict.taxonomy: there is no file"),
         (["predict.error_rate=5"], ConfigurationError, "predict.error_rate"),
         (["predict.pth=/x"], ConfigurationError, "Did you mean 'path'"),
-        (["grid.datasets=[digits,moths]"], ConfigurationError, "name the data set"),
+        (["grid.datasets=[digits,moths]"], ConfigurationError, "choose the data set"),
     ],
 )  # fmt: skip
 def test_a_request_that_cannot_be_met_is_refused_before_any_work(
