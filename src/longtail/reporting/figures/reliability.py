@@ -58,10 +58,10 @@ def reliability(
             axes.grid(color="#eeeeee")
             axes.set_axisbelow(True)
             bins = reliability_of_seeds(own)
-            sure, right = bins["confidence"], bins["accuracy"]
+            confidence, accuracy = bins["confidence"], bins["accuracy"]
             sizes = 6 + 120 * bins["images"] / bins["images"].sum()
-            axes.plot(sure, right, color=COLOURS["head"], lw=0.8, alpha=0.5)
-            axes.scatter(sure, right, s=sizes, color=COLOURS["head"], alpha=0.8, lw=0)
+            axes.plot(confidence, accuracy, color=COLOURS["head"], lw=0.8, alpha=0.5)
+            axes.scatter(confidence, accuracy, s=sizes, color=COLOURS["head"], alpha=0.8, lw=0)
     first = panels[0][0]
     first.set_xlim(0, 1)
     first.set_ylim(0, 1.03)

@@ -19,7 +19,7 @@ def tables_html(tables: Sequence[tuple[PrintedTable, PrintedTable | None]]) -> s
 
 
 def published_html(label: str, figure: bytes, tables: Sequence[ComparisonTable], note: str) -> str:
-    """A backbone's results beside published ones; empty if there are no tables.
+    """A backbone's results and published ones; empty if there are no tables.
 
     Args:
         label: of the backbone.

@@ -86,10 +86,10 @@ def match_note(published: pd.DataFrame, comparison: pd.DataFrame, dataset: Datas
         dataset: the data set of our results.
     """
     rows = ["table", "backbone", "train_set", "method"]
-    printed, beside = (len(table[rows].drop_duplicates()) for table in (published, comparison))
-    if beside == printed:
+    printed, compared = (len(table[rows].drop_duplicates()) for table in (published, comparison))
+    if compared == printed:
         return ""
-    counted = f"{beside} of the {printed} rows of the published table '{dataset.published}'"
+    counted = f"{compared} of the {printed} rows of the published table '{dataset.published}'"
     others = (
         f"Only {counted} are compared: the others have another backbone, training set, method or "
         f"imbalance factor than this report."
@@ -99,7 +99,7 @@ def match_note(published: pd.DataFrame, comparison: pd.DataFrame, dataset: Datas
         f"has a backbone, training set, method and imbalance factor of this report. Its audit is "
         f"left out."
     )
-    return others if beside else nothing
+    return others if compared else nothing
 
 
 def comparison_note(confidence: float) -> str:
@@ -151,17 +151,17 @@ def comparison_latex(table: ComparisonTable, note: str) -> str:
 
 
 def published_latex(note: str, tables: Sequence[str], audit: str) -> str:
-    """The end of the appendix: our results beside published ones, and the audit of these.
+    """The end of the appendix: our results compared with published ones, and the audit of these.
 
     Args:
         note: how much of the published results there is, as plain text; may be empty.
         tables: see :func:`comparison_latex`.
         audit: see :func:`longtail.reporting.tables.audit.audit_latex`; may be empty.
     """
-    beside = "\n".join([*([escaped(note) + "\n"] if note else []), *tables])
+    comparison = "\n".join([*([escaped(note) + "\n"] if note else []), *tables])
     parts = []
-    if beside:
-        parts += [r"\subsection{Comparison with the published results}", beside, r"\clearpage"]
+    if comparison:
+        parts += [r"\subsection{Comparison with the published results}", comparison, r"\clearpage"]
     if audit:
         parts += [r"\subsection{Audit of the published tables}", audit]
     return "\n".join(parts)

@@ -33,7 +33,7 @@ def compare_with_published(
     table: Table,
     statistics: Statistics,
 ) -> tuple[pd.DataFrame, bytes, str, str]:
-    """A backbone's results beside the published ones: as a table, a figure, LaTeX and HTML."""
+    """A backbone's results and the published ones: as a table, a figure, LaTeX and HTML."""
     from longtail.reporting.figures import drawing
     from longtail.reporting.figures.published_comparison import comparison_figure
 
@@ -68,9 +68,9 @@ def write_published(
 ) -> tuple[str, str]:
     """The end of the appendix with intervals, and the audit's section of the page.
 
-    The audit is shown only where published results are beside ours.
+    The audit is left out if none of the published results is compared.
     """
     if comparison.empty:
         return published_latex(note, [], ""), ""
-    beside = [table for table in tables if table]
-    return published_latex(note, beside, audit_latex(findings)), audit_section(findings)
+    compared = [table for table in tables if table]
+    return published_latex(note, compared, audit_latex(findings)), audit_section(findings)
