@@ -1,4 +1,4 @@
-"""`kedro run --pipeline=export`: one file, and a model that MLflow serves."""
+"""`kedro run --pipelines=export`: one file, and a model that MLflow serves."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def test_nothing_is_drawn_of_stale_results(
     message = str(ended.error)
     assert reason in message
     assert {trial for trial in TRIALS if trial in message} == set(named)
-    assert "kedro run --pipeline=full" in message
+    assert "kedro run --pipelines=full" in message
     assert documents(full.data) == before
 
 

@@ -165,7 +165,7 @@ def test_every_stale_trial_is_named_with_what_has_changed(
     assert now[1].name in message
     assert now[2].name in message
     assert now[0].name not in message
-    assert "kedro run --pipeline=full" in message
+    assert "kedro run --pipelines=full" in message
 
 
 def test_a_shared_training_is_not_blamed_on_the_other_loss(
@@ -295,7 +295,7 @@ def test_other_statistics_are_refused_by_key(changes: dict[str, Any], wanted: st
         check_statistics(table, "toy_results", STATISTICS)
     start = "toy_results were made with other parameters than the current ones: "
     assert str(raised.value).startswith(start + wanted)
-    assert "kedro run --pipeline=full" in str(raised.value)
+    assert "kedro run --pipelines=full" in str(raised.value)
 
 
 def test_tables_without_the_columns_are_refused() -> None:

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 REMEDY = (
-    "Make them again: kedro run --pipeline=full with the same --env and --params (what has not "
+    "Make them again: kedro run --pipelines=full with the same --env and --params (what has not "
     "changed is not trained again). Or give the parameters that they were made with."
 )
 RESCORE = (
-    "Compute them again, which trains nothing: kedro run --pipeline=full "
+    "Compute them again, which trains nothing: kedro run --pipelines=full "
     "with the same --env and --params. Or give the parameters that they were made with."
 )
 
