@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +21,20 @@ from tests.projects import copy_project
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 PROJECT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shallow_stacks() -> Iterator[None]:
+    """Let Kedro's settings ask for the names in a stack only, and not for its lines of source.
+
+    They ask four times in each session, and in a process that has imported as much as the tests'
+    finding the lines takes half a second.
+    """
+    shallow = SimpleNamespace(**vars(inspect) | {"stack": partial(inspect.stack, context=0)})
+    with pytest.MonkeyPatch.context() as patch:
+        for module in ("dynaconf.utils.files", "dynaconf.loaders.py_loader"):
+            patch.setattr(f"{module}.inspect", shallow)
+        yield
 
 
 @pytest.fixture
