@@ -1,4 +1,4 @@
-"""What the unit tests share: the project's own parameters, and small trials."""
+"""Fixtures of all tests: the parameters of the project, small trials, and a copy of the project."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import yaml
 from longtail.parameters import Backbone, Compute, CosineSchedule, Method, Recipe, Softmax, Trial
 from tests.projects import copy_project
 
-# On tensors as small as the tests' a second thread only makes the first one wait.
+# A second thread makes operations on tensors as small as the tests' slower.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 PROJECT = Path(__file__).parents[1]
@@ -39,7 +39,7 @@ def shallow_stacks() -> Iterator[None]:
 
 @pytest.fixture
 def base_config() -> dict[str, Any]:
-    """The raw parameters of the default environment, as its YAML files state them."""
+    """The raw parameters of the default environment, as in its YAML files."""
     config: dict[str, Any] = {}
     for file in sorted((PROJECT / "conf/base/parameters").glob("*.yml")):
         config |= yaml.safe_load(file.read_text(encoding="utf-8"))
@@ -85,7 +85,7 @@ def make_trial(make_recipe: Callable[..., Recipe]) -> Callable[..., Trial]:
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project of the test's own, with its own configuration."""
+    """A copy of the project that a test may change."""
     # Kedro puts the project's sources in both.
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.setenv("PYTHONPATH", os.environ.get("PYTHONPATH", ""))
@@ -93,10 +93,18 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session")
+def mlflow_uri(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """One MLflow database for all tests, because creating one takes seconds."""
+    return f"sqlite:///{tmp_path_factory.getbasetemp()}/mlflow.db"
+
+
+@pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """A folder of large real archives, which few machines have."""
+    """The folder of large real archives; tests are skipped where it is missing."""
     default = PROJECT.parent / "shared" / "data"
     folder = Path(os.environ.get("LONGTAIL_SHARED", default))
     if not folder.is_dir():
-        pytest.skip(f"no real archives: set LONGTAIL_SHARED to their folder ({folder} is none)")
+        pytest.skip(
+            f"no real archives: set LONGTAIL_SHARED to their folder ({folder} is not a folder)"
+        )
     return folder

@@ -1,4 +1,4 @@
-"""Data folders as runs leave them, small enough to be made by hand."""
+"""Small data folders with the layout that runs write, for tests of what is kept and removed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def fingerprint(letter: str) -> str:
 
 
 def save(data: Path, artifact: str, version: str, contents: str = "0123456789") -> Path:
-    """A version of an artifact."""
+    """Save a version of an artifact."""
     file = data / artifact / version / Path(artifact).name
     file.parent.mkdir(parents=True)
     file.write_text(contents)
@@ -30,7 +30,7 @@ def save_card(data: Path, version: str, letter: str) -> Path:
 
 
 def save_training(data: Path, letter: str, suffix: str = "", size: int = 100) -> Path:
-    """A training in the store; it has as many bytes as ``size``."""
+    """Save a training of ``size`` bytes in the store."""
     folder = data / STORE / f"{fingerprint(letter)}{suffix}"
     folder.mkdir(parents=True)
     for name in ("history.csv", "card.json"):
@@ -51,13 +51,13 @@ def versions(data: Path, artifact: str) -> list[str]:
 
 
 def stored(data: Path) -> set[str]:
-    """The first letters of the store's entries, and their endings."""
+    """The first letter and the suffix of each entry of the store."""
     names = {path.name for path in (data / STORE).iterdir()} - {"locks"}
     return {name[0] + name[64:] for name in names}
 
 
 def tree(folder: Path) -> dict[str, Any]:
-    """All files, but for locks, with their contents."""
+    """All files with their contents, except locks and records of runs in progress."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))

@@ -1,4 +1,4 @@
-"""A project of a test's own: with its own configuration, and so with its own locks."""
+"""Copies of the project, whose configuration and locks a test may change."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PROJECT = Path(__file__).parents[1]
 
 
 def copy_project(folder: Path) -> Path:
-    """The configuration and the settings of this project; the code is what is imported already."""
+    """Copy the configuration and the settings; the code is the installed package."""
     shutil.copytree(PROJECT / "conf", folder / "conf", ignore=shutil.ignore_patterns("lock.yml"))
     shutil.copy(PROJECT / "pyproject.toml", folder)
     (folder / "src").mkdir()
@@ -23,7 +23,7 @@ def copy_project(folder: Path) -> Path:
 
 
 def kedro(project: Path, *arguments: str) -> Result:
-    """A command in this process, which must not end with a traceback."""
+    """Run a command in this process; fail if it raises an error."""
     bootstrap_project(project)
     with contextlib.chdir(project):
         result = CliRunner().invoke(cli, arguments)

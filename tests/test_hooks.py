@@ -46,16 +46,15 @@ class Tracking:
 
 @pytest.fixture
 def tracking(
-    tmp_path_factory: pytest.TempPathFactory,
+    mlflow_uri: str,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     request: pytest.FixtureRequest,
 ) -> Tracking:
-    uri = f"sqlite:///{tmp_path_factory.getbasetemp()}/mlflow.db"
     name = request.node.name
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_uri)
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", name)
-    return Tracking(uri, name, tmp_path / "artifacts")
+    return Tracking(mlflow_uri, name, tmp_path / "artifacts")
 
 
 def run_params(project: Path, **changes: Any) -> dict[str, Any]:

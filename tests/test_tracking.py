@@ -29,15 +29,10 @@ def test_a_run_without_these_tags_noted_nothing() -> None:
 
 
 @pytest.fixture
-def mlflow(
-    tmp_path_factory: pytest.TempPathFactory,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> MlflowClient:
-    """The database that all tests share, in which nothing is tagged yet."""
-    uri = f"sqlite:///{tmp_path_factory.getbasetemp()}/mlflow.db"
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    client = MlflowClient(uri)
+def mlflow(mlflow_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MlflowClient:
+    """The database of all tests, in which no run is tagged yet."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_uri)
+    client = MlflowClient(mlflow_uri)
     for name in ("one", "two"):
         if client.get_experiment_by_name(name) is None:
             client.create_experiment(name, artifact_location=str(tmp_path))

@@ -1,4 +1,4 @@
-"""Clusters for the tests: one for those that leave it as it is, and new ones."""
+"""Dask clusters for the tests: a shared one, and one per test for tests that change it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["tracking"]
 
 @pytest.fixture(scope="module")
 def shared_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A scheduler with one worker of two threads, which says that it has a GPU."""
+    """A scheduler and a worker with two threads and the resource ``GPU``."""
     cluster = Cluster(tmp_path_factory.mktemp("cluster"))
     cluster.worker("--nthreads=2", "--resources=GPU=1")
     yield cluster

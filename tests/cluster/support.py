@@ -1,4 +1,4 @@
-"""A Dask cluster of this machine, whose scheduler and workers are processes of their own."""
+"""A Dask cluster on this machine, with the scheduler and the workers in separate processes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DEADLINE_S = 90
 
 
 def until(condition: Callable[[], object], deadline_s: float = DEADLINE_S) -> None:
-    """Wait until something holds."""
+    """Wait until a condition is true."""
     end = time.monotonic() + deadline_s
     while not condition():
         assert time.monotonic() < end
@@ -29,7 +29,7 @@ class Cluster:
     """A scheduler and its workers.
 
     Args:
-        folder: for what they keep.
+        folder: for their files.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -48,7 +48,7 @@ class Cluster:
         return self._start("worker", self.address, *common, *options, **environment)
 
     def end(self) -> None:
-        """Kill all that was started."""
+        """Kill all processes that were started."""
         for process in self._started:
             process.kill()
             process.wait()
@@ -66,7 +66,7 @@ class Cluster:
 
 
 def trial_processes(worker: subprocess.Popen[bytes]) -> list[psutil.Process]:
-    """The processes that a worker has for trials."""
+    """The processes in which a worker runs trials."""
     try:
         return psutil.Process(worker.pid).children(recursive=True)
     except psutil.NoSuchProcess:

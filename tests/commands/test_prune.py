@@ -171,12 +171,11 @@ def test_what_a_tagged_run_wrote_and_read_stays(
     results: list[str],
     prune: Prune,
     data: Path,
-    tmp_path_factory: pytest.TempPathFactory,
+    mlflow_uri: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    uri = f"sqlite:///{tmp_path_factory.getbasetemp()}/mlflow.db"
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    client = MlflowClient(uri)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_uri)
+    client = MlflowClient(mlflow_uri)
     noted = {} if read is None else tags_of_versions(read)
     tags = {"kedro_run_id": C, "trial": "", "keep": "true", **noted}
     run = client.create_run("0", tags=tags, run_name="the last word")

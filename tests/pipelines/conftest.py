@@ -1,4 +1,4 @@
-"""The project is run once, and looked at by many tests."""
+"""Runs of the project that many tests read."""
 
 from __future__ import annotations
 
@@ -7,23 +7,22 @@ from collections.abc import Iterator
 import pytest
 from mlflow import MlflowClient
 
-from tests.pipelines.support import Run, dotted, run
+from tests.pipelines.support import SMALL, Run, dotted, run
 
-# One trial has more epochs than the others, so that its curves are curves.
+# One trial has several epochs, so that its learning curves have several points.
 LONG_TRIAL = "digits.long_tailed.convnext_micro.softmax.seed0"
 EPOCHS = 3
 
 
 @pytest.fixture(scope="session")
-def tracking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowClient]:
-    """MLflow in a database that all tests share, since making one takes seconds."""
-    folder = tmp_path_factory.getbasetemp()
-    uri = f"sqlite:///{folder}/mlflow.db"
-    client = MlflowClient(uri)
+def tracking(mlflow_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowClient]:
+    """The MLflow database in which runs of the tests are tracked."""
+    client = MlflowClient(mlflow_uri)
     if client.get_experiment_by_name("longtail") is None:
-        client.create_experiment("longtail", artifact_location=str(folder / "artifacts"))
+        artifacts = tmp_path_factory.getbasetemp() / "artifacts"
+        client.create_experiment("longtail", artifact_location=str(artifacts))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", uri)
+        patch.setenv("MLFLOW_TRACKING_URI", mlflow_uri)
         patch.setenv("DO_NOT_TRACK", "1")
         patch.delenv("MLFLOW_EXPERIMENT_NAME", raising=False)
         yield client
@@ -37,7 +36,15 @@ def full(tracking: MlflowClient, tmp_path_factory: pytest.TempPathFactory) -> Ru
 
 
 @pytest.fixture(scope="session")
+def small(tracking: MlflowClient, tmp_path_factory: pytest.TempPathFactory) -> Run:  # noqa: ARG001
+    """A run of two trials. Tests copy its data folder before they change it."""
+    ended = run(tmp_path_factory.mktemp("small"), dotted(*SMALL))
+    assert ended.error is None
+    return ended
+
+
+@pytest.fixture(scope="session")
 def again(full: Run) -> Run:
-    """The same a second time, in one process and in the same folder."""
+    """A second run in the data folder of ``full``, in one process."""
     longer = dotted(f"train.{LONG_TRIAL}.trial.recipe.epochs={EPOCHS}")
     return run(full.data, longer, workers=1)

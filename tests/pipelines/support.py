@@ -1,4 +1,4 @@
-"""Runs of the project in a folder of their own, and what they left there."""
+"""Runs of the project in temporary data folders, and access to what they saved."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from longtail.trials.grid import table_name, tables
 
 PROJECT = Path(__file__).parents[2]
 
-# The grid of conf/test, said again, so that a change there is noticed.
+# The grid of conf/test, repeated so that a change there fails a test.
 TRAIN_SETS = ("balanced", "long_tailed")
 BACKBONES = ("mobilenetv2_micro", "convnext_micro")
 METHODS = ("softmax", "balanced_softmax", "ldam")
@@ -47,14 +47,24 @@ FIGURES = (
 CELLS = tuple(product(TRAIN_SETS, BACKBONES, METHODS))
 TRIALS = tuple(f"digits.{'.'.join(cell)}.seed0" for cell in CELLS)
 
+# The stages that make all but the report.
+TRAINING = ("ingest", "imbalance", "train")
+# A grid of two trials, as parameters.
+SMALL = (
+    "grid.train_sets=[long_tailed]",
+    "grid.backbones=[convnext_micro]",
+    "grid.methods=[softmax,ldam]",
+)
+SMALL_TRIALS = tuple(f"digits.long_tailed.convnext_micro.{m}.seed0" for m in ("softmax", "ldam"))
+
 
 def dotted(*items: str) -> dict[str, Any]:
-    """Parameters as they are written after ``--params=``, one an item."""
+    """Nested parameters from items such as ``recipe.epochs=5``."""
     return cast("dict[str, Any]", OmegaConf.to_container(OmegaConf.from_dotlist(list(items))))
 
 
 def loader(env: str, **parameters: Any) -> GridConfigLoader:
-    """The configuration of an environment, with parameters laid over it."""
+    """The configuration of an environment, overridden by parameters."""
     bootstrap_project(PROJECT)
     return GridConfigLoader(
         str(PROJECT / "conf"), env=env, runtime_params=parameters, **settings.CONFIG_LOADER_ARGS
@@ -82,18 +92,18 @@ def catalog(env: str, **parameters: Any) -> LongtailCatalog:
 
 @dataclass(frozen=True)
 class Run:
-    """A run that has ended, and the error that ended it."""
+    """A run that has ended, with the error that ended it, if any."""
 
     data: Path
     run_id: str
     error: LongtailError | None = None
 
     def load(self, name: str) -> Any:
-        """What this run has saved under a name; it fails if this run has saved nothing there."""
+        """Load the version of a dataset that this run saved; fail if it saved none."""
         return self._catalog.load(name)
 
     def file(self, name: str) -> Path:
-        """The file that this run has saved a data set in."""
+        """The file of the version that this run saved."""
         dataset = self._catalog[name]
         assert isinstance(dataset, AbstractVersionedDataset), name
         path = Path(str(dataset._filepath))
@@ -111,7 +121,7 @@ class Run:
 
 
 def copy_of(run: Run, data: Path) -> Run:
-    """A run's data, without those of later runs in its folder, for a test that changes them."""
+    """Copy the versions of a run, without those of later runs, for a test that changes them."""
     shutil.copytree(run.data, data)
     for folder in [path for path in data.rglob("20*Z") if path.is_dir()]:
         if folder.name != run.run_id:
@@ -120,7 +130,7 @@ def copy_of(run: Run, data: Path) -> Run:
 
 
 def report_stage(run: Run, *changes: str) -> tuple[Pipeline, dict[str, Any]]:
-    """The report stage with changed parameters, and what it needs, as a run has left it."""
+    """The report stage with changed parameters, and its inputs as saved by a run."""
     config = loader("test", **dotted(*changes))
     parameters, trials = config.parameters()
     contents = tables(parameters)["digits"]
@@ -146,7 +156,7 @@ def run(
     runner: AbstractRunner | None = None,
     **filters: Any,
 ) -> Run:
-    """Run pipelines in the test environment with all files below ``data``."""
+    """Run pipelines in the test environment, with ``data`` as the data folder."""
     bootstrap_project(PROJECT)
     given = {"data": str(data), **(parameters or {})}
     session = KedroSession.create(PROJECT, save_on_close=False, env="test", runtime_params=given)

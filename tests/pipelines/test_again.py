@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 
 from longtail.errors import DataError
-from tests.pipelines.conftest import EPOCHS, LONG_TRIAL
-from tests.pipelines.support import TRIALS, Run, dotted, pipelines, run
+from tests.pipelines.support import SMALL, TRAINING, TRIALS, Run, dotted, pipelines, run
 
 TRIAL = "digits.long_tailed.convnext_micro.ldam.seed0"
 
@@ -31,12 +30,11 @@ def test_it_makes_a_new_version_of_everything(full: Run, again: Run) -> None:
         assert again.file(name).is_file()
 
 
-def test_it_comes_to_the_same_figures(full: Run, again: Run) -> None:
-    tables = ("subsets", "results", "confusions", "reliability", "comparisons", "scores",
-              "species", "confused_pairs", "examples")  # fmt: skip
-    for name in tables:
-        pd.testing.assert_frame_equal(again.load(f"digits_{name}"), full.load(f"digits_{name}"))
-    assert again.load("digits_appendix") == full.load("digits_appendix")
+def test_all_but_the_record_of_what_was_reused_is_the_same_bytes(full: Run, again: Run) -> None:
+    outputs = pipelines("test")["full"].all_outputs()
+    recorded = {name for name in outputs if name.endswith((".card", "trainings"))}
+    for name in outputs - recorded:
+        assert again.file(name).read_bytes() == full.file(name).read_bytes(), name
 
 
 def test_it_keeps_no_second_copy_of_the_weights(full: Run, again: Run) -> None:
@@ -47,7 +45,7 @@ def test_it_keeps_no_second_copy_of_the_weights(full: Run, again: Run) -> None:
 
 def test_one_process_trains_the_same_bits_as_two(full: Run, tmp_path: Path) -> None:
     small = dotted("grid.backbones=[convnext_micro]", "grid.methods=[ldam]")
-    alone = run(tmp_path, small, workers=1)
+    alone = run(tmp_path, small, stages=TRAINING, workers=1)
     assert alone.error is None
     for train_set in ("balanced", "long_tailed"):
         trial = f"train.digits.{train_set}.convnext_micro.ldam.seed0"
@@ -61,10 +59,10 @@ def test_one_process_trains_the_same_bits_as_two(full: Run, tmp_path: Path) -> N
 
 
 @pytest.fixture(scope="module")
-def recut(full: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A copy of the whole run's data, in which newer subsets are less imbalanced."""
+def recut(small: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A copy of a run's data, in which newer subsets are less imbalanced."""
     data = tmp_path_factory.mktemp("recut") / "data"
-    shutil.copytree(full.data, data)
+    shutil.copytree(small.data, data)
     milder = dotted("datasets.digits.imbalance.profile.imbalance_factor=2")
     return run(data, milder, stages=["imbalance"])
 
@@ -77,19 +75,18 @@ def test_the_newest_subsets_are_trained_on(recut: Run) -> None:
     assert not card["reused"]
 
 
-def test_an_older_version_of_the_subsets_can_be_trained_on(full: Run, recut: Run) -> None:
-    chosen = {"digits_subsets": full.run_id}
+def test_an_older_version_of_the_subsets_can_be_trained_on(small: Run, recut: Run) -> None:
+    chosen = {"digits_subsets": small.run_id}
     trained = run(recut.data, stages=["train"], namespaces=[f"train.{TRIAL}"], load_versions=chosen)
     card = trained.load(f"train.{TRIAL}.card")
     assert card["train_images"] == 369
-    assert card["started"] == full.load(f"train.{TRIAL}.card")["started"]
+    assert card["started"] == small.load(f"train.{TRIAL}.card")["started"]
 
 
-def test_an_older_version_of_the_subsets_can_be_reported(full: Run, recut: Run) -> None:
-    longer = dotted(f"train.{LONG_TRIAL}.trial.recipe.epochs={EPOCHS}")
-    newest = run(recut.data, longer, stages=["report"])
+def test_an_older_version_of_the_subsets_can_be_reported(small: Run, recut: Run) -> None:
+    newest = run(recut.data, dotted(*SMALL), stages=["report"])
     assert isinstance(newest.error, DataError)
     assert "digits_subsets are not those" in str(newest.error)
-    chosen = dict.fromkeys(["digits_subsets", "digits_class_profile"], full.run_id)
-    older = run(recut.data, longer, stages=["report"], load_versions=chosen)
-    assert older.load("digits_appendix") == full.load("digits_appendix")
+    chosen = dict.fromkeys(["digits_subsets", "digits_class_profile"], small.run_id)
+    older = run(recut.data, dotted(*SMALL), stages=["report"], load_versions=chosen)
+    assert older.load("digits_appendix") == small.load("digits_appendix")

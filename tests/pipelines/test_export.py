@@ -19,7 +19,7 @@ from PIL import Image
 from longtail.errors import DataError
 from longtail.learning.inference.export import ABOUT
 from longtail.naming.decision_rule import DecisionRule
-from tests.pipelines.support import Run, dotted, run
+from tests.pipelines.support import TRAINING, Run, dotted, run
 
 ONE_TRIAL = dotted(
     "grid.train_sets=[long_tailed]",
@@ -32,7 +32,7 @@ ONE_TRIAL = dotted(
 
 @pytest.fixture(scope="module")
 def trained(tracking: MlflowClient, tmp_path_factory: pytest.TempPathFactory) -> Run:  # noqa: ARG001
-    ended = run(tmp_path_factory.mktemp("exported"), ONE_TRIAL)
+    ended = run(tmp_path_factory.mktemp("exported"), ONE_TRIAL, stages=TRAINING)
     assert ended.error is None
     return ended
 

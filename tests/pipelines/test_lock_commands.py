@@ -16,10 +16,18 @@ from longtail import lock as locks
 from longtail.cli import cli
 from longtail.lock import File, Lock
 from longtail.storage.files import sha256_of_file
-from tests.pipelines.conftest import EPOCHS, LONG_TRIAL
-from tests.pipelines.support import PROJECT, TRIALS, Run, copy_of, dotted, pipelines, run
+from tests.pipelines.support import (
+    PROJECT,
+    SMALL,
+    SMALL_TRIALS,
+    Run,
+    copy_of,
+    dotted,
+    pipelines,
+    run,
+)
 
-LONGER = f"train.{LONG_TRIAL}.trial.recipe.epochs={EPOCHS}"
+GIVEN = ",".join(SMALL)
 TABLES = ("results", "confusions", "histories", "trainings", "class_profile", "subsets")
 
 
@@ -34,16 +42,16 @@ def kedro(*arguments: str, env: str = "test") -> Result:
 
 
 @pytest.fixture(scope="module")
-def data(full: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the whole run's data that tests may change and must restore."""
-    return copy_of(full, tmp_path_factory.mktemp("locked") / "data").data
+def data(small: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of a run's data that tests may change and must restore."""
+    return copy_of(small, tmp_path_factory.mktemp("locked") / "data").data
 
 
 @pytest.fixture(scope="module")
 def locked(data: Path) -> Path:
     file = data.parent / "lock.yml"
     before = set(data.rglob("*"))
-    result = kedro("lock", f"--params=data={data},{LONGER}", f"--file={file}")
+    result = kedro("lock", f"--params=data={data},{GIVEN}", f"--file={file}")
     assert result.exit_code == 0, result.output
     assert set(data.rglob("*")) == before  # the report that was made to compare is gone
     return file
@@ -55,50 +63,52 @@ def file(locked: Path, tmp_path: Path) -> Path:
     return Path(shutil.copy(locked, tmp_path / "lock.yml"))
 
 
-def of_run(full: Run, data: Path, name: str) -> Path:
-    return data / full.file(name).relative_to(full.data)
+def of_run(small: Run, data: Path, name: str) -> Path:
+    return data / small.file(name).relative_to(small.data)
 
 
-def test_the_lock_has_every_file_by_its_checksum(full: Run, data: Path, file: Path) -> None:
+def test_the_lock_has_every_file_by_its_checksum(small: Run, data: Path, file: Path) -> None:
     lock = locks.read(file)
-    stages = pipelines("test")
+    stages = pipelines("test", **dotted(*SMALL))
     documents = stages["report"].all_outputs()
     made = stages["full"].all_outputs() - documents
     assert list(lock.datasets) == sorted(made)
     assert list(lock.documents) == sorted(documents)
     for name, locked in (lock.datasets | lock.documents).items():
-        assert locked == File(version=full.run_id, sha256=sha256_of_file(of_run(full, data, name)))
+        assert locked == File(
+            version=small.run_id, sha256=sha256_of_file(of_run(small, data, name))
+        )
     assert lock.environment == "test"
-    assert lock.parameters == dotted(LONGER)  # and no folder
+    assert lock.parameters == dotted(*SMALL)  # and no folder
     assert str(data) not in file.read_text(encoding="utf-8")
     assert not re.search(r"[ '\"]/", file.read_text(encoding="utf-8"))
 
 
 def test_the_report_comes_out_the_same_byte_for_byte(
-    full: Run,
+    small: Run,
     data: Path,
     file: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     result = kedro("regenerate", f"--params=data={data}", f"--file={file}")
     assert result.exit_code == 0, result.output
-    names = pipelines("test")["report"].all_outputs()
+    names = pipelines("test", **dotted(*SMALL))["report"].all_outputs()
     assert f"All {len(names)} documents are identical to those locked" in caplog.text
     made = re.findall(r"Made (\S+)", caplog.text)
     assert made and all((PROJECT / document).is_file() for document in made)
     for name in names:
-        first = of_run(full, data, name)
+        first = of_run(small, data, name)
         [second] = [p for p in first.parents[1].glob(f"*/{first.name}") if p != first]
-        assert second.parent.name > full.run_id
+        assert second.parent.name > small.run_id
         assert second.read_bytes() == first.read_bytes()
         shutil.rmtree(second.parent)
 
 
 def test_a_changed_or_missing_file_is_named_and_nothing_is_drawn(
-    full: Run, data: Path, file: Path
+    small: Run, data: Path, file: Path
 ) -> None:
-    changed = of_run(full, data, "digits_results")
-    missing = of_run(full, data, "digits_histories")
+    changed = of_run(small, data, "digits_results")
+    missing = of_run(small, data, "digits_histories")
     contents = changed.read_bytes()
     changed.write_bytes(contents[:-2] + bytes([contents[-2] ^ 1]) + contents[-1:])
     missing.rename(missing.with_suffix(".away"))
@@ -109,8 +119,8 @@ def test_a_changed_or_missing_file_is_named_and_nothing_is_drawn(
     assert result.exit_code == 1
     lines = result.output.splitlines()
     assert lines[0].startswith("Error: ")
-    assert lines[0].endswith(f"histories.csv/{full.run_id}/histories.csv is missing")
-    assert lines[1].endswith(f"results.csv/{full.run_id}/results.csv is not as it was locked")
+    assert lines[0].endswith(f"histories.csv/{small.run_id}/histories.csv is missing")
+    assert lines[1].endswith(f"results.csv/{small.run_id}/results.csv is not as it was locked")
     assert "confusions.csv" not in result.output
     assert "kedro run --pipelines=full --env=test, then kedro lock --env=test" in result.output
     assert set((data / "08_reporting").rglob("*")) == before
@@ -122,18 +132,18 @@ def edited(file: Path, **changes: Any) -> Lock:
     return lock
 
 
-def test_a_document_that_comes_out_otherwise_is_named(full: Run, data: Path, file: Path) -> None:
+def test_a_document_that_comes_out_otherwise_is_named(small: Run, data: Path, file: Path) -> None:
     documents = locks.read(file).documents
-    other = {"digits_appendix": File(version=full.run_id, sha256="0" * 64)}
+    other = {"digits_appendix": File(version=small.run_id, sha256="0" * 64)}
     made_with = locks.made_with() | {"matplotlib": "1.0"}
     edited(file, documents=documents | other, made_with=made_with)
-    result = kedro("regenerate", f"--params=data={data},{LONGER}", f"--file={file}")
+    result = kedro("regenerate", f"--params=data={data},{GIVEN}", f"--file={file}")
     assert result.exit_code == 1
     assert f"1 of {len(documents)} documents differ" in result.output
     assert "appendix.tex is not as it was locked" in result.output
     assert "matplotlib was 1.0" in result.output
     for path in (data / "08_reporting/digits").rglob("*/20*"):
-        if path.name != full.run_id:
+        if path.name != small.run_id:
             shutil.rmtree(path)
 
 
@@ -162,20 +172,20 @@ def test_only_what_has_been_made_of_these_parameters_is_locked(data: Path, tmp_p
     assert nothing.exit_code == 1
     assert re.search(r"there is no \w+ and \d+ more yet\. Make it first", nothing.output)
     assert "kedro run --pipelines=full --env=test" in nothing.output
-    stale = kedro("lock", f"--params=data={data}", f"--file={file}")
+    stale = kedro("lock", f"--params=data={data},{GIVEN},recipe.epochs=2", f"--file={file}")
     assert stale.exit_code == 1
-    assert f"recipe.epochs was {EPOCHS}, is 1" in stale.output
+    assert "recipe.epochs was 1, is 2" in stale.output
     assert not file.exists()
 
 
 def test_a_report_that_is_older_than_its_tables_is_not_locked(
-    full: Run, data: Path, tmp_path: Path
+    small: Run, data: Path, tmp_path: Path
 ) -> None:
-    table = of_run(full, data, "digits_confusions")
+    table = of_run(small, data, "digits_confusions")
     later = table.parents[1] / "9999-01-01T00.00.00.000Z" / table.name
     later.parent.mkdir()
     shutil.copy(table, later)
-    result = kedro("lock", f"--params=data={data},{LONGER}", f"--file={tmp_path}/lock.yml")
+    result = kedro("lock", f"--params=data={data},{GIVEN}", f"--file={tmp_path}/lock.yml")
     shutil.rmtree(later.parent)
     assert result.exit_code == 1
     assert "is older than its input digits_confusions" in result.output
@@ -190,17 +200,17 @@ def test_a_report_that_is_older_than_its_tables_is_not_locked(
     ],
 )
 def test_a_report_made_with_other_parameters_is_not_locked(
-    change: str, differing: set[str], full: Run, data: Path, tmp_path: Path
+    change: str, differing: set[str], small: Run, data: Path, tmp_path: Path
 ) -> None:
     before = set(data.rglob("*"))
     for _ in range(2):  # nor the second time
-        given = f"--params=data={data},{LONGER},{change}"
+        given = f"--params=data={data},{GIVEN},{change}"
         result = kedro("lock", given, f"--file={tmp_path}/lock.yml")
         assert result.exit_code == 1
         *named, message = result.output.partition("Error: ")[2].splitlines()
         assert differing <= {Path(path).name for path in named}
-        assert {Path(path).parent.name for path in named} == {full.run_id}
-        total = len(pipelines("test")["report"].all_outputs())
+        assert {Path(path).parent.name for path in named} == {small.run_id}
+        total = len(pipelines("test", **dotted(*SMALL))["report"].all_outputs())
         assert message.startswith(f"{len(named)} of {total} documents differ when made again")
         assert "kedro run --pipelines=report --env=test (with the same --params)" in message
     assert not (tmp_path / "lock.yml").exists()
@@ -208,28 +218,33 @@ def test_a_report_made_with_other_parameters_is_not_locked(
 
 
 def test_trials_without_results_are_left_out_and_counted(
-    full: Run,
+    small: Run,
     data: Path,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Two seeds are requested, one was run; and one trial was run by itself since."""
-    given = ["grid.seeds=[0,1]", LONGER]
+    given = ["grid.seeds=[0,1]", *SMALL]
     shutil.copytree(data, tmp_path / "data")
     data = tmp_path / "data"
     assert run(data, dotted(*given), stages=["report"]).error is None
-    again = TRIALS[0]
-    card = of_run(full, data, f"train.{again}.card")
+    again = SMALL_TRIALS[0]
+    card = of_run(small, data, f"train.{again}.card")
     later = card.parents[1] / "9999-01-01T00.00.00.000Z" / card.name
     later.parent.mkdir()
-    later.write_text(card.read_text().replace(full.load(f"train.{again}.card")["fingerprint"], "0"))
+    later.write_text(
+        card.read_text().replace(small.load(f"train.{again}.card")["fingerprint"], "0")
+    )
     file = tmp_path / "lock.yml"
     caplog.clear()
     result = kedro("lock", f"--params=data={data},{','.join(reversed(given))}", f"--file={file}")
     assert result.exit_code == 0, result.output
     names = set(locks.read(file).datasets)
     trials = {name.removeprefix("train.").rpartition(".")[0] for name in names if ".seed" in name}
-    assert trials == set(TRIALS[1:])
-    assert f"{len(TRIALS) + 1} trials failed, were not run, or were run with other" in caplog.text
+    assert trials == set(SMALL_TRIALS[1:])
+    assert (
+        f"{len(SMALL_TRIALS) + 1} trials failed, were not run, or were run with other"
+        in caplog.text
+    )
     assert "Made " not in caplog.text  # what was made to compare is gone
     assert {f"digits_{table}" for table in TABLES} <= names

@@ -18,7 +18,7 @@ from longtail.errors import ConfigurationError, DataError, LongtailError
 from longtail.naming.answers_table import DONT_KNOW
 from longtail.storage.files import write_checksum
 from longtail.trials.fingerprint import sha256_of_arrays
-from tests.pipelines.support import Run, dotted, pipelines, run
+from tests.pipelines.support import TRAINING, Run, dotted, pipelines, run
 
 SMALL = (
     "grid.train_sets=[long_tailed]",
@@ -31,7 +31,8 @@ TRIAL = "digits.long_tailed.mobilenetv2_micro.balanced_softmax.seed0"
 
 @pytest.fixture(scope="module")
 def trained(tracking: MlflowClient, tmp_path_factory: pytest.TempPathFactory) -> Run:  # noqa: ARG001
-    ended = run(tmp_path_factory.mktemp("trained"), dotted(*SMALL, *TRAINED_WELL))
+    given = dotted(*SMALL, *TRAINED_WELL)
+    ended = run(tmp_path_factory.mktemp("trained"), given, stages=TRAINING)
     assert ended.error is None
     return ended
 

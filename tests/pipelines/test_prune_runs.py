@@ -17,17 +17,16 @@ from longtail.retention.uses import Use
 from longtail.runner import GridRunner
 from longtail.tracking import versions_of_tags
 from tests.data_folders import A, fingerprint, save_training
-from tests.pipelines.conftest import EPOCHS, LONG_TRIAL
-from tests.pipelines.support import Run, copy_of, dotted, pipelines, run
+from tests.pipelines.support import SMALL, Run, copy_of, dotted, pipelines, run
 from tests.projects import kedro
 
-LONGER = f"train.{LONG_TRIAL}.trial.recipe.epochs={EPOCHS}"
+GIVEN = ",".join(SMALL)
 OLD, NEW, NEWEST = (f"{year}-01-01T00.00.00.000Z" for year in (2001, 2098, 2099))
 
 
 @pytest.fixture
-def made(full: Run, tmp_path: Path) -> Run:
-    return copy_of(full, tmp_path / "data")
+def made(small: Run, tmp_path: Path) -> Run:
+    return copy_of(small, tmp_path / "data")
 
 
 def multiply(made: Run, version: str, letter: str) -> None:
@@ -61,7 +60,7 @@ def test_a_locked_report_is_made_again_from_what_is_left(
     own = trainings(made.data)
     multiply(made, OLD, "a")
     data = f"--params=data={made.data}"
-    locked = kedro(project, "lock", "--env=test", f"{data},{LONGER}")
+    locked = kedro(project, "lock", "--env=test", f"{data},{GIVEN}")
     assert locked.exit_code == 0, locked.output
     multiply(made, NEW, "b")
     multiply(made, NEWEST, "c")
@@ -94,8 +93,8 @@ def test_what_a_tagged_report_was_made_of_is_kept(
         original(self, *arguments, **more)
 
     monkeypatch.setattr(GridRunner, "_run", looks)
-    report = run(made.data, dotted(LONGER), stages=["report"])
-    stage = pipelines("test", **dotted(LONGER))["report"]
+    report = run(made.data, dotted(*SMALL), stages=["report"])
+    stage = pipelines("test", **dotted(*SMALL))["report"]
     reads = {name for name in stage.inputs() if name.startswith("digits_")}
 
     # While it was in progress it was known what it uses, and now it is not in progress.
@@ -137,7 +136,7 @@ def test_a_version_that_was_pruned_before_the_run_began_is_refused(
 ) -> None:
     """Between the check of --load-versions and the announcement of the run."""
     monkeypatch.setattr(LoadVersionsHook, "before_pipeline_run", lambda *_: None)
-    ended = run(made.data, dotted(LONGER), stages=["report"], load_versions={"digits_results": A})
+    ended = run(made.data, dotted(*SMALL), stages=["report"], load_versions={"digits_results": A})
     assert isinstance(ended.error, ConfigurationError)
     assert f"digits_results:{A} has just been removed" in str(ended.error)
     with uses.exclusively(made.data):

@@ -22,6 +22,7 @@ from tests.pipelines.conftest import EPOCHS, LONG_TRIAL
 from tests.pipelines.support import (
     BACKBONES,
     PROJECT,
+    SMALL,
     TEST_SETS,
     Run,
     dotted,
@@ -128,10 +129,10 @@ def test_equal_figures_lie_in_our_intervals_and_others_do_not(report: Report) ->
 
 
 def test_a_table_of_another_data_set_is_told_and_not_audited(
-    full: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    small: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    shutil.copytree(full.data, tmp_path, dirs_exist_ok=True)
-    ended = run(tmp_path, dotted(LONGER, "datasets.digits.published=thesis"), stages=["report"])
+    shutil.copytree(small.data, tmp_path, dirs_exist_ok=True)
+    ended = run(tmp_path, dotted(*SMALL, "datasets.digits.published=thesis"), stages=["report"])
     assert ended.error is None
     note = (
         "The published table 'thesis' is not compared: none of its 56 rows has a backbone, "

@@ -17,6 +17,7 @@ from tests.pipelines.conftest import EPOCHS, LONG_TRIAL
 from tests.pipelines.support import (
     BACKBONES,
     METHODS,
+    SMALL,
     TRAIN_SETS,
     TRIALS,
     Run,
@@ -77,40 +78,35 @@ def test_nothing_is_drawn_of_stale_results(
     assert documents(full.data) == before
 
 
-def test_other_statistics_are_computed_again_without_training(full: Run, tmp_path: Path) -> None:
+def test_other_statistics_are_computed_again_without_training(small: Run, tmp_path: Path) -> None:
     """What the message says to do makes a report of the new statistics."""
-    shutil.copytree(full.data, tmp_path, dirs_exist_ok=True)
-    small = (
-        "grid.methods=[softmax,ldam]",
-        "grid.train_sets=[long_tailed]",
-        "grid.backbones=[mobilenetv2_micro]",
-    )
-    changed = run(tmp_path, dotted(LONGER, "statistics.confidence=0.5", *small))
+    shutil.copytree(small.data, tmp_path, dirs_exist_ok=True)
+    changed = run(tmp_path, dotted(*SMALL, "statistics.confidence=0.5"))
     assert changed.error is None
     assert set(changed.load("digits_results")["confidence"]) == {0.5}
     assert set(changed.load("digits_comparisons")["confidence"]) == {0.5}
     trials = changed.load("digits_trainings")["reused"]
     assert trials.tolist() == [True, True]
     scores = changed.load("digits_scores")
-    assert set(scores) == set(full.load("digits_scores"))
+    assert set(scores) == set(small.load("digits_scores"))
     assert "50% interval" in changed.load("digits_report")
 
 
-def test_nothing_is_trained_on_pixels_that_have_changed(full: Run, tmp_path: Path) -> None:
+def test_nothing_is_trained_on_pixels_that_have_changed(small: Run, tmp_path: Path) -> None:
     data = tmp_path / "data"
-    changed = copy_of(full, data).file("digits_images")
+    changed = copy_of(small, data).file("digits_images")
     with changed.open("r+b") as file:
         file.seek(-1, os.SEEK_END)
         file.write(b"\x07")
     before = sorted(data.rglob("*"))
-    ended = run(data, dotted(LONGER), stages=["train"])
+    ended = run(data, dotted(*SMALL), stages=["train"])
     assert isinstance(ended.error, DataError)
-    assert f"digits_images (version {full.run_id}) has changed since it was ingested" in str(
+    assert f"digits_images (version {small.run_id}) has changed since it was ingested" in str(
         ended.error
     )
     assert "kedro run --pipelines=ingest" in str(ended.error)
     assert sorted(data.rglob("*")) == before
-    assert run(data, dotted(LONGER), stages=["ingest", "train"]).error is None
+    assert run(data, dotted(*SMALL), stages=["ingest", "train"]).error is None
 
 
 def test_one_trial_s_change_is_that_trial_s(full: Run) -> None:

@@ -1,4 +1,4 @@
-"""A small pipeline in the shape of the project's, whose nodes do next to nothing."""
+"""A small pipeline with the structure of the project's, whose nodes add and double numbers."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def killed(number: int) -> int:
     return number
 
 
-# The variable of the environment that names a file, which is there once a process was killed.
+# The environment variable with the path of a file that exists once a process was killed.
 KILLED_ONCE = "LONGTAIL_TEST_KILLED_ONCE"
 
 
@@ -70,7 +70,7 @@ def killed_once(number: int) -> int:
 
 
 def killing_its_worker(number: int) -> int:
-    """Ends the process that started this one: of a cluster, the worker."""
+    """Kill the process that started this one: on a cluster, the worker."""
     os.kill(os.getppid(), signal.SIGKILL)
     time.sleep(60)
     return number
@@ -83,7 +83,7 @@ def asleep(number: int) -> int:
 
 
 class Recorder:
-    """A hook that notes which nodes were started and which failed."""
+    """A hook that records which nodes were started and which failed."""
 
     def __init__(self) -> None:
         self.started: list[str] = []
@@ -108,7 +108,7 @@ def toy(
     backbones: tuple[str, ...] = BACKBONES,
     prepare: Callable[[], int] | Callable[[int], int] = one,
 ) -> Pipeline:
-    """prepare -> a trial a backbone and method -> gathered by backbone -> gathered -> page."""
+    """prepare -> one trial per backbone and method -> gather per backbone -> gather all -> page."""
     changed = changed or {}
     parts = [Node(prepare, "given" if prepare is broken else None, "prepared", name="zz_prepare")]
     for backbone in backbones:
@@ -144,13 +144,13 @@ def catalog_with(**datasets: Any) -> LongtailCatalog:
 
 
 def files_of(pipeline: Pipeline, folder: Path) -> LongtailCatalog:
-    """A catalog whose data other processes see."""
+    """A catalog of files, which other processes can read."""
     files = {n: JSONDataset(filepath=str(folder / f"{n}.json")) for n in pipeline.all_outputs()}
     return catalog_with(**files, **{"params:data": MemoryDataset(str(folder / "data"))})
 
 
 def execute(pipeline: Pipeline, recorder: Recorder | None = None, workers: int = 1) -> int:
-    """Run a pipeline and give its page."""
+    """Run a pipeline and return its page."""
     manager = _create_hook_manager()
     manager.register(recorder or Recorder())
     runner = GridRunner(max_workers=workers)
