@@ -22,8 +22,6 @@ from longtail.trials.canonical_loss import refuse_missing_classes
 
 # What results without a post-hoc method record.
 NONE = "none"
-# The columns of results that record how the logits were changed after training.
-RECORDED = ("post_hoc", "tau")
 
 
 @dataclass(frozen=True)
