@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import doctest
-import importlib
+import importlib.util
 import re
 import shlex
 import subprocess
@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from longtail.parameters import Parameters
 from tests.pipelines.support import PROJECT, dotted, loader
 
 PAGES = sorted([*PROJECT.glob("*.md"), PROJECT / "data/README.md", *PROJECT.glob("docs/**/*.md")])
@@ -212,3 +213,17 @@ def test_examples_in_docstrings_give_what_they_show(file: str) -> None:
     results = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
     assert results.attempted > 0
     assert results.failed == 0
+
+
+def test_every_parameter_has_a_meaning() -> None:
+    """The page of all parameters is generated from the docstrings of their models."""
+    file = PROJECT / "docs/site/parameters.py"
+    spec = importlib.util.spec_from_file_location("parameters_page", file)
+    assert spec is not None and spec.loader is not None
+    page = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(page)
+    schema = Parameters.model_json_schema()
+    text = "\n".join(page.model_section("", schema, schema["$defs"], {}))
+    rows = [row.split(" | ") for row in text.splitlines() if row.startswith("| `")]
+    assert len(rows) > 100
+    assert [row[0] for row in rows if not row[-1].strip(" |")] == []

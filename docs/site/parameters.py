@@ -32,6 +32,7 @@ BOUNDS = {
     "maximum": "≤ {}",
 }
 ATTRIBUTE = re.compile(r"^ {4}(\w+): (.*(?:\n {6,}.*)*)", re.MULTILINE)
+ROLE = re.compile(r":\w+:`~?")
 DEEPEST = 4
 UNBOUNDED = 10**9  # a limit that only guards against overflow says nothing
 BAR = r"\|"
@@ -102,9 +103,17 @@ def models_in(field: dict[str, Any]) -> Iterator[tuple[str, str]]:
 def described(model: str) -> tuple[str, dict[str, str]]:
     """A model's docstring without its attributes, and the attributes' meanings."""
     of: type[BaseModel] = getattr(parameters, model, Parameters)
-    text, _, attributes = inspect.cleandoc(of.__doc__ or "").partition("Attributes:\n")
-    meanings = {name: " ".join(text.split()) for name, text in ATTRIBUTE.findall(attributes)}
-    return text.replace("``", "`").strip(), {k: v.replace("``", "`") for k, v in meanings.items()}
+    meanings: dict[str, str] = {}
+    for base in reversed(of.__mro__):
+        text, _, attributes = inspect.cleandoc(base.__doc__ or "").partition("Attributes:\n")
+        meanings |= {name: plain(meaning) for name, meaning in ATTRIBUTE.findall(attributes)}
+    return plain(text), meanings
+
+
+def plain(text: str) -> str:
+    """Text of a docstring in Markdown: code between single quotes, names without their role."""
+    paragraphs = (" ".join(part.split()) for part in ROLE.sub("`", text).split("\n\n"))
+    return "\n\n".join(paragraphs).replace("``", "`").strip()
 
 
 def type_of(field: dict[str, Any]) -> str:

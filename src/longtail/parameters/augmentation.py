@@ -11,7 +11,12 @@ from longtail.parameters.types import Pair, Positive, ShareOrAll
 
 
 class RandAugment(Strict):
-    """RandAugment: ``operations`` random operations per image, of strength ``magnitude`` of 10."""
+    """Random operations on each image (Cubuk et al. 2020, arXiv 1909.13719).
+
+    Attributes:
+        operations: how many per image.
+        magnitude: their largest strength, of 10.
+    """
 
     operations: Annotated[int, Field(ge=1, le=100)]
     magnitude: Annotated[float, Field(ge=0, le=10)]
@@ -41,13 +46,22 @@ class RandomResizedCrop(RandomRectangle):
 
 
 class RandomErasing(RandomRectangle):
-    """A random rectangle of each image is overwritten, with ``probability``."""
+    """A random rectangle of each image is overwritten.
+
+    Attributes:
+        probability: of each image.
+    """
 
     probability: ShareOrAll
 
 
 class Mixing(Strict):
-    """Each image is mixed with another of its batch; the shares are from Beta(alpha, alpha)."""
+    """Each image is mixed with another of its batch.
+
+    Attributes:
+        kind: mixup (arXiv 1710.09412) blends images, CutMix (arXiv 1905.04899) pastes a rectangle.
+        alpha: the shares are drawn from Beta(alpha, alpha).
+    """
 
     kind: Literal["mixup", "cutmix"]
     alpha: Positive

@@ -24,17 +24,24 @@ TrainSet = Literal["balanced", "long_tailed", "matched", "natural"]
 
 
 class DigitsSource(Strict):
-    """scikit-learn's 1,797 handwritten digits, enlarged from 8 to ``image_size`` pixels."""
+    """scikit-learn's 1,797 handwritten digits.
+
+    Attributes:
+        image_size: the height and width that they are enlarged to from 8 pixels.
+    """
 
     kind: Literal["digits"]
     image_size: ImageSize
 
 
 class Cifar100Source(Strict):
-    """CIFAR-100 (Krizhevsky 2009), from ``path`` or, where that is null, downloaded from ``url``.
+    """CIFAR-100 (Krizhevsky 2009).
 
-    ``path`` may name the official archive, or a folder (or zip files) holding
-    ``{train,test}/<class>/*``; it may contain ``*``.
+    Attributes:
+        path: the official archive, or a folder (or zip files) with ``{train,test}/<class>/*``; it
+            may contain ``*``. Null: download it.
+        url: of the official archive.
+        md5: of the official archive.
     """
 
     image_size: ClassVar[int] = 32
@@ -114,7 +121,12 @@ class OfficialTestHoldout(Strict):
 
 
 class PerClassHoldout(Strict):
-    """A number of images of each class for testing and validation, the rest for training."""
+    """A number of images of each class for testing and validation, the rest for training.
+
+    Attributes:
+        test: test images per class.
+        validation: validation images per class.
+    """
 
     kind: Literal["per_class"]
     test: Count
@@ -124,8 +136,13 @@ class PerClassHoldout(Strict):
 class StratifiedHoldout(Strict):
     """A share of each class for testing and for validation, the rest for training.
 
-    For data sets that are long-tailed themselves. Each class has at least ``minimum`` test images,
-    as many validation images, and one training image.
+    For data sets that are long-tailed themselves.
+
+    Attributes:
+        test: the share of test images.
+        validation: the share of validation images.
+        minimum: the fewest test images of a class, and the fewest validation images; each class
+            also has at least one training image.
     """
 
     kind: Literal["stratified"]
@@ -151,21 +168,33 @@ Holdout = Annotated[
 
 
 class ExponentialProfile(Strict):
-    """Class sizes that decrease exponentially; ``imbalance_factor`` is largest over smallest."""
+    """Class sizes that decrease exponentially.
+
+    Attributes:
+        imbalance_factor: the largest class size divided by the smallest.
+    """
 
     kind: Literal["exponential"]
     imbalance_factor: ImbalanceFactor
 
 
 class StepProfile(Strict):
-    """The first half of the classes complete, the others ``imbalance_factor`` times smaller."""
+    """Two sizes: the first half of the classes is complete, the others are smaller.
+
+    Attributes:
+        imbalance_factor: how many times smaller.
+    """
 
     kind: Literal["step"]
     imbalance_factor: ImbalanceFactor
 
 
 class ParetoProfile(Strict):
-    """Class sizes at the quantiles of a Pareto (Lomax) distribution of shape ``alpha``."""
+    """Class sizes at the quantiles of a Pareto (Lomax) distribution.
+
+    Attributes:
+        alpha: its shape; the smaller, the longer the tail.
+    """
 
     kind: Literal["pareto"]
     alpha: Positive
@@ -181,7 +210,12 @@ class RankGroups(Strict):
 
 
 class ShotGroups(Strict):
-    """Head: more than ``many`` training images; tail: fewer than ``few``; middle: between."""
+    """Head, middle and tail by the number of training images.
+
+    Attributes:
+        many: head classes have more.
+        few: tail classes have fewer.
+    """
 
     kind: Literal["shots"]
     many: Count = 100
@@ -200,8 +234,13 @@ Groups = Annotated[RankGroups | ShotGroups, Field(discriminator="kind")]
 class Imbalance(Strict):
     """How a data set is split, and how its long-tailed subsets are drawn.
 
-    ``class_order`` gives rank 0 to the first class by index (as is usual in the literature) or to
-    the class with the most images, and among equally large classes to the first by index.
+    Attributes:
+        holdout: which images test and validate.
+        profile: the class sizes of the long-tailed training and test sets.
+        class_order: which class is the largest: the first by index (as is usual in the
+            literature), or the one with the most images, of equally large ones the first by index.
+        groups: how classes are divided into head, middle and tail.
+        seed: of all random draws of images.
     """
 
     holdout: Holdout
@@ -219,7 +258,8 @@ class Imbalance(Strict):
 class UnknownClasses(Strict):
     """Classes that are excluded from training, to test whether a model recognises new classes.
 
-    ``classes`` is a list of names, or how many to draw with the seed of ``imbalance``.
+    Attributes:
+        classes: a list of names, or how many to draw with the seed of ``imbalance``.
     """
 
     classes: Count | tuple[str, ...]
@@ -245,8 +285,13 @@ class UnknownClasses(Strict):
 class Dataset(Strict):
     """Where a data set comes from and how it is made long-tailed.
 
-    ``unknown`` holds classes out of training altogether. ``published`` names the table of
-    published results that ours are held against: the catalog's ``published_<name>``.
+    Attributes:
+        name: its key in ``datasets``.
+        label: its name in reports.
+        source: the images.
+        imbalance: the splits and the class imbalance.
+        unknown: classes that are excluded from training.
+        published: published results to compare with: the catalog's ``published_<name>``.
     """
 
     name: Name

@@ -15,7 +15,16 @@ from longtail.parameters.types import Count, Listed, Name, Seed
 
 
 class Grid(Strict):
-    """The axes of the grid: every combination of their values is a trial."""
+    """The axes of the grid: every combination of their values is a trial.
+
+    Attributes:
+        datasets: names in ``datasets``.
+        train_sets: which images to train on. ``matched`` is balanced with as many images as
+            ``long_tailed``; ``natural`` is all of them.
+        backbones: names in ``backbones``.
+        methods: names in ``methods``.
+        seeds: of the weights, of the order of the images and of their augmentation.
+    """
 
     datasets: Listed[Name] = Field(min_length=1)
     train_sets: Listed[TrainSet] = Field(min_length=1)

@@ -19,16 +19,23 @@ class Softmax(Strict):
 
 
 class Focal(Strict):
-    """Focal loss (Lin et al. 2017, arXiv 1708.02002) with focusing parameter ``gamma``."""
+    """Focal loss (Lin et al. 2017, arXiv 1708.02002).
+
+    Attributes:
+        gamma: the focusing parameter; 0 is cross-entropy.
+    """
 
     name: Literal["focal"]
     gamma: Annotated[float, Field(ge=0, le=10)] = 2.0
 
 
 class WeightedSoftmax(Strict):
-    """Cross-entropy with class weights by a ``convention`` (see ``class_weights``).
+    """Cross-entropy with class weights.
 
-    ``exponent`` belongs to ``min_ratio``; 0.5 is square-root weighting.
+    Attributes:
+        convention: how weights follow from class counts, see
+            :func:`longtail.trials.canonical_loss.class_weights`.
+        exponent: of ``min_ratio``; 0.5 is square-root weighting.
     """
 
     name: Literal["weighted_softmax"]
@@ -47,7 +54,11 @@ class WeightedSoftmax(Strict):
 
 
 class ClassBalanced(Strict):
-    """Cross-entropy weighted by effective numbers (Cui et al. 2019, arXiv 1901.05555)."""
+    """Cross-entropy weighted by effective numbers (Cui et al. 2019, arXiv 1901.05555).
+
+    Attributes:
+        beta: 0 is no weighting; towards 1, weights are inversely proportional to class counts.
+    """
 
     name: Literal["class_balanced"]
     beta: ShareOrNone = 0.9
@@ -60,9 +71,10 @@ class BalancedSoftmax(Strict):
 
 
 class LogitAdjustment(Strict):
-    """Logit-adjusted cross-entropy (Menon et al. 2020, arXiv 2007.07314) of strength ``tau``.
+    """Logit-adjusted cross-entropy (Menon et al. 2020, arXiv 2007.07314).
 
-    With ``tau`` 1 it is balanced softmax.
+    Attributes:
+        tau: its strength; 1 is balanced softmax.
     """
 
     name: Literal["logit_adjustment"]
@@ -72,8 +84,9 @@ class LogitAdjustment(Strict):
 class Equalization(Strict):
     """Softmax equalization loss (Tan et al. 2020, arXiv 2003.05176).
 
-    Classes with a share of the training images below ``threshold`` (lambda) are spared as
-    negatives with ``probability`` (gamma).
+    Attributes:
+        probability: with which a rare class is spared as a negative (gamma in the paper).
+        threshold: classes with a smaller share of the training images are rare (lambda).
     """
 
     name: Literal["equalization"]
@@ -82,7 +95,11 @@ class Equalization(Strict):
 
 
 class LDAM(Strict):
-    """Label-distribution-aware margins (Cao et al. 2019, arXiv 1906.07413)."""
+    """Label-distribution-aware margins (Cao et al. 2019, arXiv 1906.07413).
+
+    Attributes:
+        max_margin: of the rarest class.
+    """
 
     name: Literal["ldam"]
     # Two cosines differ by at most 2, so that no image could have a larger margin.
@@ -103,10 +120,11 @@ Loss = Annotated[
 
 
 class DeferredWeights(Strict):
-    """Deferred re-weighting (DRW, Cao et al. 2019, arXiv 1906.07413).
+    """Deferred re-weighting (DRW, Cao et al. 2019, arXiv 1906.07413) by effective numbers.
 
-    From the epoch in which the share ``start`` of the training ends, the loss is weighted by
-    effective numbers of images with ``beta``.
+    Attributes:
+        beta: of the effective numbers.
+        start: the share of the epochs that are trained without the weights.
     """
 
     beta: ShareOrNone = 0.9999
@@ -119,9 +137,11 @@ class DeferredWeights(Strict):
 
 
 class Classifier(Strict):
-    """The last layer: linear, or the cosine of features and class vectors, times ``scale``.
+    """The last layer.
 
-    A changed ``kind`` starts from the default ``scale``.
+    Attributes:
+        kind: linear, or the cosine of features and class vectors.
+        scale: that the logits are multiplied by. A changed ``kind`` starts from its default.
     """
 
     kind: Literal["linear", "cosine"] = "linear"
@@ -129,10 +149,16 @@ class Classifier(Strict):
 
 
 class Method(Strict):
-    """A method for training on long-tailed data: a loss, a classifier, deferred class weights.
+    """A method for training on long-tailed data.
 
-    Without ``deferred_weights`` the loss is the same in all epochs. ``post_hoc`` changes the
-    logits of the trained model, not the training.
+    Attributes:
+        name: its key in ``methods``.
+        label: its name in reports.
+        loss: that is minimised.
+        classifier: the last layer of the network.
+        deferred_weights: class weights from some epoch on; null for the same loss in all epochs.
+        post_hoc: a change of the trained model's logits; the training stays the same.
+        recipe: what this method changes of the common recipe.
     """
 
     name: Name

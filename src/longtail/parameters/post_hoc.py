@@ -32,8 +32,11 @@ Taus = Annotated[
 class PostHocLogitAdjustment(Strict):
     """``tau`` times the log of the training set's class frequencies, subtracted from the logits.
 
-    Menon et al. 2020, arXiv 2007.07314, section 4.1. Of several ``tau`` the one of the best
-    balanced accuracy on the validation images is used, of equal ones the first.
+    Menon et al. 2020, arXiv 2007.07314, section 4.1.
+
+    Attributes:
+        tau: one value, or several of which the one with the best balanced accuracy on the
+            validation images is used, of equal ones the first.
     """
 
     kind: Literal["logit_adjustment"]
@@ -43,9 +46,11 @@ class PostHocLogitAdjustment(Strict):
 class TauNormalization(Strict):
     """Each class' vector in the last layer divided by its norm to the power of ``tau``.
 
-    Kang et al. 2020, arXiv 1910.09217, section 4.2; the biases are left out, as there. Of several
-    ``tau`` the one of the best balanced accuracy on the validation images is used, of equal ones
-    the first.
+    Kang et al. 2020, arXiv 1910.09217, section 4.2; the biases are left out, as there.
+
+    Attributes:
+        tau: one value, or several of which the one with the best balanced accuracy on the
+            validation images is used, of equal ones the first.
     """
 
     kind: Literal["tau_normalization"]

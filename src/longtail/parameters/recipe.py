@@ -34,7 +34,12 @@ class CosineSchedule(Strict):
 
 
 class StepSchedule(Strict):
-    """The learning rate is multiplied by ``factor`` at each of ``milestones`` (epochs)."""
+    """The learning rate is multiplied by a factor at certain epochs.
+
+    Attributes:
+        milestones: the epochs, in ascending order.
+        factor: at each of them.
+    """
 
     kind: Literal["step"]
     milestones: Listed[Epochs]
@@ -66,13 +71,37 @@ Freeze = Annotated[Literal["none", "backbone"] | float, BeforeValidator(_none_ba
 
 
 class Recipe(Strict):
-    """Training hyperparameters. ``crop_padding`` is in pixels of the stored image.
+    """Training hyperparameters.
 
-    ``freeze`` keeps the whole backbone, or a share of its layers from the input on, as pretrained.
-    With ``backbone``, the classifier is trained on features that are computed once for
-    ``cached_views`` views of each image: the image itself, and random crops and flips of it; a
-    cosine classifier is initialised as ``cosine_start`` says. The learning rate is multiplied by
-    ``layer_decay`` with each layer from the classifier to the input.
+    Attributes:
+        epochs: passes over the training images.
+        batch_size: images per step.
+        image_size: the height and width of the network's input, in pixels.
+        optimizer: AdamW or SGD with momentum.
+        learning_rate: after the warm-up, before the schedule lowers it.
+        momentum: of SGD.
+        weight_decay: decoupled for AdamW, an L2 penalty for SGD.
+        schedule: of the learning rate after the warm-up.
+        warmup_epochs: epochs in which the learning rate rises linearly.
+        crop_padding: of random crops of the stored image's own size, in pixels; 0 for no crops.
+        horizontal_flip: whether to flip half of the images.
+        normalization: the channels' means and standard deviations: of the training images, of
+            ImageNet, or 0.5.
+        precision: of the network's arithmetic in training; ``auto`` is bfloat16 on GPUs that have
+            it, else float32. Evaluation is always float32.
+        validate_every: validate after every so many epochs and the last; 0 for never.
+        random_resized_crop: random crops of varying size and shape, instead of ``crop_padding``.
+        rand_augment: random operations on each image.
+        random_erasing: random rectangles that are overwritten.
+        mixing: mixup or CutMix.
+        ema_decay: of an exponential moving average of the weights, which is then the result.
+        freeze: keeps the whole ``backbone``, or a share of its layers from the input on, as
+            pretrained.
+        layer_decay: the learning rate is multiplied by it with each layer from the classifier to
+            the input.
+        cached_views: views of each image whose features are computed once and cached, where the
+            whole backbone is frozen: the image itself, and random crops and flips of it.
+        cosine_start: how a cosine classifier on a frozen backbone is initialised.
     """
 
     epochs: Epochs

@@ -23,7 +23,21 @@ REGISTRIES = ("datasets", "backbones", "methods")
 
 
 class Parameters(Strict):
-    """All parameters of a run. ``data`` is the folder of the files of the catalog."""
+    """All parameters of a run.
+
+    Attributes:
+        datasets: by name.
+        grid: which trials to run.
+        backbones: by name.
+        methods: by name.
+        recipe: the training hyperparameters that all trials share.
+        compute: the device and how it is used.
+        statistics: confidence intervals and resampling.
+        predict: which model identifies which photographs, and how.
+        train: overrides for single trials:
+            ``train.<data set>.<training set>.<backbone>.<method>.seed<n>.trial.<key>``.
+        data: the folder of all files of the catalog.
+    """
 
     datasets: dict[Name, Dataset]
     grid: Grid
