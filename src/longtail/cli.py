@@ -93,6 +93,9 @@ def _run_command() -> click.Command:
         if pipeline:
             given["pipelines"] = [pipeline]
         _check_environment(given["env"])
+        if given.get("is_async"):  # deprecated by Kedro, which passes it to the runner like this
+            given["is_async"] = False
+            given["runner_params"] = {**given["runner_params"], "is_async": True}
         with _errors_in_one_message():
             try:
                 return original(**given, **unused)

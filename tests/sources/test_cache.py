@@ -176,7 +176,7 @@ def test_full_disk_is_one_message_and_loses_nothing(
 
     with monkeypatch.context() as patch:
         patch.setattr(kind, failing, full)
-        with pytest.raises(DiskFullError, match=r"the disk is full: .*moths-.* is kept"):
+        with pytest.raises(DiskFullError, match=r"the disk is full: .*moths-.* is saved"):
             read(root, decoded)
     decodings.clear()
     assert same(read(root, decoded), read(root, tmp_path / "other"))

@@ -39,8 +39,8 @@ def test_a_full_disk_is_one_message(tmp_path: Path, error: Exception) -> None:
         raised(place, error)
     message = str(told.value)
     assert message.startswith(f"the disk is full: {place} could not be written (")
-    assert "MiB are free there). Free some space and give the same command again" in message
-    for what in ("`kedro prune`", "01_raw/decoded", "mlruns", "--params=data=/the/folder"):
+    assert "MiB are free there). Free some space and run the same command again" in message
+    for what in ("`kedro prune`", "01_raw/decoded", "mlruns", "--params=data=/path/to/folder"):
         assert what in message
     assert "\n" not in message
 

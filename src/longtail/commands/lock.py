@@ -159,7 +159,7 @@ def _make_again(
             lines = "\n".join(wrong.values())
             raise DataError(
                 f"{lines}\nThe report of {file} needs the locked files. Restore them; or give "
-                f"their folder: --params=data=/the/folder; or make everything again: "
+                f"their folder: --params=data=/path/to/folder; or make everything again: "
                 f"kedro run --pipelines=full{option}, then kedro lock{option}"
             )
         session = project.session

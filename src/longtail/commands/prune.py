@@ -70,7 +70,7 @@ def prune(
     if not layout.data.is_dir():
         raise DataError(
             f"there is no data folder {layout.data}. Name the one of the runs: "
-            f"--params=data=/the/folder"
+            f"--params=data=/path/to/folder"
         )
     say = rich.get_console().print
     with _disk_errors_in_one_message():

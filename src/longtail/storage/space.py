@@ -72,10 +72,10 @@ def disk_full(place: Path, needed: int | None = None) -> DiskFullError:
     wanted = "" if needed is None else f", {_mebibytes(needed)} are needed"
     return DiskFullError(
         f"the disk is full: {place} could not be written ({free} are free there{wanted}). Free "
-        f"some space and give the same command again; what is finished is stored. `kedro prune` "
-        f"removes old versions, and trainings that nothing refers to; what else can go, such as "
-        f"decoded images (01_raw/decoded) and MLflow's files (mlruns): docs/how-to/disk.md. Or "
-        f"take a data folder on another disk: --params=data=/the/folder"
+        f"some space and run the same command again: what is finished is saved. `kedro prune` "
+        f"removes old versions, and trainings that nothing refers to. docs/how-to/disk.md says "
+        f"what else can be deleted, such as decoded images (01_raw/decoded) and MLflow's files "
+        f"(mlruns). Or use a data folder on another disk: --params=data=/path/to/folder"
     )
 
 
