@@ -21,6 +21,7 @@ from longtail.errors import ConfigurationError, DataError
 from longtail.kedro_internals import (
     CompiledPatterns,
     VersionedDataset,
+    dataset_class,
     is_local,
     is_versioned,
     load_path,
@@ -79,6 +80,13 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
         """
         if not f"{key}.".startswith(TRIALS) or key.endswith(".trial"):
             super().__setitem__(key, value)
+
+    def _add_from_config(self, ds_name: str, ds_config: dict[str, Any]) -> None:
+        """Add an entry with the class itself, which Kedro else looks up for each dataset."""
+        dataset_type = ds_config["type"]
+        if isinstance(dataset_type, str):
+            ds_config = {**ds_config, "type": dataset_class(dataset_type)}
+        super()._add_from_config(ds_name, ds_config)
 
     def save(self, ds_name: str, data: Any) -> None:
         """Save a dataset; its version gets its name once the file is complete.

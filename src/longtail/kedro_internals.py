@@ -36,6 +36,7 @@ __all__ = [
     "HTMLPreview",
     "ImagePreview",
     "VersionedDataset",
+    "dataset_class",
     "is_local",
     "is_versioned",
     "load_path",
@@ -156,24 +157,30 @@ class CompiledPatterns(CatalogConfigResolver):
         self.__dict__.update(vars(resolver))
 
     def match_dataset_pattern(self, ds_name: str) -> str | None:
-        patterns = self._dataset_patterns
-        return next((pattern for pattern in patterns if _fields(pattern, ds_name)), None)
+        return _first_match(tuple(self._dataset_patterns), ds_name)
 
     def resolve_pattern(self, ds_name: str) -> dict[str, Any]:
         pattern = None if ds_name in self.config else self.match_dataset_pattern(ds_name)
         if pattern is None:
             return super().resolve_pattern(ds_name)
         filled = _filled(self._dataset_patterns[pattern], _fields(pattern, ds_name).named)
-        return {**filled, "type": _full_name(filled["type"])}
+        found = dataset_class(filled["type"])
+        return {**filled, "type": f"{found.__module__}.{found.__qualname__}"}
 
 
 _compiled = cache(parse.compile)
 
 
 @cache
-def _full_name(dataset_type: str) -> str:
-    dataset_class, _ = parse_dataset_definition({"type": dataset_type})
-    return f"{dataset_class.__module__}.{dataset_class.__qualname__}"
+def _first_match(patterns: tuple[str, ...], name: str) -> str | None:
+    return next((pattern for pattern in patterns if _fields(pattern, name)), None)
+
+
+@cache
+def dataset_class(dataset_type: str) -> type[AbstractDataset[Any, Any]]:
+    """The class that an entry of the catalog names."""
+    found, _ = parse_dataset_definition({"type": dataset_type})
+    return found
 
 
 def _fields(pattern: str, name: str) -> Any:
