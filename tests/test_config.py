@@ -343,6 +343,14 @@ def test_a_data_folder_must_be_one() -> None:
         loader("test", data="~nobody_of_that_name/x")
 
 
+@pytest.mark.parametrize("value", ["5", "[a]", "true"])
+def test_globals_must_name_a_data_folder(value: str, tmp_path: Path) -> None:
+    shutil.copytree(PROJECT / "conf/base", tmp_path / "conf/base")
+    (tmp_path / "conf/base/globals.yml").write_text(f"data: {value}")
+    with pytest.raises(ConfigurationError, match=r"globals\.yml: data: give a folder, found "):
+        GridConfigLoader(str(tmp_path / "conf"), env="base", **settings.CONFIG_LOADER_ARGS)
+
+
 def test_a_file_without_keys_is_refused(tmp_path: Path) -> None:
     shutil.copytree(PROJECT / "conf", tmp_path / "conf")
     file = tmp_path / "conf/test/parameters/more.yml"

@@ -26,7 +26,7 @@ def is_binomial(name: str) -> bool:
 
     Underscores stand for spaces. Only the first letter of the genus can be a capital.
 
-    Example:
+    Examples:
         >>> [is_binomial(name) for name in ("Noctua pronuba", "xestia_c-nigrum", "Idaea sp.")]
         [True, True, True]
         >>> [is_binomial(name) for name in ("Noctua", "moth_1", "RED ADMIRAL", "Red Admiral")]
@@ -56,7 +56,7 @@ class ClassNaming:
     def infer(cls, class_names: Iterable[str]) -> ClassNaming:
         """Class names are binomials if at least ``BINOMIAL_SHARE`` of them have the form of one.
 
-        Example:
+        Examples:
             >>> ClassNaming.infer(["acherontia_atropos", "Autographa gamma"])
             ClassNaming(is_binomial=True)
             >>> ClassNaming.infer(["apple", "maple_tree", "rocket"])

@@ -38,6 +38,10 @@ class GridConfigLoader(OmegaConfigLoader):
                 "data": _folder(self.runtime_params["data"])
             }
         if "data" in self._globals:
+            if not isinstance(self._globals["data"], str):
+                raise ConfigurationError(
+                    f"globals.yml: data: give a folder, found {self._globals['data']!r}"
+                )
             self["globals"] = {**self._globals, "data": _folder(self._globals["data"])}
 
     def __setitem__(self, key: str, value: Any) -> None:

@@ -17,7 +17,7 @@ def counted(number: int, one: str, many: str | None = None) -> str:
         one: the noun in the singular.
         many: the noun in the plural; by default the singular with an s.
 
-    Example:
+    Examples:
         >>> counted(1, "image"), counted(1234, "image"), counted(0, "class", "classes")
         ('1 image', '1,234 images', '0 classes')
     """
@@ -44,7 +44,7 @@ def first_names(names: Sequence[str], count: int = FEW_NAMES) -> Iterator[str]:
 def listed(words: Iterable[str]) -> str:
     """Words with commas and a last "and".
 
-    Example:
+    Examples:
         >>> listed(["head"]), listed(["head", "tail"]), listed(["head", "middle", "tail"])
         ('head', 'head and tail', 'head, middle, and tail')
     """
@@ -57,7 +57,7 @@ def listed(words: Iterable[str]) -> str:
 def count_range(lowest: int, highest: int) -> str:
     """A range of counts, or one number if both ends are equal.
 
-    Example:
+    Examples:
         >>> count_range(5, 1100), count_range(5, 5)
         ('5 to 1,100', '5')
     """
@@ -67,7 +67,7 @@ def count_range(lowest: int, highest: int) -> str:
 def duration(seconds: float) -> str:
     """A duration in hours; in minutes below 90 minutes, in seconds below 90 seconds.
 
-    Example:
+    Examples:
         >>> duration(89), duration(120), duration(9000)
         ('89 s', '2 min', '2.5 h')
     """
@@ -79,7 +79,7 @@ def duration(seconds: float) -> str:
 def percent(share: float, places: int = 0) -> str:
     """A share as text, which is 0% or 100% only if it is exactly that.
 
-    Example:
+    Examples:
         >>> [percent(share) for share in (0, 0.0004, 0.003, 0.25, 0.9969, 0.9996, 1)]
         ['0%', '< 0.1%', '0.3%', '25%', '99.7%', '> 99.9%', '100%']
     """
@@ -96,7 +96,7 @@ def percent(share: float, places: int = 0) -> str:
 def level_in_percent(level: float) -> str:
     """A confidence level or the like, with up to four significant digits.
 
-    Example:
+    Examples:
         >>> level_in_percent(0.95), level_in_percent(0.9999)
         ('95%', '99.99%')
     """
@@ -111,7 +111,7 @@ def probability_in_percent(probability: float) -> str:
 def decimal(probability: float) -> str:
     """A probability with three decimals, or with as many as it takes to differ from 0 and 1.
 
-    Example:
+    Examples:
         >>> decimal(0.25), decimal(0.99987), decimal(1 - 1e-9), decimal(1e-9)
         ('0.250', '0.9999', '> 0.999999', '< 0.000001')
     """
@@ -125,7 +125,7 @@ def decimal(probability: float) -> str:
 def alternatives(names: Sequence[str]) -> str:
     """Names of which one is chosen.
 
-    Example:
+    Examples:
         >>> alternatives(["train", "test", "empty"]), alternatives(["train"])
         ('train, test or empty', 'train')
     """

@@ -138,7 +138,7 @@ def test_override_for_an_unknown_name_is_refused(cell: str, expected: str, confi
             ".recipe.epochs: Input should be greater than or equal to",
         ),
         ({"recpie": {}}, ": unknown key 'recpie'. Did you mean 'recipe'?"),
-        ({"seed": 3}, ": ['seed'] are set by the grid"),
+        ({"seed": 3}, ": the grid sets seed"),
         (3, ": expected keys below it"),
     ],
 )

@@ -44,7 +44,7 @@ def wilson_interval(
     Returns:
         The lower and the upper end.
 
-    Example:
+    Examples:
         >>> low, high = wilson_interval(0.5, 38)
         >>> print(f"{low:.3f} {high:.3f}")
         0.348 0.652
@@ -155,7 +155,7 @@ def mcnemar(first_only: int, second_only: int) -> float:
     Returns:
         The two-sided p-value: the probability of a split at least as uneven between equal models.
 
-    Example:
+    Examples:
         >>> mcnemar(1, 9)
         0.021484375
     """
@@ -198,7 +198,7 @@ def paired_difference(
 def holm(p_values: npt.ArrayLike) -> Float64Array:
     """P-values corrected for multiple tests (Holm 1979), valid under any dependence.
 
-    Example:
+    Examples:
         >>> holm([0.01, 0.04, 0.03])
         array([0.03, 0.06, 0.06])
     """

@@ -32,7 +32,7 @@ def assign(sizes: Int64Array, targets: Sequence[int], minima: Sequence[int]) -> 
         The number of the part of each group, (groups,); None if there are too few groups or
         images for the minima.
 
-    Example:
+    Examples:
         >>> assign(np.array([1, 4, 1, 2]), [2, 2], [1, 1, 1])
         array([0, 2, 0, 1])
     """

@@ -26,7 +26,7 @@ def equal_groups(groups: pd.Series[str], counts: pd.Series[int]) -> list[tuple[s
     Returns:
         The names of the groups that are nearly equal, in tuples.
 
-    Example:
+    Examples:
         >>> groups = pd.Series(["head", "middle", "tail"])
         >>> equal_groups(groups, pd.Series([7, 6, 6])), equal_groups(groups, pd.Series([90, 2, 2]))
         ([('head', 'middle', 'tail')], [('middle', 'tail')])

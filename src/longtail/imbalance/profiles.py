@@ -25,7 +25,7 @@ def profile_counts(profile: Profile, classes: int, largest: int) -> Int64Array:
     Pareto: the quantiles ``(1 - u) ** (-1 / alpha) - 1`` of a Lomax distribution at
     ``u = (i + 0.5) / classes``, scaled to ``largest`` and sorted down.
 
-    Example:
+    Examples:
         >>> profile_counts(ExponentialProfile(kind="exponential", imbalance_factor=100), 5, 500)
         array([500, 158,  50,  15,   5])
     """
@@ -86,7 +86,7 @@ def matched_counts(total: int, available: Int64Array) -> Int64Array:
         total: at most the sum of ``available``.
         available: the images that each rank has.
 
-    Example:
+    Examples:
         >>> matched_counts(11, np.array([9, 5, 2, 1]))
         array([4, 4, 2, 1])
     """

@@ -125,7 +125,7 @@ def two_proportions(
         second: likewise.
         second_images: likewise.
 
-    Example:
+    Examples:
         >>> print(f"{two_proportions(0.5, 38, 0.7, 38):.3f}")
         0.075
     """

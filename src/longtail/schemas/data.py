@@ -21,7 +21,7 @@ def _are_row_numbers(images: pd.Series[int]) -> bool:
 INDEX = pa.DataFrameSchema(
     {
         "image": whole("number of the image: its row in images.npy").update_checks(
-            [pa.Check(_are_row_numbers, error="must number its rows from 0 on in column image")]
+            [pa.Check(_are_row_numbers, error="the number of its row, from 0")]
         ),
         "file": text("path of the file below the source's path, or its name in an archive"),
         "label": whole(

@@ -135,7 +135,7 @@ def _override(parameters: Parameters, cell: Cell, key: str) -> Mapping[str, Any]
         override = override.get(part, {})
     fixed = {"dataset", "train_set", "seed"} & set(override)
     if fixed:
-        raise ConfigurationError(f"{key}: {sorted(fixed)} are set by the grid")
+        raise ConfigurationError(f"{key}: the grid sets {', '.join(sorted(fixed))}")
     for part in ("backbone", "method"):
         values = override.get(part)
         if isinstance(values, Mapping) and values.get("recipe"):

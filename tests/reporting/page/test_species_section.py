@@ -8,7 +8,7 @@ import re
 from base64 import b64decode
 from dataclasses import replace
 from html import unescape
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,15 @@ from scipy.special import softmax
 
 from longtail.class_names import images_of_classes
 from longtail.evaluation.species import confused_pairs, examples, species_table
-from longtail.parameters import Contents, Method, PostHocLogitAdjustment, Table, TrainSet
+from longtail.parameters import (
+    Contents,
+    Loss,
+    Method,
+    PostHocLogitAdjustment,
+    Strict,
+    Table,
+    TrainSet,
+)
 from longtail.reporting.page.data_section import data_summary
 from longtail.reporting.page.gallery import (
     MAX_PHOTOGRAPHS,
@@ -159,6 +167,13 @@ def test_it_is_said_what_the_probabilities_are(loss: dict[str, Any], said: str) 
     assert "softmax of the logits of My method: " in probability_note(method, "classes")
     assert said in probability_note(method, "classes")
     assert "classes" not in probability_note(method, "species")
+
+
+@pytest.mark.parametrize("loss", get_args(get_args(Loss)[0]))
+def test_every_loss_says_what_its_probabilities_are(loss: type[Strict]) -> None:
+    (name,) = get_args(loss.model_fields["name"].annotation)
+    method = Method.model_construct(label="Mine", loss=loss.model_construct(name=name))
+    assert len(probability_note(method, "species").partition("Mine: ")[2]) > 20
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ def format_fixed(value: float, places: int) -> str:
 def format_short(value: float) -> str:
     """A number with three decimals or, if it is large, in scientific notation.
 
-    Example:
+    Examples:
         >>> format_short(0.98765), format_short(2.2566e17), format_short(float("nan"))
         ('0.988', '2.26e17', '--')
     """

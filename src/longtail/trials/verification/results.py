@@ -39,7 +39,7 @@ def verified_results(
     Args:
         results: of one data set, with the fingerprint of each row's training.
         trainings: one row per trial, as :func:`longtail.evaluation.trainings.trainings_table` makes
-        them.
+            them.
         source: the summary of the data set's source.
         index: one row per image.
         subsets: one row per image and subset.
