@@ -371,6 +371,6 @@ def test_the_command_in_the_report_has_no_places_and_one_order() -> None:
         for order in (given, given[::-1])
     }
     assert commands == {
-        "kedro run --pipeline=full --env=test "
+        "kedro run --pipelines=full --env=test "
         '\'--params=grid.methods=["softmax", "ldam"],recipe.epochs=5\''
     }

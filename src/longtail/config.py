@@ -85,16 +85,15 @@ class GridConfigLoader(OmegaConfigLoader):
         Without those of `predict`, which the stages before it do not read.
         """
         given = {key: of for key, of in (self.runtime_params or {}).items() if key != "predict"}
-        return _full_command("--pipelines=full", self.env, given)
+        return _full_command(self.env, given)
 
     def _reproducing_command(self) -> str:
         """The command that a report shows: it must not differ between machines or spellings.
 
-        So it has no paths of this machine, and its parameters are sorted. The option is
-        ``--pipeline``, as in all earlier reports: `kedro regenerate` compares reports by byte.
+        So it has no paths of this machine, and its parameters are sorted.
         """
         _, portable = lock.split_places(self.runtime_params or {})
-        return _full_command("--pipeline=full", self.env, portable)
+        return _full_command(self.env, portable)
 
     @cached_property
     def _parameters_and_trials(self) -> tuple[Parameters, list[Trial]]:
@@ -152,8 +151,8 @@ class GridConfigLoader(OmegaConfigLoader):
             ) from error
 
 
-def _full_command(pipeline: str, env: str | None, parameters: Mapping[str, Any]) -> str:
-    command = ["kedro", "run", pipeline]
+def _full_command(env: str | None, parameters: Mapping[str, Any]) -> str:
+    command = ["kedro", "run", "--pipelines=full"]
     if env:
         command.append(f"--env={env}")
     given = sorted(f"{'.'.join(key)}={_text(value)}" for key, value in flatten(parameters))

@@ -58,7 +58,7 @@ def seen_note(already_in: Sequence[str]) -> str:
     if trained_on:
         found.append(f"{trained_on:,} {is_or_are(trained_on)} in its training set")
     if held_out:
-        found.append(f"{held_out:,} {is_or_are(held_out)} in the sets that it was tested on")
+        found.append(f"{held_out:,} {is_or_are(held_out)} among those that validated or tested it")
     if not found:
         return ""
     return (

@@ -238,8 +238,9 @@ def test_class_accuracy_is_of_the_balanced_set_where_there_is_no_other(
 
 def test_a_hundred_classes_have_a_dot_a_place_and_softmax_a_line_only(drawn: list[Figure]) -> None:
     profile, of_many = many_classes(100)
-    class_accuracy(of_many, profile, LABELS, "ViT")
-    (axes,) = visible(drawn[0])
+    both = pd.concat([of_many, of_many.assign(method="ldam")])
+    class_accuracy(both, profile, LABELS, "ViT")
+    _, axes = visible(drawn[0])
     (dots,) = scattered(axes)
     sizes = profile["train_long_tailed"].value_counts()
     assert sorted({images for images, _ in dots}) == sorted(sizes.index)
@@ -250,6 +251,16 @@ def test_a_hundred_classes_have_a_dot_a_place_and_softmax_a_line_only(drawn: lis
     assert max(areas) == pytest.approx(14 * sizes.max() ** 0.5)
     assert len(axes.lines) == 2
     assert axes.get_xscale() == "log"
+
+
+def test_a_single_method_is_not_compared_with_itself(drawn: list[Figure]) -> None:
+    profile, of_many = many_classes(100)
+    class_accuracy(of_many, profile, LABELS, "A network with quite a long name (fine-tuned)")
+    (axes,) = visible(drawn[0])
+    assert len(axes.lines) == 1
+    heading = drawn[0].get_suptitle()
+    assert "grey" not in heading
+    assert len(heading.splitlines()) == 2  # one line would not fit the figure
 
 
 def test_the_trend_is_a_mean_a_range_of_sizes_and_goes_forward_only() -> None:

@@ -77,7 +77,7 @@ def test_photographs_that_are_not_new_are_told(names: pd.DataFrame) -> None:
     names["already_in"] = ["train", "test", "", "unknown", ""]
     assert (
         "The network has seen some of these photographs before: of 5, 1 is in its training set "
-        "and 2 are in the sets that it was tested on (already_in in "
+        "and 2 are among those that validated or tested it (already_in in "
         "names.csv). They do not show"
     ) in page_of(names)
 

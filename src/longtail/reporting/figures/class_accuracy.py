@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 
 import numpy as np
@@ -17,6 +18,7 @@ from longtail.reporting.figures.drawing import COLOURS, GREY, MANY_CLASSES
 from longtail.reporting.tables.layouts import TRAIN_SET_LABELS, shown_train_set
 
 TREND_POINTS = 6
+LETTERS_PER_INCH = 11.5  # of the heading
 DOT_AREA = 14  # square points, of a dot for one class
 
 
@@ -33,6 +35,7 @@ def class_accuracy(
     accuracy = per_class_accuracy(chosen)
     counts = profile.set_index("label")[f"train_{train_set}"]
     methods = list(chosen["method"].unique())
+    has_baseline = BASELINE in accuracy and len(methods) > 1
     columns = min(4, len(methods))
     rows = -(-len(methods) // columns)
     size = max(2.3 * columns + 0.4, 7.5), 2.1 * rows + 0.7
@@ -42,7 +45,7 @@ def class_accuracy(
         panels[0].set_xscale("log")
     drawing.count_images(panels[0].xaxis, counts)
     for axes, method in zip(panels, methods, strict=False):
-        if BASELINE in accuracy:
+        if has_baseline:
             values = accuracy[BASELINE].reindex(counts.index)
             _draw(axes, counts, values, GREY, dots=len(counts) <= MANY_CLASSES)
         _draw(axes, counts, accuracy[method].reindex(counts.index), COLOURS["tail"])
@@ -59,11 +62,10 @@ def class_accuracy(
     one = ClassNaming.infer(profile["class_name"]).singular
     figure.supxlabel(f"training images of the {one}", fontsize=9)
     figure.supylabel("accuracy", fontsize=9)
-    grey = " (grey: softmax)" if BASELINE in accuracy else ""
+    grey = " (grey: softmax)" if has_baseline else ""
     trained = f"trained {TRAIN_SET_LABELS[train_set]}"
-    figure.suptitle(
-        f"{title}, {trained}: accuracy of each {one} against its size{grey}", fontsize=11
-    )
+    heading = f"{title}, {trained}: accuracy of each {one} against its size{grey}"
+    figure.suptitle(textwrap.fill(heading, int(LETTERS_PER_INCH * size[0])), fontsize=11)
     return drawing.png(figure)
 
 
