@@ -46,7 +46,8 @@ def test_images_with_one_middle_row_are_compared_whole() -> None:
         (
             ["validation"],
             "the network has seen some of these photographs before: of 1, 1 is among those that "
-            "validated or tested it (already_in in names.csv). They do not show how well new ones are named",
+            "validated or tested it (already_in in names.csv). They do not show how well new ones "
+            "are named",
         ),
     ],
 )
