@@ -315,6 +315,21 @@ def test_a_broken_file_names_the_environment_and_what_is_wrong(
         assert part in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    "content", [b"a: 1\na: 2\n", b"a: 1\n---\nb: 2\n", b"a: \xe9\n", b"a:\n\tb: 1\n", b"a: !x 1\n"]
+)
+def test_a_file_that_cannot_be_read_is_named(content: bytes, tmp_path: Path) -> None:
+    shutil.copytree(PROJECT / "conf/base", tmp_path / "base")
+    (tmp_path / "mine/parameters").mkdir(parents=True)
+    (tmp_path / "mine/parameters/fine.yml").write_text("recipe: {epochs: 9}")
+    file = tmp_path / "mine/parameters/odd.yml"
+    file.write_bytes(content)
+    broken = GridConfigLoader(str(tmp_path), env="mine", **settings.CONFIG_LOADER_ARGS)
+    with pytest.raises(ConfigurationError) as raised:
+        broken.parameters()
+    assert str(file) in str(raised.value)
+
+
 def test_a_key_that_two_files_state_is_refused(tmp_path: Path) -> None:
     shutil.copytree(PROJECT / "conf/base", tmp_path / "base")
     (tmp_path / "mine").mkdir()

@@ -22,6 +22,9 @@ from longtail.parameters.layers import merge_resolved, resolve
 from longtail.parameters.nesting import flatten
 from longtail.trials import grid
 
+# Broken YAML, an unknown interpolation, a key in two files, a file without permission.
+UNREADABLE = (yaml.YAMLError, OmegaConfBaseException, ValueError, OSError)
+
 
 class GridConfigLoader(OmegaConfigLoader):
     """Validates the parameters and adds the grid's trials below ``train``.
@@ -141,14 +144,25 @@ class GridConfigLoader(OmegaConfigLoader):
         self._register_globals_resolver()
         try:
             return super().__getitem__(key)
-        # Broken YAML, an unknown interpolation, a key in two files, a file without permission.
-        except (yaml.YAMLError, OmegaConfBaseException, ValueError, OSError) as error:
+        except UNREADABLE as error:
             environment = self.env or self.default_run_env
             cause = getattr(error.__cause__, "problem", None)  # Kedro leaves out what is wrong
             reason = f"{error} {cause}" if cause else str(error)
+            file = self._unreadable_file()
+            where = "" if file is None or str(file) in reason else f" (in {file})"
             raise ConfigurationError(
-                f"the {key} of the environment '{environment}' cannot be read: {reason}"
+                f"the {key} of the environment '{environment}' cannot be read: {reason}{where}"
             ) from error
+
+    def _unreadable_file(self) -> Path | None:
+        """The first file of the configuration that is unreadable by itself; Kedro may not say."""
+        for folder in filter(None, (self.base_env, self.env or self.default_run_env)):
+            for file in sorted(Path(self.conf_source, folder).rglob("*.y*ml")):
+                try:
+                    OmegaConf.load(file)
+                except UNREADABLE:
+                    return file
+        return None
 
 
 def _full_command(env: str | None, parameters: Mapping[str, Any]) -> str:
