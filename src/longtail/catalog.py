@@ -43,9 +43,8 @@ from longtail.storage.space import full_disk_explained
 
 # Comparing smaller files, in bytes, with the newest version is not worth the time.
 WORTH_SHARING = 1 << 20
-
-
-TRIALS = "params:train."
+# How the names of the parameters of single trials start.
+TRIAL_PARAMETERS = "params:train."
 
 
 class NothingSavedError(DatasetError):
@@ -78,11 +77,11 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
         Kedro adds each level and each value of nested parameters. Nodes read whole trials; the
         30,000 values inside 560 of them took longer than everything else before the first node.
         """
-        if not f"{key}.".startswith(TRIALS) or key.endswith(".trial"):
+        if not f"{key}.".startswith(TRIAL_PARAMETERS) or key.endswith(".trial"):
             super().__setitem__(key, value)
 
     def _add_from_config(self, ds_name: str, ds_config: dict[str, Any]) -> None:
-        """Add an entry with the class itself, which Kedro else looks up for each dataset."""
+        """Add an entry with its class instead of the name, so that each class is found once."""
         dataset_type = ds_config["type"]
         if isinstance(dataset_type, str):
             ds_config = {**ds_config, "type": dataset_class(dataset_type)}
