@@ -20,7 +20,7 @@ from longtail.arrays import Float64Array, Int64Array
 from longtail.provenance import processor
 from longtail.schemas import data, report, results
 from longtail.storage.files import checksum_file
-from longtail.trials.fingerprint import ENGINE_VERSION
+from longtail.trials.fingerprint import ENGINE_VERSION, RANDOM_COSINE_ENGINE_VERSION
 from tests.pipelines.conftest import EPOCHS, LONG_TRIAL
 from tests.pipelines.support import (
     BACKBONES,
@@ -395,7 +395,7 @@ def test_trainings_tell_where_and_with_what_each_was_trained(full: Run) -> None:
     assert set(trainings["numpy"]) == {np.__version__}
     assert set(trainings["python"]) == {platform.python_version()}
     assert set(trainings["longtail"]) == {longtail.__version__}
-    assert set(trainings["engine"]) == {ENGINE_VERSION}
+    assert set(trainings["engine"]) == {ENGINE_VERSION, RANDOM_COSINE_ENGINE_VERSION}
     assert set(trainings["processor"]) == {processor()}
     assert trainings["weights_sha256"].isna().all()
     assert platform.node() not in full.file("digits_trainings").read_text(encoding="utf-8")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,16 @@ from longtail.parameters import (
     WeightedSoftmax,
 )
 from longtail.trials.canonical_loss import CanonicalLoss, canonical
-from longtail.trials.fingerprint import ENGINE_VERSION, fingerprint, sha256_of_arrays
+from longtail.trials.fingerprint import (
+    ENGINE_VERSION,
+    OF_BACKBONE_NOT_HASHED,
+    OF_METHOD_NOT_HASHED,
+    OF_TRIAL_NOT_HASHED,
+    changed_keys,
+    engine_version,
+    fingerprint,
+    sha256_of_arrays,
+)
 
 MakeTrial = Callable[..., Trial]
 MakeRecipe = Callable[..., Recipe]
@@ -45,6 +55,7 @@ GOLDEN = "ae67e9693bc4c132588ac1c984c03593dbab1a13d2843b2e7b7245f98a1da1f6"
 
 def key(trial: Trial, **changes: Any) -> str:
     values: dict[str, Any] = {
+        "engine": engine_version(trial, np.array([2, 2])),
         "loss": CanonicalLoss(),
         "pixels_sha256": "ab" * 32,
         "train_images": np.array([0, 1, 2, 5]),
@@ -214,6 +225,71 @@ def test_losses_share_a_fingerprint_exactly_where_they_coincide(
         for loss in LOSSES
     }
     assert len(keys) == trainings
+
+
+def test_new_key_of_a_model_is_hashed_once_it_is_not_its_default() -> None:
+    class Sampled(Method):
+        sampler: str | None = None
+
+    method = Sampled(name="m", label="", loss=SOFTMAX)
+    assert changed_keys(method, OF_METHOD_NOT_HASHED) == {}
+    sampled = method.model_copy(update={"sampler": "balanced"})
+    assert changed_keys(sampled, OF_METHOD_NOT_HASHED) == {"sampler": "balanced"}
+
+
+def test_new_key_of_the_method_gives_another_fingerprint(make_trial: MakeTrial) -> None:
+    class Sampled(Method):
+        sampler: str | None = None
+
+    plain = make_trial()
+    method = Sampled(**plain.method.model_dump())
+    same = plain.model_copy(update={"method": method})
+    other = plain.model_copy(update={"method": method.model_copy(update={"sampler": "balanced"})})
+    assert key(same) == GOLDEN
+    assert key(other) != GOLDEN
+
+
+@pytest.mark.parametrize(
+    ("model", "exempt"),
+    [
+        (Method, OF_METHOD_NOT_HASHED),
+        (Backbone, OF_BACKBONE_NOT_HASHED),
+        (Trial, OF_TRIAL_NOT_HASHED),
+    ],
+)
+def test_only_keys_of_the_model_are_exempt(model: Any, exempt: frozenset[str]) -> None:
+    assert exempt <= model.model_fields.keys()
+
+
+def test_new_field_of_the_canonical_loss_does_not_change_other_hashes() -> None:
+    @dataclass(frozen=True)
+    class Wider(CanonicalLoss):
+        temperature: float = 1.0
+
+    assert Wider().as_dict() == CanonicalLoss().as_dict()
+    assert Wider(temperature=2.0).as_dict() == CanonicalLoss().as_dict() | {"temperature": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("classifier", "recipe", "counts", "version"),
+    [
+        ({"kind": "linear"}, {}, [3, 1], 1),
+        ({"kind": "cosine"}, {}, [3, 1], 2),
+        ({"kind": "cosine"}, {"cosine_start": "class_means"}, [3, 1], 1),
+        ({"kind": "cosine"}, {"cosine_start": "class_means"}, [3, 0], 2),
+    ],
+)
+def test_cosine_classifier_that_starts_at_random_has_a_version_of_its_own(
+    classifier: dict[str, Any],
+    recipe: dict[str, Any],
+    counts: list[int],
+    version: int,
+    make_trial: MakeTrial,
+) -> None:
+    method = Method(name="m", label="", loss=SOFTMAX, classifier=Classifier(**classifier))
+    trial = make_trial(method=method)
+    trial = trial.model_copy(update={"recipe": trial.recipe.model_copy(update=recipe)})
+    assert engine_version(trial, np.array(counts)) == version
 
 
 def test_array_hash_depends_on_contents_type_and_shape() -> None:

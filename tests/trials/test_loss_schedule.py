@@ -47,6 +47,7 @@ def method(
 def key(trial: Trial, some: Method, counts: Any, epochs: int = 10) -> str:
     return fingerprint(
         trial,
+        1,
         loss_schedule(some, counts, epochs),
         "ab" * 32,
         np.array([0, 1]),
@@ -138,10 +139,9 @@ def test_plain_values_of_one_loss_are_that_loss_own(make_trial: MakeTrial) -> No
     values = schedule.as_dict()
     assert values.pop("deferred") == {"first_epoch": 9, "loss": schedule.last.as_dict()}
     assert values == CanonicalLoss().as_dict()
-    alone = fingerprint(make_trial(), form, "", np.array([0]), np.array([0]), np.array([1]), None)
-    assert alone == fingerprint(
-        make_trial(), LossSchedule(form), "", np.array([0]), np.array([0]), np.array([1]), None
-    )
+    data = ("", np.array([0]), np.array([0]), np.array([1]), None)
+    alone = fingerprint(make_trial(), 1, form, *data)
+    assert alone == fingerprint(make_trial(), 1, LossSchedule(form), *data)
 
 
 def test_named_methods_beyond_the_thesis_are_what_they_are_called(

@@ -52,6 +52,7 @@ def test_fingerprint_is_that_of_the_split_and_the_losses(
     job = TrainingJob.of(trial, split)
     assert job.fingerprint("ab" * 32, None) == fingerprint(
         trial,
+        1,
         job.losses,
         "ab" * 32,
         train_images=np.array([0, 1, 2, 7]),

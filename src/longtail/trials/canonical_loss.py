@@ -34,6 +34,8 @@ from longtail.wording import counted
 # Rounding leaves differences of about 1e-16; the differences between losses are much larger.
 NEGLIGIBLE = 1e-9
 
+FIRST_FIELDS = frozenset({"weights", "offsets", "margins", "focus", "spared", "spared_probability"})
+
 
 @dataclass(frozen=True)
 class CanonicalLoss:
@@ -47,7 +49,7 @@ class CanonicalLoss:
         spared: per class, true if it may be left out of the softmax as a negative.
         spared_probability: the probability of that, drawn for each sample and class.
 
-    An array that would change nothing is None.
+    An array that would change nothing is None. A new field needs a default that changes nothing.
     """
 
     weights: Float64Array | None = None
@@ -58,8 +60,17 @@ class CanonicalLoss:
     spared_probability: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, for hashing and for storing as JSON."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        """Plain values, for hashing and for storing as JSON.
+
+        Fields other than the first ones are left out at their defaults, so that a new field does
+        not change the hashes of trainings that do not use it.
+        """
+        values = {
+            field.name: value
+            for field in fields(self)
+            if (value := getattr(self, field.name)) is not field.default
+            or field.name in FIRST_FIELDS
+        }
         return {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in values.items()}
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import BaseModel
 
 from longtail.arrays import Int64Array
 from longtail.parameters import Trial
@@ -17,10 +18,72 @@ from longtail.trials.loss_schedule import LossSchedule
 # Incremented whenever the same parameters and data give another result than before, so that
 # trainings of older code are not mistaken for those of this code. A golden test guards it.
 ENGINE_VERSION = 1
+# Where a cosine classifier starts at random. Since version 2 its class vectors have norm 1.
+RANDOM_COSINE_ENGINE_VERSION = 2
+
+# Keys that are not hashed under their own name. Every other key is, once it is not its default, so
+# that a new key cannot be forgotten and trainings from before the key stay valid.
+OF_METHOD_NOT_HASHED = frozenset(
+    {
+        # Names.
+        "name",
+        "label",
+        # Hashed as the canonical losses of the training's class counts.
+        "loss",
+        "deferred_weights",
+        # Changes the logits of a finished training; recorded with the results.
+        "post_hoc",
+        # Merged into the trial's recipe, which is hashed.
+        "recipe",
+        # Hashed with its defaults, as it always was.
+        "classifier",
+    }
+)
+OF_BACKBONE_NOT_HASHED = frozenset(
+    {
+        "name",
+        "label",
+        # The checksum of the weights is hashed, wherever they come from.
+        "pretrained",
+        "weights",
+        "recipe",
+        "architecture",
+        "options",
+    }
+)
+OF_TRIAL_NOT_HASHED = frozenset(
+    {
+        # The pixels and the images of the split are hashed.
+        "dataset",
+        "train_set",
+        # Changes results by rounding errors only.
+        "compute",
+        # Hashed by their own keys.
+        "backbone",
+        "method",
+        "recipe",
+        "seed",
+    }
+)
+OF_CLASSIFIER_ALWAYS_HASHED = frozenset({"kind", "scale"})
+
+
+def engine_version(trial: Trial, class_counts: Int64Array) -> int:
+    """The version of the code that determines the result of a training.
+
+    Args:
+        trial: what is trained.
+        class_counts: the number of training images of each class, (classes,).
+    """
+    # A class without images has no mean to start at.
+    random = trial.recipe.cosine_start == "random" or not class_counts.all()
+    cosine = trial.method.classifier.kind == "cosine"
+    return RANDOM_COSINE_ENGINE_VERSION if cosine and random else ENGINE_VERSION
 
 
 def fingerprint(
     trial: Trial,
+    engine: int,
     loss: CanonicalLoss | LossSchedule,
     pixels_sha256: str,
     train_images: Int64Array,
@@ -34,12 +97,14 @@ def fingerprint(
     threads and workers, which change a result by rounding errors only. The validation images are,
     since the stored history has metrics on them.
     """
+    classifier = trial.method.classifier
     determinants: dict[str, Any] = {
-        "engine": ENGINE_VERSION,
+        "engine": engine,
         "architecture": trial.backbone.architecture,
         "options": trial.backbone.options,
         "weights": weights_sha256,
-        "classifier": trial.method.classifier.model_dump(),
+        "classifier": classifier.model_dump(include=set(OF_CLASSIFIER_ALWAYS_HASHED))
+        | changed_keys(classifier, OF_CLASSIFIER_ALWAYS_HASHED),
         "loss": loss.as_dict(),
         "recipe": trial.recipe.model_dump(mode="json", exclude_defaults=True),
         "seed": trial.seed,
@@ -47,8 +112,19 @@ def fingerprint(
         "train": sha256_of_arrays(train_images, train_labels),
         "validation": sha256_of_arrays(validation_images),
     }
+    newer = {
+        "of_method": changed_keys(trial.method, OF_METHOD_NOT_HASHED),
+        "of_backbone": changed_keys(trial.backbone, OF_BACKBONE_NOT_HASHED),
+        "of_trial": changed_keys(trial, OF_TRIAL_NOT_HASHED),
+    }
+    determinants |= {part: keys for part, keys in newer.items() if keys}
     text = json.dumps(determinants, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def changed_keys(model: BaseModel, exempt: frozenset[str]) -> dict[str, Any]:
+    """The keys of ``model`` that are not their defaults, except those that are ``exempt``."""
+    return model.model_dump(mode="json", exclude=set(exempt), exclude_defaults=True)
 
 
 def sha256_of_arrays(*arrays: npt.NDArray[Any]) -> str:

@@ -14,7 +14,7 @@ import pandas as pd
 from longtail.arrays import Int64Array
 from longtail.imbalance import class_counts, images_of
 from longtail.parameters import Trial
-from longtail.trials.fingerprint import fingerprint
+from longtail.trials.fingerprint import engine_version, fingerprint
 from longtail.trials.loss_schedule import LossSchedule, loss_schedule
 
 # The role and the name of the subset of validation images.
@@ -90,6 +90,11 @@ class TrainingJob:
             trial, split, loss_schedule(trial.method, split.class_counts, trial.recipe.epochs)
         )
 
+    @property
+    def engine(self) -> int:
+        """The version of the code that determines the result."""
+        return engine_version(self.trial, self.split.class_counts)
+
     def fingerprint(self, pixels_sha256: str, weights_sha256: str | None) -> str:
         """The fingerprint of the training, 64 hexadecimal digits.
 
@@ -99,6 +104,7 @@ class TrainingJob:
         """
         return fingerprint(
             self.trial,
+            self.engine,
             self.losses,
             pixels_sha256,
             self.split.train_images,

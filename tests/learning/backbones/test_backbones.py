@@ -148,6 +148,11 @@ def test_cosine_classifier_is_scale_times_the_cosine() -> None:
     np.testing.assert_allclose(layer(features).detach(), 30 * f @ w.T / norms, rtol=1e-4, atol=1e-4)
 
 
+def test_class_vectors_of_a_cosine_classifier_start_with_norm_one() -> None:
+    norms = CosineLinear(64, 10, scale=30.0).weight.norm(dim=1)
+    torch.testing.assert_close(norms, torch.ones(10))
+
+
 def test_cosine_classifier_ignores_the_length_of_features() -> None:
     layer = CosineLinear(4, 3, scale=30.0)
     features = torch.ones(1, 4)

@@ -76,11 +76,15 @@ class Normalize(nn.Module):
 
 
 class CosineLinear(nn.Module):
-    """``scale`` times the cosine between features and class vectors (Cao et al. 2019)."""
+    """``scale`` times the cosine between features and class vectors (Cao et al. 2019).
+
+    Class vectors start with norm 1, as in the paper's code. The norm does not change the logits,
+    but the gradient is inversely proportional to it: longer vectors turn more slowly.
+    """
 
     def __init__(self, features: int, classes: int, scale: float) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(classes, features).uniform_(-1, 1))
+        self.weight = nn.Parameter(F.normalize(torch.empty(classes, features).uniform_(-1, 1)))
         self.scale = scale
 
     @torch.no_grad()

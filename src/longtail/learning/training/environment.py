@@ -13,10 +13,11 @@ import torch
 import longtail
 from longtail import provenance
 from longtail.learning.execution import describe_device
-from longtail.trials.fingerprint import ENGINE_VERSION
 
 
-def training_environment(model: torch.nn.Module, device: torch.device) -> dict[str, Any]:
+def training_environment(
+    model: torch.nn.Module, device: torch.device, engine: int
+) -> dict[str, Any]:
     """Hardware, versions and model size: what explains a training's result or its duration.
 
     ``threads`` is part of what makes a result on a CPU reproducible, and None on a GPU.
@@ -34,7 +35,7 @@ def training_environment(model: torch.nn.Module, device: torch.device) -> dict[s
         "numpy": np.__version__,
         "python": platform.python_version(),
         "longtail": longtail.__version__,
-        "engine": ENGINE_VERSION,
+        "engine": engine,
         "commit": checkout.commit if checkout else None,
         "uncommitted_changes": checkout.changed if checkout else None,
     }

@@ -116,7 +116,7 @@ def train(
             state = TrainingState(model, job.losses, recipe, trial.seed, execution)
             augmentation = Augmentation(recipe)
             history = fit(state, train_set, validation_set, augmentation, on_epoch, checkpoint)
-    environment = training_environment(model, execution.device)
+    environment = training_environment(model, execution.device, job.engine)
     return TrainingResult(
         {name: value.cpu().contiguous() for name, value in model.state_dict().items()},
         history,

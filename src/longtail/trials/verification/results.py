@@ -10,15 +10,22 @@ import pandas as pd
 
 from longtail.errors import DataError
 from longtail.evaluation.trainings import TRIAL_COLUMNS
-from longtail.parameters import Trial
-from longtail.trials.fingerprint import ENGINE_VERSION
+from longtail.parameters import Method, Trial
+from longtail.trials.fingerprint import OF_METHOD_NOT_HASHED
 from longtail.trials.post_hoc import differences, recorded, recorded_in
 from longtail.trials.training_job import Split, TrainingJob
 from longtail.trials.verification.changes import REMEDY, as_yaml, changes
 from longtail.wording import counted
 
 # The parts of a trial that are in its fingerprint as they are.
-DETERMINANTS = ("recipe", "backbone.architecture", "backbone.options", "method.classifier", "seed")
+DETERMINANTS = (
+    "recipe",
+    "backbone.architecture",
+    "backbone.options",
+    "method.classifier",
+    *(f"method.{key}" for key in Method.model_fields if key not in OF_METHOD_NOT_HASHED),
+    "seed",
+)
 # What is in it as a canonical form, which trials of different losses can share.
 OF_THE_LOSS = ("method.loss", "method.deferred_weights")
 
@@ -104,7 +111,7 @@ def _reason(
     current = job.fingerprint(pixels_sha256, checksum if pretrained else None)
     if current == training["fingerprint"]:
         return None
-    changed = list(_changes_of(trial, training))
+    changed = list(_changes_of(job, training))
     return "; ".join(changed) or "the split, the images or the code have changed"
 
 
@@ -115,9 +122,9 @@ def _reason_post_hoc(trial: Trial, stored: Sequence[str], split: Split) -> str |
     return differences(others[0], now, trial.method.name) if others else None
 
 
-def _changes_of(trial: Trial, training: Mapping[Any, Any]) -> Iterator[str]:
+def _changes_of(job: TrainingJob, training: Mapping[Any, Any]) -> Iterator[str]:
     """The differences between the parameters of a stored training and those of a trial."""
-    before = json.loads(training["parameters"])
+    trial, before = job.trial, json.loads(training["parameters"])
     # Trials of different losses share a training where the losses coincide.
     shared = training["trained_by"] != trial.name
     parts = DETERMINANTS if shared else (*DETERMINANTS, *OF_THE_LOSS)
@@ -125,8 +132,8 @@ def _changes_of(trial: Trial, training: Mapping[Any, Any]) -> Iterator[str]:
     yield from changes(
         {part: _part(before, part) for part in parts}, {part: _part(now, part) for part in parts}
     )
-    if pd.notna(training["engine"]) and int(training["engine"]) != ENGINE_VERSION:
-        yield f"the engine version was {int(training['engine'])}, is {ENGINE_VERSION}"
+    if pd.notna(training["engine"]) and int(training["engine"]) != job.engine:
+        yield f"the engine version was {int(training['engine'])}, is {job.engine}"
 
 
 def _part(values: Any, path: str) -> Any:
