@@ -8,7 +8,7 @@ from typing import Any
 RECTANGLE: dict[str, Any] = {"scale": [0.1, 0.5], "ratio": [0.5, 2]}
 EXAMPLES: dict[str, dict[str, Any]] = {
     "DigitsSource": {"kind": "digits", "image_size": 32},
-    "Cifar100Source": {"kind": "cifar100", "path": "p", "url": "u", "md5": "0" * 32},
+    "Cifar100Source": {"kind": "cifar100", "path": "p", "url": "https://a/b", "md5": "0" * 32},
     "FolderSource": {
         "kind": "folder", "path": "p", "image_size": 32, "metadata": None, "class_levels": 1,
         "group_pattern": "(a)", "near_duplicates": 9, "min_images": 5, "small_classes": "drop",

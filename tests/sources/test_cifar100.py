@@ -8,11 +8,7 @@ import os
 import pickle
 import socket
 import tarfile
-import threading
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +22,7 @@ from longtail.schemas.data import INDEX
 from longtail.sources.cifar100 import read_cifar100
 from longtail.sources.decode import decode
 from longtail.sources.listing import find_image_files
+from tests.sources.server import sending, serving
 
 CLASSES = ["apple", "boy", "cup"]
 SIZES = {"train": 7, "test": 5}
@@ -77,12 +74,6 @@ def source(
 @pytest.fixture
 def decoded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("decoded")
-
-
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """This machine's servers are asked directly, whatever the network around it."""
-    monkeypatch.setenv("no_proxy", "*")
 
 
 @pytest.fixture
@@ -180,40 +171,6 @@ def test_tree_of_another_form_is_refused(
         read_cifar100(source(tmp_path), "c", Path(), decoded)
 
 
-@contextmanager
-def serving(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[tuple[str, list[str]]]:
-    """A local server's address of the archive, and the paths that it was asked for."""
-    asked: list[str] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            answer(self)
-
-        def log_message(self, *args: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/{ARCHIVE}", asked
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-def sending(body: bytes, announced: int | None = None) -> Callable[[BaseHTTPRequestHandler], None]:
-    def answer(request: BaseHTTPRequestHandler) -> None:
-        request.send_response(200)
-        request.send_header("Content-Length", str(announced or len(body)))
-        request.end_headers()
-        request.wfile.write(body)
-
-    return answer
-
-
 def test_download_is_kept_and_used_again(
     archive: tuple[Path, str], tmp_path: Path, decoded: Path
 ) -> None:
@@ -260,6 +217,43 @@ def test_refused_connection_says_what_else_can_be_done(tmp_path: Path, decoded: 
         with pytest.raises(DataError, match=r"(?s)refused.*Connect to the network"):
             read_cifar100(source(None, url=url), "c", tmp_path, decoded)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda parts: parts.update(train=b"no pickle"), "invalid|unpickl|pickle"),
+        (lambda parts: parts.update(train=pickle.dumps([1, 2])), "list"),
+        (lambda parts: parts["train"].pop(b"data"), "it lacks 'data'"),
+        (lambda parts: parts["train"][b"fine_labels"].pop(), "as many images as labels"),
+        (lambda parts: parts["test"][b"fine_labels"].__setitem__(0, 3), "labels that are not"),
+        (lambda parts: parts["test"][b"fine_labels"].__setitem__(0, -1), "labels that are not"),
+        (lambda parts: parts["test"].update({b"data": np.zeros((5, 9))}), "reshape"),
+        (lambda parts: parts["test"].update({b"data": np.zeros((5, 3072))}), "as many images"),
+        (lambda parts: parts["meta"].update({b"fine_label_names": 5}), "int"),
+    ],
+)
+def test_broken_content_with_the_right_checksum_is_one_sentence(
+    change: Any, reason: str, tmp_path: Path, decoded: Path
+) -> None:
+    parts = fake_cifar100()[0]
+    change(parts)
+    md5 = write_archive(tmp_path / ARCHIVE, parts)
+    with pytest.raises(DataError, match=rf"cannot be read as CIFAR-100's .*{reason}") as error:
+        read_cifar100(source(tmp_path / ARCHIVE, md5), "c", Path(), decoded)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\x1f\x8b\x08\x00truncated", b"<html></html>", b"\0" * 512]
+)
+def test_download_of_no_archive_with_the_right_checksum_is_one_sentence(
+    content: bytes, tmp_path: Path, decoded: Path
+) -> None:
+    md5 = hashlib.md5(content).hexdigest()
+    wrong = r"cannot be read as CIFAR-100's official archive: .+"
+    with serving(sending(content)) as (url, _), pytest.raises(DataError, match=wrong):
+        read_cifar100(source(None, md5, url), "c", tmp_path, decoded)
 
 
 def test_damaged_archive_among_the_downloads_is_refused(tmp_path: Path, decoded: Path) -> None:

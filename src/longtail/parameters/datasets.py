@@ -51,6 +51,13 @@ class Cifar100Source(Strict):
     url: Text
     md5: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 
+    @field_validator("url")
+    @classmethod
+    def _is_of_the_web(cls, url: str) -> str:
+        if not re.fullmatch(r"https?://[^/\s]+/\S*", url):
+            raise ValueError(f"must start with https:// (or http://) and a host, found {url!r}")
+        return url
+
 
 class FolderSource(Strict):
     """A folder (or zip file) of class folders, cut to squares of ``image_size`` pixels.

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import http.client
 import io
 import logging
-import os
 import pickle
-import shutil
 import tarfile
-import urllib.error
-import urllib.request
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -19,15 +14,17 @@ import numpy as np
 
 from longtail.errors import DataError
 from longtail.parameters import Cifar100Source
-from longtail.progress import progress_bar
+from longtail.sources.download import DownloadError, download, md5_of
 from longtail.sources.folder import read_labelled_files
 from longtail.sources.images import Images, index_of, rejected_table
 from longtail.sources.listing import find_image_files
+from longtail.storage.space import full_disk_explained
 
 IMAGE_SIZE = Cifar100Source.image_size
 SPLITS = ("train", "test")
-TIMEOUT_S = 60
-CHUNK_BYTES = 1 << 20
+ARCHIVE = "cifar-100-python.tar.gz"
+# The largest file of the official archive has 155 MB.
+MAX_MEMBER_BYTES = 1 << 30
 
 log = logging.getLogger(__name__)
 
@@ -87,22 +84,38 @@ class _ArraysOnly(pickle.Unpickler):
 
     def find_class(self, module_name: str, global_name: str) -> Any:
         if (module_name, global_name) not in self.ALLOWED:
-            raise DataError(f"the archive's pickle asks for {module_name}.{global_name}: refused")
+            raise ValueError(f"its pickle asks for {module_name}.{global_name}: refused")
         return super().find_class(module_name, global_name)
 
 
 def _read_archive(path: Path) -> Images:
     """Read the official ``cifar-100-python.tar.gz`` without unpacking it."""
-    with tarfile.open(path) as archive:
-        meta = _member(archive, "meta", path)
-        parts = {split: _member(archive, split, path) for split in SPLITS}
-    class_names = _texts(meta["fine_label_names"])
+    try:
+        with tarfile.open(path) as archive:
+            class_names = _texts(_member(archive, "meta")["fine_label_names"])
+            parts = {split: _member(archive, split) for split in SPLITS}
+        return _images_of(parts, class_names)
+    # A damaged archive or pickle raises anything: ReadError, EOFError, zlib.error, MemoryError.
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        if isinstance(error, KeyError):
+            reason = f"it lacks {reason}"
+        raise DataError(
+            f"'{path}' cannot be read as CIFAR-100's official archive: {reason}"
+        ) from error
+
+
+def _images_of(parts: Mapping[str, Mapping[str, Any]], class_names: list[str]) -> Images:
     pixels, files, labels, splits = [], [], [], []
     for split, part in parts.items():
         part_labels = np.asarray(part["fine_labels"])
         stems = [PurePosixPath(name).stem for name in _texts(part["filenames"])]
+        planes = np.asarray(part["data"]).reshape(-1, 3, IMAGE_SIZE, IMAGE_SIZE)
+        if planes.dtype != np.uint8 or not len(planes) == len(part_labels) == len(stems):
+            raise ValueError(f"its '{split}' does not have as many images as labels and names")
+        if not set(part_labels) <= set(range(len(class_names))):
+            raise ValueError(f"its '{split}' has labels that are not in 'meta'")
         order = sorted(range(len(stems)), key=lambda i: (part_labels[i], stems[i]))
-        planes = part["data"].reshape(-1, 3, IMAGE_SIZE, IMAGE_SIZE)
         pixels.append(planes[order].transpose(0, 2, 3, 1))
         labels += [int(part_labels[i]) for i in order]
         files += [f"{split}/{class_names[part_labels[i]]}/{stems[i]}" for i in order]
@@ -111,25 +124,25 @@ def _read_archive(path: Path) -> Images:
     return Images(np.ascontiguousarray(np.concatenate(pixels)), index, rejected_table())
 
 
-def _texts(names: list[bytes | str]) -> list[str]:
+def _texts(names: Iterable[bytes | str]) -> list[str]:
     return [name.decode() if isinstance(name, bytes) else name for name in names]
 
 
-def _member(archive: tarfile.TarFile, name: str, path: Path) -> dict[str, Any]:
+def _member(archive: tarfile.TarFile, name: str) -> dict[str, Any]:
     for member in archive.getmembers():
         if member.isfile() and PurePosixPath(member.name).name == name:
+            if member.size > MAX_MEMBER_BYTES:
+                raise ValueError(f"its '{name}' has {member.size:,} bytes")
             content = archive.extractfile(member)
             assert content is not None  # a regular file always has content
             loaded = _ArraysOnly(io.BytesIO(content.read()), encoding="bytes").load()
             # Python 2 wrote the archive: its keys and names come as bytes.
             return {k.decode() if isinstance(k, bytes) else k: v for k, v in loaded.items()}
-    raise DataError(f"'{path}' holds no file '{name}': it is not CIFAR-100's official archive")
+    raise ValueError(f"it holds no file '{name}'")
 
 
 def _verify(path: Path, md5: str, key: str) -> None:
-    with path.open("rb") as file:
-        actual = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-    if actual != md5:
+    if (actual := md5_of(path)) != md5:
         raise DataError(
             f"'{path}' has the MD5 {actual}, but {key} is {md5}: it is incomplete or another "
             f"file. Delete it and download it again."
@@ -138,31 +151,21 @@ def _verify(path: Path, md5: str, key: str) -> None:
 
 def _download(source: Cifar100Source, dataset: str, downloads: Path) -> Path:
     """The archive in ``downloads``; it gets its name only once whole and verified."""
-    archive = downloads / PurePosixPath(source.url).name
+    archive = downloads / ARCHIVE
+    key = f"datasets.{dataset}.source"
     if archive.exists():
-        _verify(archive, source.md5, f"datasets.{dataset}.source.md5")
+        _verify(archive, source.md5, f"{key}.md5")
         return archive
-    downloads.mkdir(parents=True, exist_ok=True)
-    partial = archive.with_name(f"{archive.name}.{os.getpid()}.part")
     log.info("Downloading %s", source.url)
     try:
-        with urllib.request.urlopen(source.url, timeout=TIMEOUT_S) as response:
-            size = int(response.headers.get("Content-Length") or 0)
-            bar = progress_bar(f"Downloading {archive.name}", size)
-            with partial.open("wb") as file, bar as advance:
-                while chunk := response.read(CHUNK_BYTES):
-                    file.write(chunk)
-                    advance(len(chunk))
-        _verify(partial, source.md5, f"datasets.{dataset}.source.md5")
-        shutil.move(partial, archive)
-    except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
-        reason = getattr(error, "reason", error)
+        with full_disk_explained(archive):
+            downloads.mkdir(parents=True, exist_ok=True)
+            download(source.url, archive, source.md5)
+    except DownloadError as error:
         raise DataError(
-            f"CIFAR-100 could not be downloaded from {source.url} ({reason}).\n"
+            f"CIFAR-100 could not be downloaded from {source.url}: {error}.\n"
             f"Connect to the network and run again, or give the path of the archive "
-            f"{archive.name} or of a folder that holds {{train,test}}/<class>/<image>:\n"
-            f"  --params=datasets.{dataset}.source.path=/path/to/it"
+            f"{ARCHIVE} or of a folder that holds {{train,test}}/<class>/<image>:\n"
+            f"  --params={key}.path=/path/to/it"
         ) from error
-    finally:
-        partial.unlink(missing_ok=True)
     return archive
