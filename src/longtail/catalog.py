@@ -16,7 +16,6 @@ from kedro.pipeline import Pipeline
 from kedro.validation.exceptions import DataValidationError
 
 from longtail.datasets.base import version_files
-from longtail.datasets.npy import NpyDataset
 from longtail.errors import ConfigurationError, DataError
 from longtail.kedro_internals import (
     CompiledPatterns,
@@ -30,13 +29,16 @@ from longtail.kedro_internals import (
     pinned,
     save_path,
     saved_elsewhere,
+    version_path,
 )
 from longtail.parameters import Parameters
 from longtail.storage.files import (
+    add_computed_checksums,
     atomic_file,
-    checksum_file,
-    matches_checksum,
+    computed_checksums,
+    damaged,
     share_content,
+    verified,
     write_checksum,
 )
 from longtail.storage.space import full_disk_explained
@@ -70,6 +72,14 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
         if config_resolver is not None:
             config_resolver = CompiledPatterns(config_resolver)
         super().__init__(datasets, config_resolver, **options)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a worker process gets: with it, no file is verified once more."""
+        return {**self.__dict__, "_checksums": computed_checksums()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        add_computed_checksums(state.pop("_checksums"))
+        self.__dict__.update(state)
 
     def __setitem__(self, key: str, value: Any) -> None:
         """Add a dataset or a parameter, unless it is a part of the grid's trials.
@@ -107,8 +117,7 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
                     with saved_elsewhere(self, ds_name, draft):
                         super().save(ds_name, data)
                     _share_with_newest(draft, target)
-                    if not _is_checked_elsewhere(dataset):
-                        write_checksum(target, content=draft)
+                    write_checksum(target, content=draft)
         except BaseException:
             self.discard([ds_name])
             raise
@@ -123,8 +132,7 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
         """
         dataset = self.get(ds_name)
         try:
-            if _has_local_versions(dataset) and version is None:
-                _refuse_changed(dataset)
+            _verify(dataset, version)
             with _invalid_table_explained(ds_name, dataset):
                 return super().load(ds_name, version)
         except DatasetError as error:
@@ -133,7 +141,16 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
             if not _has_local_versions(dataset):
                 raise
             file = load_path(dataset)
-            raise DataError(_damaged(file, str(error).splitlines()[-1])) from error
+            raise DataError(damaged(file, str(error).splitlines()[-1])) from error
+
+    def verify(self, names: Iterable[str]) -> None:
+        """Verify the versions of datasets that would be loaded.
+
+        Raises:
+            DataError: if the file of one is damaged, naming it and what to do.
+        """
+        for name in sorted(names):
+            _verify(self.get(name))
 
     def fix_versions(self, pipeline: Pipeline) -> None:
         """Fix the version of each dataset, whatever other runs save at the same time.
@@ -228,26 +245,18 @@ def _share_with_newest(draft: Path, target: Path) -> None:
         share_content(draft, newest)
 
 
-def _refuse_changed(dataset: VersionedDataset) -> None:
+def _verify(dataset: Any, version: str | None = None) -> None:
     """Refuse a file that has changed since it was saved, even if a reader would accept it."""
-    if _is_checked_elsewhere(dataset) or not dataset.exists():
+    if not _has_local_versions(dataset):
         return
-    path = load_path(dataset)
-    if path.is_file() and not matches_checksum(path):
-        raise DataError(_damaged(path, f"it is not what was saved ({checksum_file(path).name})"))
-
-
-def _is_checked_elsewhere(dataset: VersionedDataset) -> bool:
-    """Pixels are mapped by many processes: they are checked once, before the run."""
-    return isinstance(dataset, NpyDataset)
-
-
-def _damaged(file: Path, reason: str) -> str:
-    return (
-        f"{file} cannot be read: {reason}. If it is damaged, remove the folder {file.parent}: the "
-        f"version before it is the newest then, and kedro run --pipelines=full with the same --env "
-        f"and --params makes a new one"
-    )
+    if version is not None:
+        path = version_path(dataset, version)
+    elif dataset.exists():
+        path = load_path(dataset)
+    else:
+        return
+    if path.is_file():
+        verified(path)
 
 
 def made_by_the_run(name: str) -> str:

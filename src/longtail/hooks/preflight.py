@@ -36,6 +36,7 @@ class PreflightHook:
         parameters = catalog.parameters()
         check_published(parameters, pipeline, catalog)
         check_pixels(parameters.datasets, pipeline, catalog)
+        catalog.verify(pipeline.inputs())
         made = pipeline.all_outputs()
         for name in parameters.grid.datasets:
             if f"{name}_images" in made:

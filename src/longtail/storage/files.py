@@ -11,11 +11,21 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from longtail.errors import DataError
+
 CHECKSUMS_FILE = "checksums.json"
+# A file that was written more recently, in seconds, may change again without a new time stamp.
+SETTLED_S = 2.0
+
+# Device, inode, size and time stamp of a file.
+Identity = tuple[int, int, int, int]
+# The checksums of files that this process has read, so that each is computed once.
+_computed: dict[Identity, str] = {}
 
 
 def draft_of(target: Path) -> Path:
@@ -125,6 +135,28 @@ def write_checksum(file: Path, content: Path) -> None:
     checksum_file(file).write_text(line, encoding="utf-8")
 
 
+def verified(file: Path) -> Path:
+    """The file of a version, once it is known to be what was saved.
+
+    Whatever reads a version gets its path from here.
+
+    Raises:
+        DataError: if it has changed since, naming it and what to do.
+    """
+    if not matches_checksum(file):
+        raise DataError(damaged(file, f"it is not what was saved ({checksum_file(file).name})"))
+    return file
+
+
+def damaged(file: Path, reason: str) -> str:
+    """The message about a version that cannot be read, with what to do."""
+    return (
+        f"{file} cannot be read: {reason}. If it is damaged, remove the folder {file.parent}: the "
+        f"version before it is the newest then, and kedro run --pipelines=full with the same --env "
+        f"and --params makes a new one"
+    )
+
+
 def matches_checksum(file: Path) -> bool:
     """Whether a file matches the checksum beside it; true where there is none.
 
@@ -138,9 +170,29 @@ def matches_checksum(file: Path) -> bool:
 
 
 def sha256_of_file(file: Path) -> str:
-    """The SHA-256 of a file's contents, in hexadecimal digits."""
+    """The SHA-256 of a file's contents, in hexadecimal digits.
+
+    A file that has not changed since is not read a second time in one process.
+    """
     with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
+        status = os.fstat(content.fileno())
+        identity = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+        if identity in _computed:
+            return _computed[identity]
+        checksum = hashlib.file_digest(content, "sha256").hexdigest()
+    if time.time() - status.st_mtime > SETTLED_S:
+        _computed[identity] = checksum
+    return checksum
+
+
+def computed_checksums() -> dict[Identity, str]:
+    """The checksums that this process has computed, for the processes that it starts."""
+    return dict(_computed)
+
+
+def add_computed_checksums(checksums: Mapping[Identity, str]) -> None:
+    """Take over the checksums that another process has computed."""
+    _computed.update(checksums)
 
 
 def flush_to_disk(path: Path) -> None:
