@@ -75,11 +75,11 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
 
     def __getstate__(self) -> dict[str, Any]:
         """What a worker process gets: with it, no file is verified once more."""
-        return {**self.__dict__, "_checksums": computed_checksums()}
+        return {**super().__getstate__(), "_checksums": computed_checksums()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         add_computed_checksums(state.pop("_checksums"))
-        self.__dict__.update(state)
+        super().__setstate__(state)
 
     def __setitem__(self, key: str, value: Any) -> None:
         """Add a dataset or a parameter, unless it is a part of the grid's trials.

@@ -10,6 +10,7 @@ from kedro.io.core import DatasetError
 
 from longtail.catalog import LongtailCatalog
 from longtail.datasets.trials import TrialFilesDataset
+from longtail.storage.files import write_checksum
 from tests.pipelines.support import loader
 
 TRIAL = "moths.natural.small.softmax.seed0"
@@ -25,7 +26,7 @@ def test_the_versions_of_a_trial_come_the_newest_first(tmp_path: Path) -> None:
     dataset: Any = TrialFilesDataset(filepath=pattern)
     files = dataset.load()
     assert [file.read_text() for file in files.versions(TRIAL)] == ["2003", "2002", "2001"]
-    assert files.versions("moths.natural.small.ldam.seed0") == []
+    assert list(files.versions("moths.natural.small.ldam.seed0")) == []
     assert dataset.exists()
     with pytest.raises(DatasetError, match="each its own"):
         dataset.save("x")
@@ -37,4 +38,23 @@ def test_they_are_found_where_trials_save_them(tmp_path: Path) -> None:
     saved = Path(str(catalog[f"train.{TRIAL}.predictions"]._get_save_path()))
     saved.parent.mkdir(parents=True)
     saved.touch()
-    assert catalog.load("moths_predictions").versions(TRIAL) == [saved]
+    assert list(catalog.load("moths_predictions").versions(TRIAL)) == [saved]
+
+
+def test_a_damaged_version_is_reported_and_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pattern = f"{tmp_path}/<train_set>/<backbone>/<method>/<seed>/a.parquet"
+    files = []
+    for version in ("2001", "2002"):
+        file = tmp_path / "natural/small/softmax/seed0/a.parquet" / version / "a.parquet"
+        file.parent.mkdir(parents=True)
+        file.write_text(version)
+        write_checksum(file, content=file)
+        files.append(file)
+    files[1].write_text("2003")
+    dataset: Any = TrialFilesDataset(filepath=pattern)
+    assert list(dataset.load().versions(TRIAL)) == files[:1]
+    assert caplog.messages == [
+        f"{files[1]} is not read: it is not what was saved (.a.parquet.sha256)"
+    ]

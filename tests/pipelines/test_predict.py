@@ -348,6 +348,7 @@ def test_weights_that_are_gone_and_images_that_changed_since_are_told(
     pixels = np.load(images)
     pixels[0] ^= 1
     np.save(images, pixels)
+    write_checksum(images, content=images)
     file = copy.file("digits_source")
     source = json.loads(file.read_text())
     file.write_text(json.dumps(source | {"sha256": sha256_of_arrays(pixels)}))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Never
@@ -10,6 +12,9 @@ from kedro.io.core import AbstractDataset, DatasetError
 
 from longtail.datasets.base import version_files
 from longtail.evaluation.trainings import TRIAL_COLUMNS
+from longtail.storage.files import checksum_file, matches_checksum
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -23,12 +28,21 @@ class TrialFiles:
 
     pattern: str
 
-    def versions(self, trial: str) -> list[Path]:
-        """The files of all versions of one trial, given by its dotted name, newest first."""
+    def versions(self, trial: str) -> Iterator[Path]:
+        """The files of the versions of one trial, given by its dotted name, newest first.
+
+        Each is verified before it is given. A damaged one is reported and left out.
+        """
         path = self.pattern
         for part, value in zip(TRIAL_COLUMNS, trial.split("."), strict=True):
             path = path.replace(f"<{part}>", value)
-        return version_files(Path(path))
+        for file in version_files(Path(path)):
+            if matches_checksum(file):
+                yield file
+            else:
+                log.warning(
+                    "%s is not read: it is not what was saved (%s)", file, checksum_file(file).name
+                )
 
 
 class TrialFilesDataset(AbstractDataset[Never, TrialFiles]):

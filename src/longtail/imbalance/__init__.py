@@ -18,6 +18,7 @@ from longtail.imbalance.subsets import (
     SUBSET_COLUMNS,
     UNKNOWN,
     class_counts,
+    held_out_images,
     images_of,
     widest_test_set,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "equal_groups_note",
     "group_of_ranks",
     "groups_across_splits",
+    "held_out_images",
     "hold_out",
     "images_of",
     "matched_counts",

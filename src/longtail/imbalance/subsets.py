@@ -19,6 +19,12 @@ def images_of(subsets: pd.DataFrame, role: str, name: str) -> Int64Array:
     return chosen.to_numpy(dtype=np.int64)
 
 
+def held_out_images(subsets: pd.DataFrame) -> Int64Array:
+    """The numbers of the images that no trial trains on, ascending."""
+    held_out = subsets.loc[subsets["role"] != "train", "image"]
+    return np.unique(held_out.to_numpy(dtype=np.int64))
+
+
 def widest_test_set(subsets: pd.DataFrame) -> str:
     """The test set that has all test images: ``natural`` if present, otherwise ``balanced``.
 

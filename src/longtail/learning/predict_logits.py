@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -13,7 +15,11 @@ from longtail.learning.execution import Execution
 
 @torch.inference_mode()
 def predict_logits(
-    model: ImageModel, images: Tensor | ImageSource, batch_size: int, execution: Execution
+    model: ImageModel,
+    images: Tensor | ImageSource,
+    batch_size: int,
+    execution: Execution,
+    advance: Callable[[int], None] | None = None,
 ) -> Tensor:
     """Logits of uint8 images, resized to the size that the model takes.
 
@@ -22,6 +28,7 @@ def predict_logits(
         images: uint8 of shape (images, 3, height, width), resident or streamed.
         batch_size: the number of images that are processed at a time.
         execution: where and how the model runs.
+        advance: called with the number of images of each batch once it is done.
 
     Returns:
         float32 of shape (images, classes), on the device.
@@ -35,10 +42,11 @@ def predict_logits(
         execution.autocast(),
         sequential_batches(as_image_source(images), batch_size) as batches,
     ):
-        logits = [
-            model(_channels_last(resize(batch.float(), model.image_size))).float()
-            for batch in batches
-        ]
+        logits = []
+        for batch in batches:
+            logits.append(model(_channels_last(resize(batch.float(), model.image_size))).float())
+            if advance is not None:
+                advance(len(batch))
     model.train(was_training)
     return torch.cat(logits)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 
@@ -26,6 +28,7 @@ def cached_logits(
     images: Int64Array,
     validation_images: Int64Array,
     store: ArrayStore,
+    advance: Callable[[int], None] | None = None,
 ) -> Float32Array:
     """Logits of chosen images, shape (len(images), classes), from the store if they are there.
 
@@ -37,6 +40,7 @@ def cached_logits(
         images: the numbers of the images, ascending.
         validation_images: see :func:`compute_logits`.
         store: of the logits, and of the features of a frozen backbone.
+        advance: see :func:`compute_logits`.
 
     Raises:
         TrainingError: if the GPU runs out of memory.
@@ -53,7 +57,7 @@ def cached_logits(
     }
 
     def compute() -> Float32Array:
-        return compute_logits(trained, pixels, images, validation_images, store)
+        return compute_logits(trained, pixels, images, validation_images, store, advance)
 
     return store.logits(fingerprint, key, compute)
 
@@ -64,6 +68,7 @@ def compute_logits(
     images: Int64Array,
     validation_images: Int64Array | None = None,
     store: ArrayStore | None = None,
+    advance: Callable[[int], None] | None = None,
 ) -> Float32Array:
     """Logits of chosen images in float32, of shape (len(images), classes).
 
@@ -75,6 +80,7 @@ def compute_logits(
         images: the numbers of the images, ascending.
         validation_images: those whose features the training may have stored.
         store: of the features, or None not to store them.
+        advance: called with the number of images of each batch, unless the backbone is frozen.
 
     Raises:
         TrainingError: if the GPU runs out of memory.
@@ -88,7 +94,8 @@ def compute_logits(
         execution.place(model)
         if trial.recipe.freeze != "backbone":
             source = StreamedImages(pixels, images, execution.device)
-            return predict_logits(model, source, trial.recipe.batch_size, execution).cpu().numpy()
+            batch_size = trial.recipe.batch_size
+            return predict_logits(model, source, batch_size, execution, advance).cpu().numpy()
         is_validation = np.isin(images, () if validation_images is None else validation_images)
         logits = torch.empty(len(images), trained.classes)
         # Separately, since the training has stored the features of the validation images.

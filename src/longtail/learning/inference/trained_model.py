@@ -8,14 +8,13 @@ from pathlib import Path
 import numpy as np
 from safetensors.torch import load_file
 
-from longtail.arrays import Float32Array, Int64Array, UInt8Array
+from longtail.arrays import Float32Array, UInt8Array
 from longtail.learning import backbones
 from longtail.learning.backbones import ImageClassifier
 from longtail.learning.data.image_source import to_device
 from longtail.learning.execution import choose_execution, out_of_memory_explained
 from longtail.learning.predict_logits import predict_logits
 from longtail.parameters import Trial
-from longtail.progress import progress_bar
 
 # Bytes of pixels that are decoded in memory, or on the device, at a time.
 CHUNK_BYTES = 64 << 20
@@ -66,17 +65,6 @@ class Predictor:
             images = to_device(pixels, np.arange(len(pixels)), self._execution.device)
             logits = predict_logits(self._model, images, self._recipe.batch_size, self._execution)
             return logits.cpu().numpy()
-
-    def logits_in_chunks(self, pixels: UInt8Array, images: Int64Array, title: str) -> Float32Array:
-        """Logits of chosen images of an array that may be memory-mapped, with a progress bar."""
-        parts = [np.empty((0, self._classes), dtype=np.float32)]
-        size = images_per_chunk(pixels.shape[1])
-        with progress_bar(title, len(images)) as advance:
-            for start in range(0, len(images), size):
-                chosen = images[start : start + size]
-                parts.append(self.logits(np.asarray(pixels[chosen])))
-                advance(len(chosen))
-        return np.concatenate(parts)
 
 
 def images_per_chunk(image_size: int) -> int:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from longtail.arrays import Int64Array, UInt8Array
+from longtail.arrays import Float32Array, Int64Array, UInt8Array
 from longtail.datasets.trials import TrialFiles
-from longtail.imbalance import UNKNOWN, images_of, widest_test_set
+from longtail.imbalance import UNKNOWN, held_out_images, images_of, widest_test_set
 from longtail.naming.answers_table import columns_of, log_names, names_table, unreadable_row
 from longtail.naming.decision_rule import DecisionRule
 from longtail.naming.recognizer import (
@@ -27,6 +27,7 @@ from longtail.naming.seen_before import SeenImages, warn_of_seen
 from longtail.naming.stored_logits import FIGURE, stored_logits
 from longtail.naming.trial_choice import choose_trial, trained_trial, weights_of
 from longtail.parameters import Compute, Dataset, Predict, Trial
+from longtail.progress import progress_bar
 from longtail.reporting.page.names_page import names_page, select_photographs
 from longtail.schemas.vocabulary import ALREADY_IN, TRAIN
 from longtail.sources.listing import describe_ignored
@@ -36,6 +37,7 @@ from longtail.sources.photographs import (
     find_photographs,
     thumbnails,
 )
+from longtail.storage.array_store import ArrayStore
 from longtail.trials.training_job import VALIDATION, Split, TrainingJob
 from longtail.trials.verification import trial_names
 from longtail.wording import counted
@@ -53,11 +55,13 @@ class ChosenTrial:
     Attributes:
         trial: as it was trained, with the current compute parameters.
         fingerprint: of its training.
+        pixels_sha256: the checksum of the data set's pixels.
         nll: on the widest test set, by which its stored logits are recognised.
     """
 
     trial: Trial
     fingerprint: str
+    pixels_sha256: str
     nll: float
 
 
@@ -89,7 +93,8 @@ def select_trial(
     trained, fingerprint = trained_trial(name, results, trainings, source, index, subsets)
     row = (trial_names(results) == name) & (results["test_set"] == widest_test_set(subsets))
     nll = float(results.loc[row, FIGURE].iloc[0])
-    return ChosenTrial(trained.model_copy(update={"compute": compute}), fingerprint, nll)
+    trained = trained.model_copy(update={"compute": compute})
+    return ChosenTrial(trained, fingerprint, source["sha256"], nll)
 
 
 def describe_recognizer(
@@ -128,14 +133,14 @@ def describe_recognizer(
     counts = job.split.class_counts
     stated = read_prior_and_taxonomy(predict, class_names, counts)
     # Checked before the logits are computed: without weights no photograph can be named.
-    weights_of(store, chosen.fingerprint, trial.name)
+    weights = weights_of(store, chosen.fingerprint, trial.name)
     validation, test, unknown = _held_out(subsets).values()
     held_out = np.concatenate([validation, test, unknown])
     logits = stored_logits(predictions.versions(trial.name), held_out, test, chosen.nll)
     if logits is None:
         log.info("The logits of %s's results are no longer stored", trial.name)
-        predictor = _predictor(store, chosen.fingerprint, trial, len(class_names))
-        logits = predictor.logits_in_chunks(images, held_out, f"Testing {trial.name}")
+        all_logits = _evaluated_again(chosen, job, weights, images, subsets, store)
+        logits = all_logits[np.searchsorted(held_out_images(subsets), held_out)]
     of_validation, of_test, of_unknown = np.split(logits, np.cumsum([len(validation), len(test)]))
     recognizer = make_recognizer(
         TrainedTrial(
@@ -239,6 +244,31 @@ def _held_out(subsets: pd.DataFrame) -> dict[str, Int64Array]:
         "test": images_of(subsets, "test", widest_test_set(subsets)),
         UNKNOWN: images_of(subsets, UNKNOWN, UNKNOWN),
     }
+
+
+def _evaluated_again(
+    chosen: ChosenTrial,
+    job: TrainingJob,
+    weights: Path,
+    images: UInt8Array,
+    subsets: pd.DataFrame,
+    store: Path,
+) -> Float32Array:
+    """The logits of all held-out images, computed or cached as in the train stage."""
+    from longtail.learning.inference.cached_logits import cached_logits
+    from longtail.learning.inference.trained_model import TrainedModel
+
+    split, numbers = job.split, held_out_images(subsets)
+    with progress_bar(f"Testing {job.trial.name}", len(numbers)) as advance:
+        return cached_logits(
+            TrainedModel(weights, job.trial, split.classes),
+            chosen.fingerprint,
+            images,
+            numbers,
+            split.validation_images,
+            ArrayStore(store, chosen.pixels_sha256),
+            advance,
+        )
 
 
 def _predictor(store: Path, fingerprint: str, trial: Trial, classes: int) -> Predictor:

@@ -14,7 +14,7 @@ from longtail.arrays import UInt8Array
 from longtail.evaluation.comparisons import compare_methods
 from longtail.evaluation.species import class_confusions, examples
 from longtail.evaluation.trainings import trainings_table
-from longtail.imbalance import UNKNOWN, images_of, widest_test_set
+from longtail.imbalance import UNKNOWN, held_out_images, images_of, widest_test_set
 from longtail.parameters import Backbone, Statistics, Trial
 from longtail.progress import EpochDone, TrialScored, tell
 from longtail.storage.array_store import ArrayStore
@@ -127,8 +127,7 @@ def evaluate_trial(
     from longtail.learning.inference.cached_logits import cached_logits
     from longtail.learning.inference.trained_model import TrainedModel
 
-    held_out = subsets.loc[subsets["role"] != "train", "image"]
-    chosen = np.unique(held_out.to_numpy(dtype=np.int64))
+    chosen = held_out_images(subsets)
     labels = index["label"].to_numpy()
     split = Split.of(labels, subsets, trial.train_set, source["classes"])
     logits = cached_logits(
