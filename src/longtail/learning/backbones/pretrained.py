@@ -6,41 +6,66 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-import numpy as np
 import timm
 import torch
 from huggingface_hub import try_to_load_from_cache
 from huggingface_hub.constants import ENDPOINT as HF_ENDPOINT
-from safetensors.torch import load_file
 from torch import Tensor
 
-from longtail.errors import DataError
+from longtail.errors import ConfigurationError, DataError
+from longtail.learning.backbones.model import OWN
+from longtail.learning.backbones.weight_file import read_weight_file
 from longtail.parameters import Backbone
 
 TIMEOUT_S = 20
 SUFFIXES = (".safetensors", ".npz", ".pth", ".pt")
+RARE_SUFFIXES = (".bin", ".ckpt", ".tar")
+# A size that all networks of this package take. The names of weights do not depend on it.
+OWN_IMAGE_SIZE = 32
 
 
 def pretrained_weights(backbone: Backbone) -> dict[str, Tensor]:
     """A backbone's pretrained weights, by timm's names.
 
     Args:
-        backbone: its ``weights`` are the path of a state dict (``.safetensors``, ``.npz``,
-            ``.pth`` or ``.pt``), or None to download them from timm's hub.
+        backbone: its ``weights`` are the path of a file that
+            :func:`longtail.learning.backbones.weight_file.read_weight_file` reads, or None to
+            download them from timm's hub.
 
     Raises:
         DataError: if the file is missing or unreadable, or the hub cannot be reached.
+        ConfigurationError: if the network cannot be built with its options.
     """
     check_available(backbone)
     key = f"backbones.{backbone.name}"
     if backbone.weights is not None:
-        return _from_file(Path(backbone.weights).expanduser(), f"{key}.weights")
+        file = Path(backbone.weights).expanduser()
+        return read_weight_file(file, f"{key}.weights", _names_of_weights(backbone))
     try:
         network = timm.create_model(backbone.architecture, pretrained=True, **backbone.options)
     # The hub's client raises errors of many libraries, and RuntimeError if there are no weights.
     except Exception as error:
-        raise _unavailable(backbone, key, f"{type(error).__name__}: {error}") from error
+        raise _unavailable(
+            backbone, key, f"{type(error).__name__}: {_first_line(error)}"
+        ) from error
     return {k: v.contiguous() for k, v in network.state_dict().items()}
+
+
+def _names_of_weights(backbone: Backbone) -> set[str]:
+    try:
+        with torch.device("meta"):  # without memory for the weights
+            network = (
+                OWN[backbone.architecture](OWN_IMAGE_SIZE)
+                if backbone.architecture in OWN
+                else timm.create_model(backbone.architecture, **backbone.options)
+            )
+    # timm and torch raise anything for options that do not fit.
+    except Exception as error:
+        raise ConfigurationError(
+            f"backbones.{backbone.name}: {backbone.architecture} with options {backbone.options} "
+            f"cannot be built: {_first_line(error)}"
+        ) from error
+    return set(network.state_dict())
 
 
 def check_available(backbone: Backbone) -> None:
@@ -55,9 +80,11 @@ def check_available(backbone: Backbone) -> None:
     if backbone.weights is not None:
         if not Path(backbone.weights).expanduser().is_file():
             raise DataError(f"{key}.weights: there is no file '{backbone.weights}'")
-        if Path(backbone.weights).suffix not in SUFFIXES:
-            endings = f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
-            raise DataError(f"{key}.weights: '{backbone.weights}' must end in {endings}")
+        if Path(backbone.weights).suffix not in (*SUFFIXES, *RARE_SUFFIXES):
+            raise DataError(
+                f"{key}.weights: '{backbone.weights}' must end in {', '.join(SUFFIXES[:-1])} or "
+                f"{SUFFIXES[-1]} ({', '.join(RARE_SUFFIXES)} are read too)"
+            )
         return
     config = timm.get_pretrained_cfg(backbone.architecture)
     if config is None or not config.hf_hub_id:
@@ -70,28 +97,19 @@ def check_available(backbone: Backbone) -> None:
             pass
     except urllib.error.HTTPError:
         return  # the hub can be reached
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: no address of the web
         raise _unavailable(backbone, key, str(getattr(error, "reason", error))) from error
 
 
 def _unavailable(backbone: Backbone, key: str, reason: str) -> DataError:
     return DataError(
         f"the weights of {backbone.architecture} could not be downloaded from timm's hub "
-        f"({reason.splitlines()[0][:200]}).\n"
+        f"({reason}).\n"
         f"Connect to the network and run again; or give a file with "
         f"--params={key}.weights=/path/to/file; or train from scratch with "
         f"--params={key}.pretrained=false"
     )
 
 
-def _from_file(file: Path, key: str) -> dict[str, Tensor]:
-    try:
-        if file.suffix == ".safetensors":
-            return load_file(file)
-        if file.suffix == ".npz":
-            with np.load(file, allow_pickle=False) as arrays:
-                return {k: torch.from_numpy(arrays[k]) for k in arrays}
-        loaded = torch.load(file, map_location="cpu", weights_only=True)
-        return {k: v.contiguous() for k, v in loaded.items()}
-    except Exception as error:
-        raise DataError(f"{key}: '{file}' cannot be read as weights: {error}") from error
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
