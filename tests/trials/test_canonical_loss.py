@@ -14,12 +14,15 @@ from longtail.parameters import (
     LDAM,
     BalancedSoftmax,
     ClassBalanced,
+    ClassDependentTemperatures,
     Classifier,
     Equalization,
     Focal,
+    LabelAwareSmoothing,
     LogitAdjustment,
     Loss,
     Softmax,
+    VectorScaling,
     WeightedSoftmax,
 )
 from longtail.trials.canonical_loss import (
@@ -70,6 +73,9 @@ def form(loss: Loss, counts: Any = COUNTS, classifier: Classifier = LINEAR) -> C
         equalization(0),
         equalization(0.5, probability=0),
         LDAM(name="ldam", max_margin=0),
+        ClassDependentTemperatures(name="cdt", gamma=0),
+        VectorScaling(name="vs", gamma=0, tau=0),
+        LabelAwareSmoothing(name="label_aware_smoothing", head=0, tail=0),
     ],
     ids=lambda loss: f"{loss.name}",
 )
@@ -78,7 +84,7 @@ def test_losses_without_their_one_effect_are_cross_entropy(loss: Loss) -> None:
 
 
 @given(count=st.integers(1, 10_000), classes=st.integers(2, 200))
-def test_on_equal_counts_only_focal_and_ldam_differ_from_cross_entropy(
+def test_on_equal_counts_only_focal_ldam_and_smoothing_differ_from_cross_entropy(
     count: int, classes: int
 ) -> None:
     counts = np.full(classes, count)
@@ -91,11 +97,34 @@ def test_on_equal_counts_only_focal_and_ldam_differ_from_cross_entropy(
         logit_adjustment(1),
         logit_adjustment(0.3),
         equalization(0.5 / classes),
+        ClassDependentTemperatures(name="cdt"),
+        VectorScaling(name="vs"),
+        LabelAwareSmoothing(name="label_aware_smoothing", tail=0),
     )
     for loss in losses:
         assert form(loss, counts).as_dict() == CROSS_ENTROPY, loss
     assert form(LDAM(name="ldam"), counts).as_dict() != CROSS_ENTROPY
     assert form(Focal(name="focal"), counts).as_dict() == {**CROSS_ENTROPY, "focus": 2.0}
+
+
+def test_temperatures_and_smoothing_follow_their_formulas() -> None:
+    cdt = form(ClassDependentTemperatures(name="cdt", gamma=0.5))
+    np.testing.assert_allclose(cdt.temperatures, np.sqrt([1, 5, 25, 100]))  # type: ignore[arg-type]
+    smoothing = form(LabelAwareSmoothing(name="label_aware_smoothing", head=0.4, tail=0.1))
+    rise = np.sin(np.pi / 2 * np.array([1, 95 / 495, 15 / 495, 0]))
+    np.testing.assert_allclose(smoothing.smoothing, 0.1 + 0.3 * rise)  # type: ignore[arg-type]
+
+
+def test_vector_scaling_without_temperatures_is_logit_adjustment_and_without_offsets_cdt() -> None:
+    adjusted = form(VectorScaling(name="vs", gamma=0, tau=0.7))
+    assert adjusted.as_dict() == form(logit_adjustment(0.7)).as_dict()
+    scaled = form(VectorScaling(name="vs", gamma=0.2, tau=0))
+    assert scaled.as_dict() == form(ClassDependentTemperatures(name="cdt", gamma=0.2)).as_dict()
+
+
+def test_tail_that_is_smoothed_more_than_the_head_is_refused() -> None:
+    with pytest.raises(ValidationError, match=r"must be at least tail \(0\.3\), found 0\.2"):
+        LabelAwareSmoothing(name="label_aware_smoothing", head=0.2, tail=0.3)
 
 
 def test_losses_differ_on_long_tailed_counts() -> None:
@@ -212,6 +241,9 @@ WITH_COUNTS: list[Loss] = [
     logit_adjustment(1),
     equalization(0.05),
     LDAM(name="ldam"),
+    ClassDependentTemperatures(name="cdt"),
+    VectorScaling(name="vs"),
+    LabelAwareSmoothing(name="label_aware_smoothing"),
 ]
 
 

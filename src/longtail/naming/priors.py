@@ -46,6 +46,12 @@ def assumed_prior(loss: CanonicalLoss, class_counts: Int64Array) -> tuple[Float6
             "approximate: spared negatives do not shift the posterior by a constant, and are left "
             "out"
         )
+    elif loss.temperatures is not None:
+        note = (
+            "approximate: temperatures do not shift the posterior by a constant, and are left out"
+        )
+    elif loss.smoothing is not None:
+        note = "approximate: label smoothing keeps the order of the posteriors, not their values"
     else:
         note = "exact for the minimiser of the loss"
     return prior / prior.sum(), note

@@ -106,6 +106,51 @@ class LDAM(Strict):
     max_margin: Annotated[float, Field(ge=0, le=2)] = 0.5
 
 
+class ClassDependentTemperatures(Strict):
+    """Class-dependent temperatures (CDT, Ye et al. 2020, arXiv 2001.01385).
+
+    Attributes:
+        gamma: the temperature of a class is (n_max / n_c) ** gamma; 0 is cross-entropy.
+    """
+
+    name: Literal["cdt"]
+    gamma: Annotated[float, Field(ge=0, le=2)] = 0.3
+
+
+class VectorScaling(Strict):
+    """Vector-scaling loss (VS, Kini et al. 2021, arXiv 2103.01550).
+
+    Attributes:
+        gamma: the temperature of a class is (n_max / n_c) ** gamma; 0 is logit adjustment.
+        tau: the strength of the logit adjustment; 0 is class-dependent temperatures.
+    """
+
+    name: Literal["vs"]
+    gamma: Annotated[float, Field(ge=0, le=2)] = 0.3
+    tau: Annotated[float, Field(ge=0, le=5)] = 1.0
+
+
+class LabelAwareSmoothing(Strict):
+    """Cross-entropy with more label smoothing for larger classes (Zhong et al. 2021, MiSLAS).
+
+    arXiv 2104.00466, equation 3, with the sine of equation 5.
+
+    Attributes:
+        head: the smoothing of the largest class; equal to ``tail`` it is plain label smoothing.
+        tail: the smoothing of the smallest class.
+    """
+
+    name: Literal["label_aware_smoothing"]
+    head: ShareOrNone = 0.4
+    tail: ShareOrNone = 0.1
+
+    @model_validator(mode="after")
+    def _head_is_smoothed_more(self) -> Self:
+        if self.head < self.tail:
+            raise key_error("head", f"must be at least tail ({self.tail}), found {self.head}")
+        return self
+
+
 Loss = Annotated[
     Softmax
     | Focal
@@ -114,7 +159,10 @@ Loss = Annotated[
     | BalancedSoftmax
     | LogitAdjustment
     | Equalization
-    | LDAM,
+    | LDAM
+    | ClassDependentTemperatures
+    | VectorScaling
+    | LabelAwareSmoothing,
     Field(discriminator="name"),
 ]
 

@@ -1,8 +1,9 @@
 """Every loss in one canonical form, computed from the actual class counts.
 
-The losses differ from cross-entropy in at most five ways: a weight per class, an offset per
+The losses differ from cross-entropy in at most seven ways: a weight per class, an offset per
 class added to the logits, a margin per class subtracted from the true class' logit, a focusing
-exponent, and negatives that are randomly spared. Two losses with equal canonical forms on the
+exponent, negatives that are randomly spared, a temperature per class that divides its logit, and
+label smoothing per class. Two losses with equal canonical forms on the
 given counts are the same training, whatever their names: on equal counts all weights are one and
 all offsets zero, which leaves cross-entropy.
 """
@@ -21,12 +22,15 @@ from longtail.parameters import (
     LDAM,
     BalancedSoftmax,
     ClassBalanced,
+    ClassDependentTemperatures,
     Classifier,
     Equalization,
     Focal,
+    LabelAwareSmoothing,
     LogitAdjustment,
     Loss,
     Softmax,
+    VectorScaling,
     WeightedSoftmax,
 )
 from longtail.wording import counted
@@ -48,6 +52,9 @@ class CanonicalLoss:
         focus: exponent ``g`` of the factor ``(1 - p_y) ** g``.
         spared: per class, true if it may be left out of the softmax as a negative.
         spared_probability: the probability of that, drawn for each sample and class.
+        temperatures: per class, at least 1, divide the logits before anything else.
+        smoothing: per class, the share of the target that is spread evenly over the other classes
+            where the class is the true one.
 
     An array that would change nothing is None. A new field needs a default that changes nothing.
     """
@@ -58,6 +65,8 @@ class CanonicalLoss:
     focus: float = 0.0
     spared: BoolArray | None = None
     spared_probability: float = 0.0
+    temperatures: Float64Array | None = None
+    smoothing: Float64Array | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for hashing and for storing as JSON.
@@ -101,6 +110,15 @@ def canonical(loss: Loss, classifier: Classifier, class_counts: Int64Array) -> C
             return _equalization(loss, counts)
         case LDAM():
             return _ldam(loss, classifier, counts)
+        case ClassDependentTemperatures():
+            return CanonicalLoss(temperatures=_temperatures(loss.gamma, counts))
+        case VectorScaling():
+            return CanonicalLoss(
+                offsets=_centred(loss.tau * np.log(counts)),
+                temperatures=_temperatures(loss.gamma, counts),
+            )
+        case LabelAwareSmoothing():
+            return CanonicalLoss(smoothing=_smoothing(loss, counts))
 
 
 def reweighted(loss: CanonicalLoss, weights: Float64Array) -> CanonicalLoss:
@@ -171,6 +189,23 @@ def _ldam(loss: LDAM, classifier: Classifier, counts: Float64Array) -> Canonical
         return CanonicalLoss()
     # The margin is in units of the cosine, which the classifier multiplies by its scale.
     return CanonicalLoss(margins=classifier.scale * ldam_margins(loss.max_margin, counts))
+
+
+def _temperatures(gamma: float, counts: Float64Array) -> Float64Array | None:
+    """(n_max / n_c) ** gamma (Ye et al. 2020); None if all are 1."""
+    temperatures: Float64Array = (counts.max() / counts) ** gamma
+    return None if temperatures.max() - 1 < NEGLIGIBLE else temperatures
+
+
+def _smoothing(loss: LabelAwareSmoothing, counts: Float64Array) -> Float64Array | None:
+    """Rises from ``tail`` to ``head`` as a quarter of a sine over the counts (MiSLAS).
+
+    On equal counts every class is the largest and the smallest one, and has the tail's.
+    """
+    spread = counts.max() - counts.min()
+    rank = (counts - counts.min()) / spread if spread else np.zeros_like(counts)
+    smoothing: Float64Array = loss.tail + (loss.head - loss.tail) * np.sin(np.pi / 2 * rank)
+    return smoothing if smoothing.any() else None
 
 
 def _normalised(weights: Float64Array) -> Float64Array | None:

@@ -17,14 +17,17 @@ from longtail.parameters import (
     LDAM,
     BalancedSoftmax,
     ClassBalanced,
+    ClassDependentTemperatures,
     Classifier,
     DeferredWeights,
     Equalization,
     Focal,
+    LabelAwareSmoothing,
     LogitAdjustment,
     Loss,
     Method,
     Softmax,
+    VectorScaling,
     WeightedSoftmax,
 )
 from longtail.trials.canonical_loss import CanonicalLoss
@@ -87,6 +90,11 @@ CASES = [
     Case(Equalization(name="equalization", threshold=0.02, probability=0.9)),
     Case(LDAM(name="ldam", max_margin=0.5), COSINE),
     Case(LDAM(name="ldam", max_margin=0.5), SCALED),
+    Case(ClassDependentTemperatures(name="cdt", gamma=0.3)),
+    Case(VectorScaling(name="vs", gamma=0.15, tau=1)),
+    Case(LabelAwareSmoothing(name="label_aware_smoothing", head=0.4, tail=0.1)),
+    Case(LabelAwareSmoothing(name="label_aware_smoothing", head=0.1, tail=0.1)),
+    Case(VectorScaling(name="vs", gamma=0.3, tau=1), deferred_beta=0.9999),
     Case(Softmax(name="softmax"), deferred_beta=0.9999),
     Case(weighted_softmax("min_ratio", 0.5), deferred_beta=0.99),
     Case(Focal(name="focal", gamma=2), deferred_beta=0.9999),
@@ -95,6 +103,13 @@ CASES = [
 EVERY_CASE = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 EVERY_FIXED_CASE = pytest.mark.parametrize(
     "case", [c for c in CASES if not isinstance(c.loss, Equalization)], ids=lambda case: case.name
+)
+
+# Temperatures scale the logits of a class, and so what is added to all of them.
+EVERY_UNSCALED_CASE = pytest.mark.parametrize(
+    "case",
+    [c for c in CASES if not isinstance(c.loss, ClassDependentTemperatures | VectorScaling)],
+    ids=lambda case: case.name,
 )
 
 
@@ -182,6 +197,12 @@ def expected(case: Case, z: Float64Array, y: Int64Array, counts: Int64Array) -> 
         case LDAM(max_margin=max_margin):
             scale = case.classifier.scale
             losses = reference.ldam(z / scale, y, n, max_margin, scale)
+        case ClassDependentTemperatures(gamma=gamma):
+            losses = reference.vector_scaling(z, y, n, gamma, 0)
+        case VectorScaling(gamma=gamma, tau=tau):
+            losses = reference.vector_scaling(z, y, n, gamma, tau)
+        case LabelAwareSmoothing(head=head, tail=tail):
+            losses = reference.label_aware_smoothing(z, y, n, head, tail)
     if case.deferred_beta is not None:
         weights = weights * reference.class_weights(n, "effective_number", case.deferred_beta)
     return reference.weighted_mean(losses, weights, y)

@@ -85,6 +85,32 @@ def ldam(
     return np.array(losses)
 
 
+def vector_scaling(
+    z: Float64Array, y: Int64Array, n: Float64Array, gamma: float, tau: float
+) -> Float64Array:
+    """-log( e^(D_y z_y + i_y) / sum_j e^(D_j z_j + i_j) ) (Kini et al. 2021, equation 2).
+
+    D_j = (n_j / n_max)^gamma, i_j = tau log pi_j; with tau 0 it is CDT (Ye et al. 2020).
+    """
+    scaled = z * (n / n.max()) ** gamma + tau * np.log(n / n.sum())
+    return -of_true_class(log_probabilities(scaled), y)
+
+
+def label_aware_smoothing(
+    z: Float64Array, y: Int64Array, n: Float64Array, head: float, tail: float
+) -> Float64Array:
+    """-sum_i q_i log p_i, q_y = 1 - e_y, q_i = e_y / (K - 1) (Zhong et al. 2021, equation 3)."""
+    log_p = log_probabilities(z)
+    losses = []
+    for row, label in zip(log_p, y, strict=True):
+        rank = (n[label] - n.min()) / (n.max() - n.min()) if n.max() > n.min() else 0.0
+        smoothing = tail + (head - tail) * np.sin(rank * np.pi / 2)
+        q = np.full(len(n), smoothing / (len(n) - 1))
+        q[label] = 1 - smoothing
+        losses.append(-(q * row).sum())
+    return np.array(losses)
+
+
 def class_weights(n: Float64Array, convention: str, parameter: float = 1.0) -> Float64Array:
     """The conventions for a class' weight; ``parameter`` is an exponent, or beta."""
     weights: Float64Array

@@ -17,9 +17,11 @@ TINY = torch.finfo(torch.float32).tiny
 class Criterion(nn.Module):
     """The mean loss of a batch, computed in float32 for logits of any type.
 
-    With ``z' = z + offsets`` (``margins`` are subtracted from the logit of the true class, and
-    spared negatives left out by adding ``log(1 - spared)``) and ``p = softmax(z')``, the loss of
-    a sample is ``-weight_y (1 - p_y) ** focus log p_y``. The mean divides by the sum of the
+    With ``z' = z / temperatures + offsets`` (``margins`` are subtracted from the logit of the true
+    class, and spared negatives left out by adding ``log(1 - spared)``) and ``p = softmax(z')``,
+    the loss of a sample is ``-weight_y (1 - p_y) ** focus log p_y``. With smoothing ``e_y``,
+    ``-log p_y`` is replaced by the cross-entropy to a target with ``1 - e_y`` on the true class
+    and ``e_y / (classes - 1)`` on each other one. The mean divides by the sum of the
     weights, as ``torch.nn.CrossEntropyLoss`` does. ``p`` does not depend on the weights.
 
     Args:
@@ -31,10 +33,12 @@ class Criterion(nn.Module):
     offsets: Tensor | None
     margins: Tensor | None
     spared: Tensor | None
+    temperatures: Tensor | None
+    smoothing: Tensor | None
 
     def __init__(self, loss: CanonicalLoss, seed: int) -> None:
         super().__init__()
-        for name in ("weights", "offsets", "margins"):
+        for name in ("weights", "offsets", "margins", "temperatures", "smoothing"):
             self.register_buffer(name, _float32(getattr(loss, name)), persistent=False)
         spared = None if loss.spared is None else torch.from_numpy(loss.spared)
         self.register_buffer("spared", spared, persistent=False)
@@ -79,6 +83,8 @@ class Criterion(nn.Module):
     def per_sample(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Each sample's loss before weighting, float32 of shape (batch,)."""
         z = logits.float()
+        if self.temperatures is not None:
+            z = z / self.temperatures
         if self.offsets is not None:
             z = z + self.offsets
         if self.margins is not None:
@@ -86,10 +92,20 @@ class Criterion(nn.Module):
         if self.spared is not None:
             z = z.masked_fill(self._draw_spared(z, labels), torch.finfo(z.dtype).min)
         losses = F.cross_entropy(z, labels, reduction="none")
+        if self.smoothing is not None:
+            losses = self._smoothed(losses, z, labels)
         if self.focus:
             # 1 - p_y by expm1, which keeps its precision where p_y is nearly 1.
             losses = (-torch.expm1(-losses)).clamp_min(TINY) ** self.focus * losses
         return losses
+
+    def _smoothed(self, losses: Tensor, z: Tensor, labels: Tensor) -> Tensor:
+        assert self.smoothing is not None
+        others = z.shape[1] - 1
+        share = self.smoothing[labels]
+        # -log p summed over the other classes.
+        of_others = -F.log_softmax(z, dim=1).sum(dim=1) - losses
+        return torch.lerp(losses, of_others / others, share)
 
     def _draw_spared(self, logits: Tensor, labels: Tensor) -> Tensor:
         assert self.spared is not None

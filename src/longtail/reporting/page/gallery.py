@@ -131,6 +131,10 @@ def _of_loss(method: Method, many: str) -> str:
             return f"not a posterior, since the loss often ignored rare {many} as wrong answers."
         case "ldam":
             return "not a posterior, since the loss has margins at the correct answer."
+        case "cdt" | "vs":
+            return f"not a posterior, since the loss scaled the logits of rare {many}.{equal}"
+        case "label_aware_smoothing":
+            return "not a posterior, since the loss smoothed the labels."
 
 
 def _of_post_hoc(method: Method, many: str, tau: float) -> str:
