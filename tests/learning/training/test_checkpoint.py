@@ -17,6 +17,7 @@ from longtail.parameters import OWN_ARCHITECTURES, Backbone, Recipe, StepSchedul
 from longtail.sources.digits import read_digits
 from longtail.trials.canonical_loss import CanonicalLoss
 from longtail.trials.loss_schedule import DeferredLoss, LossSchedule
+from tests.damage import with_flipped_bit
 from tests.learning.training.jobs import training_job
 
 PIXELS = read_digits(32).pixels
@@ -145,6 +146,50 @@ def test_damaged_checkpoint_is_logged_and_the_training_restarts(
         assert message.startswith(f"the trial: starts again, since {file} is damaged (")
         assert "\n" not in message
         assert same(whole, again)
+
+
+def test_no_flipped_bit_gives_another_state(tmp_path: Path) -> None:
+    state = {"model": {"w": torch.arange(5.0)}, "history": [{"epoch": 1, "loss": 0.5}]}
+    file = tmp_path / "c"
+    Checkpoint(file, "t").save(state)
+    content, refused = file.read_bytes(), 0
+    for position in range(len(content)):
+        file.write_bytes(with_flipped_bit(content, position, position % 8))
+        found = Checkpoint(file, "t").load()
+        assert found is None or repr(found) == repr(state)
+        refused += found is None
+    # Only a flipped bit in the mark of the checksum leaves the state as it was.
+    assert refused >= len(content) - len(module.MARK)
+
+
+def test_a_checkpoint_from_before_there_were_checksums_is_resumed(tmp_path: Path) -> None:
+    state = {"epoch": 1}
+    torch.save(state, tmp_path / "c")
+    assert Checkpoint(tmp_path / "c", "t").load() == state
+
+
+def test_a_resumed_training_counts_the_seconds_of_all_its_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    monkeypatch.setattr("time.time", lambda: 1000 + now[0])
+    first = Checkpoint(tmp_path / "c", "t")
+    now[0] += 30
+    first.save({"epoch": 1})
+    now[0] += 7  # killed: what was done since is lost, and done again
+    second = Checkpoint(tmp_path / "c", "t")
+    second.load()
+    assert second.seconds == 0  # it may start again
+    second.resume_clock()
+    now[0] += 5
+    second.save({"epoch": 2})
+    third = Checkpoint(tmp_path / "c", "t")
+    third.load()
+    third.resume_clock()
+    now[0] += 1
+    assert third.seconds == 30 + 5 + 1
+    assert third.started == 1100
 
 
 def test_checkpoint_of_another_kind_of_device_is_not_resumed(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import logging
 import pickle
@@ -18,31 +19,57 @@ log = logging.getLogger(__name__)
 # Saving takes at most this fraction of the time, unless saving once a minute takes more.
 MAX_FRACTION_OF_TIME = 0.02
 MAX_INTERVAL_S = 60.0
+# What stands between the state and its SHA-256 at the end of the file.
+MARK = b"\nsha256 "
+END = len(MARK) + 64
 
 
 class Checkpoint:
     """The last saved state of a training, in one file that is replaced atomically.
 
+    The file ends with the checksum of what is before it.
+
     Args:
         file: the path; its folder must exist.
         trial: the name of the trial, for the log.
+
+    Attributes:
+        started: when the training began, in seconds since 1970; that of its first part, if it was
+            resumed.
     """
 
     def __init__(self, file: Path, trial: str) -> None:
         self.file, self.trial = file, trial
-        self._saved_at, self._cost_s = time.monotonic(), 0.0
+        self.started = time.time()
+        self._saved_started, self._saved_s = self.started, 0.0
+        self._earlier_s, self._opened_at = 0.0, time.monotonic()
+        self._saved_at, self._cost_s = self._opened_at, 0.0
+
+    @property
+    def seconds(self) -> float:
+        """The duration of the training until now, with its earlier parts up to their last save."""
+        return self._earlier_s + time.monotonic() - self._opened_at
 
     def load(self) -> dict[str, Any] | None:
         """The last saved state, on the CPU; None if it is missing or damaged."""
         if not self.file.exists():
             return None
         try:
-            state: dict[str, Any] = torch.load(self.file, map_location="cpu", weights_only=True)
+            content = io.BytesIO(_without_checksum(self.file.read_bytes()))
+            saved: dict[str, Any] = torch.load(content, map_location="cpu", weights_only=True)
         except (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
             reason = str(error).partition("\n")[0]
             log.warning("%s: starts again, since %s is damaged (%s)", self.trial, self.file, reason)
             return None
+        if "state" not in saved:  # an older version of the project saved no times
+            return saved
+        self._saved_started, self._saved_s = saved["started"], saved["seconds"]
+        state: dict[str, Any] = saved["state"]
         return state
+
+    def resume_clock(self) -> None:
+        """Count the time of the parts before the loaded state, from which the training resumes."""
+        self.started, self._earlier_s = self._saved_started, self._saved_s
 
     def is_due(self) -> bool:
         """Whether it is time to save, depending on how long the last save took."""
@@ -61,9 +88,25 @@ class Checkpoint:
         start = time.monotonic()
         # Serialised in memory first: torch's own writer hides the reason when the disk is full.
         content = io.BytesIO()
-        torch.save(state, content)
+        torch.save({"state": state, "started": self.started, "seconds": self.seconds}, content)
+        checksum = hashlib.sha256(content.getbuffer()).hexdigest()
+        content.write(MARK + checksum.encode())
         with atomic_file(self.file) as draft:
             draft.write_bytes(content.getbuffer())
             flush_to_disk(draft)
         self._saved_at = time.monotonic()
         self._cost_s = self._saved_at - start
+
+
+def _without_checksum(content: bytes) -> bytes:
+    """What was saved, verified. A file of an older version of the project has no checksum.
+
+    Raises:
+        ValueError: if it does not match its checksum.
+    """
+    state, end = content[:-END], content[-END:]
+    if not end.startswith(MARK):
+        return content
+    if end != MARK + hashlib.sha256(state).hexdigest().encode():
+        raise ValueError("it does not match its checksum")
+    return state

@@ -112,6 +112,7 @@ def _resume(state: TrainingState, checkpoint: Checkpoint) -> None:
         )
         return
     state.load_state_dict(saved)
+    checkpoint.resume_clock()
     log.info("%s: resumes after epoch %d", checkpoint.trial, state.epoch)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -72,15 +71,14 @@ def fit_trial(
             from longtail.learning.training.checkpoint import Checkpoint
             from longtail.learning.training.train import train
 
-            start = time.time()
             checkpoint = Checkpoint(trainings.checkpoint_file(key), trial.name)
             features = ArrayStore(store, source["sha256"])
             result = train(job, images, weights, _report_epochs(trial), checkpoint, features)
             card = {
                 "fingerprint": key,
                 "trained_by": trial.name,
-                "started": start,
-                "seconds": time.time() - start,
+                "started": checkpoint.started,
+                "seconds": checkpoint.seconds,
                 "train_images": len(split.train_images),
                 "weights_sha256": weights_sha256,
                 "canonical_loss": job.losses.as_dict(),
