@@ -14,7 +14,11 @@ import torch
 from filelock import FileLock, Timeout
 from safetensors.torch import load_file
 
-from longtail.storage.store import TrialStore
+from longtail.errors import DataError
+from longtail.storage.files import write_checksums
+from longtail.storage.store import Training, TrialStore
+from tests.damage import with_flipped_bit
+from tests.data_folders import tree
 
 WEIGHTS = {"a": torch.arange(6.0).reshape(2, 3), "steps": torch.tensor(7)}
 HISTORY = pd.DataFrame({"epoch": [1, 2], "train_loss": [0.1 + 0.2, 1 / 3], "acc1": [np.nan, 0.5]})
@@ -48,39 +52,119 @@ def test_another_store_of_the_same_folder_finds_it(store: TrialStore, tmp_path: 
     assert TrialStore(tmp_path / "store").find("f1") is not None
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "history.csv", "card.json"])
-@pytest.mark.parametrize(
-    "damage", [lambda c: c + b"x", lambda c: c[:-1] + b"?", lambda _: b"", None]
-)
-def test_damaged_training_is_told_of_and_no_longer_found(
-    damage: Callable[[bytes], bytes] | None,
-    name: str,
+DAMAGE: list[Callable[[bytes], bytes] | None] = [
+    lambda content: content + b"x",
+    lambda content: content[:-1] + b"?",
+    lambda _: b"",
+    None,
+]
+SMALL = ["history.csv", "card.json", "copies.json", "checksums.json"]
+
+
+def damage(file: Path, how: Callable[[bytes], bytes] | None) -> None:
+    file.unlink() if how is None else file.write_bytes(how(file.read_bytes()))
+
+
+@pytest.mark.parametrize("how", DAMAGE)
+def test_damaged_weights_are_reported_and_set_aside(
+    how: Callable[[bytes], bytes] | None,
     store: TrialStore,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     store.add("f1", WEIGHTS, HISTORY, CARD)
     store.add("f2", WEIGHTS, HISTORY, CARD)
-    file = tmp_path / "store/f1" / name
-    if damage is None:
-        file.unlink()
-    else:
-        file.write_bytes(damage(file.read_bytes()))
+    file = tmp_path / "store/f1/model.safetensors"
+    damage(file, how)
+    left = tree(file.parent)
     assert store.find("f1") is None
-    assert caplog.messages == [f"{file} is damaged: its training is done again"]
+    aside = tmp_path / "store/f1.damaged1"
+    assert caplog.messages == [
+        f"{file} is damaged: its training is done again. What is left of it is in {aside}, and can "
+        f"be deleted"
+    ]
+    assert tree(aside) == left
     assert store.find("f2") is not None
     store.add("f1", WEIGHTS, HISTORY, CARD)
     assert store.find("f1") is not None
-
-
-@pytest.mark.parametrize("content", [None, b"", b"{"])
-def test_training_with_damaged_checksums_is_no_longer_found(
-    content: bytes | None, store: TrialStore, tmp_path: Path
-) -> None:
-    store.add("f1", WEIGHTS, HISTORY, CARD)
-    file = tmp_path / "store/f1/checksums.json"
-    file.unlink() if content is None else file.write_bytes(content)
+    damage(file, how)
     assert store.find("f1") is None
+    assert tree(tmp_path / "store/f1.damaged2") == tree(aside) == left
+
+
+@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("how", DAMAGE)
+def test_a_damaged_file_beside_whole_weights_is_restored(
+    how: Callable[[bytes], bytes] | None,
+    name: str,
+    store: TrialStore,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    added = store.add("f1", WEIGHTS, HISTORY, CARD)
+    whole = tree(tmp_path / "store")
+    file = tmp_path / "store/f1" / name
+    damage(file, how)
+    found = store.find("f1")
+    assert caplog.messages == [f"{file} was damaged, and has been restored from its copy"]
+    assert found is not None and found.card == added.card
+    pd.testing.assert_frame_equal(found.history, added.history, check_exact=True)
+    assert tree(tmp_path / "store") == whole
+    caplog.clear()
+    assert store.find("f1") is not None
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", *SMALL])
+def test_no_flipped_bit_gives_another_training(
+    name: str, store: TrialStore, tmp_path: Path
+) -> None:
+    added = store.add("f1", WEIGHTS, HISTORY, CARD)
+    file = tmp_path / "store/f1" / name
+    content = file.read_bytes()
+    for position in range(0, len(content), 3):
+        file.write_bytes(with_flipped_bit(content, position, position % 7))
+        if name == "model.safetensors":
+            with pytest.raises(DataError, match=f"{file} cannot be read: it is not what was saved"):
+                store.weights("f1")
+            continue
+        assert store.weights("f1") == added.model_file
+        found = store.find("f1")
+        assert found is not None and found.card == added.card
+        pd.testing.assert_frame_equal(found.history, added.history, check_exact=True)
+        assert file.read_bytes() == content
+
+
+def test_a_training_without_copies_of_an_older_version_is_found(
+    store: TrialStore, tmp_path: Path
+) -> None:
+    added = older_training(store, tmp_path)
+    assert store.find("f1") is not None
+    assert store.weights("f1") == added.model_file
+
+
+@pytest.mark.parametrize("name", ["history.csv", "card.json"])
+def test_whole_weights_of_an_older_version_can_be_used_and_are_set_aside(
+    name: str, store: TrialStore, tmp_path: Path
+) -> None:
+    added = older_training(store, tmp_path)
+    damage(tmp_path / "store/f1" / name, lambda content: content + b"x")
+    assert store.weights("f1") == added.model_file
+    weights = added.model_file.read_bytes()
+    assert store.find("f1") is None
+    assert (tmp_path / "store/f1.damaged1/model.safetensors").read_bytes() == weights
+
+
+def older_training(store: TrialStore, tmp_path: Path) -> Training:
+    added = store.add("f1", WEIGHTS, HISTORY, CARD)
+    (tmp_path / "store/f1/copies.json").unlink()
+    write_checksums(tmp_path / "store/f1")
+    return added
+
+
+def test_weights_that_are_not_stored_are_not_found(store: TrialStore, tmp_path: Path) -> None:
+    assert store.weights("f1") is None
+    assert not (tmp_path / "store").exists()  # a reader makes nothing either
 
 
 def fail(*_: Any, **__: Any) -> None:
@@ -135,7 +219,7 @@ def test_draft_of_a_killed_process_is_not_found_and_is_cleaned(
     assert store.find("f1") is None
     store.add("f1", WEIGHTS, HISTORY, CARD)
     files = {file.name for file in (tmp_path / "store" / "f1").iterdir()}
-    assert files == {"model.safetensors", "history.csv", "card.json", "checksums.json"}
+    assert files == {"model.safetensors", *SMALL}
     assert not draft.exists()
 
 

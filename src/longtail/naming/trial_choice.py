@@ -108,14 +108,12 @@ def weights_of(store: Path, fingerprint: str, name: str) -> Path:
     """The file of a trial's trained weights.
 
     Raises:
-        DataError: if they are missing.
+        DataError: if they are missing or damaged.
     """
-    trainings = TrialStore(store)
-    with trainings.claim(fingerprint):
-        training = trainings.find(fingerprint)
-    if training is None:
+    weights = TrialStore(store).weights(fingerprint)
+    if weights is None:
         raise DataError(
             f"the trained weights of {name} are no longer in {store}. Train it again: kedro run "
             f"--pipelines=full with the --env and --params that it was trained with"
         )
-    return training.model_file
+    return weights

@@ -130,7 +130,7 @@ def _reason(
         return CLAIMED
     if stored.kind in ("checkpoint", "features"):
         return None if is_old else YOUNG
-    if stored.kind == "draft" or (stored.kind == "logits" and is_old):
+    if stored.kind in ("draft", "damaged") or (stored.kind == "logits" and is_old):
         return None
     if named is None:
         return UNSEEN

@@ -15,19 +15,19 @@ from typing import ClassVar, Literal
 
 from longtail.storage.array_store import ARRAY_FILES
 from longtail.storage.files import CHECKSUMS_FILE, checksum_file, draft_of, flush_to_disk
-from longtail.storage.store import CARD_FILE, HISTORY_FILE, MODEL_FILE
+from longtail.storage.store import CARD_FILE, COPIES_FILE, HISTORY_FILE, MODEL_FILE
 
-Kind = Literal["training", "checkpoint", "features", "logits", "draft"]
+Kind = Literal["training", "checkpoint", "features", "logits", "draft", "damaged"]
 
 VERSION = re.compile(r"\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\d\.\d{3}Z")
 # The name of logits has a key between the fingerprint of their training and the kind.
 STORED = re.compile(
     r"(?P<fingerprint>[0-9a-f]{64})(\.[0-9a-f]{16}(?=\.logits))?"
-    r"(\.(?P<kind>checkpoint|features|logits))?(?P<draft>\.draft)?"
+    r"(\.(?P<kind>checkpoint|features|logits))?((?P<draft>\.draft)|(?P<damaged>\.damaged\d+))?"
 )
 # What the store writes into each of its folders.
 OWN_FILES: dict[Kind, set[str]] = {
-    "training": {MODEL_FILE, HISTORY_FILE, CARD_FILE, CHECKSUMS_FILE},
+    "training": {MODEL_FILE, HISTORY_FILE, CARD_FILE, COPIES_FILE, CHECKSUMS_FILE},
     "features": {ARRAY_FILES["features"], CHECKSUMS_FILE},
     "logits": {ARRAY_FILES["logits"], CHECKSUMS_FILE},
 }
@@ -43,6 +43,7 @@ LABELS: dict[Kind, str] = {
     "features": "features of frozen backbones",
     "logits": "logits of trained models",
     "draft": "drafts of killed processes",
+    "damaged": "damaged trainings that were set aside",
 }
 
 EntryOf = Callable[[str], str | None]
@@ -112,7 +113,7 @@ class Stored(Item):
     """An entry of the store.
 
     Attributes:
-        kind: what it is; a draft was left by a killed process.
+        kind: what it is; a draft was left by a killed process, and a damaged training set aside.
         fingerprint: of the training (of logits: of their training), or the key of features.
         modified: when it was last written (features and logits: or used), in seconds since 1970.
     """
@@ -227,7 +228,8 @@ def _stored(item: os.DirEntry[str], path: str) -> Iterable[Stored]:
     is_folder = item.is_dir(follow_symlinks=False)
     if match is None or is_folder == (match["kind"] == "checkpoint"):
         return
-    kind: Kind = "draft" if match["draft"] else match["kind"] or "training"  # type: ignore[assignment]
+    ending = next((kind for kind in ("draft", "damaged") if match[kind]), match["kind"])
+    kind: Kind = ending or "training"  # type: ignore[assignment]
     try:
         modified = item.stat(follow_symlinks=False).st_mtime
         contents, names, own = _files(item) if is_folder else ((_content(item),), set(), True)

@@ -89,8 +89,11 @@ class ArrayStore:
             if found is not None:
                 return found
             array = compute()
-            with full_disk_explained(place), atomic_folder(place) as draft:
-                _save(draft / ARRAY_FILES[kind], array)
+            with full_disk_explained(place):
+                # What is damaged is removed once its replacement is there to be written.
+                shutil.rmtree(place, ignore_errors=True)
+                with atomic_folder(place) as draft:
+                    _save(draft / ARRAY_FILES[kind], array)
             return array
 
 
@@ -103,12 +106,11 @@ def _save(file: Path, array: Float32Array) -> None:
 
 
 def _read(place: Path, kind: Kind) -> Float32Array | None:
-    """A stored array; a damaged one is removed."""
+    """A stored array, if it is there and whole."""
     if not place.is_dir():
         return None
     if damaged := damaged_file(place):
         log.warning("%s is damaged: its %s are computed again", damaged, kind)
-        shutil.rmtree(place)
         return None
     os.utime(place)  # used today
     array: Float32Array = np.load(place / ARRAY_FILES[kind])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import filecmp
 import hashlib
+import itertools
 import json
 import os
 import shutil
@@ -63,8 +64,7 @@ def atomic_folder(target: Path) -> Iterator[Path]:
     draft.mkdir(parents=True)
     try:
         yield draft
-        sums = {file.name: sha256_of_file(file) for file in sorted(draft.iterdir())}
-        (draft / CHECKSUMS_FILE).write_text(json.dumps(sums, indent=2), encoding="utf-8")
+        write_checksums(draft)
         for file in draft.iterdir():
             flush_to_disk(file)
         draft.rename(target)
@@ -74,18 +74,37 @@ def atomic_folder(target: Path) -> Iterator[Path]:
         raise
 
 
+def write_checksums(folder: Path) -> None:
+    """Write the checksums of all files in a folder into it."""
+    files = [file for file in sorted(folder.iterdir()) if file.name != CHECKSUMS_FILE]
+    sums = {file.name: sha256_of_file(file) for file in files}
+    with atomic_file(folder / CHECKSUMS_FILE) as draft:
+        draft.write_text(json.dumps(sums, indent=2), encoding="utf-8")
+
+
+def read_checksums(folder: Path) -> dict[str, str]:
+    """The checksums of the files of an :func:`atomic_folder`; none if they cannot be read."""
+    try:
+        sums = json.loads((folder / CHECKSUMS_FILE).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return sums if isinstance(sums, dict) else {}
+
+
 def damaged_file(folder: Path) -> Path | None:
     """The first file of an :func:`atomic_folder` that differs from its checksum, if one does."""
-    checksums = folder / CHECKSUMS_FILE
-    try:
-        sums: dict[str, str] = json.loads(checksums.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return checksums
+    sums = read_checksums(folder)
     for name, expected in sums.items():
         file = folder / name
         if not file.exists() or sha256_of_file(file) != expected:
             return file
-    return None
+    return None if sums else folder / CHECKSUMS_FILE
+
+
+def set_aside(folder: Path) -> Path:
+    """Rename a damaged folder, so that nothing reads it and nothing is lost; its new path."""
+    names = (folder.with_name(f"{folder.name}.damaged{number}") for number in itertools.count(1))
+    return folder.rename(next(aside for aside in names if not aside.exists()))
 
 
 def link_or_copy(source: Path, target: Path) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,11 +18,22 @@ from typing import Any
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from longtail.storage.files import atomic_folder, damaged_file
+from longtail.errors import DataError
+from longtail.storage.files import (
+    atomic_file,
+    atomic_folder,
+    damaged_file,
+    read_checksums,
+    set_aside,
+    sha256_of_file,
+    write_checksums,
+)
 
 log = logging.getLogger(__name__)
 
 MODEL_FILE, HISTORY_FILE, CARD_FILE = "model.safetensors", "history.csv", "card.json"
+# The texts of the small files once more, and the checksum of the weights.
+COPIES_FILE = "copies.json"
 
 
 @dataclass(frozen=True)
@@ -48,22 +58,47 @@ class TrialStore:
         self._folder = folder
 
     def find(self, fingerprint: str) -> Training | None:
-        """The training with this fingerprint, if it is stored and not damaged.
+        """The training with this fingerprint, if it is stored and its weights are whole.
 
-        A damaged training is reported and removed. Call it within :meth:`claim`.
+        Small files that are damaged are restored from their copies. A training that cannot be
+        repaired is set aside in a folder ``<fingerprint>.damaged``. Call it within :meth:`claim`.
         """
         place = self._folder / fingerprint
         if not place.is_dir():
             return None
         if damaged := damaged_file(place):
-            log.warning("%s is damaged: its training is done again", damaged)
-            shutil.rmtree(place)
-            return None
+            if not _repaired(place):
+                aside = set_aside(place)
+                log.warning(
+                    "%s is damaged: its training is done again. What is left of it is in %s, and "
+                    "can be deleted",
+                    *(damaged, aside),
+                )
+                return None
+            log.warning("%s was damaged, and has been restored from its copy", damaged)
         return Training(
             place / MODEL_FILE,
             pd.read_csv(place / HISTORY_FILE),
             json.loads((place / CARD_FILE).read_text(encoding="utf-8")),
         )
+
+    def weights(self, fingerprint: str) -> Path | None:
+        """The verified file of the weights of a training; None if they are not stored.
+
+        Nothing is changed, whatever is damaged.
+
+        Raises:
+            DataError: if the weights are damaged.
+        """
+        file = self._folder / fingerprint / MODEL_FILE
+        if not file.is_file():
+            return None
+        if not _are_whole(file.parent):
+            raise DataError(
+                f"{file} cannot be read: it is not what was saved. Train it again: kedro run "
+                f"--pipelines=full with the --env and --params that it was trained with"
+            )
+        return file
 
     def add(
         self,
@@ -85,9 +120,14 @@ class TrialStore:
         from safetensors.torch import save_file
 
         with atomic_folder(self._folder / fingerprint) as draft:
+            texts = {
+                HISTORY_FILE: history.to_csv(index=False),
+                CARD_FILE: json.dumps(card, indent=2),
+            }
             save_file(dict(weights), draft / MODEL_FILE)
-            history.to_csv(draft / HISTORY_FILE, index=False)
-            (draft / CARD_FILE).write_text(json.dumps(card, indent=2), encoding="utf-8")
+            copies = {**texts, MODEL_FILE: sha256_of_file(draft / MODEL_FILE)}
+            for name, text in {**texts, COPIES_FILE: json.dumps(copies, indent=2)}.items():
+                (draft / name).write_text(text, encoding="utf-8")
         self.checkpoint_file(fingerprint).unlink(missing_ok=True)
         # Read back, so that a new training and a stored one are equal to the last digit.
         found = self.find(fingerprint)
@@ -122,3 +162,44 @@ class TrialStore:
         locks = self._folder / "locks"
         locks.mkdir(parents=True, exist_ok=True)
         return FileLock(locks / f"{fingerprint}.lock")
+
+
+def _are_whole(place: Path) -> bool:
+    """Whether the weights of a training match their checksum, or its copy if that is damaged."""
+    stored = (read_checksums(place).get(MODEL_FILE), _read_copies(place).get(MODEL_FILE))
+    return sha256_of_file(place / MODEL_FILE) in stored
+
+
+def _read_copies(place: Path) -> dict[str, str]:
+    """What is in a training's copies; nothing if it has none, or they cannot be read."""
+    try:
+        copies = json.loads((place / COPIES_FILE).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return copies if isinstance(copies, dict) else {}
+
+
+def _repaired(place: Path) -> bool:
+    """Restore the small files of a training, if its weights and one of two copies are whole."""
+    if not (place / MODEL_FILE).is_file() or not _are_whole(place):
+        return False
+    sums = read_checksums(place)
+    whole = {name for name, expected in sums.items() if _matches(place / name, expected)}
+    texts = _read_copies(place)
+    if {HISTORY_FILE, CARD_FILE} <= whole:  # only the copies or the checksums are damaged
+        texts = {
+            name: (place / name).read_text(encoding="utf-8") for name in (HISTORY_FILE, CARD_FILE)
+        }
+    elif not {HISTORY_FILE, CARD_FILE} <= set(texts) or (sums and COPIES_FILE not in whole):
+        return False
+    texts[MODEL_FILE] = sha256_of_file(place / MODEL_FILE)
+    contents = {name: texts[name] for name in (HISTORY_FILE, CARD_FILE)}
+    for name, text in {**contents, COPIES_FILE: json.dumps(texts, indent=2)}.items():
+        with atomic_file(place / name) as draft:
+            draft.write_text(text, encoding="utf-8")
+    write_checksums(place)
+    return True
+
+
+def _matches(file: Path, expected: str) -> bool:
+    return file.is_file() and sha256_of_file(file) == expected
