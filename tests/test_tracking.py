@@ -124,6 +124,29 @@ def test_the_address_is_that_of_the_runs(monkeypatch: pytest.MonkeyPatch) -> Non
     assert tracking.uri() == f"sqlite:///{os.getcwd()}/mlflow.db"  # noqa: PTH109
 
 
+def test_a_deleted_experiment_is_restored_by_the_named_command(
+    mlflow: MlflowClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "deleted by mistake")
+    identity = tracking.experiment()
+    add(mlflow, "deleted by mistake", A, keep="yes")
+    mlflow.delete_experiment(identity)
+    command = f"MLFLOW_TRACKING_URI={tracking.uri()} mlflow experiments restore --experiment-id"
+    for ask in (tracking.experiment, kept_runs):
+        with pytest.raises(DataError) as raised:
+            ask()
+        assert "'deleted by mistake' was deleted" in str(raised.value)
+        assert f"Restore it: {command} {identity}" in str(raised.value)
+    mlflow.restore_experiment(identity)
+    assert tracking.experiment() == identity
+    [kept] = kept_runs()
+    assert kept.run_id == A
+    for run in mlflow.search_runs([identity]):
+        mlflow.set_tag(run.info.run_id, "keep", "false")
+    mlflow.delete_experiment(identity)
+    assert kept_runs() == []
+
+
 def test_a_database_is_made_whole_or_not_at_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

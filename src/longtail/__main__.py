@@ -10,23 +10,23 @@ import os
 import sys
 from pathlib import Path
 
-from kedro.utils import find_kedro_project
-
 from longtail import CONFIGURATION
+from longtail.project import find_root, is_kedro_project
 
 PACKAGE = "longtail"
 
 
 def main() -> None:
     """Run a command in the project around the current folder, or else in the current folder."""
-    project = find_kedro_project(Path.cwd())
-    if project is None:
-        # Kedro reads this when it is first imported.
-        os.environ.setdefault("KEDRO_LOGGING_CONFIG", str(CONFIGURATION / "logging.yml"))
+    project = find_root(Path.cwd())
+    for configuration in (project / "conf", CONFIGURATION):
+        if (file := configuration / "logging.yml").is_file():
+            # Kedro reads this when it is first imported.
+            os.environ.setdefault("KEDRO_LOGGING_CONFIG", str(file))
     from kedro.framework.project import configure_project
     from kedro.framework.startup import bootstrap_project
 
-    if project is None:
+    if not is_kedro_project(project):
         configure_project(PACKAGE)
     elif (name := bootstrap_project(project).package_name) != PACKAGE:
         sys.exit(f"{project} is the project of '{name}': run {PACKAGE} in another folder")

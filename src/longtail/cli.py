@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
+from longtail.interruption import end_at_once, interruptible
+
+if Path(sys.argv[0]).name in ("kedro", "longtail", "__main__.py"):
+    end_at_once()  # before the imports below, which take a second
+
 import copy
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 
 import click
@@ -19,13 +25,13 @@ from kedro.framework.cli.utils import CONTEXT_SETTINGS
 from kedro.framework.project import settings
 from kedro.io.core import DatasetError, DatasetNotFoundError
 from kedro.pipeline import Pipeline
-from kedro.utils import find_kedro_project
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from longtail.config import GridConfigLoader
 from longtail.errors import LongtailError
 from longtail.parameters import unknown
+from longtail.project import find_root, shown
 
 RUNNER = "longtail.runner.GridRunner"
 WIDTH_OFF_TERMINALS = 180
@@ -175,9 +181,10 @@ def _misspelt(given: Mapping[str, Any], registered: Mapping[str, Pipeline]) -> I
 
 @contextmanager
 def _errors_in_one_message() -> Iterator[None]:
-    """Show errors that the user can fix without a traceback."""
+    """Show errors that the user can fix, and interruptions, without a traceback."""
     try:
-        yield
+        with interruptible():
+            yield
     except LongtailError as error:
         raise click.ClickException(str(error)) from None
     except DatasetError as error:
@@ -266,7 +273,7 @@ def prune(
 
 
 def _lock_file(env: str | None) -> Path:
-    return Path(os.path.relpath(_configuration() / (env or "base") / "lock.yml"))
+    return Path(shown(_configuration() / (env or "base") / "lock.yml"))
 
 
 def _explained(error: DatasetError) -> str:
@@ -285,7 +292,7 @@ def _check_environment(env: str | None) -> None:
 
 def _configuration() -> Path:
     """The folder of the environments."""
-    return (find_kedro_project(Path.cwd()) or Path.cwd()) / str(settings.CONF_SOURCE)
+    return find_root(Path.cwd()) / str(settings.CONF_SOURCE)
 
 
 if not sys.stdout.isatty():

@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import Any
 
 from kedro.framework.context import KedroContext
 from kedro.framework.project import pipelines, settings
+from kedro.framework.session import KedroSession
 from kedro.io import CatalogProtocol
 
 from longtail.config import GridConfigLoader
 from longtail.pipeline_registry import create_pipelines
+from longtail.project import find_root, set_root
 from longtail.trials.grid import unused_overrides
 
 log = logging.getLogger(__name__)
+
+
+class LongtailSession(KedroSession):
+    """A Kedro session in the project at or above the current folder, if no other is given.
+
+    Kedro looks for projects with a ``pyproject.toml`` only; an installed package needs none.
+    """
+
+    def __init__(
+        self, session_id: str, project_path: Path | str | None = None, **options: Any
+    ) -> None:
+        folder = project_path or find_root(Path.cwd())
+        super().__init__(session_id, project_path=folder, **options)
 
 
 class GridContext(KedroContext):
@@ -28,6 +44,7 @@ class GridContext(KedroContext):
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**arguments)
+        set_root(Path(self.project_path))
         loader = self.config_loader
         assert isinstance(loader, GridConfigLoader)  # the settings name no other kind
         parameters, trials = loader.parameters()

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from kedro.framework.project import settings
 from kedro.pipeline import Pipeline
-from kedro.utils import find_kedro_project
 
 from longtail.config import GridConfigLoader
 from longtail.parameters import Parameters, Trial
 from longtail.pipelines import export, imbalance, ingest, predict, report, train
+from longtail.project import find_root
 
 
 def create_pipelines(parameters: Parameters, trials: list[Trial]) -> dict[str, Pipeline]:
@@ -45,9 +45,8 @@ def register_pipelines() -> dict[str, Pipeline]:
     Kedro calls this for `kedro registry list`, for instance. The context of a session registers
     the pipelines of its own parameters: see :class:`longtail.context.GridContext`.
     """
-    project = find_kedro_project(Path.cwd()) or Path.cwd()
     loader = GridConfigLoader(
-        str(project / settings.CONF_SOURCE),
+        str(find_root(Path.cwd()) / settings.CONF_SOURCE),
         env=os.environ.get("KEDRO_ENV"),
         **settings.CONFIG_LOADER_ARGS,
     )

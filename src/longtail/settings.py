@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-from kedro.utils import find_kedro_project
+import yaml
+from kedro.framework.project import LOGGING
+from kedro.utils import find_config_file
 
 from longtail import CONFIGURATION, PACKAGE_FOLDER
 from longtail.catalog import LongtailCatalog
 from longtail.config import GridConfigLoader
-from longtail.context import GridContext
+from longtail.context import GridContext, LongtailSession
 from longtail.hooks import (
     InUseHook,
     LoadVersionsHook,
@@ -17,6 +20,7 @@ from longtail.hooks import (
     PreflightHook,
     SummaryHook,
 )
+from longtail.project import find_root, is_kedro_project
 
 # Hooks that are not `tryfirst` are called in reverse order: the versions in use are recorded before
 # MLflow is called, which may take seconds.
@@ -25,6 +29,7 @@ HOOKS = (PreflightHook(), LoadVersionsHook(), MlflowHook(), InUseHook(), Summary
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-viz",)
 
 CONTEXT_CLASS = GridContext
+SESSION_CLASS = LongtailSession
 CONFIG_LOADER_CLASS = GridConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
@@ -34,5 +39,15 @@ CONFIG_LOADER_ARGS = {
 DATA_CATALOG_CLASS = LongtailCatalog
 
 # In a folder that belongs to no project and has no `conf`, the package's own is used.
-if find_kedro_project(Path.cwd()) is None and not Path("conf").is_dir():
+_root = find_root(Path.cwd())
+if not is_kedro_project(_root) and not (_root / "conf").is_dir():
     CONF_SOURCE = str(CONFIGURATION)
+
+# Kedro looks for this file in the current folder only, which may be one below the project's.
+_logging = _root / globals().get("CONF_SOURCE", "conf") / "logging.yml"
+if (
+    not os.environ.get("KEDRO_LOGGING_CONFIG")
+    and find_config_file("conf/logging") is None
+    and _logging.is_file()
+):
+    LOGGING.configure(yaml.safe_load(_logging.read_text(encoding="utf-8")))

@@ -9,19 +9,25 @@ import json
 import logging
 import os
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from filelock import FileLock
 
 from longtail.errors import DataError
+from longtail.project import root
 from longtail.storage.files import atomic_file
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Experiment
+    from mlflow.entities import Run as MlflowRun
 
+DEFAULT_EXPERIMENT = "longtail"
 # The tag by which a user keeps what a run wrote and read.
 KEEP = "keep"
 # MLflow truncates values of more than 8000 characters.
@@ -44,8 +50,38 @@ class KeptRun:
 
 
 def uri() -> str:
-    """Where runs are tracked."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path.cwd()}/mlflow.db"
+    """Where runs are tracked. A relative path of a database starts at the project's folder."""
+    given = os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
+    scheme, slashes, path = given.partition(":///")
+    return f"{scheme}{slashes}{root() / path}" if scheme.startswith("sqlite") and path else given
+
+
+def experiment() -> str:
+    """The id of the experiment that runs belong to, which is created if there is none.
+
+    Raises:
+        DataError: if it was deleted, with the command that restores it.
+    """
+    name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or DEFAULT_EXPERIMENT
+    mlflow = client()
+    found = mlflow.get_experiment_by_name(name)
+    if found is None:
+        # MLflow's own default starts at the current folder.
+        files = str(root() / "mlruns" / quote(name, safe="")) if _database() else None
+        return str(mlflow.create_experiment(name, artifact_location=files))
+    if found.lifecycle_stage == "deleted":
+        raise DataError(
+            f"the MLflow experiment '{name}' was deleted. {_restore(found)}; or choose another: "
+            f"MLFLOW_EXPERIMENT_NAME=<name>. Nothing has been run"
+        )
+    return str(found.experiment_id)
+
+
+def _restore(deleted: Experiment) -> str:
+    return (
+        f"Restore it: MLFLOW_TRACKING_URI={shlex.quote(_shown(uri()))} "
+        f"mlflow experiments restore --experiment-id {deleted.experiment_id}"
+    )
 
 
 def client() -> MlflowClient:
@@ -171,17 +207,31 @@ def _check_database() -> None:
 
 
 def _kept_runs(mlflow: MlflowClient) -> list[KeptRun]:
+    from mlflow.entities import ViewType
+
+    tagged = f"tags.{KEEP} LIKE '%'"
+    for deleted in _pages(mlflow.search_experiments, ViewType.DELETED_ONLY):
+        runs = _pages(mlflow.search_runs, [deleted.experiment_id], tagged, ViewType.ALL)
+        if any(map(_is_kept, runs)):
+            raise DataError(
+                f"the MLflow experiment '{deleted.name}' was deleted, but has runs tagged "
+                f"`{KEEP}`. {_restore(deleted)}; or give --no-mlflow. Nothing was removed"
+            )
     experiments = [experiment.experiment_id for experiment in _pages(mlflow.search_experiments)]
     kept = {}
-    for run in _pages(mlflow.search_runs, experiments, f"tags.{KEEP} LIKE '%'"):
-        run_id = run.data.tags.get("kedro_run_id")
-        if run_id is None or run.data.tags[KEEP].strip().lower() == "false":
+    for run in _pages(mlflow.search_runs, experiments, tagged):
+        if not _is_kept(run):
             continue
+        run_id = run.data.tags["kedro_run_id"]
         of_run = f"tags.kedro_run_id = '{run_id}' and tags.trial = ''"
         parents = _pages(mlflow.search_runs, experiments, of_run)
         tags: dict[str, str] = next((parent.data.tags for parent in parents), {})
         kept[run_id] = KeptRun(str(run.info.run_name), run_id, versions_of_tags(tags))
     return list(kept.values())
+
+
+def _is_kept(tagged: MlflowRun) -> bool:
+    return "kedro_run_id" in tagged.data.tags and tagged.data.tags[KEEP].strip().lower() != "false"
 
 
 def _pages(search: Any, *arguments: Any) -> Iterator[Any]:

@@ -21,8 +21,10 @@ from kedro.runner.task import Task
 from longtail import progress
 from longtail.catalog import LongtailCatalog
 from longtail.kedro_internals import project_hooks
+from longtail.project import root, set_root
 
 PRELOADED = [
+    "longtail.fork_server",
     *("longtail.learning.training.train", "longtail.learning.inference.cached_logits"),
     *("longtail.settings", "longtail.pipelines.train.nodes"),
 ]
@@ -74,7 +76,7 @@ def start_process(catalog: LongtailCatalog, reports: Connection) -> ProcessPoolE
         1,
         mp_context=context(),
         initializer=_start,
-        initargs=(Path.cwd(), dict(os.environ), catalog, reports),
+        initargs=(root(), dict(os.environ), catalog, reports),
     )
 
 
@@ -103,6 +105,7 @@ def begin(
     """Set this process up to run trials of a project and to report to ``channel``."""
     global _catalog, _hook_manager
     os.chdir(project)
+    set_root(project)
     os.environ.update(environment)
     configure_project("longtail")  # not bootstrap_project: the folder may hold no project
     _hook_manager = project_hooks()

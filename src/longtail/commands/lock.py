@@ -17,6 +17,7 @@ from kedro.io import DataCatalog
 
 from longtail import lock as locks
 from longtail.config import GridConfigLoader
+from longtail.context import LongtailSession
 from longtail.errors import DataError
 from longtail.hooks.summary import documents_not_logged
 from longtail.kedro_internals import VersionedDataset, is_versioned, version_path
@@ -177,7 +178,7 @@ def _make_again(
 
 @contextmanager
 def _opened(environment: str | None, parameters: Mapping[str, Any]) -> Iterator[Project]:
-    session = KedroSession.create(
+    session = LongtailSession.create(
         env=environment, runtime_params=dict(parameters), save_on_close=False
     )
     with session:

@@ -11,11 +11,11 @@ from typing import Any
 
 import rich
 from kedro.framework.project import settings
-from kedro.framework.session import KedroSession
 
 from longtail import tracking
 from longtail.commands import references
 from longtail.config import GridConfigLoader
+from longtail.context import LongtailSession
 from longtail.errors import DataError
 from longtail.evaluation.trainings import fingerprints_in
 from longtail.layout import CARDS, Layout
@@ -93,7 +93,7 @@ def prune(
 
 def _opened(environment: str | None, parameters: Mapping[str, Any]) -> tuple[Path, Layout]:
     """The folder of the environments, and the paths of the artifacts."""
-    session = KedroSession.create(
+    session = LongtailSession.create(
         env=environment, runtime_params=dict(parameters), save_on_close=False
     )
     with session:

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-DEFAULT_EXPERIMENT = "longtail"
 HISTORY_METRICS = ("learning_rate", "train_loss", "validation_loss", "validation_acc1", "seconds")
 ARTIFACTS = (
     *("model", "history", "card", "predictions", "evaluation"),
@@ -270,11 +269,7 @@ class MlflowHook:
 
     def _experiment(self) -> str:
         if self._experiment_id is None:
-            name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or DEFAULT_EXPERIMENT
-            found = self._mlflow().get_experiment_by_name(name)
-            self._experiment_id = (
-                found.experiment_id if found else self._mlflow().create_experiment(name)
-            )
+            self._experiment_id = tracking.experiment()
         return self._experiment_id
 
 

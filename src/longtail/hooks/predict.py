@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from longtail.errors import ConfigurationError, DataError
 from longtail.parameters import Parameters
+from longtail.project import from_root, located
 from longtail.sources.photographs import find_photographs
 
 # The priors that are not files.
@@ -31,9 +30,9 @@ def check_request(parameters: Parameters) -> None:
     find_photographs(asked.path)  # reads names, no images
     files = {"species_list": asked.species_list, "taxonomy": asked.taxonomy}
     for key, file in files.items():
-        if file is not None and not Path(file).expanduser().is_file():
-            raise DataError(f"predict.{key}: there is no file '{file}'")
-    if asked.prior not in PRIORS and not Path(asked.prior).expanduser().is_file():
+        if file is not None and not located(file).is_file():
+            raise DataError(f"predict.{key}: there is no file '{file}'{from_root(file)}")
+    if asked.prior not in PRIORS and not located(asked.prior).is_file():
         raise DataError(
             f"predict.prior: '{asked.prior}' is neither {' nor '.join(PRIORS)} nor a CSV file "
             f"(species, weight)"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -14,6 +13,7 @@ from kedro.pipeline import Pipeline
 
 from longtail.catalog import LongtailCatalog
 from longtail.hooks.run_files import DOCUMENTS, EXPORTED, made
+from longtail.project import shown
 
 log = logging.getLogger(__name__)
 
@@ -53,4 +53,4 @@ class SummaryHook:
         if _is_quiet.get():
             return
         for document in made(pipeline, catalog, run_params["run_id"], (*DOCUMENTS, EXPORTED)):
-            log.info("Made %s", os.path.relpath(document))
+            log.info("Made %s", shown(document))

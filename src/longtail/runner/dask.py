@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kedro.pipeline.node import Node
@@ -17,6 +16,7 @@ from longtail.cluster.process import Site
 from longtail.errors import ConfigurationError
 from longtail.parameters import Compute, unknown
 from longtail.progress import Sink
+from longtail.project import root
 from longtail.runner.engine import Pool, TrialRunner
 from longtail.runner.local import ThisProcess
 
@@ -78,7 +78,7 @@ class DaskRunner(TrialRunner):
             return nullcontext(ThisProcess(here))
         environment = {k: v for k, v in os.environ.items() if k.startswith(PASSED_ON)}
         environment["MLFLOW_TRACKING_URI"] = tracking.uri()
-        project = Path.cwd()
+        project = root()
         return DaskPool(
             self._connected(),
             Site(project, environment, catalog),

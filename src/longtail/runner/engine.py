@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import signal
-import threading
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future
@@ -23,9 +21,9 @@ from longtail.errors import (
     ConfigurationError,
     DiskFullError,
     LongtailError,
-    RunInterruptedError,
     TrialsFailedError,
 )
+from longtail.interruption import interruptible
 from longtail.runner import failures
 from longtail.schedule import Schedule, Unit
 from longtail.trials.tags import TRIAL_TAG
@@ -118,7 +116,7 @@ class TrialRunner(AbstractRunner):
                 )
 
         with ExitStack() as stack:
-            stack.enter_context(_interruptible())
+            stack.enter_context(interruptible())
             stack.enter_context(_missing_inputs_explained(pipeline, catalog))
             pool = stack.enter_context(
                 self._open_pool(trial_nodes, catalog, display.show, here, run_id or "")
@@ -211,19 +209,3 @@ def _missing_inputs_explained(pipeline: Pipeline, catalog: LongtailCatalog) -> I
         reader = next(node for node in pipeline.nodes if error.dataset in node.inputs)
         command = catalog.load("params:command")
         raise failures.missing_input(reader, error, command) from None
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Turn Ctrl-C and SIGTERM into an error, so that hooks can end their work."""
-    in_main = threading.current_thread() is threading.main_thread()
-    previous = signal.signal(signal.SIGTERM, signal.default_int_handler) if in_main else None
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise RunInterruptedError(
-            "interrupted. Finished trials are saved. Run the same command again to resume."
-        ) from None
-    finally:
-        if in_main:
-            signal.signal(signal.SIGTERM, previous)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-from pathlib import Path
 
 import pandas as pd
 
 from longtail.errors import DataError
+from longtail.project import located
 
 # The index of a table of a file: the lines that its rows end in.
 LINE = "line"
@@ -28,14 +28,12 @@ def read_text(path: str, where: str) -> str:
         DataError: if it cannot be read, is too large, or is not text in UTF-8.
     """
     try:
-        file = Path(path).expanduser()
+        file = located(path)
         if file.stat().st_size > _MAX_BYTES:
             raise DataError(f"{where} is larger than {_MAX_BYTES >> 20} MB: is it the right file?")
         text = file.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise DataError(f"{where} cannot be read: {error.strerror}") from error
-    except RuntimeError as error:  # the home folder of an unknown user
-        raise DataError(f"{where} cannot be read: {error}") from error
     except UnicodeDecodeError as error:
         raise DataError(
             f"{where} is not in UTF-8 (byte {error.start:,}). Save it as 'CSV UTF-8'"

@@ -26,6 +26,7 @@ from longtail.arrays import UInt8Array
 from longtail.errors import DataError
 from longtail.prefetch import on_all_cores
 from longtail.progress import progress_bar
+from longtail.project import located
 from longtail.sources.decode import DECODING_VERSION, Decoded, Rejection, try_decode
 from longtail.sources.files import ImageFileRef
 from longtail.sources.isolated_decode import DecodingMarkers, decode_in_subprocess
@@ -74,9 +75,7 @@ class PixelCache:
             DiskFullError: if there is not enough space.
             DataError: if the folder cannot be written.
         """
-        key = json.dumps(
-            [str(Path(path).absolute()), image_size, DECODING_VERSION, PIL.__version__]
-        )
+        key = json.dumps([str(located(path)), image_size, DECODING_VERSION, PIL.__version__])
         folder = parent / f"{dataset}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
         with _errors_explained(folder):
             folder.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,7 @@ import numpy as np
 
 from longtail.errors import DataError
 from longtail.parameters import Cifar100Source
+from longtail.project import located
 from longtail.sources.download import DownloadError, download, md5_of
 from longtail.sources.folder import read_labelled_files
 from longtail.sources.images import Images, index_of, rejected_table
@@ -41,7 +42,7 @@ def read_cifar100(source: Cifar100Source, dataset: str, downloads: Path, decoded
     key = f"datasets.{dataset}.source"
     if source.path is None:
         return _read_archive(_download(source, dataset, downloads))
-    path = Path(source.path).expanduser()
+    path = located(source.path)
     if path.is_file() and tarfile.is_tarfile(path):
         _verify(path, source.md5, f"{key}.md5")
         return _read_archive(path)

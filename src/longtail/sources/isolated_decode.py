@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from longtail.interruption import end_with_parent
 from longtail.provenance import usable_cores
 from longtail.sources.decode import Decoded, Rejection, try_decode
 from longtail.sources.files import ImageFileRef
@@ -96,4 +97,5 @@ def _digest(file: ImageFileRef) -> bytes:
 
 def answer_parent() -> None:
     """Decode the file that the standard input names, in the process of `decode_in_subprocess`."""
+    end_with_parent()
     sys.stdout.buffer.write(pickle.dumps(try_decode(*pickle.loads(sys.stdin.buffer.read()))))

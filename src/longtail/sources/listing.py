@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
 from longtail.errors import DataError
+from longtail.project import from_root, located
 from longtail.sources.files import ImageFileRef, stamp_of
 from longtail.wording import counted, first_names
 
@@ -48,11 +49,12 @@ def find_roots(path: str, key: str) -> list[Path]:
     Raises:
         DataError: if there is none.
     """
-    plain = Path(path).expanduser()
+    plain = located(path)
     # A name may itself contain wildcard characters.
     roots = [plain] if plain.exists() else [Path(found) for found in sorted(glob.glob(str(plain)))]
     if not roots:
-        raise DataError(f"{key}: nothing is at '{path}'. Give the path of a folder or zip file.")
+        where = f"'{path}'{from_root(path)}"
+        raise DataError(f"{key}: nothing is at {where}. Give the path of a folder or zip file.")
     return roots
 
 

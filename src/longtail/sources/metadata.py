@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from longtail.errors import DataError
+from longtail.project import from_root, located
 from longtail.schemas.user_csv import read_csv
 from longtail.sources.files import ImageFileRef
 from longtail.sources.listing import Listing, printable
@@ -30,9 +31,11 @@ def find_metadata(path: str, key: str) -> Path:
     Raises:
         DataError: if there is none.
     """
-    file = Path(path).expanduser()
+    file = located(path)
     if not file.is_file():
-        raise DataError(f"{key}: there is no file '{path}'. Give the path of a CSV file")
+        raise DataError(
+            f"{key}: there is no file '{path}'{from_root(path)}. Give the path of a CSV file"
+        )
     return file
 
 

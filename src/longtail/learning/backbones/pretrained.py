@@ -16,6 +16,7 @@ from longtail.errors import ConfigurationError, DataError
 from longtail.learning.backbones.model import OWN
 from longtail.learning.backbones.weight_file import read_weight_file
 from longtail.parameters import Backbone
+from longtail.project import from_root, located
 
 TIMEOUT_S = 20
 SUFFIXES = (".safetensors", ".npz", ".pth", ".pt")
@@ -39,7 +40,7 @@ def pretrained_weights(backbone: Backbone) -> dict[str, Tensor]:
     check_available(backbone)
     key = f"backbones.{backbone.name}"
     if backbone.weights is not None:
-        file = Path(backbone.weights).expanduser()
+        file = located(backbone.weights)
         return read_weight_file(file, f"{key}.weights", _names_of_weights(backbone))
     try:
         network = timm.create_model(backbone.architecture, pretrained=True, **backbone.options)
@@ -78,8 +79,9 @@ def check_available(backbone: Backbone) -> None:
     """
     key = f"backbones.{backbone.name}"
     if backbone.weights is not None:
-        if not Path(backbone.weights).expanduser().is_file():
-            raise DataError(f"{key}.weights: there is no file '{backbone.weights}'")
+        if not located(backbone.weights).is_file():
+            where = f"'{backbone.weights}'{from_root(backbone.weights)}"
+            raise DataError(f"{key}.weights: there is no file {where}")
         if Path(backbone.weights).suffix not in (*SUFFIXES, *RARE_SUFFIXES):
             raise DataError(
                 f"{key}.weights: '{backbone.weights}' must end in {', '.join(SUFFIXES[:-1])} or "

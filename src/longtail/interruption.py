@@ -1,0 +1,69 @@
+"""Ctrl-C, SIGTERM and SIGHUP (a closed terminal) end a command with one message."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from longtail.errors import RunInterruptedError
+
+MESSAGE = "interrupted. Finished trials are saved. Run the same command again to resume."
+# Of Linux' prctl: the signal that this process gets when its parent ends.
+PR_SET_PDEATHSIG = 1
+SIGNALS = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Turn the signals into an error, so that hooks and callers can end their work.
+
+    Raises:
+        RunInterruptedError: if one of the signals arrives.
+    """
+    previous = _handle(signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise RunInterruptedError(MESSAGE) from None
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def end_at_once() -> None:
+    """Let the signals end this process with the message, while there is nothing to clean up."""
+    _handle(_end)
+
+
+def end_with_parent() -> None:
+    """Let this process be killed when the thread that started it ends; on Linux only."""
+    parent = os.getppid()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before
+        os._exit(1)
+
+
+def _handle(handler: Any) -> dict[int, Any]:
+    """Set the handler of the signals that are not ignored, as by ``nohup``; the ones before."""
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    previous = {number: signal.getsignal(number) for number in SIGNALS}
+    handled = {n: before for n, before in previous.items() if before != signal.SIG_IGN}
+    for number in handled:
+        signal.signal(number, handler)
+    return handled
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    os.write(2, f"Error: {MESSAGE}\n".encode())
+    os._exit(1)
