@@ -15,7 +15,7 @@ from longtail.evaluation.species import (
     examples,
     species_table,
 )
-from longtail.evaluation.uncertainty import wilson_interval
+from longtail.evaluation.uncertainty import exact_interval
 from longtail.imbalance import widest_test_set
 
 TRIAL: dict[str, Any] = {
@@ -91,9 +91,9 @@ def test_recall_and_precision_with_wilson_s_intervals() -> None:
     assert table["answers"].tolist() == [7, 5, 0]
     assert table["recall"].tolist() == [1, 3 / 4, 0]
     assert table["precision"].tolist()[:2] == [4 / 7, 3 / 5]
-    low, high = wilson_interval(4 / 7, 7, 0.9)
+    low, high = exact_interval(4 / 7, 7, 0.9)
     assert list(table.loc[0, ["precision_low", "precision_high"]]) == [low, high]
-    low, high = wilson_interval(3 / 4, 4, 0.9)
+    low, high = exact_interval(3 / 4, 4, 0.9)
     assert list(table.loc[1, ["recall_low", "recall_high"]]) == [low, high]
     assert table["f1"].tolist() == [8 / 11, 6 / 9, 0]
     assert table["taken_for"].tolist() == ["", "one", "zero"]  # of equals the first label
@@ -134,7 +134,7 @@ def test_pairs_are_ordered_by_images_then_by_both_ways() -> None:
     assert pairs["images"].tolist() == [2, 2, 2, 1]
     assert pairs["both_ways"].tolist() == [4, 4, 3, 3]
     assert pairs["share"].tolist() == [2 / 3, 2 / 8, 2 / 4, 1 / 3]
-    low, high = wilson_interval(2 / 8, 8, 0.95)
+    low, high = exact_interval(2 / 8, 8, 0.95)
     assert list(pairs.loc[1, ["share_low", "share_high"]]) == [low, high]
 
 

@@ -77,3 +77,16 @@ def test_the_log_says_so_and_stays_short(caplog: pytest.LogCaptureFixture) -> No
     assert "zoo: Head, middle and tail have nearly equal numbers of natural" in caplog.text
     assert "frequent and rare species; the long-tailed set is cut" in caplog.text
     assert max(len(record.getMessage()) for record in caplog.records) < 400
+
+
+def test_a_border_through_classes_of_one_size_is_reported() -> None:
+    note = equal_groups_note(profile([90, 20, 20, 5, 1, 1]), "natural", "species", "species")
+    assert note == (
+        "The border of head and middle divides 2 species with 20 training images each: 1 is in "
+        "the head and 1 in the middle, though no species of these is more frequent."
+    )
+    both = equal_groups_note(profile([90, 30, 9, 4, 4, 1]), "natural", "class", "classes")
+    assert both == (
+        "The border of middle and tail divides 2 classes with 4 training images each: 1 is in "
+        "the middle and 1 in the tail, though no class of these is more frequent."
+    )

@@ -174,7 +174,7 @@ def test_novelty_keeps_nearly_all_known_images_and_says_whether_it_was_tested() 
     assert "untested" in found.note
     tested = novelty_threshold(known, np.array([94.0, 95, 96, 200]))
     assert (tested.unknown_images, tested.unknown_accepted) == (4, 0.5)
-    assert "takes 50% [15%, 85%] of 4 photographs" in tested.note
+    assert "takes 50% [7%, 93%] of 4 photographs" in tested.note
     assert novelty_threshold(known[:19], None).threshold is None
     np.testing.assert_allclose(novelty(np.array([[0.0, 0.0]])), [-np.log(2)])
 
@@ -190,10 +190,10 @@ def test_a_track_record_is_of_every_name_of_every_rank() -> None:
     pronuba = found["species"]["noctua_pronuba"]
     assert (pronuba["named"], pronuba["right"], pronuba["test_images"]) == (2, 1, 1)
     assert (pronuba["precision"], pronuba["recall"]) == (0.5, 1.0)
-    # Wilson's interval of 1 of 2.
+    # The exact interval of 1 of 2: 1 - sqrt(0.975) and sqrt(0.975).
     assert (pronuba["low"], pronuba["high"]) == (
-        pytest.approx(0.0945, abs=1e-4),
-        pytest.approx(0.9055, abs=1e-4),
+        pytest.approx(0.0126, abs=1e-4),
+        pytest.approx(0.9874, abs=1e-4),
     )
     noctua = found["genus"]["noctua"]
     assert (noctua["precision"], noctua["train_images"], noctua["test_images"]) == (1.0, 9, 3)

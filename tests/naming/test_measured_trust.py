@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from longtail.evaluation.uncertainty import wilson_interval
+from longtail.evaluation.uncertainty import exact_interval
 from longtail.naming.decision_rule import DecisionRule
 from longtail.naming.measured_trust import prior_weights, trust_on_test
 from tests.naming.test_answers_table import decision_rule
@@ -31,7 +31,7 @@ def test_trusted_names_of_all_ranks_count() -> None:
     assert (found.images, found.trusted, found.wrong) == (4, 3, 1)
     # As many of each species are assumed: the one of the first weighs as much as two of the second.
     assert found.error == pytest.approx(0.5 / 2)
-    expected = wilson_interval(0.25, 2**2 / (1 + 2 * 0.5**2), 0.95)
+    expected = exact_interval(0.25, 2**2 / (1 + 2 * 0.5**2), 0.95)
     assert [found.low, found.high] == pytest.approx([float(end) for end in expected])
     assert found.note.startswith(
         "of 4 test photographs, which nothing was fitted on, 3 are named and trusted, 1 of them "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields
+
 import numpy as np
 import pytest
 from scipy.special import softmax
@@ -17,7 +19,7 @@ from longtail.parameters import (
     Softmax,
     WeightedSoftmax,
 )
-from longtail.trials.canonical_loss import canonical
+from longtail.trials.canonical_loss import CanonicalLoss, canonical
 
 COUNTS = np.array([80, 15, 5])
 
@@ -42,6 +44,20 @@ def test_each_loss_assumes_the_prior_that_its_minimiser_has(loss: Loss, expected
     prior, note = assumed_prior(canonical(loss, Classifier(), COUNTS), COUNTS)
     np.testing.assert_allclose(prior, np.asarray(expected))
     assert note.startswith("approximate" if isinstance(loss, Focal) else "exact")
+
+
+def test_a_loss_that_does_not_state_what_it_does_to_the_posterior_is_not_called_exact() -> None:
+    @dataclass(frozen=True)
+    class NewLoss(CanonicalLoss):
+        temperature: float = 1.0
+
+    assert assumed_prior(NewLoss(), COUNTS)[1].startswith("exact")
+    with pytest.raises(KeyError, match="inexact"):
+        assumed_prior(NewLoss(temperature=2.0), COUNTS)
+
+
+def test_every_field_of_the_canonical_loss_states_what_it_does_to_the_posterior() -> None:
+    assert all("inexact" in field.metadata for field in fields(CanonicalLoss))
 
 
 def test_margins_are_said_to_be_left_out() -> None:

@@ -157,7 +157,7 @@ def test_every_figure_lies_in_its_interval(full: Run) -> None:
         assert (low <= value)[known].all() and (value <= high)[known].all(), figure
         assert (low < high)[known].all(), figure
         assert (low >= 0)[known].all(), figure
-    # The bootstrap can lack an interval, Wilson's never does.
+    # Losses can lack an interval, shares never do.
     ends = [f"{figure}{end}" for figure in ("acc1", "top5") for end in ("_low", "_high")]
     assert results[[*FIGURES, *ends]].notna().all(axis=None)
 

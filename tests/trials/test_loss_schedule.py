@@ -158,7 +158,10 @@ def test_named_methods_beyond_the_thesis_are_what_they_are_called(
     assert methods["ldam_unnormalised"].classifier == Classifier(kind="linear", scale=30)
     assert methods["class_balanced_9999"].loss == ClassBalanced(name="class_balanced", beta=0.9999)
     assert methods["logit_adjustment"].loss == LogitAdjustment(name="logit_adjustment", tau=1)
-    named = {"ldam_drw", "softmax_drw", "ldam_unnormalised", "class_balanced_9999"}
+    named = {
+        *("ldam_drw", "softmax_drw", "ldam_unnormalised", "class_balanced_9999"),
+        "equalization_unconditional",
+    }
     assert not (named | {"logit_adjustment"}) & set(parameters.grid.methods)
 
 

@@ -11,7 +11,8 @@ import pandas as pd
 
 from longtail.arrays import Float64Array, FloatArray
 from longtail.evaluation.metrics import Answers, Tally, weighted_f1
-from longtail.evaluation.uncertainty import mcnemar, paired_difference, resampled_weights
+from longtail.evaluation.paired_tests import mcnemar, paired_difference
+from longtail.evaluation.uncertainty import resampled_weights
 from longtail.parameters import Statistics
 
 # The method that others are compared with.

@@ -26,7 +26,12 @@ import pandas as pd
 from scipy.special import log_softmax, logsumexp
 
 from longtail.arrays import Float64Array, FloatArray
-from longtail.evaluation.uncertainty import BLOCK_SIZE, bootstrap_interval, resampled_weights
+from longtail.evaluation.uncertainty import (
+    BLOCK_SIZE,
+    NO_INTERVAL,
+    resampled_weights,
+    share_interval,
+)
 from longtail.parameters import Statistics
 
 KNOWN_RECALL = 0.95
@@ -108,11 +113,11 @@ NOVELTY_METRICS = {"auroc": auroc, "false_alarms": false_alarms}
 def novelty(
     known_logits: FloatArray, unknown_logits: FloatArray, statistics: Statistics
 ) -> pd.DataFrame:
-    """Both metrics of each score, with bootstrap intervals.
+    """Both metrics of each score, with intervals of the variance over resamples.
 
     Known and unknown images are resampled separately (see
-    :func:`longtail.evaluation.uncertainty.bootstrap_interval`). The interval holds for these
-    unknown classes: others may be easier or harder to detect.
+    :func:`longtail.evaluation.uncertainty.share_interval`). The interval holds for these unknown
+    classes: others may be easier or harder to detect. If no resample differs, there is none.
 
     Args:
         known_logits: of known test images, (n, classes).
@@ -137,10 +142,12 @@ def novelty(
         row = {"score": name, "known_images": sizes[0], "unknown_images": sizes[1]}
         for figure, function in NOVELTY_METRICS.items():
             value = float(function(*scores[name], *once)[0])
-            low, high = bootstrap_interval(
-                value, np.concatenate(replicates[name, figure]), statistics.confidence
+            variance = float(np.concatenate(replicates[name, figure]).var())
+            low, high = (
+                share_interval(value, variance, min(sizes), statistics.confidence)
+                if variance > 0
+                else NO_INTERVAL
             )
-            low, high = float(np.maximum(low, 0.0)), float(np.minimum(high, 1.0))
             row |= {figure: value, f"{figure}_low": low, f"{figure}_high": high}
         rows.append(row)
     return pd.DataFrame(rows)

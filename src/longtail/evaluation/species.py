@@ -15,7 +15,7 @@ from scipy.special import softmax
 from longtail.arrays import Float32Array, Float64Array, Int64Array
 from longtail.evaluation.metrics import Answers, confusion_counts
 from longtail.evaluation.trainings import TRIAL_COLUMNS
-from longtail.evaluation.uncertainty import wilson_interval
+from longtail.evaluation.uncertainty import exact_interval
 from longtail.imbalance import images_of, widest_test_set
 
 TOP_ANSWERS = 3
@@ -86,7 +86,7 @@ def species_table(
 ) -> pd.DataFrame:
     """Recall, precision and F1 of each species in each trial.
 
-    Recall and precision have Wilson's intervals. Precision depends on the frequencies of the
+    Recall and precision have exact intervals. Precision depends on the frequencies of the
     species in the test set.
 
     Args:
@@ -150,7 +150,7 @@ def confused_pairs(
         One row per trial and pair, ordered by ``images``, ``both_ways`` and label within a trial:
         the trial's names, ``test_set``, ``true``, ``predicted`` (names of species), ``images`` (of
         the first that are predicted as the second), ``test_images`` (of the first), ``share`` (of
-        these), ``share_low`` and ``share_high`` (Wilson's), ``both_ways`` (images of either that
+        these), ``share_low`` and ``share_high`` (exact), ``both_ways`` (images of either that
         are predicted as the other).
     """
     names = profile.set_index("label")["class_name"]
@@ -250,5 +250,5 @@ def _share_with_interval(
     share = _divided(part, whole)
     low, high = np.full_like(share, np.nan), np.full_like(share, np.nan)
     some = whole > 0
-    low[some], high[some] = wilson_interval(share[some], whole[some], confidence)
+    low[some], high[some] = exact_interval(share[some], whole[some], confidence)
     return {name: share, f"{name}_low": low, f"{name}_high": high}

@@ -1,4 +1,7 @@
-"""Whether head, middle and tail differ in their number of training images per class."""
+"""Whether head, middle and tail differ in their number of training images per class.
+
+And whether a border between them divides classes of one size.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import pandas as pd
 
 from longtail.imbalance.profiles import GROUPS
 from longtail.parameters import TrainSet
+from longtail.wording import counted, is_or_are
 
 # Two groups are nearly equal if their mean numbers of images per class differ by a smaller factor.
 NEARLY_EQUAL_RATIO = 1.5
@@ -43,7 +47,7 @@ def equal_groups(groups: pd.Series[str], counts: pd.Series[int]) -> list[tuple[s
 
 
 def equal_groups_note(profile: pd.DataFrame, train_set: TrainSet, one: str, many: str) -> str:
-    """A sentence about nearly equal groups; empty if there are none.
+    """Sentences about nearly equal groups and divided classes of one size; empty if there are none.
 
     Args:
         profile: the class profile.
@@ -53,8 +57,35 @@ def equal_groups_note(profile: pd.DataFrame, train_set: TrainSet, one: str, many
     """
     groups, counts = profile["group"], profile[f"train_{train_set}"]
     equal = equal_groups(groups, counts)
-    if not equal:
+    divided = [
+        _divided_note(groups, counts, border, one, many)
+        for border in pairwise(GROUPS)
+        if not any(set(border) <= set(of) for of in equal)
+    ]
+    alike = _equal_note(profile, train_set, equal, one, many) if equal else ""
+    return " ".join(note for note in (alike, *divided) if note)
+
+
+def _divided_note(
+    groups: pd.Series[str], counts: pd.Series[int], border: tuple[str, str], one: str, many: str
+) -> str:
+    """Which classes of one size are on both sides of a border, though none is larger."""
+    first, second = (counts[groups == group] for group in border)
+    size = first.min()
+    if size != second.max():
         return ""
+    above, below = (int((of == size).sum()) for of in (first, second))
+    return (
+        f"The border of {border[0]} and {border[1]} divides {above + below:,} {many} with "
+        f"{counted(int(size), 'training image')} each: {above:,} {is_or_are(above)} in the "
+        f"{border[0]} and {below:,} in the {border[1]}, though no {one} of these is more frequent."
+    )
+
+
+def _equal_note(
+    profile: pd.DataFrame, train_set: TrainSet, equal: list[tuple[str, ...]], one: str, many: str
+) -> str:
+    groups, counts = profile["group"], profile[f"train_{train_set}"]
     means = counts.groupby(groups).mean()
     named = "; ".join(f"{', '.join(of[:-1])} and {of[-1]}" for of in equal)
     figures = ", ".join(f"{group} {means[group]:.1f}" for group in GROUPS)

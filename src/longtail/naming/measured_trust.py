@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from longtail.arrays import BoolArray, Float64Array, FloatArray, Int64Array
-from longtail.evaluation.uncertainty import wilson_interval
+from longtail.evaluation.uncertainty import exact_interval
 from longtail.naming.certified_threshold import effective_number
 from longtail.naming.decision_rule import NOT_NAMED, Decision, DecisionRule
 from longtail.wording import counted, percent
@@ -27,7 +27,7 @@ class TrustOnTest:
         trusted: how many of them get a trusted name of any rank.
         wrong: how many of these names are wrong.
         error: their share, weighted to the stated prior; None if no name is trusted.
-        low: the lower end of its Wilson interval.
+        low: the lower end of its exact interval.
         high: the upper end.
         unknown_images: photographs of species that the model was not shown.
         unknown_trusted: how many of them get a trusted name, which is wrong.
@@ -76,7 +76,7 @@ def trust_on_test(
     found = f"of {counted(images, 'test photograph')}, which nothing was fitted on,"
     if answered:
         error = float(weights[wrong].sum() / own.sum())
-        ends = wilson_interval(error, effective_number(own), confidence)
+        ends = exact_interval(error, effective_number(own), confidence)
         low, high = float(ends[0]), float(ends[1])
         found = (
             f"{found} {answered:,} are named and trusted, {wrong.sum():,} of them wrongly: "

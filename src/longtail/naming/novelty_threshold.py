@@ -14,7 +14,7 @@ import numpy as np
 
 from longtail.arrays import FloatArray
 from longtail.evaluation.novelty import negative_energy
-from longtail.evaluation.uncertainty import wilson_interval
+from longtail.evaluation.uncertainty import exact_interval
 from longtail.wording import counted, is_or_are, percent
 
 KNOWN_KEPT = 0.95
@@ -73,7 +73,7 @@ def novelty_threshold(known: FloatArray, unknown: FloatArray | None) -> NoveltyT
         note = f"{keeps}; untested, since no species was held out as unknown"
         return NoveltyThreshold("energy", threshold, known_kept, 0, None, note)
     accepted = float((unknown <= threshold).mean())
-    low, high = wilson_interval(accepted, tested)
+    low, high = exact_interval(accepted, tested)
     note = (
         f"{keeps}, and takes {percent(accepted)} [{percent(float(low))}, "
         f"{percent(float(high))}] of {counted(tested, 'photograph')} of species held out as "

@@ -37,23 +37,8 @@ def assumed_prior(loss: CanonicalLoss, class_counts: Int64Array) -> tuple[Float6
     if loss.offsets is not None:
         mass = mass - loss.offsets
     prior = np.exp(mass - mass.max())
-    if loss.margins is not None:
-        note = "approximate: margins do not shift the posterior by a constant, and are left out"
-    elif loss.focus:
-        note = "approximate: focal loss keeps the order of the posteriors, not their values"
-    elif loss.spared is not None:
-        note = (
-            "approximate: spared negatives do not shift the posterior by a constant, and are left "
-            "out"
-        )
-    elif loss.temperatures is not None:
-        note = (
-            "approximate: temperatures do not shift the posterior by a constant, and are left out"
-        )
-    elif loss.smoothing is not None:
-        note = "approximate: label smoothing keeps the order of the posteriors, not their values"
-    else:
-        note = "exact for the minimiser of the loss"
+    exact = "exact for the minimiser of the loss"
+    note = exact if loss.inexact is None else f"approximate: {loss.inexact}"
     return prior / prior.sum(), note
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from longtail.arrays import Float64Array, Int64Array
-from longtail.evaluation.uncertainty import wilson_interval
+from longtail.evaluation.uncertainty import exact_interval
 from longtail.naming.taxonomy import Rank
 
 
@@ -26,7 +26,7 @@ def track_record(
         labels: of the test images.
         ranks: the species themselves, and what is above them.
         train_counts: training images of each class.
-        confidence: of Wilson's intervals.
+        confidence: of the exact intervals.
 
     Returns:
         By rank and name: ``train_images``, ``test_images``, how often it was ``named`` and how
@@ -81,5 +81,5 @@ def _share(
 ) -> tuple[float | None, float | None, float | None]:
     if not images:
         return None, None, None
-    low, high = wilson_interval(hits / images, images, confidence)
+    low, high = exact_interval(hits / images, images, confidence)
     return float(hits / images), float(low), float(high)

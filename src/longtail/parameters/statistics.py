@@ -15,8 +15,8 @@ class Statistics(Strict):
 
     Attributes:
         confidence: the share of intervals that contain the true value.
-        resamples: how many bootstrap samples of each test set are drawn, for the intervals of
-            metrics that are not proportions of images.
+        resamples: how many bootstrap samples of each test set are drawn, for the variance of
+            metrics that have no formula for it (F1, calibration error, AUROC).
         seed: of the bootstrap samples.
     """
 

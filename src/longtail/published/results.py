@@ -18,7 +18,7 @@ import pandas as pd
 from scipy.special import ndtr
 
 from longtail.arrays import Float64Array
-from longtail.evaluation.uncertainty import wilson_interval
+from longtail.evaluation.uncertainty import exact_interval
 from longtail.parameters import Dataset, ExponentialProfile
 
 LOSS_NOTE = "the method's own criterion: not comparable with another method's"
@@ -74,7 +74,7 @@ def compare(
         ``images``, ``ours``, ``ours_low``, ``ours_high``, ``seeds``, ``sd``, ``published``,
         ``published_low``, ``published_high``, ``difference`` (ours minus published), ``inside``
         (the published value lies within our interval), ``overlap`` (the two intervals do), ``p``
-        and ``note``. A published accuracy has Wilson's interval on its test images, widened to
+        and ``note``. A published accuracy has the exact interval on its test images, widened to
         the published range; another metric has the published range only. ``p`` is the
         two-sided z-test of two accuracies of independent test sets of that many images; it leaves
         out what another seed would change. ``inside`` and ``overlap`` are missing where an end is.
@@ -89,7 +89,7 @@ def compare(
     )
     both = theirs.merge(ours, on=CELL, validate="one_to_one")
     is_accuracy, is_loss = both["metric"] == "acc1", both["metric"] == "loss"
-    low, high = wilson_interval(both["published"].clip(0, 1), both["images"], confidence)
+    low, high = exact_interval(both["published"].clip(0, 1), both["images"], confidence)
     both["published_low"] = both["published_low"].where(
         ~is_accuracy, np.fmin(low, both["published_low"])
     )

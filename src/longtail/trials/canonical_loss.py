@@ -11,7 +11,7 @@ all offsets zero, which leaves cross-entropy.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,16 @@ from longtail.wording import counted
 NEGLIGIBLE = 1e-9
 
 FIRST_FIELDS = frozenset({"weights", "offsets", "margins", "focus", "spared", "spared_probability"})
+# The metadata of a field that only changes the prior of which softmax is the posterior.
+POSTERIOR: dict[str, str | None] = {"inexact": None}
+
+
+def _no_constant_shift(what: str) -> dict[str, str]:
+    return {"inexact": f"{what} do not shift the posterior by a constant, and are left out"}
+
+
+def _only_order(what: str) -> dict[str, str]:
+    return {"inexact": f"{what} keeps the order of the posteriors, not their values"}
 
 
 @dataclass(frozen=True)
@@ -56,17 +66,35 @@ class CanonicalLoss:
         smoothing: per class, the share of the target that is spread evenly over the other classes
             where the class is the true one.
 
-    An array that would change nothing is None. A new field needs a default that changes nothing.
+    An array that would change nothing is None. A new field needs a default that changes nothing. It
+    also states what it does to the posterior: the metadata ``inexact`` is None if softmax still is
+    a posterior, of another prior, and otherwise says why it is not.
     """
 
-    weights: Float64Array | None = None
-    offsets: Float64Array | None = None
-    margins: Float64Array | None = None
-    focus: float = 0.0
-    spared: BoolArray | None = None
-    spared_probability: float = 0.0
-    temperatures: Float64Array | None = None
-    smoothing: Float64Array | None = None
+    weights: Float64Array | None = field(default=None, metadata=POSTERIOR)
+    offsets: Float64Array | None = field(default=None, metadata=POSTERIOR)
+    margins: Float64Array | None = field(default=None, metadata=_no_constant_shift("margins"))
+    focus: float = field(default=0.0, metadata=_only_order("focal loss"))
+    spared: BoolArray | None = field(default=None, metadata=_no_constant_shift("spared negatives"))
+    spared_probability: float = field(default=0.0, metadata=POSTERIOR)
+    temperatures: Float64Array | None = field(
+        default=None, metadata=_no_constant_shift("temperatures")
+    )
+    smoothing: Float64Array | None = field(default=None, metadata=_only_order("label smoothing"))
+
+    @property
+    def inexact(self) -> str | None:
+        """Why softmax of the logits is not a posterior; None if it is one.
+
+        Raises:
+            KeyError: if the loss changes a field that does not state it.
+        """
+        reasons = [
+            of.metadata["inexact"]
+            for of in fields(self)
+            if not np.array_equal(getattr(self, of.name), of.default)
+        ]
+        return next((reason for reason in reasons if reason), None)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for hashing and for storing as JSON.
@@ -75,10 +103,9 @@ class CanonicalLoss:
         not change the hashes of trainings that do not use it.
         """
         values = {
-            field.name: value
-            for field in fields(self)
-            if (value := getattr(self, field.name)) is not field.default
-            or field.name in FIRST_FIELDS
+            of.name: value
+            for of in fields(self)
+            if (value := getattr(self, of.name)) is not of.default or of.name in FIRST_FIELDS
         }
         return {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in values.items()}
 

@@ -1,19 +1,16 @@
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
 import torch
-from scipy import stats
 from sklearn.metrics import f1_score
 
 from longtail.arrays import Float32Array, Int64Array
-from longtail.evaluation.metrics import LOSSES, METRICS, Answers, Tally
-from longtail.evaluation.uncertainty import resampled_weights
-from longtail.learning.inference.score import Scores, score, with_intervals
+from longtail.evaluation.metric_intervals import with_intervals
+from longtail.evaluation.metrics import Answers
+from longtail.learning.inference.score import Scores, score
 from longtail.learning.training.criterion import Criterion, criterion_values
 from longtail.parameters import (
     LDAM,
@@ -89,111 +86,18 @@ def test_cross_entropy_as_the_criterion_is_the_likelihood() -> None:
         assert found[f"loss{end}"] == pytest.approx(found[f"nll{end}"], rel=1e-5)
 
 
-def test_a_resampled_criterion_divides_by_its_own_weights() -> None:
-    logits, labels = answered([9, 6, 2, 1])
+def test_interval_of_the_weighted_criterion_divides_by_the_weights() -> None:
+    """The variance of the ratio of two means, by the jackknife."""
+    logits, labels = answered([90, 60, 20, 10], 0.5)
     weights = np.array([0.4, 0.6, 1.2, 1.8])
     losses, of_images = criterion_values(CanonicalLoss(weights=weights), logits, labels, seed=0)
     found = with_intervals(Answers.from_logits(logits, labels), losses, of_images, STATISTICS)
-    [drawn] = resampled_weights(len(labels), STATISTICS.resamples, STATISTICS.seed)
-    by_hand = [np.average(losses, weights=row * of_images) for row in drawn]
-    low, high = np.quantile(by_hand, [0.025, 0.975]) - np.mean(by_hand) + found["loss"]
-    assert (found["loss_low"], found["loss_high"]) == pytest.approx((low, high), rel=1e-4)
-
-
-# --- intervals ---------------------------------------------------------------------------------
-
-
-def test_every_metric_has_an_interval() -> None:
-    found = figures(*answered([10, 10]))
-    names = ["loss", *METRICS]
-    assert list(found) == [name + end for name in names for end in ("", "_low", "_high")]
-
-
-@pytest.mark.parametrize(
-    ("sizes", "skill"),
-    [
-        ([1], 0.0),
-        ([1, 1, 1], 0.0),
-        ([10] * 100, 2.0),
-        ([50, 20, 8, 3, 1, 1, 1, 1], np.linspace(4, 0, 8)),
-        ([100, 100], 50.0),  # no mistake
-        ([100, 100], -50.0),  # mistakes only
-    ],
-)
-def test_every_interval_contains_its_value_and_stays_in_its_range(sizes: Any, skill: Any) -> None:
-    found = figures(*answered(sizes, skill))
-    for name in ("loss", *METRICS):
-        largest = np.inf if name in LOSSES else 1
-        low, value, high = (found[name + end] for end in ("_low", "", "_high"))
-        if not np.isnan([low, high]).all():
-            assert 0 <= low < high <= largest, name
-            assert low <= value <= high, name
-
-
-def test_metrics_that_no_resample_changes_have_no_interval() -> None:
-    """All right: only the losses and the calibration error vary; the shares have Wilson's."""
-    found = figures(*answered([40, 40], 12.0))
-    assert (found["f1"], found["macro_f1"], found["balanced_accuracy"]) == (1, 1, 1)
-    without = {name for name in ("loss", *METRICS) if np.isnan(found[f"{name}_low"])}
-    assert without == {"f1", "macro_f1", "balanced_accuracy", "worst_class"}
-    assert without == {name for name in ("loss", *METRICS) if np.isnan(found[f"{name}_high"])}
-    z2 = 3.841458820694124  # the 0.95 quantile of chi squared with one degree of freedom
-    assert found["acc1_low"] == pytest.approx(80 / (80 + z2))
-    assert found["acc1_high"] == 1
-
-
-def test_balanced_accuracy_has_a_narrower_interval_than_the_accuracy_that_it_equals() -> None:
-    """On a balanced test set whose classes differ: all right in one, half of them in the other."""
-    labels = np.repeat([0, 1], 100)
-    logits = np.eye(2, dtype=np.float32)[np.where(np.arange(200) < 150, labels, 1 - labels)]
-    found = figures(logits, labels)
-    assert found["acc1"] == found["balanced_accuracy"] == 0.75
-    widths = [
-        found[f"{name}_high"] - found[f"{name}_low"] for name in ("acc1", "balanced_accuracy")
-    ]
-    # 2 * 1.96 standard errors: of 0.75 in 200, and of (1 + 0.5) / 2 with 100 images each.
-    assert widths[0] == pytest.approx(3.92 * (0.75 * 0.25 / 200) ** 0.5, rel=0.02)
-    assert widths[1] == pytest.approx(3.92 * (0.25 / 100) ** 0.5 / 2, rel=0.2)
-
-
-def test_proportions_have_wilsons_interval() -> None:
-    found = figures(*answered([7] * 10, 1.5))
-    for name in ("acc1", "top5"):
-        hits = round(found[name] * 70)
-        oracle = stats.binomtest(hits, 70).proportion_ci(0.95, method="wilson")
-        assert (found[f"{name}_low"], found[f"{name}_high"]) == pytest.approx(tuple(oracle))
-
-
-def test_percentiles_alone_would_not_cover_macro_f1_on_a_long_tail() -> None:
-    """Why they are moved: a resample leaves out many of the classes that have one image."""
-    sizes = np.maximum(50 * 100.0 ** (-np.arange(100) / 99), 1).astype(int)
-    logits, labels = answered(sizes, np.linspace(3.5, 1.5, 100))
-    found = figures(logits, labels)
-    drawn = resampled_weights(len(labels), STATISTICS.resamples, STATISTICS.seed)
-    answers = Answers.from_logits(logits, labels)
-    replicates = np.concatenate([METRICS["macro_f1"](Tally(answers, block)) for block in drawn])
-    assert np.quantile(replicates, 0.025) > found["macro_f1"]
-    assert found["macro_f1_low"] < found["macro_f1"] < found["macro_f1_high"]
-
-
-@pytest.mark.parametrize(
-    ("sizes", "metric", "least"),
-    [
-        ([20] * 10, "f1", 0.90),
-        ([20] * 10, "worst_class", 0.90),
-        ([20] * 10, "calibration_error", 0.90),
-        # Percentiles alone would cover this one time in two.
-        ([60, 40, 25, 15, 10, 6, 4, 3, 2, *[1] * 11], "macro_f1", 0.85),
-    ],
-)
-def test_intervals_cover_the_mean_over_test_sets(
-    sizes: list[int], metric: str, least: float
-) -> None:
-    skill = np.linspace(3, 1.5, len(sizes))
-    found = [figures(*answered(sizes, skill, seed)) for seed in range(120)]
-    truth = np.mean([each[metric] for each in found])
-    covered = [each[f"{metric}_low"] <= truth <= each[f"{metric}_high"] for each in found]
-    assert np.mean(covered) > least
+    others = ~np.eye(len(labels), dtype=bool)
+    without = [np.average(losses[i], weights=of_images[i]) for i in others]
+    error = np.sqrt((len(labels) - 1) * np.var(without))
+    assert found["loss"] - found["loss_low"] == pytest.approx(1.96 * error, rel=0.1)
+    # The upper end counts one more loss as large as the largest.
+    assert 1.96 * error < found["loss_high"] - found["loss"] < 4 * error
 
 
 # --- a whole trial -----------------------------------------------------------------------------

@@ -129,7 +129,7 @@ def test_it_is_said_which_trial_is_shown_and_why() -> None:
         "accuracy on the validation images, 0.500"
     )
     assert "the balanced test set (480 images, 40 each)" in part.test
-    assert "Wilson's 95% interval" in part.test
+    assert "the exact 95% interval" in part.test
     assert "Precision assumes that all are equally frequent" in part.test
     assert "How much to trust an answer depends on its precision, not on its recall" in part.test
 
@@ -152,7 +152,7 @@ def test_on_natural_test_images_precision_depends_on_their_proportions() -> None
         ({"name": "balanced_softmax"}, "as if all classes were equally frequent"),
         (
             {"name": "class_balanced"},
-            "not a posterior, since the training weighted rare classes up",
+            "estimates of the posterior for classes as frequent as their training images times",
         ),
         ({"name": "focal"}, "not a posterior, since focal loss"),
         (

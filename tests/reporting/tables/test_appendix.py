@@ -154,7 +154,7 @@ def test_the_document_with_intervals_compiles(tmp_path: Path) -> None:
     assert " ".join(["±0.062"] * 6) in text
     assert text.count("Softmax and Focal #2 are the same training") == 4
 
-    assert "(1,000 resamples of the test images)" in text
+    assert "Intervals are exact (Clopper-Pearson) for Acc1 and Top-5" in text
 
 
 def test_tables_of_a_backbone_share_their_page(tmp_path: Path) -> None:

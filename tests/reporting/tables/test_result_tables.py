@@ -241,8 +241,8 @@ def test_large_figures_and_their_intervals_are_in_scientific_notation() -> None:
 
 
 NO_INTERVAL = (
-    "No ±: all or nearly all resamples of the test images give this value, so there is no "
-    "bootstrap interval."
+    "±--: no interval, since fewer than 2 predictions are wrong: how large the loss of a wrong one "
+    "is has hardly been seen."
 )
 
 
@@ -250,7 +250,7 @@ def test_figures_without_an_interval_stand_alone_and_are_explained() -> None:
     nothing = float("nan")
     results = make_results(("softmax", 0, 1.0), f1=1.0, f1_low=nothing, f1_high=nothing)
     acc1, full, parts, quality = with_intervals(results, ALIKE, make_table("softmax"))
-    assert full.rows[0][1][2] == Cell("1.000")
+    assert full.rows[0][1][2] == Cell("1.000", "--")
     assert full.rows[0][1][1].interval == "0.062"
     assert full.notes == (NO_INTERVAL,)
     assert acc1.notes == parts.notes == quality.notes == ()

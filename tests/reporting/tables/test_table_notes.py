@@ -21,8 +21,9 @@ def test_one_seed_is_said_to_show_nothing_of_another_training() -> None:
     scores = make_summaries(("softmax", 0, 0.5))
     assert reading_note(scores, STATISTICS, has_stars=False, has_bold=False) == (
         "± is the distance to the farther end of the 95% interval; both ends are in scores.csv. "
-        "Intervals are Wilson's for Acc1 and Top-5, and from the bootstrap (1,000 resamples of "
-        "the test images) for the others. One seed does not show how much trainings vary."
+        "Intervals are exact (Clopper-Pearson) for Acc1 and Top-5, of the same kind with the "
+        "variance of the metric for the others, and gamma intervals for losses. One seed does not "
+        "show how much trainings vary."
     )
 
 
@@ -32,7 +33,7 @@ def test_several_seeds_are_said_to_widen_the_intervals() -> None:
     note = reading_note(scores, ninety, has_stars=True, has_bold=False)
     assert "the farther end of the 90% interval" in note
     assert (
-        "(200 resamples of the test images) for the others, widened by Student's interval over 3 "
+        "gamma intervals for losses, widened by Student's interval over 3 "
         "seeds. Values are means over seeds; their standard deviation is in brackets." in note
     )
     assert "p < 0.1 after" in note
@@ -93,12 +94,12 @@ def test_marks_are_explained_where_there_are_any(
 def test_figures_without_an_interval_are_told_why() -> None:
     assert no_interval_notes(False, 1) == no_interval_notes(False, 3) == ()
     assert no_interval_notes(True, 1) == (
-        "No ±: all or nearly all resamples of the test images give this value, so there is no "
-        "bootstrap interval.",
+        "±--: no interval, since fewer than 2 predictions are wrong: how large the loss of a wrong "
+        "one is has hardly been seen.",
     )
     assert no_interval_notes(True, 3) == (
-        "No ±: for at least one of the seeds, all or nearly all resamples of the test images "
-        "give the same value, so there is no bootstrap interval.",
+        "±--: no interval, since for at least one of the seeds, fewer than 2 predictions are "
+        "wrong: how large the loss of a wrong one is has hardly been seen.",
     )
 
 

@@ -7,17 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from longtail.arrays import FloatArray
-from longtail.evaluation.metrics import (
-    METRICS,
-    PROPORTIONS,
-    Answers,
-    Tally,
-    confusion_counts,
-    reliability,
-    within_range,
-)
-from longtail.evaluation.uncertainty import bootstrap_interval, resampled_weights, wilson_interval
+from longtail.evaluation.metric_intervals import with_intervals
+from longtail.evaluation.metrics import Answers, confusion_counts, reliability
 from longtail.imbalance import UNKNOWN, images_of, widest_test_set
 from longtail.learning.training.criterion import criterion_values
 from longtail.parameters import Statistics
@@ -91,47 +82,3 @@ def score(
             }
         ),
     )
-
-
-def with_intervals(
-    answers: Answers, losses: FloatArray, weights: FloatArray, statistics: Statistics
-) -> dict[str, float]:
-    """The criterion and every metric on one test set, each with its confidence interval.
-
-    Proportions have Wilson's interval, all others the bootstrap's over test images (see
-    :func:`longtail.evaluation.uncertainty.bootstrap_interval`). Each interval contains its value,
-    or is NaN if the resamples do not determine it.
-
-    Args:
-        answers: the predictions for the test images.
-        losses: the criterion of each image.
-        weights: the criterion's weight of each image.
-        statistics: the confidence, and the resampling.
-    """
-
-    def criterion(tally: Tally) -> FloatArray:
-        # As PyTorch's weighted mean: divided by the sum of the weights.
-        return tally.mean(losses * weights) / tally.mean(weights)
-
-    figures = {"loss": criterion, **METRICS}
-    whole = Tally.of(answers)
-    values = {name: float(figure(whole)[0]) for name, figure in figures.items()}
-    resampled = [name for name in figures if name not in PROPORTIONS]
-    replicates: dict[str, list[FloatArray]] = {name: [] for name in resampled}
-    images = len(answers.labels)
-    for block in resampled_weights(images, statistics.resamples, statistics.seed):
-        tally = Tally(answers, block)
-        for name in resampled:
-            replicates[name].append(figures[name](tally))
-    result: dict[str, float] = {}
-    for name, value in values.items():
-        if name in PROPORTIONS:
-            ends = wilson_interval(value, images, statistics.confidence)
-            low, high = float(ends[0]), float(ends[1])
-        else:
-            low, high = bootstrap_interval(
-                value, np.concatenate(replicates[name]), statistics.confidence
-            )
-            low, high = within_range(name, low, high)
-        result |= {name: value, f"{name}_low": low, f"{name}_high": high}
-    return result

@@ -14,10 +14,14 @@ from longtail.published.audit.accuracies import (
     smallest_denominators,
     whole_hits,
 )
-from longtail.published.audit.cells import copied_rows, equal_rows, missing_cells
+from longtail.published.audit.cells import copied_rows, equal_rows, missing_cells, without_rows
 from longtail.published.audit.differences import collapses, run_noise, undecided_pairs
 from longtail.published.audit.finding import AuditFinding
-from longtail.published.audit.loss_column import losses_add_up, unnormalised_logits
+from longtail.published.audit.loss_column import (
+    losses_add_up,
+    spared_negatives,
+    unnormalised_logits,
+)
 
 # The title of each check, in the order of the findings.
 CHECKS = {
@@ -29,6 +33,7 @@ CHECKS = {
     "parts_add_up": "Head, middle and tail make up the long-tailed test set",
     "f1_is_weighted": "F1 is weighted by test images",
     "losses_add_up": "Losses of the parts average to the whole",
+    "spared_negatives": "Equalization's losses",
     "unnormalised_logits": "LDAM's losses",
     "collapses": "Collapsed trainings",
     "run_noise": "Noise between two trainings",
@@ -39,7 +44,8 @@ CHECKS = {
 def audit(published: pd.DataFrame, classes: int = 100) -> pd.DataFrame:
     """Check the internal consistency of published tables.
 
-    Checks of test sets or methods that the tables do not have return nothing.
+    Checks of test sets or methods that the tables do not have return nothing. A row that is copied
+    from another training set is named, and left out of all other checks but that for missing cells.
 
     Args:
         published: a table as :func:`longtail.published.results.validated` returns it, with
@@ -52,15 +58,18 @@ def audit(published: pd.DataFrame, classes: int = 100) -> pd.DataFrame:
         an error or a problem, true for a confirmed statement) and ``finding``, a text.
     """
     published = published.reset_index(drop=True)
+    missing, copies = list(missing_cells(published)), list(copied_rows(published))
+    published = without_rows(published, copies)
     findings = [
-        *missing_cells(published),
-        *copied_rows(published),
+        *missing,
+        *copies,
         *equal_rows(published),
         *whole_hits(published),
         *smallest_denominators(published),
         *parts_add_up(published),
         *f1_is_weighted(published),
         *losses_add_up(published),
+        *spared_negatives(published),
         *unnormalised_logits(published, classes),
         *collapses(published, classes),
         *run_noise(published),

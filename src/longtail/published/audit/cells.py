@@ -52,6 +52,14 @@ def copied_rows(published: pd.DataFrame) -> Iterator[AuditFinding]:
             )
 
 
+def without_rows(published: pd.DataFrame, findings: list[AuditFinding]) -> pd.DataFrame:
+    """The table without the rows that findings are about."""
+    named = {tuple(getattr(finding, name) for name in ROW_COLUMNS) for finding in findings}
+    rows = published[ROW_COLUMNS].itertuples(index=False, name=None)
+    kept = pd.Series([row not in named for row in rows], published.index, dtype=bool)
+    return published[kept].reset_index(drop=True)
+
+
 def equal_rows(published: pd.DataFrame) -> Iterator[AuditFinding]:
     """Rows of different methods in one table that are the same."""
     rows = _comparable_rows(published)

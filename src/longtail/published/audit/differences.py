@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
+from scipy import special
 
 from longtail.evaluation.comparisons import BASELINE
-from longtail.evaluation.uncertainty import wilson_interval
-from longtail.published.audit.cells import copied_rows
+from longtail.evaluation.uncertainty import exact_interval
 from longtail.published.audit.finding import (
     ROW_COLUMNS,
     AuditFinding,
@@ -22,7 +22,7 @@ from longtail.published.audit.finding import (
     table_finding,
 )
 from longtail.published.results import two_proportions
-from longtail.wording import listed
+from longtail.wording import counted, listed
 
 SAME_WHEN_BALANCED = [BASELINE, "balanced_softmax"]
 # A method has collapsed below this share of softmax's accuracy on the balanced test set.
@@ -64,15 +64,20 @@ def run_noise(published: pd.DataFrame) -> Iterator[AuditFinding]:
             continue
         baseline, balanced = (methods[method] for method in SAME_WHEN_BALANCED)
         points = 100 * (balanced - baseline).dropna()
-        deviation = np.sqrt((points**2).mean())
+        pairs, squares = len(points), float((points**2).sum())
+        # Of normal differences with mean 0: their squares are chi squared. One training has half
+        # the variance of a difference of two.
+        deviation = np.sqrt(squares / pairs / 2)
+        low, high = np.sqrt(squares / 2 / special.chdtri(pairs, [LEVEL / 2, 1 - LEVEL / 2]))
         differences = listed(f"{points[backbone]:+.2f} ({backbone})" for backbone in points.index)
         yield table_finding(
             "run_noise",
             True,
             f"With equal class sizes balanced softmax is softmax; on the "
             f"{readable_name(test_set)} test set the two rows differ by {differences} points. "
-            f"So the difference of two trainings has a standard deviation of about "
-            f"{deviation:.2f} points, and one training of {deviation / np.sqrt(2):.2f}.",
+            f"So one training has a standard deviation of about {deviation:.2f} points "
+            f"(95 % interval {low:.2f} to {high:.2f}, from {counted(pairs, 'pair')} of trainings), "
+            f"and the difference of two has {np.sqrt(2):.2f} times that.",
             train_set="balanced",
         )
 
@@ -91,8 +96,8 @@ def undecided_pairs(published: pd.DataFrame) -> Iterator[AuditFinding]:
             f"differences between two methods of a table are not significant (two proportions, "
             f"p < {LEVEL}); the 95 % intervals of {int(of_set['overlap'].sum())} overlap. In {few} "
             f"the two differ by fewer than {MCNEMAR_MIN_IMAGES} images "
-            f"({100 * MCNEMAR_MIN_IMAGES / images:.2g} points), which no test on the same images "
-            f"could call significant.",
+            f"({100 * MCNEMAR_MIN_IMAGES / images:.2g} points): if these are all the images on "
+            f"which the two disagree, McNemar's exact test on the same images is not significant.",
         )
     for names, of_table in pairs[pairs["test_set"] == "tail"].groupby(ROW_COLUMNS[:3], sort=False):
         noise = int((of_table["p"] >= LEVEL).sum())
@@ -106,20 +111,18 @@ def undecided_pairs(published: pd.DataFrame) -> Iterator[AuditFinding]:
 
 
 def _pairs(published: pd.DataFrame) -> pd.DataFrame:
-    """All pairs of methods of a table on each test set, without copied and equal rows."""
-    copies = {(copy.table, copy.method) for copy in copied_rows(published)}
+    """All pairs of methods of a table on each test set, without equal rows."""
     rows = by_test_set(published, "acc1")
-    own = [(row.table, row.method) not in copies for row in each(rows)]
     test_sets = [column for column in rows.columns if column not in ROW_COLUMNS]
-    rows = rows.loc[own].drop_duplicates([*ROW_COLUMNS[:3], *test_sets])
+    rows = rows.drop_duplicates([*ROW_COLUMNS[:3], *test_sets])
     cells = reported(published, "acc1").merge(rows[ROW_COLUMNS], on=ROW_COLUMNS)
     cells["place"] = np.arange(len(cells))
     shared = [*ROW_COLUMNS[:3], "test_set", "images"]
     pairs = cells.merge(cells, on=shared, suffixes=("", "_other"))
     pairs = pairs[pairs["place"] < pairs["place_other"]]
     first, second, images = pairs["value"], pairs["value_other"], pairs["images"]
-    low, high = wilson_interval(first, images)
-    other_low, other_high = wilson_interval(second, images)
+    low, high = exact_interval(first, images)
+    other_low, other_high = exact_interval(second, images)
     return pairs[shared].assign(
         p=two_proportions(first, images, second, images),
         overlap=(low <= other_high) & (other_low <= high),

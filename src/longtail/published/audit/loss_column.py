@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from longtail.evaluation.comparisons import BASELINE
 from longtail.published.audit.finding import (
     PARTS,
     PRINTED_ROUNDING,
@@ -24,6 +25,12 @@ from longtail.wording import listed
 
 # LDAM as published (Cao et al. 2019): the scale of the cosines, and the largest margin.
 LDAM_SCALE, LDAM_MARGIN = 30.0, 0.5
+# The losses with class weights, and why others can miss.
+WEIGHTED = {"weighted_softmax", "class_balanced"}
+RANDOM_REASON = (
+    "A loss that draws random numbers when evaluated, or depends on the batch, can be why."
+)
+UNWEIGHTED_REASON = f"Class weights cannot be why, since this loss has none. {RANDOM_REASON}"
 
 
 def losses_add_up(published: pd.DataFrame) -> Iterator[AuditFinding]:
@@ -50,12 +57,16 @@ def losses_add_up(published: pd.DataFrame) -> Iterator[AuditFinding]:
         missing = rows[misses[rows.index]]
         if missing.empty:
             continue
-        reason = (
-            "Class weights, all 1 on balanced training, cannot be why; a loss that draws random "
-            "numbers when evaluated, or depends on the batch, can."
-            if method in on_balanced
-            else "Not so on balanced training: class weights are why." + _weights(missing, images)
-        )
+        if method not in WEIGHTED:
+            reason = UNWEIGHTED_REASON
+        elif method in on_balanced:
+            reason = (
+                f"It does so on balanced training too, where all weights are 1. {RANDOM_REASON}"
+            )
+        else:
+            reason = "Not so on balanced training: class weights are why." + _weights(
+                missing, images
+            )
         yield table_finding(
             "losses_add_up",
             False,
@@ -64,6 +75,39 @@ def losses_add_up(published: pd.DataFrame) -> Iterator[AuditFinding]:
             train_set=str(train_set),
             method=str(method),
         )
+
+
+def spared_negatives(published: pd.DataFrame) -> Iterator[AuditFinding]:
+    """How many negatives equalization spares on balanced training, from its losses.
+
+    If each negative is left out of the softmax with probability ``q``, the expected loss of an
+    image is at least ``1 - q`` times its cross-entropy, whatever the logits: as a function of the
+    set of negatives that are kept, the loss is submodular and 0 for the empty set. So the ratio of
+    the losses of two models that are alike except for this gives a lower bound of ``q``.
+    """
+    losses = reported(published, "loss")
+    losses = losses[(losses["train_set"] == "balanced") & (losses["test_set"] == "balanced")]
+    if not {"equalization", BASELINE} <= set(losses["method"]):
+        return
+    table = losses.pivot_table(index="backbone", columns="method", values="value", sort=False)
+    spared = (1 - table["equalization"] / table[BASELINE]).dropna()
+    if spared.empty:
+        return
+    shares = listed(f"{100 * share:.0f} % ({backbone})" for backbone, share in spared.items())
+    verdict = (
+        "All classes are equally frequent, so rare ones cannot be meant: classes of any frequency "
+        "are spared, as by the method equalization_unconditional."
+        if (spared > 0).all()
+        else "The losses do not show whether any is spared."
+    )
+    yield table_finding(
+        "spared_negatives",
+        True,
+        f"On the balanced test set, equalization's losses are smaller than softmax's as if at "
+        f"least {shares} of the negatives were spared. {verdict}",
+        train_set="balanced",
+        method="equalization",
+    )
 
 
 def unnormalised_logits(published: pd.DataFrame, classes: int) -> Iterator[AuditFinding]:

@@ -124,7 +124,11 @@ def _of_loss(method: Method, many: str) -> str:
                 f"adjustment with a tau of 1), not for the frequencies of the field.{equal}"
             )
         case "weighted_softmax" | "class_balanced":
-            return f"not a posterior, since the training weighted rare {many} up.{equal}"
+            return (
+                f"estimates of the posterior for {many} as frequent as their training images times "
+                f"their class weights (equally frequent, if the weights are inverse "
+                f"frequencies), not for the frequencies of the field.{equal}"
+            )
         case "focal":
             return "not a posterior, since focal loss makes a model underconfident."
         case "equalization":

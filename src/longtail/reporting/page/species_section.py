@@ -177,7 +177,7 @@ def _test_note(own: pd.DataFrame) -> str:
     return (
         f"Measured on {which}. Recall is the share of a row's test images that are recognised; "
         f"precision is the share of the answers with it (their number is in the column before) "
-        f"that are correct. In brackets is Wilson's {confidence} interval, which is wide for few "
+        f"that are correct. In brackets is the exact {confidence} interval, which is wide for few "
         f"images. How much to trust an answer depends on its precision, not on its recall; with "
         f"few answers, on the lower end of the interval. {prior}"
     )

@@ -120,8 +120,8 @@ def _note(names: ClassNaming) -> str:
         f"2017), the largest logit, or the energy (Liu et al. 2020). AUROC is the probability that "
         f"a known test image scores higher than an unknown one; 0.5 is no better than chance. "
         f"False alarms are the share of unknown images that are accepted as known at the threshold "
-        f"that accepts 95% of the known test images (FPR95). Intervals are from the bootstrap over "
-        f"both kinds of images; they do not cover other unknown {names.plural}."
+        f"that accepts 95% of the known test images (FPR95). Intervals have the variance over "
+        f"resamples of both kinds of images; they do not cover other unknown {names.plural}."
     )
 
 

@@ -41,7 +41,7 @@ class Cell:
 
     Attributes:
         text: the value.
-        interval: its distance from the farther end of its interval; may be empty.
+        interval: its distance from the farther end of its interval; dashes if there is none.
         deviation: the standard deviation between seeds; may be empty.
         best: whether it is significantly better than all others of its column.
         differs: whether it differs significantly from softmax.
@@ -186,8 +186,8 @@ def _cells(
     return tuple(
         Cell(
             format_short(value),
-            _optional(margin_of_error(value, low, high)),
-            _optional(deviation),
+            "" if pd.isna(value) else format_short(margin_of_error(value, low, high)),
+            "" if pd.isna(deviation) else format_short(deviation),
             best=(method, column) in best,
             differs=(method, column) in differing,
             ends=format_interval(low, high),
@@ -245,7 +245,3 @@ def _caption(table: Table, description: str) -> str:
 
 def _number(table: Table, layout: Layout) -> str:
     return f"{layout.series}.{table.number + layout.offset}"
-
-
-def _optional(value: float) -> str:
-    return "" if pd.isna(value) else format_short(value)

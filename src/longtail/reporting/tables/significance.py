@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from longtail.evaluation.comparisons import BASELINE
-from longtail.evaluation.uncertainty import holm
+from longtail.evaluation.paired_tests import holm
 from longtail.reporting.tables.layouts import Column
 
 

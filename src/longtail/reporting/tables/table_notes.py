@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 import pandas as pd
 
 from longtail.evaluation.comparisons import BASELINE
+from longtail.evaluation.metric_intervals import FEWEST_ERRORS
 from longtail.parameters import Statistics, Table
 from longtail.trials.post_hoc import NONE, described, recorded_in
 from longtail.wording import counted, level_in_percent, listed
@@ -25,9 +26,9 @@ def reading_note(
     seeds = most_seeds(summaries)
     images = (
         f"± is the distance to the farther end of the {level_in_percent(statistics.confidence)} "
-        f"interval; both ends are in scores.csv. Intervals are Wilson's for Acc1 and Top-5, and "
-        f"from the bootstrap ({counted(statistics.resamples, 'resample')} of the test images) for "
-        f"the others"
+        f"interval; both ends are in scores.csv. Intervals are exact (Clopper-Pearson) for Acc1 "
+        f"and Top-5, of the same kind with the variance of the metric for the others, and gamma "
+        f"intervals for losses"
     )
     trainings = (
         f", widened by Student's interval over {seeds} seeds. Values are means over seeds; their "
@@ -81,10 +82,9 @@ def no_interval_notes(missing: bool, seeds: int) -> tuple[str, ...]:
     if not missing:
         return ()
     whose = "for at least one of the seeds, " if seeds > 1 else ""
-    which = "the same" if seeds > 1 else "this"
     return (
-        f"No ±: {whose}all or nearly all resamples of the test images give {which} value, so "
-        f"there is no bootstrap interval.",
+        f"±--: no interval, since {whose}fewer than {FEWEST_ERRORS} predictions are wrong: how "
+        f"large the loss of a wrong one is has hardly been seen.",
     )
 
 

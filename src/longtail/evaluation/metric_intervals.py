@@ -1,0 +1,99 @@
+"""Every metric on one test set, with its confidence interval."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+
+import numpy as np
+
+from longtail.arrays import FloatArray
+from longtail.evaluation.class_means import CLASS_MEANS
+from longtail.evaluation.metrics import LOSSES, METRICS, PROPORTIONS, Answers, Tally
+from longtail.evaluation.uncertainty import (
+    NO_INTERVAL,
+    exact_interval,
+    loss_interval,
+    resampled_weights,
+    share_interval,
+    smallest_share_interval,
+)
+from longtail.parameters import Statistics
+
+# With fewer wrong predictions, the losses seen say too little of the large ones that decide.
+FEWEST_ERRORS = 2
+
+
+def with_intervals(
+    answers: Answers, losses: FloatArray, weights: FloatArray, statistics: Statistics
+) -> dict[str, float]:
+    """The criterion and every metric on one test set, each with its confidence interval.
+
+    See :mod:`longtail.evaluation.uncertainty`. Metrics without a rule of their own get their
+    variance from the bootstrap. Each interval contains its value, or is NaN where none is honest:
+    for losses with fewer than ``FEWEST_ERRORS`` wrong predictions.
+
+    Args:
+        answers: the predictions for the test images.
+        losses: the criterion of each image.
+        weights: the criterion's weight of each image.
+        statistics: the confidence, and the resampling.
+    """
+    whole, images, confidence = Tally.of(answers), len(answers.labels), statistics.confidence
+    shares = weights / weights.sum()  # of each image in the criterion: PyTorch's weighted mean
+    values = {"loss": float(losses @ shares)}
+    values |= {name: float(metric(whole)[0]) for name, metric in METRICS.items()}
+    even = np.full(images, 1 / images)
+    ends = {
+        "loss": _of_losses(losses, shares, answers, confidence),
+        "nll": _of_losses(answers.negative_log_likelihood, even, answers, confidence),
+        "worst_class": _of_worst_class(whole, confidence),
+    }
+    for name in PROPORTIONS:
+        low, high = exact_interval(values[name], images, confidence)
+        ends[name] = float(low), float(high)
+    for name, class_mean in CLASS_MEANS.items():
+        mean = class_mean(answers)
+        ends[name] = share_interval(values[name], mean.variance, mean.effective_images, confidence)
+    variances = _bootstrap_variances(answers, values.keys() - ends.keys(), statistics)
+    for name, variance in variances.items():
+        if name in LOSSES:
+            ends[name] = loss_interval(values[name], variance, 0, confidence)
+        else:
+            # Of a share of this many images or fewer: images not seen may differ more than these.
+            least = values[name] * (1 - values[name]) / images
+            ends[name] = share_interval(values[name], max(variance, least), images, confidence)
+    result: dict[str, float] = {}
+    for name, value in values.items():
+        result |= {name: value, f"{name}_low": ends[name][0], f"{name}_high": ends[name][1]}
+    return result
+
+
+def _of_losses(
+    losses: FloatArray, shares: FloatArray, answers: Answers, confidence: float
+) -> tuple[float, float]:
+    images, wrong = len(losses), int((~answers.correct).sum())
+    if wrong < FEWEST_ERRORS:
+        return NO_INTERVAL
+    mean = float(losses @ shares)
+    # A resample also changes the sum of the weights, by which the mean is divided.
+    variance = images / (images - 1) * float((shares**2) @ (losses - mean) ** 2)
+    return loss_interval(mean, variance, float((losses * shares).max()), confidence)
+
+
+def _of_worst_class(whole: Tally, confidence: float) -> tuple[float, float]:
+    [support], [hits] = whole.support, whole.hits
+    present = support > 0
+    return smallest_share_interval(hits[present], support[present], confidence)
+
+
+def _bootstrap_variances(
+    answers: Answers, names: Set[str], statistics: Statistics
+) -> dict[str, float]:
+    replicates: dict[str, list[FloatArray]] = {name: [] for name in METRICS if name in names}
+    for block in resampled_weights(len(answers.labels), statistics.resamples, statistics.seed):
+        tally = Tally(answers, block)
+        for name, own in replicates.items():
+            own.append(METRICS[name](tally))
+    return {
+        name: float(np.concatenate(own).var(dtype=np.float64)) for name, own in replicates.items()
+    }
