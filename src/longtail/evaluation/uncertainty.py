@@ -31,6 +31,8 @@ from longtail.arrays import Float32Array, Float64Array, Int64Array
 BLOCK_SIZE = 1 << 20
 # Fewer hits than this are none, except for rounding.
 NO_HITS = 1e-9
+# With more images, an interval has no width in floating point.
+MOST_IMAGES = 1e9
 NO_INTERVAL = float("nan"), float("nan")
 
 
@@ -86,7 +88,8 @@ def share_interval(
         0.334 0.666
     """
     of_one = value * (1 - value)  # the variance of a share of one image
-    effective = max(of_one / variance, 1) if of_one > 0 and variance > 0 else images
+    known = of_one > 0 and variance > 0
+    effective = min(max(of_one / variance, 1), MOST_IMAGES) if known else images
     share = min(max(value, 0.0), 1.0)
     low, high = exact_interval(share, effective, confidence)
     return min(float(low), share), max(float(high), share)  # rounding, if effective is huge
