@@ -89,10 +89,11 @@ class CanonicalLoss:
         Raises:
             KeyError: if the loss changes a field that does not state it.
         """
+        values = {of.name: getattr(self, of.name) for of in fields(self)}
         reasons = [
             of.metadata["inexact"]
             for of in fields(self)
-            if not np.array_equal(getattr(self, of.name), of.default)
+            if isinstance(values[of.name], np.ndarray) or values[of.name] != of.default
         ]
         return next((reason for reason in reasons if reason), None)
 
