@@ -41,7 +41,7 @@ from longtail.storage.files import (
     verified,
     write_checksum,
 )
-from longtail.storage.space import full_disk_explained
+from longtail.storage.space import write_errors_explained
 
 # Comparing smaller files, in bytes, with the newest version is not worth the time.
 WORTH_SHARING = 1 << 20
@@ -101,7 +101,7 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
         """Save a dataset; its version gets its name once the file is complete.
 
         Raises:
-            DiskFullError: if there is not enough space.
+            WriteError: if its file cannot be written, for example if the disk is full.
             DataError: if it is a table that does not fit its schema.
         """
         dataset = self[ds_name]
@@ -111,7 +111,7 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
             return
         target = save_path(dataset)
         try:
-            with full_disk_explained(target), _invalid_table_explained(ds_name):
+            with write_errors_explained(target), _invalid_table_explained(ds_name):
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with atomic_file(target) as draft:
                     with saved_elsewhere(self, ds_name, draft):

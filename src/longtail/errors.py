@@ -17,8 +17,12 @@ class TrainingError(LongtailError):
     """A training cannot continue: the loss is not finite, or the memory ran out."""
 
 
-class DiskFullError(LongtailError):
-    """The disk is full, so no other trial can be saved either."""
+class WriteError(LongtailError):
+    """A file cannot be written, so no other trial can be saved either."""
+
+
+class DiskFullError(WriteError):
+    """The disk is full."""
 
 
 class TrialsFailedError(LongtailError):

@@ -1,25 +1,26 @@
-"""A full disk is told in one message, whoever met it."""
+"""Errors of writing are one sentence for each cause, whichever library met it."""
 
 from __future__ import annotations
 
 import errno
 import os
 import resource
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
 
-from longtail.errors import DataError, DiskFullError
-from longtail.storage.space import full_disk_explained, is_full
+from longtail.errors import DataError, DiskFullError, WriteError
+from longtail.storage.space import write_error, write_errors_explained
 from longtail.storage.store import TrialStore
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def raised(place: Path, error: Exception) -> None:
-    with full_disk_explained(place):
+    with write_errors_explained(place):
         raise error
 
 
@@ -27,7 +28,6 @@ def raised(place: Path, error: Exception) -> None:
     "error",
     [
         FULL,
-        OSError(errno.EDQUOT, "quota"),
         RuntimeError("I/O error: No space left on device (os error 28)"),
         OSError("5520384 requested and 3129216 written"),
         RuntimeError("(sqlite3.OperationalError) database or disk is full"),
@@ -45,31 +45,84 @@ def test_a_full_disk_is_one_message(tmp_path: Path, error: Exception) -> None:
     assert "\n" not in message
 
 
+SENTENCES = {
+    errno.EDQUOT: "your quota on this disk is used up. Delete files of yours there",
+    errno.EFBIG: "it would be larger than its file system allows (FAT32: 4 GiB). Use another disk",
+    errno.EROFS: "its file system is read-only. Mount it writable",
+    errno.EACCES: "has no permission to write there. Change the permissions of the folder",
+    errno.EPERM: "has no permission to write there. Change the permissions of the folder",
+    errno.ENAMETOOLONG: "its name or path is too long for the file system. Use shorter names",
+    errno.EIO: "the disk reports an input/output error and may be failing",
+}
+
+
+@pytest.mark.parametrize("number", SENTENCES)
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda number: OSError(number, os.strerror(number)),
+        lambda number: RuntimeError(f"I/O error: {os.strerror(number)} (os error {number})"),
+        lambda number: ValueError(f"failed: [Errno {number}] {os.strerror(number)}: 'a'"),
+    ],
+)
+def test_each_other_cause_has_its_own_sentence(
+    tmp_path: Path, number: int, make: Callable[[int], Exception]
+) -> None:
+    with pytest.raises(WriteError) as told:
+        raised(tmp_path, make(number))
+    message = str(told.value)
+    assert message.startswith(f"{tmp_path} could not be written: ")
+    assert SENTENCES[number] in message
+    assert "--params=data=/path/to/folder" in message
+    assert "Then run the same command again: what is finished is saved" in message
+    assert "full" not in message
+    assert not isinstance(told.value, DiskFullError)
+
+
+def test_a_cause_below_an_error_of_another_kind_is_found(tmp_path: Path) -> None:
+    missing = FileNotFoundError(errno.ENOENT, "no draft")
+    missing.__context__ = FULL
+    assert isinstance(write_error(missing, tmp_path), DiskFullError)
+
+
 def test_the_cause_is_looked_for_below_the_error(tmp_path: Path) -> None:
     wrapped = ValueError("could not be saved")
     wrapped.__cause__ = FULL
-    assert is_full(wrapped)
+    assert isinstance(write_error(wrapped, tmp_path), DiskFullError)
     with pytest.raises(DiskFullError):
         raised(tmp_path, wrapped)
 
 
 def test_other_errors_are_left_alone(tmp_path: Path) -> None:
-    other = OSError(errno.EACCES, os.strerror(errno.EACCES))
-    assert not is_full(other)
+    other = OSError(errno.ENOENT, os.strerror(errno.ENOENT))
+    assert write_error(other, tmp_path) is None
     for error in (other, ValueError("boom"), DataError("No space left on device")):
         with pytest.raises(type(error)) as told:
             raised(tmp_path, error)
         assert told.value is error
 
 
-def test_a_training_without_room_leaves_nothing(tmp_path: Path) -> None:
-    """The weights are written by a library in Rust, which keeps the system's words only."""
-    weights = {"w": torch.zeros(100_000)}
+@pytest.fixture
+def small_files() -> Iterator[None]:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, before[1]))
-    try:
-        with pytest.raises(DiskFullError), full_disk_explained(tmp_path):
-            TrialStore(tmp_path).add("ab" * 32, weights, pd.DataFrame({"epoch": [1]}), {})
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.usefixtures("small_files")
+def test_a_training_larger_than_the_limit_of_a_file_leaves_nothing(tmp_path: Path) -> None:
+    """The weights are written by a library in Rust, which keeps the system's words only."""
+    weights = {"w": torch.zeros(100_000)}
+    with pytest.raises(WriteError) as told, write_errors_explained(tmp_path):
+        TrialStore(tmp_path).add("ab" * 32, weights, pd.DataFrame({"epoch": [1]}), {})
+    message = str(told.value)
+    assert "it would be larger than a file may be in this shell (64 KiB; the disk is not" in message
+    assert "Raise the limit (ulimit -f unlimited)" in message
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("small_files")
+def test_numpy_does_not_say_that_the_limit_was_met(tmp_path: Path) -> None:
+    with pytest.raises(WriteError, match="ulimit -f unlimited"):
+        raised(tmp_path, OSError("5520384 requested and 3129216 written"))

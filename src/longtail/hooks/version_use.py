@@ -14,7 +14,7 @@ from longtail.catalog import LongtailCatalog
 from longtail.errors import ConfigurationError, DataError
 from longtail.hooks.run_files import path_of
 from longtail.retention import uses
-from longtail.storage.space import disk_full, is_full
+from longtail.storage.space import write_error
 
 
 class InUseHook:
@@ -37,8 +37,8 @@ class InUseHook:
         try:
             self._announced.enter_context(announced)
         except OSError as error:
-            if is_full(error):
-                raise disk_full(data) from error
+            if (explained := write_error(error, data)) is not None:
+                raise explained from error
             raise DataError(
                 f"data: nothing can be written to {data} ({error.strerror}). Give another folder: "
                 f"--params=data=/path/to/folder"

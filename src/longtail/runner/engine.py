@@ -19,9 +19,9 @@ from longtail import progress
 from longtail.catalog import LongtailCatalog, NothingSavedError
 from longtail.errors import (
     ConfigurationError,
-    DiskFullError,
     LongtailError,
     TrialsFailedError,
+    WriteError,
 )
 from longtail.interruption import interruptible
 from longtail.runner import failures
@@ -170,7 +170,7 @@ class _Trials:
         if error is None:
             self._schedule.done(unit)
             return True
-        if isinstance(error, NothingSavedError | DiskFullError):  # the other trials meet it too
+        if isinstance(error, NothingSavedError | WriteError):  # the other trials meet it too
             raise error
         trial = unit.name.removeprefix("train.")
         if isinstance(error, BrokenExecutor):

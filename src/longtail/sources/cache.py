@@ -39,7 +39,7 @@ from longtail.sources.journal import (
 )
 from longtail.sources.segment_store import SegmentStore, StoredArray
 from longtail.sources.segments import CHUNK_BYTES
-from longtail.storage.space import check_room, full_disk_explained
+from longtail.storage.space import check_room, write_errors_explained
 from longtail.wording import counted
 
 FLUSH_S = 5.0
@@ -73,7 +73,8 @@ class PixelCache:
 
         Raises:
             DiskFullError: if there is not enough space.
-            DataError: if the folder cannot be written.
+            WriteError: if the folder cannot be written.
+            DataError: if it cannot be used for another reason.
         """
         key = json.dumps([str(located(path)), image_size, DECODING_VERSION, PIL.__version__])
         folder = parent / f"{dataset}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
@@ -265,9 +266,9 @@ def _locked(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _errors_explained(folder: Path) -> Iterator[None]:
-    """Say in one message that the disk is full, or that the folder cannot be written."""
+    """Say in one message why the folder cannot be written or used."""
     try:
-        with full_disk_explained(folder):
+        with write_errors_explained(folder):
             yield
     except (OSError, sqlite3.DatabaseError) as error:
         raise DataError(f"'{folder}' cannot be used for decoded images: {error}") from error

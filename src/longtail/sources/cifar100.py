@@ -19,7 +19,7 @@ from longtail.sources.download import DownloadError, download, md5_of
 from longtail.sources.folder import read_labelled_files
 from longtail.sources.images import Images, index_of, rejected_table
 from longtail.sources.listing import find_image_files
-from longtail.storage.space import full_disk_explained
+from longtail.storage.space import write_errors_explained
 
 IMAGE_SIZE = Cifar100Source.image_size
 SPLITS = ("train", "test")
@@ -159,7 +159,7 @@ def _download(source: Cifar100Source, dataset: str, downloads: Path) -> Path:
         return archive
     log.info("Downloading %s", source.url)
     try:
-        with full_disk_explained(archive):
+        with write_errors_explained(archive):
             downloads.mkdir(parents=True, exist_ok=True)
             download(source.url, archive, source.md5)
     except DownloadError as error:

@@ -14,7 +14,7 @@ from typing import BinaryIO
 import psutil
 
 from longtail.progress import progress_bar
-from longtail.storage.space import is_full
+from longtail.storage.space import write_error
 
 MAX_BYTES = 2 << 30
 MAX_HOURS = 4.0
@@ -61,7 +61,7 @@ def download(url: str, target: Path, md5: str) -> None:
     except http.client.IncompleteRead as error:
         raise DownloadError("the connection ended early") from error
     except (OSError, http.client.HTTPException, ValueError) as error:
-        if is_full(error):
+        if write_error(error, target) is not None:
             raise
         raise DownloadError(str(getattr(error, "reason", error)) or repr(error)) from error
     finally:

@@ -18,7 +18,7 @@ import numpy as np
 
 from longtail.arrays import Float32Array
 from longtail.storage.files import atomic_folder, damaged_file
-from longtail.storage.space import full_disk_explained
+from longtail.storage.space import write_errors_explained
 from longtail.storage.store import TrialStore
 
 log = logging.getLogger(__name__)
@@ -89,7 +89,7 @@ class ArrayStore:
             if found is not None:
                 return found
             array = compute()
-            with full_disk_explained(place):
+            with write_errors_explained(place):
                 # What is damaged is removed once its replacement is there to be written.
                 shutil.rmtree(place, ignore_errors=True)
                 with atomic_folder(place) as draft:

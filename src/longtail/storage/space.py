@@ -1,55 +1,115 @@
-"""One error message for a full disk, whichever library reports it."""
+"""Errors of writing: one message for each cause, whichever library reports it."""
 
 from __future__ import annotations
 
 import errno
+import getpass
 import os
+import re
+import resource
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from longtail.errors import DiskFullError, LongtailError
+from longtail.errors import DiskFullError, LongtailError, WriteError
 
-# No space on the device, the user's quota, and a file larger than the system allows.
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-# The words of SQLite, of NumPy ("8 requested and 4 written") and of the operating system.
-WORDS = (*map(os.strerror, FULL), "database or disk is full", " requested and ")
+# The words of SQLite and of NumPy ("8 requested and 4 written"), which do not name the cause.
+WORDS = ("database or disk is full", " requested and ")
+# How libraries in other languages and Python quote the number of the system's error.
+NUMBER = re.compile(r"\(os error (\d+)\)|\[Errno (\d+)\]")
+# How libraries that leave the number out quote the system.
+QUOTED = {os.strerror(number): number for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)}
+EXPLAINED = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM),
+    *(errno.ENAMETOOLONG, errno.EIO),
+}
+ANOTHER_FOLDER = "use another data folder: --params=data=/path/to/folder"
+SAVED = "Then run the same command again: what is finished is saved"
 
 
 @contextmanager
-def full_disk_explained(place: Path) -> Iterator[None]:
-    """Turn any error that a full disk has caused into a `DiskFullError`.
+def write_errors_explained(place: Path) -> Iterator[None]:
+    """Turn an error of writing into a sentence that says what to do.
 
     Args:
         place: the file or folder that is written in the block.
 
     Raises:
-        DiskFullError: naming it, the free space there, and what to do.
+        DiskFullError: if the disk is full.
+        WriteError: if it cannot be written for another reason.
     """
     try:
         yield
     except LongtailError:
         raise
     except Exception as error:
-        if is_full(error):
-            raise disk_full(place) from error
-        raise
+        explained = write_error(error, place)
+        if explained is None:
+            raise
+        raise explained from error
 
 
-def is_full(error: BaseException) -> bool:
-    """Whether an error, or one of its causes, says that the disk is full.
+def write_error(error: BaseException, place: Path) -> WriteError | None:
+    """The error for a file or folder that could not be written; None for any other error.
 
-    Messages are searched too: Kedro and libraries in other languages do not pass on the number.
+    Args:
+        error: it or one of its causes is an error of the operating system.
+        place: the file or folder.
     """
+    number = _number(error)
+    if number is None:
+        return None
+    if number == errno.ENOSPC:
+        return disk_full(place)
+    reason = {
+        errno.EDQUOT: "your quota on this disk is used up. Delete files of yours there (`kedro "
+        f"prune` removes old versions), ask for a larger quota, or {ANOTHER_FOLDER}",
+        errno.EFBIG: f"{_size_limit()}, or {ANOTHER_FOLDER}",
+        errno.EROFS: f"its file system is read-only. Mount it writable, or {ANOTHER_FOLDER}",
+        errno.EACCES: f"{_forbidden()}, or {ANOTHER_FOLDER}",
+        errno.EPERM: f"{_forbidden()}, or {ANOTHER_FOLDER}",
+        errno.ENAMETOOLONG: "its name or path is too long for the file system. Use shorter names "
+        f"of data sets, backbones and methods, or {ANOTHER_FOLDER}, with a shorter path",
+        errno.EIO: "the disk reports an input/output error and may be failing. Check it (dmesg), "
+        f"or {ANOTHER_FOLDER}",
+    }[number]
+    return WriteError(f"{place} could not be written: {reason}. {SAVED}")
+
+
+def _number(error: BaseException) -> int | None:
+    """The number of the system's error in an error, in its message, or in one of its causes."""
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, OSError) and cause.errno in FULL:
-            return True
-        if any(words in str(cause) for words in WORDS):
-            return True
+        text = str(cause)
+        numbers = [cause.errno] if isinstance(cause, OSError) else []
+        numbers += [int(found[1] or found[2]) for found in NUMBER.finditer(text)]
+        numbers += [number for words, number in QUOTED.items() if words in text]
+        if known := [number for number in numbers if number in EXPLAINED]:
+            return known[0]
+        if any(words in text for words in WORDS):
+            is_limited = resource.getrlimit(resource.RLIMIT_FSIZE)[0] != resource.RLIM_INFINITY
+            return errno.EFBIG if is_limited else errno.ENOSPC
         cause = cause.__cause__ or cause.__context__
-    return False
+    return None
+
+
+def _size_limit() -> str:
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+    if limit == resource.RLIM_INFINITY:
+        return "it would be larger than its file system allows (FAT32: 4 GiB). Use another disk"
+    return (
+        f"it would be larger than a file may be in this shell ({limit // 1024:,} KiB; the disk is "
+        f"not full). Raise the limit (ulimit -f unlimited)"
+    )
+
+
+def _forbidden() -> str:
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container may run as a user without a name
+        user = str(os.getuid())
+    return f"the user {user} has no permission to write there. Change the permissions of the folder"
 
 
 def check_room(place: Path, needed: int) -> None:

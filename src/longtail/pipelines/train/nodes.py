@@ -17,7 +17,7 @@ from longtail.imbalance import UNKNOWN, held_out_images, images_of, widest_test_
 from longtail.parameters import Backbone, Statistics, Trial
 from longtail.progress import EpochDone, TrialScored, tell
 from longtail.storage.array_store import ArrayStore
-from longtail.storage.space import full_disk_explained
+from longtail.storage.space import write_errors_explained
 from longtail.storage.store import TrialStore
 from longtail.trials import post_hoc
 from longtail.trials.fingerprint import sha256_of_arrays
@@ -64,7 +64,7 @@ def fit_trial(
     job = TrainingJob.of(trial, split)
     key = job.fingerprint(source["sha256"], weights_sha256)
     trainings = TrialStore(store)
-    with full_disk_explained(store), trainings.claim(key):
+    with write_errors_explained(store), trainings.claim(key):
         training = trainings.find(key)
         reused = training is not None
         if training is None:
