@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from longtail.class_names import ClassNaming, genus_of, is_binomial
-from longtail.reporting.figures.drawing import drawable
+from longtail.reporting.figures.drawing import drawn_text
 
 MOTHS = ["acherontia_atropos", "Zygaena filipendulae", "noctua_comes", "Idaea sp.", "unknown"]
 BINOMIAL, OTHER = ClassNaming(is_binomial=True), ClassNaming(is_binomial=False)
@@ -84,6 +84,6 @@ def test_html_is_escaped_and_binomials_are_in_italics(name: str, html: str) -> N
 
 
 def test_figures_get_what_their_font_has() -> None:
-    assert drawable("Käfer", 10) == "Käfer"
-    assert drawable("蛾 a", 10) == "? a"
-    assert drawable("x" * 40, 10) == "x" * 9 + "\N{HORIZONTAL ELLIPSIS}"
+    assert drawn_text("Käfer", 10) == "Käfer"
+    assert drawn_text("蛾 a", 10) == "? a"
+    assert drawn_text("x" * 40, 10) == "x" * 9 + "\N{HORIZONTAL ELLIPSIS}"

@@ -32,7 +32,7 @@ def test_the_data_folder_is_that_of_the_parameters_or_the_environment() -> None:
     [
         ("digits_images", "01_raw/digits/images.npy"),
         (f"train.{TRIAL.replace('/', '.')}.card", f"06_models/{TRIAL}/card.json"),
-        ("report.digits.vit_micro.tables", "08_reporting/digits/tables/vit_micro.tex"),
+        ("report.digits.vit_micro.tables", "08_reporting/digits/tables/vit_micro.json"),
         ("trial_store", "06_models/store"),
         ("published_thesis", None),  # comes with the package
         ("params:grid", None),

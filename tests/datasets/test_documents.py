@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from kedro.io import DatasetError, Version
 
-from longtail.datasets.documents import HtmlDataset, LatexDataset, PngDataset
+from longtail.datasets.documents import HtmlDataset, LatexDataset, PngDataset, ZipDataset
 
 TEXT = "Käfer & Falter: \\textbf{1 < 2}\r\n\nend\n"
 PNG = b"\x89PNG\r\n\x1a\n\x00\xff not really"
@@ -72,3 +72,12 @@ def test_png_is_previewed_as_base64(tmp_path: Path) -> None:
     dataset = PngDataset(filepath=str(tmp_path / "figure.png"))
     dataset.save(PNG)
     assert b64decode(str(dataset.preview())) == PNG
+
+
+def test_an_archive_has_equal_bytes_for_equal_files(tmp_path: Path) -> None:
+    files = {"tables/a.tex": "ä".encode(), "figures/b.pdf": b"%PDF-\x00"}
+    first, second = (ZipDataset(filepath=str(tmp_path / name)) for name in ("a.zip", "b.zip"))
+    for dataset in (first, second):
+        dataset.save(files)
+        assert dataset.load() == files
+    assert first.load_path().read_bytes() == second.load_path().read_bytes()

@@ -71,6 +71,11 @@ class Expected:
         return f"{letter}.{first + 2 * position}"
 
     @property
+    def is_folded(self) -> bool:
+        """Tables of the training set that is judged are open."""
+        return self.train_set != "long_tailed"
+
+    @property
     def bare_caption(self) -> str:
         return (
             f"Evaluation results for {BACKBONE_LABELS[self.backbone]} trained on the "
@@ -233,7 +238,7 @@ class Page(HTMLParser):
         elif "td" in self._inside:
             self.tables[-1].rows[-1][-1] += data
 
-    def table(self, caption: str, *, in_details: bool) -> Seen:
+    def table(self, caption: str, in_details: bool) -> Seen:
         """The one table with a caption, without its heads."""
         [found] = [t for t in self.tables if t.caption.strip() == caption]
         assert found.in_details == in_details
@@ -284,7 +289,7 @@ def test_links_within_the_page_lead_somewhere(page: Page) -> None:
 
 def test_the_page_shows_every_figure(full: Run, html: str) -> None:
     names = [n for n in pipelines("test")["report"].all_outputs() if n.endswith("_figure")]
-    assert len(names) == 1 + 5 * len(BACKBONES)
+    assert len(names) == 2 + 5 * len(BACKBONES)
     assert html.count("data:image/png;base64,") == len(names)
     for name in names:
         assert html.count(b64encode(full.load(name)).decode()) == 1, name
@@ -300,13 +305,13 @@ def test_figures_stand_with_their_backbone_and_what_they_show(full: Run, html: s
 
 @EVERY_TABLE
 def test_the_page_has_the_table_with_intervals(full: Run, page: Page, expected: Expected) -> None:
-    table = page.table(f"Table {expected.number}. {expected.caption}", in_details=False)
+    table = page.table(f"Table {expected.number}. {expected.caption}", expected.is_folded)
     assert table.rows == expected.rows(full)
 
 
 @EVERY_TABLE
 def test_only_what_is_best_beyond_noise_is_bold(full: Run, page: Page, expected: Expected) -> None:
-    table = page.table(f"Table {expected.number}. {expected.caption}", in_details=False)
+    table = page.table(f"Table {expected.number}. {expected.caption}", expected.is_folded)
     bold = [
         {row[0] for row, marks in zip(table.rows, table.bold, strict=True) if marks[column]}
         for column in range(1, len(table.rows[0]))
@@ -380,6 +385,7 @@ def test_the_appendices_are_complete_documents(
     assert document.rstrip().endswith(r"\end{document}")
     begun = re.findall(r"\\begin{(\w+)}", document)
     assert sorted(begun) == sorted(re.findall(r"\\end{(\w+)}", document))
+    assert r"\newcommand{\thesisnumbers}{}" in document
     numbers = re.findall(r"\\renewcommand{\\thetable}{(\w\.\d+)}", document)
     assert numbers == [
         Expected(kind, backbone, train_set).number
@@ -412,7 +418,7 @@ def test_marks_are_explained_with_the_number_of_comparisons_where_there_are_any(
     compared = {"balanced": (5, 10, 6, 0), "long_tailed": (10, 20, 12, 0)}
     expected = [
         str(count)
-        for backbone, train_set in product(BACKBONES, TRAIN_SETS)
+        for backbone, train_set in product(BACKBONES, reversed(TRAIN_SETS))
         for kind, count in zip(KINDS, compared[train_set], strict=True)
         if Expected(kind, backbone, train_set).stars(full)
     ]
@@ -447,3 +453,48 @@ def test_nothing_is_said_of_published_results_where_there_are_none(
     for document in (html, appendix, intervals):
         assert "published" not in document
         assert "C.1" not in re.sub(r"base64,[^\"]+", "", document)
+
+
+# --- for documents of one's own ---------------------------------------------------------------
+
+
+def test_the_chapter_has_the_tables_of_the_body(full: Run) -> None:
+    chapter = str(full.load("digits_chapter"))
+    assert chapter.startswith(r"\documentclass")
+    assert str(full.load("digits_overall_results")) in chapter
+    numbers = re.findall(r"\\renewcommand{\\thetable}{(5\.\d+)}", chapter)
+    assert numbers == ["5.1", "5.2", "5.3", "5.4"]
+    for backbone, train_set in product(BACKBONES, TRAIN_SETS):
+        body = str(full.load(f"report.digits.{backbone}.{train_set}.body_table"))
+        assert chapter.count(body) == 1
+        assert printed_rows(body) == Expected("acc1", backbone, train_set).bare_rows(full)
+        assert rf"\ref{{tab:digits-{backbone}-{train_set}-body}}" in chapter
+
+
+def test_section_5_1_has_two_sentences_per_backbone(full: Run) -> None:
+    section = str(full.load("digits_overall_results"))
+    assert section.count("For the tail (200 images of the balanced test set), ") == len(BACKBONES)
+    assert section.count("Overall (500 images of the balanced test set), ") == len(BACKBONES)
+    for label in BACKBONE_LABELS.values():
+        assert rf"\paragraph{{{label}, trained long-tailed.}}" in section
+
+
+def test_the_archive_has_all_documents_tables_and_figures(full: Run, appendix: str) -> None:
+    files = full.load("digits_latex")
+    tables = [*BARE, "body", *(f"{kind}_intervals" for kind in KINDS)]
+    drawn = ("group_accuracy", "class_accuracy", "confusion", "reliability", "learning")
+    assert set(files) == {
+        *("appendix.tex", "appendix_intervals.tex", "chapter.tex", "overall_results.tex"),
+        *(f"tables/{'_'.join(names)}.tex" for names in product(BACKBONES, TRAIN_SETS, tables)),
+        *(f"figures/{'_'.join(names)}.pdf" for names in product(BACKBONES, drawn)),
+        *("figures/class_profile.pdf", "figures/overview.pdf"),
+    }
+    assert files["appendix.tex"].decode() == appendix
+    assert all(files[name].startswith(b"%PDF-") for name in files if name.endswith(".pdf"))
+    labels = [
+        label
+        for name, content in files.items()
+        if name.startswith("tables/")
+        for label in re.findall(r"\\label{(.*?)}", content.decode())
+    ]
+    assert len(labels) == len(set(labels)) == len(BACKBONES) * len(TRAIN_SETS) * len(tables)

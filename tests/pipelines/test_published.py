@@ -242,7 +242,7 @@ def test_without_published_results_the_stage_makes_nothing_of_them() -> None:
     stage = pipelines("test")["report"]
     assert not [name for name in stage.datasets() if "published" in name]
     beside = pipelines("test", **dotted(PUBLISHED))["report"]
-    parts = ("comparison", "figure", "tables", "html")
+    parts = ("comparison", "figure", "pdf", "tables", "html")
     assert {name for name in beside.datasets() if "published" in name} == {
         *("published_toy", "digits_published_comparison", "digits_published_audit"),
         *("report.digits.published_note", "report.digits.published_latex"),

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 
 from longtail.evaluation.summaries import summarise
 from longtail.parameters import Dataset
-from longtail.pipelines.report.nodes.figures import draw_backbone
+from longtail.pipelines.report.nodes.documents import bundle_latex
+from longtail.pipelines.report.nodes.figures import draw_figures
 from longtail.pipelines.report.nodes.verification import verify
 from longtail.reporting.figures import drawing
 from longtail.reporting.page.backbone_figures import FIGURES
@@ -51,21 +52,21 @@ def titles(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is written above each figure, or instead of it."""
     seen: list[str] = []
 
-    def keep(figure: Figure) -> bytes:
+    def keep(figure: Figure) -> drawing.Picture:
         seen.append(figure.get_suptitle() or figure.texts[0].get_text())
-        return seen[-1].encode()
+        return drawing.Picture(seen[-1].encode(), b"pdf")
 
-    monkeypatch.setattr(drawing, "png", keep)
+    monkeypatch.setattr(drawing, "picture", keep)
     return seen
 
 
-def draw(results: pd.DataFrame, seeds: tuple[int, ...] = (0,)) -> tuple[bytes, ...]:
+def draw(results: pd.DataFrame, seeds: tuple[int, ...] = (0,)) -> tuple[bytes | str, ...]:
     """A backbone's figures, of trials with these seeds."""
 
     def of_seeds(*rows: Mapping[str, float]) -> pd.DataFrame:
         return pd.DataFrame([{**NAMES, "seed": seed, **row} for seed in seeds for row in rows])
 
-    return draw_backbone(
+    return draw_figures(
         summarise(results, 0.95),
         results,
         of_seeds(*({"true": label, "predicted": label, "images": 5} for label in range(3))),
@@ -82,12 +83,12 @@ def draw(results: pd.DataFrame, seeds: tuple[int, ...] = (0,)) -> tuple[bytes, .
 def test_a_backbone_without_results_has_a_line_of_text_for_each_figure(titles: list[str]) -> None:
     nothing = make_results(("softmax", 0, 0.5)).iloc[:0]
     pictures = draw(nothing)
-    assert len(pictures) == len(FIGURES)
+    assert len(pictures) == 2 * len(FIGURES) + 1  # as PNG, as PDF, and all as HTML
     assert set(titles) == {r"costs \$5 or \$6: no trial has results"}
 
 
 def test_dollar_signs_in_labels_are_no_formulas(titles: list[str]) -> None:
-    assert len(draw(make_results(("softmax", 0, 0.5)))) == len(FIGURES)
+    assert len(draw(make_results(("softmax", 0, 0.5)))) == 2 * len(FIGURES) + 1
     assert len(titles) == len(FIGURES)
     assert all(title.startswith(r"costs \$5 or \$6") for title in titles)
 
@@ -96,18 +97,21 @@ def test_figures_show_verified_trials_only(monkeypatch: pytest.MonkeyPatch) -> N
     """A trial that is not among the results, because the grid no longer has it, is left out."""
     seen: list[Figure] = []
 
-    def keep(figure: Figure) -> bytes:
+    def keep(figure: Figure) -> drawing.Picture:
         seen.append(figure)
-        return b""
+        return drawing.Picture(b"", b"")
 
-    monkeypatch.setattr(drawing, "png", keep)
+    monkeypatch.setattr(drawing, "picture", keep)
     draw(make_results(("softmax", 1, 0.5)), seeds=(0, 1, 2))
     points = seen[list(FIGURES).index("reliability_figure")].axes[0].collections[0]
     assert np.asarray(points.get_offsets()).tolist() == [[0.25, 1.0]]  # of seed 1 alone
 
 
 @pytest.mark.parametrize("env", ["test", "thesis", "moths"])
-def test_only_the_verification_has_more_than_eight_inputs(env: str) -> None:
-    """It is one node so that nothing is written unless everything is valid."""
+def test_only_two_nodes_have_more_than_eight_inputs(env: str) -> None:
+    """The verification is one node so that nothing is written unless everything is valid.
+
+    The archive for LaTeX has all files.
+    """
     many = {node.func for node in pipelines(env)["report"].nodes if len(node.inputs) > 8}
-    assert many == {verify}
+    assert many == {verify, bundle_latex}

@@ -8,13 +8,13 @@ from longtail.reporting.figures import drawing
 
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
-    """The figures behind the PNG files, for a look at what they show."""
+    """The figures behind the files, for a look at what they show."""
     seen: list[Figure] = []
-    draw = drawing.png
+    draw = drawing.picture
 
-    def keep(figure: Figure) -> bytes:
+    def keep(figure: Figure) -> drawing.Picture:
         seen.append(figure)
         return draw(figure)
 
-    monkeypatch.setattr(drawing, "png", keep)
+    monkeypatch.setattr(drawing, "picture", keep)
     return seen

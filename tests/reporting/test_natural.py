@@ -18,6 +18,7 @@ from longtail.reporting.page.unknown_section import (
 from longtail.reporting.tables.appendix import introduction
 from longtail.reporting.tables.layouts import ACC1_LAYOUT, GROUPS_LAYOUT, QUALITY_LAYOUT
 from longtail.reporting.tables.result_tables import interval_table, thesis_table
+from longtail.reporting.tables.table_results import TableResults
 from tests.reporting.page.support import make_page
 from tests.reporting.rows import (
     ALL_TEST_SETS,
@@ -81,7 +82,8 @@ def test_tables_with_intervals_show_it_and_the_thesis_layout_keeps_its_columns()
     summaries = make_summaries(*trials, test_sets=NATURAL_SETS, train_set="natural")
     comparisons = make_comparisons(test_sets=NATURAL_SETS)
     table = make_table("softmax", "ldam", train_set="natural")
-    printed = interval_table(summaries, comparisons, results, table, ACC1_LAYOUT, STATISTICS)
+    content = TableResults.of(summaries, comparisons, results, table, STATISTICS)
+    printed = interval_table(content, ACC1_LAYOUT)
     assert [heading for heading, _ in printed.layout.headings][:2] == ["Natural", "Balanced"]
     assert [len(cells) for _, cells in printed.rows] == [6, 6]
     assert "trained on the natural dataset" in printed.caption

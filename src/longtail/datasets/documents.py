@@ -1,9 +1,10 @@
-"""Text that Kedro-Viz can show: LaTeX as its source, HTML as a page."""
+"""Documents. Kedro-Viz shows LaTeX as its source, HTML as a page, and pictures."""
 
 from __future__ import annotations
 
 from base64 import b64encode
 from html import escape
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from longtail.datasets.base import LocalVersionedDataset
 from longtail.kedro_internals import HTMLPreview, ImagePreview
@@ -36,8 +37,8 @@ class HtmlDataset(TextDataset):
         return HTMLPreview(self.load())
 
 
-class PngDataset(LocalVersionedDataset[bytes, bytes]):
-    """A PNG file as its bytes."""
+class BytesDataset(LocalVersionedDataset[bytes, bytes]):
+    """A file as its bytes, such as a PDF."""
 
     def load(self) -> bytes:
         return self.load_path().read_bytes()
@@ -46,6 +47,24 @@ class PngDataset(LocalVersionedDataset[bytes, bytes]):
         with self.writing() as draft:
             draft.write_bytes(data)
 
+
+class PngDataset(BytesDataset):
+    """A PNG file as its bytes, previewed as a picture."""
+
     def preview(self) -> ImagePreview:
         """The figure, for Kedro-Viz."""
         return ImagePreview(b64encode(self.load()).decode())
+
+
+class ZipDataset(LocalVersionedDataset[dict[str, bytes], dict[str, bytes]]):
+    """A zip archive as its files by name. Equal files give an equal archive."""
+
+    def load(self) -> dict[str, bytes]:
+        with ZipFile(self.load_path()) as archive:
+            return {name: archive.read(name) for name in archive.namelist()}
+
+    def save(self, data: dict[str, bytes]) -> None:
+        with self.writing() as draft, ZipFile(draft, "w") as archive:
+            for name, content in data.items():
+                # ZipInfo has a fixed date.
+                archive.writestr(ZipInfo(name), content, ZIP_DEFLATED)

@@ -82,6 +82,27 @@ SCORES = pa.DataFrameSchema(
     description="One row per method, held-out set and metric.",
 )
 
+LEADERS = pa.DataFrameSchema(
+    {
+        **{name: of for name, of in _METHOD.items() if name != "method"},
+        "part": text("tail or overall", one_of=("tail", "overall")),
+        **TEST_SET,
+        "images": whole("images of the held-out set", 1),
+        "method": _METHOD["method"],
+        "value": fraction("accuracy, mean over seeds"),
+        "low": number("lower end of its interval", missing=True),
+        "high": number("upper end of its interval", missing=True),
+        "p": number(
+            "p-value of the difference from the best method, corrected", UNIT_INTERVAL, missing=True
+        ),
+        "place": text("best, not significantly worse, worse, or not compared"),
+    },
+    unique=["dataset", "backbone", "train_set", "part", "method"],
+    coerce=True,
+    name="leaders",
+    description="One row per method, for the tail and overall: is it worse than the best one?",
+)
+
 _PRINTED = {
     name: published.PUBLISHED.columns[name] for name in ("table", *published.CELL, "images")
 }

@@ -19,6 +19,7 @@ from longtail.reporting.figures.confusion import (
     confusion_matrices,
     confusion_matrix,
 )
+from longtail.reporting.figures.drawing import Picture
 from tests.reporting.rows import make_summaries
 
 LABELS = {"softmax": "Softmax", "focal": "Focal loss", "ldam": "LDAM"}
@@ -381,7 +382,7 @@ def test_of_a_thousand_classes_neighbours_share_a_cell_and_it_is_said(drawn: lis
 
 
 def test_pictures_are_the_same_for_the_same_data() -> None:
-    def draw() -> list[bytes]:
+    def draw() -> list[Picture]:
         return [
             class_profile(PROFILE, "D"),
             class_accuracy(CONFUSIONS, PROFILE, LABELS, "ViT"),
@@ -391,4 +392,4 @@ def test_pictures_are_the_same_for_the_same_data() -> None:
     first = draw()
     assert first == draw()
     assert len(set(first)) == 3
-    assert all(png.startswith(b"\x89PNG\r\n\x1a\n") for png in first)
+    assert all(picture.png.startswith(b"\x89PNG\r\n\x1a\n") for picture in first)

@@ -13,6 +13,7 @@ from PIL import Image
 from longtail.arrays import UInt8Array
 from longtail.parameters import TrainSet
 from longtail.reporting.figures import drawing
+from longtail.reporting.figures.drawing import Picture
 from longtail.reporting.figures.group_accuracy import group_accuracy
 from longtail.reporting.figures.learning_curves import learning_curves
 from longtail.reporting.figures.reliability import reliability, reliability_of_seeds
@@ -277,7 +278,7 @@ def test_long_labels_are_broken(drawn: list[Figure]) -> None:
 # --- all of them -----------------------------------------------------------------------------
 
 
-def draw_all(labels: dict[str, str], title: str) -> dict[str, bytes]:
+def draw_all(labels: dict[str, str], title: str) -> dict[str, Picture]:
     return {
         "groups": group_accuracy(summaries(TRIALS), labels, title),
         "curves": learning_curves(HISTORIES, labels, title),
@@ -289,8 +290,8 @@ def draw_all(labels: dict[str, str], title: str) -> dict[str, bytes]:
 def test_figures_are_pictures_and_the_same_for_the_same_data() -> None:
     first, again = draw_all(LABELS, "ViT"), draw_all(LABELS, "ViT")
     assert first == again
-    for png in first.values():
-        shown = pixels(png)
+    for picture in first.values():
+        shown = pixels(picture.png)
         assert shown.shape[1] > 400
         assert len(np.unique(shown)) > 10  # something is drawn
     other = draw_all({**LABELS, "softmax": "Other"}, "ViT")
@@ -302,22 +303,29 @@ def test_figures_are_pictures_and_the_same_for_the_same_data() -> None:
 
 
 def test_files_do_not_name_the_program_that_drew_them() -> None:
-    for png in draw_all(LABELS, "ViT").values():
-        assert b"matplotlib" not in png.lower()
+    for picture in draw_all(LABELS, "ViT").values():
+        assert b"matplotlib" not in picture.png.lower() + picture.pdf.lower()
+
+
+def test_figures_are_vector_graphics_with_truetype_fonts_as_well() -> None:
+    for picture in draw_all(LABELS, "ViT").values():
+        assert picture.pdf.startswith(b"%PDF-")
+        assert b"/Subtype /Type3" not in picture.pdf
+        assert b"/FontFile2" in picture.pdf
 
 
 def test_letters_that_the_font_lacks_cost_a_warning_only() -> None:
     labels = {"softmax": "焦点损失", "focal": "평형", "ldam": "αβγ Ωé"}
     with pytest.warns(UserWarning, match="missing from font"):
         figures = draw_all(labels, "飛蛾")
-    assert all(pixels(png).shape[1] > 400 for png in figures.values())
+    assert all(pixels(picture.png).shape[1] > 400 for picture in figures.values())
 
 
 def test_dollar_signs_are_no_formulas(drawn: list[Figure]) -> None:
     text = r"$\frac$ & $5"
-    labels = {**LABELS, "softmax": drawing.escape_mathtext(text)}
-    draw_all(labels, drawing.escape_mathtext(text))
+    labels = {**LABELS, "softmax": drawing.drawn_text(text)}
+    draw_all(labels, drawing.drawn_text(text))
     assert drawn[0].get_suptitle() == r"\$\frac\$ & \$5"
-    plain = drawing.text_figure(drawing.escape_mathtext("costs $5 or $6"))
+    plain = drawing.text_figure(drawing.drawn_text("costs $5 or $6"))
     assert plain == drawing.text_figure(r"costs \$5 or \$6")
     assert plain != drawing.text_figure("costs $5 or $6")

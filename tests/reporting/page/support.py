@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from longtail.parameters import TrainSet
-from longtail.reporting.page.backbone_figures import figures_html
 from longtail.reporting.page.data_section import DataSummary, data_section
 from longtail.reporting.page.provenance_section import provenance_section
 from longtail.reporting.page.report_page import report_page, results_section
 from longtail.reporting.page.species_section import SpeciesPart, species_section
 from longtail.reporting.page.tables import published_html, tables_html
+from longtail.reporting.page.templates import template
+from longtail.reporting.tables.printed_table import PrintedTable
 from longtail.reporting.tables.published_comparison import ComparisonTable
-from longtail.reporting.tables.result_tables import PrintedTable
 
 PROFILE = pd.DataFrame(
     {
@@ -53,7 +53,9 @@ class BackboneSection:
 
     def html(self) -> str:
         published = published_html(self.title, b"published png", self.published, self.note)
-        return "\n".join([figures_html(self.figures), tables_html(self.tables), published])
+        drawn = template("figure.html.j2").module.drawn  # type: ignore[attr-defined]
+        figures = [str(drawn(caption, png)) for caption, png in self.figures.items()]
+        return "\n".join([*figures, tables_html(self.tables), published])
 
 
 def make_page(

@@ -9,8 +9,8 @@ import pytest
 
 from longtail.reporting.page.templates import fragment
 from longtail.reporting.tables.layouts import ACC1_LAYOUT, FULL_LAYOUT, Layout
+from longtail.reporting.tables.printed_table import Cell, PrintedTable
 from longtail.reporting.tables.published_comparison import ComparisonTable
-from longtail.reporting.tables.result_tables import Cell, PrintedTable
 from longtail.reporting.tables.table_notes import LOSS_NOTE
 from tests.reporting.page.support import BackboneSection, make_page
 

@@ -14,6 +14,7 @@ from longtail.reporting.tables.layouts import LAYOUTS, THESIS_LAYOUTS
 from longtail.reporting.tables.published_comparison import published_latex
 from longtail.reporting.tables.result_tables import interval_table, thesis_table
 from longtail.reporting.tables.table_notes import LOSS_NOTE, reading_note
+from longtail.reporting.tables.table_results import TableResults
 from tests.reporting.rows import (
     STATISTICS,
     compiled,
@@ -52,11 +53,8 @@ def bare_tables() -> str:
 
 def interval_tables() -> str:
     scores = summarise(RESULTS, 0.95)
-    tables = (
-        interval_table(scores, COMPARISONS, RESULTS, TABLE, layout, STATISTICS)
-        for layout in LAYOUTS
-    )
-    return "\n".join(map(latex, tables))
+    content = TableResults.of(scores, COMPARISONS, RESULTS, TABLE, STATISTICS)
+    return "\n".join(latex(interval_table(content, layout)) for layout in LAYOUTS)
 
 
 def document(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from longtail.reporting.tables.appendix import PREAMBLE
-from longtail.reporting.tables.latex import SHRUNK_TO_FIT, escaped, latex
+from longtail.reporting.tables.latex import SHRUNK_TO_FIT, escaped, latex, numbered
 from longtail.reporting.tables.layouts import ACC1_LAYOUT, FULL_LAYOUT, LAYOUTS, Layout
-from longtail.reporting.tables.result_tables import Cell, PrintedTable
+from longtail.reporting.tables.printed_table import Cell, PrintedTable
 from tests.reporting.rows import compiled
 
 HARD = "A&B 1% $5 #1 a_b {x} ~^\\<a>|±"
@@ -42,7 +43,7 @@ def test_a_bare_table_is_one_line_a_row() -> None:
     assert latex(bare).splitlines() == [
         r"\begin{table}[htbp]",
         r"\centering",
-        r"\renewcommand{\thetable}{A.5}",
+        numbered("A.5"),
         r"\begin{tabular}{lccccc}",
         r"\toprule",
         r"Loss Function & Balanced & Long-tailed & Head & Middle & Tail \\",
@@ -148,33 +149,87 @@ def test_a_table_of_hard_labels_compiles_to_these_labels(layout: Layout, tmp_pat
     assert "±0.045 ±0.009" in text
 
 
+# Everything that LaTeX prints as something else than itself, and what it prints of it.
+COMMANDS = {
+    r"\textasciitilde{}": "~",
+    r"\textasciicircum{}": "^",
+    r"\textbackslash{}": "\\",
+    r"\textless{}": "<",
+    r"\textgreater{}": ">",
+    r"\textbar{}": "|",
+    r"$\pm$": "±",
+    r"$\tau$": "τ",
+    r"$\Lambda$": "Λ",
+    **{rf"{{\ifdefined\Umathcode {c}\else {p}\fi}}": c for c, p in {"蛾": "?", "ệ": "e"}.items()},
+    **{f"\\{c}": c for c in "&%$#_{}"},
+}
+
+
 def unescaped(text: str) -> str:
     """What LaTeX prints of escaped text."""
     out, rest = "", text
-    words = {
-        r"\textasciitilde{}": "~",
-        r"\textasciicircum{}": "^",
-        r"\textbackslash{}": "\\",
-        r"\textless{}": "<",
-        r"\textgreater{}": ">",
-        r"\textbar{}": "|",
-        r"$\pm$": "±",
-    }
     while rest:
-        for command, character in words.items():
+        for command, character in COMMANDS.items():
             if rest.startswith(command):
                 out, rest = out + character, rest[len(command) :]
                 break
         else:
-            if rest[0] == "\\":
-                assert rest[1] in "&%$#_{}"
-                rest = rest[1:]
-            else:
-                assert rest[0] not in "&%$#_{}~^<>|±"
+            assert rest[0] not in "&%$#_{}~^<>|±\\"
             out, rest = out + rest[0], rest[1:]
     return out
 
 
-@given(st.text(alphabet="ab &%$#_{}~^<>|±\\ü1-", max_size=40))
+@given(st.text(alphabet="ab &%$#_{}~^<>|±\\ü1-[]*τΛ蛾ệ", max_size=40))
 def test_escaped_text_prints_as_itself(text: str) -> None:
     assert unescaped(escaped(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("[a]", "[a] 0.0000"),
+        ("*a", "*a 0.0000"),
+        ("τ-norm", "τ -norm 0.0000"),
+        ("蛾科", "?? 0.0000"),
+        ("Łódź", "0.0000"),  # accents are glyphs of their own
+        ("ệ", "e 0.0000"),
+        ("«a» – „b“", "0.0000"),  # noqa: RUF001
+        ("x\u0304", "x 0.0000"),
+    ],
+)
+def test_rows_may_begin_with_any_character(name: str, shown: str, tmp_path: Path) -> None:
+    """A bracket or a star at the start of a row is no argument of the line break before it."""
+    source = latex(printed(ACC1_LAYOUT, name)) + latex(printed(ACC1_LAYOUT, f"b {name}"))
+    text = compiled(PREAMBLE + source + "\\end{document}\n", tmp_path)
+    assert text.count("0.0000 0.0001") == 2
+    assert shown in text
+
+
+@pytest.mark.parametrize(
+    ("preamble", "numbers"),
+    [("", ["1", "2", "3"]), (r"\newcommand{\thesisnumbers}{}", ["A.5", "B.6", "1"])],
+)
+def test_latex_numbers_tables_unless_the_numbers_of_the_thesis_are_asked_for(
+    preamble: str, numbers: list[str], tmp_path: Path
+) -> None:
+    first, second = printed(ACC1_LAYOUT), printed(FULL_LAYOUT)
+    tables = (
+        replace(first, caption="One.", label="tab:one_a"),
+        replace(second, number="B.6", caption="Two.", label="tab:two"),
+    )
+    for number, table in enumerate(tables):
+        (tmp_path / f"table{number}.tex").write_text(latex(table), encoding="utf-8")
+    document = (
+        r"\documentclass{article}\usepackage{booktabs,graphicx,caption}"
+        + preamble
+        + r"\begin{document}\input{table0}\input{table1}"
+        + r"\begin{table}\caption{Own.}\end{table}See \ref{tab:one_a} and \ref{tab:two}."
+        + r"\end{document}"
+    )
+    compiled(document, tmp_path)
+    text = compiled(document, tmp_path)  # references are right the second time
+    one, two, own = numbers
+    assert f"Table {one}: One." in text
+    assert f"Table {two}: Two." in text
+    assert f"Table {own}: Own." in text
+    assert f"See {one} and {two}." in text

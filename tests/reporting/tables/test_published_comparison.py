@@ -13,6 +13,7 @@ from longtail.parameters import Table
 from longtail.published.results import compare, shipped
 from longtail.reporting.figures.published_comparison import comparison_figure
 from longtail.reporting.tables.appendix import PREAMBLE
+from longtail.reporting.tables.latex import numbered
 from longtail.reporting.tables.layouts import TEST_SET_LABELS
 from longtail.reporting.tables.published_comparison import (
     ComparisonTable,
@@ -99,9 +100,9 @@ def test_figure_is_a_picture_of_as_many_rows_as_methods(comparison: pd.DataFrame
     own = backbone(comparison, "vit_b16")
 
     def height(labels: dict[str, str]) -> int:
-        png = comparison_figure(own, labels, "ViT", 0.95)
-        assert png == comparison_figure(own, labels, "ViT", 0.95)
-        return Image.open(io.BytesIO(png)).size[1]
+        picture = comparison_figure(own, labels, "ViT", 0.95)
+        assert picture == comparison_figure(own, labels, "ViT", 0.95)
+        return Image.open(io.BytesIO(picture.png)).size[1]
 
     few = {name: LABELS[name] for name in ("softmax", "focal")}
     assert height(few) < height(LABELS)
@@ -185,7 +186,8 @@ def test_a_difference_that_rounds_to_nothing_has_no_minus(comparison: pd.DataFra
 
 def test_latex_is_the_rows_in_a_table(comparison: pd.DataFrame) -> None:
     lines = comparison_latex(printed(comparison), "Note & 5%.").splitlines()
-    assert r"\renewcommand{\thetable}{C.1}" in lines
+    assert numbered("C.1") in lines
+    assert r"\label{tab:cifar100-convnext_base-balanced-published}" in lines
     assert r"\begin{tabular}{llccccc}" in lines
     first = lines.index(r"\midrule") + 1
     assert lines[first].startswith(r"Softmax \& co & ours & 0.8432 $\pm$ 0.030 & ")

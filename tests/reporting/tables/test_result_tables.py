@@ -19,14 +19,9 @@ from longtail.reporting.tables.layouts import (
     QUALITY_LAYOUT,
     THESIS_LAYOUTS,
 )
-from longtail.reporting.tables.result_tables import (
-    Cell,
-    PrintedTable,
-    interval_table,
-    rows_of_table,
-    thesis_table,
-    trainings_of,
-)
+from longtail.reporting.tables.printed_table import Cell, PrintedTable
+from longtail.reporting.tables.result_tables import interval_table, thesis_table
+from longtail.reporting.tables.table_results import TableResults, rows_of_table, trainings_of
 from longtail.trials.grid import tables
 from tests.reporting.rows import (
     STATISTICS,
@@ -69,10 +64,8 @@ def with_intervals(
 ) -> list[PrintedTable]:
     """The table in each of ``LAYOUTS``."""
     summaries = summarise(results, statistics.confidence)
-    return [
-        interval_table(summaries, comparisons, results, table, layout, statistics)
-        for layout in LAYOUTS
-    ]
+    content = TableResults.of(summaries, comparisons, results, table, statistics)
+    return [interval_table(content, layout) for layout in LAYOUTS]
 
 
 # --- the bare layout -------------------------------------------------------------------------

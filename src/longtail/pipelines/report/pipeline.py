@@ -7,390 +7,253 @@
     report.<dataset>.<backbone>               draw, join, compare with published results, and
                                               the backbone's section of the page
     report.<dataset>                          species, gallery, audit, the other sections,
-                                              the appendices, the page
+                                              the documents in LaTeX, the page
 
 Everything is made from what ``verify`` has checked, so nothing is made from stale results.
+
+The arguments of a node's function name its inputs: ``ARGUMENTS`` has what they are in the catalog.
 """
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from inspect import Parameter, signature
 from itertools import groupby
+from typing import Any
 
 from kedro.pipeline import Node, Pipeline
 
 from longtail.parameters import Parameters, Table
-from longtail.pipelines.report.nodes.documents import (
-    write_appendix,
-    write_data_section,
-    write_figures,
-    write_introduction,
-    write_page,
-    write_provenance_section,
-    write_reading_note,
-    write_results_section,
-    write_species_section,
-    write_unknown_section,
-)
-from longtail.pipelines.report.nodes.figures import (
-    draw_backbone,
-    draw_class_profile,
-    select_gallery,
-)
-from longtail.pipelines.report.nodes.published import (
-    audit_published,
-    compare_with_published,
-    note_published,
-    write_published,
-)
-from longtail.pipelines.report.nodes.tables import (
-    BARE_TABLES,
-    INTERVAL_TABLES,
-    join_rows,
-    join_tables,
-    tabulate,
-    tabulate_species,
-)
+from longtail.pipelines.report.nodes import documents, figures, page, published, tables
 from longtail.pipelines.report.nodes.verification import verify, verify_novelty
 from longtail.reporting.page.backbone_figures import FIGURES
-from longtail.trials.grid import table_name, tables
+from longtail.trials import grid
 
 # The outputs of the node ``verify``.
 VERIFIED = (
     *("results", "comparisons", "trainings", "class_profile"),
     *("class_confusions", "examples"),
 )
-STATISTICS = "params:statistics"
+ARGUMENTS = {
+    # Of other stages.
+    **{name: f"{{dataset}}_{name}" for name in ("source", "index", "rejected", "subsets")},
+    **{name: f"{{dataset}}_{name}" for name in ("images", "confusions", "histories")},
+    "reliability": "{dataset}_reliability",
+    # Verified by this stage.
+    **{name: f"report.{{dataset}}.{name}" for name in VERIFIED},
+    "profile": "report.{dataset}.class_profile",
+    # Results of this stage.
+    **{name: f"{{dataset}}_{name}" for name in ("scores", "leaders", "species")},
+    **{name: f"{{dataset}}_{name}" for name in ("confused_pairs", "gallery")},
+    **{name: f"{{dataset}}_{name}" for name in ("class_profile_figure", "overview_figure")},
+    **{name: f"{{dataset}}_{name}" for name in ("overall_results", "chapter", "appendix")},
+    "intervals_appendix": "{dataset}_intervals_appendix",
+    "introduction_note": "report.{dataset}.introduction_note",
+    "reading_note": "report.{dataset}.reading_note",
+    # Parameters.
+    "dataset": "params:datasets.{dataset}",
+    "contents": "params:report.{dataset}.contents",
+    "trials": "params:report.{dataset}.trials",
+    "statistics": "params:statistics",
+    "command": "params:report.command",
+}
+# Only of data sets with unknown classes, and with published results.
+UNKNOWN = {"novelty": "report.{dataset}.novelty"}
+PUBLISHED = {
+    "published": "published_{published}",
+    "published_comparison": "{dataset}_published_comparison",
+    "published_audit": "{dataset}_published_audit",
+    "published_note": "report.{dataset}.published_note",
+    "published_latex": "report.{dataset}.published_latex",
+}
+# What a function is, with its arguments, to the type checker.
+Function = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Namespace:
+    """Makes the nodes of a namespace.
+
+    Attributes:
+        name: the namespace.
+        tags: of its nodes.
+        arguments: the catalog's names of the arguments of functions.
+    """
+
+    name: str
+    tags: tuple[str, ...]
+    arguments: Mapping[str, str]
+
+    def node(
+        self, function: Function, outputs: str | list[str], name: str = "", **more: str
+    ) -> Node:
+        """A node with the inputs that the function's arguments name.
+
+        Args:
+            function: of the node. An argument with a default is left out where it is not known.
+            outputs: in the catalog.
+            name: of the node; by default that of the function.
+            more: inputs by argument, in place of those of the namespace or besides them.
+        """
+        known = {**self.arguments, **more}
+        taken = {
+            argument.name: known[argument.name]
+            for argument in signature(function).parameters.values()
+            if argument.kind is Parameter.POSITIONAL_OR_KEYWORD
+            and (argument.default is Parameter.empty or argument.name in known)
+        }
+        return self._node(function, {**taken, **more}, outputs, name)
+
+    def joined(self, function: Function, parts: list[str], output: str, name: str) -> Node:
+        """A node that joins any number of parts."""
+        return self._node(function, parts, output, name)
+
+    def _node(self, function: Function, inputs: Any, outputs: str | list[str], name: str) -> Node:
+        return Node(
+            function,
+            inputs=inputs,
+            outputs=outputs,
+            name=name or function.__name__,
+            namespace=self.name,
+            tags=list(self.tags),
+        )
 
 
 def create_pipeline(parameters: Parameters) -> Pipeline:
     """The stage for the data sets, backbones and training sets of the grid."""
-    nodes = []
-    for dataset, contents in tables(parameters).items():
+    nodes: list[Node] = []
+    for dataset, contents in grid.tables(parameters).items():
         options = parameters.datasets[dataset]
-        published = f"published_{options.published}" if options.published else None
-        has_unknown = options.unknown is not None
+        present = {
+            **ARGUMENTS,
+            **(UNKNOWN if options.unknown is not None else {}),
+            **(PUBLISHED if options.published else {}),
+        }
+        values = {"dataset": dataset, "published": options.published}
+        arguments = {name: entry.format(**values) for name, entry in present.items()}
+        report = Namespace(f"report.{dataset}", (dataset,), arguments)
         by_backbone = {
             backbone: list(own) for backbone, own in groupby(contents.tables, lambda t: t.backbone)
         }
-        nodes += [_verification(dataset), *_species(dataset)]
+        nodes += _verification(report, dataset)
         for own in by_backbone.values():
-            nodes += [*map(_tabulation, own), *_backbone(own, published)]
-        if has_unknown:
-            nodes += _unknown(dataset)
-        if published:
-            nodes += _published(dataset, list(by_backbone), published)
-        nodes += _appendices(dataset, list(by_backbone), published)
-        nodes += _page(dataset, list(by_backbone), published, has_unknown=has_unknown)
+            nodes += _backbone(report, own)
+        nodes += _data_set(report, dataset, list(by_backbone))
+        nodes += _latex(report, dataset, list(by_backbone))
+        nodes += _page(report, dataset, list(by_backbone))
     return Pipeline(nodes)
 
 
-def _verification(dataset: str) -> Node:
-    own = f"report.{dataset}"
-    return Node(
+def _verification(report: Namespace, dataset: str) -> Iterator[Node]:
+    yield report.node(
         verify,
-        inputs={
-            **_parameters(dataset, "dataset", "trials", "statistics"),
-            **{name: f"{dataset}_{name}" for name in (*VERIFIED, "source", "index", "subsets")},
-        },
-        outputs=[f"{own}.{name}" for name in VERIFIED],
-        name="verify",
-        namespace=own,
-        tags=[dataset],
+        [f"{report.name}.{name}" for name in VERIFIED],
+        **{name: f"{dataset}_{name}" for name in (*VERIFIED, "source", "index", "subsets")},
     )
+    if "novelty" in report.arguments:
+        verified = report.arguments["novelty"]
+        yield report.node(verify_novelty, verified, novelty=f"{dataset}_novelty")
 
 
-def _species(dataset: str) -> list[Node]:
-    """The tables of single species, the photographs, and their section of the page."""
-    own = f"report.{dataset}"
-    node = partial(Node, namespace=own, tags=[dataset])
-    return [
-        node(
-            tabulate_species,
-            [f"{own}.class_confusions", f"{own}.class_profile", STATISTICS],
-            [f"{dataset}_species", f"{dataset}_confused_pairs"],
-            name="tabulate_species",
-        ),
-        node(
-            select_gallery,
-            {
-                **{name: f"{dataset}_{name}" for name in ("images", "index")},
-                **{name: f"{own}.{name}" for name in ("examples", "results")},
-                "profile": f"{own}.class_profile",
-            },
-            f"{dataset}_gallery",
-            name="select_gallery",
-        ),
-        node(
-            write_species_section,
-            {
-                "results": f"{own}.results",
-                **{name: f"{dataset}_{name}" for name in ("species", "confused_pairs", "gallery")},
-                **_parameters(dataset, "contents", "trials"),
-            },
-            f"{own}.species_section",
-            name="write_species_section",
-        ),
-    ]
-
-
-def _tabulation(table: Table) -> Node:
-    own, dataset = f"report.{table_name(table)}", f"report.{table.dataset}"
-    outputs = ("scores", *BARE_TABLES, *INTERVAL_TABLES, "html_tables")
-    return Node(
-        tabulate,
-        [f"{dataset}.results", f"{dataset}.comparisons", f"params:{own}.table", STATISTICS],
-        [f"{own}.{name}" for name in outputs],
-        name="tabulate",
-        namespace=own,
-        tags=[table.dataset, table.backbone, table.train_set],
-    )
-
-
-def _backbone(tables: list[Table], published: str | None) -> list[Node]:
+def _backbone(report: Namespace, own: Sequence[Table]) -> Iterator[Node]:
     """A backbone's tables, figures and section of the page."""
-    dataset, backbone = tables[0].dataset, tables[0].backbone
-    own, of_dataset = f"report.{dataset}.{backbone}", f"report.{dataset}"
-    node = partial(Node, namespace=own, tags=[dataset, backbone])
-    scores, profile = f"{own}.scores", f"{of_dataset}.class_profile"
-    options = {
-        **_parameters(dataset, "dataset"),
-        "table": f"params:report.{table_name(tables[0])}.table",
+    first = own[0]
+    name = f"{report.name}.{first.backbone}"
+    of_backbone = {
+        "scores": f"{name}.scores",
+        "table": f"params:report.{grid.table_name(first)}.table",
+        "html_figures": f"{name}.html_figures",
     }
-
-    def of_tables(*kinds: str) -> list[str]:
-        return [f"report.{table_name(table)}.{kind}" for table in tables for kind in kinds]
-
-    joined = {
-        "tables": of_tables(*BARE_TABLES),
-        "intervals_tables": of_tables(*INTERVAL_TABLES),
-        "html_tables": of_tables("html_tables"),
-    }
-    figures = [f"{own}.{figure}" for figure in FIGURES]
-    nodes = [
-        node(join_rows, of_tables("scores"), scores, name="join_scores"),
-        *(
-            node(join_tables, single, f"{own}.{name}", name=f"join_{name}")
-            for name, single in joined.items()
-        ),
-        node(
-            draw_backbone,
-            {
-                "scores": scores,
-                "results": f"{of_dataset}.results",
-                **{n: f"{dataset}_{n}" for n in ("confusions", "histories", "reliability")},
-                "profile": profile,
-                **options,
-            },
-            figures,
-            name="draw_figures",
-        ),
-        node(
-            write_figures,
-            {"profile": profile, **options, **dict(zip(FIGURES, figures, strict=True))},
-            f"{own}.html_figures",
-            name="write_figures",
-        ),
-    ]
-    parts = [f"{own}.html_figures", f"{own}.html_tables"]
-    if published:
-        compared = ("comparison", "figure", "tables", "html")
-        nodes.append(
-            node(
-                compare_with_published,
-                {
-                    "scores": scores,
-                    "published": published,
-                    **options,
-                    **_parameters(dataset, "contents", "statistics"),
-                },
-                [f"{own}.published_{name}" for name in compared],
-                name="compare_with_published",
-            )
+    if "published" in report.arguments:
+        of_backbone["published_html"] = f"{name}.published_html"
+    namespace = Namespace(name, (*report.tags, first.backbone), {**report.arguments, **of_backbone})
+    kinds = (*tables.BARE_TABLES, *tables.INTERVAL_TABLES)
+    for table in own:
+        of_table = f"{name}.{table.train_set}"
+        outputs = ["scores", *(f"{kind}_table" for kind in kinds), "tables", "html_tables"]
+        yield Namespace(of_table, (*namespace.tags, table.train_set), report.arguments).node(
+            tables.tabulate,
+            [f"{of_table}.{output}" for output in outputs],
+            table=f"params:report.{grid.table_name(table)}.table",
         )
-        parts.append(f"{own}.published_html")
-    nodes.append(node(join_tables, parts, f"{own}.section", name="join_section"))
-    return nodes
+    for join, kind in ((tables.join_rows, "scores"), (tables.join_tables, "tables")):
+        parts = [f"{name}.{table.train_set}.{kind}" for table in own]
+        yield namespace.joined(join, parts, f"{name}.{kind}", f"join_{kind}")
+    drawn = [f"{name}.{figure}" for figure in FIGURES]
+    pdf = [figure.replace("_figure", "_pdf") for figure in drawn]
+    yield namespace.node(figures.draw_figures, [*drawn, *pdf, f"{name}.html_figures"])
+    if "published" in report.arguments:
+        compared = ("comparison", "figure", "pdf", "tables", "html")
+        yield namespace.node(
+            published.compare_with_published, [f"{name}.published_{part}" for part in compared]
+        )
+    html = {table.train_set: f"{name}.{table.train_set}.html_tables" for table in own}
+    yield namespace.node(page.write_section, f"{name}.section", **html)
 
 
-def _unknown(dataset: str) -> list[Node]:
-    """The scores of unknown classes, and their section of the page."""
-    own = f"report.{dataset}"
-    node = partial(Node, namespace=own, tags=[dataset])
-    return [
-        node(
-            verify_novelty,
-            {
-                "novelty": f"{dataset}_novelty",
-                "results": f"{own}.results",
-                **_parameters(dataset, "dataset", "statistics"),
-            },
-            f"{own}.novelty",
-            name="verify_novelty",
+def _data_set(report: Namespace, dataset: str, backbones: list[str]) -> Iterator[Node]:
+    """Tables and figures of all backbones."""
+    scores = [f"{report.name}.{backbone}.scores" for backbone in backbones]
+    yield report.joined(tables.join_rows, scores, f"{dataset}_scores", "join_scores")
+    yield report.node(tables.find_leaders, f"{dataset}_leaders")
+    yield report.node(tables.tabulate_species, [f"{dataset}_species", f"{dataset}_confused_pairs"])
+    yield report.node(figures.select_gallery, f"{dataset}_gallery")
+    for draw, name in (
+        (figures.draw_class_profile, "class_profile"),
+        (figures.draw_overview, "overview"),
+    ):
+        yield report.node(draw, [f"{dataset}_{name}_figure", f"{dataset}_{name}_pdf"])
+    if "published" in report.arguments:
+        compared = [f"{report.name}.{b}.published_comparison" for b in backbones]
+        yield report.joined(
+            tables.join_rows, compared, f"{dataset}_published_comparison", "join_comparisons"
+        )
+        yield report.node(published.audit_published, f"{dataset}_published_audit")
+        yield report.node(published.note_published, f"{report.name}.published_note")
+        yield report.node(
+            published.write_published,
+            [f"{report.name}.published_latex", f"{report.name}.audit_section"],
+            **{b: f"{report.name}.{b}.published_tables" for b in backbones},
+        )
+
+
+def _latex(report: Namespace, dataset: str, backbones: list[str]) -> Iterator[Node]:
+    in_latex = {backbone: f"{report.name}.{backbone}.tables" for backbone in backbones}
+    yield report.node(documents.write_introduction, f"{report.name}.introduction_note")
+    yield report.node(documents.write_overall_results, f"{dataset}_overall_results")
+    for write, output in (
+        (documents.write_reading_note, f"{report.name}.reading_note"),
+        (documents.write_appendix, f"{dataset}_appendix"),
+        (documents.write_intervals_appendix, f"{dataset}_intervals_appendix"),
+        (documents.write_chapter, f"{dataset}_chapter"),
+    ):
+        yield report.node(write, output, **in_latex)
+    names = [figure.removesuffix("_figure") for figure in FIGURES]
+    names += ["published"] if "published" in report.arguments else []
+    pdf = {f"{b}_{name}": f"{report.name}.{b}.{name}_pdf" for b in backbones for name in names}
+    pdf |= {name: f"{dataset}_{name}_pdf" for name in ("class_profile", "overview")}
+    yield report.node(documents.bundle_latex, f"{dataset}_latex", **in_latex, **pdf)
+
+
+def _page(report: Namespace, dataset: str, backbones: list[str]) -> Iterator[Node]:
+    sections = {backbone: f"{report.name}.{backbone}.section" for backbone in backbones}
+    written = {
+        "summary": report.node(page.write_summary_section, f"{report.name}.summary_section"),
+        "results": report.node(
+            page.write_results_section, f"{report.name}.results_section", **sections
         ),
-        node(
-            write_unknown_section,
-            {
-                **{name: f"{own}.{name}" for name in ("novelty", "results")},
-                "index": f"{dataset}_index",
-                "profile": f"{own}.class_profile",
-                **_parameters(dataset, "contents"),
-            },
-            f"{own}.unknown_section",
-            name="write_unknown_section",
-        ),
-    ]
-
-
-def _published(dataset: str, backbones: list[str], published: str) -> list[Node]:
-    """The comparison of all backbones with the published results, and the audit of these."""
-    own, comparison = f"report.{dataset}", f"{dataset}_published_comparison"
-    audit, note = f"{dataset}_published_audit", f"{own}.published_note"
-    node = partial(Node, namespace=own, tags=[dataset])
-    return [
-        node(
-            join_rows,
-            [f"{own}.{backbone}.published_comparison" for backbone in backbones],
-            comparison,
-            name="join_published_comparisons",
-        ),
-        node(audit_published, [published, f"{dataset}_source"], audit, name="audit"),
-        node(
-            note_published,
-            {
-                "published": published,
-                "comparison": comparison,
-                **_parameters(dataset, "dataset"),
-            },
-            note,
-            name="note_published",
-        ),
-        node(
-            write_published,
-            [comparison, audit, note, *(f"{own}.{b}.published_tables" for b in backbones)],
-            [f"{own}.published_latex", f"{own}.audit_section"],
-            name="write_published",
-        ),
-    ]
-
-
-def _appendices(dataset: str, backbones: list[str], published: str | None) -> list[Node]:
-    own = f"report.{dataset}"
-    node = partial(Node, namespace=own, tags=[dataset])
-    with_intervals = [f"{own}.{backbone}.intervals_tables" for backbone in backbones]
-    common = {
-        "introduction": f"{own}.introduction_note",
-        **_parameters(dataset, "contents"),
+        "species": report.node(page.write_species_section, f"{report.name}.species_section"),
     }
-    intervals_only = {"reading": f"{own}.reading_note"}
-    if published:
-        intervals_only["published"] = f"{own}.published_latex"
-    return [
-        node(
-            join_rows,
-            [f"{own}.{backbone}.scores" for backbone in backbones],
-            f"{dataset}_scores",
-            name="join_scores",
-        ),
-        node(
-            write_introduction,
-            {
-                "profile": f"{own}.class_profile",
-                **_parameters(dataset, "dataset", "contents"),
-            },
-            f"{own}.introduction_note",
-            name="write_introduction",
-        ),
-        node(
-            write_reading_note,
-            [f"{dataset}_scores", STATISTICS, *with_intervals],
-            f"{own}.reading_note",
-            name="write_reading_note",
-        ),
-        node(
-            write_appendix,
-            {**common, **{f"{b}_tables": f"{own}.{b}.tables" for b in backbones}},
-            f"{dataset}_appendix",
-            name="write_appendix",
-        ),
-        node(
-            write_appendix,
-            {
-                **common,
-                **intervals_only,
-                **{f"{b}_tables": f"{own}.{b}.intervals_tables" for b in backbones},
-            },
-            f"{dataset}_intervals_appendix",
-            name="write_intervals_appendix",
-        ),
-    ]
-
-
-def _page(
-    dataset: str, backbones: list[str], published: str | None, *, has_unknown: bool
-) -> list[Node]:
-    own, profile = f"report.{dataset}", f"report.{dataset}.class_profile"
-    node = partial(Node, namespace=own, tags=[dataset])
-    note = {"published": f"{own}.published_note"} if published else {}
-    sections = ["data", "results", "species"]
-    sections += ["unknown"] if has_unknown else []
-    sections += ["audit"] if published else []
-    sections.append("provenance")
-    return [
-        node(
-            draw_class_profile,
-            {"profile": profile, **_parameters(dataset, "dataset")},
-            f"{dataset}_class_profile_figure",
-            name="draw_class_profile",
-        ),
-        node(
-            write_data_section,
-            {
-                **{n: f"{dataset}_{n}" for n in ("source", "index", "rejected", "subsets")},
-                "profile": profile,
-                "profile_figure": f"{dataset}_class_profile_figure",
-                **_parameters(dataset, "dataset"),
-            },
-            f"{own}.data_section",
-            name="write_data_section",
-        ),
-        node(
-            write_provenance_section,
-            {
-                "trainings": f"{own}.trainings",
-                **{name: f"{dataset}_{name}" for name in ("source", "index")},
-                **_parameters(dataset, "dataset", "statistics", "command"),
-            },
-            f"{own}.provenance_section",
-            name="write_provenance_section",
-        ),
-        node(
-            write_results_section,
-            {
-                **_parameters(dataset, "contents"),
-                "reading": f"{own}.reading_note",
-                **note,
-                **{f"{b}_section": f"{own}.{b}.section" for b in backbones},
-            },
-            f"{own}.results_section",
-            name="write_results_section",
-        ),
-        node(
-            write_page,
-            [profile, f"params:datasets.{dataset}", *(f"{own}.{n}_section" for n in sections)],
-            f"{dataset}_report",
-            name="write_page",
-        ),
-    ]
-
-
-def _parameters(dataset: str, *names: str) -> dict[str, str]:
-    """The parameters of a data set's report, by the arguments of the nodes."""
-    known = {
-        "dataset": f"params:datasets.{dataset}",
-        "contents": f"params:report.{dataset}.contents",
-        "trials": f"params:report.{dataset}.trials",
-        "statistics": STATISTICS,
-        "command": "params:report.command",
-    }
-    return {name: known[name] for name in names}
+    if "novelty" in report.arguments:
+        output = f"{report.name}.unknown_section"
+        written["unknown"] = report.node(page.write_unknown_section, output)
+    written["data"] = report.node(page.write_data_section, f"{report.name}.data_section")
+    yield from written.values()
+    names = [*written, *(["audit"] if "published" in report.arguments else []), "provenance"]
+    yield report.node(page.write_provenance_section, f"{report.name}.provenance_section")
+    yield report.node(
+        page.write_page,
+        f"{dataset}_report",
+        **{name: f"{report.name}.{name}_section" for name in names},
+    )

@@ -1,1 +1,1 @@
-"""Figures, as PNG bytes."""
+"""Figures."""

@@ -12,6 +12,7 @@ from longtail.parameters import TrainSet
 from longtail.reporting.figures import drawing
 from longtail.reporting.figures.class_accuracy import class_accuracy
 from longtail.reporting.figures.confusion import confusion_matrices
+from longtail.reporting.figures.drawing import Picture
 from longtail.reporting.figures.group_accuracy import group_accuracy
 from longtail.reporting.figures.learning_curves import learning_curves
 from longtail.reporting.figures.reliability import reliability
@@ -55,8 +56,8 @@ def backbone_figures(
     labels: Mapping[str, str],
     title: str,
     grouped_by: TrainSet,
-) -> tuple[bytes, ...]:
-    """The figures as PNG, in the order of :data:`longtail.reporting.page.backbone_figures.FIGURES`.
+) -> tuple[Picture, ...]:
+    """The figures, in the order of :data:`longtail.reporting.page.backbone_figures.FIGURES`.
 
     Args:
         tables: of the backbone.
@@ -65,8 +66,8 @@ def backbone_figures(
         title: the backbone's label.
         grouped_by: the training set whose class sizes define head, middle and tail.
     """
-    labels = {method: drawing.escape_mathtext(label) for method, label in labels.items()}
-    title, scores = drawing.escape_mathtext(title), tables.scores
+    labels = {method: drawing.drawn_text(label) for method, label in labels.items()}
+    title, scores = drawing.drawn_text(title), tables.scores
     if scores.empty:
         return (drawing.text_figure(f"{title}: no trial has results"),) * len(FIGURES)
     return (

@@ -1,4 +1,4 @@
-"""The figure of the accuracy of each class, as PNG bytes."""
+"""The figure of the accuracy of each class."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from matplotlib.ticker import PercentFormatter
 from longtail.class_names import ClassNaming
 from longtail.evaluation.comparisons import BASELINE
 from longtail.reporting.figures import drawing
-from longtail.reporting.figures.drawing import COLOURS, GREY, MANY_CLASSES
+from longtail.reporting.figures.drawing import COLOURS, GREY, MANY_CLASSES, Picture
 from longtail.reporting.tables.layouts import TRAIN_SET_LABELS, shown_train_set
 
 TREND_POINTS = 6
@@ -24,7 +24,7 @@ DOT_AREA = 14  # square points, of a dot for one class
 
 def class_accuracy(
     confusions: pd.DataFrame, profile: pd.DataFrame, labels: Mapping[str, str], title: str
-) -> bytes:
+) -> Picture:
     """The accuracy of each class against its training images, one panel per method.
 
     Softmax is in grey, without dots if there are more than ``MANY_CLASSES`` classes. The area of
@@ -66,7 +66,7 @@ def class_accuracy(
     trained = f"trained {TRAIN_SET_LABELS[train_set]}"
     heading = f"{title}, {trained}: accuracy of each {one} against its size{grey}"
     figure.suptitle(textwrap.fill(heading, int(LETTERS_PER_INCH * size[0])), fontsize=11)
-    return drawing.png(figure)
+    return drawing.picture(figure)
 
 
 def per_class_accuracy(confusions: pd.DataFrame) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""The figure of a data set's class sizes, as PNG bytes."""
+"""The figure of a data set's class sizes."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from longtail.reporting.figures.drawing import (
     GREY,
     MANY_CLASSES,
     ROOM_FOR_NAMES,
+    Picture,
     axis_names,
 )
 from longtail.reporting.tables.layouts import TRAIN_SET_LABELS, by_group
@@ -26,7 +27,9 @@ NAMED_ENDS = 6  # of many classes, this many of the largest and of the smallest 
 ROOM_BEYOND = 1.1  # axis limit over the largest class, for the number at its bar
 
 
-def class_profile(profile: pd.DataFrame, title: str, train_set: TrainSet = "long_tailed") -> bytes:
+def class_profile(
+    profile: pd.DataFrame, title: str, train_set: TrainSet = "long_tailed"
+) -> Picture:
     """Training images of each class by rank, coloured by head, middle and tail.
 
     Up to ``MANY_CLASSES`` bars have names and numbers; with long names the bars are horizontal.
@@ -41,7 +44,7 @@ def class_profile(profile: pd.DataFrame, title: str, train_set: TrainSet = "long
     draw(figure.subplots(), profile, f"train_{train_set}")
     figure.suptitle(f"{title}: the {TRAIN_SET_LABELS[train_set]} training set")
     figure.legend(loc="outside lower center", ncols=2, frameon=False)
-    return drawing.png(figure)
+    return drawing.picture(figure)
 
 
 def _parts(profile: pd.DataFrame, column: str) -> list[tuple[pd.DataFrame, str, str]]:

@@ -1,4 +1,4 @@
-"""The figure of confusion matrices, as PNG bytes."""
+"""The figure of confusion matrices."""
 
 from __future__ import annotations
 
@@ -18,7 +18,13 @@ from longtail.evaluation.comparisons import BASELINE
 from longtail.imbalance import GROUPS
 from longtail.parameters import TrainSet
 from longtail.reporting.figures import drawing
-from longtail.reporting.figures.drawing import GREY, MANY_CLASSES, ROOM_FOR_NAMES, axis_names
+from longtail.reporting.figures.drawing import (
+    GREY,
+    MANY_CLASSES,
+    ROOM_FOR_NAMES,
+    Picture,
+    axis_names,
+)
 from longtail.reporting.tables.layouts import TRAIN_SET_LABELS, fair_prefix, shown_train_set
 
 MANY_CELLS = 150  # more would be smaller than the pixels of a panel
@@ -33,7 +39,7 @@ def confusion_matrices(
     labels: Mapping[str, str],
     title: str,
     grouped_by: TrainSet = "long_tailed",
-) -> bytes:
+) -> Picture:
     """Confusion matrices on all test images, classes by rank, rows summing to one.
 
     Long names are at the rows only, and columns have the numbers of the rows. With more than
@@ -81,7 +87,7 @@ def confusion_matrices(
     figure.supylabel(f"true {words.singular}, head to tail", fontsize=9)
     shared = f" ({cell} {words.plural} of adjacent ranks per cell)" if cell > 1 else ""
     figure.suptitle(f"{title}: confusion matrices{shared}")
-    return drawing.png(figure)
+    return drawing.picture(figure)
 
 
 def confusion_matrix(confusions: pd.DataFrame, classes: int) -> Float64Array:

@@ -3,37 +3,52 @@
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass
 from functools import cache
 
 import pandas as pd
+from matplotlib import rcParams
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
+from PIL import Image
 
 from longtail.class_names import ClassNaming
+
+rcParams["pdf.fonttype"] = 42  # TrueType, since publishers refuse Type 3
 
 # Colours that colour-blind readers can distinguish (Okabe and Ito 2008).
 COLOURS = {"head": "#0072B2", "middle": "#E69F00", "tail": "#D55E00"}
 GREY = "#9a9a9a"
 DOTS_PER_INCH = 130
+PALETTE_SIZE = 128  # colours of a PNG file
 MANY_CLASSES = 30  # more class names do not fit on an axis
 ROOM_FOR_NAMES = 30  # letters below an axis; longer names are at the vertical axis only
 LONGEST_NAME = 32  # letters; longer names are cut
+ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 DECADE = 10  # the ratio of sizes from which an axis is logarithmic
 
 
-def escape_mathtext(text: str) -> str:
-    """Text with dollar signs escaped: between them matplotlib expects a formula."""
-    return text.replace("$", r"\$")
+def drawn_text(text: str, longest: int | None = None) -> str:
+    """Text that a figure shows as it is.
+
+    Dollar signs are escaped, since matplotlib expects a formula between them. Letters that the
+    font lacks become question marks.
+
+    Args:
+        text: a name or a label.
+        longest: the number of letters from which it is cut.
+    """
+    shown = "".join(c if _has_glyph(c) else "?" for c in text)
+    if longest is not None and len(shown) > longest:
+        shown = shown[: longest - 1] + ELLIPSIS
+    return shown.replace("$", r"\$")
 
 
 def axis_names(profile: pd.DataFrame) -> list[str]:
     """The names of a profile's classes, for an axis."""
     names = ClassNaming.infer(profile["class_name"])
-    return [
-        escape_mathtext(drawable(names.display(name), LONGEST_NAME))
-        for name in profile["class_name"]
-    ]
+    return [drawn_text(names.display(name), LONGEST_NAME) for name in profile["class_name"]]
 
 
 def is_wide_ranging(sizes: pd.Series[int], times: int = DECADE) -> bool:
@@ -52,28 +67,33 @@ def count_images(axis: Axis, sizes: pd.Series[int]) -> None:
     axis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
 
 
-def png(figure: Figure) -> bytes:
-    """The figure as PNG; equal figures give equal bytes."""
-    buffer = io.BytesIO()
-    # No date and no version of matplotlib in the file.
-    figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
-    return buffer.getvalue()
+@dataclass(frozen=True)
+class Picture:
+    """A figure as the bytes of its files: for the page, and for documents in LaTeX."""
+
+    png: bytes
+    pdf: bytes
 
 
-def text_figure(text: str) -> bytes:
-    """A line of text in place of a figure without data, as PNG."""
+def picture(figure: Figure) -> Picture:
+    """The files of a figure; equal figures give equal bytes."""
+    png, pdf, small = io.BytesIO(), io.BytesIO(), io.BytesIO()
+    # No date and no version of matplotlib in the files.
+    figure.savefig(png, format="png", dpi=DOTS_PER_INCH)
+    undated = {"Creator": None, "Producer": None, "CreationDate": None}
+    figure.savefig(pdf, format="pdf", metadata=undated)
+    # With a palette, a PNG takes a third of the space.
+    with Image.open(png) as image:
+        reduced = image.convert("RGB").quantize(PALETTE_SIZE, dither=Image.Dither.NONE)
+        reduced.save(small, format="png", optimize=True, dpi=(DOTS_PER_INCH, DOTS_PER_INCH))
+    return Picture(small.getvalue(), pdf.getvalue())
+
+
+def text_figure(text: str) -> Picture:
+    """A line of text in place of a figure without data."""
     figure = Figure(figsize=(6, 1))
     figure.text(0.02, 0.5, text, va="center", color=GREY)
-    return png(figure)
-
-
-ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
-
-
-def drawable(text: str, longest: int) -> str:
-    """Text cut to ``longest`` letters, with ``?`` for those that the font of figures lacks."""
-    found = "".join(c if _has_glyph(c) else "?" for c in text)
-    return found if len(found) <= longest else found[: longest - 1] + ELLIPSIS
+    return picture(figure)
 
 
 @cache

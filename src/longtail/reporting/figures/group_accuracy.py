@@ -1,4 +1,4 @@
-"""The figure of the accuracy of head, middle and tail classes, as PNG bytes."""
+"""The figure of the accuracy of head, middle and tail classes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from matplotlib.ticker import PercentFormatter
 from longtail.imbalance import GROUPS
 from longtail.parameters import TrainSet
 from longtail.reporting.figures import drawing
-from longtail.reporting.figures.drawing import COLOURS
+from longtail.reporting.figures.drawing import COLOURS, Picture
 from longtail.reporting.tables.layouts import TRAIN_SET_LABELS, fair_prefix, groups_tested_on
 
 
@@ -21,7 +21,7 @@ def group_accuracy(
     labels: Mapping[str, str],
     title: str,
     grouped_by: TrainSet = "long_tailed",
-) -> bytes:
+) -> Picture:
     """Accuracy of head, middle and tail classes for each method, one panel per training set.
 
     On the balanced test set or, for data that are long-tailed by nature, on all test images; with
@@ -56,4 +56,4 @@ def group_accuracy(
     panels[0].set_ylim(len(methods) - 0.5, -0.5)
     figure.legend(*panels[0].get_legend_handles_labels(), frameon=False, loc="outside right center")
     figure.suptitle(title)
-    return drawing.png(figure)
+    return drawing.picture(figure)

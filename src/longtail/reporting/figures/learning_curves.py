@@ -1,4 +1,4 @@
-"""The figure of the learning curves, as PNG bytes."""
+"""The figure of the learning curves."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from longtail.reporting.figures import drawing
+from longtail.reporting.figures.drawing import Picture
 from longtail.reporting.tables.layouts import TRAIN_SET_LABELS
 
 LINES = ("-", "--", ":")  # each for ten methods, the number of colours
 
 
-def learning_curves(histories: pd.DataFrame, labels: Mapping[str, str], title: str) -> bytes:
+def learning_curves(histories: pd.DataFrame, labels: Mapping[str, str], title: str) -> Picture:
     """Accuracy on the validation images by epoch, one panel per training set."""
     validated = histories.dropna(subset="validation_acc1")
     if validated.empty:
@@ -48,4 +49,4 @@ def learning_curves(histories: pd.DataFrame, labels: Mapping[str, str], title: s
         handles=list(lines.values()), frameon=False, fontsize=8, loc="outside right center"
     )
     figure.suptitle(f"{title}: learning curves")
-    return drawing.png(figure)
+    return drawing.picture(figure)

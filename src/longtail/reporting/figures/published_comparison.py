@@ -1,4 +1,4 @@
-"""The figure of our accuracies and published ones, as PNG bytes."""
+"""The figure of our accuracies and published ones."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from longtail.wording import level_in_percent
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from longtail.reporting.figures.drawing import Picture
+
 
 def comparison_figure(
     comparison: pd.DataFrame, labels: Mapping[str, str], title: str, confidence: float
-) -> bytes:
+) -> Picture:
     """Our accuracies and published ones, with intervals.
 
     One row of panels per training set, one column per test set.
@@ -29,7 +31,7 @@ def comparison_figure(
         confidence: of the intervals.
 
     Returns:
-        PNG bytes.
+        The figure.
     """
     from matplotlib.figure import Figure
 
@@ -64,7 +66,7 @@ def comparison_figure(
     figure.suptitle(
         f"{title}: accuracy on each test set, with {level_in_percent(confidence)} intervals"
     )
-    return drawing.png(figure)
+    return drawing.picture(figure)
 
 
 def _panel(axes: Axes, cells: pd.DataFrame) -> None:

@@ -1,4 +1,4 @@
-"""The figure of the reliability diagrams, as PNG bytes."""
+"""The figure of the reliability diagrams."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from longtail.reporting.figures import drawing
-from longtail.reporting.figures.drawing import COLOURS, GREY
+from longtail.reporting.figures.drawing import COLOURS, GREY, Picture
 from longtail.reporting.tables.layouts import TRAIN_SET_LABELS
 
 PANELS_IN_A_ROW = 7
@@ -19,7 +19,7 @@ PANELS_WIDTH = 4.8  # inches, of a row of few panels
 
 def reliability(
     table: pd.DataFrame, summaries: pd.DataFrame, labels: Mapping[str, str], title: str
-) -> bytes:
+) -> Picture:
     """Accuracy against confidence (Guo et al. 2017), one panel per training set and method.
 
     Below the diagonal a method is overconfident. The area of a point is its share of images.
@@ -70,7 +70,7 @@ def reliability(
     figure.supxlabel("confidence", fontsize=9)
     figure.supylabel("accuracy", fontsize=9)
     figure.suptitle(f"{title}: reliability on the {widest} test set")
-    return drawing.png(figure)
+    return drawing.picture(figure)
 
 
 def reliability_of_seeds(table: pd.DataFrame) -> pd.DataFrame:

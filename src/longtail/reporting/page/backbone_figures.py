@@ -1,8 +1,8 @@
-"""The figures of a backbone, with their captions, as HTML."""
+"""The figures of a backbone and their captions."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -26,11 +26,11 @@ FIGURES = {
 }
 
 
-def figures_html(figures: Mapping[str, bytes]) -> str:
-    """Figures as HTML.
+def figures_html(figures: Sequence[tuple[str, bytes]]) -> str:
+    """Figures as HTML: the first one, and the others folded.
 
     Args:
-        figures: PNG by caption.
+        figures: captions and PNG.
     """
     return fragment("figures.html.j2", figures=figures)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from longtail.reporting.page.backbone_figures import figures_html
+from longtail.parameters import TrainSet
 from longtail.reporting.page.templates import fragment
-from longtail.reporting.tables.layouts import ROW_HEADING
+from longtail.reporting.tables.layouts import ROW_HEADING, TRAIN_SET_LABELS, judged_train_set
+from longtail.reporting.tables.printed_table import PrintedTable
 from longtail.reporting.tables.published_comparison import ComparisonTable
-from longtail.reporting.tables.result_tables import PrintedTable
 
 PUBLISHED_CAPTION = "our accuracies and the published ones"
 
@@ -16,6 +16,24 @@ PUBLISHED_CAPTION = "our accuracies and the published ones"
 def tables_html(tables: Sequence[tuple[PrintedTable, PrintedTable | None]]) -> str:
     """Tables of results, each with intervals and, folded, in the thesis' layout if it has one."""
     return fragment("tables.html.j2", tables=tables, row_heading=ROW_HEADING)
+
+
+def backbone_section(figures: str, tables: Mapping[TrainSet, str], published: str) -> str:
+    """A backbone's section. The tables of the training set that is judged come first.
+
+    Args:
+        figures: as HTML.
+        tables: HTML by training set; those of others than the first are folded.
+        published: ours beside the published results, as HTML; may be empty.
+    """
+    judged = judged_train_set(tables)
+    return fragment(
+        "backbone_section.html.j2",
+        figures=figures,
+        judged=tables[judged],
+        others={TRAIN_SET_LABELS[name]: html for name, html in tables.items() if name != judged},
+        published=published,
+    )
 
 
 def published_html(label: str, figure: bytes, tables: Sequence[ComparisonTable], note: str) -> str:
@@ -29,7 +47,11 @@ def published_html(label: str, figure: bytes, tables: Sequence[ComparisonTable],
     """
     if not tables:
         return ""
-    html = fragment(
-        "published_tables.html.j2", tables=tables, row_heading=ROW_HEADING, comparison_note=note
+    return fragment(
+        "published_tables.html.j2",
+        caption=f"{label}: {PUBLISHED_CAPTION}",
+        figure=figure,
+        tables=tables,
+        row_heading=ROW_HEADING,
+        comparison_note=note,
     )
-    return "\n".join([figures_html({f"{label}: {PUBLISHED_CAPTION}": figure}), html])

@@ -19,19 +19,30 @@ MEANINGS = {
     "images of each class as the smallest class has, and the long-tailed one is cut by the "
     "profile. "
 }
-PREAMBLE = r"""\documentclass[a4paper,10pt]{article}
-\usepackage[utf8]{inputenc}
+PACKAGES = r"""\usepackage[utf8]{inputenc}
+\IfFileExists{lmodern.sty}{\usepackage[T1]{fontenc}\usepackage{lmodern}}{}
 \usepackage{booktabs}
 \usepackage{graphicx}
 \usepackage[margin=2cm]{geometry}
 \usepackage{caption}
 \setlength{\emergencystretch}{3em}
-\setcounter{totalnumber}{8}
-\renewcommand{\textfraction}{0.05}
-\begin{document}
+% Tables stay where they are, since there is no text for them to float in.
+\makeatletter
+\renewenvironment{table}[1][]
+  {\par\medskip\noindent\begin{minipage}{\textwidth}\def\@captype{table}\tablesize}
+  {\end{minipage}\par\bigskip}
+\makeatother
+\newcommand{\tablesize}{}
+\raggedbottom
+"""
+PREAMBLE = rf"""\documentclass[a4paper,10pt]{{article}}
+{PACKAGES}\newcommand{{\thesisnumbers}}{{}}
+\renewcommand{{\tablesize}}{{\small\renewcommand{{\arraystretch}}{{0.85}}}}
+\captionsetup{{font=small,skip=5pt}}
+\begin{{document}}
 \appendix
-\renewcommand{\thetable}{A.\arabic{table}}
-\section{Results}
+\renewcommand{{\thetable}}{{A.\arabic{{table}}}}
+\section{{Results}}
 """
 
 
@@ -45,7 +56,7 @@ def appendix(introduction: str, sections: Sequence[tuple[str, str]], ending: str
     """
     parts = []
     for label, tables in sections:
-        parts += [rf"\subsection{{{escaped(label)}}}" + "\n", tables, "\\clearpage\n"]
+        parts += [rf"\subsection{{{escaped(label)}}}" + "\n", tables]
     body = "\n".join(["\n".join(parts), *filter(None, [ending])])
     return "\n".join([PREAMBLE, escaped(introduction) + "\n", body]) + "\\end{document}\n"
 

@@ -1,21 +1,71 @@
-"""Tables in LaTeX; they need the packages booktabs, graphicx and caption."""
+r"""Tables in LaTeX, which need the packages booktabs, graphicx and caption.
 
+LaTeX numbers them, unless the preamble of the document has ``\newcommand{\thesisnumbers}{}``:
+then they have the numbers of the thesis.
+"""
+
+# ruff: noqa: RUF001  (characters that look like others are what this module is about)
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 
 from longtail.reporting.tables.layouts import ROW_HEADING, Layout
-from longtail.reporting.tables.result_tables import Cell, PrintedTable
+from longtail.reporting.tables.printed_table import Cell, PrintedTable
 
 BOLD = r"\textbf"
 STAR = r"\rlap{$^{*}$}"  # has no width, so that numbers stay aligned
 FEW_COLUMNS = 5  # fit on a page with any label
 # Scaled down to the width of the text if it is wider.
 SHRUNK_TO_FIT = r"\resizebox{\ifdim\width>\textwidth\textwidth\else\width\fi}{!}{%"
+SPECIAL = {
+    **{c: f"\\{c}" for c in "&%$#_{}"},
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "\\": r"\textbackslash{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "\N{NO-BREAK SPACE}": "~",
+}
+# Characters that are set as formulas.
+FORMULAS = {
+    "±": r"\pm",
+    "−": "-",
+    "×": r"\times",
+    "÷": r"\div",
+    "·": r"\cdot",
+    "≤": r"\leq",
+    "≥": r"\geq",
+    "≠": r"\neq",
+    "≈": r"\approx",
+    "→": r"\rightarrow",
+    "←": r"\leftarrow",
+    "∞": r"\infty",
+    "√": r"\surd",
+    "°": r"^{\circ}",
+    "µ": r"\mu",
+    "ς": r"\varsigma",
+    "«": r"\ll",
+    "»": r"\gg",
+    "‹": "<",
+    "›": ">",
+}
+FORMULAS |= {
+    letter: "\\" + unicodedata.name(letter).split()[-1].lower().replace("lamda", "lambda")
+    for letter in "αβγδεζηθικλμνξπρστυφχψω"
+}
+FORMULAS |= {
+    letter: "\\" + unicodedata.name(letter).split()[-1].capitalize().replace("Lamda", "Lambda")
+    for letter in "ΓΔΘΛΞΠΣΥΦΨΩ"
+}
+# What pdflatex cannot set of Latin-1 and Latin Extended-A, and what it can set of the rest.
+MISSING_LATIN = "¸ĦħĸĿŀŉŦŧſ"
+PUNCTUATION = "–—‘’“”†‡•…€™"
 
 
 def latex(table: PrintedTable) -> str:
-    r"""A ``table`` environment, numbered as in the thesis' appendix."""
+    r"""A ``table`` environment with a ``\label``, for ``\input``."""
     layout = table.layout
     body = [
         rf"\begin{{tabular}}{{l{'c' * len(layout.columns)}}}",
@@ -24,26 +74,33 @@ def latex(table: PrintedTable) -> str:
         r"\midrule",
     ]
     for label, cells in table.rows:
-        body.append(" & ".join([escaped(label), *map(_figure, cells)]) + r" \\")
+        body.append(" & ".join([row_label(label), *map(_figure, cells)]) + r" \\")
         for number, line in enumerate(below := _below(cells, layout)):
             space = "[2pt]" if number == len(below) - 1 else ""
             body.append(" & ".join(["", *map(_small, line)]) + rf" \\{space}")
     body += [r"\bottomrule", r"\end{tabular}"]
-    lines = [
-        r"\begin{table}[htbp]",
-        r"\centering",
-        rf"\renewcommand{{\thetable}}{{{table.number}}}",
-    ]
+    lines = [r"\begin{table}[htbp]", r"\centering", numbered(table.number)]
     if layout.is_wide:
         lines.append(r"\setlength{\tabcolsep}{3pt}%")
     fits = len(layout.columns) <= FEW_COLUMNS
     lines += body if fits else [SHRUNK_TO_FIT, *body, "}"]
     lines.append(rf"\caption{{{escaped(table.caption)}}}")
+    if table.label:
+        lines.append(rf"\label{{{table.label}}}")
     if table.notes:
         notes = escaped(" ".join(table.notes))
         lines.append(rf"\par\smallskip\footnotesize\raggedright {notes}")
     lines.append(r"\end{table}")
     return "\n".join(lines) + "\n"
+
+
+def numbered(number: str) -> str:
+    r"""Give a table the thesis' number where ``\thesisnumbers`` asks for it.
+
+    The counter of tables stays as it is then. ``\theHtable`` is the name of hyperref's anchor.
+    """
+    own = rf"\renewcommand{{\thetable}}{{{number}}}\def\theHtable{{{number}}}"
+    return rf"\ifdefined\thesisnumbers{own}\addtocounter{{table}}{{-1}}\fi"
 
 
 def _heads(layout: Layout) -> list[str]:
@@ -78,8 +135,35 @@ def _small(text: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """Text with LaTeX's special characters escaped."""
-    special = {c: f"\\{c}" for c in "&%$#_{}"}
-    special |= {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
-    special |= {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "±": r"$\pm$"}
-    return "".join(special.get(character, character) for character in text)
+    """Text that LaTeX prints as it is.
+
+    XeLaTeX and LuaLaTeX print any character that their font has. pdflatex prints a letter without
+    its accent, or a question mark, for one that it does not have.
+    """
+    return "".join(map(_escaped, unicodedata.normalize("NFC", text)))
+
+
+def row_label(label: str) -> str:
+    """The text at the start of a row.
+
+    The line break before it would read a bracket or a star as its argument.
+    """
+    return ("{}" if label.startswith(("[", "*")) else "") + escaped(label)
+
+
+def _escaped(character: str) -> str:
+    if character in SPECIAL:
+        return SPECIAL[character]
+    if character in FORMULAS:
+        return f"${FORMULAS[character]}$"
+    if " " <= character <= "~" or character in PUNCTUATION:
+        return character
+    if "¡" <= character <= "ſ" and character not in MISSING_LATIN:
+        return character
+    if character.isspace():
+        return " "
+    if not character.isprintable():
+        return ""
+    ascii = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode()
+    plain = "" if unicodedata.combining(character) else ascii if ascii.isalnum() else "?"
+    return rf"{{\ifdefined\Umathcode {character}\else {plain}\fi}}"

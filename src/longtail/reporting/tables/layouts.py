@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from longtail.imbalance import GROUPS
-from longtail.parameters import TrainSet
+from longtail.parameters import Table, TrainSet
 
 # The thesis' five test sets, in its order.
 TEST_SET_LABELS = {
@@ -46,6 +46,8 @@ TRAIN_SET_LABELS = {
 }
 # The thesis' name for its balanced training set in captions.
 TRAIN_SETS_IN_CAPTIONS = TRAIN_SET_LABELS | {"balanced": "custom balanced"}
+# The training sets by which methods are judged, if there are results of any.
+JUDGED: tuple[TrainSet, ...] = ("long_tailed", "natural")
 ROW_HEADING = "Loss Function"
 MANY_COLUMNS = 8
 
@@ -74,10 +76,15 @@ def by_group(classes: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {group: classes[classes["group"] == group] for group in GROUPS}
 
 
-def shown_train_set(rows: pd.DataFrame) -> str:
-    """The training set that a figure of one training set shows: a long-tailed one, if any."""
-    present = list(rows["train_set"].unique())
-    return next((name for name in ("long_tailed", "natural") if name in present), str(present[0]))
+def shown_train_set(rows: pd.DataFrame) -> TrainSet:
+    """The training set that a figure of one training set shows: one that is judged, if any."""
+    return judged_train_set(rows["train_set"].unique())
+
+
+def judged_train_set(names: Iterable[TrainSet]) -> TrainSet:
+    """Of some training sets the one by which methods are judged, or else the first."""
+    known = list(names)
+    return next((name for name in JUDGED if name in known), known[0])
 
 
 @dataclass(frozen=True)
@@ -95,15 +102,13 @@ class Layout:
 
     Attributes:
         kind: a short name, for file names.
-        series: the letter before the number.
-        offset: added to the table's number.
+        series: what is before the number.
         columns: in order; columns of one heading are adjacent.
         description: what the table shows, for the caption.
     """
 
     kind: str
     series: str
-    offset: int
     columns: tuple[Column, ...]
     description: str
 
@@ -142,19 +147,17 @@ class Layout:
 
 
 ACC1_LAYOUT = Layout(
-    "acc1", "A", 0, tuple(Column(h, t, "acc1") for t, h in TEST_SET_LABELS.items()), "Acc1"
+    "acc1", "A", tuple(Column(h, t, "acc1") for t, h in TEST_SET_LABELS.items()), "Acc1"
 )
 FULL_LAYOUT = Layout(
     "full",
     "A",
-    1,
     tuple(Column(h, t, m) for t, h in TEST_SET_LABELS.items() for m in ("loss", "acc1", "f1")),
     "Loss, Acc1, and F1 scores for each dataset split",
 )
 GROUPS_LAYOUT = Layout(
     "parts",
     "B",
-    0,
     tuple(Column(h, t, "acc1") for t, h in BALANCED_PART_LABELS.items()),
     "Acc1 on the balanced test images of each part: head, middle and tail by rank, and classes "
     "of many, medium and few training images",
@@ -162,7 +165,6 @@ GROUPS_LAYOUT = Layout(
 QUALITY_LAYOUT = Layout(
     "quality",
     "B",
-    1,
     tuple(
         Column("Balanced test set", "balanced", m)
         for m in ("nll", "macro_f1", "balanced_accuracy", "top5", "worst_class",
@@ -171,5 +173,17 @@ QUALITY_LAYOUT = Layout(
     "negative log-likelihood (nats), macro F1, balanced accuracy, top-5 accuracy, the worst "
     "class' accuracy and the expected calibration error",
 )  # fmt: skip
+# Tables 5.1 to 5.8 of the thesis' body repeat the accuracies of its appendix.
+BODY_LAYOUT = replace(ACC1_LAYOUT, kind="body", series="5")
 THESIS_LAYOUTS = (ACC1_LAYOUT, FULL_LAYOUT)
 LAYOUTS = (ACC1_LAYOUT, FULL_LAYOUT, GROUPS_LAYOUT, QUALITY_LAYOUT)
+
+
+def number_in_series(table: Table, layout: Layout) -> str:
+    """The number of a table, such as ``A.3``.
+
+    Each backbone and training set has a number for each layout of the series, in order.
+    """
+    kinds = [each.kind for each in (*LAYOUTS, BODY_LAYOUT) if each.series == layout.series]
+    position = (table.number - 1) // len(THESIS_LAYOUTS)
+    return f"{layout.series}.{len(kinds) * position + kinds.index(layout.kind) + 1}"

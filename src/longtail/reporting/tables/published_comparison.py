@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from longtail.parameters import Dataset, Table
-from longtail.reporting.tables.latex import escaped
+from longtail.reporting.tables.latex import escaped, numbered, row_label
 from longtail.reporting.tables.layouts import METRIC_LABELS, TEST_SET_LABELS, TRAIN_SETS_IN_CAPTIONS
 from longtail.reporting.tables.number_format import (
     MISSING,
@@ -17,11 +17,9 @@ from longtail.reporting.tables.number_format import (
     format_interval,
     margin_of_error,
 )
-from longtail.reporting.tables.result_tables import rows_of_table
+from longtail.reporting.tables.result_tables import latex_label
+from longtail.reporting.tables.table_results import rows_of_table
 from longtail.wording import level_in_percent
-
-if TYPE_CHECKING:
-    pass
 
 OUTSIDE = "*"
 # Characters of numbers in LaTeX.
@@ -40,6 +38,7 @@ class ComparisonTable:
         rows: two per method: its label, ``ours`` and a cell per test set; then an empty text,
             ``published`` and a cell per test set, with the difference in percentage points.
         ends: for each cell of ``rows`` both ends of our interval, or an empty text.
+        label: by which LaTeX refers to it.
     """
 
     backbone: str
@@ -48,6 +47,7 @@ class ComparisonTable:
     columns: list[str]
     rows: list[list[str]]
     ends: list[list[str]]
+    label: str = ""
 
 
 def comparison_tables(comparison: pd.DataFrame, tables: Sequence[Table]) -> list[ComparisonTable]:
@@ -73,7 +73,8 @@ def comparison_tables(comparison: pd.DataFrame, tables: Sequence[Table]) -> list
         columns = [TEST_SET_LABELS[test_set] for test_set in test_sets]
         rows, ends = _rows(cells, table, test_sets)
         number = f"C.{(table.number + 1) // 2}"
-        found.append(ComparisonTable(table.backbone, number, caption, columns, rows, ends))
+        label = latex_label(table, "published")
+        found.append(ComparisonTable(table.backbone, number, caption, columns, rows, ends, label))
     return found
 
 
@@ -117,7 +118,7 @@ def comparison_note(confidence: float) -> str:
 
 
 def comparison_latex(table: ComparisonTable, note: str) -> str:
-    r"""A ``table`` environment that needs booktabs and does not advance the table counter.
+    """A ``table`` environment, see :func:`longtail.reporting.tables.latex.latex`.
 
     Args:
         table: the table.
@@ -127,13 +128,13 @@ def comparison_latex(table: ComparisonTable, note: str) -> str:
     for label, whose, *cells in table.rows:
         if label and body:
             body.append(r"\addlinespace")
-        body.append(" & ".join([escaped(label), whose, *map(_number_in_latex, cells)]) + r" \\")
+        body.append(" & ".join([row_label(label), whose, *map(_number_in_latex, cells)]) + r" \\")
     return "\n".join(
         [
             r"\begin{table}[htbp]",
             r"\centering\small",
             r"\setlength{\tabcolsep}{4pt}",
-            rf"\renewcommand{{\thetable}}{{{escaped(table.number)}}}",
+            numbered(table.number),
             rf"\begin{{tabular}}{{ll{'c' * len(table.columns)}}}",
             r"\toprule",
             " & ".join(["Method", "", *map(escaped, table.columns)]) + r" \\",
@@ -142,8 +143,8 @@ def comparison_latex(table: ComparisonTable, note: str) -> str:
             r"\bottomrule",
             r"\end{tabular}",
             rf"\caption{{{escaped(table.caption)}}}",
+            rf"\label{{{table.label}}}",
             rf"\par\smallskip\footnotesize\raggedright {escaped(note)}",
-            r"\addtocounter{table}{-1}",
             r"\end{table}",
             "",
         ]
@@ -161,7 +162,7 @@ def published_latex(note: str, tables: Sequence[str], audit: str) -> str:
     comparison = "\n".join([*([escaped(note) + "\n"] if note else []), *tables])
     parts = []
     if comparison:
-        parts += [r"\subsection{Comparison with the published results}", comparison, r"\clearpage"]
+        parts += [r"\subsection{Comparison with the published results}", comparison]
     if audit:
         parts += [r"\subsection{Audit of the published tables}", audit]
     return "\n".join(parts)

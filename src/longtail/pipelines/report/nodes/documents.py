@@ -1,44 +1,23 @@
-"""Nodes that write the sections of the page, the page and the appendices."""
+"""Nodes that write the documents in LaTeX."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from itertools import groupby
-from typing import Any
 
 import pandas as pd
 
-from longtail.class_names import ClassNaming
-from longtail.evaluation.species import best_trials
-from longtail.parameters import Contents, Dataset, Statistics, Table, Trials
-from longtail.reporting.page.backbone_figures import figure_captions, figures_html
-from longtail.reporting.page.data_section import data_section, data_summary
-from longtail.reporting.page.provenance_section import circumstances, provenance_section, recipes
-from longtail.reporting.page.report_page import report_page, results_section
-from longtail.reporting.page.species_section import species_parts, species_section
-from longtail.reporting.page.unknown_section import (
-    novelty_part,
-    unknown_class_names,
-    unknown_section,
-)
+from longtail.parameters import Contents, Dataset, Statistics, Table
 from longtail.reporting.tables.appendix import appendix, introduction
+from longtail.reporting.tables.chapter import chapter, overall_results
 from longtail.reporting.tables.latex import BOLD, STAR
+from longtail.reporting.tables.layouts import BODY_LAYOUT, LAYOUTS, THESIS_LAYOUTS
+from longtail.reporting.tables.leaders import leader_paragraphs, noise_note
+from longtail.reporting.tables.result_tables import latex_label
 from longtail.reporting.tables.table_notes import reading_note
 
-
-def write_reading_note(scores: pd.DataFrame, statistics: Statistics, *tables: str) -> str:
-    """How to read the tables with intervals.
-
-    Args:
-        scores: of all backbones and training sets.
-        statistics: how intervals and tests are computed.
-        tables: in LaTeX, to see which marks occur.
-    """
-    return reading_note(
-        scores,
-        statistics,
-        has_stars=any(STAR in table for table in tables),
-        has_bold=any(BOLD in table for table in tables),
-    )
+# The LaTeX tables of each backbone, see ``join_tables``.
+Tables = Mapping[str, str]
 
 
 def write_introduction(profile: pd.DataFrame, dataset: Dataset, contents: Contents) -> str:
@@ -47,120 +26,109 @@ def write_introduction(profile: pd.DataFrame, dataset: Dataset, contents: Conten
     return introduction(dataset.label, profile, train_sets, dataset.imbalance.grouped_by)
 
 
-def write_appendix(
-    introduction: str,
+def write_reading_note(scores: pd.DataFrame, statistics: Statistics, **backbones: Tables) -> str:
+    """How to read the tables with intervals, with the marks that occur in any of them."""
+    text = "".join(table for tables in backbones.values() for table in tables.values())
+    return reading_note(scores, statistics, has_stars=STAR in text, has_bold=BOLD in text)
+
+
+def write_appendix(introduction_note: str, contents: Contents, **backbones: Tables) -> str:
+    """All tables in the thesis' layout as one document that pdflatex compiles."""
+    kinds = [layout.kind for layout in THESIS_LAYOUTS]
+    return appendix(introduction_note, _sections(contents, backbones, kinds))
+
+
+def write_intervals_appendix(
+    introduction_note: str,
+    reading_note: str,
     contents: Contents,
-    reading: str = "",
-    published: str = "",
-    **backbone_tables: str,
+    published_latex: str = "",
+    **backbones: Tables,
 ) -> str:
-    """All tables as one document that pdflatex compiles.
+    """All tables with intervals as one document, with the published results if there are any."""
+    kinds = [f"{layout.kind}_intervals" for layout in LAYOUTS]
+    text = "\n\n".join([introduction_note, reading_note])
+    return appendix(text, _sections(contents, backbones, kinds), published_latex)
+
+
+def write_overall_results(
+    leaders: pd.DataFrame, contents: Contents, dataset: Dataset, statistics: Statistics
+) -> str:
+    """Section 5.1: which methods are best for the tail and overall."""
+    paragraphs = leader_paragraphs(leaders, contents, dataset.imbalance.grouped_by)
+    return overall_results(noise_note(statistics), paragraphs)
+
+
+def write_chapter(overall_results: str, contents: Contents, **backbones: Tables) -> str:
+    """The chapter of results of the thesis' body, with the tables 5.1, 5.2, ..."""
+    return chapter(
+        overall_results,
+        [
+            (
+                label,
+                [
+                    (
+                        latex_label(table, BODY_LAYOUT.kind),
+                        backbones[table.backbone][f"{table.train_set}_{BODY_LAYOUT.kind}"],
+                    )
+                    for table in own
+                ],
+            )
+            for label, own in _by_backbone(contents)
+        ],
+    )
+
+
+def bundle_latex(
+    overall_results: str,
+    chapter: str,
+    appendix: str,
+    intervals_appendix: str,
+    **parts: Tables | bytes,
+) -> dict[str, bytes]:
+    """All documents, tables and figures by the names of their files.
 
     Args:
-        introduction: the numbers of images, as plain text.
-        contents: the backbones, in order.
-        reading: how to read the tables, as plain text.
-        published: what follows them, in LaTeX.
-        backbone_tables: LaTeX tables, named ``<backbone>_tables``.
+        overall_results: section 5.1.
+        chapter: with the tables of the thesis' body.
+        appendix: in the thesis' layout.
+        intervals_appendix: with intervals.
+        parts: the tables of each backbone by its name, and figures as PDF by theirs.
     """
-    sections = [(label, backbone_tables[f"{name}_tables"]) for name, label in _backbones(contents)]
-    return appendix("\n\n".join(filter(None, [introduction, reading])), sections, published)
+    files = {
+        "overall_results.tex": overall_results,
+        "chapter.tex": chapter,
+        "appendix.tex": appendix,
+        "appendix_intervals.tex": intervals_appendix,
+    }
+    figures = {}
+    for name, part in parts.items():
+        if isinstance(part, bytes):
+            figures[f"figures/{name}.pdf"] = part
+        else:
+            files |= {f"tables/{name}_{table}.tex": text for table, text in part.items()}
+    return {name: text.encode() for name, text in files.items()} | figures
 
 
-def write_data_section(
-    source: dict[str, Any],
-    index: pd.DataFrame,
-    rejected: pd.DataFrame,
-    subsets: pd.DataFrame,
-    profile: pd.DataFrame,
-    profile_figure: bytes,
-    dataset: Dataset,
-) -> str:
-    """The page's section on images, classes and subsets."""
-    summary = data_summary(source, index, rejected, subsets)
-    return data_section(summary, profile, profile_figure, dataset.imbalance.grouped_by)
+def _by_backbone(contents: Contents) -> Iterator[tuple[str, list[Table]]]:
+    """The label and the tables of each backbone, in order."""
+    for _, own in groupby(contents.tables, lambda table: table.backbone):
+        tables = list(own)
+        yield tables[0].backbone_label, tables
 
 
-def write_figures(profile: pd.DataFrame, dataset: Dataset, table: Table, **figures: bytes) -> str:
-    """A backbone's figures with their captions.
-
-    Args:
-        profile: the class profile.
-        dataset: for the groups of classes.
-        table: one of the backbone's tables, for its label.
-        figures: PNG by the names of the captions.
-    """
-    captions = figure_captions(profile, dataset.imbalance.grouped_by)
-    return figures_html(
-        {f"{table.backbone_label}: {text}": figures[name] for name, text in captions.items()}
-    )
-
-
-def write_results_section(
-    contents: Contents, reading: str, published: str = "", **sections: str
-) -> str:
-    """The page's section on how to read the tables, and those on the backbones.
-
-    Args:
-        contents: the backbones, in order.
-        reading: how to read the tables.
-        published: how many of the published results are compared.
-        sections: HTML, named ``<backbone>_section``.
-    """
-    backbones = [(label, sections[f"{name}_section"]) for name, label in _backbones(contents)]
-    return results_section(" ".join(filter(None, [reading, published])), backbones)
-
-
-def write_species_section(
-    results: pd.DataFrame,
-    species: pd.DataFrame,
-    confused_pairs: pd.DataFrame,
-    gallery: list[dict[str, Any]],
-    contents: Contents,
-    trials: Trials,
-) -> str:
-    """The page's section on single species."""
-    methods = {trial.method.name: trial.method for trial in trials.trials}
-    return species_section(
-        species_parts(results, species, confused_pairs, gallery, contents, methods)
-    )
-
-
-def write_unknown_section(
-    novelty: pd.DataFrame,
-    results: pd.DataFrame,
-    index: pd.DataFrame,
-    profile: pd.DataFrame,
-    contents: Contents,
-) -> str:
-    """The page's section on classes that are held out as unknown."""
-    names = ClassNaming.infer(profile["class_name"])
-    labels, methods = dict(_backbones(contents)), contents.tables[0].methods
-    part = novelty_part(
-        novelty, best_trials(results), unknown_class_names(index), names, labels, methods
-    )
-    return unknown_section(part, names)
-
-
-def write_provenance_section(
-    trainings: pd.DataFrame,
-    source: dict[str, Any],
-    index: pd.DataFrame,
-    dataset: Dataset,
-    statistics: Statistics,
-    command: str,
-) -> str:
-    """The page's section on how the results were made."""
-    return provenance_section(
-        circumstances(trainings, source, index, dataset, statistics, command), *recipes(trainings)
-    )
-
-
-def write_page(profile: pd.DataFrame, dataset: Dataset, *sections: str) -> str:
-    """See :func:`longtail.reporting.page.report_page.report_page`."""
-    return report_page(dataset.label, profile, dataset.imbalance.grouped_by, sections)
-
-
-def _backbones(contents: Contents) -> list[tuple[str, str]]:
-    """The names and labels of the backbones, in the order of their tables."""
-    return [of for of, _ in groupby((t.backbone, t.backbone_label) for t in contents.tables)]
+def _sections(
+    contents: Contents, backbones: Mapping[str, Tables], kinds: list[str]
+) -> list[tuple[str, str]]:
+    """The label of each backbone and its tables of some kinds."""
+    return [
+        (
+            label,
+            "\n".join(
+                backbones[table.backbone][f"{table.train_set}_{kind}"]
+                for table in own
+                for kind in kinds
+            ),
+        )
+        for label, own in _by_backbone(contents)
+    ]

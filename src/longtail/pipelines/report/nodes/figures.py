@@ -7,7 +7,7 @@ from typing import Any
 import numpy.typing as npt
 import pandas as pd
 
-from longtail.parameters import Dataset, Table
+from longtail.parameters import Contents, Dataset, Table
 
 
 def select_gallery(
@@ -23,16 +23,25 @@ def select_gallery(
     return gallery(images, index, examples, results, profile)
 
 
-def draw_class_profile(profile: pd.DataFrame, dataset: Dataset) -> bytes:
-    """The training images of each class, with head, middle and tail."""
+def draw_class_profile(profile: pd.DataFrame, dataset: Dataset) -> tuple[bytes, bytes]:
+    """The training images of each class, with head, middle and tail, as PNG and PDF."""
     from longtail.reporting.figures import class_profile, drawing
 
-    return class_profile.class_profile(
-        profile, drawing.escape_mathtext(dataset.label), dataset.imbalance.grouped_by
+    figure = class_profile.class_profile(
+        profile, drawing.drawn_text(dataset.label), dataset.imbalance.grouped_by
     )
+    return figure.png, figure.pdf
 
 
-def draw_backbone(
+def draw_overview(leaders: pd.DataFrame, contents: Contents) -> tuple[bytes, bytes]:
+    """The methods of all backbones, for the tail and overall, as PNG and PDF."""
+    from longtail.reporting.figures.overview import overview
+
+    figure = overview(leaders, contents)
+    return figure.png, figure.pdf
+
+
+def draw_figures(
     scores: pd.DataFrame,
     results: pd.DataFrame,
     confusions: pd.DataFrame,
@@ -41,14 +50,20 @@ def draw_backbone(
     profile: pd.DataFrame,
     table: Table,
     dataset: Dataset,
-) -> tuple[bytes, ...]:
-    """A backbone's figures, see :func:`longtail.reporting.figures.backbone.backbone_figures`."""
+) -> tuple[bytes | str, ...]:
+    """A backbone's figures: all as PNG, all as PDF, and all as HTML with their captions.
+
+    See :func:`longtail.reporting.figures.backbone.backbone_figures`.
+    """
     from longtail.reporting.figures.backbone import BackboneTables, backbone_figures, trials_of
+    from longtail.reporting.page.backbone_figures import figure_captions, figures_html
 
     # Only the results have been verified: of the other tables, the rows of their trials.
     tables = BackboneTables(scores, confusions, histories, reliability).of_trials(
         trials_of(results, table.backbone)
     )
-    return backbone_figures(
-        tables, profile, table.methods, table.backbone_label, dataset.imbalance.grouped_by
-    )
+    grouped_by, label = dataset.imbalance.grouped_by, table.backbone_label
+    figures = backbone_figures(tables, profile, table.methods, label, grouped_by)
+    png, pdf = [figure.png for figure in figures], [figure.pdf for figure in figures]
+    captions = [f"{label}: {text}" for text in figure_captions(profile, grouped_by).values()]
+    return *png, *pdf, figures_html(list(zip(captions, png, strict=True)))

@@ -8,7 +8,6 @@ from typing import Any
 import pandas as pd
 
 from longtail.parameters import Contents, Dataset, Statistics, Table
-from longtail.pipelines.report.nodes.tables import join_tables
 from longtail.published.audit import audit
 from longtail.published.results import comparable, compare, validated
 from longtail.reporting.page.audit_section import audit_section
@@ -32,22 +31,22 @@ def compare_with_published(
     contents: Contents,
     table: Table,
     statistics: Statistics,
-) -> tuple[pd.DataFrame, bytes, str, str]:
-    """A backbone's results and the published ones: as a table, a figure, LaTeX and HTML."""
+) -> tuple[pd.DataFrame, bytes, bytes, str, str]:
+    """A backbone's results and the published ones: a table, PNG, PDF, LaTeX and HTML."""
     from longtail.reporting.figures import drawing
     from longtail.reporting.figures.published_comparison import comparison_figure
 
     confidence = statistics.confidence
     comparison = compare(scores, comparable(validated(published), dataset), confidence)
-    labels = {method: drawing.escape_mathtext(label) for method, label in table.methods.items()}
+    labels = {method: drawing.drawn_text(label) for method, label in table.methods.items()}
     figure = comparison_figure(
-        comparison, labels, drawing.escape_mathtext(table.backbone_label), confidence
+        comparison, labels, drawing.drawn_text(table.backbone_label), confidence
     )
     own = [other for other in contents.tables if other.backbone == table.backbone]
     tables, note = comparison_tables(comparison, own), comparison_note(confidence)
-    as_latex = join_tables(*(comparison_latex(each, note) for each in tables))
-    html = published_html(table.backbone_label, figure, tables, note)
-    return comparison, figure, as_latex, html
+    as_latex = "\n".join(comparison_latex(each, note) for each in tables)
+    html = published_html(table.backbone_label, figure.png, tables, note)
+    return comparison, figure.png, figure.pdf, as_latex, html
 
 
 def audit_published(published: pd.DataFrame, source: dict[str, Any]) -> pd.DataFrame:
@@ -55,22 +54,28 @@ def audit_published(published: pd.DataFrame, source: dict[str, Any]) -> pd.DataF
     return audit(validated(published), source["classes"])
 
 
-def note_published(published: pd.DataFrame, comparison: pd.DataFrame, dataset: Dataset) -> str:
+def note_published(
+    published: pd.DataFrame, published_comparison: pd.DataFrame, dataset: Dataset
+) -> str:
     """How much of the published results has a counterpart here; a warning if nothing has."""
-    note = match_note(published, comparison, dataset)
-    if comparison.empty:
+    note = match_note(published, published_comparison, dataset)
+    if published_comparison.empty:
         log.warning("datasets.%s.published: %s", dataset.name, note)
     return note
 
 
 def write_published(
-    comparison: pd.DataFrame, findings: pd.DataFrame, note: str, *tables: str
+    published_comparison: pd.DataFrame,
+    published_audit: pd.DataFrame,
+    published_note: str,
+    **tables: str,
 ) -> tuple[str, str]:
     """The end of the appendix with intervals, and the audit's section of the page.
 
     The audit is left out if none of the published results is compared.
     """
-    if comparison.empty:
-        return published_latex(note, [], ""), ""
-    compared = [table for table in tables if table]
-    return published_latex(note, compared, audit_latex(findings)), audit_section(findings)
+    if published_comparison.empty:
+        return published_latex(published_note, [], ""), ""
+    compared = [table for table in tables.values() if table]
+    audited = audit_latex(published_audit)
+    return published_latex(published_note, compared, audited), audit_section(published_audit)

@@ -1,0 +1,137 @@
+"""Nodes that write the page and its sections."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pandas as pd
+
+from longtail.class_names import ClassNaming
+from longtail.evaluation.species import best_trials
+from longtail.parameters import Contents, Dataset, Statistics, TrainSet, Trials
+from longtail.reporting.page.data_section import data_section, data_summary
+from longtail.reporting.page.provenance_section import circumstances, provenance_section, recipes
+from longtail.reporting.page.report_page import report_page, results_section
+from longtail.reporting.page.species_section import species_parts, species_section
+from longtail.reporting.page.summary_section import summary_section
+from longtail.reporting.page.tables import backbone_section
+from longtail.reporting.page.unknown_section import (
+    novelty_part,
+    unknown_class_names,
+    unknown_section,
+)
+
+
+def write_summary_section(
+    leaders: pd.DataFrame,
+    overview_figure: bytes,
+    results: pd.DataFrame,
+    species: pd.DataFrame,
+    confused_pairs: pd.DataFrame,
+    contents: Contents,
+    dataset: Dataset,
+    novelty: pd.DataFrame | None = None,
+) -> str:
+    """The page's first screen: see :func:`longtail.reporting.page.summary_section`."""
+    best = best_trials(results)
+    return summary_section(
+        leaders, overview_figure, best, species, confused_pairs, novelty, contents,
+        dataset.imbalance.grouped_by,
+    )  # fmt: skip
+
+
+def write_data_section(
+    source: dict[str, Any],
+    index: pd.DataFrame,
+    rejected: pd.DataFrame,
+    subsets: pd.DataFrame,
+    profile: pd.DataFrame,
+    class_profile_figure: bytes,
+    dataset: Dataset,
+) -> str:
+    """The page's section on images, classes and subsets."""
+    summary = data_summary(source, index, rejected, subsets)
+    return data_section(summary, profile, class_profile_figure, dataset.imbalance.grouped_by)
+
+
+def write_section(html_figures: str, published_html: str = "", **tables: str) -> str:
+    """A backbone's section: its figures, its tables, and the published results.
+
+    Args:
+        html_figures: the figures with their captions.
+        published_html: ours beside the published results; may be empty.
+        tables: HTML by training set.
+    """
+    return backbone_section(html_figures, cast("dict[TrainSet, str]", tables), published_html)
+
+
+def write_results_section(
+    contents: Contents, reading_note: str, published_note: str = "", **sections: str
+) -> str:
+    """The page's section on how to read the tables, and those on the backbones.
+
+    Args:
+        contents: the backbones, in order.
+        reading_note: how to read the tables.
+        published_note: how many of the published results are compared.
+        sections: HTML by backbone.
+    """
+    labels = {table.backbone: table.backbone_label for table in contents.tables}
+    backbones = [(label, sections[backbone]) for backbone, label in labels.items()]
+    return results_section(" ".join(filter(None, [reading_note, published_note])), backbones)
+
+
+def write_species_section(
+    results: pd.DataFrame,
+    species: pd.DataFrame,
+    confused_pairs: pd.DataFrame,
+    gallery: list[dict[str, Any]],
+    contents: Contents,
+    trials: Trials,
+) -> str:
+    """The page's section on single species."""
+    methods = {trial.method.name: trial.method for trial in trials.trials}
+    return species_section(
+        species_parts(results, species, confused_pairs, gallery, contents, methods)
+    )
+
+
+def write_unknown_section(
+    novelty: pd.DataFrame,
+    results: pd.DataFrame,
+    index: pd.DataFrame,
+    profile: pd.DataFrame,
+    contents: Contents,
+) -> str:
+    """The page's section on classes that are held out as unknown."""
+    names = ClassNaming.infer(profile["class_name"])
+    labels = {table.backbone: table.backbone_label for table in contents.tables}
+    part = novelty_part(
+        novelty,
+        best_trials(results),
+        unknown_class_names(index),
+        names,
+        labels,
+        contents.tables[0].methods,
+    )
+    return unknown_section(part, names)
+
+
+def write_provenance_section(
+    trainings: pd.DataFrame,
+    source: dict[str, Any],
+    index: pd.DataFrame,
+    dataset: Dataset,
+    statistics: Statistics,
+    command: str,
+) -> str:
+    """The page's section on how the results were made."""
+    return provenance_section(
+        circumstances(trainings, source, index, dataset, statistics, command), *recipes(trainings)
+    )
+
+
+def write_page(profile: pd.DataFrame, dataset: Dataset, **sections: str) -> str:
+    """See :func:`longtail.reporting.page.report_page.report_page`."""
+    own = list(sections.values())
+    return report_page(dataset.label, profile, dataset.imbalance.grouped_by, own)

@@ -1,0 +1,150 @@
+"""The page's first screen: which methods are best, and what the best model recognises."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+from markupsafe import Markup
+
+from longtail.class_names import ClassNaming
+from longtail.evaluation.trainings import TRIAL_COLUMNS
+from longtail.parameters import Contents, TrainSet
+from longtail.reporting.page.templates import fragment
+from longtail.reporting.page.unknown_section import THRESHOLD_SCORE
+from longtail.reporting.tables.layouts import TRAIN_SET_LABELS
+from longtail.reporting.tables.leaders import headline_tables, leader_paragraphs
+from longtail.wording import percent
+
+NAMED = 5  # species that are named of those that are never recognised
+SHOWN_PAIRS = 3  # of the species that are confused
+
+
+@dataclass(frozen=True)
+class Recognition:
+    """What one model recognises.
+
+    Attributes:
+        model: its backbone, method and training set.
+        of_ten: how many of ten images it names correctly.
+        share: the share of the test images that it names correctly.
+        right: their number.
+        images: the number of test images.
+        test_set: their set.
+        always: the number of species of which every test image is recognised.
+        never: the names of those of which none is.
+        pairs: the most confused species: the true one, what it is taken for, how many of how many.
+        strangers: how many of ten images of unknown species are named; empty if not measured.
+    """
+
+    model: str
+    of_ten: str
+    share: str
+    right: int
+    images: int
+    test_set: str
+    always: int
+    never: Sequence[Markup]
+    pairs: Sequence[tuple[Markup, Markup, int, int]]
+    strangers: str
+
+
+def summary_section(
+    leaders: pd.DataFrame,
+    overview: bytes,
+    best: pd.DataFrame,
+    species: pd.DataFrame,
+    pairs: pd.DataFrame,
+    novelty: pd.DataFrame | None,
+    contents: Contents,
+    grouped_by: TrainSet,
+) -> str:
+    """The section as HTML.
+
+    Args:
+        leaders: see :func:`longtail.reporting.tables.leaders.leaders`.
+        overview: the figure of all backbones, as PNG.
+        best: the trial of each training set to report in words, see
+            :func:`longtail.evaluation.species.best_trials`.
+        species: see :func:`longtail.evaluation.species.species_table`.
+        pairs: see :func:`longtail.evaluation.species.confused_pairs`.
+        novelty: see :func:`longtail.evaluation.novelty.novelty`; None without unknown classes.
+        contents: the tables, for labels.
+        grouped_by: the training set whose class sizes define head, middle and tail.
+    """
+    names = ClassNaming.infer(species["species"].unique())
+    return fragment(
+        "summary_section.html.j2",
+        names=names,
+        sentences=leader_paragraphs(leaders, contents, grouped_by),
+        has_methods=len(contents.tables[0].methods) > 1,
+        overview=overview,
+        found=_recognition(best, species, pairs, novelty, contents, names),
+    )
+
+
+def _recognition(
+    best: pd.DataFrame,
+    species: pd.DataFrame,
+    pairs: pd.DataFrame,
+    novelty: pd.DataFrame | None,
+    contents: Contents,
+    names: ClassNaming,
+) -> Recognition | None:
+    judged = headline_tables(contents)[0].train_set
+    trial = best[best["train_set"] == judged].head(1)
+    own = species.merge(trial[list(TRIAL_COLUMNS)])
+    if own.empty:
+        return None
+    key = trial.iloc[0]
+    labels = {table.backbone: table.backbone_label for table in contents.tables}
+    method = contents.tables[0].methods[key["method"]]
+    hits = (own["recall"] * own["test_images"]).round()
+    right, images = int(hits.sum()), int(own["test_images"].sum())
+    never = own.loc[own["recall"] == 0, "species"]
+    confused = pairs.merge(trial[list(TRIAL_COLUMNS)]).head(SHOWN_PAIRS)
+    return Recognition(
+        model=f"{labels[key['backbone']]}, {method}, trained {TRAIN_SET_LABELS[judged]}",
+        of_ten=_of_ten(right / images),
+        share=percent(right / images),
+        right=right,
+        images=images,
+        test_set=str(own["test_set"].iloc[0]),
+        always=int((own["recall"] == 1).sum()),
+        never=_first(never, names),
+        pairs=[
+            (
+                names.html(row["true"]), names.html(row["predicted"]),
+                row["images"], row["test_images"],
+            )
+            for row in confused.to_dict("records")
+        ],
+        strangers=_strangers(novelty, trial),
+    )  # fmt: skip
+
+
+def _first(never: pd.Series[str], names: ClassNaming) -> list[Markup]:
+    shown = [names.html(name) for name in never.head(NAMED)]
+    others = len(never) - len(shown)
+    return [*shown, Markup("{} more").format(others)] if others else shown
+
+
+def _strangers(novelty: pd.DataFrame | None, trial: pd.DataFrame) -> str:
+    if novelty is None:
+        return ""
+    rows = novelty[novelty["score"] == THRESHOLD_SCORE].merge(trial[list(TRIAL_COLUMNS)])
+    return _of_ten(rows["false_alarms"].iloc[0]) if len(rows) else ""
+
+
+def _of_ten(share: float) -> str:
+    """How many of ten a share is.
+
+    Examples:
+        >>> _of_ten(0.84), _of_ten(1), _of_ten(0.99), _of_ten(0.01), _of_ten(0)
+        ('8 of 10', '10 of 10', 'almost 10 of 10', 'fewer than 1 of 10', '0 of 10')
+    """
+    whole = round(10 * share)
+    if whole == 10 and share < 1:
+        return "almost 10 of 10"
+    return "fewer than 1 of 10" if whole == 0 and share > 0 else f"{whole} of 10"

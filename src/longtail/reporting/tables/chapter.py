@@ -1,0 +1,44 @@
+"""The chapter of results of the thesis' body: section 5.1 in words, and tables 5.1 to 5.8."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from longtail.reporting.tables.appendix import PACKAGES
+from longtail.reporting.tables.latex import escaped
+
+PREAMBLE = rf"""\documentclass[a4paper,10pt]{{report}}
+{PACKAGES}\captionsetup{{font=small,skip=5pt}}
+\newcommand{{\thesisnumbers}}{{}}
+\begin{{document}}
+\setcounter{{chapter}}{{4}}
+\chapter{{Results and Analysis}}
+"""
+
+
+def overall_results(note: str, paragraphs: Sequence[tuple[str, str]]) -> str:
+    r"""Section 5.1 as LaTeX, for ``\input``.
+
+    Args:
+        note: how methods are compared, as plain text.
+        paragraphs: see :func:`longtail.reporting.tables.leaders.leader_paragraphs`.
+    """
+    named = [rf"\paragraph{{{escaped(label)}.}} {escaped(text)}" for label, text in paragraphs]
+    return "\n\n".join([r"\section{Overall Results}", *named, escaped(note)]) + "\n"
+
+
+def chapter(overall: str, backbones: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> str:
+    """A document that compiles with pdflatex as it is.
+
+    Args:
+        overall: see :func:`overall_results`.
+        backbones: the label of each backbone and, for each training set, the label by which LaTeX
+            refers to its table, and the table.
+    """
+    parts = [PREAMBLE, overall, r"\section{Head, Middle, and Tail Class Performance}" + "\n"]
+    for name, tables in backbones:
+        parts.append(rf"\subsection{{{escaped(name)}}}" + "\n")
+        for label, table in tables:
+            sentence = rf"Table~\ref{{{label}}} shows the top-1 accuracies of {escaped(name)}."
+            parts += [rf"\noindent {sentence}\par\nopagebreak", table]
+    return "\n".join(parts) + "\\end{document}\n"

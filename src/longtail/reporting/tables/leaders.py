@@ -1,0 +1,175 @@
+"""Which methods lead for the tail and overall, and which of them differ by more than noise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from longtail.evaluation.paired_tests import holm
+from longtail.parameters import Contents, Statistics, Table, TrainSet
+from longtail.reporting.tables.layouts import TRAIN_SET_LABELS, fair_prefix, judged_train_set
+from longtail.reporting.tables.number_format import format_interval, format_short
+from longtail.reporting.tables.table_results import TableResults
+from longtail.wording import counted, listed
+
+TAIL, OVERALL = "tail", "overall"
+# How a method compares with the one of the highest accuracy.
+BEST, ALIKE, WORSE, UNTESTED = "best", "not significantly worse", "worse", "not compared"
+LEADER_COLUMNS = (
+    *("dataset", "backbone", "train_set", "part", "test_set", "images", "method"),
+    *("value", "low", "high", "p", "place"),
+)
+
+
+def leaders(
+    scores: pd.DataFrame,
+    comparisons: pd.DataFrame,
+    results: pd.DataFrame,
+    contents: Contents,
+    statistics: Statistics,
+    grouped_by: TrainSet = "long_tailed",
+) -> pd.DataFrame:
+    """Each method beside the best one, for the tail and for all test images.
+
+    Methods are compared by accuracy on the test set that has most images of the tail, with the
+    paired tests of the tables and Holm's correction over the other trainings.
+
+    Args:
+        scores: of all tables, see :func:`longtail.evaluation.summaries.summarise`.
+        comparisons: see :func:`longtail.evaluation.comparisons.compare_methods`.
+        results: the tidy results.
+        contents: the tables.
+        statistics: how intervals and tests are computed.
+        grouped_by: the training set whose class sizes define head, middle and tail.
+
+    Returns:
+        One row per table, part (``TAIL``, ``OVERALL``) and method with ``LEADER_COLUMNS``: the
+        accuracy and its interval, ``p`` of the difference from the best method (NaN for that one)
+        and its ``place``. Methods that lack seeds are ``UNTESTED``.
+    """
+    overall = "natural" if "natural" in set(scores["test_set"]) else "balanced"
+    parts = {TAIL: f"{fair_prefix(grouped_by)}tail", OVERALL: overall}
+    rows = []
+    for table in contents.tables:
+        content = TableResults.of(scores, comparisons, results, table, statistics)
+        for part, test_set in parts.items():
+            rows += _compared_with_the_best(content, part, test_set)
+    return pd.DataFrame(rows, columns=list(LEADER_COLUMNS))
+
+
+def _compared_with_the_best(
+    content: TableResults, part: str, test_set: str
+) -> list[dict[str, Any]]:
+    scores = content.scores
+    own = scores[(scores["test_set"] == test_set) & (scores["metric"] == "acc1")]
+    values = own.set_index("method")["value"]
+    trainings = [methods for methods in content.compared if methods[0] in values.index]
+    if not trainings:
+        return []
+    best, *others = sorted(trainings, key=lambda methods: values[methods[0]], reverse=True)
+    tests = [content.tests.get((test_set, "acc1", best[0], other[0])) for other in others]
+    corrected = holm([1.0 if test is None else test.p for test in tests])
+    places = dict.fromkeys(values.index, (UNTESTED, float("nan")))
+    places |= dict.fromkeys(best, (BEST, float("nan")))
+    for methods, p in zip(others, corrected, strict=True):
+        is_worse = p < content.statistics.level
+        places |= dict.fromkeys(methods, (WORSE if is_worse else ALIKE, float(p)))
+    table = content.table
+    return [
+        {
+            **{str(name): value for name, value in row.items()},
+            "part": part,
+            "place": places[row["method"]][0],
+            "p": places[row["method"]][1],
+        }
+        for row in own.to_dict("records")
+        if row["method"] in table.methods
+    ]
+
+
+def leader_sentences(
+    found: pd.DataFrame, table: Table, grouped_by: TrainSet = "long_tailed"
+) -> list[str]:
+    """Two sentences: which methods are best for the tail and overall.
+
+    Args:
+        found: see :func:`leaders`.
+        table: of a backbone and training set.
+        grouped_by: the training set whose class sizes define head, middle and tail.
+    """
+    of_table = found[
+        (found["backbone"] == table.backbone) & (found["train_set"] == table.train_set)
+    ]
+    kind = "natural" if "natural" in set(of_table["test_set"]) else "balanced"
+    tested_on = kind if fair_prefix(grouped_by) == "" else "balanced"
+    whose = {
+        TAIL: f"For the tail (%s of the {tested_on} test set)",
+        OVERALL: f"Overall (%s of the {kind} test set)",
+    }
+    sentences = []
+    for part, where in whose.items():
+        own = of_table[of_table["part"] == part]
+        if not own.empty:
+            images = counted(int(own["images"].iloc[0]), "image")
+            sentences.append(_sentence(own, table.methods, where % images))
+    return sentences
+
+
+def _sentence(own: pd.DataFrame, labels: Mapping[str, str], where: str) -> str:
+    methods = own.groupby("place", sort=False)["method"].agg(list)
+    best, alike, worse = (list(methods.get(place, [])) for place in (BEST, ALIKE, WORSE))
+    top = own[own["place"] == BEST].iloc[0]
+    named = listed([labels[method] for method in best])
+    interval = format_interval(top["low"], top["high"])
+    value = f"{format_short(top['value'])}{f' {interval}' if interval else ''}"
+    one = "is" if len(best) == 1 else "(one training) are"
+    if not alike and not worse:
+        return f"{where}, {named} {one} not compared with another training: {value}."
+    if not alike:
+        return f"{where}, {named} {one} best, beyond noise: {value}."
+    others = listed([labels[method] for method in alike])
+    if not worse:
+        return (
+            f"{where}, no method is best beyond noise: {named} reaches {value}, and none of the "
+            f"others is significantly worse."
+        )
+    return (
+        f"{where}, {named} reaches {value}, and {others} "
+        f"{'is' if len(alike) == 1 else 'are'} not significantly worse; "
+        f"{counted(len(worse), 'other method')} {'is' if len(worse) == 1 else 'are'}."
+    )
+
+
+def headline_tables(contents: Contents) -> list[Table]:
+    """Of each backbone the table of the training set that is to be judged: a long-tailed one.
+
+    Args:
+        contents: all tables.
+    """
+    by_backbone: dict[str, dict[TrainSet, Table]] = {}
+    for table in contents.tables:
+        by_backbone.setdefault(table.backbone, {})[table.train_set] = table
+    return [own[judged_train_set(own)] for own in by_backbone.values()]
+
+
+def leader_paragraphs(
+    found: pd.DataFrame, contents: Contents, grouped_by: TrainSet = "long_tailed"
+) -> list[tuple[str, str]]:
+    """The label of each backbone, and two sentences on its best methods."""
+    return [
+        (
+            f"{table.backbone_label}, trained {TRAIN_SET_LABELS[table.train_set]}",
+            " ".join(leader_sentences(found, table, grouped_by)) or "No trial has results.",
+        )
+        for table in headline_tables(contents)
+    ]
+
+
+def noise_note(statistics: Statistics) -> str:
+    """What "beyond noise" means in these sentences."""
+    return (
+        f"Beyond noise: paired tests on the same test images, p < {statistics.level:.4g} after "
+        f"Holm's correction over the methods that the best one is compared with."
+    )

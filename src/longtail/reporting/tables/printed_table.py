@@ -1,0 +1,59 @@
+"""A table with its text, ready to be rendered as HTML or LaTeX."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from longtail.reporting.tables.layouts import Layout
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One printed value.
+
+    Attributes:
+        text: the value.
+        interval: its distance from the farther end of its interval; dashes if there is none.
+        deviation: the standard deviation between seeds; may be empty.
+        best: whether it is significantly better than all others of its column.
+        differs: whether it differs significantly from softmax.
+        ends: both ends of its interval; may be empty.
+    """
+
+    text: str
+    interval: str = ""
+    deviation: str = ""
+    best: bool = False
+    differs: bool = False
+    ends: str = ""
+
+
+@dataclass(frozen=True)
+class PrintedTable:
+    """A table.
+
+    Attributes:
+        number: with the letter of its series, such as ``A.3``.
+        caption: without the number.
+        layout: its columns.
+        rows: the label and the cells of each method.
+        notes: sentences below it.
+        label: by which LaTeX refers to it.
+    """
+
+    number: str
+    caption: str
+    layout: Layout
+    rows: tuple[tuple[str, tuple[Cell, ...]], ...]
+    notes: tuple[str, ...] = ()
+    label: str = ""
+
+    @property
+    def has_stars(self) -> bool:
+        """Whether any cell is marked with a star."""
+        return any(cell.differs for _, cells in self.rows for cell in cells)
+
+    @property
+    def has_bold(self) -> bool:
+        """Whether any cell is marked as the best."""
+        return any(cell.best for _, cells in self.rows for cell in cells)

@@ -1,0 +1,95 @@
+"""The results and tests of one backbone and training set, which its tables and leaders share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from longtail.parameters import Statistics, Table
+from longtail.reporting.tables.significance import PairedTests, paired_tests, with_all_seeds
+from longtail.trials.post_hoc import evaluation_keys
+
+
+@dataclass(frozen=True)
+class TableResults:
+    """What is known about the methods of a table.
+
+    Attributes:
+        table: its rows.
+        statistics: the confidence of the intervals and the level of the tests.
+        scores: means over seeds, see :func:`longtail.evaluation.summaries.summarise`.
+        results: the tidy results.
+        tests: of each pair of methods.
+        trainings: the methods that have results, grouped by training.
+        marked: the methods that have every seed, see
+            :func:`longtail.reporting.tables.significance.with_all_seeds`.
+    """
+
+    table: Table
+    statistics: Statistics
+    scores: pd.DataFrame
+    results: pd.DataFrame
+    tests: PairedTests
+    trainings: list[list[str]]
+    marked: set[str]
+
+    @classmethod
+    def of(
+        cls,
+        scores: pd.DataFrame,
+        comparisons: pd.DataFrame,
+        results: pd.DataFrame,
+        table: Table,
+        statistics: Statistics,
+    ) -> TableResults:
+        """Select the table's rows.
+
+        Args:
+            scores: of any number of tables.
+            comparisons: see :func:`longtail.evaluation.comparisons.compare_methods`.
+            results: the tidy results.
+            table: its rows.
+            statistics: how intervals and tests are computed.
+        """
+        own = rows_of_table(results, table)
+        seeds = own.groupby("method")["seed"].agg(frozenset)
+        return cls(
+            table=table,
+            statistics=statistics,
+            scores=rows_of_table(scores, table),
+            results=own,
+            tests=paired_tests(rows_of_table(comparisons, table)),
+            trainings=trainings_of(own, table),
+            marked=with_all_seeds({m: seeds[m] for m in table.methods if m in seeds.index}),
+        )
+
+    @property
+    def compared(self) -> list[list[str]]:
+        """The trainings that have every seed, which alone can be compared."""
+        return [methods for methods in self.trainings if methods[0] in self.marked]
+
+
+def rows_of_table(rows: pd.DataFrame, table: Table) -> pd.DataFrame:
+    """The rows of a table's backbone, training set and, if there is that column, methods."""
+    chosen = (rows["backbone"] == table.backbone) & (rows["train_set"] == table.train_set)
+    if "method" in rows:
+        chosen &= rows["method"].isin(list(table.methods))
+    return rows[chosen]
+
+
+def trainings_of(results: pd.DataFrame, table: Table) -> list[list[str]]:
+    """A table's methods that have results, grouped by training.
+
+    A training whose logits are changed post hoc predicts otherwise, and counts as another one.
+
+    Args:
+        results: the tidy results of the table.
+        table: its methods, in the order of the rows.
+    """
+    fingerprints = evaluation_keys(results).groupby(results["method"]).agg(frozenset)
+    together: dict[frozenset[str], list[str]] = {}
+    for method in table.methods:
+        if method in fingerprints.index:
+            together.setdefault(fingerprints[method], []).append(method)
+    return list(together.values())
