@@ -27,6 +27,7 @@ PROFILE = pd.DataFrame(
         "group": ["head", "middle", "tail"],
         "train_balanced": [9, 9, 9],
         "train_long_tailed": [9, 3, 1],
+        "test_natural": [5, 5, 5],
     }
 )
 NAMES = {"dataset": "toy", "train_set": "balanced", "backbone": "mobilenetv2", "method": "softmax"}
