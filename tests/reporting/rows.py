@@ -98,6 +98,9 @@ def compiled(document: str, folder: Path) -> str:
     for program in ("pdflatex", "pdftotext"):
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed")
+    # Words stay whole, so that they can be searched.
+    whole = r"\begin{document}\hyphenpenalty=10000\exhyphenpenalty=10000 "
+    document = document.replace(r"\begin{document}", whole, 1)
     (folder / "document.tex").write_text(document, encoding="utf-8")
     command = ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "document.tex"]
     run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
