@@ -26,6 +26,7 @@ from longtail.sources.listing import (
 )
 from longtail.sources.metadata import Entry, read_metadata
 from longtail.sources.selection import ClassRequirements, select
+from longtail.storage.spreadsheet import write_csv
 from longtail.wording import counted, first_names, is_or_are
 
 Rejected = tuple[str, str, str]
@@ -250,7 +251,7 @@ def _rejections_explained(rejected: Sequence[Rejected], folder: Path) -> Iterato
     except DataError as error:
         if not rejected:
             raise DataError(f"{error}. No file was rejected") from None
-        _table(rejected).to_csv(file, index=False)
+        write_csv(_table(rejected), file)
         raise DataError(
             f"{error}. {_reasons(rejected)}. All of them with their reasons: {file}"
         ) from None

@@ -38,7 +38,7 @@ WRAPPERS = tuple(
 HARMLESS = (
     argparse.Namespace,
     np.dtype,
-    np._core.multiarray.scalar,  # type: ignore[attr-defined]
+    np.float64(0).__reduce__()[0],  # makes NumPy's scalars
     *(getattr(np.dtypes, name) for name in np.dtypes.__all__),
 )
 # Beginnings of files that are no weights.

@@ -1,0 +1,57 @@
+"""Tables as CSV files whose cells no spreadsheet executes.
+
+A spreadsheet takes a cell for a formula that begins with ``=``, ``+``, ``-`` or ``@``, whatever
+quotes the file has around it, and a formula can start programs. An apostrophe in front makes it
+text (OWASP, "CSV Injection"). Numbers are not changed, and :func:`unguarded` restores every text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+_APOSTROPHE = "'"
+# Quotes and characters that are not shown may precede the sign; some spreadsheets take full-width
+# signs for it. Of `a;=b`, a spreadsheet whose separator is the semicolon sees two cells.
+_IGNORED = r"['\"`\u2018\u2019\u201c\u201d\s\x00-\x1f\u200b-\u200f\u2060\ufeff]*"
+_SIGN = r"[=+\-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b]"
+_NUMBER = r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?"
+_DANGER = rf"(?!{_NUMBER}\s*(\Z|;))({_IGNORED}{_SIGN}(?=.)|[\t\r\n])"
+_TO_GUARD = re.compile(rf"(^|;)(?={_DANGER})", re.DOTALL)
+_GUARDED = re.compile(rf"(^|;){_APOSTROPHE}(?={_DANGER})", re.DOTALL)
+
+
+def guarded(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with an apostrophe in front of texts and names of columns that could be executed.
+
+    Examples:
+        >>> guarded(pd.DataFrame({"name": ["=1+1", "-3.5", "Noctua"], "n": [-1, 2, 3]}))
+            name  n
+        0  '=1+1 -1
+        1   -3.5  2
+        2  Noctua  3
+    """
+    return _texts_changed(table, lambda text: _TO_GUARD.sub(rf"\1{_APOSTROPHE}", text))
+
+
+def unguarded(table: pd.DataFrame) -> pd.DataFrame:
+    """The table that :func:`guarded` was given."""
+    return _texts_changed(table, lambda text: _GUARDED.sub(r"\1", text))
+
+
+def write_csv(table: pd.DataFrame, file: Path) -> None:
+    """Write a table, without its index, as a CSV file that can be opened in a spreadsheet."""
+    guarded(table).to_csv(file, index=False)
+
+
+def _texts_changed(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:
+    def changed(value: object) -> object:
+        return change(value) if isinstance(value, str) else value
+
+    result = table.copy(deep=False)
+    for name in table.select_dtypes(include=["object", "str"]):
+        result[name] = table[name].map(changed)
+    return result.rename(columns=changed)
