@@ -100,7 +100,7 @@ CASES = {
     "accuracy .40, 15 images of 5 classes": Case((3,) * 5, 10, 0.4),
     "accuracy .60, 500 images, overconfident": Case((50,) * 10, 10, 0.6, 1.5, 4.0, most=600),
     "accuracy .40, 2,131 images of 100 classes, long-tailed": Case(
-        long_tailed(2131, 100, 100), 100, 0.4, 1.5, most=300
+        long_tailed(2131, 100, 100), 100, 0.4, 1.5, most=600
     ),
     "accuracy .70, 10,000 images of 100 classes": Case((100,) * 100, 100, 0.7, most=100),
 }

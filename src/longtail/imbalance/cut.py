@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from longtail.arrays import Int64Array, StrArray
+from longtail.imbalance.duplicates import WITHOUT_DUPLICATES, without_duplicates
 from longtail.imbalance.holdout import hold_out
 from longtail.imbalance.profiles import (
     GROUPS,
@@ -40,8 +41,10 @@ def cut(
     ``balanced_head``, ``balanced_middle`` and ``balanced_tail`` are the parts of the balanced test
     set by the same groups; ``many``, ``medium`` and ``few`` are its parts by training images, where
     there are such classes. All test images are the test set ``natural`` if the classes have
-    unequal numbers of them, and ``balanced`` otherwise. Images of unknown classes are only in the
-    set ``unknown``.
+    unequal numbers of them, and ``balanced`` otherwise. If some have the same pixels as other
+    images, ``without_duplicates`` has the others (see
+    :func:`longtail.imbalance.duplicates.without_duplicates`). Images of unknown classes are only
+    in the set ``unknown``.
 
     Args:
         index: the table of :class:`longtail.sources.Images`; unknown classes have the label -1.
@@ -86,6 +89,9 @@ def cut(
         return [images[: sizes.min()] for images in pool]
 
     balanced_test = smallest(pools.test, test_sizes)
+    every_test = np.concatenate(pools.test)
+    seen = np.concatenate([*pools.train, *pools.validation])
+    distinct_test = without_duplicates(index, every_test, seen)
     long_tailed_test = first(pools.test, test_counts)
     subsets = {
         ("train", "natural"): pools.train,
@@ -99,6 +105,8 @@ def cut(
     }
     if test_sizes.min() == test_sizes.max():
         del subsets["test", "natural"]
+    if 0 < len(distinct_test) < len(every_test):
+        subsets["test", WITHOUT_DUPLICATES] = [distinct_test]
 
     def part(whole: list[Int64Array], groups: StrArray, group: str) -> list[Int64Array]:
         return [images for label, images in enumerate(whole) if groups[label] == group]

@@ -35,6 +35,10 @@ INDEX = pa.DataFrameSchema(
             "the group's first image",
             required=False,
         ),
+        "same_as": whole(
+            "number of the first image with the same pixels; only if there are equal images",
+            required=False,
+        ),
     },
     checks=HAS_ROWS,
     coerce=True,

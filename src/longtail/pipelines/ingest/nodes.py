@@ -11,8 +11,10 @@ import pandas as pd
 from longtail import sources
 from longtail.arrays import UInt8Array
 from longtail.class_names import images_of_classes
+from longtail.imbalance.duplicates import EqualImages
 from longtail.imbalance.unknown import with_unknown
 from longtail.parameters import Dataset
+from longtail.sources.equal_images import first_equal
 from longtail.trials.fingerprint import sha256_of_arrays
 from longtail.wording import counted
 
@@ -31,6 +33,10 @@ def read_images(
     """
     images = sources.read_source(dataset, downloads, decoded)
     index = with_unknown(images.index, dataset)
+    first = first_equal(images.pixels)
+    if (first != index["image"]).any():
+        index = index.assign(same_as=first)
+        log.info("%s: %s", dataset.name, EqualImages.of(index))
     count, height, width, _ = images.pixels.shape
     summary = {
         "dataset": dataset.name,

@@ -10,7 +10,8 @@ from typing import Any
 import pandas as pd
 
 from longtail.class_names import ClassNaming, images_of_classes, known_class_naming
-from longtail.imbalance import equal_groups_note
+from longtail.imbalance import equal_groups_note, images_of, widest_test_set
+from longtail.imbalance.duplicates import WITHOUT_DUPLICATES, EqualImages
 from longtail.parameters import TrainSet
 from longtail.reporting.page.templates import fragment
 from longtail.reporting.tables.layouts import TRAIN_SET_LABELS, by_group
@@ -90,6 +91,8 @@ def data_summary(
                 else "none found",
             )
         )
+    if (equal := EqualImages.of(index)).groups:
+        facts.append(("Duplicates", f"{equal}{_left_out(subsets)}"))
     if same := _same_images(subsets):
         facts.append(("Training sets", f"{'; '.join(same)} have the same images"))
     labels = index.set_index("image")["label"]
@@ -101,6 +104,19 @@ def data_summary(
         for (role, name), of_subset in of_subsets
     )
     return DataSummary(tuple(facts), _reasons(rejected), splits)
+
+
+def _left_out(subsets: pd.DataFrame) -> str:
+    every, kept = (
+        len(images_of(subsets, "test", name))
+        for name in (widest_test_set(subsets), WITHOUT_DUPLICATES)
+    )
+    if not kept:
+        return "; none of them is a test image that a figure counts twice or has seen"
+    return (
+        f"; the test set 'without_duplicates' has {kept:,} of {every:,} test images: those that no "
+        f"training, validation or earlier test image and no image of another label equals"
+    )
 
 
 def _same_images(subsets: pd.DataFrame) -> list[str]:

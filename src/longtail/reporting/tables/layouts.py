@@ -158,7 +158,10 @@ FULL_LAYOUT = Layout(
 GROUPS_LAYOUT = Layout(
     "parts",
     "B",
-    tuple(Column(h, t, "acc1") for t, h in BALANCED_PART_LABELS.items()),
+    (
+        *(Column(h, t, "acc1") for t, h in BALANCED_PART_LABELS.items()),
+        Column("Without duplicates", "without_duplicates", "acc1"),
+    ),
     "Acc1 on the balanced test images of each part: head, middle and tail by rank, and classes "
     "of many, medium and few training images",
 )

@@ -1,0 +1,74 @@
+"""Images with equal pixels: how many there are, and the test images without them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from longtail.arrays import Int64Array
+from longtail.wording import counted
+
+# The test set of all test images that no other image equals.
+WITHOUT_DUPLICATES = "without_duplicates"
+
+
+@dataclass(frozen=True)
+class EqualImages:
+    """How many images of a data set have equal pixels.
+
+    Attributes:
+        images: the images that have an equal one.
+        groups: of images that are equal.
+        across: groups with images of both sides of the source's split.
+        ambiguous: groups with images of several classes.
+    """
+
+    images: int
+    groups: int
+    across: int
+    ambiguous: int
+
+    @classmethod
+    def of(cls, index: pd.DataFrame) -> EqualImages:
+        """Count them in an index; without a column ``same_as`` there are none."""
+        if "same_as" not in index:
+            return cls(0, 0, 0, 0)
+        equal = index[index["same_as"].duplicated(keep=False)]
+        groups = equal.groupby("same_as")
+        across, ambiguous = (
+            int((groups[name].nunique() > 1).sum()) for name in ("split", "class_name")
+        )
+        return cls(len(equal), groups.ngroups, across, ambiguous)
+
+    def __str__(self) -> str:
+        parts = [
+            f"{counted(self.groups, 'group')} of images with equal pixels ({self.images:,} images)"
+        ]
+        if self.across:
+            parts.append(f"{self.across:,} in both training and test images of the source")
+        if self.ambiguous:
+            parts.append(f"{self.ambiguous:,} with several labels")
+        return ", ".join(parts)
+
+
+def without_duplicates(index: pd.DataFrame, test: Int64Array, others: Int64Array) -> Int64Array:
+    """The test images that tell something that no other image does, or all if none has an equal.
+
+    Left out are images with the same pixels as a training or validation image, as an image of
+    another class, or as an earlier test image.
+
+    Args:
+        index: with the column ``same_as`` if there are equal images.
+        test: the test images.
+        others: the training and validation images.
+    """
+    if "same_as" not in index:
+        return test
+    same_as = index.set_index("image")["same_as"]
+    classes = index.groupby("same_as")["class_name"].nunique()
+    own = same_as[np.sort(test)]
+    known = own.isin(same_as[others]) | own.map(classes).gt(1) | own.duplicated()
+    kept: Int64Array = own.index[~known].to_numpy(dtype=np.int64)
+    return kept
