@@ -15,7 +15,8 @@ from kedro.framework.cli import project as kedro_project
 from kedro.framework.startup import bootstrap_project
 from kedro.io.core import DatasetError
 
-from longtail.cli import _explained, _run_command, cli, split_load_versions, split_params
+from longtail.cli import _explained, _run_command, cli
+from longtail.commands.options import split_load_versions, split_params
 from longtail.config import GridConfigLoader
 from longtail.schemas.published import PUBLISHED
 
@@ -69,6 +70,11 @@ def split(text: str) -> Any:
             {"m": {"label": "F", "loss": {"name": "focal", "gamma": 1}}},
         ),
         ("a=[[1,2],[3,4]],b=5", {"a": [[1, 2], [3, 4]], "b": 5}),
+        ('data="/a,b=c",b=2', {"data": "/a,b=c", "b": 2}),
+        ("data='/a,b=c',b=2", {"data": "/a,b=c", "b": 2}),
+        ("data=/a #1: b", {"data": "/a #1: b"}),
+        ("data=/O'Brien,b=2", {"data": "/O'Brien", "b": 2}),
+        ("m={label: 'a, b]', n: 1},b=2", {"m": {"label": "a, b]", "n": 1}, "b": 2}),
     ],
 )
 def test_parameters_are_split_at_commas_outside_brackets(text: str, expected: Any) -> None:
@@ -83,12 +89,26 @@ def test_parameters_are_split_at_commas_outside_brackets(text: str, expected: An
         ("=3", "'=3'"),
         (" =3", "'=3'"),
         ("grid.methods=[softmax", "grid.methods"),
+        ("data=/a[1,b=2", "'data=/a[1,b=2' has a bracket or quote without its other half"),
+        ("grid.methods=softmax,ldam", "'--params=grid.methods=[softmax,ldam]' (a list)"),
+        ("grid.seeds=0,1", "'--params=grid.seeds=[0,1]' (a list)"),
+        ("data=/a,b", """'--params=data="/a,b"' (a text)"""),
+        ("a=1,b=2,a=3", "'a' is given twice"),
+        ("a={b: 1},a.b=2", "'a' includes 'a.b'"),
     ],
 )
 def test_what_is_no_key_and_value_is_refused(text: str, named: str) -> None:
     with pytest.raises(click.UsageError) as raised:
         split(text)
     assert named in raised.value.message
+
+
+def test_a_part_of_a_path_is_no_unknown_key() -> None:
+    """Such a parameter is unknown; the message says how to write it as a part of the path."""
+    result = CliRunner().invoke(cli, ["run", "--params=datasets.cifar100.source.path=/a,b=c"])
+    assert result.exit_code == 2
+    assert "unknown key 'b'" in result.output
+    assert """'--params=datasets.cifar100.source.path="/a,b=c"'""" in result.output
 
 
 def test_parameters_that_are_split_already_pass() -> None:
@@ -127,8 +147,8 @@ def kedro(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     bootstrap_project(PROJECT)
 
     def run(*options: str, params: str = "") -> Result:
-        data = f"data={tmp_path}/data"
-        given = [*options, f"--params={data},{params}"]
+        data = "" if params.startswith("data=") else f"data={tmp_path}/data,"
+        given = [*options, f"--params={data}{params}"]
         result = CliRunner().invoke(cli, ["run", *given])
         assert list(tmp_path.iterdir()) == []  # nothing trained, nothing tracked
         return result
@@ -209,6 +229,24 @@ MISTAKES = [
             "published_<name> in the catalog",
         ],
     ),
+    (
+        ["--env=test"],
+        "data=/no_such_folder/data",
+        ["data: there is no folder /no_such_folder", "mkdir -p /no_such_folder/data"],
+    ),
+    (["--env=test"], "data=/etc/passwd", ["data: /etc/passwd is a file"]),
+    (
+        ["--env=test"],
+        "datasets.digits.imbalance.holdout={kind: official}",
+        ["datasets.digits.imbalance.holdout: 'official' needs official test images"],
+    ),
+    (
+        ["--env=test"],
+        "datasets.digits.imbalance.holdout={kind: per_class, test: 170, validation: 5}",
+        ["datasets.digits.imbalance.holdout: holds out 175 images of each class", "only 174"],
+    ),
+    (["--env=test", "--params=recipe.epochs=2"], "", ["--params is given twice"]),
+    (["--env=test", "--tags=ldam", "--tags=focal"], "", ["--tags is given twice"]),
     (["--env=test"], "data=", ["data: give a folder", "--params=data="]),
     (["--env=test"], "data=5", ["data: ", "found 5"]),
     (["--env=test", "--load-versions=nonsense:1"], "", ["--load-versions", "nonsense"]),

@@ -299,7 +299,7 @@ def test_a_mistake_names_the_key_and_what_is_valid(item: str, wanted: list[str])
         ("recipe: [3", ["wrong.yml", "expected ',' or ']'"]),
         ("recipe:\n\tepochs: 3\n", ["wrong.yml", "cannot start any token"]),
         ("recipe: {epochs: 1}\nrecipe: {epochs: 2}\n", ["duplicate key recipe"]),
-        ("recipe: {epochs: '${nothing}'}", ["'nothing' not found", "recipe.epochs"]),
+        ("recipe: {epochs: '${nothing}'}", ["recipe.epochs: the key 'nothing' not found"]),
     ],
 )
 def test_a_broken_file_names_the_environment_and_what_is_wrong(
@@ -356,6 +356,52 @@ def test_a_data_folder_must_be_one() -> None:
             loader("test", data=nothing)
     with pytest.raises(ConfigurationError, match="data: '~nobody_of_that_name/x' is not a folder"):
         loader("test", data="~nobody_of_that_name/x")
+
+
+def test_a_misspelt_path_is_not_created_from_the_root_on(tmp_path: Path) -> None:
+    for folder in (tmp_path / "new", "new/below/the/project"):
+        assert loader("test", data=str(folder))["parameters"]["data"] == str(folder)
+    with pytest.raises(ConfigurationError) as raised:
+        loader("test", data=str(tmp_path / "no/data"))
+    assert str(raised.value) == (
+        f"data: there is no folder {tmp_path}/no to create data in. Correct the path, or create "
+        f"it: mkdir -p {tmp_path}/no/data"
+    )
+
+
+def test_a_wrong_key_of_a_recipe_is_named_in_the_layer_that_states_it() -> None:
+    one = TRIALS[0]
+    given = {
+        "methods.softmax.recipe": "methods.softmax.recipe.schedule",
+        "backbones.mobilenetv2_micro.recipe": "backbones.mobilenetv2_micro.recipe.schedule",
+        "recipe": "recipe.schedule",
+        f"train.{one}.trial.recipe": f"train.{one}.trial.recipe.schedule",
+    }
+    for layer, named in given.items():
+        with pytest.raises(ConfigurationError) as raised:
+            loader("test", **dotted(f"{layer}.schedule.milestones=[1]")).parameters()
+        assert str(raised.value).startswith(f"{named}: unknown key 'milestones'")
+
+
+def test_two_methods_of_a_table_have_two_labels() -> None:
+    with pytest.raises(ConfigurationError, match=r"^methods\.ldam\.label: 'Softmax' is"):
+        loader("test", **dotted("methods.ldam.label=Softmax")).parameters()
+    loader("test", **dotted("methods.focal.label=Softmax")).parameters()  # not in the grid
+
+
+def test_another_loss_leaves_the_head_of_ldam() -> None:
+    def classifier(*items: str) -> Any:
+        return loader("test", **dotted(*items)).parameters()[0].methods["ldam"].classifier
+
+    linear = {"kind": "linear", "scale": 1.0}
+    assert classifier("methods.ldam.loss.name=softmax").model_dump() == linear
+    assert classifier("methods.ldam.loss.max_margin=0.3").kind == "cosine"
+    stated = ("methods.ldam.loss.name=softmax", "methods.ldam.classifier={kind: cosine, scale: 16}")
+    assert classifier(*stated).model_dump() == {"kind": "cosine", "scale": 16.0}
+    one = TRIALS[2]
+    trials = trials_with(f"train.{one}.trial.method.loss.name=focal")
+    assert ".ldam." in one
+    assert trials[one].method.classifier.kind == "linear"
 
 
 @pytest.mark.parametrize("value", ["5", "[a]", "true"])

@@ -19,15 +19,13 @@ from typing import Any
 
 import click
 import rich
-import yaml
 from kedro.framework.cli import project as kedro_project
 from kedro.framework.cli.utils import CONTEXT_SETTINGS
 from kedro.framework.project import settings
 from kedro.io.core import DatasetError, DatasetNotFoundError
 from kedro.pipeline import Pipeline
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
+from longtail.commands.options import Command, split_load_versions, split_params
 from longtail.config import GridConfigLoader
 from longtail.errors import LongtailError
 from longtail.parameters import unknown
@@ -42,53 +40,9 @@ def cli() -> None:
     """Commands of the project."""
 
 
-def split_params(ctx: click.Context, _: click.Parameter, value: Any) -> Any:
-    """Split ``--params`` at the commas outside brackets, so that a value may be a list.
-
-    ``grid.methods=[softmax,ldam],recipe.epochs=5`` is two parameters. Kedro splits at every comma.
-    """
-    if not isinstance(value, str):
-        return value or {}
-    items = _split_outside_brackets(value)
-    for item in items:
-        key, equals, _value = item.partition("=")
-        if not key.strip() or not equals:
-            ctx.fail(f"--params: '{item}' must be <key>=<value>")
-    try:
-        return OmegaConf.to_container(OmegaConf.from_dotlist(items))
-    except (OmegaConfBaseException, yaml.YAMLError) as error:
-        ctx.fail(f"--params: '{value}' cannot be read: {str(error).splitlines()[0]}")
-
-
-def split_load_versions(ctx: click.Context, _: click.Parameter, value: Any) -> dict[str, str]:
-    """Split ``--load-versions`` into data sets and their versions."""
-    if not isinstance(value, str):
-        return dict(value or {})
-    versions = {}
-    for item in filter(None, map(str.strip, value.split(","))):
-        dataset, colon, version = item.partition(":")
-        if not dataset or not colon or not version:
-            ctx.fail(f"--load-versions: '{item}' must be <data set>:<version>")
-        versions[dataset] = version
-    return versions
-
-
-def _split_outside_brackets(text: str) -> list[str]:
-    items, depth = [""], 0
-    for character in text:
-        depth += (character in "[{") - (character in "]}")
-        if character == "," and depth == 0:
-            items.append("")
-        else:
-            items[-1] += character
-    return [item.strip() for item in items if item.strip()]
-
-
 def _run_command() -> click.Command:
     """Kedro's `run` with the grid's runner, lists in ``--params``, and one-line errors."""
-    command = copy.copy(kedro_project.run)
-    command.params = _run_params(command.params)
-    original = command.callback
+    original = kedro_project.run.callback
     assert original is not None
     # Kedro has announced that it removes its own `--pipeline`.
     unused = {"pipeline": None} if _has_pipeline_option(kedro_project.run) else {}
@@ -111,8 +65,9 @@ def _run_command() -> click.Command:
                     raise click.ClickException("\n".join(mistakes)) from None
                 raise
 
-    command.callback = run
-    return command
+    kept = ("name", "context_settings", "help", "epilog", "short_help")
+    options = {name: getattr(kedro_project.run, name) for name in kept}
+    return Command(callback=run, params=_run_params(kedro_project.run.params), **options)
 
 
 def _has_pipeline_option(command: click.Command) -> bool:
@@ -125,7 +80,7 @@ def _run_params(params: list[click.Parameter]) -> list[click.Parameter]:
     for param in changed:
         if param.name == "runner":
             param.default = RUNNER
-        if param.name == "params":
+        if param.name in ("params", "runner_params"):
             param.callback = split_params
         if param.name == "load_versions":
             param.callback = split_load_versions
@@ -208,7 +163,7 @@ _lock_option = click.option(
 )
 
 
-@cli.command()
+@cli.command(cls=Command)
 @_lock_option
 @_run_options
 def lock(env: str | None, params: dict[str, Any], file: Path | None) -> None:
@@ -220,7 +175,7 @@ def lock(env: str | None, params: dict[str, Any], file: Path | None) -> None:
         make_lock(env, params, file or _lock_file(env))
 
 
-@cli.command()
+@cli.command(cls=Command)
 @_lock_option
 @_run_options
 def regenerate(env: str | None, params: dict[str, Any], file: Path | None) -> None:
@@ -235,7 +190,7 @@ def regenerate(env: str | None, params: dict[str, Any], file: Path | None) -> No
         make_again(env, params, file or _lock_file(env))
 
 
-@cli.command()
+@cli.command(cls=Command)
 @_run_options
 @click.option(
     "--keep",

@@ -36,16 +36,12 @@ class GridConfigLoader(OmegaConfigLoader):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._merged: dict[str, dict[str, Any]] = {}
         super().__init__(*args, **kwargs)
-        if self.runtime_params and "data" in self.runtime_params:
-            self.runtime_params = self.runtime_params | {
-                "data": _folder(self.runtime_params["data"])
-            }
-        if "data" in self._globals:
-            if not isinstance(self._globals["data"], str):
-                raise ConfigurationError(
-                    f"globals.yml: data: give a folder, found {self._globals['data']!r}"
-                )
-            self["globals"] = {**self._globals, "data": _folder(self._globals["data"])}
+        given = self.runtime_params or {}
+        if "data" in given:
+            self.runtime_params = given | {"data": _folder(given["data"], "data")}
+        elif "data" in self._globals:
+            folder = _folder(self._globals["data"], "globals.yml: data")
+            self["globals"] = {**self._globals, "data": folder}
 
     def __setitem__(self, key: str, value: Any) -> None:
         self._merged.clear()  # other keys may refer to this one
@@ -146,8 +142,7 @@ class GridConfigLoader(OmegaConfigLoader):
             return super().__getitem__(key)
         except UNREADABLE as error:
             environment = self.env or self.default_run_env
-            cause = getattr(error.__cause__, "problem", None)  # Kedro leaves out what is wrong
-            reason = f"{error} {cause}" if cause else str(error)
+            reason = _reason(error)
             file = self._unreadable_file()
             where = "" if file is None or str(file) in reason else f" (in {file})"
             raise ConfigurationError(
@@ -165,6 +160,15 @@ class GridConfigLoader(OmegaConfigLoader):
         return None
 
 
+def _reason(error: Exception) -> str:
+    """What is wrong, with the key of an interpolation that cannot be resolved."""
+    if isinstance(error, OmegaConfBaseException):
+        what = str(error).splitlines()[0].replace("Interpolation key", "the key")
+        return f"{error.full_key}: {what}" if error.full_key else what
+    cause = getattr(error.__cause__, "problem", None)  # Kedro leaves out what is wrong
+    return f"{error} {cause}" if cause else str(error)
+
+
 def _full_command(env: str | None, parameters: Mapping[str, Any]) -> str:
     command = ["kedro", "run", "--pipelines=full"]
     if env:
@@ -180,19 +184,27 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _folder(value: Any) -> Any:
-    """Expand the tilde that the shell leaves in ``--params=data=~/folder``.
+def _folder(value: Any, key: str) -> str:
+    """Check a data folder, and expand the tilde that the shell leaves in ``--params=data=~/x``.
 
-    A value that is not text is refused later, with the other parameters.
+    The folder itself need not exist, but a run must not create a misspelt path from the root on.
     """
-    if value in (None, ""):
-        raise ConfigurationError("data: give a folder, for instance --params=data=/path/to/folder")
-    if not str(value).startswith("~"):
-        return value
+    if not isinstance(value, str) or not value:
+        raise ConfigurationError(
+            f"{key}: give a folder, found {value!r}. For instance: --params=data=/path/to/folder"
+        )
     try:
-        return str(Path(value).expanduser())
+        folder = Path(value).expanduser()
     except RuntimeError as error:  # the user has no home folder
-        raise ConfigurationError(f"data: '{value}' is not a folder: {error}") from None
+        raise ConfigurationError(f"{key}: '{value}' is not a folder: {error}") from None
+    if folder.is_absolute() and not folder.parent.is_dir():
+        raise ConfigurationError(
+            f"{key}: there is no folder {folder.parent} to create {folder.name} in. Correct the "
+            f"path, or create it: mkdir -p {shlex.quote(str(folder))}"
+        )
+    if folder.is_absolute() and folder.exists() and not folder.is_dir():
+        raise ConfigurationError(f"{key}: {folder} is a file. Give a folder")
+    return str(folder) if value.startswith("~") else value
 
 
 def _trials_of(dataset: str, trials: list[Trial]) -> Trials:

@@ -235,8 +235,9 @@ def test_models_are_nested_by_their_dotted_names(config: Config) -> None:
 
 def test_small_networks_refuse_images_that_do_not_fit(config: Config) -> None:
     config["recipe"]["image_size"] = 40
-    assert message(config).endswith(
-        "recipe.image_size: must be a multiple of 32 for the architecture convnext_micro, found 40"
+    assert message(config).startswith(
+        "recipe.image_size: must be a multiple of 32 for the architecture convnext_micro, found 40 "
+        "(in train.digits."
     )
 
 
@@ -325,3 +326,13 @@ def test_cached_views_that_would_all_be_the_same_are_refused(config: Config) -> 
     assert "recipe.cached_views is 4, but all views would be the same" in message(config)
     config["recipe"]["horizontal_flip"] = True
     assert {trial.recipe.cached_views for trial in expand(config).values()} == {4}
+
+
+def test_augmentation_that_a_frozen_network_would_not_see_is_refused(config: Config) -> None:
+    for name in ("vit_micro", "convnext_micro"):
+        config["backbones"][name] |= {"pretrained": True, "weights": "w.npz", "recipe": {}}
+    config["recipe"] |= {"freeze": "backbone", "rand_augment": {"operations": 2, "magnitude": 9}}
+    assert "recipe.rand_augment has no effect with recipe.freeze: backbone" in message(config)
+    # The views but for the first are augmented.
+    config["recipe"] |= {"cached_views": 2, "crop_padding": 0, "horizontal_flip": False}
+    assert {trial.recipe.cached_views for trial in expand(config).values()} == {2}

@@ -14,7 +14,7 @@ from longtail.hooks.pixels import check_pixels
 from longtail.hooks.predict import check_request
 from longtail.hooks.published import check_published
 from longtail.hooks.run_files import is_step
-from longtail.parameters import OWN_ARCHITECTURES, Parameters, Trial
+from longtail.parameters import OWN_ARCHITECTURES, Dataset, DigitsSource, Parameters, Trial
 from longtail.pipelines.predict.pipeline import dataset_of
 
 # Kedro's runners that would give wrong results, and why.
@@ -22,6 +22,9 @@ REFUSED_RUNNERS = {
     "ThreadRunner": "trials would share torch's random state, and so have other results",
     "ParallelRunner": "its processes do not get the project's catalog, which saves atomically",
 }
+
+# The images of the smallest class, where they are known before they are read.
+IMAGES_PER_CLASS = {"digits": 174, "cifar100": 600}
 
 
 class PreflightHook:
@@ -40,6 +43,7 @@ class PreflightHook:
         made = pipeline.all_outputs()
         for name in parameters.grid.datasets:
             if f"{name}_images" in made:
+                _check_holdout(parameters.datasets[name])
                 sources.check_source(parameters.datasets[name].source, name)
         if f"{dataset_of(parameters)}_names" in made:
             check_request(parameters)
@@ -75,6 +79,22 @@ def _refuse_unsupported(run_params: dict[str, Any]) -> None:
                 f"--runner={runner} is not supported: {reason}. Run without --runner: trials run "
                 f"in parallel processes, as many as the parameter compute.workers says"
             )
+
+
+def _check_holdout(dataset: Dataset) -> None:
+    """Refuse a hold-out that the number of images, where it is known before, does not allow."""
+    holdout, key = dataset.imbalance.holdout, f"datasets.{dataset.name}.imbalance.holdout"
+    if isinstance(dataset.source, DigitsSource) and holdout.kind in ("official", "official_test"):
+        raise ConfigurationError(
+            f"{key}: '{holdout.kind}' needs official test images, which the digits do not have. "
+            f"Use {{kind: per_class, test: 50, validation: 14}}"
+        )
+    images = IMAGES_PER_CLASS.get(dataset.source.kind)
+    if images is not None and images < dataset.smallest_class:
+        raise ConfigurationError(
+            f"{key}: holds out {dataset.smallest_class - 1:,} images of each class for testing and "
+            f"validation, and at least one must be left to train on, but a class has only {images}"
+        )
 
 
 def _check_backbones(parameters: Parameters, made: set[str]) -> None:

@@ -25,7 +25,7 @@ def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
             if not isinstance(value, Mapping):
                 merged[key] = value
             elif isinstance(below, Mapping) and _same_kind(below, value):
-                merged[key] = merge(below, value)
+                merged[key] = merge(_without_head_of_loss(below, value), value)
             else:
                 merged[key] = merge(value)
     return merged
@@ -47,6 +47,19 @@ def merge_resolved(layers: Sequence[DictConfig]) -> dict[str, Any]:
 def resolve(layer: Mapping[str, Any], merged: DictConfig) -> dict[str, Any]:
     """A layer with the values of its interpolations, which refer to the merged parameters."""
     return _container(OmegaConf.create(dict(layer), parent=merged), resolve=True)
+
+
+def _without_head_of_loss(below: Mapping[str, Any], above: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A method without the classifier that LDAM brought, where it gets another loss.
+
+    LDAM is defined on cosines; any other loss is usual with a linear classifier, the default.
+    """
+    before, after = below.get("loss"), above.get("loss")
+    if not (isinstance(before, Mapping) and isinstance(after, Mapping)):
+        return below
+    if before.get("name") != "ldam" or _same_kind(before, after):
+        return below
+    return {key: value for key, value in below.items() if key != "classifier"}
 
 
 def _same_kind(below: Mapping[str, Any], above: Mapping[str, Any]) -> bool:

@@ -77,6 +77,23 @@ class Parameters(Strict):
         return self
 
     @model_validator(mode="after")
+    def _labels_differ(self) -> Self:
+        """Rows of a table with the same label could not be told apart."""
+        for registry in REGISTRIES:
+            named: dict[str, str] = {}
+            for key in getattr(self.grid, registry):
+                entry = getattr(self, registry).get(key)
+                if entry is None:
+                    continue  # refused below
+                if (other := named.setdefault(entry.label, key)) != key:
+                    raise key_error(
+                        f"{registry}.{key}.label",
+                        f"'{entry.label}' is the label of {registry}.{other} too. Give each one "
+                        f"in the grid a label of its own",
+                    )
+        return self
+
+    @model_validator(mode="after")
     def _recipe_layers_fit(self) -> Self:
         """Check what backbones and methods change of the recipe, whether the grid has them or not.
 

@@ -118,7 +118,14 @@ def _trial(parameters: Parameters, cell: Cell, command_line_recipe: Mapping[str,
     try:
         trial = Trial.model_validate(merge(values, _override(parameters, cell, key)))
     except ValidationError as error:
-        raise ConfigurationError(describe(error, prefix=key)) from None
+        message = describe(error, prefix=key)
+        layers = {
+            "recipe": command_line_recipe,
+            f"methods.{cell.method}.recipe": method.recipe,
+            f"backbones.{cell.backbone}.recipe": backbone.recipe,
+        }
+        of_trial = _override(parameters, cell, key).get("recipe", {})
+        raise ConfigurationError(_with_origin(message, key, of_trial, layers)) from None
     if trial.name != cell.name:
         raise ConfigurationError(f"{key}: an override cannot rename the trial")
     dataset = parameters.datasets[cell.dataset]
@@ -126,6 +133,29 @@ def _trial(parameters: Parameters, cell: Cell, command_line_recipe: Mapping[str,
     _check_crops(trial, dataset, key)
     _check_validation(trial, dataset, key)
     return trial
+
+
+def _with_origin(
+    message: str, key: str, of_trial: Mapping[str, Any], layers: Mapping[str, Mapping[str, Any]]
+) -> str:
+    """Name the layer that sets each wrong key of a trial's recipe instead of the trial.
+
+    Args:
+        message: lines that begin with the key of the trial.
+        key: of the trial's parameters.
+        of_trial: the recipe in these parameters.
+        layers: the other layers of its recipe, by key, the upper ones first.
+    """
+
+    def named(line: str) -> str:
+        recipe, is_in_recipe, rest = line.partition(f"{key}.recipe.")
+        field = rest.partition(": ")[0].partition(".")[0]
+        if recipe or not is_in_recipe or field in of_trial:
+            return line
+        origin = next((name for name, layer in layers.items() if field in layer), "recipe")
+        return f"{origin}.{rest} (in {key})"
+
+    return "\n".join(map(named, message.splitlines()))
 
 
 def _override(parameters: Parameters, cell: Cell, key: str) -> Mapping[str, Any]:
@@ -154,8 +184,17 @@ def _check_freezing(trial: Trial, key: str) -> None:
             f"from random weights. Set backbones.{trial.backbone.name}.pretrained to true, or "
             f"recipe.freeze to none"
         )
-    varied = recipe.crop_padding or recipe.horizontal_flip
-    if recipe.freeze == "backbone" and recipe.cached_views > 1 and not varied:
+    if recipe.freeze != "backbone":
+        return
+    optional = ("random_resized_crop", "rand_augment", "random_erasing")
+    chosen = [name for name in optional if getattr(recipe, name) is not None]
+    if chosen and recipe.cached_views == 1:
+        raise ConfigurationError(
+            f"{key}: recipe.{chosen[0]} has no effect with recipe.freeze: backbone and one cached "
+            f"view, the image itself. Set recipe.cached_views to 2 or more, or recipe.{chosen[0]} "
+            f"to null"
+        )
+    if recipe.cached_views > 1 and not (recipe.crop_padding or recipe.horizontal_flip or chosen):
         raise ConfigurationError(
             f"{key}: recipe.cached_views is {recipe.cached_views}, but all views "
             f"would be the same. Set recipe.crop_padding or recipe.horizontal_flip, or "
