@@ -24,6 +24,7 @@ PLACES = (
     ("data",),
     ("datasets", "*", "source", "path"),
     ("datasets", "*", "source", "metadata"),
+    ("datasets", "*", "source", "class_names"),
     ("backbones", "*", "weights"),
     ("predict", "path"),
 )

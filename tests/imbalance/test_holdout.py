@@ -257,3 +257,55 @@ def test_large_groups_leave_enough_for_the_other_parts(singles: int) -> None:
 @pytest.mark.parametrize("sizes", [[], [3], [3, 3], [1] * 2])
 def test_too_few_groups_have_no_assignment(sizes: list[int]) -> None:
     assert assign(np.array(sizes, dtype=np.int64), (1, 1), (1, 1, 1)) is None
+
+
+KEPT = {
+    "all": ("train", "train", "validation", "test"),
+    "no validation": ("train", "train", "train", "test"),
+    "no test": ("train", "train", "train", "validation"),
+    "none": ("train",),
+}
+
+
+@pytest.mark.parametrize("case", KEPT)
+@pytest.mark.parametrize("kind", ["stratified", "per_class"])
+def test_only_a_split_that_is_missing_is_drawn(case: str, kind: str) -> None:
+    splits = KEPT[case]
+    index = index_with({c: [1] * 28 for c in "ab"}, splits=splits)
+    holdout = stratified(0.25, 0.15) if kind == "stratified" else PER_CLASS
+    pools = hold_out(index, holdout, 0, "d", keep_splits=True)
+    given = set(splits) - {"train"}
+    split = index.set_index("image")["split"]
+    for name, pool in parts_of(pools).items():
+        for label in range(2):
+            own = split[pool[label]]
+            assert own.eq(name if name in given else "train").all()
+            if name in given:  # all of them
+                assert len(own) == (split[index["label"].eq(label).to_numpy()] == name).sum()
+    test, validation, train = sizes_of(pools)
+    assert test + validation + train == 28
+    if kind == "stratified":
+        divided = int(split.iloc[:28].eq("train").sum())
+        assert test == (test if "test" in given else round(0.25 * divided))
+        assert validation == (validation if "validation" in given else int(0.15 * divided + 0.5))
+
+
+@pytest.mark.parametrize(
+    "holdout",
+    [OfficialHoldout(kind="official"), OfficialTestHoldout(kind="official_test")],
+    ids=lambda holdout: holdout.kind,
+)
+def test_official_validation_images_validate(holdout: Holdout) -> None:
+    index = index_with({c: [1] * 12 for c in "ab"}, splits=("train", "train", "validation", "test"))
+    pools = hold_out(index, holdout, 0, "d")
+    split = index.set_index("image")["split"]
+    assert [sizes_of(pools, label) for label in range(2)] == [(3, 3, 6)] * 2
+    for name, pool in parts_of(pools).items():
+        assert split[np.concatenate(pool)].eq(name).all()
+
+
+def test_a_class_without_images_in_an_official_split_is_named() -> None:
+    index = index_with({c: [1] * 9 for c in "ab"}, splits=("train", "train", "test"))
+    index.loc[(index["class_name"] == "b") & (index["split"] == "test"), "split"] = "train"
+    with pytest.raises(DataError, match="class 'b' has no official test image"):
+        hold_out(index, stratified(), 0, "d", keep_splits=True)

@@ -72,6 +72,7 @@ def test_a_taxonomy_is_read_however_names_are_written(tmp_path: Path) -> None:
     [
         ("", "is empty"),
         ("species,genus\n", "has no row"),
+        ("moth,genus\nnoctua_pronuba,a\n", "has no column species; its columns are moth, genus"),
         ("species\nnoctua_pronuba\n", "must have the columns species, genus, family"),
         ("species,genus\nnoctua_pronuba,Noctua\n", "leaves out 3 of 4 classes, such as"),
         ("noctua_pronuba,Noctua\n", "the first line must name the columns"),
@@ -101,6 +102,9 @@ def test_a_taxonomy_that_cannot_be_used_is_refused(tmp_path: Path, text: str, me
         ("list.txt", "# of the region\nNoctua Pronuba\n\nxestia_c-nigrum  # common\n"),
         ("list.csv", "species,seen\nnoctua pronuba,12\nxestia c-nigrum,3\n"),
         ("list.csv", '\ufeff"noctua pronuba";x\n"xestia c-nigrum";y\n'),
+        ("list.csv", "id,species\n1,noctua pronuba\n2,xestia c-nigrum\n"),
+        ("list.csv", "7;Abax ater\n8;noctua pronuba\n9;xestia c-nigrum\n"),
+        ("list.txt", "Scientific name\nnoctua pronuba\nxestia c-nigrum\n"),
     ],
 )
 def test_a_list_of_species_is_read_from_text_and_csv(tmp_path: Path, name: str, text: str) -> None:
@@ -125,6 +129,7 @@ def test_names_that_are_no_class_are_told_with_the_nearest(
         ("", "names no species"),
         ("# nothing\n\n", "names no species"),
         ("vespa crabro\n", "1 of 1 name is not a class of the model"),
+        ("1,vespa crabro\n", "must have a column species; its first line is 1, vespa crabro"),
     ],
 )
 def test_a_list_without_a_class_is_refused(tmp_path: Path, text: str, message: str) -> None:
@@ -136,7 +141,7 @@ def test_a_file_that_is_not_there_or_no_text_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"predict.species_list: '.*none' cannot be read"):
         read_species_list(str(tmp_path / "none"), MOTHS)
     (tmp_path / "picture").write_bytes(b"\xff\xd8\xff\xe0")
-    with pytest.raises(DataError, match=r"is not in UTF-8 \(byte 0\)\. Save it as 'CSV UTF-8'"):
+    with pytest.raises(DataError, match=r"is not a text file: it is a JPEG image"):
         read_species_list(str(tmp_path / "picture"), MOTHS)
 
 
@@ -149,7 +154,7 @@ def test_columns_are_found_by_their_names_whatever_spreadsheets_leave(tmp_path: 
     rows = [f"{name},common,{weight}" for name, weight in zip(MOTHS, "1304", strict=True)]
     path = write(tmp_path, "\n".join(["species,note,weight", *rows]))
     np.testing.assert_allclose(read_weights(path, MOTHS, ALL), [1 / 8, 3 / 8, 0, 4 / 8])
-    with pytest.raises(DataError, match="species and weight, but has species, note, number"):
+    with pytest.raises(DataError, match="no column weight; its columns are species, note, number"):
         read_weights(write(tmp_path, "species,note,number\na,b,1\n"), MOTHS, ALL)
 
 
@@ -220,3 +225,32 @@ def test_weights_that_cannot_be_used_are_refused(
     ]
     with pytest.raises(DataError, match=message):
         read_weights(write(tmp_path, "\n".join(rows)), MOTHS, ALL)
+
+
+def test_a_taxonomy_of_gbif_is_read_by_its_headers(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """``class`` is a rank there, and the highest rank comes first."""
+    rows = [f"Insecta\tNoctuidae\t{name}" for name in MOTHS]
+    path = write(tmp_path, "\n".join(["class\tfamily\tspecies", *rows]))
+    with caplog.at_level(logging.INFO):
+        taxonomy = read_taxonomy(path, MOTHS)
+    assert ranks_of(taxonomy) == ["genus", "family", "class"]
+    assert taxonomy[MOTHS[0]] == {"genus": "noctua", "family": "Noctuidae", "class": "Insecta"}
+    assert "the ranks are taken in the order family, class" in caplog.text
+    assert "the column 'species' is taken as species" in caplog.text
+
+
+def test_classes_of_the_model_make_the_column_class_one_of_species(tmp_path: Path) -> None:
+    rows = [f"{name},X" for name in MOTHS]
+    taxonomy = read_taxonomy(write(tmp_path, "\n".join(["Class,Tribe", *rows])), MOTHS)
+    assert ranks_of(taxonomy) == ["genus", "tribe"]
+
+
+def test_a_prior_is_never_taken_by_the_order_of_its_columns(tmp_path: Path) -> None:
+    rows = [f"{number},{name}" for number, name in enumerate(MOTHS, 1)]
+    path = write(tmp_path, "\n".join(["individualCount,scientificName", *rows]))
+    np.testing.assert_allclose(read_weights(path, MOTHS, ALL), [0.1, 0.2, 0.3, 0.4])
+    rows = [f"{name},{number}" for number, name in enumerate(MOTHS, 1)]
+    with pytest.raises(DataError, match="has no column species and weight; its columns are a, b"):
+        read_weights(write(tmp_path, "\n".join(["a,b", *rows])), MOTHS, ALL)

@@ -61,12 +61,12 @@ def test_a_schema_as_markdown() -> None:
         "| column | type | may be empty | meaning |",
         "| --- | --- | --- | --- |",
         "| `file` | text | no | path of the image below the source's path |",
-        "| `species` | text | no | name of its class; plain text without line breaks or control "
-        "characters |",
+        "| `species` | text | yes | name of its class; rows without one are skipped; plain text "
+        "without line breaks or control characters |",
         "| `group` | text | yes | images of one group, such as a series of one animal, are kept "
         "on one side of a split; the column may be missing |",
-        "| `split` | text | yes | official split, if the data have one; train, test or empty; "
-        "the column may be missing |",
+        "| `split` | text | yes | official split, if the data have one; train, validation, test "
+        "or empty; the column may be missing |",
     ]
     assert "| `<rank>_probability` | number | yes |" in as_markdown(names.NAMES)
 
@@ -88,7 +88,9 @@ def test_the_catalog_applies_a_schema_on_save_and_on_load(tmp_path: Path) -> Non
     entry = catalog()["{dataset}_index"] | {"filepath": str(tmp_path / "index.csv")}
     made = LongtailCatalog.from_config({"moths_index": entry}, save_version=generate_timestamp())
     index = index_of(["a.png", "NA"], [0, 1], ["1", "NA"], ["", "train"])
-    with pytest.raises(DataError, match=r"^moths_index, row 2: split is 'dev', must be train, "):
+    with pytest.raises(
+        DataError, match=r"^moths_index, row 2: split is 'dev', must be train, validation, "
+    ):
         made.save("moths_index", index.assign(split=["test", "dev"]))
     assert not list(tmp_path.rglob("*/index.csv"))
     made.save("moths_index", index)
@@ -99,5 +101,26 @@ def test_the_catalog_applies_a_schema_on_save_and_on_load(tmp_path: Path) -> Non
     with pytest.raises(DataError) as error:
         made.load("moths_index")
     assert str(error.value) == (
-        f"moths_index ({file}), row 2: split is 'trian', must be train, test or empty"
+        f"moths_index ({file}), row 2: split is 'trian', must be train, validation, test or empty"
     )
+
+
+@pytest.mark.parametrize(
+    ("labels", "names", "is_valid"),
+    [
+        ([0, 1, 0], ["a", "b", "a"], True),
+        ([0, 1, 0], ["a", "b", "b"], False),
+        ([0, 1, 2], ["a", "b", "a"], False),
+        ([0, -1, -1], ["a", "b", "c"], True),
+        ([0, -1, -1], ["a", "b", "a"], False),
+    ],
+)
+def test_a_label_has_one_class_name(labels: list[int], names: list[str], is_valid: bool) -> None:
+    index = index_of(["1", "2", "3"], [0] * 3, ["x"], [""] * 3)
+    index = index.assign(label=labels, class_name=names)
+    if is_valid:
+        validate(index, data.INDEX, "index")
+    else:
+        message = r"^index, rows? .*: label and class_name do not belong to each other$"
+        with pytest.raises(DataError, match=message):
+            validate(index, data.INDEX, "index")

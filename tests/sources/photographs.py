@@ -57,9 +57,14 @@ def source(path: Path | None, **changes: Any) -> FolderSource:
 
 
 def read(
-    path: Path, decoded: Path, smallest: int = 1, fewest_groups: int = 1, **changes: Any
+    path: Path,
+    decoded: Path,
+    smallest: int = 1,
+    fewest_groups: int = 1,
+    unknown: tuple[str, ...] = (),
+    **changes: Any,
 ) -> Images:
-    return read_folder(source(path, **changes), "moths", decoded, smallest, fewest_groups)
+    return read_folder(source(path, **changes), "moths", decoded, smallest, fewest_groups, unknown)
 
 
 def groups(images: Images) -> list[list[str]]:

@@ -426,12 +426,12 @@ def test_memory_does_not_grow_with_the_images(tmp_path: Path) -> None:
 CRASHING = """
 from longtail.sources import decode
 original = decode._decode
-def crashing(content, image_size):
+def crashing(content, image_size, limits):
     if getattr(content, "name", None) is not None and content.raw.tell() == 0:
         import os
         if os.fstat(content.fileno()).st_size == {size}:
             {crash}
-    return original(content, image_size)
+    return original(content, image_size, limits)
 decode._decode = crashing
 """
 READING = """

@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies
 from PIL import Image, ImageOps
+from pillow_heif import register_heif_opener
 
-from longtail.sources.decode import Decoded, Rejection, decode, try_decode
+from longtail.sources.decode import Decoded, DecodeLimits, Rejection, decode, try_decode
 from longtail.sources.files import ImageFileRef
 from longtail.sources.listing import find_image_files
 from tests.sources.photographs import png, zip_of
@@ -93,11 +94,32 @@ def test_sixteen_bit_grey_is_scaled_not_clipped(tmp_path: Path) -> None:
     assert saved(tmp_path, Image.fromarray(grey))[0, :, 0].tolist() == [0, 1, 128, 255]
 
 
-@pytest.mark.parametrize("name", ["image.webp", "image.bmp", "image.tif", "image.gif"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("image.webp", "image.bmp", "image.tif", "image.gif", "image.jpe", "image.jfif"),
+        *("image.heic", "image.heif", "image.avif"),
+    ],
+)
 def test_other_formats_are_read(name: str, tmp_path: Path) -> None:
     image = Image.new("RGB", (8, 8), (250, 128, 3))
     options: dict[str, Any] = {"lossless": True} if name.endswith("webp") else {}
-    assert saved(tmp_path, image, name, **options)[4, 4].tolist() == [250, 128, 3]
+    if name.endswith(("heic", "heif")):
+        register_heif_opener()
+    shown = saved(tmp_path, image, name, **options)[4, 4]
+    np.testing.assert_allclose(shown.astype(int), [250, 128, 3], atol=6)
+    assert [file.name for file in find_image_files(str(tmp_path), "key")] == [name]
+
+
+def test_avif_and_heic_are_set_upright(tmp_path: Path) -> None:
+    pixels = np.zeros((40, 60, 3), dtype=np.uint8)
+    pixels[:20, :30] = 255  # white in the upper left quarter
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    shown = saved(tmp_path, Image.fromarray(pixels), "image.avif", exif=exif)
+    assert shown.shape == (60, 40, 3)
+    quarters = [int(shown[y, x, 0] > 128) for y in (15, 45) for x in (10, 30)]
+    assert quarters == [0, 1, 0, 0]
 
 
 def test_images_are_cut_to_a_centred_square(tmp_path: Path) -> None:
@@ -118,17 +140,70 @@ def test_images_are_cut_to_a_centred_square(tmp_path: Path) -> None:
             png_header(20_000, 6_000),
             "20000 x 6000 pixels are too many: at most 100 million",
         ),  # beyond our bound, within Pillow's
-        (png_header(60_000, 60_000), "too many pixels: at most 100 million"),  # beyond Pillow's
+        (png_header(60_000, 60_000), "pixels are too many: at most 100 million"),  # beyond Pillow's
     ],
     ids=["text", "empty", "bomb", "great bomb"],
 )
-@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_unusable_files_are_refused_with_a_reason(
     content: bytes, reason: str, tmp_path: Path
 ) -> None:
     (tmp_path / "bad.png").write_bytes(content)
     with pytest.raises(ValueError, match=reason):
         decode(ImageFileRef(("bad.png",), tmp_path, member=None), 8)
+
+
+def test_the_limit_of_pixels_is_a_parameter(tmp_path: Path) -> None:
+    Image.new("RGB", (30, 20)).save(tmp_path / "image.png")
+    file = ImageFileRef(("image.png",), tmp_path, member=None)
+    assert decode(file, 8, DecodeLimits(max_pixels=600)).shape == (8, 8, 3)
+    reason = "^30 x 20 pixels are too many: at most 0.000599 million are read"
+    with pytest.raises(ValueError, match=reason):
+        decode(file, 8, DecodeLimits(max_pixels=599))
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_beyond_the_limit_is_decoded_at_a_reduced_size(
+    progressive: bool, tmp_path: Path
+) -> None:
+    image = Image.fromarray(np.full((160, 240, 3), 90, dtype=np.uint8))
+    image.save(tmp_path / "image.jpg", progressive=progressive)
+    file = ImageFileRef(("image.jpg",), tmp_path, member=None)
+    limits = DecodeLimits(max_pixels=160 * 240 // 4)
+    np.testing.assert_allclose(decode(file, 16, limits).astype(int), 90, atol=2)
+    for size, limit in ((None, limits), (160, limits), (16, DecodeLimits(160 * 240 // 4 - 1))):
+        with pytest.raises(ValueError, match="240 x 160 pixels are too many"):
+            decode(file, size, limit)
+
+
+def test_a_photograph_of_108_million_pixels_is_read(tmp_path: Path) -> None:
+    """Pillow itself would warn of it, and refuse it from 179 million on."""
+    Image.new("L", (12_000, 9_000), 90).save(tmp_path / "image.jpg")
+    shown = decode(ImageFileRef(("image.jpg",), tmp_path, member=None), 64)
+    assert shown.shape == (64, 64, 3) and (abs(shown.astype(int) - 90) <= 1).all()
+
+
+def test_truncated_jpegs_are_kept_and_marked_on_request(tmp_path: Path) -> None:
+    pixels = np.full((64, 64, 3), 200, dtype=np.uint8)
+    pixels[::2] = 20
+    whole = io.BytesIO()
+    Image.fromarray(pixels).save(whole, format="JPEG", quality=95)
+    content = whole.getvalue()
+    kept = DecodeLimits(keep_truncated=True)
+    file = ImageFileRef(("image.jpg",), tmp_path, member=None)
+    (tmp_path / "image.jpg").write_bytes(content)
+    result = try_decode(file, 64, kept)
+    assert isinstance(result, Decoded) and not result.truncated
+    (tmp_path / "image.jpg").write_bytes(content[: len(content) * 3 // 4])
+    cut = try_decode(file, 64, kept)
+    assert isinstance(cut, Decoded) and cut.truncated
+    np.testing.assert_array_equal(cut.pixels[:16], result.pixels[:16])
+    assert isinstance(try_decode(file, 64), Rejection)
+    for rest in (content[:30], b"no image", b""):  # nothing of the image is there
+        (tmp_path / "image.jpg").write_bytes(rest)
+        assert isinstance(try_decode(file, 64, kept), Rejection)
+    Image.fromarray(pixels).save(tmp_path / "image.png")
+    (tmp_path / "image.jpg").write_bytes((tmp_path / "image.png").read_bytes()[:-40])
+    assert isinstance(try_decode(file, 64, kept), Rejection)  # only JPEGs
 
 
 @pytest.mark.parametrize("name", ["photo.jpg", "photo.png", "photo.webp", "photo.tif"])
@@ -220,7 +295,7 @@ def test_strips_are_refused(size: tuple[int, int], tmp_path: Path) -> None:
         (b"%PDF-1.7", "it is a PDF document"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "it is PostScript"),
         (b"\xef\xbb\xbf <svg xmlns='http://www.w3.org/2000/svg'/>", "HTML, SVG or other XML"),
-        (b"\x00\x00\x00\x18ftypheic", "it is HEIC, AVIF or a video"),
+        (b"\x00\x00\x00\x18ftypheic", "it is a damaged HEIC or AVIF image, or a video"),
         (b"\x1f\x8b\x08", "it is a gzip archive"),
     ],
 )
@@ -274,7 +349,10 @@ def test_zip_bomb_is_refused_by_what_it_unpacks_to(
 @settings(max_examples=150, deadline=None)
 @given(data=strategies.data())
 def test_damaged_files_are_decoded_or_refused_and_nothing_else(data: strategies.DataObject) -> None:
-    format_name = data.draw(strategies.sampled_from(["JPEG", "PNG", "GIF", "TIFF", "WEBP", "BMP"]))
+    format_name = data.draw(
+        strategies.sampled_from([*("JPEG", "PNG", "GIF", "TIFF", "WEBP", "BMP"), "HEIF", "AVIF"])
+    )
+    register_heif_opener()
     whole = io.BytesIO()
     pixels = np.random.default_rng(0).integers(0, 256, (20, 20, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(whole, format=format_name)

@@ -42,7 +42,7 @@ def decoded(tmp_path: Path) -> Path:
 
 def test_index_lists_classes_by_name_and_files_in_order(species: Path, decoded: Path) -> None:
     images = read(species, decoded)
-    assert images.index.columns.tolist() == list(INDEX.columns)
+    assert images.index.columns.tolist() == [name for name in INDEX.columns if name != "truncated"]
     expected = index_of(
         ["Käfer/2020/mai/b.png", "Käfer/ein Käfer.png", "Zygaena/a.png", "abax ater/x y.png"],
         [0, 0, 1, 2],
@@ -243,8 +243,8 @@ def test_files_that_a_spreadsheet_takes_for_formulas_have_a_path(
     root = folder_of(tmp_path / "photos", {"a": 3, "b": 3})
     save(root, "=1+2.png", photograph(77))
     (root / "@").mkdir()
-    (root / "@" / "phone.heic").write_bytes(b"")
-    assert read(root, decoded).rejected["file"].tolist() == ["./=1+2.png", "./@/phone.heic"]
+    (root / "@" / "phone.jxl").write_bytes(b"")
+    assert read(root, decoded).rejected["file"].tolist() == ["./=1+2.png", "./@/phone.jxl"]
     named = "file,species\n=1+2.png,x\n" + "".join(
         f"{folder}/00{i}.png,{species}\n"
         for folder, species in (("a", "x"), ("b", "y"))

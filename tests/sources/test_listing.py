@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 from pathlib import Path
 
@@ -97,24 +98,46 @@ def test_what_is_no_regular_file_is_refused(root: Path, monkeypatch: pytest.Monk
 
 
 def test_pictures_of_other_kinds_are_refused_and_other_files_counted(root: Path) -> None:
-    for name in ("raw.CR2", "phone.heic", "notes.txt", "a.xmp", "Thumbs.db", "._1.png", ".x.jpg"):
+    for name in ("raw.CR2", "phone.jxl", "notes.txt", "a.xmp", "Thumbs.db", "._1.png", ".x.jpg"):
         (root / "a" / name).write_bytes(b"")
     (root / ".trash").mkdir()
     found = list_images(str(root), "key")
     assert [file.name for file in found.files] == ["a/1.png"]
     assert found.rejected == [
-        (
-            "a/phone.heic",
-            ".heic files are not supported: convert it to JPEG, and let the phone save JPEG in "
-            "future (iPhone: Settings, Camera, Formats, Most Compatible)",
-        ),
+        ("a/phone.jxl", ".jxl files are not supported: convert it to JPEG or PNG"),
         ("a/raw.CR2", ".cr2 files are not supported: convert it to JPEG or PNG"),
     ]
     assert found.ignored == [
-        *(".trash", "a/._1.png", "a/.x.jpg", "a/Thumbs.db", "a/a.xmp", "a/notes.txt"),
+        *("a/._1.png", "a/.x.jpg", "a/Thumbs.db", "a/a.xmp", "a/notes.txt"),
     ]
-    assert describe_ignored(found.ignored) == (
-        "6 files are not images by the name, or hidden: .trash, a/._1.png, a/.x.jpg, and 3 more"
+    assert describe_ignored(found.ignored, found.system_files) == (
+        "5 files are not images by the name, or hidden: a/._1.png, a/.x.jpg, a/Thumbs.db, and 2 "
+        "more"
+    )
+
+
+SYSTEM = ("@eaDir/1.png", "#recycle", "$RECYCLE.BIN/S-1-5", ".thumbnails", ".AppleDouble")
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_thumbnails_and_deleted_files_are_skipped_and_counted(zipped: bool, root: Path) -> None:
+    for number, name in enumerate(SYSTEM):
+        for folder in (root, root / "a"):
+            (folder / name).mkdir(parents=True)
+            for copy in range(number + 1):
+                (folder / name / f"{copy}.png").write_bytes(b"x")
+    path = root
+    if zipped:
+        path = Path(shutil.make_archive(str(root.with_name("all")), "zip", root))
+    found = list_images(str(path), "key")
+    assert [file.name for file in found.files] == ["a/1.png"]
+    assert (found.rejected, found.ignored, found.empty) == ([], [], [])
+    assert found.system_files == {
+        **{"@eaDir": 2, "#recycle": 4, "$RECYCLE.BIN": 6, ".thumbnails": 8, ".AppleDouble": 10}
+    }
+    assert describe_ignored(found.ignored, found.system_files) == (
+        "30 files in hidden folders and folders of thumbnails or deleted files are skipped: "
+        "#recycle (4), $RECYCLE.BIN (6), .AppleDouble (10), and 2 more"
     )
 
 
@@ -155,10 +178,10 @@ def test_folders_without_images_are_told(root: Path) -> None:
     (root / "two\nlines").mkdir()
     for refused in ("phone", "of\nphone"):  # they are listed as rejected, with the reason
         (root / refused).mkdir()
-        (root / refused / "x.heic").write_bytes(b"")
+        (root / refused / "x.jxl").write_bytes(b"")
     found = list_images(str(root), "key")
     assert found.empty == ["empty", "texts", "two\\nlines"]
-    assert [name for name, _ in found.rejected] == ["of\\nphone/x.heic", "phone/x.heic"]
+    assert [name for name, _ in found.rejected] == ["of\\nphone/x.jxl", "phone/x.jxl"]
 
 
 def test_the_project_s_own_data_are_no_class(root: Path) -> None:
@@ -204,5 +227,5 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
 
 def test_folder_of_zips_says_how_to_name_them(tmp_path: Path) -> None:
     zip_of(tmp_path / "a.zip", {"a/1.png": png()})
-    with pytest.raises(DataError, match=r"name them, as in '.*/\*\.zip'.*Known endings: \.bmp"):
+    with pytest.raises(DataError, match=r"name them, as in '.*/\*\.zip'.*Known endings: \.avif"):
         find_image_files(str(tmp_path), "key")

@@ -52,8 +52,35 @@ PLAIN = "file,species\n1.png,b\ndeep/2.png,b\ndeep/Kä 3.png,a\n4.png,a\n"
             ",deep/Kä 3.png,a\n,x/../4.png,a",
             "utf-8",
         ),
+        ("sep=;\r\n" + PLAIN.replace(",", ";").replace("\n", "\r\n"), "utf-8"),
+        (PLAIN.replace(",", "|"), "utf-8"),
+        (PLAIN.replace(",", ";"), "cp1252"),
+        (PLAIN.replace(",", "\t"), "utf-16"),
+        (PLAIN, "utf-16-le"),
+        (PLAIN.replace("4.png", "4.PNG").replace("deep/", "DEEP\\"), "utf-8"),
+        (PLAIN.replace("1.png", "C:\\Users\\me\\Photos\\1.png"), "utf-8"),
+        (
+            PLAIN.replace("deep/", "moved/deep/").replace("1.png", "x/1.png").replace("4", "x/4"),
+            "utf-8",
+        ),
+        (PLAIN.replace("file", "filePath").replace("species", "scientificName"), "utf-8"),
+        (
+            "species,Class Name,image,extra,\nb,beetle,1.png,x,\nb,beetle,deep/2.png,x,\n"
+            "a,moth,deep/Kä 3.png,x,\na,moth,4.png,x,\n",
+            "utf-8",
+        ),
+        (
+            "note, or so;file;species\n"
+            + "".join(f"x, y;{line}\n" for line in PLAIN[13:].replace(",", ";").splitlines()),
+            "utf-8",
+        ),
     ],
-    ids=["commas", "semicolons and mark", "tabs", "accents", "backslashes", "other columns"],
+    ids=[
+        *("commas", "semicolons and mark", "tabs", "accents", "backslashes", "other columns"),
+        *("stated separator", "bars", "cp1252", "utf-16", "utf-16 without mark", "other case"),
+        *("path on another machine", "other folders", "headers of Darwin Core", "headers"),
+        "comma in a header",
+    ],
 )
 def test_table_names_files_and_species(
     text: str, encoding: str, root: Path, decoded: Path, tmp_path: Path
@@ -121,11 +148,11 @@ def test_files_that_are_not_there_or_elsewhere_are_rejected(
         ("file,species\n1.png\n", "line 2 has 1 values, but there are 2 columns"),
         ("file,species\n1.png,a,b\n", "line 2 has 3 values"),
         ("file,species\n,a\n", "line 2: file is empty"),
-        ("file,species\n1.png, \n", "line 2: species is empty"),
+        ("file,species\n1.png, \n", "has no species in any row"),
         ("file,species\n1.png,a\n4.png,b\n1.png,b\n", "lines 2 and 4: '1.png' is named twice"),
         (
-            "file,species,split\n1.png,a,dev\n",
-            "line 2: split is 'dev', must be train, test or empty",
+            "file,species,split\n1.png,a,other\n",
+            "line 2: split is 'other', must be train, validation, test or empty",
         ),
         ('file,species\n"1.png,a\n', "line 2: unexpected end of data"),
         (
@@ -153,10 +180,54 @@ def test_equal_lines_are_one(root: Path, decoded: Path, tmp_path: Path) -> None:
     assert len(images.index) == 4
 
 
-def test_other_encodings_are_refused(root: Path, decoded: Path, tmp_path: Path) -> None:
-    for encoding in ("latin-1", "utf-16"):
-        with pytest.raises(DataError, match=r"is not in UTF-8 \(byte \d+\)\. Save it as"):
-            read(root, decoded, metadata=table(tmp_path, PLAIN, encoding))
+def test_absolute_paths_below_the_folder_are_found(
+    root: Path, decoded: Path, tmp_path: Path
+) -> None:
+    text = PLAIN.replace("1.png", f"{root}/1.png").replace("deep/2", f"{root}/deep/../deep/2")
+    assert len(read(root, decoded, metadata=table(tmp_path, text)).index) == 4
+
+
+def test_names_that_fit_two_files_are_no_file_s(root: Path, decoded: Path, tmp_path: Path) -> None:
+    save(root, "DEEP/2.PNG", photograph(8))
+    save(root, "other/2.png", photograph(9))
+    text = PLAIN.replace("deep/2", "Deep/2")
+    images = read(root, decoded, metadata=table(tmp_path, text))
+    assert images.rejected["file"].tolist() == ["Deep/2.png"]
+    only_names = "file,species\n2.png,a\n1.PNG,a\n4.png,b\n".replace("1.PNG", "x/1.png")
+    images = read(root, decoded, metadata=table(tmp_path, only_names.replace("4.png", "x/4.png")))
+    assert images.index["file"].tolist() == ["1.png", "4.png"]
+    assert images.rejected["file"].tolist() == ["2.png"]
+
+
+def test_what_is_taken_and_what_is_skipped_is_logged(
+    root: Path, decoded: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    text = PLAIN.replace("file,species", "Image file,LABEL").replace("4.png,a", "4.png,")
+    images = read(root, decoded, metadata=table(tmp_path, text, "cp1252"))
+    assert len(images.index) == 3 and images.rejected.empty
+    assert (
+        "the column 'Image file' is taken as file and the column 'LABEL' is taken as species"
+    ) in caplog.text
+    assert "1 row without a species skipped" in caplog.text
+    assert "is read as Windows-1252. Line 4 is then: deep/Kä 3.png,a" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"PK\x03\x04rest", "is not a text file: it is an Excel or OpenDocument workbook"),
+        (b"file,species\n\x81.png,a\n", r"neither in UTF-8 nor .* \(byte 13\)\. Save it as"),
+        (b"file,species\n\xe4\x02.png,a\n", r"neither in UTF-8 nor .* \(byte 13\)"),
+        ("file,species\n".encode("utf-16") + b"x", r"neither in UTF-8 nor "),
+    ],
+)
+def test_files_that_are_no_text_are_refused(
+    content: bytes, reason: str, root: Path, decoded: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "moths.csv").write_bytes(content)
+    with pytest.raises(DataError, match=reason):
+        read(root, decoded, metadata=str(tmp_path / "moths.csv"))
 
 
 @settings(max_examples=200, deadline=None)

@@ -37,22 +37,22 @@ def test_no_spreadsheet_takes_a_name_for_a_formula(folder: Path) -> None:
     for name in names:
         (folder / "odd" / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / "odd" / name).write_bytes(b"")
-    (folder / "odd" / "=phone.heic").write_bytes(b"")
+    (folder / "odd" / "=phone.jxl").write_bytes(b"")
     with ZipFile(folder / "odd.zip", "w") as archive:
         archive.writestr("=cmd().jpg", b"")
     found = find_photographs(str(folder / "odd"))
     assert set(found.files) == {f"./{name}" for name in names}
-    assert list(found.rejected) == ["./=phone.heic"]
+    assert list(found.rejected) == ["./=phone.jxl"]
     assert list(find_photographs(str(folder / "odd.zip")).files) == ["./=cmd().jpg"]
 
 
-def test_photographs_of_phones_are_refused_with_what_to_do(folder: Path) -> None:
-    (folder / "one" / "IMG_1.HEIC").write_bytes(b"")
+def test_photographs_of_other_formats_are_refused_with_what_to_do(folder: Path) -> None:
+    (folder / "one" / "IMG_1.JXL").write_bytes(b"")
     found = find_photographs(str(folder / "one"))
-    assert "IMG_1.HEIC" not in found.files
-    assert ".heic files are not supported: convert it to JPEG" in found.rejected["IMG_1.HEIC"]
-    with pytest.raises(DataError, match="Most Compatible"):
-        find_photographs(str(folder / "one/IMG_1.HEIC"))
+    assert "IMG_1.JXL" not in found.files
+    assert ".jxl files are not supported: convert it to JPEG" in found.rejected["IMG_1.JXL"]
+    with pytest.raises(DataError, match="convert it to JPEG or PNG"):
+        find_photographs(str(folder / "one/IMG_1.JXL"))
 
 
 def test_several_folders_may_hold_files_of_one_name(folder: Path) -> None:

@@ -10,13 +10,15 @@ from hypothesis import given, settings, strategies
 from PIL import Image, ImageEnhance
 from pydantic import ValidationError
 
-from longtail.arrays import Int64Array, UInt8Array
+from longtail.arrays import UInt8Array
 from longtail.errors import DataError
 from longtail.sources import difference_hash
-from longtail.sources.difference_hash import BITS, image_hash, pairs_within
+from longtail.sources.difference_hash import BITS, image_hash, nearest_earlier_rows
 from longtail.sources.files import ImageFileRef
+from longtail.sources.image_groups import Grouping, group_images
 from longtail.sources.journal import FileRecord
 from longtail.sources.metadata import Entry
+from longtail.sources.near_duplicates import ENOUGH, Comparer, _groups
 from tests.sources.photographs import folder_of, groups, photograph, read, save, source
 
 
@@ -63,25 +65,24 @@ def test_changed_copies_are_near_and_other_photographs_far() -> None:
     rows=strategies.integers(1, 40),
     limit=strategies.integers(0, 200),
     block=strategies.integers(1, 50),
+    count=strategies.integers(1, 8),
 )
-def test_near_pairs_are_those_of_a_plain_count(
-    seed: int, rows: int, limit: int, block: int
+def test_nearest_rows_are_those_of_a_plain_count(
+    seed: int, rows: int, limit: int, block: int, count: int
 ) -> None:
     generator = np.random.default_rng(seed)
     first = generator.integers(0, 256, (1, 64), dtype=np.uint8)
     flips = generator.random((rows, 512)) < generator.uniform(0, 0.3, (rows, 1))
     hashes = first ^ np.packbits(flips, axis=1)
     unpacked = np.unpackbits(hashes, axis=1)
-    expected = {
-        (i, j)
-        for i in range(rows)
-        for j in range(i + 1, rows)
-        if (unpacked[i] != unpacked[j]).sum() <= limit
-    }
+    distances = (unpacked[:, None] != unpacked[None]).sum(axis=2)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(difference_hash, "BLOCK_ROWS", block)
-        pairs = [tuple(pair) for part in pairs_within(hashes, limit) for pair in part.tolist()]
-    assert len(pairs) == len(set(pairs)) and set(pairs) == expected
+        nearest = nearest_earlier_rows(hashes, limit, count)
+    for row, found in enumerate(nearest.tolist()):
+        earlier = sorted(range(row), key=lambda other: (distances[row, other], other))
+        near = [other for other in earlier if distances[row, other] <= limit][:count]
+        assert found == near + [-1] * (count - len(near))
 
 
 def test_exact_duplicates_of_a_species_are_one_group(root: Path, decoded: Path) -> None:
@@ -155,29 +156,31 @@ def test_pattern_without_one_group_is_refused(pattern: str, reason: str) -> None
         source(None, group_pattern=pattern)
 
 
-def test_thousand_pictures_that_are_all_alike_need_little_memory(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    from longtail.sources import image_groups
-
-    kept: list[int] = []
-    spanning = image_groups._spanning
-
-    def counted(pairs: Int64Array) -> Int64Array:
-        links = spanning(pairs)
-        kept.append(len(links))
-        return links
-
-    monkeypatch.setattr(image_groups, "_spanning", counted)
-    records = [_record(number) for number in range(1500)]
-    entries = [_entry(number) for number in range(1500)]
-    found, _ = image_groups.group_images(entries, records, image_groups.Grouping(None, 0, "key"))
+def test_hundreds_of_pictures_that_are_all_alike_need_few_comparisons() -> None:
+    pixels = np.asarray(photograph(1))
+    records = [_record(number) for number in range(300)]
+    entries = [_entry(number) for number in range(300)]
+    comparer = Comparer(lambda _: pixels)
+    found, _ = group_images(entries, records, Grouping(None, 0, "key"), comparer)
     assert set(found) == {0}
-    assert sum(kept) < 5000  # of 1,124,250 pairs
+    assert len(comparer.known) < 300 * ENOUGH  # of 44,850 pairs
+
+
+def test_one_wrong_pair_does_not_join_two_groups() -> None:
+    """Rows 0 to 2 and 3 to 5 are groups; 6 is the same as 3 to 5, and wrongly as 0."""
+    nearest = np.array([[-1] * 5] * 7)
+    same = nearest.copy()
+    for row, others in {1: [0], 2: [0, 1], 4: [3], 5: [3, 4], 6: [0, 1, 2, 3, 4]}.items():
+        nearest[row, : len(others)] = others
+        same[row, : len(others)] = 1
+    same[6, 1:3] = 0
+    assert _groups(nearest, same) == [0, 0, 0, 3, 3, 3, 3]
+    nearest[3, 0], same[3, 0] = 2, 0
+    assert _groups(nearest, same) == [0, 0, 0, 3, 3, 3, 3]
 
 
 def _record(number: int) -> FileRecord:
-    return FileRecord("", None, number.to_bytes(32), bytes(64), (0, number))
+    return FileRecord("", None, number.to_bytes(32), bytes(64), location=(0, number))
 
 
 def _entry(number: int) -> Entry:

@@ -23,7 +23,7 @@ from longtail.parameters import Imbalance
 
 
 def cut(
-    index: pd.DataFrame, imbalance: Imbalance, dataset: str
+    index: pd.DataFrame, imbalance: Imbalance, dataset: str, *, keep_splits: bool = False
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Cut a data set into its subsets.
 
@@ -50,13 +50,14 @@ def cut(
         index: the table of :class:`longtail.sources.Images`; unknown classes have the label -1.
         imbalance: the hold-out, the profile, the class order, the groups and the seed.
         dataset: the data set's name in the parameters, for messages.
+        keep_splits: see :func:`longtail.imbalance.holdout.hold_out`.
 
     Returns:
         The subsets, one row per image and subset
         (:data:`longtail.schemas.data.SUBSETS`), and the class profile, one row per known class
         (:data:`longtail.schemas.data.CLASS_PROFILE`).
     """
-    pools = hold_out(index, imbalance.holdout, imbalance.seed, dataset)
+    pools = hold_out(index, imbalance.holdout, imbalance.seed, dataset, keep_splits=keep_splits)
     is_natural = imbalance.grouped_by == "natural"
     known = index[index["label"] >= 0]
     sizes = known["label"].value_counts().sort_index().to_numpy()

@@ -23,6 +23,7 @@ from longtail.parameters import (
 )
 
 TEST, VALIDATION, TRAIN = range(3)
+_SPLITS = {TEST: "test", VALIDATION: "validation"}
 
 
 @dataclass(frozen=True)
@@ -41,19 +42,21 @@ class _Class:
     Attributes:
         name: of the class.
         images: the numbers of its images to divide, shuffled.
-        training: the numbers of its images that are training images in any case.
+        given: the numbers of the images that are in a part in any case, by part, shuffled.
         wanted: the requested number of images of each part except the last.
         minima: the smallest number of images of each part.
     """
 
     name: str
     images: Int64Array
-    training: Int64Array
+    given: dict[int, Int64Array]
     wanted: tuple[int, ...]
     minima: tuple[int, ...]
 
 
-def hold_out(index: pd.DataFrame, holdout: Holdout, seed: int, dataset: str) -> Pools:
+def hold_out(
+    index: pd.DataFrame, holdout: Holdout, seed: int, dataset: str, *, keep_splits: bool = False
+) -> Pools:
     """Divide each class into training, validation and test images.
 
     Each class is shuffled by its own random generator, so that adding a class does not move images
@@ -66,21 +69,27 @@ def hold_out(index: pd.DataFrame, holdout: Holdout, seed: int, dataset: str) -> 
         holdout: what is held out.
         seed: of the shuffles.
         dataset: the data set's name in the parameters, for messages.
+        keep_splits: whether official test and validation images stay such if the hold-out draws
+            images. Only a part that has no official images is drawn then.
 
     Raises:
         DataError: naming all classes that are too small, or if there is no official test split.
     """
     key = f"datasets.{dataset}.imbalance.holdout"
     official = isinstance(holdout, OfficialHoldout | OfficialTestHoldout)
-    if official and not index["split"].eq("test").any():
+    if not (official or keep_splits):
+        index = index.assign(split="")
+    known = index[index["label"] >= 0]
+    given = {part for part, name in _SPLITS.items() if known["split"].eq(name).any()}
+    if official and TEST not in given:
         raise DataError(
             f"{key}: this source has no official test split. Use {{kind: per_class, test: "
             f"<images>, validation: <images>}}, or {{kind: stratified, test: <share>, "
             f"validation: <share>}}"
         )
     classes = [
-        _plan(str(images["class_name"].iloc[0]), int(str(label)), images, holdout, seed)
-        for label, images in index[index["label"] >= 0].groupby("label")
+        _plan(int(str(label)), images, holdout, seed, given)
+        for label, images in known.groupby("label")
     ]
     groups = _groups(index)
     beside_unknown = set(groups[index["label"] < 0])
@@ -88,16 +97,20 @@ def hold_out(index: pd.DataFrame, holdout: Holdout, seed: int, dataset: str) -> 
     own_groups = [group_of[each.images].to_numpy() for each in classes]
     shared = _assign_shared(classes, own_groups, beside_unknown)
     pools, problems = Pools([], [], []), []
+    no_images = np.zeros(0, dtype=np.int64)
     for each, of_images in zip(classes, own_groups, strict=True):
         parts = _parts(each, of_images, shared)
-        train = [each.training] if official else []
-        if parts is None or (official and not len(each.training)):
+        if parts is None or not all(map(len, each.given.values())):
             problems.append(_too_small(each, of_images))
             continue
-        test, validation, *rest = (each.images[parts == part] for part in (TEST, VALIDATION, TRAIN))
-        pools.test.append(test)
-        pools.validation.append(validation)
-        pools.train.append(np.concatenate([*train, *rest]))
+        for part, pool in (
+            (TEST, pools.test),
+            (VALIDATION, pools.validation),
+            (TRAIN, pools.train),
+        ):
+            pool.append(
+                np.concatenate([each.given.get(part, no_images), each.images[parts == part]])
+            )
     if problems:
         raise DataError(f"{key}: {_listed(problems, len(classes))}, but {_needed(holdout)}")
     return pools
@@ -122,35 +135,65 @@ def _groups(index: pd.DataFrame) -> Int64Array:
     return groups
 
 
-def _plan(name: str, label: int, images: pd.DataFrame, holdout: Holdout, seed: int) -> _Class:
-    """The images of a class in their shuffled order, and the sizes that its parts should have."""
+def _plan(label: int, images: pd.DataFrame, holdout: Holdout, seed: int, given: set[int]) -> _Class:
+    """The images of a class in their shuffled order, and the sizes that its parts should have.
+
+    Args:
+        label: of the class.
+        images: its rows of the index.
+        holdout: what is held out.
+        seed: of the shuffles.
+        given: the parts that the data set has official images of.
+    """
+    name = str(images["class_name"].iloc[0])
     # Seeded by the name, so that an added class does not change the shuffles of the others.
     words = _words(name) if isinstance(holdout, StratifiedHoldout) else (label,)
     shuffle = np.random.default_rng([seed, *words]).permutation
-    # Copied: numpy would shuffle an empty array in place, and pandas' are read-only.
+
+    def shuffled(of_split: pd.Series[bool]) -> Int64Array:
+        # Copied: numpy would shuffle an empty array in place, and pandas' are read-only.
+        order: Int64Array = shuffle(images.loc[of_split, "image"].to_numpy(copy=True))
+        return order
+
+    is_of = {part: images["split"] == split for part, split in _SPLITS.items()}
     if isinstance(holdout, OfficialHoldout | OfficialTestHoldout):
-        held = shuffle(images.loc[images["split"] == "test", "image"].to_numpy(copy=True))
-        train = shuffle(images.loc[images["split"] == "train", "image"].to_numpy(copy=True))
+        held = shuffled(is_of[TEST])
+        official = {TRAIN: shuffled(images["split"] == "train")}
+        if VALIDATION in given:
+            nothing = held[:0]
+            official |= {TEST: held, VALIDATION: shuffled(is_of[VALIDATION])}
+            return _Class(name, nothing, official, (0, 0), (0, 0, 0))
         halved = isinstance(holdout, OfficialHoldout)
-        wanted, minima = ((len(held) // 2,), (1, 1)) if halved else ((len(held),), (1, 0))
-        return _Class(name, held, train, wanted, minima)
-    order = shuffle(images["image"].to_numpy(copy=True))
-    nothing = order[:0]
+        target, least = (len(held) // 2, 1) if halved else (len(held), 0)
+        return _Class(name, held, official, (target,), (1, least))
+    order = shuffled(~(is_of[TEST] | is_of[VALIDATION]))
+    official = {part: shuffled(is_of[part]) for part in sorted(given)}
     if isinstance(holdout, PerClassHoldout):
-        return _Class(name, order, nothing, (holdout.test, holdout.validation), (1, 1, 1))
-    least = holdout.minimum
-    return _Class(name, order, nothing, _shares(len(order), holdout), (least, least, 1))
+        wanted, least = (holdout.test, holdout.validation), 1
+    else:
+        wanted, least = _shares(len(order), holdout, given), holdout.minimum
+    test, validation = (part not in given for part in (TEST, VALIDATION))
+    return _Class(
+        name,
+        order,
+        official,
+        (wanted[0] * test, wanted[1] * validation),
+        (least * test, least * validation, 1),
+    )
 
 
 def _words(name: str) -> tuple[int, ...]:
     return tuple(np.frombuffer(hashlib.sha256(name.encode()).digest(), dtype="<u4").tolist())
 
 
-def _shares(images: int, holdout: StratifiedHoldout) -> tuple[int, int]:
-    """Numbers of test and validation images of a class: rounded shares that leave one to train."""
+def _shares(images: int, holdout: StratifiedHoldout, given: set[int]) -> tuple[int, int]:
+    """Numbers of test and validation images of a class: rounded shares that leave one to train.
+
+    They are 0 for a part whose images are given.
+    """
     test, validation = (
-        max(math.floor(share * images + 0.5), holdout.minimum)
-        for share in (holdout.test, holdout.validation)
+        0 if part in given else max(math.floor(share * images + 0.5), holdout.minimum)
+        for part, share in ((TEST, holdout.test), (VALIDATION, holdout.validation))
     )
     while test + validation >= images and max(test, validation) > holdout.minimum:
         if test > validation:
@@ -217,9 +260,13 @@ def _parts(each: _Class, of_images: Int64Array, shared: Mapping[int, int]) -> In
 
 
 def _too_small(each: _Class, of_images: Int64Array) -> str:
-    images, groups = len(each.images) + len(each.training), len(np.unique(of_images))
+    for part, images in each.given.items():
+        if part in _SPLITS and not len(images):
+            return f"class '{each.name}' has no official {_SPLITS[part]} image"
+    total = len(each.images) + sum(map(len, each.given.values()))
+    groups = len(np.unique(of_images))
     alike = f" in {groups} group{'s' * (groups > 1)}" if groups < len(each.images) else ""
-    return f"class '{each.name}' has {images} image{'s' * (images != 1)}{alike}"
+    return f"class '{each.name}' has {total} image{'s' * (total != 1)}{alike}"
 
 
 def _listed(problems: Iterable[str], classes: int) -> str:
@@ -233,8 +280,8 @@ def _needed(holdout: Holdout) -> str:
     match holdout:
         case OfficialHoldout():
             return (
-                "each needs 2 official test images, of which one validates, and 1 to train on; "
-                "images of one group stay together"
+                "each needs 2 official test images, of which one validates (or 1 and 1 official "
+                "validation image), and 1 to train on; images of one group stay together"
             )
         case OfficialTestHoldout():
             return "each needs 1 official test image and 1 to train on"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -12,6 +13,9 @@ from longtail.arrays import Float64Array, Int64Array
 from longtail.class_names import genus_of, is_binomial
 from longtail.errors import DataError
 from longtail.naming.user_tables import key_of, matched, read_table
+from longtail.schemas.user_headers import RANKS, SPECIES_HEADERS
+
+log = logging.getLogger(__name__)
 
 # The groups of each class by rank, lowest first. All classes have the same ranks; a class without a
 # group has an empty one.
@@ -59,11 +63,9 @@ def read_taxonomy(path: str, class_names: Sequence[str]) -> Taxonomy:
     from longtail.schemas.validation import validate
 
     where = f"predict.taxonomy: '{path}'"
-    table = read_table(path, "predict.taxonomy", class_names)
+    table = read_table(path, "predict.taxonomy", class_names, SPECIES_HEADERS)
     if len(table.columns) < 2:
         raise DataError(f"{where} must have the columns species, genus, family, ...")
-    if "species" not in table:
-        table = table.set_axis(["species", *table.columns[1:]], axis=1)
     table = validate(table, TAXONOMY, where).set_index("species")
     labels = matched(table.index, class_names)
     keys = [key_of(str(name)) for name in table.index]
@@ -79,7 +81,7 @@ def read_taxonomy(path: str, class_names: Sequence[str]) -> Taxonomy:
             f"{where} leaves out {len(missing)} of {len(class_names)} classes, such as "
             f"'{missing[0]}'. Give each a row; empty cells where it has no genus or family"
         )
-    ranks = [rank for rank in table.columns if table[rank].any()]
+    ranks = _lowest_first([rank for rank in table.columns if table[rank].any()], where)
     if not ranks:
         raise DataError(f"{where} names no genus, family, ...: all its cells are empty")
     taxonomy = {
@@ -105,6 +107,16 @@ def rank_of(
     groups = tuple(sorted(set(of_class) - {""}))
     group_of = [groups.index(group) if group else -1 for group in of_class]
     return Rank(name, groups, np.array(group_of, dtype=np.int64))
+
+
+def _lowest_first(ranks: list[str], where: str) -> list[str]:
+    """Ranks in their order in the file; in the usual one if all are usual ranks."""
+    if not set(ranks) <= set(RANKS):
+        return ranks
+    ordered = sorted(ranks, key=RANKS.index)
+    if ordered != ranks:
+        log.info("%s: the ranks are taken in the order %s", where, ", ".join(ordered))
+    return ordered
 
 
 def _check_nesting(taxonomy: Taxonomy, where: str) -> None:

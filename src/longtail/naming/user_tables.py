@@ -6,14 +6,24 @@ import logging
 import re
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from longtail.arrays import BoolArray, Float64Array
 from longtail.errors import DataError
-from longtail.schemas.user_csv import read_csv, read_text
+from longtail.schemas.user_csv import (
+    Headers,
+    Row,
+    find_columns,
+    header_key,
+    log_columns,
+    named_columns,
+    read_csv,
+    read_rows,
+    read_text,
+)
+from longtail.schemas.user_headers import PRIOR_HEADERS, SPECIES_HEADERS
 from longtail.wording import counted, is_or_are
 
 log = logging.getLogger(__name__)
@@ -30,10 +40,17 @@ def matched(names: Iterable[object], class_names: Sequence[str]) -> list[int | N
     return [label_of.get(key_of(str(name))) for name in names]
 
 
-def read_table(path: str, key: str, class_names: Sequence[str]) -> pd.DataFrame:
+def read_table(path: str, key: str, class_names: Sequence[str], headers: Headers) -> pd.DataFrame:
     """A table of texts from a CSV file, as :func:`longtail.schemas.user_csv.read_csv` reads it.
 
-    A column that has neither a name nor a value is left out: spreadsheets leave such.
+    A column that has neither a name nor a value is left out: spreadsheets leave such. ``class`` is
+    a column of species only if it has some of the model, since it is a rank, too.
+
+    Args:
+        path: the file.
+        key: the parameter that holds ``path``, for messages.
+        class_names: of the model.
+        headers: usual names of the columns.
 
     Raises:
         DataError: if the file cannot be read, or its first line does not name the columns.
@@ -47,12 +64,23 @@ def read_table(path: str, key: str, class_names: Sequence[str]) -> pd.DataFrame:
     table = table.loc[:, [bool(name) or table.iloc[:, at].any() for at, name in enumerate(table)]]
     if "" in table.columns:
         raise DataError(f"{where} has a column without a name in its first line")
-    return table
+    is_rank = [
+        header_key(name) == "class" and not any(_are_classes(table.iloc[:, at], class_names))
+        for at, name in enumerate(table.columns)
+    ]
+    if any(is_rank):
+        headers = {c: [name for name in names if name != "class"] for c, names in headers.items()}
+    return named_columns(table, headers, where)
+
+
+def _are_classes(names: Iterable[object], class_names: Sequence[str]) -> list[bool]:
+    return [label is not None for label in matched(names, class_names)]
 
 
 def read_species_list(path: str, class_names: Sequence[str]) -> BoolArray:
-    """Which classes a list of species has: one name per line, or the first column of a CSV file.
+    """Which classes a list of species has: one name per line, or a column of a CSV file.
 
+    The column is found by its header. Without one, it is the only column with classes of the model.
     Names that are not classes of the model are logged with the most similar class: a list of a
     region has more species than the model.
 
@@ -64,17 +92,30 @@ def read_species_list(path: str, class_names: Sequence[str]) -> BoolArray:
 
     where = f"predict.species_list: '{path}'"
     lines = [line.split("#")[0].strip() for line in read_text(path, where).splitlines()]
-    if Path(path).suffix.lower() in (".csv", ".tsv"):
-        lines = [re.split(r"[,;\t]", line)[0].strip().strip('"') for line in lines]
-        if lines and key_of(lines[0]) in ("species", "name", "class", "class name"):
-            lines = lines[1:]
-    table = pd.DataFrame({"species": [line for line in lines if line]}, dtype="str")
+    text = "\n".join(line for line in lines if line)
+    names = _listed_names(read_rows(text, where), class_names, where) if text else []
+    table = pd.DataFrame({"species": [name for name in names if name]}, dtype="str")
     names = validate(table, SPECIES_LIST, where)["species"].tolist()
     labels = matched(names, class_names)
     _warn_of_unknown(names, labels, class_names, where)
     listed = np.zeros(len(class_names), dtype=bool)
     listed[[label for label in labels if label is not None]] = True
     return listed
+
+
+def _listed_names(rows: Sequence[Row], class_names: Sequence[str], where: str) -> list[str]:
+    """The names of a list that may have several columns, and a header."""
+    cells = [row for _, row in rows]
+    found = find_columns(cells[0], SPECIES_HEADERS, where)
+    if found and not any(_are_classes(cells[0], class_names)):
+        log_columns({"species": cells[0][found["species"]]}, where)
+        return [row[found["species"]] for row in cells[1:] if len(row) > found["species"]]
+    width = max(map(len, cells))
+    columns = [[row[at] if at < len(row) else "" for row in cells] for at in range(width)]
+    with_classes = [names for names in columns if any(_are_classes(names, class_names))]
+    if width == 1 or len(with_classes) == 1:
+        return with_classes[0] if with_classes else columns[0]
+    raise DataError(f"{where} must have a column species; its first line is {', '.join(cells[0])}")
 
 
 def read_weights(path: str, class_names: Sequence[str], listed: BoolArray) -> Float64Array:
@@ -87,14 +128,7 @@ def read_weights(path: str, class_names: Sequence[str], listed: BoolArray) -> Fl
     from longtail.schemas.validation import validate
 
     where = f"predict.prior: '{path}'"
-    table = read_table(path, "predict.prior", class_names)
-    if not {"species", "weight"} <= set(table.columns):
-        if len(table.columns) != len(PRIOR.columns):
-            raise DataError(
-                f"{where} must have the columns species and weight, but has "
-                f"{', '.join(table.columns)}"
-            )
-        table = table.set_axis(list(PRIOR.columns), axis=1)
+    table = read_table(path, "predict.prior", class_names, PRIOR_HEADERS)
     table = validate(table, PRIOR, where)
     names = table["species"].tolist()
     labels = matched(names, class_names)

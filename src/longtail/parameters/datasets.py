@@ -69,10 +69,21 @@ class FolderSource(Strict):
             and ``split``; it replaces the class folders.
         class_levels: how many levels of folders name a class: 1, or 2 for ``Noctua/comes/``, whose
             images are of the class ``Noctua comes``.
+        class_names: a table of two columns with the name of each class folder and the name to use.
+        split_folders: what folders such as ``train``, ``valid`` and ``test`` are: ``official``
+            splits, parts of one data set that is split again (``redraw``), or ``classes``. None:
+            official splits where that is clear, and an error where it is not.
+        unsorted: what becomes of classes named unknown, unsorted, other, blank or the like: each is
+            a ``class`` like any other, or ``skip``. None: an error, unless they are held out by
+            the data set's ``unknown.classes``.
         group_pattern: a regular expression with one group in parentheses. Images of a species in
             whose path it captures the same text are a series, which no split divides.
         near_duplicates: images of a species whose difference hashes (512 bits) differ in at most
-            so many bits count as the same picture, and no split divides them. None: no search.
+            so many bits are compared; if they show the same photograph, no split divides them.
+            None: no search.
+        max_pixels: images with more pixels are rejected; JPEGs that are decoded at a reduced size
+            may have 4 times as many.
+        truncated: whether JPEGs whose end is missing are rejected, or kept and marked in the index.
         min_images: the fewest usable images of a species. None: as many as the hold-out needs.
         small_classes: what becomes of a species that has fewer.
     """
@@ -82,8 +93,13 @@ class FolderSource(Strict):
     image_size: ImageSize
     metadata: Text | None = None
     class_levels: Annotated[int, Field(ge=1, le=9)] = 1
+    class_names: Text | None = None
+    split_folders: Literal["official", "redraw", "classes"] | None = None
+    unsorted: Literal["class", "skip"] | None = None
     group_pattern: Text | None = None
-    near_duplicates: Annotated[int, Field(ge=0, le=200)] | None = 100
+    near_duplicates: Annotated[int, Field(ge=0, le=256)] | None = 200
+    max_pixels: Annotated[int, Field(ge=1, le=10**10)] = 100_000_000
+    truncated: Literal["reject", "keep"] = "reject"
     min_images: Count | None = None
     small_classes: Literal["drop", "error"] = "drop"
 
@@ -108,6 +124,12 @@ class FolderSource(Strict):
         if self.metadata is not None and self.class_levels > 1:
             raise key_error(
                 "class_levels", "metadata names the classes, not folders: leave class_levels out"
+            )
+        if self.metadata is not None and self.split_folders is not None:
+            raise key_error(
+                "split_folders",
+                "metadata has the official splits in its column split, not folders: leave "
+                "split_folders out",
             )
         return self
 
@@ -307,6 +329,14 @@ class Dataset(Strict):
     imbalance: Imbalance
     unknown: UnknownClasses | None = None
     published: Name | None = None
+
+    @property
+    def keeps_official_splits(self) -> bool:
+        """Whether images of an official split stay in it, whatever the hold-out draws.
+
+        CIFAR-100 has its own hold-outs for its official split; others divide all of its images.
+        """
+        return isinstance(self.source, FolderSource)
 
     @property
     def smallest_class(self) -> int:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -134,11 +134,38 @@ def flag(description: str, missing: bool = False) -> pa.Column:
 
 
 def with_interval(
-    name: str, description: str, *checks: pa.Check, missing: bool = False
+    name: str, description: str, *checks: pa.Check, missing: bool = False, prefix: str | None = None
 ) -> dict[str, pa.Column]:
-    """A number and the ends of its confidence interval, which may be missing."""
+    """A number and the ends of its interval, which may be missing.
+
+    Their names begin with ``prefix``, or else with the number's and an underscore.
+    """
+    start = f"{name}_" if prefix is None else prefix
     return {
         name: number(description, *checks, missing=missing),
-        f"{name}_low": number(f"lower end of the interval of {name}", *checks, missing=True),
-        f"{name}_high": number(f"upper end of the interval of {name}", *checks, missing=True),
+        f"{start}low": number(f"lower end of the interval of {name}", *checks, missing=True),
+        f"{start}high": number(f"upper end of the interval of {name}", *checks, missing=True),
     }
+
+
+def table(
+    name: str,
+    description: str,
+    columns: Mapping[str, pa.Column],
+    *,
+    rows: bool = False,
+    **options: Any,
+) -> pa.DataFrameSchema:
+    """A schema that converts cells to the types of its columns.
+
+    Args:
+        name: of the table, for messages.
+        description: what its rows are.
+        columns: by name.
+        rows: whether it must have any.
+        options: more of pandera's.
+    """
+    checks = [*([HAS_ROWS] if rows else []), *options.pop("checks", [])]
+    return pa.DataFrameSchema(
+        dict(columns), checks=checks, coerce=True, name=name, description=description, **options
+    )

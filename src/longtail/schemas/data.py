@@ -9,7 +9,7 @@ import pandera.pandas as pa
 from longtail.imbalance.profiles import GROUPS, SHOTS
 from longtail.imbalance.subsets import UNKNOWN
 from longtail.imbalance.unknown import UNKNOWN_LABEL
-from longtail.schemas.columns import HAS_ROWS, text, whole
+from longtail.schemas.columns import TrueOrFalse, table, text, whole
 
 ROLES = ("train", "validation", "test", UNKNOWN)
 
@@ -18,7 +18,16 @@ def _are_row_numbers(images: pd.Series[int]) -> bool:
     return bool((images.to_numpy() == np.arange(len(images))).all())
 
 
-INDEX = pa.DataFrameSchema(
+def _have_one_name_per_label(index: pd.DataFrame) -> pd.Series[bool]:
+    names = index.groupby("label")["class_name"].transform("nunique")
+    labels = index.groupby("class_name")["label"].transform("nunique")
+    one: pd.Series[bool] = (labels == 1) & ((names == 1) | (index["label"] == UNKNOWN_LABEL))
+    return one
+
+
+INDEX = table(
+    "index",
+    "One row per image, in the order of images.npy.",
     {
         "image": whole("number of the image: its row in images.npy").update_checks(
             [pa.Check(_are_row_numbers, error="the number of its row, from 0")]
@@ -29,7 +38,9 @@ INDEX = pa.DataFrameSchema(
             UNKNOWN_LABEL,
         ),
         "class_name": text("name of the class"),
-        "split": text("split that the source assigns", one_of=("train", "test"), optional=True),
+        "split": text(
+            "official split of the source", one_of=("train", "validation", "test"), optional=True
+        ),
         "group": whole(
             "images of one group show the same and are never divided by a split: the number of "
             "the group's first image",
@@ -39,38 +50,45 @@ INDEX = pa.DataFrameSchema(
             "number of the first image with the same pixels; only if there are equal images",
             required=False,
         ),
+        "truncated": pa.Column(
+            TrueOrFalse,
+            required=False,
+            description="whether the end of the file is missing; there only if such are kept",
+        ),
     },
-    checks=HAS_ROWS,
-    coerce=True,
-    name="index",
-    description="One row per image, in the order of images.npy.",
+    checks=[
+        pa.Check(
+            _have_one_name_per_label, error="label and class_name do not belong to each other"
+        ),
+    ],
+    rows=True,
 )
 
-REJECTED = pa.DataFrameSchema(
+REJECTED = table(
+    "rejected files",
+    "One row per file that is not used.",
     {
         "file": text("path of the file below the source's path"),
         "class_name": text("name of its class, empty where it is not known", optional=True),
         "reason": text("why the file is not used"),
     },
-    coerce=True,
-    name="rejected files",
-    description="One row per file that is not used.",
 )
 
-SUBSETS = pa.DataFrameSchema(
+SUBSETS = table(
+    "subsets",
+    "One row per image and subset that it is in.",
     {
         "role": text("what the subset is for", one_of=ROLES),
         "name": text("name of the subset, such as long_tailed or balanced_tail"),
         "image": whole("number of the image in the index"),
     },
-    checks=HAS_ROWS,
-    coerce=True,
-    name="subsets",
-    description="One row per image and subset that it is in.",
+    rows=True,
 )
 
 
-CLASS_PROFILE = pa.DataFrameSchema(
+CLASS_PROFILE = table(
+    "class profile",
+    "One row per known class, from the most to the fewest images.",
     {
         "label": whole("number of the class", unique=True),
         "class_name": text("name of the class"),
@@ -90,8 +108,5 @@ CLASS_PROFILE = pa.DataFrameSchema(
         "train_natural": whole("images of the class in the training set natural"),
         "test_natural": whole("images of the class in the test set natural"),
     },
-    checks=HAS_ROWS,
-    coerce=True,
-    name="class profile",
-    description="One row per known class, from the most to the fewest images.",
+    rows=True,
 )

@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-import pandera.pandas as pa
-
 from longtail.imbalance.subsets import UNKNOWN
-from longtail.schemas.columns import UNIT_INTERVAL, fraction, number, text, with_interval
+from longtail.schemas.columns import UNIT_INTERVAL, fraction, number, table, text, with_interval
 from longtail.schemas.vocabulary import ALREADY_IN, NO, SPECIES, TOP, TRAIN, YES
 
 PARTS = (TRAIN, "validation", "test", UNKNOWN)
@@ -46,7 +44,9 @@ _AFTER_RANKS = {
 }
 _FIXED = "|".join(map(re.escape, (*_BEFORE_RANKS, *_AFTER_RANKS)))
 
-NAMES = pa.DataFrameSchema(
+NAMES = table(
+    "names",
+    "One row per photograph, in the order of their paths.",
     {
         **_BEFORE_RANKS,
         rf"^(?!({_FIXED})$)(?!.*_probability$).+$": text(
@@ -65,9 +65,6 @@ NAMES = pa.DataFrameSchema(
         ),
         **_AFTER_RANKS,
     },
-    coerce=True,
-    name="names",
-    description="One row per photograph, in the order of their paths.",
 )
 
 

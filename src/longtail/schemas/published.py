@@ -9,7 +9,7 @@ import pandera.pandas as pa
 
 from longtail.imbalance.profiles import GROUPS, SHOTS
 from longtail.parameters import TrainSet
-from longtail.schemas.columns import HAS_ROWS, at_least, number, text, whole
+from longtail.schemas.columns import at_least, number, table, text, whole, with_interval
 
 # What a printed number is of.
 CELL = ["backbone", "train_set", "method", "test_set", "metric"]
@@ -34,7 +34,9 @@ def _are_of_one_table(table: pd.DataFrame) -> pd.Series[bool]:
     return is_twice_in_table | ~table.duplicated(["imbalance_factor", *CELL], keep=False)
 
 
-PUBLISHED = pa.DataFrameSchema(
+PUBLISHED = table(
+    "published results",
+    "One row per printed number.",
     {
         "table": text("number of the table in its paper, such as A.2"),
         "backbone": text("name of the backbone, as in the parameters"),
@@ -46,13 +48,12 @@ PUBLISHED = pa.DataFrameSchema(
         "test_set": text("test set", one_of=TEST_SETS),
         "metric": text("metric: loss, top-1 accuracy or weighted F1", one_of=METRICS),
         "images": whole("number of images of the test set", 1),
-        "value": number("printed number, a fraction for acc1 and f1", missing=True),
-        "low": number("lower end of the printed range", missing=True),
-        "high": number("upper end of the printed range", missing=True),
+        **with_interval(
+            "value", "printed number; acc1 and f1 are fractions", missing=True, prefix=""
+        ),
         "note": text("remark", optional=True),
     },
     checks=[
-        HAS_ROWS,
         pa.Check(
             _are_fractions,
             error="acc1 and f1 must be fractions between 0 and 1 (are they percentages?)",
@@ -64,7 +65,5 @@ PUBLISHED = pa.DataFrameSchema(
         ),
     ],
     unique=["table", *CELL],
-    coerce=True,
-    name="published results",
-    description="One row per printed number.",
+    rows=True,
 )

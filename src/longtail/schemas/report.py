@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pandera.pandas as pa
-
 from longtail.evaluation.summaries import CELL_COLUMNS, SUMMARISED_METRICS
 from longtail.imbalance.profiles import GROUPS
 from longtail.schemas import published
@@ -12,18 +10,20 @@ from longtail.schemas.columns import (
     flag,
     fraction,
     number,
+    table,
     text,
     whole,
     with_interval,
 )
-from longtail.schemas.results import TEST_SET, TRIAL
+from longtail.schemas.results import TEST_SET, TESTED, TRIAL
 
 _CONFIDENCE = {"confidence": fraction("confidence level of the intervals")}
 
-SPECIES = pa.DataFrameSchema(
+SPECIES = table(
+    "species",
+    "One row per trial and class, from head to tail.",
     {
-        **TRIAL,
-        **TEST_SET,
+        **TESTED,
         "label": whole("number of the class"),
         "species": text("name of the class"),
         "group": text("head, middle or tail", one_of=GROUPS),
@@ -40,15 +40,13 @@ SPECIES = pa.DataFrameSchema(
         **_CONFIDENCE,
     },
     unique=[*TRIAL, "label"],
-    coerce=True,
-    name="species",
-    description="One row per trial and class, from head to tail.",
 )
 
-CONFUSED_PAIRS = pa.DataFrameSchema(
+CONFUSED_PAIRS = table(
+    "confused pairs",
+    "One row per trial and pair of classes, the most confused first.",
     {
-        **TRIAL,
-        **TEST_SET,
+        **TESTED,
         "true": text("name of the true class"),
         "predicted": text("name of the predicted class"),
         "images": whole("test images of the first that are predicted as the second", 1),
@@ -58,65 +56,54 @@ CONFUSED_PAIRS = pa.DataFrameSchema(
         **_CONFIDENCE,
     },
     unique=[*TRIAL, "true", "predicted"],
-    coerce=True,
-    name="confused pairs",
-    description="One row per trial and pair of classes, the most confused first.",
 )
 
 _METHOD = {name: TRIAL[name] for name in CELL_COLUMNS if name in TRIAL}
-SCORES = pa.DataFrameSchema(
+SCORES = table(
+    "scores",
+    "One row per method, held-out set and metric.",
     {
         **_METHOD,
         **TEST_SET,
         "metric": text("name of the metric", one_of=SUMMARISED_METRICS),
         "images": whole("images of the held-out set", 1),
         "seeds": whole("number of trainings", 1),
-        "value": number("mean over seeds", missing=True),
-        "low": number("lower end of its interval", missing=True),
-        "high": number("upper end of its interval", missing=True),
+        **with_interval("value", "mean over seeds", missing=True, prefix=""),
         "sd": number("standard deviation between seeds; empty for one seed", missing=True),
     },
     unique=[*CELL_COLUMNS, "metric"],
-    coerce=True,
-    name="scores",
-    description="One row per method, held-out set and metric.",
 )
 
-LEADERS = pa.DataFrameSchema(
+LEADERS = table(
+    "leaders",
+    "One row per method, for the tail and overall: is it worse than the best one?",
     {
         **{name: of for name, of in _METHOD.items() if name != "method"},
         "part": text("tail or overall", one_of=("tail", "overall")),
         **TEST_SET,
         "images": whole("images of the held-out set", 1),
         "method": _METHOD["method"],
-        "value": fraction("accuracy, mean over seeds"),
-        "low": number("lower end of its interval", missing=True),
-        "high": number("upper end of its interval", missing=True),
+        **with_interval("value", "accuracy, mean over seeds", UNIT_INTERVAL, prefix=""),
         "p": number(
             "p-value of the difference from the best method, corrected", UNIT_INTERVAL, missing=True
         ),
         "place": text("best, not significantly worse, worse, or not compared"),
     },
     unique=["dataset", "backbone", "train_set", "part", "method"],
-    coerce=True,
-    name="leaders",
-    description="One row per method, for the tail and overall: is it worse than the best one?",
 )
 
 _PRINTED = {
     name: published.PUBLISHED.columns[name] for name in ("table", *published.CELL, "images")
 }
-PUBLISHED_COMPARISON = pa.DataFrameSchema(
+PUBLISHED_COMPARISON = table(
+    "comparison with published results",
+    "One row per printed number that ours can be compared with.",
     {
         **_PRINTED,
-        "ours": number("our mean over seeds", missing=True),
-        "ours_low": number("lower end of its interval", missing=True),
-        "ours_high": number("upper end of its interval", missing=True),
+        **with_interval("ours", "our mean over seeds", missing=True),
         "seeds": whole("number of our trainings", 1),
         "sd": number("our standard deviation between seeds", missing=True),
-        "published": number("published value", missing=True),
-        "published_low": number("lower end of its interval or range", missing=True),
-        "published_high": number("upper end of its interval or range", missing=True),
+        **with_interval("published", "published value", missing=True),
         "difference": number("ours minus published", missing=True),
         "inside": flag("whether the published value is in our interval", missing=True),
         "overlap": flag("whether the two intervals overlap", missing=True),
@@ -128,7 +115,4 @@ PUBLISHED_COMPARISON = pa.DataFrameSchema(
         "note": text("remark", optional=True),
     },
     unique=["table", *published.CELL],
-    coerce=True,
-    name="comparison with published results",
-    description="One row per printed number that ours can be compared with.",
 )

@@ -11,12 +11,12 @@ from longtail.evaluation.novelty import SCORES
 from longtail.evaluation.species import EXAMPLES, TOP_ANSWERS
 from longtail.parameters import TrainSet
 from longtail.schemas.columns import (
-    HAS_ROWS,
     UNIT_INTERVAL,
     at_least,
     flag,
     fraction,
     number,
+    table,
     text,
     whole,
     with_interval,
@@ -43,6 +43,7 @@ FINGERPRINT = {
     "trained_by": text("name of the trial whose training this is"),
 }
 TEST_SET = {"test_set": text("name of the held-out set")}
+TESTED = {**TRIAL, **TEST_SET}
 
 
 def _metric(name: str) -> dict[str, pa.Column]:
@@ -63,10 +64,11 @@ _METRICS = {
     "calibration_error": "expected calibration error (15 bins)",
 }
 
-RESULTS = pa.DataFrameSchema(
+RESULTS = table(
+    "results",
+    "One row per trial and held-out set.",
     {
-        **TRIAL,
-        **TEST_SET,
+        **TESTED,
         "images": whole("images of the held-out set", 1),
         **{column: of for name in ("loss", *METRICS) for column, of in _metric(name).items()},
         **FINGERPRINT,
@@ -78,14 +80,13 @@ RESULTS = pa.DataFrameSchema(
         "tau": number("strength of that change; empty without one", missing=True, required=False),
         **STATISTICS,
     },
-    checks=HAS_ROWS,
     unique=[*TRIAL, "test_set"],
-    coerce=True,
-    name="results",
-    description="One row per trial and held-out set.",
+    rows=True,
 )
 
-TRAININGS = pa.DataFrameSchema(
+TRAININGS = table(
+    "trainings",
+    "One row per trial: the training that its results are of.",
     {
         **TRIAL,
         **FINGERPRINT,
@@ -107,14 +108,13 @@ TRAININGS = pa.DataFrameSchema(
         "uncommitted_changes": flag("whether files differed from that commit", missing=True),
         "parameters": text("parameters of the trial that was trained, as JSON"),
     },
-    checks=HAS_ROWS,
     unique=[*TRIAL],
-    coerce=True,
-    name="trainings",
-    description="One row per trial: the training that its results are of.",
+    rows=True,
 )
 
-HISTORIES = pa.DataFrameSchema(
+HISTORIES = table(
+    "histories",
+    "One row per trial and epoch.",
     {
         **TRIAL,
         "epoch": whole("number of the epoch, from 1", 1),
@@ -126,9 +126,6 @@ HISTORIES = pa.DataFrameSchema(
         "validation_acc1": fraction("top-1 accuracy on the validation images", missing=True),
         "seconds": number("duration of the epoch, in seconds", at_least(0)),
     },
-    coerce=True,
-    name="histories",
-    description="One row per trial and epoch.",
 )
 
 _PAIR = {
@@ -136,21 +133,21 @@ _PAIR = {
     "predicted": whole("predicted label"),
     "images": whole("number of test images of this kind", 1),
 }
-CONFUSIONS = pa.DataFrameSchema(
+CONFUSIONS = table(
+    "confusions",
+    "Confusion matrices on the largest test set: one row per entry that is not 0.",
     {**TRIAL, **_PAIR},
-    coerce=True,
-    name="confusions",
-    description="Confusion matrices on the largest test set: one row per entry that is not 0.",
 )
 
-CLASS_CONFUSIONS = pa.DataFrameSchema(
-    {**TRIAL, **TEST_SET, **_PAIR, "fingerprint": FINGERPRINT["fingerprint"]},
-    coerce=True,
-    name="class confusions",
-    description="Confusion matrices of the best trials: one row per entry that is not 0.",
+CLASS_CONFUSIONS = table(
+    "class confusions",
+    "Confusion matrices of the best trials: one row per entry that is not 0.",
+    {**TESTED, **_PAIR, "fingerprint": FINGERPRINT["fingerprint"]},
 )
 
-RELIABILITY = pa.DataFrameSchema(
+RELIABILITY = table(
+    "reliability",
+    "Reliability diagrams on the largest test set: one row per trial and bin.",
     {
         **TRIAL,
         "bin": whole("number of the confidence bin, from 0 to 14"),
@@ -158,15 +155,13 @@ RELIABILITY = pa.DataFrameSchema(
         "confidence": fraction("their mean confidence", missing=True),
         "accuracy": fraction("their accuracy", missing=True),
     },
-    coerce=True,
-    name="reliability",
-    description="Reliability diagrams on the largest test set: one row per trial and bin.",
 )
 
-EXAMPLES_TABLE = pa.DataFrameSchema(
+EXAMPLES_TABLE = table(
+    "examples",
+    "One row per example of a right or a wrong prediction.",
     {
-        **TRIAL,
-        **TEST_SET,
+        **TESTED,
         "group": text("group of the true class", one_of=tuple(EXAMPLES)),
         "right": flag("whether the prediction is right"),
         "image": whole("number of the image in the index"),
@@ -189,12 +184,11 @@ EXAMPLES_TABLE = pa.DataFrameSchema(
         **STATISTICS,
         "fingerprint": FINGERPRINT["fingerprint"],
     },
-    coerce=True,
-    name="examples",
-    description="One row per example of a right or a wrong prediction.",
 )
 
-COMPARISONS = pa.DataFrameSchema(
+COMPARISONS = table(
+    "comparisons",
+    "One row per pair of methods, held-out set and metric.",
     {
         **BACKBONE,
         **TEST_SET,
@@ -202,9 +196,7 @@ COMPARISONS = pa.DataFrameSchema(
         "first": text("name of the first method"),
         "second": text("name of the second method"),
         "seeds": whole("number of seeds that both methods have", 1),
-        "difference": number("mean over seeds of first minus second"),
-        "low": number("lower end of its interval", missing=True),
-        "high": number("upper end of its interval", missing=True),
+        **with_interval("difference", "mean over seeds of first minus second", prefix=""),
         "p": number(
             "two-sided p-value, not corrected for multiple tests", UNIT_INTERVAL, missing=True
         ),
@@ -212,12 +204,11 @@ COMPARISONS = pa.DataFrameSchema(
         **STATISTICS,
     },
     unique=[*BACKBONE, "test_set", "metric", "first", "second"],
-    coerce=True,
-    name="comparisons",
-    description="One row per pair of methods, held-out set and metric.",
 )
 
-NOVELTY = pa.DataFrameSchema(
+NOVELTY = table(
+    "novelty",
+    "Detection of unknown classes: one row per trial and score.",
     {
         **TRIAL,
         "score": text("how known an image looks", one_of=tuple(SCORES)),
@@ -233,7 +224,4 @@ NOVELTY = pa.DataFrameSchema(
         **STATISTICS,
     },
     unique=[*TRIAL, "score"],
-    coerce=True,
-    name="novelty",
-    description="Detection of unknown classes: one row per trial and score.",
 )

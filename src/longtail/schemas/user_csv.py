@@ -4,67 +4,128 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
+import re
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 from longtail.errors import DataError
 from longtail.project import located
 from longtail.storage.spreadsheet import unguarded
+from longtail.wording import listed
 
 # The index of a table of a file: the lines that its rows end in.
 LINE = "line"
+# Header names of each column, the best first, without case, spaces and punctuation.
+Headers = Mapping[str, Sequence[str]]
+# A line of a file (from 1), and the values in it.
+Row = tuple[int, list[str]]
 
-_DELIMITERS = (",", ";", "\t")
+_DELIMITERS = (",", ";", "\t", "|")
 _MAX_BYTES = 256 << 20
+# What Excel reads the separator from.
+_SEPARATOR_LINE = re.compile(r'\A"?sep=(.)"?[ \t]*(?=[\r\n]|\Z)', re.IGNORECASE)
+# How many rows must agree with the header about the separator.
+_SAMPLE_ROWS = 20
+# First bytes of files that are often given instead of a text file.
+_OTHER_FILES = {
+    b"PK\x03\x04": "an Excel or OpenDocument workbook, or another zip file",
+    b"\xd0\xcf\x11\xe0": "an Excel workbook",
+    b"\xff\xd8\xff": "a JPEG image",
+    b"\x89PNG": "a PNG image",
+    b"%PDF": "a PDF document",
+    b"\x1f\x8b": "a gzip archive",
+}
+
+log = logging.getLogger(__name__)
 
 
 def read_text(path: str, where: str) -> str:
-    """The text of a file in UTF-8, without a byte order mark.
+    """The text of a file, without a byte order mark.
 
     Args:
         path: the file.
         where: the parameter and the file, for messages.
 
     Raises:
-        DataError: if it cannot be read, is too large, or is not text in UTF-8.
+        DataError: if it cannot be read, is too large, or is not a text file.
     """
     try:
         file = located(path)
         if file.stat().st_size > _MAX_BYTES:
             raise DataError(f"{where} is larger than {_MAX_BYTES >> 20} MB: is it the right file?")
-        text = file.read_bytes().decode("utf-8-sig")
+        content = file.read_bytes()
     except OSError as error:
         raise DataError(f"{where} cannot be read: {error.strerror}") from error
+    return decoded_text(content, where)
+
+
+def decoded_text(content: bytes, where: str) -> str:
+    """Text in UTF-8, UTF-16 or Windows-1252 (the encoding of older spreadsheets).
+
+    Raises:
+        DataError: if it is none of them.
+    """
+    for signature, what in _OTHER_FILES.items():
+        if content.startswith(signature):
+            raise DataError(
+                f"{where} is not a text file: it is {what}. Give a text or CSV file ('CSV UTF-8' "
+                f"in a spreadsheet's list of formats)"
+            )
+    try:
+        text = content.decode(_utf(content))
     except UnicodeDecodeError as error:
-        raise DataError(
-            f"{where} is not in UTF-8 (byte {error.start:,}). Save it as 'CSV UTF-8'"
-        ) from error
+        text = _windows_1252(content, error.start, where)
     if "\0" in text:
         raise DataError(f"{where} is not a text file: it holds zero bytes")
     return text
 
 
-def read_csv(path: str, where: str, *, fill_short_rows: bool = False) -> pd.DataFrame:
-    """A table from a CSV file whose first line names the columns.
+def _utf(content: bytes) -> str:
+    """The Unicode encoding of a text that is in one."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    # Without a byte order mark, every second byte of UTF-16 is zero in most languages.
+    for encoding, first in (("utf-16-le", 1), ("utf-16-be", 0)):
+        zeros = content[first:400:2].count(0)
+        if zeros > 50 or (zeros and zeros == len(content[first:400:2])):
+            return encoding
+    return "utf-8-sig"
 
-    Commas, semicolons or tabs are between the values. Blank lines are ignored.
 
-    Args:
-        path: the file.
-        where: the parameter and the file, for messages.
-        fill_short_rows: rows that end early are filled with empty cells, not refused.
+def _windows_1252(content: bytes, position: int, where: str) -> str:
+    try:
+        text = content.decode("cp1252")
+    except UnicodeDecodeError:
+        text = ""
+    if not text or re.search(r"[\x00-\x08\x0e-\x19\x1b-\x1f\x7f]", text):
+        raise DataError(
+            f"{where} is neither in UTF-8 nor in UTF-16 or Windows-1252 (byte {position:,}). Save "
+            f"it as 'CSV UTF-8'"
+        )
+    number, line = next(
+        (number, line) for number, line in enumerate(text.splitlines(), 1) if not line.isascii()
+    )
+    log.warning(
+        "%s is not in UTF-8: it is read as Windows-1252. Line %s is then: %s", where, number, line
+    )
+    return text
 
-    Returns:
-        Texts without blanks around them; column names in lower case; the index is the line (from
-        1) that each row ends in.
+
+def read_rows(text: str, where: str) -> list[Row]:
+    """The rows of a CSV text that are not blank, and the lines that they end in.
+
+    The separator is a comma, a semicolon, a tab or a vertical bar: that of a first line like
+    ``sep=;``, or the one by which the first row has the most values and the others agree.
 
     Raises:
-        DataError: if the file cannot be read, is empty, or a row has another number of values.
+        DataError: if a quotation mark is not closed, or there is no row.
     """
-    text = read_text(path, where)
-    # A line break in quotes belongs to the value, so the text is not split into lines here.
-    header_line = text.lstrip("\r\n").partition("\n")[0]
-    delimiter = max(_DELIMITERS, key=header_line.count)
+    stated = _SEPARATOR_LINE.match(text)
+    if stated:
+        text = text[stated.end() :]
+    delimiter = stated[1] if stated else _delimiter(text)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         read = [(reader.line_num, [value.strip() for value in row]) for row in reader]
@@ -73,9 +134,50 @@ def read_csv(path: str, where: str, *, fill_short_rows: bool = False) -> pd.Data
     filled = [(line, row) for line, row in read if any(row)]
     if not filled:
         raise DataError(f"{where} is empty")
-    (_, header), *rows = filled
-    columns = [" ".join(name.split()).lower() for name in header]
+    return filled
+
+
+def _delimiter(text: str) -> str:
+    """The separator by which most rows have as many values as the first, and that has many."""
+
+    def score(delimiter: str) -> tuple[bool, float, int]:
+        # The first lines are enough; a value that the end cuts off is no error here.
+        reader = csv.reader(io.StringIO(text[:100_000], newline=""), delimiter=delimiter)
+        lengths = []
+        try:
+            for row in reader:
+                lengths += [len(row)] if any(row) else []
+                if len(lengths) == _SAMPLE_ROWS:
+                    break
+        except csv.Error:
+            return (False, 0.0, 0)
+        if not lengths:
+            return (False, 0.0, 0)
+        agreeing = sum(length == lengths[0] for length in lengths) / len(lengths)
+        return (lengths[0] > 1, agreeing, lengths[0])
+
+    return max(_DELIMITERS, key=score)
+
+
+def read_csv(path: str, where: str, *, fill_short_rows: bool = False) -> pd.DataFrame:
+    """A table from a CSV file whose first row names the columns.
+
+    Args:
+        path: the file; see :func:`read_rows`.
+        where: the parameter and the file, for messages.
+        fill_short_rows: rows that end early are filled with empty cells, not refused.
+
+    Returns:
+        Texts without blanks around them; the index is the line (from 1) that each row ends in.
+
+    Raises:
+        DataError: if the file cannot be read, is empty, or a row has another number of values.
+    """
+    (_, header), *rows = read_rows(read_text(path, where), where)
+    columns = [" ".join(name.split()) for name in header]
     for line, row in rows:
+        while len(row) > len(columns) and not row[-1]:
+            del row[-1]
         if fill_short_rows:
             row.extend([""] * (len(columns) - len(row)))
         if len(row) != len(columns):
@@ -85,3 +187,55 @@ def read_csv(path: str, where: str, *, fill_short_rows: bool = False) -> pd.Data
     index = pd.Index([line for line, _ in rows], name=LINE, dtype="int64")
     table = pd.DataFrame([row for _, row in rows], index=index, columns=columns, dtype="str")
     return unguarded(table)  # the file may be one of ours
+
+
+def header_key(name: str) -> str:
+    """A header without case, spaces and punctuation, as in :data:`Headers`."""
+    return "".join(filter(str.isalnum, name.casefold()))
+
+
+def find_columns(header: Sequence[str], headers: Headers, where: str) -> dict[str, int]:
+    """The position of each column that a header has, by the names that are usual for it.
+
+    Raises:
+        DataError: if two columns have the same name.
+    """
+    keys = [header_key(name) for name in header]
+    found: dict[str, int] = {}
+    for column, names in headers.items():
+        for name in names:
+            if keys.count(name) > 1:
+                raise DataError(f"{where} has two columns '{header[keys.index(name)]}'")
+            if name in keys and keys.index(name) not in found.values():
+                found[column] = keys.index(name)
+                break
+    return found
+
+
+def named_columns(table: pd.DataFrame, headers: Headers, where: str) -> pd.DataFrame:
+    """A table whose columns have the names that a schema gives them; the log says which they were.
+
+    Args:
+        table: with the header of its file.
+        headers: names that are usual for each column of the schema, the best first.
+        where: the parameter and the file, for messages.
+
+    Returns:
+        The same rows and columns. Names of other columns are in lower case.
+    """
+    found = find_columns(table.columns.tolist(), headers, where)
+    names = [name.lower() for name in table.columns]
+    for column, position in found.items():
+        names[position] = column
+    log_columns({column: str(table.columns[at]) for column, at in found.items()}, where)
+    return table.set_axis(names, axis=1)
+
+
+def log_columns(taken: Mapping[str, str], where: str) -> None:
+    """Log which column of a file is taken for what."""
+    if taken:
+        log.info(
+            "%s: %s",
+            where,
+            listed(f"the column '{name}' is taken as {column}" for column, name in taken.items()),
+        )

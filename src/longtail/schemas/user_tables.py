@@ -1,10 +1,13 @@
-"""Tables that users write: metadata of images, a taxonomy, a list of species, a prior."""
+"""Tables that users write: metadata of images, a taxonomy, a list of species, a prior.
+
+Columns are found by the headers of :mod:`longtail.schemas.user_headers`.
+"""
 
 from __future__ import annotations
 
 import pandera.pandas as pa
 
-from longtail.schemas.columns import HAS_ROWS, at_least, number, text
+from longtail.schemas.columns import at_least, number, table, text
 from longtail.schemas.validation import KEY
 
 PRINTABLE = pa.Check(
@@ -13,10 +16,14 @@ PRINTABLE = pa.Check(
 )
 
 
-METADATA = pa.DataFrameSchema(
+METADATA = table(
+    "metadata",
+    "One row per image.",
     {
         "file": text("path of the image below the source's path"),
-        "species": text("name of its class", PRINTABLE),
+        "species": text(
+            "name of its class; rows without one are skipped", PRINTABLE, optional=True
+        ),
         "group": text(
             "images of one group, such as a series of one animal, are kept on one side of a split",
             optional=True,
@@ -24,19 +31,18 @@ METADATA = pa.DataFrameSchema(
         ),
         "split": text(
             "official split, if the data have one",
-            one_of=("train", "test"),
+            one_of=("train", "validation", "test"),
             optional=True,
             required=False,
         ),
     },
-    checks=HAS_ROWS,
-    coerce=True,
     unique_column_names=True,
-    name="metadata",
-    description="One row per image.",
+    rows=True,
 )
 
-TAXONOMY = pa.DataFrameSchema(
+TAXONOMY = table(
+    "taxonomy",
+    "One row per species, and one column per rank above it.",
     {
         "species": text("name of a class; rows without one are ignored", optional=True),
         "^(?!species$).+$": pa.Column(
@@ -47,22 +53,20 @@ TAXONOMY = pa.DataFrameSchema(
             description="its groups, from the lowest rank to the highest; may be empty",
         ),
     },
-    checks=HAS_ROWS,
-    coerce=True,
     unique_column_names=True,
-    name="taxonomy",
-    description="One row per species, and one column per rank above it.",
+    rows=True,
 )
 
-SPECIES_LIST = pa.DataFrameSchema(
+SPECIES_LIST = table(
+    "species list",
+    "One name per line, or a CSV file with a column of names.",
     {"species": text("name of a class that can occur")},
-    checks=pa.Check(lambda table: len(table) > 0, error="names no species: give one per line"),
-    coerce=True,
-    name="species list",
-    description="One name per line, or the first column of a CSV file.",
+    checks=[pa.Check(lambda names: len(names) > 0, error="names no species: give one per line")],
 )
 
-PRIOR = pa.DataFrameSchema(
+PRIOR = table(
+    "prior",
+    "One row per species.",
     {
         "species": text("name of a class"),
         "weight": number(
@@ -70,9 +74,6 @@ PRIOR = pa.DataFrameSchema(
         ),
     },
     metadata={KEY: ["species"]},
-    checks=HAS_ROWS,
-    coerce=True,
     unique_column_names=True,
-    name="prior",
-    description="One row per species.",
+    rows=True,
 )

@@ -13,9 +13,10 @@ import logging
 import sqlite3
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,14 @@ from longtail.errors import DataError
 from longtail.prefetch import on_all_cores
 from longtail.progress import progress_bar
 from longtail.project import located
-from longtail.sources.decode import DECODING_VERSION, Decoded, Rejection, try_decode
+from longtail.sources.decode import (
+    DECODING_VERSION,
+    DEFAULT_LIMITS,
+    Decoded,
+    DecodeLimits,
+    Rejection,
+    try_decode,
+)
 from longtail.sources.files import ImageFileRef
 from longtail.sources.isolated_decode import DecodingMarkers, decode_in_subprocess
 from longtail.sources.journal import (
@@ -51,9 +59,14 @@ class PixelCache:
     """The decoded images of one source. Use :meth:`opened`."""
 
     def __init__(
-        self, folder: Path, image_size: int, journal: Journal, markers: DecodingMarkers
+        self,
+        folder: Path,
+        image_size: int,
+        limits: DecodeLimits,
+        journal: Journal,
+        markers: DecodingMarkers,
     ) -> None:
-        self.folder, self._image_size = folder, image_size
+        self.folder, self._image_size, self._limits = folder, image_size, limits
         self._journal, self._markers = journal, markers
         self._segments = SegmentStore(folder, image_size, journal)  # forgets damaged ones first
         self._records = journal.records()
@@ -62,7 +75,14 @@ class PixelCache:
 
     @classmethod
     @contextmanager
-    def opened(cls, parent: Path, dataset: str, path: str, image_size: int) -> Iterator[PixelCache]:
+    def opened(
+        cls,
+        parent: Path,
+        dataset: str,
+        path: str,
+        image_size: int,
+        limits: DecodeLimits = DEFAULT_LIMITS,
+    ) -> Iterator[PixelCache]:
         """Open or create the cache of a source. Other runs that need it wait until it is closed.
 
         Args:
@@ -70,13 +90,19 @@ class PixelCache:
             dataset: the data set's name.
             path: where its images are.
             image_size: the height and width that they are cropped to, in pixels.
+            limits: which images are decoded.
 
         Raises:
             DiskFullError: if there is not enough space.
             WriteError: if the folder cannot be written.
             DataError: if it cannot be used for another reason.
         """
-        key = json.dumps([str(located(path)), image_size, DECODING_VERSION, PIL.__version__])
+        key = json.dumps(
+            [
+                *(str(located(path)), image_size, limits.max_pixels, limits.keep_truncated),
+                *(DECODING_VERSION, PIL.__version__, version("pillow-heif")),
+            ]
+        )
         folder = parent / f"{dataset}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
         with _errors_explained(folder):
             folder.mkdir(parents=True, exist_ok=True)
@@ -85,7 +111,7 @@ class PixelCache:
                 closing(_open_journal(folder)) as journal,
                 closing(DecodingMarkers(folder / "in-hand")) as markers,
             ):
-                yield cls(folder, image_size, journal, markers)
+                yield cls(folder, image_size, limits, journal, markers)
 
     def decode(self, files: Sequence[ImageFileRef], title: str) -> list[FileRecord]:
         """The records of files. Those that are new or have changed are decoded first.
@@ -136,6 +162,22 @@ class PixelCache:
         array = self._segments.sealed(number)
         self._segments.remove_others(number)
         return array
+
+    def pixels(self, file: ImageFileRef) -> UInt8Array:
+        """The pixels of a file that :meth:`decode` has found usable, (size, size, 3)."""
+        number, row = self._location(file)
+        image = np.empty((self._image_size, self._image_size, 3), np.uint8)
+        self._segments.file(number).read(row, image)
+        return image
+
+    def correlations(self) -> dict[bytes, float]:
+        """Correlations of pairs of pictures that earlier runs have computed."""
+        return self._journal.correlations()
+
+    def record_correlations(self, correlations: Mapping[bytes, float]) -> None:
+        """Store correlations of pairs of pictures for later runs."""
+        if correlations != self._journal.correlations():
+            self._journal.record_correlations(correlations)
 
     def _record_of(self, file: ImageFileRef) -> FileRecord | None:
         record = self._records.get(file.identity)
@@ -191,9 +233,9 @@ class PixelCache:
                 "%s was being decoded when a run ended: it is decoded in a separate process",
                 file.name,
             )
-            return decode_in_subprocess(file, self._image_size)
+            return decode_in_subprocess(file, self._image_size, self._limits)
         with self._markers.marked(file):
-            return try_decode(file, self._image_size)
+            return try_decode(file, self._image_size, self._limits)
 
     def _copy(self, files: Sequence[ImageFileRef], locations: Sequence[Location]) -> int:
         """Copy the pixels of files into a new segment, in their order; its number."""
@@ -236,7 +278,8 @@ class PixelCache:
 def _as_record(file: ImageFileRef, result: Decoded | Rejection, location: Location) -> FileRecord:
     if isinstance(result, Rejection):
         return FileRecord(file.stamp, result.reason)
-    return FileRecord(file.stamp, None, result.sha256, result.image_hash, location)
+    hashes = (result.sha256, result.image_hash)
+    return FileRecord(file.stamp, None, *hashes, result.truncated, location)
 
 
 def _open_journal(folder: Path) -> Journal:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import threading
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import cache
 from typing import BinaryIO
 
 import numpy as np
@@ -16,16 +18,19 @@ from longtail.sources.difference_hash import image_hash
 from longtail.sources.files import ImageFileRef, UnreadableError
 
 # Other formats that Pillow knows are rejected, whatever the name says: one (EPS) runs programs.
-FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
-MAX_PIXELS = 100_000_000  # larger images are rejected: a small file could fill the memory
-MOST_READ = f"at most {MAX_PIXELS // 10**6} million are read"
+FORMATS = ("AVIF", "BMP", "GIF", "HEIF", "JPEG", "PNG", "TIFF", "WEBP")
+# A JPEG that is decoded at a reduced size may have so many times the pixels of other images.
+REDUCED = 4
 MAX_ASPECT = 20  # longer side / shorter side: of a longer strip a square shows next to nothing
 LARGE_PIXELS = 16_000_000  # larger images are decoded a few at a time
-# Increased when the same file would be decoded to other pixels.
-DECODING_VERSION = 1
+# Increased when the same file would be decoded to other pixels, or another reason.
+DECODING_VERSION = 2
+JPEG_START, JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 
 # A truncated photograph must be rejected, not silently filled with grey.
 ImageFile.LOAD_TRUNCATED_IMAGES = False
+# Pillow's own limit of pixels; `_decode` has one that is a parameter.
+Image.MAX_IMAGE_PIXELS = None
 
 ORIENTATION = 0x0112
 UPRIGHT = {
@@ -51,6 +56,27 @@ SIGNATURES = {
 _few_at_a_time = threading.Semaphore(2)
 
 
+class _UnsuitableError(ValueError):
+    """An image that can be decoded, but not used; the message is the whole reason."""
+
+
+@dataclass(frozen=True)
+class DecodeLimits:
+    """Which images are decoded.
+
+    Attributes:
+        max_pixels: larger images are rejected, since a small file could fill the memory. JPEGs
+            that are decoded at a reduced size may have ``REDUCED`` times as many pixels.
+        keep_truncated: whether JPEGs whose end is missing are decoded, with grey in its place.
+    """
+
+    max_pixels: int = 100_000_000
+    keep_truncated: bool = False
+
+
+DEFAULT_LIMITS = DecodeLimits()
+
+
 @dataclass(frozen=True)
 class Decoded:
     """A usable image: uint8 (size, size, 3), and the hashes of its pixels.
@@ -59,11 +85,13 @@ class Decoded:
         pixels: uint8 (size, size, 3).
         sha256: of the pixels.
         image_hash: see :func:`longtail.sources.difference_hash.image_hash`.
+        truncated: whether the end of the file is missing.
     """
 
     pixels: UInt8Array
     sha256: bytes
     image_hash: bytes
+    truncated: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,7 +102,9 @@ class Rejection:
     permanent: bool
 
 
-def decode(file: ImageFileRef, image_size: int | None) -> UInt8Array:
+def decode(
+    file: ImageFileRef, image_size: int | None, limits: DecodeLimits = DEFAULT_LIMITS
+) -> UInt8Array:
     """Decode one image to RGB, upright, cropped to a centred square of ``image_size`` pixels.
 
     The first image of a file with several is taken. Without ``image_size`` the image is not
@@ -84,18 +114,45 @@ def decode(file: ImageFileRef, image_size: int | None) -> UInt8Array:
         ValueError: with the reason why the file cannot be used.
     """
     with file.opened() as content:
-        return decode_content(content, image_size)
+        return decode_content(content, image_size, limits)
 
 
-def decode_content(content: BinaryIO, image_size: int | None) -> UInt8Array:
+def decode_content(
+    content: BinaryIO, image_size: int | None, limits: DecodeLimits = DEFAULT_LIMITS
+) -> UInt8Array:
     """Like :func:`decode`, for an open file or content in memory."""
+    return _decode_marked(content, image_size, limits)[0]
+
+
+def _decode_marked(
+    content: BinaryIO, image_size: int | None, limits: DecodeLimits
+) -> tuple[UInt8Array, bool]:
+    """The pixels, and whether the end of the file is missing."""
     try:
-        return _decode(content, image_size)
+        return _decode_or_reason(content, image_size, limits), False
+    except ValueError:
+        if not limits.keep_truncated:
+            raise
+        content.seek(0)
+        start = content.read()
+        if not start.startswith(JPEG_START):
+            raise
+        try:
+            # The decoder fills what is missing before the mark of the end with grey.
+            return _decode_or_reason(io.BytesIO(start + JPEG_END), image_size, limits), True
+        except ValueError:
+            pass
+        raise
+
+
+def _decode_or_reason(
+    content: BinaryIO, image_size: int | None, limits: DecodeLimits
+) -> UInt8Array:
+    try:
+        return _decode(content, image_size, limits)
     except UnidentifiedImageError as error:
         raise ValueError(f"cannot be read: {_what_it_is(content)}") from error
-    except Image.DecompressionBombError as error:
-        raise ValueError(f"too many pixels: {MOST_READ}") from error
-    except ValueError:
+    except _UnsuitableError:
         raise
     except Exception as error:
         if isinstance(error, OSError) and error.errno is not None:
@@ -105,17 +162,32 @@ def decode_content(content: BinaryIO, image_size: int | None) -> UInt8Array:
         raise ValueError(f"cannot be read: {error or type(error).__name__}") from error
 
 
-def _decode(content: BinaryIO, image_size: int | None) -> UInt8Array:
-    Image.init()  # load all formats; Pillow loads only a few by itself
+@cache
+def _load_formats() -> None:
+    """Load all formats of Pillow, which loads only a few by itself, and HEIF."""
+    from pillow_heif import register_heif_opener
+
+    Image.init()
+    register_heif_opener(thumbnails=False)
+
+
+def _decode(content: BinaryIO, image_size: int | None, limits: DecodeLimits) -> UInt8Array:
+    _load_formats()
     with Image.open(content, formats=FORMATS) as image:
         width, height = image.size
-        if width * height > MAX_PIXELS:
-            raise ValueError(f"{width} x {height} pixels are too many: {MOST_READ}")
         if image_size is not None:
             _check_shape(width, height)
             # A JPEG that is much larger than the result need not be decoded at full size.
             image.draft(None, (2 * image_size, 2 * image_size))
-        with _few_at_a_time if image.width * image.height > LARGE_PIXELS else nullcontext():
+        pixels = image.width * image.height
+        reduced = REDUCED if pixels < width * height else 1
+        if pixels > limits.max_pixels or width * height > reduced * limits.max_pixels:
+            raise _UnsuitableError(
+                f"{width} x {height} pixels are too many: at most {limits.max_pixels / 1e6:g} "
+                f"million are read"
+            )
+        is_large = max(pixels, width * height // REDUCED) > LARGE_PIXELS
+        with _few_at_a_time if is_large else nullcontext():
             orientation = image.getexif().get(ORIENTATION)
             rgb = _to_rgb(image)
             if image_size is not None:
@@ -136,7 +208,7 @@ def _square(image: Image.Image, side: int) -> Image.Image:
 def _check_shape(width: int, height: int) -> None:
     short, long = sorted((width, height))
     if short < 2 or long > MAX_ASPECT * short:
-        raise ValueError(f"{width} x {height} pixels: too narrow to be a photograph")
+        raise _UnsuitableError(f"{width} x {height} pixels: too narrow to be a photograph")
 
 
 def _what_it_is(content: BinaryIO) -> str:
@@ -145,7 +217,7 @@ def _what_it_is(content: BinaryIO) -> str:
     if not start.strip(b"\0"):
         return "the file is empty" if not start else "not an image: it begins with zeros"
     if start[4:8] == b"ftyp":
-        return "not an image that is read: it is HEIC, AVIF or a video, whatever its name says"
+        return "it is a damaged HEIC or AVIF image, or a video, whatever its name says"
     for signature, what in SIGNATURES.items():
         if start.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(signature):
             return f"not an image: it is {what}, whatever its name says"
@@ -157,7 +229,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
         values = np.asarray(image, dtype=np.float32)
         if not np.isfinite(values).all():
-            raise ValueError("cannot be read: some of its values are not numbers")
+            raise _UnsuitableError("cannot be read: some of its values are not numbers")
         largest = 65535 if values.max(initial=0) > 255 else 255
         return Image.fromarray((values / largest * 255).clip(0, 255).astype(np.uint8)).convert(
             "RGB"
@@ -169,12 +241,16 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def try_decode(file: ImageFileRef, image_size: int) -> Decoded | Rejection:
+def try_decode(
+    file: ImageFileRef, image_size: int, limits: DecodeLimits = DEFAULT_LIMITS
+) -> Decoded | Rejection:
     """Decode a file, or return why it cannot be used."""
     try:
-        pixels = decode(file, image_size)
+        with file.opened() as content:
+            pixels, truncated = _decode_marked(content, image_size, limits)
     except UnreadableError as error:
         return Rejection(str(error), permanent=False)
     except ValueError as error:
         return Rejection(" ".join(str(error).split()), permanent=True)
-    return Decoded(pixels, hashlib.sha256(pixels.data).digest(), image_hash(pixels))
+    sha256 = hashlib.sha256(pixels.data).digest()
+    return Decoded(pixels, sha256, image_hash(pixels), truncated)

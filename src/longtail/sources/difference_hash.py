@@ -1,8 +1,6 @@
-"""Near-duplicates of images: a difference hash, and the pairs that are close by it."""
+"""A difference hash of images, and the images that are close by it."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image
@@ -34,24 +32,37 @@ def image_hash(pixels: UInt8Array) -> bytes:
     return np.packbits(bits).tobytes()
 
 
-def pairs_within(hashes: UInt8Array, distance: int) -> Iterator[Int64Array]:
-    """The pairs of rows that differ in at most ``distance`` bits.
+def nearest_earlier_rows(hashes: UInt8Array, distance: int, count: int) -> Int64Array:
+    """For each row the nearest earlier rows that differ in at most ``distance`` bits.
+
+    All rows are compared, block by block, so that memory does not grow with the number of pairs.
 
     Args:
         hashes: uint8 (images, 64), one hash per row.
         distance: in bits.
+        count: the largest number of rows to return for each.
 
-    Yields:
-        Pairs of row numbers, (pairs, 2), the smaller one first. All rows are compared, block by
-        block, so that memory does not grow with the number of pairs.
+    Returns:
+        Row numbers, (images, count), the nearest first; -1 where there are no more.
     """
+    nearest = np.full((len(hashes), count), -1, dtype=np.int64)
     for start in range(0, len(hashes), BLOCK_ROWS):
         rows = _signs(hashes[start : start + BLOCK_ROWS])
-        for other in range(start, len(hashes), BLOCK_ROWS):
+        numbers = np.arange(start, start + len(rows))[:, None]
+        best: Float32Array = np.zeros((len(rows), 0), dtype=np.float32)
+        found: Int64Array = np.zeros((len(rows), 0), dtype=np.int64)
+        for other in range(0, start + len(rows), BLOCK_ROWS):
             products = rows @ _signs(hashes[other : other + BLOCK_ROWS]).T
-            first, second = np.nonzero(products >= BITS - 2 * distance)
-            pairs = np.stack([first + start, second + other], axis=1)
-            yield pairs[pairs[:, 0] < pairs[:, 1]]
+            others = np.arange(other, other + products.shape[1])[None, :]
+            products[(products < BITS - 2 * distance) | (others >= numbers)] = -np.inf
+            best = np.concatenate([best, products], axis=1)
+            found = np.concatenate([found, np.broadcast_to(others, products.shape)], axis=1)
+            order = np.argsort(-best, axis=1, kind="stable")[:, :count]
+            best = np.take_along_axis(best, order, axis=1)
+            found = np.take_along_axis(found, order, axis=1)
+        width = best.shape[1]
+        nearest[start : start + len(rows), :width] = np.where(np.isinf(best), -1, found)
+    return nearest
 
 
 def _signs(hashes: UInt8Array) -> Float32Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,6 +14,9 @@ import pandas as pd
 from longtail.errors import DataError
 from longtail.parameters import FolderSource
 from longtail.sources.cache import PixelCache
+from longtail.sources.class_folders import Rejected, entries_by_folder
+from longtail.sources.class_names import with_class_names
+from longtail.sources.decode import DecodeLimits
 from longtail.sources.files import ImageFileRef
 from longtail.sources.image_groups import Grouping
 from longtail.sources.images import Images, index_of, rejected_table
@@ -24,23 +27,28 @@ from longtail.sources.listing import (
     list_images,
     looks_like_formula,
 )
-from longtail.sources.metadata import Entry, read_metadata
+from longtail.sources.metadata import read_metadata
+from longtail.sources.near_duplicates import Comparer
 from longtail.sources.selection import ClassRequirements, select
+from longtail.sources.unsorted import without_unsorted
 from longtail.storage.spreadsheet import write_csv
 from longtail.wording import counted, first_names, is_or_are
-
-Rejected = tuple[str, str, str]
 
 log = logging.getLogger(__name__)
 
 
 def read_folder(
-    source: FolderSource, dataset: str, decoded: Path, smallest_class: int, fewest_groups: int
+    source: FolderSource,
+    dataset: str,
+    decoded: Path,
+    smallest_class: int,
+    fewest_groups: int,
+    unknown: Collection[str] = (),
 ) -> Images:
     """Read ``<class>/**/<file>`` below ``source.path``, or what ``source.metadata`` names there.
 
-    With ``source.class_levels`` of 2 it is ``<genus>/<species>/**/<file>``, and so on. The classes
-    are sorted by name. Files that cannot be used are returned with the reason.
+    See :func:`longtail.sources.class_folders.entries_by_folder` for other layouts of folders. The
+    classes are sorted by name. Files that cannot be used are returned with the reason.
 
     Args:
         source: where the images are, and how they are grouped.
@@ -48,6 +56,7 @@ def read_folder(
         decoded: the folder of decoded images.
         smallest_class: the smallest number of images of a class.
         fewest_groups: the smallest number of groups of images of a class.
+        unknown: the names of classes that are held out as unknown.
 
     Raises:
         DataError: if nothing is there, or fewer than two classes can be used.
@@ -56,23 +65,33 @@ def read_folder(
     assert source.path is not None  # checked by `sources.check_source`
     listing = list_images(source.path, f"{key}.path", own=decoded)
     if source.metadata is None:
-        entries, rejected = _by_folder(listing, source.path, source.class_levels, key)
+        entries, rejected = entries_by_folder(listing, source, key)
     else:
         entries, rejected = read_metadata(source.metadata, listing, f"{key}.metadata")
-    _log_listing(listing, dataset, len(listing.files) - len(entries), source.metadata)
+    if source.class_names is not None:
+        entries = with_class_names(entries, source.class_names, f"{key}.class_names")
+    entries, left_out = without_unsorted(entries, source.unsorted, unknown, key)
+    rejected += left_out
+    _log_listing(
+        listing, dataset, len(listing.files) - len(entries) - len(left_out), source.metadata
+    )
     species = sorted({entry.species for entry in entries})
     _refuse_equivalent_names(species, key)
     _refuse_formulas(species, key)
     requirements = ClassRequirements(
-        smallest_class, fewest_groups, source.small_classes == "drop", key
+        smallest_class, fewest_groups, source.small_classes == "drop", key, frozenset(unknown)
     )
     grouping = Grouping(source.group_pattern, source.near_duplicates, key)
     title = f"Reading {source.path}"
     files = [entry.file for entry in entries]
-    with PixelCache.opened(decoded, dataset, source.path, source.image_size) as cache:
+    limits = DecodeLimits(source.max_pixels, source.truncated == "keep")
+    opened = PixelCache.opened(decoded, dataset, source.path, source.image_size, limits)
+    with opened as cache:
         records = cache.decode(files, title)
+        comparer = Comparer(cache.pixels, cache.correlations())
         with _rejections_explained(rejected, cache.folder):
-            selection = select(entries, records, requirements, grouping, rejected)
+            selection = select(entries, records, requirements, grouping, comparer, rejected)
+            cache.record_correlations(comparer.known)
             class_names = sorted({entry.species for entry in selection.entries})
             if len(class_names) < 2:
                 raise DataError(f"{key}: {_too_few(class_names, source.path)}")
@@ -87,6 +106,10 @@ def read_folder(
         [entry.split for entry in selection.entries],
         selection.groups,
     )
+    if limits.keep_truncated:
+        index["truncated"] = [record.truncated for record in selection.records]
+        kept = sum(record.truncated for record in selection.records)
+        log.info("%s: %s kept", dataset, counted(kept, "truncated JPEG"))
     return Images(stored.pixels(), index, _table(rejected), stored.sha256)
 
 
@@ -142,59 +165,11 @@ def _table(rejected: Iterable[Rejected]) -> pd.DataFrame:
     return rejected_table(rows)
 
 
-def _by_folder(
-    listing: Listing, path: str, levels: int, key: str
-) -> tuple[list[Entry], list[Rejected]]:
-    """Take the class of each file from the first levels of its folders."""
-    named = [(file, _class_of(file.parts, levels)) for file in listing.files]
-    loose = [file.name for file, name in named if not name]
-    if len(loose) == len(listing.files):
-        above = "" if levels == 1 else f" of {levels} levels ({key}.class_levels)"
-        raise DataError(
-            f"{key}.path: '{path}' must have one folder per class, but none of its images, such as "
-            f"'{loose[0]}', is in a class folder{above}. A metadata file can name their classes "
-            f"instead: {key}.metadata"
-        )
-    entries = [Entry(file, name, "", "") for file, name in named if name]
-    rejected = [(name, "", "is not in a class folder") for name in loose]
-    rejected += [
-        (name, _class_of(name.split("/"), levels), reason) for name, reason in listing.rejected
-    ]
-    _warn_of_nested_folders([entry.file.parts for entry in entries], levels, key)
-    return entries, rejected
-
-
-def _class_of(parts: Sequence[str], levels: int) -> str:
-    """The class of a path; empty if it is not in a class folder."""
-    return " ".join(parts[:levels]) if len(parts) > levels else ""
-
-
-def _warn_of_nested_folders(files: Sequence[tuple[str, ...]], levels: int, key: str) -> None:
-    """Warn if the folders below the class folders are probably the species.
-
-    They probably are if nearly all images are in such folders, and few of these share a name.
-    """
-    deeper = [parts[: levels + 1] for parts in files if len(parts) > levels + 1]
-    below = set(deeper)
-    if 10 * len(deeper) < 9 * len(files):
-        return
-    if 2 * len({parts[-1] for parts in below}) > len(below) > len({p[:-1] for p in below}):
-        log.warning(
-            "%s images are directly in the class folders; they are in %d folders below them, such "
-            "as '%s'. If those are the species, set %s.class_levels=%d",
-            "No" if len(deeper) == len(files) else "Few",
-            len(below),
-            "/".join(min(below)),
-            key,
-            levels + 1,
-        )
-
-
 def _log_listing(listing: Listing, dataset: str, unnamed: int, metadata: str | None) -> None:
     for folder in listing.skipped:
         log.warning("%s: '%s' is skipped: it has the project's own data", dataset, folder)
-    if listing.ignored:
-        log.info("%s: %s", dataset, describe_ignored(listing.ignored))
+    if skipped := describe_ignored(listing.ignored, listing.system_files):
+        log.info("%s: %s", dataset, skipped)
     if metadata is not None and unnamed:
         files = f"{counted(unnamed, 'image file')} {is_or_are(unnamed)}"
         log.info("%s: %s not named in %s", dataset, files, metadata)

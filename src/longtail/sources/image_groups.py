@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
@@ -14,9 +13,9 @@ from scipy.sparse.csgraph import connected_components
 
 from longtail.arrays import Int64Array
 from longtail.errors import DataError
-from longtail.sources.difference_hash import pairs_within
 from longtail.sources.journal import FileRecord
 from longtail.sources.metadata import Entry
+from longtail.sources.near_duplicates import Comparer, near_duplicate_links
 from longtail.wording import counted
 
 
@@ -26,8 +25,8 @@ class Grouping:
 
     Attributes:
         pattern: a regular expression that captures the name of a series from a file's path.
-        near_duplicates: the largest distance of near-duplicates, in bits of the difference hash;
-            None if only exact duplicates are grouped.
+        near_duplicates: the largest distance of images that are compared, in bits of the
+            difference hash; None if near-duplicates are not grouped.
         key: the parameters of the source, for messages.
     """
 
@@ -37,7 +36,10 @@ class Grouping:
 
 
 def group_images(
-    entries: Sequence[Entry], records: Sequence[FileRecord], grouping: Grouping
+    entries: Sequence[Entry],
+    records: Sequence[FileRecord],
+    grouping: Grouping,
+    comparer: Comparer,
 ) -> tuple[Int64Array, list[str]]:
     """The group of each image; images that are linked in any way are one group.
 
@@ -45,6 +47,7 @@ def group_images(
         entries: of the images.
         records: of the same images.
         grouping: what links images.
+        comparer: for near-duplicates.
 
     Returns:
         The position of the first image of each image's group, (images,), and notes for the log.
@@ -73,9 +76,15 @@ def group_images(
             notes.append(
                 f"{counted(unmatched, 'file')} {do} not match {grouping.key}.group_pattern"
             )
-    near, pairs = _near_duplicate_links(records, species, grouping.near_duplicates)
+    links, pairs = series, 0
+    if grouping.near_duplicates is not None:
+        files = [entry.file for entry in entries]
+        near, pairs = near_duplicate_links(
+            files, records, species, grouping.near_duplicates, comparer
+        )
+        links = [*series, near]
     count = len(entries)
-    groups = first_of_component([exact, *series, *near], count)
+    groups = first_of_component([exact, *links], count)
     if duplicates := count - len(np.unique(first_of_component([exact], count))):
         notes.append(counted(duplicates, "exact duplicate"))
     if pairs:
@@ -131,40 +140,3 @@ def _links_of_equal(names: Sequence[Hashable | None]) -> Int64Array:
                 pairs.append((last[name], position))
             last[name] = position
     return np.array(pairs, dtype=np.int64).reshape(-1, 2)
-
-
-def _near_duplicate_links(
-    records: Sequence[FileRecord], species: Sequence[str], distance: int | None
-) -> tuple[list[Int64Array], int]:
-    """Links of near-duplicates within a species, and how many pairs of different pixels there are.
-
-    Between species, images at the same distance are similar species, not duplicates.
-    """
-    links: list[Int64Array] = []
-    if distance is None:
-        return links, 0
-    numbers = {record.sha256: number for number, record in enumerate(records)}
-    picture = np.array([numbers[record.sha256] for record in records])
-    members: dict[str, list[int]] = defaultdict(list)
-    for position, name in enumerate(species):
-        members[name].append(position)
-    count = 0
-    for positions in members.values():
-        hashes = np.frombuffer(
-            b"".join(records[position].image_hash for position in positions), dtype=np.uint8
-        ).reshape(len(positions), -1)
-        for rows in pairs_within(hashes, distance):
-            pairs = np.array(positions, dtype=np.int64)[rows]
-            count += int((picture[pairs[:, 0]] != picture[pairs[:, 1]]).sum())
-            links.append(_spanning(pairs))
-    return links, count
-
-
-def _spanning(pairs: Int64Array) -> Int64Array:
-    """Links that connect the same positions as the pairs, at most one per position.
-
-    All pairs of a long series are near-duplicates: together they could fill the memory.
-    """
-    positions, numbers = np.unique(pairs, return_inverse=True)
-    first = first_of_component([numbers.reshape(pairs.shape)], len(positions))
-    return np.stack([positions[first], positions], axis=1)

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from longtail.interruption import end_with_parent
 from longtail.provenance import usable_cores
-from longtail.sources.decode import Decoded, Rejection, try_decode
+from longtail.sources.decode import Decoded, DecodeLimits, Rejection, try_decode
 from longtail.sources.files import ImageFileRef
 from longtail.storage.files import atomic_file
 
@@ -71,11 +71,13 @@ class DecodingMarkers:
             self._free.put(slot)
 
 
-def decode_in_subprocess(file: ImageFileRef, image_size: int) -> Decoded | Rejection:
+def decode_in_subprocess(
+    file: ImageFileRef, image_size: int, limits: DecodeLimits
+) -> Decoded | Rejection:
     """Decode a file in a separate process; a file that crashes it is rejected."""
     ended = subprocess.run(
         [sys.executable, "-c", f"import {__name__} as isolated; isolated.answer_parent()"],
-        input=pickle.dumps((file, image_size)),
+        input=pickle.dumps((file, image_size, limits)),
         stdout=subprocess.PIPE,
         check=False,
     )

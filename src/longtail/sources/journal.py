@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,16 +13,24 @@ from typing import Any
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS files (
     identity BLOB PRIMARY KEY, stamp TEXT NOT NULL,
-    reason TEXT, sha256 BLOB, look BLOB, segment INTEGER, row INTEGER, digest BLOB NOT NULL
+    reason TEXT, sha256 BLOB, look BLOB, truncated INTEGER, segment INTEGER, row INTEGER,
+    digest BLOB NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS segments (
     number INTEGER PRIMARY KEY, rows INTEGER NOT NULL, stamp TEXT, sha256 TEXT,
     digest BLOB NOT NULL
 );
+CREATE TABLE IF NOT EXISTS correlations (
+    pair BLOB PRIMARY KEY, correlation REAL NOT NULL, digest BLOB NOT NULL
+) WITHOUT ROWID;
 """
 COLUMNS = {
-    "files": ["identity", "stamp", "reason", "sha256", "look", "segment", "row", "digest"],
+    "files": [
+        *("identity", "stamp", "reason", "sha256", "look", "truncated", "segment", "row"),
+        "digest",
+    ],
     "segments": ["number", "rows", "stamp", "sha256", "digest"],
+    "correlations": ["pair", "correlation", "digest"],
 }
 
 
@@ -39,6 +47,7 @@ class FileRecord:
         reason: why it cannot be used; None if it can.
         sha256: of its pixels.
         image_hash: see :func:`longtail.sources.difference_hash.image_hash`.
+        truncated: whether the end of the file is missing.
         location: of its pixels; None if they are not stored.
     """
 
@@ -46,6 +55,7 @@ class FileRecord:
     reason: str | None
     sha256: bytes = b""
     image_hash: bytes = b""
+    truncated: bool = False
     location: Location | None = None
 
 
@@ -86,7 +96,7 @@ class Journal:
             with _damage_reported():
                 self._database.executescript(SCHEMA)
                 self._check_tables()
-                self.records(), self.segments()  # each row is checked
+                self.records(), self.segments(), self.correlations()  # each row is checked
         except BaseException:
             self.close()
             raise
@@ -99,9 +109,12 @@ class Journal:
         """All records, by the files' identities."""
         return {
             identity: FileRecord(
-                *(stamp, reason, sha256, image_hash), None if row is None else (segment, row)
+                *(stamp, reason, sha256, image_hash, bool(truncated)),
+                None if row is None else (segment, row),
             )
-            for identity, stamp, reason, sha256, image_hash, segment, row in self._rows("files")
+            for identity, stamp, reason, sha256, image_hash, truncated, segment, row in self._rows(
+                "files"
+            )
         }
 
     def segments(self) -> dict[int, Segment]:
@@ -110,6 +123,16 @@ class Journal:
             number: Segment(count, stamp, sha256)
             for number, count, stamp, sha256 in self._rows("segments")
         }
+
+    def correlations(self) -> dict[bytes, float]:
+        """All correlations of pairs of pictures."""
+        return {pair: correlation for pair, correlation in self._rows("correlations")}
+
+    def record_correlations(self, correlations: Mapping[bytes, float]) -> None:
+        """Replace the correlations of pairs of pictures, in one transaction."""
+        with self._database as database:
+            database.execute("DELETE FROM correlations")
+            _replace(database, "correlations", correlations.items())
 
     def _rows(self, table: str) -> Iterator[list[Any]]:
         for *row, digest in self._database.execute(f"SELECT * FROM {table}"):
@@ -137,7 +160,10 @@ class Journal:
         with self._database as database:
             for number in removed_segments:
                 database.execute("DELETE FROM segments WHERE number = ?", (number,))
-                in_it = "SELECT identity, stamp, reason, sha256, look FROM files WHERE segment = ?"
+                in_it = (
+                    "SELECT identity, stamp, reason, sha256, look, truncated FROM files "
+                    "WHERE segment = ?"
+                )
                 without = [
                     (*row, None, None) for row in database.execute(in_it, (number,)).fetchall()
                 ]
@@ -148,6 +174,7 @@ class Journal:
                 (
                     (
                         *(identity, of.stamp, of.reason, of.sha256, of.image_hash),
+                        int(of.truncated),
                         *(of.location or (None, None)),
                     )
                     for identity, of in records

@@ -5,6 +5,8 @@ from __future__ import annotations
 import glob
 import os
 import zipfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
@@ -12,15 +14,25 @@ from pathlib import Path, PurePosixPath
 from longtail.errors import DataError
 from longtail.project import from_root, located
 from longtail.sources.files import ImageFileRef, stamp_of
-from longtail.wording import counted, first_names
+from longtail.wording import counted, first_names, is_or_are
 
-SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+SUFFIXES = {
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".heic", ".heif", ".hif", ".avif"),
+    *(".tif", ".tiff", ".bmp", ".gif"),
+}
 # Images of formats that are not supported. They are reported as rejected files.
-PHONES = {".heic", ".heif"}
 OTHER_PICTURES = {
-    *PHONES,
-    *(".avif", ".jfif", ".jp2", ".jxl", ".psd", ".svg", ".xcf"),
+    *(".jp2", ".jxl", ".psd", ".svg", ".xcf"),
     *(".arw", ".cr2", ".cr3", ".dng", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2"),
+}
+# Text files, which may name the classes of images beside them.
+TABLES = {".csv", ".tsv", ".txt"}
+# Folders of thumbnails, deleted files and the like that devices and systems make. Others are hidden
+# (.thumbnails, .AppleDouble, .Trash-1000).
+SYSTEM_FOLDERS = {
+    *("@eadir", "#recycle", "@recycle", "@tmp", "#snapshot", "@__thumb", "@sharebin"),
+    *("$recycle.bin", "recycler", "recycled", "system volume information", "found.000"),
+    *("__macosx", "lost+found"),
 }
 
 
@@ -32,6 +44,9 @@ class Listing:
         files: supported image files, sorted by name.
         rejected: names and reasons of image files that cannot be read.
         ignored: names of files that are not images by their names, or hidden.
+        system_files: the number of files in each folder of thumbnails, deleted files and the like,
+            by the folder's name.
+        tables: text files, which may name the classes of images.
         empty: names of first-level folders without any image.
         skipped: folders that were not searched, since they hold the project's own data.
     """
@@ -39,6 +54,8 @@ class Listing:
     files: list[ImageFileRef] = field(default_factory=list)
     rejected: list[tuple[str, str]] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
+    system_files: Counter[str] = field(default_factory=Counter)
+    tables: list[ImageFileRef] = field(default_factory=list)
     empty: list[str] = field(default_factory=list)
     skipped: list[Path] = field(default_factory=list)
 
@@ -146,8 +163,9 @@ def _list_folder(root: Path, listing: Listing, own: Path | None, key: str) -> No
             here = (*parts, entry.name)
             if not entry.is_dir(follow_symlinks=False):
                 _list_entry(entry, here, root, listing)
-            elif entry.name.startswith("."):
-                listing.ignored.append(printable("/".join(here)))
+            elif is_system_folder(entry.name):
+                inside = sum(len(files) for _, _, files in os.walk(entry.path))
+                listing.system_files[printable(entry.name)] += inside
             elif not parts and own and own.resolve().is_relative_to(Path(entry.path).resolve()):
                 listing.skipped.append(Path(entry.path))
             else:
@@ -159,6 +177,11 @@ def _list_folder(root: Path, listing: Listing, own: Path | None, key: str) -> No
 _CANNOT = "cannot be read"
 
 
+def is_system_folder(name: str) -> bool:
+    """Whether a folder is hidden, or made by a device or system for thumbnails and the like."""
+    return name.startswith(".") or name.casefold() in SYSTEM_FOLDERS
+
+
 def _list_entry(
     entry: os.DirEntry[str], parts: tuple[str, ...], root: Path, listing: Listing
 ) -> None:
@@ -168,6 +191,8 @@ def _list_entry(
         _is_picture(entry.name) or (is_link and _is_folder(entry))
     ):
         listing.ignored.append(printable("/".join(parts)))
+        if not is_link and entry.is_file() and _is_table(entry.name):
+            listing.tables.append(ImageFileRef(parts, root, None))
     elif is_link:
         _reject(listing, parts, "is a symbolic link: links are not followed")
     elif not entry.is_file(follow_symlinks=False):
@@ -199,11 +224,15 @@ def _list_zip(path: Path, listing: Listing, key: str) -> None:
         raise DataError(f"{key}: '{path}' is a zip file that cannot be read: {error}") from error
     for member in members:
         parts = PurePosixPath(member.filename).parts
-        hidden = any(part.startswith(".") and part != ".." for part in parts)
         if member.is_dir() or not parts:
             continue
-        if hidden or parts[0] == "__MACOSX" or not _is_picture(parts[-1]):
+        system = next((p for p in parts[:-1] if p != ".." and is_system_folder(p)), None)
+        if system is not None:
+            listing.system_files[printable(system)] += 1
+        elif parts[-1].startswith(".") or not _is_picture(parts[-1]):
             listing.ignored.append(printable("/".join(parts)))
+            if _is_table(parts[-1]) and ".." not in parts:
+                listing.tables.append(ImageFileRef(parts, path, member.filename))
         elif ".." in parts or parts[0].startswith("/"):
             _reject(listing, parts, "its path is outside the zip file")
         elif reason := unsupported_reason(parts):
@@ -217,14 +246,13 @@ def _is_picture(name: str) -> bool:
     return Path(name).suffix.lower() in SUFFIXES | OTHER_PICTURES
 
 
+def _is_table(name: str) -> bool:
+    return not name.startswith(".") and Path(name).suffix.lower() in TABLES
+
+
 def unsupported_reason(parts: tuple[str, ...]) -> str | None:
     """Why an image with that path cannot be read; None if it can, or is not an image."""
     suffix = Path(parts[-1]).suffix.lower()
-    if suffix in PHONES:
-        return (
-            f"{suffix} files are not supported: convert it to JPEG, and let the phone save JPEG "
-            f"in future (iPhone: Settings, Camera, Formats, Most Compatible)"
-        )
     if suffix in OTHER_PICTURES:
         return f"{suffix} files are not supported: convert it to JPEG or PNG"
     name = "/".join(parts)
@@ -246,7 +274,23 @@ def _example(listing: Listing) -> str:
     return ""
 
 
-def describe_ignored(files: list[str]) -> str:
-    """Say how many files are ignored, and the first few."""
-    count = counted(len(files), "file is not an image", "files are not images")
-    return f"{count} by the name, or hidden: {', '.join(first_names(files))}"
+def describe_ignored(ignored: Sequence[str], system_files: Mapping[str, int]) -> str:
+    """Say how many files are skipped and why, and the first few; empty if none is.
+
+    Args:
+        ignored: names of files that are not images by their names, or hidden.
+        system_files: the number of files in each folder that holds none of the user's images.
+    """
+    phrases = []
+    if ignored:
+        count = counted(len(ignored), "file is not an image", "files are not images")
+        phrases.append(f"{count} by the name, or hidden: {', '.join(first_names(ignored))}")
+    if inside := sum(system_files.values()):
+        names = ", ".join(
+            first_names([f"{n} ({c:,})" for n, c in sorted(system_files.items()) if c])
+        )
+        phrases.append(
+            f"{counted(inside, 'file')} in hidden folders and folders of thumbnails or deleted "
+            f"files {is_or_are(inside)} skipped: {names}"
+        )
+    return "; ".join(phrases)

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import posixpath
 import unicodedata
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from longtail.errors import DataError
 from longtail.project import from_root, located
-from longtail.schemas.user_csv import read_csv
+from longtail.schemas.user_csv import named_columns, read_csv
+from longtail.schemas.user_headers import METADATA_HEADERS
 from longtail.sources.files import ImageFileRef
 from longtail.sources.listing import Listing, printable
+from longtail.sources.split_folders import split_of
+from longtail.wording import counted, is_or_are
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,7 @@ def read_metadata(
 ) -> tuple[list[Entry], list[tuple[str, str, str]]]:
     """Read a table of :data:`longtail.schemas.user_tables.METADATA`; other columns are ignored.
 
-    Files are named by their paths below the source's path; files outside are rejected.
+    Rows without a species are skipped. See :class:`_FilesByName` for how files are found.
 
     Args:
         path: the CSV file.
@@ -62,20 +69,27 @@ def read_metadata(
     from longtail.schemas.validation import validate
 
     where = f"{key}: '{path}'"
-    table = read_csv(str(find_metadata(path, key)), where)
+    table = named_columns(read_csv(str(find_metadata(path, key)), where), METADATA_HEADERS, where)
     # Ignored columns may have any names, even equal ones.
+    if "split" in table:
+        table["split"] = [split_of(split) or split for split in table["split"]]
     is_used = table.columns.isin(list(METADATA.columns))
     table = validate(table.loc[:, is_used | ~table.columns.duplicated()], METADATA, where)
     table = table.reindex(columns=list(METADATA.columns), fill_value="")
-    known = {unicodedata.normalize("NFC", file.name): file for file in listing.files}
+    named = table[table["species"] != ""]
+    if skipped := len(table) - len(named):
+        if named.empty:
+            raise DataError(f"{where} has no species in any row")
+        log.info("%s: %s without a species skipped", where, counted(skipped, "row"))
+    files = _FilesByName(listing)
+    files.prepare(named["file"], where)
     unsupported = {unicodedata.normalize("NFC", name): reason for name, reason in listing.rejected}
     entries: dict[str, tuple[int, Entry]] = {}
     rejected: dict[str, tuple[str, str, str]] = {}
-    for line, given, species, series, split in table.itertuples(name=None):
-        name = _path_below_root(given)
-        file = None if name is None else known.get(name)
+    for line, given, species, series, split in named.itertuples(name=None):
+        file = files.find(given)
         if file is None:
-            reason = _rejection_reason(name, unsupported)
+            reason = _rejection_reason(files.path_below_root(given), unsupported)
             rejected[given] = (printable(given), species, reason)
             continue
         entry = Entry(file, species, series, split)
@@ -95,12 +109,88 @@ def read_metadata(
     return ordered, list(rejected.values())
 
 
-def _path_below_root(given: str) -> str | None:
-    """A path below the root with forward slashes; None if it is outside."""
-    text = unicodedata.normalize("NFC", given.replace("\\", "/"))
-    drive = len(text) > 1 and text[1] == ":"
-    name = posixpath.normpath(text)
-    return None if drive or name.startswith("/") or name.split("/")[0] == ".." else name
+class _FilesByName:
+    """Finds the files of a source by the names that a table has for them.
+
+    A name is a path below the source's path, or an absolute one that leads there, with slashes or
+    backslashes. If case, the encoding of accents or (in the whole table) the folders differ from
+    those on the disk, a file is found where only one fits.
+    """
+
+    def __init__(self, listing: Listing) -> None:
+        self._exact = {_normal(file.name): file for file in listing.files}
+        self._folded = _unique((_normal(file.name).casefold(), file) for file in listing.files)
+        self._by_last = _unique(
+            (_normal(file.parts[-1]).casefold(), file) for file in listing.files
+        )
+        self._roots = {_normal(file.container.as_posix()) for file in listing.files}
+        self._ignore_folders = False
+
+    def prepare(self, names: Iterable[str], where: str) -> None:
+        """Look whether the table has the folders of the files, and log how names differ."""
+        given = list(names)
+        if not any(self.find(name) for name in given):
+            self._ignore_folders = True
+        found = [(name, file) for name in given if (file := self.find(name))]
+        if self._ignore_folders:
+            what = "without or with other folders"
+        else:
+            what, found = (
+                "in another case than on the disk",
+                [(n, f) for n, f in found if self.path_below_root(n) not in self._exact],
+            )
+        if found:
+            name, file = found[0]
+            log.warning(
+                "%s: %s %s named %s, such as '%s' for '%s'",
+                where,
+                counted(len(found), "file"),
+                is_or_are(len(found)),
+                what,
+                printable(name),
+                file.name,
+            )
+
+    def find(self, given: str) -> ImageFileRef | None:
+        """The file that a name stands for; None if there is none, or several."""
+        name = self.path_below_root(given)
+        if name is None:
+            return None
+        if self._ignore_folders:
+            return self._by_last.get(PurePosixPath(name).name.casefold())
+        return self._exact.get(name) or self._folded.get(name.casefold())
+
+    def path_below_root(self, given: str) -> str | None:
+        """A path below the root with forward slashes; None if it is outside."""
+        name = posixpath.normpath(_normal(given.strip().replace("\\", "/")))
+        for root in self._roots:
+            if name.startswith(f"{root}/"):
+                return name.removeprefix(f"{root}/")
+        is_drive = len(name) > 1 and name[1] == ":"
+        if is_drive or name.startswith("/"):
+            return self._below_folder_of_same_name(name)
+        return None if name.split("/")[0] == ".." else name
+
+    def _below_folder_of_same_name(self, name: str) -> str | None:
+        """An absolute path of another machine, if it leads through a folder called as the root."""
+        for root in self._roots:
+            folder = PurePosixPath(root).name.casefold().removesuffix(".zip")
+            _, found, below = name.casefold().partition(f"/{folder}/")
+            if found:
+                return name[len(name) - len(below) :]
+        return None
+
+
+def _normal(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
+
+
+def _unique(pairs: Iterable[tuple[str, ImageFileRef]]) -> dict[str, ImageFileRef]:
+    """The files by keys that only one of them has."""
+    files: dict[str, list[ImageFileRef]] = defaultdict(list)
+    for key, file in pairs:
+        files[key].append(file)
+    return {key: found[0] for key, found in files.items() if len(found) == 1}
 
 
 def _rejection_reason(name: str | None, unsupported: Mapping[str, str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from longtail.arrays import UInt8Array
 from longtail.errors import DataError
 from longtail.prefetch import on_all_cores
 from longtail.progress import progress_bar
-from longtail.sources.decode import decode
+from longtail.sources.decode import DEFAULT_LIMITS, DecodeLimits, decode
 from longtail.sources.files import ImageFileRef
 from longtail.sources.listing import (
     SUFFIXES,
@@ -44,11 +45,15 @@ class Photographs:
         files: supported image files, in the order of their names.
         rejected: the reasons why other image files, links and the like cannot be read.
         ignored: files that are not images by their names, or hidden.
+        system_files: as in :class:`longtail.sources.listing.Listing`.
+        limits: which photographs are decoded.
     """
 
     files: dict[str, ImageFileRef] = field(default_factory=dict)
     rejected: dict[str, str] = field(default_factory=dict)
     ignored: list[str] = field(default_factory=list)
+    system_files: Counter[str] = field(default_factory=Counter)
+    limits: DecodeLimits = DEFAULT_LIMITS
 
 
 def _roots_of(path: str | None) -> list[Path]:
@@ -71,7 +76,7 @@ def _roots_of(path: str | None) -> list[Path]:
     return roots
 
 
-def find_photographs(path: str | None) -> Photographs:
+def find_photographs(path: str | None, limits: DecodeLimits = DEFAULT_LIMITS) -> Photographs:
     """List the photographs that ``path`` names, without opening them.
 
     Their names are their paths below the folder or in the zip file. If ``path`` matches several
@@ -81,7 +86,7 @@ def find_photographs(path: str | None) -> Photographs:
         DataError: if the path is not set, nothing is there, or it has no image file.
     """
     roots = _roots_of(path)
-    found = Photographs()
+    found = Photographs(limits=limits)
     for root in roots:
         if _is_single(root):
             _add_single(root, root.name if len(roots) == 1 else str(root), found)
@@ -91,6 +96,7 @@ def find_photographs(path: str | None) -> Photographs:
         found.files |= {escape_formula(f"{below}{file.name}"): file for file in listing.files}
         found.rejected |= {escape_formula(f"{below}{name}"): why for name, why in listing.rejected}
         found.ignored += [f"{below}{name}" for name in listing.ignored]
+        found.system_files += listing.system_files
     if not found.files:
         raise DataError(f"{KEY}: no image file that is read is at '{path}'")
     return found
@@ -110,7 +116,11 @@ def _add_single(root: Path, name: str, found: Photographs) -> None:
 
 
 def decode_in_chunks(
-    files: Sequence[ImageFileRef], image_size: int, chunk: int, title: str
+    files: Sequence[ImageFileRef],
+    image_size: int,
+    chunk: int,
+    title: str,
+    limits: DecodeLimits = DEFAULT_LIMITS,
 ) -> Iterator[list[Decoded]]:
     """Decode files on all cores, in their order, with a progress bar.
 
@@ -119,6 +129,7 @@ def decode_in_chunks(
         image_size: the side of the centred squares that they are cropped to, in pixels.
         chunk: the number of files per chunk.
         title: of the progress bar.
+        limits: which images are decoded.
 
     Yields:
         For each file of a chunk its pixels, (image_size, image_size, 3), or the reason why it
@@ -127,7 +138,7 @@ def decode_in_chunks(
 
     def try_decode(file: ImageFileRef) -> Decoded:
         try:
-            return decode(file, image_size)
+            return decode(file, image_size, limits)
         except ValueError as reason:
             return " ".join(str(reason).split())
 
@@ -138,10 +149,13 @@ def decode_in_chunks(
             advance(len(some))
 
 
-def thumbnails(files: Mapping[str, ImageFileRef]) -> dict[str, str]:
+def thumbnails(
+    files: Mapping[str, ImageFileRef], limits: DecodeLimits = DEFAULT_LIMITS
+) -> dict[str, str]:
     """Thumbnails of photographs, cropped as for the network: JPEG files in base 64, by name."""
     pictures = {}
-    chunks = decode_in_chunks(list(files.values()), SIDE, THUMBNAILS, "Drawing the gallery")
+    title = "Drawing the gallery"
+    chunks = decode_in_chunks(list(files.values()), SIDE, THUMBNAILS, title, limits)
     decoded = (pixels for chunk in chunks for pixels in chunk)
     for name, pixels in zip(files, decoded, strict=True):
         if isinstance(pixels, str):

@@ -25,8 +25,10 @@ def check_source(source: Source, dataset: str) -> None:
     key = f"datasets.{dataset}.source.path"
     if source.path is not None:
         find_roots(source.path, key)
-        if isinstance(source, FolderSource) and source.metadata is not None:
-            find_metadata(source.metadata, f"datasets.{dataset}.source.metadata")
+        if isinstance(source, FolderSource):
+            for name in ("metadata", "class_names"):
+                if (path := getattr(source, name)) is not None:
+                    find_metadata(path, f"datasets.{dataset}.source.{name}")
     elif isinstance(source, FolderSource):
         raise DataError(
             f"{key} is not set. Give a folder (or zip file) that holds a folder of images for "
@@ -51,4 +53,8 @@ def read_source(dataset: Dataset, downloads: Path, decoded: Path) -> Images:
         return read_digits(source.image_size)
     if isinstance(source, Cifar100Source):
         return read_cifar100(source, name, downloads, decoded)
-    return read_folder(source, name, decoded, dataset.smallest_class, dataset.fewest_groups)
+    named = dataset.unknown.classes if dataset.unknown else ()
+    unknown = named if isinstance(named, tuple) else ()
+    return read_folder(
+        source, name, decoded, dataset.smallest_class, dataset.fewest_groups, unknown
+    )

@@ -13,7 +13,8 @@ from longtail.errors import DataError
 from longtail.sources.image_groups import Grouping, first_positions, group_images
 from longtail.sources.journal import FileRecord
 from longtail.sources.metadata import Entry
-from longtail.wording import counted, first_names
+from longtail.sources.near_duplicates import Comparer
+from longtail.wording import counted, first_names, is_or_are
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,14 @@ class ClassRequirements:
         min_groups: the smallest number of groups of them.
         drop_small: whether smaller classes are left out; otherwise they are an error.
         key: the parameters of the source, for messages.
+        unknown: classes that are held out as unknown: they need no training images.
     """
 
     min_images: int
     min_groups: int
     drop_small: bool
     key: str
+    unknown: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -72,18 +75,21 @@ def select(
     records: Sequence[FileRecord],
     requirements: ClassRequirements,
     grouping: Grouping,
+    comparer: Comparer,
     rejected: list[tuple[str, str, str]],
 ) -> Selection:
     """Reject the images that cannot be used, and group those that show the same.
 
     Rejected are files that cannot be decoded, pictures that are in the folders of several species,
-    training images of the same group as an official test image, and species with too few images.
+    images of the same group as one of an official split that is used later (training, validation,
+    test), and species with too few images.
 
     Args:
         entries: sorted by file.
         records: of the same files.
         requirements: for each class.
         grouping: what makes images one group.
+        comparer: for near-duplicates.
         rejected: files, species and reasons. What is rejected is added, also if an error is raised.
 
     Raises:
@@ -95,9 +101,11 @@ def select(
     selection.reject([record.reason for record in records])
     selection.reject(_conflicting_labels(selection))
     if selection.entries:
-        selection.groups, notes = group_images(selection.entries, selection.records, grouping)
+        selection.groups, notes = group_images(
+            selection.entries, selection.records, grouping, comparer
+        )
         selection.notes += notes
-        selection.reject(_duplicates_of_test_images(selection))
+        selection.reject(_duplicates_of_held_out_images(selection))
         selection.reject(_small_classes(selection, all_species, requirements))
     selection.rejected.sort()
     return selection
@@ -122,29 +130,42 @@ def _conflicting_labels(selection: Selection) -> list[str | None]:
     return reasons
 
 
-def _duplicates_of_test_images(selection: Selection) -> list[str | None]:
-    """Reject training images of the same group as an official test image."""
-    tests: dict[int, str] = {}
-    for entry, group in zip(selection.entries, selection.groups.tolist(), strict=True):
-        if entry.split == "test":
-            tests.setdefault(group, entry.file.name)
-    return [
-        f"shows the same as the test image '{tests[group]}'"
-        if entry.split != "test" and group in tests
-        else None
-        for entry, group in zip(selection.entries, selection.groups.tolist(), strict=True)
-    ]
+def _duplicates_of_held_out_images(selection: Selection) -> list[str | None]:
+    """Reject images of the same group as one of an official split that is used later."""
+    shown: dict[str, dict[int, str]] = {"test": {}, "validation": {}}
+    of_group = list(zip(selection.entries, selection.groups.tolist(), strict=True))
+    for entry, group in of_group:
+        if entry.split in shown:
+            shown[entry.split].setdefault(group, entry.file.name)
+
+    def reason(entry: Entry, group: int) -> str | None:
+        for split, files in shown.items():
+            if entry.split == split:
+                return None
+            if group in files:
+                return f"shows the same as the {split} image '{files[group]}'"
+        return None
+
+    return [reason(entry, group) for entry, group in of_group]
 
 
 def _small_classes(
     selection: Selection, species: Sequence[str], requirements: ClassRequirements
 ) -> list[str | None]:
-    """Reject images of species with too few images, or too few groups of them."""
+    """Reject images of species with too few images, or too few groups of them.
+
+    Each official split that there is must have an image of each species. What is left for training
+    must have a group for each part that is drawn from it, and one to train on.
+    """
     images = dict.fromkeys(species, 0)
     groups: dict[str, set[int]] = defaultdict(set)
+    by_split: dict[str, dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
     for entry, group in zip(selection.entries, selection.groups.tolist(), strict=True):
         images[entry.species] += 1
         groups[entry.species].add(group)
+        by_split[entry.split or "train"][entry.species].add(group)
+    official = {split for split in by_split if split != "train"}
+    to_divide = max(requirements.min_groups - len(official), 1)
     reasons = {}
     for name, count in images.items():
         different = len(groups[name])
@@ -157,6 +178,15 @@ def _small_classes(
             reasons[name] = (
                 f"the {count} images of its species are {counted(different, 'group')} of images "
                 f"that show the same, {requirements.min_groups} are needed"
+            )
+        elif name in requirements.unknown:
+            continue
+        elif lacking := sorted(split for split in official if not by_split[split][name]):
+            reasons[name] = f"its species has no usable {lacking[0]} image in the official split"
+        elif official and (different := len(by_split["train"][name])) < to_divide:
+            reasons[name] = (
+                f"its species has {counted(different, 'different training image')}, "
+                f"{to_divide} {is_or_are(to_divide)} needed"
             )
     if reasons and not requirements.drop_small:
         listed = ", ".join(first_names([f"'{name}': {why}" for name, why in reasons.items()]))

@@ -16,7 +16,9 @@ log = logging.getLogger(__name__)
 
 def cut_subsets(index: pd.DataFrame, dataset: Dataset) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The subsets and the class profile of a data set, as :func:`longtail.imbalance.cut`."""
-    subsets, profile = cut(index, dataset.imbalance, dataset.name)
+    subsets, profile = cut(
+        index, dataset.imbalance, dataset.name, keep_splits=dataset.keeps_official_splits
+    )
     sizes = {
         role: ", ".join(
             f"{name} {size:,}" for name, size in of_role.value_counts(sort=False).items()

@@ -26,10 +26,11 @@ from longtail.naming.recognizer import (
 from longtail.naming.seen_before import SeenImages, warn_of_seen
 from longtail.naming.stored_logits import FIGURE, stored_logits
 from longtail.naming.trial_choice import choose_trial, trained_trial, weights_of
-from longtail.parameters import Compute, Dataset, Predict, Trial
+from longtail.parameters import Compute, Dataset, FolderSource, Predict, Trial
 from longtail.progress import progress_bar
 from longtail.reporting.page.names_page import names_page, select_photographs
 from longtail.schemas.vocabulary import ALREADY_IN, TRAIN
+from longtail.sources.decode import DEFAULT_LIMITS, DecodeLimits
 from longtail.sources.listing import describe_ignored
 from longtail.sources.photographs import (
     Photographs,
@@ -159,15 +160,19 @@ def describe_recognizer(
     return recognizer
 
 
-def list_photographs(predict: Predict) -> Photographs:
+def list_photographs(predict: Predict, dataset: Dataset) -> Photographs:
     """The photographs to name; files that are skipped are logged.
+
+    They may have as many pixels as the images of the data set.
 
     Raises:
         DataError: if there are no photographs.
     """
-    found = find_photographs(predict.path)
-    if found.ignored:
-        log.info("Skipped: %s", describe_ignored(found.ignored))
+    source = dataset.source
+    limits = DecodeLimits(source.max_pixels) if isinstance(source, FolderSource) else DEFAULT_LIMITS
+    found = find_photographs(predict.path, limits)
+    if skipped := describe_ignored(found.ignored, found.system_files):
+        log.info("Skipped: %s", skipped)
     return found
 
 
@@ -205,7 +210,8 @@ def name_photographs(
     files, size = list(photographs.files), recognizer["image_size"]
     chunk = images_per_chunk(size)
     title = f"Naming {counted(len(files), 'photograph')}"
-    chunks = decode_in_chunks(list(photographs.files.values()), size, chunk, title)
+    every = list(photographs.files.values())
+    chunks = decode_in_chunks(every, size, chunk, title, photographs.limits)
     parts = [unreadable_row(rule, file, why) for file, why in photographs.rejected.items()]
     for start, decoded in zip(range(0, len(files), chunk), chunks, strict=True):
         pairs = list(zip(files[start : start + chunk], decoded, strict=True))
@@ -234,7 +240,8 @@ def draw_gallery(
     """The photographs with their names, as one self-contained HTML page."""
     chosen = select_photographs(names, predict.gallery)
     files = {file: photographs.files[file] for file in chosen["file"]}
-    return names_page(dataset.label, names, chosen, thumbnails(files), recognizer)
+    pictures = thumbnails(files, photographs.limits)
+    return names_page(dataset.label, names, chosen, pictures, recognizer)
 
 
 def _held_out(subsets: pd.DataFrame) -> dict[str, Int64Array]:

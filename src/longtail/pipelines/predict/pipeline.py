@@ -68,7 +68,7 @@ def _name(dataset: str) -> list[Node]:
     return [
         Node(
             list_photographs,
-            inputs="params:predict",
+            inputs=["params:predict", f"params:datasets.{dataset}"],
             outputs=f"{dataset}_photographs",
             name=f"list_{dataset}",
             tags=[dataset],

@@ -15,7 +15,7 @@ from longtail.parameters import Dataset
 from longtail.trials.verification.changes import REMEDY, changes
 
 # Where a source is stored, which does not change what is in it.
-PLACES = {"path", "metadata", "url", "md5"}
+PLACES = {"path", "metadata", "class_names", "url", "md5"}
 
 
 def check_data(
@@ -56,7 +56,9 @@ def check_data(
             f"{dataset.name}_index has other unknown classes than the current parameters "
             f"datasets.{dataset.name}.unknown: {were}, not {are}. {REMEDY}"
         )
-    right_subsets, right_profile = cut(index, dataset.imbalance, dataset.name)
+    right_subsets, right_profile = cut(
+        index, dataset.imbalance, dataset.name, keep_splits=dataset.keeps_official_splits
+    )
     differing = _differing_subsets(subsets, right_subsets)
     if differing:
         raise DataError(

@@ -1,0 +1,276 @@
+"""The class and the official split of each file, by the folders that it is in."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+from longtail.errors import DataError
+from longtail.parameters import FolderSource
+from longtail.schemas.user_csv import decoded_text, read_rows
+from longtail.sources.files import ImageFileRef
+from longtail.sources.listing import Listing
+from longtail.sources.metadata import Entry
+from longtail.sources.split_folders import (
+    TEST,
+    TRAIN,
+    VALIDATION,
+    Parts,
+    find_split_folders,
+    question,
+    sizes,
+    split_of,
+)
+from longtail.wording import counted, first_names, is_or_are, listed
+
+Rejected = tuple[str, str, str]
+NO_CLASS = "is not in a class folder"
+
+log = logging.getLogger(__name__)
+
+
+def entries_by_folder(
+    listing: Listing, source: FolderSource, key: str
+) -> tuple[list[Entry], list[Rejected]]:
+    """Read ``<class>/**/<file>``, perhaps with folders of official splits above or below.
+
+    A folder that holds everything is neither a class nor a split.
+
+    Args:
+        listing: the files at the source's path.
+        source: its parameters.
+        key: the parameters of the source, for messages.
+
+    Returns:
+        An entry for each file with a class, sorted by file; and file, class and reason of each
+        file that cannot be used.
+
+    Raises:
+        DataError: if no file is in a class folder, or it is not clear whether folders are splits.
+    """
+    levels = source.class_levels
+    tops = _folders_that_hold_everything(listing, levels)
+    paths = [_below(tops[file.container], file.parts) for file in listing.files]
+    folders = find_split_folders(paths, levels, source.split_folders, key)
+    if folders is None:
+        entries = [
+            Entry(file, _class_of(path, levels), "", "")
+            for file, path in zip(listing.files, paths, strict=True)
+        ]
+        _warn_of_nested_folders(paths, levels, key)
+    else:
+        divided = [folders.divide(path) for path in paths]
+        entries = _entries_of_splits(listing, divided, levels, sorted(folders.splits), key)
+        if source.split_folders == "redraw":
+            entries = [Entry(entry.file, entry.species, "", "") for entry in entries]
+        else:
+            _log_splits(entries, sorted(folders.splits), key)
+    if not any(entry.species for entry in entries):
+        raise DataError(_without_classes(listing, source, key))
+    _log_tops(tops, key)
+    rejected = [(entry.file.name, "", NO_CLASS) for entry in entries if not entry.species]
+    known = {entry.species for entry in entries}
+    for name, reason in listing.rejected:
+        parts = next((b for top in tops.values() if (b := _below(top, tuple(name.split("/"))))), ())
+        own = folders.divide(parts)[1] if folders else parts
+        own_class = _class_of(own, levels)
+        # The class of a file that is no image is known if it has others, or there are no splits.
+        rejected.append((name, own_class if folders is None or own_class in known else "", reason))
+    return [entry for entry in entries if entry.species], rejected
+
+
+def _class_of(parts: Parts, levels: int) -> str:
+    """The class of a path; empty if it is not in a class folder."""
+    return " ".join(parts[:levels]) if len(parts) > levels else ""
+
+
+def _below(top: Parts, parts: Parts) -> Parts:
+    """A path below some folders; as it is if it is outside of them."""
+    return parts[len(top) :] if parts[: len(top)] == top and len(parts) > len(top) else parts
+
+
+def _folders_that_hold_everything(listing: Listing, levels: int) -> dict[Path, Parts]:
+    """The folders at the top of each folder or zip file that hold all other folders.
+
+    They are neither classes nor genera: two classes are needed. A folder called as a split is one
+    of these only if no other split is in another folder or zip file.
+    """
+    by_root: dict[Path, list[Parts]] = defaultdict(list)
+    for file in listing.files:
+        by_root[file.container].append(file.parts)
+    of_rejected = [tuple(name.split("/")) for name, _ in listing.rejected]
+    only_root = len(by_root) == 1
+    tops = {
+        root: _top([*files, *(of_rejected if only_root else [])], levels, ends_at_split=True)
+        for root, files in by_root.items()
+    }
+    below = {
+        root: [_below(tops[root], parts) for parts in files] for root, files in by_root.items()
+    }
+    firsts = {parts[0] for paths in below.values() for parts in paths if len(parts) > 1}
+    if len({split_of(first) for first in firsts}) == 1:
+        for root, paths in below.items():
+            tops[root] += _top(paths, levels, ends_at_split=False)
+    return tops
+
+
+def _top(files: Sequence[Parts], levels: int, *, ends_at_split: bool) -> Parts:
+    """The first folders of files that are the same for all, and have at least two classes."""
+    top: Parts = ()
+    common: Parts = ()
+    while True:
+        inside = [parts[len(common) :] for parts in files if len(parts) > len(common) + 1]
+        firsts = {parts[0] for parts in inside}
+        if len(firsts) != 1:
+            return top
+        if ends_at_split and split_of(next(iter(firsts))):
+            return common
+        common = (*common, *firsts)
+        deep = [parts for parts in inside if len(parts) > levels + 1]
+        has_classes = len({parts[1 : levels + 1] for parts in deep}) > 1
+        # With several levels the folder may be a genus, unless all files are deep enough.
+        if has_classes and (levels == 1 or len(deep) == len(inside)):
+            top = common
+
+
+def _log_tops(tops: Mapping[Path, Parts], key: str) -> None:
+    if found := sorted({"/".join(top) for top in tops.values() if top}):
+        names = listed(first_names([f"'{name}'" for name in found]))
+        log.info(
+            "%s.path: %s %s everything: %s is no class", key, names,
+            "holds" if len(found) == 1 else "hold", "it" if len(found) == 1 else "each",
+        )  # fmt: skip
+
+
+def _entries_of_splits(
+    listing: Listing,
+    divided: Sequence[tuple[str | None, Parts]],
+    levels: int,
+    names: Sequence[str],
+    key: str,
+) -> list[Entry]:
+    """The entries of files in official splits; those without a class have an empty species."""
+    by_split: dict[str | None, list[tuple[ImageFileRef, Parts]]] = defaultdict(list)
+    for file, (split, parts) in zip(listing.files, divided, strict=True):
+        by_split[split].append((file, parts))
+    outside = by_split.pop(None, [])
+    for split, files in by_split.items():
+        top = _top([parts for _, parts in files], levels, ends_at_split=False)
+        by_split[split] = [(file, _below(top, parts)) for file, parts in files]
+    if TRAIN not in by_split:
+        doubt = "there is none of training images"
+        raise DataError(question(names, doubt, key))
+    trained = {_class_of(parts, levels) for _, parts in by_split[TRAIN]} - {""}
+    entries = [Entry(file, "", "", "") for file, _ in outside]
+    for split, files in by_split.items():
+        classes = {_class_of(parts, levels) for _, parts in files}
+        if split == TRAIN or classes & trained:
+            class_of = {file: _class_of(parts, levels) for file, parts in files}
+        elif len(classes - {""}) > 1:
+            doubt = f"the classes of {split} images are none of those of training images"
+            raise DataError(question(names, doubt, key))
+        else:
+            class_of = _annotated(listing, [file for file, _ in files], trained, key)
+            if not class_of:
+                log.warning(
+                    "%s.path: the %s images, such as '%s', are in no class folder, and no file "
+                    "beside them names their classes: they are not used",
+                    key, split, files[0][0].name,
+                )  # fmt: skip
+        entries += [Entry(file, class_of.get(file, ""), "", str(split)) for file, _ in files]
+    return sorted(entries, key=lambda entry: entry.file.parts)
+
+
+def _annotated(
+    listing: Listing, files: Sequence[ImageFileRef], classes: set[str], key: str
+) -> dict[ImageFileRef, str]:
+    """The classes of files by a table beside them, such as Tiny-ImageNet's.
+
+    It needs no header: one column names files, another one classes.
+    """
+    by_name = {file.parts[-1]: file for file in files}
+    folders = {file.parts[:depth] for file in files for depth in range(1, len(file.parts))}
+    best: dict[ImageFileRef, str] = {}
+    for table in listing.tables:
+        if table.parts[:-1] not in folders:
+            continue
+        where = f"{key}.path: '{table.name}'"
+        with table.opened() as content:
+            text = decoded_text(content.read(), where)
+        if not text.strip():
+            continue
+        rows = [row for _, row in read_rows(text, where)]
+        file_at = _column_with(rows, set(by_name))
+        class_at = _column_with(rows, classes)
+        if file_at is None or class_at is None:
+            continue
+        found = {
+            by_name[name]: row[class_at]
+            for row in rows
+            if len(row) > max(file_at, class_at)
+            and (name := PurePosixPath(row[file_at]).name) in by_name
+            and row[class_at] in classes
+        }
+        if len(found) > len(best):
+            best = found
+            log.info(
+                "%s names the classes of %s: files from column %d, classes from column %d",
+                where, counted(len(found), "image"), file_at + 1, class_at + 1,
+            )  # fmt: skip
+    return best
+
+
+def _column_with(rows: Sequence[Sequence[str]], values: set[str]) -> int | None:
+    """The column that has most of some values, None if none has any."""
+    width = max(map(len, rows))
+    counts = [
+        sum(len(row) > at and PurePosixPath(row[at]).name in values for row in rows)
+        for at in range(width)
+    ]
+    return counts.index(max(counts)) if any(counts) else None
+
+
+def _log_splits(entries: Iterable[Entry], names: Sequence[str], key: str) -> None:
+    splits = [entry.split for entry in entries if entry.species]
+    missing = [split for split in (VALIDATION, TEST) if split not in splits]
+    log.info(
+        "%s.path: %s %s read as official splits (split_folders: official): %s%s",
+        key, listed(f"'{name}'" for name in names), is_or_are(len(names)), sizes(splits),
+        f"; {' and '.join(missing)} images are drawn from those of training" if missing else "",
+    )  # fmt: skip
+
+
+def _without_classes(listing: Listing, source: FolderSource, key: str) -> str:
+    levels = source.class_levels
+    above = "" if levels == 1 else f" of {levels} levels ({key}.class_levels)"
+    return (
+        f"{key}.path: '{source.path}' must have one folder per class, but none of its images, such "
+        f"as '{listing.files[0].name}', is in a class folder{above}. A metadata file can name "
+        f"their classes instead: {key}.metadata"
+    )
+
+
+def _warn_of_nested_folders(files: Sequence[Parts], levels: int, key: str) -> None:
+    """Warn if the folders below the class folders are probably the species.
+
+    They probably are if nearly all images are in such folders, and few of these share a name.
+    """
+    within = [parts for parts in files if len(parts) > levels]
+    deeper = [parts[: levels + 1] for parts in within if len(parts) > levels + 1]
+    below = set(deeper)
+    if not within or 10 * len(deeper) < 9 * len(within):
+        return
+    if any(split_of(part) for parts in below for part in parts):
+        return  # the user has said that they are no splits
+    if 2 * len({parts[-1] for parts in below}) > len(below) > len({p[:-1] for p in below}):
+        log.warning(
+            "%s images are directly in the class folders; they are in %d folders below them, such "
+            "as '%s'. If those are the species, set %s.class_levels=%d",
+            "No" if len(deeper) == len(within) else "Few",
+            len(below),
+            "/".join(min(below)),
+            key,
+            levels + 1,
+        )
