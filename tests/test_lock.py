@@ -75,6 +75,7 @@ def test_another_file_is_refused(text: str, tmp_path: Path) -> None:
         ("environment: test\n", "", "lock.yml is not a lock that `kedro lock` made: "
          "environment: field required. "),
         ("environment: test\n", "environment: [test\n", "in line "),
+        ("environment: test\n", "environment: tesu\n", "it does not match the checksum in its "),
     ],
 )  # fmt: skip
 def test_a_broken_lock_names_the_key(old: str, new: str, wanted: str, tmp_path: Path) -> None:
@@ -90,6 +91,14 @@ def test_a_broken_lock_names_the_key(old: str, new: str, wanted: str, tmp_path: 
     assert "validation error" not in message
     assert "http" not in message
     assert len(message.splitlines()) == 1
+
+
+def test_a_lock_from_before_there_were_checksums_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "lock.yml"
+    locks.write(lock(), file)
+    lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+    file.write_text("".join([lines[0], *lines[2:]]), encoding="utf-8")
+    assert locks.read(file) == lock()
 
 
 def test_what_is_no_text_is_no_lock(tmp_path: Path) -> None:

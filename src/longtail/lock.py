@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
@@ -28,6 +29,8 @@ PLACES = (
     ("backbones", "*", "weights"),
     ("predict", "path"),
 )
+# The start of the line with the checksum of all lines below it.
+CHECKSUM = "# SHA-256 of the lines below: "
 # The packages that write tables, figures and pages: other versions may write other bytes.
 WRITERS = ("jinja2", "matplotlib", "numpy", "pandas", "pillow")
 
@@ -72,7 +75,11 @@ def read(file: Path) -> Lock:
     if not file.is_file():
         raise DataError(f"there is no lock {file}. Make one of what has been run with `kedro lock`")
     try:
-        return Lock.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+        text = file.read_text(encoding="utf-8")
+        lock = Lock.model_validate(yaml.safe_load(text))
+        if not _is_damaged(text):
+            return lock
+        reason = "it does not match the checksum in its first lines"
     except yaml.MarkedYAMLError as error:
         line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
         reason = f"{error.problem}{line}"
@@ -114,7 +121,7 @@ def write(lock: Lock, file: Path) -> None:
     )
     try:
         with atomic_file(file.resolve()) as draft:  # a symbolic link stays one
-            draft.write_text(heading + text, encoding="utf-8")
+            draft.write_text(f"{heading}{CHECKSUM}{_checksum(text)}\n{text}", encoding="utf-8")
     except OSError as error:
         raise DataError(f"{file} cannot be written: {error.strerror}") from None
 
@@ -206,6 +213,17 @@ def other_writers(lock: Lock) -> list[str]:
         for name, was in lock.made_with.items()
         if was != now.get(name)
     ]
+
+
+def _is_damaged(text: str) -> bool:
+    """Whether a lock differs from its checksum. Older ones have none."""
+    _, mark, after = text.partition(CHECKSUM)
+    stored, _, below = after.partition("\n")
+    return bool(mark) and stored != _checksum(below)
+
+
+def _checksum(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _refuse_folder(file: Path) -> None:

@@ -15,6 +15,7 @@ from longtail.hooks import LoadVersionsHook
 from longtail.retention import uses
 from longtail.retention.uses import Use
 from longtail.runner import GridRunner
+from longtail.storage.files import write_checksum
 from longtail.tracking import versions_of_tags
 from tests.data_folders import A, fingerprint, save_training
 from tests.pipelines.support import SMALL, Run, copy_of, dotted, pipelines, run
@@ -37,8 +38,10 @@ def multiply(made: Run, version: str, letter: str) -> None:
         if folder.parent.name == "card.json":
             card = json.loads((copy / "card.json").read_text())
             (copy / "card.json").write_text(json.dumps(card | {"fingerprint": fingerprint(letter)}))
+            write_checksum(copy / "card.json", content=copy / "card.json")
         if folder.parent.name == "trainings.csv":
             (copy / "trainings.csv").write_text(f"fingerprint\n{fingerprint(letter)}\n")
+            write_checksum(copy / "trainings.csv", content=copy / "trainings.csv")
     save_training(made.data, letter)
 
 

@@ -24,7 +24,7 @@ from longtail.kedro_internals import VersionedDataset, is_versioned, version_pat
 from longtail.lock import File, Lock
 from longtail.parameters import Parameters, Trial
 from longtail.runner import GridRunner
-from longtail.storage.files import sha256_of_file
+from longtail.storage.files import sha256_of_file, verified
 from longtail.trials.tags import GATHER_TAG
 from longtail.trials.verification import trial_names
 from longtail.wording import counted
@@ -242,7 +242,7 @@ def _newest(datasets: Datasets) -> dict[str, File]:
     """The newest version of each dataset that has one, with its checksum."""
     versions = {n: str(d.resolve_load_version()) for n, d in datasets.items() if d.exists()}
     return {
-        name: File(version=version, sha256=sha256_of_file(_path(datasets[name], version)))
+        name: File(version=version, sha256=sha256_of_file(verified(_path(datasets[name], version))))
         for name, version in versions.items()
     }
 

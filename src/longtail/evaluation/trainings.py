@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from longtail.errors import DataError
+from longtail.storage.files import verified
 
 # The columns that identify a trial, in the order of the parts of its name.
 TRIAL_COLUMNS = ("dataset", "train_set", "backbone", "method", "seed")
@@ -45,10 +46,10 @@ def fingerprints_in(file: Path) -> set[str]:
     """The fingerprints of the trainings in a card (JSON) or a table of trainings (CSV).
 
     Raises:
-        DataError: if the file cannot be read.
+        DataError: if the file is damaged, or cannot be read.
     """
     try:
-        text = file.read_text(encoding="utf-8")
+        text = verified(file).read_text(encoding="utf-8")
         if file.suffix == ".csv":
             return {row["fingerprint"] for row in csv.DictReader(text.splitlines())}
         return {str(json.loads(text)["fingerprint"])}
