@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from itertools import combinations
@@ -225,8 +226,8 @@ def _measure(
     table.add_row(
         f"{title}: precision", f"{right + wrong:,}", f"{right:,}", f"{right / (right + wrong):.3f}"
     )
-    for at in np.argsort(-correlations)[:12]:
-        rich.print(f"{title}: {correlations[at]:.3f} {different[at][0]} | {different[at][1]}")
+    for at in np.argsort(-correlations)[: wrong + 5]:
+        sys.stdout.write("\t".join([f"{correlations[at]:.3f}", *different[at]]) + "\n")
 
 
 if __name__ == "__main__":

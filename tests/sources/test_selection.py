@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,10 @@ from hypothesis import given, settings, strategies
 from PIL import Image, ImageEnhance
 from pydantic import ValidationError
 
-from longtail.arrays import UInt8Array
+from longtail.arrays import Float32Array, UInt8Array
 from longtail.errors import DataError
-from longtail.sources import difference_hash
+from longtail.sources import difference_hash, near_duplicates
+from longtail.sources.aligned_correlation import SAME, GreyPyramid, detail_correlations
 from longtail.sources.difference_hash import BITS, image_hash, nearest_earlier_rows
 from longtail.sources.files import ImageFileRef
 from longtail.sources.image_groups import Grouping, group_images
@@ -164,6 +166,67 @@ def test_hundreds_of_pictures_that_are_all_alike_need_few_comparisons() -> None:
     found, _ = group_images(entries, records, Grouping(None, 0, "key"), comparer)
     assert set(found) == {0}
     assert len(comparer.known) < 300 * ENOUGH  # of 44,850 pairs
+
+
+def edited(image: Image.Image) -> dict[str, Image.Image]:
+    """The same photograph, as people change it."""
+    small = image.resize((110, 110), Image.Resampling.BILINEAR)
+    cropped = image.crop((5, 12, 245, 252)).resize((256, 256), Image.Resampling.BICUBIC)
+    return {
+        "brighter": ImageEnhance.Brightness(image).enhance(1.3),
+        "smaller": small.resize((256, 256), Image.Resampling.BICUBIC),
+        "cropped": cropped,
+        "rotated": image.rotate(4, Image.Resampling.BICUBIC, fillcolor=(128, 128, 128)),
+        "all": ImageEnhance.Brightness(cropped.rotate(-3, Image.Resampling.BICUBIC)).enhance(0.8),
+    }
+
+
+def moth(individual: int) -> Image.Image:
+    """The same outline and pattern for all, and scales of each one's own."""
+    pattern = photograph(1, (256, 256)).convert("L")
+    scales = np.random.default_rng(individual).normal(0, 24, (64, 64))
+    grey = np.asarray(pattern, dtype=np.float64) / 2 + 64
+    detail = np.asarray(Image.fromarray(scales).resize((256, 256), Image.Resampling.BICUBIC))
+    return Image.fromarray((grey + detail).clip(0, 255).astype(np.uint8)).convert("RGB")
+
+
+def test_details_tell_copies_from_individuals_in_the_same_pose() -> None:
+    original = moth(1)
+    copies = edited(original)
+    images = [*copies.values(), *(moth(individual) for individual in range(2, 8))]
+    pyramids = [GreyPyramid.of(np.asarray(image)) for image in images]
+    first = [GreyPyramid.of(np.asarray(original))] * len(images)
+    correlations = detail_correlations(first, pyramids)
+    assert correlations.min() > -1 and correlations.max() <= 1 + 1e-4
+    assert dict(zip(copies, correlations >= SAME, strict=False)) == dict.fromkeys(copies, True)
+    assert (correlations[len(copies) :] < 0.6).all()
+    np.testing.assert_allclose(detail_correlations(pyramids, pyramids), 1, atol=1e-4)
+
+
+def test_images_without_details_are_the_same_and_not_those_of_others() -> None:
+    flat = [GreyPyramid.of(np.full((64, 64, 3), grey, np.uint8)) for grey in (10, 200)]
+    other = GreyPyramid.of(np.asarray(photograph(3, (64, 64))))
+    found = detail_correlations([flat[0], flat[0], other], [flat[1], other, flat[1]])
+    assert found[0] > 0.99 and (found[1:] < 0.1).all()
+
+
+def test_results_of_comparisons_are_stored(
+    root: Path, decoded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(root, "a/darker.jpg", ImageEnhance.Brightness(photograph(1)).enhance(0.8), quality=80)
+    calls: list[int] = []
+    real = detail_correlations
+
+    def counted(first: Sequence[GreyPyramid], second: Sequence[GreyPyramid]) -> Float32Array:
+        calls.append(len(first))
+        return real(first, second)
+
+    monkeypatch.setattr(near_duplicates, "detail_correlations", counted)
+    first = groups(read(root, decoded))
+    compared = sum(calls)
+    assert compared > 0
+    assert groups(read(root, decoded)) == first == [["a/001.png", "a/darker.jpg"]]
+    assert sum(calls) == compared
 
 
 def test_one_wrong_pair_does_not_join_two_groups() -> None:

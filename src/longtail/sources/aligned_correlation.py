@@ -21,11 +21,11 @@ from longtail.arrays import Float32Array, UInt8Array
 
 # Sides of the grey images that are aligned, in pixels, and the iterations on each.
 SIDES, ITERATIONS = (16, 32, 64), (12, 8, 6)
-# Details are what remains without this much blur: a standard deviation, as a share of the side.
-BLUR = 1 / 32
+# Details are what remains without this much blur: a standard deviation, in pixels.
+BLUR = 1.0
 # Correlations of details on the middle level below which the last level is not tried, and on the
 # last level from which two images are one photograph. Measured by benchmarks/near_duplicates.py.
-PROMISING, SAME = 0.5, 0.8
+PROMISING, SAME = 0.5, 0.75
 # Images must overlap by this share of the first.
 LEAST_OVERLAP = 0.4
 # Details weaker than half a grey level are noise: images without any correlate fully.
@@ -63,14 +63,14 @@ def detail_correlations(
     pairs = _Pairs(np.ones(len(first), np.complex64), np.zeros(len(first), np.complex64))
     correlations = np.zeros(len(first), dtype=np.float32)
     remaining = np.arange(len(first))
-    for level, (side, iterations) in enumerate(zip(SIDES, ITERATIONS, strict=True)):
+    for level, iterations in enumerate(ITERATIONS):
         template, image = (
             np.stack([of[pair].levels[level] for pair in remaining.tolist()]).astype(np.float32)
             for of in (first, second)
         )
         pairs = _align(template, image, pairs, iterations)
         if level:
-            correlations[remaining] = _correlation(template, image, pairs, BLUR * side)
+            correlations[remaining] = _correlation(template, image, pairs)
             promising = correlations[remaining] >= PROMISING
             remaining, pairs = remaining[promising], pairs[promising]
         if not len(remaining):
@@ -159,16 +159,15 @@ def _energy(values: Float32Array) -> Float32Array:
     return energy
 
 
-def _correlation(
-    template: Float32Array, image: Float32Array, pairs: _Pairs, blur: float
-) -> Float32Array:
+def _correlation(template: Float32Array, image: Float32Array, pairs: _Pairs) -> Float32Array:
     """The correlation of details where both images are seen; 0 where they hardly overlap."""
     seen, inside = pairs.warp(image)
     shape = template.shape
-    weight = gaussian_filter(inside.reshape(shape), (0, blur, blur), mode="constant") + 1e-6
+    blur = (0, BLUR, BLUR)
+    weight = gaussian_filter(inside.reshape(shape), blur, mode="constant") + 1e-6
 
     def details(grey: Float32Array) -> Float32Array:
-        blurred = gaussian_filter(grey * inside.reshape(shape), (0, blur, blur), mode="constant")
+        blurred = gaussian_filter(grey * inside.reshape(shape), blur, mode="constant")
         return _centred((grey - blurred / weight).reshape(len(grey), -1), inside)
 
     first, second = details(template), details(seen.reshape(shape))

@@ -25,6 +25,8 @@ from longtail.sources.journal import FileRecord
 # Each image is compared with so many of the nearest images before it, until this many are the same.
 COMPARED, ENOUGH = 20, 3
 BATCH = 64
+# Changed when correlations are computed in another way: stored ones are then not used.
+VERSION = b"1"
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,9 @@ class Comparer:
 
 
 def pair_key(first: FileRecord, second: FileRecord) -> bytes:
-    """A key of two pictures, in their order."""
-    return hashlib.blake2b(first.sha256 + second.sha256, digest_size=16).digest()
+    """A key of two pictures, in their order, and of how they are compared."""
+    pair = first.sha256 + second.sha256
+    return hashlib.blake2b(pair, digest_size=16, salt=VERSION).digest()
 
 
 def near_duplicate_links(
