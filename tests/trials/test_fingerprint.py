@@ -128,6 +128,7 @@ OF_COMPUTE: dict[str, Any] = {
 OF_TRIAL: dict[str, tuple[Any, bool]] = {
     "dataset": ("other", False),
     "train_set": ("long_tailed", False),
+    "draw_per_seed": (True, False),
     "seed": (1, True),
 }
 

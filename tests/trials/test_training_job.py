@@ -41,6 +41,35 @@ def test_split_has_the_images_and_labels_of_its_training_set(split: Split) -> No
     assert split.validation_labels.tolist() == [1, 3]
 
 
+def test_each_seed_draws_as_many_images_of_each_class_from_all_training_images() -> None:
+    labels = np.repeat([0, 1, 2], 40)
+    long_tailed = np.r_[0:20, 40:45, 80:82]
+    held_out = np.r_[30:40, 70:80, 110:120]
+    every = np.setdiff1d(np.arange(120), held_out)
+    parts = [("train", "long_tailed", long_tailed), ("train", "natural", every)]
+    parts.append(("validation", "validation", held_out))
+    subsets = pd.concat([pd.DataFrame({"role": r, "name": n, "image": i}) for r, n, i in parts])
+    drawn = [Split.of(labels, subsets, "long_tailed", 3, seed) for seed in (0, 1, 0)]
+    for split in drawn:
+        assert split.class_counts.tolist() == [20, 5, 2]
+        assert set(split.train_images) <= set(every)
+        assert (np.diff(split.train_images) > 0).all()
+        assert split.validation_images.tolist() == sorted(held_out)
+    assert drawn[0].train_images.tolist() == drawn[2].train_images.tolist()
+    assert drawn[0].train_images.tolist() != drawn[1].train_images.tolist()
+    shared = Split.of(labels, subsets, "long_tailed", 3)
+    assert shared.train_images.tolist() == long_tailed.tolist()
+
+
+def test_a_drawn_training_has_the_fingerprint_of_its_images_alone(
+    make_trial: Callable[..., Trial], split: Split
+) -> None:
+    shared, drawn = make_trial(), make_trial(draw_per_seed=True)
+    assert (shared.draw_seed, drawn.draw_seed) == (None, drawn.seed)
+    keys = {TrainingJob.of(trial, split).fingerprint("ab" * 32, None) for trial in (shared, drawn)}
+    assert len(keys) == 1
+
+
 def test_class_counts_are_of_training_images_and_zero_for_missing_classes(split: Split) -> None:
     assert split.class_counts.tolist() == [1, 2, 0, 1]
 

@@ -24,6 +24,8 @@ class Grid(Strict):
         backbones: names in ``backbones``.
         methods: names in ``methods``.
         seeds: of the weights, of the order of the images and of their augmentation.
+        draw_per_seed: whether each seed also draws the images of the training set, as many of each
+            class. If not, all seeds train on the same images. Test images are always the same.
     """
 
     datasets: Listed[Name] = Field(min_length=1)
@@ -31,11 +33,12 @@ class Grid(Strict):
     backbones: Listed[Name] = Field(min_length=1)
     methods: Listed[Name] = Field(min_length=1)
     seeds: Listed[Seed] = Field(min_length=1)
+    draw_per_seed: bool = False
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
         for axis, values in self:
-            if len(set(values)) < len(values):
+            if axis != "draw_per_seed" and len(set(values)) < len(values):
                 raise key_error(axis, f"names a value twice: {list(values)}")
         return self
 
@@ -48,6 +51,7 @@ class Trial(Strict):
     backbone: Backbone
     method: Method
     seed: Seed
+    draw_per_seed: bool = False
     recipe: Recipe
     compute: Compute
 
@@ -74,6 +78,11 @@ class Trial(Strict):
         return self
 
     @property
+    def draw_seed(self) -> int | None:
+        """The seed that draws the images of the training set; None for those of the data set."""
+        return self.seed if self.draw_per_seed else None
+
+    @property
     def name(self) -> str:
         """The dotted name of the trial, which is its namespace below ``train``."""
         parts = (self.dataset, self.train_set, self.backbone.name, self.method.name)
@@ -93,6 +102,7 @@ class Table(Strict):
     train_set: TrainSet
     methods: dict[Name, str]
     seeds: Listed[Seed]
+    draw_per_seed: bool = False
     number: Count
 
 

@@ -56,6 +56,7 @@ OF_TRIAL_NOT_HASHED = frozenset(
         # The pixels and the images of the split are hashed.
         "dataset",
         "train_set",
+        "draw_per_seed",
         # Changes results by rounding errors only.
         "compute",
         # Hashed by their own keys.

@@ -75,6 +75,7 @@ def tables(parameters: Parameters) -> dict[str, Contents]:
                     train_set=train_set,
                     methods=methods,
                     seeds=grid.seeds,
+                    draw_per_seed=grid.draw_per_seed,
                     number=1 + 2 * position,
                 )
                 for position, (backbone, train_set) in enumerate(cells)
@@ -109,6 +110,7 @@ def _trial(parameters: Parameters, cell: Cell, command_line_recipe: Mapping[str,
         "backbone": {**backbone.model_dump(), "recipe": {}},
         "method": {**method.model_dump(), "recipe": {}},
         "seed": cell.seed,
+        "draw_per_seed": parameters.grid.draw_per_seed,
         "recipe": merge(
             parameters.recipe.model_dump(), backbone.recipe, method.recipe, command_line_recipe
         ),
@@ -163,7 +165,7 @@ def _override(parameters: Parameters, cell: Cell, key: str) -> Mapping[str, Any]
     override: Any = parameters.train
     for part in (*cell.name.split("."), "trial"):
         override = override.get(part, {})
-    fixed = {"dataset", "train_set", "seed"} & set(override)
+    fixed = {"dataset", "train_set", "seed", "draw_per_seed"} & set(override)
     if fixed:
         raise ConfigurationError(f"{key}: the grid sets {', '.join(sorted(fixed))}")
     for part in ("backbone", "method"):

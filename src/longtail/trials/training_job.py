@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
+import numpy as np
 import pandas as pd
 
 from longtail.arrays import Int64Array
@@ -40,7 +41,14 @@ class Split:
     classes: int
 
     @classmethod
-    def of(cls, labels: Int64Array, subsets: pd.DataFrame, train_set: str, classes: int) -> Self:
+    def of(
+        cls,
+        labels: Int64Array,
+        subsets: pd.DataFrame,
+        train_set: str,
+        classes: int,
+        draw_seed: int | None = None,
+    ) -> Self:
         """The split of a data set for one of its training sets.
 
         Args:
@@ -48,8 +56,14 @@ class Split:
             subsets: one row per image and subset.
             train_set: the name of the training set.
             classes: how many known classes the data set has.
+            draw_seed: draws as many images of each class from all training images; None for the
+                images of ``subsets``.
         """
         train_images = images_of(subsets, "train", train_set)
+        if draw_seed is not None:
+            every = images_of(subsets, "train", "natural")
+            counts = class_counts(labels[train_images], classes)
+            train_images = _drawn(every, labels[every], counts, draw_seed)
         validation_images = images_of(subsets, VALIDATION, VALIDATION)
         return cls(
             train_images,
@@ -112,3 +126,12 @@ class TrainingJob:
             self.split.validation_images,
             weights_sha256,
         )
+
+
+def _drawn(images: Int64Array, labels: Int64Array, counts: Int64Array, seed: int) -> Int64Array:
+    """As many of the images of each class as ``counts`` says, by a generator of its own."""
+    chosen = [
+        np.random.default_rng([seed, label]).permutation(images[labels == label])[:count]
+        for label, count in enumerate(counts)
+    ]
+    return np.sort(np.concatenate(chosen))

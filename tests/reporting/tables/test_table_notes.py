@@ -34,10 +34,15 @@ def test_several_seeds_are_said_to_widen_the_intervals() -> None:
     assert "the farther end of the 90% interval" in note
     assert (
         "gamma intervals for losses, widened by Student's interval over 3 "
-        "seeds. Values are means over seeds; their standard deviation is in brackets." in note
+        "seeds. All seeds train on the same images: the interval contains the variation of "
+        "weights, order and augmentation, not that of another draw of the training images. "
+        "Values are means over seeds; their standard deviation is in brackets." in note
     )
     assert "p < 0.1 after" in note
     assert "One seed" not in note
+    drawn = reading_note(scores, ninety, has_stars=True, has_bold=False, draw_per_seed=True)
+    assert "3 seeds. Each seed draws its own training images: the interval also" in drawn
+    assert "All seeds train on the same" not in drawn
 
 
 STAR_MEANS = "* differs from Softmax (corrected for all comparisons of the table)"

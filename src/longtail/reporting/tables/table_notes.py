@@ -18,11 +18,32 @@ LOSS_NOTE = (
     "mean over classes, weighted by their test images."
 )
 
+# What varies between seeds, by whether each draws its own training images.
+OVER_SEEDS = {
+    False: "All seeds train on the same images: the interval contains the variation of weights, "
+    "order and augmentation, not that of another draw of the training images.",
+    True: "Each seed draws its own training images: the interval also contains the variation of "
+    "that draw.",
+}
+
 
 def reading_note(
-    summaries: pd.DataFrame, statistics: Statistics, *, has_stars: bool, has_bold: bool
+    summaries: pd.DataFrame,
+    statistics: Statistics,
+    *,
+    has_stars: bool,
+    has_bold: bool,
+    draw_per_seed: bool = False,
 ) -> str:
-    """What the intervals and marks of all tables mean; marks only if any table has one."""
+    """What the intervals and marks of all tables mean; marks only if any table has one.
+
+    Args:
+        summaries: see :func:`longtail.evaluation.summaries.summarise`.
+        statistics: how intervals and tests are computed.
+        has_stars: whether any table has one.
+        has_bold: whether any table has a bold value.
+        draw_per_seed: whether each seed drew its own training images.
+    """
     seeds = most_seeds(summaries)
     images = (
         f"± is the distance to the farther end of the {level_in_percent(statistics.confidence)} "
@@ -31,8 +52,8 @@ def reading_note(
         f"intervals for losses"
     )
     trainings = (
-        f", widened by Student's interval over {seeds} seeds. Values are means over seeds; their "
-        f"standard deviation is in brackets."
+        f", widened by Student's interval over {seeds} seeds. {OVER_SEEDS[draw_per_seed]} Values "
+        f"are means over seeds; their standard deviation is in brackets."
         if seeds > 1
         else ". One seed does not show how much trainings vary."
     )

@@ -26,10 +26,18 @@ def write_introduction(profile: pd.DataFrame, dataset: Dataset, contents: Conten
     return introduction(dataset.label, profile, train_sets, dataset.imbalance.grouped_by)
 
 
-def write_reading_note(scores: pd.DataFrame, statistics: Statistics, **backbones: Tables) -> str:
+def write_reading_note(
+    scores: pd.DataFrame, statistics: Statistics, contents: Contents, **backbones: Tables
+) -> str:
     """How to read the tables with intervals, with the marks that occur in any of them."""
     text = "".join(table for tables in backbones.values() for table in tables.values())
-    return reading_note(scores, statistics, has_stars=STAR in text, has_bold=BOLD in text)
+    return reading_note(
+        scores,
+        statistics,
+        has_stars=STAR in text,
+        has_bold=BOLD in text,
+        draw_per_seed=contents.tables[0].draw_per_seed,
+    )
 
 
 def write_appendix(introduction_note: str, contents: Contents, **backbones: Tables) -> str:
