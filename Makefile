@@ -1,4 +1,4 @@
-# `make run`, `make test`, `make thesis`, `make bench`, `make lint` and `make docs`. The first one installs.
+# `make run`, `make test`, `make thesis`, `make bench`, `make lint`, `make figures` and `make docs`. The first one installs.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -9,7 +9,7 @@ ENV := thesis
 PARAMS :=
 OPTIONS = --env=$(ENV) $(if $(PARAMS),'--params=$(PARAMS)')
 
-.PHONY: run test thesis bench lint docs install
+.PHONY: run test thesis bench lint figures docs install
 
 run: install
 	$(BIN)/kedro run --pipelines=full
@@ -31,6 +31,11 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Fails if the digits' figures in the documentation differ by more than processors do. To rewrite them:
+# .venv/bin/python -m benchmarks.digits --write
+figures: install
+	$(BIN)/python -m benchmarks.digits --check
 
 # The documentation as a site in site/; `.venv/bin/mkdocs serve` shows it, with search.
 docs: install

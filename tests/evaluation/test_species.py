@@ -6,15 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from longtail.evaluation.species import (
-    EXAMPLES,
-    MAX_PAIRS,
-    best_trials,
-    class_confusions,
-    confused_pairs,
-    examples,
-    species_table,
-)
+from longtail.evaluation.best_trials import best_trials
+from longtail.evaluation.predictions import EXAMPLES, class_confusions, examples
+from longtail.evaluation.species import MAX_PAIRS, confused_pairs, species_table
 from longtail.evaluation.uncertainty import exact_interval
 from longtail.imbalance import widest_test_set
 

@@ -8,7 +8,7 @@ import pandera.pandas as pa
 
 from longtail.evaluation.metrics import LOSSES, METRICS
 from longtail.evaluation.novelty import SCORES
-from longtail.evaluation.species import EXAMPLES, TOP_ANSWERS
+from longtail.evaluation.predictions import EXAMPLES, TOP_ANSWERS
 from longtail.parameters import TrainSet
 from longtail.schemas.columns import (
     UNIT_INTERVAL,

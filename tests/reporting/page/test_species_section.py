@@ -17,7 +17,8 @@ from PIL import Image
 from scipy.special import softmax
 
 from longtail.class_names import images_of_classes
-from longtail.evaluation.species import confused_pairs, examples, species_table
+from longtail.evaluation.predictions import examples
+from longtail.evaluation.species import confused_pairs, species_table
 from longtail.parameters import (
     Contents,
     Loss,

@@ -11,7 +11,7 @@ import pandas as pd
 
 from longtail.arrays import UInt8Array
 from longtail.evaluation.comparisons import compare_methods
-from longtail.evaluation.species import class_confusions, examples
+from longtail.evaluation.predictions import class_confusions, examples
 from longtail.evaluation.trainings import trainings_table
 from longtail.imbalance import UNKNOWN, held_out_images, images_of, widest_test_set
 from longtail.parameters import Backbone, Statistics, Trial
@@ -231,10 +231,10 @@ def look_at_species(
     """Which species a trial confuses on the widest test set, and examples of its predictions.
 
     Returns:
-        The tables of :func:`longtail.evaluation.species.class_confusions` and
-        :func:`longtail.evaluation.species.examples`, with the trial's names and the fingerprint of
-        its training. The examples are drawn with the seed of ``statistics`` and also have its
-        columns.
+        The tables of :func:`longtail.evaluation.predictions.class_confusions` and
+        :func:`longtail.evaluation.predictions.examples`, with the trial's names and the
+        fingerprint of its training. The examples are drawn with the seed of ``statistics`` and
+        also have its columns.
     """
     confusions = class_confusions(predictions, subsets)
     shown = examples(predictions, subsets, profile, statistics.seed).assign(**statistics.columns)

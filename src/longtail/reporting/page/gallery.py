@@ -11,7 +11,8 @@ import pandas as pd
 from PIL import Image
 
 from longtail.arrays import UInt8Array
-from longtail.evaluation.species import TOP_ANSWERS, best_trials
+from longtail.evaluation.best_trials import best_trials
+from longtail.evaluation.predictions import TOP_ANSWERS
 from longtail.evaluation.trainings import TRIAL_COLUMNS
 from longtail.parameters import Method, PostHocLogitAdjustment
 from longtail.trials.post_hoc import NONE
@@ -39,7 +40,7 @@ def gallery(
     Args:
         pixels: uint8 (images, height, width, 3), memory-mapped or not.
         index: the file of each image.
-        examples: of any number of trials, see :func:`longtail.evaluation.species.examples`.
+        examples: of any number of trials, see :func:`longtail.evaluation.predictions.examples`.
         results: of these trials.
         profile: the name and the training images of each label.
 

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from longtail.class_names import ClassNaming
-from longtail.evaluation.species import best_trials
+from longtail.evaluation.best_trials import best_trials
 from longtail.evaluation.trainings import TRIAL_COLUMNS
 from longtail.parameters import Contents, Method, TrainSet
 from longtail.reporting.page.gallery import Gallery, probability_note

@@ -66,7 +66,7 @@ def summary_section(
         leaders: see :func:`longtail.reporting.tables.leaders.leaders`.
         overview: the figure of all backbones, as PNG.
         best: the trial of each training set to report in words, see
-            :func:`longtail.evaluation.species.best_trials`.
+            :func:`longtail.evaluation.best_trials.best_trials`.
         species: see :func:`longtail.evaluation.species.species_table`.
         pairs: see :func:`longtail.evaluation.species.confused_pairs`.
         novelty: see :func:`longtail.evaluation.novelty.novelty`; None without unknown classes.

@@ -73,7 +73,7 @@ def novelty_part(
     Args:
         novelty: of all trials, see :func:`longtail.evaluation.novelty.novelty`.
         best: the trial of each training set to report in words, see
-            :func:`longtail.evaluation.species.best_trials`.
+            :func:`longtail.evaluation.best_trials.best_trials`.
         unknown: the names of the unknown classes.
         names: how class names are shown.
         backbones: labels by name.

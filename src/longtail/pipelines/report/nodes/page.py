@@ -7,7 +7,7 @@ from typing import Any, cast
 import pandas as pd
 
 from longtail.class_names import ClassNaming
-from longtail.evaluation.species import best_trials
+from longtail.evaluation.best_trials import best_trials
 from longtail.parameters import Contents, Dataset, Statistics, TrainSet, Trials
 from longtail.reporting.page.data_section import data_section, data_summary
 from longtail.reporting.page.provenance_section import circumstances, provenance_section, recipes
