@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import resource
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ import pandas as pd
 import pytest
 from kedro.io.core import DatasetError, generate_timestamp
 
-from longtail.catalog import WORTH_SHARING, LongtailCatalog
+from longtail.catalog import LongtailCatalog
 from longtail.errors import DataError, WriteError
 
 TYPES: dict[str, dict[str, Any]] = {
@@ -190,32 +191,73 @@ def test_a_version_with_a_damaged_checksum_is_refused(tmp_path: Path, damaged: b
         catalog(tmp_path).load("card.json")
 
 
-@pytest.mark.parametrize("name", ["table.parquet", "images.npy"])
-def test_large_files_that_are_the_same_are_one_on_the_disk(tmp_path: Path, name: str) -> None:
-    numbers = RANDOM.integers(0, 255, 2 * WORTH_SHARING, dtype=np.uint8)
-    large = numbers if name == "images.npy" else pd.DataFrame({"a": numbers})
-    other = large + 1
-    for content in (large, large, other, large):
-        catalog(tmp_path).save(name, content)
-    first, second, third, fourth = (file.stat().st_ino for file in sorted(files(tmp_path)))
-    # Only the version before is looked at.
-    assert first == second
-    assert len({first, third, fourth}) == 3
-    np.testing.assert_equal(np.asarray(catalog(tmp_path).load(name)), np.asarray(large))
+@pytest.mark.parametrize("name", TYPES)
+def test_what_is_equal_to_the_version_before_is_not_stored_again(tmp_path: Path, name: str) -> None:
+    catalog(tmp_path).save(name, LARGE[name])
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    second = catalog(tmp_path)
+    second.save(name, LARGE[name])
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} | {
+        tmp_path / name: before[tmp_path / name]
+    } == before
+    np.testing.assert_equal(np.asarray(second.load(name)), np.asarray(LARGE[name]))
 
 
-def test_an_array_that_is_mapped_from_the_version_before_leaves_no_second_name(
+def test_only_the_version_before_is_compared(tmp_path: Path) -> None:
+    """Otherwise the newest version would not be what was saved last."""
+    for number in (1, 1, 2, 1, 1):
+        catalog(tmp_path).save("card.json", {"a": number})
+        assert catalog(tmp_path).load("card.json") == {"a": number}
+    stored = [json.loads(file.read_text()) for file in sorted(files(tmp_path))]
+    assert stored == [{"a": number} for number in (1, 2, 1)]
+
+
+@pytest.mark.parametrize("damage", ["content", "checksum", "no checksum"])
+def test_a_damaged_version_is_not_used_again(tmp_path: Path, damage: str) -> None:
+    catalog(tmp_path).save("card.json", {"a": 1})
+    [file] = files(tmp_path)
+    note = file.with_name(".card.json.sha256")
+    if damage == "content":
+        file.write_text('{"a": 3}')
+    elif damage == "checksum":
+        note.write_text("0" * 64 + "  card.json\n")
+    else:
+        note.unlink()
+    catalog(tmp_path).save("card.json", {"a": 1})
+    assert len(files(tmp_path)) == 2
+    assert catalog(tmp_path).load("card.json") == {"a": 1}
+
+
+def test_an_array_that_is_mapped_from_the_version_before_is_that_version(tmp_path: Path) -> None:
+    catalog(tmp_path).save("images.npy", LARGE["images.npy"])
+    catalog(tmp_path).save("images.npy", catalog(tmp_path).load("images.npy"))
+    assert [file.name for file in files(tmp_path)] == ["images.npy"]
+
+
+# --- a clock that is wrong ---------------------------------------------------------------------
+
+
+def plant(folder: Path, name: str, version: str, content: str) -> None:
+    file = folder / name / version / name
+    file.parent.mkdir(parents=True)
+    file.write_text(content)
+
+
+def test_what_a_notebook_saves_is_the_newest_version_whatever_the_clock_says(
     tmp_path: Path,
 ) -> None:
-    """Of two names of one file, renaming one to the other removes neither."""
-    catalog(tmp_path).save("images.npy", np.zeros(2 * WORTH_SHARING, dtype=np.uint8))
-    catalog(tmp_path).save("images.npy", catalog(tmp_path).load("images.npy"))
-    first, second = files(tmp_path)
-    assert first.samefile(second)
-    assert {first.name, second.name} == {"images.npy"}
+    plant(tmp_path, "card.json", "2031-01-01T00.00.00.000Z", '{"a": 1}')
+    catalog(tmp_path).save("card.json", {"a": 2})
+    assert catalog(tmp_path).load("card.json") == {"a": 2}
+    assert {file.parent.name for file in files(tmp_path)} == {
+        "2031-01-01T00.00.00.000Z",
+        "2031-01-01T00.00.00.001Z",
+    }
 
 
-def test_small_files_stay_apart(tmp_path: Path) -> None:
-    for _ in range(2):
-        catalog(tmp_path).save("card.json", {"a": 1})
-    assert len({file.stat().st_ino for file in files(tmp_path)}) == 2
+def test_what_a_notebook_has_loaded_is_loaded_again_after_it_is_saved(tmp_path: Path) -> None:
+    catalog(tmp_path).save("card.json", {"a": 1})
+    notebook = catalog(tmp_path)
+    assert notebook.load("card.json") == {"a": 1}
+    notebook.save("card.json", {"a": 2})
+    assert notebook.load("card.json") == {"a": 2}

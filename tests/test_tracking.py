@@ -11,8 +11,10 @@ from mlflow import MlflowClient
 
 from longtail import tracking
 from longtail.errors import DataError
-from longtail.tracking import KeptRun, kept_runs, tags_of_versions, versions_of_tags
+from longtail.tracking import TrackedRun, tags_of_versions, tracked_runs, versions_of_tags
 from tests.data_folders import A, B, C, D
+
+E, F = (f"2001-02-0{day}T00.00.00.000Z" for day in (5, 6))
 
 
 @pytest.mark.parametrize("count", [0, 1, 200])
@@ -57,19 +59,24 @@ def test_runs_that_are_tagged_are_kept_with_what_they_read(mlflow: MlflowClient)
         add(mlflow, "two", C, keep="False"),
         add(mlflow, "one", D),
         add(mlflow, "one", D, trial="a.trial", keep="the best"),
+        add(mlflow, "one", E, version=F),
         add(mlflow, "one", None, keep="true"),  # another project's
         deleted := add(mlflow, "one", "deleted", keep="true"),
     ]
     mlflow.delete_run(deleted)
-    kept = sorted(kept_runs(), key=lambda run: run.run_id)
+    found = sorted(tracked_runs(), key=lambda run: run.version)
     for run in runs:
         mlflow.delete_run(run)
-    assert kept == [
-        KeptRun(f"of {A}", A, read),
-        KeptRun(f"of {B}", B, None),
-        KeptRun(f"of {D}", D, None),
+    own = [run for run in found if run.version in (A, B, C, D, E, F, "deleted")]
+    assert own == [
+        TrackedRun(f"of {A}", A, read, True),
+        TrackedRun(f"of {B}", B, None, True),
+        TrackedRun(f"of {C}", C, None, False),
+        TrackedRun(f"of {D}", D, None, True),
+        TrackedRun(f"of {E}", F, None, False),
+        TrackedRun("of deleted", "deleted", None, False),
     ]
-    assert kept_runs() == []
+    assert not any(run.is_kept for run in tracked_runs())
 
 
 def test_more_runs_than_a_page_are_found(
@@ -78,14 +85,14 @@ def test_more_runs_than_a_page_are_found(
     runs = [add(mlflow, "one", version, keep="true") for version in (A, B, C)]
     search = MlflowClient.search_runs
 
-    def one(client: MlflowClient, experiments: list[str], where: str, page_token: str) -> Any:
-        return search(client, experiments, where, max_results=1, page_token=page_token)
+    def one(client: MlflowClient, experiments: list[str], where: str, **options: Any) -> Any:
+        return search(client, experiments, where, max_results=1, **options)
 
     monkeypatch.setattr(MlflowClient, "search_runs", one)
-    kept = kept_runs()
+    kept = [run for run in tracked_runs() if run.is_kept]
     for run in runs:
         mlflow.delete_run(run)
-    assert {run.run_id for run in kept} == {A, B, C}
+    assert {run.version for run in kept} == {A, B, C}
 
 
 def test_a_database_that_is_not_there_is_not_made(
@@ -94,7 +101,7 @@ def test_a_database_that_is_not_there_is_not_made(
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError, match=r"no MLflow database .*mlflow\.db.*--no-mlflow"):
-        kept_runs()
+        tracked_runs()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -111,7 +118,7 @@ def test_mlflow_that_does_not_answer_is_one_message(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uris[kind])
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with pytest.raises(DataError, match="cannot be asked which runs are tagged `keep`") as raised:
-        kept_runs()
+        tracked_runs()
     assert "Set MLFLOW_TRACKING_URI" in str(raised.value)
     assert "secret" not in str(raised.value)
     assert len(str(raised.value).splitlines()) == 1

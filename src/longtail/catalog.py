@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import filecmp
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -34,17 +35,16 @@ from longtail.kedro_internals import (
 from longtail.parameters import Parameters
 from longtail.storage.files import (
     add_computed_checksums,
-    atomic_file,
+    checksum_file,
     computed_checksums,
     damaged,
-    share_content,
+    draft_of,
     verified,
     write_checksum,
 )
 from longtail.storage.space import write_errors_explained
+from longtail.version_names import later_than
 
-# Comparing smaller files, in bytes, with the newest version is not worth the time.
-WORTH_SHARING = 1 << 20
 # How the names of the parameters of single trials start.
 TRIAL_PARAMETERS = "params:train."
 
@@ -61,7 +61,13 @@ class NothingSavedError(DatasetError):
 
 
 class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
-    """A ``DataCatalog`` that saves versions atomically and can be sent to worker processes."""
+    """A ``DataCatalog`` that saves versions atomically and can be sent to worker processes.
+
+    What is equal to the version before is not stored again: that version is used instead.
+
+    Attributes:
+        run_version: the version of all that the run saves; None outside of a run.
+    """
 
     def __init__(
         self,
@@ -72,6 +78,8 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
         if config_resolver is not None:
             config_resolver = CompiledPatterns(config_resolver)
         super().__init__(datasets, config_resolver, **options)
+        self.run_version: str | None = None
+        self._reuses_versions = True
 
     def __getstate__(self) -> dict[str, Any]:
         """What a worker process gets: with it, no file is verified once more."""
@@ -100,6 +108,8 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
     def save(self, ds_name: str, data: Any) -> None:
         """Save a dataset; its version gets its name once the file is complete.
 
+        If the version before is equal, the new one is dropped and that one is loaded from now on.
+
         Raises:
             WriteError: if its file cannot be written, for example if the disk is full.
             DataError: if it is a table that does not fit its schema.
@@ -109,18 +119,25 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
             with _invalid_table_explained(ds_name):
                 super().save(ds_name, data)
             return
+        if not _is_fixed(dataset):
+            _save_as_newest(dataset)
         target = save_path(dataset)
+        draft = draft_of(target)
         try:
             with write_errors_explained(target), _invalid_table_explained(ds_name):
                 target.parent.mkdir(parents=True, exist_ok=True)
-                with atomic_file(target) as draft:
-                    with saved_elsewhere(self, ds_name, draft):
-                        super().save(ds_name, data)
-                    _share_with_newest(draft, target)
-                    write_checksum(target, content=draft)
+                with saved_elsewhere(self, ds_name, draft):
+                    super().save(ds_name, data)
+                write_checksum(target, content=draft)
+                before = _equal_before(draft, target) if self._reuses_versions else None
+                if before is None:
+                    draft.replace(target)
         except BaseException:
             self.discard([ds_name])
             raise
+        if before is not None:
+            self.discard([ds_name])
+            self.use_versions({ds_name: before})
 
     def load(self, ds_name: str, version: str | None = None) -> Any:
         """Load a dataset.
@@ -170,6 +187,31 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
                 pin(dataset, Version(saved, saved))
             elif asked is None and dataset.exists():
                 pin(dataset, Version(dataset.resolve_load_version(), saved))
+
+    def save_as(self, version: str, names: Iterable[str], *, reuse: bool) -> None:
+        """Set the version that a run saves datasets as.
+
+        Args:
+            version: its name, later than those of all versions of these datasets.
+            names: of the datasets; those without versions are left out.
+            reuse: whether to use an equal version before instead, where there is one.
+        """
+        self.run_version, self._reuses_versions = version, reuse
+        for dataset in self.versioned(names).values():
+            pin(dataset, Version(pinned(dataset).load, version))
+
+    def use_versions(self, versions: Mapping[str, str]) -> None:
+        """Load these versions, by name, of datasets that this run has saved or found equal."""
+        for name, version in versions.items():
+            for dataset in self.versioned(self._forms(name)).values():
+                if _is_fixed(dataset):
+                    pin(dataset, Version(version, pinned(dataset).save))
+
+    def _forms(self, name: str) -> list[str]:
+        """The names that a dataset has in this catalog, one for each form (``@pandas``)."""
+        if "@" not in name:
+            return [name]
+        return [other for other in self.keys() if _stored_name(other) == _stored_name(name)]
 
     def versioned(self, names: Iterable[str]) -> dict[str, VersionedDataset]:
         """The datasets that have versions, by name."""
@@ -237,12 +279,34 @@ def _has_local_versions(dataset: Any) -> TypeGuard[VersionedDataset]:
     return is_versioned(dataset) and is_local(dataset)
 
 
-def _share_with_newest(draft: Path, target: Path) -> None:
-    """Store a large file once, if it has the same contents as the newest version."""
-    if draft.stat().st_size < WORTH_SHARING:
-        return
-    for newest in version_files(target.parents[1])[:1]:
-        share_content(draft, newest)
+def _is_fixed(dataset: VersionedDataset) -> bool:
+    """Whether a run makes the dataset, and so reads what it has made."""
+    return pinned(dataset).load is not None
+
+
+def _save_as_newest(dataset: VersionedDataset) -> None:
+    """Save outside of a run, for instance in a notebook, as a version that readers will find."""
+    own = str(dataset.resolve_save_version())
+    newest = [file.parent.name for file in version_files(path_of(dataset))[:1]]
+    pin(dataset, Version(None, later_than([name for name in newest if name > own], own)))
+
+
+def _equal_before(draft: Path, target: Path) -> str | None:
+    """The newest version before ``target``, if it is undamaged and equal to the draft of it."""
+    files = version_files(target.parents[1])
+    before = next((file for file in files if file.parent.name < target.parent.name), None)
+    if before is None:
+        return None
+    try:
+        is_equal = _same_bytes(checksum_file(target), checksum_file(before))
+        is_equal = is_equal and _same_bytes(draft, before)
+    except OSError:  # it is unreadable, has no checksum, or has just been removed
+        return None
+    return before.parent.name if is_equal else None
+
+
+def _same_bytes(file: Path, other: Path) -> bool:
+    return file.samefile(other) or filecmp.cmp(file, other, shallow=False)
 
 
 def _verify(dataset: Any, version: str | None = None) -> None:

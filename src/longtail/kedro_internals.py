@@ -107,6 +107,7 @@ def pin(dataset: VersionedDataset, version: Version) -> None:
     A catalog takes the versions to load when it is created, before the pipeline is known.
     """
     dataset._version = version
+    dataset._clear_version_cache()
 
 
 @contextmanager

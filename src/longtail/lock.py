@@ -17,7 +17,9 @@ import longtail
 from longtail.errors import ConfigurationError, DataError
 from longtail.parameters import Grid, Strict
 from longtail.parameters.nesting import flatten, nest
+from longtail.progress import progress_bar
 from longtail.storage.files import atomic_file, sha256_of_file
+from longtail.wording import counted
 
 # Parameters that are paths on one machine. They are not locked: a lock identifies files by their
 # contents, and is used on other machines too. A star stands for any name.
@@ -196,13 +198,25 @@ def deviations(locked: Mapping[str, File], found: Mapping[str, Path]) -> dict[st
         locked: by name.
         found: the files, which may be missing, by some of the names.
     """
+    sums = checksums({name: path for name, path in found.items() if path.is_file()})
     phrases = {}
     for name, path in found.items():
-        if not path.is_file():
+        if name not in sums:
             phrases[name] = f"{path} is missing"
-        elif sha256_of_file(path) != locked[name].sha256:
+        elif sums[name] != locked[name].sha256:
             phrases[name] = f"{path} is not as it was locked"
     return phrases
+
+
+def checksums(files: Mapping[str, Path]) -> dict[str, str]:
+    """The SHA-256 of files by name; progress is shown."""
+    sizes = {name: file.stat().st_size for name, file in files.items()}
+    sums = {}
+    with progress_bar(f"Checksums of {counted(len(files), 'file')}", sum(sizes.values())) as done:
+        for name, file in files.items():
+            sums[name] = sha256_of_file(file)
+            done(sizes[name])
+    return sums
 
 
 def other_writers(lock: Lock) -> list[str]:

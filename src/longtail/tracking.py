@@ -35,18 +35,21 @@ MAX_TAG = 5000
 
 
 @dataclass(frozen=True)
-class KeptRun:
-    """A run that is tagged `keep`.
+class TrackedRun:
+    """A run of which MLflow knows.
 
     Attributes:
         name: in MLflow.
-        run_id: Kedro's id, which is the version of all that the run wrote.
-        read: the versions that it read, by data set; None if they were not recorded.
+        version: of all that the run wrote.
+        read: the versions that it read, or would have written again, by data set; None if they
+            were not recorded.
+        is_kept: whether it, or one of its trials, is tagged `keep`.
     """
 
     name: str
-    run_id: str
+    version: str
     read: dict[str, str] | None
+    is_kept: bool
 
 
 def uri() -> str:
@@ -123,7 +126,7 @@ def _database() -> Path | None:
 
 
 def tags_of_versions(read: Mapping[str, str]) -> dict[str, str]:
-    """The versions that a run reads, by data set, as tags: JSON, split into pieces."""
+    """Versions by data set as tags of a run: JSON, split into pieces."""
     text = json.dumps(dict(read), sort_keys=True)
     pieces = [text[start : start + MAX_TAG] for start in range(0, len(text), MAX_TAG)]
     return {f"reads.{number}": piece for number, piece in enumerate(pieces)}
@@ -140,19 +143,19 @@ def versions_of_tags(tags: Mapping[str, str]) -> dict[str, str] | None:
     return versions
 
 
-def kept_runs() -> list[KeptRun]:
-    """The runs with the tag `keep`, in all experiments. A tagged trial keeps its whole run.
+def tracked_runs() -> list[TrackedRun]:
+    """The runs in all experiments, those that were deleted in MLflow included.
 
     Raises:
         DataError: if MLflow cannot be reached. A missing database is not created.
     """
     _check_database()
     try:
-        return _kept_runs(client())
+        return _tracked_runs(client())
     except failures() as error:
         raise DataError(
-            f"MLflow at {_shown(uri())} cannot be asked which runs are tagged `{KEEP}`: "
-            f"{reason(error)}. {_ADVICE}"
+            f"MLflow at {shown_uri()} cannot be asked which runs are tagged `{KEEP}`: "
+            f"{reason(error)}. {ADVICE}"
         ) from None
 
 
@@ -175,7 +178,7 @@ def reason(error: Exception) -> str:
 def unreachable(error: Exception) -> DataError:
     """The error of a run that cannot start, because it cannot be tracked."""
     return DataError(
-        f"MLflow at {_shown(uri())} cannot track this run: {reason(error)}. Set "
+        f"MLflow at {shown_uri()} cannot track this run: {reason(error)}. Set "
         f"MLFLOW_TRACKING_URI to where runs are tracked, or unset it to track them in mlflow.db. "
         f"Nothing has been run"
     )
@@ -184,13 +187,13 @@ def unreachable(error: Exception) -> DataError:
 def lost(error: Exception) -> str:
     """The message of a run that can no longer be tracked."""
     return (
-        f"MLflow at {_shown(uri())} can no longer track this run: {reason(error)}. The run "
+        f"MLflow at {shown_uri()} can no longer track this run: {reason(error)}. The run "
         f"continues without it. All results are stored, but MLflow will not have them, and "
         f"`kedro prune` will not know what this run read"
     )
 
 
-_ADVICE = (
+ADVICE = (
     "Set MLFLOW_TRACKING_URI to where the runs are tracked; or, where there is no such place any "
     "more, give --no-mlflow. Nothing was removed"
 )
@@ -202,32 +205,45 @@ def _check_database() -> None:
     if path is not None and not path.is_file():
         raise DataError(
             f"there is no MLflow database {path}, which would say which runs are tagged `{KEEP}`. "
-            f"{_ADVICE}"
+            f"{ADVICE}"
         )
 
 
-def _kept_runs(mlflow: MlflowClient) -> list[KeptRun]:
+def _tracked_runs(mlflow: MlflowClient) -> list[TrackedRun]:
     from mlflow.entities import ViewType
 
-    tagged = f"tags.{KEEP} LIKE '%'"
-    for deleted in _pages(mlflow.search_experiments, ViewType.DELETED_ONLY):
-        runs = _pages(mlflow.search_runs, [deleted.experiment_id], tagged, ViewType.ALL)
-        if any(map(_is_kept, runs)):
+    tag = f"tags.{KEEP} LIKE '%'"
+    deleted_experiments = list(_pages(mlflow.search_experiments, ViewType.DELETED_ONLY))
+    for deleted in deleted_experiments:
+        if any(map(_is_kept, _pages(mlflow.search_runs, [deleted.experiment_id], tag, ViewType.ALL))):
             raise DataError(
                 f"the MLflow experiment '{deleted.name}' was deleted, but has runs tagged "
                 f"`{KEEP}`. {_restore(deleted)}; or give --no-mlflow. Nothing was removed"
             )
-    experiments = [experiment.experiment_id for experiment in _pages(mlflow.search_experiments)]
-    kept = {}
-    for run in _pages(mlflow.search_runs, experiments, tagged):
-        if not _is_kept(run):
-            continue
-        run_id = run.data.tags["kedro_run_id"]
-        of_run = f"tags.kedro_run_id = '{run_id}' and tags.trial = ''"
-        parents = _pages(mlflow.search_runs, experiments, of_run)
-        tags: dict[str, str] = next((parent.data.tags for parent in parents), {})
-        kept[run_id] = KeptRun(str(run.info.run_name), run_id, versions_of_tags(tags))
-    return list(kept.values())
+    found = (*_pages(mlflow.search_experiments), *deleted_experiments)
+    experiments = [experiment.experiment_id for experiment in found]
+    tagged = filter(_is_kept, _pages(mlflow.search_runs, experiments, tag))
+    kept = {run.data.tags["kedro_run_id"]: run for run in tagged}
+    parents = "tags.trial = ''"
+    # A tagged trial keeps its run, even if that was deleted.
+    runs = {
+        run.data.tags.get("kedro_run_id"): run
+        for run in (
+            *_pages(mlflow.search_runs, experiments, parents, ViewType.DELETED_ONLY),
+            *kept.values(),
+            *_pages(mlflow.search_runs, experiments, parents),
+        )
+    }
+    return [
+        TrackedRun(
+            str(run.info.run_name),
+            run.data.tags.get("version", run_id),
+            versions_of_tags(run.data.tags),
+            run_id in kept,
+        )
+        for run_id, run in runs.items()
+        if run_id is not None  # or else it is another project's
+    ]
 
 
 def _is_kept(tagged: MlflowRun) -> bool:
@@ -243,6 +259,11 @@ def _pages(search: Any, *arguments: Any) -> Iterator[Any]:
         token = page.token
         if not token:
             return
+
+
+def shown_uri() -> str:
+    """Where runs are tracked, as it may be shown."""
+    return _shown(uri())
 
 
 def _shown(text: str) -> str:

@@ -29,6 +29,9 @@ PRELOADED = [
     *("longtail.settings", "longtail.pipelines.train.nodes"),
 ]
 
+# The versions of a trial's outputs, by name.
+Versions = dict[str, str]
+
 # The state of a worker process, set when it starts.
 _catalog: LongtailCatalog | None = None
 _hook_manager: Any = None
@@ -116,15 +119,20 @@ def begin(
     progress.watch(channel.put_nowait)
 
 
-def run_nodes(nodes: Sequence[Node], run_id: str) -> None:
+def run_nodes(nodes: Sequence[Node], run_id: str) -> Versions:
     """Run nodes in order in a worker process.
 
     Outputs that a killed process has saved in this run are removed first.
+
+    Returns:
+        The versions of the outputs, by name, for the catalog of the main process.
     """
     assert _catalog is not None  # the process has begun
-    _catalog.discard({name for node in nodes for name in node.outputs})
+    outputs = {name for node in nodes for name in node.outputs}
+    _catalog.discard(outputs)
     for node in nodes:
         Task(node, _catalog, is_async=False, hook_manager=_hook_manager, run_id=run_id).execute()
+    return _catalog.versions(outputs)
 
 
 def _start(

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import shutil
+import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,7 @@ from longtail import lock as locks
 from longtail.cli import cli
 from longtail.lock import File, Lock
 from longtail.retention import uses
+from longtail.retention.uses import Use
 from longtail.storage.store import TrialStore
 from longtail.tracking import tags_of_versions
 from tests.data_folders import (
@@ -177,17 +179,71 @@ def test_what_a_tagged_run_wrote_and_read_stays(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_uri)
     client = MlflowClient(mlflow_uri)
     noted = {} if read is None else tags_of_versions(read)
-    tags = {"kedro_run_id": C, "trial": "", "keep": "true", **noted}
-    run = client.create_run("0", tags=tags, run_name="the last word")
+    tags = {"kedro_run_id": C, "keep": "true", **noted}
+    run = track(client, C, run_name="the last word", **tags)
+    for version in (A, B, D):
+        client.delete_run(track(client, version))  # MLflow knows it nevertheless
     try:
         result = prune("--keep=1", mlflow="")
     finally:
-        client.delete_run(run.info.run_id)
+        client.delete_run(run)
     assert result.exit_code == 0, result.output
     assert versions(data, RESULTS) == results
     assert versions(data, CARD) == ([B, C] if read is None else [C])
     assert stored(data) == ({"b", "c"} if read is None else {"c"})
     assert "tagged keep: the last word" in " ".join(result.output.split())
+
+
+def track(client: MlflowClient, run_id: str, run_name: str | None = None, **tags: str) -> str:
+    """A run in MLflow."""
+    given = {"kedro_run_id": run_id, "trial": "", **tags}
+    return str(client.create_run("0", tags=given, run_name=run_name).info.run_id)
+
+
+@pytest.fixture
+def own_mlflow(mlflow_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MlflowClient:
+    """A database in which no other test tracks runs."""
+    shutil.copy(mlflow_uri.removeprefix("sqlite:///"), tmp_path / "own.db")
+    uri = f"sqlite:///{tmp_path}/own.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    with contextlib.closing(sqlite3.connect(tmp_path / "own.db")) as database:
+        database.execute("DELETE FROM tags")
+        database.commit()
+    return MlflowClient(uri)
+
+
+def test_a_database_that_knows_no_run_of_the_folder_is_refused(
+    prune: Prune, data: Path, own_mlflow: MlflowClient
+) -> None:
+    """It is not where the runs of this folder are tracked, with their tags."""
+    track(own_mlflow, "2001-01-09T00.00.00.000Z", keep="true")
+    result = prune("--keep=1", mlflow="")
+    refused(result, data, tree(data), "no version in", "own.db", "MLFLOW_TRACKING_URI")
+    assert versions(data, RESULTS) == [A, B, C, D]
+
+
+def test_versions_of_runs_that_the_database_does_not_know_stay(
+    prune: Prune, data: Path, own_mlflow: MlflowClient
+) -> None:
+    """A run that was started in another folder had another database."""
+    track(own_mlflow, B)
+    track(own_mlflow, "2001-01-09T00.00.00.000Z", version=C)
+    result = prune("--keep=1", mlflow="")
+    assert result.exit_code == 0, result.output
+    assert versions(data, RESULTS) == [A, D]
+    assert versions(data, CARD) == [A, C]
+    assert "1 its run is not in MLflow" in " ".join(result.output.split())
+    assert stored(data) == {"a", "c"}
+
+
+def test_versions_from_the_future_are_reported_and_the_others_kept(
+    prune: Prune, data: Path
+) -> None:
+    future = "2999-01-01T00.00.00.000Z"
+    save(data, RESULTS, future)
+    result = prune("--keep=1")
+    assert f"versions from the future, up to {future}" in " ".join(result.output.split())
+    assert versions(data, RESULTS) == [D, future]
 
 
 def test_a_run_in_progress_loses_nothing(prune: Prune, data: Path) -> None:
@@ -196,7 +252,7 @@ def test_a_run_in_progress_loses_nothing(prune: Prune, data: Path) -> None:
     os.utime(save_checkpoint(data, "f"), (0, 0))
     (save(data, CARD, D).parent / "card.json").write_text('{"half')  # it is just being written
     before = tree(data / STORE)
-    with uses.announced(data, B, lambda: {RESULTS: C}):
+    with uses.announced(data, lambda _: Use(B, {RESULTS: C})):
         result = prune("--keep=1")
     assert result.exit_code == 0, result.output
     assert versions(data, RESULTS) == [B, C, D]  # written, read, newest
@@ -333,7 +389,7 @@ def test_what_is_needed_since_it_was_shown_stays(
 def test_an_interrupted_prune_is_ended_by_the_next(
     prune: Prune, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def dies(folder: Path) -> None:
+    def dies(folder: Path, ignore_errors: bool = False) -> None:  # noqa: ARG001
         raise OSError(5, "Input/output error", str(folder))
 
     with monkeypatch.context() as patch:
@@ -343,12 +399,9 @@ def test_an_interrupted_prune_is_ended_by_the_next(
     assert first.output.splitlines()[-1].endswith(
         "Input/output error. The next `kedro prune` completes what was begun"
     )
-    assert versions(data, RESULTS) == [D]
-    assert len(list(data.rglob(".*.pruned"))) == 5
     second = prune("--keep=1")
     assert second.exit_code == 0, second.output
-    assert "left by an interrupted prune" in second.output
-    assert list(data.rglob(".*.pruned")) == []
+    assert versions(data, RESULTS) == [D]
     assert stored(data) == {"c"}
 
 

@@ -11,7 +11,6 @@ CARD: dict[str, Any] = {
     "trial": "digits.long_tailed.vit.ldam.seed3",
     "trained_by": "digits.long_tailed.vit.softmax.seed3",
     "fingerprint": "ab" * 32,
-    "reused": True,
     "started": 1.5e9,
     "seconds": 12.5,
     "train_images": 369,

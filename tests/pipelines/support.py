@@ -6,7 +6,7 @@ import contextlib
 import json
 import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from itertools import product
 from pathlib import Path
@@ -23,6 +23,7 @@ from omegaconf import OmegaConf
 from longtail.catalog import LongtailCatalog
 from longtail.config import GridConfigLoader
 from longtail.errors import LongtailError
+from longtail.hooks.summary import observed
 from longtail.parameters import Trials
 from longtail.pipeline_registry import create_pipelines
 from longtail.pipelines import report
@@ -92,18 +93,25 @@ def catalog(env: str, **parameters: Any) -> LongtailCatalog:
 
 @dataclass(frozen=True)
 class Run:
-    """A run that has ended, with the error that ended it, if any."""
+    """A run that has ended, with the error that ended it, if any.
+
+    Attributes:
+        made: the files of the versions that it has saved, or found equal to what it made.
+    """
 
     data: Path
     run_id: str
     error: LongtailError | None = None
+    made: Mapping[str, Path] = field(default_factory=dict)
 
     def load(self, name: str) -> Any:
-        """Load the version of a dataset that this run saved; fail if it saved none."""
+        """Load the version of a dataset that this run made; fail if it made none."""
         return self._catalog.load(name)
 
     def file(self, name: str) -> Path:
-        """The file of the version that this run saved."""
+        """The file of the version that this run made."""
+        if name in self.made:
+            return self.made[name]
         dataset = self._catalog[name]
         assert isinstance(dataset, AbstractVersionedDataset), name
         path = Path(str(dataset._filepath))
@@ -114,7 +122,8 @@ class Run:
         names = pipelines("test")["full"].all_outputs()
         catalog = LongtailCatalog.from_config(
             loader("test", data=str(self.data))["catalog"],
-            load_versions=dict.fromkeys(names, self.run_id),
+            load_versions=dict.fromkeys(names, self.run_id)
+            | {name: file.parent.name for name, file in self.made.items()},
         )
         assert isinstance(catalog, LongtailCatalog)
         return catalog
@@ -161,9 +170,13 @@ def run(
     given = {"data": str(data), **(parameters or {})}
     session = KedroSession.create(PROJECT, save_on_close=False, env="test", runtime_params=given)
     runner = runner or GridRunner(max_workers=workers)
-    with contextlib.chdir(PROJECT), session:
+    with (
+        contextlib.chdir(PROJECT),
+        session,
+        observed(lambda: None, quiet=False) as made,
+    ):
         try:
             session.run(pipeline_names=list(stages), runner=runner, **filters)
         except LongtailError as error:
-            return Run(data, session.session_id, error)
-    return Run(data, session.session_id)
+            return Run(data, session.session_id, error, made)
+    return Run(data, session.session_id, None, made)

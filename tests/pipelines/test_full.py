@@ -381,7 +381,6 @@ def test_trainings_tell_where_and_with_what_each_was_trained(full: Run) -> None:
         told = (
             "fingerprint",
             "trained_by",
-            "reused",
             "train_images",
             "model_parameters",
             "threads",

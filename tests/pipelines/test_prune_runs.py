@@ -102,7 +102,7 @@ def test_what_a_tagged_report_was_made_of_is_kept(
 
     # While it was in progress it was known what it uses, and now it is not in progress.
     [use] = seen
-    assert use.run_id == report.run_id
+    assert use.version == report.run_id
     paths = {made.file(name).parents[1] for name in reads | stage.all_outputs()}
     assert use.oldest == {str(path.relative_to(made.data)): made.run_id for path in paths}
     with uses.exclusively(made.data):

@@ -11,6 +11,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run as MlflowRun
 
+from longtail.tracking import versions_of_tags
 from tests.pipelines.conftest import EPOCHS, LONG_TRIAL
 from tests.pipelines.support import EVALUATED, FIGURES, PROJECT, TRIALS, Run
 
@@ -140,7 +141,6 @@ def test_a_child_leads_to_its_artifacts(
 ) -> None:
     tags = children[trial].data.tags
     card = full.load(f"train.{trial}.card")
-    assert tags["version"] == full.run_id
     assert tags["fingerprint"] == card["fingerprint"]
     assert tags["trained_by"] == card["trained_by"]
     files = tags["artifacts"].splitlines()
@@ -149,9 +149,12 @@ def test_a_child_leads_to_its_artifacts(
     assert files == [str(full.file(f"train.{trial}.{name}").parents[1]) for name in names]
 
 
-def test_a_repeated_run_is_tracked_by_itself(tracking: MlflowClient, again: Run) -> None:
+def test_a_repeated_run_is_tracked_by_itself(tracking: MlflowClient, full: Run, again: Run) -> None:
     runs = runs_of(tracking, again)
     assert len(runs) == 1 + len(TRIALS)
     assert {run.info.status for run in runs} == {"FINISHED"}
-    versions = {run.data.tags.get("version") for run in runs}
-    assert versions == {again.run_id, None}
+    [parent] = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    assert parent.data.tags["version"] == again.run_id
+    # It names all that it consists of, though it has stored none of it.
+    made = {name: file.parent.name for name, file in full.made.items()}
+    assert versions_of_tags(parent.data.tags) == made

@@ -9,6 +9,7 @@ import pytest
 from longtail.retention.plan import (
     CHECKPOINT_AGE,
     Decision,
+    Needs,
     Plan,
     Reference,
     decide_stored,
@@ -40,12 +41,12 @@ def removed(
     references: tuple[Reference, ...] = (),
     uses: tuple[Use, ...] = (),
 ) -> list[str]:
-    decisions = decide_versions(of, keep, references, uses)
+    decisions = decide_versions(of, keep, Needs(references, uses))
     return [decision.item.name for decision in decisions if not decision.reasons]
 
 
 def reasons(references: tuple[Reference, ...]) -> dict[str, tuple[str, ...]]:
-    decisions = decide_versions(FOUR, 1, references, ())
+    decisions = decide_versions(FOUR, 1, Needs(references))
     return {d.item.name: d.reasons for d in decisions if d.reasons}
 
 
@@ -66,6 +67,26 @@ def test_what_is_not_the_project_s_own_stays_and_does_not_count() -> None:
     foreign = version(D, own=False, complete=False)
     assert removed([version(A), version(B), foreign], 1) == [A]
     assert removed([version(A, entry=None), version(B, entry=None)], 1) == []
+
+
+def test_versions_of_runs_that_mlflow_does_not_know_stay() -> None:
+    """They may be tracked in another database, with the tag `keep`."""
+    broken = version(B, contents=(), complete=False)
+    versions = [version(A), broken, version(C), version(D)]
+    decisions = decide_versions(versions, 1, Needs(tracked={A, D}))
+    assert {d.item.name: d.reasons for d in decisions} == {
+        A: (),
+        B: (),
+        C: ("its run is not in MLflow",),
+        D: ("newest",),
+    }
+
+
+def test_of_versions_from_the_future_and_others_the_newest_stay() -> None:
+    """An older release of the project named the last run of all before one from the future."""
+    future = [version(f"299{year}-01-01T00.00.00.000Z") for year in (1, 2)]
+    assert removed([*FOUR, *future], 1) == [A, B, C, future[0].name]
+    assert removed([*FOUR, *future], 3) == [A]
 
 
 def test_references_keep_their_version_of_their_artifact_or_of_all() -> None:
@@ -188,7 +209,7 @@ def test_artifacts_that_are_decided_alike_share_a_row() -> None:
         for file, names in stored.items()
         for name in names
     ]
-    shown = table(Plan(decide_versions(versions, 1, (), ())))
+    shown = table(Plan(decide_versions(versions, 1, Needs())))
     cells = [list(map(str, column.cells)) for column in shown.columns]
     assert cells[0] == ["a/*.csv (2 artifacts)", "a/d.csv", "a/e.csv"]
     assert cells[1] == [A, A, f"2: {A}, {B}"]

@@ -11,7 +11,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from longtail.retention.scan import Content, Scan, Version, remove, scan
+from longtail.retention.scan import (
+    Content,
+    Scan,
+    Version,
+    remove_drafts,
+    remove_stored,
+    remove_version,
+    scan,
+)
 from longtail.storage.array_store import ArrayStore
 from longtail.storage.store import TrialStore
 from tests.data_folders import (
@@ -108,7 +116,7 @@ def test_the_data_folder_itself_may_be_a_link(tmp_path: Path) -> None:
     save(tmp_path / "disk", RESULTS, A)
     (tmp_path / "data").symlink_to(tmp_path / "disk")
     assert only_artifact(tmp_path / "data")[0].artifact == RESULTS
-    remove(tmp_path / "data", [f"{RESULTS}/{A}"])
+    remove_version(tmp_path / "data", only_artifact(tmp_path / "data")[0])
     assert tree(tmp_path / "disk") == {}
 
 
@@ -185,7 +193,7 @@ def test_features_are_known_as_the_store_s_and_how_long_they_were_not_used(
     assert np.array_equal(ArrayStore(store, "ab").features({"views": 1}, lambda: zeros[:0]), zeros)
     again = {entry.name: entry for entry in found(tmp_path).stored}[place.name]
     assert time.time() - again.modified < 60
-    remove(tmp_path, [f"{STORE}/{place.name}"])
+    remove_stored(store, own)
     assert not place.exists()
 
 
@@ -203,6 +211,16 @@ def test_logits_are_known_as_those_of_their_training(tmp_path: Path) -> None:
     }
 
 
+def remove(data: Path, *names: str) -> None:
+    scanned = found(data)
+    for version in scanned.versions:
+        if version.name in names:
+            remove_version(data, version)
+    for entry in scanned.stored:
+        if entry.name in names:
+            remove_stored(data / STORE, entry)
+
+
 def test_what_is_removed_is_gone_and_nothing_else(tmp_path: Path) -> None:
     for version in (A, B):
         save(tmp_path, RESULTS, version)
@@ -210,88 +228,63 @@ def test_what_is_removed_is_gone_and_nothing_else(tmp_path: Path) -> None:
     save_training(tmp_path, "b")
     save_checkpoint(tmp_path, "c")
     before = tree(tmp_path)
-    gone = [
-        f"{RESULTS}/{A}",
-        f"{STORE}/{fingerprint('a')}",
-        f"{STORE}/{fingerprint('c')}.checkpoint",
-    ]
-    remove(tmp_path, gone)
+    gone = (A, fingerprint("a"), f"{fingerprint('c')}.checkpoint")
+    remove(tmp_path, *gone)
     assert tree(tmp_path) == {
-        path: contents for path, contents in before.items() if not path.startswith(tuple(gone))
+        path: contents
+        for path, contents in before.items()
+        if not any(name in path.split("/") for name in gone)
     }
-    assert {path.name for path in (tmp_path / "07_model_output/digits").iterdir()} == {
-        "results.csv"
-    }
+    assert versions(tmp_path, RESULTS) == [B]
 
 
-@pytest.mark.parametrize("after", [0, 1, 2])
-def test_an_interrupted_removal_leaves_whole_versions_and_what_the_next_one_ends(
-    after: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The process dies as it renames the third folder, or as it empties one of them."""
-    for version in (A, B):
-        save(tmp_path, RESULTS, version).with_name("second").write_text("x")
+def test_what_a_process_is_using_is_not_removed(tmp_path: Path) -> None:
+    save_training(tmp_path, "a")
+    save_training(tmp_path, "b", ".draft")
+    before = tree(tmp_path)
+    store = TrialStore(tmp_path / STORE)
+    with store.claim(fingerprint("a")), store.claim(fingerprint("b")):
+        remove(tmp_path, fingerprint("a"))
+        remove_drafts(tmp_path / STORE)
+    assert tree(tmp_path) == before
+
+
+def test_what_killed_processes_have_left_in_the_store_is_removed(tmp_path: Path) -> None:
     save_training(tmp_path, "a")
     before = tree(tmp_path)
-    emptied: list[Path] = []
-
-    def dies(folder: Path) -> None:
-        if len(emptied) == after:
-            next(folder.iterdir()).unlink()  # half of it is gone
-            raise KeyboardInterrupt
-        emptied.append(folder)
-        rmtree(folder)
-
-    rmtree = shutil.rmtree
-    paths = [f"{RESULTS}/{A}", f"{RESULTS}/{B}", f"{STORE}/{fingerprint('a')}"]
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("longtail.retention.scan.shutil.rmtree", dies)
-        remove(tmp_path, paths)
-    assert [name for name in versions(tmp_path, RESULTS)] == []
-    scanned = found(tmp_path)
-    assert (scanned.versions, scanned.stored) == ([], [])
-    names = {
-        f"07_model_output/digits/.results.csv.{A}.pruned": f"{RESULTS}/{A}",
-        f"07_model_output/digits/.results.csv.{B}.pruned": f"{RESULTS}/{B}",
-        f"{STORE}/.{fingerprint('a')}.pruned": f"{STORE}/{fingerprint('a')}",
-    }
-    left = [item.path for item in scanned.leftovers]
-    assert set(left) <= set(names)
-    assert len(left) == 3 - after
-    for name in left:
-        assert len(list((tmp_path / name).iterdir())) <= len(
-            [path for path in before if path.startswith(names[name])]
-        )
-    remove(tmp_path, left)
-    assert tree(tmp_path) == {}
-    assert found(tmp_path).leftovers == []
+    save_training(tmp_path, "b", ".draft")
+    save_training(tmp_path, "a", ".draft")
+    save_checkpoint(tmp_path, "c").rename(tmp_path / STORE / f"{fingerprint('c')}.checkpoint.draft")
+    remove_drafts(tmp_path / STORE)
+    assert tree(tmp_path) == before
+    remove_drafts(tmp_path / "none")
 
 
-def test_a_rename_that_fails_leaves_the_rest_whole(
+def test_an_interrupted_removal_leaves_whole_versions_and_what_the_next_one_removes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The process dies as it empties a folder."""
+
+    def dies(folder: Path, ignore_errors: bool = False) -> None:
+        if ignore_errors:  # a draft that is not there
+            return
+        next(folder.iterdir()).unlink()  # half of it is gone
+        raise KeyboardInterrupt
+
     for version in (A, B):
-        save(tmp_path, RESULTS, version)
-    rename = Path.rename
-
-    def fails(path: Path, target: Path) -> Path:
-        if path.name == B:
-            raise PermissionError(13, "Permission denied", str(path))
-        return rename(path, target)
-
-    with monkeypatch.context() as patch, pytest.raises(PermissionError):
-        patch.setattr(Path, "rename", fails)
-        remove(tmp_path, [f"{RESULTS}/{A}", f"{RESULTS}/{B}"])
+        save(tmp_path, RESULTS, version).with_name(".results.csv.sha256").write_text("x")
+    save_training(tmp_path, "a")
+    with monkeypatch.context() as patch:
+        patch.setattr("longtail.retention.scan.shutil.rmtree", dies)
+        for name in (A, fingerprint("a")):
+            with pytest.raises(KeyboardInterrupt):
+                remove(tmp_path, name)
     scanned = found(tmp_path)
-    assert [version.name for version in scanned.versions] == [B]
-    assert scanned.versions[0].complete
-    assert [item.path for item in scanned.leftovers] == [
-        f"07_model_output/digits/.results.csv.{A}.pruned"
+    assert [(v.name, v.complete, v.own) for v in scanned.versions] == [
+        (A, False, True),
+        (B, True, True),
     ]
-
-
-def test_another_folder_s_leftovers_are_left(tmp_path: Path) -> None:
-    """They may be those of a data folder within this one, which is being pruned by itself."""
-    for folder in (f"test/07_model_output/digits/.results.csv.{A}.pruned", ".mine.pruned"):
-        (tmp_path / folder).mkdir(parents=True)
-    assert found(tmp_path).leftovers == []
+    assert [entry.kind for entry in scanned.stored] == ["draft"]
+    remove(tmp_path, A, B)
+    remove_drafts(tmp_path / STORE)
+    assert tree(tmp_path) == {}

@@ -27,9 +27,9 @@ def left(data: Path) -> set[str]:
 
 def test_a_run_is_known_from_its_beginning_to_its_end(tmp_path: Path) -> None:
     assert in_progress(tmp_path) == []
-    with uses.announced(tmp_path, B, lambda: OLDEST):
+    with uses.announced(tmp_path, lambda _: Use(B, OLDEST)):
         assert in_progress(tmp_path) == [Use(B, OLDEST)]
-        with uses.announced(tmp_path, C, dict):
+        with uses.announced(tmp_path, lambda _: Use(C, {})):
             assert in_progress(tmp_path) == [Use(B, OLDEST), Use(C, {})]
         assert in_progress(tmp_path) == [Use(B, OLDEST)]
     assert in_progress(tmp_path) == []
@@ -37,24 +37,27 @@ def test_a_run_is_known_from_its_beginning_to_its_end(tmp_path: Path) -> None:
 
 
 def test_an_error_ends_a_run_too(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="boom"), uses.announced(tmp_path, B, lambda: OLDEST):
+    with (
+        pytest.raises(ValueError, match="boom"),
+        uses.announced(tmp_path, lambda _: Use(B, OLDEST)),
+    ):
         raise ValueError("boom")
     assert in_progress(tmp_path) == []
     assert left(tmp_path) == set()
 
 
 def test_a_run_that_cannot_begin_is_not_in_progress(tmp_path: Path) -> None:
-    def fails() -> dict[str, str]:
+    def fails(_: list[Use]) -> Use:
         raise ValueError("no such version")
 
-    with pytest.raises(ValueError, match="no such version"), uses.announced(tmp_path, B, fails):
+    with pytest.raises(ValueError, match="no such version"), uses.announced(tmp_path, fails):
         pass
     assert in_progress(tmp_path) == []
     assert left(tmp_path) == set()
 
 
 def announce(data: Path, announced: Event, release: Event) -> None:
-    with uses.announced(data, B, lambda: OLDEST):
+    with uses.announced(data, lambda _: Use(B, OLDEST)):
         announced.set()
         release.wait(60)
 
@@ -87,10 +90,10 @@ def test_nothing_is_looked_up_and_no_run_begins_while_something_is_removed(tmp_p
 
 
 def test_what_a_run_looks_up_cannot_be_removed_meanwhile(tmp_path: Path) -> None:
-    def look() -> dict[str, str]:
+    def look(_: list[Use]) -> Use:
         with pytest.raises(Timeout):
             FileLock(tmp_path / uses.FOLDER / "lock", is_singleton=False).acquire(timeout=0)
-        return OLDEST
+        return Use(B, OLDEST)
 
-    with uses.announced(tmp_path, B, look):
+    with uses.announced(tmp_path, look):
         FileLock(tmp_path / uses.FOLDER / "lock").acquire(timeout=0).lock.release()

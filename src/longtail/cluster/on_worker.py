@@ -177,7 +177,7 @@ def run_trial(project: str, site: bytes, nodes: bytes, run_id: str, topic: str) 
         topic: the Dask topic for log records and events.
 
     Returns:
-        The pickled error that ended it, or nothing.
+        The versions that it has made, or the error that ended it, pickled.
 
     Raises:
         BrokenExecutor: if the process was killed.

@@ -15,6 +15,7 @@ from concurrent.futures import (
 )
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -30,6 +31,7 @@ from longtail.errors import ConfigurationError, LongtailError
 from longtail.parameters import Compute
 from longtail.progress import Sink
 from longtail.wording import counted
+from longtail.workers import Versions
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -79,11 +81,11 @@ class DaskPool:
     ) -> None:
         self._client, self._topic, self._sink = client, topic, sink
         self._required, self._gpu = requirements, requirements.gpu
-        self._site, self._project = pickle.dumps(site), site.project
+        self._site, self._project = site, site.project
         # By worker: how many trials it can run at a time (0: it cannot be used), and those it runs.
         self._slots: dict[str, int] = {}
-        self._running: dict[str, list[Future[None]]] = {}
-        self._tasks: dict[Future[None], Any] = {}
+        self._running: dict[str, list[Future[Versions]]] = {}
+        self._tasks: dict[Future[Versions], Any] = {}
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -114,16 +116,16 @@ class DaskPool:
     def capacity(self) -> int:
         return sum(self._slots.values())
 
-    def submit(self, nodes: Sequence[Node], run_id: str) -> Future[None]:
+    def submit(self, nodes: Sequence[Node], run_id: str) -> Future[Versions]:
         def free(worker: str) -> int:
             return self._slots[worker] - len(self._running[worker])
 
         worker = max(self._slots, key=free)
-        future = Future[None]()
+        future = Future[Versions]()
         task = self._client.submit(
             on_worker.run_trial,
             str(self._project),
-            self._site,
+            self._pickled_site,
             pickle.dumps(nodes),
             run_id,
             self._topic,
@@ -137,7 +139,12 @@ class DaskPool:
         task.add_done_callback(lambda done: _settle(future, done))
         return future
 
-    def wait(self, running: Collection[Future[None]]) -> set[Future[None]]:
+    @cached_property
+    def _pickled_site(self) -> bytes:
+        """Made for the first trial, when the catalog knows the versions made before the trials."""
+        return pickle.dumps(self._site)
+
+    def wait(self, running: Collection[Future[Versions]]) -> set[Future[Versions]]:
         capacity, end = self.capacity, time.monotonic() + self._required.patience_s
         while True:
             done = wait(running, timeout=LOOK_S, return_when=FIRST_COMPLETED).done
@@ -273,19 +280,19 @@ class DaskPool:
         self._client.close(timeout=5)
 
 
-def _settle(future: Future[None], task: Any) -> None:
+def _settle(future: Future[Versions], task: Any) -> None:
     """Pass the outcome of a Dask task to the future of its trial."""
     if task.status == "finished":
-        content = task.result()
-        if content:
-            _fail(future, pickle.loads(content))
+        outcome = pickle.loads(task.result())
+        if isinstance(outcome, Exception):
+            _fail(future, outcome)
         else:
             with suppress(InvalidStateError):
-                future.set_result(None)
+                future.set_result(outcome)
     elif task.status == "error":
         _fail(future, task.exception())
 
 
-def _fail(future: Future[None], error: BaseException) -> None:
+def _fail(future: Future[Versions], error: BaseException) -> None:
     with suppress(InvalidStateError):  # its worker was reported as gone before
         future.set_exception(error)

@@ -45,7 +45,7 @@ class _Reports:
         self.put("told", obj)
 
     def put(self, kind: str, item: object) -> None:
-        content = pickle.dumps((kind, b"" if item is None else pickle.dumps(item)))
+        content = pickle.dumps((kind, pickle.dumps(item)))
         with self._lock:
             self._connection.send_bytes(content)
 
@@ -64,13 +64,12 @@ def main(connection: Connection) -> None:
             nodes, run_id = pickle.loads(jobs.get(timeout=IDLE_S))
         except queue.Empty:
             return
-        error = None
         try:
-            workers.run_nodes(pickle.loads(nodes), run_id)
+            outcome: object = workers.run_nodes(pickle.loads(nodes), run_id)
         # Any error in a trial is that trial's failure, and is reported by the main process.
         except Exception as raised:
-            error = _portable(raised)
-        reports.put("end", error)
+            outcome = _portable(raised)
+        reports.put("end", outcome)
 
 
 def _receive(connection: Connection, jobs: queue.SimpleQueue[bytes]) -> None:

@@ -6,7 +6,7 @@ import logging
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,13 @@ from longtail import lock as locks
 from longtail.config import GridConfigLoader
 from longtail.context import LongtailSession
 from longtail.errors import DataError
-from longtail.hooks.summary import documents_not_logged
+from longtail.hooks.summary import observed
 from longtail.kedro_internals import VersionedDataset, is_versioned, version_path
 from longtail.lock import File, Lock
 from longtail.parameters import Parameters, Trial
+from longtail.progress import progress_bar
 from longtail.runner import GridRunner
-from longtail.storage.files import sha256_of_file, verified
+from longtail.storage.files import verified
 from longtail.trials.tags import GATHER_TAG
 from longtail.trials.verification import trial_names
 from longtail.wording import counted
@@ -61,8 +62,8 @@ def make_lock(environment: str | None, parameters: Mapping[str, Any], file: Path
     The report is made once more to check that it is reproducible; this copy is removed.
 
     Raises:
-        DataError: if something is missing, if the report is older than its inputs, if the results
-            are of other parameters, or if the second report differs.
+        DataError: if something is missing, if the results are of other parameters, or if the second
+            report differs, as it does if the report is older than its inputs.
         ConfigurationError: if the lock cannot be written.
     """
     locks.check_place(file)
@@ -81,7 +82,6 @@ def make_lock(environment: str | None, parameters: Mapping[str, Any], file: Path
             datasets=_newest(datasets),
             documents=_newest(project.documents),
         )
-        _check_order(lock, project.report_inputs, option)
         reports = {n: _path(d, lock.documents[n].version) for n, d in project.documents.items()}
     different = _make_again(lock, environment, parameters, file, keep=False)
     if different:
@@ -100,7 +100,7 @@ def make_lock(environment: str | None, parameters: Mapping[str, Any], file: Path
         )
     log.info(
         "Locked %s and %s in %s. The documents were made once more to check them, and are "
-        "identical; the copies are removed",
+        "identical",
         counted(len(lock.datasets), "data set"),
         counted(len(lock.documents), "document"),
         os.path.relpath(file),
@@ -163,17 +163,20 @@ def _make_again(
                 f"their folder: --params=data=/path/to/folder; or make everything again: "
                 f"kedro run --pipelines=full{option}, then kedro lock{option}"
             )
-        session = project.session
-        made = {n: _path(d, session.session_id) for n, d in project.documents.items()}
-        try:
-            with nullcontext() if keep else documents_not_logged():
-                session.run(pipeline_names=["report"], runner=GridRunner(), load_versions=versions)
-            return locks.deviations(lock.documents, made)
-        finally:
-            if not keep:
-                for version in (path.parent for path in made.values()):
-                    if version.is_dir():  # it is missing if the stage has failed
-                        shutil.rmtree(version)
+        before = {n: d.list_versions(full_path=False) for n, d in project.documents.items()}
+        nodes = len(pipelines["report"].nodes)
+        bar = progress_bar("Making the report again", nodes)
+        with bar as node_done, observed(node_done, quiet=not keep) as made:
+            try:
+                project.session.run(
+                    pipeline_names=["report"], runner=GridRunner(), load_versions=versions
+                )
+                again = {n: Path(os.path.relpath(made[n])) for n in project.documents}
+                return locks.deviations(lock.documents, again)
+            finally:
+                for name, document in made.items():
+                    if not keep and document.parent.name not in before[name]:
+                        shutil.rmtree(document.parent)
 
 
 @contextmanager
@@ -228,23 +231,14 @@ def _check_made(datasets: Datasets, option: str) -> None:
         )
 
 
-def _check_order(lock: Lock, report_inputs: Iterable[str], option: str) -> None:
-    newest = max(report_inputs, key=lambda name: lock.datasets[name].version)
-    for name, document in lock.documents.items():
-        if document.version < lock.datasets[newest].version:
-            raise DataError(
-                f"{name} is older than its input {newest}. Make the report first: kedro "
-                f"run --pipelines=report{option} (with the same --params)"
-            )
-
-
 def _newest(datasets: Datasets) -> dict[str, File]:
     """The newest version of each dataset that has one, with its checksum."""
     versions = {n: str(d.resolve_load_version()) for n, d in datasets.items() if d.exists()}
-    return {
-        name: File(version=version, sha256=sha256_of_file(verified(_path(datasets[name], version))))
-        for name, version in versions.items()
-    }
+    files = {n: _path(datasets[n], version) for n, version in versions.items()}
+    sums = locks.checksums(files)
+    for file in files.values():
+        verified(file)  # its checksum is known by now
+    return {n: File(version=version, sha256=sums[n]) for n, version in versions.items()}
 
 
 def _path(dataset: VersionedDataset, version: str) -> Path:

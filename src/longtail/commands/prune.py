@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -20,11 +20,12 @@ from longtail.errors import DataError
 from longtail.evaluation.trainings import fingerprints_in
 from longtail.layout import CARDS, Layout
 from longtail.retention import uses
-from longtail.retention.plan import Decision, Plan, decide_stored, decide_versions
-from longtail.retention.scan import Stored, remove, scan
+from longtail.retention.plan import Decision, Needs, Plan, decide_stored, decide_versions
+from longtail.retention.scan import Stored, Version, remove_stored, remove_version, scan
 from longtail.retention.table import summary, table
 from longtail.retention.uses import Use
 from longtail.storage.store import TrialStore
+from longtail.version_names import is_in_future
 
 
 @dataclass(frozen=True)
@@ -110,14 +111,22 @@ def _opened(environment: str | None, parameters: Mapping[str, Any]) -> tuple[Pat
 def _planned(task: Task) -> Iterator[Plan]:
     """What is to be removed. No run starts until the block is left."""
     locks = references.read_locks(task.configuration)
-    runs = tracking.kept_runs() if task.ask_mlflow else []
+    runs = tracking.tracked_runs() if task.ask_mlflow else None
     layout = task.layout
     with uses.exclusively(layout.data):
         in_progress = uses.in_progress(layout.data)
         found = scan(layout.data, layout.store, layout.entry_of)
-        wanted = references.of_locks(locks, layout)
-        wanted += references.of_runs(runs, layout, found.versions)
-        versions = decide_versions(found.versions, task.keep, wanted, in_progress)
+        tracked = None if runs is None else {run.version for run in runs}
+        _refuse_foreign_database(layout.data, found.versions, tracked)
+        needs = Needs(
+            [
+                *references.of_locks(locks, layout),
+                *references.of_runs(runs or [], layout, found.versions),
+            ],
+            in_progress,
+            tracked,
+        )
+        versions = decide_versions(found.versions, task.keep, needs)
         links = [link for link in found.links if layout.may_hide_cards(link)]
         # During a run all trainings are kept, and a card may be half written.
         named = None if links or in_progress else _named(layout.data, versions)
@@ -125,8 +134,12 @@ def _planned(task: Task) -> Iterator[Plan]:
             _decide_stored(layout, entry, named, running=bool(in_progress))
             for entry in found.stored
         ]
-        notes = (*map(_in_progress, in_progress), *map(_not_followed, links))
-        yield Plan([*versions, *stored, *map(Decision, found.leftovers)], notes)
+        notes = (
+            *map(_in_progress, in_progress),
+            *map(_not_followed, links),
+            *_from_the_future(found.versions),
+        )
+        yield Plan([*versions, *stored], notes)
 
 
 def _decide_stored(
@@ -151,17 +164,42 @@ def _named(data: Path, decisions: list[Decision]) -> set[str]:
 
 
 def _remove(layout: Layout, plan: Plan) -> None:
-    stored = [item for item in plan.removed if isinstance(item, Stored)]
-    remove(layout.data, [item.path for item in plan.removed if item not in stored])
-    store = TrialStore(layout.data / layout.store)
-    for entry in stored:
-        with store.claim_if_free(entry.fingerprint) as free:
-            if free:
-                remove(layout.data, [entry.path])
+    for item in plan.removed:
+        if isinstance(item, Version):
+            remove_version(layout.data, item)
+        elif isinstance(item, Stored):
+            remove_stored(layout.data / layout.store, item)
+
+
+def _refuse_foreign_database(
+    data: Path, versions: list[Version], tracked: Collection[str] | None
+) -> None:
+    """Refuse to remove anything if MLflow knows no run that has saved a version.
+
+    Raises:
+        DataError: naming both places.
+    """
+    saved = {version.name for version in versions if version.complete}
+    if tracked is not None and saved and not saved & set(tracked):
+        raise DataError(
+            f"no version in {data} was saved by a run in MLflow at {tracking.shown_uri()}, so the "
+            f"runs of this folder are tracked elsewhere, with their tags `{tracking.KEEP}`. "
+            f"{tracking.ADVICE}"
+        )
 
 
 def _in_progress(use: Use) -> str:
-    return f"Run {use.run_id} is in progress: what it uses is kept, and so are all trainings."
+    return f"Run {use.version} is in progress: what it uses is kept, and so are all trainings."
+
+
+def _from_the_future(versions: list[Version]) -> list[str]:
+    future = sorted({version.name for version in versions if is_in_future(version.name)})
+    if not future:
+        return []
+    return [
+        f"There are versions from the future, up to {future[-1]}: the clock was wrong when they "
+        f"were saved, or is wrong now. The newest versions up to now are kept besides."
+    ]
 
 
 def _not_followed(link: str) -> str:

@@ -12,7 +12,7 @@ from longtail.layout import Layout
 from longtail.lock import Lock
 from longtail.retention.plan import Reference, read_before
 from longtail.retention.scan import Version
-from longtail.tracking import KeptRun
+from longtail.tracking import TrackedRun
 
 LOCK_FILE = "lock.yml"
 
@@ -48,15 +48,15 @@ def of_locks(found: dict[str, Lock], layout: Layout) -> list[Reference]:
 
 
 def of_runs(
-    runs: Iterable[KeptRun], layout: Layout, versions: Sequence[Version]
+    runs: Iterable[TrackedRun], layout: Layout, versions: Sequence[Version]
 ) -> list[Reference]:
     """The versions that tagged runs wrote and read."""
     references = []
-    for run in runs:
+    for run in (run for run in runs if run.is_kept):
         reason = f"tagged keep: {run.name}"
-        references.append(Reference(run.run_id, None, reason))
+        references.append(Reference(run.version, None, reason))
         if run.read is None:
-            references += read_before(versions, run.run_id, reason)
+            references += read_before(versions, run.version, reason)
         else:
             references += [
                 Reference(version, layout.path_of(name), reason)

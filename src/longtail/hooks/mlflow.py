@@ -38,7 +38,7 @@ ARTIFACTS = (
     *("model", "history", "card", "predictions", "evaluation"),
     *("results", "confusions", "reliability", "answers", "class_confusions", "examples"),
 )
-# What MLflow takes in one call.
+# What MLflow takes in one call; as many tags as parameters.
 MAX_METRICS, MAX_PARAMS = 1000, 100
 
 
@@ -100,6 +100,7 @@ class MlflowHook:
             "hardware": _hardware(),
             "command": _command(run_params),
             "nodes": str(len(pipeline.nodes)),
+            "version": catalog.run_version or run_params["run_id"],
             **tracking.tags_of_versions(catalog.versions(pipeline.inputs())),
         }
         pipelines = "+".join(run_params["pipeline_names"] or ["full"])
@@ -138,7 +139,7 @@ class MlflowHook:
             if run is None:  # scored again without being fitted in this run
                 run = self._create(run_id, _trial_name(node), _trial_name(node), {})
             self._log_scores(run, outputs[f"{node.namespace}.results"])
-            self._log_versions(run, node, catalog, run_id)
+            self._log_artifacts(run, node, catalog)
             self._mlflow().set_terminated(run)
 
     @hook_impl
@@ -183,10 +184,25 @@ class MlflowHook:
         for run in self._open_runs(f"tags.kedro_run_id = '{run_id}'"):
             if run.info.run_id != parent:
                 self._mlflow().set_terminated(run.info.run_id, "KILLED")
-        for document in made(pipeline, catalog, run_id):
+        for document in made(pipeline, catalog).values():
             self._mlflow().log_artifact(parent, str(document), "report")
-        register_exported(pipeline, catalog, run_id, parent)
+        register_exported(pipeline, catalog, parent)
+        self._log_versions(parent, pipeline, catalog)
         self._mlflow().set_terminated(parent, status)
+
+    def _log_versions(self, run: str, pipeline: Pipeline, catalog: LongtailCatalog) -> None:
+        """Record the versions that a run read, and those that it found equal to what it made."""
+        from mlflow.entities import RunTag
+
+        read = tracking.versions_of_tags(self._mlflow().get_run(run).data.tags) or {}
+        reused = catalog.versions(pipeline.all_outputs())
+        own = {name for name, version in reused.items() if version == catalog.run_version}
+        tags = tracking.tags_of_versions(
+            read | {name: version for name, version in reused.items() if name not in own}
+        )
+        pieces = [RunTag(key, value) for key, value in tags.items()]
+        for start in range(0, len(pieces), MAX_PARAMS):
+            self._mlflow().log_batch(run, tags=pieces[start : start + MAX_PARAMS])
 
     def _log_training(self, run: str | None, outputs: dict[str, Any]) -> None:
         from mlflow.entities import Metric, RunTag
@@ -222,12 +238,9 @@ class MlflowHook:
         for start in range(0, len(metrics), MAX_METRICS):
             self._mlflow().log_batch(run, metrics=metrics[start : start + MAX_METRICS])
 
-    def _log_versions(self, run: str, node: Node, catalog: LongtailCatalog, run_id: str) -> None:
-        from mlflow.entities import RunTag
-
-        made = [str(path_of(catalog, f"{node.namespace}.{name}")) for name in ARTIFACTS]
-        tags = [RunTag("version", run_id), RunTag("artifacts", "\n".join(made))]
-        self._mlflow().log_batch(run, tags=tags)
+    def _log_artifacts(self, run: str, node: Node, catalog: LongtailCatalog) -> None:
+        folders = [str(path_of(catalog, f"{node.namespace}.{name}")) for name in ARTIFACTS]
+        self._mlflow().set_tag(run, "artifacts", "\n".join(folders))
 
     def _create(self, run_id: str, trial: str, name: str, tags: dict[str, str]) -> str:
         own_tags = {"kedro_run_id": run_id, "trial": trial, **tags}

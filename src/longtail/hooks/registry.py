@@ -15,7 +15,7 @@ from kedro.pipeline import Pipeline
 import longtail
 from longtail import tracking
 from longtail.catalog import LongtailCatalog
-from longtail.hooks.run_files import EXPORTED, path_of
+from longtail.hooks.run_files import EXPORTED, made
 
 log = logging.getLogger(__name__)
 
@@ -26,23 +26,16 @@ REQUIREMENTS = (
 )
 
 
-def register_exported(
-    pipeline: Pipeline, catalog: LongtailCatalog, run_id: str, mlflow_run: str
-) -> None:
+def register_exported(pipeline: Pipeline, catalog: LongtailCatalog, mlflow_run: str) -> None:
     """Register each recognizer that a run has exported as a version of ``longtail-<data set>``.
 
     Args:
         pipeline: the pipeline of the run.
         catalog: the catalog of the run.
-        run_id: Kedro's run id, the version of the exported models.
         mlflow_run: the MLflow run that the models are logged to.
     """
-    for name in sorted(pipeline.all_outputs()):
-        if name.endswith(EXPORTED):
-            path = path_of(catalog, name)
-            file = path / run_id / path.name
-            if file.exists():
-                _register(f"longtail-{name.removesuffix(EXPORTED)}", file, mlflow_run)
+    for name, file in made(pipeline, catalog, (EXPORTED,)).items():
+        _register(f"longtail-{name.removesuffix(EXPORTED)}", file, mlflow_run)
 
 
 def _register(model: str, file: Path, mlflow_run: str) -> None:

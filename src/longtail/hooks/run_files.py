@@ -17,17 +17,15 @@ EXPORTED = "_exported"
 
 
 def made(
-    pipeline: Pipeline, catalog: LongtailCatalog, run_id: str, endings: tuple[str, ...] = DOCUMENTS
-) -> list[Path]:
-    """The files that a run has saved of the datasets whose names have one of the endings."""
-    files = []
-    for name in sorted(pipeline.all_outputs()):
-        if name.endswith(endings):
-            path = path_of(catalog, name)
-            version = path / run_id / path.name
-            if version.exists():
-                files.append(version)
-    return files
+    pipeline: Pipeline, catalog: LongtailCatalog, endings: tuple[str, ...] = DOCUMENTS
+) -> dict[str, Path]:
+    """The files that a run has made, by the datasets whose names have one of the endings.
+
+    A file that was equal to an earlier one is in the version of that.
+    """
+    names = [name for name in pipeline.all_outputs() if name.endswith(endings)]
+    paths = {name: (path_of(catalog, name), v) for name, v in catalog.versions(names).items()}
+    return {name: path / version / path.name for name, (path, version) in paths.items()}
 
 
 def path_of(catalog: LongtailCatalog, name: str) -> Path:

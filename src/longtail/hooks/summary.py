@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from kedro.framework.hooks import hook_impl
 from kedro.pipeline import Pipeline
@@ -17,40 +18,60 @@ from longtail.project import shown
 
 log = logging.getLogger(__name__)
 
-_is_quiet: ContextVar[bool] = ContextVar("quiet", default=False)
+
+@dataclass(frozen=True)
+class Observer:
+    """Who follows a run from outside, such as `kedro lock`.
+
+    Attributes:
+        node_done: called after each node.
+        quiet: whether the documents are not to be logged, because they are only compared.
+        files: what the run has made, by data set, once it has ended.
+    """
+
+    node_done: Callable[[], None]
+    quiet: bool
+    files: dict[str, Path] = field(default_factory=dict)
+
+
+_observer: ContextVar[Observer | None] = ContextVar("observer", default=None)
 
 
 @contextmanager
-def documents_not_logged() -> Iterator[None]:
-    """Do not log documents that are about to be removed."""
-    token = _is_quiet.set(True)
+def observed(node_done: Callable[[], None], *, quiet: bool) -> Iterator[dict[str, Path]]:
+    """Follow the run in this context: see :class:`Observer`, whose files it yields."""
+    observer = Observer(node_done, quiet)
+    token = _observer.set(observer)
     try:
-        yield
+        yield observer.files
     finally:
-        _is_quiet.reset(token)
+        _observer.reset(token)
 
 
 class SummaryHook:
     """Logs where a run's documents are."""
 
     @hook_impl
-    def after_pipeline_run(
-        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: LongtailCatalog
-    ) -> None:
-        """Log the documents that were made."""
-        self._log(run_params, pipeline, catalog)
+    def after_node_run(self) -> None:
+        """Tell the observer."""
+        if observer := _observer.get():
+            observer.node_done()
 
     @hook_impl
-    def on_pipeline_error(
-        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: LongtailCatalog
-    ) -> None:
-        """Log the documents that were made before the error."""
-        self._log(run_params, pipeline, catalog)
+    def after_pipeline_run(self, pipeline: Pipeline, catalog: LongtailCatalog) -> None:
+        """Log the documents that were made."""
+        self._log(pipeline, catalog)
 
-    def _log(
-        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: LongtailCatalog
-    ) -> None:
-        if _is_quiet.get():
-            return
-        for document in made(pipeline, catalog, run_params["run_id"], (*DOCUMENTS, EXPORTED)):
-            log.info("Made %s", shown(document))
+    @hook_impl
+    def on_pipeline_error(self, pipeline: Pipeline, catalog: LongtailCatalog) -> None:
+        """Log the documents that were made before the error."""
+        self._log(pipeline, catalog)
+
+    def _log(self, pipeline: Pipeline, catalog: LongtailCatalog) -> None:
+        if observer := _observer.get():
+            observer.files.update(made(pipeline, catalog, ("",)))
+            if observer.quiet:
+                return
+        for file in made(pipeline, catalog, (*DOCUMENTS, EXPORTED)).values():
+            unchanged = "" if file.parent.name == catalog.run_version else " (unchanged)"
+            log.info("Made %s%s", shown(file), unchanged)

@@ -1,7 +1,8 @@
-"""Records which versions a run uses, so that `kedro prune` keeps them."""
+"""Gives a run its version, and records which versions it uses, so that `kedro prune` keeps them."""
 
 from __future__ import annotations
 
+import logging
 import os
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,8 +14,14 @@ from kedro.pipeline import Pipeline
 from longtail.catalog import LongtailCatalog
 from longtail.errors import ConfigurationError, DataError
 from longtail.hooks.run_files import path_of
+from longtail.layout import STORE
 from longtail.retention import uses
+from longtail.retention.scan import remove_drafts
+from longtail.retention.uses import Use
 from longtail.storage.space import write_error
+from longtail.version_names import is_in_future, later_than
+
+log = logging.getLogger(__name__)
 
 
 class InUseHook:
@@ -27,13 +34,29 @@ class InUseHook:
     def before_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: LongtailCatalog
     ) -> None:
-        """Record the run while `kedro prune` is locked out."""
+        """Decide the run's version, and record the run, while no other run can start.
+
+        The version is the time when the run began, unless a version of what it reads or makes, or
+        of a run in progress, has a later name: the last run to start makes the newest versions
+        whatever the clocks say. While another run is in progress, equal versions are saved again,
+        since that run may yet save others.
+        """
         self._announced.close()  # that of an earlier run in this process, refused by a later hook
         data = Path(run_params["project_path"]) / catalog.load("params:data")
         asked = run_params["load_versions"] or {}
-        announced = uses.announced(
-            data, run_params["run_id"], lambda: _oldest(data, asked, pipeline, catalog)
-        )
+
+        def begin(others: list[Use]) -> Use:
+            newest = catalog.versions(pipeline.datasets())
+            _refuse_removed(asked, newest)
+            known = [*newest.values(), *(use.version for use in others)]
+            version = later_than(known, run_params["run_id"])
+            _warn_of_clock(version, run_params["run_id"])
+            catalog.save_as(version, pipeline.all_outputs(), reuse=not others)
+            if STORE in pipeline.inputs():
+                remove_drafts(path_of(catalog, STORE))
+            return Use(version, _oldest(data, newest, pipeline, catalog))
+
+        announced = uses.announced(data, begin)
         try:
             self._announced.enter_context(announced)
         except OSError as error:
@@ -55,18 +78,31 @@ class InUseHook:
         self._announced.close()
 
 
+def _refuse_removed(asked: dict[str, str], found: dict[str, str]) -> None:
+    for name, version in asked.items():
+        if name not in found:  # it existed when it was checked
+            raise ConfigurationError(
+                f"--load-versions: {name}:{version} has just been removed by `kedro prune`"
+            )
+
+
+def _warn_of_clock(version: str, run_id: str) -> None:
+    if version != run_id and is_in_future(version):
+        log.warning(
+            "Versions of this run are named %s, though it is %s: there are versions from the "
+            "future, so the clock was wrong when they were saved, or is wrong now. The versions "
+            "of the last run stay the newest",
+            version,
+            run_id,
+        )
+
+
 def _oldest(
-    data: Path, asked: dict[str, str], pipeline: Pipeline, catalog: LongtailCatalog
+    data: Path, newest: dict[str, str], pipeline: Pipeline, catalog: LongtailCatalog
 ) -> dict[str, str]:
     """The oldest version that may be read, by the path of the artifact in the data folder.
 
     This is the one that would be loaded now: the run fixes it or a newer one.
     """
-    now = catalog.versions(pipeline.datasets())
-    for name, version in asked.items():
-        if name not in now:  # it existed when it was checked
-            raise ConfigurationError(
-                f"--load-versions: {name}:{version} has just been removed by `kedro prune`"
-            )
     paths = {name: path_of(catalog, name) for name in catalog.versioned(pipeline.datasets())}
-    return {os.path.relpath(path, data): now.get(name, "") for name, path in paths.items()}
+    return {os.path.relpath(path, data): newest.get(name, "") for name, path in paths.items()}

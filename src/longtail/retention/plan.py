@@ -10,11 +10,13 @@ from operator import attrgetter
 
 from longtail.retention.scan import Content, Item, Stored, Version
 from longtail.retention.uses import Use
+from longtail.version_names import is_in_future
 
 # Younger checkpoints may still be resumed, and younger arrays used again; in seconds.
 CHECKPOINT_AGE = 30 * 24 * 3600
 
 NEWEST, IN_USE, NOT_IN_CATALOG = "newest", "run in progress", "not in the catalog"
+UNTRACKED = "its run is not in MLflow"
 FOREIGN, NAMED, CLAIMED = "contains other files", "named by a kept card", "being trained"
 YOUNG, UNSEEN = "younger than 30 days", "a symbolic link may hide its card"
 
@@ -55,30 +57,44 @@ class Plan:
         return replace(self, decisions=decisions)
 
 
-def decide_versions(
-    versions: Iterable[Version], keep: int, references: Iterable[Reference], uses: Iterable[Use]
-) -> list[Decision]:
-    """Keep the newest versions of each artifact, and those that something refers to or uses.
+@dataclass(frozen=True)
+class Needs:
+    """What needs versions, besides being the newest.
+
+    Attributes:
+        references: to versions of any artifacts.
+        uses: of the runs in progress.
+        tracked: the versions of the runs that MLflow knows; None if it is not to be asked.
+    """
+
+    references: Sequence[Reference] = ()
+    uses: Sequence[Use] = ()
+    tracked: Collection[str] | None = None
+
+
+def decide_versions(versions: Iterable[Version], keep: int, needs: Needs) -> list[Decision]:
+    """Keep the newest versions of each artifact, and those that something needs.
+
+    Of an artifact with versions from the future, the newest of the others are kept as well: an
+    older release of the project did not see to it that the last run has the last name.
 
     Args:
         versions: sorted by artifact, oldest first.
         keep: how many of the newest versions that can be loaded; at least 1.
-        references: to versions of any artifacts.
-        uses: of the runs in progress.
+        needs: what needs versions.
     """
     decisions = []
     for _, group in groupby(versions, key=attrgetter("artifact")):
         of_artifact = list(group)
-        newest = [version.name for version in of_artifact if version.complete][-keep:]
+        names = [version.name for version in of_artifact if version.complete]
+        past = [name for name in names if not is_in_future(name)]
+        newest = {*names[-keep:], *past[-keep:]}
         for version in of_artifact:
-            reasons = tuple(_reasons(version, newest, references, uses))
-            decisions.append(Decision(version, reasons))
+            decisions.append(Decision(version, tuple(_reasons(version, newest, needs))))
     return decisions
 
 
-def _reasons(
-    version: Version, newest: Collection[str], references: Iterable[Reference], uses: Iterable[Use]
-) -> Iterable[str]:
+def _reasons(version: Version, newest: Collection[str], needs: Needs) -> Iterable[str]:
     if version.entry is None:
         yield NOT_IN_CATALOG
     if not version.own:
@@ -87,11 +103,13 @@ def _reasons(
         yield NEWEST
     yield from dict.fromkeys(
         reference.reason
-        for reference in references
+        for reference in needs.references
         if reference.version == version.name and reference.artifact in (None, version.artifact)
     )
-    if any(use.of(version.artifact, version.name) for use in uses):
+    if any(use.of(version.artifact, version.name) for use in needs.uses):
         yield IN_USE
+    if version.complete and needs.tracked is not None and version.name not in needs.tracked:
+        yield UNTRACKED
 
 
 def read_before(versions: Iterable[Version], run_id: str, reason: str) -> list[Reference]:

@@ -8,18 +8,24 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
 
 from longtail.storage.array_store import ARRAY_FILES
-from longtail.storage.files import CHECKSUMS_FILE, checksum_file, draft_of, flush_to_disk
-from longtail.storage.store import CARD_FILE, COPIES_FILE, HISTORY_FILE, MODEL_FILE
+from longtail.storage.files import CHECKSUMS_FILE, checksum_file, draft_of
+from longtail.storage.store import (
+    CARD_FILE,
+    COPIES_FILE,
+    HISTORY_FILE,
+    MODEL_FILE,
+    TrialStore,
+)
+from longtail.version_names import time_of
 
 Kind = Literal["training", "checkpoint", "features", "logits", "draft", "damaged"]
 
-VERSION = re.compile(r"\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\d\.\d{3}Z")
 # The name of logits has a key between the fingerprint of their training and the kind.
 STORED = re.compile(
     r"(?P<fingerprint>[0-9a-f]{64})(\.[0-9a-f]{16}(?=\.logits))?"
@@ -31,12 +37,7 @@ OWN_FILES: dict[Kind, set[str]] = {
     "features": {ARRAY_FILES["features"], CHECKSUMS_FILE},
     "logits": {ARRAY_FILES["logits"], CHECKSUMS_FILE},
 }
-# The name of a folder that is being removed. A version is moved beside its artifact, where Kedro
-# does not look for versions.
-PRUNED = re.compile(rf"\.(?P<name>.+?)(\.{VERSION.pattern})?\.pruned")
-
 # What is not a version is listed under these words.
-LEFTOVERS = "left by an interrupted prune"
 LABELS: dict[Kind, str] = {
     "training": "finished trainings",
     "checkpoint": "checkpoints of unfinished trainings",
@@ -60,7 +61,7 @@ class Content:
 
 @dataclass(frozen=True)
 class Item:
-    """A folder or file that can be removed as a whole; by itself what a removal has left.
+    """A folder or file that can be removed as a whole.
 
     Attributes:
         path: relative to the data folder.
@@ -70,7 +71,7 @@ class Item:
             path is an instance of, or None if there is none.
     """
 
-    noun: ClassVar[str] = "leftover"
+    noun: ClassVar[str]
     path: str
     contents: tuple[Content, ...]
     own: bool
@@ -84,7 +85,7 @@ class Item:
     @property
     def label(self) -> str:
         """The name that it is listed by."""
-        return self.path
+        return self.name
 
 
 @dataclass(frozen=True)
@@ -102,10 +103,6 @@ class Version(Item):
     def artifact(self) -> str:
         """The path of the artifact, relative to the data folder."""
         return self.path.rpartition("/")[0]
-
-    @property
-    def label(self) -> str:
-        return self.name
 
 
 @dataclass(frozen=True)
@@ -136,13 +133,11 @@ class Scan:
         versions: sorted by artifact, oldest first.
         stored: the entries of the store.
         links: the paths of symbolic links, relative to the data folder.
-        leftovers: what an interrupted removal has left.
     """
 
     versions: list[Version] = field(default_factory=list)
     stored: list[Stored] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
-    leftovers: list[Item] = field(default_factory=list)
 
 
 def scan(data: Path, store: str, entry_of: EntryOf) -> Scan:
@@ -161,57 +156,56 @@ def scan(data: Path, store: str, entry_of: EntryOf) -> Scan:
             path = f"{folder}/{item.name}".lstrip("/")
             if item.is_symlink():
                 found.links.append(path)
-            elif folder == store and STORED.fullmatch(item.name):
+            elif folder == store:
                 found.stored.extend(_stored(item, path))
             elif not item.is_dir(follow_symlinks=False):
                 continue
-            elif _is_leftover(item.name, folder, store, entry_of):
-                found.leftovers.append(Item(path, _files(item)[0], True, LEFTOVERS))
-            elif VERSION.fullmatch(item.name):
+            elif time_of(item.name) is not None:
                 found.versions.append(_version(item, path, entry_of(folder)))
-            elif folder != store:
+            else:
                 folders.append(path)
     found.stored.sort(key=lambda stored: (stored.kind, stored.name))
     found.versions.sort(key=lambda version: (version.artifact, version.name))
     return found
 
 
-def remove(data: Path, paths: Iterable[str]) -> None:
-    """Remove folders and files of the data folder, such that none is ever read half removed.
+def remove_drafts(store: Path) -> None:
+    """Remove what killed processes have left in the store; what is being written stays."""
+    if store.is_dir():
+        for item in os.scandir(store):
+            for entry in _stored(item, item.name):
+                if entry.kind == "draft":
+                    remove_stored(store, entry)
 
-    Folders are renamed before they are emptied. After an interruption the next :func:`scan` finds
-    them in :attr:`Scan.leftovers`.
+
+def remove_version(data: Path, version: Version) -> None:
+    """Remove a version, such that it is never read half removed.
+
+    Its file goes first. After an interruption the rest is a version that cannot be loaded, which
+    the next `kedro prune` removes.
     """
-    root = data.resolve()
-    renamed = []
-    for path in paths:
-        if not (root / path).is_dir():
-            (root / path).unlink()
-        elif PRUNED.fullmatch((root / path).name):
-            renamed.append(root / path)
-        else:
-            renamed.append(_set_aside(root / path))
-    for parent in {folder.parent for folder in renamed}:
-        flush_to_disk(parent)
-    for folder in renamed:
-        shutil.rmtree(folder)
+    folder = data / version.path
+    (folder / folder.parent.name).unlink(missing_ok=True)
+    shutil.rmtree(folder)
 
 
-def _set_aside(folder: Path) -> Path:
-    if VERSION.fullmatch(folder.name):
-        artifact = folder.parent
-        return folder.rename(artifact.with_name(f".{artifact.name}.{folder.name}.pruned"))
-    return folder.rename(folder.with_name(f".{folder.name}.pruned"))
+def remove_stored(store: Path, entry: Stored) -> None:
+    """Remove an entry of the store, unless a process is using it.
 
-
-def _is_leftover(name: str, folder: str, store: str, entry_of: EntryOf) -> bool:
-    """Whether a folder was part of the store, or of an artifact of the catalog."""
-    match = PRUNED.fullmatch(name)
-    if match is None:
-        return False
-    if folder == store:
-        return STORED.fullmatch(match["name"]) is not None
-    return entry_of(f"{folder}/{match['name']}") is not None
+    A folder becomes a draft first. After an interruption that is left, and is removed later.
+    """
+    with TrialStore(store).claim_if_free(entry.fingerprint) as free:
+        path = store / entry.name
+        if not free:
+            return
+        if not path.is_dir():
+            path.unlink()
+            return
+        if entry.kind != "draft":
+            draft = draft_of(store / entry.fingerprint)
+            shutil.rmtree(draft, ignore_errors=True)
+            path = path.rename(draft)
+        shutil.rmtree(path)
 
 
 def _version(item: os.DirEntry[str], path: str, entry: str | None) -> Version:
@@ -222,7 +216,7 @@ def _version(item: os.DirEntry[str], path: str, entry: str | None) -> Version:
     return Version(path, contents, own, entry, complete=own and file.name in names)
 
 
-def _stored(item: os.DirEntry[str], path: str) -> Iterable[Stored]:
+def _stored(item: os.DirEntry[str], path: str) -> Iterator[Stored]:
     """The entry of the store, if it is one: checkpoints are files, all others are folders."""
     match = STORED.fullmatch(item.name)
     is_folder = item.is_dir(follow_symlinks=False)

@@ -1,21 +1,25 @@
-"""The versions that runs in progress use, which `kedro prune` must not remove.
+"""The runs in progress, what they use, and what killed runs have left half written.
 
 A run writes what it may read to a file in the data folder, and locks it until it ends. The
-operating system frees the lock of a killed run, so no file outlives its run. Neither process ids
-nor MLflow are needed: it works on all machines that share the folder, if its file system has locks.
+operating system frees the lock of a killed run, so the next run or `kedro prune` finds out which
+runs are gone. Neither process ids, clocks nor MLflow are needed: it works on all machines that
+share the folder, if its file system has locks.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from longtail.storage.files import checksum_file, draft_of
+
 FOLDER = ".runs"
+PROBE = "probe"
 
 
 @dataclass(frozen=True)
@@ -23,18 +27,18 @@ class Use:
     """A run in progress.
 
     Attributes:
-        run_id: the version of all that it saves.
+        version: of all that it saves.
         oldest: the oldest version that it may read, by the artifact's path in the data folder;
             an empty string for an artifact without versions.
     """
 
-    run_id: str
+    version: str
     oldest: Mapping[str, str]
 
     def of(self, artifact: str, version: str) -> bool:
         """Whether the run may write or read that version of that artifact."""
         is_read = artifact in self.oldest and version >= self.oldest[artifact]
-        return is_read or version == self.run_id
+        return is_read or version == self.version
 
 
 @contextmanager
@@ -47,42 +51,91 @@ def exclusively(data: Path) -> Iterator[None]:
 
 
 @contextmanager
-def announced(data: Path, run_id: str, oldest: Callable[[], Mapping[str, str]]) -> Iterator[None]:
+def announced(data: Path, begin: Callable[[list[Use]], Use]) -> Iterator[None]:
     """Record what a run uses for as long as it is in progress.
 
     Args:
         data: the data folder.
-        run_id: of the run.
-        oldest: looks up :attr:`Use.oldest`, while nothing can be removed.
+        begin: decides it, given the other runs in progress. No run starts and nothing is removed
+            meanwhile.
     """
-    record, lock_file = (data / FOLDER / f"{run_id}.{ending}" for ending in ("json", "lock"))
-    lock = FileLock(lock_file)
+    with exclusively(data):
+        use = begin(in_progress(data))
+        record, lock_file = _files(data, use.version)
+        lock = FileLock(lock_file)
+        lock.acquire()
+        try:
+            record.write_text(json.dumps(dict(use.oldest)), encoding="utf-8")
+        except BaseException:
+            _end(record, lock)
+            raise
     try:
-        with exclusively(data):
-            lock.acquire()
-            record.write_text(json.dumps(dict(oldest())), encoding="utf-8")
         yield
     finally:
         with exclusively(data):
-            record.unlink(missing_ok=True)
-            lock.release()
-            lock_file.unlink(missing_ok=True)
+            _end(record, lock)
 
 
 def in_progress(data: Path) -> list[Use]:
-    """The runs in progress. The files of killed runs are removed.
+    """The runs in progress. What killed runs have left is removed, but for complete versions.
 
     Call it within :func:`exclusively`.
     """
-    return [use for record in sorted((data / FOLDER).glob("*.json")) for use in _read(record)]
+    for probe in (data / FOLDER).glob(f"{PROBE}-*/{PROBE}.lock"):
+        with _if_free(probe) as free:
+            if free:
+                for file in probe.parent.iterdir():
+                    file.unlink()
+        if free:
+            probe.parent.rmdir()
+    uses = (_read(data, record) for record in sorted((data / FOLDER).glob("*.json")))
+    return [use for use in uses if use is not None]
 
 
-def _read(record: Path) -> list[Use]:
+def _read(data: Path, record: Path) -> Use | None:
+    """The run of a record; None if the run is gone, or has not recorded anything yet."""
+    try:
+        use = Use(record.stem, json.loads(record.read_text(encoding="utf-8")))
+    except ValueError:  # it was killed while it wrote the record, before anything else
+        use = Use(record.stem, {})
     lock_file = record.with_suffix(".lock")
+    with _if_free(lock_file) as free:
+        if not free:
+            return use
+        for artifact in use.oldest:
+            _remove_incomplete(data / artifact, use.version)
+        record.unlink()
+        lock_file.unlink(missing_ok=True)
+    return None
+
+
+def _remove_incomplete(artifact: Path, version: str) -> None:
+    """Remove what a killed process has left of a version that it had begun to save."""
+    target = artifact / version / artifact.name
+    if not target.parent.is_dir() or target.exists():
+        return
+    for file in target.parent.iterdir():
+        if file.name.startswith(draft_of(target).name) or file == checksum_file(target):
+            file.unlink()
+    with suppress(OSError):  # a user has put something there
+        target.parent.rmdir()
+
+
+def _files(data: Path, version: str) -> tuple[Path, Path]:
+    folder = data / FOLDER
+    return folder / f"{version}.json", folder / f"{version}.lock"
+
+
+def _end(record: Path, lock: FileLock) -> None:
+    record.unlink(missing_ok=True)
+    lock.release()
+    Path(lock.lock_file).unlink(missing_ok=True)
+
+
+@contextmanager
+def _if_free(lock_file: Path) -> Iterator[bool]:
     try:
         with FileLock(lock_file).acquire(timeout=0):
-            record.unlink()
-            lock_file.unlink(missing_ok=True)
-            return []
+            yield True
     except Timeout:
-        return [Use(record.stem, json.loads(record.read_text(encoding="utf-8")))]
+        yield False

@@ -27,6 +27,7 @@ from longtail.interruption import interruptible
 from longtail.runner import failures
 from longtail.schedule import Schedule, Unit
 from longtail.trials.tags import TRIAL_TAG
+from longtail.workers import Versions
 
 log = logging.getLogger(__name__)
 
@@ -41,10 +42,10 @@ class Pool(Protocol):
     def capacity(self) -> int:
         """How many trials can run at the same time, at present."""
 
-    def submit(self, nodes: Sequence[Node], run_id: str) -> Future[None]:
+    def submit(self, nodes: Sequence[Node], run_id: str) -> Future[Versions]:
         """Run a trial's nodes in order. Only call it while there is capacity."""
 
-    def wait(self, running: Collection[Future[None]]) -> set[Future[None]]:
+    def wait(self, running: Collection[Future[Versions]]) -> set[Future[Versions]]:
         """Wait until one has ended or the capacity has changed; return those that ended."""
 
 
@@ -126,7 +127,8 @@ class TrialRunner(AbstractRunner):
                 schedule.done(unit)
             if trial_nodes:
                 stack.enter_context(display)
-            _Trials(schedule, display, pool, run_id or "", report_failure).run(here)
+            trials = _Trials(schedule, display, pool, run_id or "", report_failure)
+            trials.run(here, catalog.use_versions)
         if schedule.failures:
             raise TrialsFailedError(failures.summary(schedule.failures))
 
@@ -146,8 +148,14 @@ class _Trials:
         self._run_id, self._report_failure = run_id, report_failure
         self._lost_workers = failures.LostWorkers()
 
-    def run(self, here: Callable[[Node], None]) -> None:
-        ready, running = self._schedule.take_ready(), dict[Future[None], Unit]()
+    def run(self, here: Callable[[Node], None], made: Callable[[Versions], None]) -> None:
+        """Run everything.
+
+        Args:
+            here: runs a node in this process.
+            made: called with the versions that each trial has made.
+        """
+        ready, running = self._schedule.take_ready(), dict[Future[Versions], Unit]()
         while ready or running:
             later = []
             for unit in ready:
@@ -163,6 +171,8 @@ class _Trials:
                     unit = running.pop(future)
                     if not self._is_settled(unit, future.exception()):
                         later.insert(0, unit)
+                    elif future.exception() is None:
+                        made(future.result())
             ready = later + self._schedule.take_ready()
 
     def _is_settled(self, unit: Unit, error: BaseException | None) -> bool:

@@ -24,6 +24,7 @@ from longtail.kedro_internals import terminate
 from longtail.parameters import Compute
 from longtail.provenance import usable_cores
 from longtail.runner.engine import Pool, TrialRunner
+from longtail.workers import Versions
 
 # In bytes. A process with torch, timm and a small model takes about half of this.
 MEMORY_PER_WORKER = 1 << 30
@@ -82,19 +83,19 @@ class ThisProcess:
     def __init__(self, here: Callable[[Node], None]) -> None:
         self._here = here
 
-    def submit(self, nodes: Sequence[Node], run_id: str) -> Future[None]:  # noqa: ARG002
+    def submit(self, nodes: Sequence[Node], run_id: str) -> Future[Versions]:  # noqa: ARG002
         """Run a trial; its error is stored in the future."""
-        future = Future[None]()
+        future = Future[Versions]()
         try:
             for node in nodes:
                 self._here(node)
         except Exception as error:
             future.set_exception(error)
         else:
-            future.set_result(None)
+            future.set_result({})  # its catalog is that of the run
         return future
 
-    def wait(self, running: Collection[Future[None]]) -> set[Future[None]]:
+    def wait(self, running: Collection[Future[Versions]]) -> set[Future[Versions]]:
         """Return all: they have ended."""
         return set(running)
 
@@ -105,7 +106,7 @@ class _Process:
 
     executor: ProcessPoolExecutor
     listener: threading.Thread
-    last: Future[None] = field(default_factory=Future)
+    last: Future[Versions] = field(default_factory=Future)
 
     @property
     def is_broken(self) -> bool:
@@ -124,7 +125,7 @@ class Processes:
         self._catalog, self._sink = catalog, sink
         self._processes: list[_Process] = []
 
-    def submit(self, nodes: Sequence[Node], run_id: str) -> Future[None]:
+    def submit(self, nodes: Sequence[Node], run_id: str) -> Future[Versions]:
         self._processes = [process for process in self._processes if not process.is_broken]
         idle = [process for process in self._processes if process.last.done()]
         if idle:
@@ -140,7 +141,7 @@ class Processes:
         self._processes.append(_Process(executor, listener, future))
         return future
 
-    def wait(self, running: Collection[Future[None]]) -> set[Future[None]]:
+    def wait(self, running: Collection[Future[Versions]]) -> set[Future[Versions]]:
         return wait(running, return_when=FIRST_COMPLETED).done
 
     def __enter__(self) -> Self:

@@ -90,7 +90,6 @@ TRAININGS = table(
     {
         **TRIAL,
         **FINGERPRINT,
-        "reused": flag("whether a finished training was used", missing=True),
         "started": number("start of the training, in seconds since 1970 (UTC)", missing=True),
         "seconds": number("duration of the training, in seconds", missing=True),
         "train_images": whole("number of training images", missing=True),

@@ -6,7 +6,6 @@ process has left is replaced when the target is written again, and removed by ``
 
 from __future__ import annotations
 
-import filecmp
 import hashlib
 import itertools
 import json
@@ -119,23 +118,6 @@ def link_or_copy(source: Path, target: Path) -> None:
         raise
     except OSError:  # another disk, or a file system without hard links
         shutil.copyfile(source, target)
-
-
-def share_content(file: Path, other: Path) -> None:
-    """Replace a file by a hard link to another one that has the same contents, if it has.
-
-    Where the file system has no links, or no room for more of them, nothing is changed.
-    """
-    # Of two names of one file, renaming one to the other would remove neither.
-    if file.samefile(other) or not filecmp.cmp(file, other, shallow=False):
-        return
-    link = draft_of(file)
-    link.unlink(missing_ok=True)
-    try:
-        os.link(other, link)
-    except OSError:
-        return
-    link.replace(file)
 
 
 def checksum_file(file: Path) -> Path:

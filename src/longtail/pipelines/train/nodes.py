@@ -66,7 +66,6 @@ def fit_trial(
     trainings = TrialStore(store)
     with write_errors_explained(store), trainings.claim(key):
         training = trainings.find(key)
-        reused = training is not None
         if training is None:
             from longtail.learning.training.checkpoint import Checkpoint
             from longtail.learning.training.train import train
@@ -87,7 +86,7 @@ def fit_trial(
             }
             training = trainings.add(key, result.weights, result.history, card)
     history = _with_names(trial, training.history)
-    return training.model_file, history, {**training.card, "trial": trial.name, "reused": reused}
+    return training.model_file, history, {**training.card, "trial": trial.name}
 
 
 def evaluate_trial(
@@ -300,9 +299,8 @@ def _summary(metrics: pd.DataFrame, card: dict[str, Any], tau: float | None, wid
     shown = ", ".join(f"{name} {acc1[name]:.4f}" for name in (widest, "head", "tail"))
     if card["trained_by"] != card["trial"]:
         how = f"the same training as {card['trained_by']}"
-    elif card["reused"]:
-        how = "trained before"
     else:
-        how = f"trained in {card['seconds']:.1f} s"
+        begun = time.strftime("%Y-%m-%d %H:%M", time.localtime(card["started"]))
+        how = f"trained in {card['seconds']:.1f} s on {begun}"
     changed = "" if tau is None else f", post hoc with tau {tau:.4g}"
     return f"Acc1 {shown}; {how}{changed}"
