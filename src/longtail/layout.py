@@ -56,13 +56,11 @@ class Layout:
         return next((entry for entry, fits in self._entries.items() if fits.fullmatch(path)), None)
 
     def may_hide_cards(self, link: str) -> bool:
-        """Whether cards or tables of trainings can be stored at or below a path."""
-        return any(
-            _leads_to(link.split("/"), [*folders, card, "{version}", card])
-            for *folders, file in (entry.split("/") for entry in self._entries)
-            for card in CARDS
-            if re.fullmatch(_expression(file), card)
-        )
+        """Whether cards or tables of trainings may be stored behind a symbolic link."""
+        folders = {
+            entry.partition("/")[0] for entry in self._entries if entry.rpartition("/")[2] in CARDS
+        }
+        return link.partition("/")[0] in folders
 
     def _relative(self, path: str) -> str | None:
         absolute = self._project / path
@@ -74,11 +72,3 @@ class Layout:
 def _expression(path: str) -> str:
     """A regular expression for the paths that a path with fields matches."""
     return "[^/]+".join(map(re.escape, FIELD.split(path)))
-
-
-def _leads_to(parts: list[str], steps: list[str]) -> bool:
-    """Whether a path matches the first steps of a path with fields, or all of them."""
-    fits = zip(steps, parts, strict=False)
-    return len(parts) <= len(steps) and all(
-        re.fullmatch(_expression(step), part) for step, part in fits
-    )

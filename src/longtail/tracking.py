@@ -215,7 +215,9 @@ def _tracked_runs(mlflow: MlflowClient) -> list[TrackedRun]:
     tag = f"tags.{KEEP} LIKE '%'"
     deleted_experiments = list(_pages(mlflow.search_experiments, ViewType.DELETED_ONLY))
     for deleted in deleted_experiments:
-        if any(map(_is_kept, _pages(mlflow.search_runs, [deleted.experiment_id], tag, ViewType.ALL))):
+        if any(
+            map(_is_kept, _pages(mlflow.search_runs, [deleted.experiment_id], tag, ViewType.ALL))
+        ):
             raise DataError(
                 f"the MLflow experiment '{deleted.name}' was deleted, but has runs tagged "
                 f"`{KEEP}`. {_restore(deleted)}; or give --no-mlflow. Nothing was removed"

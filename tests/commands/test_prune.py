@@ -276,6 +276,15 @@ def test_what_a_killed_process_left_in_the_store_goes(prune: Prune, data: Path) 
     assert young.exists()
 
 
+def test_with_a_clock_at_2031_young_checkpoints_stay(
+    prune: Prune, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    young = save_checkpoint(data, "f")
+    monkeypatch.setattr("longtail.commands.prune.time.time", lambda: 1.93e9)
+    assert prune("--keep=1").exit_code == 0
+    assert young.exists()
+
+
 def test_what_a_process_trains_stays(prune: Prune, data: Path) -> None:
     save_training(data, "d", ".draft")
     save_training(data, "e", ".draft")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,14 @@ from longtail.retention.uses import Use
 from longtail.runner import GridRunner
 from longtail.storage.files import write_checksum
 from longtail.tracking import versions_of_tags
+from longtail.version_names import name_of
 from tests.data_folders import A, fingerprint, save_training
 from tests.pipelines.support import SMALL, Run, copy_of, dotted, pipelines, run
 from tests.projects import kedro
 
 GIVEN = ",".join(SMALL)
-OLD, NEW, NEWEST = (f"{year}-01-01T00.00.00.000Z" for year in (2001, 2098, 2099))
+OLD = "2001-01-01T00.00.00.000Z"
+NEW, NEWEST = (name_of(datetime.now(UTC) + timedelta(hours=hours)) for hours in (10, 11))
 
 
 @pytest.fixture
@@ -96,7 +99,7 @@ def test_what_a_tagged_report_was_made_of_is_kept(
         original(self, *arguments, **more)
 
     monkeypatch.setattr(GridRunner, "_run", looks)
-    report = run(made.data, dotted(*SMALL), stages=["report"])
+    report = run(made.data, dotted(*SMALL, "methods.ldam.label=XXX"), stages=["report"])
     stage = pipelines("test", **dotted(*SMALL))["report"]
     reads = {name for name in stage.inputs() if name.startswith("digits_")}
 
@@ -113,12 +116,19 @@ def test_what_a_tagged_report_was_made_of_is_kept(
     [tracked] = tracking.search_runs(
         [experiment.experiment_id], f"tags.kedro_run_id = '{report.run_id}'"
     )
-    assert versions_of_tags(tracked.data.tags) == dict.fromkeys(reads, made.run_id)
+    unchanged = {n for n, file in report.made.items() if file.parent.name == made.run_id}
+    assert {file.parent.name for n, file in report.made.items() if n not in unchanged} == {
+        report.run_id
+    }
+    assert 0 < len(unchanged) < len(report.made)
+    assert versions_of_tags(tracked.data.tags) == dict.fromkeys(reads | unchanged, made.run_id)
 
     own = trainings(made.data)
     multiply(made, OLD, "a")
     multiply(made, NEWEST, "c")
     tracking.set_tag(tracked.info.run_id, "keep", "true")
+    other = {"kedro_run_id": OLD, "trial": ""}
+    tracking.create_run(experiment.experiment_id, tags=other)
     pruned = kedro(
         project, "prune", "--env=test", f"--params=data={made.data}", "--keep=1", "--yes"
     )
@@ -127,9 +137,12 @@ def test_what_a_tagged_report_was_made_of_is_kept(
     assert "tagged keep: report (test)" in pruned.output
     left = versions(made.data)
     read = {str(made.file(name).parents[1].relative_to(made.data)) for name in reads}
-    written = {str(report.file(n).parents[1].relative_to(made.data)) for n in stage.all_outputs()}
+    written = {
+        str(file.parents[1].relative_to(made.data)): file.parent.name
+        for file in report.made.values()
+    }
     for name, found in left.items():
-        kept = {made.run_id} if name in read else {report.run_id} if name in written else set()
+        kept = {made.run_id} if name in read else {written[name]} if name in written else set()
         assert found == kept | {NEWEST}, name
     assert trainings(made.data) == own | {fingerprint("c")}  # by the table that the report shows
 

@@ -152,6 +152,22 @@ def test_a_version_that_is_there_passes(tmp_path: Path) -> None:
     check(files(tmp_path), {})
 
 
+def test_a_version_of_a_run_that_found_the_file_unchanged_is_the_one_before(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    between, newer = "1999-06-01T00.00.00.000Z", "2001-01-01T00.00.00.000Z"
+    plant(tmp_path, "given", OLDER, 3)
+    plant(tmp_path, "given", newer)
+    catalog = files(tmp_path, {"given": between})
+    check(catalog, {"given": between})
+    assert catalog.load("given") == 3
+    assert catalog.versions(["given"]) == {"given": OLDER}
+    assert f"given has no version {between}. The newest before it is loaded, {OLDER}" in caplog.text
+    before_all = "1998-01-01T00.00.00.000Z"
+    with pytest.raises(ConfigurationError, match=f"unknown version of given '{before_all}'"):
+        check(files(tmp_path, {"given": before_all}), {"given": before_all})
+
+
 @pytest.mark.parametrize(
     ("given", "wanted"),
     [

@@ -116,7 +116,7 @@ def test_the_data_folder_itself_may_be_a_link(tmp_path: Path) -> None:
     save(tmp_path / "disk", RESULTS, A)
     (tmp_path / "data").symlink_to(tmp_path / "disk")
     assert only_artifact(tmp_path / "data")[0].artifact == RESULTS
-    remove_version(tmp_path / "data", only_artifact(tmp_path / "data")[0])
+    remove_version(tmp_path / "data" / RESULTS / A)
     assert tree(tmp_path / "disk") == {}
 
 
@@ -215,7 +215,7 @@ def remove(data: Path, *names: str) -> None:
     scanned = found(data)
     for version in scanned.versions:
         if version.name in names:
-            remove_version(data, version)
+            remove_version(data / version.path)
     for entry in scanned.stored:
         if entry.name in names:
             remove_stored(data / STORE, entry)

@@ -130,10 +130,7 @@ def _planned(task: Task) -> Iterator[Plan]:
         links = [link for link in found.links if layout.may_hide_cards(link)]
         # During a run all trainings are kept, and a card may be half written.
         named = None if links or in_progress else _named(layout.data, versions)
-        stored = [
-            _decide_stored(layout, entry, named, running=bool(in_progress))
-            for entry in found.stored
-        ]
+        stored = _decide_all_stored(layout, found.stored, named, running=bool(in_progress))
         notes = (
             *map(_in_progress, in_progress),
             *map(_not_followed, links),
@@ -142,14 +139,18 @@ def _planned(task: Task) -> Iterator[Plan]:
         yield Plan([*versions, *stored], notes)
 
 
-def _decide_stored(
-    layout: Layout, stored: Stored, named: set[str] | None, *, running: bool
-) -> Decision:
-    store = TrialStore(layout.data / layout.store)
-    with store.claim_if_free(stored.fingerprint) as free:
-        return decide_stored(
-            stored, named=named, claimed=not free, running=running, now=time.time()
-        )
+def _decide_all_stored(
+    layout: Layout, entries: list[Stored], named: set[str] | None, *, running: bool
+) -> list[Decision]:
+    store, decisions = TrialStore(layout.data / layout.store), []
+    # Ages end with the last work in the store: a clock set to 2031 makes nothing old.
+    now = min([time.time(), max((entry.modified for entry in entries), default=0)])
+    for entry in entries:
+        with store.claim_if_free(entry.fingerprint) as free:
+            decisions.append(
+                decide_stored(entry, named=named, claimed=not free, running=running, now=now)
+            )
+    return decisions
 
 
 def _named(data: Path, decisions: list[Decision]) -> set[str]:
@@ -165,10 +166,10 @@ def _named(data: Path, decisions: list[Decision]) -> set[str]:
 
 def _remove(layout: Layout, plan: Plan) -> None:
     for item in plan.removed:
-        if isinstance(item, Version):
-            remove_version(layout.data, item)
-        elif isinstance(item, Stored):
+        if isinstance(item, Stored):
             remove_stored(layout.data / layout.store, item)
+        else:
+            remove_version(layout.data / item.path)
 
 
 def _refuse_foreign_database(

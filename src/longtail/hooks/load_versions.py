@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from kedro.framework.hooks import hook_impl
+from kedro.io.core import Version
 from kedro.pipeline import Pipeline
 
 from longtail.catalog import LongtailCatalog, made_by_the_run
 from longtail.errors import ConfigurationError
-from longtail.kedro_internals import VersionedDataset
+from longtail.kedro_internals import VersionedDataset, pin, pinned
 from longtail.parameters import unknown
+from longtail.version_names import time_of
+
+log = logging.getLogger(__name__)
 
 
 class LoadVersionsHook:
@@ -35,11 +40,24 @@ class LoadVersionsHook:
             if name not in versioned:
                 reason = unknown(name, sorted(versioned), "dataset of this run")
                 raise ConfigurationError(f"--load-versions: {reason}")
-            _check_version(name, versioned[name], version)
+            chosen = _existing(name, versioned[name], version)
+            pin(versioned[name], Version(chosen, pinned(versioned[name]).save))
 
 
-def _check_version(name: str, dataset: VersionedDataset, version: str) -> None:
+def _existing(name: str, dataset: VersionedDataset, asked: str) -> str:
+    """The version of a dataset that a run of that version has used."""
     known = dataset.list_versions(full_path=False)
-    if version not in known:
-        reason = unknown(version, known or ["there is none yet"], f"version of {name}")
+    if asked in known:
+        return asked
+    before = [version for version in known if time_of(version) and version < asked]
+    if time_of(asked) is None or not before:
+        reason = unknown(asked, known or ["there is none yet"], f"version of {name}")
         raise ConfigurationError(f"--load-versions: {reason}")
+    log.warning(
+        "--load-versions: %s has no version %s. The newest before it is loaded, %s: a run does not "
+        "store again what is unchanged",
+        name,
+        asked,
+        max(before),
+    )
+    return max(before)

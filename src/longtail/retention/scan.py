@@ -178,13 +178,12 @@ def remove_drafts(store: Path) -> None:
                     remove_stored(store, entry)
 
 
-def remove_version(data: Path, version: Version) -> None:
-    """Remove a version, such that it is never read half removed.
+def remove_version(folder: Path) -> None:
+    """Remove the folder of a version, such that it is never read half removed.
 
     Its file goes first. After an interruption the rest is a version that cannot be loaded, which
     the next `kedro prune` removes.
     """
-    folder = data / version.path
     (folder / folder.parent.name).unlink(missing_ok=True)
     shutil.rmtree(folder)
 
