@@ -76,6 +76,21 @@ def test_a_run_of_another_process_is_in_progress_until_it_is_killed(tmp_path: Pa
     assert left(tmp_path) == set()
 
 
+def test_what_killed_runs_and_probes_of_clusters_have_left_is_removed(tmp_path: Path) -> None:
+    folder = tmp_path / uses.FOLDER
+    for name in ("dead", "live"):
+        (folder / f"probe-{name}").mkdir(parents=True)
+        (folder / f"probe-{name}" / "probe").write_text("x")
+        (folder / f"probe-{name}" / "probe.lock").touch()
+    (folder / f"{A}.lock").touch()  # before it had written its record
+    (folder / f"{C}.json").write_text("{")  # while it wrote it
+    with FileLock(folder / "probe-live/probe.lock"):
+        assert in_progress(tmp_path) == []
+        assert left(tmp_path) == {"probe-live"}
+    assert in_progress(tmp_path) == []
+    assert left(tmp_path) == set()
+
+
 def test_nothing_is_looked_up_and_no_run_begins_while_something_is_removed(tmp_path: Path) -> None:
     context = multiprocessing.get_context("fork")
     announced, never = context.Event(), context.Event()

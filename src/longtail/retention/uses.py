@@ -81,30 +81,31 @@ def in_progress(data: Path) -> list[Use]:
 
     Call it within :func:`exclusively`.
     """
-    for probe in (data / FOLDER).glob(f"{PROBE}-*/{PROBE}.lock"):
+    folder = data / FOLDER
+    for probe in folder.glob(f"{PROBE}-*/{PROBE}.lock"):
         with _if_free(probe) as free:
             if free:
                 for file in probe.parent.iterdir():
                     file.unlink()
         if free:
             probe.parent.rmdir()
-    uses = (_read(data, record) for record in sorted((data / FOLDER).glob("*.json")))
+    names = {file.stem for ending in ("json", "lock") for file in folder.glob(f"*.{ending}")}
+    uses = (_read(data, *_files(data, name)) for name in sorted(names))
     return [use for use in uses if use is not None]
 
 
-def _read(data: Path, record: Path) -> Use | None:
-    """The run of a record; None if the run is gone, or has not recorded anything yet."""
+def _read(data: Path, record: Path, lock_file: Path) -> Use | None:
+    """The run of a record; None if the run is gone."""
     try:
         use = Use(record.stem, json.loads(record.read_text(encoding="utf-8")))
-    except ValueError:  # it was killed while it wrote the record, before anything else
+    except (FileNotFoundError, ValueError):  # it was killed before it had recorded anything
         use = Use(record.stem, {})
-    lock_file = record.with_suffix(".lock")
     with _if_free(lock_file) as free:
         if not free:
             return use
         for artifact in use.oldest:
             _remove_incomplete(data / artifact, use.version)
-        record.unlink()
+        record.unlink(missing_ok=True)
         lock_file.unlink(missing_ok=True)
     return None
 
