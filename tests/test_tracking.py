@@ -139,19 +139,19 @@ def test_a_deleted_experiment_is_restored_by_the_named_command(
     add(mlflow, "deleted by mistake", A, keep="yes")
     mlflow.delete_experiment(identity)
     command = f"MLFLOW_TRACKING_URI={tracking.uri()} mlflow experiments restore --experiment-id"
-    for ask in (tracking.experiment, kept_runs):
+    for ask in (tracking.experiment, tracked_runs):
         with pytest.raises(DataError) as raised:
             ask()
         assert "'deleted by mistake' was deleted" in str(raised.value)
         assert f"Restore it: {command} {identity}" in str(raised.value)
     mlflow.restore_experiment(identity)
     assert tracking.experiment() == identity
-    [kept] = kept_runs()
-    assert kept.run_id == A
+    [kept] = [run for run in tracked_runs() if run.is_kept]
+    assert kept.version == A
     for run in mlflow.search_runs([identity]):
         mlflow.set_tag(run.info.run_id, "keep", "false")
     mlflow.delete_experiment(identity)
-    assert kept_runs() == []
+    assert not any(run.is_kept for run in tracked_runs())
 
 
 def test_a_database_is_made_whole_or_not_at_all(
