@@ -85,8 +85,8 @@ def test_more_runs_than_a_page_are_found(
     runs = [add(mlflow, "one", version, keep="true") for version in (A, B, C)]
     search = MlflowClient.search_runs
 
-    def one(client: MlflowClient, experiments: list[str], where: str, **options: Any) -> Any:
-        return search(client, experiments, where, max_results=1, **options)
+    def one(client: MlflowClient, *arguments: Any, **options: Any) -> Any:
+        return search(client, *arguments, max_results=1, **options)
 
     monkeypatch.setattr(MlflowClient, "search_runs", one)
     kept = [run for run in tracked_runs() if run.is_kept]
