@@ -83,7 +83,7 @@ def test_more_runs_than_a_page_are_found(
     mlflow: MlflowClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runs = [add(mlflow, "one", version, keep="true") for version in (A, B, C)]
-    search = MlflowClient.search_runs
+    search: Any = MlflowClient.search_runs
 
     def one(client: MlflowClient, *arguments: Any, **options: Any) -> Any:
         return search(client, *arguments, max_results=1, **options)
