@@ -14,6 +14,7 @@ from kedro.io import CatalogProtocol
 from longtail.config import GridConfigLoader
 from longtail.pipeline_registry import create_pipelines
 from longtail.project import find_root, set_root
+from longtail.trials.class_sampling import corrects_twice
 from longtail.trials.grid import unused_overrides
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,13 @@ class GridContext(KedroContext):
         parameters, trials = loader.parameters()
         for name in unused_overrides(parameters):
             log.warning("train.%s.trial has no effect: the grid has no such trial", name)
+        for name in parameters.grid.methods:
+            if corrects_twice(parameters.methods[name]):
+                log.warning(
+                    "methods.%s corrects class imbalance twice, by its loss and by its sampling, "
+                    "and favours rare classes",
+                    name,
+                )
         self._pipelines = create_pipelines(parameters, trials)
         self._register_pipelines()
 

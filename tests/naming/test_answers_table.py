@@ -215,7 +215,9 @@ def described(make_trial: Callable[..., Trial], images: int, **changes: Any) -> 
     stated = PriorAndTaxonomy(**{**vars(stated), **changes})
     loss = CanonicalLoss(offsets=np.log(counts))
     return make_recognizer(
-        TrainedTrial(make_trial(), "f" * 64, loss, counts, SPECIES, image_size=32),
+        TrainedTrial(
+            make_trial(), "f" * 64, loss, counts, counts.astype(float), SPECIES, image_size=32
+        ),
         HeldOutLogits(evaluated, evaluated, "balanced", None),
         stated,
         Predict(error_rate=0.1),

@@ -34,6 +34,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "ClassDependentTemperatures": {"name": "cdt", "gamma": 0.3},
     "VectorScaling": {"name": "vs", "gamma": 0.3, "tau": 1},
     "LabelAwareSmoothing": {"name": "label_aware_smoothing", "head": 0.4, "tail": 0.1},
+    "PowerSampling": {"kind": "power", "exponent": 0, "start": 0.5},
+    "ProgressiveSampling": {"kind": "progressive", "start": 0.5},
     "Equalization": {"name": "equalization", "probability": 0.9, "threshold": 0.1},
     "LDAM": {"name": "ldam", "max_margin": 0.5},
     "Classifier": {"kind": "linear", "scale": 1.0},

@@ -19,6 +19,7 @@ from longtail.parameters import (
     Loss,
     Method,
     PostHocLogitAdjustment,
+    PowerSampling,
     Recipe,
     Softmax,
     Trial,
@@ -56,7 +57,7 @@ GOLDEN = "ae67e9693bc4c132588ac1c984c03593dbab1a13d2843b2e7b7245f98a1da1f6"
 def key(trial: Trial, **changes: Any) -> str:
     values: dict[str, Any] = {
         "engine": engine_version(trial, np.array([2, 2])),
-        "loss": CanonicalLoss(),
+        "objective": CanonicalLoss().as_dict(),
         "pixels_sha256": "ab" * 32,
         "train_images": np.array([0, 1, 2, 5]),
         "train_labels": np.array([0, 1, 1, 0]),
@@ -117,6 +118,8 @@ OF_METHOD: dict[str, tuple[Any, bool]] = {
     # The canonical losses are hashed, see below.
     "loss": (BalancedSoftmax(name="balanced_softmax"), False),
     "deferred_weights": (DeferredWeights(), False),
+    # So is the sampling of the classes.
+    "sampling": (PowerSampling(kind="power"), False),
     "classifier": (Classifier(scale=2), True),
     "post_hoc": (PostHocLogitAdjustment(kind="logit_adjustment"), False),
     "recipe": ({"epochs": 9}, False),
@@ -201,11 +204,15 @@ def test_kind_and_scale_of_the_classifier_matter(
         {"train_labels": np.array([0, 1, 0, 0])},
         {"validation_images": np.array([3, 6])},
         {"weights_sha256": "ef" * 32},
-        {"loss": CanonicalLoss(focus=2.0)},
-        {"loss": CanonicalLoss(weights=np.array([0.5, 1.5]))},
-        {"loss": CanonicalLoss(offsets=np.array([0.5, 1.5]))},
-        {"loss": CanonicalLoss(margins=np.array([0.5, 1.5]))},
-        {"loss": CanonicalLoss(spared=np.array([False, True]), spared_probability=0.9)},
+        {"objective": CanonicalLoss(focus=2.0).as_dict()},
+        {"objective": CanonicalLoss(weights=np.array([0.5, 1.5])).as_dict()},
+        {"objective": CanonicalLoss(offsets=np.array([0.5, 1.5])).as_dict()},
+        {"objective": CanonicalLoss(margins=np.array([0.5, 1.5])).as_dict()},
+        {
+            "objective": CanonicalLoss(
+                spared=np.array([False, True]), spared_probability=0.9
+            ).as_dict()
+        },
     ],
 )
 def test_pixels_subset_weights_and_loss_matter(
@@ -221,7 +228,7 @@ def test_losses_share_a_fingerprint_exactly_where_they_coincide(
     keys = {
         key(
             make_trial(method=Method(name=loss.name, label="", loss=loss)),
-            loss=canonical(loss, Classifier(), np.array(counts)),
+            objective=canonical(loss, Classifier(), np.array(counts)).as_dict(),
         )
         for loss in LOSSES
     }

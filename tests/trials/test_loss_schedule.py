@@ -48,7 +48,7 @@ def key(trial: Trial, some: Method, counts: Any, epochs: int = 10) -> str:
     return fingerprint(
         trial,
         1,
-        loss_schedule(some, counts, epochs),
+        loss_schedule(some, counts, epochs).as_dict(),
         "ab" * 32,
         np.array([0, 1]),
         np.array([0, 1]),
@@ -140,8 +140,8 @@ def test_plain_values_of_one_loss_are_that_loss_own(make_trial: MakeTrial) -> No
     assert values.pop("deferred") == {"first_epoch": 9, "loss": schedule.last.as_dict()}
     assert values == CanonicalLoss().as_dict()
     data = ("", np.array([0]), np.array([0]), np.array([1]), None)
-    alone = fingerprint(make_trial(), 1, form, *data)
-    assert alone == fingerprint(make_trial(), 1, LossSchedule(form), *data)
+    alone = fingerprint(make_trial(), 1, form.as_dict(), *data)
+    assert alone == fingerprint(make_trial(), 1, LossSchedule(form).as_dict(), *data)
 
 
 def test_named_methods_beyond_the_thesis_are_what_they_are_called(

@@ -82,7 +82,7 @@ def test_fingerprint_is_that_of_the_split_and_the_losses(
     assert job.fingerprint("ab" * 32, None) == fingerprint(
         trial,
         1,
-        job.losses,
+        job.losses.as_dict(),
         "ab" * 32,
         train_images=np.array([0, 1, 2, 7]),
         train_labels=np.array([1, 0, 1, 3]),

@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import log_softmax
 
-from longtail.arrays import Float64Array, Int64Array
+from longtail.arrays import Float64Array
 from longtail.trials.canonical_loss import CanonicalLoss
 
 
-def assumed_prior(loss: CanonicalLoss, class_counts: Int64Array) -> tuple[Float64Array, str]:
+def assumed_prior(loss: CanonicalLoss, seen_counts: Float64Array) -> tuple[Float64Array, str]:
     """The prior under which a trained model's softmax is the posterior.
 
     The minimiser of weighted cross-entropy is proportional to ``w_c p(c | x)``, and softmax of
@@ -26,12 +26,13 @@ def assumed_prior(loss: CanonicalLoss, class_counts: Int64Array) -> tuple[Float6
 
     Args:
         loss: of the last epoch.
-        class_counts: training images of each class, all at least 1.
+        seen_counts: images of each class in the last epoch, all above 0: the training images, if
+            each is seen once.
 
     Returns:
         The prior, (classes,), which sums to 1, and a note on how exact it is.
     """
-    mass = np.log(class_counts.astype(np.float64))
+    mass = np.log(seen_counts)
     if loss.weights is not None:
         mass = mass + np.log(loss.weights)
     if loss.offsets is not None:

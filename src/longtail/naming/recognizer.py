@@ -53,6 +53,8 @@ class TrainedTrial:
         fingerprint: of its training.
         loss: of its last epoch.
         class_counts: its training images of each class, (classes,).
+        seen_counts: the images of each class that its last epoch had, see
+            :attr:`longtail.trials.training_job.TrainingJob.seen_counts`.
         class_names: in the order of the labels.
         image_size: the side of the stored images, to which photographs are cropped, in pixels.
     """
@@ -61,6 +63,7 @@ class TrainedTrial:
     fingerprint: str
     loss: CanonicalLoss
     class_counts: Int64Array
+    seen_counts: Float64Array
     class_names: list[str]
     image_size: int
 
@@ -153,7 +156,7 @@ def make_recognizer(
     """
     trial, class_counts = trained.trial, trained.class_counts
     validation, test, unknown = held_out.validation, held_out.test, held_out.unknown
-    assumed, exactness = assumed_prior(trained.loss, class_counts)
+    assumed, exactness = assumed_prior(trained.loss, trained.seen_counts)
     calibration = calibrate(validation.logits, validation.labels, assumed)
     novelty_rule = novelty_threshold(
         novelty(validation.logits), None if unknown is None else novelty(unknown)

@@ -48,9 +48,13 @@ from longtail.parameters.methods import (
     LogitAdjustment,
     Loss,
     Method,
+    PowerSampling,
+    ProgressiveSampling,
+    Sampling,
     Softmax,
     VectorScaling,
     WeightedSoftmax,
+    epochs_before,
 )
 from longtail.parameters.post_hoc import PostHoc, PostHocLogitAdjustment, TauNormalization
 from longtail.parameters.predict import Predict
@@ -96,13 +100,16 @@ __all__ = [
     "PerClassHoldout",
     "PostHoc",
     "PostHocLogitAdjustment",
+    "PowerSampling",
     "Predict",
     "Profile",
+    "ProgressiveSampling",
     "RandAugment",
     "RandomErasing",
     "RandomResizedCrop",
     "RankGroups",
     "Recipe",
+    "Sampling",
     "Schedule",
     "ShotGroups",
     "Softmax",
@@ -120,5 +127,6 @@ __all__ = [
     "UnknownClasses",
     "VectorScaling",
     "WeightedSoftmax",
+    "epochs_before",
     "unknown",
 ]

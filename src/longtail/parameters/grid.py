@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from longtail.parameters.backbones import OWN_ARCHITECTURES, Backbone
 from longtail.parameters.datasets import TrainSet
-from longtail.parameters.methods import Method
+from longtail.parameters.methods import Method, epochs_before
 from longtail.parameters.recipe import Compute, Recipe
 from longtail.parameters.strict import Strict, key_error
 from longtail.parameters.types import Count, Listed, Name, Seed
@@ -67,14 +67,19 @@ class Trial(Strict):
         return self
 
     @model_validator(mode="after")
-    def _weights_are_deferred_to_an_epoch_of_the_training(self) -> Self:
-        deferred, epochs = self.method.deferred_weights, self.recipe.epochs
-        if deferred is not None and deferred.epochs_before(epochs) >= epochs:
-            raise key_error(
-                "method.deferred_weights.start",
-                f"is after the last of {epochs} epochs, found {deferred.start}. The last one "
-                f"starts at {(epochs - 1) / epochs:.6g}",
-            )
+    def _deferred_parts_start_in_the_training(self) -> Self:
+        epochs = self.recipe.epochs
+        deferred = {
+            "deferred_weights": self.method.deferred_weights,
+            "sampling": self.method.sampling,
+        }
+        for key, part in deferred.items():
+            if part is not None and epochs_before(part.start, epochs) >= epochs:
+                raise key_error(
+                    f"method.{key}.start",
+                    f"is after the last of {epochs} epochs, found {part.start}. The last one "
+                    f"starts at {(epochs - 1) / epochs:.6g}",
+                )
         return self
 
     @property

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from longtail.parameters.post_hoc import PostHoc, TauNormalization
+from longtail.parameters.post_hoc import PostHoc, PostHocLogitAdjustment, TauNormalization
 from longtail.parameters.strict import Strict, key_error
 from longtail.parameters.types import Name, Positive, Probability, ShareOrNone
 
@@ -167,6 +167,12 @@ Loss = Annotated[
 ]
 
 
+def epochs_before(start: float, epochs: int) -> int:
+    """How many of ``epochs`` come before the share ``start`` of them is over."""
+    # 0.29 * 100 is 28.999999999999996 in floating point, which stands for 29.
+    return floor(start * epochs + 1e-9)
+
+
 class DeferredWeights(Strict):
     """Deferred re-weighting (DRW, Cao et al. 2019, arXiv 1906.07413) by effective numbers.
 
@@ -180,8 +186,40 @@ class DeferredWeights(Strict):
 
     def epochs_before(self, epochs: int) -> int:
         """How many of ``epochs`` are trained without these weights."""
-        # 0.29 * 100 is 28.999999999999996 in floating point, which stands for 29.
-        return floor(self.start * epochs + 1e-9)
+        return epochs_before(self.start, epochs)
+
+
+class PowerSampling(Strict):
+    """Images are drawn with replacement, each class in proportion to a power of its size.
+
+    Kang et al. 2020, arXiv 1910.09217, section 3.
+
+    Attributes:
+        exponent: of the number of images; 1 is the plain epoch, 0.5 square-root sampling and 0
+            class-balanced sampling.
+        start: the share of the epochs that are plain.
+    """
+
+    kind: Literal["power"]
+    exponent: Probability = 0.0
+    start: ShareOrNone = 0.0
+
+
+class ProgressiveSampling(Strict):
+    """Progressively balanced sampling: from plain to class-balanced, epoch by epoch.
+
+    Kang et al. 2020, arXiv 1910.09217, section 3: after the share t of the epochs, a class is
+    drawn with (1 - t) times its share of the images plus t times 1 / classes.
+
+    Attributes:
+        start: the share of the epochs that are plain.
+    """
+
+    kind: Literal["progressive"]
+    start: ShareOrNone = 0.0
+
+
+Sampling = Annotated[PowerSampling | ProgressiveSampling, Field(discriminator="kind")]
 
 
 class Classifier(Strict):
@@ -205,6 +243,7 @@ class Method(Strict):
         loss: that is minimised.
         classifier: the last layer of the network.
         deferred_weights: class weights from some epoch on; null for the same loss in all epochs.
+        sampling: how the images of an epoch are drawn; null for each image once.
         post_hoc: a change of the trained model's logits; the training stays the same.
         recipe: what this method changes of the common recipe.
     """
@@ -214,6 +253,7 @@ class Method(Strict):
     loss: Loss
     classifier: Classifier = Classifier()
     deferred_weights: DeferredWeights | None = None
+    sampling: Sampling | None = None
     post_hoc: PostHoc | None = None
     recipe: dict[str, Any] = Field(default_factory=dict)
 
@@ -225,5 +265,15 @@ class Method(Strict):
                 "tau_normalization changes the norms of the class vectors, which a cosine "
                 "classifier does not use: it would do nothing. Use {kind: logit_adjustment}, "
                 "or the classifier {kind: linear}",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _post_hoc_fits_sampling(self) -> Self:
+        if isinstance(self.post_hoc, PostHocLogitAdjustment) and self.sampling is not None:
+            raise key_error(
+                "post_hoc",
+                "logit_adjustment subtracts the class frequencies that a network has learnt, but "
+                "sampling has changed those. Set sampling or post_hoc to null",
             )
         return self

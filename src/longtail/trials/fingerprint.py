@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,6 @@ from pydantic import BaseModel
 
 from longtail.arrays import Int64Array
 from longtail.parameters import Trial
-from longtail.trials.canonical_loss import CanonicalLoss
-from longtail.trials.loss_schedule import LossSchedule
 
 # Incremented whenever the same parameters and data give another result than before, so that
 # trainings of older code are not mistaken for those of this code. A golden test guards it.
@@ -28,9 +27,10 @@ OF_METHOD_NOT_HASHED = frozenset(
         # Names.
         "name",
         "label",
-        # Hashed as the canonical losses of the training's class counts.
+        # Hashed as what they are on the training's class counts.
         "loss",
         "deferred_weights",
+        "sampling",
         # Changes the logits of a finished training; recorded with the results.
         "post_hoc",
         # Merged into the trial's recipe, which is hashed.
@@ -85,7 +85,7 @@ def engine_version(trial: Trial, class_counts: Int64Array) -> int:
 def fingerprint(
     trial: Trial,
     engine: int,
-    loss: CanonicalLoss | LossSchedule,
+    objective: Mapping[str, Any],
     pixels_sha256: str,
     train_images: Int64Array,
     train_labels: Int64Array,
@@ -93,6 +93,8 @@ def fingerprint(
     weights_sha256: str | None,
 ) -> str:
     """The hash, as 64 hexadecimal digits.
+
+    ``objective`` is :attr:`longtail.trials.training_job.TrainingJob.objective`.
 
     Names and labels are not part of it, since they do not change a training. Neither are device,
     threads and workers, which change a result by rounding errors only. The validation images are,
@@ -106,7 +108,7 @@ def fingerprint(
         "weights": weights_sha256,
         "classifier": classifier.model_dump(include=set(OF_CLASSIFIER_ALWAYS_HASHED))
         | changed_keys(classifier, OF_CLASSIFIER_ALWAYS_HASHED),
-        "loss": loss.as_dict(),
+        "loss": objective,
         "recipe": trial.recipe.model_dump(mode="json", exclude_defaults=True),
         "seed": trial.seed,
         "pixels": pixels_sha256,

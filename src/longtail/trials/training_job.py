@@ -7,14 +7,15 @@ fingerprint again to check that stored results still belong to the current param
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
-from longtail.arrays import Int64Array
+from longtail.arrays import Float64Array, Int64Array
 from longtail.imbalance import class_counts, images_of
 from longtail.parameters import Trial
+from longtail.trials.class_sampling import ClassSampling, class_sampling
 from longtail.trials.fingerprint import engine_version, fingerprint
 from longtail.trials.loss_schedule import LossSchedule, loss_schedule
 
@@ -87,11 +88,13 @@ class TrainingJob:
         trial: backbone, method, recipe, seed and compute.
         split: the images.
         losses: the loss of each epoch.
+        sampling: how often each class is drawn; None if every epoch has each image once.
     """
 
     trial: Trial
     split: Split
     losses: LossSchedule
+    sampling: ClassSampling | None = None
 
     @classmethod
     def of(cls, trial: Trial, split: Split) -> Self:
@@ -100,9 +103,29 @@ class TrainingJob:
         Raises:
             ConfigurationError: if the loss needs an image of every class and a class has none.
         """
+        method, counts, epochs = trial.method, split.class_counts, trial.recipe.epochs
         return cls(
-            trial, split, loss_schedule(trial.method, split.class_counts, trial.recipe.epochs)
+            trial,
+            split,
+            loss_schedule(method, counts, epochs),
+            class_sampling(method.sampling, counts, epochs),
         )
+
+    @property
+    def objective(self) -> dict[str, Any]:
+        """The losses and the sampling as plain values, for hashing and for storing as JSON."""
+        sampling = {} if self.sampling is None else {"sampling": self.sampling.as_dict()}
+        return self.losses.as_dict() | sampling
+
+    @property
+    def seen_counts(self) -> Float64Array:
+        """How many images of each class the last epoch has on average, (classes,)."""
+        counts = self.split.class_counts.astype(np.float64)
+        if self.sampling is None:
+            return counts
+        probabilities = self.sampling.class_probabilities(self.trial.recipe.epochs)
+        result: Float64Array = counts.sum() * probabilities
+        return result
 
     @property
     def engine(self) -> int:
@@ -119,7 +142,7 @@ class TrainingJob:
         return fingerprint(
             self.trial,
             self.engine,
-            self.losses,
+            self.objective,
             pixels_sha256,
             self.split.train_images,
             self.split.train_labels,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from longtail.arrays import Int64Array
-from longtail.parameters import Trial
+from longtail.parameters import Sampling, Trial
+from longtail.trials.class_sampling import class_sampling
 from longtail.trials.loss_schedule import LossSchedule
 from longtail.trials.training_job import Split, TrainingJob
 
@@ -15,7 +16,9 @@ def training_job(
     train: Int64Array,
     validation: Int64Array,
     classes: int = 10,
+    sampling: Sampling | None = None,
 ) -> TrainingJob:
     """A job that trains and validates on the images of these numbers."""
     split = Split(train, labels[train], validation, labels[validation], classes)
-    return TrainingJob(trial, split, losses)
+    sampled = class_sampling(sampling, split.class_counts, trial.recipe.epochs)
+    return TrainingJob(trial, split, losses, sampled)

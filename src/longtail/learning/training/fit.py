@@ -142,7 +142,9 @@ def train_epoch(
     recipe, execution = state.recipe, state.execution
     state.begin_epoch()
     images, count = as_image_source(train.images), len(train.labels)
-    batches = shuffled(count, recipe.batch_size, state.generator, torch.device("cpu"))
+    chosen = state.images_of_epoch(train.labels)
+    order = shuffled(count, recipe.batch_size, state.generator, torch.device("cpu"))
+    batches = [chosen[positions] for positions in order]
     labels = split_like(train.labels[torch.cat(batches).to(execution.device)], batches)
     total = torch.zeros((), device=execution.device)
     augmented = augmentation.epoch(images, batches, state.generator)

@@ -83,7 +83,7 @@ def fit_classifier(
             model, validation.images, images, trial, 1, full_precision, store
         )
     head = FeatureClassifier(classifier)
-    state = TrainingState(head, job.losses, recipe, trial.seed, execution)
+    state = TrainingState(head, job.losses, recipe, trial.seed, execution, job.sampling)
     return fit(
         state,
         LabelledImages(as_one_pixel(views[0]), train.labels),

@@ -113,7 +113,7 @@ def train(
                 model, job, train_set, validation_set, execution, on_epoch, checkpoint, store
             )
         else:
-            state = TrainingState(model, job.losses, recipe, trial.seed, execution)
+            state = TrainingState(model, job.losses, recipe, trial.seed, execution, job.sampling)
             augmentation = Augmentation(recipe)
             history = fit(state, train_set, validation_set, augmentation, on_epoch, checkpoint)
     environment = training_environment(model, execution.device, job.engine)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from longtail.learning.backbones import ImageModel
+from longtail.learning.data.sampled_epoch import sampled_images
 from longtail.learning.execution import Execution
 from longtail.learning.training.criterion import Criterion
 from longtail.learning.training.freezing import parameter_groups
 from longtail.learning.training.model_ema import ModelEma
 from longtail.parameters import Recipe
+from longtail.trials.class_sampling import ClassSampling
 from longtail.trials.loss_schedule import LossSchedule
 
 
@@ -26,6 +28,7 @@ class TrainingState:
         seed: of the order of the images, their augmentation and the random numbers of the loss.
             (Initial weights and dropout use torch's global generator.)
         execution: where and how the model runs.
+        sampling: how often each class is drawn, None for each image once per epoch.
     """
 
     def __init__(
@@ -35,6 +38,7 @@ class TrainingState:
         recipe: Recipe,
         seed: int,
         execution: Execution,
+        sampling: ClassSampling | None = None,
     ) -> None:
         self.model, self.recipe, self.execution = model, recipe, execution
         self.optimizer = _optimizer(model, recipe)
@@ -42,7 +46,7 @@ class TrainingState:
         self.generator = torch.Generator().manual_seed(seed)
         self.history: list[dict[str, float]] = []
         self.ema = None if recipe.ema_decay is None else ModelEma(model, recipe.ema_decay)
-        self._losses = losses
+        self._losses, self._sampling, self._seed = losses, sampling, seed
 
     @property
     def epoch(self) -> int:
@@ -60,6 +64,17 @@ class TrainingState:
         if loss is not self.criterion.loss:
             self.criterion = self.criterion.with_loss(loss).to(self.execution.device)
         self.model.train()
+
+    def images_of_epoch(self, labels: Tensor) -> Tensor:
+        """The numbers of the next epoch's images, int64 (images,) on the CPU, in no random order.
+
+        Args:
+            labels: of the training images, (images,).
+        """
+        epoch, sampling = self.epoch + 1, self._sampling
+        if sampling is None or epoch < sampling.first_epoch:
+            return torch.arange(len(labels))
+        return sampled_images(sampling, labels.cpu(), self._seed, epoch)
 
     def state_dict(self) -> dict[str, Any]:
         """Tensors and plain values; the tensors are not copied."""

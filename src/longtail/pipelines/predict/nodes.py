@@ -146,7 +146,13 @@ def describe_recognizer(
     of_validation, of_test, of_unknown = np.split(logits, np.cumsum([len(validation), len(test)]))
     recognizer = make_recognizer(
         TrainedTrial(
-            trial, chosen.fingerprint, job.losses.last, counts, class_names, images.shape[1]
+            trial,
+            chosen.fingerprint,
+            job.losses.last,
+            counts,
+            job.seen_counts,
+            class_names,
+            images.shape[1],
         ),
         HeldOutLogits(
             LabelledLogits(of_validation, labels[validation]),

@@ -81,7 +81,7 @@ def fit_trial(
                 "seconds": checkpoint.seconds,
                 "train_images": len(split.train_images),
                 "weights_sha256": weights_sha256,
-                "canonical_loss": job.losses.as_dict(),
+                "canonical_loss": job.objective,
                 "parameters": trial.model_dump(mode="json"),
                 **result.environment,
             }

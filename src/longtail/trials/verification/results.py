@@ -27,7 +27,7 @@ DETERMINANTS = (
     "seed",
 )
 # What is in it as a canonical form, which trials of different losses can share.
-OF_THE_LOSS = ("method.loss", "method.deferred_weights")
+OF_THE_LOSS = ("method.loss", "method.deferred_weights", "method.sampling")
 
 
 def verified_results(

@@ -1,0 +1,100 @@
+"""How often the images of each class are drawn in each epoch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from longtail.arrays import Float64Array, Int64Array
+from longtail.parameters import (
+    BalancedSoftmax,
+    ClassBalanced,
+    ClassDependentTemperatures,
+    LogitAdjustment,
+    Method,
+    PowerSampling,
+    Sampling,
+    VectorScaling,
+    WeightedSoftmax,
+    epochs_before,
+)
+
+# Losses that alone make up for different numbers of images.
+REBALANCING_LOSSES = (
+    BalancedSoftmax,
+    ClassBalanced,
+    ClassDependentTemperatures,
+    LogitAdjustment,
+    VectorScaling,
+    WeightedSoftmax,
+)
+
+
+@dataclass(frozen=True)
+class ClassSampling:
+    """Re-sampling of the classes, reduced to what has an effect.
+
+    Attributes:
+        first_epoch: the first epoch with it, counted from 1.
+        exponent: of the class counts; None for progressively balanced sampling.
+        epochs: of the whole training.
+        class_counts: the number of training images of each class, (classes,).
+    """
+
+    first_epoch: int
+    exponent: float | None
+    epochs: int
+    class_counts: Int64Array
+
+    def class_probabilities(self, epoch: int) -> Float64Array:
+        """The probability with which an image of each class is drawn, (classes,), sum 1.
+
+        Args:
+            epoch: counted from 1.
+        """
+        counts = self.class_counts.astype(np.float64)
+        plain: Float64Array = counts / counts.sum()
+        if epoch < self.first_epoch:
+            return plain
+        present = counts > 0
+        if self.exponent is None:
+            balanced = present / present.sum()
+            share = epoch / self.epochs
+            mixed: Float64Array = (1 - share) * plain + share * balanced
+            return mixed
+        powers = np.where(present, counts**self.exponent, 0.0)  # 0 ** 0 is 1
+        result: Float64Array = powers / powers.sum()
+        return result
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for hashing and for storing as JSON. Counts and epochs are hashed so."""
+        return {"first_epoch": self.first_epoch, "exponent": self.exponent}
+
+
+def class_sampling(
+    sampling: Sampling | None, class_counts: Int64Array, epochs: int
+) -> ClassSampling | None:
+    """The re-sampling of a training; None if every epoch is plain.
+
+    With an exponent of 1, and on equal counts, an epoch has each image once: a re-sampling that
+    would not change how often a class is seen has no effect.
+
+    Args:
+        sampling: of the method.
+        class_counts: the number of training images of each class, (classes,).
+        epochs: of the training.
+    """
+    if sampling is None or len(set(class_counts[class_counts > 0].tolist())) <= 1:
+        return None
+    exponent = sampling.exponent if isinstance(sampling, PowerSampling) else None
+    if exponent == 1:
+        return None
+    return ClassSampling(epochs_before(sampling.start, epochs) + 1, exponent, epochs, class_counts)
+
+
+def corrects_twice(method: Method) -> bool:
+    """Whether both the sampling and the loss of ``method`` make up for class imbalance."""
+    rebalancing = isinstance(method.loss, REBALANCING_LOSSES) or method.deferred_weights is not None
+    return method.sampling is not None and rebalancing
