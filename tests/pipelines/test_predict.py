@@ -52,7 +52,7 @@ def photographs(trained: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     good = next(folder.rglob("*.png")).read_bytes()
     (folder / "truncated.png").write_bytes(good[: len(good) // 2])
     (folder / "text.jpg").write_text("no image")
-    (folder / "phone.heic").write_bytes(b"")
+    (folder / "phone.jxl").write_bytes(b"")
     (folder / "=cmd().png").write_bytes(b"")
     (folder / "notes.txt").write_text("no image, and no image's name")
     return folder
@@ -91,8 +91,8 @@ def test_every_file_is_a_row_and_broken_ones_say_why(named: Run, photographs: Pa
     expected = sorted(name.replace("=cmd", "./=cmd").split("/") for name in names)
     assert table["file"].tolist() == ["/".join(parts) for parts in expected]
     broken = table[table["error"] != ""].set_index("file")
-    assert set(broken.index) == {"truncated.png", "text.jpg", "phone.heic", "./=cmd().png"}
-    assert "convert it to JPEG" in str(broken.loc["phone.heic", "error"])
+    assert set(broken.index) == {"truncated.png", "text.jpg", "phone.jxl", "./=cmd().png"}
+    assert "convert it to JPEG" in str(broken.loc["phone.jxl", "error"])
     assert "truncated" in str(broken.loc["truncated.png", "error"])
     assert "not an image" in str(broken.loc["text.jpg", "error"])
     assert set(broken["trust"]) == {"no"}

@@ -8,11 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from longtail.errors import DataError
+from longtail.sources.class_folders import entries_by_folder
+from longtail.sources.files import ImageFileRef
 from longtail.sources.images import Images
+from longtail.sources.listing import Listing
 from longtail.sources.split_folders import split_of
-from tests.sources.photographs import folder_of, photograph, read, save
+from tests.sources.photographs import folder_of, photograph, read, save, source
 
 KEY = "datasets.moths.source"
 
@@ -333,3 +338,37 @@ def test_images_of_a_split_that_is_used_later_are_not_trained_on(
     rejected = dict(zip(images.rejected["file"], images.rejected["reason"], strict=True))
     assert rejected["train/a/copy.png"] == "shows the same as the validation image 'val/a/000.png'"
     assert rejected["val/a/copy.png"].startswith("is the same picture as 'train/b/copy.png'")
+
+
+FOLDERS = st.sampled_from(["train", "val", "valid", "test", "a", "b", "images", "top"])
+PATHS = st.lists(st.lists(FOLDERS, max_size=4).map(tuple), min_size=1, max_size=12)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    paths=PATHS,
+    roots=st.lists(st.sampled_from(["x", "y"]), min_size=12, max_size=12),
+    levels=st.integers(1, 2),
+    answer=st.sampled_from([None, "official", "redraw", "classes"]),
+)
+def test_every_file_of_any_tree_has_a_class_or_a_reason(
+    paths: list[tuple[str, ...]], roots: list[str], levels: int, answer: Any
+) -> None:
+    files = [
+        ImageFileRef((*parts, f"{number}.png"), Path("/", root), None)
+        for number, (parts, root) in enumerate(zip(paths, roots, strict=False))
+    ]
+    listing = Listing(sorted(files, key=lambda file: file.parts))
+    given = source(Path("/x"), class_levels=levels, split_folders=answer)
+    try:
+        entries, rejected = entries_by_folder(listing, given, KEY)
+    except DataError as error:
+        assert str(error).startswith(f"{KEY}.path: ")
+        assert answer is None or "--params" not in str(error) or "training images" in str(error)
+        return
+    names = [entry.file.name for entry in entries] + [name for name, _, _ in rejected]
+    assert sorted(names) == sorted(file.name for file in files)
+    assert all(entry.species for entry in entries)
+    assert {entry.split for entry in entries} <= {"", "train", "validation", "test"}
+    if answer in ("redraw", "classes"):
+        assert not any(entry.split for entry in entries)

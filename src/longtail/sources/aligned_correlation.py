@@ -25,7 +25,7 @@ SIDES, ITERATIONS = (16, 32, 64), (12, 8, 6)
 BLUR = 1.0
 # Correlations of details on the middle level below which the last level is not tried, and on the
 # last level from which two images are one photograph. Measured by benchmarks/near_duplicates.py.
-PROMISING, SAME = 0.5, 0.75
+PROMISING, SAME = 0.5, 0.82
 # Images must overlap by this share of the first.
 LEAST_OVERLAP = 0.4
 # Details weaker than half a grey level are noise: images without any correlate fully.
