@@ -14,7 +14,7 @@ from longtail.hooks.pixels import check_pixels
 from longtail.hooks.predict import check_request
 from longtail.hooks.published import check_published
 from longtail.hooks.run_files import is_step
-from longtail.parameters import OWN_ARCHITECTURES, Dataset, DigitsSource, Parameters, Trial
+from longtail.parameters import OWN_ARCHITECTURES, Backbone, Dataset, DigitsSource, Trial
 from longtail.pipelines.predict.pipeline import dataset_of
 
 # Kedro's runners that would give wrong results, and why.
@@ -54,8 +54,8 @@ class PreflightHook:
         on_cluster = "DaskRunner" in run_params["runner"]
         if not on_cluster:
             workers.warm_up()
-        _check_backbones(parameters, made)
         trials = [_trial(catalog, f"params:{node.namespace}.trial") for node in fits]
+        _check_backbones(trials, made)
         if any(trial.recipe.needs_layers for trial in trials):
             from longtail.learning.training.freezing import check_layers
 
@@ -97,19 +97,27 @@ def _check_holdout(dataset: Dataset) -> None:
         )
 
 
-def _check_backbones(parameters: Parameters, made: set[str]) -> None:
-    """Check architectures of timm, and the weights that the run fetches."""
-    chosen = [parameters.backbones[name] for name in parameters.grid.backbones]
-    foreign = [backbone for backbone in chosen if backbone.architecture not in OWN_ARCHITECTURES]
-    if not foreign:
+def _check_backbones(trials: list[Trial], made: set[str]) -> None:
+    """Check that networks exist and take the trials' images, and the weights that are fetched."""
+    cases: list[tuple[Backbone, int]] = []
+    for trial in trials:
+        case = (trial.backbone, trial.recipe.image_size)
+        is_own = trial.backbone.architecture in OWN_ARCHITECTURES
+        if case not in cases and not (is_own and not trial.backbone.pretrained):
+            cases.append(case)
+    if not cases:
         return
     from longtail.learning.backbones import check_architecture
+    from longtail.learning.backbones.check import check_network, shapes_of_weights
     from longtail.learning.backbones.pretrained import check_available
 
-    for backbone in foreign:
+    for backbone, image_size in cases:
         check_architecture(backbone)
+        weights = None
         if f"{backbone.name}_weights" in made:
             check_available(backbone)
+            weights = shapes_of_weights(backbone)
+        check_network(backbone, image_size, weights)
 
 
 def _trial(catalog: LongtailCatalog, name: str) -> Trial:

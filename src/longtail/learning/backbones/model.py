@@ -2,54 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
 import numpy as np
-import timm
 import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from longtail.errors import ConfigurationError
-from longtail.learning.backbones import micro
-from longtail.learning.backbones.resnet32 import ResNet32
-from longtail.parameters import OWN_ARCHITECTURES, Backbone, Classifier, unknown
+from longtail.learning.backbones.networks import create_network, feature_count, load_weights
+from longtail.parameters import Backbone, Classifier
 from longtail.trials.post_hoc import LastLayer
 
 IMAGENET_MEAN_STD = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 HALF_MEAN_STD = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
-
-# Builders of our own networks; each takes the side of the images in pixels.
-OWN: dict[str, Callable[[int], nn.Module]] = dict(
-    zip(
-        OWN_ARCHITECTURES,
-        (
-            micro.mobilenetv2_micro,
-            micro.resnetv2_micro,
-            micro.vit_micro,
-            micro.convnext_micro,
-            lambda _: ResNet32(),
-        ),
-        strict=True,
-    )
-)
-
-
-def check_architecture(backbone: Backbone) -> None:
-    """Refuse an architecture that is neither ours nor timm's.
-
-    Raises:
-        ConfigurationError: with similar names.
-    """
-    if backbone.architecture not in OWN and not timm.is_model(backbone.architecture):
-        near = [*OWN, *timm.list_models(f"*{backbone.architecture.split('_')[0]}*")[:20]]
-        message = unknown(backbone.architecture, near, "architecture")
-        raise ConfigurationError(
-            f"backbones.{backbone.name}.architecture: {message}, and timm's others"
-        )
 
 
 class Normalize(nn.Module):
@@ -181,51 +149,12 @@ def build(
     Raises:
         ConfigurationError: if ``weights`` do not fit the backbone.
     """
-    if backbone.architecture in OWN:
-        network = OWN[backbone.architecture](image_size)
-    else:
-        options = dict(backbone.options)
-        if _takes_image_size(backbone.architecture):
-            options.setdefault("img_size", image_size)
-        network = timm.create_model(backbone.architecture, **options)
+    network = create_network(backbone, image_size)
     if weights is not None:
-        _load(network, weights, backbone)
-    if isinstance(network, ResNet32):
-        features = network.num_features
-    else:
-        # Not num_features: MobileNetV3, for example, has a hidden layer before its classifier.
-        features = network.head_hidden_size  # type: ignore[assignment]
-        network.reset_classifier(0)  # type: ignore[operator]
+        load_weights(network, weights, backbone)
     head = CosineLinear if classifier.kind == "cosine" else ScaledLinear
-    return ImageClassifier(network, head(features, classes, classifier.scale), image_size)
-
-
-def _takes_image_size(architecture: str) -> bool:
-    """Whether the network needs the image size, for its position embeddings."""
-    return architecture.startswith(("vit_", "deit", "beit", "swin"))
-
-
-def _load(network: nn.Module, weights: Mapping[str, Tensor], backbone: Backbone) -> None:
-    # ResNet-32 has no classifier.
-    has_no_classifier = isinstance(network, ResNet32)
-    classifier = None if has_no_classifier else network.get_classifier()  # type: ignore[operator]
-    prefixes = tuple(f"{name}." for name, module in network.named_modules() if module is classifier)
-    own = network.state_dict()
-    wanted = {name for name in own if not name.startswith(prefixes)}
-    missing = sorted(wanted - set(weights))
-    misshapen = sorted(n for n in wanted & set(weights) if own[n].shape != weights[n].shape)
-    if missing or misshapen:
-        example = (
-            f"'{missing[0]}' is missing"
-            if missing
-            else f"'{misshapen[0]}' has shape {tuple(weights[misshapen[0]].shape)}, "
-            f"not {tuple(own[misshapen[0]].shape)}"
-        )
-        raise ConfigurationError(
-            f"the weights do not fit {backbone.architecture} with options {backbone.options}: "
-            f"{example} ({len(missing)} missing, {len(misshapen)} of another shape)"
-        )
-    network.load_state_dict({n: weights[n] for n in wanted}, strict=False)
+    layer = head(feature_count(network), classes, classifier.scale)
+    return ImageClassifier(network, layer, image_size)
 
 
 def last_layer(model_file: Path, classifier: Classifier) -> LastLayer:

@@ -7,13 +7,12 @@ import urllib.request
 from pathlib import Path
 
 import timm
-import torch
 from huggingface_hub import try_to_load_from_cache
 from huggingface_hub.constants import ENDPOINT as HF_ENDPOINT
 from torch import Tensor
 
-from longtail.errors import ConfigurationError, DataError
-from longtail.learning.backbones.model import OWN
+from longtail.errors import DataError
+from longtail.learning.backbones.networks import options_of_weights, published_shapes
 from longtail.learning.backbones.weight_file import read_weight_file
 from longtail.parameters import Backbone
 from longtail.project import from_root, located
@@ -21,8 +20,6 @@ from longtail.project import from_root, located
 TIMEOUT_S = 20
 SUFFIXES = (".safetensors", ".npz", ".pth", ".pt")
 RARE_SUFFIXES = (".bin", ".ckpt", ".tar")
-# A size that all networks of this package take. The names of weights do not depend on it.
-OWN_IMAGE_SIZE = 32
 
 
 def pretrained_weights(backbone: Backbone) -> dict[str, Tensor]:
@@ -41,32 +38,16 @@ def pretrained_weights(backbone: Backbone) -> dict[str, Tensor]:
     key = f"backbones.{backbone.name}"
     if backbone.weights is not None:
         file = located(backbone.weights)
-        return read_weight_file(file, f"{key}.weights", _names_of_weights(backbone))
+        return read_weight_file(file, f"{key}.weights", published_shapes(backbone))
     try:
-        network = timm.create_model(backbone.architecture, pretrained=True, **backbone.options)
+        options = options_of_weights(backbone)
+        network = timm.create_model(backbone.architecture, pretrained=True, **options)
     # The hub's client raises errors of many libraries, and RuntimeError if there are no weights.
     except Exception as error:
         raise _unavailable(
             backbone, key, f"{type(error).__name__}: {_first_line(error)}"
         ) from error
     return {k: v.contiguous() for k, v in network.state_dict().items()}
-
-
-def _names_of_weights(backbone: Backbone) -> set[str]:
-    try:
-        with torch.device("meta"):  # without memory for the weights
-            network = (
-                OWN[backbone.architecture](OWN_IMAGE_SIZE)
-                if backbone.architecture in OWN
-                else timm.create_model(backbone.architecture, **backbone.options)
-            )
-    # timm and torch raise anything for options that do not fit.
-    except Exception as error:
-        raise ConfigurationError(
-            f"backbones.{backbone.name}: {backbone.architecture} with options {backbone.options} "
-            f"cannot be built: {_first_line(error)}"
-        ) from error
-    return set(network.state_dict())
 
 
 def check_available(backbone: Backbone) -> None:

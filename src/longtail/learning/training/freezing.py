@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from math import floor
 from typing import Any
 
+import torch
 from timm.models import group_parameters
 from torch import nn
 
@@ -82,7 +83,8 @@ def check_layers(trials: Iterable[Trial]) -> None:
         if not recipe.needs_layers or case in seen:
             continue
         seen.add(case)
-        model = build(trial.backbone, trial.method.classifier, 2, recipe.image_size, None)
+        with torch.device("meta"):  # only the names of its parameters are needed
+            model = build(trial.backbone, trial.method.classifier, 2, recipe.image_size, None)
         try:
             freeze(model, recipe)
             parameter_groups(model, recipe)

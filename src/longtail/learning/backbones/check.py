@@ -1,0 +1,151 @@
+"""Checks that networks take the images of a run, before anything is ingested or trained.
+
+Networks are built and run on torch's meta device, which computes shapes only: without memory for
+their weights, and in about a second whatever their size.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+import timm
+import torch
+from torch import Tensor, nn
+
+from longtail.errors import ConfigurationError
+from longtail.learning.backbones.networks import (
+    MISFITS,
+    OWN,
+    create_network,
+    feature_count,
+    first_line,
+    load_weights,
+    published_shapes,
+    unusable,
+)
+from longtail.learning.backbones.pretrained import pretrained_weights
+from longtail.parameters import Backbone
+
+log = logging.getLogger(__name__)
+
+# A network whose last layer sees an image as fewer positions along a side is reported.
+FEW_POSITIONS = 3
+# How many sizes are tried to name some that a network takes, and how many are named.
+TRIED_SIZES, NAMED_SIZES = 16, 2
+# Options of ``timm.create_model`` for weights, which a training would not record.
+WEIGHT_OPTIONS = ("checkpoint_path", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay")
+
+
+def check_network(
+    backbone: Backbone, image_size: int, weights: Mapping[str, Tensor] | None
+) -> None:
+    """Check that a network and its weights can be used for images of a size.
+
+    Args:
+        backbone: of a known architecture.
+        image_size: the side of the images, in pixels.
+        weights: of the backbone, on the meta device; None for random weights.
+
+    Raises:
+        ConfigurationError: naming sizes that the network takes, if it is the size that is wrong.
+    """
+    if backbone.architecture in OWN and weights is None:
+        return
+    key = f"backbones.{backbone.name}"
+    for option in WEIGHT_OPTIONS:
+        if option in backbone.options:
+            raise ConfigurationError(
+                f"{key}.options.{option}: weights are not options of the architecture. Use "
+                f"{key}.pretrained, {key}.weights, or a tag in {key}.architecture"
+            )
+    try:
+        network = _working(backbone, image_size, weights)
+    except MISFITS as error:
+        sizes = sorted(islice(_sizes(backbone, image_size, weights), NAMED_SIZES))
+        if not sizes:
+            raise unusable(backbone, error) from None
+        raise ConfigurationError(
+            f"{key}: {backbone.architecture} cannot be used for images of {image_size} pixels "
+            f"({first_line(error)}). Set recipe.image_size to a size that it takes, for example "
+            f"{' or '.join(map(str, sizes))}"
+        ) from None
+    _report_few_positions(network, backbone, image_size)
+
+
+def shapes_of_weights(backbone: Backbone) -> dict[str, Tensor]:
+    """A backbone's pretrained weights, from its file or timm's hub, on the meta device.
+
+    Raises:
+        DataError: if the file is unreadable.
+        ConfigurationError: if timm refuses the options.
+    """
+    if backbone.weights is None:
+        return published_shapes(backbone)
+    return {name: value.to("meta") for name, value in pretrained_weights(backbone).items()}
+
+
+def _working(
+    backbone: Backbone, image_size: int, weights: Mapping[str, Tensor] | None
+) -> nn.Module:
+    """The network on the meta device, which returned a row of features for each image.
+
+    Raises:
+        one of MISFITS: why it cannot be used.
+    """
+    with torch.device("meta"):
+        network = create_network(backbone, image_size)
+        if weights is not None:
+            load_weights(network, weights, backbone)
+        images = torch.empty(2, 3, image_size, image_size)
+        expected = (2, feature_count(network))
+        for training in (True, False):
+            features = network.train(training)(images)
+            if not isinstance(features, Tensor):
+                kind = type(features).__name__
+                raise TypeError(f"it returns a {kind}, not a row of features for each image")
+            if tuple(features.shape) != expected:
+                raise ValueError(
+                    f"it returns features of shape {tuple(features.shape)} for 2 images, where a "
+                    f"classifier takes {expected}"
+                )
+    return network
+
+
+def _report_few_positions(network: nn.Module, backbone: Backbone, image_size: int) -> None:
+    """Warn if images are small for a network of timm, which works but sees little of them."""
+    layers: Any = getattr(network, "feature_info", None)
+    if not layers:
+        return
+    pixels = layers[-1]["reduction"]
+    positions = image_size // pixels
+    if positions < FEW_POSITIONS:
+        key = f"backbones.{backbone.name}"
+        has_patches = hasattr(getattr(network, "patch_embed", None), "patch_size")
+        smaller = f", or smaller patches with {key}.options.patch_size" if has_patches else ""
+        log.warning(
+            "%s: %s sees an image of %d pixels as %s, each of %d pixels, which is little detail. "
+            "Enlarge images with recipe.image_size (the network was made for %d pixels)%s",
+            *(key, backbone.architecture, image_size),
+            "one position" if positions <= 1 else f"{positions} x {positions} positions",
+            *(pixels, network.pretrained_cfg["input_size"][-1], smaller),  # type: ignore[index]
+        )
+
+
+def _sizes(
+    backbone: Backbone, image_size: int, weights: Mapping[str, Tensor] | None
+) -> Iterator[int]:
+    """Sizes that a network takes: first its own, then those next to ``image_size``."""
+    config = timm.get_pretrained_cfg(backbone.architecture)
+    if config is None:
+        return
+    own = config.input_size[-1]
+    others = {step * n for step in (14, 32) for n in range(1, 2 * own // step + 1)} - {own}
+    for size in (own, *sorted(others, key=lambda other: abs(other - image_size))[:TRIED_SIZES]):
+        try:
+            _working(backbone, size, weights)
+        except MISFITS:
+            continue
+        yield size

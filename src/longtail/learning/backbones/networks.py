@@ -1,0 +1,191 @@
+"""Networks without their classifiers: those of this package, and timm's at any size they take."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import timm
+import torch
+from timm.models import split_model_name_tag
+from torch import Tensor, nn
+
+from longtail.errors import ConfigurationError
+from longtail.learning.backbones import micro
+from longtail.learning.backbones.resnet32 import ResNet32
+from longtail.parameters import OWN_ARCHITECTURES, Backbone, unknown
+
+# Builders of our own networks; each takes the side of the images in pixels.
+OWN: dict[str, Callable[[int], nn.Module]] = dict(
+    zip(
+        OWN_ARCHITECTURES,
+        (
+            micro.mobilenetv2_micro,
+            micro.resnetv2_micro,
+            micro.vit_micro,
+            micro.convnext_micro,
+            lambda _: ResNet32(),
+        ),
+        strict=True,
+    )
+)
+
+# A size that all of them take. The names of their weights do not depend on it.
+OWN_IMAGE_SIZE = 32
+# What timm, torch and we raise about arguments, names and shapes that do not fit.
+MISFITS = (
+    ConfigurationError,
+    *(ArithmeticError, AssertionError, AttributeError, LookupError, NotImplementedError),
+    *(RuntimeError, TypeError, ValueError),
+)
+
+
+def check_architecture(backbone: Backbone) -> None:
+    """Refuse an architecture that is neither ours nor timm's.
+
+    Raises:
+        ConfigurationError: with similar names.
+    """
+    name, key = backbone.architecture, f"backbones.{backbone.name}.architecture"
+    if name in OWN:
+        return
+    if not timm.is_model(name):
+        near = [*OWN, *timm.list_models(f"*{name.split('_')[0]}*")[:20]]
+        message = unknown(name, near, "architecture")
+        raise ConfigurationError(f"{key}: {message}, and timm's others")
+    base, tag = split_model_name_tag(name)
+    tags = [split_model_name_tag(known)[1] for known in timm.list_pretrained(f"{base}.*")]
+    if tag and tag not in tags:
+        raise ConfigurationError(f"{key}: {unknown(tag, tags, 'weights')} of {base}")
+
+
+def create_network(backbone: Backbone, image_size: int) -> nn.Module:
+    """A network with random weights, from images to features.
+
+    Args:
+        backbone: the architecture and its options.
+        image_size: the side of the images, in pixels. Networks of timm whose weights depend on it
+            are created for it.
+    """
+    if backbone.architecture in OWN:
+        network = OWN[backbone.architecture](image_size)
+    else:
+        options = dict(backbone.options)
+        config = timm.get_pretrained_cfg(backbone.architecture)
+        if config is not None and config.fixed_input_size:
+            options.setdefault("img_size", image_size)
+        network = timm.create_model(backbone.architecture, **options)
+    if not isinstance(network, ResNet32):
+        network.reset_classifier(0)  # type: ignore[operator]
+    return network
+
+
+def options_of_weights(backbone: Backbone) -> dict[str, Any]:
+    """The options of the network that pretrained weights are downloaded for.
+
+    They are the backbone's without its sizes, for which :func:`load_weights` converts them.
+    """
+    return {
+        name: value
+        for name, value in backbone.options.items()
+        if name not in ("img_size", "patch_size")
+    }
+
+
+def published_shapes(backbone: Backbone) -> dict[str, Tensor]:
+    """Weights as a backbone's pretrained ones are, by name, on the meta device: without values.
+
+    Raises:
+        ConfigurationError: if the network cannot be created with its options.
+    """
+    try:
+        with torch.device("meta"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of timm's code about itself
+            if backbone.architecture in OWN:
+                return OWN[backbone.architecture](OWN_IMAGE_SIZE).state_dict()
+            options = options_of_weights(backbone)
+            return timm.create_model(backbone.architecture, **options).state_dict()
+    except MISFITS as error:
+        raise unusable(backbone, error) from None
+
+
+def unusable(backbone: Backbone, error: Exception) -> ConfigurationError:
+    """That a network cannot be used at any size, with the reason of timm, torch or this package."""
+    options = f" with options {backbone.options}" if backbone.options else ""
+    return ConfigurationError(
+        f"backbones.{backbone.name}: {backbone.architecture}{options} cannot be used: "
+        f"{first_line(error)}"
+    )
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error's message, which may have none."""
+    return (str(error).strip() or f"it raises {type(error).__name__}").splitlines()[0][:200]
+
+
+def feature_count(network: nn.Module) -> int:
+    """How many features of an image the network computes."""
+    # Not num_features: MobileNetV3, for example, has a hidden layer before its classifier.
+    name = "num_features" if isinstance(network, ResNet32) else "head_hidden_size"
+    return int(getattr(network, name))
+
+
+def load_weights(network: nn.Module, weights: Mapping[str, Tensor], backbone: Backbone) -> None:
+    """Load pretrained weights; those of a classifier and of other parts are left out.
+
+    Weights of another image or patch size, or with the names of a network's first publication,
+    are converted as timm does, by the function that it has for the network's family. It resamples
+    position embeddings and patch embeddings.
+
+    Raises:
+        ConfigurationError: if they do not fit the network.
+    """
+    own = network.state_dict()
+    if _misfit(own, weights) is not None:
+        weights = _converted(network, weights, backbone.architecture)
+        problem = _misfit(own, weights)
+        if problem is not None:
+            raise ConfigurationError(
+                f"the weights do not fit {backbone.architecture} with options "
+                f"{backbone.options}: {problem}"
+            )
+    network.load_state_dict({name: weights[name] for name in own})
+
+
+def _misfit(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> str | None:
+    """An example of weights that are missing or have another shape; None if all fit."""
+    missing = sorted(own.keys() - weights.keys())
+    misshapen = sorted(n for n in own.keys() & weights.keys() if own[n].shape != weights[n].shape)
+    if not missing and not misshapen:
+        return None
+    example = (
+        f"'{missing[0]}' is missing"
+        if missing
+        else f"'{misshapen[0]}' has shape {tuple(weights[misshapen[0]].shape)}, "
+        f"not {tuple(own[misshapen[0]].shape)}"
+    )
+    return f"{example} ({len(missing)} missing, {len(misshapen)} of another shape)"
+
+
+def _converted(
+    network: nn.Module, weights: Mapping[str, Tensor], architecture: str
+) -> Mapping[str, Tensor]:
+    """The weights as timm converts them for a network; unchanged if it cannot.
+
+    timm's modules have a function for it by convention, which timm calls on weights that it
+    downloads.
+    """
+    name, _ = split_model_name_tag(architecture)
+    module = type(network).__module__ if name in OWN else timm.model_entrypoint(name).__module__
+    convert: Any = getattr(sys.modules[module], "checkpoint_filter_fn", None)
+    if convert is None:
+        return weights
+    if name.startswith("flexivit"):  # as timm does for these
+        convert = partial(convert, interpolation="bilinear", antialias=False)
+    try:
+        converted: Mapping[str, Tensor] = convert(dict(weights), network)
+    except MISFITS:  # weights of another network
+        return weights
+    return converted
