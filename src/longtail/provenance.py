@@ -37,11 +37,20 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def usable_cores() -> int:
-    """The number of cores that this process may use."""
+def usable_cores(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
+    """The number of cores that this process may use.
+
+    Args:
+        quota: the file in which Linux says how much processor time a container may use.
+    """
+    cores = os.cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        cores = len(os.sched_getaffinity(0))
+    if quota.is_file():
+        allowed, period = quota.read_text().split()
+        if allowed != "max":
+            cores = min(cores, max(1, int(allowed) // int(period)))
+    return cores
 
 
 def _git(folder: Path, *arguments: str) -> str:

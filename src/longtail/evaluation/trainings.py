@@ -18,7 +18,8 @@ TRIAL_COLUMNS = ("dataset", "train_set", "backbone", "method", "seed")
 # Columns from the trial's card; older cards lack some.
 FROM_CARD = (
     *("fingerprint", "trained_by", "started", "seconds", "train_images"),
-    *("weights_sha256", "device", "processor", "threads", "model_parameters"),
+    *("weights_sha256", "device", "processor", "threads", "number_format"),
+    "model_parameters",
     *("torch", "timm", "numpy", "python", "longtail", "engine", "commit", "uncommitted_changes"),
 )
 

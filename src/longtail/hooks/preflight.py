@@ -14,6 +14,7 @@ from longtail.hooks.pixels import check_pixels
 from longtail.hooks.predict import check_request
 from longtail.hooks.published import check_published
 from longtail.hooks.run_files import is_step
+from longtail.hooks.slow_settings import report_slow_settings
 from longtail.parameters import OWN_ARCHITECTURES, Backbone, Dataset, DigitsSource, Trial
 from longtail.pipelines.predict.pipeline import dataset_of
 
@@ -54,6 +55,7 @@ class PreflightHook:
         on_cluster = "DaskRunner" in run_params["runner"]
         if not on_cluster:
             workers.warm_up()
+            report_slow_settings(parameters.compute)
         trials = [_trial(catalog, f"params:{node.namespace}.trial") for node in fits]
         _check_backbones(trials, made)
         if any(trial.recipe.needs_layers for trial in trials):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import platform
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -15,6 +16,8 @@ from torch import Tensor, nn
 from longtail.errors import ConfigurationError, TrainingError
 from longtail.parameters import Compute, Recipe
 from longtail.wording import counted
+
+log = logging.getLogger(__name__)
 
 # From a network and its images to logits.
 Forward = Callable[[nn.Module, Tensor], Tensor]
@@ -44,12 +47,19 @@ class Execution:
     def dtype(self) -> torch.dtype:
         """The type that matrix products are computed in.
 
-        ``auto`` is bfloat16 on GPUs that support it, and float32 elsewhere.
+        ``auto`` is bfloat16 on GPUs that have instructions for it, and float32 elsewhere.
         """
         if self.precision == "auto":
-            has_bfloat16 = self.device.type == "cuda" and torch.cuda.is_bf16_supported()
+            has_bfloat16 = self.device.type == "cuda" and torch.cuda.is_bf16_supported(
+                including_emulation=False  # which is slower than float32
+            )
             return torch.bfloat16 if has_bfloat16 else torch.float32
         return torch.bfloat16 if self.precision == "bfloat16" else torch.float32
+
+    @property
+    def number_format(self) -> str:
+        """The name of :attr:`dtype`, for a training's card and its checkpoints."""
+        return str(self.dtype).removeprefix("torch.")
 
     def in_float32(self) -> Execution:
         """The same in float32, in which everything that is evaluated or predicted is computed.
@@ -72,7 +82,14 @@ class Execution:
             steps: the number of batches in the whole training. ``auto`` compiles on GPUs from
                 :data:`MIN_COMPILED_STEPS` on, and never on CPUs, where it gains too little.
         """
-        is_worth_it = self.device.type == "cuda" and steps >= MIN_COMPILED_STEPS
+        is_long = steps >= MIN_COMPILED_STEPS
+        if self.compile == "always" and not is_long:
+            log.warning(
+                "compute.compile is always, but compiling takes about a minute, which a training "
+                "of %s seldom wins back: auto compiles from %d steps on",
+                *(counted(steps, "step"), MIN_COMPILED_STEPS),
+            )
+        is_worth_it = self.device.type == "cuda" and is_long
         if self.compile == "always" or (self.compile == "auto" and is_worth_it):
             return compiled_forward()
         return plain_forward

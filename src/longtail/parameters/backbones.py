@@ -29,6 +29,17 @@ def _finite(options: dict[str, Any]) -> dict[str, Any]:
     return options
 
 
+# Options of ``timm.create_model`` that a network here cannot have, with what to do instead.
+REFUSED_OPTIONS = {
+    "in_chans": "images have 3 channels: leave it out",
+    **dict.fromkeys(
+        ("checkpoint_path", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay"),
+        "weights are not an option of the architecture: use the keys pretrained and weights of the "
+        "backbone, or a tag in its architecture",
+    ),
+}
+
+
 class Backbone(Strict):
     """A network of this package, or any of timm's.
 
@@ -49,6 +60,12 @@ class Backbone(Strict):
     pretrained: bool = False
     weights: Text | None = None
     recipe: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _options_are_of_the_architecture(self) -> Self:
+        for option in self.options.keys() & REFUSED_OPTIONS.keys():
+            raise key_error(f"options.{option}", REFUSED_OPTIONS[option])
+        return self
 
     @model_validator(mode="after")
     def _own_networks_have_no_options_or_hub_weights(self) -> Self:

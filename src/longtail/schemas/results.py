@@ -97,6 +97,9 @@ TRAININGS = table(
         "device": text("device of the training", missing=True),
         "processor": text("processor of the machine", missing=True),
         "threads": whole("number of CPU threads", missing=True),
+        "number_format": text(
+            "number format of the training: float32 or bfloat16", missing=True, required=False
+        ),
         "model_parameters": whole("number of parameters of the network", missing=True),
         **{
             package: text(f"version of {package}", missing=True)

@@ -192,7 +192,13 @@ def test_a_resumed_training_counts_the_seconds_of_all_its_parts(
     assert third.started == 1100
 
 
-def test_checkpoint_of_another_kind_of_device_is_not_resumed(
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [({"device": "cuda"}, "cuda in float32"), ({"number_format": "bfloat16"}, "cpu in bfloat16")],
+)
+def test_checkpoint_of_another_device_or_number_format_is_not_resumed(
+    other: dict[str, str],
+    said: str,
     make_trial: Callable[..., Trial],
     make_recipe: Callable[..., Recipe],
     tmp_path: Path,
@@ -204,10 +210,11 @@ def test_checkpoint_of_another_kind_of_device_is_not_resumed(
         train_until(trial, LOSSES["plain"], checkpoint, 2)
     saved = checkpoint.load()
     assert saved is not None
-    checkpoint.save({**saved, "device": "cuda"})
+    checkpoint.save({**saved, **other})
     again = train_until(trial, LOSSES["plain"], checkpoint)
     assert caplog.messages == [
-        "t: starts again, since its checkpoint is from cuda and cannot be resumed on cpu"
+        f"t: starts again, since its checkpoint is from {said} and cannot be resumed on cpu in "
+        "float32"
     ]
     assert same(again, train_until(trial, LOSSES["plain"], None))
 

@@ -7,6 +7,7 @@ their weights, and in about a second whatever their size.
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
@@ -35,8 +36,6 @@ log = logging.getLogger(__name__)
 FEW_POSITIONS = 3
 # How many sizes are tried to name some that a network takes, and how many are named.
 TRIED_SIZES, NAMED_SIZES = 16, 2
-# Options of ``timm.create_model`` for weights, which a training would not record.
-WEIGHT_OPTIONS = ("checkpoint_path", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay")
 
 
 def check_network(
@@ -54,13 +53,6 @@ def check_network(
     """
     if backbone.architecture in OWN and weights is None:
         return
-    key = f"backbones.{backbone.name}"
-    for option in WEIGHT_OPTIONS:
-        if option in backbone.options:
-            raise ConfigurationError(
-                f"{key}.options.{option}: weights are not options of the architecture. Use "
-                f"{key}.pretrained, {key}.weights, or a tag in {key}.architecture"
-            )
     try:
         network = _working(backbone, image_size, weights)
     except MISFITS as error:
@@ -68,9 +60,9 @@ def check_network(
         if not sizes:
             raise unusable(backbone, error) from None
         raise ConfigurationError(
-            f"{key}: {backbone.architecture} cannot be used for images of {image_size} pixels "
-            f"({first_line(error)}). Set recipe.image_size to a size that it takes, for example "
-            f"{' or '.join(map(str, sizes))}"
+            f"backbones.{backbone.name}: {backbone.architecture} cannot be used for images of "
+            f"{image_size} pixels ({first_line(error)}). Set recipe.image_size to a size that it "
+            f"takes, for example {' or '.join(map(str, sizes))}"
         ) from None
     _report_few_positions(network, backbone, image_size)
 
@@ -95,7 +87,8 @@ def _working(
     Raises:
         one of MISFITS: why it cannot be used.
     """
-    with torch.device("meta"):
+    with torch.device("meta"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of timm's code about itself
         network = create_network(backbone, image_size)
         if weights is not None:
             load_weights(network, weights, backbone)

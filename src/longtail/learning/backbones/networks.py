@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -57,6 +58,11 @@ def check_architecture(backbone: Backbone) -> None:
         raise ConfigurationError(f"{key}: {message}, and timm's others")
     base, tag = split_model_name_tag(name)
     tags = [split_model_name_tag(known)[1] for known in timm.list_pretrained(f"{base}.*")]
+    if backbone.pretrained and backbone.weights is None and not tags:
+        raise ConfigurationError(
+            f"{key}: timm has no weights of {base}. Name a file with backbones.{backbone.name}."
+            f"weights, or train from scratch with backbones.{backbone.name}.pretrained=false"
+        )
     if tag and tag not in tags:
         raise ConfigurationError(f"{key}: {unknown(tag, tags, 'weights')} of {base}")
 
@@ -185,7 +191,9 @@ def _converted(
     if name.startswith("flexivit"):  # as timm does for these
         convert = partial(convert, interpolation="bilinear", antialias=False)
     try:
-        converted: Mapping[str, Tensor] = convert(dict(weights), network)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of timm's code about itself
+            converted: Mapping[str, Tensor] = convert(dict(weights), network)
     except MISFITS:  # weights of another network
         return weights
     return converted

@@ -12,22 +12,25 @@ import torch
 
 import longtail
 from longtail import provenance
-from longtail.learning.execution import describe_device
+from longtail.learning.execution import Execution, describe_device
 
 
 def training_environment(
-    model: torch.nn.Module, device: torch.device, engine: int
+    model: torch.nn.Module, execution: Execution, engine: int
 ) -> dict[str, Any]:
     """Hardware, versions and model size: what explains a training's result or its duration.
 
     ``threads`` is part of what makes a result on a CPU reproducible, and None on a GPU.
     ``commit`` and ``uncommitted_changes`` are None if the code is not in a git repository.
     """
+    device = execution.device
     checkout = provenance.checkout(Path(longtail.__file__).parent)
     return {
         "device": describe_device(device),
         "processor": provenance.processor(),
         "threads": torch.get_num_threads() if device.type == "cpu" else None,
+        # With precision auto, it depends on the device.
+        "number_format": execution.number_format,
         "model_parameters": sum(p.numel() for p in model.parameters()),
         "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
         "torch": torch.__version__,

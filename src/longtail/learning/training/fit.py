@@ -25,6 +25,7 @@ from longtail.learning.training.cached_views import CachedViews
 from longtail.learning.training.checkpoint import Checkpoint
 from longtail.learning.training.freezing import LR_SCALE
 from longtail.learning.training.learning_rate import learning_rate_factor
+from longtail.learning.training.slow_settings import TimedAugmentation
 from longtail.learning.training.training_state import TrainingState
 from longtail.parameters import Recipe
 
@@ -76,10 +77,15 @@ def fit(
         _resume(state, checkpoint)
     steps = recipe.epochs * ceil(len(train.labels) / recipe.batch_size)
     forward = state.execution.forward(steps)
+    timed = TimedAugmentation(augmentation)
     while state.epoch < recipe.epochs:
         start = time.perf_counter()
         epoch = state.epoch + 1
-        train_loss = train_epoch(state, train, augmentation, forward)
+        train_loss = train_epoch(state, train, timed, forward)
+        if not state.history and not isinstance(augmentation, CachedViews):
+            seconds = time.perf_counter() - start
+            images = as_image_source(train.images)
+            timed.report_waiting(seconds, images, recipe, checkpoint.trial if checkpoint else "")
         _check_finite(train_loss, recipe, f"epoch {epoch}")
         validated = _validate(state, validation, epoch)
         state.history.append(
@@ -100,15 +106,18 @@ def fit(
 
 
 def _resume(state: TrainingState, checkpoint: Checkpoint) -> None:
-    """Restore the checkpoint, if there is one for this kind of device."""
+    """Restore the checkpoint, if there is one for this kind of device and number format."""
     saved = checkpoint.load()
     if saved is None:
         return
-    device = state.execution.device.type
-    if saved["device"] != device:
+    execution = state.execution
+    here = (execution.device.type, execution.number_format)
+    there = (saved["device"], saved.get("number_format", here[1]))  # older ones do not say
+    if there != here:
         log.warning(
-            "%s: starts again, since its checkpoint is from %s and cannot be resumed on %s",
-            *(checkpoint.trial, saved["device"], device),
+            "%s: starts again, since its checkpoint is from %s in %s and cannot be resumed on %s "
+            "in %s",
+            *(checkpoint.trial, *there, *here),
         )
         return
     state.load_state_dict(saved)
@@ -119,7 +128,7 @@ def _resume(state: TrainingState, checkpoint: Checkpoint) -> None:
 def train_epoch(
     state: TrainingState,
     train: LabelledImages,
-    augmentation: Augmentation | CachedViews,
+    augmentation: Augmentation | CachedViews | TimedAugmentation,
     forward: Forward,
 ) -> float:
     """Train for one epoch.

@@ -186,6 +186,8 @@ def _cache_key(
     # Excluding the known keys of the training, so that a new key of the recipe is in it.
     recipe = trial.recipe.model_dump(mode="json", exclude=set(TRAINING_KEYS))
     recipe["precision"] = execution.precision
+    if execution.device.type == "cuda" and execution.dtype == torch.float32:
+        recipe["precision"] = execution.number_format  # auto is bfloat16 on other GPUs
     if views == 1:
         recipe = {key: value for key, value in recipe.items() if key in FIRST_VIEW_KEYS}
     state = {**model.normalize.state_dict(prefix="normalize."), **model.backbone.state_dict()}

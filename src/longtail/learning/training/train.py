@@ -31,6 +31,7 @@ from longtail.learning.training.environment import training_environment
 from longtail.learning.training.fit import LabelledImages, fit, set_normalization
 from longtail.learning.training.freezing import freeze
 from longtail.learning.training.frozen_backbone import fit_classifier
+from longtail.learning.training.slow_settings import report_slow_number_format
 from longtail.learning.training.training_state import TrainingState
 from longtail.storage.array_store import ArrayStore
 from longtail.trials.training_job import TrainingJob
@@ -107,6 +108,7 @@ def train(
         if weights is not None and not is_frozen:
             _unfold_batch_norms(model, as_image_source(train_set.images))
         freeze(model, recipe)
+        report_slow_number_format(model, trial, execution)
         validation_set = labelled(split.validation_images, split.validation_labels)
         if is_frozen:
             history = fit_classifier(
@@ -116,7 +118,7 @@ def train(
             state = TrainingState(model, job.losses, recipe, trial.seed, execution, job.sampling)
             augmentation = Augmentation(recipe)
             history = fit(state, train_set, validation_set, augmentation, on_epoch, checkpoint)
-    environment = training_environment(model, execution.device, job.engine)
+    environment = training_environment(model, execution, job.engine)
     return TrainingResult(
         {name: value.cpu().contiguous() for name, value in model.state_dict().items()},
         history,

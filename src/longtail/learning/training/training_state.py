@@ -81,6 +81,7 @@ class TrainingState:
         device = self.execution.device
         return {
             "device": device.type,
+            "number_format": self.execution.number_format,
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "history": self.history,
