@@ -241,6 +241,17 @@ def test_unknown_architecture_is_refused_with_similar_names() -> None:
         check_architecture(backbone("convnext_mikro"))
 
 
+def test_unknown_weights_of_a_known_architecture_are_refused_with_similar_names() -> None:
+    with pytest.raises(ConfigurationError, match=r"unknown weights 'a1_in1'.*'a1_in1k'"):
+        check_architecture(backbone("resnet18.a1_in1"))
+
+
+def test_pretrained_architectures_without_weights_are_refused() -> None:
+    check_architecture(backbone("vit_base_patch16_18x2_224"))
+    with pytest.raises(ConfigurationError, match="timm has no weights of vit_base_patch16_18x2"):
+        check_architecture(backbone("vit_base_patch16_18x2_224", pretrained=True))
+
+
 # MobileNetV3 has a hidden layer between what it pools and its classifier.
 @pytest.mark.parametrize("architecture", ["resnet18", "mobilenetv3_small_050"])
 def test_networks_of_timm_keep_their_features(architecture: str) -> None:

@@ -202,5 +202,5 @@ def test_unreadable_file_is_refused(tmp_path: Path) -> None:
 
 def test_options_that_no_network_takes_are_refused(tmp_path: Path) -> None:
     save_file({"a": torch.zeros(1)}, tmp_path / "a.safetensors")
-    with pytest.raises(ConfigurationError, match=r"backbones\.b: resnet18 .*cannot be built: .*no"):
+    with pytest.raises(ConfigurationError, match=r"backbones\.b: resnet18 .*cannot be used: .*no"):
         pretrained_weights(backbone(tmp_path / "a.safetensors", "resnet18", nonsense=1))

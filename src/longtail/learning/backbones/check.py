@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 # A network whose last layer sees an image as fewer positions along a side is reported.
 FEW_POSITIONS = 3
 # How many sizes are tried to name some that a network takes, and how many are named.
-TRIED_SIZES, NAMED_SIZES = 16, 2
+TRIED_SIZES, NAMED_SIZES = 6, 2
 
 
 def check_network(
@@ -131,10 +131,10 @@ def _sizes(
     backbone: Backbone, image_size: int, weights: Mapping[str, Tensor] | None
 ) -> Iterator[int]:
     """Sizes that a network takes: first its own, then those next to ``image_size``."""
-    config = timm.get_pretrained_cfg(backbone.architecture)
-    if config is None:
+    if backbone.architecture in OWN:
         return
-    own = config.input_size[-1]
+    config = timm.get_pretrained_cfg(backbone.architecture)
+    own = config.input_size[-1] if config is not None else image_size
     others = {step * n for step in (14, 32) for n in range(1, 2 * own // step + 1)} - {own}
     for size in (own, *sorted(others, key=lambda other: abs(other - image_size))[:TRIED_SIZES]):
         try:

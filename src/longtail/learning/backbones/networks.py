@@ -63,8 +63,10 @@ def check_architecture(backbone: Backbone) -> None:
             f"{key}: timm has no weights of {base}. Name a file with backbones.{backbone.name}."
             f"weights, or train from scratch with backbones.{backbone.name}.pretrained=false"
         )
-    if tag and tag not in tags:
-        raise ConfigurationError(f"{key}: {unknown(tag, tags, 'weights')} of {base}")
+    try:
+        timm.get_pretrained_cfg(name)
+    except RuntimeError:
+        raise ConfigurationError(f"{key}: {unknown(tag, tags, 'weights')} of {base}") from None
 
 
 def create_network(backbone: Backbone, image_size: int) -> nn.Module:
