@@ -23,6 +23,7 @@ from longtail.arrays import Float32Array, Float64Array, Int64Array
 from longtail.evaluation.comparisons import compare_methods
 from longtail.evaluation.metric_intervals import with_intervals
 from longtail.evaluation.metrics import METRICS, PROPORTIONS, Answers, Tally
+from longtail.evaluation.novelty import NOVELTY_METRICS, novelty
 from longtail.evaluation.uncertainty import resampled_weights
 from longtail.parameters import Statistics
 
@@ -105,6 +106,9 @@ CASES = {
     "accuracy .70, 10,000 images of 100 classes": Case((100,) * 100, 100, 0.7, most=100),
 }
 
+# Known images, unknown images, and the distance of their mean scores.
+NOVELTY_CASES = ((200, 80, 1.8), (60, 15, 1.5), (200, 80, 4.0), (400, 20, 3.0), (30, 300, 2.5))
+
 
 def main() -> None:
     """Simulate, and print one table per case."""
@@ -118,6 +122,37 @@ def main() -> None:
         if arguments.only in name:
             rows = coverage(case, min(arguments.tests, case.most), statistics)
             rich.print(_table(f"{name} ({min(arguments.tests, case.most)} test sets)", rows))
+    for known, unknown, distance in NOVELTY_CASES:
+        name = f"{known} known and {unknown} unknown images, {distance} deviations apart"
+        if arguments.only in name:
+            rows = novelty_coverage(known, unknown, distance, arguments.tests, statistics)
+            rich.print(_table(f"{name} ({arguments.tests} test sets)", rows))
+
+
+def novelty_coverage(
+    known: int, unknown: int, distance: float, tests: int, statistics: Statistics
+) -> pd.DataFrame:
+    """The coverage of AUROC and of false alarms, where scores are normally distributed.
+
+    Args:
+        known: how many known images.
+        unknown: how many unknown ones.
+        distance: between their mean scores, in standard deviations.
+        tests: how many test sets.
+        statistics: the confidence, and the resampling.
+
+    Returns:
+        As :func:`coverage`.
+    """
+    generator = np.random.default_rng(1)
+    found: dict[str, list[tuple[float, ...]]] = {name: [] for name in NOVELTY_METRICS}
+    for _ in track(range(tests), description="Simulating", transient=True):
+        scores = generator.normal(distance, 1, (known, 1)), generator.normal(0, 1, (unknown, 1))
+        table = novelty(*scores, statistics).set_index("score")
+        for name, values in found.items():
+            own = table.loc["max_logit", [name, f"{name}_low", f"{name}_high"]]
+            values.append((*own.to_numpy(np.float64), float("nan"), float("nan")))
+    return pd.DataFrame([_row(name, np.array(own), None) for name, own in found.items()])
 
 
 def coverage(case: Case, tests: int, statistics: Statistics) -> pd.DataFrame:
@@ -141,23 +176,28 @@ def coverage(case: Case, tests: int, statistics: Statistics) -> pd.DataFrame:
         for name, row in _paired(answers, predicted, statistics):
             found.setdefault(name, []).append(row)
         recalls.append(Tally.of(answers).recall[0])
-    rows = []
-    for name, values in found.items():
-        value, low, high, usual_low, usual_high = np.array(values).T
-        is_worst = name == "worst_class"
-        truth = np.nanmin(np.mean(recalls, axis=0)) if is_worst else value.mean()
-        given, usual = ~np.isnan(low), ~np.isnan(usual_low)
-        rows.append(
-            {
-                "metric": name,
-                "truth": truth,
-                "given": given.mean(),
-                "covered": _mean(((low <= truth) & (truth <= high))[given]),
-                "width": _mean((high - low)[given]),
-                "usual": _mean(((usual_low <= truth) & (truth <= usual_high))[usual]),
-            }
-        )
-    return pd.DataFrame(rows)
+    worst = float(np.nanmin(np.mean(recalls, axis=0)))
+    return pd.DataFrame(
+        [
+            _row(name, np.array(values), worst if name == "worst_class" else None)
+            for name, values in found.items()
+        ]
+    )
+
+
+def _row(name: str, values: Float64Array, truth: float | None) -> dict[str, str | float]:
+    """The row of a metric, from one value and two intervals of each test set."""
+    value, low, high, usual_low, usual_high = values.T
+    truth = float(value.mean()) if truth is None else truth
+    given, usual = ~np.isnan(low), ~np.isnan(usual_low)
+    return {
+        "metric": name,
+        "truth": truth,
+        "given": float(given.mean()),
+        "covered": _mean(((low <= truth) & (truth <= high))[given]),
+        "width": _mean((high - low)[given]),
+        "usual": _mean(((usual_low <= truth) & (truth <= usual_high))[usual]),
+    }
 
 
 def _mean(values: Float64Array) -> float:

@@ -5,6 +5,7 @@ import pytest
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from longtail.evaluation.novelty import SCORES, auroc, false_alarms, novelty
+from longtail.evaluation.uncertainty import exact_interval
 from longtail.parameters import Statistics
 
 STATISTICS = Statistics(confidence=0.95, resamples=400, seed=0)
@@ -78,6 +79,24 @@ def test_no_interval_where_nothing_is_confused() -> None:
     assert table["auroc"].tolist() == [1.0] * 3
     assert table["false_alarms"].tolist() == [0.0] * 3
     assert table["auroc_low"].isna().all()
+
+
+@pytest.mark.parametrize(("known", "has_interval"), [(58, False), (59, True)])
+def test_false_alarms_of_few_known_images_have_no_interval(known: int, has_interval: bool) -> None:
+    generator = np.random.default_rng(4)
+    logits = generator.normal(1, 1, (known, 3)), generator.normal(0, 1, (40, 3))
+    table = novelty(*logits, STATISTICS)
+    assert (table["false_alarms_low"].notna() == has_interval).all()
+    assert table["auroc_low"].notna().all()
+
+
+def test_auroc_near_one_is_as_uncertain_as_a_share_of_four_times_the_images() -> None:
+    """One of 300 pairs is in the wrong order."""
+    known, unknown = np.arange(2.0, 32.0)[:, None], np.zeros((10, 1))
+    unknown[0] = 2.5
+    low, high = (novelty(known, unknown, STATISTICS)[f"auroc_{end}"][1] for end in ("low", "high"))
+    exact = exact_interval(1 - 1 / 300, 40)
+    assert (low, high) == pytest.approx(tuple(map(float, exact)), abs=1e-6)
 
 
 def test_equal_numbers_are_not_resampled_in_step() -> None:

@@ -35,6 +35,11 @@ from longtail.evaluation.uncertainty import (
 from longtail.parameters import Statistics
 
 KNOWN_RECALL = 0.95
+# A metric is as uncertain as a share of at most so many times the images of the smaller side: near
+# 0 and 1 a few images decide, which a sample rarely has.
+MOST_EFFECTIVE = 4
+# The least n with 0.95 ** n < 0.05. From fewer, the threshold of false alarms is hardly known.
+FEWEST_KNOWN = 59
 
 
 def largest_probability(logits: FloatArray) -> FloatArray:
@@ -117,7 +122,8 @@ def novelty(
 
     Known and unknown images are resampled separately (see
     :func:`longtail.evaluation.uncertainty.share_interval`). The interval holds for these unknown
-    classes: others may be easier or harder to detect. If no resample differs, there is none.
+    classes: others may be easier or harder to detect. There is none if no resample differs, nor of
+    false alarms with fewer than ``FEWEST_KNOWN`` known images.
 
     Args:
         known_logits: of known test images, (n, classes).
@@ -143,9 +149,10 @@ def novelty(
         for figure, function in NOVELTY_METRICS.items():
             value = float(function(*scores[name], *once)[0])
             variance = float(np.concatenate(replicates[name, figure]).var())
+            least = value * (1 - value) / (MOST_EFFECTIVE * min(sizes))
             low, high = (
-                share_interval(value, variance, min(sizes), statistics.confidence)
-                if variance > 0
+                share_interval(value, max(variance, least), min(sizes), statistics.confidence)
+                if variance > 0 and (figure != "false_alarms" or sizes[0] >= FEWEST_KNOWN)
                 else NO_INTERVAL
             )
             row |= {figure: value, f"{figure}_low": low, f"{figure}_high": high}

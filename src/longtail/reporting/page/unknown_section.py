@@ -10,11 +10,12 @@ import pandas as pd
 from markupsafe import Markup
 
 from longtail.class_names import ClassNaming
+from longtail.evaluation.novelty import FEWEST_KNOWN
 from longtail.evaluation.trainings import TRIAL_COLUMNS
 from longtail.imbalance.unknown import UNKNOWN_LABEL
 from longtail.reporting.page.templates import fragment
 from longtail.reporting.tables.layouts import TRAIN_SET_LABELS
-from longtail.reporting.tables.number_format import format_interval, format_short
+from longtail.reporting.tables.number_format import MISSING, format_interval, format_short
 from longtail.wording import listed
 
 SCORE_LABELS = {
@@ -121,7 +122,9 @@ def _note(names: ClassNaming) -> str:
         f"a known test image scores higher than an unknown one; 0.5 is no better than chance. "
         f"False alarms are the share of unknown images that are accepted as known at the threshold "
         f"that accepts 95% of the known test images (FPR95). Intervals have the variance over "
-        f"resamples of both kinds of images; they do not cover other unknown {names.plural}."
+        f"resamples of both kinds of images; they do not cover other unknown {names.plural}. There "
+        f"is none ({MISSING}) if nothing is confused, nor of false alarms with fewer than "
+        f"{FEWEST_KNOWN} known test images, from which their threshold is hardly known."
     )
 
 
@@ -145,9 +148,9 @@ def novelty_rows(
             f"{row['known_images']:,}",
             f"{row['unknown_images']:,}",
             format_short(row["auroc"]),
-            format_interval(row["auroc_low"], row["auroc_high"]),
+            format_interval(row["auroc_low"], row["auroc_high"]) or MISSING,
             format_short(row["false_alarms"]),
-            format_interval(row["false_alarms_low"], row["false_alarms_high"]),
+            format_interval(row["false_alarms_low"], row["false_alarms_high"]) or MISSING,
         ]
         for row in novelty.to_dict("records")
     ]
