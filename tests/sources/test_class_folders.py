@@ -128,6 +128,10 @@ UNCLEAR: dict[str, tuple[dict[str, int], str]] = {
         {"a": 2, "b": 2, "test/a": 2, "test/b": 2},
         "'test' looks like an official split, but it has a folder 'a', as has the folder above it",
     ),
+    "no class folders": (
+        {"train": 2, "test": 2},
+        "but their images are in no class folders: for splits, metadata must name the classes",
+    ),
     "no training images": (
         {"val/a": 2, "val/b": 2, "test/a": 2, "test/b": 2},
         "but there is none of training images",

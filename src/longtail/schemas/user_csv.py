@@ -108,7 +108,10 @@ def _windows_1252(content: bytes, position: int, where: str) -> str:
         (number, line) for number, line in enumerate(text.splitlines(), 1) if not line.isascii()
     )
     log.warning(
-        "%s is not in UTF-8: it is read as Windows-1252. Line %s is then: %s", where, number, line
+        "%s is not in UTF-8: it is read as Windows-1252. Line %s is then: %s",
+        where,
+        number,
+        line[:100],
     )
     return text
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from longtail.errors import DataError
 from longtail.parameters import FolderSource
-from longtail.schemas.user_csv import decoded_text, read_rows
+from longtail.sources.annotations import annotated_classes
 from longtail.sources.files import ImageFileRef
 from longtail.sources.listing import Listing
 from longtail.sources.metadata import Entry
@@ -23,7 +23,7 @@ from longtail.sources.split_folders import (
     sizes,
     split_of,
 )
-from longtail.wording import counted, first_names, is_or_are, listed
+from longtail.wording import first_names, is_or_are, listed
 
 Rejected = tuple[str, str, str]
 NO_CLASS = "is not in a class folder"
@@ -172,7 +172,7 @@ def _entries_of_splits(
             doubt = f"the classes of {split} images are none of those of training images"
             raise DataError(question(names, doubt, key))
         else:
-            class_of = _annotated(listing, [file for file, _ in files], trained, key)
+            class_of = annotated_classes(listing, [file for file, _ in files], trained, key)
             if not class_of:
                 log.warning(
                     "%s.path: the %s images, such as '%s', are in no class folder, and no file "
@@ -181,55 +181,6 @@ def _entries_of_splits(
                 )  # fmt: skip
         entries += [Entry(file, class_of.get(file, ""), "", str(split)) for file, _ in files]
     return sorted(entries, key=lambda entry: entry.file.parts)
-
-
-def _annotated(
-    listing: Listing, files: Sequence[ImageFileRef], classes: set[str], key: str
-) -> dict[ImageFileRef, str]:
-    """The classes of files by a table beside them, such as Tiny-ImageNet's.
-
-    It needs no header: one column names files, another one classes.
-    """
-    by_name = {file.parts[-1]: file for file in files}
-    folders = {file.parts[:depth] for file in files for depth in range(1, len(file.parts))}
-    best: dict[ImageFileRef, str] = {}
-    for table in listing.tables:
-        if table.parts[:-1] not in folders:
-            continue
-        where = f"{key}.path: '{table.name}'"
-        with table.opened() as content:
-            text = decoded_text(content.read(), where)
-        if not text.strip():
-            continue
-        rows = [row for _, row in read_rows(text, where)]
-        file_at = _column_with(rows, set(by_name))
-        class_at = _column_with(rows, classes)
-        if file_at is None or class_at is None:
-            continue
-        found = {
-            by_name[name]: row[class_at]
-            for row in rows
-            if len(row) > max(file_at, class_at)
-            and (name := PurePosixPath(row[file_at]).name) in by_name
-            and row[class_at] in classes
-        }
-        if len(found) > len(best):
-            best = found
-            log.info(
-                "%s names the classes of %s: files from column %d, classes from column %d",
-                where, counted(len(found), "image"), file_at + 1, class_at + 1,
-            )  # fmt: skip
-    return best
-
-
-def _column_with(rows: Sequence[Sequence[str]], values: set[str]) -> int | None:
-    """The column that has most of some values, None if none has any."""
-    width = max(map(len, rows))
-    counts = [
-        sum(len(row) > at and PurePosixPath(row[at]).name in values for row in rows)
-        for at in range(width)
-    ]
-    return counts.index(max(counts)) if any(counts) else None
 
 
 def _log_splits(entries: Iterable[Entry], names: Sequence[str], key: str) -> None:
