@@ -41,7 +41,7 @@ COLUMNS = {
     "balanced_tail": "tail, balanced",
 }
 # Largest difference of the mean of three seeds that another processor is expected to make.
-TOLERANCE = 0.08
+TOLERANCE = 0.06
 
 
 def main() -> None:
