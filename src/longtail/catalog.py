@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import filecmp
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 
 from kedro.framework.context import CatalogCommandsMixin
 from kedro.io import DataCatalog
@@ -16,13 +15,11 @@ from kedro.io.core import DatasetError, Version, VersionNotFoundError
 from kedro.pipeline import Pipeline
 from kedro.validation.exceptions import DataValidationError
 
-from longtail.datasets.base import version_files
 from longtail.errors import ConfigurationError, DataError
 from longtail.kedro_internals import (
     CompiledPatterns,
     VersionedDataset,
     dataset_class,
-    is_local,
     is_versioned,
     load_path,
     path_of,
@@ -30,20 +27,24 @@ from longtail.kedro_internals import (
     pinned,
     save_path,
     saved_elsewhere,
-    version_path,
+)
+from longtail.local_versions import (
+    equal_before,
+    has_local_versions,
+    is_fixed,
+    loaded_version,
+    save_as_newest,
+    verify,
 )
 from longtail.parameters import Parameters
 from longtail.storage.files import (
     add_computed_checksums,
-    checksum_file,
     computed_checksums,
     damaged,
     draft_of,
-    verified,
     write_checksum,
 )
 from longtail.storage.space import write_errors_explained
-from longtail.version_names import later_than
 
 # How the names of the parameters of single trials start.
 TRIAL_PARAMETERS = "params:train."
@@ -115,12 +116,12 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
             DataError: if it is a table that does not fit its schema.
         """
         dataset = self[ds_name]
-        if not _has_local_versions(dataset):
+        if not has_local_versions(dataset):
             with _invalid_table_explained(ds_name):
                 super().save(ds_name, data)
             return
-        if not _is_fixed(dataset):
-            _save_as_newest(dataset)
+        if not is_fixed(dataset):
+            save_as_newest(dataset)
         target = save_path(dataset)
         draft = draft_of(target)
         try:
@@ -129,7 +130,7 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
                 with saved_elsewhere(self, ds_name, draft):
                     super().save(ds_name, data)
                 write_checksum(target, content=draft)
-                before = _equal_before(draft, target) if self._reuses_versions else None
+                before = equal_before(draft, target) if self._reuses_versions else None
                 if before is None:
                     draft.replace(target)
         except BaseException:
@@ -149,13 +150,13 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
         """
         dataset = self.get(ds_name)
         try:
-            _verify(dataset, version)
+            verify(dataset, version)
             with _invalid_table_explained(ds_name, dataset):
                 return super().load(ds_name, version)
         except DatasetError as error:
             if isinstance(error.__cause__, VersionNotFoundError):
                 raise NothingSavedError(ds_name) from error
-            if not _has_local_versions(dataset):
+            if not has_local_versions(dataset):
                 raise
             file = load_path(dataset)
             raise DataError(damaged(file, str(error).splitlines()[-1])) from error
@@ -167,7 +168,7 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
             DataError: if the file of one is damaged, naming it and what to do.
         """
         for name in sorted(names):
-            _verify(self.get(name))
+            verify(self.get(name))
 
     def fix_versions(self, pipeline: Pipeline) -> None:
         """Fix the version of each dataset, whatever other runs save at the same time.
@@ -204,7 +205,7 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
         """Load these versions, by name, of datasets that this run has saved or found equal."""
         for name, version in versions.items():
             for dataset in self.versioned(self._forms(name)).values():
-                if _is_fixed(dataset):
+                if is_fixed(dataset):
                     pin(dataset, Version(version, pinned(dataset).save))
 
     def _forms(self, name: str) -> list[str]:
@@ -236,7 +237,7 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
 
     def versions(self, names: Iterable[str]) -> dict[str, str]:
         """The version that is loaded, by name, of the datasets that have one."""
-        found = {name: _version(dataset) for name, dataset in self.versioned(names).items()}
+        found = {name: loaded_version(dataset) for name, dataset in self.versioned(names).items()}
         return {name: version for name, version in found.items() if version is not None}
 
 
@@ -263,64 +264,7 @@ def _invalid_table_explained(name: str, loaded: Any = None) -> Iterator[None]:
 
 
 def _loaded_file(dataset: Any) -> Path | None:
-    return load_path(dataset) if _has_local_versions(dataset) else path_of(dataset)
-
-
-def _version(dataset: VersionedDataset) -> str | None:
-    """The version that is loaded; None if it does not exist."""
-    if pinned(dataset).load is None and is_local(dataset):
-        # Kedro would match the files by a pattern, which takes a hundred times as long.
-        newest = version_files(path_of(dataset))[:1]
-        return newest[0].parent.name if newest else None
-    return str(dataset.resolve_load_version()) if dataset.exists() else None
-
-
-def _has_local_versions(dataset: Any) -> TypeGuard[VersionedDataset]:
-    return is_versioned(dataset) and is_local(dataset)
-
-
-def _is_fixed(dataset: VersionedDataset) -> bool:
-    """Whether a run makes the dataset, and so reads what it has made."""
-    return pinned(dataset).load is not None
-
-
-def _save_as_newest(dataset: VersionedDataset) -> None:
-    """Save outside of a run, for instance in a notebook, as a version that readers will find."""
-    own = str(dataset.resolve_save_version())
-    newest = [file.parent.name for file in version_files(path_of(dataset))[:1]]
-    pin(dataset, Version(None, later_than([name for name in newest if name > own], own)))
-
-
-def _equal_before(draft: Path, target: Path) -> str | None:
-    """The newest version before ``target``, if it is undamaged and equal to the draft of it."""
-    files = version_files(target.parents[1])
-    before = next((file for file in files if file.parent.name < target.parent.name), None)
-    if before is None:
-        return None
-    try:
-        is_equal = _same_bytes(checksum_file(target), checksum_file(before))
-        is_equal = is_equal and _same_bytes(draft, before)
-    except OSError:  # it is unreadable, has no checksum, or has just been removed
-        return None
-    return before.parent.name if is_equal else None
-
-
-def _same_bytes(file: Path, other: Path) -> bool:
-    return file.samefile(other) or filecmp.cmp(file, other, shallow=False)
-
-
-def _verify(dataset: Any, version: str | None = None) -> None:
-    """Refuse a file that has changed since it was saved, even if a reader would accept it."""
-    if not _has_local_versions(dataset):
-        return
-    if version is not None:
-        path = version_path(dataset, version)
-    elif dataset.exists():
-        path = load_path(dataset)
-    else:
-        return
-    if path.is_file():
-        verified(path)
+    return load_path(dataset) if has_local_versions(dataset) else path_of(dataset)
 
 
 def made_by_the_run(name: str) -> str:

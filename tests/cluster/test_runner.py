@@ -22,6 +22,7 @@ from tests.pipelines.toy import (
     Recorder,
     asleep,
     broken,
+    check_nothing_is_stored_twice,
     files_of,
     killed,
     killing_its_worker,
@@ -51,6 +52,12 @@ def test_trials_run_on_workers_and_the_others_here(shared_cluster: Cluster, tmp_
     assert sorted(recorder.started) == [*gathers, "zz_prepare"]
     assert recorder.failed == [f"{trial_name('small', 'even')}.work"]
     until(lambda: not psutil.pid_exists(process))
+
+
+def test_what_workers_find_unchanged_is_stored_once(
+    shared_cluster: Cluster, tmp_path: Path
+) -> None:
+    check_nothing_is_stored_twice(DaskRunner(shared_cluster.address), tmp_path)
 
 
 def test_a_gpu_that_no_worker_has_is_told(cluster: Cluster, tmp_path: Path) -> None:

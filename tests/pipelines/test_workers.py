@@ -16,6 +16,7 @@ from tests.pipelines.toy import (
     BACKBONES,
     KILLED_ONCE,
     Recorder,
+    check_nothing_is_stored_twice,
     files_of,
     killed,
     killed_once,
@@ -40,6 +41,12 @@ def test_trials_run_in_workers_and_the_rest_here(tmp_path: Path) -> None:
     processes = [catalog.load(f"{trial_name(b, 'plain')}.worked") for b in BACKBONES]
     assert os.getpid() not in processes
     assert catalog.load("page") == 2 * 2 * sum(processes)
+
+
+@pytest.mark.usefixtures("in_project")
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_is_unchanged_is_stored_once(workers: int, tmp_path: Path) -> None:
+    check_nothing_is_stored_twice(GridRunner(max_workers=workers), tmp_path)
 
 
 @pytest.mark.usefixtures("in_project")

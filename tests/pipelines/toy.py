@@ -12,7 +12,9 @@ from typing import Any
 from kedro.framework.hooks import hook_impl
 from kedro.framework.hooks.manager import _create_hook_manager
 from kedro.io import MemoryDataset
+from kedro.io.core import Version
 from kedro.pipeline import Node, Pipeline
+from kedro.runner import AbstractRunner
 from kedro_datasets.json import JSONDataset
 
 from longtail.catalog import LongtailCatalog
@@ -143,10 +145,26 @@ def catalog_with(**datasets: Any) -> LongtailCatalog:
     return LongtailCatalog({k: MemoryDataset(v) for k, v in given.items()} | datasets)
 
 
-def files_of(pipeline: Pipeline, folder: Path) -> LongtailCatalog:
-    """A catalog of files, which other processes can read."""
-    files = {n: JSONDataset(filepath=str(folder / f"{n}.json")) for n in pipeline.all_outputs()}
+def files_of(pipeline: Pipeline, folder: Path, version: str | None = None) -> LongtailCatalog:
+    """A catalog of files, which other processes can read; with versions, if one is given."""
+    saved = None if version is None else Version(None, version)
+    files = {
+        name: JSONDataset(filepath=str(folder / f"{name}.json"), version=saved)
+        for name in pipeline.all_outputs()
+    }
     return catalog_with(**files, **{"params:data": MemoryDataset(str(folder / "data"))})
+
+
+def check_nothing_is_stored_twice(runner: AbstractRunner, folder: Path) -> None:
+    """Run a pipeline twice; the second run must use the files of the first."""
+    first, second = "2001-01-01T00.00.00.000Z", "2002-01-01T00.00.00.000Z"
+    pipeline = toy()
+    for version in (first, second):
+        catalog = files_of(pipeline, folder, version)
+        runner.run(pipeline, catalog, hook_manager=_create_hook_manager(), run_id=version)
+    assert catalog.versions(pipeline.all_outputs()) == dict.fromkeys(pipeline.all_outputs(), first)
+    assert catalog.load("page") == 2 * 6 * 4
+    assert not list(folder.rglob(second))
 
 
 def execute(pipeline: Pipeline, recorder: Recorder | None = None, workers: int = 1) -> int:
