@@ -232,7 +232,7 @@ def test_versions_of_runs_that_the_database_does_not_know_stay(
     assert result.exit_code == 0, result.output
     assert versions(data, RESULTS) == [A, D]
     assert versions(data, CARD) == [A, C]
-    assert "1 its run is not in MLflow" in " ".join(result.output.split())
+    assert "1 of runs not in MLflow" in " ".join(result.output.split())
     assert stored(data) == {"a", "c"}
 
 

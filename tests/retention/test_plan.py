@@ -77,7 +77,7 @@ def test_versions_of_runs_that_mlflow_does_not_know_stay() -> None:
     assert {d.item.name: d.reasons for d in decisions} == {
         A: (),
         B: (),
-        C: ("its run is not in MLflow",),
+        C: ("of runs not in MLflow",),
         D: ("newest",),
     }
 

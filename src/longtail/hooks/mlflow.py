@@ -184,10 +184,10 @@ class MlflowHook:
         for run in self._open_runs(f"tags.kedro_run_id = '{run_id}'"):
             if run.info.run_id != parent:
                 self._mlflow().set_terminated(run.info.run_id, "KILLED")
+        self._log_versions(parent, pipeline, catalog)
         for document in made(pipeline, catalog).values():
             self._mlflow().log_artifact(parent, str(document), "report")
         register_exported(pipeline, catalog, parent)
-        self._log_versions(parent, pipeline, catalog)
         self._mlflow().set_terminated(parent, status)
 
     def _log_versions(self, run: str, pipeline: Pipeline, catalog: LongtailCatalog) -> None:

@@ -16,7 +16,7 @@ from longtail.version_names import is_in_future
 CHECKPOINT_AGE = 30 * 24 * 3600
 
 NEWEST, IN_USE, NOT_IN_CATALOG = "newest", "run in progress", "not in the catalog"
-UNTRACKED = "its run is not in MLflow"
+UNTRACKED = "of runs not in MLflow"
 FOREIGN, NAMED, CLAIMED = "contains other files", "named by a kept card", "being trained"
 YOUNG, UNSEEN = "younger than 30 days", "a symbolic link may hide its card"
 
