@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import groupby
 from operator import attrgetter
 
@@ -71,6 +72,14 @@ class Needs:
     uses: Sequence[Use] = ()
     tracked: Collection[str] | None = None
 
+    @cached_property
+    def reasons(self) -> dict[tuple[str, str | None], list[str]]:
+        """The reasons of the references, by version and artifact."""
+        found: dict[tuple[str, str | None], list[str]] = defaultdict(list)
+        for reference in self.references:
+            found[reference.version, reference.artifact].append(reference.reason)
+        return found
+
 
 def decide_versions(versions: Iterable[Version], keep: int, needs: Needs) -> list[Decision]:
     """Keep the newest versions of each artifact, and those that something needs.
@@ -101,11 +110,8 @@ def _reasons(version: Version, newest: Collection[str], needs: Needs) -> Iterabl
         yield FOREIGN
     if version.name in newest:
         yield NEWEST
-    yield from dict.fromkeys(
-        reference.reason
-        for reference in needs.references
-        if reference.version == version.name and reference.artifact in (None, version.artifact)
-    )
+    of_version = needs.reasons.get((version.name, version.artifact), [])
+    yield from dict.fromkeys([*of_version, *needs.reasons.get((version.name, None), [])])
     if any(use.of(version.artifact, version.name) for use in needs.uses):
         yield IN_USE
     if version.complete and needs.tracked is not None and version.name not in needs.tracked:
