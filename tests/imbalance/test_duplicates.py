@@ -46,8 +46,8 @@ def test_groups_are_counted_by_what_they_spoil(index: pd.DataFrame) -> None:
     found = EqualImages.of(equal)
     assert found == EqualImages(images=10, groups=4, across=2, ambiguous=2)
     assert str(found) == (
-        "4 groups of images with equal pixels (10 images), 2 in both training and test images of "
-        "the source, 2 with several labels"
+        "4 groups of images with equal pixels (10 images), 2 in several splits of the source, 2 "
+        "with several labels"
     )
     assert EqualImages.of(index).groups == 0
 
@@ -87,7 +87,7 @@ def test_ingest_logs_one_line_and_the_report_has_one_sentence(
     )
     with caplog.at_level(logging.INFO):
         _, found, rejected, source = nodes.read_images(zoo(), *2 * [None])  # type: ignore[arg-type]
-    said = "1 group of images with equal pixels (2 images), 1 in both training and test images"
+    said = "1 group of images with equal pixels (2 images), 1 in several splits"
     assert [line for line in caplog.messages if said in line] == [f"zoo: {said} of the source"]
     assert found["same_as"].tolist() == [*range(30), 0, *range(31, 48)]
     subsets, _ = cut(found, zoo().imbalance, "zoo")

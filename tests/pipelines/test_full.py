@@ -410,5 +410,8 @@ def test_every_column_of_every_table_is_in_its_schema(full: Run) -> None:
         "comparisons": results.COMPARISONS, "species": report.SPECIES,
         "confused_pairs": report.CONFUSED_PAIRS, "scores": report.SCORES,
     }  # fmt: skip
+    # Of images that the digits do not have.
+    absent = {"same_as", "truncated"}
     for name, schema in schemas.items():
-        assert full.load(f"digits_{name}").columns.tolist() == list(schema.columns), name
+        columns = [column for column in schema.columns if column not in absent]
+        assert full.load(f"digits_{name}").columns.tolist() == columns, name

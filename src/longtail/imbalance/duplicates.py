@@ -21,7 +21,7 @@ class EqualImages:
     Attributes:
         images: the images that have an equal one.
         groups: of images that are equal.
-        across: groups with images of both sides of the source's split.
+        across: groups with images of several splits of the source.
         ambiguous: groups with images of several classes.
     """
 
@@ -47,7 +47,7 @@ class EqualImages:
             f"{counted(self.groups, 'group')} of images with equal pixels ({self.images:,} images)"
         ]
         if self.across:
-            parts.append(f"{self.across:,} in both training and test images of the source")
+            parts.append(f"{self.across:,} in several splits of the source")
         if self.ambiguous:
             parts.append(f"{self.ambiguous:,} with several labels")
         return ", ".join(parts)
