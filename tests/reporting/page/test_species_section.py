@@ -170,6 +170,14 @@ def test_it_is_said_what_the_probabilities_are(loss: dict[str, Any], said: str) 
     assert "classes" not in probability_note(method, "species")
 
 
+def test_probabilities_of_a_method_that_samples_are_not_of_the_training_set() -> None:
+    values = {"name": "m", "label": "Mine", "loss": {"name": "softmax"}}
+    sampled = Method.model_validate({**values, "sampling": {"kind": "power", "exponent": 0}})
+    said = "frequencies are those of the last epoch"
+    assert said in probability_note(sampled, "species")
+    assert said not in probability_note(Method.model_validate(values), "species")
+
+
 @pytest.mark.parametrize("loss", get_args(get_args(Loss)[0]))
 def test_every_loss_says_what_its_probabilities_are(loss: type[Strict]) -> None:
     (name,) = get_args(loss.model_fields["name"].annotation)

@@ -108,7 +108,13 @@ def probability_note(method: Method, many: str, post_hoc: str = NONE, tau: float
         tau: the strength of that change.
     """
     meaning = _of_loss(method, many) if post_hoc == NONE else _of_post_hoc(method, many, tau)
-    return f"Probabilities are the softmax of the logits of {method.label}: {meaning}"
+    sampled = (
+        f" The method draws {many} at other rates than their images: frequencies are those of the "
+        f"last epoch."
+        if method.sampling is not None
+        else ""
+    )
+    return f"Probabilities are the softmax of the logits of {method.label}: {meaning}{sampled}"
 
 
 def _of_loss(method: Method, many: str) -> str:
