@@ -19,6 +19,10 @@ rcParams["pdf.fonttype"] = 42  # TrueType, since publishers refuse Type 3
 
 # Colours that colour-blind readers can distinguish (Okabe and Ito 2008).
 COLOURS = {"head": "#0072B2", "middle": "#E69F00", "tail": "#D55E00"}
+# Of methods: seven of the same palette, each with a marker of its own, so that no method is known
+# by its colour alone.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 GREY = "#9a9a9a"
 DOTS_PER_INCH = 130
 PALETTE_SIZE = 128  # colours of a PNG file

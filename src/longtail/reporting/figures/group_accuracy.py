@@ -12,7 +12,7 @@ from matplotlib.ticker import PercentFormatter
 from longtail.imbalance import GROUPS
 from longtail.parameters import TrainSet
 from longtail.reporting.figures import drawing
-from longtail.reporting.figures.drawing import COLOURS, Picture
+from longtail.reporting.figures.drawing import COLOURS, MARKERS, Picture
 from longtail.reporting.tables.layouts import TRAIN_SET_LABELS, fair_prefix, groups_tested_on
 
 
@@ -37,11 +37,11 @@ def group_accuracy(
     places = np.arange(len(methods))
     for axes, train_set in zip(panels, train_sets, strict=True):
         chosen = accuracies[accuracies["train_set"] == train_set].set_index(["test_set", "method"])
-        for offset, group in zip((-0.2, 0, 0.2), GROUPS, strict=True):
+        for offset, group, marker in zip((-0.2, 0, 0.2), GROUPS, MARKERS, strict=False):
             cells = chosen.loc[f"{prefix}{group}"].reindex(methods)
             sides = [cells["value"] - cells["low"], cells["high"] - cells["value"]]
             axes.errorbar(
-                cells["value"], places + offset, xerr=sides, fmt="o", ms=5, lw=1.4,
+                cells["value"], places + offset, xerr=sides, fmt=marker, ms=5, lw=1.4,
                 color=COLOURS[group], label=group,
             )  # fmt: skip
         axes.set_title(f"trained {TRAIN_SET_LABELS[train_set]}")

@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from longtail.reporting.figures import drawing
-from longtail.reporting.figures.drawing import Picture
+from longtail.reporting.figures.drawing import MARKERS, PALETTE, Picture
 from longtail.reporting.tables.layouts import TRAIN_SET_LABELS
 
-LINES = ("-", "--", ":")  # each for ten methods, the number of colours
+LINES = ("-", "--", ":", "-.")  # each for as many methods as there are colours
 
 
 def learning_curves(histories: pd.DataFrame, labels: Mapping[str, str], title: str) -> Picture:
@@ -30,13 +30,15 @@ def learning_curves(histories: pd.DataFrame, labels: Mapping[str, str], title: s
             .groupby(["method", "epoch"])["validation_acc1"]
             .mean()
         )
-        # One colour per method, the same in all panels.
+        # One colour and marker per method, the same in all panels. Markers are hollow, so that
+        # curves below others can be seen.
         for number, (method, label) in enumerate(labels.items()):
             if method in means.index:
                 curve = means[method]
                 (lines[method],) = axes.plot(
-                    curve.index, curve, LINES[number // 10 % len(LINES)], marker=".", lw=1.2,
-                    color=f"C{number % 10}", label=label,
+                    curve.index, curve, LINES[number // len(PALETTE) % len(LINES)], lw=1.2,
+                    marker=MARKERS[number % len(MARKERS)], ms=4.5, mfc="none",
+                    color=PALETTE[number % len(PALETTE)], label=label,
                 )  # fmt: skip
         axes.set_title(f"trained {TRAIN_SET_LABELS[train_set]}")
         axes.set_xlabel("epoch")

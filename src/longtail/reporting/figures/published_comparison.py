@@ -76,11 +76,11 @@ def _panel(axes: Axes, cells: pd.DataFrame) -> None:
     from longtail.reporting.figures.drawing import COLOURS, GREY
 
     places = np.arange(len(cells))
-    series = ("ours", COLOURS["head"], -0.16), ("published", COLOURS["tail"], 0.16)
-    for name, colour, offset in series:
+    series = ("ours", COLOURS["head"], "o", -0.16), ("published", COLOURS["tail"], "s", 0.16)
+    for name, colour, marker, offset in series:
         values, low, high = cells[name], cells[f"{name}_low"], cells[f"{name}_high"]
         axes.errorbar(
-            values, places + offset, xerr=[values - low, high - values], fmt="o", ms=3.5, lw=1.6,
+            values, places + offset, xerr=[values - low, high - values], fmt=marker, ms=3.5, lw=1.6,
             color=colour, label=name,
         )  # fmt: skip
     for place in places[cells["published"].isna()]:

@@ -15,6 +15,8 @@ from longtail.reporting.tables.layouts import TRAIN_SET_LABELS
 
 PANELS_IN_A_ROW = 7
 PANELS_WIDTH = 4.8  # inches, of a row of few panels
+HISTOGRAM = 0.3  # height of the most frequent confidence, of the panel
+BAR_WIDTH = 0.05
 
 
 def reliability(
@@ -22,7 +24,7 @@ def reliability(
 ) -> Picture:
     """Accuracy against confidence (Guo et al. 2017), one panel per training set and method.
 
-    Below the diagonal a method is overconfident. The area of a point is its share of images.
+    Below the diagonal a method is overconfident. The bars show how many images have a confidence.
 
     Args:
         table: bins of :func:`longtail.evaluation.metrics.reliability` with the trials' names;
@@ -59,9 +61,12 @@ def reliability(
             axes.set_axisbelow(True)
             bins = reliability_of_seeds(own)
             confidence, accuracy = bins["confidence"], bins["accuracy"]
-            sizes = 6 + 120 * bins["images"] / bins["images"].sum()
+            shares = bins["images"] / bins["images"].sum()
             axes.plot(confidence, accuracy, color=COLOURS["head"], lw=0.8, alpha=0.5)
-            axes.scatter(confidence, accuracy, s=sizes, color=COLOURS["head"], alpha=0.8, lw=0)
+            axes.scatter(confidence, accuracy, s=18, color=COLOURS["head"], lw=0)
+            # How many images have a confidence: a histogram at the bottom, up to HISTOGRAM high.
+            heights = HISTOGRAM * shares / max(shares.max(), 1e-9)
+            axes.bar(confidence, heights, width=BAR_WIDTH, color=GREY, alpha=0.6, zorder=0)
     first = panels[0][0]
     first.set_xlim(0, 1)
     first.set_ylim(0, 1.03)

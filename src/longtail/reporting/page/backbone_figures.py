@@ -21,7 +21,8 @@ FIGURES = {
     "images. A larger dot is several {many}; the line joins the means of {many} of similar size",
     "confusion_figure": "confusion matrices on the {widest} test set, rows summing to one",
     "reliability_figure": "reliability diagrams: accuracy against confidence on the {widest} "
-    "test set. Below the dashed line a method is overconfident",
+    "test set. Below the dashed line a method is overconfident. Grey bars: how many images have a "
+    "confidence",
     "learning_figure": "accuracy on the validation images during training",
 }
 

@@ -11,7 +11,7 @@ import pandas as pd
 from longtail.class_names import images_of_classes
 from longtail.parameters import Dataset, Statistics
 from longtail.reporting.page.templates import fragment
-from longtail.wording import counted, duration, listed
+from longtail.wording import capitalized, counted, duration, listed
 
 VERSIONS = ("python", "torch", "timm", "numpy", "longtail", "engine")
 
@@ -102,15 +102,34 @@ def recipes(trainings: pd.DataFrame) -> tuple[list[str], list[tuple[str, list[st
                 values.append(text)
     keys = dict.fromkeys(key for settings in by_backbone.values() for key in settings)
     return list(by_backbone), [
-        (key, [" or ".join(settings.get(key, [])) for settings in by_backbone.values()])
+        (
+            capitalized(key.replace("_", " ")),
+            [" or ".join(settings.get(key, [])) for settings in by_backbone.values()],
+        )
         for key in keys
     ]
 
 
 def _plain(value: Any) -> str:
+    """A value of a parameter in words.
+
+    Examples:
+        >>> _plain(None), _plain(True), _plain({"kind": "step", "milestones": [160, 180]})
+        ('none', 'yes', 'step (milestones 160, 180)')
+    """
     if isinstance(value, Mapping):
-        return ", ".join(f"{k} {_plain(v)}" for k, v in value.items())
-    return json.dumps(value) if not isinstance(value, str) else value
+        kind = [_plain(value[key]) for key in ("name", "kind") if key in value]
+        others = [
+            f"{key.replace('_', ' ')} {_plain(of)}"
+            for key, of in value.items()
+            if key not in ("name", "kind")
+        ]
+        inside = ", ".join(others)
+        return f"{kind[0]} ({inside})" if kind and others else "".join(kind) or inside
+    if isinstance(value, list):
+        return ", ".join(map(_plain, value))
+    words = {None: "none", True: "yes", False: "no"}
+    return words[value] if value is None or isinstance(value, bool) else str(value)
 
 
 def _hardware(trainings: pd.DataFrame) -> list[str]:

@@ -14,8 +14,13 @@ from longtail.parameters import Contents, TrainSet
 from longtail.reporting.page.templates import fragment
 from longtail.reporting.page.unknown_section import THRESHOLD_SCORE
 from longtail.reporting.tables.layouts import TRAIN_SET_LABELS
-from longtail.reporting.tables.leaders import headline_tables, leader_paragraphs
-from longtail.wording import percent
+from longtail.reporting.tables.leaders import (
+    headline_tables,
+    leader_headings,
+    leader_synopsis,
+    leader_texts,
+)
+from longtail.wording import capitalized, percent
 
 NAMED = 5  # species that are named of those that are never recognised
 SHOWN_PAIRS = 3  # of the species that are confused
@@ -74,11 +79,19 @@ def summary_section(
         grouped_by: the training set whose class sizes define head, middle and tail.
     """
     names = ClassNaming.infer(species["species"].unique())
+    judged = headline_tables(contents)
     return fragment(
         "summary_section.html.j2",
         names=names,
-        sentences=leader_paragraphs(leaders, contents, grouped_by),
         has_methods=len(contents.tables[0].methods) > 1,
+        synopsis=leader_synopsis(leaders, contents),
+        trained=f"Trained {TRAIN_SET_LABELS[judged[0].train_set]}",
+        headings=leader_headings(leaders, grouped_by).values(),
+        backbones=[
+            (table.backbone_label, map(capitalized, leader_texts(leaders, table).values()))
+            for table in judged
+        ],
+        seeds=len(contents.tables[0].seeds),
         overview=overview,
         found=_recognition(best, species, pairs, novelty, contents, names),
     )
@@ -100,12 +113,13 @@ def _recognition(
     key = trial.iloc[0]
     labels = {table.backbone: table.backbone_label for table in contents.tables}
     method = contents.tables[0].methods[key["method"]]
+    which = "best on the validation images" if pd.notna(key["validation"]) else "the first trial"
     hits = (own["recall"] * own["test_images"]).round()
     right, images = int(hits.sum()), int(own["test_images"].sum())
     never = own.loc[own["recall"] == 0, "species"]
     confused = pairs.merge(trial[list(TRIAL_COLUMNS)]).head(SHOWN_PAIRS)
     return Recognition(
-        model=f"{labels[key['backbone']]}, {method}, trained {TRAIN_SET_LABELS[judged]}",
+        model=f"{labels[key['backbone']]}, {method}, trained {TRAIN_SET_LABELS[judged]} ({which})",
         of_ten=_of_ten(right / images),
         share=percent(right / images),
         right=right,

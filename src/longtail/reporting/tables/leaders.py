@@ -11,7 +11,7 @@ from longtail.evaluation.paired_tests import holm
 from longtail.parameters import Contents, Statistics, Table, TrainSet
 from longtail.reporting.tables.layouts import TRAIN_SET_LABELS, fair_prefix, judged_train_set
 from longtail.reporting.tables.number_format import format_interval, format_short
-from longtail.reporting.tables.table_results import TableResults
+from longtail.reporting.tables.table_results import TableResults, rows_of_table
 from longtail.wording import counted, listed
 
 TAIL, OVERALL = "tail", "overall"
@@ -89,35 +89,73 @@ def _compared_with_the_best(
     ]
 
 
-def leader_sentences(
-    found: pd.DataFrame, table: Table, grouped_by: TrainSet = "long_tailed"
-) -> list[str]:
-    """Two sentences: which methods are best for the tail and overall.
+def leader_headings(found: pd.DataFrame, grouped_by: TrainSet = "long_tailed") -> dict[str, str]:
+    """What each part is measured on, such as "For the tail (200 images of ...)".
+
+    Args:
+        found: see :func:`leaders`, of any number of tables.
+        grouped_by: the training set whose class sizes define head, middle and tail.
+    """
+    widest = "natural" if "natural" in set(found["test_set"]) else "balanced"
+    tail_of = widest if fair_prefix(grouped_by) == "" else "balanced"
+    images = found.drop_duplicates("part").set_index("part")["images"]
+    wording = {TAIL: f"For the tail (%s of the {tail_of} test set)",
+               OVERALL: f"Overall (%s of the {widest} test set)"}  # fmt: skip
+    return {
+        part: text % counted(int(images[part]), "image")
+        for part, text in wording.items()
+        if part in images.index
+    }
+
+
+def leader_texts(found: pd.DataFrame, table: Table) -> dict[str, str]:
+    """Which methods of a table are best, in words, for each part.
 
     Args:
         found: see :func:`leaders`.
         table: of a backbone and training set.
-        grouped_by: the training set whose class sizes define head, middle and tail.
     """
-    of_table = found[
-        (found["backbone"] == table.backbone) & (found["train_set"] == table.train_set)
-    ]
-    kind = "natural" if "natural" in set(of_table["test_set"]) else "balanced"
-    tested_on = kind if fair_prefix(grouped_by) == "" else "balanced"
-    whose = {
-        TAIL: f"For the tail (%s of the {tested_on} test set)",
-        OVERALL: f"Overall (%s of the {kind} test set)",
+    own = rows_of_table(found, table)
+    return {
+        part: _text(own[own["part"] == part], table.methods)
+        for part in (TAIL, OVERALL)
+        if part in set(own["part"])
     }
+
+
+def leader_sentences(
+    found: pd.DataFrame, table: Table, grouped_by: TrainSet = "long_tailed"
+) -> list[str]:
+    """Two sentences: which methods of a table are best for the tail and overall."""
+    headings = leader_headings(rows_of_table(found, table), grouped_by)
+    return [f"{headings[part]}, {text}" for part, text in leader_texts(found, table).items()]
+
+
+def leader_synopsis(found: pd.DataFrame, contents: Contents) -> list[str]:
+    """For each part a sentence on the methods that lead for most of the backbones."""
+    judged = headline_tables(contents)
+    rows = pd.concat([rows_of_table(found, table) for table in judged])
+    labels, several = judged[0].methods, len(judged) > 1
     sentences = []
-    for part, where in whose.items():
-        own = of_table[of_table["part"] == part]
-        if not own.empty:
-            images = counted(int(own["images"].iloc[0]), "image")
-            sentences.append(_sentence(own, table.methods, where % images))
+    for part, where in ((TAIL, "For the tail"), (OVERALL, "Overall")):
+        own = rows[(rows["part"] == part) & rows["place"].isin((BEST, ALIKE))]
+        counts = own["method"].value_counts().reindex(list(labels), fill_value=0)
+        if own.empty or not several:
+            continue
+        most = listed([labels[method] for method in counts.index[counts == counts.max()]])
+        are = "is" if (counts == counts.max()).sum() == 1 else "are"
+        alone = own.groupby("backbone")["method"].agg(list)
+        winners = {backbone: methods[0] for backbone, methods in alone.items() if len(methods) == 1}
+        by_label = {table.backbone: table.backbone_label for table in judged}
+        beyond = "; ".join(f"{labels[m]} for {by_label[str(b)]}" for b, m in winners.items())
+        sentences.append(
+            f"{where}, {most} {are} best, or not significantly worse than the best, for "
+            f"{counts.max()} of {len(judged)} backbones. Best beyond noise: {beyond or 'none'}."
+        )
     return sentences
 
 
-def _sentence(own: pd.DataFrame, labels: Mapping[str, str], where: str) -> str:
+def _text(own: pd.DataFrame, labels: Mapping[str, str]) -> str:
     methods = own.groupby("place", sort=False)["method"].agg(list)
     best, alike, worse = (list(methods.get(place, [])) for place in (BEST, ALIKE, WORSE))
     top = own[own["place"] == BEST].iloc[0]
@@ -126,17 +164,17 @@ def _sentence(own: pd.DataFrame, labels: Mapping[str, str], where: str) -> str:
     value = f"{format_short(top['value'])}{f' {interval}' if interval else ''}"
     one = "is" if len(best) == 1 else "(one training) are"
     if not alike and not worse:
-        return f"{where}, {named} {one} not compared with another training: {value}."
+        return f"{named} {one} not compared with another training: {value}."
     if not alike:
-        return f"{where}, {named} {one} best, beyond noise: {value}."
+        return f"{named} {one} best, beyond noise: {value}."
     others = listed([labels[method] for method in alike])
     if not worse:
         return (
-            f"{where}, no method is best beyond noise: {named} reaches {value}, and none of the "
+            f"no method is best beyond noise: {named} reaches {value}, and none of the "
             f"others is significantly worse."
         )
     return (
-        f"{where}, {named} reaches {value}, and {others} "
+        f"{named} reaches {value}, and {others} "
         f"{'is' if len(alike) == 1 else 'are'} not significantly worse; "
         f"{counted(len(worse), 'other method')} {'is' if len(worse) == 1 else 'are'}."
     )

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from longtail.evaluation.trainings import TRIAL_COLUMNS
+from longtail.parameters import Contents
+from longtail.reporting.page.summary_section import summary_section
+from longtail.reporting.tables.leaders import LEADER_COLUMNS
+from tests.reporting.rows import make_table
+
+KEY = {"dataset": "toy", "train_set": "long_tailed", "backbone": "mobilenetv2",
+       "method": "softmax", "seed": 0}  # fmt: skip
+BINOMIALS = "Noctua pronuba", "Xestia c-nigrum", "Idaea sp."
+RECALLS = 1.0, 0.5, 0.0
+BEST = pd.DataFrame([KEY | {"validation": 0.7}])
+NOVELTY = pd.DataFrame([KEY | {"score": "energy", "false_alarms": 0.31}])
+PAIRS = pd.DataFrame(
+    [KEY | {"true": "Idaea sp.", "predicted": "Noctua pronuba", "images": 3, "test_images": 4}]
+)
+
+
+def species(names: tuple[str, ...] = BINOMIALS) -> pd.DataFrame:
+    rows = [
+        KEY | {"species": name, "recall": recall, "test_images": 4, "test_set": "natural"}
+        for name, recall in zip(names, RECALLS, strict=True)
+    ]
+    return pd.DataFrame(rows)
+
+
+def leaders(**places: str) -> pd.DataFrame:
+    """Methods of both backbones with their places: ``<backbone>_<method>=<place>``."""
+    rows = []
+    for key, place in places.items():
+        backbone, method = key.split("_")
+        usual = {"dataset": "toy", "backbone": backbone, "train_set": "long_tailed"}
+        figures = {"value": 0.5, "low": 0.4, "high": 0.6, "p": 0.1, "place": place}
+        for part, test_set in (("tail", "balanced_tail"), ("overall", "balanced")):
+            own = {"part": part, "test_set": test_set, "images": 50, "method": method}
+            rows.append({**usual, **own, **figures})
+    return pd.DataFrame(rows, columns=list(LEADER_COLUMNS))
+
+
+def section(found: pd.DataFrame, **changes: Any) -> str:
+    tables = (
+        make_table("softmax", "ldam", train_set="long_tailed"),
+        make_table("softmax", "ldam", train_set="long_tailed", backbone="vit", number=3,
+                   backbone_label="V<i>T"),
+    )  # fmt: skip
+    values: dict[str, Any] = {
+        "leaders": found,
+        "overview": b"overview png",
+        "best": BEST,
+        "species": species(),
+        "pairs": PAIRS,
+        "novelty": None,
+        "contents": Contents(tables=tables),
+        "grouped_by": "long_tailed",
+    }
+    return summary_section(**{**values, **changes})
+
+
+FOUND = leaders(
+    mobilenetv2_softmax="best", mobilenetv2_ldam="worse",
+    vit_softmax="not significantly worse", vit_ldam="best",
+)  # fmt: skip
+
+
+def test_the_methods_that_lead_for_most_backbones_are_named() -> None:
+    text = section(FOUND)
+    assert (
+        "For the tail, SOFTMAX is best, or not significantly worse than the best, for 2 of 2 "
+        "backbones. Best beyond noise: SOFTMAX for MobileNetV2." in text
+    )
+    assert "<th>For the tail (50 images of the balanced test set)</th>" in text
+    assert "SOFTMAX is best, beyond noise: 0.500 [0.400, 0.600]." in text
+    assert "With one seed per method" in text
+    assert "V&lt;i&gt;T" in text and "V<i>T" not in text
+
+
+def test_a_model_is_judged_in_words() -> None:
+    text = " ".join(section(FOUND, novelty=NOVELTY).split())
+    assert "<b>5 of 10 images are named correctly</b> (50%: 6 of 12 of the natural test" in text
+    assert "MobileNetV2, SOFTMAX, trained long-tailed (best on the validation images)" in text
+    assert "Every test image is recognised of 1 species. None is recognised of" in text
+    assert (
+        "<bdi><i>Idaea sp.</i></bdi> is taken for <bdi><i>Noctua pronuba</i></bdi> "
+        "(3 of 4 images)." in text
+    )
+    assert "that it has never seen, 3 of 10 are named all the same" in text
+
+
+def test_what_was_not_measured_is_said() -> None:
+    text = " ".join(section(FOUND, pairs=PAIRS.iloc[:0]).split())
+    assert "Whether images of unknown species are detected was not measured" in text
+    assert "No two species are confused." in text
+
+
+def test_species_come_before_methods_and_methods_before_classes() -> None:
+    binomial, other = section(FOUND), section(FOUND, species=species(("a", "b", "c")))
+    assert binomial.index('id="recognised"') < binomial.index('id="best"')
+    assert other.index('id="best"') < other.index('id="recognised"')
+
+
+@pytest.mark.parametrize("missing", [BEST.iloc[:0], BEST.assign(train_set="balanced")])
+def test_without_a_trial_on_the_judged_training_set_nothing_is_said(missing: pd.DataFrame) -> None:
+    assert set(TRIAL_COLUMNS) <= set(BEST.columns)
+    assert 'id="recognised"' not in section(FOUND, best=missing)
