@@ -132,6 +132,10 @@ UNCLEAR: dict[str, tuple[dict[str, int], str]] = {
         {"train": 2, "test": 2},
         "but their images are in no class folders: for splits, metadata must name the classes",
     ),
+    "an unusual name": (
+        {"train/a": 2, "train/b": 2, "holdout/a": 2, "holdout/b": 2},
+        "'train' looks like an official split, but it has a folder 'a', as has 'holdout'",
+    ),
     "no training images": (
         {"val/a": 2, "val/b": 2, "test/a": 2, "test/b": 2},
         "but there is none of training images",

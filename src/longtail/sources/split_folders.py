@@ -93,10 +93,13 @@ def _doubt(
     if len(set(splits.values())) < 2:
         if position or not splits or not others:
             return None
-        # Class folders beside a folder of the same classes.
+        # Class folders beside a split of the same classes, or another folder with these.
         below = {parts[1] for parts in files if len(parts) > 2 and parts[0] in splits}
         if both := sorted(below & set(others)):
             return f"it has a folder '{both[0]}', as has the folder above it"
+        beside = {parts[1]: parts[0] for parts in files if len(parts) > 2 and parts[0] in others}
+        if both := sorted(below & set(beside)):
+            return f"it has a folder '{both[0]}', as has '{beside[both[0]]}'"
         return None
     if others:
         return f"beside them are {_quoted(first_names(others))}"
