@@ -4,7 +4,7 @@ Everything here is about labels, groups and image numbers; no pixel is touched.
 """
 
 from longtail.imbalance.cut import cut
-from longtail.imbalance.group_sizes import equal_groups, equal_groups_note
+from longtail.imbalance.group_sizes import all_groups_equal, equal_groups, equal_groups_note
 from longtail.imbalance.holdout import Pools, groups_across_splits, hold_out
 from longtail.imbalance.profiles import (
     GROUPS,
@@ -29,6 +29,7 @@ __all__ = [
     "SUBSET_COLUMNS",
     "UNKNOWN",
     "Pools",
+    "all_groups_equal",
     "class_counts",
     "cut",
     "equal_groups",

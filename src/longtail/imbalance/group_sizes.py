@@ -46,6 +46,16 @@ def equal_groups(groups: pd.Series[str], counts: pd.Series[int]) -> list[tuple[s
     return [pair for pair in pairwise(GROUPS) if is_nearly_equal(*pair)]
 
 
+def all_groups_equal(profile: pd.DataFrame, train_set: TrainSet) -> bool:
+    """Whether head, middle and tail are nearly equal, so that the classes have no tail.
+
+    Args:
+        profile: the class profile.
+        train_set: the training set that the groups are made from.
+    """
+    return equal_groups(profile["group"], profile[f"train_{train_set}"]) == [GROUPS]
+
+
 def equal_groups_note(profile: pd.DataFrame, train_set: TrainSet, one: str, many: str) -> str:
     """Sentences about nearly equal groups and divided classes of one size; empty if there are none.
 

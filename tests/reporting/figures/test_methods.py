@@ -11,14 +11,15 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from longtail.arrays import UInt8Array
-from longtail.parameters import TrainSet
+from longtail.parameters import Contents, TrainSet
 from longtail.reporting.figures import drawing
 from longtail.reporting.figures.drawing import Picture
 from longtail.reporting.figures.group_accuracy import group_accuracy
 from longtail.reporting.figures.learning_curves import learning_curves
+from longtail.reporting.figures.overview import overview
 from longtail.reporting.figures.reliability import HISTOGRAM, reliability, reliability_of_seeds
 from longtail.reporting.page.backbone_figures import figure_captions
-from tests.reporting.rows import make_summaries
+from tests.reporting.rows import make_summaries, make_table
 
 LABELS = {"softmax": "Softmax", "focal": "Focal loss", "ldam": "LDAM"}
 GROUPS = ["head", "middle", "tail"]
@@ -329,3 +330,31 @@ def test_dollar_signs_are_no_formulas(drawn: list[Figure]) -> None:
     plain = drawing.text_figure(drawing.drawn_text("costs $5 or $6"))
     assert plain == drawing.text_figure(r"costs \$5 or \$6")
     assert plain != drawing.text_figure("costs $5 or $6")
+
+
+def test_the_overview_has_a_panel_per_backbone_and_part(drawn: list[Figure]) -> None:
+    tables = (
+        make_table("softmax", "focal", train_set="long_tailed"),
+        make_table("softmax", "focal", train_set="long_tailed", backbone="vit", number=3),
+    )
+    rows = [
+        {"backbone": backbone, "train_set": "long_tailed", "part": part, "method": method,
+         "value": value, "low": value - 0.1, "high": value + 0.1, "place": place}
+        for backbone in ("mobilenetv2", "vit")
+        for part in ("tail", "overall")
+        for method, value, place in (("softmax", 0.5, "worse"), ("focal", 0.75, "best"))
+    ]  # fmt: skip
+    leaders, contents = pd.DataFrame(rows), Contents(tables=tables)
+    overview(leaders, contents)
+    overview(leaders[leaders["part"] == "overall"], contents)
+    assert [axes.get_title().split("\n")[-1] for axes in drawn[0].axes] == [
+        *("tail", "tail", "overall", "overall")
+    ]
+    assert len(drawn[1].axes) == 2
+    lines = drawn[0].axes[0].lines
+    assert [
+        (float(np.asarray(line.get_xdata())[0]), line.get_marker()) for line in lines[1::2]
+    ] == [
+        (0.5, "o"),
+        (0.75, "*"),
+    ]

@@ -138,3 +138,16 @@ def test_the_chapter_has_section_5_1_and_a_table_per_training_set() -> None:
              "TABLE ONE", "\\ref{tab:two}", "TABLE TWO", "\\end{document}"]  # fmt: skip
     positions = [document.index(part) for part in order]
     assert positions == sorted(positions)
+
+
+def test_classes_of_equal_size_have_no_tail() -> None:
+    scores, results = (
+        make(*TRIALS, train_set="long_tailed") for make in (make_summaries, make_results)
+    )
+    table = leaders(
+        scores, make_comparisons(train_set="long_tailed"), results, Contents(tables=(TABLE,)),
+        STATISTICS, has_tail=False,
+    )  # fmt: skip
+    assert set(table["part"]) == {"overall"}
+    (sentence,) = leader_sentences(table, TABLE)
+    assert sentence.startswith("Overall (100 images of the balanced test set), ")

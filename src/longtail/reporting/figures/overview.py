@@ -31,21 +31,22 @@ def overview(leaders: pd.DataFrame, contents: Contents) -> Picture:
         contents: the tables, for labels and their order.
     """
     shown = headline_tables(contents)
+    parts = [part for part in (TAIL, OVERALL) if part in set(leaders["part"])] or [OVERALL]
     labels = {m: drawing.drawn_text(label) for m, label in shown[0].methods.items()}
     columns = min(len(shown), PANELS_IN_A_ROW)
     bands = -(-len(shown) // columns)
     height = 0.16 * len(labels) + 0.62
-    size = max(2.35 * columns + 1.6, 6), 2 * bands * height + 0.7
+    size = max(2.35 * columns + 1.6, 6), len(parts) * bands * height + 0.7
     figure = Figure(figsize=size, layout="constrained")
-    panels = figure.subplots(2 * bands, columns, sharex="row", sharey=True, squeeze=False)
+    panels = figure.subplots(len(parts) * bands, columns, sharex="row", sharey=True, squeeze=False)
     for axes in panels.flat:
         axes.set_visible(False)
     for number, table in enumerate(shown):
         own = leaders[
             (leaders["backbone"] == table.backbone) & (leaders["train_set"] == table.train_set)
         ]
-        for row, part in enumerate((TAIL, OVERALL)):
-            axes = panels[2 * (number // columns) + row, number % columns]
+        for row, part in enumerate(parts):
+            axes = panels[len(parts) * (number // columns) + row, number % columns]
             axes.set_visible(True)
             _draw(axes, own[own["part"] == part].set_index("method").reindex(list(labels)))
             title = f"{drawing.drawn_text(table.backbone_label)}\n" if row == 0 else ""

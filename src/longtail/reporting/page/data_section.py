@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from longtail.class_names import ClassNaming, images_of_classes, known_class_naming
-from longtail.imbalance import equal_groups_note, images_of, widest_test_set
+from longtail.imbalance import all_groups_equal, equal_groups_note, images_of, widest_test_set
 from longtail.imbalance.duplicates import WITHOUT_DUPLICATES, EqualImages
 from longtail.parameters import TrainSet
 from longtail.reporting.page.templates import fragment
@@ -53,6 +53,7 @@ def data_section(
         names=names,
         groups=by_group(profile),
         profile_figure=profile_figure,
+        has_tail=not all_groups_equal(profile, grouped_by),
         alike=equal_groups_note(profile, grouped_by, names.singular, names.plural),
         tail_train=f"train_{grouped_by}",
         tail_test=f"test_{grouped_by}",

@@ -30,6 +30,8 @@ def leaders(
     contents: Contents,
     statistics: Statistics,
     grouped_by: TrainSet = "long_tailed",
+    *,
+    has_tail: bool = True,
 ) -> pd.DataFrame:
     """Each method beside the best one, for the tail and for all test images.
 
@@ -43,6 +45,7 @@ def leaders(
         contents: the tables.
         statistics: how intervals and tests are computed.
         grouped_by: the training set whose class sizes define head, middle and tail.
+        has_tail: whether classes differ in size; without a tail, all test images alone count.
 
     Returns:
         One row per table, part (``TAIL``, ``OVERALL``) and method with ``LEADER_COLUMNS``: the
@@ -50,7 +53,8 @@ def leaders(
         and its ``place``. Methods that lack seeds are ``UNTESTED``.
     """
     overall = "natural" if "natural" in set(scores["test_set"]) else "balanced"
-    parts = {TAIL: f"{fair_prefix(grouped_by)}tail", OVERALL: overall}
+    tail = {TAIL: f"{fair_prefix(grouped_by)}tail"} if has_tail else {}
+    parts = {**tail, OVERALL: overall}
     rows = []
     for table in contents.tables:
         content = TableResults.of(scores, comparisons, results, table, statistics)

@@ -7,6 +7,7 @@ import pandas as pd
 from longtail.evaluation.species import confused_pairs as confused_pairs_table
 from longtail.evaluation.species import species_table
 from longtail.evaluation.summaries import summarise
+from longtail.imbalance import all_groups_equal
 from longtail.parameters import Contents, Dataset, Statistics, Table
 from longtail.reporting.page.tables import tables_html
 from longtail.reporting.tables.latex import latex
@@ -46,13 +47,17 @@ def find_leaders(
     scores: pd.DataFrame,
     comparisons: pd.DataFrame,
     results: pd.DataFrame,
+    profile: pd.DataFrame,
     contents: Contents,
     dataset: Dataset,
     statistics: Statistics,
 ) -> pd.DataFrame:
     """See :func:`longtail.reporting.tables.leaders.leaders`."""
     grouped_by = dataset.imbalance.grouped_by
-    return leaders(scores, comparisons, results, contents, statistics, grouped_by)
+    return leaders(
+        scores, comparisons, results, contents, statistics, grouped_by,
+        has_tail=not all_groups_equal(profile, grouped_by),
+    )  # fmt: skip
 
 
 def tabulate_species(
