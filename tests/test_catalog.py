@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from kedro.io.core import DatasetError, generate_timestamp
+from kedro.io import DataCatalog
+from kedro.io.core import AbstractVersionedDataset, DatasetError, Version, generate_timestamp
 
 from longtail.catalog import LongtailCatalog
 from longtail.errors import DataError, WriteError
+from longtail.kedro_internals import pin
 
 TYPES: dict[str, dict[str, Any]] = {
     "table.csv": {"type": "pandas.CSVDataset", "save_args": {"index": False}},
@@ -261,3 +263,30 @@ def test_what_a_notebook_has_loaded_is_loaded_again_after_it_is_saved(tmp_path: 
     assert notebook.load("card.json") == {"a": 1}
     notebook.save("card.json", {"a": 2})
     assert notebook.load("card.json") == {"a": 2}
+
+
+def test_a_dataset_that_is_made_as_a_copy_is_as_kedro_makes_it(tmp_path: Path) -> None:
+    """The datasets of trials, which differ in their paths only."""
+    config = {
+        f"train.{{trial}}.{name.replace('.', '_')}": {
+            **entry, "filepath": f"{tmp_path}/{{trial}}/{name}", "versioned": True
+        }
+        for name, entry in TYPES.items()
+    }  # fmt: skip
+    save_version = generate_timestamp()
+    ours = LongtailCatalog.from_config(config, save_version=save_version)
+    plain = DataCatalog.from_config(config, save_version=save_version)
+    names = [f"train.{trial}.{name.replace('.', '_')}" for trial in "abc" for name in TYPES]
+    for name in names:
+        made, expected = ours[name], plain[name]
+        assert isinstance(made, AbstractVersionedDataset)
+        assert type(made) is type(expected)
+        assert {**vars(made), **dict.fromkeys(FUNCTIONS)} == {
+            **vars(expected), **dict.fromkeys(FUNCTIONS)
+        }, name  # fmt: skip
+        # A version that is pinned to one is not pinned to those that are made later.
+        pin(made, Version("of one", "of one"))
+
+
+# Bound methods of the file system, which Kedro makes for each dataset.
+FUNCTIONS = ("_exists_function", "_glob_function")

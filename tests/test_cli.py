@@ -413,3 +413,18 @@ def test_the_project_s_runner_is_the_default() -> None:
 def test_an_error_of_a_dataset_is_shown_as_it_is() -> None:
     other = DatasetError("digits_index: Failed while loading.\n[Errno 13] Permission denied")
     assert _explained(other) == str(other)
+
+
+def test_a_slice_ends_with_the_command_for_what_follows(
+    mlflow_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    monkeypatch.chdir(PROJECT)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_uri)
+    bootstrap_project(PROJECT)
+    given = f"--params=data={tmp_path}/data,recipe.epochs=2"
+    result = CliRunner().invoke(cli, ["run", "--env=test", "--pipelines=ingest", given])
+    assert result.exit_code == 0, result.output
+    assert caplog.messages[-1] == (
+        "Not made again after this run: imbalance, train, and report. To bring them up to date: "
+        f"kedro run --pipelines=imbalance,train,report --env=test {given}"
+    )

@@ -13,6 +13,7 @@ from longtail.progress import (
     EpochDone,
     FeaturesDone,
     GridProgress,
+    SignsOfLife,
     TrialScored,
     progress_bar,
     tell,
@@ -25,6 +26,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
     """A clock that the test moves; and nobody watches afterwards."""
     now = [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(progress, "_last_line", now[0])
     yield now
     watch(progress._ignore)
 
@@ -100,8 +102,8 @@ def test_finished_trials_are_told_with_what_is_left(
         grid.show(EpochDone("c", 2, 2, 0.1))
         grid.show(TrialScored("c", "Acc1 0.8"))
     assert [record.message for record in caplog.records] == [
-        "a: Acc1 0.9 [1/3, at most 60 s left]",  # 6 epochs at 10 s
-        "b: as a [2/3, at most 20 s left]",
+        "a: Acc1 0.9 [1/3, about 60 s left]",  # 6 epochs at 10 s
+        "b: as a [2/3, about 20 s left]",
         "c: Acc1 0.8 [3/3]",
     ]
 
@@ -116,7 +118,7 @@ def test_features_give_a_sign_of_life_every_minute_and_count_as_no_epoch(
         grid.show(EpochDone("a", 2, 2, 0.1))
         grid.show(TrialScored("a", "good"))
     assert caplog.messages == [
-        "a: features of 128/200 images [0/1]",
+        "a: features of 128/200 images, about 45 s left [0/1]",
         "a: epoch 2/2, loss 0.1000 [0/1]",
         "a: good [1/1]",
     ]
@@ -153,6 +155,54 @@ def test_long_training_gives_a_sign_of_life_every_minute(
             clock[0] += 35
             grid.show(EpochDone("a", epoch, 200, 1.25))
     assert caplog.messages == [
-        "a: epoch 58/200, loss 1.2500 [0/1, at most 83 min left]",  # 142 epochs at 35 s
-        "a: epoch 60/200, loss 1.2500 [0/1, at most 82 min left]",
+        "a: epoch 58/200, loss 1.2500 [0/1, about 83 min left]",  # 142 epochs at 35 s
+        "a: epoch 60/200, loss 1.2500 [0/1, about 82 min left]",
+    ]
+
+
+def test_a_bar_gives_a_sign_of_life_every_minute_without_a_terminal(
+    clock: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        with progress_bar("Decoding moths", 1000) as advance:
+            for _ in range(10):
+                clock[0] += 25
+                advance(100)
+        with progress_bar("Downloading", 0) as advance:
+            clock[0] += 61
+            advance(1 << 20)
+    assert caplog.messages == [
+        "Decoding moths: 300/1,000, about 3 min left",
+        "Decoding moths: 600/1,000, about 2 min left",
+        "Decoding moths: 900/1,000, about 25 s left",
+        "Decoding moths: done in 250 s",
+        "Downloading: 1,048,576",
+        "Downloading: done in 61 s",
+    ]
+
+
+def test_work_without_progress_of_its_own_gives_a_sign_of_life(
+    clock: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    signs = SignsOfLife()
+    with caplog.at_level(logging.INFO), signs:
+        signs.begin("report.digits.page")
+        clock[0] += 50
+        signs.log_if_due()
+        signs.begin("train.a")
+        clock[0] += 50
+        signs.log_if_due()
+        signs.log_if_due()
+        with progress_bar("Reading", 100) as advance:
+            clock[0] += 61
+            advance(50)
+            signs.log_if_due()  # the bar has just told
+        signs.end("train.a")
+        signs.end("report.digits.page")
+        clock[0] += 100
+        signs.log_if_due()
+    assert caplog.messages == [
+        "Still running: report.digits.page (2 min), train.a (50 s)",
+        "Reading: 50/100, about 61 s left",
+        "Reading: done in 61 s",
     ]

@@ -22,6 +22,7 @@ from longtail.kedro_internals import (
     dataset_class,
     is_versioned,
     load_path,
+    make_as_copy,
     path_of,
     pin,
     pinned,
@@ -48,6 +49,8 @@ from longtail.storage.space import write_errors_explained
 
 # How the names of the parameters of single trials start.
 TRIAL_PARAMETERS = "params:train."
+# How the names of the datasets of trials start, of which there are ten for each trial.
+OF_TRIALS = "train."
 
 
 class NothingSavedError(DatasetError):
@@ -78,6 +81,7 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
     ) -> None:
         if config_resolver is not None:
             config_resolver = CompiledPatterns(config_resolver)
+        self._similar: dict[str, Any] = {}
         super().__init__(datasets, config_resolver, **options)
         self.run_version: str | None = None
         self._reuses_versions = True
@@ -105,6 +109,8 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
         if isinstance(dataset_type, str):
             ds_config = {**ds_config, "type": dataset_class(dataset_type)}
         super()._add_from_config(ds_name, ds_config)
+        if ds_name.startswith(OF_TRIALS):
+            make_as_copy(self, ds_name, self._similar)
 
     def save(self, ds_name: str, data: Any) -> None:
         """Save a dataset; its version gets its name once the file is complete.

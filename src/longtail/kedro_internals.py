@@ -13,7 +13,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, cast
 
 import parse
 from kedro.framework.hooks.manager import (
@@ -25,6 +25,7 @@ from kedro.framework.project import settings
 from kedro.io import AbstractDataset, DataCatalog
 from kedro.io.catalog_config_resolver import CatalogConfigResolver
 from kedro.io.core import AbstractVersionedDataset, Version, parse_dataset_definition
+from kedro.io.data_catalog import _LazyDataset
 from kedro.pipeline.node import Node
 
 # Kedro-Viz recognises previews by these return types, which have no public name.
@@ -40,6 +41,7 @@ __all__ = [
     "is_local",
     "is_versioned",
     "load_path",
+    "make_as_copy",
     "path_of",
     "pin",
     "pinned",
@@ -147,6 +149,44 @@ def terminate(executor: ProcessPoolExecutor) -> None:
         process.terminate()
 
 
+class Similar(_LazyDataset):
+    """A dataset to be made as a copy of one that differs from it in the path only.
+
+    The constructors of Kedro and kedro-datasets look up their own signatures, at a quarter of a
+    millisecond each, and 560 trials have 6,000 datasets.
+
+    Args:
+        lazy: how Kedro would make it.
+        made: the datasets to copy, by all but their paths, which this adds to.
+    """
+
+    def __init__(self, lazy: _LazyDataset, made: dict[str, AbstractDataset[Any, Any]]) -> None:
+        super().__init__(lazy.name, lazy.config, lazy.load_version, lazy.save_version)
+        self._made = made
+
+    def materialize(self) -> AbstractDataset[Any, Any]:
+        path = self.config.get("filepath")
+        if not isinstance(path, str) or "://" in path:
+            return super().materialize()
+        others = {key: value for key, value in self.config.items() if key != "filepath"}
+        key = repr((others, self.load_version, self.save_version))
+        if key not in self._made:
+            first = super().materialize()
+            self._made[key] = copy.copy(first)  # versions may be pinned to the first itself
+            return first
+        similar: Any = copy.copy(self._made[key])
+        similar._filepath = type(similar._filepath)(path)
+        similar._init_args = {**similar._init_args, "filepath": path}
+        return cast("AbstractDataset[Any, Any]", similar)
+
+
+def make_as_copy(catalog: DataCatalog, name: str, made: dict[str, Any]) -> None:
+    """Let a catalog make a dataset, once it is needed, as a copy of a similar one."""
+    lazy = catalog._lazy_datasets.get(name)
+    if lazy is not None:
+        catalog._lazy_datasets[name] = Similar(lazy, made)
+
+
 class CompiledPatterns(CatalogConfigResolver):
     """Kedro's resolver of dataset patterns, with each pattern compiled once.
 
@@ -187,7 +227,15 @@ def dataset_class(dataset_type: str) -> type[AbstractDataset[Any, Any]]:
 
 def _fields(pattern: str, name: str) -> Any:
     """What the fields of a pattern stand for in a name; None if it does not match."""
-    return _compiled(pattern).parse(name)
+    head, tail = _ends(pattern)
+    fits = name.startswith(head) and name.endswith(tail)  # much faster than to parse each name
+    return _compiled(pattern).parse(name) if fits else None
+
+
+@cache
+def _ends(pattern: str) -> tuple[str, str]:
+    """The texts before the first field of a pattern and after the last."""
+    return pattern.partition("{")[0], pattern.rpartition("}")[2]
 
 
 def _filled(config: Any, fields: Mapping[str, str]) -> Any:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Self
 
 import rich
@@ -21,14 +21,18 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from longtail.wording import duration
+from longtail.time_left import TimeLeft
+from longtail.wording import duration, first_names
 
 log = logging.getLogger(__name__)
 
 # Work that took less than this is not logged.
 WORTH_A_LINE_S = 2.0
-# Without a terminal a training logs its epoch when nothing was logged for this long.
+# Without a terminal, long work logs its progress when that was not logged for this long.
 SILENCE_S = 60.0
+POLL_S = 5.0
+# When a line of progress was last logged.
+_last_line = time.monotonic()
 
 
 def _on_terminal(*columns: ProgressColumn | str) -> Progress:
@@ -39,18 +43,87 @@ def _on_terminal(*columns: ProgressColumn | str) -> Progress:
 
 @contextmanager
 def progress_bar(title: str, total: int) -> Iterator[Callable[..., None]]:
-    """Show how much of ``total`` is done.
+    """Show how much of ``total`` is done; without a terminal in one line of the log a minute.
 
     Yields:
-        A function to call with how much more is done, 1 by default.
+        A function to call with how much more is done, 1 by default. Threads may call it.
     """
-    start = time.monotonic()
+    start, done, lock = time.monotonic(), 0, threading.Lock()
     with _on_terminal(
         "{task.description}", BarColumn(), "{task.percentage:>3.0f}%", TimeRemainingColumn()
     ) as progress:
-        yield partial(progress.advance, progress.add_task(title, total=total or None))
+        task = progress.add_task(title, total=total or None)
+
+        def advance(more: int = 1) -> None:
+            nonlocal done
+            progress.advance(task, more)
+            with lock:
+                done += more
+                if is_due():
+                    left = (time.monotonic() - start) * (total - done) / done if total else 0
+                    of_all = f"/{total:,}, about {duration(left)} left" if total else ""
+                    log_line(f"{title}: {done:,}{of_all}")
+
+        yield advance
     if (seconds := time.monotonic() - start) > WORTH_A_LINE_S:
         log.info("%s: done in %.0f s", title, seconds)
+
+
+def is_due() -> bool:
+    """Whether a line of progress is due: there is no terminal, and the last one was a while ago."""
+    return time.monotonic() - _last_line > SILENCE_S and not rich.get_console().is_terminal
+
+
+def log_line(text: str) -> None:
+    """Log a line of progress; the next one is due a minute later."""
+    global _last_line
+    _last_line = time.monotonic()
+    log.info(text)
+
+
+class SignsOfLife:
+    """Logs once a minute what is running, without a terminal and if nothing else shows progress."""
+
+    def __init__(self) -> None:
+        self._since: dict[str, float] = {}
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="longtail-signs", daemon=True)
+
+    def __enter__(self) -> Self:
+        global _last_line
+        _last_line = time.monotonic()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def begin(self, name: str) -> None:
+        """Note that a node or a trial runs."""
+        self._since[name] = time.monotonic()
+
+    def end(self, name: str) -> None:
+        """Note that it has ended."""
+        self._since.pop(name, None)
+
+    def log_if_due(self) -> None:
+        """Log what is running, if nothing was logged for a while."""
+        if is_due() and (running := dict(self._since)):
+            now = time.monotonic()
+            each = [f"{name} ({duration(now - since)})" for name, since in running.items()]
+            log_line(f"Still running: {', '.join(first_names(each))}")
+
+    def _watch(self) -> None:
+        while not self._ended.wait(POLL_S):
+            self.log_if_due()
+
+
+@dataclass(frozen=True)
+class TrainingStarted:
+    """A trial is trained, because its training is not stored."""
+
+    trial: str
 
 
 @dataclass(frozen=True)
@@ -80,7 +153,7 @@ class FeaturesDone:
     total: int
 
 
-Event = EpochDone | TrialScored | FeaturesDone
+Event = TrainingStarted | EpochDone | TrialScored | FeaturesDone
 Sink = Callable[[Event], None]
 
 
@@ -116,17 +189,18 @@ class GridProgress:
         self._epochs = epochs
         self._done: dict[str, int] = dict.fromkeys(epochs, 0)
         self._finished: set[str] = set()
-        self._trained = 0
-        self._start = self._told = time.monotonic()
+        self._time_left = TimeLeft(epochs, time.monotonic())
         self._bars = _on_terminal(
-            *("{task.description}", BarColumn(bar_width=30), MofNCompleteColumn(), "epochs"),
-            *(TimeElapsedColumn(), "left", TimeRemainingColumn()),
+            *("{task.description}", BarColumn(bar_width=30), MofNCompleteColumn()),
+            *("{task.fields[unit]}", TimeElapsedColumn(), "{task.fields[left]}"),
         )
-        self._all = self._bars.add_task("All trials", total=sum(epochs.values()))
+        self._all = self._add("All trials", sum(epochs.values()), "epochs")
         self._running: dict[str, TaskID] = {}
 
     def __enter__(self) -> Self:
-        self._start = self._told = time.monotonic()
+        global _last_line
+        _last_line = time.monotonic()
+        self._time_left = TimeLeft(self._epochs, _last_line)
         self._bars.start()
         return self
 
@@ -137,32 +211,42 @@ class GridProgress:
         """Update the progress bars by an event, and log it if it is due."""
         if event.trial not in self._epochs or event.trial in self._finished:
             return
-        if isinstance(event, TrialScored):
-            self._finish(event.trial)
-            self._tell(f"{event.trial}: {event.summary}")
-            return
-        if isinstance(event, FeaturesDone):
-            self._show_features(event)
-            return
-        if event.trial not in self._running:
-            self._running[event.trial] = self._bars.add_task(event.trial, total=event.epochs)
-        self._bars.update(self._running[event.trial], completed=event.epoch)
-        self._bars.advance(self._all, event.epoch - self._done[event.trial])
-        # One epoch, even if a resumed training has done more before.
-        self._trained += 1
-        self._done[event.trial] = event.epoch
-        if time.monotonic() - self._told > SILENCE_S and not rich.get_console().is_terminal:
-            self._tell(f"{event.trial}: epoch {event.epoch}/{event.epochs}, loss {event.loss:.4f}")
+        match event:
+            case TrainingStarted(trial):
+                self._time_left.training_started(trial, time.monotonic())
+            case FeaturesDone():
+                self._show_features(event)
+            case EpochDone():
+                self._show_epoch(event)
+            case TrialScored(trial, summary):
+                self._finish(trial, scored=True)
+                self._tell(f"{trial}: {summary}")
+
+    def _show_epoch(self, event: EpochDone) -> None:
+        trial, now = event.trial, time.monotonic()
+        self._time_left.epoch_done(trial, event.epochs - event.epoch, now)
+        if trial not in self._running:
+            self._running[trial] = self._add(trial, event.epochs, "epochs")
+        left = _left(self._time_left.of_trial(trial, now))
+        self._bars.update(self._running[trial], completed=event.epoch, left=left)
+        self._bars.advance(self._all, event.epoch - self._done[trial])
+        self._done[trial] = event.epoch
+        self._bars.update(self._all, left=_left(self._time_left.seconds(now)))
+        if is_due():
+            self._tell(f"{trial}: epoch {event.epoch}/{event.epochs}, loss {event.loss:.4f}")
 
     def _show_features(self, event: FeaturesDone) -> None:
+        left = _left(
+            self._time_left.features_done(event.trial, event.done, event.total, time.monotonic())
+        )
         title = f"{event.trial}: features"
         if title not in self._running:
-            self._running[title] = self._bars.add_task(title, total=event.total)
-        self._bars.update(self._running[title], completed=event.done)
+            self._running[title] = self._add(title, event.total, "images")
+        self._bars.update(self._running[title], completed=event.done, left=left)
         if event.done == event.total:
             self._bars.remove_task(self._running.pop(title))
-        elif time.monotonic() - self._told > SILENCE_S and not rich.get_console().is_terminal:
-            self._tell(f"{title} of {event.done}/{event.total} images")
+        elif is_due():
+            self._tell(f"{title} of {event.done:,}/{event.total:,} images, {left}")
 
     def epochs_done(self, trial: str) -> int:
         """How many epochs of a trial are known to be done."""
@@ -171,24 +255,25 @@ class GridProgress:
     def lost(self, trial: str) -> None:
         """Remove a failed trial from the remaining work."""
         if trial in self._epochs:
-            self._finish(trial)
+            self._finish(trial, scored=False)
 
     def _tell(self, what: str) -> None:
-        log.info("%s [%s]", what, self._estimate())
-        self._told = time.monotonic()
+        left = _left(self._time_left.seconds(time.monotonic()))
+        count = f"{len(self._finished)}/{len(self._epochs)}"
+        log_line(f"{what} [{', '.join(filter(None, (count, left)))}]")
 
-    def _finish(self, trial: str) -> None:
+    def _add(self, title: str, total: int, unit: str) -> TaskID:
+        return self._bars.add_task(title, total=total, unit=unit, left="")
+
+    def _finish(self, trial: str, *, scored: bool) -> None:
         self._finished.add(trial)
-        if trial in self._running:
-            self._bars.remove_task(self._running.pop(trial))
+        self._time_left.ended(trial, time.monotonic(), scored=scored)
+        for title in (trial, f"{trial}: features"):
+            if title in self._running:
+                self._bars.remove_task(self._running.pop(title))
         self._bars.advance(self._all, self._epochs[trial] - self._done[trial])
         self._done[trial] = self._epochs[trial]
 
-    def _estimate(self) -> str:
-        count = f"{len(self._finished)}/{len(self._epochs)}"
-        left = sum(self._epochs.values()) - sum(self._done.values())
-        if left == 0 or self._trained == 0:
-            return count
-        # Trainings found in the store took no time, and do not count in the estimate.
-        seconds = (time.monotonic() - self._start) * left / self._trained
-        return f"{count}, at most {duration(seconds)} left"
+
+def _left(seconds: float | None) -> str:
+    return "" if not seconds else f"about {duration(seconds)} left"

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from kedro.framework.project import pipelines as registered
 from kedro.pipeline import Pipeline
 
-from tests.pipelines.support import BACKBONES, METHODS, TRAIN_SETS, TRIALS, pipelines
+from longtail.hooks.summary import stages_after
+from tests.pipelines.support import BACKBONES, METHODS, TRAIN_SETS, TRIALS, catalog, pipelines
 
 STEPS = ("fit", "evaluate", "score", "look_at_species")
 GATHERED = (
@@ -123,3 +127,24 @@ def test_trials_of_a_method_have_its_tag_only(full_pipeline: Pipeline) -> None:
             _, dataset, train_set, backbone, method, seed, _ = node.name.split(".")
             assert node.tags == {"trial", dataset, train_set, backbone, method, seed}
             assert method in METHODS
+
+
+@pytest.mark.parametrize(
+    ("stages", "filters", "left"),
+    [
+        (["full"], {}, []),
+        (["ingest"], {}, ["imbalance", "train", "report"]),
+        (["imbalance"], {}, ["train", "report"]),
+        (["train"], {}, ["report"]),
+        (["train"], {"tags": ["ldam"]}, ["train", "report"]),  # the tables of all trials
+        (["full"], {"from_nodes": ["imbalance.cut_digits"]}, []),
+        (["report"], {}, []),
+        (["predict"], {}, []),
+    ],
+)
+def test_a_slice_names_the_stages_that_it_makes_stale(
+    stages: list[str], filters: dict[str, Any], left: list[str]
+) -> None:
+    catalog("test")  # its session registers the pipelines
+    chosen = Pipeline([registered[stage] for stage in stages]).filter(**filters)
+    assert stages_after(chosen) == left

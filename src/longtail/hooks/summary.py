@@ -10,13 +10,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kedro.framework.hooks import hook_impl
+from kedro.framework.project import pipelines
 from kedro.pipeline import Pipeline
 
 from longtail.catalog import LongtailCatalog
 from longtail.hooks.run_files import DOCUMENTS, EXPORTED, made
 from longtail.project import shown
+from longtail.wording import listed
 
 log = logging.getLogger(__name__)
+
+# The stages of the pipeline `full`, in order.
+STAGES = ("ingest", "imbalance", "train", "report")
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,7 @@ def observed(node_done: Callable[[], None], *, quiet: bool) -> Iterator[dict[str
 
 
 class SummaryHook:
-    """Logs where a run's documents are."""
+    """Logs where a run's documents are, and what is older than what the run has made."""
 
     @hook_impl
     def after_node_run(self) -> None:
@@ -59,8 +64,16 @@ class SummaryHook:
 
     @hook_impl
     def after_pipeline_run(self, pipeline: Pipeline, catalog: LongtailCatalog) -> None:
-        """Log the documents that were made."""
+        """Log the documents that were made, and the command that makes what follows from them."""
         self._log(pipeline, catalog)
+        if _observer.get() is None and (stages := stages_after(pipeline)):
+            command = catalog.load("params:command")
+            log.info(
+                "Not made again after this run: %s. To bring %s up to date: %s",
+                listed(stages),
+                "it" if len(stages) == 1 else "them",
+                command.replace("--pipelines=full", f"--pipelines={','.join(stages)}", 1),
+            )
 
     @hook_impl
     def on_pipeline_error(self, pipeline: Pipeline, catalog: LongtailCatalog) -> None:
@@ -75,3 +88,19 @@ class SummaryHook:
         for file in made(pipeline, catalog, (*DOCUMENTS, EXPORTED)).values():
             unchanged = "" if file.parent.name == catalog.run_version else " (unchanged)"
             log.info("Made %s%s", shown(file), unchanged)
+
+
+def stages_after(pipeline: Pipeline) -> list[str]:
+    """The stages with nodes that a run has left out although it has made their inputs.
+
+    Args:
+        pipeline: the pipeline of the run, a part of the registered ones.
+    """
+    full, ran = pipelines["full"], {node.name for node in pipeline.nodes}
+    made_inputs = pipeline.all_outputs() & {name for node in full.nodes for name in node.inputs}
+    if len(ran) == len(full.nodes) or not made_inputs:
+        return []
+    left_out = {node.name for node in full.from_inputs(*made_inputs).nodes} - ran
+    return [
+        stage for stage in STAGES if any(node.name in left_out for node in pipelines[stage].nodes)
+    ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
@@ -15,6 +15,10 @@ class Strict(BaseModel):
 
     # Strict: neither booleans, text nor 2.0 are integers, and neither 1 nor "yes" is a boolean.
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """The model itself: it never changes, and Kedro copies each parameter that it loads."""
+        return self
 
     @model_validator(mode="before")
     @classmethod

@@ -102,8 +102,14 @@ class TrialRunner(AbstractRunner):
         methods = catalog.load("params:grid")["methods"] if trial_nodes else []
         schedule = Schedule(pipeline, methods)
 
+        signs = progress.SignsOfLife()
+
         def here(node: Node) -> None:
-            Task(node, catalog, False, hook_manager, run_id).execute()
+            signs.begin(node.name)
+            try:
+                Task(node, catalog, False, hook_manager, run_id).execute()
+            finally:
+                signs.end(node.name)
 
         def report_failure(unit: Unit, error: Exception) -> None:
             if hook_manager is not None:
@@ -118,6 +124,7 @@ class TrialRunner(AbstractRunner):
 
         with ExitStack() as stack:
             stack.enter_context(interruptible())
+            stack.enter_context(signs)
             stack.enter_context(_missing_inputs_explained(pipeline, catalog))
             pool = stack.enter_context(
                 self._open_pool(trial_nodes, catalog, display.show, here, run_id or "")
@@ -127,7 +134,7 @@ class TrialRunner(AbstractRunner):
                 schedule.done(unit)
             if trial_nodes:
                 stack.enter_context(display)
-            trials = _Trials(schedule, display, pool, run_id or "", report_failure)
+            trials = _Trials(schedule, display, signs, pool, run_id or "", report_failure)
             trials.run(here, catalog.use_versions)
         if schedule.failures:
             raise TrialsFailedError(failures.summary(schedule.failures))
@@ -140,11 +147,12 @@ class _Trials:
         self,
         schedule: Schedule,
         display: progress.GridProgress,
+        signs: progress.SignsOfLife,
         pool: Pool,
         run_id: str,
         report_failure: Callable[[Unit, Exception], None],
     ) -> None:
-        self._schedule, self._display, self._pool = schedule, display, pool
+        self._schedule, self._display, self._signs, self._pool = schedule, display, signs, pool
         self._run_id, self._report_failure = run_id, report_failure
         self._lost_workers = failures.LostWorkers()
 
@@ -164,11 +172,13 @@ class _Trials:
                     self._schedule.done(unit)
                 elif len(running) < self._pool.capacity:
                     running[self._pool.submit(unit.nodes, self._run_id)] = unit
+                    self._signs.begin(unit.name)
                 else:
                     later.append(unit)
             if later or running:
                 for future in self._pool.wait(running):
                     unit = running.pop(future)
+                    self._signs.end(unit.name)
                     if not self._is_settled(unit, future.exception()):
                         later.insert(0, unit)
                     elif future.exception() is None:

@@ -16,7 +16,7 @@ from longtail.evaluation.predictions import class_confusions, examples
 from longtail.evaluation.trainings import trainings_table
 from longtail.imbalance import UNKNOWN, held_out_images, images_of, widest_test_set
 from longtail.parameters import Backbone, Statistics, Trial
-from longtail.progress import EpochDone, TrialScored, tell
+from longtail.progress import EpochDone, TrainingStarted, TrialScored, tell
 from longtail.storage.array_store import ArrayStore
 from longtail.storage.space import write_errors_explained
 from longtail.storage.store import TrialStore
@@ -73,6 +73,7 @@ def fit_trial(
 
             checkpoint = Checkpoint(trainings.checkpoint_file(key), trial.name)
             features = ArrayStore(store, source["sha256"])
+            tell(TrainingStarted(trial.name))
             result = train(job, images, weights, _report_epochs(trial), checkpoint, features)
             card = {
                 "fingerprint": key,
