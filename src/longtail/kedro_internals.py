@@ -176,7 +176,12 @@ class Similar(_LazyDataset):
             return first
         similar: Any = copy.copy(self._made[key])
         similar._filepath = type(similar._filepath)(path)
-        similar._init_args = {**similar._init_args, "filepath": path}
+        arguments = similar._init_args  # of a subclass without a constructor, in `kwargs`
+        given = {**arguments.get("kwargs", {}), "filepath": path}
+        similar._init_args = {
+            **arguments,
+            **({"kwargs": given} if "kwargs" in arguments else given),
+        }
         return cast("AbstractDataset[Any, Any]", similar)
 
 
