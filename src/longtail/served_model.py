@@ -10,6 +10,7 @@ import base64
 import io
 import json
 import math
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,16 +18,21 @@ import mlflow
 import numpy as np
 import pandas as pd
 import torch
+from PIL import Image
 
 from longtail.learning.inference.export import ABOUT
 from longtail.naming.answers_table import names_table, unreadable_row
 from longtail.naming.decision_rule import DecisionRule
-from longtail.sources.decode import decode_content
+from longtail.parameters import Serving
+from longtail.served_requests import check_size, guard
+from longtail.sources.decode import FORMATS, decode_content
 
 # The model's one input: the content of an image file in base64.
 PHOTOGRAPH = "photograph"
 # The exported recognizer among the model's files.
 RECOGNIZER = "recognizer"
+# The module of `mlflow models serve`.
+SERVER = "mlflow.pyfunc.scoring_server.app"
 
 
 class ServedRecognizer(mlflow.pyfunc.PythonModel):  # type: ignore[misc,name-defined]
@@ -38,6 +44,9 @@ class ServedRecognizer(mlflow.pyfunc.PythonModel):  # type: ignore[misc,name-def
         self._program = program.module()
         self._values: Mapping[str, Any] = json.loads(about[ABOUT])
         self._rule = DecisionRule.of(self._values)
+        self._limits = Serving.model_validate(context.model_config or {})
+        if SERVER in sys.modules:  # a server is being started
+            guard(sys.modules[SERVER.rpartition(".")[0]], self._limits)
 
     def predict(
         self,
@@ -53,22 +62,55 @@ class ServedRecognizer(mlflow.pyfunc.PythonModel):  # type: ignore[misc,name-def
             context: unused.
             model_input: one column ``photograph``: the contents of image files in base64.
             params: unused.
+
+        Raises:
+            RefusedRequestError: if there are more photographs or pixels than the limits allow.
         """
-        rows = [self._named(text) for text in model_input[PHOTOGRAPH]]
+        check_size("photographs", len(model_input), self._limits)
+        photographs = [_content(text) for text in model_input[PHOTOGRAPH]]
+        pixels = sum(
+            _pixels(content, self._values["image_size"])
+            for content in photographs
+            if isinstance(content, io.BytesIO)
+        )
+        check_size("megapixels", pixels / 1e6, self._limits)
+        rows = [self._named(content) for content in photographs]
         if not rows:
             return []
         cells = pd.concat(rows).drop(columns="file").astype(object)
         known = cells.where(cells.notna() & (cells != ""), None)
         return [{str(key): value for key, value in row.items()} for row in known.to_dict("records")]
 
-    def _named(self, text: object) -> pd.DataFrame:
+    def _named(self, content: io.BytesIO | str) -> pd.DataFrame:
+        if isinstance(content, str):
+            return unreadable_row(self._rule, PHOTOGRAPH, content)
         try:
-            content = io.BytesIO(_from_base64(text))
             pixels = decode_content(content, self._values["image_size"])
         except ValueError as reason:
             return unreadable_row(self._rule, PHOTOGRAPH, str(reason))
         _, logits = self._program(torch.from_numpy(np.array(pixels))[None])
         return names_table(self._rule, [PHOTOGRAPH], logits.numpy())
+
+
+def _content(text: object) -> io.BytesIO | str:
+    """The content of a file, or the reason why it cannot be read."""
+    try:
+        return io.BytesIO(_from_base64(text))
+    except ValueError as reason:
+        return str(reason)
+
+
+def _pixels(content: io.BytesIO, image_size: int) -> int:
+    """The number of pixels to which a photograph will be decoded, by its header."""
+    try:
+        with Image.open(content, formats=FORMATS) as image:
+            image.draft(None, (2 * image_size, 2 * image_size))
+            return image.width * image.height
+    # Decoders raise anything; decoding the photograph gives the reason.
+    except Exception:
+        return 0
+    finally:
+        content.seek(0)
 
 
 def _from_base64(text: object) -> bytes:

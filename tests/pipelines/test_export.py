@@ -5,8 +5,15 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
+import signal
+import socket
 import subprocess
 import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +134,116 @@ print(json.dumps(model.predict(pd.DataFrame({"photograph": files}, dtype=object)
     ]
     for row, reason in zip(broken, reasons, strict=True):
         assert reason in row["error"]
+
+
+def png(size: tuple[int, int] = (40, 40), mode: str = "RGB", kind: str = "PNG") -> str:
+    content = io.BytesIO()
+    Image.new(mode, size).save(content, kind)
+    return base64.b64encode(content.getvalue()).decode()
+
+
+def rows(*photographs: Any) -> bytes:
+    split = {"columns": ["photograph"], "data": [[photograph] for photograph in photographs]}
+    return json.dumps({"dataframe_split": split}).encode()
+
+
+def ask(url: str, body: bytes, kind: str = "application/json") -> tuple[int, Any]:
+    """The status and the content of the answer to a request."""
+    request = urllib.request.Request(f"{url}/invocations", body, {"Content-Type": kind})
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.status, json.loads(answer.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.loads(error.read())
+
+
+@pytest.fixture(scope="module")
+def served(exported: Run, tracking: MlflowClient) -> Iterator[str]:
+    """The address of the server of `mlflow models serve`, with limits that a test can exceed."""
+    [version] = tracking.search_model_versions(f"run_id = '{_parent(exported, tracking)}'")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    limits = {"photographs": 5, "megabytes": 2, "megapixels": 9}
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    server = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "mlflow", "models", "serve", "--env-manager=local"),
+            *(f"--model-uri=models:/longtail-digits/{version.version}", f"--port={port}"),
+        ],
+        env={**os.environ, "SERVING_MODEL_CONFIG": json.dumps(limits), "PATH": path},
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(240):
+            time.sleep(0.5)
+            try:
+                with urllib.request.urlopen(f"{url}/ping", timeout=5):
+                    break
+            except OSError:
+                assert server.poll() is None
+        yield url
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait()
+
+
+def _parent(exported: Run, tracking: MlflowClient) -> str:
+    runs = tracking.search_runs(["1"], f"tags.kedro_run_id = '{exported.run_id}'")
+    return str(next(run.info.run_id for run in runs))
+
+
+def test_the_server_answers_in_every_format_and_refuses_hostile_requests(
+    served: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("no_proxy", "*")
+    good = png()
+    [expected] = ask(served, rows(good))[1]["predictions"]
+    assert expected["error"] is None and 0 < expected["probability"] <= 1
+    for body in (
+        {"dataframe_records": [{"photograph": good}]},
+        {"instances": [{"photograph": good}]},
+        {"inputs": {"photograph": [good]}},
+        {"inputs": [good]},
+    ):
+        assert ask(served, json.dumps(body).encode()) == (200, {"predictions": [expected]})
+    csv = f"photograph\n{good}\n".encode()
+    assert ask(served, csv, "text/csv") == (200, {"predictions": [expected]})
+
+    # One row that cannot be read leaves the others as they are.
+    odd = (png(mode="CMYK", kind="JPEG"), png(mode="I;16"), png(mode="P", kind="GIF"))
+    status, answer = ask(served, rows(good, *odd))
+    assert (status, answer["predictions"][0]) == (200, expected)
+    assert [row["error"] for row in answer["predictions"]] == [None] * 4
+    broken = (good[:60], "no base64", None, png(size=(1, 1)), 5)
+    status, answer = ask(served, rows(*broken))
+    assert status == 200 and all(row["error"] for row in answer["predictions"])
+
+    nested = b'{"inputs":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    other = b'{"dataframe_split": {"columns": ["x"], "data": [[1]]}}'
+    parquet = "application/vnd.apache.parquet"
+    refused: list[tuple[bytes, str, int, str]] = [
+        (rows(*[good] * 6), "application/json", 413, "6 photographs, more than the 5 of serving"),
+        (rows(*[None] * 20_000), "application/json", 413, "about 20,000 values, more than the 5"),
+        (b"photograph\n" + b"a\n" * 9999, "text/csv", 413, "about 10,000 values"),
+        (rows("A" * 3_000_000), "application/json", 413, "3 megabytes, more than the 2 of serv"),
+        (rows(*[png((2000, 2000))] * 3), "application/json", 413, "12 megapixels, more than the 9"),
+        (nested, "application/json", 400, "the JSON is nested too deeply"),
+        (b"", "application/json", 400, "JSONDecodeError"),
+        (b"[]", "application/json", 400, "must be a JSON dictionary"),
+        (other, "application/json", 400, "Model is missing inputs ['photograph']"),
+        (b"x\n1\n", "text/csv", 400, "Model is missing inputs ['photograph']"),
+        (b"PAR1", parquet, 415, "must be application/json or text/csv"),
+        (rows(good), "", 415, "must be application/json or text/csv"),
+    ]
+    for content, kind, status, reason in refused:
+        found, answer = ask(served, content, kind)
+        assert (found, reason in answer["message"]) == (status, True), answer
+        assert len(answer["message"]) < 500
+    assert ask(served, rows(good)) == (200, {"predictions": [expected]})
 
 
 def test_nothing_can_be_exported_before_something_is_trained(

@@ -16,6 +16,7 @@ import longtail
 from longtail import tracking
 from longtail.catalog import LongtailCatalog
 from longtail.hooks.run_files import EXPORTED, made
+from longtail.parameters import Serving
 
 log = logging.getLogger(__name__)
 
@@ -35,10 +36,11 @@ def register_exported(pipeline: Pipeline, catalog: LongtailCatalog, mlflow_run: 
         mlflow_run: the MLflow run that the models are logged to.
     """
     for name, file in made(pipeline, catalog, (EXPORTED,)).items():
-        _register(f"longtail-{name.removesuffix(EXPORTED)}", file, mlflow_run)
+        model = f"longtail-{name.removesuffix(EXPORTED)}"
+        _register(model, file, mlflow_run, catalog.parameters().serving)
 
 
-def _register(model: str, file: Path, mlflow_run: str) -> None:
+def _register(model: str, file: Path, mlflow_run: str, limits: Serving) -> None:
     # In a log, each step of a progress bar would be a line.
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     import mlflow
@@ -55,6 +57,7 @@ def _register(model: str, file: Path, mlflow_run: str) -> None:
             python_model=str(package / "served_model.py"),
             artifacts={"recognizer": str(file)},
             code_paths=[str(package)],
+            model_config=limits.model_dump(),
             signature=ModelSignature(inputs=Schema([ColSpec("string", "photograph")])),
             input_example=pd.DataFrame({"photograph": [_example()]}),
             pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],

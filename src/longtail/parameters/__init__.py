@@ -60,6 +60,7 @@ from longtail.parameters.post_hoc import PostHoc, PostHocLogitAdjustment, TauNor
 from longtail.parameters.predict import Predict
 from longtail.parameters.recipe import Compute, CosineSchedule, Recipe, Schedule, StepSchedule
 from longtail.parameters.run import Parameters
+from longtail.parameters.serving import Serving
 from longtail.parameters.statistics import Statistics
 from longtail.parameters.strict import Strict, unknown
 from longtail.parameters.types import Name
@@ -111,6 +112,7 @@ __all__ = [
     "Recipe",
     "Sampling",
     "Schedule",
+    "Serving",
     "ShotGroups",
     "Softmax",
     "Source",

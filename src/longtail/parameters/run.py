@@ -14,6 +14,7 @@ from longtail.parameters.messages import line
 from longtail.parameters.methods import Method
 from longtail.parameters.predict import Predict
 from longtail.parameters.recipe import Compute, Recipe
+from longtail.parameters.serving import Serving
 from longtail.parameters.statistics import Statistics
 from longtail.parameters.strict import Strict, key_error, unknown
 from longtail.parameters.types import Name, Text
@@ -34,6 +35,7 @@ class Parameters(Strict):
         compute: the device and how it is used.
         statistics: confidence intervals and resampling.
         predict: which model identifies which photographs, and how.
+        serving: limits of requests to an exported model.
         train: overrides for single trials:
             ``train.<data set>.<training set>.<backbone>.<method>.seed<n>.trial.<key>``.
         data: the folder of all files of the catalog.
@@ -47,6 +49,7 @@ class Parameters(Strict):
     compute: Compute
     statistics: Statistics
     predict: Predict = Predict()
+    serving: Serving = Serving()
     train: dict[str, Any] = Field(default_factory=dict)
     data: Text | None = None
 

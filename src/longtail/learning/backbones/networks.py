@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from functools import partial
 from typing import Any
 
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from longtail.errors import ConfigurationError
 from longtail.learning.backbones import micro
 from longtail.learning.backbones.resnet32 import ResNet32
+from longtail.learning.backbones.weight_file import described
 from longtail.parameters import OWN_ARCHITECTURES, Backbone, unknown
 
 # Builders of our own networks; each takes the side of the images in pixels.
@@ -157,7 +159,7 @@ def load_weights(network: nn.Module, weights: Mapping[str, Tensor], backbone: Ba
         if problem is not None:
             raise ConfigurationError(
                 f"the weights do not fit {backbone.architecture} with options "
-                f"{backbone.options}: {problem}"
+                f"{backbone.options}: {problem}. There are {described(weights)}"
             )
     network.load_state_dict({name: weights[name] for name in own})
 
@@ -169,12 +171,18 @@ def _misfit(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> str | N
     if not missing and not misshapen:
         return None
     example = (
-        f"'{missing[0]}' is missing"
+        f"'{missing[0]}' {tuple(own[missing[0]].shape)} is missing{_nearest(missing[0], weights)}"
         if missing
         else f"'{misshapen[0]}' has shape {tuple(weights[misshapen[0]].shape)}, "
         f"not {tuple(own[misshapen[0]].shape)}"
     )
     return f"{example} ({len(missing)} missing, {len(misshapen)} of another shape)"
+
+
+def _nearest(name: str, weights: Mapping[str, Tensor]) -> str:
+    """In words, the most similar name that there is."""
+    near = get_close_matches(name, weights, n=1, cutoff=0.5)
+    return f", the nearest is '{near[0]}' {tuple(weights[near[0]].shape)}" if near else ""
 
 
 def _converted(

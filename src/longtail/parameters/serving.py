@@ -1,0 +1,21 @@
+"""Limits of the served model."""
+
+from __future__ import annotations
+
+from longtail.parameters.strict import Strict
+from longtail.parameters.types import Count
+
+
+class Serving(Strict):
+    """Limits of one request to an exported model that MLflow serves; larger ones are refused.
+
+    Attributes:
+        photographs: in one request.
+        megabytes: of the body of a request, 10^6 bytes each. Base64 is a third larger than files.
+        megapixels: of all photographs of a request together, 10^6 pixels each. A JPEG counts with
+            the size at which it is decoded, which is reduced for large ones.
+    """
+
+    photographs: Count = 64
+    megabytes: Count = 100
+    megapixels: Count = 100
