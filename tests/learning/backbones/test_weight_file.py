@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import timm
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
@@ -20,6 +21,7 @@ from longtail.learning.backbones import build
 from longtail.learning.backbones.pretrained import pretrained_weights
 from longtail.learning.backbones.weight_file import read_weight_file
 from longtail.parameters import Backbone, Classifier
+from longtail.pipelines.train.nodes import fetch_weights
 
 RESNET32 = Backbone(name="b", label="", architecture="resnet32", pretrained=True, weights="x")
 
@@ -193,6 +195,32 @@ def test_what_is_no_weights_is_refused_in_one_sentence(
     assert "\n" not in str(error.value)
     assert "weights_only" not in str(error.value)
     assert not Path("/tmp/evil").exists()
+
+
+def test_weights_of_another_network_are_refused_by_what_is_in_the_file(
+    own: dict[str, Tensor], tmp_path: Path
+) -> None:
+    renamed = {name.replace("conv1", "convolution1"): tensor for name, tensor in own.items()}
+    torch.save(renamed, tmp_path / "a.pth")
+    b = backbone(tmp_path / "a.pth")
+    with pytest.raises(ConfigurationError, match="do not fit resnet32") as error:
+        build(b, Classifier(), 5, 32, pretrained_weights(b))
+    text = str(error.value)
+    assert "'blocks.0.conv1.weight' is missing (shape (16, 16, 3, 3); nearest: 'blocks." in text
+    assert f"There are {len(own)} arrays ('convolution1.weight' (16, 3, 3, 3), " in text
+
+
+def test_the_classifier_in_a_file_is_left_out_with_a_line_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    network = timm.create_model("mobilenetv3_small_050", num_classes=7)
+    torch.save({"state_dict": network.state_dict()}, tmp_path / "a.pth")
+    b = backbone(tmp_path / "a.pth", "mobilenetv3_small_050")
+    weights, _ = fetch_weights(b)
+    assert "b: the classifier 'classifier' of 7 classes in" in caplog.text
+    built = build(b, Classifier(), 5, 32, weights).backbone.state_dict()
+    assert torch.equal(built["conv_stem.weight"], network.state_dict()["conv_stem.weight"])
 
 
 def test_unreadable_file_is_refused(tmp_path: Path) -> None:

@@ -171,7 +171,8 @@ def _misfit(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> str | N
     if not missing and not misshapen:
         return None
     example = (
-        f"'{missing[0]}' {tuple(own[missing[0]].shape)} is missing{_nearest(missing[0], weights)}"
+        f"'{missing[0]}' is missing (shape {tuple(own[missing[0]].shape)}"
+        f"{_nearest(missing[0], weights)})"
         if missing
         else f"'{misshapen[0]}' has shape {tuple(weights[misshapen[0]].shape)}, "
         f"not {tuple(own[misshapen[0]].shape)}"
@@ -180,9 +181,9 @@ def _misfit(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> str | N
 
 
 def _nearest(name: str, weights: Mapping[str, Tensor]) -> str:
-    """In words, the most similar name that there is."""
+    """In words, the most similar name among the weights."""
     near = get_close_matches(name, weights, n=1, cutoff=0.5)
-    return f", the nearest is '{near[0]}' {tuple(weights[near[0]].shape)}" if near else ""
+    return f"; nearest: '{near[0]}' {tuple(weights[near[0]].shape)}" if near else ""
 
 
 def _converted(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 
 import timm
@@ -16,6 +18,8 @@ from longtail.learning.backbones.networks import options_of_weights, published_s
 from longtail.learning.backbones.weight_file import read_weight_file
 from longtail.parameters import Backbone
 from longtail.project import from_root, located
+
+log = logging.getLogger(__name__)
 
 TIMEOUT_S = 20
 SUFFIXES = (".safetensors", ".npz", ".pth", ".pt")
@@ -48,6 +52,21 @@ def pretrained_weights(backbone: Backbone) -> dict[str, Tensor]:
             backbone, key, f"{type(error).__name__}: {_first_line(error)}"
         ) from error
     return {k: v.contiguous() for k, v in network.state_dict().items()}
+
+
+def log_unused_classifier(backbone: Backbone, weights: Mapping[str, Tensor]) -> None:
+    """Log that a classifier among a file's weights is replaced by that of the trial."""
+    config = timm.get_pretrained_cfg(backbone.architecture)
+    if backbone.weights is None or config is None:
+        return
+    names = config.classifier if isinstance(config.classifier, tuple) else (config.classifier,)
+    for name in names:
+        matrix = weights.get(f"{name}.weight")
+        if matrix is not None:
+            log.info(
+                "%s: the classifier '%s' of %s classes in %s is not used",
+                *(backbone.name, name, f"{len(matrix):,}", backbone.weights),
+            )
 
 
 def check_available(backbone: Backbone) -> None:

@@ -27,9 +27,10 @@ from longtail.trials.training_job import Split, TrainingJob
 
 def fetch_weights(backbone: Backbone) -> tuple[dict[str, Any], str]:
     """A backbone's pretrained weights as torch tensors by name, and their checksum."""
-    from longtail.learning.backbones.pretrained import pretrained_weights
+    from longtail.learning.backbones.pretrained import log_unused_classifier, pretrained_weights
 
     weights = pretrained_weights(backbone)
+    log_unused_classifier(backbone, weights)
     return weights, sha256_of_arrays(*(weights[name].numpy() for name in sorted(weights)))
 
 
