@@ -10,7 +10,10 @@ import base64
 import io
 import json
 import math
+import struct
 import sys
+import zipfile
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +23,7 @@ import pandas as pd
 import torch
 from PIL import Image
 
+from longtail.errors import DataError
 from longtail.learning.inference.export import ABOUT
 from longtail.naming.answers_table import names_table, unreadable_row
 from longtail.naming.decision_rule import DecisionRule
@@ -33,6 +37,7 @@ PHOTOGRAPH = "photograph"
 RECOGNIZER = "recognizer"
 # The module of `mlflow models serve`.
 SERVER = "mlflow.pyfunc.scoring_server.app"
+BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, struct.error)
 
 
 class ServedRecognizer(mlflow.pyfunc.PythonModel):  # type: ignore[misc,name-defined]
@@ -40,6 +45,7 @@ class ServedRecognizer(mlflow.pyfunc.PythonModel):  # type: ignore[misc,name-def
 
     def load_context(self, context: Any) -> None:
         about = {ABOUT: ""}
+        _verify(context.artifacts[RECOGNIZER])
         program = torch.export.load(context.artifacts[RECOGNIZER], extra_files=about)
         self._program = program.module()
         self._values: Mapping[str, Any] = json.loads(about[ABOUT])
@@ -111,6 +117,25 @@ def _pixels(content: io.BytesIO, image_size: int) -> int:
         return 0
     finally:
         content.seek(0)
+
+
+def _verify(file: str) -> None:
+    """Refuse an exported recognizer that has changed: torch does not compare its checksums.
+
+    Raises:
+        DataError: naming the file.
+    """
+    try:
+        with zipfile.ZipFile(file) as archive:
+            damaged = archive.testzip()
+    # A flipped bit in a header of the archive makes the standard library raise any of these.
+    except (*BROKEN_ZIP, NotImplementedError, RuntimeError, ValueError, EOFError) as error:
+        damaged = str(error)
+    if damaged is not None:
+        raise DataError(
+            f"{file} is damaged ({damaged}). Export the recognizer again: kedro run "
+            f"--pipelines=export with the same --env and --params"
+        )
 
 
 def _from_base64(text: object) -> bytes:

@@ -15,6 +15,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,8 @@ from PIL import Image
 from longtail.errors import DataError
 from longtail.learning.inference.export import ABOUT
 from longtail.naming.decision_rule import DecisionRule
+from longtail.served_model import RECOGNIZER, ServedRecognizer
+from tests.damage import flip_bit
 from tests.pipelines.support import TRAINING, Run, dotted, run
 
 ONE_TRIAL = dotted(
@@ -253,3 +256,11 @@ def test_nothing_can_be_exported_before_something_is_trained(
     error = run(tmp_path, ONE_TRIAL, stages=["export"]).error
     assert isinstance(error, DataError)
     assert "kedro run --pipelines=full" in str(error)
+
+
+def test_a_damaged_file_is_not_served(tmp_path: Path) -> None:
+    file = tmp_path / "recognizer.pt2"
+    torch.save({"weights": torch.arange(10_000.0)}, file)
+    flip_bit(file)
+    with pytest.raises(DataError, match=f"{file} is damaged"):
+        ServedRecognizer().load_context(SimpleNamespace(artifacts={RECOGNIZER: str(file)}))

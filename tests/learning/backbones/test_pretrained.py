@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -15,6 +16,7 @@ from longtail.errors import DataError
 from longtail.learning.backbones import build, pretrained
 from longtail.learning.backbones.pretrained import pretrained_weights
 from longtail.parameters import Backbone, Classifier
+from tests.damage import flip_bit
 
 WEIGHTS = {"a.weight": torch.arange(6.0).reshape(2, 3), "steps": torch.tensor(3)}
 
@@ -122,3 +124,23 @@ def test_real_imagenet_weights_fit_their_network(shared_data: Path) -> None:
     model = build(mobilenet, Classifier(), 10, 32, weights)
     stem = model.backbone.get_submodule("conv_stem").weight
     assert torch.equal(torch.as_tensor(stem), weights["conv_stem.weight"])
+
+
+def test_a_damaged_file_of_the_hubs_cache_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The hub's client gives a large file the SHA-256 of its content as its name."""
+    content = b"weights" * 100
+    blob = tmp_path / hashlib.sha256(content).hexdigest()
+    blob.write_bytes(content)
+    link = tmp_path / "model.safetensors"
+    link.symlink_to(blob)
+    monkeypatch.setattr(
+        pretrained,
+        "try_to_load_from_cache",
+        lambda _, name: str(link) if name == link.name else None,
+    )
+    pretrained.check_available(backbone(None))
+    flip_bit(blob)
+    with pytest.raises(DataError, match=rf"'{blob}', which .* is damaged: .* Delete it and run"):
+        pretrained.check_available(backbone(None))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -18,10 +19,12 @@ from longtail.learning.backbones.networks import options_of_weights, published_s
 from longtail.learning.backbones.weight_file import read_weight_file
 from longtail.parameters import Backbone
 from longtail.project import from_root, located
+from longtail.storage.files import sha256_of_file
 
 log = logging.getLogger(__name__)
 
 TIMEOUT_S = 20
+SHA256 = re.compile("[0-9a-f]{64}")
 SUFFIXES = (".safetensors", ".npz", ".pth", ".pt")
 RARE_SUFFIXES = (".bin", ".ckpt", ".tar")
 
@@ -91,8 +94,11 @@ def check_available(backbone: Backbone) -> None:
     config = timm.get_pretrained_cfg(backbone.architecture)
     if config is None or not config.hf_hub_id:
         return
-    files = ("model.safetensors", "pytorch_model.bin")
-    if any(try_to_load_from_cache(config.hf_hub_id, file) for file in files):
+    names = ("model.safetensors", "pytorch_model.bin")
+    cached = [try_to_load_from_cache(config.hf_hub_id, name) for name in names]
+    if files := [Path(file) for file in cached if isinstance(file, str)]:
+        for file in files:
+            _verify_cached(file, key)
         return
     try:
         with urllib.request.urlopen(HF_ENDPOINT, timeout=TIMEOUT_S):
@@ -101,6 +107,16 @@ def check_available(backbone: Backbone) -> None:
         return  # the hub can be reached
     except (OSError, ValueError) as error:  # ValueError: no address of the web
         raise _unavailable(backbone, key, str(getattr(error, "reason", error))) from error
+
+
+def _verify_cached(file: Path, key: str) -> None:
+    """Verify a file of the hub's cache, where large files have their SHA-256 as their name."""
+    blob = file.resolve()
+    if SHA256.fullmatch(blob.name) and sha256_of_file(blob) != blob.name:
+        raise DataError(
+            f"{key}: '{blob}', which the hub's client has downloaded, is damaged: its SHA-256 is "
+            f"not its name. Delete it and run again: it is downloaded again"
+        )
 
 
 def _unavailable(backbone: Backbone, key: str, reason: str) -> DataError:
