@@ -277,6 +277,9 @@ def test_a_stage_refuses_each_damaged_file_that_it_reads_and_needs_no_other(
     read = read_by(written.data, lambda: ended.append(command()))
     expected = results(ended[0])
     written.remove_later(before)
+    # Older versions of what it makes are only compared with the new ones.
+    made = {file.parents[1] for file in ended[0].made.values()}
+    read = {file for file in read if file.parents[1] not in made}
     read_content = {file.stat().st_ino for file in read}
     others = [file for file in of_one_name(before) if file.stat().st_ino not in read_content]
     with contextlib.ExitStack() as stack:
