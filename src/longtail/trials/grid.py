@@ -268,7 +268,7 @@ def unused_overrides(parameters: Parameters) -> list[str]:
     used = {cell.name for cell in _cells(parameters.grid)}
 
     def leaves(branch: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:
-        if len(path) == len(Grid.model_fields):
+        if len(path) == len(Cell._fields):
             yield ".".join(path)
             return
         for key, below in branch.items():
