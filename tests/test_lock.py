@@ -138,17 +138,20 @@ def test_places_on_a_machine_are_no_part_of_it() -> None:
         "datasets": {"moths": {"source": {"path": "/moths", "image_size": 64}}},
         "backbones": {"vit": {"weights": "/file", "pretrained": True, "options": {}}},
         "grid": {"methods": ["ldam"]},
+        "predict": {"path": "/night", "species_list": "/list", "taxonomy": "/t", "prior": "train"},
     }
     places, others = locks.split_places(given)
     assert places == {
         "data": "/somewhere",
         "datasets": {"moths": {"source": {"path": "/moths"}}},
         "backbones": {"vit": {"weights": "/file"}},
+        "predict": {"path": "/night", "species_list": "/list", "taxonomy": "/t"},
     }
     assert others == {
         "datasets": {"moths": {"source": {"image_size": 64}}},
         "backbones": {"vit": {"pretrained": True, "options": {}}},
         "grid": {"methods": ["ldam"]},
+        "predict": {"prior": "train"},
     }
 
 

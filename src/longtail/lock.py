@@ -30,6 +30,8 @@ PLACES = (
     ("datasets", "*", "source", "class_names"),
     ("backbones", "*", "weights"),
     ("predict", "path"),
+    ("predict", "species_list"),
+    ("predict", "taxonomy"),
 )
 # The start of the line with the checksum of all lines below it.
 CHECKSUM = "# SHA-256 of the lines below: "
