@@ -14,13 +14,13 @@ TRIAL = "digits/long_tailed/vit_micro/ldam/seed0"
 
 
 @pytest.fixture(scope="module")
-def layout() -> Layout:
-    config = loader("test", data="/somewhere/da.ta")
+def layout(tmp_path_factory: pytest.TempPathFactory) -> Layout:
+    config = loader("test", data=str(tmp_path_factory.mktemp("somewhere") / "da.ta"))
     return Layout(PROJECT, config.data_folder(), config["catalog"])
 
 
-def test_the_data_folder_is_that_of_the_parameters_or_the_environment() -> None:
-    assert loader("test", data="/somewhere").data_folder() == Path("/somewhere")
+def test_the_data_folder_is_that_of_the_parameters_or_the_environment(tmp_path: Path) -> None:
+    assert loader("test", data=str(tmp_path)).data_folder() == tmp_path
     assert loader("test").data_folder() == Path("data/test")
     layout = Layout(PROJECT, Path("data/test"), loader("test")["catalog"])
     assert layout.data == PROJECT / "data/test"

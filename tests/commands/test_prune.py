@@ -470,7 +470,7 @@ def test_mlflow_that_is_not_there_is_refused(
 def test_contradictions_and_unknown_names_are_refused(
     prune: Prune, project: Path, data: Path
 ) -> None:
-    refused(prune("--dry-run", "--yes"), data, tree(data), "not both")
+    refused(prune("--dry-run"), data, tree(data), "not both")
     unknown = kedro(project, "prune", "--env=tset")
     refused(unknown, data, tree(data), "unknown environment 'tset'. Did you mean 'test'?")
     misspelt = kedro(project, "prune", "--env=test", "--params=dta=x")

@@ -78,7 +78,7 @@ def test_the_parent_is_named_after_pipeline_and_environment(parent: MlflowRun, f
 
 def test_the_parent_keeps_the_documents(tracking: MlflowClient, parent: MlflowRun) -> None:
     kept = [item.path for item in tracking.list_artifacts(parent.info.run_id, "report")]
-    documents = ("appendix.tex", "appendix_intervals.tex", "report.html")
+    documents = ("appendix.tex", "appendix_intervals.tex", "chapter.tex", "report.html")
     assert sorted(kept) == [f"report/{name}" for name in documents]
 
 

@@ -69,8 +69,12 @@ class MlflowHook:
     """
 
     def __init__(self) -> None:
-        self._lost = False
         self._lock = threading.Lock()
+        self._forget()
+
+    def _forget(self) -> None:
+        """Start afresh: Kedro has one hook per process, whose sessions can have other databases."""
+        self._lost = False
         self._client: MlflowClient | None = None
         self._experiment_id: str | None = None
         self._runs: dict[tuple[str, str], str] = {}
@@ -84,6 +88,7 @@ class MlflowHook:
         Raises:
             DataError: if MLflow cannot be reached.
         """
+        self._forget()
         try:
             self._open(run_params, pipeline, catalog)
         except tracking.failures() as error:

@@ -110,7 +110,7 @@ def _working(
 def _report_few_positions(network: nn.Module, backbone: Backbone, image_size: int) -> None:
     """Warn if images are small for a network of timm, which works but sees little of them."""
     layers: Any = getattr(network, "feature_info", None)
-    if not layers:
+    if backbone.architecture in OWN or not layers:
         return
     pixels = layers[-1]["reduction"]
     positions = image_size // pixels
