@@ -80,14 +80,11 @@ def test_it_is_registered_and_answers_as_the_predict_stage_does(
     trained: Run, exported: Run, tracking: MlflowClient, tmp_path: Path
 ) -> None:
     # Other tests may have registered theirs.
-    parents = {
-        version: tracking.get_run(str(version.run_id))
-        for version in tracking.search_model_versions("name = 'longtail-digits'")
-    }
     [(version, parent)] = [
         (version, parent)
-        for version, parent in parents.items()
-        if parent.data.tags["kedro_run_id"] == exported.run_id
+        for version in tracking.search_model_versions("name = 'longtail-digits'")
+        if (parent := tracking.get_run(str(version.run_id))).data.tags["kedro_run_id"]
+        == exported.run_id
     ]
     assert parent.info.status == "FINISHED"
 
