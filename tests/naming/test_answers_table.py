@@ -17,7 +17,7 @@ from longtail.naming.answers_table import (
     unreadable_row,
 )
 from longtail.naming.certified_threshold import images_needed
-from longtail.naming.decision_rule import NOT_NAMED, DecisionRule
+from longtail.naming.decision_rule import NOT_NAMED, BestGroup, DecisionRule
 from longtail.naming.novelty_threshold import novelty, novelty_threshold
 from longtail.naming.recognizer import (
     HeldOutLogits,
@@ -261,3 +261,8 @@ def test_species_that_cannot_occur_are_in_no_track_record(
     # Without the one that it was confused with, the first is always right.
     assert found["track_record"]["noctua_pronuba"]["precision"] == 1
     assert found["thresholds"]["species"]["images"] <= 200
+
+
+def test_probability_of_all_species_together_is_not_above_one() -> None:
+    best = BestGroup.of(np.array([[1.0000000000000002]]))
+    assert best.probability.tolist() == [1.0]

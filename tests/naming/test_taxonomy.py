@@ -254,3 +254,14 @@ def test_a_prior_is_never_taken_by_the_order_of_its_columns(tmp_path: Path) -> N
     rows = [f"{name},{number}" for number, name in enumerate(MOTHS, 1)]
     with pytest.raises(DataError, match="has no column species and weight; its columns are a, b"):
         read_weights(write(tmp_path, "\n".join(["a,b", *rows])), MOTHS, ALL)
+
+
+def test_accents_match_however_they_are_encoded(tmp_path: Path) -> None:
+    composed, decomposed = "Caf\u00e9 moth", "Cafe\u0301 moth"
+    path = write(tmp_path, f"{composed}\n")
+    assert read_species_list(path, [decomposed, "other"]).tolist() == [True, False]
+
+
+def test_number_sign_within_a_name_is_no_comment(tmp_path: Path) -> None:
+    path = write(tmp_path, "# of 2025\nmoth #3  # seen once\n")
+    assert read_species_list(path, ["moth", "moth #3"]).tolist() == [False, True]

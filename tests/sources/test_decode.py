@@ -95,6 +95,17 @@ def test_sixteen_bit_grey_is_scaled_not_clipped(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("largest", "dtype"), [(1, "float32"), (255, "uint16"), (4095, "uint16"), (65535, "uint16")]
+)
+def test_grey_of_any_number_of_bits_is_neither_black_nor_white(
+    largest: int, dtype: str, tmp_path: Path
+) -> None:
+    grey = (np.array([[0, 0.5, 1, 0.25]]) * largest).astype(dtype)
+    shown = saved(tmp_path, Image.fromarray(grey), "image.tif")[0, :, 0]
+    np.testing.assert_allclose(shown.astype(int), [0, 127, 255, 63], atol=1)
+
+
+@pytest.mark.parametrize(
     "name",
     [
         *("image.webp", "image.bmp", "image.tif", "image.gif", "image.jpe", "image.jfif"),

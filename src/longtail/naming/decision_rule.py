@@ -107,7 +107,8 @@ class BestGroup:
     @classmethod
     def of(cls, probabilities: Float64Array) -> Self:
         """Of probabilities of shape (photographs, groups)."""
-        return cls(probabilities.argmax(axis=1), probabilities.max(axis=1))
+        # A sum over all species can be 1 + 2e-16.
+        return cls(probabilities.argmax(axis=1), probabilities.max(axis=1).clip(max=1))
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
@@ -30,8 +31,11 @@ log = logging.getLogger(__name__)
 
 
 def key_of(name: str) -> str:
-    """A name without the differences of spelling that are ignored: case, underscores, spaces."""
-    return re.sub(r"[\s_]+", " ", name).strip().casefold()
+    """A name without the differences of spelling that are ignored.
+
+    They are case, underscores, spaces, and how accents are encoded (macOS has its own way).
+    """
+    return re.sub(r"[\s_]+", " ", unicodedata.normalize("NFC", name)).strip().casefold()
 
 
 def matched(names: Iterable[object], class_names: Sequence[str]) -> list[int | None]:
@@ -91,7 +95,9 @@ def read_species_list(path: str, class_names: Sequence[str]) -> BoolArray:
     from longtail.schemas.validation import validate
 
     where = f"predict.species_list: '{path}'"
-    lines = [line.split("#")[0].strip() for line in read_text(path, where).splitlines()]
+    # A comment starts a line or follows a space, and is then followed by one: `moth #3` is a name.
+    text = read_text(path, where)
+    lines = [re.split(r"(?:^|\s)#(?:\s|$)|^#", line)[0].strip() for line in text.splitlines()]
     text = "\n".join(line for line in lines if line)
     names = _listed_names(read_rows(text, where), class_names, where) if text else []
     table = pd.DataFrame({"species": [name for name in names if name]}, dtype="str")

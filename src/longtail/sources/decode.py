@@ -24,7 +24,9 @@ REDUCED = 4
 MAX_ASPECT = 20  # longer side / shorter side: of a longer strip a square shows next to nothing
 LARGE_PIXELS = 16_000_000  # larger images are decoded a few at a time
 # Increased when the same file would be decoded to other pixels, or another reason.
-DECODING_VERSION = 2
+DECODING_VERSION = 3
+# The largest values of 8, 10, 12, 14 and 16 bits.
+GREY_LIMITS = (255, 1023, 4095, 16383, 65535)
 JPEG_START, JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 
 # A truncated photograph must be rejected, not silently filled with grey.
@@ -225,12 +227,17 @@ def _what_it_is(content: BinaryIO) -> str:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    """RGB from any mode: 16-bit grey is scaled, transparent parts become white."""
+    """RGB from any mode: grey of more bits is scaled, transparent parts become white.
+
+    Files do not say how many bits of a number are used, so it is the smallest usual number of bits
+    that holds all values. Floating-point values up to 1 are fractions.
+    """
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
         values = np.asarray(image, dtype=np.float32)
         if not np.isfinite(values).all():
             raise _UnsuitableError("cannot be read: some of its values are not numbers")
-        largest = 65535 if values.max(initial=0) > 255 else 255
+        usual = GREY_LIMITS if image.mode != "F" else (1, *GREY_LIMITS)
+        largest = next((limit for limit in usual if values.max(initial=0) <= limit), usual[-1])
         return Image.fromarray((values / largest * 255).clip(0, 255).astype(np.uint8)).convert(
             "RGB"
         )

@@ -175,9 +175,12 @@ class _FilesByName:
         """An absolute path of another machine, if it leads through a folder called as the root."""
         for root in self._roots:
             folder = PurePosixPath(root).name.casefold().removesuffix(".zip")
-            _, found, below = name.casefold().partition(f"/{folder}/")
-            if found:
-                return name[len(name) - len(below) :]
+            above, *parts = name.split("/")
+            # Part by part, since the lower case of a name can be longer than the name.
+            while parts:
+                above, *parts = parts
+                if parts and above.casefold() == folder:
+                    return "/".join(parts)
         return None
 
 
