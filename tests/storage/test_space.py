@@ -6,6 +6,7 @@ import errno
 import os
 import resource
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -102,19 +103,21 @@ def test_other_errors_are_left_alone(tmp_path: Path) -> None:
         assert told.value is error
 
 
-@pytest.fixture
+@contextmanager
 def small_files() -> Iterator[None]:
+    """No fixture: pytest itself could no longer write its progress to a file of 64 KiB."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-@pytest.mark.usefixtures("small_files")
 def test_a_training_larger_than_the_limit_of_a_file_leaves_nothing(tmp_path: Path) -> None:
     """The weights are written by a library in Rust, which keeps the system's words only."""
     weights = {"w": torch.zeros(100_000)}
-    with pytest.raises(WriteError) as told, write_errors_explained(tmp_path):
+    with small_files(), pytest.raises(WriteError) as told, write_errors_explained(tmp_path):
         TrialStore(tmp_path).add("ab" * 32, weights, pd.DataFrame({"epoch": [1]}), {})
     message = str(told.value)
     assert "it would be larger than a file may be in this shell (64 KiB; the disk is not" in message
@@ -122,7 +125,6 @@ def test_a_training_larger_than_the_limit_of_a_file_leaves_nothing(tmp_path: Pat
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.usefixtures("small_files")
 def test_numpy_does_not_say_that_the_limit_was_met(tmp_path: Path) -> None:
-    with pytest.raises(WriteError, match="ulimit -f unlimited"):
+    with small_files(), pytest.raises(WriteError, match="ulimit -f unlimited"):
         raised(tmp_path, OSError("5520384 requested and 3129216 written"))
