@@ -54,7 +54,6 @@ from longtail.parameters.methods import (
     Softmax,
     VectorScaling,
     WeightedSoftmax,
-    epochs_before,
 )
 from longtail.parameters.post_hoc import PostHoc, PostHocLogitAdjustment, TauNormalization
 from longtail.parameters.predict import Predict
@@ -63,7 +62,7 @@ from longtail.parameters.run import Parameters
 from longtail.parameters.serving import Serving
 from longtail.parameters.statistics import Statistics
 from longtail.parameters.strict import Strict, unknown
-from longtail.parameters.types import Name
+from longtail.parameters.types import Name, whole_share
 
 __all__ = [
     "LDAM",
@@ -129,6 +128,6 @@ __all__ = [
     "UnknownClasses",
     "VectorScaling",
     "WeightedSoftmax",
-    "epochs_before",
     "unknown",
+    "whole_share",
 ]

@@ -8,10 +8,10 @@ from pydantic import Field, model_validator
 
 from longtail.parameters.backbones import OWN_ARCHITECTURES, Backbone
 from longtail.parameters.datasets import TrainSet
-from longtail.parameters.methods import Method, epochs_before
+from longtail.parameters.methods import Method
 from longtail.parameters.recipe import Compute, Recipe
 from longtail.parameters.strict import Strict, key_error
-from longtail.parameters.types import Count, Listed, Name, Seed
+from longtail.parameters.types import Count, Listed, Name, Seed, whole_share
 
 
 class Grid(Strict):
@@ -74,7 +74,7 @@ class Trial(Strict):
             "sampling": self.method.sampling,
         }
         for key, part in deferred.items():
-            if part is not None and epochs_before(part.start, epochs) >= epochs:
+            if part is not None and whole_share(part.start, epochs) >= epochs:
                 raise key_error(
                     f"method.{key}.start",
                     f"is after the last of {epochs} epochs, found {part.start}. The last one "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import floor
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -167,12 +166,6 @@ Loss = Annotated[
 ]
 
 
-def epochs_before(start: float, epochs: int) -> int:
-    """How many of ``epochs`` come before the share ``start`` of them is over."""
-    # 0.29 * 100 is 28.999999999999996 in floating point, which stands for 29.
-    return floor(start * epochs + 1e-9)
-
-
 class DeferredWeights(Strict):
     """Deferred re-weighting (DRW, Cao et al. 2019, arXiv 1906.07413) by effective numbers.
 
@@ -183,10 +176,6 @@ class DeferredWeights(Strict):
 
     beta: ShareOrNone = 0.9999
     start: ShareOrNone = 0.8
-
-    def epochs_before(self, epochs: int) -> int:
-        """How many of ``epochs`` are trained without these weights."""
-        return epochs_before(self.start, epochs)
 
 
 class PowerSampling(Strict):

@@ -6,6 +6,7 @@ a 64-bit integer or the memory of a machine cannot hold.
 
 from __future__ import annotations
 
+from math import floor
 from typing import Annotated, TypeVar
 
 from pydantic import Field
@@ -39,3 +40,9 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 ShareOrNone = Annotated[float, Field(ge=0, lt=1)]
 ShareOrAll = Annotated[float, Field(gt=0, le=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+def whole_share(share: float, count: int) -> int:
+    """A share of ``count``, such as epochs or layers, rounded down to a whole number."""
+    # 0.29 * 100 is 28.999999999999996 in floating point, which stands for 29.
+    return floor(share * count + 1e-9)

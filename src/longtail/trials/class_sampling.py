@@ -18,7 +18,7 @@ from longtail.parameters import (
     Sampling,
     VectorScaling,
     WeightedSoftmax,
-    epochs_before,
+    whole_share,
 )
 
 # Losses that alone make up for different numbers of images.
@@ -69,7 +69,10 @@ class ClassSampling:
         return result
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, for hashing and for storing as JSON. Counts and epochs are hashed so."""
+        """Plain values, for hashing and for storing as JSON.
+
+        Counts and epochs are left out: the hash has the training images and the recipe.
+        """
         return {"first_epoch": self.first_epoch, "exponent": self.exponent}
 
 
@@ -91,7 +94,7 @@ def class_sampling(
     exponent = sampling.exponent if isinstance(sampling, PowerSampling) else None
     if exponent == 1:
         return None
-    return ClassSampling(epochs_before(sampling.start, epochs) + 1, exponent, epochs, class_counts)
+    return ClassSampling(whole_share(sampling.start, epochs) + 1, exponent, epochs, class_counts)
 
 
 def corrects_twice(method: Method) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from longtail.arrays import Int64Array
-from longtail.parameters import Method
+from longtail.parameters import Method, whole_share
 from longtail.trials.canonical_loss import (
     CanonicalLoss,
     canonical,
@@ -78,7 +78,7 @@ def loss_schedule(method: Method, class_counts: Int64Array, epochs: int) -> Loss
     deferred = method.deferred_weights
     weights = effective_number_weights(deferred.beta, class_counts.astype(np.float64))
     loss = reweighted(first, weights)
-    epochs_before = deferred.epochs_before(epochs)
+    epochs_before = whole_share(deferred.start, epochs)
     if epochs_before == 0 or loss.as_dict() == first.as_dict():
         return LossSchedule(loss)
     return LossSchedule(first, DeferredLoss(epochs_before + 1, loss))

@@ -8,7 +8,6 @@ after it.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import floor
 from typing import Any
 
 import torch
@@ -17,7 +16,7 @@ from torch import nn
 
 from longtail.errors import ConfigurationError
 from longtail.learning.backbones import ImageClassifier, build
-from longtail.parameters import Recipe, Trial
+from longtail.parameters import Recipe, Trial, whole_share
 
 # The key of a parameter group's factor on the learning rate, as in timm.
 LR_SCALE = "lr_scale"
@@ -56,7 +55,7 @@ def freeze(model: ImageClassifier, recipe: Recipe) -> None:
     else:
         numbers = layer_numbers(network)
         count = max(numbers.values()) + 1
-        bottom = floor(recipe.freeze * count + 1e-9)  # 0.29 * 100 is 28.999999999999996
+        bottom = whole_share(recipe.freeze, count)
         if bottom == 0:
             raise ConfigurationError(
                 f"recipe.freeze: {recipe.freeze} is less than one of the network's {count} layers. "
