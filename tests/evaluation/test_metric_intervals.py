@@ -3,7 +3,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from scipy import stats
 
@@ -12,19 +11,9 @@ from longtail.evaluation.class_means import CLASS_MEANS
 from longtail.evaluation.metric_intervals import with_intervals
 from longtail.evaluation.metrics import LOSSES, METRICS, Answers, Tally
 from longtail.parameters import Statistics
+from tests.evaluation.predictions import answered
 
 STATISTICS = Statistics(confidence=0.95, resamples=200, seed=0)
-
-
-def answered(
-    images_of_class: npt.ArrayLike, skill: npt.ArrayLike = 2.0, seed: int = 0
-) -> tuple[Float32Array, Int64Array]:
-    """Logits and labels: normal noise, and more or less for the true class."""
-    sizes = np.asarray(images_of_class)
-    labels = np.repeat(np.arange(len(sizes)), sizes)
-    logits = np.random.default_rng(seed).normal(size=(len(labels), len(sizes)))
-    logits[np.arange(len(labels)), labels] += np.broadcast_to(skill, len(sizes))[labels]
-    return logits.astype(np.float32), labels
 
 
 def figures(logits: Float32Array, labels: Int64Array) -> dict[str, float]:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pytest
 import torch
@@ -24,6 +23,7 @@ from longtail.parameters import (
     WeightedSoftmax,
 )
 from longtail.trials.canonical_loss import CanonicalLoss, canonical
+from tests.evaluation.predictions import answered
 
 STATISTICS = Statistics(confidence=0.95, resamples=200, seed=0)
 PLAIN = CanonicalLoss()
@@ -36,17 +36,6 @@ LOSSES_OF_THE_THESIS = [
     (Equalization(name="equalization", threshold=0.1), Classifier()),
     (LDAM(name="ldam"), Classifier(kind="cosine", scale=30)),
 ]
-
-
-def answered(
-    images_of_class: npt.ArrayLike, skill: npt.ArrayLike = 2.0, seed: int = 0
-) -> tuple[Float32Array, Int64Array]:
-    """Logits and labels: normal noise, and more or less for the true class."""
-    sizes = np.asarray(images_of_class)
-    labels = np.repeat(np.arange(len(sizes)), sizes)
-    logits = np.random.default_rng(seed).normal(size=(len(labels), len(sizes)))
-    logits[np.arange(len(labels)), labels] += np.broadcast_to(skill, len(sizes))[labels]
-    return logits.astype(np.float32), labels
 
 
 def figures(logits: Float32Array, labels: Int64Array) -> dict[str, float]:
