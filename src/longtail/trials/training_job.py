@@ -42,6 +42,13 @@ class Split:
     classes: int
 
     @classmethod
+    def of_trial(
+        cls, trial: Trial, labels: Int64Array, subsets: pd.DataFrame, classes: int
+    ) -> Self:
+        """The split that a trial trains and validates on; the arguments are those of :meth:`of`."""
+        return cls.of(labels, subsets, trial.train_set, classes, trial.draw_seed)
+
+    @classmethod
     def of(
         cls,
         labels: Int64Array,

@@ -128,10 +128,7 @@ def describe_recognizer(
     """
     trial, labels = chosen.trial, index["label"].to_numpy()
     class_names = profile.sort_values("label")["class_name"].tolist()
-    job = TrainingJob.of(
-        trial,
-        Split.of(labels, subsets, trial.train_set, len(class_names), trial.draw_seed),
-    )
+    job = TrainingJob.of(trial, Split.of_trial(trial, labels, subsets, len(class_names)))
     counts = job.split.class_counts
     stated = read_prior_and_taxonomy(predict, class_names, counts)
     # Checked before the logits are computed: without weights no photograph can be named.

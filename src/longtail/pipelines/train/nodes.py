@@ -61,7 +61,7 @@ def fit_trial(
         and the card: fingerprint, parameters, environment, start and duration of the training.
     """
     assert (weights is None) == (weights_sha256 is None)  # outputs of one node
-    split = _split(index, subsets, trial, source["classes"])
+    split = Split.of_trial(trial, index["label"].to_numpy(), subsets, source["classes"])
     post_hoc.check(trial.method, split.class_counts, len(split.validation_images))
     job = TrainingJob.of(trial, split)
     key = job.fingerprint(source["sha256"], weights_sha256)
@@ -129,7 +129,7 @@ def evaluate_trial(
 
     chosen = held_out_images(subsets)
     labels = index["label"].to_numpy()
-    split = _split(index, subsets, trial, source["classes"])
+    split = Split.of_trial(trial, labels, subsets, source["classes"])
     logits = cached_logits(
         TrainedModel(model, trial, split.classes),
         card["fingerprint"],
@@ -183,7 +183,7 @@ def score_trial(
     from longtail.learning.inference.score import score
 
     classes = len(predictions.columns.drop(["image", "label"]))
-    split = _split(index, subsets, trial, classes)
+    split = Split.of_trial(trial, index["label"].to_numpy(), subsets, classes)
     loss = TrainingJob.of(trial, split).losses.last
     scores = score(predictions, subsets, loss, trial.seed, statistics)
     tau = evaluation["tau"]
@@ -266,11 +266,6 @@ def gather(*parts: pd.DataFrame) -> pd.DataFrame:
 def gather_cards(*cards: dict[str, Any]) -> pd.DataFrame:
     """The trainings of several trials, one row per trial, from their cards."""
     return trainings_table(cards)
-
-
-def _split(index: pd.DataFrame, subsets: pd.DataFrame, trial: Trial, classes: int) -> Split:
-    labels = index["label"].to_numpy()
-    return Split.of(labels, subsets, trial.train_set, classes, trial.draw_seed)
 
 
 def _with_names(trial: Trial, table: pd.DataFrame) -> pd.DataFrame:

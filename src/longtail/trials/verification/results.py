@@ -65,7 +65,7 @@ def verified_results(
     reasons: dict[str, list[str]] = {}
     for name, fingerprints in stored.items():
         trial = by_name[str(name)]
-        split = Split.of(labels, subsets, trial.train_set, source["classes"], trial.draw_seed)
+        split = Split.of_trial(trial, labels, subsets, source["classes"])
         reason = _reason(
             trial, list(fingerprints), rows.get(trial.name), split, source["sha256"]
         ) or _reason_post_hoc(trial, list(changed[str(name)]), split)
