@@ -38,7 +38,7 @@ def has_local_versions(dataset: Any) -> TypeGuard[VersionedDataset]:
 
 
 def is_fixed(dataset: VersionedDataset) -> bool:
-    """Whether a run makes the dataset, and so reads what it has made."""
+    """Whether the version to load is set, by a run or ``--load-versions``."""
     return pinned(dataset).load is not None
 
 

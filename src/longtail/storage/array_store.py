@@ -55,7 +55,7 @@ class ArrayStore:
             compute: computes the features if they are not cached.
 
         Raises:
-            DiskFullError: if there is no room for them.
+            WriteError: if they cannot be written, for example if the disk is full.
         """
         key = self._key(determinants)
         return self._cached("features", key, key, compute)
@@ -71,7 +71,7 @@ class ArrayStore:
             compute: computes the logits if they are not cached.
 
         Raises:
-            DiskFullError: if there is no room for them.
+            WriteError: if they cannot be written, for example if the disk is full.
         """
         name = f"{fingerprint}.{self._key(determinants)[:KEY_DIGITS]}"
         return self._cached("logits", fingerprint, name, compute)

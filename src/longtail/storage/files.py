@@ -1,7 +1,8 @@
 """Writing files and folders atomically, and the checksums by which damage is found.
 
 What is being written has the name of its target and the ending ``.draft``. A draft that a killed
-process has left is replaced when the target is written again, and removed by ``kedro prune``.
+process has left is replaced when the target is written again, or removed by the next run or
+``kedro prune``.
 """
 
 from __future__ import annotations
@@ -139,7 +140,7 @@ def write_checksum(file: Path, content: Path) -> None:
 def verified(file: Path) -> Path:
     """The file of a version, once it is known to be what was saved.
 
-    Whatever reads a version gets its path from here.
+    Whatever reads a version calls this first; ``TrialFiles`` leaves damaged ones out instead.
 
     Raises:
         DataError: if it has changed since, naming it and what to do.

@@ -61,7 +61,8 @@ class TrialStore:
         """The training with this fingerprint, if it is stored and its weights are whole.
 
         Small files that are damaged are restored from their copies. A training that cannot be
-        repaired is set aside in a folder ``<fingerprint>.damaged``. Call it within :meth:`claim`.
+        repaired is set aside, as ``<fingerprint>.damaged1`` or with the next number that is free.
+        Call it within :meth:`claim`.
         """
         place = self._folder / fingerprint
         if not place.is_dir():
