@@ -21,7 +21,6 @@ import mlflow
 import numpy as np
 import pandas as pd
 import torch
-from PIL import Image
 
 from longtail.errors import DataError
 from longtail.learning.inference.export import ABOUT
@@ -29,7 +28,7 @@ from longtail.naming.answers_table import names_table, unreadable_row
 from longtail.naming.decision_rule import DecisionRule
 from longtail.parameters import Serving
 from longtail.served_requests import check_size, guard
-from longtail.sources.decode import FORMATS, decode_content
+from longtail.sources.decode import decode_content, decoded_pixels
 
 # The model's one input: the content of an image file in base64.
 PHOTOGRAPH = "photograph"
@@ -75,7 +74,7 @@ class ServedRecognizer(mlflow.pyfunc.PythonModel):  # type: ignore[misc,name-def
         check_size("photographs", len(model_input), self._limits)
         photographs = [_content(text) for text in model_input[PHOTOGRAPH]]
         pixels = sum(
-            _pixels(content, self._values["image_size"])
+            decoded_pixels(content, self._values["image_size"])
             for content in photographs
             if isinstance(content, io.BytesIO)
         )
@@ -104,19 +103,6 @@ def _content(text: object) -> io.BytesIO | str:
         return io.BytesIO(_from_base64(text))
     except ValueError as reason:
         return str(reason)
-
-
-def _pixels(content: io.BytesIO, image_size: int) -> int:
-    """The number of pixels to which a photograph will be decoded, by its header."""
-    try:
-        with Image.open(content, formats=FORMATS) as image:
-            image.draft(None, (2 * image_size, 2 * image_size))
-            return image.width * image.height
-    # Decoders raise anything; decoding the photograph gives the reason.
-    except Exception:
-        return 0
-    finally:
-        content.seek(0)
 
 
 def _verify(file: str) -> None:

@@ -6,6 +6,8 @@ import hashlib
 import io
 import os
 import struct
+import subprocess
+import sys
 import tempfile
 import zlib
 from pathlib import Path
@@ -87,6 +89,17 @@ def test_cmyk_becomes_rgb(tmp_path: Path) -> None:
     image = Image.new("CMYK", (8, 8), (0, 255, 255, 0))
     shown = saved(tmp_path, image, "image.jpg", quality=100)
     np.testing.assert_allclose(shown, np.broadcast_to([255, 0, 0], (8, 8, 3)), atol=6)
+
+
+def test_pixels_are_counted_in_a_process_that_has_decoded_nothing(tmp_path: Path) -> None:
+    Image.new("RGB", (300, 200)).save(tmp_path / "image.jpg")
+    script = (
+        "import sys; from longtail.sources.decode import decoded_pixels; "
+        "print(decoded_pixels(open(sys.argv[1], 'rb'), 1000))"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / "image.jpg")]
+    printed = subprocess.run(command, capture_output=True, check=True, text=True).stdout
+    assert printed == "60000\n"
 
 
 def test_sixteen_bit_grey_is_scaled_not_clipped(tmp_path: Path) -> None:

@@ -126,6 +126,20 @@ def decode_content(
     return _decode_marked(content, image_size, limits)[0]
 
 
+def decoded_pixels(content: BinaryIO, image_size: int) -> int:
+    """The number of pixels to which an image will be decoded, by its header; 0 if unreadable."""
+    _load_formats()
+    try:
+        with Image.open(content, formats=FORMATS) as image:
+            image.draft(None, (2 * image_size, 2 * image_size))
+            return image.width * image.height
+    # Decoders raise anything; decoding the image gives the reason.
+    except Exception:
+        return 0
+    finally:
+        content.seek(0)
+
+
 def _decode_marked(
     content: BinaryIO, image_size: int | None, limits: DecodeLimits
 ) -> tuple[UInt8Array, bool]:
