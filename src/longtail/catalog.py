@@ -41,16 +41,16 @@ from longtail.parameters import Parameters
 from longtail.storage.files import (
     add_computed_checksums,
     computed_checksums,
-    damaged,
+    damage_message,
     draft_of,
     write_checksum,
 )
 from longtail.storage.space import write_errors_explained
 
-# How the names of the parameters of single trials start.
-TRIAL_PARAMETERS = "params:train."
 # How the names of the datasets of trials start, of which there are ten for each trial.
-OF_TRIALS = "train."
+TRIAL_DATASETS = "train."
+# How the names of the parameters of single trials start.
+TRIAL_PARAMETERS = f"params:{TRIAL_DATASETS}"
 
 
 class NothingSavedError(DatasetError):
@@ -109,7 +109,7 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
         if isinstance(dataset_type, str):
             ds_config = {**ds_config, "type": dataset_class(dataset_type)}
         super()._add_from_config(ds_name, ds_config)
-        if ds_name.startswith(OF_TRIALS):
+        if ds_name.startswith(TRIAL_DATASETS):
             make_as_copy(self, ds_name, self._similar)
 
     def save(self, ds_name: str, data: Any) -> None:
@@ -165,7 +165,7 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
             if not has_local_versions(dataset):
                 raise
             file = load_path(dataset)
-            raise DataError(damaged(file, str(error).splitlines()[-1])) from error
+            raise DataError(damage_message(file, str(error).splitlines()[-1])) from error
 
     def verify(self, names: Iterable[str]) -> None:
         """Verify the versions of datasets that would be loaded.
@@ -208,7 +208,7 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
             pin(dataset, Version(pinned(dataset).load, version))
 
     def use_versions(self, versions: Mapping[str, str]) -> None:
-        """Load these versions, by name, of datasets that this run has saved or found equal."""
+        """Load these versions, by name, of datasets whose version is already fixed."""
         for name, version in versions.items():
             for dataset in self.versioned(self._forms(name)).values():
                 if is_fixed(dataset):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from kedro.io.core import VERSION_FORMAT, generate_timestamp
+from kedro.io.core import VERSION_FORMAT
 
 from longtail.errors import DataError
 
@@ -51,6 +51,4 @@ def later_than(names: Iterable[str], wanted: str) -> str:
 
 def is_in_future(name: str) -> bool:
     """Whether a version's name is later than the clock of this machine, by more than a day."""
-    time, now = time_of(name), time_of(generate_timestamp())
-    assert now is not None  # Kedro writes the same format
-    return time is not None and time - now > TOLERANCE
+    return time_of(name) is not None and name > name_of(datetime.now(UTC) + TOLERANCE)

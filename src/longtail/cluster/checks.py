@@ -20,6 +20,7 @@ from filelock import FileLock
 from longtail.cluster.on_worker import Introduction, introduce
 from longtail.errors import DataError
 from longtail.parameters import Compute
+from longtail.retention.uses import FOLDER, PROBE
 
 GPU = "GPU"
 
@@ -49,9 +50,9 @@ def probing(data: Path) -> Iterator[Probe]:
     Raises:
         DataError: if the data folder cannot be written to, or has no file locks.
     """
-    folder = data / ".runs" / f"probe-{uuid4().hex}"
-    probe = Probe(folder / "probe", uuid4().hex)
-    lock = FileLock(folder / "probe.lock")
+    folder = data / FOLDER / f"{PROBE}-{uuid4().hex}"
+    probe = Probe(folder / PROBE, uuid4().hex)
+    lock = FileLock(folder / f"{PROBE}.lock")
     try:
         folder.mkdir(parents=True)
         probe.file.write_text(probe.content, encoding="utf-8")

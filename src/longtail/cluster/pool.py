@@ -81,7 +81,7 @@ class DaskPool:
     ) -> None:
         self._client, self._topic, self._sink = client, topic, sink
         self._required, self._gpu = requirements, requirements.gpu
-        self._site, self._project = site, site.project
+        self._site = site
         # By worker: how many trials it can run at a time (0: it cannot be used), and those it runs.
         self._slots: dict[str, int] = {}
         self._running: dict[str, list[Future[Versions]]] = {}
@@ -93,7 +93,7 @@ class DaskPool:
             stack.callback(self._close)
             self._probe: Probe = stack.enter_context(probing(self._required.data))
             self._expected = Expected.here(
-                self._project,
+                self._site.project,
                 self._required.data,
                 self._required.tracking,
                 self._required.compute.device,
@@ -124,7 +124,7 @@ class DaskPool:
         future = Future[Versions]()
         task = self._client.submit(
             on_worker.run_trial,
-            str(self._project),
+            str(self._site.project),
             self._pickled_site,
             pickle.dumps(nodes),
             run_id,
@@ -228,7 +228,7 @@ class DaskPool:
         for address in new:
             answers = self._client.run(
                 on_worker.introduce,
-                str(self._project),
+                str(self._site.project),
                 str(self._probe.file),
                 self._probe.content,
                 str(self._probe.answer(address)),

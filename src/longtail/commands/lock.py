@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from longtail.kedro_internals import VersionedDataset, is_versioned, version_pat
 from longtail.lock import File, Lock
 from longtail.parameters import Parameters, Trial
 from longtail.progress import progress_bar
+from longtail.retention.scan import remove_version
 from longtail.runner import GridRunner
 from longtail.storage.files import verified
 from longtail.trials.tags import GATHER_TAG
@@ -176,7 +176,7 @@ def _make_again(
             finally:
                 for name, document in made.items():
                     if not keep and document.parent.name not in before[name]:
-                        shutil.rmtree(document.parent)
+                        remove_version(document.parent)
 
 
 @contextmanager

@@ -144,7 +144,7 @@ def _decide_all_stored(
 ) -> list[Decision]:
     store, decisions = TrialStore(layout.data / layout.store), []
     # Ages end with the last work in the store: a clock set to 2031 makes nothing old.
-    now = min([time.time(), max((entry.modified for entry in entries), default=0)])
+    now = min(time.time(), max((entry.modified for entry in entries), default=0))
     for entry in entries:
         with store.claim_if_free(entry.fingerprint) as free:
             decisions.append(
@@ -181,7 +181,7 @@ def _refuse_foreign_database(
         DataError: naming both places.
     """
     saved = {version.name for version in versions if version.complete}
-    if tracked is not None and saved and not saved & set(tracked):
+    if tracked is not None and saved and saved.isdisjoint(tracked):
         raise DataError(
             f"no version in {data} was saved by a run in MLflow at {tracking.shown_uri()}, so the "
             f"runs of this folder are tracked elsewhere, with their tags `{tracking.KEEP}`. "
@@ -194,12 +194,12 @@ def _in_progress(use: Use) -> str:
 
 
 def _from_the_future(versions: list[Version]) -> list[str]:
-    future = sorted({version.name for version in versions if is_in_future(version.name)})
+    future = sorted(filter(is_in_future, {version.name for version in versions}))
     if not future:
         return []
     return [
         f"There are versions from the future, up to {future[-1]}: the clock was wrong when they "
-        f"were saved, or is wrong now. The newest versions up to now are kept besides."
+        f"were saved, or is wrong now. The newest of the others are kept as well."
     ]
 
 

@@ -118,10 +118,10 @@ def _reasons(version: Version, newest: Collection[str], needs: Needs) -> Iterabl
         yield UNTRACKED
 
 
-def read_before(versions: Iterable[Version], run_id: str, reason: str) -> list[Reference]:
+def read_before(versions: Iterable[Version], version: str, reason: str) -> list[Reference]:
     """What a run that did not record what it read can have read: the newest versions before it."""
-    earlier = {v.artifact: v.name for v in versions if v.complete and v.name < run_id}
-    return [Reference(version, artifact, reason) for artifact, version in earlier.items()]
+    earlier = {v.artifact: v.name for v in versions if v.complete and v.name < version}
+    return [Reference(name, artifact, reason) for artifact, name in earlier.items()]
 
 
 def decide_stored(

@@ -173,8 +173,8 @@ def remove_drafts(store: Path) -> None:
     """Remove what killed processes have left in the store; what is being written stays."""
     if store.is_dir():
         for item in os.scandir(store):
-            for entry in _stored(item, item.name):
-                if entry.kind == "draft":
+            if item.name.endswith(".draft"):  # the others, thousands perhaps, need not be searched
+                for entry in _stored(item, item.name):
                     remove_stored(store, entry)
 
 

@@ -14,11 +14,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from longtail.storage.files import checksum_file, draft_of
+from longtail.storage.locks import locked_if_free
 
 FOLDER = ".runs"
+# How the names of a probe of `cluster.checks` start, and that of its lock.
 PROBE = "probe"
 
 
@@ -83,7 +85,7 @@ def in_progress(data: Path) -> list[Use]:
     """
     folder = data / FOLDER
     for probe in folder.glob(f"{PROBE}-*/{PROBE}.lock"):
-        with _if_free(probe) as free:
+        with locked_if_free(probe) as free:
             if free:
                 for file in probe.parent.iterdir():
                     file.unlink()
@@ -100,7 +102,7 @@ def _read(data: Path, record: Path, lock_file: Path) -> Use | None:
         use = Use(record.stem, json.loads(record.read_text(encoding="utf-8")))
     except (FileNotFoundError, ValueError):  # it was killed before it had recorded anything
         use = Use(record.stem, {})
-    with _if_free(lock_file) as free:
+    with locked_if_free(lock_file) as free:
         if not free:
             return use
         for artifact in use.oldest:
@@ -131,12 +133,3 @@ def _end(record: Path, lock: FileLock) -> None:
     record.unlink(missing_ok=True)
     lock.release()
     Path(lock.lock_file).unlink(missing_ok=True)
-
-
-@contextmanager
-def _if_free(lock_file: Path) -> Iterator[bool]:
-    try:
-        with FileLock(lock_file).acquire(timeout=0):
-            yield True
-    except Timeout:
-        yield False

@@ -84,20 +84,29 @@ def write_checksums(folder: Path) -> None:
 
 def read_checksums(folder: Path) -> dict[str, str]:
     """The checksums of the files of an :func:`atomic_folder`; none if they cannot be read."""
+    return read_texts(folder / CHECKSUMS_FILE)
+
+
+def read_texts(file: Path) -> dict[str, str]:
+    """The texts in a JSON file, by name; none if they cannot be read."""
     try:
-        sums = json.loads((folder / CHECKSUMS_FILE).read_text(encoding="utf-8"))
+        texts = json.loads(file.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return {}
-    return sums if isinstance(sums, dict) else {}
+    return texts if isinstance(texts, dict) else {}
+
+
+def has_checksum(file: Path, expected: str) -> bool:
+    """Whether a file exists and has this SHA-256."""
+    return file.is_file() and sha256_of_file(file) == expected
 
 
 def damaged_file(folder: Path) -> Path | None:
     """The first file of an :func:`atomic_folder` that differs from its checksum, if one does."""
     sums = read_checksums(folder)
     for name, expected in sums.items():
-        file = folder / name
-        if not file.exists() or sha256_of_file(file) != expected:
-            return file
+        if not has_checksum(folder / name, expected):
+            return folder / name
     return None if sums else folder / CHECKSUMS_FILE
 
 
@@ -146,11 +155,13 @@ def verified(file: Path) -> Path:
         DataError: if it has changed since, naming it and what to do.
     """
     if not matches_checksum(file):
-        raise DataError(damaged(file, f"it is not what was saved ({checksum_file(file).name})"))
+        raise DataError(
+            damage_message(file, f"it is not what was saved ({checksum_file(file).name})")
+        )
     return file
 
 
-def damaged(file: Path, reason: str) -> str:
+def damage_message(file: Path, reason: str) -> str:
     """The message about a version that cannot be read, with what to do."""
     return (
         f"{file} cannot be read: {reason}. If it is damaged, remove the folder {file.parent}: the "

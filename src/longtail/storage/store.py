@@ -16,18 +16,21 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from longtail.errors import DataError
 from longtail.storage.files import (
     atomic_file,
     atomic_folder,
     damaged_file,
+    has_checksum,
     read_checksums,
+    read_texts,
     set_aside,
     sha256_of_file,
     write_checksums,
 )
+from longtail.storage.locks import locked_if_free
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +97,7 @@ class TrialStore:
         file = self._folder / fingerprint / MODEL_FILE
         if not file.is_file():
             return None
-        if not _are_whole(file.parent):
+        if not _weights_are_whole(file.parent):
             raise DataError(
                 f"{file} cannot be read: it is not what was saved. Train it again: kedro run "
                 f"--pipelines=full with the --env and --params that it was trained with"
@@ -126,9 +129,7 @@ class TrialStore:
                 CARD_FILE: json.dumps(card, indent=2),
             }
             save_file(dict(weights), draft / MODEL_FILE)
-            copies = {**texts, MODEL_FILE: sha256_of_file(draft / MODEL_FILE)}
-            for name, text in {**texts, COPIES_FILE: json.dumps(copies, indent=2)}.items():
-                (draft / name).write_text(text, encoding="utf-8")
+            _write_texts(draft, texts)
         self.checkpoint_file(fingerprint).unlink(missing_ok=True)
         # Read back, so that a new training and a stored one are equal to the last digit.
         found = self.find(fingerprint)
@@ -142,65 +143,51 @@ class TrialStore:
     @contextmanager
     def claim(self, fingerprint: str) -> Iterator[None]:
         """Lock a fingerprint: one process trains it, and the others wait."""
-        with self._lock(fingerprint):
+        with FileLock(self._lock_file(fingerprint)):
             yield
 
     @contextmanager
     def claim_if_free(self, fingerprint: str) -> Iterator[bool]:
         """Lock a fingerprint without waiting; yields whether it was free."""
-        lock = self._lock(fingerprint)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            yield False
-            return
-        try:
-            yield True
-        finally:
-            lock.release()
+        with locked_if_free(self._lock_file(fingerprint)) as free:
+            yield free
 
-    def _lock(self, fingerprint: str) -> FileLock:
+    def _lock_file(self, fingerprint: str) -> Path:
         locks = self._folder / "locks"
         locks.mkdir(parents=True, exist_ok=True)
-        return FileLock(locks / f"{fingerprint}.lock")
+        return locks / f"{fingerprint}.lock"
 
 
-def _are_whole(place: Path) -> bool:
+def _weights_are_whole(place: Path) -> bool:
     """Whether the weights of a training match their checksum, or its copy if that is damaged."""
-    stored = (read_checksums(place).get(MODEL_FILE), _read_copies(place).get(MODEL_FILE))
+    stored = (
+        read_checksums(place).get(MODEL_FILE),
+        read_texts(place / COPIES_FILE).get(MODEL_FILE),
+    )
     return sha256_of_file(place / MODEL_FILE) in stored
-
-
-def _read_copies(place: Path) -> dict[str, str]:
-    """What is in a training's copies; nothing if it has none, or they cannot be read."""
-    try:
-        copies = json.loads((place / COPIES_FILE).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return {}
-    return copies if isinstance(copies, dict) else {}
 
 
 def _repaired(place: Path) -> bool:
     """Restore the small files of a training, if its weights and one of two copies are whole."""
-    if not (place / MODEL_FILE).is_file() or not _are_whole(place):
+    if not (place / MODEL_FILE).is_file() or not _weights_are_whole(place):
         return False
     sums = read_checksums(place)
-    whole = {name for name, expected in sums.items() if _matches(place / name, expected)}
-    texts = _read_copies(place)
+    whole = {name for name, expected in sums.items() if has_checksum(place / name, expected)}
+    texts = read_texts(place / COPIES_FILE)
     if {HISTORY_FILE, CARD_FILE} <= whole:  # only the copies or the checksums are damaged
         texts = {
             name: (place / name).read_text(encoding="utf-8") for name in (HISTORY_FILE, CARD_FILE)
         }
     elif not {HISTORY_FILE, CARD_FILE} <= set(texts) or (sums and COPIES_FILE not in whole):
         return False
-    texts[MODEL_FILE] = sha256_of_file(place / MODEL_FILE)
-    contents = {name: texts[name] for name in (HISTORY_FILE, CARD_FILE)}
-    for name, text in {**contents, COPIES_FILE: json.dumps(texts, indent=2)}.items():
-        with atomic_file(place / name) as draft:
-            draft.write_text(text, encoding="utf-8")
+    _write_texts(place, {name: texts[name] for name in (HISTORY_FILE, CARD_FILE)})
     write_checksums(place)
     return True
 
 
-def _matches(file: Path, expected: str) -> bool:
-    return file.is_file() and sha256_of_file(file) == expected
+def _write_texts(place: Path, texts: Mapping[str, str]) -> None:
+    """Write the small files of a training, their copies, and the checksum of its weights."""
+    copies = {**texts, MODEL_FILE: sha256_of_file(place / MODEL_FILE)}
+    for name, text in {**texts, COPIES_FILE: json.dumps(copies, indent=2)}.items():
+        with atomic_file(place / name) as draft:
+            draft.write_text(text, encoding="utf-8")
