@@ -99,6 +99,7 @@ def test_a_database_that_is_not_there_is_not_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setattr("longtail.project._root", None)  # that of a session before
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError, match=r"no MLflow database .*mlflow\.db.*--no-mlflow"):
         tracked_runs()

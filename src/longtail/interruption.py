@@ -54,7 +54,11 @@ def end_with_parent() -> None:
 
 
 def _handle(handler: Any) -> dict[int, Any]:
-    """Set the handler of the signals that are not ignored, as by ``nohup``; the ones before."""
+    """Set the handler of all signals but those that are ignored, as by ``nohup``.
+
+    Returns:
+        The handlers before, by signal.
+    """
     if threading.current_thread() is not threading.main_thread():
         return {}
     previous = {number: signal.getsignal(number) for number in SIGNALS}

@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 WORTH_A_LINE_S = 2.0
 # Without a terminal, long work logs its progress when that was not logged for this long.
 SILENCE_S = 60.0
+# How often it is checked whether a line is due.
 POLL_S = 5.0
 # When a line of progress was last logged.
 _last_line = time.monotonic()
@@ -43,7 +44,7 @@ def _on_terminal(*columns: ProgressColumn | str) -> Progress:
 
 @contextmanager
 def progress_bar(title: str, total: int) -> Iterator[Callable[..., None]]:
-    """Show how much of ``total`` is done; without a terminal in one line of the log a minute.
+    """Show how much of ``total`` is done: in a bar or, without a terminal, in a line a minute.
 
     Yields:
         A function to call with how much more is done, 1 by default. Threads may call it.
@@ -82,7 +83,7 @@ def log_line(text: str) -> None:
 
 
 class SignsOfLife:
-    """Logs once a minute what is running, without a terminal and if nothing else shows progress."""
+    """Without a terminal, logs once a minute what is running, unless other progress was shown."""
 
     def __init__(self) -> None:
         self._since: dict[str, float] = {}

@@ -19,8 +19,9 @@ log = logging.getLogger(__name__)
 
 TOO_LARGE, UNSUPPORTED, INVALID, BUSY = 413, 415, 400, 503
 CONTENT_TYPES = ("application/json", "text/csv")
-# A photograph is one value. More separators than this per photograph, or one per so many bytes,
-# are refused before they are parsed: parsing takes 20 times the memory of short values.
+# A photograph is one value. A request with more separators than SEPARATORS per allowed photograph
+# plus one per BYTES_PER_SEPARATOR bytes is refused unparsed: parsing many short values takes 20
+# times their memory.
 SEPARATORS, BYTES_PER_SEPARATOR = 16, 64
 # An option of glibc's mallopt, and its value: larger blocks are returned when they are freed.
 M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES = -3, 1 << 20
@@ -38,7 +39,7 @@ class RefusedRequestError(MlflowException):
 
     def __init__(self, reason: str, status: int) -> None:
         super().__init__(reason)
-        self.reason, self.status = reason, status
+        self.status = status
 
     def get_http_status_code(self) -> int:
         """The status of HTTP."""
@@ -92,7 +93,7 @@ def guard(scoring_server: ModuleType, limits: Serving) -> None:
                 future.cancel()  # if it has not begun
         except Exception as error:
             refused = _refusal(error)
-        content = json.dumps({"error_code": "BAD_REQUEST", "message": refused.reason})
+        content = json.dumps({"error_code": "BAD_REQUEST", "message": refused.message})
         return scoring_server.InvocationsResponse(content, refused.status, "application/json")
 
     scoring_server.invocations = guarded  # type: ignore[attr-defined]

@@ -40,11 +40,13 @@ DATA_CATALOG_CLASS = LongtailCatalog
 
 # In a folder that belongs to no project and has no `conf`, the package's own is used.
 _root = find_root(Path.cwd())
-if not is_kedro_project(_root) and not (_root / "conf").is_dir():
+_configuration = _root / "conf"
+if not is_kedro_project(_root) and not _configuration.is_dir():
+    _configuration = CONFIGURATION
     CONF_SOURCE = str(CONFIGURATION)
 
 # Kedro looks for this file in the current folder only, which may be one below the project's.
-_logging = _root / globals().get("CONF_SOURCE", "conf") / "logging.yml"
+_logging = _configuration / "logging.yml"
 if (
     not os.environ.get("KEDRO_LOGGING_CONFIG")
     and find_config_file("conf/logging") is None

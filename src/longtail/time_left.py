@@ -29,7 +29,6 @@ class _Kind:
 
     epoch: Mean = field(default_factory=Mean)
     features: float = 0.0
-    was_started: bool = False
 
 
 class TimeLeft:
@@ -77,7 +76,7 @@ class TimeLeft:
 
     def of_trial(self, trial: str, now: float) -> float:
         """The seconds that one trial still takes."""
-        kind = self._kinds[_kind(trial)]
+        kind = self._kinds.get(_kind(trial), _Kind())
         seconds = self._epochs_left[trial] * kind.epoch.or_else(self._any_epoch.or_else(0))
         passed = now - self._heard.get(trial, now)
         return max(0.0, seconds + self._scoring.or_else(0) - passed)
@@ -88,18 +87,14 @@ class TimeLeft:
             return None
         each = [self.of_trial(trial, now) for trial in self._epochs_left]
         measured = [kind.features for kind in self._kinds.values() if kind.features]
-        new = {_kind(trial) for trial in self._epochs_left} - {
-            name for name, kind in self._kinds.items() if kind.was_started
-        }
+        new = {_kind(trial) for trial in self._epochs_left} - self._kinds.keys()
         features = len(new) * sum(measured) / len(measured) if measured else 0.0
         return max((sum(each) + features) / self._at_once, *each)
 
     def _hear(self, trial: str, now: float) -> _Kind:
         self._heard[trial] = now
         self._at_once = max(self._at_once, len(self._heard))
-        kind = self._kinds[_kind(trial)]
-        kind.was_started = True
-        return kind
+        return self._kinds[_kind(trial)]
 
 
 def _kind(trial: str) -> str:

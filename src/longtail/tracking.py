@@ -82,7 +82,7 @@ def experiment() -> str:
 
 def _restore(deleted: Experiment) -> str:
     return (
-        f"Restore it: MLFLOW_TRACKING_URI={shlex.quote(_shown(uri()))} "
+        f"Restore it: MLFLOW_TRACKING_URI={shlex.quote(shown_uri())} "
         f"mlflow experiments restore --experiment-id {deleted.experiment_id}"
     )
 

@@ -6,12 +6,11 @@ import logging
 from typing import Any
 
 from kedro.framework.hooks import hook_impl
-from kedro.io.core import Version
 from kedro.pipeline import Pipeline
 
 from longtail.catalog import LongtailCatalog, made_by_the_run
 from longtail.errors import ConfigurationError
-from longtail.kedro_internals import VersionedDataset, pin, pinned
+from longtail.kedro_internals import VersionedDataset
 from longtail.parameters import unknown
 from longtail.version_names import time_of
 
@@ -40,8 +39,7 @@ class LoadVersionsHook:
             if name not in versioned:
                 reason = unknown(name, sorted(versioned), "dataset of this run")
                 raise ConfigurationError(f"--load-versions: {reason}")
-            chosen = _existing(name, versioned[name], version)
-            pin(versioned[name], Version(chosen, pinned(versioned[name]).save))
+            catalog.use_versions({name: _existing(name, versioned[name], version)})
 
 
 def _existing(name: str, dataset: VersionedDataset, asked: str) -> str:

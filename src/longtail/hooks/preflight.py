@@ -29,7 +29,7 @@ IMAGES_PER_CLASS = {"digits": 174, "cifar100": 600}
 
 
 class PreflightHook:
-    """Checks what parameters alone cannot show: files, architectures, weights and the GPU."""
+    """Checks before the run what would fail later: files, hold-outs, networks, weights, GPU."""
 
     @hook_impl(tryfirst=True)
     def before_pipeline_run(

@@ -24,8 +24,11 @@ def made(
     A file that was equal to an earlier one is in the version of that.
     """
     names = [name for name in pipeline.all_outputs() if name.endswith(endings)]
-    paths = {name: (path_of(catalog, name), v) for name, v in catalog.versions(names).items()}
-    return {name: path / version / path.name for name, (path, version) in paths.items()}
+    datasets = catalog.versioned(names)
+    return {
+        name: kedro_internals.version_path(datasets[name], version)
+        for name, version in catalog.versions(names).items()
+    }
 
 
 def path_of(catalog: LongtailCatalog, name: str) -> Path:

@@ -82,7 +82,7 @@ class SummaryHook:
 
     def _log(self, pipeline: Pipeline, catalog: LongtailCatalog) -> None:
         if observer := _observer.get():
-            observer.files.update(made(pipeline, catalog, ("",)))
+            observer.files.update(made(pipeline, catalog, ("",)))  # every name ends with ""
             if observer.quiet:
                 return
         for file in made(pipeline, catalog, (*DOCUMENTS, EXPORTED)).values():

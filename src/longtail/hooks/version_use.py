@@ -18,7 +18,7 @@ from longtail.layout import STORE
 from longtail.retention import uses
 from longtail.retention.scan import remove_drafts
 from longtail.retention.uses import Use
-from longtail.storage.space import write_error
+from longtail.storage.space import write_errors_explained
 from longtail.version_names import is_in_future, later_than
 
 log = logging.getLogger(__name__)
@@ -58,10 +58,9 @@ class InUseHook:
 
         announced = uses.announced(data, begin)
         try:
-            self._announced.enter_context(announced)
+            with write_errors_explained(data):
+                self._announced.enter_context(announced)
         except OSError as error:
-            if (explained := write_error(error, data)) is not None:
-                raise explained from error
             raise DataError(
                 f"data: nothing can be written to {data} ({error.strerror}). Give another folder: "
                 f"--params=data=/path/to/folder"

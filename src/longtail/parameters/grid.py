@@ -38,7 +38,7 @@ class Grid(Strict):
     @model_validator(mode="after")
     def _distinct(self) -> Self:
         for axis, values in self:
-            if axis != "draw_per_seed" and len(set(values)) < len(values):
+            if not isinstance(values, bool) and len(set(values)) < len(values):
                 raise key_error(axis, f"names a value twice: {list(values)}")
         return self
 

@@ -25,7 +25,7 @@ def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
             if not isinstance(value, Mapping):
                 merged[key] = value
             elif isinstance(below, Mapping) and _same_kind(below, value):
-                merged[key] = merge(_without_head_of_loss(below, value), value)
+                merged[key] = merge(_without_classifier_of_ldam(below, value), value)
             else:
                 merged[key] = merge(value)
     return merged
@@ -49,7 +49,9 @@ def resolve(layer: Mapping[str, Any], merged: DictConfig) -> dict[str, Any]:
     return _container(OmegaConf.create(dict(layer), parent=merged), resolve=True)
 
 
-def _without_head_of_loss(below: Mapping[str, Any], above: Mapping[str, Any]) -> Mapping[str, Any]:
+def _without_classifier_of_ldam(
+    below: Mapping[str, Any], above: Mapping[str, Any]
+) -> Mapping[str, Any]:
     """A method without the classifier that LDAM brought, where it gets another loss.
 
     LDAM is defined on cosines; any other loss is usual with a linear classifier, the default.

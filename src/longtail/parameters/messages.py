@@ -43,7 +43,9 @@ def line(mistake: ErrorDetails, prefix: str = "") -> str:
         case "too_short":
             message = "give at least one, found none"
         case "string_type" if isinstance(found, int | float) and not isinstance(found, bool):
-            message = f'should be text, found {found}. If it is one, put it in quotes: "{found}"'
+            message = (
+                f'should be text, found {found}. To give a number as text, quote it: "{found}"'
+            )
         case "tuple_type":
             message = f"should be a list, such as [{found}], found {found!r}"
         case "model_type" | "model_attributes_type" | "dict_type":
