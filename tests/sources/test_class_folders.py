@@ -380,3 +380,14 @@ def test_every_file_of_any_tree_has_a_class_or_a_reason(
     assert {entry.split for entry in entries} <= {"", "train", "validation", "test"}
     if answer in ("redraw", "classes"):
         assert not any(entry.split for entry in entries)
+
+
+def test_rejected_file_has_the_class_of_its_own_folder_whatever_the_root(
+    tmp_path: Path, decoded: Path
+) -> None:
+    for number, (name, moth) in enumerate((("first", "a"), ("second", "b"))):
+        folder_of(tmp_path / "photos" / name / f"top_{name}", {moth: 2, f"{moth}2": 2}, 10 * number)
+    (tmp_path / "photos/second/top_second/b/notes.psd").write_bytes(b"8BPS")
+    images = read(tmp_path / "photos/*", decoded)
+    [row] = images.rejected.to_dict("records")
+    assert (row["file"], row["class_name"]) == ("top_second/b/notes.psd", "b")

@@ -10,7 +10,7 @@ import pandas as pd
 from longtail.arrays import Int64Array
 from longtail.wording import counted
 
-# The test set of all test images that no other image equals.
+# The test set of the images that without_duplicates() keeps.
 WITHOUT_DUPLICATES = "without_duplicates"
 
 
@@ -54,7 +54,7 @@ class EqualImages:
 
 
 def without_duplicates(index: pd.DataFrame, test: Int64Array, others: Int64Array) -> Int64Array:
-    """The test images that tell something that no other image does, or all if none has an equal.
+    """The test images without repeated ones; all if the index has no column ``same_as``.
 
     Left out are images with the same pixels as a training or validation image, as an image of
     another class, or as an earlier test image.
@@ -69,6 +69,6 @@ def without_duplicates(index: pd.DataFrame, test: Int64Array, others: Int64Array
     same_as = index.set_index("image")["same_as"]
     classes = index.groupby("same_as")["class_name"].nunique()
     own = same_as[np.sort(test)]
-    known = own.isin(same_as[others]) | own.map(classes).gt(1) | own.duplicated()
-    kept: Int64Array = own.index[~known].to_numpy(dtype=np.int64)
+    repeated = own.isin(same_as[others]) | own.map(classes).gt(1) | own.duplicated()
+    kept: Int64Array = own.index[~repeated].to_numpy(dtype=np.int64)
     return kept

@@ -69,8 +69,8 @@ def hold_out(
         holdout: what is held out.
         seed: of the shuffles.
         dataset: the data set's name in the parameters, for messages.
-        keep_splits: whether official test and validation images stay such if the hold-out draws
-            images. Only a part that has no official images is drawn then.
+        keep_splits: whether official test and validation images stay in their split if the
+            hold-out draws images; it then draws only the parts that have no official images.
 
     Raises:
         DataError: naming all classes that are too small, or if there is no official test split.
@@ -168,18 +168,16 @@ def _plan(label: int, images: pd.DataFrame, holdout: Holdout, seed: int, given: 
         return _Class(name, held, official, (target,), (1, least))
     order = shuffled(~(is_of[TEST] | is_of[VALIDATION]))
     official = {part: shuffled(is_of[part]) for part in sorted(given)}
+
+    def drawn(test: int, validation: int) -> tuple[int, int]:
+        """The sizes of the parts that are drawn; 0 for those that are given."""
+        return (0 if TEST in given else test, 0 if VALIDATION in given else validation)
+
     if isinstance(holdout, PerClassHoldout):
-        wanted, least = (holdout.test, holdout.validation), 1
+        wanted, least = drawn(holdout.test, holdout.validation), 1
     else:
         wanted, least = _shares(len(order), holdout, given), holdout.minimum
-    test, validation = (part not in given for part in (TEST, VALIDATION))
-    return _Class(
-        name,
-        order,
-        official,
-        (wanted[0] * test, wanted[1] * validation),
-        (least * test, least * validation, 1),
-    )
+    return _Class(name, order, official, wanted, (*drawn(least, least), 1))
 
 
 def _words(name: str) -> tuple[int, ...]:

@@ -128,9 +128,9 @@ def at_least(least: float) -> pa.Check:
     return pa.Check.ge(least, error=f"a number of at least {least:g}")
 
 
-def flag(description: str, missing: bool = False) -> pa.Column:
+def flag(description: str, *, missing: bool = False, **options: Any) -> pa.Column:
     """A column of true and false (nullable booleans)."""
-    return pa.Column(TrueOrFalse, nullable=missing, description=description)
+    return pa.Column(TrueOrFalse, nullable=missing, description=description, **options)
 
 
 def with_interval(
@@ -138,7 +138,7 @@ def with_interval(
 ) -> dict[str, pa.Column]:
     """A number and the ends of its interval, which may be missing.
 
-    Their names begin with ``prefix``, or else with the number's and an underscore.
+    The names of the ends begin with ``prefix``; by default it is ``name`` and an underscore.
     """
     start = f"{name}_" if prefix is None else prefix
     return {

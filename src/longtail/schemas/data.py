@@ -9,7 +9,7 @@ import pandera.pandas as pa
 from longtail.imbalance.profiles import GROUPS, SHOTS
 from longtail.imbalance.subsets import UNKNOWN
 from longtail.imbalance.unknown import UNKNOWN_LABEL
-from longtail.schemas.columns import TrueOrFalse, table, text, whole
+from longtail.schemas.columns import flag, table, text, whole
 
 ROLES = ("train", "validation", "test", UNKNOWN)
 
@@ -50,10 +50,8 @@ INDEX = table(
             "number of the first image with the same pixels; only if there are equal images",
             required=False,
         ),
-        "truncated": pa.Column(
-            TrueOrFalse,
-            required=False,
-            description="whether the end of the file is missing; there only if such are kept",
+        "truncated": flag(
+            "whether the end of the file is missing; there only if such are kept", required=False
         ),
     },
     checks=[

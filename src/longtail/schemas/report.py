@@ -15,7 +15,7 @@ from longtail.schemas.columns import (
     whole,
     with_interval,
 )
-from longtail.schemas.results import TEST_SET, TESTED, TRIAL
+from longtail.schemas.results import BACKBONE, TEST_SET, TESTED, TRIAL
 
 _CONFIDENCE = {"confidence": fraction("confidence level of the intervals")}
 
@@ -78,18 +78,18 @@ LEADERS = table(
     "leaders",
     "One row per method, for the tail and overall: is it worse than the best one?",
     {
-        **{name: of for name, of in _METHOD.items() if name != "method"},
+        **BACKBONE,
         "part": text("tail or overall", one_of=("tail", "overall")),
         **TEST_SET,
         "images": whole("images of the held-out set", 1),
-        "method": _METHOD["method"],
+        "method": TRIAL["method"],
         **with_interval("value", "accuracy, mean over seeds", UNIT_INTERVAL, prefix=""),
         "p": number(
             "p-value of the difference from the best method, corrected", UNIT_INTERVAL, missing=True
         ),
         "place": text("best, not significantly worse, worse, or not compared"),
     },
-    unique=["dataset", "backbone", "train_set", "part", "method"],
+    unique=[*BACKBONE, "part", "method"],
 )
 
 _PRINTED = {

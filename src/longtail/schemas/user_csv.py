@@ -7,6 +7,7 @@ import io
 import logging
 import re
 from collections.abc import Mapping, Sequence
+from itertools import islice
 
 import pandas as pd
 
@@ -120,7 +121,8 @@ def read_rows(text: str, where: str) -> list[Row]:
     """The rows of a CSV text that are not blank, and the lines that they end in.
 
     The separator is a comma, a semicolon, a tab or a vertical bar: that of a first line like
-    ``sep=;``, or the one by which the first row has the most values and the others agree.
+    ``sep=;``, or else the one that divides the first row and most other rows into the same number
+    of values; of several, the one that gives the most.
 
     Raises:
         DataError: if a quotation mark is not closed, or there is no row.
@@ -141,19 +143,15 @@ def read_rows(text: str, where: str) -> list[Row]:
 
 
 def _delimiter(text: str) -> str:
-    """The separator by which most rows have as many values as the first, and that has many."""
+    """The separator that divides the first row, and most other rows into as many values as it."""
 
     def score(delimiter: str) -> tuple[bool, float, int]:
         # The first lines are enough; a value that the end cuts off is no error here.
         reader = csv.reader(io.StringIO(text[:100_000], newline=""), delimiter=delimiter)
-        lengths = []
         try:
-            for row in reader:
-                lengths += [len(row)] if any(row) else []
-                if len(lengths) == _SAMPLE_ROWS:
-                    break
+            lengths = [len(row) for row in islice(filter(any, reader), _SAMPLE_ROWS)]
         except csv.Error:
-            return (False, 0.0, 0)
+            lengths = []
         if not lengths:
             return (False, 0.0, 0)
         agreeing = sum(length == lengths[0] for length in lengths) / len(lengths)

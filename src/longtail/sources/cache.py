@@ -176,7 +176,7 @@ class PixelCache:
 
     def record_correlations(self, correlations: Mapping[bytes, float]) -> None:
         """Store correlations of pairs of pictures for later runs."""
-        if correlations != self._journal.correlations():
+        if correlations:
             self._journal.record_correlations(correlations)
 
     def _record_of(self, file: ImageFileRef) -> FileRecord | None:

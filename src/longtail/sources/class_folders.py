@@ -72,8 +72,10 @@ def entries_by_folder(
     _log_tops(tops, key)
     rejected = [(entry.file.name, "", NO_CLASS) for entry in entries if not entry.species]
     known = {entry.species for entry in entries}
+    deepest_first = sorted(tops.values(), key=len, reverse=True)
     for name, reason in listing.rejected:
-        parts = next((b for top in tops.values() if (b := _below(top, tuple(name.split("/"))))), ())
+        path = tuple(name.split("/"))
+        parts = _below(next((top for top in deepest_first if path[: len(top)] == top), ()), path)
         own = folders.divide(parts)[1] if folders else parts
         own_class = _class_of(own, levels)
         # The class of a file that is no image is known if it has others, or there are no splits.

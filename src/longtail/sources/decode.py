@@ -20,10 +20,10 @@ from longtail.sources.files import ImageFileRef, UnreadableError
 # Other formats that Pillow knows are rejected, whatever the name says: one (EPS) runs programs.
 FORMATS = ("AVIF", "BMP", "GIF", "HEIF", "JPEG", "PNG", "TIFF", "WEBP")
 # A JPEG that is decoded at a reduced size may have so many times the pixels of other images.
-REDUCED = 4
+REDUCED_FACTOR = 4
 MAX_ASPECT = 20  # longer side / shorter side: of a longer strip a square shows next to nothing
 LARGE_PIXELS = 16_000_000  # larger images are decoded a few at a time
-# Increased when the same file would be decoded to other pixels, or another reason.
+# Increased when the same file would be decoded to other pixels, or rejected for another reason.
 DECODING_VERSION = 3
 # The largest values of 8, 10, 12, 14 and 16 bits.
 GREY_LIMITS = (255, 1023, 4095, 16383, 65535)
@@ -68,7 +68,7 @@ class DecodeLimits:
 
     Attributes:
         max_pixels: larger images are rejected, since a small file could fill the memory. JPEGs
-            that are decoded at a reduced size may have ``REDUCED`` times as many pixels.
+            that are decoded at a reduced size may have ``REDUCED_FACTOR`` times as many pixels.
         keep_truncated: whether JPEGs whose end is missing are decoded, with grey in its place.
     """
 
@@ -196,13 +196,13 @@ def _decode(content: BinaryIO, image_size: int | None, limits: DecodeLimits) -> 
             # A JPEG that is much larger than the result need not be decoded at full size.
             image.draft(None, (2 * image_size, 2 * image_size))
         pixels = image.width * image.height
-        reduced = REDUCED if pixels < width * height else 1
+        reduced = REDUCED_FACTOR if pixels < width * height else 1
         if pixels > limits.max_pixels or width * height > reduced * limits.max_pixels:
             raise _UnsuitableError(
                 f"{width} x {height} pixels are too many: at most {limits.max_pixels / 1e6:g} "
                 f"million are read"
             )
-        is_large = max(pixels, width * height // REDUCED) > LARGE_PIXELS
+        is_large = max(pixels, width * height // REDUCED_FACTOR) > LARGE_PIXELS
         with _few_at_a_time if is_large else nullcontext():
             orientation = image.getexif().get(ORIENTATION)
             rgb = _to_rgb(image)

@@ -88,10 +88,11 @@ def read_folder(
     opened = PixelCache.opened(decoded, dataset, source.path, source.image_size, limits)
     with opened as cache:
         records = cache.decode(files, title)
-        comparer = Comparer(cache.pixels, cache.correlations())
+        stored_correlations = cache.correlations()
+        comparer = Comparer(cache.pixels, dict(stored_correlations))
         with _rejections_explained(rejected, cache.folder):
             selection = select(entries, records, requirements, grouping, comparer, rejected)
-            cache.record_correlations(comparer.known)
+            cache.record_correlations(dict(comparer.known.items() - stored_correlations.items()))
             class_names = sorted({entry.species for entry in selection.entries})
             if len(class_names) < 2:
                 raise DataError(f"{key}: {_too_few(class_names, source.path)}")

@@ -60,10 +60,10 @@ def group_images(
     exact = _links_of_equal([record.sha256 for record in records])
     # Series of a metadata file may span species. Those of a pattern do not, since cameras number
     # the photographs of every folder from 1.
-    series = [_links_of_equal([entry.series or None for entry in entries])]
+    links = [exact, _links_of_equal([entry.series or None for entry in entries])]
     if grouping.pattern is not None:
         names, unmatched = _captured(entries, grouping.pattern, f"{grouping.key}.group_pattern")
-        series.append(
+        links.append(
             _links_of_equal(
                 [
                     None if name is None else (own, name)
@@ -76,15 +76,15 @@ def group_images(
             notes.append(
                 f"{counted(unmatched, 'file')} {do} not match {grouping.key}.group_pattern"
             )
-    links, pairs = series, 0
+    pairs = 0
     if grouping.near_duplicates is not None:
         files = [entry.file for entry in entries]
         near, pairs = near_duplicate_links(
             files, records, species, grouping.near_duplicates, comparer
         )
-        links = [*series, near]
+        links.append(near)
     count = len(entries)
-    groups = first_of_component([exact, *links], count)
+    groups = first_of_component(links, count)
     if duplicates := count - len(np.unique(first_of_component([exact], count))):
         notes.append(counted(duplicates, "exact duplicate"))
     if pairs:

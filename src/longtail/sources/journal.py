@@ -129,9 +129,8 @@ class Journal:
         return {pair: correlation for pair, correlation in self._rows("correlations")}
 
     def record_correlations(self, correlations: Mapping[bytes, float]) -> None:
-        """Replace the correlations of pairs of pictures, in one transaction."""
+        """Add correlations of pairs of pictures, in one transaction."""
         with self._database as database:
-            database.execute("DELETE FROM correlations")
             _replace(database, "correlations", correlations.items())
 
     def _rows(self, table: str) -> Iterator[list[Any]]:

@@ -32,7 +32,7 @@ class Entry:
     split: str
 
 
-def find_metadata(path: str, key: str) -> Path:
+def find_table(path: str, key: str) -> Path:
     """The file that ``path`` names.
 
     Raises:
@@ -69,10 +69,10 @@ def read_metadata(
     from longtail.schemas.validation import validate
 
     where = f"{key}: '{path}'"
-    table = named_columns(read_csv(str(find_metadata(path, key)), where), METADATA_HEADERS, where)
-    # Ignored columns may have any names, even equal ones.
+    table = named_columns(read_csv(str(find_table(path, key)), where), METADATA_HEADERS, where)
     if "split" in table:
         table["split"] = [split_of(split) or split for split in table["split"]]
+    # Ignored columns may have any names, even equal ones.
     is_used = table.columns.isin(list(METADATA.columns))
     table = validate(table.loc[:, is_used | ~table.columns.duplicated()], METADATA, where)
     table = table.reindex(columns=list(METADATA.columns), fill_value="")
@@ -83,7 +83,7 @@ def read_metadata(
         log.info("%s: %s without a species skipped", where, counted(skipped, "row"))
     files = _FilesByName(listing)
     files.prepare(named["file"], where)
-    unsupported = {unicodedata.normalize("NFC", name): reason for name, reason in listing.rejected}
+    unsupported = {_normal(name): reason for name, reason in listing.rejected}
     entries: dict[str, tuple[int, Entry]] = {}
     rejected: dict[str, tuple[str, str, str]] = {}
     for line, given, species, series, split in named.itertuples(name=None):

@@ -11,7 +11,7 @@ from longtail.sources.digits import read_digits
 from longtail.sources.folder import read_folder
 from longtail.sources.images import Images
 from longtail.sources.listing import find_roots
-from longtail.sources.metadata import find_metadata
+from longtail.sources.metadata import find_table
 
 
 def check_source(source: Source, dataset: str) -> None:
@@ -28,7 +28,7 @@ def check_source(source: Source, dataset: str) -> None:
         if isinstance(source, FolderSource):
             for name in ("metadata", "class_names"):
                 if (path := getattr(source, name)) is not None:
-                    find_metadata(path, f"datasets.{dataset}.source.{name}")
+                    find_table(path, f"datasets.{dataset}.source.{name}")
     elif isinstance(source, FolderSource):
         raise DataError(
             f"{key} is not set. Give a folder (or zip file) that holds a folder of images for "

@@ -81,8 +81,8 @@ def select(
     """Reject the images that cannot be used, and group those that show the same.
 
     Rejected are files that cannot be decoded, pictures that are in the folders of several species,
-    images of the same group as one of an official split that is used later (training, validation,
-    test), and species with too few images.
+    training images that show the same as an official validation or test image, validation images
+    that show the same as a test image, and species with too few images.
 
     Args:
         entries: sorted by file.
@@ -131,7 +131,7 @@ def _conflicting_labels(selection: Selection) -> list[str | None]:
 
 
 def _duplicates_of_held_out_images(selection: Selection) -> list[str | None]:
-    """Reject images of the same group as one of an official split that is used later."""
+    """Reject training images of the group of a held-out one, and validation of a test image's."""
     shown: dict[str, dict[int, str]] = {"test": {}, "validation": {}}
     of_group = list(zip(selection.entries, selection.groups.tolist(), strict=True))
     for entry, group in of_group:

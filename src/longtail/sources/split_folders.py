@@ -48,7 +48,7 @@ class SplitFolders:
     def divide(self, parts: Parts) -> tuple[str | None, Parts]:
         """The split of a file and its path without the split's folder.
 
-        Without a folder for training images, files outside the folders are those. Otherwise their
+        Files outside the folders are training images if no folder is for these; otherwise their
         split is None.
         """
         at = self.position
