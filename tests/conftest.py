@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
+from mlflow import MlflowClient
 
 from longtail.parameters import Backbone, Compute, CosineSchedule, Method, Recipe, Softmax, Trial
 from tests.projects import copy_project
@@ -35,6 +37,12 @@ def shallow_stacks() -> Iterator[None]:
         for module in ("dynaconf.utils.files", "dynaconf.loaders.py_loader"):
             patch.setattr(f"{module}.inspect", shallow)
         yield
+
+
+@pytest.fixture(autouse=True)
+def no_root_of_a_session_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each test find the project from its working directory, whatever ran before it."""
+    monkeypatch.setattr("longtail.project._root", None)
 
 
 @pytest.fixture
@@ -93,9 +101,26 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session")
-def mlflow_uri(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """One MLflow database for all tests, because creating one takes seconds."""
-    return f"sqlite:///{tmp_path_factory.getbasetemp()}/mlflow.db"
+def empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database without runs, to be copied: creating one takes seconds."""
+    file = tmp_path_factory.mktemp("mlflow") / "empty.db"
+    MlflowClient(f"sqlite:///{file}").search_experiments()
+    return file
+
+
+@pytest.fixture(scope="session")
+def mlflow_uri(empty_mlflow: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The MLflow database of the tests that ask only for runs of their own."""
+    file = shutil.copy(empty_mlflow, tmp_path_factory.mktemp("mlflow") / "mlflow.db")
+    return f"sqlite:///{file}"
+
+
+@pytest.fixture
+def own_mlflow(empty_mlflow: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MlflowClient:
+    """A database in which no other test tracks runs."""
+    uri = f"sqlite:///{shutil.copy(empty_mlflow, tmp_path / 'own.db')}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    return MlflowClient(uri)
 
 
 @pytest.fixture(scope="session")

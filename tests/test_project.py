@@ -14,7 +14,6 @@ from click.testing import CliRunner
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
-from longtail import project as project_module
 from longtail import tracking, workers
 from longtail.cli import cli
 from longtail.errors import DataError
@@ -32,8 +31,7 @@ COMMANDS = {
 
 
 @pytest.fixture(autouse=True)
-def no_session_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(project_module, "_root", None)
+def no_tracking_address(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
 
 

@@ -7,7 +7,6 @@ import io
 import json
 import os
 import shutil
-import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -173,20 +172,14 @@ def test_what_a_tagged_run_wrote_and_read_stays(
     results: list[str],
     prune: Prune,
     data: Path,
-    mlflow_uri: str,
-    monkeypatch: pytest.MonkeyPatch,
+    own_mlflow: MlflowClient,
 ) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_uri)
-    client = MlflowClient(mlflow_uri)
     noted = {} if read is None else tags_of_versions(read)
     tags = {"kedro_run_id": C, "keep": "true", **noted}
-    run = track(client, C, run_name="the last word", **tags)
+    track(own_mlflow, C, run_name="the last word", **tags)
     for version in (A, B, D):
-        client.delete_run(track(client, version))  # MLflow knows it nevertheless
-    try:
-        result = prune("--keep=1", mlflow="")
-    finally:
-        client.delete_run(run)
+        own_mlflow.delete_run(track(own_mlflow, version))  # MLflow knows it nevertheless
+    result = prune("--keep=1", mlflow="")
     assert result.exit_code == 0, result.output
     assert versions(data, RESULTS) == results
     assert versions(data, CARD) == ([B, C] if read is None else [C])
@@ -198,18 +191,6 @@ def track(client: MlflowClient, run_id: str, run_name: str | None = None, **tags
     """A run in MLflow."""
     given = {"kedro_run_id": run_id, "trial": "", **tags}
     return str(client.create_run("0", tags=given, run_name=run_name).info.run_id)
-
-
-@pytest.fixture
-def own_mlflow(mlflow_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MlflowClient:
-    """A database in which no other test tracks runs."""
-    shutil.copy(mlflow_uri.removeprefix("sqlite:///"), tmp_path / "own.db")
-    uri = f"sqlite:///{tmp_path}/own.db"
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    with contextlib.closing(sqlite3.connect(tmp_path / "own.db")) as database:
-        database.execute("DELETE FROM tags")
-        database.commit()
-    return MlflowClient(uri)
 
 
 def test_a_database_that_knows_no_run_of_the_folder_is_refused(
