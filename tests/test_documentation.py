@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from longtail.parameters import Parameters
+from tests.own_loss_example import write_example
 from tests.pipelines.support import PROJECT, dotted, loader
 
 PAGES = sorted([*PROJECT.glob("*.md"), PROJECT / "data/README.md", *PROJECT.glob("docs/**/*.md")])
@@ -140,7 +141,10 @@ def pages(value: object) -> str | None:
 
 
 @pytest.mark.parametrize(("page", "text"), list(blocks("yaml")), ids=lambda value: str(value)[:40])
-def test_parameters_in_files_are_valid(page: Path, text: str) -> None:
+def test_parameters_in_files_are_valid(
+    page: Path, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_example(tmp_path, monkeypatch)
     environment = "moths" if page.name in OF_MOTHS else "base"
     loader(environment, **yaml.safe_load(text)).parameters()
 

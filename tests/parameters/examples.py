@@ -34,6 +34,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "ClassDependentTemperatures": {"name": "cdt", "gamma": 0.3},
     "VectorScaling": {"name": "vs", "gamma": 0.3, "tau": 1},
     "LabelAwareSmoothing": {"name": "label_aware_smoothing", "head": 0.4, "tail": 0.1},
+    "CustomLoss": {"name": "custom", "type": "tests.custom_losses.ENet", "parameters": {"c": 2.0}},
     "PowerSampling": {"kind": "power", "exponent": 0, "start": 0.5},
     "ProgressiveSampling": {"kind": "progressive", "start": 0.5},
     "Equalization": {"name": "equalization", "probability": 0.9, "threshold": 0.1},

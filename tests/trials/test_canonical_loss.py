@@ -16,6 +16,7 @@ from longtail.parameters import (
     ClassBalanced,
     ClassDependentTemperatures,
     Classifier,
+    CustomLoss,
     Equalization,
     Focal,
     LabelAwareSmoothing,
@@ -244,6 +245,7 @@ WITH_COUNTS: list[Loss] = [
     ClassDependentTemperatures(name="cdt"),
     VectorScaling(name="vs"),
     LabelAwareSmoothing(name="label_aware_smoothing"),
+    CustomLoss(name="custom", type="tests.custom_losses.ENet"),
 ]
 
 

@@ -12,6 +12,7 @@ from longtail.parameters.augmentation import (
     RandomResizedCrop,
 )
 from longtail.parameters.backbones import OWN_ARCHITECTURES, Backbone
+from longtail.parameters.custom_loss import CustomLoss, LossDefinition
 from longtail.parameters.datasets import (
     Cifar100Source,
     Dataset,
@@ -76,6 +77,7 @@ __all__ = [
     "Compute",
     "Contents",
     "CosineSchedule",
+    "CustomLoss",
     "Dataset",
     "DeferredWeights",
     "DigitsSource",
@@ -90,6 +92,7 @@ __all__ = [
     "LabelAwareSmoothing",
     "LogitAdjustment",
     "Loss",
+    "LossDefinition",
     "Method",
     "Mixing",
     "Name",

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from longtail.parameters.custom_loss import CustomLoss
 from longtail.parameters.post_hoc import PostHoc, PostHocLogitAdjustment, TauNormalization
 from longtail.parameters.strict import Strict, key_error
 from longtail.parameters.types import Name, Positive, Probability, ShareOrNone
@@ -161,7 +162,8 @@ Loss = Annotated[
     | LDAM
     | ClassDependentTemperatures
     | VectorScaling
-    | LabelAwareSmoothing,
+    | LabelAwareSmoothing
+    | CustomLoss,
     Field(discriminator="name"),
 ]
 

@@ -24,6 +24,7 @@ from longtail.parameters import (
     ClassBalanced,
     ClassDependentTemperatures,
     Classifier,
+    CustomLoss,
     Equalization,
     Focal,
     LabelAwareSmoothing,
@@ -38,6 +39,15 @@ from longtail.wording import counted
 # Rounding leaves differences of about 1e-16; the differences between losses are much larger.
 NEGLIGIBLE = 1e-9
 
+# What the arrays of a loss outside this package may hold.
+RANGES = {
+    "weights": (1e-12, 1e12),
+    "offsets": (-1e6, 1e6),
+    "margins": (-1e6, 1e6),
+    "spared": (False, True),
+    "temperatures": (1e-6, 1e6),
+    "smoothing": (0.0, 1.0),
+}
 FIRST_FIELDS = frozenset({"weights", "offsets", "margins", "focus", "spared", "spared_probability"})
 # The metadata of a field that only changes the prior of which softmax is the posterior.
 POSTERIOR: dict[str, str | None] = {"inexact": None}
@@ -147,6 +157,8 @@ def canonical(loss: Loss, classifier: Classifier, class_counts: Int64Array) -> C
             )
         case LabelAwareSmoothing():
             return CanonicalLoss(smoothing=_smoothing(loss, counts))
+        case CustomLoss():
+            return _custom(loss, classifier, counts)
 
 
 def reweighted(loss: CanonicalLoss, weights: Float64Array) -> CanonicalLoss:
@@ -234,6 +246,27 @@ def _smoothing(loss: LabelAwareSmoothing, counts: Float64Array) -> Float64Array 
     rank = (counts - counts.min()) / spread if spread else np.zeros_like(counts)
     smoothing: Float64Array = loss.tail + (loss.head - loss.tail) * np.sin(np.pi / 2 * rank)
     return smoothing if smoothing.any() else None
+
+
+def _custom(loss: CustomLoss, classifier: Classifier, counts: Float64Array) -> CanonicalLoss:
+    """The form that a loss outside this package states, once it is checked."""
+    form = loss.definition.canonical(counts, classifier.scale)
+    if not isinstance(form, CanonicalLoss):
+        raise ConfigurationError(f"the loss '{loss.type}' must return a CanonicalLoss")
+    for name, (low, high) in RANGES.items():
+        values = getattr(form, name)
+        if values is None:
+            continue
+        if not (np.shape(values) == counts.shape and np.all((values >= low) & (values <= high))):
+            raise ConfigurationError(
+                f"the loss '{loss.type}' must give {name} as an array of {len(counts)} numbers "
+                f"from {low:.4g} to {high:.4g}"
+            )
+    return replace(
+        form,
+        weights=None if form.weights is None else _normalised(form.weights),
+        offsets=None if form.offsets is None else _centred(form.offsets),
+    )
 
 
 def _normalised(weights: Float64Array) -> Float64Array | None:

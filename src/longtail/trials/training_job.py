@@ -14,7 +14,7 @@ import pandas as pd
 
 from longtail.arrays import Float64Array, Int64Array
 from longtail.imbalance import class_counts, images_of
-from longtail.parameters import Trial
+from longtail.parameters import CustomLoss, Trial
 from longtail.trials.class_sampling import ClassSampling, class_sampling
 from longtail.trials.fingerprint import engine_version, fingerprint
 from longtail.trials.loss_schedule import LossSchedule, loss_schedule
@@ -121,8 +121,10 @@ class TrainingJob:
     @property
     def objective(self) -> dict[str, Any]:
         """The losses and the sampling as plain values, for hashing and for storing as JSON."""
+        loss = self.trial.method.loss
         sampling = {} if self.sampling is None else {"sampling": self.sampling.as_dict()}
-        return self.losses.as_dict() | sampling
+        source = {"source_sha256": loss.source_sha256} if isinstance(loss, CustomLoss) else {}
+        return self.losses.as_dict() | sampling | source
 
     @property
     def seen_counts(self) -> Float64Array:

@@ -146,6 +146,8 @@ def _of_loss(method: Method, many: str) -> str:
             return f"not a posterior, since the loss scaled the logits of rare {many}.{equal}"
         case "label_aware_smoothing":
             return "not a posterior, since the loss smoothed the labels."
+        case "custom":
+            return "what they estimate depends on the loss, which is not one of this package."
 
 
 def _of_post_hoc(method: Method, many: str, tau: float) -> str:

@@ -1,0 +1,121 @@
+"""Losses that are defined outside this package."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import sys
+from abc import abstractmethod
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from longtail.arrays import Float64Array
+from longtail.parameters.messages import describe
+from longtail.parameters.strict import Strict, key_error, unknown
+from longtail.parameters.types import Text
+
+if TYPE_CHECKING:
+    from longtail.trials.canonical_loss import CanonicalLoss
+
+# The group of entry points under which an installed package offers its losses.
+ENTRY_POINTS = "longtail_losses"
+
+
+class LossDefinition(Strict):
+    """The base class of losses outside this package. Fields are hyperparameters, with defaults."""
+
+    @abstractmethod
+    def canonical(self, class_counts: Float64Array, scale: float) -> CanonicalLoss:
+        """How the loss differs from cross-entropy.
+
+        Weights and offsets need not be normalised: only the ratios of weights and the differences
+        of offsets have an effect.
+
+        Args:
+            class_counts: training images of each class, all above 0, (classes,).
+            scale: that the classifier multiplies its logits by; margins are in units of logits.
+        """
+
+
+class CustomLoss(Strict):
+    """A loss that is defined outside this package.
+
+    Attributes:
+        type: its class, derived from ``LossDefinition``: an import path such as
+            ``my_losses.ENet``, or the name of an entry point in the group ``longtail_losses``.
+        parameters: hyperparameters of that class.
+    """
+
+    name: Literal["custom"]
+    type: Text
+    parameters: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _parameters_fit(self) -> Self:
+        definition = _loss_class(self.type)
+        try:
+            definition.model_validate(self.parameters)
+        except ValidationError as error:
+            raise key_error("parameters", f"of {self.type}: {describe(error)}") from None
+        return self
+
+    @property
+    def definition(self) -> LossDefinition:
+        """The loss itself, with its hyperparameters."""
+        return _loss_class(self.type).model_validate(self.parameters)
+
+    @property
+    def source_sha256(self) -> str:
+        """The checksum of the file that defines the loss, whatever its line endings."""
+        module = sys.modules[_loss_class(self.type).__module__]
+        return hashlib.sha256(inspect.getsource(module).encode()).hexdigest()
+
+
+def _loss_class(path: str) -> type[LossDefinition]:
+    """The class with an import path, or the name of an entry point."""
+    found = _imported(path) if "." in path else _entry_point(path)
+    if not (inspect.isclass(found) and issubclass(found, LossDefinition)):
+        raise key_error(
+            "type", f"'{path}' is not a class derived from longtail.parameters.LossDefinition"
+        )
+    if inspect.isabstract(found):
+        raise key_error("type", f"'{path}' does not define the method canonical")
+    return found
+
+
+def _imported(path: str) -> Any:
+    module_name, _, name = path.rpartition(".")
+    try:
+        module = import_module(module_name)
+    except Exception as error:  # whatever the user's module raises
+        raise key_error(
+            "type",
+            f"cannot import '{module_name}' ({type(error).__name__}: {error}). It must be a file "
+            f"in src/ or part of an installed package",
+        ) from None
+    if not hasattr(module, name):
+        own = [key for key, value in vars(module).items() if _is_definition(value)]
+        raise key_error("type", f"{module_name} has no {name}. {unknown(name, own, 'loss')}")
+    return getattr(module, name)
+
+
+def _is_definition(value: Any) -> bool:
+    return (
+        inspect.isclass(value) and issubclass(value, LossDefinition) and value is not LossDefinition
+    )
+
+
+def _entry_point(name: str) -> Any:
+    offered = entry_points(group=ENTRY_POINTS)
+    if name not in offered.names:
+        message = unknown(name, sorted(offered.names), f"entry point of {ENTRY_POINTS}")
+        raise key_error("type", f"{message or 'none'}. An import path has a dot: my_losses.ENet")
+    try:
+        return offered[name].load()
+    except Exception as error:  # whatever the package raises
+        raise key_error(
+            "type", f"cannot load the entry point '{name}' ({type(error).__name__}: {error})"
+        ) from None

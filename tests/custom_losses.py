@@ -1,0 +1,44 @@
+"""Losses as a user defines them, outside the package."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from longtail.arrays import Float64Array
+from longtail.parameters import LossDefinition
+from longtail.trials.canonical_loss import CanonicalLoss
+
+
+class ENet(LossDefinition):
+    """Weights of 1 / ln(c + n / N) (Paszke et al. 2016, arXiv 1606.02147)."""
+
+    c: Annotated[float, Field(gt=1, le=10)] = 1.02
+
+    def canonical(self, class_counts: Float64Array, scale: float) -> CanonicalLoss:  # noqa: ARG002
+        return CanonicalLoss(weights=1 / np.log(self.c + class_counts / class_counts.sum()))
+
+
+class TooShort(LossDefinition):
+    """A mistake: an offset fewer than there are classes."""
+
+    def canonical(self, class_counts: Float64Array, scale: float) -> CanonicalLoss:
+        return CanonicalLoss(offsets=scale * np.log(class_counts[1:]))
+
+
+class Unbounded(LossDefinition):
+    """A mistake: a division by zero where a class has one image."""
+
+    def canonical(self, class_counts: Float64Array, scale: float) -> CanonicalLoss:  # noqa: ARG002
+        with np.errstate(divide="ignore"):
+            return CanonicalLoss(weights=1 / np.log(class_counts))
+
+
+class Unfinished(LossDefinition):
+    """A mistake: no canonical form."""
+
+
+class NotALoss:
+    """A mistake: another base class."""

@@ -1,0 +1,139 @@
+"""Losses outside the package: how they are found, and what is said where they cannot be used."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from longtail.errors import ConfigurationError
+from longtail.parameters import Classifier, CustomLoss, Loss, Method, Softmax
+from longtail.parameters.messages import describe
+from longtail.trials.canonical_loss import CanonicalLoss, canonical
+from tests.custom_losses import ENet
+
+HERE = "tests.custom_losses"
+COUNTS = np.array([90, 9, 1])
+
+DEFINITION = """
+from longtail.parameters import LossDefinition
+from longtail.trials.canonical_loss import CanonicalLoss
+
+
+class Halved(LossDefinition):
+    share: float = 0.5
+
+    def canonical(self, class_counts, scale):
+        return CanonicalLoss(weights=class_counts**-self.share)
+"""
+
+
+def parsed(**values: Any) -> Loss:
+    return Method.model_validate(
+        {"name": "mine", "label": "Mine", "loss": {"name": "custom", **values}}
+    ).loss
+
+
+def message(**values: Any) -> str:
+    with pytest.raises(ValidationError) as raised:
+        parsed(**values)
+    return describe(raised.value)
+
+
+def form(**values: Any) -> CanonicalLoss:
+    return canonical(parsed(**values), Classifier(), COUNTS)
+
+
+def test_weights_are_those_of_the_formula_and_have_mean_1() -> None:
+    raw = 1 / np.log(1.5 + COUNTS / 100)
+    weights = form(type=f"{HERE}.ENet", parameters={"c": 1.5}).weights
+    assert weights is not None
+    np.testing.assert_allclose(weights, raw * 3 / raw.sum(), rtol=1e-12)
+
+
+def test_on_equal_counts_it_is_cross_entropy() -> None:
+    loss = canonical(parsed(type=f"{HERE}.ENet"), Classifier(), np.array([5, 5]))
+    assert loss == canonical(Softmax(name="softmax"), Classifier(), np.array([5, 5]))
+
+
+def test_its_definition_is_typed() -> None:
+    loss = parsed(type=f"{HERE}.ENet", parameters={"c": 2.0})
+    assert isinstance(loss, CustomLoss)
+    assert loss.definition == ENet(c=2.0)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"type": "no_such_file.ENet"}, "type: cannot import 'no_such_file' (ModuleNotFoundError"),
+        ({"type": f"{HERE}.ENets"}, "unknown loss 'ENets'. Did you mean 'ENet'?"),
+        ({"type": f"{HERE}.NotALoss"}, "is not a class derived from longtail.parameters.LossDef"),
+        ({"type": f"{HERE}.np"}, "is not a class derived from"),
+        ({"type": f"{HERE}.Unfinished"}, "does not define the method canonical"),
+        ({"type": "enet"}, "unknown entry point of longtail_losses 'enet'"),
+        ({"type": f"{HERE}.ENet", "parameters": {"c": 0.5}}, "c: Input should be greater than 1"),
+        ({"type": f"{HERE}.ENet", "parameters": {"d": 2}}, "unknown key 'd'. Valid: c"),
+        ({"type": f"{HERE}.ENet", "parameters": {"c": "2"}}, "valid number, found '2'"),
+        ({"type": ""}, "type: String should have at least 1 character"),
+    ],
+)
+def test_what_cannot_be_used_is_one_line(values: dict[str, Any], said: str) -> None:
+    text = message(**values)
+    assert said in text
+    assert "\n" not in text
+    assert text.startswith(("loss.type: ", "loss.parameters: "))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("TooShort", "must give offsets as an array of 3 numbers from -1e+06 to 1e+06"),
+        ("Unbounded", "must give weights as an array of 3 numbers from 1e-12 to 1e+12"),
+    ],
+)
+def test_a_wrong_form_is_refused(name: str, said: str) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        form(type=f"{HERE}.{name}")
+    assert f"'{HERE}.{name}' {said}" in str(raised.value)
+
+
+def test_a_module_that_raises_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "raising_losses.py").write_text("1 / 0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert "'raising_losses' (ZeroDivisionError: division" in message(type="raising_losses.A")
+
+
+def test_its_source_has_a_checksum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    found = []
+    for text in (DEFINITION, DEFINITION.replace("\n", "\r\n"), DEFINITION.replace("0.5", "0.25")):
+        (tmp_path / "own_losses.py").write_bytes(text.encode())
+        for module in ("own_losses", "linecache"):
+            sys.modules.pop(module, None)
+        loss = parsed(type="own_losses.Halved")
+        assert isinstance(loss, CustomLoss)
+        found.append(loss.source_sha256)
+    assert found[0] == found[1] != found[2]
+
+
+def test_an_installed_package_offers_it_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "packaged_losses.py").write_text(DEFINITION)
+    metadata = tmp_path / "packaged_losses-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: packaged-losses\nVersion: 1\n")
+    (metadata / "entry_points.txt").write_text(
+        "[longtail_losses]\nhalved = packaged_losses:Halved\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    loss = parsed(type="halved", parameters={"share": 1.0})
+    assert isinstance(loss, CustomLoss)
+    weights = canonical(loss, Classifier(), COUNTS).weights
+    assert weights is not None
+    np.testing.assert_allclose(weights[2] / weights[0], 90)
+    assert "Valid: halved. An import path has a dot" in message(type="half")
