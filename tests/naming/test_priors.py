@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from longtail.naming.priors import assumed_prior, log_posteriors, posteriors
+from longtail.naming.priors import INEXACT_MIXING, assumed_prior, log_posteriors, posteriors
 from longtail.parameters import (
     LDAM,
     BalancedSoftmax,
@@ -44,6 +44,15 @@ def test_each_loss_assumes_the_prior_that_its_minimiser_has(loss: Loss, expected
     prior, note = assumed_prior(canonical(loss, Classifier(), COUNTS), COUNTS)
     np.testing.assert_allclose(prior, np.asarray(expected))
     assert note.startswith("approximate" if isinstance(loss, Focal) else "exact")
+
+
+@pytest.mark.parametrize("loss", [Softmax(name="softmax"), Focal(name="focal")])
+def test_prior_of_mixed_images_is_approximate(loss: Loss) -> None:
+    found = canonical(loss, Classifier(), COUNTS)
+    prior, note = assumed_prior(found, COUNTS, mixed=True)
+    np.testing.assert_array_equal(prior, assumed_prior(found, COUNTS)[0])
+    assert note.startswith("approximate: ") and note.endswith(INEXACT_MIXING)
+    assert (found.inexact or "") in note
 
 
 def test_a_loss_that_does_not_state_what_it_does_to_the_posterior_is_not_called_exact() -> None:

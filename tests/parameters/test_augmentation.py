@@ -39,6 +39,14 @@ from longtail.trials.grid import trials
             "mixing.kind: .*'mixup' or 'cutmix', found 'both'",
         ),
         ({"mixing": {"kind": "mixup", "alpha": 0}}, "mixing.alpha: .*greater than 0, found 0"),
+        ({"rotation": 0}, "rotation: .*greater than 0, found 0"),
+        ({"auto_augment": "imagenet"}, "auto_augment: .*'cifar10', found 'imagenet'"),
+        ({"cutout": 33}, r"cutout: must be at most image_size \(32\), found 33"),
+        ({"nesterov": True}, "nesterov: belongs to optimizer: sgd .* found adamw with 0.9"),
+        (
+            {"optimizer": "sgd", "momentum": 0, "nesterov": True},
+            "nesterov: .* momentum above 0, found sgd with 0",
+        ),
         ({"ema_decay": 1.0}, "ema_decay: .*less than 1, found 1.0"),
     ],
 )

@@ -94,6 +94,10 @@ OF_RECIPE: dict[str, list[Any]] = {
     "random_resized_crop": [{"scale": (0.5, 1), "ratio": (0.75, 1.25)}],
     "rand_augment": [{"operations": 2, "magnitude": 9}],
     "random_erasing": [{"probability": 0.5, "scale": (0.1, 0.3), "ratio": (0.5, 2)}],
+    "rotation": [15.0],
+    "auto_augment": ["cifar10"],
+    "cutout": [8],
+    "nesterov": [True],
     "mixing": [{"kind": "mixup", "alpha": 0.2}],
     "ema_decay": [0.99],
     "freeze": ["backbone", 0.5],
@@ -152,8 +156,9 @@ def test_every_field_of_the_models_has_another_value_here() -> None:
 def test_every_part_of_the_recipe_matters(
     field: str, value: Any, make_trial: MakeTrial, make_recipe: MakeRecipe
 ) -> None:
-    plain = make_recipe(epochs=4)
-    changed = make_recipe(**{"epochs": 4, field: value})
+    common = {"epochs": 4, "optimizer": "adamw" if field == "optimizer" else "sgd"}
+    plain = make_recipe(**common)
+    changed = make_recipe(**{**common, field: value})
     assert changed != plain
     assert key(make_trial(recipe=changed)) != key(make_trial(recipe=plain))
 

@@ -14,8 +14,13 @@ from scipy.special import log_softmax
 from longtail.arrays import Float64Array
 from longtail.trials.canonical_loss import CanonicalLoss
 
+# The minimiser of the loss of mixed images is known on mixed images alone.
+INEXACT_MIXING = "images are mixed in training, and named as they are"
 
-def assumed_prior(loss: CanonicalLoss, seen_counts: Float64Array) -> tuple[Float64Array, str]:
+
+def assumed_prior(
+    loss: CanonicalLoss, seen_counts: Float64Array, mixed: bool = False
+) -> tuple[Float64Array, str]:
     """The prior under which a trained model's softmax is the posterior.
 
     The minimiser of weighted cross-entropy is proportional to ``w_c p(c | x)``, and softmax of
@@ -28,6 +33,7 @@ def assumed_prior(loss: CanonicalLoss, seen_counts: Float64Array) -> tuple[Float
         loss: of the last epoch.
         seen_counts: images of each class in the last epoch, all above 0: the training images, if
             each is seen once.
+        mixed: whether the training mixes images and their labels.
 
     Returns:
         The prior, (classes,), which sums to 1, and a note on how exact it is.
@@ -38,9 +44,9 @@ def assumed_prior(loss: CanonicalLoss, seen_counts: Float64Array) -> tuple[Float
     if loss.offsets is not None:
         mass = mass - loss.offsets
     prior = np.exp(mass - mass.max())
+    reasons = [reason for reason in (loss.inexact, INEXACT_MIXING if mixed else None) if reason]
     exact = "exact for the minimiser of the loss"
-    note = exact if loss.inexact is None else f"approximate: {loss.inexact}"
-    return prior / prior.sum(), note
+    return prior / prior.sum(), f"approximate: {'; '.join(reasons)}" if reasons else exact
 
 
 def posteriors(

@@ -156,7 +156,8 @@ def make_recognizer(
     """
     trial, class_counts = trained.trial, trained.class_counts
     validation, test, unknown = held_out.validation, held_out.test, held_out.unknown
-    assumed, exactness = assumed_prior(trained.loss, trained.seen_counts)
+    mixed = trial.recipe.mixing is not None
+    assumed, exactness = assumed_prior(trained.loss, trained.seen_counts, mixed)
     calibration = calibrate(validation.logits, validation.labels, assumed)
     novelty_rule = novelty_threshold(
         novelty(validation.logits), None if unknown is None else novelty(unknown)

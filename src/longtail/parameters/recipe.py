@@ -80,6 +80,7 @@ class Recipe(Strict):
         optimizer: AdamW or SGD with momentum.
         learning_rate: after the warm-up, before the schedule lowers it.
         momentum: of SGD.
+        nesterov: whether SGD has Nesterov momentum.
         weight_decay: decoupled for AdamW, an L2 penalty for SGD.
         schedule: of the learning rate after the warm-up.
         warmup_epochs: epochs in which the learning rate rises linearly.
@@ -91,8 +92,11 @@ class Recipe(Strict):
             it, else float32. Evaluation is always float32.
         validate_every: validate after every so many epochs and the last; 0 for never.
         random_resized_crop: random crops of varying size and shape, instead of ``crop_padding``.
+        rotation: random rotations by up to so many degrees to either side.
+        auto_augment: the policy of AutoAugment (arXiv 1805.09501) that was found on CIFAR-10.
         rand_augment: random operations on each image.
         random_erasing: random rectangles that are overwritten.
+        cutout: the side of the black square of Cutout (arXiv 1708.04552), in pixels.
         mixing: mixup or CutMix.
         ema_decay: of an exponential moving average of the weights, which is then the result.
         freeze: keeps the whole ``backbone``, or a share of its layers from the input on, as
@@ -123,6 +127,10 @@ class Recipe(Strict):
     rand_augment: RandAugment | None = None
     random_erasing: RandomErasing | None = None
     mixing: Mixing | None = None
+    rotation: Annotated[float, Field(gt=0, le=180)] | None = None
+    auto_augment: Literal["cifar10"] | None = None
+    cutout: ImageSize | None = None
+    nesterov: bool = False
     ema_decay: Share | None = None
     freeze: Freeze = "none"
     layer_decay: ShareOrAll = 1.0
@@ -151,6 +159,25 @@ class Recipe(Strict):
                 "random_resized_crop",
                 "this and crop_padding are two kinds of crops: set crop_padding "
                 f"to 0 (it is {self.crop_padding}), or random_resized_crop to null",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _nesterov_has_momentum(self) -> Self:
+        if self.nesterov and (self.optimizer != "sgd" or not self.momentum):
+            raise key_error(
+                "nesterov",
+                f"belongs to optimizer: sgd with a momentum above 0, found {self.optimizer} with "
+                f"{self.momentum}",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _cutout_leaves_something(self) -> Self:
+        if self.cutout is not None and self.cutout > self.image_size:
+            raise key_error(
+                "cutout",
+                f"must be at most image_size ({self.image_size}), found {self.cutout}",
             )
         return self
 

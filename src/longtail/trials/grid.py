@@ -188,7 +188,10 @@ def _check_freezing(trial: Trial, key: str) -> None:
         )
     if recipe.freeze != "backbone":
         return
-    optional = ("random_resized_crop", "rand_augment", "random_erasing")
+    optional = (
+        *("random_resized_crop", "rotation", "auto_augment"),
+        *("rand_augment", "random_erasing", "cutout"),
+    )
     chosen = [name for name in optional if getattr(recipe, name) is not None]
     if chosen and recipe.cached_views == 1:
         raise ConfigurationError(

@@ -3,36 +3,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageEnhance, ImageOps
 from torch import Tensor
 
+from longtail.learning.augmentation import affine as shapes
 from longtail.learning.augmentation import colour
 from longtail.learning.augmentation import rand_augment as module
-from longtail.learning.augmentation.rand_augment import OPERATIONS, Operation, RandAugmentTransform
+from longtail.learning.augmentation.chosen_operations import Operation
+from longtail.learning.augmentation.rand_augment import OPERATIONS, RandAugmentTransform
 from longtail.parameters import RandAugment
+from tests.learning.augmentation.pictures import HEIGHT, WIDTH, picture, tensor
 
-HEIGHT, WIDTH = 40, 60
 CPU = torch.device("cpu")
-
-
-def picture() -> Image.Image:
-    """A smooth picture of colours, with one sharp corner, that is not square."""
-    y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
-    channels = [
-        128 + 90 * np.sin(x / 9) * np.cos(y / 7),
-        40 + 3 * y,
-        200 - 2 * x + 10 * np.sin(y / 3),
-    ]
-    pixels = np.stack(channels, axis=2).clip(0, 255).astype(np.uint8)
-    pixels[5:12, 30:45] = [250, 20, 60]
-    return Image.fromarray(pixels)
-
-
-def tensor(image: Image.Image) -> Tensor:
-    return torch.from_numpy(np.array(image)).permute(2, 0, 1).float()[None]
 
 
 def affine(*numbers: float) -> Callable[[Image.Image], Image.Image]:
@@ -44,13 +28,13 @@ def affine(*numbers: float) -> Callable[[Image.Image], Image.Image]:
 
 # Operation, strength, and the same done by Pillow.
 SHAPES: list[tuple[Operation, float, Callable[[Image.Image], Image.Image]]] = [
-    (module.rotate, 1.0, lambda i: i.rotate(30, Image.Resampling.BILINEAR)),
-    (module.rotate, -0.4, lambda i: i.rotate(-12, Image.Resampling.BILINEAR)),
-    (module.shear_x, 1.0, affine(1, 0.3, -0.3 * HEIGHT / 2, 0, 1, 0)),
-    (module.shear_x, -0.5, affine(1, -0.15, 0.15 * HEIGHT / 2, 0, 1, 0)),
-    (module.shear_y, 0.5, affine(1, 0, 0, 0.15, 1, -0.15 * WIDTH / 2)),
-    (module.translate_x, 1.0, affine(1, 0, 0.45 * WIDTH, 0, 1, 0)),
-    (module.translate_y, -0.5, affine(1, 0, 0, 0, 1, -0.225 * HEIGHT)),
+    (shapes.rotate, 1.0, lambda i: i.rotate(30, Image.Resampling.BILINEAR)),
+    (shapes.rotate, -0.4, lambda i: i.rotate(-12, Image.Resampling.BILINEAR)),
+    (shapes.shear_x, 1.0, affine(1, 0.3, -0.3 * HEIGHT / 2, 0, 1, 0)),
+    (shapes.shear_x, -0.5, affine(1, -0.15, 0.15 * HEIGHT / 2, 0, 1, 0)),
+    (shapes.shear_y, 0.5, affine(1, 0, 0, 0.15, 1, -0.15 * WIDTH / 2)),
+    (shapes.translate_x, 1.0, affine(1, 0, 0.45 * WIDTH, 0, 1, 0)),
+    (shapes.translate_y, -0.5, affine(1, 0, 0, 0, 1, -0.225 * HEIGHT)),
 ]
 COLOURS: list[tuple[Operation, float, Callable[[Image.Image], Image.Image]]] = [
     (colour.brightness, 1.0, lambda i: ImageEnhance.Brightness(i).enhance(1.9)),
@@ -65,6 +49,7 @@ COLOURS: list[tuple[Operation, float, Callable[[Image.Image], Image.Image]]] = [
     (colour.posterize, 0.5, lambda i: ImageOps.posterize(i, 6)),
     (colour.solarize, 0.5, lambda i: ImageOps.solarize(i, 128)),
     (colour.solarize, 1.0, lambda i: ImageOps.solarize(i, 0)),
+    (colour.invert, 1.0, ImageOps.invert),
     (colour.auto_contrast, 1.0, ImageOps.autocontrast),
     (colour.equalize, 1.0, ImageOps.equalize),
 ]
@@ -143,8 +128,8 @@ def test_every_operation_is_as_likely_and_strengths_are_within_the_magnitude(
         return note
 
     spies = tuple((spy(number), sided) for number, (_, sided) in enumerate(OPERATIONS))
-    drawn = steps(magnitude=6)
     monkeypatch.setattr(module, "OPERATIONS", spies)
+    drawn = steps(magnitude=6)
     images = torch.arange(4200.0)[:, None, None, None].expand(4200, 3, 1, 1)
     for start in (0, 1400, 2800):
         part = slice(start, start + 1400)

@@ -42,8 +42,11 @@ EVERYTHING: dict[str, Any] = {
     "epochs": 2,
     "horizontal_flip": True,
     "random_resized_crop": {"scale": (0.5, 1), "ratio": (0.75, 1.25)},
+    "rotation": 15.0,
+    "auto_augment": "cifar10",
     "rand_augment": {"operations": 2, "magnitude": 9},
     "random_erasing": {"probability": 0.5, "scale": (0.1, 0.3), "ratio": (0.5, 2)},
+    "cutout": 6,
     "mixing": {"kind": "cutmix", "alpha": 1},
     "ema_decay": 0.9,
 }

@@ -1,4 +1,4 @@
-"""The colour operations of RandAugment, on batches, with one strength per image.
+"""The colour operations of RandAugment and AutoAugment, on batches, one strength per image.
 
 All take float images (batch, 3, height, width) of 0..255 and strengths of shape (batch,): from
 -1 to 1 for signed operations, else from 0 to 1. Strength 0 leaves an image unchanged.
@@ -51,6 +51,11 @@ def solarize(images: Tensor, strengths: Tensor) -> Tensor:
     """Invert values at or above a threshold, from 256 at strength 0 to 0 at strength 1."""
     threshold = 256 * (1 - strengths)[:, None, None, None]
     return torch.where(images >= threshold, 255 - images, images)
+
+
+def invert(images: Tensor, strengths: Tensor) -> Tensor:
+    """Blend with the negative."""
+    return torch.lerp(images, 255 - images, _per_image(strengths))
 
 
 def auto_contrast(images: Tensor, strengths: Tensor) -> Tensor:

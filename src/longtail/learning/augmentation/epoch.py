@@ -7,6 +7,9 @@ from collections.abc import Generator
 import torch
 from torch import Tensor
 
+from longtail.learning.augmentation.affine import RandomRotation
+from longtail.learning.augmentation.auto_augment import AutoAugmentTransform
+from longtail.learning.augmentation.cutout import CutoutTransform
 from longtail.learning.augmentation.geometry import (
     HorizontalFlip,
     PaddedCrop,
@@ -61,14 +64,15 @@ class Augmentation:
     """Augments whole batches of training images, and resizes them.
 
     In this order: a random crop (from the zero-padded image, or of random size), a random flip,
-    RandAugment, resizing, random erasing. All random numbers of an epoch are drawn at once on the
-    CPU, so that they are the same on every device and for every loss: trials with the same seed
-    see the same batches. Steps that are off draw nothing, except crops and flips, which always
-    draw.
+    rotation, AutoAugment, RandAugment, resizing, random erasing, Cutout. All random numbers of an
+    epoch are drawn at once on the CPU, so that they are the same on every device and for every
+    loss: trials with the same seed see the same batches. Steps that are off draw nothing, except
+    crops and flips, which always draw.
 
     Args:
         recipe: ``crop_padding`` (pixels), ``horizontal_flip``, ``random_resized_crop``,
-            ``rand_augment``, ``random_erasing`` and ``image_size``.
+            ``rotation``, ``auto_augment``, ``rand_augment``, ``random_erasing``, ``cutout`` and
+            ``image_size``.
     """
 
     def __init__(self, recipe: Recipe) -> None:
@@ -94,12 +98,18 @@ class Augmentation:
             transforms.append(PaddedCrop(shifts.to(device), padding))
         if recipe.horizontal_flip:
             transforms.append(HorizontalFlip(flips.to(device)))
+        if recipe.rotation is not None:
+            transforms.append(RandomRotation(recipe.rotation, count, generator, device))
+        if recipe.auto_augment is not None:
+            transforms.append(AutoAugmentTransform(batches, generator, device))
         if recipe.rand_augment is not None:
             transforms.append(RandAugmentTransform(recipe.rand_augment, batches, generator, device))
         transforms.append(Resize(size))
         if recipe.random_erasing is not None:
             erasing = recipe.random_erasing
             transforms.append(RandomErasingTransform(erasing, count, size, generator, device))
+        if recipe.cutout is not None:
+            transforms.append(CutoutTransform(recipe.cutout, count, size, generator, device))
         return _transformed(source, batches, transforms)
 
 

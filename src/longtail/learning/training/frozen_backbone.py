@@ -32,9 +32,12 @@ BATCH_SIZE = 64
 VIEWS_SEED = 0
 # The keys of a recipe that do not change the features.
 TRAINING_KEYS = frozenset(
-    {"epochs", "batch_size", "optimizer", "learning_rate", "momentum", "weight_decay", "schedule"}
+    {"epochs", "batch_size", "optimizer", "learning_rate", "momentum", "nesterov"}
+    | {"weight_decay", "schedule"}
     | {"warmup_epochs", "validate_every", "freeze", "layer_decay", "cached_views", "cosine_start"}
 )
+# Newer augmentations. Without them the key of the features is what it was before.
+NEWER_KEYS = frozenset({"rotation", "auto_augment", "cutout"})
 # The keys that change the features of the first view, which is the image itself.
 FIRST_VIEW_KEYS = frozenset({"image_size", "precision"})
 
@@ -184,7 +187,8 @@ def _cache_key(
 ) -> Mapping[str, Any]:
     """All that the features depend on, except the checksum of the pixels."""
     # Excluding the known keys of the training, so that a new key of the recipe is in it.
-    recipe = trial.recipe.model_dump(mode="json", exclude=set(TRAINING_KEYS))
+    off = {name for name in NEWER_KEYS if getattr(trial.recipe, name) is None}
+    recipe = trial.recipe.model_dump(mode="json", exclude=set(TRAINING_KEYS) | off)
     recipe["precision"] = execution.precision
     if execution.device.type == "cuda" and execution.dtype == torch.float32:
         recipe["precision"] = execution.number_format  # auto is bfloat16 on other GPUs

@@ -116,5 +116,5 @@ def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
         "fused": True,
     }
     if recipe.optimizer == "sgd":
-        return torch.optim.SGD(groups, momentum=recipe.momentum, **common)
+        return torch.optim.SGD(groups, momentum=recipe.momentum, nesterov=recipe.nesterov, **common)
     return torch.optim.AdamW(groups, **common)
