@@ -14,7 +14,7 @@ def cut(side: int, size: int, count: int = 4000, seed: int = 0) -> torch.Tensor:
     generator = torch.Generator().manual_seed(seed)
     images = torch.full((count, 3, size, size), 200.0)
     found = CutoutTransform(side, count, size, generator, CPU)(images, slice(0, count))
-    assert set(found.unique().tolist()) <= {0.0, 200.0}
+    assert ((found == 0) | (found == 200)).all()
     assert torch.equal(found[:, 0], found[:, 1]) and torch.equal(found[:, 0], found[:, 2])
     return found[:, 0] == 0
 
@@ -29,10 +29,10 @@ def covered(side: int, size: int) -> np.ndarray:
 @pytest.mark.parametrize(("side", "size"), [(16, 32), (5, 12), (12, 12)])
 def test_share_of_black_pixels_is_as_expected(side: int, size: int) -> None:
     rows = covered(side, size) / size
-    shares = cut(side, size, 20_000).float().mean((1, 2)).double()
+    shares = cut(side, size, 5000).float().mean((1, 2)).double()
     expected = rows.mean() ** 2  # rows and columns are independent
     deviation = np.sqrt((rows**2).mean() ** 2 - expected**2)
-    assert abs(shares.mean().item() - expected) < 4 * deviation / np.sqrt(20_000)
+    assert abs(shares.mean().item() - expected) < 4 * deviation / np.sqrt(5000)
     assert shares.max().item() == pytest.approx((side / size) ** 2)
     assert shares.min().item() == pytest.approx(rows.min() ** 2)
 
