@@ -41,6 +41,10 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "LDAM": {"name": "ldam", "max_margin": 0.5},
     "Classifier": {"kind": "linear", "scale": 1.0},
     "DeferredWeights": {"beta": 0.99, "start": 0.5},
+    "Experts": {
+        "count": 2, "shared": 0.5, "tau": [0, 1], "reversed_tau": [1, 0], "diversity": 0.1,
+        "reduction": "sum",
+    },
     "PostHocLogitAdjustment": {"kind": "logit_adjustment", "tau": [0.5, 1]},
     "TauNormalization": {"kind": "tau_normalization", "tau": [0.5, 1]},
     "CosineSchedule": {"kind": "cosine"},

@@ -16,6 +16,7 @@ from longtail.parameters import (
     Classifier,
     Compute,
     DeferredWeights,
+    Experts,
     Loss,
     Method,
     PostHocLogitAdjustment,
@@ -124,6 +125,7 @@ OF_METHOD: dict[str, tuple[Any, bool]] = {
     "deferred_weights": (DeferredWeights(), False),
     # So is the sampling of the classes.
     "sampling": (PowerSampling(kind="power"), False),
+    "experts": (Experts(), True),
     "classifier": (Classifier(scale=2), True),
     "post_hoc": (PostHocLogitAdjustment(kind="logit_adjustment"), False),
     "recipe": ({"epochs": 9}, False),

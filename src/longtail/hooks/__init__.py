@@ -4,13 +4,6 @@ from longtail.hooks.load_versions import LoadVersionsHook
 from longtail.hooks.mlflow import MlflowHook
 from longtail.hooks.preflight import PreflightHook
 from longtail.hooks.summary import SummaryHook
-from longtail.hooks.version_use import InUseHook, RefusedRunHook
+from longtail.hooks.version_use import InUseHook
 
-__all__ = [
-    "InUseHook",
-    "LoadVersionsHook",
-    "MlflowHook",
-    "PreflightHook",
-    "RefusedRunHook",
-    "SummaryHook",
-]
+__all__ = ["InUseHook", "LoadVersionsHook", "MlflowHook", "PreflightHook", "SummaryHook"]

@@ -35,6 +35,7 @@ from longtail.parameters.datasets import (
     TrainSet,
     UnknownClasses,
 )
+from longtail.parameters.experts import Experts
 from longtail.parameters.grid import Contents, Grid, Table, Trial, Trials
 from longtail.parameters.methods import (
     LDAM,
@@ -82,6 +83,7 @@ __all__ = [
     "DeferredWeights",
     "DigitsSource",
     "Equalization",
+    "Experts",
     "ExponentialProfile",
     "Focal",
     "FolderSource",

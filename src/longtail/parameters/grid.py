@@ -82,10 +82,32 @@ class Trial(Strict):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _experts_start_or_train_differently(self) -> Self:
+        experts, recipe = self.method.experts, self.recipe
+        if experts is None or experts.count == 1 or recipe.freeze != "backbone":
+            return self
+        starts_equal = (
+            self.method.classifier.kind == "cosine" and recipe.cosine_start == "class_means"
+        )
+        if starts_equal and not experts.differ:
+            raise key_error(
+                "recipe.cosine_start",
+                "class_means starts all experts with the same weights, and with the same loss on "
+                "the same features they would stay equal. Set it to random, or give the experts "
+                "different method.experts.tau",
+            )
+        return self
+
     @property
     def draw_seed(self) -> int | None:
         """The seed that draws the images of the training set; None for those of the data set."""
         return self.seed if self.draw_per_seed else None
+
+    @property
+    def needs_layers(self) -> bool:
+        """Whether the layers of the network must be known."""
+        return self.recipe.needs_layers or self.method.experts is not None
 
     @property
     def name(self) -> str:

@@ -1,4 +1,4 @@
-"""Methods for training on long-tailed data: losses, classifiers, deferred weights."""
+"""Methods for training on long-tailed data: losses, classifiers, deferred weights, experts."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from longtail.parameters.custom_loss import CustomLoss
+from longtail.parameters.experts import Experts
 from longtail.parameters.post_hoc import PostHoc, PostHocLogitAdjustment, TauNormalization
 from longtail.parameters.strict import Strict, key_error
 from longtail.parameters.types import Name, Positive, Probability, ShareOrNone
@@ -235,6 +236,7 @@ class Method(Strict):
         classifier: the last layer of the network.
         deferred_weights: class weights from some epoch on; null for the same loss in all epochs.
         sampling: how the images of an epoch are drawn; null for each image once.
+        experts: copies of the last layers that are trained together; null for one network.
         post_hoc: a change of the trained model's logits; the training stays the same.
         recipe: what this method changes of the common recipe.
     """
@@ -245,6 +247,7 @@ class Method(Strict):
     classifier: Classifier = Classifier()
     deferred_weights: DeferredWeights | None = None
     sampling: Sampling | None = None
+    experts: Experts | None = None
     post_hoc: PostHoc | None = None
     recipe: dict[str, Any] = Field(default_factory=dict)
 
@@ -256,6 +259,16 @@ class Method(Strict):
                 "tau_normalization changes the norms of the class vectors, which a cosine "
                 "classifier does not use: it would do nothing. Use {kind: logit_adjustment}, "
                 "or the classifier {kind: linear}",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _post_hoc_fits_experts(self) -> Self:
+        if isinstance(self.post_hoc, TauNormalization) and self.experts is not None:
+            raise key_error(
+                "post_hoc",
+                "tau_normalization changes one last layer, but each of the experts has its own. "
+                "Use {kind: logit_adjustment}, or set experts to null",
             )
         return self
 

@@ -1,11 +1,12 @@
 """Every loss in one canonical form, computed from the actual class counts.
 
-The losses differ from cross-entropy in at most seven ways: a weight per class, an offset per
+The losses differ from cross-entropy in at most ten ways: a weight per class, an offset per
 class added to the logits, a margin per class subtracted from the true class' logit, a focusing
-exponent, negatives that are randomly spared, a temperature per class that divides its logit, and
-label smoothing per class. Two losses with equal canonical forms on the
-given counts are the same training, whatever their names: on equal counts all weights are one and
-all offsets zero, which leaves cross-entropy.
+exponent, negatives that are randomly spared, a temperature per class that divides its logit,
+label smoothing per class, and what experts add: offsets of their own, a diversity term, and
+whether their losses are summed. Two losses with equal canonical forms on the given counts are the
+same training, whatever their names: on equal counts all weights are one and all offsets zero,
+which leaves cross-entropy.
 """
 
 from __future__ import annotations
@@ -75,6 +76,11 @@ class CanonicalLoss:
         temperatures: per class, at least 1, divide the logits before anything else.
         smoothing: per class, the share of the target that is spread evenly over the other classes
             where the class is the true one.
+        expert_offsets: per expert and class, added to the logits of that expert in training; mean 0
+            over the experts, whose mean logits are evaluated with ``offsets`` alone.
+        diversity: the factor of the divergence of each expert's predictions from those of the mean
+            logits, which is subtracted from the loss of the expert.
+        experts_summed: whether the losses of the experts are summed, not averaged.
 
     An array that would change nothing is None. A new field needs a default that changes nothing. It
     also states what it does to the posterior: the metadata ``inexact`` is None if softmax still is
@@ -91,6 +97,13 @@ class CanonicalLoss:
         default=None, metadata=_no_constant_shift("temperatures")
     )
     smoothing: Float64Array | None = field(default=None, metadata=_only_order("label smoothing"))
+    # The minimisers of the experts are posteriors under different priors; their geometric mean is
+    # one under the geometric mean of the priors.
+    expert_offsets: Float64Array | None = field(default=None, metadata=POSTERIOR)
+    diversity: float = field(
+        default=0.0, metadata={"inexact": "the diversity of experts moves them off the posterior"}
+    )
+    experts_summed: bool = field(default=False, metadata=POSTERIOR)
 
     @property
     def inexact(self) -> str | None:
@@ -101,9 +114,7 @@ class CanonicalLoss:
         """
         values = {of.name: getattr(self, of.name) for of in fields(self)}
         reasons = [
-            of.metadata["inexact"]
-            for of in fields(self)
-            if isinstance(values[of.name], np.ndarray) or values[of.name] != of.default
+            of.metadata["inexact"] for of in fields(self) if _changed(values[of.name], of.default)
         ]
         return next((reason for reason in reasons if reason), None)
 
@@ -116,9 +127,13 @@ class CanonicalLoss:
         values = {
             of.name: value
             for of in fields(self)
-            if (value := getattr(self, of.name)) is not of.default or of.name in FIRST_FIELDS
+            if _changed(value := getattr(self, of.name), of.default) or of.name in FIRST_FIELDS
         }
         return {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in values.items()}
+
+
+def _changed(value: Any, default: Any) -> bool:
+    return isinstance(value, np.ndarray) or value != default
 
 
 def canonical(loss: Loss, classifier: Classifier, class_counts: Int64Array) -> CanonicalLoss:
@@ -140,10 +155,10 @@ def canonical(loss: Loss, classifier: Classifier, class_counts: Int64Array) -> C
         case ClassBalanced():
             return CanonicalLoss(weights=_normalised(effective_number_weights(loss.beta, counts)))
         case BalancedSoftmax():
-            return CanonicalLoss(offsets=_centred(np.log(counts)))
+            return CanonicalLoss(offsets=centred(np.log(counts)))
         case LogitAdjustment():
             # log n in place of log n/N: a constant, and so the bits of balanced softmax at tau 1.
-            return CanonicalLoss(offsets=_centred(loss.tau * np.log(counts)))
+            return CanonicalLoss(offsets=centred(loss.tau * np.log(counts)))
         case Equalization():
             return _equalization(loss, counts)
         case LDAM():
@@ -152,7 +167,7 @@ def canonical(loss: Loss, classifier: Classifier, class_counts: Int64Array) -> C
             return CanonicalLoss(temperatures=_temperatures(loss.gamma, counts))
         case VectorScaling():
             return CanonicalLoss(
-                offsets=_centred(loss.tau * np.log(counts)),
+                offsets=centred(loss.tau * np.log(counts)),
                 temperatures=_temperatures(loss.gamma, counts),
             )
         case LabelAwareSmoothing():
@@ -265,7 +280,7 @@ def _custom(loss: CustomLoss, classifier: Classifier, counts: Float64Array) -> C
     return replace(
         form,
         weights=None if form.weights is None else _normalised(form.weights),
-        offsets=None if form.offsets is None else _centred(form.offsets),
+        offsets=None if form.offsets is None else centred(form.offsets),
     )
 
 
@@ -275,7 +290,7 @@ def _normalised(weights: Float64Array) -> Float64Array | None:
     return None if np.abs(scaled - 1).max() < NEGLIGIBLE else scaled
 
 
-def _centred(offsets: Float64Array) -> Float64Array | None:
+def centred(offsets: Float64Array) -> Float64Array | None:
     """Shift offsets to mean 0, which does not change the softmax; None if all are 0."""
     shifted: Float64Array = offsets - offsets.mean()
     return None if np.abs(shifted).max() < NEGLIGIBLE else shifted

@@ -99,5 +99,9 @@ def class_sampling(
 
 def corrects_twice(method: Method) -> bool:
     """Whether both the sampling and the loss of ``method`` make up for class imbalance."""
-    rebalancing = isinstance(method.loss, REBALANCING_LOSSES) or method.deferred_weights is not None
+    rebalancing = (
+        isinstance(method.loss, REBALANCING_LOSSES)
+        or method.deferred_weights is not None
+        or (method.experts is not None and method.experts.re_balances)
+    )
     return method.sampling is not None and rebalancing

@@ -16,6 +16,7 @@ from longtail.trials.canonical_loss import (
     refuse_missing_classes,
     reweighted,
 )
+from longtail.trials.expert_losses import with_experts
 
 
 @dataclass(frozen=True)
@@ -68,10 +69,11 @@ def loss_schedule(method: Method, class_counts: Int64Array, epochs: int) -> Loss
     that is the first epoch, or if they change nothing (on equal counts), there is a single loss.
 
     Raises:
-        ConfigurationError: if the loss, or the deferred weights, need an image of every class
-            and a class has none.
+        ConfigurationError: if the loss, its experts or the deferred weights need an image of every
+            class and a class has none.
     """
-    first = canonical(method.loss, method.classifier, class_counts)
+    alone = canonical(method.loss, method.classifier, class_counts)
+    first = with_experts(alone, method.experts, class_counts)
     if method.deferred_weights is None:
         return LossSchedule(first)
     refuse_missing_classes(class_counts, "deferred_weights")

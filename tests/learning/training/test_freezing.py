@@ -13,6 +13,7 @@ from torch import nn
 from longtail.errors import ConfigurationError
 from longtail.learning.augmentation.epoch import Augmentation
 from longtail.learning.backbones import ImageClassifier, build
+from longtail.learning.backbones.layers import layer_numbers
 from longtail.learning.execution import Execution
 from longtail.learning.training.checkpoint import Checkpoint
 from longtail.learning.training.fit import LabelledImages, fit
@@ -20,7 +21,6 @@ from longtail.learning.training.freezing import (
     LR_SCALE,
     check_layers,
     freeze,
-    layer_numbers,
     parameter_groups,
 )
 from longtail.learning.training.train import train

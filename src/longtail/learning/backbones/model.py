@@ -12,8 +12,9 @@ from safetensors import safe_open
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from longtail.learning.backbones.experts import ExpertClassifiers, as_experts
 from longtail.learning.backbones.networks import create_network, feature_count, load_weights
-from longtail.parameters import Backbone, Classifier
+from longtail.parameters import Backbone, Classifier, Experts, Trial
 from longtail.trials.post_hoc import LastLayer
 
 IMAGENET_MEAN_STD = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -123,7 +124,10 @@ class ImageClassifier(ImageModel):
         return self
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits of shape (batch, classes) for images of shape (batch, 3, height, width)."""
+        """Logits of shape (batch, classes) for images of shape (batch, 3, height, width).
+
+        In training mode, experts have the shape (experts, batch, classes).
+        """
         logits: Tensor = self.classifier(self.backbone(self.normalize(images)))
         return logits
 
@@ -134,8 +138,11 @@ def build(
     classes: int,
     image_size: int,
     weights: Mapping[str, Tensor] | None,
+    experts: Experts | None = None,
 ) -> ImageClassifier:
     """Build a model with random weights from torch's global generator, or with ``weights``.
+
+    Each expert draws random weights of its own; ``weights`` are copied to each.
 
     Args:
         backbone: the architecture and its options.
@@ -145,16 +152,36 @@ def build(
         weights: of the backbone, from
             :func:`longtail.learning.backbones.pretrained.pretrained_weights`; None for random
             weights.
+        experts: how many there are and what they share; None for one network.
 
     Raises:
-        ConfigurationError: if ``weights`` do not fit the backbone.
+        ConfigurationError: if ``weights`` do not fit the backbone, or if the backbone cannot be
+            divided into what experts share and what each of them owns.
     """
-    network = create_network(backbone, image_size)
-    if weights is not None:
-        load_weights(network, weights, backbone)
+    count = 1 if experts is None else experts.count
+    copies = 1 if experts is None or experts.shared == 1 else count
+    networks = [create_network(backbone, image_size) for _ in range(copies)]
+    for network in networks:
+        if weights is not None:
+            load_weights(network, weights, backbone)
     head = CosineLinear if classifier.kind == "cosine" else ScaledLinear
-    layer = head(feature_count(network), classes, classifier.scale)
-    return ImageClassifier(network, layer, image_size)
+    features = feature_count(networks[0])
+    layers = [head(features, classes, classifier.scale) for _ in range(count)]
+    if experts is None or count == 1:
+        return ImageClassifier(networks[0], layers[0], image_size)
+    has_one_backbone = as_experts(networks, experts)
+    return ImageClassifier(networks[0], ExpertClassifiers(layers, has_one_backbone), image_size)
+
+
+def build_for_trial(
+    trial: Trial, classes: int, weights: Mapping[str, Tensor] | None
+) -> ImageClassifier:
+    """Build the model of a trial, see :func:`build`. Experts share all of a frozen backbone."""
+    experts, recipe = trial.method.experts, trial.recipe
+    if experts is not None and recipe.freeze == "backbone":
+        experts = experts.model_copy(update={"shared": 1.0})
+    classifier, size = trial.method.classifier, recipe.image_size
+    return build(trial.backbone, classifier, classes, size, weights, experts)
 
 
 def last_layer(model_file: Path, classifier: Classifier) -> LastLayer:

@@ -9,8 +9,7 @@ import numpy as np
 from safetensors.torch import load_file
 
 from longtail.arrays import Float32Array, UInt8Array
-from longtail.learning import backbones
-from longtail.learning.backbones import ImageClassifier
+from longtail.learning.backbones import ImageClassifier, build_for_trial
 from longtail.learning.data.image_source import to_device
 from longtail.learning.execution import choose_execution, out_of_memory_explained
 from longtail.learning.predict_logits import predict_logits
@@ -36,10 +35,7 @@ class TrainedModel:
 
     def load(self) -> ImageClassifier:
         """The model on the CPU."""
-        trial = self.trial
-        model = backbones.build(
-            trial.backbone, trial.method.classifier, self.classes, trial.recipe.image_size, None
-        )
+        model = build_for_trial(self.trial, self.classes, None)
         model.load_state_dict(load_file(self.file))
         return model
 

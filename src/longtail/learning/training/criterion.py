@@ -24,6 +24,11 @@ class Criterion(nn.Module):
     and ``e_y / (classes - 1)`` on each other one. The mean divides by the sum of the
     weights, as ``torch.nn.CrossEntropyLoss`` does. ``p`` does not depend on the weights.
 
+    The loss of experts is the mean of theirs, or their sum. Each adds offsets of its own to its
+    logits, and subtracts ``diversity KL(m || p)``, where ``p`` is the softmax of its logits and
+    ``m`` that of the mean logits, which is a constant in the gradient (Wang et al. 2021, as in
+    their code).
+
     Args:
         loss: the canonical form.
         seed: of the generator that chooses the spared negatives.
@@ -35,10 +40,12 @@ class Criterion(nn.Module):
     spared: Tensor | None
     temperatures: Tensor | None
     smoothing: Tensor | None
+    expert_offsets: Tensor | None
 
     def __init__(self, loss: CanonicalLoss, seed: int) -> None:
         super().__init__()
-        for name in ("weights", "offsets", "margins", "temperatures", "smoothing"):
+        names = ("weights", "offsets", "margins", "temperatures", "smoothing", "expert_offsets")
+        for name in names:
             self.register_buffer(name, _float32(getattr(loss, name)), persistent=False)
         spared = None if loss.spared is None else torch.from_numpy(loss.spared)
         self.register_buffer("spared", spared, persistent=False)
@@ -68,25 +75,39 @@ class Criterion(nn.Module):
         """The mean loss.
 
         Args:
-            logits: shape (batch, classes), any floating type.
+            logits: shape (batch, classes), or (experts, batch, classes); any floating type.
             labels: shape (batch,), int64.
 
         Returns:
             A float32 scalar.
         """
-        losses = self.per_sample(logits, labels)
-        if self.weights is None:
-            return losses.mean()
-        weights = self.weights[labels]
-        return (weights * losses).sum() / weights.sum()
+        if logits.dim() == 2:
+            return self._mean(self.per_sample(logits, labels), labels)
+        of_experts = torch.stack(
+            [
+                self._mean(self.per_sample(own, labels, expert), labels)
+                for expert, own in enumerate(logits)
+            ]
+        )
+        if self.loss.diversity:
+            of_experts = of_experts - self.loss.diversity * divergences(logits.float())
+        return of_experts.sum() if self.loss.experts_summed else of_experts.mean()
 
-    def per_sample(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Each sample's loss before weighting, float32 of shape (batch,)."""
+    def per_sample(self, logits: Tensor, labels: Tensor, expert: int | None = None) -> Tensor:
+        """Each sample's loss before weighting, float32 of shape (batch,).
+
+        Args:
+            logits: shape (batch, classes).
+            labels: shape (batch,), int64.
+            expert: whose logits they are, None for those of the whole model.
+        """
         z = logits.float()
         if self.temperatures is not None:
             z = z / self.temperatures
         if self.offsets is not None:
             z = z + self.offsets
+        if self.expert_offsets is not None and expert is not None:
+            z = z + self.expert_offsets[expert]
         if self.margins is not None:
             z = z - F.one_hot(labels, z.shape[1]) * self.margins
         if self.spared is not None:
@@ -98,6 +119,13 @@ class Criterion(nn.Module):
             # 1 - p_y by expm1, which keeps its precision where p_y is nearly 1.
             losses = (-torch.expm1(-losses)).clamp_min(TINY) ** self.focus * losses
         return losses
+
+    def _mean(self, losses: Tensor, labels: Tensor) -> Tensor:
+        """The mean of the losses of samples by their weights."""
+        if self.weights is None:
+            return losses.mean()
+        weights = self.weights[labels]
+        return (weights * losses).sum() / weights.sum()
 
     def _smoothed(self, losses: Tensor, z: Tensor, labels: Tensor) -> Tensor:
         assert self.smoothing is not None
@@ -114,6 +142,19 @@ class Criterion(nn.Module):
         chance = torch.rand(logits.shape, device=logits.device, generator=self._generator)
         drawn = (chance < self.spared_probability) & self.spared
         return drawn & ~F.one_hot(labels, logits.shape[1]).bool()
+
+
+def divergences(logits: Tensor) -> Tensor:
+    """The divergence of each expert from the mean logits, ``KL(mean || expert)``, (experts,).
+
+    The mean over the batch, in nats. The predictions of the mean have no gradient.
+
+    Args:
+        logits: float32 of shape (experts, batch, classes).
+    """
+    of_mean = F.log_softmax(logits.detach().mean(0), dim=1)
+    differences = of_mean - F.log_softmax(logits, dim=2)
+    return (of_mean.exp() * differences).sum(2).mean(1)
 
 
 def criterion_values(

@@ -1,9 +1,4 @@
-"""Frozen layers and layer-wise learning rates of pretrained networks.
-
-The layers of a network are timm's parameter groups: the stem is layer 0, each block is the next
-one, and what is between the last block and the classifier belongs to the last block or comes
-after it.
-"""
+"""Frozen layers and layer-wise learning rates of pretrained networks."""
 
 from __future__ import annotations
 
@@ -11,32 +6,16 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
-from timm.models import group_parameters
 from torch import nn
 
 from longtail.errors import ConfigurationError
-from longtail.learning.backbones import ImageClassifier, build
+from longtail.learning.backbones import ImageClassifier, build_for_trial
+from longtail.learning.backbones.experts import check_experts
+from longtail.learning.backbones.layers import layer_numbers
 from longtail.parameters import Recipe, Trial, whole_share
 
 # The key of a parameter group's factor on the learning rate, as in timm.
 LR_SCALE = "lr_scale"
-
-
-def layer_numbers(network: nn.Module) -> dict[str, int]:
-    """The layer number of each parameter by its name, counted from the input.
-
-    Raises:
-        ConfigurationError: if the network does not define its layers.
-    """
-    group_matcher: Any = getattr(network, "group_matcher", None)
-    if group_matcher is None:
-        raise ConfigurationError(
-            f"recipe: {type(network).__name__} does not define its layers: leave layer_decay "
-            f"at 1, and freeze at none or backbone"
-        )
-    matcher = group_matcher(coarse=False)
-    numbers: dict[str, int] = group_parameters(network, matcher, reverse=True)
-    return numbers
 
 
 def freeze(model: ImageClassifier, recipe: Recipe) -> None:
@@ -70,7 +49,7 @@ def freeze(model: ImageClassifier, recipe: Recipe) -> None:
 
 
 def check_layers(trials: Iterable[Trial]) -> None:
-    """Check before any training that :func:`freeze` and :func:`parameter_groups` will work.
+    """Check before any training that its experts and what needs its layers will work.
 
     Raises:
         ConfigurationError: naming the trial.
@@ -78,13 +57,19 @@ def check_layers(trials: Iterable[Trial]) -> None:
     seen = set()
     for trial in trials:
         recipe = trial.recipe
-        case = (trial.backbone.name, recipe.freeze, recipe.layer_decay)
-        if not recipe.needs_layers or case in seen:
+        experts = trial.method.experts
+        case = (
+            *(trial.backbone.name, recipe.image_size, recipe.freeze, recipe.layer_decay),
+            None if experts is None else (experts.count, experts.shared),
+        )
+        if not trial.needs_layers or case in seen:
             continue
         seen.add(case)
-        with torch.device("meta"):  # only the names of its parameters are needed
-            model = build(trial.backbone, trial.method.classifier, 2, recipe.image_size, None)
         try:
+            with torch.device("meta"):  # only the names and shapes of its parameters are needed
+                model = build_for_trial(trial, 2, None)
+                if experts is not None:
+                    check_experts(model, experts, recipe.image_size)
             freeze(model, recipe)
             parameter_groups(model, recipe)
         except ConfigurationError as error:

@@ -76,8 +76,10 @@ def fit_classifier(
         model, train.images, split.train_images, trial, recipe.cached_views, execution, store
     )
     classifier = model.classifier
-    if recipe.cosine_start == "class_means" and isinstance(classifier, CosineLinear):
-        classifier.init_class_means(views[0], train.labels)
+    if recipe.cosine_start == "class_means":
+        for layer in classifier.modules():
+            if isinstance(layer, CosineLinear):
+                layer.init_class_means(views[0], train.labels)
     validated = views[0, :0]
     if recipe.validate_every:
         # In float32, as in the evaluation, which finds them in the store.

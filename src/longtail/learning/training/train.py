@@ -11,10 +11,9 @@ import torch
 from torch import Tensor
 
 from longtail.arrays import Int64Array, UInt8Array
-from longtail.learning import backbones
 from longtail.learning.augmentation.epoch import Augmentation
 from longtail.learning.augmentation.geometry import resize
-from longtail.learning.backbones import ImageClassifier
+from longtail.learning.backbones import ImageClassifier, build_for_trial
 from longtail.learning.backbones.unfold_batchnorm import unfold_batch_norms
 from longtail.learning.data.image_source import (
     ImageSource,
@@ -83,9 +82,7 @@ def train(
     execution = choose_execution(trial.compute, recipe)
     is_frozen = recipe.freeze == "backbone"
     torch.manual_seed(trial.seed)
-    model = backbones.build(
-        trial.backbone, trial.method.classifier, split.classes, recipe.image_size, weights
-    )
+    model = build_for_trial(trial, split.classes, weights)
     image_bytes = (len(split.train_images) + len(split.validation_images)) * pixels[:1].nbytes
     # A frozen backbone sees each image once, or never if its features are stored.
     resident = not is_frozen and is_resident(

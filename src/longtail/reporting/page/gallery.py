@@ -118,6 +118,12 @@ def probability_note(method: Method, many: str, post_hoc: str = NONE, tau: float
 
 
 def _of_loss(method: Method, many: str) -> str:
+    experts = method.experts
+    if experts is not None and experts.count > 1 and (experts.diversity or experts.re_balances):
+        return (
+            f"not a posterior, since they are the mean of experts that were trained to differ "
+            f"(in the frequencies of the {many} that they assume, or in their answers)."
+        )
     equal = f" On a training set of as many images of all {many} it is plain softmax."
     match method.loss.name:
         case "softmax":

@@ -1,0 +1,38 @@
+"""The layers of a network.
+
+They are timm's parameter groups: the stem is layer 0, each block is the next one, and what is
+between the last block and the classifier belongs to the last block or comes after it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+# timm has no public function for names alone.
+from timm.models._manipulate import group_with_matcher
+from torch import nn
+
+from longtail.errors import ConfigurationError
+
+# What the layers of experts have in their names, which belong to the same layer for each expert.
+OF_AN_EXPERT = re.compile(r"\bexperts\.\d+\.")
+
+
+def layer_numbers(network: nn.Module) -> dict[str, int]:
+    """The layer number of each parameter by its name, counted from the input.
+
+    Raises:
+        ConfigurationError: if the network does not define its layers.
+    """
+    group_matcher: Any = getattr(network, "group_matcher", None)
+    if group_matcher is None:
+        raise ConfigurationError(
+            f"recipe: {type(network).__name__} does not define its layers: leave layer_decay "
+            f"at 1, freeze at none or backbone, and method.experts.shared at 1"
+        )
+    names = {name: OF_AN_EXPERT.sub("", name) for name, _ in network.named_parameters()}
+    alone = ((name, None) for name in dict.fromkeys(names.values()))
+    matcher = group_matcher(coarse=False)
+    numbers: dict[str, int] = group_with_matcher(alone, matcher, reverse=True)
+    return {name: numbers[in_network] for name, in_network in names.items()}
