@@ -247,6 +247,11 @@ MISTAKES = [
     ),
     (["--env=test", "--params=recipe.epochs=2"], "", ["--params is given twice"]),
     (["--env=test", "--tags=ldam", "--tags=focal"], "", ["--tags is given twice"]),
+    (
+        ["--env=test", "--pipelines=report"],
+        "",
+        ["report.digits.verify needs 'digits_results'", "Run the stages before it first: kedro"],
+    ),
     (["--env=test"], "data=", ["data: give a folder", "--params=data="]),
     (["--env=test"], "data=5", ["data: ", "found 5"]),
     (["--env=test", "--load-versions=nonsense:1"], "", ["--load-versions", "nonsense"]),
@@ -279,6 +284,18 @@ def test_a_mistake_ends_with_one_message_before_any_training(
     assert result.output.count("Error:") == 1
     for text in wanted:
         assert text in result.output
+
+
+@pytest.mark.parametrize("stage", ["full", "ingest"])
+def test_a_run_that_cannot_be_tracked_leaves_nothing(
+    kedro: Any, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    """It has been recorded in the data folder before MLflow is asked."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    result = kedro("--env=test", f"--pipelines={stage}")
+    assert isinstance(result.exception, SystemExit)
+    assert "cannot track this run" in result.output
 
 
 @pytest.fixture

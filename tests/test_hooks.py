@@ -209,7 +209,8 @@ def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_source_that_is_not_read_is_not_asked_for() -> None:
-    preflight("moths", stage="imbalance")
+    with pytest.raises(DataError, match=r"imbalance\.cut_moths needs 'moths_index'"):
+        preflight("moths", stage="imbalance")
 
 
 def test_an_unknown_architecture_is_refused() -> None:
@@ -227,7 +228,7 @@ def test_missing_weights_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "none.safetensors"
     changes = ("grid.backbones=[mobilenetv2]", f"backbones.mobilenetv2.weights={file}")
     with pytest.raises(DataError, match=r"backbones\.mobilenetv2\.weights.*none\.safetensors"):
-        preflight("thesis", *changes, stage="train")
+        preflight("thesis", *changes)
 
 
 def test_a_gpu_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -247,6 +248,7 @@ def test_hooks_are_registered() -> None:
         "InUseHook",
         "LoadVersionsHook",
         "MlflowHook",
+        "RefusedRunHook",
         "SummaryHook",
     }
     assert (PROJECT / "conf").is_dir()

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 from longtail import tracking
 from longtail.errors import DataError
@@ -94,23 +95,44 @@ def test_a_database_that_is_not_there_is_not_made(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("kind", ["no server", "no database"])
-def test_mlflow_that_does_not_answer_is_one_message(
-    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = tmp_path / "mlflow.db"
-    file.write_text("no database" * 1000)
-    uris = {
-        "no server": "http://user:secret@127.0.0.1:9",
-        "no database": f"sqlite:///{file}",
-    }
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", uris[kind])
+def test_a_server_that_does_not_answer_is_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://user:secret@127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with pytest.raises(DataError, match="cannot be asked which runs are tagged `keep`") as raised:
         tracked_runs()
     assert "Set MLFLOW_TRACKING_URI" in str(raised.value)
     assert "secret" not in str(raised.value)
     assert len(str(raised.value).splitlines()) == 1
+
+
+def test_a_file_that_is_no_database_is_one_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "mlflow.db"
+    file.write_text("no database" * 1000)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{file}")
+    with pytest.raises(DataError) as raised:
+        tracked_runs()
+    assert str(raised.value).startswith(f"MLflow's database {file} is damaged, or is another file")
+    assert str(raised.value).endswith("; or give --no-mlflow. Nothing was removed")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("Invalid URL: a.b. See the docs.", "Invalid URL: a.b"),
+        ("", "MlflowException"),
+        ("No module named 'psycopg'\nmore", "No module named 'psycopg'"),
+        (
+            "Detected out-of-date database schema (found version a, but expected b). Take a backup",
+            "another version of MLflow has written it. If that was an older one, copy it and "
+            "upgrade it: mlflow db upgrade http://somewhere",
+        ),
+    ],
+)
+def test_the_reason_is_a_sentence(monkeypatch: pytest.MonkeyPatch, text: str, reason: str) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://somewhere")
+    assert tracking.reason(MlflowException(text)) == reason
 
 
 def test_the_address_is_that_of_the_runs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,13 +18,18 @@ from longtail.hooks import (
     LoadVersionsHook,
     MlflowHook,
     PreflightHook,
+    RefusedRunHook,
     SummaryHook,
 )
 from longtail.project import find_root, is_kedro_project
 
 # Hooks that are not `tryfirst` are called in reverse order: the versions in use are recorded before
 # MLflow is called, which may take seconds.
-HOOKS = (PreflightHook(), LoadVersionsHook(), MlflowHook(), InUseHook(), SummaryHook())
+_in_use = InUseHook()
+HOOKS = (
+    *(PreflightHook(), LoadVersionsHook(), MlflowHook(), _in_use, RefusedRunHook(_in_use)),
+    SummaryHook(),
+)
 # The hook of Kedro-Viz records times of the SequentialRunner only, and warns at any other runner.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-viz",)
 

@@ -21,6 +21,12 @@ from filelock import FileLock
 from longtail.errors import DataError
 from longtail.project import root
 from longtail.storage.files import atomic_file
+from longtail.storage.tracking_database import (
+    ELSEWHERE,
+    check_readable,
+    check_writable,
+    is_database,
+)
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -57,6 +63,17 @@ def uri() -> str:
     given = os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
     scheme, slashes, path = given.partition(":///")
     return f"{scheme}{slashes}{root() / path}" if scheme.startswith("sqlite") and path else given
+
+
+def check() -> None:
+    """Refuse a database file that a run cannot be tracked in. Nothing is created or changed.
+
+    Raises:
+        LongtailError: naming the file and what to do.
+    """
+    path = _database()
+    if path is not None:
+        check_writable(path)
 
 
 def experiment() -> str:
@@ -110,10 +127,10 @@ def _make_database(mlflow_client: type[MlflowClient]) -> None:
     database; and two runs that start at once disturb each other.
     """
     path = _database()
-    if path is None or path.exists() or not path.parent.is_dir():
+    if path is None or is_database(path):
         return
     with FileLock(f"{path}.lock"):
-        if path.exists():
+        if is_database(path):
             return
         with atomic_file(path) as draft:
             mlflow_client(f"sqlite:///{draft}").search_experiments()
@@ -164,15 +181,24 @@ def failures() -> tuple[type[Exception], ...]:
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
-    return (MlflowException, SQLAlchemyError, OSError)
+    # ImportError: a server's database needs a driver that is not installed.
+    return (MlflowException, SQLAlchemyError, OSError, ImportError)
 
 
 def reason(error: Exception) -> str:
-    """The operating system's reason in such an error's message, or the first line of it."""
+    """The operating system's reason in such an error's message, or the first sentence of it."""
     text = str(error)
     if system := re.search(r"\[Errno -?\d+\] [\w ]+", text):
         return system[0]
-    return _shown((text.splitlines() or [type(error).__name__])[0])
+    if "database schema" in text:
+        return (
+            f"another version of MLflow has written it. If that was an older one, copy it and "
+            f"upgrade it: mlflow db upgrade {shlex.quote(shown_uri())}"
+        )
+    if "filesystem tracking backend" in text:
+        return f"it is a folder, in which MLflow no longer tracks runs: {ELSEWHERE}"
+    first_line = (text.strip().splitlines() or [type(error).__name__])[0]
+    return _shown(first_line.partition(". ")[0].rstrip("."))
 
 
 def unreachable(error: Exception) -> DataError:
@@ -202,7 +228,15 @@ ADVICE = (
 def _check_database() -> None:
     """MLflow would create an empty database, in which no run is tagged."""
     path = _database()
-    if path is not None and not path.is_file():
+    if path is None:
+        return
+    try:
+        exists = is_database(path)
+        if exists:
+            check_readable(path)
+    except DataError as error:
+        raise DataError(f"{error}; or give --no-mlflow. Nothing was removed") from error
+    if not exists:
         raise DataError(
             f"there is no MLflow database {path}, which would say which runs are tagged `{KEEP}`. "
             f"{ADVICE}"

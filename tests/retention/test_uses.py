@@ -112,3 +112,19 @@ def test_what_a_run_looks_up_cannot_be_removed_meanwhile(tmp_path: Path) -> None
 
     with uses.announced(tmp_path, look):
         FileLock(tmp_path / uses.FOLDER / "lock").acquire(timeout=0).lock.release()
+
+
+def test_folders_of_a_run_that_was_refused_are_removed_if_they_are_empty(tmp_path: Path) -> None:
+    data = tmp_path / "new" / "data"
+    created = uses.missing_folders(data)
+    assert created == [data / uses.FOLDER, data, data.parent]
+    with uses.announced(data, lambda _: Use(B, {})):
+        uses.remove_folders(created)  # of another run
+        assert in_progress(data) == [Use(B, {})]
+    (data / "saved").touch()
+    uses.remove_folders(created)
+    assert [file.name for file in data.iterdir()] == ["saved"]
+    (data / "saved").unlink()
+    uses.remove_folders(created)
+    assert list(tmp_path.iterdir()) == []
+    assert uses.missing_folders(tmp_path) == [tmp_path / uses.FOLDER]

@@ -50,8 +50,8 @@ SENTENCES = {
     errno.EDQUOT: "your quota on this disk is used up. Delete files of yours there",
     errno.EFBIG: "it would be larger than its file system allows (FAT32: 4 GiB). Use another disk",
     errno.EROFS: "its file system is read-only. Mount it writable",
-    errno.EACCES: "has no permission to write there. Change the permissions of the folder",
-    errno.EPERM: "has no permission to write there. Change the permissions of the folder",
+    errno.EACCES: "may not write there. Change the permissions (chmod, chown)",
+    errno.EPERM: "may not write there. Change the permissions (chmod, chown)",
     errno.ENAMETOOLONG: "its name or path is too long for the file system. Use shorter names",
     errno.EIO: "the disk reports an input/output error and may be failing",
 }

@@ -4,6 +4,13 @@ from longtail.hooks.load_versions import LoadVersionsHook
 from longtail.hooks.mlflow import MlflowHook
 from longtail.hooks.preflight import PreflightHook
 from longtail.hooks.summary import SummaryHook
-from longtail.hooks.version_use import InUseHook
+from longtail.hooks.version_use import InUseHook, RefusedRunHook
 
-__all__ = ["InUseHook", "LoadVersionsHook", "MlflowHook", "PreflightHook", "SummaryHook"]
+__all__ = [
+    "InUseHook",
+    "LoadVersionsHook",
+    "MlflowHook",
+    "PreflightHook",
+    "RefusedRunHook",
+    "SummaryHook",
+]

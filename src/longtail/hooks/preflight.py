@@ -7,16 +7,18 @@ from typing import Any
 from kedro.framework.hooks import hook_impl
 from kedro.pipeline import Pipeline
 
-from longtail import sources, workers
+from longtail import sources, tracking, workers
 from longtail.catalog import LongtailCatalog
-from longtail.errors import ConfigurationError
+from longtail.errors import ConfigurationError, DataError
 from longtail.hooks.pixels import check_pixels
 from longtail.hooks.predict import check_request
 from longtail.hooks.published import check_published
 from longtail.hooks.run_files import is_step
 from longtail.hooks.slow_settings import report_slow_settings
+from longtail.local_versions import loaded_version
 from longtail.parameters import OWN_ARCHITECTURES, Backbone, Dataset, DigitsSource, Trial
 from longtail.pipelines.predict.pipeline import dataset_of
+from longtail.project import located
 
 # Kedro's runners that would give wrong results, and why.
 REFUSED_RUNNERS = {
@@ -37,6 +39,8 @@ class PreflightHook:
     ) -> None:
         """Refuse what is missing or unknown, before anything is done."""
         _refuse_unsupported(run_params)
+        _refuse_missing(pipeline, catalog)
+        tracking.check()
         parameters = catalog.parameters()
         check_published(parameters, pipeline, catalog)
         check_pixels(parameters.datasets, pipeline, catalog)
@@ -81,6 +85,20 @@ def _refuse_unsupported(run_params: dict[str, Any]) -> None:
                 f"--runner={runner} is not supported: {reason}. Run without --runner: trials run "
                 f"in parallel processes, as many as the parameter compute.workers says"
             )
+
+
+def _refuse_missing(pipeline: Pipeline, catalog: LongtailCatalog) -> None:
+    """Refuse a run of stages that need what no earlier run has made."""
+    read = catalog.versioned(pipeline.inputs())
+    missing = {name for name, dataset in read.items() if loaded_version(dataset) is None}
+    for node in pipeline.nodes:
+        for name in node.inputs:
+            if name in missing:
+                raise DataError(
+                    f"{node.name} needs '{name}', which an earlier stage makes, and there is none "
+                    f"yet in {located(catalog.load('params:data'))}. Run the stages before it first: "
+                    f"{catalog.load('params:command')}"
+                )
 
 
 def _check_holdout(dataset: Dataset) -> None:

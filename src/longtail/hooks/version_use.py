@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Generator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ class InUseHook:
 
     def __init__(self) -> None:
         self._announced = ExitStack()
+        self._created: list[Path] = []
 
     @hook_impl
     def before_pipeline_run(
@@ -41,7 +43,6 @@ class InUseHook:
         whatever the clocks say. While another run is in progress, equal versions are saved again,
         since that run may yet save others.
         """
-        self._announced.close()  # that of an earlier run in this process, refused by a later hook
         data = Path(run_params["project_path"]) / catalog.load("params:data")
         asked = run_params["load_versions"] or {}
 
@@ -56,6 +57,7 @@ class InUseHook:
                 remove_drafts(path_of(catalog, STORE))
             return Use(version, _oldest(data, newest, pipeline, catalog))
 
+        self._created = uses.missing_folders(data)
         announced = uses.announced(data, begin)
         try:
             with write_errors_explained(data):
@@ -73,8 +75,36 @@ class InUseHook:
 
     @hook_impl
     def on_pipeline_error(self) -> None:
-        """Remove the record."""
+        """Remove the record, and what the run has created if it has saved nothing."""
+        self.withdraw()
+
+    def withdraw(self) -> None:
+        """Remove the record, and the data folder if the run has created it and it is empty."""
         self._announced.close()
+        uses.remove_folders(self._created)
+        self._created = []
+
+
+class RefusedRunHook:
+    """Leaves nothing of a run that is refused or interrupted before its first node.
+
+    Kedro calls no hook then.
+
+    Args:
+        in_use: the hook that has recorded the run.
+    """
+
+    def __init__(self, in_use: InUseHook) -> None:
+        self._in_use = in_use
+
+    @hook_impl(wrapper=True)
+    def before_pipeline_run(self) -> Generator[None, object, object]:
+        """Call the other hooks, and withdraw the run if one of them fails."""
+        try:
+            return (yield)
+        except BaseException:
+            self._in_use.withdraw()
+            raise
 
 
 def _refuse_removed(asked: dict[str, str], found: dict[str, str]) -> None:

@@ -20,6 +20,7 @@ from longtail.storage.files import checksum_file, draft_of
 from longtail.storage.locks import locked_if_free
 
 FOLDER = ".runs"
+LOCK = "lock"
 # How the names of a probe of `cluster.checks` start, and that of its lock.
 PROBE = "probe"
 
@@ -48,7 +49,7 @@ def exclusively(data: Path) -> Iterator[None]:
     """Prevent runs from starting, and another `kedro prune` from removing anything, meanwhile."""
     folder = data / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / "lock"):
+    with FileLock(folder / LOCK):
         yield
 
 
@@ -76,6 +77,24 @@ def announced(data: Path, begin: Callable[[list[Use]], Use]) -> Iterator[None]:
     finally:
         with exclusively(data):
             _end(record, lock)
+
+
+def missing_folders(data: Path) -> list[Path]:
+    """The folders that :func:`exclusively` would create, innermost first."""
+    return [folder for folder in (data / FOLDER, data, *data.parents) if not folder.exists()]
+
+
+def remove_folders(created: list[Path]) -> None:
+    """Remove folders that a run has created, if they are still empty.
+
+    Args:
+        created: innermost first, as from :func:`missing_folders`.
+    """
+    for folder in created:
+        with suppress(OSError):  # something is in it: another run has begun, or this one saved it
+            if [file.name for file in folder.iterdir()] == [LOCK]:
+                (folder / LOCK).unlink()
+            folder.rmdir()
 
 
 def in_progress(data: Path) -> list[Use]:

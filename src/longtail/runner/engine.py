@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any, Protocol
 
 from kedro.pipeline import Pipeline
@@ -16,7 +16,7 @@ from kedro.runner.task import Task
 from pluggy import PluginManager
 
 from longtail import progress
-from longtail.catalog import LongtailCatalog, NothingSavedError
+from longtail.catalog import LongtailCatalog
 from longtail.errors import (
     ConfigurationError,
     LongtailError,
@@ -125,7 +125,6 @@ class TrialRunner(AbstractRunner):
         with ExitStack() as stack:
             stack.enter_context(interruptible())
             stack.enter_context(signs)
-            stack.enter_context(_missing_inputs_explained(pipeline, catalog))
             pool = stack.enter_context(
                 self._open_pool(trial_nodes, catalog, display.show, here, run_id or "")
             )
@@ -190,7 +189,7 @@ class _Trials:
         if error is None:
             self._schedule.done(unit)
             return True
-        if isinstance(error, NothingSavedError | WriteError):  # the other trials meet it too
+        if isinstance(error, WriteError):  # the other trials meet it too
             raise error
         trial = unit.name.removeprefix("train.")
         if isinstance(error, BrokenExecutor):
@@ -218,14 +217,3 @@ def _epochs_of(trial_nodes: list[Node], catalog: LongtailCatalog) -> dict[str, i
         trial = catalog.load(f"params:{namespace}.trial")
         epochs[trial.name] = trial.recipe.epochs
     return epochs
-
-
-@contextmanager
-def _missing_inputs_explained(pipeline: Pipeline, catalog: LongtailCatalog) -> Iterator[None]:
-    """Name the command that makes an input that no earlier run has made."""
-    try:
-        yield
-    except NothingSavedError as error:
-        reader = next(node for node in pipeline.nodes if error.dataset in node.inputs)
-        command = catalog.load("params:command")
-        raise failures.missing_input(reader, error, command) from None

@@ -7,10 +7,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from kedro.pipeline.node import Node
-
-from longtail.catalog import NothingSavedError
-from longtail.errors import DataError, LongtailError, TrainingError
+from longtail.errors import LongtailError, TrainingError
 from longtail.wording import counted
 
 # Options of `kedro run` that choose a part of a pipeline.
@@ -46,20 +43,6 @@ def killed_twice(error: BaseException) -> TrainingError:
     return TrainingError(
         f"its worker was lost twice without progress (last: {str(error).rstrip('.')}). The memory "
         f"is most likely not sufficient: lower recipe.batch_size or compute.workers"
-    )
-
-
-def missing_input(node: Node, error: NothingSavedError, command: str) -> DataError:
-    """The error of a node whose input an earlier stage makes.
-
-    Args:
-        node: that could not be run.
-        error: names the input.
-        command: that runs all stages.
-    """
-    return DataError(
-        f"{node.name} needs '{error.dataset}', which an earlier stage makes, and there is none "
-        f"yet. Run the stages before it first: {command}"
     )
 
 

@@ -29,11 +29,12 @@ SAVED = "Then run the same command again: what is finished is saved"
 
 
 @contextmanager
-def write_errors_explained(place: Path) -> Iterator[None]:
+def write_errors_explained(place: Path, instead: str = ANOTHER_FOLDER) -> Iterator[None]:
     """Turn an error of writing into a sentence that says what to do.
 
     Args:
         place: the file or folder that is written in the block.
+        instead: what else the user can do.
 
     Raises:
         DiskFullError: if the disk is full.
@@ -44,35 +45,38 @@ def write_errors_explained(place: Path) -> Iterator[None]:
     except LongtailError:
         raise
     except Exception as error:
-        explained = write_error(error, place)
+        explained = write_error(error, place, instead)
         if explained is None:
             raise
         raise explained from error
 
 
-def write_error(error: BaseException, place: Path) -> WriteError | None:
+def write_error(
+    error: BaseException, place: Path, instead: str = ANOTHER_FOLDER
+) -> WriteError | None:
     """The error for a file or folder that could not be written; None for any other error.
 
     Args:
         error: it or one of its causes is an error of the operating system.
         place: the file or folder.
+        instead: what else the user can do.
     """
     number = _number(error)
     if number is None:
         return None
     if number == errno.ENOSPC:
-        return disk_full(place)
+        return disk_full(place, instead=instead)
     reason = {
         errno.EDQUOT: "your quota on this disk is used up. Delete files of yours there (`kedro "
-        f"prune` removes old versions), ask for a larger quota, or {ANOTHER_FOLDER}",
-        errno.EFBIG: f"{_size_limit()}, or {ANOTHER_FOLDER}",
-        errno.EROFS: f"its file system is read-only. Mount it writable, or {ANOTHER_FOLDER}",
-        errno.EACCES: f"{_forbidden()}, or {ANOTHER_FOLDER}",
-        errno.EPERM: f"{_forbidden()}, or {ANOTHER_FOLDER}",
+        f"prune` removes old versions), ask for a larger quota, or {instead}",
+        errno.EFBIG: f"{_size_limit()}, or {instead}",
+        errno.EROFS: f"its file system is read-only. Mount it writable, or {instead}",
+        errno.EACCES: f"{_forbidden()}, or {instead}",
+        errno.EPERM: f"{_forbidden()}, or {instead}",
         errno.ENAMETOOLONG: "its name or path is too long for the file system. Use shorter names "
-        f"of data sets, backbones and methods, or {ANOTHER_FOLDER}, with a shorter path",
+        f"of data sets, backbones and methods, or {instead}, with a shorter path",
         errno.EIO: "the disk reports an input/output error and may be failing. Check it (dmesg), "
-        f"or {ANOTHER_FOLDER}",
+        f"or {instead}",
     }[number]
     return WriteError(f"{place} could not be written: {reason}. {SAVED}")
 
@@ -109,24 +113,27 @@ def _forbidden() -> str:
         user = getpass.getuser()
     except (KeyError, OSError):  # a container may run as a user without a name
         user = str(os.getuid())
-    return f"the user {user} has no permission to write there. Change the permissions of the folder"
+    return f"the user {user} may not write there. Change the permissions (chmod, chown)"
 
 
-def check_room(place: Path, needed: int) -> None:
+def check_room(place: Path, needed: int, instead: str = ANOTHER_FOLDER) -> None:
     """Refuse to start what the disk has no room for.
 
     Args:
         place: the file or folder that is to be written.
         needed: its size in bytes.
+        instead: what else the user can do.
 
     Raises:
         DiskFullError: naming it, how much is free there, and what to do.
     """
     if needed > shutil.disk_usage(_folder_of(place)).free:
-        raise disk_full(place, needed)
+        raise disk_full(place, needed, instead)
 
 
-def disk_full(place: Path, needed: int | None = None) -> DiskFullError:
+def disk_full(
+    place: Path, needed: int | None = None, instead: str = ANOTHER_FOLDER
+) -> DiskFullError:
     """The error for a file or folder, and the number of bytes it needs, if that is known."""
     free = _mebibytes(shutil.disk_usage(_folder_of(place)).free)
     wanted = "" if needed is None else f", {_mebibytes(needed)} are needed"
@@ -135,7 +142,7 @@ def disk_full(place: Path, needed: int | None = None) -> DiskFullError:
         f"some space and run the same command again: what is finished is saved. `kedro prune` "
         f"removes old versions, and trainings that nothing refers to. docs/how-to/disk.md says "
         f"what else can be deleted, such as decoded images (01_raw/decoded) and MLflow's files "
-        f"(mlruns). Or use a data folder on another disk: --params=data=/path/to/folder"
+        f"(mlruns). Or {instead}"
     )
 
 
