@@ -94,10 +94,10 @@ def _refuse_missing(pipeline: Pipeline, catalog: LongtailCatalog) -> None:
     for node in pipeline.nodes:
         for name in node.inputs:
             if name in missing:
+                data, command = catalog.load("params:data"), catalog.load("params:command")
                 raise DataError(
                     f"{node.name} needs '{name}', which an earlier stage makes, and there is none "
-                    f"yet in {located(catalog.load('params:data'))}. Run the stages before it first: "
-                    f"{catalog.load('params:command')}"
+                    f"yet in {located(data)}. Run the stages before it first: {command}"
                 )
 
 
