@@ -10,6 +10,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from longtail.imbalance.unknown import UNKNOWN_LABEL
+from longtail.scientific_names import looks_latin
 from longtail.wording import capitalized, counted
 
 # A word of letters of any alphabet, perhaps hyphenated (c-album) or abbreviated (sp., cf.).
@@ -19,6 +20,7 @@ _WORD = r"[^\W\d_]+(-[^\W\d_]+)*\.?"
 _BINOMIAL = re.compile(rf"[^\W\d_]{{2,}}( (- )?{_WORD}){{1,3}}")
 # Other classes can have names of two words too ("maple tree"), but then most have one.
 BINOMIAL_SHARE = 0.8
+LATIN_SHARE = 0.5
 
 
 def is_binomial(name: str) -> bool:
@@ -56,14 +58,21 @@ class ClassNaming:
     def infer(cls, class_names: Iterable[str]) -> ClassNaming:
         """Class names are binomials if at least ``BINOMIAL_SHARE`` of them have the form of one.
 
+        At least half of these must end like Latin ones: "red admiral" has their form, too.
+
         Examples:
             >>> ClassNaming.infer(["acherontia_atropos", "Autographa gamma"])
             ClassNaming(is_binomial=True)
             >>> ClassNaming.infer(["apple", "maple_tree", "rocket"])
             ClassNaming(is_binomial=False)
+            >>> ClassNaming.infer(["red admiral", "red cracker", "painted lady"])
+            ClassNaming(is_binomial=False)
         """
-        found = [is_binomial(name) for name in class_names]
-        return cls(is_binomial=sum(found) >= BINOMIAL_SHARE * len(found) > 0)
+        names = list(class_names)
+        found = [name for name in names if is_binomial(name)]
+        latin = [name for name in found if looks_latin(name)]
+        is_most = len(found) >= BINOMIAL_SHARE * len(names) > 0
+        return cls(is_binomial=is_most and len(latin) >= LATIN_SHARE * len(found))
 
     @property
     def singular(self) -> str:

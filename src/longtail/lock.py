@@ -32,6 +32,7 @@ PLACES = (
     ("predict", "path"),
     ("predict", "species_list"),
     ("predict", "taxonomy"),
+    ("predict", "synonyms"),
 )
 # The start of the line with the checksum of all lines below it.
 CHECKSUM = "# SHA-256 of the lines below: "

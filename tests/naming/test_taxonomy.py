@@ -41,6 +41,70 @@ def test_a_genus_is_as_probable_as_its_species_together() -> None:
     np.testing.assert_allclose(rolled, np.array([[0.1, 0.7, 0.2], [0, 0, 1]]))
 
 
+def test_each_class_has_the_genus_that_its_name_has(caplog: pytest.LogCaptureFixture) -> None:
+    names = [" Arctia caja ", "arctia_villica (Linnaeus, 1758)", "Arctia", "Noctuidae", "unknown"]
+    with caplog.at_level(logging.WARNING):
+        taxonomy = genera(names)
+    assert [above["genus"] for above in taxonomy.values()] == ["Arctia"] * 3 + [""] * 2
+    assert "2 of 5 classes have no genus" in caplog.text
+    assert "'Noctuidae', 'unknown'" in caplog.text
+    assert rank_of("genus", taxonomy, names).group_of.tolist() == [0, 0, 0, -1, -1]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["RED ADMIRAL", "RED CRACKER", "PAINTED LADY"],
+        ["Red Admiral", "Red Cracker", "Painted Lady"],
+        ["red_admiral", "red_cracker", "painted_lady"],
+        ["red panda", *map(str, range(9))],
+    ],
+)
+def test_english_names_have_no_genus(names: list[str]) -> None:
+    assert genera(names) == {}
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "family,section,genus,species",
+        "species,genus,section,family",
+        "section,species,family,genus",
+    ],
+)
+def test_ranks_may_have_any_order_and_unusual_names(tmp_path: Path, header: str) -> None:
+    groups = [("A", "s", "X"), ("A", "s", "X"), ("B", "s", "X"), ("C", "t", "X")]
+    rows = []
+    for name, (genus, section, family) in zip(MOTHS, groups, strict=True):
+        values = {"species": name, "genus": genus, "section": section, "family": family}
+        rows.append(",".join(values[column] for column in header.split(",")))
+    taxonomy = read_taxonomy(write(tmp_path, "\n".join([header, *rows])), MOTHS)
+    assert ranks_of(taxonomy) == ["genus", "section", "family"]
+    assert taxonomy[MOTHS[2]] == {"genus": "B", "section": "s", "family": "X"}
+
+
+def test_a_class_without_a_row_has_no_ranks(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = [f"{name} Linnaeus 1758,Noctuidae" for name in MOTHS[:2]]
+    path = write(tmp_path, "\n".join(["scientificName,family", *rows]))
+    with caplog.at_level(logging.WARNING):
+        taxonomy = read_taxonomy(path, MOTHS)
+    assert [above["family"] for above in taxonomy.values()] == ["Noctuidae", "Noctuidae", "", ""]
+    assert [above["genus"] for above in taxonomy.values()][2:] == ["xestia", "amphipyra"]
+    assert "leaves out 2 of 4 classes, which have no ranks of it: 'xestia_c-nigrum'" in caplog.text
+
+
+def test_the_species_list_of_gbif_is_a_taxonomy_without_its_keys(tmp_path: Path) -> None:
+    header = "taxonKey\tscientificName\tacceptedScientificName\tfamily\tfamilyKey\tspecies"
+    rows = [
+        f"{key}\tAgrotis x Foo\t{name} Bar, 1800\tNoctuidae\t7\t{name}"
+        for key, name in enumerate([*MOTHS, MOTHS[0]])
+    ]
+    taxonomy = read_taxonomy(write(tmp_path, "\n".join([header, *rows])), MOTHS)
+    assert ranks_of(taxonomy) == ["genus", "family"]
+
+
 def test_a_class_without_a_group_is_in_no_sum() -> None:
     taxonomy = {"a": {"genus": "x"}, "b": {"genus": ""}, "c": {"genus": "x"}}
     rank = rank_of("genus", taxonomy, ["a", "b", "c"])
@@ -74,14 +138,20 @@ def test_a_taxonomy_is_read_however_names_are_written(tmp_path: Path) -> None:
         ("species,genus\n", "has no row"),
         ("moth,genus\nnoctua_pronuba,a\n", "has no column species; its columns are moth, genus"),
         ("species\nnoctua_pronuba\n", "must have the columns species, genus, family"),
-        ("species,genus\nnoctua_pronuba,Noctua\n", "leaves out 3 of 4 classes, such as"),
+        ("species,genus\nvespa crabro,Vespa\n", "leaves out 4 of 4 classes, such as"),
+        (
+            "species,genus\nnoctua fimbriata,Noctua\nnoctua pronubba,Noctua\n",
+            "leaves out the class 'noctua_pronuba', but has 'noctua pronubba'. Correct",
+        ),
         ("noctua_pronuba,Noctua\n", "the first line must name the columns"),
         ("species,genus,Genus\nnoctua_pronuba,a,b\n", "has two columns 'genus'"),
         ("species,genus\n" + "".join(f"{name},\n" for name in MOTHS), "all its cells are empty"),
         ("species,,genus\nnoctua_pronuba,a,b\n", "has a column without a name"),
         (
-            "species,genus\n" + "".join(f"{name},X\n" for name in [*MOTHS, "Noctua pronuba"]),
-            "has 'noctua pronuba' in two rows",
+            "species,genus\n"
+            + "".join(f"{name},X\n" for name in MOTHS)
+            + "Noctua pronuba Linnaeus,X\nNoctua Pronuba,Y\n",
+            "has 'noctua_pronuba' in two rows that differ, 'noctua_pronuba' and 'Noctua Pronuba'",
         ),
         (
             "species,genus,family\n"
@@ -115,12 +185,12 @@ def test_a_list_of_species_is_read_from_text_and_csv(tmp_path: Path, name: str, 
 def test_names_that_are_no_class_are_told_with_the_nearest(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    path = write(tmp_path, "noctua pronubba\nnoctua fimbriata\nvespa crabro\n", "list.txt")
+    path = write(tmp_path, "noctua comes\nnoctua fimbriata\nvespa crabro\n", "list.txt")
     with caplog.at_level(logging.WARNING):
         listed = read_species_list(path, MOTHS)
     assert listed.tolist() == [False, True, False, False]
     assert "2 of 3 names" in caplog.text
-    assert "'noctua pronubba' (nearest: 'noctua_pronuba'), 'vespa crabro'" in caplog.text
+    assert "'noctua comes' (nearest: 'noctua_pronuba'), 'vespa crabro'" in caplog.text
 
 
 @pytest.mark.parametrize(

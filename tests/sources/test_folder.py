@@ -221,6 +221,16 @@ def test_species_that_differ_in_what_nobody_sees_are_refused(
         read(species, decoded)
 
 
+def test_classes_that_may_be_one_species_are_logged(
+    species: Path, decoded: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    save(species, "Noctua pronuba/a.png", photograph(5))
+    save(species, "noctua_pronuba (Linnaeus, 1758)/a.png", photograph(6))
+    with caplog.at_level(logging.WARNING):
+        read(species, decoded)
+    assert "'Noctua pronuba' and 'noctua_pronuba (Linnaeus, 1758)' differ only in" in caplog.text
+
+
 def test_two_encodings_of_a_name_can_be_told_from_each_other(species: Path, decoded: Path) -> None:
     save(species, "Ka\u0308fer/a.png", photograph(5))
     with pytest.raises(DataError, match=r"'Ka\\u0308fer' and 'K\\xe4fer' differ only"):

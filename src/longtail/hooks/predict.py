@@ -28,7 +28,11 @@ def check_request(parameters: Parameters) -> None:
             f"--params=predict.dataset={datasets[0]}. The grid has {', '.join(datasets)}"
         )
     find_photographs(asked.path)  # reads names, no images
-    files = {"species_list": asked.species_list, "taxonomy": asked.taxonomy}
+    files = {
+        "species_list": asked.species_list,
+        "taxonomy": asked.taxonomy,
+        "synonyms": asked.synonyms,
+    }
     for key, file in files.items():
         if file is not None and not located(file).is_file():
             raise DataError(f"predict.{key}: there is no file '{file}'{from_root(file)}")

@@ -18,8 +18,10 @@ from longtail.naming.calibration import calibrate
 from longtail.naming.certified_threshold import Answers, Threshold, certify
 from longtail.naming.decision_rule import BestGroup, DecisionRule
 from longtail.naming.measured_trust import prior_weights, trust_on_test
+from longtail.naming.name_matching import NO_SYNONYMS
 from longtail.naming.novelty_threshold import novelty, novelty_threshold
 from longtail.naming.priors import assumed_prior
+from longtail.naming.synonyms import read_synonyms
 from longtail.naming.taxonomy import Taxonomy, genera, ranks_of, read_taxonomy
 from longtail.naming.track_record import track_record
 from longtail.naming.user_tables import read_species_list, read_weights
@@ -115,8 +117,9 @@ def read_prior_and_taxonomy(
         DataError: if a file cannot be used.
     """
     listed = np.ones(len(class_names), dtype=bool)
+    synonyms = NO_SYNONYMS if requested.synonyms is None else read_synonyms(requested.synonyms)
     if requested.species_list is not None:
-        listed = read_species_list(requested.species_list, class_names)
+        listed = read_species_list(requested.species_list, class_names, synonyms)
     if requested.prior in ("uniform", "train"):
         weights = np.where(listed, class_counts if requested.prior == "train" else 1, 0)
         prior = weights / weights.sum()
@@ -125,14 +128,14 @@ def read_prior_and_taxonomy(
             "train": "species are assumed to be as common as among the training images",
         }[requested.prior]
     else:
-        prior = read_weights(requested.prior, class_names, listed)
+        prior = read_weights(requested.prior, class_names, listed, synonyms)
         words = f"species are assumed to be as common as '{requested.prior}' says"
     if not listed.all():
         words += f"; only the {listed.sum()} of {len(listed)} listed species can occur"
     taxonomy = (
         genera(class_names)
         if requested.taxonomy is None
-        else read_taxonomy(requested.taxonomy, class_names)
+        else read_taxonomy(requested.taxonomy, class_names, synonyms)
     )
     from longtail.schemas.names import names_columns
 

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 
 from longtail.arrays import Float64Array, Int64Array
-from longtail.class_names import genus_of, is_binomial
+from longtail.class_names import LATIN_SHARE, genus_of, is_binomial
 from longtail.errors import DataError
-from longtail.naming.user_tables import key_of, matched, read_table
-from longtail.schemas.user_headers import RANKS, SPECIES_HEADERS
+from longtail.naming.name_matching import NO_SYNONYMS, ClassMatcher, Synonyms, key_of
+from longtail.naming.user_tables import read_table
+from longtail.nomenclature import HYBRID
+from longtail.schemas.user_csv import header_key
+from longtail.schemas.user_headers import NO_RANKS, RANKS, SPECIES_HEADERS
+from longtail.scientific_names import canonical_name, looks_latin, plain_name
+from longtail.wording import counted
+
+# Names of two words are scientific ones if at least half of them end like Latin ones, and if they
+# are not a few of many classes: English names may, too ("red panda").
+FEWEST_SCIENTIFIC = 0.2
 
 log = logging.getLogger(__name__)
 
@@ -44,20 +55,56 @@ class Rank:
 
 
 def genera(class_names: Sequence[str]) -> Taxonomy:
-    """The genus of each class by its binomial name; nothing unless all names are binomials."""
-    if not all(map(is_binomial, class_names)):
+    """The genus of each class with a scientific name; empty of other classes, which are logged.
+
+    Nothing if few names are scientific ones: "red panda" has their form, too.
+    """
+    genus_of_class = {name: _genus(name) for name in class_names}
+    of_two_words = [name for name in class_names if len(plain_name(name).split()) > 1]
+    named = [name for name, genus in genus_of_class.items() if genus]
+    latin = [name for name in named if looks_latin(name)]
+    if not named or len(latin) < max(
+        LATIN_SHARE * len(of_two_words), FEWEST_SCIENTIFIC * len(class_names)
+    ):
         return {}
-    return {name: {"genus": genus_of(name)} for name in class_names}
+    spelling: dict[str, str] = {}
+    for genus in filter(None, genus_of_class.values()):
+        spelling.setdefault(genus.casefold(), genus)
+    for name in class_names:  # a class may be a genus
+        key = (genus_of_class[name] or plain_name(name)).casefold()
+        genus_of_class[name] = spelling.get(key, "")
+    without = [name for name, genus in genus_of_class.items() if not genus]
+    if without:
+        log.warning(
+            "%s of %s no genus, and can only get a species: %s",
+            f"{len(without):,}",
+            counted(len(class_names), "class has", "classes have"),
+            _some(without),
+        )
+    return {name: {"genus": genus} for name, genus in genus_of_class.items()}
 
 
-def read_taxonomy(path: str, class_names: Sequence[str]) -> Taxonomy:
+def _genus(name: str) -> str:
+    """The genus of a scientific name as it is written; empty of any other name."""
+    canonical = canonical_name(name)
+    if HYBRID in canonical or not is_binomial(" ".join(re.split("[ /]", canonical)[:2])):
+        return ""
+    written, genus = plain_name(name).split()[0], genus_of(canonical)
+    return written if written.casefold() == genus.casefold() else genus
+
+
+def read_taxonomy(
+    path: str, class_names: Sequence[str], synonyms: Synonyms = NO_SYNONYMS
+) -> Taxonomy:
     """The ranks of each class, lowest first, from a CSV file (species, genus, family, ...).
 
-    Species that are not classes are ignored: a taxonomy may be larger than the data set. Without a
-    column ``genus``, genera are taken from binomial names.
+    Columns may have any order. Species that are not classes are ignored: a taxonomy may be larger
+    than the data set. Classes without a row have no ranks, and are logged. Without a column
+    ``genus``, genera are taken from scientific names.
 
     Raises:
-        DataError: if the file cannot be used, leaves out a class, or puts one group into two.
+        DataError: if the file cannot be used, has no class or nearly the name of one, has two rows
+            for a class that differ, or puts one group into two.
     """
     from longtail.schemas.user_tables import TAXONOMY
     from longtail.schemas.validation import validate
@@ -67,31 +114,62 @@ def read_taxonomy(path: str, class_names: Sequence[str]) -> Taxonomy:
     if len(table.columns) < 2:
         raise DataError(f"{where} must have the columns species, genus, family, ...")
     table = validate(table, TAXONOMY, where).set_index("species")
-    labels = matched(table.index, class_names)
-    keys = [key_of(str(name)) for name in table.index]
-    doubled = sorted(
-        {name for name in keys if keys.count(name) > 1} & set(map(key_of, class_names))
-    )
-    if doubled:
-        raise DataError(f"{where} has '{doubled[0]}' in two rows ({len(doubled)} such)")
-    row_of = {label: row for row, label in enumerate(labels) if label is not None}
-    missing = [name for label, name in enumerate(class_names) if label not in row_of]
-    if missing:
-        raise DataError(
-            f"{where} leaves out {len(missing)} of {len(class_names)} classes, such as "
-            f"'{missing[0]}'. Give each a row; empty cells where it has no genus or family"
-        )
-    ranks = _lowest_first([rank for rank in table.columns if table[rank].any()], where)
+    ignored = [column for column in table.columns if header_key(column) in NO_RANKS]
+    if ignored:
+        log.info("%s: the columns %s are no ranks, and are ignored", where, ", ".join(ignored))
+    table = table.drop(columns=ignored)
+    table = table[table.index != ""]
+    ranks = _lowest_first(table.loc[:, [table[rank].any() for rank in table.columns]], where)
     if not ranks:
         raise DataError(f"{where} names no genus, family, ...: all its cells are empty")
+    rows = _rows_of_classes(table[ranks], class_names, synonyms, where)
     taxonomy = {
-        name: {rank: str(table[rank].iloc[row_of[label]]) for rank in ranks}
-        for label, name in enumerate(class_names)
+        name: rows.get(label, dict.fromkeys(ranks, "")) for label, name in enumerate(class_names)
     }
     if "genus" not in ranks and (own := genera(class_names)):
         taxonomy = {name: {**own[name], **above} for name, above in taxonomy.items()}
     _check_nesting(taxonomy, where)
     return taxonomy
+
+
+def _rows_of_classes(
+    table: pd.DataFrame, class_names: Sequence[str], synonyms: Synonyms, where: str
+) -> dict[int, dict[str, str]]:
+    """The ranks of each class that a table has, by its label."""
+    names = [str(name) for name in table.index]
+    matcher = ClassMatcher(class_names, synonyms)
+    rows: dict[int, tuple[str, dict[str, str]]] = {}
+    for name, values in zip(names, table.to_dict("records"), strict=True):
+        above = {str(rank): str(group) for rank, group in values.items()}
+        for label in matcher.labels(name):
+            first, ranks = rows.setdefault(label, (name, above))
+            if key_of(first) == key_of(class_names[label]) != key_of(name):
+                continue  # the class itself, not one of its subspecies or synonyms
+            if key_of(name) == key_of(class_names[label]) != key_of(first):
+                rows[label] = (name, above)
+            elif ranks != above:
+                raise DataError(
+                    f"{where} has '{class_names[label]}' in two rows that differ, '{first}' and "
+                    f"'{name}'"
+                )
+    missing = [name for label, name in enumerate(class_names) if label not in rows]
+    if missing:
+        if near := next(matcher.misspelt(names), None):
+            raise DataError(
+                f"{where} leaves out the class '{near[1]}', but has '{near[0]}'. Correct the "
+                f"spelling or, in a table predict.synonyms, give '{near[0]}' the class that it "
+                f"means, or itself if it is another species"
+            )
+        message = f"{where} leaves out {len(missing)} of {len(class_names)} classes"
+        if not rows:
+            raise DataError(f"{message}, such as '{missing[0]}'. Give each a row")
+        log.warning("%s, which have no ranks of it: %s", message, _some(missing))
+    return {label: above for label, (_, above) in rows.items()}
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(f"'{name}'" for name in names[:5])
+    return f"{shown}, ..." if len(names) > 5 else shown
 
 
 def ranks_of(taxonomy: Mapping[str, Mapping[str, str]]) -> list[str]:
@@ -109,14 +187,23 @@ def rank_of(
     return Rank(name, groups, np.array(group_of, dtype=np.int64))
 
 
-def _lowest_first(ranks: list[str], where: str) -> list[str]:
-    """Ranks in their order in the file; in the usual one if all are usual ranks."""
-    if not set(ranks) <= set(RANKS):
-        return ranks
-    ordered = sorted(ranks, key=RANKS.index)
+def _lowest_first(table: pd.DataFrame, where: str) -> list[str]:
+    """The ranks of a table in their usual order; unusual ones below what contains their groups."""
+    ranks = [str(column) for column in table.columns]
+    ordered = sorted((rank for rank in ranks if rank in RANKS), key=RANKS.index)
+    for rank in ranks:
+        if rank not in RANKS:
+            above = (at for at, other in enumerate(ordered) if _is_within(table, rank, other))
+            ordered.insert(next(above, len(ordered)), rank)
     if ordered != ranks:
         log.info("%s: the ranks are taken in the order %s", where, ", ".join(ordered))
     return ordered
+
+
+def _is_within(table: pd.DataFrame, lower: str, upper: str) -> bool:
+    """Whether each group of one rank is in one group of another, which has fewer groups."""
+    both = table.loc[(table[lower] != "") & (table[upper] != ""), [lower, upper]].drop_duplicates()
+    return not both[lower].duplicated().any() and bool(both[upper].duplicated().any())
 
 
 def _check_nesting(taxonomy: Taxonomy, where: str) -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 
 import numpy as np
 import pandas as pd
 
 from longtail.arrays import BoolArray, Float64Array
 from longtail.errors import DataError
+from longtail.naming.name_matching import (
+    NO_SYNONYMS,
+    Synonyms,
+    key_of,
+    matched,
+    report_unmatched,
+)
 from longtail.schemas.user_csv import (
     Headers,
     Row,
@@ -25,23 +29,6 @@ from longtail.schemas.user_csv import (
     read_text,
 )
 from longtail.schemas.user_headers import PRIOR_HEADERS, SPECIES_HEADERS
-from longtail.wording import counted, is_or_are
-
-log = logging.getLogger(__name__)
-
-
-def key_of(name: str) -> str:
-    """A name without the differences of spelling that are ignored.
-
-    They are case, underscores, spaces, and how accents are encoded (macOS has its own way).
-    """
-    return re.sub(r"[\s_]+", " ", unicodedata.normalize("NFC", name)).strip().casefold()
-
-
-def matched(names: Iterable[object], class_names: Sequence[str]) -> list[int | None]:
-    """The label of each name, None for one that is no class."""
-    label_of = {key_of(name): label for label, name in enumerate(class_names)}
-    return [label_of.get(key_of(str(name))) for name in names]
 
 
 def read_table(path: str, key: str, class_names: Sequence[str], headers: Headers) -> pd.DataFrame:
@@ -61,7 +48,7 @@ def read_table(path: str, key: str, class_names: Sequence[str], headers: Headers
     """
     where = f"{key}: '{path}'"
     table = read_csv(path, where, fill_short_rows=True)
-    if any(label is not None for label in matched(table.columns, class_names)):
+    if any(_are_classes(table.columns, class_names)):
         raise DataError(
             f"{where}: the first line must name the columns, but it has a species already"
         )
@@ -78,10 +65,12 @@ def read_table(path: str, key: str, class_names: Sequence[str], headers: Headers
 
 
 def _are_classes(names: Iterable[object], class_names: Sequence[str]) -> list[bool]:
-    return [label is not None for label in matched(names, class_names)]
+    return [bool(labels) for labels in matched(names, class_names)]
 
 
-def read_species_list(path: str, class_names: Sequence[str]) -> BoolArray:
+def read_species_list(
+    path: str, class_names: Sequence[str], synonyms: Synonyms = NO_SYNONYMS
+) -> BoolArray:
     """Which classes a list of species has: one name per line, or a column of a CSV file.
 
     The column is found by its header. Without one, it is the only column with classes of the model.
@@ -89,7 +78,8 @@ def read_species_list(path: str, class_names: Sequence[str]) -> BoolArray:
     region has more species than the model.
 
     Raises:
-        DataError: if the file cannot be read, is empty, or has no class of the model.
+        DataError: if the file cannot be read, is empty, has no class of the model, or a name that
+            may be a misspelt class.
     """
     from longtail.schemas.user_tables import SPECIES_LIST
     from longtail.schemas.validation import validate
@@ -102,10 +92,10 @@ def read_species_list(path: str, class_names: Sequence[str]) -> BoolArray:
     names = _listed_names(read_rows(text, where), class_names, where) if text else []
     table = pd.DataFrame({"species": [name for name in names if name]}, dtype="str")
     names = validate(table, SPECIES_LIST, where)["species"].tolist()
-    labels = matched(names, class_names)
-    _warn_of_unknown(names, labels, class_names, where)
+    report_unmatched(names, class_names, synonyms, where)
     listed = np.zeros(len(class_names), dtype=bool)
-    listed[[label for label in labels if label is not None]] = True
+    for labels in matched(names, class_names, synonyms):
+        listed[labels] = True
     return listed
 
 
@@ -124,7 +114,12 @@ def _listed_names(rows: Sequence[Row], class_names: Sequence[str], where: str) -
     raise DataError(f"{where} must have a column species; its first line is {', '.join(cells[0])}")
 
 
-def read_weights(path: str, class_names: Sequence[str], listed: BoolArray) -> Float64Array:
+def read_weights(
+    path: str,
+    class_names: Sequence[str],
+    listed: BoolArray,
+    synonyms: Synonyms = NO_SYNONYMS,
+) -> Float64Array:
     """A prior from a CSV file (species, weight), (classes,); 0 for classes that are not listed.
 
     Raises:
@@ -137,15 +132,22 @@ def read_weights(path: str, class_names: Sequence[str], listed: BoolArray) -> Fl
     table = read_table(path, "predict.prior", class_names, PRIOR_HEADERS)
     table = validate(table, PRIOR, where)
     names = table["species"].tolist()
-    labels = matched(names, class_names)
-    _warn_of_unknown(names, labels, class_names, where)
+    report_unmatched(names, class_names, synonyms, where)
     weights = np.full(len(class_names), np.nan)
-    for name, label, weight in zip(names, labels, table["weight"], strict=True):
-        if label is None:
-            continue
-        if not np.isnan(weights[label]):
-            raise DataError(f"{where} has '{name}' in two rows")
-        weights[label] = weight
+    row_of: dict[int, str] = {}
+    rows = zip(names, matched(names, class_names, synonyms), table["weight"], strict=True)
+    for name, labels, weight in rows:
+        if len(labels) > 1:
+            several = " and ".join(f"'{class_names[label]}'" for label in labels)
+            raise DataError(f"{where}: '{name}' is several classes, {several}. Give each a row")
+        for label in labels:
+            if label in row_of:
+                both = f"'{name}' in two rows"
+                if key_of(row_of[label]) != key_of(name):
+                    both = f"two rows for '{class_names[label]}': '{row_of[label]}' and '{name}'"
+                raise DataError(f"{where} has {both}")
+            row_of[label] = name
+            weights[label] = weight
     missing = [
         name
         for name, of, on in zip(class_names, weights, listed, strict=True)
@@ -162,27 +164,3 @@ def read_weights(path: str, class_names: Sequence[str], listed: BoolArray) -> Fl
     scaled = weights / weights.max()  # the sum of very large ones would be infinite
     prior: Float64Array = scaled / scaled.sum()
     return prior
-
-
-def _warn_of_unknown(
-    names: Sequence[str],
-    labels: Sequence[int | None],
-    class_names: Sequence[str],
-    where: str,
-) -> None:
-    unmatched = [name for name, label in zip(names, labels, strict=True) if label is None]
-    if not unmatched:
-        return
-    by_key = {key_of(name): name for name in class_names}
-    hints = []
-    for name in unmatched[:5]:
-        near = get_close_matches(key_of(name), by_key, n=1)
-        hints.append(f"'{name}'" + (f" (nearest: '{by_key[near[0]]}')" if near else ""))
-    message = (
-        f"{where}: {len(unmatched)} of {counted(len(names), 'name')} "
-        f"{is_or_are(len(unmatched))} not a class of the model: "
-        f"{', '.join(hints)}{', ...' if len(unmatched) > len(hints) else ''}"
-    )
-    if len(unmatched) == len(names):
-        raise DataError(f"{message}. Its classes are such as '{class_names[0]}'")
-    log.warning("%s", message)

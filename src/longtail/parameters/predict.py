@@ -19,6 +19,7 @@ class Predict(Strict):
         confidence: of the certified ``error_rate``, and of intervals.
         species_list: a text or CSV file of the species that can occur; null for all.
         taxonomy: a CSV file (species, genus, family, ...); null for genera from binomial names.
+        synonyms: a CSV file of names and their accepted names, or a Darwin Core Taxon file.
         gallery: the largest number of photographs in the gallery.
     """
 
@@ -30,4 +31,5 @@ class Predict(Strict):
     confidence: Share = 0.95
     species_list: Text | None = None
     taxonomy: Text | None = None
+    synonyms: Text | None = None
     gallery: Count = 1000

@@ -29,10 +29,28 @@ PRIOR_HEADERS: Headers = {
     **SPECIES_HEADERS,
     "weight": ("weight", "prior", "frequency", "abundance", "count", "individualcount"),
 }
+_ACCEPTED = ("acceptednameusage", "acceptedscientificname", "acceptedname", "accepted")
+SYNONYM_HEADERS: Headers = {
+    "accepted": (*_ACCEPTED, "validname", "currentname", "preferredname"),
+    "name": ("scientificname", "synonym", "name", "canonicalname", "taxonname", "species"),
+    "taxon_id": ("taxonid",),
+    "accepted_id": ("acceptednameusageid",),
+}
 
 # The usual ranks, lowest first.
 RANKS = (
     *("subgenus", "genus", "subtribe", "tribe", "subfamily", "family", "superfamily"),
     *("infraorder", "suborder", "order", "superorder", "subclass", "class"),
     *("subphylum", "phylum", "kingdom", "domain"),
+)
+# Columns beside them in Darwin Core files and GBIF's lists of species.
+NO_RANKS = frozenset(
+    (
+        *("taxonid", "taxonkey", "acceptednameusageid", "acceptedtaxonkey", "specieskey"),
+        *(f"{rank}key" for rank in RANKS),
+        *("scientificname", "scientificnameauthorship", "acceptednameusage", "authorship"),
+        *("acceptedscientificname", "canonicalname", "verbatimscientificname", "genericname"),
+        *("specificepithet", "infraspecificepithet", "taxonrank", "taxonomicstatus"),
+        *("numberofoccurrences", "vernacularname", "iucnredlistcategory", "taxonremarks"),
+    )
 )

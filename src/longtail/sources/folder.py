@@ -13,6 +13,7 @@ import pandas as pd
 
 from longtail.errors import DataError
 from longtail.parameters import FolderSource
+from longtail.scientific_names import canonical_name, plain_name
 from longtail.sources.cache import PixelCache
 from longtail.sources.class_folders import Rejected, entries_by_folder
 from longtail.sources.class_names import with_class_names
@@ -181,11 +182,12 @@ def _log_listing(listing: Listing, dataset: str, unnamed: int, metadata: str | N
 
 
 def _refuse_equivalent_names(class_names: Iterable[str], key: str) -> None:
-    """Refuse names that differ only in case, blanks or the encoding of accents."""
+    """Refuse names that differ only in spelling; warn of those that may be one species."""
     equivalent: dict[str, list[str]] = defaultdict(list)
+    same_species: dict[str, list[str]] = defaultdict(list)
     for name in class_names:
-        folded = unicodedata.normalize("NFC", name).casefold()
-        equivalent[" ".join(folded.replace("_", " ").split())].append(name)
+        equivalent[plain_name(name).casefold()].append(name)
+        same_species[canonical_name(name).casefold()].append(name)
     for names in equivalent.values():
         if len(names) > 1:
             # Two encodings of an accent look the same; their escapes do not.
@@ -194,6 +196,14 @@ def _refuse_equivalent_names(class_names: Iterable[str], key: str) -> None:
             raise DataError(
                 f"{key}: the species {shown} differ only in case, blanks or the encoding of "
                 f"accents. Give them one name"
+            )
+    for names in same_species.values():
+        if len(names) > 1:
+            log.warning(
+                "%s: %s differ only in authors or other additions, and are different classes. If "
+                "they are one species, give them one name",
+                key,
+                " and ".join(map(repr, names)),
             )
 
 
