@@ -74,7 +74,7 @@ def _augmented(images: Tensor, changes: dict[str, Any]) -> Tensor:
 def _mixed(images: Tensor, mixing: Mixing, number: int) -> Tensor:
     generator = torch.Generator().manual_seed(number)
     mixer = MixupCutmix(mixing, 1, SIDE, generator, images.device)
-    return mixer.images(images, 0)[number : number + 1]
+    return mixer.images(images, images.roll(1, 0), 0)[number : number + 1]
 
 
 def _operation(image: Tensor, number: int) -> tuple[str, list[Tensor]]:

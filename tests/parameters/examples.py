@@ -52,5 +52,9 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "RandomResizedCrop": RECTANGLE,
     "RandAugment": {"operations": 2, "magnitude": 9},
     "RandomErasing": {**RECTANGLE, "probability": 0.5},
-    "Mixing": {"kind": "mixup", "alpha": 0.2},
+    "Remix": {"kappa": 3, "tau": 0.5},
+    "Mixing": {
+        **{"kind": "mixup", "alpha": 0.2, "partner_exponent": 0, "probability": 0.5},
+        **{"start": 0.1, "end": 0.9, "remix": {"kappa": 3, "tau": 0.5}},
+    },
 }  # fmt: skip

@@ -38,6 +38,22 @@ from longtail.trials.grid import trials
             {"mixing": {"kind": "both", "alpha": 1}},
             "mixing.kind: .*'mixup' or 'cutmix', found 'both'",
         ),
+        (
+            {"mixing": {"kind": "mixup", "alpha": 1, "partner_exponent": 2}},
+            "mixing.partner_exponent: .*less than or equal to 1, found 2",
+        ),
+        (
+            {"mixing": {"kind": "mixup", "alpha": 1, "start": 0.5, "end": 0.5}},
+            r"mixing.start: must be less than end \(0.5\), found 0.5",
+        ),
+        (
+            {"mixing": {"kind": "mixup", "alpha": 1, "remix": {"kappa": 1, "tau": 0.5}}},
+            "mixing.remix.kappa: .*greater than 1, found 1",
+        ),
+        (
+            {"mixing": {"kind": "cutmix", "alpha": 1}, "freeze": "backbone"},
+            "mixing.kind: cutmix pastes parts of images, but with freeze: backbone",
+        ),
         ({"mixing": {"kind": "mixup", "alpha": 0}}, "mixing.alpha: .*greater than 0, found 0"),
         ({"rotation": 0}, "rotation: .*greater than 0, found 0"),
         ({"auto_augment": "imagenet"}, "auto_augment: .*'cifar10', found 'imagenet'"),

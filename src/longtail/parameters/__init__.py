@@ -10,6 +10,7 @@ from longtail.parameters.augmentation import (
     RandAugment,
     RandomErasing,
     RandomResizedCrop,
+    Remix,
 )
 from longtail.parameters.backbones import OWN_ARCHITECTURES, Backbone
 from longtail.parameters.custom_loss import CustomLoss, LossDefinition
@@ -114,6 +115,7 @@ __all__ = [
     "RandomResizedCrop",
     "RankGroups",
     "Recipe",
+    "Remix",
     "Sampling",
     "Schedule",
     "Serving",

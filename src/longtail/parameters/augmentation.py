@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from longtail.parameters.strict import Strict, key_error
-from longtail.parameters.types import Pair, Positive, ShareOrAll
+from longtail.parameters.types import Pair, Positive, Probability, ShareOrAll, ShareOrNone
 
 
 class RandAugment(Strict):
@@ -55,13 +55,44 @@ class RandomErasing(RandomRectangle):
     probability: ShareOrAll
 
 
+class Remix(Strict):
+    """The label rule of remix (Chou et al. 2020, arXiv 2007.03943): the rarer class wins.
+
+    Attributes:
+        kappa: a class is rarer if the other one has at least so many times its images.
+        tau: the rarer class is the only label if the share of the other image is less; 0 has no
+            effect.
+    """
+
+    kappa: Annotated[float, Field(gt=1, le=1e6)] = 3.0
+    tau: Probability = 0.5
+
+
 class Mixing(Strict):
-    """Each image is mixed with another of its batch.
+    """Each image is mixed with a partner.
 
     Attributes:
         kind: mixup (arXiv 1710.09412) blends images, CutMix (arXiv 1905.04899) pastes a rectangle.
         alpha: the shares are drawn from Beta(alpha, alpha).
+        partner_exponent: the class of the partner is drawn in proportion to its number of images
+            to this power. 1 is another image of the batch; 0, each class as often, is CMO (Park
+            et al. 2022, arXiv 2112.00412).
+        probability: of each batch to be mixed.
+        start: the share of the epochs before mixing starts.
+        end: the share of the epochs after which it ends.
+        remix: which label the mixed image has; null for both, by their shares.
     """
 
     kind: Literal["mixup", "cutmix"]
     alpha: Positive
+    partner_exponent: Probability = 1.0
+    probability: ShareOrAll = 1.0
+    start: ShareOrNone = 0.0
+    end: ShareOrAll = 1.0
+    remix: Remix | None = None
+
+    @model_validator(mode="after")
+    def _starts_before_it_ends(self) -> Self:
+        if self.start >= self.end:
+            raise key_error("start", f"must be less than end ({self.end}), found {self.start}")
+        return self

@@ -97,7 +97,7 @@ class Recipe(Strict):
         rand_augment: random operations on each image.
         random_erasing: random rectangles that are overwritten.
         cutout: the side of the black square of Cutout (arXiv 1708.04552), in pixels.
-        mixing: mixup or CutMix.
+        mixing: mixup or CutMix, of all images or rather of rare classes.
         ema_decay: of an exponential moving average of the weights, which is then the result.
         freeze: keeps the whole ``backbone``, or a share of its layers from the input on, as
             pretrained.
@@ -182,14 +182,14 @@ class Recipe(Strict):
         return self
 
     @model_validator(mode="after")
-    def _mixes_pixels(self) -> Self:
-        if self.mixing is not None and self.freeze == "backbone":
-            raise key_error(
-                "mixing",
-                "mixes images, but with freeze: backbone a training sees features: set mixing to "
-                "null, or freeze to a share of the layers",
-            )
-        return self
+    def _cutmix_has_pixels(self) -> Self:
+        if self.mixing is None or self.mixing.kind == "mixup" or self.freeze != "backbone":
+            return self
+        raise key_error(
+            "mixing.kind",
+            "cutmix pastes parts of images, but with freeze: backbone a training sees features: "
+            "set the kind to mixup, which blends them, or freeze to a share of the layers",
+        )
 
     @property
     def needs_layers(self) -> bool:

@@ -26,7 +26,7 @@ from longtail.learning.training.cached_views import CachedViews, FeatureClassifi
 from longtail.learning.training.checkpoint import Checkpoint
 from longtail.learning.training.frozen_backbone import extract_features
 from longtail.learning.training.train import TrainingResult, train
-from longtail.parameters import Backbone, Classifier, Method, Recipe, Softmax, Trial
+from longtail.parameters import Backbone, Classifier, Method, Mixing, Recipe, Softmax, Trial
 from longtail.storage import array_store
 from longtail.storage.array_store import ArrayStore
 from longtail.trials.canonical_loss import CanonicalLoss
@@ -366,3 +366,21 @@ def test_class_means_are_of_the_training_images_and_share_their_features(
     nearest = (validated @ expected.T).argmax(1)
     hits = (nearest == LABELS[VALIDATION]).mean()
     assert outcome.history["validation_acc1"].iloc[-1] == pytest.approx(hits)
+
+
+def test_mixup_of_features_shares_them_and_resumes_with_the_same_bits(
+    trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "MAX_INTERVAL_S", 0.0)
+    store, plain = ArrayStore(tmp_path, "aa"), trial
+    unmixed = run(plain, store, train_images=TRAIN[:50])
+    mixing = Mixing(kind="mixup", alpha=1, partner_exponent=0, probability=0.5)
+    trial = trial.model_copy(update={"recipe": trial.recipe.model_copy(update={"mixing": mixing})})
+    features = kept(tmp_path)
+    whole = run(trial, store, train_images=TRAIN[:50])
+    assert kept(tmp_path) == features
+    assert not same(whole, unmixed)
+    with pytest.raises(StoppedError):
+        run(trial, store, Checkpoint(tmp_path / "c", "t"), last=2, train_images=TRAIN[:50])
+    resumed = run(trial, store, Checkpoint(tmp_path / "c", "t"), train_images=TRAIN[:50])
+    assert same(whole, resumed)

@@ -1,7 +1,7 @@
-"""Mixup and CutMix: mixed images and their losses.
+"""Mixup, CutMix and remix: mixed images and their losses.
 
 Mixup: Zhang et al., ICLR 2018 (arXiv 1710.09412); CutMix: Yun et al., ICCV 2019
-(doi 10.1109/ICCV.2019.00612).
+(doi 10.1109/ICCV.2019.00612); remix: Chou et al., ECCV workshops 2020 (arXiv 2007.03943).
 """
 
 from __future__ import annotations
@@ -13,21 +13,25 @@ import torch
 from torch import Tensor
 
 from longtail.learning.augmentation.random_erasing import rectangle_mask
-from longtail.parameters import Mixing
+from longtail.parameters import Mixing, Remix
 
 
 class MixupCutmix:
-    """Mix each image of a batch with the one before it, with one lambda per batch.
+    """Mix each image of a batch with a partner, with one lambda per batch.
 
-    Batches are in random order, so the image before is a random one. All random numbers of an
-    epoch are drawn at once, on the CPU.
+    All random numbers of an epoch are drawn at once, on the CPU.
 
     Args:
-        mixing: the kind, and ``alpha`` of the Beta distribution of lambda.
+        mixing: the kind, ``alpha`` of the Beta distribution of lambda, the ``probability`` of each
+            batch, and ``remix``.
         batches: the number of batches in the epoch.
         size: the side of the images, in pixels.
         generator: on the CPU.
         device: of the images.
+        class_counts: the training images of each class, (classes,), for ``remix``.
+
+    Attributes:
+        mixed: whether each batch is mixed.
     """
 
     def __init__(
@@ -37,6 +41,7 @@ class MixupCutmix:
         size: int,
         generator: torch.Generator,
         device: torch.device,
+        class_counts: Tensor | None = None,
     ) -> None:
         seed = int(torch.randint(0, 2**62, (1,), generator=generator))
         # torch has no Beta distribution that takes a generator.
@@ -52,22 +57,77 @@ class MixupCutmix:
             lambdas = 1 - (edges[2] - edges[0]) * (edges[3] - edges[1]) / size**2
             self._edges = edges.to(device)
         self._lambdas = lambdas.to(device)
+        self.mixed = [True] * batches
+        if mixing.probability < 1:
+            self.mixed = (torch.rand(batches, generator=generator) < mixing.probability).tolist()
+        self._remix: tuple[Remix, Tensor] | None = None
+        if mixing.remix is not None:
+            assert class_counts is not None
+            if has_effect(mixing.remix, class_counts):
+                self._remix = (mixing.remix, class_counts.to(device))
 
-    def images(self, images: Tensor, batch: int) -> Tensor:
-        """Mix the images of the epoch's batch of this number: float32 (batch, 3, size, size)."""
-        others = images.roll(1, 0)
+    def images(self, images: Tensor, partners: Tensor, batch: int) -> Tensor:
+        """Mix the images of the epoch's batch of this number with their partners.
+
+        Args:
+            images: float32 (batch, 3, size, size); or features (batch, features, 1, 1) for mixup.
+            partners: of the same shape.
+            batch: the number of the batch.
+        """
         if self._edges is not None:
             pasted = rectangle_mask(self._edges[:, batch, None], images.shape[-1])
-            return torch.where(pasted, others, images)
-        return torch.lerp(others, images, self._lambdas[batch])
+            return torch.where(pasted, partners, images)
+        return torch.lerp(partners, images, self._lambdas[batch])
 
     def loss(
         self,
-        criterion: Callable[[Tensor, Tensor], Tensor],
+        criterion: Callable[..., Tensor],
         logits: Tensor,
         labels: Tensor,
+        partners: Tensor,
         batch: int,
     ) -> Tensor:
-        """The loss of mixed images: that of both labels, weighted by lambda."""
-        own, others = criterion(logits, labels), criterion(logits, labels.roll(1, 0))
-        return torch.lerp(others, own, self._lambdas[batch])
+        """The loss of mixed images: that of both labels, weighted by lambda, or as in remix.
+
+        Args:
+            criterion: from logits, labels and, optionally, their shares in the mean, to a loss.
+            logits: of the mixed images, (..., batch, classes).
+            labels: of the images, (batch,).
+            partners: the labels of their partners, (batch,).
+            batch: the number of the batch.
+        """
+        share = self._lambdas[batch]
+        if self._remix is None:
+            own, others = criterion(logits, labels), criterion(logits, partners)
+            return torch.lerp(others, own, share)
+        remix, counts = self._remix
+        shares = remix_shares(remix, share, counts[labels], counts[partners])
+        return criterion(
+            torch.cat([logits, logits], dim=-2),
+            torch.cat([labels, partners]),
+            torch.cat([shares, 1 - shares]),
+        )
+
+
+def remix_shares(remix: Remix, share: Tensor, own: Tensor, partners: Tensor) -> Tensor:
+    """The share of the own label of each mixed image, in which the rarer class wins.
+
+    Chou et al. 2020, equation 4: 0 if the own class is at least ``kappa`` times as large as the
+    partner's and ``share`` is less than ``tau``; 1 if it is the other way round.
+
+    Args:
+        remix: ``kappa`` and ``tau``.
+        share: of the own image in the mixed one, a scalar.
+        own: the training images of the own class, (batch,).
+        partners: those of the partner's class, (batch,).
+    """
+    larger = (own >= remix.kappa * partners) & (share < remix.tau)
+    smaller = (partners >= remix.kappa * own) & (1 - share < remix.tau)
+    shares = share.expand(own.shape)
+    return torch.where(larger, 0.0, torch.where(smaller, 1.0, shares))
+
+
+def has_effect(remix: Remix, class_counts: Tensor) -> bool:
+    """Whether any two classes differ enough for ``remix`` to change a share."""
+    present = class_counts[class_counts > 0]
+    return remix.tau > 0 and bool(present.max() >= remix.kappa * present.min())

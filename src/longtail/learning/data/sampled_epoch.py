@@ -12,7 +12,9 @@ from longtail.trials.class_sampling import ClassSampling
 STREAM = 0x5A3D
 
 
-def sampled_images(sampling: ClassSampling, labels: Tensor, seed: int, epoch: int) -> Tensor:
+def sampled_images(
+    sampling: ClassSampling, labels: Tensor, seed: int, epoch: int, stream: int = STREAM
+) -> Tensor:
     """Draw as many images as there are, with replacement.
 
     The classes are drawn with their probabilities in this epoch, and the images of a class
@@ -24,11 +26,12 @@ def sampled_images(sampling: ClassSampling, labels: Tensor, seed: int, epoch: in
         labels: of the training images, int64 (images,), on the CPU.
         seed: of the training.
         epoch: counted from 1, not before ``sampling.first_epoch``.
+        stream: separates these random numbers from others of the same seed.
 
     Returns:
         The numbers of the drawn images, int64 (images,).
     """
-    random = np.random.default_rng([STREAM, seed, epoch])
+    random = np.random.default_rng([stream, seed, epoch])
     counts = np.maximum(sampling.class_counts, 1)
     of_image = (sampling.class_probabilities(epoch) / counts)[labels.numpy()]
     ends = np.cumsum(of_image)

@@ -71,21 +71,22 @@ class Criterion(nn.Module):
             self._generator = torch.Generator(device)
             self._generator.set_state(state)
 
-    def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
+    def forward(self, logits: Tensor, labels: Tensor, shares: Tensor | None = None) -> Tensor:
         """The mean loss.
 
         Args:
             logits: shape (batch, classes), or (experts, batch, classes); any floating type.
             labels: shape (batch,), int64.
+            shares: of each sample in the mean, by which its weight is multiplied, (batch,).
 
         Returns:
             A float32 scalar.
         """
         if logits.dim() == 2:
-            return self._mean(self.per_sample(logits, labels), labels)
+            return self._mean(self.per_sample(logits, labels), labels, shares)
         of_experts = torch.stack(
             [
-                self._mean(self.per_sample(own, labels, expert), labels)
+                self._mean(self.per_sample(own, labels, expert), labels, shares)
                 for expert, own in enumerate(logits)
             ]
         )
@@ -120,11 +121,13 @@ class Criterion(nn.Module):
             losses = (-torch.expm1(-losses)).clamp_min(TINY) ** self.focus * losses
         return losses
 
-    def _mean(self, losses: Tensor, labels: Tensor) -> Tensor:
-        """The mean of the losses of samples by their weights."""
-        if self.weights is None:
+    def _mean(self, losses: Tensor, labels: Tensor, shares: Tensor | None) -> Tensor:
+        """The mean of the losses of samples by their weights and shares."""
+        weights = None if self.weights is None else self.weights[labels]
+        if shares is not None:
+            weights = shares if weights is None else shares * weights
+        if weights is None:
             return losses.mean()
-        weights = self.weights[labels]
         return (weights * losses).sum() / weights.sum()
 
     def _smoothed(self, losses: Tensor, z: Tensor, labels: Tensor) -> Tensor:

@@ -16,13 +16,13 @@ from torch import Tensor
 
 from longtail.errors import TrainingError
 from longtail.learning.augmentation.epoch import Augmentation, mean_and_std, shuffled
-from longtail.learning.augmentation.mixup_cutmix import MixupCutmix
 from longtail.learning.backbones import HALF_MEAN_STD, IMAGENET_MEAN_STD, ImageClassifier
 from longtail.learning.data.image_source import ImageSource, as_image_source, split_like
 from longtail.learning.execution import Forward, plain_forward
 from longtail.learning.predict_logits import predict_logits
 from longtail.learning.training.cached_views import CachedViews
 from longtail.learning.training.checkpoint import Checkpoint
+from longtail.learning.training.epoch_mixing import epoch_mixing
 from longtail.learning.training.freezing import LR_SCALE
 from longtail.learning.training.learning_rate import learning_rate_factor
 from longtail.learning.training.slow_settings import TimedAugmentation
@@ -157,26 +157,19 @@ def train_epoch(
     labels = split_like(train.labels[torch.cat(batches).to(execution.device)], batches)
     total = torch.zeros((), device=execution.device)
     augmented = augmentation.epoch(images, batches, state.generator)
-    mixup = None
-    if recipe.mixing is not None:
-        sizes = (len(batches), recipe.image_size)
-        mixup = MixupCutmix(recipe.mixing, *sizes, state.generator, execution.device)
+    mixing = epoch_mixing(state, images, train.labels, batches, augmentation.epoch)
     first_step = state.epoch * len(batches)
-    with closing(augmented):
+    with closing(augmented), closing(mixing):
         for step, (own_labels, batch) in enumerate(zip(labels, augmented, strict=True)):
             _set_learning_rate(state, first_step + step, len(batches))
-            if mixup is not None:
-                batch = mixup.images(batch, step)  # noqa: PLW2901
+            batch = mixing.images(batch, step)  # noqa: PLW2901
             # A last batch of another size is not worth compiling for.
             run = forward if len(own_labels) == recipe.batch_size else plain_forward
             with execution.autocast():
                 logits = run(state.model, batch.contiguous(memory_format=torch.channels_last))
-            if mixup is None:
-                batch_loss = state.criterion(logits, own_labels)
-            else:
-                batch_loss = mixup.loss(state.criterion, logits, own_labels, step)
+            batch_loss = mixing.loss(state.criterion, logits, own_labels, step)
             state.optimizer.zero_grad(set_to_none=True)
-            batch_loss.backward()
+            batch_loss.backward()  # type: ignore[no-untyped-call]
             state.optimizer.step()
             if state.ema is not None:
                 state.ema.update(state.model)

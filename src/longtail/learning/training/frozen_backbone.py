@@ -35,6 +35,7 @@ TRAINING_KEYS = frozenset(
     {"epochs", "batch_size", "optimizer", "learning_rate", "momentum", "nesterov"}
     | {"weight_decay", "schedule"}
     | {"warmup_epochs", "validate_every", "freeze", "layer_decay", "cached_views", "cosine_start"}
+    | {"mixing"}
 )
 # Newer augmentations. Without them the key of the features is what it was before.
 NEWER_KEYS = frozenset({"rotation", "auto_augment", "cutout"})
@@ -191,7 +192,7 @@ def _cache_key(
     # Excluding the known keys of the training, so that a new key of the recipe is in it.
     off = {name for name in NEWER_KEYS if getattr(trial.recipe, name) is None}
     recipe = trial.recipe.model_dump(mode="json", exclude=set(TRAINING_KEYS) | off)
-    recipe["precision"] = execution.precision
+    recipe |= {"precision": execution.precision, "mixing": None}  # as in older keys
     if execution.device.type == "cuda" and execution.dtype == torch.float32:
         recipe["precision"] = execution.number_format  # auto is bfloat16 on other GPUs
     if views == 1:

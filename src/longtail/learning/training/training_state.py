@@ -46,7 +46,7 @@ class TrainingState:
         self.generator = torch.Generator().manual_seed(seed)
         self.history: list[dict[str, float]] = []
         self.ema = None if recipe.ema_decay is None else ModelEma(model, recipe.ema_decay)
-        self._losses, self._sampling, self._seed = losses, sampling, seed
+        self.seed, self._losses, self._sampling = seed, losses, sampling
 
     @property
     def epoch(self) -> int:
@@ -74,7 +74,7 @@ class TrainingState:
         epoch, sampling = self.epoch + 1, self._sampling
         if sampling is None or epoch < sampling.first_epoch:
             return torch.arange(len(labels))
-        return sampled_images(sampling, labels.cpu(), self._seed, epoch)
+        return sampled_images(sampling, labels.cpu(), self.seed, epoch)
 
     def state_dict(self) -> dict[str, Any]:
         """Tensors and plain values; the tensors are not copied."""

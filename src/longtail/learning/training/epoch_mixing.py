@@ -1,0 +1,112 @@
+"""The mixing of an epoch: which images are mixed with which, and the loss of the mixed ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from longtail.learning.augmentation.mixup_cutmix import MixupCutmix
+from longtail.learning.data.image_source import ImageSource, split_like
+from longtail.learning.data.sampled_epoch import sampled_images
+from longtail.learning.training.training_state import TrainingState
+from longtail.parameters import Mixing, PowerSampling, whole_share
+from longtail.trials.class_sampling import class_sampling
+
+# Separate the random numbers of the partners' choice and augmentation from others of a seed.
+PARTNER_STREAM, AUGMENTATION_STREAM = 0xC30, 0xC31
+# From images, batches and a generator to augmented batches.
+Augment = Callable[[ImageSource, list[Tensor], torch.Generator], Generator[Tensor]]
+
+
+class EpochMixing:
+    """Mixes the batches of an epoch and computes their loss.
+
+    Without mixing, images stay as they are and the loss is the criterion's.
+
+    Args:
+        mixup: of the epoch, None for no mixing.
+        partners: the images and the labels of the partners of each mixed batch; None if the
+            partner of an image is the one before it in the batch, which is in random order.
+    """
+
+    def __init__(
+        self,
+        mixup: MixupCutmix | None = None,
+        partners: tuple[Generator[Tensor], dict[int, Tensor]] | None = None,
+    ) -> None:
+        self._mixup, self._partners = mixup, partners
+
+    def images(self, images: Tensor, step: int) -> Tensor:
+        """The images of the epoch's batch of this number, mixed. To be called in their order."""
+        if self._mixup is None or not self._mixup.mixed[step]:
+            return images
+        partners = images.roll(1, 0) if self._partners is None else next(self._partners[0])
+        return self._mixup.images(images, partners, step)
+
+    def loss(
+        self, criterion: Callable[..., Tensor], logits: Tensor, labels: Tensor, step: int
+    ) -> Tensor:
+        """The loss of the batch of this number; ``labels`` are those of the images themselves."""
+        if self._mixup is None or not self._mixup.mixed[step]:
+            return criterion(logits, labels)
+        partners = labels.roll(1, 0) if self._partners is None else self._partners[1][step]
+        return self._mixup.loss(criterion, logits, labels, partners, step)
+
+    def close(self) -> None:
+        """Stop reading partners."""
+        if self._partners is not None:
+            self._partners[0].close()
+
+
+def epoch_mixing(
+    state: TrainingState,
+    images: ImageSource,
+    labels: Tensor,
+    batches: list[Tensor],
+    augment: Augment,
+) -> EpochMixing:
+    """The mixing of the next epoch of a training. To be closed after use.
+
+    Partners that are drawn by the size of their classes (``mixing.partner_exponent``) have random
+    numbers of their own, which depend on seed and epoch alone. They are augmented like all images.
+
+    Args:
+        state: of the training; draws from its generator if the epoch has mixing.
+        images: the training images.
+        labels: their labels, (images,).
+        batches: the numbers of the images of each batch.
+        augment: the augmentation of the epoch.
+    """
+    mixing, epoch = state.recipe.mixing, state.epoch + 1
+    if mixing is None or not mixes_in(mixing, epoch, state.recipe.epochs):
+        return EpochMixing()
+    size, device = state.recipe.image_size, state.execution.device
+    on_cpu = labels.cpu()
+    counts = torch.bincount(on_cpu)
+    mixup = MixupCutmix(mixing, len(batches), size, state.generator, device, counts)
+    wanted = PowerSampling(kind="power", exponent=mixing.partner_exponent)
+    sampling = class_sampling(wanted, counts.numpy(), state.recipe.epochs)
+    if sampling is None or not any(mixup.mixed):
+        return EpochMixing(mixup)
+    drawn = sampled_images(sampling, on_cpu, state.seed, epoch, PARTNER_STREAM)
+    chosen = dict(enumerate(split_like(drawn, batches)))
+    chosen = {step: numbers for step, numbers in chosen.items() if mixup.mixed[step]}
+    seed = np.random.default_rng([AUGMENTATION_STREAM, state.seed, epoch]).integers(2**62)
+    generator = torch.Generator().manual_seed(int(seed))
+    augmented = augment(images, list(chosen.values()), generator)
+    of_partners = {step: on_cpu[numbers].to(device) for step, numbers in chosen.items()}
+    return EpochMixing(mixup, (augmented, of_partners))
+
+
+def mixes_in(mixing: Mixing, epoch: int, epochs: int) -> bool:
+    """Whether an epoch, counted from 1, has mixing.
+
+    The shares before ``start`` and after ``end`` are rounded down to whole epochs, so that at
+    least one epoch has it.
+    """
+    plain_first = whole_share(mixing.start, epochs)
+    plain_last = whole_share(1 - mixing.end, epochs)
+    return plain_first < epoch <= epochs - plain_last
