@@ -20,6 +20,8 @@ from kedro.io.core import AbstractVersionedDataset, DatasetError, Version, gener
 from longtail.catalog import LongtailCatalog
 from longtail.errors import DataError, WriteError
 from longtail.kedro_internals import pin
+from longtail.storage.files import checksum_file
+from tests.damage import flip_bit
 
 TYPES: dict[str, dict[str, Any]] = {
     "table.csv": {"type": "pandas.CSVDataset", "save_args": {"index": False}},
@@ -193,6 +195,41 @@ def test_a_version_with_a_damaged_checksum_is_refused(tmp_path: Path, damaged: b
         catalog(tmp_path).load("card.json")
 
 
+@pytest.mark.parametrize("damage", ["file", "checksum"])
+@pytest.mark.parametrize("name", TYPES)
+def test_a_damaged_version_is_replaced_when_the_same_is_made_again(
+    tmp_path: Path, name: str, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    catalog(tmp_path).save(name, LARGE[name])
+    [file] = files(tmp_path)
+    whole = {path: path.read_bytes() for path in (file, checksum_file(file))}
+    flip_bit(file if damage == "file" else checksum_file(file), 20)
+    catalog(tmp_path).save(name, LARGE[name])
+    assert files(tmp_path) == [file]
+    assert {path: path.read_bytes() for path in whole} == whole
+    assert caplog.messages == [
+        f"{file} was damaged, and is replaced: this run has made the same file"
+    ]
+
+
+def test_a_damaged_version_is_reported_when_another_is_saved(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    catalog(tmp_path).save("card.json", {"a": 1})
+    [file] = files(tmp_path)
+    flip_bit(file)
+    catalog(tmp_path).save("card.json", {"a": 2})
+    [message] = caplog.messages
+    assert message == (
+        f"{file} is damaged: it is not what was saved. This run has made another file. Remove the "
+        f"damaged one: {file.parent}"
+    )
+    assert catalog(tmp_path).load("card.json") == {"a": 2}
+    caplog.clear()
+    catalog(tmp_path).save("card.json", {"a": 3})
+    assert caplog.messages == []
+
+
 @pytest.mark.parametrize("name", TYPES)
 def test_what_is_equal_to_the_version_before_is_not_stored_again(tmp_path: Path, name: str) -> None:
     catalog(tmp_path).save(name, LARGE[name])
@@ -214,17 +251,10 @@ def test_only_the_version_before_is_compared(tmp_path: Path) -> None:
     assert stored == [{"a": number} for number in (1, 2, 1)]
 
 
-@pytest.mark.parametrize("damage", ["content", "checksum", "no checksum"])
-def test_a_damaged_version_is_not_used_again(tmp_path: Path, damage: str) -> None:
+def test_a_version_without_a_checksum_is_not_used_again(tmp_path: Path) -> None:
     catalog(tmp_path).save("card.json", {"a": 1})
     [file] = files(tmp_path)
-    note = file.with_name(".card.json.sha256")
-    if damage == "content":
-        file.write_text('{"a": 3}')
-    elif damage == "checksum":
-        note.write_text("0" * 64 + "  card.json\n")
-    else:
-        note.unlink()
+    checksum_file(file).unlink()
     catalog(tmp_path).save("card.json", {"a": 1})
     assert len(files(tmp_path)) == 2
     assert catalog(tmp_path).load("card.json") == {"a": 1}

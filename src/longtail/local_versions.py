@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import filecmp
+import logging
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -19,8 +20,10 @@ from longtail.kedro_internals import (
     pinned,
     version_path,
 )
-from longtail.storage.files import checksum_file, verified
+from longtail.storage.files import checksum_file, matches_checksum, verified
 from longtail.version_names import later_than
+
+log = logging.getLogger(__name__)
 
 
 def loaded_version(dataset: VersionedDataset) -> str | None:
@@ -50,17 +53,40 @@ def save_as_newest(dataset: VersionedDataset) -> None:
 
 
 def equal_before(draft: Path, target: Path) -> str | None:
-    """The newest version before ``target``, if it is undamaged and equal to the draft of it."""
+    """The newest version before ``target``, if it is equal to the draft of it.
+
+    A version that was equal and has been damaged since is replaced by the draft, with a warning: it
+    would be refused later, by whoever reads it by its name. One that was another file is reported.
+
+    Args:
+        draft: the new file, whose checksum has been written beside ``target``.
+        target: the file that it is to become.
+    """
     files = version_files(target.parents[1])
     before = next((file for file in files if file.parent.name < target.parent.name), None)
     if before is None:
         return None
     try:
-        is_equal = _same_bytes(checksum_file(target), checksum_file(before))
-        is_equal = is_equal and _same_bytes(draft, before)
-    except OSError:  # it is unreadable, has no checksum, or has just been removed
+        was_equal = _same_bytes(checksum_file(target), checksum_file(before))
+        is_equal = _same_bytes(draft, before)
+        is_whole = was_equal if is_equal else not was_equal and matches_checksum(before)
+    except FileNotFoundError:  # it has no checksum, or has just been removed
         return None
-    return before.parent.name if is_equal else None
+    except OSError as error:
+        log.warning("%s cannot be read (%s): a new version is saved", before, error.strerror)
+        return None
+    if not (is_whole or was_equal or is_equal):
+        log.warning(
+            "%s is damaged: it is not what was saved. This run has made another file. Remove the "
+            "damaged one: %s",
+            before,
+            before.parent,
+        )
+    elif not is_whole:
+        log.warning("%s was damaged, and is replaced: this run has made the same file", before)
+        draft.replace(before)
+        checksum_file(target).replace(checksum_file(before))
+    return before.parent.name if was_equal or is_equal else None
 
 
 def _same_bytes(file: Path, other: Path) -> bool:

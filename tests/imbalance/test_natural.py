@@ -82,7 +82,7 @@ def test_groups_by_shots_are_of_natural_training_images() -> None:
     profile = cut(index_with(SIZES), imbalance(groups=shots), "d")[1]
     assert profile["group"].tolist() == ["head"] * 2 + ["middle"] * 2 + ["tail"] * 2
     assert profile["shots"].tolist() == ["medium"] * 2 + ["few"] * 4
-    with pytest.raises(DataError, match=r"group head .* 65 images.*imbalance\.groups"):
+    with pytest.raises(DataError, match=r"datasets\.d\.imbalance\.groups: .* in the head: .* 65 "):
         cut(index_with(SIZES), imbalance(groups={"kind": "shots"}), "d")
 
 

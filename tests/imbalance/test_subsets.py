@@ -135,9 +135,13 @@ def test_tail_takes_the_remainder_of_thirds() -> None:
 
 
 def test_group_without_classes_is_refused_with_the_parameter_to_change() -> None:
-    with pytest.raises(DataError, match=r"group head .*largest .* 99 images.*imbalance\.groups"):
+    with pytest.raises(
+        DataError,
+        match=r"^no class is in the head: the 3 classes have 5 to 99 training images, the head has "
+        r"more than 100 and the tail fewer than 20\. Choose many and few between",
+    ):
         group_of_ranks(ShotGroups(kind="shots"), np.array([99, 50, 5]))
-    with pytest.raises(DataError, match="head or middle"):
+    with pytest.raises(DataError, match=r"^2 classes cannot be divided into head, middle and tail"):
         group_of_ranks(THIRDS, np.array([9, 3]))
 
 

@@ -79,7 +79,7 @@ def test_names_that_do_not_exist_get_the_nearest() -> None:
 
 @pytest.mark.parametrize("classes", [5, 6, 100, NAMES[:5]])
 def test_two_classes_must_be_known(classes: Any) -> None:
-    with pytest.raises(ConfigurationError, match=r"fewer than 2 would be known.*at most 4"):
+    with pytest.raises(ConfigurationError, match=r"fewer than 3 would be known.*at most 3"):
         unknown_classes(NAMES, dataset(classes))
 
 

@@ -24,7 +24,7 @@ from longtail.commands.prune import prune
 from longtail.errors import DataError, LongtailError, TrainingError, TrialsFailedError
 from longtail.kedro_internals import path_of
 from longtail.learning.training.checkpoint import Checkpoint
-from longtail.storage.files import checksum_file
+from longtail.storage.files import checksum_file, matches_checksum
 from tests.damage import flip_bit
 from tests.pipelines.support import PROJECT, Run, catalog, dotted, pipelines, run
 from tests.sources.photographs import folder_of
@@ -36,6 +36,7 @@ GRID = (
     "recipe.epochs=2",
 )
 STOPPED = "balanced_softmax"
+SPECIES = ("Apamea crenata", "Noctua comes", "Noctua pronuba")
 VERSION = r"\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\d\.\d{3}Z"
 FINGERPRINT, KEY = "[0-9a-f]{64}", "[0-9a-f]{16}"
 # What is not a version of the catalog, and what finds damage to it.
@@ -94,7 +95,7 @@ def written(tracking: MlflowClient, tmp_path_factory: pytest.TempPathFactory) ->
     folder = tmp_path_factory.mktemp("written")
     made = Written(
         folder / "data",
-        folder_of(folder / "photographs", {"Noctua pronuba": 9, "Apamea crenata": 9}),
+        folder_of(folder / "photographs", dict.fromkeys(SPECIES, 9)),
         folder / "lock.yml",
     )
     save = Checkpoint.save
@@ -214,19 +215,29 @@ def test_a_full_run_on_damaged_files_gives_the_same_results(
     assert {name.removesuffix(".damaged1") for name in found if name not in trained} < set(trained)
 
 
-def test_ingesting_again_from_a_damaged_cache_gives_the_same_images(
-    written: Written, tmp_path: Path
+# A number that is skipped, and a photograph that is decoded in a process of its own.
+HARMLESS = ("counter", "in-hand")
+
+
+def test_what_ingest_replaces_is_named_and_no_damage_stays(
+    written: Written, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     [images] = (written.data / "01_raw/moths/images.npy").glob("*/images.npy")
     [index] = (written.data / "01_raw/moths/index.csv").glob("*/index.csv")
-    cached = [f for f in (written.data / "01_raw/decoded").rglob("*") if f.stat().st_size]
-    for number, kind in enumerate(f for f in cached if f.is_file()):
+    raw = (written.data / "01_raw" / name for name in ("decoded", "moths"))
+    stored = of_one_name(file for folder in raw for file in sorted(folder.rglob("*")))
+    for number, kind in enumerate(stored):
         data = shutil.copytree(written.data / "01_raw", tmp_path / str(number) / "01_raw").parent
-        flip_bit(data / kind.relative_to(written.data))
+        damaged = data / kind.relative_to(written.data)
+        flip_bit(damaged)
+        caplog.clear()
         ended = written.ingest(data)
         assert ended.error is None
         assert ended.made["moths_images"].read_bytes() == images.read_bytes(), kind
         assert ended.made["moths_index"].read_bytes() == index.read_bytes(), kind
+        named = damaged.with_name(damaged.name.removeprefix(".").removesuffix(".sha256"))
+        assert kind.name in HARMLESS or str(named) in caplog.text, kind
+        assert all(map(matches_checksum, data.glob("01_raw/moths/*/*/[!.]*"))), kind
 
 
 class Opened:

@@ -62,9 +62,11 @@ def read(
     smallest: int = 1,
     fewest_groups: int = 1,
     unknown: tuple[str, ...] = (),
+    fewest: int = 2,
     **changes: Any,
 ) -> Images:
-    return read_folder(source(path, **changes), "moths", decoded, smallest, fewest_groups, unknown)
+    given = source(path, **changes)
+    return read_folder(given, "moths", decoded, fewest, smallest, fewest_groups, unknown)
 
 
 def groups(images: Images) -> list[list[str]]:

@@ -171,7 +171,7 @@ def test_other_folders_below_classes_are_not_asked_about(
 
 def test_one_class_is_refused(tmp_path: Path, decoded: Path) -> None:
     save(tmp_path, "photos/only/a.png", grey(1))
-    with pytest.raises(DataError, match=r"has only one class, 'only'; two .*No file was rejected"):
+    with pytest.raises(DataError, match=r"has only 1 class, 'only'; at least 2 "):
         read(tmp_path / "photos", decoded)
 
 
@@ -359,3 +359,18 @@ def test_the_real_moths_hold_groups_of_one_individual(shared_data: Path, decoded
     assert [[file.split("/")[0] for file in files] for files in groups(images)] == [
         [name] * (3 if name == "agrotis_ipsilon" else 2) for name in pairs
     ]
+
+
+def test_too_few_classes_are_refused_before_they_are_decoded(tmp_path: Path) -> None:
+    root = folder_of(tmp_path / "photos", {"a": 2, "b": 2, "c": 1})
+    decoded = tmp_path / "decoded"
+    with pytest.raises(DataError) as raised:
+        read(root, decoded, fewest=4)
+    assert str(raised.value) == (
+        f"datasets.moths.source: '{root}' has only 3 classes, 'a', 'b', 'c'; at least 4 classes "
+        f"are needed, one each for head, middle and tail, and the unknown ones. Add a folder for "
+        f"each missing class, or images to those that have too few"
+    )
+    assert not decoded.exists()
+    with pytest.raises(DataError, match=r"has only 2 classes, 'a', 'b'; at least 3 .* 1 file was"):
+        read(root, decoded, smallest=2, fewest=3)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from longtail.arrays import Int64Array, StrArray
+from longtail.errors import DataError
 from longtail.imbalance.duplicates import WITHOUT_DUPLICATES, without_duplicates
 from longtail.imbalance.holdout import hold_out
 from longtail.imbalance.profiles import (
@@ -80,7 +81,7 @@ def cut(
     )
     matched = matched_counts(int(train_counts.sum()), train_limit)
     grouped = train_limit if is_natural else train_counts
-    group_of_label = _groups_of(imbalance, grouped)[rank_of_label]
+    group_of_label = _groups_of(imbalance, grouped, dataset)[rank_of_label]
     shots_of_label = shots_of(grouped)[rank_of_label]
 
     def first(pool: list[Int64Array], counts: Int64Array) -> list[Int64Array]:
@@ -142,10 +143,13 @@ def cut(
     return _table(subsets), profile
 
 
-def _groups_of(imbalance: Imbalance, counts: Int64Array) -> StrArray:
+def _groups_of(imbalance: Imbalance, counts: Int64Array, dataset: str) -> StrArray:
     """The group of each rank; thirds are taken of the classes sorted by training images."""
     order = np.argsort(-counts, kind="stable")
-    names = group_of_ranks(imbalance.groups, counts[order])
+    try:
+        names = group_of_ranks(imbalance.groups, counts[order])
+    except DataError as error:
+        raise DataError(f"datasets.{dataset}.imbalance.groups: {error}") from None
     return names[np.argsort(order, kind="stable")]
 
 

@@ -62,11 +62,17 @@ def group_of_ranks(groups: Groups, train_counts: Int64Array) -> StrArray:
         names = np.select([is_head, is_tail], [GROUPS[0], GROUPS[2]], GROUPS[1])
     missing = [group for group in GROUPS if group not in names]
     if missing:
-        rule = "thirds of rank" if isinstance(groups, RankGroups) else f"shots ({groups})"
+        what = "classes" if classes > 1 else "class"
+        if isinstance(groups, RankGroups):
+            raise DataError(
+                f"{classes} {what} cannot be divided into head, middle and tail, which have at "
+                f"least one each. Add images of other classes"
+            )
         raise DataError(
-            f"no class is in the group {' or '.join(missing)} when grouping {classes} classes "
-            f"by {rule}; their largest training set is {train_counts.max()} images, their "
-            f"smallest {train_counts.min()}. Change the data set's imbalance.groups."
+            f"no class is in the {' or '.join(missing)}: the {classes} {what} have "
+            f"{train_counts.min():,} to {train_counts.max():,} training images, the head has more "
+            f"than {groups.many:,} and the tail fewer than {groups.few:,}. Choose many and few "
+            f"between these sizes, or {{kind: thirds}}"
         )
     return names
 

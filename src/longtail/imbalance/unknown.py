@@ -15,10 +15,10 @@ import pandas as pd
 from longtail import parameters
 from longtail.errors import ConfigurationError
 from longtail.parameters import Dataset
+from longtail.parameters.datasets import FEWEST_KNOWN
 
 # The label of every image of an unknown class.
 UNKNOWN_LABEL = -1
-FEWEST_KNOWN = 2
 
 
 def unknown_classes(class_names: Iterable[str], dataset: Dataset) -> list[str]:
@@ -32,7 +32,7 @@ def unknown_classes(class_names: Iterable[str], dataset: Dataset) -> list[str]:
         dataset: its ``unknown`` and the seed of its ``imbalance``.
 
     Raises:
-        ConfigurationError: if a name is not a class, or fewer than two classes would be known.
+        ConfigurationError: if a name is not a class, or fewer than three classes would be known.
     """
     if dataset.unknown is None:
         return []
@@ -45,10 +45,11 @@ def unknown_classes(class_names: Iterable[str], dataset: Dataset) -> list[str]:
         ]
         if mistakes:
             raise ConfigurationError("\n".join(f"{key}: {mistake}" for mistake in mistakes))
-    if len(names) - count < FEWEST_KNOWN:
+    if len(names) < dataset.fewest_classes:
         raise ConfigurationError(
             f"{key}: with {count} of {len(names)} classes unknown, fewer than {FEWEST_KNOWN} "
-            f"would be known. Hold out at most {max(len(names) - FEWEST_KNOWN, 0)}"
+            f"would be known: head, middle and tail have one each. Hold out at most "
+            f"{max(len(names) - FEWEST_KNOWN, 0)}"
         )
     if isinstance(wanted, tuple):
         return sorted(wanted)

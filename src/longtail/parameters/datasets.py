@@ -20,6 +20,9 @@ from longtail.parameters.types import (
     Text,
 )
 
+# Head, middle and tail have a class each.
+FEWEST_KNOWN = 3
+
 TrainSet = Literal["balanced", "long_tailed", "matched", "natural"]
 
 
@@ -347,6 +350,12 @@ class Dataset(Strict):
         if isinstance(holdout, PerClassHoldout):
             return holdout.test + holdout.validation + 1
         return 2 * holdout.minimum + 1 if isinstance(holdout, StratifiedHoldout) else 1
+
+    @property
+    def fewest_classes(self) -> int:
+        """The fewest classes of the source: one each for head, middle and tail, and the unknown."""
+        unknown = self.unknown.classes if self.unknown else 0
+        return FEWEST_KNOWN + (unknown if isinstance(unknown, int) else len(unknown))
 
     @property
     def fewest_groups(self) -> int:

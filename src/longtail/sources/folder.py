@@ -13,6 +13,7 @@ import pandas as pd
 
 from longtail.errors import DataError
 from longtail.parameters import FolderSource
+from longtail.parameters.datasets import FEWEST_KNOWN
 from longtail.scientific_names import canonical_name, plain_name
 from longtail.sources.cache import PixelCache
 from longtail.sources.class_folders import Rejected, entries_by_folder
@@ -42,6 +43,7 @@ def read_folder(
     source: FolderSource,
     dataset: str,
     decoded: Path,
+    fewest_classes: int,
     smallest_class: int,
     fewest_groups: int,
     unknown: Collection[str] = (),
@@ -55,12 +57,13 @@ def read_folder(
         source: where the images are, and how they are grouped.
         dataset: the data set's name in the parameters, for messages.
         decoded: the folder of decoded images.
+        fewest_classes: the smallest number of classes.
         smallest_class: the smallest number of images of a class.
         fewest_groups: the smallest number of groups of images of a class.
         unknown: the names of classes that are held out as unknown.
 
     Raises:
-        DataError: if nothing is there, or fewer than two classes can be used.
+        DataError: if nothing is there, or too few classes can be used.
     """
     key = f"datasets.{dataset}.source"
     assert source.path is not None  # checked by `sources.check_source`
@@ -79,6 +82,8 @@ def read_folder(
     species = sorted({entry.species for entry in entries})
     _refuse_equivalent_names(species, key)
     _refuse_formulas(species, key)
+    if len(species) < fewest_classes:
+        raise DataError(f"{key}: {_too_few(species, fewest_classes, source.path)}")
     requirements = ClassRequirements(
         smallest_class, fewest_groups, source.small_classes == "drop", key, frozenset(unknown)
     )
@@ -95,8 +100,8 @@ def read_folder(
             selection = select(entries, records, requirements, grouping, comparer, rejected)
             cache.record_correlations(dict(comparer.known.items() - stored_correlations.items()))
             class_names = sorted({entry.species for entry in selection.entries})
-            if len(class_names) < 2:
-                raise DataError(f"{key}: {_too_few(class_names, source.path)}")
+            if len(class_names) < fewest_classes:
+                raise DataError(f"{key}: {_too_few(class_names, fewest_classes, source.path)}")
         stored = cache.array_of([entry.file for entry in selection.entries], title)
     for note in selection.notes:
         log.info("%s: %s", dataset, note)
@@ -127,12 +132,12 @@ def read_labelled_files(
     """Decode files whose class and split are known; each image is a group of its own.
 
     Raises:
-        DataError: if there are fewer than two classes, or a class has no usable image.
+        DataError: if there are fewer than three classes, or a class has no usable image.
     """
     key = f"datasets.{dataset}.source.path"
     class_names = sorted(set(classes))
-    if len(class_names) < 2:
-        raise DataError(f"{key}: '{path}' has only one class, '{class_names[0]}'")
+    if len(class_names) < FEWEST_KNOWN:
+        raise DataError(f"{key}: {_too_few(class_names, FEWEST_KNOWN, path)}")
     title = f"Reading {path}"
     with PixelCache.opened(decoded, dataset, path, image_size) as cache:
         reasons = [record.reason for record in cache.decode(files, title)]
@@ -217,9 +222,15 @@ def _refuse_formulas(class_names: Sequence[str], key: str) -> None:
             )
 
 
-def _too_few(class_names: Sequence[str], path: str) -> str:
-    what = f"only one class, '{class_names[0]}'" if class_names else "no usable image"
-    return f"'{path}' has {what}; two classes are needed"
+def _too_few(class_names: Sequence[str], fewest: int, path: str) -> str:
+    named = ", ".join(first_names([f"'{name}'" for name in class_names]))
+    what = f"only {counted(len(class_names), 'class', 'classes')}, {named}"
+    return (
+        f"'{path}' has {what if class_names else 'no usable image'}; at least {fewest} classes are "
+        f"needed, one each for head, middle and tail"
+        f"{', and the unknown ones' if fewest > FEWEST_KNOWN else ''}. Add a folder for each "
+        f"missing class, or images to those that have too few"
+    )
 
 
 @contextmanager

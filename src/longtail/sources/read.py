@@ -56,5 +56,11 @@ def read_source(dataset: Dataset, downloads: Path, decoded: Path) -> Images:
     named = dataset.unknown.classes if dataset.unknown else ()
     unknown = named if isinstance(named, tuple) else ()
     return read_folder(
-        source, name, decoded, dataset.smallest_class, dataset.fewest_groups, unknown
+        source,
+        name,
+        decoded,
+        dataset.fewest_classes,
+        dataset.smallest_class,
+        dataset.fewest_groups,
+        unknown,
     )

@@ -164,9 +164,9 @@ def verified(file: Path) -> Path:
 def damage_message(file: Path, reason: str) -> str:
     """The message about a version that cannot be read, with what to do."""
     return (
-        f"{file} cannot be read: {reason}. If it is damaged, remove the folder {file.parent}: the "
-        f"version before it is the newest then, and kedro run --pipelines=full with the same --env "
-        f"and --params makes a new one"
+        f"{file} cannot be read: {reason}. If it is damaged, make it again: kedro run "
+        f"--pipelines=full with the same --env and --params replaces it. Or remove the folder "
+        f"{file.parent}: the version before it is the newest then"
     )
 
 
