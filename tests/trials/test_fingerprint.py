@@ -136,6 +136,7 @@ OF_METHOD: dict[str, tuple[Any, bool]] = {
     "classifier": (Classifier(scale=2), True),
     "post_hoc": (PostHocLogitAdjustment(kind="logit_adjustment"), False),
     "recipe": ({"epochs": 9}, False),
+    "family": ("re-sampling", False),
 }
 OF_CLASSIFIER: dict[str, Any] = {"kind": "cosine", "scale": 2.0}
 OF_COMPUTE: dict[str, Any] = {

@@ -37,6 +37,7 @@ from longtail.parameters.datasets import (
     UnknownClasses,
 )
 from longtail.parameters.experts import Experts
+from longtail.parameters.families import FAMILIES, Family, family_label
 from longtail.parameters.grid import Contents, Grid, Table, Trial, Trials
 from longtail.parameters.methods import (
     LDAM,
@@ -68,6 +69,7 @@ from longtail.parameters.strict import Strict, unknown
 from longtail.parameters.types import Name, whole_share
 
 __all__ = [
+    "FAMILIES",
     "LDAM",
     "OWN_ARCHITECTURES",
     "Backbone",
@@ -86,6 +88,7 @@ __all__ = [
     "Equalization",
     "Experts",
     "ExponentialProfile",
+    "Family",
     "Focal",
     "FolderSource",
     "Grid",
@@ -135,6 +138,7 @@ __all__ = [
     "UnknownClasses",
     "VectorScaling",
     "WeightedSoftmax",
+    "family_label",
     "unknown",
     "whole_share",
 ]

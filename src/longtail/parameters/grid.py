@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from longtail.parameters.backbones import OWN_ARCHITECTURES, Backbone
 from longtail.parameters.datasets import TrainSet
+from longtail.parameters.families import Family
 from longtail.parameters.methods import Method
 from longtail.parameters.recipe import Compute, Recipe
 from longtail.parameters.strict import Strict, key_error
@@ -22,7 +23,8 @@ class Grid(Strict):
         train_sets: which images to train on. ``matched`` is balanced with as many images as
             ``long_tailed``; ``natural`` is all of them.
         backbones: names in ``backbones``.
-        methods: names in ``methods``.
+        methods: names in ``methods``, or families such as ``decoupled-training`` for all of their
+            members.
         seeds: of the weights, of the order of the images and of their augmentation.
         draw_per_seed: whether each seed also draws the images of the training set, as many of each
             class. If not, all seeds train on the same images. Test images are always the same.
@@ -119,8 +121,9 @@ class Trial(Strict):
 class Table(Strict):
     """The trials that a table of the report shows, and its number in the appendix.
 
-    ``methods`` are the labels of the rows by the names of the methods, in order; ``seeds`` are
-    the seeds of each method.
+    ``methods`` are the labels of the rows by the names of the methods, in order; ``families`` are
+    the families by these names, of which each is a block of rows; ``seeds`` are the seeds of each
+    method.
     """
 
     dataset: Name
@@ -128,6 +131,7 @@ class Table(Strict):
     backbone_label: str
     train_set: TrainSet
     methods: dict[Name, str]
+    families: dict[Name, Family] = Field(default_factory=dict)
     seeds: Listed[Seed]
     draw_per_seed: bool = False
     number: Count

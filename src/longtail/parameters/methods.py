@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from longtail.parameters.custom_loss import CustomLoss
 from longtail.parameters.experts import Experts
+from longtail.parameters.families import Family
 from longtail.parameters.post_hoc import PostHoc, PostHocLogitAdjustment, TauNormalization
 from longtail.parameters.strict import Strict, key_error
 from longtail.parameters.types import Name, Positive, Probability, ShareOrNone
@@ -239,6 +240,7 @@ class Method(Strict):
         experts: copies of the last layers that are trained together; null for one network.
         post_hoc: a change of the trained model's logits; the training stays the same.
         recipe: what this method changes of the common recipe.
+        family: of Zhang et al.'s survey; null for the baseline, and for methods of no family.
     """
 
     name: Name
@@ -250,6 +252,7 @@ class Method(Strict):
     experts: Experts | None = None
     post_hoc: PostHoc | None = None
     recipe: dict[str, Any] = Field(default_factory=dict)
+    family: Family | None = None
 
     @model_validator(mode="after")
     def _post_hoc_fits_classifier(self) -> Self:

@@ -8,6 +8,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from longtail.parameters.backbones import Backbone
 from longtail.parameters.datasets import Dataset
+from longtail.parameters.families import with_members
 from longtail.parameters.grid import Grid
 from longtail.parameters.layers import merge
 from longtail.parameters.messages import line
@@ -56,7 +57,7 @@ class Parameters(Strict):
     @model_validator(mode="before")
     @classmethod
     def _add_names(cls, values: Any) -> Any:
-        """Give data sets, backbones and methods their keys as names."""
+        """Give data sets, backbones and methods their keys as names, and the grid its methods."""
         if not isinstance(values, dict):
             return values
         named = dict(values)
@@ -66,6 +67,11 @@ class Parameters(Strict):
                     key: {"name": key, **entry} if isinstance(entry, dict) else entry
                     for key, entry in entries.items()
                 }
+        grid, methods = named.get("grid"), named.get("methods")
+        if isinstance(grid, dict) and isinstance(methods, dict):
+            listed = grid.get("methods")
+            if isinstance(listed, list | tuple):
+                named["grid"] = {**grid, "methods": with_members(listed, methods)}
         return named
 
     @model_validator(mode="after")

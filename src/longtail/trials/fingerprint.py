@@ -27,6 +27,7 @@ OF_METHOD_NOT_HASHED = frozenset(
         # Names.
         "name",
         "label",
+        "family",
         # Hashed as what they are on the training's class counts.
         "loss",
         "deferred_weights",

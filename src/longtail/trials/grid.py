@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any, NamedTuple, cast, get_args
 
@@ -14,6 +14,7 @@ from longtail.parameters import (
     Contents,
     Dataset,
     Grid,
+    Method,
     OfficialTestHoldout,
     Parameters,
     Table,
@@ -44,7 +45,7 @@ class Cell(NamedTuple):
 def trials(
     parameters: Parameters, command_line_recipe: Mapping[str, Any] | None = None
 ) -> list[Trial]:
-    """Expand the grid into its trials, in the order of the tables' rows.
+    """Expand the grid into its trials, in the order of its lists.
 
     A trial's recipe is merged from layers: the common recipe, its backbone's, its method's, the
     ``recipe`` of the command line, and the override of this trial at ``train.<dataset>.
@@ -64,7 +65,8 @@ def tables(parameters: Parameters) -> dict[str, Contents]:
     """
     grid = parameters.grid
     cells = list(product(grid.backbones, grid.train_sets))
-    methods = {name: parameters.methods[name].label for name in grid.methods}
+    methods = _by_family([parameters.methods[name] for name in grid.methods])
+    families = {method.name: method.family for method in methods if method.family}
     return {
         dataset: Contents(
             tables=tuple(
@@ -73,7 +75,8 @@ def tables(parameters: Parameters) -> dict[str, Contents]:
                     backbone=backbone,
                     backbone_label=parameters.backbones[backbone].label,
                     train_set=train_set,
-                    methods=methods,
+                    methods={method.name: method.label for method in methods},
+                    families=families if len(set(families.values())) > 1 else {},
                     seeds=grid.seeds,
                     draw_per_seed=grid.draw_per_seed,
                     number=1 + 2 * position,
@@ -83,6 +86,17 @@ def tables(parameters: Parameters) -> dict[str, Contents]:
         )
         for dataset in grid.datasets
     }
+
+
+def _by_family(methods: Sequence[Method]) -> list[Method]:
+    """The methods of each family together: those of none first, then in the order of the grid.
+
+    Methods of a single family stay as they are.
+    """
+    families = list(dict.fromkeys(method.family for method in methods if method.family))
+    if len(families) < 2:
+        return list(methods)
+    return [method for family in (None, *families) for method in methods if method.family == family]
 
 
 def nested(models: Mapping[str, BaseModel]) -> dict[str, Any]:

@@ -11,13 +11,14 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from longtail.arrays import UInt8Array
-from longtail.parameters import Contents, TrainSet
+from longtail.parameters import FAMILIES, Contents, TrainSet
 from longtail.reporting.figures import drawing
 from longtail.reporting.figures.drawing import Picture
 from longtail.reporting.figures.group_accuracy import group_accuracy
 from longtail.reporting.figures.learning_curves import learning_curves
 from longtail.reporting.figures.overview import overview
 from longtail.reporting.figures.reliability import HISTOGRAM, reliability, reliability_of_seeds
+from longtail.reporting.figures.tail_against_head import STYLES, tail_against_head
 from longtail.reporting.page.backbone_figures import figure_captions
 from tests.reporting.rows import make_summaries, make_table
 
@@ -358,3 +359,34 @@ def test_the_overview_has_a_panel_per_backbone_and_part(drawn: list[Figure]) -> 
         (0.5, "o"),
         (0.75, "*"),
     ]
+
+
+def test_tail_against_head_has_a_point_per_method_in_the_style_of_its_family(
+    drawn: list[Figure],
+) -> None:
+    table = make_table("softmax", "focal", "ldam", train_set="long_tailed")
+    tail_against_head(
+        summaries(TRIALS),
+        Contents(tables=(table,)),
+        {"softmax": None, "focal": "decoupled-training", "ldam": "re-sampling"},
+    )
+    [figure] = drawn
+    [axes] = figure.axes
+    bars: list[Any] = axes.containers
+    points = [container.lines[0] for container in bars]
+    found = [
+        (*map(float, (line.get_xdata()[0], line.get_ydata()[0])), line.get_marker())
+        for line in points
+    ]
+    assert found == [
+        (0.25, pytest.approx(0.05), "*"),
+        (0.625, pytest.approx(0.425), STYLES["decoupled-training"][1]),
+    ]
+    assert [text.get_text() for text in axes.texts] == ["1", "2"]
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert legend == ["1 SOFTMAX", "Re-sampling", "3 LDAM", "Decoupled training", "2 FOCAL"]
+
+
+def test_no_two_families_look_alike() -> None:
+    assert len(set(STYLES.values())) == len(FAMILIES)
+    assert len({marker for _, marker in STYLES.values()}) == len(drawing.MARKERS)

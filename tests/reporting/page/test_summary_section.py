@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import Any
 
 import pandas as pd
@@ -7,7 +8,7 @@ import pytest
 
 from longtail.evaluation.trainings import TRIAL_COLUMNS
 from longtail.parameters import Contents
-from longtail.reporting.page.summary_section import summary_section
+from longtail.reporting.page.summary_section import summary_figures, summary_section
 from longtail.reporting.tables.leaders import LEADER_COLUMNS
 from tests.reporting.rows import make_table
 
@@ -51,7 +52,7 @@ def section(found: pd.DataFrame, **changes: Any) -> str:
     )  # fmt: skip
     values: dict[str, Any] = {
         "leaders": found,
-        "overview": b"overview png",
+        "figures": "<figure>of all backbones</figure>",
         "best": BEST,
         "species": species(),
         "pairs": PAIRS,
@@ -78,6 +79,24 @@ def test_the_methods_that_lead_for_most_backbones_are_named() -> None:
     assert "SOFTMAX is best, beyond noise: 0.500 [0.400, 0.600]." in text
     assert "With one seed per method" in text
     assert "V&lt;i&gt;T" in text and "V<i>T" not in text
+
+
+def figures(found: pd.DataFrame, **families: Any) -> str:
+    table = make_table("softmax", "ldam", train_set="long_tailed", families=families)
+    return summary_figures(b"overview", b"tail", found, Contents(tables=(table,)))
+
+
+def test_figures_are_in_the_section() -> None:
+    assert "<figure>of all backbones</figure>" in section(FOUND)
+
+
+def test_tail_against_head_is_open_for_several_families_and_absent_without_a_tail() -> None:
+    encoded = b64encode(b"tail").decode()
+    assert "<details><summary>Tail against head" in figures(FOUND)
+    several = figures(FOUND, ldam="class-sensitive-learning", softmax="re-sampling")
+    assert "<details open><summary>Tail against head" in several
+    assert encoded in several
+    assert encoded not in figures(FOUND[FOUND["part"] == "overall"])
 
 
 def test_a_model_is_judged_in_words() -> None:

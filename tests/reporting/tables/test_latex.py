@@ -57,6 +57,14 @@ def test_a_bare_table_is_one_line_a_row() -> None:
     ]
 
 
+def test_a_block_of_rows_has_a_heading_across_all_columns() -> None:
+    table = replace(printed(ACC1_LAYOUT), blocks={"LDAM": "Re-sampling & more"})
+    rows = rows_of(latex(table))
+    heading = r"\addlinespace[2pt]\multicolumn{6}{l}{\textit{Re-sampling \& more}} \\"
+    assert rows[1] == heading
+    assert rows[2].startswith("LDAM & ")
+
+
 def test_intervals_stand_below_their_figures() -> None:
     half = r"{\scriptsize$\pm$0.009}"
     assert rows_of(latex(printed(ACC1_LAYOUT))) == [

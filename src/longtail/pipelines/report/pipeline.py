@@ -47,6 +47,8 @@ ARGUMENTS = {
     **{name: f"{{dataset}}_{name}" for name in ("scores", "leaders", "species")},
     **{name: f"{{dataset}}_{name}" for name in ("confused_pairs", "gallery")},
     **{name: f"{{dataset}}_{name}" for name in ("class_profile_figure", "overview_figure")},
+    "tail_against_head_figure": "{dataset}_tail_against_head_figure",
+    "summary_figures": "report.{dataset}.summary_figures",
     **{name: f"{{dataset}}_{name}" for name in ("overall_results", "chapter", "appendix")},
     "intervals_appendix": "{dataset}_intervals_appendix",
     "introduction_note": "report.{dataset}.introduction_note",
@@ -67,6 +69,8 @@ PUBLISHED = {
     "published_note": "report.{dataset}.published_note",
     "published_latex": "report.{dataset}.published_latex",
 }
+# The figures of all backbones.
+DATA_SET_FIGURES = ("class_profile", "overview", "tail_against_head")
 # What a function is, with its arguments, to the type checker.
 Function = Callable[..., Any]
 
@@ -202,6 +206,7 @@ def _data_set(report: Namespace, dataset: str, backbones: list[str]) -> Iterator
     for draw, name in (
         (figures.draw_class_profile, "class_profile"),
         (figures.draw_overview, "overview"),
+        (figures.draw_tail_against_head, "tail_against_head"),
     ):
         yield report.node(draw, [f"{dataset}_{name}_figure", f"{dataset}_{name}_pdf"])
     if "published" in report.arguments:
@@ -232,11 +237,12 @@ def _latex(report: Namespace, dataset: str, backbones: list[str]) -> Iterator[No
     names = [figure.removesuffix("_figure") for figure in FIGURES]
     names += ["published"] if "published" in report.arguments else []
     pdf = {f"{b}_{name}": f"{report.name}.{b}.{name}_pdf" for b in backbones for name in names}
-    pdf |= {name: f"{dataset}_{name}_pdf" for name in ("class_profile", "overview")}
+    pdf |= {name: f"{dataset}_{name}_pdf" for name in DATA_SET_FIGURES}
     yield report.node(documents.bundle_latex, f"{dataset}_latex", **in_latex, **pdf)
 
 
 def _page(report: Namespace, dataset: str, backbones: list[str]) -> Iterator[Node]:
+    yield report.node(page.show_summary_figures, f"{report.name}.summary_figures")
     sections = {backbone: f"{report.name}.{backbone}.section" for backbone in backbones}
     written = {
         "summary": report.node(page.write_summary_section, f"{report.name}.summary_section"),

@@ -15,6 +15,7 @@ from longtail.reporting.page.templates import fragment
 from longtail.reporting.page.unknown_section import THRESHOLD_SCORE
 from longtail.reporting.tables.layouts import TRAIN_SET_LABELS
 from longtail.reporting.tables.leaders import (
+    TAIL,
     headline_tables,
     leader_headings,
     leader_synopsis,
@@ -55,9 +56,28 @@ class Recognition:
     strangers: str
 
 
+def summary_figures(
+    overview: bytes, tail_against_head: bytes, leaders: pd.DataFrame, contents: Contents
+) -> str:
+    """The figures of all backbones as HTML; the second one only where there is a tail.
+
+    Args:
+        overview: of the best methods, as PNG.
+        tail_against_head: of the accuracies of tail and head, as PNG.
+        leaders: see :func:`longtail.reporting.tables.leaders.leaders`.
+        contents: the tables. The second figure is folded if their methods are of one family.
+    """
+    return fragment(
+        "summary_figures.html.j2",
+        overview=overview,
+        tail_against_head=tail_against_head if TAIL in set(leaders["part"]) else b"",
+        has_families=bool(contents.tables[0].families),
+    )
+
+
 def summary_section(
     leaders: pd.DataFrame,
-    overview: bytes,
+    figures: str,
     best: pd.DataFrame,
     species: pd.DataFrame,
     pairs: pd.DataFrame,
@@ -69,7 +89,7 @@ def summary_section(
 
     Args:
         leaders: see :func:`longtail.reporting.tables.leaders.leaders`.
-        overview: the figure of all backbones, as PNG.
+        figures: of all backbones, as HTML, see :func:`summary_figures`.
         best: the trial of each training set to report in words, see
             :func:`longtail.evaluation.best_trials.best_trials`.
         species: see :func:`longtail.evaluation.species.species_table`.
@@ -92,7 +112,7 @@ def summary_section(
             for table in judged
         ],
         seeds=len(contents.tables[0].seeds),
-        overview=overview,
+        figures=figures,
         found=_recognition(best, species, pairs, novelty, contents, names),
     )
 

@@ -74,6 +74,8 @@ def latex(table: PrintedTable) -> str:
         r"\midrule",
     ]
     for label, cells in table.rows:
+        if label in table.blocks:
+            body.append(_block(table.blocks[label], 1 + len(layout.columns)))
         body.append(" & ".join([row_label(label), *map(_figure, cells)]) + r" \\")
         for number, line in enumerate(below := _below(cells, layout)):
             space = "[2pt]" if number == len(below) - 1 else ""
@@ -113,6 +115,11 @@ def _heads(layout: Layout) -> list[str]:
         first += len(below)
     subheads = ["", *(escaped(name) for _, below in layout.headings for name in below)]
     return [" & ".join(tops) + r" \\", *rules, " & ".join(subheads) + r" \\"]
+
+
+def _block(heading: str, columns: int) -> str:
+    text = rf"\multicolumn{{{columns}}}{{l}}{{\textit{{{escaped(heading)}}}}}"
+    return rf"\addlinespace[2pt]{text} \\"
 
 
 def _figure(cell: Cell) -> str:

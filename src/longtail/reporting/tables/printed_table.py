@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from longtail.reporting.tables.layouts import Layout
 
@@ -39,6 +40,7 @@ class PrintedTable:
         rows: the label and the cells of each method.
         notes: sentences below it.
         label: by which LaTeX refers to it.
+        blocks: the heading of each block of rows, by the label of its first row.
     """
 
     number: str
@@ -47,6 +49,7 @@ class PrintedTable:
     rows: tuple[tuple[str, tuple[Cell, ...]], ...]
     notes: tuple[str, ...] = ()
     label: str = ""
+    blocks: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def has_stars(self) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from longtail.parameters import Table
+from longtail.parameters import Family, Table, family_label
 from longtail.reporting.tables.layouts import (
     TRAIN_SETS_IN_CAPTIONS,
     Column,
@@ -158,7 +158,17 @@ def _printed(
         f"{TRAIN_SETS_IN_CAPTIONS[table.train_set]} dataset, showing {description}."
     )
     label = latex_label(table, f"{layout.kind}{variant}")
-    return PrintedTable(number_in_series(table, layout), caption, layout, rows, label=label)
+    number = number_in_series(table, layout)
+    return PrintedTable(number, caption, layout, rows, label=label, blocks=_blocks(table))
+
+
+def _blocks(table: Table) -> dict[str, str]:
+    """The name of each family, by the label of its first method."""
+    first: dict[Family, str] = {}
+    for method, label in table.methods.items():
+        if method in table.families:
+            first.setdefault(table.families[method], label)
+    return {label: family_label(family) for family, label in first.items()}
 
 
 def latex_label(table: Table, kind: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy.typing as npt
 import pandas as pd
 
-from longtail.parameters import Contents, Dataset, Table
+from longtail.parameters import Contents, Dataset, Table, Trials
 
 
 def select_gallery(
@@ -38,6 +38,17 @@ def draw_overview(leaders: pd.DataFrame, contents: Contents) -> tuple[bytes, byt
     from longtail.reporting.figures.overview import overview
 
     figure = overview(leaders, contents)
+    return figure.png, figure.pdf
+
+
+def draw_tail_against_head(
+    scores: pd.DataFrame, contents: Contents, trials: Trials, dataset: Dataset
+) -> tuple[bytes, bytes]:
+    """The methods of all backbones by family, tail against head, as PNG and PDF."""
+    from longtail.reporting.figures.tail_against_head import tail_against_head
+
+    families = {trial.method.name: trial.method.family for trial in trials.trials}
+    figure = tail_against_head(scores, contents, families, dataset.imbalance.grouped_by)
     return figure.png, figure.pdf
 
 

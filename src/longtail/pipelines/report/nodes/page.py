@@ -13,7 +13,7 @@ from longtail.reporting.page.data_section import data_section, data_summary
 from longtail.reporting.page.provenance_section import circumstances, provenance_section, recipes
 from longtail.reporting.page.report_page import report_page, results_section
 from longtail.reporting.page.species_section import species_parts, species_section
-from longtail.reporting.page.summary_section import summary_section
+from longtail.reporting.page.summary_section import summary_figures, summary_section
 from longtail.reporting.page.tables import backbone_section
 from longtail.reporting.page.unknown_section import (
     novelty_part,
@@ -22,9 +22,19 @@ from longtail.reporting.page.unknown_section import (
 )
 
 
+def show_summary_figures(
+    overview_figure: bytes,
+    tail_against_head_figure: bytes,
+    leaders: pd.DataFrame,
+    contents: Contents,
+) -> str:
+    """See :func:`longtail.reporting.page.summary_section.summary_figures`."""
+    return summary_figures(overview_figure, tail_against_head_figure, leaders, contents)
+
+
 def write_summary_section(
     leaders: pd.DataFrame,
-    overview_figure: bytes,
+    summary_figures: str,
     results: pd.DataFrame,
     species: pd.DataFrame,
     confused_pairs: pd.DataFrame,
@@ -35,7 +45,7 @@ def write_summary_section(
     """The page's first screen: see :func:`longtail.reporting.page.summary_section`."""
     best = best_trials(results)
     return summary_section(
-        leaders, overview_figure, best, species, confused_pairs, novelty, contents,
+        leaders, summary_figures, best, species, confused_pairs, novelty, contents,
         dataset.imbalance.grouped_by,
     )  # fmt: skip
 

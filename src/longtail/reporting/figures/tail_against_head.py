@@ -1,0 +1,136 @@
+"""The figure of all backbones: what each method gains for the tail, and what it costs the head."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from longtail.parameters import FAMILIES, Contents, Family, Table, TrainSet, family_label
+from longtail.reporting.figures import drawing
+from longtail.reporting.figures.drawing import GREY, MARKERS, PALETTE, Picture
+from longtail.reporting.tables.layouts import TRAIN_SET_LABELS, fair_prefix, groups_tested_on
+from longtail.reporting.tables.leaders import headline_tables
+
+PANELS_IN_A_ROW = 4
+PANEL = 3.1  # inches
+# The colour and the marker of each family, the same in every report. Together they are unique.
+STYLES: dict[Family, tuple[str, str]] = {
+    family: (PALETTE[place % len(PALETTE)], MARKERS[place % len(MARKERS)])
+    for place, family in enumerate(FAMILIES)
+}
+HEADINGS = frozenset(map(family_label, FAMILIES))
+OF_NO_FAMILY = (GREY, "*")
+
+
+def tail_against_head(
+    scores: pd.DataFrame,
+    contents: Contents,
+    families: Mapping[str, Family | None],
+    grouped_by: TrainSet = "long_tailed",
+) -> Picture:
+    """Accuracy of tail classes against that of head classes, a point with intervals per method.
+
+    There is a panel per backbone, trained on the set that is judged. Points are numbered; the
+    legend has their names, by family.
+
+    Args:
+        scores: of all tables, see :func:`longtail.evaluation.summaries.summarise`.
+        contents: the tables, for labels and their order.
+        families: of the methods by name; None for the baseline.
+        grouped_by: the training set whose class sizes define head and tail.
+    """
+    shown = headline_tables(contents)
+    labels = shown[0].methods
+    numbers = {method: number for number, method in enumerate(labels, start=1)}
+    columns = min(len(shown), PANELS_IN_A_ROW)
+    rows = -(-len(shown) // columns)
+    size = PANEL * columns + 2.6, PANEL * rows + 0.6
+    figure = Figure(figsize=(size[0], max(size[1], 0.19 * len(labels) + 1.6)), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False)
+    for axes in panels.flat[len(shown) :]:
+        axes.set_visible(False)
+    prefix = fair_prefix(grouped_by)
+    for axes, table in zip(panels.flat, shown, strict=False):
+        head, tail = (_accuracies(scores, table, f"{prefix}{part}") for part in ("head", "tail"))
+        for row in head.add_suffix("_head").join(tail.add_suffix("_tail")).itertuples():
+            method = str(row.Index)
+            _point(axes, row, _style(families.get(method)), str(numbers[method]))
+        axes.set_title(drawing.drawn_text(table.backbone_label), fontsize=10)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(MaxNLocator(5))
+            axis.set_major_formatter(PercentFormatter(1, decimals=0))
+        axes.tick_params(labelsize=8)
+        axes.grid(color="#eeeeee")
+        axes.set_axisbelow(True)
+    tested_on = groups_tested_on(
+        grouped_by, has_natural_test_set="natural" in set(scores["test_set"])
+    )
+    figure.supxlabel(f"accuracy of head classes on the {tested_on} test set", fontsize=9)
+    figure.supylabel("accuracy of tail classes", fontsize=9)
+    trained = TRAIN_SET_LABELS[shown[0].train_set]
+    figure.suptitle(f"Tail against head, trained {trained}", fontsize=11)
+    legend = figure.legend(
+        handles=_legend(labels, numbers, families),
+        loc="outside right center", frameon=False, fontsize=8, handlelength=1.4,
+    )  # fmt: skip
+    for entry in legend.get_texts():
+        if entry.get_text() in HEADINGS:
+            entry.set_fontstyle("italic")
+    return drawing.picture(figure)
+
+
+def _accuracies(scores: pd.DataFrame, table: Table, test_set: str) -> pd.DataFrame:
+    """Accuracy with its interval by method."""
+    own = scores[
+        (scores["backbone"] == table.backbone)
+        & (scores["train_set"] == table.train_set)
+        & (scores["test_set"] == test_set)
+        & (scores["metric"] == "acc1")
+    ]
+    return own.set_index("method")[["value", "low", "high"]]
+
+
+def _style(family: Family | None) -> tuple[str, str]:
+    return OF_NO_FAMILY if family is None else STYLES[family]
+
+
+def _point(axes: Axes, row: Any, style: tuple[str, str], number: str) -> None:
+    colour, marker = style
+    axes.errorbar(
+        row.value_head, row.value_tail,
+        xerr=[[row.value_head - row.low_head], [row.high_head - row.value_head]],
+        yerr=[[row.value_tail - row.low_tail], [row.high_tail - row.value_tail]],
+        fmt=marker, ms=6, color=colour, elinewidth=0.7, alpha=0.9,
+    )  # fmt: skip
+    place = (row.value_head, row.value_tail)
+    axes.annotate(number, place, (4, 4), textcoords="offset points", fontsize=7)
+
+
+def _legend(
+    labels: Mapping[str, str],
+    numbers: Mapping[str, int],
+    families: Mapping[str, Family | None],
+) -> list[Line2D]:
+    """A heading for each family, and its methods below."""
+    entries = []
+    for family in (None, *FAMILIES):
+        own = [method for method in labels if families.get(method) == family]
+        if not own:
+            continue
+        if family is not None:
+            entries.append(Line2D([], [], ls="", label=family_label(family)))
+        colour, marker = _style(family)
+        entries += [
+            Line2D(
+                [], [], ls="", marker=marker, color=colour,
+                label=f"{numbers[method]} {drawing.drawn_text(labels[method])}",
+            )
+            for method in own
+        ]  # fmt: skip
+    return entries
