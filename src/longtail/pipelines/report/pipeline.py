@@ -48,7 +48,7 @@ ARGUMENTS = {
     **{name: f"{{dataset}}_{name}" for name in ("confused_pairs", "gallery")},
     **{name: f"{{dataset}}_{name}" for name in ("class_profile_figure", "overview_figure")},
     "tail_against_head_figure": "{dataset}_tail_against_head_figure",
-    "summary_figures": "report.{dataset}.summary_figures",
+    "summary_figures": "report.{dataset}.summary_figures_section",
     **{name: f"{{dataset}}_{name}" for name in ("overall_results", "chapter", "appendix")},
     "intervals_appendix": "{dataset}_intervals_appendix",
     "introduction_note": "report.{dataset}.introduction_note",
@@ -242,7 +242,7 @@ def _latex(report: Namespace, dataset: str, backbones: list[str]) -> Iterator[No
 
 
 def _page(report: Namespace, dataset: str, backbones: list[str]) -> Iterator[Node]:
-    yield report.node(page.show_summary_figures, f"{report.name}.summary_figures")
+    yield report.node(page.show_summary_figures, f"{report.name}.summary_figures_section")
     sections = {backbone: f"{report.name}.{backbone}.section" for backbone in backbones}
     written = {
         "summary": report.node(page.write_summary_section, f"{report.name}.summary_section"),
