@@ -489,7 +489,6 @@ def test_the_archive_has_all_documents_tables_and_figures(full: Run, appendix: s
         *(f"figures/{'_'.join(names)}.pdf" for names in product(BACKBONES, drawn)),
         *("figures/class_profile.pdf", "figures/overview.pdf"),
         "figures/tail_against_head.pdf",
-        "figures/tail_against_head.pdf",
     }
     assert files["appendix.tex"].decode() == appendix
     assert all(files[name].startswith(b"%PDF-") for name in files if name.endswith(".pdf"))
