@@ -135,7 +135,7 @@ def test_networks_of_timm_are_divided(architecture: str) -> None:
     with torch.device("meta"):
         model = build(backbone, Classifier(), 5, 64, None, experts)
         plain = build(backbone, Classifier(), 5, 64, None)
-    check_experts(model, experts, 64)
+    check_experts(model.backbone, experts, 64)
     more = sum(p.numel() for p in model.parameters()) / sum(p.numel() for p in plain.parameters())
     assert 1.1 < more < 2
 
@@ -161,7 +161,14 @@ def test_weight_outside_the_modules_of_the_experts_is_refused() -> None:
 def test_network_that_cannot_be_divided_there_is_refused_before_training(
     make_trial: Any, make_recipe: Any
 ) -> None:
-    method = Method(name="m", label="", loss=Softmax(name="softmax"), experts=Experts(shared=0.7))
+    cosine = Classifier(kind="cosine")
+    method = Method(
+        name="m",
+        label="",
+        loss=Softmax(name="softmax"),
+        classifier=cosine,
+        experts=Experts(shared=0.7),
+    )
     dense = Backbone(name="net", label="", architecture="densenet121")
     trial = make_trial(backbone=dense, method=method, recipe=make_recipe(image_size=32))
     message = (
@@ -172,3 +179,5 @@ def test_network_that_cannot_be_divided_there_is_refused_before_training(
         check_layers([trial])
     classifiers = method.model_copy(update={"experts": Experts(shared=1.0)})
     check_layers([trial.model_copy(update={"method": classifiers})])
+    resnet = Backbone(name="net", label="", architecture="resnet32")
+    check_layers([trial.model_copy(update={"backbone": resnet})])

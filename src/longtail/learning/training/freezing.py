@@ -69,7 +69,7 @@ def check_layers(trials: Iterable[Trial]) -> None:
             with torch.device("meta"):  # only the names and shapes of its parameters are needed
                 model = build_for_trial(trial, 2, None)
                 if experts is not None:
-                    check_experts(model, experts, recipe.image_size)
+                    check_experts(model.backbone, experts, recipe.image_size)
             freeze(model, recipe)
             parameter_groups(model, recipe)
         except ConfigurationError as error:
