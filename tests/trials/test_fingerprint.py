@@ -99,6 +99,7 @@ OF_RECIPE: dict[str, list[Any]] = {
     "auto_augment": ["cifar10"],
     "cutout": [8],
     "nesterov": [True],
+    "sam_rho": [0.05],
     "mixing": [
         {"kind": "mixup", "alpha": 0.2},
         {"kind": "mixup", "alpha": 0.2, "partner_exponent": 0},

@@ -98,6 +98,8 @@ class Recipe(Strict):
         random_erasing: random rectangles that are overwritten.
         cutout: the side of the black square of Cutout (arXiv 1708.04552), in pixels.
         mixing: mixup or CutMix, of all images or rather of rare classes.
+        sam_rho: how far sharpness-aware minimization (arXiv 2010.01412) looks for a larger loss, as
+            a distance between weights; it takes two passes per step. 0 is without it.
         ema_decay: of an exponential moving average of the weights, which is then the result.
         freeze: keeps the whole ``backbone``, or a share of its layers from the input on, as
             pretrained.
@@ -131,6 +133,7 @@ class Recipe(Strict):
     auto_augment: Literal["cifar10"] | None = None
     cutout: ImageSize | None = None
     nesterov: bool = False
+    sam_rho: Annotated[float, Field(ge=0, le=10)] = 0.0
     ema_decay: Share | None = None
     freeze: Freeze = "none"
     layer_decay: ShareOrAll = 1.0

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from math import ceil
 
 import numpy as np
@@ -22,9 +23,10 @@ from longtail.learning.execution import Forward, plain_forward
 from longtail.learning.predict_logits import predict_logits
 from longtail.learning.training.cached_views import CachedViews
 from longtail.learning.training.checkpoint import Checkpoint
-from longtail.learning.training.epoch_mixing import epoch_mixing
+from longtail.learning.training.epoch_mixing import EpochMixing, epoch_mixing
 from longtail.learning.training.freezing import LR_SCALE
 from longtail.learning.training.learning_rate import learning_rate_factor
+from longtail.learning.training.sharpness import steepest_weights
 from longtail.learning.training.slow_settings import TimedAugmentation
 from longtail.learning.training.training_state import TrainingState
 from longtail.parameters import Recipe
@@ -165,19 +167,40 @@ def train_epoch(
             batch = mixing.images(batch, step)  # noqa: PLW2901
             # A last batch of another size is not worth compiling for.
             run = forward if len(own_labels) == recipe.batch_size else plain_forward
-            with execution.autocast():
-                logits = run(state.model, batch.contiguous(memory_format=torch.channels_last))
-            batch_loss = mixing.loss(state.criterion, logits, own_labels, step)
-            state.optimizer.zero_grad(set_to_none=True)
-            batch_loss.backward()  # type: ignore[no-untyped-call]
+            loss_of = partial(_loss_of_batch, state, mixing, own_labels, step)
+            batch = batch.contiguous(memory_format=torch.channels_last)  # noqa: PLW2901
+            batch_loss = _backward(state, run, batch, loss_of)
+            if recipe.sam_rho:
+                # BatchNorm's running statistics follow both passes, as in the published code.
+                with steepest_weights(state.model, recipe.sam_rho):
+                    _backward(state, run, batch, loss_of)
             state.optimizer.step()
             if state.ema is not None:
                 state.ema.update(state.model)
-            total += batch_loss.detach() * len(own_labels)  # stays on the device: no wait
+            total += batch_loss * len(own_labels)  # stays on the device: no wait
             if (step + 1) % STEPS_BETWEEN_CHECKS == 0:
                 when = f"epoch {state.epoch + 1}"
                 _check_finite(total.item(), recipe, f"{step + 1} of {len(batches)} steps of {when}")
     return total.item() / count
+
+
+def _loss_of_batch(
+    state: TrainingState, mixing: EpochMixing, labels: Tensor, step: int, logits: Tensor
+) -> Tensor:
+    """The loss of the logits of the epoch's batch of this number."""
+    return mixing.loss(state.criterion, logits, labels, step)
+
+
+def _backward(
+    state: TrainingState, run: Forward, batch: Tensor, loss_of: Callable[[Tensor], Tensor]
+) -> Tensor:
+    """Compute the gradients of a batch, instead of those that there are, and return its loss."""
+    with state.execution.autocast():
+        logits = run(state.model, batch)
+    loss = loss_of(logits)
+    state.optimizer.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    return loss.detach()
 
 
 def _set_learning_rate(state: TrainingState, step: int, steps_per_epoch: int) -> None:

@@ -32,7 +32,7 @@ BATCH_SIZE = 64
 VIEWS_SEED = 0
 # The keys of a recipe that do not change the features.
 TRAINING_KEYS = frozenset(
-    {"epochs", "batch_size", "optimizer", "learning_rate", "momentum", "nesterov"}
+    {"epochs", "batch_size", "optimizer", "learning_rate", "momentum", "nesterov", "sam_rho"}
     | {"weight_decay", "schedule"}
     | {"warmup_epochs", "validate_every", "freeze", "layer_decay", "cached_views", "cosine_start"}
     | {"mixing"}
