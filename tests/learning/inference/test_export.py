@@ -16,7 +16,7 @@ from torch import Tensor
 
 from longtail.learning import backbones
 from longtail.learning.inference.export import ABOUT, Recognizer, export_program
-from longtail.parameters import Backbone, Classifier
+from longtail.parameters import Backbone, Classifier, Experts
 
 CLASSES, STORED, INPUT = 5, 64, 32
 # The last class cannot occur.
@@ -24,12 +24,14 @@ SHIFT = np.append(np.linspace(-1.0, 1.0, CLASSES - 1), -np.inf)
 NAMES = ["Äbia fasciata", "b", "c", "d", "e"]
 
 
-def recognizer(architecture: str = "vit_micro", classifier: str = "linear") -> Recognizer:
+def recognizer(
+    architecture: str = "vit_micro", classifier: str = "linear", experts: Experts | None = None
+) -> Recognizer:
     torch.manual_seed(0)
     model = backbones.build(
         Backbone(name="net", label="Net", architecture=architecture),
         Classifier.model_validate({"kind": classifier, "scale": 3}),
-        *(CLASSES, INPUT, None),
+        *(CLASSES, INPUT, None, experts),
     )
     model.normalize.set(torch.full((3,), 0.5), torch.full((3,), 0.25))
     return Recognizer(model, STORED, 1.5, SHIFT).eval()
@@ -41,16 +43,22 @@ def photographs(height: int, width: int, count: int = 1) -> Tensor:
 
 
 @pytest.mark.parametrize(
-    ("architecture", "classifier"),
+    ("architecture", "classifier", "experts"),
     [
-        *(("mobilenetv2_micro", "linear"), ("resnetv2_micro", "linear"), ("vit_micro", "cosine")),
-        *(("convnext_micro", "cosine"), ("resnet32", "linear"), ("mobilenetv2_035", "linear")),
+        ("mobilenetv2_micro", "linear", None),
+        ("resnetv2_micro", "linear", None),
+        ("vit_micro", "cosine", None),
+        ("convnext_micro", "cosine", None),
+        ("resnet32", "linear", None),
+        ("mobilenetv2_035", "linear", None),
+        ("mobilenetv2_micro", "cosine", Experts(shared=0.5)),
+        ("vit_micro", "linear", Experts(shared=1.0)),
     ],
 )
 def test_photographs_of_any_number_and_size_get_the_models_logits(
-    architecture: str, classifier: str
+    architecture: str, classifier: str, experts: Experts | None
 ) -> None:
-    whole = recognizer(architecture, classifier)
+    whole = recognizer(architecture, classifier, experts)
     program = torch.export.load(io.BytesIO(export_program(whole, {}))).module()
     for shape in ((1, 300, 120), (3, STORED, STORED), (2, 12, 600), (1, 1, 1)):
         count, height, width = shape
