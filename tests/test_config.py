@@ -15,6 +15,7 @@ from kedro.io.core import AbstractVersionedDataset
 from longtail.catalog import LongtailCatalog
 from longtail.config import GridConfigLoader
 from longtail.errors import ConfigurationError
+from longtail.parameters import Trial
 from longtail.pipeline_registry import register_pipelines
 from tests.pipelines.support import PROJECT, TRIALS, dotted, loader, pipelines
 
@@ -236,8 +237,9 @@ def test_a_trial_s_parameter_is_what_its_node_gets() -> None:
     value = loader("test", **dotted(f"{path}.recipe.epochs=9"))["parameters"]
     for part in path.split("."):
         value = value[part]
-    assert value["recipe"]["epochs"] == 9
-    assert value["backbone"]["name"] == "mobilenetv2_micro"
+    assert isinstance(value, Trial)
+    assert value.recipe.epochs == 9
+    assert value.backbone.name == "mobilenetv2_micro"
 
 
 def test_a_loader_has_its_own_parameters() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kedro.framework.context import CatalogCommandsMixin
-from kedro.io import DataCatalog
+from kedro.io import DataCatalog, MemoryDataset
 from kedro.io.catalog_config_resolver import CatalogConfigResolver
 from kedro.io.core import DatasetError, Version, VersionNotFoundError
 from kedro.pipeline import Pipeline
@@ -99,9 +99,14 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
 
         Kedro adds each level and each value of nested parameters. Nodes read whole trials; the
         30,000 values inside 560 of them took longer than everything else before the first node.
+        A parameter is copied when it is loaded; to find that out, Kedro would look for packages
+        that are not installed, for each one.
         """
-        if not f"{key}.".startswith(TRIAL_PARAMETERS) or key.endswith(".trial"):
-            super().__setitem__(key, value)
+        if f"{key}.".startswith(TRIAL_PARAMETERS) and not key.endswith(".trial"):
+            return
+        if key.startswith("params:"):
+            value = MemoryDataset(value, copy_mode="deepcopy")
+        super().__setitem__(key, value)
 
     def _add_from_config(self, ds_name: str, ds_config: dict[str, Any]) -> None:
         """Add an entry with its class instead of the name, so that each class is found once."""

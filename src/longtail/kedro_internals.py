@@ -203,24 +203,32 @@ class CompiledPatterns(CatalogConfigResolver):
         self.__dict__.update(vars(resolver))
 
     def match_dataset_pattern(self, ds_name: str) -> str | None:
-        return _first_match(tuple(self._dataset_patterns), ds_name)
+        return _match(tuple(self._dataset_patterns), ds_name)[0]
 
     def resolve_pattern(self, ds_name: str) -> dict[str, Any]:
-        pattern = None if ds_name in self.config else self.match_dataset_pattern(ds_name)
-        if pattern is None:
-            return super().resolve_pattern(ds_name)
-        filled: dict[str, Any] = _filled(
-            self._dataset_patterns[pattern], _fields(pattern, ds_name).named
-        )
-        return filled
-
-
-_compiled = cache(parse.compile)
+        if ds_name not in self.config:
+            pattern, fields = _match(tuple(self._dataset_patterns), ds_name)
+            if pattern is not None:
+                filled: dict[str, Any] = _filled(self._dataset_patterns[pattern], fields)
+                return filled
+        return super().resolve_pattern(ds_name)
 
 
 @cache
-def _first_match(patterns: tuple[str, ...], name: str) -> str | None:
-    return next((pattern for pattern in patterns if _fields(pattern, name)), None)
+def _match(patterns: tuple[str, ...], name: str) -> tuple[str | None, Mapping[str, str]]:
+    """The first pattern that matches a name, and what its fields stand for."""
+    for pattern in patterns:
+        head, tail, compiled = _parts(pattern)
+        # Much faster than to parse each name.
+        if name.startswith(head) and name.endswith(tail) and (found := compiled.parse(name)):
+            return pattern, found.named
+    return None, {}
+
+
+@cache
+def _parts(pattern: str) -> tuple[str, str, Any]:
+    """The texts before the first field of a pattern and after the last, and its parser."""
+    return pattern.partition("{")[0], pattern.rpartition("}")[2], parse.compile(pattern)
 
 
 @cache
@@ -228,19 +236,6 @@ def dataset_class(dataset_type: str) -> type[AbstractDataset[Any, Any]]:
     """The class of a type in the catalog; Kedro looks for each name in three packages."""
     found, _ = parse_dataset_definition({"type": dataset_type})
     return found
-
-
-def _fields(pattern: str, name: str) -> Any:
-    """What the fields of a pattern stand for in a name; None if it does not match."""
-    head, tail = _ends(pattern)
-    fits = name.startswith(head) and name.endswith(tail)  # much faster than to parse each name
-    return _compiled(pattern).parse(name) if fits else None
-
-
-@cache
-def _ends(pattern: str) -> tuple[str, str]:
-    """The texts before the first field of a pattern and after the last."""
-    return pattern.partition("{")[0], pattern.rpartition("}")[2]
 
 
 def _filled(config: Any, fields: Mapping[str, str]) -> Any:

@@ -20,7 +20,7 @@ from filelock import FileLock
 
 from longtail.errors import DataError
 from longtail.project import root
-from longtail.storage.files import atomic_file
+from longtail.storage.files import atomic_file, flush_to_disk
 from longtail.storage.tracking_database import (
     ELSEWHERE,
     check_readable,
@@ -129,11 +129,24 @@ def _make_database(mlflow_client: type[MlflowClient]) -> None:
     path = _database()
     if path is None or is_database(path):
         return
+    from sqlalchemy import Engine, event
+
     with FileLock(f"{path}.lock"):
         if is_database(path):
             return
-        with atomic_file(path) as draft:
-            mlflow_client(f"sqlite:///{draft}").search_experiments()
+        event.listen(Engine, "connect", _write_later)
+        try:
+            with atomic_file(path) as draft:
+                mlflow_client(f"sqlite:///{draft}").search_experiments()
+                flush_to_disk(draft)
+        finally:
+            event.remove(Engine, "connect", _write_later)
+
+
+def _write_later(connection: Any, _: Any) -> None:
+    """Do not wait for the disk at each of the steps that create the tables, for seconds."""
+    connection.execute("PRAGMA synchronous = OFF")
+    connection.execute("PRAGMA journal_mode = MEMORY")
 
 
 def _database() -> Path | None:

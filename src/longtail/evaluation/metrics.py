@@ -13,7 +13,7 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from scipy.special import log_softmax
+import scipy
 
 from longtail.arrays import BoolArray, FloatArray, Int64Array
 
@@ -45,7 +45,7 @@ class Answers:
     @classmethod
     def from_logits(cls, logits: FloatArray, labels: Int64Array) -> Answers:
         """Answers from logits of shape (n, classes)."""
-        log_probabilities = log_softmax(logits.astype(np.float64), axis=1)
+        log_probabilities = scipy.special.log_softmax(logits.astype(np.float64), axis=1)
         own = logits[np.arange(len(labels)), labels][:, None]
         smaller_label = np.arange(logits.shape[1]) < labels[:, None]
         ahead = (logits > own) | ((logits == own) & smaller_label)

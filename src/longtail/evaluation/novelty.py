@@ -23,7 +23,7 @@ from itertools import islice
 
 import numpy as np
 import pandas as pd
-from scipy.special import log_softmax, logsumexp
+import scipy
 
 from longtail.arrays import Float64Array, FloatArray
 from longtail.evaluation.uncertainty import (
@@ -44,7 +44,7 @@ FEWEST_KNOWN = 59
 
 def largest_probability(logits: FloatArray) -> FloatArray:
     """The largest log-probability: it orders images as the probability does, but never rounds."""
-    result: FloatArray = log_softmax(logits, axis=1).max(axis=1)
+    result: FloatArray = scipy.special.log_softmax(logits, axis=1).max(axis=1)
     return result
 
 
@@ -56,7 +56,7 @@ def largest_logit(logits: FloatArray) -> FloatArray:
 
 def negative_energy(logits: FloatArray) -> FloatArray:
     """``log(sum(exp(logits)))``."""
-    result: FloatArray = logsumexp(logits, axis=1)
+    result: FloatArray = scipy.special.logsumexp(logits, axis=1)
     return result
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
+import scipy
 
 from longtail.arrays import Float64Array
 
@@ -23,7 +23,7 @@ def mcnemar(first_only: int, second_only: int) -> float:
         >>> mcnemar(1, 9)
         0.021484375
     """
-    one_sided = special.bdtr(min(first_only, second_only), first_only + second_only, 0.5)
+    one_sided = scipy.special.bdtr(min(first_only, second_only), first_only + second_only, 0.5)
     return min(2 * float(one_sided), 1.0)
 
 
@@ -54,8 +54,8 @@ def paired_difference(
     squares += of_seeds**2 / (seeds - 1) if seeds > 1 else 0.0
     freedom = variance**2 / squares
     error = np.sqrt(variance)
-    half = special.stdtrit(freedom, 0.5 + confidence / 2) * error
-    p = 2 * special.stdtr(freedom, -abs(mean) / error)
+    half = scipy.special.stdtrit(freedom, 0.5 + confidence / 2) * error
+    p = 2 * scipy.special.stdtr(freedom, -abs(mean) / error)
     return float(mean - half), float(mean + half), float(p)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import softmax
+import scipy
 
 from longtail.arrays import Float32Array
 from longtail.evaluation.metrics import Answers, confusion_counts
@@ -87,7 +87,7 @@ def _logits(predictions: pd.DataFrame) -> Float32Array:
 def _most_probable(predictions: pd.DataFrame) -> pd.DataFrame:
     logits = _logits(predictions).astype(np.float64)
     labels = predictions["label"].to_numpy()
-    probabilities = softmax(logits, axis=1)
+    probabilities = scipy.special.softmax(logits, axis=1)
     rows = np.arange(len(labels))
     order = np.argsort(-logits, axis=1, kind="stable")[:, :TOP_ANSWERS]
     columns: dict[str, Any] = {

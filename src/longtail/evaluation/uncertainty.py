@@ -23,7 +23,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
+import scipy
 
 from longtail.arrays import Float32Array, Float64Array, Int64Array
 
@@ -61,8 +61,8 @@ def exact_interval(
     tail = (1 - confidence) / 2
     hits, misses = p * n, (1 - p) * n
     none, every = hits < NO_HITS, misses < NO_HITS
-    low = special.betaincinv(np.where(none, 1, hits), misses + 1, tail)
-    high = special.betaincinv(hits + 1, np.where(every, 1, misses), 1 - tail)
+    low = scipy.special.betaincinv(np.where(none, 1, hits), misses + 1, tail)
+    high = scipy.special.betaincinv(hits + 1, np.where(every, 1, misses), 1 - tail)
     return np.where(none, 0.0, low), np.where(every, 1.0, high)
 
 
@@ -117,9 +117,9 @@ def loss_interval(
     if not (value > 0 and variance > 0):
         return NO_INTERVAL
     tail = (1 - confidence) / 2
-    low = special.gammaincinv(value**2 / variance, tail) * variance / value
+    low = scipy.special.gammaincinv(value**2 / variance, tail) * variance / value
     further, wider = value + largest, variance + largest**2
-    high = special.gammaincinv(further**2 / wider, 1 - tail) * wider / further
+    high = scipy.special.gammaincinv(further**2 / wider, 1 - tail) * wider / further
     return float(low), float(high)
 
 
@@ -197,6 +197,6 @@ def interval_over_seeds(
     if seeds == 1:
         return mean, mean - below, mean + above, float("nan")
     deviation = float(value.std(ddof=1))
-    by_seed = special.stdtrit(seeds - 1, 0.5 + confidence / 2) * deviation / np.sqrt(seeds)
+    by_seed = scipy.special.stdtrit(seeds - 1, 0.5 + confidence / 2) * deviation / np.sqrt(seeds)
     low_end, high_end = mean - np.hypot(below, by_seed), mean + np.hypot(above, by_seed)
     return mean, float(low_end), float(high_end), deviation

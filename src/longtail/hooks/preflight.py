@@ -60,7 +60,7 @@ class PreflightHook:
         if not on_cluster:
             workers.warm_up()
             report_slow_settings(parameters.compute)
-        trials = [_trial(catalog, f"params:{node.namespace}.trial") for node in fits]
+        trials: list[Trial] = [catalog.load(f"params:{node.namespace}.trial") for node in fits]
         _check_backbones(trials, made)
         if any(trial.needs_layers for trial in trials):
             from longtail.learning.training.freezing import check_layers
@@ -138,8 +138,3 @@ def _check_backbones(trials: list[Trial], made: set[str]) -> None:
             check_available(backbone)
             weights = shapes_of_weights(backbone)
         check_network(backbone, image_size, weights)
-
-
-def _trial(catalog: LongtailCatalog, name: str) -> Trial:
-    # Kedro makes a Trial of the plain values if a node of the run asks for one.
-    return Trial.model_validate(catalog.load(name))

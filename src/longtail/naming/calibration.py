@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize_scalar
+import scipy
 
 from longtail.arrays import Float64Array, FloatArray, Int64Array
 from longtail.evaluation.metrics import Answers, Tally, calibration_error
@@ -66,7 +66,9 @@ def fit_temperature(logits: npt.ArrayLike, labels: Int64Array, assumed: Float64A
         return _nll(log_posteriors(logits, np.exp(log_temperature), assumed, target), labels)
 
     bounds = (np.log(MIN_TEMPERATURE), np.log(MAX_TEMPERATURE))
-    found = minimize_scalar(nll, bounds=bounds, method="bounded", options={"xatol": 1e-6})
+    found = scipy.optimize.minimize_scalar(
+        nll, bounds=bounds, method="bounded", options={"xatol": 1e-6}
+    )
     return float(np.exp(found.x))
 
 

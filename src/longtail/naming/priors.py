@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import log_softmax
+import scipy
 
 from longtail.arrays import Float64Array
 from longtail.trials.canonical_loss import CanonicalLoss
@@ -71,7 +71,7 @@ def log_posteriors(
 ) -> Float64Array:
     """The logarithm of :func:`posteriors`, minus infinity where the target prior is 0."""
     scores = np.asarray(logits, dtype=np.float64) / temperature + prior_shift(assumed, target)
-    result: Float64Array = log_softmax(scores, axis=1)
+    result: Float64Array = scipy.special.log_softmax(scores, axis=1)
     return result
 
 

@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.special import ndtr
+import scipy
 
 from longtail.arrays import Float64Array
 from longtail.evaluation.uncertainty import exact_interval
@@ -135,7 +135,7 @@ def two_proportions(
     variance = pooled * (1 - pooled) * (1 / m + 1 / n)
     with np.errstate(divide="ignore", invalid="ignore"):
         z = np.where(p == q, 0.0, np.abs(p - q) / np.sqrt(variance))
-    return np.asarray(2 * ndtr(-z))
+    return np.asarray(2 * scipy.special.ndtr(-z))
 
 
 def _meet(table: pd.DataFrame, first: tuple[str, str], second: tuple[str, str]) -> pd.Series[bool]:

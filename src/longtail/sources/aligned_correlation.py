@@ -14,8 +14,8 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+import scipy
 from PIL import Image
-from scipy.ndimage import gaussian_filter
 
 from longtail.arrays import Float32Array, UInt8Array
 
@@ -164,10 +164,10 @@ def _correlation(template: Float32Array, image: Float32Array, pairs: _Pairs) -> 
     seen, inside = pairs.warp(image)
     shape = template.shape
     blur = (0, BLUR, BLUR)
-    weight = gaussian_filter(inside.reshape(shape), blur, mode="constant") + 1e-6
+    weight = scipy.ndimage.gaussian_filter(inside.reshape(shape), blur, mode="constant") + 1e-6
 
     def details(grey: Float32Array) -> Float32Array:
-        blurred = gaussian_filter(grey * inside.reshape(shape), blur, mode="constant")
+        blurred = scipy.ndimage.gaussian_filter(grey * inside.reshape(shape), blur, mode="constant")
         return _centred((grey - blurred / weight).reshape(len(grey), -1), inside)
 
     first, second = details(template), details(seen.reshape(shape))

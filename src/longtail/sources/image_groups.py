@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+import scipy
 
 from longtail.arrays import Int64Array
 from longtail.errors import DataError
@@ -113,8 +112,10 @@ def first_of_component(links: Sequence[Int64Array], count: int) -> Int64Array:
         count: the number of positions.
     """
     pairs = np.concatenate([np.zeros((0, 2), dtype=np.int64), *links])
-    graph = coo_array((np.ones(len(pairs), np.int8), (pairs[:, 0], pairs[:, 1])), (count, count))
-    return first_positions(connected_components(graph, directed=False)[1])
+    graph = scipy.sparse.coo_array(
+        (np.ones(len(pairs), np.int8), (pairs[:, 0], pairs[:, 1])), (count, count)
+    )
+    return first_positions(scipy.sparse.csgraph.connected_components(graph, directed=False)[1])
 
 
 def _captured(entries: Sequence[Entry], pattern: str, key: str) -> tuple[list[str | None], int]:

@@ -100,10 +100,8 @@ def _by_family(methods: Sequence[Method]) -> list[Method]:
 
 
 def nested(models: Mapping[str, BaseModel]) -> dict[str, Any]:
-    """Models as plain values, nested by the parts of their dotted names."""
-    return nest(
-        {tuple(name.split(".")): model.model_dump(mode="json") for name, model in models.items()}
-    )
+    """Models, nested by the parts of their dotted names. Kedro does not check a model again."""
+    return nest({tuple(name.split(".")): model for name, model in models.items()})
 
 
 def table_name(table: Table) -> str:

@@ -11,20 +11,18 @@
 
 Everything is made from what ``verify`` has checked, so nothing is made from stale results.
 
-The arguments of a node's function name its inputs: ``ARGUMENTS`` has what they are in the catalog.
+``ARGUMENTS`` has what the arguments of the nodes' functions are in the catalog.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from inspect import Parameter, signature
+from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import Any
 
 from kedro.pipeline import Node, Pipeline
 
 from longtail.parameters import Parameters, Table
+from longtail.pipelines.namespace import Namespace
 from longtail.pipelines.report.nodes import documents, figures, page, published, tables
 from longtail.pipelines.report.nodes.verification import verify, verify_novelty
 from longtail.reporting.page.backbone_figures import FIGURES
@@ -71,57 +69,6 @@ PUBLISHED = {
 }
 # The figures of all backbones.
 DATA_SET_FIGURES = ("class_profile", "overview", "tail_against_head")
-# What a function is, with its arguments, to the type checker.
-Function = Callable[..., Any]
-
-
-@dataclass(frozen=True)
-class Namespace:
-    """Makes the nodes of a namespace.
-
-    Attributes:
-        name: the namespace.
-        tags: of its nodes.
-        arguments: the catalog's names of the arguments of functions.
-    """
-
-    name: str
-    tags: tuple[str, ...]
-    arguments: Mapping[str, str]
-
-    def node(
-        self, function: Function, outputs: str | list[str], name: str = "", **more: str
-    ) -> Node:
-        """A node with the inputs that the function's arguments name.
-
-        Args:
-            function: of the node. An argument with a default is left out where it is not known.
-            outputs: in the catalog.
-            name: of the node; by default that of the function.
-            more: inputs by argument, in place of those of the namespace or besides them.
-        """
-        known = {**self.arguments, **more}
-        taken = {
-            argument.name: known[argument.name]
-            for argument in signature(function).parameters.values()
-            if argument.kind is Parameter.POSITIONAL_OR_KEYWORD
-            and (argument.default is Parameter.empty or argument.name in known)
-        }
-        return self._node(function, {**taken, **more}, outputs, name)
-
-    def joined(self, function: Function, parts: list[str], output: str, name: str) -> Node:
-        """A node that joins any number of parts."""
-        return self._node(function, parts, output, name)
-
-    def _node(self, function: Function, inputs: Any, outputs: str | list[str], name: str) -> Node:
-        return Node(
-            function,
-            inputs=inputs,
-            outputs=outputs,
-            name=name or function.__name__,
-            namespace=self.name,
-            tags=list(self.tags),
-        )
 
 
 def create_pipeline(parameters: Parameters) -> Pipeline:

@@ -1,7 +1,5 @@
 """Nodes of the train stage. torch is imported in the nodes that need it."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from pathlib import Path

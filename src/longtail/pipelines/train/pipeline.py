@@ -13,15 +13,14 @@ A gather node in each namespace lets Kedro-Viz fold any of them into one box.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from functools import cache
+from collections.abc import Iterator
 from itertools import groupby
 from operator import itemgetter
 
-import pandas as pd
 from kedro.pipeline import Node, Pipeline
 
 from longtail.parameters import Parameters, Trial
+from longtail.pipelines.namespace import Namespace
 from longtail.pipelines.train.nodes import (
     compare_answers,
     evaluate_trial,
@@ -37,6 +36,13 @@ from longtail.trials.tags import GATHER_TAG, TRIAL_TAG
 
 # The outputs of fetching a pretrained backbone.
 WEIGHTS = ("weights", "weights_sha256")
+# The nodes of each trial: functions, names and outputs.
+STEPS = (
+    (fit_trial, "fit", ("model", "history", "card")),
+    (evaluate_trial, "evaluate", ("predictions", "evaluation")),
+    (score_trial, "score", ("results", "confusions", "reliability", "answers")),
+    (look_at_species, "look_at_species", ("class_confusions", "examples")),
+)
 # The tables that are gathered, and their names in a trial.
 GATHERED = {
     "results": "results",
@@ -58,91 +64,46 @@ INNERMOST = {"trainings": gather_cards}
 def create_pipeline(parameters: Parameters, trials: list[Trial]) -> Pipeline:
     """Create the stage for the trials of the grid, in the order of the tables' rows."""
     backbones = [parameters.backbones[name] for name in parameters.grid.backbones]
-    fetches = [_fetch(backbone.name) for backbone in backbones if backbone.pretrained]
     open_sets = {name for name, dataset in parameters.datasets.items() if dataset.unknown}
-    fits = [_trial(trial, has_unknown=trial.dataset in open_sets) for trial in trials]
-    return Pipeline([*fetches, *fits, *_gathers(trials, open_sets)])
+    nodes = [_fetch(backbone.name) for backbone in backbones if backbone.pretrained]
+    for trial in trials:
+        nodes += _trial(trial, has_unknown=trial.dataset in open_sets)
+    return Pipeline([*nodes, *_gathers(trials, open_sets)])
 
 
-def _fetch(backbone: str) -> Pipeline:
-    node = Node(
+def _fetch(backbone: str) -> Node:
+    return Node(
         fetch_weights,
         inputs=f"params:backbones.{backbone}",
         outputs=[f"{backbone}_{name}" for name in WEIGHTS],
         name=f"fetch_{backbone}_weights",
-        tags=[backbone],
-    )
-    return Pipeline([node], namespace="train", prefix_datasets_with_namespace=False)
-
-
-@cache
-def _template(*, pretrained: bool, has_unknown: bool) -> Pipeline:
-    """The nodes of any trial."""
-    weights = WEIGHTS if pretrained else ()
-    fit = Node(
-        fit_trial,
-        inputs={
-            **{name: name for name in ("images", "index", "source", "subsets", *weights)},
-            "trial": "params:trial",
-            "store": "trial_store",
-        },
-        outputs=["model", "history", "card"],
-        name="fit",
-    )
-    evaluate = Node(
-        evaluate_trial,
-        inputs=[
-            *("images", "index", "source", "subsets", "model", "card"),
-            *("params:trial", "trial_store"),
-        ],
-        outputs=["predictions", "evaluation"],
-        name="evaluate",
-    )
-    score = Node(
-        score_trial,
-        inputs=[
-            *("predictions", "index", "subsets", "card", "evaluation"),
-            *("params:trial", "params:statistics"),
-        ],
-        outputs=["results", "confusions", "reliability", "answers"],
-        name="score",
-    )
-    look = Node(
-        look_at_species,
-        inputs=[
-            *("predictions", "subsets", "class_profile", "card"),
-            *("params:trial", "params:statistics"),
-        ],
-        outputs=["class_confusions", "examples"],
-        name="look_at_species",
-    )
-    novelty = Node(
-        score_novelty,
-        inputs=["predictions", "subsets", "card", "params:trial", "params:statistics"],
-        outputs=NOVELTY,
-        name="score_novelty",
-    )
-    return Pipeline([fit, evaluate, score, look, *([novelty] if has_unknown else [])])
-
-
-def _trial(trial: Trial, *, has_unknown: bool) -> Pipeline:
-    pretrained = trial.backbone.pretrained
-    shared = ("images", "index", "source", "subsets", "class_profile")
-    weights = WEIGHTS if pretrained else ()
-    return Pipeline(
-        _template(pretrained=pretrained, has_unknown=has_unknown),
-        namespace=f"train.{trial.name}",
-        inputs={
-            **{name: f"{trial.dataset}_{name}" for name in shared},
-            **{name: f"{trial.backbone.name}_{name}" for name in weights},
-            "trial_store": "trial_store",
-        },
-        parameters={"params:statistics"},
-        tags=[TRIAL_TAG, *trial.name.split(".")],
+        namespace="train",
+        tags=backbone,
     )
 
 
-def _gathers(trials: list[Trial], open_sets: set[str]) -> Iterable[Pipeline]:
+def _trial(trial: Trial, *, has_unknown: bool) -> Iterator[Node]:
+    """The nodes of a trial."""
+    name, data = f"train.{trial.name}", trial.dataset
+    own = ("predictions", "evaluation", "model", "card")
+    weights = WEIGHTS if trial.backbone.pretrained else ()
+    arguments = {
+        **{argument: f"{data}_{argument}" for argument in ("images", "index", "source", "subsets")},
+        "profile": f"{data}_class_profile",
+        **{argument: f"{trial.backbone.name}_{argument}" for argument in weights},
+        **{argument: f"{name}.{argument}" for argument in own},
+        "trial": f"params:{name}.trial",
+        "statistics": "params:statistics",
+        "store": "trial_store",
+    }
+    namespace = Namespace(name, (TRIAL_TAG, *trial.name.split(".")), arguments)
+    for function, step, outputs in STEPS:
+        yield namespace.node(function, [f"{name}.{output}" for output in outputs], step)
+    if has_unknown:
+        yield namespace.node(score_novelty, f"{name}.{NOVELTY}")
+
+
+def _gathers(trials: list[Trial], open_sets: set[str]) -> Iterator[Node]:
     """The nodes that gather each namespace above that of a trial, innermost first."""
     names = [tuple(trial.name.split(".")) for trial in trials]
     # Methods and seeds are gathered in one step, backbones in the next, training sets last.
@@ -155,43 +116,20 @@ def _gathers(trials: list[Trial], open_sets: set[str]) -> Iterable[Pipeline]:
         for parent, group in groupby(children, key=itemgetter(slice(depth))):
             members = [".".join(child) for child in group]
             own = parts | {NOVELTY: NOVELTY} if parent[0] in open_sets else parts
+            name, data = ".".join(("train", *parent)), parent[0]
+            gathering = Namespace(name, (GATHER_TAG, *parent), {})
+            prefix = f"{data}_" if depth == 1 else f"{name}."
             for table, part in own.items():
                 function = INNERMOST.get(table, gather) if of_trials else gather
                 children_parts = [f"train.{member}.{part}" for member in members]
-                yield _gather(function, table, parent, children_parts)
+                yield gathering.joined(
+                    function, children_parts, f"{prefix}{table}", f"gather_{table}"
+                )
             if of_trials:
-                yield _compare(parent)
-
-
-def _gather(
-    function: Callable[..., pd.DataFrame],
-    table: str,
-    parent: tuple[str, ...],
-    children: list[str],
-) -> Pipeline:
-    parts = {f"part_{i}": child for i, child in enumerate(children)}
-    is_top = len(parent) == 1
-    return Pipeline(
-        [Node(function, inputs=list(parts), outputs=table, name=f"gather_{table}")],
-        namespace=".".join(("train", *parent)),
-        inputs=parts,
-        outputs={table: f"{parent[0]}_{table}"} if is_top else None,
-        tags=[GATHER_TAG, *parent],
-    )
-
-
-def _compare(parent: tuple[str, ...]) -> Pipeline:
-    node = Node(
-        compare_answers,
-        inputs=["answers", "subsets", "source", "params:statistics"],
-        outputs=COMPARISONS,
-        name="compare",
-    )
-    return Pipeline(
-        [node],
-        namespace=".".join(("train", *parent)),
-        inputs={name: f"{parent[0]}_{name}" for name in ("subsets", "source")}
-        | {"answers": f"train.{'.'.join(parent)}.answers"},
-        parameters={"params:statistics"},
-        tags=list(parent),
-    )
+                arguments = {
+                    "answers": f"{name}.answers",
+                    **{argument: f"{data}_{argument}" for argument in ("subsets", "source")},
+                    "statistics": "params:statistics",
+                }
+                comparing = Namespace(name, parent, arguments)
+                yield comparing.node(compare_answers, f"{name}.{COMPARISONS}", "compare")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
-from scipy import special
+import scipy
 
 from longtail.evaluation.comparisons import BASELINE
 from longtail.evaluation.uncertainty import exact_interval
@@ -68,7 +68,7 @@ def run_noise(published: pd.DataFrame) -> Iterator[AuditFinding]:
         # Of normal differences with mean 0: their squares are chi squared. One training has half
         # the variance of a difference of two.
         deviation = np.sqrt(squares / pairs / 2)
-        low, high = np.sqrt(squares / 2 / special.chdtri(pairs, [LEVEL / 2, 1 - LEVEL / 2]))
+        low, high = np.sqrt(squares / 2 / scipy.special.chdtri(pairs, [LEVEL / 2, 1 - LEVEL / 2]))
         differences = listed(f"{points[backbone]:+.2f} ({backbone})" for backbone in points.index)
         yield table_finding(
             "run_noise",
