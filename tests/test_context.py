@@ -59,7 +59,7 @@ def test_two_sessions_run_their_own_grids(tmp_path: Path) -> None:
     first, second = session(tmp_path, LDAM), session(tmp_path, FOCAL)
     recorder = Recorder()
     for each in (second, first):
-        each.run(pipeline_names=["train"], runner=recorder)
+        each.run(pipeline_names=["ingest", "imbalance", "train"], runner=recorder)
     assert recorder.methods == [{"focal", "softmax"}, {"ldam"}]
 
 
@@ -101,7 +101,7 @@ def test_the_runs_of_a_service_session_have_their_own_grids(
     with service:
         for parameters in (LDAM, FOCAL, LDAM):
             service.run(
-                pipeline_names=["train"],
+                pipeline_names=["ingest", "imbalance", "train"],
                 runner=recorder,
                 runtime_params={"data": str(tmp_path), **parameters},
             )
