@@ -17,7 +17,7 @@ from longtail.sources.files import ImageFileRef
 from longtail.sources.images import Images
 from longtail.sources.listing import Listing
 from longtail.sources.split_folders import split_of
-from tests.sources.photographs import folder_of, photograph, read, save, source
+from tests.sources.photographs import folder_of, photograph, png, read, save, source, zip_of
 
 KEY = "datasets.moths.source"
 
@@ -391,3 +391,51 @@ def test_rejected_file_has_the_class_of_its_own_folder_whatever_the_root(
     images = read(tmp_path / "photos/*", decoded)
     [row] = images.rejected.to_dict("records")
     assert (row["file"], row["class_name"]) == ("top_second/b/notes.psd", "b")
+
+
+def test_a_split_beside_classes_is_asked_about_if_it_has_folders(
+    tmp_path: Path, decoded: Path
+) -> None:
+    root = folder_of(tmp_path / "photos", {"a": 2, "b": 2, "train/c": 2, "train/d": 2})
+    with pytest.raises(DataError, match=r"'train' looks like .*, those of 'a' are not"):
+        read(root, decoded)
+    classes = read(root, decoded, split_folders="classes").index["class_name"]
+    assert sorted(set(classes)) == ["a", "b", "train"]
+
+
+def test_a_class_that_is_called_as_a_split_is_reported(
+    tmp_path: Path, decoded: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    root = folder_of(tmp_path / "photos", {"bus": 2, "car": 2, "train": 2})
+    assert sorted(set(read(root, decoded).index["class_name"])) == ["bus", "car", "train"]
+    [message] = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert message.startswith("datasets.moths.source.path: the folder 'train' is read as a class")
+    caplog.clear()
+    read(root, decoded, split_folders="classes")
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
+
+
+def test_genera_that_share_epithets_are_asked_about(
+    tmp_path: Path, decoded: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    names = [f"{genus}/{of}" for genus in ("Apis", "Bombus", "Vespa") for of in ("alba", "nigra")]
+    read(folder_of(tmp_path / "photos", dict.fromkeys(names, 1)), decoded)
+    assert "set datasets.moths.source.class_levels=2" in caplog.text
+
+
+def test_backslashes_of_a_zip_from_windows_are_folders(tmp_path: Path, decoded: Path) -> None:
+    files = [f"photos/{name}.png" for name in ("a/1", "a/2", "b/1", "b/2")]
+    members = {
+        name.replace("/", "\\"): png((40 * number, 9, 7)) for number, name in enumerate(files)
+    }
+    index = read(zip_of(tmp_path / "all.zip", members), decoded).index
+    assert index["file"].tolist() == files
+    assert index["class_name"].tolist() == ["a", "a", "b", "b"]
+
+
+def test_files_that_were_unpacked_with_backslashes_are_explained(
+    tmp_path: Path, decoded: Path
+) -> None:
+    save(tmp_path, "photos/a\\1.png", photograph(1))
+    with pytest.raises(DataError, match=r"'a\\1\.png', have backslashes .*7-Zip .* or give"):
+        read(tmp_path / "photos", decoded)

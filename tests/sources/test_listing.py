@@ -229,3 +229,31 @@ def test_folder_of_zips_says_how_to_name_them(tmp_path: Path) -> None:
     zip_of(tmp_path / "a.zip", {"a/1.png": png()})
     with pytest.raises(DataError, match=r"name them, as in '.*/\*\.zip'.*Known endings: \.avif"):
         find_image_files(str(tmp_path), "key")
+
+
+def test_archives_inside_are_rejected_and_named(tmp_path: Path) -> None:
+    inner = zip_of(tmp_path / "inner.zip", {"a/1.png": png()}).read_bytes()
+    path = zip_of(tmp_path / "outer.zip", {"more/inner.zip": inner, "a/2.png": png()})
+    listing = list_images(str(path), "key")
+    assert [file.name for file in listing.files] == ["a/2.png"]
+    assert listing.rejected == [
+        ("more/inner.zip", "is an archive, whose images are not read: unpack it")
+    ]
+    nested = zip_of(tmp_path / "nested.zip", {"inner.zip": inner})
+    with pytest.raises(DataError, match=r"such as inner\.zip: is an archive, .*: unpack it"):
+        list_images(str(nested), "key")
+
+
+@pytest.mark.parametrize("name", ["photos.rar", "photos.7Z", "photos.tar.gz"])
+def test_other_archives_are_called_by_their_kind(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"Rar!")
+    kind = Path(name).suffix.lower()
+    with pytest.raises(DataError, match=rf"is a {kind} archive, which cannot be read: unpack it"):
+        list_images(str(tmp_path / name), "key")
+
+
+def test_files_without_an_ending_are_explained(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/IMG_1").write_bytes(png())
+    with pytest.raises(DataError, match=r"1 file has no ending, such as 'a/IMG_1': add that of"):
+        list_images(str(tmp_path), "key")

@@ -250,3 +250,15 @@ def test_any_text_is_read_or_refused(text: str, tmp_path_factory: pytest.TempPat
         assert str(error).startswith(f"{KEY}: '")
     else:
         assert entries == [Entry(listing.files[0], entries[0].species, "", "")]
+
+
+def test_files_that_are_named_without_their_ending_are_found(
+    root: Path, decoded: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = "file,species\n1,b\n4.png,a\ndeep/2,b\n"
+    images = read(root, decoded, metadata=table(tmp_path, text))
+    assert images.index["file"].tolist() == ["1.png", "4.png", "deep/2.png"]
+    assert "2 files are named in another case than on the disk, or without an ending" in caplog.text
+    save(root, "1.jpg", photograph(9))  # now two files fit
+    rejected = read(root, decoded, metadata=table(tmp_path, text)).rejected
+    assert rejected["file"].tolist() == ["1"]

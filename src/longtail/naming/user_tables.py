@@ -17,6 +17,7 @@ from longtail.naming.name_matching import (
     matched,
     report_unmatched,
 )
+from longtail.naming.presence import is_present, says_yes_and_no, warn_of_other_columns
 from longtail.schemas.user_csv import (
     Headers,
     Row,
@@ -28,7 +29,7 @@ from longtail.schemas.user_csv import (
     read_rows,
     read_text,
 )
-from longtail.schemas.user_headers import PRIOR_HEADERS, SPECIES_HEADERS
+from longtail.schemas.user_headers import PRIOR_HEADERS, SPECIES_LIST_HEADERS
 
 
 def read_table(path: str, key: str, class_names: Sequence[str], headers: Headers) -> pd.DataFrame:
@@ -74,12 +75,14 @@ def read_species_list(
     """Which classes a list of species has: one name per line, or a column of a CSV file.
 
     The column is found by its header. Without one, it is the only column with classes of the model.
+    If another column, such as ``present`` or ``occurrenceStatus``, says which of the species occur,
+    the others are left out.
     Names that are not classes of the model are logged with the most similar class: a list of a
     region has more species than the model.
 
     Raises:
         DataError: if the file cannot be read, is empty, has no class of the model, or a name that
-            may be a misspelt class.
+            may be a misspelt class, or it is not clear whether a species occurs.
     """
     from longtail.schemas.user_tables import SPECIES_LIST
     from longtail.schemas.validation import validate
@@ -102,13 +105,29 @@ def read_species_list(
 def _listed_names(rows: Sequence[Row], class_names: Sequence[str], where: str) -> list[str]:
     """The names of a list that may have several columns, and a header."""
     cells = [row for _, row in rows]
-    found = find_columns(cells[0], SPECIES_HEADERS, where)
-    if found and not any(_are_classes(cells[0], class_names)):
-        log_columns({"species": cells[0][found["species"]]}, where)
-        return [row[found["species"]] for row in cells[1:] if len(row) > found["species"]]
     width = max(map(len, cells))
     columns = [[row[at] if at < len(row) else "" for row in cells] for at in range(width)]
+    found = find_columns(cells[0], SPECIES_LIST_HEADERS, where)
+    if "species" in found and not any(_are_classes(cells[0], class_names)):
+        log_columns({name: cells[0][at] for name, at in found.items()}, where)
+        others = [column for at, column in enumerate(columns) if at not in found.values()]
+        warn_of_other_columns([c[0] for c in others], [c[1:] for c in others], where)
+        names = columns[found["species"]][1:]
+        if "present" not in found:
+            return names
+        present = columns[found["present"]]
+        lines = [line for line, _ in rows[1:]]
+        return [
+            name
+            for name, value, line in zip(names, present[1:], lines, strict=True)
+            if is_present(value, f"{where}, line {line}: {present[0]}")
+        ]
     with_classes = [names for names in columns if any(_are_classes(names, class_names))]
+    if any(map(says_yes_and_no, columns)):
+        raise DataError(
+            f"{where} has a column of yes and no: name the columns in the first line, such as "
+            f"species and present"
+        )
     if width == 1 or len(with_classes) == 1:
         return with_classes[0] if with_classes else columns[0]
     raise DataError(f"{where} must have a column species; its first line is {', '.join(cells[0])}")

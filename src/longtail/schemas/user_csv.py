@@ -182,8 +182,17 @@ def read_csv(path: str, where: str, *, fill_short_rows: bool = False) -> pd.Data
         if fill_short_rows:
             row.extend([""] * (len(columns) - len(row)))
         if len(row) != len(columns):
+            few = (
+                ""
+                if len(row) < len(columns)
+                else (
+                    ". A value that contains the separator needs quotation marks, and a number a "
+                    "decimal point"
+                )
+            )
             raise DataError(
                 f"{where}, line {line} has {len(row)} values, but there are {len(columns)} columns"
+                f"{few}"
             )
     index = pd.Index([line for line, _ in rows], name=LINE, dtype="int64")
     table = pd.DataFrame([row for _, row in rows], index=index, columns=columns, dtype="str")

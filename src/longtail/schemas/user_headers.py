@@ -25,9 +25,14 @@ METADATA_HEADERS: Headers = {
     "group": ("group", "series", "sequence", "sequenceid", "event", "eventid"),
     "split": ("split", "subset", "partition"),
 }
-PRIOR_HEADERS: Headers = {
+_WEIGHTS = ("weight", "prior", "frequency", "abundance", "count", "individualcount")
+PRIOR_HEADERS: Headers = {**SPECIES_HEADERS, "weight": _WEIGHTS}
+SPECIES_LIST_HEADERS: Headers = {
     **SPECIES_HEADERS,
-    "weight": ("weight", "prior", "frequency", "abundance", "count", "individualcount"),
+    "present": (
+        *("present", "presence", "occurrencestatus", "occurs", "occurrence", "included", "include"),
+        *_WEIGHTS,
+    ),
 }
 _ACCEPTED = ("acceptednameusage", "acceptedscientificname", "acceptedname", "accepted")
 SYNONYM_HEADERS: Headers = {

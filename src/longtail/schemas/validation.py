@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Sequence
 from typing import Any
 
@@ -14,6 +15,8 @@ from longtail.errors import DataError
 from longtail.schemas.user_csv import LINE
 
 FEW_ROWS = 3
+# A number in quotes with one comma.
+DECIMAL_COMMA = re.compile(r"'([-+]?\d+),(\d+)'")
 # In a schema's metadata: the columns that say what a row is of, where they need not be unique.
 KEY = "key"
 
@@ -110,7 +113,9 @@ def _problem(error: SchemaError) -> str:
     values = list(dict.fromkeys(_value(value) for value in cases["failure_case"]))[:FEW_ROWS]
     if error.reason_code is _EMPTY or values == ["empty"]:
         return f"{name} is empty, must be {_valid(error)}"
-    return f"{name} is {', '.join(values)}, must be {_valid(error)}"
+    comma = next((found for value in values if (found := DECIMAL_COMMA.fullmatch(value))), None)
+    hint = f". Write a decimal point, not a comma: {comma[1]}.{comma[2]}" if comma else ""
+    return f"{name} is {', '.join(values)}, must be {_valid(error)}{hint}"
 
 
 def _valid(error: SchemaError) -> str:

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from longtail.class_names import BINOMIAL_SHARE, is_binomial
 from longtail.errors import DataError
 from longtail.parameters import FolderSource
 from longtail.sources.annotations import annotated_classes
@@ -60,6 +61,8 @@ def entries_by_folder(
             for file, path in zip(listing.files, paths, strict=True)
         ]
         _warn_of_nested_folders(paths, levels, key)
+        if source.split_folders is None:
+            _warn_of_split_as_class(entries, key)
     else:
         divided = [folders.divide(path) for path in paths]
         entries = _entries_of_splits(listing, divided, levels, sorted(folders.splits), key)
@@ -81,6 +84,18 @@ def entries_by_folder(
         # The class of a file that is no image is known if it has others, or there are no splits.
         rejected.append((name, own_class if folders is None or own_class in known else "", reason))
     return [entry for entry in entries if entry.species], rejected
+
+
+def _warn_of_split_as_class(entries: Iterable[Entry], key: str) -> None:
+    """A class can be called train, but a folder of that name is a split more often."""
+    for name in sorted({entry.species for entry in entries}):
+        if split := split_of(name):
+            log.warning(
+                "%s.path: the folder '%s' is read as a class. If it has images of the official "
+                "%s split, put them in one folder per class, as the others are; if it is a class, "
+                "say so: --params=%s.split_folders=classes",
+                key, name, split, key,
+            )  # fmt: skip
 
 
 def _class_of(parts: Parts, levels: int) -> str:
@@ -198,6 +213,12 @@ def _log_splits(entries: Iterable[Entry], names: Sequence[str], key: str) -> Non
 def _without_classes(listing: Listing, source: FolderSource, key: str) -> str:
     levels = source.class_levels
     above = "" if levels == 1 else f" of {levels} levels ({key}.class_levels)"
+    if "\\" in (name := listing.files[0].name):
+        return (
+            f"{key}.path: names of images in '{source.path}', such as '{name}', have backslashes "
+            f"between folders: an archive was unpacked wrongly. Unpack it with 7-Zip (7z x), or "
+            f"give the path of the zip file itself"
+        )
     return (
         f"{key}.path: '{source.path}' must have one folder per class, but none of its images, such "
         f"as '{listing.files[0].name}', is in a class folder{above}. A metadata file can name "
@@ -208,7 +229,8 @@ def _without_classes(listing: Listing, source: FolderSource, key: str) -> str:
 def _warn_of_nested_folders(files: Sequence[Parts], levels: int, key: str) -> None:
     """Warn if the folders below the class folders are probably the species.
 
-    They probably are if nearly all images are in such folders, and few of these share a name.
+    They probably are if nearly all images are in such folders, and few of these share a name or
+    their names are epithets of the genera above them.
     """
     within = [parts for parts in files if len(parts) > levels]
     deeper = [parts[: levels + 1] for parts in within if len(parts) > levels + 1]
@@ -217,7 +239,11 @@ def _warn_of_nested_folders(files: Sequence[Parts], levels: int, key: str) -> No
         return
     if any(split_of(part) for parts in below for part in parts):
         return  # the user has said that they are no splits
-    if 2 * len({parts[-1] for parts in below}) > len(below) > len({p[:-1] for p in below}):
+    several = len(below) > len({parts[:-1] for parts in below})
+    are_own_names = 2 * len({parts[-1] for parts in below}) > len(below)
+    # Epithets can be shared: several genera have a species called vulgaris.
+    binomials = sum(is_binomial(" ".join(parts)) for parts in below)
+    if several and (are_own_names or binomials >= BINOMIAL_SHARE * len(below)):
         log.warning(
             "%s images are directly in the class folders; they are in %d folders below them, such "
             "as '%s'. If those are the species, set %s.class_levels=%d",

@@ -25,6 +25,8 @@ OTHER_PICTURES = {
     *(".jp2", ".jxl", ".psd", ".svg", ".xcf"),
     *(".arw", ".cr2", ".cr3", ".dng", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2"),
 }
+# They are not opened inside of folders and zip files. They are reported as rejected files.
+ARCHIVES = {".zip", ".rar", ".7z", ".tar", ".tgz", ".gz", ".bz2", ".xz"}
 # Text files, which may name the classes of images beside them.
 TABLES = {".csv", ".tsv", ".txt"}
 # Folders of thumbnails, deleted files and the like that devices and systems make. Others are hidden
@@ -94,18 +96,13 @@ def list_images(path: str, key: str, own: Path | None = None) -> Listing:
         elif root.is_file() and zipfile.is_zipfile(root):
             _list_zip(root.absolute(), listing, key)
         else:
-            problem = (
-                "is a damaged zip file: it was not copied completely, or is another kind of file"
-                if root.suffix.lower() == ".zip"
-                else "is neither a folder nor a zip file"
-            )
-            raise DataError(f"{key}: '{root}' {problem}")
+            raise DataError(f"{key}: '{root}' {_no_tree(root)}")
     if not listing.files:
         zips = any(entry.suffix == ".zip" for root in roots for entry in root.glob("*"))
         hint = f" It holds zip files: name them, as in '{path}/*.zip'." if zips else ""
         raise DataError(
-            f"{key}: no image file is in '{path}'.{hint}{_example(listing)} "
-            f"Known endings: {', '.join(sorted(SUFFIXES))}"
+            f"{key}: no image file is in '{path}'.{hint or _example(listing)}"
+            f"{_without_ending(listing.ignored)} Known endings: {', '.join(sorted(SUFFIXES))}"
         )
     listing.files.sort(key=lambda file: file.parts)
     listing.rejected.sort()
@@ -222,8 +219,11 @@ def _list_zip(path: Path, listing: Listing, key: str) -> None:
             members = archive.infolist()
     except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
         raise DataError(f"{key}: '{path}' is a zip file that cannot be read: {error}") from error
+    # Some programs for Windows write backslashes between folders.
+    is_windows = not any("/" in member.filename for member in members)
     for member in members:
-        parts = PurePosixPath(member.filename).parts
+        name = member.filename.replace("\\", "/") if is_windows else member.filename
+        parts = PurePosixPath(name).parts
         if member.is_dir() or not parts:
             continue
         system = next((p for p in parts[:-1] if p != ".." and is_system_folder(p)), None)
@@ -243,7 +243,8 @@ def _list_zip(path: Path, listing: Listing, key: str) -> None:
 
 
 def _is_picture(name: str) -> bool:
-    return Path(name).suffix.lower() in SUFFIXES | OTHER_PICTURES
+    """Whether a file is an image, or holds images, by its name."""
+    return Path(name).suffix.lower() in SUFFIXES | OTHER_PICTURES | ARCHIVES
 
 
 def _is_table(name: str) -> bool:
@@ -255,6 +256,8 @@ def unsupported_reason(parts: tuple[str, ...]) -> str | None:
     suffix = Path(parts[-1]).suffix.lower()
     if suffix in OTHER_PICTURES:
         return f"{suffix} files are not supported: convert it to JPEG or PNG"
+    if suffix in ARCHIVES:
+        return "is an archive, whose images are not read: unpack it"
     name = "/".join(parts)
     if any("\udc80" <= character <= "\udcff" for character in name):
         return "its name is not valid UTF-8: rename it"
@@ -265,6 +268,24 @@ def unsupported_reason(parts: tuple[str, ...]) -> str | None:
 
 def _reject(listing: Listing, parts: tuple[str, ...], reason: str) -> None:
     listing.rejected.append((printable("/".join(parts)), reason))
+
+
+def _no_tree(file: Path) -> str:
+    """Why images cannot be listed in a file."""
+    suffix = file.suffix.lower()
+    if suffix == ".zip":
+        return "is a damaged zip file: it was not copied completely, or is another kind of file"
+    if suffix in ARCHIVES:
+        return f"is a {suffix} archive, which cannot be read: unpack it, and give the folder"
+    return "is neither a folder nor a zip file"
+
+
+def _without_ending(ignored: Sequence[str]) -> str:
+    names = [name for name in ignored if not PurePosixPath(name).suffix.strip(".")]
+    if not names:
+        return ""
+    files = counted(len(names), "file has", "files have")
+    return f" {files} no ending, such as '{names[0]}': add that of the images, such as .jpg."
 
 
 def _example(listing: Listing) -> str:

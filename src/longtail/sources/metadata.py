@@ -114,7 +114,7 @@ class _FilesByName:
 
     A name is a path below the source's path, or an absolute one that leads there, with slashes or
     backslashes. If case, the encoding of accents or (in the whole table) the folders differ from
-    those on the disk, a file is found where only one fits.
+    those on the disk, or the ending is missing, a file is found where only one fits.
     """
 
     def __init__(self, listing: Listing) -> None:
@@ -122,6 +122,10 @@ class _FilesByName:
         self._folded = _unique((_normal(file.name).casefold(), file) for file in listing.files)
         self._by_last = _unique(
             (_normal(file.parts[-1]).casefold(), file) for file in listing.files
+        )
+        self._without_ending = _unique(
+            (_normal(str(PurePosixPath(file.name).with_suffix(""))).casefold(), file)
+            for file in listing.files
         )
         self._roots = {_normal(file.container.as_posix()) for file in listing.files}
         self._ignore_folders = False
@@ -136,7 +140,7 @@ class _FilesByName:
             what = "without or with other folders"
         else:
             what, found = (
-                "in another case than on the disk",
+                "in another case than on the disk, or without an ending",
                 [(n, f) for n, f in found if self.path_below_root(n) not in self._exact],
             )
         if found:
@@ -158,7 +162,8 @@ class _FilesByName:
             return None
         if self._ignore_folders:
             return self._by_last.get(PurePosixPath(name).name.casefold())
-        return self._exact.get(name) or self._folded.get(name.casefold())
+        folded = name.casefold()
+        return self._exact.get(name) or self._folded.get(folded) or self._without_ending.get(folded)
 
     def path_below_root(self, given: str) -> str | None:
         """A path below the root with forward slashes; None if it is outside."""

@@ -100,6 +100,8 @@ def _doubt(
         beside = {parts[1]: parts[0] for parts in files if len(parts) > 2 and parts[0] in others}
         if both := sorted(below & set(beside)):
             return f"it has a folder '{both[0]}', as has '{beside[both[0]]}'"
+        if len(below) > 1 and not beside:
+            return f"its images are in folders below it, those of '{others[0]}' are not"
         return None
     if others:
         return f"beside them are {_quoted(first_names(others))}"
