@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 from torch import Tensor
+from torchvision.transforms.functional import five_crop
 
+from longtail.learning.augmentation.geometry import resize
 from longtail.learning.backbones import ImageModel, build
 from longtail.learning.execution import Execution
 from longtail.learning.predict_logits import predict_logits
@@ -47,6 +49,27 @@ def test_logits_are_the_models_for_each_image_in_order() -> None:
 def test_images_are_resized_to_the_models_size() -> None:
     logits = predict_logits(Means(24), images(), 16, CPU)
     assert logits[:, 3].tolist() == [24.0] * 7
+
+
+@pytest.mark.parametrize("enlarged", [20, 21, 32])
+def test_logits_of_five_crops_are_the_mean_of_torchvisions(enlarged: int) -> None:
+    network = model().eval()
+    whole = predict_logits(network, images(), 3, CPU)
+    network.five_crop_size = enlarged
+    found = predict_logits(network, images(), 3, CPU)
+    crops = five_crop(resize(images().float(), enlarged), 16)
+    with torch.no_grad():
+        expected = torch.stack([network(crop) for crop in crops]).double().mean(0).float()
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+    assert not torch.allclose(found, whole, atol=1e-3)
+
+
+def test_crops_of_an_image_of_one_colour_have_its_logits() -> None:
+    plain = torch.full((2, 3, 16, 16), 77, dtype=torch.uint8)
+    network = Means()
+    whole = predict_logits(network, plain, 2, CPU)
+    network.five_crop_size = 24
+    torch.testing.assert_close(predict_logits(network, plain, 2, CPU), whole)
 
 
 @pytest.mark.parametrize("architecture", ["mobilenetv2_micro", "vit_micro"])

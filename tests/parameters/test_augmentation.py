@@ -63,6 +63,8 @@ from longtail.trials.grid import trials
             {"optimizer": "sgd", "momentum": 0, "nesterov": True},
             "nesterov: .* momentum above 0, found sgd with 0",
         ),
+        ({"five_crop_size": 32}, r"five_crop_size: must be more than image_size \(32\).* found 32"),
+        ({"five_crop_size": 65}, "five_crop_size: .* at most twice as much.* found 65"),
         ({"ema_decay": 1.0}, "ema_decay: .*less than 1, found 1.0"),
     ],
 )

@@ -102,6 +102,8 @@ def test_rows_of_one_training_are_apart_where_their_logits_are() -> None:
     )
     results.loc[3, "post_hoc"] = NONE
     assert evaluation_keys(results).tolist() == ["a none", f"a {text}", "a none", "b none"]
+    cropped = results.assign(five_crop_size=[np.nan, np.nan, 20.0, np.nan])
+    assert evaluation_keys(cropped).tolist() == ["a none", f"a {text}", "a none 20", "b none"]
     assert evaluation_keys(results[["fingerprint"]]).tolist() == ["a none"] * 3 + ["b none"]
 
 

@@ -357,6 +357,20 @@ def test_results_of_another_post_hoc_strength_are_refused(
         assert f"{was}, is {now}:\n    {then.name}" in str(error.value)
 
 
+def test_results_of_other_crops_are_refused(dataset: Dataset, toy_trial: MakeTrial) -> None:
+    whole = toy_trial(train_set="long_tailed")
+    recipe = whole.recipe.model_copy(update={"five_crop_size": 20})
+    crops = whole.model_copy(update={"recipe": recipe})
+    data = stored(dataset, whole)  # of before there was such a column
+    assert len(verify(data, whole)) == 2
+    with pytest.raises(DataError, match=r"recipe\.five_crop_size was null, is 20"):
+        verify(data, crops)
+    data = replace(data, results=data.results.assign(five_crop_size=20.0))
+    assert len(verify(data, crops)) == 2
+    with pytest.raises(DataError, match=r"recipe\.five_crop_size was 20, is null"):
+        verify(data, whole)
+
+
 def test_results_without_the_current_post_hoc_method_are_refused(
     dataset: Dataset, toy_trial: MakeTrial
 ) -> None:

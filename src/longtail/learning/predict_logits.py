@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from longtail.learning.augmentation.geometry import resize
+from longtail.learning.augmentation.geometry import five_crops, resize
 from longtail.learning.backbones import ImageModel
 from longtail.learning.data.image_source import ImageSource, as_image_source, sequential_batches
 from longtail.learning.execution import Execution
@@ -21,7 +21,7 @@ def predict_logits(
     execution: Execution,
     advance: Callable[[int], None] | None = None,
 ) -> Tensor:
-    """Logits of uint8 images, resized to the size that the model takes.
+    """Logits of uint8 images, resized to the size that the model takes, or of five crops.
 
     Args:
         model: on the device; its mode is restored afterwards.
@@ -44,11 +44,24 @@ def predict_logits(
     ):
         logits = []
         for batch in batches:
-            logits.append(model(_channels_last(resize(batch.float(), model.image_size))).float())
+            logits.append(logits_of_images(model, batch.float()))
             if advance is not None:
                 advance(len(batch))
     model.train(was_training)
     return torch.cat(logits)
+
+
+def logits_of_images(model: ImageModel, images: Tensor) -> Tensor:
+    """Logits of float images of any size, float32 (images, classes).
+
+    Images are resized to the model's size; or, with ``model.five_crop_size``, to this size, and
+    the logits of the four corners and the centre are averaged.
+    """
+    if model.five_crop_size is None:
+        logits: Tensor = model(_channels_last(resize(images, model.image_size)))
+        return logits.float()
+    crops = five_crops(resize(images, model.five_crop_size), model.image_size)
+    return torch.stack([model(_channels_last(crop)).float() for crop in crops]).mean(0)
 
 
 def _channels_last(images: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from longtail.errors import ConfigurationError, DataError
 from longtail.evaluation.trainings import TRIAL_COLUMNS
 from longtail.parameters import Trial, unknown
 from longtail.storage.store import TrialStore
+from longtail.trials.post_hoc import crops_in
 from longtail.trials.training_job import VALIDATION
 from longtail.trials.verification import trial_names, verified_results
 
@@ -97,6 +98,8 @@ def trained_trial(
     # Equal trials with different names share a training.
     values |= {"dataset": row["dataset"], "train_set": row["train_set"], "seed": int(row["seed"])}
     values["method"].pop("post_hoc", None)  # of the trial that was trained first, not of this one
+    of_trial = crops_in(results)[trial_names(results) == name]
+    values["recipe"]["five_crop_size"] = int(of_trial.iloc[0]) or None
     values["backbone"]["name"], values["method"]["name"] = row["backbone"], row["method"]
     trial = Trial.model_validate(values)
     assert trial.name == name, list(TRIAL_COLUMNS)

@@ -107,6 +107,9 @@ class Recipe(Strict):
             the input.
         cached_views: views of each image whose features are computed once and cached, where the
             whole backbone is frozen: the image itself, and random crops and flips of it.
+        five_crop_size: the trained model is applied to five crops of each image, enlarged to so
+            many pixels, and their logits are averaged; null for the whole image. It does not
+            change the training.
         cosine_start: how a cosine classifier on a frozen backbone is initialised.
     """
 
@@ -139,6 +142,7 @@ class Recipe(Strict):
     layer_decay: ShareOrAll = 1.0
     cached_views: Annotated[int, Field(ge=1, le=1000)] = 1
     cosine_start: Literal["random", "class_means"] = "random"
+    five_crop_size: ImageSize | None = None
 
     @model_validator(mode="after")
     def _changes_of_the_learning_rate_are_in_the_training(self) -> Self:
@@ -181,6 +185,17 @@ class Recipe(Strict):
             raise key_error(
                 "cutout",
                 f"must be at most image_size ({self.image_size}), found {self.cutout}",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _five_crops_cover_the_image(self) -> Self:
+        size, enlarged = self.image_size, self.five_crop_size
+        if enlarged is not None and not size < enlarged <= 2 * size:
+            raise key_error(
+                "five_crop_size",
+                f"must be more than image_size ({size}), the size of the crops, and at most twice "
+                f"as much, so that they cover the image; found {enlarged}",
             )
         return self
 

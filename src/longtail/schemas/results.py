@@ -78,6 +78,11 @@ RESULTS = table(
             required=False,
         ),
         "tau": number("strength of that change; empty without one", missing=True, required=False),
+        "five_crop_size": number(
+            "side of the images of which five crops were evaluated; empty for whole images",
+            missing=True,
+            required=False,
+        ),
         **STATISTICS,
     },
     unique=[*TRIAL, "test_set"],

@@ -67,6 +67,9 @@ OF_TRIAL_NOT_HASHED = frozenset(
         "seed",
     }
 )
+# Keys of the recipe that change the evaluation of a finished training only; recorded with the
+# results.
+OF_RECIPE_NOT_HASHED = frozenset({"five_crop_size"})
 OF_CLASSIFIER_ALWAYS_HASHED = frozenset({"kind", "scale"})
 
 
@@ -110,7 +113,7 @@ def fingerprint(
         "classifier": classifier.model_dump(include=set(OF_CLASSIFIER_ALWAYS_HASHED))
         | changed_keys(classifier, OF_CLASSIFIER_ALWAYS_HASHED),
         "loss": objective,
-        "recipe": trial.recipe.model_dump(mode="json", exclude_defaults=True),
+        "recipe": changed_keys(trial.recipe, OF_RECIPE_NOT_HASHED),
         "seed": trial.seed,
         "pixels": pixels_sha256,
         "train": sha256_of_arrays(train_images, train_labels),

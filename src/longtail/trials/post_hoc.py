@@ -22,6 +22,8 @@ from longtail.trials.canonical_loss import refuse_missing_classes
 
 # What results without a post-hoc method record.
 NONE = "none"
+# What results of whole images, not of five crops, record.
+WHOLE_IMAGE = 0
 
 
 @dataclass(frozen=True)
@@ -86,8 +88,17 @@ def recorded(post_hoc: PostHoc | None, class_counts: Int64Array) -> str:
 
 
 def evaluation_keys(results: pd.DataFrame) -> pd.Series[str]:
-    """A key of each row's logits: its training and its post-hoc method."""
-    return results["fingerprint"].astype(str).str.cat(recorded_in(results), sep=" ")
+    """A key of each row's logits: its training, its crops and its post-hoc method."""
+    keys = results["fingerprint"].astype(str).str.cat(recorded_in(results), sep=" ")
+    sizes = crops_in(results)
+    return keys.where(sizes == WHOLE_IMAGE, keys + " " + sizes.astype(str))
+
+
+def crops_in(results: pd.DataFrame) -> pd.Series[int]:
+    """The column ``five_crop_size``, which older results lack; 0 for whole images."""
+    if "five_crop_size" not in results:
+        return pd.Series(WHOLE_IMAGE, index=results.index)
+    return results["five_crop_size"].fillna(WHOLE_IMAGE).astype(int)
 
 
 def recorded_in(results: pd.DataFrame) -> pd.Series[str]:

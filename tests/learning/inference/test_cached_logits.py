@@ -92,6 +92,24 @@ def test_logits_of_a_training_in_bfloat16_are_float32s(
     np.testing.assert_allclose(named, expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("freeze", ["backbone", "none"])
+def test_logits_of_five_crops_are_stored_beside_those_of_whole_images(
+    trial: Trial, model: Path, tmp_path: Path, computed: list[int], freeze: str
+) -> None:
+    def cropped(size: int | None) -> Trial:
+        update = {"five_crop_size": size, "freeze": freeze}
+        return trial.model_copy(update={"recipe": trial.recipe.model_copy(update=update)})
+
+    store = ArrayStore(tmp_path / "store", "ab")
+    whole, crops, wider = (kept(cropped(size), model, store) for size in (None, 36, 40))
+    assert np.array_equal(whole, kept(cropped(None), model, store))
+    assert np.array_equal(crops, kept(cropped(36), model, store))
+    assert len(computed) == 3
+    assert not np.allclose(whole, crops, atol=1e-3) and not np.allclose(crops, wider, atol=1e-3)
+    named = Predictor(TrainedModel(model, cropped(36), 10)).logits(PIXELS[HELD_OUT])
+    np.testing.assert_allclose(named, crops, rtol=1e-4, atol=1e-4)
+
+
 def test_changed_inputs_compute_the_logits_again(
     trial: Trial, model: Path, tmp_path: Path, computed: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

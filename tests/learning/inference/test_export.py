@@ -69,6 +69,18 @@ def test_photographs_of_any_number_and_size_get_the_models_logits(
         torch.testing.assert_close(program(images), expected, rtol=0, atol=1e-5)
 
 
+def test_five_crops_are_in_the_file() -> None:
+    whole = recognizer("mobilenetv2_micro")
+    images = photographs(90, 70, 2)
+    with torch.no_grad():
+        _, of_whole = whole(images)
+        whole.model.five_crop_size = INPUT + 6
+        expected = whole(images)
+    assert not torch.allclose(expected[1], of_whole, atol=1e-3)
+    program = torch.export.load(io.BytesIO(export_program(whole, {}))).module()
+    torch.testing.assert_close(program(images), expected, rtol=0, atol=1e-5)
+
+
 def test_nothing_of_the_training_is_in_the_file() -> None:
     whole = recognizer("mobilenetv2_micro")
     program = torch.export.load(io.BytesIO(export_program(whole, {})))

@@ -4,6 +4,7 @@ import pytest
 
 from longtail.reporting.tables.table_notes import (
     fewer_seeds_notes,
+    five_crop_notes,
     mark_notes,
     no_interval_notes,
     no_result_notes,
@@ -132,6 +133,16 @@ def test_post_hoc_rows_say_whose_training_they_are_and_what_was_done() -> None:
     )
     assert post_hoc_notes(results[late], TABLE) == (
         f"FOCAL is post hoc: a training without it, of which {what}",
+    )
+
+
+def test_rows_of_five_crops_are_named() -> None:
+    results = make_results(("softmax", 0, 0.5), ("focal", 0, 0.5), ("ldam", 0, 0.5))
+    assert five_crop_notes(results, TABLE) == ()
+    assert five_crop_notes(results.assign(five_crop_size=float("nan")), TABLE) == ()
+    sizes = results["method"].map({"focal": 248, "ldam": 248})
+    assert five_crop_notes(results.assign(five_crop_size=sizes), TABLE) == (
+        "FOCAL and LDAM: mean logits of five crops of each image, which is enlarged to 248 pixels.",
     )
 
 

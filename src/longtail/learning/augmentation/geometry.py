@@ -102,6 +102,18 @@ def resize(images: Tensor, image_size: int) -> Tensor:
     return F.interpolate(images, size, mode="bilinear", antialias=shrinking)
 
 
+def five_crops(images: Tensor, size: int) -> tuple[Tensor, ...]:
+    """The four corners and the centre of square images, each (images, channels, size, size).
+
+    Args:
+        images: (images, channels, side, side).
+        size: the side of the crops, at most ``side``.
+    """
+    rest = images.shape[-1] - size
+    places = ((0, 0), (0, rest), (rest, 0), (rest, rest), (rest // 2, rest // 2))
+    return tuple(images[:, :, top : top + size, left : left + size] for top, left in places)
+
+
 def warp_affine(
     images: Tensor, affine: Tensor, size: int | tuple[int, int], padding: str = "border"
 ) -> Tensor:

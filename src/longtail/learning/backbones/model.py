@@ -93,9 +93,16 @@ class ScaledLinear(nn.Linear):
 
 
 class ImageModel(nn.Module):
-    """A model from images to logits; ``image_size`` is the side of the images that it takes."""
+    """A model from images to logits.
+
+    Attributes:
+        image_size: the side of the images that it takes, in pixels.
+        five_crop_size: it is applied to five crops of images that are enlarged to this side; None
+            for whole images. See :func:`longtail.learning.predict_logits.logits_of_images`.
+    """
 
     image_size: int
+    five_crop_size: int | None = None
 
 
 class ImageClassifier(ImageModel):

@@ -55,6 +55,8 @@ def cached_logits(
         "device": execution.device.type,
         "precision": execution.precision,
     }
+    if trained.trial.recipe.five_crop_size is not None:
+        key["five_crop_size"] = trained.trial.recipe.five_crop_size
 
     def compute() -> Float32Array:
         return compute_logits(trained, pixels, images, validation_images, store, advance)
@@ -72,7 +74,8 @@ def compute_logits(
 ) -> Float32Array:
     """Logits of chosen images in float32, of shape (len(images), classes).
 
-    If the backbone is frozen they are computed from its features, as in training.
+    If the backbone is frozen they are computed from its features, as in training, except for five
+    crops.
 
     Args:
         trained: the model.
@@ -80,7 +83,7 @@ def compute_logits(
         images: the numbers of the images, ascending.
         validation_images: those whose features the training may have stored.
         store: of the features, or None not to store them.
-        advance: called with the number of images of each batch, unless the backbone is frozen.
+        advance: called with the number of images of each batch, unless features are used.
 
     Raises:
         TrainingError: if the GPU runs out of memory.
@@ -92,7 +95,7 @@ def compute_logits(
     model = trained.load()
     with out_of_memory_explained(trial.recipe):
         execution.place(model)
-        if trial.recipe.freeze != "backbone":
+        if trial.recipe.freeze != "backbone" or model.five_crop_size is not None:
             source = StreamedImages(pixels, images, execution.device)
             batch_size = trial.recipe.batch_size
             return predict_logits(model, source, batch_size, execution, advance).cpu().numpy()

@@ -23,8 +23,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from longtail.arrays import Float64Array
-from longtail.learning.augmentation.geometry import resize
 from longtail.learning.backbones import ImageClassifier
+from longtail.learning.predict_logits import logits_of_images
 
 ABOUT = "recognizer.json"
 # The shape of the example that is traced. The program takes any number and size of photographs.
@@ -68,7 +68,7 @@ class Recognizer(nn.Module):
         )
         # Ingest stores whole numbers, on which the network was trained.
         stored = stored.round().clamp(0, 255)
-        logits = self.model(resize(stored, self.model.image_size)).float()
+        logits = logits_of_images(self.model, stored)
         probabilities = torch.softmax(logits / self.temperature + self.shift, dim=1)
         return probabilities, logits
 

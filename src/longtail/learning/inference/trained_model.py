@@ -34,9 +34,10 @@ class TrainedModel:
     classes: int
 
     def load(self) -> ImageClassifier:
-        """The model on the CPU."""
+        """The model on the CPU, which sees images as ``trial`` says."""
         model = build_for_trial(self.trial, self.classes, None)
         model.load_state_dict(load_file(self.file))
+        model.five_crop_size = self.trial.recipe.five_crop_size
         return model
 
 

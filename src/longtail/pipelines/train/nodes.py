@@ -120,7 +120,7 @@ def evaluate_trial(
         in columns named by label. And the adjustment: ``post_hoc`` (see
         :func:`longtail.trials.post_hoc.recorded`), ``tau`` (None without adjustment) and
         ``validation``: the balanced accuracy of each ``tau`` on the validation images, if it was
-        chosen.
+        chosen. And the ``five_crop_size`` of the recipe.
     """
     from longtail.learning.inference.cached_logits import cached_logits
     from longtail.learning.inference.trained_model import TrainedModel
@@ -141,6 +141,7 @@ def evaluate_trial(
         "post_hoc": post_hoc.recorded(trial.method.post_hoc, counts),
         "tau": None,
         "validation": [],
+        "five_crop_size": trial.recipe.five_crop_size,
     }
     adjustment = post_hoc.effective(trial.method.post_hoc, counts)
     if adjustment is not None:
@@ -174,9 +175,9 @@ def score_trial(
         The metrics, the confusions, the reliability and the answers of
         :class:`longtail.learning.inference.score.Scores`, with the trial's names. The metrics
         also have the fingerprint and the trial of the training, the post-hoc adjustment
-        (``post_hoc``, ``tau``), and the parameters of their intervals (``confidence``,
-        ``resamples``, ``resampling_seed``). The loss is the training criterion on the adjusted
-        logits.
+        (``post_hoc``, ``tau``), the size of the images of five crops (``five_crop_size``), and the
+        parameters of their intervals (``confidence``, ``resamples``, ``resampling_seed``). The
+        loss is the training criterion on the adjusted logits.
     """
     from longtail.learning.inference.score import score
 
@@ -189,6 +190,7 @@ def score_trial(
         **_training_of(card),
         post_hoc=evaluation["post_hoc"],
         tau=float("nan") if tau is None else tau,
+        five_crop_size=evaluation.get("five_crop_size") or float("nan"),  # older ones lack it
         **statistics.columns,
     )
     tell(TrialScored(trial.name, _summary(scores.metrics, card, tau, widest_test_set(subsets))))

@@ -24,6 +24,7 @@ from longtail.reporting.tables.printed_table import Cell, PrintedTable
 from longtail.reporting.tables.significance import best_beyond_noise, differs_from_baseline
 from longtail.reporting.tables.table_notes import (
     fewer_seeds_notes,
+    five_crop_notes,
     mark_notes,
     most_seeds,
     no_interval_notes,
@@ -96,6 +97,7 @@ def interval_table(content: TableResults, layout: Layout) -> PrintedTable:
         ),
         *shared_training_notes(content.trainings, table),
         *post_hoc_notes(content.results, table),
+        *five_crop_notes(content.results, table),
         *no_interval_notes(is_without, most_seeds(own)),
         *no_result_notes(_seeds(own), table),
         *unequal_seeds_notes(_seeds(own), table, unmarked),

@@ -9,7 +9,7 @@ import pandas as pd
 from longtail.evaluation.comparisons import BASELINE
 from longtail.evaluation.metric_intervals import FEWEST_ERRORS
 from longtail.parameters import Statistics, Table
-from longtail.trials.post_hoc import NONE, described, recorded_in
+from longtail.trials.post_hoc import NONE, WHOLE_IMAGE, crops_in, described, recorded_in
 from longtail.wording import counted, level_in_percent, listed
 
 LOSS_NOTE = (
@@ -142,6 +142,21 @@ def post_hoc_notes(results: pd.DataFrame, table: Table) -> tuple[str, ...]:
             f"the changed logits."
         )
     return tuple(notes)
+
+
+def five_crop_notes(results: pd.DataFrame, table: Table) -> tuple[str, ...]:
+    """Which rows are evaluated on several crops of each image.
+
+    Args:
+        results: the tidy results of the table.
+        table: its methods.
+    """
+    sizes = crops_in(results)
+    return tuple(
+        f"{listed([table.methods[m] for m in table.methods if m in set(own)])}: mean logits of "
+        f"five crops of each image, which is enlarged to {size} pixels."
+        for size, own in results["method"][sizes != WHOLE_IMAGE].groupby(sizes)
+    )
 
 
 def no_result_notes(present: Collection[str], table: Table) -> tuple[str, ...]:

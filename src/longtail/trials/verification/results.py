@@ -12,7 +12,7 @@ from longtail.errors import DataError
 from longtail.evaluation.trainings import TRIAL_COLUMNS
 from longtail.parameters import Method, Trial
 from longtail.trials.fingerprint import OF_METHOD_NOT_HASHED
-from longtail.trials.post_hoc import differences, recorded, recorded_in
+from longtail.trials.post_hoc import WHOLE_IMAGE, crops_in, differences, recorded, recorded_in
 from longtail.trials.training_job import Split, TrainingJob
 from longtail.trials.verification.changes import REMEDY, as_yaml, changes
 from longtail.wording import counted
@@ -60,15 +60,18 @@ def verified_results(
     own = results[names.isin(list(by_name))]
     stored = own["fingerprint"].groupby(names, sort=False).unique()
     changed = recorded_in(own).groupby(names, sort=False).unique()
+    crops = crops_in(own).groupby(names, sort=False).unique()
     labels = index["label"].to_numpy()
     rows = dict(zip(trial_names(trainings), trainings.to_dict("records"), strict=True))
     reasons: dict[str, list[str]] = {}
     for name, fingerprints in stored.items():
         trial = by_name[str(name)]
         split = Split.of_trial(trial, labels, subsets, source["classes"])
-        reason = _reason(
-            trial, list(fingerprints), rows.get(trial.name), split, source["sha256"]
-        ) or _reason_post_hoc(trial, list(changed[str(name)]), split)
+        reason = (
+            _reason(trial, list(fingerprints), rows.get(trial.name), split, source["sha256"])
+            or _reason_post_hoc(trial, list(changed[str(name)]), split)
+            or _reason_crops(trial, list(crops[str(name)]))
+        )
         if reason is not None:
             reasons.setdefault(reason, []).append(trial.name)
     if reasons:
@@ -120,6 +123,15 @@ def _reason_post_hoc(trial: Trial, stored: Sequence[str], split: Split) -> str |
     now = recorded(trial.method.post_hoc, split.class_counts)
     others = [then for then in stored if then != now]
     return differences(others[0], now, trial.method.name) if others else None
+
+
+def _reason_crops(trial: Trial, stored: Sequence[int]) -> str | None:
+    """Why the results are not of the crops of the trial's recipe, or None if they are."""
+    now = trial.recipe.five_crop_size
+    others = [int(then) for then in stored if then != (now or WHOLE_IMAGE)]
+    if not others:
+        return None
+    return f"recipe.five_crop_size was {as_yaml(others[0] or None)}, is {as_yaml(now)}"
 
 
 def _changes_of(job: TrainingJob, training: Mapping[Any, Any]) -> Iterator[str]:
