@@ -18,10 +18,10 @@ from longtail.naming.answers_table import (
 )
 from longtail.naming.certified_threshold import images_needed
 from longtail.naming.decision_rule import NOT_NAMED, BestGroup, DecisionRule
+from longtail.naming.error_rates import LabelledLogits, climb
 from longtail.naming.novelty_threshold import novelty, novelty_threshold
 from longtail.naming.recognizer import (
     HeldOutLogits,
-    LabelledLogits,
     PriorAndTaxonomy,
     TrainedTrial,
     make_recognizer,
@@ -202,7 +202,9 @@ def test_a_track_record_is_of_every_name_of_every_rank() -> None:
     assert never["species"]["xestia_baja"]["recall"] is None
 
 
-def described(make_trial: Callable[..., Trial], images: int, **changes: Any) -> dict[str, Any]:
+def described(
+    make_trial: Callable[..., Trial], images: int, error_rate: float | None = 0.1, **changes: Any
+) -> dict[str, Any]:
     """A recognizer that confuses the first two species and never the third."""
     generator = np.random.default_rng(0)
     labels = np.arange(images) % 3
@@ -214,13 +216,21 @@ def described(make_trial: Callable[..., Trial], images: int, **changes: Any) -> 
     stated = PriorAndTaxonomy(np.full(3, 1 / 3), "as many of each", TAXONOMY)
     stated = PriorAndTaxonomy(**{**vars(stated), **changes})
     loss = CanonicalLoss(offsets=np.log(counts))
+    trained = TrainedTrial(
+        trial=make_trial(),
+        fingerprint="f" * 64,
+        loss=loss,
+        class_counts=counts,
+        seen_counts=counts.astype(float),
+        is_tail=np.array([False, False, True]),
+        class_names=SPECIES,
+        image_size=32,
+    )
     return make_recognizer(
-        TrainedTrial(
-            make_trial(), "f" * 64, loss, counts, counts.astype(float), SPECIES, image_size=32
-        ),
+        trained,
         HeldOutLogits(evaluated, evaluated, "balanced", None),
         stated,
-        Predict(error_rate=0.1),
+        Predict(error_rate=error_rate),
     )
 
 
@@ -244,6 +254,38 @@ def test_a_small_validation_set_certifies_nothing_and_says_so(
     found = described(make_trial, images_needed(0.1, 0.95) - 1)
     assert found["thresholds"]["species"]["threshold"] is None
     assert "too few to certify at most 10% wrong" in found["thresholds"]["species"]["note"]
+
+
+def test_without_a_stated_error_rate_the_first_that_names_something_is_taken(
+    make_trial: Callable[..., Trial],
+) -> None:
+    """Of the first two species half of the names are wrong, of the third none and all genera."""
+    found = described(make_trial, 300, error_rate=None)
+    assert found["error_rate"] == 0.05
+    few = described(make_trial, 36, error_rate=None)
+    assert few["error_rate"] > 0.05
+    stated = described(make_trial, 36, error_rate=few["error_rate"])
+    assert few["thresholds"] == stated["thresholds"]
+    none = described(make_trial, 6, error_rate=None)
+    assert none["error_rate"] == 0.2
+    assert all(of["threshold"] is None for of in none["thresholds"].values())
+
+
+def test_the_ladder_counts_what_each_error_rate_names(make_trial: Callable[..., Trial]) -> None:
+    found = described(make_trial, 300)
+    assert [rung["error_rate"] for rung in found["ladder"]] == [0.01, 0.05, 0.1, 0.15, 0.2]
+    own = {rank: of["threshold"] for rank, of in found["thresholds"].items()}
+    assert found["ladder"][2]["thresholds"] == own
+    table = names_table(
+        DecisionRule.of(found), ["third", "mixed"], np.array([[0, 0, 4.0], [4.0, 3.95, 0]])
+    )
+    table = pd.concat([table, unreadable_row(DecisionRule.of(found), "broken", "empty")])
+    rungs = climb(found["ladder"], table)
+    at_ten = rungs[2]
+    assert (dict(at_ten.named), at_ten.unnamed) == ({"species": 1, "genus": 1}, 0)
+    named = [sum(rung.named.values()) for rung in rungs]
+    assert named == sorted(named)
+    assert {sum(rung.named.values()) + rung.unnamed for rung in rungs} == {2}
 
 
 def test_no_validation_image_at_all(make_trial: Callable[..., Trial]) -> None:

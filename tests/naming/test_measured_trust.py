@@ -24,10 +24,11 @@ ANSWERS = logits(
     (0.50, 0.05, 0.45),  # nothing
 )
 LABELS = np.array([0, 1, 1, 2])
+NO_TAIL = np.zeros(3, dtype=bool)
 
 
 def test_trusted_names_of_all_ranks_count() -> None:
-    found = trust_on_test(decision_rule(), ANSWERS, LABELS, None, 0.95)
+    found = trust_on_test(decision_rule(), ANSWERS, LABELS, None, NO_TAIL, 0.95)
     assert (found.images, found.trusted, found.wrong) == (4, 3, 1)
     # As many of each species are assumed: the one of the first weighs as much as two of the second.
     assert found.error == pytest.approx(0.5 / 2)
@@ -41,7 +42,7 @@ def test_trusted_names_of_all_ranks_count() -> None:
 
 
 def test_each_trusted_name_of_an_unknown_species_is_wrong() -> None:
-    found = trust_on_test(decision_rule(), ANSWERS, LABELS, ANSWERS[[0, 3]], 0.95)
+    found = trust_on_test(decision_rule(), ANSWERS, LABELS, ANSWERS[[0, 3]], NO_TAIL, 0.95)
     assert (found.unknown_images, found.unknown_trusted) == (2, 1)
     assert "1 of 2 photographs of species held out as unknown, all wrongly" in found.note
 
@@ -49,12 +50,21 @@ def test_each_trusted_name_of_an_unknown_species_is_wrong() -> None:
 def test_species_that_cannot_occur_do_not_count() -> None:
     of: DecisionRule = decision_rule(prior=(0.5, 0, 0.5))
     np.testing.assert_array_equal(prior_weights(of, LABELS), [0.5, 0, 0, 0.5])
-    found = trust_on_test(of, ANSWERS, LABELS, None, 0.95)
+    found = trust_on_test(of, ANSWERS, LABELS, None, NO_TAIL, 0.95)
     assert (found.images, found.trusted, found.wrong) == (2, 1, 0)
 
 
 def test_where_nothing_is_trusted_there_is_no_error() -> None:
     of = decision_rule(species_from=None, genus_from=None)
-    found = trust_on_test(of, ANSWERS, LABELS, None, 0.95)
+    found = trust_on_test(of, ANSWERS, LABELS, None, NO_TAIL, 0.95)
     assert (found.trusted, found.error, found.low) == (0, None, None)
     assert "none is named and trusted" in found.note
+
+
+def test_the_names_of_tail_species_have_an_error_of_their_own() -> None:
+    found = trust_on_test(decision_rule(), ANSWERS, LABELS, None, np.array([1, 0, 0]) > 0, 0.95)
+    assert (found.tail_trusted, found.tail_wrong) == (2, 1)  # the genus is no name of the tail
+    assert "of 2 names of tail species 1 is wrong: 50.0% [" in found.note
+    other = trust_on_test(decision_rule(), ANSWERS, LABELS, None, np.array([0, 0, 1]) > 0, 0.95)
+    assert (other.tail_trusted, other.tail_wrong) == (0, 0)
+    assert "tail" not in other.note

@@ -1,25 +1,34 @@
 """Selective classification: a threshold whose error rate is certified on validation images.
 
-Geifman and El-Yaniv 2017 (arXiv 1705.08500): the most certain validation images are answered, as
-many as keep the upper confidence bound of the error rate within the tolerated rate. Several numbers
-of images are tried, and each bound is corrected for that (Bonferroni), so that it holds for the
-chosen one.
+A threshold is certified if the upper confidence bound of the error rate of the answers from it on
+is within the tolerated rate (Geifman and El-Yaniv 2017, arXiv 1705.08500). Many thresholds are
+tried in a sequence that is fixed beforehand, from sure to unsure answers, until one fails
+(fixed-sequence testing: Maurer, Hothorn and Lehmacher 1995; Angelopoulos et al. 2021, arXiv
+2110.01052). The first threshold whose true error rate is too large passes with the probability
+``1 - confidence`` at most, and none after it is tried if it fails. So no bound needs a correction.
+
+The sequence begins where the surest ``START`` of the photographs are answered, and goes on in steps
+of ``STEP``. There, half of ``1 - confidence`` is spent; the other half is for a second sequence
+that is tried if the first fails at once: from the surest image on, one by one, up to ``START``.
+
+Images are weighted if they are mixed otherwise than what will be answered; the bound is then
+approximate (:func:`longtail.naming.error_bounds.upper_bounds`). ``python -m
+benchmarks.certificates`` counts how often it does not hold.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from math import ceil, floor, log
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
-from longtail.arrays import BoolArray, Float64Array
+from longtail.arrays import BoolArray, Float64Array, Int64Array
+from longtail.naming.error_bounds import effective_number, upper_bounds
 from longtail.wording import is_or_are, percent
 
-# How many shares of the validation images are tried, from all of them down to the smallest that can
-# certify the rate.
-TRIED = 10
+START, STEP = 0.4, 0.05
 
 
 @dataclass(frozen=True)
@@ -33,9 +42,8 @@ class Threshold:
         answered: how many of them are answered.
         wrong: how many of the answers are wrong.
         error: the (weighted) share of wrong answers; None if none is given.
-        upper: its upper confidence bound; None if none is given.
         error_rate: the tolerated share.
-        confidence: of the bound.
+        confidence: that the true share is no larger.
         note: the same in words.
     """
 
@@ -45,7 +53,6 @@ class Threshold:
     answered: int
     wrong: int
     error: float | None
-    upper: float | None
     error_rate: float
     confidence: float
     note: str
@@ -55,21 +62,9 @@ class Threshold:
         return asdict(self)
 
 
-def upper_bound(wrong: float, answered: float, confidence: float) -> float:
-    """The one-sided upper bound of Clopper and Pearson (1934) on a share; 1 of no images.
-
-    Both numbers may be fractions: those of an effective number of weighted images.
-    """
-    if answered <= 0 or wrong >= answered:
-        return 1.0
-    from scipy.stats import beta  # takes a second, which every command would wait for
-
-    return float(beta.ppf(confidence, wrong + 1, answered - wrong))
-
-
 def images_needed(error_rate: float, confidence: float) -> int:
     """How many images, all answered rightly, certify an error rate."""
-    return ceil(log((1 - confidence) / TRIED) / log(1 - error_rate))
+    return ceil(log(1 - confidence) / log(1 - error_rate))
 
 
 @dataclass(frozen=True)
@@ -90,8 +85,7 @@ class Answers:
 def certify(answers: Answers, error_rate: float, confidence: float, among: str) -> Threshold:
     """The threshold of the largest share of answers with a certified error rate.
 
-    Images that are weighted, since they are mixed otherwise than what will be answered, count as
-    ``(sum w)^2 / sum w^2`` images (Kish 1965): exact for equal weights, approximate for others.
+    A larger error rate never certifies fewer answers.
 
     Args:
         answers: to the validation images.
@@ -102,29 +96,31 @@ def certify(answers: Answers, error_rate: float, confidence: float, among: str) 
     used = answers.weights > 0
     answers = Answers(answers.certainty[used], answers.right[used], answers.weights[used])
     images, effective_images = len(answers.certainty), effective_number(answers.weights)
-
-    def found(threshold: float | None, note: str, **figures: Any) -> Threshold:
-        values = {"answered": 0, "wrong": 0, "error": None, "upper": None, **figures}
-        return Threshold(
-            threshold=threshold,
-            images=images,
-            effective_images=effective_images,
-            error_rate=error_rate,
-            confidence=confidence,
-            note=note,
-            **values,
-        )
-
-    sure = _largest_share(answers, error_rate, confidence)
-    if sure is not None:
-        wrongly = f"{sure.wrong} ({percent(sure.error, 1)})" if sure.wrong else "none"
-        note = (
-            f"{sure.answered} of {among} are named, {wrongly} of them wrongly, and with "
-            f"{confidence:.0%} confidence at most {percent(sure.upper, 1)}"
-        )
-        return found(note=note, **asdict(sure))
+    curve = _Curve.of(answers, confidence) if images else None
+    at = None if curve is None else curve.certified(error_rate)
+    worth = (
+        f", worth {effective_images:.0f} since they are weighted to the stated prior,"
+        if images - effective_images > 0.5
+        else ""
+    )
+    values: dict[str, Any] = {
+        "images": images,
+        "effective_images": effective_images,
+        "error_rate": error_rate,
+        "confidence": confidence,
+    }
     wanted = f"at most {100 * error_rate:.4g}% wrong with {confidence:.0%} confidence"
-    least = _least_rate(answers, error_rate, confidence)
+    if curve is not None and at is not None:
+        answered, wrong, error = (
+            int(curve.answered[at]), int(curve.wrong[at]), float(curve.error[at]),
+        )  # fmt: skip
+        wrongly = f"{wrong} ({percent(error, 1)})" if wrong else "none"
+        note = f"{answered} of {among}{worth} are named, {wrongly} of them wrongly: {wanted}"
+        threshold = float(curve.threshold[at])
+        return Threshold(
+            **values, threshold=threshold, answered=answered, wrong=wrong, error=error, note=note
+        )
+    least = None if curve is None else _least_rate(curve, error_rate)
     can = (
         "no error rate can be certified"
         if least is None
@@ -132,57 +128,79 @@ def certify(answers: Answers, error_rate: float, confidence: float, among: str) 
     )
     needed = images_needed(error_rate, confidence)
     if effective_images >= needed:
-        return found(None, f"no share of {among} has {wanted}; {can}")
-    worth = (
-        f", worth {effective_images:.0f} since they are weighted to the stated prior,"
-        if images - effective_images > 0.5
-        else ""
-    )
-    few = f"{among}{worth} {is_or_are(images)} too few to certify {wanted}"
-    return found(None, f"{few}: {needed} are needed, all named rightly; {can}")
+        note = f"no share of {among}{worth} has {wanted}; {can}"
+    else:
+        few = f"{among}{worth} {is_or_are(images)} too few to certify {wanted}"
+        note = f"{few}: {needed} are needed, all named rightly; {can}"
+    return Threshold(**values, threshold=None, answered=0, wrong=0, error=None, note=note)
 
 
 @dataclass(frozen=True)
-class _Share:
-    """The surest answers, from a threshold on; as in :class:`Threshold`."""
+class _Curve:
+    """The answers from each threshold on, surest first, each array (thresholds,).
 
-    threshold: float
-    answered: int
-    wrong: int
-    error: float
-    upper: float
+    Attributes:
+        threshold: the distinct certainties.
+        answered: the number of answers.
+        wrong: how many of them are wrong.
+        error: their weighted share.
+        upper: its upper bound at the confidence.
+        careful: the same with half the risk.
+        steps: the positions of the first sequence.
+    """
+
+    threshold: Float64Array
+    answered: Int64Array
+    wrong: Int64Array
+    error: Float64Array
+    upper: Float64Array
+    careful: Float64Array
+    steps: Int64Array
+
+    @classmethod
+    def of(cls, answers: Answers, confidence: float) -> Self:
+        """Of at least one answer, with weights above 0."""
+        order = np.argsort(-answers.certainty, kind="stable")
+        certainty, weights = answers.certainty[order], answers.weights[order]
+        is_wrong = ~answers.right[order]
+        # The last answer of each certainty: equal ones are answered together.
+        last = np.flatnonzero(np.append(np.diff(certainty) != 0, True))
+        total = np.cumsum(weights)[last]
+        shares = np.linspace(START, 1, round((1 - START) / STEP) + 1) * (1 - 1e-12)
+        return cls(
+            threshold=certainty[last],
+            answered=last + 1,
+            wrong=np.cumsum(is_wrong.astype(np.int64))[last],
+            error=np.cumsum(weights * is_wrong)[last] / total,
+            upper=upper_bounds(is_wrong, weights, confidence)[last],
+            careful=upper_bounds(is_wrong, weights, (1 + confidence) / 2)[last],
+            steps=np.unique(np.searchsorted(total / total[-1], shares)),
+        )
+
+    def certified(self, error_rate: float) -> int | None:
+        """The position of the lowest threshold that is certified; None if none is.
+
+        A threshold without a wrong answer never ends a sequence, even if its answers are too few
+        to be certified. If those at the start are too few for half the risk, no second sequence can
+        certify any, so the start may take all of it.
+        """
+        start, flawless = int(self.steps[0]), self.wrong == 0
+        is_sure = self.careful <= error_rate
+        is_sure[self.steps] = (self.upper <= error_rate)[self.steps]
+        is_sure[start] = self.careful[start] <= error_rate or (
+            flawless[start] and self.upper[start] <= error_rate
+        )
+        passes = is_sure | flawless
+        sequence = self.steps if passes[start] else np.arange(start)
+        ends = np.flatnonzero(~passes[sequence])
+        tried = sequence[: ends[0]] if len(ends) else sequence
+        sure = tried[is_sure[tried]]
+        return int(sure[-1]) if len(sure) else None
 
 
-def _largest_share(answers: Answers, error_rate: float, confidence: float) -> _Share | None:
-    """The largest share that is tried whose error rate is certified, if one is."""
-    needed = images_needed(error_rate, confidence)
-    if effective_number(answers.weights) < needed:
-        return None
-    ordered = np.sort(answers.certainty)[::-1]
-    for count in np.linspace(len(ordered), needed, TRIED).round().astype(np.int64):
-        share = _share_from(answers, float(ordered[count - 1]), confidence)
-        if share.upper <= error_rate:
-            return share
-    return None
-
-
-def _share_from(answers: Answers, threshold: float, confidence: float) -> _Share:
-    answered = answers.certainty >= threshold
-    wrong, weights = answered & ~answers.right, answers.weights
-    error = float(weights[wrong].sum() / weights[answered].sum())
-    effective = effective_number(weights[answered])
-    upper = upper_bound(error * effective, effective, 1 - (1 - confidence) / TRIED)
-    return _Share(threshold, int(answered.sum()), int(wrong.sum()), error, upper)
-
-
-def _least_rate(answers: Answers, error_rate: float, confidence: float) -> float | None:
+def _least_rate(curve: _Curve, error_rate: float) -> float | None:
     """The least whole percentage above an error rate that is certified; None if none is."""
     for percentage in range(floor(100 * error_rate) + 1, 100):
-        if _largest_share(answers, percentage / 100, confidence) is not None:
+        if curve.certified(percentage / 100) is not None:
             return percentage / 100
     return None
-
-
-def effective_number(weights: Float64Array) -> float:
-    """How many equally weighted images weighted ones are worth (Kish 1965)."""
-    return float(weights.sum() ** 2 / (weights**2).sum()) if len(weights) else 0.0

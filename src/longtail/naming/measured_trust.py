@@ -13,9 +13,9 @@ import numpy as np
 
 from longtail.arrays import BoolArray, Float64Array, FloatArray, Int64Array
 from longtail.evaluation.uncertainty import exact_interval
-from longtail.naming.certified_threshold import effective_number
 from longtail.naming.decision_rule import NOT_NAMED, Decision, DecisionRule
-from longtail.wording import counted, percent
+from longtail.naming.error_bounds import effective_number
+from longtail.wording import counted, is_or_are, percent
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class TrustOnTest:
         error: their share, weighted to the stated prior; None if no name is trusted.
         low: the lower end of its exact interval.
         high: the upper end.
+        tail_trusted: how many get the trusted name of a tail species.
+        tail_wrong: how many of these names are wrong.
         unknown_images: photographs of species that the model was not shown.
         unknown_trusted: how many of them get a trusted name, which is wrong.
         note: the same in words.
@@ -40,6 +42,8 @@ class TrustOnTest:
     error: float | None
     low: float | None
     high: float | None
+    tail_trusted: int
+    tail_wrong: int
     unknown_images: int
     unknown_trusted: int
     note: str
@@ -54,6 +58,7 @@ def trust_on_test(
     logits: FloatArray,
     labels: Int64Array,
     unknown: FloatArray | None,
+    is_tail: BoolArray,
     confidence: float,
 ) -> TrustOnTest:
     """Name test photographs like new ones, and count the trusted names that are wrong.
@@ -63,6 +68,7 @@ def trust_on_test(
         logits: of the test photographs, (images, classes).
         labels: (images,).
         unknown: logits of photographs of unknown species; None if there is none.
+        is_tail: whether each class is one of the tail, (classes,).
         confidence: of the interval.
     """
     weights = prior_weights(rule, labels)
@@ -86,6 +92,15 @@ def trust_on_test(
             found += ", weighted to the stated prior"
     else:
         found = f"{found} none is named and trusted"
+    of_tail = trusted & possible & (decision.named_by == 0) & is_tail[decision.best[0].group]
+    tail_trusted, tail_wrong = int(of_tail.sum()), int((wrong & of_tail).sum())
+    if tail_trusted:
+        ends = exact_interval(tail_wrong / tail_trusted, tail_trusted, confidence)
+        found += (
+            f"; of {counted(tail_trusted, 'name')} of tail species {tail_wrong:,} "
+            f"{is_or_are(tail_wrong)} wrong: {percent(tail_wrong / tail_trusted, 1)} "
+            f"[{percent(float(ends[0]), 1)}, {percent(float(ends[1]), 1)}]"
+        )
     unknown_images, unknown_trusted = 0, 0
     if unknown is not None:
         unknown_images = len(unknown)
@@ -96,7 +111,17 @@ def trust_on_test(
             f"{', all wrongly' if unknown_trusted else ''}"
         )
     return TrustOnTest(
-        images, answered, int(wrong.sum()), error, low, high, unknown_images, unknown_trusted, found
+        images,
+        answered,
+        int(wrong.sum()),
+        error,
+        low,
+        high,
+        tail_trusted,
+        tail_wrong,
+        unknown_images,
+        unknown_trusted,
+        found,
     )
 
 

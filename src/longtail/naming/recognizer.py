@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from longtail.arrays import Float64Array, FloatArray, Int64Array
+from longtail.arrays import BoolArray, Float64Array, FloatArray, Int64Array
 from longtail.errors import DataError
 from longtail.naming.calibration import calibrate
-from longtail.naming.certified_threshold import Answers, Threshold, certify
-from longtail.naming.decision_rule import BestGroup, DecisionRule
-from longtail.naming.measured_trust import prior_weights, trust_on_test
+from longtail.naming.certified_threshold import Threshold
+from longtail.naming.decision_rule import DecisionRule
+from longtail.naming.error_rates import DEFAULT_RATES, LabelledLogits, fit_thresholds, ladder
+from longtail.naming.measured_trust import trust_on_test
 from longtail.naming.name_matching import NO_SYNONYMS
 from longtail.naming.novelty_threshold import novelty, novelty_threshold
 from longtail.naming.priors import assumed_prior
@@ -28,22 +29,9 @@ from longtail.naming.user_tables import read_species_list, read_weights
 from longtail.parameters import Predict, Trial
 from longtail.schemas.vocabulary import SPECIES
 from longtail.trials.canonical_loss import CanonicalLoss
-from longtail.wording import counted, decimal
+from longtail.wording import decimal, percent
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class LabelledLogits:
-    """Logits of images whose labels are known.
-
-    Attributes:
-        logits: (images, classes).
-        labels: (images,); -1 of species that the model was not shown.
-    """
-
-    logits: FloatArray
-    labels: Int64Array
 
 
 @dataclass(frozen=True)
@@ -57,6 +45,7 @@ class TrainedTrial:
         class_counts: its training images of each class, (classes,).
         seen_counts: the images of each class that its last epoch had, see
             :attr:`longtail.trials.training_job.TrainingJob.seen_counts`.
+        is_tail: whether each class is one of the tail, (classes,).
         class_names: in the order of the labels.
         image_size: the side of the stored images, to which photographs are cropped, in pixels.
     """
@@ -66,6 +55,7 @@ class TrainedTrial:
     loss: CanonicalLoss
     class_counts: Int64Array
     seen_counts: Float64Array
+    is_tail: BoolArray
     class_names: list[str]
     image_size: int
 
@@ -183,16 +173,25 @@ def make_recognizer(
         "prior_is": stated.words,
         "taxonomy": stated.taxonomy,
         "unknown": novelty_rule.as_dict(),
+        "error_rate": None,
         "thresholds": {},
+        "ladder": [],
         "test_set": held_out.test_set,
         "track_record": {},
         "track_record_above": {},
     }
     rule = DecisionRule.of(values)  # without thresholds, which are fitted with it
-    thresholds = fit_thresholds(rule, validation, requested)
+    error_rate, thresholds = _chosen_thresholds(rule, validation, requested)
+    values["error_rate"] = error_rate
     values["thresholds"] = {rank: fitted.as_dict() for rank, fitted in thresholds.items()}
+    values["ladder"] = ladder(rule, validation, requested.confidence)
     values["trusted_on_test"] = trust_on_test(
-        DecisionRule.of(values), test.logits, test.labels, unknown, requested.confidence
+        DecisionRule.of(values),
+        test.logits,
+        test.labels,
+        unknown,
+        trained.is_tail,
+        requested.confidence,
     ).as_dict()
     can_occur = stated.prior[test.labels] > 0
     records = track_record(
@@ -207,45 +206,19 @@ def make_recognizer(
     return values
 
 
-def fit_thresholds(
+def _chosen_thresholds(
     rule: DecisionRule, validation: LabelledLogits, requested: Predict
-) -> dict[str, Threshold]:
-    """A certified threshold for each rank, each on what the ranks below leave without a name.
+) -> tuple[float, dict[str, Threshold]]:
+    """The error rate asked for, or the first with which a name is trusted, and its thresholds.
 
-    Left out are photographs that look like no known species, since they get no name, and those of
-    species that cannot occur. The others are weighted to the stated prior.
+    Without one the last error rate.
     """
-    logits, labels = validation.logits, validation.labels
-    weights, is_novel = prior_weights(rule, labels), rule.is_novel(logits)
-    remaining = (weights > 0) & ~is_novel
-    left_out = {
-        "of species that cannot occur": int((weights == 0).sum()),
-        "that look like none of the known species": int(((weights > 0) & is_novel).sum()),
-    }
-    probabilities = rule.posteriors(logits)
-    thresholds = {}
-    for rank in rule.ranks:
-        best = BestGroup.of(rank.roll_up(probabilities))
-        is_right = rank.group_of[labels] == best.group
-        thresholds[rank.name] = certify(
-            Answers(best.probability[remaining], is_right[remaining], weights[remaining]),
-            requested.error_rate,
-            requested.confidence,
-            _among(int(remaining.sum()), len(labels), left_out),
-        )
-        threshold = thresholds[rank.name].threshold
-        if threshold is not None:
-            is_sure = best.probability >= threshold
-            left_out[f"that have a {rank.name}"] = int((remaining & is_sure).sum())
-            remaining &= ~is_sure
-    return thresholds
-
-
-def _among(images: int, of: int, left_out: Mapping[str, int]) -> str:
-    """How many validation photographs count, and which of them do not, in words."""
-    without = [f"{count:,} {which}" for which, count in left_out.items() if count]
-    less = f" ({of:,} without {' and '.join(without)})" if without else ""
-    return f"{counted(images, 'validation photograph')}{less}"
+    rates = DEFAULT_RATES if requested.error_rate is None else (requested.error_rate,)
+    for rate in rates:
+        thresholds = fit_thresholds(rule, validation, rate, requested.confidence)
+        if any(fitted.threshold is not None for fitted in thresholds.values()):
+            break
+    return rate, thresholds
 
 
 def log_recognizer(recognizer: Mapping[str, Any]) -> None:
@@ -255,6 +228,7 @@ def log_recognizer(recognizer: Mapping[str, Any]) -> None:
     )
     log.info("Probabilities are %s", recognizer["calibration"]["note"])
     thresholds = recognizer["thresholds"]
+    log.info("Trusted names: at most %s of them are wrong", percent(recognizer["error_rate"]))
     for rank, fitted in thresholds.items():
         threshold = fitted["threshold"]
         if threshold is not None:
@@ -267,8 +241,17 @@ def log_recognizer(recognizer: Mapping[str, Any]) -> None:
             "hold out more photographs for validation",
             thresholds[SPECIES]["note"],
         )
+    worth, images = (thresholds[SPECIES][key] for key in ("effective_images", "images"))
+    if worth <= images / 2:
+        log.warning(
+            "The stated prior differs so much from the %s validation photographs that they are "
+            "worth %s. State how common the species are (predict.prior), or train if they are as "
+            "common as among the training images: more names are then trusted",
+            f"{images:,}",
+            f"{worth:,.0f}",
+        )
     log.info("Unknown species: %s", recognizer["unknown"]["note"])
-    on_test, tolerated = recognizer["trusted_on_test"], thresholds[SPECIES]["error_rate"]
+    on_test, tolerated = recognizer["trusted_on_test"], recognizer["error_rate"]
     log.info("Test: %s", on_test["note"])
     if on_test["low"] is not None and on_test["low"] > tolerated:
         log.warning(

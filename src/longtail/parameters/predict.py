@@ -15,7 +15,8 @@ class Predict(Strict):
         trial: the dotted name of a trained trial; null for the best on validation.
         prior: how common the species are where the photographs come from: ``uniform``, ``train``
             (as among the trial's training images), or a CSV file (species, weight).
-        error_rate: the accepted share of wrong names among trusted ones.
+        error_rate: the accepted share of wrong names among trusted ones; null for the first of
+            0.05, 0.1, 0.15 and 0.2 with which any name can be trusted.
         confidence: of the certified ``error_rate``, and of intervals.
         species_list: a text or CSV file of the species that can occur; null for all.
         taxonomy: a CSV file (species, genus, family, ...); null for genera from binomial names.
@@ -27,7 +28,7 @@ class Predict(Strict):
     path: Text | None = None
     trial: Text | None = None
     prior: Text = "uniform"
-    error_rate: Share = 0.05
+    error_rate: Share | None = None
     confidence: Share = 0.95
     species_list: Text | None = None
     taxonomy: Text | None = None

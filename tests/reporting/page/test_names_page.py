@@ -17,7 +17,12 @@ SHEET: dict[str, Any] = {
     "class_names": ["noctua_comes", "xestia_baja"],
     "prior_is": "all species are assumed to be equally common",
     "calibration": {"note": "calibrated"},
+    "error_rate": 0.05,
     "thresholds": {"species": {"threshold": 0.8, "note": "9 are named"}, "genus": NEVER},
+    "ladder": [
+        {"error_rate": 0.05, "thresholds": {"species": 0.8, "genus": None}},
+        {"error_rate": 0.1, "thresholds": {"species": 0.6, "genus": None}},
+    ],
     "trusted_on_test": {"note": "of 9 test photographs 1 is named wrongly"},
     "unknown": {"note": "untested"},
     "test_set": "natural",
@@ -31,6 +36,7 @@ def row(
     sure = {"answer_probability": probability if rank else float("nan")}
     species = {"species": "noctua_comes", "probability": probability}
     others: dict[str, Any] = {f"probability_{place}": float("nan") for place in range(2, 6)}
+    others |= {"genus": "", "genus_probability": float("nan")}
     others |= {f"species_{place}": "" for place in range(2, 6)}
     return {
         "file": file,

@@ -12,12 +12,12 @@ import pandas as pd
 
 from longtail.arrays import Float32Array, Int64Array, UInt8Array
 from longtail.datasets.trials import TrialFiles
-from longtail.imbalance import UNKNOWN, held_out_images, images_of, widest_test_set
+from longtail.imbalance import GROUPS, UNKNOWN, held_out_images, images_of, widest_test_set
 from longtail.naming.answers_table import columns_of, log_names, names_table, unreadable_row
 from longtail.naming.decision_rule import DecisionRule
+from longtail.naming.error_rates import LabelledLogits, climb, log_rungs
 from longtail.naming.recognizer import (
     HeldOutLogits,
-    LabelledLogits,
     TrainedTrial,
     log_recognizer,
     make_recognizer,
@@ -148,6 +148,7 @@ def describe_recognizer(
             job.losses.last,
             counts,
             job.seen_counts,
+            (profile.sort_values("label")["group"] == GROUPS[-1]).to_numpy() & (np.ptp(counts) > 0),
             class_names,
             images.shape[1],
         ),
@@ -230,6 +231,7 @@ def name_photographs(
     table = pd.DataFrame(rows, columns=[*columns_of(rule), ALREADY_IN])
     table[ALREADY_IN] = table[ALREADY_IN].fillna("")  # of files that cannot be read
     log_names(table)
+    log_rungs(climb(recognizer["ladder"], table))
     warn_of_seen(table)
     return table
 
