@@ -19,9 +19,11 @@ from longtail.reporting.tables.leaders import headline_tables
 
 PANELS_IN_A_ROW = 4
 PANEL = 3.1  # inches
-# The colour and the marker of each family, the same in every report. Together they are unique.
+# The colour and the marker of each family, the same in every report. Every marker is unique, since
+# there are more families than colours.
+FAMILY_MARKERS = (*(marker for marker in MARKERS if marker != "*"), "p", "<")
 STYLES: dict[Family, tuple[str, str]] = {
-    family: (PALETTE[place % len(PALETTE)], MARKERS[place % len(MARKERS)])
+    family: (PALETTE[place % len(PALETTE)], FAMILY_MARKERS[place])
     for place, family in enumerate(FAMILIES)
 }
 HEADINGS = frozenset(map(family_label, FAMILIES))
