@@ -15,20 +15,25 @@ import sys
 import zipfile
 import zlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import mlflow
 import numpy as np
 import pandas as pd
 import torch
+from mlflow.models import Model
+from mlflow.models.model import MLMODEL_FILE_NAME
 
 from longtail.errors import DataError
 from longtail.learning.inference.export import ABOUT
 from longtail.naming.answers_table import names_table, unreadable_row
 from longtail.naming.decision_rule import DecisionRule
 from longtail.parameters import Serving
+from longtail.parameters.serving import CHECKSUM
 from longtail.served_requests import check_size, guard
 from longtail.sources.decode import decode_content, decoded_pixels
+from longtail.storage.files import sha256_of_file
 
 # The model's one input: the content of an image file in base64.
 PHOTOGRAPH = "photograph"
@@ -44,7 +49,7 @@ class ServedRecognizer(mlflow.pyfunc.PythonModel):  # type: ignore[misc,name-def
 
     def load_context(self, context: Any) -> None:
         about = {ABOUT: ""}
-        _verify(context.artifacts[RECOGNIZER])
+        _verify(Path(context.artifacts[RECOGNIZER]))
         program = torch.export.load(context.artifacts[RECOGNIZER], extra_files=about)
         self._program = program.module()
         self._values: Mapping[str, Any] = json.loads(about[ABOUT])
@@ -105,23 +110,40 @@ def _content(text: object) -> io.BytesIO | str:
         return str(reason)
 
 
-def _verify(file: str) -> None:
+def _verify(file: Path) -> None:
     """Refuse an exported recognizer that has changed: torch does not compare its checksums.
 
     Raises:
         DataError: naming the file.
     """
-    try:
-        with zipfile.ZipFile(file) as archive:
-            damaged = archive.testzip()
-    # A flipped bit in a header of the archive makes the standard library raise any of these.
-    except (*BROKEN_ZIP, NotImplementedError, RuntimeError, ValueError, EOFError) as error:
-        damaged = str(error)
+    expected = _stored_checksum(file)
+    damaged = _damage_of_archive(file) if expected is None else None
+    if expected is not None and sha256_of_file(file) != expected:
+        damaged = "its SHA-256 is not the one in the model's metadata"
     if damaged is not None:
         raise DataError(
             f"{file} is damaged ({damaged}). Export the recognizer again: kedro run "
             f"--pipelines=export with the same --env and --params"
         )
+
+
+def _stored_checksum(file: Path) -> str | None:
+    """The SHA-256 in the metadata of the model that a file belongs to, if it was registered."""
+    description = file.parents[1] / MLMODEL_FILE_NAME
+    if not description.is_file():  # it is tried before it is registered
+        return None
+    metadata: dict[str, str] = Model.load(str(description)).metadata or {}
+    return metadata.get(CHECKSUM)
+
+
+def _damage_of_archive(file: Path) -> str | None:
+    """What is wrong with the archive, whose own checksums leave some bits out."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return archive.testzip()
+    # A flipped bit in a header of the archive makes the standard library raise any of these.
+    except (*BROKEN_ZIP, NotImplementedError, RuntimeError, ValueError, EOFError) as error:
+        return str(error)
 
 
 def _from_base64(text: object) -> bytes:

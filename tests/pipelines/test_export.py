@@ -18,6 +18,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import mlflow
 import numpy as np
 import pytest
 import torch
@@ -28,7 +29,7 @@ from longtail.errors import DataError
 from longtail.learning.inference.export import ABOUT
 from longtail.naming.decision_rule import DecisionRule
 from longtail.served_model import RECOGNIZER, ServedRecognizer
-from tests.damage import flip_bit
+from tests.damage import flip_bit, with_flipped_bit
 from tests.pipelines.support import TRAINING, Run, dotted, run
 
 ONE_TRIAL = dotted(
@@ -263,6 +264,23 @@ def test_nothing_can_be_exported_before_something_is_trained(
     error = run(tmp_path, ONE_TRIAL, stages=["export"]).error
     assert isinstance(error, DataError)
     assert "kedro run --pipelines=full" in str(error)
+
+
+def test_a_flipped_bit_anywhere_is_found_before_the_model_is_served(
+    exported: Run, tracking: MlflowClient, tmp_path: Path
+) -> None:
+    """Also in the headers of the archive, of which it has no checksums."""
+    [version] = tracking.search_model_versions(f"run_id = '{_parent(exported, tracking)}'")
+    uri = f"models:/longtail-digits/{version.version}"
+    folder = Path(mlflow.artifacts.download_artifacts(uri, dst_path=str(tmp_path)))
+    [file] = folder.rglob("recognizer.pt2")
+    whole = file.read_bytes()
+    context = SimpleNamespace(artifacts={RECOGNIZER: str(file)}, model_config={})
+    ServedRecognizer().load_context(context)
+    for position in [*range(0, 128, 8), *range(0, len(whole), len(whole) // 40), len(whole) - 1]:
+        file.write_bytes(with_flipped_bit(whole, position, position % 8))
+        with pytest.raises(DataError, match=r"recognizer\.pt2 is damaged \(its SHA-256 is not"):
+            ServedRecognizer().load_context(context)
 
 
 def test_a_damaged_file_is_not_served(tmp_path: Path) -> None:

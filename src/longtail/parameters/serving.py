@@ -5,6 +5,9 @@ from __future__ import annotations
 from longtail.parameters.strict import Strict
 from longtail.parameters.types import Count
 
+# The key of the exported recognizer's SHA-256 in the metadata of the served model.
+CHECKSUM = "recognizer_sha256"
+
 
 class Serving(Strict):
     """Limits of one request to an exported model that MLflow serves; larger ones are refused.
