@@ -178,6 +178,22 @@ def test_probabilities_of_a_method_that_samples_are_not_of_the_training_set() ->
     assert said not in probability_note(Method.model_validate(values), "species")
 
 
+@pytest.mark.parametrize(
+    ("experts", "differ"), [({}, False), ({"tau": [0, 1, 2]}, True), ({"diversity": 0.4}, True)]
+)
+def test_mean_of_experts_that_differ_is_not_a_posterior(
+    experts: dict[str, Any], differ: bool
+) -> None:
+    values = {"name": "m", "label": "Mine", "loss": {"name": "softmax"}, "experts": experts}
+    method = Method.model_validate(values)
+    for post_hoc in ("none", "logit_adjustment"):
+        adjusted = method.model_copy(
+            update={"post_hoc": PostHocLogitAdjustment(kind="logit_adjustment")}
+        )
+        note = probability_note(method if post_hoc == "none" else adjusted, "species", post_hoc)
+        assert ("the mean of experts that were trained to differ" in note) == differ
+
+
 @pytest.mark.parametrize("loss", get_args(get_args(Loss)[0]))
 def test_every_loss_says_what_its_probabilities_are(loss: type[Strict]) -> None:
     (name,) = get_args(loss.model_fields["name"].annotation)

@@ -107,7 +107,13 @@ def probability_note(method: Method, many: str, post_hoc: str = NONE, tau: float
             :func:`longtail.trials.post_hoc.recorded`.
         tau: the strength of that change.
     """
-    meaning = _of_loss(method, many) if post_hoc == NONE else _of_post_hoc(method, many, tau)
+    if _has_experts_that_differ(method):
+        meaning = (
+            f"not a posterior, since they are the mean of experts that were trained to differ (in "
+            f"the frequencies of the {many} that they assume, or in their answers)."
+        )
+    else:
+        meaning = _of_loss(method, many) if post_hoc == NONE else _of_post_hoc(method, many, tau)
     sampled = (
         f" The method draws {many} at other rates than their images: frequencies are those of the "
         f"last epoch."
@@ -117,13 +123,12 @@ def probability_note(method: Method, many: str, post_hoc: str = NONE, tau: float
     return f"Probabilities are the softmax of the logits of {method.label}: {meaning}{sampled}"
 
 
-def _of_loss(method: Method, many: str) -> str:
+def _has_experts_that_differ(method: Method) -> bool:
     experts = method.experts
-    if experts is not None and experts.count > 1 and (experts.diversity or experts.re_balances):
-        return (
-            f"not a posterior, since they are the mean of experts that were trained to differ "
-            f"(in the frequencies of the {many} that they assume, or in their answers)."
-        )
+    return experts is not None and (experts.re_balances or experts.diversity > 0)
+
+
+def _of_loss(method: Method, many: str) -> str:
     equal = f" On a training set of as many images of all {many} it is plain softmax."
     match method.loss.name:
         case "softmax":
