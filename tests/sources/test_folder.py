@@ -371,6 +371,11 @@ def test_too_few_classes_are_refused_before_they_are_decoded(tmp_path: Path) -> 
         f"are needed, one each for head, middle and tail, and the unknown ones. Add a folder for "
         f"each missing class, or images to those that have too few"
     )
+    save(root, "d\n/1.png", photograph(9))
+    with pytest.raises(DataError, match=r"1 file was rejected: 1 such as .*: its name has a line"):
+        read(root, decoded, fewest=4)
     assert not decoded.exists()
-    with pytest.raises(DataError, match=r"has only 2 classes, 'a', 'b'; at least 3 .* 1 file was"):
+    with pytest.raises(
+        DataError, match=r"has only 2 classes, 'a', 'b'; at least 3 .* 2 files were"
+    ):
         read(root, decoded, smallest=2, fewest=3)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -257,3 +258,15 @@ def test_files_without_an_ending_are_explained(tmp_path: Path) -> None:
     (tmp_path / "a/IMG_1").write_bytes(png())
     with pytest.raises(DataError, match=r"1 file has no ending, such as 'a/IMG_1': add that of"):
         list_images(str(tmp_path), "key")
+
+
+def test_backslashes_are_folders_where_windows_has_made_the_zip(tmp_path: Path) -> None:
+    """Beside slashes too; on other systems a name may have a backslash."""
+    for system, found in ((0, ["a/1.png", "a/2.png"]), (3, ["a/2.png", "a\\1.png"])):
+        path = tmp_path / f"{system}.zip"
+        with zipfile.ZipFile(path, "w") as archive:
+            for name in ("a\\1.png", "a/2.png"):
+                member = zipfile.ZipInfo(name)
+                member.create_system = system
+                archive.writestr(member, png())
+        assert names(path) == found

@@ -107,6 +107,8 @@ def test_a_folder_is_no_database(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").mkdir()
     message = refused(check_writable, tmp_path / "mlflow.db")
     assert message.startswith(f"MLflow's database {tmp_path}/mlflow.db is a folder")
+    os.mkfifo(tmp_path / "pipe.db")
+    assert "is not a file" in refused(check_writable, tmp_path / "pipe.db")
 
 
 def test_a_database_in_no_folder_is_refused(tmp_path: Path) -> None:

@@ -83,7 +83,8 @@ def read_folder(
     _refuse_equivalent_names(species, key)
     _refuse_formulas(species, key)
     if len(species) < fewest_classes:
-        raise DataError(f"{key}: {_too_few(species, fewest_classes, source.path)}")
+        why = f". {_reasons(rejected)}" if rejected else ""
+        raise DataError(f"{key}: {_too_few(species, fewest_classes, source.path)}{why}")
     requirements = ClassRequirements(
         smallest_class, fewest_groups, source.small_classes == "drop", key, frozenset(unknown)
     )

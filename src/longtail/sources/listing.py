@@ -222,7 +222,8 @@ def _list_zip(path: Path, listing: Listing, key: str) -> None:
     # Some programs for Windows write backslashes between folders.
     is_windows = not any("/" in member.filename for member in members)
     for member in members:
-        name = member.filename.replace("\\", "/") if is_windows else member.filename
+        of_windows = is_windows or member.create_system == 0
+        name = member.filename.replace("\\", "/") if of_windows else member.filename
         parts = PurePosixPath(name).parts
         if member.is_dir() or not parts:
             continue

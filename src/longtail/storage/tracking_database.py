@@ -65,10 +65,11 @@ def is_database(file: Path) -> bool:
     """Whether there is a database already. An empty file is as good as none.
 
     Raises:
-        DataError: if it is a folder.
+        DataError: if it is a folder or the like.
     """
-    if file.is_dir():
-        raise DataError(f"MLflow's database {file} is a folder: {ELSEWHERE}")
+    if file.exists() and not file.is_file():
+        what = "a folder" if file.is_dir() else "not a file"
+        raise DataError(f"MLflow's database {file} is {what}: {ELSEWHERE}")
     return file.is_file() and file.stat().st_size > 0
 
 
