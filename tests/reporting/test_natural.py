@@ -115,7 +115,9 @@ def test_page_tells_natural_numbers_and_unknown_classes() -> None:
     part = novelty_part(NOVELTY, best, unknown, SPECIES, {"vit": "ViT"}, {"ldam": "LDAM"})
     assert part.rows == rows
     html = make_page(
-        profile=PROFILE.assign(class_name=["noctua a", "noctua b", "noctua c", "noctua d"]),
+        profile=PROFILE.assign(
+            class_name=["noctua comes", "noctua fimbriata", "noctua janthe", "noctua pronuba"]
+        ),
         unknown=unknown_section(part, SPECIES),
         grouped_by="natural",
     )

@@ -137,7 +137,9 @@ def test_the_axis_and_the_caption_name_the_same_test_images(
     group_accuracy(scores, LABELS, "ViT", grouped_by)
     axis = drawn[0].get_supxlabel()
     assert axis == f"accuracy on the {expected} test images of each group"
-    profile = pd.DataFrame({"class_name": ["noctua b", "noctua c"], "group": ["head", "tail"]})
+    profile = pd.DataFrame(
+        {"class_name": ["noctua pronuba", "noctua comes"], "group": ["head", "tail"]}
+    )
     sizes = {"train_natural": [9, 1], "train_long_tailed": [9, 1]}
     tested = {"test_natural": [3, 1] if others else [1, 1]}
     captions = figure_captions(profile.assign(**sizes, **tested), grouped_by)

@@ -61,7 +61,7 @@ def profile(*names: str) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "label": labels,
-            "class_name": [*names, *(f"noctua_a{'b' * i}" for i in labels[len(names) :])],
+            "class_name": [*names, *(f"noctua_a{'b' * i}a" for i in labels[len(names) :])],
             "group": np.repeat(["head", "middle", "tail"], CLASSES // 3),
             "train_long_tailed": 100 - 8 * labels,
         }
