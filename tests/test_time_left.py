@@ -16,20 +16,20 @@ def trials(backbone: str, *methods: str) -> list[str]:
 def test_nothing_is_estimated_before_something_is_measured() -> None:
     left = TimeLeft({"d.t.b.m.seed0": 5}, now=0)
     assert left.seconds(100) is None
-    left.training_started("d.t.b.m.seed0", 100)
+    left.training_started("d.t.b.m.seed0", 100, 5)
     assert left.seconds(200) is None
 
 
 def test_each_backbone_has_its_own_speed() -> None:
     [fast, other_fast], [slow] = trials(FAST, "a", "b"), trials(SLOW, "a")
     left = TimeLeft(dict.fromkeys((fast, other_fast, slow), 10), now=0)
-    left.training_started(fast, 5)  # what came before is not an epoch
+    left.training_started(fast, 5, 10)  # what came before is not an epoch
     for epoch in range(10):
         left.epoch_done(fast, 9 - epoch, 5 + epoch + 1)
     left.ended(fast, 17, scored=True)  # scoring took 2 s
     assert left.of_trial(other_fast, 17) == 10 * 1 + 2
     assert left.seconds(17) == 2 * (10 * 1 + 2)  # nothing is known of the slow one
-    left.training_started(slow, 17)
+    left.training_started(slow, 17, 10)
     left.epoch_done(slow, 9, 67)
     assert left.of_trial(slow, 67) == 9 * 50 + 2
     assert left.seconds(67) == 9 * 50 + 2 + 12
@@ -39,7 +39,7 @@ def test_trials_at_the_same_time_share_the_time() -> None:
     names = trials(FAST, "a", "b", "c", "d")
     left = TimeLeft(dict.fromkeys(names, 10), now=0)
     for name in names[:2]:
-        left.training_started(name, 0)
+        left.training_started(name, 0, 10)
     for name in names[:2]:
         left.epoch_done(name, 9, 6)
     assert left.seconds(6) == (9 + 9 + 10 + 10) * 6 / 2
@@ -52,7 +52,7 @@ def test_trials_at_the_same_time_share_the_time() -> None:
 def test_a_trial_that_is_nearly_done_is_not_counted_from_its_start() -> None:
     [name] = trials(FAST, "a")
     left = TimeLeft({name: 100}, now=0)
-    left.training_started(name, 0)
+    left.training_started(name, 0, 100)
     left.epoch_done(name, 1, 30)  # resumed from a checkpoint after epoch 98
     assert left.seconds(30) == 30
     assert left.seconds(50) == 10
@@ -63,10 +63,19 @@ def test_features_have_their_own_estimate_and_are_no_epochs() -> None:
     first, second = trials(FAST, "a", "b")
     [other] = trials(SLOW, "a")
     left = TimeLeft(dict.fromkeys((first, second, other), 60), now=0)
-    left.training_started(first, 100)
+    left.training_started(first, 100, 60)
     assert left.features_done(first, 64, 640, 110) == pytest.approx(90)
     assert left.seconds(110) is None
     assert left.features_done(first, 640, 640, 200) == 0
     left.epoch_done(first, 59, 200.5)
     # The second trial finds them; the other backbone's have to be computed.
     assert left.seconds(200.5) == pytest.approx((59 + 60 + 60) * 0.5 + 100)
+
+
+def test_a_stored_first_stage_is_no_longer_left() -> None:
+    name, other = trials(FAST, "a", "b")
+    left = TimeLeft({name: 30, other: 10}, now=0)
+    left.training_started(name, 0, 10)  # the first stage of 20 epochs is stored
+    left.epoch_done(name, 9, 2)
+    assert left.of_trial(name, 2) == 9 * 2
+    assert left.of_trial(other, 2) == 10 * 2

@@ -122,9 +122,13 @@ class SignsOfLife:
 
 @dataclass(frozen=True)
 class TrainingStarted:
-    """A trial is trained, because its training is not stored."""
+    """A trial is trained, because its training is not stored.
+
+    ``epochs_before`` are those of a first stage, which is trained or stored.
+    """
 
     trial: str
+    epochs_before: int = 0
 
 
 @dataclass(frozen=True)
@@ -213,8 +217,12 @@ class GridProgress:
         if event.trial not in self._epochs or event.trial in self._finished:
             return
         match event:
-            case TrainingStarted(trial):
-                self._time_left.training_started(trial, time.monotonic())
+            case TrainingStarted(trial, before):
+                done = max(before, self._done[trial])
+                self._time_left.training_started(
+                    trial, time.monotonic(), self._epochs[trial] - done
+                )
+                self._advance(trial, done)
             case FeaturesDone():
                 self._show_features(event)
             case EpochDone():
@@ -230,8 +238,7 @@ class GridProgress:
             self._running[trial] = self._add(trial, event.epochs, "epochs")
         left = _left(self._time_left.of_trial(trial, now))
         self._bars.update(self._running[trial], completed=event.epoch, left=left)
-        self._bars.advance(self._all, event.epoch - self._done[trial])
-        self._done[trial] = event.epoch
+        self._advance(trial, event.epoch)
         self._bars.update(self._all, left=_left(self._time_left.seconds(now)))
         if is_due():
             self._tell(f"{trial}: epoch {event.epoch}/{event.epochs}, loss {event.loss:.4f}")
@@ -272,8 +279,11 @@ class GridProgress:
         for title in (trial, f"{trial}: features"):
             if title in self._running:
                 self._bars.remove_task(self._running.pop(title))
-        self._bars.advance(self._all, self._epochs[trial] - self._done[trial])
-        self._done[trial] = self._epochs[trial]
+        self._advance(trial, self._epochs[trial])
+
+    def _advance(self, trial: str, done: int) -> None:
+        self._bars.advance(self._all, done - self._done[trial])
+        self._done[trial] = done
 
 
 def _left(seconds: float | None) -> str:

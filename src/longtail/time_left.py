@@ -49,9 +49,9 @@ class TimeLeft:
         self._any_epoch, self._scoring = Mean(), Mean()
         self._at_once = 1
 
-    def training_started(self, trial: str, now: float) -> None:
-        """A trial that was not found in the store begins."""
-        self._began[trial] = now
+    def training_started(self, trial: str, now: float, left: int) -> None:
+        """A trial, or a stage of it, that was not found in the store begins: ``left`` epochs."""
+        self._began[trial], self._epochs_left[trial] = now, left
         self._hear(trial, now)
 
     def features_done(self, trial: str, done: int, total: int, now: float) -> float:

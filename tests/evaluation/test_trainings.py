@@ -1,11 +1,18 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from longtail.evaluation.trainings import FROM_CARD, TRIAL_COLUMNS, trainings_table
+from longtail.evaluation.trainings import (
+    FROM_CARD,
+    TRIAL_COLUMNS,
+    distinct_trainings,
+    fingerprints_in,
+    trainings_table,
+)
 
 CARD: dict[str, Any] = {
     "trial": "digits.long_tailed.vit.ldam.seed3",
@@ -45,3 +52,26 @@ def test_rows_come_in_the_order_of_the_cards() -> None:
     table = trainings_table([other, CARD])
     assert table["seed"].tolist() == [10, 3]
     assert table["train_set"].tolist() == ["balanced", "long_tailed"]
+
+
+SOFTMAX = {**CARD, "fingerprint": "a", "seconds": 100.0}
+CRT = {**CARD, "fingerprint": "b", "seconds": 130.0}
+CRT |= {"first_stage": "a", "first_stage_seconds": 100.0}
+LWS = {**CRT, "fingerprint": "c", "seconds": 120.0}
+
+
+def test_a_shared_first_stage_is_one_training() -> None:
+    for cards in ([SOFTMAX, CRT, LWS, LWS], [CRT, LWS]):
+        seconds = distinct_trainings(trainings_table(cards))
+        assert seconds.to_dict() == {"a": 100, "b": 30, "c": 20}
+    older = trainings_table([SOFTMAX, SOFTMAX]).drop(columns=["first_stage", "first_stage_seconds"])
+    assert distinct_trainings(older).to_dict() == {"a": 100}
+
+
+def test_a_second_stage_also_names_its_first(tmp_path: Path) -> None:
+    (tmp_path / "card.json").write_text(json.dumps(CRT))
+    assert fingerprints_in(tmp_path / "card.json") == {"a", "b"}
+    (tmp_path / "card.json").write_text(json.dumps(SOFTMAX))
+    assert fingerprints_in(tmp_path / "card.json") == {"a"}
+    trainings_table([LWS, SOFTMAX]).to_csv(tmp_path / "trainings.csv", index=False)
+    assert fingerprints_in(tmp_path / "trainings.csv") == {"a", "c"}

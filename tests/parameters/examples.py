@@ -45,6 +45,13 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "count": 2, "shared": 0.5, "tau": [0, 1], "reversed_tau": [1, 0], "diversity": 0.1,
         "reduction": "sum",
     },
+    "SecondStage": {
+        "epochs": 9, "trains": ["classifier", "class_scales"], "start": "random",
+        "classifier": {"kind": "linear", "scale": 1.0}, "classifier_rate": 0.2,
+        "loss": {"name": "softmax"}, "sampling": {"kind": "power"}, "learning_rate": 0.1,
+        "weight_decay": 0.1, "schedule": {"kind": "cosine"}, "warmup_epochs": 1,
+        "batch_norm": "kept",
+    },
     "PostHocLogitAdjustment": {"kind": "logit_adjustment", "tau": [0.5, 1]},
     "TauNormalization": {"kind": "tau_normalization", "tau": [0.5, 1]},
     "CosineSchedule": {"kind": "cosine"},

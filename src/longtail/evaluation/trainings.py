@@ -17,7 +17,8 @@ from longtail.storage.files import verified
 TRIAL_COLUMNS = ("dataset", "train_set", "backbone", "method", "seed")
 # Columns from the trial's card; older cards lack some.
 FROM_CARD = (
-    *("fingerprint", "trained_by", "started", "seconds", "train_images"),
+    *("fingerprint", "trained_by", "started", "seconds"),
+    *("first_stage", "first_stage_seconds", "train_images"),
     *("weights_sha256", "device", "processor", "threads", "number_format"),
     "model_parameters",
     *("torch", "timm", "numpy", "python", "longtail", "engine", "commit", "uncommitted_changes"),
@@ -28,9 +29,10 @@ def trainings_table(cards: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """One row per card.
 
     Returns:
-        ``TRIAL_COLUMNS``; ``FROM_CARD``, empty where a card lacks a value (``started`` is in
-        seconds since 1970, ``seconds`` is the duration of the training); and ``parameters``, those
-        of the trial that was trained (``trained_by``), as JSON.
+        ``TRIAL_COLUMNS``; ``FROM_CARD``, empty where a card lacks a value; and ``parameters``,
+        those of the trial that was trained (``trained_by``), as JSON. ``started`` is in seconds
+        since 1970. ``seconds`` is the duration of the training, together with its first stage if
+        it has one: ``first_stage`` is the fingerprint of that, ``first_stage_seconds`` its share.
     """
     rows = [
         {
@@ -43,8 +45,22 @@ def trainings_table(cards: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*TRIAL_COLUMNS, *FROM_CARD, "parameters"])
 
 
+def distinct_trainings(trainings: pd.DataFrame) -> pd.Series[float]:
+    """The seconds of each training by its fingerprint, first stages as trainings of their own."""
+    own = trainings.drop_duplicates("fingerprint").set_index("fingerprint")
+    if "first_stage" not in own:  # an older table
+        return own["seconds"]
+    later = own.dropna(subset="first_stage")
+    first = later.set_index("first_stage")["first_stage_seconds"]
+    seconds = own["seconds"].sub(own["first_stage_seconds"].fillna(0))
+    every = pd.concat([seconds, first])
+    return every[~every.index.duplicated()]
+
+
 def fingerprints_in(file: Path) -> set[str]:
     """The fingerprints of the trainings in a card (JSON) or a table of trainings (CSV).
+
+    A training that starts from another one also names that.
 
     Raises:
         DataError: if the file is damaged, or cannot be read.
@@ -52,13 +68,18 @@ def fingerprints_in(file: Path) -> set[str]:
     try:
         text = verified(file).read_text(encoding="utf-8")
         if file.suffix == ".csv":
-            return {row["fingerprint"] for row in csv.DictReader(text.splitlines())}
-        return {str(json.loads(text)["fingerprint"])}
+            return set().union(*map(_fingerprints, csv.DictReader(text.splitlines())))
+        return _fingerprints(json.loads(text))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"{file} does not say which training it is of ({error}). A "
             f"killed run may have left it half written: if so, remove {file.parent}"
         ) from None
+
+
+def _fingerprints(card: Mapping[str, Any]) -> set[str]:
+    first = card.get("first_stage")
+    return {str(card["fingerprint"]), *([str(first)] if first else [])}
 
 
 def _names(trial: str) -> dict[str, Any]:

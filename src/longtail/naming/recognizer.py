@@ -149,7 +149,7 @@ def make_recognizer(
     """
     trial, class_counts = trained.trial, trained.class_counts
     validation, test, unknown = held_out.validation, held_out.test, held_out.unknown
-    mixed = trial.recipe.mixing is not None
+    mixed = trial.last_stage.recipe.mixing is not None
     assumed, exactness = assumed_prior(trained.loss, trained.seen_counts, mixed)
     calibration = calibrate(validation.logits, validation.labels, assumed)
     novelty_rule = novelty_threshold(

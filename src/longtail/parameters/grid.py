@@ -70,12 +70,14 @@ class Trial(Strict):
 
     @model_validator(mode="after")
     def _deferred_parts_start_in_the_training(self) -> Self:
-        epochs = self.recipe.epochs
-        deferred = {
-            "deferred_weights": self.method.deferred_weights,
-            "sampling": self.method.sampling,
-        }
-        for key, part in deferred.items():
+        method, stage = self.method, self.method.second_stage
+        deferred = [
+            ("deferred_weights", method.deferred_weights, self.recipe.epochs),
+            ("sampling", method.sampling, self.recipe.epochs),
+        ]
+        if stage is not None:
+            deferred.append(("second_stage.sampling", stage.sampling, stage.epochs))
+        for key, part, epochs in deferred:
             if part is not None and whole_share(part.start, epochs) >= epochs:
                 raise key_error(
                     f"method.{key}.start",
@@ -100,6 +102,39 @@ class Trial(Strict):
                 "different method.experts.tau",
             )
         return self
+
+    @model_validator(mode="after")
+    def _second_stage_fits_frozen_backbone(self) -> Self:
+        stage = self.method.second_stage
+        if stage is None or self.recipe.freeze != "backbone":
+            return self
+        if stage.batch_norm == "updated":
+            raise key_error(
+                "method.second_stage.batch_norm",
+                "is updated, but with recipe.freeze: backbone the features are computed once: set "
+                "it to kept, or recipe.freeze to none",
+            )
+        return self
+
+    @property
+    def first_stage(self) -> Trial:
+        """The trial without the second stage of its method."""
+        return self.model_copy(update={"method": self.method.first_stage})
+
+    @property
+    def last_stage(self) -> Trial:
+        """What the last training does, as a trial of one stage; the trial itself if it is one."""
+        stage = self.method.second_stage
+        if stage is None:
+            return self
+        recipe = stage.recipe(self.recipe)
+        return self.model_copy(update={"method": self.method.last_stage, "recipe": recipe})
+
+    @property
+    def epochs(self) -> int:
+        """The epochs of all stages."""
+        stage = self.method.second_stage
+        return self.recipe.epochs + (0 if stage is None else stage.epochs)
 
     @property
     def draw_seed(self) -> int | None:

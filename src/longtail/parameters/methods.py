@@ -1,17 +1,32 @@
-"""Methods for training on long-tailed data: losses, classifiers, deferred weights, experts."""
+"""Methods for training on long-tailed data: losses, sampling, classifiers, experts, stages."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from longtail.parameters.custom_loss import CustomLoss
 from longtail.parameters.experts import Experts
 from longtail.parameters.families import Family
 from longtail.parameters.post_hoc import PostHoc, PostHocLogitAdjustment, TauNormalization
+from longtail.parameters.recipe import (
+    CosineSchedule,
+    Recipe,
+    Schedule,
+    check_learning_rate_changes,
+)
 from longtail.parameters.strict import Strict, key_error
-from longtail.parameters.types import Name, Positive, Probability, ShareOrNone
+from longtail.parameters.types import (
+    EpochsOrZero,
+    Listed,
+    Name,
+    NonNegative,
+    Positive,
+    Probability,
+    ShareOrAll,
+    ShareOrNone,
+)
 
 
 class Softmax(Strict):
@@ -227,6 +242,87 @@ class Classifier(Strict):
     scale: Positive = 1.0
 
 
+class SecondStage(Strict):
+    """A second training that starts from the trained model, with its body frozen.
+
+    Decoupled training (Kang et al. 2020, arXiv 1910.09217): the first stage learns features, the
+    second one the classifier. The images are augmented as in the first stage, but not mixed.
+
+    Attributes:
+        epochs: of this stage; 0 for none.
+        trains: the classifier (cRT), a factor on the logits of each class (LWS), or both (MiSLAS).
+        start: the classifier as it is ``trained`` in the first stage, or a new one, with
+            ``random`` class vectors or, if it is cosine, with the ``class_means`` of the features.
+        classifier: the last layer of this stage; null for that of the first stage.
+        classifier_rate: the learning rate of the classifier is this share of that of the class
+            scales, where both are trained.
+        loss: that is minimised.
+        sampling: how the images of an epoch are drawn; null for each image once.
+        learning_rate: after the warm-up; null for that of the recipe.
+        weight_decay: null for that of the recipe.
+        schedule: of the learning rate after the warm-up.
+        warmup_epochs: epochs of this stage in which the learning rate rises linearly.
+        batch_norm: whether the running means and variances of the frozen body are ``kept``, so that
+            its features stay those of the first stage, or ``updated`` with the images of this one.
+    """
+
+    epochs: EpochsOrZero
+    trains: Listed[Literal["classifier", "class_scales"]] = Field(
+        default=("classifier",), min_length=1, max_length=2
+    )
+    start: Literal["trained", "random", "class_means"] = "trained"
+    classifier: Classifier | None = None
+    classifier_rate: ShareOrAll = 1.0
+    loss: Loss = Softmax(name="softmax")
+    sampling: Sampling | None = None
+    learning_rate: Positive | None = None
+    weight_decay: NonNegative | None = None
+    schedule: Schedule = CosineSchedule(kind="cosine")
+    warmup_epochs: EpochsOrZero = 0
+    batch_norm: Literal["kept", "updated"] = "kept"
+
+    @model_validator(mode="after")
+    def _changes_of_the_learning_rate_are_in_the_stage(self) -> Self:
+        if self.epochs:
+            check_learning_rate_changes(self.epochs, self.warmup_epochs, self.schedule)
+        return self
+
+    @model_validator(mode="after")
+    def _starts_with_what_it_trains(self) -> Self:
+        if len(set(self.trains)) < len(self.trains):
+            raise key_error("trains", f"names a part twice: {list(self.trains)}")
+        if "classifier" not in self.trains and self.start != "trained":
+            raise key_error(
+                "start",
+                f"is {self.start}, but the new classifier would not be trained. Add classifier to "
+                "trains, or start from the trained one",
+            )
+        if self.classifier_rate != 1 and len(self.trains) < 2:
+            raise key_error(
+                "classifier_rate",
+                "compares the learning rates of the classifier and of the class scales, but trains "
+                f"is {list(self.trains)}. Set learning_rate",
+            )
+        return self
+
+    def recipe(self, first: Recipe) -> Recipe:
+        """The hyperparameters of this stage, after a first stage with the recipe ``first``."""
+        return first.model_copy(
+            update={
+                "epochs": self.epochs,
+                "learning_rate": self.learning_rate or first.learning_rate,
+                "weight_decay": (
+                    first.weight_decay if self.weight_decay is None else self.weight_decay
+                ),
+                "schedule": self.schedule,
+                "warmup_epochs": self.warmup_epochs,
+                # Both concern layers that are frozen now.
+                "mixing": None,
+                "layer_decay": 1.0,
+            }
+        )
+
+
 class Method(Strict):
     """A method for training on long-tailed data.
 
@@ -238,6 +334,8 @@ class Method(Strict):
         deferred_weights: class weights from some epoch on; null for the same loss in all epochs.
         sampling: how the images of an epoch are drawn; null for each image once.
         experts: copies of the last layers that are trained together; null for one network.
+        second_stage: a second training that starts from the first one's model; null for none.
+            Methods that differ in nothing else share the first one.
         post_hoc: a change of the trained model's logits; the training stays the same.
         recipe: what this method changes of the common recipe.
         family: of Zhang et al.'s survey; null for the baseline, and for methods of no family.
@@ -250,13 +348,51 @@ class Method(Strict):
     deferred_weights: DeferredWeights | None = None
     sampling: Sampling | None = None
     experts: Experts | None = None
+    second_stage: SecondStage | None = None
     post_hoc: PostHoc | None = None
     recipe: dict[str, Any] = Field(default_factory=dict)
     family: Family | None = None
 
+    @field_validator("second_stage")
+    @classmethod
+    def _no_epochs_are_no_stage(cls, stage: SecondStage | None) -> SecondStage | None:
+        return None if stage is None or stage.epochs == 0 else stage
+
+    @model_validator(mode="after")
+    def _second_stage_fits_classifier(self) -> Self:
+        stage, last = self.second_stage, self.last_stage.classifier
+        if stage is None:
+            return self
+        if stage.start == "trained" and last != self.classifier:
+            raise key_error(
+                "second_stage.start",
+                "is trained, but the classifier of the second stage is another one than that of "
+                "the first. Start at random, or leave second_stage.classifier out",
+            )
+        if stage.start == "class_means" and last.kind != "cosine":
+            raise key_error(
+                "second_stage.start",
+                "class_means are the class vectors of a cosine classifier. Set "
+                "second_stage.classifier to {kind: cosine, scale: 30}, or start at random",
+            )
+        if stage.start == "class_means" and self.experts is not None and self.experts.count > 1:
+            raise key_error(
+                "second_stage.start",
+                "class_means would start experts with the same weights, or they have different "
+                "features. Start at random, or set experts to null",
+            )
+        if "class_scales" in stage.trains and last.kind == "cosine":
+            raise key_error(
+                "second_stage.trains",
+                "class_scales change the norms of the class vectors, which a cosine classifier "
+                "does not use. Train the classifier, or use a linear one",
+            )
+        return self
+
     @model_validator(mode="after")
     def _post_hoc_fits_classifier(self) -> Self:
-        if isinstance(self.post_hoc, TauNormalization) and self.classifier.kind == "cosine":
+        cosine = self.last_stage.classifier.kind == "cosine"
+        if isinstance(self.post_hoc, TauNormalization) and cosine:
             raise key_error(
                 "post_hoc",
                 "tau_normalization changes the norms of the class vectors, which a cosine "
@@ -277,10 +413,37 @@ class Method(Strict):
 
     @model_validator(mode="after")
     def _post_hoc_fits_sampling(self) -> Self:
-        if isinstance(self.post_hoc, PostHocLogitAdjustment) and self.sampling is not None:
+        sampled = self.last_stage.sampling is not None
+        if isinstance(self.post_hoc, PostHocLogitAdjustment) and sampled:
             raise key_error(
                 "post_hoc",
                 "logit_adjustment subtracts the class frequencies that a network has learnt, but "
                 "sampling has changed those. Set sampling or post_hoc to null",
             )
         return self
+
+    @property
+    def first_stage(self) -> Method:
+        """The method without its second stage."""
+        return self.model_copy(update={"second_stage": None})
+
+    @property
+    def last_stage(self) -> Method:
+        """What the last training does, as a method of one stage; the method itself if it is one."""
+        stage = self.second_stage
+        if stage is None:
+            return self
+        experts = self.experts
+        if experts is not None:  # their own terms belong to the loss of the first stage
+            own = {"tau": None, "reversed_tau": None, "diversity": 0.0}
+            experts = experts.model_copy(update=own)
+        return self.model_copy(
+            update={
+                "loss": stage.loss,
+                "experts": experts,
+                "classifier": stage.classifier or self.classifier,
+                "deferred_weights": None,
+                "sampling": stage.sampling,
+                "second_stage": None,
+            }
+        )

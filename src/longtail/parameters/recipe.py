@@ -56,6 +56,23 @@ class StepSchedule(Strict):
 Schedule = Annotated[CosineSchedule | StepSchedule, Field(discriminator="kind")]
 
 
+def check_learning_rate_changes(epochs: int, warmup_epochs: int, schedule: Schedule) -> None:
+    """Refuse a warm-up or milestones of the learning rate that do not end in the training.
+
+    Raises:
+        PydanticCustomError: naming the key.
+    """
+    if warmup_epochs >= epochs:
+        raise key_error(
+            "warmup_epochs", f"must be less than epochs ({epochs}), found {warmup_epochs}"
+        )
+    milestones = schedule.milestones if isinstance(schedule, StepSchedule) else ()
+    if milestones and milestones[-1] >= epochs:
+        raise key_error(
+            "schedule.milestones", f"must be less than epochs ({epochs}), found {list(milestones)}"
+        )
+
+
 def _none_backbone_or_share(value: Any) -> Any:
     if value in ("none", "backbone"):
         return value
@@ -146,17 +163,7 @@ class Recipe(Strict):
 
     @model_validator(mode="after")
     def _changes_of_the_learning_rate_are_in_the_training(self) -> Self:
-        if self.warmup_epochs >= self.epochs:
-            raise key_error(
-                "warmup_epochs",
-                f"must be less than epochs ({self.epochs}), found {self.warmup_epochs}",
-            )
-        milestones = self.schedule.milestones if isinstance(self.schedule, StepSchedule) else ()
-        if milestones and milestones[-1] >= self.epochs:
-            raise key_error(
-                "schedule.milestones",
-                f"must be less than epochs ({self.epochs}), found {list(milestones)}",
-            )
+        check_learning_rate_changes(self.epochs, self.warmup_epochs, self.schedule)
         return self
 
     @model_validator(mode="after")

@@ -215,5 +215,5 @@ def _epochs_of(trial_nodes: list[Node], catalog: LongtailCatalog) -> dict[str, i
     epochs = {}
     for namespace in names:
         trial = catalog.load(f"params:{namespace}.trial")
-        epochs[trial.name] = trial.recipe.epochs
+        epochs[trial.name] = trial.epochs
     return epochs

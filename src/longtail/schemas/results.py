@@ -96,7 +96,17 @@ TRAININGS = table(
         **TRIAL,
         **FINGERPRINT,
         "started": number("start of the training, in seconds since 1970 (UTC)", missing=True),
-        "seconds": number("duration of the training, in seconds", missing=True),
+        "seconds": number(
+            "duration of the training, in seconds, with that of its first stage", missing=True
+        ),
+        "first_stage": text(
+            "fingerprint of the training that a second stage started from",
+            missing=True,
+            required=False,
+        ),
+        "first_stage_seconds": number(
+            "duration of the first stage, in seconds", missing=True, required=False
+        ),
         "train_images": whole("number of training images", missing=True),
         "weights_sha256": text("SHA-256 of the pretrained weights", missing=True),
         "device": text("device of the training", missing=True),

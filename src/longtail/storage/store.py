@@ -53,6 +53,12 @@ class Training:
     history: pd.DataFrame
     card: dict[str, Any]
 
+    def weights(self) -> dict[str, Any]:
+        """The weights as torch tensors by name."""
+        from safetensors.torch import load_file
+
+        return load_file(self.model_file)
+
 
 class TrialStore:
     """Finished trainings in a folder, one subfolder per fingerprint, and checkpoints of others."""

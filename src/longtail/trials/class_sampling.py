@@ -98,10 +98,13 @@ def class_sampling(
 
 
 def corrects_twice(method: Method) -> bool:
-    """Whether both the sampling and the loss of ``method`` make up for class imbalance."""
-    rebalancing = (
-        isinstance(method.loss, REBALANCING_LOSSES)
-        or method.deferred_weights is not None
-        or (method.experts is not None and method.experts.re_balances)
+    """Whether both the sampling and the loss of one stage make up for class imbalance."""
+    return any(
+        stage.sampling is not None
+        and (
+            isinstance(stage.loss, REBALANCING_LOSSES)
+            or stage.deferred_weights is not None
+            or (stage.experts is not None and stage.experts.re_balances)
+        )
+        for stage in (method.first_stage, method.last_stage)
     )
-    return method.sampling is not None and rebalancing

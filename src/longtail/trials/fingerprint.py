@@ -19,6 +19,8 @@ from longtail.parameters import Trial
 ENGINE_VERSION = 1
 # Where a cosine classifier starts at random. Since version 2 its class vectors have norm 1.
 RANDOM_COSINE_ENGINE_VERSION = 2
+# Of second stages.
+SECOND_STAGE_ENGINE_VERSION = 1
 
 # Keys that are not hashed under their own name. Every other key is, once it is not its default, so
 # that a new key cannot be forgotten and trainings from before the key stay valid.
@@ -70,6 +72,21 @@ OF_TRIAL_NOT_HASHED = frozenset(
 # Keys of the recipe that change the evaluation of a finished training only; recorded with the
 # results.
 OF_RECIPE_NOT_HASHED = frozenset({"five_crop_size"})
+OF_SECOND_STAGE_NOT_HASHED = frozenset(
+    {
+        # Hashed as what they are on the training's class counts.
+        "loss",
+        "sampling",
+        # Hashed with its defaults, as that of the first stage.
+        "classifier",
+        # In the recipe of the stage, which is hashed.
+        "epochs",
+        "learning_rate",
+        "weight_decay",
+        "schedule",
+        "warmup_epochs",
+    }
+)
 OF_CLASSIFIER_ALWAYS_HASHED = frozenset({"kind", "scale"})
 
 
@@ -125,7 +142,36 @@ def fingerprint(
         "of_trial": changed_keys(trial, OF_TRIAL_NOT_HASHED),
     }
     determinants |= {part: keys for part, keys in newer.items() if keys}
-    text = json.dumps(determinants, sort_keys=True, separators=(",", ":"))
+    return _sha256_of_values(determinants)
+
+
+def second_stage_fingerprint(
+    trial: Trial, first_stage: str, engine: int, objective: Mapping[str, Any]
+) -> str:
+    """The hash of a second stage, as 64 hexadecimal digits.
+
+    Args:
+        trial: whose method has a second stage.
+        first_stage: the fingerprint of the first stage, which has the images and the seed.
+        engine: the version of the code that determines the result.
+        objective: of the second stage.
+    """
+    stage, last = trial.method.second_stage, trial.last_stage
+    assert stage is not None
+    return _sha256_of_values(
+        {
+            "engine": engine,
+            "first_stage": first_stage,
+            "classifier": last.method.classifier.model_dump(mode="json"),
+            "loss": objective,
+            "recipe": changed_keys(last.recipe, OF_RECIPE_NOT_HASHED),
+            "of_second_stage": changed_keys(stage, OF_SECOND_STAGE_NOT_HASHED),
+        }
+    )
+
+
+def _sha256_of_values(values: Mapping[str, Any]) -> str:
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -14,13 +14,20 @@ import pandas as pd
 
 from longtail.arrays import Float64Array, Int64Array
 from longtail.imbalance import class_counts, images_of
-from longtail.parameters import CustomLoss, Trial
+from longtail.parameters import CustomLoss, Recipe, SecondStage, Trial
 from longtail.trials.class_sampling import ClassSampling, class_sampling
-from longtail.trials.fingerprint import engine_version, fingerprint
+from longtail.trials.fingerprint import (
+    SECOND_STAGE_ENGINE_VERSION,
+    engine_version,
+    fingerprint,
+    second_stage_fingerprint,
+)
 from longtail.trials.loss_schedule import LossSchedule, loss_schedule
 
 # The role and the name of the subset of validation images.
 VALIDATION = "validation"
+# Separates the random numbers of a second stage from those of the first.
+SECOND_STAGE_STREAM = 0x57A6E2
 
 
 @dataclass(frozen=True)
@@ -89,19 +96,23 @@ class Split:
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """A trial with the images and the losses that it trains with.
+    """A trial with the images and the losses that its last training has.
+
+    A trial whose method has a second stage is two trainings, each with a fingerprint of its own.
 
     Attributes:
         trial: backbone, method, recipe, seed and compute.
         split: the images.
         losses: the loss of each epoch.
         sampling: how often each class is drawn; None if every epoch has each image once.
+        first_stage: the training that this one starts from; None if it is the first.
     """
 
     trial: Trial
     split: Split
     losses: LossSchedule
     sampling: ClassSampling | None = None
+    first_stage: TrainingJob | None = None
 
     @classmethod
     def of(cls, trial: Trial, split: Split) -> Self:
@@ -110,18 +121,48 @@ class TrainingJob:
         Raises:
             ConfigurationError: if the loss needs an image of every class and a class has none.
         """
-        method, counts, epochs = trial.method, split.class_counts, trial.recipe.epochs
+        last, counts = trial.last_stage, split.class_counts
         return cls(
             trial,
             split,
-            loss_schedule(method, counts, epochs),
-            class_sampling(method.sampling, counts, epochs),
+            loss_schedule(last.method, counts, last.recipe.epochs),
+            class_sampling(last.method.sampling, counts, last.recipe.epochs),
+            None if trial.method.second_stage is None else cls.of(trial.first_stage, split),
         )
+
+    @property
+    def stage(self) -> SecondStage | None:
+        """The second stage, if this training is one."""
+        return self.trial.method.second_stage
+
+    @property
+    def recipe(self) -> Recipe:
+        """The hyperparameters of this training."""
+        return self.trial.last_stage.recipe
+
+    @property
+    def seed(self) -> int:
+        """The seed of this training's random numbers."""
+        if self.first_stage is None:
+            return self.trial.seed
+        sequence = np.random.SeedSequence([SECOND_STAGE_STREAM, self.first_stage.seed])
+        return int(sequence.generate_state(1, np.uint64)[0] >> 1)  # torch takes 63 bits
+
+    @property
+    def starts_at_class_means(self) -> bool:
+        """Whether class vectors start at the means of their classes' features, if it can be."""
+        start = self.recipe.cosine_start if self.stage is None else self.stage.start
+        return start == "class_means"
+
+    @property
+    def epochs_before(self) -> int:
+        """The epochs of the first stage."""
+        return 0 if self.first_stage is None else self.first_stage.recipe.epochs
 
     @property
     def objective(self) -> dict[str, Any]:
         """The losses and the sampling as plain values, for hashing and for storing as JSON."""
-        loss = self.trial.method.loss
+        loss = self.trial.last_stage.method.loss
         sampling = {} if self.sampling is None else {"sampling": self.sampling.as_dict()}
         source = {"source_sha256": loss.source_sha256} if isinstance(loss, CustomLoss) else {}
         return self.losses.as_dict() | sampling | source
@@ -132,13 +173,15 @@ class TrainingJob:
         counts = self.split.class_counts.astype(np.float64)
         if self.sampling is None:
             return counts
-        probabilities = self.sampling.class_probabilities(self.trial.recipe.epochs)
+        probabilities = self.sampling.class_probabilities(self.recipe.epochs)
         result: Float64Array = counts.sum() * probabilities
         return result
 
     @property
     def engine(self) -> int:
         """The version of the code that determines the result."""
+        if self.first_stage is not None:
+            return SECOND_STAGE_ENGINE_VERSION
         return engine_version(self.trial, self.split.class_counts)
 
     def fingerprint(self, pixels_sha256: str, weights_sha256: str | None) -> str:
@@ -148,6 +191,9 @@ class TrainingJob:
             pixels_sha256: the checksum of the data set's pixels.
             weights_sha256: the checksum of the pretrained weights, None to start at random.
         """
+        if self.first_stage is not None:
+            first = self.first_stage.fingerprint(pixels_sha256, weights_sha256)
+            return second_stage_fingerprint(self.trial, first, self.engine, self.objective)
         return fingerprint(
             self.trial,
             self.engine,

@@ -123,11 +123,15 @@ class ImageClassifier(ImageModel):
         # Parts that are not trained stay in evaluation mode: without dropout, and with the stored
         # statistics of BatchNorm.
         self.frozen: list[nn.Module] = []
+        # BatchNorm layers within them whose statistics are updated all the same.
+        self.updated: list[nn.Module] = []
 
     def train(self, mode: bool = True) -> Self:
         super().train(mode)
         for part in self.frozen:
             part.eval()
+        for part in self.updated:
+            part.train(mode)
         return self
 
     def forward(self, images: Tensor) -> Tensor:

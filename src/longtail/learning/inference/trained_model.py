@@ -35,7 +35,7 @@ class TrainedModel:
 
     def load(self) -> ImageClassifier:
         """The model on the CPU, which sees images as ``trial`` says."""
-        model = build_for_trial(self.trial, self.classes, None)
+        model = build_for_trial(self.trial.last_stage, self.classes, None)
         model.load_state_dict(load_file(self.file))
         model.five_crop_size = self.trial.recipe.five_crop_size
         return model

@@ -14,12 +14,13 @@ from torch import Tensor
 from longtail.arrays import Float32Array, Int64Array
 from longtail.learning.augmentation.epoch import Augmentation
 from longtail.learning.augmentation.geometry import resize
-from longtail.learning.backbones import CosineLinear, ImageClassifier
+from longtail.learning.backbones import ImageClassifier
 from longtail.learning.data.image_source import ImageSource, as_image_source
 from longtail.learning.execution import Execution
 from longtail.learning.training.cached_views import CachedViews, FeatureClassifier, as_one_pixel
 from longtail.learning.training.checkpoint import Checkpoint
 from longtail.learning.training.fit import LabelledImages, fit
+from longtail.learning.training.second_stage import start_at_class_means, trained_groups
 from longtail.learning.training.training_state import TrainingState
 from longtail.parameters import Trial
 from longtail.progress import FeaturesDone, tell
@@ -72,15 +73,12 @@ def fit_classifier(
         TrainingError: if the loss is no longer finite.
         DiskFullError: if there is not enough space for the features.
     """
-    trial, split, recipe = job.trial, job.split, job.trial.recipe
+    trial, split, recipe, stage = job.trial, job.split, job.recipe, job.stage
     views = cached_features(
         model, train.images, split.train_images, trial, recipe.cached_views, execution, store
     )
-    classifier = model.classifier
-    if recipe.cosine_start == "class_means":
-        for layer in classifier.modules():
-            if isinstance(layer, CosineLinear):
-                layer.init_class_means(views[0], train.labels)
+    if job.starts_at_class_means:
+        start_at_class_means(model.classifier, views[0], train.labels)
     validated = views[0, :0]
     if recipe.validate_every:
         # In float32, as in the evaluation, which finds them in the store.
@@ -88,8 +86,9 @@ def fit_classifier(
         [validated] = cached_features(
             model, validation.images, images, trial, 1, full_precision, store
         )
-    head = FeatureClassifier(classifier)
-    state = TrainingState(head, job.losses, recipe, trial.seed, execution, job.sampling)
+    head = FeatureClassifier(model.classifier)
+    groups = None if stage is None else trained_groups(model.classifier, stage)
+    state = TrainingState(head, job.losses, recipe, job.seed, execution, job.sampling, groups)
     return fit(
         state,
         LabelledImages(as_one_pixel(views[0]), train.labels),

@@ -29,7 +29,13 @@ from longtail.learning.training.checkpoint import Checkpoint
 from longtail.learning.training.environment import training_environment
 from longtail.learning.training.fit import LabelledImages, fit, set_normalization
 from longtail.learning.training.freezing import freeze
-from longtail.learning.training.frozen_backbone import fit_classifier
+from longtail.learning.training.frozen_backbone import extract_features, fit_classifier
+from longtail.learning.training.second_stage import (
+    build_second_stage,
+    fold_class_scales,
+    start_at_class_means,
+    trained_groups,
+)
 from longtail.learning.training.slow_settings import report_slow_number_format
 from longtail.learning.training.training_state import TrainingState
 from longtail.storage.array_store import ArrayStore
@@ -62,8 +68,9 @@ def train(
     on_epoch: Callable[[int, float], None],
     checkpoint: Checkpoint | None = None,
     store: ArrayStore | None = None,
+    first_stage: Mapping[str, Tensor] | None = None,
 ) -> TrainingResult:
-    """Build the model of a trial and train it.
+    """Build the model of a job and train it.
 
     Args:
         job: the trial, the images to train and validate on, and the losses.
@@ -72,17 +79,21 @@ def train(
         on_epoch: called after each epoch with its number and its mean loss.
         checkpoint: where the state is saved between epochs, and from which it resumes.
         store: of the features of a frozen backbone.
+        first_stage: the weights of the first stage's model, if the job is a second stage.
 
     Raises:
         TrainingError: if the loss is no longer finite, or the GPU runs out of memory.
         DiskFullError: if there is not enough space for features.
         DataError: if the mapped file of ``pixels`` is missing or truncated.
     """
-    trial, split, recipe = job.trial, job.split, job.trial.recipe
+    trial, split, recipe, stage = job.trial, job.split, job.recipe, job.stage
     execution = choose_execution(trial.compute, recipe)
     is_frozen = recipe.freeze == "backbone"
-    torch.manual_seed(trial.seed)
-    model = build_for_trial(trial, split.classes, weights)
+    torch.manual_seed(job.seed)
+    if first_stage is None:
+        model = build_for_trial(trial, split.classes, weights)
+    else:
+        model = build_second_stage(job, first_stage)
     image_bytes = (len(split.train_images) + len(split.validation_images)) * pixels[:1].nbytes
     # A frozen backbone sees each image once, or never if its features are stored.
     resident = not is_frozen and is_resident(
@@ -100,11 +111,12 @@ def train(
     with out_of_memory_explained(recipe, resident):
         execution.place(model)
         train_set = labelled(split.train_images, split.train_labels)
-        set_normalization(model, recipe, train_set.images)
-        # A frozen backbone stays folded: its BatchNorm is not trained, and all trials share it.
-        if weights is not None and not is_frozen:
-            _unfold_batch_norms(model, as_image_source(train_set.images))
-        freeze(model, recipe)
+        if first_stage is None:
+            set_normalization(model, recipe, train_set.images)
+            # A frozen backbone stays folded: its BatchNorm is not trained, and all trials share it.
+            if weights is not None and not is_frozen:
+                _unfold_batch_norms(model, as_image_source(train_set.images))
+            freeze(model, recipe)
         report_slow_number_format(model, trial, execution)
         validation_set = labelled(split.validation_images, split.validation_labels)
         if is_frozen:
@@ -112,9 +124,17 @@ def train(
                 model, job, train_set, validation_set, execution, on_epoch, checkpoint, store
             )
         else:
-            state = TrainingState(model, job.losses, recipe, trial.seed, execution, job.sampling)
+            if stage is not None and job.starts_at_class_means:
+                features = extract_features(model.eval(), train_set.images, trial, 1, execution)
+                means = torch.from_numpy(features[0]).to(execution.device)
+                start_at_class_means(model.classifier, means, train_set.labels)
+            groups = None if stage is None else trained_groups(model.classifier, stage)
+            state = TrainingState(
+                model, job.losses, recipe, job.seed, execution, job.sampling, groups
+            )
             augmentation = Augmentation(recipe)
             history = fit(state, train_set, validation_set, augmentation, on_epoch, checkpoint)
+        fold_class_scales(model)
     environment = training_environment(model, execution, job.engine)
     return TrainingResult(
         {name: value.cpu().contiguous() for name, value in model.state_dict().items()},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from longtail.learning.backbones import ImageModel
 from longtail.learning.data.sampled_epoch import sampled_images
@@ -29,6 +29,8 @@ class TrainingState:
             (Initial weights and dropout use torch's global generator.)
         execution: where and how the model runs.
         sampling: how often each class is drawn, None for each image once per epoch.
+        groups: the trained parameters, as the optimiser takes them; None for all of ``model`` that
+            have gradients.
     """
 
     def __init__(
@@ -39,9 +41,10 @@ class TrainingState:
         seed: int,
         execution: Execution,
         sampling: ClassSampling | None = None,
+        groups: list[dict[str, Any]] | None = None,
     ) -> None:
         self.model, self.recipe, self.execution = model, recipe, execution
-        self.optimizer = _optimizer(model, recipe)
+        self.optimizer = _optimizer(groups or parameter_groups(model, recipe), recipe)
         self.criterion = Criterion(losses.in_epoch(1), seed).to(execution.device)
         self.generator = torch.Generator().manual_seed(seed)
         self.history: list[dict[str, float]] = []
@@ -108,8 +111,7 @@ class TrainingState:
             torch.cuda.set_rng_state(state["cuda"], device)
 
 
-def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    groups = parameter_groups(model, recipe)
+def _optimizer(groups: list[dict[str, Any]], recipe: Recipe) -> torch.optim.Optimizer:
     common: dict[str, Any] = {
         "lr": recipe.learning_rate,
         "weight_decay": recipe.weight_decay,

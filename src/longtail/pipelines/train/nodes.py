@@ -1,7 +1,6 @@
 """Nodes of the train stage. torch is imported in the nodes that need it."""
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,9 @@ from longtail.evaluation.predictions import class_confusions, examples
 from longtail.evaluation.trainings import trainings_table
 from longtail.imbalance import UNKNOWN, held_out_images, images_of, widest_test_set
 from longtail.parameters import Backbone, Statistics, Trial
-from longtail.progress import EpochDone, TrainingStarted, TrialScored, tell
+from longtail.pipelines.train.stored_training import TrainingInputs, stored_or_trained
+from longtail.progress import TrialScored, tell
 from longtail.storage.array_store import ArrayStore
-from longtail.storage.space import write_errors_explained
-from longtail.storage.store import TrialStore
 from longtail.trials import post_hoc
 from longtail.trials.fingerprint import sha256_of_arrays
 from longtail.trials.training_job import Split, TrainingJob
@@ -61,31 +59,8 @@ def fit_trial(
     assert (weights is None) == (weights_sha256 is None)  # outputs of one node
     split = Split.of_trial(trial, index["label"].to_numpy(), subsets, source["classes"])
     post_hoc.check(trial.method, split.class_counts, len(split.validation_images))
-    job = TrainingJob.of(trial, split)
-    key = job.fingerprint(source["sha256"], weights_sha256)
-    trainings = TrialStore(store)
-    with write_errors_explained(store), trainings.claim(key):
-        training = trainings.find(key)
-        if training is None:
-            from longtail.learning.training.checkpoint import Checkpoint
-            from longtail.learning.training.train import train
-
-            checkpoint = Checkpoint(trainings.checkpoint_file(key), trial.name)
-            features = ArrayStore(store, source["sha256"])
-            tell(TrainingStarted(trial.name))
-            result = train(job, images, weights, _report_epochs(trial), checkpoint, features)
-            card = {
-                "fingerprint": key,
-                "trained_by": trial.name,
-                "started": checkpoint.started,
-                "seconds": checkpoint.seconds,
-                "train_images": len(split.train_images),
-                "weights_sha256": weights_sha256,
-                "canonical_loss": job.objective,
-                "parameters": trial.model_dump(mode="json"),
-                **result.environment,
-            }
-            training = trainings.add(key, result.weights, result.history, card)
+    inputs = TrainingInputs(images, source["sha256"], store, weights, weights_sha256)
+    training = stored_or_trained(TrainingJob.of(trial, split), inputs)
     history = _with_names(trial, training.history)
     return training.model_file, history, {**training.card, "trial": trial.name}
 
@@ -148,7 +123,7 @@ def evaluate_trial(
         from longtail.learning.backbones import last_layer
 
         is_validation = np.isin(chosen, split.validation_images)
-        layer = last_layer(model, trial.method.classifier)
+        layer = last_layer(model, trial.last_stage.method.classifier)
         logits, evaluation["tau"], accuracies = post_hoc.evaluate(
             adjustment, logits, labels[chosen], is_validation, counts, layer
         )
@@ -285,13 +260,6 @@ def _training_of(card: dict[str, Any]) -> dict[str, str]:
     return {"fingerprint": card["fingerprint"], "trained_by": card["trained_by"]}
 
 
-def _report_epochs(trial: Trial) -> Callable[[int, float], None]:
-    def report(epoch: int, loss: float) -> None:
-        tell(EpochDone(trial.name, epoch, trial.recipe.epochs, loss))
-
-    return report
-
-
 def _summary(metrics: pd.DataFrame, card: dict[str, Any], tau: float | None, widest: str) -> str:
     acc1 = metrics.set_index("test_set")["acc1"]
     shown = ", ".join(f"{name} {acc1[name]:.4f}" for name in (widest, "head", "tail"))
@@ -299,6 +267,8 @@ def _summary(metrics: pd.DataFrame, card: dict[str, Any], tau: float | None, wid
         how = f"the same training as {card['trained_by']}"
     else:
         begun = time.strftime("%Y-%m-%d %H:%M", time.localtime(card["started"]))
-        how = f"trained in {card['seconds']:.1f} s on {begun}"
+        first = card.get("first_stage_seconds")
+        share = "" if first is None else f" (first stage {first:.1f} s)"
+        how = f"trained in {card['seconds']:.1f} s{share} on {begun}"
     changed = "" if tau is None else f", post hoc with tau {tau:.4g}"
     return f"Acc1 {shown}; {how}{changed}"

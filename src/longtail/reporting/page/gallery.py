@@ -107,6 +107,7 @@ def probability_note(method: Method, many: str, post_hoc: str = NONE, tau: float
             :func:`longtail.trials.post_hoc.recorded`.
         tau: the strength of that change.
     """
+    method = method.last_stage
     if _has_experts_that_differ(method):
         meaning = (
             f"not a posterior, since they are the mean of experts that were trained to differ (in "

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from longtail.class_names import images_of_classes
+from longtail.evaluation.trainings import distinct_trainings
 from longtail.parameters import Dataset, Statistics
 from longtail.reporting.page.templates import fragment
 from longtail.wording import capitalized, counted, duration, listed
@@ -57,7 +58,7 @@ def circumstances(
         command: the command that makes the results.
     """
     distinct = trainings.drop_duplicates("fingerprint")
-    seconds = distinct["seconds"].sum()
+    seconds = distinct_trainings(trainings)
     rows = [
         ("Command", command),
         (
@@ -73,8 +74,8 @@ def circumstances(
         ),
         (
             "Trainings",
-            f"{counted(len(trainings), 'trial')}, {counted(len(distinct), 'training')}, "
-            f"{duration(seconds)} in total",
+            f"{counted(len(trainings), 'trial')}, {counted(len(seconds), 'training')}, "
+            f"{duration(seconds.sum())} in total",
         ),
         ("Hardware", "; ".join(_hardware(distinct))),
         ("Versions", "; ".join(f"{name} {_distinct(distinct[name])}" for name in VERSIONS)),

@@ -1,0 +1,117 @@
+"""A second stage: the classifier of a trained model is trained again, above its frozen body.
+
+Decoupled training (Kang et al. 2020, arXiv 1910.09217).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from longtail.learning.backbones import (
+    CosineLinear,
+    ExpertClassifiers,
+    ImageClassifier,
+    ScaledLinear,
+    build_for_trial,
+)
+from longtail.learning.training.freezing import LR_SCALE
+from longtail.parameters import SecondStage
+from longtail.trials.training_job import TrainingJob
+
+
+class ClassScales(nn.Module):
+    """Learnable weight scaling (LWS): the logits of a classifier, each times a learned factor.
+
+    Kang et al. 2020, section 4; Zhong et al. 2021 (MiSLAS, arXiv 2104.00466), section 3.3. The
+    factors start at 1.
+    """
+
+    def __init__(self, classifier: ScaledLinear) -> None:
+        super().__init__()
+        self.classifier = classifier
+        self.scales = nn.Parameter(torch.ones_like(classifier.bias))
+
+    def forward(self, features: Tensor) -> Tensor:
+        logits: Tensor = self.scales * self.classifier(features)
+        return logits
+
+    @torch.no_grad()
+    def folded(self) -> ScaledLinear:
+        """The classifier with the factors in its weights, and so with the same logits."""
+        self.classifier.weight.mul_(self.scales[:, None])
+        self.classifier.bias.mul_(self.scales)
+        return self.classifier
+
+
+def build_second_stage(job: TrainingJob, first_stage: Mapping[str, Tensor]) -> ImageClassifier:
+    """The model that a second stage trains: that of the first one, its body frozen.
+
+    A new classifier starts with random weights from torch's global generator.
+
+    Args:
+        job: of the second stage.
+        first_stage: the weights of the first one's model, by name.
+    """
+    stage, last = job.stage, job.trial.last_stage
+    assert stage is not None
+    model = build_for_trial(last, job.split.classes, None)
+    new = model.classifier
+    model.classifier = nn.Identity()
+    of_classifier = {name for name in first_stage if name.startswith("classifier.")}
+    model.load_state_dict({n: v for n, v in first_stage.items() if n not in of_classifier})
+    model.classifier = new
+    if stage.start == "trained":
+        new.load_state_dict({n.partition(".")[2]: first_stage[n] for n in of_classifier})
+    model.requires_grad_(False)
+    new.requires_grad_("classifier" in stage.trains)
+    if "class_scales" in stage.trains:
+        _change_classifiers(model, ClassScales)
+    model.frozen = [model.backbone]
+    if stage.batch_norm == "updated":
+        model.updated = [part for part in model.backbone.modules() if isinstance(part, _BatchNorm)]
+    model.train(model.training)
+    return model
+
+
+def trained_groups(classifier: nn.Module, stage: SecondStage) -> list[dict[str, Any]]:
+    """What a second stage trains of its classifier, grouped by learning rate."""
+    scales = [part.scales for part in classifier.modules() if isinstance(part, ClassScales)]
+    of_scales = {id(scale) for scale in scales}
+    trained = (p for p in classifier.parameters() if p.requires_grad)
+    vectors = [p for p in trained if id(p) not in of_scales]
+    groups: list[dict[str, Any]] = [
+        {"params": vectors, LR_SCALE: stage.classifier_rate},
+        {"params": scales},
+    ]
+    return [group for group in groups if group["params"]]
+
+
+def start_at_class_means(classifier: nn.Module, features: Tensor, labels: Tensor) -> None:
+    """Start cosine classifiers at the means of their classes' features; others stay as they are.
+
+    Args:
+        classifier: of the model.
+        features: of each training image, (images, features).
+        labels: (images,).
+    """
+    for layer in classifier.modules():
+        if isinstance(layer, CosineLinear):
+            layer.init_class_means(features, labels)
+
+
+def fold_class_scales(model: ImageClassifier) -> None:
+    """Put learned class scales into the weights of the classifier, if there are any."""
+    _change_classifiers(model, lambda c: c.folded() if isinstance(c, ClassScales) else c)
+
+
+def _change_classifiers(model: ImageClassifier, change: Callable[[Any], nn.Module]) -> None:
+    """Replace the classifier, or that of each expert."""
+    if isinstance(model.classifier, ExpertClassifiers):
+        model.classifier.experts = nn.ModuleList(map(change, model.classifier.experts))
+    else:
+        model.classifier = change(model.classifier)
