@@ -27,7 +27,7 @@ from longtail.project import find_root, is_kedro_project
 # Trials, nodes and datasets stay until a run ends. By default Python would look at all of them for
 # garbage each time that 700 objects have been made, for a fifth of the time that a run needs to
 # start.
-gc.set_threshold(50_000, 20)
+gc.set_threshold(100_000, 100)
 
 # Hooks that are not `tryfirst` are called in reverse order: the versions in use are recorded before
 # MLflow is called, which may take seconds.
