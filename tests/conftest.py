@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import os
 import shutil
@@ -21,6 +22,9 @@ from tests.projects import copy_project
 
 # A second thread makes operations on tensors as small as the tests' slower.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# As in the project's settings, which only some tests load.
+gc.set_threshold(100_000, 100)
 
 PROJECT = Path(__file__).parents[1]
 
