@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kedro.framework.context import CatalogCommandsMixin
-from kedro.io import DataCatalog, MemoryDataset
+from kedro.io import AbstractDataset, DataCatalog, MemoryDataset
 from kedro.io.catalog_config_resolver import CatalogConfigResolver
 from kedro.io.core import DatasetError, Version, VersionNotFoundError
 from kedro.pipeline import Pipeline
@@ -104,7 +104,7 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
         """
         if f"{key}.".startswith(TRIAL_PARAMETERS) and not key.endswith(".trial"):
             return
-        if key.startswith("params:"):
+        if key.startswith("params:") and not isinstance(value, AbstractDataset):
             value = MemoryDataset(value, copy_mode="deepcopy")
         super().__setitem__(key, value)
 

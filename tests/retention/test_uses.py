@@ -123,8 +123,19 @@ def test_folders_of_a_run_that_was_refused_are_removed_if_they_are_empty(tmp_pat
         assert in_progress(data) == [Use(B, {})]
     (data / "saved").touch()
     uses.remove_folders(created)
-    assert [file.name for file in data.iterdir()] == ["saved"]
+    assert left(data) == set()
     (data / "saved").unlink()
+    (data / "01_raw" / "decoded").mkdir(parents=True)
     uses.remove_folders(created)
     assert list(tmp_path.iterdir()) == []
     assert uses.missing_folders(tmp_path) == [tmp_path / uses.FOLDER]
+    uses.remove_folders([])
+
+
+def test_a_data_folder_that_was_there_keeps_its_files(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+    created = uses.missing_folders(tmp_path)
+    with uses.announced(tmp_path, lambda _: Use(B, {})):
+        pass
+    uses.remove_folders(created)
+    assert [file.name for file in tmp_path.iterdir()] == ["notes.txt"]

@@ -75,7 +75,9 @@ class InUseHook:
 
     @hook_impl
     def on_pipeline_error(self) -> None:
-        """Remove the record, and what the run has created if it has saved nothing."""
+        """Remove the record, and a data folder that the run has created but saved nothing in."""
+        if len(self._created) < 2:  # not the data folder itself
+            self._created = []
         self.withdraw()
 
     def withdraw(self) -> None:

@@ -9,6 +9,7 @@ share the folder, if its file system has locks.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -85,15 +86,23 @@ def missing_folders(data: Path) -> list[Path]:
 
 
 def remove_folders(created: list[Path]) -> None:
-    """Remove folders that a run has created, if they are still empty.
+    """Remove folders that a run has created, if no file has been saved there.
 
     Args:
         created: innermost first, as from :func:`missing_folders`.
     """
-    for folder in created:
-        with suppress(OSError):  # something is in it: another run has begun, or this one saved it
-            if [file.name for file in folder.iterdir()] == [LOCK]:
-                (folder / LOCK).unlink()
+    if not created:
+        return
+    runs, *above = created
+    lock = runs / LOCK
+    # A run in progress has a record beside the lock; the data folder was there before, or is new.
+    new = above[0] if above else runs
+    if any(path != lock and not path.is_dir() for path in new.rglob("*")):
+        return
+    lock.unlink(missing_ok=True)
+    inside = [Path(folder) for folder, _, _ in os.walk(new, topdown=False)]
+    for folder in (*inside, *above):
+        with suppress(OSError):  # another run has just created something in it
             folder.rmdir()
 
 
