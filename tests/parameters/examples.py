@@ -41,6 +41,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "LDAM": {"name": "ldam", "max_margin": 0.5},
     "Classifier": {"kind": "linear", "scale": 1.0},
     "DeferredWeights": {"beta": 0.99, "start": 0.5},
+    "Adapters": {"bottleneck": 4},
     "Experts": {
         "count": 2, "shared": 0.5, "tau": [0, 1], "reversed_tau": [1, 0], "diversity": 0.1,
         "reduction": "sum",
@@ -65,3 +66,6 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         **{"start": 0.1, "end": 0.9, "remix": {"kappa": 3, "tau": 0.5}},
     },
 }  # fmt: skip
+
+# What an example needs beside it.
+NEEDED: dict[str, dict[str, Any]] = {"Adapters": {"freeze": "backbone"}}

@@ -21,7 +21,7 @@ from longtail.parameters.messages import describe
 from longtail.parameters.reading import parse
 from longtail.trials.grid import tables, trials
 
-from .examples import EXAMPLES
+from .examples import EXAMPLES, NEEDED
 
 ROOTS: tuple[type[Strict], ...] = (Parameters, Trial, Contents, Trials)
 
@@ -155,6 +155,8 @@ def placed(tree: Any, leaf: Leaf) -> Any:
     """Valid values with the members of unions that lead to a leaf."""
     for path, model in leaf.members:
         tree = with_value(tree, path, EXAMPLES[model.__name__])
+        for key, value in NEEDED.get(model.__name__, {}).items():
+            tree = with_value(tree, (*path[:-1], key), value)
     return tree
 
 

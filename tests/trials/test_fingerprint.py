@@ -116,6 +116,7 @@ OF_RECIPE: dict[str, list[Any]] = {
     "cached_views": [4],
     "cosine_start": ["class_means"],
     "five_crop_size": [20],
+    "adapters": [{"bottleneck": None}, {"bottleneck": 4}],
 }
 OF_BACKBONE: dict[str, tuple[Any, bool]] = {
     "name": ("small", False),
@@ -172,6 +173,7 @@ def test_every_part_of_the_recipe_that_changes_the_training_matters(
     field: str, value: Any, make_trial: MakeTrial, make_recipe: MakeRecipe
 ) -> None:
     common = {"epochs": 4, "optimizer": "adamw" if field == "optimizer" else "sgd"}
+    common |= {"freeze": "backbone"} if field == "adapters" else {}
     plain = make_recipe(**common)
     changed = make_recipe(**{**common, field: value})
     assert changed != plain

@@ -332,3 +332,18 @@ def test_augmentation_that_a_frozen_network_would_not_see_is_refused(config: Con
     # The views but for the first are augmented.
     config["recipe"] |= {"cached_views": 2, "crop_padding": 0, "horizontal_flip": False}
     assert {trial.recipe.cached_views for trial in expand(config).values()} == {2}
+
+
+def test_lift_augments_the_images_of_a_frozen_network_with_adapters(config: Config) -> None:
+    config["grid"] |= {"methods": ["lift"], "backbones": ["vit_micro"]}
+    assert "recipe.freeze is backbone, but the network would start from random" in message(config)
+    config["backbones"]["vit_micro"] |= {"pretrained": True, "weights": "w.npz"}
+    for trial in expand(config).values():
+        recipe = trial.recipe
+        assert (recipe.freeze, recipe.cosine_start) == ("backbone", "class_means")
+        assert (recipe.optimizer, recipe.learning_rate, recipe.epochs) == ("sgd", 0.01, 10)
+        assert recipe.random_resized_crop is not None
+        assert recipe.adapters is not None
+        assert recipe.needs_layers
+        assert not recipe.has_fixed_features
+        assert trial.method.family == "transfer-learning"

@@ -62,7 +62,14 @@ from longtail.parameters.methods import (
 )
 from longtail.parameters.post_hoc import PostHoc, PostHocLogitAdjustment, TauNormalization
 from longtail.parameters.predict import Predict
-from longtail.parameters.recipe import Compute, CosineSchedule, Recipe, Schedule, StepSchedule
+from longtail.parameters.recipe import (
+    Adapters,
+    Compute,
+    CosineSchedule,
+    Recipe,
+    Schedule,
+    StepSchedule,
+)
 from longtail.parameters.run import Parameters
 from longtail.parameters.serving import Serving
 from longtail.parameters.statistics import Statistics
@@ -73,6 +80,7 @@ __all__ = [
     "FAMILIES",
     "LDAM",
     "OWN_ARCHITECTURES",
+    "Adapters",
     "Backbone",
     "BalancedSoftmax",
     "Cifar100Source",

@@ -87,6 +87,17 @@ def _none_backbone_or_share(value: Any) -> Any:
 Freeze = Annotated[Literal["none", "backbone"] | float, BeforeValidator(_none_backbone_or_share)]
 
 
+class Adapters(Strict):
+    """Small layers in the blocks of a frozen vision transformer, which are trained.
+
+    Attributes:
+        bottleneck: the features in the middle of each; null for the largest power of two that is at
+            most the number of classes divided by twice the number of blocks.
+    """
+
+    bottleneck: Annotated[int, Field(ge=1, le=8192)] | None = None
+
+
 class Recipe(Strict):
     """Training hyperparameters.
 
@@ -128,6 +139,7 @@ class Recipe(Strict):
             many pixels, and their logits are averaged; null for the whole image. It does not
             change the training.
         cosine_start: how a cosine classifier on a frozen backbone is initialised.
+        adapters: trained in every block of a frozen backbone, which must be a vision transformer.
     """
 
     epochs: Epochs
@@ -160,6 +172,7 @@ class Recipe(Strict):
     cached_views: Annotated[int, Field(ge=1, le=1000)] = 1
     cosine_start: Literal["random", "class_means"] = "random"
     five_crop_size: ImageSize | None = None
+    adapters: Adapters | None = None
 
     @model_validator(mode="after")
     def _changes_of_the_learning_rate_are_in_the_training(self) -> Self:
@@ -208,7 +221,7 @@ class Recipe(Strict):
 
     @model_validator(mode="after")
     def _cutmix_has_pixels(self) -> Self:
-        if self.mixing is None or self.mixing.kind == "mixup" or self.freeze != "backbone":
+        if self.mixing is None or self.mixing.kind == "mixup" or not self.has_fixed_features:
             return self
         raise key_error(
             "mixing.kind",
@@ -216,10 +229,26 @@ class Recipe(Strict):
             "set the kind to mixup, which blends them, or freeze to a share of the layers",
         )
 
+    @model_validator(mode="after")
+    def _adapters_are_in_a_frozen_backbone(self) -> Self:
+        if self.adapters is not None and self.freeze != "backbone":
+            raise key_error(
+                "adapters",
+                f"are trained in a frozen network, but freeze is {self.freeze}: set freeze to "
+                "backbone, or adapters to null",
+            )
+        return self
+
+    @property
+    def has_fixed_features(self) -> bool:
+        """Whether the features of an image never change, so that they are computed once."""
+        return self.freeze == "backbone" and self.adapters is None
+
     @property
     def needs_layers(self) -> bool:
         """Whether the layers of the network must be known."""
-        return self.layer_decay < 1 or self.freeze not in ("none", "backbone")
+        is_partly_frozen = self.freeze not in ("none", "backbone")
+        return self.layer_decay < 1 or is_partly_frozen or self.adapters is not None
 
 
 class Compute(Strict):

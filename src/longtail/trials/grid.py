@@ -198,7 +198,7 @@ def _check_freezing(trial: Trial, key: str) -> None:
             f"from random weights. Set backbones.{trial.backbone.name}.pretrained to true, or "
             f"recipe.freeze to none"
         )
-    if recipe.freeze != "backbone":
+    if not recipe.has_fixed_features:
         return
     optional = (
         *("random_resized_crop", "rotation", "auto_augment"),

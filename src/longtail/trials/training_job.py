@@ -152,7 +152,8 @@ class TrainingJob:
     def starts_at_class_means(self) -> bool:
         """Whether class vectors start at the means of their classes' features, if it can be."""
         start = self.recipe.cosine_start if self.stage is None else self.stage.start
-        return start == "class_means"
+        is_cosine = self.trial.last_stage.method.classifier.kind == "cosine"
+        return is_cosine and start == "class_means"
 
     @property
     def epochs_before(self) -> int:

@@ -12,9 +12,10 @@ from safetensors import safe_open
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from longtail.learning.backbones.adapters import add_adapters
 from longtail.learning.backbones.experts import ExpertClassifiers, as_experts
 from longtail.learning.backbones.networks import create_network, feature_count, load_weights
-from longtail.parameters import Backbone, Classifier, Experts, Trial
+from longtail.parameters import Adapters, Backbone, Classifier, Experts, Trial
 from longtail.trials.post_hoc import LastLayer
 
 IMAGENET_MEAN_STD = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -150,6 +151,7 @@ def build(
     image_size: int,
     weights: Mapping[str, Tensor] | None,
     experts: Experts | None = None,
+    adapters: Adapters | None = None,
 ) -> ImageClassifier:
     """Build a model with random weights from torch's global generator, or with ``weights``.
 
@@ -164,10 +166,11 @@ def build(
             :func:`longtail.learning.backbones.pretrained.pretrained_weights`; None for random
             weights.
         experts: how many there are and what they share; None for one network.
+        adapters: of the backbone, which the experts then share; None for none.
 
     Raises:
-        ConfigurationError: if ``weights`` do not fit the backbone, or if the backbone cannot be
-            divided into what experts share and what each of them owns.
+        ConfigurationError: if ``weights`` do not fit the backbone, if the backbone cannot have
+            adapters, or if it cannot be divided into what experts share and what each of them owns.
     """
     count = 1 if experts is None else experts.count
     copies = 1 if experts is None or experts.shared == 1 else count
@@ -178,6 +181,8 @@ def build(
     head = CosineLinear if classifier.kind == "cosine" else ScaledLinear
     features = feature_count(networks[0])
     layers = [head(features, classes, classifier.scale) for _ in range(count)]
+    if adapters is not None:  # last, so that the classifier is the one without adapters
+        add_adapters(networks[0], adapters, classes, backbone.architecture)
     if experts is None or count == 1:
         return ImageClassifier(networks[0], layers[0], image_size)
     has_one_backbone = as_experts(networks, experts)
@@ -192,7 +197,7 @@ def build_for_trial(
     if experts is not None and recipe.freeze == "backbone":
         experts = experts.model_copy(update={"shared": 1.0})
     classifier, size = trial.method.classifier, recipe.image_size
-    return build(trial.backbone, classifier, classes, size, weights, experts)
+    return build(trial.backbone, classifier, classes, size, weights, experts, recipe.adapters)
 
 
 def last_layer(model_file: Path, classifier: Classifier) -> LastLayer:

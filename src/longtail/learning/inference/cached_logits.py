@@ -95,7 +95,7 @@ def compute_logits(
     model = trained.load()
     with out_of_memory_explained(trial.recipe):
         execution.place(model)
-        if trial.recipe.freeze != "backbone" or model.five_crop_size is not None:
+        if not trial.recipe.has_fixed_features or model.five_crop_size is not None:
             source = StreamedImages(pixels, images, execution.device)
             batch_size = trial.recipe.batch_size
             return predict_logits(model, source, batch_size, execution, advance).cpu().numpy()

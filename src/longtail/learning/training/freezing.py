@@ -10,6 +10,7 @@ from torch import nn
 
 from longtail.errors import ConfigurationError
 from longtail.learning.backbones import ImageClassifier, build_for_trial
+from longtail.learning.backbones.adapters import Adapter
 from longtail.learning.backbones.experts import check_experts
 from longtail.learning.backbones.layers import layer_numbers
 from longtail.parameters import Recipe, Trial, whole_share
@@ -21,6 +22,8 @@ LR_SCALE = "lr_scale"
 def freeze(model: ImageClassifier, recipe: Recipe) -> None:
     """Freeze the layers of ``recipe.freeze``: no gradients, and always in evaluation mode.
 
+    Adapters are not frozen.
+
     A fraction is rounded down to whole layers.
 
     Raises:
@@ -30,7 +33,7 @@ def freeze(model: ImageClassifier, recipe: Recipe) -> None:
         return
     network = model.backbone
     if recipe.freeze == "backbone":
-        frozen = {name for name, _ in network.named_parameters()}
+        frozen = {name for name, _ in network.named_parameters()} - _of_adapters(network)
     else:
         numbers = layer_numbers(network)
         count = max(numbers.values()) + 1
@@ -44,12 +47,12 @@ def freeze(model: ImageClassifier, recipe: Recipe) -> None:
     for name, parameter in network.named_parameters():
         if name in frozen:
             parameter.requires_grad_(False)
-    model.frozen = [part for part in network.modules() if _is_frozen(part)]
+    model.frozen = [part for part in network.modules() if _is_frozen(part, recipe)]
     model.train(model.training)
 
 
 def check_layers(trials: Iterable[Trial]) -> None:
-    """Check before any training that its experts and what needs its layers will work.
+    """Check before any training that experts, adapters and what needs layers will work.
 
     Raises:
         ConfigurationError: naming the trial.
@@ -60,6 +63,7 @@ def check_layers(trials: Iterable[Trial]) -> None:
         experts = trial.method.experts
         case = (
             *(trial.backbone.name, recipe.image_size, recipe.freeze, recipe.layer_decay),
+            recipe.adapters is None,
             None if experts is None else (experts.count, experts.shared),
         )
         if not trial.needs_layers or case in seen:
@@ -76,9 +80,18 @@ def check_layers(trials: Iterable[Trial]) -> None:
             raise ConfigurationError(f"train.{trial.name}.trial: {error}") from None
 
 
-def _is_frozen(part: nn.Module) -> bool:
+def _of_adapters(network: nn.Module) -> set[str]:
+    """The names of the parameters of its adapters."""
+    adapters = ((path, of) for path, of in network.named_modules() if isinstance(of, Adapter))
+    return {f"{path}.{name}" for path, of in adapters for name, _ in of.named_parameters()}
+
+
+def _is_frozen(part: nn.Module, recipe: Recipe) -> bool:
+    """Whether no parameter is trained; of dropout, which has none, whether the backbone is."""
     parameters = list(part.parameters())
-    return bool(parameters) and not any(p.requires_grad for p in parameters)
+    return (
+        not any(p.requires_grad for p in parameters) if parameters else recipe.freeze == "backbone"
+    )
 
 
 def parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:

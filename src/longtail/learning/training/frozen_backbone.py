@@ -36,7 +36,7 @@ TRAINING_KEYS = frozenset(
     {"epochs", "batch_size", "optimizer", "learning_rate", "momentum", "nesterov", "sam_rho"}
     | {"weight_decay", "schedule"}
     | {"warmup_epochs", "validate_every", "freeze", "layer_decay", "cached_views", "cosine_start"}
-    | {"mixing", "five_crop_size"}
+    | {"mixing", "five_crop_size", "adapters"}
 )
 # Newer augmentations. Without them the key of the features is what it was before.
 NEWER_KEYS = frozenset({"rotation", "auto_augment", "cutout"})

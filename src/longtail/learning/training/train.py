@@ -89,14 +89,15 @@ def train(
     trial, split, recipe, stage = job.trial, job.split, job.recipe, job.stage
     execution = choose_execution(trial.compute, recipe)
     is_frozen = recipe.freeze == "backbone"
+    has_fixed_features = recipe.has_fixed_features
     torch.manual_seed(job.seed)
     if first_stage is None:
         model = build_for_trial(trial, split.classes, weights)
     else:
         model = build_second_stage(job, first_stage)
     image_bytes = (len(split.train_images) + len(split.validation_images)) * pixels[:1].nbytes
-    # A frozen backbone sees each image once, or never if its features are stored.
-    resident = not is_frozen and is_resident(
+    # Fixed features are computed once, or never if they are stored.
+    resident = not has_fixed_features and is_resident(
         trial.compute, image_bytes, execution.device, trial.name
     )
 
@@ -119,12 +120,12 @@ def train(
             freeze(model, recipe)
         report_slow_number_format(model, trial, execution)
         validation_set = labelled(split.validation_images, split.validation_labels)
-        if is_frozen:
+        if has_fixed_features:
             history = fit_classifier(
                 model, job, train_set, validation_set, execution, on_epoch, checkpoint, store
             )
         else:
-            if stage is not None and job.starts_at_class_means:
+            if job.starts_at_class_means and (is_frozen or stage is not None):
                 features = extract_features(model.eval(), train_set.images, trial, 1, execution)
                 means = torch.from_numpy(features[0]).to(execution.device)
                 start_at_class_means(model.classifier, means, train_set.labels)
