@@ -9,10 +9,15 @@ import pandas as pd
 
 from longtail.evaluation.paired_tests import holm
 from longtail.parameters import Contents, Statistics, Table, TrainSet
-from longtail.reporting.tables.layouts import TRAIN_SET_LABELS, fair_prefix, judged_train_set
+from longtail.reporting.tables.layouts import (
+    TRAIN_SET_LABELS,
+    fair_prefix,
+    groups_tested_on,
+    judged_train_set,
+)
 from longtail.reporting.tables.number_format import format_interval, format_short
 from longtail.reporting.tables.table_results import TableResults, rows_of_table
-from longtail.wording import counted, listed
+from longtail.wording import counted, is_or_are, listed
 
 TAIL, OVERALL = "tail", "overall"
 # How a method compares with the one of the highest accuracy.
@@ -100,8 +105,9 @@ def leader_headings(found: pd.DataFrame, grouped_by: TrainSet = "long_tailed") -
         found: see :func:`leaders`, of any number of tables.
         grouped_by: the training set whose class sizes define head, middle and tail.
     """
-    widest = "natural" if "natural" in set(found["test_set"]) else "balanced"
-    tail_of = widest if fair_prefix(grouped_by) == "" else "balanced"
+    has_natural = "natural" in set(found["test_set"])
+    widest = "natural" if has_natural else "balanced"
+    tail_of = groups_tested_on(grouped_by, has_natural_test_set=has_natural)
     images = found.drop_duplicates("part").set_index("part")["images"]
     wording = {TAIL: f"For the tail (%s of the {tail_of} test set)",
                OVERALL: f"Overall (%s of the {widest} test set)"}  # fmt: skip
@@ -147,7 +153,7 @@ def leader_synopsis(found: pd.DataFrame, contents: Contents) -> list[str]:
         if own.empty or not several:
             continue
         most = listed([labels[method] for method in counts.index[counts == counts.max()]])
-        are = "is" if (counts == counts.max()).sum() == 1 else "are"
+        are = is_or_are((counts == counts.max()).sum())
         alone = own.groupby("backbone")["method"].agg(list)
         winners = {backbone: methods[0] for backbone, methods in alone.items() if len(methods) == 1}
         by_label = {table.backbone: table.backbone_label for table in judged}
@@ -179,8 +185,8 @@ def _text(own: pd.DataFrame, labels: Mapping[str, str]) -> str:
         )
     return (
         f"{named} reaches {value}, and {others} "
-        f"{'is' if len(alike) == 1 else 'are'} not significantly worse; "
-        f"{counted(len(worse), 'other method')} {'is' if len(worse) == 1 else 'are'}."
+        f"{is_or_are(len(alike))} not significantly worse; "
+        f"{counted(len(worse), 'other method')} {is_or_are(len(worse))}."
     )
 
 
