@@ -53,6 +53,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "weight_decay": 0.1, "schedule": {"kind": "cosine"}, "warmup_epochs": 1,
         "batch_norm": "kept",
     },
+    "Contrastive": {"kind": "proco", "temperature": 0.2, "weight": 0.5, "views": 1},
     "PostHocLogitAdjustment": {"kind": "logit_adjustment", "tau": [0.5, 1]},
     "TauNormalization": {"kind": "tau_normalization", "tau": [0.5, 1]},
     "CosineSchedule": {"kind": "cosine"},

@@ -15,6 +15,7 @@ from longtail.parameters import (
     ClassBalanced,
     Classifier,
     Compute,
+    Contrastive,
     DeferredWeights,
     Experts,
     Loss,
@@ -138,6 +139,7 @@ OF_METHOD: dict[str, tuple[Any, bool]] = {
     # So is the sampling of the classes.
     "sampling": (PowerSampling(kind="power"), False),
     "experts": (Experts(), True),
+    "contrastive": (Contrastive(kind="proco"), True),
     "classifier": (Classifier(scale=2), True),
     "second_stage": (SecondStage(epochs=1), True),
     "post_hoc": (PostHocLogitAdjustment(kind="logit_adjustment"), False),

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -19,8 +19,8 @@ from longtail.wording import counted
 
 log = logging.getLogger(__name__)
 
-# From a network and its images to logits.
-Forward = Callable[[nn.Module, Tensor], Tensor]
+# From a network and its images to what it returns for them.
+Forward = Callable[[nn.Module, Tensor], Any]
 
 # Compiling a network takes about a minute, which the trials of a process share. A training with
 # fewer steps than this does not win back its share.
@@ -131,10 +131,9 @@ def describe_device(device: torch.device) -> str:
     return f"CPU {platform.machine()}, {counted(torch.get_num_threads(), 'thread')}"
 
 
-def plain_forward(model: nn.Module, images: Tensor) -> Tensor:
-    """Logits of images, without compilation."""
-    logits: Tensor = model(images)
-    return logits
+def plain_forward(model: nn.Module, images: Tensor) -> Any:
+    """What a network returns for images, without compilation."""
+    return model(images)
 
 
 @cache

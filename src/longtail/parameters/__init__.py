@@ -13,6 +13,7 @@ from longtail.parameters.augmentation import (
     Remix,
 )
 from longtail.parameters.backbones import OWN_ARCHITECTURES, Backbone
+from longtail.parameters.contrastive import Contrastive
 from longtail.parameters.custom_loss import CustomLoss, LossDefinition
 from longtail.parameters.datasets import (
     Cifar100Source,
@@ -89,6 +90,7 @@ __all__ = [
     "Classifier",
     "Compute",
     "Contents",
+    "Contrastive",
     "CosineSchedule",
     "CustomLoss",
     "Dataset",

@@ -116,6 +116,16 @@ class Trial(Strict):
             )
         return self
 
+    @model_validator(mode="after")
+    def _contrastive_trains_features(self) -> Self:
+        if self.method.contrastive is not None and self.recipe.has_fixed_features:
+            raise key_error(
+                "recipe.freeze",
+                "backbone leaves a contrastive branch nothing to train but itself. Set it to none "
+                "or a share of the layers, or method.contrastive to null",
+            )
+        return self
+
     @property
     def first_stage(self) -> Trial:
         """The trial without the second stage of its method."""

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from longtail.parameters.contrastive import Contrastive
 from longtail.parameters.custom_loss import CustomLoss
 from longtail.parameters.experts import Experts
 from longtail.parameters.families import Family
@@ -336,6 +337,7 @@ class Method(Strict):
         experts: copies of the last layers that are trained together; null for one network.
         second_stage: a second training that starts from the first one's model; null for none.
             Methods that differ in nothing else share the first one.
+        contrastive: a branch that is trained with the network and then dropped; null for none.
         post_hoc: a change of the trained model's logits; the training stays the same.
         recipe: what this method changes of the common recipe.
         family: of Zhang et al.'s survey; null for the baseline, and for methods of no family.
@@ -349,6 +351,7 @@ class Method(Strict):
     sampling: Sampling | None = None
     experts: Experts | None = None
     second_stage: SecondStage | None = None
+    contrastive: Contrastive | None = None
     post_hoc: PostHoc | None = None
     recipe: dict[str, Any] = Field(default_factory=dict)
     family: Family | None = None
@@ -412,6 +415,16 @@ class Method(Strict):
         return self
 
     @model_validator(mode="after")
+    def _contrastive_has_one_network(self) -> Self:
+        if self.contrastive is not None and self.experts is not None:
+            raise key_error(
+                "contrastive",
+                "learns from the features of one network, but each of the experts has its own. "
+                "Set contrastive or experts to null",
+            )
+        return self
+
+    @model_validator(mode="after")
     def _post_hoc_fits_sampling(self) -> Self:
         sampled = self.last_stage.sampling is not None
         if isinstance(self.post_hoc, PostHocLogitAdjustment) and sampled:
@@ -444,6 +457,7 @@ class Method(Strict):
                 "classifier": stage.classifier or self.classifier,
                 "deferred_weights": None,
                 "sampling": stage.sampling,
+                "contrastive": None,  # it learns features, which are frozen now
                 "second_stage": None,
             }
         )

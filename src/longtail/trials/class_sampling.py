@@ -105,6 +105,7 @@ def corrects_twice(method: Method) -> bool:
             isinstance(stage.loss, REBALANCING_LOSSES)
             or stage.deferred_weights is not None
             or (stage.experts is not None and stage.experts.re_balances)
+            or (stage.contrastive is not None and stage.contrastive.re_balances)
         )
         for stage in (method.first_stage, method.last_stage)
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 import torch
 from torch import Tensor
@@ -22,6 +22,9 @@ from longtail.learning.augmentation.rand_augment import RandAugmentTransform
 from longtail.learning.augmentation.random_erasing import RandomErasingTransform
 from longtail.learning.data.image_source import ImageSource, as_image_source, sequential_batches
 from longtail.parameters import Recipe
+
+# From images, batches and a generator to augmented batches.
+Augment = Callable[[ImageSource, list[Tensor], torch.Generator], Generator[Tensor]]
 
 
 def mean_and_std(images: Tensor | ImageSource) -> tuple[Tensor, Tensor]:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from longtail.learning.augmentation.epoch import Augment
 from longtail.learning.augmentation.mixup_cutmix import MixupCutmix
 from longtail.learning.data.image_source import ImageSource, split_like
 from longtail.learning.data.sampled_epoch import sampled_images
@@ -17,8 +18,6 @@ from longtail.trials.class_sampling import class_sampling
 
 # Separate the random numbers of the partners' choice and augmentation from others of a seed.
 PARTNER_STREAM, AUGMENTATION_STREAM = 0xC30, 0xC31
-# From images, batches and a generator to augmented batches.
-Augment = Callable[[ImageSource, list[Tensor], torch.Generator], Generator[Tensor]]
 
 
 class EpochMixing:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from math import ceil
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ import torch
 from torch import Tensor
 
 from longtail.errors import TrainingError
-from longtail.learning.augmentation.epoch import Augmentation, mean_and_std, shuffled
+from longtail.learning.augmentation.epoch import Augment, Augmentation, mean_and_std, shuffled
 from longtail.learning.backbones import HALF_MEAN_STD, IMAGENET_MEAN_STD, ImageClassifier
 from longtail.learning.data.image_source import ImageSource, as_image_source, split_like
 from longtail.learning.execution import Forward, plain_forward
@@ -160,11 +161,14 @@ def train_epoch(
     total = torch.zeros((), device=execution.device)
     augmented = augmentation.epoch(images, batches, state.generator)
     mixing = epoch_mixing(state, images, train.labels, batches, augmentation.epoch)
+    further = _further_views(state, images, batches, augmentation.epoch)
     first_step = state.epoch * len(batches)
-    with closing(augmented), closing(mixing):
+    with closing(augmented), closing(mixing), closing(further):
         for step, (own_labels, batch) in enumerate(zip(labels, augmented, strict=True)):
             _set_learning_rate(state, first_step + step, len(batches))
             batch = mixing.images(batch, step)  # noqa: PLW2901
+            if state.contrastive is not None:
+                batch = torch.cat([batch, next(further)])  # noqa: PLW2901
             # A last batch of another size is not worth compiling for.
             run = forward if len(own_labels) == recipe.batch_size else plain_forward
             loss_of = partial(_loss_of_batch, state, mixing, own_labels, step)
@@ -172,7 +176,7 @@ def train_epoch(
             batch_loss = _backward(state, run, batch, loss_of)
             if recipe.sam_rho:
                 # BatchNorm's running statistics follow both passes, as in the published code.
-                with steepest_weights(state.model, recipe.sam_rho):
+                with steepest_weights(state.trained_model, recipe.sam_rho):
                     _backward(state, run, batch, loss_of)
             state.optimizer.step()
             if state.ema is not None:
@@ -184,20 +188,32 @@ def train_epoch(
     return total.item() / count
 
 
+def _further_views(
+    state: TrainingState, images: ImageSource, batches: list[Tensor], augment: Augment
+) -> Generator[Tensor]:
+    """The further views of each batch for the contrastive branch; nothing without one."""
+    if state.contrastive is not None:
+        yield from state.contrastive.views(state.epoch + 1, images, batches, augment)
+
+
 def _loss_of_batch(
-    state: TrainingState, mixing: EpochMixing, labels: Tensor, step: int, logits: Tensor
+    state: TrainingState, mixing: EpochMixing, labels: Tensor, step: int, outputs: Any
 ) -> Tensor:
-    """The loss of the logits of the epoch's batch of this number."""
-    return mixing.loss(state.criterion, logits, labels, step)
+    """The loss of the epoch's batch of this number, from what the trained model returned for it."""
+    if state.contrastive is None:
+        return mixing.loss(state.criterion, outputs, labels, step)
+    logits, vectors = outputs
+    of_classifier = mixing.loss(state.criterion, logits, labels, step)
+    return of_classifier + state.contrastive.loss(vectors, labels)
 
 
 def _backward(
-    state: TrainingState, run: Forward, batch: Tensor, loss_of: Callable[[Tensor], Tensor]
+    state: TrainingState, run: Forward, batch: Tensor, loss_of: Callable[[Any], Tensor]
 ) -> Tensor:
     """Compute the gradients of a batch, instead of those that there are, and return its loss."""
     with state.execution.autocast():
-        logits = run(state.model, batch)
-    loss = loss_of(logits)
+        outputs = run(state.trained_model, batch)
+    loss = loss_of(outputs)
     state.optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     return loss.detach()

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from longtail.learning.backbones import ImageModel
 from longtail.learning.data.sampled_epoch import sampled_images
 from longtail.learning.execution import Execution
+from longtail.learning.training.contrastive_branch import ContrastiveBranch
 from longtail.learning.training.criterion import Criterion
 from longtail.learning.training.freezing import parameter_groups
 from longtail.learning.training.model_ema import ModelEma
@@ -31,6 +32,7 @@ class TrainingState:
         sampling: how often each class is drawn, None for each image once per epoch.
         groups: the trained parameters, as the optimiser takes them; None for all of ``model`` that
             have gradients.
+        contrastive: a branch that is trained with the model, or None.
     """
 
     def __init__(
@@ -42,9 +44,13 @@ class TrainingState:
         execution: Execution,
         sampling: ClassSampling | None = None,
         groups: list[dict[str, Any]] | None = None,
+        contrastive: ContrastiveBranch | None = None,
     ) -> None:
         self.model, self.recipe, self.execution = model, recipe, execution
         self.optimizer = _optimizer(groups or parameter_groups(model, recipe), recipe)
+        self.contrastive = contrastive
+        if contrastive is not None:
+            self.optimizer.add_param_group({"params": contrastive.weights})
         self.criterion = Criterion(losses.in_epoch(1), seed).to(execution.device)
         self.generator = torch.Generator().manual_seed(seed)
         self.history: list[dict[str, float]] = []
@@ -57,6 +63,11 @@ class TrainingState:
         return len(self.history)
 
     @property
+    def trained_model(self) -> nn.Module:
+        """The model with the contrastive branch, if there is one."""
+        return self.model if self.contrastive is None else self.contrastive.heads
+
+    @property
     def evaluated_model(self) -> ImageModel:
         """The model to validate and to store: the averaged one, if the recipe has ``ema_decay``."""
         return self.model if self.ema is None else self.ema.model
@@ -66,6 +77,8 @@ class TrainingState:
         loss = self._losses.in_epoch(self.epoch + 1)
         if loss is not self.criterion.loss:
             self.criterion = self.criterion.with_loss(loss).to(self.execution.device)
+        if self.contrastive is not None:
+            self.contrastive.begin_epoch()
         self.model.train()
 
     def images_of_epoch(self, labels: Tensor) -> Tensor:
@@ -94,6 +107,7 @@ class TrainingState:
             "torch": torch.get_rng_state(),
             "cuda": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
             **({} if self.ema is None else {"averaged": self.ema.state_dict()}),
+            **({} if self.contrastive is None else {"contrastive": self.contrastive.state_dict()}),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -103,6 +117,8 @@ class TrainingState:
         self.optimizer.load_state_dict(state["optimizer"])
         if self.ema is not None:
             self.ema.load_state_dict(state["averaged"])
+        if self.contrastive is not None:
+            self.contrastive.load_state_dict(state["contrastive"])
         self.history = list(state["history"])
         self.generator.set_state(state["generator"])
         self.criterion.restore_generator(state["draws"], device)

@@ -1,0 +1,172 @@
+"""The contrastive branch of a training: further views of a batch, their projection and its loss."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import ExitStack, closing
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from longtail.arrays import Int64Array
+from longtail.learning.augmentation.epoch import Augment
+from longtail.learning.backbones import ImageClassifier
+from longtail.learning.backbones.networks import feature_count
+from longtail.learning.data.image_source import ImageSource
+from longtail.learning.training.contrastive_losses import ProCo, SupervisedContrastive
+from longtail.parameters import Contrastive, Trial
+
+# Of the projection, as in both papers' code for this kind of network.
+HIDDEN, DIMENSION = 512, 128
+# Separate the random numbers of the branch's start and of the further views from others of a seed.
+START_STREAM, VIEWS_STREAM = 0xC0, 0xC1
+
+
+class Projection(nn.Module):
+    """From features to unit vectors in float32: two linear layers, the first with BatchNorm."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(features, HIDDEN, bias=False),
+            nn.BatchNorm1d(HIDDEN),
+            nn.ReLU(),
+            nn.Linear(HIDDEN, DIMENSION),
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        # In float32: cosines are divided by a small temperature.
+        with torch.autocast(features.device.type, enabled=False):
+            return F.normalize(self.layers(features.float()))
+
+
+class TwoHeads(nn.Module):
+    """A model with a projection beside its classifier, on the same backbone.
+
+    Args:
+        model: that is trained and stored.
+        projection: from its features to vectors.
+        views: how many views of an image the projection takes.
+    """
+
+    def __init__(self, model: ImageClassifier, projection: Projection, views: int) -> None:
+        super().__init__()
+        self.model, self.projection, self.views = model, projection, views
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """The logits of the first view and the vectors of the others.
+
+        Args:
+            images: the views of a batch one after the other, ((1 + views) * batch, 3, height,
+                width).
+
+        Returns:
+            Logits (batch, classes) and vectors (views * batch, dimension).
+        """
+        features = self.model.backbone(self.model.normalize(images))
+        batch = len(images) // (1 + self.views)
+        logits: Tensor = self.model.classifier(features[:batch])
+        return logits, self.projection(features[batch:])
+
+
+class ContrastiveBranch:
+    """A projection, the loss of its vectors, and the further views that it learns from.
+
+    All random numbers are its own: the model starts, and the first views are, as without it.
+
+    Args:
+        parameters: the kind of loss, its weight and the number of views.
+        model: on its device; it is not changed.
+        class_counts: of the training images, (classes,).
+        seed: of the trial.
+
+    Attributes:
+        heads: the model with the projection.
+    """
+
+    def __init__(
+        self, parameters: Contrastive, model: ImageClassifier, class_counts: Int64Array, seed: int
+    ) -> None:
+        self._weight, self._views, self._seed = parameters.weight, parameters.views, seed
+        device = next(model.parameters()).device
+        generator = _generator(START_STREAM, seed)
+        with torch.random.fork_rng(devices=[]):
+            torch.set_rng_state(generator.get_state())
+            projection = Projection(feature_count(model.backbone))
+            generator.set_state(torch.get_rng_state())
+        self.heads = TwoHeads(model, projection.to(device), parameters.views)
+        self._loss: SupervisedContrastive | ProCo
+        if parameters.kind == "proco":
+            counts = torch.from_numpy(class_counts)
+            loss = ProCo(parameters.temperature, counts, DIMENSION, generator)
+            self._loss = loss.to(device)
+        else:
+            self._loss = SupervisedContrastive(parameters.temperature)
+
+    @property
+    def weights(self) -> list[nn.Parameter]:
+        """Of the projection, which are trained with the model's."""
+        return list(self.heads.projection.parameters())
+
+    def begin_epoch(self) -> None:
+        """Continue with the class means of the last epoch."""
+        if isinstance(self._loss, ProCo):
+            self._loss.begin_epoch()
+
+    def views(
+        self, epoch: int, images: ImageSource, batches: list[Tensor], augment: Augment
+    ) -> Generator[Tensor]:
+        """Yield the further views of each batch of an epoch, one view after the other.
+
+        Args:
+            epoch: its number.
+            images: the training images.
+            batches: the numbers of the images of each batch.
+            augment: the augmentation of the epoch.
+        """
+        with ExitStack() as stack:
+            of_views = [
+                stack.enter_context(closing(augment(images, batches, generator)))
+                for generator in (
+                    _generator(VIEWS_STREAM, self._seed, epoch, view) for view in range(self._views)
+                )
+            ]
+            for views in zip(*of_views, strict=True):
+                yield torch.cat(views)
+
+    def loss(self, vectors: Tensor, labels: Tensor) -> Tensor:
+        """The weighted loss of a batch, a float32 scalar.
+
+        Args:
+            vectors: of its further views, (views * batch, dimension).
+            labels: (batch,).
+        """
+        result: Tensor = self._weight * self._loss(vectors, labels.repeat(self._views)).float()
+        return result
+
+    def state_dict(self) -> dict[str, Any]:
+        """The projection and the class means; the tensors are not copied."""
+        return {"projection": self.heads.projection.state_dict(), "loss": self._loss.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what :meth:`state_dict` returned."""
+        self.heads.projection.load_state_dict(state["projection"])
+        self._loss.load_state_dict(state["loss"])
+
+
+def contrastive_branch(
+    trial: Trial, model: ImageClassifier, class_counts: Int64Array
+) -> ContrastiveBranch | None:
+    """The branch of a trial's method, None if it has none; see :class:`ContrastiveBranch`."""
+    parameters = trial.method.contrastive
+    if parameters is None:
+        return None
+    return ContrastiveBranch(parameters, model, class_counts, trial.seed)
+
+
+def _generator(*stream: int) -> torch.Generator:
+    seed = np.random.default_rng(stream).integers(2**62)
+    return torch.Generator().manual_seed(int(seed))

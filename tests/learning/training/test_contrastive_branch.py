@@ -1,0 +1,269 @@
+"""Training with a contrastive branch: its step, its views, and resuming."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+from torch.nn import functional as F
+
+from longtail.learning.augmentation.epoch import Augmentation
+from longtail.learning.backbones import build_for_trial
+from longtail.learning.data.image_source import as_image_source
+from longtail.learning.training import checkpoint as checkpoints
+from longtail.learning.training.checkpoint import Checkpoint
+from longtail.learning.training.contrastive_branch import contrastive_branch
+from longtail.learning.training.train import TrainingResult, train
+from longtail.parameters import (
+    Backbone,
+    BalancedSoftmax,
+    Classifier,
+    Contrastive,
+    Experts,
+    Method,
+    PowerSampling,
+    Recipe,
+    Trial,
+)
+from longtail.trials.class_sampling import corrects_twice
+from longtail.trials.loss_schedule import loss_schedule
+from tests.learning.training.jobs import training_job
+from tests.learning.training.test_freezing import LABELS, PIXELS, pretrained
+
+MakeTrial = Callable[..., Trial]
+MakeRecipe = Callable[..., Recipe]
+
+TRAIN, VALIDATION = np.arange(40), np.arange(1500, 1510)
+COUNTS = np.bincount(LABELS[TRAIN], minlength=10)
+KINDS = ("supervised", "proco")
+LOSS = BalancedSoftmax(name="balanced_softmax")
+
+
+def trial_of(
+    make_trial: MakeTrial,
+    recipe: Recipe,
+    contrastive: Contrastive | None,
+    architecture: str = "mobilenetv2_micro",
+    **changes: Any,
+) -> Trial:
+    values = {"name": "m", "label": "", "loss": LOSS, **changes}
+    return make_trial(
+        backbone=Backbone(name="net", label="", architecture=architecture),
+        method=Method(**values, contrastive=contrastive),
+        recipe=recipe,
+    )
+
+
+def trained(
+    trial: Trial, weights: Any = None, checkpoint: Checkpoint | None = None, last: int = 0
+) -> TrainingResult:
+    def stop(epoch: int, _: float) -> None:
+        if epoch == last:
+            raise KeyboardInterrupt
+
+    losses = loss_schedule(trial.method, COUNTS, trial.recipe.epochs)
+    sampling = trial.method.sampling
+    job = training_job(trial, losses, LABELS, TRAIN, VALIDATION, sampling=sampling)
+    return train(job, PIXELS, weights, stop, checkpoint)
+
+
+def same(one: TrainingResult, other: TrainingResult) -> bool:
+    assert one.weights.keys() == other.weights.keys()
+    return all(torch.equal(one.weights[name], other.weights[name]) for name in one.weights)
+
+
+CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
+    "resident": ({}, {}, {}),
+    "streamed, mixed, averaged, bf16": (
+        {"mixing": {"kind": "cutmix", "alpha": 1}, "ema_decay": 0.5, "precision": "bfloat16"},
+        {},
+        {"images": "streaming"},
+    ),
+    "sampled, cosine, sharpness-aware": (
+        {"sam_rho": 0.05, "optimizer": "sgd"},
+        {
+            "sampling": PowerSampling(kind="power"),
+            "classifier": Classifier(kind="cosine", scale=30),
+        },
+        {},
+    ),
+    "frozen layers, slower below": ({"freeze": 0.3, "layer_decay": 0.8}, {}, {}),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("case", CASES)
+def test_training_resumes_with_the_same_bits(
+    case: str,
+    kind: Any,
+    make_trial: MakeTrial,
+    make_recipe: MakeRecipe,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(checkpoints, "MAX_INTERVAL_S", 0.0)
+    recipe, of_method, compute = CASES[case]
+    chosen = make_recipe(epochs=3, image_size=32, crop_padding=2, **recipe)
+    trial = trial_of(make_trial, chosen, Contrastive(kind=kind), **of_method)
+    trial = trial.model_copy(update={"compute": trial.compute.model_copy(update=compute)})
+    weights = pretrained("mobilenetv2_micro") if "freeze" in recipe else None
+    whole = trained(trial, weights)
+    with pytest.raises(KeyboardInterrupt):
+        trained(trial, weights, Checkpoint(tmp_path / "c", "t"), last=2)
+    assert same(whole, trained(trial, weights, Checkpoint(tmp_path / "c", "t")))
+
+    # What is stored is the network alone.
+    plain = trial.method.model_copy(update={"contrastive": None})
+    network = build_for_trial(trial.model_copy(update={"method": plain}), 10, None)
+    network.load_state_dict(whole.weights)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_first_step_is_by_the_gradient_of_both_losses(
+    kind: Any, make_trial: MakeTrial, make_recipe: MakeRecipe
+) -> None:
+    """One step over a whole training set. The first view is that of a training without branch."""
+    recipe = make_recipe(
+        optimizer="sgd", learning_rate=0.1, momentum=0.0, weight_decay=0.0, image_size=32,
+        batch_size=len(TRAIN), validate_every=0, normalization="half", crop_padding=2,
+    )  # fmt: skip
+    contrastive = Contrastive(kind=kind, weight=0.5, views=3)
+    # A smooth network: where ReLU or BatchNorm follow each other, rounding is amplified.
+    trial = trial_of(make_trial, recipe, contrastive, "vit_micro")
+    outcome = trained(trial)
+
+    torch.manual_seed(trial.seed)
+    model = build_for_trial(trial, 10, None)
+    model.normalize.set(torch.full((3,), 0.5), torch.full((3,), 0.5))
+    branch = contrastive_branch(trial, model, COUNTS)
+    assert branch is not None
+    images = as_image_source(torch.from_numpy(PIXELS[TRAIN]).permute(0, 3, 1, 2).contiguous())
+    generator = torch.Generator().manual_seed(trial.seed)
+    order = torch.randperm(len(TRAIN), generator=generator)
+    labels = torch.from_numpy(LABELS[TRAIN].copy())[order]
+    augmentation = Augmentation(recipe)
+    [first] = augmentation.epoch(images, [order], generator)
+    [further] = branch.views(1, images, [order], augmentation.epoch)
+    views = torch.stack([first, *torch.split(further, len(TRAIN))])
+    assert len(views) == 4
+    assert all(not torch.equal(views[i], views[j]) for i in range(4) for j in range(i))
+
+    model.train()
+    features = model.backbone(model.normalize(views.flatten(0, 1)))
+    logits = model.classifier(features[: len(TRAIN)])
+    vectors = branch.heads.projection(features[len(TRAIN) :])
+    torch.testing.assert_close(vectors.norm(dim=1), torch.ones(len(vectors)))
+    offsets = torch.from_numpy(np.log(COUNTS)).float()
+    loss = F.cross_entropy(logits + offsets, labels) + branch.loss(vectors, labels)
+    weights = list(model.parameters())
+    expected = dict(model.named_buffers())
+    gradients = torch.autograd.grad(loss, weights)
+    for (name, start), gradient in zip(model.named_parameters(), gradients, strict=True):
+        expected[name] = start.detach() - 0.1 * gradient
+    assert outcome.history["train_loss"].item() == pytest.approx(loss.item(), rel=1e-4)
+    for name, value in outcome.weights.items():
+        torch.testing.assert_close(value, expected[name], rtol=1e-3, atol=1e-4)
+
+
+def test_loss_of_the_branch_is_weighted_and_takes_the_labels_of_each_view(
+    make_trial: MakeTrial, make_recipe: MakeRecipe
+) -> None:
+    recipe = make_recipe(crop_padding=2)
+    vectors = F.normalize(torch.randn(6, 128, generator=torch.Generator().manual_seed(0)))
+    once, half = (
+        trial_of(make_trial, recipe, Contrastive(kind="supervised", weight=weight))
+        for weight in (1.0, 0.5)
+    )
+    losses = []
+    for trial in (once, half):
+        branch = contrastive_branch(trial, build_for_trial(trial, 10, None), COUNTS)
+        assert branch is not None
+        losses.append(branch.loss(vectors, torch.tensor([0, 1, 2])).item())
+    # The one positive of an image is its other view.
+    cosines = (vectors @ vectors.T / 0.1).fill_diagonal_(-torch.inf)
+    other = torch.tensor([3, 4, 5, 0, 1, 2])
+    assert losses[0] == pytest.approx(F.cross_entropy(cosines, other).item(), rel=1e-5)
+    assert losses[1] == pytest.approx(losses[0] / 2, rel=1e-6)
+
+
+def test_model_and_order_start_as_without_the_branch(
+    make_trial: MakeTrial, make_recipe: MakeRecipe
+) -> None:
+    """A tiny weight changes the training of a network without BatchNorm only a little."""
+    recipe = make_recipe(epochs=2, image_size=32, crop_padding=2, optimizer="sgd")
+    found = [
+        trained(trial_of(make_trial, recipe, contrastive, "vit_micro")).weights
+        for contrastive in (
+            None,
+            Contrastive(kind="proco", weight=1e-6),
+            Contrastive(kind="proco"),
+        )
+    ]
+    plain, tiny, full = (torch.cat([w.flatten() for w in weights.values()]) for weights in found)
+    assert (plain - tiny).abs().max() < 1e-6
+    assert (plain - full).abs().max() > 1e-4
+
+
+def test_branch_draws_nothing_from_the_global_generator(
+    make_trial: MakeTrial, make_recipe: MakeRecipe
+) -> None:
+    trial = trial_of(make_trial, make_recipe(crop_padding=2), Contrastive(kind="proco"))
+    model = build_for_trial(trial, 10, None)
+    before = torch.get_rng_state()
+    one, same_seed = (contrastive_branch(trial, model, COUNTS) for _ in range(2))
+    other = contrastive_branch(trial.model_copy(update={"seed": 5}), model, COUNTS)
+    assert torch.equal(before, torch.get_rng_state())
+    assert one and same_seed and other
+    for weight, equal, unequal in zip(one.weights, same_seed.weights, other.weights, strict=True):
+        assert torch.equal(weight, equal)
+        assert weight.dim() == 1 or not torch.equal(weight, unequal)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "method", "message"),
+    [
+        ({"freeze": "backbone"}, {}, "backbone leaves a contrastive branch nothing to train"),
+        ({}, {"experts": Experts()}, "each of the experts has its own"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(
+    recipe: dict[str, Any],
+    method: dict[str, Any],
+    message: str,
+    make_trial: MakeTrial,
+    make_recipe: MakeRecipe,
+) -> None:
+    with pytest.raises(ValidationError, match=message):
+        trial_of(
+            make_trial,
+            make_recipe(**recipe),
+            Contrastive(kind="proco"),
+            **method,
+        )
+
+
+def test_weight_of_zero_is_refused() -> None:
+    with pytest.raises(ValidationError, match="greater than 0"):
+        Contrastive(kind="proco", weight=0)
+
+
+def test_proco_with_sampling_corrects_twice() -> None:
+    values = {"name": "m", "label": "", "loss": {"name": "softmax"}, "sampling": {"kind": "power"}}
+    for kind, twice in zip(KINDS, (False, True), strict=True):
+        method = Method.model_validate({**values, "contrastive": {"kind": kind}})
+        assert corrects_twice(method) == twice
+
+
+def test_second_stage_has_no_branch() -> None:
+    values = {"name": "m", "label": "", "loss": {"name": "softmax"}}
+    stage = {"epochs": 2, "loss": {"name": "softmax"}}
+    method = Method.model_validate(
+        {**values, "contrastive": {"kind": "proco"}, "second_stage": stage}
+    )
+    assert method.first_stage.contrastive == Contrastive(kind="proco")
+    assert method.last_stage.contrastive is None
