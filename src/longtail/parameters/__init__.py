@@ -13,6 +13,7 @@ from longtail.parameters.augmentation import (
     Remix,
 )
 from longtail.parameters.backbones import OWN_ARCHITECTURES, Backbone
+from longtail.parameters.classifier import Classifier
 from longtail.parameters.contrastive import Contrastive
 from longtail.parameters.custom_loss import CustomLoss, LossDefinition
 from longtail.parameters.datasets import (
@@ -40,27 +41,21 @@ from longtail.parameters.datasets import (
 from longtail.parameters.experts import Experts
 from longtail.parameters.families import FAMILIES, Family, family_label
 from longtail.parameters.grid import Contents, Grid, Table, Trial, Trials
-from longtail.parameters.methods import (
+from longtail.parameters.losses import (
     LDAM,
     BalancedSoftmax,
     ClassBalanced,
     ClassDependentTemperatures,
-    Classifier,
-    DeferredWeights,
     Equalization,
     Focal,
     LabelAwareSmoothing,
     LogitAdjustment,
     Loss,
-    Method,
-    PowerSampling,
-    ProgressiveSampling,
-    Sampling,
-    SecondStage,
     Softmax,
     VectorScaling,
     WeightedSoftmax,
 )
+from longtail.parameters.methods import Method
 from longtail.parameters.post_hoc import PostHoc, PostHocLogitAdjustment, TauNormalization
 from longtail.parameters.predict import Predict
 from longtail.parameters.recipe import (
@@ -72,6 +67,13 @@ from longtail.parameters.recipe import (
     StepSchedule,
 )
 from longtail.parameters.run import Parameters
+from longtail.parameters.sampling import (
+    DeferredWeights,
+    PowerSampling,
+    ProgressiveSampling,
+    Sampling,
+)
+from longtail.parameters.second_stage import SecondStage
 from longtail.parameters.serving import Serving
 from longtail.parameters.statistics import Statistics
 from longtail.parameters.strict import Strict, unknown

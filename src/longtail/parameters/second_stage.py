@@ -1,0 +1,100 @@
+"""A second stage, which trains the classifier above a frozen body."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from longtail.parameters.classifier import Classifier
+from longtail.parameters.losses import Loss, Softmax
+from longtail.parameters.recipe import (
+    CosineSchedule,
+    Recipe,
+    Schedule,
+    check_learning_rate_changes,
+)
+from longtail.parameters.sampling import Sampling
+from longtail.parameters.strict import Strict, key_error
+from longtail.parameters.types import EpochsOrZero, Listed, NonNegative, Positive, ShareOrAll
+
+
+class SecondStage(Strict):
+    """A second training that starts from the trained model, with its body frozen.
+
+    Decoupled training (Kang et al. 2020, arXiv 1910.09217): the first stage learns features, the
+    second one the classifier. The images are augmented as in the first stage, but not mixed.
+
+    Attributes:
+        epochs: of this stage; 0 for none.
+        trains: the classifier (cRT), a factor on the logits of each class (LWS), or both (MiSLAS).
+        start: the classifier as it is ``trained`` in the first stage, or a new one, with
+            ``random`` class vectors or, if it is cosine, with the ``class_means`` of the features.
+        classifier: the last layer of this stage; null for that of the first stage.
+        classifier_rate: the learning rate of the classifier is this share of that of the class
+            scales, where both are trained.
+        loss: that is minimised.
+        sampling: how the images of an epoch are drawn; null for each image once.
+        learning_rate: after the warm-up; null for that of the recipe.
+        weight_decay: null for that of the recipe.
+        schedule: of the learning rate after the warm-up.
+        warmup_epochs: epochs of this stage in which the learning rate rises linearly.
+        batch_norm: whether the running means and variances of the frozen body are ``kept``, so that
+            its features stay those of the first stage, or ``updated`` with the images of this one.
+    """
+
+    epochs: EpochsOrZero
+    trains: Listed[Literal["classifier", "class_scales"]] = Field(
+        default=("classifier",), min_length=1, max_length=2
+    )
+    start: Literal["trained", "random", "class_means"] = "trained"
+    classifier: Classifier | None = None
+    classifier_rate: ShareOrAll = 1.0
+    loss: Loss = Softmax(name="softmax")
+    sampling: Sampling | None = None
+    learning_rate: Positive | None = None
+    weight_decay: NonNegative | None = None
+    schedule: Schedule = CosineSchedule(kind="cosine")
+    warmup_epochs: EpochsOrZero = 0
+    batch_norm: Literal["kept", "updated"] = "kept"
+
+    @model_validator(mode="after")
+    def _changes_of_the_learning_rate_are_in_the_stage(self) -> Self:
+        if self.epochs:
+            check_learning_rate_changes(self.epochs, self.warmup_epochs, self.schedule)
+        return self
+
+    @model_validator(mode="after")
+    def _starts_with_what_it_trains(self) -> Self:
+        if len(set(self.trains)) < len(self.trains):
+            raise key_error("trains", f"names a part twice: {list(self.trains)}")
+        if "classifier" not in self.trains and self.start != "trained":
+            raise key_error(
+                "start",
+                f"is {self.start}, but the new classifier would not be trained. Add classifier to "
+                "trains, or start from the trained one",
+            )
+        if self.classifier_rate != 1 and len(self.trains) < 2:
+            raise key_error(
+                "classifier_rate",
+                "compares the learning rates of the classifier and of the class scales, but trains "
+                f"is {list(self.trains)}. Set learning_rate",
+            )
+        return self
+
+    def recipe(self, first: Recipe) -> Recipe:
+        """The hyperparameters of this stage, after a first stage with the recipe ``first``."""
+        return first.model_copy(
+            update={
+                "epochs": self.epochs,
+                "learning_rate": self.learning_rate or first.learning_rate,
+                "weight_decay": (
+                    first.weight_decay if self.weight_decay is None else self.weight_decay
+                ),
+                "schedule": self.schedule,
+                "warmup_epochs": self.warmup_epochs,
+                # Both concern layers that are frozen now.
+                "mixing": None,
+                "layer_decay": 1.0,
+            }
+        )
