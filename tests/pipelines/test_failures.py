@@ -106,7 +106,7 @@ def test_the_tables_with_intervals_have_a_gap_and_nothing_to_compare(failed: Run
 
 def test_all_figures_are_drawn_of_what_there_is(failed: Run) -> None:
     page = failed.load("digits_report")
-    assert page.count("data:image/png;base64,") == 2 + 5
+    assert page.count("data:image/png;base64,") == 3 + 5
     assert "no trial has results" not in page
 
 
