@@ -65,13 +65,13 @@ def test_the_note_names_the_groups_their_sizes_and_the_rule() -> None:
 
 def test_the_log_says_so_and_stays_short(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    names = [f"noctua a{chr(97 + n // 26)}{chr(97 + n % 26)}" for n in range(230)]
+    names = [f"noctua {chr(97 + n // 26)}{chr(97 + n % 26)}a" for n in range(230)]
     labels = np.repeat(np.arange(230), 10)
     index = index_of([""] * len(labels), labels.tolist(), names, [""] * len(labels))
     index["label"] = np.where(labels < 200, -1, labels - 200)
     cut_subsets(index, dataset(200))
     assert (
-        "zoo: held out as unknown: noctua aaa, noctua aab, noctua aac, and 197 more; all are in "
+        "zoo: held out as unknown: noctua aaa, noctua aba, noctua aca, and 197 more; all are in "
         "the report" in caplog.text
     )
     assert "zoo: Head, middle and tail have nearly equal numbers of natural" in caplog.text
