@@ -34,10 +34,14 @@ PHASES = (
 
 @pytest.fixture
 def heard() -> Iterator[None]:
-    """SIGINT is not ignored, as it is in a shell's background jobs, which tests may be."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    """No signal is ignored, as some are in a shell's background jobs, which tests may be."""
+    before = {
+        signal.SIGINT: signal.signal(signal.SIGINT, signal.default_int_handler),
+        signal.SIGHUP: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+    }
     yield
-    signal.signal(signal.SIGINT, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.mark.usefixtures("heard")

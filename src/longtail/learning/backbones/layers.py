@@ -7,10 +7,10 @@ between the last block and the classifier belongs to the last block or comes aft
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 from typing import Any
 
-# timm has no public function for names alone.
-from timm.models._manipulate import group_with_matcher
+from timm.models import group_parameters
 from torch import nn
 
 from longtail.errors import ConfigurationError
@@ -32,7 +32,8 @@ def layer_numbers(network: nn.Module) -> dict[str, int]:
             f"at 1, freeze at none or backbone, and method.experts.shared at 1"
         )
     names = {name: OF_AN_EXPERT.sub("", name) for name, _ in network.named_parameters()}
-    alone = ((name, None) for name in dict.fromkeys(names.values()))
-    matcher = group_matcher(coarse=False)
-    numbers: dict[str, int] = group_with_matcher(alone, matcher, reverse=True)
+    alone = [(name, None) for name in dict.fromkeys(names.values())]
+    # Of a network, timm asks for the names of its parameters only.
+    named: Any = SimpleNamespace(named_parameters=lambda: alone)
+    numbers: dict[str, int] = group_parameters(named, group_matcher(coarse=False), reverse=True)
     return {name: numbers[in_network] for name, in_network in names.items()}

@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from longtail.learning.backbones import (
     CosineLinear,
@@ -22,6 +21,8 @@ from longtail.learning.backbones import (
 from longtail.learning.training.freezing import LR_SCALE
 from longtail.parameters import SecondStage
 from longtail.trials.training_job import TrainingJob
+
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
 class ClassScales(nn.Module):
@@ -73,7 +74,7 @@ def build_second_stage(job: TrainingJob, first_stage: Mapping[str, Tensor]) -> I
         _change_classifiers(model, ClassScales)
     model.frozen = [model.backbone]
     if stage.batch_norm == "updated":
-        model.updated = [part for part in model.backbone.modules() if isinstance(part, _BatchNorm)]
+        model.updated = [part for part in model.backbone.modules() if isinstance(part, BATCH_NORMS)]
     model.train(model.training)
     return model
 
