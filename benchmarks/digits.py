@@ -52,8 +52,10 @@ def main() -> None:
     what.add_argument("--check", action="store_true", help="compare the docs with a new run")
     arguments = parser.parse_args()
     if arguments.check:
-        found = drift(PAGE.read_text(encoding="utf-8"), results({}))
-        sys.exit("\n".join(found))
+        if found := drift(PAGE.read_text(encoding="utf-8"), results({})):
+            sys.exit("\n".join(found))
+        rich.print(f"No documented figure differs by more than {TOLERANCE} from this run's.")
+        return
     text = tables({name: results(settings) for name, settings in PROCESSORS.items()})
     if arguments.write:
         page = PAGE.read_text(encoding="utf-8")

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pandas as pd
 import pytest
 
+from benchmarks import digits
 from benchmarks.digits import BEGIN, COLUMNS, END, PAGE, TOLERANCE, drift, replaced, tables
 from tests.reporting.rows import make_results
 
@@ -44,6 +48,23 @@ def test_figures_that_differ_by_more_than_the_tolerance_are_named(
     if drifted:
         assert "documents 0.605 for softmax, the run has" in found[0]
         assert "python -m benchmarks.digits --write" in found[0]
+
+
+@pytest.mark.parametrize("change", [0.0, 1.1])
+def test_the_check_fails_only_where_a_figure_has_drifted(
+    change: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    page = tmp_path / "results.md"
+    page.write_text(replaced(PAGE_TEXT, tables({"here": results()})), encoding="utf-8")
+    monkeypatch.setattr(digits, "PAGE", page)
+    monkeypatch.setattr(digits, "results", lambda _: results(change * TOLERANCE))
+    monkeypatch.setattr("sys.argv", ["digits", "--check"])
+    if change:
+        with pytest.raises(SystemExit, match=r"documents 0\.605 for softmax"):
+            digits.main()
+    else:
+        digits.main()
+        assert "No documented figure differs" in capsys.readouterr().out
 
 
 def test_a_method_that_is_no_longer_trained_is_named() -> None:
