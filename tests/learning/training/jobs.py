@@ -1,8 +1,13 @@
-"""Training jobs with a split and losses of a test's choice."""
+"""Training jobs with a split and losses of a test's choice, and what tests do with them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import torch
+
 from longtail.arrays import Int64Array
+from longtail.learning.training.train import TrainingResult
 from longtail.parameters import Sampling, Trial
 from longtail.trials.class_sampling import class_sampling
 from longtail.trials.loss_schedule import LossSchedule
@@ -22,3 +27,22 @@ def training_job(
     split = Split(train, labels[train], validation, labels[validation], classes)
     sampled = class_sampling(sampling, split.class_counts, trial.recipe.epochs)
     return TrainingJob(trial, split, losses, sampled)
+
+
+def killed_after(last: int) -> Callable[[int, float], None]:
+    """What a training calls after each epoch: it ends like a killed process after ``last``.
+
+    With 0 it never does.
+    """
+
+    def stop(epoch: int, _: float) -> None:
+        if epoch == last:
+            raise KeyboardInterrupt
+
+    return stop
+
+
+def same_weights(one: TrainingResult, other: TrainingResult) -> bool:
+    """Whether two trainings of one architecture ended with the same bits."""
+    assert one.weights.keys() == other.weights.keys()
+    return all(torch.equal(one.weights[name], other.weights[name]) for name in one.weights)

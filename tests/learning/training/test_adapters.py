@@ -22,7 +22,7 @@ from longtail.learning.training.train import TrainingResult, train
 from longtail.parameters import Adapters, Backbone, Classifier, Method, Recipe, Softmax, Trial
 from longtail.trials.canonical_loss import CanonicalLoss
 from longtail.trials.loss_schedule import LossSchedule
-from tests.learning.training.jobs import training_job
+from tests.learning.training.jobs import killed_after, same_weights, training_job
 from tests.learning.training.test_freezing import LABELS, PIXELS, pretrained
 
 MakeTrial = Callable[..., Trial]
@@ -56,16 +56,10 @@ def make_adapted(make_trial: MakeTrial, make_recipe: MakeRecipe) -> MakeTrial:
 
 
 def trained(trial: Trial, checkpoint: Checkpoint | None = None, last: int = 0) -> TrainingResult:
-    def stop(epoch: int, _: float) -> None:
-        if epoch == last:
-            raise KeyboardInterrupt
-
     job = training_job(trial, LossSchedule(CanonicalLoss()), LABELS, TRAIN, VALIDATION)
-    return train(job, PIXELS, pretrained(trial.backbone.architecture), stop, checkpoint)
-
-
-def same(one: TrainingResult, other: TrainingResult) -> bool:
-    return all(torch.equal(one.weights[name], other.weights[name]) for name in one.weights)
+    return train(
+        job, PIXELS, pretrained(trial.backbone.architecture), killed_after(last), checkpoint
+    )
 
 
 def test_only_adapters_and_classifier_change(make_adapted: MakeTrial) -> None:
@@ -139,7 +133,7 @@ def test_training_resumes_with_the_same_bits(
     whole = trained(trial)
     with pytest.raises(KeyboardInterrupt):
         trained(trial, Checkpoint(tmp_path / "c", "t"), last=2)
-    assert same(whole, trained(trial, Checkpoint(tmp_path / "c", "t")))
+    assert same_weights(whole, trained(trial, Checkpoint(tmp_path / "c", "t")))
 
 
 def test_stored_model_is_evaluated_with_its_adapters(

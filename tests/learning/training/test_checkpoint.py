@@ -18,7 +18,7 @@ from longtail.sources.digits import read_digits
 from longtail.trials.canonical_loss import CanonicalLoss
 from longtail.trials.loss_schedule import DeferredLoss, LossSchedule
 from tests.damage import with_flipped_bit
-from tests.learning.training.jobs import training_job
+from tests.learning.training.jobs import same_weights, training_job
 
 PIXELS = read_digits(32).pixels
 LABELS = read_digits(32).index["label"].to_numpy()
@@ -69,11 +69,6 @@ def train_until(
     return train(job, PIXELS, None, stop, checkpoint)
 
 
-def same(a: TrainingResult, b: TrainingResult) -> bool:
-    assert a.weights.keys() == b.weights.keys()
-    return all(torch.equal(a.weights[name], b.weights[name]) for name in a.weights)
-
-
 def trial_of(
     make_trial: Callable[..., Trial],
     make_recipe: Callable[..., Recipe],
@@ -103,7 +98,7 @@ def test_training_stopped_after_every_epoch_ends_with_the_same_bits(
         with pytest.raises(StoppedError):
             train_until(trial, losses, Checkpoint(tmp_path / "c", "t"), last)
     resumed = train_until(trial, losses, Checkpoint(tmp_path / "c", "t"))
-    assert same(whole, resumed)
+    assert same_weights(whole, resumed)
     columns = ["epoch", "learning_rate", "train_loss", "validation_loss", "validation_acc1"]
     assert resumed.history[columns].equals(whole.history[columns])
 
@@ -123,7 +118,7 @@ def test_every_network_resumes_with_the_same_bits(
     with caplog.at_level(logging.INFO):
         resumed = train_until(trial, LOSSES["plain"], Checkpoint(tmp_path / "c", "the trial"))
     assert caplog.messages == ["the trial: resumes after epoch 2"]
-    assert same(whole, resumed)
+    assert same_weights(whole, resumed)
 
 
 def test_damaged_checkpoint_is_logged_and_the_training_restarts(
@@ -145,7 +140,7 @@ def test_damaged_checkpoint_is_logged_and_the_training_restarts(
         [message] = caplog.messages
         assert message.startswith(f"the trial: starts again, since {file} is damaged (")
         assert "\n" not in message
-        assert same(whole, again)
+        assert same_weights(whole, again)
 
 
 def test_no_flipped_bit_gives_another_state(tmp_path: Path) -> None:
@@ -216,7 +211,7 @@ def test_checkpoint_of_another_device_or_number_format_is_not_resumed(
         f"t: starts again, since its checkpoint is from {said} and cannot be resumed on cpu in "
         "float32"
     ]
-    assert same(again, train_until(trial, LOSSES["plain"], None))
+    assert same_weights(again, train_until(trial, LOSSES["plain"], None))
 
 
 def test_full_disk_leaves_the_last_state_and_no_draft(

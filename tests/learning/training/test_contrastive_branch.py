@@ -32,7 +32,7 @@ from longtail.parameters import (
 )
 from longtail.trials.class_sampling import corrects_twice
 from longtail.trials.loss_schedule import loss_schedule
-from tests.learning.training.jobs import training_job
+from tests.learning.training.jobs import killed_after, same_weights, training_job
 from tests.learning.training.test_freezing import LABELS, PIXELS, pretrained
 
 MakeTrial = Callable[..., Trial]
@@ -62,19 +62,10 @@ def trial_of(
 def trained(
     trial: Trial, weights: Any = None, checkpoint: Checkpoint | None = None, last: int = 0
 ) -> TrainingResult:
-    def stop(epoch: int, _: float) -> None:
-        if epoch == last:
-            raise KeyboardInterrupt
-
     losses = loss_schedule(trial.method, COUNTS, trial.recipe.epochs)
     sampling = trial.method.sampling
     job = training_job(trial, losses, LABELS, TRAIN, VALIDATION, sampling=sampling)
-    return train(job, PIXELS, weights, stop, checkpoint)
-
-
-def same(one: TrainingResult, other: TrainingResult) -> bool:
-    assert one.weights.keys() == other.weights.keys()
-    return all(torch.equal(one.weights[name], other.weights[name]) for name in one.weights)
+    return train(job, PIXELS, weights, killed_after(last), checkpoint)
 
 
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
@@ -115,7 +106,7 @@ def test_training_resumes_with_the_same_bits(
     whole = trained(trial, weights)
     with pytest.raises(KeyboardInterrupt):
         trained(trial, weights, Checkpoint(tmp_path / "c", "t"), last=2)
-    assert same(whole, trained(trial, weights, Checkpoint(tmp_path / "c", "t")))
+    assert same_weights(whole, trained(trial, weights, Checkpoint(tmp_path / "c", "t")))
 
     # What is stored is the network alone.
     plain = trial.method.model_copy(update={"contrastive": None})

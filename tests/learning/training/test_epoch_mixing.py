@@ -25,7 +25,7 @@ from longtail.parameters import DeferredWeights, Method, Mixing, PowerSampling, 
 from longtail.sources.digits import read_digits
 from longtail.trials.canonical_loss import CanonicalLoss
 from longtail.trials.loss_schedule import LossSchedule, loss_schedule
-from tests.learning.training.jobs import training_job
+from tests.learning.training.jobs import killed_after, same_weights, training_job
 
 DIGITS = read_digits(16)
 COUNTS = np.array([2000, 400, 80, 20])
@@ -145,22 +145,13 @@ def trained(
     trial: Trial, checkpoint: Checkpoint | None = None, last: int = 0, counts: Any = None
 ) -> TrainingResult:
     """Train on a long tail of digits, and stop as a killed process does after epoch ``last``."""
-
-    def stop(epoch: int, _: float) -> None:
-        if epoch == last:
-            raise KeyboardInterrupt
-
     labels = DIGITS.index["label"].to_numpy()
     counts = [30 - 3 * c for c in range(10)] if counts is None else counts
     images = np.concatenate([np.flatnonzero(labels == c)[:n] for c, n in enumerate(counts)])
     losses = loss_schedule(trial.method, np.array(counts), trial.recipe.epochs)
     sampling = trial.method.sampling
     job = training_job(trial, losses, labels, images, np.arange(1500, 1520), sampling=sampling)
-    return train(job, DIGITS.pixels, None, stop, checkpoint)
-
-
-def same(one: TrainingResult, other: TrainingResult) -> bool:
-    return all(torch.equal(one.weights[name], other.weights[name]) for name in one.weights)
+    return train(job, DIGITS.pixels, None, killed_after(last), checkpoint)
 
 
 REMIX: dict[str, Any] = {"kind": "mixup", "alpha": 1.0, "remix": {"kappa": 2.0, "tau": 0.5}}
@@ -199,9 +190,9 @@ def test_mixed_training_resumes_with_the_same_bits(
     whole = trained(trial)
     with pytest.raises(KeyboardInterrupt):
         trained(trial, Checkpoint(tmp_path / "c", "t"), last=3)
-    assert same(whole, trained(trial, Checkpoint(tmp_path / "c", "t")))
+    assert same_weights(whole, trained(trial, Checkpoint(tmp_path / "c", "t")))
     plain = trial.model_copy(update={"recipe": trial.recipe.model_copy(update={"mixing": None})})
-    assert not same(whole, trained(plain))
+    assert not same_weights(whole, trained(plain))
 
 
 def test_streamed_training_has_the_bits_of_the_resident_one(
@@ -209,7 +200,7 @@ def test_streamed_training_has_the_bits_of_the_resident_one(
 ) -> None:
     trial = make_trial(recipe=make_recipe(epochs=2, mixing=CMO, crop_padding=2))
     streaming = trial.compute.model_copy(update={"images": "streaming"})
-    assert same(trained(trial), trained(trial.model_copy(update={"compute": streaming})))
+    assert same_weights(trained(trial), trained(trial.model_copy(update={"compute": streaming})))
 
 
 @pytest.mark.parametrize(
@@ -227,9 +218,9 @@ def test_neutral_settings_train_the_same_bits(
         trained(make_trial(recipe=make_recipe(epochs=2, mixing=mixing)), counts=counts)
         for mixing in (one, other)
     )
-    assert same(first, second)
+    assert same_weights(first, second)
     plain = trained(make_trial(recipe=make_recipe(epochs=2)), counts=counts)
-    assert not same(first, plain)
+    assert not same_weights(first, plain)
 
 
 def test_late_mixing_leaves_the_epochs_before(make_trial: Any, make_recipe: Any) -> None:

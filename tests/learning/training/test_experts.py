@@ -30,7 +30,7 @@ from longtail.parameters import (
     Trial,
 )
 from longtail.trials.loss_schedule import loss_schedule
-from tests.learning.training.jobs import training_job
+from tests.learning.training.jobs import killed_after, same_weights, training_job
 from tests.learning.training.test_freezing import LABELS, PIXELS, TRAIN, VALIDATION, pretrained
 
 MakeTrial = Callable[..., Trial]
@@ -50,20 +50,10 @@ def trained(
     trial: Trial, weights: Any = None, checkpoint: Checkpoint | None = None, last: int = 0
 ) -> TrainingResult:
     """Train, and stop as a killed process does after epoch ``last``."""
-
-    def stop(epoch: int, _: float) -> None:
-        if epoch == last:
-            raise KeyboardInterrupt
-
     losses = loss_schedule(trial.method, COUNTS, trial.recipe.epochs)
     sampling = trial.method.sampling
     job = training_job(trial, losses, LABELS, TRAIN, VALIDATION, sampling=sampling)
-    return train(job, PIXELS, weights, stop, checkpoint)
-
-
-def same(one: TrainingResult, other: TrainingResult) -> bool:
-    assert one.weights.keys() == other.weights.keys()
-    return all(torch.equal(one.weights[name], other.weights[name]) for name in one.weights)
+    return train(job, PIXELS, weights, killed_after(last), checkpoint)
 
 
 def of_experts(
@@ -77,7 +67,7 @@ def test_one_expert_gives_the_bits_of_none(make_trial: MakeTrial, make_recipe: M
     recipe = make_recipe(epochs=2, image_size=32, mixing={"kind": "mixup", "alpha": 0.4})
     plain = trained(of_experts(make_trial, recipe, None))
     one = Experts(count=1, diversity=0.5, reduction="sum")
-    assert same(plain, trained(of_experts(make_trial, recipe, one)))
+    assert same_weights(plain, trained(of_experts(make_trial, recipe, one)))
 
 
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
@@ -118,7 +108,7 @@ def test_training_resumes_with_the_same_bits_and_is_evaluated_by_its_mean_logits
     whole = trained(trial, weights)
     with pytest.raises(KeyboardInterrupt):
         trained(trial, weights, Checkpoint(tmp_path / "c", "t"), last=2)
-    assert same(whole, trained(trial, weights, Checkpoint(tmp_path / "c", "t")))
+    assert same_weights(whole, trained(trial, weights, Checkpoint(tmp_path / "c", "t")))
 
     file = tmp_path / "model.safetensors"
     save_file(whole.weights, file)

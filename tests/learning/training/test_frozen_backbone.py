@@ -31,7 +31,7 @@ from longtail.storage import array_store
 from longtail.storage.array_store import ArrayStore
 from longtail.trials.canonical_loss import CanonicalLoss
 from longtail.trials.loss_schedule import LossSchedule
-from tests.learning.training.jobs import training_job
+from tests.learning.training.jobs import same_weights, training_job
 from tests.learning.training.test_freezing import (
     CPU,
     LABELS,
@@ -97,10 +97,6 @@ def run(
     return train(job, PIXELS, weights, stop, checkpoint, store)
 
 
-def same(a: TrainingResult, b: TrainingResult) -> bool:
-    return all(torch.equal(a.weights[name], b.weights[name]) for name in a.weights)
-
-
 def kept(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.features"))
 
@@ -154,8 +150,8 @@ def test_features_from_the_store_train_the_same_bits_as_without_one(
 ) -> None:
     store = ArrayStore(tmp_path, "ab")
     without = run(trial)
-    assert same(without, run(trial, store))
-    assert same(without, run(trial, store))
+    assert same_weights(without, run(trial, store))
+    assert same_weights(without, run(trial, store))
 
 
 def test_methods_and_seeds_share_the_features(
@@ -261,7 +257,7 @@ def test_killed_training_on_cached_features_resumes_with_the_same_bits(
         with pytest.raises(StoppedError):
             run(trial, store, Checkpoint(file, "t"), last)
     resumed = run(trial, store, Checkpoint(file, "t"))
-    assert same(whole, resumed)
+    assert same_weights(whole, resumed)
     assert counted == [60, 20]
     columns = ["epoch", "learning_rate", "train_loss", "validation_loss", "validation_acc1"]
     assert resumed.history[columns].equals(whole.history[columns])
@@ -286,7 +282,7 @@ def test_damaged_features_are_logged_and_computed_again(
         else:
             (place / file).write_bytes(damage((place / file).read_bytes()))
     with caplog.at_level(logging.WARNING):
-        assert same(first, run(trial, store))
+        assert same_weights(first, run(trial, store))
     assert counted == [60, 20]
     assert all("is damaged: its features are computed again" in m for m in caplog.messages)
     assert len(caplog.messages) == 2
@@ -379,8 +375,8 @@ def test_mixup_of_features_shares_them_and_resumes_with_the_same_bits(
     features = kept(tmp_path)
     whole = run(trial, store, train_images=TRAIN[:50])
     assert kept(tmp_path) == features
-    assert not same(whole, unmixed)
+    assert not same_weights(whole, unmixed)
     with pytest.raises(StoppedError):
         run(trial, store, Checkpoint(tmp_path / "c", "t"), last=2, train_images=TRAIN[:50])
     resumed = run(trial, store, Checkpoint(tmp_path / "c", "t"), train_images=TRAIN[:50])
-    assert same(whole, resumed)
+    assert same_weights(whole, resumed)

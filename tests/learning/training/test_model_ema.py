@@ -19,7 +19,7 @@ from longtail.parameters import Backbone, Classifier, Recipe, Trial
 from longtail.sources.digits import read_digits
 from longtail.trials.canonical_loss import CanonicalLoss
 from longtail.trials.loss_schedule import LossSchedule
-from tests.learning.training.jobs import training_job
+from tests.learning.training.jobs import killed_after, training_job
 
 MakeTrial = Callable[..., Trial]
 MakeRecipe = Callable[..., Recipe]
@@ -62,13 +62,9 @@ def test_counts_of_batches_are_copied() -> None:
 def train_until(
     trial: Trial, checkpoint: Checkpoint | None = None, last: int = 0
 ) -> TrainingResult:
-    def stop(epoch: int, _: float) -> None:
-        if epoch == last:
-            raise KeyboardInterrupt
-
     chosen, validation = np.arange(60), np.arange(1500, 1530)
     job = training_job(trial, LossSchedule(CanonicalLoss()), LABELS, chosen, validation)
-    return train(job, DIGITS.pixels, None, stop, checkpoint)
+    return train(job, DIGITS.pixels, None, killed_after(last), checkpoint)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from longtail.learning.training.train import TrainingResult, train
 from longtail.parameters import Backbone, Classifier, Recipe, Trial
 from longtail.trials.canonical_loss import CanonicalLoss
 from longtail.trials.loss_schedule import LossSchedule
-from tests.learning.training.jobs import training_job
+from tests.learning.training.jobs import killed_after, same_weights, training_job
 from tests.learning.training.test_freezing import LABELS, PIXELS, pretrained
 
 MakeTrial = Callable[..., Trial]
@@ -33,16 +33,8 @@ RHO = 0.3
 def trained(
     trial: Trial, weights: Any = None, checkpoint: Checkpoint | None = None, last: int = 0
 ) -> TrainingResult:
-    def stop(epoch: int, _: float) -> None:
-        if epoch == last:
-            raise KeyboardInterrupt
-
     job = training_job(trial, LossSchedule(CanonicalLoss()), LABELS, TRAIN, VALIDATION)
-    return train(job, PIXELS, weights, stop, checkpoint)
-
-
-def same(one: TrainingResult, other: TrainingResult) -> bool:
-    return all(torch.equal(one.weights[name], other.weights[name]) for name in one.weights)
+    return train(job, PIXELS, weights, killed_after(last), checkpoint)
 
 
 def test_weights_are_rho_away_along_the_gradient_and_return_to_the_same_bits() -> None:
@@ -106,8 +98,8 @@ def test_rho_of_zero_gives_the_bits_without_it(
         trained(make_trial(recipe=make_recipe(epochs=2, image_size=32, **changes)))
         for changes in ({}, {"sam_rho": 0.0}, {"sam_rho": 0.05})
     )
-    assert same(plain, zero)
-    assert not same(plain, some)
+    assert same_weights(plain, zero)
+    assert not same_weights(plain, some)
 
 
 @pytest.mark.parametrize(
@@ -138,4 +130,4 @@ def test_training_resumes_with_the_same_bits(
     whole = trained(trial, weights)
     with pytest.raises(KeyboardInterrupt):
         trained(trial, weights, Checkpoint(tmp_path / "c", "t"), last=2)
-    assert same(whole, trained(trial, weights, Checkpoint(tmp_path / "c", "t")))
+    assert same_weights(whole, trained(trial, weights, Checkpoint(tmp_path / "c", "t")))
