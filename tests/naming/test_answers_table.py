@@ -18,7 +18,7 @@ from longtail.naming.answers_table import (
 )
 from longtail.naming.certified_threshold import images_needed
 from longtail.naming.decision_rule import NOT_NAMED, BestGroup, DecisionRule
-from longtail.naming.error_rates import LabelledLogits, climb
+from longtail.naming.error_rates import LabelledLogits, names_at_each_rate
 from longtail.naming.novelty_threshold import novelty, novelty_threshold
 from longtail.naming.recognizer import (
     HeldOutLogits,
@@ -280,7 +280,7 @@ def test_the_ladder_counts_what_each_error_rate_names(make_trial: Callable[..., 
         DecisionRule.of(found), ["third", "mixed"], np.array([[0, 0, 4.0], [4.0, 3.95, 0]])
     )
     table = pd.concat([table, unreadable_row(DecisionRule.of(found), "broken", "empty")])
-    rungs = climb(found["ladder"], table)
+    rungs = names_at_each_rate(found["ladder"], table)
     at_ten = rungs[2]
     assert (dict(at_ten.named), at_ten.unnamed) == ({"species": 1, "genus": 1}, 0)
     named = [sum(rung.named.values()) for rung in rungs]

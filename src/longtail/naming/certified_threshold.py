@@ -7,9 +7,10 @@ tried in a sequence that is fixed beforehand, from sure to unsure answers, until
 2110.01052). The first threshold whose true error rate is too large passes with the probability
 ``1 - confidence`` at most, and none after it is tried if it fails. So no bound needs a correction.
 
-The sequence begins where the surest ``START`` of the photographs are answered, and goes on in steps
-of ``STEP``. There, half of ``1 - confidence`` is spent; the other half is for a second sequence
-that is tried if the first fails at once: from the surest image on, one by one, up to ``START``.
+The sequence begins where the surest ``START`` of the photographs are answered, and continues in
+steps of ``STEP``. There, half of ``1 - confidence`` is spent; the other half is for a second
+sequence that is tried if the first fails at once: from the surest image on, one by one, up to
+``START``.
 
 Images are weighted if they are mixed otherwise than what will be answered; the bound is then
 approximate (:func:`longtail.naming.error_bounds.upper_bounds`). ``python -m

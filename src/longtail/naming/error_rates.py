@@ -91,7 +91,7 @@ def ladder(
 
 
 @dataclass(frozen=True)
-class Rung:
+class NamesAtRate:
     """How many photographs an error rate gives a trusted name.
 
     Attributes:
@@ -105,7 +105,9 @@ class Rung:
     unnamed: int
 
 
-def climb(ladder: Sequence[Mapping[str, Any]], names: pd.DataFrame) -> list[Rung]:
+def names_at_each_rate(
+    ladder: Sequence[Mapping[str, Any]], names: pd.DataFrame
+) -> list[NamesAtRate]:
     """How many photographs that can be read each error rate names.
 
     Those that look like no known species get no name at any.
@@ -116,7 +118,7 @@ def climb(ladder: Sequence[Mapping[str, Any]], names: pd.DataFrame) -> list[Rung
     """
     names = names[names["error"] == ""]
     is_novel = names["why"] == LOOKS_UNKNOWN
-    rungs = []
+    counts = []
     for rung in ladder:
         remaining = ~is_novel
         named = {}
@@ -125,12 +127,13 @@ def climb(ladder: Sequence[Mapping[str, Any]], names: pd.DataFrame) -> list[Rung
             sure = remaining & (names[column] >= (2.0 if threshold is None else threshold))
             named[rank] = int(sure.sum())
             remaining &= ~sure
-        rungs.append(Rung(rung["error_rate"], named, len(names) - sum(named.values())))
-    return rungs
+        unnamed = len(names) - sum(named.values())
+        counts.append(NamesAtRate(rung["error_rate"], named, unnamed))
+    return counts
 
 
-def log_rungs(rungs: Sequence[Rung]) -> None:
+def log_names_at_each_rate(counts: Sequence[NamesAtRate]) -> None:
     """Log how many photographs each error rate names."""
-    for rung in rungs:
-        named = [f"{counted(images, 'photograph')} a {rank}" for rank, images in rung.named.items()]
-        log.info("At an error rate of %s: %s", percent(rung.error_rate), listed(named))
+    for each in counts:
+        named = [f"{counted(images, 'photograph')} a {rank}" for rank, images in each.named.items()]
+        log.info("At an error rate of %s: %s", percent(each.error_rate), listed(named))

@@ -112,7 +112,7 @@ def _entry_point(name: str) -> Any:
     offered = entry_points(group=ENTRY_POINTS)
     if name not in offered.names:
         message = unknown(name, sorted(offered.names), f"entry point of {ENTRY_POINTS}")
-        raise key_error("type", f"{message or 'none'}. An import path has a dot: my_losses.ENet")
+        raise key_error("type", f"{message}. An import path has a dot: my_losses.ENet")
     try:
         return offered[name].load()
     except Exception as error:  # whatever the package raises

@@ -15,7 +15,7 @@ from longtail.datasets.trials import TrialFiles
 from longtail.imbalance import GROUPS, UNKNOWN, held_out_images, images_of, widest_test_set
 from longtail.naming.answers_table import columns_of, log_names, names_table, unreadable_row
 from longtail.naming.decision_rule import DecisionRule
-from longtail.naming.error_rates import LabelledLogits, climb, log_rungs
+from longtail.naming.error_rates import LabelledLogits, log_names_at_each_rate, names_at_each_rate
 from longtail.naming.recognizer import (
     HeldOutLogits,
     TrainedTrial,
@@ -231,7 +231,7 @@ def name_photographs(
     table = pd.DataFrame(rows, columns=[*columns_of(rule), ALREADY_IN])
     table[ALREADY_IN] = table[ALREADY_IN].fillna("")  # of files that cannot be read
     log_names(table)
-    log_rungs(climb(recognizer["ladder"], table))
+    log_names_at_each_rate(names_at_each_rate(recognizer["ladder"], table))
     warn_of_seen(table)
     return table
 

@@ -16,6 +16,7 @@ from longtail.reporting.figures import drawing
 from longtail.reporting.figures.drawing import GREY, MARKERS, PALETTE, Picture
 from longtail.reporting.tables.layouts import TRAIN_SET_LABELS, fair_prefix, groups_tested_on
 from longtail.reporting.tables.leaders import headline_tables
+from longtail.reporting.tables.table_results import rows_of_table
 
 PANELS_IN_A_ROW = 4
 PANEL = 3.1  # inches
@@ -89,12 +90,8 @@ def tail_against_head(
 
 def _accuracies(scores: pd.DataFrame, table: Table, test_set: str) -> pd.DataFrame:
     """Accuracy with its interval by method."""
-    own = scores[
-        (scores["backbone"] == table.backbone)
-        & (scores["train_set"] == table.train_set)
-        & (scores["test_set"] == test_set)
-        & (scores["metric"] == "acc1")
-    ]
+    own = rows_of_table(scores, table)
+    own = own[(own["test_set"] == test_set) & (own["metric"] == "acc1")]
     return own.set_index("method")[["value", "low", "high"]]
 
 

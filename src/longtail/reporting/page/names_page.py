@@ -10,7 +10,7 @@ import pandas as pd
 
 from longtail.class_names import ClassNaming
 from longtail.naming.answers_table import DONT_KNOW, LOOKS_UNKNOWN
-from longtail.naming.error_rates import climb
+from longtail.naming.error_rates import names_at_each_rate
 from longtail.naming.seen_before import seen_note
 from longtail.reporting.page.templates import template
 from longtail.schemas.vocabulary import ALREADY_IN, SPECIES, TOP, YES
@@ -108,7 +108,7 @@ def names_page(
         sections=[(rank, groups) for rank, groups in sections if groups],
         unknown=_groups(names, chosen, pictures, ""),
         broken=names.loc[names["error"] != "", ["file", "error"]].to_dict("records"),
-        rungs=climb(recognizer["ladder"], names),
+        rungs=names_at_each_rate(recognizer["ladder"], names),
         recognizer=recognizer,
         species=SPECIES,
         called=ClassNaming.infer(recognizer["class_names"]),
