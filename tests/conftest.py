@@ -16,8 +16,10 @@ from typing import Any
 import pytest
 import yaml
 from mlflow import MlflowClient
+from playwright.sync_api import Browser
 
 from longtail.parameters import Backbone, Compute, CosineSchedule, Method, Recipe, Softmax, Trial
+from tests.browser import chromium
 from tests.projects import copy_project
 
 # A second thread makes operations on tensors as small as the tests' slower.
@@ -125,6 +127,13 @@ def own_mlflow(empty_mlflow: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     uri = f"sqlite:///{shutil.copy(empty_mlflow, tmp_path / 'own.db')}"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     return MlflowClient(uri)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A browser for the tests of a module: in others, its event loop would be in the way."""
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture(scope="session")
