@@ -14,7 +14,7 @@ from longtail.arrays import FloatArray
 from longtail.naming.decision_rule import NOT_NAMED, Decision, DecisionRule
 from longtail.naming.novelty_threshold import novelty
 from longtail.naming.taxonomy import Rank
-from longtail.schemas.vocabulary import ALREADY_IN, NO, SPECIES, TOP, YES
+from longtail.schemas.vocabulary import ALREADY_IN, NO, SHA256, SPECIES, TOP, YES
 from longtail.wording import counted, decimal
 
 DONT_KNOW = "don't know"
@@ -26,11 +26,11 @@ log = logging.getLogger(__name__)
 
 
 def columns_of(rule: DecisionRule) -> list[str]:
-    """The columns of the table of names, without the part of the data set with the same picture."""
+    """The columns of the table of names that the logits of a photograph determine."""
     from longtail.schemas.names import names_columns
 
     columns = names_columns([rank.name for rank in rule.ranks[1:]])
-    return [column for column in columns if column != ALREADY_IN]
+    return [column for column in columns if column not in (ALREADY_IN, SHA256)]
 
 
 def names_table(rule: DecisionRule, files: Sequence[str], logits: FloatArray) -> pd.DataFrame:

@@ -21,7 +21,7 @@ class Predict(Strict):
         species_list: a text or CSV file of the species that can occur; null for all.
         taxonomy: a CSV file (species, genus, family, ...); null for genera from binomial names.
         synonyms: a CSV file of names and their accepted names, or a Darwin Core Taxon file.
-        gallery: the largest number of photographs in the gallery.
+        gallery: the largest number of photographs on the page of names, the most doubtful ones.
     """
 
     dataset: Name | None = None
@@ -33,4 +33,4 @@ class Predict(Strict):
     species_list: Text | None = None
     taxonomy: Text | None = None
     synonyms: Text | None = None
-    gallery: Count = 1000
+    gallery: Count = 5000

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from longtail.imbalance.subsets import UNKNOWN
 from longtail.schemas.columns import UNIT_INTERVAL, fraction, number, table, text, with_interval
-from longtail.schemas.vocabulary import ALREADY_IN, NO, SPECIES, TOP, TRAIN, YES
+from longtail.schemas.vocabulary import ALREADY_IN, NO, SHA256, SPECIES, TOP, TRAIN, YES
 
 PARTS = (TRAIN, "validation", "test", UNKNOWN)
 
@@ -41,6 +41,7 @@ _AFTER_RANKS = {
     "novelty": number("energy score: the larger, the less it looks known", missing=True),
     "error": text("why the file cannot be read", optional=True),
     ALREADY_IN: text("part of the data set that has the same picture", one_of=PARTS, optional=True),
+    SHA256: text("checksum of the file; empty if it cannot be read", optional=True),
 }
 _FIXED = "|".join(map(re.escape, (*_BEFORE_RANKS, *_AFTER_RANKS)))
 

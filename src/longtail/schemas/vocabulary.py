@@ -8,3 +8,5 @@ YES, NO = "yes", "no"
 TOP = 5
 # The column of the part of the data set that has the same picture, and the part it was trained on.
 ALREADY_IN, TRAIN = "already_in", "train"
+# The column of the checksum of a photograph's file.
+SHA256 = "sha256"

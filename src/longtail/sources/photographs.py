@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from base64 import b64encode
 from collections import Counter
@@ -18,7 +19,7 @@ from longtail.errors import DataError
 from longtail.prefetch import on_all_cores
 from longtail.progress import progress_bar
 from longtail.sources.decode import DEFAULT_LIMITS, DecodeLimits, decode
-from longtail.sources.files import ImageFileRef
+from longtail.sources.files import ImageFileRef, UnreadableError
 from longtail.sources.listing import (
     SUFFIXES,
     escape_formula,
@@ -29,8 +30,9 @@ from longtail.sources.listing import (
 )
 
 KEY = "predict.path"
-# Thumbnails: the side in pixels, and the JPEG quality; about 5 kB each.
-SIDE, QUALITY = 160, 75
+# The side of thumbnails in pixels for up to so many photographs, and their quality: a page of 5,000
+# has about 40 MB, and what is larger opens slowly on a phone.
+SIDES, SMALLEST_SIDE, QUALITY = {1000: 384, 2500: 256}, 192, 70
 # How many thumbnails are decoded per chunk.
 THUMBNAILS = 256
 
@@ -149,18 +151,39 @@ def decode_in_chunks(
             advance(len(some))
 
 
+def checksums(files: Mapping[str, ImageFileRef]) -> dict[str, str]:
+    """The SHA-256 of the content of each file, by name; files that cannot be read have none."""
+
+    def checksum(file: ImageFileRef) -> str | None:
+        try:
+            with file.opened() as content:
+                digest = hashlib.sha256()
+                while part := content.read(1 << 20):
+                    digest.update(part)
+                return digest.hexdigest()
+        except UnreadableError:
+            return None
+
+    found = (digest for _, digest in on_all_cores(checksum, list(files.values())))
+    return {name: digest for name, digest in zip(files, found, strict=True) if digest}
+
+
 def thumbnails(
     files: Mapping[str, ImageFileRef], limits: DecodeLimits = DEFAULT_LIMITS
 ) -> dict[str, str]:
-    """Thumbnails of photographs, cropped as for the network: JPEG files in base 64, by name."""
+    """Thumbnails of photographs, cropped as for the network: WebP files in base 64, by name.
+
+    The more photographs, the smaller they are.
+    """
     pictures = {}
+    side = next((side for most, side in SIDES.items() if len(files) <= most), SMALLEST_SIDE)
     title = "Drawing the gallery"
-    chunks = decode_in_chunks(list(files.values()), SIDE, THUMBNAILS, title, limits)
+    chunks = decode_in_chunks(list(files.values()), side, THUMBNAILS, title, limits)
     decoded = (pixels for chunk in chunks for pixels in chunk)
     for name, pixels in zip(files, decoded, strict=True):
         if isinstance(pixels, str):
             continue  # it has been removed since it was named
         buffer = io.BytesIO()
-        Image.fromarray(pixels).save(buffer, "JPEG", quality=QUALITY)
+        Image.fromarray(pixels).save(buffer, "WEBP", quality=QUALITY, method=2)
         pictures[name] = b64encode(buffer.getvalue()).decode()
     return pictures

@@ -28,12 +28,13 @@ from longtail.naming.stored_logits import FIGURE, stored_logits
 from longtail.naming.trial_choice import choose_trial, trained_trial, weights_of
 from longtail.parameters import Compute, Dataset, FolderSource, Predict, Trial
 from longtail.progress import progress_bar
-from longtail.reporting.page.names_page import names_page, select_photographs
-from longtail.schemas.vocabulary import ALREADY_IN, TRAIN
+from longtail.reporting.page.names_page import most_doubtful, names_page
+from longtail.schemas.vocabulary import ALREADY_IN, SHA256, TRAIN
 from longtail.sources.decode import DEFAULT_LIMITS, DecodeLimits
 from longtail.sources.listing import describe_ignored
 from longtail.sources.photographs import (
     Photographs,
+    checksums,
     decode_in_chunks,
     find_photographs,
     thumbnails,
@@ -228,7 +229,8 @@ def name_photographs(
             parts.append(names_table(rule, list(usable), logits).assign(**{ALREADY_IN: already_in}))
     rows = [row for part in parts for row in part.to_dict("records")]
     rows.sort(key=lambda row: str(row["file"]).split("/"))
-    table = pd.DataFrame(rows, columns=[*columns_of(rule), ALREADY_IN])
+    table = pd.DataFrame(rows, columns=[*columns_of(rule), ALREADY_IN, SHA256])
+    table[SHA256] = table["file"].map(checksums(photographs.files)).fillna("")
     table[ALREADY_IN] = table[ALREADY_IN].fillna("")  # of files that cannot be read
     log_names(table)
     log_names_at_each_rate(names_at_each_rate(recognizer["ladder"], table))
@@ -243,11 +245,12 @@ def draw_gallery(
     predict: Predict,
     dataset: Dataset,
 ) -> str:
-    """The photographs with their names, as one self-contained HTML page."""
-    chosen = select_photographs(names, predict.gallery)
+    """The page on which the names are reviewed: one self-contained HTML file."""
+    chosen = most_doubtful(names, predict.gallery)
     files = {file: photographs.files[file] for file in chosen["file"]}
     pictures = thumbnails(files, photographs.limits)
-    return names_page(dataset.label, names, chosen, pictures, recognizer)
+    originals = {name: (file.container, file.name) for name, file in files.items()}
+    return names_page(dataset.label, names, chosen, pictures, originals, recognizer)
 
 
 def _held_out(subsets: pd.DataFrame) -> dict[str, Int64Array]:

@@ -1,81 +1,40 @@
-"""The page of predicted names: one self-contained HTML file, most confident names first."""
+"""The page on which a person reviews predicted names: one self-contained HTML file."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from longtail.class_names import ClassNaming
-from longtail.naming.answers_table import DONT_KNOW, LOOKS_UNKNOWN
+from longtail.naming.answers_table import DONT_KNOW
 from longtail.naming.error_rates import names_at_each_rate
 from longtail.naming.seen_before import seen_note
 from longtail.reporting.page.templates import template
-from longtail.schemas.vocabulary import ALREADY_IN, SPECIES, TOP, YES
+from longtail.schemas.vocabulary import ALREADY_IN, SHA256, SPECIES, TOP, YES
 from longtail.wording import counted, percent
 
-SHOWN_GUESSES = 3
-# Headings of photographs without a trusted name.
-UNLIKE, UNSURE = "Looks like none of the known species", "Not sure enough"
+# Columns of the table of names that cards have as they are, if the table has them.
+ON_CARDS = ("file", SHA256, "answer", "rank", "why", ALREADY_IN)
+IF_PRESENT = ("box", "frame", "night", "timestamp", "deployment", "genus")
 
 
-@dataclass(frozen=True)
-class Card:
-    """One photograph on the page.
+def most_doubtful(names: pd.DataFrame, limit: int) -> pd.DataFrame:
+    """The readable photographs that most need a look, in the order of the table.
 
-    Attributes:
-        file: its name.
-        picture: a JPEG file in base 64; empty if the photograph can no longer be read.
-        probability: of the answer.
-        guesses: the most probable species and their probabilities.
-        why: the reason why the answer is trusted or not.
-    """
-
-    file: str
-    picture: str
-    probability: float
-    guesses: Sequence[tuple[str, float]]
-    why: str
-
-
-@dataclass(frozen=True)
-class Group:
-    """The photographs with one answer.
-
-    Attributes:
-        answer: the name, or a heading for photographs without a trusted name.
-        record: the track record of the name as text; empty without a name.
-        photographs: how many there are, on the page or not.
-        cards: those on the page, most confident first.
-    """
-
-    answer: str
-    record: str
-    photographs: int
-    cards: Sequence[Card]
-
-
-def select_photographs(names: pd.DataFrame, limit: int) -> pd.DataFrame:
-    """Select the photographs that the page shows.
-
-    The same share of each kind of answer (a species, a genus, ..., none, unlike anything known),
-    but at least one; of each kind the most confident.
+    Names without trust come before trusted ones, and less probable ones before others.
 
     Args:
         names: the table of predicted names.
-        limit: the largest number of photographs, except that each kind has at least one.
+        limit: the largest number of photographs.
     """
     readable = names[names["error"] == ""]
-    if len(readable) <= limit:
-        return readable
-    kinds = []
-    for _, kind in readable.groupby(["rank", readable["why"] == LOOKS_UNKNOWN], sort=False):
-        quota = max(1, limit * len(kind) // len(readable))
-        certainty = kind["answer_probability"].fillna(kind["probability"])
-        kinds.append(kind.loc[certainty.sort_values(ascending=False, kind="stable").index[:quota]])
-    return pd.concat(kinds)
+    doubt = pd.DataFrame({"trusted": readable["trust"] == YES, "sure": _probability(readable)})
+    chosen = doubt.sort_values(["trusted", "sure"], kind="stable").index[:limit]
+    return readable.loc[readable.index.isin(chosen)]
 
 
 def names_page(
@@ -83,78 +42,124 @@ def names_page(
     names: pd.DataFrame,
     chosen: pd.DataFrame,
     pictures: Mapping[str, str],
+    originals: Mapping[str, tuple[Path, str]],
     recognizer: Mapping[str, Any],
 ) -> str:
     """The page. It contains all its pictures and loads nothing from the network.
+
+    What a person chooses is kept by the browser under a hash of the table of names, and saved by
+    the page as ``corrections.csv``.
 
     Args:
         title: the data set's label.
         names: the table of predicted names.
         chosen: the rows of it that are shown.
-        pictures: JPEG files in base 64, by file name.
+        pictures: WebP files in base 64, by file name.
+        originals: the folder or zip file of each photograph, and its path in there.
         recognizer: the description of the recognizer that predicted them.
     """
-    trusted = names[names["trust"] == YES]
-    names, chosen = names.assign(group=_group_of(names)), chosen.assign(group=_group_of(chosen))
-    sections = [(rank, _groups(names, chosen, pictures, rank)) for rank in recognizer["thresholds"]]
+    naming = ClassNaming.infer(recognizer["class_names"])
+    higher = {rank for rank in recognizer["thresholds"] if rank != SPECIES and rank in names}
+    data = {
+        "key": _key(names),
+        "species": recognizer["class_names"],
+        "binomial": naming.is_binomial,
+        "higher": sorted({name for rank in higher for name in names[rank].dropna() if name}),
+        "records": _records(chosen, naming),
+        "cards": [_card(row, originals) for row in chosen.to_dict("records")],
+    }
     return template("names.html.j2").render(
         title=title,
         total=len(names),
-        trusted=len(trusted),
+        trusted=int((names["trust"] == YES).sum()),
         unsure=int((names["answer"] == DONT_KNOW).sum()),
+        tested=_tested(recognizer["trusted_on_test"]),
+        meaning=_meaning(recognizer["error_rate"]),
         on_page=len(chosen),
-        familiar=seen_note(names[ALREADY_IN].tolist()),
         readable=int((names["error"] == "").sum()),
-        sections=[(rank, groups) for rank, groups in sections if groups],
-        unknown=_groups(names, chosen, pictures, ""),
+        familiar=seen_note(names[ALREADY_IN].tolist()),
         broken=names.loc[names["error"] != "", ["file", "error"]].to_dict("records"),
         rungs=names_at_each_rate(recognizer["ladder"], names),
         recognizer=recognizer,
         species=SPECIES,
-        called=ClassNaming.infer(recognizer["class_names"]),
+        data=data,
+        pictures=[pictures.get(file, "") for file in chosen["file"]],
     )
 
 
-def _group_of(names: pd.DataFrame) -> pd.Series[str]:
-    """The heading of each photograph: its answer, or why there is none."""
-    without = names["why"].map(lambda why: UNLIKE if why == LOOKS_UNKNOWN else UNSURE)
-    return names["answer"].where(names["trust"] == YES, without)
+def _key(names: pd.DataFrame) -> str:
+    """A hash of the table, by which the browser keeps the choices of this page apart."""
+    return hashlib.sha256(names.to_csv(index=False).encode()).hexdigest()[:16]
 
 
-def _groups(
-    names: pd.DataFrame, chosen: pd.DataFrame, pictures: Mapping[str, str], rank: str
-) -> list[Group]:
-    """The answers of one rank (empty: "don't know"), by their most confident photograph."""
-    own = chosen[(chosen["rank"] == rank) & (chosen["error"] == "")]
-    counts = names.loc[(names["rank"] == rank) & (names["error"] == ""), "group"].value_counts()
-    groups = []
-    for answer, rows in own.groupby("group", sort=False):
-        cards = [_card(row, pictures) for row in rows.to_dict("records")]
-        cards.sort(key=lambda card: -card.probability)
-        record = _record(rows.iloc[0]) if rank else ""
-        groups.append(Group(str(answer), record, int(counts[answer]), cards))
-    return sorted(groups, key=lambda group: -group.cards[0].probability)
+def _tested(on_test: Mapping[str, Any]) -> str:
+    """What was tested, in one sentence that needs no statistics."""
+    start = (
+        f"It was tested on {counted(on_test['images'], 'photograph')} that it had not learned from:"
+    )
+    if not on_test["trusted"]:
+        return f"{start} it was sure of none of their names."
+    trusted, wrong = on_test["trusted"], on_test["wrong"]
+    return (
+        f"{start} it was sure of {counted(trusted, 'name')}, and {wrong:,} of these "
+        f"{'was' if wrong == 1 else 'were'} wrong."
+    )
 
 
-def _card(row: Mapping[Any, Any], pictures: Mapping[str, str]) -> Card:
-    answered = row["answer_probability"]
+def _meaning(error_rate: float) -> str:
+    """What a trusted name is, in one sentence."""
+    return (
+        f"“Trusted” means sure enough that at most about {percent(error_rate)} of all trusted "
+        f"names should be wrong; any single one can be, so look at those that matter to you."
+    )
+
+
+def _probability(names: pd.DataFrame) -> pd.Series[float]:
+    return names["answer_probability"].fillna(names["probability"])
+
+
+def _card(row: Mapping[Any, Any], originals: Mapping[str, tuple[Path, str]]) -> dict[str, Any]:
+    """What the script needs to know about one photograph, as plain values."""
     guesses = [(row[SPECIES], row["probability"])] + [
         (row[f"{SPECIES}_{place}"], row[f"probability_{place}"]) for place in range(2, TOP + 1)
     ]
-    return Card(
-        file=row["file"],
-        picture=pictures.get(row["file"], ""),
-        probability=row["probability"] if pd.isna(answered) else answered,
-        guesses=[guess for guess in guesses[:SHOWN_GUESSES] if not pd.isna(guess[1])],
-        why=row["why"],
-    )
+    answered = row["answer_probability"]
+    folder, uri = "", ""
+    if original := originals.get(row["file"]):
+        container, inside = original
+        folder = str(container)
+        uri = "" if container.is_file() else (container / inside).absolute().as_uri()
+    return {
+        **{column: _text(row[column]) for column in ON_CARDS},
+        **{column: _text(row.get(column)) for column in IF_PRESENT},
+        "trusted": row["trust"] == YES,
+        "probability": _rounded(row["probability"] if pd.isna(answered) else answered),
+        "guesses": [(name, _rounded(share)) for name, share in guesses if not pd.isna(share)],
+        "folder": folder,
+        "uri": uri,
+    }
 
 
-def _record(row: pd.Series[Any]) -> str:
+def _text(value: Any) -> str:
+    return "" if value is None or pd.isna(value) else str(value)
+
+
+def _rounded(probability: float) -> float:
+    return round(float(probability), 4)
+
+
+def _records(chosen: pd.DataFrame, naming: ClassNaming) -> dict[str, str]:
+    """The track record of each name, by the name as the page shows it."""
+    named = chosen["answer"].where(chosen["trust"] == YES, chosen[SPECIES])
+    first = chosen.assign(named=named).drop_duplicates("named")
+    return {naming.display(row["named"]): _record(row) for row in first.to_dict("records")}
+
+
+def _record(row: Mapping[Any, Any]) -> str:
     trained = counted(int(row["train_images"]), "training photograph")
     if pd.isna(row["precision"]):
-        return f"never came first on the test set; {trained}"
+        return f"Never came first on the test set; {trained}."
     return (
-        f"right {percent(row['precision'])} of the times it came first on the test set "
-        f"[{percent(row['precision_low'])}, {percent(row['precision_high'])}]; {trained}"
+        f"Right {percent(row['precision'])} of the times it came first on the test set "
+        f"[{percent(row['precision_low'])}, {percent(row['precision_high'])}]; {trained}."
     )
