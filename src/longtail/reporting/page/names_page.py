@@ -145,13 +145,13 @@ def _text(value: Any) -> str:
 
 
 def _rounded(probability: float) -> float:
-    return round(float(probability), 4)
+    return 0.0 if pd.isna(probability) else round(float(probability), 4)
 
 
 def _records(chosen: pd.DataFrame, naming: ClassNaming) -> dict[str, str]:
     """The track record of each name, by the name as the page shows it."""
     named = chosen["answer"].where(chosen["trust"] == YES, chosen[SPECIES])
-    first = chosen.assign(named=named).drop_duplicates("named")
+    first = chosen.assign(named=named).dropna(subset=["named"]).drop_duplicates("named")
     return {naming.display(row["named"]): _record(row) for row in first.to_dict("records")}
 
 

@@ -20,11 +20,12 @@
   const known = new Map(data.species.map((name) => [folded(name), name]));
   const higher = new Map(data.higher.map((name) => [folded(name), name]));
   const id = (card) => `${card.sha256 || card.file}|${card.box}`;
-  const genus = (card) => card.genus || (data.binomial ? shown(card.guesses[0][0]).split(" ")[0] : "");
+  const first = (card) => (card.guesses.length ? card.guesses[0][0] : "");
+  const genus = (card) => card.genus || (data.binomial ? shown(first(card)).split(" ")[0] : "");
   const proposal = (card) =>
     card.trusted && card.rank !== "species"
       ? { name: card.answer, qualifier: ABOVE }
-      : { name: card.trusted ? card.answer : card.guesses[0][0], qualifier: "" };
+      : first(card) ? { name: card.trusted ? card.answer : first(card), qualifier: "" } : { name: "", qualifier: NO_ANIMAL };
   const title = ({ name, qualifier }) =>
     qualifier === UNKNOWN ? "Unknown" : qualifier === NO_ANIMAL ? "No animal"
       : [shown(name), qualifier].filter(Boolean).join(" ");
@@ -168,7 +169,7 @@
       visible.sort((one, other) => (other === likeness) - (one === likeness) || alike.get(other) - alike.get(one));
     } else {
       const [, compare] = ORDERS[at("order").value];
-      const found = (card) => !wanted || folded([card.file, card.answer, card.guesses[0][0], (choices.get(id(card)) || {}).name || "", card.deployment].join("\n")).includes(wanted);
+      const found = (card) => !wanted || folded([card.file, card.answer, first(card), (choices.get(id(card)) || {}).name || "", card.deployment].join("\n")).includes(wanted);
       visible = numbers.filter((number) => FILTERS[at("show").value](cards[number]) && found(cards[number]));
       visible.sort((one, other) => compare(cards[one], cards[other]) || one - other);
     }
