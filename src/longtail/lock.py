@@ -27,6 +27,7 @@ PLACES = (
     ("data",),
     ("datasets", "*", "source", "path"),
     ("datasets", "*", "source", "metadata"),
+    ("datasets", "*", "source", "corrections"),
     ("datasets", "*", "source", "class_names"),
     ("backbones", "*", "weights"),
     ("predict", "path"),

@@ -309,3 +309,40 @@ def test_a_class_without_images_in_an_official_split_is_named() -> None:
     index.loc[(index["class_name"] == "b") & (index["split"] == "test"), "split"] = "train"
     with pytest.raises(DataError, match="class 'b' has no official test image"):
         hold_out(index, stratified(), 0, "d", keep_splits=True)
+
+
+@given(
+    sizes=st.lists(st.lists(st.integers(1, 3), min_size=4, max_size=9), min_size=3, max_size=4),
+    joined=st.lists(st.tuples(st.integers(0, 2), st.integers(0, 40)), max_size=8),
+)
+@settings(max_examples=60, deadline=None)
+def test_confirmed_images_only_train_and_move_no_other(
+    sizes: list[list[int]], joined: list[tuple[int, int]]
+) -> None:
+    """Each confirmed image is of some class, and in a group of its own or in one of the others."""
+    index = index_with({f"class {label}": each for label, each in enumerate(sizes)})
+    before = hold_out(index, stratified(), 0, "moths")
+    rows = [
+        {
+            "image": len(index) + place,
+            "file": "",
+            "label": label,
+            "class_name": f"class {label}",
+            "split": "confirmed",
+            "group": index["group"][near] if near < len(index) else 1000 + place,
+        }
+        for place, (label, near) in enumerate(joined)
+    ]
+    grown = pd.concat([index, pd.DataFrame(rows, columns=index.columns)], ignore_index=True)
+    grown = grown.astype({"image": np.int64, "label": np.int64, "group": np.int64})
+    after = hold_out(grown, stratified(), 0, "moths")
+    for name in ("test", "validation"):
+        for one, other in zip(parts_of(before)[name], parts_of(after)[name], strict=True):
+            np.testing.assert_array_equal(one, other)
+    held_out = set(grown["group"][np.concatenate([*before.test, *before.validation])])
+    for label, (one, other) in enumerate(zip(before.train, after.train, strict=True)):
+        np.testing.assert_array_equal(other[: len(one)], one)
+        expected = [
+            row["image"] for row in rows if row["label"] == label and row["group"] not in held_out
+        ]
+        assert other[len(one) :].tolist() == expected

@@ -63,10 +63,11 @@ def read(
     fewest_groups: int = 1,
     unknown: tuple[str, ...] = (),
     fewest: int = 2,
+    confirmed: Path | None = None,
     **changes: Any,
 ) -> Images:
     given = source(path, **changes)
-    return read_folder(given, "moths", decoded, fewest, smallest, fewest_groups, unknown)
+    return read_folder(given, "moths", decoded, fewest, smallest, fewest_groups, unknown, confirmed)
 
 
 def groups(images: Images) -> list[list[str]]:

@@ -19,7 +19,7 @@ from longtail.imbalance.profiles import (
     profile_counts,
     shots_of,
 )
-from longtail.imbalance.subsets import UNKNOWN
+from longtail.imbalance.subsets import CONFIRMED, UNKNOWN
 from longtail.parameters import Imbalance
 
 
@@ -121,7 +121,9 @@ def cut(
         if shots in shots_of_label:
             subsets["test", shots] = part(balanced_test, shots_of_label, shots)
     if len(known) < len(index):
-        subsets[UNKNOWN, UNKNOWN] = [index.loc[index["label"] < 0, "image"].to_numpy()]
+        # Confirmed photographs test nothing.
+        is_unknown = (index["label"] < 0) & (index["split"] != CONFIRMED)
+        subsets[UNKNOWN, UNKNOWN] = [index.loc[is_unknown, "image"].to_numpy()]
     profile = pd.DataFrame(
         {
             "label": np.arange(len(sizes)),

@@ -13,7 +13,7 @@ import pandas as pd
 from longtail.arrays import Int64Array
 from longtail.errors import DataError
 from longtail.imbalance.assignment import assign
-from longtail.imbalance.subsets import UNKNOWN
+from longtail.imbalance.subsets import CONFIRMED, UNKNOWN
 from longtail.parameters import (
     Holdout,
     OfficialHoldout,
@@ -62,6 +62,8 @@ def hold_out(
     Each class is shuffled by its own random generator, so that adding a class does not move images
     of the others. Images of one group stay together (except across an official test split, which
     is used as it is), and the sizes are as close to the requested ones as whole groups allow.
+    Images of the split ``confirmed`` move no other image: they only train, unless they show the
+    same as an image that is held out.
 
     Args:
         index: one row per image; images of unknown classes have the label -1 and are not used.
@@ -77,6 +79,9 @@ def hold_out(
     """
     key = f"datasets.{dataset}.imbalance.holdout"
     official = isinstance(holdout, OfficialHoldout | OfficialTestHoldout)
+    confirmed = index[index["split"] == CONFIRMED]
+    group_of_confirmed = pd.Series(_groups(index), index=index["image"].to_numpy())
+    index = index[index["split"] != CONFIRMED]
     if not (official or keep_splits):
         index = index.assign(split="")
     known = index[index["label"] >= 0]
@@ -113,7 +118,22 @@ def hold_out(
             )
     if problems:
         raise DataError(f"{key}: {_listed(problems, len(classes))}, but {_needed(holdout)}")
-    return pools
+    return _with_confirmed(pools, confirmed, group_of_confirmed, beside_unknown)
+
+
+def _with_confirmed(
+    pools: Pools, confirmed: pd.DataFrame, group_of: pd.Series[int], beside_unknown: set[int]
+) -> Pools:
+    """The pools with the confirmed images at the end of the training images of their classes."""
+    if confirmed.empty:
+        return pools
+    held_out = beside_unknown.union(group_of[np.concatenate([*pools.validation, *pools.test])])
+    usable = confirmed[~group_of[confirmed["image"]].isin(held_out).to_numpy()]
+    train = [
+        np.concatenate([images, usable.loc[usable["label"] == label, "image"].to_numpy()])
+        for label, images in enumerate(pools.train)
+    ]
+    return Pools(train, pools.validation, pools.test)
 
 
 def groups_across_splits(index: pd.DataFrame, subsets: pd.DataFrame) -> int:

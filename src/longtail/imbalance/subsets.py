@@ -11,6 +11,8 @@ from longtail.arrays import Int64Array
 SUBSET_COLUMNS = ["role", "name", "image"]
 # The role and the name of the images of classes that are held out as unknown.
 UNKNOWN = "unknown"
+# The split of photographs that a person has named since: they only train.
+CONFIRMED = "confirmed"
 
 
 def images_of(subsets: pd.DataFrame, role: str, name: str) -> Int64Array:

@@ -70,6 +70,8 @@ class FolderSource(Strict):
         image_size: the height and width that images are cut to, in pixels.
         metadata: a CSV file with the columns ``file`` and ``species``, and optionally ``group``
             and ``split``; it replaces the class folders.
+        corrections: a table of photographs that a person has named, such as the page of names
+            saves it, or a folder of them; they join the training images.
         class_levels: how many levels of folders name a class: 1, or 2 for ``Noctua/comes/``, whose
             images are of the class ``Noctua comes``.
         class_names: a table of two columns with the name of each class folder and the name to use.
@@ -95,6 +97,7 @@ class FolderSource(Strict):
     path: Text | None
     image_size: ImageSize
     metadata: Text | None = None
+    corrections: Text | None = None
     class_levels: Annotated[int, Field(ge=1, le=9)] = 1
     class_names: Text | None = None
     split_folders: Literal["official", "redraw", "classes"] | None = None

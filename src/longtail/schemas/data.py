@@ -7,7 +7,7 @@ import pandas as pd
 import pandera.pandas as pa
 
 from longtail.imbalance.profiles import GROUPS, SHOTS
-from longtail.imbalance.subsets import UNKNOWN
+from longtail.imbalance.subsets import CONFIRMED, UNKNOWN
 from longtail.imbalance.unknown import UNKNOWN_LABEL
 from longtail.schemas.columns import flag, table, text, whole
 
@@ -39,7 +39,9 @@ INDEX = table(
         ),
         "class_name": text("name of the class"),
         "split": text(
-            "official split of the source", one_of=("train", "validation", "test"), optional=True
+            "official split of the source, or confirmed: named by a person since, trains only",
+            one_of=("train", "validation", "test", CONFIRMED),
+            optional=True,
         ),
         "group": whole(
             "images of one group show the same and are never divided by a split: the number of "

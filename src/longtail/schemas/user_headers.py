@@ -25,6 +25,17 @@ METADATA_HEADERS: Headers = {
     "group": ("group", "series", "sequence", "sequenceid", "event", "eventid"),
     "split": ("split", "subset", "partition"),
 }
+CORRECTIONS_HEADERS: Headers = {
+    "file": METADATA_HEADERS["file"],
+    "sha256": ("sha256", "checksum"),
+    "box": ("box",),
+    "name": ("name",),
+    "qualifier": ("qualifier", "identificationqualifier"),
+    "by": ("by", "identifiedby"),
+    "when": ("when", "dateidentified"),
+    "previous_answer": ("previousanswer",),
+    "folder": ("folder",),
+}
 _WEIGHTS = ("weight", "prior", "frequency", "abundance", "count", "individualcount")
 PRIOR_HEADERS: Headers = {**SPECIES_HEADERS, "weight": _WEIGHTS}
 SPECIES_LIST_HEADERS: Headers = {

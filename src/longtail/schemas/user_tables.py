@@ -1,4 +1,4 @@
-"""Tables that users write: metadata of images, a taxonomy, a list of species, a prior.
+"""Tables that users write: metadata of images, corrections, a taxonomy, a list of species, a prior.
 
 Columns are found by the headers of :mod:`longtail.schemas.user_headers`.
 """
@@ -34,6 +34,31 @@ METADATA = table(
             one_of=("train", "validation", "test"),
             optional=True,
             required=False,
+        ),
+    },
+    unique_column_names=True,
+    rows=True,
+)
+
+CORRECTIONS = table(
+    "corrections",
+    "One row per photograph that a person has named; the page of names saves it.",
+    {
+        "file": text("path of the photograph, as in the table of names"),
+        "name": text("the right name; empty if there is none", PRINTABLE, optional=True),
+        "qualifier": text(
+            "empty for a sure species, which joins the data set; else cf., aff., sp. (a genus or "
+            "higher), unknown or no animal",
+            optional=True,
+            required=False,
+        ),
+        "sha256": text("checksum of the photograph's file", optional=True, required=False),
+        "box": text("of the animal in the photograph", optional=True, required=False),
+        "by": text("who named it", optional=True, required=False),
+        "when": text("it was named, in ISO 8601", optional=True, required=False),
+        "previous_answer": text("what the model had said", optional=True, required=False),
+        "folder": text(
+            "folder or zip file that the photograph was in", optional=True, required=False
         ),
     },
     unique_column_names=True,

@@ -18,6 +18,7 @@ from longtail.scientific_names import canonical_name, plain_name
 from longtail.sources.cache import PixelCache
 from longtail.sources.class_folders import Rejected, entries_by_folder
 from longtail.sources.class_names import with_class_names
+from longtail.sources.corrections import read_confirmed
 from longtail.sources.decode import DecodeLimits
 from longtail.sources.files import ImageFileRef
 from longtail.sources.image_groups import Grouping
@@ -47,6 +48,7 @@ def read_folder(
     smallest_class: int,
     fewest_groups: int,
     unknown: Collection[str] = (),
+    confirmed: Path | None = None,
 ) -> Images:
     """Read ``<class>/**/<file>`` below ``source.path``, or what ``source.metadata`` names there.
 
@@ -61,6 +63,7 @@ def read_folder(
         smallest_class: the smallest number of images of a class.
         fewest_groups: the smallest number of groups of images of a class.
         unknown: the names of classes that are held out as unknown.
+        confirmed: the folder that photographs of ``source.corrections`` are copied into.
 
     Raises:
         DataError: if nothing is there, or too few classes can be used.
@@ -85,6 +88,13 @@ def read_folder(
     if len(species) < fewest_classes:
         why = f". {_reasons(rejected)}" if rejected else ""
         raise DataError(f"{key}: {_too_few(species, fewest_classes, source.path)}{why}")
+    if source.corrections is not None:
+        assert confirmed is not None  # the ingest stage has it
+        added, refused = read_confirmed(
+            source.corrections, species, confirmed, f"{key}.corrections"
+        )
+        # After the others, whose numbers stay what they were.
+        entries, rejected = [*entries, *added], [*rejected, *refused]
     requirements = ClassRequirements(
         smallest_class, fewest_groups, source.small_classes == "drop", key, frozenset(unknown)
     )

@@ -10,16 +10,23 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+import pandas as pd
+
 from longtail.errors import DataError
 from longtail.project import from_root, located
 from longtail.schemas.user_csv import named_columns, read_csv
 from longtail.schemas.user_headers import METADATA_HEADERS
+from longtail.schemas.vocabulary import YES
 from longtail.sources.files import ImageFileRef
 from longtail.sources.listing import Listing, printable
 from longtail.sources.split_folders import split_of
 from longtail.wording import counted, is_or_are
 
 log = logging.getLogger(__name__)
+
+# Columns by which a table of predicted names is known, and the one that says a person checked it.
+NAMES_ONLY = frozenset(("answer", "trust", "why", "novelty"))
+CHECKED = "checked"
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,7 @@ def read_metadata(
 
     where = f"{key}: '{path}'"
     table = named_columns(read_csv(str(find_table(path, key)), where), METADATA_HEADERS, where)
+    table = _checked_by_a_person(table, where)
     if "split" in table:
         table["split"] = [split_of(split) or split for split in table["split"]]
     # Ignored columns may have any names, even equal ones.
@@ -107,6 +115,31 @@ def read_metadata(
         )
     ordered = sorted((entry for _, entry in entries.values()), key=lambda e: e.file.parts)
     return ordered, list(rejected.values())
+
+
+def _checked_by_a_person(table: pd.DataFrame, where: str) -> pd.DataFrame:
+    """The rows of a table of names that a person has checked; all rows of another table.
+
+    Raises:
+        DataError: if it is a table of names, whose species are guesses, and no column says so.
+    """
+    if not NAMES_ONLY.issubset(table.columns):
+        return table
+    if CHECKED not in table:
+        raise DataError(
+            f"{where} is a table of names that a model has predicted: its species are guesses, "
+            f'also where the answer is "don\'t know". Check them on the page names.html, save '
+            f"corrections.csv, and give that as the parameter corrections of the source. Or add a "
+            f"column '{CHECKED}' with yes in each row whose species a person has confirmed"
+        )
+    is_checked = table[CHECKED].str.strip().str.casefold() == YES
+    log.info(
+        "%s: a person has checked %s of %s",
+        where,
+        f"{is_checked.sum():,}",
+        counted(len(table), "row"),
+    )
+    return table[is_checked]
 
 
 class _FilesByName:

@@ -7,6 +7,7 @@ from pathlib import Path
 from longtail.errors import DataError
 from longtail.parameters import Cifar100Source, Dataset, DigitsSource, FolderSource, Source
 from longtail.sources.cifar100 import read_cifar100
+from longtail.sources.corrections import correction_tables
 from longtail.sources.digits import read_digits
 from longtail.sources.folder import read_folder
 from longtail.sources.images import Images
@@ -29,6 +30,8 @@ def check_source(source: Source, dataset: str) -> None:
             for name in ("metadata", "class_names"):
                 if (path := getattr(source, name)) is not None:
                     find_table(path, f"datasets.{dataset}.source.{name}")
+            if source.corrections is not None:
+                correction_tables(source.corrections, f"datasets.{dataset}.source.corrections")
     elif isinstance(source, FolderSource):
         raise DataError(
             f"{key} is not set. Give a folder (or zip file) that holds a folder of images for "
@@ -36,13 +39,14 @@ def check_source(source: Source, dataset: str) -> None:
         )
 
 
-def read_source(dataset: Dataset, downloads: Path, decoded: Path) -> Images:
+def read_source(dataset: Dataset, downloads: Path, decoded: Path, confirmed: Path) -> Images:
     """Read the source of a data set.
 
     Args:
         dataset: its parameters: the source, and what is held out of it.
         downloads: the folder of downloaded archives.
         decoded: the folder of decoded images.
+        confirmed: the folder of photographs that people have named.
 
     Raises:
         DataError: if the source is missing or unusable; the message says what to do.
@@ -63,4 +67,5 @@ def read_source(dataset: Dataset, downloads: Path, decoded: Path) -> Images:
         dataset.smallest_class,
         dataset.fewest_groups,
         unknown,
+        confirmed,
     )

@@ -10,6 +10,7 @@ import numpy as np
 
 from longtail.arrays import Int64Array
 from longtail.errors import DataError
+from longtail.imbalance.subsets import CONFIRMED
 from longtail.sources.image_groups import Grouping, first_positions, group_images
 from longtail.sources.journal import FileRecord
 from longtail.sources.metadata import Entry
@@ -80,9 +81,10 @@ def select(
 ) -> Selection:
     """Reject the images that cannot be used, and group those that show the same.
 
-    Rejected are files that cannot be decoded, pictures that are in the folders of several species,
-    training images that show the same as an official validation or test image, validation images
-    that show the same as a test image, and species with too few images.
+    Rejected are files that cannot be decoded, confirmed photographs that the source has, pictures
+    that are in the folders of several species, training images that show the same as an official
+    validation or test image, validation images that show the same as a test image, and species
+    with too few images.
 
     Args:
         entries: sorted by file.
@@ -99,16 +101,65 @@ def select(
     selection = Selection(list(entries), list(records), rejected=rejected)
     all_species = sorted({entry.species for entry in entries})
     selection.reject([record.reason for record in records])
+    selection.reject(_known_already(selection))
     selection.reject(_conflicting_labels(selection))
     if selection.entries:
-        selection.groups, notes = group_images(
-            selection.entries, selection.records, grouping, comparer
-        )
+        notes = _group(selection, grouping, comparer)
         selection.notes += notes
         selection.reject(_duplicates_of_held_out_images(selection))
         selection.reject(_small_classes(selection, all_species, requirements))
     selection.rejected.sort()
     return selection
+
+
+def _known_already(selection: Selection) -> list[str | None]:
+    """Reject confirmed photographs that the source has: a correction costs none of its images."""
+    pairs = list(zip(selection.entries, selection.records, strict=True))
+    known = {record.sha256: entry for entry, record in pairs if entry.split != CONFIRMED}
+
+    def reason(entry: Entry, record: FileRecord) -> str | None:
+        if entry.split != CONFIRMED or record.sha256 not in known:
+            return None
+        other = known[record.sha256]
+        if other.species == entry.species:
+            return f"is in the data set already, as '{other.file.name}'"
+        return (
+            f"is '{other.file.name}' of the data set, which has the species '{other.species}' for "
+            f"it: if that is wrong, change it there"
+        )
+
+    return [reason(entry, record) for entry, record in pairs]
+
+
+def _group(selection: Selection, grouping: Grouping, comparer: Comparer) -> list[str]:
+    """Group images, such that confirmed photographs change no group of the others.
+
+    Returns:
+        Notes for the log.
+    """
+    groups, notes = group_images(selection.entries, selection.records, grouping, comparer)
+    others = [place for place, entry in enumerate(selection.entries) if entry.split != CONFIRMED]
+    if others and len(others) < len(groups):
+        alone, _ = group_images(
+            [selection.entries[place] for place in others],
+            [selection.records[place] for place in others],
+            grouping,
+            comparer,
+        )
+        joined: dict[int, set[int]] = defaultdict(set)
+        for place, group in zip(others, alone.tolist(), strict=True):
+            joined[int(groups[place])].add(group)
+        reasons = [
+            "shows the same as several groups of images, which it would join"
+            if entry.split == CONFIRMED and len(joined[int(group)]) > 1
+            else None
+            for entry, group in zip(selection.entries, groups, strict=True)
+        ]
+        if any(reasons):
+            selection.reject(reasons)
+            return _group(selection, grouping, comparer)
+    selection.groups = groups
+    return notes
 
 
 def _conflicting_labels(selection: Selection) -> list[str | None]:
@@ -161,6 +212,8 @@ def _small_classes(
     groups: dict[str, set[int]] = defaultdict(set)
     by_split: dict[str, dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
     for entry, group in zip(selection.entries, selection.groups.tolist(), strict=True):
+        if entry.split == CONFIRMED:
+            continue  # it only trains
         images[entry.species] += 1
         groups[entry.species].add(group)
         by_split[entry.split or "train"][entry.species].add(group)

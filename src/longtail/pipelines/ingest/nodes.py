@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 def read_images(
-    dataset: Dataset, downloads: Path, decoded: Path
+    dataset: Dataset, downloads: Path, decoded: Path, confirmed: Path
 ) -> tuple[UInt8Array, pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     """Read a data set's source.
 
@@ -31,7 +31,7 @@ def read_images(
         with the pixels' checksum, by which a trial knows its data. Labels are those of
         :func:`longtail.imbalance.unknown.with_unknown`, and ``classes`` counts the known ones.
     """
-    images = sources.read_source(dataset, downloads, decoded)
+    images = sources.read_source(dataset, downloads, decoded, confirmed)
     index = with_unknown(images.index, dataset)
     first = first_equal(images.pixels)
     if (first != index["image"]).any():

@@ -353,7 +353,7 @@
   at("before").addEventListener("click", () => step(-1));
   at("next").addEventListener("click", () => step(1));
   at("close").addEventListener("click", () => at("large").close());
-  at("large").addEventListener("close", () => { at("controls").replaceChildren(); show(current); });
+  at("large").addEventListener("close", () => { at("controls").replaceChildren(); show(Number(at("picture").dataset.card)); });
   addEventListener("beforeprint", () => { while (drawn < visible.length) more(); });
   new IntersectionObserver((entries) => entries[0].isIntersecting && drawn < visible.length && more(), { rootMargin: `${MARGIN}px` }).observe(at("end"));
   restore();

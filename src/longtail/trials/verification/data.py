@@ -15,7 +15,7 @@ from longtail.parameters import Dataset
 from longtail.trials.verification.changes import REMEDY, changes
 
 # Where a source is stored, which does not change what is in it.
-PLACES = {"path", "metadata", "class_names", "url", "md5"}
+PLACES = {"path", "metadata", "corrections", "class_names", "url", "md5"}
 
 
 def check_data(

@@ -1,0 +1,258 @@
+"""Photographs that a person has named, which join a data set: tables such as ``corrections.csv``.
+
+Only names that a person is sure of join. The photographs are copied into the data folder by the
+checksum of their files, so that they stay there whatever becomes of the originals.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+import zipfile
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+
+from longtail.errors import DataError
+from longtail.imbalance.subsets import CONFIRMED
+from longtail.naming.name_matching import ClassMatcher
+from longtail.project import from_root, located
+from longtail.schemas.user_csv import named_columns, read_csv
+from longtail.schemas.user_headers import CORRECTIONS_HEADERS
+from longtail.sources.class_folders import Rejected
+from longtail.sources.files import ImageFileRef, UnreadableError, stamp_of
+from longtail.sources.listing import is_supported, list_images, printable
+from longtail.sources.metadata import Entry
+from longtail.storage.files import atomic_file
+from longtail.storage.space import write_errors_explained
+from longtail.wording import counted
+
+log = logging.getLogger(__name__)
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Correction:
+    """A row of such a table.
+
+    Attributes:
+        place: the table and the line, for messages.
+        beside: the folder of the table.
+        file: the path of the photograph, as in the table of names.
+        folder: where the photographs were when they were named; may be empty.
+        sha256: of the photograph's file; may be empty.
+        box: of the animal in the photograph; empty for all of it.
+        name: of the species.
+        qualifier: what makes it less than a sure name of a species; empty for a sure one.
+        by: who named it.
+        when: it was named, as text that sorts by time.
+    """
+
+    place: str
+    beside: Path
+    file: str
+    folder: str
+    sha256: str
+    box: str
+    name: str
+    qualifier: str
+    by: str
+    when: str
+
+    @property
+    def photograph(self) -> tuple[str, str]:
+        """What is named: the file by its checksum, or else by its name, and the box."""
+        return self.sha256 or self.file, self.box
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether it names a species without doubt."""
+        return bool(self.name) and not self.qualifier
+
+    def rejected(self, reason: str) -> Rejected:
+        """The row of the table of rejected files."""
+        return (f"{self.place}: {printable(self.file)}", self.name, reason)
+
+
+def correction_tables(path: str, key: str) -> list[Path]:
+    """The table that ``path`` names, or the CSV files of a folder.
+
+    Raises:
+        DataError: if there is none.
+    """
+    place = located(path)
+    tables = sorted(place.glob("*.csv")) if place.is_dir() else [place]
+    if not tables or not all(table.is_file() for table in tables):
+        raise DataError(
+            f"{key}: no CSV file is at '{path}'{from_root(path)}. Give a corrections.csv that the "
+            f"page of names has saved, or a folder of them"
+        )
+    return tables
+
+
+def read_confirmed(
+    path: str, class_names: Sequence[str], store: Path, key: str
+) -> tuple[list[Entry], list[Rejected]]:
+    """The photographs that people have named, as entries of the split ``confirmed``.
+
+    Of several rows of one person about a photograph, the latest counts. Rows of several people must
+    agree. A row that cannot be used costs that row only.
+
+    Args:
+        path: a table of :data:`longtail.schemas.user_tables.CORRECTIONS`, or a folder of them.
+        class_names: of the data set.
+        store: the folder that the photographs are copied into.
+        key: the parameter that holds ``path``, for messages.
+
+    Returns:
+        An entry for each photograph, sorted by checksum; and table and file, species and reason of
+        each row that cannot be used.
+
+    Raises:
+        DataError: if a table cannot be read or does not fit its schema.
+    """
+    rows = [row for table in correction_tables(path, key) for row in _rows(table, key)]
+    kept, rejected = _agreed(rows)
+    matcher, entries = ClassMatcher(class_names), {}
+    for row in kept:
+        labels = matcher.labels(row.name)
+        if len(labels) != 1:
+            rejected.append(row.rejected(_no_class(row.name, len(labels), matcher)))
+            continue
+        stored = _stored(row, store)
+        if isinstance(stored, str):
+            rejected.append(row.rejected(stored))
+            continue
+        entries[stored.parts] = Entry(stored, class_names[labels[0]], "", CONFIRMED)
+    unsure = sum(not row.is_sure for row in rows)
+    log.info(
+        "%s: %s joins the data set for training; %s no sure species; %s",
+        key,
+        counted(len(entries), "confirmed photograph"),
+        counted(unsure, "row has", "rows have"),
+        f"{counted(len(rejected), 'row')} cannot be used (see rejected.csv beside index.csv)"
+        if rejected
+        else "every other row is used",
+    )
+    return [entries[parts] for parts in sorted(entries)], rejected
+
+
+def _rows(table: Path, key: str) -> Iterator[Correction]:
+    from longtail.schemas.user_tables import CORRECTIONS
+    from longtail.schemas.validation import validate
+
+    where = f"{key}: '{table}'"
+    found = named_columns(read_csv(str(table), where), CORRECTIONS_HEADERS, where)
+    is_used = found.columns.isin(list(CORRECTIONS.columns))
+    found = validate(found.loc[:, is_used], CORRECTIONS, where)
+    found = found.reindex(columns=list(CORRECTIONS.columns), fill_value="")
+    for line, row in zip(found.index, found.to_dict("records"), strict=True):
+        values = {str(name): str(value) for name, value in row.items()}
+        del values["previous_answer"]
+        if values["name"] or values["qualifier"]:
+            yield Correction(f"{table.name}, line {line}", table.parent, **values)
+
+
+def _agreed(rows: Sequence[Correction]) -> tuple[list[Correction], list[Rejected]]:
+    """The sure rows that no other person contradicts, one per photograph; and the others."""
+    by_photograph: dict[tuple[str, str], dict[str, Correction]] = defaultdict(dict)
+    for row in sorted(rows, key=lambda row: row.when):  # the latest of each person stays
+        by_photograph[row.photograph][row.by] = row
+    agreed: list[Correction] = []
+    rejected: list[Rejected] = []
+    for of_people in by_photograph.values():
+        last = list(of_people.values())
+        if len({(row.name, row.qualifier) for row in last}) == 1:
+            agreed += [row for row in last if row.is_sure][:1]
+            continue
+        for row in last:
+            other = next(o for o in last if (o.name, o.qualifier) != (row.name, row.qualifier))
+            if row.is_sure:
+                named = " ".join(filter(None, (other.name, other.qualifier)))
+                rejected.append(
+                    row.rejected(f"{other.by or other.place} says '{named}': agree on one name")
+                )
+    return agreed, rejected
+
+
+def _no_class(name: str, classes: int, matcher: ClassMatcher) -> str:
+    if classes:
+        return f"'{name}' stands for {classes} classes of the data set: name one of them"
+    nearest = matcher.nearest(name)
+    hint = f" (the nearest is '{nearest}')" if nearest else ""
+    return (
+        f"'{name}' is no class of the data set{hint}: a new species needs a folder of its own in "
+        f"the source"
+    )
+
+
+def _stored(row: Correction, store: Path) -> ImageFileRef | str:
+    """The copy of a photograph in the data folder, or why there is none."""
+    if row.box:
+        return "names an animal in a box: give its crop as a photograph"
+    if row.sha256:
+        if not _SHA256.fullmatch(row.sha256):
+            return f"'{row.sha256}' is not a checksum (SHA-256)"
+        if stored := _in_store(store, row.sha256):
+            return stored
+    reason = f"is neither in '{row.folder}' nor beside the table" if row.folder else ""
+    for folder in filter(None, (row.folder, str(row.beside))):
+        file = _file_in(Path(folder), row.file)
+        if file is None:
+            continue
+        try:
+            with file.opened() as opened:
+                content = opened.read()
+        except UnreadableError as error:
+            reason = str(error)
+            continue
+        sha256 = hashlib.sha256(content).hexdigest()
+        if row.sha256 not in ("", sha256):
+            reason = "has changed since it was named"
+            continue
+        return _in_store(store, sha256) or _copied(content, store, sha256, file.parts[-1])
+    return reason or "is not beside the table: add the columns folder or sha256"
+
+
+def _in_store(store: Path, sha256: str) -> ImageFileRef | None:
+    found = sorted(path for path in (store / sha256).glob("*") if is_supported(path))
+    return _reference(store, found[0]) if found else None
+
+
+def _copied(content: bytes, store: Path, sha256: str, name: str) -> ImageFileRef:
+    target = store / sha256 / name
+    with write_errors_explained(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_file(target) as draft:
+            draft.write_bytes(content)
+    return _reference(store, target)
+
+
+def _reference(store: Path, file: Path) -> ImageFileRef:
+    # Named "confirmed/<checksum>/<file>", which no file of a source can be by accident.
+    parts = (CONFIRMED, file.parent.name, file.name)
+    if store.name != CONFIRMED:
+        raise ValueError(f"the folder must be called {CONFIRMED}, found {store}")
+    return ImageFileRef(parts, store.parent.absolute(), None, stamp_of(file.stat()))
+
+
+def _file_in(folder: Path, file: str) -> ImageFileRef | None:
+    """A photograph in a folder or zip file; None if it is not there."""
+    parts = PurePosixPath(file.removeprefix(f"{folder}/").replace("\\", "/")).parts
+    if not parts or ".." in parts or parts[0] == "/" or not is_supported(Path(parts[-1])):
+        return None
+    if folder.is_dir():
+        inside = folder.joinpath(*parts).is_file()
+        return ImageFileRef(parts, folder, None) if inside else None
+    return _members(folder).get("/".join(parts)) if folder.is_file() else None
+
+
+@lru_cache(maxsize=4)
+def _members(archive: Path) -> dict[str, ImageFileRef]:
+    if not zipfile.is_zipfile(archive):
+        return {}
+    return {file.name: file for file in list_images(str(archive), "corrections").files}

@@ -1,0 +1,272 @@
+"""Photographs that people have named join a data set: what joins, and what each row costs."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+import pytest
+
+from longtail.errors import DataError
+from longtail.imbalance.subsets import CONFIRMED
+from longtail.naming.answers_table import DONT_KNOW
+from longtail.sources.images import Images
+from longtail.sources.read import check_source
+from tests.sources.photographs import photograph, save, source
+from tests.sources.photographs import read as read_folder
+
+COLUMNS = ("file", "sha256", "box", "name", "qualifier", "by", "when", "previous_answer", "folder")
+KEY = "datasets.moths.source.corrections"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two species with three photographs each."""
+    for number in range(6):
+        species = "Noctua comes" if number < 3 else "xestia_baja"
+        save(tmp_path / "photos", f"{species}/{number}.png", photograph(number))
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def night(tmp_path: Path) -> Path:
+    for number in range(4):
+        save(tmp_path / "night", f"trap/{number}.png", photograph(10 + number))
+    return tmp_path / "night"
+
+
+def sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def row(night: Path, number: int, name: str, **changes: str) -> dict[str, str]:
+    file = night / f"trap/{number}.png"
+    return {
+        "file": f"trap/{number}.png",
+        "sha256": sha256(file),
+        "name": name,
+        "by": "Ann",
+        "when": "2026-06-02T08:00:00Z",
+        "previous_answer": DONT_KNOW,
+        "folder": str(night),
+        **changes,
+    }
+
+
+def table(file: Path, *rows: dict[str, str]) -> Path:
+    lines = [",".join(each.get(column, "") for column in COLUMNS) for each in rows]
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("\n".join([",".join(COLUMNS), *lines]) + "\n")
+    return file
+
+
+def read(folder: Path, corrections: Path, **changes: Any) -> Images:
+    parent = folder.parent
+    return read_folder(
+        folder,
+        parent / "decoded",
+        confirmed=parent / "data/confirmed",
+        corrections=str(corrections),
+        **changes,
+    )
+
+
+def joined(images: Images) -> dict[str, str]:
+    rows = images.index[images.index["split"] == CONFIRMED]
+    return {
+        file.rpartition("/")[2]: name
+        for file, name in zip(rows["file"], rows["class_name"], strict=True)
+    }
+
+
+def reasons(images: Images) -> dict[str, str]:
+    return dict(zip(images.rejected["file"], images.rejected["reason"], strict=True))
+
+
+def test_sure_species_join_after_all_others_which_keep_their_numbers(
+    folder: Path, night: Path, tmp_path: Path
+) -> None:
+    before = read_folder(folder, tmp_path / "decoded")
+    file = table(
+        tmp_path / "c.csv",
+        row(night, 0, "noctua_comes"),  # another spelling of the class
+        row(night, 1, "Xestia baja (Denis & Schiffermüller 1775)"),
+        row(night, 2, "Noctua", qualifier="sp."),
+        row(night, 3, "", qualifier="unknown"),
+    )
+    images = read(folder, file)
+    assert joined(images) == {"0.png": "Noctua comes", "1.png": "xestia_baja"}
+    assert images.index.head(6).equals(before.index)
+    assert (images.pixels[:6] == before.pixels).all()
+    assert images.rejected.empty
+
+
+def test_photographs_are_copied_by_checksum_and_stay(
+    folder: Path, night: Path, tmp_path: Path
+) -> None:
+    file = table(tmp_path / "c.csv", row(night, 0, "xestia_baja"))
+    digest = sha256(night / "trap/0.png")
+    first = read(folder, file)
+    assert first.index["file"].tolist()[-1] == f"confirmed/{digest}/0.png"
+    assert sha256(tmp_path / f"data/confirmed/{digest}/0.png") == digest
+    shutil.rmtree(night)
+    again = read(folder, file)
+    assert again.index.equals(first.index) and again.sha256 == first.sha256
+
+
+def test_they_are_found_in_zip_files_and_beside_the_table(
+    folder: Path, night: Path, tmp_path: Path
+) -> None:
+    with ZipFile(tmp_path / "night.zip", "w") as archive:
+        archive.write(night / "trap/0.png", "trap/0.png")
+    beside = tmp_path / "sent"
+    shutil.copytree(night, beside)
+    file = table(
+        beside / "corrections.csv",
+        row(night, 0, "xestia_baja", folder=str(tmp_path / "night.zip")),
+        row(night, 1, "xestia_baja", folder="/gone"),
+        row(night, 2, "xestia_baja", folder="", sha256=""),
+    )
+    shutil.rmtree(night)
+    assert set(joined(read(folder, file))) == {"0.png", "1.png", "2.png"}
+
+
+def test_a_row_that_cannot_be_used_costs_that_row_only(
+    folder: Path, night: Path, tmp_path: Path
+) -> None:
+    shutil.copy(folder / "xestia_baja/3.png", night / "trap/3.png")
+    shutil.copy(folder / "xestia_baja/4.png", night / "trap/4.png")
+    changed = row(night, 1, "xestia_baja", sha256="0" * 64)
+    file = table(
+        tmp_path / "c.csv",
+        row(night, 0, "xestia_baja"),
+        changed,
+        row(night, 2, "Xestia c-nigrum"),
+        row(night, 3, "Noctua comes"),
+        row(night, 4, "xestia_baja"),
+        row(night, 2, "xestia_baja", file="../x.png", sha256="../../etc"),
+        row(night, 2, "xestia_baja", file="gone.png", sha256="1" * 64),
+        row(night, 2, "xestia_baja", box='"1,2,3,4"'),
+    )
+    images = read(folder, file)
+    assert joined(images) == {"0.png": "xestia_baja"}
+    assert len(images.index) == 7  # nothing of the data set is lost
+    digest = [sha256(night / f"trap/{number}.png") for number in range(5)]
+    assert reasons(images) == {
+        "c.csv, line 3: trap/1.png": "has changed since it was named",
+        "c.csv, line 4: trap/2.png": "'Xestia c-nigrum' is no class of the data set: a new species "
+        "needs a folder of its own in the source",
+        f"confirmed/{digest[3]}/3.png": "is 'xestia_baja/3.png' of the data set, which has the "
+        "species 'xestia_baja' for it: if that is wrong, change it there",
+        f"confirmed/{digest[4]}/4.png": "is in the data set already, as 'xestia_baja/4.png'",
+        "c.csv, line 7: ../x.png": "'../../etc' is not a checksum (SHA-256)",
+        "c.csv, line 8: gone.png": f"is neither in '{night}' nor beside the table",
+        "c.csv, line 9: trap/2.png": "names an animal in a box: give its crop as a photograph",
+    }
+
+
+def test_people_must_agree_and_the_latest_of_one_person_counts(
+    folder: Path, night: Path, tmp_path: Path
+) -> None:
+    later = {"when": "2026-06-03T08:00:00Z"}
+    table(
+        tmp_path / "tables/ann.csv",
+        row(night, 0, "xestia_baja", **later),
+        row(night, 1, "xestia_baja"),
+        row(night, 2, "xestia_baja"),
+        row(night, 3, "xestia_baja"),
+    )
+    table(
+        tmp_path / "tables/ann (1).csv",
+        row(night, 0, "Noctua comes"),  # older
+        row(night, 1, "", qualifier="unknown", **later),  # taken back
+    )
+    table(
+        tmp_path / "tables/ben.csv",
+        row(night, 2, "Noctua comes", by="Ben"),
+        row(night, 3, "xestia_baja", by="Ben"),
+    )
+    images = read(folder, tmp_path / "tables")
+    assert joined(images) == {"0.png": "xestia_baja", "3.png": "xestia_baja"}
+    assert reasons(images) == {
+        "ann.csv, line 4: trap/2.png": "Ben says 'Noctua comes': agree on one name",
+        "ben.csv, line 2: trap/2.png": "Ann says 'xestia_baja': agree on one name",
+    }
+
+
+def test_confirmed_photographs_do_not_make_up_for_a_small_class(
+    folder: Path, night: Path, tmp_path: Path
+) -> None:
+    for number in range(6, 9):
+        save(folder, f"rara/{number}.png", photograph(number))
+    (folder / "rara/8.png").unlink()
+    file = table(tmp_path / "c.csv", row(night, 0, "rara"), row(night, 1, "rara"))
+    images = read(folder, file, smallest=3)
+    assert "rara" not in images.index["class_name"].tolist()
+    assert (
+        sum("its species has 2 usable images" in reason for reason in images.rejected["reason"])
+        == 4
+    )
+
+
+def test_they_join_no_groups_of_other_images(folder: Path, night: Path, tmp_path: Path) -> None:
+    """A photograph that two different series of the pattern would share is not used."""
+    for name, number in (("s1_a.png", 20), ("s2_b.png", 21)):
+        save(folder, f"xestia_baja/{name}", photograph(number))
+    save(night, "trap/s1_c.png", photograph(22))
+    shutil.copy(night / "trap/s1_c.png", night / "trap/s2_d.png")  # equal pixels link the series
+    digests = [sha256(night / "trap/s1_c.png")]
+    with (night / "trap/s2_d.png").open("ab") as same_pixels:
+        same_pixels.write(b"\0")
+    rows = [
+        row(night, 0, "xestia_baja", file=f"trap/{name}", sha256=sha256(night / f"trap/{name}"))
+        for name in ("s1_c.png", "s2_d.png")
+    ]
+    pattern = r"/(s\d)_\w\.png$"
+    before = read_folder(folder, tmp_path / "decoded", group_pattern=pattern)
+    images = read(folder, table(tmp_path / "c.csv", *rows), group_pattern=pattern)
+    assert images.index.equals(before.index)
+    assert set(images.rejected["reason"]) == {
+        "shows the same as several groups of images, which it would join"
+    }
+    assert digests[0] in images.rejected["file"].str.cat()
+
+
+def test_a_place_without_a_table_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    given = source(tmp_path, corrections=str(tmp_path / "none.csv"))
+    with pytest.raises(DataError, match=rf"{KEY}: no CSV file is at .*none.csv"):
+        check_source(given, "moths")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="no CSV file is at"):
+        check_source(source(tmp_path, corrections=str(tmp_path / "empty")), "moths")
+
+
+def test_a_table_of_guesses_is_no_corrections(folder: Path, tmp_path: Path) -> None:
+    names = tmp_path / "names.csv"
+    names.write_text("file,answer,trust,species\n1.png,x,yes,x\n")
+    with pytest.raises(DataError, match="name"):
+        read(folder, names)
+
+
+GUESSES = "file,answer,trust,why,species,novelty{more}\n"
+
+
+def test_guesses_are_no_labels_unless_a_person_checked_them(folder: Path, tmp_path: Path) -> None:
+    names = tmp_path / "names.csv"
+    rows = [
+        f"{species}/{number}.png,{DONT_KNOW},no,unsure,{species},0.5"
+        for species, numbers in (("Noctua comes", range(3)), ("xestia_baja", range(3, 6)))
+        for number in numbers
+    ]
+    names.write_text(GUESSES.format(more="") + "\n".join(rows))
+    with pytest.raises(DataError, match="its species are guesses"):
+        read_folder(folder, tmp_path / "decoded", metadata=str(names))
+    checked = [f"{each},{'Yes' if number % 3 else 'no'}" for number, each in enumerate(rows)]
+    names.write_text(GUESSES.format(more=",checked") + "\n".join(checked))
+    images = read_folder(folder, tmp_path / "decoded", metadata=str(names))
+    assert [file.rpartition("/")[2] for file in images.index["file"]] == [
+        *("1.png", "2.png", "4.png", "5.png")
+    ]
