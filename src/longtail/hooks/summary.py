@@ -14,6 +14,7 @@ from kedro.framework.project import pipelines
 from kedro.pipeline import Pipeline
 
 from longtail.catalog import LongtailCatalog
+from longtail.hooks.improvement import log_improvement
 from longtail.hooks.run_files import DOCUMENTS, EXPORTED, made
 from longtail.project import shown
 from longtail.wording import listed
@@ -64,8 +65,10 @@ class SummaryHook:
 
     @hook_impl
     def after_pipeline_run(self, pipeline: Pipeline, catalog: LongtailCatalog) -> None:
-        """Log the documents that were made, and the command that makes what follows from them."""
+        """Log the documents, what new images have brought, and the command for what is left out."""
         self._log(pipeline, catalog)
+        if _observer.get() is None:
+            log_improvement(pipeline, catalog)
         if _observer.get() is None and (stages := stages_after(pipeline)):
             command = catalog.load("params:command")
             log.info(

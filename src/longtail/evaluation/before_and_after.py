@@ -1,0 +1,94 @@
+"""Comparison of a model before and after its data set grew, on the same test photographs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from longtail.evaluation.paired_tests import mcnemar
+from longtail.wording import counted
+
+# How many species with the largest differences are named.
+NAMED_SPECIES = 5
+
+
+@dataclass(frozen=True)
+class TestAnswers:
+    """The answers of a model to test photographs.
+
+    Attributes:
+        hashes: of the pixels of each photograph, by which it is found again.
+        species: the right species of each.
+        is_right: whether the model says so.
+    """
+
+    __test__ = False  # for pytest, which takes it for tests by its name
+
+    hashes: Sequence[bytes]
+    species: Sequence[str]
+    is_right: Sequence[bool]
+
+
+@dataclass(frozen=True)
+class BeforeAndAfter:
+    """Two models on the photographs that tested both.
+
+    Attributes:
+        images: photographs that tested both.
+        right_before: how many of them the model named correctly before.
+        right_after: and after.
+        p: of McNemar's exact test that both are equally good.
+        by_species: correct names more (or fewer) than before, without species of equally many.
+    """
+
+    images: int
+    right_before: int
+    right_after: int
+    p: float
+    by_species: dict[str, int]
+
+    def sentence(self, model: str, level: float) -> str:
+        """The comparison in one sentence.
+
+        Args:
+            model: its name.
+            level: a difference counts as clear from a p-value below on.
+        """
+        difference = self.right_after - self.right_before
+        points = f"{100 * difference / self.images:+.1f} points"
+        verdict = "a clear difference" if self.p < level else "no clear difference"
+        text = (
+            f"{model} names {self.right_after:,} of the same "
+            f"{counted(self.images, 'test photograph')} correctly, {self.right_before:,} before "
+            f"the data set changed: {points} (McNemar's test: p = {self.p:.2g}, {verdict})"
+        )
+        ordered = sorted(self.by_species.items(), key=lambda item: (-abs(item[1]), item[0]))
+        for words, sign in (("better on", 1), ("worse on", -1)):
+            named = [f"{name} ({n:+d})" for name, n in ordered if n * sign > 0]
+            if named:
+                others = len(named) - NAMED_SPECIES
+                more = f" and {counted(others, 'other')}" if others > 0 else ""
+                text += f"; {words} {', '.join(named[:NAMED_SPECIES])}{more}"
+        return text
+
+
+def compare(before: TestAnswers, after: TestAnswers) -> BeforeAndAfter | None:
+    """Compare two models on the photographs that tested both; None if there is none."""
+    was_right = dict(zip(before.hashes, before.is_right, strict=True))
+    is_right = dict(zip(after.hashes, after.is_right, strict=True))
+    species = dict(zip(after.hashes, after.species, strict=True))
+    same = [key for key in is_right if key in was_right]
+    if not same:
+        return None
+    gained = [key for key in same if is_right[key] and not was_right[key]]
+    lost = [key for key in same if was_right[key] and not is_right[key]]
+    net = Counter(species[key] for key in gained)
+    net.subtract(Counter(species[key] for key in lost))
+    return BeforeAndAfter(
+        len(same),
+        sum(bool(was_right[key]) for key in same),
+        sum(bool(is_right[key]) for key in same),
+        mcnemar(len(lost), len(gained)),
+        {name: difference for name, difference in net.items() if difference},
+    )

@@ -1,0 +1,77 @@
+"""Whether a model has become better since its data set changed, at the end of a run."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+
+import numpy as np
+from kedro.pipeline import Pipeline
+
+from longtail.catalog import LongtailCatalog
+from longtail.datasets.base import version_files
+from longtail.errors import DataError
+from longtail.evaluation.before_and_after import TestAnswers, compare
+from longtail.hooks.run_files import path_of
+from longtail.imbalance import images_of, widest_test_set
+from longtail.naming.trial_choice import choose_trial
+
+log = logging.getLogger(__name__)
+
+
+def log_improvement(pipeline: Pipeline, catalog: LongtailCatalog) -> None:
+    """Compare the best trial of each data set with the same trial before its images changed."""
+    parameters = catalog.parameters()
+    for dataset in parameters.grid.datasets:
+        if f"{dataset}_results" not in pipeline.all_outputs():
+            continue
+        try:
+            trial = choose_trial(catalog.load(f"{dataset}_results"), dataset, None)
+        except DataError:  # there is nothing to choose a trial by
+            continue
+        predictions, images = f"train.{trial}.predictions", f"{dataset}_images"
+        now = catalog.versions([predictions, images])
+        earlier = (
+            (version, _in_force(catalog, images, version))
+            for version in _versions(catalog, predictions)
+            if version < now[predictions]
+        )
+        before = next((v for v, of_images in earlier if of_images not in (None, now[images])), None)
+        if before is None:
+            continue
+        compared = compare(
+            _answers(catalog, dataset, trial, before),
+            _answers(catalog, dataset, trial, now[predictions]),
+        )
+        if compared is not None:
+            log.info("%s", compared.sentence(trial, parameters.statistics.level))
+
+
+def _versions(catalog: LongtailCatalog, name: str) -> list[str]:
+    """The versions of a dataset that are still there, newest first."""
+    return [file.parent.name for file in version_files(path_of(catalog, name))]
+
+
+def _in_force(catalog: LongtailCatalog, name: str, at: str) -> str | None:
+    """The version of a dataset that a run with the version ``at`` has read or made.
+
+    What had not changed then is in an older version.
+    """
+    return next((version for version in _versions(catalog, name) if version <= at), None)
+
+
+def _answers(catalog: LongtailCatalog, dataset: str, trial: str, version: str) -> TestAnswers:
+    """The answers of a trial to the test photographs, as a run with a version gave them."""
+    index, subsets, images = (
+        catalog.load(name, _in_force(catalog, name, version))
+        for name in (f"{dataset}_index", f"{dataset}_subsets", f"{dataset}_images")
+    )
+    predictions = catalog.load(f"train.{trial}.predictions", version).set_index("image")
+    test = images_of(subsets, "test", widest_test_set(subsets))
+    logits = predictions.loc[test].drop(columns="label").to_numpy()
+    names = index.set_index("image").loc[test, "class_name"]
+    return TestAnswers(
+        [hashlib.sha256(np.ascontiguousarray(images[image]).data).digest() for image in test],
+        names.tolist(),
+        (logits.argmax(axis=1) == predictions.loc[test, "label"].to_numpy()).tolist(),
+    )
