@@ -199,6 +199,32 @@ def test_photographs_that_the_data_set_has_already_are_told(
     assert "before: of 4, 1 is in its training set and 1 is" in page
 
 
+def test_photographs_that_were_named_before_are_not_computed_again(
+    trained: Run, photographs: Path, named: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever they are called, and whatever rate is asked for; only_new=false computes all."""
+    shutil.copytree(photographs, tmp_path / "again")
+    file = next((tmp_path / "again").rglob("*_*.png"))
+    first = file.relative_to(tmp_path / "again").as_posix()
+    file.rename(tmp_path / "again/renamed.png")
+    Image.new("RGB", (32, 32), (9, 8, 7)).save(tmp_path / "again/added.png")
+    caplog.clear()
+    again = names_of(predict(trained, tmp_path / "again", "predict.error_rate=0.3"))
+    assert "100 photographs were named before by the same model, " in caplog.text
+    logits = ["species", "probability", "novelty", "already_in"]
+    old, new = (table.set_index("file")[logits] for table in (names_of(named), again))
+    assert new.loc["renamed.png"].tolist() == old.loc[first].tolist()
+    same = old.index.intersection(new.index)
+    assert len(same) == len(old) - 1
+    pd.testing.assert_frame_equal(new.loc[same], old.loc[same])
+    caplog.clear()
+    everything = names_of(predict(trained, tmp_path / "again", "predict.only_new=false"))
+    assert "named before" not in caplog.text
+    pd.testing.assert_frame_equal(
+        everything.set_index("file")[logits], again.set_index("file")[logits]
+    )
+
+
 def test_a_gallery_is_cut_with_a_note_and_the_table_is_not(trained: Run, photographs: Path) -> None:
     ended = predict(trained, photographs, "predict.gallery=10", "predict.error_rate=0.2")
     page = ended.load("digits_names_page")

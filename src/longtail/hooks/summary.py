@@ -67,9 +67,10 @@ class SummaryHook:
     def after_pipeline_run(self, pipeline: Pipeline, catalog: LongtailCatalog) -> None:
         """Log the documents, what new images have brought, and the command for what is left out."""
         self._log(pipeline, catalog)
-        if _observer.get() is None:
+        observer = _observer.get()
+        if observer is None or not observer.quiet:
             log_improvement(pipeline, catalog)
-        if _observer.get() is None and (stages := stages_after(pipeline)):
+        if observer is None and (stages := stages_after(pipeline)):
             command = catalog.load("params:command")
             log.info(
                 "Not made again after this run: %s. To bring %s up to date: %s",

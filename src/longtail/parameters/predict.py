@@ -21,6 +21,8 @@ class Predict(Strict):
         species_list: a text or CSV file of the species that can occur; null for all.
         taxonomy: a CSV file (species, genus, family, ...); null for genera from binomial names.
         synonyms: a CSV file of names and their accepted names, or a Darwin Core Taxon file.
+        only_new: whether photographs that the same model has named before, by the content of their
+            files, are not computed again.
         gallery: the largest number of photographs on the page of names, the most doubtful ones.
     """
 
@@ -33,4 +35,5 @@ class Predict(Strict):
     species_list: Text | None = None
     taxonomy: Text | None = None
     synonyms: Text | None = None
+    only_new: bool = True
     gallery: Count = 5000

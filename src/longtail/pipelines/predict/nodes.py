@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from longtail.imbalance import GROUPS, UNKNOWN, held_out_images, images_of, wide
 from longtail.naming.answers_table import columns_of, log_names, names_table, unreadable_row
 from longtail.naming.decision_rule import DecisionRule
 from longtail.naming.error_rates import LabelledLogits, log_names_at_each_rate, names_at_each_rate
+from longtail.naming.named_before import NamedBefore
 from longtail.naming.recognizer import (
     HeldOutLogits,
     TrainedTrial,
@@ -30,7 +32,7 @@ from longtail.parameters import Compute, Dataset, FolderSource, Predict, Trial
 from longtail.progress import progress_bar
 from longtail.reporting.page.names_page import most_doubtful, names_page
 from longtail.schemas.vocabulary import ALREADY_IN, SHA256, TRAIN
-from longtail.sources.decode import DEFAULT_LIMITS, DecodeLimits
+from longtail.sources.decode import DECODING_VERSION, DEFAULT_LIMITS, DecodeLimits
 from longtail.sources.listing import describe_ignored
 from longtail.sources.photographs import (
     Photographs,
@@ -188,6 +190,8 @@ def name_photographs(
     images: UInt8Array,
     subsets: pd.DataFrame,
     store: Path,
+    named_before: Path,
+    predict: Predict,
     compute: Compute,
 ) -> pd.DataFrame:
     """Name new photographs, one row per file, sorted by their names.
@@ -201,6 +205,8 @@ def name_photographs(
         images: of the data set, uint8 (images, height, width, 3).
         subsets: one row per image and subset.
         store: the folder of finished trainings.
+        named_before: the folder of what was computed for photographs before.
+        predict: its ``only_new`` is whether that is used.
         compute: the device to use.
 
     Raises:
@@ -213,12 +219,29 @@ def name_photographs(
 
     train_images = images_of(subsets, "train", trial.train_set)
     seen = SeenImages(images, {TRAIN: train_images, **_held_out(subsets)})
-    files, size = list(photographs.files), recognizer["image_size"]
+    size = recognizer["image_size"]
+    contents = checksums(photographs.files)
+    before = NamedBefore(named_before, _determinants(recognizer, subsets, compute))
+    known = {
+        file: found
+        for file in photographs.files
+        if predict.only_new and (found := before.find(contents.get(file, "")))
+    }
+    files = [file for file in photographs.files if file not in known]
     chunk = images_per_chunk(size)
     title = f"Naming {counted(len(files), 'photograph')}"
-    every = list(photographs.files.values())
+    every = [photographs.files[file] for file in files]
     chunks = decode_in_chunks(every, size, chunk, title, photographs.limits)
     parts = [unreadable_row(rule, file, why) for file, why in photographs.rejected.items()]
+    if known:
+        log.info(
+            "%s named before by the same model, %s new (predict.only_new)",
+            counted(len(known), "photograph was", "photographs were"),
+            counted(len(files), "is", "are"),
+        )
+        logits = np.stack([row for row, _ in known.values()])
+        already_in = [part for _, part in known.values()]
+        parts.append(names_table(rule, list(known), logits).assign(**{ALREADY_IN: already_in}))
     for start, decoded in zip(range(0, len(files), chunk), chunks, strict=True):
         pairs = list(zip(files[start : start + chunk], decoded, strict=True))
         usable = {file: pixels for file, pixels in pairs if not isinstance(pixels, str)}
@@ -227,10 +250,12 @@ def name_photographs(
             logits = predictor.logits(np.stack(list(usable.values())))
             already_in = [seen.part_of(pixels) for pixels in usable.values()]
             parts.append(names_table(rule, list(usable), logits).assign(**{ALREADY_IN: already_in}))
+            before.add([contents.get(file, "") for file in usable], logits, already_in)
+    before.save()
     rows = [row for part in parts for row in part.to_dict("records")]
     rows.sort(key=lambda row: str(row["file"]).split("/"))
     table = pd.DataFrame(rows, columns=[*columns_of(rule), ALREADY_IN, SHA256])
-    table[SHA256] = table["file"].map(checksums(photographs.files)).fillna("")
+    table[SHA256] = table["file"].map(contents).fillna("")
     table[ALREADY_IN] = table[ALREADY_IN].fillna("")  # of files that cannot be read
     log_names(table)
     log_names_at_each_rate(names_at_each_rate(recognizer["ladder"], table))
@@ -251,6 +276,19 @@ def draw_gallery(
     pictures = thumbnails(files, photographs.limits)
     originals = {name: (file.container, "/".join(file.parts)) for name, file in files.items()}
     return names_page(dataset.label, names, chosen, pictures, originals, recognizer)
+
+
+def _determinants(
+    recognizer: dict[str, Any], subsets: pd.DataFrame, compute: Compute
+) -> dict[str, Any]:
+    """What logits, and whether the data set has a photograph, depend on."""
+    return {
+        "fingerprint": recognizer["fingerprint"],
+        "image_size": recognizer["image_size"],
+        "subsets": hashlib.sha256(subsets.to_csv(index=False).encode()).hexdigest(),
+        "device": compute.device,
+        "decoding": DECODING_VERSION,
+    }
 
 
 def _held_out(subsets: pd.DataFrame) -> dict[str, Int64Array]:

@@ -81,6 +81,8 @@ def _name(dataset: str) -> list[Node]:
                 "images": f"{dataset}_images",
                 "subsets": f"{dataset}_subsets",
                 "store": "trial_store",
+                "named_before": "named_before",
+                "predict": "params:predict",
                 "compute": "params:compute",
             },
             outputs=f"{dataset}_names",

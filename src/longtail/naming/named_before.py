@@ -1,0 +1,87 @@
+"""The logits of photographs that were named before, so that only new ones are computed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from longtail.arrays import Float32Array
+from longtail.storage.files import atomic_file
+from longtail.storage.space import write_errors_explained
+
+log = logging.getLogger(__name__)
+
+KEY_DIGITS = 16
+
+
+class NamedBefore:
+    """What one recognizer has computed for photographs, by the content of their files.
+
+    A damaged file is reported, and its photographs are computed again.
+
+    Args:
+        folder: of the files, one per recognizer.
+        determinants: all that logits and parts of the data set depend on except the photographs,
+            as plain values.
+    """
+
+    def __init__(self, folder: Path, determinants: Mapping[str, Any]) -> None:
+        text = json.dumps(determinants, sort_keys=True)
+        key = hashlib.sha256(text.encode()).hexdigest()[:KEY_DIGITS]
+        self._file = folder / f"{key}.npz"
+        self._known = _read(self._file)
+
+    def find(self, content: str) -> tuple[Float32Array, str] | None:
+        """The logits of a photograph (classes,) and its part of the data set; None if it is new."""
+        return self._known.get(content)
+
+    def add(self, contents: Sequence[str], logits: Float32Array, parts: Sequence[str]) -> None:
+        """Remember photographs.
+
+        Args:
+            contents: what identifies the content of each; those without are not remembered.
+            logits: (photographs, classes).
+            parts: of the data set that has each; empty if none has it.
+        """
+        found = zip(contents, zip(logits, parts, strict=True), strict=True)
+        self._known |= {content: values for content, values in found if content}
+
+    def save(self) -> None:
+        """Write what is known.
+
+        Raises:
+            WriteError: if it cannot be written, for example if the disk is full.
+        """
+        if not self._known:
+            return
+        logits, parts = zip(*self._known.values(), strict=True)
+        contents = np.array(list(self._known))
+        with (
+            write_errors_explained(self._file),
+            atomic_file(self._file) as draft,
+            draft.open("wb") as content,
+        ):
+            np.savez(content, contents=contents, logits=np.stack(logits), parts=np.array(parts))
+
+
+def _read(file: Path) -> dict[str, tuple[Float32Array, str]]:
+    if not file.is_file():
+        return {}
+    try:
+        with np.load(file) as stored:
+            columns = [stored[name] for name in ("contents", "logits", "parts")]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        log.warning("%s is damaged (%s): its photographs are named again", file, error)
+        return {}
+    contents, logits, parts = columns
+    return {
+        str(content): (row, str(part))
+        for content, row, part in zip(contents, logits, parts, strict=True)
+    }
