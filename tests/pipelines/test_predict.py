@@ -213,7 +213,7 @@ def test_photographs_that_were_named_before_are_not_computed_again(
     assert "100 photographs were named before by the same model, " in caplog.text
     logits = ["species", "probability", "novelty", "already_in"]
     old, new = (table.set_index("file")[logits] for table in (names_of(named), again))
-    assert new.loc["renamed.png"].tolist() == old.loc[first].tolist()
+    assert new.loc[["renamed.png"]].to_numpy().tolist() == old.loc[[first]].to_numpy().tolist()
     same = old.index.intersection(new.index)
     assert len(same) == len(old) - 1
     pd.testing.assert_frame_equal(new.loc[same], old.loc[same])

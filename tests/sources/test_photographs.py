@@ -101,10 +101,14 @@ def test_chunks_come_in_order_and_hold_reasons_for_what_is_unusable(
 
 
 def test_thumbnails_are_small_squares(folder: Path) -> None:
-    pictures = thumbnails(find_photographs(str(folder / "one")).files)
+    found = find_photographs(str(folder / "one")).files
+    pictures = thumbnails(found)
     assert list(pictures) == ["b.png", "night/a.PNG", "night/trap/c.png"]
     with Image.open(io.BytesIO(b64decode(pictures["b.png"]))) as picture:
-        assert (picture.format, picture.size) == ("JPEG", (160, 160))
+        assert (picture.format, picture.size) == ("WEBP", (384, 384))
+    many = {f"{number}.png": file for number in range(1001) for file in [found["b.png"]]}
+    with Image.open(io.BytesIO(b64decode(thumbnails(many)["7.png"]))) as picture:
+        assert picture.size == (256, 256)
 
 
 def test_a_file_that_vanishes_after_it_was_listed_has_a_reason_and_no_picture(

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from longtail.class_names import ClassNaming
-from longtail.naming.answers_table import DONT_KNOW
+from longtail.naming.answers_table import DONT_KNOW, LOOKS_UNKNOWN
 from longtail.naming.error_rates import names_at_each_rate
 from longtail.naming.seen_before import seen_note
 from longtail.reporting.page.templates import template
@@ -94,9 +94,7 @@ def _key(names: pd.DataFrame) -> str:
 
 def _tested(on_test: Mapping[str, Any]) -> str:
     """What was tested, in one sentence that needs no statistics."""
-    start = (
-        f"It was tested on {counted(on_test['images'], 'photograph')} that it had not learned from:"
-    )
+    start = f"The model was tested on {counted(on_test['images'], 'photograph')} that it had not learned from:"
     if not on_test["trusted"]:
         return f"{start} it was sure of none of their names."
     trusted, wrong = on_test["trusted"], on_test["wrong"]
@@ -133,6 +131,7 @@ def _card(row: Mapping[Any, Any], originals: Mapping[str, tuple[Path, str]]) -> 
         **{column: _text(row[column]) for column in ON_CARDS},
         **{column: _text(row.get(column)) for column in IF_PRESENT},
         "trusted": row["trust"] == YES,
+        "novel": row["why"] == LOOKS_UNKNOWN,
         "probability": _rounded(row["probability"] if pd.isna(answered) else answered),
         "guesses": [(name, _rounded(share)) for name, share in guesses if not pd.isna(share)],
         "folder": folder,

@@ -107,7 +107,7 @@
       const button = act("", { name, qualifier: "" }, `Key ${place + 1}`);
       button.className = "guess";
       button.style.setProperty("--share", `${100 * share}%`);
-      button.append(make("span", {}, shown(name)), make("span", {}, percent(share)));
+      button.append(make("span", {}, shown(name)), make("span", { class: "share" }, percent(share)));
       return button;
     });
     const acts = make("div", { class: "acts" },
@@ -120,10 +120,10 @@
       onchange: (event) => event.target.value.trim() && choose(number, typed(event.target.value.trim())),
     });
     const known_ = !choice || choice.qualifier || data.species.includes(choice.name);
-    const state = choice ? `✓ checked${known_ ? "" : ", a new name"}` : card.trusted ? `trusted ${card.rank}, ${percent(card.probability)}` : `not sure: ${card.why}`;
+    const state = choice ? `✓ checked${known_ ? "" : ", a new name"}` : card.trusted ? `trusted ${card.rank}, ${percent(card.probability)}` : card.novel ? card.why : "not sure";
     return [
       make("p", { class: "answer" }, make("bdi", {}, title(choice || proposal(card))), choice || card.trusted ? "" : " ?"),
-      make("p", { class: "state" }, state), ...guesses, acts, other,
+      make("p", { class: "state", title: card.why }, state), ...guesses, acts, other,
       make("p", { class: "path" }, [card.file, card.box && `box ${card.box}`, card.timestamp, card.deployment, card.already_in && `in the data set: ${card.already_in}`].filter(Boolean).join(" · ")),
     ];
   };
