@@ -62,8 +62,8 @@ def test_photographs_that_are_not_new_are_told(names: pd.DataFrame) -> None:
 def test_two_sentences_say_what_was_tested_and_what_trusted_means(names: pd.DataFrame) -> None:
     page = page_of(names)
     assert (
-        "The model was tested on 9 photographs that it had not learned from: it was sure of 4 names, and "
-        "1 of these was wrong. “Trusted” means sure enough that at most about 5% of all trusted "
+        "The model was tested on 9 photographs that it had not learned from: it was sure of "
+        "4 names, and 1 of these was wrong. “Trusted” means sure enough that at most about 5% of all trusted "
         "names should be wrong; any single one can be, so look at those that matter to you."
     ) in page
     untrusted = SHEET | {"trusted_on_test": {"images": 9, "trusted": 0, "wrong": 0, "note": ""}}

@@ -94,7 +94,8 @@ def _key(names: pd.DataFrame) -> str:
 
 def _tested(on_test: Mapping[str, Any]) -> str:
     """What was tested, in one sentence that needs no statistics."""
-    start = f"The model was tested on {counted(on_test['images'], 'photograph')} that it had not learned from:"
+    tested = counted(on_test["images"], "photograph")
+    start = f"The model was tested on {tested} that it had not learned from:"
     if not on_test["trusted"]:
         return f"{start} it was sure of none of their names."
     trusted, wrong = on_test["trusted"], on_test["wrong"]
