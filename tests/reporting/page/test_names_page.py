@@ -63,8 +63,9 @@ def test_two_sentences_say_what_was_tested_and_what_trusted_means(names: pd.Data
     page = page_of(names)
     assert (
         "The model was tested on 9 photographs that it had not learned from: it was sure of "
-        "4 names, and 1 of these was wrong. “Trusted” means sure enough that at most about 5% of all trusted "
-        "names should be wrong; any single one can be, so look at those that matter to you."
+        "4 names, and 1 of these was wrong. “Trusted” means sure enough that at most about 5% of "
+        "all trusted names should be wrong; any single one can be, so look at those that matter "
+        "to you."
     ) in page
     untrusted = SHEET | {"trusted_on_test": {"images": 9, "trusted": 0, "wrong": 0, "note": ""}}
     assert "it was sure of none of their names." in page_of(names, sheet=untrusted)
