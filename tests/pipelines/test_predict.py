@@ -298,7 +298,13 @@ def test_full_does_not_name_anything() -> None:
     assert not registered["full"].all_outputs() & registered["predict"].all_outputs()
     assert registered["predict"].inputs() == {
         *(f"digits_{name}" for name in ("results", "trainings", "source", "images", "index")),
-        *("digits_subsets", "digits_class_profile", "digits_predictions", "trial_store"),
+        *(
+            "digits_subsets",
+            "digits_class_profile",
+            "digits_predictions",
+            "trial_store",
+            "named_before",
+        ),
         *("params:predict", "params:compute", "params:datasets.digits"),
     }
 

@@ -73,7 +73,7 @@ def test_a_schema_as_markdown() -> None:
 
 def test_names_have_columns_for_the_ranks_of_the_taxonomy() -> None:
     columns = names.names_columns(["genus", "family"])
-    assert columns[-12:-8] == ["genus", "genus_probability", "family", "family_probability"]
+    assert columns[-13:-9] == ["genus", "genus_probability", "family", "family_probability"]
     row = {"file": "a.jpg", "trust": "yes", "why": "sure", "genus": "NA", "genus_probability": "1"}
     table = pd.DataFrame([row], columns=columns, dtype="str")
     valid = validate(table, names.NAMES, "names.csv")
@@ -101,7 +101,8 @@ def test_the_catalog_applies_a_schema_on_save_and_on_load(tmp_path: Path) -> Non
     with pytest.raises(DataError) as error:
         made.load("moths_index")
     assert str(error.value) == (
-        f"moths_index ({file}), row 2: split is 'trian', must be train, validation, test or empty"
+        f"moths_index ({file}), row 2: split is 'trian', must be train, validation, test, "
+        "confirmed or empty"
     )
 
 

@@ -75,7 +75,7 @@ def _read(file: Path) -> dict[str, tuple[Float32Array, str]]:
     if not file.is_file():
         return {}
     try:
-        with np.load(file) as stored:
+        with file.open("rb") as content, np.load(content) as stored:
             columns = [stored[name] for name in ("contents", "logits", "parts")]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         log.warning("%s is damaged (%s): its photographs are named again", file, error)
