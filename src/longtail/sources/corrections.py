@@ -130,9 +130,9 @@ def read_confirmed(
         entries[stored.parts] = Entry(stored, class_names[labels[0]], "", CONFIRMED)
     unsure = sum(not row.is_sure for row in rows)
     log.info(
-        "%s: %s joins the data set for training; %s no sure species; %s",
+        "%s: %s the training images; %s no sure species; %s",
         key,
-        counted(len(entries), "confirmed photograph"),
+        counted(len(entries), "confirmed photograph joins", "confirmed photographs join"),
         counted(unsure, "row has", "rows have"),
         f"{counted(len(rejected), 'row')} cannot be used (see rejected.csv beside index.csv)"
         if rejected
