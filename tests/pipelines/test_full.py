@@ -350,7 +350,7 @@ def test_scores_are_joined_in_the_order_of_the_tables(full: Run) -> None:
         pd.testing.assert_frame_equal(full.load(f"report.digits.{backbone}.scores"), own)
 
 
-def test_figures_are_png_files(full: Run) -> None:
+def test_figures_are_png_pdf_and_svg_files(full: Run) -> None:
     names = [n for n in pipelines("test")["full"].all_outputs() if n.endswith("_figure")]
     kinds = {name.rpartition(".")[2] for name in names if name.startswith("report.")}
     # The classes' sizes and two of all backbones, beside those of each backbone.
@@ -359,6 +359,8 @@ def test_figures_are_png_files(full: Run) -> None:
     assert kinds == {f"{name}_figure" for name in kind}
     for name in names:
         assert full.load(name).startswith(b"\x89PNG\r\n\x1a\n")
+        assert full.load(name.replace("_figure", "_pdf")).startswith(b"%PDF-")
+        assert b"<svg " in full.load(name.replace("_figure", "_svg"))[:500]
 
 
 def test_cards_tell_the_parameters_of_the_training(full: Run) -> None:

@@ -55,7 +55,7 @@ def titles(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def keep(figure: Figure) -> drawing.Picture:
         seen.append(figure.get_suptitle() or figure.texts[0].get_text())
-        return drawing.Picture(seen[-1].encode(), b"pdf")
+        return drawing.Picture(seen[-1].encode(), b"pdf", b"svg")
 
     monkeypatch.setattr(drawing, "picture", keep)
     return seen
@@ -84,12 +84,12 @@ def draw(results: pd.DataFrame, seeds: tuple[int, ...] = (0,)) -> tuple[bytes | 
 def test_a_backbone_without_results_has_a_line_of_text_for_each_figure(titles: list[str]) -> None:
     nothing = make_results(("softmax", 0, 0.5)).iloc[:0]
     pictures = draw(nothing)
-    assert len(pictures) == 2 * len(FIGURES) + 1  # as PNG, as PDF, and all as HTML
+    assert len(pictures) == 3 * len(FIGURES) + 1  # as PNG, PDF and SVG, and all as HTML
     assert set(titles) == {r"costs \$5 or \$6: no trial has results"}
 
 
 def test_dollar_signs_in_labels_are_no_formulas(titles: list[str]) -> None:
-    assert len(draw(make_results(("softmax", 0, 0.5)))) == 2 * len(FIGURES) + 1
+    assert len(draw(make_results(("softmax", 0, 0.5)))) == 3 * len(FIGURES) + 1
     assert len(titles) == len(FIGURES)
     assert all(title.startswith(r"costs \$5 or \$6") for title in titles)
 
@@ -100,7 +100,7 @@ def test_figures_show_verified_trials_only(monkeypatch: pytest.MonkeyPatch) -> N
 
     def keep(figure: Figure) -> drawing.Picture:
         seen.append(figure)
-        return drawing.Picture(b"", b"")
+        return drawing.Picture(b"", b"", b"")
 
     monkeypatch.setattr(drawing, "picture", keep)
     draw(make_results(("softmax", 1, 0.5)), seeds=(0, 1, 2))

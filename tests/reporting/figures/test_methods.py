@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import io
 from typing import Any
+from xml.etree import ElementTree
 
+import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
@@ -28,6 +30,7 @@ from tests.reporting.rows import make_summaries, make_table
 
 LABELS = {"softmax": "Softmax", "focal": "Focal loss", "ldam": "LDAM"}
 GROUPS = ["head", "middle", "tail"]
+SVG = "{http://www.w3.org/2000/svg}"
 # Focal loss has failed on the balanced training set, LDAM on the long-tailed one.
 TRIALS = {
     "balanced": {"softmax": 0.5, "ldam": 0.75},
@@ -185,6 +188,19 @@ def test_curves_are_means_over_seeds_of_validated_epochs(drawn: list[Figure]) ->
     assert long_tailed.lines[0].get_color() != long_tailed.lines[1].get_color()
 
 
+def test_methods_whose_curves_coincide_are_named(drawn: list[Figure]) -> None:
+    of_one_training = histories(
+        ("balanced", "softmax", 0, 2, 0.5),
+        ("balanced", "focal", 0, 2, 0.5),
+        ("balanced", "ldam", 0, 4, 0.5),
+        ("long_tailed", "softmax", 0, 2, 0.5),
+        ("long_tailed", "focal", 0, 2, 0.25),
+    )
+    learning_curves(of_one_training, LABELS, "ViT")
+    notes = [axes.texts[0].get_text() for axes in drawn[0].axes]
+    assert notes == ["one curve: Softmax, Focal loss", ""]
+
+
 def test_epochs_are_whole_numbers(drawn: list[Figure]) -> None:
     learning_curves(histories(("balanced", "softmax", 0, 1, 0.5)), LABELS, "ViT")
     (axes,) = drawn[0].axes
@@ -313,6 +329,7 @@ def test_figures_are_pictures_and_the_same_for_the_same_data() -> None:
 def test_files_do_not_name_the_program_that_drew_them() -> None:
     for picture in draw_all(LABELS, "ViT").values():
         assert b"matplotlib" not in picture.png.lower() + picture.pdf.lower()
+        assert matplotlib.__version__.encode() not in picture.svg
 
 
 def test_figures_are_vector_graphics_with_truetype_fonts_as_well() -> None:
@@ -320,6 +337,13 @@ def test_figures_are_vector_graphics_with_truetype_fonts_as_well() -> None:
         assert picture.pdf.startswith(b"%PDF-")
         assert b"/Subtype /Type3" not in picture.pdf
         assert b"/FontFile2" in picture.pdf
+
+
+def test_text_of_vector_graphics_can_be_edited() -> None:
+    picture = learning_curves(HISTORIES, LABELS, "ViT & <so>")
+    texts = [element.text for element in ElementTree.fromstring(picture.svg).iter(f"{SVG}text")]
+    assert "ViT & <so>: learning curves" in texts
+    assert "LDAM" in texts
 
 
 def test_letters_that_the_font_lacks_cost_a_warning_only() -> None:

@@ -132,10 +132,10 @@ def _backbone(report: Namespace, own: Sequence[Table]) -> Iterator[Node]:
         parts = [f"{name}.{table.train_set}.{kind}" for table in own]
         yield namespace.joined(join, parts, f"{name}.{kind}", f"join_{kind}")
     drawn = [f"{name}.{figure}" for figure in FIGURES]
-    pdf = [figure.replace("_figure", "_pdf") for figure in drawn]
-    yield namespace.node(figures.draw_figures, [*drawn, *pdf, f"{name}.html_figures"])
+    pdf, svg = ([f.replace("_figure", f"_{kind}") for f in drawn] for kind in ("pdf", "svg"))
+    yield namespace.node(figures.draw_figures, [*drawn, *pdf, *svg, f"{name}.html_figures"])
     if "published" in report.arguments:
-        compared = ("comparison", "figure", "pdf", "tables", "html")
+        compared = ("comparison", "figure", "pdf", "svg", "tables", "html")
         yield namespace.node(
             published.compare_with_published, [f"{name}.published_{part}" for part in compared]
         )
@@ -155,7 +155,7 @@ def _data_set(report: Namespace, dataset: str, backbones: list[str]) -> Iterator
         (figures.draw_overview, "overview"),
         (figures.draw_tail_against_head, "tail_against_head"),
     ):
-        yield report.node(draw, [f"{dataset}_{name}_figure", f"{dataset}_{name}_pdf"])
+        yield report.node(draw, [f"{dataset}_{name}_{kind}" for kind in ("figure", "pdf", "svg")])
     if "published" in report.arguments:
         compared = [f"{report.name}.{b}.published_comparison" for b in backbones]
         yield report.joined(

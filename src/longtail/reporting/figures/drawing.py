@@ -16,6 +16,8 @@ from PIL import Image
 from longtail.class_names import ClassNaming
 
 rcParams["pdf.fonttype"] = 42  # TrueType, since publishers refuse Type 3
+rcParams["svg.fonttype"] = "none"  # text stays text, which can be searched and edited
+rcParams["svg.hashsalt"] = "longtail"  # equal figures have equal identifiers
 
 # Colours that colour-blind readers can distinguish (Okabe and Ito 2008).
 COLOURS = {"head": "#0072B2", "middle": "#E69F00", "tail": "#D55E00"}
@@ -73,24 +75,26 @@ def count_images(axis: Axis, sizes: pd.Series[int]) -> None:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure as the bytes of its files: for the page, and for documents in LaTeX."""
+    """A figure as the bytes of its files: for the page, for LaTeX, and to be edited."""
 
     png: bytes
     pdf: bytes
+    svg: bytes
 
 
 def picture(figure: Figure) -> Picture:
     """The files of a figure; equal figures give equal bytes."""
-    png, pdf, small = io.BytesIO(), io.BytesIO(), io.BytesIO()
+    png, pdf, svg, small = io.BytesIO(), io.BytesIO(), io.BytesIO(), io.BytesIO()
     # No date and no version of matplotlib in the files.
     figure.savefig(png, format="png", dpi=DOTS_PER_INCH)
     undated = {"Creator": None, "Producer": None, "CreationDate": None}
     figure.savefig(pdf, format="pdf", metadata=undated)
+    figure.savefig(svg, format="svg", metadata={"Creator": None, "Date": None})
     # With a palette, a PNG takes a third of the space.
     with Image.open(png) as image:
         reduced = image.convert("RGB").quantize(PALETTE_SIZE, dither=Image.Dither.NONE)
         reduced.save(small, format="png", optimize=True, dpi=(DOTS_PER_INCH, DOTS_PER_INCH))
-    return Picture(small.getvalue(), pdf.getvalue())
+    return Picture(small.getvalue(), pdf.getvalue(), svg.getvalue())
 
 
 def text_figure(text: str) -> Picture:

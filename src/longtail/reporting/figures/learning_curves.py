@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 
 import pandas as pd
@@ -12,11 +13,15 @@ from longtail.reporting.figures import drawing
 from longtail.reporting.figures.drawing import MARKERS, PALETTE, Picture
 from longtail.reporting.tables.layouts import TRAIN_SET_LABELS
 
+NOTE_WIDTH = 42  # letters, of the note on curves that coincide
 LINES = ("-", "--", ":", "-.")  # each for as many methods as there are colours
 
 
 def learning_curves(histories: pd.DataFrame, labels: Mapping[str, str], title: str) -> Picture:
-    """Accuracy on the validation images by epoch, one panel per training set."""
+    """Accuracy on the validation images by epoch, one panel per training set.
+
+    A note in the panel names the methods whose curves coincide.
+    """
     validated = histories.dropna(subset="validation_acc1")
     if validated.empty:
         return drawing.text_figure(f"{title}: no epoch was validated")
@@ -40,6 +45,14 @@ def learning_curves(histories: pd.DataFrame, labels: Mapping[str, str], title: s
                     marker=MARKERS[number % len(MARKERS)], ms=4.5, mfc="none",
                     color=PALETTE[number % len(PALETTE)], label=label,
                 )  # fmt: skip
+        notes = [
+            textwrap.fill(f"one curve: {', '.join(labels[method] for method in same)}", NOTE_WIDTH)
+            for same in coinciding(means.unstack("method").reindex(columns=list(labels)))
+        ]
+        axes.text(
+            0.98, 0.03, "\n".join(notes), transform=axes.transAxes, ha="right", va="bottom",
+            fontsize=7, bbox={"facecolor": "white", "alpha": 0.8, "lw": 0, "pad": 1},
+        )  # fmt: skip
         axes.set_title(f"trained {TRAIN_SET_LABELS[train_set]}")
         axes.set_xlabel("epoch")
         axes.set_xlim(0, histories["epoch"].max() + 1)
@@ -52,3 +65,16 @@ def learning_curves(histories: pd.DataFrame, labels: Mapping[str, str], title: s
     )
     figure.suptitle(f"{title}: learning curves")
     return drawing.picture(figure)
+
+
+def coinciding(curves: pd.DataFrame) -> list[list[str]]:
+    """The methods whose curves are equal, such as those of one training, as lists of two or more.
+
+    Args:
+        curves: one column per method, one row per epoch; methods without a curve are all NaN.
+    """
+    by_curve: dict[tuple[float, ...], list[str]] = {}
+    for method in curves.columns[curves.notna().any()]:
+        # NaN is not equal to itself: -1 stands for an epoch that was not validated.
+        by_curve.setdefault(tuple(curves[method].fillna(-1)), []).append(str(method))
+    return [methods for methods in by_curve.values() if len(methods) > 1]

@@ -23,33 +23,33 @@ def select_gallery(
     return gallery(images, index, examples, results, profile)
 
 
-def draw_class_profile(profile: pd.DataFrame, dataset: Dataset) -> tuple[bytes, bytes]:
-    """The training images of each class, with head, middle and tail, as PNG and PDF."""
+def draw_class_profile(profile: pd.DataFrame, dataset: Dataset) -> tuple[bytes, ...]:
+    """The training images of each class, with head, middle and tail, as PNG, PDF and SVG."""
     from longtail.reporting.figures import class_profile, drawing
 
     figure = class_profile.class_profile(
         profile, drawing.drawn_text(dataset.label), dataset.imbalance.grouped_by
     )
-    return figure.png, figure.pdf
+    return figure.png, figure.pdf, figure.svg
 
 
-def draw_overview(leaders: pd.DataFrame, contents: Contents) -> tuple[bytes, bytes]:
-    """The methods of all backbones, for the tail and overall, as PNG and PDF."""
+def draw_overview(leaders: pd.DataFrame, contents: Contents) -> tuple[bytes, ...]:
+    """The methods of all backbones, for the tail and overall, as PNG, PDF and SVG."""
     from longtail.reporting.figures.overview import overview
 
     figure = overview(leaders, contents)
-    return figure.png, figure.pdf
+    return figure.png, figure.pdf, figure.svg
 
 
 def draw_tail_against_head(
     scores: pd.DataFrame, contents: Contents, trials: Trials, dataset: Dataset
-) -> tuple[bytes, bytes]:
-    """The methods of all backbones by family, tail against head, as PNG and PDF."""
+) -> tuple[bytes, ...]:
+    """The methods of all backbones by family, tail against head, as PNG, PDF and SVG."""
     from longtail.reporting.figures.tail_against_head import tail_against_head
 
     families = {trial.method.name: trial.method.family for trial in trials.trials}
     figure = tail_against_head(scores, contents, families, dataset.imbalance.grouped_by)
-    return figure.png, figure.pdf
+    return figure.png, figure.pdf, figure.svg
 
 
 def draw_figures(
@@ -62,7 +62,7 @@ def draw_figures(
     table: Table,
     dataset: Dataset,
 ) -> tuple[bytes | str, ...]:
-    """A backbone's figures: all as PNG, all as PDF, and all as HTML with their captions.
+    """A backbone's figures: all as PNG, as PDF and as SVG, and as HTML with their captions.
 
     See :func:`longtail.reporting.figures.backbone.backbone_figures`.
     """
@@ -75,6 +75,6 @@ def draw_figures(
     )
     grouped_by, label = dataset.imbalance.grouped_by, table.backbone_label
     figures = backbone_figures(tables, profile, table.methods, label, grouped_by)
-    png, pdf = [figure.png for figure in figures], [figure.pdf for figure in figures]
+    png, pdf, svg = zip(*((each.png, each.pdf, each.svg) for each in figures), strict=True)
     captions = [f"{label}: {text}" for text in figure_captions(profile, grouped_by).values()]
-    return *png, *pdf, figures_html(list(zip(captions, png, strict=True)))
+    return *png, *pdf, *svg, figures_html(list(zip(captions, png, strict=True)))

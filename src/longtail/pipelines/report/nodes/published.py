@@ -31,8 +31,8 @@ def compare_with_published(
     contents: Contents,
     table: Table,
     statistics: Statistics,
-) -> tuple[pd.DataFrame, bytes, bytes, str, str]:
-    """A backbone's results and the published ones: a table, PNG, PDF, LaTeX and HTML."""
+) -> tuple[pd.DataFrame, bytes, bytes, bytes, str, str]:
+    """A backbone's results and the published ones: a table, PNG, PDF, SVG, LaTeX and HTML."""
     from longtail.reporting.figures import drawing
     from longtail.reporting.figures.published_comparison import comparison_figure
 
@@ -46,7 +46,7 @@ def compare_with_published(
     tables, note = comparison_tables(comparison, own), comparison_note(confidence)
     as_latex = "\n".join(comparison_latex(each, note) for each in tables)
     html = published_html(table.backbone_label, figure.png, tables, note)
-    return comparison, figure.png, figure.pdf, as_latex, html
+    return comparison, figure.png, figure.pdf, figure.svg, as_latex, html
 
 
 def audit_published(published: pd.DataFrame, source: dict[str, Any]) -> pd.DataFrame:
