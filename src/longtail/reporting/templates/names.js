@@ -209,7 +209,7 @@
         if (group && (drawn === 0 || group !== groupOf(cards[visible[drawn - 1]]))) {
           const members = visible.filter((other) => groupOf(cards[other]) === group);
           const accept = at("order").value === "species" ? proposal : null;
-          part.append(heading(group, members, accept, (left) => `All ${left} are right`));
+          part.append(heading(group, members, accept, (left) => (left === 1 ? "It is right" : `All ${left} are right`)));
         }
         part.append(draw(number));
         drawn += 1;
