@@ -50,6 +50,7 @@ OTHERS = {
     rf"01_raw/decoded/moths-{KEY}/journal\.sqlite": "each row has a checksum",
     rf"01_raw/decoded/moths-{KEY}/(counter|in-hand)": "a lost number or mark changes no image",
     rf"(01_raw/decoded/moths-{KEY}/lock|06_models/store/locks/{FINGERPRINT}\.lock)": "empty",
+    rf"07_model_output/named_before/{KEY}\.npz": "the checksums of a zip file",
     r"\.runs/lock": "empty",
 }
 

@@ -222,7 +222,7 @@ class Page(HTMLParser):
         if tag == "tr":
             self.tables[-1].rows.append([])
             self.tables[-1].bold.append([])
-        if tag == "td":
+        if tag == "td" and "thead" not in self._inside:
             self.tables[-1].rows[-1].append("")
             self.tables[-1].bold[-1].append(False)
         if tag == "b" and "td" in self._inside:
@@ -235,7 +235,7 @@ class Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         if "caption" in self._inside:
             self.tables[-1].caption += data
-        elif "td" in self._inside:
+        elif "td" in self._inside and "thead" not in self._inside:
             self.tables[-1].rows[-1][-1] += data
 
     def table(self, caption: str, in_details: bool) -> Seen:

@@ -156,7 +156,7 @@ def test_rows_that_are_not_in_the_grid_are_counted(page: str, appendix: str) -> 
 def rows_of(page: str, number: str) -> list[list[str]]:
     """The cells of a page's table."""
     table = page[page.index(f"<b>Table {number}.</b>") :]
-    table = table[: table.index("</table>")]
+    table = table[table.index("<tbody>") : table.index("</table>")]
     rows = re.findall(r"<tr.*?>(.*?)</tr>", table, flags=re.DOTALL)
     return [cells for row in rows if (cells := re.findall(r"<td[^>]*>(.*?)</td>", row))]
 
@@ -242,7 +242,7 @@ def test_without_published_results_the_stage_makes_nothing_of_them() -> None:
     stage = pipelines("test")["report"]
     assert not [name for name in stage.datasets() if "published" in name]
     beside = pipelines("test", **dotted(PUBLISHED))["report"]
-    parts = ("comparison", "figure", "pdf", "tables", "html")
+    parts = ("comparison", "figure", "pdf", "svg", "tables", "html")
     assert {name for name in beside.datasets() if "published" in name} == {
         *("published_toy", "digits_published_comparison", "digits_published_audit"),
         *("report.digits.published_note", "report.digits.published_latex"),

@@ -43,6 +43,7 @@ def ingested(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
             "params:datasets.digits": parameters.datasets["digits"],
             "downloads": tmp_path_factory.mktemp("downloads"),
             "decoded": tmp_path_factory.mktemp("decoded"),
+            "confirmed": tmp_path_factory.mktemp("confirmed"),
         },
     )
 

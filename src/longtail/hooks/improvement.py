@@ -23,10 +23,11 @@ def log_improvement(pipeline: Pipeline, catalog: LongtailCatalog) -> None:
     """Compare the best trial of each data set with the same trial before its images changed."""
     parameters = catalog.parameters()
     for dataset in parameters.grid.datasets:
-        if f"{dataset}_results" not in pipeline.all_outputs():
+        results = f"{dataset}_results"
+        if results not in pipeline.all_outputs() or not catalog.exists(results):
             continue
         try:
-            trial = choose_trial(catalog.load(f"{dataset}_results"), dataset, None)
+            trial = choose_trial(catalog.load(results), dataset, None)
         except DataError:  # there is nothing to choose a trial by
             continue
         predictions, images = f"train.{trial}.predictions", f"{dataset}_images"
