@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 import pandas as pd
 from matplotlib import rcParams
@@ -73,8 +73,7 @@ def count_images(axis: Axis, sizes: pd.Series[int]) -> None:
     axis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
 
 
-@dataclass(frozen=True)
-class Picture:
+class Picture(NamedTuple):
     """A figure as the bytes of its files: for the page, for LaTeX, and to be edited."""
 
     png: bytes

@@ -27,18 +27,16 @@ def draw_class_profile(profile: pd.DataFrame, dataset: Dataset) -> tuple[bytes, 
     """The training images of each class, with head, middle and tail, as PNG, PDF and SVG."""
     from longtail.reporting.figures import class_profile, drawing
 
-    figure = class_profile.class_profile(
+    return class_profile.class_profile(
         profile, drawing.drawn_text(dataset.label), dataset.imbalance.grouped_by
     )
-    return figure.png, figure.pdf, figure.svg
 
 
 def draw_overview(leaders: pd.DataFrame, contents: Contents) -> tuple[bytes, ...]:
     """The methods of all backbones, for the tail and overall, as PNG, PDF and SVG."""
     from longtail.reporting.figures.overview import overview
 
-    figure = overview(leaders, contents)
-    return figure.png, figure.pdf, figure.svg
+    return overview(leaders, contents)
 
 
 def draw_tail_against_head(
@@ -48,8 +46,7 @@ def draw_tail_against_head(
     from longtail.reporting.figures.tail_against_head import tail_against_head
 
     families = {trial.method.name: trial.method.family for trial in trials.trials}
-    figure = tail_against_head(scores, contents, families, dataset.imbalance.grouped_by)
-    return figure.png, figure.pdf, figure.svg
+    return tail_against_head(scores, contents, families, dataset.imbalance.grouped_by)
 
 
 def draw_figures(
@@ -75,6 +72,6 @@ def draw_figures(
     )
     grouped_by, label = dataset.imbalance.grouped_by, table.backbone_label
     figures = backbone_figures(tables, profile, table.methods, label, grouped_by)
-    png, pdf, svg = zip(*((each.png, each.pdf, each.svg) for each in figures), strict=True)
+    png, pdf, svg = zip(*figures, strict=True)
     captions = [f"{label}: {text}" for text in figure_captions(profile, grouped_by).values()]
     return *png, *pdf, *svg, figures_html(list(zip(captions, png, strict=True)))

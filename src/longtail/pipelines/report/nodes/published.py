@@ -46,7 +46,7 @@ def compare_with_published(
     tables, note = comparison_tables(comparison, own), comparison_note(confidence)
     as_latex = "\n".join(comparison_latex(each, note) for each in tables)
     html = published_html(table.backbone_label, figure.png, tables, note)
-    return comparison, figure.png, figure.pdf, figure.svg, as_latex, html
+    return comparison, *figure, as_latex, html
 
 
 def audit_published(published: pd.DataFrame, source: dict[str, Any]) -> pd.DataFrame:
