@@ -80,7 +80,7 @@ def hold_out(
     key = f"datasets.{dataset}.imbalance.holdout"
     official = isinstance(holdout, OfficialHoldout | OfficialTestHoldout)
     confirmed = index[index["split"] == CONFIRMED]
-    group_of_confirmed = pd.Series(_groups(index), index=index["image"].to_numpy())
+    group_of = pd.Series(_groups(index), index=index["image"].to_numpy())
     index = index[index["split"] != CONFIRMED]
     if not (official or keep_splits):
         index = index.assign(split="")
@@ -96,9 +96,7 @@ def hold_out(
         _plan(int(str(label)), images, holdout, seed, given)
         for label, images in known.groupby("label")
     ]
-    groups = _groups(index)
-    beside_unknown = set(groups[index["label"] < 0])
-    group_of = pd.Series(groups, index=index["image"].to_numpy())
+    beside_unknown = set(group_of[index.loc[index["label"] < 0, "image"]])
     own_groups = [group_of[each.images].to_numpy() for each in classes]
     shared = _assign_shared(classes, own_groups, beside_unknown)
     pools, problems = Pools([], [], []), []
@@ -118,7 +116,7 @@ def hold_out(
             )
     if problems:
         raise DataError(f"{key}: {_listed(problems, len(classes))}, but {_needed(holdout)}")
-    return _with_confirmed(pools, confirmed, group_of_confirmed, beside_unknown)
+    return _with_confirmed(pools, confirmed, group_of, beside_unknown)
 
 
 def _with_confirmed(

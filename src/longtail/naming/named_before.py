@@ -13,12 +13,11 @@ from typing import Any
 import numpy as np
 
 from longtail.arrays import Float32Array
+from longtail.storage.array_store import KEY_DIGITS
 from longtail.storage.files import atomic_file
 from longtail.storage.space import write_errors_explained
 
 log = logging.getLogger(__name__)
-
-KEY_DIGITS = 16
 
 
 class NamedBefore:

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO
 
 MAX_MEMBER_BYTES = 256 << 20  # of an unpacked member of a zip file; larger ones are rejected
 
@@ -50,7 +49,7 @@ class ImageFileRef:
         return os.fsencode(f"{self.container}\0") + inside.encode("utf-8", "surrogateescape")
 
     @contextmanager
-    def opened(self) -> Iterator[BinaryIO]:
+    def opened(self) -> Iterator[io.BufferedReader | io.BytesIO]:
         """Open the file. Links are not followed, and anything but a regular file is an error.
 
         Raises:
@@ -68,7 +67,7 @@ class ImageFileRef:
             raise UnreadableError(f"cannot be read: {reason}") from error
 
     @contextmanager
-    def _opened_file(self) -> Iterator[BinaryIO]:
+    def _opened_file(self) -> Iterator[io.BufferedReader]:
         # Without O_NONBLOCK, opening a pipe that has replaced the file would block.
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         descriptor = os.open(self.container.joinpath(*self.parts), flags)
@@ -84,7 +83,7 @@ class ImageFileRef:
         if self.stamp and stamp_of(status) != self.stamp:
             raise UnreadableError("changed while the folder was read: run again")
 
-    def _opened_member(self, member: str) -> BinaryIO:
+    def _opened_member(self, member: str) -> io.BytesIO:
         with _open_zip(self.container).open(member) as file:
             content = file.read(MAX_MEMBER_BYTES + 1)
         if len(content) > MAX_MEMBER_BYTES:

@@ -157,10 +157,7 @@ def checksums(files: Mapping[str, ImageFileRef]) -> dict[str, str]:
     def checksum(file: ImageFileRef) -> str | None:
         try:
             with file.opened() as content:
-                digest = hashlib.sha256()
-                while part := content.read(1 << 20):
-                    digest.update(part)
-                return digest.hexdigest()
+                return hashlib.file_digest(content, "sha256").hexdigest()
         except UnreadableError:
             return None
 

@@ -274,7 +274,7 @@ def draw_gallery(
     chosen = most_doubtful(names, predict.gallery)
     files = {file: photographs.files[file] for file in chosen["file"]}
     pictures = thumbnails(files, photographs.limits)
-    originals = {name: (file.container, "/".join(file.parts)) for name, file in files.items()}
+    originals = {name: (file.container, file.name) for name, file in files.items()}
     return names_page(dataset.label, names, chosen, pictures, originals, recognizer)
 
 
