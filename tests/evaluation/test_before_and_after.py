@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 import scipy
 
-from longtail.evaluation.before_and_after import TestAnswers, compare
+from longtail.evaluation.before_and_after import AnswersOnTest, compare
 
 
-def answers(right: dict[str, bool]) -> TestAnswers:
+def answers(right: dict[str, bool]) -> AnswersOnTest:
     """Photographs by name; their species is the first letter."""
     hashes = [name.encode() for name in right]
-    return TestAnswers(hashes, [name[0] for name in right], list(right.values()))
+    return AnswersOnTest(hashes, [name[0] for name in right], list(right.values()))
 
 
 def test_only_photographs_that_tested_both_count() -> None:

@@ -14,7 +14,7 @@ NAMED_SPECIES = 5
 
 
 @dataclass(frozen=True)
-class TestAnswers:
+class AnswersOnTest:
     """The answers of a model to test photographs.
 
     Attributes:
@@ -22,8 +22,6 @@ class TestAnswers:
         species: the right species of each.
         is_right: whether the model says so.
     """
-
-    __test__ = False  # for pytest, which takes it for tests by its name
 
     hashes: Sequence[bytes]
     species: Sequence[str]
@@ -39,7 +37,7 @@ class BeforeAndAfter:
         right_before: how many of them the model named correctly before.
         right_after: and after.
         p: of McNemar's exact test that both are equally good.
-        by_species: correct names more (or fewer) than before, without species of equally many.
+        by_species: by how much the number of correct names has changed, of species where it has.
     """
 
     images: int
@@ -53,7 +51,7 @@ class BeforeAndAfter:
 
         Args:
             model: its name.
-            level: a difference counts as clear from a p-value below on.
+            level: the difference is called clear if p is below it.
         """
         difference = self.right_after - self.right_before
         points = f"{100 * difference / self.images:+.1f} points"
@@ -73,7 +71,7 @@ class BeforeAndAfter:
         return text
 
 
-def compare(before: TestAnswers, after: TestAnswers) -> BeforeAndAfter | None:
+def compare(before: AnswersOnTest, after: AnswersOnTest) -> BeforeAndAfter | None:
     """Compare two models on the photographs that tested both; None if there is none."""
     was_right = dict(zip(before.hashes, before.is_right, strict=True))
     is_right = dict(zip(after.hashes, after.is_right, strict=True))

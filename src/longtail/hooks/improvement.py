@@ -11,7 +11,7 @@ from kedro.pipeline import Pipeline
 from longtail.catalog import LongtailCatalog
 from longtail.datasets.base import version_files
 from longtail.errors import DataError
-from longtail.evaluation.before_and_after import TestAnswers, compare
+from longtail.evaluation.before_and_after import AnswersOnTest, compare
 from longtail.hooks.run_files import path_of
 from longtail.imbalance import images_of, widest_test_set
 from longtail.naming.trial_choice import choose_trial
@@ -33,7 +33,7 @@ def log_improvement(pipeline: Pipeline, catalog: LongtailCatalog) -> None:
         predictions, images = f"train.{trial}.predictions", f"{dataset}_images"
         now = catalog.versions([predictions, images])
         earlier = (
-            (version, _in_force(catalog, images, version))
+            (version, _version_at(catalog, images, version))
             for version in _versions(catalog, predictions)
             if version < now[predictions]
         )
@@ -53,25 +53,25 @@ def _versions(catalog: LongtailCatalog, name: str) -> list[str]:
     return [file.parent.name for file in version_files(path_of(catalog, name))]
 
 
-def _in_force(catalog: LongtailCatalog, name: str, at: str) -> str | None:
+def _version_at(catalog: LongtailCatalog, name: str, at: str) -> str | None:
     """The version of a dataset that a run with the version ``at`` has read or made.
 
-    What had not changed then is in an older version.
+    It is an older one if the dataset had not changed.
     """
     return next((version for version in _versions(catalog, name) if version <= at), None)
 
 
-def _answers(catalog: LongtailCatalog, dataset: str, trial: str, version: str) -> TestAnswers:
+def _answers(catalog: LongtailCatalog, dataset: str, trial: str, version: str) -> AnswersOnTest:
     """The answers of a trial to the test photographs, as a run with a version gave them."""
     index, subsets, images = (
-        catalog.load(name, _in_force(catalog, name, version))
+        catalog.load(name, _version_at(catalog, name, version))
         for name in (f"{dataset}_index", f"{dataset}_subsets", f"{dataset}_images")
     )
     predictions = catalog.load(f"train.{trial}.predictions", version).set_index("image")
     test = images_of(subsets, "test", widest_test_set(subsets))
     logits = predictions.loc[test].drop(columns="label").to_numpy()
     names = index.set_index("image").loc[test, "class_name"]
-    return TestAnswers(
+    return AnswersOnTest(
         [hashlib.sha256(np.ascontiguousarray(images[image]).data).digest() for image in test],
         names.tolist(),
         (logits.argmax(axis=1) == predictions.loc[test, "label"].to_numpy()).tolist(),

@@ -77,7 +77,7 @@ def names_page(
         meaning=_meaning(recognizer["error_rate"]),
         on_page=len(chosen),
         readable=int((names["error"] == "").sum()),
-        familiar=seen_note(names[ALREADY_IN].tolist()),
+        seen=seen_note(names[ALREADY_IN].tolist()),
         broken=names.loc[names["error"] != "", ["file", "error"]].to_dict("records"),
         rungs=names_at_each_rate(recognizer["ladder"], names),
         recognizer=recognizer,

@@ -6,10 +6,10 @@
   const cards = data.cards, storage = `longtail:${data.key}`;
   const UNKNOWN = "unknown", NO_ANIMAL = "no animal", ABOVE = "sp.";
   const COLUMNS = ["file", "sha256", "box", "name", "qualifier", "by", "when", "previous_answer", "folder"];
-  const CHUNK = 60, ALIKE = 0.9, MARGIN = 1500;
+  const CHUNK = 60, LEAST_SIMILARITY = 0.9, MARGIN = 1500;
   let choices = new Map(); // by photograph: name, qualifier, by, when
   let elsewhere = []; // loaded rows of photographs that are not on the page
-  let history = [], visible = [], drawn = 0, current = -1, likeness = null, unsaved = 0;
+  let history = [], visible = [], drawn = 0, current = -1, similarTo = null, unsaved = 0;
 
   // ---- names -------------------------------------------------------------------------------
   const shown = (name) => {
@@ -119,8 +119,8 @@
       class: "other", list: "species", placeholder: "other name", "aria-label": `Other name of ${card.file}`,
       onchange: (event) => event.target.value.trim() && choose(number, typed(event.target.value.trim())),
     });
-    const known_ = !choice || choice.qualifier || data.species.includes(choice.name);
-    const state = choice ? `✓ checked${known_ ? "" : ", a new name"}` : card.trusted ? `trusted ${card.rank}, ${percent(card.probability)}` : card.novel ? card.why : "not sure";
+    const isInDataSet = !choice || choice.qualifier || data.species.includes(choice.name);
+    const state = choice ? `✓ checked${isInDataSet ? "" : ", a new name"}` : card.trusted ? `trusted ${card.rank}, ${percent(card.probability)}` : card.novel ? card.why : "not sure";
     return [
       make("p", { class: "answer" }, make("bdi", {}, title(choice || proposal(card))), choice || card.trusted ? "" : " ?"),
       make("p", { class: "state", title: card.why }, state), ...guesses, acts, other,
@@ -163,10 +163,10 @@
   };
   const arrange = () => {
     const numbers = cards.map((_, number) => number), wanted = folded(at("find").value);
-    if (likeness !== null) {
-      const alike = new Map(numbers.map((number) => [number, similarity(cards[likeness], cards[number])]));
-      visible = numbers.filter((number) => number === likeness || (alike.get(number) >= ALIKE && !choices.has(id(cards[number]))));
-      visible.sort((one, other) => (other === likeness) - (one === likeness) || alike.get(other) - alike.get(one));
+    if (similarTo !== null) {
+      const alike = new Map(numbers.map((number) => [number, similarity(cards[similarTo], cards[number])]));
+      visible = numbers.filter((number) => number === similarTo || (alike.get(number) >= LEAST_SIMILARITY && !choices.has(id(cards[number]))));
+      visible.sort((one, other) => (other === similarTo) - (one === similarTo) || alike.get(other) - alike.get(one));
     } else {
       const [, compare] = ORDERS[at("order").value];
       const found = (card) => !wanted || folded([card.file, card.answer, first(card), (choices.get(id(card)) || {}).name || "", card.deployment].join("\n")).includes(wanted);
@@ -176,7 +176,7 @@
     at("cards").replaceChildren();
     drawn = 0;
     current = -1;
-    if (likeness !== null) at("cards").append(headingOfSimilar());
+    if (similarTo !== null) at("cards").append(headingOfSimilar());
     more();
   };
   const heading = (words, numbers, choiceOf, label) => {
@@ -193,15 +193,15 @@
     return element;
   };
   const headingOfSimilar = () => {
-    const card = cards[likeness], choice = choices.get(id(card)) || proposal(card);
+    const card = cards[similarTo], choice = choices.get(id(card)) || proposal(card);
     const plain = { name: choice.name, qualifier: choice.qualifier };
     const element = heading(`Similar to ${card.file}`, visible, () => plain, (left) => `Name all ${left} ${title(plain)}`);
     element.append(make("button", { onclick: leave }, "Back (Esc)"));
     return element;
   };
-  const leave = () => { const back = likeness; likeness = null; arrange(); show(back); };
+  const leave = () => { const back = similarTo; similarTo = null; arrange(); show(back); };
   const more = () => {
-    const groupOf = likeness === null ? ORDERS[at("order").value][2] : () => "";
+    const groupOf = similarTo === null ? ORDERS[at("order").value][2] : () => "";
     do {
       const part = document.createDocumentFragment();
       for (const number of visible.slice(drawn, drawn + CHUNK)) {
@@ -264,13 +264,13 @@
   const KEYS = {
     ArrowRight: () => step(1), ArrowLeft: () => step(-1),
     ArrowDown: () => step(at("large").open ? 1 : columns()), ArrowUp: () => step(at("large").open ? -1 : -columns()),
-    z: undo, Escape: () => likeness !== null && !at("large").open && leave(),
+    z: undo, Escape: () => similarTo !== null && !at("large").open && leave(),
   };
   const ON_CARD = {
     Enter: (card) => choose(current, proposal(card)), " ": () => enlarge(current),
     g: (card) => genus(card) && choose(current, { name: genus(card), qualifier: ABOVE }),
     u: () => choose(current, { name: "", qualifier: UNKNOWN }), n: () => choose(current, { name: "", qualifier: NO_ANIMAL }),
-    s: () => { if (at("large").open) at("large").close(); likeness = current; arrange(); select(likeness); },
+    s: () => { if (at("large").open) at("large").close(); similarTo = current; arrange(); select(similarTo); },
     t: () => (at("large").open ? at("controls") : elementOf(current)).querySelector(".other").focus(),
   };
   document.addEventListener("keydown", (event) => {
@@ -345,7 +345,7 @@
   at("species").append(...data.species.map((name) => make("option", { value: shown(name) })));
   for (const [value, [words]] of Object.entries(ORDERS))
     if (value !== "night" || cards.some((card) => card.night)) at("order").append(make("option", { value }, words));
-  for (const control of ["order", "show", "find"]) at(control).addEventListener(control === "find" ? "input" : "change", () => { likeness = null; arrange(); });
+  for (const control of ["order", "show", "find"]) at(control).addEventListener(control === "find" ? "input" : "change", () => { similarTo = null; arrange(); });
   at("by").addEventListener("change", keep);
   at("undo").addEventListener("click", undo);
   at("save").addEventListener("click", save);
