@@ -1,4 +1,4 @@
-"""The command line: Kedro's, with a `run` for grids, and `lock`, `regenerate` and `prune`."""
+"""The command line: Kedro's, with a `run` for grids, and the commands of `longtail.commands`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from longtail.interruption import end_at_once, interruptible
 if Path(sys.argv[0]).name in ("kedro", "longtail", "__main__.py"):
     end_at_once()  # before the imports below, which take a second
 
-import copy
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -25,14 +24,19 @@ from kedro.framework.project import settings
 from kedro.io.core import DatasetError, DatasetNotFoundError
 from kedro.pipeline import Pipeline
 
-from longtail.commands.options import Command, split_load_versions, split_params
+from longtail.commands.options import ARGUMENTS, Command, split_params
+from longtail.commands.run_options import RunCommand, configuration, run_params
 from longtail.config import GridConfigLoader
 from longtail.errors import LongtailError
 from longtail.parameters import unknown
-from longtail.project import find_root, shown
+from longtail.project import shown
 
-RUNNER = "longtail.runner.GridRunner"
 WIDTH_OFF_TERMINALS = 180
+RUN_HELP = """Train, evaluate and report: run pipelines.
+
+`kedro plan` with the same options says before what would be trained. `kedro parameters` lists the
+parameters.
+"""
 
 
 @click.group(context_settings=CONTEXT_SETTINGS, name=__file__)
@@ -47,52 +51,71 @@ def _run_command() -> click.Command:
     # Kedro has announced that it removes its own `--pipeline`.
     unused = {"pipeline": None} if _has_pipeline_option(kedro_project.run) else {}
 
-    def run(pipeline: str | None, **given: Any) -> Any:
-        if pipeline and given["pipelines"]:
-            raise click.UsageError("give --pipeline or --pipelines, not both")
-        if pipeline:
-            given["pipelines"] = [pipeline]
-        _check_environment(given["env"])
+    def run(**given: Any) -> Any:
+        _check_selection(given)
         if given.get("is_async"):  # deprecated by Kedro, which passes it to the runner like this
             given["is_async"] = False
             given["runner_params"] = {**given["runner_params"], "is_async": True}
-        with _errors_in_one_message():
-            try:
-                return original(**given, **unused)
-            except (ValueError, DatasetNotFoundError):
-                mistakes = _selection_mistakes(given)
-                if mistakes:
-                    raise click.ClickException("\n".join(mistakes)) from None
-                raise
+        with _errors_in_one_message(), _mistakes_explained(given):
+            return original(**given, **unused)
 
-    kept = ("name", "context_settings", "help", "epilog", "short_help")
+    kept = ("name", "context_settings", "epilog", "short_help")
     options = {name: getattr(kedro_project.run, name) for name in kept}
-    return Command(callback=run, params=_run_params(kedro_project.run.params), **options)
+    params = run_params(kedro_project.run.params)
+    return RunCommand(callback=run, params=params, help=RUN_HELP, **options)
+
+
+def _plan_command() -> click.Command:
+    """`plan`, which takes the options of `run`."""
+
+    @click.pass_context
+    def plan(context: click.Context, /, **given: Any) -> None:
+        _check_selection(given)
+        from longtail.commands.plan import plan as print_plan
+
+        with _errors_in_one_message(), _mistakes_explained(given):
+            print_plan(given, context.meta[ARGUMENTS])
+
+    return RunCommand(
+        "plan",
+        callback=plan,
+        params=run_params(kedro_project.run.params),
+        context_settings=CONTEXT_SETTINGS,
+        help="Say what a run with the same options would train, reuse and need. Starts nothing.",
+    )
+
+
+def _check_selection(given: dict[str, Any]) -> None:
+    """Refuse two spellings of the pipelines and unknown environments; take over `--pipeline`."""
+    pipeline = given.pop("pipeline")
+    if pipeline and given["pipelines"]:
+        raise click.UsageError("give --pipeline or --pipelines, not both")
+    if pipeline:
+        given["pipelines"] = [pipeline]
+    _check_environment(given["env"])
+
+
+@contextmanager
+def _mistakes_explained(given: Mapping[str, Any]) -> Iterator[None]:
+    """Say which options select nothing, where Kedro only says that there is no such thing."""
+    try:
+        yield
+    except (ValueError, DatasetNotFoundError):
+        mistakes = _selection_mistakes(given)
+        if mistakes:
+            raise click.ClickException("\n".join(mistakes)) from None
+        raise
 
 
 def _has_pipeline_option(command: click.Command) -> bool:
     return any(param.name == "pipeline" for param in command.params)
 
 
-def _run_params(params: list[click.Parameter]) -> list[click.Parameter]:
-    """The options of Kedro's `run`, with the project's defaults, parsers and alias."""
-    changed = [copy.copy(param) for param in params if param.name != "pipeline"]
-    for param in changed:
-        if param.name == "runner":
-            param.default = RUNNER
-        if param.name in ("params", "runner_params"):
-            param.callback = split_params
-        if param.name == "load_versions":
-            param.callback = split_load_versions
-    alias = click.Option(["--pipeline", "-p"], help="The same as --pipelines, for one pipeline.")
-    return [*changed, alias]
-
-
 def _selection_mistakes(given: Mapping[str, Any]) -> list[str]:
     """Why the options select no part of a pipeline; nothing if they do."""
     from longtail.pipeline_registry import create_pipelines
 
-    source = given["conf_source"] or str(_configuration())
+    source = given["conf_source"] or str(configuration())
     loader = GridConfigLoader(source, given["env"], given["params"], **settings.CONFIG_LOADER_ARGS)
     registered = create_pipelines(*loader.parameters())
     misspelt = list(_misspelt(given, registered))
@@ -227,8 +250,23 @@ def prune(
         free_space(env, params, keep, ask_mlflow=not no_mlflow, agreed=agreed)
 
 
+@cli.command("parameters", cls=Command)
+@click.argument("pattern", required=False)
+@_run_options
+def print_parameters(pattern: str | None, env: str | None, params: dict[str, Any]) -> None:
+    """Print every parameter with its type, default, range and meaning.
+
+    PATTERN is a part of the key, such as `schedule`, or a whole key with stars: `'recipe.*'`.
+    """
+    _check_environment(env)
+    from longtail.commands.parameters import print_parameters as print_matching
+
+    with _errors_in_one_message():
+        print_matching(pattern, env, params)
+
+
 def _lock_file(env: str | None) -> Path:
-    return Path(shown(_configuration() / (env or "base") / "lock.yml"))
+    return Path(shown(configuration() / (env or "base") / "lock.yml"))
 
 
 def _explained(error: DatasetError) -> str:
@@ -240,14 +278,9 @@ def _explained(error: DatasetError) -> str:
 
 def _check_environment(env: str | None) -> None:
     env = env or os.environ.get("KEDRO_ENV")
-    known = sorted(path.name for path in _configuration().iterdir() if path.is_dir())
+    known = sorted(path.name for path in configuration().iterdir() if path.is_dir())
     if env is not None and env not in known:
         raise click.ClickException(f"--env: {unknown(env, known, 'environment')}")
-
-
-def _configuration() -> Path:
-    """The folder of the environments."""
-    return find_root(Path.cwd()) / str(settings.CONF_SOURCE)
 
 
 if not sys.stdout.isatty():
@@ -255,3 +288,4 @@ if not sys.stdout.isatty():
     rich.get_console().width = WIDTH_OFF_TERMINALS
 
 cli.add_command(_run_command())
+cli.add_command(_plan_command())

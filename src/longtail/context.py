@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,11 @@ class GridContext(KedroContext):
     def catalog(self) -> CatalogProtocol[Any, Any]:
         """The catalog, of the class in the settings; Kedro would use its own here."""
         return self._get_catalog(catalog_class=settings.DATA_CATALOG_CLASS)
+
+    def catalog_of(self, load_versions: Mapping[str, str]) -> CatalogProtocol[Any, Any]:
+        """The catalog of a run that loads these versions, by data set."""
+        catalog_class = settings.DATA_CATALOG_CLASS
+        return self._get_catalog(catalog_class=catalog_class, load_versions=dict(load_versions))
 
     def _register_pipelines(self) -> None:
         pipelines.configure(None)  # from now on Kedro does not load pipelines itself

@@ -152,7 +152,7 @@ def test_a_version_that_was_pruned_before_the_run_began_is_refused(
 ) -> None:
     """Between the checks of what is loaded and the announcement of the run."""
     monkeypatch.setattr(LoadVersionsHook, "before_pipeline_run", lambda *_: None)
-    monkeypatch.setattr("longtail.hooks.preflight._refuse_missing", lambda *_: None)
+    monkeypatch.setattr("longtail.hooks.preflight.refuse_missing", lambda *_: None)
     ended = run(made.data, dotted(*SMALL), stages=["report"], load_versions={"digits_results": A})
     assert isinstance(ended.error, ConfigurationError)
     assert f"digits_results:{A} has just been removed" in str(ended.error)

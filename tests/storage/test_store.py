@@ -281,3 +281,27 @@ def test_claim_is_released_after_an_error(store: TrialStore, tmp_path: Path) -> 
         raise ValueError("training")
     with FileLock(tmp_path / "store" / "locks" / "f1.lock").acquire(timeout=0):
         pass
+
+
+def test_the_state_of_a_training_is_what_would_be_found(store: TrialStore, tmp_path: Path) -> None:
+    folder = tmp_path / "store"
+    assert store.state("f1") == "absent"
+    assert not folder.exists()
+    store.add("f1", WEIGHTS, HISTORY, CARD)
+    store.checkpoint_file("f2").write_bytes(b"")
+    assert (store.state("f1"), store.state("f2")) == ("stored", "unfinished")
+    assert list(store.cards()) == [CARD]
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", *SMALL])
+@pytest.mark.parametrize("how", DAMAGE)
+def test_the_state_of_a_damaged_training_is_known_without_a_change(
+    store: TrialStore, tmp_path: Path, name: str, how: Callable[[bytes], bytes] | None
+) -> None:
+    store.add("f1", WEIGHTS, HISTORY, CARD)
+    damage(tmp_path / "store/f1" / name, how)
+    before = tree(tmp_path)
+    state = store.state("f1")
+    assert tree(tmp_path) == before
+    assert state == ("damaged" if name == "model.safetensors" else "stored")
+    assert (store.find("f1") is not None) == (state == "stored")

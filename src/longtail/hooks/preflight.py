@@ -16,7 +16,14 @@ from longtail.hooks.published import check_published
 from longtail.hooks.run_files import is_step
 from longtail.hooks.slow_settings import report_slow_settings
 from longtail.local_versions import loaded_version
-from longtail.parameters import OWN_ARCHITECTURES, Backbone, Dataset, DigitsSource, Trial
+from longtail.parameters import (
+    OWN_ARCHITECTURES,
+    Backbone,
+    Dataset,
+    DigitsSource,
+    Parameters,
+    Trial,
+)
 from longtail.pipelines.predict.pipeline import dataset_of
 from longtail.project import located
 
@@ -39,17 +46,14 @@ class PreflightHook:
     ) -> None:
         """Refuse what is missing or unknown, before anything is done."""
         _refuse_unsupported(run_params)
-        _refuse_missing(pipeline, catalog)
+        refuse_missing(pipeline, catalog)
         tracking.check()
         parameters = catalog.parameters()
         check_published(parameters, pipeline, catalog)
         check_pixels(parameters.datasets, pipeline, catalog)
         catalog.verify(pipeline.inputs())
         made = pipeline.all_outputs()
-        for name in parameters.grid.datasets:
-            if f"{name}_images" in made:
-                _check_holdout(parameters.datasets[name])
-                sources.check_source(parameters.datasets[name].source, name)
+        check_sources(parameters, made)
         if f"{dataset_of(parameters)}_names" in made:
             check_request(parameters)
         fits = [node for node in pipeline.nodes if is_step(node, "fit")]
@@ -87,7 +91,24 @@ def _refuse_unsupported(run_params: dict[str, Any]) -> None:
             )
 
 
-def _refuse_missing(pipeline: Pipeline, catalog: LongtailCatalog) -> None:
+def check_sources(parameters: Parameters, made: set[str]) -> None:
+    """Refuse sources of images that a run would read and cannot.
+
+    Args:
+        parameters: of the run.
+        made: the outputs of its nodes.
+
+    Raises:
+        DataError: if a source is missing.
+        ConfigurationError: if it has too few images for its hold-out.
+    """
+    for name in parameters.grid.datasets:
+        if f"{name}_images" in made:
+            _check_holdout(parameters.datasets[name])
+            sources.check_source(parameters.datasets[name].source, name)
+
+
+def refuse_missing(pipeline: Pipeline, catalog: LongtailCatalog) -> None:
     """Refuse a run of stages that need what no earlier run has made."""
     read = catalog.versioned(pipeline.inputs())
     missing = {name for name, dataset in read.items() if loaded_version(dataset) is None}

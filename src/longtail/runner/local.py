@@ -52,13 +52,14 @@ class GridRunner(TrialRunner):
         here: Callable[[Node], None],
         run_id: str,  # noqa: ARG002
     ) -> AbstractContextManager[Pool]:
-        count = self._worker_count(trial_nodes, catalog)
+        count = self.worker_count(trial_nodes, catalog)
         if count > 1:
             return Processes(count, catalog, sink)
         progress.watch(sink)
         return nullcontext(ThisProcess(here))
 
-    def _worker_count(self, trial_nodes: list[Node], catalog: LongtailCatalog) -> int:
+    def worker_count(self, trial_nodes: list[Node], catalog: LongtailCatalog) -> int:
+        """How many trials run at the same time, of those with these nodes."""
         trials = len({node.namespace for node in trial_nodes})
         if trials < 2:
             return 1
@@ -68,7 +69,7 @@ class GridRunner(TrialRunner):
         compute = Compute.model_validate(catalog.load("params:compute"))
         if compute.workers is not None:
             return min(compute.workers, trials)
-        if compute.device != "cpu" and _has_gpu():
+        if compute.device != "cpu" and has_gpu():
             return 1
         by_cores = usable_cores() // compute.threads
         by_memory = psutil.virtual_memory().available // MEMORY_PER_WORKER
@@ -170,7 +171,7 @@ class Processes:
                 workers.relay(item, self._sink)
 
 
-def _has_gpu() -> bool:
+def has_gpu() -> bool:
     """Whether torch finds a GPU. Torch takes seconds to import: first look for a driver."""
     if not Path("/dev/nvidiactl").exists() and shutil.which("nvidia-smi") is None:
         return False

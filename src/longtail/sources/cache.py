@@ -15,6 +15,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -52,7 +53,30 @@ from longtail.wording import counted
 
 FLUSH_S = 5.0
 
+_only_decoded: ContextVar[bool] = ContextVar("only_decoded", default=False)
+
 log = logging.getLogger(__name__)
+
+
+class NotDecodedError(Exception):
+    """Images would have to be decoded, within :func:`only_decoded`."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(f"{counted(count, 'image is', 'images are')} new or changed")
+
+
+@contextmanager
+def only_decoded() -> Iterator[None]:
+    """Let sources be read only as far as their images are decoded already.
+
+    Raises:
+        NotDecodedError: if some are not.
+    """
+    token = _only_decoded.set(True)
+    try:
+        yield
+    finally:
+        _only_decoded.reset(token)
 
 
 class PixelCache:
@@ -192,6 +216,8 @@ class PixelCache:
         """Decode files into the open segment, and record the result of each."""
         if not files:
             return {}
+        if _only_decoded.get():
+            raise NotDecodedError(len(files))
         number, rows = self._segments.open_segment()
         target = self._segments.file(number)
         check_room(self.folder, len(files) * target.row_bytes)

@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 from filelock import FileLock
@@ -37,6 +37,9 @@ log = logging.getLogger(__name__)
 MODEL_FILE, HISTORY_FILE, CARD_FILE = "model.safetensors", "history.csv", "card.json"
 # The texts of the small files once more, and the checksum of the weights.
 COPIES_FILE = "copies.json"
+
+# What a trial would find of its training.
+State = Literal["stored", "unfinished", "damaged", "absent"]
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,25 @@ class TrialStore:
             pd.read_csv(place / HISTORY_FILE),
             json.loads((place / CARD_FILE).read_text(encoding="utf-8")),
         )
+
+    def state(self, fingerprint: str) -> State:
+        """What :meth:`find` would find; nothing is changed, whatever is damaged.
+
+        ``unfinished``: there is a checkpoint, from which the training resumes. ``damaged``: what is
+        stored cannot be repaired.
+        """
+        place = self._folder / fingerprint
+        if place.is_dir() and (damaged_file(place) is None or _intact_texts(place) is not None):
+            return "stored"
+        if self.checkpoint_file(fingerprint).is_file():
+            return "unfinished"
+        return "damaged" if place.is_dir() else "absent"
+
+    def cards(self) -> Iterator[dict[str, Any]]:
+        """The cards of all trainings, but for those that cannot be read."""
+        for file in sorted(self._folder.glob(f"*/{CARD_FILE}")):
+            with suppress(OSError, ValueError):
+                yield json.loads(file.read_text(encoding="utf-8"))
 
     def weights(self, fingerprint: str) -> Path | None:
         """The verified file of the weights of a training; None if they are not stored.
@@ -175,20 +197,29 @@ def _weights_are_whole(place: Path) -> bool:
 
 def _repaired(place: Path) -> bool:
     """Restore the small files of a training, if its weights and one of two copies are whole."""
-    if not (place / MODEL_FILE).is_file() or not _weights_are_whole(place):
+    texts = _intact_texts(place)
+    if texts is None:
         return False
-    sums = read_checksums(place)
-    whole = {name for name, expected in sums.items() if has_checksum(place / name, expected)}
-    texts = read_texts(place / COPIES_FILE)
-    if {HISTORY_FILE, CARD_FILE} <= whole:  # only the copies or the checksums are damaged
-        texts = {
-            name: (place / name).read_text(encoding="utf-8") for name in (HISTORY_FILE, CARD_FILE)
-        }
-    elif not {HISTORY_FILE, CARD_FILE} <= set(texts) or (sums and COPIES_FILE not in whole):
-        return False
-    _write_texts(place, {name: texts[name] for name in (HISTORY_FILE, CARD_FILE)})
+    _write_texts(place, texts)
     write_checksums(place)
     return True
+
+
+def _intact_texts(place: Path) -> dict[str, str] | None:
+    """The small files of a training from what is whole of them and of their copies.
+
+    None if its weights are damaged, or both copies of a text.
+    """
+    if not (place / MODEL_FILE).is_file() or not _weights_are_whole(place):
+        return None
+    sums, names = read_checksums(place), (HISTORY_FILE, CARD_FILE)
+    whole = {name for name, expected in sums.items() if has_checksum(place / name, expected)}
+    if whole.issuperset(names):  # only the copies or the checksums are damaged
+        return {name: (place / name).read_text(encoding="utf-8") for name in names}
+    texts = read_texts(place / COPIES_FILE)
+    if not texts.keys() >= set(names) or (sums and COPIES_FILE not in whole):
+        return None
+    return {name: texts[name] for name in names}
 
 
 def _write_texts(place: Path, texts: Mapping[str, str]) -> None:

@@ -91,12 +91,9 @@ def check_available(backbone: Backbone) -> None:
                 f"{SUFFIXES[-1]} ({', '.join(RARE_SUFFIXES)} are read too)"
             )
         return
-    config = timm.get_pretrained_cfg(backbone.architecture)
-    if config is None or not config.hf_hub_id:
+    if _hub_id(backbone) is None:
         return
-    names = ("model.safetensors", "pytorch_model.bin")
-    cached = [try_to_load_from_cache(config.hf_hub_id, name) for name in names]
-    if files := [Path(file) for file in cached if isinstance(file, str)]:
+    if files := _in_hub_cache(backbone):
         for file in files:
             _verify_cached(file, key)
         return
@@ -107,6 +104,26 @@ def check_available(backbone: Backbone) -> None:
         return  # the hub can be reached
     except (OSError, ValueError) as error:  # ValueError: no address of the web
         raise _unavailable(backbone, key, str(getattr(error, "reason", error))) from error
+
+
+def is_local(backbone: Backbone) -> bool:
+    """Whether the weights are in a file, or in the local cache of the hub."""
+    return backbone.weights is not None or bool(_in_hub_cache(backbone))
+
+
+def _hub_id(backbone: Backbone) -> str | None:
+    """The repository of an architecture's weights on the hub; None if it has none there."""
+    config = timm.get_pretrained_cfg(backbone.architecture)
+    return (config.hf_hub_id or None) if config is not None else None
+
+
+def _in_hub_cache(backbone: Backbone) -> list[Path]:
+    """The files of a backbone's weights in the hub's local cache."""
+    if (hub_id := _hub_id(backbone)) is None:
+        return []
+    names = ("model.safetensors", "pytorch_model.bin")
+    cached = [try_to_load_from_cache(hub_id, name) for name in names]
+    return [Path(file) for file in cached if isinstance(file, str)]
 
 
 def _verify_cached(file: Path, key: str) -> None:

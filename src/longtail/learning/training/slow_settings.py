@@ -67,8 +67,7 @@ def seconds_per_step(model: ImageClassifier, recipe: Recipe, execution: Executio
     """
     device, size = execution.device, recipe.image_size
     trained = copy.deepcopy(model).train()
-    count = max(2, min(recipe.batch_size, TIMED_PIXELS // size**2))
-    images = torch.zeros(count, 3, size, size, device=device)
+    images = torch.zeros(_timed_images(recipe), 3, size, size, device=device)
     images = images.contiguous(memory_format=torch.channels_last)
     seconds = []
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
@@ -80,6 +79,15 @@ def seconds_per_step(model: ImageClassifier, recipe: Recipe, execution: Executio
             loss.item()  # waits for a GPU
             seconds.append(time.perf_counter() - start)
     return min(seconds[1:])
+
+
+def seconds_per_image(model: ImageClassifier, recipe: Recipe, execution: Execution) -> float:
+    """The time of :func:`seconds_per_step` for each image."""
+    return seconds_per_step(model, recipe, execution) / _timed_images(recipe)
+
+
+def _timed_images(recipe: Recipe) -> int:
+    return max(2, min(recipe.batch_size, TIMED_PIXELS // recipe.image_size**2))
 
 
 class TimedAugmentation:

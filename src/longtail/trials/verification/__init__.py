@@ -6,7 +6,12 @@ it. The fingerprint is computed again and compared.
 """
 
 from longtail.trials.verification.data import check_data
-from longtail.trials.verification.results import trial_names, verified_results
+from longtail.trials.verification.results import (
+    changes_since,
+    stale_results,
+    trial_names,
+    verified_results,
+)
 from longtail.trials.verification.tables import (
     check_statistics,
     verified_answers,
@@ -15,8 +20,10 @@ from longtail.trials.verification.tables import (
 )
 
 __all__ = [
+    "changes_since",
     "check_data",
     "check_statistics",
+    "stale_results",
     "trial_names",
     "verified_answers",
     "verified_comparisons",

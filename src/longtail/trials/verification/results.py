@@ -55,9 +55,35 @@ def verified_results(
     Raises:
         DataError: naming each trial with stale results, why, and what to do.
     """
+    reasons = stale_results(results, trainings, source, index, subsets, trials)
+    if reasons:
+        listed = "\n".join(
+            f"  {reason}:\n" + "\n".join(f"    {name}" for name in of_reason)
+            for reason, of_reason in reasons.items()
+        )
+        stale = counted(sum(map(len, reasons.values())), "trial")
+        raise DataError(
+            f"results of {stale} are not those of the current "
+            f"parameters, images and code:\n{listed}\n{REMEDY}"
+        )
+    return _of_trials(results, trials)
+
+
+def stale_results(
+    results: pd.DataFrame,
+    trainings: pd.DataFrame,
+    source: Mapping[str, Any],
+    index: pd.DataFrame,
+    subsets: pd.DataFrame,
+    trials: Sequence[Trial],
+) -> dict[str, list[str]]:
+    """The names of the grid's trials whose results are not current, by the reason.
+
+    The arguments are those of :func:`verified_results`.
+    """
     by_name = {trial.name: trial for trial in trials}
-    names = trial_names(results)
-    own = results[names.isin(list(by_name))]
+    own = _of_trials(results, trials)
+    names = trial_names(own)
     stored = own["fingerprint"].groupby(names, sort=False).unique()
     changed = recorded_in(own).groupby(names, sort=False).unique()
     crops = crops_in(own).groupby(names, sort=False).unique()
@@ -74,17 +100,11 @@ def verified_results(
         )
         if reason is not None:
             reasons.setdefault(reason, []).append(trial.name)
-    if reasons:
-        listed = "\n".join(
-            f"  {reason}:\n" + "\n".join(f"    {name}" for name in of_reason)
-            for reason, of_reason in reasons.items()
-        )
-        stale = counted(sum(map(len, reasons.values())), "trial")
-        raise DataError(
-            f"results of {stale} are not those of the current "
-            f"parameters, images and code:\n{listed}\n{REMEDY}"
-        )
-    return own
+    return reasons
+
+
+def _of_trials(results: pd.DataFrame, trials: Sequence[Trial]) -> pd.DataFrame:
+    return results[trial_names(results).isin([trial.name for trial in trials])]
 
 
 def trial_names(rows: pd.DataFrame) -> pd.Series[str]:
@@ -112,8 +132,16 @@ def _reason(
         return f"backbones.{trial.backbone.name}.pretrained was {as_yaml(pretrained)}"
     job = TrainingJob.of(trial, split)
     current = job.fingerprint(pixels_sha256, checksum if pretrained else None)
-    if current == training["fingerprint"]:
-        return None
+    return None if current == training["fingerprint"] else changes_since(job, training)
+
+
+def changes_since(job: TrainingJob, training: Mapping[Any, Any]) -> str:
+    """What differs between a stored training and a job of another fingerprint.
+
+    Args:
+        job: what is to be trained now.
+        training: its row of :func:`longtail.evaluation.trainings.trainings_table`.
+    """
     changed = list(_changes_of(job, training))
     return "; ".join(changed) or "the split, the images or the code have changed"
 

@@ -1,0 +1,76 @@
+"""The command `kedro parameters`."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from typing import Any
+
+import click
+
+from longtail.config import GridConfigLoader
+from longtail.context import LongtailSession
+from longtail.errors import ConfigurationError
+from longtail.parameters.reference import Entry, Section, sections
+
+WIDTH = 100
+INDENT = "    "
+NEAR_KEYS = 3
+
+
+def print_parameters(
+    pattern: str | None, environment: str | None, parameters: Mapping[str, Any]
+) -> None:
+    """Print the parameters whose key matches a pattern, with type, default, range and meaning.
+
+    Args:
+        pattern: a part of the key, or a pattern of the whole key with ``*``; None for all.
+        environment: whose values are the defaults.
+        parameters: those that are given beside the environment's.
+
+    Raises:
+        ConfigurationError: if no key matches.
+    """
+    entries = [
+        (_key(section, entry), section, entry)
+        for section in sections(_values(environment, parameters))
+        for entry in section.entries
+    ]
+    found = [item for item in entries if _matches(item[0], pattern or "")]
+    if not found:
+        keys = [key for key, _, _ in entries]
+        near = get_close_matches(str(pattern), keys, NEAR_KEYS, cutoff=0.4)
+        hint = f". Did you mean {' or '.join(near)}?" if near else ""
+        raise ConfigurationError(f"no parameter has '{pattern}' in its key{hint}")
+    click.echo("\n".join(line for item in found for line in _lines(*item)))
+
+
+def _values(environment: str | None, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    session = LongtailSession.create(
+        env=environment, runtime_params=dict(parameters), save_on_close=False
+    )
+    with session:
+        loader = session.load_context().config_loader
+        assert isinstance(loader, GridConfigLoader)  # the settings name no other kind
+        return loader.parameters()[0].model_dump(mode="json")
+
+
+def _key(section: Section, entry: Entry) -> str:
+    return f"{section.path}.{entry.key}".lstrip(".")
+
+
+def _matches(key: str, pattern: str) -> bool:
+    return fnmatchcase(key, pattern) if "*" in pattern else pattern in key
+
+
+def _lines(key: str, section: Section, entry: Entry) -> Iterator[str]:
+    """A parameter as the line of its key, the line of its values, and its meaning."""
+    kind = f"  ({section.kind})" if section.kind else ""
+    default = f"default {entry.default}" if entry.default else ""
+    values = ", ".join(filter(None, (entry.type, entry.range, default)))
+    yield click.style(key, bold=True) + kind
+    for text in filter(None, (values, entry.meaning)):
+        plain = text.replace("`", "").replace("\n\n", " ")
+        yield textwrap.fill(plain, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT)

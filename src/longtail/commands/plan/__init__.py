@@ -1,0 +1,5 @@
+"""The command `kedro plan`: what a run would train, for how long, and what it would need."""
+
+from longtail.commands.plan.command import Plan, plan, planned
+
+__all__ = ["Plan", "plan", "planned"]

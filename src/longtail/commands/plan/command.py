@@ -1,0 +1,181 @@
+"""What a run with the same options would do."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+from kedro.framework.project import pipelines
+from kedro.pipeline import Pipeline
+
+from longtail.catalog import LongtailCatalog
+from longtail.commands.plan.data import (
+    UNKNOWN_SHA256,
+    NotReadError,
+    PlannedData,
+    planned_data,
+    weights_sha256,
+)
+from longtail.commands.plan.estimate import Estimate, estimate
+from longtail.commands.plan.text import lines_of
+from longtail.commands.plan.trainings import PlannedTraining, planned_trainings
+from longtail.config import GridConfigLoader
+from longtail.context import GridContext, LongtailSession
+from longtail.hooks import LoadVersionsHook
+from longtail.hooks.preflight import check_sources, refuse_missing
+from longtail.hooks.run_files import is_step, path_of
+from longtail.hooks.summary import stages_after
+from longtail.layout import STORE
+from longtail.parameters import Trial
+from longtail.project import located
+from longtail.runner import GridRunner
+from longtail.storage.store import TrialStore
+from longtail.trials.tags import TRIAL_TAG
+from longtail.trials.verification import stale_results
+
+# Kedro's names of the options that choose parts of a pipeline.
+FILTERS = ("tags", "from_nodes", "to_nodes", "node_names", "from_inputs", "to_outputs")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run would do.
+
+    Attributes:
+        trials: the names of the trials that it would fit.
+        trainings: of those whose images are decoded, each once.
+        unread: why the trainings of a data set are not known, by its name.
+        downloads: what the run would download first.
+        stale: the trials whose stored results are not current, by the reason.
+        left_out: the stages that would be out of date after the run.
+        estimate: the time and the space that it would take.
+        data: the data folder.
+    """
+
+    trials: tuple[str, ...]
+    trainings: tuple[PlannedTraining, ...]
+    unread: Mapping[str, str]
+    downloads: tuple[str, ...]
+    stale: Mapping[str, list[str]]
+    left_out: tuple[str, ...]
+    estimate: Estimate
+    data: Path
+
+    @property
+    def new(self) -> list[PlannedTraining]:
+        """The trainings that would run."""
+        return [training for training in self.trainings if not training.is_reused]
+
+
+def plan(options: Mapping[str, Any], arguments: Sequence[str]) -> None:
+    """Print what `kedro run` would do. Nothing is started, and nothing is written.
+
+    Args:
+        options: those of `kedro run`, by Kedro's names.
+        arguments: the same as they were given.
+
+    Raises:
+        ConfigurationError: as the run would.
+        DataError: as the run would.
+    """
+    found = planned(options)
+    folder = next(path for path in (found.data, *found.data.parents) if path.is_dir())
+    free = shutil.disk_usage(folder).free
+    click.echo("\n".join(lines_of(found, free, arguments)))
+
+
+def planned(options: Mapping[str, Any]) -> Plan:
+    """What a run with these options would do: see :func:`plan`."""
+    session = LongtailSession.create(
+        env=options.get("env"),
+        conf_source=options.get("conf_source"),
+        runtime_params=dict(options.get("params") or {}),
+        save_on_close=False,
+    )
+    with session:
+        context = session.load_context()
+        assert isinstance(context, GridContext)  # the settings name no other kind
+        pipeline = _selected(options)
+        versions = dict(options.get("load_versions") or {})
+        catalog = context.catalog_of(versions)
+        assert isinstance(catalog, LongtailCatalog)
+        LoadVersionsHook().before_pipeline_run({"load_versions": versions}, pipeline, catalog)
+        loader = context.config_loader
+        assert isinstance(loader, GridConfigLoader)
+        fits = {node.namespace for node in pipeline.nodes if is_step(node, "fit")}
+        trials = [trial for trial in loader.parameters()[1] if f"train.{trial.name}" in fits]
+        return _of_run(pipeline, catalog, trials)
+
+
+def _selected(options: Mapping[str, Any]) -> Pipeline:
+    """The part of the registered pipelines that the options choose, as Kedro's session does.
+
+    Raises:
+        ValueError: if they choose nothing.
+    """
+    chosen = Pipeline([])
+    for name in options.get("pipelines") or ["__default__"]:
+        if name not in pipelines:
+            raise ValueError(f"there is no pipeline '{name}'")
+        chosen += pipelines[name]
+    filters = {name: options.get(name) or None for name in FILTERS}
+    return chosen.filter(**filters, node_namespaces=options.get("namespaces") or None)
+
+
+def _of_run(pipeline: Pipeline, catalog: LongtailCatalog, trials: list[Trial]) -> Plan:
+    parameters, made = catalog.parameters(), pipeline.all_outputs()
+    refuse_missing(pipeline, catalog)
+    check_sources(parameters, made)
+    data: dict[str, PlannedData] = {}
+    unread: dict[str, str] = {}
+    for name in dict.fromkeys(trial.dataset for trial in trials):
+        try:
+            data[name] = planned_data(parameters.datasets[name], pipeline, catalog)
+        except NotReadError as error:
+            unread[name] = str(error)
+    used = {trial.backbone.name: trial.backbone for trial in trials}
+    weights = {name: weights_sha256(used[name], pipeline, catalog) for name in used}
+    known = [trial for trial in trials if trial.dataset in data]
+    store = TrialStore(path_of(catalog, STORE))
+    trainings = planned_trainings(known, data, weights, store, catalog)
+    of_trials = [node for node in pipeline.nodes if TRIAL_TAG in node.tags]
+    downloads = [f"the images of {name}" for name, of in data.items() if not of.is_read]
+    downloads += [f"the weights of {name}" for name, of in weights.items() if of == UNKNOWN_SHA256]
+    return Plan(
+        trials=tuple(trial.name for trial in trials),
+        trainings=tuple(trainings),
+        unread=unread,
+        downloads=tuple(downloads),
+        stale=_stale(known, data, catalog),
+        left_out=tuple(stages_after(pipeline)),
+        estimate=estimate(
+            trainings,
+            data,
+            store,
+            [name for name in data if not _is_stored(f"{name}_images", catalog)],
+            GridRunner().worker_count(of_trials, catalog),
+        ),
+        data=located(catalog.load("params:data")),
+    )
+
+
+def _stale(
+    trials: Sequence[Trial], data: Mapping[str, PlannedData], catalog: LongtailCatalog
+) -> dict[str, list[str]]:
+    """The trials whose stored results are not current, by the reason."""
+    reasons: dict[str, list[str]] = {}
+    for name, of in data.items():
+        if not all(_is_stored(f"{name}_{table}", catalog) for table in ("results", "trainings")):
+            continue
+        results, trainings = (catalog.load(f"{name}_{t}") for t in ("results", "trainings"))
+        own = [trial for trial in trials if trial.dataset == name]
+        reasons |= stale_results(results, trainings, of.source, of.index, of.subsets, own)
+    return reasons
+
+
+def _is_stored(name: str, catalog: LongtailCatalog) -> bool:
+    return name in catalog.versions([name])

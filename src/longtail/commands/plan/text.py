@@ -1,0 +1,131 @@
+"""A plan in words."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from longtail.commands.plan.duration import Seconds
+from longtail.commands.plan.trainings import PlannedTraining
+from longtail.project import shown
+from longtail.wording import counted, duration, listed
+
+if TYPE_CHECKING:
+    from longtail.commands.plan.command import Plan
+
+HOUR = 3600.0
+
+
+def lines_of(plan: Plan, free_bytes: int, arguments: Sequence[str]) -> Iterator[str]:
+    """The lines that `kedro plan` prints.
+
+    Args:
+        plan: what a run would do.
+        free_bytes: on the disk of the data folder.
+        arguments: of the command, which are those of the run.
+    """
+    yield from _trainings(plan)
+    if plan.stale:
+        stale = counted(sum(map(len, plan.stale.values())), "trial")
+        yield f"Stored results of {stale} are not current until the run has made them again"
+        yield from _reasons(_other_reasons(plan))
+    if plan.new:
+        yield from _time(plan)
+        size, free = _bytes(plan.estimate.disk_bytes), _bytes(free_bytes)
+        yield f"Disk: at most {size} in {shown(plan.data)}, beside the report; {free} are free"
+    if plan.left_out:
+        yield f"Out of date after this run, since it leaves them out: {listed(plan.left_out)}"
+    yield f"Start it: {shlex.join(['kedro', 'run', *arguments])}"
+
+
+def _trainings(plan: Plan) -> Iterator[str]:
+    """Which trainings would run, which are reused, and why."""
+    if not plan.trials:
+        yield "This run trains nothing: it has no trials"
+        return
+    for name, reason in plan.unread.items():
+        own = sum(trial.startswith(f"{name}.") for trial in plan.trials)
+        yield f"{name}: {reason}; then at most {counted(own, 'training')} are done"
+    if plan.downloads:
+        yield f"Downloaded first: {listed(plan.downloads)}"
+    new, reused = plan.new, [training for training in plan.trainings if training.is_reused]
+    if plan.trainings:
+        trials = len({name for training in plan.trainings for name in training.trials})
+        yield (
+            f"{counted(trials, 'trial')} have {counted(len(plan.trainings), 'training')}, since "
+            f"equal ones are done once: {len(new)} to train, {len(reused)} reused"
+        )
+    if reused:
+        yield "Reused, since the store has a training of the same fingerprint:"
+        yield from _names("  ", map(_named, reused))
+    if new:
+        reasons: dict[str, list[str]] = {}
+        for training in new:
+            reasons.setdefault(training.reason, []).append(_named(training))
+        yield "To train:"
+        yield from _reasons(reasons)
+    elif plan.trainings and not plan.unread:
+        yield "Nothing is trained: every training is in the store. Results are computed from it"
+
+
+def _other_reasons(plan: Plan) -> dict[str, list[str]]:
+    """The stale trials whose training is reused, by the reason: the others were named."""
+    trained = {name for training in plan.new for name in training.trials}
+    rest = {r: [name for name in names if name not in trained] for r, names in plan.stale.items()}
+    return {reason: names for reason, names in rest.items() if names}
+
+
+def _named(training: PlannedTraining) -> str:
+    """The trial that a training is of, the first of those that share it."""
+    return training.trials[0] + (" (first stage)" if training.is_first_stage else "")
+
+
+def _reasons(reasons: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Names of trials below the reason that they share."""
+    for reason, names in reasons.items():
+        yield f"  {reason}:"
+        yield from _names("    ", names)
+
+
+def _names(indent: str, names: Iterable[str]) -> Iterator[str]:
+    """Names of trials, one line for each data set, training set and backbone."""
+    lines: dict[str, list[str]] = {}
+    for name in names:
+        *of, method, seed = name.split(".")
+        lines.setdefault(".".join(of), []).append(f"{method}.{seed}")
+    for of_line, methods in lines.items():
+        yield f"{indent}{of_line}: {', '.join(methods)}"
+
+
+def _time(plan: Plan) -> Iterator[str]:
+    estimate = plan.estimate
+    at_once = counted(estimate.workers, "training")
+    if estimate.here is not None:
+        yield (
+            f"Time for the trainings: {_range(estimate.here)} on this machine, {at_once} at a time "
+            f"(from {estimate.basis}); evaluation and the report come on top"
+        )
+    if estimate.on_h200 is not None:
+        low, high = estimate.on_h200.low / HOUR, estimate.on_h200.high / HOUR
+        memory = estimate.gpu_gigabytes
+        yield (
+            f"On one NVIDIA H200: {low:.2g} to {high:.2g} GPU hours for the trainings"
+            + (f", {memory:.0f} GB of its memory" if memory else "")
+            + " (measured images per second: docs/explanation/performance.md)"
+        )
+    if estimate.here is None:
+        yield "This machine is not estimated: nothing like these trainings was done on it"
+
+
+def _range(seconds: Seconds) -> str:
+    low, high = duration(seconds.low), duration(seconds.high)
+    return low if low == high else f"{low} to {high}"
+
+
+def _bytes(size: int) -> str:
+    """A size in the unit that gives it at least two digits."""
+    for unit, factor in (("GB", 10**9), ("MB", 10**6)):
+        if size >= 10 * factor:
+            return f"{size / factor:,.0f} {unit}"
+    return f"{size / 10**6:.1f} MB"

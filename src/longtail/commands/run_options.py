@@ -1,0 +1,152 @@
+"""The options of `kedro run` and `kedro plan`: help, and completion in the shell."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Callable, Iterable, Iterator
+from itertools import takewhile
+from pathlib import Path
+from typing import get_args
+
+import click
+from click.shell_completion import CompletionItem
+from kedro.framework.project import settings
+
+from longtail.commands.options import Command, split_load_versions, split_params
+from longtail.config import GridConfigLoader
+from longtail.parameters import Parameters
+from longtail.parameters.datasets import TrainSet
+from longtail.project import find_root
+
+RUNNER = "longtail.runner.GridRunner"
+RUNNERS = {
+    RUNNER: "The default. Trials run in parallel processes of this machine.",
+    "longtail.runner.DaskRunner": "Trials run on the workers of a Dask scheduler: "
+    "docs/how-to/cluster.md.",
+    "SequentialRunner": "Everything runs in one process, one node after the other.",
+}
+# What the project refuses, with the reason, if it is given all the same.
+REFUSED = ("is_async", "only_missing_outputs")
+HELP = {
+    "runner": "The runner: see below.",
+    "runner_params": "Arguments of the runner, such as max_workers=4 or address=tcp://host:8786.",
+    "env": "The environment, a folder in conf: see below.",
+    "tags": "Run only what has one of these tags, comma-separated: data sets, training sets, "
+    "backbones, methods and seeds, such as ldam or seed0.",
+    "load_versions": "Load older versions: <data set>:<version>, comma-separated.",
+    "pipelines": "The pipelines to run, comma-separated: ingest, imbalance, train, report; full "
+    "(the default) is all of these; predict; export.",
+    "namespaces": "Run only these parts, comma-separated, such as train.digits.long_tailed.",
+    "params": "Parameters, comma-separated: recipe.epochs=5,grid.methods=[softmax,ldam]. "
+    "`kedro parameters` lists all.",
+}
+# The environment of a run without --env, which has no file of its own at first.
+LOCAL = {"local": "Your own values, which are not committed. The default."}
+COMMENT = "#"
+
+
+class RunCommand(Command):
+    """A command whose help lists the environments and the runners."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        for title, rows in (("Environments", environments()), ("Runners", RUNNERS)):
+            with formatter.section(title):
+                formatter.write_dl(list(rows.items()))
+
+
+def run_params(params: Iterable[click.Parameter]) -> list[click.Parameter]:
+    """The options of Kedro's `run`, with the project's defaults, parsers, help and alias."""
+    changed = [copy.copy(param) for param in params if param.name != "pipeline"]
+    completions: dict[str | None, Callable[[click.Context], Iterable[str]]] = {
+        "env": lambda _: environments(),
+        "pipelines": _pipelines,
+        "tags": _tags,
+        "runner": lambda _: RUNNERS,
+        "params": _keys,
+    }
+    for param in changed:
+        assert isinstance(param, click.Option)  # Kedro's `run` has no arguments
+        param.hidden = param.name in REFUSED
+        param.help = HELP.get(str(param.name), param.help)
+        if param.name == "runner":
+            param.default = RUNNER
+        if param.name in ("params", "runner_params"):
+            param.callback = split_params
+        if param.name == "load_versions":
+            param.callback = split_load_versions
+        if param.name in completions:
+            param._custom_shell_complete = _completer(completions[param.name])
+    alias = click.Option(["--pipeline", "-p"], help="The same as --pipelines, for one pipeline.")
+    return [*changed, alias]
+
+
+def environments() -> dict[str, str]:
+    """The environments, each with the comment at the start of its file of the grid."""
+    folders = sorted(path for path in configuration().iterdir() if path.is_dir())
+    comments = {folder.name: _first_comment(folder / "parameters/grid.yml") for folder in folders}
+    return {name: comment or LOCAL.get(name, "") for name, comment in comments.items()}
+
+
+def configuration() -> Path:
+    """The folder of the environments."""
+    return find_root(Path.cwd()) / str(settings.CONF_SOURCE)
+
+
+def _first_comment(file: Path) -> str:
+    """The first sentence of the comment at the start of a file; empty if there is none."""
+    if not file.is_file():
+        return ""
+    lines = file.read_text(encoding="utf-8").splitlines()
+    comment = takewhile(lambda line: line.startswith(COMMENT), lines)
+    text = " ".join(line.removeprefix(COMMENT).strip() for line in comment)
+    sentence, end, _ = text.partition(". ")
+    return sentence + end.strip()
+
+
+def _completer(
+    valid: Callable[[click.Context], Iterable[str]],
+) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
+    """Completes the last name of a list with commas."""
+
+    def complete(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        before, comma, last = incomplete.rpartition(",")
+        names = (name for name in valid(ctx) if name.startswith(last))
+        return [CompletionItem(f"{before}{comma}{name}") for name in names]
+
+    return complete
+
+
+def _pipelines(_: click.Context) -> list[str]:
+    from longtail.pipeline_registry import register_pipelines
+
+    return [name for name in register_pipelines() if not name.startswith("_")]
+
+
+def _tags(ctx: click.Context) -> list[str]:
+    """The parts of the names of the environment's trials, which are the tags of their nodes."""
+    grid = _parameters(ctx).grid
+    seeds = [f"seed{seed}" for seed in grid.seeds]
+    return [*grid.datasets, *grid.train_sets, *grid.backbones, *grid.methods, *seeds]
+
+
+def _keys(ctx: click.Context) -> Iterator[str]:
+    """``<key>=`` of each parameter, and each name that the lists of the grid can have."""
+    from longtail.parameters.reference import sections
+
+    parameters = _parameters(ctx)
+    for section in sections(parameters.model_dump(mode="json")):
+        if "<name>" not in section.path:
+            yield from (f"{section.path}.{entry.key}=".lstrip(".") for entry in section.entries)
+    for axis, names in (
+        ("datasets", parameters.datasets),
+        ("train_sets", get_args(TrainSet)),
+        ("backbones", parameters.backbones),
+        ("methods", parameters.methods),
+    ):
+        yield from (f"grid.{axis}=[{name}" for name in names)
+
+
+def _parameters(ctx: click.Context) -> Parameters:
+    source, env = str(configuration()), ctx.params.get("env") or os.environ.get("KEDRO_ENV")
+    return GridConfigLoader(source, env=env, **settings.CONFIG_LOADER_ARGS).parameters()[0]

@@ -1,0 +1,200 @@
+"""A plan says exactly what a run trains, and changes nothing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kedro.framework.startup import bootstrap_project
+
+from longtail.commands.plan import Plan, planned
+from tests.damage import flip_bit
+from tests.pipelines.support import PROJECT, SMALL_TRIALS, dotted, run
+from tests.projects import kedro
+from tests.sources.photographs import folder_of, photograph, save
+
+SOFTMAX, LDAM = SMALL_TRIALS
+STORE = "06_models/store"
+BASE = ("grid.train_sets=[long_tailed]", "grid.backbones=[convnext_micro]")
+TWO = (*BASE, "grid.methods=[softmax,ldam]")
+
+
+def nothing(_: Path) -> None:
+    """Leave the data folder as it is."""
+
+
+def training_of(data: Path, trial: str) -> Path:
+    """The folder of the training that the newest card of a trial names."""
+    cards = data / "06_models" / trial.replace(".", "/") / "card.json"
+    newest = max(cards.iterdir()) / "card.json"
+    return data / STORE / str(json.loads(newest.read_text())["fingerprint"])
+
+
+def remove_ldam(data: Path) -> None:
+    shutil.rmtree(training_of(data, LDAM))
+
+
+def damage_weights_of_softmax(data: Path) -> None:
+    flip_bit(training_of(data, SOFTMAX) / "model.safetensors")
+
+
+def damage_card_of_softmax(data: Path) -> None:
+    """It is restored from its copy."""
+    flip_bit(training_of(data, SOFTMAX) / "card.json")
+
+
+def remove_both(data: Path) -> None:
+    for trial in SMALL_TRIALS:
+        shutil.rmtree(training_of(data, trial))
+
+
+# In this order in one folder: the parameters, what happens to the folder before, how many trainings
+# there are, and how many of them run.
+CHANGES: list[tuple[tuple[str, ...], Callable[[Path], None], int, int]] = [
+    (TWO, nothing, 2, 2),
+    (TWO, nothing, 2, 0),
+    ((*TWO, "methods.ldam.loss.max_margin=0.25"), nothing, 2, 1),
+    ((*TWO, "methods.ldam.label=Margin"), nothing, 2, 0),
+    ((*TWO, "statistics.confidence=0.9", "compute.threads=2"), nothing, 2, 0),
+    ((*TWO, "recipe.weight_decay=0.1"), nothing, 2, 2),
+    ((*TWO, f"train.{SOFTMAX}.trial.recipe.learning_rate=0.001"), nothing, 2, 1),
+    ((*TWO, "grid.seeds=[0,1]"), nothing, 4, 2),
+    # The adjustment is of logits; the first stage of crt is softmax.
+    ((*BASE, "grid.methods=[softmax,softmax_adjusted]"), nothing, 1, 0),
+    ((*BASE, "grid.methods=[crt,softmax]"), nothing, 2, 1),
+    # On equal class counts both losses are the same.
+    (
+        ("grid.train_sets=[balanced]", BASE[1], "grid.methods=[softmax,balanced_softmax]"),
+        nothing,
+        1,
+        1,
+    ),
+    ((*TWO, "datasets.digits.imbalance.profile.imbalance_factor=5"), nothing, 2, 2),
+    ((*TWO, "datasets.digits.source.image_size=64"), nothing, 2, 2),
+    (TWO, nothing, 2, 0),
+    (TWO, remove_ldam, 2, 1),
+    (TWO, damage_weights_of_softmax, 2, 1),
+    (TWO, damage_card_of_softmax, 2, 0),
+    ((*BASE, "grid.methods=[crt]"), remove_both, 1, 0),
+    ((*BASE, "grid.methods=[crt]", "methods.crt.second_stage.learning_rate=0.5"), nothing, 2, 2),
+]
+
+
+@pytest.fixture(autouse=True)
+def in_project(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(PROJECT)
+    bootstrap_project(PROJECT)
+
+
+def plan_of(data: Path, *changes: str, **options: Any) -> Plan:
+    params = dotted(*changes) | {"data": str(data)}
+    return planned({"env": "test", "params": params, **options})
+
+
+def started(data: Path) -> dict[str, float]:
+    """When each stored training began, by fingerprint."""
+    files = (data / STORE).glob("*/card.json")
+    cards = {file.parent.name: json.loads(file.read_text()) for file in files}
+    return {name: card["started"] for name, card in cards.items() if "." not in name}
+
+
+def contents(data: Path) -> dict[Path, tuple[int, int]]:
+    files = (path for path in data.rglob("*") if path.is_file())
+    return {file: (file.stat().st_mtime_ns, file.stat().st_size) for file in files}
+
+
+@pytest.fixture(scope="module")
+def mlflow(mlflow_uri: str) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", mlflow_uri)
+        yield
+
+
+@pytest.mark.usefixtures("mlflow")
+def test_a_run_trains_what_its_plan_says(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    for changes, happens, count, new in CHANGES:
+        happens(data)
+        before, stored = contents(data), {} if not data.exists() else started(data)
+        plan = plan_of(data, *changes)
+        assert contents(data) == before, changes
+        assert len(plan.trainings) == count, changes
+        assert len(plan.new) == new, changes
+        cards = [f"train.{trial}.card" for trial in plan.trials]
+        ended = run(data, dotted(*changes), to_outputs=cards)
+        assert ended.error is None
+        trained = {name for name, began in started(data).items() if stored.get(name) != began}
+        assert trained == {training.fingerprint for training in plan.new}, changes
+
+
+@pytest.mark.usefixtures("mlflow")
+def test_a_plan_says_what_is_stale_and_what_stays_so(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    assert run(data, dotted(*TWO), stages=["ingest", "imbalance", "train"]).error is None
+    adjusted = ("methods.softmax.post_hoc={kind: logit_adjustment, tau: 1}",)
+    plan = plan_of(data, *TWO, *adjusted, pipelines=["train"])
+    assert not plan.new
+    [(reason, trials)] = plan.stale.items()
+    assert "methods.softmax.post_hoc" in reason
+    assert trials == [SOFTMAX]
+    assert plan.left_out == ("report",)
+    params = ",".join([f"data={data}", *TWO, "recipe.epochs=2"])
+    result = kedro(PROJECT, "plan", "--env=test", f"--params={params}", "--tags=ldam")
+    assert result.exit_code == 0, result.output
+    lines = result.output.splitlines()
+    first = lines.index("1 trial has 1 training: 1 to train, 0 reused")
+    assert lines[first + 1 : first + 4] == [
+        "To train:",
+        "  recipe.epochs was 1, is 2:",
+        "    digits.long_tailed.convnext_micro: ldam.seed0",
+    ]
+    assert lines[-1] == f"Start it: kedro run --env=test '--params={params}' --tags=ldam"
+
+
+def test_images_that_are_not_decoded_are_named(tmp_path: Path) -> None:
+    folder_of(tmp_path / "images", {"a": 20, "b": 20, "c": 20})
+    source = (
+        "grid.datasets=[moths]",
+        "grid.train_sets=[natural]",
+        f"datasets.moths.source.path={tmp_path}/images",
+        "datasets.moths.source.image_size=32",
+        "datasets.moths.imbalance.holdout={kind: per_class, test: 5, validation: 5}",
+    )
+    data = tmp_path / "data"
+    plan = plan_of(data, *BASE, *source)
+    assert plan.unread == {"moths": "60 images are new or changed and would be decoded first"}
+    assert plan.trainings == ()
+    assert not data.exists()
+    assert run(data, dotted(*BASE, *source), stages=["ingest"]).error is None
+    before = contents(data)
+    plan = plan_of(data, *BASE, *source)
+    assert contents(data) == before
+    assert plan.unread == {}
+    assert len(plan.new) == 3
+    save(tmp_path / "images", "a/new.png", photograph(99))
+    assert plan_of(data, *BASE, *source).unread == {
+        "moths": "1 image is new or changed and would be decoded first"
+    }
+
+
+def test_the_thesis_is_planned_without_its_images_and_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four backbones: on equal class counts three of the seven losses differ."""
+    monkeypatch.setattr("longtail.learning.backbones.pretrained.is_local", lambda _: False)
+    plan = planned({"env": "thesis", "params": {"data": str(tmp_path / "data")}})
+    assert len(plan.trials) == 56
+    assert len(plan.new) == len(plan.trainings) == 4 * (3 + 7)
+    assert plan.downloads[0] == "the images of cifar100"
+    assert len(plan.downloads) == 5
+    assert plan.estimate.here is None
+    assert plan.estimate.on_h200 is not None
+    images = 20 * (3 * 50_000 + 7 * 10_847)
+    rates = [(5_032, 5_055), (4_615, 5_584), (2_701, 3_600), (1_378, 1_966)]
+    assert plan.estimate.on_h200.low == pytest.approx(sum(images / fast for _, fast in rates))
+    assert plan.estimate.gpu_gigabytes == 17.0
+    assert not (tmp_path / "data").exists()
