@@ -265,6 +265,16 @@ def print_parameters(pattern: str | None, env: str | None, params: dict[str, Any
         print_matching(pattern, env, params)
 
 
+@cli.command("mlflow", cls=Command)
+@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
+def show_runs(port: int) -> None:
+    """Show the runs in MLflow: start its pages and print the address of the table."""
+    from longtail.commands.mlflow_pages import open_runs
+
+    with _errors_in_one_message():
+        open_runs(port)
+
+
 def _lock_file(env: str | None) -> Path:
     return Path(shown(configuration() / (env or "base") / "lock.yml"))
 

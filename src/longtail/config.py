@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -84,7 +84,7 @@ class GridConfigLoader(OmegaConfigLoader):
         Without those of `predict`, which the stages before it do not read.
         """
         given = {key: of for key, of in (self.runtime_params or {}).items() if key != "predict"}
-        return _full_command(self.env, given)
+        return run_command(["full"], self.env, given)
 
     def _reproducing_command(self) -> str:
         """The command that a report shows: it must not differ between machines or spellings.
@@ -92,7 +92,7 @@ class GridConfigLoader(OmegaConfigLoader):
         So it has no paths of this machine, and its parameters are sorted.
         """
         _, portable = lock.split_places(self.runtime_params or {})
-        return _full_command(self.env, portable)
+        return run_command(["full"], self.env, portable)
 
     @cached_property
     def _parameters_and_trials(self) -> tuple[Parameters, list[Trial]]:
@@ -169,13 +169,27 @@ def _reason(error: Exception) -> str:
     return f"{error} {cause}" if cause else str(error)
 
 
-def _full_command(env: str | None, parameters: Mapping[str, Any]) -> str:
-    command = ["kedro", "run", "--pipelines=full"]
+def run_command(
+    pipelines: Iterable[str],
+    env: str | None,
+    parameters: Mapping[str, Any],
+    others: Mapping[str, str] | None = None,
+) -> str:
+    """A command of the shell that runs pipelines.
+
+    Args:
+        pipelines: their names.
+        env: the environment, if one is given.
+        parameters: those of the command line, nested.
+        others: further options by name.
+    """
+    command = ["kedro", "run", f"--pipelines={','.join(pipelines)}"]
     if env:
         command.append(f"--env={env}")
     given = sorted(f"{'.'.join(key)}={_text(value)}" for key, value in flatten(parameters))
     if given:
         command.append(f"--params={','.join(given)}")
+    command += [f"--{name}={value}" for name, value in (others or {}).items() if value]
     return shlex.join(command)
 
 

@@ -7,7 +7,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,26 +18,38 @@ from kedro.framework.hooks import hook_impl
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
-from longtail import provenance, tracking
+from longtail import kedro_internals, tracking
 from longtail.catalog import LongtailCatalog
 from longtail.errors import RunInterruptedError
+from longtail.hooks.mlflow_records import (
+    HISTORY_METRICS,
+    dataset_input,
+    description,
+    final_metrics,
+    git_tags,
+    hardware,
+    headlines,
+    run_tags,
+    trial_title,
+)
 from longtail.hooks.registry import register_exported
 from longtail.hooks.run_files import is_step, made, path_of
+from longtail.hooks.run_trainings import trainings_of_run
 from longtail.parameters import Trial
 from longtail.parameters.nesting import flatten
 from longtail.trials.tags import TRIAL_TAG
-from longtail.wording import counted
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 log = logging.getLogger(__name__)
 
-HISTORY_METRICS = ("learning_rate", "train_loss", "validation_loss", "validation_acc1", "seconds")
 ARTIFACTS = (
     *("model", "history", "card", "predictions", "evaluation"),
     *("results", "confusions", "reliability", "answers", "class_confusions", "examples"),
 )
+# How the name of a data set's results ends.
+GATHERED_RESULTS = "_results"
 # What MLflow takes in one call; as many tags as parameters.
 MAX_METRICS, MAX_PARAMS = 1000, 100
 
@@ -78,6 +90,7 @@ class MlflowHook:
         self._client: MlflowClient | None = None
         self._experiment_id: str | None = None
         self._runs: dict[tuple[str, str], str] = {}
+        self._began = time.time()
 
     @hook_impl
     def before_pipeline_run(
@@ -99,17 +112,18 @@ class MlflowHook:
     ) -> None:
         self._close_orphans()
         tags = {
-            **_git_tags(Path(run_params["project_path"])),
+            **git_tags(Path(run_params["project_path"])),
             "host": socket.gethostname(),
             "pid": str(os.getpid()),
-            "hardware": _hardware(),
-            "command": _command(run_params),
+            "hardware": hardware(),
+            **run_tags(run_params),
             "nodes": str(len(pipeline.nodes)),
             "version": catalog.run_version or run_params["run_id"],
             **tracking.tags_of_versions(catalog.versions(pipeline.inputs())),
         }
-        pipelines = "+".join(run_params["pipeline_names"] or ["full"])
-        name = f"{pipelines} ({run_params['env'] or 'base'}) {run_params['run_id'][:16]}"
+        chosen = "" if tags["slice"] == "all" else f" {tags['slice']}"
+        name = f"{tags['pipeline']} ({tags['environment']}){chosen} {run_params['run_id'][:16]}"
+        self._began = time.time()
         self._create(run_params["run_id"], "", name, tags)
 
     @hook_impl
@@ -122,7 +136,10 @@ class MlflowHook:
         tags = {"dataset": trial.dataset, "train_set": trial.train_set}
         run = self._find(run_id, _trial_name(node))
         if run is None:
-            run = self._create(run_id, _trial_name(node), trial.name, tags)
+            title = trial_title(trial.method.name, trial.backbone.name, trial.train_set, trial.seed)
+            run = self._create(run_id, _trial_name(node), title, tags)
+            data = (inputs[f"{trial.dataset}_{part}"] for part in ("index", "subsets", "source"))
+            self._mlflow().log_inputs(run, [dataset_input(trial, *data)])
         from mlflow.entities import Param
 
         leaves = flatten(trial.model_dump(mode="json"))
@@ -141,9 +158,14 @@ class MlflowHook:
             self._log_training(self._find(run_id, _trial_name(node)), outputs)
         elif is_step(node, "score"):
             run = self._find(run_id, _trial_name(node))
+            results: pd.DataFrame = outputs[f"{node.namespace}.results"]
             if run is None:  # scored again without being fitted in this run
-                run = self._create(run_id, _trial_name(node), _trial_name(node), {})
-            self._log_scores(run, outputs[f"{node.namespace}.results"])
+                named = results.iloc[0]
+                title = trial_title(
+                    named["method"], named["backbone"], named["train_set"], named["seed"]
+                )
+                run = self._create(run_id, _trial_name(node), title, {})
+            self._log_metrics(run, final_metrics(results))
             self._log_artifacts(run, node, catalog)
             self._mlflow().set_terminated(run)
 
@@ -190,10 +212,37 @@ class MlflowHook:
             if run.info.run_id != parent:
                 self._mlflow().set_terminated(run.info.run_id, "KILLED")
         self._log_versions(parent, pipeline, catalog)
-        for document in made(pipeline, catalog).values():
+        documents = made(pipeline, catalog).values()
+        for document in documents:
             self._mlflow().log_artifact(parent, str(document), "report")
+        self._log_headlines(parent, pipeline, catalog, [document.name for document in documents])
         register_exported(pipeline, catalog, parent)
         self._mlflow().set_terminated(parent, status)
+
+    def _log_headlines(
+        self, parent: str, pipeline: Pipeline, catalog: LongtailCatalog, documents: list[str]
+    ) -> None:
+        """Log the best accuracies, the duration and the trainings of a run, and describe it."""
+        trainings = trainings_of_run(pipeline, catalog, self._began)
+        metrics = {"seconds": time.time() - self._began}
+        if trainings is not None:
+            metrics |= {"trainings_done": trainings.done, "trainings_reused": trainings.reused}
+        tables = [name for name in pipeline.all_outputs() if name.endswith(GATHERED_RESULTS)]
+        tables = [name for name in catalog.versions(tables) if "." not in name]
+        for name in tables:
+            best, tags = headlines(catalog.load(name))
+            suffix = f"_{name.removesuffix(GATHERED_RESULTS)}" if len(tables) > 1 else ""
+            metrics |= {f"{metric}{suffix}": value for metric, value in best.items()}
+            for tag, value in tags.items():
+                self._mlflow().set_tag(parent, f"{tag}{suffix}", value)
+        self._log_metrics(parent, metrics)
+        text = description(
+            self._mlflow().get_run(parent).data.tags["command"],
+            "" if trainings is None else str(trainings),
+            documents,
+            f"#/experiments/{self._experiment()}/runs/{parent}",
+        )
+        self._mlflow().set_tag(parent, "mlflow.note.content", text)
 
     def _log_versions(self, run: str, pipeline: Pipeline, catalog: LongtailCatalog) -> None:
         """Record the versions that a run read, and those that it found equal to what it made."""
@@ -217,7 +266,8 @@ class MlflowHook:
         history: pd.DataFrame = outputs["history"]
         card: dict[str, Any] = outputs["card"]
         now = int(time.time() * 1000)
-        metrics = [
+        metrics = [Metric("seconds", float(card["seconds"]), now, 0)]
+        metrics += [
             Metric(name, float(row[name]), now, int(row["epoch"]))
             for _, row in history.iterrows()
             for name in HISTORY_METRICS
@@ -229,23 +279,19 @@ class MlflowHook:
         tags = [RunTag(key, str(card[key])) for key in described]
         self._mlflow().log_batch(run, tags=tags)
 
-    def _log_scores(self, run: str, results: pd.DataFrame) -> None:
+    def _log_metrics(self, run: str, values: Mapping[str, float]) -> None:
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
-        # Only metrics with an interval: the bounds would be two more curves for each.
-        figures = [str(name) for name in results if f"{name}_low" in results]
-        metrics = [
-            Metric(f"{row['test_set']}/{figure}", float(row[figure]), now, 0)
-            for _, row in results.iterrows()
-            for figure in figures
-        ]
-        for start in range(0, len(metrics), MAX_METRICS):
-            self._mlflow().log_batch(run, metrics=metrics[start : start + MAX_METRICS])
+        metrics = [Metric(name, float(value), now, 0) for name, value in values.items()]
+        self._mlflow().log_batch(run, metrics=metrics)
 
     def _log_artifacts(self, run: str, node: Node, catalog: LongtailCatalog) -> None:
         folders = [str(path_of(catalog, f"{node.namespace}.{name}")) for name in ARTIFACTS]
         self._mlflow().set_tag(run, "artifacts", "\n".join(folders))
+        results = f"{node.namespace}.results"
+        [dataset] = catalog.versioned([results]).values()
+        self._mlflow().log_artifact(run, str(kedro_internals.load_path(dataset)))
 
     def _create(self, run_id: str, trial: str, name: str, tags: dict[str, str]) -> str:
         own_tags = {"kedro_run_id": run_id, "trial": trial, **tags}
@@ -293,27 +339,3 @@ class MlflowHook:
 
 def _trial_name(node: Node) -> str:
     return str(node.namespace or "").removeprefix("train.")
-
-
-def _git_tags(project: Path) -> dict[str, str]:
-    """The commit, and whether the working tree differs from it; empty outside a repository."""
-    checkout = provenance.checkout(project)
-    if checkout is None:
-        return {}
-    return {
-        "mlflow.source.git.commit": checkout.commit,
-        "git_changed": str(checkout.changed).lower(),
-    }
-
-
-def _hardware() -> str:
-    """Cores, memory and GPU, without importing torch for it."""
-    memory = psutil.virtual_memory().total / 2**30
-    gpus = [path.name for path in Path("/proc/driver/nvidia/gpus").glob("*")]
-    cores = counted(os.cpu_count() or 1, "core")
-    return f"{cores}, {memory:.0f} GiB, {counted(len(gpus), 'GPU')}"
-
-
-def _command(run_params: dict[str, Any]) -> str:
-    shown = ("pipeline_names", "env", "tags", "namespaces", "node_names", "runtime_params")
-    return ", ".join(f"{key}={run_params[key]}" for key in shown if run_params.get(key))

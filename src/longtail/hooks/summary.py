@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -16,11 +17,14 @@ from kedro.pipeline import Pipeline
 from longtail.catalog import LongtailCatalog
 from longtail.hooks.improvement import log_improvement
 from longtail.hooks.run_files import DOCUMENTS, EXPORTED, made
+from longtail.hooks.run_trainings import trainings_of_run
 from longtail.project import shown
 from longtail.wording import listed
 
 log = logging.getLogger(__name__)
 
+# How the names of the pages end that a person reads first.
+PAGES = ("_report", "_names_page")
 # The stages of the pipeline `full`, in order.
 STAGES = ("ingest", "imbalance", "train", "report")
 
@@ -55,7 +59,15 @@ def observed(node_done: Callable[[], None], *, quiet: bool) -> Iterator[dict[str
 
 
 class SummaryHook:
-    """Logs where a run's documents are, and what is older than what the run has made."""
+    """Logs what a run has trained and made, what is older than that, and what comes next."""
+
+    def __init__(self) -> None:
+        self._began = time.time()
+
+    @hook_impl
+    def before_pipeline_run(self) -> None:
+        """Note when the run began: Kedro has one hook per process."""
+        self._began = time.time()
 
     @hook_impl
     def after_node_run(self) -> None:
@@ -65,12 +77,17 @@ class SummaryHook:
 
     @hook_impl
     def after_pipeline_run(self, pipeline: Pipeline, catalog: LongtailCatalog) -> None:
-        """Log the documents, what new images have brought, and the command for what is left out."""
-        self._log(pipeline, catalog)
+        """Log the trainings, the documents, what new images have brought, and what comes next."""
         observer = _observer.get()
+        trainings = trainings_of_run(pipeline, catalog, self._began)
+        if trainings is not None and observer is None:
+            log.info("%s", trainings)
+        self._log(pipeline, catalog)
         if observer is None or not observer.quiet:
             log_improvement(pipeline, catalog)
-        if observer is None and (stages := stages_after(pipeline)):
+        if observer is not None:
+            return
+        if stages := stages_after(pipeline):
             command = catalog.load("params:command")
             log.info(
                 "Not made again after this run: %s. To bring %s up to date: %s",
@@ -78,6 +95,9 @@ class SummaryHook:
                 "it" if len(stages) == 1 else "them",
                 command.replace("--pipelines=full", f"--pipelines={','.join(stages)}", 1),
             )
+        elif pages := made(pipeline, catalog, PAGES):
+            read = listed(shown(file) for file in pages.values())
+            log.info("Next: read %s in a browser; compare runs: kedro mlflow", read)
 
     @hook_impl
     def on_pipeline_error(self, pipeline: Pipeline, catalog: LongtailCatalog) -> None:

@@ -108,6 +108,11 @@ class TrialStore:
             return "unfinished"
         return "damaged" if place.is_dir() else "absent"
 
+    def stored_at(self, fingerprint: str) -> float | None:
+        """When a training was stored, in seconds since 1970; None if it is not stored."""
+        file = self._folder / fingerprint / MODEL_FILE
+        return file.stat().st_mtime if file.is_file() else None
+
     def cards(self) -> Iterator[dict[str, Any]]:
         """The cards of all trainings, but for those that cannot be read."""
         for file in sorted(self._folder.glob(f"*/{CARD_FILE}")):

@@ -95,11 +95,11 @@ def plan_of(data: Path, *changes: str, **options: Any) -> Plan:
     return planned({"env": "test", "params": params, **options})
 
 
-def started(data: Path) -> dict[str, float]:
-    """When each stored training began, by fingerprint."""
-    files = (data / STORE).glob("*/card.json")
-    cards = {file.parent.name: json.loads(file.read_text()) for file in files}
-    return {name: card["started"] for name, card in cards.items() if "." not in name}
+def stored_at(data: Path) -> dict[str, int]:
+    """When each stored training was written, by fingerprint."""
+    files = (data / STORE).glob("*/model.safetensors")
+    times = {file.parent.name: file.stat().st_mtime_ns for file in files}
+    return {name: time for name, time in times.items() if "." not in name}
 
 
 def contents(data: Path) -> dict[Path, tuple[int, int]]:
@@ -119,7 +119,7 @@ def test_a_run_trains_what_its_plan_says(tmp_path: Path) -> None:
     data = tmp_path / "data"
     for changes, happens, count, new in CHANGES:
         happens(data)
-        before, stored = contents(data), {} if not data.exists() else started(data)
+        before, stored = contents(data), stored_at(data)
         plan = plan_of(data, *changes)
         assert contents(data) == before, changes
         assert len(plan.trainings) == count, changes
@@ -127,7 +127,8 @@ def test_a_run_trains_what_its_plan_says(tmp_path: Path) -> None:
         cards = [f"train.{trial}.card" for trial in plan.trials]
         ended = run(data, dotted(*changes), to_outputs=cards)
         assert ended.error is None
-        trained = {name for name, began in started(data).items() if stored.get(name) != began}
+        now = stored_at(data)
+        trained = {name for name, written in now.items() if stored.get(name) != written}
         assert trained == {training.fingerprint for training in plan.new}, changes
 
 
