@@ -17,7 +17,7 @@ def in_project(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("command", ["run", "plan"])
 def test_the_help_lists_what_the_project_has_and_not_what_it_refuses(command: str) -> None:
-    text = kedro(PROJECT, command, "--help").output
+    text = " ".join(kedro(PROJECT, command, "--help").output.split())
     for name in (*environments(), *RUNNERS, "ingest, imbalance, train, report"):
         assert name in text
     for refused in ("ParallelRunner", "ThreadRunner", "--async", "--only-missing-outputs"):

@@ -48,8 +48,6 @@ ARTIFACTS = (
     *("model", "history", "card", "predictions", "evaluation"),
     *("results", "confusions", "reliability", "answers", "class_confusions", "examples"),
 )
-# How the name of a data set's results ends.
-GATHERED_RESULTS = "_results"
 # What MLflow takes in one call; as many tags as parameters.
 MAX_METRICS, MAX_PARAMS = 1000, 100
 
@@ -173,7 +171,7 @@ class MlflowHook:
     @_while_tracked
     def on_node_error(self, error: Exception, node: Node, run_id: str) -> None:
         """End the run of a failed trial, with the reason."""
-        run = self._find(run_id, _trial_name(node)) if TRIAL_TAG in node.tags else None
+        run = self._find(run_id, _trial_name(node)) if _is_trial(node) else None
         if run is not None:
             self._mlflow().set_tag(run, "error", f"{type(error).__name__}: {error}"[:5000])
             self._mlflow().set_terminated(run, "FAILED")
@@ -227,11 +225,15 @@ class MlflowHook:
         metrics = {"seconds": time.time() - self._began}
         if trainings is not None:
             metrics |= {"trainings_done": trainings.done, "trainings_reused": trainings.reused}
-        tables = [name for name in pipeline.all_outputs() if name.endswith(GATHERED_RESULTS)]
-        tables = [name for name in catalog.versions(tables) if "." not in name]
-        for name in tables:
+        datasets = {
+            _trial_name(node).partition(".")[0] for node in pipeline.nodes if _is_trial(node)
+        }
+        made_results = catalog.versions(
+            {f"{name}_results" for name in datasets} & pipeline.all_outputs()
+        )
+        for name in made_results:
             best, tags = headlines(catalog.load(name))
-            suffix = f"_{name.removesuffix(GATHERED_RESULTS)}" if len(tables) > 1 else ""
+            suffix = f"_{name.removesuffix('_results')}" if len(made_results) > 1 else ""
             metrics |= {f"{metric}{suffix}": value for metric, value in best.items()}
             for tag, value in tags.items():
                 self._mlflow().set_tag(parent, f"{tag}{suffix}", value)
@@ -339,3 +341,7 @@ class MlflowHook:
 
 def _trial_name(node: Node) -> str:
     return str(node.namespace or "").removeprefix("train.")
+
+
+def _is_trial(node: Node) -> bool:
+    return TRIAL_TAG in node.tags

@@ -53,7 +53,7 @@ def _trainings(plan: Plan) -> Iterator[str]:
     if plan.trainings:
         trials = len({name for training in plan.trainings for name in training.trials})
         yield (
-            f"{counted(trials, 'trial')} have {counted(len(plan.trainings), 'training')}, since "
+            f"{counted(trials, 'trial')} {'has' if trials == 1 else 'have'} {counted(len(plan.trainings), 'training')}, since "
             f"equal ones are done once: {len(new)} to train, {len(reused)} reused"
         )
     if reused:
