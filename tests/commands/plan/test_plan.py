@@ -147,7 +147,9 @@ def test_a_plan_says_what_is_stale_and_what_stays_so(tmp_path: Path) -> None:
     result = kedro(PROJECT, "plan", "--env=test", f"--params={params}", "--tags=ldam")
     assert result.exit_code == 0, result.output
     lines = result.output.splitlines()
-    first = lines.index("1 trial has 1 training: 1 to train, 0 reused")
+    first = lines.index(
+        "1 trial needs 1 training, since equal ones are done once: 1 to train, 0 reused"
+    )
     assert lines[first + 1 : first + 4] == [
         "To train:",
         "  recipe.epochs was 1, is 2:",

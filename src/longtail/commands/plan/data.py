@@ -15,7 +15,7 @@ from kedro.pipeline import Pipeline
 
 from longtail.catalog import LongtailCatalog
 from longtail.hooks.run_files import path_of
-from longtail.parameters import Backbone, Cifar100Source, Dataset, Trial
+from longtail.parameters import Backbone, Cifar100Source, Dataset, FolderSource, Trial
 from longtail.pipelines.imbalance.nodes import cut_subsets
 from longtail.pipelines.ingest.nodes import read_images
 from longtail.sources.cache import NotDecodedError, only_decoded
@@ -101,10 +101,12 @@ def _read(dataset: Dataset, catalog: LongtailCatalog) -> tuple[pd.DataFrame, dic
     is_download = isinstance(source, Cifar100Source) and source.path is None
     if is_download and not (downloads / ARCHIVE).is_file():
         return _unread_cifar100()
+    if isinstance(source, FolderSource) and source.corrections is not None:
+        raise NotReadError("its corrections would be read first, which stores photographs")
     with _copied_cache(path_of(catalog, "decoded"), dataset.name) as decoded:
         try:
             with only_decoded():
-                _, index, _, summary = read_images(dataset, downloads, decoded)
+                _, index, _, summary = read_images(dataset, downloads, decoded, confirmed=decoded)
         except NotDecodedError as error:
             raise NotReadError(f"{error} and would be decoded first") from None
     return index, summary

@@ -52,8 +52,9 @@ def _trainings(plan: Plan) -> Iterator[str]:
     new, reused = plan.new, [training for training in plan.trainings if training.is_reused]
     if plan.trainings:
         trials = len({name for training in plan.trainings for name in training.trials})
+        needed = counted(len(plan.trainings), "training")
         yield (
-            f"{counted(trials, 'trial')} {'has' if trials == 1 else 'have'} {counted(len(plan.trainings), 'training')}, since "
+            f"{counted(trials, 'trial')} {'needs' if trials == 1 else 'need'} {needed}, since "
             f"equal ones are done once: {len(new)} to train, {len(reused)} reused"
         )
     if reused:
