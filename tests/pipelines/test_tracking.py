@@ -85,7 +85,7 @@ def test_the_parent_is_named_after_pipeline_and_environment(parent: MlflowRun, f
 def test_the_parent_says_what_was_run_and_what_was_best(parent: MlflowRun, full: Run) -> None:
     tags, metrics = parent.data.tags, parent.data.metrics
     assert (tags["pipeline"], tags["environment"], tags["slice"]) == ("full", "test", "all")
-    assert tags["command"].startswith("kedro run --pipelines=full --env=test '--params=data=")
+    assert tags["command"].startswith("kedro run --pipelines=full --env=test ")
     results: pd.DataFrame = full.load("digits_results")
     for name, test_set in (("best_tail", "tail"), ("best_overall", "balanced")):
         of_set = results[results["test_set"] == test_set].reset_index()
@@ -110,7 +110,7 @@ def test_the_training_images_are_an_input(full: Run, children: dict[str, MlflowR
         "images": 369,
         "classes": 10,
         "largest_class": 110,
-        "smallest_class": 6,
+        "smallest_class": 5,
     }
     assert [(tag.key, tag.value) for tag in logged.tags] == [("mlflow.data.context", "training")]
 

@@ -18,7 +18,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
-from longtail import kedro_internals, tracking
+from longtail import tracking
 from longtail.catalog import LongtailCatalog
 from longtail.errors import RunInterruptedError
 from longtail.hooks.mlflow_records import (
@@ -164,6 +164,7 @@ class MlflowHook:
                 )
                 run = self._create(run_id, _trial_name(node), title, {})
             self._log_metrics(run, final_metrics(results))
+            self._mlflow().log_text(run, results.to_csv(index=False), "results.csv")
             self._log_artifacts(run, node, catalog)
             self._mlflow().set_terminated(run)
 
@@ -291,9 +292,6 @@ class MlflowHook:
     def _log_artifacts(self, run: str, node: Node, catalog: LongtailCatalog) -> None:
         folders = [str(path_of(catalog, f"{node.namespace}.{name}")) for name in ARTIFACTS]
         self._mlflow().set_tag(run, "artifacts", "\n".join(folders))
-        results = f"{node.namespace}.results"
-        [dataset] = catalog.versioned([results]).values()
-        self._mlflow().log_artifact(run, str(kedro_internals.load_path(dataset)))
 
     def _create(self, run_id: str, trial: str, name: str, tags: dict[str, str]) -> str:
         own_tags = {"kedro_run_id": run_id, "trial": trial, **tags}
