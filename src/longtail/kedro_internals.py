@@ -1,4 +1,4 @@
-"""The private API of Kedro and of the standard library that the project needs, with the reasons.
+"""The private API of Kedro, click and the standard library that the project needs, with reasons.
 
 Names that begin with an underscore may change in any release. They are used here and nowhere else,
 but for methods that a subclass overrides or calls on itself (of a config loader, a context, a
@@ -8,14 +8,16 @@ runner and datasets).
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeGuard, cast
 
+import click
 import parse
+from click.shell_completion import CompletionItem
 from kedro.framework.hooks.manager import (
     _create_hook_manager,
     _register_hooks,
@@ -34,9 +36,11 @@ from pluggy import PluginManager
 
 __all__ = [
     "CompiledPatterns",
+    "Completer",
     "HTMLPreview",
     "ImagePreview",
     "VersionedDataset",
+    "complete",
     "dataset_class",
     "is_local",
     "is_versioned",
@@ -54,6 +58,7 @@ __all__ = [
 ]
 
 VersionedDataset = AbstractVersionedDataset[Any, Any]
+Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
 
 def is_versioned(dataset: object) -> TypeGuard[VersionedDataset]:
@@ -141,6 +146,11 @@ def project_hooks() -> PluginManager:
     _register_hooks(manager, settings.HOOKS)
     _register_hooks_entry_points(manager, settings.DISABLE_HOOKS_FOR_PLUGINS)
     return manager
+
+
+def complete(option: click.Option, completer: Completer) -> None:
+    """Let the shell complete an option, which click allows only where an option is made."""
+    option._custom_shell_complete = completer
 
 
 def terminate(executor: ProcessPoolExecutor) -> None:

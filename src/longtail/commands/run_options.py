@@ -15,6 +15,7 @@ from kedro.framework.project import settings
 
 from longtail.commands.options import Command, split_load_versions, split_params
 from longtail.config import GridConfigLoader
+from longtail.kedro_internals import Completer, complete
 from longtail.parameters import Parameters
 from longtail.parameters.datasets import TrainSet
 from longtail.project import find_root
@@ -76,7 +77,7 @@ def run_params(params: Iterable[click.Parameter]) -> list[click.Parameter]:
         if param.name == "load_versions":
             param.callback = split_load_versions
         if param.name in completions:
-            param._custom_shell_complete = _completer(completions[param.name])
+            complete(param, _completer(completions[param.name]))
     alias = click.Option(["--pipeline", "-p"], help="The same as --pipelines, for one pipeline.")
     return [*changed, alias]
 
@@ -104,17 +105,15 @@ def _first_comment(file: Path) -> str:
     return sentence + end.strip()
 
 
-def _completer(
-    valid: Callable[[click.Context], Iterable[str]],
-) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
+def _completer(valid: Callable[[click.Context], Iterable[str]]) -> Completer:
     """Completes the last name of a list with commas."""
 
-    def complete(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    def completer(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
         before, comma, last = incomplete.rpartition(",")
         names = (name for name in valid(ctx) if name.startswith(last))
         return [CompletionItem(f"{before}{comma}{name}") for name in names]
 
-    return complete
+    return completer
 
 
 def _pipelines(_: click.Context) -> list[str]:

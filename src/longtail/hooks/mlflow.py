@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import socket
@@ -37,6 +38,7 @@ from longtail.hooks.run_files import is_step, made, path_of
 from longtail.hooks.run_trainings import trainings_of_run
 from longtail.parameters import Trial
 from longtail.parameters.nesting import flatten
+from longtail.storage.spreadsheet import write_csv
 from longtail.trials.tags import TRIAL_TAG
 
 if TYPE_CHECKING:
@@ -164,7 +166,9 @@ class MlflowHook:
                 )
                 run = self._create(run_id, _trial_name(node), title, {})
             self._log_metrics(run, final_metrics(results))
-            self._mlflow().log_text(run, results.to_csv(index=False), "results.csv")
+            content = io.StringIO()
+            write_csv(results, content)
+            self._mlflow().log_text(run, content.getvalue(), "results.csv")
             self._log_artifacts(run, node, catalog)
             self._mlflow().set_terminated(run)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import TextIO
 
 import pandas as pd
 
@@ -42,7 +43,7 @@ def unguarded(table: pd.DataFrame) -> pd.DataFrame:
     return _texts_changed(table, lambda text: _GUARDED.sub(r"\1", text))
 
 
-def write_csv(table: pd.DataFrame, file: Path) -> None:
+def write_csv(table: pd.DataFrame, file: Path | TextIO) -> None:
     """Write a table, without its index, as a CSV file that can be opened in a spreadsheet."""
     guarded(table).to_csv(file, index=False)
 
