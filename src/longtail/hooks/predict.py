@@ -5,6 +5,8 @@ from __future__ import annotations
 from longtail.errors import ConfigurationError, DataError
 from longtail.parameters import Parameters
 from longtail.project import from_root, located
+from longtail.sources.boxes.cut_photographs import check_boxes
+from longtail.sources.boxes.read_boxes import BoxRules
 from longtail.sources.photographs import find_photographs
 
 # The priors that are not files.
@@ -27,7 +29,9 @@ def check_request(parameters: Parameters) -> None:
             f"predict.dataset: choose the data set whose species to use, such as "
             f"--params=predict.dataset={datasets[0]}. The grid has {', '.join(datasets)}"
         )
-    find_photographs(asked.path)  # reads names, no images
+    found = find_photographs(asked.path)  # reads names, no images
+    if rules := BoxRules.of(asked, "predict"):
+        check_boxes(found, rules)
     files = {
         "species_list": asked.species_list,
         "taxonomy": asked.taxonomy,

@@ -14,10 +14,12 @@ from longtail.arrays import FloatArray
 from longtail.naming.decision_rule import NOT_NAMED, Decision, DecisionRule
 from longtail.naming.novelty_threshold import novelty
 from longtail.naming.taxonomy import Rank
-from longtail.schemas.vocabulary import ALREADY_IN, NO, SHA256, SPECIES, TOP, YES
+from longtail.schemas.vocabulary import ALREADY_IN, BOX_COLUMNS, NO, SHA256, SPECIES, TOP, YES
 from longtail.wording import counted, decimal
 
 DONT_KNOW = "don't know"
+NO_ANIMAL = "no animal"
+CANNOT_BE_READ, BAD_BOX = "the file cannot be read", "the box cannot be used"
 LOOKS_UNKNOWN = "looks like none of the known species"
 # How many reasons why files cannot be read are logged.
 LOGGED_REASONS = 5
@@ -30,7 +32,7 @@ def columns_of(rule: DecisionRule) -> list[str]:
     from longtail.schemas.names import names_columns
 
     columns = names_columns([rank.name for rank in rule.ranks[1:]])
-    return [column for column in columns if column not in (ALREADY_IN, SHA256)]
+    return [column for column in columns if column not in (ALREADY_IN, SHA256, *BOX_COLUMNS)]
 
 
 def names_table(rule: DecisionRule, files: Sequence[str], logits: FloatArray) -> pd.DataFrame:
@@ -61,22 +63,33 @@ def names_table(rule: DecisionRule, files: Sequence[str], logits: FloatArray) ->
     return pd.DataFrame(rows, columns=columns_of(rule))
 
 
-def unreadable_row(rule: DecisionRule, file: str, reason: str) -> pd.DataFrame:
-    """The row of a file that cannot be read."""
-    values = {"file": file, "trust": NO, "why": "the file cannot be read", "error": reason}
+def unreadable_row(
+    rule: DecisionRule, file: str, reason: str, why: str = CANNOT_BE_READ
+) -> pd.DataFrame:
+    """The row of a file or of a box that cannot be used."""
+    values = {"file": file, "trust": NO, "why": why, "error": reason}
+    return pd.DataFrame([values], columns=columns_of(rule))
+
+
+def row_without_animal(rule: DecisionRule, file: str, reason: str) -> pd.DataFrame:
+    """The row of a photograph in which no animal was found."""
+    why = f"no animal found: {reason}"
+    values = {"file": file, "answer": NO_ANIMAL, "rank": "", "trust": NO, "why": why, "error": ""}
     return pd.DataFrame([values], columns=columns_of(rule))
 
 
 def log_names(table: pd.DataFrame) -> None:
     """Log how many photographs are named, and why files cannot be read."""
     broken = table.loc[table["error"] != "", ["file", "error"]]
+    empty = int((table["answer"] == NO_ANIMAL).sum())
     log.info(
-        '%s: %s named and trusted, %s "%s", %s unreadable',
+        '%s: %s named and trusted, %s "%s", %s unreadable%s',
         counted(len(table), "photograph"),
         f"{(table['trust'] == YES).sum():,}",
         f"{(table['answer'] == DONT_KNOW).sum():,}",
         DONT_KNOW,
         f"{len(broken):,}",
+        f", {empty:,} without an animal" if empty else "",
     )
     reasons = Counter(broken["error"]).most_common()
     for reason, files in reasons[:LOGGED_REASONS]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
+
 from longtail.parameters.strict import Strict
-from longtail.parameters.types import Count, Name, Share, Text
+from longtail.parameters.types import Count, Listed, Name, Probability, Share, Text
 
 
 class Predict(Strict):
@@ -12,6 +16,12 @@ class Predict(Strict):
     Attributes:
         dataset: the data set with the species and trials; null for the only one of the grid.
         path: a folder, a zip file or an image file; ``*`` may stand for several.
+        boxes: a file of boxes around the animals in the photographs, or a folder of them: the
+            results of MegaDetector, COCO, or a CSV file. Null: photographs show one animal each.
+        box_confidence: boxes of which the detector is less sure are not used.
+        box_categories: of boxes that are used; null for animals in results of MegaDetector, and
+            for all in other files.
+        box_margin: what is cut beyond a box on each side, as a share of its longer side.
         trial: the dotted name of a trained trial; null for the best on validation.
         prior: how common the species are where the photographs come from: ``uniform``, ``train``
             (as among the trial's training images), or a CSV file (species, weight).
@@ -28,6 +38,10 @@ class Predict(Strict):
 
     dataset: Name | None = None
     path: Text | None = None
+    boxes: Text | None = None
+    box_confidence: Probability = 0.2
+    box_categories: Listed[Text] | None = None
+    box_margin: Annotated[float, Field(ge=0, le=2)] = 0.1
     trial: Text | None = None
     prior: Text = "uniform"
     error_rate: Share | None = None

@@ -7,13 +7,29 @@ from collections.abc import Sequence
 
 from longtail.imbalance.subsets import UNKNOWN
 from longtail.schemas.columns import UNIT_INTERVAL, fraction, number, table, text, with_interval
-from longtail.schemas.vocabulary import ALREADY_IN, NO, SHA256, SPECIES, TOP, TRAIN, YES
+from longtail.schemas.vocabulary import (
+    ALREADY_IN,
+    BOX,
+    BOX_CONFIDENCE,
+    FRAME,
+    NO,
+    NOTE,
+    SHA256,
+    SPECIES,
+    TOP,
+    TRAIN,
+    YES,
+)
 
 PARTS = (TRAIN, "validation", "test", UNKNOWN)
 
 _BEFORE_RANKS = {
-    "file": text("path of the photograph below the folder, or in the zip file"),
-    "answer": text("name of a species or of a higher rank, or don't know", optional=True),
+    "file": text(
+        "path of the photograph below the folder, or in the zip file; with #xywh= and the box"
+    ),
+    "answer": text(
+        "name of a species or of a higher rank, don't know, or no animal", optional=True
+    ),
     "rank": text("rank of the answer; empty without a trusted name", optional=True),
     "answer_probability": fraction("probability of the answer", missing=True),
     "trust": text("whether the name is trusted", one_of=(YES, NO)),
@@ -42,12 +58,20 @@ _AFTER_RANKS = {
     "error": text("why the file cannot be read", optional=True),
     ALREADY_IN: text("part of the data set that has the same picture", one_of=PARTS, optional=True),
     SHA256: text("checksum of the file; empty if it cannot be read", optional=True),
+    FRAME: text(
+        "the photograph that the box is in; photographs of one frame are one group", optional=True
+    ),
+    BOX: text(
+        "x, y, width and height of the animal in pixels of the upright photograph", optional=True
+    ),
+    BOX_CONFIDENCE: fraction("confidence of the detector", missing=True),
+    NOTE: text("what makes the name less certain, such as a small animal", optional=True),
 }
 _FIXED = "|".join(map(re.escape, (*_BEFORE_RANKS, *_AFTER_RANKS)))
 
 NAMES = table(
     "names",
-    "One row per photograph, in the order of their paths.",
+    "One row per photograph, or per animal with boxes, in the order of their paths.",
     {
         **_BEFORE_RANKS,
         rf"^(?!({_FIXED})$)(?!.*_probability$).+$": text(

@@ -36,6 +36,31 @@ CORRECTIONS_HEADERS: Headers = {
     "previous_answer": ("previousanswer",),
     "folder": ("folder",),
 }
+# Boxes: whose, where, and the size of the photograph beside corners.
+BOX_HEADERS: Headers = {
+    "file": METADATA_HEADERS["file"],
+    "confidence": (
+        *("confidence", "conf", "score", "boxconfidence", "detconf", "detscore"),
+        *("detectionconfidence", "detectionscore", "probability"),
+    ),
+    "category": ("category", "categoryname", "class", "classname", "label", "labelname"),
+}
+BOX_SIZE_HEADERS: Headers = {
+    "x": ("x", "left", "bboxx", "boxx", "bboxleft"),
+    "y": ("y", "top", "bboxy", "boxy", "bboxtop"),
+    "width": ("width", "w", "bboxwidth", "boxwidth", "bboxw", "boxw"),
+    "height": ("height", "h", "bboxheight", "boxheight", "bboxh", "boxh"),
+}
+BOX_CORNER_HEADERS: Headers = {
+    "xmin": ("xmin", "x1", "bboxxmin", "bboxx1"),
+    "ymin": ("ymin", "y1", "bboxymin", "bboxy1"),
+    "xmax": ("xmax", "x2", "bboxxmax", "bboxx2"),
+    "ymax": ("ymax", "y2", "bboxymax", "bboxy2"),
+}
+PHOTOGRAPH_SIZE_HEADERS: Headers = {
+    "photograph_width": ("imagewidth", "imgwidth", "width"),
+    "photograph_height": ("imageheight", "imgheight", "height"),
+}
 _WEIGHTS = ("weight", "prior", "frequency", "abundance", "count", "individualcount")
 PRIOR_HEADERS: Headers = {**SPECIES_HEADERS, "weight": _WEIGHTS}
 SPECIES_LIST_HEADERS: Headers = {

@@ -10,3 +10,5 @@ TOP = 5
 ALREADY_IN, TRAIN = "already_in", "train"
 # The column of the checksum of a photograph's file.
 SHA256 = "sha256"
+# The columns of an animal's box, in the table of names.
+FRAME, BOX, BOX_CONFIDENCE, NOTE = BOX_COLUMNS = ("frame", "box", "box_confidence", "note")

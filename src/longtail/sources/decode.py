@@ -5,17 +5,22 @@ from __future__ import annotations
 import hashlib
 import io
 import threading
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from longtail.arrays import UInt8Array
+from longtail.sources.boxes.box import cut_square
 from longtail.sources.difference_hash import image_hash
 from longtail.sources.files import ImageFileRef, UnreadableError
+
+if TYPE_CHECKING:
+    from longtail.sources.recent_frames import RecentFrames
 
 # Other formats that Pillow knows are rejected, whatever the name says: one (EPS) runs programs.
 FORMATS = ("AVIF", "BMP", "GIF", "HEIF", "JPEG", "PNG", "TIFF", "WEBP")
@@ -105,18 +110,50 @@ class Rejection:
 
 
 def decode(
-    file: ImageFileRef, image_size: int | None, limits: DecodeLimits = DEFAULT_LIMITS
+    file: ImageFileRef,
+    image_size: int | None,
+    limits: DecodeLimits = DEFAULT_LIMITS,
+    frames: RecentFrames | None = None,
 ) -> UInt8Array:
     """Decode one image to RGB, upright, cropped to a centred square of ``image_size`` pixels.
 
     The first image of a file with several is taken. Without ``image_size`` the image is not
-    cropped or resized.
+    cropped or resized. A file with a box is cropped to the square around it.
+
+    Args:
+        file: to decode.
+        image_size: the side of the square.
+        limits: which images are decoded.
+        frames: keeps photographs of several boxes for the next box.
+
+    Raises:
+        ValueError: with the reason why the file cannot be used.
+    """
+    return _decode_file(file, image_size, limits, frames)[0]
+
+
+def decode_frame(file: ImageFileRef, limits: DecodeLimits) -> tuple[UInt8Array, bool]:
+    """The whole photograph, upright, and whether the end of the file is missing.
 
     Raises:
         ValueError: with the reason why the file cannot be used.
     """
     with file.opened() as content:
-        return decode_content(content, image_size, limits)
+        return _decode_marked(content, None, limits)
+
+
+def _decode_file(
+    file: ImageFileRef,
+    image_size: int | None,
+    limits: DecodeLimits,
+    frames: RecentFrames | None,
+) -> tuple[UInt8Array, bool]:
+    """The pixels, and whether the end of the file is missing."""
+    if file.box is not None and image_size is not None:
+        frame, truncated = frames.of(file) if frames else decode_frame(file, limits)
+        return cut_square(frame, file.box, image_size), truncated
+    with file.opened() as content:
+        return _decode_marked(content, image_size, limits)
 
 
 def decode_content(
@@ -128,7 +165,7 @@ def decode_content(
 
 def decoded_pixels(content: BinaryIO, image_size: int) -> int:
     """The number of pixels to which an image will be decoded, by its header; 0 if unreadable."""
-    _load_formats()
+    load_formats()
     try:
         with Image.open(content, formats=FORMATS) as image:
             image.draft(None, (2 * image_size, 2 * image_size))
@@ -164,8 +201,15 @@ def _decode_marked(
 def _decode_or_reason(
     content: BinaryIO, image_size: int | None, limits: DecodeLimits
 ) -> UInt8Array:
-    try:
+    with reasons_explained(content):
         return _decode(content, image_size, limits)
+
+
+@contextmanager
+def reasons_explained(content: BinaryIO) -> Iterator[None]:
+    """Turn whatever a decoder raises for some content into a ValueError with the reason."""
+    try:
+        yield
     except UnidentifiedImageError as error:
         raise ValueError(f"cannot be read: {_what_it_is(content)}") from error
     except _UnsuitableError:
@@ -179,7 +223,7 @@ def _decode_or_reason(
 
 
 @cache
-def _load_formats() -> None:
+def load_formats() -> None:
     """Load all formats of Pillow, which loads only a few by itself, and HEIF."""
     from pillow_heif import register_heif_opener
 
@@ -188,7 +232,7 @@ def _load_formats() -> None:
 
 
 def _decode(content: BinaryIO, image_size: int | None, limits: DecodeLimits) -> UInt8Array:
-    _load_formats()
+    load_formats()
     with Image.open(content, formats=FORMATS) as image:
         width, height = image.size
         if image_size is not None:
@@ -263,12 +307,14 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def try_decode(
-    file: ImageFileRef, image_size: int, limits: DecodeLimits = DEFAULT_LIMITS
+    file: ImageFileRef,
+    image_size: int,
+    limits: DecodeLimits = DEFAULT_LIMITS,
+    frames: RecentFrames | None = None,
 ) -> Decoded | Rejection:
-    """Decode a file, or return why it cannot be used."""
+    """Decode a file as :func:`decode` does, or return why it cannot be used."""
     try:
-        with file.opened() as content:
-            pixels, truncated = _decode_marked(content, image_size, limits)
+        pixels, truncated = _decode_file(file, image_size, limits, frames)
     except UnreadableError as error:
         return Rejection(str(error), permanent=False)
     except ValueError as error:

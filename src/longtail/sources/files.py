@@ -9,9 +9,11 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+
+from longtail.sources.boxes.box import FRAGMENT, Box
 
 MAX_MEMBER_BYTES = 256 << 20  # of an unpacked member of a zip file; larger ones are rejected
 
@@ -30,23 +32,34 @@ class ImageFileRef:
         member: the name within a zip file, as the zip file has it; None in a folder.
         stamp: changes when the file does (its size, with its time of change or its CRC); empty if
             it is not known.
+        box: of the animal that is cut from the photograph; None for all of it.
     """
 
     parts: tuple[str, ...]
     container: Path
     member: str | None
     stamp: str = ""
+    box: Box | None = None
 
     @property
     def name(self) -> str:
-        """The file's path within its tree, with forward slashes."""
-        return "/".join(self.parts)
+        """The file's path within its tree, with forward slashes, and the box."""
+        path = "/".join(self.parts)
+        return path if self.box is None else f"{path}{FRAGMENT}{self.box}"
+
+    @property
+    def frame(self) -> ImageFileRef:
+        """The whole photograph."""
+        return self if self.box is None else replace(self, box=None)
 
     @property
     def identity(self) -> bytes:
         """A key that is unique to the file, whatever characters its name has."""
-        inside = self.name if self.member is None else self.member
-        return os.fsencode(f"{self.container}\0") + inside.encode("utf-8", "surrogateescape")
+        inside = "/".join(self.parts) if self.member is None else self.member
+        cut = "" if self.box is None else f"\0{self.box},{self.box.margin!r}"
+        return os.fsencode(f"{self.container}\0") + f"{inside}{cut}".encode(
+            "utf-8", "surrogateescape"
+        )
 
     @contextmanager
     def opened(self) -> Iterator[io.BufferedReader | io.BytesIO]:

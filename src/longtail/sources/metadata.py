@@ -6,7 +6,7 @@ import logging
 import posixpath
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -58,7 +58,7 @@ def read_metadata(
 ) -> tuple[list[Entry], list[tuple[str, str, str]]]:
     """Read a table of :data:`longtail.schemas.user_tables.METADATA`; other columns are ignored.
 
-    Rows without a species are skipped. See :class:`_FilesByName` for how files are found.
+    Rows without a species are skipped. See :class:`FilesByName` for how files are found.
 
     Args:
         path: the CSV file.
@@ -89,7 +89,7 @@ def read_metadata(
         if named.empty:
             raise DataError(f"{where} has no species in any row")
         log.info("%s: %s without a species skipped", where, counted(skipped, "row"))
-    files = _FilesByName(listing)
+    files = FilesByName(listing.files)
     files.prepare(named["file"], where)
     unsupported = {_normal(name): reason for name, reason in listing.rejected}
     entries: dict[str, tuple[int, Entry]] = {}
@@ -142,7 +142,7 @@ def _checked_by_a_person(table: pd.DataFrame, where: str) -> pd.DataFrame:
     return table[is_checked]
 
 
-class _FilesByName:
+class FilesByName:
     """Finds the files of a source by the names that a table has for them.
 
     A name is a path below the source's path, or an absolute one that leads there, with slashes or
@@ -150,17 +150,19 @@ class _FilesByName:
     those on the disk, or the ending is missing, a file is found where only one fits.
     """
 
-    def __init__(self, listing: Listing) -> None:
-        self._exact = {_normal(file.name): file for file in listing.files}
-        self._folded = _unique((_normal(file.name).casefold(), file) for file in listing.files)
-        self._by_last = _unique(
-            (_normal(file.parts[-1]).casefold(), file) for file in listing.files
-        )
+    def __init__(self, files: Sequence[ImageFileRef]) -> None:
+        self._exact = _unique((_normal(file.name), file) for file in files)
+        self._folded = _unique((_normal(file.name).casefold(), file) for file in files)
+        self._by_last = _unique((_normal(file.parts[-1]).casefold(), file) for file in files)
         self._without_ending = _unique(
             (_normal(str(PurePosixPath(file.name).with_suffix(""))).casefold(), file)
-            for file in listing.files
+            for file in files
         )
-        self._roots = {_normal(file.container.as_posix()) for file in listing.files}
+        self._roots = {_normal(file.container.as_posix()) for file in files}
+        self._whole = {_whole_path(file): file for file in files}
+        if len(self._roots) > 1:  # 'night 1/IMG_1.jpg' in 'photographs/night 1'
+            with_root = ((f"{file.container.name}/{file.name}", file) for file in files)
+            self._exact |= _unique((_normal(name), file) for name, file in with_root)
         self._ignore_folders = False
 
     def prepare(self, names: Iterable[str], where: str) -> None:
@@ -190,6 +192,8 @@ class _FilesByName:
 
     def find(self, given: str) -> ImageFileRef | None:
         """The file that a name stands for; None if there is none, or several."""
+        if file := self._whole.get(_normal(given.strip())):
+            return file
         name = self.path_below_root(given)
         if name is None:
             return None
@@ -220,6 +224,10 @@ class _FilesByName:
                 if parts and above.casefold() == folder:
                     return "/".join(parts)
         return None
+
+
+def _whole_path(file: ImageFileRef) -> str:
+    return _normal(f"{file.container.as_posix()}/{file.name}")
 
 
 def _normal(name: str) -> str:

@@ -18,6 +18,7 @@ from longtail.arrays import UInt8Array
 from longtail.errors import DataError
 from longtail.prefetch import on_all_cores
 from longtail.progress import progress_bar
+from longtail.sources.boxes.box import Box
 from longtail.sources.decode import DEFAULT_LIMITS, DecodeLimits, decode
 from longtail.sources.files import ImageFileRef, UnreadableError
 from longtail.sources.listing import (
@@ -28,6 +29,7 @@ from longtail.sources.listing import (
     list_images,
     unsupported_reason,
 )
+from longtail.sources.recent_frames import RecentFrames
 
 KEY = "predict.path"
 # The side of thumbnails in pixels for up to so many photographs, and their quality: a page of 5,000
@@ -39,16 +41,36 @@ THUMBNAILS = 256
 Decoded = UInt8Array | str
 
 
+@dataclass(frozen=True)
+class PhotographBox:
+    """The box of an animal to name.
+
+    Attributes:
+        frame: the name of the photograph.
+        box: around the animal.
+        confidence: of the detector; NaN if it is not stated.
+        note: what makes the name of the animal less certain.
+    """
+
+    frame: str
+    box: Box
+    confidence: float
+    note: str
+
+
 @dataclass
 class Photographs:
     """The photographs to name, by the file names of the table of names.
 
     Attributes:
-        files: supported image files, in the order of their names.
+        files: supported image files, in the order of their names; with boxes one per animal.
         rejected: the reasons why other image files, links and the like cannot be read.
         ignored: files that are not images by their names, or hidden.
         system_files: as in :class:`longtail.sources.listing.Listing`.
         limits: which photographs are decoded.
+        boxes: the box of each animal.
+        without_animal: why no animal is found in a photograph, which is one of ``files``.
+        bad_boxes: the reasons why boxes cannot be used.
     """
 
     files: dict[str, ImageFileRef] = field(default_factory=dict)
@@ -56,6 +78,9 @@ class Photographs:
     ignored: list[str] = field(default_factory=list)
     system_files: Counter[str] = field(default_factory=Counter)
     limits: DecodeLimits = DEFAULT_LIMITS
+    boxes: dict[str, PhotographBox] = field(default_factory=dict)
+    without_animal: dict[str, str] = field(default_factory=dict)
+    bad_boxes: dict[str, str] = field(default_factory=dict)
 
 
 def _roots_of(path: str | None) -> list[Path]:
@@ -128,7 +153,8 @@ def decode_in_chunks(
 
     Args:
         files: to decode.
-        image_size: the side of the centred squares that they are cropped to, in pixels.
+        image_size: the side of the squares that they are cropped to, in pixels: those around
+            their boxes, or centred ones.
         chunk: the number of files per chunk.
         title: of the progress bar.
         limits: which images are decoded.
@@ -138,9 +164,11 @@ def decode_in_chunks(
         cannot be used.
     """
 
+    frames = RecentFrames(limits)
+
     def try_decode(file: ImageFileRef) -> Decoded:
         try:
-            return decode(file, image_size, limits)
+            return decode(file, image_size, limits, frames)
         except ValueError as reason:
             return " ".join(str(reason).split())
 
@@ -152,7 +180,10 @@ def decode_in_chunks(
 
 
 def checksums(files: Mapping[str, ImageFileRef]) -> dict[str, str]:
-    """The SHA-256 of the content of each file, by name; files that cannot be read have none."""
+    """The SHA-256 of the content of each file, by name; files that cannot be read have none.
+
+    Those of animals in boxes are of the photograph, which is read once.
+    """
 
     def checksum(file: ImageFileRef) -> str | None:
         try:
@@ -161,8 +192,22 @@ def checksums(files: Mapping[str, ImageFileRef]) -> dict[str, str]:
         except UnreadableError:
             return None
 
-    found = (digest for _, digest in on_all_cores(checksum, list(files.values())))
-    return {name: digest for name, digest in zip(files, found, strict=True) if digest}
+    frames = dict.fromkeys(file.frame for file in files.values())
+    found = dict(on_all_cores(checksum, frames))
+    return {name: digest for name, file in files.items() if (digest := found[file.frame])}
+
+
+def content_keys(files: Mapping[str, ImageFileRef], contents: Mapping[str, str]) -> dict[str, str]:
+    """What identifies the picture of each file: its checksum, and how its box is cut.
+
+    Args:
+        files: by name.
+        contents: their :func:`checksums`.
+    """
+    return {
+        name: digest if (box := files[name].box) is None else f"{digest} {box} {box.margin!r}"
+        for name, digest in contents.items()
+    }
 
 
 def thumbnails(

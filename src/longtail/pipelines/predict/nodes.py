@@ -14,7 +14,14 @@ import pandas as pd
 from longtail.arrays import Float32Array, Int64Array, UInt8Array
 from longtail.datasets.trials import TrialFiles
 from longtail.imbalance import GROUPS, UNKNOWN, held_out_images, images_of, widest_test_set
-from longtail.naming.answers_table import columns_of, log_names, names_table, unreadable_row
+from longtail.naming.answers_table import (
+    BAD_BOX,
+    columns_of,
+    log_names,
+    names_table,
+    row_without_animal,
+    unreadable_row,
+)
 from longtail.naming.decision_rule import DecisionRule
 from longtail.naming.error_rates import LabelledLogits, log_names_at_each_rate, names_at_each_rate
 from longtail.naming.named_before import NamedBefore
@@ -32,11 +39,14 @@ from longtail.parameters import Compute, Dataset, FolderSource, Predict, Trial
 from longtail.progress import progress_bar
 from longtail.reporting.page.names_page import most_doubtful, names_page
 from longtail.schemas.vocabulary import ALREADY_IN, SHA256, TRAIN
+from longtail.sources.boxes.cut_photographs import cut_photographs, with_boxes
+from longtail.sources.boxes.read_boxes import BoxRules
 from longtail.sources.decode import DECODING_VERSION, DEFAULT_LIMITS, DecodeLimits
 from longtail.sources.listing import describe_ignored
 from longtail.sources.photographs import (
     Photographs,
     checksums,
+    content_keys,
     decode_in_chunks,
     find_photographs,
     thumbnails,
@@ -169,7 +179,7 @@ def describe_recognizer(
 
 
 def list_photographs(predict: Predict, dataset: Dataset) -> Photographs:
-    """The photographs to name; files that are skipped are logged.
+    """The photographs to name, or the animals in their boxes; files that are skipped are logged.
 
     They may have as many pixels as the images of the data set.
 
@@ -181,6 +191,8 @@ def list_photographs(predict: Predict, dataset: Dataset) -> Photographs:
     found = find_photographs(predict.path, limits)
     if skipped := describe_ignored(found.ignored, found.system_files):
         log.info("Skipped: %s", skipped)
+    if rules := BoxRules.of(predict, "predict"):
+        return cut_photographs(found, rules, source.image_size)
     return found
 
 
@@ -194,10 +206,10 @@ def name_photographs(
     predict: Predict,
     compute: Compute,
 ) -> pd.DataFrame:
-    """Name new photographs, one row per file, sorted by their names.
+    """Name new photographs, one row per file or box, sorted by their names.
 
-    Files that cannot be read have a row with the reason. Photographs that are in the data set
-    have the name of its part.
+    Files and boxes that cannot be used have a row with the reason. Photographs that are in the
+    data set have the name of its part.
 
     Args:
         recognizer: of :func:`describe_recognizer`.
@@ -221,13 +233,15 @@ def name_photographs(
     seen = SeenImages(images, {TRAIN: train_images, **_held_out(subsets)})
     size = recognizer["image_size"]
     contents = checksums(photographs.files)
+    pictures = content_keys(photographs.files, contents)
     before = NamedBefore(named_before, _determinants(recognizer, subsets, compute))
+    to_name = [file for file in photographs.files if file not in photographs.without_animal]
     known = {
         file: found
-        for file in photographs.files
-        if predict.only_new and (found := before.find(contents.get(file, "")))
+        for file in to_name
+        if predict.only_new and (found := before.find(pictures.get(file, "")))
     }
-    files = [file for file in photographs.files if file not in known]
+    files = [file for file in to_name if file not in known]
     chunk = images_per_chunk(size)
     title = f"Naming {counted(len(files), 'photograph')}"
     every = [photographs.files[file] for file in files]
@@ -242,6 +256,8 @@ def name_photographs(
         logits = np.stack([row for row, _ in known.values()])
         already_in = [part for _, part in known.values()]
         parts.append(names_table(rule, list(known), logits).assign(**{ALREADY_IN: already_in}))
+    parts += [row_without_animal(rule, *empty) for empty in photographs.without_animal.items()]
+    parts += [unreadable_row(rule, *bad, BAD_BOX) for bad in photographs.bad_boxes.items()]
     for start, decoded in zip(range(0, len(files), chunk), chunks, strict=True):
         pairs = list(zip(files[start : start + chunk], decoded, strict=True))
         usable = {file: pixels for file, pixels in pairs if not isinstance(pixels, str)}
@@ -250,13 +266,14 @@ def name_photographs(
             logits = predictor.logits(np.stack(list(usable.values())))
             already_in = [seen.part_of(pixels) for pixels in usable.values()]
             parts.append(names_table(rule, list(usable), logits).assign(**{ALREADY_IN: already_in}))
-            before.add([contents.get(file, "") for file in usable], logits, already_in)
+            before.add([pictures.get(file, "") for file in usable], logits, already_in)
     before.save()
     rows = [row for part in parts for row in part.to_dict("records")]
     rows.sort(key=lambda row: str(row["file"]).split("/"))
     table = pd.DataFrame(rows, columns=[*columns_of(rule), ALREADY_IN, SHA256])
     table[SHA256] = table["file"].map(contents).fillna("")
     table[ALREADY_IN] = table[ALREADY_IN].fillna("")  # of files that cannot be read
+    table = with_boxes(table, photographs.boxes)
     log_names(table)
     log_names_at_each_rate(names_at_each_rate(recognizer["ladder"], table))
     warn_of_seen(table)

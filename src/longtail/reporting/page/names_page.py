@@ -151,7 +151,9 @@ def _rounded(probability: float) -> float:
 def _records(chosen: pd.DataFrame, naming: ClassNaming) -> dict[str, str]:
     """The track record of each name, by the name as the page shows it."""
     named = chosen["answer"].where(chosen["trust"] == YES, chosen[SPECIES])
-    first = chosen.assign(named=named).dropna(subset=["named"]).drop_duplicates("named")
+    # A photograph without an animal has neither a name nor a record.
+    with_name = chosen.assign(named=named)[named.notna() & (named != "")]
+    first = with_name.drop_duplicates("named")
     return {naming.display(row["named"]): _record(row) for row in first.to_dict("records")}
 
 

@@ -1,0 +1,1 @@
+"""Boxes around animals, as detectors write them, and the squares that are cut by them."""

@@ -1,0 +1,120 @@
+"""The animals in the photographs to name, by files of boxes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from longtail.schemas.vocabulary import BOX, BOX_CONFIDENCE, FRAME, NOTE
+from longtail.sources.boxes.box import FRAGMENT
+from longtail.sources.boxes.frames import Assigned, FrameBoxes, assign_boxes, crops_of
+from longtail.sources.boxes.read_boxes import BoxRules, FoundBoxes, read_boxes
+from longtail.sources.files import ImageFileRef
+from longtail.sources.listing import escape_formula, printable
+from longtail.sources.photographs import PhotographBox, Photographs
+from longtail.wording import counted, is_or_are
+
+NOT_LISTED = "is not named in {key}, so no animal was looked for in it"
+
+log = logging.getLogger(__name__)
+
+
+def check_boxes(found: Photographs, rules: BoxRules) -> tuple[FoundBoxes, Assigned]:
+    """Read the boxes, and find the photograph of each.
+
+    Raises:
+        ConfigurationError: if no file has one of the categories.
+        DataError: if a file is not a file of boxes, or none names a photograph.
+    """
+    boxes = read_boxes(rules)
+    return boxes, assign_boxes(boxes.annotations, list(found.files.values()), rules.key)
+
+
+def cut_photographs(found: Photographs, rules: BoxRules, image_size: int) -> Photographs:
+    """Replace each photograph by the squares around its animals.
+
+    Args:
+        found: the photographs.
+        rules: which boxes are used.
+        image_size: the side of the squares.
+
+    Returns:
+        A file for each animal, and for each photograph without any; and what cannot be used.
+
+    Raises:
+        ConfigurationError: if no file has one of the categories.
+        DataError: if a file is not a file of boxes, or none names a photograph.
+    """
+    boxes, assigned = check_boxes(found, rules)
+    of_file = crops_of(assigned, rules.margin, image_size)
+    result = replace(found, files={}, rejected=dict(found.rejected))
+    for name, file in found.files.items():
+        if file in of_file:
+            _add(name, file, of_file[file], result)
+        elif boxes.lists_all:
+            result.rejected[name] = NOT_LISTED.format(key=rules.key)
+        else:
+            result.files[name] = file
+            result.without_animal[name] = "it has no box"
+    for name, why in assigned.missing.items():
+        shown = escape_formula(printable(name))
+        if shown not in found.rejected:  # which says why the file cannot be read
+            result.bad_boxes[shown] = why
+    _log(result, rules.key)
+    return result
+
+
+def with_boxes(names: pd.DataFrame, boxes: Mapping[str, PhotographBox]) -> pd.DataFrame:
+    """The table of names with the columns of boxes, which are empty for other rows.
+
+    Args:
+        names: one row per file.
+        boxes: by file.
+    """
+    found = [boxes.get(file) for file in names["file"]]
+    names = names.copy()
+    names[FRAME] = [box.frame if box else "" for box in found]
+    names[BOX] = [str(box.box) if box else "" for box in found]
+    names[BOX_CONFIDENCE] = [box.confidence if box else np.nan for box in found]
+    names[NOTE] = [box.note if box else "" for box in found]
+    return names
+
+
+def _add(name: str, file: ImageFileRef, boxes: FrameBoxes, result: Photographs) -> None:
+    """Add the animals of one photograph."""
+    for crop in boxes.crops:
+        of_crop = f"{name}{FRAGMENT}{crop.box}"
+        result.files[of_crop] = crop.file
+        result.boxes[of_crop] = PhotographBox(name, crop.box, crop.confidence, crop.note)
+    for end, why in boxes.rejected.items():
+        if end:
+            result.bad_boxes[f"{name}{end}"] = why
+        else:
+            result.rejected[name] = why
+    if boxes.without_animal:
+        result.files[name] = file
+        result.without_animal[name] = boxes.without_animal
+
+
+def _log(result: Photographs, key: str) -> None:
+    photographs = len({box.frame for box in result.boxes.values()})
+    log.info(
+        "%s: %s in %s; %s without an animal",
+        key,
+        counted(len(result.boxes), "animal"),
+        counted(photographs, "photograph"),
+        counted(len(result.without_animal), "photograph"),
+    )
+    not_listed = NOT_LISTED.format(key=key)
+    if others := [name for name, why in result.rejected.items() if why == not_listed]:
+        log.warning(
+            "%s: %s %s not named in it, such as '%s'",
+            key,
+            counted(len(others), "photograph"),
+            is_or_are(len(others)),
+            others[0],
+        )

@@ -1,0 +1,64 @@
+"""Boxes in the format of MegaDetector's results, versions 1.0 to 1.6.
+
+https://github.com/agentmorris/MegaDetector/tree/main/megadetector/output_formats
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from longtail.errors import DataError
+from longtail.sources.boxes.annotation import Annotation, as_values, confidence_problem
+
+CATEGORIES = "detection_categories"
+NOT_READ = "the detector could not read it"
+
+
+def read_megadetector(content: Mapping[str, Any], where: str) -> list[Annotation]:
+    """The boxes of a file of results. They are relative, and of the upright photograph.
+
+    Args:
+        content: of the JSON file.
+        where: the parameter and the file, for messages.
+
+    Raises:
+        DataError: naming the key whose value has another form.
+    """
+    categories = content[CATEGORIES]
+    if not isinstance(categories, dict):
+        raise DataError(f"{where}: {CATEGORIES} must be a table of numbers and names")
+    images = content.get("images")
+    if not isinstance(images, list):
+        raise DataError(f"{where}: images must be a list")
+    found = []
+    for number, image in enumerate(images):
+        place = f"images[{number}]"
+        if not isinstance(image, dict) or not isinstance(image.get("file"), str):
+            raise DataError(f"{where}: {place}.file must be the path of a photograph")
+        detections = image.get("detections")
+        if image.get("failure") or detections is None:
+            why = f"{NOT_READ}: {image['failure']}" if image.get("failure") else NOT_READ
+            found.append(Annotation(image["file"], place, problem=why))
+        elif not isinstance(detections, list) or not all(isinstance(d, dict) for d in detections):
+            raise DataError(f"{where}: {place}.detections must be a list of detections")
+        elif not detections:
+            found.append(Annotation(image["file"], place))
+        found += [
+            _annotation(image["file"], f"{place}.detections[{at}]", detection, categories)
+            for at, detection in enumerate(detections or [])
+        ]
+    return found
+
+
+def _annotation(
+    file: str, where: str, detection: Mapping[str, Any], categories: Mapping[str, Any]
+) -> Annotation:
+    number, confidence = str(detection.get("category", "")), detection.get("conf")
+    category = str(categories.get(number, number))
+    values = as_values(detection.get("bbox"))
+    problem = "" if values else "its bbox is not four numbers"
+    problem = problem or confidence_problem(confidence)
+    if problem:
+        return Annotation(file, where, category=category, problem=problem)
+    return Annotation(file, where, values, True, confidence, category)

@@ -1,0 +1,166 @@
+"""Reads files of boxes, whatever their format, and selects the boxes to use."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+from longtail.errors import ConfigurationError, DataError
+from longtail.parameters import Predict
+from longtail.parameters.strict import unknown
+from longtail.project import from_root, located
+from longtail.schemas.user_csv import read_text
+from longtail.sources.boxes.annotation import Annotation
+from longtail.sources.boxes.box_table import read_box_table
+from longtail.sources.boxes.coco import read_coco
+from longtail.sources.boxes.megadetector import CATEGORIES, read_megadetector
+from longtail.sources.listing import TABLES
+from longtail.wording import first_names
+
+# What is named in photographs unless other categories are asked for, if the detector has it.
+ANIMAL = "animal"
+FORMATS = "MegaDetector's results, COCO, or a CSV file with one row per box"
+
+
+@dataclass(frozen=True)
+class BoxRules:
+    """Which boxes are used, and how squares are cut by them.
+
+    Attributes:
+        key: the parameter with the path of the boxes; those of the other rules begin with it.
+        path: a file of boxes, or a folder of them.
+        confidence: the smallest of the detector; boxes that state none are always used.
+        categories: of boxes; None for animals where MegaDetector wrote the file, else for all.
+        margin: see :class:`longtail.sources.boxes.box.Box`.
+    """
+
+    key: str
+    path: str
+    confidence: float
+    categories: tuple[str, ...] | None
+    margin: float
+
+    @property
+    def categories_key(self) -> str:
+        """The parameter with the categories."""
+        return f"{self.key.removesuffix('boxes')}box_categories"
+
+    @classmethod
+    def of(cls, given: Predict, section: str) -> Self | None:
+        """The rules of a section of the parameters; None if it has no boxes."""
+        if given.boxes is None:
+            return None
+        limits = (given.box_confidence, given.box_categories, given.box_margin)
+        return cls(f"{section}.boxes", given.boxes, *limits)
+
+
+@dataclass(frozen=True)
+class FoundBoxes:
+    """What files of boxes hold.
+
+    Attributes:
+        annotations: their boxes, and photographs without a box.
+        lists_all: whether they name photographs without a box, too, as JSON files do.
+    """
+
+    annotations: list[Annotation]
+    lists_all: bool
+
+
+def read_boxes(rules: BoxRules) -> FoundBoxes:
+    """All boxes of a file, or of the files in a folder, and which of them are left out.
+
+    Raises:
+        ConfigurationError: if no file has one of the categories.
+        DataError: if a file is not a file of boxes, naming the file and the key.
+    """
+    found: list[Annotation] = []
+    names: set[str] = set()
+    files = _files_of(rules)
+    for file in files:
+        where = f"{rules.key}: '{file}'"
+        of_file, categories = _read(file, where, rules)
+        found += [replace(one, where=f"{file.name}: {one.where}") for one in of_file]
+        names |= categories
+    for name in rules.categories or ():
+        if name not in names:
+            raise ConfigurationError(
+                f"{rules.categories_key}: {unknown(name, sorted(names) or ['none'], 'category')}"
+            )
+    lists_all = any(file.suffix.lower() == ".json" for file in files)
+    return FoundBoxes([_selected(one, rules) for one in found], lists_all)
+
+
+def _selected(one: Annotation, rules: BoxRules) -> Annotation:
+    """The same box, with the rule that leaves it out."""
+    if one.values is None or one.unused:
+        return one
+    if one.confidence is not None and one.confidence < rules.confidence:
+        return replace(one, unused=f"with a confidence below {rules.confidence:g}")
+    return one
+
+
+def _of_categories(found: Sequence[Annotation], wanted: tuple[str, ...] | None) -> list[Annotation]:
+    """The same boxes; those of other categories are left out."""
+    return [
+        replace(one, unused=f"of the category {one.category or 'none'}")
+        if wanted is not None and one.values is not None and one.category not in wanted
+        else one
+        for one in found
+    ]
+
+
+def _files_of(rules: BoxRules) -> list[Path]:
+    path = located(rules.path)
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise DataError(
+            f"{rules.key}: nothing is at '{rules.path}'{from_root(rules.path)}. Give a file of "
+            f"boxes, or a folder of them: {FORMATS}"
+        )
+    files = sorted(
+        file
+        for file in path.rglob("*")
+        if file.suffix.lower() in {".json", *TABLES} and not file.name.startswith(".")
+    )
+    if not files:
+        raise DataError(
+            f"{rules.key}: no file of boxes is in '{rules.path}' (.json, .csv, .tsv or .txt)"
+        )
+    return files
+
+
+def _read(file: Path, where: str, rules: BoxRules) -> tuple[list[Annotation], set[str]]:
+    """The boxes of a file to use, and the categories that it has."""
+    if file.suffix.lower() in TABLES:
+        found = read_box_table(str(file), where)
+        return _of_categories(found, rules.categories), {one.category for one in found} - {""}
+    text = read_text(str(file), where)
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        raise DataError(f"{where} is not a complete JSON file: {error}") from error
+    except RecursionError as error:
+        raise DataError(f"{where} is not a file of boxes: it is nested too deeply") from error
+    if isinstance(content, dict) and "annotations" in content:
+        found = read_coco(content, where)
+        categories = {one.category for one in found} - {""}
+        return _of_categories(found, rules.categories), categories
+    if isinstance(content, dict) and CATEGORIES in content:
+        found = read_megadetector(content, where)
+        categories = {str(name) for name in content[CATEGORIES].values()}
+        if rules.categories is None and ANIMAL not in categories:
+            raise DataError(
+                f"{where}: {CATEGORIES} has no category '{ANIMAL}', but "
+                f"{', '.join(first_names(sorted(categories)))}. Say which to use: "
+                f"--params={rules.categories_key}=[...]"
+            )
+        return _of_categories(found, rules.categories or (ANIMAL,)), categories
+    raise DataError(
+        f"{where} is not a file of boxes: it has neither the key {CATEGORIES} (MegaDetector) nor "
+        f"annotations (COCO). Give {FORMATS}"
+    )

@@ -1,0 +1,99 @@
+"""Photographs to name, cut by boxes: nothing of them is lost."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from longtail.sources.boxes.box import Box
+from longtail.sources.boxes.cut_photographs import cut_photographs, with_boxes
+from longtail.sources.boxes.read_boxes import BoxRules
+from longtail.sources.photographs import Photographs, find_photographs
+from tests.sources.photographs import photograph, save
+
+
+def cut(folder: Path, file: Path) -> Photographs:
+    found = find_photographs(str(folder))
+    rules = BoxRules("predict.boxes", str(file), 0.2, None, 0.1)
+    return cut_photographs(found, rules, 16)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for number, name in enumerate(["=a.png", "night/b.png", "night/c.png", "d.png"]):
+        save(tmp_path / "photographs", name, photograph(number))
+    (tmp_path / "photographs/broken.png").write_bytes(b"")
+    (tmp_path / "photographs/phone.jxl").write_bytes(b"")
+    return tmp_path / "photographs"
+
+
+def results(folder: Path, boxes: dict[str, list[list[float]]]) -> Path:
+    images = [
+        {"file": name, "detections": [{"category": "1", "conf": 0.5, "bbox": b} for b in of_file]}
+        for name, of_file in boxes.items()
+    ]
+    content = {"detection_categories": {"1": "animal"}, "images": images}
+    file = folder.parent / "boxes.json"
+    file.write_text(json.dumps(content))
+    return file
+
+
+def test_every_photograph_and_box_is_accounted_for(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = [0.0, 0.0, 1.0, 1.0]
+    boxes = {
+        "=a.png": [whole, [0.5, 0.5, 0.5, 0.5]],
+        "night/b.png": [],
+        "night/c.png": [[0.5, 0.5, 0.0, 0.5]],
+        "broken.png": [whole],
+        "gone.png": [whole, whole],
+        "phone.jxl": [whole],
+    }
+    with caplog.at_level(logging.INFO):
+        found = cut(folder, results(folder, boxes))
+    assert list(found.files) == [
+        "./=a.png#xywh=0,0,24,24",
+        "./=a.png#xywh=12,12,12,12",
+        "night/b.png",
+    ]
+    assert {name: (box.frame, box.box, box.confidence) for name, box in found.boxes.items()} == {
+        "./=a.png#xywh=0,0,24,24": ("./=a.png", Box(0, 0, 24, 24, 0.1), 0.5),
+        "./=a.png#xywh=12,12,12,12": ("./=a.png", Box(12, 12, 12, 12, 0.1), 0.5),
+    }
+    assert found.without_animal == {"night/b.png": "it has no box"}
+    assert found.bad_boxes == {
+        "night/c.png#boxes.json: images[2].detections[0]": "the box 0.5,0.5,0,0.5 is empty",
+        "gone.png": "is named in boxes.json: images[4].detections[1], but is missing or not an "
+        "image file",
+    }
+    assert found.rejected["d.png"] == (
+        "is not named in predict.boxes, so no animal was looked for in it"
+    )
+    assert found.rejected["broken.png"] == "cannot be read: the file is empty"
+    assert "convert it to JPEG" in found.rejected["phone.jxl"]
+    assert "predict.boxes: 2 animals in 1 photograph; 1 photograph without an animal" in caplog.text
+    assert "predict.boxes: 1 photograph is not named in it, such as 'd.png'" in caplog.text
+
+
+def test_a_photograph_that_a_table_does_not_name_has_no_animal(folder: Path) -> None:
+    file = folder.parent / "boxes.csv"
+    file.write_text("file,x,y,width,height\nd.png,1,2,10,12\n")
+    found = cut(folder, file)
+    assert list(found.boxes) == ["d.png#xywh=1,2,10,12"]
+    assert set(found.without_animal) == {"./=a.png", "broken.png", "night/b.png", "night/c.png"}
+
+
+def test_the_table_of_names_has_the_boxes(folder: Path) -> None:
+    found = cut(folder, results(folder, {"d.png": [[0.0, 0.0, 0.5, 0.5]], "night/b.png": []}))
+    names = pd.DataFrame({"file": ["d.png#xywh=0,0,12,12", "night/b.png"]})
+    table = with_boxes(names, found.boxes)
+    assert table["frame"].tolist() == ["d.png", ""]
+    assert table["box"].tolist() == ["0,0,12,12", ""]
+    assert table["note"].tolist() == ["", ""]
+    np.testing.assert_array_equal(table["box_confidence"], [0.5, np.nan])
