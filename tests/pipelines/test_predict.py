@@ -249,6 +249,40 @@ def test_one_file_and_a_zip_file_do_as_well(
     assert packed["species"].tolist() == [expected]
 
 
+def test_animals_in_boxes_are_named_as_if_they_were_photographs(
+    trained: Run, photographs: Path, named: Run, tmp_path: Path
+) -> None:
+    """Two digits side by side, each in a box, and what is not used."""
+    left, right = sorted(photographs.rglob("*_*.png"))[:2]
+    frame = Image.new("RGB", (80, 40))
+    frame.paste(Image.open(left), (3, 4))
+    frame.paste(Image.open(right), (45, 4))
+    (tmp_path / "frames").mkdir()
+    frame.save(tmp_path / "frames/a.png")
+    frame.save(tmp_path / "frames/b.png")
+    lines = ["file,x,y,width,height,score", "a.png,3,4,32,32,0.9", "a.png,45,4,32,32,0.8"]
+    lines += ["a.png,90,4,32,32,0.8", "a.png,5,4,32,32,0.1"]
+    (tmp_path / "boxes.csv").write_text("\n".join(lines))
+    boxes = [f"predict.boxes={tmp_path / 'boxes.csv'}", "predict.box_margin=0"]
+    ended = predict(trained, tmp_path / "frames", *boxes, "predict.error_rate=0.2")
+    table, whole = names_of(ended), names_of(named).set_index("file")
+    assert table["file"].tolist() == [
+        *("a.png#boxes.csv: line 4", "a.png#xywh=3,4,32,32", "a.png#xywh=45,4,32,32", "b.png"),
+    ]
+    outside, first, second, empty = table.to_dict("records")
+    for row, file in ((first, left), (second, right)):
+        expected = whole.loc[file.relative_to(photographs).as_posix()]
+        assert (row["species"], row["already_in"]) == (expected["species"], "test")
+        assert row["probability"] == pytest.approx(expected["probability"], rel=1e-4)
+    assert (first["frame"], first["box"], first["box_confidence"]) == ("a.png", "3,4,32,32", 0.9)
+    assert first["note"] == "one of 2 animals in the photograph"
+    assert outside["why"] == "the box cannot be used" and "outside" in outside["error"]
+    assert (empty["answer"], empty["error"]) == ("no animal", "")
+    assert empty["why"] == "no animal found: it has no box"
+    page = ended.load("digits_names_page")
+    assert page.count("<img") == 3
+
+
 def test_a_list_of_species_and_a_taxonomy_change_the_answers(
     trained: Run, photographs: Path, tmp_path: Path
 ) -> None:
@@ -321,6 +355,8 @@ def test_full_does_not_name_anything() -> None:
         (["predict.species_list=/nowhere"], DataError, "predict.species_list: there is no file"),
         (["predict.taxonomy=/nowhere"], DataError, "predict.taxonomy: there is no file"),
         (["predict.error_rate=5"], ConfigurationError, "predict.error_rate"),
+        (["predict.boxes=/nowhere"], DataError, "predict.boxes: nothing is at '/nowhere'"),
+        (["predict.box_margin=-1"], ConfigurationError, "predict.box_margin"),
         (["predict.pth=/x"], ConfigurationError, "Did you mean 'path'"),
         (["grid.datasets=[digits,moths]"], ConfigurationError, "choose the data set"),
     ],

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,12 @@ import pytest
 from longtail.sources.boxes.box import Box
 from longtail.sources.boxes.cut_photographs import cut_photographs, with_boxes
 from longtail.sources.boxes.read_boxes import BoxRules
-from longtail.sources.photographs import Photographs, find_photographs
+from longtail.sources.photographs import (
+    Photographs,
+    checksums,
+    content_keys,
+    find_photographs,
+)
 from tests.sources.photographs import photograph, save
 
 
@@ -97,3 +104,24 @@ def test_the_table_of_names_has_the_boxes(folder: Path) -> None:
     assert table["box"].tolist() == ["0,0,12,12", ""]
     assert table["note"].tolist() == ["", ""]
     np.testing.assert_array_equal(table["box_confidence"], [0.5, np.nan])
+
+
+def test_each_box_of_a_photograph_is_another_picture_of_the_same_file(folder: Path) -> None:
+    """Otherwise one animal would get the name that another one has got before."""
+    boxes = {"d.png": [[0.0, 0.0, 0.5, 0.5], [0.5, 0.5, 0.5, 0.5]], "night/b.png": []}
+    files = cut(folder, results(folder, boxes)).files
+    contents = checksums(files)
+    assert contents == {
+        name: hashlib.sha256((folder / name.partition("#")[0]).read_bytes()).hexdigest()
+        for name in files
+    }
+    assert len(set(contents.values())) == 2
+    keys = content_keys(files, contents)
+    assert len(set(keys.values())) == 3
+    assert keys["night/b.png"] == contents["night/b.png"]
+    wider = {
+        name: replace(file, box=file.box and replace(file.box, margin=0.5))
+        for name, file in files.items()
+    }
+    of_wider = content_keys(wider, contents)
+    assert [name for name in files if of_wider[name] == keys[name]] == ["night/b.png"]
