@@ -280,7 +280,15 @@ def test_animals_in_boxes_are_named_as_if_they_were_photographs(
     assert (empty["answer"], empty["error"]) == ("no animal", "")
     assert empty["why"] == "no animal found: it has no box"
     page = ended.load("digits_names_page")
-    assert page.count("<img") == 3
+    data = json.loads(page.partition('id="data">')[2].partition("</script>")[0])
+    assert [(card["file"], card["box"]) for card in data["cards"]] == [
+        *(("a.png#xywh=3,4,32,32", "3,4,32,32"), ("a.png#xywh=45,4,32,32", "45,4,32,32")),
+        ("b.png", ""),
+    ]
+    uris = {card["uri"] for card in data["cards"][:2]}
+    assert uris == {(tmp_path / "frames/a.png").as_uri()}
+    again = predict(trained, tmp_path / "frames", *boxes, "predict.error_rate=0.2")
+    pd.testing.assert_frame_equal(names_of(again), table)  # each box has its own logits again
 
 
 def test_a_list_of_species_and_a_taxonomy_change_the_answers(
