@@ -138,14 +138,14 @@ def test_places_on_a_machine_are_no_part_of_it() -> None:
         "datasets": {"moths": {"source": {"path": "/moths", "image_size": 64}}},
         "backbones": {"vit": {"weights": "/file", "pretrained": True, "options": {}}},
         "grid": {"methods": ["ldam"]},
-        "predict": {"path": "/night", "species_list": "/list", "taxonomy": "/t", "prior": "train"},
+        "predict": {"path": "/night", "boxes": "/b", "species_list": "/list", "prior": "train"},
     }
     places, others = locks.split_places(given)
     assert places == {
         "data": "/somewhere",
         "datasets": {"moths": {"source": {"path": "/moths"}}},
         "backbones": {"vit": {"weights": "/file"}},
-        "predict": {"path": "/night", "species_list": "/list", "taxonomy": "/t"},
+        "predict": {"path": "/night", "boxes": "/b", "species_list": "/list"},
     }
     assert others == {
         "datasets": {"moths": {"source": {"image_size": 64}}},

@@ -31,6 +31,7 @@ PLACES = (
     ("datasets", "*", "source", "class_names"),
     ("backbones", "*", "weights"),
     ("predict", "path"),
+    ("predict", "boxes"),
     ("predict", "species_list"),
     ("predict", "taxonomy"),
     ("predict", "synonyms"),

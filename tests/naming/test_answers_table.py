@@ -10,10 +10,12 @@ import pandas as pd
 import pytest
 
 from longtail.naming.answers_table import (
+    BAD_BOX,
     DONT_KNOW,
     columns_of,
     log_names,
     names_table,
+    row_without_animal,
     unreadable_row,
 )
 from longtail.naming.certified_threshold import images_needed
@@ -164,6 +166,24 @@ def test_it_is_told_how_many_are_named_and_why_files_cannot_be_read(
         "'0.png' and 1 other: it is empty",
         *(f"'{n}.png': reason {n - 1}" for n in range(1, 5)),
         "2 other reasons: see 'error' in names.csv",
+    ]
+
+
+def test_rows_of_boxes_are_not_called_photographs(caplog: pytest.LogCaptureFixture) -> None:
+    animal = names_table(decision_rule(), ["a.jpg#xywh=1,2,3,4"], np.log([[0.9, 0.05, 0.05]]))
+    empty = row_without_animal(decision_rule(), "b.jpg", "it has no box")
+    wrong = unreadable_row(decision_rule(), "a.jpg#line 3", "it is empty", BAD_BOX)
+    table = pd.concat([animal.assign(frame="a.jpg"), empty, wrong], ignore_index=True)
+    with caplog.at_level("INFO"):
+        log_names(table.fillna({"frame": ""}))
+    assert caplog.messages == [
+        """3 rows: 1 named and trusted, 0 "don't know", 1 with an error, 1 without an animal""",
+        "'a.jpg#line 3': it is empty",
+    ]
+    assert table["answer"].iloc[1] == "no animal"
+    assert table["why"].tolist()[1:] == [
+        "no animal found: it has no box",
+        "the box cannot be used",
     ]
 
 

@@ -30,7 +30,7 @@ def check_request(parameters: Parameters) -> None:
             f"--params=predict.dataset={datasets[0]}. The grid has {', '.join(datasets)}"
         )
     found = find_photographs(asked.path)  # reads names, no images
-    if rules := BoxRules.of(asked, "predict"):
+    if rules := BoxRules.of(asked):
         check_boxes(found, rules)
     files = {
         "species_list": asked.species_list,

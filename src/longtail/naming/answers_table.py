@@ -14,7 +14,16 @@ from longtail.arrays import FloatArray
 from longtail.naming.decision_rule import NOT_NAMED, Decision, DecisionRule
 from longtail.naming.novelty_threshold import novelty
 from longtail.naming.taxonomy import Rank
-from longtail.schemas.vocabulary import ALREADY_IN, BOX_COLUMNS, NO, SHA256, SPECIES, TOP, YES
+from longtail.schemas.vocabulary import (
+    ALREADY_IN,
+    BOX_COLUMNS,
+    FRAME,
+    NO,
+    SHA256,
+    SPECIES,
+    TOP,
+    YES,
+)
 from longtail.wording import counted, decimal
 
 DONT_KNOW = "don't know"
@@ -79,16 +88,18 @@ def row_without_animal(rule: DecisionRule, file: str, reason: str) -> pd.DataFra
 
 
 def log_names(table: pd.DataFrame) -> None:
-    """Log how many photographs are named, and why files cannot be read."""
+    """Log how many photographs, or animals in them, are named, and why others cannot be used."""
     broken = table.loc[table["error"] != "", ["file", "error"]]
     empty = int((table["answer"] == NO_ANIMAL).sum())
+    has_boxes = FRAME in table and bool((table[FRAME] != "").any())
     log.info(
-        '%s: %s named and trusted, %s "%s", %s unreadable%s',
-        counted(len(table), "photograph"),
+        '%s: %s named and trusted, %s "%s", %s %s%s',
+        counted(len(table), "row" if has_boxes else "photograph"),
         f"{(table['trust'] == YES).sum():,}",
         f"{(table['answer'] == DONT_KNOW).sum():,}",
         DONT_KNOW,
         f"{len(broken):,}",
+        "with an error" if has_boxes else "unreadable",
         f", {empty:,} without an animal" if empty else "",
     )
     reasons = Counter(broken["error"]).most_common()

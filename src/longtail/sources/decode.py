@@ -146,7 +146,7 @@ def _decode_file(
     file: ImageFileRef,
     image_size: int | None,
     limits: DecodeLimits,
-    frames: RecentFrames | None,
+    frames: RecentFrames | None = None,
 ) -> tuple[UInt8Array, bool]:
     """The pixels, and whether the end of the file is missing."""
     if file.box is not None and image_size is not None:
@@ -307,14 +307,11 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def try_decode(
-    file: ImageFileRef,
-    image_size: int,
-    limits: DecodeLimits = DEFAULT_LIMITS,
-    frames: RecentFrames | None = None,
+    file: ImageFileRef, image_size: int, limits: DecodeLimits = DEFAULT_LIMITS
 ) -> Decoded | Rejection:
-    """Decode a file as :func:`decode` does, or return why it cannot be used."""
+    """Decode a file, or return why it cannot be used."""
     try:
-        pixels, truncated = _decode_file(file, image_size, limits, frames)
+        pixels, truncated = _decode_file(file, image_size, limits)
     except UnreadableError as error:
         return Rejection(str(error), permanent=False)
     except ValueError as error:

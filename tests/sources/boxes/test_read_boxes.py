@@ -85,6 +85,7 @@ def test_results_of_megadetector(tmp_path: Path) -> None:
     [
         (detection(bbox=None), "its bbox is not four numbers"),
         (detection(bbox=[1, 2, 3]), "its bbox is not four numbers"),
+        (detection(bbox=[10**400, 0, 1, 1]), "its bbox is not four numbers"),
         (detection(bbox=[0.1, "0.1", 0.2, 0.2]), "its bbox is not four numbers"),
         (detection(conf="high"), "its confidence 'high' is not a number from 0 to 1"),
         (detection(conf=float("nan")), "its confidence nan is not a number from 0 to 1"),
@@ -181,6 +182,8 @@ def test_categories_are_those_asked_for(tmp_path: Path) -> None:
     [
         ("{", "night.json' is not a complete JSON file"),
         ("[" * 100_000, "nested too deeply"),
+        ('{"info": {"format_version": "2.0"}, "detection_categories": {"1": "animal"}}',
+         r"info\.format_version is '2\.0', but versions 1\.0 to 1\.6 are known"),
         ("[]", "is not a file of boxes: it has neither the key detection_categories"),
         ('{"images": []}', "is not a file of boxes: it has neither the key detection_categories"),
         ('{"detection_categories": []}', "detection_categories must be a table"),

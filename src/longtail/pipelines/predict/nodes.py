@@ -191,7 +191,7 @@ def list_photographs(predict: Predict, dataset: Dataset) -> Photographs:
     found = find_photographs(predict.path, limits)
     if skipped := describe_ignored(found.ignored, found.system_files):
         log.info("Skipped: %s", skipped)
-    if rules := BoxRules.of(predict, "predict"):
+    if rules := BoxRules.of(predict):
         return cut_photographs(found, rules, source.image_size)
     return found
 
@@ -291,7 +291,7 @@ def draw_gallery(
     chosen = most_doubtful(names, predict.gallery)
     files = {file: photographs.files[file] for file in chosen["file"]}
     pictures = thumbnails(files, photographs.limits)
-    originals = {name: (file.container, file.name) for name, file in files.items()}
+    originals = {name: (file.container, file.frame.name) for name, file in files.items()}
     return names_page(dataset.label, names, chosen, pictures, originals, recognizer)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 # x and y of the top left corner, width and height.
 Values = tuple[float, float, float, float]
 MAX_SIDE = 10**6  # of a photograph, in pixels
+LARGEST_INTEGER = 10**15  # that JSON files may have; floats hold it exactly
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,10 @@ def as_size(width: Any, height: Any) -> tuple[int, int] | None:
 
 
 def is_number(value: Any) -> bool:
-    """Whether a value of a JSON file is a number."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    """Whether a value of a JSON file is a number that fits into a float."""
+    if isinstance(value, bool):
+        return False
+    return isinstance(value, float) or (isinstance(value, int) and abs(value) < LARGEST_INTEGER)
 
 
 def confidence_problem(confidence: Any) -> str:

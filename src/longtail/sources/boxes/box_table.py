@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 from longtail.errors import DataError
-from longtail.schemas.user_csv import find_columns, log_columns, read_csv
+from longtail.schemas.user_csv import find_columns, read_csv
 from longtail.schemas.user_headers import (
     BOX_CORNER_HEADERS,
     BOX_HEADERS,
@@ -18,7 +19,14 @@ from longtail.sources.boxes.annotation import Annotation, Values, as_size, confi
 LARGEST_SHARE = 2.0
 
 
-def read_box_table(path: str, where: str) -> list[Annotation]:
+class BoxTable(NamedTuple):
+    """The boxes of a table, and the names that its header has for the columns that are used."""
+
+    annotations: list[Annotation]
+    columns: dict[str, str]
+
+
+def read_box_table(path: str, where: str) -> BoxTable:
     """The boxes of a table, whose columns are found by their headers.
 
     A box has the columns x, y, width, and height, or xmin, ymin, xmax, and ymax, in pixels or as
@@ -49,7 +57,6 @@ def read_box_table(path: str, where: str) -> list[Annotation]:
             f"xmin, ymin, xmax and ymax; it has {', '.join(header)}"
         )
     used = columns | place | of_photograph
-    log_columns({column: str(header[at]) for column, at in used.items()}, where)
     cells = {column: table.iloc[:, at] for column, at in used.items()}
     texts = list(zip(*(cells[name] for name in place), strict=True))
     numbers = [tuple(map(_number, row)) for row in texts]
@@ -67,7 +74,7 @@ def read_box_table(path: str, where: str) -> list[Annotation]:
                 is_relative,
             )
         )
-    return rows
+    return BoxTable(rows, {column: str(header[at]) for column, at in used.items()})
 
 
 def _annotation(

@@ -50,6 +50,7 @@ def cut_photographs(found: Photographs, rules: BoxRules, image_size: int) -> Pho
         DataError: if a file is not a file of boxes, or none names a photograph.
     """
     boxes, assigned = check_boxes(found, rules)
+    boxes.log_columns()
     of_file = crops_of(assigned, rules.margin, image_size)
     result = replace(found, files={}, rejected=dict(found.rejected))
     for name, file in found.files.items():

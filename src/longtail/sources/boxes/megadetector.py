@@ -12,6 +12,7 @@ from longtail.errors import DataError
 from longtail.sources.boxes.annotation import Annotation, as_values, confidence_problem
 
 CATEGORIES = "detection_categories"
+KNOWN = "1"  # the number before the dot of versions that are read
 NOT_READ = "the detector could not read it"
 
 
@@ -25,6 +26,7 @@ def read_megadetector(content: Mapping[str, Any], where: str) -> list[Annotation
     Raises:
         DataError: naming the key whose value has another form.
     """
+    _check_version(content.get("info"), where)
     categories = content[CATEGORIES]
     if not isinstance(categories, dict):
         raise DataError(f"{where}: {CATEGORIES} must be a table of numbers and names")
@@ -49,6 +51,16 @@ def read_megadetector(content: Mapping[str, Any], where: str) -> list[Annotation
             for at, detection in enumerate(detections or [])
         ]
     return found
+
+
+def _check_version(info: Any, where: str) -> None:
+    """Refuse versions whose keys may mean something else; the first files stated none."""
+    version = str(info.get("format_version", KNOWN)) if isinstance(info, dict) else KNOWN
+    if version.partition(".")[0] != KNOWN:
+        raise DataError(
+            f"{where}: info.format_version is '{version}', but versions {KNOWN}.0 to {KNOWN}.6 "
+            f"are known. Convert it to one of them, or to a CSV file with one row per box"
+        )
 
 
 def _annotation(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
@@ -12,7 +12,7 @@ from longtail.errors import ConfigurationError, DataError
 from longtail.parameters import Predict
 from longtail.parameters.strict import unknown
 from longtail.project import from_root, located
-from longtail.schemas.user_csv import read_text
+from longtail.schemas.user_csv import log_columns, read_text
 from longtail.sources.boxes.annotation import Annotation
 from longtail.sources.boxes.box_table import read_box_table
 from longtail.sources.boxes.coco import read_coco
@@ -49,12 +49,12 @@ class BoxRules:
         return f"{self.key.removesuffix('boxes')}box_categories"
 
     @classmethod
-    def of(cls, given: Predict, section: str) -> Self | None:
-        """The rules of a section of the parameters; None if it has no boxes."""
-        if given.boxes is None:
+    def of(cls, predict: Predict) -> Self | None:
+        """The rules that the parameters state; None if they have no boxes."""
+        if predict.boxes is None:
             return None
-        limits = (given.box_confidence, given.box_categories, given.box_margin)
-        return cls(f"{section}.boxes", given.boxes, *limits)
+        limits = (predict.box_confidence, predict.box_categories, predict.box_margin)
+        return cls("predict.boxes", predict.boxes, *limits)
 
 
 @dataclass(frozen=True)
@@ -64,10 +64,17 @@ class FoundBoxes:
     Attributes:
         annotations: their boxes, and photographs without a box.
         lists_all: whether they name photographs without a box, too, as JSON files do.
+        columns: of tables, the names that their headers have for the columns that are used.
     """
 
     annotations: list[Annotation]
     lists_all: bool
+    columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def log_columns(self) -> None:
+        """Log which columns of tables are taken for what."""
+        for where, columns in self.columns.items():
+            log_columns(columns, where)
 
 
 def read_boxes(rules: BoxRules) -> FoundBoxes:
@@ -79,10 +86,16 @@ def read_boxes(rules: BoxRules) -> FoundBoxes:
     """
     found: list[Annotation] = []
     names: set[str] = set()
+    columns: dict[str, dict[str, str]] = {}
     files = _files_of(rules)
     for file in files:
         where = f"{rules.key}: '{file}'"
-        of_file, categories = _read(file, where, rules)
+        if file.suffix.lower() in TABLES:
+            of_file, columns[where] = read_box_table(str(file), where)
+            categories = {one.category for one in of_file} - {""}
+            of_file = _of_categories(of_file, rules.categories)
+        else:
+            of_file, categories = _read_json(file, where, rules)
         found += [replace(one, where=f"{file.name}: {one.where}") for one in of_file]
         names |= categories
     for name in rules.categories or ():
@@ -91,7 +104,7 @@ def read_boxes(rules: BoxRules) -> FoundBoxes:
                 f"{rules.categories_key}: {unknown(name, sorted(names) or ['none'], 'category')}"
             )
     lists_all = any(file.suffix.lower() == ".json" for file in files)
-    return FoundBoxes([_selected(one, rules) for one in found], lists_all)
+    return FoundBoxes([_selected(one, rules) for one in found], lists_all, columns)
 
 
 def _selected(one: Annotation, rules: BoxRules) -> Annotation:
@@ -134,11 +147,8 @@ def _files_of(rules: BoxRules) -> list[Path]:
     return files
 
 
-def _read(file: Path, where: str, rules: BoxRules) -> tuple[list[Annotation], set[str]]:
+def _read_json(file: Path, where: str, rules: BoxRules) -> tuple[list[Annotation], set[str]]:
     """The boxes of a file to use, and the categories that it has."""
-    if file.suffix.lower() in TABLES:
-        found = read_box_table(str(file), where)
-        return _of_categories(found, rules.categories), {one.category for one in found} - {""}
     text = read_text(str(file), where)
     try:
         content = json.loads(text)
