@@ -387,10 +387,12 @@ def test_the_appendices_are_complete_documents(
     assert sorted(begun) == sorted(re.findall(r"\\end{(\w+)}", document))
     assert r"\newcommand{\thesisnumbers}{}" in document
     numbers = re.findall(r"\\renewcommand{\\thetable}{(\w\.\d+)}", document)
-    assert numbers == [
+    assert [number for number in numbers if not number.startswith("D")] == [
         Expected(kind, backbone, train_set).number
         for backbone, train_set, kind in product(BACKBONES, TRAIN_SETS, kinds)
     ]
+    costs = [] if kinds == BARE else ["D.1", "D.2", "D.3", "D.4"]
+    assert [number for number in numbers if number.startswith("D")] == costs
     for label in BACKBONE_LABELS.values():
         assert document.count(rf"\subsection{{{label}}}") == 1
 
@@ -455,6 +457,27 @@ def test_nothing_is_said_of_published_results_where_there_are_none(
         assert "C.1" not in re.sub(r"base64,[^\"]+", "", document)
 
 
+def test_the_costs_are_those_of_the_trainings(full: Run, page: Page, intervals: str) -> None:
+    trainings = full.load("digits_trainings")
+    cells = list(product(BACKBONES, TRAIN_SETS))
+    for position, (backbone, train_set) in enumerate(cells):
+        chosen = (trainings["backbone"] == backbone) & (trainings["train_set"] == train_set)
+        own = trainings[chosen].set_index("method")
+        table = page.table(
+            f"Table D.{position + 1}. What the methods cost for {BACKBONE_LABELS[backbone]} "
+            f"trained on the {CAPTIONED[train_set]} dataset: seconds of training, and parameters "
+            f"and multiply-adds per image of the trained network.",
+            in_details=True,
+        )
+        assert [row[0] for row in table.rows[-3:]] == list(METHOD_LABELS.values())
+        for method, row in zip(METHODS, table.rows[-3:], strict=True):
+            assert float(row[1].replace(",", "")) == pytest.approx(own["seconds"][method], abs=0.5)
+            assert row[2] == "--"
+            for text, column in zip(row[3:], ("model_parameters", "multiply_adds"), strict=True):
+                assert float(text) == pytest.approx(own[column][method] / 1e6, rel=0.005)
+        assert str(full.load(f"report.digits.{backbone}.{train_set}.costs_table")) in intervals
+
+
 # --- for documents of one's own ---------------------------------------------------------------
 
 
@@ -481,7 +504,7 @@ def test_section_5_1_has_two_sentences_per_backbone(full: Run) -> None:
 
 def test_the_archive_has_all_documents_tables_and_figures(full: Run, appendix: str) -> None:
     files = full.load("digits_latex")
-    tables = [*BARE, "body", *(f"{kind}_intervals" for kind in KINDS)]
+    tables = [*BARE, "body", *(f"{kind}_intervals" for kind in KINDS), "costs"]
     drawn = ("group_accuracy", "class_accuracy", "confusion", "reliability", "learning")
     assert set(files) == {
         *("appendix.tex", "appendix_intervals.tex", "chapter.tex", "overall_results.tex"),

@@ -385,6 +385,7 @@ def test_trainings_tell_where_and_with_what_each_was_trained(full: Run) -> None:
             "trained_by",
             "train_images",
             "model_parameters",
+            "multiply_adds",
             "threads",
         )
         said = {key: None if pd.isna(row[key]) else row[key] for key in told}

@@ -20,7 +20,7 @@ FROM_CARD = (
     *("fingerprint", "trained_by", "started", "seconds"),
     *("first_stage", "first_stage_seconds", "train_images"),
     *("weights_sha256", "device", "processor", "threads", "number_format"),
-    "model_parameters",
+    *("model_parameters", "multiply_adds"),
     *("torch", "timm", "numpy", "python", "longtail", "engine", "commit", "uncommitted_changes"),
 )
 

@@ -116,6 +116,9 @@ TRAININGS = table(
             "number format of the training: float32 or bfloat16", missing=True, required=False
         ),
         "model_parameters": whole("number of parameters of the network", missing=True),
+        "multiply_adds": whole(
+            "multiply-adds of one pass of the network over one image", missing=True, required=False
+        ),
         **{
             package: text(f"version of {package}", missing=True)
             for package in ("torch", "timm", "numpy", "python", "longtail")

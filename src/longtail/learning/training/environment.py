@@ -12,12 +12,12 @@ import torch
 
 import longtail
 from longtail import provenance
+from longtail.learning.backbones import ImageModel
+from longtail.learning.backbones.multiply_adds import multiply_adds
 from longtail.learning.execution import Execution, describe_device
 
 
-def training_environment(
-    model: torch.nn.Module, execution: Execution, engine: int
-) -> dict[str, Any]:
+def training_environment(model: ImageModel, execution: Execution, engine: int) -> dict[str, Any]:
     """Hardware, versions and model size: what explains a training's result or its duration.
 
     ``threads`` is part of what makes a result on a CPU reproducible, and None on a GPU.
@@ -32,6 +32,7 @@ def training_environment(
         # With precision auto, it depends on the device.
         "number_format": execution.number_format,
         "model_parameters": sum(p.numel() for p in model.parameters()),
+        "multiply_adds": multiply_adds(model),
         "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
         "torch": torch.__version__,
         "timm": timm.__version__,

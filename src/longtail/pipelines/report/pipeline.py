@@ -119,10 +119,9 @@ def _backbone(report: Namespace, own: Sequence[Table]) -> Iterator[Node]:
     if "published" in report.arguments:
         of_backbone["published_html"] = f"{name}.published_html"
     namespace = Namespace(name, (*report.tags, first.backbone), {**report.arguments, **of_backbone})
-    kinds = (*tables.BARE_TABLES, *tables.INTERVAL_TABLES)
     for table in own:
         of_table = f"{name}.{table.train_set}"
-        outputs = ["scores", *(f"{kind}_table" for kind in kinds), "tables", "html_tables"]
+        outputs = ["scores", *(f"{kind}_table" for kind in tables.KINDS), "tables", "html_tables"]
         yield Namespace(of_table, (*namespace.tags, table.train_set), report.arguments).node(
             tables.tabulate,
             [f"{of_table}.{output}" for output in outputs],

@@ -1,4 +1,4 @@
-"""The columns of the tables: the thesis' two layouts, and two more."""
+"""The columns of the tables: the thesis' two layouts, two more, and the costs."""
 
 from __future__ import annotations
 
@@ -37,6 +37,12 @@ METRIC_LABELS = {
     "top5": "Top-5",
     "worst_class": "Worst class",
     "calibration_error": "ECE",
+}
+COST_LABELS = {
+    "seconds": "Own stage",
+    "first_stage_seconds": "First stage",
+    "model_parameters": "Parameters",
+    "multiply_adds": "Multiply-adds",
 }
 TRAIN_SET_LABELS = {
     "balanced": "balanced",
@@ -89,7 +95,10 @@ def judged_train_set(names: Iterable[TrainSet]) -> TrainSet:
 
 @dataclass(frozen=True)
 class Column:
-    """A metric on a test set, below a heading that several columns can share."""
+    """A metric on a test set, below a heading that several columns can share.
+
+    A cost has no test set.
+    """
 
     heading: str
     test_set: str
@@ -115,9 +124,10 @@ class Layout:
     @property
     def headings(self) -> list[tuple[str, list[str]]]:
         """Each heading with the metrics below it."""
+        labels = METRIC_LABELS | COST_LABELS
         below: dict[str, list[str]] = {}
         for column in self.columns:
-            below.setdefault(column.heading, []).append(METRIC_LABELS[column.metric])
+            below.setdefault(column.heading, []).append(labels[column.metric])
         return list(below.items())
 
     @property
@@ -180,6 +190,18 @@ QUALITY_LAYOUT = Layout(
 BODY_LAYOUT = replace(ACC1_LAYOUT, kind="body", series="5")
 THESIS_LAYOUTS = (ACC1_LAYOUT, FULL_LAYOUT)
 LAYOUTS = (ACC1_LAYOUT, FULL_LAYOUT, GROUPS_LAYOUT, QUALITY_LAYOUT)
+# Not of test images. C is the series of published results.
+COSTS_LAYOUT = Layout(
+    "costs",
+    "D",
+    (
+        Column("Seconds of training", "", "seconds"),
+        Column("Seconds of training", "", "first_stage_seconds"),
+        Column("Network (millions)", "", "model_parameters"),
+        Column("Network (millions)", "", "multiply_adds"),
+    ),
+    "seconds of training, and parameters and multiply-adds per image of the trained network",
+)
 
 
 def number_in_series(table: Table, layout: Layout) -> str:
@@ -187,6 +209,8 @@ def number_in_series(table: Table, layout: Layout) -> str:
 
     Each backbone and training set has a number for each layout of the series, in order.
     """
-    kinds = [each.kind for each in (*LAYOUTS, BODY_LAYOUT) if each.series == layout.series]
+    kinds = [
+        each.kind for each in (*LAYOUTS, BODY_LAYOUT, COSTS_LAYOUT) if each.series == layout.series
+    ]
     position = (table.number - 1) // len(THESIS_LAYOUTS)
     return f"{layout.series}.{len(kinds) * position + kinds.index(layout.kind) + 1}"

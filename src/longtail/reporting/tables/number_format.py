@@ -28,6 +28,31 @@ def format_short(value: float) -> str:
     return f"{mantissa}e{int(exponent)}" if exponent else mantissa
 
 
+def format_seconds(value: float) -> str:
+    """Seconds, with a decimal below 100, or dashes if they are missing.
+
+    Examples:
+        >>> format_seconds(6547.2), format_seconds(12.34), format_seconds(float("nan"))
+        ('6,547', '12.3', '--')
+    """
+    return MISSING if pd.isna(value) else f"{value:,.{0 if value >= 100 else 1}f}"
+
+
+def format_in_millions(value: float) -> str:
+    """A count in millions with at least three significant digits, or dashes if it is missing.
+
+    Examples:
+        >>> format_in_millions(17_563_137_024), format_in_millions(470_004), format_in_millions(932)
+        ('17,563', '0.470', '0.000932')
+    """
+    if pd.isna(value):
+        return MISSING
+    millions = value / 1e6
+    if millions >= 100:
+        return f"{millions:,.0f}"
+    return f"{millions:#.3g}"
+
+
 def margin_of_error(value: float, low: float, high: float) -> float:
     """The distance of a value from the farther end of its interval; NaN if there is no interval.
 

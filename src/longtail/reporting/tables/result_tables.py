@@ -161,10 +161,10 @@ def _printed(
     )
     label = latex_label(table, f"{layout.kind}{variant}")
     number = number_in_series(table, layout)
-    return PrintedTable(number, caption, layout, rows, label=label, blocks=_blocks(table))
+    return PrintedTable(number, caption, layout, rows, label=label, blocks=family_blocks(table))
 
 
-def _blocks(table: Table) -> dict[str, str]:
+def family_blocks(table: Table) -> dict[str, str]:
     """The name of each family, by the label of its first method."""
     first: dict[Family, str] = {}
     for method, label in table.methods.items():

@@ -11,7 +11,7 @@ from longtail.parameters import Contents, Dataset, Statistics, Table
 from longtail.reporting.tables.appendix import appendix, introduction
 from longtail.reporting.tables.chapter import chapter, overall_results
 from longtail.reporting.tables.latex import BOLD, STAR
-from longtail.reporting.tables.layouts import BODY_LAYOUT, LAYOUTS, THESIS_LAYOUTS
+from longtail.reporting.tables.layouts import BODY_LAYOUT, COSTS_LAYOUT, LAYOUTS, THESIS_LAYOUTS
 from longtail.reporting.tables.leaders import leader_paragraphs, noise_note
 from longtail.reporting.tables.result_tables import latex_label
 from longtail.reporting.tables.table_notes import reading_note
@@ -53,8 +53,8 @@ def write_intervals_appendix(
     published_latex: str = "",
     **backbones: Tables,
 ) -> str:
-    """All tables with intervals as one document, with the published results if there are any."""
-    kinds = [f"{layout.kind}_intervals" for layout in LAYOUTS]
+    """All tables with intervals and the costs as one document, with published results if any."""
+    kinds = [*(f"{layout.kind}_intervals" for layout in LAYOUTS), COSTS_LAYOUT.kind]
     text = "\n\n".join([introduction_note, reading_note])
     return appendix(text, _sections(contents, backbones, kinds), published_latex)
 

@@ -10,26 +10,31 @@ from longtail.evaluation.summaries import summarise
 from longtail.imbalance import all_groups_equal
 from longtail.parameters import Contents, Dataset, Statistics, Table
 from longtail.reporting.page.tables import tables_html
+from longtail.reporting.tables.cost_table import cost_table
 from longtail.reporting.tables.latex import latex
-from longtail.reporting.tables.layouts import BODY_LAYOUT, LAYOUTS, THESIS_LAYOUTS
+from longtail.reporting.tables.layouts import BODY_LAYOUT, COSTS_LAYOUT, LAYOUTS, THESIS_LAYOUTS
 from longtail.reporting.tables.leaders import leaders
 from longtail.reporting.tables.result_tables import interval_table, thesis_table
 from longtail.reporting.tables.table_results import TableResults, rows_of_table
 
-# The LaTeX tables of one backbone and training set, bare and with intervals.
+# The LaTeX tables of one backbone and training set: bare, with intervals, and all with the costs.
 BARE_TABLES = tuple(layout.kind for layout in (*THESIS_LAYOUTS, BODY_LAYOUT))
 INTERVAL_TABLES = tuple(f"{layout.kind}_intervals" for layout in LAYOUTS)
+KINDS = (*BARE_TABLES, *INTERVAL_TABLES, COSTS_LAYOUT.kind)
 
 
 def tabulate(
-    results: pd.DataFrame, comparisons: pd.DataFrame, table: Table, statistics: Statistics
+    results: pd.DataFrame,
+    comparisons: pd.DataFrame,
+    trainings: pd.DataFrame,
+    table: Table,
+    statistics: Statistics,
 ) -> tuple[pd.DataFrame | str | dict[str, str], ...]:
     """The scores of one backbone and training set, and the tables of them.
 
     Returns:
-        The scores (see :func:`longtail.evaluation.summaries.summarise`); the LaTeX tables in the
-        thesis' layout (``BARE_TABLES``) and with intervals (``INTERVAL_TABLES``); all of them by
-        ``<training set>_<kind>``; all as HTML.
+        The scores (see :func:`longtail.evaluation.summaries.summarise`); the LaTeX tables of
+        ``KINDS``; all of them by ``<training set>_<kind>``; all as HTML.
     """
     scores = summarise(rows_of_table(results, table), statistics.confidence)
     content = TableResults.of(scores, comparisons, results, table, statistics)
@@ -37,9 +42,12 @@ def tabulate(
         layout: thesis_table(scores, table, layout) for layout in (*THESIS_LAYOUTS, BODY_LAYOUT)
     }
     with_intervals = {layout: interval_table(content, layout) for layout in LAYOUTS}
-    html = tables_html([(with_intervals[layout], bare.get(layout)) for layout in LAYOUTS])
-    in_latex = [latex(each) for each in (*bare.values(), *with_intervals.values())]
-    names = [f"{table.train_set}_{kind}" for kind in (*BARE_TABLES, *INTERVAL_TABLES)]
+    costs = cost_table(trainings, table)
+    html = tables_html(
+        [*((with_intervals[layout], bare.get(layout)) for layout in LAYOUTS), (costs, None)]
+    )
+    in_latex = [latex(each) for each in (*bare.values(), *with_intervals.values(), costs)]
+    names = [f"{table.train_set}_{kind}" for kind in KINDS]
     return scores, *in_latex, dict(zip(names, in_latex, strict=True)), html
 
 
