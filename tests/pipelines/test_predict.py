@@ -20,6 +20,7 @@ from longtail.naming.answers_table import DONT_KNOW
 from longtail.storage.files import write_checksum
 from longtail.trials.fingerprint import sha256_of_arrays
 from tests.pipelines.support import TRAINING, Run, dotted, pipelines, run
+from tests.records.exif_files import with_exif
 
 SMALL = (
     "grid.train_sets=[long_tailed]",
@@ -291,6 +292,31 @@ def test_animals_in_boxes_are_named_as_if_they_were_photographs(
     pd.testing.assert_frame_equal(names_of(again), table)  # each box has its own logits again
 
 
+def test_photographs_have_their_time_and_place(
+    trained: Run, photographs: Path, tmp_path: Path
+) -> None:
+    file = next(photographs.rglob("*_*.png"))
+    shutil.copy(file, tmp_path / "20240602_011500.png")
+    (tmp_path / "20240602_231500.CR2").write_bytes(b"")
+    with_exif(tmp_path / "a.jpg", "2020:06:01 23:15:00", image=Image.open(file))
+    table = tmp_path / "deployments.csv"
+    table.write_text(f"trap;lat;lon;start\n{tmp_path.name};52,5;13,4;2024-06-01\n")
+    asked = [f"predict.deployments={table}", "predict.time_zone=Europe/London"]
+    names = names_of(predict(trained, tmp_path, *asked)).set_index("file")
+    assert names["timestamp"].to_dict() == {
+        "20240602_011500.png": "2024-06-02T01:15:00+01:00",
+        "20240602_231500.CR2": "2024-06-02T23:15:00+01:00",
+        "a.jpg": "2020-06-01T23:15:00+01:00",
+    }
+    assert names["night"].tolist() == ["2024-06-01", "2024-06-02", ""]
+    assert set(names["deployment"]) == {tmp_path.name}
+    assert set(names["latitude"]) == {52.5} and set(names["longitude"]) == {13.4}
+    problems = names["capture_problem"]
+    assert problems.tolist()[:2] == ["", ""]
+    assert "was the clock wrong?" in problems["a.jpg"]
+    assert names["species"].iloc[0] == names["species"].iloc[2] != ""
+
+
 def test_a_list_of_species_and_a_taxonomy_change_the_answers(
     trained: Run, photographs: Path, tmp_path: Path
 ) -> None:
@@ -362,6 +388,8 @@ def test_full_does_not_name_anything() -> None:
         (["predict.prior=unifrom"], DataError, "predict.prior: 'unifrom' is neither uniform nor"),
         (["predict.species_list=/nowhere"], DataError, "predict.species_list: there is no file"),
         (["predict.taxonomy=/nowhere"], DataError, "predict.taxonomy: there is no file"),
+        (["predict.deployments=/nowhere"], DataError, "predict.deployments: there is no file"),
+        (["predict.time_zone=Europe/Lond"], ConfigurationError, "mean 'Europe/London'"),
         (["predict.error_rate=5"], ConfigurationError, "predict.error_rate"),
         (["predict.boxes=/nowhere"], DataError, "predict.boxes: nothing is at '/nowhere'"),
         (["predict.box_margin=-1"], ConfigurationError, "predict.box_margin"),

@@ -73,7 +73,7 @@ def test_a_schema_as_markdown() -> None:
 
 def test_names_have_columns_for_the_ranks_of_the_taxonomy() -> None:
     columns = names.names_columns(["genus", "family"])
-    assert columns[-17:-13] == ["genus", "genus_probability", "family", "family_probability"]
+    assert columns[-23:-19] == ["genus", "genus_probability", "family", "family_probability"]
     row = {"file": "a.jpg", "trust": "yes", "why": "sure", "genus": "NA", "genus_probability": "1"}
     table = pd.DataFrame([row], columns=columns, dtype="str")
     valid = validate(table, names.NAMES, "names.csv")

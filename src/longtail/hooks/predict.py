@@ -5,6 +5,8 @@ from __future__ import annotations
 from longtail.errors import ConfigurationError, DataError
 from longtail.parameters import Parameters
 from longtail.project import from_root, located
+from longtail.records.deployments import read_deployments
+from longtail.records.times import time_zone_of
 from longtail.sources.boxes.cut_photographs import check_boxes
 from longtail.sources.boxes.read_boxes import BoxRules
 from longtail.sources.photographs import find_photographs
@@ -14,13 +16,13 @@ PRIORS = ("uniform", "train")
 
 
 def check_request(parameters: Parameters) -> None:
-    """Refuse a folder of photographs, a list or a prior that does not exist.
+    """Refuse a folder of photographs, a list, a table or a prior that cannot be used.
 
     Args:
         parameters: the parameters of the run.
 
     Raises:
-        ConfigurationError: if there are several data sets to choose from.
+        ConfigurationError: if there are several data sets to choose from, or no such time zone.
         DataError: naming the key and what to do.
     """
     asked, datasets = parameters.predict, parameters.grid.datasets
@@ -36,10 +38,14 @@ def check_request(parameters: Parameters) -> None:
         "species_list": asked.species_list,
         "taxonomy": asked.taxonomy,
         "synonyms": asked.synonyms,
+        "deployments": asked.deployments,
     }
     for key, file in files.items():
         if file is not None and not located(file).is_file():
             raise DataError(f"predict.{key}: there is no file '{file}'{from_root(file)}")
+    zone = time_zone_of(asked.time_zone)
+    if asked.deployments is not None:
+        read_deployments(asked.deployments, zone)
     if asked.prior not in PRIORS and not located(asked.prior).is_file():
         raise DataError(
             f"predict.prior: '{asked.prior}' is neither {' nor '.join(PRIORS)} nor a CSV file "

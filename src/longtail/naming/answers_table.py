@@ -17,6 +17,7 @@ from longtail.naming.taxonomy import Rank
 from longtail.schemas.vocabulary import (
     ALREADY_IN,
     BOX_COLUMNS,
+    CAPTURE_COLUMNS,
     FRAME,
     NO,
     SHA256,
@@ -41,7 +42,8 @@ def columns_of(rule: DecisionRule) -> list[str]:
     from longtail.schemas.names import names_columns
 
     columns = names_columns([rank.name for rank in rule.ranks[1:]])
-    return [column for column in columns if column not in (ALREADY_IN, SHA256, *BOX_COLUMNS)]
+    others = {ALREADY_IN, SHA256, *BOX_COLUMNS, *CAPTURE_COLUMNS}
+    return [column for column in columns if column not in others]
 
 
 def names_table(rule: DecisionRule, files: Sequence[str], logits: FloatArray) -> pd.DataFrame:

@@ -31,6 +31,10 @@ class Predict(Strict):
         species_list: a text or CSV file of the species that can occur; null for all.
         taxonomy: a CSV file (species, genus, family, ...); null for genera from binomial names.
         synonyms: a CSV file of names and their accepted names, or a Darwin Core Taxon file.
+        deployments: a CSV file with one row per trap (name, latitude, longitude, start, end), whose
+            name is that of a folder of photographs.
+        time_zone: of times without an offset, such as ``Europe/London`` or ``+02:00``; null if it
+            is not known.
         only_new: whether photographs that the same model has named before, by the content of their
             files, are not computed again.
         gallery: the largest number of photographs on the page of names, the most doubtful ones.
@@ -49,5 +53,7 @@ class Predict(Strict):
     species_list: Text | None = None
     taxonomy: Text | None = None
     synonyms: Text | None = None
+    deployments: Text | None = None
+    time_zone: Text | None = None
     only_new: bool = True
     gallery: Count = 5000

@@ -77,6 +77,22 @@ SYNONYM_HEADERS: Headers = {
     "taxon_id": ("taxonid",),
     "accepted_id": ("acceptednameusageid",),
 }
+DEPLOYMENT_HEADERS: Headers = {
+    "deployment": (
+        *("deployment", "deploymentid", "deploymentname", "name", "trap", "trapname", "trapid"),
+        *("folder", "site", "sitename", "station", "location", "locationname", "locationid"),
+    ),
+    "latitude": ("latitude", "decimallatitude", "lat"),
+    "longitude": ("longitude", "decimallongitude", "lon", "long", "lng"),
+    "start": (
+        *("start", "deploymentstart", "starttime", "startdate", "begin", "from"),
+        *("setup", "setupdate"),
+    ),
+    "end": (
+        *("end", "deploymentend", "endtime", "enddate", "to", "until"),
+        *("retrieval", "retrievaldate"),
+    ),
+}
 
 # The usual ranks, lowest first.
 RANKS = (

@@ -12,3 +12,9 @@ ALREADY_IN, TRAIN = "already_in", "train"
 SHA256 = "sha256"
 # The columns of an animal's box, in the table of names.
 FRAME, BOX, BOX_CONFIDENCE, NOTE = BOX_COLUMNS = ("frame", "box", "box_confidence", "note")
+# The columns of when and where a photograph was taken; the last one says what is wrong with them.
+CAPTURE_PROBLEM = "capture_problem"
+CAPTURE_COLUMNS = (
+    *("timestamp", "night", "deployment", "latitude", "longitude"),
+    CAPTURE_PROBLEM,
+)

@@ -37,6 +37,9 @@ from longtail.naming.stored_logits import FIGURE, stored_logits
 from longtail.naming.trial_choice import choose_trial, trained_trial, weights_of
 from longtail.parameters import Compute, Dataset, FolderSource, Predict, Trial
 from longtail.progress import progress_bar
+from longtail.records.captures import log_captures, read_captures
+from longtail.records.deployments import Deployments, read_deployments
+from longtail.records.times import time_zone_of
 from longtail.reporting.page.names_page import most_doubtful, names_page
 from longtail.schemas.vocabulary import ALREADY_IN, SHA256, TRAIN
 from longtail.sources.boxes.cut_photographs import cut_photographs, with_boxes
@@ -194,6 +197,28 @@ def list_photographs(predict: Predict, dataset: Dataset) -> Photographs:
     if rules := BoxRules.of(predict):
         return cut_photographs(found, rules, source.image_size)
     return found
+
+
+def list_deployments(predict: Predict) -> Deployments:
+    """The traps of the table of deployments; none if there is no table.
+
+    Raises:
+        DataError: if it cannot be used; a wrong row is only reported.
+    """
+    if predict.deployments is None:
+        return Deployments()
+    return read_deployments(predict.deployments, time_zone_of(predict.time_zone))
+
+
+def read_time_and_place(
+    photographs: Photographs, deployments: Deployments, predict: Predict
+) -> pd.DataFrame:
+    """When and where each file was photographed, as far as it is known; what is wrong is logged."""
+    zone = time_zone_of(predict.time_zone)
+    rejected = list(photographs.rejected)
+    captures = read_captures(photographs.files, rejected, deployments, zone)
+    log_captures(captures, deployments)
+    return captures
 
 
 def name_photographs(

@@ -3,7 +3,9 @@
 ::
 
     select ──> describe ──> recognizer ─┐
-    list ──> photographs ───────────────┴─> name ──> names ──> draw ──> names_page
+    list ──> photographs ──┬────────────┴─> name ──> answers ─┐
+    deployments ───────────┴──────────> locate ──> captures ──┴─> join ──> names
+                                                                  names ──> draw ──> names_page
 """
 
 from __future__ import annotations
@@ -14,10 +16,13 @@ from longtail.parameters import Parameters
 from longtail.pipelines.predict.nodes import (
     describe_recognizer,
     draw_gallery,
+    list_deployments,
     list_photographs,
     name_photographs,
+    read_time_and_place,
     select_trial,
 )
+from longtail.records.captures import with_captures
 
 
 def create_pipeline(parameters: Parameters) -> Pipeline:
@@ -67,6 +72,13 @@ def _describe(dataset: str) -> list[Node]:
 def _name(dataset: str) -> list[Node]:
     return [
         Node(
+            list_deployments,
+            inputs="params:predict",
+            outputs=f"{dataset}_deployments",
+            name=f"deployments_{dataset}",
+            tags=[dataset],
+        ),
+        Node(
             list_photographs,
             inputs=["params:predict", f"params:datasets.{dataset}"],
             outputs=f"{dataset}_photographs",
@@ -85,8 +97,22 @@ def _name(dataset: str) -> list[Node]:
                 "predict": "params:predict",
                 "compute": "params:compute",
             },
-            outputs=f"{dataset}_names",
+            outputs=f"{dataset}_answers",
             name=f"name_{dataset}",
+            tags=[dataset],
+        ),
+        Node(
+            read_time_and_place,
+            inputs=[f"{dataset}_photographs", f"{dataset}_deployments", "params:predict"],
+            outputs=f"{dataset}_captures",
+            name=f"locate_{dataset}",
+            tags=[dataset],
+        ),
+        Node(
+            with_captures,
+            inputs=[f"{dataset}_answers", f"{dataset}_captures"],
+            outputs=f"{dataset}_names",
+            name=f"join_{dataset}",
             tags=[dataset],
         ),
         Node(

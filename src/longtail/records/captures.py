@@ -1,0 +1,172 @@
+"""When and where each photograph was taken: from EXIF, its name, and the table of deployments."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import datetime, tzinfo
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from longtail.prefetch import on_all_cores
+from longtail.records.deployments import KEY as DEPLOYMENTS
+from longtail.records.deployments import Deployments
+from longtail.records.exif import Exif, read_exif
+from longtail.records.file_times import time_in_name
+from longtail.records.times import TimeError, in_zone, night_of, refuse_reset, shown
+from longtail.schemas.user_csv import log_columns
+from longtail.schemas.vocabulary import CAPTURE_COLUMNS, CAPTURE_PROBLEM
+from longtail.sources.files import ImageFileRef
+from longtail.wording import counted
+
+# Times of EXIF and of the name that differ by more, in seconds, are reported. Time zones explain
+# less.
+LARGEST_DIFFERENCE = 26 * 60 * 60
+# How many problems are logged.
+LOGGED_PROBLEMS = 5
+
+log = logging.getLogger(__name__)
+
+
+def read_captures(
+    files: Mapping[str, ImageFileRef],
+    rejected: Sequence[str],
+    deployments: Deployments,
+    zone: tzinfo | None,
+) -> pd.DataFrame:
+    """When and where photographs were taken, one row per file.
+
+    Args:
+        files: the photographs by their names in the table of names.
+        rejected: names of other files, of which only the name is known.
+        deployments: none if there is no table of them.
+        zone: of times without an offset.
+
+    Returns:
+        ``file`` and the columns ``CAPTURE_COLUMNS``: texts and numbers, empty where not known.
+    """
+    with_exif = on_all_cores(read_exif, files.values())
+    rows = [
+        {"file": name, **capture(_folders(file), file.parts[-1], exif, deployments, zone)}
+        for name, (file, exif) in zip(files, with_exif, strict=True)
+    ]
+    for name in rejected:
+        *folders, last = PurePath(name).parts
+        rows.append({"file": name, **capture(folders, last, Exif(), deployments, zone)})
+    return pd.DataFrame(rows, columns=["file", *CAPTURE_COLUMNS])
+
+
+def capture(
+    folders: Sequence[str],
+    name: str,
+    exif: Exif,
+    deployments: Deployments,
+    zone: tzinfo | None,
+) -> dict[str, Any]:
+    """When and where one photograph was taken; the columns ``CAPTURE_COLUMNS``.
+
+    The time of EXIF comes before that of the name, the position of the deployment before that of
+    EXIF. What cannot be right is left out. A time outside of the deployment is kept, without a
+    night. Both are stated in ``capture_problem``.
+
+    Args:
+        folders: that the file is in, the innermost one last.
+        name: of the file.
+        exif: of the file.
+        deployments: none if there is no table of them.
+        zone: of times without an offset.
+    """
+    problems = list(exif.problems)
+    time = _time(name, exif.time, zone, problems)
+    night = None if time is None else night_of(time)
+    chosen, problem, is_outside = deployments.choose(folders, time)
+    if problem:
+        problems.append(problem)
+    if is_outside:
+        night = None
+    position = exif.latitude, exif.longitude
+    if chosen is not None and chosen.latitude is not None:
+        position = chosen.latitude, chosen.longitude
+    latitude, longitude = (np.nan if degrees is None else degrees for degrees in position)
+    texts = (
+        "" if time is None else time.isoformat(timespec="seconds"),
+        "" if night is None else night.isoformat(),
+        "" if chosen is None else chosen.name,
+    )
+    values = (*texts, latitude, longitude, "; ".join(problems))
+    return dict(zip(CAPTURE_COLUMNS, values, strict=True))
+
+
+def with_captures(names: pd.DataFrame, captures: pd.DataFrame) -> pd.DataFrame:
+    """The table of names with the columns of captures, joined by ``file``."""
+    of_file = captures.set_index("file")[list(CAPTURE_COLUMNS)]
+    rows = of_file.loc[names["file"]].set_index(names.index)
+    return pd.concat([names.drop(columns=list(CAPTURE_COLUMNS), errors="ignore"), rows], axis=1)
+
+
+def log_captures(captures: pd.DataFrame, deployments: Deployments) -> None:
+    """Log of how many photographs time and place are known, and each problem of deployments."""
+    placed = captures["latitude"].notna().sum()
+    log.info(
+        "Of %s, %s have a time and %s a position",
+        counted(len(captures), "photograph"),
+        f"{(captures['timestamp'] != '').sum():,}",
+        f"{placed:,}",
+    )
+    log_columns(deployments.columns, DEPLOYMENTS)
+    for problem in deployments.problems:
+        log.warning("%s", problem)
+    if unused := {row.name for row in deployments.rows} - set(captures["deployment"]):
+        log.warning("No photograph is of the deployments %s", ", ".join(sorted(unused)))
+    problems = captures.loc[captures[CAPTURE_PROBLEM] != "", ["file", CAPTURE_PROBLEM]]
+    for row in problems.head(LOGGED_PROBLEMS).itertuples(index=False):
+        log.warning("'%s': %s", row.file, row.capture_problem)
+    if len(problems) > LOGGED_PROBLEMS:
+        others = counted(len(problems) - LOGGED_PROBLEMS, "other photograph")
+        log.warning("%s: see '%s' in names.csv", others, CAPTURE_PROBLEM)
+
+
+def _folders(file: ImageFileRef) -> list[str]:
+    """The folders of a file below and including the one, or the zip file, that was given."""
+    root = file.container
+    return [root.name if file.member is None else root.stem, *file.parts[:-1]]
+
+
+def _time(
+    name: str, of_exif: datetime | None, zone: tzinfo | None, problems: list[str]
+) -> datetime | None:
+    """The time of EXIF, or else of the name; what is wrong is added to ``problems``."""
+    found = [_usable(of_exif, "EXIF", zone, problems)]
+    from_name: list[str] = []
+    try:
+        found.append(_usable(time_in_name(name), "the file's name", zone, from_name))
+    except TimeError as reason:
+        from_name.append(str(reason))
+    times = [time for time in found if time is not None]
+    if not times or found[0] is None:
+        problems += from_name
+    if not times:
+        return None
+    if len(times) == 2:
+        apart = times[0].replace(tzinfo=None) - times[1].replace(tzinfo=None)
+        if abs(apart.total_seconds()) > LARGEST_DIFFERENCE:
+            problems.append(
+                f"EXIF has {shown(times[0])}, which is used, but the file's name {shown(times[1])}"
+            )
+    return times[0]
+
+
+def _usable(
+    time: datetime | None, source: str, zone: tzinfo | None, problems: list[str]
+) -> datetime | None:
+    if time is None:
+        return None
+    try:
+        refuse_reset(time)
+        return in_zone(time, zone)
+    except TimeError as reason:
+        problems.append(f"{source}: {reason}")
+        return None

@@ -1,0 +1,104 @@
+"""Times of photographs: in a time zone, impossible ones, and the night that they belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from difflib import get_close_matches
+from zoneinfo import ZoneInfo, available_timezones
+
+from longtail.errors import ConfigurationError
+
+KEY = "predict.time_zone"
+# What clocks of cameras and computers show after their battery was empty.
+RESETS = frozenset((date(1904, 1, 1), date(1970, 1, 1), date(1980, 1, 1), date(2000, 1, 1)))
+NOON = timedelta(hours=12)
+
+
+class TimeError(ValueError):
+    """A time that cannot be one of a photograph; the message says why."""
+
+
+def time_zone_of(name: str | None) -> tzinfo | None:
+    """The time zone with a name, such as Europe/London, or with an offset, such as +02:00.
+
+    Raises:
+        ConfigurationError: if there is none.
+    """
+    if name is None:
+        return None
+    if name[0] in "+-":
+        try:
+            return datetime.strptime(name, "%z").tzinfo
+        except ValueError:
+            raise ConfigurationError(
+                f"{KEY}: '{name}' is no offset. Write hours and minutes, such as +02:00"
+            ) from None
+    if name not in available_timezones():
+        near = get_close_matches(name, sorted(available_timezones()), n=1)
+        hint = f" Did you mean '{near[0]}'?" if near else ""
+        raise ConfigurationError(
+            f"{KEY}: there is no time zone '{name}'.{hint} Give a name such as Europe/London, or "
+            f"an offset such as +02:00"
+        )
+    return ZoneInfo(name)
+
+
+def time_of(numbers: Iterable[str | None]) -> datetime:
+    """A time from the texts of its year, month, day, hour, minute and second; None is 0.
+
+    Raises:
+        ValueError: if there is no such time.
+    """
+    year, month, day, hour, minute, second = (int(number or 0) for number in numbers)
+    return datetime(year, month, day, hour, minute, second)
+
+
+def in_zone(time: datetime, zone: tzinfo | None) -> datetime:
+    """A local time with the offset of a time zone; one that has an offset, or no zone, as it is.
+
+    Of an hour that clocks show twice in autumn it is the first.
+
+    Raises:
+        TimeError: if clocks leave this time out in spring.
+    """
+    if time.tzinfo is not None or zone is None:
+        return time
+    offset = time.replace(tzinfo=zone).utcoffset()
+    assert offset is not None  # of a zone
+    local = time.replace(tzinfo=timezone(offset))
+    if local.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != time:
+        raise TimeError(f"{shown(time)} does not exist in {zone}: clocks were put forward")
+    return local
+
+
+def refuse_reset(time: datetime) -> None:
+    """Refuse times of a camera whose clock was never set.
+
+    Raises:
+        TimeError: if it is one.
+    """
+    if time.date() in RESETS:
+        raise TimeError(f"{shown(time)} is what a clock shows that was not set")
+
+
+def night_of(time: datetime) -> date:
+    """The date of the evening of a night, from noon to noon.
+
+    Examples:
+        >>> str(night_of(datetime(2024, 6, 2, 3, 15))), str(night_of(datetime(2024, 6, 2, 12)))
+        ('2024-06-01', '2024-06-02')
+    """
+    return (time - NOON).date()
+
+
+def is_before(time: datetime, other: datetime) -> bool:
+    """Whether a time is before another one; by their clocks if one of them has no offset."""
+    if (time.tzinfo is None) != (other.tzinfo is None):
+        time, other = time.replace(tzinfo=None), other.replace(tzinfo=None)
+    return time < other
+
+
+def shown(time: datetime) -> str:
+    """A time for messages."""
+    return time.isoformat(" ", "seconds")
