@@ -11,7 +11,7 @@ from PIL.ExifTags import GPS, IFD, Base
 from longtail.sources.files import ImageFileRef
 
 # 51° 30' 26.4" N, 0° 7' 39.6" W, which is 51.507333, -0.127667.
-LONDON = {
+LONDON: dict[int, Any] = {
     GPS.GPSLatitudeRef: "N",
     GPS.GPSLatitude: (51.0, 30.0, 26.4),
     GPS.GPSLongitudeRef: "W",
@@ -23,7 +23,7 @@ def with_exif(
     file: Path,
     time: str | None = None,
     offset: str | None = None,
-    position: dict[GPS, Any] | None = None,
+    position: dict[int, Any] | None = None,
     image: Image.Image | None = None,
 ) -> Path:
     """Write a photograph with a time and a position."""

@@ -38,19 +38,12 @@ def test_exif_comes_before_the_name_and_the_deployment_before_exif(tmp_path: Pat
     with_exif(tmp_path / "phone/x.jpg", *exif)
     found = captures(tmp_path, TRAP)
     assert tuple(found.columns) == CAPTURE_COLUMNS
-    both = found.loc["trap_1/20240601_231500.jpg"]
-    assert both[["timestamp", "night", "deployment"]].tolist() == [
-        "2024-06-02T00:15:00+02:00",
-        "2024-06-01",
-        "Trap 1",
-    ]
-    assert both[["latitude", "longitude"]].tolist() == [52.5, 13.4]
-    named = found.loc["trap_1/20240602_011500.jpg"]
-    assert named[["timestamp", "night"]].tolist() == ["2024-06-02T01:15:00", "2024-06-01"]
-    phone = found.loc["phone/x.jpg"]
+    phone, both, named = found.to_dict("records")
+    place = {"deployment": "Trap 1", "latitude": 52.5, "longitude": 13.4, "capture_problem": ""}
+    assert both == {"timestamp": "2024-06-02T00:15:00+02:00", "night": "2024-06-01", **place}
+    assert named == {"timestamp": "2024-06-02T01:15:00", "night": "2024-06-01", **place}
     assert phone["latitude"] == pytest.approx(51.507333, abs=1e-6)
     assert phone["capture_problem"] == "no deployment has the name of its folder"
-    assert (found.drop("phone/x.jpg")["capture_problem"] == "").all()
 
 
 def test_without_anything_nothing_is_claimed_and_nothing_is_wrong(tmp_path: Path) -> None:
@@ -132,13 +125,15 @@ def test_the_folder_that_was_given_and_zip_files_have_names_too(tmp_path: Path) 
 def test_columns_are_joined_by_file_and_replace_older_ones() -> None:
     blank = dict.fromkeys(CAPTURE_COLUMNS, "")
     of_files = pd.DataFrame([{"file": file, **blank, "night": file * 2} for file in "abc"])
+    files = ["c", "a#xywh=1,2,3,4", "c", "d"]
     names = pd.DataFrame(
-        {"file": ["c", "a", "c"], "box": [1, 2, 3], "night": "old"}, index=[5, 6, 7]
+        {"file": files, "answer": [1, 2, 3, 4], "night": "old"}, index=[5, 6, 7, 8]
     )
     joined = with_captures(names, of_files)
-    assert joined["night"].tolist() == ["cc", "aa", "cc"]
-    assert joined.columns.tolist() == ["file", "box", *CAPTURE_COLUMNS]
-    assert joined.index.tolist() == [5, 6, 7]
+    assert joined["night"].tolist() == ["cc", "aa", "cc", ""]
+    assert joined.columns.tolist() == ["file", "answer", *CAPTURE_COLUMNS]
+    assert joined.index.tolist() == [5, 6, 7, 8]
+    assert joined["file"].tolist() == files
 
 
 def test_the_log_counts_and_quotes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -62,9 +62,10 @@ def test_impossible_times_are_reported(text: str) -> None:
     ],
 )
 def test_positions_that_are_none_are_reported_and_the_time_is_kept(
-    changes: dict[GPS, Any], problem: str
+    changes: dict[int, Any], problem: str
 ) -> None:
-    found = exif_of({Base.DateTimeOriginal: "2024:06:01 23:15:00"}, {**LONDON, **changes})
+    time = {int(Base.DateTimeOriginal): "2024:06:01 23:15:00"}
+    found = exif_of(time, LONDON | changes)
     assert (found.latitude, found.longitude) == (None, None)
     [said] = found.problems
     assert problem in said
@@ -72,5 +73,5 @@ def test_positions_that_are_none_are_reported_and_the_time_is_kept(
 
 
 def test_a_latitude_alone_is_reported() -> None:
-    position = {tag: LONDON[tag] for tag in (GPS.GPSLatitudeRef, GPS.GPSLatitude)}
+    position: dict[int, Any] = {tag: LONDON[tag] for tag in (GPS.GPSLatitudeRef, GPS.GPSLatitude)}
     assert exif_of({}, position).problems == ("GPSLongitude in EXIF cannot be read",)

@@ -25,6 +25,8 @@ from longtail.wording import counted
 # Times of EXIF and of the name that differ by more, in seconds, are reported. Time zones explain
 # less.
 LARGEST_DIFFERENCE = 26 * 60 * 60
+# What divides the name of a photograph from a box in it (W3C Media Fragments).
+BOX_FRAGMENT = "#xywh="
 # How many problems are logged.
 LOGGED_PROBLEMS = 5
 
@@ -101,10 +103,18 @@ def capture(
 
 
 def with_captures(names: pd.DataFrame, captures: pd.DataFrame) -> pd.DataFrame:
-    """The table of names with the columns of captures, joined by ``file``."""
+    """The table of names with the columns of captures, joined by ``file``.
+
+    A box, whose name is that of a photograph with a fragment, has what its photograph has.
+    """
     of_file = captures.set_index("file")[list(CAPTURE_COLUMNS)]
-    rows = of_file.loc[names["file"]].set_index(names.index)
-    return pd.concat([names.drop(columns=list(CAPTURE_COLUMNS), errors="ignore"), rows], axis=1)
+    files = names["file"]
+    photographs = files.str.partition(BOX_FRAGMENT)[0]
+    rows = of_file.reindex(files.where(files.isin(of_file.index), photographs))
+    texts = [name for name in CAPTURE_COLUMNS if name not in ("latitude", "longitude")]
+    rows[texts] = rows[texts].fillna("")
+    others = names.drop(columns=list(CAPTURE_COLUMNS), errors="ignore")
+    return pd.concat([others, rows.set_index(names.index)], axis=1)
 
 
 def log_captures(captures: pd.DataFrame, deployments: Deployments) -> None:
