@@ -358,7 +358,10 @@ def test_a_run_is_tracked_with_what_it_made(named: Run, tracking: MlflowClient) 
     )
     assert found.info.status == "FINISHED"
     artifacts = {item.path for item in tracking.list_artifacts(found.info.run_id, "report")}
-    assert artifacts == {"report/names.csv", "report/names.html"}
+    assert artifacts == {
+        *("report/names.csv", "report/names.html", "report/nights.csv", "report/nights.png"),
+        *("report/camtrap-dp.zip", "report/occurrences.csv"),
+    }
 
 
 def test_full_does_not_name_anything() -> None:

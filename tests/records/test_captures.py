@@ -115,7 +115,8 @@ def test_files_that_cannot_be_read_have_what_their_names_say(tmp_path: Path) -> 
 
 def test_the_folder_that_was_given_and_zip_files_have_names_too(tmp_path: Path) -> None:
     file = with_exif(tmp_path / "Trap 1/a.jpg", "2024:06:02 01:15:00")
-    assert captures(tmp_path / "Trap 1", TRAP)["deployment"].tolist() == ["Trap 1"]
+    (tmp_path / "Trap 1/b.CR2").write_bytes(b"")
+    assert captures(tmp_path / "Trap 1", TRAP)["deployment"].tolist() == ["Trap 1"] * 2
     with ZipFile(tmp_path / "trap-1.zip", "w") as archive:
         archive.write(file, "b/c.jpg")
     [row] = captures(tmp_path / "trap-1.zip", TRAP).to_dict("records")

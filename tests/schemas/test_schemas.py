@@ -13,14 +13,14 @@ from kedro.io.core import generate_timestamp
 
 from longtail.catalog import LongtailCatalog
 from longtail.errors import DataError
-from longtail.schemas import data, names, published, report, results, user_tables
+from longtail.schemas import data, names, published, records, report, results, user_tables
 from longtail.schemas.markdown import as_markdown
 from longtail.schemas.validation import validate
 from longtail.sources.images import index_of
 from longtail.storage.files import write_checksum
 
 PROJECT = Path(__file__).parents[2]
-MODULES = (data, names, published, report, results, user_tables)
+MODULES = (data, names, published, records, report, results, user_tables)
 SCHEMAS = [
     schema
     for module in MODULES

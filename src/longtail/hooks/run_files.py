@@ -12,7 +12,10 @@ from longtail.catalog import LongtailCatalog
 from longtail.trials.tags import TRIAL_TAG
 
 # How the names of a run's results end: documents, and exported models.
-DOCUMENTS = ("_appendix", "_chapter", "_report", "_names", "_names_page")
+DOCUMENTS = (
+    *("_appendix", "_chapter", "_report", "_names", "_names_page"),
+    *("_camtrap_dp", "_occurrences", "_nights", "_nights_figure"),
+)
 EXPORTED = "_exported"
 
 

@@ -57,7 +57,7 @@ from longtail.parameters.losses import (
 )
 from longtail.parameters.methods import Method
 from longtail.parameters.post_hoc import PostHoc, PostHocLogitAdjustment, TauNormalization
-from longtail.parameters.predict import Predict
+from longtail.parameters.predict import Predict, Survey
 from longtail.parameters.recipe import (
     Adapters,
     Compute,
@@ -144,6 +144,7 @@ __all__ = [
     "StepSchedule",
     "StratifiedHoldout",
     "Strict",
+    "Survey",
     "Table",
     "TauNormalization",
     "TrainSet",

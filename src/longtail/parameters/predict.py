@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from longtail.parameters.strict import Strict
 from longtail.parameters.types import Count, Listed, Name, Probability, Share, Text
+
+
+class Survey(Strict):
+    """What the photographs are from, for the records that are published.
+
+    Attributes:
+        title: of the survey; null for the label of the data set.
+        recorder: the person or organisation who took the photographs.
+        sampling_design: how the places were chosen (Camtrap DP's samplingDesign).
+        capture_method: whether the camera took photographs at intervals, or when something moved.
+    """
+
+    title: Text | None = None
+    recorder: Text | None = None
+    sampling_design: Literal[
+        "simpleRandom",
+        "systematicRandom",
+        "clusteredRandom",
+        "experimental",
+        "targeted",
+        "opportunistic",
+    ] = "opportunistic"
+    capture_method: Literal["timeLapse", "activityDetection"] = "timeLapse"
 
 
 class Predict(Strict):
@@ -35,6 +58,7 @@ class Predict(Strict):
             name is that of a folder of photographs.
         time_zone: of times without an offset, such as ``Europe/London`` or ``+02:00``; null if it
             is not known.
+        survey: what the photographs are from.
         only_new: whether photographs that the same model has named before, by the content of their
             files, are not computed again.
         gallery: the largest number of photographs on the page of names, the most doubtful ones.
@@ -55,5 +79,6 @@ class Predict(Strict):
     synonyms: Text | None = None
     deployments: Text | None = None
     time_zone: Text | None = None
+    survey: Survey = Survey()
     only_new: bool = True
     gallery: Count = 5000

@@ -55,9 +55,13 @@ def read_captures(
         {"file": name, **capture(_folders(file), file.parts[-1], exif, deployments, zone)}
         for name, (file, exif) in zip(files, with_exif, strict=True)
     ]
+    # Of several, the names of the files begin with them.
+    roots = {_root(file) for file in files.values()}
+    root = [*roots] if len(roots) == 1 else []
     for name in rejected:
         *folders, last = PurePath(name).parts
-        rows.append({"file": name, **capture(folders, last, Exif(), deployments, zone)})
+        found = capture([*root, *folders], last, Exif(), deployments, zone)
+        rows.append({"file": name, **found})
     return pd.DataFrame(rows, columns=["file", *CAPTURE_COLUMNS])
 
 
@@ -141,8 +145,11 @@ def log_captures(captures: pd.DataFrame, deployments: Deployments) -> None:
 
 def _folders(file: ImageFileRef) -> list[str]:
     """The folders of a file below and including the one, or the zip file, that was given."""
-    root = file.container
-    return [root.name if file.member is None else root.stem, *file.parts[:-1]]
+    return [_root(file), *file.parts[:-1]]
+
+
+def _root(file: ImageFileRef) -> str:
+    return file.container.name if file.member is None else file.container.stem
 
 
 def _time(

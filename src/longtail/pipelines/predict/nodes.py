@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,8 +38,13 @@ from longtail.naming.stored_logits import FIGURE, stored_logits
 from longtail.naming.trial_choice import choose_trial, trained_trial, weights_of
 from longtail.parameters import Compute, Dataset, FolderSource, Predict, Trial
 from longtail.progress import progress_bar
+from longtail.records.camtrap_dp import camtrap_package
 from longtail.records.captures import log_captures, read_captures
+from longtail.records.darwin_core import occurrences
 from longtail.records.deployments import Deployments, read_deployments
+from longtail.records.identifications import identifications
+from longtail.records.left_out import left_out_table, log_left_out
+from longtail.records.nights import nights_table
 from longtail.records.times import time_zone_of
 from longtail.reporting.page.names_page import most_doubtful, names_page
 from longtail.schemas.vocabulary import ALREADY_IN, SHA256, TRAIN
@@ -303,6 +309,32 @@ def name_photographs(
     log_names_at_each_rate(names_at_each_rate(recognizer["ladder"], table))
     warn_of_seen(table)
     return table
+
+
+def publish_records(
+    names: pd.DataFrame,
+    recognizer: dict[str, Any],
+    deployments: Deployments,
+    predict: Predict,
+    dataset: Dataset,
+) -> tuple[dict[str, bytes], pd.DataFrame, pd.DataFrame, pd.DataFrame, bytes]:
+    """Records of the names in standard formats; what is left out is logged.
+
+    Returns:
+        The Camtrap DP package as its files, Darwin Core occurrences, the rows that are left out,
+        and the table and the figure of nights by species.
+    """
+    from longtail.reporting.figures.nights import nights_figure
+
+    identified = identifications(names, recognizer)
+    package = camtrap_package(
+        identified, deployments, predict.survey, dataset.label, datetime.now(UTC)
+    )
+    found = occurrences(identified, predict.survey.recorder)
+    left_out = left_out_table(package.left_out, found.left_out, deployments.problems)
+    log_left_out(left_out)
+    nights = nights_table(identified)
+    return package.files, found.table, left_out, nights, nights_figure(nights).png
 
 
 def draw_gallery(

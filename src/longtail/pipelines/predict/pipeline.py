@@ -5,7 +5,8 @@
     select ──> describe ──> recognizer ─┐
     list ──> photographs ──┬────────────┴─> name ──> answers ─┐
     deployments ───────────┴──────────> locate ──> captures ──┴─> join ──> names
-                                                                  names ──> draw ──> names_page
+    names ──> publish ──> camtrap_dp, occurrences, left_out, nights
+    names ──> draw ──> names_page
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from longtail.pipelines.predict.nodes import (
     list_deployments,
     list_photographs,
     name_photographs,
+    publish_records,
     read_time_and_place,
     select_trial,
 )
@@ -113,6 +115,22 @@ def _name(dataset: str) -> list[Node]:
             inputs=[f"{dataset}_answers", f"{dataset}_captures"],
             outputs=f"{dataset}_names",
             name=f"join_{dataset}",
+            tags=[dataset],
+        ),
+        Node(
+            publish_records,
+            inputs={
+                "names": f"{dataset}_names",
+                "recognizer": f"{dataset}_recognizer",
+                "deployments": f"{dataset}_deployments",
+                "predict": "params:predict",
+                "dataset": f"params:datasets.{dataset}",
+            },
+            outputs=[
+                f"{dataset}_{name}"
+                for name in ("camtrap_dp", "occurrences", "left_out", "nights", "nights_figure")
+            ],
+            name=f"publish_{dataset}",
             tags=[dataset],
         ),
         Node(

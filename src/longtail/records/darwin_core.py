@@ -1,0 +1,59 @@
+"""Occurrences in Darwin Core (TDWG, https://dwc.tdwg.org/terms), as GBIF takes them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pandas as pd
+
+from longtail.records.identifications import ANIMAL, HUMAN
+
+
+class Occurrences(NamedTuple):
+    """The table of occurrences, and the rows with a name that are left out of it."""
+
+    table: pd.DataFrame
+    left_out: pd.DataFrame
+
+
+def occurrences(identified: pd.DataFrame, recorder: str | None) -> Occurrences:
+    """One row per photograph with a name, trusted or given by a person, and a time.
+
+    Args:
+        identified: of :func:`longtail.records.identifications.identifications`.
+        recorder: who took the photographs, if that is stated.
+    """
+    named = identified[identified["kind"] == ANIMAL]
+    is_dated = named["night"] != ""
+    rows = named[is_dated]
+    table = pd.DataFrame(
+        {
+            "occurrenceID": rows["file"],
+            "basisOfRecord": "MachineObservation",  # by a camera, whoever names it
+            "occurrenceStatus": "present",
+            "eventID": (rows["deployment"] + " " + rows["night"]).str.strip(),
+            "eventDate": rows["timestamp"],
+            "scientificName": rows["scientific_name"],
+            "taxonRank": rows["taxon_rank"],
+            "decimalLatitude": rows["latitude"],
+            "decimalLongitude": rows["longitude"],
+            "geodeticDatum": rows["latitude"].notna().map({True: "WGS84", False: ""}),
+            "locationID": rows["deployment"],
+            "recordedBy": recorder or "",
+            "identifiedBy": rows["by"],
+            "dateIdentified": rows["when"],
+            "identificationVerificationStatus": (rows["method"] == HUMAN).map(
+                {True: "verified by human", False: "unverified"}
+            ),
+            "identificationRemarks": rows["probability"].map(_remark),
+            "associatedMedia": rows["photograph"],
+        }
+    )
+    why = named.loc[~is_dated, "timestamp"].map(
+        lambda time: "the time is outside of the deployment" if time else "no time"
+    )
+    return Occurrences(table, named.loc[~is_dated, ["file"]].assign(why=why))
+
+
+def _remark(probability: float) -> str:
+    return "" if pd.isna(probability) else f"probability {probability:.3g}"

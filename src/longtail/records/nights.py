@@ -1,0 +1,41 @@
+"""How many photographs of each species there are in each night."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from longtail.records.identifications import BLANK, HUMAN, UNCLASSIFIED, scientific
+from longtail.schemas.vocabulary import SPECIES, YES
+
+COUNTS = ("trusted", "checked", "all")
+
+
+def nights_table(identified: pd.DataFrame) -> pd.DataFrame:
+    """One row per night and species, in the order of the nights and of the names.
+
+    A photograph counts for the species that a person gave it, or else for the most probable one;
+    it is trusted if the model is sure of that species. Files that cannot be read and photographs
+    without an animal are not counted.
+
+    Args:
+        identified: of :func:`longtail.records.identifications.identifications`.
+
+    Returns:
+        The columns night (empty where it is not known), species, trusted, checked and all.
+    """
+    rows = identified[~identified["kind"].isin([BLANK, UNCLASSIFIED])]
+    is_checked = rows["method"] == HUMAN
+    guesses = rows[SPECIES].map(scientific)
+    names = guesses.where(~is_checked, rows["scientific_name"])
+    is_sure = (rows["trust"] == YES) & (rows["rank"] == SPECIES)
+    is_trusted = is_sure & (rows["answer"].map(scientific) == names)
+    counted = pd.DataFrame(
+        {
+            "night": rows["night"],
+            "species": names,
+            "trusted": is_trusted.astype(int),
+            "checked": is_checked.astype(int),
+            "all": 1,
+        }
+    )
+    return counted.groupby(["night", "species"], as_index=False).sum()
