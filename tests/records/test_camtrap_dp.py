@@ -82,7 +82,7 @@ def problems(made: Camtrap, folder: Path) -> list[str]:
         resource["schema"] = schema(resource["schema"].rpartition("/")[2])
     del descriptor["profile"]  # which frictionless would download
     local = frictionless.Package.from_descriptor(descriptor, basepath=str(folder))
-    report = frictionless.validate(local)
+    report = local.validate()
     return [*found, *(str(error) for error in report.flatten(["name", "note", "rowNumber"]))]
 
 
@@ -149,7 +149,7 @@ def test_a_photograph_with_two_animals_is_one_medium(tmp_path: Path) -> None:
         "Trap 1/a.jpg": "image/jpeg",
         "Trap 1/b.jpg": "image/jpeg",
         "Trap 1/c.HEIC": "image/heic",
-        "Trap 1/d.CR2": "image/x-raw",
+        "Trap 1/d.CR2": "image/x-cr2",
         'phone/ü "e", f.png': "image/png",
     }
     assert media.loc["Trap 1/a.jpg", "timestamp"] == "2024-06-02T00:10:00+01:00"

@@ -7,7 +7,6 @@ for the FAIR exchange and archiving of camera trap data".
 from __future__ import annotations
 
 import json
-import mimetypes
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -51,11 +50,12 @@ _BAD_PATH = re.compile(r"^[./~]|\.\.")
 _HAS_OFFSET = re.compile(r"[+-]\d\d:\d\d$")
 # Decimals of a position in the name of a deployment without a trap: eleven metres.
 PLACES = 4
-# What mimetypes does not know everywhere.
+# Media types whose name is not that of the ending.
 _MEDIA_TYPES = {
-    **{f".{ending}": "image/jpeg" for ending in ("jpg", "jpe", "jpeg", "jfif")},
-    **{f".{ending}": f"image/{ending}" for ending in ("heic", "heif", "avif", "webp")},
-    ".hif": "image/heif",
+    **dict.fromkeys(("jpg", "jpe", "jpeg", "jfif"), "image/jpeg"),
+    **{"tif": "image/tiff", "hif": "image/heif", "svg": "image/svg+xml"},
+    **{ending: f"image/{ending}" for ending in ("png", "webp", "heic", "heif", "avif", "tiff")},
+    **{ending: f"image/{ending}" for ending in ("bmp", "gif", "jp2", "jxl")},
 }
 NO_PACKAGE = (
     "No photograph has a time with an offset and a place, which Camtrap DP requires, so there is "
@@ -211,8 +211,8 @@ def _observations(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _media_type(path: str) -> str:
-    ending = PurePosixPath(path).suffix.lower()
-    return _MEDIA_TYPES.get(ending) or mimetypes.guess_type(f"x{ending}")[0] or "image/x-raw"
+    ending = PurePosixPath(path).suffix.lower().removeprefix(".")
+    return _MEDIA_TYPES.get(ending, f"image/x-{ending}")  # raw files have no registered type
 
 
 def _descriptor(
