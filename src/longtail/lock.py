@@ -35,6 +35,7 @@ PLACES = (
     ("predict", "species_list"),
     ("predict", "taxonomy"),
     ("predict", "synonyms"),
+    ("predict", "deployments"),
 )
 # The start of the line with the checksum of all lines below it.
 CHECKSUM = "# SHA-256 of the lines below: "

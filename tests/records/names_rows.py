@@ -43,7 +43,15 @@ def row(file: str, kind: dict[str, Any] | None = None, **changes: Any) -> dict[s
         "longitude": 13.4,
         "capture_problem": "",
     }
-    return {"file": file, **(TRUSTED if kind is None else kind), **capture, **changes}
+    photograph, is_box, _ = file.partition("#")
+    frame = photograph if is_box else ""
+    return {
+        "file": file,
+        "frame": frame,
+        **(TRUSTED if kind is None else kind),
+        **capture,
+        **changes,
+    }
 
 
 def names(*rows: dict[str, Any]) -> pd.DataFrame:

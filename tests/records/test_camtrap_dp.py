@@ -18,6 +18,8 @@ from longtail.parameters import Survey
 from longtail.records.camtrap_dp import COLUMNS, Camtrap, camtrap_package
 from longtail.records.deployments import Deployment, Deployments
 from longtail.records.identifications import identifications
+from longtail.sources.boxes.box import Box
+from longtail.sources.photographs import PhotographBox
 from tests.records.names_rows import (
     BY,
     EVENING,
@@ -40,7 +42,7 @@ TRAP = Deployment(
 
 
 def package(*rows: dict[str, Any], deployments: Deployments = Deployments()) -> Camtrap:  # noqa: B008
-    found = identifications(names(*rows), RECOGNIZER)
+    found = identifications(names(*rows), RECOGNIZER, BOXES)
     return camtrap_package(found, deployments, Survey(recorder="Ann Smith"), "European moths", NOW)
 
 
@@ -86,6 +88,10 @@ def problems(made: Camtrap, folder: Path) -> list[str]:
     return [*found, *(str(error) for error in report.flatten(["name", "note", "rowNumber"]))]
 
 
+BOXES = {
+    f"Trap 1/b.jpg#xywh={box}": PhotographBox("Trap 1/b.jpg", (300, 200), box, 0.9, "")
+    for box in (Box(1, 2, 30, 40), Box(50, 60, 30, 40))
+}
 ROWS = (
     row("Trap 1/a.jpg", deployment="Trap 1", timestamp="2024-06-02T00:10:00+01:00"),
     row("Trap 1/b.jpg#xywh=1,2,30,40", UNSURE, deployment="Trap 1"),
@@ -141,6 +147,17 @@ def test_observations_say_who_named_what_and_how_sure(tmp_path: Path) -> None:
         "not sure enough; most probable: Noctua comes (0.410)"
     )
     assert comments["Trap 1/d.CR2"] == "cannot be read: truncated"
+
+
+def test_a_box_is_one_animal_and_its_place_in_the_photograph(tmp_path: Path) -> None:
+    observations = table(package(*ROWS), "observations", tmp_path).set_index("observationID")
+    columns = ["mediaID", "count", "bboxX", "bboxY", "bboxWidth", "bboxHeight"]
+    found = {file: tuple(observations.loc[file, columns]) for file in observations.index}
+    assert found["Trap 1/b.jpg#xywh=50,60,30,40"] == (
+        *("Trap 1/b.jpg", "1", "0.166667", "0.3", "0.1", "0.2"),
+    )
+    assert found["Trap 1/b.jpg#xywh=1,2,30,40"][:3] == ("Trap 1/b.jpg", "", "0.003333")  # unsure
+    assert found["Trap 1/a.jpg"] == ("Trap 1/a.jpg", *[""] * 5)
 
 
 def test_a_photograph_with_two_animals_is_one_medium(tmp_path: Path) -> None:
@@ -206,6 +223,7 @@ def test_rows_that_the_standard_cannot_describe_are_left_out_with_the_reason(
     made = package(
         row("good.jpg"),
         row("timeless.jpg", timestamp="", night=""),
+        row("gone.jpg", UNREADABLE, timestamp="", night=""),
         row("clock.jpg", night=""),
         row("zoneless.jpg", timestamp="2024-06-01T23:15:00"),
         row("nowhere.jpg", latitude=float("nan"), longitude=float("nan")),
@@ -217,6 +235,7 @@ def test_rows_that_the_standard_cannot_describe_are_left_out_with_the_reason(
     bad_path = "the path begins with a dot, a slash or a tilde, or has two dots in a row"
     assert made.left_out.set_index("file")["why"].to_dict() == {
         "timeless.jpg": "no time",
+        "gone.jpg": "cannot be read: truncated",
         "clock.jpg": "the time is outside of the deployment",
         "zoneless.jpg": "the time has no offset: set predict.time_zone",
         "nowhere.jpg": "no position",

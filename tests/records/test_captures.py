@@ -15,6 +15,8 @@ from longtail.records.captures import log_captures, read_captures, with_captures
 from longtail.records.deployments import Deployment, Deployments
 from longtail.records.times import time_zone_of
 from longtail.schemas.vocabulary import CAPTURE_COLUMNS
+from longtail.sources.boxes.cut_photographs import cut_photographs, with_boxes
+from longtail.sources.boxes.read_boxes import BoxRules
 from longtail.sources.photographs import find_photographs
 from tests.records.exif_files import LONDON, with_exif
 
@@ -27,7 +29,7 @@ TRAP = Deployment(
 def captures(folder: Path, *deployments: Deployment, **options: Any) -> pd.DataFrame:
     found = find_photographs(str(folder))
     zone = options.get("zone")
-    table = read_captures(found.files, list(found.rejected), Deployments(deployments), zone)
+    table = read_captures(found, Deployments(deployments), zone)
     return table.set_index("file")
 
 
@@ -113,6 +115,33 @@ def test_files_that_cannot_be_read_have_what_their_names_say(tmp_path: Path) -> 
     assert (found["deployment"] == "Trap 1").all()
 
 
+def test_animals_have_the_time_of_their_photograph_and_bad_boxes_too(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        with_exif(tmp_path / f"night/{name}.jpg", "2024:06:02 01:15:00")
+    boxes = tmp_path / "boxes.csv"
+    lines = [
+        "file,x,y,width,height",
+        "a.jpg,1,1,4,4",
+        "a.jpg,4,4,4,4",
+        "b.jpg,90,1,4,4",
+        "d.jpg,,,,",
+    ]
+    boxes.write_text("\n".join(lines))
+    rules = BoxRules("predict.boxes", str(boxes), 0.2, None, 0.0)
+    found = cut_photographs(find_photographs(str(tmp_path / "night")), rules, 8)
+    table = read_captures(found, Deployments(), None)
+    assert table["file"].tolist() == ["a.jpg", "b.jpg", "c.jpg"]
+    files = [*found.files, *found.bad_boxes]
+    names = with_captures(with_boxes(pd.DataFrame({"file": files}), found), table)
+    assert names.set_index("file")["night"].to_dict() == {
+        "a.jpg#xywh=1,1,4,4": "2024-06-01",
+        "a.jpg#xywh=4,4,4,4": "2024-06-01",
+        "b.jpg#boxes.csv: line 4": "2024-06-01",
+        "c.jpg": "2024-06-01",
+        "d.jpg": "",
+    }
+
+
 def test_the_folder_that_was_given_and_zip_files_have_names_too(tmp_path: Path) -> None:
     file = with_exif(tmp_path / "Trap 1/a.jpg", "2024:06:02 01:15:00")
     (tmp_path / "Trap 1/b.CR2").write_bytes(b"")
@@ -127,12 +156,11 @@ def test_columns_are_joined_by_file_and_replace_older_ones() -> None:
     blank = dict.fromkeys(CAPTURE_COLUMNS, "")
     of_files = pd.DataFrame([{"file": file, **blank, "night": file * 2} for file in "abc"])
     files = ["c", "a#xywh=1,2,3,4", "c", "d"]
-    names = pd.DataFrame(
-        {"file": files, "answer": [1, 2, 3, 4], "night": "old"}, index=[5, 6, 7, 8]
-    )
+    answers = {"frame": ["", "a", "", ""], "answer": [1, 2, 3, 4], "night": "old"}
+    names = pd.DataFrame({"file": files, **answers}, index=[5, 6, 7, 8])
     joined = with_captures(names, of_files)
     assert joined["night"].tolist() == ["cc", "aa", "cc", ""]
-    assert joined.columns.tolist() == ["file", "answer", *CAPTURE_COLUMNS]
+    assert joined.columns.tolist() == ["file", "frame", "answer", *CAPTURE_COLUMNS]
     assert joined.index.tolist() == [5, 6, 7, 8]
     assert joined["file"].tolist() == files
 

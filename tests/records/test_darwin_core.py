@@ -31,6 +31,7 @@ def test_names_with_a_time_are_occurrences_and_the_others_are_reported() -> None
             row("g.jpg", night=""),
         ),
         RECOGNIZER,
+        {},
     )
     made = occurrences(found, "Ann Smith")
     table = validate(made.table, OCCURRENCES, "occurrences")
@@ -63,6 +64,6 @@ def test_names_with_a_time_are_occurrences_and_the_others_are_reported() -> None
 
 
 def test_without_names_the_table_has_its_columns_and_no_row() -> None:
-    made = occurrences(identifications(names(row("c.jpg", UNSURE)), RECOGNIZER), None)
+    made = occurrences(identifications(names(row("c.jpg", UNSURE)), RECOGNIZER, {}), None)
     assert validate(made.table, OCCURRENCES, "occurrences").empty
     assert made.left_out.empty

@@ -30,6 +30,7 @@ def test_trusted_and_all_photographs_are_counted_by_night() -> None:
             row("h.jpg", UNREADABLE),
         ),
         RECOGNIZER,
+        {},
     )
     table = validate(nights_table(found), NIGHTS, "nights")
     assert [tuple(counts) for counts in table.itertuples(index=False)] == [
@@ -41,7 +42,7 @@ def test_trusted_and_all_photographs_are_counted_by_night() -> None:
 
 
 def test_a_person_s_name_counts_instead_of_the_model_s() -> None:
-    found = identifications(names(row("a.jpg"), row("b.jpg"), row("c.jpg", UNSURE)), RECOGNIZER)
+    found = identifications(names(row("a.jpg"), row("b.jpg"), row("c.jpg", UNSURE)), RECOGNIZER, {})
     found["method"] = [HUMAN, HUMAN, "machine"]
     found["scientific_name"] = ["Noctua pronuba", "Noctua comes", ""]
     assert nights_table(found).to_dict("records") == [
@@ -51,5 +52,5 @@ def test_a_person_s_name_counts_instead_of_the_model_s() -> None:
 
 
 def test_without_photographs_of_animals_there_is_no_row() -> None:
-    found = identifications(names(row("h.jpg", UNREADABLE)), RECOGNIZER)
+    found = identifications(names(row("h.jpg", UNREADABLE)), RECOGNIZER, {})
     assert validate(nights_table(found), NIGHTS, "nights").empty

@@ -6,6 +6,7 @@ for the FAIR exchange and archiving of camera trap data".
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Mapping
@@ -17,8 +18,8 @@ import pandas as pd
 
 from longtail.parameters import Survey
 from longtail.records.deployments import Deployment, Deployments
-from longtail.records.identifications import ANIMAL
-from longtail.storage.spreadsheet import guarded
+from longtail.records.identifications import ANIMAL, RELATIVE_BOX
+from longtail.storage.spreadsheet import write_csv
 
 VERSION = "1.0.2"
 SCHEMAS = f"https://raw.githubusercontent.com/tdwg/camtrap-dp/{VERSION}"
@@ -48,6 +49,8 @@ RANKS = ("kingdom", "phylum", "class", "order", "family", "genus", "species", "s
 # A path that the standard refuses: an absolute one, or one that leads out of the package.
 _BAD_PATH = re.compile(r"^[./~]|\.\.")
 _HAS_OFFSET = re.compile(r"[+-]\d\d:\d\d$")
+BOX_TERMS = ("bboxX", "bboxY", "bboxWidth", "bboxHeight")
+DECIMALS = 6  # of probabilities and boxes
 # Decimals of a position in the name of a deployment without a trap: eleven metres.
 PLACES = 4
 # Media types whose name is not that of the ending.
@@ -104,15 +107,16 @@ def camtrap_package(
     package = _descriptor(tables, rows, survey, title, created)
     files = {"datapackage.json": f"{json.dumps(package, indent=2, ensure_ascii=False)}\n".encode()}
     for name, table in tables.items():
-        every = guarded(table.reindex(columns=COLUMNS[name]))
-        files[f"{name}.csv"] = every.to_csv(index=False, lineterminator="\n").encode()
+        text = io.StringIO()
+        write_csv(table.reindex(columns=COLUMNS[name]), text)
+        files[f"{name}.csv"] = text.getvalue().encode()
     return Camtrap(files, left_out)
 
 
 def _why_not(row: pd.Series[Any]) -> str:
     """Why the standard cannot describe a photograph; empty if it can."""
     if not row["timestamp"]:
-        return "no time"
+        return row["error"] or "no time"
     if not row["night"]:
         return "the time is outside of the deployment"
     if not _HAS_OFFSET.search(row["timestamp"]):
@@ -190,6 +194,8 @@ def _media(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _observations(rows: pd.DataFrame) -> pd.DataFrame:
+    places = [rows[name].round(DECIMALS) for name in RELATIVE_BOX]
+    has_box = places[0].notna()
     return pd.DataFrame(
         {
             "observationID": rows["file"],
@@ -201,10 +207,12 @@ def _observations(rows: pd.DataFrame) -> pd.DataFrame:
             "observationLevel": "media",
             "observationType": rows["kind"],
             "scientificName": rows["scientific_name"],
+            "count": has_box.map({True: "1", False: ""}).where(rows["kind"] == ANIMAL, ""),
+            **dict(zip(BOX_TERMS, places, strict=True)),
             "classificationMethod": rows["method"],
             "classifiedBy": rows["by"],
             "classificationTimestamp": rows["when"],
-            "classificationProbability": rows["probability"].round(6),
+            "classificationProbability": rows["probability"].round(DECIMALS),
             "observationComments": rows["remark"],
         }
     )

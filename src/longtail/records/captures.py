@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from pathlib import PurePath
 from typing import Any
@@ -18,15 +18,14 @@ from longtail.records.exif import Exif, read_exif
 from longtail.records.file_times import time_in_name
 from longtail.records.times import TimeError, in_zone, night_of, refuse_reset, shown
 from longtail.schemas.user_csv import log_columns
-from longtail.schemas.vocabulary import CAPTURE_COLUMNS, CAPTURE_PROBLEM
+from longtail.schemas.vocabulary import CAPTURE_COLUMNS, CAPTURE_PROBLEM, FRAME
 from longtail.sources.files import ImageFileRef
+from longtail.sources.photographs import Photographs
 from longtail.wording import counted
 
 # Times of EXIF and of the name that differ by more, in seconds, are reported. Time zones explain
 # less.
 LARGEST_DIFFERENCE = 26 * 60 * 60
-# What divides the name of a photograph from a box in it (W3C Media Fragments).
-BOX_FRAGMENT = "#xywh="
 # How many problems are logged.
 LOGGED_PROBLEMS = 5
 
@@ -34,22 +33,19 @@ log = logging.getLogger(__name__)
 
 
 def read_captures(
-    files: Mapping[str, ImageFileRef],
-    rejected: Sequence[str],
-    deployments: Deployments,
-    zone: tzinfo | None,
+    photographs: Photographs, deployments: Deployments, zone: tzinfo | None
 ) -> pd.DataFrame:
-    """When and where photographs were taken, one row per file.
+    """When and where photographs were taken, one row per photograph, whatever boxes it has.
 
     Args:
-        files: the photographs by their names in the table of names.
-        rejected: names of other files, of which only the name is known.
+        photographs: of those that cannot be read, only the name is used.
         deployments: none if there is no table of them.
         zone: of times without an offset.
 
     Returns:
         ``file`` and the columns ``CAPTURE_COLUMNS``: texts and numbers, empty where not known.
     """
+    files = photographs.frames or photographs.files
     with_exif = on_all_cores(read_exif, files.values())
     rows = [
         {"file": name, **capture(_folders(file), file.parts[-1], exif, deployments, zone)}
@@ -58,7 +54,9 @@ def read_captures(
     # Of several, the names of the files begin with them.
     roots = {_root(file) for file in files.values()}
     root = [*roots] if len(roots) == 1 else []
-    for name in rejected:
+    for name in photographs.rejected:
+        if name in files:  # it can be read, but no box file names it
+            continue
         *folders, last = PurePath(name).parts
         found = capture([*root, *folders], last, Exif(), deployments, zone)
         rows.append({"file": name, **found})
@@ -109,12 +107,10 @@ def capture(
 def with_captures(names: pd.DataFrame, captures: pd.DataFrame) -> pd.DataFrame:
     """The table of names with the columns of captures, joined by ``file``.
 
-    A box, whose name is that of a photograph with a fragment, has what its photograph has.
+    The animals of a photograph have what the photograph has.
     """
     of_file = captures.set_index("file")[list(CAPTURE_COLUMNS)]
-    files = names["file"]
-    photographs = files.str.partition(BOX_FRAGMENT)[0]
-    rows = of_file.reindex(files.where(files.isin(of_file.index), photographs))
+    rows = of_file.reindex(names["file"].where(names[FRAME] == "", names[FRAME]))
     texts = [name for name in CAPTURE_COLUMNS if name not in ("latitude", "longitude")]
     rows[texts] = rows[texts].fillna("")
     others = names.drop(columns=list(CAPTURE_COLUMNS), errors="ignore")

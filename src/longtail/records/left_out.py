@@ -29,9 +29,9 @@ def left_out_table(
 
 
 def log_left_out(left_out: pd.DataFrame) -> None:
-    """Log how many photographs each record leaves out, by reason."""
+    """Log how many rows of names.csv each record leaves out, by reason."""
     photographs = left_out[left_out["file"] != ""]
     for (record, why), rows in photographs.groupby(["record", "why"], sort=False):
-        log.warning("%s leaves out %s: %s", record, counted(len(rows), "photograph"), why)
+        log.warning("%s leaves out %s: %s", record, counted(len(rows), "row"), why)
     if len(photographs):
         log.warning("left_out.csv names them")

@@ -11,6 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from PIL import Image
 
@@ -47,15 +48,24 @@ class PhotographBox:
 
     Attributes:
         frame: the name of the photograph.
+        size: width and height of the upright photograph in pixels.
         box: around the animal.
         confidence: of the detector; NaN if it is not stated.
         note: what makes the name of the animal less certain.
     """
 
     frame: str
+    size: tuple[int, int]
     box: Box
     confidence: float
     note: str
+
+
+class BadBox(NamedTuple):
+    """The photograph of a box that cannot be used, empty if it is missing, and the reason."""
+
+    frame: str
+    reason: str
 
 
 @dataclass
@@ -70,7 +80,8 @@ class Photographs:
         limits: which photographs are decoded.
         boxes: the box of each animal.
         without_animal: why no animal is found in a photograph, which is one of ``files``.
-        bad_boxes: the reasons why boxes cannot be used.
+        bad_boxes: the boxes that cannot be used.
+        frames: with boxes the photographs that they are in; otherwise ``files`` has them.
     """
 
     files: dict[str, ImageFileRef] = field(default_factory=dict)
@@ -80,7 +91,8 @@ class Photographs:
     limits: DecodeLimits = DEFAULT_LIMITS
     boxes: dict[str, PhotographBox] = field(default_factory=dict)
     without_animal: dict[str, str] = field(default_factory=dict)
-    bad_boxes: dict[str, str] = field(default_factory=dict)
+    bad_boxes: dict[str, BadBox] = field(default_factory=dict)
+    frames: dict[str, ImageFileRef] = field(default_factory=dict)
 
 
 def _roots_of(path: str | None) -> list[Path]:

@@ -75,10 +75,18 @@ def test_every_photograph_and_box_is_accounted_for(
     }
     assert found.without_animal == {"night/b.png": "it has no box"}
     assert found.bad_boxes == {
-        "night/c.png#boxes.json: images[2].detections[0]": "the box 0.5,0.5,0,0.5 is empty",
-        "gone.png": "is named in boxes.json: images[4].detections[1], but is missing or not an "
-        "image file",
+        "night/c.png#boxes.json: images[2].detections[0]": (
+            *("night/c.png", "the box 0.5,0.5,0,0.5 is empty"),
+        ),
+        "gone.png": (
+            "",
+            "is named in boxes.json: images[4].detections[1], but is missing or not an image file",
+        ),
     }
+    assert set(found.frames) == {"./=a.png", "broken.png", "d.png", "night/b.png", "night/c.png"}
+    names = pd.DataFrame({"file": [*found.files, *found.bad_boxes]})
+    frames = ["./=a.png", "./=a.png", "", "night/c.png", ""]
+    assert with_boxes(names, found)["frame"].tolist() == frames
     assert found.rejected["d.png"] == (
         "is not named in predict.boxes, so no animal was looked for in it"
     )
@@ -99,7 +107,7 @@ def test_a_photograph_that_a_table_does_not_name_has_no_animal(folder: Path) -> 
 def test_the_table_of_names_has_the_boxes(folder: Path) -> None:
     found = cut(folder, results(folder, {"d.png": [[0.0, 0.0, 0.5, 0.5]], "night/b.png": []}))
     names = pd.DataFrame({"file": ["d.png#xywh=0,0,12,12", "night/b.png"]})
-    table = with_boxes(names, found.boxes)
+    table = with_boxes(names, found)
     assert table["frame"].tolist() == ["d.png", ""]
     assert table["box"].tolist() == ["0,0,12,12", ""]
     assert table["note"].tolist() == ["", ""]

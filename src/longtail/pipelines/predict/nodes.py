@@ -221,8 +221,7 @@ def read_time_and_place(
 ) -> pd.DataFrame:
     """When and where each file was photographed, as far as it is known; what is wrong is logged."""
     zone = time_zone_of(predict.time_zone)
-    rejected = list(photographs.rejected)
-    captures = read_captures(photographs.files, rejected, deployments, zone)
+    captures = read_captures(photographs, deployments, zone)
     log_captures(captures, deployments)
     return captures
 
@@ -288,7 +287,10 @@ def name_photographs(
         already_in = [part for _, part in known.values()]
         parts.append(names_table(rule, list(known), logits).assign(**{ALREADY_IN: already_in}))
     parts += [row_without_animal(rule, *empty) for empty in photographs.without_animal.items()]
-    parts += [unreadable_row(rule, *bad, BAD_BOX) for bad in photographs.bad_boxes.items()]
+    parts += [
+        unreadable_row(rule, name, bad.reason, BAD_BOX)
+        for name, bad in photographs.bad_boxes.items()
+    ]
     for start, decoded in zip(range(0, len(files), chunk), chunks, strict=True):
         pairs = list(zip(files[start : start + chunk], decoded, strict=True))
         usable = {file: pixels for file, pixels in pairs if not isinstance(pixels, str)}
@@ -304,7 +306,7 @@ def name_photographs(
     table = pd.DataFrame(rows, columns=[*columns_of(rule), ALREADY_IN, SHA256])
     table[SHA256] = table["file"].map(contents).fillna("")
     table[ALREADY_IN] = table[ALREADY_IN].fillna("")  # of files that cannot be read
-    table = with_boxes(table, photographs.boxes)
+    table = with_boxes(table, photographs)
     log_names(table)
     log_names_at_each_rate(names_at_each_rate(recognizer["ladder"], table))
     warn_of_seen(table)
@@ -314,6 +316,7 @@ def name_photographs(
 def publish_records(
     names: pd.DataFrame,
     recognizer: dict[str, Any],
+    photographs: Photographs,
     deployments: Deployments,
     predict: Predict,
     dataset: Dataset,
@@ -326,7 +329,7 @@ def publish_records(
     """
     from longtail.reporting.figures.nights import nights_figure
 
-    identified = identifications(names, recognizer)
+    identified = identifications(names, recognizer, photographs.boxes)
     package = camtrap_package(
         identified, deployments, predict.survey, dataset.label, datetime.now(UTC)
     )

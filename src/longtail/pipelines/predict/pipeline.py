@@ -122,6 +122,7 @@ def _name(dataset: str) -> list[Node]:
             inputs={
                 "names": f"{dataset}_names",
                 "recognizer": f"{dataset}_recognizer",
+                "photographs": f"{dataset}_photographs",
                 "deployments": f"{dataset}_deployments",
                 "predict": "params:predict",
                 "dataset": f"params:datasets.{dataset}",

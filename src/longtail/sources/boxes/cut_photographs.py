@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +14,7 @@ from longtail.sources.boxes.frames import Assigned, FrameBoxes, assign_boxes, cr
 from longtail.sources.boxes.read_boxes import BoxRules, FoundBoxes, read_boxes
 from longtail.sources.files import ImageFileRef
 from longtail.sources.listing import escape_formula, printable
-from longtail.sources.photographs import PhotographBox, Photographs
+from longtail.sources.photographs import BadBox, PhotographBox, Photographs
 from longtail.wording import counted, is_or_are
 
 NOT_LISTED = "is not named in {key}, so no animal was looked for in it"
@@ -52,7 +51,7 @@ def cut_photographs(found: Photographs, rules: BoxRules, image_size: int) -> Pho
     boxes, assigned = check_boxes(found, rules)
     boxes.log_columns()
     of_file = crops_of(assigned, rules.margin, image_size)
-    result = replace(found, files={}, rejected=dict(found.rejected))
+    result = replace(found, files={}, rejected=dict(found.rejected), frames=found.files)
     for name, file in found.files.items():
         if file in of_file:
             _add(name, file, of_file[file], result)
@@ -64,21 +63,22 @@ def cut_photographs(found: Photographs, rules: BoxRules, image_size: int) -> Pho
     for name, why in assigned.missing.items():
         shown = escape_formula(printable(name))
         if shown not in found.rejected:  # which says why the file cannot be read
-            result.bad_boxes[shown] = why
+            result.bad_boxes[shown] = BadBox("", why)
     _log(result, rules.key)
     return result
 
 
-def with_boxes(names: pd.DataFrame, boxes: Mapping[str, PhotographBox]) -> pd.DataFrame:
+def with_boxes(names: pd.DataFrame, photographs: Photographs) -> pd.DataFrame:
     """The table of names with the columns of boxes, which are empty for other rows.
 
     Args:
-        names: one row per file.
-        boxes: by file.
+        names: one row per file or box.
+        photographs: with the boxes.
     """
-    found = [boxes.get(file) for file in names["file"]]
+    found = [photographs.boxes.get(file) for file in names["file"]]
+    every = photographs.boxes | photographs.bad_boxes
     names = names.copy()
-    names[FRAME] = [box.frame if box else "" for box in found]
+    names[FRAME] = [every[file].frame if file in every else "" for file in names["file"]]
     names[BOX] = [str(box.box) if box else "" for box in found]
     names[BOX_CONFIDENCE] = [box.confidence if box else np.nan for box in found]
     names[NOTE] = [box.note if box else "" for box in found]
@@ -90,10 +90,10 @@ def _add(name: str, file: ImageFileRef, boxes: FrameBoxes, result: Photographs) 
     for crop in boxes.crops:
         of_crop = f"{name}{FRAGMENT}{crop.box}"
         result.files[of_crop] = crop.file
-        result.boxes[of_crop] = PhotographBox(name, crop.box, crop.confidence, crop.note)
+        result.boxes[of_crop] = PhotographBox(name, crop.size, crop.box, crop.confidence, crop.note)
     for end, why in boxes.rejected.items():
         if end:
-            result.bad_boxes[f"{name}{end}"] = why
+            result.bad_boxes[f"{name}{end}"] = BadBox(name, why)
         else:
             result.rejected[name] = why
     if boxes.without_animal:

@@ -30,12 +30,14 @@ class Crop:
 
     Attributes:
         frame: the photograph.
+        size: width and height of the upright photograph in pixels.
         box: around the animal; its margin is that of the rules.
         confidence: of the detector; NaN if it is not stated.
         note: what makes its name less certain; empty if nothing does.
     """
 
     frame: ImageFileRef
+    size: tuple[int, int]
     box: Box
     confidence: float
     note: str
@@ -171,7 +173,8 @@ def frame_boxes(
     for box in ordered:
         note = _note(box, found[box], size, len(found), image_size)
         confidence = _confidence(found[box])
-        result.crops.append(Crop(file, box, confidence if confidence >= 0 else math.nan, note))
+        stated = confidence if confidence >= 0 else math.nan
+        result.crops.append(Crop(file, size.upright, box, stated, note))
     if not result.crops and not result.rejected:
         result.without_animal = (
             listed(f"{counted(n, 'box', 'boxes')} {why}" for why, n in unused.items())
