@@ -21,12 +21,15 @@ from longtail.project import find_root, located, set_root
 from longtail.sources.listing import find_roots
 
 ONE_TRIAL = "grid.methods=[softmax],grid.backbones=[convnext_micro],grid.train_sets=[balanced]"
+RUN = "<the version of the run>"
 # Each command of the project but `mlflow`, whose process becomes a server. `run` comes first: the
 # others need what it makes.
 COMMANDS = {
     "run": [f"--params={ONE_TRIAL}"],
     "plan": [f"--params={ONE_TRIAL}"],
     "parameters": ["schedule"],
+    "report": ["--of", RUN],
+    "compare": [RUN, RUN],
     "lock": [f"--params={ONE_TRIAL}"],
     "regenerate": [],
     "prune": ["--keep=1", "--yes"],
@@ -56,7 +59,9 @@ def test_every_command_does_the_same_in_a_subfolder(project: Path, subfolder: Pa
             [first] = client.search_runs([tracking.experiment()], "tags.trial = ''")[-1:]
             client.set_tag(first.info.run_id, "keep", "true")
             kept = first.data.tags["kedro_run_id"]
-        result = CliRunner().invoke(cli, [command, "--env=test", *options])
+        runs = project / "data/test/07_model_output/digits/results.csv"
+        of_run = [next(runs.iterdir()).name if option == RUN else option for option in options]
+        result = CliRunner().invoke(cli, [command, "--env=test", *of_run])
         assert result.exit_code == 0, result.output
     assert list(subfolder.iterdir()) == []
     assert sorted(file.name for file in project.glob("mlflow.db*")) == [

@@ -11,6 +11,7 @@ if Path(sys.argv[0]).name in ("kedro", "longtail", "__main__.py"):
     end_at_once()  # before the imports below, which take a second
 
 import os
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -24,12 +25,15 @@ from kedro.framework.project import settings
 from kedro.io.core import DatasetError, DatasetNotFoundError
 from kedro.pipeline import Pipeline
 
+from longtail import tracking
 from longtail.commands.options import ARGUMENTS, Command, split_params
 from longtail.commands.run_options import RunCommand, configuration, run_params
 from longtail.config import GridConfigLoader
 from longtail.errors import LongtailError
 from longtail.parameters import unknown
+from longtail.parameters.layers import merge
 from longtail.project import shown
+from longtail.version_names import time_of
 
 WIDTH_OFF_TERMINALS = 180
 RUN_HELP = """Train, evaluate and report: run pipelines.
@@ -248,6 +252,49 @@ def prune(
 
     with _errors_in_one_message():
         free_space(env, params, keep, ask_mlflow=not no_mlflow, agreed=agreed)
+
+
+@cli.command(cls=Command)
+@click.option("--of", "run", metavar="RUN", required=True, help="The version of what the run made.")
+@_run_options
+def report(run: str, env: str | None, params: dict[str, Any]) -> None:
+    """Make the report of an earlier run again, as a new version.
+
+    RUN is a version such as 2026-11-23T19.59.05.123Z. The run's environment and parameters come
+    from MLflow. Those that are given replace them.
+    """
+    from longtail.commands.report import report_again
+
+    with _errors_in_one_message():
+        command = tracking.command_of(run) if time_of(run) else None
+        of_run = _options_of(command) if command is not None else {"env": None, "params": {}}
+        env = env or of_run["env"]
+        _check_environment(env)
+        report_again(run, env, merge(of_run["params"], params))
+
+
+def _options_of(command: str) -> dict[str, Any]:
+    """The values of the options of a command ``kedro run ...``."""
+    _, name, *arguments = shlex.split(command)
+    with cli.commands[name].make_context(name, arguments) as context:
+        return context.params
+
+
+@cli.command(cls=Command)
+@click.argument("before", required=False)
+@click.argument("after", required=False)
+@_run_options
+def compare(before: str | None, after: str | None, env: str | None, params: dict[str, Any]) -> None:
+    """Write a page of what differs between two runs: parameters, data, accuracies, answers.
+
+    BEFORE and AFTER are versions such as 2026-11-23T19.59.05.123Z; by default the two newest runs
+    with different results.
+    """
+    _check_environment(env)
+    from longtail.commands.compare import compare_runs
+
+    with _errors_in_one_message():
+        compare_runs(before, after, env, params)
 
 
 @cli.command("parameters", cls=Command)

@@ -189,6 +189,28 @@ def tracked_runs() -> list[TrackedRun]:
         ) from None
 
 
+def command_of(version: str) -> str | None:
+    """The command of the run that saved a version; None if it was not tracked.
+
+    Raises:
+        DataError: if MLflow cannot be reached. A missing database is not created.
+    """
+    path = _database()
+    if path is not None and not is_database(path):
+        return None
+    try:
+        mlflow = client()
+        experiments = [found.experiment_id for found in _pages(mlflow.search_experiments)]
+        chosen = f"tags.version = '{version}' and tags.trial = ''"
+        runs = list(_pages(mlflow.search_runs, experiments, chosen))
+    except failures() as error:
+        raise DataError(
+            f"MLflow at {shown_uri()} cannot be asked for the parameters of the run: "
+            f"{reason(error)}"
+        ) from None
+    return next((str(run.data.tags["command"]) for run in runs if "command" in run.data.tags), None)
+
+
 def failures() -> tuple[type[Exception], ...]:
     """The errors that MLflow raises if it cannot be read or written."""
     from mlflow.exceptions import MlflowException

@@ -42,6 +42,19 @@ SPECIES = table(
     unique=[*TRIAL, "label"],
 )
 
+CHANGED_ANSWERS = table(
+    "changed answers",
+    "One row per trial and test image that only one of two runs names correctly.",
+    {
+        "trial": text("name of the trial"),
+        "file": text("file of the image, in the second run"),
+        "true": text("name of the true class, in the second run"),
+        "before": text("answer in the first run"),
+        "after": text("answer in the second run"),
+        "right": text("run whose answer is right", one_of=("before", "after")),
+    },
+)
+
 CONFUSED_PAIRS = table(
     "confused pairs",
     "One row per trial and pair of classes, the most confused first.",

@@ -1,0 +1,44 @@
+"""The command `kedro report`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from kedro.framework.project import pipelines
+
+from longtail.catalog import LongtailCatalog
+from longtail.commands.run_versions import EarlierRun, check_run
+from longtail.context import GridContext, LongtailSession
+from longtail.runner import GridRunner
+
+log = logging.getLogger(__name__)
+
+
+def report_again(run: str, environment: str | None, parameters: Mapping[str, Any]) -> None:
+    """Make the report of an earlier run from what it has stored, as a new version.
+
+    Args:
+        run: the version of what it made.
+        environment: of the run.
+        parameters: of the run, nested.
+
+    Raises:
+        DataError: if there is no such run, or if its results are not those of the parameters.
+    """
+    session = LongtailSession.create(
+        env=environment, runtime_params=dict(parameters), save_on_close=False
+    )
+    with session:
+        context = session.load_context()
+        assert isinstance(context, GridContext)  # the settings name no other kind
+        catalog = context.catalog
+        assert isinstance(catalog, LongtailCatalog)
+        report = pipelines["report"]
+        inputs = catalog.versioned(report.inputs())
+        check_run(catalog, run, [*inputs, *catalog.versioned(report.all_outputs())])
+        earlier = EarlierRun(catalog, run)
+        versions = {name: version for name in inputs if (version := earlier.version_of(name))}
+        log.info("The report of %s is made again, as a new version", run)
+        session.run(pipeline_names=["report"], runner=GridRunner(), load_versions=versions)

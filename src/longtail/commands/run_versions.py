@@ -1,0 +1,67 @@
+"""The versions of datasets that an earlier run has made or used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from longtail.catalog import LongtailCatalog
+from longtail.datasets.base import version_files
+from longtail.errors import DataError
+from longtail.kedro_internals import path_of
+from longtail.parameters import unknown
+
+SHOWN_RUNS = 5
+
+
+@dataclass(frozen=True)
+class EarlierRun:
+    """A run by the version of what it made.
+
+    A run stores only what has changed. What it found unchanged has the newest version before it.
+
+    Attributes:
+        catalog: of the project.
+        version: of all that the run made.
+    """
+
+    catalog: LongtailCatalog
+    version: str
+
+    def version_of(self, name: str) -> str | None:
+        """The version of a dataset that the run has made or used; None if there was none yet."""
+        return next((v for v in versions_of(self.catalog, name) if v <= self.version), None)
+
+    def load(self, name: str) -> Any:
+        """What the run has made or used.
+
+        Raises:
+            DataError: if there is no such version, or if it is damaged.
+        """
+        version = self.version_of(name)
+        if version is None:
+            raise DataError(f"there is no version of {name} of {self.version} or before")
+        return self.catalog.load(name, version)
+
+
+def versions_of(catalog: LongtailCatalog, name: str) -> list[str]:
+    """The versions of a dataset that are still there, newest first."""
+    return [file.parent.name for file in version_files(path_of(catalog.get(name)))]
+
+
+def check_run(catalog: LongtailCatalog, version: str, names: Iterable[str]) -> None:
+    """Refuse a version that no run has saved.
+
+    Args:
+        catalog: of the project.
+        version: of the run.
+        names: of datasets that a run saves.
+
+    Raises:
+        DataError: naming the newest runs.
+    """
+    found = {v for name in names for v in versions_of(catalog, name)}
+    if version not in found:
+        newest = sorted(found, reverse=True)[:SHOWN_RUNS]
+        raise DataError(unknown(version, newest or ["there is none yet"], "run"))

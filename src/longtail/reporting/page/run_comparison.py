@@ -1,0 +1,111 @@
+"""The page that compares two runs."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from longtail.arrays import UInt8Array
+from longtail.reporting.page.gallery import thumbnail
+from longtail.reporting.page.templates import template
+from longtail.wording import counted, first_names
+
+# Of each of the two kinds: images that became right, and images that became wrong.
+SHOWN_IMAGES = 24
+SHOWN_TRIALS = 3
+
+
+@dataclass(frozen=True)
+class RunComparison:
+    """What differs between two runs of one data set.
+
+    Attributes:
+        label: of the data set.
+        versions: of what the two runs have made.
+        parameters: see :func:`longtail.evaluation.run_comparison.parameter_changes`.
+        data: see :func:`longtail.evaluation.run_comparison.data_changes`.
+        accuracies: by test set, see :func:`longtail.evaluation.run_comparison.accuracy_changes`.
+        only: the trials that only the first, and only the second run has.
+        answers: see :func:`longtail.evaluation.run_comparison.changed_answers`, with the column
+            ``file``.
+    """
+
+    label: str
+    versions: tuple[str, str]
+    parameters: pd.DataFrame
+    data: pd.DataFrame
+    accuracies: dict[str, pd.DataFrame]
+    only: tuple[list[str], list[str]]
+    answers: pd.DataFrame
+
+    @property
+    def shown_trial(self) -> str | None:
+        """The trial whose images are shown: that with the largest difference, up or down."""
+        for table in self.accuracies.values():
+            if len(table):
+                return str(table["trial"].iloc[table["difference"].abs().to_numpy().argmax()])
+        return None
+
+
+def comparison_page(compared: RunComparison, confidence: float, images: UInt8Array) -> str:
+    """The page as HTML. It contains all its images and loads nothing from the network.
+
+    Args:
+        compared: the two runs.
+        confidence: of the intervals.
+        images: of the second run, uint8 (images, height, width, 3).
+    """
+    trials = {trials_text(names) for names in compared.parameters["trials"]}
+    return template("run_comparison.html.j2").render(
+        compared=compared,
+        verdict=verdict(next(iter(compared.accuracies.values())), 1 - confidence),
+        confidence=confidence,
+        parameters=[
+            {**row, "trials": trials_text(row["trials"])}
+            for row in compared.parameters.to_dict("records")
+        ],
+        for_all=len(trials) == 1,
+        accuracies={name: table.to_dict("records") for name, table in compared.accuracies.items()},
+        galleries=galleries(compared, images),
+    )
+
+
+def verdict(accuracies: pd.DataFrame, level: float) -> str:
+    """In one sentence, how many trials became better and worse on a test set, beyond noise.
+
+    Args:
+        accuracies: see :func:`longtail.evaluation.run_comparison.accuracy_changes`.
+        level: a difference counts if its corrected p-value is below it.
+    """
+    if accuracies.empty:
+        return "The two runs have no trial with a common test image."
+    gains = accuracies.loc[accuracies["p_adjusted"] < level, "difference"]
+    better, worse = int((gains > 0).sum()), int((gains < 0).sum())
+    return (
+        f"Of {counted(len(accuracies), 'trial')} that both runs have, {better} became better and "
+        f"{worse} worse beyond noise."
+    )
+
+
+def trials_text(names: Sequence[str]) -> str:
+    """The first names of some trials, and how many others there are."""
+    return ", ".join(first_names(names, SHOWN_TRIALS))
+
+
+def galleries(compared: RunComparison, images: UInt8Array) -> list[tuple[str, int, list[Any]]]:
+    """The images whose answers have become right, and wrong: heading, number, and the first."""
+    of_trial = compared.answers[compared.answers["trial"] == compared.shown_trial]
+    found = []
+    for right, heading in (("after", "Right now, wrong before"), ("before", "Wrong now")):
+        own = of_trial[of_trial["right"] == right]
+        shown = [
+            {**row, "jpeg": b64encode(thumbnail(images[row["place"]])).decode()}
+            for row in own.head(SHOWN_IMAGES).to_dict("records")
+        ]
+        if shown:
+            found.append((heading, len(own), shown))
+    return found

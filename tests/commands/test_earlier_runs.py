@@ -1,0 +1,99 @@
+"""`kedro report` and `kedro compare`, on two runs whose trainings differ."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.projects import copy_project, kedro
+
+ONE_TRIAL = "grid.methods=[softmax],grid.backbones=[convnext_micro],grid.train_sets=[long_tailed]"
+TRIAL = "digits.long_tailed.convnext_micro.softmax.seed0"
+FOLDER = "data/test/08_reporting/digits"
+
+
+@pytest.fixture(scope="module")
+def two_runs(tmp_path_factory: pytest.TempPathFactory, empty_mlflow: Path) -> Iterator[Path]:
+    """A project with a run of one epoch, and one of three."""
+    folder = copy_project(tmp_path_factory.mktemp("runs") / "project")
+    (folder / "mlflow.db").write_bytes(empty_mlflow.read_bytes())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        patch.setenv("DO_NOT_TRACK", "1")
+        patch.setenv("PYTHONPATH", os.environ.get("PYTHONPATH", ""))
+        for epochs in (1, 3):
+            params = f"--params={ONE_TRIAL},recipe.warmup_epochs=0,recipe.epochs={epochs}"
+            result = kedro(folder, "run", "--env=test", params)
+            assert result.exit_code == 0, result.output
+        yield folder
+
+
+def versions(project: Path, file: str) -> list[str]:
+    return sorted(version.name for version in (project / FOLDER / file).iterdir())
+
+
+def content(project: Path, file: str, version: str) -> bytes:
+    return (project / FOLDER / file / version / file).read_bytes()
+
+
+def test_the_report_of_a_run_is_made_again_from_its_name(two_runs: Path) -> None:
+    first, second = versions(two_runs, "results.csv")
+    result = kedro(two_runs, "report", "--of", first)
+    assert result.exit_code == 0, result.output
+    *_, newest = versions(two_runs, "results.csv")
+    assert newest not in (first, second)
+    assert content(two_runs, "results.csv", newest) == content(two_runs, "results.csv", first)
+    assert content(two_runs, "results.csv", newest) != content(two_runs, "results.csv", second)
+
+
+def test_results_of_other_parameters_are_refused(two_runs: Path) -> None:
+    first = versions(two_runs, "results.csv")[0]
+    result = kedro(two_runs, "report", "--of", first, "--params=recipe.epochs=2")
+    assert result.exit_code == 1
+    assert "results of 1 trial are not those of the current parameters" in result.output
+    assert "recipe.epochs" in result.output
+
+
+@pytest.mark.parametrize("run", ["2001-01-01T00.00.00.000Z", "it's"])
+def test_unknown_runs_are_refused_with_those_that_there_are(two_runs: Path, run: str) -> None:
+    newest = versions(two_runs, "results.csv")[-1]
+    for command in (("report", "--env=test", "--of", run), ("compare", "--env=test", run)):
+        result = kedro(two_runs, *command)
+        assert result.exit_code == 1
+        assert run in result.output
+        assert newest[:10] in result.output
+
+
+def test_two_runs_are_compared(two_runs: Path) -> None:
+    folder = two_runs / "data/test/07_model_output/digits/results.csv"
+    before, after = sorted(version.name for version in folder.iterdir())
+    result = kedro(two_runs, "compare", "--env=test")
+    assert result.exit_code == 0, result.output
+    [version] = versions(two_runs, "run_comparison.html")
+    page = content(two_runs, "run_comparison.html", version).decode()
+    assert f"Before: {before}. After: {after}." in page
+    assert "<td><code>recipe.epochs</code></td><td>1</td><td>3</td>" in page
+    assert "All numbers of images and classes are equal." in page
+    tables = [pd.read_csv(folder / name / "results.csv") for name in (before, after)]
+    for name in ("balanced", "tail"):
+        old, new = (table.set_index("test_set").loc[name] for table in tables)
+        cells = f"<td>{new['images']}</td><td>{100 * old['acc1']:.1f}</td>"
+        cells += f"<td>{100 * new['acc1']:.1f}</td>"
+        assert f"<td>{TRIAL}</td>{cells}" in page
+    answers = pd.read_csv(
+        two_runs / FOLDER / "changed_answers.csv" / version / "changed_answers.csv"
+    )
+    old, new = (table.set_index("test_set").loc["balanced"] for table in tables)
+    net = (answers["right"] == "after").sum() - (answers["right"] == "before").sum()
+    assert net == round((new["acc1"] - old["acc1"]) * new["images"])
+    assert f"Right now, wrong before: {(answers['right'] == 'after').sum()} image" in page
+
+
+def test_a_comparison_needs_two_runs(project: Path) -> None:
+    result = kedro(project, "compare", "--env=test")
+    assert result.exit_code == 1
+    assert "digits has results of 0 runs: a comparison needs two" in result.output
