@@ -147,8 +147,11 @@ def novelty_coverage(
     generator = np.random.default_rng(1)
     found: dict[str, list[tuple[float, ...]]] = {name: [] for name in NOVELTY_METRICS}
     for _ in track(range(tests), description="Simulating", transient=True):
-        scores = generator.normal(distance, 1, (known, 1)), generator.normal(0, 1, (unknown, 1))
-        table = novelty(*scores, statistics).set_index("score")
+        of_known, of_unknown = (
+            {"max_logit": generator.normal(mean, 1, images)}
+            for mean, images in ((distance, known), (0, unknown))
+        )
+        table = novelty(of_known, of_unknown, statistics).set_index("score")
         for name, values in found.items():
             own = table.loc["max_logit", [name, f"{name}_low", f"{name}_high"]]
             values.append((*own.to_numpy(np.float64), float("nan"), float("nan")))

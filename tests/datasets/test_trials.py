@@ -35,10 +35,10 @@ def test_the_versions_of_a_trial_come_the_newest_first(tmp_path: Path) -> None:
 def test_they_are_found_where_trials_save_them(tmp_path: Path) -> None:
     configuration = loader("moths", data=str(tmp_path))["catalog"]
     catalog: Any = LongtailCatalog.from_config(configuration, save_version="2001")
-    saved = Path(str(catalog[f"train.{TRIAL}.predictions"]._get_save_path()))
+    saved = Path(str(catalog[f"train.{TRIAL}.logits"]._get_save_path()))
     saved.parent.mkdir(parents=True)
     saved.touch()
-    assert list(catalog.load("moths_predictions").versions(TRIAL)) == [saved]
+    assert list(catalog.load("moths_logits").versions(TRIAL)) == [saved]
 
 
 def test_a_damaged_version_is_reported_and_left_out(

@@ -141,7 +141,8 @@ def test_calibration_error_is_a_plain_loops(both: Predictions) -> None:
 def test_confusion_is_scikit_learns_without_zeros(both: Predictions) -> None:
     logits, labels = both
     classes = logits.shape[1]
-    true, predicted, images = confusion_counts(Answers.from_logits(logits, labels))
+    answers = Answers.from_logits(logits, labels)
+    true, predicted, images = confusion_counts(answers.labels, answers.predicted)
     assert (images > 0).all()
     matrix = np.zeros((classes, classes))
     matrix[true, predicted] = images

@@ -1,14 +1,28 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from longtail.evaluation.novelty import SCORES, auroc, false_alarms, novelty
+from longtail.arrays import FloatArray
+from longtail.evaluation.novelty import SCORES, auroc, false_alarms, novelty, novelty_scores
+from longtail.evaluation.predictions import Predictions
 from longtail.evaluation.uncertainty import exact_interval
 from longtail.parameters import Statistics
 
 STATISTICS = Statistics(confidence=0.95, resamples=400, seed=0)
+
+
+def of_logits(known: FloatArray, unknown: FloatArray) -> pd.DataFrame:
+    """Both metrics of images that are known and of others that are not."""
+    logits = np.concatenate([known, unknown]).astype(np.float32)
+    images = np.arange(len(logits))
+    predictions = Predictions(images, np.zeros_like(images), logits)
+    of_known, of_unknown = (
+        novelty_scores(predictions, part) for part in np.split(images, [len(known)])
+    )
+    return novelty(of_known, of_unknown, STATISTICS)
 
 
 def ones(*values: float) -> tuple[np.ndarray, np.ndarray]:
@@ -61,7 +75,7 @@ def test_sure_and_unsure_answers_are_told_apart_with_an_interval() -> None:
     generator = np.random.default_rng(1)
     known = generator.normal(0, 1, (200, 4)) + 3 * np.eye(4)[generator.integers(0, 4, 200)]
     unknown = generator.normal(0, 1, (80, 4))
-    table = novelty(known.astype(np.float32), unknown.astype(np.float32), STATISTICS)
+    table = of_logits(known, unknown)
     assert table["score"].tolist() == ["max_probability", "max_logit", "energy"]
     assert set(table["known_images"]) == {200}
     assert set(table["unknown_images"]) == {80}
@@ -69,13 +83,13 @@ def test_sure_and_unsure_answers_are_told_apart_with_an_interval() -> None:
         low, value, high = (table[f"{figure}{end}"] for end in ("_low", "", "_high"))
         assert ((low >= 0) & (low < value) & (value < high) & (high <= 1)).all()
     assert (table["auroc"] > 0.75).all()
-    again = novelty(known.astype(np.float32), unknown.astype(np.float32), STATISTICS)
+    again = of_logits(known, unknown)
     assert table.equals(again)
 
 
 def test_no_interval_where_nothing_is_confused() -> None:
     known, unknown = np.eye(3)[[0, 1, 2] * 5] * 9, np.zeros((7, 3))
-    table = novelty(known, unknown, STATISTICS)
+    table = of_logits(known, unknown)
     assert table["auroc"].tolist() == [1.0] * 3
     assert table["false_alarms"].tolist() == [0.0] * 3
     assert table["auroc_low"].isna().all()
@@ -85,7 +99,7 @@ def test_no_interval_where_nothing_is_confused() -> None:
 def test_false_alarms_of_few_known_images_have_no_interval(known: int, has_interval: bool) -> None:
     generator = np.random.default_rng(4)
     logits = generator.normal(1, 1, (known, 3)), generator.normal(0, 1, (40, 3))
-    table = novelty(*logits, STATISTICS)
+    table = of_logits(*logits)
     assert (table["false_alarms_low"].notna() == has_interval).all()
     assert table["auroc_low"].notna().all()
 
@@ -94,7 +108,7 @@ def test_auroc_near_one_is_as_uncertain_as_a_share_of_four_times_the_images() ->
     """One of 300 pairs is in the wrong order."""
     known, unknown = np.arange(2.0, 32.0)[:, None], np.zeros((10, 1))
     unknown[0] = 2.5
-    low, high = (novelty(known, unknown, STATISTICS)[f"auroc_{end}"][1] for end in ("low", "high"))
+    low, high = (of_logits(known, unknown)[f"auroc_{end}"][1] for end in ("low", "high"))
     exact = exact_interval(1 - 1 / 300, 40)
     assert (low, high) == pytest.approx(tuple(map(float, exact)), abs=1e-6)
 
@@ -102,7 +116,7 @@ def test_auroc_near_one_is_as_uncertain_as_a_share_of_four_times_the_images() ->
 def test_equal_numbers_are_not_resampled_in_step() -> None:
     """In step, as many of the same scores on both sides would always give the same AUROC."""
     logits = np.random.default_rng(2).normal(size=(50, 3))
-    table = novelty(logits, logits, STATISTICS)
+    table = of_logits(logits, logits)
     assert table["auroc"].tolist() == pytest.approx([0.5] * 3)
     assert (table["auroc_high"] - table["auroc_low"] > 0.15).all()
 
@@ -110,6 +124,6 @@ def test_equal_numbers_are_not_resampled_in_step() -> None:
 def test_blocks_do_not_change_the_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
     generator = np.random.default_rng(3)
     known, unknown = generator.normal(0.5, 1, (30, 3)), generator.normal(0, 1, (20, 3))
-    whole = novelty(known, unknown, STATISTICS)
+    whole = of_logits(known, unknown)
     monkeypatch.setattr("longtail.evaluation.novelty.BLOCK_SIZE", 70)
-    assert whole.equals(novelty(known, unknown, STATISTICS))
+    assert whole.equals(of_logits(known, unknown))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ import pandas as pd
 import pytest
 
 from longtail.evaluation.best_trials import best_trials
-from longtail.evaluation.predictions import EXAMPLES, class_confusions, examples
+from longtail.evaluation.predictions import EXAMPLES, Predictions, class_confusions, examples
 from longtail.evaluation.species import MAX_PAIRS, confused_pairs, species_table
 from longtail.evaluation.uncertainty import exact_interval
 from longtail.imbalance import widest_test_set
@@ -38,37 +39,45 @@ def confusions(*rows: tuple[int, int, int], **names: Any) -> pd.DataFrame:
 CONFUSED = confusions((0, 0, 3), (0, 1, 1), (1, 1, 4), (2, 0, 2), (2, 1, 2))
 
 
-def predictions(classes: int, images: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+def answers(classes: int, images: int) -> tuple[pd.DataFrame, Predictions, pd.DataFrame]:
     """Random logits of images of each class, the first half of them in the natural test set."""
     generator = np.random.default_rng(0)
     count = classes * images
     logits = generator.normal(size=(count, classes)).astype(np.float32)
-    table = pd.DataFrame(logits, columns=[str(label) for label in range(classes)])
-    table.insert(0, "label", np.repeat(np.arange(classes), images))
-    table.insert(0, "image", np.arange(count) + 100)
-    rows = [("test", "natural", image) for image in table["image"][::2]]
-    rows += [("test", "balanced", image) for image in table["image"][::4]]
-    rows += [("validation", "natural", image) for image in table["image"][1::2]]
-    return table, pd.DataFrame(rows, columns=["role", "name", "image"])
+    numbers, labels = np.arange(count) + 100, np.repeat(np.arange(classes), images)
+    rows = [("test", "natural", image) for image in numbers[::2]]
+    rows += [("test", "balanced", image) for image in numbers[::4]]
+    rows += [("validation", "natural", image) for image in numbers[1::2]]
+    own = Predictions(numbers, labels, logits)
+    return answered(own), own, pd.DataFrame(rows, columns=["role", "name", "image"])
+
+
+def answered(predictions: Predictions) -> pd.DataFrame:
+    """The answers for the natural test set."""
+    table = {
+        "image": predictions.images,
+        "label": predictions.labels,
+        "predicted": predictions.logits.argmax(axis=1),
+    }
+    return pd.DataFrame(table)[::2]
 
 
 # --- the test set ------------------------------------------------------------------------------
 
 
 def test_the_widest_test_set_is_the_natural_one_where_there_is_one() -> None:
-    _, subsets = predictions(3, 4)
+    *_, subsets = answers(3, 4)
     assert widest_test_set(subsets) == "natural"
     no_natural_test = subsets[(subsets["role"] != "test") | (subsets["name"] != "natural")]
     assert widest_test_set(no_natural_test) == "balanced"  # a validation set of that name is none
 
 
 def test_confusions_count_the_widest_test_set() -> None:
-    table, subsets = predictions(3, 8)
+    table, predictions, subsets = answers(3, 8)
     counted = class_confusions(table, subsets)
-    own = table[::2]
-    predicted = own[["0", "1", "2"]].to_numpy().argmax(axis=1)
+    predicted = predictions.logits[::2].argmax(axis=1)
     matrix = np.zeros((3, 3), dtype=int)
-    np.add.at(matrix, (own["label"].to_numpy(), predicted), 1)
+    np.add.at(matrix, (predictions.labels[::2], predicted), 1)
     assert set(counted["test_set"]) == {"natural"}
     found = {(r.true, r.predicted): r.images for r in counted.itertuples()}
     assert found == {(i, j): n for (i, j), n in np.ndenumerate(matrix) if n}
@@ -144,8 +153,8 @@ def test_a_trial_without_errors_has_no_pairs_and_one_with_many_has_the_first() -
 
 
 def test_examples_are_right_and_wrong_answers_drawn_by_seed() -> None:
-    table, subsets = predictions(3, 80)
-    drawn = examples(table, subsets, PROFILE, seed=1)
+    given = answers(3, 80)
+    drawn = examples(*given, PROFILE, seed=1)
     for group, label in (("tail", 2), ("head", 1)):
         for right in (True, False):
             own = drawn[(drawn["group"] == group) & (drawn["right"] == right)]
@@ -153,15 +162,15 @@ def test_examples_are_right_and_wrong_answers_drawn_by_seed() -> None:
             assert set(own["true"]) == {label}
             assert own["predicted_1"].eq(label).eq(right).all()
     assert "middle" not in set(drawn["group"])
-    assert set(drawn["image"]) <= set(subsets.loc[subsets["role"] == "test", "image"])
-    pd.testing.assert_frame_equal(drawn, examples(table, subsets, PROFILE, seed=1))
-    assert drawn["image"].tolist() != examples(table, subsets, PROFILE, seed=2)["image"].tolist()
+    assert set(drawn["image"]) <= set(given[0]["image"])
+    pd.testing.assert_frame_equal(drawn, examples(*given, PROFILE, seed=1))
+    assert drawn["image"].tolist() != examples(*given, PROFILE, seed=2)["image"].tolist()
 
 
 def test_examples_tell_the_most_probable_answers() -> None:
-    table, subsets = predictions(3, 80)
-    for row in examples(table, subsets, PROFILE, seed=0).to_dict("records"):
-        logits = table.loc[table["image"] == row["image"], ["0", "1", "2"]].to_numpy(dtype=float)[0]
+    given = answers(3, 80)
+    for row in examples(*given, PROFILE, seed=0).to_dict("records"):
+        logits = given[1].logits[row["image"] - 100].astype(float)
         p = np.exp(logits) / np.exp(logits).sum()
         order = np.argsort(-p)
         assert [row[f"predicted_{k}"] for k in (1, 2, 3)] == order.tolist()
@@ -170,10 +179,10 @@ def test_examples_tell_the_most_probable_answers() -> None:
 
 
 def test_where_everything_is_right_there_are_right_ones_only() -> None:
-    table, subsets = predictions(2, 8)
-    table[["0", "1"]] = np.eye(2, dtype=np.float32)[table["label"]]
+    _, predictions, subsets = answers(2, 8)
+    sure = replace(predictions, logits=np.eye(2, dtype=np.float32)[predictions.labels])
     profile = pd.DataFrame({"label": [0, 1], "group": ["head", "tail"]})
-    drawn = examples(table, subsets, profile, seed=0)
+    drawn = examples(answered(sure), sure, subsets, profile, seed=0)
     assert drawn["right"].all() and len(drawn) == 8  # four natural test images each
     assert "predicted_3" not in drawn  # there are two classes
 

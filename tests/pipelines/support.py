@@ -12,6 +12,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
+import pandas as pd
 from kedro.framework.project import settings
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
@@ -20,6 +22,7 @@ from kedro.pipeline import Pipeline
 from kedro.runner import AbstractRunner
 from omegaconf import OmegaConf
 
+from longtail.arrays import Float32Array
 from longtail.catalog import LongtailCatalog
 from longtail.config import GridConfigLoader
 from longtail.errors import LongtailError
@@ -136,6 +139,17 @@ def copy_of(run: Run, data: Path) -> Run:
         if folder.name != run.run_id:
             shutil.rmtree(folder)
     return Run(data, run.run_id)
+
+
+def with_logits(predictions: pd.DataFrame, logits: Float32Array) -> pd.DataFrame:
+    """A trial's held-out images with their logits, in a column for each label."""
+    columns = [str(label) for label in range(logits.shape[1])]
+    return predictions.join(pd.DataFrame(np.array(logits), columns=columns))
+
+
+def predictions_of(run: Run, trial: str) -> pd.DataFrame:
+    """The held-out images of a trial, given by its dotted name, with their logits."""
+    return with_logits(*(run.load(f"train.{trial}.{part}") for part in ("predictions", "logits")))
 
 
 def report_stage(run: Run, *changes: str) -> tuple[Pipeline, dict[str, Any]]:

@@ -9,7 +9,16 @@ import pandas as pd
 import pytest
 
 from longtail.errors import DataError
-from tests.pipelines.support import SMALL, TRAINING, TRIALS, Run, dotted, pipelines, run
+from tests.pipelines.support import (
+    SMALL,
+    TRAINING,
+    TRIALS,
+    Run,
+    dotted,
+    pipelines,
+    predictions_of,
+    run,
+)
 
 TRIAL = "digits.long_tailed.convnext_micro.ldam.seed0"
 
@@ -45,7 +54,7 @@ def test_one_process_trains_the_same_bits_as_two(full: Run, tmp_path: Path) -> N
         assert cards[0]["started"] != cards[1]["started"]
         models = [each.file(f"{trial}.model") for each in (full, alone)]
         assert models[0].read_bytes() == models[1].read_bytes()
-        predictions = [each.load(f"{trial}.predictions") for each in (full, alone)]
+        predictions = [predictions_of(each, trial.removeprefix("train.")) for each in (full, alone)]
         pd.testing.assert_frame_equal(predictions[0], predictions[1], check_exact=True)
 
 

@@ -58,11 +58,12 @@ def fitted(trial: Trial, counts: Any, store: Path) -> tuple[dict[str, Any], pd.D
     given = data(counts)
     source = {"classes": 4, "sha256": "ab" * 32}
     model, _, card = fit_trial(source=source, trial=trial, store=store, **given)
-    predictions, evaluation = evaluate_trial(
+    predictions, logits, evaluation = evaluate_trial(
         source=source, model=model, card=card, trial=trial, store=store, **given
     )
     scored = score_trial(
         predictions=predictions,
+        logits=logits,
         index=given["index"],
         subsets=given["subsets"],
         card=card,
@@ -71,7 +72,7 @@ def fitted(trial: Trial, counts: Any, store: Path) -> tuple[dict[str, Any], pd.D
         statistics=Statistics(confidence=0.95, resamples=100, seed=0),
     )
     metrics = scored[0].set_index("test_set")
-    logits = predictions.drop(columns=["image", "label"]).to_numpy(dtype=np.float64)
+    logits = logits.astype(np.float64)
     y, n = predictions["label"].to_numpy(), counts.astype(np.float64)
     losses = reference.ldam(logits / 30, y, n, 0.5, 30)
     weights = reference.class_weights(n, "effective_number", 0.9999)

@@ -36,18 +36,17 @@ def test_named_method_is_trained_evaluated_and_scored_by_its_mean_logits(
     )
     given, source = data(COUNTS), {"classes": 4, "sha256": "ab" * 32}
     model, _, card = fit_trial(source=source, trial=trial, store=tmp_path, **given)
-    predictions, evaluation = evaluate_trial(
+    predictions, logits, evaluation = evaluate_trial(
         source=source, model=model, card=card, trial=trial, store=tmp_path, **given
     )
     metrics = score_trial(
-        predictions, given["index"], given["subsets"], card, evaluation, trial,
+        predictions, logits, given["index"], given["subsets"], card, evaluation, trial,
         Statistics(confidence=0.95, resamples=100, seed=0),
     )[0].set_index("test_set")  # fmt: skip
     with safe_open(model, framework="np") as weights:
         heads = {key for key in weights.keys() if key.startswith("classifier.experts.")}  # noqa: SIM118
     assert heads == {f"classifier.experts.{number}.weight" for number in range(3)}
 
-    logits = predictions.drop(columns=["image", "label"]).to_numpy()
     z, y, n = logits.astype(np.float64), predictions["label"].to_numpy(), COUNTS.astype(np.float64)
     if name == "ride":
         w = reference.class_weights(n, "effective_number", 0.9999)

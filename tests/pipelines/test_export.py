@@ -30,7 +30,7 @@ from longtail.learning.inference.export import ABOUT
 from longtail.naming.decision_rule import DecisionRule
 from longtail.served_model import RECOGNIZER, ServedRecognizer
 from tests.damage import flip_bit, with_flipped_bit
-from tests.pipelines.support import TRAINING, Run, dotted, run
+from tests.pipelines.support import TRAINING, Run, dotted, predictions_of, run
 
 ONE_TRIAL = dotted(
     "grid.train_sets=[long_tailed]",
@@ -65,7 +65,7 @@ def test_the_file_gives_the_logits_and_the_probabilities_of_the_trial(
     trained: Run, exported: Run
 ) -> None:
     program, sheet = program_of(exported)
-    predictions = trained.load(f"train.{sheet['name']}.predictions").iloc[:40]
+    predictions = predictions_of(trained, sheet["name"]).iloc[:40]
     pixels = trained.load("digits_images")[predictions["image"].to_numpy()]
     with torch.no_grad():
         probabilities, logits = program(torch.from_numpy(np.array(pixels)))
@@ -90,7 +90,7 @@ def test_it_is_registered_and_answers_as_the_predict_stage_does(
     assert parent.info.status == "FINISHED"
 
     _, sheet = program_of(exported)
-    predictions = trained.load(f"train.{sheet['name']}.predictions").iloc[:2]
+    predictions = predictions_of(trained, sheet["name"]).iloc[:2]
     files: list[str | int | None] = []
     for image in predictions["image"]:
         buffer = io.BytesIO()

@@ -33,6 +33,7 @@ from tests.pipelines.support import (
     TRIALS,
     Run,
     pipelines,
+    predictions_of,
 )
 
 CLASSES = 10
@@ -43,7 +44,7 @@ LARGEST, IMBALANCE = 110, 20
 def logits_and_labels(run: Run, trial: str, test_set: str) -> tuple[Float64Array, Int64Array]:
     subsets = run.load("digits_subsets")
     members = subsets.loc[(subsets["role"] != "train") & (subsets["name"] == test_set), "image"]
-    predictions = run.load(f"train.{trial}.predictions").set_index("image").loc[members]
+    predictions = predictions_of(run, trial).set_index("image").loc[members]
     logits = predictions[[str(label) for label in range(CLASSES)]]
     return logits.to_numpy(np.float64, copy=True), predictions["label"].to_numpy(np.int64)
 
@@ -78,7 +79,7 @@ def test_every_trial_has_all_its_artifacts(full: Run) -> None:
     files = [(models, name) for name in ("model.safetensors", "history.csv", "card.json")]
     tables = ("results", "confusions", "reliability", "class_confusions", "examples")
     files += [(outputs, f"{name}.parquet") for name in ("predictions", "answers")]
-    files += [(outputs, f"{name}.csv") for name in tables]
+    files += [(outputs, f"{name}.csv") for name in tables] + [(outputs, "logits.npy")]
     missing = [
         path
         for trial in TRIALS
@@ -267,6 +268,10 @@ def test_predictions_are_of_every_held_out_image_once(full: Run) -> None:
         predictions = full.load(f"train.{trial}.predictions")
         assert predictions["image"].tolist() == held_out
         assert predictions["label"].tolist() == labels[held_out].tolist()
+        logits = full.load(f"train.{trial}.logits")
+        assert isinstance(logits, np.memmap)
+        assert (logits.shape, logits.dtype) == ((len(held_out), CLASSES), np.float32)
+        assert full.file(f"train.{trial}.logits").stat().st_nlink > 1  # not written twice
 
 
 @pytest.mark.parametrize("backbone", BACKBONES)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from mlflow import MlflowClient
 from safetensors.numpy import load_file
@@ -27,8 +26,7 @@ def late(tracking: MlflowClient, tmp_path_factory: pytest.TempPathFactory) -> Ru
 
 
 def logits(made: Run, method: str) -> Any:
-    table: pd.DataFrame = made.load(f"{CELL}.{method}.seed0.predictions")
-    return table.drop(columns=["image", "label"]).to_numpy(dtype=np.float64)
+    return made.load(f"{CELL}.{method}.seed0.logits").astype(np.float64)
 
 
 def test_the_training_is_that_of_the_method_without_it(late: Run) -> None:

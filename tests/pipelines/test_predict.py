@@ -19,7 +19,7 @@ from longtail.errors import ConfigurationError, DataError, LongtailError
 from longtail.naming.answers_table import DONT_KNOW
 from longtail.storage.files import write_checksum
 from longtail.trials.fingerprint import sha256_of_arrays
-from tests.pipelines.support import TRAINING, Run, dotted, pipelines, run
+from tests.pipelines.support import TRAINING, Run, dotted, pipelines, predictions_of, run
 from tests.records.exif_files import with_exif
 
 SMALL = (
@@ -105,7 +105,7 @@ def test_the_names_are_those_that_the_trial_gives_the_test_images(named: Run, tr
     table = names_of(named)
     table = table[table["error"] == ""]
     image = table["file"].str.extract(r"_(\d+)\.png", expand=False).astype(int)
-    predictions = trained.load(f"train.{TRIAL}.predictions").set_index("image")
+    predictions = predictions_of(trained, TRIAL).set_index("image")
     logits = predictions.loc[image].drop(columns="label").to_numpy()
     # Balanced softmax assumes a uniform prior, which is the one that is stated.
     assert table["species"].tolist() == [str(label) for label in logits.argmax(axis=1)]
@@ -372,7 +372,7 @@ def test_full_does_not_name_anything() -> None:
         *(
             "digits_subsets",
             "digits_class_profile",
-            "digits_predictions",
+            "digits_logits",
             "trial_store",
             "named_before",
         ),

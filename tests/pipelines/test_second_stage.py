@@ -158,11 +158,10 @@ def test_a_trial_stopped_in_either_stage_ends_with_the_same_bits(
 def test_evaluation_is_that_of_the_stored_model(name: str, make: Any, tmp_path: Path) -> None:
     trial, given = make(name), data(COUNTS)
     model, _, card = fitted(trial, tmp_path)
-    predictions, _ = evaluate_trial(
+    predictions, logits, _ = evaluate_trial(
         source=SOURCE, model=model, card=card, trial=trial, store=tmp_path, **given
     )
     images = predictions["image"].to_numpy()
-    logits = predictions.drop(columns=["image", "label"]).to_numpy()
     # The card's parameters are enough to load the model, as predict and export do.
     described = Trial.model_validate(card["parameters"])
     expected = compute_logits(TrainedModel(model, described, 4), given["images"], images)

@@ -188,7 +188,7 @@ def test_a_child_leads_to_its_artifacts(
     assert tags["fingerprint"] == card["fingerprint"]
     assert tags["trained_by"] == card["trained_by"]
     files = tags["artifacts"].splitlines()
-    names = ["model", "history", "card", "predictions", "evaluation"]
+    names = ["model", "history", "card", "predictions", "logits", "evaluation"]
     names += ["results", "confusions", "reliability", "answers", "class_confusions", "examples"]
     assert files == [str(full.file(f"train.{trial}.{name}").parents[1]) for name in names]
 

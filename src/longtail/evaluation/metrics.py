@@ -7,9 +7,10 @@ the classes without an image in a resample.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,8 @@ import scipy
 from longtail.arrays import BoolArray, FloatArray, Int64Array
 
 TOP_K = 5
+# The attributes of answers that have one value per image.
+OF_IMAGES = ("labels", "predicted", "in_top5", "negative_log_likelihood", "confidence")
 CONFIDENCE_BINS = 15  # as in Guo et al. 2017
 
 
@@ -57,6 +60,18 @@ class Answers:
             confidence=np.exp(log_probabilities.max(axis=1)),
             classes=logits.shape[1],
         )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Answers]) -> Answers:
+        """The answers for several blocks of images, in this order."""
+        joined: dict[str, Any] = {
+            name: np.concatenate([getattr(p, name) for p in parts]) for name in OF_IMAGES
+        }
+        return replace(parts[0], **joined)
+
+    def of(self, images: Int64Array) -> Answers:
+        """The answers for some of the n images, given by their places."""
+        return replace(self, **{name: getattr(self, name)[images] for name in OF_IMAGES})
 
     @property
     def correct(self) -> BoolArray:
@@ -206,9 +221,11 @@ def within_range(metric: str, low: float, high: float) -> tuple[float, float]:
     return float(np.maximum(low, 0.0)), float(np.minimum(high, largest))
 
 
-def confusion_counts(answers: Answers) -> tuple[Int64Array, Int64Array, Int64Array]:
+def confusion_counts(
+    labels: Int64Array, predicted: Int64Array
+) -> tuple[Int64Array, Int64Array, Int64Array]:
     """The non-zero cells of the confusion matrix: true labels, predicted labels, images."""
-    pairs = np.stack([answers.labels, answers.predicted])
+    pairs = np.stack([labels, predicted])
     (true, predicted), images = np.unique(pairs, axis=1, return_counts=True)
     return true, predicted, images
 

@@ -18,14 +18,15 @@ not adjusted here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 
 import numpy as np
 import pandas as pd
 import scipy
 
-from longtail.arrays import Float64Array, FloatArray
+from longtail.arrays import Float64Array, FloatArray, Int64Array
+from longtail.evaluation.predictions import Predictions
 from longtail.evaluation.uncertainty import (
     BLOCK_SIZE,
     NO_INTERVAL,
@@ -115,8 +116,17 @@ def false_alarms(
 NOVELTY_METRICS = {"auroc": auroc, "false_alarms": false_alarms}
 
 
+def novelty_scores(predictions: Predictions, images: Int64Array) -> dict[str, Float64Array]:
+    """Each of the ``SCORES`` of some images, given by their numbers."""
+    blocks = [
+        {name: score(logits.astype(np.float64)) for name, score in SCORES.items()}
+        for _, logits in predictions.blocks(predictions.places(images))
+    ]
+    return {name: np.concatenate([block[name] for block in blocks]) for name in SCORES}
+
+
 def novelty(
-    known_logits: FloatArray, unknown_logits: FloatArray, statistics: Statistics
+    known: Mapping[str, FloatArray], unknown: Mapping[str, FloatArray], statistics: Statistics
 ) -> pd.DataFrame:
     """Both metrics of each score, with intervals of the variance over resamples.
 
@@ -126,25 +136,25 @@ def novelty(
     false alarms with fewer than ``FEWEST_KNOWN`` known images.
 
     Args:
-        known_logits: of known test images, (n, classes).
-        unknown_logits: of images of unknown classes, (m, classes).
+        known: some of the ``SCORES`` of known test images, (n,).
+        unknown: the same of images of unknown classes, (m,).
         statistics: the confidence, and how to resample.
 
     Returns:
         One row per score: ``score``, ``known_images``, ``unknown_images``, and ``auroc`` and
         ``false_alarms``, each with ``_low`` and ``_high`` (NaN if there is no interval).
     """
-    known, unknown = known_logits.astype(np.float64), unknown_logits.astype(np.float64)
-    sizes = len(known), len(unknown)
-    scores = {name: (score(known), score(unknown)) for name, score in SCORES.items()}
-    cells = [(name, figure) for name in SCORES for figure in NOVELTY_METRICS]
+    scores = {name: (known[name], unknown[name]) for name in known}
+    [first, *_] = scores.values()
+    sizes = len(first[0]), len(first[1])
+    cells = [(name, figure) for name in scores for figure in NOVELTY_METRICS]
     replicates: dict[tuple[str, str], list[FloatArray]] = {cell: [] for cell in cells}
     for weights in _resampled(sizes, statistics):
         for name, figure in cells:
             replicates[name, figure].append(NOVELTY_METRICS[figure](*scores[name], *weights))
     once = tuple(np.ones((1, size)) for size in sizes)
     rows = []
-    for name in SCORES:
+    for name in scores:
         row = {"score": name, "known_images": sizes[0], "unknown_images": sizes[1]}
         for figure, function in NOVELTY_METRICS.items():
             value = float(function(*scores[name], *once)[0])

@@ -1,45 +1,112 @@
-"""What a trial predicts on the widest test set: its confusions, and examples.
+"""What a trial predicts: its logits of all held-out images, its confusions, and examples.
 
 See :func:`longtail.imbalance.subsets.widest_test_set`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import scipy
 
-from longtail.arrays import Float32Array
-from longtail.evaluation.metrics import Answers, confusion_counts
-from longtail.imbalance import images_of, widest_test_set
+from longtail.arrays import Float32Array, Int64Array
+from longtail.errors import DataError
+from longtail.evaluation.metrics import confusion_counts
+from longtail.imbalance import widest_test_set
+from longtail.wording import counted
 
 TOP_ANSWERS = 3
 # The number of correct, and of incorrect, predictions stored of each group.
 EXAMPLES = {"tail": 10, "head": 5}
+# Logits that are read at a time: 16 MB of float32.
+BLOCK_NUMBERS = 1 << 22
 
 
-def class_confusions(predictions: pd.DataFrame, subsets: pd.DataFrame) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Predictions:
+    """The logits of a trial for all held-out images.
+
+    Attributes:
+        images: the numbers of the images, ascending, (n,).
+        labels: their labels, -1 for unknown classes, (n,).
+        logits: float32 (n, classes); may be memory-mapped.
+    """
+
+    images: Int64Array
+    labels: Int64Array
+    logits: Float32Array
+
+    @classmethod
+    def of(cls, index: pd.DataFrame, logits: Float32Array) -> Predictions:
+        """The logits of the images of a table.
+
+        Args:
+            index: one row per row of ``logits``: ``image`` and ``label``.
+            logits: float32 (n, classes).
+
+        Raises:
+            DataError: if their numbers differ.
+        """
+        if len(index) != len(logits):
+            raise DataError(
+                f"logits.npy has {len(logits):,} images, but predictions.parquet {len(index):,}: "
+                "they are of different runs. Evaluate the trial again: kedro run --pipelines=train"
+            )
+        images, labels = (index[name].to_numpy(dtype=np.int64) for name in ("image", "label"))
+        return cls(images, labels, logits)
+
+    def places(self, images: Int64Array) -> Int64Array:
+        """The rows of some images, given by their numbers.
+
+        Raises:
+            DataError: if there are no logits of one of them.
+        """
+        places: Int64Array = np.searchsorted(self.images, images).astype(np.int64)
+        found = self.images[np.minimum(places, len(self.images) - 1)] == images
+        if not found.all():
+            missing = counted(int(np.count_nonzero(~found)), "image has", "images have")
+            raise DataError(
+                f"{missing} no logits, such as image {images[~found][0]}: the trial was evaluated "
+                "on another split. Evaluate it again: kedro run --pipelines=train"
+            )
+        return places
+
+    def blocks(self, places: Int64Array) -> Iterator[tuple[Int64Array, Float32Array]]:
+        """Some rows and their logits, up to ``BLOCK_NUMBERS`` numbers at a time."""
+        count = max(1, BLOCK_NUMBERS // self.logits.shape[1])
+        for start in range(0, len(places), count):
+            rows = places[start : start + count]
+            yield rows, np.asarray(self.logits[rows])
+
+
+def class_confusions(answers: pd.DataFrame, subsets: pd.DataFrame) -> pd.DataFrame:
     """The non-zero cells of the confusion matrix on the widest test set.
 
     Args:
-        predictions: one row per image: ``image``, ``label`` and one column of logits per label.
+        answers: one row per image of this test set: ``label`` and ``predicted``.
         subsets: which image is in which set.
 
     Returns:
         Columns ``test_set``, ``true``, ``predicted`` (labels) and ``images``.
     """
+    true, predicted, images = confusion_counts(
+        answers["label"].to_numpy(), answers["predicted"].to_numpy()
+    )
     test_set = widest_test_set(subsets)
-    own = _in_test_set(predictions, subsets, test_set)
-    answers = Answers.from_logits(_logits(own), own["label"].to_numpy(dtype=np.int64))
-    true, predicted, images = confusion_counts(answers)
     counts = {"test_set": test_set, "true": true, "predicted": predicted, "images": images}
     return pd.DataFrame(counts)
 
 
 def examples(
-    predictions: pd.DataFrame, subsets: pd.DataFrame, profile: pd.DataFrame, seed: int
+    answers: pd.DataFrame,
+    predictions: Predictions,
+    subsets: pd.DataFrame,
+    profile: pd.DataFrame,
+    seed: int,
 ) -> pd.DataFrame:
     """Correct and incorrect predictions for species of the tail and of the head, drawn at random.
 
@@ -47,7 +114,8 @@ def examples(
     correct and the first incorrect ones are taken, up to ``EXAMPLES`` of each.
 
     Args:
-        predictions: one row per image: ``image``, ``label`` and one column of logits per label.
+        answers: one row per image of the widest test set: ``image``, ``label``, ``predicted``.
+        predictions: the logits of these images, and of others.
         subsets: which image is in which set.
         profile: the group of each label.
         seed: of the draw.
@@ -58,44 +126,36 @@ def examples(
         ``predicted_2``, ... (``TOP_ANSWERS`` of them, or one per class if there are fewer).
         Probabilities are the softmax of logits.
     """
-    test_set = widest_test_set(subsets)
-    own = _in_test_set(predictions, subsets, test_set)
-    groups = profile.set_index("label")["group"]
+    own = answers.sort_values("image", ignore_index=True)
+    groups = own["label"].map(profile.set_index("label")["group"])
     parts = []
     for group, count in EXAMPLES.items():
-        of_group = own[own["label"].map(groups).eq(group).to_numpy()]
+        of_group = own[groups.eq(group)]
         order = np.random.default_rng([seed, len(of_group)]).permutation(len(of_group))
         shuffled = of_group.iloc[order]
-        right = _logits(shuffled).argmax(axis=1) == shuffled["label"].to_numpy()
+        right = shuffled["predicted"].eq(shuffled["label"])
         for is_right in (True, False):
-            chosen = shuffled[right == is_right].head(count)
-            kind = pd.DataFrame({"group": group, "right": is_right}, chosen.index)
-            parts.append(kind.join(_most_probable(chosen)))
+            chosen = shuffled.loc[right == is_right, "image"].head(count).to_numpy()
+            kind = _most_probable(predictions, predictions.places(chosen))
+            parts.append(pd.DataFrame({"group": group, "right": is_right, **kind}))
     table = pd.concat(parts, ignore_index=True)
-    table.insert(0, "test_set", test_set)
+    table.insert(0, "test_set", widest_test_set(subsets))
     return table
 
 
-def _in_test_set(predictions: pd.DataFrame, subsets: pd.DataFrame, test_set: str) -> pd.DataFrame:
-    return predictions[predictions["image"].isin(images_of(subsets, "test", test_set))]
-
-
-def _logits(predictions: pd.DataFrame) -> Float32Array:
-    return predictions.drop(columns=["image", "label"]).to_numpy(dtype=np.float32)
-
-
-def _most_probable(predictions: pd.DataFrame) -> pd.DataFrame:
-    logits = _logits(predictions).astype(np.float64)
-    labels = predictions["label"].to_numpy()
+def _most_probable(predictions: Predictions, places: Int64Array) -> dict[str, Any]:
+    """The columns of examples from ``image`` on."""
+    logits = np.asarray(predictions.logits[places], dtype=np.float64)
+    labels = predictions.labels[places]
     probabilities = scipy.special.softmax(logits, axis=1)
     rows = np.arange(len(labels))
     order = np.argsort(-logits, axis=1, kind="stable")[:, :TOP_ANSWERS]
     columns: dict[str, Any] = {
-        "image": predictions["image"],
+        "image": predictions.images[places],
         "true": labels,
         "true_probability": probabilities[rows, labels],
     }
     for place in range(order.shape[1]):
         columns[f"predicted_{place + 1}"] = order[:, place]
         columns[f"probability_{place + 1}"] = probabilities[rows, order[:, place]]
-    return pd.DataFrame(columns, predictions.index)
+    return columns

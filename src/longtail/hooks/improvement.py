@@ -30,19 +30,19 @@ def log_improvement(pipeline: Pipeline, catalog: LongtailCatalog) -> None:
             trial = choose_trial(catalog.load(results), dataset, None)
         except DataError:  # there is nothing to choose a trial by
             continue
-        predictions, images = f"train.{trial}.predictions", f"{dataset}_images"
-        now = catalog.versions([predictions, images])
+        answers, images = f"train.{trial}.answers", f"{dataset}_images"
+        now = catalog.versions([answers, images])
         earlier = (
             (version, _version_at(catalog, images, version))
-            for version in _versions(catalog, predictions)
-            if version < now[predictions]
+            for version in _versions(catalog, answers)
+            if version < now[answers]
         )
         before = next((v for v, of_images in earlier if of_images not in (None, now[images])), None)
         if before is None:
             continue
         compared = compare(
             _answers(catalog, dataset, trial, before),
-            _answers(catalog, dataset, trial, now[predictions]),
+            _answers(catalog, dataset, trial, now[answers]),
         )
         if compared is not None:
             log.info("%s", compared.sentence(trial, parameters.statistics.level))
@@ -67,12 +67,11 @@ def _answers(catalog: LongtailCatalog, dataset: str, trial: str, version: str) -
         catalog.load(name, _version_at(catalog, name, version))
         for name in (f"{dataset}_index", f"{dataset}_subsets", f"{dataset}_images")
     )
-    predictions = catalog.load(f"train.{trial}.predictions", version).set_index("image")
     test = images_of(subsets, "test", widest_test_set(subsets))
-    logits = predictions.loc[test].drop(columns="label").to_numpy()
+    answers = catalog.load(f"train.{trial}.answers", version).set_index("image").loc[test]
     names = index.set_index("image").loc[test, "class_name"]
     return AnswersOnTest(
         [hashlib.sha256(np.ascontiguousarray(images[image]).data).digest() for image in test],
         names.tolist(),
-        (logits.argmax(axis=1) == predictions.loc[test, "label"].to_numpy()).tolist(),
+        answers["predicted"].eq(answers["label"]).tolist(),
     )

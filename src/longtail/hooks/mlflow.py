@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 ARTIFACTS = (
-    *("model", "history", "card", "predictions", "evaluation"),
+    *("model", "history", "card", "predictions", "logits", "evaluation"),
     *("results", "confusions", "reliability", "answers", "class_confusions", "examples"),
 )
 # What MLflow takes in one call; as many tags as parameters.

@@ -94,7 +94,7 @@ class ArrayStore:
                 shutil.rmtree(place, ignore_errors=True)
                 with atomic_folder(place) as draft:
                     _save(draft / ARRAY_FILES[kind], array)
-            return array
+            return _load(place, kind)
 
 
 def _save(file: Path, array: Float32Array) -> None:
@@ -113,5 +113,11 @@ def _read(place: Path, kind: Kind) -> Float32Array | None:
         log.warning("%s is damaged: its %s are computed again", damaged, kind)
         return None
     os.utime(place)  # used today
-    array: Float32Array = np.load(place / ARRAY_FILES[kind])
+    return _load(place, kind)
+
+
+def _load(place: Path, kind: Kind) -> Float32Array:
+    """A stored array. Logits are memory-mapped, and the catalog links to their file."""
+    mode: Literal["r"] | None = "r" if kind == "logits" else None
+    array: Float32Array = np.load(place / ARRAY_FILES[kind], mmap_mode=mode)
     return array

@@ -164,7 +164,7 @@ def test_damaged_logits_are_logged_and_computed_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     store = ArrayStore(tmp_path / "store", "ab")
-    first = kept(trial, model, store)
+    first = np.array(kept(trial, model, store))  # not the file, which is damaged in place
     [place] = (tmp_path / "store").glob(f"{KEY}.*.logits")
     if damage is None:
         (place / file).unlink()

@@ -17,7 +17,7 @@ from longtail.learning.backbones import HALF_MEAN_STD, IMAGENET_MEAN_STD, build
 from longtail.learning.data.image_source import to_device
 from longtail.learning.inference.cached_logits import compute_logits
 from longtail.learning.inference.trained_model import TrainedModel
-from longtail.learning.training.criterion import criterion_values
+from longtail.learning.training.criterion import Criterion
 from longtail.learning.training.fit import set_normalization
 from longtail.learning.training.train import TrainingResult, train
 from longtail.parameters import (
@@ -189,7 +189,7 @@ def test_history_of_the_last_epoch_is_that_of_the_stored_weights(
     last = outcome.history.iloc[-1]
     hits = (logits.argmax(axis=1) == labels[images]).mean()
     assert last["validation_acc1"] == pytest.approx(hits)
-    losses, _ = criterion_values(PLAIN, logits, labels[images], seed=0)
+    losses, _ = Criterion(PLAIN, seed=0).of_stored(logits, labels[images])
     assert last["validation_loss"] == pytest.approx(losses.mean(), rel=1e-5)
 
 

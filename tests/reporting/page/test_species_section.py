@@ -17,7 +17,7 @@ from PIL import Image
 from scipy.special import softmax
 
 from longtail.class_names import images_of_classes
-from longtail.evaluation.predictions import examples
+from longtail.evaluation.predictions import Predictions, examples
 from longtail.evaluation.species import confused_pairs, species_table
 from longtail.parameters import (
     Contents,
@@ -90,13 +90,13 @@ def parts(*names: str, validation: float | None = 0.5, natural: bool = False) ->
     labels = labels[5:] if natural else labels
     logits = generator.normal(size=(len(labels), CLASSES)).astype(np.float32)
     logits[np.arange(len(labels)), labels] += 1.5
-    predictions = pd.DataFrame(logits, columns=[str(label) for label in range(CLASSES)])
-    predictions.insert(0, "label", labels)
-    predictions.insert(0, "image", np.arange(len(labels)))
+    images, predicted = np.arange(len(labels)), logits.argmax(axis=1)
+    answers = pd.DataFrame({"image": images, "label": labels, "predicted": predicted})
     test_set = "natural" if natural else "balanced"
-    subsets = pd.DataFrame({"role": "test", "name": test_set, "image": predictions["image"]})
-    drawn = examples(predictions, subsets, classes, 0).assign(**NAMES)
-    counted = pd.DataFrame({"true": labels, "predicted": logits.argmax(axis=1)})
+    subsets = pd.DataFrame({"role": "test", "name": test_set, "image": images})
+    own = Predictions(images, labels, logits)
+    drawn = examples(answers, own, subsets, classes, 0).assign(**NAMES)
+    counted = pd.DataFrame({"true": labels, "predicted": predicted})
     confusions = counted.value_counts(sort=False).reset_index(name="images")
     confusions = confusions.assign(**NAMES, test_set=test_set)
     results = pd.DataFrame(

@@ -36,7 +36,7 @@ def disk_bytes(
     new = [training for training in trainings if not training.is_reused]
     sizes = [model_bytes(training) for training in new]
     total += sum(sizes) + CHECKPOINT_COPIES * sum(sorted(sizes)[-workers:])
-    for training in new:  # in the cache, and in the table of each trial
+    for training in new:  # in the cache, and of each trial unless its file is a link to that
         logits = _logits(data[training.job.trial.dataset])
         total += (1 + len(training.trials)) * logits
     return total

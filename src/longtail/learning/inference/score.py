@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from longtail.arrays import Float64Array, Int64Array
 from longtail.evaluation.metric_intervals import with_intervals
 from longtail.evaluation.metrics import Answers, confusion_counts, reliability
+from longtail.evaluation.predictions import Predictions
 from longtail.imbalance import UNKNOWN, images_of, widest_test_set
-from longtail.learning.training.criterion import criterion_values
+from longtail.learning.training.criterion import Criterion
 from longtail.parameters import Statistics
 from longtail.trials.canonical_loss import CanonicalLoss
 
@@ -36,7 +38,7 @@ class Scores:
 
 
 def score(
-    predictions: pd.DataFrame,
+    predictions: Predictions,
     subsets: pd.DataFrame,
     loss: CanonicalLoss,
     seed: int,
@@ -44,41 +46,62 @@ def score(
 ) -> Scores:
     """Evaluate a trial on every held-out set.
 
-    Images of unknown classes are left out. The widest test set is that of
+    Each image is evaluated once, in blocks, and belongs to any number of sets. Only a criterion
+    that draws random numbers is evaluated for each set, so that its draws do not depend on the
+    other sets. Images of unknown classes are left out. The widest test set is that of
     :func:`longtail.imbalance.widest_test_set`.
 
     Args:
-        predictions: one row per image: ``image``, ``label`` and one column of logits per class.
+        predictions: the logits of all held-out images.
         subsets: one row per image and subset.
         loss: the training criterion.
         seed: of the random numbers of the criterion.
         statistics: the confidence of the intervals, and the resampling.
     """
-    all_logits = predictions.drop(columns=["image", "label"]).to_numpy(dtype=np.float32)
-    all_labels = predictions["label"].to_numpy(dtype=np.int64)
-    position = pd.Series(np.arange(len(predictions)), index=predictions["image"].to_numpy())
-    rows = []
     held_out = subsets[~subsets["role"].isin(["train", UNKNOWN])]
+    every = np.unique(held_out["image"].to_numpy(dtype=np.int64))
+    places = predictions.places(every)
+    answers = _answers(predictions, places)
+    is_random = loss.spared is not None
+    criterion = None if is_random else _criterion(predictions, places, Criterion(loss, seed))
+    rows = []
     for test_set, members in held_out.groupby("name", sort=False):
-        chosen = position[members["image"].to_numpy()].to_numpy()
-        logits, labels = all_logits[chosen], all_labels[chosen]
-        losses, weights = criterion_values(loss, logits, labels, seed)
-        answers = Answers.from_logits(logits, labels)
-        figures = with_intervals(answers, losses, weights, statistics)
+        chosen = np.searchsorted(every, members["image"].to_numpy())
+        if criterion is None:
+            losses, weights = _criterion(predictions, places[chosen], Criterion(loss, seed))
+        else:
+            losses, weights = (values[chosen] for values in criterion)
+        figures = with_intervals(answers.of(chosen), losses, weights, statistics)
         rows.append({"test_set": test_set, "images": len(chosen), **figures})
-    widest = position[images_of(subsets, "test", widest_test_set(subsets))].to_numpy()
-    answers = Answers.from_logits(all_logits[widest], all_labels[widest])
-    true, predicted, images = confusion_counts(answers)
+    images = images_of(subsets, "test", widest_test_set(subsets))
+    widest = answers.of(np.searchsorted(every, images))
+    true, predicted, counts = confusion_counts(widest.labels, widest.predicted)
     return Scores(
         metrics=pd.DataFrame(rows),
-        confusions=pd.DataFrame({"true": true, "predicted": predicted, "images": images}),
-        reliability=reliability(answers),
+        confusions=pd.DataFrame({"true": true, "predicted": predicted, "images": counts}),
+        reliability=reliability(widest),
         answers=pd.DataFrame(
             {
-                "image": predictions["image"].to_numpy()[widest],
-                "label": answers.labels,
-                "predicted": answers.predicted,
-                "confidence": answers.confidence,
+                "image": images,
+                "label": widest.labels,
+                "predicted": widest.predicted,
+                "confidence": widest.confidence,
             }
         ),
     )
+
+
+def _answers(predictions: Predictions, places: Int64Array) -> Answers:
+    """The answers for the images at some places."""
+    blocks = predictions.blocks(places)
+    return Answers.joined([Answers.from_logits(z, predictions.labels[rows]) for rows, z in blocks])
+
+
+def _criterion(
+    predictions: Predictions, places: Int64Array, criterion: Criterion
+) -> tuple[Float64Array, Float64Array]:
+    """The losses of the images at some places, and their weights in the mean."""
+    blocks = predictions.blocks(places)
+    values = [criterion.of_stored(z, predictions.labels[rows]) for rows, z in blocks]
+    losses, weights = zip(*values, strict=True)
+    return np.concatenate(losses), np.concatenate(weights)

@@ -121,6 +121,16 @@ class Criterion(nn.Module):
             losses = (-torch.expm1(-losses)).clamp_min(TINY) ** self.focus * losses
         return losses
 
+    def of_stored(
+        self, logits: Float32Array, labels: Int64Array
+    ) -> tuple[Float64Array, Float64Array]:
+        """Each image's loss on stored logits, and its weight in the mean."""
+        true = torch.from_numpy(labels)
+        losses = self.per_sample(torch.from_numpy(logits), true).double().numpy()
+        if self.weights is None:
+            return losses, np.ones(len(labels))
+        return losses, self.weights[true].double().numpy()
+
     def _mean(self, losses: Tensor, labels: Tensor, shares: Tensor | None) -> Tensor:
         """The mean of the losses of samples by their weights and shares."""
         weights = None if self.weights is None else self.weights[labels]
@@ -158,18 +168,6 @@ def divergences(logits: Tensor) -> Tensor:
     of_mean = F.log_softmax(logits.detach().mean(0), dim=1)
     differences = of_mean - F.log_softmax(logits, dim=2)
     return (of_mean.exp() * differences).sum(2).mean(1)
-
-
-def criterion_values(
-    loss: CanonicalLoss, logits: Float32Array, labels: Int64Array, seed: int
-) -> tuple[Float64Array, Float64Array]:
-    """The training criterion on stored logits: each image's loss, and its weight in the mean."""
-    criterion = Criterion(loss, seed)
-    true = torch.from_numpy(labels)
-    losses = criterion.per_sample(torch.from_numpy(logits), true).double().numpy()
-    if criterion.weights is None:
-        return losses, np.ones(len(labels))
-    return losses, criterion.weights[true].double().numpy()
 
 
 def _float32(values: Float64Array | None) -> Tensor | None:

@@ -126,7 +126,7 @@ def describe_recognizer(
     index: pd.DataFrame,
     subsets: pd.DataFrame,
     profile: pd.DataFrame,
-    predictions: TrialFiles,
+    logits: TrialFiles,
     store: Path,
     predict: Predict,
 ) -> dict[str, Any]:
@@ -138,7 +138,7 @@ def describe_recognizer(
         index: one row per image.
         subsets: one row per image and subset.
         profile: one row per class.
-        predictions: the files of the stored logits of the data set's trials.
+        logits: the files of the stored logits of the data set's trials.
         store: the folder of finished trainings.
         predict: the parameters of the stage.
 
@@ -156,13 +156,14 @@ def describe_recognizer(
     # Checked before the logits are computed: without weights no photograph can be named.
     weights = weights_of(store, chosen.fingerprint, trial.name)
     validation, test, unknown = _held_out(subsets).values()
-    held_out = np.concatenate([validation, test, unknown])
-    logits = stored_logits(predictions.versions(trial.name), held_out, test, chosen.nll)
-    if logits is None:
+    every = held_out_images(subsets)
+    found = stored_logits(logits.versions(trial.name), every, test, labels, chosen.nll)
+    if found is None:
         log.info("The logits of %s's results are no longer stored", trial.name)
-        all_logits = _evaluated_again(chosen, job, weights, images, subsets, store)
-        logits = all_logits[np.searchsorted(held_out_images(subsets), held_out)]
-    of_validation, of_test, of_unknown = np.split(logits, np.cumsum([len(validation), len(test)]))
+        found = _evaluated_again(chosen, job, weights, images, subsets, store)
+    of_validation, of_test, of_unknown = (
+        np.asarray(found[np.searchsorted(every, part)]) for part in (validation, test, unknown)
+    )
     recognizer = make_recognizer(
         TrainedTrial(
             trial,

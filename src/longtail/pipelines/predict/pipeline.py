@@ -60,7 +60,7 @@ def _describe(dataset: str) -> list[Node]:
                 "chosen": f"{dataset}_chosen_trial",
                 **{name: f"{dataset}_{name}" for name in ("images", "index", "subsets")},
                 "profile": f"{dataset}_class_profile",
-                "predictions": f"{dataset}_predictions",
+                "logits": f"{dataset}_logits",
                 "store": "trial_store",
                 "predict": "params:predict",
             },

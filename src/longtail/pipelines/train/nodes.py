@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from longtail.arrays import UInt8Array
+from longtail.arrays import Float32Array, UInt8Array
 from longtail.evaluation.comparisons import compare_methods
-from longtail.evaluation.predictions import class_confusions, examples
+from longtail.evaluation.predictions import Predictions, class_confusions, examples
 from longtail.evaluation.trainings import trainings_table
 from longtail.imbalance import UNKNOWN, held_out_images, images_of, widest_test_set
 from longtail.parameters import Backbone, Statistics, Trial
@@ -74,7 +74,7 @@ def evaluate_trial(
     card: dict[str, Any],
     trial: Trial,
     store: Path,
-) -> tuple[pd.DataFrame, dict[str, Any]]:
+) -> tuple[pd.DataFrame, Float32Array, dict[str, Any]]:
     """Logits of all held-out images, changed by the method's post-hoc adjustment if it has one.
 
     Held out are test and validation images, and all images of unknown classes. The logits of the
@@ -91,8 +91,8 @@ def evaluate_trial(
         store: the folder of finished trainings, of their logits, and of features.
 
     Returns:
-        One row per image: ``image``, ``label`` (-1 for unknown classes), and the logits (float32)
-        in columns named by label. And the adjustment: ``post_hoc`` (see
+        One row per image: ``image`` and ``label`` (-1 for unknown classes). The logits of these
+        images, float32 (images, classes). And the adjustment: ``post_hoc`` (see
         :func:`longtail.trials.post_hoc.recorded`), ``tau`` (None without adjustment) and
         ``validation``: the balanced accuracy of each ``tau`` on the validation images, if it was
         chosen. And the ``five_crop_size`` of the recipe.
@@ -130,13 +130,12 @@ def evaluate_trial(
         evaluation["validation"] = [
             {"tau": tau, "balanced_accuracy": accuracy} for tau, accuracy in accuracies.items()
         ]
-    columns = {"image": chosen, "label": labels[chosen]}
-    table = pd.DataFrame(logits, columns=[str(label) for label in range(split.classes)])
-    return pd.concat([pd.DataFrame(columns), table], axis="columns"), evaluation
+    return pd.DataFrame({"image": chosen, "label": labels[chosen]}), logits, evaluation
 
 
 def score_trial(
     predictions: pd.DataFrame,
+    logits: Float32Array,
     index: pd.DataFrame,
     subsets: pd.DataFrame,
     card: dict[str, Any],
@@ -156,10 +155,10 @@ def score_trial(
     """
     from longtail.learning.inference.score import score
 
-    classes = len(predictions.columns.drop(["image", "label"]))
-    split = Split.of_trial(trial, index["label"].to_numpy(), subsets, classes)
+    split = Split.of_trial(trial, index["label"].to_numpy(), subsets, logits.shape[1])
     loss = TrainingJob.of(trial, split).losses.last
-    scores = score(predictions, subsets, loss, trial.seed, statistics)
+    own = Predictions.of(predictions, logits)
+    scores = score(own, subsets, loss, trial.seed, statistics)
     tau = evaluation["tau"]
     metrics = scores.metrics.assign(
         **_training_of(card),
@@ -175,6 +174,7 @@ def score_trial(
 
 def score_novelty(
     predictions: pd.DataFrame,
+    logits: Float32Array,
     subsets: pd.DataFrame,
     card: dict[str, Any],
     trial: Trial,
@@ -186,11 +186,11 @@ def score_novelty(
         The rows of :func:`longtail.evaluation.novelty.novelty`, with the trial's names, the
         fingerprint and the trial of the training, and the parameters of the intervals.
     """
-    from longtail.evaluation.novelty import novelty
+    from longtail.evaluation.novelty import novelty, novelty_scores
 
-    logits = predictions.set_index("image").drop(columns="label")
+    own = Predictions.of(predictions, logits)
     known, unknown = (
-        logits.loc[images_of(subsets, role, name)].to_numpy()
+        novelty_scores(own, images_of(subsets, role, name))
         for role, name in (("test", widest_test_set(subsets)), (UNKNOWN, UNKNOWN))
     )
     rows = novelty(known, unknown, statistics)
@@ -198,7 +198,9 @@ def score_novelty(
 
 
 def look_at_species(
+    answers: pd.DataFrame,
     predictions: pd.DataFrame,
+    logits: Float32Array,
     subsets: pd.DataFrame,
     profile: pd.DataFrame,
     card: dict[str, Any],
@@ -213,8 +215,9 @@ def look_at_species(
         fingerprint of its training. The examples are drawn with the seed of ``statistics`` and
         also have its columns.
     """
-    confusions = class_confusions(predictions, subsets)
-    shown = examples(predictions, subsets, profile, statistics.seed).assign(**statistics.columns)
+    confusions = class_confusions(answers, subsets)
+    own = Predictions.of(predictions, logits)
+    shown = examples(answers, own, subsets, profile, statistics.seed).assign(**statistics.columns)
     fingerprint = card["fingerprint"]
     return (
         _with_names(trial, confusions).assign(fingerprint=fingerprint),

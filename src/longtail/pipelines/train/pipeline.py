@@ -39,7 +39,7 @@ WEIGHTS = ("weights", "weights_sha256")
 # The nodes of each trial: functions, names and outputs.
 STEPS = (
     (fit_trial, "fit", ("model", "history", "card")),
-    (evaluate_trial, "evaluate", ("predictions", "evaluation")),
+    (evaluate_trial, "evaluate", ("predictions", "logits", "evaluation")),
     (score_trial, "score", ("results", "confusions", "reliability", "answers")),
     (look_at_species, "look_at_species", ("class_confusions", "examples")),
 )
@@ -85,7 +85,7 @@ def _fetch(backbone: str) -> Node:
 def _trial(trial: Trial, *, has_unknown: bool) -> Iterator[Node]:
     """The nodes of a trial."""
     name, data = f"train.{trial.name}", trial.dataset
-    own = ("predictions", "evaluation", "model", "card")
+    own = ("predictions", "logits", "answers", "evaluation", "model", "card")
     weights = WEIGHTS if trial.backbone.pretrained else ()
     arguments = {
         **{argument: f"{data}_{argument}" for argument in ("images", "index", "source", "subsets")},
