@@ -175,6 +175,17 @@ def watch(sink: Sink) -> None:
     _sink = sink
 
 
+@contextmanager
+def watched(sink: Sink) -> Iterator[None]:
+    """Send the events of this process elsewhere for a while."""
+    before = _sink
+    watch(sink)
+    try:
+        yield
+    finally:
+        watch(before)
+
+
 def tell(event: Event) -> None:
     """Send an event to the sink of this process."""
     _sink(event)

@@ -65,7 +65,7 @@ def test_what_a_temperature_does_not_help_is_left_as_it_is() -> None:
 def test_too_few_images_are_said_to_be() -> None:
     found = calibrate(*drawn(4.0, 49, seed=5), UNIFORM)
     assert (found.temperature, found.nll_before) == (1, None)
-    assert "49 validation photographs are too few" in found.note
+    assert "49 held-out photographs are too few" in found.note
     none = calibrate(np.empty((0, CLASSES)), np.empty(0, dtype=np.int64), UNIFORM)
     assert (none.temperature, none.images) == (1, 0)
 

@@ -15,7 +15,7 @@ from longtail.naming.certified_threshold import (
 )
 from longtail.naming.error_bounds import effective_number, upper_bounds
 
-PHOTOGRAPHS = "58 validation photographs"
+PHOTOGRAPHS = "58 held-out photographs"
 
 
 def last_bound(wrong: int, images: int, confidence: float) -> float:
@@ -64,7 +64,7 @@ def test_one_image_too_few_certifies_nothing_and_says_how_many_are_needed() -> N
     found = certify(answers, 0.05, 0.95, PHOTOGRAPHS)
     assert found.threshold is None
     assert found.note == (
-        "58 validation photographs are too few to certify at most 5% wrong with 95% confidence: "
+        "58 held-out photographs are too few to certify at most 5% wrong with 95% confidence: "
         "59 are needed, all named rightly; the least error rate that can be certified is 6%"
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -90,6 +91,18 @@ def test_fingerprint_is_that_of_the_split_and_the_losses(
         weights_sha256=None,
     )
     assert job.fingerprint("ab" * 32, "cd" * 32) != job.fingerprint("ab" * 32, None)
+
+
+def test_features_computed_with_those_of_other_images_are_another_training(
+    split: Split, make_trial: Callable[..., Trial]
+) -> None:
+    def key(feature_images: list[int] | None) -> str:
+        together = None if feature_images is None else np.array(feature_images)
+        of = replace(split, feature_images=together)
+        return TrainingJob.of(make_trial(), of).fingerprint("ab" * 32, None)
+
+    assert key(split.train_images.tolist()) == key(None)
+    assert len({key(None), key([0, 1, 2, 3, 7]), key([0, 1, 2, 5, 7])}) == 3
 
 
 def test_loss_that_needs_every_class_is_refused(

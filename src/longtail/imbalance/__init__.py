@@ -4,8 +4,9 @@ Everything here is about labels, groups and image numbers; no pixel is touched.
 """
 
 from longtail.imbalance.cut import cut
+from longtail.imbalance.folds import NEVER_HELD_OUT, assign_folds
 from longtail.imbalance.group_sizes import all_groups_equal, equal_groups, equal_groups_note
-from longtail.imbalance.holdout import Pools, groups_across_splits, hold_out
+from longtail.imbalance.holdout import Pools, group_numbers, groups_across_splits, hold_out
 from longtail.imbalance.profiles import (
     GROUPS,
     SHOTS,
@@ -15,6 +16,7 @@ from longtail.imbalance.profiles import (
     shots_of,
 )
 from longtail.imbalance.subsets import (
+    CONFIRMED,
     SUBSET_COLUMNS,
     UNKNOWN,
     class_counts,
@@ -24,16 +26,20 @@ from longtail.imbalance.subsets import (
 )
 
 __all__ = [
+    "CONFIRMED",
     "GROUPS",
+    "NEVER_HELD_OUT",
     "SHOTS",
     "SUBSET_COLUMNS",
     "UNKNOWN",
     "Pools",
     "all_groups_equal",
+    "assign_folds",
     "class_counts",
     "cut",
     "equal_groups",
     "equal_groups_note",
+    "group_numbers",
     "group_of_ranks",
     "groups_across_splits",
     "held_out_images",

@@ -80,7 +80,7 @@ def hold_out(
     key = f"datasets.{dataset}.imbalance.holdout"
     official = isinstance(holdout, OfficialHoldout | OfficialTestHoldout)
     confirmed = index[index["split"] == CONFIRMED]
-    group_of = pd.Series(_groups(index), index=index["image"].to_numpy())
+    group_of = pd.Series(group_numbers(index), index=index["image"].to_numpy())
     index = index[index["split"] != CONFIRMED]
     if not (official or keep_splits):
         index = index.assign(split="")
@@ -142,12 +142,13 @@ def groups_across_splits(index: pd.DataFrame, subsets: pd.DataFrame) -> int:
         subsets: one row per image and subset.
     """
     side = subsets["role"].replace(UNKNOWN, "test")
-    group = pd.Series(_groups(index), index=index["image"].to_numpy())
+    group = pd.Series(group_numbers(index), index=index["image"].to_numpy())
     sides = pd.DataFrame({"group": group[subsets["image"]].to_numpy(), "side": side.to_numpy()})
     return int((sides.groupby("group")["side"].nunique() > 1).sum())
 
 
-def _groups(index: pd.DataFrame) -> Int64Array:
+def group_numbers(index: pd.DataFrame) -> Int64Array:
+    """The number of each image's group; of the image itself in a data set without groups."""
     column = "group" if "group" in index else "image"
     groups: Int64Array = index[column].to_numpy(dtype=np.int64)
     return groups

@@ -83,7 +83,7 @@ def calibrate(logits: FloatArray, labels: Int64Array, assumed: Float64Array) -> 
     images = len(labels)
     if images < FEWEST_IMAGES:
         few = (
-            f"the network's own: {counted(images, 'validation photograph')} "
+            f"the network's own: {counted(images, 'held-out photograph')} "
             f"{is_or_are(images)} too few to calibrate them (at least {FEWEST_IMAGES})"
         )
         return Calibration(1.0, images, None, None, None, None, few)
@@ -101,12 +101,12 @@ def calibrate(logits: FloatArray, labels: Int64Array, assumed: Float64Array) -> 
     temperature = fit_temperature(logits, labels, assumed) if helps else 1.0
     ece_before, ece_after = expected_error(before, labels), expected_error(after, labels)
     note = (
-        f"calibrated by the temperature {temperature:.3g}, fitted on {images:,} validation "
+        f"calibrated by the temperature {temperature:.3g}, fitted on {images:,} held-out "
         f"photographs; on those that it was not fitted on it takes the negative log-likelihood "
         f"from {nll_before:.3f} to {nll_after:.3f}, the calibration error from {ece_before:.3f} to "
         f"{ece_after:.3f}"
         if helps
-        else f"the network's own: a temperature did not help those of {images:,} validation "
+        else f"the network's own: a temperature did not help those of {images:,} held-out "
         f"photographs that it was not fitted on; their calibration error is {ece_before:.3f}"
     )
     return Calibration(temperature, images, nll_before, nll_after, ece_before, ece_after, note)

@@ -127,3 +127,26 @@ class Decision:
     is_novel: BoolArray
     best: Sequence[BestGroup]
     named_by: Int64Array
+
+    @classmethod
+    def joined(cls, parts: Sequence[Decision], positions: Int64Array) -> Decision:
+        """The decisions on several parts of the photographs, in another order.
+
+        Args:
+            parts: all of the same ranks.
+            positions: where each photograph of the first part, of the second, ... is to be.
+        """
+        order = np.argsort(positions)
+        ranks = zip(*(part.best for part in parts), strict=True)
+        return cls(
+            np.concatenate([part.probabilities for part in parts])[order],
+            np.concatenate([part.is_novel for part in parts])[order],
+            [
+                BestGroup(
+                    np.concatenate([best.group for best in of_rank])[order],
+                    np.concatenate([best.probability for best in of_rank])[order],
+                )
+                for of_rank in ranks
+            ],
+            np.concatenate([part.named_by for part in parts])[order],
+        )

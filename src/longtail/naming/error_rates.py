@@ -72,10 +72,10 @@ def fit_thresholds(
 
 
 def _among(images: int, of: int, left_out: Mapping[str, int]) -> str:
-    """How many validation photographs count, and which of them do not, in words."""
+    """How many held-out photographs count, and which of them do not, in words."""
     without = [f"{count:,} {which}" for which, count in left_out.items() if count]
     less = f" ({of:,} without {' and '.join(without)})" if without else ""
-    return f"{counted(images, 'validation photograph')}{less}"
+    return f"{counted(images, 'held-out photograph')}{less}"
 
 
 def ladder(

@@ -1,7 +1,9 @@
-"""The error rate of trusted names on test photographs, on which nothing was fitted.
+"""The error rate of trusted names on photographs on which nothing was fitted.
 
 The trial, the temperature and the thresholds are all chosen on the validation photographs, so the
-rate that is certified on them is slightly optimistic. The test photographs are independent.
+rate that is certified on them is slightly optimistic. The test photographs are independent. The
+photographs of a cross-fitted trial are named by the temperature and the thresholds that the other
+folds give.
 """
 
 from __future__ import annotations
@@ -11,11 +13,30 @@ from typing import Any
 
 import numpy as np
 
-from longtail.arrays import BoolArray, Float64Array, FloatArray, Int64Array
+from longtail.arrays import BoolArray, Float64Array, Int64Array
 from longtail.evaluation.uncertainty import exact_interval
 from longtail.naming.decision_rule import NOT_NAMED, Decision, DecisionRule
 from longtail.naming.error_bounds import effective_number
 from longtail.wording import counted, is_or_are, percent
+
+# What photographs are tested on, in words.
+TEST_PHOTOGRAPHS = ("test photograph", "which nothing was fitted on")
+HELD_OUT_PHOTOGRAPHS = ("held-out photograph", "each named by what was fitted without its fold")
+
+
+@dataclass(frozen=True)
+class NamedPhotographs:
+    """Photographs of known species that are named like new ones.
+
+    Attributes:
+        decision: on them.
+        labels: (images,).
+        called: one of them in words, and on what they were not fitted.
+    """
+
+    decision: Decision
+    labels: Int64Array
+    called: tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -55,31 +76,30 @@ class TrustOnTest:
 
 def trust_on_test(
     rule: DecisionRule,
-    logits: FloatArray,
-    labels: Int64Array,
-    unknown: FloatArray | None,
+    tested: NamedPhotographs,
+    unknown: Decision | None,
     is_tail: BoolArray,
     confidence: float,
 ) -> TrustOnTest:
-    """Name test photographs like new ones, and count the trusted names that are wrong.
+    """Count the trusted names that are wrong.
 
     Args:
-        rule: with its thresholds.
-        logits: of the test photographs, (images, classes).
-        labels: (images,).
-        unknown: logits of photographs of unknown species; None if there is none.
+        rule: its ranks and its prior.
+        tested: the photographs.
+        unknown: the decisions on photographs of unknown species; None if there is none.
         is_tail: whether each class is one of the tail, (classes,).
         confidence: of the interval.
     """
+    decision, labels = tested.decision, tested.labels
     weights = prior_weights(rule, labels)
     possible = weights > 0
-    decision = rule.decide(logits)
     trusted = decision.named_by != NOT_NAMED
     wrong = trusted & ~_right(rule, decision, labels) & possible
     own = weights[trusted & possible]
     images, answered = int(possible.sum()), len(own)
     error = low = high = None
-    found = f"of {counted(images, 'test photograph')}, which nothing was fitted on,"
+    one, how = tested.called
+    found = f"of {counted(images, one)}, {how},"
     if answered:
         error = float(weights[wrong].sum() / own.sum())
         ends = exact_interval(error, effective_number(own), confidence)
@@ -103,8 +123,8 @@ def trust_on_test(
         )
     unknown_images, unknown_trusted = 0, 0
     if unknown is not None:
-        unknown_images = len(unknown)
-        unknown_trusted = int((rule.decide(unknown).named_by != NOT_NAMED).sum())
+        unknown_images = len(unknown.named_by)
+        unknown_trusted = int((unknown.named_by != NOT_NAMED).sum())
         found += (
             f"; {unknown_trusted:,} of {counted(unknown_images, 'photograph')} of species held "
             f"out as unknown"

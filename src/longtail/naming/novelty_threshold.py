@@ -62,13 +62,13 @@ def novelty_threshold(known: FloatArray, unknown: FloatArray | None) -> NoveltyT
     """
     tested = 0 if unknown is None else len(unknown)
     if len(known) < FEWEST_IMAGES:
-        few = f"{counted(len(known), 'validation photograph')} {is_or_are(len(known))} too few"
+        few = f"{counted(len(known), 'held-out photograph')} {is_or_are(len(known))} too few"
         note = f"not looked for: {few}"
         return NoveltyThreshold("energy", None, None, tested, None, note)
     # The score of an image, so that at least the requested share is not above it.
     threshold = float(np.quantile(known, KNOWN_KEPT, method="higher"))
     known_kept = float((known <= threshold).mean())
-    keeps = f"the threshold keeps {percent(known_kept)} of the validation photographs"
+    keeps = f"the threshold keeps {percent(known_kept)} of the held-out photographs"
     if unknown is None or not tested:
         note = f"{keeps}; untested, since no species was held out as unknown"
         return NoveltyThreshold("energy", threshold, known_kept, 0, None, note)

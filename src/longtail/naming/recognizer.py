@@ -16,9 +16,14 @@ from longtail.arrays import BoolArray, Float64Array, FloatArray, Int64Array
 from longtail.errors import DataError
 from longtail.naming.calibration import calibrate
 from longtail.naming.certified_threshold import Threshold
-from longtail.naming.decision_rule import DecisionRule
+from longtail.naming.decision_rule import Decision, DecisionRule
 from longtail.naming.error_rates import DEFAULT_RATES, LabelledLogits, fit_thresholds, ladder
-from longtail.naming.measured_trust import trust_on_test
+from longtail.naming.measured_trust import (
+    HELD_OUT_PHOTOGRAPHS,
+    TEST_PHOTOGRAPHS,
+    NamedPhotographs,
+    trust_on_test,
+)
 from longtail.naming.name_matching import NO_SYNONYMS
 from longtail.naming.novelty_threshold import novelty, novelty_threshold
 from longtail.naming.priors import assumed_prior
@@ -62,19 +67,22 @@ class TrainedTrial:
 
 @dataclass(frozen=True)
 class HeldOutLogits:
-    """Logits of the images that the trial was not trained on.
+    """Logits of images, none of them from a model that was trained on the image.
 
     Attributes:
         validation: what calibration and thresholds are fitted on; may have no image.
         test: what the track record and the errors of trusted names are counted on.
         test_set: the name of that test set.
         unknown: of images of classes that the model was not shown; None if there is none.
+        folds: of a cross-fitted trial, the fold of each image of ``validation``, (images,). The
+            same images are then those of ``test``. None for a trial of one model.
     """
 
     validation: LabelledLogits
     test: LabelledLogits
     test_set: str
     unknown: FloatArray | None
+    folds: Int64Array | None = None
 
 
 @dataclass(frozen=True)
@@ -151,10 +159,6 @@ def make_recognizer(
     validation, test, unknown = held_out.validation, held_out.test, held_out.unknown
     mixed = trial.last_stage.recipe.mixing is not None
     assumed, exactness = assumed_prior(trained.loss, trained.seen_counts, mixed)
-    calibration = calibrate(validation.logits, validation.labels, assumed)
-    novelty_rule = novelty_threshold(
-        novelty(validation.logits), None if unknown is None else novelty(unknown)
-    )
     values: dict[str, Any] = {
         "dataset": trial.dataset,
         "trial": trial.model_dump(mode="json"),
@@ -163,8 +167,6 @@ def make_recognizer(
         "class_names": trained.class_names,
         "image_size": trained.image_size,
         "input_size": trial.recipe.image_size,
-        "temperature": calibration.temperature,
-        "calibration": calibration.as_dict(),
         "loss": trained.loss.as_dict(),
         "train_prior": (class_counts / class_counts.sum()).tolist(),
         "assumed_prior": assumed.tolist(),
@@ -172,24 +174,18 @@ def make_recognizer(
         "prior": stated.prior.tolist(),
         "prior_is": stated.words,
         "taxonomy": stated.taxonomy,
-        "unknown": novelty_rule.as_dict(),
-        "error_rate": None,
-        "thresholds": {},
-        "ladder": [],
         "test_set": held_out.test_set,
+        "folds": None if held_out.folds is None else len(np.unique(held_out.folds)),
         "track_record": {},
         "track_record_above": {},
     }
-    rule = DecisionRule.of(values)  # without thresholds, which are fitted with it
-    error_rate, thresholds = _chosen_thresholds(rule, validation, requested)
-    values["error_rate"] = error_rate
-    values["thresholds"] = {rank: fitted.as_dict() for rank, fitted in thresholds.items()}
+    values |= _fitted(values, validation, unknown, requested)
+    rule = DecisionRule.of(values)
     values["ladder"] = ladder(rule, validation, requested.confidence)
     values["trusted_on_test"] = trust_on_test(
-        DecisionRule.of(values),
-        test.logits,
-        test.labels,
-        unknown,
+        rule,
+        _tested(values, held_out, requested),
+        None if unknown is None else rule.decide(unknown),
         trained.is_tail,
         requested.confidence,
     ).as_dict()
@@ -204,6 +200,58 @@ def make_recognizer(
     values["track_record"] = records.pop(SPECIES)
     values["track_record_above"] = records
     return values
+
+
+def _fitted(
+    values: Mapping[str, Any],
+    validation: LabelledLogits,
+    unknown: FloatArray | None,
+    requested: Predict,
+) -> dict[str, Any]:
+    """What of a recognizer is fitted on validation images.
+
+    Args:
+        values: what is not.
+        validation: the images.
+        unknown: see :class:`HeldOutLogits`.
+        requested: the parameters.
+    """
+    assumed = np.array(values["assumed_prior"])
+    calibration = calibrate(validation.logits, validation.labels, assumed)
+    novelty_rule = novelty_threshold(
+        novelty(validation.logits), None if unknown is None else novelty(unknown)
+    )
+    fitted: dict[str, Any] = {
+        "temperature": calibration.temperature,
+        "calibration": calibration.as_dict(),
+        "unknown": novelty_rule.as_dict(),
+        "thresholds": {},
+    }
+    rule = DecisionRule.of({**values, **fitted})  # without thresholds, which are fitted with it
+    error_rate, thresholds = _chosen_thresholds(rule, validation, requested)
+    fitted["error_rate"] = error_rate
+    fitted["thresholds"] = {rank: of_rank.as_dict() for rank, of_rank in thresholds.items()}
+    return fitted
+
+
+def _tested(
+    values: Mapping[str, Any], held_out: HeldOutLogits, requested: Predict
+) -> NamedPhotographs:
+    """The names of test images by what was fitted on others."""
+    test, folds = held_out.test, held_out.folds
+    if folds is None:
+        decision = DecisionRule.of(values).decide(test.logits)
+        return NamedPhotographs(decision, test.labels, TEST_PHOTOGRAPHS)
+    requested = requested.model_copy(update={"error_rate": values["error_rate"]})
+    positions, decisions = [], []
+    for fold in np.unique(folds):
+        own, others = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
+        rest = LabelledLogits(test.logits[others], test.labels[others])
+        rule = DecisionRule.of({**values, **_fitted(values, rest, None, requested)})
+        positions.append(own)
+        decisions.append(rule.decide(test.logits[own]))
+    joined = Decision.joined(decisions, np.concatenate(positions))
+    return NamedPhotographs(joined, test.labels, HELD_OUT_PHOTOGRAPHS)
 
 
 def _chosen_thresholds(
@@ -238,13 +286,13 @@ def log_recognizer(recognizer: Mapping[str, Any]) -> None:
     if all(fitted["threshold"] is None for fitted in thresholds.values()):
         log.warning(
             "No name is trusted: %s. Tolerate more (a larger predict.error_rate), train longer, or "
-            "hold out more photographs for validation",
+            "add photographs",
             thresholds[SPECIES]["note"],
         )
     worth, images = (thresholds[SPECIES][key] for key in ("effective_images", "images"))
     if worth <= images / 2:
         log.warning(
-            "The stated prior differs so much from the %s validation photographs that they are "
+            "The stated prior differs so much from the %s held-out photographs that they are "
             "worth %s. State how common the species are (predict.prior), or train if they are as "
             "common as among the training images: more names are then trusted",
             f"{images:,}",
@@ -255,7 +303,7 @@ def log_recognizer(recognizer: Mapping[str, Any]) -> None:
     log.info("Test: %s", on_test["note"])
     if on_test["low"] is not None and on_test["low"] > tolerated:
         log.warning(
-            "More of the test photographs' trusted names are wrong than predict.error_rate (%s) "
+            "More trusted names of these photographs are wrong than predict.error_rate (%s) "
             "tolerates: expect the same of new photographs",
             f"{tolerated:.4g}",
         )

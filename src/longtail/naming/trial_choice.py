@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,27 @@ from longtail.trials.verification import trial_names, verified_results
 
 # The metric of the choice, in which rare species count as much as common ones.
 CHOICE_METRIC = "balanced_accuracy"
+
+
+@dataclass(frozen=True)
+class ChosenTrial:
+    """The trained trial that names photographs.
+
+    Attributes:
+        trial: as it was trained, with the current compute parameters.
+        fingerprint: of its training.
+        pixels_sha256: the checksum of the data set's pixels.
+        weights_sha256: the checksum of the pretrained weights; None if it started at random.
+        nll: on the widest test set, by which its stored logits are recognised.
+        seconds: how long its training took.
+    """
+
+    trial: Trial
+    fingerprint: str
+    pixels_sha256: str
+    weights_sha256: str | None
+    nll: float
+    seconds: float
 
 
 def choose_trial(results: pd.DataFrame, dataset: str, requested: str | None) -> str:

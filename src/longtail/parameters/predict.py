@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from longtail.parameters.strict import Strict
-from longtail.parameters.types import Count, Listed, Name, Probability, Share, Text
+from longtail.parameters.types import Count, Folds, Listed, Name, Probability, Seed, Share, Text
 
 
 class Survey(Strict):
@@ -46,6 +46,11 @@ class Predict(Strict):
             for all in other files.
         box_margin: what is cut beyond a box on each side, as a share of its longer side.
         trial: the dotted name of a trained trial; null for the best on validation.
+        cross_fitting: whether the trial learns again from all photographs, test and validation
+            included, and is measured by cross-validation: if its backbone is ``frozen``, which
+            takes seconds, ``always`` or ``never``.
+        folds: of that cross-validation.
+        folds_seed: of the random folds.
         prior: how common the species are where the photographs come from: ``uniform``, ``train``
             (as among the trial's training images), or a CSV file (species, weight).
         error_rate: the accepted share of wrong names among trusted ones; null for the first of
@@ -71,6 +76,9 @@ class Predict(Strict):
     box_categories: Listed[Text] | None = None
     box_margin: Annotated[float, Field(ge=0, le=2)] = 0.1
     trial: Text | None = None
+    cross_fitting: Literal["frozen", "always", "never"] = "frozen"
+    folds: Folds = 10
+    folds_seed: Seed = 0
     prior: Text = "uniform"
     error_rate: Share | None = None
     confidence: Share = 0.95

@@ -24,6 +24,7 @@ Pair = Annotated[tuple[T, T], Field(strict=False)]
 Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
 MAX_COUNT = 10**9
 Count = Annotated[int, Field(ge=1, le=MAX_COUNT)]
+Folds = Annotated[int, Field(ge=2, le=1000)]
 Cores = Annotated[int, Field(ge=1, le=1024)]
 Epochs = Annotated[int, Field(ge=1, le=10**6)]
 EpochsOrZero = Annotated[int, Field(ge=0, le=10**6)]

@@ -56,11 +56,11 @@ _BEFORE_RANKS = {
 _AFTER_RANKS = {
     **with_interval(
         "precision",
-        "share of test images named like this that are right",
+        "share of held-out images named like this that are right",
         UNIT_INTERVAL,
         missing=True,
     ),
-    "test_images": number("test images of what the answer names", missing=True),
+    "test_images": number("held-out images of what the answer names", missing=True),
     "train_images": number("training images of what the answer names", missing=True),
     "novelty": number("energy score: the larger, the less it looks known", missing=True),
     "error": text("why the file cannot be read", optional=True),

@@ -145,6 +145,20 @@ def fingerprint(
     return _sha256_of_values(determinants)
 
 
+def fingerprint_with_features(alone: str, feature_images: Int64Array) -> str:
+    """The hash of a training whose features are computed together with those of other images.
+
+    The random views of an image depend on which images they are drawn with.
+
+    Args:
+        alone: the fingerprint of the training with the features of its training images alone.
+        feature_images: see :class:`longtail.trials.training_job.Split`.
+    """
+    return _sha256_of_values(
+        {"fingerprint": alone, "feature_images": sha256_of_arrays(feature_images)}
+    )
+
+
 def second_stage_fingerprint(
     trial: Trial, first_stage: str, engine: int, objective: Mapping[str, Any]
 ) -> str:

@@ -20,6 +20,7 @@ from longtail.trials.fingerprint import (
     SECOND_STAGE_ENGINE_VERSION,
     engine_version,
     fingerprint,
+    fingerprint_with_features,
     second_stage_fingerprint,
 )
 from longtail.trials.loss_schedule import LossSchedule, loss_schedule
@@ -40,6 +41,8 @@ class Split:
         validation_images: the numbers of the validation images; may be empty.
         validation_labels: their labels.
         classes: how many known classes the data set has. Some may have no training image.
+        feature_images: images whose features a frozen backbone computes together, for several
+            splits of them, ascending; None for those of the training images alone.
     """
 
     train_images: Int64Array
@@ -47,6 +50,7 @@ class Split:
     validation_images: Int64Array
     validation_labels: Int64Array
     classes: int
+    feature_images: Int64Array | None = None
 
     @classmethod
     def of_trial(
@@ -195,7 +199,7 @@ class TrainingJob:
         if self.first_stage is not None:
             first = self.first_stage.fingerprint(pixels_sha256, weights_sha256)
             return second_stage_fingerprint(self.trial, first, self.engine, self.objective)
-        return fingerprint(
+        alone = fingerprint(
             self.trial,
             self.engine,
             self.objective,
@@ -205,6 +209,10 @@ class TrainingJob:
             self.split.validation_images,
             weights_sha256,
         )
+        together = self.split.feature_images
+        if together is None or np.array_equal(together, self.split.train_images):
+            return alone
+        return fingerprint_with_features(alone, together)
 
 
 def _drawn(images: Int64Array, labels: Int64Array, counts: Int64Array, seed: int) -> Int64Array:

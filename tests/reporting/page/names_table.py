@@ -21,6 +21,7 @@ SHEET: dict[str, Any] = {
     "trusted_on_test": {"images": 9, "trusted": 4, "wrong": 1, "note": "4 named, 1 wrongly"},
     "unknown": {"note": "untested"},
     "test_set": "natural",
+    "folds": None,
 }
 
 

@@ -77,6 +77,10 @@ class StreamedImages:
         _, height, width, channels = pixels.shape
         self.shape = (len(images), channels, height, width)
 
+    def of(self, images: Int64Array) -> StreamedImages:
+        """Other images of the same array."""
+        return StreamedImages(self._pixels, images, self.device)
+
     @contextmanager
     def batches(self, numbers: Sequence[Tensor]) -> Iterator[Iterator[Tensor]]:
         """See :class:`ImageSource`.

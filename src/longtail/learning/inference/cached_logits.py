@@ -29,6 +29,7 @@ def cached_logits(
     validation_images: Int64Array,
     store: ArrayStore,
     advance: Callable[[int], None] | None = None,
+    feature_images: Int64Array | None = None,
 ) -> Float32Array:
     """Logits of chosen images, shape (len(images), classes), from the store if they are there.
 
@@ -41,6 +42,7 @@ def cached_logits(
         validation_images: see :func:`compute_logits`.
         store: of the logits, and of the features of a frozen backbone.
         advance: see :func:`compute_logits`.
+        feature_images: see :func:`compute_logits`.
 
     Raises:
         TrainingError: if the GPU runs out of memory.
@@ -59,7 +61,9 @@ def cached_logits(
         key["five_crop_size"] = trained.trial.recipe.five_crop_size
 
     def compute() -> Float32Array:
-        return compute_logits(trained, pixels, images, validation_images, store, advance)
+        return compute_logits(
+            trained, pixels, images, validation_images, store, advance, feature_images
+        )
 
     return store.logits(fingerprint, key, compute)
 
@@ -71,6 +75,7 @@ def compute_logits(
     validation_images: Int64Array | None = None,
     store: ArrayStore | None = None,
     advance: Callable[[int], None] | None = None,
+    feature_images: Int64Array | None = None,
 ) -> Float32Array:
     """Logits of chosen images in float32, of shape (len(images), classes).
 
@@ -84,6 +89,7 @@ def compute_logits(
         validation_images: those whose features the training may have stored.
         store: of the features, or None not to store them.
         advance: called with the number of images of each batch, unless features are used.
+        feature_images: images, among them the chosen ones, whose features are computed together.
 
     Raises:
         TrainingError: if the GPU runs out of memory.
@@ -99,6 +105,12 @@ def compute_logits(
             source = StreamedImages(pixels, images, execution.device)
             batch_size = trial.recipe.batch_size
             return predict_logits(model, source, batch_size, execution, advance).cpu().numpy()
+        if feature_images is not None:
+            source = StreamedImages(pixels, feature_images, execution.device)
+            logits = _logits_from_features(
+                model.eval(), source, feature_images, trial, execution, store
+            )
+            return logits.numpy()[np.searchsorted(feature_images, images)]
         is_validation = np.isin(images, () if validation_images is None else validation_images)
         logits = torch.empty(len(images), trained.classes)
         # Separately, since the training has stored the features of the validation images.

@@ -15,7 +15,7 @@ from longtail.arrays import Float32Array, Int64Array
 from longtail.learning.augmentation.epoch import Augmentation
 from longtail.learning.augmentation.geometry import resize
 from longtail.learning.backbones import ImageClassifier
-from longtail.learning.data.image_source import ImageSource, as_image_source
+from longtail.learning.data.image_source import ImageSource, StreamedImages, as_image_source
 from longtail.learning.execution import Execution
 from longtail.learning.training.cached_views import CachedViews, FeatureClassifier, as_one_pixel
 from longtail.learning.training.checkpoint import Checkpoint
@@ -74,17 +74,22 @@ def fit_classifier(
         DiskFullError: if there is not enough space for the features.
     """
     trial, split, recipe, stage = job.trial, job.split, job.recipe, job.stage
-    views = cached_features(
-        model, train.images, split.train_images, trial, recipe.cached_views, execution, store
-    )
+    images, together = train.images, split.feature_images
+    numbers = split.train_images if together is None else together
+    if together is not None:
+        assert isinstance(images, StreamedImages)  # as all images of a frozen backbone
+        images = images.of(together)
+    views = cached_features(model, images, numbers, trial, recipe.cached_views, execution, store)
+    if together is not None:
+        views = views[:, np.searchsorted(together, split.train_images)]
     if job.starts_at_class_means:
         start_at_class_means(model.classifier, views[0], train.labels)
     validated = views[0, :0]
     if recipe.validate_every:
         # In float32, as in the evaluation, which finds them in the store.
-        full_precision, images = execution.in_float32(), split.validation_images
+        full_precision, numbers = execution.in_float32(), split.validation_images
         [validated] = cached_features(
-            model, validation.images, images, trial, 1, full_precision, store
+            model, validation.images, numbers, trial, 1, full_precision, store
         )
     head = FeatureClassifier(model.classifier)
     groups = None if stage is None else trained_groups(model.classifier, stage)

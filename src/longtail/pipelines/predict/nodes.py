@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from longtail.arrays import Float32Array, Int64Array, UInt8Array
+from longtail.arrays import UInt8Array
 from longtail.datasets.trials import TrialFiles
-from longtail.imbalance import GROUPS, UNKNOWN, held_out_images, images_of, widest_test_set
+from longtail.imbalance import GROUPS, UNKNOWN, images_of, widest_test_set
 from longtail.naming.answers_table import (
     BAD_BOX,
     columns_of,
@@ -24,20 +23,20 @@ from longtail.naming.answers_table import (
     unreadable_row,
 )
 from longtail.naming.decision_rule import DecisionRule
-from longtail.naming.error_rates import LabelledLogits, log_names_at_each_rate, names_at_each_rate
+from longtail.naming.error_rates import log_names_at_each_rate, names_at_each_rate
 from longtail.naming.named_before import NamedBefore
 from longtail.naming.recognizer import (
-    HeldOutLogits,
     TrainedTrial,
     log_recognizer,
     make_recognizer,
     read_prior_and_taxonomy,
 )
 from longtail.naming.seen_before import SeenImages, warn_of_seen
-from longtail.naming.stored_logits import FIGURE, stored_logits
-from longtail.naming.trial_choice import choose_trial, trained_trial, weights_of
+from longtail.naming.stored_logits import FIGURE
+from longtail.naming.trial_choice import ChosenTrial, choose_trial, trained_trial, weights_of
 from longtail.parameters import Compute, Dataset, FolderSource, Predict, Trial
-from longtail.progress import progress_bar
+from longtail.pipelines.predict.cross_fitting import cross_fit, is_cross_fitted
+from longtail.pipelines.predict.held_out import held_out_logits, held_out_parts
 from longtail.records.camtrap_dp import camtrap_package
 from longtail.records.captures import log_captures, read_captures
 from longtail.records.darwin_core import occurrences
@@ -60,8 +59,7 @@ from longtail.sources.photographs import (
     find_photographs,
     thumbnails,
 )
-from longtail.storage.array_store import ArrayStore
-from longtail.trials.training_job import VALIDATION, Split, TrainingJob
+from longtail.trials.training_job import Split, TrainingJob
 from longtail.trials.verification import trial_names
 from longtail.wording import counted
 
@@ -69,23 +67,6 @@ if TYPE_CHECKING:
     from longtail.learning.inference.trained_model import Predictor
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class ChosenTrial:
-    """The trained trial that names photographs.
-
-    Attributes:
-        trial: as it was trained, with the current compute parameters.
-        fingerprint: of its training.
-        pixels_sha256: the checksum of the data set's pixels.
-        nll: on the widest test set, by which its stored logits are recognised.
-    """
-
-    trial: Trial
-    fingerprint: str
-    pixels_sha256: str
-    nll: float
 
 
 def select_trial(
@@ -115,9 +96,16 @@ def select_trial(
     name = choose_trial(results, source["dataset"], predict.trial)
     trained, fingerprint = trained_trial(name, results, trainings, source, index, subsets)
     row = (trial_names(results) == name) & (results["test_set"] == widest_test_set(subsets))
-    nll = float(results.loc[row, FIGURE].iloc[0])
-    trained = trained.model_copy(update={"compute": compute})
-    return ChosenTrial(trained, fingerprint, source["sha256"], nll)
+    training = trainings.loc[trainings["fingerprint"] == fingerprint].iloc[0]
+    checksum = training["weights_sha256"]
+    return ChosenTrial(
+        trained.model_copy(update={"compute": compute}),
+        fingerprint,
+        source["sha256"],
+        checksum if isinstance(checksum, str) else None,
+        float(results.loc[row, FIGURE].iloc[0]),
+        float(training["seconds"]),
+    )
 
 
 def describe_recognizer(
@@ -131,6 +119,10 @@ def describe_recognizer(
     predict: Predict,
 ) -> dict[str, Any]:
     """Calibrate the chosen trial, and measure how reliable its names are.
+
+    If it is cross-fitted (:mod:`longtail.pipelines.predict.cross_fitting`), a model of all
+    photographs names, and the others measure. Otherwise the trial itself names, and the validation
+    and test photographs measure.
 
     Args:
         chosen: the trial.
@@ -149,41 +141,31 @@ def describe_recognizer(
         DataError: if the trained weights are missing, or a file of the user cannot be used.
     """
     trial, labels = chosen.trial, index["label"].to_numpy()
-    class_names = profile.sort_values("label")["class_name"].tolist()
-    job = TrainingJob.of(trial, Split.of_trial(trial, labels, subsets, len(class_names)))
-    counts = job.split.class_counts
-    stated = read_prior_and_taxonomy(predict, class_names, counts)
+    profile = profile.sort_values("label")
+    class_names = profile["class_name"].tolist()
+    split = Split.of_trial(trial, labels, subsets, len(class_names))
+    stated = read_prior_and_taxonomy(predict, class_names, split.class_counts)
     # Checked before the logits are computed: without weights no photograph can be named.
     weights = weights_of(store, chosen.fingerprint, trial.name)
-    validation, test, unknown = _held_out(subsets).values()
-    every = held_out_images(subsets)
-    found = stored_logits(logits.versions(trial.name), every, test, labels, chosen.nll)
-    if found is None:
-        log.info("The logits of %s's results are no longer stored", trial.name)
-        found = _evaluated_again(chosen, job, weights, images, subsets, store)
-    of_validation, of_test, of_unknown = (
-        np.asarray(found[np.searchsorted(every, part)]) for part in (validation, test, unknown)
+    if is_cross_fitted(chosen, predict):
+        fitted = cross_fit(chosen, weights, split, images, index, subsets, store, predict)
+        job, fingerprint = fitted.job, fitted.fingerprint
+        held_out = fitted.held_out
+    else:
+        job, fingerprint = TrainingJob.of(trial, split), chosen.fingerprint
+        held_out = held_out_logits(chosen, job, weights, images, labels, subsets, logits, store)
+    counts = job.split.class_counts
+    trained = TrainedTrial(
+        trial,
+        fingerprint,
+        job.losses.last,
+        counts,
+        job.seen_counts,
+        (profile["group"] == GROUPS[-1]).to_numpy() & (np.ptp(counts) > 0),
+        class_names,
+        images.shape[1],
     )
-    recognizer = make_recognizer(
-        TrainedTrial(
-            trial,
-            chosen.fingerprint,
-            job.losses.last,
-            counts,
-            job.seen_counts,
-            (profile.sort_values("label")["group"] == GROUPS[-1]).to_numpy() & (np.ptp(counts) > 0),
-            class_names,
-            images.shape[1],
-        ),
-        HeldOutLogits(
-            LabelledLogits(of_validation, labels[validation]),
-            LabelledLogits(of_test, labels[test]),
-            widest_test_set(subsets),
-            of_unknown if len(unknown) else None,
-        ),
-        stated,
-        predict,
-    )
+    recognizer = make_recognizer(trained, held_out, stated, predict)
     log_recognizer(recognizer)
     return recognizer
 
@@ -260,8 +242,11 @@ def name_photographs(
     predictor = _predictor(store, recognizer["fingerprint"], trial, len(rule.class_names))
     from longtail.learning.inference.trained_model import images_per_chunk
 
-    train_images = images_of(subsets, "train", trial.train_set)
-    seen = SeenImages(images, {TRAIN: train_images, **_held_out(subsets)})
+    split = {TRAIN: images_of(subsets, "train", trial.train_set), **held_out_parts(subsets)}
+    if recognizer["folds"] is not None:  # the model has learnt all but unknown species
+        *learnt, unknown = split.values()
+        split = {TRAIN: np.concatenate(learnt), UNKNOWN: unknown}
+    seen = SeenImages(images, split)
     size = recognizer["image_size"]
     contents = checksums(photographs.files)
     pictures = content_keys(photographs.files, contents)
@@ -367,40 +352,6 @@ def _determinants(
         "device": compute.device,
         "decoding": DECODING_VERSION,
     }
-
-
-def _held_out(subsets: pd.DataFrame) -> dict[str, Int64Array]:
-    """The images that no trial trains on: validation, widest test set, and unknown species."""
-    return {
-        VALIDATION: images_of(subsets, VALIDATION, VALIDATION),
-        "test": images_of(subsets, "test", widest_test_set(subsets)),
-        UNKNOWN: images_of(subsets, UNKNOWN, UNKNOWN),
-    }
-
-
-def _evaluated_again(
-    chosen: ChosenTrial,
-    job: TrainingJob,
-    weights: Path,
-    images: UInt8Array,
-    subsets: pd.DataFrame,
-    store: Path,
-) -> Float32Array:
-    """The logits of all held-out images, computed or cached as in the train stage."""
-    from longtail.learning.inference.cached_logits import cached_logits
-    from longtail.learning.inference.trained_model import TrainedModel
-
-    split, numbers = job.split, held_out_images(subsets)
-    with progress_bar(f"Testing {job.trial.name}", len(numbers)) as advance:
-        return cached_logits(
-            TrainedModel(weights, job.trial, split.classes),
-            chosen.fingerprint,
-            images,
-            numbers,
-            split.validation_images,
-            ArrayStore(store, chosen.pixels_sha256),
-            advance,
-        )
 
 
 def _predictor(store: Path, fingerprint: str, trial: Trial, classes: int) -> Predictor:

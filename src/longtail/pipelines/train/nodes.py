@@ -13,7 +13,7 @@ from longtail.evaluation.predictions import Predictions, class_confusions, examp
 from longtail.evaluation.trainings import trainings_table
 from longtail.imbalance import UNKNOWN, held_out_images, images_of, widest_test_set
 from longtail.parameters import Backbone, Statistics, Trial
-from longtail.pipelines.train.stored_training import TrainingInputs, stored_or_trained
+from longtail.pipelines.stored_training import TrainingInputs, stored_or_trained
 from longtail.progress import TrialScored, tell
 from longtail.storage.array_store import ArrayStore
 from longtail.trials import post_hoc

@@ -160,8 +160,8 @@ def _records(chosen: pd.DataFrame, naming: ClassNaming) -> dict[str, str]:
 def _record(row: Mapping[Any, Any]) -> str:
     trained = counted(int(row["train_images"]), "training photograph")
     if pd.isna(row["precision"]):
-        return f"Never came first on the test set; {trained}."
+        return f"Never came first on a held-out photograph; {trained}."
     return (
-        f"Right {percent(row['precision'])} of the times it came first on the test set "
+        f"Right {percent(row['precision'])} of the times it came first on held-out photographs "
         f"[{percent(row['precision_low'])}, {percent(row['precision_high'])}]; {trained}."
     )

@@ -1,0 +1,258 @@
+"""Cross-fitting: learn from every photograph, and measure on none that was learnt from.
+
+The model that names new photographs is trained on all photographs of known species: training,
+validation and test images together. Its answers to these say nothing about new photographs. So the
+photographs are divided into folds, a model is trained without each fold, and answers to it
+(cross-validation; Chernozhukov et al. 2018, arXiv 1608.00060, call fitting and measuring like this
+cross-fitting). All that is fitted or counted later comes from these answers. They are by models
+that had a fold less to learn from, so they are wrong slightly more often than those of the model
+that names.
+
+Photographs of unknown species are never learnt, nor are those of one group with one of them.
+Photographs that a person has confirmed are learnt but do not measure: people confirm what is
+doubtful, or what is sure, so they are no random sample of new photographs.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from longtail.arrays import Float32Array, Int64Array, UInt8Array
+from longtail.errors import DataError
+from longtail.imbalance import (
+    CONFIRMED,
+    NEVER_HELD_OUT,
+    UNKNOWN,
+    assign_folds,
+    group_numbers,
+    images_of,
+    widest_test_set,
+)
+from longtail.naming.error_rates import LabelledLogits
+from longtail.naming.priors import assumed_prior
+from longtail.naming.recognizer import HeldOutLogits
+from longtail.naming.trial_choice import ChosenTrial
+from longtail.parameters import Predict, Trial
+from longtail.pipelines.stored_training import TrainingInputs, stored_or_trained
+from longtail.progress import EpochDone, Event, GridProgress, TrainingStarted, watched
+from longtail.storage.array_store import ArrayStore
+from longtail.storage.store import Training
+from longtail.trials.fingerprint import sha256_of_arrays
+from longtail.trials.training_job import Split, TrainingJob
+from longtail.wording import counted, duration
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class CrossFitted:
+    """A model of all photographs, and answers to them of models that did not learn from them.
+
+    Attributes:
+        job: the training of the model of all photographs.
+        fingerprint: of that training.
+        images: the numbers of the photographs that measure, ascending. Each was held out once.
+        held_out: the logits of each from the model that was trained without its fold, as if that
+            had assumed the prior that the model of all photographs assumes; and the logits of
+            photographs of unknown species from the model of all photographs.
+    """
+
+    job: TrainingJob
+    fingerprint: str
+    images: Int64Array
+    held_out: HeldOutLogits
+
+
+def is_cross_fitted(chosen: ChosenTrial, requested: Predict) -> bool:
+    """Whether a trial is cross-fitted; if its cost is the reason why not, that is logged."""
+    frozen = chosen.trial.recipe.has_fixed_features
+    if requested.cross_fitting == "frozen" and not frozen:
+        trainings = requested.folds + 1
+        log.info(
+            "%s learnt from the training photographs only. With predict.cross_fitting=always it "
+            "would also learn from those that validate and test it: %s of the whole network, "
+            "about %s",
+            *(chosen.trial.name, counted(trainings, "training")),
+            duration(trainings * chosen.seconds),
+        )
+    return requested.cross_fitting == "always" or (requested.cross_fitting == "frozen" and frozen)
+
+
+def photographs_to_learn(split: Split, index: pd.DataFrame, subsets: pd.DataFrame) -> Int64Array:
+    """The numbers of a trial's training, validation and test images, ascending.
+
+    Without those of one group with an image of an unknown species.
+
+    Args:
+        split: of the trial.
+        index: one row per image.
+        subsets: one row per image and subset.
+    """
+    test = images_of(subsets, "test", widest_test_set(subsets))
+    every = np.unique(np.concatenate([split.train_images, split.validation_images, test]))
+    groups = group_numbers(index)
+    beside_unknown = np.isin(groups[every], groups[images_of(subsets, UNKNOWN, UNKNOWN)])
+    return every[~beside_unknown]
+
+
+def cross_fit(
+    chosen: ChosenTrial,
+    weights: Path,
+    split: Split,
+    images: UInt8Array,
+    index: pd.DataFrame,
+    subsets: pd.DataFrame,
+    store: Path,
+    requested: Predict,
+) -> CrossFitted:
+    """Train a trial on all photographs, and once without each fold. What is stored is not trained.
+
+    Args:
+        chosen: the trial.
+        weights: the file of its trained weights.
+        split: what it was trained and validated on.
+        images: uint8 (images, height, width, 3).
+        index: one row per image.
+        subsets: one row per image and subset.
+        store: the folder of finished trainings.
+        requested: the folds.
+
+    Raises:
+        DataError: if the pretrained weights are missing or have changed, or if no photograph can
+            be held out.
+    """
+    labels = index["label"].to_numpy()
+    every = photographs_to_learn(split, index, subsets)
+    folds = assign_folds(
+        labels[every], group_numbers(index)[every], requested.folds, requested.folds_seed
+    )
+    measures = (folds != NEVER_HELD_OUT) & (index["split"].to_numpy()[every] != CONFIRMED)
+    numbers = np.unique(folds[measures])
+    if len(numbers) < 2:
+        raise DataError(
+            "predict.cross_fitting: all photographs of each species are in one group, so that none "
+            "can be held out. Add photographs of other groups, or set it to never"
+        )
+    # Validation would only fill the history, which nobody sees.
+    recipe = chosen.trial.recipe.model_copy(update={"validate_every": 0})
+    trial = chosen.trial.model_copy(update={"recipe": recipe})
+    nothing = every[:0]
+
+    def job_of(learnt: Int64Array) -> TrainingJob:
+        of_fold = Split(learnt, labels[learnt], nothing, labels[nothing], split.classes, every)
+        return TrainingJob.of(trial, of_fold)
+
+    jobs = [job_of(every[folds != fold]) for fold in numbers]
+    whole = job_of(every)
+    first = _first_weights(chosen, weights)
+    inputs = TrainingInputs(images, chosen.pixels_sha256, store, first, chosen.weights_sha256)
+    logits = np.empty((len(every), split.classes), dtype=np.float32)
+    progress = _Progress(trial, len(jobs) + 1)
+    with progress.shown():
+        for fold, job in zip(numbers, jobs, strict=True):
+            is_held = folds == fold
+            fitted = stored_or_trained(job, inputs)
+            logits[is_held] = _logits(fitted, job, inputs, every[is_held])
+            logits[is_held] += _prior_correction(job, whole)
+            progress.done += 1
+        model = stored_or_trained(whole, inputs)
+        unknown = images_of(subsets, UNKNOWN, UNKNOWN)
+        of_unknown = _logits(model, whole, inputs, unknown) if len(unknown) else None
+    log.info(
+        "Cross-fitting: %s learns from %s; each of %s is answered by a model without its fold "
+        "(1 of %d)",
+        *(trial.name, counted(len(every), "photograph"), f"{measures.sum():,}", len(jobs)),
+    )
+    answers = LabelledLogits(logits[measures], labels[every[measures]])
+    held_out = HeldOutLogits(answers, answers, "all", of_unknown, folds[measures])
+    return CrossFitted(whole, str(model.card["fingerprint"]), every[measures], held_out)
+
+
+def _logits(
+    model: Training, job: TrainingJob, inputs: TrainingInputs, numbers: Int64Array
+) -> Float32Array:
+    """The stored logits of images of these numbers; computed if there are none."""
+    from longtail.learning.inference.cached_logits import cached_logits
+    from longtail.learning.inference.trained_model import TrainedModel
+
+    together = job.split.feature_images
+    is_among = together is not None and bool(np.isin(numbers, together).all())
+    return cached_logits(
+        TrainedModel(model.model_file, job.trial, job.split.classes),
+        str(model.card["fingerprint"]),
+        inputs.images,
+        numbers,
+        job.split.validation_images,
+        ArrayStore(inputs.store, inputs.pixels_sha256),
+        feature_images=together if is_among else None,
+    )
+
+
+def _prior_correction(job: TrainingJob, whole: TrainingJob) -> Float32Array:
+    """What turns the prior that a training assumes into that of another, (classes,).
+
+    Without its fold a rare class is rarer: of three images, two are left.
+    """
+    is_mixed = job.recipe.mixing is not None
+    assumed, _ = assumed_prior(job.losses.last, job.seen_counts, is_mixed)
+    target, _ = assumed_prior(whole.losses.last, whole.seen_counts, is_mixed)
+    correction: Float32Array = np.log(target / assumed).astype(np.float32)
+    return correction
+
+
+def _first_weights(chosen: ChosenTrial, trained: Path) -> dict[str, Any] | None:
+    """The weights that trainings start from: those of the frozen backbone, or the pretrained."""
+    trial = chosen.trial
+    if chosen.weights_sha256 is None:
+        return None
+    if trial.recipe.has_fixed_features:
+        from safetensors.torch import load_file
+
+        prefix = "backbone."
+        return {
+            name.removeprefix(prefix): tensor
+            for name, tensor in load_file(trained).items()
+            if name.startswith(prefix)
+        }
+    from longtail.learning.backbones.pretrained import pretrained_weights
+
+    weights = pretrained_weights(trial.backbone)
+    found = sha256_of_arrays(*(weights[name].numpy() for name in sorted(weights)))
+    if found != chosen.weights_sha256:
+        raise DataError(
+            f"predict.cross_fitting: the pretrained weights of {trial.backbone.name} are no longer "
+            f"those that {trial.name} was trained from. Train it again: kedro run --pipelines=full "
+            f"with the --env and --params that it was trained with"
+        )
+    return weights
+
+
+class _Progress:
+    """Shows trainings of one trial, one after the other, as one."""
+
+    def __init__(self, trial: Trial, trainings: int) -> None:
+        self._epochs, self._all, self.done = trial.epochs, trainings * trial.epochs, 0
+        self._bars = GridProgress({trial.name: self._all})
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Show what trainings tell meanwhile."""
+        with self._bars, watched(self._show):
+            yield
+
+    def _show(self, event: Event) -> None:
+        before = self.done * self._epochs
+        match event:
+            case TrainingStarted():
+                event = replace(event, epochs_before=before + event.epochs_before)
+            case EpochDone():
+                event = replace(event, epoch=before + event.epoch, epochs=self._all)
+        self._bars.show(event)
