@@ -36,6 +36,7 @@ from longtail.reporting.page.gallery import (
     probability_note,
     thumbnail,
 )
+from longtail.reporting.page.species_rows import rows_as_data
 from longtail.reporting.page.species_section import SHOWN_PAIRS, SpeciesPart, species_parts
 from longtail.reporting.page.unknown_section import unknown_class_names
 from longtail.trials.post_hoc import LastLayer, adjusted
@@ -308,6 +309,12 @@ def test_the_table_of_many_species_is_folded_and_scrolled() -> None:
     assert '<details class="species"><summary>All 1,000 species' in text(1000)
     assert '<div class="scroll tall" tabindex="0"><table class="sortable">' in text(1000)
     assert "scroll tall" not in text(30)
+    tables = [text(n).partition('<details class="species">')[2] for n in (30, 200, 1000)]
+    rows = [table.partition("</table>")[0].count("<tr><td") for table in tables]
+    assert rows == [30, 200, 200]
+    [data] = re.findall(r'<script type="application/json">(.*?)</script>', text(1000))
+    assert len(json.loads(data)) == 800
+    assert "application/json" not in text(200)
 
 
 # --- the photographs ---------------------------------------------------------------------------
@@ -375,6 +382,14 @@ def test_hostile_names_are_text() -> None:
     assert "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;" in text
     assert 'a "quoted"' not in text
     assert text.count("<script>") == 2  # the page's own
+
+
+def test_hostile_names_are_text_in_rows_that_are_data() -> None:
+    (part,) = parts(HOSTILE, "</script>")
+    data = str(rows_as_data(part.rows))
+    assert "<script" not in data and "</" not in data
+    names = [row[0] for row in json.loads(data)]
+    assert names[:2] == [str(row.name) for row in part.rows[:2]]
 
 
 def test_the_page_is_whole_without_scripts_and_asks_nothing_of_the_network() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -96,6 +97,29 @@ def species_row(row: Mapping[Any, Any], names: ClassNaming) -> SpeciesRow:
         taken_for=names.html(row["taken_for"]) if taken else Markup(),
         taken_for_images=row["taken_for_images"],
     )
+
+
+def rows_as_data(rows: Sequence[SpeciesRow]) -> Markup:
+    """Rows as JSON for the script of the page, which makes the same cells of them as the template.
+
+    A row is a list with the HTML of each cell, and a tab before what is shown in grey.
+    """
+    cells = [
+        [
+            row.name,
+            row.group,
+            f"{row.train_images:,}",
+            f"{row.test_images:,}",
+            f"{row.recall.value}\t{row.recall.ends}",
+            f"{row.answers:,}",
+            f"{row.precision.value}\t{row.precision.ends}",
+            row.f1,
+            f"{row.taken_for}\t({row.taken_for_images})" if row.taken_for else "",
+        ]
+        for row in rows
+    ]
+    text = json.dumps(cells, ensure_ascii=False, separators=(",", ":"))
+    return Markup(text.replace("</", r"<\/"))  # so that no name ends the script
 
 
 def pair_row(row: Mapping[Any, Any], names: ClassNaming) -> PairRow:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
+from markupsafe import Markup
 
 from longtail.class_names import ClassNaming
 from longtail.evaluation.best_trials import best_trials
@@ -19,6 +20,7 @@ from longtail.reporting.page.species_rows import (
     SpeciesRow,
     gallery_answers,
     pair_row,
+    rows_as_data,
     species_row,
 )
 from longtail.reporting.page.templates import fragment
@@ -29,6 +31,8 @@ from longtail.wording import count_range, counted, level_in_percent, listed
 
 # The number of confused pairs on the page; more are in confused_pairs.csv.
 SHOWN_PAIRS = 25
+# The number of species on a page of their table. Those of later pages are smaller as data.
+PAGE_ROWS = 200
 # Ranges of recall; species without a test image are in none of them.
 LEVELS: dict[str, Callable[[pd.Series[float]], pd.Series[bool]]] = {
     "never": lambda recall: recall == 0,
@@ -73,10 +77,15 @@ class SpeciesPart:
     plural: str
     probability: str
 
+    @property
+    def further_rows(self) -> Markup:
+        """The rows after the first ``PAGE_ROWS``, as data."""
+        return rows_as_data(self.rows[PAGE_ROWS:])
+
 
 def species_section(parts: Sequence[SpeciesPart]) -> str:
     """The section as HTML; empty if there is nothing to show."""
-    return fragment("species_section.html.j2", parts=parts)
+    return fragment("species_section.html.j2", parts=parts, page_rows=PAGE_ROWS)
 
 
 def species_parts(

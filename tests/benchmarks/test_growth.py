@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.growth import SIZES, STAGES, subsets_of
+
+
+def test_every_stage_has_sizes() -> None:
+    assert SIZES.keys() == STAGES.keys()
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_stage_runs(stage: str, tmp_path: Path) -> None:
+    STAGES[stage](10, 2 if stage in {"species", "page"} else 100, tmp_path)()
+
+
+def test_the_first_test_set_has_all_images_and_the_others_half_of_them() -> None:
+    sizes = subsets_of(100)["name"].value_counts()
+    assert sizes.tolist() == [100, *[50] * 11]
