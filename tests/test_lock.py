@@ -139,6 +139,7 @@ def test_places_on_a_machine_are_no_part_of_it() -> None:
         "backbones": {"vit": {"weights": "/file", "pretrained": True, "options": {}}},
         "grid": {"methods": ["ldam"]},
         "predict": {"path": "/night", "boxes": "/b", "species_list": "/list", "prior": "train"},
+        "methods": {"theirs": {"label": "Theirs", "external": {"path": "/p.csv"}}},
     }
     places, others = locks.split_places(given)
     assert places == {
@@ -146,12 +147,14 @@ def test_places_on_a_machine_are_no_part_of_it() -> None:
         "datasets": {"moths": {"source": {"path": "/moths"}}},
         "backbones": {"vit": {"weights": "/file"}},
         "predict": {"path": "/night", "boxes": "/b", "species_list": "/list"},
+        "methods": {"theirs": {"external": {"path": "/p.csv"}}},
     }
     assert others == {
         "datasets": {"moths": {"source": {"image_size": 64}}},
         "backbones": {"vit": {"pretrained": True, "options": {}}},
         "grid": {"methods": ["ldam"]},
         "predict": {"prior": "train"},
+        "methods": {"theirs": {"label": "Theirs"}},
     }
 
 

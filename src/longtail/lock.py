@@ -30,6 +30,7 @@ PLACES = (
     ("datasets", "*", "source", "corrections"),
     ("datasets", "*", "source", "class_names"),
     ("backbones", "*", "weights"),
+    ("methods", "*", "external", "path"),
     ("predict", "path"),
     ("predict", "boxes"),
     ("predict", "species_list"),

@@ -23,6 +23,7 @@ def results(**validation: float) -> pd.DataFrame:
         "train_set": "natural",
         "backbone": "small",
         "seed": 0,
+        "trained_by": "another trial",
     }
     return pd.DataFrame(rows).assign(**names)
 
@@ -51,3 +52,12 @@ def test_what_was_changed_after_the_training_is_not_chosen() -> None:
     table = results(softmax=0.4, adjusted=0.9)
     table["post_hoc"] = ["none", "none", '{"kind": "logit_adjustment"}', '{"kind": "..."}']
     assert choose_trial(table, "moths", None) == "moths.natural.small.softmax.seed0"
+
+
+def test_external_predictions_are_no_model() -> None:
+    table = results(theirs=0.9, softmax=0.4)
+    table.loc[table["method"] == "theirs", "trained_by"] = "external"
+    assert choose_trial(table, "moths", None) == "moths.natural.small.softmax.seed0"
+    asked = "moths.natural.small.theirs.seed0"
+    with pytest.raises(ConfigurationError, match=f"{asked} are external predictions"):
+        choose_trial(table, "moths", asked)

@@ -47,6 +47,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "count": 2, "shared": 0.5, "tau": [0, 1], "reversed_tau": [1, 0], "diversity": 0.1,
         "reduction": "sum",
     },
+    "External": {"path": "p.csv", "values": "logits"},
     "SecondStage": {
         "epochs": 9, "trains": ["classifier", "class_scales"], "start": "random",
         "classifier": {"kind": "linear", "scale": 1.0}, "classifier_rate": 0.2,

@@ -18,6 +18,7 @@ from longtail.parameters import (
     Contrastive,
     DeferredWeights,
     Experts,
+    External,
     Loss,
     Method,
     PostHocLogitAdjustment,
@@ -145,6 +146,8 @@ OF_METHOD: dict[str, tuple[Any, bool]] = {
     "post_hoc": (PostHocLogitAdjustment(kind="logit_adjustment"), False),
     "recipe": ({"epochs": 9}, False),
     "family": ("re-sampling", False),
+    # It has no training: the content of its file is hashed.
+    "external": (External(path="p.csv"), False),
 }
 OF_CLASSIFIER: dict[str, Any] = {"kind": "cosine", "scale": 2.0}
 OF_COMPUTE: dict[str, Any] = {

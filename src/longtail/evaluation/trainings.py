@@ -15,6 +15,8 @@ from longtail.storage.files import verified
 
 # The columns that identify a trial, in the order of the parts of its name.
 TRIAL_COLUMNS = ("dataset", "train_set", "backbone", "method", "seed")
+# In the place of the trial that was trained: the predictions come from a file.
+EXTERNAL = "external"
 # Columns from the trial's card; older cards lack some.
 FROM_CARD = (
     *("fingerprint", "trained_by", "started", "seconds"),
@@ -45,9 +47,14 @@ def trainings_table(cards: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*TRIAL_COLUMNS, *FROM_CARD, "parameters"])
 
 
+def is_external(rows: pd.DataFrame) -> pd.Series[bool]:
+    """Whether each row of results or trainings is of predictions that come from a file."""
+    return rows["trained_by"] == EXTERNAL
+
+
 def distinct_trainings(trainings: pd.DataFrame) -> pd.Series[float]:
     """The seconds of each training by its fingerprint, first stages as trainings of their own."""
-    own = trainings.drop_duplicates("fingerprint").set_index("fingerprint")
+    own = trainings[~is_external(trainings)].drop_duplicates("fingerprint").set_index("fingerprint")
     if "first_stage" not in own:  # an older table
         return own["seconds"]
     later = own.dropna(subset="first_stage")

@@ -25,7 +25,9 @@ from longtail.parameters import (
     Trial,
 )
 from longtail.pipelines.predict.pipeline import dataset_of
+from longtail.pipelines.train.nodes import read_external
 from longtail.project import located
+from longtail.trials.external import check_external_files
 
 # Kedro's runners that would give wrong results, and why.
 REFUSED_RUNNERS = {
@@ -56,6 +58,7 @@ class PreflightHook:
         check_sources(parameters, made)
         if f"{dataset_of(parameters)}_names" in made:
             check_request(parameters)
+        check_predictions(pipeline, catalog)
         fits = [node for node in pipeline.nodes if is_step(node, "fit")]
         if not fits:
             return
@@ -106,6 +109,16 @@ def check_sources(parameters: Parameters, made: set[str]) -> None:
         if f"{name}_images" in made:
             _check_holdout(parameters.datasets[name])
             sources.check_source(parameters.datasets[name].source, name)
+
+
+def check_predictions(pipeline: Pipeline, catalog: LongtailCatalog) -> None:
+    """Refuse files of external predictions that a run would read and that do not exist.
+
+    Raises:
+        DataError: naming each.
+    """
+    read = [node.namespace for node in pipeline.nodes if node.func is read_external]
+    check_external_files([catalog.load(f"params:{name}.trial") for name in read])
 
 
 def refuse_missing(pipeline: Pipeline, catalog: LongtailCatalog) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from longtail.errors import ConfigurationError, DataError
-from longtail.evaluation.trainings import TRIAL_COLUMNS
+from longtail.evaluation.trainings import TRIAL_COLUMNS, is_external
 from longtail.parameters import Trial, unknown
 from longtail.storage.store import TrialStore
 from longtail.trials.post_hoc import crops_in
@@ -58,7 +58,13 @@ def choose_trial(results: pd.DataFrame, dataset: str, requested: str | None) -> 
         ConfigurationError: if the requested trial is not among the results.
         DataError: if there is nothing to choose by.
     """
-    results = results[~_changed_post_hoc(results)]
+    external = trial_names(results[is_external(results)])
+    if requested in set(external):
+        raise ConfigurationError(
+            f"predict.trial: {requested} are external predictions, whose network is not here to "
+            f"name photographs. Choose a trial that was trained"
+        )
+    results = results[~_changed_post_hoc(results) & ~is_external(results)]
     names = trial_names(results)
     if requested is not None:
         known = list(dict.fromkeys(names))

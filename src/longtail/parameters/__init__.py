@@ -39,6 +39,7 @@ from longtail.parameters.datasets import (
     UnknownClasses,
 )
 from longtail.parameters.experts import Experts
+from longtail.parameters.external import External
 from longtail.parameters.families import FAMILIES, Family, family_label
 from longtail.parameters.grid import Contents, Grid, Table, Trial, Trials
 from longtail.parameters.losses import (
@@ -101,6 +102,7 @@ __all__ = [
     "Equalization",
     "Experts",
     "ExponentialProfile",
+    "External",
     "Family",
     "Focal",
     "FolderSource",

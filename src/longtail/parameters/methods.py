@@ -9,8 +9,9 @@ from pydantic import Field, field_validator, model_validator
 from longtail.parameters.classifier import Classifier
 from longtail.parameters.contrastive import Contrastive
 from longtail.parameters.experts import Experts
+from longtail.parameters.external import External
 from longtail.parameters.families import Family
-from longtail.parameters.losses import Loss
+from longtail.parameters.losses import Loss, Softmax
 from longtail.parameters.post_hoc import PostHoc, PostHocLogitAdjustment, TauNormalization
 from longtail.parameters.sampling import DeferredWeights, Sampling
 from longtail.parameters.second_stage import SecondStage
@@ -34,6 +35,8 @@ class Method(Strict):
         contrastive: a branch that is trained with the network and then dropped; null for none.
         post_hoc: a change of the trained model's logits; the training stays the same.
         recipe: what this method changes of the common recipe.
+        external: predictions that are read from a file; nothing is trained, and all keys but
+            ``label`` and ``family`` are left out. Null for a method that is trained.
         family: of Zhang et al.'s survey; null for the baseline, and for methods of no family.
     """
 
@@ -48,12 +51,39 @@ class Method(Strict):
     contrastive: Contrastive | None = None
     post_hoc: PostHoc | None = None
     recipe: dict[str, Any] = Field(default_factory=dict)
+    external: External | None = None
     family: Family | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _external_has_no_loss(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("external") is not None:
+            return {"loss": {"name": "softmax"}, **values}  # its column of losses is the NLL
+        return values
 
     @field_validator("second_stage")
     @classmethod
     def _no_epochs_are_no_stage(cls, stage: SecondStage | None) -> SecondStage | None:
         return None if stage is None or stage.epochs == 0 else stage
+
+    @property
+    def row_label(self) -> str:
+        """The name of the row in tables and figures, which marks external predictions."""
+        return f"{self.label} (external)" if self.external else self.label
+
+    @model_validator(mode="after")
+    def _external_is_not_trained(self) -> Self:
+        if self.external is None:
+            return self
+        described = {"name", "label", "external", "family"}
+        plain = Method(name=self.name, label=self.label, loss=Softmax(name="softmax"))
+        for key in type(self).model_fields:
+            if key not in described and getattr(self, key) != getattr(plain, key):
+                raise key_error(
+                    key,
+                    "has no effect on external predictions, which are not trained. Leave it out",
+                )
+        return self
 
     @model_validator(mode="after")
     def _second_stage_fits_classifier(self) -> Self:

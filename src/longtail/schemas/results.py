@@ -40,7 +40,9 @@ STATISTICS = {
 }
 FINGERPRINT = {
     "fingerprint": text("SHA-256 of all that determines the training"),
-    "trained_by": text("name of the trial whose training this is"),
+    "trained_by": text(
+        "name of the trial whose training this is; external for predictions from a file"
+    ),
 }
 TEST_SET = {"test_set": text("name of the held-out set")}
 TESTED = {**TRIAL, **TEST_SET}

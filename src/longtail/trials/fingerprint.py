@@ -40,6 +40,8 @@ OF_METHOD_NOT_HASHED = frozenset(
         "recipe",
         # Hashed with its defaults, as it always was.
         "classifier",
+        # Of a method that is not trained: longtail.trials.external.
+        "external",
     }
 )
 OF_BACKBONE_NOT_HASHED = frozenset(

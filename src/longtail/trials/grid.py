@@ -56,7 +56,16 @@ def trials(
             a trial's parameters do not fit together or do not fit its data set.
     """
     _check_override_names(parameters)
-    return [_trial(parameters, cell, command_line_recipe or {}) for cell in _cells(parameters.grid)]
+    grid, methods = parameters.grid, parameters.methods
+    if all(methods[name].external for name in grid.methods):
+        raise ConfigurationError(
+            "grid.methods: all methods are external predictions. Name a method that is trained"
+        )
+    return [
+        _trial(parameters, cell, command_line_recipe or {})
+        for cell in _cells(grid)
+        if cell.seed in _seeds(methods[cell.method], grid)
+    ]
 
 
 def tables(parameters: Parameters) -> dict[str, Contents]:
@@ -75,7 +84,7 @@ def tables(parameters: Parameters) -> dict[str, Contents]:
                     backbone=backbone,
                     backbone_label=parameters.backbones[backbone].label,
                     train_set=train_set,
-                    methods={method.name: method.label for method in methods},
+                    methods={method.name: method.row_label for method in methods},
                     families=families if len(set(families.values())) > 1 else {},
                     seeds=grid.seeds,
                     draw_per_seed=grid.draw_per_seed,
@@ -112,6 +121,12 @@ def table_name(table: Table) -> str:
 def _cells(grid: Grid) -> Iterator[Cell]:
     axes = (grid.datasets, grid.train_sets, grid.backbones, grid.methods, grid.seeds)
     return (Cell(*values) for values in product(*axes))
+
+
+def _seeds(method: Method, grid: Grid) -> tuple[int, ...]:
+    """The seeds of a method's trials: of external predictions as many as there are files."""
+    external = method.external
+    return grid.seeds[:1] if external and not external.is_of_each_seed else grid.seeds
 
 
 def _trial(parameters: Parameters, cell: Cell, command_line_recipe: Mapping[str, Any]) -> Trial:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pandas as pd
@@ -27,15 +28,18 @@ def test_short_trainings_are_timed_in_minutes_or_seconds(
 ) -> None:
     row = {"fingerprint": "f", "seconds": seconds, "seed": 0, "device": "cpu", "processor": "p"}
     row |= {**dict.fromkeys(VERSIONS, "1"), "commit": "c", "uncommitted_changes": False}
-    row |= {"weights_sha256": None, "backbone": "b"}
-    # Two trials that are one training.
-    trainings = pd.DataFrame([row, {**row, "seed": 1}])
+    row |= {"weights_sha256": None, "backbone": "b", "trained_by": "t", "parameters": "{}"}
+    method = {"label": "Theirs", "external": {"path": "theirs.csv"}}
+    external = {"trained_by": "external", "parameters": json.dumps({"method": method})}
+    # Two trials that are one training, and predictions of another program.
+    trainings = pd.DataFrame([row, {**row, "seed": 1}, {**row, "fingerprint": "x", **external}])
     source = {"sha256": "s"}
     index = pd.DataFrame({"label": [0, 1, 1, -1], "class_name": ["a", "b", "b", "c"]})
     dataset = parse(base_config).datasets["digits"]
     rows = dict(circumstances(trainings, source, index, dataset, STATISTICS, "kedro run"))
     assert rows["Trainings"] == f"2 trials, 1 training, {text} in total"
     assert rows["Hardware"] == "cpu on p: 1 training"
+    assert rows["External predictions"] == "Theirs from theirs.csv"
     assert rows["Data"] == (
         "Digits: 3 images of 2 classes, and 1 image of 1 class held out as unknown, SHA-256 of the "
         "pixels s"

@@ -26,7 +26,7 @@ from longtail.commands.plan.trainings import PlannedTraining, planned_trainings
 from longtail.config import GridConfigLoader
 from longtail.context import GridContext, LongtailSession
 from longtail.hooks import LoadVersionsHook
-from longtail.hooks.preflight import check_sources, refuse_missing
+from longtail.hooks.preflight import check_predictions, check_sources, refuse_missing
 from longtail.hooks.run_files import is_step, path_of
 from longtail.hooks.summary import stages_after
 from longtail.layout import STORE
@@ -130,6 +130,7 @@ def _of_run(pipeline: Pipeline, catalog: LongtailCatalog, trials: list[Trial]) -
     parameters, made = catalog.parameters(), pipeline.all_outputs()
     refuse_missing(pipeline, catalog)
     check_sources(parameters, made)
+    check_predictions(pipeline, catalog)
     data: dict[str, PlannedData] = {}
     unread: dict[str, str] = {}
     for name in dict.fromkeys(trial.dataset for trial in trials):

@@ -1,5 +1,6 @@
 """Nodes of the train stage. torch is imported in the nodes that need it."""
 
+import logging
 import time
 from pathlib import Path
 from typing import Any
@@ -10,15 +11,19 @@ import pandas as pd
 from longtail.arrays import Float32Array, UInt8Array
 from longtail.evaluation.comparisons import compare_methods
 from longtail.evaluation.predictions import Predictions, class_confusions, examples
-from longtail.evaluation.trainings import trainings_table
+from longtail.evaluation.trainings import EXTERNAL, trainings_table
 from longtail.imbalance import UNKNOWN, held_out_images, images_of, widest_test_set
 from longtail.parameters import Backbone, Statistics, Trial
 from longtail.pipelines.stored_training import TrainingInputs, stored_or_trained
 from longtail.progress import TrialScored, tell
+from longtail.sources.external_predictions import external_logits
 from longtail.storage.array_store import ArrayStore
 from longtail.trials import post_hoc
+from longtail.trials.external import external_file, external_fingerprint, external_key
 from longtail.trials.fingerprint import sha256_of_arrays
 from longtail.trials.training_job import Split, TrainingJob
+
+log = logging.getLogger(__name__)
 
 
 def fetch_weights(backbone: Backbone) -> tuple[dict[str, Any], str]:
@@ -133,6 +138,49 @@ def evaluate_trial(
     return pd.DataFrame({"image": chosen, "label": labels[chosen]}), logits, evaluation
 
 
+def read_external(
+    index: pd.DataFrame,
+    source: dict[str, Any],
+    subsets: pd.DataFrame,
+    profile: pd.DataFrame,
+    trial: Trial,
+) -> tuple[pd.DataFrame, Float32Array, dict[str, Any], dict[str, Any]]:
+    """The predictions of another network for the test images, from a file.
+
+    Args:
+        index: the data set's index, one row per image.
+        source: the summary of its source, with the checksum of the pixels.
+        subsets: one row per image and subset.
+        profile: one row per class.
+        trial: whose method is external.
+
+    Returns:
+        What :func:`evaluate_trial` returns, but of test images only; and a card, as from
+        :func:`fit_trial` but without a training.
+
+    Raises:
+        DataError: naming what is wrong with the file.
+    """
+    assert trial.method.external is not None
+    images = np.unique(subsets.loc[subsets["role"] == "test", "image"].to_numpy(dtype=np.int64))
+    class_names = profile.sort_values("label")["class_name"].tolist()
+    fingerprint = external_fingerprint(trial, source["sha256"])
+    path, values = external_file(trial), trial.method.external.values
+    logits = external_logits(path, external_key(trial), values, index, images, class_names)
+    predictions = pd.DataFrame({"image": images, "label": index["label"].to_numpy()[images]})
+    card = {
+        "fingerprint": fingerprint,
+        "trained_by": EXTERNAL,
+        "trial": trial.name,
+        "parameters": trial.model_dump(mode="json"),
+    }
+    evaluation: dict[str, Any] = {
+        **{"post_hoc": post_hoc.NONE, "tau": None},
+        **{"validation": [], "five_crop_size": None},
+    }
+    return predictions, logits, evaluation, card
+
+
 def score_trial(
     predictions: pd.DataFrame,
     logits: Float32Array,
@@ -155,6 +203,9 @@ def score_trial(
     """
     from longtail.learning.inference.score import score
 
+    is_external = trial.method.external is not None
+    if is_external:
+        subsets = subsets[subsets["role"] == "test"]
     split = Split.of_trial(trial, index["label"].to_numpy(), subsets, logits.shape[1])
     loss = TrainingJob.of(trial, split).losses.last
     own = Predictions.of(predictions, logits)
@@ -167,7 +218,11 @@ def score_trial(
         five_crop_size=evaluation.get("five_crop_size") or float("nan"),  # older ones lack it
         **statistics.columns,
     )
-    tell(TrialScored(trial.name, _summary(scores.metrics, card, tau, widest_test_set(subsets))))
+    summary = _summary(scores.metrics, card, tau, widest_test_set(subsets))
+    if is_external:  # before the display of trials begins
+        log.info("%s: %s", trial.name, summary)
+    else:
+        tell(TrialScored(trial.name, summary))
     tables = (metrics, scores.confusions, scores.reliability, scores.answers)
     return tuple(_with_names(trial, table) for table in tables)
 
@@ -266,7 +321,9 @@ def _training_of(card: dict[str, Any]) -> dict[str, str]:
 def _summary(metrics: pd.DataFrame, card: dict[str, Any], tau: float | None, widest: str) -> str:
     acc1 = metrics.set_index("test_set")["acc1"]
     shown = ", ".join(f"{name} {acc1[name]:.4f}" for name in (widest, "head", "tail"))
-    if card["trained_by"] != card["trial"]:
+    if card["trained_by"] == EXTERNAL:
+        how = "external predictions"
+    elif card["trained_by"] != card["trial"]:
         how = f"the same training as {card['trained_by']}"
     else:
         begun = time.strftime("%Y-%m-%d %H:%M", time.localtime(card["started"]))

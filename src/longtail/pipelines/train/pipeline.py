@@ -29,6 +29,7 @@ from longtail.pipelines.train.nodes import (
     gather,
     gather_cards,
     look_at_species,
+    read_external,
     score_novelty,
     score_trial,
 )
@@ -42,6 +43,11 @@ STEPS = (
     (evaluate_trial, "evaluate", ("predictions", "logits", "evaluation")),
     (score_trial, "score", ("results", "confusions", "reliability", "answers")),
     (look_at_species, "look_at_species", ("class_confusions", "examples")),
+)
+# Of predictions from a file: before any training, since a wrong file ends the run.
+EXTERNAL_STEPS = (
+    (read_external, "read", ("predictions", "logits", "evaluation", "card")),
+    *STEPS[2:],
 )
 # The tables that are gathered, and their names in a trial.
 GATHERED = {
@@ -57,6 +63,8 @@ GATHERED = {
 COMPARISONS = "comparisons"
 # The table that only data sets with unknown classes have.
 NOVELTY = "novelty"
+# The tables that predictions from a file do not have.
+OF_MODELS = ("histories", NOVELTY)
 # The first function of tables whose parts in the trials are not tables.
 INNERMOST = {"trainings": gather_cards}
 
@@ -96,16 +104,19 @@ def _trial(trial: Trial, *, has_unknown: bool) -> Iterator[Node]:
         "statistics": "params:statistics",
         "store": "trial_store",
     }
-    namespace = Namespace(name, (TRIAL_TAG, *trial.name.split(".")), arguments)
-    for function, step, outputs in STEPS:
+    external = trial.method.external is not None
+    tags = trial.name.split(".")
+    namespace = Namespace(name, tuple(tags if external else (TRIAL_TAG, *tags)), arguments)
+    for function, step, outputs in EXTERNAL_STEPS if external else STEPS:
         yield namespace.node(function, [f"{name}.{output}" for output in outputs], step)
-    if has_unknown:
+    if has_unknown and not external:
         yield namespace.node(score_novelty, f"{name}.{NOVELTY}")
 
 
 def _gathers(trials: list[Trial], open_sets: set[str]) -> Iterator[Node]:
     """The nodes that gather each namespace above that of a trial, innermost first."""
     names = [tuple(trial.name.split(".")) for trial in trials]
+    external = {trial.name for trial in trials if trial.method.external}
     # Methods and seeds are gathered in one step, backbones in the next, training sets last.
     for depth, child_depth in ((3, 5), (2, 3), (1, 2)):
         children = dict.fromkeys(name[:child_depth] for name in names)
@@ -121,7 +132,11 @@ def _gathers(trials: list[Trial], open_sets: set[str]) -> Iterator[Node]:
             prefix = f"{data}_" if depth == 1 else f"{name}."
             for table, part in own.items():
                 function = INNERMOST.get(table, gather) if of_trials else gather
-                children_parts = [f"train.{member}.{part}" for member in members]
+                children_parts = [
+                    f"train.{member}.{part}"
+                    for member in members
+                    if table not in OF_MODELS or member not in external
+                ]
                 yield gathering.joined(
                     function, children_parts, f"{prefix}{table}", f"gather_{table}"
                 )

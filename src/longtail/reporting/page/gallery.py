@@ -108,7 +108,9 @@ def probability_note(method: Method, many: str, post_hoc: str = NONE, tau: float
         tau: the strength of that change.
     """
     method = method.last_stage
-    if _has_experts_that_differ(method):
+    if method.external is not None:
+        meaning = "what they estimate depends on how that network was trained."
+    elif _has_experts_that_differ(method):
         meaning = (
             f"not a posterior, since they are the mean of experts that were trained to differ (in "
             f"the frequencies of the {many} that they assume, or in their answers)."
@@ -121,7 +123,7 @@ def probability_note(method: Method, many: str, post_hoc: str = NONE, tau: float
         if method.sampling is not None
         else ""
     )
-    return f"Probabilities are the softmax of the logits of {method.label}: {meaning}{sampled}"
+    return f"Probabilities are the softmax of the logits of {method.row_label}: {meaning}{sampled}"
 
 
 def _has_experts_that_differ(method: Method) -> bool:

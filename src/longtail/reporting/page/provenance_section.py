@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from longtail.class_names import images_of_classes
-from longtail.evaluation.trainings import distinct_trainings
+from longtail.evaluation.trainings import distinct_trainings, is_external
 from longtail.parameters import Dataset, Statistics
 from longtail.reporting.page.templates import fragment
 from longtail.wording import capitalized, counted, duration, listed
@@ -57,7 +57,8 @@ def circumstances(
         statistics: how the intervals are computed.
         command: the command that makes the results.
     """
-    distinct = trainings.drop_duplicates("fingerprint")
+    trained = trainings[~is_external(trainings)]
+    distinct = trained.drop_duplicates("fingerprint")
     seconds = distinct_trainings(trainings)
     rows = [
         ("Command", command),
@@ -74,7 +75,7 @@ def circumstances(
         ),
         (
             "Trainings",
-            f"{counted(len(trainings), 'trial')}, {counted(len(seconds), 'training')}, "
+            f"{counted(len(trained), 'trial')}, {counted(len(seconds), 'training')}, "
             f"{duration(seconds.sum())} in total",
         ),
         ("Hardware", "; ".join(_hardware(distinct))),
@@ -86,7 +87,16 @@ def circumstances(
         (f"Pretrained weights of {row.backbone}", f"SHA-256 {row.weights_sha256}")
         for row in weights.itertuples()
     ]
+    if files := _external_files(trainings):
+        rows.append(("External predictions", listed(files)))
     return rows
+
+
+def _external_files(trainings: pd.DataFrame) -> list[str]:
+    """Each method with external predictions, and the path of its files as a parameter gave it."""
+    parameters = map(json.loads, trainings.loc[is_external(trainings), "parameters"])
+    methods = [of_trial["method"] for of_trial in parameters]
+    return list(dict.fromkeys(f"{m['label']} from {m['external']['path']}" for m in methods))
 
 
 def recipes(trainings: pd.DataFrame) -> tuple[list[str], list[tuple[str, list[str]]]]:
@@ -95,7 +105,8 @@ def recipes(trainings: pd.DataFrame) -> tuple[list[str], list[tuple[str, list[st
     Where a backbone's trials differ in a setting, all its values are given.
     """
     by_backbone: dict[str, dict[str, list[str]]] = {}
-    for row in trainings.drop_duplicates("fingerprint").itertuples():
+    trained = trainings[~is_external(trainings)].drop_duplicates("fingerprint")
+    for row in trained.itertuples():
         settings = by_backbone.setdefault(str(row.backbone), {})
         for key, value in json.loads(str(row.parameters))["recipe"].items():
             values = settings.setdefault(key, [])

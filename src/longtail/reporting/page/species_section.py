@@ -159,7 +159,7 @@ def _levels(own: pd.DataFrame, many: str) -> list[tuple[str, int, list[int]]]:
 
 
 def _why(trial: Mapping[Any, Any], backbone: str, method: Method) -> str:
-    which = f"{backbone}, {method.label}, seed {trial['seed']}"
+    which = f"{backbone}, {method.row_label}, seed {trial['seed']}"
     if pd.isna(trial["validation"]):
         return (
             f"{which}: the first trial of the grid, since no image is held out for validation, and "

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from longtail.evaluation.trainings import distinct_trainings
+from longtail.evaluation.trainings import distinct_trainings, is_external
 from longtail.parameters import Table
 from longtail.reporting.tables.layouts import COSTS_LAYOUT, TRAIN_SETS_IN_CAPTIONS, number_in_series
 from longtail.reporting.tables.number_format import format_in_millions, format_seconds
@@ -30,7 +30,7 @@ def cost_table(trainings: pd.DataFrame, table: Table) -> PrintedTable:
         trainings: one row per trial, see :func:`longtail.evaluation.trainings.trainings_table`.
         table: its rows. A method that is not trained here has dashes.
     """
-    own = rows_of_table(trainings, table)
+    own = rows_of_table(trainings[~is_external(trainings)], table)
     own = own.assign(**{name: float("nan") for name in NEWER if name not in own})
     own_stage = own["seconds"] - own["first_stage_seconds"].fillna(0)
     columns = [column.metric for column in COSTS_LAYOUT.columns]

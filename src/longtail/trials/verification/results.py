@@ -11,6 +11,7 @@ import pandas as pd
 from longtail.errors import DataError
 from longtail.evaluation.trainings import TRIAL_COLUMNS
 from longtail.parameters import Method, Trial
+from longtail.trials.external import external_file, external_fingerprint
 from longtail.trials.fingerprint import OF_METHOD_NOT_HASHED
 from longtail.trials.post_hoc import WHOLE_IMAGE, crops_in, differences, recorded, recorded_in
 from longtail.trials.training_job import Split, TrainingJob
@@ -126,6 +127,9 @@ def _reason(
     """Why results with these fingerprints are not the trial's, or None if they are."""
     if training is None or list(fingerprints) != [training["fingerprint"]]:
         return f"{trial.dataset}_results and {trial.dataset}_trainings are of different runs"
+    if trial.method.external is not None:
+        same = external_fingerprint(trial, pixels_sha256) == training["fingerprint"]
+        return None if same else f"{external_file(trial)} or what its values are has changed"
     checksum = training["weights_sha256"]
     pretrained = isinstance(checksum, str)
     if pretrained != trial.backbone.pretrained:
@@ -155,7 +159,7 @@ def _reason_post_hoc(trial: Trial, stored: Sequence[str], split: Split) -> str |
 
 def _reason_crops(trial: Trial, stored: Sequence[int]) -> str | None:
     """Why the results are not of the crops of the trial's recipe, or None if they are."""
-    now = trial.recipe.five_crop_size
+    now = None if trial.method.external else trial.recipe.five_crop_size
     others = [int(then) for then in stored if then != (now or WHOLE_IMAGE)]
     if not others:
         return None

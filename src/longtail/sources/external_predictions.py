@@ -1,0 +1,222 @@
+"""Predictions of other networks, from CSV and NPZ files: checked, and in the order of images."""
+
+from __future__ import annotations
+
+import logging
+import zipfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from longtail.arrays import Float32Array, Float64Array, Int64Array
+from longtail.errors import DataError
+from longtail.project import located
+from longtail.schemas.user_csv import read_csv
+from longtail.wording import counted, first_names, listed
+
+log = logging.getLogger(__name__)
+
+# How a file says which image a row is of: by a column of the index of images. An archive has an
+# array of the plural, since numpy.savez takes no array named `file`.
+IDENTIFIERS = ("image", "file")
+# Probabilities are written with few decimals.
+SUM_TOLERANCE = 0.01
+# The logarithm of a probability of 0 would be infinite.
+LEAST_PROBABILITY = float(np.finfo(np.float32).tiny)
+
+Values = Literal["logits", "probabilities"]
+
+
+@dataclass(frozen=True)
+class _Table:
+    """What a file holds.
+
+    Attributes:
+        identifier: one of ``IDENTIFIERS``.
+        images: what it says of each row, (rows,), numbers or texts.
+        classes: the name of each column.
+        values: float64 (rows, classes).
+    """
+
+    identifier: str
+    images: npt.NDArray[Any]
+    classes: list[str]
+    values: Float64Array
+
+
+def external_logits(
+    path: str,
+    where: str,
+    values: Values,
+    index: pd.DataFrame,
+    images: Int64Array,
+    class_names: Sequence[str],
+) -> Float32Array:
+    """The logits of some images, from a file.
+
+    A CSV file has a column ``image`` (the number in the index of images) or ``file`` (its path
+    there), and a column for each class, by its name. An NPZ file has an array ``images`` or
+    ``files``, an array ``classes`` of names, and an array (images, classes) named as ``values``.
+
+    Args:
+        path: the file.
+        where: the parameter and the file, for messages.
+        values: what it has; the logits of probabilities are their logarithms.
+        index: one row per image of the data set.
+        images: the numbers of the images to predict; rows of others are not used.
+        class_names: of all classes, by label.
+
+    Returns:
+        float32 (images, classes), in the order of ``images`` and ``class_names``.
+
+    Raises:
+        DataError: naming rows, images or classes that are missing, unknown, repeated or not
+            numbers, and probabilities that do not sum to 1.
+    """
+    table = (
+        _read_npz(path, where, values) if path.lower().endswith(".npz") else _read_csv(path, where)
+    )
+    columns = _positions_of_classes(table.classes, class_names, where)
+    rows = _positions_of_images(table, index, images, where)
+    chosen = table.values[rows][:, columns]
+    names = index["file"].to_numpy()[images]
+    _refuse(
+        np.any(~np.isfinite(chosen), axis=1), names, where, "a value that is not a finite number"
+    )
+    if values == "logits":
+        return chosen.astype(np.float32)
+    _refuse(np.any(chosen < 0, axis=1), names, where, "a negative probability")
+    sums = chosen.sum(1)
+    unequal = np.abs(sums - 1) > SUM_TOLERANCE
+    found = f", but {sums[unequal][0]:.4g}" if unequal.any() else ""
+    what = f"probabilities whose sum is not 1{found} (for logits: external.values: logits)"
+    _refuse(unequal, names, where, what)
+    logits: Float32Array = np.log(np.maximum(chosen, LEAST_PROBABILITY)).astype(np.float32)
+    return logits
+
+
+def _read_csv(path: str, where: str) -> _Table:
+    table = read_csv(path, where)
+    column, identifier = _identifier(list(table.columns), IDENTIFIERS, where, "column")
+    images = table.pop(column).tolist()
+    values = table.apply(pd.to_numeric, errors="coerce").to_numpy(dtype=np.float64)
+    return _Table(identifier, _images(images, identifier, where), list(table.columns), values)
+
+
+def _read_npz(path: str, where: str, values: Values) -> _Table:
+    try:
+        with np.load(located(path), allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise DataError(f"{where} cannot be read as an NPZ file: {error}") from None
+    plurals = tuple(f"{name}s" for name in IDENTIFIERS)
+    array, identifier = _identifier(list(arrays), plurals, where, "array")
+    for name in ("classes", values):
+        if name not in arrays:
+            raise DataError(
+                f"{where} has no array '{name}'. It has {listed(arrays)}; external.values says "
+                f"which of logits and probabilities it should have"
+            )
+    images, classes = arrays[array].ravel().tolist(), arrays["classes"].ravel().tolist()
+    shape = (len(images), len(classes))
+    if arrays[values].shape != shape or arrays[values].dtype.kind not in "fiu":
+        raise DataError(
+            f"{where}: the array '{values}' must be numbers of shape {shape}, one row for each "
+            f"entry of '{array}' and one column for each of 'classes', found "
+            f"{arrays[values].dtype} {arrays[values].shape}"
+        )
+    return _Table(
+        identifier,
+        _images([str(image) for image in images], identifier, where),
+        [str(name) for name in classes],
+        arrays[values].astype(np.float64),
+    )
+
+
+def _identifier(
+    names: list[str], expected: tuple[str, ...], where: str, what: str
+) -> tuple[str, str]:
+    """The column or array that says which image a row is of, and the column of the index."""
+    found = [pair for pair in zip(expected, IDENTIFIERS, strict=True) if pair[0] in names]
+    if len(found) != 1:
+        number, path = (f"'{name}'" for name in expected)
+        has = listed(f"'{name}'" for name, _ in found) or "none"
+        raise DataError(
+            f"{where} must have one {what} that says which image a row is of: {number} (its number "
+            f"in the index of images) or {path} (its path there); found {has}"
+        )
+    return found[0]
+
+
+def _images(texts: list[str], identifier: str, where: str) -> npt.NDArray[Any]:
+    """What a file says of each row, as the index of images has it."""
+    if identifier == "file":
+        return np.array(texts, dtype=object)
+    wrong = [text for text in texts if not text.isdecimal()]
+    if wrong:
+        raise DataError(
+            f"{where}: an image must be a whole number from 0, as in the column 'image' of "
+            f"index.csv, found {_some(wrong)}"
+        )
+    return np.array(texts, dtype=np.int64)
+
+
+def _positions_of_classes(found: list[str], class_names: Sequence[str], where: str) -> list[int]:
+    """The column of each class."""
+    repeated = [name for name in dict.fromkeys(found) if found.count(name) > 1]
+    problems = {
+        "more than one column for": repeated,
+        "columns that are no classes of the data set:": sorted(set(found) - set(class_names)),
+        "no column for": sorted(set(class_names) - set(found)),
+    }
+    for problem, names in problems.items():
+        if names:
+            raise DataError(
+                f"{where} has {problem} {_some(names)}. It needs one column for each class, by its "
+                f"'class_name' in index.csv"
+            )
+    return [found.index(name) for name in class_names]
+
+
+def _positions_of_images(
+    table: _Table, index: pd.DataFrame, images: Int64Array, where: str
+) -> Int64Array:
+    """The row of each image."""
+    known = index[table.identifier]
+    found = pd.Series(table.images)
+    unknown = found[~found.isin(known)]
+    if len(unknown):
+        raise DataError(
+            f"{where} has rows of images that the data set does not have: {_some(unknown)}. Name "
+            f"each by the column '{table.identifier}' of index.csv"
+        )
+    repeated = found[found.duplicated()].unique()
+    if len(repeated):
+        raise DataError(
+            f"{where} has several rows of the same image: {_some(repeated)}. Keep one of them"
+        )
+    wanted = known.to_numpy()[images]
+    missing = wanted[~np.isin(wanted.astype(str), found.astype(str))]
+    if len(missing):
+        raise DataError(
+            f"{where} has no row for {counted(len(missing), 'test image')}: {_some(missing)}. Add "
+            f"one for each image whose role is 'test' in subsets.csv"
+        )
+    if others := len(found) - len(wanted):
+        log.info("%s: %s of other images not used", where, counted(others, "row"))
+    position: Int64Array = pd.Index(found).get_indexer(pd.Index(wanted)).astype(np.int64)
+    return position
+
+
+def _refuse(wrong: npt.NDArray[np.bool_], names: npt.NDArray[Any], where: str, what: str) -> None:
+    if wrong.any():
+        count = counted(int(wrong.sum()), "image")
+        raise DataError(f"{where} has {what} for {count}: {_some(names[wrong])}")
+
+
+def _some(values: Iterable[Any]) -> str:
+    return listed(first_names([f"'{value}'" for value in values]))
