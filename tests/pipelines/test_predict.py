@@ -396,6 +396,11 @@ def test_full_does_not_name_anything() -> None:
         (["predict.error_rate=5"], ConfigurationError, "predict.error_rate"),
         (["predict.boxes=/nowhere"], DataError, "predict.boxes: nothing is at '/nowhere'"),
         (["predict.box_margin=-1"], ConfigurationError, "predict.box_margin"),
+        (
+            ["predict.boxes=/nowhere", "predict.find_animals=plain_background"],
+            ConfigurationError,
+            "predict.find_animals: the animals are in predict.boxes already",
+        ),
         (["predict.pth=/x"], ConfigurationError, "Did you mean 'path'"),
         (["grid.datasets=[digits,moths]"], ConfigurationError, "choose the data set"),
     ],

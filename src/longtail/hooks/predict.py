@@ -22,7 +22,8 @@ def check_request(parameters: Parameters) -> None:
         parameters: the parameters of the run.
 
     Raises:
-        ConfigurationError: if there are several data sets to choose from, or no such time zone.
+        ConfigurationError: if there are several data sets to choose from, no such time zone, or
+            two ways to find animals.
         DataError: naming the key and what to do.
     """
     asked, datasets = parameters.predict, parameters.grid.datasets
@@ -30,6 +31,10 @@ def check_request(parameters: Parameters) -> None:
         raise ConfigurationError(
             f"predict.dataset: choose the data set whose species to use, such as "
             f"--params=predict.dataset={datasets[0]}. The grid has {', '.join(datasets)}"
+        )
+    if asked.boxes is not None and asked.find_animals is not None:
+        raise ConfigurationError(
+            "predict.find_animals: the animals are in predict.boxes already. Give one of the two"
         )
     found = find_photographs(asked.path)  # reads names, no images
     if rules := BoxRules.of(asked):

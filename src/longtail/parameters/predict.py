@@ -44,6 +44,8 @@ class Predict(Strict):
         box_confidence: boxes of which the detector is less sure are not used.
         box_categories: of boxes that are used; null for animals in results of MegaDetector, and
             for all in other files.
+        find_animals: how animals are found without boxes of a detector: on a ``plain_background``,
+            such as a white sheet. Null: they are not.
         box_margin: what is cut beyond a box on each side, as a share of its longer side.
         trial: the dotted name of a trained trial; null for the best on validation.
         cross_fitting: whether the trial learns again from all photographs, test and validation
@@ -74,6 +76,7 @@ class Predict(Strict):
     boxes: Text | None = None
     box_confidence: Probability = 0.2
     box_categories: Listed[Text] | None = None
+    find_animals: Literal["plain_background"] | None = None
     box_margin: Annotated[float, Field(ge=0, le=2)] = 0.1
     trial: Text | None = None
     cross_fitting: Literal["frozen", "always", "never"] = "frozen"

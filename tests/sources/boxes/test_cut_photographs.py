@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from longtail.sources.boxes.box import Box
-from longtail.sources.boxes.cut_photographs import cut_photographs, with_boxes
+from longtail.sources.boxes.cut_photographs import cut_found_animals, cut_photographs, with_boxes
 from longtail.sources.boxes.read_boxes import BoxRules
 from longtail.sources.photographs import (
     Photographs,
@@ -133,3 +134,27 @@ def test_each_box_of_a_photograph_is_another_picture_of_the_same_file(folder: Pa
     }
     of_wider = content_keys(wider, contents)
     assert [name for name in files if of_wider[name] == keys[name]] == ["night/b.png"]
+
+
+def test_animals_on_a_plain_background_are_cut_without_a_detector(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    sheet = np.full((120, 200, 3), 210, dtype=np.uint8)
+    Image.fromarray(sheet).save(tmp_path / "empty.png")
+    sheet[20:40, 30:60] = sheet[70:90, 140:150] = 40
+    Image.fromarray(sheet).save(tmp_path / "two.png")
+    (tmp_path / "broken.png").write_bytes(b"")
+    with caplog.at_level(logging.INFO):
+        found = cut_found_animals(find_photographs(str(tmp_path)), 0.1, 16)
+    boxes = {name: (box.frame, box.box) for name, box in found.boxes.items()}
+    assert [frame for frame, _ in boxes.values()] == ["two.png"] * 2
+    for (_, box), expected in zip(
+        boxes.values(), [(30, 20, 30, 20), (140, 70, 10, 20)], strict=True
+    ):
+        np.testing.assert_allclose((box.x, box.y, box.width, box.height), expected, atol=2)
+        assert box.margin == 0.1
+    assert list(found.files) == ["empty.png", *boxes]
+    assert found.without_animal == {"empty.png": "nothing differs from the background"}
+    assert found.rejected == {"broken.png": "cannot be read: the file is empty"}
+    assert set(found.frames) == {"broken.png", "empty.png", "two.png"}
+    assert "predict.find_animals: 2 animals in 1 photograph; 1 photograph without" in caplog.text

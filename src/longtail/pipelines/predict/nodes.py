@@ -47,7 +47,11 @@ from longtail.records.nights import nights_table
 from longtail.records.times import time_zone_of
 from longtail.reporting.page.names_page import most_doubtful, names_page
 from longtail.schemas.vocabulary import ALREADY_IN, SHA256, TRAIN
-from longtail.sources.boxes.cut_photographs import cut_photographs, with_boxes
+from longtail.sources.boxes.cut_photographs import (
+    cut_found_animals,
+    cut_photographs,
+    with_boxes,
+)
 from longtail.sources.boxes.read_boxes import BoxRules
 from longtail.sources.decode import DECODING_VERSION, DEFAULT_LIMITS, DecodeLimits
 from longtail.sources.listing import describe_ignored
@@ -185,6 +189,8 @@ def list_photographs(predict: Predict, dataset: Dataset) -> Photographs:
         log.info("Skipped: %s", skipped)
     if rules := BoxRules.of(predict):
         return cut_photographs(found, rules, source.image_size)
+    if predict.find_animals is not None:
+        return cut_found_animals(found, predict.box_margin, source.image_size)
     return found
 
 

@@ -1,4 +1,4 @@
-"""The animals in the photographs to name, by files of boxes."""
+"""The animals in the photographs to name, by files of boxes or by their plain background."""
 
 from __future__ import annotations
 
@@ -8,15 +8,21 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from longtail.prefetch import on_all_cores
+from longtail.progress import progress_bar
 from longtail.schemas.vocabulary import BOX, BOX_CONFIDENCE, FRAME, NOTE
+from longtail.sources.boxes.annotation import Annotation, Values
 from longtail.sources.boxes.box import FRAGMENT
 from longtail.sources.boxes.frames import Assigned, FrameBoxes, assign_boxes, crops_of
+from longtail.sources.boxes.plain_background import find_animals
 from longtail.sources.boxes.read_boxes import BoxRules, FoundBoxes, read_boxes
+from longtail.sources.decode import DecodeLimits, decode_frame
 from longtail.sources.files import ImageFileRef
 from longtail.sources.listing import escape_formula, printable
 from longtail.sources.photographs import BadBox, PhotographBox, Photographs
 from longtail.wording import counted, is_or_are
 
+FIND_ANIMALS = "predict.find_animals"
 NOT_LISTED = "is not named in {key}, so no animal was looked for in it"
 
 log = logging.getLogger(__name__)
@@ -51,7 +57,7 @@ def cut_photographs(found: Photographs, rules: BoxRules, image_size: int) -> Pho
     boxes, assigned = check_boxes(found, rules)
     boxes.log_columns()
     of_file = crops_of(assigned, rules.margin, image_size)
-    result = replace(found, files={}, rejected=dict(found.rejected), frames=found.files)
+    result = _without_files(found)
     for name, file in found.files.items():
         if file in of_file:
             _add(name, file, of_file[file], result)
@@ -66,6 +72,53 @@ def cut_photographs(found: Photographs, rules: BoxRules, image_size: int) -> Pho
             result.bad_boxes[shown] = BadBox("", why)
     _log(result, rules.key)
     return result
+
+
+def cut_found_animals(found: Photographs, margin: float, image_size: int) -> Photographs:
+    """Replace each photograph by the squares around the animals on its plain background.
+
+    Args:
+        found: the photographs.
+        margin: of the squares, see :class:`longtail.sources.boxes.box.Box`.
+        image_size: the side of the squares.
+
+    Returns:
+        A file for each animal, and for each photograph without any; and what cannot be used.
+    """
+    result = _without_files(found)
+    assigned = Assigned()
+    with progress_bar("Finding the animals", len(found.files)) as advance:
+        values = on_all_cores(lambda file: _animals_of(file, found.limits), found.files.values())
+        for (file, animals), name in zip(values, found.files, strict=True):
+            advance()
+            if isinstance(animals, str):
+                result.rejected[name] = animals
+            else:
+                assigned.of_file[file] = [
+                    Annotation(name, f"animal {number}", box)
+                    for number, box in enumerate(animals, start=1)
+                ]
+    of_file = crops_of(assigned, margin, image_size)
+    for name, file in found.files.items():
+        if file in of_file:
+            _add(name, file, of_file[file], result)
+            if name in result.without_animal:
+                result.without_animal[name] = "nothing differs from the background"
+    _log(result, FIND_ANIMALS)
+    return result
+
+
+def _animals_of(file: ImageFileRef, limits: DecodeLimits) -> list[Values] | str:
+    """The boxes of the animals in a photograph, or why it cannot be read."""
+    try:
+        return find_animals(decode_frame(file, limits)[0])
+    except ValueError as reason:
+        return " ".join(str(reason).split())
+
+
+def _without_files(found: Photographs) -> Photographs:
+    """The same photographs as frames of animals, which are still to be added."""
+    return replace(found, files={}, rejected=dict(found.rejected), frames=found.files)
 
 
 def with_boxes(names: pd.DataFrame, photographs: Photographs) -> pd.DataFrame:

@@ -1,0 +1,84 @@
+"""Animals on a plain background, such as a white sheet, found without a detector."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+from PIL import Image
+
+from longtail.arrays import Float32Array, UInt8Array
+from longtail.sources.boxes.annotation import Values
+
+# Photographs are reduced to at most so many pixels along their longer side, and divided into so
+# many tiles along each side. The background is the median of the tiles that are near, of which
+# animals fill less than half.
+WORKING_SIDE, TILES, NEAR = 1200, 12, 5
+# An animal differs by more grey values (of 255), and by so many times the typical difference.
+LEAST_DIFFERENCE, TIMES_TYPICAL = 25.0, 6.0
+# Parts that are closer, in reduced pixels, are one animal: legs, or a pale band across the wings.
+JOINED = 2
+# The longer side of an animal, as a share of the longer side of the photograph.
+SMALLEST, LARGEST = 0.02, 0.5
+
+
+def find_animals(photograph: UInt8Array) -> list[Values]:
+    """Boxes around what differs from the background.
+
+    The background at each place is the median colour of the tiles around it, so light may fall off
+    and the sheet may have any colour. Connected pixels that differ from it are an animal if they
+    are neither tiny (dust) nor large (the edge of the sheet). Animals that touch are one box.
+
+    Args:
+        photograph: upright, uint8 (height, width, 3).
+
+    Returns:
+        x, y, width and height of each in pixels, from top to bottom.
+    """
+    from scipy import ndimage
+
+    height, width = photograph.shape[:2]
+    step = max(1, -(-max(height, width) // WORKING_SIDE))
+    reduced = np.asarray(Image.fromarray(photograph).reduce(step), dtype=np.float32)
+    difference = reduced - _background(reduced)
+    # Smoothed, so that the weave of a sheet and the noise of the camera do not count.
+    distance = np.abs(ndimage.gaussian_filter(difference, (1, 1, 0))).max(axis=2)
+    differs = distance > max(LEAST_DIFFERENCE, TIMES_TYPICAL * float(np.median(distance)))
+    joined = ndimage.binary_dilation(differs, iterations=JOINED)
+    labels, _ = ndimage.label(joined, structure=np.ones((3, 3)))
+    found = []
+    longest = max(differs.shape)
+    for number, (rows, columns) in enumerate(ndimage.find_objects(labels), start=1):
+        y, x = np.nonzero(differs[rows, columns] & (labels[rows, columns] == number))
+        left, right = columns.start + int(x.min()), columns.start + int(x.max()) + 1
+        top, bottom = rows.start + int(y.min()), rows.start + int(y.max()) + 1
+        if SMALLEST * longest <= max(right - left, bottom - top) <= LARGEST * longest:
+            corners = left * step, top * step, min(right * step, width), min(bottom * step, height)
+            found.append(_from_corners(*map(float, corners)))
+    return found
+
+
+def _from_corners(left: float, top: float, right: float, bottom: float) -> Values:
+    return left, top, right - left, bottom - top
+
+
+def _background(pixels: Float32Array) -> Float32Array:
+    """The colour of the background at each pixel, (height, width, 3)."""
+    from scipy import ndimage
+
+    height, width = pixels.shape[:2]
+    rows = np.linspace(0, height, min(TILES, height) + 1).astype(int)
+    columns = np.linspace(0, width, min(TILES, width) + 1).astype(int)
+    medians = np.array(
+        [
+            [np.median(pixels[a:b, c:d], axis=(0, 1)) for c, d in pairwise(columns)]
+            for a, b in pairwise(rows)
+        ],
+        dtype=np.float32,
+    )
+    medians = ndimage.median_filter(medians, size=(NEAR, NEAR, 1), mode="nearest")
+    planes = [
+        Image.fromarray(medians[..., channel]).resize((width, height), Image.Resampling.BILINEAR)
+        for channel in range(3)
+    ]
+    return np.stack([np.asarray(plane, dtype=np.float32) for plane in planes], axis=-1)
