@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 
 import pandas as pd
 
 from longtail.wording import counted
+
+# How many reasons are logged for each record.
+LOGGED_REASONS = 3
 
 log = logging.getLogger(__name__)
 
@@ -28,10 +32,25 @@ def left_out_table(
     return pd.concat(tables, ignore_index=True)[["record", "file", "why"]]
 
 
-def log_left_out(left_out: pd.DataFrame) -> None:
-    """Log how many rows of names.csv each record leaves out, by reason."""
-    photographs = left_out[left_out["file"] != ""]
-    for (record, why), rows in photographs.groupby(["record", "why"], sort=False):
-        log.warning("%s leaves out %s: %s", record, counted(len(rows), "row"), why)
-    if len(photographs):
-        log.warning("left_out.csv names them")
+def log_left_out(left_out: pd.DataFrame, rows: int) -> None:
+    """Log how many rows of the table of names each record leaves out, and the main reasons.
+
+    It is no warning if all are left out for one reason: then no record was meant to be made.
+
+    Args:
+        left_out: of :func:`left_out_table`.
+        rows: of the table of names.
+    """
+    for record, of_record in left_out[left_out["file"] != ""].groupby("record", sort=False):
+        reasons = Counter(of_record["why"]).most_common()
+        main = [f"{why} ({number:,})" for why, number in reasons[:LOGGED_REASONS]]
+        if len(reasons) > LOGGED_REASONS:
+            main.append(counted(len(reasons) - LOGGED_REASONS, "other reason"))
+        log.log(
+            logging.INFO if reasons[0][1] == rows else logging.WARNING,
+            "%s leaves out %s of %s: %s; see left_out.csv",
+            record,
+            f"{len(of_record):,}",
+            counted(rows, "row"),
+            "; ".join(main),
+        )

@@ -327,7 +327,7 @@ def publish_records(
     )
     found = occurrences(identified, predict.survey.recorder)
     left_out = left_out_table(package.left_out, found.left_out, deployments.problems)
-    log_left_out(left_out)
+    log_left_out(left_out, len(names))
     nights = nights_table(identified)
     return package.files, found.table, left_out, nights, nights_figure(nights).png
 
