@@ -46,7 +46,7 @@ def nights_figure(nights: pd.DataFrame) -> Picture:
     evenings = sorted(known["night"].unique()) if len(dates) > 400 else list(dates)
     rows = known[known["species"].isin(shown)]
     x, y = rows["night"].map(evenings.index), rows["species"].map(shown.index)
-    height, width = 1.6 + 0.26 * len(shown), min(4 + 0.22 * len(evenings), 16)
+    height, width = 1.6 + 0.26 * len(shown), min(4.5 + 0.22 * len(evenings), 16)
     figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.subplots()
     for column, (face, edge) in CIRCLES.items():
@@ -64,11 +64,11 @@ def nights_figure(nights: pd.DataFrame) -> Picture:
     axes.grid(color="#eeeeee")
     axes.set_axisbelow(True)
     axes.set_xlabel("night (date of the evening)")
-    others = f", {len(shown)} of {len(totals)} species" if len(shown) < len(totals) else ""
+    others = f"{len(shown)} of {len(totals)} species; " if len(shown) < len(totals) else ""
     axes.set_title(
-        f"Photographs per night{others}; largest circle: {rows['all'].max():,}", fontsize=10
+        f"Photographs per night\n{others}largest circle: {rows['all'].max():,}", fontsize=10
     )
-    legend = figure.legend(frameon=False, loc="outside right upper", fontsize=8)
+    legend = figure.legend(frameon=False, loc="outside lower center", ncols=3, fontsize=8)
     for handle in legend.legend_handles:
         handle.set_sizes([40])  # type: ignore[union-attr]
     axes.tick_params(colors=GREY, labelcolor="black")

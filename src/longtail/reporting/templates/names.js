@@ -124,7 +124,7 @@
     return [
       make("p", { class: "answer" }, make("bdi", {}, title(choice || proposal(card))), choice || card.trusted ? "" : " ?"),
       make("p", { class: "state", title: card.why }, state), ...guesses, acts, other,
-      make("p", { class: "path" }, [card.file, card.box && `box ${card.box}`, card.timestamp, card.deployment, card.already_in && `in the data set: ${card.already_in}`].filter(Boolean).join(" · ")),
+      make("p", { class: "path" }, [card.box ? card.file.split("#xywh=")[0] : card.file, card.box && `box ${card.box}`, card.timestamp, card.deployment, card.already_in && `in the data set: ${card.already_in}`].filter(Boolean).join(" · ")),
     ];
   };
   const draw = (number) => {
