@@ -44,23 +44,22 @@ docs: install
 install: $(VENV)/installed
 
 # Exact versions with their hashes. The marker file is made last, so that a failed install is repeated.
-# TORCH=cpu: torch's builds for processors, from torch's own index, instead of those with GPU libraries.
-TORCH := cuda
+# TORCH_INDEX: where to take torch from instead, such as the index of its builds without GPU libraries.
+TORCH_INDEX :=
 PIP = $(BIN)/python -m pip install --disable-pip-version-check
-TORCH_INDEX := https://download.pytorch.org/whl/cpu
 OF_TORCH := torch|torchvision|triton|nvidia-[a-z0-9-]*|cuda-[a-z-]*
 
 $(VENV)/installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info < (3, 14); sys.exit(None if ok else f"longtail needs Python 3.11, 3.12 or 3.13, but $(PYTHON) is {sys.version.split()[0]}. Try: make PYTHON=python3.12")'
 	@echo "1/3 Creating $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
-ifeq ($(TORCH),cpu)
+ifneq ($(TORCH_INDEX),)
 	@awk '/^[a-z]/ {kept = !/^($(OF_TORCH))==/} kept' requirements.lock > $(VENV)/requirements.txt
-	@echo "2/3 Installing $$(grep -c '^[a-z]' $(VENV)/requirements.txt) packages, then torch for processors"
+	@echo "2/3 Installing $$(grep -c '^[a-z]' $(VENV)/requirements.txt) packages, then torch from $(TORCH_INDEX)"
 	$(PIP) --require-hashes --no-deps -r $(VENV)/requirements.txt
 	$(PIP) --no-deps --index-url $(TORCH_INDEX) $$(grep -oE '^torch(vision)?==[^ ]+' requirements.lock)
 else
-	@echo "2/3 Installing $$(grep -c '^[a-z]' requirements.lock) packages, 6.6 GB on Linux (4 GB less: make TORCH=cpu)"
+	@echo "2/3 Installing $$(grep -c '^[a-z]' requirements.lock) packages, 6.6 GB on Linux (README: 4 GB less without GPU libraries)"
 	$(PIP) --require-hashes -r requirements.lock
 endif
 	@echo "3/3 Installing longtail"
