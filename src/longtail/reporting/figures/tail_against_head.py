@@ -14,12 +14,14 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from longtail.parameters import FAMILIES, Contents, Family, Table, TrainSet, family_label
 from longtail.reporting.figures import drawing
 from longtail.reporting.figures.drawing import GREY, MARKERS, PALETTE, Picture
+from longtail.reporting.figures.point_numbers import number_points
 from longtail.reporting.tables.layouts import TRAIN_SET_LABELS, fair_prefix, groups_tested_on
 from longtail.reporting.tables.leaders import headline_tables
 from longtail.reporting.tables.table_results import rows_of_table
 
 PANELS_IN_A_ROW = 4
 PANEL = 3.1  # inches
+WIDE_PANEL = 6.2  # the only one of a row
 # The colour and the marker of each family, the same in every report. Every marker is unique, since
 # there are more families than colours.
 FAMILY_MARKERS = (*(marker for marker in MARKERS if marker != "*"), "p", "<")
@@ -53,17 +55,20 @@ def tail_against_head(
     numbers = {method: number for number, method in enumerate(labels, start=1)}
     columns = min(len(shown), PANELS_IN_A_ROW)
     rows = -(-len(shown) // columns)
-    size = PANEL * columns + 2.6, PANEL * rows + 0.6
-    figure = Figure(figsize=(size[0], max(size[1], 0.19 * len(labels) + 1.6)), layout="constrained")
+    width = (WIDE_PANEL if columns == 1 else PANEL * columns) + 2.6
+    height = max(PANEL * rows + 0.6, 0.19 * len(labels) + 1.6)
+    figure = Figure(figsize=(width, height), layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False)
     for axes in panels.flat[len(shown) :]:
         axes.set_visible(False)
     prefix = fair_prefix(grouped_by)
+    points: dict[Axes, dict[str, tuple[float, float]]] = {}
     for axes, table in zip(panels.flat, shown, strict=False):
         head, tail = (_accuracies(scores, table, f"{prefix}{part}") for part in ("head", "tail"))
         for row in head.add_suffix("_head").join(tail.add_suffix("_tail")).itertuples():
             method = str(row.Index)
-            _point(axes, row, _style(families.get(method)), str(numbers[method]))
+            place = _point(axes, row, _style(families.get(method)))
+            points.setdefault(axes, {})[str(numbers[method])] = place
         axes.set_title(drawing.drawn_text(table.backbone_label), fontsize=10)
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_locator(MaxNLocator(5))
@@ -85,6 +90,9 @@ def tail_against_head(
     for entry in legend.get_texts():
         if entry.get_text() in HEADINGS:
             entry.set_fontstyle("italic")
+    figure.draw_without_rendering()  # the layout is final then
+    for axes, places in points.items():
+        number_points(axes, places)
     return drawing.picture(figure)
 
 
@@ -99,7 +107,8 @@ def _style(family: Family | None) -> tuple[str, str]:
     return OF_NO_FAMILY if family is None else STYLES[family]
 
 
-def _point(axes: Axes, row: Any, style: tuple[str, str], number: str) -> None:
+def _point(axes: Axes, row: Any, style: tuple[str, str]) -> tuple[float, float]:
+    """Draw a point with its intervals, and return where it is."""
     colour, marker = style
     axes.errorbar(
         row.value_head, row.value_tail,
@@ -107,8 +116,7 @@ def _point(axes: Axes, row: Any, style: tuple[str, str], number: str) -> None:
         yerr=[[row.value_tail - row.low_tail], [row.high_tail - row.value_tail]],
         fmt=marker, ms=6, color=colour, elinewidth=0.7, alpha=0.9,
     )  # fmt: skip
-    place = (row.value_head, row.value_tail)
-    axes.annotate(number, place, (4, 4), textcoords="offset points", fontsize=7)
+    return row.value_head, row.value_tail
 
 
 def _legend(
