@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Never
+
 import pandas as pd
+from kedro.io import DatasetError
 from kedro_datasets.pandas import CSVDataset
 
+from longtail.datasets.base import LocalVersionedDataset
 from longtail.storage.spreadsheet import guarded, unguarded
+
+# Written into workbooks, so that equal tables give equal files.
+CREATED = datetime(2000, 1, 1)
 
 
 class TableDataset(CSVDataset):  # type: ignore[misc]
@@ -16,3 +24,25 @@ class TableDataset(CSVDataset):  # type: ignore[misc]
 
     def save(self, data: pd.DataFrame) -> None:
         super().save(guarded(data))
+
+
+class WorkbookDataset(LocalVersionedDataset[pd.DataFrame, Never]):
+    """An ``.xlsx`` file with one sheet, for people: texts stay texts, and nothing is executed.
+
+    Equal tables give equal files.
+    """
+
+    def load(self) -> Never:
+        raise DatasetError("a workbook is for people: load the CSV file of the same table")
+
+    def save(self, data: pd.DataFrame) -> None:
+        # Texts that look like formulas, links or numbers stay as they are.
+        kinds = ("formulas", "urls", "numbers")
+        options = {f"strings_to_{kind}": False for kind in kinds}
+        with (
+            self.writing() as draft,
+            draft.open("wb") as file,
+            pd.ExcelWriter(file, engine="xlsxwriter", engine_kwargs={"options": options}) as writer,
+        ):
+            writer.book.set_properties({"created": CREATED})
+            data.to_excel(writer, index=False, freeze_panes=(1, 1))

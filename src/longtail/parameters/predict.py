@@ -66,6 +66,8 @@ class Predict(Strict):
         time_zone: of times without an offset, such as ``Europe/London`` or ``+02:00``; null if it
             is not known.
         survey: what the photographs are from.
+        spreadsheet: a copy of the table of names for spreadsheets: ``xlsx``, or ``semicolons`` for
+            a CSV file with semicolons and decimal commas. Null for none.
         only_new: whether photographs that the same model has named before, by the content of their
             files, are not computed again.
         gallery: the largest number of photographs on the page of names, the most doubtful ones.
@@ -91,5 +93,6 @@ class Predict(Strict):
     deployments: Text | None = None
     time_zone: Text | None = None
     survey: Survey = Survey()
+    spreadsheet: Literal["xlsx", "semicolons"] | None = None
     only_new: bool = True
     gallery: Count = 5000

@@ -332,6 +332,11 @@ def publish_records(
     return package.files, found.table, left_out, nights, nights_figure(nights).png
 
 
+def copy_for_spreadsheet(names: pd.DataFrame) -> pd.DataFrame:
+    """The table of names, to be saved in another format."""
+    return names
+
+
 def draw_gallery(
     names: pd.DataFrame,
     recognizer: dict[str, Any],

@@ -6,6 +6,7 @@
     list ──> photographs ──┬────────────┴─> name ──> answers ─┐
     deployments ───────────┴──────────> locate ──> captures ──┴─> join ──> names
     names ──> publish ──> camtrap_dp, occurrences, left_out, nights
+    names ──> copy ──> names_xlsx or names_semicolons, if one is wanted
     names ──> draw ──> names_page
 """
 
@@ -15,6 +16,7 @@ from kedro.pipeline import Node, Pipeline
 
 from longtail.parameters import Parameters
 from longtail.pipelines.predict.nodes import (
+    copy_for_spreadsheet,
     describe_recognizer,
     draw_gallery,
     list_deployments,
@@ -31,6 +33,8 @@ def create_pipeline(parameters: Parameters) -> Pipeline:
     """The stage for the data set of ``predict.dataset``."""
     dataset = dataset_of(parameters)
     nodes = [*_describe(dataset), *_name(dataset)]
+    if parameters.predict.spreadsheet is not None:
+        nodes.append(_copy(dataset, parameters.predict.spreadsheet))
     return Pipeline(nodes, namespace="predict", prefix_datasets_with_namespace=False)
 
 
@@ -148,6 +152,16 @@ def _name(dataset: str) -> list[Node]:
             tags=[dataset],
         ),
     ]
+
+
+def _copy(dataset: str, spreadsheet: str) -> Node:
+    return Node(
+        copy_for_spreadsheet,
+        inputs=f"{dataset}_names",
+        outputs=f"{dataset}_names_{spreadsheet}",
+        name=f"copy_{dataset}",
+        tags=[dataset],
+    )
 
 
 def dataset_of(parameters: Parameters) -> str:
