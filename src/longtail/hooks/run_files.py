@@ -14,6 +14,7 @@ from longtail.trials.tags import TRIAL_TAG
 # How the names of a run's results end: documents, and exported models.
 DOCUMENTS = (
     *("_appendix", "_chapter", "_report", "_names", "_names_page"),
+    *("_names_xlsx", "_names_semicolons"),
     *("_camtrap_dp", "_occurrences", "_nights", "_nights_figure"),
 )
 EXPORTED = "_exported"
