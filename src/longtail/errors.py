@@ -17,6 +17,10 @@ class TrainingError(LongtailError):
     """A training cannot continue: the loss is not finite, or the memory ran out."""
 
 
+class DivergedError(TrainingError):
+    """The loss of a training is not finite."""
+
+
 class WriteError(LongtailError):
     """A file cannot be written, so no other trial can be saved either."""
 

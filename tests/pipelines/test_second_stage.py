@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import pandas as pd
 import pytest
 import torch
 from mlflow import MlflowClient
+from PIL import Image
 from safetensors.torch import load_file
 
 from longtail import progress
@@ -127,31 +130,48 @@ def test_progress_counts_the_epochs_of_both_stages(
     ]  # fmt: skip
 
 
-class StoppedError(Exception):
-    """Simulates the end of a process."""
+def _fit_until(trial: Trial, store: Path, last: int, answers: Any) -> None:
+    """Fit a trial, and kill the process after this epoch; 0 for never."""
+    torch.set_num_threads(1)
+    done = []
+
+    def told(event: Any) -> None:
+        if isinstance(event, EpochDone):
+            done.append(event.epoch)
+            if event.epoch == last:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    progress._sink = told
+    model, history, _ = fitted(trial, store)
+    answers.put((done, history["epoch"].tolist(), model.read_bytes()))
 
 
 @pytest.mark.parametrize("epoch", [1, 3])
-def test_a_trial_stopped_in_either_stage_ends_with_the_same_bits(
+def test_a_trial_killed_in_either_stage_ends_with_the_same_bits(
     epoch: int, make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stop(event: Any) -> None:
-        if isinstance(event, EpochDone) and event.epoch == epoch:
-            raise StoppedError
-
     monkeypatch.setattr(checkpoints, "MAX_INTERVAL_S", 0.0)
-    whole, _, _ = fitted(make("crt"), tmp_path / "whole")
-    monkeypatch.setattr(progress, "_sink", stop)
-    with pytest.raises(StoppedError):
-        fitted(make("crt"), tmp_path / "stopped")
-    assert len(list((tmp_path / "stopped").glob("*.checkpoint"))) == 1
-    told: list[Any] = []
-    monkeypatch.setattr(progress, "_sink", told.append)
-    resumed, history, _ = fitted(make("crt"), tmp_path / "stopped")
-    assert [e.epoch for e in told if isinstance(e, EpochDone)] == list(range(epoch + 1, 5))
-    assert history["epoch"].tolist() == [1, 2, 3, 4]
-    one, other = load_file(whole), load_file(resumed)
-    assert all(torch.equal(one[name], other[name]) for name in one)
+    context = multiprocessing.get_context("fork")
+    answers = context.Queue()
+
+    def fit_until(last: int, store: str) -> Any:
+        arguments = (make("crt"), tmp_path / store, last, answers)
+        process = context.Process(target=_fit_until, args=arguments)
+        process.start()
+        answer = None if last else answers.get(timeout=60)
+        process.join(60)
+        assert process.exitcode == (-signal.SIGKILL if last else 0)
+        return answer
+
+    done, history, whole = fit_until(0, "whole")
+    assert done == history == [1, 2, 3, 4]
+    fit_until(epoch, "killed")
+    assert len(list((tmp_path / "killed").glob("*.checkpoint"))) == 1
+    assert len(list((tmp_path / "killed").glob("*/model.safetensors"))) == (epoch > 2)
+    done, history, resumed = fit_until(0, "killed")
+    assert done == list(range(epoch + 1, 5))
+    assert history == [1, 2, 3, 4]
+    assert resumed == whole
 
 
 @pytest.mark.parametrize("name", ["crt", "lws", "cosine"])
@@ -194,3 +214,27 @@ def test_named_methods_run_from_the_images_to_the_report(staged: Run) -> None:
         "two_stage_experts": 7,
     }
     assert "5 trials, 7 trainings" in Path(staged.file("digits_report")).read_text()
+
+
+@pytest.mark.parametrize("method", ["crt", "lws", "two_stage_experts"])
+def test_photographs_are_named_by_the_model_of_the_second_stage(
+    method: str, staged: Run, tmp_path: Path
+) -> None:
+    subsets, pixels = staged.load("digits_subsets"), staged.load("digits_images")
+    tested = subsets.loc[subsets["role"] == "test", "image"].unique()[:20]
+    for image in tested:
+        Image.fromarray(pixels[image]).save(tmp_path / f"{image}.png")
+    trial = f"digits.long_tailed.mobilenetv2_micro.{method}.seed0"
+    asked = {"predict": {"path": str(tmp_path), "trial": trial}}
+    named = run(staged.data, asked, stages=["predict"])
+    assert named.error is None
+    card = staged.load(f"train.{trial}.card")
+    sheet = named.load("digits_recognizer")
+    assert sheet["fingerprint"] == card["fingerprint"] != card["first_stage"]
+    # The prior of each model is uniform, as the one that is stated.
+    images = staged.load(f"train.{trial}.predictions")["image"]
+    logits = staged.load(f"train.{trial}.logits")
+    expected = dict(zip(images, logits.argmax(axis=1).astype(str), strict=True))
+    names = named.load("digits_names")
+    named_images = names["file"].str.removesuffix(".png").astype(int)
+    assert names["species"].tolist() == [expected[image] for image in named_images]

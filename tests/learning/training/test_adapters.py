@@ -19,9 +19,20 @@ from longtail.learning.training import checkpoint as checkpoints
 from longtail.learning.training.checkpoint import Checkpoint
 from longtail.learning.training.freezing import freeze
 from longtail.learning.training.train import TrainingResult, train
-from longtail.parameters import Adapters, Backbone, Classifier, Method, Recipe, Softmax, Trial
+from longtail.parameters import (
+    Adapters,
+    Backbone,
+    Classifier,
+    Method,
+    PowerSampling,
+    Recipe,
+    SecondStage,
+    Softmax,
+    Trial,
+)
 from longtail.trials.canonical_loss import CanonicalLoss
 from longtail.trials.loss_schedule import LossSchedule
+from longtail.trials.training_job import Split, TrainingJob
 from tests.learning.training.jobs import killed_after, same_weights, training_job
 from tests.learning.training.test_freezing import LABELS, PIXELS, pretrained
 
@@ -154,3 +165,19 @@ def test_stored_model_is_evaluated_with_its_adapters(
     }
     save_file(without, file)
     assert np.abs(compute_logits(stored, PIXELS, VALIDATION) - logits).max() > 0.01
+
+
+def test_a_second_stage_keeps_the_adapters_and_trains_the_classifier(
+    make_adapted: MakeTrial,
+) -> None:
+    trial = make_adapted()
+    stage = SecondStage(epochs=2, sampling=PowerSampling(kind="power", exponent=0))
+    method = trial.method.model_copy(update={"second_stage": stage})
+    split = Split(TRAIN, LABELS[TRAIN], VALIDATION, LABELS[VALIDATION], 10)
+    job = TrainingJob.of(trial.model_copy(update={"method": method}), split)
+    assert job.first_stage is not None
+    first = train(job.first_stage, PIXELS, pretrained("vit_micro"), killed_after(0)).weights
+    assert all(torch.equal(first[name], value) for name, value in trained(trial).weights.items())
+    second = train(job, PIXELS, None, killed_after(0), first_stage=first).weights
+    changed = {name for name in second if not torch.equal(first[name], second[name])}
+    assert changed == {"classifier.weight"}

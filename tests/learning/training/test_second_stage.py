@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from longtail.errors import TrainingError
 from longtail.learning.backbones import ScaledLinear, build
 from longtail.learning.training import checkpoint as checkpoints
 from longtail.learning.training.checkpoint import Checkpoint
@@ -130,6 +131,16 @@ def test_statistics_of_batch_norm_are_updated_where_the_stage_says_so(make: Make
     # Once per batch of 3 epochs: 81 images are 5 batches of 16, the last one of them of 17.
     [count] = {int(second[n] - first[n]) for n in first if "num_batches" in n}
     assert count == 3 * 5
+
+
+def test_a_second_stage_that_diverges_names_its_own_learning_rate(make: MakeTrial) -> None:
+    expected = (
+        r"after epoch \d of 3\. Lower methods\.m\.second_stage\.learning_rate "
+        r"\(it is 1000000\.0\) or lengthen methods\.m\.second_stage\.warmup_epochs \(it is 0\)"
+    )
+    with pytest.raises(TrainingError, match=expected):
+        # Weight decay multiplies the weights by -1e5 in each step.
+        stages(make(**CRT, learning_rate=1e6, weight_decay=0.1, recipe={"optimizer": "sgd"}))
 
 
 def test_class_scales_multiply_the_logits_of_their_class(make: MakeTrial) -> None:

@@ -16,7 +16,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from longtail.errors import TrainingError
+from longtail.errors import DivergedError
 from longtail.learning.augmentation.epoch import Augment, Augmentation, mean_and_std, shuffled
 from longtail.learning.backbones import HALF_MEAN_STD, IMAGENET_MEAN_STD, ImageClassifier
 from longtail.learning.data.image_source import ImageSource, as_image_source, split_like
@@ -72,7 +72,7 @@ def fit(
         epochs without validation) and ``seconds``.
 
     Raises:
-        TrainingError: if the loss is no longer finite.
+        DivergedError: if the loss is no longer finite.
         DataError: if streamed images can no longer be read.
     """
     recipe = state.recipe
@@ -148,7 +148,7 @@ def train_epoch(
         The mean loss of the images.
 
     Raises:
-        TrainingError: if the loss is no longer finite, in an epoch of many steps.
+        DivergedError: if the loss is no longer finite, in an epoch of many steps.
         DataError: if streamed images can no longer be read.
     """
     recipe, execution = state.recipe, state.execution
@@ -227,11 +227,7 @@ def _set_learning_rate(state: TrainingState, step: int, steps_per_epoch: int) ->
 
 def _check_finite(loss: float, recipe: Recipe, when: str) -> None:
     if not np.isfinite(loss):
-        raise TrainingError(
-            f"the training loss is {loss} after {when} of {recipe.epochs}. "
-            f"Lower recipe.learning_rate (it is {recipe.learning_rate}) or lengthen "
-            f"recipe.warmup_epochs (it is {recipe.warmup_epochs})"
-        )
+        raise DivergedError(f"the training loss is {loss} after {when} of {recipe.epochs}")
 
 
 def set_normalization(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 
 from longtail.arrays import Int64Array, UInt8Array
+from longtail.errors import DivergedError, TrainingError
 from longtail.learning.augmentation.epoch import Augmentation
 from longtail.learning.augmentation.geometry import resize
 from longtail.learning.backbones import ImageClassifier, build_for_trial
@@ -110,7 +112,7 @@ def train(
     def labelled(images: Int64Array, labels: Int64Array) -> LabelledImages:
         return LabelledImages(source(images), torch.from_numpy(labels).to(execution.device))
 
-    with out_of_memory_explained(recipe, resident):
+    with out_of_memory_explained(recipe, resident), _divergence_explained(job):
         execution.place(model)
         train_set = labelled(split.train_images, split.train_labels)
         if first_stage is None:
@@ -144,6 +146,20 @@ def train(
         history,
         {**environment, "images": "resident" if resident else "streaming"},
     )
+
+
+@contextmanager
+def _divergence_explained(job: TrainingJob) -> Iterator[None]:
+    """Say which parameters of a training to change if its loss is no longer finite."""
+    recipe = job.recipe
+    key = f"methods.{job.trial.method.name}.second_stage" if job.stage else "recipe"
+    try:
+        yield
+    except DivergedError as error:
+        raise TrainingError(
+            f"{error}. Lower {key}.learning_rate (it is {recipe.learning_rate}) or lengthen "
+            f"{key}.warmup_epochs (it is {recipe.warmup_epochs})"
+        ) from None
 
 
 def _unfold_batch_norms(model: ImageClassifier, images: ImageSource) -> None:
