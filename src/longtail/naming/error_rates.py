@@ -124,7 +124,7 @@ def names_at_each_rate(
         named = {}
         for rank, threshold in rung["thresholds"].items():
             column = "probability" if rank == SPECIES else f"{rank}_probability"
-            sure = remaining & (names[column] >= (2.0 if threshold is None else threshold))
+            sure = remaining & (names[column] >= threshold if threshold is not None else False)
             named[rank] = int(sure.sum())
             remaining &= ~sure
         unnamed = len(names) - sum(named.values())

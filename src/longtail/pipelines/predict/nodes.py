@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,30 +12,18 @@ import pandas as pd
 
 from longtail.arrays import UInt8Array
 from longtail.datasets.trials import TrialFiles
-from longtail.imbalance import GROUPS, UNKNOWN, images_of, widest_test_set
-from longtail.naming.answers_table import (
-    BAD_BOX,
-    columns_of,
-    log_names,
-    names_table,
-    row_without_animal,
-    unreadable_row,
-)
-from longtail.naming.decision_rule import DecisionRule
-from longtail.naming.error_rates import log_names_at_each_rate, names_at_each_rate
-from longtail.naming.named_before import NamedBefore
+from longtail.imbalance import GROUPS, widest_test_set
 from longtail.naming.recognizer import (
     TrainedTrial,
     log_recognizer,
     make_recognizer,
     read_prior_and_taxonomy,
 )
-from longtail.naming.seen_before import SeenImages, warn_of_seen
 from longtail.naming.stored_logits import FIGURE
 from longtail.naming.trial_choice import ChosenTrial, choose_trial, trained_trial, weights_of
-from longtail.parameters import Compute, Dataset, FolderSource, Predict, Trial
+from longtail.parameters import Compute, Dataset, FolderSource, Predict
 from longtail.pipelines.predict.cross_fitting import cross_fit, is_cross_fitted
-from longtail.pipelines.predict.held_out import held_out_logits, held_out_parts
+from longtail.pipelines.predict.held_out import held_out_logits
 from longtail.records.camtrap_dp import camtrap_package
 from longtail.records.captures import log_captures, read_captures
 from longtail.records.darwin_core import occurrences
@@ -46,29 +33,20 @@ from longtail.records.left_out import left_out_table, log_left_out
 from longtail.records.nights import nights_table
 from longtail.records.times import time_zone_of
 from longtail.reporting.page.names_page import most_doubtful, names_page
-from longtail.schemas.vocabulary import ALREADY_IN, SHA256, TRAIN
-from longtail.sources.boxes.cut_photographs import (
-    cut_found_animals,
-    cut_photographs,
-    with_boxes,
-)
+from longtail.sources.boxes.cut_photographs import cut_found_animals, cut_photographs
 from longtail.sources.boxes.read_boxes import BoxRules
-from longtail.sources.decode import DECODING_VERSION, DEFAULT_LIMITS, DecodeLimits
+from longtail.sources.decode import DEFAULT_LIMITS, DecodeLimits
 from longtail.sources.listing import describe_ignored
 from longtail.sources.photographs import (
     Photographs,
-    checksums,
-    content_keys,
-    decode_in_chunks,
     find_photographs,
     thumbnails,
 )
 from longtail.trials.training_job import Split, TrainingJob
 from longtail.trials.verification import trial_names
-from longtail.wording import counted
 
 if TYPE_CHECKING:
-    from longtail.learning.inference.trained_model import Predictor
+    pass
 
 log = logging.getLogger(__name__)
 
@@ -215,96 +193,6 @@ def read_time_and_place(
     return captures
 
 
-def name_photographs(
-    recognizer: dict[str, Any],
-    photographs: Photographs,
-    images: UInt8Array,
-    subsets: pd.DataFrame,
-    store: Path,
-    named_before: Path,
-    predict: Predict,
-    compute: Compute,
-) -> pd.DataFrame:
-    """Name new photographs, one row per file or box, sorted by their names.
-
-    Files and boxes that cannot be used have a row with the reason. Photographs that are in the
-    data set have the name of its part.
-
-    Args:
-        recognizer: of :func:`describe_recognizer`.
-        photographs: what to name.
-        images: of the data set, uint8 (images, height, width, 3).
-        subsets: one row per image and subset.
-        store: the folder of finished trainings.
-        named_before: the folder of what was computed for photographs before.
-        predict: its ``only_new`` is whether that is used.
-        compute: the device to use.
-
-    Raises:
-        DataError: if the trained weights are missing.
-    """
-    rule = DecisionRule.of(recognizer)
-    trial = Trial.model_validate(recognizer["trial"]).model_copy(update={"compute": compute})
-    predictor = _predictor(store, recognizer["fingerprint"], trial, len(rule.class_names))
-    from longtail.learning.inference.trained_model import images_per_chunk
-
-    split = {TRAIN: images_of(subsets, "train", trial.train_set), **held_out_parts(subsets)}
-    if recognizer["folds"] is not None:  # the model has learnt all but unknown species
-        *learnt, unknown = split.values()
-        split = {TRAIN: np.concatenate(learnt), UNKNOWN: unknown}
-    seen = SeenImages(images, split)
-    size = recognizer["image_size"]
-    contents = checksums(photographs.files)
-    pictures = content_keys(photographs.files, contents)
-    before = NamedBefore(named_before, _determinants(recognizer, subsets, compute))
-    to_name = [file for file in photographs.files if file not in photographs.without_animal]
-    known = {
-        file: found
-        for file in to_name
-        if predict.only_new and (found := before.find(pictures.get(file, "")))
-    }
-    files = [file for file in to_name if file not in known]
-    chunk = images_per_chunk(size)
-    title = f"Naming {counted(len(files), 'photograph')}"
-    every = [photographs.files[file] for file in files]
-    chunks = decode_in_chunks(every, size, chunk, title, photographs.limits)
-    parts = [unreadable_row(rule, file, why) for file, why in photographs.rejected.items()]
-    if known:
-        log.info(
-            "%s named before by the same model, %s new (predict.only_new)",
-            counted(len(known), "photograph was", "photographs were"),
-            counted(len(files), "is", "are"),
-        )
-        logits = np.stack([row for row, _ in known.values()])
-        already_in = [part for _, part in known.values()]
-        parts.append(names_table(rule, list(known), logits).assign(**{ALREADY_IN: already_in}))
-    parts += [row_without_animal(rule, *empty) for empty in photographs.without_animal.items()]
-    parts += [
-        unreadable_row(rule, name, bad.reason, BAD_BOX)
-        for name, bad in photographs.bad_boxes.items()
-    ]
-    for start, decoded in zip(range(0, len(files), chunk), chunks, strict=True):
-        pairs = list(zip(files[start : start + chunk], decoded, strict=True))
-        usable = {file: pixels for file, pixels in pairs if not isinstance(pixels, str)}
-        parts += [unreadable_row(rule, file, why) for file, why in pairs if isinstance(why, str)]
-        if usable:
-            logits = predictor.logits(np.stack(list(usable.values())))
-            already_in = [seen.part_of(pixels) for pixels in usable.values()]
-            parts.append(names_table(rule, list(usable), logits).assign(**{ALREADY_IN: already_in}))
-            before.add([pictures.get(file, "") for file in usable], logits, already_in)
-    before.save()
-    rows = [row for part in parts for row in part.to_dict("records")]
-    rows.sort(key=lambda row: str(row["file"]).split("/"))
-    table = pd.DataFrame(rows, columns=[*columns_of(rule), ALREADY_IN, SHA256])
-    table[SHA256] = table["file"].map(contents).fillna("")
-    table[ALREADY_IN] = table[ALREADY_IN].fillna("")  # of files that cannot be read
-    table = with_boxes(table, photographs)
-    log_names(table)
-    log_names_at_each_rate(names_at_each_rate(recognizer["ladder"], table))
-    warn_of_seen(table)
-    return table
-
-
 def publish_records(
     names: pd.DataFrame,
     recognizer: dict[str, Any],
@@ -350,27 +238,3 @@ def draw_gallery(
     pictures = thumbnails(files, photographs.limits)
     originals = {name: (file.container, file.frame.name) for name, file in files.items()}
     return names_page(dataset.label, names, chosen, pictures, originals, recognizer)
-
-
-def _determinants(
-    recognizer: dict[str, Any], subsets: pd.DataFrame, compute: Compute
-) -> dict[str, Any]:
-    """What logits, and whether the data set has a photograph, depend on."""
-    return {
-        "fingerprint": recognizer["fingerprint"],
-        "image_size": recognizer["image_size"],
-        "subsets": hashlib.sha256(subsets.to_csv(index=False).encode()).hexdigest(),
-        "device": compute.device,
-        "decoding": DECODING_VERSION,
-    }
-
-
-def _predictor(store: Path, fingerprint: str, trial: Trial, classes: int) -> Predictor:
-    """The trained model.
-
-    Raises:
-        DataError: if its weights are missing.
-    """
-    from longtail.learning.inference.trained_model import Predictor, TrainedModel
-
-    return Predictor(TrainedModel(weights_of(store, fingerprint, trial.name), trial, classes))

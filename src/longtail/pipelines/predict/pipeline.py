@@ -15,13 +15,13 @@ from __future__ import annotations
 from kedro.pipeline import Node, Pipeline
 
 from longtail.parameters import Parameters
+from longtail.pipelines.predict.name_photographs import name_photographs
 from longtail.pipelines.predict.nodes import (
     copy_for_spreadsheet,
     describe_recognizer,
     draw_gallery,
     list_deployments,
     list_photographs,
-    name_photographs,
     publish_records,
     read_time_and_place,
     select_trial,

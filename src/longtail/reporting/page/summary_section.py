@@ -146,7 +146,7 @@ def _recognition(
         images=images,
         test_set=str(own["test_set"].iloc[0]),
         always=int((own["recall"] == 1).sum()),
-        never=_first(never, names),
+        never=_first_names(never, names),
         pairs=[
             (
                 names.html(row["true"]), names.html(row["predicted"]),
@@ -158,7 +158,7 @@ def _recognition(
     )  # fmt: skip
 
 
-def _first(never: pd.Series[str], names: ClassNaming) -> list[Markup]:
+def _first_names(never: pd.Series[str], names: ClassNaming) -> list[Markup]:
     shown = [names.html(name) for name in never.head(NAMED)]
     others = len(never) - len(shown)
     return [*shown, Markup("{} more").format(others)] if others else shown

@@ -1,0 +1,189 @@
+"""The node that names new photographs. torch is imported where it is needed."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from longtail.arrays import Float32Array, UInt8Array
+from longtail.imbalance import UNKNOWN, images_of
+from longtail.naming.answers_table import (
+    BAD_BOX,
+    columns_of,
+    log_names,
+    names_table,
+    row_without_animal,
+    unreadable_row,
+)
+from longtail.naming.decision_rule import DecisionRule
+from longtail.naming.error_rates import log_names_at_each_rate, names_at_each_rate
+from longtail.naming.named_before import NamedBefore
+from longtail.naming.seen_before import SeenImages, warn_of_seen
+from longtail.naming.trial_choice import weights_of
+from longtail.parameters import Compute, Predict, Trial
+from longtail.pipelines.predict.held_out import held_out_parts
+from longtail.schemas.vocabulary import ALREADY_IN, SHA256, TRAIN
+from longtail.sources.boxes.cut_photographs import with_boxes
+from longtail.sources.decode import DECODING_VERSION
+from longtail.sources.photographs import Photographs, checksums, content_keys, decode_in_chunks
+from longtail.wording import counted
+
+if TYPE_CHECKING:
+    from longtail.learning.inference.trained_model import Predictor
+
+log = logging.getLogger(__name__)
+
+
+def name_photographs(
+    recognizer: dict[str, Any],
+    photographs: Photographs,
+    images: UInt8Array,
+    subsets: pd.DataFrame,
+    store: Path,
+    named_before: Path,
+    predict: Predict,
+    compute: Compute,
+) -> pd.DataFrame:
+    """Name new photographs, one row per file or box, sorted by their names.
+
+    Files and boxes that cannot be used have a row with the reason. Photographs that are in the
+    data set have the name of its part.
+
+    Args:
+        recognizer: of :func:`describe_recognizer`.
+        photographs: what to name.
+        images: of the data set, uint8 (images, height, width, 3).
+        subsets: one row per image and subset.
+        store: the folder of finished trainings.
+        named_before: the folder of what was computed for photographs before.
+        predict: its ``only_new`` is whether that is used.
+        compute: the device to use.
+
+    Raises:
+        DataError: if the trained weights are missing.
+    """
+    rule = DecisionRule.of(recognizer)
+    trial = Trial.model_validate(recognizer["trial"]).model_copy(update={"compute": compute})
+    predictor = _predictor(store, recognizer["fingerprint"], trial, len(rule.class_names))
+    seen = _seen_images(images, subsets, trial, recognizer)
+    contents = checksums(photographs.files)
+    pictures = content_keys(photographs.files, contents)
+    before = NamedBefore(named_before, _determinants(recognizer, subsets, compute))
+    to_name = [file for file in photographs.files if file not in photographs.without_animal]
+    known = {
+        file: found
+        for file in to_name
+        if predict.only_new and (found := before.find(pictures.get(file, "")))
+    }
+    new = [file for file in to_name if file not in known]
+    parts = _rows_without_logits(rule, photographs)
+    if known:
+        log.info(
+            "%s named before by the same model, %s new (predict.only_new)",
+            counted(len(known), "photograph was", "photographs were"),
+            counted(len(new), "is", "are"),
+        )
+        rows, places = zip(*known.values(), strict=True)
+        parts.append(_named(rule, list(known), np.stack(rows), places))
+    for usable, unreadable in _decoded(photographs, new, recognizer["image_size"]):
+        parts += [unreadable_row(rule, file, why) for file, why in unreadable.items()]
+        if usable:
+            logits = predictor.logits(np.stack(list(usable.values())))
+            already_in = [seen.part_of(pixels) for pixels in usable.values()]
+            parts.append(_named(rule, list(usable), logits, already_in))
+            before.add([pictures.get(file, "") for file in usable], logits, already_in)
+    before.save()
+    table = with_boxes(_in_order(rule, parts, contents), photographs)
+    log_names(table)
+    log_names_at_each_rate(names_at_each_rate(recognizer["ladder"], table))
+    warn_of_seen(table)
+    return table
+
+
+def _seen_images(
+    images: UInt8Array, subsets: pd.DataFrame, trial: Trial, recognizer: dict[str, Any]
+) -> SeenImages:
+    """The images of the data set, by what the model has seen of them."""
+    split = {TRAIN: images_of(subsets, "train", trial.train_set), **held_out_parts(subsets)}
+    if recognizer["folds"] is not None:  # the model has learnt all but unknown species
+        *learnt, unknown = split.values()
+        split = {TRAIN: np.concatenate(learnt), UNKNOWN: unknown}
+    return SeenImages(images, split)
+
+
+def _rows_without_logits(rule: DecisionRule, photographs: Photographs) -> list[pd.DataFrame]:
+    """The rows of what cannot be read, has no animal, or has a box that cannot be used."""
+    return [
+        *(unreadable_row(rule, file, why) for file, why in photographs.rejected.items()),
+        *(row_without_animal(rule, *empty) for empty in photographs.without_animal.items()),
+        *(
+            unreadable_row(rule, name, bad.reason, BAD_BOX)
+            for name, bad in photographs.bad_boxes.items()
+        ),
+    ]
+
+
+def _decoded(
+    photographs: Photographs, files: Sequence[str], size: int
+) -> Iterator[tuple[dict[str, UInt8Array], dict[str, str]]]:
+    """Photographs in chunks: the pixels of each that can be read, and the reasons of the others."""
+    from longtail.learning.inference.trained_model import images_per_chunk
+
+    chunk = images_per_chunk(size)
+    title = f"Naming {counted(len(files), 'photograph')}"
+    every = [photographs.files[file] for file in files]
+    chunks = decode_in_chunks(every, size, chunk, title, photographs.limits)
+    for start, decoded in zip(range(0, len(files), chunk), chunks, strict=True):
+        pairs = list(zip(files[start : start + chunk], decoded, strict=True))
+        yield (
+            {file: pixels for file, pixels in pairs if not isinstance(pixels, str)},
+            {file: why for file, why in pairs if isinstance(why, str)},
+        )
+
+
+def _named(
+    rule: DecisionRule, files: Sequence[str], logits: Float32Array, already_in: Sequence[str]
+) -> pd.DataFrame:
+    return names_table(rule, files, logits).assign(**{ALREADY_IN: already_in})
+
+
+def _in_order(
+    rule: DecisionRule, parts: Sequence[pd.DataFrame], contents: Mapping[str, str]
+) -> pd.DataFrame:
+    """One table of all rows, sorted by the names of the files, with their checksums."""
+    rows = [row for part in parts for row in part.to_dict("records")]
+    rows.sort(key=lambda row: str(row["file"]).split("/"))
+    table = pd.DataFrame(rows, columns=[*columns_of(rule), ALREADY_IN, SHA256])
+    table[SHA256] = table["file"].map(contents).fillna("")
+    table[ALREADY_IN] = table[ALREADY_IN].fillna("")  # of files that cannot be read
+    return table
+
+
+def _determinants(
+    recognizer: dict[str, Any], subsets: pd.DataFrame, compute: Compute
+) -> dict[str, Any]:
+    """What logits, and whether the data set has a photograph, depend on."""
+    return {
+        "fingerprint": recognizer["fingerprint"],
+        "image_size": recognizer["image_size"],
+        "subsets": hashlib.sha256(subsets.to_csv(index=False).encode()).hexdigest(),
+        "device": compute.device,
+        "decoding": DECODING_VERSION,
+    }
+
+
+def _predictor(store: Path, fingerprint: str, trial: Trial, classes: int) -> Predictor:
+    """The trained model.
+
+    Raises:
+        DataError: if its weights are missing.
+    """
+    from longtail.learning.inference.trained_model import Predictor, TrainedModel
+
+    return Predictor(TrainedModel(weights_of(store, fingerprint, trial.name), trial, classes))
