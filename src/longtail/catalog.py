@@ -15,6 +15,7 @@ from kedro.io.core import DatasetError, Version, VersionNotFoundError
 from kedro.pipeline import Pipeline
 from kedro.validation.exceptions import DataValidationError
 
+from longtail.datasets.base import version_files
 from longtail.errors import ConfigurationError, DataError
 from longtail.kedro_internals import (
     CompiledPatterns,
@@ -250,6 +251,17 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
         """The version that is loaded, by name, of the datasets that have one."""
         found = {name: loaded_version(dataset) for name, dataset in self.versioned(names).items()}
         return {name: version for name, version in found.items() if version is not None}
+
+    def stored_versions(self, name: str) -> list[str]:
+        """The versions of a dataset that are still there, newest first."""
+        return [file.parent.name for file in version_files(path_of(self.get(name)))]
+
+    def version_at(self, name: str, run: str) -> str | None:
+        """The version of a dataset that a run has made or read; None if there was none yet.
+
+        It is older than the run's own version if the dataset had not changed.
+        """
+        return next((version for version in self.stored_versions(name) if version <= run), None)
 
 
 @contextmanager

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from kedro.framework.context import KedroContext
 from kedro.framework.project import pipelines, settings
 from kedro.framework.session import KedroSession
-from kedro.io import CatalogProtocol
 
+from longtail.catalog import LongtailCatalog
 from longtail.config import GridConfigLoader
 from longtail.pipeline_registry import create_pipelines
 from longtail.project import find_root, set_root
@@ -47,9 +48,7 @@ class GridContext(KedroContext):
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**arguments)
         set_root(Path(self.project_path))
-        loader = self.config_loader
-        assert isinstance(loader, GridConfigLoader)  # the settings name no other kind
-        parameters, trials = loader.parameters()
+        parameters, trials = self.loader.parameters()
         for name in unused_overrides(parameters):
             log.warning("train.%s.trial has no effect: the grid has no such trial", name)
         for name in parameters.grid.methods:
@@ -69,15 +68,47 @@ class GridContext(KedroContext):
         return super().params
 
     @property
-    def catalog(self) -> CatalogProtocol[Any, Any]:
+    def catalog(self) -> LongtailCatalog:
         """The catalog, of the class in the settings; Kedro would use its own here."""
-        return self._get_catalog(catalog_class=settings.DATA_CATALOG_CLASS)
+        return self.catalog_of({})
 
-    def catalog_of(self, load_versions: Mapping[str, str]) -> CatalogProtocol[Any, Any]:
+    def catalog_of(self, load_versions: Mapping[str, str]) -> LongtailCatalog:
         """The catalog of a run that loads these versions, by data set."""
-        catalog_class = settings.DATA_CATALOG_CLASS
-        return self._get_catalog(catalog_class=catalog_class, load_versions=dict(load_versions))
+        catalog = self._get_catalog(
+            catalog_class=settings.DATA_CATALOG_CLASS, load_versions=dict(load_versions)
+        )
+        assert isinstance(catalog, LongtailCatalog)  # the settings name no other kind
+        return catalog
+
+    @property
+    def loader(self) -> GridConfigLoader:
+        """The configuration, by its own type."""
+        assert isinstance(self.config_loader, GridConfigLoader)  # the settings name no other kind
+        return self.config_loader
 
     def _register_pipelines(self) -> None:
         pipelines.configure(None)  # from now on Kedro does not load pipelines itself
         pipelines.update(self._pipelines)
+
+
+@contextmanager
+def open_project(
+    environment: str | None, parameters: Mapping[str, Any], conf_source: str | None = None
+) -> Iterator[tuple[KedroSession, GridContext]]:
+    """Open a session of the project, for a command that reads it or runs a part of it.
+
+    Args:
+        environment: a folder of the configuration; None for the default.
+        parameters: those of the command line, nested.
+        conf_source: the folder of the configuration; None for the project's.
+    """
+    session = LongtailSession.create(
+        env=environment,
+        conf_source=conf_source,
+        runtime_params=dict(parameters),
+        save_on_close=False,
+    )
+    with session:
+        context = session.load_context()
+        assert isinstance(context, GridContext)  # the settings name no other kind
+        yield session, context

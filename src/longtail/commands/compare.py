@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,10 +11,11 @@ import numpy as np
 import pandas as pd
 
 from longtail.catalog import LongtailCatalog
-from longtail.commands.run_versions import EarlierRun, check_run, versions_of
-from longtail.context import GridContext, LongtailSession
+from longtail.commands.run_versions import EarlierRun, check_run
+from longtail.context import open_project
 from longtail.datasets.base import version_files
 from longtail.errors import DataError
+from longtail.evaluation.before_and_after import pixel_hashes
 from longtail.evaluation.run_comparison import (
     accuracy_changes,
     changed_answers,
@@ -27,6 +27,7 @@ from longtail.imbalance import images_of, widest_test_set
 from longtail.project import shown
 from longtail.reporting.page.run_comparison import RunComparison, comparison_page
 from longtail.trials.verification import trial_names
+from longtail.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -49,25 +50,19 @@ def compare_runs(
     Raises:
         DataError: if there are no two such runs.
     """
-    session = LongtailSession.create(
-        env=environment, runtime_params=dict(parameters), save_on_close=False
-    )
-    with session:
-        context = session.load_context()
-        assert isinstance(context, GridContext)  # the settings name no other kind
+    with open_project(environment, parameters) as (_, context):
         catalog = context.catalog
-        assert isinstance(catalog, LongtailCatalog)
-        for dataset, options in catalog.parameters().datasets.items():
-            if dataset in catalog.parameters().grid.datasets:
-                runs = _runs(catalog, dataset, before, after)
-                _compare(catalog, dataset, options.label, runs)
+        checked = catalog.parameters()
+        for dataset in checked.grid.datasets:
+            runs = _runs(catalog, dataset, before, after)
+            _compare(dataset, checked.datasets[dataset].label, runs, checked.statistics.confidence)
 
 
 def _runs(
     catalog: LongtailCatalog, dataset: str, before: str | None, after: str | None
 ) -> tuple[EarlierRun, EarlierRun]:
     results = f"{dataset}_results"
-    known = versions_of(catalog, results)
+    known = catalog.stored_versions(results)
     for version in (before, after):
         if version is not None:
             check_run(catalog, version, [results])
@@ -75,33 +70,33 @@ def _runs(
     first = before or next((version for version in known if second and version < second), None)
     if first is None or second is None:
         raise DataError(
-            f"{dataset} has results of {len(known)} run{'' if len(known) == 1 else 's'}: a "
-            f"comparison needs two. Change something and run again: kedro run --pipelines=full"
+            f"{dataset} has results of {counted(len(known), 'run')}: a comparison needs "
+            f"two. Change something and run again: kedro run --pipelines=full"
         )
     return EarlierRun(catalog, first), EarlierRun(catalog, second)
 
 
 def _compare(
-    catalog: LongtailCatalog, dataset: str, label: str, runs: tuple[EarlierRun, EarlierRun]
+    dataset: str, label: str, runs: tuple[EarlierRun, EarlierRun], confidence: float
 ) -> None:
-    old, new = (_Tested.by(run, dataset) for run in runs)
+    first, second = runs
+    catalog, images = second.catalog, f"{dataset}_images"
+    by_pixels = first.version_of(images) != second.version_of(images)
+    old, new = (_Tested.by(run, dataset, by_pixels=by_pixels) for run in runs)
     both = [name for name in new.trials if name in old.trials]
-    confidence = catalog.parameters().statistics.confidence
-    is_same = runs[0].version_of(f"{dataset}_images") == runs[1].version_of(f"{dataset}_images")
-    before, after = (tested.answers(both, by_pixels=not is_same) for tested in (old, new))
-    tests = {name: new.keys(name, by_pixels=not is_same) for name in new.test_sets}
+    before, after = old.answers(both), new.answers(both)
     changed = changed_answers(before, after)
-    places = pd.Series(tests[new.test_sets[0]].index, tests[new.test_sets[0]])
+    places = pd.Series(new.keys.index, new.keys)
     changed["place"] = changed["image"].map(places[~places.index.duplicated()]).astype(np.int64)
     changed["file"] = new.index["file"].loc[changed["place"]].to_numpy()
     compared = RunComparison(
         label=label,
-        versions=(runs[0].version, runs[1].version),
+        versions=(first.version, second.version),
         parameters=parameter_changes(old.parameters(both), new.parameters(both)),
         data=data_changes((old.index, old.subsets), (new.index, new.subsets)),
         accuracies={
-            name: accuracy_changes(_only(before, set(keys)), _only(after, set(keys)), confidence)
-            for name, keys in tests.items()
+            name: accuracy_changes(_only(before, keys), _only(after, keys), confidence)
+            for name, keys in new.keys_by_test_set().items()
         },
         only=(
             [name for name in old.trials if name not in both],
@@ -111,16 +106,14 @@ def _compare(
     )
     made = {
         f"{dataset}_changed_answers": changed[list(CHANGED_COLUMNS)],
-        f"{dataset}_run_comparison": comparison_page(
-            compared, confidence, runs[1].load(f"{dataset}_images")
-        ),
+        f"{dataset}_run_comparison": comparison_page(compared, confidence, second.load(images)),
     }
     for name, content in made.items():
         catalog.save(name, content)
         log.info("Made %s", shown(version_files(path_of(catalog, name))[0]))
 
 
-def _only(answers: dict[str, pd.DataFrame], keys: set[Any]) -> dict[str, pd.DataFrame]:
+def _only(answers: dict[str, pd.DataFrame], keys: pd.Series[Any]) -> dict[str, pd.DataFrame]:
     return {name: table[table.index.isin(keys)] for name, table in answers.items()}
 
 
@@ -130,55 +123,51 @@ class _Tested:
 
     Attributes:
         run: the run.
-        dataset: the data set's name.
         trials: the names of the trials.
         index: one row per image, by its number.
         subsets: one row per image and subset.
+        keys: what identifies each image of the widest test set in both runs, by its number in this
+            one.
     """
 
     run: EarlierRun
-    dataset: str
     trials: list[str]
     index: pd.DataFrame
     subsets: pd.DataFrame
+    keys: pd.Series[Any]
 
     @classmethod
-    def by(cls, run: EarlierRun, dataset: str) -> _Tested:
+    def by(cls, run: EarlierRun, dataset: str, *, by_pixels: bool) -> _Tested:
+        """What a run has tested; images are identified by their numbers, or else by pixels."""
+        subsets = run.load(f"{dataset}_subsets")
+        numbers = images_of(subsets, "test", widest_test_set(subsets))
+        keys = pd.Series(numbers, numbers)
+        if by_pixels:
+            hashes = pixel_hashes(run.load(f"{dataset}_images"), numbers)
+            keys = pd.Series(hashes, numbers, dtype=object)
         trials = list(trial_names(run.load(f"{dataset}_trainings")))
-        index = run.load(f"{dataset}_index").set_index("image")
-        return cls(run, dataset, trials, index, run.load(f"{dataset}_subsets"))
+        return cls(run, trials, run.load(f"{dataset}_index").set_index("image"), subsets, keys)
 
-    @property
-    def test_sets(self) -> list[str]:
-        """The widest test set, and the tail if there is one."""
-        is_tail = (self.subsets["role"] == "test") & (self.subsets["name"] == TAIL)
-        return [widest_test_set(self.subsets), *([TAIL] if is_tail.any() else [])]
-
-    def keys(self, test_set: str, *, by_pixels: bool) -> pd.Series[Any]:
-        """What identifies each image of a test set in both runs, by its number in this one."""
-        numbers = images_of(self.subsets, "test", test_set)
-        if not by_pixels:
-            return pd.Series(numbers, numbers)
-        images = self.run.load(f"{self.dataset}_images")
-        hashes = [
-            hashlib.sha256(np.ascontiguousarray(images[number]).data).hexdigest()
-            for number in numbers
-        ]
-        return pd.Series(hashes, numbers, dtype=object)
+    def keys_by_test_set(self) -> dict[str, pd.Series[Any]]:
+        """The keys of the widest test set, and of the tail if there is one."""
+        tail = images_of(self.subsets, "test", TAIL)
+        return {
+            widest_test_set(self.subsets): self.keys,
+            **({TAIL: self.keys.loc[pd.Index(tail)]} if len(tail) else {}),
+        }
 
     def parameters(self, trials: Sequence[str]) -> dict[str, Mapping[str, Any]]:
         """The parameters of some trials."""
         return {name: self.run.load(f"train.{name}.card")["parameters"] for name in trials}
 
-    def answers(self, trials: Sequence[str], *, by_pixels: bool) -> dict[str, pd.DataFrame]:
+    def answers(self, trials: Sequence[str]) -> dict[str, pd.DataFrame]:
         """The answers of some trials, see :mod:`longtail.evaluation.run_comparison`."""
-        keys = self.keys(self.test_sets[0], by_pixels=by_pixels)
         names = self.index.groupby("label")["class_name"].first()
         found = {}
         for trial in trials:
             table = self.run.load(f"train.{trial}.answers")
             found[trial] = pd.DataFrame(
                 {name: names.loc[table[of]].to_numpy() for name, of in COLUMNS.items()},
-                index=pd.Index(keys.loc[table["image"]], name="image"),
+                index=pd.Index(self.keys.loc[table["image"]], name="image"),
             )
         return found

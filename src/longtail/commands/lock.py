@@ -15,8 +15,7 @@ from kedro.framework.session import KedroSession
 from kedro.io import DataCatalog
 
 from longtail import lock as locks
-from longtail.config import GridConfigLoader
-from longtail.context import LongtailSession
+from longtail.context import open_project
 from longtail.errors import DataError
 from longtail.hooks.summary import observed
 from longtail.kedro_internals import VersionedDataset, is_versioned, version_path
@@ -181,15 +180,9 @@ def _make_again(
 
 @contextmanager
 def _opened(environment: str | None, parameters: Mapping[str, Any]) -> Iterator[Project]:
-    session = LongtailSession.create(
-        env=environment, runtime_params=dict(parameters), save_on_close=False
-    )
-    with session:
-        context = session.load_context()
-        catalog, loader = context.catalog, context.config_loader
-        assert isinstance(catalog, DataCatalog)  # the settings name no other kinds
-        assert isinstance(loader, GridConfigLoader)
-        checked, trials = loader.parameters()
+    with open_project(environment, parameters) as (session, context):
+        catalog = context.catalog
+        checked, trials = context.loader.parameters()
         report = pipelines["report"]
         documents = _versioned(catalog, report.all_outputs())
         before = _versioned(catalog, pipelines["full"].datasets() - set(documents))

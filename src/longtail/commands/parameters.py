@@ -10,8 +10,7 @@ from typing import Any
 
 import click
 
-from longtail.config import GridConfigLoader
-from longtail.context import LongtailSession
+from longtail.context import open_project
 from longtail.errors import ConfigurationError
 from longtail.parameters.reference import Entry, Section, sections
 
@@ -48,13 +47,8 @@ def print_parameters(
 
 
 def _values(environment: str | None, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    session = LongtailSession.create(
-        env=environment, runtime_params=dict(parameters), save_on_close=False
-    )
-    with session:
-        loader = session.load_context().config_loader
-        assert isinstance(loader, GridConfigLoader)  # the settings name no other kind
-        return loader.parameters()[0].model_dump(mode="json")
+    with open_project(environment, parameters) as (_, context):
+        return context.loader.parameters()[0].model_dump(mode="json")
 
 
 def _key(section: Section, entry: Entry) -> str:

@@ -14,8 +14,7 @@ from kedro.framework.project import settings
 
 from longtail import tracking
 from longtail.commands import references
-from longtail.config import GridConfigLoader
-from longtail.context import LongtailSession
+from longtail.context import open_project
 from longtail.errors import DataError
 from longtail.evaluation.trainings import fingerprints_in
 from longtail.layout import CARDS, Layout
@@ -94,13 +93,8 @@ def prune(
 
 def _opened(environment: str | None, parameters: Mapping[str, Any]) -> tuple[Path, Layout]:
     """The folder of the environments, and the paths of the artifacts."""
-    session = LongtailSession.create(
-        env=environment, runtime_params=dict(parameters), save_on_close=False
-    )
-    with session:
-        context = session.load_context()
-        loader = context.config_loader
-        assert isinstance(loader, GridConfigLoader)  # the settings name no other kind
+    with open_project(environment, parameters) as (_, context):
+        loader = context.loader
         loader.parameters()  # refuses misspelt parameters
         project = Path(context.project_path)
         layout = Layout(project, loader.data_folder(), loader["catalog"])

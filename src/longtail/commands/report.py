@@ -8,9 +8,8 @@ from typing import Any
 
 from kedro.framework.project import pipelines
 
-from longtail.catalog import LongtailCatalog
-from longtail.commands.run_versions import EarlierRun, check_run
-from longtail.context import GridContext, LongtailSession
+from longtail.commands.run_versions import check_run
+from longtail.context import open_project
 from longtail.runner import GridRunner
 
 log = logging.getLogger(__name__)
@@ -27,18 +26,11 @@ def report_again(run: str, environment: str | None, parameters: Mapping[str, Any
     Raises:
         DataError: if there is no such run, or if its results are not those of the parameters.
     """
-    session = LongtailSession.create(
-        env=environment, runtime_params=dict(parameters), save_on_close=False
-    )
-    with session:
-        context = session.load_context()
-        assert isinstance(context, GridContext)  # the settings name no other kind
+    with open_project(environment, parameters) as (session, context):
         catalog = context.catalog
-        assert isinstance(catalog, LongtailCatalog)
         report = pipelines["report"]
         inputs = catalog.versioned(report.inputs())
         check_run(catalog, run, [*inputs, *catalog.versioned(report.all_outputs())])
-        earlier = EarlierRun(catalog, run)
-        versions = {name: version for name in inputs if (version := earlier.version_of(name))}
+        versions = {name: version for name in inputs if (version := catalog.version_at(name, run))}
         log.info("The report of %s is made again, as a new version", run)
         session.run(pipeline_names=["report"], runner=GridRunner(), load_versions=versions)

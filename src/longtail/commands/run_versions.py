@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from longtail.catalog import LongtailCatalog
-from longtail.datasets.base import version_files
 from longtail.errors import DataError
-from longtail.kedro_internals import path_of
 from longtail.parameters import unknown
 
 SHOWN_RUNS = 5
@@ -31,7 +29,7 @@ class EarlierRun:
 
     def version_of(self, name: str) -> str | None:
         """The version of a dataset that the run has made or used; None if there was none yet."""
-        return next((v for v in versions_of(self.catalog, name) if v <= self.version), None)
+        return self.catalog.version_at(name, self.version)
 
     def load(self, name: str) -> Any:
         """What the run has made or used.
@@ -45,11 +43,6 @@ class EarlierRun:
         return self.catalog.load(name, version)
 
 
-def versions_of(catalog: LongtailCatalog, name: str) -> list[str]:
-    """The versions of a dataset that are still there, newest first."""
-    return [file.parent.name for file in version_files(path_of(catalog.get(name)))]
-
-
 def check_run(catalog: LongtailCatalog, version: str, names: Iterable[str]) -> None:
     """Refuse a version that no run has saved.
 
@@ -61,7 +54,7 @@ def check_run(catalog: LongtailCatalog, version: str, names: Iterable[str]) -> N
     Raises:
         DataError: naming the newest runs.
     """
-    found = {v for name in names for v in versions_of(catalog, name)}
+    found = {v for name in names for v in catalog.stored_versions(name)}
     if version not in found:
         newest = sorted(found, reverse=True)[:SHOWN_RUNS]
         raise DataError(unknown(version, newest or ["there is none yet"], "run"))

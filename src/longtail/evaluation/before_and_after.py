@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from longtail.arrays import UInt8Array
 from longtail.evaluation.paired_tests import mcnemar
 from longtail.wording import counted
 
@@ -69,6 +73,18 @@ class BeforeAndAfter:
                 more = f" and {counted(others, 'other')}" if others > 0 else ""
                 text += f"; {words} {', '.join(named[:NAMED_SPECIES])}{more}"
         return text
+
+
+def pixel_hashes(images: UInt8Array, numbers: Iterable[int]) -> list[bytes]:
+    """What identifies images in data sets that number them differently.
+
+    Args:
+        images: uint8 (images, height, width, 3), memory-mapped or not.
+        numbers: of the images.
+    """
+    return [
+        hashlib.sha256(np.ascontiguousarray(images[number]).data).digest() for number in numbers
+    ]
 
 
 def compare(before: AnswersOnTest, after: AnswersOnTest) -> BeforeAndAfter | None:

@@ -23,8 +23,7 @@ from longtail.commands.plan.data import (
 from longtail.commands.plan.estimate import Estimate, estimate
 from longtail.commands.plan.text import lines_of
 from longtail.commands.plan.trainings import PlannedTraining, planned_trainings
-from longtail.config import GridConfigLoader
-from longtail.context import GridContext, LongtailSession
+from longtail.context import open_project
 from longtail.hooks import LoadVersionsHook
 from longtail.hooks.preflight import check_predictions, check_sources, refuse_missing
 from longtail.hooks.run_files import is_step, path_of
@@ -90,24 +89,17 @@ def plan(options: Mapping[str, Any], arguments: Sequence[str]) -> None:
 
 def planned(options: Mapping[str, Any]) -> Plan:
     """What a run with these options would do: see :func:`plan`."""
-    session = LongtailSession.create(
-        env=options.get("env"),
-        conf_source=options.get("conf_source"),
-        runtime_params=dict(options.get("params") or {}),
-        save_on_close=False,
-    )
-    with session:
-        context = session.load_context()
-        assert isinstance(context, GridContext)  # the settings name no other kind
+    with open_project(
+        options.get("env"), options.get("params") or {}, options.get("conf_source")
+    ) as (_, context):
         pipeline = _selected(options)
         versions = dict(options.get("load_versions") or {})
         catalog = context.catalog_of(versions)
-        assert isinstance(catalog, LongtailCatalog)
         LoadVersionsHook().before_pipeline_run({"load_versions": versions}, pipeline, catalog)
-        loader = context.config_loader
-        assert isinstance(loader, GridConfigLoader)
         fits = {node.namespace for node in pipeline.nodes if is_step(node, "fit")}
-        trials = [trial for trial in loader.parameters()[1] if f"train.{trial.name}" in fits]
+        trials = [
+            trial for trial in context.loader.parameters()[1] if f"train.{trial.name}" in fits
+        ]
         return _of_run(pipeline, catalog, trials)
 
 
