@@ -208,10 +208,10 @@ def _fitted(
     unknown: FloatArray | None,
     requested: Predict,
 ) -> dict[str, Any]:
-    """What of a recognizer is fitted on validation images.
+    """The part of a recognizer that is fitted on validation images.
 
     Args:
-        values: what is not.
+        values: the other part.
         validation: the images.
         unknown: see :class:`HeldOutLogits`.
         requested: the parameters.

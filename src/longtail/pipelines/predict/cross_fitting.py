@@ -1,12 +1,11 @@
-"""Cross-fitting: learn from every photograph, and measure on none that was learnt from.
+"""Cross-fitting: train on every photograph, and measure by models that did not see it.
 
 The model that names new photographs is trained on all photographs of known species: training,
 validation and test images together. Its answers to these say nothing about new photographs. So the
-photographs are divided into folds, a model is trained without each fold, and answers to it
-(cross-validation; Chernozhukov et al. 2018, arXiv 1608.00060, call fitting and measuring like this
-cross-fitting). All that is fitted or counted later comes from these answers. They are by models
-that had a fold less to learn from, so they are wrong slightly more often than those of the model
-that names.
+photographs are divided into folds. For each fold, a model is trained on the other folds and answers
+for the photographs of this one (Chernozhukov et al. 2018, arXiv 1608.00060). Temperature,
+thresholds and all figures come from these answers. Their models learn from fewer photographs, so
+they are wrong slightly more often than the model that names.
 
 Photographs of unknown species are never learnt, nor are those of one group with one of them.
 Photographs that a person has confirmed are learnt but do not measure: people confirm what is
@@ -197,7 +196,7 @@ def _logits(
 
 
 def _prior_correction(job: TrainingJob, whole: TrainingJob) -> Float32Array:
-    """What turns the prior that a training assumes into that of another, (classes,).
+    """What is added to a fold's logits, (classes,), so that they assume the prior of all images.
 
     Without its fold a rare class is rarer: of three images, two are left.
     """
@@ -236,7 +235,7 @@ def _first_weights(chosen: ChosenTrial, trained: Path) -> dict[str, Any] | None:
 
 
 class _Progress:
-    """Shows trainings of one trial, one after the other, as one."""
+    """One progress bar for several trainings of a trial, which run one after the other."""
 
     def __init__(self, trial: Trial, trainings: int) -> None:
         self._epochs, self._all, self.done = trial.epochs, trainings * trial.epochs, 0
@@ -244,7 +243,7 @@ class _Progress:
 
     @contextmanager
     def shown(self) -> Iterator[None]:
-        """Show what trainings tell meanwhile."""
+        """Show the bar, and the progress of each training on it."""
         with self._bars, watched(self._show):
             yield
 
