@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from docs.site.pages import FILE_OF
 from longtail.parameters.reference import sections
 from tests.own_loss_example import write_example
 from tests.pipelines.support import PROJECT, dotted, loader
@@ -163,6 +164,15 @@ def test_links_and_images_lead_somewhere(page: Path) -> None:
         if not target.exists() or (anchor and anchor not in anchors(target)):
             dead.append(link)
     assert dead == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=pages)
+def test_links_lead_to_files_of_the_site(page: Path) -> None:
+    targets = [
+        (page.parent / link.partition("#")[0]).resolve() for link in links(page) if link[0] != "#"
+    ]
+    site = {PROJECT / file for file in FILE_OF.values()}
+    assert [t for t in targets if t not in site and PROJECT / "docs" not in t.parents] == []
 
 
 @pytest.mark.parametrize("page", [p for p in PAGES if named_in(p)], ids=pages)
