@@ -8,7 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from longtail.imbalance import GROUPS, equal_groups, equal_groups_note
+from longtail.imbalance import (
+    GROUPS,
+    all_groups_equal,
+    equal_groups,
+    equal_groups_note,
+    has_groups,
+    without_equal_groups,
+)
 from longtail.pipelines.imbalance.nodes import cut_subsets
 from longtail.sources.images import index_of
 from tests.imbalance.test_unknown import dataset
@@ -89,4 +96,19 @@ def test_a_border_through_classes_of_one_size_is_reported() -> None:
     assert both == (
         "The border of middle and tail divides 2 classes with 4 training images each: 1 is in "
         "the middle and 1 in the tail, though no class of these is more frequent."
+    )
+
+
+def test_groups_are_kept_where_one_training_set_has_a_tail() -> None:
+    table = profile([6] * 6, [9, 9, 3, 3, 1, 1])
+    assert without_equal_groups(table, ["natural", "long_tailed"]) is table
+    assert has_groups(table)
+    equal = without_equal_groups(table, ["natural"])
+    assert equal["group"].tolist() == [""] * 6
+    assert not has_groups(equal)
+    # The long-tailed set, which no result is of, makes no tail either.
+    assert all_groups_equal(equal, "long_tailed")
+    assert equal_groups_note(equal, "long_tailed", "class", "classes") == (
+        "Head, middle and tail are left out, since they have nearly equal numbers of training "
+        "images."
     )

@@ -5,7 +5,13 @@ Everything here is about labels, groups and image numbers; no pixel is touched.
 
 from longtail.imbalance.cut import cut
 from longtail.imbalance.folds import NEVER_HELD_OUT, assign_folds
-from longtail.imbalance.group_sizes import all_groups_equal, equal_groups, equal_groups_note
+from longtail.imbalance.group_sizes import (
+    all_groups_equal,
+    equal_groups,
+    equal_groups_note,
+    has_groups,
+    without_equal_groups,
+)
 from longtail.imbalance.holdout import Pools, group_numbers, groups_across_splits, hold_out
 from longtail.imbalance.profiles import (
     GROUPS,
@@ -42,6 +48,7 @@ __all__ = [
     "group_numbers",
     "group_of_ranks",
     "groups_across_splits",
+    "has_groups",
     "held_out_images",
     "hold_out",
     "images_of",
@@ -49,4 +56,5 @@ __all__ = [
     "profile_counts",
     "shots_of",
     "widest_test_set",
+    "without_equal_groups",
 ]

@@ -5,6 +5,7 @@ And whether a border between them divides classes of one size.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import pairwise
 
 import pandas as pd
@@ -15,6 +16,9 @@ from longtail.wording import counted, is_or_are
 
 # Two groups are nearly equal if their mean numbers of images per class differ by a smaller factor.
 NEARLY_EQUAL_RATIO = 1.5
+NO_GROUPS_NOTE = (
+    "Head, middle and tail are left out, since they have nearly equal numbers of training images."
+)
 
 
 def equal_groups(groups: pd.Series[str], counts: pd.Series[int]) -> list[tuple[str, ...]]:
@@ -53,7 +57,25 @@ def all_groups_equal(profile: pd.DataFrame, train_set: TrainSet) -> bool:
         profile: the class profile.
         train_set: the training set that the groups are made from.
     """
-    return equal_groups(profile["group"], profile[f"train_{train_set}"]) == [GROUPS]
+    return not has_groups(profile) or equal_groups(
+        profile["group"], profile[f"train_{train_set}"]
+    ) == [GROUPS]
+
+
+def without_equal_groups(profile: pd.DataFrame, train_sets: Iterable[TrainSet]) -> pd.DataFrame:
+    """The class profile, in which ``group`` is empty if no training set has a head and a tail.
+
+    Args:
+        profile: the class profile.
+        train_sets: the training sets of the results.
+    """
+    differ = not all(all_groups_equal(profile, train_set) for train_set in train_sets)
+    return profile if differ else profile.assign(group="")
+
+
+def has_groups(profile: pd.DataFrame) -> bool:
+    """Whether classes are in head, middle and tail: see :func:`without_equal_groups`."""
+    return bool((profile["group"] != "").any())
 
 
 def equal_groups_note(profile: pd.DataFrame, train_set: TrainSet, one: str, many: str) -> str:
@@ -65,6 +87,8 @@ def equal_groups_note(profile: pd.DataFrame, train_set: TrainSet, one: str, many
         one: the word for a class.
         many: the word for several classes.
     """
+    if not has_groups(profile):
+        return NO_GROUPS_NOTE
     groups, counts = profile["group"], profile[f"train_{train_set}"]
     equal = equal_groups(groups, counts)
     divided = [

@@ -93,7 +93,7 @@ CLASS_PROFILE = table(
         "label": whole("number of the class", unique=True),
         "class_name": text("name of the class"),
         "rank": whole("place of the class by size; 0 has the most images", unique=True),
-        "group": text("head, middle or tail", one_of=GROUPS),
+        "group": text("head, middle or tail, if they differ", one_of=GROUPS, optional=True),
         "shots": text("group by training images (Liu et al. 2019)", one_of=SHOTS),
         "available": whole("images of the class"),
         **{

@@ -26,7 +26,7 @@ SPECIES = table(
         **TESTED,
         "label": whole("number of the class"),
         "species": text("name of the class"),
-        "group": text("head, middle or tail", one_of=GROUPS),
+        "group": text("head, middle or tail, if they differ", one_of=GROUPS, optional=True),
         "train_images": whole("training images of the class"),
         "test_images": whole("test images of the class"),
         **with_interval("recall", "share of them that are recognized", UNIT_INTERVAL, missing=True),

@@ -114,6 +114,11 @@ def test_best_tail_method_is_that_of_the_balanced_tail() -> None:
     assert best_tail_method(pd.concat([other, tail_scores(softmax=0.3, ldam=0.35)])) == "ldam"
 
 
+def test_without_a_tail_the_best_method_is_that_of_the_balanced_images() -> None:
+    scores = make_summaries(("softmax", 0, 0.2), ("ldam", 0, 0.3), test_sets=["balanced"])
+    assert best_tail_method(scores) == "ldam"
+
+
 # --- the profile -----------------------------------------------------------------------------
 
 
@@ -143,6 +148,15 @@ def test_profile_shows_each_class_and_counts_the_groups(drawn: list[Figure]) -> 
         "middle: 1 class, 30 images",
         "tail: 1 class, 9 images",
     ]
+
+
+def test_profile_without_groups_is_of_one_colour(drawn: list[Figure]) -> None:
+    class_profile(PROFILE.assign(group=""), "Digits", "balanced")
+    (axes,) = drawn[0].axes
+    bars: Any = axes.patches
+    assert [bar.get_height() for bar in bars] == [100, 100, 100]
+    assert len({bar.get_facecolor() for bar in bars}) == 1
+    assert texts(drawn[0]) == ["3 classes, 300 images"]
 
 
 def test_bars_of_long_names_lie(drawn: list[Figure]) -> None:

@@ -167,6 +167,21 @@ def test_groups_of_one_method_and_of_several_seeds(drawn: list[Figure]) -> None:
     assert points(axes.containers[0]) == pytest.approx({-0.2: 0.5})
 
 
+def test_without_groups_there_is_a_point_per_method_of_all_images(drawn: list[Figure]) -> None:
+    trials = ("softmax", 0, 0.5), ("ldam", 0, 0.25)
+    group_accuracy(make_summaries(*trials, test_sets=["balanced", "long_tailed"]), LABELS, "ViT")
+    (axes,) = drawn[0].axes
+    assert [points(container) for container in axes.containers] == [{0: 0.5, 1: 0.25}]
+    assert drawn[0].get_supxlabel() == "accuracy on the balanced test images"
+    assert not drawn[0].legends
+    sizes = {"train_long_tailed": [3, 3], "test_natural": [1, 1], "group": ["", ""]}
+    captions = figure_captions(pd.DataFrame({"class_name": ["a", "b"], **sizes}), "long_tailed")
+    assert captions["group_accuracy_figure"] == (
+        "accuracy on the balanced test images, with intervals"
+    )
+    assert "class_accuracy_figure" not in captions
+
+
 # --- learning curves -------------------------------------------------------------------------
 
 
@@ -415,6 +430,12 @@ def test_tail_against_head_has_a_point_per_method_in_the_style_of_its_family(
     assert [text.get_text() for text in axes.texts] == ["1", "2"]
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert legend == ["1 SOFTMAX", "Re-sampling", "3 LDAM", "Decoupled training", "2 FOCAL"]
+
+
+def test_without_a_tail_there_is_nothing_to_compare_with_the_head(drawn: list[Figure]) -> None:
+    scores = make_summaries(("softmax", 0, 0.5), test_sets=["balanced"])
+    tail_against_head(scores, Contents(tables=(make_table("softmax"),)), {"softmax": None})
+    assert "nearly equal numbers of training images" in drawn[0].texts[0].get_text()
 
 
 def test_no_two_families_look_alike() -> None:

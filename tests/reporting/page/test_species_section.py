@@ -37,7 +37,12 @@ from longtail.reporting.page.gallery import (
     thumbnail,
 )
 from longtail.reporting.page.species_rows import rows_as_data
-from longtail.reporting.page.species_section import SHOWN_PAIRS, SpeciesPart, species_parts
+from longtail.reporting.page.species_section import (
+    SHOWN_PAIRS,
+    SpeciesPart,
+    species_parts,
+    species_section,
+)
 from longtail.reporting.page.unknown_section import unknown_class_names
 from longtail.trials.post_hoc import LastLayer, adjusted
 from tests.reporting.page.support import make_page
@@ -315,6 +320,18 @@ def test_the_table_of_many_species_is_folded_and_scrolled() -> None:
     [data] = re.findall(r'<script type="application/json">(.*?)</script>', text(1000))
     assert len(json.loads(data)) == 800
     assert "application/json" not in text(200)
+
+
+def test_without_groups_the_table_has_no_column_of_them() -> None:
+    (grouped,) = parts()
+    own = replace(grouped, rows=[replace(row, group="") for row in grouped.rows] * 20)
+    text = species_section([own])
+    heads = re.findall(r"<th[^>]*>([^<]*)</th>", text.partition('class="sortable"')[2])
+    assert heads[:3] == ["Species", "Training images", "Test images"]
+    first = re.search(r'<tr><td class="name">(.*?)</tr>', text)
+    assert first is not None
+    [data] = re.findall(r'<script type="application/json">(.*?)</script>', text)
+    assert len(json.loads(data)[0]) == first.group(1).count("</td>") == 8
 
 
 # --- the photographs ---------------------------------------------------------------------------

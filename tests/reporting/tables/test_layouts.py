@@ -9,6 +9,7 @@ from longtail.reporting.tables.layouts import (
     METRIC_LABELS,
     QUALITY_LAYOUT,
     THESIS_LAYOUTS,
+    shown_layouts,
 )
 
 FIVE = ["balanced", "long_tailed", "head", "middle", "tail"]
@@ -51,3 +52,13 @@ def test_columns_of_missing_test_sets_are_left_out() -> None:
     assert (
         GROUPS_LAYOUT.of(set()) == GROUPS_LAYOUT
     )  # of a table without any result nothing is known
+
+
+def test_without_groups_only_columns_of_all_classes_are_shown() -> None:
+    known = ("balanced", "long_tailed")
+    shown = shown_layouts({*known, "validation"})
+    assert GROUPS_LAYOUT not in shown
+    assert {column.test_set for layout in shown.values() for column in layout.columns} == set(known)
+    with_duplicates = shown_layouts({*known, "without_duplicates"})[GROUPS_LAYOUT]
+    assert [column.heading for column in with_duplicates.columns] == ["Without duplicates"]
+    assert shown_layouts({*known, "tail"})[FULL_LAYOUT] is FULL_LAYOUT

@@ -15,6 +15,7 @@ from longtail.reporting.figures.drawing import (
     COLOURS,
     GREY,
     MANY_CLASSES,
+    PALETTE,
     ROOM_FOR_NAMES,
     Picture,
     axis_names,
@@ -24,6 +25,7 @@ from longtail.wording import counted
 
 BAR_HEIGHT = 0.21  # inches, of a horizontal bar
 NAMED_ENDS = 6  # of many classes, this many of the largest and of the smallest are named
+BALANCED = "train_balanced"  # the set that the others are compared with
 ROOM_BEYOND = 1.1  # axis limit over the largest class, for the number at its bar
 
 
@@ -48,29 +50,30 @@ def class_profile(
 
 
 def _parts(profile: pd.DataFrame, column: str) -> list[tuple[pd.DataFrame, str, str]]:
-    """The classes of each group, its colour, and its label in the legend."""
+    """The classes of each group, or all of them, their colour, and their label in the legend."""
     names = ClassNaming.infer(profile["class_name"])
     parts = []
-    for group, own in by_group(profile).items():
+    for group, own in (by_group(profile) or {"": profile}).items():
         classes = counted(len(own), names.singular, names.plural)
-        label = f"{group}: {classes}, {counted(int(own[column].sum()), 'image')}"
-        parts.append((own, COLOURS[group], label))
+        label = f"{classes}, {counted(int(own[column].sum()), 'image')}"
+        parts.append((own, COLOURS.get(group, PALETTE[0]), f"{group}: {label}" if group else label))
     return parts
 
 
 def _balanced(profile: pd.DataFrame) -> str:
-    return f"balanced ({counted(int(profile['train_balanced'].sum()), 'image')})"
+    return f"balanced ({counted(int(profile[BALANCED].sum()), 'image')})"
 
 
 def _limits(profile: pd.DataFrame, column: str) -> tuple[float, float]:
-    return 0, ROOM_BEYOND * max(profile[column].max(), profile["train_balanced"].max())
+    return 0, ROOM_BEYOND * max(profile[column].max(), profile[BALANCED].max())
 
 
 def _vertical_bars(axes: Axes, profile: pd.DataFrame, column: str) -> None:
-    axes.step(
-        profile["rank"], profile["train_balanced"], where="mid", color=GREY, ls="--",
-        label=_balanced(profile),
-    )  # fmt: skip
+    if column != BALANCED:
+        axes.step(
+            profile["rank"], profile[BALANCED], where="mid", color=GREY, ls="--",
+            label=_balanced(profile),
+        )  # fmt: skip
     for own, colour, label in _parts(profile, column):
         bars = axes.bar(own["rank"], own[column], width=0.85, color=colour, label=label)
         axes.bar_label(bars, fmt="{:,.0f}", fontsize=8)
@@ -81,9 +84,8 @@ def _vertical_bars(axes: Axes, profile: pd.DataFrame, column: str) -> None:
 
 
 def _horizontal_bars(axes: Axes, profile: pd.DataFrame, column: str) -> None:
-    axes.plot(
-        profile["train_balanced"], profile["rank"], color=GREY, ls="--", label=_balanced(profile)
-    )
+    if column != BALANCED:
+        axes.plot(profile[BALANCED], profile["rank"], color=GREY, ls="--", label=_balanced(profile))
     for own, colour, label in _parts(profile, column):
         bars = axes.barh(own["rank"], own[column], height=0.8, color=colour, label=label)
         axes.bar_label(bars, fmt="{:,.0f}", fontsize=8, padding=2)
@@ -94,10 +96,11 @@ def _horizontal_bars(axes: Axes, profile: pd.DataFrame, column: str) -> None:
 
 
 def _steps(axes: Axes, profile: pd.DataFrame, column: str) -> None:
-    axes.plot(
-        profile["rank"] + 1, profile["train_balanced"], color=GREY, ls="--", zorder=3,
-        label=_balanced(profile),
-    )  # fmt: skip
+    if column != BALANCED:
+        axes.plot(
+            profile["rank"] + 1, profile[BALANCED], color=GREY, ls="--", zorder=3,
+            label=_balanced(profile),
+        )  # fmt: skip
     for own, colour, label in _parts(profile, column):
         # Drawing a thousand bars would take seconds.
         edges = np.append(own["rank"] + 0.5, own["rank"].iloc[-1] + 1.5)

@@ -15,7 +15,7 @@ from matplotlib.ticker import PercentFormatter
 from longtail.arrays import Float64Array
 from longtail.class_names import ClassNaming
 from longtail.evaluation.comparisons import BASELINE
-from longtail.imbalance import GROUPS
+from longtail.imbalance import GROUPS, has_groups
 from longtail.parameters import TrainSet
 from longtail.reporting.figures import drawing
 from longtail.reporting.figures.drawing import (
@@ -47,7 +47,8 @@ def confusion_matrices(
     of the shares; with more than ``MANY_CELLS`` classes of adjacent ranks share a cell.
 
     There is a panel for softmax (or else the first method) on each training set, the long-tailed
-    one last, and one for the method with the best tail accuracy on the latter.
+    one last, and one for the method with the best tail accuracy on the latter, or the best
+    accuracy where classes are in no groups.
     """
     panels = _panels(confusions, summaries, labels, grouped_by)
     names = axis_names(profile)
@@ -84,7 +85,8 @@ def confusion_matrices(
     words = ClassNaming.infer(profile["class_name"])
     by_number = ", by the number at the row" if are_numbered else ""
     figure.supxlabel(f"predicted {words.singular}{by_number}", fontsize=9)
-    figure.supylabel(f"true {words.singular}, head to tail", fontsize=9)
+    order = "head to tail" if has_groups(profile) else "by rank"
+    figure.supylabel(f"true {words.singular}, {order}", fontsize=9)
     shared = f" ({cell} {words.plural} of adjacent ranks per cell)" if cell > 1 else ""
     figure.suptitle(f"{title}: confusion matrices{shared}")
     return drawing.picture(figure)
@@ -99,9 +101,10 @@ def confusion_matrix(confusions: pd.DataFrame, classes: int) -> Float64Array:
 
 
 def best_tail_method(summaries: pd.DataFrame, grouped_by: TrainSet = "long_tailed") -> str:
-    """The method with the best accuracy on tail classes."""
+    """The method with the best accuracy on tail classes or, without these, on balanced images."""
     tail = f"{fair_prefix(grouped_by)}tail"
-    of_tail = (summaries["test_set"] == tail) & (summaries["metric"] == "acc1")
+    test_set = tail if tail in set(summaries["test_set"]) else "balanced"
+    of_tail = (summaries["test_set"] == test_set) & (summaries["metric"] == "acc1")
     return str(summaries[of_tail].set_index("method")["value"].idxmax())
 
 

@@ -12,7 +12,7 @@ from matplotlib.ticker import PercentFormatter
 from longtail.imbalance import GROUPS
 from longtail.parameters import TrainSet
 from longtail.reporting.figures import drawing
-from longtail.reporting.figures.drawing import COLOURS, MARKERS, Picture
+from longtail.reporting.figures.drawing import COLOURS, MARKERS, PALETTE, Picture
 from longtail.reporting.tables.layouts import TRAIN_SET_LABELS, fair_prefix, groups_tested_on
 
 
@@ -24,8 +24,8 @@ def group_accuracy(
 ) -> Picture:
     """Accuracy of head, middle and tail classes for each method, one panel per training set.
 
-    On the balanced test set or, for data that are long-tailed by nature, on all test images; with
-    the intervals of
+    Of all classes where they are in no groups. On the balanced test set or, for data that are
+    long-tailed by nature, on all test images; with the intervals of
     :func:`longtail.evaluation.summaries.summarise`.
     """
     prefix = fair_prefix(grouped_by)
@@ -35,25 +35,30 @@ def group_accuracy(
     figure = Figure(figsize=(9, 1.4 + 0.42 * len(methods)), layout="constrained")
     panels = figure.subplots(1, len(train_sets), sharey=True, sharex=True, squeeze=False)[0]
     places = np.arange(len(methods))
+    tested = set(summaries["test_set"])
+    tested_on = groups_tested_on(grouped_by, has_natural_test_set="natural" in tested)
+    groups = {group: f"{prefix}{group}" for group in GROUPS if f"{prefix}{group}" in tested}
+    shown = groups or {"": "natural" if "natural" in tested else "balanced"}
+    offsets = np.linspace(-0.2, 0.2, len(shown)) if groups else (0,)
     for axes, train_set in zip(panels, train_sets, strict=True):
         chosen = accuracies[accuracies["train_set"] == train_set].set_index(["test_set", "method"])
-        for offset, group, marker in zip((-0.2, 0, 0.2), GROUPS, MARKERS, strict=False):
-            cells = chosen.loc[f"{prefix}{group}"].reindex(methods)
+        for offset, (group, test_set), marker in zip(offsets, shown.items(), MARKERS, strict=False):
+            cells = chosen.loc[test_set].reindex(methods)
             sides = [cells["value"] - cells["low"], cells["high"] - cells["value"]]
             axes.errorbar(
                 cells["value"], places + offset, xerr=sides, fmt=marker, ms=5, lw=1.4,
-                color=COLOURS[group], label=group,
+                color=COLOURS.get(group, PALETTE[0]), label=group,
             )  # fmt: skip
         axes.set_title(f"trained {TRAIN_SET_LABELS[train_set]}")
         axes.xaxis.set_major_formatter(PercentFormatter(1))
         axes.grid(axis="x", color="#eeeeee")
         axes.set_axisbelow(True)
-    tested_on = groups_tested_on(
-        grouped_by, has_natural_test_set="natural" in set(summaries["test_set"])
-    )
-    figure.supxlabel(f"accuracy on the {tested_on} test images of each group", fontsize=10)
+    on = f"the {tested_on} test images of each group" if groups else f"the {shown['']} test images"
+    figure.supxlabel(f"accuracy on {on}", fontsize=10)
     panels[0].set_yticks(places, [labels[method] for method in methods])
     panels[0].set_ylim(len(methods) - 0.5, -0.5)
-    figure.legend(*panels[0].get_legend_handles_labels(), frameon=False, loc="outside right center")
+    if groups:
+        entries = panels[0].get_legend_handles_labels()
+        figure.legend(*entries, frameon=False, loc="outside right center")
     figure.suptitle(title)
     return drawing.picture(figure)

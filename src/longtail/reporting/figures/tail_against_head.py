@@ -50,6 +50,9 @@ def tail_against_head(
         families: of the methods by name; None for the baseline.
         grouped_by: the training set whose class sizes define head and tail.
     """
+    prefix = fair_prefix(grouped_by)
+    if f"{prefix}tail" not in set(scores["test_set"]):
+        return drawing.text_figure("Head and tail have nearly equal numbers of training images")
     shown = headline_tables(contents)
     labels = shown[0].methods
     numbers = {method: number for number, method in enumerate(labels, start=1)}
@@ -61,7 +64,6 @@ def tail_against_head(
     panels = figure.subplots(rows, columns, squeeze=False)
     for axes in panels.flat[len(shown) :]:
         axes.set_visible(False)
-    prefix = fair_prefix(grouped_by)
     points: dict[Axes, dict[str, tuple[float, float]]] = {}
     for axes, table in zip(panels.flat, shown, strict=False):
         head, tail = (_accuracies(scores, table, f"{prefix}{part}") for part in ("head", "tail"))

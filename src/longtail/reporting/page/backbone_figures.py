@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import pandas as pd
 
 from longtail.class_names import ClassNaming
-from longtail.imbalance import equal_groups_note
+from longtail.imbalance import equal_groups_note, has_groups
 from longtail.parameters import TrainSet
 from longtail.reporting.page.templates import fragment
 from longtail.reporting.tables.appendix import has_natural_test_set
@@ -27,17 +27,19 @@ FIGURES = {
 }
 
 
-def figures_html(figures: Sequence[tuple[str, bytes]]) -> str:
+def figures_html(figures: Mapping[str, tuple[str, bytes]]) -> str:
     """Figures as HTML: the first one, and the others folded.
 
     Args:
-        figures: captions and PNG.
+        figures: caption and PNG by the keys of ``FIGURES``.
     """
     return fragment("figures.html.j2", figures=figures)
 
 
 def figure_captions(profile: pd.DataFrame, grouped_by: TrainSet) -> dict[str, str]:
-    """The caption of each figure, in the terms of the data set.
+    """The caption of each figure that is shown, in the terms of the data set.
+
+    Accuracies by training images are left out where these are equal.
 
     Args:
         profile: the class profile.
@@ -51,6 +53,10 @@ def figure_captions(profile: pd.DataFrame, grouped_by: TrainSet) -> dict[str, st
         "groups": groups_tested_on(grouped_by, has_natural_test_set=is_natural),
     }
     captions = {figure: caption.format(**words) for figure, caption in FIGURES.items()}
-    if alike := equal_groups_note(profile, grouped_by, names.singular, names.plural):
+    if not has_groups(profile):
+        del captions["class_accuracy_figure"]
+        accuracy = "accuracy on the {widest} test images, with intervals".format(**words)
+        captions["group_accuracy_figure"] = accuracy
+    elif alike := equal_groups_note(profile, grouped_by, names.singular, names.plural):
         captions["group_accuracy_figure"] += f". {alike.removesuffix('.')}"
     return captions

@@ -10,11 +10,17 @@ from typing import Any
 import pandas as pd
 
 from longtail.class_names import ClassNaming, images_of_classes, known_class_naming
-from longtail.imbalance import all_groups_equal, equal_groups_note, images_of, widest_test_set
+from longtail.imbalance import (
+    all_groups_equal,
+    equal_groups_note,
+    has_groups,
+    images_of,
+    widest_test_set,
+)
 from longtail.imbalance.duplicates import WITHOUT_DUPLICATES, EqualImages
 from longtail.parameters import TrainSet
 from longtail.reporting.page.templates import fragment
-from longtail.reporting.tables.layouts import TRAIN_SET_LABELS, by_group
+from longtail.reporting.tables.layouts import GROUP_TEST_SETS, TRAIN_SET_LABELS, by_group
 from longtail.wording import count_range, counted, listed
 
 NUMBER = re.compile(r"\d[\d,.]*")
@@ -47,9 +53,11 @@ def data_section(
         grouped_by: the training set whose class sizes define head, middle and tail.
     """
     names = ClassNaming.infer(profile["class_name"])
+    hidden = frozenset[str]() if has_groups(profile) else GROUP_TEST_SETS
     return fragment(
         "data_section.html.j2",
         summary=summary,
+        splits=[split for split in summary.splits if split[1] not in hidden],
         names=names,
         groups=by_group(profile),
         profile_figure=profile_figure,

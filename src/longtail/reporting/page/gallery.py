@@ -14,6 +14,7 @@ from longtail.arrays import UInt8Array
 from longtail.evaluation.best_trials import best_trials
 from longtail.evaluation.predictions import TOP_ANSWERS
 from longtail.evaluation.trainings import TRIAL_COLUMNS
+from longtail.imbalance import has_groups
 from longtail.parameters import Method, PostHocLogitAdjustment
 from longtail.trials.post_hoc import NONE
 
@@ -46,9 +47,10 @@ def gallery(
 
     Returns:
         One entry per training set, of values that JSON can hold: the trial's names, and
-        ``answers``, each with its ``group``, whether it is ``right``, ``file``, ``jpeg`` (base64),
-        ``true`` (the species), its ``true_probability`` and ``train_images``, and ``top``: the
-        most probable species, each with its probability and training images.
+        ``answers``, each with its ``group`` (empty without groups), whether it is ``right``,
+        ``file``, ``jpeg`` (base64), ``true`` (the species), its ``true_probability`` and
+        ``train_images``, and ``top``: the most probable species, each with its probability and
+        training images.
     """
     best = best_trials(results)
     counts = _counts(MAX_PHOTOGRAPHS // max(len(best), 1))
@@ -59,7 +61,7 @@ def gallery(
         trained = classes[f"train_{names['train_set']}"]
         answers = [
             {
-                "group": group,
+                "group": group if has_groups(profile) else "",
                 "right": right,
                 "file": index["file"].iloc[int(row["image"])],
                 "jpeg": b64encode(thumbnail(pixels[int(row["image"])])).decode(),

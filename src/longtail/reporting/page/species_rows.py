@@ -107,7 +107,7 @@ def rows_as_data(rows: Sequence[SpeciesRow]) -> Markup:
     cells = [
         [
             row.name,
-            row.group,
+            *([row.group] if row.group else []),
             f"{row.train_images:,}",
             f"{row.test_images:,}",
             f"{row.recall.value}\t{row.recall.ends}",
@@ -148,7 +148,9 @@ def gallery_answers(
     by_heading: dict[str, list[Answer]] = {}
     for answer in answers:
         kind = "right" if answer["right"] else "wrong"
-        heading = f"{str(answer['group']).capitalize()} {names.plural}: {kind} answers"
+        group = str(answer["group"])
+        of_group = f"{group.capitalize()} {names.plural}: {kind}" if group else kind.capitalize()
+        heading = f"{of_group} answers"
         true = Guess(
             names.html(answer["true"]),
             _probability(answer["true_probability"]),

@@ -78,6 +78,11 @@ class SpeciesPart:
     probability: str
 
     @property
+    def has_groups(self) -> bool:
+        """Whether the species are in head, middle and tail."""
+        return any(row.group for row in self.rows)
+
+    @property
     def further_rows(self) -> Markup:
         """The rows after the first ``PAGE_ROWS``, as data."""
         return rows_as_data(self.rows[PAGE_ROWS:])

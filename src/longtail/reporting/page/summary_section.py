@@ -140,7 +140,7 @@ def _recognition(
     confused = pairs.merge(trial[list(TRIAL_COLUMNS)]).head(SHOWN_PAIRS)
     return Recognition(
         model=f"{labels[key['backbone']]}, {method}, trained {TRAIN_SET_LABELS[judged]} ({which})",
-        of_ten=_of_ten(right / images),
+        of_ten=capitalized(_of_ten(right / images)),
         share=percent(right / images),
         right=right,
         images=images,

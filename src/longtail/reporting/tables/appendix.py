@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from longtail.imbalance import GROUPS, equal_groups_note
+from longtail.imbalance import GROUPS, equal_groups_note, has_groups
 from longtail.parameters import TrainSet
 from longtail.reporting.tables.latex import escaped
 from longtail.reporting.tables.layouts import TRAIN_SET_LABELS
@@ -83,16 +83,21 @@ def introduction(
         **unequal,
         "balanced": profile["test_balanced"].sum(),
         "long-tailed": profile["test_long_tailed"].sum(),
-        **{group: groups[group] for group in GROUPS},
+        **{group: groups[group] for group in GROUPS if group in groups},
     }
     listed = ", ".join(f"{name} {size:,}" for name, size in sizes.items())
     note = equal_groups_note(profile, grouped_by, "class", "classes")
     alike = f"{note} " if note else ""
-    return (
-        f"{title}: {len(profile)} classes; training images: {trained}; test images: {listed}. "
+    of_groups = (
         f"{MEANINGS.get(grouped_by, '')}{alike}"
         f"One image of the tail test set is worth {100 / groups['tail']:.1f} points of its "
-        f"accuracy. {LOSS_NOTE}"
+        f"accuracy."
+        if has_groups(profile)
+        else note
+    )
+    return (
+        f"{title}: {len(profile)} classes; training images: {trained}; test images: {listed}. "
+        f"{of_groups} {LOSS_NOTE}"
     )
 
 

@@ -27,15 +27,22 @@ def overall_results(note: str, paragraphs: Sequence[tuple[str, str]]) -> str:
     return "\n\n".join([r"\section{Overall Results}", *named, escaped(note)]) + "\n"
 
 
-def chapter(overall: str, backbones: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> str:
+def chapter(
+    overall: str,
+    backbones: Sequence[tuple[str, Sequence[tuple[str, str]]]],
+    *,
+    has_groups: bool = True,
+) -> str:
     """A document that compiles with pdflatex as it is.
 
     Args:
         overall: see :func:`overall_results`.
         backbones: the label of each backbone and, for each training set, the label by which LaTeX
             refers to its table, and the table.
+        has_groups: whether the tables have columns of head, middle and tail.
     """
-    parts = [PREAMBLE, overall, r"\section{Head, Middle, and Tail Class Performance}" + "\n"]
+    heading = "Head, Middle, and Tail Class Performance" if has_groups else "Accuracies"
+    parts = [PREAMBLE, overall, rf"\section{{{heading}}}" + "\n"]
     for name, tables in backbones:
         parts.append(rf"\subsection{{{escaped(name)}}}" + "\n")
         for label, table in tables:

@@ -27,6 +27,8 @@ BALANCED_PART_LABELS = {
     "medium": "Medium (20-100)",
     "few": "Few (<20)",
 }
+# The test sets of some classes only.
+GROUP_TEST_SETS = frozenset((*GROUPS, *BALANCED_PART_LABELS))
 METRIC_LABELS = {
     "loss": "Loss",
     "acc1": "Acc1",
@@ -74,12 +76,13 @@ def groups_tested_on(grouped_by: TrainSet, *, has_natural_test_set: bool) -> str
 
 
 def by_group(classes: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The classes of head, middle and tail.
+    """The classes of head, middle and tail; nothing where classes have no groups.
 
     Args:
         classes: one row per class, with its ``group``.
     """
-    return {group: classes[classes["group"] == group] for group in GROUPS}
+    of_groups = ((group, classes[classes["group"] == group]) for group in GROUPS)
+    return {group: own for group, own in of_groups if len(own)}
 
 
 def shown_train_set(rows: pd.DataFrame) -> TrainSet:
@@ -140,6 +143,11 @@ class Layout:
         """Whether the columns need more than the usual width."""
         return len(self.columns) > MANY_COLUMNS
 
+    def without_groups(self) -> Layout:
+        """The layout without columns of head, middle and tail."""
+        columns = (column for column in self.columns if column.test_set not in GROUP_TEST_SETS)
+        return replace(self, columns=tuple(columns))
+
     def of(self, test_sets: Collection[str]) -> Layout:
         """The layout for the test sets of a data set; unchanged if none of them is known.
 
@@ -186,6 +194,10 @@ QUALITY_LAYOUT = Layout(
     "negative log-likelihood (nats), macro F1, balanced accuracy, top-5 accuracy, the worst "
     "class' accuracy and the expected calibration error",
 )  # fmt: skip
+# In its place where classes are in no groups.
+DUPLICATES_LAYOUT = replace(
+    GROUPS_LAYOUT.without_groups(), description="Acc1 on the test images without duplicates"
+)
 # Tables 5.1 to 5.8 of the thesis' body repeat the accuracies of its appendix.
 BODY_LAYOUT = replace(ACC1_LAYOUT, kind="body", series="5")
 THESIS_LAYOUTS = (ACC1_LAYOUT, FULL_LAYOUT)
@@ -202,6 +214,20 @@ COSTS_LAYOUT = Layout(
     ),
     "seconds of training, and parameters and multiply-adds per image of the trained network",
 )
+
+
+def shown_layouts(test_sets: Collection[str]) -> dict[Layout, Layout]:
+    """Each layout as it is shown for the test sets of the results.
+
+    Where classes are in no groups, these have no columns, and a table that would have no column
+    is left out.
+    """
+    layouts = (*LAYOUTS, BODY_LAYOUT)
+    if not GROUP_TEST_SETS.isdisjoint(test_sets):
+        return dict(zip(layouts, layouts, strict=True))
+    shown = {layout: layout.without_groups() for layout in layouts if layout != GROUPS_LAYOUT}
+    with_duplicates = {column.test_set for column in DUPLICATES_LAYOUT.columns} & set(test_sets)
+    return shown | ({GROUPS_LAYOUT: DUPLICATES_LAYOUT} if with_duplicates else {})
 
 
 def number_in_series(table: Table, layout: Layout) -> str:

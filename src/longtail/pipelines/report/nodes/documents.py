@@ -7,6 +7,7 @@ from itertools import groupby
 
 import pandas as pd
 
+from longtail.imbalance import has_groups
 from longtail.parameters import Contents, Dataset, Statistics, Table
 from longtail.reporting.tables.appendix import appendix, introduction
 from longtail.reporting.tables.chapter import chapter, overall_results
@@ -67,7 +68,9 @@ def write_overall_results(
     return overall_results(noise_note(statistics), paragraphs)
 
 
-def write_chapter(overall_results: str, contents: Contents, **backbones: Tables) -> str:
+def write_chapter(
+    overall_results: str, profile: pd.DataFrame, contents: Contents, **backbones: Tables
+) -> str:
     """The chapter of results of the thesis' body, with the tables 5.1, 5.2, ..."""
     return chapter(
         overall_results,
@@ -84,6 +87,7 @@ def write_chapter(overall_results: str, contents: Contents, **backbones: Tables)
             )
             for label, own in _by_backbone(contents)
         ],
+        has_groups=has_groups(profile),
     )
 
 

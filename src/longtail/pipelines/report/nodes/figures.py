@@ -7,6 +7,7 @@ from typing import Any
 import numpy.typing as npt
 import pandas as pd
 
+from longtail.imbalance import has_groups
 from longtail.parameters import Contents, Dataset, Table, Trials
 
 
@@ -24,11 +25,16 @@ def select_gallery(
 
 
 def draw_class_profile(profile: pd.DataFrame, dataset: Dataset) -> tuple[bytes, ...]:
-    """The training images of each class, with head, middle and tail, as PNG, PDF and SVG."""
+    """The training images of each class, with head, middle and tail, as PNG, PDF and SVG.
+
+    Without groups nothing is trained on the long-tailed set, and the balanced one is drawn.
+    """
     from longtail.reporting.figures import class_profile, drawing
 
+    grouped_by = dataset.imbalance.grouped_by
+    is_cut = grouped_by == "long_tailed" and not has_groups(profile)
     return class_profile.class_profile(
-        profile, drawing.drawn_text(dataset.label), dataset.imbalance.grouped_by
+        profile, drawing.drawn_text(dataset.label), "balanced" if is_cut else grouped_by
     )
 
 
@@ -64,7 +70,7 @@ def draw_figures(
     See :func:`longtail.reporting.figures.backbone.backbone_figures`.
     """
     from longtail.reporting.figures.backbone import BackboneTables, backbone_figures, trials_of
-    from longtail.reporting.page.backbone_figures import figure_captions, figures_html
+    from longtail.reporting.page.backbone_figures import FIGURES, figure_captions, figures_html
 
     # Only the results have been verified: of the other tables, the rows of their trials.
     tables = BackboneTables(scores, confusions, histories, reliability).of_trials(
@@ -73,5 +79,10 @@ def draw_figures(
     grouped_by, label = dataset.imbalance.grouped_by, table.backbone_label
     figures = backbone_figures(tables, profile, table.methods, label, grouped_by)
     png, pdf, svg = zip(*figures, strict=True)
-    captions = [f"{label}: {text}" for text in figure_captions(profile, grouped_by).values()]
-    return *png, *pdf, *svg, figures_html(list(zip(captions, png, strict=True)))
+    captions = figure_captions(profile, grouped_by)
+    shown = {
+        name: (f"{label}: {captions[name]}", drawn)
+        for name, drawn in zip(FIGURES, png, strict=True)
+        if name in captions
+    }
+    return *png, *pdf, *svg, figures_html(shown)

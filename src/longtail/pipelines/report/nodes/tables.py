@@ -12,7 +12,13 @@ from longtail.parameters import Contents, Dataset, Statistics, Table
 from longtail.reporting.page.tables import tables_html
 from longtail.reporting.tables.cost_table import cost_table
 from longtail.reporting.tables.latex import latex
-from longtail.reporting.tables.layouts import BODY_LAYOUT, COSTS_LAYOUT, LAYOUTS, THESIS_LAYOUTS
+from longtail.reporting.tables.layouts import (
+    BODY_LAYOUT,
+    COSTS_LAYOUT,
+    LAYOUTS,
+    THESIS_LAYOUTS,
+    shown_layouts,
+)
 from longtail.reporting.tables.leaders import leaders
 from longtail.reporting.tables.result_tables import interval_table, thesis_table
 from longtail.reporting.tables.table_results import TableResults, rows_of_table
@@ -20,6 +26,8 @@ from longtail.reporting.tables.table_results import TableResults, rows_of_table
 # The LaTeX tables of one backbone and training set: bare, with intervals, and all with the costs.
 BARE_TABLES = tuple(layout.kind for layout in (*THESIS_LAYOUTS, BODY_LAYOUT))
 INTERVAL_TABLES = tuple(f"{layout.kind}_intervals" for layout in LAYOUTS)
+# A file that can be included all the same.
+NO_TABLE = "% No table: the groups of classes have nearly equal numbers of training images.\n"
 KINDS = (*BARE_TABLES, *INTERVAL_TABLES, COSTS_LAYOUT.kind)
 
 
@@ -38,15 +46,20 @@ def tabulate(
     """
     scores = summarise(rows_of_table(results, table), statistics.confidence)
     content = TableResults.of(scores, comparisons, results, table, statistics)
+    shown = shown_layouts(set(results["test_set"]))
     bare = {
-        layout: thesis_table(scores, table, layout) for layout in (*THESIS_LAYOUTS, BODY_LAYOUT)
+        layout: thesis_table(scores, table, shown[layout])
+        for layout in (*THESIS_LAYOUTS, BODY_LAYOUT)
     }
-    with_intervals = {layout: interval_table(content, layout) for layout in LAYOUTS}
+    with_intervals = {
+        layout: interval_table(content, shown[layout]) for layout in LAYOUTS if layout in shown
+    }
     costs = cost_table(trainings, table)
     html = tables_html(
-        [*((with_intervals[layout], bare.get(layout)) for layout in LAYOUTS), (costs, None)]
+        [*((each, bare.get(layout)) for layout, each in with_intervals.items()), (costs, None)]
     )
-    in_latex = [latex(each) for each in (*bare.values(), *with_intervals.values(), costs)]
+    tables = (*bare.values(), *(with_intervals.get(layout) for layout in LAYOUTS), costs)
+    in_latex = [latex(each) if each else NO_TABLE for each in tables]
     names = [f"{table.train_set}_{kind}" for kind in KINDS]
     return scores, *in_latex, dict(zip(names, in_latex, strict=True)), html
 

@@ -6,7 +6,9 @@ from typing import Any
 
 import pandas as pd
 
+from longtail.imbalance import has_groups, without_equal_groups
 from longtail.parameters import Dataset, Statistics, Trials
+from longtail.reporting.tables.layouts import GROUP_TEST_SETS
 from longtail.trials.verification import (
     check_data,
     check_statistics,
@@ -32,7 +34,9 @@ def verify(
         stored: the data set's ``source``, ``index`` and ``subsets``, and the tables to verify.
 
     Returns:
-        The results, comparisons, trainings, class profile, class confusions and examples.
+        The results, comparisons, trainings, class profile, class confusions and examples. Where
+        no training set has a head and a tail, the profile's groups are empty, and there are no
+        results of them.
     """
     source, index, subsets = stored["source"], stored["index"], stored["subsets"]
     profile, trainings = stored["class_profile"], stored["trainings"]
@@ -47,7 +51,15 @@ def verify(
     )
     check_statistics(examples, f"{dataset.name}_examples", statistics)
     in_grid = trial_names(trainings).isin(trial.name for trial in trials.trials)
+    if not dataset.published:  # published tables have head, middle and tail of each training set
+        profile = without_equal_groups(profile, {trial.train_set for trial in trials.trials})
+    if not has_groups(profile):
+        results, comparisons = map(_without_groups, (results, comparisons))
     return results, comparisons, trainings[in_grid], profile, confusions, examples
+
+
+def _without_groups(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[~rows["test_set"].isin(GROUP_TEST_SETS)]
 
 
 def verify_novelty(
