@@ -54,5 +54,8 @@ def _texts_changed(table: pd.DataFrame, change: Callable[[str], str]) -> pd.Data
 
     result = table.copy(deep=False)
     for name in table.select_dtypes(include=["object", "str"]):
-        result[name] = table[name].map(changed)
+        # Columns such as the method's repeat a few texts a thousand times.
+        new = {text: changed(text) for text in table[name].unique() if isinstance(text, str)}
+        if any(text != other for text, other in new.items()):
+            result[name] = table[name].map(changed)
     return result.rename(columns=changed)

@@ -9,6 +9,8 @@ from typing import NamedTuple
 import pandas as pd
 from matplotlib import rcParams
 from matplotlib.axis import Axis
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 from PIL import Image
@@ -86,9 +88,11 @@ def picture(figure: Figure) -> Picture:
     png, pdf, svg, small = io.BytesIO(), io.BytesIO(), io.BytesIO(), io.BytesIO()
     # No date and no version of matplotlib in the files.
     figure.savefig(png, format="png", dpi=DOTS_PER_INCH)
+    figure.set_layout_engine("none")  # what is placed stays there in the other files
     undated = {"Creator": None, "Producer": None, "CreationDate": None}
-    figure.savefig(pdf, format="pdf", metadata=undated)
-    figure.savefig(svg, format="svg", metadata={"Creator": None, "Date": None})
+    # Not savefig, which draws twice to find the layout.
+    FigureCanvasPdf(figure).print_pdf(pdf, metadata=undated)
+    FigureCanvasSVG(figure).print_svg(svg, metadata={"Creator": None, "Date": None})
     # With a palette, a PNG takes a third of the space.
     with Image.open(png) as image:
         reduced = image.convert("RGB").quantize(PALETTE_SIZE, dither=Image.Dither.NONE)
