@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import inspect
 import os
@@ -51,13 +52,19 @@ def no_root_of_a_session_before(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("longtail.project._root", None)
 
 
-@pytest.fixture
-def base_config() -> dict[str, Any]:
-    """The raw parameters of the default environment, as in its YAML files."""
+@pytest.fixture(scope="session")
+def base_files() -> dict[str, Any]:
+    """The raw parameters of the default environment, as in its YAML files. Not to be changed."""
     config: dict[str, Any] = {}
     for file in sorted((PROJECT / "conf/base/parameters").glob("*.yml")):
         config |= yaml.safe_load(file.read_text(encoding="utf-8"))
     return config
+
+
+@pytest.fixture
+def base_config(base_files: dict[str, Any]) -> dict[str, Any]:
+    """A copy of the raw parameters of the default environment, which a test may change."""
+    return copy.deepcopy(base_files)
 
 
 @pytest.fixture

@@ -127,11 +127,10 @@ def with_value(tree: Any, path: tuple[str, ...], value: Any) -> Any:
     return {**tree, key: with_value(tree.get(key, {}), tuple(rest), value)}
 
 
-@pytest.fixture
-def valid(base_config: dict[str, Any]) -> dict[type[Strict], dict[str, Any]]:
-    """Valid raw values of each root, into which each example fits."""
-    base_config["recipe"]["crop_padding"] = 0
-    parameters = parse(base_config)
+@pytest.fixture(scope="module")
+def valid(base_files: dict[str, Any]) -> dict[type[Strict], dict[str, Any]]:
+    """Valid raw values of each root, into which each example fits. Not to be changed."""
+    parameters = parse(base_files | {"recipe": base_files["recipe"] | {"crop_padding": 0}})
     of_grid = trials(parameters)
     roots: dict[type[Strict], Strict] = {
         Parameters: parameters,

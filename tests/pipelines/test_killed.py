@@ -15,7 +15,7 @@ import pytest
 
 from tests.pipelines.support import PROJECT, dotted, run
 
-KILLS = 6
+KILLS = 4
 DEADLINE_S = 120
 WANTED = (
     "grid.train_sets=[long_tailed]",
