@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 from matplotlib import rcParams
@@ -91,8 +91,10 @@ def picture(figure: Figure) -> Picture:
     figure.set_layout_engine("none")  # what is placed stays there in the other files
     undated = {"Creator": None, "Producer": None, "CreationDate": None}
     # Not savefig, which draws twice to find the layout.
-    FigureCanvasPdf(figure).print_pdf(pdf, metadata=undated)
-    FigureCanvasSVG(figure).print_svg(svg, metadata={"Creator": None, "Date": None})
+    to_pdf: Any = FigureCanvasPdf(figure)
+    to_pdf.print_pdf(pdf, metadata=undated)
+    to_svg: Any = FigureCanvasSVG(figure)
+    to_svg.print_svg(svg, metadata={"Creator": None, "Date": None})
     # With a palette, a PNG takes a third of the space.
     with Image.open(png) as image:
         reduced = image.convert("RGB").quantize(PALETTE_SIZE, dither=Image.Dither.NONE)
