@@ -27,6 +27,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
     now = [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     monkeypatch.setattr(progress, "_last_line", now[0])
+    monkeypatch.setattr(progress, "_last_progress", now[0])
     yield now
     watch(progress._ignore)
 
@@ -157,6 +158,26 @@ def test_long_training_gives_a_sign_of_life_every_minute(
     assert caplog.messages == [
         "a: epoch 58/200, loss 1.2500 [0/1, about 83 min left]",  # 142 epochs at 35 s
         "a: epoch 60/200, loss 1.2500 [0/1, about 82 min left]",
+    ]
+
+
+def test_epochs_longer_than_a_minute_are_told_beside_signs_of_life(
+    clock: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    signs = SignsOfLife()
+    with caplog.at_level(logging.INFO), signs, GridProgress({"a": 3}) as grid:
+        signs.begin("train.a")
+        for epoch in (1, 2):
+            clock[0] += 61
+            signs.log_if_due()
+            clock[0] += 5
+            grid.show(EpochDone("a", epoch, 3, 1.25))
+        signs.end("train.a")
+    assert caplog.messages == [
+        "Still running: train.a (61 s)",
+        "a: epoch 1/3, loss 1.2500 [0/1, about 2 min left]",
+        "Still running: train.a (2 min)",
+        "a: epoch 2/3, loss 1.2500 [0/1, about 66 s left]",
     ]
 
 

@@ -32,8 +32,9 @@ WORTH_A_LINE_S = 2.0
 SILENCE_S = 60.0
 # How often it is checked whether a line is due.
 POLL_S = 5.0
-# When a line of progress was last logged.
-_last_line = time.monotonic()
+# When a line of progress was last logged, and when a line of any kind. A sign of life puts off no
+# progress, or else work whose steps take a minute would never tell how far it is.
+_last_progress = _last_line = time.monotonic()
 
 
 def _on_terminal(*columns: ProgressColumn | str) -> Progress:
@@ -72,14 +73,22 @@ def progress_bar(title: str, total: int) -> Iterator[Callable[..., None]]:
 
 def is_due() -> bool:
     """Whether a line of progress is due: there is no terminal, and the last one was a while ago."""
-    return time.monotonic() - _last_line > SILENCE_S and not rich.get_console().is_terminal
+    return _is_silent_since(_last_progress)
 
 
 def log_line(text: str) -> None:
     """Log a line of progress; the next one is due a minute later."""
-    global _last_line
-    _last_line = time.monotonic()
+    _begin_silence()
     log.info(text)
+
+
+def _is_silent_since(last: float) -> bool:
+    return time.monotonic() - last > SILENCE_S and not rich.get_console().is_terminal
+
+
+def _begin_silence() -> None:
+    global _last_line, _last_progress
+    _last_progress = _last_line = time.monotonic()
 
 
 class SignsOfLife:
@@ -91,8 +100,7 @@ class SignsOfLife:
         self._thread = threading.Thread(target=self._watch, name="longtail-signs", daemon=True)
 
     def __enter__(self) -> Self:
-        global _last_line
-        _last_line = time.monotonic()
+        _begin_silence()
         self._thread.start()
         return self
 
@@ -110,10 +118,11 @@ class SignsOfLife:
 
     def log_if_due(self) -> None:
         """Log what is running, if nothing was logged for a while."""
-        if is_due() and (running := dict(self._since)):
-            now = time.monotonic()
+        global _last_line
+        if _is_silent_since(_last_line) and (running := dict(self._since)):
+            _last_line = now = time.monotonic()
             each = [f"{name} ({duration(now - since)})" for name, since in running.items()]
-            log_line(f"Still running: {', '.join(first_names(each))}")
+            log.info("Still running: %s", ", ".join(first_names(each)))
 
     def _watch(self) -> None:
         while not self._ended.wait(POLL_S):
@@ -214,9 +223,8 @@ class GridProgress:
         self._running: dict[str, TaskID] = {}
 
     def __enter__(self) -> Self:
-        global _last_line
-        _last_line = time.monotonic()
-        self._time_left = TimeLeft(self._epochs, _last_line)
+        _begin_silence()
+        self._time_left = TimeLeft(self._epochs, time.monotonic())
         self._bars.start()
         return self
 
