@@ -90,7 +90,7 @@ def test_events_reach_whoever_watches() -> None:
     assert seen == [first, second]
 
 
-def test_finished_trials_are_told_with_what_is_left(
+def test_finished_trials_are_reported_with_what_is_left(
     clock: list[float], caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO), GridProgress({"a": 4, "b": 4, "c": 2}) as grid:
@@ -161,7 +161,7 @@ def test_long_training_gives_a_sign_of_life_every_minute(
     ]
 
 
-def test_epochs_longer_than_a_minute_are_told_beside_signs_of_life(
+def test_epochs_longer_than_a_minute_are_reported_beside_signs_of_life(
     clock: list[float], caplog: pytest.LogCaptureFixture
 ) -> None:
     signs = SignsOfLife()

@@ -25,7 +25,7 @@ def test_irregular_plurals_are_given() -> None:
     assert [is_or_are(n) for n in (0, 1, 2)] == ["are", "is", "are"]
 
 
-def test_of_many_names_the_first_are_told_and_how_many_more_there_are() -> None:
+def test_of_many_names_the_first_are_reported_and_how_many_more_there_are() -> None:
     names = [f"species {number}" for number in range(2000)]
     assert list(first_names(names)) == ["species 0", "species 1", "species 2", "and 1,997 more"]
     assert list(first_names(names[:3])) == names[:3]
@@ -48,5 +48,5 @@ def test_a_level_has_up_to_four_digits_in_percent(share: float, text: str) -> No
     ("seconds", "text"),
     [(0.4, "0 s"), (89, "89 s"), (90, "2 min"), (5399, "90 min"), (5400, "1.5 h")],
 )
-def test_durations_are_told_in_fitting_units(seconds: float, text: str) -> None:
+def test_durations_are_reported_in_fitting_units(seconds: float, text: str) -> None:
     assert duration(seconds) == text

@@ -50,18 +50,18 @@ def test_the_machine_itself_is_fit_and_nothing_is_left_in_its_data_folder(tmp_pa
         ({"unreachable": "refused"}, "does not reach MLflow"),
     ],
 )
-def test_what_differs_is_told(change: dict[str, Any], told: str, tmp_path: Path) -> None:
+def test_what_differs_is_reported(change: dict[str, Any], told: str, tmp_path: Path) -> None:
     with probing(tmp_path) as probe:
         worker = ask(probe)._replace(**change)
         assert told in expected(tmp_path, probe).unfit(worker, answered=True)
 
 
-def test_a_data_folder_of_the_same_name_that_is_not_shared_is_told(tmp_path: Path) -> None:
+def test_a_data_folder_of_the_same_name_that_is_not_shared_is_reported(tmp_path: Path) -> None:
     with probing(tmp_path) as probe:
         assert "does not write" in expected(tmp_path, probe).unfit(ask(probe), answered=False)
 
 
-def test_a_worker_without_the_project_s_code_is_told(tmp_path: Path) -> None:
+def test_a_worker_without_the_project_s_code_is_reported(tmp_path: Path) -> None:
     with probing(tmp_path) as probe:
         error = ModuleNotFoundError("No module named 'longtail'")
         assert "cannot import longtail" in expected(tmp_path, probe).unfit(error, answered=False)
@@ -92,7 +92,7 @@ def test_a_server_that_does_not_answer_is_noticed(tmp_path: Path) -> None:
         assert ask(probe, ("127.0.0.1", 1)).unreachable
 
 
-def test_a_data_folder_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:
+def test_a_data_folder_that_cannot_be_written_to_is_reported(tmp_path: Path) -> None:
     (tmp_path / ".runs").touch()
     with pytest.raises(DataError, match="--params=data="), probing(tmp_path):
         pass

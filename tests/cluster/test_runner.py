@@ -60,7 +60,7 @@ def test_what_workers_find_unchanged_is_stored_once(
     check_nothing_is_stored_twice(DaskRunner(shared_cluster.address), tmp_path)
 
 
-def test_a_gpu_that_no_worker_has_is_told(cluster: Cluster, tmp_path: Path) -> None:
+def test_a_gpu_that_no_worker_has_is_reported(cluster: Cluster, tmp_path: Path) -> None:
     cluster.worker("--nthreads=1")
     pipeline = toy(methods=("plain",))
     with pytest.raises(ConfigurationError, match='--resources "GPU=1"'):
@@ -68,7 +68,9 @@ def test_a_gpu_that_no_worker_has_is_told(cluster: Cluster, tmp_path: Path) -> N
     assert not (tmp_path / "prepared.json").exists()
 
 
-def test_a_worker_that_has_another_environment_is_told(cluster: Cluster, tmp_path: Path) -> None:
+def test_a_worker_that_has_another_environment_is_reported(
+    cluster: Cluster, tmp_path: Path
+) -> None:
     # As if it was started outside the project: nothing by this name can be imported there.
     (tmp_path / "none/longtail").mkdir(parents=True)
     (tmp_path / "none/longtail/__init__.py").touch()
@@ -79,13 +81,13 @@ def test_a_worker_that_has_another_environment_is_told(cluster: Cluster, tmp_pat
     assert not (tmp_path / "prepared.json").exists()
 
 
-def test_a_scheduler_without_workers_is_told(cluster: Cluster, tmp_path: Path) -> None:
+def test_a_scheduler_without_workers_is_reported(cluster: Cluster, tmp_path: Path) -> None:
     pipeline = toy(methods=("plain",))
     with pytest.raises(ConfigurationError, match="no workers, and none came in 1 s"):
         DaskRunner(cluster.address, patience=1).run(pipeline, files_of(pipeline, tmp_path))
 
 
-def test_a_scheduler_that_is_not_there_is_told(
+def test_a_scheduler_that_is_not_there_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("longtail.runner.dask.CONNECT_S", 1)

@@ -86,7 +86,7 @@ def write_lock(project: Path, name: str, version: str, environment: str = "test"
 # --- what goes and what stays ------------------------------------------------------------------
 
 
-def test_three_versions_stay_unless_told_otherwise(prune: Prune, data: Path) -> None:
+def test_three_versions_stay_unless_set_otherwise(prune: Prune, data: Path) -> None:
     result = prune()
     assert result.exit_code == 0, result.output
     assert versions(data, RESULTS) == [B, C, D]

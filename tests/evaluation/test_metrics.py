@@ -217,7 +217,7 @@ def test_of_equal_logits_the_smaller_label_comes_first() -> None:
     assert among == [True, True, True, True, True, False, False]
 
 
-def test_a_network_that_tells_nothing_is_at_chance() -> None:
+def test_a_network_without_information_is_at_chance() -> None:
     logits, labels = np.zeros((1000, 1000), dtype=np.float32), np.arange(1000)
     assert value("acc1", logits, labels) == 1 / 1000
     assert value("top5", logits, labels) == 5 / 1000

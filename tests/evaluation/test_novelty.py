@@ -71,7 +71,7 @@ def test_scores_are_the_papers() -> None:
     assert SCORES["energy"](logits) == pytest.approx(np.log([8, 9]))
 
 
-def test_sure_and_unsure_answers_are_told_apart_with_an_interval() -> None:
+def test_sure_and_unsure_answers_are_distinguished_with_an_interval() -> None:
     generator = np.random.default_rng(1)
     known = generator.normal(0, 1, (200, 4)) + 3 * np.eye(4)[generator.integers(0, 4, 200)]
     unknown = generator.normal(0, 1, (80, 4))

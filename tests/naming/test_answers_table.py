@@ -117,7 +117,7 @@ def test_only_listed_species_compete() -> None:
     assert np.isnan(row["probability_3"])
 
 
-def test_a_genus_of_which_no_species_is_listed_is_not_told() -> None:
+def test_a_genus_of_which_no_species_is_listed_is_not_reported() -> None:
     of = decision_rule(prior=(0, 0, 1), taxonomy={**TAXONOMY, "xestia_baja": {"genus": ""}})
     row = named(of, 0.2, 0.7, 0.1)
     assert row["species"] == "xestia_baja"
@@ -149,7 +149,7 @@ def test_a_file_that_cannot_be_read_is_a_row_with_the_reason() -> None:
     assert (row["file"], row["trust"], row["error"]) == ("broken.jpg", "no", "it is truncated")
 
 
-def test_it_is_told_how_many_are_named_and_why_files_cannot_be_read(
+def test_the_log_says_how_many_are_named_and_why_files_cannot_be_read(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     named_ones = names_table(

@@ -109,7 +109,7 @@ def test_a_larger_error_rate_never_certifies_fewer_answers(seed: int) -> None:
 
 
 @pytest.mark.parametrize(("images", "share_right"), [(21, 0.7), (150, 0.5), (400, 0.2), (50, 1)])
-def test_the_least_rate_that_is_told_is_certified_and_no_lower_one(
+def test_the_least_rate_that_is_reported_is_certified_and_no_lower_one(
     images: int, share_right: float
 ) -> None:
     generator = np.random.default_rng(0)

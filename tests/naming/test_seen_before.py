@@ -51,5 +51,5 @@ def test_images_with_one_middle_row_are_compared_whole() -> None:
         ),
     ],
 )
-def test_what_is_not_new_is_told(already_in: list[str], note: str) -> None:
+def test_what_is_not_new_is_reported(already_in: list[str], note: str) -> None:
     assert seen_note(already_in) == note

@@ -182,7 +182,7 @@ def test_a_list_of_species_is_read_from_text_and_csv(tmp_path: Path, name: str, 
     assert listed.tolist() == [True, False, True, False]
 
 
-def test_names_that_are_no_class_are_told_with_the_nearest(
+def test_names_that_are_no_class_are_reported_with_the_nearest(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = write(tmp_path, "noctua comes\nnoctua fimbriata\nvespa crabro\n", "list.txt")

@@ -33,7 +33,7 @@ def test_the_best_on_validation_is_chosen_and_of_equals_the_first() -> None:
     assert choose_trial(table, "moths", None) == "moths.natural.small.balanced_softmax.seed0"
 
 
-def test_a_trial_can_be_asked_for_and_a_misspelt_one_is_told_with_the_nearest() -> None:
+def test_a_trial_can_be_asked_for_and_a_misspelt_one_is_refused_with_the_nearest() -> None:
     table = results(softmax=0.4, ldam=0.6)
     asked = "moths.natural.small.softmax.seed0"
     assert choose_trial(table, "moths", asked) == asked

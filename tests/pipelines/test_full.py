@@ -147,7 +147,7 @@ def test_the_other_metrics_are_those_of_the_stored_logits(full: Run, trial: str)
         assert rows.at[test_set, "top5"] == pytest.approx(among.mean())
 
 
-def test_every_figure_lies_in_its_interval(full: Run) -> None:
+def test_every_figure_is_in_its_interval(full: Run) -> None:
     results = full.load("digits_results")
     for figure in FIGURES:
         low, value, high = (results[f"{figure}{end}"] for end in ("_low", "", "_high"))

@@ -127,7 +127,7 @@ def test_trusted_names_are_right_more_often_than_was_asked_for(named: Run) -> No
     assert trusted["answer_probability"].min() >= threshold - 1e-5
 
 
-def test_the_sheet_tells_what_it_is_made_of(named: Run, trained: Run) -> None:
+def test_the_page_says_what_it_is_made_of(named: Run, trained: Run) -> None:
     sheet = named.load("digits_recognizer")
     assert sheet["name"] == TRIAL  # the better of the two on validation, by balanced accuracy
     results = trained.load("digits_results")
@@ -171,7 +171,7 @@ def test_the_page_shows_them_and_asks_nothing_of_the_network(named: Run, photogr
     assert cards[0]["folder"] == str(photographs)
 
 
-def test_photographs_that_the_data_set_has_already_are_told(
+def test_photographs_that_the_data_set_has_already_are_reported(
     trained: Run, named: Run, tmp_path: Path
 ) -> None:
     table = names_of(named)
@@ -452,7 +452,7 @@ def test_without_a_trained_trial_it_is_said_what_to_run(
     assert "kedro run --pipelines=full" in str(ended.error)
 
 
-def test_weights_that_are_gone_and_images_that_changed_since_are_told(
+def test_weights_that_are_gone_and_images_that_changed_since_are_reported(
     trained: Run, photographs: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(trained.data, tmp_path / "data")

@@ -128,7 +128,7 @@ def test_equal_figures_lie_in_our_intervals_and_others_do_not(report: Report) ->
     assert missing["published"].isna().tolist() == [True] * 2
 
 
-def test_a_table_of_another_data_set_is_told_and_not_audited(
+def test_a_table_of_another_data_set_is_reported_and_not_audited(
     small: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     shutil.copytree(small.data, tmp_path, dirs_exist_ok=True)

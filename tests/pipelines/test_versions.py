@@ -60,7 +60,7 @@ def run(pipeline: Pipeline, catalog: LongtailCatalog) -> None:
     )
 
 
-def test_a_catalog_tells_which_versions_it_loads(tmp_path: Path) -> None:
+def test_a_catalog_reports_which_versions_it_loads(tmp_path: Path) -> None:
     for version in (OLDER, NEWER):
         plant(tmp_path, "given", version)
         plant(tmp_path, "x", version)

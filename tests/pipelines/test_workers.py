@@ -66,7 +66,7 @@ def test_a_trial_that_kills_its_process_twice_costs_itself_alone(tmp_path: Path)
 
 
 @pytest.mark.usefixtures("in_project")
-def test_a_trial_whose_process_was_killed_once_goes_on(
+def test_a_trial_whose_process_was_killed_once_is_resumed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv(KILLED_ONCE, str(tmp_path / "killed"))

@@ -368,7 +368,7 @@ def test_losses_of_a_larger_scale_are_not() -> None:
     assert sentence.endswith("which cosines cannot: the logits were not normalised.")
 
 
-def test_plain_mean_of_f1_is_told_from_the_weighted_one() -> None:
+def test_plain_mean_of_f1_is_distinguished_from_the_weighted_one() -> None:
     profile = ExponentialProfile(kind="exponential", imbalance_factor=100)
     labels = np.repeat(np.arange(66, 100), profile_counts(profile, 100, 50)[66:])
     numbers = np.random.default_rng(0)

@@ -115,7 +115,7 @@ def test_a_photograph_is_of_the_innermost_folder_with_the_name_of_a_trap(tmp_pat
     assert Deployments().choose(["trap 10"], None) == (None, "", False)
 
 
-def test_several_periods_of_one_folder_are_told_apart_by_the_time(tmp_path: Path) -> None:
+def test_several_periods_of_one_folder_are_distinguished_by_the_time(tmp_path: Path) -> None:
     rows = "a,1,2,2024-06-01,2024-06-10\na,3,4,2024-07-01,2024-07-10\n"
     found = read(tmp_path, HEADER + rows)
     assert found.problems == ()

@@ -102,7 +102,7 @@ def test_introduction_says_what_natural_test_sets_are() -> None:
     assert "One image of the tail test set is worth 25.0 points" in text
 
 
-def test_page_tells_natural_numbers_and_unknown_classes() -> None:
+def test_page_shows_natural_numbers_and_unknown_classes() -> None:
     rows = novelty_rows(NOVELTY, {"vit": "ViT"}, {"ldam": "LDAM"})
     assert [len(row) for row in rows] == [len(NOVELTY_HEADINGS)] * 2
     assert rows[0] == [
@@ -167,7 +167,7 @@ def test_what_is_known_of_unknown_species_is_said_in_plain_words_once_a_training
     assert "photographs of known classes" in apart.lead[0]
 
 
-def test_groups_that_are_alike_are_told_in_place_of_the_thirds() -> None:
+def test_groups_that_are_alike_are_reported_in_place_of_the_thirds() -> None:
     html = make_page(profile=PROFILE, grouped_by="natural")
     assert "nearly equal" not in html
     balanced = PROFILE.assign(train_natural=6)

@@ -66,7 +66,7 @@ def test_versions_are_found_oldest_first_with_their_files(tmp_path: Path) -> Non
     assert (content.links, content.size) == (1, 3)
 
 
-def test_a_folder_that_no_catalog_knows_is_told_apart(tmp_path: Path) -> None:
+def test_a_folder_that_no_catalog_knows_is_distinguished(tmp_path: Path) -> None:
     save(tmp_path, f"test/{RESULTS}", A)
     assert only_artifact(tmp_path)[0].entry is None
 
@@ -120,7 +120,7 @@ def test_the_data_folder_itself_may_be_a_link(tmp_path: Path) -> None:
     assert tree(tmp_path / "disk") == {}
 
 
-def test_the_store_s_entries_are_told_apart(tmp_path: Path) -> None:
+def test_the_store_s_entries_are_distinguished(tmp_path: Path) -> None:
     save_training(tmp_path, "a", size=7)
     save_training(tmp_path, "b", ".draft")
     os.utime(save_checkpoint(tmp_path, "c"), (5, 5))

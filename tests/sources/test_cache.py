@@ -142,7 +142,7 @@ read(Path(sys.argv[1]), Path(sys.argv[2]))
 
 @pytest.mark.parametrize("where", ["write before", "write after", "record after"])
 @pytest.mark.parametrize("last", [0, 4])
-def test_a_killed_run_goes_on_where_it_stopped(
+def test_a_killed_run_resumes_where_it_stopped(
     where: str, last: int, root: Path, decoded: Path, decodings: list[str], tmp_path: Path
 ) -> None:
     environment = os.environ | {"PYTHONPATH": f"{PROJECT / 'src'}:{PROJECT}"}
@@ -200,7 +200,7 @@ def test_folder_that_must_not_be_made_is_one_message(root: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize("damage", ["gone", "shorter", "changed", "journal"])
-def test_damaged_cache_is_told_and_made_again(
+def test_damaged_cache_is_reported_and_made_again(
     damage: str,
     root: Path,
     decoded: Path,
@@ -324,7 +324,7 @@ def rewritten(file: Path, statement: str) -> None:
         ("DROP TABLE files; CREATE TABLE files (identity BLOB)", "table files has other columns"),
     ],
 )
-def test_journal_that_is_not_what_was_noted_is_told_and_begun_anew(
+def test_journal_that_is_not_what_was_noted_is_reported_and_begun_anew(
     damage: str,
     said: str,
     root: Path,

@@ -82,7 +82,7 @@ def test_broken_files_are_rejected_with_species_and_reason(species: Path, decode
     assert np.array_equal(images.pixels, whole.pixels)
 
 
-def test_class_without_a_usable_image_is_left_out_and_told(
+def test_class_without_a_usable_image_is_left_out_and_reported(
     species: Path, decoded: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -175,7 +175,7 @@ def test_one_class_is_refused(tmp_path: Path, decoded: Path) -> None:
         read(tmp_path / "photos", decoded)
 
 
-def test_only_broken_files_are_told_by_their_reasons(tmp_path: Path, decoded: Path) -> None:
+def test_only_broken_files_are_reported_by_their_reasons(tmp_path: Path, decoded: Path) -> None:
     for name in ("a/1.jpg", "a/2.jpg", "b/1.jpg"):
         (tmp_path / "photos" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "photos" / name).write_bytes(b"%PDF" if name == "b/1.jpg" else b"")
@@ -193,7 +193,7 @@ def test_only_broken_files_are_told_by_their_reasons(tmp_path: Path, decoded: Pa
     assert table["reason"].str.startswith("cannot be read: ").all()
 
 
-def test_files_of_species_that_are_too_small_are_told_with_them(
+def test_files_of_species_that_are_too_small_are_reported_with_them(
     tmp_path: Path, decoded: Path
 ) -> None:
     root = folder_of(tmp_path / "photos", {"a": 2, "b": 2})
@@ -231,7 +231,7 @@ def test_classes_that_may_be_one_species_are_logged(
     assert "'Noctua pronuba' and 'noctua_pronuba (Linnaeus, 1758)' differ only in" in caplog.text
 
 
-def test_two_encodings_of_a_name_can_be_told_from_each_other(species: Path, decoded: Path) -> None:
+def test_two_encodings_of_a_name_can_be_distinguished(species: Path, decoded: Path) -> None:
     save(species, "Ka\u0308fer/a.png", photograph(5))
     with pytest.raises(DataError, match=r"'Ka\\u0308fer' and 'K\\xe4fer' differ only"):
         read(species, decoded)

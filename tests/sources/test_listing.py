@@ -172,7 +172,7 @@ def test_folders_that_must_not_be_read_are_listed(root: Path) -> None:
     assert list_images(str(root), "key").rejected == [("b", "cannot be read: Permission denied")]
 
 
-def test_folders_without_images_are_told(root: Path) -> None:
+def test_folders_without_images_are_reported(root: Path) -> None:
     (root / "empty" / "deep").mkdir(parents=True)
     (root / "texts").mkdir()
     (root / "texts" / "x.txt").write_text("x")

@@ -223,7 +223,7 @@ def visible(figure: Figure) -> list[Axes]:
     return [axes for axes in figure.axes if axes.get_visible()]
 
 
-def test_class_accuracy_lies_over_the_class_size_beside_softmax(drawn: list[Figure]) -> None:
+def test_class_accuracy_is_drawn_over_the_class_size_beside_softmax(drawn: list[Figure]) -> None:
     class_accuracy(CONFUSIONS, PROFILE, LABELS, "ViT")
     panels = visible(drawn[0])
     assert [axes.get_title() for axes in panels] == ["Softmax", "LDAM"]

@@ -42,7 +42,7 @@ def data_of(page: str) -> Any:
     return json.loads(found[1])
 
 
-def test_photographs_that_are_not_new_are_told(names: pd.DataFrame) -> None:
+def test_photographs_that_are_not_new_are_reported(names: pd.DataFrame) -> None:
     assert "has seen some" not in page_of(names)
     names["already_in"] = ["train", "test", "", "unknown", ""]
     page = page_of(names)

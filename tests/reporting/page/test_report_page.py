@@ -123,7 +123,7 @@ def both() -> tuple[str, Reader]:
     return shown(section())
 
 
-def test_numbers_of_the_data_are_told(both: tuple[str, Reader]) -> None:
+def test_numbers_of_the_data_are_reported(both: tuple[str, Reader]) -> None:
     text = " ".join(both[1].text.split())
     assert "4 classes. Training images: balanced 4,000, long-tailed 1,360." in text
     assert "Test images: balanced 200, long-tailed 70." in text
@@ -242,7 +242,7 @@ def test_without_published_results_nothing_is_said_of_any(both: tuple[str, Reade
     assert "audit" not in both[0]
 
 
-def test_how_the_results_were_made_is_told(both: tuple[str, Reader]) -> None:
+def test_how_the_results_were_made_is_reported(both: tuple[str, Reader]) -> None:
     assert both[1].rows[-4:] == [
         ["Command", "kedro run <1>"],
         ["Seeds", "0"],
@@ -259,7 +259,7 @@ def test_deviations_stand_in_brackets_beside_the_intervals() -> None:
     assert ["A", *["0.5 ±0.1 (0.2)"] * 5] in reader.rows
 
 
-def test_each_interval_tells_its_ends_under_the_pointer() -> None:
+def test_each_interval_shows_its_ends_under_the_pointer() -> None:
     reader = shown(section(published=[COMPARISON]))[1]
     expected = [
         (f"[0.{i:03d}, 1.{i:03d}]", "A <b> & c") for columns in (5, 15, 5) for i in range(columns)

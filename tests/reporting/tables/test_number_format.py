@@ -45,7 +45,7 @@ def test_an_interval_reaches_to_its_farther_end() -> None:
     assert math.isnan(margin_of_error(1.0, NOTHING, NOTHING))
 
 
-def test_both_ends_are_told() -> None:
+def test_both_ends_are_reported() -> None:
     assert format_interval(0.796, 1.0) == "[0.796, 1.000]"
     assert format_interval(0.1, 123456.0) == "[0.100, 1.23e5]"
     assert format_interval(NOTHING, NOTHING) == ""

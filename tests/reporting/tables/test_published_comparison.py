@@ -87,7 +87,9 @@ def test_points_and_intervals_are_those_of_the_comparison(
         assert np.isnan(points.get_xdata()[2]) == (name == "published")
 
 
-def test_missing_published_cells_are_told(comparison: pd.DataFrame, drawn: list[Figure]) -> None:
+def test_missing_published_cells_are_reported(
+    comparison: pd.DataFrame, drawn: list[Figure]
+) -> None:
     comparison_figure(backbone(comparison, "convnext_base"), LABELS, "ConvNeXt", 0.95)
     for axes in drawn[0].axes:
         ((_, y), text) = next((t.get_position(), t.get_text()) for t in axes.texts)
@@ -108,7 +110,7 @@ def test_figure_is_a_picture_of_as_many_rows_as_methods(comparison: pd.DataFrame
     assert height(few) < height(LABELS)
 
 
-def test_nothing_to_compare_is_told(comparison: pd.DataFrame, drawn: list[Figure]) -> None:
+def test_nothing_to_compare_is_reported(comparison: pd.DataFrame, drawn: list[Figure]) -> None:
     comparison_figure(comparison.iloc[:0], LABELS, "ViT", 0.95)
     assert drawn[0].texts[0].get_text() == "ViT: nothing published to compare with"
 

@@ -218,7 +218,7 @@ def test_figures_have_three_decimals_and_their_intervals() -> None:
         (1.0, 0.796, 1.0, Cell("1.000", "0.204", ends="[0.796, 1.000]")),
     ],
 )
-def test_the_farther_end_of_an_interval_is_told(
+def test_the_farther_end_of_an_interval_is_reported(
     value: float, low: float, high: float, cell: Cell
 ) -> None:
     results = make_results(("softmax", 0, value), acc1_low=low, acc1_high=high)

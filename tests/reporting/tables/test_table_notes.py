@@ -58,7 +58,7 @@ BOLD_MEANS = "bold is better than every other row (corrected for these)"
         (True, True, f"{STAR_MEANS}; {BOLD_MEANS}. Rows"),
     ],
 )
-def test_marks_are_told_of_if_any_table_has_them(
+def test_marks_are_explained_if_any_table_has_them(
     has_stars: bool, has_bold: bool, said: str
 ) -> None:
     scores = make_summaries(("softmax", 0, 0.5))
@@ -97,7 +97,7 @@ def test_marks_are_explained_where_there_are_any(
     assert notes == expected
 
 
-def test_figures_without_an_interval_are_told_why() -> None:
+def test_figures_without_an_interval_say_why() -> None:
     assert no_interval_notes(False, 1) == no_interval_notes(False, 3) == ()
     assert no_interval_notes(True, 1) == (
         "±--: no interval, since fewer than 2 predictions are wrong: how large the loss of a wrong "
@@ -172,7 +172,7 @@ def test_rows_of_fewer_seeds_than_the_grids_are_named_and_missing_ones_are_not()
     )
 
 
-def test_what_fewer_seeds_mean_is_told() -> None:
+def test_what_fewer_seeds_mean_is_reported() -> None:
     table = make_table("softmax", "focal", "ldam", seeds=(0, 1, 2))
     assert unequal_seeds_notes({"softmax": 3, "focal": 2, "ldam": 1}, table, {"focal", "ldam"}) == (
         "FOCAL has 2 of 3 seeds, and it cannot be marked.",
