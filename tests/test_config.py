@@ -22,7 +22,7 @@ from tests.pipelines.support import PROJECT, TRIALS, dotted, loader, pipelines
 ENVIRONMENTS = sorted(
     path.parent.name for path in (PROJECT / "conf").glob("*/parameters") if path.is_dir()
 )
-UNVERSIONED = {"confirmed", "decoded", "downloads", "trial_store"}
+UNVERSIONED = {"confirmed", "decoded", "downloads", "earlier_splits", "trial_store"}
 VERSION = "2000-01-01T00.00.00.000Z"
 IN_EVERY_ENVIRONMENT = pytest.mark.parametrize("env", ENVIRONMENTS)
 

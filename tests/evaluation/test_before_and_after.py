@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import scipy
 
@@ -11,7 +13,31 @@ from longtail.evaluation.before_and_after import AnswersOnTest, compare
 def answers(right: dict[str, bool]) -> AnswersOnTest:
     """Photographs by name; their species is the first letter."""
     hashes = [name.encode() for name in right]
-    return AnswersOnTest(hashes, [name[0] for name in right], list(right.values()))
+    species = [name[0] for name in right]
+    said = [name[0] if is_right else "?" for name, is_right in right.items()]
+    return AnswersOnTest(hashes, species, said, frozenset([*species, "?"]))
+
+
+def test_a_corrected_label_counts_for_both_models() -> None:
+    """Photograph 1 was of `a` before, and is of `b` now; the first model said `b`."""
+    hashes, classes = [b"1", b"2"], frozenset("ab")
+    before = AnswersOnTest(hashes, ["a", "a"], ["b", "a"], classes)
+    after = AnswersOnTest(hashes, ["b", "a"], ["a", "a"], classes)
+    found = compare(before, after)
+    assert found is not None
+    assert (found.right_before, found.right_after, found.by_species) == (2, 1, {"b": -1})
+
+
+def test_a_species_with_a_new_name_is_the_same_species() -> None:
+    before = AnswersOnTest([b"1", b"2", b"3"], ["x", "x", "b"], ["x", "b", "b"], frozenset("xb"))
+    after = AnswersOnTest([b"1", b"2", b"3"], ["y", "y", "b"], ["y", "y", "b"], frozenset("yb"))
+    found = compare(before, after)
+    assert found is not None
+    assert (found.right_before, found.right_after, found.by_species) == (2, 3, {"y": 1})
+    split = replace(after, species=["y", "z", "b"], classes=frozenset("yzb"))
+    found = compare(before, split)
+    assert found is not None
+    assert found.right_before == 1  # "x" is neither of the two
 
 
 def test_only_photographs_that_tested_both_count() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +12,7 @@ from mlflow import MlflowClient
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from longtail.imbalance import images_of
+from longtail.imbalance import images_of, widest_test_set
 from tests.pipelines.support import TRAINING, Run, dotted, run
 
 CLASSES, EACH = 4, 24
@@ -73,3 +74,33 @@ def test_corrections_join_the_training_and_the_test_photographs_stay(
     assert train[0] < train[1] and len(train[1] - train[0]) >= len(rows) - 2  # without duplicates
     sizes = [len(ended.load("moths_index")) for ended in (before, after)]
     assert sizes == [CLASSES * EACH, CLASSES * EACH + len(rows)]
+
+
+def test_test_photographs_stay_when_photographs_are_added_and_relabelled(
+    tracking: MlflowClient,  # noqa: ARG001
+    digits: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    shutil.copytree(digits / "classes", tmp_path / "mine/classes")
+    before = learned(tmp_path / "data", tmp_path / "mine")
+    again = learned(tmp_path / "data", tmp_path / "mine")
+    for name in ("moths_index", "moths_subsets", "moths_images"):
+        assert again.made[name] == before.made[name]  # nothing has changed
+    for file in (digits / "new").iterdir():
+        shutil.copy(file, tmp_path / f"mine/classes/number {file.name[0]}/new_{file.name}")
+    tests = images_of(before.load("moths_subsets"), "test", "balanced")
+    tested = before.load("moths_index").loc[tests, "file"]
+    wrong = tmp_path / "mine/classes" / tested.iloc[0]
+    wrong.rename(wrong.parents[1] / "number 3" / f"moved_{wrong.name}")
+    caplog.clear()
+    after = learned(tmp_path / "data", tmp_path / "mine")
+    test = pixels_of(before, "test", "balanced")
+    assert test < pixels_of(after, "test", widest_test_set(after.load("moths_subsets")))
+    assert not test & pixels_of(after, "train", "natural")
+    said = f"{len(test)} of {len(test)} test photographs of earlier runs test again"
+    assert said in caplog.text
+    assert f"of the same {len(test)} test photographs correctly" in caplog.text
+    # A run of the report alone finds the split in the data.
+    path = f"datasets.moths.source.path={tmp_path / 'mine/classes'}"
+    assert run(tmp_path / "data", dotted(*GIVEN, path), stages=["report"]).error is None

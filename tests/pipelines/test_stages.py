@@ -44,6 +44,7 @@ def ingested(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
             "downloads": tmp_path_factory.mktemp("downloads"),
             "decoded": tmp_path_factory.mktemp("decoded"),
             "confirmed": tmp_path_factory.mktemp("confirmed"),
+            "earlier_splits": tmp_path_factory.mktemp("earlier_splits"),
         },
     )
 

@@ -23,13 +23,15 @@ class AnswersOnTest:
 
     Attributes:
         hashes: of the pixels of each photograph, by which it is found again.
-        species: the right species of each.
-        is_right: whether the model says so.
+        species: the species of each, as it was known then.
+        answers: what the model says.
+        classes: all species of the model.
     """
 
     hashes: Sequence[bytes]
     species: Sequence[str]
-    is_right: Sequence[bool]
+    answers: Sequence[str]
+    classes: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -88,10 +90,20 @@ def pixel_hashes(images: UInt8Array, numbers: Iterable[int]) -> list[bytes]:
 
 
 def compare(before: AnswersOnTest, after: AnswersOnTest) -> BeforeAndAfter | None:
-    """Compare two models on the photographs that tested both; None if there is none."""
-    was_right = dict(zip(before.hashes, before.is_right, strict=True))
-    is_right = dict(zip(after.hashes, after.is_right, strict=True))
+    """Compare two models on the photographs that tested both; None if there is none.
+
+    Both are judged by the species that a photograph has after: its label may have been corrected.
+    """
+    name_of = _renamed(before, after)
+    said = {
+        key: name_of.get(answer, answer)
+        for key, answer in zip(before.hashes, before.answers, strict=True)
+    }
     species = dict(zip(after.hashes, after.species, strict=True))
+    was_right = {key: answer == species.get(key) for key, answer in said.items()}
+    is_right = {
+        key: answer == species[key] for key, answer in zip(after.hashes, after.answers, strict=True)
+    }
     same = [key for key in is_right if key in was_right]
     if not same:
         return None
@@ -101,8 +113,22 @@ def compare(before: AnswersOnTest, after: AnswersOnTest) -> BeforeAndAfter | Non
     net.subtract(Counter(species[key] for key in lost))
     return BeforeAndAfter(
         len(same),
-        sum(bool(was_right[key]) for key in same),
-        sum(bool(is_right[key]) for key in same),
+        sum(was_right[key] for key in same),
+        sum(is_right[key] for key in same),
         mcnemar(len(lost), len(gained)),
         {name: difference for name, difference in net.items() if difference},
     )
+
+
+def _renamed(before: AnswersOnTest, after: AnswersOnTest) -> dict[str, str]:
+    """The new names of species that are called otherwise now, as all their photographs show."""
+    now = dict(zip(after.hashes, after.species, strict=True))
+    names: dict[str, set[str]] = {}
+    for key, name in zip(before.hashes, before.species, strict=True):
+        if key in now and name not in after.classes:
+            names.setdefault(name, set()).add(now[key])
+    return {
+        old: next(iter(new))
+        for old, new in names.items()
+        if len(new) == 1 and not new & before.classes
+    }

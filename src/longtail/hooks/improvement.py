@@ -1,4 +1,7 @@
-"""Whether a model has become better since its data set changed, at the end of a run."""
+"""Whether a model has become better since its data set changed, at the end of a run.
+
+The photographs that tested it are recorded, so that they test later models too.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,10 @@ from kedro.pipeline import Pipeline
 from longtail.catalog import LongtailCatalog
 from longtail.errors import DataError
 from longtail.evaluation.before_and_after import AnswersOnTest, compare, pixel_hashes
+from longtail.hooks.run_files import path_of
 from longtail.imbalance import images_of, widest_test_set
 from longtail.naming.trial_choice import choose_trial
+from longtail.sources.earlier_splits import record_split
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +49,18 @@ def log_improvement(pipeline: Pipeline, catalog: LongtailCatalog) -> None:
             log.info("%s", compared.sentence(trial, parameters.statistics.level))
 
 
+def record_splits(pipeline: Pipeline, catalog: LongtailCatalog) -> None:
+    """Record which photographs tested the models of a run, for each data set with results."""
+    parameters = catalog.parameters()
+    for dataset in parameters.grid.datasets:
+        if f"{dataset}_results" in pipeline.all_outputs():
+            record_split(
+                catalog.load(f"{dataset}_index"),
+                parameters.datasets[dataset],
+                path_of(catalog, "earlier_splits"),
+            )
+
+
 def _answers(catalog: LongtailCatalog, dataset: str, trial: str, version: str) -> AnswersOnTest:
     """The answers of a trial to the test photographs, as a run with a version gave them."""
     index, subsets, images = (
@@ -52,9 +69,10 @@ def _answers(catalog: LongtailCatalog, dataset: str, trial: str, version: str) -
     )
     test = images_of(subsets, "test", widest_test_set(subsets))
     answers = catalog.load(f"train.{trial}.answers", version).set_index("image").loc[test]
-    names = index.set_index("image").loc[test, "class_name"]
+    name_of = index[index["label"] >= 0].groupby("label")["class_name"].first()
     return AnswersOnTest(
         pixel_hashes(images, test),
-        names.tolist(),
-        answers["predicted"].eq(answers["label"]).tolist(),
+        name_of.loc[answers["label"]].tolist(),
+        name_of.loc[answers["predicted"]].tolist(),
+        frozenset(name_of),
     )

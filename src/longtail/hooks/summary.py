@@ -15,7 +15,7 @@ from kedro.framework.project import pipelines
 from kedro.pipeline import Pipeline
 
 from longtail.catalog import LongtailCatalog
-from longtail.hooks.improvement import log_improvement
+from longtail.hooks.improvement import log_improvement, record_splits
 from longtail.hooks.run_files import DOCUMENTS, EXPORTED, made
 from longtail.hooks.run_trainings import trainings_of_run
 from longtail.project import shown
@@ -85,6 +85,7 @@ class SummaryHook:
         self._log(pipeline, catalog)
         if observer is None or not observer.quiet:
             log_improvement(pipeline, catalog)
+            record_splits(pipeline, catalog)
         if observer is not None:
             return
         if stages := stages_after(pipeline):

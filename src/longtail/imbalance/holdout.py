@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,14 @@ import pandas as pd
 
 from longtail.arrays import Int64Array
 from longtail.errors import DataError
-from longtail.imbalance.assignment import assign
+from longtail.imbalance.class_parts import (
+    TEST,
+    TRAIN,
+    VALIDATION,
+    ClassImages,
+    assign_shared,
+    parts_of_class,
+)
 from longtail.imbalance.subsets import CONFIRMED, UNKNOWN
 from longtail.parameters import (
     Holdout,
@@ -22,7 +29,6 @@ from longtail.parameters import (
     StratifiedHoldout,
 )
 
-TEST, VALIDATION, TRAIN = range(3)
 _SPLITS = {TEST: "test", VALIDATION: "validation"}
 
 
@@ -35,27 +41,14 @@ class Pools:
     test: list[Int64Array]
 
 
-@dataclass(frozen=True)
-class _Class:
-    """A class and how its images are to be divided.
-
-    Attributes:
-        name: of the class.
-        images: the numbers of its images to divide, shuffled.
-        given: the numbers of the images that are in a part in any case, by part, shuffled.
-        wanted: the requested number of images of each part except the last.
-        minima: the smallest number of images of each part.
-    """
-
-    name: str
-    images: Int64Array
-    given: dict[int, Int64Array]
-    wanted: tuple[int, ...]
-    minima: tuple[int, ...]
-
-
 def hold_out(
-    index: pd.DataFrame, holdout: Holdout, seed: int, dataset: str, *, keep_splits: bool = False
+    index: pd.DataFrame,
+    holdout: Holdout,
+    seed: int,
+    dataset: str,
+    *,
+    keep_splits: bool = False,
+    earlier: pd.Series[str] | None = None,
 ) -> Pools:
     """Divide each class into training, validation and test images.
 
@@ -73,6 +66,9 @@ def hold_out(
         dataset: the data set's name in the parameters, for messages.
         keep_splits: whether official test and validation images stay in their split if the
             hold-out draws images; it then draws only the parts that have no official images.
+        earlier: the split (``test``, ``validation`` or ``train``) of images in an earlier draw, by
+            their numbers. They keep it, with their groups, as far as each class then has images to
+            validate and to train on. Test images come first.
 
     Raises:
         DataError: naming all classes that are too small, or if there is no official test split.
@@ -98,11 +94,12 @@ def hold_out(
     ]
     beside_unknown = set(group_of[index.loc[index["label"] < 0, "image"]])
     own_groups = [group_of[each.images].to_numpy() for each in classes]
-    shared = _assign_shared(classes, own_groups, beside_unknown)
+    kept = {} if earlier is None else _parts_of_groups(earlier, group_of)
+    shared = assign_shared(classes, own_groups, beside_unknown, kept)
     pools, problems = Pools([], [], []), []
     no_images = np.zeros(0, dtype=np.int64)
     for each, of_images in zip(classes, own_groups, strict=True):
-        parts = _parts(each, of_images, shared)
+        parts = parts_of_class(each, of_images, shared, kept)
         if parts is None or not all(map(len, each.given.values())):
             problems.append(_too_small(each, of_images))
             continue
@@ -117,6 +114,15 @@ def hold_out(
     if problems:
         raise DataError(f"{key}: {_listed(problems, len(classes))}, but {_needed(holdout)}")
     return _with_confirmed(pools, confirmed, group_of, beside_unknown)
+
+
+def _parts_of_groups(earlier: pd.Series[str], group_of: pd.Series[int]) -> dict[int, int]:
+    """The earlier part of each group: that of a test image if it has one, or else a validation."""
+    parts: dict[int, int] = {}
+    numbers = {name: part for part, name in _SPLITS.items()}
+    for group, split in zip(group_of[earlier.index].tolist(), earlier, strict=True):
+        parts[group] = min(numbers.get(split, TRAIN), parts.get(group, TRAIN))
+    return parts
 
 
 def _with_confirmed(
@@ -154,7 +160,9 @@ def group_numbers(index: pd.DataFrame) -> Int64Array:
     return groups
 
 
-def _plan(label: int, images: pd.DataFrame, holdout: Holdout, seed: int, given: set[int]) -> _Class:
+def _plan(
+    label: int, images: pd.DataFrame, holdout: Holdout, seed: int, given: set[int]
+) -> ClassImages:
     """The images of a class in their shuffled order, and the sizes that its parts should have.
 
     Args:
@@ -181,10 +189,10 @@ def _plan(label: int, images: pd.DataFrame, holdout: Holdout, seed: int, given: 
         if VALIDATION in given:
             nothing = held[:0]
             official |= {TEST: held, VALIDATION: shuffled(is_of[VALIDATION])}
-            return _Class(name, nothing, official, (0, 0), (0, 0, 0))
+            return ClassImages(name, nothing, official, (0, 0), (0, 0, 0))
         halved = isinstance(holdout, OfficialHoldout)
         target, least = (len(held) // 2, 1) if halved else (len(held), 0)
-        return _Class(name, held, official, (target,), (1, least))
+        return ClassImages(name, held, official, (target,), (1, least))
     order = shuffled(~(is_of[TEST] | is_of[VALIDATION]))
     official = {part: shuffled(is_of[part]) for part in sorted(given)}
 
@@ -196,7 +204,7 @@ def _plan(label: int, images: pd.DataFrame, holdout: Holdout, seed: int, given: 
         wanted, least = drawn(holdout.test, holdout.validation), 1
     else:
         wanted, least = _shares(len(order), holdout, given), holdout.minimum
-    return _Class(name, order, official, wanted, (*drawn(least, least), 1))
+    return ClassImages(name, order, official, wanted, (*drawn(least, least), 1))
 
 
 def _words(name: str) -> tuple[int, ...]:
@@ -220,63 +228,7 @@ def _shares(images: int, holdout: StratifiedHoldout, given: set[int]) -> tuple[i
     return test, validation
 
 
-def _assign_shared(
-    classes: Sequence[_Class], own_groups: Sequence[Int64Array], beside_unknown: set[int]
-) -> dict[int, int]:
-    """The part of each group that several classes share, by the number of the group.
-
-    The largest groups are assigned first, each to the part where most of its images are still
-    needed. A group that is shared with an unknown class is assigned to the test images.
-    """
-    counts: dict[int, dict[int, int]] = {}
-    for number, of_images in enumerate(own_groups):
-        for group, images in zip(*np.unique(of_images, return_counts=True), strict=True):
-            counts.setdefault(int(group), {})[number] = int(images)
-    shared = {g: c for g, c in counts.items() if len(c) > 1 or g in beside_unknown}
-    missing = [_last_wanted(each) for each in classes]
-    result = {}
-    for group in sorted(shared, key=lambda g: (-sum(shared[g].values()), g)):
-        of_classes = shared[group]
-        parts = range(min(len(missing[number]) for number in of_classes))
-        # Ties go to the last part, since the training set is the largest.
-        part = max(
-            parts,
-            key=lambda p: (sum(min(k, max(missing[n][p], 0)) for n, k in of_classes.items()), p),
-        )
-        result[group] = TEST if group in beside_unknown else part
-        for number, images in of_classes.items():
-            missing[number][result[group]] -= images
-    return result
-
-
-def _last_wanted(each: _Class) -> list[int]:
-    return [*each.wanted, len(each.images) - sum(each.wanted)]
-
-
-def _parts(each: _Class, of_images: Int64Array, shared: Mapping[int, int]) -> Int64Array | None:
-    """The part of each image of a class; None if it has too few images or groups."""
-    if len(each.images) < max(sum(each.minima), sum(each.wanted) + each.minima[-1]):
-        return None
-    numbers, first, inverse, sizes = np.unique(
-        of_images, return_index=True, return_inverse=True, return_counts=True
-    )
-    given = np.array([shared.get(int(group), -1) for group in numbers], dtype=np.int64)
-    taken = [int(sizes[given == part].sum()) for part in range(len(each.minima))]
-    free = np.flatnonzero(given < 0)
-    free = free[np.argsort(first[free])]  # as they come in the shuffled order
-    assigned = assign(
-        sizes[free],
-        [max(want - have, 0) for want, have in zip(each.wanted, taken[:-1], strict=True)],
-        [max(least - have, 0) for least, have in zip(each.minima, taken, strict=True)],
-    )
-    if assigned is None:
-        return None
-    given[free] = assigned
-    parts: Int64Array = given[inverse]
-    return parts
-
-
-def _too_small(each: _Class, of_images: Int64Array) -> str:
+def _too_small(each: ClassImages, of_images: Int64Array) -> str:
     for part, images in each.given.items():
         if part in _SPLITS and not len(images):
             return f"class '{each.name}' has no official {_SPLITS[part]} image"

@@ -10,6 +10,7 @@ from longtail.imbalance.profiles import GROUPS, SHOTS
 from longtail.imbalance.subsets import CONFIRMED, UNKNOWN
 from longtail.imbalance.unknown import UNKNOWN_LABEL
 from longtail.schemas.columns import flag, table, text, whole
+from longtail.schemas.validation import KEY
 
 ROLES = ("train", "validation", "test", UNKNOWN)
 
@@ -39,7 +40,8 @@ INDEX = table(
         ),
         "class_name": text("name of the class"),
         "split": text(
-            "official split of the source, or confirmed: named by a person since, trains only",
+            "official split of the source, or that of earlier runs where the hold-out would draw "
+            "another; confirmed: named by a person since, trains only",
             one_of=("train", "validation", "test", CONFIRMED),
             optional=True,
         ),
@@ -52,6 +54,9 @@ INDEX = table(
             "number of the first image with the same pixels; only if there are equal images",
             required=False,
         ),
+        "sha256": text(
+            "checksum of the pixels; there only if the source is a folder", required=False
+        ),
         "truncated": flag(
             "whether the end of the file is missing; there only if such are kept", required=False
         ),
@@ -62,6 +67,17 @@ INDEX = table(
         ),
     ],
     rows=True,
+)
+
+EARLIER_SPLITS = table(
+    "earlier splits",
+    "One row per photograph and setting of the hold-out that finished runs had.",
+    {
+        "drawn_with": text("seed, hold-out and image size"),
+        "sha256": text("checksum of the pixels"),
+        "split": text("of the photograph", one_of=("train", "validation", "test")),
+    },
+    metadata={KEY: ["drawn_with", "sha256"]},
 )
 
 REJECTED = table(

@@ -124,6 +124,7 @@ def read_folder(
         [entry.split for entry in selection.entries],
         selection.groups,
     )
+    index["sha256"] = [record.sha256.hex() for record in selection.records]
     if limits.keep_truncated:
         index["truncated"] = [record.truncated for record in selection.records]
         kept = sum(record.truncated for record in selection.records)

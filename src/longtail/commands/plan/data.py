@@ -106,7 +106,11 @@ def _read(dataset: Dataset, catalog: LongtailCatalog) -> tuple[pd.DataFrame, dic
     with _copied_cache(path_of(catalog, "decoded"), dataset.name) as decoded:
         try:
             with only_decoded():
-                _, index, _, summary = read_images(dataset, downloads, decoded, confirmed=decoded)
+                _, index, _, summary = read_images(
+                    *(dataset, downloads, decoded),
+                    confirmed=decoded,
+                    earlier_splits=path_of(catalog, "earlier_splits"),
+                )
         except NotDecodedError as error:
             raise NotReadError(f"{error} and would be decoded first") from None
     return index, summary

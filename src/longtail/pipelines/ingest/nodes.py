@@ -14,6 +14,7 @@ from longtail.class_names import images_of_classes
 from longtail.imbalance.duplicates import EqualImages
 from longtail.imbalance.unknown import with_unknown
 from longtail.parameters import Dataset
+from longtail.sources.earlier_splits import keep_earlier_split
 from longtail.sources.equal_images import first_equal
 from longtail.trials.fingerprint import sha256_of_arrays
 from longtail.wording import counted
@@ -22,9 +23,16 @@ log = logging.getLogger(__name__)
 
 
 def read_images(
-    dataset: Dataset, downloads: Path, decoded: Path, confirmed: Path
+    dataset: Dataset, downloads: Path, decoded: Path, confirmed: Path, earlier_splits: Path
 ) -> tuple[UInt8Array, pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     """Read a data set's source.
+
+    Args:
+        dataset: its parameters.
+        downloads: the folder of downloaded archives.
+        decoded: the folder of decoded images.
+        confirmed: the folder of photographs that people have named.
+        earlier_splits: the folder of the splits of earlier runs, whose test images test again.
 
     Returns:
         Pixels, index and rejected files as in :class:`longtail.sources.Images`, and a summary
@@ -33,6 +41,7 @@ def read_images(
     """
     images = sources.read_source(dataset, downloads, decoded, confirmed)
     index = with_unknown(images.index, dataset)
+    index = keep_earlier_split(index, dataset, earlier_splits)
     first = first_equal(images.pixels)
     if (first != index["image"]).any():
         index = index.assign(same_as=first)

@@ -17,7 +17,10 @@ def create_pipeline(parameters: Parameters) -> Pipeline:
 def _read(dataset: str) -> Node:
     return Node(
         read_images,
-        inputs=[f"params:datasets.{dataset}", "downloads", "decoded", "confirmed"],
+        inputs=[
+            f"params:datasets.{dataset}",
+            *("downloads", "decoded", "confirmed", "earlier_splits"),
+        ],
         outputs=[
             f"{dataset}_images",
             f"{dataset}_index",
