@@ -10,7 +10,7 @@ import pytest
 
 from longtail.imbalance import cut, images_of, widest_test_set
 from longtail.imbalance.duplicates import WITHOUT_DUPLICATES, EqualImages, without_duplicates
-from longtail.parameters import Dataset
+from longtail.parameters import Dataset, Predict
 from longtail.pipelines.ingest import nodes
 from longtail.reporting.page.data_section import data_summary
 from longtail.sources.images import Images, index_of, rejected_table
@@ -86,7 +86,7 @@ def test_ingest_logs_one_line_and_the_report_has_one_sentence(
         "longtail.sources.read_source", lambda *_: Images(pixels, index, rejected_table())
     )
     with caplog.at_level(logging.INFO):
-        _, found, rejected, source = nodes.read_images(zoo(), *4 * [None])  # type: ignore[arg-type]
+        _, found, rejected, source = nodes.read_images(zoo(), Predict(), *4 * [None])  # type: ignore[arg-type]
     said = "1 group of images with equal pixels (2 images), 1 in several splits"
     assert [line for line in caplog.messages if said in line] == [f"zoo: {said} of the source"]
     assert found["same_as"].tolist() == [*range(30), 0, *range(31, 48)]

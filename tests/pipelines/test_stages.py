@@ -41,6 +41,7 @@ def ingested(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         ingest.create_pipeline(parameters),
         **{
             "params:datasets.digits": parameters.datasets["digits"],
+            "params:predict": parameters.predict,
             "downloads": tmp_path_factory.mktemp("downloads"),
             "decoded": tmp_path_factory.mktemp("decoded"),
             "confirmed": tmp_path_factory.mktemp("confirmed"),

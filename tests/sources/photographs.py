@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from longtail.parameters import FolderSource
+from longtail.sources.corrections import ConfirmedStore
 from longtail.sources.folder import read_folder
 from longtail.sources.images import Images
 
@@ -63,7 +64,7 @@ def read(
     fewest_groups: int = 1,
     unknown: tuple[str, ...] = (),
     fewest: int = 2,
-    confirmed: Path | None = None,
+    confirmed: ConfirmedStore | None = None,
     **changes: Any,
 ) -> Images:
     given = source(path, **changes)

@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from longtail.errors import DataError
 from longtail.imbalance.subsets import CONFIRMED
 from longtail.naming.answers_table import DONT_KNOW
+from longtail.sources.boxes.box import Box, cut_square
+from longtail.sources.corrections import ConfirmedStore
 from longtail.sources.images import Images
 from longtail.sources.read import check_source
 from tests.sources.photographs import photograph, save, source
@@ -68,7 +72,7 @@ def read(folder: Path, corrections: Path, **changes: Any) -> Images:
     return read_folder(
         folder,
         parent / "decoded",
-        confirmed=parent / "data/confirmed",
+        confirmed=ConfirmedStore(parent / "data/confirmed", box_margin=0.1),
         corrections=str(corrections),
         **changes,
     )
@@ -149,7 +153,6 @@ def test_a_row_that_cannot_be_used_costs_that_row_only(
         row(night, 4, "xestia_baja"),
         row(night, 2, "xestia_baja", file="../x.png", sha256="../../etc"),
         row(night, 2, "xestia_baja", file="gone.png", sha256="1" * 64),
-        row(night, 2, "xestia_baja", box='"1,2,3,4"'),
     )
     images = read(folder, file)
     assert joined(images) == {"0.png": "xestia_baja"}
@@ -164,7 +167,90 @@ def test_a_row_that_cannot_be_used_costs_that_row_only(
         f"confirmed/{digest[4]}/4.png": "is in the data set already, as 'xestia_baja/4.png'",
         "c.csv, line 7: ../x.png": "'../../etc' is not a checksum (SHA-256)",
         "c.csv, line 8: gone.png": f"is neither in '{night}' nor beside the table",
-        "c.csv, line 9: trap/2.png": "names an animal in a box: give its crop as a photograph",
+    }
+
+
+def frame_with_animals(night: Path) -> Path:
+    """A sheet of 120 x 90 pixels with an animal of 24 x 24 pixels at (10, 20) and at (70, 50)."""
+    sheet = Image.new("RGB", (120, 90), (240, 240, 235))
+    sheet.paste(photograph(50), (10, 20))
+    sheet.paste(photograph(51), (70, 50))
+    return save(night, "trap/sheet.png", sheet)
+
+
+def box_row(photo: Path, place: str, name: str, **changes: str) -> dict[str, str]:
+    named = {"file": f'"trap/{photo.name}#xywh={place}"', "box": f'"{place}"'}
+    return row(photo.parents[1], 0, name) | {"sha256": sha256(photo)} | named | changes
+
+
+def test_animals_in_boxes_join_as_predict_cuts_them(
+    folder: Path, night: Path, tmp_path: Path
+) -> None:
+    sheet = frame_with_animals(night)
+    file = table(
+        tmp_path / "c.csv",
+        box_row(sheet, "70,50,24,24", "Noctua comes"),
+        box_row(sheet, "10,20,24,24", "xestia_baja"),
+        box_row(sheet, "10,20,24,24", "xestia_baja", by="Ben"),  # agrees
+    )
+    images = read(folder, file)
+    own = images.index[images.index["split"] == CONFIRMED]
+    store = f"confirmed/{sha256(sheet)}/sheet.png"
+    assert dict(zip(own["file"], own["class_name"], strict=True)) == {
+        f"{store}#xywh=10,20,24,24": "xestia_baja",
+        f"{store}#xywh=70,50,24,24": "Noctua comes",
+    }
+    assert own["group"].nunique() == 1  # of one photograph
+    whole = np.asarray(Image.open(sheet))
+    for place, corner in zip(own["image"], ((10, 20), (70, 50)), strict=True):
+        expected = cut_square(whole, Box(*corner, 24, 24, margin=0.1), 24)
+        np.testing.assert_array_equal(images.pixels[place], expected)
+    shutil.rmtree(night)
+    again = read(folder, file)
+    assert again.index.equals(images.index) and again.sha256 == images.sha256
+
+
+def test_a_box_that_cannot_be_used_costs_that_row_only(
+    folder: Path, night: Path, tmp_path: Path
+) -> None:
+    sheet = frame_with_animals(night)
+    file = table(
+        tmp_path / "c.csv",
+        box_row(sheet, "70,50,24,24", "xestia_baja"),
+        box_row(sheet, "200,50,24,24", "xestia_baja"),
+        box_row(sheet, "1,2,3", "xestia_baja"),
+        box_row(sheet, "1,2,0,4", "xestia_baja"),
+        box_row(sheet, "1,2,30,40", "xestia_baja", sha256="0" * 64),
+        box_row(sheet, "1,2,30,40", "xestia_baja", file="trap/gone.png", sha256="1" * 64),
+        box_row(sheet, "10,20,24,24", "xestia_baja", by="Ann"),
+        box_row(sheet, "10,20,24,24", "Noctua comes", by="Ben"),
+        box_row(sheet, "70,50,24,24", "xestia_baja", box=""),  # the name of the file has the box
+    )
+    images = read(folder, file)
+    assert joined(images) == {"sheet.png#xywh=70,50,24,24": "xestia_baja"}
+    assert len(images.index) == 7  # nothing of the data set is lost
+    assert reasons(images) == {
+        "c.csv, line 3: trap/sheet.png": "the box 200,50,24,24 is outside of the photograph of "
+        "120 x 90 pixels",
+        "c.csv, line 4: trap/sheet.png": "'1,2,3' is not a box: give x,y,width,height in pixels",
+        "c.csv, line 5: trap/sheet.png": "the box 1,2,0,4 is empty",
+        "c.csv, line 6: trap/sheet.png": "has changed since it was named",
+        "c.csv, line 7: trap/gone.png": f"is neither in '{night}' nor beside the table",
+        "c.csv, line 8: trap/sheet.png": "Ben says 'Noctua comes': agree on one name",
+        "c.csv, line 9: trap/sheet.png": "Ann says 'xestia_baja': agree on one name",
+    }
+
+
+def test_crops_with_the_pixels_of_a_photograph_of_the_data_set_are_left_out(
+    folder: Path, night: Path, tmp_path: Path
+) -> None:
+    sheet = frame_with_animals(night)
+    crop = cut_square(np.asarray(Image.open(sheet)), Box(10, 20, 24, 24, margin=0.1), 24)
+    save(folder, "xestia_baja/crop.png", Image.fromarray(crop))
+    images = read(folder, table(tmp_path / "c.csv", box_row(sheet, "10,20,24,24", "xestia_baja")))
+    assert joined(images) == {}
+    assert set(images.rejected["reason"]) == {
+        "is in the data set already, as 'xestia_baja/crop.png'"
     }
 
 

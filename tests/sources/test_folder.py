@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
 import shutil
@@ -15,6 +16,7 @@ from longtail.errors import DataError
 from longtail.parameters import Dataset, Imbalance
 from longtail.schemas.data import INDEX, REJECTED
 from longtail.sources import read_source
+from longtail.sources.corrections import ConfirmedStore
 from longtail.sources.images import index_of
 from longtail.sources.read import check_source
 from longtail.trials.fingerprint import sha256_of_arrays
@@ -42,14 +44,16 @@ def decoded(tmp_path: Path) -> Path:
 
 def test_index_lists_classes_by_name_and_files_in_order(species: Path, decoded: Path) -> None:
     images = read(species, decoded)
-    assert images.index.columns.tolist() == list(INDEX.columns)[:6]
+    assert images.index.columns.tolist() == [*list(INDEX.columns)[:6], "sha256"]
+    digests = [hashlib.sha256(pixels).hexdigest() for pixels in images.pixels]
+    assert images.index["sha256"].tolist() == digests
     expected = index_of(
         ["Käfer/2020/mai/b.png", "Käfer/ein Käfer.png", "Zygaena/a.png", "abax ater/x y.png"],
         [0, 0, 1, 2],
         ["Käfer", "Zygaena", "abax ater"],
         [""] * 4,
     )
-    assert images.index.to_dict("list") == expected.to_dict("list")
+    assert images.index.drop(columns="sha256").to_dict("list") == expected.to_dict("list")
     assert images.index["group"].tolist() == [0, 1, 2, 3]
     assert images.pixels[1:, 12, 12, 0].tolist() == [30, 40, 10]
     assert np.array_equal(images.pixels[0], np.asarray(photograph(1)))
@@ -327,15 +331,16 @@ def test_any_source_is_read_by_its_kind(
 ) -> None:
     config = base_config["datasets"]["moths"]
     given = config | {"name": "moths", "source": source(species, min_images=1)}
+    confirmed = ConfirmedStore(tmp_path, box_margin=0.1)
     # Of two pictures of a species no split has three groups: only what is needed for it is left.
     with pytest.raises(DataError, match=r"no usable image; .*3 are needed"):
-        read_source(Dataset.model_validate(given), tmp_path, tmp_path / "decoded", tmp_path)
+        read_source(Dataset.model_validate(given), tmp_path, tmp_path / "decoded", confirmed)
     official = config["imbalance"] | {"holdout": {"kind": "official"}}
     images = read_source(
         Dataset.model_validate(given | {"imbalance": official}),
         tmp_path,
         tmp_path / "decoded",
-        tmp_path,
+        confirmed,
     )
     assert images.index["class_name"].unique().tolist() == ["Käfer", "Zygaena", "abax ater"]
 

@@ -53,7 +53,11 @@ CORRECTIONS = table(
             required=False,
         ),
         "sha256": text("checksum of the photograph's file", optional=True, required=False),
-        "box": text("of the animal in the photograph", optional=True, required=False),
+        "box": text(
+            "x,y,width,height of the animal in the photograph, in pixels; empty for all of it",
+            optional=True,
+            required=False,
+        ),
         "by": text("who named it", optional=True, required=False),
         "when": text("it was named, in ISO 8601", optional=True, required=False),
         "previous_answer": text("what the model had said", optional=True, required=False),

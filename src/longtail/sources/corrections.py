@@ -22,8 +22,12 @@ from longtail.naming.name_matching import ClassMatcher
 from longtail.project import from_root, located
 from longtail.schemas.user_csv import named_columns, read_csv
 from longtail.schemas.user_headers import CORRECTIONS_HEADERS
+from longtail.sources.boxes.annotation import Annotation
+from longtail.sources.boxes.box import FRAGMENT
+from longtail.sources.boxes.frames import SMALLEST_SIDE, frame_boxes
 from longtail.sources.class_folders import Rejected
 from longtail.sources.files import ImageFileRef, UnreadableError, stamp_of
+from longtail.sources.frame_size import read_frame_size
 from longtail.sources.listing import is_supported, list_images, printable
 from longtail.sources.metadata import Entry
 from longtail.storage.files import atomic_file
@@ -36,6 +40,19 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
+class ConfirmedStore:
+    """Where photographs that people have named are copied to, and how animals are cut from them.
+
+    Attributes:
+        folder: of the photographs.
+        box_margin: of the squares around boxes, see :class:`longtail.sources.boxes.box.Box`.
+    """
+
+    folder: Path
+    box_margin: float
+
+
+@dataclass(frozen=True)
 class Correction:
     """A row of such a table.
 
@@ -45,7 +62,7 @@ class Correction:
         file: the path of the photograph, as in the table of names.
         folder: where the photographs were when they were named; may be empty.
         sha256: of the photograph's file; may be empty.
-        box: of the animal in the photograph; empty for all of it.
+        box: of the animal in the photograph, "x,y,width,height" in pixels; empty for all of it.
         name: of the species.
         qualifier: what makes it less than a sure name of a species; empty for a sure one.
         by: who named it.
@@ -95,22 +112,23 @@ def correction_tables(path: str, key: str) -> list[Path]:
 
 
 def read_confirmed(
-    path: str, class_names: Sequence[str], store: Path, key: str
+    path: str, class_names: Sequence[str], store: ConfirmedStore, key: str
 ) -> tuple[list[Entry], list[Rejected]]:
     """The photographs that people have named, as entries of the split ``confirmed``.
 
-    Of several rows of one person about a photograph, the latest counts. Rows of several people must
-    agree. A row that cannot be used costs that row only.
+    Of several rows of one person about a photograph, or about one box in it, the latest counts.
+    Rows of several people must agree. A row that cannot be used costs that row only. The animals in
+    boxes of one photograph are one series.
 
     Args:
         path: a table of :data:`longtail.schemas.user_tables.CORRECTIONS`, or a folder of them.
         class_names: of the data set.
-        store: the folder that the photographs are copied into.
+        store: where the photographs are copied to.
         key: the parameter that holds ``path``, for messages.
 
     Returns:
-        An entry for each photograph, sorted by checksum; and table and file, species and reason of
-        each row that cannot be used.
+        An entry for each photograph or box, sorted by checksum; and table and file, species and
+        reason of each row that cannot be used.
 
     Raises:
         DataError: if a table cannot be read or does not fit its schema.
@@ -123,11 +141,14 @@ def read_confirmed(
         if len(labels) != 1:
             rejected.append(row.rejected(_no_class(row.name, len(labels), matcher)))
             continue
-        stored = _stored(row, store)
-        if isinstance(stored, str):
-            rejected.append(row.rejected(stored))
+        file = _stored(row, store.folder)
+        if row.box and not isinstance(file, str):
+            file = _cut(file, row.box, store.box_margin)
+        if isinstance(file, str):
+            rejected.append(row.rejected(file))
             continue
-        entries[stored.parts] = Entry(stored, class_names[labels[0]], "", CONFIRMED)
+        series = "/".join(file.parts) if file.box else ""
+        entries[file.name] = Entry(file, class_names[labels[0]], series, CONFIRMED)
     unsure = sum(not row.is_sure for row in rows)
     log.info(
         "%s: %s the training images; %s no sure species; %s",
@@ -138,7 +159,7 @@ def read_confirmed(
         if rejected
         else "every other row is used",
     )
-    return [entries[parts] for parts in sorted(entries)], rejected
+    return [entries[name] for name in sorted(entries)], rejected
 
 
 def _rows(table: Path, key: str) -> Iterator[Correction]:
@@ -153,6 +174,8 @@ def _rows(table: Path, key: str) -> Iterator[Correction]:
     for line, row in zip(found.index, found.to_dict("records"), strict=True):
         values = {str(name): str(value) for name, value in row.items()}
         del values["previous_answer"]
+        values["file"], _, box = values["file"].partition(FRAGMENT)
+        values["box"] = values["box"].replace(" ", "") or box
         if values["name"] or values["qualifier"]:
             yield Correction(f"{table.name}, line {line}", table.parent, **values)
 
@@ -192,8 +215,6 @@ def _no_class(name: str, classes: int, matcher: ClassMatcher) -> str:
 
 def _stored(row: Correction, store: Path) -> ImageFileRef | str:
     """The copy of a photograph in the data folder, or why there is none."""
-    if row.box:
-        return "names an animal in a box: give its crop as a photograph"
     if row.sha256:
         if not _SHA256.fullmatch(row.sha256):
             return f"'{row.sha256}' is not a checksum (SHA-256)"
@@ -216,6 +237,20 @@ def _stored(row: Correction, store: Path) -> ImageFileRef | str:
             continue
         return _in_store(store, sha256) or _copied(content, store, sha256, file.parts[-1])
     return reason or "is not beside the table: add the columns folder or sha256"
+
+
+def _cut(file: ImageFileRef, box: str, margin: float) -> ImageFileRef | str:
+    """The square around a box of a photograph, as ``predict`` cuts it, or why there is none."""
+    try:
+        x, y, width, height = map(float, box.split(","))
+        size = read_frame_size(file)
+    except UnreadableError as reason:
+        return str(reason)
+    except ValueError:
+        return f"'{box}' is not a box: give x,y,width,height in pixels"
+    given = Annotation(file.name, "box", (x, y, width, height))
+    found = frame_boxes(file, [given], size, margin, SMALLEST_SIDE)
+    return found.crops[0].file if found.crops else next(iter(found.rejected.values()))
 
 
 def _in_store(store: Path, sha256: str) -> ImageFileRef | None:

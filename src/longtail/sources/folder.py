@@ -18,7 +18,7 @@ from longtail.scientific_names import canonical_name, plain_name
 from longtail.sources.cache import PixelCache
 from longtail.sources.class_folders import Rejected, entries_by_folder
 from longtail.sources.class_names import with_class_names
-from longtail.sources.corrections import read_confirmed
+from longtail.sources.corrections import ConfirmedStore, read_confirmed
 from longtail.sources.decode import DecodeLimits
 from longtail.sources.files import ImageFileRef
 from longtail.sources.image_groups import Grouping
@@ -48,7 +48,7 @@ def read_folder(
     smallest_class: int,
     fewest_groups: int,
     unknown: Collection[str] = (),
-    confirmed: Path | None = None,
+    confirmed: ConfirmedStore | None = None,
 ) -> Images:
     """Read ``<class>/**/<file>`` below ``source.path``, or what ``source.metadata`` names there.
 
@@ -63,7 +63,7 @@ def read_folder(
         smallest_class: the smallest number of images of a class.
         fewest_groups: the smallest number of groups of images of a class.
         unknown: the names of classes that are held out as unknown.
-        confirmed: the folder that photographs of ``source.corrections`` are copied into.
+        confirmed: where photographs of ``source.corrections`` are copied to.
 
     Raises:
         DataError: if nothing is there, or too few classes can be used.

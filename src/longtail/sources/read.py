@@ -7,7 +7,7 @@ from pathlib import Path
 from longtail.errors import DataError
 from longtail.parameters import Cifar100Source, Dataset, DigitsSource, FolderSource, Source
 from longtail.sources.cifar100 import read_cifar100
-from longtail.sources.corrections import correction_tables
+from longtail.sources.corrections import ConfirmedStore, correction_tables
 from longtail.sources.digits import read_digits
 from longtail.sources.folder import read_folder
 from longtail.sources.images import Images
@@ -39,14 +39,16 @@ def check_source(source: Source, dataset: str) -> None:
         )
 
 
-def read_source(dataset: Dataset, downloads: Path, decoded: Path, confirmed: Path) -> Images:
+def read_source(
+    dataset: Dataset, downloads: Path, decoded: Path, confirmed: ConfirmedStore
+) -> Images:
     """Read the source of a data set.
 
     Args:
         dataset: its parameters: the source, and what is held out of it.
         downloads: the folder of downloaded archives.
         decoded: the folder of decoded images.
-        confirmed: the folder of photographs that people have named.
+        confirmed: where photographs that people have named are copied to.
 
     Raises:
         DataError: if the source is missing or unusable; the message says what to do.

@@ -107,7 +107,7 @@ def _read(dataset: Dataset, catalog: LongtailCatalog) -> tuple[pd.DataFrame, dic
         try:
             with only_decoded():
                 _, index, _, summary = read_images(
-                    *(dataset, downloads, decoded),
+                    *(dataset, catalog.parameters().predict, downloads, decoded),
                     confirmed=decoded,
                     earlier_splits=path_of(catalog, "earlier_splits"),
                 )

@@ -13,7 +13,8 @@ from longtail.arrays import UInt8Array
 from longtail.class_names import images_of_classes
 from longtail.imbalance.duplicates import EqualImages
 from longtail.imbalance.unknown import with_unknown
-from longtail.parameters import Dataset
+from longtail.parameters import Dataset, Predict
+from longtail.sources.corrections import ConfirmedStore
 from longtail.sources.earlier_splits import keep_earlier_split
 from longtail.sources.equal_images import first_equal
 from longtail.trials.fingerprint import sha256_of_arrays
@@ -23,12 +24,18 @@ log = logging.getLogger(__name__)
 
 
 def read_images(
-    dataset: Dataset, downloads: Path, decoded: Path, confirmed: Path, earlier_splits: Path
+    dataset: Dataset,
+    predict: Predict,
+    downloads: Path,
+    decoded: Path,
+    confirmed: Path,
+    earlier_splits: Path,
 ) -> tuple[UInt8Array, pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     """Read a data set's source.
 
     Args:
         dataset: its parameters.
+        predict: how animals are cut by their boxes.
         downloads: the folder of downloaded archives.
         decoded: the folder of decoded images.
         confirmed: the folder of photographs that people have named.
@@ -39,7 +46,8 @@ def read_images(
         with the pixels' checksum, by which a trial knows its data. Labels are those of
         :func:`longtail.imbalance.unknown.with_unknown`, and ``classes`` counts the known ones.
     """
-    images = sources.read_source(dataset, downloads, decoded, confirmed)
+    store = ConfirmedStore(confirmed, predict.box_margin)
+    images = sources.read_source(dataset, downloads, decoded, store)
     index = with_unknown(images.index, dataset)
     index = keep_earlier_split(index, dataset, earlier_splits)
     first = first_equal(images.pixels)

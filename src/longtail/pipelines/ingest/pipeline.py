@@ -18,7 +18,7 @@ def _read(dataset: str) -> Node:
     return Node(
         read_images,
         inputs=[
-            f"params:datasets.{dataset}",
+            *(f"params:datasets.{dataset}", "params:predict"),
             *("downloads", "decoded", "confirmed", "earlier_splits"),
         ],
         outputs=[
