@@ -46,7 +46,8 @@ class Predict(Strict):
             for all in other files.
         find_animals: how animals are found without boxes of a detector: on a ``plain_background``,
             such as a white sheet. Null: they are not.
-        box_margin: what is cut beyond a box on each side, as a share of its longer side.
+        box_margin: what is cut beyond a box on each side, as a share of its longer side; also of
+            boxes that have been corrected and join a data set.
         trial: the dotted name of a trained trial; null for the best on validation.
         cross_fitting: whether the trial learns again from all photographs, test and validation
             included, and is measured by cross-validation: if its backbone is ``frozen``, which
