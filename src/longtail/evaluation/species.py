@@ -84,7 +84,7 @@ def confused_pairs(
         confidence: of the intervals.
 
     Returns:
-        One row per trial and pair, ordered by ``images``, ``both_ways`` and label within a trial:
+        One row per trial and pair, ordered by ``both_ways``, ``images`` and label within a trial:
         the trial's names, ``test_set``, ``true``, ``predicted`` (names of species), ``images`` (of
         the first that are predicted as the second), ``test_images`` (of the first), ``share`` (of
         these), ``share_low`` and ``share_high`` (exact), ``both_ways`` (images of either that
@@ -99,7 +99,7 @@ def confused_pairs(
         pairs = wrong.merge(back[["true", "predicted", "back"]], "left", ["true", "predicted"])
         pairs["both_ways"] = pairs["images"] + pairs["back"].fillna(0).astype(np.int64)
         top = pairs.sort_values(
-            ["images", "both_ways", "true", "predicted"], ascending=[False, False, True, True]
+            ["both_ways", "images", "true", "predicted"], ascending=[False, False, True, True]
         ).head(MAX_PAIRS)
         images = top["images"].to_numpy()
         of = support.reindex(top["true"]).to_numpy()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from typing import Any
 
@@ -8,7 +9,11 @@ import pytest
 
 from longtail.evaluation.trainings import TRIAL_COLUMNS
 from longtail.parameters import Contents
-from longtail.reporting.page.summary_section import summary_figures, summary_section
+from longtail.reporting.page.summary_section import (
+    SHOWN_PAIRS,
+    summary_figures,
+    summary_section,
+)
 from longtail.reporting.tables.leaders import LEADER_COLUMNS
 from tests.reporting.rows import make_table
 
@@ -19,8 +24,16 @@ RECALLS = 1.0, 0.5, 0.0
 BEST = pd.DataFrame([KEY | {"validation": 0.7}])
 NOVELTY = pd.DataFrame([KEY | {"score": "energy", "false_alarms": 0.31}])
 PAIRS = pd.DataFrame(
-    [KEY | {"true": "Idaea sp.", "predicted": "Noctua pronuba", "images": 3, "test_images": 4}]
-)
+    [
+        KEY | {"true": true, "predicted": predicted, "images": images, "test_images": 4,
+               "both_ways": both}
+        for true, predicted, images, both in (
+            ("Idaea sp.", "Noctua pronuba", 3, 4),
+            ("Idaea sp.", "Xestia c-nigrum", 2, 2),
+            ("Noctua pronuba", "Idaea sp.", 1, 4),
+        )
+    ]
+)  # fmt: skip
 
 
 def species(names: tuple[str, ...] = BINOMIALS) -> pd.DataFrame:
@@ -104,11 +117,31 @@ def test_a_model_is_judged_in_words() -> None:
     assert "<b>5 of 10 images are named correctly</b> (50%: 6 of 12 of the natural test" in text
     assert "MobileNetV2, SOFTMAX, trained long-tailed (best on the validation images)" in text
     assert "Every test image is recognised of 1 species. None is recognised of" in text
+    plain = " ".join(re.sub("<[^>]*>", "", text).split())
     assert (
-        "<bdi><i>Idaea sp.</i></bdi> is taken for <bdi><i>Noctua pronuba</i></bdi> "
-        "(3 of 4 images)." in text
+        "Of 4 images of Idaea sp., 3 were called Noctua pronuba; of 4 of Noctua pronuba, 1 was "
+        "called Idaea sp.. Of 4 images of Idaea sp., 2 were called Xestia c-nigrum; of 4 of Xestia "
+        "c-nigrum, none was called Idaea sp.. 0 of the 2 most confused pairs of species are of one "
+        "genus." in plain
     )
     assert "that it has never seen, 3 of 10 are named all the same" in text
+
+
+def test_pairs_of_one_genus_are_marked_and_few_are_listed() -> None:
+    count = SHOWN_PAIRS + 1
+    renamed = (*BINOMIALS[:2], "Noctua comes")
+    same = PAIRS.iloc[:1].assign(true="Noctua comes")
+    others = [PAIRS.iloc[1:2].assign(true=f"Idaea sp{place}") for place in range(count)]
+    text = " ".join(
+        section(FOUND, species=species(renamed), pairs=pd.concat([same, *others])).split()
+    )
+    assert "called <bdi><i>Noctua comes</i></bdi> (one genus).</li>" in text
+    assert f"1 of the {count + 1} most confused pairs of species is of one genus." in text
+    assert text.count("<li>") == SHOWN_PAIRS
+    digits = section(FOUND, species=species(("a", "b", "Noctua pronuba")),
+                     pairs=PAIRS.iloc[:1].assign(true="a"))  # fmt: skip
+    assert "most confused pairs of" not in digits
+    assert "genus" not in digits
 
 
 def test_what_was_not_measured_is_said() -> None:
@@ -118,7 +151,8 @@ def test_what_was_not_measured_is_said() -> None:
 
 
 def test_species_come_before_methods_and_methods_before_classes() -> None:
-    binomial, other = section(FOUND), section(FOUND, species=species(("a", "b", "c")))
+    none = PAIRS.iloc[:0]
+    binomial, other = section(FOUND), section(FOUND, species=species(("a", "b", "c")), pairs=none)
     assert binomial.index('id="recognised"') < binomial.index('id="best"')
     assert other.index('id="best"') < other.index('id="recognised"')
 

@@ -24,7 +24,30 @@ from longtail.reporting.tables.leaders import (
 from longtail.wording import capitalized, percent
 
 NAMED = 5  # species that are named of those that are never recognised
-SHOWN_PAIRS = 3  # of the species that are confused
+SHOWN_PAIRS = 5  # of the species that are confused
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Two species that are taken for each other.
+
+    Attributes:
+        first: one of them.
+        first_images: its test images.
+        as_second: how many of these are named as the other one.
+        second: the other one.
+        second_images: its test images.
+        as_first: how many of these are named as the first one.
+        is_one_genus: whether both are of one genus, as far as names have a genus.
+    """
+
+    first: Markup
+    first_images: int
+    as_second: int
+    second: Markup
+    second_images: int
+    as_first: int
+    is_one_genus: bool
 
 
 @dataclass(frozen=True)
@@ -40,7 +63,7 @@ class Recognition:
         test_set: their set.
         always: the number of species of which every test image is recognised.
         never: the names of those of which none is.
-        pairs: the most confused species: the true one, what it is taken for, how many of how many.
+        pairs: the most confused species, each pair once.
         strangers: how many of ten images of unknown species are named; empty if not measured.
     """
 
@@ -52,8 +75,13 @@ class Recognition:
     test_set: str
     always: int
     never: Sequence[Markup]
-    pairs: Sequence[tuple[Markup, Markup, int, int]]
+    pairs: Sequence[Confusion]
     strangers: str
+
+    @property
+    def within_genus(self) -> int:
+        """How many of the pairs are of one genus."""
+        return sum(pair.is_one_genus for pair in self.pairs)
 
 
 def summary_figures(
@@ -114,6 +142,7 @@ def summary_section(
         seeds=len(contents.tables[0].seeds),
         figures=figures,
         found=_recognition(best, species, pairs, novelty, contents, names),
+        shown_pairs=SHOWN_PAIRS,
     )
 
 
@@ -137,7 +166,6 @@ def _recognition(
     hits = (own["recall"] * own["test_images"]).round()
     right, images = int(hits.sum()), int(own["test_images"].sum())
     never = own.loc[own["recall"] == 0, "species"]
-    confused = pairs.merge(trial[list(TRIAL_COLUMNS)]).head(SHOWN_PAIRS)
     return Recognition(
         model=f"{labels[key['backbone']]}, {method}, trained {TRAIN_SET_LABELS[judged]} ({which})",
         of_ten=capitalized(_of_ten(right / images)),
@@ -147,15 +175,28 @@ def _recognition(
         test_set=str(own["test_set"].iloc[0]),
         always=int((own["recall"] == 1).sum()),
         never=_first_names(never, names),
-        pairs=[
-            (
-                names.html(row["true"]), names.html(row["predicted"]),
-                row["images"], row["test_images"],
-            )
-            for row in confused.to_dict("records")
-        ],
+        pairs=_confusions(pairs.merge(trial[list(TRIAL_COLUMNS)]), own, names),
         strangers=_strangers(novelty, trial),
-    )  # fmt: skip
+    )
+
+
+def _confusions(pairs: pd.DataFrame, own: pd.DataFrame, names: ClassNaming) -> list[Confusion]:
+    """Each pair once, in both directions, in the order of the rows."""
+    images = own.set_index("species")["test_images"]
+    once: dict[frozenset[str], Confusion] = {}
+    for row in pairs.to_dict("records"):
+        true, predicted = row["true"], row["predicted"]
+        confusion = Confusion(
+            first=names.html(true),
+            first_images=row["test_images"],
+            as_second=row["images"],
+            second=names.html(predicted),
+            second_images=int(images[predicted]),
+            as_first=row["both_ways"] - row["images"],
+            is_one_genus=names.is_binomial and names.genus(true) == names.genus(predicted),
+        )
+        once.setdefault(frozenset((true, predicted)), confusion)
+    return list(once.values())
 
 
 def _first_names(never: pd.Series[str], names: ClassNaming) -> list[Markup]:
