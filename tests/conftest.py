@@ -46,6 +46,15 @@ def shallow_stacks() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def run_status_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Leave what Kedro-Viz shows of the last run in this project as it is."""
+    with pytest.MonkeyPatch.context() as patch:
+        elsewhere = tmp_path_factory.mktemp("viz") / "events.json"
+        patch.setattr("longtail.hooks.run_status.FILE", elsewhere)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def no_root_of_a_session_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let each test find the project from its working directory, whatever ran before it."""

@@ -1,4 +1,4 @@
-"""The private API of Kedro, click and the standard library that the project needs, with reasons.
+"""The private API of Kedro, Kedro-Viz, click and the standard library that is needed, with reasons.
 
 Names that begin with an underscore may change in any release. They are used here and nowhere else,
 but for methods that a subclass overrides or calls on itself (of a config loader, a context, a
@@ -54,6 +54,7 @@ __all__ = [
     "saved_elsewhere",
     "terminate",
     "version_path",
+    "viz_id",
     "with_inputs",
 ]
 
@@ -100,6 +101,13 @@ def save_path(dataset: VersionedDataset) -> Path:
 def version_path(dataset: VersionedDataset, version: str) -> Path:
     """The file of one version, which need not exist."""
     return Path(str(dataset._get_versioned_path(version)))
+
+
+def viz_id(of: Node | str) -> str:
+    """The key by which Kedro-Viz finds a node or a dataset, for which it has no public function."""
+    from kedro_viz.utils import _hash
+
+    return str(_hash(str(of)))
 
 
 def pinned(dataset: VersionedDataset) -> Version:

@@ -20,6 +20,7 @@ from longtail.hooks import (
     MlflowHook,
     PreflightHook,
     RefusedRunHook,
+    RunStatusHook,
     SummaryHook,
 )
 from longtail.project import find_root, is_kedro_project
@@ -35,8 +36,9 @@ _in_use = InUseHook()
 HOOKS = (
     *(PreflightHook(), LoadVersionsHook(), MlflowHook(), _in_use, RefusedRunHook(_in_use)),
     SummaryHook(),
+    RunStatusHook(),
 )
-# The hook of Kedro-Viz records times of the SequentialRunner only, and warns at any other runner.
+# The hook of Kedro-Viz follows the SequentialRunner only, and warns at any other runner.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-viz",)
 
 CONTEXT_CLASS = GridContext

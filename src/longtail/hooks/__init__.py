@@ -1,8 +1,9 @@
-"""Hooks: checks before a run, versions in use, tracking in MLflow, and a summary."""
+"""Hooks: checks before a run, versions in use, tracking in MLflow, a summary, and Kedro-Viz."""
 
 from longtail.hooks.load_versions import LoadVersionsHook
 from longtail.hooks.mlflow import MlflowHook
 from longtail.hooks.preflight import PreflightHook
+from longtail.hooks.run_status import RunStatusHook
 from longtail.hooks.summary import SummaryHook
 from longtail.hooks.version_use import InUseHook, RefusedRunHook
 
@@ -12,5 +13,6 @@ __all__ = [
     "MlflowHook",
     "PreflightHook",
     "RefusedRunHook",
+    "RunStatusHook",
     "SummaryHook",
 ]
