@@ -105,7 +105,8 @@ def _time(plan: Plan) -> Iterator[str]:
     if estimate.here is not None:
         yield (
             f"Time for the trainings: {_range(estimate.here)} on this machine, {at_once} at a time "
-            f"(from {estimate.basis}); evaluation and the report come on top"
+            f"(from {estimate.basis}), if no other program needs its processors; evaluation and "
+            f"the report come on top"
         )
     if estimate.on_h200 is not None:
         low, high = estimate.on_h200.low / HOUR, estimate.on_h200.high / HOUR
