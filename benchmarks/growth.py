@@ -22,16 +22,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from longtail.arrays import Float32Array, Int64Array
+from benchmarks.synthetic import (
+    ACCURACY,
+    confusions_of,
+    labels_of,
+    profile_of,
+    subsets_of,
+    write_logits,
+)
 from longtail.trials.canonical_loss import CanonicalLoss
 
 PROJECT = Path(__file__).parents[1]
-TEST_SETS = 12
 METHODS = 7
-# What is added to the logit of the true class, whose standard deviation is 1.
-SKILL = 3.0
-# The share of images that are recognised, where there are no logits.
-ACCURACY = 0.6
 PIXELS, BATCH = 32, 128
 # Classes and images: from a benchmark of today to the size of iNaturalist 2018's validation images.
 CUT = ((100, 10_000), (1_000, 100_000), (8_142, 1_000_000))
@@ -44,7 +46,7 @@ SIZES: dict[str, tuple[tuple[int, int], ...]] = {
     "score_random": SCORED,
     "compare": SCORED,
     "species": ((100, 56), (100, 560), (100, 2_240), (8_142, 56)),
-    "page": ((100, 2), (1_000, 2), (8_142, 2)),
+    "page": ((100, 56), (1_000, 56), (8_142, 56)),
 }
 # What the second number of a stage's sizes counts.
 COUNTED = {"species": "trials", "page": "trials"}
@@ -154,36 +156,23 @@ def tabulate_species(classes: int, trials: int, folder: Path) -> Callable[[], ob
 
 
 def write_page(classes: int, trials: int, folder: Path) -> Callable[[], object]:
-    """Write a page on the species of some trials, each of another training set; its bytes."""
-    from longtail.evaluation.species import confused_pairs, species_table
-    from longtail.parameters import Contents, Method, Softmax, Table, TrainSet
-    from longtail.reporting.page.report_page import report_page
-    from longtail.reporting.page.species_section import species_parts, species_section
+    """Write the page of the default grid with its tables and figures; its bytes."""
+    from kedro.io import AbstractDataset, DataCatalog, MemoryDataset
+    from kedro.runner import SequentialRunner
 
-    train_sets: tuple[TrainSet, ...] = ("balanced", "long_tailed")
-    of_sets = [confusions_of(classes, 1).assign(train_set=name) for name in train_sets[:trials]]
-    confusions, profile = pd.concat(of_sets), profile_of(classes)
-    keys = [{name: of_set[name].iloc[0] for name in TRIAL} for of_set in of_sets]
-    scores = {"test_set": "validation", "balanced_accuracy": 0.5, "fingerprint": "ab"}
-    results = pd.DataFrame([{**key, **scores, "fingerprint": key["train_set"]} for key in keys])
-    method = Method(name="m", label="Method", loss=Softmax(name="softmax"))
-    tables = [
-        Table(
-            dataset="d", backbone="b", backbone_label="B", train_set=name, methods={"m": "Method"},
-            seeds=(0,), number=number,
-        )
-        for number, name in enumerate(train_sets, 1)
-    ]  # fmt: skip
-    contents = Contents(tables=tuple(tables))
-    gallery = [{**key, "answers": []} for key in keys]
+    from benchmarks.synthetic_report import DATASET, report_inputs, report_pipeline
+
+    pipeline, configured, grid = report_pipeline()
+    if len(grid) != trials:
+        raise ValueError(f"the default grid has {len(grid)} trials, not {trials}")
+    inputs = report_inputs(classes, grid) | configured
 
     def written() -> int:
-        species, pairs = (
-            table(confusions, profile, 0.95).assign(confidence=0.95)
-            for table in (species_table, confused_pairs)
-        )
-        parts = species_parts(results, species, pairs, gallery, contents, {"m": method})
-        page = report_page("Growth", profile, "long_tailed", [species_section(parts)])
+        given: dict[str, AbstractDataset[Any, Any]] = {
+            n: MemoryDataset(inputs[n], copy_mode="assign") for n in pipeline.inputs()
+        }
+        made = SequentialRunner().run(pipeline, DataCatalog(given))
+        page: str = made[f"{DATASET}_report"].load()
         return (folder / "report.html").write_bytes(page.encode())
 
     return written
@@ -198,73 +187,6 @@ STAGES: dict[str, Callable[[int, int, Path], Callable[[], object]]] = {
     "species": tabulate_species,
     "page": write_page,
 }
-TRIAL = ("dataset", "train_set", "backbone", "method", "seed")
-
-
-def labels_of(classes: int, images: int) -> Int64Array:
-    """Labels of equally many images of each class, shuffled."""
-    labels = np.resize(np.arange(classes), images)
-    return np.random.default_rng(0).permutation(labels).astype(np.int64)
-
-
-def write_logits(labels: Int64Array, classes: int, file: Path) -> Path:
-    """Write normal logits, larger for the true class, in blocks."""
-    generator = np.random.default_rng(0)
-    shape = (len(labels), classes)
-    logits: Float32Array = np.lib.format.open_memmap(file, "w+", np.float32, shape)
-    for start in range(0, len(labels), 1000):
-        own = labels[start : start + 1000]
-        block = generator.standard_normal((len(own), classes), dtype=np.float32)
-        block[np.arange(len(own)), own] += SKILL
-        logits[start : start + len(own)] = block
-    del logits
-    return file
-
-
-def subsets_of(images: int) -> pd.DataFrame:
-    """All images in one test set, and a random half in each of the others."""
-    generator = np.random.default_rng(2)
-    parts = [("natural", np.arange(images))]
-    for number in range(TEST_SETS - 1):
-        half = np.sort(generator.choice(images, images // 2, replace=False))
-        parts.append((f"half{number}", half))
-    frames = [pd.DataFrame({"role": "test", "name": name, "image": i}) for name, i in parts]
-    return pd.concat(frames, ignore_index=True)
-
-
-def profile_of(classes: int) -> pd.DataFrame:
-    """A class profile with names of species."""
-    numbers = np.arange(classes)
-    group = np.array(["head", "middle", "tail"])[numbers * 3 // classes]
-    names = [f"Genus{number // 7} species{number}" for number in numbers]
-    table = {"label": numbers, "class_name": names, "rank": numbers, "group": group}
-    sizes = np.maximum(1000 // (1 + numbers), 2)
-    return pd.DataFrame(
-        {
-            **table,
-            "train_balanced": 2,
-            "train_long_tailed": sizes,
-            "test_balanced": 3,
-            "test_long_tailed": 3,
-            "train_natural": sizes,
-            "test_natural": 3,
-        }
-    )
-
-
-def confusions_of(classes: int, trials: int) -> pd.DataFrame:
-    """The confusions of three test images of each class in each trial."""
-    generator = np.random.default_rng(3)
-    labels = np.repeat(np.arange(classes), 3)
-    parts = []
-    for trial in range(trials):
-        near = np.clip(labels + generator.integers(-3, 4, len(labels)), 0, classes - 1)
-        guessed = np.where(generator.random(len(labels)) < ACCURACY, labels, near)
-        pairs = pd.DataFrame({"true": labels, "predicted": guessed})
-        counts = pairs.value_counts(sort=False).reset_index(name="images")
-        names = {"dataset": "d", "train_set": "long_tailed", "backbone": "b", "method": "m"}
-        parts.append(counts.assign(**names, seed=trial, test_set="balanced"))
-    return pd.concat(parts, ignore_index=True)
 
 
 def measure(stage: str, first: int, second: int) -> dict[str, Any]:

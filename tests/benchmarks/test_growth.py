@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.growth import SIZES, STAGES, subsets_of
+from benchmarks.growth import SIZES, STAGES
+from benchmarks.synthetic import subsets_of
 
 
 def test_every_stage_has_sizes() -> None:
@@ -13,7 +14,9 @@ def test_every_stage_has_sizes() -> None:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_every_stage_runs(stage: str, tmp_path: Path) -> None:
-    STAGES[stage](10, 2 if stage in {"species", "page"} else 100, tmp_path)()
+    STAGES[stage](
+        10, SIZES[stage][0][1] if stage == "page" else 2 if stage == "species" else 100, tmp_path
+    )()
 
 
 def test_the_first_test_set_has_all_images_and_the_others_half_of_them() -> None:

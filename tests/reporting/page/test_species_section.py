@@ -307,7 +307,7 @@ def test_the_table_of_many_species_is_folded_and_scrolled() -> None:
     (few,) = parts()
 
     def text(rows: int) -> str:
-        part = replace(few, rows=[few.rows[0]] * rows)
+        part = replace(few, rows=(list(few.rows) * rows)[:rows])
         return make_page(species=[part])
 
     assert '<details class="species"><summary>All 30 species' in text(30)
@@ -407,6 +407,15 @@ def test_hostile_names_are_text_in_rows_that_are_data() -> None:
     assert "<script" not in data and "</" not in data
     names = [row[0] for row in json.loads(data)]
     assert names[:2] == [str(row.name) for row in part.rows[:2]]
+
+
+def test_rows_that_are_data_name_others_by_their_places() -> None:
+    (part,) = parts()
+    cells = json.loads(str(rows_as_data(part.rows, 1)))
+    assert len(cells) == len(part.rows) - 1
+    taken = [(row.taken_for, row.taken_for_images) for row in part.rows[1:]]
+    assert any(images for _, images in taken)
+    assert [(part.rows[of[-1][0]].name, of[-1][1]) if of[-1] else ("", 0) for of in cells] == taken
 
 
 def test_the_page_is_whole_without_scripts_and_asks_nothing_of_the_network() -> None:

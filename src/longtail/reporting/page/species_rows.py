@@ -99,11 +99,18 @@ def species_row(row: Mapping[Any, Any], names: ClassNaming) -> SpeciesRow:
     )
 
 
-def rows_as_data(rows: Sequence[SpeciesRow]) -> Markup:
+def rows_as_data(rows: Sequence[SpeciesRow], first: int = 0) -> Markup:
     """Rows as JSON for the script of the page, which makes the same cells of them as the template.
 
-    A row is a list with the HTML of each cell, and a tab before what is shown in grey.
+    A row is a list with the HTML of each cell, and a tab before what is shown in grey. The last
+    cell has the number of the row of that name in place of the name, which would be half as long
+    again for thousands of species.
+
+    Args:
+        rows: all of them.
+        first: the first one that is data.
     """
+    places = {row.name: place for place, row in enumerate(rows)}
     cells = [
         [
             row.name,
@@ -114,9 +121,9 @@ def rows_as_data(rows: Sequence[SpeciesRow]) -> Markup:
             f"{row.answers:,}",
             f"{row.precision.value}\t{row.precision.ends}",
             row.f1,
-            f"{row.taken_for}\t({row.taken_for_images})" if row.taken_for else "",
+            [places[row.taken_for], row.taken_for_images] if row.taken_for else "",
         ]
-        for row in rows
+        for row in rows[first:]
     ]
     text = json.dumps(cells, ensure_ascii=False, separators=(",", ":"))
     return Markup(text.replace("</", r"<\/"))  # so that no name ends the script

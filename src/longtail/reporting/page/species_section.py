@@ -85,7 +85,7 @@ class SpeciesPart:
     @property
     def further_rows(self) -> Markup:
         """The rows after the first ``PAGE_ROWS``, as data."""
-        return rows_as_data(self.rows[PAGE_ROWS:])
+        return rows_as_data(self.rows, PAGE_ROWS)
 
 
 def species_section(parts: Sequence[SpeciesPart]) -> str:
