@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import shutil
 from pathlib import Path
 from typing import Any
@@ -168,6 +169,25 @@ def test_a_row_that_cannot_be_used_costs_that_row_only(
         "c.csv, line 7: ../x.png": "'../../etc' is not a checksum (SHA-256)",
         "c.csv, line 8: gone.png": f"is neither in '{night}' nor beside the table",
     }
+
+
+def test_rows_that_cannot_be_used_are_a_warning_with_the_first_reasons(
+    folder: Path, night: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A table that was moved away from its photographs, without the column that names them."""
+    rows = [row(night, number, "xestia_baja", folder="") for number in range(4)]
+    file = table(tmp_path / "moved/c.csv", *rows)
+    assert joined(read(folder, file)) == {}
+    [warning] = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+    reason = (
+        "is not beside the table: put the table into the folder of the photographs, or add a "
+        "column 'folder'"
+    )
+    assert warning.splitlines() == [
+        f"{KEY}: 4 rows cannot be used (all in rejected.csv beside index.csv):",
+        *(f"  c.csv, line {line}: trap/{line - 2}.png {reason}" for line in (2, 3, 4)),
+        "  and 1 more",
+    ]
 
 
 def frame_with_animals(night: Path) -> Path:

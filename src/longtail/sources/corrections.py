@@ -32,7 +32,7 @@ from longtail.sources.listing import is_supported, list_images, printable
 from longtail.sources.metadata import Entry
 from longtail.storage.files import atomic_file
 from longtail.storage.space import write_errors_explained
-from longtail.wording import counted
+from longtail.wording import counted, first_names
 
 log = logging.getLogger(__name__)
 
@@ -151,14 +151,19 @@ def read_confirmed(
         entries[file.name] = Entry(file, class_names[labels[0]], series, CONFIRMED)
     unsure = sum(not row.is_sure for row in rows)
     log.info(
-        "%s: %s the training images; %s no sure species; %s",
+        "%s: %s the training images; %s no sure species",
         key,
         counted(len(entries), "confirmed photograph joins", "confirmed photographs join"),
         counted(unsure, "row has", "rows have"),
-        f"{counted(len(rejected), 'row')} cannot be used (see rejected.csv beside index.csv)"
-        if rejected
-        else "every other row is used",
     )
+    if rejected:
+        reasons = [f"{where} {reason}" for where, _, reason in rejected]
+        log.warning(
+            "%s: %s cannot be used (all in rejected.csv beside index.csv):\n  %s",
+            key,
+            counted(len(rejected), "row"),
+            "\n  ".join(first_names(reasons)),
+        )
     return [entries[name] for name in sorted(entries)], rejected
 
 
@@ -236,7 +241,10 @@ def _stored(row: Correction, store: Path) -> ImageFileRef | str:
             reason = "has changed since it was named"
             continue
         return _in_store(store, sha256) or _copied(content, store, sha256, file.parts[-1])
-    return reason or "is not beside the table: add the columns folder or sha256"
+    return reason or (
+        "is not beside the table: put the table into the folder of the photographs, or add a "
+        "column 'folder'"
+    )
 
 
 def _cut(file: ImageFileRef, box: str, margin: float) -> ImageFileRef | str:
