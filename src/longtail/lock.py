@@ -36,6 +36,7 @@ PLACES = (
     ("predict", "species_list"),
     ("predict", "taxonomy"),
     ("predict", "synonyms"),
+    ("predict", "corrections"),
     ("predict", "deployments"),
 )
 # The start of the line with the checksum of all lines below it.

@@ -301,8 +301,14 @@ def test_photographs_have_their_time_and_place(
     with_exif(tmp_path / "a.jpg", "2020:06:01 23:15:00", image=Image.open(file))
     table = tmp_path / "deployments.csv"
     table.write_text(f"trap;lat;lon;start\n{tmp_path.name};52,5;13,4;2024-06-01\n")
+    corrections = tmp_path / "corrections.csv"
+    corrections.write_text("file,name,by\n20240602_011500.png,7,Ann\n20240602_011500.png,8,Ann\n")
     asked = [f"predict.deployments={table}", "predict.time_zone=Europe/London"]
-    names = names_of(predict(trained, tmp_path, *asked)).set_index("file")
+    ended = predict(trained, tmp_path, *asked, f"predict.corrections={corrections}")
+    found = ended.load("digits_occurrences").set_index("occurrenceID")
+    named = found.loc["20240602_011500.png", ["scientificName", "identifiedBy"]]
+    assert named.tolist() == ["8", "Ann"]
+    names = names_of(ended).set_index("file")
     assert names["timestamp"].to_dict() == {
         "20240602_011500.png": "2024-06-02T01:15:00+01:00",
         "20240602_231500.CR2": "2024-06-02T23:15:00+01:00",
@@ -392,6 +398,7 @@ def test_full_does_not_name_anything() -> None:
         (["predict.species_list=/nowhere"], DataError, "predict.species_list: there is no file"),
         (["predict.taxonomy=/nowhere"], DataError, "predict.taxonomy: there is no file"),
         (["predict.deployments=/nowhere"], DataError, "predict.deployments: there is no file"),
+        (["predict.corrections=/nowhere"], DataError, "predict.corrections: no CSV file is at"),
         (["predict.time_zone=Europe/Lond"], ConfigurationError, "mean 'Europe/London'"),
         (["predict.error_rate=5"], ConfigurationError, "predict.error_rate"),
         (["predict.boxes=/nowhere"], DataError, "predict.boxes: nothing is at '/nowhere'"),

@@ -17,8 +17,10 @@ import pytest
 from longtail.parameters import Survey
 from longtail.records.camtrap_dp import COLUMNS, Camtrap, camtrap_package
 from longtail.records.deployments import Deployment, Deployments
+from longtail.records.human_names import with_human_names
 from longtail.records.identifications import identifications
 from longtail.sources.boxes.box import Box
+from longtail.sources.corrections import Correction
 from longtail.sources.photographs import PhotographBox
 from tests.records.names_rows import (
     BY,
@@ -117,6 +119,45 @@ def test_a_package_of_all_kinds_of_rows_is_valid(tmp_path: Path) -> None:
 @pytest.mark.parametrize("rows", [ROWS[:1], ROWS[-1:], ROWS[3:5]])
 def test_small_packages_are_valid(rows: tuple[dict[str, Any], ...], tmp_path: Path) -> None:
     assert problems(package(*rows), tmp_path) == []
+
+
+def test_a_package_with_names_of_people_is_valid_and_says_who_named_what(tmp_path: Path) -> None:
+    table_of_names = names(*ROWS)
+    boxes = table_of_names["file"].str.partition("#xywh=")[2]
+    found = identifications(table_of_names.assign(sha256="", box=boxes), RECOGNIZER, BOXES)
+    at = "2024-06-03T08:00:00.500Z"
+    corrections = [
+        Correction("c.csv, line 2", Path(), file, "", "", box, name, qualifier, "Ann", at)
+        for file, box, name, qualifier in (
+            ("Trap 1/a.jpg", "", "", "unknown"),
+            ("Trap 1/b.jpg", "1,2,30,40", "xestia_baja", ""),
+            ("Trap 1/b.jpg", "50,60,30,40", "noctua", "sp."),
+            ("Trap 1/c.HEIC", "", "", "no animal"),
+        )
+    ]
+    made = camtrap_package(
+        with_human_names(found, corrections), Deployments((TRAP,)), Survey(), "Moths", NOW
+    )
+    assert problems(made, tmp_path) == []
+    observations = table(made, "observations", tmp_path).set_index("observationID")
+    columns = ["observationType", "scientificName", "classificationMethod", "classifiedBy"]
+    said = {file: tuple(observations.loc[file, columns]) for file in observations.index}
+    assert said == {
+        "Trap 1/a.jpg": ("unknown", "", "human", "Ann"),
+        "Trap 1/b.jpg#xywh=1,2,30,40": ("animal", "Xestia baja", "human", "Ann"),
+        "Trap 1/b.jpg#xywh=50,60,30,40": ("animal", "Noctua", "human", "Ann"),
+        "Trap 1/c.HEIC": ("blank", "", "human", "Ann"),
+        "Trap 1/d.CR2": ("unclassified", "", "machine", BY),
+        'phone/ü "e", f.png': ("animal", "Noctua pronuba", "machine", BY),
+    }
+    by_person = observations["classificationMethod"] == "human"
+    assert set(observations.loc[by_person, "classificationTimestamp"]) == {
+        "2024-06-03T08:00:00+00:00"
+    }
+    assert set(observations.loc[by_person, "classificationProbability"]) == {""}
+    assert set(observations.loc[~by_person, "classificationTimestamp"]) == {""}
+    taxa = json.loads(made.files["datapackage.json"])["taxonomic"]
+    assert {"scientificName": "Noctua", "taxonRank": "genus"} in taxa
 
 
 def test_the_validation_finds_mistakes(tmp_path: Path) -> None:

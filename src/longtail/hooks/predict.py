@@ -9,6 +9,7 @@ from longtail.records.deployments import read_deployments
 from longtail.records.times import time_zone_of
 from longtail.sources.boxes.cut_photographs import check_boxes
 from longtail.sources.boxes.read_boxes import BoxRules
+from longtail.sources.corrections import read_corrections
 from longtail.sources.photographs import find_photographs
 
 # The priors that are not files.
@@ -49,6 +50,8 @@ def check_request(parameters: Parameters) -> None:
         if file is not None and not located(file).is_file():
             raise DataError(f"predict.{key}: there is no file '{file}'{from_root(file)}")
     zone = time_zone_of(asked.time_zone)
+    if asked.corrections is not None:
+        read_corrections(asked.corrections, "predict.corrections")
     if asked.deployments is not None:
         read_deployments(asked.deployments, zone)
     if asked.prior not in PRIORS and not located(asked.prior).is_file():

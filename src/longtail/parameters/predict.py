@@ -62,6 +62,8 @@ class Predict(Strict):
         species_list: a text or CSV file of the species that can occur; null for all.
         taxonomy: a CSV file (species, genus, family, ...); null for genera from binomial names.
         synonyms: a CSV file of names and their accepted names, or a Darwin Core Taxon file.
+        corrections: a table of photographs that a person has named, such as the page of names saves
+            it, or a folder of them: records say so of these photographs. Null for none.
         deployments: a CSV file with one row per trap (name, latitude, longitude, start, end), whose
             name is that of a folder of photographs.
         time_zone: of times without an offset, such as ``Europe/London`` or ``+02:00``; null if it
@@ -91,6 +93,7 @@ class Predict(Strict):
     species_list: Text | None = None
     taxonomy: Text | None = None
     synonyms: Text | None = None
+    corrections: Text | None = None
     deployments: Text | None = None
     time_zone: Text | None = None
     survey: Survey = Survey()

@@ -45,7 +45,8 @@ def occurrences(identified: pd.DataFrame, recorder: str | None) -> Occurrences:
             "identificationVerificationStatus": (rows["method"] == HUMAN).map(
                 {True: "verified by human", False: "unverified"}
             ),
-            "identificationRemarks": rows["probability"].map(_remark),
+            # One of the two is empty: of the model, or of a person.
+            "identificationRemarks": rows["probability"].map(_remark).astype(str) + rows["remark"],
             "associatedMedia": rows["photograph"],
         }
     )

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from longtail.sources.class_folders import Rejected
 from longtail.wording import counted
 
 # How many reasons are logged for each record.
@@ -17,7 +18,10 @@ log = logging.getLogger(__name__)
 
 
 def left_out_table(
-    package: pd.DataFrame, occurrences: pd.DataFrame, problems: Sequence[str]
+    package: pd.DataFrame,
+    occurrences: pd.DataFrame,
+    problems: Sequence[str],
+    corrections: Sequence[Rejected] = (),
 ) -> pd.DataFrame:
     """One row per photograph that a record leaves out, and per mistake in a table.
 
@@ -25,9 +29,18 @@ def left_out_table(
         package: what the Camtrap DP package leaves out: the columns file and why.
         occurrences: the same of the occurrences.
         problems: of the table of deployments.
+        corrections: the rows of corrections that cannot be used.
     """
-    mistakes = pd.DataFrame({"file": "", "why": list(problems)}, columns=["file", "why"])
-    parts = {"camtrap-dp.zip": package, "occurrences.csv": occurrences, "deployments": mistakes}
+
+    def mistakes(lines: Sequence[str]) -> pd.DataFrame:
+        return pd.DataFrame({"file": "", "why": list(lines)}, columns=["file", "why"])
+
+    parts = {
+        "camtrap-dp.zip": package,
+        "occurrences.csv": occurrences,
+        "deployments": mistakes(problems),
+        "corrections": mistakes([f"{place}: {why}" for place, _, why in corrections]),
+    }
     tables = [part.assign(record=record) for record, part in parts.items()]
     return pd.concat(tables, ignore_index=True)[["record", "file", "why"]]
 

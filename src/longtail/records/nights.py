@@ -15,7 +15,7 @@ def nights_table(identified: pd.DataFrame) -> pd.DataFrame:
 
     A photograph counts for the species that a person gave it, or else for the most probable one;
     it is trusted if the model is sure of that species. Files that cannot be read and photographs
-    without an animal are not counted.
+    without an animal are not counted, nor are those that a person could not name.
 
     Args:
         identified: of :func:`longtail.records.identifications.identifications`.
@@ -24,6 +24,7 @@ def nights_table(identified: pd.DataFrame) -> pd.DataFrame:
         The columns night (empty where it is not known), species, trusted, checked and all.
     """
     rows = identified[~identified["kind"].isin([BLANK, UNCLASSIFIED])]
+    rows = rows[(rows["method"] != HUMAN) | (rows["scientific_name"] != "")]
     is_checked = rows["method"] == HUMAN
     guesses = rows[SPECIES].map(scientific)
     names = guesses.where(~is_checked, rows["scientific_name"])

@@ -40,7 +40,10 @@ OCCURRENCES = table(
         "identificationVerificationStatus": text(
             "whether a person named it", one_of=("verified by human", "unverified")
         ),
-        "identificationRemarks": text("probability of the model's name", optional=True),
+        "identificationRemarks": text(
+            "probability of the model's name, or the species that a person was not sure of",
+            optional=True,
+        ),
         "associatedMedia": text("file of the photograph"),
     },
 )

@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import attrgetter
 from pathlib import Path, PurePosixPath
 
 from longtail.errors import DataError
@@ -111,6 +112,24 @@ def correction_tables(path: str, key: str) -> list[Path]:
     return tables
 
 
+def read_corrections(path: str, key: str) -> tuple[list[Correction], list[Rejected]]:
+    """What people have said of photographs: one row per photograph or box that they agree on.
+
+    Of several rows of one person, the latest counts.
+
+    Args:
+        path: a table of :data:`longtail.schemas.user_tables.CORRECTIONS`, or a folder of them.
+        key: the parameter that holds ``path``, for messages.
+
+    Returns:
+        The rows; and table and file, species and reason of each that another person contradicts.
+
+    Raises:
+        DataError: if a table cannot be read or does not fit its schema.
+    """
+    return _agreed([row for table in correction_tables(path, key) for row in _rows(table, key)])
+
+
 def read_confirmed(
     path: str, class_names: Sequence[str], store: ConfirmedStore, key: str
 ) -> tuple[list[Entry], list[Rejected]]:
@@ -133,10 +152,9 @@ def read_confirmed(
     Raises:
         DataError: if a table cannot be read or does not fit its schema.
     """
-    rows = [row for table in correction_tables(path, key) for row in _rows(table, key)]
-    kept, rejected = _agreed(rows)
+    agreed, rejected = read_corrections(path, key)
     matcher, entries = ClassMatcher(class_names), {}
-    for row in kept:
+    for row in filter(attrgetter("is_sure"), agreed):
         labels = matcher.labels(row.name)
         if len(labels) != 1:
             rejected.append(row.rejected(_no_class(row.name, len(labels), matcher)))
@@ -149,12 +167,12 @@ def read_confirmed(
             continue
         series = "/".join(file.parts) if file.box else ""
         entries[file.name] = Entry(file, class_names[labels[0]], series, CONFIRMED)
-    unsure = sum(not row.is_sure for row in rows)
+    unsure = sum(not row.is_sure for row in agreed)
     log.info(
         "%s: %s the training images; %s no sure species",
         key,
         counted(len(entries), "confirmed photograph joins", "confirmed photographs join"),
-        counted(unsure, "row has", "rows have"),
+        counted(unsure, "other has", "others have"),
     )
     if rejected:
         reasons = [f"{where} {reason}" for where, _, reason in rejected]
@@ -186,7 +204,7 @@ def _rows(table: Path, key: str) -> Iterator[Correction]:
 
 
 def _agreed(rows: Sequence[Correction]) -> tuple[list[Correction], list[Rejected]]:
-    """The sure rows that no other person contradicts, one per photograph; and the others."""
+    """The rows that no other person contradicts, one per photograph; and the others."""
     by_photograph: dict[tuple[str, str], dict[str, Correction]] = defaultdict(dict)
     for row in sorted(rows, key=lambda row: row.when):  # the latest of each person stays
         by_photograph[row.photograph][row.by] = row
@@ -195,7 +213,7 @@ def _agreed(rows: Sequence[Correction]) -> tuple[list[Correction], list[Rejected
     for of_people in by_photograph.values():
         last = list(of_people.values())
         if len({(row.name, row.qualifier) for row in last}) == 1:
-            agreed += [row for row in last if row.is_sure][:1]
+            agreed.append(max(last, key=attrgetter("when")))
             continue
         for row in last:
             other = next(o for o in last if (o.name, o.qualifier) != (row.name, row.qualifier))

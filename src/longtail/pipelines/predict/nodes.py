@@ -28,6 +28,7 @@ from longtail.records.camtrap_dp import camtrap_package
 from longtail.records.captures import log_captures, read_captures
 from longtail.records.darwin_core import occurrences
 from longtail.records.deployments import Deployments, read_deployments
+from longtail.records.human_names import with_human_names
 from longtail.records.identifications import identifications
 from longtail.records.left_out import left_out_table, log_left_out
 from longtail.records.nights import nights_table
@@ -35,6 +36,8 @@ from longtail.records.times import time_zone_of
 from longtail.reporting.page.names_page import most_doubtful, names_page
 from longtail.sources.boxes.cut_photographs import cut_found_animals, cut_photographs
 from longtail.sources.boxes.read_boxes import BoxRules
+from longtail.sources.class_folders import Rejected
+from longtail.sources.corrections import read_corrections
 from longtail.sources.decode import DEFAULT_LIMITS, DecodeLimits
 from longtail.sources.listing import describe_ignored
 from longtail.sources.photographs import (
@@ -210,11 +213,15 @@ def publish_records(
     from longtail.reporting.figures.nights import nights_figure
 
     identified = identifications(names, recognizer, photographs.boxes)
+    contradicted: list[Rejected] = []
+    if predict.corrections is not None:
+        corrections, contradicted = read_corrections(predict.corrections, "predict.corrections")
+        identified = with_human_names(identified, corrections)
     package = camtrap_package(
         identified, deployments, predict.survey, dataset.label, datetime.now(UTC)
     )
     found = occurrences(identified, predict.survey.recorder)
-    left_out = left_out_table(package.left_out, found.left_out, deployments.problems)
+    left_out = left_out_table(package.left_out, found.left_out, deployments.problems, contradicted)
     log_left_out(left_out, len(names))
     nights = nights_table(identified)
     return package.files, found.table, left_out, nights, nights_figure(nights).png
