@@ -41,7 +41,8 @@ def with_human_names(identified: pd.DataFrame, corrections: Sequence[Correction]
     said = {row.photograph: row for row in corrections}
     rank_of = _ranks(identified)
     rows, used = [], set()
-    for row in identified.to_dict("records"):
+    of_model: list[dict[Any, Any]] = identified.to_dict("records")
+    for row in of_model:
         photograph = row[FRAME] or row["file"]
         keys = [(name, row[BOX]) for name in (row["sha256"], photograph)]
         key = next((key for key in keys if key in said), None)
