@@ -93,7 +93,7 @@ OF_RECIPE: dict[str, list[Any]] = {
     "warmup_epochs": [1],
     "crop_padding": [1],
     "horizontal_flip": [True],
-    "normalization": ["half"],
+    "normalization": ["half", "clip"],
     "precision": ["auto"],
     "validate_every": [2],
     "random_resized_crop": [{"scale": (0.5, 1), "ratio": (0.75, 1.25)}],
@@ -119,6 +119,7 @@ OF_RECIPE: dict[str, list[Any]] = {
     "cosine_start": ["class_means"],
     "five_crop_size": [20],
     "adapters": [{"bottleneck": None}, {"bottleneck": 4}],
+    "whiten_features": [True],
 }
 OF_BACKBONE: dict[str, tuple[Any, bool]] = {
     "name": ("small", False),
@@ -178,7 +179,7 @@ def test_every_part_of_the_recipe_that_changes_the_training_matters(
     field: str, value: Any, make_trial: MakeTrial, make_recipe: MakeRecipe
 ) -> None:
     common = {"epochs": 4, "optimizer": "adamw" if field == "optimizer" else "sgd"}
-    common |= {"freeze": "backbone"} if field == "adapters" else {}
+    common |= {"freeze": "backbone"} if field in ("adapters", "whiten_features") else {}
     plain = make_recipe(**common)
     changed = make_recipe(**{**common, field: value})
     assert changed != plain

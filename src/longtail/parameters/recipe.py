@@ -115,7 +115,7 @@ class Recipe(Strict):
         crop_padding: of random crops of the stored image's own size, in pixels; 0 for no crops.
         horizontal_flip: whether to flip half of the images.
         normalization: the channels' means and standard deviations: of the training images, of
-            ImageNet, or 0.5.
+            ImageNet, 0.5, or of CLIP's training images.
         precision: of the network's arithmetic in training; ``auto`` is bfloat16 on GPUs that have
             it, else float32. Evaluation is always float32.
         validate_every: validate after every so many epochs and the last; 0 for never.
@@ -140,6 +140,8 @@ class Recipe(Strict):
             change the training.
         cosine_start: how a cosine classifier on a frozen backbone is initialised.
         adapters: trained in every block of a frozen backbone, which must be a vision transformer.
+        whiten_features: whether the features of a frozen backbone are whitened by their covariance
+            within classes before the classifier.
     """
 
     epochs: Epochs
@@ -153,7 +155,7 @@ class Recipe(Strict):
     warmup_epochs: EpochsOrZero
     crop_padding: Annotated[int, Field(ge=0, lt=8192)]
     horizontal_flip: bool
-    normalization: Literal["train_set", "imagenet", "half"]
+    normalization: Literal["train_set", "imagenet", "half", "clip"]
     precision: Literal["auto", "float32", "bfloat16"]
     validate_every: EpochsOrZero
     # Newer keys have defaults, which are not hashed, so that older trainings stay valid.
@@ -173,6 +175,7 @@ class Recipe(Strict):
     cosine_start: Literal["random", "class_means"] = "random"
     five_crop_size: ImageSize | None = None
     adapters: Adapters | None = None
+    whiten_features: bool = False
 
     @model_validator(mode="after")
     def _changes_of_the_learning_rate_are_in_the_training(self) -> Self:
@@ -236,6 +239,17 @@ class Recipe(Strict):
                 "adapters",
                 f"are trained in a frozen network, but freeze is {self.freeze}: set freeze to "
                 "backbone, or adapters to null",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _whitened_features_are_fixed(self) -> Self:
+        if self.whiten_features and not self.has_fixed_features:
+            reason = f"freeze is {self.freeze}" if self.adapters is None else "adapters change them"
+            raise key_error(
+                "whiten_features",
+                f"needs features that the training does not change, but {reason}: set freeze to "
+                "backbone and adapters to null, or whiten_features to false",
             )
         return self
 

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from timm.data import constants
 
 from longtail.errors import TrainingError
 from longtail.learning.augmentation.epoch import mean_and_std
-from longtail.learning.backbones import HALF_MEAN_STD, IMAGENET_MEAN_STD, build
+from longtail.learning.backbones import build
 from longtail.learning.data.image_source import to_device
 from longtail.learning.inference.cached_logits import compute_logits
 from longtail.learning.inference.trained_model import TrainedModel
@@ -208,8 +209,9 @@ def test_normalization_is_the_one_that_the_recipe_names(make_recipe: MakeRecipe)
     images = to_device(digits()[0], np.arange(9), torch.device("cpu"))
     expected = {
         "train_set": tuple(tuple(v.tolist()) for v in mean_and_std(images)),
-        "imagenet": IMAGENET_MEAN_STD,
-        "half": HALF_MEAN_STD,
+        "imagenet": (constants.IMAGENET_DEFAULT_MEAN, constants.IMAGENET_DEFAULT_STD),
+        "half": (constants.IMAGENET_INCEPTION_MEAN, constants.IMAGENET_INCEPTION_STD),
+        "clip": (constants.OPENAI_CLIP_MEAN, constants.OPENAI_CLIP_STD),
     }
     model = build(backbone, LINEAR, 10, 16, None)
     for name, (mean, std) in expected.items():

@@ -13,6 +13,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
+from torch.nn import functional as F
 
 from longtail.errors import DiskFullError
 from longtail.learning.backbones import CosineLinear, ImageClassifier, build
@@ -380,3 +381,47 @@ def test_mixup_of_features_shares_them_and_resumes_with_the_same_bits(
         run(trial, store, Checkpoint(tmp_path / "c", "t"), last=2, train_images=TRAIN[:50])
     resumed = run(trial, store, Checkpoint(tmp_path / "c", "t"), train_images=TRAIN[:50])
     assert same_weights(whole, resumed)
+
+
+def test_whitened_features_are_shared_and_resume_with_the_same_bits(
+    trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "MAX_INTERVAL_S", 0.0)
+    store, plain = ArrayStore(tmp_path, "aa"), run(trial, ArrayStore(tmp_path, "aa"))
+    features = kept(tmp_path)
+    recipe = trial.recipe.model_copy(update={"whiten_features": True})
+    whitened = trial.model_copy(update={"recipe": recipe})
+    whole = run(whitened, store)
+    assert kept(tmp_path) == features
+    assert whole.weights.keys() - plain.weights.keys() == {"whitening.mean", "whitening.matrix"}
+    assert not torch.equal(whole.weights["classifier.weight"], plain.weights["classifier.weight"])
+    with pytest.raises(StoppedError):
+        run(whitened, store, Checkpoint(tmp_path / "c", "t"), last=2)
+    assert same_weights(whole, run(whitened, store, Checkpoint(tmp_path / "c", "t")))
+
+
+def test_whitened_logits_are_the_same_through_features_and_through_the_whole_model(
+    make_trial: MakeTrial, make_recipe: MakeRecipe, tmp_path: Path
+) -> None:
+    still: dict[str, Any] = {"learning_rate": 1e-12, "weight_decay": 0.0}
+    trial = frozen_trial(
+        make_trial, make_recipe, whiten_features=True, cosine_start="class_means", **still
+    )
+    outcome = run(trial)
+    save_file(outcome.weights, tmp_path / "model.safetensors")
+    trained = TrainedModel(tmp_path / "model.safetensors", trial, 10)
+    through = compute_logits(trained, PIXELS, VALIDATION)
+    images = torch.from_numpy(PIXELS[VALIDATION]).permute(0, 3, 1, 2)
+    model = trained.load()
+    whole = predict_logits(model, images, 32, CPU).numpy()
+    np.testing.assert_allclose(through, whole, rtol=1e-3, atol=1e-3)
+    hits = (whole.argmax(1) == LABELS[VALIDATION]).mean()
+    assert outcome.history["validation_acc1"].iloc[-1] == pytest.approx(hits)
+    # The class vectors are the mean directions of the whitened training images.
+    model.eval()
+    images = torch.from_numpy(PIXELS[TRAIN]).permute(0, 3, 1, 2).float()
+    with torch.no_grad():
+        directions = F.normalize(model.whitening(model.backbone(model.normalize(images)))).numpy()
+    expected = np.stack([directions[LABELS[TRAIN] == c].mean(0) for c in range(10)])
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    np.testing.assert_allclose(outcome.weights["classifier.weight"], expected, atol=1e-3)

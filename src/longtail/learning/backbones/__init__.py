@@ -1,9 +1,9 @@
 """Networks: timm's by name, ResNet-32 and four small ones, and the classifiers on top of them."""
 
 from longtail.learning.backbones.experts import ExpertClassifiers, PerExpert
+from longtail.learning.backbones.feature_whitening import FeatureWhitening
 from longtail.learning.backbones.model import (
-    HALF_MEAN_STD,
-    IMAGENET_MEAN_STD,
+    MEANS_AND_STDS,
     CosineLinear,
     ImageClassifier,
     ImageModel,
@@ -16,11 +16,11 @@ from longtail.learning.backbones.model import (
 from longtail.learning.backbones.networks import OWN, check_architecture
 
 __all__ = [
-    "HALF_MEAN_STD",
-    "IMAGENET_MEAN_STD",
+    "MEANS_AND_STDS",
     "OWN",
     "CosineLinear",
     "ExpertClassifiers",
+    "FeatureWhitening",
     "ImageClassifier",
     "ImageModel",
     "Normalize",

@@ -14,12 +14,17 @@ from torch.nn import functional as F
 
 from longtail.learning.backbones.adapters import add_adapters
 from longtail.learning.backbones.experts import ExpertClassifiers, as_experts
+from longtail.learning.backbones.feature_whitening import FeatureWhitening
 from longtail.learning.backbones.networks import create_network, feature_count, load_weights
 from longtail.parameters import Adapters, Backbone, Classifier, Experts, Trial
 from longtail.trials.post_hoc import LastLayer
 
-IMAGENET_MEAN_STD = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-HALF_MEAN_STD = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+# Means and standard deviations of the channels of pixels scaled to 0..1, by ``normalization``.
+MEANS_AND_STDS = {
+    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "half": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+    "clip": ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)),
+}
 
 
 class Normalize(nn.Module):
@@ -113,6 +118,9 @@ class ImageClassifier(ImageModel):
         backbone: a timm network without its classifier, from images to features.
         classifier: from features to logits.
         image_size: the side of the images that the backbone takes, in pixels.
+
+    Attributes:
+        whitening: between both; the identity without ``recipe.whiten_features``.
     """
 
     def __init__(self, backbone: nn.Module, classifier: nn.Module, image_size: int) -> None:
@@ -120,6 +128,7 @@ class ImageClassifier(ImageModel):
         self.image_size = image_size
         self.normalize = Normalize()
         self.backbone = backbone
+        self.whitening: nn.Module = nn.Identity()
         self.classifier = classifier
         # Parts that are not trained stay in evaluation mode: without dropout, and with the stored
         # statistics of BatchNorm.
@@ -140,7 +149,8 @@ class ImageClassifier(ImageModel):
 
         In training mode, experts have the shape (experts, batch, classes).
         """
-        logits: Tensor = self.classifier(self.backbone(self.normalize(images)))
+        features = self.whitening(self.backbone(self.normalize(images)))
+        logits: Tensor = self.classifier(features)
         return logits
 
 
@@ -197,7 +207,10 @@ def build_for_trial(
     if experts is not None and recipe.freeze == "backbone":
         experts = experts.model_copy(update={"shared": 1.0})
     classifier, size = trial.method.classifier, recipe.image_size
-    return build(trial.backbone, classifier, classes, size, weights, experts, recipe.adapters)
+    model = build(trial.backbone, classifier, classes, size, weights, experts, recipe.adapters)
+    if recipe.whiten_features:
+        model.whitening = FeatureWhitening(feature_count(model.backbone))
+    return model
 
 
 def last_layer(model_file: Path, classifier: Classifier) -> LastLayer:

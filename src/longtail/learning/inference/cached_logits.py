@@ -140,5 +140,5 @@ def _logits_from_features(
     """Logits from the features of a frozen backbone, on the CPU."""
     [features] = cached_features(model, source, numbers, trial, 1, execution, store)
     classifier = FeatureClassifier(model.classifier)
-    batch_size = trial.recipe.batch_size
-    return predict_logits(classifier, as_one_pixel(features), batch_size, execution).cpu()
+    whitened = as_one_pixel(model.whitening(features))
+    return predict_logits(classifier, whitened, trial.recipe.batch_size, execution).cpu()

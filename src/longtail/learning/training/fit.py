@@ -18,7 +18,7 @@ from torch import Tensor
 
 from longtail.errors import DivergedError
 from longtail.learning.augmentation.epoch import Augment, Augmentation, mean_and_std, shuffled
-from longtail.learning.backbones import HALF_MEAN_STD, IMAGENET_MEAN_STD, ImageClassifier
+from longtail.learning.backbones import MEANS_AND_STDS, ImageClassifier
 from longtail.learning.data.image_source import ImageSource, as_image_source, split_like
 from longtail.learning.execution import Forward, plain_forward
 from longtail.learning.predict_logits import predict_logits
@@ -237,8 +237,7 @@ def set_normalization(
     if recipe.normalization == "train_set":
         mean, std = mean_and_std(train_images)
     else:
-        named = {"imagenet": IMAGENET_MEAN_STD, "half": HALF_MEAN_STD}[recipe.normalization]
-        mean, std = torch.tensor(named[0]), torch.tensor(named[1])
+        mean, std = map(torch.tensor, MEANS_AND_STDS[recipe.normalization])
     model.normalize.set(mean, std)
 
 

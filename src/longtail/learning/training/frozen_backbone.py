@@ -14,7 +14,7 @@ from torch import Tensor
 from longtail.arrays import Float32Array, Int64Array
 from longtail.learning.augmentation.epoch import Augmentation
 from longtail.learning.augmentation.geometry import resize
-from longtail.learning.backbones import ImageClassifier
+from longtail.learning.backbones import FeatureWhitening, ImageClassifier
 from longtail.learning.data.image_source import ImageSource, StreamedImages, as_image_source
 from longtail.learning.execution import Execution
 from longtail.learning.training.cached_views import CachedViews, FeatureClassifier, as_one_pixel
@@ -36,7 +36,7 @@ TRAINING_KEYS = frozenset(
     {"epochs", "batch_size", "optimizer", "learning_rate", "momentum", "nesterov", "sam_rho"}
     | {"weight_decay", "schedule"}
     | {"warmup_epochs", "validate_every", "freeze", "layer_decay", "cached_views", "cosine_start"}
-    | {"mixing", "five_crop_size", "adapters"}
+    | {"mixing", "five_crop_size", "adapters", "whiten_features"}
 )
 # Newer augmentations. Without them the key of the features is what it was before.
 NEWER_KEYS = frozenset({"rotation", "auto_augment", "cutout"})
@@ -82,6 +82,9 @@ def fit_classifier(
     views = cached_features(model, images, numbers, trial, recipe.cached_views, execution, store)
     if together is not None:
         views = views[:, np.searchsorted(together, split.train_images)]
+    if isinstance(model.whitening, FeatureWhitening):
+        model.whitening.fit(views[0], train.labels)
+        views = model.whitening(views)
     if job.starts_at_class_means:
         start_at_class_means(model.classifier, views[0], train.labels)
     validated = views[0, :0]
@@ -91,6 +94,7 @@ def fit_classifier(
         [validated] = cached_features(
             model, validation.images, numbers, trial, 1, full_precision, store
         )
+        validated = model.whitening(validated)
     head = FeatureClassifier(model.classifier)
     groups = None if stage is None else trained_groups(model.classifier, stage)
     state = TrainingState(head, job.losses, recipe, job.seed, execution, job.sampling, groups)
