@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
@@ -425,3 +426,18 @@ def test_whitened_logits_are_the_same_through_features_and_through_the_whole_mod
     expected = np.stack([directions[LABELS[TRAIN] == c].mean(0) for c in range(10)])
     expected /= np.linalg.norm(expected, axis=1, keepdims=True)
     np.testing.assert_allclose(outcome.weights["classifier.weight"], expected, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"freeze": "none"}, "but freeze is none"),
+        ({"freeze": 0.5}, "but freeze is 0.5"),
+        ({"freeze": "backbone", "adapters": {"bottleneck": 2}}, "but adapters change them"),
+    ],
+)
+def test_whitening_is_refused_where_the_training_changes_the_features(
+    changes: dict[str, Any], reason: str, make_recipe: MakeRecipe
+) -> None:
+    with pytest.raises(ValidationError, match=reason):
+        make_recipe(whiten_features=True, **changes)
