@@ -98,8 +98,9 @@ class ServedRecognizer(mlflow.pyfunc.PythonModel):  # type: ignore[misc,name-def
             pixels = decode_content(content, self._values["image_size"])
         except ValueError as reason:
             return unreadable_row(self._rule, PHOTOGRAPH, str(reason))
-        _, logits = self._program(torch.from_numpy(np.array(pixels))[None])
-        return names_table(self._rule, [PHOTOGRAPH], logits.numpy())
+        _, *outputs = self._program(torch.from_numpy(np.array(pixels))[None])
+        # Logits and, if the recognizer needs it, the similarity to what it has learnt.
+        return names_table(self._rule, [PHOTOGRAPH], *(output.numpy() for output in outputs))
 
 
 def _content(text: object) -> io.BytesIO | str:

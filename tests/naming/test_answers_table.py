@@ -20,8 +20,8 @@ from longtail.naming.answers_table import (
 )
 from longtail.naming.certified_threshold import images_needed
 from longtail.naming.decision_rule import NOT_NAMED, BestGroup, DecisionRule
-from longtail.naming.error_rates import LabelledLogits, names_at_each_rate
-from longtail.naming.novelty_threshold import novelty, novelty_threshold
+from longtail.naming.error_rates import names_at_each_rate
+from longtail.naming.held_out_answers import LabelledLogits
 from longtail.naming.recognizer import (
     HeldOutLogits,
     PriorAndTaxonomy,
@@ -60,7 +60,7 @@ def decision_rule(
                 "species": {"threshold": species_from},
                 "genus": {"threshold": genus_from},
             },
-            "unknown": {"threshold": novelty_threshold},
+            "unknown": {"score": "energy", "threshold": novelty_threshold},
             "track_record": {name: record() for name in SPECIES},
             "track_record_above": {"genus": {"noctua": record(0.9), "xestia": record(None)}},
         }
@@ -187,18 +187,6 @@ def test_rows_of_boxes_are_not_called_photographs(caplog: pytest.LogCaptureFixtu
     ]
 
 
-def test_novelty_keeps_nearly_all_known_images_and_says_whether_it_was_tested() -> None:
-    known = np.arange(100.0)
-    found = novelty_threshold(known, None)
-    assert (found.threshold, found.known_kept) == (95, 0.96)
-    assert "untested" in found.note
-    tested = novelty_threshold(known, np.array([94.0, 95, 96, 200]))
-    assert (tested.unknown_images, tested.unknown_accepted) == (4, 0.5)
-    assert "takes 50% [7%, 93%] of 4 photographs" in tested.note
-    assert novelty_threshold(known[:19], None).threshold is None
-    np.testing.assert_allclose(novelty(np.array([[0.0, 0.0]])), [-np.log(2)])
-
-
 def test_a_track_record_is_of_every_name_of_every_rank() -> None:
     probabilities = np.eye(3)[[0, 0, 1, 2]]
     labels = np.array([0, 1, 1, 2])
@@ -242,7 +230,7 @@ def described(
         loss=loss,
         class_counts=counts,
         seen_counts=counts.astype(float),
-        is_tail=np.array([False, False, True]),
+        groups=np.array([0, 0, 2]),
         class_names=SPECIES,
         image_size=32,
     )

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import scipy
 import torch
 from mlflow import MlflowClient
 from PIL import Image
@@ -21,12 +22,17 @@ from longtail.imbalance import CONFIRMED
 from longtail.learning.inference.cached_logits import compute_logits
 from longtail.learning.inference.export import ABOUT
 from longtail.learning.inference.trained_model import TrainedModel
+from longtail.naming import novelty_threshold
+from longtail.naming.answers_table import LOOKS_UNKNOWN
+from longtail.naming.decision_rule import DecisionRule
+from longtail.naming.novelty_scores import NEIGHBOUR_SCORES
 from longtail.naming.trial_choice import ChosenTrial
 from longtail.parameters import Predict, Recipe, Trial
 from longtail.pipelines.predict import cross_fitting as module
 from longtail.pipelines.predict.cross_fitting import CrossFitted, cross_fit, is_cross_fitted
 from longtail.pipelines.stored_training import TrainingInputs, stored_or_trained
 from longtail.pipelines.train.nodes import fit_trial
+from longtail.storage.array_store import ArrayStore
 from longtail.storage.store import TrialStore
 from longtail.trials.training_job import Split, TrainingJob
 from tests.learning.training.test_freezing import pretrained
@@ -143,6 +149,10 @@ def test_nothing_is_measured_on_what_was_learnt_from(
     related = np.isin(groups, groups[unknown])
     assert seen["learnt"][found.fingerprint] == set(np.flatnonzero(~related).tolist())
     assert related.sum() == UNKNOWN_IMAGES + 2
+    # New photographs are compared with all of these.
+    assert found.learnt_features is not None
+    features = ArrayStore(tmp_path, SHA).stored_features(found.learnt_features)
+    assert features is not None and features.shape[1] == len(seen["learnt"][found.fingerprint])
     # Each of these was held out once, and the strangers are answered by the model that names.
     measured = [
         image for key, images in seen["answered"] for image in images if key != found.fingerprint
@@ -219,6 +229,34 @@ def test_the_answers_are_those_of_the_models_without_the_fold(trial: Trial, tmp_
     )
 
 
+def test_neighbours_are_what_the_models_without_the_fold_have_learnt(
+    trial: Trial, tmp_path: Path
+) -> None:
+    found = fitted(trial, tmp_path)
+    held_out = found.held_out
+    assert found.learnt_features is not None and held_out.folds is not None
+    stored = ArrayStore(tmp_path, SHA).stored_features(found.learnt_features)
+    assert stored is not None and held_out.test.neighbours is not None
+    cosines = 1 - scipy.spatial.distance.cdist(stored[0], stored[0], "cosine")
+    every = found.job.split.train_images
+    for row, image in enumerate(found.images):
+        # All were held out, so that the places of the folds are those of the images.
+        learnt = held_out.folds != held_out.folds[row]
+        of_others = learnt & (held_out.test.labels != held_out.test.labels[row])
+        own = cosines[np.searchsorted(every, image)]
+        neighbours = held_out.test.neighbours
+        assert neighbours.similarity[row] == pytest.approx(own[learnt].max(), abs=1e-5)
+        assert neighbours.of_others[row] == pytest.approx(own[of_others].max(), abs=1e-5)
+    assert held_out.unknown is not None and held_out.unknown.similarity is not None
+    assert len(held_out.unknown.similarity) == UNKNOWN_IMAGES
+
+
+def test_five_crops_are_not_compared_with_whole_photographs(trial: Trial, tmp_path: Path) -> None:
+    recipe = trial.recipe.model_copy(update={"five_crop_size": 40})
+    found = fitted(trial.model_copy(update={"recipe": recipe}), tmp_path)
+    assert found.learnt_features is None and found.held_out.test.neighbours is None
+
+
 def test_the_second_time_nothing_is_trained(
     trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -293,7 +331,10 @@ def test_a_fine_tuned_network_is_cross_fitted_on_request_only(
 def test_the_exported_model_names_as_the_predict_stage_does_and_is_the_one_of_all_photographs(
     tracking: MlflowClient,  # noqa: ARG001
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # So that photographs are compared with those that were learnt.
+    monkeypatch.setattr(novelty_threshold, "LOGIT_SCORES", ())
     save_file(pretrained("mobilenetv2_micro"), tmp_path / "weights.safetensors")
     given = [
         "grid.train_sets=[long_tailed]",
@@ -334,8 +375,15 @@ def test_the_exported_model_names_as_the_predict_stage_does_and_is_the_one_of_al
     assert json.loads(about[ABOUT])["fingerprint"] == recognizer["fingerprint"]
     shown = np.stack([pixels[test.iloc[0]], 255 - pixels[test.iloc[1]]])
     with torch.no_grad():
-        probabilities, _ = program(torch.from_numpy(shown))
+        probabilities, logits, similarity = program(torch.from_numpy(shown))
     best = probabilities.max(1)
     labels = [recognizer["class_names"][label] for label in best.indices]
     assert names["species"].tolist() == labels
     np.testing.assert_allclose(names["probability"], best.values.numpy(), rtol=1e-3)
+    assert recognizer["unknown"]["score"] in NEIGHBOUR_SCORES
+    assert similarity[0] == pytest.approx(1, abs=1e-4) and similarity[1] < 0.9999
+    rule = DecisionRule.of(recognizer)
+    novelty = rule.novelty_score.of(logits.numpy(), similarity.numpy())
+    np.testing.assert_allclose(names["novelty"], novelty, atol=2e-3)
+    flagged = rule.is_novel(logits.numpy(), similarity.numpy())
+    assert (names["why"] == LOOKS_UNKNOWN).tolist() == flagged.tolist()

@@ -12,7 +12,6 @@ import pandas as pd
 
 from longtail.arrays import FloatArray
 from longtail.naming.decision_rule import NOT_NAMED, Decision, DecisionRule
-from longtail.naming.novelty_threshold import novelty
 from longtail.naming.taxonomy import Rank
 from longtail.schemas.vocabulary import (
     ALREADY_IN,
@@ -46,16 +45,22 @@ def columns_of(rule: DecisionRule) -> list[str]:
     return [column for column in columns if column not in others]
 
 
-def names_table(rule: DecisionRule, files: Sequence[str], logits: FloatArray) -> pd.DataFrame:
+def names_table(
+    rule: DecisionRule,
+    files: Sequence[str],
+    logits: FloatArray,
+    similarity: FloatArray | None = None,
+) -> pd.DataFrame:
     """One row per photograph, with the columns of :func:`columns_of`.
 
     Args:
         rule: of the recognizer.
         files: the names of the photographs.
         logits: (photographs, classes).
+        similarity: see :meth:`longtail.naming.novelty_scores.NoveltyScore.of`.
     """
-    decision = rule.decide(logits)
-    scores, probabilities = novelty(logits), decision.probabilities
+    decision = rule.decide(logits, similarity)
+    scores, probabilities = rule.novelty_score.of(logits, similarity), decision.probabilities
     order = np.argsort(-probabilities, axis=1, kind="stable")[:, :TOP]
     rows = []
     for row, file in enumerate(files):

@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from longtail.arrays import BoolArray, Float64Array, FloatArray, Int64Array
-from longtail.naming.novelty_threshold import novelty
+from longtail.naming.novelty_scores import NoveltyScore
 from longtail.naming.priors import posteriors, prior_shift
 from longtail.naming.taxonomy import Rank, rank_of, ranks_of
 from longtail.schemas.vocabulary import SPECIES
@@ -28,7 +28,9 @@ class DecisionRule:
         prior: the stated prior, (classes,).
         ranks: the species, and the ranks above them, lowest first.
         thresholds: the smallest trusted probability of each rank; None if it is never trusted.
-        novelty_threshold: the largest novelty score of a known species; None without a threshold.
+        novelty_score: what photographs of unknown species are judged by.
+        novelty_threshold: its largest value of known species, for photographs that are most
+            probably of each class, (classes,); None without a threshold.
         records: by rank and name, see :func:`longtail.naming.track_record.track_record`.
     """
 
@@ -38,7 +40,8 @@ class DecisionRule:
     prior: Float64Array
     ranks: tuple[Rank, ...]
     thresholds: Mapping[str, float | None]
-    novelty_threshold: float | None
+    novelty_score: NoveltyScore
+    novelty_threshold: Float64Array | None
     records: Mapping[str, Mapping[str, Mapping[str, Any]]]
 
     @classmethod
@@ -48,14 +51,23 @@ class DecisionRule:
         species = Rank(SPECIES, names, np.arange(len(names)))
         taxonomy = values["taxonomy"]
         above = [rank_of(name, taxonomy, names) for name in ranks_of(taxonomy)]
+        temperature, unknown = values["temperature"], values["unknown"]
+        assumed = np.array(values["assumed_prior"], dtype=np.float64)
+        # Older recognizers have the energy, without a reference, and one threshold for all.
+        threshold = unknown["threshold"]
+        if threshold is not None:
+            threshold = np.broadcast_to(np.array(threshold, dtype=np.float64), len(names))
         return cls(
             class_names=names,
-            temperature=values["temperature"],
-            assumed=np.array(values["assumed_prior"], dtype=np.float64),
+            temperature=temperature,
+            assumed=assumed,
             prior=np.array(values["prior"], dtype=np.float64),
             ranks=(species, *above),
             thresholds={rank: of["threshold"] for rank, of in values["thresholds"].items()},
-            novelty_threshold=values["unknown"]["threshold"],
+            novelty_score=NoveltyScore(
+                unknown["score"], temperature, assumed, unknown.get("reference")
+            ),
+            novelty_threshold=threshold,
             records={SPECIES: values["track_record"], **values["track_record_above"]},
         )
 
@@ -68,20 +80,37 @@ class DecisionRule:
         """Calibrated probabilities under the stated prior, (images, classes)."""
         return posteriors(logits, self.temperature, self.assumed, self.prior)
 
-    def is_novel(self, logits: FloatArray) -> BoolArray:
-        """Whether each photograph looks like none of the known species."""
+    def split(self, outputs: FloatArray) -> tuple[FloatArray, FloatArray | None]:
+        """Logits, and the similarities that may be in one more column.
+
+        Args:
+            outputs: (photographs, classes), or one column more.
+        """
+        classes = len(self.class_names)
+        has_similarity = outputs.shape[1] > classes
+        return outputs[:, :classes], outputs[:, classes] if has_similarity else None
+
+    def is_novel(self, logits: FloatArray, similarity: FloatArray | None = None) -> BoolArray:
+        """Whether each photograph looks like none of the known species.
+
+        Args:
+            logits: (photographs, classes).
+            similarity: see :meth:`longtail.naming.novelty_scores.NoveltyScore.of`.
+        """
         if self.novelty_threshold is None:
             return np.zeros(len(logits), dtype=bool)
-        return novelty(logits) > self.novelty_threshold
+        threshold = self.novelty_threshold[self.novelty_score.most_probable(logits)]
+        return self.novelty_score.of(logits, similarity) > threshold
 
-    def decide(self, logits: FloatArray) -> Decision:
+    def decide(self, logits: FloatArray, similarity: FloatArray | None = None) -> Decision:
         """Decide which rank names each photograph: the lowest with a sufficient probability.
 
         Args:
             logits: (photographs, classes).
+            similarity: see :meth:`longtail.naming.novelty_scores.NoveltyScore.of`.
         """
         probabilities = self.posteriors(logits)
-        is_novel = self.is_novel(logits)
+        is_novel = self.is_novel(logits, similarity)
         best = [BestGroup.of(rank.roll_up(probabilities)) for rank in self.ranks]
         named_by = np.full(len(logits), NOT_NAMED)
         for place, (rank, of) in enumerate(zip(self.ranks, best, strict=True)):

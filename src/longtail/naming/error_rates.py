@@ -9,10 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from longtail.arrays import FloatArray, Int64Array
 from longtail.naming.answers_table import LOOKS_UNKNOWN
 from longtail.naming.certified_threshold import Answers, Threshold, certify
 from longtail.naming.decision_rule import BestGroup, DecisionRule
+from longtail.naming.held_out_answers import LabelledLogits
 from longtail.naming.measured_trust import prior_weights
 from longtail.schemas.vocabulary import SPECIES
 from longtail.wording import counted, listed, percent
@@ -24,19 +24,6 @@ LADDER = (0.01, *DEFAULT_RATES)
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class LabelledLogits:
-    """Logits of images whose labels are known.
-
-    Attributes:
-        logits: (images, classes).
-        labels: (images,); -1 of species that the model was not shown.
-    """
-
-    logits: FloatArray
-    labels: Int64Array
-
-
 def fit_thresholds(
     rule: DecisionRule, validation: LabelledLogits, error_rate: float, confidence: float
 ) -> dict[str, Threshold]:
@@ -46,7 +33,8 @@ def fit_thresholds(
     species that cannot occur. The others are weighted to the stated prior.
     """
     logits, labels = validation.logits, validation.labels
-    weights, is_novel = prior_weights(rule, labels), rule.is_novel(logits)
+    weights = prior_weights(rule, labels)
+    is_novel = rule.is_novel(logits, validation.similarity)
     remaining = (weights > 0) & ~is_novel
     left_out = {
         "of species that cannot occur": int((weights == 0).sum()),

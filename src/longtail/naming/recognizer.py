@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from longtail.arrays import BoolArray, Float64Array, FloatArray, Int64Array
+from longtail.arrays import Float64Array, Int64Array
 from longtail.errors import DataError
+from longtail.imbalance import GROUPS
 from longtail.naming.calibration import calibrate
 from longtail.naming.certified_threshold import Threshold
 from longtail.naming.decision_rule import Decision, DecisionRule
-from longtail.naming.error_rates import DEFAULT_RATES, LabelledLogits, fit_thresholds, ladder
+from longtail.naming.error_rates import DEFAULT_RATES, fit_thresholds, ladder
+from longtail.naming.held_out_answers import LabelledLogits
 from longtail.naming.measured_trust import (
     HELD_OUT_PHOTOGRAPHS,
     TEST_PHOTOGRAPHS,
@@ -25,7 +27,7 @@ from longtail.naming.measured_trust import (
     trust_on_test,
 )
 from longtail.naming.name_matching import NO_SYNONYMS
-from longtail.naming.novelty_threshold import novelty, novelty_threshold
+from longtail.naming.novelty_threshold import fit_novelty
 from longtail.naming.priors import assumed_prior
 from longtail.naming.synonyms import read_synonyms
 from longtail.naming.taxonomy import Taxonomy, genera, ranks_of, read_taxonomy
@@ -50,7 +52,7 @@ class TrainedTrial:
         class_counts: its training images of each class, (classes,).
         seen_counts: the images of each class that its last epoch had, see
             :attr:`longtail.trials.training_job.TrainingJob.seen_counts`.
-        is_tail: whether each class is one of the tail, (classes,).
+        groups: the place in ``GROUPS`` of each class, (classes,); 0 for all of equal counts.
         class_names: in the order of the labels.
         image_size: the side of the stored images, to which photographs are cropped, in pixels.
     """
@@ -60,7 +62,7 @@ class TrainedTrial:
     loss: CanonicalLoss
     class_counts: Int64Array
     seen_counts: Float64Array
-    is_tail: BoolArray
+    groups: Int64Array
     class_names: list[str]
     image_size: int
 
@@ -81,7 +83,7 @@ class HeldOutLogits:
     validation: LabelledLogits
     test: LabelledLogits
     test_set: str
-    unknown: FloatArray | None
+    unknown: LabelledLogits | None
     folds: Int64Array | None = None
 
 
@@ -179,14 +181,14 @@ def make_recognizer(
         "track_record": {},
         "track_record_above": {},
     }
-    values |= _fitted(values, validation, unknown, requested)
+    values |= _fitted(values, trained.groups, validation, unknown, requested)
     rule = DecisionRule.of(values)
     values["ladder"] = ladder(rule, validation, requested.confidence)
     values["trusted_on_test"] = trust_on_test(
         rule,
-        _tested(values, held_out, requested),
-        None if unknown is None else rule.decide(unknown),
-        trained.is_tail,
+        _tested(values, trained.groups, held_out, requested),
+        None if unknown is None else rule.decide(unknown.logits, unknown.similarity),
+        trained.groups == len(GROUPS) - 1,
         requested.confidence,
     ).as_dict()
     can_occur = stated.prior[test.labels] > 0
@@ -204,23 +206,23 @@ def make_recognizer(
 
 def _fitted(
     values: Mapping[str, Any],
+    groups: Int64Array,
     validation: LabelledLogits,
-    unknown: FloatArray | None,
+    unknown: LabelledLogits | None,
     requested: Predict,
 ) -> dict[str, Any]:
     """The part of a recognizer that is fitted on validation images.
 
     Args:
         values: the other part.
+        groups: see :class:`TrainedTrial`.
         validation: the images.
         unknown: see :class:`HeldOutLogits`.
         requested: the parameters.
     """
     assumed = np.array(values["assumed_prior"])
     calibration = calibrate(validation.logits, validation.labels, assumed)
-    novelty_rule = novelty_threshold(
-        novelty(validation.logits), None if unknown is None else novelty(unknown)
-    )
+    novelty_rule = fit_novelty(validation, unknown, groups, calibration.temperature, assumed)
     fitted: dict[str, Any] = {
         "temperature": calibration.temperature,
         "calibration": calibration.as_dict(),
@@ -235,21 +237,21 @@ def _fitted(
 
 
 def _tested(
-    values: Mapping[str, Any], held_out: HeldOutLogits, requested: Predict
+    values: Mapping[str, Any], groups: Int64Array, held_out: HeldOutLogits, requested: Predict
 ) -> NamedPhotographs:
     """The names of test images by what was fitted on others."""
     test, folds = held_out.test, held_out.folds
     if folds is None:
-        decision = DecisionRule.of(values).decide(test.logits)
+        decision = DecisionRule.of(values).decide(test.logits, test.similarity)
         return NamedPhotographs(decision, test.labels, TEST_PHOTOGRAPHS)
     requested = requested.model_copy(update={"error_rate": values["error_rate"]})
     positions, decisions = [], []
     for fold in np.unique(folds):
         own, others = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
-        rest = LabelledLogits(test.logits[others], test.labels[others])
-        rule = DecisionRule.of({**values, **_fitted(values, rest, None, requested)})
+        fitted = _fitted(values, groups, test.of(others), None, requested)
+        rule, held = DecisionRule.of({**values, **fitted}), test.of(own)
         positions.append(own)
-        decisions.append(rule.decide(test.logits[own]))
+        decisions.append(rule.decide(held.logits, held.similarity))
     joined = Decision.joined(decisions, np.concatenate(positions))
     return NamedPhotographs(joined, test.labels, HELD_OUT_PHOTOGRAPHS)
 

@@ -62,7 +62,9 @@ _AFTER_RANKS = {
     ),
     "test_images": number("held-out images of what the answer names", missing=True),
     "train_images": number("training images of what the answer names", missing=True),
-    "novelty": number("energy score: the larger, the less it looks known", missing=True),
+    "novelty": number(
+        "score of unknown species: the larger, the less it looks known", missing=True
+    ),
     "error": text("why the file cannot be read", optional=True),
     ALREADY_IN: text("part of the data set that has the same picture", one_of=PARTS, optional=True),
     SHA256: text("checksum of the file; empty if it cannot be read", optional=True),

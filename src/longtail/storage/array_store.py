@@ -57,8 +57,12 @@ class ArrayStore:
         Raises:
             WriteError: if they cannot be written, for example if the disk is full.
         """
-        key = self._key(determinants)
+        key = self.key(determinants)
         return self._cached("features", key, key, compute)
+
+    def stored_features(self, key: str) -> Float32Array | None:
+        """Features that are stored under a key; None if they are not, or are damaged."""
+        return _read(self._folder / f"{key}.features", "features")
 
     def logits(
         self, fingerprint: str, determinants: Mapping[str, Any], compute: Callable[[], Float32Array]
@@ -73,10 +77,11 @@ class ArrayStore:
         Raises:
             WriteError: if they cannot be written, for example if the disk is full.
         """
-        name = f"{fingerprint}.{self._key(determinants)[:KEY_DIGITS]}"
+        name = f"{fingerprint}.{self.key(determinants)[:KEY_DIGITS]}"
         return self._cached("logits", fingerprint, name, compute)
 
-    def _key(self, determinants: Mapping[str, Any]) -> str:
+    def key(self, determinants: Mapping[str, Any]) -> str:
+        """The key of an array: a hash of all that it depends on, and of the pixels."""
         text = json.dumps({**determinants, "pixels": self._pixels_sha256}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 

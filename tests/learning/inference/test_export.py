@@ -10,12 +10,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy
 import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
 from longtail.learning import backbones
+from longtail.learning.augmentation.geometry import resize
+from longtail.learning.backbones import ImageClassifier
 from longtail.learning.inference.export import ABOUT, Recognizer, export_program
+from longtail.learning.inference.similarity import WithSimilarity
+from longtail.naming.neighbours import unit_vectors
 from longtail.parameters import Backbone, Classifier, Experts
 
 CLASSES, STORED, INPUT = 5, 64, 32
@@ -67,6 +72,24 @@ def test_photographs_of_any_number_and_size_get_the_models_logits(
             expected = whole(images)
         assert [part.shape for part in expected] == [(count, CLASSES)] * 2
         torch.testing.assert_close(program(images), expected, rtol=0, atol=1e-5)
+
+
+def test_similarity_to_what_was_learnt_is_in_the_file() -> None:
+    whole = recognizer("mobilenetv2_micro")
+    model = whole.model
+    assert isinstance(model, ImageClassifier)
+    images = photographs(STORED, STORED, 3)
+    with torch.no_grad():
+        expected = whole(images)
+        pixels = resize(images.permute(0, 3, 1, 2).float(), INPUT)
+        features = model.backbone(model.normalize(pixels)).numpy()
+    learnt = np.random.default_rng(0).normal(size=(7, features.shape[1])).astype(np.float32)
+    compared = WithSimilarity(model, unit_vectors(learnt))
+    program = export_program(Recognizer(compared, STORED, 1.5, SHIFT).eval(), {})
+    probabilities, logits, similarity = torch.export.load(io.BytesIO(program)).module()(images)
+    torch.testing.assert_close((probabilities, logits), expected, rtol=0, atol=1e-5)
+    cosines = 1 - scipy.spatial.distance.cdist(features, learnt, "cosine")
+    np.testing.assert_allclose(similarity.numpy(), cosines.max(axis=1), atol=1e-5)
 
 
 def test_five_crops_are_in_the_file() -> None:

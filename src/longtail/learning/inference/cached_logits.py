@@ -14,7 +14,7 @@ from longtail.learning.execution import Execution, choose_execution, out_of_memo
 from longtail.learning.inference.trained_model import TrainedModel
 from longtail.learning.predict_logits import predict_logits
 from longtail.learning.training.cached_views import FeatureClassifier, as_one_pixel
-from longtail.learning.training.frozen_backbone import cached_features
+from longtail.learning.training.frozen_backbone import cached_features, feature_determinants
 from longtail.parameters import Trial
 from longtail.storage.array_store import ArrayStore
 from longtail.storage.files import sha256_of_file
@@ -66,6 +66,37 @@ def cached_logits(
         )
 
     return store.logits(fingerprint, key, compute)
+
+
+def features_of(
+    trained: TrainedModel, pixels: UInt8Array, images: Int64Array, store: ArrayStore
+) -> tuple[Float32Array, str]:
+    """Features of chosen images from a frozen backbone, and their key in the store.
+
+    Args:
+        trained: the model.
+        pixels: uint8 (images, height, width, 3); may be memory-mapped.
+        images: the numbers of the images, ascending.
+        store: of the features.
+
+    Returns:
+        Features in float32, (len(images), features), and their key.
+
+    Raises:
+        TrainingError: if the GPU runs out of memory.
+        DataError: if the mapped file of ``pixels`` is missing or truncated.
+        DiskFullError: if there is not enough space for the features.
+    """
+    trial = trained.trial
+    execution = evaluation_execution(trial)
+    model = trained.load()
+    with out_of_memory_explained(trial.recipe):
+        execution.place(model)
+        source = StreamedImages(pixels, images, execution.device)
+        [features] = cached_features(model.eval(), source, images, trial, 1, execution, store)
+        key = store.key(feature_determinants(model, images, trial, 1, execution))
+    values: Float32Array = features.cpu().numpy()
+    return values, key
 
 
 def compute_logits(

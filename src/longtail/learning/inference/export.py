@@ -7,7 +7,7 @@ outputs in ``recognizer.json``. It needs only torch::
     about = {"recognizer.json": ""}
     program = torch.export.load("recognizer.pt2", extra_files=about).module()
     names = json.loads(about["recognizer.json"])["class_names"]
-    probabilities, logits = program(photographs)  # uint8 (images, height, width, 3), RGB, upright
+    probabilities, *_ = program(photographs)  # uint8 (images, height, width, 3), RGB, upright
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from longtail.arrays import Float64Array
-from longtail.learning.backbones import ImageClassifier
+from longtail.learning.backbones import ImageModel
 from longtail.learning.predict_logits import logits_of_images
 
 ABOUT = "recognizer.json"
@@ -32,10 +32,11 @@ EXAMPLE_SHAPE = (2, 67, 81, 3)
 
 
 class Recognizer(nn.Module):
-    """From photographs to the probability of each class, and to the network's logits.
+    """From photographs to probabilities, logits and, if the model has it, their similarity.
 
     Args:
-        model: from pixels to logits.
+        model: from pixels to logits, perhaps with the similarity of
+            :class:`longtail.learning.inference.similarity.WithSimilarity` in one more column.
         stored_size: the side of the squares that ingest crops photographs to, in pixels.
         temperature: the divisor of the logits.
         shift: (classes,), added to the scaled logits, from the prior that they assume to the
@@ -46,7 +47,7 @@ class Recognizer(nn.Module):
 
     def __init__(
         self,
-        model: ImageClassifier,
+        model: ImageModel,
         stored_size: int,
         temperature: float,
         shift: Float64Array,
@@ -56,8 +57,10 @@ class Recognizer(nn.Module):
         self.stored_size, self.temperature = stored_size, temperature
         self.register_buffer("shift", torch.from_numpy(shift).float())
 
-    def forward(self, photographs: Tensor) -> tuple[Tensor, Tensor]:
-        """Probabilities and logits, both float32 of shape (images, classes).
+    def forward(self, photographs: Tensor) -> tuple[Tensor, ...]:
+        """Probabilities and logits, both float32 of shape (images, classes), and similarities.
+
+        These, of shape (images,), are missing if the model does not give them.
 
         Args:
             photographs: uint8 of shape (images, height, width, 3), RGB.
@@ -68,9 +71,12 @@ class Recognizer(nn.Module):
         )
         # Ingest stores whole numbers, on which the network was trained.
         stored = stored.round().clamp(0, 255)
-        logits = logits_of_images(self.model, stored)
+        outputs = logits_of_images(self.model, stored)
+        classes = len(self.shift)
+        logits = outputs[:, :classes]
         probabilities = torch.softmax(logits / self.temperature + self.shift, dim=1)
-        return probabilities, logits
+        similarity = [outputs[:, column] for column in range(classes, outputs.shape[1])]
+        return probabilities, logits, *similarity
 
 
 def _center_squares(images: Tensor) -> Tensor:

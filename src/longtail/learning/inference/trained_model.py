@@ -11,9 +11,10 @@ import torch
 from safetensors.torch import load_file
 
 from longtail.arrays import Float32Array, UInt8Array
-from longtail.learning.backbones import ImageClassifier, build_for_trial
+from longtail.learning.backbones import ImageClassifier, ImageModel, build_for_trial
 from longtail.learning.data.image_source import to_device
 from longtail.learning.execution import choose_execution, out_of_memory_explained
+from longtail.learning.inference.similarity import WithSimilarity
 from longtail.learning.predict_logits import predict_logits
 from longtail.parameters import Trial
 from longtail.provenance import usable_cores
@@ -49,13 +50,22 @@ class Predictor:
 
     On CPUs, batches run side by side on all cores, each with ``compute.threads``, since small
     networks gain little from a second thread. The logits do not depend on it.
+
+    Args:
+        trained: the model.
+        learnt: features of learnt images, see
+            :class:`longtail.learning.inference.similarity.WithSimilarity`; None not to compare.
     """
 
-    def __init__(self, trained: TrainedModel) -> None:
-        self._recipe, self._classes = trained.trial.recipe, trained.classes
+    def __init__(self, trained: TrainedModel, learnt: Float32Array | None = None) -> None:
+        self._recipe, self._columns = trained.trial.recipe, trained.classes
         compute = trained.trial.compute
         self._execution = choose_execution(compute, self._recipe).in_float32()
-        self._model = trained.load().eval()
+        model = trained.load()
+        self._model: ImageModel = model
+        if learnt is not None:
+            self._model, self._columns = WithSimilarity(model, learnt), self._columns + 1
+        self._model.eval()
         self._execution.place(self._model)
         on_gpu = self._execution.device.type == "cuda"
         self._at_once = 1 if on_gpu else max(1, usable_cores() // compute.threads)
@@ -63,11 +73,13 @@ class Predictor:
     def logits(self, pixels: UInt8Array) -> Float32Array:
         """Logits (images, classes) of uint8 images (images, height, width, 3).
 
+        With ``learnt``, one more column has the similarity to the nearest of them.
+
         Raises:
             TrainingError: if the GPU runs out of memory.
         """
         if not len(pixels):
-            return np.empty((0, self._classes), dtype=np.float32)
+            return np.empty((0, self._columns), dtype=np.float32)
         size = self._recipe.batch_size
         with out_of_memory_explained(self._recipe), ThreadPoolExecutor(self._at_once) as pool:
             images = to_device(pixels, np.arange(len(pixels)), self._execution.device)

@@ -141,7 +141,7 @@ def cached_features(
     if store is None:
         features = compute()
     else:
-        key = _cache_key(model, numbers, trial, views, execution)
+        key = feature_determinants(model, numbers, trial, views, execution)
         features = store.features(key, compute)
     return torch.from_numpy(features).to(execution.device)
 
@@ -193,7 +193,7 @@ def extract_features(
     return np.stack(result)
 
 
-def _cache_key(
+def feature_determinants(
     model: ImageClassifier, numbers: Int64Array, trial: Trial, views: int, execution: Execution
 ) -> Mapping[str, Any]:
     """All that the features depend on, except the checksum of the pixels."""

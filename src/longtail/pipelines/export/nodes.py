@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from longtail.naming.decision_rule import DecisionRule
+from longtail.naming.neighbours import learnt_features
 from longtail.naming.trial_choice import weights_of
 from longtail.parameters import Trial
 
@@ -24,16 +25,19 @@ def export_recognizer(recognizer: dict[str, Any], store: Path) -> bytes:
         The content of the file.
 
     Raises:
-        DataError: if the trained weights are missing.
+        DataError: if the trained weights, or features to compare with, are missing.
     """
     from longtail.learning.inference.export import Recognizer, export_program
+    from longtail.learning.inference.similarity import WithSimilarity
     from longtail.learning.inference.trained_model import TrainedModel
 
     rule = DecisionRule.of(recognizer)
     trial = Trial.model_validate(recognizer["trial"])
     model_file = weights_of(store, recognizer["fingerprint"], trial.name)
+    model = TrainedModel(model_file, trial, len(rule.class_names)).load()
+    learnt = learnt_features(store, recognizer)
     whole = Recognizer(
-        TrainedModel(model_file, trial, len(rule.class_names)).load(),
+        model if learnt is None else WithSimilarity(model, learnt),
         recognizer["image_size"],
         rule.temperature,
         rule.shift,

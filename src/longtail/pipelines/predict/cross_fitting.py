@@ -35,7 +35,13 @@ from longtail.imbalance import (
     images_of,
     widest_test_set,
 )
-from longtail.naming.error_rates import LabelledLogits
+from longtail.naming.held_out_answers import LabelledLogits, Neighbours
+from longtail.naming.neighbours import (
+    MOST_PHOTOGRAPHS,
+    held_out_neighbours,
+    nearest_similarity,
+    unit_vectors,
+)
 from longtail.naming.priors import assumed_prior
 from longtail.naming.recognizer import HeldOutLogits
 from longtail.naming.trial_choice import ChosenTrial
@@ -62,12 +68,15 @@ class CrossFitted:
         held_out: the logits of each from the model that was trained without its fold, as if that
             had assumed the prior that the model of all photographs assumes; and the logits of
             photographs of unknown species from the model of all photographs.
+        learnt_features: the key in the store of the features of all photographs, which those of
+            others are compared with. None if the features are not fixed, or too many.
     """
 
     job: TrainingJob
     fingerprint: str
     images: Int64Array
     held_out: HeldOutLogits
+    learnt_features: str | None
 
 
 def is_cross_fitted(chosen: ChosenTrial, requested: Predict) -> bool:
@@ -164,15 +173,45 @@ def cross_fit(
             progress.done += 1
         model = stored_or_trained(whole, inputs)
         unknown = images_of(subsets, UNKNOWN, UNKNOWN)
-        of_unknown = _logits(model, whole, inputs, unknown) if len(unknown) else None
+        of_unknown = None
+        if len(unknown):
+            unknown_logits = _logits(model, whole, inputs, unknown)
+            of_unknown = LabelledLogits(unknown_logits, labels[unknown])
     log.info(
         "Cross-fitting: %s learns from %s; each of %s is answered by a model without its fold "
         "(1 of %d)",
         *(trial.name, counted(len(every), "photograph"), f"{measures.sum():,}", len(jobs)),
     )
-    answers = LabelledLogits(logits[measures], labels[every[measures]])
+    answers, key = LabelledLogits(logits, labels[every]), None
+    if _compares_features(trial) and len(every) <= MOST_PHOTOGRAPHS:
+        learnt, key = _unit_features(model, whole, inputs, every)
+        answers = replace(answers, neighbours=held_out_neighbours(learnt, labels[every], folds))
+        if of_unknown is not None:
+            others, _ = _unit_features(model, whole, inputs, unknown)
+            similar = nearest_similarity(others, learnt)
+            of_unknown = replace(of_unknown, neighbours=Neighbours(similar, similar))
+    answers = answers.of(measures)
     held_out = HeldOutLogits(answers, answers, "all", of_unknown, folds[measures])
-    return CrossFitted(whole, str(model.card["fingerprint"]), every[measures], held_out)
+    fingerprint = str(model.card["fingerprint"])
+    return CrossFitted(whole, fingerprint, every[measures], held_out, key)
+
+
+def _compares_features(trial: Trial) -> bool:
+    """Whether logits come from features of whole photographs that training does not change."""
+    return trial.recipe.has_fixed_features and trial.recipe.five_crop_size is None
+
+
+def _unit_features(
+    model: Training, job: TrainingJob, inputs: TrainingInputs, numbers: Int64Array
+) -> tuple[Float32Array, str]:
+    """Features of images of these numbers, of unit length, and their key in the store."""
+    from longtail.learning.inference.cached_logits import features_of
+    from longtail.learning.inference.trained_model import TrainedModel
+
+    trained = TrainedModel(model.model_file, job.trial, job.split.classes)
+    store = ArrayStore(inputs.store, inputs.pixels_sha256)
+    features, key = features_of(trained, inputs.images, numbers, store)
+    return unit_vectors(features), key
 
 
 def _logits(

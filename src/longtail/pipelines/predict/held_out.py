@@ -11,7 +11,7 @@ import pandas as pd
 from longtail.arrays import Float32Array, Int64Array, UInt8Array
 from longtail.datasets.trials import TrialFiles
 from longtail.imbalance import UNKNOWN, held_out_images, images_of, widest_test_set
-from longtail.naming.error_rates import LabelledLogits
+from longtail.naming.held_out_answers import LabelledLogits
 from longtail.naming.recognizer import HeldOutLogits
 from longtail.naming.stored_logits import stored_logits
 from longtail.naming.trial_choice import ChosenTrial
@@ -57,7 +57,7 @@ def held_out_logits(
         LabelledLogits(of_validation, labels[validation]),
         LabelledLogits(of_test, labels[test]),
         widest_test_set(subsets),
-        of_unknown if len(unknown) else None,
+        LabelledLogits(of_unknown, labels[unknown]) if len(unknown) else None,
     )
 
 

@@ -24,6 +24,7 @@ from longtail.naming.answers_table import (
 from longtail.naming.decision_rule import DecisionRule
 from longtail.naming.error_rates import log_names_at_each_rate, names_at_each_rate
 from longtail.naming.named_before import NamedBefore
+from longtail.naming.neighbours import LEARNT_FEATURES, learnt_features
 from longtail.naming.seen_before import SeenImages, warn_of_seen
 from longtail.naming.trial_choice import weights_of
 from longtail.parameters import Compute, Predict, Trial
@@ -66,11 +67,11 @@ def name_photographs(
         compute: the device to use.
 
     Raises:
-        DataError: if the trained weights are missing.
+        DataError: if the trained weights, or features to compare with, are missing.
     """
     rule = DecisionRule.of(recognizer)
     trial = Trial.model_validate(recognizer["trial"]).model_copy(update={"compute": compute})
-    predictor = _predictor(store, recognizer["fingerprint"], trial, len(rule.class_names))
+    predictor = _predictor(store, recognizer, trial)
     seen = _seen_images(images, subsets, trial, recognizer)
     contents = checksums(photographs.files)
     pictures = content_keys(photographs.files, contents)
@@ -94,10 +95,10 @@ def name_photographs(
     for usable, unreadable in _decoded(photographs, new, recognizer["image_size"]):
         parts += [unreadable_row(rule, file, why) for file, why in unreadable.items()]
         if usable:
-            logits = predictor.logits(np.stack(list(usable.values())))
+            outputs = predictor.logits(np.stack(list(usable.values())))
             already_in = [seen.part_of(pixels) for pixels in usable.values()]
-            parts.append(_named(rule, list(usable), logits, already_in))
-            before.add([pictures.get(file, "") for file in usable], logits, already_in)
+            parts.append(_named(rule, list(usable), outputs, already_in))
+            before.add([pictures.get(file, "") for file in usable], outputs, already_in)
     before.save()
     table = with_boxes(_in_order(rule, parts, contents), photographs)
     log_names(table)
@@ -148,9 +149,10 @@ def _decoded(
 
 
 def _named(
-    rule: DecisionRule, files: Sequence[str], logits: Float32Array, already_in: Sequence[str]
+    rule: DecisionRule, files: Sequence[str], outputs: Float32Array, already_in: Sequence[str]
 ) -> pd.DataFrame:
-    return names_table(rule, files, logits).assign(**{ALREADY_IN: already_in})
+    logits, similarity = rule.split(outputs)
+    return names_table(rule, files, logits, similarity).assign(**{ALREADY_IN: already_in})
 
 
 def _in_order(
@@ -169,7 +171,8 @@ def _determinants(
     recognizer: dict[str, Any], subsets: pd.DataFrame, compute: Compute
 ) -> dict[str, Any]:
     """What logits, and whether the data set has a photograph, depend on."""
-    return {
+    compared = recognizer.get(LEARNT_FEATURES)
+    return ({} if compared is None else {LEARNT_FEATURES: compared}) | {
         "fingerprint": recognizer["fingerprint"],
         "image_size": recognizer["image_size"],
         "subsets": hashlib.sha256(subsets.to_csv(index=False).encode()).hexdigest(),
@@ -178,12 +181,14 @@ def _determinants(
     }
 
 
-def _predictor(store: Path, fingerprint: str, trial: Trial, classes: int) -> Predictor:
-    """The trained model.
+def _predictor(store: Path, recognizer: dict[str, Any], trial: Trial) -> Predictor:
+    """The trained model, which compares photographs with learnt ones if the recognizer does.
 
     Raises:
-        DataError: if its weights are missing.
+        DataError: if its weights, or the features of the learnt photographs, are missing.
     """
     from longtail.learning.inference.trained_model import Predictor, TrainedModel
 
-    return Predictor(TrainedModel(weights_of(store, fingerprint, trial.name), trial, classes))
+    weights = weights_of(store, recognizer["fingerprint"], trial.name)
+    model = TrainedModel(weights, trial, len(recognizer["class_names"]))
+    return Predictor(model, learnt_features(store, recognizer))

@@ -13,6 +13,8 @@ import pandas as pd
 from longtail.arrays import UInt8Array
 from longtail.datasets.trials import TrialFiles
 from longtail.imbalance import GROUPS, widest_test_set
+from longtail.naming.neighbours import LEARNT_FEATURES
+from longtail.naming.novelty_scores import NEIGHBOUR_SCORES
 from longtail.naming.recognizer import (
     TrainedTrial,
     log_recognizer,
@@ -120,7 +122,8 @@ def describe_recognizer(
         predict: the parameters of the stage.
 
     Returns:
-        The recognizer of :func:`longtail.naming.recognizer.make_recognizer`.
+        The recognizer of :func:`longtail.naming.recognizer.make_recognizer`, with the key of the
+        features of the photographs that it has learnt, if it compares new ones with them.
 
     Raises:
         DataError: if the trained weights are missing, or a file of the user cannot be used.
@@ -135,10 +138,11 @@ def describe_recognizer(
     if is_cross_fitted(chosen, predict):
         fitted = cross_fit(chosen, weights, split, images, index, subsets, store, predict)
         job, fingerprint = fitted.job, fitted.fingerprint
-        held_out = fitted.held_out
+        held_out, key = fitted.held_out, fitted.learnt_features
     else:
         job, fingerprint = TrainingJob.of(trial, split), chosen.fingerprint
         held_out = held_out_logits(chosen, job, weights, images, labels, subsets, logits, store)
+        key = None
     counts = job.split.class_counts
     trained = TrainedTrial(
         trial,
@@ -146,11 +150,13 @@ def describe_recognizer(
         job.losses.last,
         counts,
         job.seen_counts,
-        (profile["group"] == GROUPS[-1]).to_numpy() & (np.ptp(counts) > 0),
+        profile["group"].map(GROUPS.index).to_numpy() * bool(np.ptp(counts)),
         class_names,
         images.shape[1],
     )
     recognizer = make_recognizer(trained, held_out, stated, predict)
+    compares = recognizer["unknown"]["score"] in NEIGHBOUR_SCORES
+    recognizer[LEARNT_FEATURES] = key if compares else None
     log_recognizer(recognizer)
     return recognizer
 

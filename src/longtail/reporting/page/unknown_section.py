@@ -27,7 +27,7 @@ NOVELTY_HEADINGS = (
     *("Backbone", "Trained", "Loss Function", "Seed", "Score"),
     *("Known images", "Unknown images", "AUROC", "interval", "False alarms", "interval"),
 )
-# The score by which `predict` detects unknown species.
+# The score of the sentences. `predict` chooses one for each model, on held-out photographs.
 THRESHOLD_SCORE = "energy"
 
 

@@ -1,0 +1,35 @@
+"""How similar images are to the nearest image that a model has learnt, beside their logits."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from longtail.arrays import Float32Array
+from longtail.learning.backbones import ImageClassifier, ImageModel
+
+
+class WithSimilarity(ImageModel):
+    """Logits and, in one more column, the cosine similarity to the nearest learnt image.
+
+    Args:
+        model: from images to logits.
+        learnt: the features of the learnt images, of unit length, (images, features).
+    """
+
+    learnt: Tensor
+
+    def __init__(self, model: ImageClassifier, learnt: Float32Array) -> None:
+        super().__init__()
+        self.image_size, self.five_crop_size = model.image_size, model.five_crop_size
+        self.normalize, self.backbone = model.normalize, model.backbone
+        self.classifier: nn.Module = model.classifier
+        self.register_buffer("learnt", torch.from_numpy(learnt))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(batch, classes + 1) for images (batch, 3, height, width)."""
+        features = self.backbone(self.normalize(images))
+        cosines = F.linear(F.normalize(features.float()), self.learnt)
+        similarity = cosines.amax(dim=1, keepdim=True)
+        return torch.cat([self.classifier(features).float(), similarity], dim=1)
