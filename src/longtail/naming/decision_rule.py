@@ -29,8 +29,7 @@ class DecisionRule:
         ranks: the species, and the ranks above them, lowest first.
         thresholds: the smallest trusted probability of each rank; None if it is never trusted.
         novelty_score: what photographs of unknown species are judged by.
-        novelty_threshold: its largest value of known species, for photographs that are most
-            probably of each class, (classes,); None without a threshold.
+        novelty_threshold: its largest value of a known species; None without a threshold.
         records: by rank and name, see :func:`longtail.naming.track_record.track_record`.
     """
 
@@ -41,7 +40,7 @@ class DecisionRule:
     ranks: tuple[Rank, ...]
     thresholds: Mapping[str, float | None]
     novelty_score: NoveltyScore
-    novelty_threshold: Float64Array | None
+    novelty_threshold: float | None
     records: Mapping[str, Mapping[str, Mapping[str, Any]]]
 
     @classmethod
@@ -53,10 +52,6 @@ class DecisionRule:
         above = [rank_of(name, taxonomy, names) for name in ranks_of(taxonomy)]
         temperature, unknown = values["temperature"], values["unknown"]
         assumed = np.array(values["assumed_prior"], dtype=np.float64)
-        # Older recognizers have the energy, without a reference, and one threshold for all.
-        threshold = unknown["threshold"]
-        if threshold is not None:
-            threshold = np.broadcast_to(np.array(threshold, dtype=np.float64), len(names))
         return cls(
             class_names=names,
             temperature=temperature,
@@ -64,10 +59,11 @@ class DecisionRule:
             prior=np.array(values["prior"], dtype=np.float64),
             ranks=(species, *above),
             thresholds={rank: of["threshold"] for rank, of in values["thresholds"].items()},
+            # Recognizers from before the choice have the energy, without a reference.
             novelty_score=NoveltyScore(
                 unknown["score"], temperature, assumed, unknown.get("reference")
             ),
-            novelty_threshold=threshold,
+            novelty_threshold=unknown["threshold"],
             records={SPECIES: values["track_record"], **values["track_record_above"]},
         )
 
@@ -99,8 +95,7 @@ class DecisionRule:
         """
         if self.novelty_threshold is None:
             return np.zeros(len(logits), dtype=bool)
-        threshold = self.novelty_threshold[self.novelty_score.most_probable(logits)]
-        return self.novelty_score.of(logits, similarity) > threshold
+        return self.novelty_score.of(logits, similarity) > self.novelty_threshold
 
     def decide(self, logits: FloatArray, similarity: FloatArray | None = None) -> Decision:
         """Decide which rank names each photograph: the lowest with a sufficient probability.

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from longtail.arrays import Float64Array, FloatArray, Int64Array
+from longtail.arrays import Float64Array, FloatArray
 from longtail.evaluation.novelty import largest_logit, negative_energy
 from longtail.naming.priors import log_posteriors
 
@@ -65,11 +65,6 @@ class NoveltyScore:
         """Whether it needs similarities."""
         return self.name in NEIGHBOUR_SCORES
 
-    def most_probable(self, logits: FloatArray) -> Int64Array:
-        """The most probable class if all were equally common, (photographs,)."""
-        result: Int64Array = self._log_probabilities(logits).argmax(axis=1)
-        return result
-
     def of(self, logits: FloatArray, similarity: FloatArray | None) -> Float64Array:
         """The scores of photographs, (photographs,).
 
@@ -88,7 +83,9 @@ class NoveltyScore:
             return np.asarray(largest_logit(logits))
         if self.name == ENERGY:
             return np.asarray(negative_energy(logits))
-        probability: Float64Array = self._log_probabilities(logits).max(axis=1)
+        uniform = np.full(len(self.assumed), 1 / len(self.assumed))
+        probabilities = log_posteriors(logits, self.temperature, self.assumed, uniform)
+        probability: Float64Array = probabilities.max(axis=1)
         if self.name == MAX_PROBABILITY:
             return probability
         if similarity is None:
@@ -103,9 +100,3 @@ class NoveltyScore:
         ]
         combined: Float64Array = np.asarray((ranks[0] + ranks[1]) / 2, dtype=np.float64)
         return combined
-
-    def _log_probabilities(self, logits: FloatArray) -> Float64Array:
-        """The logarithm of each probability if all classes were equally common."""
-        classes = len(self.assumed)
-        uniform = np.full(classes, 1 / classes)
-        return log_posteriors(logits, self.temperature, self.assumed, uniform)

@@ -5,8 +5,7 @@ were unknown: without its logit, and without its photographs among the neighbour
 training and no photographs of unknown species. It is an approximation, since the model has learnt
 the species. Each species counts equally, whatever the stated prior, in the comparison and in the
 threshold: otherwise the photographs of common species would decide, and those of rare species
-would be rejected more often. For the same reason photographs that look most like a head, a middle
-or a tail species have a threshold each.
+would be rejected more often.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from longtail.arrays import BoolArray, Float64Array, Int64Array
+from longtail.arrays import Float64Array
 from longtail.evaluation.uncertainty import exact_interval
 from longtail.naming.held_out_answers import LabelledLogits
 from longtail.naming.novelty_scores import (
@@ -41,16 +40,15 @@ FEWEST_IMAGES = 20
 
 @dataclass(frozen=True)
 class NoveltyThreshold:
-    """The scores above which a photograph counts as one of an unknown species.
+    """The score above which a photograph counts as one of an unknown species.
 
     Attributes:
         score: the name of the score.
         auroc: of each score that was compared, how often a held-out photograph looks more familiar
             than one as if its species were unknown; empty without enough held-out photographs.
         reference: see :class:`longtail.naming.novelty_scores.NoveltyScore`.
-        threshold: for each class, the largest score that counts as known of photographs that are
-            most probably of it; None without enough held-out photographs.
-        known_kept: the share of held-out photographs whose score is not above theirs, each species
+        threshold: the largest score that counts as known; None without enough held-out photographs.
+        known_kept: the share of held-out photographs whose score is not above it, each species
             counting equally.
         unknown_images: how many images of unknown species it was tested on.
         unknown_accepted: the share of them that counts as known; None if untested.
@@ -60,7 +58,7 @@ class NoveltyThreshold:
     score: str
     auroc: dict[str, float]
     reference: dict[str, list[float]] | None
-    threshold: list[float] | None
+    threshold: float | None
     known_kept: float | None
     unknown_images: int
     unknown_accepted: float | None
@@ -74,16 +72,14 @@ class NoveltyThreshold:
 def fit_novelty(
     known: LabelledLogits,
     unknown: LabelledLogits | None,
-    groups: Int64Array,
     temperature: float,
     assumed: Float64Array,
 ) -> NoveltyThreshold:
-    """Choose the score and its thresholds, and test them on unknown species.
+    """Choose the score and its threshold, and test it on unknown species.
 
     Args:
         known: held-out photographs.
         unknown: photographs of species that the model was not shown; None if there is none.
-        groups: of the classes, one number for those that share a threshold, (classes,).
         temperature: of the probabilities.
         assumed: the prior that the logits assume, (classes,).
     """
@@ -100,41 +96,17 @@ def fit_novelty(
     best = max(found, key=lambda name: found[name])
     usual = next(iter(found))
     chosen = scores[best if familiarity[best].is_better_than(familiarity[usual]) else usual]
-    thresholds = _thresholds(chosen, known, weights, groups)
-    known_kept = float(weights[_is_known(chosen, known, thresholds)].sum() / weights.sum())
+    values = chosen.of(known.logits, known.similarity)
+    threshold = float(np.quantile(values, KNOWN_KEPT, weights=weights, method="inverted_cdf"))
+    known_kept = float(weights[values <= threshold].sum() / weights.sum())
     accepted = None
     if unknown is not None and tested:
-        accepted = float(_is_known(chosen, unknown, thresholds).mean())
+        accepted = float((chosen.of(unknown.logits, unknown.similarity) <= threshold).mean())
     note = f"{_compared(chosen.name, found)}; {_kept(known_kept, tested, accepted)}"
     reference = None if chosen.reference is None else dict(chosen.reference)
     return NoveltyThreshold(
-        *(chosen.name, found, reference, thresholds.tolist(), known_kept, tested, accepted, note)
+        *(chosen.name, found, reference, threshold, known_kept, tested, accepted, note)
     )
-
-
-def _thresholds(
-    score: NoveltyScore, known: LabelledLogits, weights: Float64Array, groups: Int64Array
-) -> Float64Array:
-    """The threshold of each class, (classes,): that of its group, or of all in a small group."""
-    values = score.of(known.logits, known.similarity)
-    group = groups[score.most_probable(known.logits)]
-
-    def kept(chosen: BoolArray) -> float:
-        found = np.quantile(
-            values[chosen], KNOWN_KEPT, weights=weights[chosen], method="inverted_cdf"
-        )
-        return float(found)
-
-    thresholds = np.full(len(groups), kept(np.ones(len(values), dtype=bool)))
-    for number in np.unique(groups):
-        if (group == number).sum() >= FEWEST_IMAGES:
-            thresholds[groups == number] = kept(group == number)
-    return thresholds
-
-
-def _is_known(score: NoveltyScore, images: LabelledLogits, thresholds: Float64Array) -> BoolArray:
-    values = score.of(images.logits, images.similarity)
-    return values <= thresholds[score.most_probable(images.logits)]
 
 
 def _equal_species(known: LabelledLogits) -> Float64Array:

@@ -12,9 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from longtail.arrays import Float64Array, Int64Array
+from longtail.arrays import BoolArray, Float64Array, Int64Array
 from longtail.errors import DataError
-from longtail.imbalance import GROUPS
 from longtail.naming.calibration import calibrate
 from longtail.naming.certified_threshold import Threshold
 from longtail.naming.decision_rule import Decision, DecisionRule
@@ -52,7 +51,7 @@ class TrainedTrial:
         class_counts: its training images of each class, (classes,).
         seen_counts: the images of each class that its last epoch had, see
             :attr:`longtail.trials.training_job.TrainingJob.seen_counts`.
-        groups: the place in ``GROUPS`` of each class, (classes,); 0 for all of equal counts.
+        is_tail: whether each class is one of the tail, (classes,).
         class_names: in the order of the labels.
         image_size: the side of the stored images, to which photographs are cropped, in pixels.
     """
@@ -62,7 +61,7 @@ class TrainedTrial:
     loss: CanonicalLoss
     class_counts: Int64Array
     seen_counts: Float64Array
-    groups: Int64Array
+    is_tail: BoolArray
     class_names: list[str]
     image_size: int
 
@@ -181,14 +180,14 @@ def make_recognizer(
         "track_record": {},
         "track_record_above": {},
     }
-    values |= _fitted(values, trained.groups, validation, unknown, requested)
+    values |= _fitted(values, validation, unknown, requested)
     rule = DecisionRule.of(values)
     values["ladder"] = ladder(rule, validation, requested.confidence)
     values["trusted_on_test"] = trust_on_test(
         rule,
-        _tested(values, trained.groups, held_out, requested),
+        _tested(values, held_out, requested),
         None if unknown is None else rule.decide(unknown.logits, unknown.similarity),
-        trained.groups == len(GROUPS) - 1,
+        trained.is_tail,
         requested.confidence,
     ).as_dict()
     can_occur = stated.prior[test.labels] > 0
@@ -206,7 +205,6 @@ def make_recognizer(
 
 def _fitted(
     values: Mapping[str, Any],
-    groups: Int64Array,
     validation: LabelledLogits,
     unknown: LabelledLogits | None,
     requested: Predict,
@@ -215,14 +213,13 @@ def _fitted(
 
     Args:
         values: the other part.
-        groups: see :class:`TrainedTrial`.
         validation: the images.
         unknown: see :class:`HeldOutLogits`.
         requested: the parameters.
     """
     assumed = np.array(values["assumed_prior"])
     calibration = calibrate(validation.logits, validation.labels, assumed)
-    novelty_rule = fit_novelty(validation, unknown, groups, calibration.temperature, assumed)
+    novelty_rule = fit_novelty(validation, unknown, calibration.temperature, assumed)
     fitted: dict[str, Any] = {
         "temperature": calibration.temperature,
         "calibration": calibration.as_dict(),
@@ -237,7 +234,7 @@ def _fitted(
 
 
 def _tested(
-    values: Mapping[str, Any], groups: Int64Array, held_out: HeldOutLogits, requested: Predict
+    values: Mapping[str, Any], held_out: HeldOutLogits, requested: Predict
 ) -> NamedPhotographs:
     """The names of test images by what was fitted on others."""
     test, folds = held_out.test, held_out.folds
@@ -248,7 +245,7 @@ def _tested(
     positions, decisions = [], []
     for fold in np.unique(folds):
         own, others = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
-        fitted = _fitted(values, groups, test.of(others), None, requested)
+        fitted = _fitted(values, test.of(others), None, requested)
         rule, held = DecisionRule.of({**values, **fitted}), test.of(own)
         positions.append(own)
         decisions.append(rule.decide(held.logits, held.similarity))

@@ -150,7 +150,7 @@ def describe_recognizer(
         job.losses.last,
         counts,
         job.seen_counts,
-        profile["group"].map(GROUPS.index).to_numpy() * bool(np.ptp(counts)),
+        (profile["group"] == GROUPS[-1]).to_numpy() & (np.ptp(counts) > 0),
         class_names,
         images.shape[1],
     )
