@@ -249,6 +249,7 @@ def test_hooks_are_registered() -> None:
         "LoadVersionsHook",
         "MlflowHook",
         "RefusedRunHook",
+        "RunStatusHook",
         "SummaryHook",
     }
     assert (PROJECT / "conf").is_dir()
