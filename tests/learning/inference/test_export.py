@@ -17,7 +17,7 @@ from torch import Tensor
 
 from longtail.learning import backbones
 from longtail.learning.augmentation.geometry import resize
-from longtail.learning.backbones import ImageClassifier
+from longtail.learning.backbones import FeatureWhitening, ImageClassifier
 from longtail.learning.inference.export import ABOUT, Recognizer, export_program
 from longtail.learning.inference.similarity import WithSimilarity
 from longtail.naming.neighbours import unit_vectors
@@ -74,10 +74,16 @@ def test_photographs_of_any_number_and_size_get_the_models_logits(
         torch.testing.assert_close(program(images), expected, rtol=0, atol=1e-5)
 
 
-def test_similarity_to_what_was_learnt_is_in_the_file() -> None:
+@pytest.mark.parametrize("is_whitened", [False, True])
+def test_similarity_to_what_was_learnt_is_in_the_file(is_whitened: bool) -> None:
     whole = recognizer("mobilenetv2_micro")
     model = whole.model
     assert isinstance(model, ImageClassifier)
+    if is_whitened:
+        size = model.classifier.in_features
+        assert isinstance(size, int)
+        model.whitening = FeatureWhitening(size)
+        model.whitening.fit(torch.randn(30, size), torch.arange(30) % 5)
     images = photographs(STORED, STORED, 3)
     with torch.no_grad():
         expected = whole(images)

@@ -149,8 +149,11 @@ class ImageClassifier(ImageModel):
 
         In training mode, experts have the shape (experts, batch, classes).
         """
-        features = self.whitening(self.backbone(self.normalize(images)))
-        logits: Tensor = self.classifier(features)
+        return self.classify(self.backbone(self.normalize(images)))
+
+    def classify(self, features: Tensor) -> Tensor:
+        """Logits for features of the backbone, (batch, features)."""
+        logits: Tensor = self.classifier(self.whitening(features))
         return logits
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from longtail.arrays import Float32Array
@@ -23,13 +23,12 @@ class WithSimilarity(ImageModel):
     def __init__(self, model: ImageClassifier, learnt: Float32Array) -> None:
         super().__init__()
         self.image_size, self.five_crop_size = model.image_size, model.five_crop_size
-        self.normalize, self.backbone = model.normalize, model.backbone
-        self.classifier: nn.Module = model.classifier
+        self.model = model
         self.register_buffer("learnt", torch.from_numpy(learnt))
 
     def forward(self, images: Tensor) -> Tensor:
         """(batch, classes + 1) for images (batch, 3, height, width)."""
-        features = self.backbone(self.normalize(images))
+        features = self.model.backbone(self.model.normalize(images))
         cosines = F.linear(F.normalize(features.float()), self.learnt)
         similarity = cosines.amax(dim=1, keepdim=True)
-        return torch.cat([self.classifier(features).float(), similarity], dim=1)
+        return torch.cat([self.model.classify(features).float(), similarity], dim=1)
