@@ -23,6 +23,7 @@ from longtail.imbalance.subsets import CONFIRMED
 from longtail.parameters import Dataset
 from longtail.storage.files import atomic_file, checksum_file, matches_checksum, write_checksum
 from longtail.storage.space import write_errors_explained
+from longtail.storage.spreadsheet import write_csv
 from longtail.wording import counted, is_or_are
 
 log = logging.getLogger(__name__)
@@ -105,7 +106,7 @@ def record_split(index: pd.DataFrame, dataset: Dataset, folder: Path) -> None:
         return
     folder.mkdir(parents=True, exist_ok=True)
     with write_errors_explained(file), atomic_file(file) as draft:
-        rows.to_csv(draft, index=False)
+        write_csv(rows, draft)
         write_checksum(file, draft)
 
 
