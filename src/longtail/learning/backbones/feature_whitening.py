@@ -44,11 +44,11 @@ class FeatureWhitening(nn.Module):
             features: shape (images, features).
             labels: shape (images,).
         """
-        directions = F.normalize(features.double().cpu())
-        members = F.one_hot(labels.cpu()).double()  # images x classes
-        counts = members.sum(0)
-        class_means = (members / counts.clamp(min=1)).T @ directions
-        within = directions - members @ class_means
+        directions, labels = F.normalize(features.double().cpu()), labels.cpu()
+        counts = labels.bincount()
+        sums = torch.zeros(len(counts), directions.shape[1], dtype=torch.float64)
+        class_means = sums.index_add_(0, labels, directions) / counts.clamp(min=1).unsqueeze(1)
+        within = directions - class_means[labels]
         self.mean.copy_(directions.mean(0))
         identity = torch.eye(len(self.mean), dtype=torch.float64)
         if not within.any():
