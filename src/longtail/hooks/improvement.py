@@ -53,7 +53,8 @@ def record_splits(pipeline: Pipeline, catalog: LongtailCatalog) -> None:
     """Record which photographs tested the models of a run, for each data set with results."""
     parameters = catalog.parameters()
     for dataset in parameters.grid.datasets:
-        if f"{dataset}_results" in pipeline.all_outputs():
+        results = f"{dataset}_results"
+        if results in pipeline.all_outputs() and catalog.exists(results):
             record_split(
                 catalog.load(f"{dataset}_index"),
                 parameters.datasets[dataset],

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TextIO
 
 import pandas as pd
+from pandas.api.types import is_object_dtype, is_string_dtype
 
 _APOSTROPHE = "'"
 # Quotes and characters that are not shown may precede the sign; some spreadsheets take full-width
@@ -53,9 +54,11 @@ def _texts_changed(table: pd.DataFrame, change: Callable[[str], str]) -> pd.Data
         return change(value) if isinstance(value, str) else value
 
     result = table.copy(deep=False)
-    for name in table.select_dtypes(include=["object", "str"]):
+    for position, (_, column) in enumerate(table.items()):  # names may stand twice
+        if not (is_object_dtype(column) or is_string_dtype(column)):
+            continue
         # Columns such as the method's repeat a few texts a thousand times.
-        new = {text: changed(text) for text in table[name].unique() if isinstance(text, str)}
-        if any(text != other for text, other in new.items()):
-            result[name] = table[name].map(changed)
+        texts = [text for text in column.unique() if isinstance(text, str)]
+        if any(changed(text) != text for text in texts):
+            result.isetitem(position, column.map(changed).array)
     return result.rename(columns=changed)
