@@ -169,10 +169,10 @@ def read_confirmed(
         entries[file.name] = Entry(file, class_names[labels[0]], series, CONFIRMED)
     unsure = sum(not row.is_sure for row in agreed)
     log.info(
-        "%s: %s the training images; %s no sure species",
+        "%s: %s the training images; %d without a sure species do not",
         key,
         counted(len(entries), "confirmed photograph joins", "confirmed photographs join"),
-        counted(unsure, "other has", "others have"),
+        unsure,
     )
     if rejected:
         reasons = [f"{where} {reason}" for where, _, reason in rejected]
