@@ -115,7 +115,10 @@ def test_tail_against_head_is_open_for_several_families_and_absent_without_a_tai
 def test_a_model_is_judged_in_words() -> None:
     text = " ".join(section(FOUND, novelty=NOVELTY).split())
     assert "<b>5 of 10 images are named correctly</b> (50%: 6 of 12 of the natural test" in text
-    assert "MobileNetV2, SOFTMAX, trained long-tailed (best on the validation images)" in text
+    assert (
+        "MobileNetV2, SOFTMAX, trained on the long-tailed set (best on the validation images)"
+        in text
+    )
     assert "Every test image is recognised of 1 species. None is recognised of" in text
     plain = " ".join(re.sub("<[^>]*>", "", text).split())
     assert (

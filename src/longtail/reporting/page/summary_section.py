@@ -163,11 +163,12 @@ def _recognition(
     labels = {table.backbone: table.backbone_label for table in contents.tables}
     method = contents.tables[0].methods[key["method"]]
     which = "best on the validation images" if pd.notna(key["validation"]) else "the first trial"
+    trained = f"trained on the {TRAIN_SET_LABELS[judged]} set"
     hits = (own["recall"] * own["test_images"]).round()
     right, images = int(hits.sum()), int(own["test_images"].sum())
     never = own.loc[own["recall"] == 0, "species"]
     return Recognition(
-        model=f"{labels[key['backbone']]}, {method}, trained {TRAIN_SET_LABELS[judged]} ({which})",
+        model=f"{labels[key['backbone']]}, {method}, {trained} ({which})",
         of_ten=capitalized(_of_ten(right / images)),
         share=percent(right / images),
         right=right,
