@@ -78,7 +78,7 @@ def small_member(module: str) -> str:
 
 @pytest.mark.parametrize("size", REFUSED)
 @pytest.mark.parametrize("module", timm.list_modules())
-def test_every_family_has_logits_or_is_refused_in_a_sentence(module: str, size: int) -> None:
+def test_every_family_has_features_or_is_refused_in_a_sentence(module: str, size: int) -> None:
     architecture = small_member(module)
     net = backbone(architecture, options=SHALLOW.get(architecture, {}))
     if module in REFUSED[size]:
@@ -87,11 +87,15 @@ def test_every_family_has_logits_or_is_refused_in_a_sentence(module: str, size: 
         assert "\n" not in str(refusal.value)
         assert "Set recipe.image_size to a size that it takes, for example" in str(refusal.value)
         return
-    check_network(net, size, None)
-    if size == min(REFUSED):
-        with torch.device("meta"):
-            model = build(net, Classifier(), 7, size, None)
-            assert model(torch.empty(2, 3, size, size)).shape == (2, 7)
+    check_network(net, size, None)  # that each of two images has a row of features
+
+
+@pytest.mark.parametrize("architecture", ["test_convnext", "test_vit", "regnetx_002"])
+def test_a_classifier_is_put_on_what_was_checked(architecture: str) -> None:
+    check_network(backbone(architecture), 32, None)
+    with torch.device("meta"):
+        model = build(backbone(architecture), Classifier(), 7, 32, None)
+        assert model(torch.empty(2, 3, 32, 32)).shape == (2, 7)
 
 
 @pytest.mark.parametrize("architecture", WEIGHTS_OF_ONE_SIZE)
