@@ -7,10 +7,11 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
+from longtail.errors import ConfigurationError
 from longtail.parameters import Parameters, Trial
 from longtail.published.results import shipped
 from longtail.trials.training_job import Split, TrainingJob
-from tests.pipelines.support import loader
+from tests.pipelines.support import dotted, loader
 
 # CIFAR-100-LT with the imbalance factor 100: 10,847 images.
 COUNTS = np.floor(500 * 0.01 ** (np.arange(100) / 99)).astype(np.int64)
@@ -82,3 +83,11 @@ def test_the_record_has_experts_and_a_single_network() -> None:
         "proco": 400,
     }
     assert {recipe.auto_augment for recipe in recipes.values()} == {"cifar10"}
+
+
+def test_a_fine_tuned_network_is_not_whitened() -> None:
+    """It would be the frozen one under another name."""
+    both = dotted("grid.backbones=[mobilenetv2,mobilenetv2_finetuned]")
+    refusal = "whiten_features: needs features that the training does not change, but freeze is 0.7"
+    with pytest.raises(ConfigurationError, match=refusal):
+        loader("moths", **both).parameters()

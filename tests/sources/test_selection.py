@@ -124,6 +124,20 @@ def test_near_duplicates_are_one_group_unless_it_is_switched_off(root: Path, dec
     assert groups(read(root, decoded, near_duplicates=0)) == []
 
 
+def test_near_duplicates_of_what_was_left_out_are_found_when_it_comes_back(
+    root: Path, decoded: Path, tmp_path: Path
+) -> None:
+    """The first run stores no pixels of a photograph that has two species."""
+    copy = save(root, "b/copy.png", photograph(1))
+    assert len(read(root, decoded).index) == 7
+    copy.unlink()
+    darker = ImageEnhance.Brightness(photograph(1)).enhance(0.8)
+    save(root, "a/darker.jpg", darker, quality=80)
+    images = read(root, decoded)
+    assert groups(images) == [["a/001.png", "a/darker.jpg"]]
+    assert np.array_equal(images.pixels, read(root, tmp_path / "other").pixels)
+
+
 def test_series_are_taken_from_file_names_within_a_species(root: Path, decoded: Path) -> None:
     names = ("a/night1_001.png", "a/night1_002.png", "a/night2_001.png", "b/night1_001.png")
     for number, name in enumerate(names, start=100):
@@ -162,7 +176,7 @@ def test_hundreds_of_pictures_that_are_all_alike_need_few_comparisons() -> None:
     pixels = np.asarray(photograph(1))
     records = [_record(number) for number in range(300)]
     entries = [_entry(number) for number in range(300)]
-    comparer = Comparer(lambda _: pixels)
+    comparer = Comparer(lambda _: None, lambda _: pixels)
     found, _ = group_images(entries, records, Grouping(None, 0, "key"), comparer)
     assert set(found) == {0}
     assert len(comparer.known) < 300 * ENOUGH  # of 44,850 pairs

@@ -249,7 +249,7 @@ class Recipe(Strict):
             raise key_error(
                 "whiten_features",
                 f"needs features that the training does not change, but {reason}: set freeze to "
-                "backbone and adapters to null, or whiten_features to false",
+                "backbone and adapters to null, or leave out the method or the backbone",
             )
         return self
 

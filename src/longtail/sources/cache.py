@@ -173,12 +173,7 @@ class PixelCache:
             DataError: if a file has become unusable since it was decoded.
         """
         self._forget_damaged_pixels(files)
-        missing = [file for file in files if self._records[file.identity].location is None]
-        for file in missing:
-            log.debug("%s is decoded again: its pixels are not stored", file.name)
-        again = self._decode(missing, title)
-        if unusable := [record for record in again.values() if record.reason is not None]:
-            raise DataError(f"{counted(len(unusable), 'file')} changed meanwhile. Run again.")
+        self.restore(files, title)
         locations = [self._location(file) for file in files]
         number = locations[0][0]
         if not self._segments.is_complete(locations):
@@ -187,8 +182,21 @@ class PixelCache:
         self._segments.remove_others(number)
         return array
 
+    def restore(self, files: Sequence[ImageFileRef], title: str = "Decoding again") -> None:
+        """Decode usable files again that have no pixels, since no data set has used them.
+
+        Raises:
+            DataError: if a file has become unusable since it was decoded.
+        """
+        missing = [file for file in files if self._records[file.identity].location is None]
+        for file in missing:
+            log.debug("%s is decoded again: its pixels are not stored", file.name)
+        again = self._decode(missing, title)
+        if unusable := [record for record in again.values() if record.reason is not None]:
+            raise DataError(f"{counted(len(unusable), 'file')} changed meanwhile. Run again.")
+
     def pixels(self, file: ImageFileRef) -> UInt8Array:
-        """The pixels of a file that :meth:`decode` has found usable, (size, size, 3)."""
+        """The pixels of a file that :meth:`restore` was given, (size, size, 3)."""
         number, row = self._location(file)
         image = np.empty((self._image_size, self._image_size, 3), np.uint8)
         self._segments.file(number).read(row, image)

@@ -106,7 +106,7 @@ def read_folder(
     with opened as cache:
         records = cache.decode(files, title)
         stored_correlations = cache.correlations()
-        comparer = Comparer(cache.pixels, dict(stored_correlations))
+        comparer = Comparer(cache.restore, cache.pixels, dict(stored_correlations))
         with _rejections_explained(rejected, cache.folder):
             selection = select(entries, records, requirements, grouping, comparer, rejected)
             cache.record_correlations(dict(comparer.known.items() - stored_correlations.items()))

@@ -34,10 +34,12 @@ class Comparer:
     """Compares images, and remembers the results.
 
     Attributes:
-        pixels: gives the pixels of a file, uint8 (height, width, 3).
+        restore: decodes files again whose pixels are no longer stored, before ``pixels`` is asked.
+        pixels: gives the pixels of a file, uint8 (height, width, 3). Threads may call it.
         known: correlations of pairs of pictures by :func:`pair_key`; new ones are added.
     """
 
+    restore: Callable[[Sequence[ImageFileRef]], None]
     pixels: Callable[[ImageFileRef], UInt8Array]
     known: dict[bytes, float] = field(default_factory=dict)
 
@@ -128,6 +130,7 @@ def _compared(
         pairs = [(int(nearest[row, rank]), row) for row in np.flatnonzero(waiting).tolist()]
         keys = {pair: pair_key(records[pair[0]], records[pair[1]]) for pair in pairs}
         new = [pair for pair, key in keys.items() if key not in comparer.known]
+        comparer.restore([files[row] for row in sorted({row for pair in new for row in pair})])
         batches = (new[start : start + BATCH] for start in range(0, len(new), BATCH))
         with closing(on_all_cores(correlations, batches)) as results:
             for batch, values in results:
