@@ -7,7 +7,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-RECOGNIZER = {"name": "moths.natural.mobilenetv2.softmax.seed0", "fingerprint": "0123abcd"}
+RECOGNIZER: dict[str, Any] = {
+    "name": "moths.natural.mobilenetv2.softmax.seed0",
+    "fingerprint": "0123abcd",
+    "class_names": ["noctua_pronuba", "noctua_comes", "xestia_baja", "agriopis_aurantiaria"],
+    "taxonomy": {
+        "noctua_pronuba": {"genus": "noctua", "order": "lepidoptera"},
+        "noctua_comes": {"genus": "noctua", "order": "lepidoptera"},
+        "xestia_baja": {"genus": "xestia", "order": "lepidoptera"},
+        "agriopis_aurantiaria": {"genus": "agriopis", "order": "lepidoptera"},
+    },
+}
 BY = "longtail moths.natural.mobilenetv2.softmax.seed0 0123abcd"
 TRUSTED: dict[str, Any] = {
     "answer": "noctua_pronuba",

@@ -135,9 +135,8 @@ def test_a_package_with_names_of_people_is_valid_and_says_who_named_what(tmp_pat
             ("Trap 1/c.HEIC", "", "", "no animal"),
         )
     ]
-    made = camtrap_package(
-        with_human_names(found, corrections), Deployments((TRAP,)), Survey(), "Moths", NOW
-    )
+    identified, _ = with_human_names(found, corrections, RECOGNIZER)
+    made = camtrap_package(identified, Deployments((TRAP,)), Survey(), "Moths", NOW)
     assert problems(made, tmp_path) == []
     observations = table(made, "observations", tmp_path).set_index("observationID")
     columns = ["observationType", "scientificName", "classificationMethod", "classifiedBy"]

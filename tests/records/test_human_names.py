@@ -15,6 +15,7 @@ from longtail.records.identifications import identifications
 from longtail.records.nights import nights_table
 from longtail.schemas.records import NIGHTS, OCCURRENCES
 from longtail.schemas.validation import validate
+from longtail.sources.class_folders import Rejected
 from longtail.sources.corrections import Correction
 from tests.records.names_rows import (
     BY,
@@ -40,12 +41,18 @@ def said(file: str, name: str, **changes: str) -> Correction:
 
 
 def named(rows: list[dict[str, Any]], *corrections: Correction) -> pd.DataFrame:
+    return with_rejected(rows, *corrections)[0]
+
+
+def with_rejected(
+    rows: list[dict[str, Any]], *corrections: Correction
+) -> tuple[pd.DataFrame, list[Rejected]]:
     table = names(*rows)
     photographs = table["file"].str.partition("#")[0]
     boxes = table["file"].str.partition("#xywh=")[2]
     table = table.assign(sha256="sha of " + photographs, box=boxes, genus="noctua")
     table.loc[table["error"] != "", "sha256"] = ""
-    return with_human_names(identifications(table, RECOGNIZER, {}), corrections)
+    return with_human_names(identifications(table, RECOGNIZER, {}), corrections, RECOGNIZER)
 
 
 def test_each_choice_of_the_page_is_an_identification_by_a_person() -> None:
@@ -98,6 +105,75 @@ def test_the_photograph_is_found_by_checksum_and_box_or_else_by_name(
 def test_a_family_that_the_model_does_not_know_is_a_family() -> None:
     found = named([row("a.jpg")], said("a.jpg", "noctuidae", qualifier="sp."))
     assert found[["scientific_name", "taxon_rank"]].to_numpy().tolist() == [["Noctuidae", "family"]]
+
+
+@pytest.mark.parametrize(
+    ("given", "name", "rank", "remark"),
+    [
+        ("Acronicta", "Acronicta", "genus", ""),
+        ("noctua", "Noctua", "genus", ""),
+        ("Noctuidae", "Noctuidae", "family", ""),
+        ("Noctuinae", "Noctuinae", "subfamily", ""),
+        ("Lepidoptera", "Lepidoptera", "order", ""),
+        ("Noctua sp.", "Noctua", "genus", ""),
+        ("Noctuidae sp", "Noctuidae", "family", ""),
+        ("Acronicta sp. 2", "Acronicta", "genus", "Acronicta sp. 2"),
+        ("Acronicta sp. BOLD:1A", "Acronicta", "genus", "Acronicta sp. BOLD:1A"),
+        ("Noctua cf. pronuba", "Noctua", "genus", "cf. Noctua pronuba"),
+        ("Acronicta aff psi", "Acronicta", "genus", "aff. Acronicta psi"),
+        ("Noctua pronuba (Linnaeus, 1758)", "Noctua pronuba", "species", ""),
+        ("Acronicta psi", "Acronicta psi", "species", ""),
+        ("Papilio machaon Linnaeus, 1758", "Papilio machaon", "species", ""),
+    ],
+)
+def test_a_name_without_a_qualifier_has_the_rank_that_it_is_written_with(
+    given: str, name: str, rank: str, remark: str
+) -> None:
+    table, rejected = with_rejected([row("a.jpg", UNSURE)], said("a.jpg", given))
+    columns = ["kind", "scientific_name", "taxon_rank", "remark", "method"]
+    assert table[columns].to_numpy().tolist() == [["animal", name, rank, remark, "human"]]
+    assert rejected == []
+
+
+@pytest.mark.parametrize("qualifier", ["", "sp.", "cf."])
+@pytest.mark.parametrize(
+    "given", ["a moth", "the moth", "Red admiral", "Painted Lady", "moth?", "Noctua pronuba?"]
+)
+def test_what_is_no_scientific_name_leaves_that_of_the_model(given: str, qualifier: str) -> None:
+    table, rejected = with_rejected([row("a.jpg")], said("a.jpg", given, qualifier=qualifier))
+    assert table[["scientific_name", "method"]].to_numpy().tolist() == [
+        ["Noctua pronuba", "machine"]
+    ]
+    why = f"'{given}' is no scientific name (if it is one, write it with its author)"
+    assert rejected == [("c.csv, line 2: a.jpg", given, why)]
+
+
+def test_a_class_with_an_english_name_is_a_species() -> None:
+    recognizer = RECOGNIZER | {"class_names": ["red_admiral", "7"], "taxonomy": {}}
+    table = names(row("a.jpg"), row("b.jpg")).assign(sha256="", box="")
+    given = [said("a.jpg", "Red admiral", sha256=""), said("b.jpg", "7", sha256="")]
+    found, rejected = with_human_names(identifications(table, RECOGNIZER, {}), given, recognizer)
+    assert found["scientific_name"].tolist() == ["Red admiral", "7"]
+    assert set(found["taxon_rank"]) == {"species"} and rejected == []
+
+
+def test_a_name_that_is_nearly_a_class_is_published_and_logged_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    found = named(
+        [row("a.jpg"), row("b.jpg"), row("c.jpg")],
+        said("a.jpg", "Agriopis aurantiarria"),
+        said("b.jpg", "Agriopis aurantiarria"),
+        said("c.jpg", "Agriopis aurantiaria"),
+    )
+    assert found["scientific_name"].tolist() == [
+        *["Agriopis aurantiarria"] * 2,
+        "Agriopis aurantiaria",
+    ]
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
+        "predict.corrections: published as given, but nearly a class: 'Agriopis aurantiarria' (the "
+        "nearest class is 'agriopis_aurantiaria')"
+    ]
 
 
 def test_occurrences_and_nights_count_what_people_said() -> None:

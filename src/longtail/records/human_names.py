@@ -3,44 +3,60 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import pandas as pd
 
 from longtail.naming.answers_table import NO_ANIMAL
-from longtail.nomenclature import UNNAMED
-from longtail.records.camtrap_dp import RANKS
+from longtail.naming.name_matching import ClassMatcher
+from longtail.nomenclature import HYBRID, QUALIFIERS, UNNAMED
 from longtail.records.identifications import ANIMAL, BLANK, HUMAN, UNKNOWN, scientific
 from longtail.schemas.vocabulary import BOX, FRAME, SPECIES
+from longtail.scientific_names import looks_latin, plain_name
+from longtail.sources.class_folders import Rejected
 from longtail.sources.corrections import Correction
-from longtail.wording import counted
+from longtail.wording import capitalized, counted, first_names
 
 KEY = "predict.corrections"
 NOT_KNOWN = "unknown"  # the qualifier of what a person could not name
-FAMILY = "idae"  # the ending of names of families (ICZN, article 29.2)
+# The endings of names above the genus (ICZN article 29.2, ICN article 18.1).
+ENDINGS = {"idae": "family", "aceae": "family", "inae": "subfamily"}
+# Marks in a name, after which it is not sure or not that of a species.
+DOUBTS = frozenset({*QUALIFIERS.values(), *UNNAMED.values()})
+# The form of a canonical name: a genus with a capital letter, then epithets and marks without one;
+# anything may follow "sp.", and a parent of a hybrid may have a genus of its own.
+_GENUS, _EPITHET = r"[^\W\d_a-z][^\W\d_]+(-[^\W\d_]+)*", r"[^\W\d_A-Z]+([/'-][^\W\d_A-Z]+)*\.?"
+_NAME = rf"{_GENUS}( {_EPITHET})*"
+_SCIENTIFIC = re.compile(rf"{_NAME}( {HYBRID} {_NAME})*|{_GENUS} {re.escape(UNNAMED['sp'])} .*")
 
 log = logging.getLogger(__name__)
 
 
-def with_human_names(identified: pd.DataFrame, corrections: Sequence[Correction]) -> pd.DataFrame:
+def with_human_names(
+    identified: pd.DataFrame, corrections: Sequence[Correction], recognizer: Mapping[str, Any]
+) -> tuple[pd.DataFrame, list[Rejected]]:
     """The identifications of people where there are any, and those of the model elsewhere.
 
     A correction is of the file with its checksum, or else with its name, and of its box. Files that
-    cannot be read keep their error.
+    cannot be read keep their error. Names that are nearly a class are logged, and kept.
 
     Args:
         identified: of :func:`longtail.records.identifications.identifications`.
         corrections: that people agree on.
+        recognizer: its ``class_names`` and ``taxonomy`` tell the rank of a name.
 
     Returns:
-        The same columns. Rows that a person has named have the method ``human``, no probability,
-        and ``by`` and ``when`` of the correction.
+        The same columns, where rows that a person has named have the method ``human``, no
+        probability, and ``by`` and ``when`` of the correction; and the corrections that are no
+        scientific name, whose photographs keep the name of the model.
     """
     said = {row.photograph: row for row in corrections}
-    rank_of = _ranks(identified)
-    rows, used = [], set()
+    known = KnownNames.of(recognizer)
+    rows, used, rejected = [], set(), {}
     of_model: list[dict[Any, Any]] = identified.to_dict("records")
     for row in of_model:
         photograph = row[FRAME] or row["file"]
@@ -48,10 +64,14 @@ def with_human_names(identified: pd.DataFrame, corrections: Sequence[Correction]
         key = next((key for key in keys if key in said), None)
         named: dict[str, Any] = {}
         if key is not None and not row["error"]:
-            used.add(key)
-            named = _named(said[key], rank_of)
+            found = _named(said[key], known)
+            if isinstance(found, str):
+                rejected[key] = said[key].rejected(found)
+            else:
+                used.add(key)
+                named = found
         rows.append({**row, **named})
-    others = len(said) - len(used)
+    others = len(said) - len(used) - len(rejected)
     log.info(
         "%s: %s named by a person%s",
         KEY,
@@ -60,21 +80,77 @@ def with_human_names(identified: pd.DataFrame, corrections: Sequence[Correction]
         if others
         else "",
     )
-    return pd.DataFrame(rows, columns=identified.columns, index=identified.index)
+    known.log_nearly([said[key].name for key in said if key in used and said[key].name])
+    table = pd.DataFrame(rows, columns=identified.columns, index=identified.index)
+    return table, list(rejected.values())
 
 
-def _named(said: Correction, rank_of: Mapping[str, str]) -> dict[str, Any]:
-    """What a person has said, in the columns of identifications."""
-    kind, name, rank, remark = ANIMAL, scientific(said.name), SPECIES, ""
+@dataclass(frozen=True)
+class KnownNames:
+    """The names that the model knows.
+
+    Attributes:
+        classes: its classes.
+        rank_of: the rank of each group above them, by its scientific name.
+    """
+
+    classes: ClassMatcher
+    rank_of: Mapping[str, str]
+
+    @classmethod
+    def of(cls, recognizer: Mapping[str, Any]) -> KnownNames:
+        rank_of = {
+            scientific(group): rank
+            for groups in recognizer["taxonomy"].values()
+            for rank, group in groups.items()
+            if group
+        }
+        return cls(ClassMatcher(recognizer["class_names"]), rank_of)
+
+    def rank(self, name: str) -> str:
+        """The rank of a name of one word; of one that is not known by its ending, or a genus."""
+        endings = (rank for end, rank in ENDINGS.items() if name.endswith(end))
+        return self.rank_of.get(name) or next(endings, "genus")
+
+    def words(self, text: str) -> list[str]:
+        """The words of a scientific name in canonical form; none if it is no such name.
+
+        English names of two words have the form of scientific ones ("Red admiral"). A genus that
+        the model knows, a Latin ending of the epithet, or an author tells them apart.
+        """
+        words = scientific(text).split()
+        if _SCIENTIFIC.fullmatch(" ".join(words)) is None:
+            return []
+        is_capital = plain_name(text)[0].isupper()
+        if words[0] in self.rank_of or (len(words) == 1 and is_capital):
+            return words
+        is_scientific = (
+            words[1:2] == [UNNAMED["sp"]]
+            or looks_latin(" ".join(word for word in words if word not in DOUBTS))
+            or len(plain_name(text).split()) > len(words)  # an author follows
+        )
+        return words if is_capital and is_scientific else []
+
+    def log_nearly(self, names: Sequence[str]) -> None:
+        """Warn of names that are no class, but nearly one."""
+        near = [pair for name in dict.fromkeys(names) for pair in self.classes.misspelt([name])]
+        if near:
+            pairs = [f"'{name}' (the nearest class is '{other}')" for name, other in near]
+            log.warning(
+                "%s: published as given, but nearly a class: %s", KEY, ", ".join(first_names(pairs))
+            )
+
+
+def _named(said: Correction, known: KnownNames) -> dict[str, Any] | str:
+    """What a person has said, in the columns of identifications; or why it cannot be used."""
+    kind, taxon = ANIMAL, ("", "", "")
     if said.qualifier in (NO_ANIMAL, NOT_KNOWN):
         kind = BLANK if said.qualifier == NO_ANIMAL else UNKNOWN
-        name = rank = ""
-    elif said.qualifier in UNNAMED.values():
-        rank = _rank(name, rank_of)
-    elif said.qualifier:  # not sure of the species: only the genus is
-        remark = f"{said.qualifier} {name}"
-        name = name.partition(" ")[0]
-        rank = _rank(name, rank_of)
+    elif found := _taxon(said, known):
+        taxon = found
+    else:
+        return f"'{said.name}' is no scientific name (if it is one, write it with its author)"
+    name, rank, remark = taxon
     return {
         "kind": kind,
         "scientific_name": name,
@@ -87,14 +163,26 @@ def _named(said: Correction, rank_of: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _ranks(identified: pd.DataFrame) -> dict[str, str]:
-    """The rank of each group that the model could have answered."""
-    ranks = [rank for rank in RANKS if rank in identified and rank != SPECIES]
-    return {scientific(name): rank for rank in ranks for name in identified[rank] if name}
-
-
-def _rank(name: str, rank_of: Mapping[str, str]) -> str:
-    return rank_of.get(name, "family" if name.endswith(FAMILY) else "genus")
+def _taxon(said: Correction, known: KnownNames) -> tuple[str, str, str] | None:
+    """Name, rank and remark of what a person has named; None if it is no scientific name."""
+    if not said.qualifier and known.classes.labels(said.name):
+        return scientific(said.name), SPECIES, ""
+    # With a qualifier, a name without a capital letter is one, too: the page writes names of
+    # groups as the data set does.
+    words = known.words(capitalized(said.name) if said.qualifier else said.name)
+    if said.qualifier and not words and known.classes.labels(said.name):
+        words = scientific(said.name).split()
+    if not words:
+        return None
+    doubt = said.qualifier or next((word for word in words if word in DOUBTS), "")
+    whole = " ".join(words)
+    if doubt in UNNAMED.values():
+        is_more = whole not in (words[0], f"{words[0]} {doubt}")
+        return words[0], known.rank(words[0]), whole if is_more else ""
+    if doubt:  # not sure of the species: only the genus is
+        species = " ".join(word for word in words if word != doubt)
+        return words[0], known.rank(words[0]), f"{doubt} {species}"
+    return whole, known.rank(whole) if len(words) == 1 else SPECIES, ""
 
 
 def _time(when: str) -> str:

@@ -219,15 +219,16 @@ def publish_records(
     from longtail.reporting.figures.nights import nights_figure
 
     identified = identifications(names, recognizer, photographs.boxes)
-    contradicted: list[Rejected] = []
+    unused: list[Rejected] = []
     if predict.corrections is not None:
-        corrections, contradicted = read_corrections(predict.corrections, "predict.corrections")
-        identified = with_human_names(identified, corrections)
+        corrections, unused = read_corrections(predict.corrections, "predict.corrections")
+        identified, unpublished = with_human_names(identified, corrections, recognizer)
+        unused += unpublished
     package = camtrap_package(
         identified, deployments, predict.survey, dataset.label, datetime.now(UTC)
     )
     found = occurrences(identified, predict.survey.recorder)
-    left_out = left_out_table(package.left_out, found.left_out, deployments.problems, contradicted)
+    left_out = left_out_table(package.left_out, found.left_out, deployments.problems, unused)
     log_left_out(left_out, len(names))
     nights = nights_table(identified)
     return package.files, found.table, left_out, nights, nights_figure(nights).png
