@@ -112,6 +112,17 @@ def test_tail_against_head_is_open_for_several_families_and_absent_without_a_tai
     assert encoded not in figures(FOUND[FOUND["part"] == "overall"])
 
 
+def test_the_model_of_the_natural_set_is_judged_if_there_is_one() -> None:
+    sets = ("long_tailed", "natural")
+    both = [BEST.assign(train_set=name) for name in sets]
+    of_species = [species().assign(train_set=name) for name in sets]
+    of_species[1]["recall"] = 1.0
+    found = section(FOUND, best=pd.concat(both), species=pd.concat(of_species))
+    text = " ".join(found.split())
+    assert "10 of 10 images are named correctly" in text
+    assert "trained on the natural set" in text
+
+
 def test_a_model_is_judged_in_words() -> None:
     text = " ".join(section(FOUND, novelty=NOVELTY).split())
     assert "<b>5 of 10 images are named correctly</b> (50%: 6 of 12 of the natural test" in text

@@ -154,7 +154,9 @@ def _recognition(
     contents: Contents,
     names: ClassNaming,
 ) -> Recognition | None:
-    judged = headline_tables(contents)[0].train_set
+    judged: TrainSet = headline_tables(contents)[0].train_set
+    if "natural" in set(best["train_set"]):
+        judged = "natural"  # all that there is of each class, as a model for use learns
     trial = best[best["train_set"] == judged].head(1)
     own = species.merge(trial[list(TRIAL_COLUMNS)])
     if own.empty:
