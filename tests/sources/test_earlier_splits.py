@@ -10,6 +10,7 @@ import pytest
 
 from longtail.errors import DataError
 from longtail.imbalance.earlier_split import split_of
+from longtail.imbalance.subsets import CONFIRMED
 from longtail.parameters import Dataset
 from longtail.sources.earlier_splits import keep_earlier_split, record_split
 from tests.imbalance.growing import dataset, drawn_photographs, index_with
@@ -54,6 +55,17 @@ def test_photographs_that_were_away_test_when_they_are_back(
     ]
     record_split(kept, of, tmp_path)
     assert away in names_of_test(keep_earlier_split(first, of, tmp_path), of)
+
+
+def test_confirmed_photographs_that_move_into_the_folders_train(tmp_path: Path) -> None:
+    of, whole = dataset(), index_of_sizes(20, 17, 12)
+    confirmed = set(whole["file"]) - set(index_of_sizes(12, 12, 12)["file"])
+    is_confirmed = whole["file"].isin(confirmed)
+    record_split(whole.assign(split=whole["split"].mask(is_confirmed, CONFIRMED)), of, tmp_path)
+    assert names_of_test(whole, of) & confirmed  # by themselves some would be drawn
+    tested = names_of_test(keep_earlier_split(whole, of, tmp_path), of)
+    assert len(confirmed) == 13
+    assert tested and not tested & confirmed
 
 
 def test_the_record_is_written_only_when_it_changes(tmp_path: Path) -> None:

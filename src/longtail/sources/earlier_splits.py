@@ -92,7 +92,9 @@ def record_split(index: pd.DataFrame, dataset: Dataset, folder: Path) -> None:
     now = drawn_with(dataset)
     if not is_drawn(index, dataset) and not record["drawn_with"].eq(now).any():
         return
-    split = split_of(index, dataset)
+    # What a person has confirmed has trained, and trains when it moves into the folders, too.
+    confirmed = pd.Series("train", index=index.loc[index["split"] == CONFIRMED, "image"])
+    split = pd.concat([split_of(index, dataset), confirmed])
     rows = pd.DataFrame(
         {
             "drawn_with": now,
