@@ -192,7 +192,7 @@ def _rows(table: Path, key: str) -> Iterator[Correction]:
     where = f"{key}: '{table}'"
     found = named_columns(read_csv(str(table), where), CORRECTIONS_HEADERS, where)
     is_used = found.columns.isin(list(CORRECTIONS.columns))
-    found = validate(found.loc[:, is_used], CORRECTIONS, where)
+    found = validate(found.loc[:, is_used | ~found.columns.duplicated()], CORRECTIONS, where)
     found = found.reindex(columns=list(CORRECTIONS.columns), fill_value="")
     for line, row in zip(found.index, found.to_dict("records"), strict=True):
         values = {str(name): str(value) for name, value in row.items()}
