@@ -83,11 +83,11 @@ def test_the_photograph_is_found_by_checksum_and_box_or_else_by_name(
     rows = [row(f"a.jpg#xywh={box}") for box in ("1,2,3,4", "5,6,7,8")]
     with caplog.at_level(logging.INFO):
         found = named(
-            [*rows, row("b.jpg"), row("c.jpg"), row("d.jpg", UNREADABLE)],
+            [*rows, row("b.jpg"), row("c.jpg"), row("d.jpg")],
             said("elsewhere/a.jpg#xywh=5,6,7,8", "Xestia baja", sha256="sha of a.jpg"),
             said("b.jpg", "Noctua pronuba", sha256=""),
             said("c.jpg#xywh=1,2,3,4", "Xestia baja"),  # of a box that there is not
-            said("d.jpg", "Xestia baja", sha256=""),
+            said("e.jpg", "Xestia baja", sha256=""),
         )
     assert found["method"].tolist() == ["machine", "human", "human", "machine", "machine"]
     assert found["scientific_name"].tolist()[:3] == [
@@ -95,11 +95,62 @@ def test_the_photograph_is_found_by_checksum_and_box_or_else_by_name(
         "Xestia baja",
         "Noctua pronuba",
     ]
-    assert found["probability"].notna().tolist() == [True, False, False, True, False]
-    assert found["kind"].tolist()[-1] == "unclassified"
+    assert found["probability"].notna().tolist() == [True, False, False, True, True]
     assert caplog.messages == [
-        "predict.corrections: 2 rows are named by a person; 2 corrections are of other photographs"
+        "predict.corrections: 2 rows are named by a person; 1 correction cannot be used, see "
+        "left_out.csv; 1 correction is of other photographs"
     ]
+
+
+def test_a_file_that_cannot_be_read_is_found_by_its_name() -> None:
+    found, rejected = with_rejected(
+        [row("a.CR2", UNREADABLE), row("b.CR2", UNREADABLE), row("c.CR2", UNREADABLE)],
+        said("a.CR2", "Xestia baja"),
+        said("b.CR2", "Xestia baja", sha256="one"),
+        said("b.CR2", "Noctua comes", sha256="another"),
+    )
+    assert found["method"].tolist() == ["human", "machine", "machine"]
+    assert found["kind"].tolist() == ["animal", "unclassified", "unclassified"]
+    assert found["scientific_name"].tolist() == ["Xestia baja", "", ""]
+    assert [(name, why) for _, name, why in rejected] == [
+        ("Xestia baja", "another row names this photograph, or one with the same name"),
+        ("Noctua comes", "another row names this photograph, or one with the same name"),
+    ]
+
+
+def test_a_correction_with_the_checksum_of_another_file_is_not_of_an_unreadable_one() -> None:
+    found = named(
+        [row("a.jpg"), row("b.CR2", UNREADABLE)],
+        said("b.CR2", "Xestia baja", sha256="sha of a.jpg"),
+    )
+    assert found["method"].tolist() == ["human", "machine"]
+
+
+@pytest.mark.parametrize(
+    ("file", "changes", "why"),
+    [
+        (
+            "a.jpg",
+            {"sha256": "0" * 64},
+            "has changed since it was named, or is another photograph with the same name",
+        ),
+        ("a.jpg", {"box": "abc"}, "'abc' is not a box: give x,y,width,height in pixels"),
+        ("a.jpg", {"box": "1,2,3"}, "'1,2,3' is not a box: give x,y,width,height in pixels"),
+        ("a.jpg", {"box": "9,9,9,9"}, "no animal was found in the box '9,9,9,9' of the photograph"),
+        (
+            "b.jpg",
+            {},
+            "the animals of the photograph are in boxes: give the box of the one that is named",
+        ),
+    ],
+)
+def test_a_correction_of_a_photograph_that_fits_none_of_its_rows_is_a_mistake(
+    file: str, changes: dict[str, str], why: str
+) -> None:
+    rows = [row("a.jpg"), row("b.jpg#xywh=1,2,3,4")]
+    found, rejected = with_rejected(rows, said(file, "Xestia baja", **changes))
+    assert set(found["method"]) == {"machine"}
+    assert rejected == [(f"c.csv, line 2: {file}", "Xestia baja", why)]
 
 
 def test_a_family_that_the_model_does_not_know_is_a_family() -> None:

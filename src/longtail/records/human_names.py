@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -41,8 +42,9 @@ def with_human_names(
 ) -> tuple[pd.DataFrame, list[Rejected]]:
     """The identifications of people where there are any, and those of the model elsewhere.
 
-    A correction is of the file with its checksum, or else with its name, and of its box. Files that
-    cannot be read keep their error. Names that are nearly a class are logged, and kept.
+    A correction is of the file with its checksum, or else with its name, and of its box. A file
+    that cannot be read may have no checksum: then its name suffices, if one correction has it.
+    Names that are nearly a class are logged, and kept.
 
     Args:
         identified: of :func:`longtail.records.identifications.identifications`.
@@ -51,38 +53,82 @@ def with_human_names(
 
     Returns:
         The same columns, where rows that a person has named have the method ``human``, no
-        probability, and ``by`` and ``when`` of the correction; and the corrections that are no
-        scientific name, whose photographs keep the name of the model.
+        probability, and ``by`` and ``when`` of the correction; and the corrections of these
+        photographs that cannot be used, with the reason. The name of the model stays there.
     """
     said = {row.photograph: row for row in corrections}
+    by_file: dict[tuple[str, str], list[Correction]] = defaultdict(list)
+    checksums = set(identified["sha256"]) - {""}
+    for row in corrections:
+        if row.sha256 not in checksums:
+            by_file[row.file, row.box].append(row)
     known = KnownNames.of(recognizer)
-    rows, used, rejected = [], set(), {}
+    rows, used, reasons = [], set(), {}
     of_model: list[dict[Any, Any]] = identified.to_dict("records")
-    for row in of_model:
-        photograph = row[FRAME] or row["file"]
-        keys = [(name, row[BOX]) for name in (row["sha256"], photograph)]
-        key = next((key for key in keys if key in said), None)
-        named: dict[str, Any] = {}
-        if key is not None and not row["error"]:
-            found = _named(said[key], known)
-            if isinstance(found, str):
-                rejected[key] = said[key].rejected(found)
-            else:
-                used.add(key)
-                named = found
-        rows.append({**row, **named})
-    others = len(said) - len(used) - len(rejected)
-    log.info(
-        "%s: %s named by a person%s",
-        KEY,
-        counted(len(used), "row is", "rows are"),
-        f"; {counted(others, 'correction is', 'corrections are')} of other photographs"
-        if others
-        else "",
-    )
+    for of_file in of_model:
+        photograph, checksum, box = (
+            of_file[FRAME] or of_file["file"],
+            of_file["sha256"],
+            of_file[BOX],
+        )
+        found = said.get((checksum, box)) or said.get((photograph, box))
+        if found is None and not checksum and len(by_file[photograph, box]) == 1:
+            [found] = by_file[photograph, box]
+        named = {} if found is None else _named(found, known)
+        if found is not None and isinstance(named, str):
+            reasons[found.photograph] = named
+        elif found is not None:
+            used.add(found.photograph)
+        rows.append(of_file if isinstance(named, str) else {**of_file, **named})
+    of_photograph = _rows_of_photographs(of_model)
+    for key in said.keys() - used - reasons.keys():
+        if reason := _mistake(said[key], of_photograph):
+            reasons[key] = reason
+    _log_counts(len(used), len(reasons), len(said) - len(used) - len(reasons))
     known.log_nearly([said[key].name for key in said if key in used and said[key].name])
     table = pd.DataFrame(rows, columns=identified.columns, index=identified.index)
-    return table, list(rejected.values())
+    return table, [said[key].rejected(reasons[key]) for key in said if key in reasons]
+
+
+def _rows_of_photographs(rows: Sequence[dict[Any, Any]]) -> Mapping[str, list[dict[Any, Any]]]:
+    """The rows of each photograph, by its checksum and by its name."""
+    found: dict[str, list[dict[Any, Any]]] = defaultdict(list)
+    for row in rows:
+        for key in filter(None, (row["sha256"], row[FRAME] or row["file"])):
+            found[key].append(row)
+    return dict(found)
+
+
+def _mistake(said: Correction, of_photograph: Mapping[str, list[dict[Any, Any]]]) -> str:
+    """Why a correction fits no row; empty if it is of another photograph."""
+    rows = of_photograph.get(said.sha256) or of_photograph.get(said.file)
+    if rows is None:
+        return ""
+    if said.sha256 and rows[0]["sha256"] not in ("", said.sha256):
+        return "has changed since it was named, or is another photograph with the same name"
+    if said.box and not _is_box(said.box):
+        return f"'{said.box}' is not a box: give x,y,width,height in pixels"
+    if said.box not in {row[BOX] for row in rows}:
+        if said.box:
+            return f"no animal was found in the box '{said.box}' of the photograph"
+        return "the animals of the photograph are in boxes: give the box of the one that is named"
+    return "another row names this photograph, or one with the same name"
+
+
+def _is_box(text: str) -> bool:
+    try:
+        return len([float(value) for value in text.split(",")]) == 4
+    except ValueError:
+        return False
+
+
+def _log_counts(used: int, mistakes: int, others: int) -> None:
+    parts = [f"{counted(used, 'row is', 'rows are')} named by a person"]
+    if mistakes:
+        parts.append(f"{counted(mistakes, 'correction')} cannot be used, see left_out.csv")
+    if others:
+        parts.append(f"{counted(others, 'correction is', 'corrections are')} of other photographs")
+    log.info("%s: %s", KEY, "; ".join(parts))
 
 
 @dataclass(frozen=True)
