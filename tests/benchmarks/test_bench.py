@@ -32,7 +32,9 @@ def test_contenders_take_turns_and_the_first_round_does_not_count(
     assert ratio(times["b"], times["a"]) == 3  # of 4 and 2
 
 
-def test_usual_loop_sees_every_image_once_and_learns() -> None:
+def test_usual_loop_sees_every_image_once_and_learns(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Processes that are forked from one that has threads, as that of all tests, may never end.
+    monkeypatch.setattr("benchmarks.usual.LOADER_PROCESSES", 0)
     labels = np.arange(40) % 2
     pixels = np.full((40, 32, 32, 3), 200, dtype=np.uint8) * labels[:, None, None, None].astype(
         "u1"
