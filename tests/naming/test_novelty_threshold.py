@@ -21,7 +21,7 @@ from longtail.naming.novelty_scores import (
 from longtail.naming.novelty_threshold import (
     KNOWN_KEPT,
     NoveltyThreshold,
-    _Familiarity,
+    _SpeciesAuroc,
     fit_novelty,
 )
 from longtail.wording import percent
@@ -215,7 +215,7 @@ def test_a_score_is_better_beyond_noise_as_it_is_if_species_are_resampled(
     assert np.mean(differences) > 0
     assert (np.quantile(differences, 0.05) > 0) == is_better
     other, usual = (
-        _Familiarity.of(score, known, np.full(len(labels), 1 / images)) for score in scores
+        _SpeciesAuroc.of(score, known, np.full(len(labels), 1 / images)) for score in scores
     )
     assert other.is_better_than(usual) == is_better
     assert not usual.is_better_than(other) and not usual.is_better_than(usual)

@@ -76,9 +76,9 @@ class NoveltyScore:
         Raises:
             ValueError: if the score needs similarities, and there are none.
         """
-        return -self._familiarity(np.asarray(logits, dtype=np.float64), similarity)
+        return -self._known_score(np.asarray(logits, dtype=np.float64), similarity)
 
-    def _familiarity(self, logits: Float64Array, similarity: FloatArray | None) -> Float64Array:
+    def _known_score(self, logits: Float64Array, similarity: FloatArray | None) -> Float64Array:
         if self.name == MAX_LOGIT:
             return np.asarray(largest_logit(logits))
         if self.name == ENERGY:

@@ -91,11 +91,11 @@ def fit_novelty(
         return NoveltyThreshold(MAX_PROBABILITY, {}, None, None, None, tested, None, note)
     weights = _equal_species(known)
     scores = _candidates(known, weights, temperature, assumed)
-    familiarity = {name: _Familiarity.of(score, known, weights) for name, score in scores.items()}
-    found = {name: of.auroc for name, of in familiarity.items()}
+    aurocs = {name: _SpeciesAuroc.of(score, known, weights) for name, score in scores.items()}
+    found = {name: of.auroc for name, of in aurocs.items()}
     best = max(found, key=lambda name: found[name])
     usual = next(iter(found))
-    chosen = scores[best if familiarity[best].is_better_than(familiarity[usual]) else usual]
+    chosen = scores[best if aurocs[best].is_better_than(aurocs[usual]) else usual]
     values = chosen.of(known.logits, known.similarity)
     threshold = float(np.quantile(values, KNOWN_KEPT, weights=weights, method="inverted_cdf"))
     known_kept = float(weights[values <= threshold].sum() / weights.sum())
@@ -139,7 +139,7 @@ def _candidates(
 
 
 @dataclass(frozen=True)
-class _Familiarity:
+class _SpeciesAuroc:
     """How often photographs look more familiar than those as if their species were unknown.
 
     Attributes:
@@ -168,7 +168,7 @@ class _Familiarity:
         """Of all pairs; the mean of either part."""
         return float(self.of_known.mean())
 
-    def is_better_than(self, other: _Familiarity) -> bool:
+    def is_better_than(self, other: _SpeciesAuroc) -> bool:
         """Whether the AUROC is larger beyond noise.
 
         The standard error of the difference is that of DeLong et al. 1988, with species in place

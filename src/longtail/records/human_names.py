@@ -66,11 +66,8 @@ def with_human_names(
     rows, used, reasons = [], set(), {}
     of_model: list[dict[Any, Any]] = identified.to_dict("records")
     for of_file in of_model:
-        photograph, checksum, box = (
-            of_file[FRAME] or of_file["file"],
-            of_file["sha256"],
-            of_file[BOX],
-        )
+        photograph = of_file[FRAME] or of_file["file"]
+        checksum, box = of_file["sha256"], of_file[BOX]
         found = said.get((checksum, box)) or said.get((photograph, box))
         if found is None and not checksum and len(by_file[photograph, box]) == 1:
             [found] = by_file[photograph, box]

@@ -155,8 +155,9 @@ def _recognition(
     names: ClassNaming,
 ) -> Recognition | None:
     judged: TrainSet = headline_tables(contents)[0].train_set
+    # It has every training image, while the other sets are smaller on purpose.
     if "natural" in set(best["train_set"]):
-        judged = "natural"  # all that there is of each class, as a model for use learns
+        judged = "natural"
     trial = best[best["train_set"] == judged].head(1)
     own = species.merge(trial[list(TRIAL_COLUMNS)])
     if own.empty:
