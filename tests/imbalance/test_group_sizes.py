@@ -14,6 +14,7 @@ from longtail.imbalance import (
     equal_groups,
     equal_groups_note,
     has_groups,
+    is_tail_smaller,
     without_equal_groups,
 )
 from longtail.pipelines.imbalance.nodes import cut_subsets
@@ -112,3 +113,13 @@ def test_groups_are_kept_where_one_training_set_has_a_tail() -> None:
         "Head, middle and tail are left out, since they have nearly equal numbers of training "
         "images."
     )
+
+
+def test_one_training_set_has_a_tail_and_another_has_none() -> None:
+    # Classes 0, 1 and 2 are the head, the middle and the tail; each has two images.
+    labels = np.array([0, 0, 1, 1, 2, 2])
+    rows = [("test", group, 2 * place) for place, group in enumerate(GROUPS)]
+    subsets = pd.DataFrame(rows, columns=["role", "name", "image"])
+    assert is_tail_smaller(np.array([9, 6, 6]), labels, subsets)
+    assert not is_tail_smaller(np.array([8, 6, 6]), labels, subsets)
+    assert is_tail_smaller(np.array([6, 6, 9]), labels, subsets)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from longtail.arrays import Int64Array
 from longtail.catalog import LongtailCatalog
 from longtail.commands.run_versions import EarlierRun, check_run
 from longtail.context import open_project
@@ -23,7 +24,7 @@ from longtail.evaluation.run_comparison import (
     parameter_changes,
 )
 from longtail.hooks.run_files import path_of
-from longtail.imbalance import images_of, widest_test_set
+from longtail.imbalance import has_groups, images_of, widest_test_set, without_equal_groups
 from longtail.project import shown
 from longtail.reporting.page.run_comparison import RunComparison, comparison_page
 from longtail.trials.verification import trial_names
@@ -128,6 +129,7 @@ class _Tested:
         subsets: one row per image and subset.
         keys: what identifies each image of the widest test set in both runs, by its number in this
             one.
+        tail: the numbers of the test images of the tail; none where no training set has one.
     """
 
     run: EarlierRun
@@ -135,6 +137,7 @@ class _Tested:
     index: pd.DataFrame
     subsets: pd.DataFrame
     keys: pd.Series[Any]
+    tail: Int64Array
 
     @classmethod
     def by(cls, run: EarlierRun, dataset: str, *, by_pixels: bool) -> _Tested:
@@ -145,15 +148,18 @@ class _Tested:
         if by_pixels:
             hashes = pixel_hashes(run.load(f"{dataset}_images"), numbers)
             keys = pd.Series(hashes, numbers, dtype=object)
-        trials = list(trial_names(run.load(f"{dataset}_trainings")))
-        return cls(run, trials, run.load(f"{dataset}_index").set_index("image"), subsets, keys)
+        trainings = run.load(f"{dataset}_trainings")
+        train_sets = trainings["train_set"].unique()
+        profile = without_equal_groups(run.load(f"{dataset}_class_profile"), train_sets)
+        tail = images_of(subsets, "test", TAIL) if has_groups(profile) else np.empty(0, np.int64)
+        index = run.load(f"{dataset}_index").set_index("image")
+        return cls(run, list(trial_names(trainings)), index, subsets, keys, tail)
 
     def keys_by_test_set(self) -> dict[str, pd.Series[Any]]:
         """The keys of the widest test set, and of the tail if there is one."""
-        tail = images_of(self.subsets, "test", TAIL)
         return {
             widest_test_set(self.subsets): self.keys,
-            **({TAIL: self.keys.loc[pd.Index(tail)]} if len(tail) else {}),
+            **({TAIL: self.keys.loc[pd.Index(self.tail)]} if len(self.tail) else {}),
         }
 
     def parameters(self, trials: Sequence[str]) -> dict[str, Mapping[str, Any]]:

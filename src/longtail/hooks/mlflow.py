@@ -8,7 +8,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,7 +36,8 @@ from longtail.hooks.mlflow_records import (
 from longtail.hooks.registry import register_exported
 from longtail.hooks.run_files import is_step, made, path_of
 from longtail.hooks.run_trainings import trainings_of_run
-from longtail.parameters import Trial
+from longtail.imbalance import has_groups, without_equal_groups
+from longtail.parameters import TrainSet, Trial
 from longtail.parameters.nesting import flatten
 from longtail.storage.spreadsheet import write_csv
 from longtail.trials.tags import TRIAL_TAG
@@ -165,7 +166,9 @@ class MlflowHook:
                     named["method"], named["backbone"], named["train_set"], named["seed"]
                 )
                 run = self._create(run_id, _trial_name(node), title, {})
-            self._log_metrics(run, final_metrics(results))
+            train_sets = catalog.load("params:grid")["train_sets"]
+            has_tail = _has_tail(catalog, results["dataset"].iloc[0], train_sets)
+            self._log_metrics(run, final_metrics(results, has_tail=has_tail))
             content = io.StringIO()
             write_csv(results, content)
             self._mlflow().log_text(run, content.getvalue(), "results.csv")
@@ -237,8 +240,11 @@ class MlflowHook:
             {f"{name}_results" for name in datasets} & pipeline.all_outputs()
         )
         for name in made_results:
-            best, tags = headlines(catalog.load(name))
-            suffix = f"_{name.removesuffix('_results')}" if len(made_results) > 1 else ""
+            results = catalog.load(name)
+            dataset = name.removesuffix("_results")
+            has_tail = _has_tail(catalog, dataset, results["train_set"].unique())
+            best, tags = headlines(results, has_tail=has_tail)
+            suffix = f"_{dataset}" if len(made_results) > 1 else ""
             metrics |= {f"{metric}{suffix}": value for metric, value in best.items()}
             for tag, value in tags.items():
                 self._mlflow().set_tag(parent, f"{tag}{suffix}", value)
@@ -343,6 +349,12 @@ class MlflowHook:
 
 def _trial_name(node: Node) -> str:
     return str(node.namespace or "").removeprefix("train.")
+
+
+def _has_tail(catalog: LongtailCatalog, dataset: str, train_sets: Iterable[TrainSet]) -> bool:
+    """Whether head, middle and tail differ in one of these training sets."""
+    profile = catalog.load(f"{dataset}_class_profile")
+    return has_groups(without_equal_groups(profile, train_sets))
 
 
 def _is_trial(node: Node) -> bool:

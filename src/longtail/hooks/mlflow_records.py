@@ -75,30 +75,37 @@ def run_tags(run_params: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def final_metrics(results: pd.DataFrame) -> dict[str, float]:
-    """The few figures of a trial's results by which trials are compared, by MLflow's name."""
+def final_metrics(results: pd.DataFrame, *, has_tail: bool) -> dict[str, float]:
+    """The few figures of a trial's results by which trials are compared, by MLflow's name.
+
+    Args:
+        results: of one trial.
+        has_tail: whether head, middle and tail differ in some training set of the run.
+    """
     by_set: dict[Any, Any] = results.set_index("test_set")[list(FINAL_METRICS)].to_dict("index")
     whole = [name for name in WHOLE_TEST_SETS if name in by_set]
     chosen = [(name, figure) for name in whole for figure in FINAL_METRICS]
-    chosen += [(name, "acc1") for name in OF_GROUPS if name in by_set]
+    chosen += [(name, "acc1") for name in OF_GROUPS if has_tail and name in by_set]
     return {f"{name}/{figure}": by_set[name][figure] for name, figure in chosen}
 
 
-def headlines(results: pd.DataFrame) -> tuple[dict[str, float], dict[str, str]]:
+def headlines(results: pd.DataFrame, *, has_tail: bool) -> tuple[dict[str, float], dict[str, str]]:
     """The best accuracies of a run, of the tail and overall, and which trials have them.
 
     Seeds are averaged.
 
     Args:
         results: of all trials of one data set.
+        has_tail: whether head, middle and tail differ in some training set of the run.
 
     Returns:
-        The metrics ``best_tail`` and ``best_overall``, and tags of these names.
+        The metrics ``best_tail``, where there is a tail, and ``best_overall``, and tags of these
+        names.
     """
     tested = set(results["test_set"])
     whole = next((name for name in WHOLE_TEST_SETS if name in tested), None)
     metrics, tags = {}, {}
-    for name, test_set in (("best_tail", "tail"), ("best_overall", whole)):
+    for name, test_set in (("best_tail", "tail" if has_tail else None), ("best_overall", whole)):
         of_set = results[results["test_set"] == test_set]
         means = of_set.groupby(["train_set", "backbone", "method"], sort=False)["acc1"].mean()
         if means.notna().any():

@@ -10,6 +10,7 @@ from longtail.imbalance.group_sizes import (
     equal_groups,
     equal_groups_note,
     has_groups,
+    is_tail_smaller,
     without_equal_groups,
 )
 from longtail.imbalance.holdout import Pools, group_numbers, groups_across_splits, hold_out
@@ -52,6 +53,7 @@ __all__ = [
     "held_out_images",
     "hold_out",
     "images_of",
+    "is_tail_smaller",
     "matched_counts",
     "profile_counts",
     "shots_of",

@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import pairwise
 
+import numpy as np
 import pandas as pd
 
+from longtail.arrays import Int64Array
 from longtail.imbalance.profiles import GROUPS
+from longtail.imbalance.subsets import images_of
 from longtail.parameters import TrainSet
 from longtail.wording import counted, is_or_are
 
@@ -71,6 +74,22 @@ def without_equal_groups(profile: pd.DataFrame, train_sets: Iterable[TrainSet]) 
     """
     differ = not all(all_groups_equal(profile, train_set) for train_set in train_sets)
     return profile if differ else profile.assign(group="")
+
+
+def is_tail_smaller(counts: Int64Array, labels: Int64Array, subsets: pd.DataFrame) -> bool:
+    """Whether head, middle and tail differ in one training set, so that the classes have a tail.
+
+    Args:
+        counts: the training images of each class in this set.
+        labels: of all images.
+        subsets: one row per image and subset.
+    """
+    groups = {
+        label: group
+        for group in GROUPS
+        for label in np.unique(labels[images_of(subsets, "test", group)]).tolist()
+    }
+    return equal_groups(pd.Series(groups), pd.Series(counts)) != [GROUPS]
 
 
 def has_groups(profile: pd.DataFrame) -> bool:

@@ -12,7 +12,13 @@ from longtail.arrays import Float32Array, UInt8Array
 from longtail.evaluation.comparisons import compare_methods
 from longtail.evaluation.predictions import Predictions, class_confusions, examples
 from longtail.evaluation.trainings import EXTERNAL, trainings_table
-from longtail.imbalance import UNKNOWN, held_out_images, images_of, widest_test_set
+from longtail.imbalance import (
+    UNKNOWN,
+    held_out_images,
+    images_of,
+    is_tail_smaller,
+    widest_test_set,
+)
 from longtail.parameters import Backbone, Statistics, Trial
 from longtail.pipelines.stored_training import TrainingInputs, stored_or_trained
 from longtail.progress import TrialScored, tell
@@ -206,7 +212,8 @@ def score_trial(
     is_external = trial.method.external is not None
     if is_external:
         subsets = subsets[subsets["role"] == "test"]
-    split = Split.of_trial(trial, index["label"].to_numpy(), subsets, logits.shape[1])
+    labels = index["label"].to_numpy()
+    split = Split.of_trial(trial, labels, subsets, logits.shape[1])
     loss = TrainingJob.of(trial, split).losses.last
     own = Predictions.of(predictions, logits)
     scores = score(own, subsets, loss, trial.seed, statistics)
@@ -218,7 +225,9 @@ def score_trial(
         five_crop_size=evaluation.get("five_crop_size") or float("nan"),  # older ones lack it
         **statistics.columns,
     )
-    summary = _summary(scores.metrics, card, tau, widest_test_set(subsets))
+    has_tail = is_tail_smaller(split.class_counts, labels, subsets)
+    test_sets = (widest_test_set(subsets), *(("head", "tail") if has_tail else ()))
+    summary = _summary(scores.metrics, card, tau, test_sets)
     if is_external:  # before the display of trials begins
         log.info("%s: %s", trial.name, summary)
     else:
@@ -318,9 +327,11 @@ def _training_of(card: dict[str, Any]) -> dict[str, str]:
     return {"fingerprint": card["fingerprint"], "trained_by": card["trained_by"]}
 
 
-def _summary(metrics: pd.DataFrame, card: dict[str, Any], tau: float | None, widest: str) -> str:
+def _summary(
+    metrics: pd.DataFrame, card: dict[str, Any], tau: float | None, test_sets: tuple[str, ...]
+) -> str:
     acc1 = metrics.set_index("test_set")["acc1"]
-    shown = ", ".join(f"{name} {acc1[name]:.4f}" for name in (widest, "head", "tail"))
+    shown = ", ".join(f"{name} {acc1[name]:.4f}" for name in test_sets)
     if card["trained_by"] == EXTERNAL:
         how = "external predictions"
     elif card["trained_by"] != card["trial"]:
