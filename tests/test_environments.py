@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from longtail.errors import ConfigurationError
-from longtail.parameters import Parameters, Trial
+from longtail.parameters import Parameters, StepSchedule, Trial
 from longtail.published.results import shipped
 from longtail.trials.training_job import Split, TrainingJob
 from tests.pipelines.support import dotted, loader
@@ -73,6 +73,16 @@ def test_published_accuracies_are_of_methods_of_the_benchmark(
         *("mixup", "mixup_400_epochs", "remix_400_epochs", "ride_3_experts", "ride_4_experts"),
     }
     assert set(published["method"]) - set(jobs) == other_recipes
+
+
+def test_ensembles_have_the_recipes_of_their_published_code(jobs: dict[str, TrainingJob]) -> None:
+    factors = {"ride": 0.01, "sade": 0.1, "balpoe": 0.1}
+    for name, factor in factors.items():
+        recipe = jobs[name].recipe
+        assert recipe.nesterov
+        assert recipe.rotation == 15
+        assert recipe.weight_decay == 5e-4
+        assert recipe.schedule == StepSchedule(kind="step", milestones=(160, 180), factor=factor)
 
 
 def test_the_record_has_experts_and_a_single_network() -> None:
