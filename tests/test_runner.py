@@ -15,6 +15,7 @@ from longtail.errors import (
     ConfigurationError,
     DiskFullError,
     RunInterruptedError,
+    SilentWorkerError,
     TrialsFailedError,
 )
 from longtail.runner import GridRunner
@@ -88,6 +89,21 @@ def test_a_failed_trial_does_not_affect_the_others() -> None:
     assert f"{trial_name('small', 'odd')}: ValueError: boom 1" in message
     assert f"kedro run --pipelines=full --namespaces={trial_name('small', 'odd')}" in message
     assert trial_name("large", "odd") not in message
+
+
+def test_a_trial_is_run_again_as_often_as_its_worker_is_silent() -> None:
+    tries = []
+
+    def silent_three_times(number: int) -> int:
+        tries.append(number)
+        if len(tries) <= 3:
+            raise SilentWorkerError("the worker has not answered for 300 s")
+        return 2 * number
+
+    catalog = catalog_with()
+    GridRunner(max_workers=1).run(toy({"small.odd": silent_three_times}), catalog)
+    assert catalog.load("page") == 2 * 6 * 4
+    assert tries == [1, 1, 1, 1]
 
 
 def test_a_gathering_of_lost_trials_only_is_lost_and_the_others_are_not() -> None:

@@ -1,5 +1,7 @@
 """The errors that the user can fix: each message says how."""
 
+from concurrent.futures import BrokenExecutor
+
 
 class LongtailError(Exception):
     """Base class of the errors that are shown as one message, without a traceback."""
@@ -35,3 +37,7 @@ class TrialsFailedError(LongtailError):
 
 class RunInterruptedError(LongtailError):
     """The user or the system asked the run to stop."""
+
+
+class SilentWorkerError(BrokenExecutor):
+    """A cluster gave up a worker that did not answer; nothing says that its trial is to blame."""

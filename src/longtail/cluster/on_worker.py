@@ -27,6 +27,7 @@ PACKAGES = ("longtail", "torch", "torchvision", "timm", "numpy", "pandas", "kedr
 POLL_S = 0.5
 # A process that was idle for this long ends. After half of it, it gets no new trial.
 IDLE_S = 60.0
+ENDED_IDLE = 75
 CONNECT_S = 5.0
 
 
@@ -202,6 +203,8 @@ def run_trial(project: str, site: bytes, nodes: bytes, run_id: str, topic: str) 
                 raise CancelledError(f"the run {run_id} has cancelled it")
     except (EOFError, OSError):
         code = _drop(run_id, process)
+        if code == ENDED_IDLE:  # before it received the trial, on a machine that is very slow
+            return run_trial(project, site, nodes, run_id, topic)
         how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
         raise BrokenExecutor(f"its process on {socket.gethostname()} ended {how}") from None
     except BaseException:

@@ -27,7 +27,7 @@ from longtail.cluster import on_worker
 from longtail.cluster.checks import GPU, Expected, Probe, probing, server_of, slots
 from longtail.cluster.on_worker import Introduction
 from longtail.cluster.process import Site
-from longtail.errors import ConfigurationError, LongtailError
+from longtail.errors import ConfigurationError, LongtailError, SilentWorkerError
 from longtail.parameters import Compute
 from longtail.progress import Sink
 from longtail.wording import counted
@@ -40,6 +40,10 @@ log = logging.getLogger(__name__)
 
 # How often the pool looks for new and lost workers, in seconds.
 LOOK_S = 1.0
+# What Dask raises if a scheduler or a worker does not answer.
+NO_ANSWER = (OSError, TimeoutError)
+# What the scheduler calls the removal of workers after its `distributed.scheduler.worker-ttl`.
+TIMED_OUT = "worker-ttl-timed-out"
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,8 @@ class DaskPool:
 
     The pool chooses the worker of a trial, not the scheduler: a worker that does not meet the
     requirements never gets one, and losing a worker costs each of its trials exactly one attempt.
+    A worker is lost when the scheduler says so. One that is busy, paused or slow to answer keeps
+    its trials; if the scheduler gives it up for that, they end with a ``SilentWorkerError``.
     Use it as a context manager.
 
     Args:
@@ -176,7 +182,7 @@ class DaskPool:
             ConfigurationError: if there are none, or if one of them cannot be used.
         """
         end = time.monotonic() + self._required.patience_s
-        while not (found := self._workers()):
+        while not (found := self._workers() or {}):
             if time.monotonic() > end:
                 raise ConfigurationError(
                     f"the Dask scheduler has no workers, and none came in "
@@ -209,21 +215,41 @@ class DaskPool:
     def _look(self) -> None:
         """Find out which workers are gone and which are new."""
         found = self._workers()
+        if found is None:
+            return
         for address in set(self._slots) - set(found):
             del self._slots[address]
+            error = self._loss_of(address)
             for future in self._running.pop(address):
                 task = self._tasks[future]
-                _fail(future, BrokenExecutor(f"the worker {address} is gone"))
+                _fail(future, error)
                 task.cancel()
-            log.warning("The worker %s is gone", address)
+            log.warning("Lost a worker: %s", error)
         new = {address: found[address] for address in set(found) - set(self._slots)}
         for address, why in self._welcome(new).items():
             log.warning("The worker %s is not used: %s", address, why)
 
+    def _loss_of(self, address: str) -> BrokenExecutor:
+        """Why the scheduler has removed a worker: it died, or did not answer for too long."""
+        try:
+            events = self._client.get_events("scheduler")
+        except NO_ANSWER:
+            events = ()
+        for _, event in events:
+            if event["action"] == TIMED_OUT and address in event["workers"]:
+                silence = f"the worker {address} has not answered for {event['ttl']:.0f} s"
+                return SilentWorkerError(silence)
+        return BrokenExecutor(f"the worker {address} is gone")
+
     def _welcome(self, new: Mapping[str, Any]) -> dict[str, str]:
-        """Check new workers; returns those that cannot be used, each with the reason."""
+        """Check new workers; returns those that cannot be used, each with the reason.
+
+        Those that do not answer in time are new again when the pool looks next.
+        """
         if not new:
             return {}
+        from distributed.comm.core import CommClosedError
+
         introduced: dict[str, Any] = {}
         for address in new:
             answers = self._client.run(
@@ -239,6 +265,8 @@ class DaskPool:
             introduced |= answers
         unfit = {}
         for address, answer in introduced.items():
+            if isinstance(answer, (CommClosedError, TimeoutError)):
+                continue
             self._slots[address], self._running[address] = 0, []
             worker = answer if isinstance(answer, BaseException) else Introduction(*answer)
             why = self._expected.unfit(worker, self._probe.answer(address).exists())
@@ -255,12 +283,19 @@ class DaskPool:
             )
         return unfit
 
-    def _workers(self) -> dict[str, Any]:
-        """The present workers, by address."""
+    def _workers(self) -> dict[str, Any] | None:
+        """The present workers, by address; None if the scheduler does not answer.
+
+        Not by ``Client.scheduler_info``: it returns what the client's own refresh, which asks for
+        no workers, may have replaced meanwhile.
+        """
+        workers_found: dict[str, Any] | None = None
         try:
-            workers_found: dict[str, Any] = self._client.scheduler_info()["workers"]
-        except (OSError, ValueError, TimeoutError):
-            workers_found = {}
+            assert self._client.scheduler is not None  # the client was connected
+            identity = self._client.sync(self._client.scheduler.identity, n_workers=-1)
+            workers_found = identity["workers"]
+        except (*NO_ANSWER, ValueError) as error:
+            log.warning("The Dask scheduler does not answer (%s)", error)
         if self._client.status != "running":
             raise LongtailError(
                 "the Dask scheduler is gone. Finished trials are stored: start it again, and the "
@@ -290,7 +325,12 @@ def _settle(future: Future[Versions], task: Any) -> None:
             with suppress(InvalidStateError):
                 future.set_result(outcome)
     elif task.status == "error":
-        _fail(future, task.exception())
+        from distributed import KilledWorker
+
+        error = task.exception()
+        # Comes before the pool looks if `distributed.scheduler.allowed-failures` is 0.
+        is_lost = isinstance(error, KilledWorker)
+        _fail(future, BrokenExecutor(str(error)) if is_lost else error)
 
 
 def _fail(future: Future[Versions], error: BaseException) -> None:

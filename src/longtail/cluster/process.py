@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from longtail.cluster.on_worker import IDLE_S
+from longtail.cluster.on_worker import ENDED_IDLE, IDLE_S
 from longtail.errors import LongtailError, TrainingError
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def main(connection: Connection) -> None:
         try:
             nodes, run_id = pickle.loads(jobs.get(timeout=IDLE_S))
         except queue.Empty:
-            return
+            os._exit(ENDED_IDLE)
         try:
             outcome: object = workers.run_nodes(pickle.loads(nodes), run_id)
         # Any error in a trial is that trial's failure, and is reported by the main process.

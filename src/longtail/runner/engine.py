@@ -20,6 +20,7 @@ from longtail.catalog import LongtailCatalog
 from longtail.errors import (
     ConfigurationError,
     LongtailError,
+    SilentWorkerError,
     TrialsFailedError,
     WriteError,
 )
@@ -35,7 +36,8 @@ log = logging.getLogger(__name__)
 class Pool(Protocol):
     """Where trials run in parallel.
 
-    A trial whose process or machine is lost ends with a ``BrokenExecutor``; the pool continues.
+    A trial whose process or machine is lost ends with a ``BrokenExecutor``; the pool continues. It
+    is a ``SilentWorkerError`` if the process is only known not to have answered.
     """
 
     @property
@@ -193,7 +195,8 @@ class _Trials:
             raise error
         trial = unit.name.removeprefix("train.")
         if isinstance(error, BrokenExecutor):
-            if self._lost_workers.may_retry(trial, self._display.epochs_done(trial)):
+            is_silent = isinstance(error, SilentWorkerError)
+            if is_silent or self._lost_workers.may_retry(trial, self._display.epochs_done(trial)):
                 log.warning("%s: %s. It is resumed from its last checkpoint", trial, error)
                 return False
             error = failures.killed_twice(error)
