@@ -8,8 +8,8 @@ import inspect
 import os
 import shutil
 import sys
+import traceback
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,6 +19,7 @@ import yaml
 from mlflow import MlflowClient
 from playwright.sync_api import Browser
 
+from longtail.config import GridConfigLoader
 from longtail.parameters import Backbone, Compute, CosineSchedule, Method, Recipe, Softmax, Trial
 from tests.browser import chromium
 from tests.projects import copy_project
@@ -34,16 +35,63 @@ PROJECT = Path(__file__).parents[1]
 
 @pytest.fixture(scope="session", autouse=True)
 def shallow_stacks() -> Iterator[None]:
-    """Let Kedro's settings ask for the names in a stack only, and not for its lines of source.
+    """Let Kedro's settings ask for the file of each frame only, and not for its lines of source.
 
     They ask four times in each session, and in a process that has imported as much as the tests'
     finding the lines takes half a second.
     """
-    shallow = SimpleNamespace(**vars(inspect) | {"stack": partial(inspect.stack, context=0)})
+
+    def stack() -> list[SimpleNamespace]:
+        frames = [frame for frame, _ in traceback.walk_stack(None)]
+        return [SimpleNamespace(filename=frame.f_code.co_filename) for frame in frames]
+
+    shallow = SimpleNamespace(**vars(inspect) | {"stack": stack})
     with pytest.MonkeyPatch.context() as patch:
         for module in ("dynaconf.utils.files", "dynaconf.loaders.py_loader"):
             patch.setattr(f"{module}.inspect", shallow)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def configuration_read_once() -> Iterator[None]:
+    """Read equal files with equal parameters once, which takes most of the time of a session.
+
+    The data folder is inserted afterwards, since almost every test has its own.
+    """
+    elsewhere = "/<the data folder of a test>"
+    found: dict[str, dict[str, Any]] = {}
+    read = GridConfigLoader._read_files
+
+    def read_once(loader: GridConfigLoader, key: str) -> dict[str, Any]:
+        given = dict(loader.runtime_params or {})
+        data = given.get("data")
+        if data is not None:
+            given["data"] = elsewhere
+        files = [file for file in Path(loader.conf_source).rglob("*") if file.is_file()]
+        states = sorted((str(file), file.stat().st_mtime_ns, file.stat().st_size) for file in files)
+        globals_read = getattr(loader, "_globals", None)  # the first reading is theirs
+        place = repr((key, loader.base_env, loader.env, globals_read, given, states))
+        if place not in found:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(loader, "runtime_params", given)
+                found[place] = read(loader, key)
+        return found[place] if data is None else with_text(found[place], elsewhere, str(data))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(GridConfigLoader, "_read_files", read_once)
+        yield
+
+
+def with_text(value: Any, before: str, after: str) -> Any:
+    """A nested value whose texts contain one text in place of another."""
+    match value:
+        case dict():
+            return {key: with_text(part, before, after) for key, part in value.items()}
+        case list():
+            return [with_text(part, before, after) for part in value]
+        case str():
+            return value.replace(before, after)
+    return value
 
 
 @pytest.fixture(scope="session", autouse=True)

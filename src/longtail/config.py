@@ -98,7 +98,7 @@ class GridConfigLoader(OmegaConfigLoader):
     def _parameters_and_trials(self) -> tuple[Parameters, list[Trial]]:
         config = self._read("parameters")
         parameters = reading.parse(config)
-        given = resolve(self.runtime_params or {}, OmegaConf.create(config))
+        given = resolve(self.runtime_params or {}, config)
         return parameters, grid.trials(parameters, given.get("recipe"))
 
     def _check_duplicates(self, key: str, config_per_file: dict[Path, Any]) -> None:

@@ -40,13 +40,16 @@ def merge_resolved(layers: Sequence[DictConfig]) -> dict[str, Any]:
         OmegaConfBaseException: if an interpolation cannot be resolved.
     """
     raw = [_container(layer, resolve=False) for layer in layers]
-    merged = OmegaConf.create(merge(*raw))
+    merged = merge(*raw)
     return merge(*(resolve(layer, merged) for layer in raw))
 
 
-def resolve(layer: Mapping[str, Any], merged: DictConfig) -> dict[str, Any]:
+def resolve(layer: Mapping[str, Any], merged: Mapping[str, Any]) -> Mapping[str, Any]:
     """A layer with the values of its interpolations, which refer to the merged parameters."""
-    return _container(OmegaConf.create(dict(layer), parent=merged), resolve=True)
+    if "${" not in str(layer):  # most have none, and OmegaConf takes long for many keys
+        return layer
+    parent = OmegaConf.create(dict(merged))
+    return _container(OmegaConf.create(dict(layer), parent=parent), resolve=True)
 
 
 def _without_classifier_of_ldam(
