@@ -19,7 +19,7 @@ from rich.progress import track
 from rich.table import Table
 
 from longtail.arrays import BoolArray, Float64Array, Int64Array
-from longtail.naming.certified_threshold import Answers, certify
+from longtail.naming.certified_threshold import JudgedAnswers, certify
 from longtail.naming.error_rates import DEFAULT_RATES, LADDER
 
 CONFIDENCE = 0.95
@@ -111,7 +111,7 @@ class Population:
         last = np.maximum(last, 0)
         return errors[last], (total / total[-1])[last]
 
-    def draw(self, case: Case, generator: np.random.Generator) -> Answers:
+    def draw(self, case: Case, generator: np.random.Generator) -> JudgedAnswers:
         """The answers to one validation set, weighted to the prior."""
         classes = len(case.sizes)
         of_class = np.arange(SIZE - SIZE % classes).reshape(-1, classes)
@@ -122,7 +122,7 @@ class Population:
             ]
         )
         weights = (case.prior / np.array(case.sizes))[self.label[drawn]]
-        return Answers(self.certainty[drawn], self.right[drawn], weights)
+        return JudgedAnswers(self.certainty[drawn], self.right[drawn], weights)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from longtail.layout import Layout
-from longtail.pipelines.train.pipeline import COMPARISONS, GATHERED, NOVELTY
+from longtail.pipelines.train.pipeline import COMPARISONS_TABLE, GATHERED, NOVELTY_TABLE
 from tests.pipelines.support import PROJECT, loader
 
 TRIAL = "digits/long_tailed/vit_micro/ldam/seed0"
@@ -43,7 +43,7 @@ def test_a_dataset_has_its_path(layout: Layout, name: str, path: str | None) -> 
     assert layout.path_of(name) == path
 
 
-@pytest.mark.parametrize("table", [*GATHERED, COMPARISONS, NOVELTY])
+@pytest.mark.parametrize("table", [*GATHERED, COMPARISONS_TABLE, NOVELTY_TABLE])
 def test_gathered_tables_lie_in_the_folders_of_what_they_are_of(layout: Layout, table: str) -> None:
     for folder in ("digits/balanced", "digits/balanced/vit_micro"):
         path = layout.path_of(f"train.{folder.replace('/', '.')}.{table}")

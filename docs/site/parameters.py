@@ -10,7 +10,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 from longtail.config import GridConfigLoader
-from longtail.parameters.reference import Entry, sections
+from longtail.parameters.reference import ParameterEntry, sections
 
 CONFIGURATION = Path(__file__).parents[2] / "conf"
 INTRODUCTION = """# All parameters
@@ -20,7 +20,7 @@ Generated from the models in `longtail.parameters`, which check the parameters o
 `conf/<environment>/parameters/*.yml` or with `--params=<key>=<value>`. `<name>` is a name that you
 choose. Defaults are those of `conf/base`.
 """
-COLUMNS = Entry._fields
+COLUMNS = ParameterEntry._fields
 DEEPEST = 4
 BAR = r"\|"
 
@@ -44,7 +44,7 @@ def lines() -> Iterator[str]:
             yield from table(section.entries)
 
 
-def table(entries: Iterable[Entry]) -> Iterator[str]:
+def table(entries: Iterable[ParameterEntry]) -> Iterator[str]:
     """A table of the columns that are not empty."""
     rows = [entry._replace(key=f"`{entry.key}`") for entry in entries]
     if not rows:

@@ -26,7 +26,7 @@ from kedro.io.core import DatasetError, DatasetNotFoundError
 from kedro.pipeline import Pipeline
 
 from longtail import tracking
-from longtail.commands.options import ARGUMENTS, Command, split_params
+from longtail.commands.options import ARGUMENTS_KEY, Command, split_params
 from longtail.commands.run_options import RunCommand, configuration, run_params
 from longtail.config import GridConfigLoader
 from longtail.errors import LongtailError
@@ -78,7 +78,7 @@ def _plan_command() -> click.Command:
         from longtail.commands.plan import plan as print_plan
 
         with _errors_in_one_message(), _mistakes_explained(given):
-            print_plan(given, context.meta[ARGUMENTS])
+            print_plan(given, context.meta[ARGUMENTS_KEY])
 
     return RunCommand(
         "plan",

@@ -23,7 +23,7 @@ from longtail.wording import counted
 
 # Parameters that are paths on one machine. They are not locked: a lock identifies files by their
 # contents, and is used on other machines too. A star stands for any name.
-PLACES = (
+MACHINE_PATHS = (
     ("data",),
     ("datasets", "*", "source", "path"),
     ("datasets", "*", "source", "metadata"),
@@ -40,7 +40,7 @@ PLACES = (
     ("predict", "deployments"),
 )
 # The start of the line with the checksum of all lines below it.
-CHECKSUM = "# SHA-256 of the lines below: "
+CHECKSUM_LINE = "# SHA-256 of the lines below: "
 # The packages that write tables, figures and pages: other versions may write other bytes.
 WRITERS = ("jinja2", "matplotlib", "numpy", "pandas", "pillow")
 
@@ -131,7 +131,7 @@ def write(lock: Lock, file: Path) -> None:
     )
     try:
         with atomic_file(file.resolve()) as draft:  # a symbolic link stays one
-            draft.write_text(f"{heading}{CHECKSUM}{_checksum(text)}\n{text}", encoding="utf-8")
+            draft.write_text(f"{heading}{CHECKSUM_LINE}{_checksum(text)}\n{text}", encoding="utf-8")
     except OSError as error:
         raise DataError(f"{file} cannot be written: {error.strerror}") from None
 
@@ -171,7 +171,7 @@ def parameters_here(
         raise ConfigurationError(
             f"--params: {file} was made with the parameters {lock.parameters}, which need not be "
             f"given again, and cannot be used with {others}. Only places on this machine can be "
-            f"given: {', '.join('.'.join(place) for place in PLACES)}"
+            f"given: {', '.join('.'.join(place) for place in MACHINE_PATHS)}"
         )
     return nest(dict(flatten(lock.parameters)) | dict(flatten(places)))
 
@@ -239,7 +239,7 @@ def other_writers(lock: Lock) -> list[str]:
 
 def _is_damaged(text: str) -> bool:
     """Whether a lock differs from its checksum. Older ones have none."""
-    _, mark, after = text.partition(CHECKSUM)
+    _, mark, after = text.partition(CHECKSUM_LINE)
     stored, _, below = after.partition("\n")
     return bool(mark) and stored != _checksum(below)
 
@@ -267,5 +267,5 @@ def _mistake(error: ErrorDetails) -> str:
 def _is_place(path: Keys) -> bool:
     return any(
         len(place) == len(path) and all(a in ("*", b) for a, b in zip(place, path, strict=True))
-        for place in PLACES
+        for place in MACHINE_PATHS
     )

@@ -31,7 +31,7 @@ WORTH_A_LINE_S = 2.0
 # Without a terminal, long work logs its progress when that was not logged for this long.
 SILENCE_S = 60.0
 # How often it is checked whether a line is due.
-POLL_S = 5.0
+LINE_CHECK_S = 5.0
 # When a line of progress was last logged, and when a line of any kind. A sign of life puts off no
 # progress, or else work whose steps take a minute would never tell how far it is.
 _last_progress = _last_line = time.monotonic()
@@ -125,7 +125,7 @@ class SignsOfLife:
             log.info("Still running: %s", ", ".join(first_names(each)))
 
     def _watch(self) -> None:
-        while not self._ended.wait(POLL_S):
+        while not self._ended.wait(LINE_CHECK_S):
             self.log_if_due()
 
 

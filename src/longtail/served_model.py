@@ -30,7 +30,7 @@ from longtail.learning.inference.export import ABOUT
 from longtail.naming.answers_table import names_table, unreadable_row
 from longtail.naming.decision_rule import DecisionRule
 from longtail.parameters import Serving
-from longtail.parameters.serving import CHECKSUM
+from longtail.parameters.serving import RECOGNIZER_CHECKSUM
 from longtail.served_requests import check_size, guard
 from longtail.sources.decode import decode_content, decoded_pixels
 from longtail.storage.files import sha256_of_file
@@ -134,7 +134,7 @@ def _stored_checksum(file: Path) -> str | None:
     if not description.is_file():  # it is tried before it is registered
         return None
     metadata: dict[str, str] = Model.load(str(description)).metadata or {}
-    return metadata.get(CHECKSUM)
+    return metadata.get(RECOGNIZER_CHECKSUM)
 
 
 def _damage_of_archive(file: Path) -> str | None:

@@ -14,7 +14,7 @@ from kedro.io.core import VERSION_FORMAT
 from longtail.errors import DataError
 
 # The clocks of machines that share a folder differ by less than this, unless one is wrong.
-TOLERANCE = timedelta(days=1)
+CLOCK_TOLERANCE = timedelta(days=1)
 RESOLUTION = timedelta(milliseconds=1)
 
 
@@ -51,4 +51,4 @@ def later_than(names: Iterable[str], wanted: str) -> str:
 
 def is_in_future(name: str) -> bool:
     """Whether a version's name is later than the clock of this machine, by more than a day."""
-    return time_of(name) is not None and name > name_of(datetime.now(UTC) + TOLERANCE)
+    return time_of(name) is not None and name > name_of(datetime.now(UTC) + CLOCK_TOLERANCE)

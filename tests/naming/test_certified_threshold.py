@@ -8,7 +8,7 @@ from scipy.stats import binom
 
 from longtail.naming.certified_threshold import (
     START,
-    Answers,
+    JudgedAnswers,
     Threshold,
     certify,
     images_needed,
@@ -49,7 +49,7 @@ def test_so_many_images_are_needed_and_no_fewer() -> None:
 @pytest.mark.parametrize("images", [59, 100, 400])
 def test_all_right_answers_are_all_trusted(images: int) -> None:
     certainty = np.linspace(0.2, 0.9, images)
-    answers = Answers(certainty, np.ones(images, dtype=bool), np.ones(images))
+    answers = JudgedAnswers(certainty, np.ones(images, dtype=bool), np.ones(images))
     found = certify(answers, 0.05, 0.95, PHOTOGRAPHS)
     assert found.threshold == pytest.approx(0.2)
     assert (found.answered, found.wrong, found.error) == (images, 0, 0)
@@ -60,7 +60,7 @@ def test_all_right_answers_are_all_trusted(images: int) -> None:
 
 
 def test_one_image_too_few_certifies_nothing_and_says_how_many_are_needed() -> None:
-    answers = Answers(np.linspace(0.2, 0.9, 58), np.ones(58, dtype=bool), np.ones(58))
+    answers = JudgedAnswers(np.linspace(0.2, 0.9, 58), np.ones(58, dtype=bool), np.ones(58))
     found = certify(answers, 0.05, 0.95, PHOTOGRAPHS)
     assert found.threshold is None
     assert found.note == (
@@ -73,20 +73,23 @@ def test_the_sequence_ends_before_the_first_share_that_fails() -> None:
     """The 200 surest of 400 are right, the others wrong: 220 have 20 errors, far above 5 %."""
     certainty = np.linspace(1, 0, 400)
     right = np.arange(400) < 200
-    found = certify(Answers(certainty, right, np.ones(400)), 0.05, 0.95, PHOTOGRAPHS)
+    found = certify(JudgedAnswers(certainty, right, np.ones(400)), 0.05, 0.95, PHOTOGRAPHS)
     assert (found.answered, found.wrong) == (200, 0)
     assert found.threshold == pytest.approx(certainty[199])
     # A later share that is good enough is not tried.
     both = np.concatenate([right, np.ones(20_000, dtype=bool)])
     shares = certify(
-        Answers(np.linspace(1, 0, len(both)), both, np.ones(len(both))), 0.05, 0.95, PHOTOGRAPHS
+        JudgedAnswers(np.linspace(1, 0, len(both)), both, np.ones(len(both))),
+        0.05,
+        0.95,
+        PHOTOGRAPHS,
     )
     assert shares.answered == len(both)  # here the first share has few errors already
 
 
 def test_where_the_first_share_fails_a_smaller_one_is_tried_image_by_image() -> None:
     right = np.arange(1000) < 200
-    answers = Answers(np.linspace(1, 0, 1000), right, np.ones(1000))
+    answers = JudgedAnswers(np.linspace(1, 0, 1000), right, np.ones(1000))
     found = certify(answers, 0.05, 0.95, PHOTOGRAPHS)
     assert found.answered < 1000 * START
     # Half of the risk is left for it.
@@ -102,7 +105,7 @@ def test_a_larger_error_rate_never_certifies_fewer_answers(seed: int) -> None:
     right = generator.random(images) < certainty ** generator.uniform(0.1, 1)
     weights = generator.choice([0.0, 1.0, 5.0], images) if seed % 2 else np.ones(images)
     answered = [
-        certify(Answers(certainty, right, weights), rate, 0.95, "").answered
+        certify(JudgedAnswers(certainty, right, weights), rate, 0.95, "").answered
         for rate in np.linspace(0.01, 0.6, 60)
     ]
     assert answered == sorted(answered)
@@ -117,7 +120,9 @@ def test_the_least_rate_that_is_reported_is_certified_and_no_lower_one(
     certainty = 0.5 * generator.random(images) + 0.5 * right * generator.random(images)
 
     def at(error_rate: float) -> Threshold:
-        return certify(Answers(certainty, right, np.ones(images)), error_rate, 0.95, PHOTOGRAPHS)
+        return certify(
+            JudgedAnswers(certainty, right, np.ones(images)), error_rate, 0.95, PHOTOGRAPHS
+        )
 
     note = at(0.05).note
     least = int(note.rpartition("the least error rate that can be certified is ")[2].rstrip("%"))
@@ -131,7 +136,10 @@ def test_the_least_rate_that_is_reported_is_certified_and_no_lower_one(
 
 def test_answers_that_are_always_wrong_certify_no_rate() -> None:
     found = certify(
-        Answers(np.linspace(0, 1, 200), np.zeros(200, bool), np.ones(200)), 0.05, 0.95, PHOTOGRAPHS
+        JudgedAnswers(np.linspace(0, 1, 200), np.zeros(200, bool), np.ones(200)),
+        0.05,
+        0.95,
+        PHOTOGRAPHS,
     )
     assert found.note.endswith("95% confidence; no error rate can be certified")
 
@@ -139,11 +147,14 @@ def test_answers_that_are_always_wrong_certify_no_rate() -> None:
 def test_images_of_weight_zero_do_not_count_and_unequal_weights_count_less() -> None:
     certainty, right = np.linspace(0.2, 0.9, 300), np.ones(300, dtype=bool)
     weights = np.where(np.arange(300) < 150, 0.0, 1.0)
-    found = certify(Answers(certainty, right, weights), 0.05, 0.95, PHOTOGRAPHS)
+    found = certify(JudgedAnswers(certainty, right, weights), 0.05, 0.95, PHOTOGRAPHS)
     assert (found.images, found.effective_images) == (150, 150)
     assert effective_number(weights) == 150
     unequal = certify(
-        Answers(certainty, right, np.where(np.arange(300) < 150, 0.1, 1.0)), 0.05, 0.95, PHOTOGRAPHS
+        JudgedAnswers(certainty, right, np.where(np.arange(300) < 150, 0.1, 1.0)),
+        0.05,
+        0.95,
+        PHOTOGRAPHS,
     )
     # (15 + 150)^2 / (1.5 + 150)
     assert unequal.effective_images == pytest.approx(165**2 / 151.5)
@@ -151,5 +162,5 @@ def test_images_of_weight_zero_do_not_count_and_unequal_weights_count_less() -> 
 
 def test_no_images_certify_nothing() -> None:
     empty = np.empty(0)
-    found = certify(Answers(empty, np.empty(0, dtype=bool), empty), 0.05, 0.95, PHOTOGRAPHS)
+    found = certify(JudgedAnswers(empty, np.empty(0, dtype=bool), empty), 0.05, 0.95, PHOTOGRAPHS)
     assert (found.threshold, found.images, found.answered) == (None, 0, 0)

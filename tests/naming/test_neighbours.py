@@ -32,7 +32,7 @@ def test_units_have_length_one_and_zeros_stay_zeros() -> None:
 
 @pytest.mark.parametrize("block_rows", [7, 1024])
 def test_neighbours_are_of_other_folds(block_rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "BLOCK_ROWS", block_rows)
+    monkeypatch.setattr(module, "PHOTOGRAPHS_PER_BLOCK", block_rows)
     found = held_out_neighbours(unit_vectors(FEATURES), LABELS, FOLDS)
     exact = FEATURES.astype(np.float64)
     for row in range(30):

@@ -415,7 +415,7 @@ def test_every_column_of_every_table_is_in_its_schema(full: Run) -> None:
         "trainings": results.TRAININGS, "histories": results.HISTORIES,
         "confusions": results.CONFUSIONS, "class_confusions": results.CLASS_CONFUSIONS,
         "examples": results.EXAMPLES_TABLE, "reliability": results.RELIABILITY,
-        "comparisons": results.COMPARISONS, "species": report.SPECIES,
+        "comparisons": results.COMPARISONS, "species": report.SPECIES_RESULTS,
         "confused_pairs": report.CONFUSED_PAIRS, "scores": report.SCORES,
     }  # fmt: skip
     # Of images that the digits do not have.

@@ -12,7 +12,7 @@ from longtail.imbalance import cut, profile_counts
 from longtail.parameters import Dataset, ExponentialProfile
 from longtail.parameters.reading import parse
 from longtail.published.results import (
-    LOSS_NOTE,
+    CRITERION_NOTE,
     comparable,
     compare,
     shipped,
@@ -260,7 +260,7 @@ def test_losses_and_f1_have_no_interval_but_the_published_range() -> None:
     assert comparison["published_low"].tolist() == pytest.approx([np.nan, 0.4], nan_ok=True)
     assert comparison["overlap"].tolist() == [pd.NA, True]
     assert comparison["p"].isna().all()
-    assert comparison["note"].tolist() == [f"suspect; {LOSS_NOTE}", ""]
+    assert comparison["note"].tolist() == [f"suspect; {CRITERION_NOTE}", ""]
 
 
 def test_cells_without_a_published_number_stay_with_their_note() -> None:

@@ -8,10 +8,10 @@ import pytest
 
 from longtail.retention.plan import (
     CHECKPOINT_AGE,
-    Decision,
+    ItemDecision,
     Needs,
-    Plan,
     Reference,
+    RemovalPlan,
     decide_stored,
     decide_versions,
     freed,
@@ -183,11 +183,11 @@ def test_a_file_under_several_names_is_freed_with_the_last_and_counted_once() ->
     assert freed([]) == []
 
 
-def plan(gone: list[str], trainings: list[str]) -> Plan:
-    stays = Decision(version(D), ("newest",))
+def plan(gone: list[str], trainings: list[str]) -> RemovalPlan:
+    stays = ItemDecision(version(D), ("newest",))
     entries = [replace(training(), path=f"store/{name}", fingerprint=name) for name in trainings]
     items: list[Item] = [*map(version, gone), *entries]
-    return Plan([stays, *map(Decision, items)])
+    return RemovalPlan([stays, *map(ItemDecision, items)])
 
 
 def test_only_what_was_shown_is_removed() -> None:
@@ -208,7 +208,7 @@ def test_artifacts_of_one_entry_share_a_row() -> None:
         for file, names in stored.items()
         for name in names
     ]
-    shown = table(Plan(decide_versions(versions, 1, Needs())))
+    shown = table(RemovalPlan(decide_versions(versions, 1, Needs())))
     cells = [list(map(str, column.cells)) for column in shown.columns]
     assert cells[0] == ["a/{}.csv (2 artifacts)", "a/d.csv"]
     assert cells[1] == [f"3: {A}, {B}", A]

@@ -120,7 +120,7 @@ import os, signal, sys
 from pathlib import Path
 from longtail.sources import segments, cache
 from tests.sources.photographs import read
-segments.CHUNK_BYTES = cache.CHUNK_BYTES = 1  # each image is flushed
+segments.SEGMENT_CHUNK_BYTES = cache.SEGMENT_CHUNK_BYTES = 1  # each image is flushed
 calls, where, last = 0, sys.argv[3], int(sys.argv[4])
 def dying(original, before):
     def call(*args, **kwargs):
@@ -164,7 +164,7 @@ def test_full_disk_is_one_message_and_loses_nothing(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(cache, "CHUNK_BYTES", 1)
+    monkeypatch.setattr(cache, "SEGMENT_CHUNK_BYTES", 1)
     kind: Any = segments.SegmentFile if failing == "write" else journal.Journal
     original, calls = getattr(kind, failing), []
 

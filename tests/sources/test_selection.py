@@ -79,7 +79,7 @@ def test_nearest_rows_are_those_of_a_plain_count(
     unpacked = np.unpackbits(hashes, axis=1)
     distances = (unpacked[:, None] != unpacked[None]).sum(axis=2)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(difference_hash, "BLOCK_ROWS", block)
+        patch.setattr(difference_hash, "HASHES_PER_BLOCK", block)
         nearest = nearest_earlier_rows(hashes, limit, count)
     for row, found in enumerate(nearest.tolist()):
         earlier = sorted(range(row), key=lambda other: (distances[row, other], other))

@@ -16,7 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 from longtail.parameters import Parameters, unknown
 
 # Where a context keeps the arguments as they were given.
-ARGUMENTS = "longtail.arguments"
+ARGUMENTS_KEY = "longtail.arguments"
 # How paths start. They are no YAML: ` #` and `: ` are parts of a path.
 PATHS = ("/", "~/", "./", "../")
 
@@ -29,7 +29,7 @@ class Command(click.Command):
         for option in given:
             if isinstance(option, click.Option) and given.count(option) > 1:
                 ctx.fail(f"{option.opts[0]} is given twice. Give it once, with all values")
-        ctx.meta[ARGUMENTS] = tuple(args)
+        ctx.meta[ARGUMENTS_KEY] = tuple(args)
         return super().parse_args(ctx, args)
 
 

@@ -12,7 +12,7 @@ import click
 
 from longtail.context import open_project
 from longtail.errors import ConfigurationError
-from longtail.parameters.reference import Entry, Section, sections
+from longtail.parameters.reference import ParameterEntry, Section, sections
 
 WIDTH = 100
 INDENT = "    "
@@ -51,7 +51,7 @@ def _values(environment: str | None, parameters: Mapping[str, Any]) -> dict[str,
         return context.loader.parameters()[0].model_dump(mode="json")
 
 
-def _key(section: Section, entry: Entry) -> str:
+def _key(section: Section, entry: ParameterEntry) -> str:
     return f"{section.path}.{entry.key}".lstrip(".")
 
 
@@ -59,7 +59,7 @@ def _matches(key: str, pattern: str) -> bool:
     return fnmatchcase(key, pattern) if "*" in pattern else pattern in key
 
 
-def _lines(key: str, section: Section, entry: Entry) -> Iterator[str]:
+def _lines(key: str, section: Section, entry: ParameterEntry) -> Iterator[str]:
     """A parameter as the line of its key, the line of its values, and its meaning."""
     kind = f"  ({section.kind})" if section.kind else ""
     default = f"default {entry.default}" if entry.default else ""

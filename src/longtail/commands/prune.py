@@ -19,7 +19,7 @@ from longtail.errors import DataError
 from longtail.evaluation.trainings import fingerprints_in
 from longtail.layout import CARDS, Layout
 from longtail.retention import uses
-from longtail.retention.plan import Decision, Needs, Plan, decide_stored, decide_versions
+from longtail.retention.plan import ItemDecision, Needs, RemovalPlan, decide_stored, decide_versions
 from longtail.retention.scan import Stored, Version, remove_stored, remove_version, scan
 from longtail.retention.table import summary, table
 from longtail.retention.uses import Use
@@ -102,7 +102,7 @@ def _opened(environment: str | None, parameters: Mapping[str, Any]) -> tuple[Pat
 
 
 @contextmanager
-def _planned(task: Task) -> Iterator[Plan]:
+def _planned(task: Task) -> Iterator[RemovalPlan]:
     """What is to be removed. No run starts until the block is left."""
     locks = references.read_locks(task.configuration)
     runs = tracking.tracked_runs() if task.ask_mlflow else None
@@ -130,12 +130,12 @@ def _planned(task: Task) -> Iterator[Plan]:
             *map(_not_followed, links),
             *_from_the_future(found.versions),
         )
-        yield Plan([*versions, *stored], notes)
+        yield RemovalPlan([*versions, *stored], notes)
 
 
 def _decide_all_stored(
     layout: Layout, entries: list[Stored], named: set[str] | None, *, running: bool
-) -> list[Decision]:
+) -> list[ItemDecision]:
     store, decisions = TrialStore(layout.data / layout.store), []
     # Ages end with the last work in the store: a clock set to 2031 makes nothing old.
     now = min(time.time(), max((entry.modified for entry in entries), default=0))
@@ -147,7 +147,7 @@ def _decide_all_stored(
     return decisions
 
 
-def _named(data: Path, decisions: list[Decision]) -> set[str]:
+def _named(data: Path, decisions: list[ItemDecision]) -> set[str]:
     """The fingerprints that the kept cards and tables name."""
     fingerprints: set[str] = set()
     for decision in decisions:
@@ -158,7 +158,7 @@ def _named(data: Path, decisions: list[Decision]) -> set[str]:
     return fingerprints
 
 
-def _remove(layout: Layout, plan: Plan) -> None:
+def _remove(layout: Layout, plan: RemovalPlan) -> None:
     for item in plan.removed:
         if isinstance(item, Stored):
             remove_stored(layout.data / layout.store, item)

@@ -40,7 +40,7 @@ KNOWN_RECALL = 0.95
 # 0 and 1 a few images decide, which a sample rarely has.
 MOST_EFFECTIVE = 4
 # The least n with 0.95 ** n < 0.05. From fewer, the threshold of false alarms is hardly known.
-FEWEST_KNOWN = 59
+FEWEST_KNOWN_IMAGES = 59
 
 
 def largest_probability(logits: FloatArray) -> FloatArray:
@@ -162,7 +162,7 @@ def novelty(
             least = value * (1 - value) / (MOST_EFFECTIVE * min(sizes))
             low, high = (
                 share_interval(value, max(variance, least), min(sizes), statistics.confidence)
-                if variance > 0 and (figure != "false_alarms" or sizes[0] >= FEWEST_KNOWN)
+                if variance > 0 and (figure != "false_alarms" or sizes[0] >= FEWEST_KNOWN_IMAGES)
                 else NO_INTERVAL
             )
             row |= {figure: value, f"{figure}_low": low, f"{figure}_high": high}

@@ -23,7 +23,7 @@ ACCURACY_CHANGES = (
     *("trial", "images", "before", "after"),
     *("difference", "low", "high", "p", "p_adjusted"),
 )
-CHANGED_ANSWERS = ("trial", "image", "true", "before", "after", "right")
+CHANGED_ANSWER_COLUMNS = ("trial", "image", "true", "before", "after", "right")
 ABSENT = "none"
 
 
@@ -142,7 +142,7 @@ def changed_answers(
         )
         parts.append(table[(was_right != is_right).to_numpy()])
     if not parts:
-        return pd.DataFrame(columns=list(CHANGED_ANSWERS))
+        return pd.DataFrame(columns=list(CHANGED_ANSWER_COLUMNS))
     return pd.concat(parts, ignore_index=True)
 
 

@@ -17,7 +17,7 @@ from longtail import tracking
 from longtail.catalog import LongtailCatalog
 from longtail.hooks.run_files import EXPORTED, made
 from longtail.parameters import Serving
-from longtail.parameters.serving import CHECKSUM
+from longtail.parameters.serving import RECOGNIZER_CHECKSUM
 from longtail.storage.files import sha256_of_file, verified
 
 log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ def _register(model: str, file: Path, mlflow_run: str, limits: Serving) -> None:
             artifacts={"recognizer": str(file)},
             code_paths=[str(package)],
             model_config=limits.model_dump(),
-            metadata={CHECKSUM: sha256_of_file(verified(file))},
+            metadata={RECOGNIZER_CHECKSUM: sha256_of_file(verified(file))},
             signature=ModelSignature(inputs=Schema([ColSpec("string", "photograph")])),
             input_example=pd.DataFrame({"photograph": [_example()]}),
             pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],

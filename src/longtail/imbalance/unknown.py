@@ -15,7 +15,7 @@ import pandas as pd
 from longtail import parameters
 from longtail.errors import ConfigurationError
 from longtail.parameters import Dataset
-from longtail.parameters.datasets import FEWEST_KNOWN
+from longtail.parameters.datasets import FEWEST_KNOWN_CLASSES
 
 # The label of every image of an unknown class.
 UNKNOWN_LABEL = -1
@@ -47,9 +47,9 @@ def unknown_classes(class_names: Iterable[str], dataset: Dataset) -> list[str]:
             raise ConfigurationError("\n".join(f"{key}: {mistake}" for mistake in mistakes))
     if len(names) < dataset.fewest_classes:
         raise ConfigurationError(
-            f"{key}: with {count} of {len(names)} classes unknown, fewer than {FEWEST_KNOWN} "
-            f"would be known: head, middle and tail have one each. Hold out at most "
-            f"{max(len(names) - FEWEST_KNOWN, 0)}"
+            f"{key}: with {count} of {len(names)} classes unknown, fewer than "
+            f"{FEWEST_KNOWN_CLASSES} would be known: head, middle and tail have one each. Hold "
+            f"out at most {max(len(names) - FEWEST_KNOWN_CLASSES, 0)}"
         )
     if isinstance(wanted, tuple):
         return sorted(wanted)

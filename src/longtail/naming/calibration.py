@@ -22,7 +22,7 @@ from longtail.wording import counted, is_or_are
 
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.01, 100.0
 FOLDS = 5
-FEWEST_IMAGES = 10 * FOLDS
+FEWEST_CALIBRATION_IMAGES = 10 * FOLDS
 
 
 @dataclass(frozen=True)
@@ -81,10 +81,10 @@ def calibrate(logits: FloatArray, labels: Int64Array, assumed: Float64Array) -> 
         assumed: the prior that the logits assume.
     """
     images = len(labels)
-    if images < FEWEST_IMAGES:
+    if images < FEWEST_CALIBRATION_IMAGES:
         few = (
             f"the network's own: {counted(images, 'held-out photograph')} "
-            f"{is_or_are(images)} too few to calibrate them (at least {FEWEST_IMAGES})"
+            f"{is_or_are(images)} too few to calibrate them (at least {FEWEST_CALIBRATION_IMAGES})"
         )
         return Calibration(1.0, images, None, None, None, None, few)
     target = _shares(labels, len(assumed))

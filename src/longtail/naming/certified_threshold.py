@@ -69,7 +69,7 @@ def images_needed(error_rate: float, confidence: float) -> int:
 
 
 @dataclass(frozen=True)
-class Answers:
+class JudgedAnswers:
     """Answers to validation images, each array (images,).
 
     Attributes:
@@ -83,7 +83,7 @@ class Answers:
     weights: Float64Array
 
 
-def certify(answers: Answers, error_rate: float, confidence: float, among: str) -> Threshold:
+def certify(answers: JudgedAnswers, error_rate: float, confidence: float, among: str) -> Threshold:
     """The threshold of the largest share of answers with a certified error rate.
 
     A larger error rate never certifies fewer answers.
@@ -95,7 +95,7 @@ def certify(answers: Answers, error_rate: float, confidence: float, among: str) 
         among: the images in words, for the note.
     """
     used = answers.weights > 0
-    answers = Answers(answers.certainty[used], answers.right[used], answers.weights[used])
+    answers = JudgedAnswers(answers.certainty[used], answers.right[used], answers.weights[used])
     images, effective_images = len(answers.certainty), effective_number(answers.weights)
     curve = _Curve.of(answers, confidence) if images else None
     at = None if curve is None else curve.certified(error_rate)
@@ -159,7 +159,7 @@ class _Curve:
     steps: Int64Array
 
     @classmethod
-    def of(cls, answers: Answers, confidence: float) -> Self:
+    def of(cls, answers: JudgedAnswers, confidence: float) -> Self:
         """Of at least one answer, with weights above 0."""
         order = np.argsort(-answers.certainty, kind="stable")
         certainty, weights = answers.certainty[order], answers.weights[order]

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from longtail.naming.answers_table import LOOKS_UNKNOWN
-from longtail.naming.certified_threshold import Answers, Threshold, certify
+from longtail.naming.certified_threshold import JudgedAnswers, Threshold, certify
 from longtail.naming.decision_rule import BestGroup, DecisionRule
 from longtail.naming.held_out_answers import LabelledLogits
 from longtail.naming.measured_trust import prior_weights
@@ -46,7 +46,7 @@ def fit_thresholds(
         best = BestGroup.of(rank.roll_up(probabilities))
         is_right = rank.group_of[labels] == best.group
         thresholds[rank.name] = certify(
-            Answers(best.probability[remaining], is_right[remaining], weights[remaining]),
+            JudgedAnswers(best.probability[remaining], is_right[remaining], weights[remaining]),
             error_rate,
             confidence,
             _among(int(remaining.sum()), len(labels), left_out),

@@ -15,7 +15,7 @@ from longtail.storage.array_store import ArrayStore
 
 # With more, comparing each with each takes minutes, and the exported file becomes large.
 MOST_PHOTOGRAPHS = 20_000
-BLOCK_ROWS = 1024
+PHOTOGRAPHS_PER_BLOCK = 1024
 # The key in a recognizer whose value is that of the features in the store, or None.
 LEARNT_FEATURES = "learnt_features"
 
@@ -36,8 +36,8 @@ def held_out_neighbours(units: Float32Array, labels: Int64Array, folds: Int64Arr
         folds: the fold in which each image is held out, (images,).
     """
     similarity, of_others = np.empty(len(units)), np.empty(len(units))
-    for start in range(0, len(units), BLOCK_ROWS):
-        rows = slice(start, start + BLOCK_ROWS)
+    for start in range(0, len(units), PHOTOGRAPHS_PER_BLOCK):
+        rows = slice(start, start + PHOTOGRAPHS_PER_BLOCK)
         cosines = units[rows] @ units.T
         cosines[folds[rows, None] == folds] = -1
         similarity[rows] = cosines.max(axis=1)
@@ -53,7 +53,7 @@ def nearest_similarity(units: Float32Array, learnt: Float32Array) -> Float64Arra
         units: features of unit length, (images, features).
         learnt: the same of the images that were learnt, (n, features).
     """
-    blocks = np.array_split(units, max(1, len(units) // BLOCK_ROWS))
+    blocks = np.array_split(units, max(1, len(units) // PHOTOGRAPHS_PER_BLOCK))
     return np.concatenate([(block @ learnt.T).max(axis=1) for block in blocks]).astype(np.float64)
 
 

@@ -63,8 +63,8 @@ from longtail.parameters.recipe import (
     Adapters,
     Compute,
     CosineSchedule,
+    LearningRateSchedule,
     Recipe,
-    Schedule,
     StepSchedule,
 )
 from longtail.parameters.run import Parameters
@@ -111,6 +111,7 @@ __all__ = [
     "Holdout",
     "Imbalance",
     "LabelAwareSmoothing",
+    "LearningRateSchedule",
     "LogitAdjustment",
     "Loss",
     "LossDefinition",
@@ -135,7 +136,6 @@ __all__ = [
     "Recipe",
     "Remix",
     "Sampling",
-    "Schedule",
     "SecondStage",
     "Serving",
     "ShotGroups",

@@ -21,7 +21,7 @@ from longtail.parameters.types import (
 )
 
 # Head, middle and tail have a class each.
-FEWEST_KNOWN = 3
+FEWEST_KNOWN_CLASSES = 3
 
 TrainSet = Literal["balanced", "long_tailed", "matched", "natural"]
 
@@ -358,7 +358,7 @@ class Dataset(Strict):
     def fewest_classes(self) -> int:
         """The fewest classes of the source: one each for head, middle and tail, and the unknown."""
         unknown = self.unknown.classes if self.unknown else 0
-        return FEWEST_KNOWN + (unknown if isinstance(unknown, int) else len(unknown))
+        return FEWEST_KNOWN_CLASSES + (unknown if isinstance(unknown, int) else len(unknown))
 
     @property
     def fewest_groups(self) -> int:

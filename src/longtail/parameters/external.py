@@ -10,7 +10,7 @@ from longtail.parameters.strict import Strict, key_error
 from longtail.parameters.types import Text
 
 # The formats of files, by how their names end.
-FORMATS = (".csv", ".npz")
+PREDICTION_SUFFIXES = (".csv", ".npz")
 SEED = "{seed}"
 
 
@@ -29,8 +29,10 @@ class External(Strict):
 
     @model_validator(mode="after")
     def _format_is_known(self) -> Self:
-        if not self.path.lower().endswith(FORMATS):
-            raise key_error("path", f"must end in {' or '.join(FORMATS)}, found '{self.path}'")
+        if not self.path.lower().endswith(PREDICTION_SUFFIXES):
+            raise key_error(
+                "path", f"must end in {' or '.join(PREDICTION_SUFFIXES)}, found '{self.path}'"
+            )
         return self
 
     @property

@@ -53,10 +53,12 @@ class StepSchedule(Strict):
         return milestones
 
 
-Schedule = Annotated[CosineSchedule | StepSchedule, Field(discriminator="kind")]
+LearningRateSchedule = Annotated[CosineSchedule | StepSchedule, Field(discriminator="kind")]
 
 
-def check_learning_rate_changes(epochs: int, warmup_epochs: int, schedule: Schedule) -> None:
+def check_learning_rate_changes(
+    epochs: int, warmup_epochs: int, schedule: LearningRateSchedule
+) -> None:
     """Refuse a warm-up or milestones of the learning rate that do not end in the training.
 
     Raises:
@@ -151,7 +153,7 @@ class Recipe(Strict):
     learning_rate: Positive
     momentum: ShareOrNone
     weight_decay: NonNegative
-    schedule: Schedule
+    schedule: LearningRateSchedule
     warmup_epochs: EpochsOrZero
     crop_padding: Annotated[int, Field(ge=0, lt=8192)]
     horizontal_flip: bool

@@ -23,7 +23,7 @@ ROLE = re.compile(r":\w+:`~?")
 UNBOUNDED = 10**9  # a limit that only guards against overflow says nothing
 
 
-class Entry(NamedTuple):
+class ParameterEntry(NamedTuple):
     """One parameter, in words. Code is between backquotes, as in Markdown."""
 
     key: str
@@ -47,7 +47,7 @@ class Section(NamedTuple):
     path: str
     kind: str
     about: str
-    entries: tuple[Entry, ...]
+    entries: tuple[ParameterEntry, ...]
 
 
 def sections(values: Mapping[str, Any]) -> list[Section]:
@@ -74,7 +74,9 @@ def _sections(
         meaning = field.get("description") or meanings.get(key, "")
         default = values.get(key, field.get("default", ""))
         if "const" not in field and (key, path.endswith("<name>")) != ("name", True):
-            entries.append(Entry(key, _type_of(field), _shown(default), _range_of(field), meaning))
+            entries.append(
+                ParameterEntry(key, _type_of(field), _shown(default), _range_of(field), meaning)
+            )
     kind = next((f["const"] for f in schema["properties"].values() if "const" in f), "")
     yield Section(path, kind, about, tuple(entries))
     for lower in below:

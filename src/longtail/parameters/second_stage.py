@@ -10,8 +10,8 @@ from longtail.parameters.classifier import Classifier
 from longtail.parameters.losses import Loss, Softmax
 from longtail.parameters.recipe import (
     CosineSchedule,
+    LearningRateSchedule,
     Recipe,
-    Schedule,
     check_learning_rate_changes,
 )
 from longtail.parameters.sampling import Sampling
@@ -54,7 +54,7 @@ class SecondStage(Strict):
     sampling: Sampling | None = None
     learning_rate: Positive | None = None
     weight_decay: NonNegative | None = None
-    schedule: Schedule = CosineSchedule(kind="cosine")
+    schedule: LearningRateSchedule = CosineSchedule(kind="cosine")
     warmup_epochs: EpochsOrZero = 0
     batch_norm: Literal["kept", "updated"] = "kept"
 

@@ -6,7 +6,7 @@ from longtail.parameters.strict import Strict
 from longtail.parameters.types import Count
 
 # The key of the exported recognizer's SHA-256 in the metadata of the served model.
-CHECKSUM = "recognizer_sha256"
+RECOGNIZER_CHECKSUM = "recognizer_sha256"
 
 
 class Serving(Strict):

@@ -21,7 +21,7 @@ from longtail.arrays import Float64Array
 from longtail.evaluation.uncertainty import exact_interval
 from longtail.parameters import Dataset, ExponentialProfile
 
-LOSS_NOTE = "the method's own criterion: not comparable with another method's"
+CRITERION_NOTE = "the method's own criterion: not comparable with another method's"
 
 
 def shipped(name: Literal["thesis", "cifar100_lt"]) -> pd.DataFrame:
@@ -102,7 +102,7 @@ def compare(
     p = two_proportions(both["ours"], both["images"], both["published"], both["images"])
     both["p"] = np.where(is_accuracy, p, np.nan)
     separator = np.where(both["note"] == "", "", "; ")
-    both["note"] = both["note"].where(~is_loss, both["note"] + separator + LOSS_NOTE)
+    both["note"] = both["note"].where(~is_loss, both["note"] + separator + CRITERION_NOTE)
     return both[
         ["table", *CELL, "images", "ours", "ours_low", "ours_high", "seeds", "sd", "published",
          "published_low", "published_high", "difference", "inside", "overlap", "p", "note"]

@@ -13,7 +13,7 @@ from PIL.ExifTags import GPS, IFD, Base
 
 from longtail.records.positions import check_position
 from longtail.records.times import time_of
-from longtail.sources.decode import FORMATS, load_formats
+from longtail.sources.decode import IMAGE_FORMATS, load_formats
 from longtail.sources.files import ImageFileRef
 
 # Cameras write a date with colons; some programs write another sign.
@@ -45,7 +45,7 @@ def read_exif(file: ImageFileRef) -> Exif:
     """
     load_formats()
     try:
-        with file.opened() as content, Image.open(content, formats=FORMATS) as image:
+        with file.opened() as content, Image.open(content, formats=IMAGE_FORMATS) as image:
             found = image.getexif()
             details, position = found.get_ifd(IFD.Exif), found.get_ifd(IFD.GPSInfo)
     # Decoders raise anything for a damaged file.

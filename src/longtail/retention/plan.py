@@ -32,7 +32,7 @@ class Reference:
 
 
 @dataclass(frozen=True)
-class Decision:
+class ItemDecision:
     """An item, and the reasons to keep it. It is removed if there are none."""
 
     item: Item
@@ -40,10 +40,10 @@ class Decision:
 
 
 @dataclass(frozen=True)
-class Plan:
+class RemovalPlan:
     """What is removed and what is kept; `notes` are sentences for the user."""
 
-    decisions: list[Decision]
+    decisions: list[ItemDecision]
     notes: tuple[str, ...] = ()
 
     @property
@@ -51,7 +51,7 @@ class Plan:
         """What is removed."""
         return [decision.item for decision in self.decisions if not decision.reasons]
 
-    def only(self, other: Plan) -> Plan:
+    def only(self, other: RemovalPlan) -> RemovalPlan:
         """This plan, without what the other one does not remove."""
         paths = {item.path for item in other.removed}
         decisions = [d for d in self.decisions if d.reasons or d.item.path in paths]
@@ -81,7 +81,7 @@ class Needs:
         return found
 
 
-def decide_versions(versions: Iterable[Version], keep: int, needs: Needs) -> list[Decision]:
+def decide_versions(versions: Iterable[Version], keep: int, needs: Needs) -> list[ItemDecision]:
     """Keep the newest versions of each artifact, and those that something needs.
 
     Of an artifact with versions from the future, the newest of the others are kept as well: an
@@ -99,7 +99,7 @@ def decide_versions(versions: Iterable[Version], keep: int, needs: Needs) -> lis
         past = [name for name in names if not is_in_future(name)]
         newest = {*names[-keep:], *past[-keep:]}
         for version in of_artifact:
-            decisions.append(Decision(version, tuple(_reasons(version, newest, needs))))
+            decisions.append(ItemDecision(version, tuple(_reasons(version, newest, needs))))
     return decisions
 
 
@@ -126,7 +126,7 @@ def read_before(versions: Iterable[Version], version: str, reason: str) -> list[
 
 def decide_stored(
     stored: Stored, *, named: Collection[str] | None, claimed: bool, running: bool, now: float
-) -> Decision:
+) -> ItemDecision:
     """Keep a finished training that a kept card names, and young checkpoints and features.
 
     Young logits are kept with their training.
@@ -139,7 +139,7 @@ def decide_stored(
         now: in seconds since 1970.
     """
     reason = _reason(stored, named, claimed, running, now)
-    return Decision(stored, (reason,) if reason else ())
+    return ItemDecision(stored, (reason,) if reason else ())
 
 
 def _reason(

@@ -24,7 +24,7 @@ from longtail.storage.store import (
 )
 from longtail.version_names import time_of
 
-Kind = Literal["training", "checkpoint", "features", "logits", "draft", "damaged"]
+StoredKind = Literal["training", "checkpoint", "features", "logits", "draft", "damaged"]
 
 # The name of logits has a key between the fingerprint of their training and the kind.
 STORED = re.compile(
@@ -32,13 +32,13 @@ STORED = re.compile(
     r"(\.(?P<kind>checkpoint|features|logits))?((?P<draft>\.draft)|(?P<damaged>\.damaged\d+))?"
 )
 # What the store writes into each of its folders.
-OWN_FILES: dict[Kind, set[str]] = {
+OWN_FILES: dict[StoredKind, set[str]] = {
     "training": {MODEL_FILE, HISTORY_FILE, CARD_FILE, COPIES_FILE, CHECKSUMS_FILE},
     "features": {ARRAY_FILES["features"], CHECKSUMS_FILE},
     "logits": {ARRAY_FILES["logits"], CHECKSUMS_FILE},
 }
 # What is not a version is listed under these words.
-LABELS: dict[Kind, str] = {
+LABELS: dict[StoredKind, str] = {
     "training": "finished trainings",
     "checkpoint": "checkpoints of unfinished trainings",
     "features": "features of frozen backbones",
@@ -116,7 +116,7 @@ class Stored(Item):
     """
 
     noun = "training"
-    kind: Kind
+    kind: StoredKind
     fingerprint: str
     modified: float
 
@@ -222,7 +222,7 @@ def _stored(item: os.DirEntry[str], path: str) -> Iterator[Stored]:
     if match is None or is_folder == (match["kind"] == "checkpoint"):
         return
     ending = next((kind for kind in ("draft", "damaged") if match[kind]), match["kind"])
-    kind: Kind = ending or "training"  # type: ignore[assignment]
+    kind: StoredKind = ending or "training"  # type: ignore[assignment]
     try:
         modified = item.stat(follow_symlinks=False).st_mtime
         contents, names, own = _files(item) if is_folder else ((_content(item),), set(), True)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from rich.table import Table
 from rich.text import Text
 
-from longtail.retention.plan import NEWEST, Decision, Plan, freed
+from longtail.retention.plan import NEWEST, ItemDecision, RemovalPlan, freed
 from longtail.retention.scan import Item, Version
 from longtail.wording import counted
 
@@ -16,7 +16,7 @@ from longtail.wording import counted
 FEW = 3
 
 
-def table(plan: Plan) -> Table:
+def table(plan: RemovalPlan) -> Table:
     """One row for each entry of the catalog, or kind in the store, that loses something."""
     groups = _groups(plan)
     sizes = _sizes(groups.values())
@@ -31,7 +31,7 @@ def table(plan: Plan) -> Table:
     return shown
 
 
-def summary(plan: Plan) -> str:
+def summary(plan: RemovalPlan) -> str:
     """What is removed, in words: ``12 versions, 1 training: 1.2 GB``."""
     return f"{_number(plan)}: {human(sum(_sizes(_groups(plan).values())))}"
 
@@ -46,22 +46,22 @@ def human(size: int) -> str:
     return f"{value:.{digits}f} {units[0]}"
 
 
-def _groups(plan: Plan) -> dict[str, list[Decision]]:
-    groups: dict[str, list[Decision]] = defaultdict(list)
+def _groups(plan: RemovalPlan) -> dict[str, list[ItemDecision]]:
+    groups: dict[str, list[ItemDecision]] = defaultdict(list)
     for decision in plan.decisions:
         groups[str(decision.item.entry)].append(decision)
     return {entry: group for entry, group in groups.items() if _removed(group)}
 
 
-def _removed(decisions: Iterable[Decision]) -> list[Item]:
+def _removed(decisions: Iterable[ItemDecision]) -> list[Item]:
     return [decision.item for decision in decisions if not decision.reasons]
 
 
-def _sizes(groups: Iterable[Iterable[Decision]]) -> list[int]:
+def _sizes(groups: Iterable[Iterable[ItemDecision]]) -> list[int]:
     return freed([[file for item in _removed(group) for file in item.contents] for group in groups])
 
 
-def _title(entry: str, group: Iterable[Decision]) -> str:
+def _title(entry: str, group: Iterable[ItemDecision]) -> str:
     """The path of an artifact; of several the entry that they are of, and their number."""
     artifacts = {item.artifact for item in _removed(group) if isinstance(item, Version)}
     if len(artifacts) == 1:
@@ -75,12 +75,12 @@ def _labels(items: Sequence[Item]) -> str:
     return listed if len(items) == 1 else f"{len(items)}: {listed}"
 
 
-def _reasons(group: Iterable[Decision]) -> str:
+def _reasons(group: Iterable[ItemDecision]) -> str:
     kept = Counter(reason for decision in group for reason in decision.reasons)
     newest_first = sorted(kept.items(), key=lambda item: item[0] != NEWEST)
     return ", ".join(f"{count} {reason}" for reason, count in newest_first)
 
 
-def _number(plan: Plan) -> str:
+def _number(plan: RemovalPlan) -> str:
     numbers = Counter(item.noun for item in plan.removed)
     return ", ".join(counted(number, noun) for noun, number in numbers.items())

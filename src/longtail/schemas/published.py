@@ -14,7 +14,7 @@ from longtail.schemas.columns import at_least, number, table, text, whole, with_
 # What a printed number is of.
 CELL = ["backbone", "train_set", "method", "test_set", "metric"]
 TEST_SETS = ("balanced", "long_tailed", *GROUPS, *(f"balanced_{name}" for name in GROUPS), *SHOTS)
-METRICS = ("loss", "acc1", "f1")
+PRINTED_METRICS = ("loss", "acc1", "f1")
 FRACTIONS = ("acc1", "f1")
 
 
@@ -46,7 +46,7 @@ PUBLISHED = table(
         ),
         "method": text("name of the method, as in the parameters"),
         "test_set": text("test set", one_of=TEST_SETS),
-        "metric": text("metric: loss, top-1 accuracy or weighted F1", one_of=METRICS),
+        "metric": text("metric: loss, top-1 accuracy or weighted F1", one_of=PRINTED_METRICS),
         "images": whole("number of images of the test set", 1),
         **with_interval(
             "value", "printed number; acc1 and f1 are fractions", missing=True, prefix=""

@@ -19,7 +19,7 @@ from longtail.schemas.results import BACKBONE, TEST_SET, TESTED, TRIAL
 
 _CONFIDENCE = {"confidence": fraction("confidence level of the intervals")}
 
-SPECIES = table(
+SPECIES_RESULTS = table(
     "species",
     "One row per trial and class, from head to tail.",
     {

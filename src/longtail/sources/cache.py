@@ -47,7 +47,7 @@ from longtail.sources.journal import (
     Segment,
 )
 from longtail.sources.segment_store import SegmentStore, StoredArray
-from longtail.sources.segments import CHUNK_BYTES
+from longtail.sources.segments import SEGMENT_CHUNK_BYTES
 from longtail.storage.space import check_room, write_errors_explained
 from longtail.wording import counted
 
@@ -254,7 +254,7 @@ class PixelCache:
                     images.append(result.pixels)
                 if not isinstance(result, Rejection) or result.permanent:
                     unwritten.append((file.identity, record))
-                is_chunk = len(images) * target.row_bytes >= CHUNK_BYTES
+                is_chunk = len(images) * target.row_bytes >= SEGMENT_CHUNK_BYTES
                 if is_chunk or time.monotonic() - flushed > FLUSH_S:
                     flush()
                 advance()

@@ -25,7 +25,7 @@ IMAGE_SIZE = Cifar100Source.image_size
 SPLITS = ("train", "test")
 ARCHIVE = "cifar-100-python.tar.gz"
 # The largest file of the official archive has 155 MB.
-MAX_MEMBER_BYTES = 1 << 30
+MAX_ARCHIVE_MEMBER_BYTES = 1 << 30
 
 log = logging.getLogger(__name__)
 
@@ -132,7 +132,7 @@ def _texts(names: Iterable[bytes | str]) -> list[str]:
 def _member(archive: tarfile.TarFile, name: str) -> dict[str, Any]:
     for member in archive.getmembers():
         if member.isfile() and PurePosixPath(member.name).name == name:
-            if member.size > MAX_MEMBER_BYTES:
+            if member.size > MAX_ARCHIVE_MEMBER_BYTES:
                 raise ValueError(f"its '{name}' has {member.size:,} bytes")
             content = archive.extractfile(member)
             assert content is not None  # a regular file always has content

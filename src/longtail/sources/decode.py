@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from longtail.sources.recent_frames import RecentFrames
 
 # Other formats that Pillow knows are rejected, whatever the name says: one (EPS) runs programs.
-FORMATS = ("AVIF", "BMP", "GIF", "HEIF", "JPEG", "PNG", "TIFF", "WEBP")
+IMAGE_FORMATS = ("AVIF", "BMP", "GIF", "HEIF", "JPEG", "PNG", "TIFF", "WEBP")
 # A JPEG that is decoded at a reduced size may have so many times the pixels of other images.
 REDUCED_FACTOR = 4
 MAX_ASPECT = 20  # longer side / shorter side: of a longer strip a square shows next to nothing
@@ -167,7 +167,7 @@ def decoded_pixels(content: BinaryIO, image_size: int) -> int:
     """The number of pixels to which an image will be decoded, by its header; 0 if unreadable."""
     load_formats()
     try:
-        with Image.open(content, formats=FORMATS) as image:
+        with Image.open(content, formats=IMAGE_FORMATS) as image:
             image.draft(None, (2 * image_size, 2 * image_size))
             return image.width * image.height
     # Decoders raise anything; decoding the image gives the reason.
@@ -233,7 +233,7 @@ def load_formats() -> None:
 
 def _decode(content: BinaryIO, image_size: int | None, limits: DecodeLimits) -> UInt8Array:
     load_formats()
-    with Image.open(content, formats=FORMATS) as image:
+    with Image.open(content, formats=IMAGE_FORMATS) as image:
         width, height = image.size
         if image_size is not None:
             _check_shape(width, height)

@@ -9,7 +9,7 @@ from longtail.arrays import Float32Array, Int64Array, UInt8Array
 
 SIDE = 16
 BITS = 2 * SIDE * SIDE
-BLOCK_ROWS = 1024
+HASHES_PER_BLOCK = 1024
 
 
 def image_hash(pixels: UInt8Array) -> bytes:
@@ -46,13 +46,13 @@ def nearest_earlier_rows(hashes: UInt8Array, distance: int, count: int) -> Int64
         Row numbers, (images, count), the nearest first; -1 where there are no more.
     """
     nearest = np.full((len(hashes), count), -1, dtype=np.int64)
-    for start in range(0, len(hashes), BLOCK_ROWS):
-        rows = _signs(hashes[start : start + BLOCK_ROWS])
+    for start in range(0, len(hashes), HASHES_PER_BLOCK):
+        rows = _signs(hashes[start : start + HASHES_PER_BLOCK])
         numbers = np.arange(start, start + len(rows))[:, None]
         best: Float32Array = np.zeros((len(rows), 0), dtype=np.float32)
         found: Int64Array = np.zeros((len(rows), 0), dtype=np.int64)
-        for other in range(0, start + len(rows), BLOCK_ROWS):
-            products = rows @ _signs(hashes[other : other + BLOCK_ROWS]).T
+        for other in range(0, start + len(rows), HASHES_PER_BLOCK):
+            products = rows @ _signs(hashes[other : other + HASHES_PER_BLOCK]).T
             others = np.arange(other, other + products.shape[1])[None, :]
             products[(products < BITS - 2 * distance) | (others >= numbers)] = -np.inf
             best = np.concatenate([best, products], axis=1)

@@ -21,7 +21,7 @@ MAX_HOURS = 4.0
 # A download is given up when the server sends nothing for this long, or less than SLOWEST_BYTES.
 TIMEOUT_S = 60.0
 SLOWEST_BYTES = 256 << 10
-CHUNK_BYTES = 1 << 20
+DOWNLOAD_CHUNK_BYTES = 1 << 20
 
 
 class DownloadError(Exception):
@@ -82,7 +82,7 @@ def _receive(response: http.client.HTTPResponse, file: BinaryIO, name: str) -> N
     begun = window = time.monotonic()
     with progress_bar(f"Downloading {name}", announced) as advance:
         # `read` would wait for a whole chunk, however slowly it comes.
-        while chunk := response.read1(CHUNK_BYTES):
+        while chunk := response.read1(DOWNLOAD_CHUNK_BYTES):
             file.write(chunk)
             received += len(chunk)
             advance(len(chunk))

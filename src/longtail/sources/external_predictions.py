@@ -28,7 +28,7 @@ SUM_TOLERANCE = 0.01
 # The logarithm of a probability of 0 would be infinite.
 LEAST_PROBABILITY = float(np.finfo(np.float32).tiny)
 
-Values = Literal["logits", "probabilities"]
+PredictedValues = Literal["logits", "probabilities"]
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class _Table:
 def external_logits(
     path: str,
     where: str,
-    values: Values,
+    values: PredictedValues,
     index: pd.DataFrame,
     images: Int64Array,
     class_names: Sequence[str],
@@ -107,7 +107,7 @@ def _read_csv(path: str, where: str) -> _Table:
     return _Table(identifier, _images(images, identifier, where), list(table.columns), values)
 
 
-def _read_npz(path: str, where: str, values: Values) -> _Table:
+def _read_npz(path: str, where: str, values: PredictedValues) -> _Table:
     try:
         with np.load(located(path), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}

@@ -13,7 +13,7 @@ import pandas as pd
 
 from longtail.errors import DataError
 from longtail.parameters import FolderSource
-from longtail.parameters.datasets import FEWEST_KNOWN
+from longtail.parameters.datasets import FEWEST_KNOWN_CLASSES
 from longtail.scientific_names import canonical_name, plain_name
 from longtail.sources.cache import PixelCache
 from longtail.sources.class_folders import Rejected, entries_by_folder
@@ -148,8 +148,8 @@ def read_labelled_files(
     """
     key = f"datasets.{dataset}.source.path"
     class_names = sorted(set(classes))
-    if len(class_names) < FEWEST_KNOWN:
-        raise DataError(f"{key}: {_too_few(class_names, FEWEST_KNOWN, path)}")
+    if len(class_names) < FEWEST_KNOWN_CLASSES:
+        raise DataError(f"{key}: {_too_few(class_names, FEWEST_KNOWN_CLASSES, path)}")
     title = f"Reading {path}"
     with PixelCache.opened(decoded, dataset, path, image_size) as cache:
         reasons = [record.reason for record in cache.decode(files, title)]
@@ -240,8 +240,8 @@ def _too_few(class_names: Sequence[str], fewest: int, path: str) -> str:
     return (
         f"'{path}' has {what if class_names else 'no usable image'}; at least {fewest} classes are "
         f"needed, one each for head, middle and tail"
-        f"{', and the unknown ones' if fewest > FEWEST_KNOWN else ''}. Add a folder for each "
-        f"missing class, or images to those that have too few"
+        f"{', and the unknown ones' if fewest > FEWEST_KNOWN_CLASSES else ''}. Add a folder for "
+        f"each missing class, or images to those that have too few"
     )
 
 

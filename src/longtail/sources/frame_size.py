@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from longtail.sources.decode import FORMATS, ORIENTATION, load_formats, reasons_explained
+from longtail.sources.decode import IMAGE_FORMATS, ORIENTATION, load_formats, reasons_explained
 from longtail.sources.files import ImageFileRef
 
 # Orientations (EXIF) by what they do: exchange x and y, and then count from the other end.
@@ -55,7 +55,7 @@ def read_frame_size(file: ImageFileRef) -> FrameSize:
     with (
         file.opened() as content,
         reasons_explained(content),
-        Image.open(content, formats=FORMATS) as image,
+        Image.open(content, formats=IMAGE_FORMATS) as image,
     ):
         orientation = image.getexif().get(ORIENTATION, 1)
         known = isinstance(orientation, int) and 1 <= orientation <= 8

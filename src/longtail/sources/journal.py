@@ -24,7 +24,7 @@ CREATE TABLE IF NOT EXISTS correlations (
     pair BLOB PRIMARY KEY, correlation REAL NOT NULL, digest BLOB NOT NULL
 ) WITHOUT ROWID;
 """
-COLUMNS = {
+JOURNAL_COLUMNS = {
     "files": [
         *("identity", "stamp", "reason", "sha256", "look", "truncated", "segment", "row"),
         "digest",
@@ -140,7 +140,7 @@ class Journal:
             yield row
 
     def _check_tables(self) -> None:
-        for table, columns in COLUMNS.items():
+        for table, columns in JOURNAL_COLUMNS.items():
             found = [row[1] for row in self._database.execute(f"PRAGMA table_info({table})")]
             if found != columns:
                 raise DamagedJournalError(f"its table {table} has other columns")

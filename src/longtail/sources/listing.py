@@ -16,7 +16,7 @@ from longtail.project import from_root, located
 from longtail.sources.files import ImageFileRef, stamp_of
 from longtail.wording import counted, first_names, is_or_are
 
-SUFFIXES = {
+IMAGE_SUFFIXES = {
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".heic", ".heif", ".hif", ".avif"),
     *(".tif", ".tiff", ".bmp", ".gif"),
 }
@@ -102,7 +102,7 @@ def list_images(path: str, key: str, own: Path | None = None) -> Listing:
         hint = f" It holds zip files: name them, as in '{path}/*.zip'." if zips else ""
         raise DataError(
             f"{key}: no image file is in '{path}'.{hint or _example(listing)}"
-            f"{_without_ending(listing.ignored)} Known endings: {', '.join(sorted(SUFFIXES))}"
+            f"{_without_ending(listing.ignored)} Known endings: {', '.join(sorted(IMAGE_SUFFIXES))}"
         )
     listing.files.sort(key=lambda file: file.parts)
     listing.rejected.sort()
@@ -142,7 +142,7 @@ def escape_formula(name: str) -> str:
 
 def is_supported(path: Path) -> bool:
     """Whether a file is an image of a supported format, by its name."""
-    return path.suffix.lower() in SUFFIXES
+    return path.suffix.lower() in IMAGE_SUFFIXES
 
 
 def _list_folder(root: Path, listing: Listing, own: Path | None, key: str) -> None:
@@ -245,7 +245,7 @@ def _list_zip(path: Path, listing: Listing, key: str) -> None:
 
 def _is_picture(name: str) -> bool:
     """Whether a file is an image, or holds images, by its name."""
-    return Path(name).suffix.lower() in SUFFIXES | OTHER_PICTURES | ARCHIVES
+    return Path(name).suffix.lower() in IMAGE_SUFFIXES | OTHER_PICTURES | ARCHIVES
 
 
 def _is_table(name: str) -> bool:

@@ -26,7 +26,7 @@ from longtail.sources.journal import FileRecord
 COMPARED, ENOUGH = 20, 3
 BATCH = 64
 # Changed when correlations are computed in another way: stored ones are then not used.
-VERSION = b"1"
+CORRELATION_VERSION = b"1"
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Comparer:
 def pair_key(first: FileRecord, second: FileRecord) -> bytes:
     """A key of two pictures, in their order, and of how they are compared."""
     pair = first.sha256 + second.sha256
-    return hashlib.blake2b(pair, digest_size=16, salt=VERSION).digest()
+    return hashlib.blake2b(pair, digest_size=16, salt=CORRELATION_VERSION).digest()
 
 
 def near_duplicate_links(

@@ -23,7 +23,7 @@ from longtail.sources.boxes.box import Box
 from longtail.sources.decode import DEFAULT_LIMITS, DecodeLimits, decode
 from longtail.sources.files import ImageFileRef, UnreadableError
 from longtail.sources.listing import (
-    SUFFIXES,
+    IMAGE_SUFFIXES,
     escape_formula,
     find_roots,
     is_supported,
@@ -109,7 +109,8 @@ def _roots_of(path: str | None) -> list[Path]:
     roots = find_roots(path, KEY)
     if len(roots) == 1 and _is_single(roots[0]) and not is_supported(roots[0]):
         reason = unsupported_reason((roots[0].name,)) or (
-            f"neither a folder nor a zip file nor an image file ({', '.join(sorted(SUFFIXES))})"
+            f"neither a folder nor a zip file nor an image file "
+            f"({', '.join(sorted(IMAGE_SUFFIXES))})"
         )
         raise DataError(f"{KEY}: '{roots[0]}' cannot be named: {reason}")
     return roots

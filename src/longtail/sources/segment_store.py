@@ -11,7 +11,7 @@ import numpy as np
 
 from longtail.arrays import UInt8Array
 from longtail.sources.journal import FileRecord, Journal, Location, Segment
-from longtail.sources.segments import CHUNK_BYTES, SegmentFile
+from longtail.sources.segments import SEGMENT_CHUNK_BYTES, SegmentFile
 from longtail.storage.files import atomic_file
 from longtail.storage.space import check_room
 
@@ -75,7 +75,7 @@ class SegmentStore:
         number = self._next_number()
         target = self.file(number)
         check_room(self._folder, len(locations) * target.row_bytes)
-        step = max(1, CHUNK_BYTES // target.row_bytes)
+        step = max(1, SEGMENT_CHUNK_BYTES // target.row_bytes)
         sources = {segment: self.file(segment) for segment, _ in locations}
         for start in range(0, len(locations), step):
             chunk = locations[start : start + step]

@@ -16,7 +16,7 @@ import numpy as np
 from longtail.arrays import UInt8Array
 from longtail.sources.files import stamp_of
 
-CHUNK_BYTES = 32 << 20
+SEGMENT_CHUNK_BYTES = 32 << 20
 
 
 class SegmentFile:
@@ -58,7 +58,7 @@ class SegmentFile:
             os.fsync(file.fileno())
             digest = hashlib.sha256(f"{np.dtype(np.uint8).str}{(rows, *self._shape)}".encode())
             file.seek(self._start)
-            while chunk := file.read(CHUNK_BYTES):
+            while chunk := file.read(SEGMENT_CHUNK_BYTES):
                 digest.update(chunk)
             return stamp_of(os.fstat(file.fileno())), digest.hexdigest()
 

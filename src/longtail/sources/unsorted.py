@@ -10,7 +10,7 @@ from longtail.errors import DataError
 from longtail.sources.metadata import Entry
 from longtail.wording import counted, first_names
 
-NAMES = {
+UNSORTED_NAMES = {
     *("unknown", "unknowns", "unsorted", "unidentified", "undetermined", "undet", "indet"),
     *("unlabeled", "unlabelled", "unclassified", "uncategorized", "unassigned", "unsure"),
     *("other", "others", "misc", "miscellaneous", "rest", "various"),
@@ -25,7 +25,7 @@ def looks_unsorted(name: str) -> bool:
         >>> [looks_unsorted(name) for name in ("_Unsorted", "unknown 2", "Noctua unknown")]
         [True, True, False]
     """
-    return name.casefold().strip(" _-.0123456789()") in NAMES
+    return name.casefold().strip(" _-.0123456789()") in UNSORTED_NAMES
 
 
 def without_unsorted(

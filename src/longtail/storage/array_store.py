@@ -23,10 +23,10 @@ from longtail.storage.store import TrialStore
 
 log = logging.getLogger(__name__)
 
-Kind = Literal["features", "logits"]
+ArrayKind = Literal["features", "logits"]
 
 # The file of each kind in its folder, whose name ends with the kind.
-ARRAY_FILES: dict[Kind, str] = {"features": "features.npy", "logits": "logits.npy"}
+ARRAY_FILES: dict[ArrayKind, str] = {"features": "features.npy", "logits": "logits.npy"}
 # The length of the hash in the name of logits, after the fingerprint of their training.
 KEY_DIGITS = 16
 
@@ -86,7 +86,7 @@ class ArrayStore:
         return hashlib.sha256(text.encode()).hexdigest()
 
     def _cached(
-        self, kind: Kind, claimed: str, name: str, compute: Callable[[], Float32Array]
+        self, kind: ArrayKind, claimed: str, name: str, compute: Callable[[], Float32Array]
     ) -> Float32Array:
         place = self._folder / f"{name}.{kind}"
         with TrialStore(self._folder).claim(claimed):
@@ -110,7 +110,7 @@ def _save(file: Path, array: Float32Array) -> None:
         content.write(np.ascontiguousarray(array).data)
 
 
-def _read(place: Path, kind: Kind) -> Float32Array | None:
+def _read(place: Path, kind: ArrayKind) -> Float32Array | None:
     """A stored array, if it is there and whole."""
     if not place.is_dir():
         return None
@@ -121,7 +121,7 @@ def _read(place: Path, kind: Kind) -> Float32Array | None:
     return _load(place, kind)
 
 
-def _load(place: Path, kind: Kind) -> Float32Array:
+def _load(place: Path, kind: ArrayKind) -> Float32Array:
     """A stored array. Logits are memory-mapped, and the catalog links to their file."""
     mode: Literal["r"] | None = "r" if kind == "logits" else None
     array: Float32Array = np.load(place / ARRAY_FILES[kind], mmap_mode=mode)

@@ -17,7 +17,7 @@ from longtail.errors import DiskFullError, LongtailError, WriteError
 # The words of SQLite and of NumPy ("8 requested and 4 written"), which do not name the cause.
 WORDS = ("database or disk is full", " requested and ")
 # How libraries in other languages and Python quote the number of the system's error.
-NUMBER = re.compile(r"\(os error (\d+)\)|\[Errno (\d+)\]")
+ERROR_NUMBER = re.compile(r"\(os error (\d+)\)|\[Errno (\d+)\]")
 # How libraries that leave the number out quote the system.
 QUOTED = {os.strerror(number): number for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)}
 EXPLAINED = {
@@ -87,7 +87,7 @@ def _number(error: BaseException) -> int | None:
     while cause is not None:
         text = str(cause)
         numbers = [cause.errno] if isinstance(cause, OSError) else []
-        numbers += [int(found[1] or found[2]) for found in NUMBER.finditer(text)]
+        numbers += [int(found[1] or found[2]) for found in ERROR_NUMBER.finditer(text)]
         numbers += [number for words, number in QUOTED.items() if words in text]
         if known := [number for number in numbers if number in EXPLAINED]:
             return known[0]

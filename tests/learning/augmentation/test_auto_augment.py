@@ -11,7 +11,7 @@ from torchvision.transforms import AutoAugment, AutoAugmentPolicy
 
 from longtail.learning.augmentation.auto_augment import (
     CIFAR10,
-    OPERATIONS,
+    POLICY_OPERATIONS,
     AutoAugmentTransform,
     Step,
     policy_table,
@@ -81,7 +81,7 @@ STEPS: list[Step] = sorted({(name, 1.0, size) for policy in CIFAR10 for name, _,
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: f"{step[0]}-{step[2]}")
 def test_each_step_of_the_policy_changes_images_as_pillow_does(step: Step) -> None:
     name, _, magnitude = step
-    operation, _, largest = OPERATIONS[name]
+    operation, _, largest = POLICY_OPERATIONS[name]
     strength = largest * (1 if magnitude is None else magnitude / 9)
     found = operation(tensor(picture()), torch.tensor([strength]))
     difference = (found - tensor(by_pillow(name, magnitude, picture()))).abs()
@@ -96,12 +96,12 @@ def test_each_step_of_the_policy_changes_images_as_pillow_does(step: Step) -> No
 
 def test_steps_of_the_table_have_numbers_probabilities_strengths_and_signs() -> None:
     numbers, probabilities, strengths, signed = policy_table()
-    names = list(OPERATIONS)
+    names = list(POLICY_OPERATIONS)
     for policy, row in enumerate(CIFAR10):
         for turn, (name, probability, _) in enumerate(row):
             assert names[int(numbers[policy, turn])] == name
             assert probabilities[policy, turn].item() == pytest.approx(probability)
-            assert bool(signed[policy, turn]) == OPERATIONS[name][1]
+            assert bool(signed[policy, turn]) == POLICY_OPERATIONS[name][1]
     # Rotate 2 of 9 times 30 degrees, and translate 9 of 9 times 150 / 331 of the image.
     assert 30 * strengths[1, 0].item() == pytest.approx(20 / 3)
     assert 0.45 * strengths[1, 1].item() == pytest.approx(150 / 331)
@@ -119,7 +119,7 @@ def test_sub_policies_and_steps_are_as_frequent_as_they_should_be() -> None:
     numbers, probabilities, _, _ = policy_table()
     for turn in range(2):
         # How often each operation is applied in this turn, over all sub-policies.
-        expected = np.zeros(len(OPERATIONS))
+        expected = np.zeros(len(POLICY_OPERATIONS))
         for policy in range(25):
             probability = probabilities[policy, turn].item()
             expected[numbers[policy, turn]] += probability / 25
@@ -143,7 +143,7 @@ def test_each_sub_policy_is_as_likely() -> None:
         for turn in range(2):
             rows = found._rows[start : start + count // 2, turn]
             counts = torch.tensor(found._counts[start][turn])
-            own = torch.repeat_interleave(torch.arange(len(OPERATIONS)), counts)
+            own = torch.repeat_interleave(torch.arange(len(POLICY_OPERATIONS)), counts)
             expected = numbers[part[rows], turn]
             assert ((own == expected) | (own == 0)).all()
             strength = found._strengths[start : start + count // 2, turn].abs()
@@ -156,10 +156,10 @@ def test_half_of_the_signed_steps_go_to_either_side() -> None:
     found = drawn()
     start, turn = 0, 1
     own = torch.repeat_interleave(
-        torch.arange(len(OPERATIONS)), torch.tensor(found._counts[start][turn])
+        torch.arange(len(POLICY_OPERATIONS)), torch.tensor(found._counts[start][turn])
     )
     strengths = found._strengths[:25_000, turn]
-    signed = torch.tensor([sided for _, sided, _ in OPERATIONS.values()])[own]
+    signed = torch.tensor([sided for _, sided, _ in POLICY_OPERATIONS.values()])[own]
     moved = signed & (strengths != 0)
     assert (strengths[~signed & (own > 0)] > 0).all()
     assert (strengths[moved] < 0).float().mean().item() == pytest.approx(0.5, abs=0.02)
@@ -169,7 +169,7 @@ def test_two_colour_steps_in_sequence_are_pillows() -> None:
     equalized, adjusted = CIFAR10[17][1], CIFAR10[17][0]  # color 9, then equalize
     images = tensor(picture())
     for name, _, magnitude in (adjusted, equalized):
-        operation, _, largest = OPERATIONS[name]
+        operation, _, largest = POLICY_OPERATIONS[name]
         strength = largest * (1 if magnitude is None else magnitude / 9)
         images = operation(images, torch.tensor([strength]))
     expected = ImageOps.equalize(ImageEnhance.Color(picture()).enhance(1.9))

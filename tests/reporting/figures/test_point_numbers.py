@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from longtail.reporting.figures.point_numbers import DISTANCES, MARKER, Box, number_points
+from longtail.reporting.figures.point_numbers import DISTANCES, MARKER, Rectangle, number_points
 
 
 def numbered(points: dict[str, tuple[float, float]]) -> Axes:
@@ -22,18 +22,18 @@ def numbered(points: dict[str, tuple[float, float]]) -> Axes:
     return axes
 
 
-def boxes(axes: Axes) -> tuple[list[Box], list[Box]]:
+def boxes(axes: Axes) -> tuple[list[Rectangle], list[Rectangle]]:
     """The texts and the markers, in points."""
     figure = axes.figure
     texts, markers = [], []
     for text in axes.texts:
         x, y = axes.transData.transform(text.xy) * 72 / figure.dpi  # type: ignore[attr-defined]
-        markers.append(Box(x, y, MARKER, MARKER))
+        markers.append(Rectangle(x, y, MARKER, MARKER))
         right, up = text.get_position()
         extent = Text.get_window_extent(text)  # without the line
         width, height = extent.width * 72 / figure.dpi, extent.height * 72 / figure.dpi
         # Digits do not reach below the line, as the height of a text does.
-        texts.append(Box(x + right, y + up, width, 0.6 * height))
+        texts.append(Rectangle(x + right, y + up, width, 0.6 * height))
     return texts, markers
 
 

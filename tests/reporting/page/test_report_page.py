@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from longtail.reporting.page.templates import fragment
-from longtail.reporting.tables.layouts import ACC1_LAYOUT, FULL_LAYOUT, Layout
-from longtail.reporting.tables.printed_table import Cell, PrintedTable
+from longtail.reporting.tables.layouts import ACC1_LAYOUT, FULL_LAYOUT, TableLayout
+from longtail.reporting.tables.printed_table import PrintedTable, PrintedValue
 from longtail.reporting.tables.published_comparison import ComparisonTable
 from longtail.reporting.tables.table_notes import LOSS_NOTE
 from tests.reporting.page.support import BackboneSection, make_page
@@ -25,22 +25,22 @@ COMPARISON = ComparisonTable(
 )
 
 
-def with_intervals(number: int, layout: Layout) -> PrintedTable:
+def with_intervals(number: int, layout: TableLayout) -> PrintedTable:
     """The second figure is the best, the third differs from softmax's."""
     cells = tuple(
-        Cell(
+        PrintedValue(
             f"0.{i:03d}", f"1.{i:03d}", best=i == 1, differs=i == 2, ends=f"[0.{i:03d}, 1.{i:03d}]"
         )
         for i in range(len(layout.columns))
     )
-    rows = ("A <b> & c", cells), ("Other", (Cell("--"),) * len(cells))
+    rows = ("A <b> & c", cells), ("Other", (PrintedValue("--"),) * len(cells))
     return PrintedTable(
         f"A.{number}", f"Caption {number} <&>.", layout, rows, ("A note & <more>.",)
     )
 
 
-def bare(number: int, layout: Layout) -> PrintedTable:
-    cells = tuple(Cell(f"0.{i:04d}") for i in range(len(layout.columns)))
+def bare(number: int, layout: TableLayout) -> PrintedTable:
+    cells = tuple(PrintedValue(f"0.{i:04d}") for i in range(len(layout.columns)))
     return PrintedTable(f"A.{number}", f"Bare {number}.", layout, (("A <b> & c", cells),))
 
 
@@ -253,7 +253,7 @@ def test_how_the_results_were_made_is_reported(both: tuple[str, Reader]) -> None
 
 
 def test_deviations_stand_in_brackets_beside_the_intervals() -> None:
-    rows = (("A", (Cell("0.5", "0.1", "0.2"),) * 5),)
+    rows = (("A", (PrintedValue("0.5", "0.1", "0.2"),) * 5),)
     table = PrintedTable("A.1", "Caption.", ACC1_LAYOUT, rows)
     _, reader = shown(BackboneSection("ViT", [(table, None)]))
     assert ["A", *["0.5 ±0.1 (0.2)"] * 5] in reader.rows
@@ -269,7 +269,16 @@ def test_each_interval_shows_its_ends_under_the_pointer() -> None:
 
 
 def test_marks_and_deviations_do_not_need_an_interval() -> None:
-    rows = (("A", (Cell("1.000", differs=True), Cell("0.9", "", "0.2"), *(Cell("--"),) * 3)),)
+    rows = (
+        (
+            "A",
+            (
+                PrintedValue("1.000", differs=True),
+                PrintedValue("0.9", "", "0.2"),
+                *(PrintedValue("--"),) * 3,
+            ),
+        ),
+    )
     _, reader = shown(
         BackboneSection("ViT", [(PrintedTable("A.1", "Caption.", ACC1_LAYOUT, rows), None)])
     )

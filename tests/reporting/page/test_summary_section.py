@@ -10,7 +10,7 @@ import pytest
 from longtail.evaluation.trainings import TRIAL_COLUMNS
 from longtail.parameters import Contents
 from longtail.reporting.page.summary_section import (
-    SHOWN_PAIRS,
+    SUMMARY_PAIRS,
     summary_figures,
     summary_section,
 )
@@ -142,7 +142,7 @@ def test_a_model_is_judged_in_words() -> None:
 
 
 def test_pairs_of_one_genus_are_marked_and_few_are_listed() -> None:
-    count = SHOWN_PAIRS + 1
+    count = SUMMARY_PAIRS + 1
     renamed = (*BINOMIALS[:2], "Noctua comes")
     same = PAIRS.iloc[:1].assign(true="Noctua comes")
     others = [PAIRS.iloc[1:2].assign(true=f"Idaea sp{place}") for place in range(count)]
@@ -151,7 +151,7 @@ def test_pairs_of_one_genus_are_marked_and_few_are_listed() -> None:
     )
     assert "called <bdi><i>Noctua comes</i></bdi> (one genus).</li>" in text
     assert f"1 of the {count + 1} most confused pairs of species is of one genus." in text
-    assert text.count("<li>") == SHOWN_PAIRS
+    assert text.count("<li>") == SUMMARY_PAIRS
     digits = section(FOUND, species=species(("a", "b", "Noctua pronuba")),
                      pairs=PAIRS.iloc[:1].assign(true="a"))  # fmt: skip
     assert "most confused pairs of" not in digits

@@ -9,7 +9,7 @@ import pytest
 
 from longtail.published.audit import CHECKS, audit
 from longtail.published.results import shipped
-from longtail.reporting.tables.appendix import PREAMBLE
+from longtail.reporting.tables.appendix import APPENDIX_PREAMBLE
 from longtail.reporting.tables.audit import audit_latex, audit_rows
 from tests.reporting.rows import compiled
 
@@ -52,7 +52,7 @@ def test_list_without_a_finding_is_left_out(findings: pd.DataFrame) -> None:
 
 
 def test_audit_is_printed(findings: pd.DataFrame, tmp_path: Path) -> None:
-    text = compiled(PREAMBLE + audit_latex(findings) + "\\end{document}\n", tmp_path)
+    text = compiled(APPENDIX_PREAMBLE + audit_latex(findings) + "\\end{document}\n", tmp_path)
     assert re.search(r"In \d+ of \d+ rows the hits on head, middle", text)  # a page may end here
     assert "(two proportions, p < 0.05)" in text
 

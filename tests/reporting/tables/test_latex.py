@@ -8,26 +8,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longtail.reporting.tables.appendix import PREAMBLE
+from longtail.reporting.tables.appendix import APPENDIX_PREAMBLE
 from longtail.reporting.tables.latex import SHRUNK_TO_FIT, escaped, latex, numbered
-from longtail.reporting.tables.layouts import ACC1_LAYOUT, FULL_LAYOUT, LAYOUTS, Layout
-from longtail.reporting.tables.printed_table import Cell, PrintedTable
+from longtail.reporting.tables.layouts import ACC1_LAYOUT, FULL_LAYOUT, LAYOUTS, TableLayout
+from longtail.reporting.tables.printed_table import PrintedTable, PrintedValue
 from tests.reporting.rows import compiled
 
 HARD = "A&B 1% $5 #1 a_b {x} ~^\\<a>|±"
 
 
 def printed(
-    layout: Layout, label: str = "Softmax", *, best: bool = False, differs: bool = False
+    layout: TableLayout, label: str = "Softmax", *, best: bool = False, differs: bool = False
 ) -> PrintedTable:
     """A table with one row of bare figures and one with intervals, marked in its first column."""
     columns = len(layout.columns)
-    bare = tuple(Cell(f"0.{i:04d}") for i in range(columns))
+    bare = tuple(PrintedValue(f"0.{i:04d}") for i in range(columns))
     marked = (
-        Cell("0.123", "0.045", best=best, differs=differs),
-        *(Cell("0.678", "0.009"),) * (columns - 1),
+        PrintedValue("0.123", "0.045", best=best, differs=differs),
+        *(PrintedValue("0.678", "0.009"),) * (columns - 1),
     )
-    rows = ((label, bare), ("LDAM", marked), ("Failed", (Cell("--"),) * columns))
+    rows = ((label, bare), ("LDAM", marked), ("Failed", (PrintedValue("--"),) * columns))
     return PrintedTable("A.5", f"Results of {label}.", layout, rows, (f"One of {label}.", "Two."))
 
 
@@ -76,7 +76,7 @@ def test_intervals_stand_below_their_figures() -> None:
 
 
 def test_deviations_stand_beside_the_intervals_or_in_wide_tables_below_them() -> None:
-    cell = Cell("0.123", "0.045", "0.067")
+    cell = PrintedValue("0.123", "0.045", "0.067")
     assert rows_of(latex(PrintedTable("A.5", "R.", ACC1_LAYOUT, (("LDAM", (cell,) * 5),)))) == [
         "LDAM" + " & 0.123" * 5 + r" \\",
         r" & {\scriptsize$\pm$0.045 (0.067)}" * 5 + r" \\[2pt]",
@@ -112,7 +112,7 @@ def test_metrics_are_grouped_by_test_set() -> None:
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.kind)
-def test_every_row_has_a_cell_a_column(layout: Layout) -> None:
+def test_every_row_has_a_cell_a_column(layout: TableLayout) -> None:
     source = latex(printed(layout, HARD, best=True, differs=True))
     columns = len(layout.columns)
     assert rf"\begin{{tabular}}{{l{'c' * columns}}}" in source
@@ -129,7 +129,7 @@ def test_every_row_has_a_cell_a_column(layout: Layout) -> None:
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.kind)
-def test_only_tables_of_many_columns_may_be_shrunk(layout: Layout) -> None:
+def test_only_tables_of_many_columns_may_be_shrunk(layout: TableLayout) -> None:
     source = latex(printed(layout))
     assert (SHRUNK_TO_FIT in source) == (layout != ACC1_LAYOUT)
     assert (r"\setlength{\tabcolsep}" in source) == (layout == FULL_LAYOUT)
@@ -146,9 +146,11 @@ def test_notes_stand_below_the_caption() -> None:
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.kind)
-def test_a_table_of_hard_labels_compiles_to_these_labels(layout: Layout, tmp_path: Path) -> None:
+def test_a_table_of_hard_labels_compiles_to_these_labels(
+    layout: TableLayout, tmp_path: Path
+) -> None:
     source = latex(printed(layout, HARD, best=True, differs=True))
-    text = compiled(PREAMBLE + source + "\\end{document}\n", tmp_path)
+    text = compiled(APPENDIX_PREAMBLE + source + "\\end{document}\n", tmp_path)
     # The underscore is drawn, not set; tilde and circumflex are accents without a letter.
     shown = "A&B 1% $5 #1 a b {x} \N{SMALL TILDE}\N{MODIFIER LETTER CIRCUMFLEX ACCENT}\\<a>|±"
     assert f"{shown} 0.0000 0.0001" in text
@@ -208,7 +210,7 @@ def test_escaped_text_prints_as_itself(text: str) -> None:
 def test_rows_may_begin_with_any_character(name: str, shown: str, tmp_path: Path) -> None:
     """A bracket or a star at the start of a row is no argument of the line break before it."""
     source = latex(printed(ACC1_LAYOUT, name)) + latex(printed(ACC1_LAYOUT, f"b {name}"))
-    text = compiled(PREAMBLE + source + "\\end{document}\n", tmp_path)
+    text = compiled(APPENDIX_PREAMBLE + source + "\\end{document}\n", tmp_path)
     assert text.count("0.0000 0.0001") == 2
     assert shown in text
 

@@ -12,7 +12,7 @@ from PIL import Image
 from longtail.parameters import Table
 from longtail.published.results import compare, shipped
 from longtail.reporting.figures.published_comparison import comparison_figure
-from longtail.reporting.tables.appendix import PREAMBLE
+from longtail.reporting.tables.appendix import APPENDIX_PREAMBLE
 from longtail.reporting.tables.latex import numbered
 from longtail.reporting.tables.layouts import TEST_SET_LABELS
 from longtail.reporting.tables.published_comparison import (
@@ -218,7 +218,7 @@ def test_table_fits_the_page_and_leaves_the_count_as_it_is(
 ) -> None:
     source = comparison_latex(printed(comparison), comparison_note(0.95))
     after = r"\begin{table}[htbp]\caption{The next.}\end{table}"
-    text = compiled(PREAMBLE + source + after + "\\end{document}\n", tmp_path)
+    text = compiled(APPENDIX_PREAMBLE + source + after + "\\end{document}\n", tmp_path)
     assert "Table C.1: Acc1 of ConvNeXt" in text
     assert "Table A.1: The next." in text
     assert "ours 0.8432 ± 0.030 0.8635 ± 0.030" in text

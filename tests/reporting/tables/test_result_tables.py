@@ -19,7 +19,7 @@ from longtail.reporting.tables.layouts import (
     QUALITY_LAYOUT,
     THESIS_LAYOUTS,
 )
-from longtail.reporting.tables.printed_table import Cell, PrintedTable
+from longtail.reporting.tables.printed_table import PrintedTable, PrintedValue
 from longtail.reporting.tables.result_tables import interval_table, thesis_table
 from longtail.reporting.tables.table_results import TableResults, rows_of_table, trainings_of
 from longtail.trials.grid import tables
@@ -106,7 +106,9 @@ def test_figures_have_four_decimals_and_nothing_else() -> None:
         "LDAM": ["1.0000", "0.0000", "0.0000"] * 5,
     }
     cells = {cell for table in (acc1, full) for _, row in table.rows for cell in row}
-    assert cells == {Cell(cell.text, interval="", best=False, differs=False) for cell in cells}
+    assert cells == {
+        PrintedValue(cell.text, interval="", best=False, differs=False) for cell in cells
+    }
     assert acc1.notes == full.notes == ()
 
 
@@ -200,26 +202,26 @@ def test_large_figures_keep_the_bare_layouts_decimals() -> None:
 
 def test_figures_have_three_decimals_and_their_intervals() -> None:
     acc1, full, parts, quality = with_intervals(make_results(("softmax", 0, 0.125)), ALIKE)
-    cell = Cell("0.125", "0.062", ends="[0.062, 0.188]")  # to even: 0.0625 and 0.1875
-    loss = Cell("1.125", "0.062", ends="[1.062, 1.188]")
-    f1 = Cell("0.062", "0.062", ends="[0.000, 0.125]")
+    cell = PrintedValue("0.125", "0.062", ends="[0.062, 0.188]")  # to even: 0.0625 and 0.1875
+    loss = PrintedValue("1.125", "0.062", ends="[1.062, 1.188]")
+    f1 = PrintedValue("0.062", "0.062", ends="[0.000, 0.125]")
     assert acc1.rows[0] == ("SOFTMAX", (cell,) * 5)
     assert full.rows[0] == ("SOFTMAX", (loss, cell, f1) * 5)
     assert parts.rows[0] == ("SOFTMAX", (cell,) * 6)
     assert quality.rows[0] == ("SOFTMAX", (cell,) * 6)
-    assert acc1.rows[1] == ("FOCAL", (Cell("--"),) * 5)
+    assert acc1.rows[1] == ("FOCAL", (PrintedValue("--"),) * 5)
 
 
 @pytest.mark.parametrize(
     ("value", "low", "high", "cell"),
     [
-        (0.5, 0.3, 0.6, Cell("0.500", "0.200", ends="[0.300, 0.600]")),
-        (0.5, 0.4, 0.7, Cell("0.500", "0.200", ends="[0.400, 0.700]")),
-        (1.0, 0.796, 1.0, Cell("1.000", "0.204", ends="[0.796, 1.000]")),
+        (0.5, 0.3, 0.6, PrintedValue("0.500", "0.200", ends="[0.300, 0.600]")),
+        (0.5, 0.4, 0.7, PrintedValue("0.500", "0.200", ends="[0.400, 0.700]")),
+        (1.0, 0.796, 1.0, PrintedValue("1.000", "0.204", ends="[0.796, 1.000]")),
     ],
 )
 def test_the_farther_end_of_an_interval_is_reported(
-    value: float, low: float, high: float, cell: Cell
+    value: float, low: float, high: float, cell: PrintedValue
 ) -> None:
     results = make_results(("softmax", 0, value), acc1_low=low, acc1_high=high)
     acc1, *_ = with_intervals(results, ALIKE)
@@ -230,7 +232,7 @@ def test_large_figures_and_their_intervals_are_in_scientific_notation() -> None:
     huge = 225660788354423200.0
     results = make_results(("softmax", 0, 0.5), loss=huge, loss_low=huge / 2, loss_high=2 * huge)
     _, full, *_ = with_intervals(results, ALIKE)
-    assert full.rows[0][1][0] == Cell("2.26e17", "2.26e17", ends="[1.13e17, 4.51e17]")
+    assert full.rows[0][1][0] == PrintedValue("2.26e17", "2.26e17", ends="[1.13e17, 4.51e17]")
 
 
 NO_INTERVAL = (
@@ -243,7 +245,7 @@ def test_figures_without_an_interval_stand_alone_and_are_explained() -> None:
     nothing = float("nan")
     results = make_results(("softmax", 0, 1.0), f1=1.0, f1_low=nothing, f1_high=nothing)
     acc1, full, parts, quality = with_intervals(results, ALIKE, make_table("softmax"))
-    assert full.rows[0][1][2] == Cell("1.000", "--")
+    assert full.rows[0][1][2] == PrintedValue("1.000", "--")
     assert full.rows[0][1][1].interval == "0.062"
     assert full.notes == (NO_INTERVAL,)
     assert acc1.notes == parts.notes == quality.notes == ()
@@ -255,7 +257,7 @@ def test_intervals_over_seeds_are_wider() -> None:
     # Student's quantile of one degree of freedom, times a standard error of 0.02.
     half = np.hypot(0.0625, 12.7062 * 0.02)
     ends = f"[{0.6 - half:.3f}, {0.6 + half:.3f}]"
-    cell = Cell("0.600", f"{half:.3f}", f"{0.04 / 2**0.5:.3f}", ends=ends)
+    cell = PrintedValue("0.600", f"{half:.3f}", f"{0.04 / 2**0.5:.3f}", ends=ends)
     assert acc1.rows[0] == ("SOFTMAX", (cell,) * 5)
     assert acc1.caption == (
         "Evaluation results for MobileNetV2 trained on the custom balanced dataset, showing Acc1 "
@@ -324,7 +326,7 @@ def test_without_softmax_nothing_is_held_against_it() -> None:
 
 def test_a_missing_method_has_dashes_and_no_part_in_the_tests() -> None:
     table, *_ = with_intervals(make_results(*ONE_EACH[:2]), DIFFERENT)
-    assert table.rows[2] == ("LDAM", (Cell("--"),) * 5)
+    assert table.rows[2] == ("LDAM", (PrintedValue("--"),) * 5)
     assert marks(table, "best") == {"SOFTMAX": [], "FOCAL": [0, 1, 2, 3, 4], "LDAM": []}
     assert "table's 5 comparisons" in table.notes[0]
     assert table.notes[2:] == ("LDAM: no result; its trial failed or has not been run.",)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from longtail.errors import DataError
-from longtail.sources.boxes.annotation import Annotation, Values
+from longtail.sources.boxes.annotation import Annotation, BoxValues
 from longtail.sources.boxes.box import Box
 from longtail.sources.boxes.frames import FrameBoxes, assign_boxes, frame_boxes
 from longtail.sources.files import ImageFileRef
@@ -24,7 +24,7 @@ def boxes_of(*annotations: Annotation, size: FrameSize = SIZE) -> FrameBoxes:
 
 
 def box(
-    values: Values | None = BOX,
+    values: BoxValues | None = BOX,
     confidence: float | None = None,
     size: tuple[int, int] | None = None,
     place: int = 0,
@@ -78,7 +78,7 @@ def test_pixels_are_of_the_photograph_whose_size_is_stated() -> None:
         ((1e300, 30.0, 20.0, 10.0), "the box 1e+300,30,20,10 is outside of any photograph"),
     ],
 )  # fmt: skip
-def test_a_box_that_cannot_be_used_costs_only_itself(values: Values, reason: str) -> None:
+def test_a_box_that_cannot_be_used_costs_only_itself(values: BoxValues, reason: str) -> None:
     found = boxes_of(box(values), box(place=1))
     assert found.rejected == {"#b.csv: line 0": reason}
     assert [crop.box for crop in found.crops] == [Box(40, 30, 200, 100, 0.1)]

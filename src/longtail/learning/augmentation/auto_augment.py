@@ -14,7 +14,7 @@ from longtail.learning.augmentation import affine, colour
 from longtail.learning.augmentation.chosen_operations import ChosenOperations, Operation, identity
 
 # What comes from outside an image is grey, about the mean of the images, as in the authors' code.
-GREY = 128.0
+MIDDLE_GREY = 128.0
 # The largest magnitude, and the largest translation as a multiple of RandAugment's.
 LARGEST_MAGNITUDE = 9
 TRANSLATION = 150 / 331 / affine.SHIFT
@@ -24,13 +24,13 @@ def filled_with_grey(operation: Operation) -> Operation:
     """A geometric operation that fills with grey instead of black."""
 
     def filled(images: Tensor, strengths: Tensor) -> Tensor:
-        return operation(images - GREY, strengths) + GREY
+        return operation(images - MIDDLE_GREY, strengths) + MIDDLE_GREY
 
     return filled
 
 
 # Each operation, whether its strength has a sign, and its strength at the largest magnitude.
-OPERATIONS: dict[str, tuple[Operation, bool, float]] = {
+POLICY_OPERATIONS: dict[str, tuple[Operation, bool, float]] = {
     "identity": (identity, False, 0.0),
     "rotate": (filled_with_grey(affine.rotate), True, 1.0),
     "shear_y": (filled_with_grey(affine.shear_y), True, 1.0),
@@ -97,7 +97,7 @@ class AutoAugmentTransform(ChosenOperations):
         )
         applied = chance < probabilities
         super().__init__(
-            [operation for operation, _, _ in OPERATIONS.values()],
+            [operation for operation, _, _ in POLICY_OPERATIONS.values()],
             torch.where(applied, numbers, 0),
             torch.where(signed & (side < 0.5), -strengths, strengths),
             batches,
@@ -112,14 +112,15 @@ def policy_table() -> tuple[Tensor, Tensor, Tensor, Tensor]:
         The numbers of the operations in :data:`OPERATIONS`, their probabilities, their strengths
         without a sign, and whether a sign is drawn.
     """
-    names = list(OPERATIONS)
+    names = list(POLICY_OPERATIONS)
     rows = [
         [
             (
                 names.index(name),
                 probability,
-                OPERATIONS[name][2] * (1 if magnitude is None else magnitude / LARGEST_MAGNITUDE),
-                OPERATIONS[name][1],
+                POLICY_OPERATIONS[name][2]
+                * (1 if magnitude is None else magnitude / LARGEST_MAGNITUDE),
+                POLICY_OPERATIONS[name][1],
             )
             for name, probability, magnitude in policy
         ]

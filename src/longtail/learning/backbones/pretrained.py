@@ -23,9 +23,9 @@ from longtail.storage.files import sha256_of_file
 
 log = logging.getLogger(__name__)
 
-TIMEOUT_S = 20
-SHA256 = re.compile("[0-9a-f]{64}")
-SUFFIXES = (".safetensors", ".npz", ".pth", ".pt")
+WEIGHTS_TIMEOUT_S = 20
+SHA256_PATTERN = re.compile("[0-9a-f]{64}")
+WEIGHT_SUFFIXES = (".safetensors", ".npz", ".pth", ".pt")
 RARE_SUFFIXES = (".bin", ".ckpt", ".tar")
 
 
@@ -85,10 +85,11 @@ def check_available(backbone: Backbone) -> None:
         if not located(backbone.weights).is_file():
             where = f"'{backbone.weights}'{from_root(backbone.weights)}"
             raise DataError(f"{key}.weights: there is no file {where}")
-        if Path(backbone.weights).suffix not in (*SUFFIXES, *RARE_SUFFIXES):
+        if Path(backbone.weights).suffix not in (*WEIGHT_SUFFIXES, *RARE_SUFFIXES):
             raise DataError(
-                f"{key}.weights: '{backbone.weights}' must end in {', '.join(SUFFIXES[:-1])} or "
-                f"{SUFFIXES[-1]} ({', '.join(RARE_SUFFIXES)} are read too)"
+                f"{key}.weights: '{backbone.weights}' must end in "
+                f"{', '.join(WEIGHT_SUFFIXES[:-1])} or {WEIGHT_SUFFIXES[-1]} "
+                f"({', '.join(RARE_SUFFIXES)} are read too)"
             )
         return
     if _hub_id(backbone) is None:
@@ -98,7 +99,7 @@ def check_available(backbone: Backbone) -> None:
             _verify_cached(file, key)
         return
     try:
-        with urllib.request.urlopen(HF_ENDPOINT, timeout=TIMEOUT_S):
+        with urllib.request.urlopen(HF_ENDPOINT, timeout=WEIGHTS_TIMEOUT_S):
             pass
     except urllib.error.HTTPError:
         return  # the hub can be reached
@@ -129,7 +130,7 @@ def _in_hub_cache(backbone: Backbone) -> list[Path]:
 def _verify_cached(file: Path, key: str) -> None:
     """Verify a file of the hub's cache, where large files have their SHA-256 as their name."""
     blob = file.resolve()
-    if SHA256.fullmatch(blob.name) and sha256_of_file(blob) != blob.name:
+    if SHA256_PATTERN.fullmatch(blob.name) and sha256_of_file(blob) != blob.name:
         raise DataError(
             f"{key}: '{blob}', which the hub's client has downloaded, is damaged: its SHA-256 is "
             f"not its name. Delete it and run again: it is downloaded again"

@@ -11,7 +11,7 @@ from longtail.arrays import Float32Array, Float64Array, Int64Array
 from longtail.trials.canonical_loss import CanonicalLoss
 
 # Keeps the gradient of a power below 1 finite at base 0.
-TINY = torch.finfo(torch.float32).tiny
+SMALLEST_BASE = torch.finfo(torch.float32).tiny
 
 
 class Criterion(nn.Module):
@@ -118,7 +118,7 @@ class Criterion(nn.Module):
             losses = self._smoothed(losses, z, labels)
         if self.focus:
             # 1 - p_y by expm1, which keeps its precision where p_y is nearly 1.
-            losses = (-torch.expm1(-losses)).clamp_min(TINY) ** self.focus * losses
+            losses = (-torch.expm1(-losses)).clamp_min(SMALLEST_BASE) ** self.focus * losses
         return losses
 
     def of_stored(

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 # Where the gradient is zero there is no direction to go; as in the published code.
-TINY = 1e-12
+SMALLEST_NORM = 1e-12
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def steepest_weights(model: nn.Module, rho: float) -> Iterator[None]:
     before = [weight.detach().clone() for weight in moved]
     with torch.no_grad():
         norm = torch.stack([_gradient(weight).norm() for weight in moved]).norm()
-        factor = rho / (norm + TINY)  # on the device: no wait
+        factor = rho / (norm + SMALLEST_NORM)  # on the device: no wait
         for weight in moved:
             weight.add_(_gradient(weight) * factor)
     try:

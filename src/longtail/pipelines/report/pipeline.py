@@ -59,8 +59,8 @@ ARGUMENTS = {
     "command": "params:report.command",
 }
 # Only of data sets with unknown classes, and with published results.
-UNKNOWN = {"novelty": "report.{dataset}.novelty"}
-PUBLISHED = {
+NOVELTY_ARGUMENTS = {"novelty": "report.{dataset}.novelty"}
+PUBLISHED_ARGUMENTS = {
     "published": "published_{published}",
     "published_comparison": "{dataset}_published_comparison",
     "published_audit": "{dataset}_published_audit",
@@ -78,8 +78,8 @@ def create_pipeline(parameters: Parameters) -> Pipeline:
         options = parameters.datasets[dataset]
         present = {
             **ARGUMENTS,
-            **(UNKNOWN if options.unknown is not None else {}),
-            **(PUBLISHED if options.published else {}),
+            **(NOVELTY_ARGUMENTS if options.unknown is not None else {}),
+            **(PUBLISHED_ARGUMENTS if options.published else {}),
         }
         values = {"dataset": dataset, "published": options.published}
         arguments = {name: entry.format(**values) for name, entry in present.items()}

@@ -60,11 +60,11 @@ GATHERED = {
     "examples": "examples",
 }
 # Made from the predictions of a backbone's trials, and gathered from there.
-COMPARISONS = "comparisons"
+COMPARISONS_TABLE = "comparisons"
 # The table that only data sets with unknown classes have.
-NOVELTY = "novelty"
+NOVELTY_TABLE = "novelty"
 # The tables that predictions from a file do not have.
-OF_MODELS = ("histories", NOVELTY)
+OF_MODELS = ("histories", NOVELTY_TABLE)
 # The first function of tables whose parts in the trials are not tables.
 INNERMOST = {"trainings": gather_cards}
 
@@ -110,7 +110,7 @@ def _trial(trial: Trial, *, has_unknown: bool) -> Iterator[Node]:
     for function, step, outputs in EXTERNAL_STEPS if external else STEPS:
         yield namespace.node(function, [f"{name}.{output}" for output in outputs], step)
     if has_unknown and not external:
-        yield namespace.node(score_novelty, f"{name}.{NOVELTY}")
+        yield namespace.node(score_novelty, f"{name}.{NOVELTY_TABLE}")
 
 
 def _gathers(trials: list[Trial], open_sets: set[str]) -> Iterator[Node]:
@@ -123,10 +123,10 @@ def _gathers(trials: list[Trial], open_sets: set[str]) -> Iterator[Node]:
         of_trials = child_depth == len(names[0])
         parts = GATHERED | {"answers": "answers"} if of_trials else {t: t for t in GATHERED}
         if not of_trials:
-            parts[COMPARISONS] = COMPARISONS
+            parts[COMPARISONS_TABLE] = COMPARISONS_TABLE
         for parent, group in groupby(children, key=itemgetter(slice(depth))):
             members = [".".join(child) for child in group]
-            own = parts | {NOVELTY: NOVELTY} if parent[0] in open_sets else parts
+            own = parts | {NOVELTY_TABLE: NOVELTY_TABLE} if parent[0] in open_sets else parts
             name, data = ".".join(("train", *parent)), parent[0]
             gathering = Namespace(name, (GATHER_TAG, *parent), {})
             prefix = f"{data}_" if depth == 1 else f"{name}."
@@ -147,4 +147,4 @@ def _gathers(trials: list[Trial], open_sets: set[str]) -> Iterator[Node]:
                     "statistics": "params:statistics",
                 }
                 comparing = Namespace(name, parent, arguments)
-                yield comparing.node(compare_answers, f"{name}.{COMPARISONS}", "compare")
+                yield comparing.node(compare_answers, f"{name}.{COMPARISONS_TABLE}", "compare")

@@ -11,7 +11,7 @@ from longtail.arrays import Float64Array
 from longtail.published.audit.finding import (
     PARTS,
     PRINTED_ROUNDING,
-    TOLERANCE,
+    PRINTED_TOLERANCE,
     WHOLE,
     AuditFinding,
     by_test_set,
@@ -24,7 +24,7 @@ from longtail.published.audit.finding import (
 )
 
 # With more images, every number of four decimals is a whole number of hits.
-MOST_IMAGES = 10_000
+MOST_TEST_IMAGES = 10_000
 # Few accuracies can be multiples of a larger fraction by chance. If the probability of that is
 # smaller than this, they are evidence for it.
 UNLIKELY = 1e-3
@@ -38,7 +38,9 @@ def whole_hits(published: pd.DataFrame) -> Iterator[AuditFinding]:
     if cells.empty:
         return
     hits = cells["value"] * cells["images"]
-    wrong = (hits.round() / cells["images"] - cells["value"]).abs() > PRINTED_ROUNDING + TOLERANCE
+    wrong = (
+        hits.round() / cells["images"] - cells["value"]
+    ).abs() > PRINTED_ROUNDING + PRINTED_TOLERANCE
     for cell in each(cells[wrong]):
         yield row_finding(
             "whole_hits",
@@ -82,7 +84,7 @@ def smallest_denominator(values: Float64Array, most: int) -> int | None:
     """The smallest n up to ``most`` such that all values are multiples of 1/n, after rounding."""
     denominators = np.arange(1, most + 1)[:, None]
     misses = np.abs(np.round(values * denominators) / denominators - values)
-    fits = np.flatnonzero((misses <= PRINTED_ROUNDING + TOLERANCE).all(axis=1))
+    fits = np.flatnonzero((misses <= PRINTED_ROUNDING + PRINTED_TOLERANCE).all(axis=1))
     return int(fits[0]) + 1 if len(fits) else None
 
 
@@ -93,7 +95,7 @@ def _by_chance(values: pd.Series[float], found: int, images: int) -> float:
     """
     possible = np.round(np.arange(images + 1) / images, 4)
     misses = np.abs(np.round(possible * found) / found - possible)
-    return float((misses <= PRINTED_ROUNDING + TOLERANCE).mean()) ** values.nunique()
+    return float((misses <= PRINTED_ROUNDING + PRINTED_TOLERANCE).mean()) ** values.nunique()
 
 
 def parts_add_up(published: pd.DataFrame) -> Iterator[AuditFinding]:
@@ -174,9 +176,9 @@ def _small_fractions(values: Float64Array, images: int) -> int:
     """The number of values that, times ``images``, are fractions with a small denominator."""
     denominators = np.arange(1, LARGEST_DENOMINATOR + 1)[:, None] * images
     misses = np.abs(np.round(values * denominators) / denominators - values)
-    return int((misses <= PRINTED_ROUNDING + TOLERANCE).any(axis=0).sum())
+    return int((misses <= PRINTED_ROUNDING + PRINTED_TOLERANCE).any(axis=0).sum())
 
 
 def _cells_of_small_test_sets(published: pd.DataFrame) -> pd.DataFrame:
     cells = reported(published, "acc1")
-    return cells[cells["images"] < MOST_IMAGES]
+    return cells[cells["images"] < MOST_TEST_IMAGES]

@@ -11,7 +11,7 @@ ROW_COLUMNS = ["table", "backbone", "train_set", "method"]
 WHOLE, PARTS = "long_tailed", ["head", "middle", "tail"]
 # The largest rounding error of a number printed with four decimals.
 PRINTED_ROUNDING = 0.5e-4
-TOLERANCE = 1e-9
+PRINTED_TOLERANCE = 1e-9
 # Names for which replacing underscores by spaces is not enough.
 READABLE_NAMES = {"long_tailed": "long-tailed", "class_balanced": "class-balanced", "ldam": "LDAM"}
 

@@ -17,7 +17,7 @@ DIRECTIONS = 16  # the first is up and to the right
 FIRST_DIRECTION = pi / 4
 
 
-class Box(NamedTuple):
+class Rectangle(NamedTuple):
     """A rectangle by its centre and its size."""
 
     x: float
@@ -25,7 +25,7 @@ class Box(NamedTuple):
     width: float
     height: float
 
-    def overlaps(self, other: Box) -> bool:
+    def overlaps(self, other: Rectangle) -> bool:
         """Whether the two share an area."""
         return (
             abs(self.x - other.x) < (self.width + other.width) / 2
@@ -44,12 +44,12 @@ def number_points(axes: Axes, points: Mapping[str, tuple[float, float]]) -> None
     """
     to_points = 72 / axes.figure.dpi
     (left, bottom), (right, top) = axes.bbox.get_points() * to_points
-    inside = Box((left + right) / 2, (bottom + top) / 2, right - left, top - bottom)
+    inside = Rectangle((left + right) / 2, (bottom + top) / 2, right - left, top - bottom)
     centres = {
         number: tuple(axes.transData.transform(point) * to_points)
         for number, point in points.items()
     }
-    taken = [Box(x, y, MARKER, MARKER) for x, y in centres.values()]
+    taken = [Rectangle(x, y, MARKER, MARKER) for x, y in centres.values()]
     for number, (x, y) in centres.items():
         box, is_near = _free_place(x, y, number, taken, inside)
         taken.append(box)
@@ -61,11 +61,13 @@ def number_points(axes: Axes, points: Mapping[str, tuple[float, float]]) -> None
         )  # fmt: skip
 
 
-def _free_place(x: float, y: float, number: str, taken: list[Box], inside: Box) -> tuple[Box, bool]:
+def _free_place(
+    x: float, y: float, number: str, taken: list[Rectangle], inside: Rectangle
+) -> tuple[Rectangle, bool]:
     """The nearest place that is free, or the first of all; and whether it is beside the point."""
     width, height = DIGIT[0] * len(number), DIGIT[1]
     places = [
-        (Box(x + distance * cos(angle), y + distance * sin(angle), width, height), distance)
+        (Rectangle(x + distance * cos(angle), y + distance * sin(angle), width, height), distance)
         for distance in DISTANCES
         for angle in (FIRST_DIRECTION + 2 * pi * turn / DIRECTIONS for turn in range(DIRECTIONS))
     ]

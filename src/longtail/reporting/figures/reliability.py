@@ -13,7 +13,7 @@ from longtail.reporting.figures import drawing
 from longtail.reporting.figures.drawing import COLOURS, GREY, Picture
 from longtail.reporting.tables.layouts import TRAIN_SET_LABELS
 
-PANELS_IN_A_ROW = 7
+DIAGRAMS_IN_A_ROW = 7
 PANELS_WIDTH = 4.8  # inches, of a row of few panels
 HISTOGRAM = 0.3  # height of the most frequent confidence, of the panel
 BAR_WIDTH = 0.05
@@ -39,7 +39,7 @@ def reliability(
     errors = summaries[
         (summaries["metric"] == "calibration_error") & (summaries["test_set"] == widest)
     ].set_index(["train_set", "method"])["value"]
-    columns = min(len(methods), PANELS_IN_A_ROW)
+    columns = min(len(methods), DIAGRAMS_IN_A_ROW)
     rows = -(-len(methods) // columns)  # of each training set
     side = min(max(1.35, PANELS_WIDTH / columns), 2.4)
     size = (max(side * columns + 0.6, 6), (side + 0.4) * rows * len(train_sets) + 0.8)

@@ -15,7 +15,7 @@ from longtail.reporting.tables.number_format import MISSING, format_fixed
 
 
 @dataclass(frozen=True)
-class Share:
+class ShareText:
     """A share with its interval, as text; dashes if it is a share of no image."""
 
     value: str
@@ -30,9 +30,9 @@ class SpeciesRow:
     group: str
     train_images: int
     test_images: int
-    recall: Share
+    recall: ShareText
     answers: int
-    precision: Share
+    precision: ShareText
     f1: str
     taken_for: Markup
     taken_for_images: int
@@ -46,7 +46,7 @@ class PairRow:
     predicted: Markup
     images: int
     test_images: int
-    share: Share
+    share: ShareText
     both_ways: int
     genus: str
 
@@ -61,7 +61,7 @@ class Guess:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ImageAnswer:
     """An image, its true species, and the most probable species, the predicted one first."""
 
     jpeg: str
@@ -70,11 +70,11 @@ class Answer:
     top: Sequence[Guess]
 
 
-def _share_of(row: Mapping[Any, Any], name: str) -> Share:
+def _share_of(row: Mapping[Any, Any], name: str) -> ShareText:
     if pd.isna(row[name]):
-        return Share(MISSING, "")
+        return ShareText(MISSING, "")
     ends = f"[{format_fixed(row[f'{name}_low'], 2)}, {format_fixed(row[f'{name}_high'], 2)}]"
-    return Share(format_fixed(row[name], 2), ends)
+    return ShareText(format_fixed(row[name], 2), ends)
 
 
 def species_row(row: Mapping[Any, Any], names: ClassNaming) -> SpeciesRow:
@@ -150,9 +150,9 @@ def pair_row(row: Mapping[Any, Any], names: ClassNaming) -> PairRow:
 
 def gallery_answers(
     answers: Sequence[Mapping[str, Any]], names: ClassNaming
-) -> list[tuple[str, list[Answer]]]:
+) -> list[tuple[str, list[ImageAnswer]]]:
     """Correct and incorrect predictions, by heading; headings without any are left out."""
-    by_heading: dict[str, list[Answer]] = {}
+    by_heading: dict[str, list[ImageAnswer]] = {}
     for answer in answers:
         kind = "right" if answer["right"] else "wrong"
         group = str(answer["group"])
@@ -171,7 +171,9 @@ def gallery_answers(
             )
             for guess in answer["top"]
         ]
-        by_heading.setdefault(heading, []).append(Answer(answer["jpeg"], answer["file"], true, top))
+        by_heading.setdefault(heading, []).append(
+            ImageAnswer(answer["jpeg"], answer["file"], true, top)
+        )
     return list(by_heading.items())
 
 

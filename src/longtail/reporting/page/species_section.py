@@ -15,7 +15,7 @@ from longtail.evaluation.trainings import TRIAL_COLUMNS
 from longtail.parameters import Contents, Method, TrainSet
 from longtail.reporting.page.gallery import Gallery, probability_note
 from longtail.reporting.page.species_rows import (
-    Answer,
+    ImageAnswer,
     PairRow,
     SpeciesRow,
     gallery_answers,
@@ -72,7 +72,7 @@ class SpeciesPart:
     rows: Sequence[SpeciesRow]
     pairs: Sequence[PairRow]
     has_genera: bool
-    galleries: Sequence[tuple[str, Sequence[Answer]]]
+    galleries: Sequence[tuple[str, Sequence[ImageAnswer]]]
     singular: str
     plural: str
     probability: str

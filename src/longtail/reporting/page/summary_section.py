@@ -23,8 +23,8 @@ from longtail.reporting.tables.leaders import (
 )
 from longtail.wording import capitalized, percent
 
-NAMED = 5  # species that are named of those that are never recognised
-SHOWN_PAIRS = 5  # of the species that are confused
+LISTED_SPECIES = 5  # species that are named of those that are never recognised
+SUMMARY_PAIRS = 5  # of the species that are confused
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def summary_section(
         seeds=len(contents.tables[0].seeds),
         figures=figures,
         found=_recognition(best, species, pairs, novelty, contents, names),
-        shown_pairs=SHOWN_PAIRS,
+        shown_pairs=SUMMARY_PAIRS,
     )
 
 
@@ -204,7 +204,7 @@ def _confusions(pairs: pd.DataFrame, own: pd.DataFrame, names: ClassNaming) -> l
 
 
 def _first_names(never: pd.Series[str], names: ClassNaming) -> list[Markup]:
-    shown = [names.html(name) for name in never.head(NAMED)]
+    shown = [names.html(name) for name in never.head(LISTED_SPECIES)]
     others = len(never) - len(shown)
     return [*shown, Markup("{} more").format(others)] if others else shown
 

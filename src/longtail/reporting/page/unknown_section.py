@@ -10,7 +10,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from longtail.class_names import ClassNaming
-from longtail.evaluation.novelty import FEWEST_KNOWN
+from longtail.evaluation.novelty import FEWEST_KNOWN_IMAGES
 from longtail.evaluation.trainings import TRIAL_COLUMNS
 from longtail.imbalance.unknown import UNKNOWN_LABEL
 from longtail.reporting.page.templates import fragment
@@ -124,7 +124,7 @@ def _note(names: ClassNaming) -> str:
         f"that accepts 95% of the known test images (FPR95). Intervals have the variance over "
         f"resamples of both kinds of images; they do not cover other unknown {names.plural}. There "
         f"is none ({MISSING}) if nothing is confused, nor of false alarms with fewer than "
-        f"{FEWEST_KNOWN} known test images, from which their threshold is hardly known."
+        f"{FEWEST_KNOWN_IMAGES} known test images, from which their threshold is hardly known."
     )
 
 

@@ -19,7 +19,7 @@ MEANINGS = {
     "images of each class as the smallest class has, and the long-tailed one is cut by the "
     "profile. "
 }
-PACKAGES = r"""\usepackage[utf8]{inputenc}
+LATEX_PACKAGES = r"""\usepackage[utf8]{inputenc}
 \IfFileExists{lmodern.sty}{\usepackage[T1]{fontenc}\usepackage{lmodern}}{}
 \usepackage{booktabs}
 \usepackage{graphicx}
@@ -35,8 +35,8 @@ PACKAGES = r"""\usepackage[utf8]{inputenc}
 \newcommand{\tablesize}{}
 \raggedbottom
 """
-PREAMBLE = rf"""\documentclass[a4paper,10pt]{{article}}
-{PACKAGES}\newcommand{{\thesisnumbers}}{{}}
+APPENDIX_PREAMBLE = rf"""\documentclass[a4paper,10pt]{{article}}
+{LATEX_PACKAGES}\newcommand{{\thesisnumbers}}{{}}
 \renewcommand{{\tablesize}}{{\small\renewcommand{{\arraystretch}}{{0.85}}}}
 \captionsetup{{font=small,skip=5pt}}
 \begin{{document}}
@@ -58,7 +58,7 @@ def appendix(introduction: str, sections: Sequence[tuple[str, str]], ending: str
     for label, tables in sections:
         parts += [rf"\subsection{{{escaped(label)}}}" + "\n", tables]
     body = "\n".join(["\n".join(parts), *filter(None, [ending])])
-    return "\n".join([PREAMBLE, escaped(introduction) + "\n", body]) + "\\end{document}\n"
+    return "\n".join([APPENDIX_PREAMBLE, escaped(introduction) + "\n", body]) + "\\end{document}\n"
 
 
 def introduction(

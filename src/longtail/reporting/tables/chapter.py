@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from longtail.reporting.tables.appendix import PACKAGES
+from longtail.reporting.tables.appendix import LATEX_PACKAGES
 from longtail.reporting.tables.latex import escaped
 
-PREAMBLE = rf"""\documentclass[a4paper,10pt]{{report}}
-{PACKAGES}\captionsetup{{font=small,skip=5pt}}
+CHAPTER_PREAMBLE = rf"""\documentclass[a4paper,10pt]{{report}}
+{LATEX_PACKAGES}\captionsetup{{font=small,skip=5pt}}
 \newcommand{{\thesisnumbers}}{{}}
 \begin{{document}}
 \setcounter{{chapter}}{{4}}
@@ -42,7 +42,7 @@ def chapter(
         has_groups: whether the tables have columns of head, middle and tail.
     """
     heading = "Head, Middle, and Tail Class Performance" if has_groups else "Accuracies"
-    parts = [PREAMBLE, overall, rf"\section{{{heading}}}" + "\n"]
+    parts = [CHAPTER_PREAMBLE, overall, rf"\section{{{heading}}}" + "\n"]
     for name, tables in backbones:
         parts.append(rf"\subsection{{{escaped(name)}}}" + "\n")
         for label, table in tables:

@@ -11,7 +11,7 @@ from longtail.evaluation.trainings import distinct_trainings, is_external
 from longtail.parameters import Table
 from longtail.reporting.tables.layouts import COSTS_LAYOUT, TRAIN_SETS_IN_CAPTIONS, number_in_series
 from longtail.reporting.tables.number_format import format_in_millions, format_seconds
-from longtail.reporting.tables.printed_table import Cell, PrintedTable
+from longtail.reporting.tables.printed_table import PrintedTable, PrintedValue
 from longtail.reporting.tables.result_tables import family_blocks, latex_label
 from longtail.reporting.tables.table_results import rows_of_table
 from longtail.wording import counted, duration, listed
@@ -58,9 +58,9 @@ def cost_table(trainings: pd.DataFrame, table: Table) -> PrintedTable:
     )
 
 
-def _cells(costs: Mapping[str, float]) -> tuple[Cell, ...]:
+def _cells(costs: Mapping[str, float]) -> tuple[PrintedValue, ...]:
     return tuple(
-        Cell(format_seconds(value) if "seconds" in cost else format_in_millions(value))
+        PrintedValue(format_seconds(value) if "seconds" in cost else format_in_millions(value))
         for cost, value in costs.items()
     )
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
-from longtail.reporting.tables.layouts import ROW_HEADING, Layout
-from longtail.reporting.tables.printed_table import Cell, PrintedTable
+from longtail.reporting.tables.layouts import ROW_HEADING, TableLayout
+from longtail.reporting.tables.printed_table import PrintedTable, PrintedValue
 
 BOLD = r"\textbf"
 STAR = r"\rlap{$^{*}$}"  # has no width, so that numbers stay aligned
@@ -105,7 +105,7 @@ def numbered(number: str) -> str:
     return rf"\ifdefined\thesisnumbers{own}\addtocounter{{table}}{{-1}}\fi"
 
 
-def _heads(layout: Layout) -> list[str]:
+def _heads(layout: TableLayout) -> list[str]:
     if not layout.has_subheadings:
         return [" & ".join([ROW_HEADING, *(escaped(h) for h, _ in layout.headings)]) + r" \\"]
     tops, rules, first = [ROW_HEADING], [], 2
@@ -122,12 +122,12 @@ def _block(heading: str, columns: int) -> str:
     return rf"\addlinespace[2pt]{text} \\"
 
 
-def _figure(cell: Cell) -> str:
+def _figure(cell: PrintedValue) -> str:
     text = rf"{BOLD}{{{cell.text}}}" if cell.best else cell.text
     return text + (STAR if cell.differs else "")
 
 
-def _below(cells: Sequence[Cell], layout: Layout) -> list[list[str]]:
+def _below(cells: Sequence[PrintedValue], layout: TableLayout) -> list[list[str]]:
     """Intervals and deviations, the lines below a row; a wide table has a line for each."""
     intervals = [rf"$\pm${cell.interval}" if cell.interval else "" for cell in cells]
     deviations = [f"({cell.deviation})" if cell.deviation else "" for cell in cells]

@@ -109,7 +109,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Layout:
+class TableLayout:
     """The columns of a table, and their description in its caption.
 
     Attributes:
@@ -143,12 +143,12 @@ class Layout:
         """Whether the columns need more than the usual width."""
         return len(self.columns) > MANY_COLUMNS
 
-    def without_groups(self) -> Layout:
+    def without_groups(self) -> TableLayout:
         """The layout without columns of head, middle and tail."""
         columns = (column for column in self.columns if column.test_set not in GROUP_TEST_SETS)
         return replace(self, columns=tuple(columns))
 
-    def of(self, test_sets: Collection[str]) -> Layout:
+    def of(self, test_sets: Collection[str]) -> TableLayout:
         """The layout for the test sets of a data set; unchanged if none of them is known.
 
         Columns of other test sets are left out. The natural test set, if any, which has all
@@ -164,16 +164,16 @@ class Layout:
         return replace(self, columns=columns or self.columns)
 
 
-ACC1_LAYOUT = Layout(
+ACC1_LAYOUT = TableLayout(
     "acc1", "A", tuple(Column(h, t, "acc1") for t, h in TEST_SET_LABELS.items()), "Acc1"
 )
-FULL_LAYOUT = Layout(
+FULL_LAYOUT = TableLayout(
     "full",
     "A",
     tuple(Column(h, t, m) for t, h in TEST_SET_LABELS.items() for m in ("loss", "acc1", "f1")),
     "Loss, Acc1, and F1 scores for each dataset split",
 )
-GROUPS_LAYOUT = Layout(
+GROUPS_LAYOUT = TableLayout(
     "parts",
     "B",
     (
@@ -183,7 +183,7 @@ GROUPS_LAYOUT = Layout(
     "Acc1 on the balanced test images of each part: head, middle and tail by rank, and classes "
     "of many, medium and few training images",
 )
-QUALITY_LAYOUT = Layout(
+QUALITY_LAYOUT = TableLayout(
     "quality",
     "B",
     tuple(
@@ -203,7 +203,7 @@ BODY_LAYOUT = replace(ACC1_LAYOUT, kind="body", series="5")
 THESIS_LAYOUTS = (ACC1_LAYOUT, FULL_LAYOUT)
 LAYOUTS = (ACC1_LAYOUT, FULL_LAYOUT, GROUPS_LAYOUT, QUALITY_LAYOUT)
 # Not of test images. C is the series of published results.
-COSTS_LAYOUT = Layout(
+COSTS_LAYOUT = TableLayout(
     "costs",
     "D",
     (
@@ -216,7 +216,7 @@ COSTS_LAYOUT = Layout(
 )
 
 
-def shown_layouts(test_sets: Collection[str]) -> dict[Layout, Layout]:
+def shown_layouts(test_sets: Collection[str]) -> dict[TableLayout, TableLayout]:
     """Each layout as it is shown for the test sets of the results.
 
     Where classes are in no groups, these have no columns, and a table that would have no column
@@ -230,7 +230,7 @@ def shown_layouts(test_sets: Collection[str]) -> dict[Layout, Layout]:
     return shown | ({GROUPS_LAYOUT: DUPLICATES_LAYOUT} if with_duplicates else {})
 
 
-def number_in_series(table: Table, layout: Layout) -> str:
+def number_in_series(table: Table, layout: TableLayout) -> str:
     """The number of a table, such as ``A.3``.
 
     Each backbone and training set has a number for each layout of the series, in order.

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from longtail.reporting.tables.layouts import Layout
+from longtail.reporting.tables.layouts import TableLayout
 
 
 @dataclass(frozen=True)
-class Cell:
+class PrintedValue:
     """One printed value.
 
     Attributes:
@@ -45,8 +45,8 @@ class PrintedTable:
 
     number: str
     caption: str
-    layout: Layout
-    rows: tuple[tuple[str, tuple[Cell, ...]], ...]
+    layout: TableLayout
+    rows: tuple[tuple[str, tuple[PrintedValue, ...]], ...]
     notes: tuple[str, ...] = ()
     label: str = ""
     blocks: Mapping[str, str] = field(default_factory=dict)

@@ -11,7 +11,7 @@ from longtail.parameters import Family, Table, family_label
 from longtail.reporting.tables.layouts import (
     TRAIN_SETS_IN_CAPTIONS,
     Column,
-    Layout,
+    TableLayout,
     number_in_series,
 )
 from longtail.reporting.tables.number_format import (
@@ -20,7 +20,7 @@ from longtail.reporting.tables.number_format import (
     format_short,
     margin_of_error,
 )
-from longtail.reporting.tables.printed_table import Cell, PrintedTable
+from longtail.reporting.tables.printed_table import PrintedTable, PrintedValue
 from longtail.reporting.tables.significance import best_beyond_noise, differs_from_baseline
 from longtail.reporting.tables.table_notes import (
     fewer_seeds_notes,
@@ -37,7 +37,7 @@ from longtail.reporting.tables.table_results import TableResults, rows_of_table
 from longtail.wording import level_in_percent
 
 
-def thesis_table(summaries: pd.DataFrame, table: Table, layout: Layout) -> PrintedTable:
+def thesis_table(summaries: pd.DataFrame, table: Table, layout: TableLayout) -> PrintedTable:
     """A table in the thesis' layout: means over seeds with four decimals, no intervals.
 
     Args:
@@ -48,7 +48,7 @@ def thesis_table(summaries: pd.DataFrame, table: Table, layout: Layout) -> Print
     own = rows_of_table(summaries, table)
     figures = _figures(own, table, layout)
     rows = tuple(
-        (label, tuple(Cell(format_fixed(value, 4)) for value, *_ in figures[method]))
+        (label, tuple(PrintedValue(format_fixed(value, 4)) for value, *_ in figures[method]))
         for method, label in table.methods.items()
     )
     seeds = _seeds(own)
@@ -57,7 +57,7 @@ def thesis_table(summaries: pd.DataFrame, table: Table, layout: Layout) -> Print
     return replace(printed, notes=notes)
 
 
-def interval_table(content: TableResults, layout: Layout) -> PrintedTable:
+def interval_table(content: TableResults, layout: TableLayout) -> PrintedTable:
     """A table with the interval of each value, and marks where a difference is significant.
 
     Args:
@@ -111,9 +111,9 @@ def _cells(
     figures: Sequence[tuple[float, ...]],
     differing: Set[tuple[str, Column]],
     best: Set[tuple[str, Column]],
-) -> tuple[Cell, ...]:
+) -> tuple[PrintedValue, ...]:
     return tuple(
-        Cell(
+        PrintedValue(
             format_short(value),
             "" if pd.isna(value) else format_short(margin_of_error(value, low, high)),
             "" if pd.isna(deviation) else format_short(deviation),
@@ -125,7 +125,9 @@ def _cells(
     )
 
 
-def _figures(own: pd.DataFrame, table: Table, layout: Layout) -> dict[str, list[tuple[float, ...]]]:
+def _figures(
+    own: pd.DataFrame, table: Table, layout: TableLayout
+) -> dict[str, list[tuple[float, ...]]]:
     """Value, ends and deviation by method and column; NaN if missing."""
     cells = own.set_index(["method", "test_set", "metric"])[["value", "low", "high", "sd"]]
     nothing = (float("nan"),) * 4
@@ -150,9 +152,9 @@ def _means(own: pd.DataFrame) -> str:
 
 def _printed(
     table: Table,
-    layout: Layout,
+    layout: TableLayout,
     description: str,
-    rows: tuple[tuple[str, tuple[Cell, ...]], ...],
+    rows: tuple[tuple[str, tuple[PrintedValue, ...]], ...],
     variant: str = "",
 ) -> PrintedTable:
     caption = (

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 # x and y of the top left corner, width and height.
-Values = tuple[float, float, float, float]
+BoxValues = tuple[float, float, float, float]
 MAX_SIDE = 10**6  # of a photograph, in pixels
 LARGEST_INTEGER = 10**15  # that JSON files may have; floats hold it exactly
 
@@ -29,7 +29,7 @@ class Annotation:
 
     file: str
     where: str
-    values: Values | None = None
+    values: BoxValues | None = None
     is_relative: bool = False
     confidence: float | None = None
     category: str = ""
@@ -38,7 +38,7 @@ class Annotation:
     unused: str = ""
 
 
-def as_values(bbox: Any) -> Values | None:
+def as_values(bbox: Any) -> BoxValues | None:
     """The four numbers of a box in a JSON file; None if it has others. They may be NaN."""
     if not isinstance(bbox, list) or len(bbox) != 4 or not all(map(is_number, bbox)):
         return None

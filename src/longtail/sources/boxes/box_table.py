@@ -13,7 +13,7 @@ from longtail.schemas.user_headers import (
     BOX_SIZE_HEADERS,
     PHOTOGRAPH_SIZE_HEADERS,
 )
-from longtail.sources.boxes.annotation import Annotation, Values, as_size, confidence_problem
+from longtail.sources.boxes.annotation import Annotation, BoxValues, as_size, confidence_problem
 
 # Values that are all smaller are shares: no box is so few pixels wide. Some detectors exceed 1.
 LARGEST_SHARE = 2.0
@@ -78,7 +78,7 @@ def read_box_table(path: str, where: str) -> BoxTable:
 
 
 def _annotation(
-    cells: dict[str, str], where: str, values: Values | None, is_relative: bool
+    cells: dict[str, str], where: str, values: BoxValues | None, is_relative: bool
 ) -> Annotation:
     file, category = cells["file"], cells.get("category", "")
     confidence = _number(text) if (text := cells.get("confidence", "")) else None

@@ -11,7 +11,7 @@ import pandas as pd
 from longtail.prefetch import on_all_cores
 from longtail.progress import progress_bar
 from longtail.schemas.vocabulary import BOX, BOX_CONFIDENCE, FRAME, NOTE
-from longtail.sources.boxes.annotation import Annotation, Values
+from longtail.sources.boxes.annotation import Annotation, BoxValues
 from longtail.sources.boxes.box import FRAGMENT
 from longtail.sources.boxes.frames import Assigned, FrameBoxes, assign_boxes, crops_of
 from longtail.sources.boxes.plain_background import find_animals
@@ -108,7 +108,7 @@ def cut_found_animals(found: Photographs, margin: float, image_size: int) -> Pho
     return result
 
 
-def _animals_of(file: ImageFileRef, limits: DecodeLimits) -> list[Values] | str:
+def _animals_of(file: ImageFileRef, limits: DecodeLimits) -> list[BoxValues] | str:
     """The boxes of the animals in a photograph, or why it cannot be read."""
     try:
         return find_animals(decode_frame(file, limits)[0])

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from longtail.errors import DataError
 from longtail.prefetch import on_all_cores
 from longtail.progress import progress_bar
-from longtail.sources.boxes.annotation import MAX_SIDE, Annotation, Values
+from longtail.sources.boxes.annotation import MAX_SIDE, Annotation, BoxValues
 from longtail.sources.boxes.box import Box
 from longtail.sources.files import ImageFileRef
 from longtail.sources.frame_size import FrameSize, read_frame_size
@@ -188,7 +188,7 @@ def _confidence(found: Sequence[tuple[Annotation, float]]) -> float:
 
 
 def _in_pixels(
-    one: Annotation, values: Values, size: FrameSize, margin: float
+    one: Annotation, values: BoxValues, size: FrameSize, margin: float
 ) -> tuple[Box, float]:
     """A box in whole pixels of the upright photograph, and the share of it that is inside.
 

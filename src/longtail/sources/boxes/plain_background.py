@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from longtail.arrays import Float32Array, UInt8Array
-from longtail.sources.boxes.annotation import Values
+from longtail.sources.boxes.annotation import BoxValues
 
 # Photographs are reduced to at most so many pixels along their longer side, and divided into so
 # many tiles along each side. The background is the median of the tiles that are near, of which
@@ -22,7 +22,7 @@ JOINED = 2
 SMALLEST, LARGEST = 0.02, 0.5
 
 
-def find_animals(photograph: UInt8Array) -> list[Values]:
+def find_animals(photograph: UInt8Array) -> list[BoxValues]:
     """Boxes around what differs from the background.
 
     The background at each place is the median colour of the tiles around it, so light may fall off
@@ -58,7 +58,7 @@ def find_animals(photograph: UInt8Array) -> list[Values]:
     return found
 
 
-def _from_corners(left: float, top: float, right: float, bottom: float) -> Values:
+def _from_corners(left: float, top: float, right: float, bottom: float) -> BoxValues:
     return left, top, right - left, bottom - top
 
 

@@ -22,7 +22,7 @@ from longtail.wording import first_names
 
 # What is named in photographs unless other categories are asked for, if the detector has it.
 ANIMAL = "animal"
-FORMATS = "MegaDetector's results, COCO, or a CSV file with one row per box"
+BOX_FORMATS = "MegaDetector's results, COCO, or a CSV file with one row per box"
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def _files_of(rules: BoxRules) -> list[Path]:
     if not path.is_dir():
         raise DataError(
             f"{rules.key}: nothing is at '{rules.path}'{from_root(rules.path)}. Give a file of "
-            f"boxes, or a folder of them: {FORMATS}"
+            f"boxes, or a folder of them: {BOX_FORMATS}"
         )
     files = sorted(
         file
@@ -172,5 +172,5 @@ def _read_json(file: Path, where: str, rules: BoxRules) -> tuple[list[Annotation
         return _of_categories(found, rules.categories or (ANIMAL,)), categories
     raise DataError(
         f"{where} is not a file of boxes: it has neither the key {CATEGORIES} (MegaDetector) nor "
-        f"annotations (COCO). Give {FORMATS}"
+        f"annotations (COCO). Give {BOX_FORMATS}"
     )

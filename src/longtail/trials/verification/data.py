@@ -15,7 +15,7 @@ from longtail.parameters import Dataset
 from longtail.trials.verification.changes import REMEDY, changes
 
 # Where a source is stored, which does not change what is in it.
-PLACES = {"path", "metadata", "corrections", "class_names", "url", "md5"}
+LOCATION_KEYS = {"path", "metadata", "corrections", "class_names", "url", "md5"}
 
 
 def check_data(
@@ -38,7 +38,7 @@ def check_data(
         DataError: naming what is stale, how it differs, and what to do.
     """
     now = dataset.source.model_dump(mode="json")
-    changed = list(changes(source["source"], now, leaving_out=PLACES))
+    changed = list(changes(source["source"], now, leaving_out=LOCATION_KEYS))
     if changed:
         raise DataError(
             f"{dataset.name}_images were read with other parameters than the current ones of "
