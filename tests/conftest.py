@@ -26,6 +26,8 @@ from tests.projects import copy_project
 
 # A second thread makes operations on tensors as small as the tests' slower.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Copies of the project have no file that refuses Kedro's usage statistics.
+os.environ.setdefault("KEDRO_DISABLE_TELEMETRY", "true")
 
 # As in the project's settings, which only some tests load.
 gc.set_threshold(100_000, 100)

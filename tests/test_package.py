@@ -32,16 +32,18 @@ def test_what_is_built_runs_in_an_empty_folder(tmp_path: Path) -> None:
     assert (built / "longtail/conf/thesis/parameters/grid.yml").is_file()
     assert not list((built / "longtail/conf/local").rglob("*.yml"))
 
+    environment = {name: os.environ[name] for name in os.environ if "TELEMETRY" not in name}
     ended = subprocess.run(
         [sys.executable, "-m", "longtail", "run", "--env=test", STAGES, f"--params={ONE_TRIAL}"],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(built)},
+        env={**environment, "PYTHONPATH": str(built)},
         capture_output=True,
         text=True,
         check=False,
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "digits: 1,797 images of 10 classes" in ended.stdout
+    assert "usage data" not in ended.stdout + ended.stderr
     assert (
         len(list(folder.glob("data/test/06_models/digits/**/model.safetensors/*/*.safetensors")))
         == 1

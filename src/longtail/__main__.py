@@ -23,6 +23,8 @@ def main() -> None:
         if (file := configuration / "logging.yml").is_file():
             # Kedro reads this when it is first imported.
             os.environ.setdefault("KEDRO_LOGGING_CONFIG", str(file))
+    # A checkout refuses usage statistics of Kedro in `.telemetry`, which is not installed.
+    os.environ.setdefault("KEDRO_DISABLE_TELEMETRY", "true")
     from kedro.framework.project import configure_project
     from kedro.framework.startup import bootstrap_project
 
