@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -103,6 +105,8 @@ def test_rows_of_other_images_are_not_used(
         (rows().drop(columns="file"), "must have one column that says which image a row is of"),
         (rows(image=IMAGES), "found 'image' and 'file'"),
         (rows().drop(columns="file").assign(image=["1", "3", "4.5"]), "index.csv, found '4.5'"),
+        (rows().drop(columns="file").assign(image=["1", "3", "4" * 19]), "found '4444"),
+        (rows(red=[1.0, -1e31, 1.0]), "a logit beyond 1e+30 for 1 image: 'd.png'"),
     ],
 )
 def test_what_is_wrong_is_named(
@@ -159,6 +163,45 @@ def test_wrong_arrays_are_named(tmp_path: Path, changes: dict[str, Any], message
 
 
 def test_a_file_that_is_no_archive_is_named(tmp_path: Path) -> None:
-    (tmp_path / "theirs.npz").write_text("file,red\n")
-    with pytest.raises(DataError, match=r"theirs.npz cannot be read as an NPZ file"):
-        read(tmp_path / "theirs.npz")
+    file = tmp_path / "theirs.npz"
+    np.save(tmp_path / "array.npy", LOGITS)
+    for content in (b"", b"file,red\n", (tmp_path / "array.npy").read_bytes()):
+        file.write_bytes(content)
+        with pytest.raises(DataError, match=r"theirs.npz cannot be read as an NPZ file: it is not"):
+            read(file)
+    file.unlink()
+    with pytest.raises(DataError, match=r"theirs.npz cannot be read as an NPZ file: .* No such"):
+        read(file)
+
+
+def test_a_damaged_archive_is_named_and_never_read_wrongly(tmp_path: Path) -> None:
+    file = tmp_path / "theirs.npz"
+    np.savez_compressed(file, images=IMAGES, classes=NAMES, logits=LOGITS)
+    whole = file.read_bytes()
+    refused = 0
+    for position in range(0, len(whole), 3):
+        damaged = bytearray(whole)
+        damaged[position] ^= 0x55
+        file.write_bytes(damaged)
+        try:
+            assert (read(file) == LOGITS).all()  # a byte that says nothing about the arrays
+        except DataError:
+            refused += 1
+    assert refused > len(whole) // 10
+
+
+def test_arrays_that_do_not_fit_into_memory_and_members_that_are_none_are_refused(
+    tmp_path: Path,
+) -> None:
+    file, header = tmp_path / "theirs.npz", io.BytesIO()
+    shape = {"descr": "<f8", "fortran_order": False, "shape": (10**13, 3)}
+    np.lib.format.write_array_header_1_0(header, shape)
+    for name, content, message in (
+        ("logits.npy", header.getvalue(), "cannot be read as an NPZ file: Unable to allocate"),
+        ("logits", b"1,2,3", "has no array 'logits'"),
+    ):
+        np.savez(file, images=IMAGES, classes=NAMES)
+        with zipfile.ZipFile(file, "a") as archive:
+            archive.writestr(name, content)
+        with pytest.raises(DataError, match=message):
+            read(file)

@@ -6,6 +6,7 @@ import logging
 import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -25,6 +26,10 @@ log = logging.getLogger(__name__)
 IDENTIFIERS = ("image", "file")
 # Probabilities are written with few decimals.
 SUM_TOLERANCE = 0.01
+# No number of an image is so long, and more digits do not fit into 64 bits.
+TOO_MANY_DIGITS = 19
+# The differences of larger logits are not finite in float32.
+LARGEST_LOGIT = 1e30
 # The logarithm of a probability of 0 would be infinite.
 LEAST_PROBABILITY = float(np.finfo(np.float32).tiny)
 
@@ -88,6 +93,8 @@ def external_logits(
         np.any(~np.isfinite(chosen), axis=1), names, where, "a value that is not a finite number"
     )
     if values == "logits":
+        too_large = np.any(np.abs(chosen) > LARGEST_LOGIT, axis=1)
+        _refuse(too_large, names, where, f"a logit beyond {LARGEST_LOGIT:g}")
         return chosen.astype(np.float32)
     _refuse(np.any(chosen < 0, axis=1), names, where, "a negative probability")
     sums = chosen.sum(1)
@@ -108,11 +115,7 @@ def _read_csv(path: str, where: str) -> _Table:
 
 
 def _read_npz(path: str, where: str, values: PredictedValues) -> _Table:
-    try:
-        with np.load(located(path), allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise DataError(f"{where} cannot be read as an NPZ file: {error}") from None
+    arrays = _arrays(located(path), f"{where} cannot be read as an NPZ file:")
     plurals = tuple(f"{name}s" for name in IDENTIFIERS)
     array, identifier = _identifier(list(arrays), plurals, where, "array")
     for name in ("classes", values):
@@ -137,6 +140,19 @@ def _read_npz(path: str, where: str, values: PredictedValues) -> _Table:
     )
 
 
+def _arrays(file: Path, unreadable: str) -> dict[str, npt.NDArray[Any]]:
+    """The arrays of an archive of ``numpy.savez``, by name."""
+    if file.is_file() and not zipfile.is_zipfile(file):
+        raise DataError(f"{unreadable} it is not an archive of numpy.savez")
+    try:
+        with file.open("rb") as content, np.load(content, allow_pickle=False) as archive:
+            members = {name: archive[name] for name in archive.files}
+    except Exception as error:  # damaged files raise errors of many kinds
+        raise DataError(f"{unreadable} {error}") from None
+    # A member of an archive that is not an array is returned as bytes.
+    return {name: of for name, of in members.items() if isinstance(of, np.ndarray)}
+
+
 def _identifier(
     names: list[str], expected: tuple[str, ...], where: str, what: str
 ) -> tuple[str, str]:
@@ -156,7 +172,7 @@ def _images(texts: list[str], identifier: str, where: str) -> npt.NDArray[Any]:
     """What a file says of each row, as the index of images has it."""
     if identifier == "file":
         return np.array(texts, dtype=object)
-    wrong = [text for text in texts if not text.isdecimal()]
+    wrong = [text for text in texts if not (text.isdecimal() and len(text) < TOO_MANY_DIGITS)]
     if wrong:
         raise DataError(
             f"{where}: an image must be a whole number from 0, as in the column 'image' of "
