@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -34,6 +34,22 @@ class Unbounded(LossDefinition):
     def canonical(self, class_counts: Float64Array, scale: float) -> CanonicalLoss:  # noqa: ARG002
         with np.errstate(divide="ignore"):
             return CanonicalLoss(weights=1 / np.log(class_counts))
+
+
+class Raises(LossDefinition):
+    """A mistake: an error in the formula."""
+
+    def canonical(self, class_counts: Float64Array, scale: float) -> CanonicalLoss:  # noqa: ARG002
+        raise KeyError("counts")
+
+
+class Given(LossDefinition):
+    """The form that a test gives it."""
+
+    form: ClassVar[dict[str, Any]] = {}
+
+    def canonical(self, class_counts: Float64Array, scale: float) -> CanonicalLoss:  # noqa: ARG002
+        return CanonicalLoss(**self.form)
 
 
 class Unfinished(LossDefinition):

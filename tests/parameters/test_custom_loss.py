@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import py_compile
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,8 @@ from longtail.errors import ConfigurationError
 from longtail.parameters import Classifier, CustomLoss, Loss, Method, Softmax
 from longtail.parameters.messages import describe
 from longtail.trials.canonical_loss import CanonicalLoss, canonical
-from tests.custom_losses import ENet
+from longtail.trials.custom_form import ARRAYS, NUMBERS, OF_EXPERTS
+from tests.custom_losses import ENet, Given
 
 HERE = "tests.custom_losses"
 COUNTS = np.array([90, 9, 1])
@@ -74,7 +77,10 @@ def test_its_definition_is_typed() -> None:
         ({"type": f"{HERE}.NotALoss"}, "is not a class derived from longtail.parameters.LossDef"),
         ({"type": f"{HERE}.np"}, "is not a class derived from"),
         ({"type": f"{HERE}.Unfinished"}, "does not define the method canonical"),
-        ({"type": "enet"}, "unknown entry point of longtail_losses 'enet'"),
+        (
+            {"type": "enet"},
+            "'enet' has no dot, as an import path such as my_losses.ENet has, and no",
+        ),
         ({"type": f"{HERE}.ENet", "parameters": {"c": 0.5}}, "c: Input should be greater than 1"),
         ({"type": f"{HERE}.ENet", "parameters": {"d": 2}}, "unknown key 'd'. Valid: c"),
         ({"type": f"{HERE}.ENet", "parameters": {"c": "2"}}, "valid number, found '2'"),
@@ -93,12 +99,69 @@ def test_what_cannot_be_used_is_one_line(values: dict[str, Any], said: str) -> N
     [
         ("TooShort", "must give offsets as an array of 3 numbers from -1e+06 to 1e+06"),
         ("Unbounded", "must give weights as an array of 3 numbers from 1e-12 to 1e+12"),
+        ("Raises", "cannot be computed (KeyError: 'counts')"),
     ],
 )
 def test_a_wrong_form_is_refused(name: str, said: str) -> None:
     with pytest.raises(ConfigurationError) as raised:
         form(type=f"{HERE}.{name}")
     assert f"'{HERE}.{name}' {said}" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"weights": [1.0, 1.0, 1.0]}, "weights as an array of 3 numbers"),
+        ({"offsets": np.ones(3) * 1j}, "offsets as an array of 3 numbers"),
+        ({"temperatures": np.zeros(3)}, "temperatures as an array of 3 numbers from 1e-06"),
+        ({"smoothing": np.array([0.0, np.nan, 1.0])}, "smoothing as an array of 3 numbers from 0"),
+        ({"spared": np.array([0, 1, 1])}, "spared as an array of 3 bool"),
+        ({"spared": np.array([True])}, "spared as an array of 3 bool"),
+        ({"spared_probability": 1.5}, "spared_probability as a number from 0 to 1"),
+        ({"focus": -1.0}, "focus as a number from 0 to 10"),
+        ({"focus": float("nan")}, "focus as a number from 0 to 10"),
+        ({"diversity": 0.1}, "leave out diversity, which follows from 'experts' of the method"),
+        ({"expert_offsets": np.ones((2, 3))}, "leave out expert_offsets"),
+        ({"experts_summed": True}, "leave out experts_summed"),
+    ],
+)
+def test_values_that_no_training_can_use_are_refused(
+    values: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Given, "form", values)
+    with pytest.raises(ConfigurationError) as raised:
+        form(type=f"{HERE}.Given")
+    assert said in str(raised.value)
+
+
+def test_every_field_of_the_form_is_checked() -> None:
+    checked = {*ARRAYS, *NUMBERS, *OF_EXPERTS, "spared"}
+    assert checked == {of.name for of in dataclasses.fields(CanonicalLoss)}
+
+
+def test_all_that_a_training_can_use_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {
+        "weights": np.array([1, 2, 3]),
+        "offsets": np.array([-1.0, 0.0, 1.0]),
+        "margins": np.ones(3, np.float32),
+        "temperatures": np.array([1.0, 2.0, 3.0]),
+        "smoothing": np.zeros(3),
+        "spared": np.array([True, False, True]),
+        "spared_probability": 1,
+        "focus": 2.0,
+    }
+    monkeypatch.setattr(Given, "form", values)
+    np.testing.assert_allclose(form(type=f"{HERE}.Given").weights, [0.5, 1.0, 1.5])
+
+
+def test_a_loss_without_source_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "compiled_losses.py").write_text(DEFINITION)
+    py_compile.compile(
+        str(tmp_path / "compiled_losses.py"), cfile=str(tmp_path / "compiled_losses.pyc")
+    )
+    (tmp_path / "compiled_losses.py").unlink()
+    monkeypatch.syspath_prepend(tmp_path)
+    assert "define the loss in a .py file" in message(type="compiled_losses.Halved")
 
 
 def test_a_module_that_raises_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

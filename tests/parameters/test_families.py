@@ -51,6 +51,10 @@ def test_two_families_are_all_of_their_members_once(base_config: dict[str, Any])
             "grid.methods: unknown family 're-samplings'. Did you mean 're-sampling'? Valid: re-s",
         ),
         ("ensembel-learning", "Did you mean 'ensemble-learning'?"),
+        (
+            "ensemble_learning",
+            "unknown method 'ensemble_learning'. Did you mean 'ensemble-learning'?",
+        ),
     ],
 )
 def test_an_unknown_family_is_refused(name: str, said: str, base_config: dict[str, Any]) -> None:

@@ -216,6 +216,20 @@ def test_named_methods_run_from_the_images_to_the_report(staged: Run) -> None:
     assert "5 trials, 7 trainings" in Path(staged.file("digits_report")).read_text()
 
 
+@pytest.mark.parametrize("method", ["mislas", "two_stage_experts"])
+def test_the_exported_file_has_the_model_of_the_second_stage(method: str, staged: Run) -> None:
+    trial = f"digits.long_tailed.mobilenetv2_micro.{method}.seed0"
+    exported = run(staged.data, {"predict": {"trial": trial}}, stages=["export"])
+    assert exported.error is None
+    file = exported.data / "06_models/digits/recognizer.pt2" / exported.run_id / "recognizer.pt2"
+    images = staged.load(f"train.{trial}.predictions")["image"].to_numpy()[:20]
+    pixels = np.array(staged.load("digits_images")[images])
+    with torch.no_grad():
+        _, logits = torch.export.load(file).module()(torch.from_numpy(pixels))
+    expected = staged.load(f"train.{trial}.logits")[:20]
+    np.testing.assert_allclose(logits.numpy(), expected, atol=1e-4)
+
+
 @pytest.mark.parametrize("method", ["crt", "lws", "two_stage_experts"])
 def test_photographs_are_named_by_the_model_of_the_second_stage(
     method: str, staged: Run, tmp_path: Path

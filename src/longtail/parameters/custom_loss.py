@@ -83,6 +83,14 @@ def _loss_class(path: str) -> type[LossDefinition]:
         )
     if inspect.isabstract(found):
         raise key_error("type", f"'{path}' does not define the method canonical")
+    try:
+        inspect.getsource(sys.modules[found.__module__])
+    except (OSError, TypeError):
+        raise key_error(
+            "type",
+            f"the source of '{path}' cannot be read, but its checksum is part of the fingerprint: "
+            f"define the loss in a .py file",
+        ) from None
     return found
 
 
@@ -110,6 +118,12 @@ def _is_definition(value: Any) -> bool:
 
 def _entry_point(name: str) -> Any:
     offered = entry_points(group=ENTRY_POINTS)
+    if not offered:
+        raise key_error(
+            "type",
+            f"'{name}' has no dot, as an import path such as my_losses.ENet has, and no installed "
+            f"package offers losses (entry points of {ENTRY_POINTS})",
+        )
     if name not in offered.names:
         message = unknown(name, sorted(offered.names), f"entry point of {ENTRY_POINTS}")
         raise key_error("type", f"{message}. An import path has a dot: my_losses.ENet")

@@ -106,9 +106,7 @@ class Trial(Strict):
     @model_validator(mode="after")
     def _second_stage_fits_frozen_backbone(self) -> Self:
         stage = self.method.second_stage
-        if stage is None or self.recipe.freeze != "backbone":
-            return self
-        if stage.batch_norm == "updated":
+        if stage is not None and stage.batch_norm == "updated" and self.recipe.has_fixed_features:
             raise key_error(
                 "method.second_stage.batch_norm",
                 "is updated, but with recipe.freeze: backbone the features are computed once: set "

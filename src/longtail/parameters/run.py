@@ -8,7 +8,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from longtail.parameters.backbones import Backbone
 from longtail.parameters.datasets import Dataset
-from longtail.parameters.families import with_members
+from longtail.parameters.families import FAMILIES, with_members
 from longtail.parameters.grid import Grid
 from longtail.parameters.layers import merge
 from longtail.parameters.messages import line
@@ -123,7 +123,8 @@ class Parameters(Strict):
             known = getattr(self, axis)
             for name in getattr(self.grid, axis):
                 if name not in known:
-                    raise key_error(f"grid.{axis}", unknown(name, known, axis[:-1]))
+                    valid = [*known, *(FAMILIES if axis == "methods" else ())]
+                    raise key_error(f"grid.{axis}", unknown(name, valid, axis[:-1]))
         named = self.predict.dataset
         if named is not None and named not in self.datasets:
             raise key_error("predict.dataset", unknown(named, self.datasets, "dataset"))

@@ -35,20 +35,12 @@ from longtail.parameters import (
     VectorScaling,
     WeightedSoftmax,
 )
+from longtail.trials.custom_form import check_form
 from longtail.wording import counted
 
 # Rounding leaves differences of about 1e-16; the differences between losses are much larger.
 NEGLIGIBLE = 1e-9
 
-# What the arrays of a loss outside this package may hold.
-RANGES = {
-    "weights": (1e-12, 1e12),
-    "offsets": (-1e6, 1e6),
-    "margins": (-1e6, 1e6),
-    "spared": (False, True),
-    "temperatures": (1e-6, 1e6),
-    "smoothing": (0.0, 1.0),
-}
 FIRST_FIELDS = frozenset({"weights", "offsets", "margins", "focus", "spared", "spared_probability"})
 # The metadata of a field that only changes the prior of which softmax is the posterior.
 POSTERIOR: dict[str, str | None] = {"inexact": None}
@@ -265,18 +257,15 @@ def _smoothing(loss: LabelAwareSmoothing, counts: Float64Array) -> Float64Array 
 
 def _custom(loss: CustomLoss, classifier: Classifier, counts: Float64Array) -> CanonicalLoss:
     """The form that a loss outside this package states, once it is checked."""
-    form = loss.definition.canonical(counts, classifier.scale)
+    try:
+        form = loss.definition.canonical(counts, classifier.scale)
+    except Exception as error:  # whatever the user's code raises
+        raise ConfigurationError(
+            f"the loss '{loss.type}' cannot be computed ({type(error).__name__}: {error})"
+        ) from error
     if not isinstance(form, CanonicalLoss):
         raise ConfigurationError(f"the loss '{loss.type}' must return a CanonicalLoss")
-    for name, (low, high) in RANGES.items():
-        values = getattr(form, name)
-        if values is None:
-            continue
-        if not (np.shape(values) == counts.shape and np.all((values >= low) & (values <= high))):
-            raise ConfigurationError(
-                f"the loss '{loss.type}' must give {name} as an array of {len(counts)} numbers "
-                f"from {low:.4g} to {high:.4g}"
-            )
+    check_form(form, loss.type, len(counts))
     return replace(
         form,
         weights=None if form.weights is None else _normalised(form.weights),

@@ -168,16 +168,24 @@ def test_stored_model_is_evaluated_with_its_adapters(
 
 
 def test_a_second_stage_keeps_the_adapters_and_trains_the_classifier(
-    make_adapted: MakeTrial,
+    make_adapted: MakeTrial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(checkpoints, "MAX_INTERVAL_S", 0.0)
     trial = make_adapted()
-    stage = SecondStage(epochs=2, sampling=PowerSampling(kind="power", exponent=0))
+    balanced = PowerSampling(kind="power", exponent=0)
+    stage = SecondStage(epochs=2, sampling=balanced, batch_norm="updated")  # it has none
     method = trial.method.model_copy(update={"second_stage": stage})
     split = Split(TRAIN, LABELS[TRAIN], VALIDATION, LABELS[VALIDATION], 10)
-    job = TrainingJob.of(trial.model_copy(update={"method": method}), split)
+    staged = Trial.model_validate(trial.model_dump() | {"method": method.model_dump()})
+    job = TrainingJob.of(staged, split)
     assert job.first_stage is not None
     first = train(job.first_stage, PIXELS, pretrained("vit_micro"), killed_after(0)).weights
     assert all(torch.equal(first[name], value) for name, value in trained(trial).weights.items())
     second = train(job, PIXELS, None, killed_after(0), first_stage=first).weights
     changed = {name for name in second if not torch.equal(first[name], second[name])}
     assert changed == {"classifier.weight"}
+    stored = Checkpoint(tmp_path / "c", "t")
+    with pytest.raises(KeyboardInterrupt):
+        train(job, PIXELS, None, killed_after(1), stored, first_stage=first)
+    resumed = train(job, PIXELS, None, killed_after(0), stored, first_stage=first).weights
+    assert all(torch.equal(second[name], value) for name, value in resumed.items())

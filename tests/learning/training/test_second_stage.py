@@ -226,6 +226,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "ema": {"ema_decay": 0.9},
     "mixup": {"mixing": {"kind": "mixup", "alpha": 1.0}},
     "features": {"freeze": "backbone", "cached_views": 3},
+    "frozen layers, SAM": {"freeze": 0.5, "layer_decay": 0.8, "sam_rho": 0.05},
 }
 
 
