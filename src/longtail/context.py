@@ -54,8 +54,8 @@ class GridContext(KedroContext):
         for name in parameters.grid.methods:
             if corrects_twice(parameters.methods[name]):
                 log.warning(
-                    "methods.%s corrects class imbalance twice, by its loss and by its sampling, "
-                    "and favours rare classes",
+                    "methods.%s corrects class imbalance twice, by two of its loss, its deferred "
+                    "weights and its sampling, and favours rare classes",
                     name,
                 )
         self._pipelines = create_pipelines(parameters, trials)

@@ -151,7 +151,9 @@ def test_all_that_a_training_can_use_is_accepted(monkeypatch: pytest.MonkeyPatch
         "focus": 2.0,
     }
     monkeypatch.setattr(Given, "form", values)
-    np.testing.assert_allclose(form(type=f"{HERE}.Given").weights, [0.5, 1.0, 1.5])
+    weights = form(type=f"{HERE}.Given").weights
+    assert weights is not None
+    np.testing.assert_allclose(weights, [0.5, 1.0, 1.5])
 
 
 def test_a_loss_without_source_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -98,14 +98,17 @@ def class_sampling(
 
 
 def corrects_twice(method: Method) -> bool:
-    """Whether both the sampling and the loss of one stage make up for class imbalance."""
-    return any(
-        stage.sampling is not None
-        and (
-            isinstance(stage.loss, REBALANCING_LOSSES)
-            or stage.deferred_weights is not None
-            or (stage.experts is not None and stage.experts.re_balances)
-            or (stage.contrastive is not None and stage.contrastive.re_balances)
-        )
-        for stage in (method.first_stage, method.last_stage)
+    """Whether two parts of one stage, such as its loss and its sampling, re-balance the classes."""
+    return any(_corrections(stage) > 1 for stage in (method.first_stage, method.last_stage))
+
+
+def _corrections(stage: Method) -> int:
+    """How many of the loss, the deferred weights and the sampling re-balance the classes."""
+    experts, branch = stage.experts, stage.contrastive
+    by_loss = isinstance(stage.loss, REBALANCING_LOSSES) or (
+        experts is not None and experts.re_balances
     )
+    by_branch = branch is not None and branch.re_balances
+    if stage.sampling is None:  # the branch re-balances features, the others the classifier
+        return by_loss + (stage.deferred_weights is not None)
+    return 1 + (by_loss or by_branch or stage.deferred_weights is not None)
