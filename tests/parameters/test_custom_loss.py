@@ -16,7 +16,7 @@ from longtail.errors import ConfigurationError
 from longtail.parameters import Classifier, CustomLoss, Loss, Method, Softmax
 from longtail.parameters.messages import describe
 from longtail.trials.canonical_loss import CanonicalLoss, canonical
-from longtail.trials.custom_form import ARRAYS, NUMBERS, OF_EXPERTS
+from longtail.trials.custom_form import FIELDS_OF_EXPERTS, RANGES_OF_ARRAYS, RANGES_OF_NUMBERS
 from tests.custom_losses import ENet, Given
 
 HERE = "tests.custom_losses"
@@ -135,7 +135,7 @@ def test_values_that_no_training_can_use_are_refused(
 
 
 def test_every_field_of_the_form_is_checked() -> None:
-    checked = {*ARRAYS, *NUMBERS, *OF_EXPERTS, "spared"}
+    checked = {*RANGES_OF_ARRAYS, *RANGES_OF_NUMBERS, *FIELDS_OF_EXPERTS, "spared"}
     assert checked == {of.name for of in dataclasses.fields(CanonicalLoss)}
 
 

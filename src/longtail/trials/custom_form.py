@@ -9,16 +9,16 @@ import numpy as np
 from longtail.errors import ConfigurationError
 
 # Per class.
-ARRAYS = {
+RANGES_OF_ARRAYS = {
     "weights": (1e-12, 1e12),
     "offsets": (-1e6, 1e6),
     "margins": (-1e6, 1e6),
     "temperatures": (1e-6, 1e6),
     "smoothing": (0.0, 1.0),
 }
-NUMBERS = {"focus": (0.0, 10.0), "spared_probability": (0.0, 1.0)}
+RANGES_OF_NUMBERS = {"focus": (0.0, 10.0), "spared_probability": (0.0, 1.0)}
 # Follow from ``experts`` of the method.
-OF_EXPERTS = ("expert_offsets", "diversity", "experts_summed")
+FIELDS_OF_EXPERTS = ("expert_offsets", "diversity", "experts_summed")
 
 
 def check_form(form: Any, loss: str, classes: int) -> None:
@@ -32,7 +32,7 @@ def check_form(form: Any, loss: str, classes: int) -> None:
     Raises:
         ConfigurationError: naming the loss, the field and what is valid.
     """
-    for name, (low, high) in ARRAYS.items():
+    for name, (low, high) in RANGES_OF_ARRAYS.items():
         values = getattr(form, name)
         if values is not None and not _are_numbers(values, classes, low, high):
             raise ConfigurationError(
@@ -44,13 +44,13 @@ def check_form(form: Any, loss: str, classes: int) -> None:
         raise ConfigurationError(
             f"the loss '{loss}' must give spared as an array of {classes} bool"
         )
-    for name, (low, high) in NUMBERS.items():
+    for name, (low, high) in RANGES_OF_NUMBERS.items():
         number = getattr(form, name)
         if not (isinstance(number, int | float) and low <= number <= high):
             raise ConfigurationError(
                 f"the loss '{loss}' must give {name} as a number from {low:.4g} to {high:.4g}"
             )
-    for name in OF_EXPERTS:
+    for name in FIELDS_OF_EXPERTS:
         if getattr(form, name) is not None and np.any(getattr(form, name)):
             raise ConfigurationError(
                 f"the loss '{loss}' must leave out {name}, which follows from 'experts' of the "
