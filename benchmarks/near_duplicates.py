@@ -25,9 +25,9 @@ from scipy import ndimage
 
 from longtail.arrays import BoolArray, Float32Array, UInt8Array
 from longtail.prefetch import on_all_cores
-from longtail.sources.aligned_correlation import SAME, GreyPyramid, detail_correlations
-from longtail.sources.decode import decode
-from longtail.sources.difference_hash import image_hash
+from longtail.sources.decoding.decode import decode
+from longtail.sources.decoding.difference_hash import image_hash
+from longtail.sources.duplicates.aligned_correlation import SAME, GreyPyramid, detail_correlations
 from longtail.sources.files import ImageFileRef
 from longtail.sources.listing import find_image_files
 

@@ -32,7 +32,7 @@ from longtail.naming.decision_rule import DecisionRule
 from longtail.parameters import Serving
 from longtail.parameters.serving import RECOGNIZER_CHECKSUM
 from longtail.served_requests import check_size, guard
-from longtail.sources.decode import decode_content, decoded_pixels
+from longtail.sources.decoding.decode import decode_content, decoded_pixels
 from longtail.storage.files import sha256_of_file
 
 # The model's one input: the content of an image file in base64.

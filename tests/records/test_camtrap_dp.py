@@ -19,7 +19,7 @@ from longtail.records.camtrap_dp import COLUMNS, Camtrap, camtrap_package
 from longtail.records.deployments import Deployment, Deployments
 from longtail.records.human_names import with_human_names
 from longtail.records.identifications import identifications
-from longtail.sources.boxes.box import Box
+from longtail.sources.box import Box
 from longtail.sources.corrections import Correction
 from longtail.sources.photographs import PhotographBox
 from tests.records.names_rows import (

@@ -20,7 +20,7 @@ from longtail.errors import DataError
 from longtail.parameters import Cifar100Source
 from longtail.schemas.data import INDEX
 from longtail.sources.cifar100 import read_cifar100
-from longtail.sources.decode import decode
+from longtail.sources.decoding.decode import decode
 from longtail.sources.listing import find_image_files
 from tests.sources.server import sending, serving
 

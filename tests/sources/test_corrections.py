@@ -16,7 +16,7 @@ from PIL import Image
 from longtail.errors import DataError
 from longtail.imbalance.subsets import CONFIRMED
 from longtail.naming.answers_table import DONT_KNOW
-from longtail.sources.boxes.box import Box, cut_square
+from longtail.sources.box import Box, cut_square
 from longtail.sources.corrections import ConfirmedStore
 from longtail.sources.images import Images
 from longtail.sources.read import check_source

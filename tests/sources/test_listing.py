@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from longtail.errors import DataError
-from longtail.sources.decode import decode
+from longtail.sources.decoding.decode import decode
 from longtail.sources.listing import describe_ignored, find_image_files, list_images
 from tests.sources.photographs import png, zip_of
 

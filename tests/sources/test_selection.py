@@ -13,14 +13,15 @@ from pydantic import ValidationError
 
 from longtail.arrays import Float32Array, UInt8Array
 from longtail.errors import DataError
-from longtail.sources import difference_hash, near_duplicates
-from longtail.sources.aligned_correlation import SAME, GreyPyramid, detail_correlations
-from longtail.sources.difference_hash import BITS, image_hash, nearest_earlier_rows
+from longtail.sources.cache.journal import FileRecord
+from longtail.sources.decoding import difference_hash
+from longtail.sources.decoding.difference_hash import BITS, image_hash, nearest_earlier_rows
+from longtail.sources.duplicates import near_duplicates
+from longtail.sources.duplicates.aligned_correlation import SAME, GreyPyramid, detail_correlations
+from longtail.sources.duplicates.image_groups import Grouping, group_images
+from longtail.sources.duplicates.near_duplicates import ENOUGH, Comparer, _groups
 from longtail.sources.files import ImageFileRef
-from longtail.sources.image_groups import Grouping, group_images
-from longtail.sources.journal import FileRecord
-from longtail.sources.metadata import Entry
-from longtail.sources.near_duplicates import ENOUGH, Comparer, _groups
+from longtail.sources.labels.metadata import Entry
 from tests.sources.photographs import folder_of, groups, photograph, read, save, source
 
 

@@ -13,7 +13,7 @@ from PIL.ExifTags import GPS, IFD, Base
 
 from longtail.records.positions import check_position
 from longtail.records.times import time_of
-from longtail.sources.decode import IMAGE_FORMATS, load_formats
+from longtail.sources.decoding.decode import IMAGE_FORMATS, load_formats
 from longtail.sources.files import ImageFileRef
 
 # Cameras write a date with colons; some programs write another sign.

@@ -18,8 +18,8 @@ from longtail.nomenclature import HYBRID, QUALIFIERS, UNNAMED
 from longtail.records.identifications import ANIMAL, BLANK, HUMAN, UNKNOWN, scientific
 from longtail.schemas.vocabulary import BOX, FRAME, SPECIES
 from longtail.scientific_names import looks_latin, plain_name
-from longtail.sources.class_folders import Rejected
 from longtail.sources.corrections import Correction
+from longtail.sources.labels.class_folders import Rejected
 from longtail.wording import capitalized, counted, first_names
 
 KEY = "predict.corrections"

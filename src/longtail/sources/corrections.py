@@ -23,14 +23,14 @@ from longtail.naming.name_matching import ClassMatcher
 from longtail.project import from_root, located
 from longtail.schemas.user_csv import named_columns, read_csv
 from longtail.schemas.user_headers import CORRECTIONS_HEADERS
+from longtail.sources.box import FRAGMENT
 from longtail.sources.boxes.annotation import Annotation
-from longtail.sources.boxes.box import FRAGMENT
 from longtail.sources.boxes.frames import SMALLEST_SIDE, frame_boxes
-from longtail.sources.class_folders import Rejected
+from longtail.sources.decoding.frame_size import read_frame_size
 from longtail.sources.files import ImageFileRef, UnreadableError, stamp_of
-from longtail.sources.frame_size import read_frame_size
+from longtail.sources.labels.class_folders import Rejected
+from longtail.sources.labels.metadata import Entry
 from longtail.sources.listing import is_supported, list_images, printable
-from longtail.sources.metadata import Entry
 from longtail.storage.files import atomic_file
 from longtail.storage.space import write_errors_explained
 from longtail.wording import counted, first_names
@@ -46,7 +46,7 @@ class ConfirmedStore:
 
     Attributes:
         folder: of the photographs.
-        box_margin: of the squares around boxes, see :class:`longtail.sources.boxes.box.Box`.
+        box_margin: of the squares around boxes, see :class:`longtail.sources.box.Box`.
     """
 
     folder: Path

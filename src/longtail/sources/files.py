@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from longtail.sources.boxes.box import FRAGMENT, Box
+from longtail.sources.box import FRAGMENT, Box
 
 MAX_MEMBER_BYTES = 256 << 20  # of an unpacked member of a zip file; larger ones are rejected
 

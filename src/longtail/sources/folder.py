@@ -15,14 +15,17 @@ from longtail.errors import DataError
 from longtail.parameters import FolderSource
 from longtail.parameters.datasets import FEWEST_KNOWN_CLASSES
 from longtail.scientific_names import canonical_name, plain_name
-from longtail.sources.cache import PixelCache
-from longtail.sources.class_folders import Rejected, entries_by_folder
-from longtail.sources.class_names import with_class_names
+from longtail.sources.cache.image_cache import PixelCache
 from longtail.sources.corrections import ConfirmedStore, read_confirmed
-from longtail.sources.decode import DecodeLimits
+from longtail.sources.decoding.decode import DecodeLimits
+from longtail.sources.duplicates.image_groups import Grouping
+from longtail.sources.duplicates.near_duplicates import Comparer
 from longtail.sources.files import ImageFileRef
-from longtail.sources.image_groups import Grouping
 from longtail.sources.images import Images, index_of, rejected_table
+from longtail.sources.labels.class_folders import Rejected, entries_by_folder
+from longtail.sources.labels.class_names import with_class_names
+from longtail.sources.labels.metadata import read_metadata
+from longtail.sources.labels.unsorted import without_unsorted
 from longtail.sources.listing import (
     Listing,
     describe_ignored,
@@ -30,10 +33,7 @@ from longtail.sources.listing import (
     list_images,
     looks_like_formula,
 )
-from longtail.sources.metadata import read_metadata
-from longtail.sources.near_duplicates import Comparer
 from longtail.sources.selection import ClassRequirements, select
-from longtail.sources.unsorted import without_unsorted
 from longtail.storage.spreadsheet import write_csv
 from longtail.wording import counted, first_names, is_or_are
 
@@ -52,7 +52,7 @@ def read_folder(
 ) -> Images:
     """Read ``<class>/**/<file>`` below ``source.path``, or what ``source.metadata`` names there.
 
-    See :func:`longtail.sources.class_folders.entries_by_folder` for other layouts of folders. The
+    Other layouts of folders: :func:`longtail.sources.labels.class_folders.entries_by_folder`. The
     classes are sorted by name. Files that cannot be used are returned with the reason.
 
     Args:

@@ -19,8 +19,9 @@ from longtail.arrays import UInt8Array
 from longtail.errors import DataError
 from longtail.prefetch import on_all_cores
 from longtail.progress import progress_bar
-from longtail.sources.boxes.box import Box
-from longtail.sources.decode import DEFAULT_LIMITS, DecodeLimits, decode
+from longtail.sources.box import Box
+from longtail.sources.decoding.decode import DEFAULT_LIMITS, DecodeLimits, decode
+from longtail.sources.decoding.recent_frames import RecentFrames
 from longtail.sources.files import ImageFileRef, UnreadableError
 from longtail.sources.listing import (
     IMAGE_SUFFIXES,
@@ -30,7 +31,6 @@ from longtail.sources.listing import (
     list_images,
     unsupported_reason,
 )
-from longtail.sources.recent_frames import RecentFrames
 
 KEY = "predict.path"
 # The side of thumbnails in pixels for up to so many photographs, and their quality: a page of 5,000

@@ -11,8 +11,8 @@ from longtail.sources.corrections import ConfirmedStore, correction_tables
 from longtail.sources.digits import read_digits
 from longtail.sources.folder import read_folder
 from longtail.sources.images import Images
+from longtail.sources.labels.metadata import find_table
 from longtail.sources.listing import find_roots
-from longtail.sources.metadata import find_table
 
 
 def check_source(source: Source, dataset: str) -> None:

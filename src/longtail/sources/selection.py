@@ -11,10 +11,10 @@ import numpy as np
 from longtail.arrays import Int64Array
 from longtail.errors import DataError
 from longtail.imbalance.subsets import CONFIRMED
-from longtail.sources.image_groups import Grouping, first_positions, group_images
-from longtail.sources.journal import FileRecord
-from longtail.sources.metadata import Entry
-from longtail.sources.near_duplicates import Comparer
+from longtail.sources.cache.journal import FileRecord
+from longtail.sources.duplicates.image_groups import Grouping, first_positions, group_images
+from longtail.sources.duplicates.near_duplicates import Comparer
+from longtail.sources.labels.metadata import Entry
 from longtail.wording import counted, first_names, is_or_are
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from longtail.sources.boxes.box import Box
+from longtail.sources.box import Box
 from longtail.sources.boxes.cut_photographs import cut_found_animals, cut_photographs, with_boxes
 from longtail.sources.boxes.read_boxes import BoxRules
 from longtail.sources.photographs import (

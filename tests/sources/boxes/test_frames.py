@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from longtail.errors import DataError
+from longtail.sources.box import Box
 from longtail.sources.boxes.annotation import Annotation, BoxValues
-from longtail.sources.boxes.box import Box
 from longtail.sources.boxes.frames import FrameBoxes, assign_boxes, frame_boxes
+from longtail.sources.decoding.frame_size import FrameSize
 from longtail.sources.files import ImageFileRef
-from longtail.sources.frame_size import FrameSize
 
 FILE = ImageFileRef(("night", "a.jpg"), Path("/photographs"), None)
 SIZE = FrameSize((400, 300))

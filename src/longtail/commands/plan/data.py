@@ -18,10 +18,10 @@ from longtail.hooks.run_files import path_of
 from longtail.parameters import Backbone, Cifar100Source, Dataset, FolderSource, Trial
 from longtail.pipelines.imbalance.nodes import cut_subsets
 from longtail.pipelines.ingest.nodes import read_images
-from longtail.sources.cache import NotDecodedError, only_decoded
+from longtail.sources.cache.image_cache import NotDecodedError, only_decoded
+from longtail.sources.cache.journal import DamagedJournalError, Journal
 from longtail.sources.cifar100 import ARCHIVE, IMAGE_SIZE, SPLITS
 from longtail.sources.images import index_of
-from longtail.sources.journal import DamagedJournalError, Journal
 from longtail.trials.training_job import Split
 
 # What stands for the checksum of images or weights that are not known yet.

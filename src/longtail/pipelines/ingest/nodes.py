@@ -15,8 +15,8 @@ from longtail.imbalance.duplicates import EqualImages
 from longtail.imbalance.unknown import with_unknown
 from longtail.parameters import Dataset, Predict
 from longtail.sources.corrections import ConfirmedStore
+from longtail.sources.duplicates.equal_images import first_equal
 from longtail.sources.earlier_splits import keep_earlier_split
-from longtail.sources.equal_images import first_equal
 from longtail.trials.fingerprint import sha256_of_arrays
 from longtail.wording import counted
 

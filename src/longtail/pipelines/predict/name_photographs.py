@@ -31,7 +31,7 @@ from longtail.parameters import Compute, Predict, Trial
 from longtail.pipelines.predict.held_out import held_out_parts
 from longtail.schemas.vocabulary import ALREADY_IN, SHA256, TRAIN
 from longtail.sources.boxes.cut_photographs import with_boxes
-from longtail.sources.decode import DECODING_VERSION
+from longtail.sources.decoding.decode import DECODING_VERSION
 from longtail.sources.photographs import Photographs, checksums, content_keys, decode_in_chunks
 from longtail.wording import counted
 

@@ -38,9 +38,9 @@ from longtail.records.times import time_zone_of
 from longtail.reporting.page.names_page import most_doubtful, names_page
 from longtail.sources.boxes.cut_photographs import cut_found_animals, cut_photographs
 from longtail.sources.boxes.read_boxes import BoxRules
-from longtail.sources.class_folders import Rejected
 from longtail.sources.corrections import read_corrections
-from longtail.sources.decode import DEFAULT_LIMITS, DecodeLimits
+from longtail.sources.decoding.decode import DEFAULT_LIMITS, DecodeLimits
+from longtail.sources.labels.class_folders import Rejected
 from longtail.sources.listing import describe_ignored
 from longtail.sources.photographs import (
     Photographs,

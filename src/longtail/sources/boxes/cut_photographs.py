@@ -11,12 +11,12 @@ import pandas as pd
 from longtail.prefetch import on_all_cores
 from longtail.progress import progress_bar
 from longtail.schemas.vocabulary import BOX, BOX_CONFIDENCE, FRAME, NOTE
+from longtail.sources.box import FRAGMENT
 from longtail.sources.boxes.annotation import Annotation, BoxValues
-from longtail.sources.boxes.box import FRAGMENT
 from longtail.sources.boxes.frames import Assigned, FrameBoxes, assign_boxes, crops_of
 from longtail.sources.boxes.plain_background import find_animals
 from longtail.sources.boxes.read_boxes import BoxRules, FoundBoxes, read_boxes
-from longtail.sources.decode import DecodeLimits, decode_frame
+from longtail.sources.decoding.decode import DecodeLimits, decode_frame
 from longtail.sources.files import ImageFileRef
 from longtail.sources.listing import escape_formula, printable
 from longtail.sources.photographs import BadBox, PhotographBox, Photographs
@@ -79,7 +79,7 @@ def cut_found_animals(found: Photographs, margin: float, image_size: int) -> Pho
 
     Args:
         found: the photographs.
-        margin: of the squares, see :class:`longtail.sources.boxes.box.Box`.
+        margin: of the squares, see :class:`longtail.sources.box.Box`.
         image_size: the side of the squares.
 
     Returns:

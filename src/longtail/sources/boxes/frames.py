@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 from longtail.errors import DataError
 from longtail.prefetch import on_all_cores
 from longtail.progress import progress_bar
+from longtail.sources.box import Box
 from longtail.sources.boxes.annotation import MAX_SIDE, Annotation, BoxValues
-from longtail.sources.boxes.box import Box
+from longtail.sources.decoding.frame_size import FrameSize, read_frame_size
 from longtail.sources.files import ImageFileRef
-from longtail.sources.frame_size import FrameSize, read_frame_size
-from longtail.sources.metadata import FilesByName
+from longtail.sources.labels.metadata import FilesByName
 from longtail.wording import counted, listed, percent
 
 # A box of which less is inside of the photograph belongs to another one.
@@ -117,7 +117,7 @@ def crops_of(assigned: Assigned, margin: float, image_size: int) -> dict[ImageFi
 
     Args:
         assigned: the boxes of each photograph.
-        margin: of the squares, see :class:`longtail.sources.boxes.box.Box`.
+        margin: of the squares, see :class:`longtail.sources.box.Box`.
         image_size: the side that squares are resized to; smaller animals get a note.
     """
 

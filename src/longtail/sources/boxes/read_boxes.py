@@ -34,7 +34,7 @@ class BoxRules:
         path: a file of boxes, or a folder of them.
         confidence: the smallest of the detector; boxes that state none are always used.
         categories: of boxes; None for animals where MegaDetector wrote the file, else for all.
-        margin: see :class:`longtail.sources.boxes.box.Box`.
+        margin: see :class:`longtail.sources.box.Box`.
     """
 
     key: str

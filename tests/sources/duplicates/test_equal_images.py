@@ -7,7 +7,7 @@ import pytest
 
 from longtail.parameters import DigitsSource
 from longtail.sources.digits import read_digits
-from longtail.sources.equal_images import first_equal
+from longtail.sources.duplicates.equal_images import first_equal
 
 
 def test_the_first_image_with_the_same_pixels_is_named() -> None:

@@ -18,8 +18,8 @@ from longtail.schemas.user_csv import named_columns, read_csv
 from longtail.schemas.user_headers import METADATA_HEADERS
 from longtail.schemas.vocabulary import YES
 from longtail.sources.files import ImageFileRef
+from longtail.sources.labels.split_folders import split_of
 from longtail.sources.listing import Listing, printable
-from longtail.sources.split_folders import split_of
 from longtail.wording import counted, is_or_are
 
 log = logging.getLogger(__name__)

@@ -46,7 +46,7 @@ class FileRecord:
         stamp: of the file when it was decoded.
         reason: why it cannot be used; None if it can.
         sha256: of its pixels.
-        image_hash: see :func:`longtail.sources.difference_hash.image_hash`.
+        image_hash: see :func:`longtail.sources.decoding.difference_hash.image_hash`.
         truncated: whether the end of the file is missing.
         location: of its pixels; None if they are not stored.
     """

@@ -19,7 +19,7 @@ from hypothesis import given, settings, strategies
 from PIL import Image, ImageOps
 from pillow_heif import register_heif_opener
 
-from longtail.sources.decode import Decoded, DecodeLimits, Rejection, decode, try_decode
+from longtail.sources.decoding.decode import Decoded, DecodeLimits, Rejection, decode, try_decode
 from longtail.sources.files import ImageFileRef
 from longtail.sources.listing import find_image_files
 from tests.sources.photographs import png, zip_of
@@ -94,7 +94,7 @@ def test_cmyk_becomes_rgb(tmp_path: Path) -> None:
 def test_pixels_are_counted_in_a_process_that_has_decoded_nothing(tmp_path: Path) -> None:
     Image.new("RGB", (300, 200)).save(tmp_path / "image.jpg")
     script = (
-        "import sys; from longtail.sources.decode import decoded_pixels; "
+        "import sys; from longtail.sources.decoding.decode import decoded_pixels; "
         "print(decoded_pixels(open(sys.argv[1], 'rb'), 1000))"
     )
     command = [sys.executable, "-c", script, str(tmp_path / "image.jpg")]

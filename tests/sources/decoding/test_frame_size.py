@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from longtail.sources.decode import ORIENTATION, decode
+from longtail.sources.decoding.decode import ORIENTATION, decode
+from longtail.sources.decoding.frame_size import FrameSize, read_frame_size
 from longtail.sources.files import ImageFileRef
-from longtail.sources.frame_size import FrameSize, read_frame_size
 
 
 @pytest.mark.parametrize("orientation", [None, *range(1, 9), 9])

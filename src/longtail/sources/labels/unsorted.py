@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import Literal
 
 from longtail.errors import DataError
-from longtail.sources.metadata import Entry
+from longtail.sources.labels.metadata import Entry
 from longtail.wording import counted, first_names
 
 UNSORTED_NAMES = {

@@ -1,7 +1,7 @@
 """Groups of near-duplicates: images of a species that show the same photograph.
 
 Images whose difference hashes are close are candidates. They are compared by
-:func:`longtail.sources.aligned_correlation.detail_correlations`.
+:func:`longtail.sources.duplicates.aligned_correlation.detail_correlations`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ import numpy as np
 from longtail.arrays import Int64Array, UInt8Array
 from longtail.prefetch import on_all_cores
 from longtail.progress import progress_bar
-from longtail.sources.aligned_correlation import SAME, GreyPyramid, detail_correlations
-from longtail.sources.difference_hash import nearest_earlier_rows
+from longtail.sources.cache.journal import FileRecord
+from longtail.sources.decoding.difference_hash import nearest_earlier_rows
+from longtail.sources.duplicates.aligned_correlation import SAME, GreyPyramid, detail_correlations
 from longtail.sources.files import ImageFileRef
-from longtail.sources.journal import FileRecord
 
 # Each image is compared with so many of the nearest images before it, until this many are the same.
 COMPARED, ENOUGH = 20, 3

@@ -12,9 +12,9 @@ import scipy
 
 from longtail.arrays import Int64Array
 from longtail.errors import DataError
-from longtail.sources.journal import FileRecord
-from longtail.sources.metadata import Entry
-from longtail.sources.near_duplicates import Comparer, near_duplicate_links
+from longtail.sources.cache.journal import FileRecord
+from longtail.sources.duplicates.near_duplicates import Comparer, near_duplicate_links
+from longtail.sources.labels.metadata import Entry
 from longtail.wording import counted
 
 

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from concurrent.futures import Future
 
 from longtail.arrays import UInt8Array
-from longtail.sources.decode import DecodeLimits, decode_frame
+from longtail.sources.decoding.decode import DecodeLimits, decode_frame
 from longtail.sources.files import ImageFileRef
 
 # Threads take boxes in order, so one is in use, and the next one begins meanwhile.

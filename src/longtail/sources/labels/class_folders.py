@@ -10,11 +10,10 @@ from pathlib import Path
 from longtail.class_names import BINOMIAL_SHARE, is_binomial
 from longtail.errors import DataError
 from longtail.parameters import FolderSource
-from longtail.sources.annotations import annotated_classes
 from longtail.sources.files import ImageFileRef
-from longtail.sources.listing import Listing
-from longtail.sources.metadata import Entry
-from longtail.sources.split_folders import (
+from longtail.sources.labels.annotations import annotated_classes
+from longtail.sources.labels.metadata import Entry
+from longtail.sources.labels.split_folders import (
     TEST,
     TRAIN,
     VALIDATION,
@@ -24,6 +23,7 @@ from longtail.sources.split_folders import (
     sizes,
     split_of,
 )
+from longtail.sources.listing import Listing
 from longtail.wording import first_names, is_or_are, listed
 
 Rejected = tuple[str, str, str]

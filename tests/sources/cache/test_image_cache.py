@@ -21,7 +21,9 @@ from filelock import FileLock
 
 from longtail import prefetch
 from longtail.errors import DataError, DiskFullError
-from longtail.sources import cache, isolated_decode, journal, segments
+from longtail.sources.cache import image_cache as cache
+from longtail.sources.cache import journal, segments
+from longtail.sources.decoding import isolated_decode
 from longtail.sources.files import ImageFileRef
 from longtail.sources.images import Images
 from longtail.trials.fingerprint import sha256_of_arrays
@@ -118,7 +120,8 @@ def test_settings_have_caches_of_their_own(root: Path, decoded: Path) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from longtail.sources import segments, cache
+from longtail.sources.cache import segments
+from longtail.sources.cache import image_cache as cache
 from tests.sources.photographs import read
 segments.SEGMENT_CHUNK_BYTES = cache.SEGMENT_CHUNK_BYTES = 1  # each image is flushed
 calls, where, last = 0, sys.argv[3], int(sys.argv[4])
@@ -424,7 +427,7 @@ def test_memory_does_not_grow_with_the_images(tmp_path: Path) -> None:
 
 # Python imports it first of all, in the process of a run and in the one that decodes apart.
 CRASHING = """
-from longtail.sources import decode
+from longtail.sources.decoding import decode
 original = decode._decode
 def crashing(content, image_size, limits):
     if getattr(content, "name", None) is not None and content.raw.tell() == 0:

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from longtail.errors import DataError
-from longtail.sources.class_folders import entries_by_folder
 from longtail.sources.files import ImageFileRef
 from longtail.sources.images import Images
+from longtail.sources.labels.class_folders import entries_by_folder
+from longtail.sources.labels.split_folders import split_of
 from longtail.sources.listing import Listing
-from longtail.sources.split_folders import split_of
 from tests.sources.photographs import folder_of, photograph, png, read, save, source, zip_of
 
 KEY = "datasets.moths.source"

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from longtail.interruption import end_with_parent
 from longtail.provenance import usable_cores
-from longtail.sources.decode import Decoded, DecodeLimits, Rejection, try_decode
+from longtail.sources.decoding.decode import Decoded, DecodeLimits, Rejection, try_decode
 from longtail.sources.files import ImageFileRef
 from longtail.storage.files import atomic_file
 

@@ -29,7 +29,16 @@ from longtail.errors import DataError
 from longtail.prefetch import on_all_cores
 from longtail.progress import progress_bar
 from longtail.project import located
-from longtail.sources.decode import (
+from longtail.sources.cache.journal import (
+    DamagedJournalError,
+    FileRecord,
+    Journal,
+    Location,
+    Segment,
+)
+from longtail.sources.cache.segment_store import SegmentStore, StoredArray
+from longtail.sources.cache.segments import SEGMENT_CHUNK_BYTES
+from longtail.sources.decoding.decode import (
     DECODING_VERSION,
     DEFAULT_LIMITS,
     Decoded,
@@ -37,17 +46,8 @@ from longtail.sources.decode import (
     Rejection,
     try_decode,
 )
+from longtail.sources.decoding.isolated_decode import DecodingMarkers, decode_in_subprocess
 from longtail.sources.files import ImageFileRef
-from longtail.sources.isolated_decode import DecodingMarkers, decode_in_subprocess
-from longtail.sources.journal import (
-    DamagedJournalError,
-    FileRecord,
-    Journal,
-    Location,
-    Segment,
-)
-from longtail.sources.segment_store import SegmentStore, StoredArray
-from longtail.sources.segments import SEGMENT_CHUNK_BYTES
 from longtail.storage.space import check_room, write_errors_explained
 from longtail.wording import counted
 

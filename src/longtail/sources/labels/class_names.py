@@ -10,7 +10,7 @@ from dataclasses import replace
 from longtail.errors import DataError
 from longtail.schemas.user_csv import find_columns, log_columns, read_rows, read_text
 from longtail.schemas.user_headers import SPECIES_HEADERS
-from longtail.sources.metadata import Entry
+from longtail.sources.labels.metadata import Entry
 
 log = logging.getLogger(__name__)
 

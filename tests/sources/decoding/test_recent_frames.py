@@ -11,8 +11,8 @@ from typing import BinaryIO
 import numpy as np
 import pytest
 
-from longtail.sources.boxes.box import Box
-from longtail.sources.decode import DecodeLimits, decode
+from longtail.sources.box import Box
+from longtail.sources.decoding.decode import DecodeLimits, decode
 from longtail.sources.files import ImageFileRef
 from longtail.sources.photographs import decode_in_chunks
 from tests.sources.photographs import photograph, save

@@ -6,7 +6,12 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from longtail.sources.decode import IMAGE_FORMATS, ORIENTATION, load_formats, reasons_explained
+from longtail.sources.decoding.decode import (
+    IMAGE_FORMATS,
+    ORIENTATION,
+    load_formats,
+    reasons_explained,
+)
 from longtail.sources.files import ImageFileRef
 
 # Orientations (EXIF) by what they do: exchange x and y, and then count from the other end.

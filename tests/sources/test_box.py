@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from longtail.arrays import UInt8Array
-from longtail.sources.boxes.box import Box, cut_square
-from longtail.sources.decode import decode
+from longtail.sources.box import Box, cut_square
+from longtail.sources.decoding.decode import decode
 from longtail.sources.files import ImageFileRef
 from tests.sources.photographs import photograph, save
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings, strategies
 
 from longtail.errors import DataError
 from longtail.sources.files import ImageFileRef
+from longtail.sources.labels.metadata import Entry, read_metadata
 from longtail.sources.listing import Listing
-from longtail.sources.metadata import Entry, read_metadata
 from tests.sources.photographs import groups, photograph, read, save
 
 FILES = ("1.png", "deep/2.png", "deep/Kä 3.png", "4.png")

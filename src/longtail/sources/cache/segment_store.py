@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from longtail.arrays import UInt8Array
-from longtail.sources.journal import FileRecord, Journal, Location, Segment
-from longtail.sources.segments import SEGMENT_CHUNK_BYTES, SegmentFile
+from longtail.sources.cache.journal import FileRecord, Journal, Location, Segment
+from longtail.sources.cache.segments import SEGMENT_CHUNK_BYTES, SegmentFile
 from longtail.storage.files import atomic_file
 from longtail.storage.space import check_room
 

@@ -15,12 +15,12 @@ import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from longtail.arrays import UInt8Array
-from longtail.sources.boxes.box import cut_square
-from longtail.sources.difference_hash import image_hash
+from longtail.sources.box import cut_square
+from longtail.sources.decoding.difference_hash import image_hash
 from longtail.sources.files import ImageFileRef, UnreadableError
 
 if TYPE_CHECKING:
-    from longtail.sources.recent_frames import RecentFrames
+    from longtail.sources.decoding.recent_frames import RecentFrames
 
 # Other formats that Pillow knows are rejected, whatever the name says: one (EPS) runs programs.
 IMAGE_FORMATS = ("AVIF", "BMP", "GIF", "HEIF", "JPEG", "PNG", "TIFF", "WEBP")
@@ -91,7 +91,7 @@ class Decoded:
     Attributes:
         pixels: uint8 (size, size, 3).
         sha256: of the pixels.
-        image_hash: see :func:`longtail.sources.difference_hash.image_hash`.
+        image_hash: see :func:`longtail.sources.decoding.difference_hash.image_hash`.
         truncated: whether the end of the file is missing.
     """
 

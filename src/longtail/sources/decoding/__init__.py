@@ -1,0 +1,1 @@
+"""Decoding of image files, each to an upright RGB square."""

@@ -1,0 +1,1 @@
+"""Images that show the same photograph, and groups of them."""

@@ -1,0 +1,1 @@
+"""Where the classes of images come from: folders, tables and files beside the images."""
