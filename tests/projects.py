@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 from kedro.framework.startup import bootstrap_project
 
 from longtail.cli import cli
+from tests.sketches import sketched
 
 PROJECT = Path(__file__).parents[1]
 
@@ -23,9 +24,9 @@ def copy_project(folder: Path) -> Path:
 
 
 def kedro(project: Path, *arguments: str) -> Result:
-    """Run a command in this process; fail if it raises an error."""
+    """Run a command in this process, without drawing; fail if it raises an error."""
     bootstrap_project(project)
-    with contextlib.chdir(project):
+    with contextlib.chdir(project), sketched():
         result = CliRunner().invoke(cli, arguments)
     assert isinstance(result.exception, SystemExit | None), result.exception
     assert "Traceback" not in result.output

@@ -32,7 +32,7 @@ def tracking(mlflow_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
 def full(tracking: MlflowClient, tmp_path_factory: pytest.TempPathFactory) -> Run:  # noqa: ARG001
     """The whole project, with trials in two parallel processes."""
     longer = dotted(f"train.{LONG_TRIAL}.trial.recipe.epochs={EPOCHS}")
-    return run(tmp_path_factory.mktemp("full"), longer, workers=2)
+    return run(tmp_path_factory.mktemp("full"), longer, workers=2, drawn=True)
 
 
 @pytest.fixture(scope="session")
@@ -47,4 +47,4 @@ def small(tracking: MlflowClient, tmp_path_factory: pytest.TempPathFactory) -> R
 def again(full: Run) -> Run:
     """A second run in the data folder of ``full``, in one process."""
     longer = dotted(f"train.{LONG_TRIAL}.trial.recipe.epochs={EPOCHS}")
-    return run(full.data, longer, workers=1)
+    return run(full.data, longer, workers=1, drawn=True)

@@ -32,6 +32,7 @@ from longtail.pipeline_registry import create_pipelines
 from longtail.pipelines import report
 from longtail.runner import GridRunner
 from longtail.trials.grid import table_name, tables
+from tests.sketches import sketched
 
 PROJECT = Path(__file__).parents[2]
 
@@ -177,9 +178,13 @@ def run(
     stages: Iterable[str] = ("full",),
     workers: int = 1,
     runner: AbstractRunner | None = None,
+    drawn: bool = False,
     **filters: Any,
 ) -> Run:
-    """Run pipelines in the test environment, with ``data`` as the data folder."""
+    """Run pipelines in the test environment, with ``data`` as the data folder.
+
+    Figures are not drawn, unless a test reads them.
+    """
     bootstrap_project(PROJECT)
     given = {"data": str(data), **(parameters or {})}
     session = KedroSession.create(PROJECT, save_on_close=False, env="test", runtime_params=given)
@@ -188,6 +193,7 @@ def run(
         contextlib.chdir(PROJECT),
         session,
         observed(lambda: None, quiet=False) as made,
+        contextlib.nullcontext() if drawn else sketched(),
     ):
         try:
             session.run(pipeline_names=list(stages), runner=runner, **filters)

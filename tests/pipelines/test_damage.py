@@ -27,6 +27,7 @@ from longtail.learning.training.checkpoint import Checkpoint
 from longtail.storage.files import checksum_file, matches_checksum
 from tests.damage import flip_bit
 from tests.pipelines.support import PROJECT, Run, catalog, dotted, pipelines, run
+from tests.sketches import sketched
 from tests.sources.photographs import folder_of
 
 GRID = (
@@ -120,7 +121,7 @@ def written(tracking: MlflowClient, tmp_path_factory: pytest.TempPathFactory) ->
 @contextlib.contextmanager
 def project() -> Iterator[None]:
     bootstrap_project(PROJECT)
-    with contextlib.chdir(PROJECT):
+    with contextlib.chdir(PROJECT), sketched():
         yield
 
 

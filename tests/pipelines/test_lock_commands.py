@@ -26,6 +26,7 @@ from tests.pipelines.support import (
     pipelines,
     run,
 )
+from tests.sketches import sketched
 
 GIVEN = ",".join(SMALL)
 TABLES = ("results", "confusions", "histories", "trainings", "class_profile", "subsets")
@@ -34,7 +35,7 @@ TABLES = ("results", "confusions", "histories", "trainings", "class_profile", "s
 def kedro(*arguments: str, env: str = "test") -> Result:
     """A command in this process, in the test environment by default."""
     bootstrap_project(PROJECT)
-    with contextlib.chdir(PROJECT):
+    with contextlib.chdir(PROJECT), sketched():
         result = CliRunner().invoke(cli, [*arguments, f"--env={env}"])
     assert isinstance(result.exception, SystemExit | None), result.exception
     assert "Traceback" not in result.output
