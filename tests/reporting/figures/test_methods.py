@@ -326,9 +326,13 @@ def draw_all(labels: dict[str, str], title: str) -> dict[str, Picture]:
     }
 
 
-def test_figures_are_pictures_and_the_same_for_the_same_data() -> None:
-    first, again = draw_all(LABELS, "ViT"), draw_all(LABELS, "ViT")
-    assert first == again
+@pytest.fixture(scope="module")
+def first() -> dict[str, Picture]:
+    return draw_all(LABELS, "ViT")
+
+
+def test_figures_are_pictures_and_the_same_for_the_same_data(first: dict[str, Picture]) -> None:
+    assert first == draw_all(LABELS, "ViT")
     for picture in first.values():
         shown = pixels(picture.png)
         assert shown.shape[1] > 400
@@ -341,14 +345,16 @@ def test_figures_are_pictures_and_the_same_for_the_same_data() -> None:
     ]
 
 
-def test_files_do_not_name_the_program_that_drew_them() -> None:
-    for picture in draw_all(LABELS, "ViT").values():
+def test_files_do_not_name_the_program_that_drew_them(first: dict[str, Picture]) -> None:
+    for picture in first.values():
         assert b"matplotlib" not in picture.png.lower() + picture.pdf.lower()
         assert matplotlib.__version__.encode() not in picture.svg
 
 
-def test_figures_are_vector_graphics_with_truetype_fonts_as_well() -> None:
-    for picture in draw_all(LABELS, "ViT").values():
+def test_figures_are_vector_graphics_with_truetype_fonts_as_well(
+    first: dict[str, Picture],
+) -> None:
+    for picture in first.values():
         assert picture.pdf.startswith(b"%PDF-")
         assert b"/Subtype /Type3" not in picture.pdf
         assert b"/FontFile2" in picture.pdf
