@@ -14,6 +14,8 @@ from longtail.parameters import FolderSource
 from longtail.sources.corrections import ConfirmedStore
 from longtail.sources.folder import read_folder
 from longtail.sources.images import Images
+from longtail.sources.selection import ClassRequirements
+from longtail.sources.time_and_place import CaptureReader
 
 
 def photograph(number: int, size: tuple[int, int] = (24, 24)) -> Image.Image:
@@ -65,10 +67,15 @@ def read(
     unknown: tuple[str, ...] = (),
     fewest: int = 2,
     confirmed: ConfirmedStore | None = None,
+    read_captures: CaptureReader | None = None,
     **changes: Any,
 ) -> Images:
     given = source(path, **changes)
-    return read_folder(given, "moths", decoded, fewest, smallest, fewest_groups, unknown, confirmed)
+    drops_small = given.small_classes == "drop"
+    requirements = ClassRequirements(
+        smallest, fewest_groups, drops_small, "datasets.moths.source", frozenset(unknown)
+    )
+    return read_folder(given, "moths", decoded, fewest, requirements, confirmed, read_captures)
 
 
 def groups(images: Images) -> list[list[str]]:

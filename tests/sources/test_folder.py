@@ -297,7 +297,7 @@ def test_species_of_one_picture_in_many_copies_is_small(tmp_path: Path, decoded:
     images = read(root, decoded, smallest=3, fewest_groups=3)
     assert images.index["class_name"].unique().tolist() == ["a", "b"]
     assert (
-        "5 images of its species are 1 group of images that show the same"
+        "5 images of its species are 1 group that no split divides"
         in images.rejected["reason"].iloc[0]
     )
 

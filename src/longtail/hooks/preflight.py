@@ -21,12 +21,14 @@ from longtail.parameters import (
     Backbone,
     Dataset,
     DigitsSource,
+    FolderSource,
     Parameters,
     Trial,
 )
 from longtail.pipelines.predict.pipeline import dataset_of
 from longtail.pipelines.train.nodes import read_external
 from longtail.project import located
+from longtail.records.source_captures import capture_reader
 from longtail.trials.external import check_external_files
 
 # Kedro's runners that would give wrong results, and why.
@@ -108,7 +110,10 @@ def check_sources(parameters: Parameters, made: set[str]) -> None:
     for name in parameters.grid.datasets:
         if f"{name}_images" in made:
             _check_holdout(parameters.datasets[name])
-            sources.check_source(parameters.datasets[name].source, name)
+            source = parameters.datasets[name].source
+            sources.check_source(source, name)
+            if isinstance(source, FolderSource):
+                capture_reader(source, f"datasets.{name}.source")  # reads the table of traps
 
 
 def check_predictions(pipeline: Pipeline, catalog: LongtailCatalog) -> None:

@@ -83,6 +83,11 @@ class FolderSource(Strict):
             the data set's ``unknown.classes``.
         group_pattern: a regular expression with one group in parentheses. Images of a species in
             whose path it captures the same text are a series, which no split divides.
+        deployments: a CSV file with one row per trap, by which images get a place.
+        time_zone: of times without an offset: a name such as Europe/London, or an offset.
+        group_by: images of a species from one ``night`` of one trap, or of one trap
+            (``deployment``), are a series, which no split divides. Times and places are read, and
+            in the index, if this or one of the two before is given.
         near_duplicates: images of a species whose difference hashes (512 bits) differ in at most
             so many bits are compared; if they show the same photograph, no split divides them.
             None: no search.
@@ -103,6 +108,9 @@ class FolderSource(Strict):
     split_folders: Literal["official", "redraw", "classes"] | None = None
     unsorted: Literal["class", "skip"] | None = None
     group_pattern: Text | None = None
+    deployments: Text | None = None
+    time_zone: Text | None = None
+    group_by: Literal["night", "deployment"] | None = None
     near_duplicates: Annotated[int, Field(ge=0, le=256)] | None = 200
     max_pixels: Annotated[int, Field(ge=1, le=10**10)] = 100_000_000
     truncated: Literal["reject", "keep"] = "reject"
@@ -124,6 +132,17 @@ class FolderSource(Strict):
                 f"{groups}. Other parentheses are written as (?:...)"
             )
         return pattern
+
+    @property
+    def reads_captures(self) -> bool:
+        """Whether it is read when and where images were taken."""
+        return any((self.deployments, self.time_zone, self.group_by))
+
+    @model_validator(mode="after")
+    def _knows_deployments(self) -> Self:
+        if self.group_by == "deployment" and self.deployments is None:
+            raise key_error("group_by", "deployment needs the table of traps: set deployments, too")
+        return self
 
     @model_validator(mode="after")
     def _names_classes_once(self) -> Self:

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 
 from longtail.prefetch import on_all_cores
-from longtail.records.deployments import KEY as DEPLOYMENTS
 from longtail.records.deployments import Deployments
 from longtail.records.exif import Exif, read_exif
 from longtail.records.file_times import time_in_name
@@ -46,11 +45,9 @@ def read_captures(
         ``file`` and the columns ``CAPTURE_COLUMNS``: texts and numbers, empty where not known.
     """
     files = photographs.frames or photographs.files
-    with_exif = on_all_cores(read_exif, files.values())
-    rows = [
-        {"file": name, **capture(_folders(file), file.parts[-1], exif, deployments, zone)}
-        for name, (file, exif) in zip(files, with_exif, strict=True)
-    ]
+    of_files = [folders_of(file) for file in files.values()]
+    table = captures_of(list(files.values()), of_files, deployments, zone)
+    rows: list[dict[Any, Any]] = table.assign(file=list(files)).to_dict("records")
     # Of several, the names of the files begin with them.
     roots = {_root(file) for file in files.values()}
     root = [*roots] if len(roots) == 1 else []
@@ -61,6 +58,27 @@ def read_captures(
         found = capture([*root, *folders], last, Exif(), deployments, zone)
         rows.append({"file": name, **found})
     return pd.DataFrame(rows, columns=["file", *CAPTURE_COLUMNS])
+
+
+def captures_of(
+    files: Sequence[ImageFileRef],
+    folders: Sequence[Sequence[str]],
+    deployments: Deployments,
+    zone: tzinfo | None,
+) -> pd.DataFrame:
+    """When and where files were photographed, one row per file: ``CAPTURE_COLUMNS``.
+
+    Args:
+        files: the photographs.
+        folders: that each is in, see :func:`capture`.
+        deployments: none if there is no table of them.
+        zone: of times without an offset.
+    """
+    rows = [
+        capture(of_file, file.parts[-1], exif, deployments, zone)
+        for of_file, (file, exif) in zip(folders, on_all_cores(read_exif, files), strict=True)
+    ]
+    return pd.DataFrame(rows, columns=list(CAPTURE_COLUMNS))
 
 
 def capture(
@@ -117,8 +135,20 @@ def with_captures(names: pd.DataFrame, captures: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([others, rows.set_index(names.index)], axis=1)
 
 
-def log_captures(captures: pd.DataFrame, deployments: Deployments) -> None:
-    """Log of how many photographs time and place are known, and each problem of deployments."""
+def log_captures(
+    captures: pd.DataFrame,
+    deployments: Deployments,
+    key: str = "predict.deployments",
+    table: str = "names.csv",
+) -> None:
+    """Log of how many photographs time and place are known, and each problem of deployments.
+
+    Args:
+        captures: the columns ``file`` and ``CAPTURE_COLUMNS``.
+        deployments: of the user.
+        key: the parameter that holds them, for messages.
+        table: the file that has all problems.
+    """
     placed = captures["latitude"].notna().sum()
     log.info(
         "Of %s, %s have a time and %s a position",
@@ -126,7 +156,7 @@ def log_captures(captures: pd.DataFrame, deployments: Deployments) -> None:
         f"{(captures['timestamp'] != '').sum():,}",
         f"{placed:,}",
     )
-    log_columns(deployments.columns, DEPLOYMENTS)
+    log_columns(deployments.columns, key)
     for problem in deployments.problems:
         log.warning("%s", problem)
     if unused := {row.name for row in deployments.rows} - set(captures["deployment"]):
@@ -136,10 +166,10 @@ def log_captures(captures: pd.DataFrame, deployments: Deployments) -> None:
         log.warning("'%s': %s", row.file, row.capture_problem)
     if len(problems) > LOGGED_PROBLEMS:
         others = counted(len(problems) - LOGGED_PROBLEMS, "other photograph")
-        log.warning("%s: see '%s' in names.csv", others, CAPTURE_PROBLEM)
+        log.warning("%s: see '%s' in %s", others, CAPTURE_PROBLEM, table)
 
 
-def _folders(file: ImageFileRef) -> list[str]:
+def folders_of(file: ImageFileRef) -> list[str]:
     """The folders of a file below and including the one, or the zip file, that was given."""
     return [_root(file), *file.parts[:-1]]
 

@@ -23,7 +23,6 @@ from longtail.schemas.user_csv import (
 from longtail.schemas.user_headers import DEPLOYMENT_HEADERS
 from longtail.wording import listed
 
-KEY = "predict.deployments"
 _DAY_FIRST = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?:[ ,T]+(\d{1,2}):(\d\d)(?::(\d\d))?)?")
 END_OF_DAY = time(23, 59, 59)
 
@@ -122,17 +121,20 @@ def folder_key(name: str) -> str:
     return header_key(unicodedata.normalize("NFKC", name))
 
 
-def read_deployments(path: str, zone: tzinfo | None) -> Deployments:
+def read_deployments(
+    path: str, zone: tzinfo | None, key: str = "predict.deployments"
+) -> Deployments:
     """The deployments in a CSV file; a mistake costs its row, or only the cell.
 
     Args:
         path: the file.
         zone: of times without an offset.
+        key: the parameter that holds ``path``, for messages.
 
     Raises:
         DataError: if the file cannot be read, or has no column of names or no row.
     """
-    where = f"{KEY}: '{path}'"
+    where = f"{key}: '{path}'"
     (_, header), *rows = read_rows(read_text(path, where), where)
     at = find_columns(header, DEPLOYMENT_HEADERS, where)
     if "deployment" not in at:

@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from longtail.errors import ConfigurationError
 
-KEY = "predict.time_zone"
 # What clocks of cameras and computers show after their battery was empty.
 RESETS = frozenset((date(1904, 1, 1), date(1970, 1, 1), date(1980, 1, 1), date(2000, 1, 1)))
 NOON = timedelta(hours=12)
@@ -19,8 +18,12 @@ class TimeError(ValueError):
     """A time that cannot be one of a photograph; the message says why."""
 
 
-def time_zone_of(name: str | None) -> tzinfo | None:
+def time_zone_of(name: str | None, key: str = "predict.time_zone") -> tzinfo | None:
     """The time zone with a name, such as Europe/London, or with an offset, such as +02:00.
+
+    Args:
+        name: of the time zone, or its offset.
+        key: the parameter that holds ``name``, for messages.
 
     Raises:
         ConfigurationError: if there is none.
@@ -32,13 +35,13 @@ def time_zone_of(name: str | None) -> tzinfo | None:
             return datetime.strptime(name, "%z").tzinfo
         except ValueError:
             raise ConfigurationError(
-                f"{KEY}: '{name}' is no offset. Write hours and minutes, such as +02:00"
+                f"{key}: '{name}' is no offset. Write hours and minutes, such as +02:00"
             ) from None
     if name not in available_timezones():
         near = get_close_matches(name, sorted(available_timezones()), n=1)
         hint = f" Did you mean '{near[0]}'?" if near else ""
         raise ConfigurationError(
-            f"{KEY}: there is no time zone '{name}'.{hint} Give a name such as Europe/London, or "
+            f"{key}: there is no time zone '{name}'.{hint} Give a name such as Europe/London, or "
             f"an offset such as +02:00"
         )
     return ZoneInfo(name)

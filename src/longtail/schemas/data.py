@@ -9,6 +9,7 @@ import pandera.pandas as pa
 from longtail.imbalance.profiles import GROUPS, SHOTS
 from longtail.imbalance.subsets import CONFIRMED, UNKNOWN
 from longtail.imbalance.unknown import UNKNOWN_LABEL
+from longtail.schemas.captures import capture_columns
 from longtail.schemas.columns import flag, table, text, whole
 from longtail.schemas.validation import KEY
 
@@ -57,6 +58,7 @@ INDEX = table(
         "sha256": text(
             "checksum of the pixels; there only if the source is a folder", required=False
         ),
+        **capture_columns(required=False),
         "truncated": flag(
             "whether the end of the file is missing; there only if such are kept", required=False
         ),

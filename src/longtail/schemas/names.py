@@ -5,15 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-import pandera.pandas as pa
-
 from longtail.imbalance.subsets import UNKNOWN
+from longtail.schemas.captures import capture_columns
 from longtail.schemas.columns import UNIT_INTERVAL, fraction, number, table, text, with_interval
 from longtail.schemas.vocabulary import (
     ALREADY_IN,
     BOX,
     BOX_CONFIDENCE,
-    CAPTURE_PROBLEM,
     FRAME,
     NO,
     NOTE,
@@ -25,12 +23,6 @@ from longtail.schemas.vocabulary import (
 )
 
 PARTS = (TRAIN, "validation", "test", UNKNOWN)
-IS_TIME = pa.Check.str_matches(
-    r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d([+-]\d\d:\d\d)?)?$",
-    error="a time such as 2024-06-01T23:15:00+02:00",
-)
-IS_DATE = pa.Check.str_matches(r"^(\d{4}-\d\d-\d\d)?$", error="a date such as 2024-06-01")
-
 _BEFORE_RANKS = {
     "file": text(
         "path of the photograph below the folder, or in the zip file; with #xywh= and the box"
@@ -76,18 +68,7 @@ _AFTER_RANKS = {
     ),
     BOX_CONFIDENCE: fraction("confidence of the detector", missing=True),
     NOTE: text("what makes the name less certain, such as a small animal", optional=True),
-    "timestamp": text(
-        "local time of the photograph, with its offset if that is known", IS_TIME, optional=True
-    ),
-    "night": text("date of the evening of its night, from noon to noon", IS_DATE, optional=True),
-    "deployment": text("the trap, from the table of deployments", optional=True),
-    "latitude": number(
-        "in degrees, of the deployment or else of EXIF", pa.Check.in_range(-90, 90), missing=True
-    ),
-    "longitude": number(
-        "in degrees, of the deployment or else of EXIF", pa.Check.in_range(-180, 180), missing=True
-    ),
-    CAPTURE_PROBLEM: text("what is wrong with its time or place", optional=True),
+    **capture_columns(required=True),
 }
 _FIXED = "|".join(map(re.escape, (*_BEFORE_RANKS, *_AFTER_RANKS)))
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandera.pandas as pa
 
+from longtail.schemas.captures import IS_DATE, IS_TIME
 from longtail.schemas.columns import number, table, text, whole
-from longtail.schemas.names import IS_DATE, IS_TIME
 
 NIGHTS = table(
     "nights",

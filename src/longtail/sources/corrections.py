@@ -87,6 +87,12 @@ class Correction:
         return self.sha256 or self.file, self.box
 
     @property
+    def folders(self) -> tuple[str, ...]:
+        """The folders that the photograph was in, from the one that was named."""
+        top = Path(self.folder).name.removesuffix(".zip")
+        return tuple(filter(None, (top, *PurePosixPath(self.file).parts[:-1])))
+
+    @property
     def is_sure(self) -> bool:
         """Whether it names a species without doubt."""
         return bool(self.name) and not self.qualifier
@@ -166,7 +172,8 @@ def read_confirmed(
             rejected.append(row.rejected(file))
             continue
         series = "/".join(file.parts) if file.box else ""
-        entries[file.name] = Entry(file, class_names[labels[0]], series, CONFIRMED)
+        species = class_names[labels[0]]
+        entries[file.name] = Entry(file, species, series, CONFIRMED, folders=row.folders)
     unsure = sum(not row.is_sure for row in agreed)
     log.info(
         "%s: %s the training images; %d without a sure species do not",

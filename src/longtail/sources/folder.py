@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,7 +33,8 @@ from longtail.sources.listing import (
     list_images,
     looks_like_formula,
 )
-from longtail.sources.selection import ClassRequirements, select
+from longtail.sources.selection import ClassRequirements, Selection, select
+from longtail.sources.time_and_place import CaptureReader, with_visits
 from longtail.storage.spreadsheet import write_csv
 from longtail.wording import counted, first_names, is_or_are
 
@@ -45,10 +46,9 @@ def read_folder(
     dataset: str,
     decoded: Path,
     fewest_classes: int,
-    smallest_class: int,
-    fewest_groups: int,
-    unknown: Collection[str] = (),
+    requirements: ClassRequirements,
     confirmed: ConfirmedStore | None = None,
+    read_captures: CaptureReader | None = None,
 ) -> Images:
     """Read ``<class>/**/<file>`` below ``source.path``, or what ``source.metadata`` names there.
 
@@ -60,10 +60,9 @@ def read_folder(
         dataset: the data set's name in the parameters, for messages.
         decoded: the folder of decoded images.
         fewest_classes: the smallest number of classes.
-        smallest_class: the smallest number of images of a class.
-        fewest_groups: the smallest number of groups of images of a class.
-        unknown: the names of classes that are held out as unknown.
+        requirements: for each class.
         confirmed: where photographs of ``source.corrections`` are copied to.
+        read_captures: when and where images were taken; None if that is not read.
 
     Raises:
         DataError: if nothing is there, or too few classes can be used.
@@ -77,7 +76,7 @@ def read_folder(
         entries, rejected = read_metadata(source.metadata, listing, f"{key}.metadata")
     if source.class_names is not None:
         entries = with_class_names(entries, source.class_names, f"{key}.class_names")
-    entries, left_out = without_unsorted(entries, source.unsorted, unknown, key)
+    entries, left_out = without_unsorted(entries, source.unsorted, requirements.unknown, key)
     rejected += left_out
     _log_listing(
         listing, dataset, len(listing.files) - len(entries) - len(left_out), source.metadata
@@ -95,12 +94,11 @@ def read_folder(
         )
         # After the others, whose numbers stay what they were.
         entries, rejected = [*entries, *added], [*rejected, *refused]
-    requirements = ClassRequirements(
-        smallest_class, fewest_groups, source.small_classes == "drop", key, frozenset(unknown)
-    )
     grouping = Grouping(source.group_pattern, source.near_duplicates, key)
     title = f"Reading {source.path}"
     files = [entry.file for entry in entries]
+    captures = read_captures(entries) if read_captures else pd.DataFrame(index=range(len(entries)))
+    entries = with_visits(entries, captures, source.group_by, key)
     limits = DecodeLimits(source.max_pixels, source.truncated == "keep")
     opened = PixelCache.opened(decoded, dataset, source.path, source.image_size, limits)
     with opened as cache:
@@ -116,20 +114,26 @@ def read_folder(
         stored = cache.array_of([entry.file for entry in selection.entries], title)
     for note in selection.notes:
         log.info("%s: %s", dataset, note)
+    index = _index_of(selection, class_names)
+    of_images = captures.set_index(pd.Index(files)).loc[[e.file for e in selection.entries]]
+    index[captures.columns] = of_images.set_index(index.index)
+    if limits.keep_truncated:
+        index["truncated"] = [record.truncated for record in selection.records]
+        log.info("%s: %s kept", dataset, counted(int(index["truncated"].sum()), "truncated JPEG"))
+    return Images(stored.pixels(), index, _table(rejected), stored.sha256)
+
+
+def _index_of(selection: Selection, class_names: Sequence[str]) -> pd.DataFrame:
     label_of = {name: label for label, name in enumerate(class_names)}
     index = index_of(
         [escape_formula(entry.file.name) for entry in selection.entries],
         [label_of[entry.species] for entry in selection.entries],
-        class_names,
+        list(class_names),
         [entry.split for entry in selection.entries],
         selection.groups,
     )
     index["sha256"] = [record.sha256.hex() for record in selection.records]
-    if limits.keep_truncated:
-        index["truncated"] = [record.truncated for record in selection.records]
-        kept = sum(record.truncated for record in selection.records)
-        log.info("%s: %s kept", dataset, counted(kept, "truncated JPEG"))
-    return Images(stored.pixels(), index, _table(rejected), stored.sha256)
+    return index
 
 
 def read_labelled_files(

@@ -13,6 +13,8 @@ from longtail.sources.folder import read_folder
 from longtail.sources.images import Images
 from longtail.sources.labels.metadata import find_table
 from longtail.sources.listing import find_roots
+from longtail.sources.selection import ClassRequirements
+from longtail.sources.time_and_place import CaptureReader
 
 
 def check_source(source: Source, dataset: str) -> None:
@@ -40,7 +42,11 @@ def check_source(source: Source, dataset: str) -> None:
 
 
 def read_source(
-    dataset: Dataset, downloads: Path, decoded: Path, confirmed: ConfirmedStore
+    dataset: Dataset,
+    downloads: Path,
+    decoded: Path,
+    confirmed: ConfirmedStore,
+    read_captures: CaptureReader | None = None,
 ) -> Images:
     """Read the source of a data set.
 
@@ -49,6 +55,7 @@ def read_source(
         downloads: the folder of downloaded archives.
         decoded: the folder of decoded images.
         confirmed: where photographs that people have named are copied to.
+        read_captures: when and where images were taken; None if that is not read.
 
     Raises:
         DataError: if the source is missing or unusable; the message says what to do.
@@ -61,13 +68,13 @@ def read_source(
         return read_cifar100(source, name, downloads, decoded)
     named = dataset.unknown.classes if dataset.unknown else ()
     unknown = named if isinstance(named, tuple) else ()
-    return read_folder(
-        source,
-        name,
-        decoded,
-        dataset.fewest_classes,
+    requirements = ClassRequirements(
         dataset.smallest_class,
         dataset.fewest_groups,
-        unknown,
-        confirmed,
+        source.small_classes == "drop",
+        f"datasets.{name}.source",
+        frozenset(unknown),
+    )
+    return read_folder(
+        source, name, decoded, dataset.fewest_classes, requirements, confirmed, read_captures
     )

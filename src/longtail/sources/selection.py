@@ -229,8 +229,8 @@ def _small_classes(
             )
         elif different < requirements.min_groups:
             reasons[name] = (
-                f"the {count} images of its species are {counted(different, 'group')} of images "
-                f"that show the same, {requirements.min_groups} are needed"
+                f"the {count} images of its species are {counted(different, 'group')} that no "
+                f"split divides, {requirements.min_groups} are needed"
             )
         elif name in requirements.unknown:
             continue

@@ -13,7 +13,8 @@ from longtail.arrays import UInt8Array
 from longtail.class_names import images_of_classes
 from longtail.imbalance.duplicates import EqualImages
 from longtail.imbalance.unknown import with_unknown
-from longtail.parameters import Dataset, Predict
+from longtail.parameters import Dataset, FolderSource, Predict
+from longtail.records.source_captures import capture_reader
 from longtail.sources.corrections import ConfirmedStore
 from longtail.sources.duplicates.equal_images import first_equal
 from longtail.sources.earlier_splits import keep_earlier_split
@@ -47,7 +48,10 @@ def read_images(
         :func:`longtail.imbalance.unknown.with_unknown`, and ``classes`` counts the known ones.
     """
     store = ConfirmedStore(confirmed, predict.box_margin)
-    images = sources.read_source(dataset, downloads, decoded, store)
+    source, read_captures = dataset.source, None
+    if isinstance(source, FolderSource):
+        read_captures = capture_reader(source, f"datasets.{dataset.name}.source")
+    images = sources.read_source(dataset, downloads, decoded, store, read_captures)
     index = with_unknown(images.index, dataset)
     index = keep_earlier_split(index, dataset, earlier_splits)
     first = first_equal(images.pixels)

@@ -58,8 +58,13 @@ def group_images(
     species = [entry.species for entry in entries]
     exact = _links_of_equal([record.sha256 for record in records])
     # Series of a metadata file may span species. Those of a pattern do not, since cameras number
-    # the photographs of every folder from 1.
-    links = [exact, _links_of_equal([entry.series or None for entry in entries])]
+    # the photographs of every folder from 1, nor do visits: few species could be divided then.
+    visits = [(entry.species, entry.visit) if entry.visit else None for entry in entries]
+    links = [
+        exact,
+        _links_of_equal([entry.series or None for entry in entries]),
+        _links_of_equal(visits),
+    ]
     if grouping.pattern is not None:
         names, unmatched = _captured(entries, grouping.pattern, f"{grouping.key}.group_pattern")
         links.append(

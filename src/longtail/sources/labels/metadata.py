@@ -31,12 +31,23 @@ CHECKED = "checked"
 
 @dataclass(frozen=True)
 class Entry:
-    """What is known about an image before it is opened; ``series`` and ``split`` may be empty."""
+    """What is known about an image before it is opened; all but the first two may be empty.
+
+    Attributes:
+        file: of the image.
+        species: that it shows.
+        series: of images that may be of several species, which no split divides.
+        split: the official one.
+        visit: night or trap; no split divides the images of a species from one visit.
+        folders: that a copy was in before; empty for files of the source.
+    """
 
     file: ImageFileRef
     species: str
     series: str
     split: str
+    visit: str = ""
+    folders: tuple[str, ...] = ()
 
 
 def find_table(path: str, key: str) -> Path:

@@ -1,0 +1,45 @@
+"""When and where the images of a data set were taken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from longtail.parameters import FolderSource
+from longtail.records.captures import captures_of, folders_of, log_captures
+from longtail.records.deployments import Deployments, read_deployments
+from longtail.records.times import time_zone_of
+from longtail.sources.metadata import Entry
+from longtail.sources.time_and_place import CaptureReader
+
+
+def capture_reader(source: FolderSource, key: str) -> CaptureReader | None:
+    """A function that reads when and where images were taken; None if nothing asks for it.
+
+    It also logs what is wrong.
+
+    Args:
+        source: of the data set.
+        key: its parameters, for messages.
+
+    Raises:
+        ConfigurationError: if there is no such time zone.
+        DataError: if the table of deployments cannot be used.
+    """
+    if not source.reads_captures:
+        return None
+    zone = time_zone_of(source.time_zone, f"{key}.time_zone")
+    of_traps, deployments = f"{key}.deployments", Deployments()
+    if source.deployments is not None:
+        deployments = read_deployments(source.deployments, zone, of_traps)
+
+    def read(entries: Sequence[Entry]) -> pd.DataFrame:
+        files = [entry.file for entry in entries]
+        folders = [entry.folders or folders_of(entry.file) for entry in entries]
+        captures = captures_of(files, folders, deployments, zone)
+        named = captures.assign(file=[file.name for file in files])
+        log_captures(named, deployments, of_traps, "index.csv")
+        return captures
+
+    return read
