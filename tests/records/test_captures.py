@@ -132,7 +132,7 @@ def test_animals_have_the_time_of_their_photograph_and_bad_boxes_too(tmp_path: P
     table = read_captures(found, Deployments(), None)
     assert table["file"].tolist() == ["a.jpg", "b.jpg", "c.jpg"]
     files = [*found.files, *found.bad_boxes]
-    names = with_captures(with_boxes(pd.DataFrame({"file": files}), found), table)
+    names = with_captures(with_boxes(pd.DataFrame({"file": files, "note": ""}), found), table)
     assert names.set_index("file")["night"].to_dict() == {
         "a.jpg#xywh=1,1,4,4": "2024-06-01",
         "a.jpg#xywh=4,4,4,4": "2024-06-01",

@@ -1,4 +1,4 @@
-"""The logits of photographs that were named before, so that only new ones are computed."""
+"""What was found out about photographs before, so that only new ones are computed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import logging
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,6 +18,20 @@ from longtail.storage.files import atomic_file
 from longtail.storage.space import write_errors_explained
 
 log = logging.getLogger(__name__)
+
+
+class Named(NamedTuple):
+    """What was found out about a photograph.
+
+    Attributes:
+        logits: (classes,), and the similarity to learnt photographs if that is compared.
+        part: of the data set that has it; empty if none has it.
+        note: what makes its name less certain.
+    """
+
+    logits: Float32Array
+    part: str
+    note: str
 
 
 class NamedBefore:
@@ -37,20 +51,19 @@ class NamedBefore:
         self._file = folder / f"{key}.npz"
         self._known = _read(self._file)
 
-    def find(self, content: str) -> tuple[Float32Array, str] | None:
-        """The logits of a photograph (classes,) and its part of the data set; None if it is new."""
+    def find(self, content: str) -> Named | None:
+        """What is known of a photograph; None if it is new."""
         return self._known.get(content)
 
-    def add(self, contents: Sequence[str], logits: Float32Array, parts: Sequence[str]) -> None:
+    def add(self, contents: Sequence[str], found: Sequence[Named]) -> None:
         """Remember photographs.
 
         Args:
             contents: what identifies the content of each; those without are not remembered.
-            logits: (photographs, classes).
-            parts: of the data set that has each; empty if none has it.
+            found: about each.
         """
-        found = zip(contents, zip(logits, parts, strict=True), strict=True)
-        self._known |= {content: values for content, values in found if content}
+        pairs = zip(contents, found, strict=True)
+        self._known |= {content: values for content, values in pairs if content}
 
     def save(self) -> None:
         """Write what is known.
@@ -60,27 +73,32 @@ class NamedBefore:
         """
         if not self._known:
             return
-        logits, parts = zip(*self._known.values(), strict=True)
+        logits, parts, notes = zip(*self._known.values(), strict=True)
         contents = np.array(list(self._known))
         with (
             write_errors_explained(self._file),
             atomic_file(self._file) as draft,
             draft.open("wb") as content,
         ):
-            np.savez(content, contents=contents, logits=np.stack(logits), parts=np.array(parts))
+            np.savez(
+                content,
+                contents=contents,
+                logits=np.stack(logits),
+                parts=np.array(parts),
+                notes=np.array(notes),
+            )
 
 
-def _read(file: Path) -> dict[str, tuple[Float32Array, str]]:
+def _read(file: Path) -> dict[str, Named]:
     if not file.is_file():
         return {}
     try:
         with file.open("rb") as content, np.load(content) as stored:
-            columns = [stored[name] for name in ("contents", "logits", "parts")]
+            columns = [stored[name] for name in ("contents", "logits", "parts", "notes")]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         log.warning("%s is damaged (%s): its photographs are named again", file, error)
         return {}
-    contents, logits, parts = columns
     return {
-        str(content): (row, str(part))
-        for content, row, part in zip(contents, logits, parts, strict=True)
+        str(content): Named(logits, str(part), str(note))
+        for content, logits, part, note in zip(*columns, strict=True)
     }

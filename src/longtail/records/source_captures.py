@@ -10,7 +10,7 @@ from longtail.parameters import FolderSource
 from longtail.records.captures import captures_of, folders_of, log_captures
 from longtail.records.deployments import Deployments, read_deployments
 from longtail.records.times import time_zone_of
-from longtail.sources.metadata import Entry
+from longtail.sources.labels.metadata import Entry
 from longtail.sources.time_and_place import CaptureReader
 
 

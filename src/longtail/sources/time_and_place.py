@@ -9,7 +9,7 @@ from typing import Literal
 
 import pandas as pd
 
-from longtail.sources.metadata import Entry
+from longtail.sources.labels.metadata import Entry
 from longtail.wording import counted
 
 # The columns `longtail.schemas.vocabulary.CAPTURE_COLUMNS` of entries, one row per entry.

@@ -43,7 +43,7 @@ def night(tmp_path: Path) -> Path:
         tmp_path,
         [
             row(HOSTILE, DONT_KNOW, 0.5, "species 0.5, needs 0.8"),
-            row("b.jpg", DONT_KNOW, 0.4, "species 0.4, needs 0.8"),
+            row("b.jpg", DONT_KNOW, 0.4, "species 0.4, needs 0.8") | {"note": "<b>several</b>"},
             row("c.jpg", DONT_KNOW, 0.3, "species 0.3, needs 0.8", species="xestia_baja"),
             row("d.jpg", "noctua_comes", 0.9, rank="species"),
             row("e.jpg", "noctua_comes", 0.92, rank="species"),
@@ -106,6 +106,11 @@ def test_the_most_doubtful_come_first_and_hostile_names_are_text(page: Page) -> 
     assert files_of(page) == ["d.jpg", "e.jpg", "f.jpg"]
     page.fill("#find", "fimbri")
     assert files_of(page) == ["f.jpg"]
+
+
+def test_a_note_is_on_the_card_and_a_card_without_one_has_no_line_for_it(page: Page) -> None:
+    assert page.locator(".remark").all_inner_texts() == ["<b>several</b>"]
+    assert page.locator(".card", has=page.locator(".remark")).get_attribute("aria-label") == "b.jpg"
 
 
 def test_everything_can_be_named_with_the_keyboard(page: Page, tmp_path: Path) -> None:

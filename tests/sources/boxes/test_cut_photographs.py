@@ -85,7 +85,7 @@ def test_every_photograph_and_box_is_accounted_for(
         ),
     }
     assert set(found.frames) == {"./=a.png", "broken.png", "d.png", "night/b.png", "night/c.png"}
-    names = pd.DataFrame({"file": [*found.files, *found.bad_boxes]})
+    names = pd.DataFrame({"file": [*found.files, *found.bad_boxes], "note": ""})
     frames = ["./=a.png", "./=a.png", "", "night/c.png", ""]
     assert with_boxes(names, found)["frame"].tolist() == frames
     assert found.rejected["d.png"] == (
@@ -107,11 +107,12 @@ def test_a_photograph_that_a_table_does_not_name_has_no_animal(folder: Path) -> 
 
 def test_the_table_of_names_has_the_boxes(folder: Path) -> None:
     found = cut(folder, results(folder, {"d.png": [[0.0, 0.0, 0.5, 0.5]], "night/b.png": []}))
-    names = pd.DataFrame({"file": ["d.png#xywh=0,0,12,12", "night/b.png"]})
+    files = ["d.png#xywh=0,0,12,12", "night/b.png"]
+    names = pd.DataFrame({"file": files, "note": ["", "of the whole photograph"]})
     table = with_boxes(names, found)
     assert table["frame"].tolist() == ["d.png", ""]
     assert table["box"].tolist() == ["0,0,12,12", ""]
-    assert table["note"].tolist() == ["", ""]
+    assert table["note"].tolist() == ["", "of the whole photograph"]
     np.testing.assert_array_equal(table["box_confidence"], [0.5, np.nan])
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from longtail.arrays import UInt8Array
-from longtail.sources.boxes.plain_background import find_animals
+from longtail.sources.boxes.plain_background import NOTHING, SEVERAL, background_note, find_animals
 
 HEIGHT, WIDTH = 300, 480
 ANIMALS = [(30, 40, 50, 30), (250, 20, 24, 40), (400, 220, 60, 61)]
@@ -65,3 +65,29 @@ def test_an_animal_has_the_parts_that_are_near() -> None:
     pixels[100:130, 122:140] = 40  # a pale line divides the wings
     [values] = find_animals(pixels)
     np.testing.assert_allclose(values, (100, 100, 40, 30), atol=2)
+
+
+def square(*sides: int) -> UInt8Array:
+    """A square of a sheet, 256 pixels wide, with animals of these sizes."""
+    pixels = np.ascontiguousarray(sheet()[:256, :256])
+    for number, side in enumerate(sides):
+        pixels[20 + 60 * number :, 10:][: side // 2, :side] //= 3
+    return pixels
+
+
+def test_a_note_says_that_a_photograph_has_several_animals_a_small_one_or_none() -> None:
+    assert background_note(square(50, 40)) == SEVERAL
+    assert background_note(square(50)) == (
+        "the animal is small: its longer side is 21% of the photograph's"
+    )
+    assert background_note(square()) == NOTHING
+    # A part of an animal is no second one, and dust is none.
+    assert background_note(square(80, 20)).startswith("the animal is small")
+    assert background_note(square(4)) == NOTHING
+
+
+def test_one_large_animal_and_a_background_that_is_not_plain_have_no_note() -> None:
+    assert background_note(square(150)) == ""
+    assert background_note(square(150, 50)) == ""
+    meadow = np.random.default_rng(0).integers(60, 160, (16, 16, 3), dtype=np.uint8)
+    assert background_note(np.kron(meadow, np.ones((16, 16, 1), np.uint8))) == ""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from longtail.arrays import Float32Array, UInt8Array
+from longtail.arrays import UInt8Array
 from longtail.imbalance import UNKNOWN, images_of
 from longtail.naming.answers_table import (
     BAD_BOX,
@@ -23,20 +23,25 @@ from longtail.naming.answers_table import (
 )
 from longtail.naming.decision_rule import DecisionRule
 from longtail.naming.error_rates import log_names_at_each_rate, names_at_each_rate
-from longtail.naming.named_before import NamedBefore
+from longtail.naming.named_before import Named, NamedBefore
 from longtail.naming.neighbours import LEARNT_FEATURES, learnt_features
 from longtail.naming.seen_before import SeenImages, warn_of_seen
 from longtail.naming.trial_choice import weights_of
 from longtail.parameters import Compute, Predict, Trial
 from longtail.pipelines.predict.held_out import held_out_parts
-from longtail.schemas.vocabulary import ALREADY_IN, SHA256, TRAIN
+from longtail.prefetch import on_all_cores
+from longtail.schemas.vocabulary import ALREADY_IN, NOTE, SHA256, TRAIN
 from longtail.sources.boxes.cut_photographs import with_boxes
+from longtail.sources.boxes.plain_background import background_note
 from longtail.sources.decoding.decode import DECODING_VERSION
 from longtail.sources.photographs import Photographs, checksums, content_keys, decode_in_chunks
 from longtail.wording import counted
 
 if TYPE_CHECKING:
     from longtail.learning.inference.trained_model import Predictor
+
+# Increased when a photograph would get another note.
+NOTES_VERSION = 1
 
 log = logging.getLogger(__name__)
 
@@ -90,15 +95,16 @@ def name_photographs(
             counted(len(known), "photograph was", "photographs were"),
             counted(len(new), "is", "are"),
         )
-        rows, places = zip(*known.values(), strict=True)
-        parts.append(_named(rule, list(known), np.stack(rows), places))
+        parts.append(_named(rule, list(known), list(known.values())))
     for usable, unreadable in _decoded(photographs, new, recognizer["image_size"]):
         parts += [unreadable_row(rule, file, why) for file, why in unreadable.items()]
         if usable:
             outputs = predictor.logits(np.stack(list(usable.values())))
             already_in = [seen.part_of(pixels) for pixels in usable.values()]
-            parts.append(_named(rule, list(usable), outputs, already_in))
-            before.add([pictures.get(file, "") for file in usable], outputs, already_in)
+            notes = _notes(photographs, usable)
+            named = list(map(Named, outputs, already_in, notes))
+            parts.append(_named(rule, list(usable), named))
+            before.add([pictures.get(file, "") for file in usable], named)
     before.save()
     table = with_boxes(_in_order(rule, parts, contents), photographs)
     log_names(table)
@@ -148,11 +154,21 @@ def _decoded(
         )
 
 
-def _named(
-    rule: DecisionRule, files: Sequence[str], outputs: Float32Array, already_in: Sequence[str]
-) -> pd.DataFrame:
-    logits, similarity = rule.split(outputs)
-    return names_table(rule, files, logits, similarity).assign(**{ALREADY_IN: already_in})
+def _notes(photographs: Photographs, usable: Mapping[str, UInt8Array]) -> list[str]:
+    """What makes the name of each photograph less certain; boxes have notes of their own."""
+    if photographs.frames:
+        return [""] * len(usable)
+    return [note for _, note in on_all_cores(background_note, usable.values())]
+
+
+def _named(rule: DecisionRule, files: Sequence[str], found: Sequence[Named]) -> pd.DataFrame:
+    logits, similarity = rule.split(np.stack([named.logits for named in found]))
+    table = names_table(rule, files, logits, similarity)
+    columns = {
+        ALREADY_IN: [named.part for named in found],
+        NOTE: [named.note for named in found],
+    }
+    return table.assign(**columns)
 
 
 def _in_order(
@@ -161,9 +177,10 @@ def _in_order(
     """One table of all rows, sorted by the names of the files, with their checksums."""
     rows = [row for part in parts for row in part.to_dict("records")]
     rows.sort(key=lambda row: str(row["file"]).split("/"))
-    table = pd.DataFrame(rows, columns=[*columns_of(rule), ALREADY_IN, SHA256])
+    table = pd.DataFrame(rows, columns=[*columns_of(rule), ALREADY_IN, NOTE, SHA256])
     table[SHA256] = table["file"].map(contents).fillna("")
-    table[ALREADY_IN] = table[ALREADY_IN].fillna("")  # of files that cannot be read
+    of_named = [ALREADY_IN, NOTE]  # files that cannot be read have none
+    table[of_named] = table[of_named].fillna("")
     return table
 
 
@@ -178,6 +195,7 @@ def _determinants(
         "subsets": hashlib.sha256(subsets.to_csv(index=False).encode()).hexdigest(),
         "device": compute.device,
         "decoding": DECODING_VERSION,
+        "notes": NOTES_VERSION,
     }
 
 

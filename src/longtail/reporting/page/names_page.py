@@ -19,7 +19,7 @@ from longtail.wording import counted, percent
 
 # Columns of the table of names that cards have as they are, if the table has them.
 ON_CARDS = ("file", SHA256, "answer", "rank", "why", ALREADY_IN)
-IF_PRESENT = ("box", "frame", "night", "timestamp", "deployment", "genus")
+IF_PRESENT = ("box", "frame", "note", "night", "timestamp", "deployment", "genus")
 
 
 def most_doubtful(names: pd.DataFrame, limit: int) -> pd.DataFrame:

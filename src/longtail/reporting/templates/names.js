@@ -123,7 +123,7 @@
     const state = choice ? `✓ checked${isInDataSet ? "" : ", a new name"}` : card.trusted ? `trusted ${card.rank}, ${percent(card.probability)}` : card.novel ? card.why : "not sure";
     return [
       make("p", { class: "answer" }, make("bdi", {}, title(choice || proposal(card))), choice || card.trusted ? "" : " ?"),
-      make("p", { class: "state", title: card.why }, state), ...guesses, acts, other,
+      make("p", { class: "state", title: card.why }, state), ...(card.note ? [make("p", { class: "remark" }, card.note)] : []), ...guesses, acts, other,
       make("p", { class: "path" }, [card.box ? card.file.split("#xywh=")[0] : card.file, card.box && `box ${card.box}`, card.timestamp, card.deployment, card.already_in && `in the data set: ${card.already_in}`].filter(Boolean).join(" · ")),
     ];
   };

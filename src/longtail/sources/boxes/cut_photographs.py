@@ -125,7 +125,7 @@ def with_boxes(names: pd.DataFrame, photographs: Photographs) -> pd.DataFrame:
     """The table of names with the columns of boxes, which are empty for other rows.
 
     Args:
-        names: one row per file or box.
+        names: one row per file or box, with a note on each.
         photographs: with the boxes.
     """
     found = [photographs.boxes.get(file) for file in names["file"]]
@@ -134,7 +134,8 @@ def with_boxes(names: pd.DataFrame, photographs: Photographs) -> pd.DataFrame:
     names[FRAME] = [every[file].frame if file in every else "" for file in names["file"]]
     names[BOX] = [str(box.box) if box else "" for box in found]
     names[BOX_CONFIDENCE] = [box.confidence if box else np.nan for box in found]
-    names[NOTE] = [box.note if box else "" for box in found]
+    notes = names.pop(NOTE)
+    names[NOTE] = [box.note if box else note for box, note in zip(found, notes, strict=True)]
     return names
 
 
