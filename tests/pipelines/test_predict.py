@@ -211,7 +211,7 @@ def test_photographs_that_were_named_before_are_not_computed_again(
     Image.new("RGB", (32, 32), (9, 8, 7)).save(tmp_path / "again/added.png")
     caplog.clear()
     again = names_of(predict(trained, tmp_path / "again", "predict.error_rate=0.3"))
-    assert "100 photographs were named before by the same model, " in caplog.text
+    assert "100 photographs were named before by the same model (predict.only_new)" in caplog.text
     logits = ["species", "probability", "novelty", "already_in", "note"]
     old, new = (table.set_index("file")[logits] for table in (names_of(named), again))
     assert new.loc[["renamed.png"]].to_numpy().tolist() == old.loc[[first]].to_numpy().tolist()

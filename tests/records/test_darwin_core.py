@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from longtail.records.darwin_core import occurrences
 from longtail.records.identifications import identifications
 from longtail.schemas.records import OCCURRENCES
@@ -52,7 +54,7 @@ def test_names_with_a_time_are_occurrences_and_the_others_are_reported() -> None
         "identifiedBy": BY,
         "dateIdentified": "",
         "identificationVerificationStatus": "unverified",
-        "identificationRemarks": "probability 0.93",
+        "identificationRemarks": "probability 0.930",
         "associatedMedia": "a.jpg",
     }
     assert (second["scientificName"], second["taxonRank"]) == ("Noctua", "genus")
@@ -67,3 +69,11 @@ def test_without_names_the_table_has_its_columns_and_no_row() -> None:
     made = occurrences(identifications(names(row("c.jpg", UNSURE)), RECOGNIZER, {}), None)
     assert validate(made.table, OCCURRENCES, "occurrences").empty
     assert made.left_out.empty
+
+
+@pytest.mark.parametrize(("probability", "shown"), [(0.99969, "0.9997"), (0.5, "0.500")])
+def test_a_probability_is_not_rounded_to_certainty(probability: float, shown: str) -> None:
+    rows = [row("a.jpg", answer_probability=probability)]
+    found = identifications(names(*rows), RECOGNIZER, {})
+    [remark] = occurrences(found, None).table["identificationRemarks"]
+    assert remark == f"probability {shown}"

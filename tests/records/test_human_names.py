@@ -208,6 +208,18 @@ def test_a_class_with_an_english_name_is_a_species() -> None:
     assert set(found["taxon_rank"]) == {"species"} and rejected == []
 
 
+def test_genera_of_scientific_names_in_a_list_are_known() -> None:
+    """Without an author, "Papilio machaon" could be English; English names make no genus known."""
+    table = names(row("a.jpg"), row("b.jpg")).assign(sha256="", box="")
+    given = [said("a.jpg", "Papilio machaon", sha256=""), said("b.jpg", "Red admiral", sha256="")]
+    found = identifications(table, RECOGNIZER, {})
+    for listed, methods in (
+        (["Papilio machaon", "Red admiral"], ["machine", "machine"]),
+        (["Papilio hospiton Géné, 1839", "Red admiral"], ["human", "machine"]),
+    ):
+        assert with_human_names(found, given, RECOGNIZER, listed)[0]["method"].tolist() == methods
+
+
 def test_a_name_that_is_nearly_a_class_is_published_and_logged_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -161,8 +161,9 @@ def test_a_row_that_cannot_be_used_costs_that_row_only(
     digest = [sha256(night / f"trap/{number}.png") for number in range(5)]
     assert reasons(images) == {
         "c.csv, line 3: trap/1.png": "has changed since it was named",
-        "c.csv, line 4: trap/2.png": "'Xestia c-nigrum' is no class of the data set: a new species "
-        "needs a folder of its own in the source",
+        "c.csv, line 4: trap/2.png": "'Xestia c-nigrum' is no class of the data set: give a "
+        "renamed species a row in predict.synonyms, and a new one a folder of its own in the "
+        "source",
         f"confirmed/{digest[3]}/3.png": "is 'xestia_baja/3.png' of the data set, which has the "
         "species 'xestia_baja' for it: if that is wrong, change it there",
         f"confirmed/{digest[4]}/4.png": "is in the data set already, as 'xestia_baja/4.png'",
@@ -301,6 +302,64 @@ def test_people_must_agree_and_the_latest_of_one_person_counts(
         "ann.csv, line 4: trap/2.png": "Ben says 'Noctua comes': agree on one name",
         "ben.csv, line 2: trap/2.png": "Ann says 'xestia_baja': agree on one name",
     }
+
+
+def test_files_with_the_same_content_must_have_the_same_name(folder: Path, night: Path) -> None:
+    """With checksums or without, in one table; a renamed file that is named again is none."""
+    for number in (0, 1, 2):
+        shutil.copy(night / f"trap/{number}.png", night / f"trap/copy of {number}.png")
+    twins = [
+        row(night, number, name, file=f"trap/copy of {number}.png", **changes)
+        for number, name, changes in (
+            (0, "Noctua comes", {}),
+            (1, "Noctua comes", {"sha256": ""}),
+            (2, "xestia_baja", {}),
+        )
+    ]
+    table(
+        night / "all.csv",
+        row(night, 0, "xestia_baja"),
+        row(night, 1, "xestia_baja", sha256=""),
+        row(night, 2, "xestia_baja"),
+        *twins,
+        row(night, 3, "xestia_baja"),
+    )
+    (night / "moved").mkdir()
+    shutil.copy(night / "trap/3.png", night / "moved")
+    later = {"when": "2026-06-03T08:00:00Z", "file": "moved/3.png"}
+    table(night / "later.csv", row(night, 3, "Noctua comes", **later))
+    images = read(folder, night)
+    assert joined(images) == {"2.png": "xestia_baja", "3.png": "Noctua comes"}
+    same = "is the same picture as 'trap/{}', which is named '{}'"
+    assert reasons(images) == {
+        "all.csv, line 2: trap/0.png": same.format("copy of 0.png", "Noctua comes"),
+        "all.csv, line 5: trap/copy of 0.png": same.format("0.png", "xestia_baja"),
+        "all.csv, line 3: trap/1.png": same.format("copy of 1.png", "Noctua comes"),
+        "all.csv, line 6: trap/copy of 1.png": same.format("1.png", "xestia_baja"),
+    }
+
+
+def test_an_empty_table_among_others_is_a_warning_with_its_name(
+    folder: Path, night: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    table(tmp_path / "tables/ann.csv", row(night, 0, "xestia_baja"))
+    empty = tmp_path / "tables/ben.csv"
+    empty.write_text(" \n\n")
+    with caplog.at_level(logging.WARNING):
+        assert joined(read(folder, tmp_path / "tables")) == {"0.png": "xestia_baja"}
+    assert f"corrections: '{empty}' is empty, and is skipped" in caplog.text
+    with pytest.raises(DataError, match=r"ben\.csv' is empty"):
+        read(folder, empty)
+
+
+def test_a_renamed_species_is_found_by_synonyms(folder: Path, night: Path, tmp_path: Path) -> None:
+    file = table(tmp_path / "c.csv", row(night, 0, "Megasema baja"))
+    [why] = reasons(read(folder, file)).values()
+    assert "give a renamed species a row in predict.synonyms" in why
+    synonyms = {"megasema baja": "Xestia baja"}
+    store = ConfirmedStore(tmp_path / "data/confirmed", box_margin=0.1, synonyms=synonyms)
+    images = read_folder(folder, tmp_path / "decoded", confirmed=store, corrections=str(file))
+    assert joined(images) == {"0.png": "xestia_baja"}
 
 
 def test_confirmed_photographs_do_not_make_up_for_a_small_class(

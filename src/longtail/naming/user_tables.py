@@ -84,6 +84,21 @@ def read_species_list(
         DataError: if the file cannot be read, is empty, has no class of the model, or a name that
             may be a misspelt class, or it is not clear whether a species occurs.
     """
+    names = names_of_list(path, class_names)
+    report_unmatched(names, class_names, synonyms, f"predict.species_list: '{path}'")
+    listed = np.zeros(len(class_names), dtype=bool)
+    for labels in matched(names, class_names, synonyms):
+        listed[labels] = True
+    return listed
+
+
+def names_of_list(path: str, class_names: Sequence[str]) -> list[str]:
+    """The names in a list of species, as they are written there: see :func:`read_species_list`.
+
+    Raises:
+        DataError: if the file cannot be read or is empty, or it is not clear whether a species
+            occurs.
+    """
     from longtail.schemas.user_tables import SPECIES_LIST
     from longtail.schemas.validation import validate
 
@@ -94,12 +109,8 @@ def read_species_list(
     text = "\n".join(line for line in lines if line)
     names = _listed_names(read_rows(text, where), class_names, where) if text else []
     table = pd.DataFrame({"species": [name for name in names if name]}, dtype="str")
-    names = validate(table, SPECIES_LIST, where)["species"].tolist()
-    report_unmatched(names, class_names, synonyms, where)
-    listed = np.zeros(len(class_names), dtype=bool)
-    for labels in matched(names, class_names, synonyms):
-        listed[labels] = True
-    return listed
+    found: list[str] = validate(table, SPECIES_LIST, where)["species"].tolist()
+    return found
 
 
 def _listed_names(rows: Sequence[Row], class_names: Sequence[str], where: str) -> list[str]:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from longtail.records.identifications import ANIMAL, HUMAN
+from longtail.wording import decimal
 
 
 class Occurrences(NamedTuple):
@@ -57,4 +58,4 @@ def occurrences(identified: pd.DataFrame, recorder: str | None) -> Occurrences:
 
 
 def _remark(probability: float) -> str:
-    return "" if pd.isna(probability) else f"probability {probability:.3g}"
+    return "" if pd.isna(probability) else f"probability {decimal(probability)}"

@@ -6,7 +6,7 @@ import logging
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -38,7 +38,10 @@ log = logging.getLogger(__name__)
 
 
 def with_human_names(
-    identified: pd.DataFrame, corrections: Sequence[Correction], recognizer: Mapping[str, Any]
+    identified: pd.DataFrame,
+    corrections: Sequence[Correction],
+    recognizer: Mapping[str, Any],
+    listed: Sequence[str] = (),
 ) -> tuple[pd.DataFrame, list[Rejected]]:
     """The identifications of people where there are any, and those of the model elsewhere.
 
@@ -50,6 +53,7 @@ def with_human_names(
         identified: of :func:`longtail.records.identifications.identifications`.
         corrections: that people agree on.
         recognizer: its ``class_names`` and ``taxonomy`` tell the rank of a name.
+        listed: names in tables of the user; the genera of scientific ones are known.
 
     Returns:
         The same columns, where rows that a person has named have the method ``human``, no
@@ -62,7 +66,7 @@ def with_human_names(
     for row in corrections:
         if row.sha256 not in checksums:
             by_file[row.file, row.box].append(row)
-    known = KnownNames.of(recognizer)
+    known = KnownNames.of(recognizer, listed)
     rows, used, reasons = [], set(), {}
     of_model: list[dict[Any, Any]] = identified.to_dict("records")
     for of_file in of_model:
@@ -135,20 +139,25 @@ class KnownNames:
     Attributes:
         classes: its classes.
         rank_of: the rank of each group above them, by its scientific name.
+        genera: of the species in tables of the user.
     """
 
     classes: ClassMatcher
     rank_of: Mapping[str, str]
+    genera: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, recognizer: Mapping[str, Any]) -> KnownNames:
+    def of(cls, recognizer: Mapping[str, Any], names: Sequence[str]) -> KnownNames:
+        """The names of a recognizer, and the genera of names that are scientific without doubt."""
         rank_of = {
             scientific(group): rank
             for groups in recognizer["taxonomy"].values()
             for rank, group in groups.items()
             if group
         }
-        return cls(ClassMatcher(recognizer["class_names"]), rank_of)
+        alone = cls(ClassMatcher(recognizer["class_names"]), rank_of)
+        words = (alone.words(capitalized(name)) for name in names)
+        return replace(alone, genera=frozenset(of[0] for of in words if len(of) > 1))
 
     def rank(self, name: str) -> str:
         """The rank of a name of one word; of one that is not known by its ending, or a genus."""
@@ -159,13 +168,15 @@ class KnownNames:
         """The words of a scientific name in canonical form; none if it is no such name.
 
         English names of two words have the form of scientific ones ("Red admiral"). A genus that
-        the model knows, a Latin ending of the epithet, or an author tells them apart.
+        the model or a table of the user knows, a Latin ending of the epithet, or an author tells
+        them apart.
         """
         words = scientific(text).split()
         if _SCIENTIFIC.fullmatch(" ".join(words)) is None:
             return []
         is_capital = plain_name(text)[0].isupper()
-        if words[0] in self.rank_of or (len(words) == 1 and is_capital):
+        is_known = words[0] in self.rank_of or words[0] in self.genera
+        if is_known or (len(words) == 1 and is_capital):
             return words
         is_scientific = (
             words[1:2] == [UNNAMED["sp"]]

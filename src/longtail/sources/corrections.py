@@ -12,14 +12,15 @@ import re
 import zipfile
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import chain
 from operator import attrgetter
 from pathlib import Path, PurePosixPath
 
 from longtail.errors import DataError
 from longtail.imbalance.subsets import CONFIRMED
-from longtail.naming.name_matching import ClassMatcher
+from longtail.naming.name_matching import ClassMatcher, Synonyms
 from longtail.project import from_root, located
 from longtail.schemas.user_csv import named_columns, read_csv
 from longtail.schemas.user_headers import CORRECTIONS_HEADERS
@@ -47,10 +48,12 @@ class ConfirmedStore:
     Attributes:
         folder: of the photographs.
         box_margin: of the squares around boxes, see :class:`longtail.sources.box.Box`.
+        synonyms: by which names of people are found among the classes.
     """
 
     folder: Path
     box_margin: float
+    synonyms: Synonyms = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,11 @@ class Correction:
         return tuple(filter(None, (top, *PurePosixPath(self.file).parts[:-1])))
 
     @property
+    def table(self) -> str:
+        """The name of the table."""
+        return self.place.rpartition(", line ")[0]
+
+    @property
     def is_sure(self) -> bool:
         """Whether it names a species without doubt."""
         return bool(self.name) and not self.qualifier
@@ -133,7 +141,12 @@ def read_corrections(path: str, key: str) -> tuple[list[Correction], list[Reject
     Raises:
         DataError: if a table cannot be read or does not fit its schema.
     """
-    return _agreed([row for table in correction_tables(path, key) for row in _rows(table, key)])
+    tables = correction_tables(path, key)
+    filled = [table for table in tables if len(tables) == 1 or table.read_bytes().strip()]
+    for table in tables:
+        if table not in filled:
+            log.warning("%s: '%s' is empty, and is skipped", key, table)
+    return _agreed([row for table in filled or tables[:1] for row in _rows(table, key)])
 
 
 def read_confirmed(
@@ -142,8 +155,8 @@ def read_confirmed(
     """The photographs that people have named, as entries of the split ``confirmed``.
 
     Of several rows of one person about a photograph, or about one box in it, the latest counts.
-    Rows of several people must agree. A row that cannot be used costs that row only. The animals in
-    boxes of one photograph are one series.
+    Rows of several people must agree, and so must those of files with the same content. A row that
+    cannot be used costs that row only. The animals in boxes of one photograph are one series.
 
     Args:
         path: a table of :data:`longtail.schemas.user_tables.CORRECTIONS`, or a folder of them.
@@ -159,7 +172,8 @@ def read_confirmed(
         DataError: if a table cannot be read or does not fit its schema.
     """
     agreed, rejected = read_corrections(path, key)
-    matcher, entries = ClassMatcher(class_names), {}
+    matcher = ClassMatcher(class_names, store.synonyms)
+    found: dict[str, list[tuple[Correction, Entry]]] = defaultdict(list)
     for row in filter(attrgetter("is_sure"), agreed):
         labels = matcher.labels(row.name)
         if len(labels) != 1:
@@ -173,7 +187,16 @@ def read_confirmed(
             continue
         series = "/".join(file.parts) if file.box else ""
         species = class_names[labels[0]]
-        entries[file.name] = Entry(file, species, series, CONFIRMED, folders=row.folders)
+        entry = Entry(file, species, series, CONFIRMED, folders=row.folders)
+        found[file.name].append((row, entry))
+    entries = {}
+    for name, of_picture in sorted(found.items()):
+        if len({entry.species for _, entry in of_picture}) == 1:
+            entries[name] = of_picture[0][1]
+            continue
+        for row, entry in of_picture:
+            other = next(o for o, e in of_picture if e.species != entry.species)
+            rejected.append(row.rejected(_disagreement(row, other)))
     unsure = sum(not row.is_sure for row in agreed)
     log.info(
         "%s: %s the training images; %d without a sure species do not",
@@ -189,7 +212,7 @@ def read_confirmed(
             counted(len(rejected), "row"),
             "\n  ".join(first_names(reasons)),
         )
-    return [entries[name] for name in sorted(entries)], rejected
+    return list(entries.values()), rejected
 
 
 def _rows(table: Path, key: str) -> Iterator[Correction]:
@@ -212,24 +235,32 @@ def _rows(table: Path, key: str) -> Iterator[Correction]:
 
 def _agreed(rows: Sequence[Correction]) -> tuple[list[Correction], list[Rejected]]:
     """The rows that no other person contradicts, one per photograph; and the others."""
-    by_photograph: dict[tuple[str, str], dict[str, Correction]] = defaultdict(dict)
+    by_photograph: dict[tuple[str, str], dict[str, list[Correction]]] = defaultdict(dict)
     for row in sorted(rows, key=lambda row: row.when):  # the latest of each person stays
-        by_photograph[row.photograph][row.by] = row
+        of_person = by_photograph[row.photograph].setdefault(row.by, [])
+        # Two files of one table with the same content are not one file that was named again.
+        twins = [o for o in of_person if o.table == row.table and o.file != row.file]
+        of_person[:] = [*twins, row]
     agreed: list[Correction] = []
     rejected: list[Rejected] = []
     for of_people in by_photograph.values():
-        last = list(of_people.values())
+        last = list(chain.from_iterable(of_people.values()))
         if len({(row.name, row.qualifier) for row in last}) == 1:
             agreed.append(max(last, key=attrgetter("when")))
             continue
         for row in last:
             other = next(o for o in last if (o.name, o.qualifier) != (row.name, row.qualifier))
             if row.is_sure:
-                named = " ".join(filter(None, (other.name, other.qualifier)))
-                rejected.append(
-                    row.rejected(f"{other.by or other.place} says '{named}': agree on one name")
-                )
+                rejected.append(row.rejected(_disagreement(row, other)))
     return agreed, rejected
+
+
+def _disagreement(row: Correction, other: Correction) -> str:
+    """Why a row cannot be used that another one of the same picture contradicts."""
+    named = " ".join(filter(None, (other.name, other.qualifier)))
+    if other.file != row.file and other.by == row.by:
+        return f"is the same picture as '{printable(other.file)}', which is named '{named}'"
+    return f"{other.by or other.place} says '{named}': agree on one name"
 
 
 def _no_class(name: str, classes: int, matcher: ClassMatcher) -> str:
@@ -238,8 +269,8 @@ def _no_class(name: str, classes: int, matcher: ClassMatcher) -> str:
     nearest = matcher.nearest(name)
     hint = f" (the nearest is '{nearest}')" if nearest else ""
     return (
-        f"'{name}' is no class of the data set{hint}: a new species needs a folder of its own in "
-        f"the source"
+        f"'{name}' is no class of the data set{hint}: give a renamed species a row in "
+        f"predict.synonyms, and a new one a folder of its own in the source"
     )
 
 

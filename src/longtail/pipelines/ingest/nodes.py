@@ -13,6 +13,8 @@ from longtail.arrays import UInt8Array
 from longtail.class_names import images_of_classes
 from longtail.imbalance.duplicates import EqualImages
 from longtail.imbalance.unknown import with_unknown
+from longtail.naming.name_matching import NO_SYNONYMS
+from longtail.naming.synonyms import read_synonyms
 from longtail.parameters import Dataset, FolderSource, Predict
 from longtail.records.source_captures import capture_reader
 from longtail.sources.corrections import ConfirmedStore
@@ -36,7 +38,7 @@ def read_images(
 
     Args:
         dataset: its parameters.
-        predict: how animals are cut by their boxes.
+        predict: how animals are cut by their boxes, and synonyms of names that people give.
         downloads: the folder of downloaded archives.
         decoded: the folder of decoded images.
         confirmed: the folder of photographs that people have named.
@@ -47,7 +49,8 @@ def read_images(
         with the pixels' checksum, by which a trial knows its data. Labels are those of
         :func:`longtail.imbalance.unknown.with_unknown`, and ``classes`` counts the known ones.
     """
-    store = ConfirmedStore(confirmed, predict.box_margin)
+    synonyms = NO_SYNONYMS if predict.synonyms is None else read_synonyms(predict.synonyms)
+    store = ConfirmedStore(confirmed, predict.box_margin, synonyms)
     source, read_captures = dataset.source, None
     if isinstance(source, FolderSource):
         read_captures = capture_reader(source, f"datasets.{dataset.name}.source")

@@ -91,9 +91,8 @@ def name_photographs(
     parts = _rows_without_logits(rule, photographs)
     if known:
         log.info(
-            "%s named before by the same model, %s new (predict.only_new)",
+            "%s named before by the same model (predict.only_new)",
             counted(len(known), "photograph was", "photographs were"),
-            counted(len(new), "is", "are"),
         )
         parts.append(_named(rule, list(known), list(known.values())))
     for usable, unreadable in _decoded(photographs, new, recognizer["image_size"]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,9 @@ from longtail.naming.recognizer import (
     read_prior_and_taxonomy,
 )
 from longtail.naming.stored_logits import FIGURE
+from longtail.naming.synonyms import read_synonyms
 from longtail.naming.trial_choice import ChosenTrial, choose_trial, trained_trial, weights_of
+from longtail.naming.user_tables import names_of_list
 from longtail.parameters import Compute, Dataset, FolderSource, Predict
 from longtail.pipelines.predict.cross_fitting import cross_fit, is_cross_fitted
 from longtail.pipelines.predict.held_out import held_out_logits
@@ -222,7 +225,8 @@ def publish_records(
     unused: list[Rejected] = []
     if predict.corrections is not None:
         corrections, unused = read_corrections(predict.corrections, "predict.corrections")
-        identified, unpublished = with_human_names(identified, corrections, recognizer)
+        listed = _names_in_tables(predict, recognizer["class_names"])
+        identified, unpublished = with_human_names(identified, corrections, recognizer, listed)
         unused += unpublished
     package = camtrap_package(
         identified, deployments, predict.survey, dataset.label, datetime.now(UTC)
@@ -232,6 +236,17 @@ def publish_records(
     log_left_out(left_out, len(names))
     nights = nights_table(identified)
     return package.files, found.table, left_out, nights, nights_figure(nights).png
+
+
+def _names_in_tables(predict: Predict, class_names: Sequence[str]) -> list[str]:
+    """The species in the user's tables: the list of species and the synonyms."""
+    names: list[str] = []
+    if predict.species_list is not None:
+        names += names_of_list(predict.species_list, class_names)
+    if predict.synonyms is not None:
+        synonyms = read_synonyms(predict.synonyms)
+        names += [*synonyms.keys(), *synonyms.values()]
+    return names
 
 
 def copy_for_spreadsheet(names: pd.DataFrame) -> pd.DataFrame:
