@@ -15,8 +15,8 @@ from longtail.wording import counted
 # The columns `longtail.schemas.vocabulary.CAPTURE_COLUMNS` of entries, one row per entry.
 CaptureReader = Callable[[Sequence[Entry]], pd.DataFrame]
 
-SECONDS = len("2024-06-01T23:15:00")  # of a time without its offset
-NOON = pd.Timedelta(hours=12)
+WITH_SECONDS = len("2024-06-01T23:15:00")  # of a time without its offset
+HALF_A_DAY = pd.Timedelta(hours=12)
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +40,8 @@ def with_visits(
     visits = captures["deployment"]
     if group_by == "night":
         # By the clock, even if it was wrong: what it calls one night was taken together.
-        clock = pd.to_datetime(captures["timestamp"].str[:SECONDS], errors="coerce")
-        visits = visits + (clock - NOON).dt.strftime(" %Y-%m-%d")
+        clock = pd.to_datetime(captures["timestamp"].str[:WITH_SECONDS], errors="coerce")
+        visits = visits + (clock - HALF_A_DAY).dt.strftime(" %Y-%m-%d")
     known = visits.notna() & (visits != "")
     if unknown := int((~known).sum()):
         log.warning(

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from longtail.arrays import UInt8Array
-from longtail.sources.boxes.plain_background import NOTHING, SEVERAL, background_note, find_animals
+from longtail.sources.boxes.plain_background import (
+    NOTHING_STANDS_OUT,
+    SEVERAL,
+    background_note,
+    find_animals,
+)
 
 HEIGHT, WIDTH = 300, 480
 ANIMALS = [(30, 40, 50, 30), (250, 20, 24, 40), (400, 220, 60, 61)]
@@ -80,10 +85,10 @@ def test_a_note_says_that_a_photograph_has_several_animals_a_small_one_or_none()
     assert background_note(square(50)) == (
         "the animal is small: its longer side is 21% of the photograph's"
     )
-    assert background_note(square()) == NOTHING
+    assert background_note(square()) == NOTHING_STANDS_OUT
     # A part of an animal is no second one, and dust is none.
     assert background_note(square(80, 20)).startswith("the animal is small")
-    assert background_note(square(4)) == NOTHING
+    assert background_note(square(4)) == NOTHING_STANDS_OUT
 
 
 def test_one_large_animal_and_a_background_that_is_not_plain_have_no_note() -> None:

@@ -27,7 +27,7 @@ SMALLEST, LARGEST = 0.02, 0.5
 # plain: pixels typically differ from it by fewer grey values. What is smaller than that share of
 # the photograph's side is dust, and than that share of the largest animal one of its parts.
 NOTED_SIDE, PLAIN, DUST, COMPARABLE = 128, 2.0, 0.04, 0.5
-NOTHING = "nothing stands out from the plain background"
+NOTHING_STANDS_OUT = "nothing stands out from the plain background"
 SEVERAL = "several animals or other things stand out from the background: boxes would name each"
 SMALL = "the animal is small: its longer side is {share} of the photograph's"
 
@@ -70,7 +70,7 @@ def background_note(photograph: UInt8Array) -> str:
     shares = sorted((max(values[2:]) / side for values in found.parts), reverse=True)
     shares = [share for share in shares if share >= DUST]
     if not shares:
-        return NOTHING
+        return NOTHING_STANDS_OUT
     largest = shares[0]
     if largest > LARGEST:
         return ""
