@@ -10,7 +10,7 @@ from mlflow import MlflowClient
 
 from longtail.runner import DaskRunner
 from tests.cluster.support import Cluster, trial_processes, until
-from tests.pipelines.support import dotted, run
+from tests.pipelines.support import TRAINING, dotted, run
 
 SMALL = ("grid.backbones=[convnext_micro]", "grid.methods=[softmax,ldam]")
 TRIALS = [
@@ -24,7 +24,7 @@ TABLES = ("digits_results", "digits_confusions", "digits_reliability", "digits_c
 def test_a_lost_worker_changes_nothing(
     cluster: Cluster, tracking: MlflowClient, tmp_path: Path
 ) -> None:
-    local = run(tmp_path / "local", dotted(*SMALL), workers=2)
+    local = run(tmp_path / "local", dotted(*SMALL), stages=TRAINING, workers=2)
     workers = [cluster.worker("--nthreads=1") for _ in range(2)]
     data, processes = tmp_path / "cluster_data", list[psutil.Process]()
 
