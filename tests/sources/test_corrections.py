@@ -352,6 +352,19 @@ def test_an_empty_table_among_others_is_a_warning_with_its_name(
         read(folder, empty)
 
 
+def test_a_row_with_too_many_values_costs_that_row_only(
+    folder: Path, night: Path, tmp_path: Path
+) -> None:
+    """Such as a name with its author and year, without quotation marks."""
+    author = row(night, 0, "Xestia baja (Denis & Schiffermüller, 1775)")
+    file = table(tmp_path / "c.csv", author, row(night, 1, "xestia_baja"))
+    images = read(folder, file)
+    assert joined(images) == {"1.png": "xestia_baja"}
+    [(place, why)] = reasons(images).items()
+    assert place == "c.csv, line 2"
+    assert why.startswith("has 10 values, but there are 9 columns. A value that contains the sep")
+
+
 def test_a_renamed_species_is_found_by_synonyms(folder: Path, night: Path, tmp_path: Path) -> None:
     file = table(tmp_path / "c.csv", row(night, 0, "Megasema baja"))
     [why] = reasons(read(folder, file)).values()

@@ -160,13 +160,20 @@ def _delimiter(text: str) -> str:
     return max(_DELIMITERS, key=score)
 
 
-def read_csv(path: str, where: str, *, fill_short_rows: bool = False) -> pd.DataFrame:
+def read_csv(
+    path: str,
+    where: str,
+    *,
+    fill_short_rows: bool = False,
+    bad_rows: dict[int, str] | None = None,
+) -> pd.DataFrame:
     """A table from a CSV file whose first row names the columns.
 
     Args:
         path: the file; see :func:`read_rows`.
         where: the parameter and the file, for messages.
         fill_short_rows: rows that end early are filled with empty cells, not refused.
+        bad_rows: gets the reasons why rows cannot be used, by line; without it they are an error.
 
     Returns:
         Texts without blanks around them; the index is the line (from 1) that each row ends in.
@@ -182,18 +189,16 @@ def read_csv(path: str, where: str, *, fill_short_rows: bool = False) -> pd.Data
         if fill_short_rows:
             row.extend([""] * (len(columns) - len(row)))
         if len(row) != len(columns):
-            few = (
-                ""
-                if len(row) < len(columns)
-                else (
+            reason = f"has {len(row)} values, but there are {len(columns)} columns"
+            if len(row) > len(columns):
+                reason += (
                     ". A value that contains the separator needs quotation marks, and a number a "
                     "decimal point"
                 )
-            )
-            raise DataError(
-                f"{where}, line {line} has {len(row)} values, but there are {len(columns)} columns"
-                f"{few}"
-            )
+            if bad_rows is None:
+                raise DataError(f"{where}, line {line} {reason}")
+            bad_rows[line] = reason
+    rows = [(line, row) for line, row in rows if len(row) == len(columns)]
     index = pd.Index([line for line, _ in rows], name=LINE, dtype="int64")
     table = pd.DataFrame([row for _, row in rows], index=index, columns=columns, dtype="str")
     return unguarded(table)  # the file may be one of ours

@@ -136,7 +136,8 @@ def read_corrections(path: str, key: str) -> tuple[list[Correction], list[Reject
         key: the parameter that holds ``path``, for messages.
 
     Returns:
-        The rows; and table and file, species and reason of each that another person contradicts.
+        The rows; and table and file, species and reason of each that another one contradicts, or
+        that has too few or too many values.
 
     Raises:
         DataError: if a table cannot be read or does not fit its schema.
@@ -146,7 +147,11 @@ def read_corrections(path: str, key: str) -> tuple[list[Correction], list[Reject
     for table in tables:
         if table not in filled:
             log.warning("%s: '%s' is empty, and is skipped", key, table)
-    return _agreed([row for table in filled or tables[:1] for row in _rows(table, key)])
+    bad: list[Rejected] = []
+    agreed, rejected = _agreed(
+        [row for table in filled or tables[:1] for row in _rows(table, key, bad)]
+    )
+    return agreed, [*bad, *rejected]
 
 
 def read_confirmed(
@@ -215,12 +220,16 @@ def read_confirmed(
     return list(entries.values()), rejected
 
 
-def _rows(table: Path, key: str) -> Iterator[Correction]:
+def _rows(table: Path, key: str, bad: list[Rejected]) -> Iterator[Correction]:
+    """The rows of a table; those with another number of values are added to ``bad``."""
     from longtail.schemas.user_tables import CORRECTIONS
     from longtail.schemas.validation import validate
 
     where = f"{key}: '{table}'"
-    found = named_columns(read_csv(str(table), where), CORRECTIONS_HEADERS, where)
+    reasons: dict[int, str] = {}
+    read = read_csv(str(table), where, bad_rows=reasons)
+    bad += [(f"{table.name}, line {line}", "", reason) for line, reason in reasons.items()]
+    found = named_columns(read, CORRECTIONS_HEADERS, where)
     is_used = found.columns.isin(list(CORRECTIONS.columns))
     found = validate(found.loc[:, is_used | ~found.columns.duplicated()], CORRECTIONS, where)
     found = found.reindex(columns=list(CORRECTIONS.columns), fill_value="")
