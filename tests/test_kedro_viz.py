@@ -48,3 +48,10 @@ def test_the_layers_of_every_pipeline_are_in_order(environment: str) -> None:
         found = sorted_layers(pipeline, layers)
         assert found, name
         assert found == [layer for layer in LAYERS if layer in found], name
+
+
+@pytest.mark.parametrize("environment", ["test", "thesis", "moths"])
+def test_the_folded_stage_shows_its_documents_only(environment: str) -> None:
+    """What no other node of the stage reads is drawn beside its box, in one row."""
+    for name in pipelines(environment)["report"].outputs():
+        assert name.endswith(("_latex", "_figures", "_report")), name

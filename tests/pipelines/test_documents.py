@@ -513,6 +513,10 @@ def test_the_archive_has_all_documents_tables_and_figures(full: Run, appendix: s
         *("figures/class_profile.pdf", "figures/overview.pdf"),
         "figures/tail_against_head.pdf",
     }
+    figures = {
+        f"{name[8:-4]}.{kind}" for name in files if name.endswith(".pdf") for kind in ("png", "svg")
+    }
+    assert set(full.load("digits_figures")) == figures
     assert files["appendix.tex"].decode() == appendix
     assert all(files[name].startswith(b"%PDF-") for name in files if name.endswith(".pdf"))
     labels = [

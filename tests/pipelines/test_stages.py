@@ -135,8 +135,8 @@ def test_report_needs_tables_and_images_only(full: Run) -> None:
         *("class_confusions", "examples"),
     }
     made = outputs(pipeline, **given)
-    # The archive has all other documents.
-    assert {"digits_latex", "digits_report"} <= set(made)
+    # The archives have all other documents.
+    assert set(made) == {"digits_latex", "digits_figures", "digits_report"}
     for name, document in made.items():
         assert document == full.load(name), name
 

@@ -92,6 +92,7 @@ def create_pipeline(parameters: Parameters) -> Pipeline:
             nodes += _backbone(report, own)
         nodes += _data_set(report, dataset, list(by_backbone))
         nodes += _latex(report, dataset, list(by_backbone))
+        nodes += _archives(report, dataset, contents.tables)
         nodes += _page(report, dataset, list(by_backbone))
     return Pipeline(nodes)
 
@@ -180,11 +181,27 @@ def _latex(report: Namespace, dataset: str, backbones: list[str]) -> Iterator[No
         (documents.write_chapter, f"{dataset}_chapter"),
     ):
         yield report.node(write, output, **in_latex)
+
+
+def _archives(report: Namespace, dataset: str, own: Sequence[Table]) -> Iterator[Node]:
+    """All tables and figures, so that nothing that the stage makes is left beside them."""
     names = [figure.removesuffix("_figure") for figure in FIGURES]
     names += ["published"] if "published" in report.arguments else []
-    pdf = {f"{b}_{name}": f"{report.name}.{b}.{name}_pdf" for b in backbones for name in names}
-    pdf |= {name: f"{dataset}_{name}_pdf" for name in DATA_SET_FIGURES}
+    backbones = dict.fromkeys(table.backbone for table in own)
+    drawn = {f"{b}_{name}": f"{report.name}.{b}.{name}" for b in backbones for name in names}
+    drawn |= {name: f"{dataset}_{name}" for name in DATA_SET_FIGURES}
+    in_latex = {
+        f"{table.backbone}_{table.train_set}_{kind}": (
+            f"{report.name}.{table.backbone}.{table.train_set}.{kind}_table"
+        )
+        for table in own
+        for kind in tables.KINDS
+    }
+    pdf = {name: f"{figure}_pdf" for name, figure in drawn.items()}
     yield report.node(documents.bundle_latex, f"{dataset}_latex", **in_latex, **pdf)
+    png = {f"{name}.png": f"{figure}_figure" for name, figure in drawn.items()}
+    svg = {f"{name}.svg": f"{figure}_svg" for name, figure in drawn.items()}
+    yield report.node(documents.bundle_figures, f"{dataset}_figures", **png, **svg)
 
 
 def _page(report: Namespace, dataset: str, backbones: list[str]) -> Iterator[Node]:

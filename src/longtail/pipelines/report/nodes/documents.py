@@ -96,16 +96,16 @@ def bundle_latex(
     chapter: str,
     appendix: str,
     intervals_appendix: str,
-    **parts: Tables | bytes,
+    **parts: str | bytes,
 ) -> dict[str, bytes]:
-    """All documents, tables and figures by the names of their files.
+    """All documents, tables and figures for LaTeX by the names of their files.
 
     Args:
         overall_results: section 5.1.
         chapter: with the tables of the thesis' body.
         appendix: in the thesis' layout.
         intervals_appendix: with intervals.
-        parts: the tables of each backbone by its name, and figures as PDF by theirs.
+        parts: the tables as LaTeX and the figures as PDF, by their names.
     """
     files = {
         "overall_results.tex": overall_results,
@@ -118,8 +118,13 @@ def bundle_latex(
         if isinstance(part, bytes):
             figures[f"figures/{name}.pdf"] = part
         else:
-            files |= {f"tables/{name}_{table}.tex": text for table, text in part.items()}
+            files[f"tables/{name}.tex"] = part
     return {name: text.encode() for name, text in files.items()} | figures
+
+
+def bundle_figures(**figures: bytes) -> dict[str, bytes]:
+    """All figures as PNG and SVG by the names of their files, for slides and pages."""
+    return figures
 
 
 def _by_backbone(contents: Contents) -> Iterator[tuple[str, list[Table]]]:
