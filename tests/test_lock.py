@@ -133,9 +133,10 @@ def test_the_checksum_is_sha256_of_the_contents(tmp_path: Path) -> None:
 
 
 def test_places_on_a_machine_are_no_part_of_it() -> None:
+    of_source = {"path": "/moths", "metadata": "/m.csv", "deployments": "/traps.csv"}
     given = {
         "data": "/somewhere",
-        "datasets": {"moths": {"source": {"path": "/moths", "image_size": 64}}},
+        "datasets": {"moths": {"source": {**of_source, "image_size": 64}}},
         "backbones": {"vit": {"weights": "/file", "pretrained": True, "options": {}}},
         "grid": {"methods": ["ldam"]},
         "predict": {"path": "/night", "boxes": "/b", "species_list": "/list", "prior": "train"},
@@ -144,7 +145,7 @@ def test_places_on_a_machine_are_no_part_of_it() -> None:
     places, others = locks.split_places(given)
     assert places == {
         "data": "/somewhere",
-        "datasets": {"moths": {"source": {"path": "/moths"}}},
+        "datasets": {"moths": {"source": of_source}},
         "backbones": {"vit": {"weights": "/file"}},
         "predict": {"path": "/night", "boxes": "/b", "species_list": "/list"},
         "methods": {"theirs": {"external": {"path": "/p.csv"}}},

@@ -17,28 +17,11 @@ import longtail
 from longtail.errors import ConfigurationError, DataError
 from longtail.parameters import Grid, Strict
 from longtail.parameters.nesting import flatten, nest
+from longtail.parameters.reference import machine_paths
 from longtail.progress import progress_bar
 from longtail.storage.files import atomic_file, sha256_of_file
 from longtail.wording import counted
 
-# Parameters that are paths on one machine. They are not locked: a lock identifies files by their
-# contents, and is used on other machines too. A star stands for any name.
-MACHINE_PATHS = (
-    ("data",),
-    ("datasets", "*", "source", "path"),
-    ("datasets", "*", "source", "metadata"),
-    ("datasets", "*", "source", "corrections"),
-    ("datasets", "*", "source", "class_names"),
-    ("backbones", "*", "weights"),
-    ("methods", "*", "external", "path"),
-    ("predict", "path"),
-    ("predict", "boxes"),
-    ("predict", "species_list"),
-    ("predict", "taxonomy"),
-    ("predict", "synonyms"),
-    ("predict", "corrections"),
-    ("predict", "deployments"),
-)
 # The start of the line with the checksum of all lines below it.
 CHECKSUM_LINE = "# SHA-256 of the lines below: "
 # The packages that write tables, figures and pages: other versions may write other bytes.
@@ -171,7 +154,7 @@ def parameters_here(
         raise ConfigurationError(
             f"--params: {file} was made with the parameters {lock.parameters}, which need not be "
             f"given again, and cannot be used with {others}. Only places on this machine can be "
-            f"given: {', '.join('.'.join(place) for place in MACHINE_PATHS)}"
+            f"given: {', '.join('.'.join(place) for place in machine_paths())}"
         )
     return nest(dict(flatten(lock.parameters)) | dict(flatten(places)))
 
@@ -267,5 +250,5 @@ def _mistake(error: ErrorDetails) -> str:
 def _is_place(path: Keys) -> bool:
     return any(
         len(place) == len(path) and all(a in ("*", b) for a, b in zip(place, path, strict=True))
-        for place in MACHINE_PATHS
+        for place in machine_paths()
     )

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from longtail.parameters.nesting import flatten
 from longtail.parameters.strict import Strict, key_error
-from longtail.parameters.types import Name, Text
+from longtail.parameters.types import MachinePath, Name, Text
 
 # The networks of this package, each with the number of pixels that the side of its images must be
 # a multiple of. All other architectures are timm's.
@@ -58,7 +58,7 @@ class Backbone(Strict):
     architecture: Text
     options: Annotated[dict[str, Any], AfterValidator(_finite)] = Field(default_factory=dict)
     pretrained: bool = False
-    weights: Text | None = None
+    weights: MachinePath | None = None
     recipe: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")

@@ -13,6 +13,7 @@ from longtail.parameters.types import (
     Count,
     ImageSize,
     ImbalanceFactor,
+    MachinePath,
     Name,
     Positive,
     Seed,
@@ -50,7 +51,7 @@ class Cifar100Source(Strict):
     image_size: ClassVar[int] = 32
 
     kind: Literal["cifar100"]
-    path: Text | None
+    path: MachinePath | None
     url: Text
     md5: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 
@@ -99,16 +100,16 @@ class FolderSource(Strict):
     """
 
     kind: Literal["folder"]
-    path: Text | None
+    path: MachinePath | None
     image_size: ImageSize
-    metadata: Text | None = None
-    corrections: Text | None = None
+    metadata: MachinePath | None = None
+    corrections: MachinePath | None = None
     class_levels: Annotated[int, Field(ge=1, le=9)] = 1
-    class_names: Text | None = None
+    class_names: MachinePath | None = None
     split_folders: Literal["official", "redraw", "classes"] | None = None
     unsorted: Literal["class", "skip"] | None = None
     group_pattern: Text | None = None
-    deployments: Text | None = None
+    deployments: MachinePath | None = None
     time_zone: Text | None = None
     group_by: Literal["night", "deployment"] | None = None
     near_duplicates: Annotated[int, Field(ge=0, le=256)] | None = 200

@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from longtail.parameters.strict import Strict, key_error
-from longtail.parameters.types import Text
+from longtail.parameters.types import MachinePath
 
 # The formats of files, by how their names end.
 PREDICTION_SUFFIXES = (".csv", ".npz")
@@ -24,7 +24,7 @@ class External(Strict):
         values: what the file has for each class: ``logits`` or ``probabilities``.
     """
 
-    path: Text
+    path: MachinePath
     values: Literal["logits", "probabilities"] = "logits"
 
     @model_validator(mode="after")

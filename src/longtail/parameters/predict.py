@@ -7,7 +7,17 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from longtail.parameters.strict import Strict
-from longtail.parameters.types import Count, Folds, Listed, Name, Probability, Seed, Share, Text
+from longtail.parameters.types import (
+    Count,
+    Folds,
+    Listed,
+    MachinePath,
+    Name,
+    Probability,
+    Seed,
+    Share,
+    Text,
+)
 
 
 class Survey(Strict):
@@ -77,8 +87,8 @@ class Predict(Strict):
     """
 
     dataset: Name | None = None
-    path: Text | None = None
-    boxes: Text | None = None
+    path: MachinePath | None = None
+    boxes: MachinePath | None = None
     box_confidence: Probability = 0.2
     box_categories: Listed[Text] | None = None
     find_animals: Literal["plain_background"] | None = None
@@ -90,11 +100,11 @@ class Predict(Strict):
     prior: Text = "uniform"
     error_rate: Share | None = None
     confidence: Share = 0.95
-    species_list: Text | None = None
-    taxonomy: Text | None = None
-    synonyms: Text | None = None
-    corrections: Text | None = None
-    deployments: Text | None = None
+    species_list: MachinePath | None = None
+    taxonomy: MachinePath | None = None
+    synonyms: MachinePath | None = None
+    corrections: MachinePath | None = None
+    deployments: MachinePath | None = None
     time_zone: Text | None = None
     survey: Survey = Survey()
     spreadsheet: Literal["xlsx", "semicolons"] | None = None

@@ -6,6 +6,7 @@ import inspect
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel
@@ -20,6 +21,7 @@ BOUNDS = {
 }
 ATTRIBUTE = re.compile(r"^ {4}(\w+): (.*(?:\n {6,}.*)*)", re.MULTILINE)
 ROLE = re.compile(r":\w+:`~?")
+PATH = "path"  # the type of a file or a folder on one machine
 UNBOUNDED = 10**9  # a limit that only guards against overflow says nothing
 
 
@@ -58,6 +60,18 @@ def sections(values: Mapping[str, Any]) -> list[Section]:
     """
     schema = parameters.Parameters.model_json_schema()
     return list(_sections("", schema, schema["$defs"], values))
+
+
+@cache
+def machine_paths() -> tuple[tuple[str, ...], ...]:
+    """The keys of files and folders on one machine, in parts; a star stands for any name."""
+    keys = {
+        f"{section.path}.{entry.key}".lstrip(".").replace("<name>", "*")
+        for section in sections({})
+        for entry in section.entries
+        if PATH in entry.type.split(" or ")
+    }
+    return tuple(tuple(key.split(".")) for key in sorted(keys))
 
 
 def _sections(
@@ -122,6 +136,8 @@ def _type_of(field: dict[str, Any]) -> str:
         return ", ".join(f"`{value}`" for value in field["enum"])
     if "$ref" in field:
         return "below"
+    if field.get("format") == PATH:
+        return PATH
     kind = {"object": "table", "array": "list", "null": "`null`"}.get(field.get("type", "any"))
     items = field.get("items", {})
     return (kind or field.get("type", "any")) + (f" of {_type_of(items)}" if items else "")

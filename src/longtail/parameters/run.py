@@ -18,7 +18,7 @@ from longtail.parameters.recipe import Compute, Recipe
 from longtail.parameters.serving import Serving
 from longtail.parameters.statistics import Statistics
 from longtail.parameters.strict import Strict, key_error, unknown
-from longtail.parameters.types import Name, Text
+from longtail.parameters.types import MachinePath, Name
 
 # The parameters whose entries have names, which the grid lists.
 REGISTRIES = ("datasets", "backbones", "methods")
@@ -52,7 +52,7 @@ class Parameters(Strict):
     predict: Predict = Predict()
     serving: Serving = Serving()
     train: dict[str, Any] = Field(default_factory=dict)
-    data: Text | None = None
+    data: MachinePath | None = None
 
     @model_validator(mode="before")
     @classmethod

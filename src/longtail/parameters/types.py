@@ -16,6 +16,8 @@ T = TypeVar("T")
 # Part of dataset names, of namespaces and of file paths.
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]*$")]
 Text = Annotated[str, Field(min_length=1)]
+# A file or a folder on one machine, which is known by its contents wherever it is.
+MachinePath = Annotated[Text, Field(json_schema_extra={"format": "path"})]
 
 # YAML and JSON have lists, which pydantic's strict mode refuses where a tuple is expected.
 Listed = Annotated[tuple[T, ...], Field(strict=False)]

@@ -12,10 +12,11 @@ from longtail.errors import DataError
 from longtail.imbalance import SUBSET_COLUMNS, cut
 from longtail.imbalance.unknown import unknown_classes
 from longtail.parameters import Dataset
+from longtail.parameters.reference import machine_paths
 from longtail.trials.verification.changes import REMEDY, changes
 
-# Where a source is stored, which does not change what is in it.
-LOCATION_KEYS = {"path", "metadata", "corrections", "class_names", "url", "md5"}
+# Where a source is stored does not change what is in it.
+_DOWNLOAD_KEYS = {"url", "md5"}
 
 
 def check_data(
@@ -38,7 +39,7 @@ def check_data(
         DataError: naming what is stale, how it differs, and what to do.
     """
     now = dataset.source.model_dump(mode="json")
-    changed = list(changes(source["source"], now, leaving_out=LOCATION_KEYS))
+    changed = list(changes(source["source"], now, leaving_out=_location_keys()))
     if changed:
         raise DataError(
             f"{dataset.name}_images were read with other parameters than the current ones of "
@@ -70,6 +71,13 @@ def check_data(
         raise DataError(
             f"{dataset.name}_class_profile does not belong to {dataset.name}_subsets. {REMEDY}"
         )
+
+
+def _location_keys() -> set[str]:
+    of_sources = (
+        key for *parents, key in machine_paths() if parents == ["datasets", "*", "source"]
+    )
+    return {*of_sources, *_DOWNLOAD_KEYS}
 
 
 def _differing_subsets(found: pd.DataFrame, right: pd.DataFrame) -> list[str]:
