@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipelines.support import PROJECT, TRAINING, dotted, run
+from tests.pipelines.support import PROJECT, dotted, run
 
 KILLS = 4
 DEADLINE_S = 120
@@ -34,7 +34,7 @@ def kedro_run(data: Path) -> subprocess.Popen[str]:
             "-m",
             "kedro",
             "run",
-            f"--pipelines={','.join(TRAINING)}",
+            "--pipeline=full",
             "--env=test",
             parameters,
         ],
@@ -62,7 +62,7 @@ def await_training(process: subprocess.Popen[str], store: Path) -> None:
 
 @pytest.mark.usefixtures("tracking")
 def test_killed_at_random_points_it_ends_with_the_same_bits(tmp_path: Path) -> None:
-    whole = run(tmp_path / "whole", dotted(*WANTED), stages=TRAINING, workers=2)
+    whole = run(tmp_path / "whole", dotted(*WANTED), workers=2)
     assert whole.error is None
 
     chance = random.Random(7)
