@@ -90,7 +90,7 @@ def test_a_scheduler_without_workers_is_reported(cluster: Cluster, tmp_path: Pat
 def test_a_scheduler_that_is_not_there_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("longtail.runner.dask.CONNECT_S", 1)
+    monkeypatch.setattr("longtail.runner.dask.SCHEDULER_TIMEOUT_S", 1)
     pipeline = toy(methods=("plain",))
     with pytest.raises(
         ConfigurationError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:1"

@@ -6,7 +6,13 @@ import pytest
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from longtail.arrays import FloatArray
-from longtail.evaluation.novelty import SCORES, auroc, false_alarms, novelty, novelty_scores
+from longtail.evaluation.novelty import (
+    SCORE_FUNCTIONS,
+    auroc,
+    false_alarms,
+    novelty,
+    novelty_scores,
+)
 from longtail.evaluation.predictions import Predictions
 from longtail.evaluation.uncertainty import exact_interval
 from longtail.parameters import Statistics
@@ -66,9 +72,9 @@ def test_threshold_lets_at_least_95_percent_of_known_images_pass() -> None:
 
 def test_scores_are_the_papers() -> None:
     logits = np.log(np.array([[1.0, 2.0, 5.0], [3.0, 3.0, 3.0]]))
-    assert np.exp(SCORES["max_probability"](logits)) == pytest.approx([5 / 8, 1 / 3])
-    assert SCORES["max_logit"](logits) == pytest.approx(np.log([5, 3]))
-    assert SCORES["energy"](logits) == pytest.approx(np.log([8, 9]))
+    assert np.exp(SCORE_FUNCTIONS["max_probability"](logits)) == pytest.approx([5 / 8, 1 / 3])
+    assert SCORE_FUNCTIONS["max_logit"](logits) == pytest.approx(np.log([5, 3]))
+    assert SCORE_FUNCTIONS["energy"](logits) == pytest.approx(np.log([8, 9]))
 
 
 def test_sure_and_unsure_answers_are_distinguished_with_an_interval() -> None:

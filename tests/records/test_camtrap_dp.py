@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from longtail.parameters import Survey
-from longtail.records.camtrap_dp import COLUMNS, Camtrap, camtrap_package
+from longtail.records.camtrap_dp import CAMTRAP_COLUMNS, Camtrap, camtrap_package
 from longtail.records.deployments import Deployment, Deployments
 from longtail.records.human_names import with_human_names
 from longtail.records.identifications import identifications
@@ -104,10 +104,10 @@ ROWS = (
 )
 
 
-@pytest.mark.parametrize("kind", list(COLUMNS))
+@pytest.mark.parametrize("kind", list(CAMTRAP_COLUMNS))
 def test_the_columns_are_those_of_the_standard(kind: str) -> None:
     fields = schema(f"{kind}-table-schema.json")["fields"]
-    assert COLUMNS[kind] == tuple(field["name"] for field in fields)
+    assert CAMTRAP_COLUMNS[kind] == tuple(field["name"] for field in fields)
 
 
 def test_a_package_of_all_kinds_of_rows_is_valid(tmp_path: Path) -> None:

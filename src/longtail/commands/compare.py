@@ -27,13 +27,13 @@ from longtail.hooks.run_files import path_of
 from longtail.imbalance import has_groups, images_of, widest_test_set, without_equal_groups
 from longtail.project import shown
 from longtail.reporting.page.run_comparison import RunComparison, comparison_page
+from longtail.reporting.tables.leaders import TAIL
 from longtail.trials.verification import trial_names
 from longtail.wording import counted
 
 log = logging.getLogger(__name__)
 
-TAIL = "tail"
-COLUMNS = {"true": "label", "predicted": "predicted"}
+ANSWER_COLUMNS = {"true": "label", "predicted": "predicted"}
 CHANGED_COLUMNS = ("trial", "file", "true", "before", "after", "right")
 
 
@@ -173,7 +173,7 @@ class _Tested:
         for trial in trials:
             table = self.run.load(f"train.{trial}.answers")
             found[trial] = pd.DataFrame(
-                {name: names.loc[table[of]].to_numpy() for name, of in COLUMNS.items()},
+                {name: names.loc[table[of]].to_numpy() for name, of in ANSWER_COLUMNS.items()},
                 index=pd.Index(self.keys.loc[table["image"]], name="image"),
             )
         return found

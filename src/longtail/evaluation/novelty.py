@@ -61,7 +61,7 @@ def negative_energy(logits: FloatArray) -> FloatArray:
     return result
 
 
-SCORES: dict[str, Callable[[FloatArray], FloatArray]] = {
+SCORE_FUNCTIONS: dict[str, Callable[[FloatArray], FloatArray]] = {
     "max_probability": largest_probability,
     "max_logit": largest_logit,
     "energy": negative_energy,
@@ -117,12 +117,12 @@ NOVELTY_METRICS = {"auroc": auroc, "false_alarms": false_alarms}
 
 
 def novelty_scores(predictions: Predictions, images: Int64Array) -> dict[str, Float64Array]:
-    """Each of the ``SCORES`` of some images, given by their numbers."""
+    """Each of the ``SCORE_FUNCTIONS`` of some images, given by their numbers."""
     blocks = [
-        {name: score(logits.astype(np.float64)) for name, score in SCORES.items()}
+        {name: score(logits.astype(np.float64)) for name, score in SCORE_FUNCTIONS.items()}
         for _, logits in predictions.blocks(predictions.places(images))
     ]
-    return {name: np.concatenate([block[name] for block in blocks]) for name in SCORES}
+    return {name: np.concatenate([block[name] for block in blocks]) for name in SCORE_FUNCTIONS}
 
 
 def novelty(
@@ -133,10 +133,10 @@ def novelty(
     Known and unknown images are resampled separately (see
     :func:`longtail.evaluation.uncertainty.share_interval`). The interval holds for these unknown
     classes: others may be easier or harder to detect. There is none if no resample differs, nor of
-    false alarms with fewer than ``FEWEST_KNOWN`` known images.
+    false alarms with fewer than ``FEWEST_KNOWN_IMAGES`` known images.
 
     Args:
-        known: some of the ``SCORES`` of known test images, (n,).
+        known: some of the ``SCORE_FUNCTIONS`` of known test images, (n,).
         unknown: the same of images of unknown classes, (m,).
         statistics: the confidence, and how to resample.
 

@@ -123,8 +123,8 @@ def changed_answers(
     """The test images that only one of two runs names correctly.
 
     Returns:
-        ``CHANGED_ANSWERS``: one row per trial and image; ``before`` and ``after`` are the two
-        answers, and ``right`` is the run whose answer is right.
+        ``CHANGED_ANSWER_COLUMNS``: one row per trial and image; ``before`` and ``after`` are the
+        two answers, and ``right`` is the run whose answer is right.
     """
     parts = []
     for trial in (name for name in before if name in after):

@@ -17,7 +17,7 @@ from longtail.wording import counted, is_or_are
 Synonyms = Mapping[str, str]
 NO_SYNONYMS: Synonyms = MappingProxyType({})
 # From this similarity on (Ratcliff and Obershelp 1988), a name may be a misspelt class.
-NEAR = 0.9
+LEAST_SIMILARITY = 0.9
 
 log = logging.getLogger(__name__)
 
@@ -172,7 +172,9 @@ def _is_near(key: str, other: str) -> bool:
     """
     if re.findall(r"\d+", key) != re.findall(r"\d+", other):
         return False
-    return _similarity(key, other) >= NEAR or _without_gender(key) == _without_gender(other)
+    return _similarity(key, other) >= LEAST_SIMILARITY or _without_gender(key) == _without_gender(
+        other
+    )
 
 
 def _without_gender(key: str) -> str:

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 
 from longtail.errors import DataError
 
-YES = frozenset(("yes", "y", "true", "t", "1", "x", "present", "+", "ja", "oui", "si", "sí", "sim"))
-NO = frozenset(("no", "n", "false", "f", "0", "absent", "-", "", "nein", "non", "nao", "não"))
+YES_WORDS = frozenset(
+    ("yes", "y", "true", "t", "1", "x", "present", "+", "ja", "oui", "si", "sí", "sim")
+)
+NO_WORDS = frozenset(("no", "n", "false", "f", "0", "absent", "-", "", "nein", "non", "nao", "não"))
 
 log = logging.getLogger(__name__)
 
@@ -20,8 +22,8 @@ def is_present(value: str, where: str) -> bool:
         DataError: if it says neither.
     """
     word = value.casefold()
-    if word in YES | NO:
-        return word in YES
+    if word in YES_WORDS | NO_WORDS:
+        return word in YES_WORDS
     try:
         return float(word.replace(",", ".")) > 0
     except ValueError:
@@ -34,7 +36,9 @@ def is_present(value: str, where: str) -> bool:
 def says_yes_and_no(values: Sequence[str]) -> bool:
     """Whether the cells of a column are yes and no in words, and some are no."""
     words = {value.casefold() for value in values}
-    return words <= YES | NO and bool(words & NO - {""}) and bool(words & YES)
+    return (
+        words <= YES_WORDS | NO_WORDS and bool(words & NO_WORDS - {""}) and bool(words & YES_WORDS)
+    )
 
 
 def warn_of_other_columns(

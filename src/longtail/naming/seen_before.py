@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from longtail.arrays import Int64Array, UInt8Array
-from longtail.schemas.vocabulary import ALREADY_IN, TRAIN
+from longtail.schemas.vocabulary import ALREADY_IN, TRAINED_ON
 from longtail.wording import capitalized, is_or_are
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ def seen_note(already_in: Sequence[str]) -> str:
         A sentence without a full stop; empty if all photographs are new.
     """
     counts = Counter(already_in)
-    trained_on, new = counts[TRAIN], counts[""]
+    trained_on, new = counts[TRAINED_ON], counts[""]
     held_out = len(already_in) - trained_on - new
     found = []
     if trained_on:

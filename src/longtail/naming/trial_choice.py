@@ -15,7 +15,7 @@ from longtail.evaluation.trainings import TRIAL_COLUMNS, is_external
 from longtail.parameters import Trial, unknown
 from longtail.storage.store import TrialStore
 from longtail.trials.post_hoc import crops_in
-from longtail.trials.training_job import VALIDATION
+from longtail.trials.training_job import VALIDATION_SET
 from longtail.trials.verification import trial_names, verified_results
 
 # The metric of the choice, in which rare species count as much as common ones.
@@ -71,7 +71,7 @@ def choose_trial(results: pd.DataFrame, dataset: str, requested: str | None) -> 
         if requested not in known:
             raise ConfigurationError(f"predict.trial: {unknown(requested, known, 'trained trial')}")
         return requested
-    on_validation = results["test_set"] == VALIDATION
+    on_validation = results["test_set"] == VALIDATION_SET
     scores = results.loc[on_validation, CHOICE_METRIC].astype(float).dropna()
     if scores.empty:
         raise DataError(

@@ -18,13 +18,13 @@ import pandas as pd
 
 from longtail.parameters import Survey
 from longtail.records.deployments import Deployment, Deployments
-from longtail.records.identifications import ANIMAL, RELATIVE_BOX
+from longtail.records.identifications import ANIMAL_KIND, RELATIVE_BOX
 from longtail.storage.spreadsheet import write_csv
 
 VERSION = "1.0.2"
 SCHEMAS = f"https://raw.githubusercontent.com/tdwg/camtrap-dp/{VERSION}"
 # All columns of the tables, in the order of the standard.
-COLUMNS = {
+CAMTRAP_COLUMNS = {
     "deployments": (
         *("deploymentID", "locationID", "locationName", "latitude", "longitude"),
         *("coordinateUncertainty", "deploymentStart", "deploymentEnd", "setupBy", "cameraID"),
@@ -45,7 +45,7 @@ COLUMNS = {
         *("classificationProbability", "observationTags", "observationComments"),
     ),
 }
-RANKS = ("kingdom", "phylum", "class", "order", "family", "genus", "species", "subspecies")
+CAMTRAP_RANKS = ("kingdom", "phylum", "class", "order", "family", "genus", "species", "subspecies")
 # A path that the standard refuses: an absolute one, or one that leads out of the package.
 _BAD_PATH = re.compile(r"^[./~]|\.\.")
 _HAS_OFFSET = re.compile(r"[+-]\d\d:\d\d$")
@@ -108,7 +108,7 @@ def camtrap_package(
     files = {"datapackage.json": f"{json.dumps(package, indent=2, ensure_ascii=False)}\n".encode()}
     for name, table in tables.items():
         text = io.StringIO()
-        write_csv(table.reindex(columns=COLUMNS[name]), text)
+        write_csv(table.reindex(columns=CAMTRAP_COLUMNS[name]), text)
         files[f"{name}.csv"] = text.getvalue().encode()
     return Camtrap(files, left_out)
 
@@ -207,7 +207,7 @@ def _observations(rows: pd.DataFrame) -> pd.DataFrame:
             "observationLevel": "media",
             "observationType": rows["kind"],
             "scientificName": rows["scientific_name"],
-            "count": has_box.map({True: "1", False: ""}).where(rows["kind"] == ANIMAL, ""),
+            "count": has_box.map({True: "1", False: ""}).where(rows["kind"] == ANIMAL_KIND, ""),
             **dict(zip(BOX_TERMS, places, strict=True)),
             "classificationMethod": rows["method"],
             "classifiedBy": rows["by"],
@@ -232,7 +232,7 @@ def _descriptor(
 ) -> dict[str, Any]:
     """The content of datapackage.json."""
     deployments = tables["deployments"]
-    named = rows[rows["kind"] == ANIMAL].drop_duplicates("scientific_name")
+    named = rows[rows["kind"] == ANIMAL_KIND].drop_duplicates("scientific_name")
     taxa = sorted(zip(named["scientific_name"], named["taxon_rank"], strict=True))
     return {
         "resources": [
@@ -264,7 +264,7 @@ def _descriptor(
             "end": max(deployments["deploymentEnd"])[:10],
         },
         "taxonomic": [
-            {"scientificName": name} | ({"taxonRank": rank} if rank in RANKS else {})
+            {"scientificName": name} | ({"taxonRank": rank} if rank in CAMTRAP_RANKS else {})
             for name, rank in taxa
         ],
     }

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from longtail.records.identifications import ANIMAL, HUMAN
+from longtail.records.identifications import ANIMAL_KIND, HUMAN
 from longtail.wording import decimal
 
 
@@ -24,7 +24,7 @@ def occurrences(identified: pd.DataFrame, recorder: str | None) -> Occurrences:
         identified: of :func:`longtail.records.identifications.identifications`.
         recorder: who took the photographs, if that is stated.
     """
-    named = identified[identified["kind"] == ANIMAL]
+    named = identified[identified["kind"] == ANIMAL_KIND]
     is_dated = named["night"] != ""
     rows = named[is_dated]
     table = pd.DataFrame(

@@ -15,14 +15,14 @@ import pandas as pd
 from longtail.naming.answers_table import NO_ANIMAL
 from longtail.naming.name_matching import ClassMatcher
 from longtail.nomenclature import HYBRID, QUALIFIERS, UNNAMED
-from longtail.records.identifications import ANIMAL, BLANK, HUMAN, UNKNOWN, scientific
+from longtail.records.identifications import ANIMAL_KIND, BLANK, HUMAN, UNKNOWN_KIND, scientific
 from longtail.schemas.vocabulary import BOX, FRAME, SPECIES
 from longtail.scientific_names import looks_latin, plain_name
 from longtail.sources.corrections import Correction
 from longtail.sources.labels.class_folders import Rejected
 from longtail.wording import capitalized, counted, first_names
 
-KEY = "predict.corrections"
+CORRECTIONS_KEY = "predict.corrections"
 NOT_KNOWN = "unknown"  # the qualifier of what a person could not name
 # The endings of names above the genus (ICZN article 29.2, ICN article 18.1).
 ENDINGS = {"idae": "family", "aceae": "family", "inae": "subfamily"}
@@ -129,7 +129,7 @@ def _log_counts(used: int, mistakes: int, others: int) -> None:
         parts.append(f"{counted(mistakes, 'correction')} cannot be used, see left_out.csv")
     if others:
         parts.append(f"{counted(others, 'correction is', 'corrections are')} of other photographs")
-    log.info("%s: %s", KEY, "; ".join(parts))
+    log.info("%s: %s", CORRECTIONS_KEY, "; ".join(parts))
 
 
 @dataclass(frozen=True)
@@ -191,15 +191,17 @@ class KnownNames:
         if near:
             pairs = [f"'{name}' (the nearest class is '{other}')" for name, other in near]
             log.warning(
-                "%s: published as given, but nearly a class: %s", KEY, ", ".join(first_names(pairs))
+                "%s: published as given, but nearly a class: %s",
+                CORRECTIONS_KEY,
+                ", ".join(first_names(pairs)),
             )
 
 
 def _named(said: Correction, known: KnownNames) -> dict[str, Any] | str:
     """What a person has said, in the columns of identifications; or why it cannot be used."""
-    kind, taxon = ANIMAL, ("", "", "")
+    kind, taxon = ANIMAL_KIND, ("", "", "")
     if said.qualifier in (NO_ANIMAL, NOT_KNOWN):
-        kind = BLANK if said.qualifier == NO_ANIMAL else UNKNOWN
+        kind = BLANK if said.qualifier == NO_ANIMAL else UNKNOWN_KIND
     elif found := _taxon(said, known):
         taxon = found
     else:

@@ -15,7 +15,7 @@ from longtail.sources.photographs import PhotographBox
 from longtail.wording import capitalized, decimal
 
 # The kinds of Camtrap DP (observationType).
-ANIMAL, BLANK, UNKNOWN, UNCLASSIFIED = "animal", "blank", "unknown", "unclassified"
+ANIMAL_KIND, BLANK, UNKNOWN_KIND, UNCLASSIFIED = "animal", "blank", "unknown", "unclassified"
 MACHINE, HUMAN = "machine", "human"
 
 
@@ -41,14 +41,14 @@ def identifications(
     """
     by = f"longtail {recognizer['name']} {recognizer['fingerprint']}"
     rows = [_identified(row) for row in names.to_dict("records")]
-    found = pd.DataFrame(rows, columns=["kind", *NAMED, "remark"], index=names.index)
+    found = pd.DataFrame(rows, columns=["kind", *NAME_COLUMNS, "remark"], index=names.index)
     photograph = names["file"].where(names[FRAME] == "", names[FRAME])
     places = [_relative(boxes.get(file)) for file in names["file"]]
     found[list(RELATIVE_BOX)] = np.array(places).reshape(-1, len(RELATIVE_BOX))
     return names.assign(**found, photograph=photograph, method=MACHINE, by=by, when="")
 
 
-NAMED = ("scientific_name", "taxon_rank", "probability")
+NAME_COLUMNS = ("scientific_name", "taxon_rank", "probability")
 
 
 def _relative(found: PhotographBox | None) -> tuple[float, ...]:
@@ -66,9 +66,13 @@ def _identified(row: Mapping[Any, Any]) -> dict[str, Any]:
         return {**nothing, "kind": BLANK, "remark": row["why"]}
     if row["trust"] != YES:
         guess = f"{scientific(row[SPECIES])} ({decimal(row['probability'])})"
-        return {**nothing, "kind": UNKNOWN, "remark": f"not sure enough; most probable: {guess}"}
+        return {
+            **nothing,
+            "kind": UNKNOWN_KIND,
+            "remark": f"not sure enough; most probable: {guess}",
+        }
     return {
-        "kind": ANIMAL,
+        "kind": ANIMAL_KIND,
         "scientific_name": scientific(row["answer"]),
         "taxon_rank": row["rank"],
         "probability": row["answer_probability"],

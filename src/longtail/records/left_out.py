@@ -12,7 +12,7 @@ from longtail.sources.labels.class_folders import Rejected
 from longtail.wording import counted
 
 # How many reasons are logged for each record.
-LOGGED_REASONS = 3
+LOGGED_ROWS = 3
 
 log = logging.getLogger(__name__)
 
@@ -56,9 +56,9 @@ def log_left_out(left_out: pd.DataFrame, rows: int) -> None:
     """
     for record, of_record in left_out[left_out["file"] != ""].groupby("record", sort=False):
         reasons = Counter(of_record["why"]).most_common()
-        main = [f"{why} ({number:,})" for why, number in reasons[:LOGGED_REASONS]]
-        if len(reasons) > LOGGED_REASONS:
-            main.append(counted(len(reasons) - LOGGED_REASONS, "other reason"))
+        main = [f"{why} ({number:,})" for why, number in reasons[:LOGGED_ROWS]]
+        if len(reasons) > LOGGED_ROWS:
+            main.append(counted(len(reasons) - LOGGED_ROWS, "other reason"))
         log.log(
             logging.INFO if reasons[0][1] == rows else logging.WARNING,
             "%s leaves out %s of %s: %s; see left_out.csv",

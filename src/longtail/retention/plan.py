@@ -18,7 +18,7 @@ CHECKPOINT_AGE = 30 * 24 * 3600
 
 NEWEST, IN_USE, NOT_IN_CATALOG = "newest", "run in progress", "not in the catalog"
 UNTRACKED = "of runs not in MLflow"
-FOREIGN, NAMED, CLAIMED = "contains other files", "named by a kept card", "being trained"
+FOREIGN, NAMED_BY_CARD, CLAIMED = "contains other files", "named by a kept card", "being trained"
 YOUNG, UNSEEN = "younger than 30 days", "a symbolic link may hide its card"
 
 
@@ -158,7 +158,7 @@ def _reason(
         return None
     if named is None:
         return UNSEEN
-    return NAMED if stored.fingerprint in named else None
+    return NAMED_BY_CARD if stored.fingerprint in named else None
 
 
 def freed(groups: Sequence[Iterable[Content]]) -> list[int]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 PARAMETERS = ["address", "gpu", "patience"]
-CONNECT_S = 10
+SCHEDULER_TIMEOUT_S = 10
 # The environment variables that are passed on to other machines.
 PASSED_ON = ("MLFLOW_", "KEDRO_", "DO_NOT_TRACK")
 
@@ -102,7 +102,7 @@ class DaskRunner(TrialRunner):
                 "pip install -e '.[dask]'"
             ) from None
         try:
-            return Client(self._address, timeout=CONNECT_S, set_as_default=False)
+            return Client(self._address, timeout=SCHEDULER_TIMEOUT_S, set_as_default=False)
         except (OSError, TimeoutError, ValueError, TypeError) as error:
             raise ConfigurationError(
                 f"no Dask scheduler answers at {self._address} ({error or type(error).__name__}). "

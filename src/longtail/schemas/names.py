@@ -18,11 +18,11 @@ from longtail.schemas.vocabulary import (
     SHA256,
     SPECIES,
     TOP,
-    TRAIN,
+    TRAINED_ON,
     YES,
 )
 
-PARTS = (TRAIN, "validation", "test", UNKNOWN)
+DATA_SET_PARTS = (TRAINED_ON, "validation", "test", UNKNOWN)
 _BEFORE_RANKS = {
     "file": text(
         "path of the photograph below the folder, or in the zip file; with #xywh= and the box"
@@ -58,7 +58,9 @@ _AFTER_RANKS = {
         "score of unknown species: the larger, the less it looks known", missing=True
     ),
     "error": text("why the file cannot be read", optional=True),
-    ALREADY_IN: text("part of the data set that has the same picture", one_of=PARTS, optional=True),
+    ALREADY_IN: text(
+        "part of the data set that has the same picture", one_of=DATA_SET_PARTS, optional=True
+    ),
     SHA256: text("checksum of the file; empty if it cannot be read", optional=True),
     FRAME: text(
         "the photograph that the box is in; photographs of one frame are one group", optional=True

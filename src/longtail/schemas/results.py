@@ -7,7 +7,7 @@ from typing import get_args
 import pandera.pandas as pa
 
 from longtail.evaluation.metrics import LOSSES, METRICS
-from longtail.evaluation.novelty import SCORES
+from longtail.evaluation.novelty import SCORE_FUNCTIONS
 from longtail.evaluation.predictions import EXAMPLES, TOP_ANSWERS
 from longtail.parameters import TrainSet
 from longtail.schemas.columns import (
@@ -233,7 +233,7 @@ NOVELTY = table(
     "Detection of unknown classes: one row per trial and score.",
     {
         **TRIAL,
-        "score": text("how known an image looks", one_of=tuple(SCORES)),
+        "score": text("how known an image looks", one_of=tuple(SCORE_FUNCTIONS)),
         "known_images": whole("number of test images of known classes", 1),
         "unknown_images": whole("number of images of unknown classes", 1),
         **with_interval("auroc", "area under the ROC curve", UNIT_INTERVAL),

@@ -7,7 +7,7 @@ YES, NO = "yes", "no"
 # How many of the most probable species the table of names has.
 TOP = 5
 # The column of the part of the data set that has the same picture, and the part it was trained on.
-ALREADY_IN, TRAIN = "already_in", "train"
+ALREADY_IN, TRAINED_ON = "already_in", "train"
 # The column of the checksum of a photograph's file.
 SHA256 = "sha256"
 # The columns of an animal's box, in the table of names.

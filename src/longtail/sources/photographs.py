@@ -32,14 +32,14 @@ from longtail.sources.listing import (
     unsupported_reason,
 )
 
-KEY = "predict.path"
+PHOTOGRAPHS_KEY = "predict.path"
 # The side of thumbnails in pixels for up to so many photographs, and their quality: a page of 5,000
 # has about 40 MB, and what is larger opens slowly on a phone.
-SIDES, SMALLEST_SIDE, QUALITY = {1000: 384, 2500: 256}, 192, 70
+THUMBNAIL_SIDES, SMALLEST_THUMBNAIL, QUALITY = {1000: 384, 2500: 256}, 192, 70
 # How many thumbnails are decoded per chunk.
 THUMBNAILS = 256
 
-Decoded = UInt8Array | str
+PixelsOrReason = UInt8Array | str
 
 
 @dataclass(frozen=True)
@@ -103,16 +103,16 @@ def _roots_of(path: str | None) -> list[Path]:
     """
     if path is None:
         raise DataError(
-            f"{KEY} is not set. Give a folder, a zip file or an image file:\n"
-            f"  --params={KEY}=/path/to/photographs"
+            f"{PHOTOGRAPHS_KEY} is not set. Give a folder, a zip file or an image file:\n"
+            f"  --params={PHOTOGRAPHS_KEY}=/path/to/photographs"
         )
-    roots = find_roots(path, KEY)
+    roots = find_roots(path, PHOTOGRAPHS_KEY)
     if len(roots) == 1 and _is_single(roots[0]) and not is_supported(roots[0]):
         reason = unsupported_reason((roots[0].name,)) or (
             f"neither a folder nor a zip file nor an image file "
             f"({', '.join(sorted(IMAGE_SUFFIXES))})"
         )
-        raise DataError(f"{KEY}: '{roots[0]}' cannot be named: {reason}")
+        raise DataError(f"{PHOTOGRAPHS_KEY}: '{roots[0]}' cannot be named: {reason}")
     return roots
 
 
@@ -131,14 +131,14 @@ def find_photographs(path: str | None, limits: DecodeLimits = DEFAULT_LIMITS) ->
         if _is_single(root):
             _add_single(root, root.name if len(roots) == 1 else str(root), found)
             continue
-        listing = list_images(str(root), KEY)
+        listing = list_images(str(root), PHOTOGRAPHS_KEY)
         below = "" if len(roots) == 1 else f"{root}/"
         found.files |= {escape_formula(f"{below}{file.name}"): file for file in listing.files}
         found.rejected |= {escape_formula(f"{below}{name}"): why for name, why in listing.rejected}
         found.ignored += [f"{below}{name}" for name in listing.ignored]
         found.system_files += listing.system_files
     if not found.files:
-        raise DataError(f"{KEY}: no image file that is read is at '{path}'")
+        raise DataError(f"{PHOTOGRAPHS_KEY}: no image file that is read is at '{path}'")
     return found
 
 
@@ -161,7 +161,7 @@ def decode_in_chunks(
     chunk: int,
     title: str,
     limits: DecodeLimits = DEFAULT_LIMITS,
-) -> Iterator[list[Decoded]]:
+) -> Iterator[list[PixelsOrReason]]:
     """Decode files on all cores, in their order, with a progress bar.
 
     Args:
@@ -179,7 +179,7 @@ def decode_in_chunks(
 
     frames = RecentFrames(limits)
 
-    def try_decode(file: ImageFileRef) -> Decoded:
+    def try_decode(file: ImageFileRef) -> PixelsOrReason:
         try:
             return decode(file, image_size, limits, frames)
         except ValueError as reason:
@@ -231,7 +231,9 @@ def thumbnails(
     The more photographs, the smaller they are.
     """
     pictures = {}
-    side = next((side for most, side in SIDES.items() if len(files) <= most), SMALLEST_SIDE)
+    side = next(
+        (side for most, side in THUMBNAIL_SIDES.items() if len(files) <= most), SMALLEST_THUMBNAIL
+    )
     title = "Drawing the gallery"
     chunks = decode_in_chunks(list(files.values()), side, THUMBNAILS, title, limits)
     decoded = (pixels for chunk in chunks for pixels in chunk)

@@ -26,7 +26,7 @@ from longtail.trials.fingerprint import (
 from longtail.trials.loss_schedule import LossSchedule, loss_schedule
 
 # The role and the name of the subset of validation images.
-VALIDATION = "validation"
+VALIDATION_SET = "validation"
 # Separates the random numbers of a second stage from those of the first.
 SECOND_STAGE_STREAM = 0x57A6E2
 
@@ -83,7 +83,7 @@ class Split:
             every = images_of(subsets, "train", "natural")
             counts = class_counts(labels[train_images], classes)
             train_images = _drawn(every, labels[every], counts, draw_seed)
-        validation_images = images_of(subsets, VALIDATION, VALIDATION)
+        validation_images = images_of(subsets, VALIDATION_SET, VALIDATION_SET)
         return cls(
             train_images,
             labels[train_images],

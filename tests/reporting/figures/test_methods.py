@@ -21,8 +21,8 @@ from longtail.reporting.figures.learning_curves import learning_curves
 from longtail.reporting.figures.overview import overview
 from longtail.reporting.figures.reliability import HISTOGRAM, reliability, reliability_of_seeds
 from longtail.reporting.figures.tail_against_head import (
+    FAMILY_STYLES,
     OF_NO_FAMILY,
-    STYLES,
     tail_against_head,
 )
 from longtail.reporting.page.backbone_figures import figure_captions
@@ -431,7 +431,7 @@ def test_tail_against_head_has_a_point_per_method_in_the_style_of_its_family(
     ]
     assert found == [
         (0.25, pytest.approx(0.05), "*"),
-        (0.625, pytest.approx(0.425), STYLES["decoupled-training"][1]),
+        (0.625, pytest.approx(0.425), FAMILY_STYLES["decoupled-training"][1]),
     ]
     assert [text.get_text() for text in axes.texts] == ["1", "2"]
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
@@ -445,6 +445,6 @@ def test_without_a_tail_there_is_nothing_to_compare_with_the_head(drawn: list[Fi
 
 
 def test_no_two_families_look_alike() -> None:
-    assert list(STYLES) == list(FAMILIES)
-    markers = {marker for _, marker in STYLES.values()}
+    assert list(FAMILY_STYLES) == list(FAMILIES)
+    markers = {marker for _, marker in FAMILY_STYLES.values()}
     assert len(markers - {OF_NO_FAMILY[1]}) == len(FAMILIES)

@@ -17,7 +17,7 @@ from longtail.naming.stored_logits import stored_logits
 from longtail.naming.trial_choice import ChosenTrial
 from longtail.progress import progress_bar
 from longtail.storage.array_store import ArrayStore
-from longtail.trials.training_job import VALIDATION, TrainingJob
+from longtail.trials.training_job import VALIDATION_SET, TrainingJob
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ def held_out_logits(
 def held_out_parts(subsets: pd.DataFrame) -> dict[str, Int64Array]:
     """The images that no trial trains on: validation, widest test set, and unknown species."""
     return {
-        VALIDATION: images_of(subsets, VALIDATION, VALIDATION),
+        VALIDATION_SET: images_of(subsets, VALIDATION_SET, VALIDATION_SET),
         "test": images_of(subsets, "test", widest_test_set(subsets)),
         UNKNOWN: images_of(subsets, UNKNOWN, UNKNOWN),
     }

@@ -30,7 +30,7 @@ from longtail.naming.trial_choice import weights_of
 from longtail.parameters import Compute, Predict, Trial
 from longtail.pipelines.predict.held_out import held_out_parts
 from longtail.prefetch import on_all_cores
-from longtail.schemas.vocabulary import ALREADY_IN, NOTE, SHA256, TRAIN
+from longtail.schemas.vocabulary import ALREADY_IN, NOTE, SHA256, TRAINED_ON
 from longtail.sources.boxes.cut_photographs import with_boxes
 from longtail.sources.boxes.plain_background import background_note
 from longtail.sources.decoding.decode import DECODING_VERSION
@@ -116,10 +116,10 @@ def _seen_images(
     images: UInt8Array, subsets: pd.DataFrame, trial: Trial, recognizer: dict[str, Any]
 ) -> SeenImages:
     """The images of the data set, by what the model has seen of them."""
-    split = {TRAIN: images_of(subsets, "train", trial.train_set), **held_out_parts(subsets)}
+    split = {TRAINED_ON: images_of(subsets, "train", trial.train_set), **held_out_parts(subsets)}
     if recognizer["folds"] is not None:  # the model has learnt all but unknown species
         *learnt, unknown = split.values()
-        split = {TRAIN: np.concatenate(learnt), UNKNOWN: unknown}
+        split = {TRAINED_ON: np.concatenate(learnt), UNKNOWN: unknown}
     return SeenImages(images, split)
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from longtail.arrays import Float64Array
 from longtail.published.audit.finding import (
-    PARTS,
+    PRINTED_GROUPS,
     PRINTED_ROUNDING,
     PRINTED_TOLERANCE,
     WHOLE,
@@ -101,12 +101,14 @@ def _by_chance(values: pd.Series[float], found: int, images: int) -> float:
 def parts_add_up(published: pd.DataFrame) -> Iterator[AuditFinding]:
     """Whether head, middle and tail have the images and the hits of the whole."""
     accuracy, images = by_test_set(published, "acc1"), by_test_set(published, "acc1", "images")
-    if not has_test_sets(accuracy, [*PARTS, WHOLE]):
+    if not has_test_sets(accuracy, [*PRINTED_GROUPS, WHOLE]):
         return
-    complete = accuracy[[*PARTS, WHOLE]].notna().all(axis=1)
+    complete = accuracy[[*PRINTED_GROUPS, WHOLE]].notna().all(axis=1)
     accuracy, images = accuracy[complete], images[complete]
-    hits = (accuracy[[*PARTS, WHOLE]] * images[[*PARTS, WHOLE]]).round().astype(int)
-    sums, image_sums = hits[PARTS].sum(axis=1), images[PARTS].sum(axis=1)
+    hits = (
+        (accuracy[[*PRINTED_GROUPS, WHOLE]] * images[[*PRINTED_GROUPS, WHOLE]]).round().astype(int)
+    )
+    sums, image_sums = hits[PRINTED_GROUPS].sum(axis=1), images[PRINTED_GROUPS].sum(axis=1)
     agree = (sums == hits[WHOLE]) & (image_sums == images[WHOLE])
     for place in accuracy.index[~agree]:
         yield row_finding(
@@ -117,7 +119,7 @@ def parts_add_up(published: pd.DataFrame) -> Iterator[AuditFinding]:
             f"but the long-tailed test set has {hits.loc[place, WHOLE]:,} of "
             f"{images.loc[place, WHOLE]:,.0f}.",
         )
-    sizes = ", ".join(f"{size:,.0f}" for size in images[PARTS].max())
+    sizes = ", ".join(f"{size:,.0f}" for size in images[PRINTED_GROUPS].max())
     yield table_finding(
         "parts_add_up",
         bool(agree.all()),
@@ -130,7 +132,7 @@ def f1_is_weighted(published: pd.DataFrame) -> Iterator[AuditFinding]:
     """Signs that F1 is averaged over classes by their test images."""
     yield from _f1_exceeds_accuracy(published)
     cells = reported(published, "f1")
-    cells = cells[cells["test_set"] == PARTS[-1]]
+    cells = cells[cells["test_set"] == PRINTED_GROUPS[-1]]
     if cells.empty:
         return
     images, values = int(cells["images"].max()), cells["value"].to_numpy()

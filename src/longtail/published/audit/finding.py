@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 ROW_COLUMNS = ["table", "backbone", "train_set", "method"]
-WHOLE, PARTS = "long_tailed", ["head", "middle", "tail"]
+WHOLE, PRINTED_GROUPS = "long_tailed", ["head", "middle", "tail"]
 # The largest rounding error of a number printed with four decimals.
 PRINTED_ROUNDING = 0.5e-4
 PRINTED_TOLERANCE = 1e-9

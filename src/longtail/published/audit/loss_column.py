@@ -9,7 +9,7 @@ import pandas as pd
 
 from longtail.evaluation.comparisons import BASELINE
 from longtail.published.audit.finding import (
-    PARTS,
+    PRINTED_GROUPS,
     PRINTED_ROUNDING,
     ROW_COLUMNS,
     WHOLE,
@@ -40,11 +40,13 @@ def losses_add_up(published: pd.DataFrame) -> Iterator[AuditFinding]:
     is divided by the sum of the weights, nor if the loss draws random numbers.
     """
     loss, images = by_test_set(published, "loss"), by_test_set(published, "loss", "images")
-    if not has_test_sets(loss, [*PARTS, WHOLE]):
+    if not has_test_sets(loss, [*PRINTED_GROUPS, WHOLE]):
         return
-    mean = (loss[PARTS] * images[PARTS]).sum(axis=1) / images[PARTS].sum(axis=1)
+    mean = (loss[PRINTED_GROUPS] * images[PRINTED_GROUPS]).sum(axis=1) / images[PRINTED_GROUPS].sum(
+        axis=1
+    )
     loss["miss"] = mean - loss[WHOLE]
-    complete = loss[loss[[*PARTS, WHOLE]].notna().all(axis=1)]
+    complete = loss[loss[[*PRINTED_GROUPS, WHOLE]].notna().all(axis=1)]
     misses = complete["miss"].abs() > 2 * PRINTED_ROUNDING
     yield table_finding(
         "losses_add_up",
@@ -157,9 +159,11 @@ def _percentages(rows: pd.DataFrame) -> str:
 
 def _weights(rows: pd.DataFrame, images: pd.DataFrame) -> str:
     """The class weights that would explain the differences, as a text."""
-    if len(rows) < len(PARTS):
+    if len(rows) < len(PRINTED_GROUPS):
         return ""
-    pulls = (rows[PARTS].sub(rows[WHOLE], axis=0) * images.loc[rows.index, PARTS]).to_numpy()
+    pulls = (
+        rows[PRINTED_GROUPS].sub(rows[WHOLE], axis=0) * images.loc[rows.index, PRINTED_GROUPS]
+    ).to_numpy()
     middle, tail = np.linalg.lstsq(pulls[:, 1:], -pulls[:, 0], rcond=None)[0]
     return (
         f" In one mean over the test set, weights of 1, {middle:.2f} and {tail:.2f} for an image "

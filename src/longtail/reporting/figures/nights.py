@@ -24,7 +24,7 @@ CIRCLES = {
     "checked": ("none", "black"),
 }
 # The area of the largest circle, in square points, and how many dates fit on the axis.
-LARGEST, MANY_NIGHTS = 180.0, 14
+LARGEST_CIRCLE, MANY_NIGHTS = 180.0, 14
 
 
 def nights_figure(nights: pd.DataFrame) -> Picture:
@@ -50,7 +50,7 @@ def nights_figure(nights: pd.DataFrame) -> Picture:
     figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.subplots()
     for column, (face, edge) in CIRCLES.items():
-        sizes = LARGEST / rows["all"].max() * rows[column]
+        sizes = LARGEST_CIRCLE / rows["all"].max() * rows[column]
         has = rows[column] > 0
         axes.scatter(x[has], y[has], s=sizes[has], facecolors=face, edgecolors=edge, label=column)
     step = -(-len(evenings) // MANY_NIGHTS)

@@ -14,9 +14,9 @@ from longtail.reporting.figures.drawing import COLOURS, GREY, Picture
 from longtail.reporting.tables.layouts import TRAIN_SET_LABELS
 from longtail.reporting.tables.leaders import ALIKE, BEST, OVERALL, TAIL, headline_tables
 
-PANELS_IN_A_ROW = 4
+BACKBONES_IN_A_ROW = 4
 # The marker and the colour of each place; all others are grey rings.
-STYLES = {BEST: ("*", 11.0, COLOURS["tail"]), ALIKE: ("s", 5.5, COLOURS["head"])}
+PLACE_STYLES = {BEST: ("*", 11.0, COLOURS["tail"]), ALIKE: ("s", 5.5, COLOURS["head"])}
 OTHERS = ("o", 4.5, GREY)
 
 
@@ -33,7 +33,7 @@ def overview(leaders: pd.DataFrame, contents: Contents) -> Picture:
     shown = headline_tables(contents)
     parts = [part for part in (TAIL, OVERALL) if part in set(leaders["part"])] or [OVERALL]
     labels = {m: drawing.drawn_text(label) for m, label in shown[0].methods.items()}
-    columns = min(len(shown), PANELS_IN_A_ROW)
+    columns = min(len(shown), BACKBONES_IN_A_ROW)
     bands = -(-len(shown) // columns)
     height = 0.16 * len(labels) + 0.62
     size = max(2.35 * columns + 1.6, 6), len(parts) * bands * height + 0.7
@@ -59,8 +59,8 @@ def overview(leaders: pd.DataFrame, contents: Contents) -> Picture:
     figure.suptitle(f"Accuracy, trained {trained}: the best methods beyond noise", fontsize=11)
     figure.legend(
         handles=[
-            _marker(*STYLES[BEST], "best"),
-            _marker(*STYLES[ALIKE], "not significantly worse"),
+            _marker(*PLACE_STYLES[BEST], "best"),
+            _marker(*PLACE_STYLES[ALIKE], "not significantly worse"),
             _marker(*OTHERS, "significantly worse, or not compared"),
         ],
         loc="outside lower center", ncols=3, frameon=False, fontsize=8,
@@ -70,7 +70,7 @@ def overview(leaders: pd.DataFrame, contents: Contents) -> Picture:
 
 def _draw(axes: Axes, rows: pd.DataFrame) -> None:
     for place, (_, row) in enumerate(rows.iterrows()):
-        marker, size, colour = STYLES.get(row["place"], OTHERS)
+        marker, size, colour = PLACE_STYLES.get(row["place"], OTHERS)
         if pd.isna(row["value"]):
             continue
         axes.plot([row["low"], row["high"]], [place, place], color=colour, lw=1.4)

@@ -25,7 +25,7 @@ WIDE_PANEL = 6.2  # the only one of a row
 # The colour and the marker of each family, the same in every report. Every marker is unique, since
 # there are more families than colours.
 FAMILY_MARKERS = (*(marker for marker in MARKERS if marker != "*"), "p", "<")
-STYLES: dict[Family, tuple[str, str]] = {
+FAMILY_STYLES: dict[Family, tuple[str, str]] = {
     family: (PALETTE[place % len(PALETTE)], FAMILY_MARKERS[place])
     for place, family in enumerate(FAMILIES)
 }
@@ -106,7 +106,7 @@ def _accuracies(scores: pd.DataFrame, table: Table, test_set: str) -> pd.DataFra
 
 
 def _style(family: Family | None) -> tuple[str, str]:
-    return OF_NO_FAMILY if family is None else STYLES[family]
+    return OF_NO_FAMILY if family is None else FAMILY_STYLES[family]
 
 
 def _point(axes: Axes, row: Any, style: tuple[str, str]) -> tuple[float, float]:

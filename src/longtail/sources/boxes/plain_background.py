@@ -15,7 +15,7 @@ from longtail.wording import percent
 # Photographs are reduced to at most so many pixels along their longer side, and divided into so
 # many tiles along each side. The background is the median of the tiles that are near, of which
 # animals fill less than half.
-WORKING_SIDE, TILES, NEAR = 1200, 12, 5
+WORKING_SIDE, TILES, NEAR_TILES = 1200, 12, 5
 # An animal differs by more grey values (of 255), and by so many times the typical difference.
 LEAST_DIFFERENCE, TIMES_TYPICAL = 25.0, 6.0
 # Parts that are closer, in reduced pixels, are one animal: legs, or a pale band across the wings.
@@ -135,7 +135,7 @@ def _background(pixels: Float32Array) -> Float32Array:
         ],
         dtype=np.float32,
     )
-    medians = ndimage.median_filter(medians, size=(NEAR, NEAR, 1), mode="nearest")
+    medians = ndimage.median_filter(medians, size=(NEAR_TILES, NEAR_TILES, 1), mode="nearest")
     planes = [
         Image.fromarray(medians[..., channel]).resize((width, height), Image.Resampling.BILINEAR)
         for channel in range(3)

@@ -20,7 +20,7 @@ from PIL import Image
 from longtail.arrays import Float32Array, UInt8Array
 
 # Sides of the grey images that are aligned, in pixels, and the iterations on each.
-SIDES, ITERATIONS = (16, 32, 64), (12, 8, 6)
+PYRAMID_SIDES, ITERATIONS = (16, 32, 64), (12, 8, 6)
 # Details are what remains without this much blur: a standard deviation, in pixels.
 BLUR = 1.0
 # Correlations of details on the middle level below which the last level is not tried, and on the
@@ -36,7 +36,7 @@ Complex = npt.NDArray[np.complex64]
 
 @dataclass(frozen=True)
 class GreyPyramid:
-    """An image in grey at each of ``SIDES``: uint8 (side, side)."""
+    """An image in grey at each of ``PYRAMID_SIDES``: uint8 (side, side)."""
 
     levels: tuple[UInt8Array, ...]
 
@@ -44,7 +44,7 @@ class GreyPyramid:
     def of(cls, pixels: UInt8Array) -> Self:
         """The pyramid of an image, uint8 (height, width, 3)."""
         grey = Image.fromarray(pixels).convert("L")
-        resized = (grey.resize((side, side), Image.Resampling.BILINEAR) for side in SIDES)
+        resized = (grey.resize((side, side), Image.Resampling.BILINEAR) for side in PYRAMID_SIDES)
         return cls(tuple(np.asarray(level) for level in resized))
 
 

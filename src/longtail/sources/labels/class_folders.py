@@ -14,9 +14,9 @@ from longtail.sources.files import ImageFileRef
 from longtail.sources.labels.annotations import annotated_classes
 from longtail.sources.labels.metadata import Entry
 from longtail.sources.labels.split_folders import (
-    TEST,
-    TRAIN,
-    VALIDATION,
+    TEST_SPLIT,
+    TRAIN_SPLIT,
+    VALIDATION_SPLIT,
     Parts,
     find_split_folders,
     question,
@@ -176,14 +176,14 @@ def _entries_of_splits(
     for split, files in by_split.items():
         top = _top([parts for _, parts in files], levels, ends_at_split=False)
         by_split[split] = [(file, _below(top, parts)) for file, parts in files]
-    if TRAIN not in by_split:
+    if TRAIN_SPLIT not in by_split:
         doubt = "there is none of training images"
         raise DataError(question(names, doubt, key))
-    trained = {_class_of(parts, levels) for _, parts in by_split[TRAIN]} - {""}
+    trained = {_class_of(parts, levels) for _, parts in by_split[TRAIN_SPLIT]} - {""}
     entries = [Entry(file, "", "", "") for file, _ in outside]
     for split, files in by_split.items():
         classes = {_class_of(parts, levels) for _, parts in files}
-        if split == TRAIN or classes & trained:
+        if split == TRAIN_SPLIT or classes & trained:
             class_of = {file: _class_of(parts, levels) for file, parts in files}
         elif len(classes - {""}) > 1:
             doubt = f"the classes of {split} images are none of those of training images"
@@ -202,7 +202,7 @@ def _entries_of_splits(
 
 def _log_splits(entries: Iterable[Entry], names: Sequence[str], key: str) -> None:
     splits = [entry.split for entry in entries if entry.species]
-    missing = [split for split in (VALIDATION, TEST) if split not in splits]
+    missing = [split for split in (VALIDATION_SPLIT, TEST_SPLIT) if split not in splits]
     log.info(
         "%s.path: %s %s read as official splits (split_folders: official): %s%s",
         key, listed(f"'{name}'" for name in names), is_or_are(len(names)), sizes(splits),

@@ -13,11 +13,11 @@ from longtail.wording import counted, first_names, listed
 Parts = tuple[str, ...]
 Answer = Literal["official", "redraw", "classes"] | None
 
-TRAIN, VALIDATION, TEST = "train", "validation", "test"
+TRAIN_SPLIT, VALIDATION_SPLIT, TEST_SPLIT = "train", "validation", "test"
 _WORDS = {
-    **dict.fromkeys(("train", "training", "trn"), TRAIN),
-    **dict.fromkeys(("val", "valid", "validation", "dev"), VALIDATION),
-    **dict.fromkeys(("test", "testing", "tst"), TEST),
+    **dict.fromkeys(("train", "training", "trn"), TRAIN_SPLIT),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), VALIDATION_SPLIT),
+    **dict.fromkeys(("test", "testing", "tst"), TEST_SPLIT),
 }
 
 
@@ -54,7 +54,7 @@ class SplitFolders:
         at = self.position
         if len(parts) > at + 1 and parts[at] in self.splits:
             return self.splits[parts[at]], (*parts[:at], *parts[at + 1 :])
-        return (None if TRAIN in self.splits.values() else TRAIN), parts
+        return (None if TRAIN_SPLIT in self.splits.values() else TRAIN_SPLIT), parts
 
 
 def find_split_folders(
@@ -137,6 +137,6 @@ def sizes(splits: Sequence[str]) -> str:
     """How many images each official split has, in words."""
     return ", ".join(
         f"{split} {counted(splits.count(split), 'image')}"
-        for split in (TRAIN, VALIDATION, TEST)
+        for split in (TRAIN_SPLIT, VALIDATION_SPLIT, TEST_SPLIT)
         if split in splits
     )
