@@ -17,7 +17,7 @@ from longtail.records.source_captures import capture_reader
 from longtail.schemas.data import INDEX
 from longtail.schemas.validation import validate
 from longtail.schemas.vocabulary import CAPTURE_COLUMNS
-from longtail.sources.corrections import ConfirmedStore
+from longtail.sources.confirmed_photographs import ConfirmedStore
 from longtail.sources.images import Images
 from tests.records.exif_files import LONDON, with_exif
 from tests.sources.photographs import folder_of, groups, photograph, read, source

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from longtail.parameters import FolderSource
-from longtail.sources.corrections import ConfirmedStore
+from longtail.sources.confirmed_photographs import ConfirmedStore
 from longtail.sources.folder import read_folder
 from longtail.sources.images import Images
 from longtail.sources.selection import ClassRequirements

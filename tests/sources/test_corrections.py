@@ -17,7 +17,7 @@ from longtail.errors import DataError
 from longtail.imbalance.subsets import CONFIRMED
 from longtail.naming.answers_table import DONT_KNOW
 from longtail.sources.box import Box, cut_square
-from longtail.sources.corrections import ConfirmedStore
+from longtail.sources.confirmed_photographs import ConfirmedStore
 from longtail.sources.images import Images
 from longtail.sources.read import check_source
 from tests.sources.photographs import photograph, save, source

@@ -16,7 +16,7 @@ from longtail.errors import DataError
 from longtail.parameters import Dataset, Imbalance
 from longtail.schemas.data import INDEX, REJECTED
 from longtail.sources import read_source
-from longtail.sources.corrections import ConfirmedStore
+from longtail.sources.confirmed_photographs import ConfirmedStore
 from longtail.sources.images import index_of
 from longtail.sources.read import check_source
 from longtail.trials.fingerprint import sha256_of_arrays

@@ -17,11 +17,8 @@ from longtail.parameters.classifier import Classifier
 from longtail.parameters.contrastive import Contrastive
 from longtail.parameters.custom_loss import CustomLoss, LossDefinition
 from longtail.parameters.datasets import (
-    Cifar100Source,
     Dataset,
-    DigitsSource,
     ExponentialProfile,
-    FolderSource,
     Groups,
     Holdout,
     Imbalance,
@@ -32,7 +29,6 @@ from longtail.parameters.datasets import (
     Profile,
     RankGroups,
     ShotGroups,
-    Source,
     StepProfile,
     StratifiedHoldout,
     TrainSet,
@@ -76,6 +72,7 @@ from longtail.parameters.sampling import (
 )
 from longtail.parameters.second_stage import SecondStage
 from longtail.parameters.serving import Serving
+from longtail.parameters.sources import Cifar100Source, DigitsSource, FolderSource, Source
 from longtail.parameters.statistics import Statistics
 from longtail.parameters.strict import Strict, unknown
 from longtail.parameters.types import Name, whole_share

@@ -1,166 +1,27 @@
-"""Where a data set comes from, and how it is split and made long-tailed."""
+"""How a data set is split and made long-tailed."""
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from longtail.parameters.sources import FolderSource, Source
 from longtail.parameters.strict import Strict, key_error
 from longtail.parameters.types import (
     MAX_COUNT,
     Count,
-    ImageSize,
     ImbalanceFactor,
-    MachinePath,
     Name,
     Positive,
     Seed,
     Share,
-    Text,
 )
 
 # Head, middle and tail have a class each.
 FEWEST_KNOWN_CLASSES = 3
 
 TrainSet = Literal["balanced", "long_tailed", "matched", "natural"]
-
-
-class DigitsSource(Strict):
-    """scikit-learn's 1,797 handwritten digits.
-
-    Attributes:
-        image_size: the height and width that they are enlarged to from 8 pixels.
-    """
-
-    kind: Literal["digits"]
-    image_size: ImageSize
-
-
-class Cifar100Source(Strict):
-    """CIFAR-100 (Krizhevsky 2009).
-
-    Attributes:
-        path: the official archive, or a folder (or zip files) with ``{train,test}/<class>/*``; it
-            may contain ``*``. Null: download it.
-        url: of the official archive.
-        md5: of the official archive.
-    """
-
-    image_size: ClassVar[int] = 32
-
-    kind: Literal["cifar100"]
-    path: MachinePath | None
-    url: Text
-    md5: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
-
-    @field_validator("url")
-    @classmethod
-    def _is_of_the_web(cls, url: str) -> str:
-        if not re.fullmatch(r"https?://[^/\s]+/\S*", url):
-            raise ValueError(f"must start with https:// (or http://) and a host, found {url!r}")
-        return url
-
-
-class FolderSource(Strict):
-    """A folder (or zip file) of class folders, cut to squares of ``image_size`` pixels.
-
-    Attributes:
-        path: the folder or zip file; ``*`` in it may stand for several.
-        image_size: the height and width that images are cut to, in pixels.
-        metadata: a CSV file with the columns ``file`` and ``species``, and optionally ``group``
-            and ``split``; it replaces the class folders.
-        corrections: a table of photographs that a person has named, such as the page of names
-            saves it, or a folder of them; they join the training images.
-        class_levels: how many levels of folders name a class: 1, or 2 for ``Noctua/comes/``, whose
-            images are of the class ``Noctua comes``.
-        class_names: a table of two columns with the name of each class folder and the name to use.
-        split_folders: what folders such as ``train``, ``valid`` and ``test`` are: ``official``
-            splits, parts of one data set that is split again (``redraw``), or ``classes``. None:
-            official splits where that is clear, and an error where it is not.
-        unsorted: what becomes of classes named unknown, unsorted, other, blank or the like: each is
-            a ``class`` like any other, or ``skip``. None: an error, unless they are held out by
-            the data set's ``unknown.classes``.
-        group_pattern: a regular expression with one group in parentheses. Images of a species in
-            whose path it captures the same text are a series, which no split divides.
-        deployments: a CSV file with one row per trap, by which images get a place.
-        time_zone: of times without an offset: a name such as Europe/London, or an offset.
-        group_by: images of a species from one ``night`` of one trap, or of one trap
-            (``deployment``), are a series, which no split divides. Times and places are read, and
-            in the index, if this or one of the two before is given.
-        near_duplicates: images of a species whose difference hashes (512 bits) differ in at most
-            so many bits are compared; if they show the same photograph, no split divides them.
-            None: no search.
-        max_pixels: images with more pixels are rejected; JPEGs that are decoded at a reduced size
-            may have 4 times as many.
-        truncated: whether JPEGs whose end is missing are rejected, or kept and marked in the index.
-        min_images: the fewest usable images of a species. None: as many as the hold-out needs.
-        small_classes: what becomes of a species that has fewer.
-    """
-
-    kind: Literal["folder"]
-    path: MachinePath | None
-    image_size: ImageSize
-    metadata: MachinePath | None = None
-    corrections: MachinePath | None = None
-    class_levels: Annotated[int, Field(ge=1, le=9)] = 1
-    class_names: MachinePath | None = None
-    split_folders: Literal["official", "redraw", "classes"] | None = None
-    unsorted: Literal["class", "skip"] | None = None
-    group_pattern: Text | None = None
-    deployments: MachinePath | None = None
-    time_zone: Text | None = None
-    group_by: Literal["night", "deployment"] | None = None
-    near_duplicates: Annotated[int, Field(ge=0, le=256)] | None = 200
-    max_pixels: Annotated[int, Field(ge=1, le=10**10)] = 100_000_000
-    truncated: Literal["reject", "keep"] = "reject"
-    min_images: Count | None = None
-    small_classes: Literal["drop", "error"] = "drop"
-
-    @field_validator("group_pattern")
-    @classmethod
-    def _captures_once(cls, pattern: str | None) -> str | None:
-        if pattern is None:
-            return None
-        try:
-            groups = re.compile(pattern).groups
-        except re.error as error:
-            raise ValueError(f"'{pattern}' is not a regular expression: {error}") from None
-        if groups != 1:
-            raise ValueError(
-                f"'{pattern}' must have one group in parentheses, the name of the series, but has "
-                f"{groups}. Other parentheses are written as (?:...)"
-            )
-        return pattern
-
-    @property
-    def reads_captures(self) -> bool:
-        """Whether it is read when and where images were taken."""
-        return any((self.deployments, self.time_zone, self.group_by))
-
-    @model_validator(mode="after")
-    def _knows_deployments(self) -> Self:
-        if self.group_by == "deployment" and self.deployments is None:
-            raise key_error("group_by", "deployment needs the table of traps: set deployments, too")
-        return self
-
-    @model_validator(mode="after")
-    def _names_classes_once(self) -> Self:
-        if self.metadata is not None and self.class_levels > 1:
-            raise key_error(
-                "class_levels", "metadata names the classes, not folders: leave class_levels out"
-            )
-        if self.metadata is not None and self.split_folders is not None:
-            raise key_error(
-                "split_folders",
-                "metadata has the official splits in its column split, not folders: leave "
-                "split_folders out",
-            )
-        return self
-
-
-Source = Annotated[DigitsSource | Cifar100Source | FolderSource, Field(discriminator="kind")]
 
 
 class OfficialHoldout(Strict):

@@ -16,7 +16,7 @@ from longtail.parameters import FolderSource
 from longtail.parameters.datasets import FEWEST_KNOWN_CLASSES
 from longtail.scientific_names import canonical_name, plain_name
 from longtail.sources.cache.image_cache import PixelCache
-from longtail.sources.corrections import ConfirmedStore, read_confirmed
+from longtail.sources.confirmed_photographs import ConfirmedStore, read_confirmed
 from longtail.sources.decoding.decode import DecodeLimits
 from longtail.sources.duplicates.image_groups import Grouping
 from longtail.sources.duplicates.near_duplicates import Comparer

@@ -7,7 +7,8 @@ from pathlib import Path
 from longtail.errors import DataError
 from longtail.parameters import Cifar100Source, Dataset, DigitsSource, FolderSource, Source
 from longtail.sources.cifar100 import read_cifar100
-from longtail.sources.corrections import ConfirmedStore, correction_tables
+from longtail.sources.confirmed_photographs import ConfirmedStore
+from longtail.sources.corrections import correction_tables
 from longtail.sources.digits import read_digits
 from longtail.sources.folder import read_folder
 from longtail.sources.images import Images

@@ -17,7 +17,7 @@ from longtail.naming.name_matching import NO_SYNONYMS
 from longtail.naming.synonyms import read_synonyms
 from longtail.parameters import Dataset, FolderSource, Predict
 from longtail.records.source_captures import capture_reader
-from longtail.sources.corrections import ConfirmedStore
+from longtail.sources.confirmed_photographs import ConfirmedStore
 from longtail.sources.duplicates.equal_images import first_equal
 from longtail.sources.earlier_splits import keep_earlier_split
 from longtail.trials.fingerprint import sha256_of_arrays
