@@ -19,6 +19,7 @@ import longtail
 from longtail.arrays import Float64Array, Int64Array
 from longtail.provenance import processor
 from longtail.schemas import data, report, results
+from longtail.schemas.vocabulary import CAPTURE_COLUMNS
 from longtail.storage.files import checksum_file
 from longtail.trials.fingerprint import ENGINE_VERSION, RANDOM_COSINE_ENGINE_VERSION
 from tests.pipelines.conftest import EPOCHS, LONG_TRIAL
@@ -419,7 +420,7 @@ def test_every_column_of_every_table_is_in_its_schema(full: Run) -> None:
         "confused_pairs": report.CONFUSED_PAIRS, "scores": report.SCORES,
     }  # fmt: skip
     # Of images that the digits do not have.
-    absent = {"same_as", "sha256", "truncated"}
+    absent = {"same_as", "sha256", "truncated", *CAPTURE_COLUMNS}
     for name, schema in schemas.items():
         columns = [column for column in schema.columns if column not in absent]
         assert full.load(f"digits_{name}").columns.tolist() == columns, name
