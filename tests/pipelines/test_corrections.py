@@ -87,6 +87,12 @@ def test_test_photographs_stay_when_photographs_are_added_and_relabelled(
     again = learned(tmp_path / "data", tmp_path / "mine")
     for name in ("moths_index", "moths_subsets", "moths_images"):
         assert again.made[name] == before.made[name]  # nothing has changed
+    # Had the two run side by side, each would have stored a version of its own.
+    for name in ("moths_index", "moths_source", "moths_images"):
+        stored = before.made[name]
+        shutil.copytree(stored.parent, stored.parents[1] / again.run_id)
+    learned(tmp_path / "data", tmp_path / "mine", "recipe.epochs=3")
+    assert "before the data set changed" not in caplog.text
     for file in (digits / "new").iterdir():
         shutil.copy(file, tmp_path / f"mine/classes/number {file.name[0]}/new_{file.name}")
     tests = images_of(before.load("moths_subsets"), "test", "balanced")

@@ -261,16 +261,19 @@ def test_animals_in_boxes_are_named_as_if_they_were_photographs(
     (tmp_path / "frames").mkdir()
     frame.save(tmp_path / "frames/a.png")
     frame.save(tmp_path / "frames/b.png")
+    shutil.copy(left, tmp_path / "frames/c.png")  # a photograph of the data set, whole
     lines = ["file,x,y,width,height,score", "a.png,3,4,32,32,0.9", "a.png,45,4,32,32,0.8"]
-    lines += ["a.png,90,4,32,32,0.8", "a.png,5,4,32,32,0.1"]
+    lines += ["a.png,90,4,32,32,0.8", "a.png,5,4,32,32,0.1", "c.png,8,8,16,16,0.8"]
     (tmp_path / "boxes.csv").write_text("\n".join(lines))
     boxes = [f"predict.boxes={tmp_path / 'boxes.csv'}", "predict.box_margin=0"]
     ended = predict(trained, tmp_path / "frames", *boxes, "predict.error_rate=0.2")
     table, whole = names_of(ended), names_of(named).set_index("file")
     assert table["file"].tolist() == [
         *("a.png#boxes.csv: line 4", "a.png#xywh=3,4,32,32", "a.png#xywh=45,4,32,32", "b.png"),
+        "c.png#xywh=8,8,16,16",
     ]
-    outside, first, second, empty = table.to_dict("records")
+    outside, first, second, empty, part = table.to_dict("records")
+    assert part["already_in"] == "test"
     for row, file in ((first, left), (second, right)):
         expected = whole.loc[file.relative_to(photographs).as_posix()]
         assert (row["species"], row["already_in"]) == (expected["species"], "test")
@@ -284,9 +287,9 @@ def test_animals_in_boxes_are_named_as_if_they_were_photographs(
     data = json.loads(page.partition('id="data">')[2].partition("</script>")[0])
     assert [(card["file"], card["box"]) for card in data["cards"]] == [
         *(("a.png#xywh=3,4,32,32", "3,4,32,32"), ("a.png#xywh=45,4,32,32", "45,4,32,32")),
-        ("b.png", ""),
+        *(("b.png", ""), ("c.png#xywh=8,8,16,16", "8,8,16,16")),
     ]
-    uris = {card["uri"] for card in data["cards"][:2]}
+    uris = {card["uri"] for card in data["cards"] if card["frame"] == "a.png"}
     assert uris == {(tmp_path / "frames/a.png").as_uri()}
     again = predict(trained, tmp_path / "frames", *boxes, "predict.error_rate=0.2")
     pd.testing.assert_frame_equal(names_of(again), table)  # each box has its own logits again

@@ -57,4 +57,6 @@ def check_run(catalog: LongtailCatalog, version: str, names: Iterable[str]) -> N
     found = {v for name in names for v in catalog.stored_versions(name)}
     if version not in found:
         newest = sorted(found, reverse=True)[:SHOWN_RUNS]
-        raise DataError(unknown(version, newest or ["there is none yet"], "run"))
+        data = catalog.load("params:data")
+        none = [f"none is in the data folder '{data}' (another one: --params=data=/path/to/folder)"]
+        raise DataError(unknown(version, newest or none, "run"))

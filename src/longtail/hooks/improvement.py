@@ -38,7 +38,15 @@ def log_improvement(pipeline: Pipeline, catalog: LongtailCatalog) -> None:
             for version in catalog.stored_versions(answers)
             if version < now[answers]
         )
-        before = next((v for v, of_images in earlier if of_images not in (None, now[images])), None)
+        before = next(
+            (
+                version
+                for version, of_images in earlier
+                if of_images not in (None, now[images])
+                and not _had_equal_images(catalog, dataset, version, now[answers])
+            ),
+            None,
+        )
         if before is None:
             continue
         compared = compare(
@@ -60,6 +68,22 @@ def record_splits(pipeline: Pipeline, catalog: LongtailCatalog) -> None:
                 parameters.datasets[dataset],
                 path_of(catalog, "earlier_splits"),
             )
+
+
+def _had_equal_images(catalog: LongtailCatalog, dataset: str, *runs: str) -> bool:
+    """Whether two runs had the same images with the same labels.
+
+    Runs side by side each store a version of their own.
+    """
+    checksums, labels = [], []
+    for run in runs:
+        source, index = (
+            catalog.load(name, catalog.version_at(name, run))
+            for name in (f"{dataset}_source", f"{dataset}_index")
+        )
+        checksums.append(source["sha256"])
+        labels.append(index["class_name"].tolist())
+    return bool(checksums[0] == checksums[1] and labels[0] == labels[1])
 
 
 def _answers(catalog: LongtailCatalog, dataset: str, trial: str, version: str) -> AnswersOnTest:

@@ -29,6 +29,7 @@ from longtail.wording import counted, decimal
 DONT_KNOW = "don't know"
 NO_ANIMAL = "no animal"
 CANNOT_BE_READ, BAD_BOX = "the file cannot be read", "the box cannot be used"
+NO_BOX = "it has no box that can be used"
 LOOKS_UNKNOWN = "looks like none of the known species"
 # How many reasons why files cannot be read are logged.
 LOGGED_REASONS = 5

@@ -106,7 +106,7 @@ def _imported(path: str) -> Any:
         ) from None
     if not hasattr(module, name):
         own = [key for key, value in vars(module).items() if _is_definition(value)]
-        raise key_error("type", f"{module_name} has no {name}. {unknown(name, own, 'loss')}")
+        raise key_error("type", f"{module_name}: {unknown(name, own, 'loss')}")
     return getattr(module, name)
 
 

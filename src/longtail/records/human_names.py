@@ -42,6 +42,7 @@ def with_human_names(
     corrections: Sequence[Correction],
     recognizer: Mapping[str, Any],
     listed: Sequence[str] = (),
+    rejected: Sequence[Rejected] = (),
 ) -> tuple[pd.DataFrame, list[Rejected]]:
     """The identifications of people where there are any, and those of the model elsewhere.
 
@@ -54,11 +55,12 @@ def with_human_names(
         corrections: that people agree on.
         recognizer: its ``class_names`` and ``taxonomy`` tell the rank of a name.
         listed: names in tables of the user; the genera of scientific ones are known.
+        rejected: rows of the tables of corrections that cannot be used.
 
     Returns:
         The same columns, where rows that a person has named have the method ``human``, no
-        probability, and ``by`` and ``when`` of the correction; and the corrections of these
-        photographs that cannot be used, with the reason. The name of the model stays there.
+        probability, and ``by`` and ``when`` of the correction; and the corrections that cannot be
+        used, ``rejected`` ones first, with the reason. The name of the model stays there.
     """
     said = {row.photograph: row for row in corrections}
     by_file: dict[tuple[str, str], list[Correction]] = defaultdict(list)
@@ -85,10 +87,11 @@ def with_human_names(
     for key in said.keys() - used - reasons.keys():
         if reason := _mistake(said[key], of_photograph):
             reasons[key] = reason
-    _log_counts(len(used), len(reasons), len(said) - len(used) - len(reasons))
+    _log_counts(len(used), len(rejected) + len(reasons), len(said) - len(used) - len(reasons))
     known.log_nearly([said[key].name for key in said if key in used and said[key].name])
     table = pd.DataFrame(rows, columns=identified.columns, index=identified.index)
-    return table, [said[key].rejected(reasons[key]) for key in said if key in reasons]
+    unpublished = [said[key].rejected(reasons[key]) for key in said if key in reasons]
+    return table, [*rejected, *unpublished]
 
 
 def _rows_of_photographs(rows: Sequence[dict[Any, Any]]) -> Mapping[str, list[dict[Any, Any]]]:

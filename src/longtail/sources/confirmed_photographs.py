@@ -101,9 +101,9 @@ def read_confirmed(
             rejected.append(row.contradicted_by(other))
     unsure = sum(not row.is_sure for row in agreed)
     log.info(
-        "%s: %s the training images; %d without a sure species do not",
+        "%s: %s confirmed; %d without a sure species are not",
         key,
-        counted(len(entries), "confirmed photograph joins", "confirmed photographs join"),
+        counted(len(entries), "photograph is", "photographs are"),
         unsure,
     )
     if rejected:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from longtail.errors import DataError
+from longtail.imbalance.subsets import CONFIRMED
 from longtail.parameters import FolderSource
 from longtail.parameters.datasets import FEWEST_KNOWN_CLASSES
 from longtail.scientific_names import canonical_name, plain_name
@@ -114,6 +115,8 @@ def read_folder(
         stored = cache.array_of([entry.file for entry in selection.entries], title)
     for note in selection.notes:
         log.info("%s: %s", dataset, note)
+    if source.corrections is not None:
+        _log_confirmed(selection, dataset)
     index = _index_of(selection, class_names)
     of_images = captures.set_index(pd.Index(files)).loc[[e.file for e in selection.entries]]
     index[captures.columns] = of_images.set_index(index.index)
@@ -121,6 +124,12 @@ def read_folder(
         index["truncated"] = [record.truncated for record in selection.records]
         log.info("%s: %s kept", dataset, counted(int(index["truncated"].sum()), "truncated JPEG"))
     return Images(stored.pixels(), index, _table(rejected), stored.sha256)
+
+
+def _log_confirmed(selection: Selection, dataset: str) -> None:
+    joined = sum(entry.split == CONFIRMED for entry in selection.entries)
+    words = counted(joined, "confirmed photograph joins", "confirmed photographs join")
+    log.info("%s: %s the training images", dataset, words)
 
 
 def _index_of(selection: Selection, class_names: Sequence[str]) -> pd.DataFrame:

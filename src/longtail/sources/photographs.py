@@ -62,7 +62,7 @@ class PhotographBox:
 
 
 class BadBox(NamedTuple):
-    """The photograph of a box that cannot be used, empty if it is missing, and the reason."""
+    """The photograph of a box that cannot be used, empty if there is no box, and the reason."""
 
     frame: str
     reason: str

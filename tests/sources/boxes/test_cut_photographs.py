@@ -83,14 +83,17 @@ def test_every_photograph_and_box_is_accounted_for(
             "",
             "is named in boxes.json: images[4].detections[1], but is missing or not an image file",
         ),
+        "d.png": ("", "is not named in predict.boxes, so no animal was looked for in it"),
     }
     assert set(found.frames) == {"./=a.png", "broken.png", "d.png", "night/b.png", "night/c.png"}
     names = pd.DataFrame({"file": [*found.files, *found.bad_boxes], "note": ""})
-    frames = ["./=a.png", "./=a.png", "", "night/c.png", ""]
-    assert with_boxes(names, found)["frame"].tolist() == frames
-    assert found.rejected["d.png"] == (
-        "is not named in predict.boxes, so no animal was looked for in it"
-    )
+    frames = dict(zip(names["file"], with_boxes(names, found)["frame"], strict=True))
+    assert frames == {
+        "./=a.png#xywh=0,0,24,24": "./=a.png",
+        "./=a.png#xywh=12,12,12,12": "./=a.png",
+        "night/c.png#boxes.json: images[2].detections[0]": "night/c.png",
+        **dict.fromkeys(("night/b.png", "d.png", "gone.png"), ""),
+    }
     assert found.rejected["broken.png"] == "cannot be read: the file is empty"
     assert "convert it to JPEG" in found.rejected["phone.jxl"]
     assert "predict.boxes: 2 animals in 1 photograph; 1 photograph without an animal" in caplog.text

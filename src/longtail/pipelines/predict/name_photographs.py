@@ -15,6 +15,7 @@ from longtail.arrays import UInt8Array
 from longtail.imbalance import UNKNOWN, images_of
 from longtail.naming.answers_table import (
     BAD_BOX,
+    NO_BOX,
     columns_of,
     log_names,
     names_table,
@@ -34,6 +35,7 @@ from longtail.schemas.vocabulary import ALREADY_IN, NOTE, SHA256, TRAINED_ON
 from longtail.sources.boxes.cut_photographs import with_boxes
 from longtail.sources.boxes.plain_background import background_note
 from longtail.sources.decoding.decode import DECODING_VERSION
+from longtail.sources.files import ImageFileRef
 from longtail.sources.photographs import Photographs, checksums, content_keys, decode_in_chunks
 from longtail.wording import counted
 
@@ -95,11 +97,15 @@ def name_photographs(
             counted(len(known), "photograph was", "photographs were"),
         )
         parts.append(_named(rule, list(known), list(known.values())))
+    of_frames = _parts_of_frames(photographs, new, seen, recognizer["image_size"])
     for usable, unreadable in _decoded(photographs, new, recognizer["image_size"]):
         parts += [unreadable_row(rule, file, why) for file, why in unreadable.items()]
         if usable:
             outputs = predictor.logits(np.stack(list(usable.values())))
-            already_in = [seen.part_of(pixels) for pixels in usable.values()]
+            already_in = [
+                seen.part_of(pixels) or of_frames.get(photographs.files[file].frame, "")
+                for file, pixels in usable.items()
+            ]
             notes = _notes(photographs, usable)
             named = list(map(Named, outputs, already_in, notes))
             parts.append(_named(rule, list(usable), named))
@@ -129,7 +135,7 @@ def _rows_without_logits(rule: DecisionRule, photographs: Photographs) -> list[p
         *(unreadable_row(rule, file, why) for file, why in photographs.rejected.items()),
         *(row_without_animal(rule, *empty) for empty in photographs.without_animal.items()),
         *(
-            unreadable_row(rule, name, bad.reason, BAD_BOX)
+            unreadable_row(rule, name, bad.reason, BAD_BOX if bad.frame else NO_BOX)
             for name, bad in photographs.bad_boxes.items()
         ),
     ]
@@ -151,6 +157,26 @@ def _decoded(
             {file: pixels for file, pixels in pairs if not isinstance(pixels, str)},
             {file: why for file, why in pairs if isinstance(why, str)},
         )
+
+
+def _parts_of_frames(
+    photographs: Photographs, files: Sequence[str], seen: SeenImages, size: int
+) -> dict[ImageFileRef, str]:
+    """The part of the data set that has the photograph of each box, where one has it whole."""
+    from longtail.learning.inference.trained_model import images_per_chunk
+
+    of_files = (photographs.files[file] for file in files)
+    frames = list(dict.fromkeys(file.frame for file in of_files if file.box is not None))
+    if not frames:
+        return {}
+    title = f"Looking for {counted(len(frames), 'photograph')} in the data set"
+    chunks = decode_in_chunks(frames, size, images_per_chunk(size), title, photographs.limits)
+    every = (pixels for chunk in chunks for pixels in chunk)
+    return {
+        frame: seen.part_of(pixels)
+        for frame, pixels in zip(frames, every, strict=True)
+        if not isinstance(pixels, str)
+    }
 
 
 def _notes(photographs: Photographs, usable: Mapping[str, UInt8Array]) -> list[str]:

@@ -226,8 +226,7 @@ def publish_records(
     if predict.corrections is not None:
         corrections, unused = read_corrections(predict.corrections, "predict.corrections")
         listed = _names_in_tables(predict, recognizer["class_names"])
-        identified, unpublished = with_human_names(identified, corrections, recognizer, listed)
-        unused += unpublished
+        identified, unused = with_human_names(identified, corrections, recognizer, listed, unused)
     package = camtrap_package(
         identified, deployments, predict.survey, dataset.label, datetime.now(UTC)
     )

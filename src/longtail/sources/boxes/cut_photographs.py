@@ -62,7 +62,7 @@ def cut_photographs(found: Photographs, rules: BoxRules, image_size: int) -> Pho
         if file in of_file:
             _add(name, file, of_file[file], result)
         elif boxes.lists_all:
-            result.rejected[name] = NOT_LISTED.format(key=rules.key)
+            result.bad_boxes[name] = BadBox("", NOT_LISTED.format(key=rules.key))
         else:
             result.files[name] = file
             result.without_animal[name] = "it has no box"
@@ -165,7 +165,7 @@ def _log(result: Photographs, key: str) -> None:
         counted(len(result.without_animal), "photograph"),
     )
     not_listed = NOT_LISTED.format(key=key)
-    if others := [name for name, why in result.rejected.items() if why == not_listed]:
+    if others := [name for name, bad in result.bad_boxes.items() if bad.reason == not_listed]:
         log.warning(
             "%s: %s %s not named in it, such as '%s'",
             key,
