@@ -442,6 +442,6 @@ def test_a_slice_ends_with_the_command_for_what_follows(
     result = CliRunner().invoke(cli, ["run", "--env=test", "--pipelines=ingest", given])
     assert result.exit_code == 0, result.output
     assert caplog.messages[-1] == (
-        "Not made again after this run: imbalance, train, and report. To bring them up to date: "
+        "Not made by this run: imbalance, train, and report. To bring them up to date: "
         f"kedro run --pipelines=imbalance,train,report --env=test {given}"
     )

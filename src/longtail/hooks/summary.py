@@ -91,7 +91,7 @@ class SummaryHook:
         if stages := stages_after(pipeline):
             command = catalog.load("params:command")
             log.info(
-                "Not made again after this run: %s. To bring %s up to date: %s",
+                "Not made by this run: %s. To bring %s up to date: %s",
                 listed(stages),
                 "it" if len(stages) == 1 else "them",
                 command.replace("--pipelines=full", f"--pipelines={','.join(stages)}", 1),
