@@ -172,9 +172,8 @@ def _is_near(key: str, other: str) -> bool:
     """
     if re.findall(r"\d+", key) != re.findall(r"\d+", other):
         return False
-    return _similarity(key, other) >= LEAST_SIMILARITY or _without_gender(key) == _without_gender(
-        other
-    )
+    differs_in_gender = _without_gender(key) == _without_gender(other)
+    return differs_in_gender or _similarity(key, other) >= LEAST_SIMILARITY
 
 
 def _without_gender(key: str) -> str:
