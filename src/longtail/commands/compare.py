@@ -24,7 +24,7 @@ from longtail.evaluation.run_comparison import (
     parameter_changes,
 )
 from longtail.hooks.run_files import path_of
-from longtail.imbalance import has_groups, images_of, widest_test_set, without_equal_groups
+from longtail.imbalance import groups_differ, images_of, widest_test_set
 from longtail.project import shown
 from longtail.reporting.page.run_comparison import RunComparison, comparison_page
 from longtail.reporting.tables.leaders import TAIL
@@ -150,8 +150,8 @@ class _Tested:
             keys = pd.Series(hashes, numbers, dtype=object)
         trainings = run.load(f"{dataset}_trainings")
         train_sets = trainings["train_set"].unique()
-        profile = without_equal_groups(run.load(f"{dataset}_class_profile"), train_sets)
-        tail = images_of(subsets, "test", TAIL) if has_groups(profile) else np.empty(0, np.int64)
+        has_tail = groups_differ(run.load(f"{dataset}_class_profile"), train_sets)
+        tail = images_of(subsets, "test", TAIL) if has_tail else np.empty(0, np.int64)
         index = run.load(f"{dataset}_index").set_index("image")
         return cls(run, list(trial_names(trainings)), index, subsets, keys, tail)
 

@@ -36,7 +36,7 @@ from longtail.hooks.mlflow_records import (
 from longtail.hooks.registry import register_exported
 from longtail.hooks.run_files import is_step, made, path_of
 from longtail.hooks.run_trainings import trainings_of_run
-from longtail.imbalance import has_groups, without_equal_groups
+from longtail.imbalance import groups_differ
 from longtail.parameters import TrainSet, Trial
 from longtail.parameters.nesting import flatten
 from longtail.storage.spreadsheet import write_csv
@@ -91,6 +91,8 @@ class MlflowHook:
         self._client: MlflowClient | None = None
         self._experiment_id: str | None = None
         self._runs: dict[tuple[str, str], str] = {}
+        # By data set: it is the same for all trials of a run, and takes the class profile.
+        self._has_tail: dict[str, bool] = {}
         self._began = time.time()
 
     @hook_impl
@@ -166,9 +168,11 @@ class MlflowHook:
                     named["method"], named["backbone"], named["train_set"], named["seed"]
                 )
                 run = self._create(run_id, _trial_name(node), title, {})
-            train_sets = catalog.load("params:grid")["train_sets"]
-            has_tail = _has_tail(catalog, results["dataset"].iloc[0], train_sets)
-            self._log_metrics(run, final_metrics(results, has_tail=has_tail))
+            dataset = results["dataset"].iloc[0]
+            if dataset not in self._has_tail:
+                train_sets = catalog.load("params:grid")["train_sets"]
+                self._has_tail[dataset] = _has_tail(catalog, dataset, train_sets)
+            self._log_metrics(run, final_metrics(results, has_tail=self._has_tail[dataset]))
             content = io.StringIO()
             write_csv(results, content)
             self._mlflow().log_text(run, content.getvalue(), "results.csv")
@@ -353,8 +357,7 @@ def _trial_name(node: Node) -> str:
 
 def _has_tail(catalog: LongtailCatalog, dataset: str, train_sets: Iterable[TrainSet]) -> bool:
     """Whether head, middle and tail differ in one of these training sets."""
-    profile = catalog.load(f"{dataset}_class_profile")
-    return has_groups(without_equal_groups(profile, train_sets))
+    return groups_differ(catalog.load(f"{dataset}_class_profile"), train_sets)
 
 
 def _is_trial(node: Node) -> bool:

@@ -65,6 +65,16 @@ def all_groups_equal(profile: pd.DataFrame, train_set: TrainSet) -> bool:
     ) == [GROUPS]
 
 
+def groups_differ(profile: pd.DataFrame, train_sets: Iterable[TrainSet]) -> bool:
+    """Whether the classes have a head and a tail in at least one training set.
+
+    Args:
+        profile: the class profile.
+        train_sets: the training sets of the results.
+    """
+    return not all(all_groups_equal(profile, train_set) for train_set in train_sets)
+
+
 def without_equal_groups(profile: pd.DataFrame, train_sets: Iterable[TrainSet]) -> pd.DataFrame:
     """The class profile, in which ``group`` is empty if no training set has a head and a tail.
 
@@ -72,8 +82,7 @@ def without_equal_groups(profile: pd.DataFrame, train_sets: Iterable[TrainSet]) 
         profile: the class profile.
         train_sets: the training sets of the results.
     """
-    differ = not all(all_groups_equal(profile, train_set) for train_set in train_sets)
-    return profile if differ else profile.assign(group="")
+    return profile if groups_differ(profile, train_sets) else profile.assign(group="")
 
 
 def is_tail_smaller(counts: Int64Array, labels: Int64Array, subsets: pd.DataFrame) -> bool:
