@@ -123,10 +123,9 @@ class GridConfigLoader(OmegaConfigLoader):
         if key == "parameters" and processed_files:
             files = [*base_configs.values(), *env_configs.values()]
             return merge_resolved([*files, OmegaConf.create(self.runtime_params or {})])
-        config: dict[str, Any] = super()._resolve_from_raw_config(
+        return super()._resolve_from_raw_config(
             key, base_configs, env_configs, base_path, env_path, processed_files
         )
-        return config
 
     def _read(self, key: str) -> dict[str, Any]:
         """The merged configuration of a key, read once: a run asks for it several times."""

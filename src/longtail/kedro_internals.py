@@ -227,8 +227,7 @@ class CompiledPatterns(CatalogConfigResolver):
         if ds_name not in self.config:
             pattern, fields = _match(tuple(self._dataset_patterns), ds_name)
             if pattern is not None:
-                filled: dict[str, Any] = _filled(self._dataset_patterns[pattern], fields)
-                return filled
+                return _filled(self._dataset_patterns[pattern], fields)
         return super().resolve_pattern(ds_name)
 
 

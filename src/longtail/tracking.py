@@ -169,8 +169,7 @@ def versions_of_tags(tags: Mapping[str, str]) -> dict[str, str] | None:
         pieces.append(piece)
     if not pieces:
         return None
-    versions: dict[str, str] = json.loads("".join(pieces))
-    return versions
+    return json.loads("".join(pieces))
 
 
 def tracked_runs() -> list[TrackedRun]:

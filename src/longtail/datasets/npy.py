@@ -23,8 +23,7 @@ class NpyDataset(LocalVersionedDataset[Array, Array]):
     """
 
     def load(self) -> Array:
-        array: Array = np.load(self.load_path(), mmap_mode="r", allow_pickle=False)
-        return array
+        return np.load(self.load_path(), mmap_mode="r", allow_pickle=False)
 
     def save(self, data: Array) -> None:
         with self.writing() as draft:

@@ -76,14 +76,12 @@ class Answers:
     @property
     def correct(self) -> BoolArray:
         """Whether the prediction is correct, (n,)."""
-        right: BoolArray = self.predicted == self.labels
-        return right
+        return self.predicted == self.labels
 
     @property
     def bins(self) -> Int64Array:
         """The index of the confidence bin, (n,): bin m is (m / 15, (m + 1) / 15]."""
-        numbers: Int64Array = np.ceil(self.confidence * CONFIDENCE_BINS).astype(np.int64) - 1
-        return numbers
+        return np.ceil(self.confidence * CONFIDENCE_BINS).astype(np.int64) - 1
 
 
 class Tally:
@@ -100,8 +98,7 @@ class Tally:
     def mean(self, values: BoolArray | FloatArray) -> FloatArray:
         """The weighted mean of one value per image, (b,)."""
         sums: FloatArray = self.weights @ values.astype(self.weights.dtype)
-        means: FloatArray = sums / self.weights.sum(axis=1)
-        return means
+        return sums / self.weights.sum(axis=1)
 
     def sums(self, weights: FloatArray, keys: Int64Array, count: int) -> FloatArray:
         """Sums of ``weights`` (b, n) over the images with key 0 to ``count - 1``: (b, count)."""
@@ -130,15 +127,13 @@ class Tally:
     @cached_property
     def f1(self) -> FloatArray:
         """F1 of each class, (b, classes); 0 if a class is neither present nor predicted."""
-        result: FloatArray = 2 * self.hits / np.maximum(self.support + self.answered, 1)
-        return result
+        return 2 * self.hits / np.maximum(self.support + self.answered, 1)
 
     @cached_property
     def recall(self) -> FloatArray:
         """Recall of each class, (b, classes); NaN if a resample has no image of it."""
         support = np.where(self.support > 0, self.support, np.nan)
-        result: FloatArray = self.hits / support
-        return result
+        return self.hits / support
 
 
 def top1_accuracy(tally: Tally) -> FloatArray:
@@ -156,27 +151,23 @@ def weighted_f1(tally: Tally) -> FloatArray:
 
     This is scikit-learn's ``average="weighted"`` with ``zero_division=0``.
     """
-    result: FloatArray = (tally.f1 * tally.support).sum(axis=1) / tally.support.sum(axis=1)
-    return result
+    return (tally.f1 * tally.support).sum(axis=1) / tally.support.sum(axis=1)
 
 
 def macro_f1(tally: Tally) -> FloatArray:
     """The unweighted mean of F1 over the classes present."""
     present = tally.support > 0
-    result: FloatArray = (tally.f1 * present).sum(axis=1) / present.sum(axis=1)
-    return result
+    return (tally.f1 * present).sum(axis=1) / present.sum(axis=1)
 
 
 def balanced_accuracy(tally: Tally) -> FloatArray:
     """The mean recall of the classes present."""
-    result: FloatArray = np.nanmean(tally.recall, axis=1)
-    return result
+    return np.nanmean(tally.recall, axis=1)
 
 
 def worst_class_accuracy(tally: Tally) -> FloatArray:
     """The smallest recall of the classes present."""
-    result: FloatArray = np.nanmin(tally.recall, axis=1)
-    return result
+    return np.nanmin(tally.recall, axis=1)
 
 
 def negative_log_likelihood(tally: Tally) -> FloatArray:
@@ -192,8 +183,7 @@ def calibration_error(tally: Tally) -> FloatArray:
     answers = tally.answers
     gaps = tally.weights * (answers.confidence - answers.correct).astype(tally.weights.dtype)
     by_bin = np.abs(tally.sums(gaps, answers.bins, CONFIDENCE_BINS)).sum(axis=1)
-    result: FloatArray = by_bin / tally.weights.sum(axis=1)
-    return result
+    return by_bin / tally.weights.sum(axis=1)
 
 
 METRICS: dict[str, Callable[[Tally], FloatArray]] = {

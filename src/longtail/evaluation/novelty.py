@@ -45,20 +45,17 @@ FEWEST_KNOWN_IMAGES = 59
 
 def largest_probability(logits: FloatArray) -> FloatArray:
     """The largest log-probability: it orders images as the probability does, but never rounds."""
-    result: FloatArray = scipy.special.log_softmax(logits, axis=1).max(axis=1)
-    return result
+    return scipy.special.log_softmax(logits, axis=1).max(axis=1)
 
 
 def largest_logit(logits: FloatArray) -> FloatArray:
     """The largest logit."""
-    result: FloatArray = logits.max(axis=1)
-    return result
+    return logits.max(axis=1)
 
 
 def negative_energy(logits: FloatArray) -> FloatArray:
     """``log(sum(exp(logits)))``."""
-    result: FloatArray = scipy.special.logsumexp(logits, axis=1)
-    return result
+    return scipy.special.logsumexp(logits, axis=1)
 
 
 SCORE_FUNCTIONS: dict[str, Callable[[FloatArray], FloatArray]] = {
@@ -87,8 +84,7 @@ def auroc(
     first, last = (np.searchsorted(unknown[order], known, side) for side in ("left", "right"))
     wins = (below[:, first] + below[:, last]) / 2
     pairs = known_weights.sum(axis=1) * unknown_weights.sum(axis=1)
-    result: FloatArray = (known_weights * wins).sum(axis=1) / pairs
-    return result
+    return (known_weights * wins).sum(axis=1) / pairs
 
 
 def false_alarms(
@@ -109,8 +105,7 @@ def false_alarms(
     stopped = _sums_below(unknown_weights[:, order])
     numbers = np.searchsorted(unknown[order], ascending[highest], "left")
     total = unknown_weights.sum(axis=1)
-    result: FloatArray = (total - stopped[np.arange(len(total)), numbers]) / total
-    return result
+    return (total - stopped[np.arange(len(total)), numbers]) / total
 
 
 NOVELTY_METRICS = {"auroc": auroc, "false_alarms": false_alarms}

@@ -127,8 +127,7 @@ def _trials(confusions: pd.DataFrame) -> Iterator[tuple[dict[str, Any], pd.DataF
 
 
 def _divided(part: Int64Array, whole: Int64Array) -> Float64Array:
-    shares: Float64Array = np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
-    return shares
+    return np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
 
 
 def _share_with_interval(

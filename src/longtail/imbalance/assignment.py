@@ -51,8 +51,7 @@ def _best(sizes: Int64Array, targets: Sequence[int], minima: Sequence[int]) -> I
     possible = np.flatnonzero((images >= np.array(minima)).all(axis=1))
     if not len(possible):
         return None
-    best: Int64Array = options[possible[distance[possible].argmin()]]
-    return best
+    return options[possible[distance[possible].argmin()]]
 
 
 def _part_by_part(

@@ -127,5 +127,4 @@ def _parts(each: ClassImages, of_images: Int64Array, fixed: Mapping[int, int]) -
     if assigned is None:
         return None
     given[free] = assigned
-    parts: Int64Array = given[inverse]
-    return parts
+    return given[inverse]

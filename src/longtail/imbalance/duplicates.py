@@ -70,5 +70,4 @@ def without_duplicates(index: pd.DataFrame, test: Int64Array, others: Int64Array
     classes = index.groupby("same_as")["class_name"].nunique()
     own = same_as[np.sort(test)]
     repeated = own.isin(same_as[others]) | own.map(classes).gt(1) | own.duplicated()
-    kept: Int64Array = own.index[~repeated].to_numpy(dtype=np.int64)
-    return kept
+    return own.index[~repeated].to_numpy(dtype=np.int64)

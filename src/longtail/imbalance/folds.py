@@ -40,5 +40,4 @@ def assign_folds(labels: Int64Array, groups: Int64Array, folds: int, seed: int) 
         fold_of[group] = fold
     in_one_fold = np.flatnonzero((counts > 0).sum(axis=0) == 1)
     fold_of[of_image[np.isin(labels, in_one_fold)]] = NEVER_HELD_OUT
-    result: Int64Array = fold_of[of_image]
-    return result
+    return fold_of[of_image]

@@ -156,8 +156,7 @@ def groups_across_splits(index: pd.DataFrame, subsets: pd.DataFrame) -> int:
 def group_numbers(index: pd.DataFrame) -> Int64Array:
     """The number of each image's group; of the image itself in a data set without groups."""
     column = "group" if "group" in index else "image"
-    groups: Int64Array = index[column].to_numpy(dtype=np.int64)
-    return groups
+    return index[column].to_numpy(dtype=np.int64)
 
 
 def _plan(
@@ -179,8 +178,7 @@ def _plan(
 
     def shuffled(of_split: pd.Series[bool]) -> Int64Array:
         # Copied: numpy would shuffle an empty array in place, and pandas' are read-only.
-        order: Int64Array = shuffle(images.loc[of_split, "image"].to_numpy(copy=True))
-        return order
+        return shuffle(images.loc[of_split, "image"].to_numpy(copy=True))
 
     is_of = {part: images["split"] == split for part, split in _SPLITS.items()}
     if isinstance(holdout, OfficialHoldout | OfficialTestHoldout):

@@ -145,8 +145,7 @@ def compiled_forward() -> Forward:
     torch would fall back to running it uncompiled.
     """
     torch.compiler.config.recompile_limit = RECOMPILE_LIMIT
-    compiled: Forward = torch.compile(plain_forward, dynamic=False)
-    return compiled
+    return torch.compile(plain_forward, dynamic=False)
 
 
 @contextmanager

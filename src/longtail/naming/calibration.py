@@ -123,5 +123,4 @@ def _nll(log_probabilities: Float64Array, labels: Int64Array) -> float:
 
 def _shares(labels: Int64Array, classes: int) -> Float64Array:
     counts = np.bincount(labels, minlength=classes).astype(np.float64)
-    shares: Float64Array = counts / counts.sum()
-    return shares
+    return counts / counts.sum()

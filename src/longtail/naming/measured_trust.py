@@ -148,8 +148,7 @@ def trust_on_test(
 def prior_weights(rule: DecisionRule, labels: Int64Array) -> Float64Array:
     """Weights by which images are mixed as the stated prior says; 0 of what cannot occur."""
     present = np.bincount(labels, minlength=len(rule.class_names))
-    weights: Float64Array = np.where(present > 0, rule.prior / np.maximum(present, 1), 0.0)[labels]
-    return weights
+    return np.where(present > 0, rule.prior / np.maximum(present, 1), 0.0)[labels]
 
 
 def _right(rule: DecisionRule, decision: Decision, labels: Int64Array) -> BoolArray:

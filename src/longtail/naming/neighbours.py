@@ -23,8 +23,7 @@ LEARNT_FEATURES = "learnt_features"
 def unit_vectors(features: Float32Array) -> Float32Array:
     """Features (images, features), each divided by its length; zeros stay zeros."""
     lengths = np.linalg.norm(features, axis=1, keepdims=True)
-    result: Float32Array = features / np.maximum(lengths, np.finfo(np.float32).tiny)
-    return result
+    return features / np.maximum(lengths, np.finfo(np.float32).tiny)
 
 
 def held_out_neighbours(units: Float32Array, labels: Int64Array, folds: Int64Array) -> Neighbours:

@@ -98,5 +98,4 @@ class NoveltyScore:
             np.interp(values, np.asarray(self.reference[name], dtype=np.float64), SHARES)
             for name, values in ((MAX_PROBABILITY, probability), (NEAREST_NEIGHBOUR, nearest))
         ]
-        combined: Float64Array = np.asarray((ranks[0] + ranks[1]) / 2, dtype=np.float64)
-        return combined
+        return np.asarray((ranks[0] + ranks[1]) / 2, dtype=np.float64)

@@ -111,8 +111,7 @@ def fit_novelty(
 
 def _equal_species(known: LabelledLogits) -> Float64Array:
     """Weights of photographs with which each species counts equally, (images,)."""
-    weights: Float64Array = 1 / np.bincount(known.labels)[known.labels]
-    return weights
+    return 1 / np.bincount(known.labels)[known.labels]
 
 
 def _candidates(
@@ -187,8 +186,7 @@ def _share_below(values: Float64Array, others: Float64Array, weights: Float64Arr
     order = np.argsort(others, kind="stable")
     sums = np.append(0, np.cumsum(weights[order]))
     first, last = (np.searchsorted(others[order], values, side) for side in ("left", "right"))
-    result: Float64Array = (sums[first] + sums[last]) / (2 * sums[-1])
-    return result
+    return (sums[first] + sums[last]) / (2 * sums[-1])
 
 
 def _compared(chosen: str, found: Mapping[str, float]) -> str:

@@ -71,8 +71,7 @@ def log_posteriors(
 ) -> Float64Array:
     """The logarithm of :func:`posteriors`, minus infinity where the target prior is 0."""
     scores = np.asarray(logits, dtype=np.float64) / temperature + prior_shift(assumed, target)
-    result: Float64Array = scipy.special.log_softmax(scores, axis=1)
-    return result
+    return scipy.special.log_softmax(scores, axis=1)
 
 
 def prior_shift(assumed: Float64Array, target: Float64Array) -> Float64Array:

@@ -75,5 +75,4 @@ def warn_of_seen(table: pd.DataFrame) -> None:
 
 
 def _middle_row(image: UInt8Array) -> bytes:
-    row: bytes = image[len(image) // 2].tobytes()
-    return row
+    return image[len(image) // 2].tobytes()

@@ -50,8 +50,7 @@ class Rank:
     def roll_up(self, probabilities: Float64Array) -> Float64Array:
         """The probability of each group: the sum over its species, (images, groups)."""
         member = self.group_of[:, None] == np.arange(len(self.groups))
-        summed: Float64Array = probabilities @ member.astype(np.float64)
-        return summed
+        return probabilities @ member.astype(np.float64)
 
 
 def genera(class_names: Sequence[str]) -> Taxonomy:

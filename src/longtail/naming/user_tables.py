@@ -109,8 +109,7 @@ def names_of_list(path: str, class_names: Sequence[str]) -> list[str]:
     text = "\n".join(line for line in lines if line)
     names = _listed_names(read_rows(text, where), class_names, where) if text else []
     table = pd.DataFrame({"species": [name for name in names if name]}, dtype="str")
-    found: list[str] = validate(table, SPECIES_LIST, where)["species"].tolist()
-    return found
+    return validate(table, SPECIES_LIST, where)["species"].tolist()
 
 
 def _listed_names(rows: Sequence[Row], class_names: Sequence[str], where: str) -> list[str]:
@@ -192,5 +191,4 @@ def read_weights(
     if weights.max() == 0:
         raise DataError(f"{where} gives every species the weight 0")
     scaled = weights / weights.max()  # the sum of very large ones would be infinite
-    prior: Float64Array = scaled / scaled.sum()
-    return prior
+    return scaled / scaled.sum()

@@ -23,8 +23,7 @@ def _are_row_numbers(images: pd.Series[int]) -> bool:
 def _have_one_name_per_label(index: pd.DataFrame) -> pd.Series[bool]:
     names = index.groupby("label")["class_name"].transform("nunique")
     labels = index.groupby("class_name")["label"].transform("nunique")
-    one: pd.Series[bool] = (labels == 1) & ((names == 1) | (index["label"] == UNKNOWN_LABEL))
-    return one
+    return (labels == 1) & ((names == 1) | (index["label"] == UNKNOWN_LABEL))
 
 
 INDEX = table(

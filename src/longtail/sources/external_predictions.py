@@ -102,8 +102,7 @@ def external_logits(
     found = f", but {sums[unequal][0]:.4g}" if unequal.any() else ""
     what = f"probabilities whose sum is not 1{found} (for logits: external.values: logits)"
     _refuse(unequal, names, where, what)
-    logits: Float32Array = np.log(np.maximum(chosen, LEAST_PROBABILITY)).astype(np.float32)
-    return logits
+    return np.log(np.maximum(chosen, LEAST_PROBABILITY)).astype(np.float32)
 
 
 def _read_csv(path: str, where: str) -> _Table:
@@ -224,8 +223,7 @@ def _positions_of_images(
         )
     if others := len(found) - len(wanted):
         log.info("%s: %s of other images not used", where, counted(others, "row"))
-    position: Int64Array = pd.Index(found).get_indexer(pd.Index(wanted)).astype(np.int64)
-    return position
+    return pd.Index(found).get_indexer(pd.Index(wanted)).astype(np.int64)
 
 
 def _refuse(wrong: npt.NDArray[np.bool_], names: npt.NDArray[Any], where: str, what: str) -> None:

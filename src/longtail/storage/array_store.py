@@ -124,5 +124,4 @@ def _read(place: Path, kind: ArrayKind) -> Float32Array | None:
 def _load(place: Path, kind: ArrayKind) -> Float32Array:
     """A stored array. Logits are memory-mapped, and the catalog links to their file."""
     mode: Literal["r"] | None = "r" if kind == "logits" else None
-    array: Float32Array = np.load(place / ARRAY_FILES[kind], mmap_mode=mode)
-    return array
+    return np.load(place / ARRAY_FILES[kind], mmap_mode=mode)

@@ -213,15 +213,13 @@ def effective_number_weights(beta: float, counts: Float64Array) -> Float64Array:
     """(1 - beta) / (1 - beta ** n_c), Cui et al. 2019, equation 2; stable as beta nears 1."""
     if beta == 0:
         return np.ones_like(counts)
-    result: Float64Array = (1 - beta) / -np.expm1(counts * np.log(beta))
-    return result
+    return (1 - beta) / -np.expm1(counts * np.log(beta))
 
 
 def ldam_margins(max_margin: float, counts: Float64Array) -> Float64Array:
     """n_c ** (-1/4), scaled so that the rarest class has ``max_margin`` (Cao et al. 2019)."""
     raw = counts**-0.25
-    result: Float64Array = raw * (max_margin / raw.max())
-    return result
+    return raw * (max_margin / raw.max())
 
 
 def _equalization(loss: Equalization, counts: Float64Array) -> CanonicalLoss:

@@ -62,11 +62,9 @@ class ClassSampling:
         if self.exponent is None:
             balanced = present / present.sum()
             share = epoch / self.epochs
-            mixed: Float64Array = (1 - share) * plain + share * balanced
-            return mixed
+            return (1 - share) * plain + share * balanced
         powers = np.where(present, counts**self.exponent, 0.0)  # 0 ** 0 is 1
-        result: Float64Array = powers / powers.sum()
-        return result
+        return powers / powers.sum()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for hashing and for storing as JSON.

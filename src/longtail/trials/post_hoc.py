@@ -151,8 +151,7 @@ def adjusted(
             changed = logits - (prior - prior.mean())
         case TauNormalization():
             changed = (logits - layer.biases.astype(np.float64)) / layer.norms**tau
-    result: Float32Array = changed.astype(np.float32)
-    return result
+    return changed.astype(np.float32)
 
 
 def differences(stored: str, now: str, method: str) -> str:

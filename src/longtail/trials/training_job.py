@@ -179,8 +179,7 @@ class TrainingJob:
         if self.sampling is None:
             return counts
         probabilities = self.sampling.class_probabilities(self.recipe.epochs)
-        result: Float64Array = counts.sum() * probabilities
-        return result
+        return counts.sum() * probabilities
 
     @property
     def engine(self) -> int:

@@ -37,8 +37,7 @@ class Adapter(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """What is added to the tokens, of the same shape (batch, tokens, width)."""
-        added: Tensor = self.scale * self.up(F.relu(self.down(self.norm(tokens))))
-        return added
+        return self.scale * self.up(F.relu(self.down(self.norm(tokens))))
 
 
 class AdaptedBlock(nn.Module):
@@ -62,8 +61,7 @@ class AdaptedBlock(nn.Module):
         of: Any = self  # with the parts of the block
         attended = of.attn(of.norm1(x), attn_mask=attn_mask, is_causal=is_causal)
         x = x + of.drop_path1(of.ls1(attended))
-        adapted: Tensor = x + of.drop_path2(of.ls2(of.mlp(of.norm2(x)))) + self.adapter(x)
-        return adapted
+        return x + of.drop_path2(of.ls2(of.mlp(of.norm2(x)))) + self.adapter(x)
 
 
 def add_adapters(network: nn.Module, adapters: Adapters, classes: int, architecture: str) -> None:

@@ -65,5 +65,4 @@ class FeatureWhitening(nn.Module):
         """Whitened features, float32 of the same shape (..., features)."""
         # In float32, as the cosine that follows.
         with torch.autocast(features.device.type, enabled=False):
-            whitened: Tensor = (F.normalize(features.float(), dim=-1) - self.mean) @ self.matrix
-            return whitened
+            return (F.normalize(features.float(), dim=-1) - self.mean) @ self.matrix

@@ -20,7 +20,7 @@ def mobilenetv2_micro(image_size: int) -> nn.Module:
     """Inverted residuals at half width, 22 thousand parameters."""
     blocks = [["ds_r1_k3_s1_c16"], ["ir_r1_k3_s2_e3_c24"], ["ir_r2_k3_s2_e3_c48"],
               ["ir_r1_k3_s1_e3_c96"]]  # fmt: skip
-    network: nn.Module = efficientnet.EfficientNet(
+    return efficientnet.EfficientNet(
         block_args=decode_arch_def(blocks),  # type: ignore[no-untyped-call]
         num_features=128,
         stem_size=8,
@@ -28,12 +28,11 @@ def mobilenetv2_micro(image_size: int) -> nn.Module:
         round_chs_fn=partial(round_channels, multiplier=0.5),
         act_layer=nn.ReLU6,
     )
-    return network
 
 
 def resnetv2_micro(image_size: int) -> nn.Module:
     """Three pre-activation bottleneck blocks, 127 thousand parameters."""
-    network: nn.Module = resnetv2.ResNetV2(
+    return resnetv2.ResNetV2(
         layers=[1, 1, 1],
         channels=(64, 128, 256),
         stem_chs=16,
@@ -42,12 +41,11 @@ def resnetv2_micro(image_size: int) -> nn.Module:
         norm_layer=BatchNormAct2d,
         zero_init_last=True,
     )
-    return network
 
 
 def vit_micro(image_size: int) -> nn.Module:
     """Four transformer blocks of width 64 over patches of 8 pixels, 148 thousand parameters."""
-    network: nn.Module = vision_transformer.VisionTransformer(
+    return vision_transformer.VisionTransformer(
         img_size=image_size,
         patch_size=8,
         embed_dim=64,
@@ -59,10 +57,8 @@ def vit_micro(image_size: int) -> nn.Module:
         global_pool="avg",
         weight_init="jax",
     )
-    return network
 
 
 def convnext_micro(image_size: int) -> nn.Module:
     """One ConvNeXt block per stage, 233 thousand parameters."""
-    network: nn.Module = convnext.ConvNeXt(depths=(1, 1, 1, 1), dims=(16, 32, 64, 128))
-    return network
+    return convnext.ConvNeXt(depths=(1, 1, 1, 1), dims=(16, 32, 64, 128))

@@ -46,8 +46,7 @@ class Normalize(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         scale = 1 / (255 * self.std)
         shift = self.mean / self.std
-        result: Tensor = images * scale[:, None, None] - shift[:, None, None]
-        return result
+        return images * scale[:, None, None] - shift[:, None, None]
 
 
 class CosineLinear(nn.Module):
@@ -153,8 +152,7 @@ class ImageClassifier(ImageModel):
 
     def classify(self, features: Tensor) -> Tensor:
         """Logits for features of the backbone, (batch, features)."""
-        logits: Tensor = self.classifier(self.whitening(features))
-        return logits
+        return self.classifier(self.whitening(features))
 
 
 def build(

@@ -46,8 +46,7 @@ class FeatureClassifier(ImageModel):
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (batch, classes) of features (batch, features, 1, 1)."""
-        logits: Tensor = self.classifier(images.flatten(1))
-        return logits
+        return self.classifier(images.flatten(1))
 
 
 def as_one_pixel(features: Tensor) -> Tensor:

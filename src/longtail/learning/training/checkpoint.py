@@ -64,8 +64,7 @@ class Checkpoint:
         if "state" not in saved:  # an older version of the project saved no times
             return saved
         self._saved_started, self._saved_s = saved["started"], saved["seconds"]
-        state: dict[str, Any] = saved["state"]
-        return state
+        return saved["state"]
 
     def resume_clock(self) -> None:
         """Count the time of the parts before the loaded state, from which the training resumes."""

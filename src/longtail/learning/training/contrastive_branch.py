@@ -144,8 +144,7 @@ class ContrastiveBranch:
             vectors: of its further views, (views * batch, dimension).
             labels: (batch,).
         """
-        result: Tensor = self._weight * self._loss(vectors, labels.repeat(self._views)).float()
-        return result
+        return self._weight * self._loss(vectors, labels.repeat(self._views)).float()
 
     def state_dict(self) -> dict[str, Any]:
         """The projection and the class means; the tensors are not copied."""

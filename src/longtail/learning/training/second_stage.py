@@ -38,8 +38,7 @@ class ClassScales(nn.Module):
         self.scales = nn.Parameter(torch.ones_like(classifier.bias))
 
     def forward(self, features: Tensor) -> Tensor:
-        logits: Tensor = self.scales * self.classifier(features)
-        return logits
+        return self.scales * self.classifier(features)
 
     @torch.no_grad()
     def folded(self) -> ScaledLinear:

@@ -242,8 +242,7 @@ def _prior_correction(job: TrainingJob, whole: TrainingJob) -> Float32Array:
     is_mixed = job.recipe.mixing is not None
     assumed, _ = assumed_prior(job.losses.last, job.seen_counts, is_mixed)
     target, _ = assumed_prior(whole.losses.last, whole.seen_counts, is_mixed)
-    correction: Float32Array = np.log(target / assumed).astype(np.float32)
-    return correction
+    return np.log(target / assumed).astype(np.float32)
 
 
 def _first_weights(chosen: ChosenTrial, trained: Path) -> dict[str, Any] | None:

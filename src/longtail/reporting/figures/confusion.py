@@ -96,8 +96,7 @@ def confusion_matrix(confusions: pd.DataFrame, classes: int) -> Float64Array:
     """The share of each true class' images by predicted class, of shape (classes, classes)."""
     matrix = np.zeros((classes, classes))
     np.add.at(matrix, (confusions["true"], confusions["predicted"]), confusions["images"])
-    shares: Float64Array = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    return shares
+    return matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
 
 
 def best_tail_method(summaries: pd.DataFrame, grouped_by: TrainSet = "long_tailed") -> str:

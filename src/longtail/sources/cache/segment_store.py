@@ -27,8 +27,7 @@ class StoredArray:
 
     def pixels(self) -> UInt8Array:
         """The array, mapped into memory."""
-        array: UInt8Array = np.load(self.file, mmap_mode="r", allow_pickle=False)
-        return array
+        return np.load(self.file, mmap_mode="r", allow_pickle=False)
 
 
 class SegmentStore:

@@ -82,8 +82,7 @@ def decode_in_subprocess(
         check=False,
     )
     if ended.returncode == 0:
-        result: Decoded | Rejection = pickle.loads(ended.stdout)
-        return result
+        return pickle.loads(ended.stdout)
     if ended.returncode < 0:
         how = f"by signal {signal.Signals(-ended.returncode).name}"
     else:

@@ -116,8 +116,7 @@ class _Pairs:
 def _plane(side: int) -> Complex:
     """The places of pixels in the complex plane, (side * side,)."""
     centres = (np.arange(side, dtype=np.float32) + 0.5) * (2 / side) - 1
-    plane: Complex = (centres[None, :] + 1j * centres[:, None]).astype(np.complex64).ravel()
-    return plane
+    return (centres[None, :] + 1j * centres[:, None]).astype(np.complex64).ravel()
 
 
 def _align(template: Float32Array, image: Float32Array, pairs: _Pairs, iterations: int) -> _Pairs:
@@ -150,13 +149,11 @@ def _align(template: Float32Array, image: Float32Array, pairs: _Pairs, iteration
 def _centred(values: Float32Array, inside: Float32Array) -> Float32Array:
     """Values minus their mean inside, 0 outside; both (pairs, pixels)."""
     area = inside.sum(axis=1, keepdims=True) + 1e-6
-    centred: Float32Array = (values - (values * inside).sum(axis=1, keepdims=True) / area) * inside
-    return centred
+    return (values - (values * inside).sum(axis=1, keepdims=True) / area) * inside
 
 
 def _energy(values: Float32Array) -> Float32Array:
-    energy: Float32Array = np.einsum("pi,pi->p", values, values) + 1e-6
-    return energy
+    return np.einsum("pi,pi->p", values, values) + 1e-6
 
 
 def _correlation(template: Float32Array, image: Float32Array, pairs: _Pairs) -> Float32Array:
@@ -177,5 +174,4 @@ def _correlation(template: Float32Array, image: Float32Array, pairs: _Pairs) -> 
         (_energy(first) + noise) * (_energy(second) + noise)
     )
     overlaps = area >= LEAST_OVERLAP * inside.shape[1]
-    result: Float32Array = np.where(overlaps, correlation, 0).astype(np.float32)
-    return result
+    return np.where(overlaps, correlation, 0).astype(np.float32)

@@ -105,8 +105,7 @@ def group_images(
 def first_positions(numbers: npt.NDArray[np.integer]) -> Int64Array:
     """The first position that has the same number as each position."""
     _, first, inverse = np.unique(numbers, return_index=True, return_inverse=True)
-    positions: Int64Array = first[inverse].astype(np.int64)
-    return positions
+    return first[inverse].astype(np.int64)
 
 
 def first_of_component(links: Sequence[Int64Array], count: int) -> Int64Array:
