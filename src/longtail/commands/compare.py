@@ -16,12 +16,12 @@ from longtail.commands.run_versions import EarlierRun, check_run
 from longtail.context import open_project
 from longtail.datasets.base import version_files
 from longtail.errors import DataError
-from longtail.evaluation.before_and_after import pixel_hashes
 from longtail.evaluation.run_comparison import (
     accuracy_changes,
     changed_answers,
     data_changes,
     parameter_changes,
+    pixel_hashes,
 )
 from longtail.hooks.run_files import path_of
 from longtail.imbalance import groups_differ, images_of, widest_test_set

@@ -2,36 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
+import pandas as pd
 
-from longtail.arrays import UInt8Array
 from longtail.evaluation.paired_tests import mcnemar
+from longtail.evaluation.run_comparison import on_common_images
 from longtail.wording import counted
 
 # How many species with the largest differences are named.
 NAMED_SPECIES = 5
-
-
-@dataclass(frozen=True)
-class AnswersOnTest:
-    """The answers of a model to test photographs.
-
-    Attributes:
-        hashes: of the pixels of each photograph, by which it is found again.
-        species: the species of each, as it was known then.
-        answers: what the model says.
-        classes: all species of the model.
-    """
-
-    hashes: Sequence[bytes]
-    species: Sequence[str]
-    answers: Sequence[str]
-    classes: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -77,58 +57,36 @@ class BeforeAndAfter:
         return text
 
 
-def pixel_hashes(images: UInt8Array, numbers: Iterable[int]) -> list[bytes]:
-    """What identifies images in data sets that number them differently.
-
-    Args:
-        images: uint8 (images, height, width, 3), memory-mapped or not.
-        numbers: of the images.
-    """
-    return [
-        hashlib.sha256(np.ascontiguousarray(images[number]).data).digest() for number in numbers
-    ]
-
-
-def compare(before: AnswersOnTest, after: AnswersOnTest) -> BeforeAndAfter | None:
+def compare(before: pd.DataFrame, after: pd.DataFrame) -> BeforeAndAfter | None:
     """Compare two models on the photographs that tested both; None if there is none.
 
-    Both are judged by the species that a photograph has after: its label may have been corrected.
+    Args:
+        before: the answers of the first, see :mod:`longtail.evaluation.run_comparison`.
+        after: those of the second.
     """
-    name_of = _renamed(before, after)
-    said = {
-        key: name_of.get(answer, answer)
-        for key, answer in zip(before.hashes, before.answers, strict=True)
-    }
-    species = dict(zip(after.hashes, after.species, strict=True))
-    was_right = {key: answer == species.get(key) for key, answer in said.items()}
-    is_right = {
-        key: answer == species[key] for key, answer in zip(after.hashes, after.answers, strict=True)
-    }
-    same = [key for key in is_right if key in was_right]
-    if not same:
+    named_now = before.assign(predicted=before["predicted"].replace(_renamed(before, after)))
+    old, new = on_common_images(named_now, after)
+    if old.empty:
         return None
-    gained = [key for key in same if is_right[key] and not was_right[key]]
-    lost = [key for key in same if was_right[key] and not is_right[key]]
-    net = Counter(species[key] for key in gained)
-    net.subtract(Counter(species[key] for key in lost))
+    was_right, is_right = (table["predicted"].eq(new["true"]) for table in (old, new))
+    change = is_right.astype(int) - was_right.astype(int)
+    net = change.groupby(new["true"]).sum()
     return BeforeAndAfter(
-        len(same),
-        sum(was_right[key] for key in same),
-        sum(is_right[key] for key in same),
-        mcnemar(len(lost), len(gained)),
-        {name: difference for name, difference in net.items() if difference},
+        len(new),
+        int(was_right.sum()),
+        int(is_right.sum()),
+        mcnemar(int((change < 0).sum()), int((change > 0).sum())),
+        {str(name): int(difference) for name, difference in net[net != 0].items()},
     )
 
 
-def _renamed(before: AnswersOnTest, after: AnswersOnTest) -> dict[str, str]:
+def _renamed(before: pd.DataFrame, after: pd.DataFrame) -> dict[str, str]:
     """The new names of species that are called otherwise now, as all their photographs show."""
-    now = dict(zip(after.hashes, after.species, strict=True))
-    names: dict[str, set[str]] = {}
-    for key, name in zip(before.hashes, before.species, strict=True):
-        if key in now and name not in after.classes:
-            names.setdefault(name, set()).add(now[key])
+    old, new = on_common_images(before, after)
+    was, now = ({*table["true"], *table["predicted"]} for table in (before, after))
+    names = new["true"].groupby(old["true"]).unique()
     return {
-        old: next(iter(new))
-        for old, new in names.items()
-        if len(new) == 1 and not new & before.classes
+        str(name): of_photographs[0]
+        for name, of_photographs in names.items()
+        if len(of_photographs) == 1 and name not in now and of_photographs[0] not in was
     }

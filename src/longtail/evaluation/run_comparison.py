@@ -7,13 +7,14 @@ classes of the second, since labels may have been corrected.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from longtail.arrays import Float64Array
+from longtail.arrays import Float64Array, UInt8Array
 from longtail.evaluation.paired_tests import holm, mcnemar, paired_difference
 from longtail.parameters.nesting import flatten
 
@@ -100,7 +101,7 @@ def accuracy_changes(
     """
     rows = []
     for trial in (name for name in before if name in after):
-        old, new = _on_common_images(before[trial], after[trial])
+        old, new = on_common_images(before[trial], after[trial])
         if old.empty:
             continue
         was_right, is_right = (table["predicted"] == new["true"] for table in (old, new))
@@ -128,7 +129,7 @@ def changed_answers(
     """
     parts = []
     for trial in (name for name in before if name in after):
-        old, new = _on_common_images(before[trial], after[trial])
+        old, new = on_common_images(before[trial], after[trial])
         was_right, is_right = (table["predicted"] == new["true"] for table in (old, new))
         table = pd.DataFrame(
             {
@@ -146,10 +147,22 @@ def changed_answers(
     return pd.concat(parts, ignore_index=True)
 
 
-def _on_common_images(
+def on_common_images(
     before: pd.DataFrame, after: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The answers to the images that both have, in one order. Copies of an image count once."""
     old, new = (table[~table.index.duplicated()] for table in (before, after))
     common = new.index[new.index.isin(old.index)]
     return old.loc[common], new.loc[common]
+
+
+def pixel_hashes(images: UInt8Array, numbers: Iterable[int]) -> list[bytes]:
+    """What identifies images in data sets that number them differently.
+
+    Args:
+        images: uint8 (images, height, width, 3), memory-mapped or not.
+        numbers: of the images.
+    """
+    return [
+        hashlib.sha256(np.ascontiguousarray(images[number]).data).digest() for number in numbers
+    ]

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import logging
 
+import pandas as pd
 from kedro.pipeline import Pipeline
 
 from longtail.catalog import LongtailCatalog
 from longtail.errors import DataError
-from longtail.evaluation.before_and_after import AnswersOnTest, compare, pixel_hashes
+from longtail.evaluation.before_and_after import compare
+from longtail.evaluation.run_comparison import pixel_hashes
 from longtail.hooks.run_files import path_of
 from longtail.imbalance import images_of, widest_test_set
 from longtail.naming.trial_choice import choose_trial
@@ -86,7 +88,7 @@ def _had_equal_images(catalog: LongtailCatalog, dataset: str, *runs: str) -> boo
     return bool(checksums[0] == checksums[1] and labels[0] == labels[1])
 
 
-def _answers(catalog: LongtailCatalog, dataset: str, trial: str, version: str) -> AnswersOnTest:
+def _answers(catalog: LongtailCatalog, dataset: str, trial: str, version: str) -> pd.DataFrame:
     """The answers of a trial to the test photographs, as a run with a version gave them."""
     index, subsets, images = (
         catalog.load(name, catalog.version_at(name, version))
@@ -95,9 +97,8 @@ def _answers(catalog: LongtailCatalog, dataset: str, trial: str, version: str) -
     test = images_of(subsets, "test", widest_test_set(subsets))
     answers = catalog.load(f"train.{trial}.answers", version).set_index("image").loc[test]
     name_of = index[index["label"] >= 0].groupby("label")["class_name"].first()
-    return AnswersOnTest(
-        pixel_hashes(images, test),
-        name_of.loc[answers["label"]].tolist(),
-        name_of.loc[answers["predicted"]].tolist(),
-        frozenset(name_of),
+    columns = {"true": answers["label"], "predicted": answers["predicted"]}
+    return pd.DataFrame(
+        {name: name_of.loc[labels].to_numpy() for name, labels in columns.items()},
+        index=pd.Index(pixel_hashes(images, test), dtype=object),
     )

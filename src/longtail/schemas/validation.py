@@ -51,6 +51,19 @@ def validate(table: pd.DataFrame, schema: pa.DataFrameSchema, where: str) -> pd.
         raise DataError(explained(errors, where)) from None
 
 
+def validated_columns(table: pd.DataFrame, schema: pa.DataFrameSchema, where: str) -> pd.DataFrame:
+    """The columns of its schema that a table of a user has; those that it lacks are empty.
+
+    Other columns are ignored, and may have any names, even equal ones.
+
+    Raises:
+        DataError: with the message of :func:`explained`.
+    """
+    is_used = table.columns.isin(list(schema.columns))
+    found = validate(table.loc[:, is_used | ~table.columns.duplicated()], schema, where)
+    return found.reindex(columns=list(schema.columns), fill_value="")
+
+
 def explained(errors: SchemaErrors, where: str) -> str:
     """What is wrong with a table, in one sentence: the column, the first rows and what is valid.
 

@@ -130,16 +130,13 @@ def read_corrections(path: str, key: str) -> tuple[list[Correction], list[Reject
 def _rows(table: Path, key: str, bad: list[Rejected]) -> Iterator[Correction]:
     """The rows of a table; those with another number of values are added to ``bad``."""
     from longtail.schemas.user_tables import CORRECTIONS
-    from longtail.schemas.validation import validate
+    from longtail.schemas.validation import validated_columns
 
     where = f"{key}: '{table}'"
     reasons: dict[int, str] = {}
     read = read_csv(str(table), where, bad_rows=reasons)
     bad += [(f"{table.name}, line {line}", "", reason) for line, reason in reasons.items()]
-    found = named_columns(read, CORRECTIONS_HEADERS, where)
-    is_used = found.columns.isin(list(CORRECTIONS.columns))
-    found = validate(found.loc[:, is_used | ~found.columns.duplicated()], CORRECTIONS, where)
-    found = found.reindex(columns=list(CORRECTIONS.columns), fill_value="")
+    found = validated_columns(named_columns(read, CORRECTIONS_HEADERS, where), CORRECTIONS, where)
     for line, row in zip(found.index, found.to_dict("records"), strict=True):
         values = {str(name): str(value) for name, value in row.items()}
         del values["previous_answer"]

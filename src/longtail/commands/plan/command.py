@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import click
@@ -20,9 +18,9 @@ from longtail.commands.plan.data import (
     planned_data,
     weights_sha256,
 )
-from longtail.commands.plan.estimate import Estimate, estimate
-from longtail.commands.plan.text import lines_of
-from longtail.commands.plan.trainings import PlannedTraining, planned_trainings
+from longtail.commands.plan.estimate import estimate
+from longtail.commands.plan.text import Plan, lines_of
+from longtail.commands.plan.trainings import planned_trainings
 from longtail.context import open_project
 from longtail.hooks import LoadVersionsHook
 from longtail.hooks.preflight import check_predictions, check_sources, refuse_missing
@@ -38,36 +36,6 @@ from longtail.trials.verification import stale_results
 
 # Kedro's names of the options that choose parts of a pipeline.
 FILTERS = ("tags", "from_nodes", "to_nodes", "node_names", "from_inputs", "to_outputs")
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a run would do.
-
-    Attributes:
-        trials: the names of the trials that it would fit.
-        trainings: of those whose images are decoded, each once.
-        unread: why the trainings of a data set are not known, by its name.
-        downloads: what the run would download first.
-        stale: the trials whose stored results are not current, by the reason.
-        left_out: the stages that would be out of date after the run.
-        estimate: the time and the space that it would take.
-        data: the data folder.
-    """
-
-    trials: tuple[str, ...]
-    trainings: tuple[PlannedTraining, ...]
-    unread: Mapping[str, str]
-    downloads: tuple[str, ...]
-    stale: Mapping[str, list[str]]
-    left_out: tuple[str, ...]
-    estimate: Estimate
-    data: Path
-
-    @property
-    def new(self) -> list[PlannedTraining]:
-        """The trainings that would run."""
-        return [training for training in self.trainings if not training.is_reused]
 
 
 def plan(options: Mapping[str, Any], arguments: Sequence[str]) -> None:

@@ -1,20 +1,49 @@
-"""A plan in words."""
+"""What a run would do, and that in words."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from pathlib import Path
 
 from longtail.commands.plan.duration import Seconds
+from longtail.commands.plan.estimate import Estimate
 from longtail.commands.plan.trainings import PlannedTraining
 from longtail.project import shown
 from longtail.wording import counted, duration, listed
 
-if TYPE_CHECKING:
-    from longtail.commands.plan.command import Plan
-
 HOUR = 3600.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run would do.
+
+    Attributes:
+        trials: the names of the trials that it would fit.
+        trainings: of those whose images are decoded, each once.
+        unread: why the trainings of a data set are not known, by its name.
+        downloads: what the run would download first.
+        stale: the trials whose stored results are not current, by the reason.
+        left_out: the stages that would be out of date after the run.
+        estimate: the time and the space that it would take.
+        data: the data folder.
+    """
+
+    trials: tuple[str, ...]
+    trainings: tuple[PlannedTraining, ...]
+    unread: Mapping[str, str]
+    downloads: tuple[str, ...]
+    stale: Mapping[str, list[str]]
+    left_out: tuple[str, ...]
+    estimate: Estimate
+    data: Path
+
+    @property
+    def new(self) -> list[PlannedTraining]:
+        """The trainings that would run."""
+        return [training for training in self.trainings if not training.is_reused]
 
 
 def lines_of(plan: Plan, free_bytes: int, arguments: Sequence[str]) -> Iterator[str]:

@@ -38,7 +38,7 @@ class Annotation:
     unused: str = ""
 
 
-def as_values(bbox: Any) -> BoxValues | None:
+def _values(bbox: Any) -> BoxValues | None:
     """The four numbers of a box in a JSON file; None if it has others. They may be NaN."""
     if not isinstance(bbox, list) or len(bbox) != 4 or not all(map(is_number, bbox)):
         return None
@@ -65,3 +65,21 @@ def confidence_problem(confidence: Any) -> str:
     if confidence is None or (is_number(confidence) and 0 <= confidence <= 1):
         return ""
     return f"its confidence {confidence!r} is not a number from 0 to 1"
+
+
+def annotation_of(
+    file: str,
+    where: str,
+    bbox: Any,
+    confidence: Any,
+    category: str,
+    *,
+    is_relative: bool = False,
+    size: tuple[int, int] | None = None,
+) -> Annotation:
+    """A box of a JSON file; one that cannot be used has the reason in place of its values."""
+    values = _values(bbox)
+    problem = confidence_problem(confidence) if values else "its bbox is not four numbers"
+    if problem:
+        return Annotation(file, where, category=category, problem=problem)
+    return Annotation(file, where, values, is_relative, confidence, category, size)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from longtail.errors import DataError
-from longtail.sources.boxes.annotation import Annotation, as_size, as_values, confidence_problem
+from longtail.sources.boxes.annotation import Annotation, annotation_of, as_size
 
 
 def read_coco(content: Mapping[str, Any], where: str) -> list[Annotation]:
@@ -50,16 +50,15 @@ def _annotation(
     annotation: Mapping[str, Any],
     names: Mapping[Any, str],
 ) -> Annotation:
-    file, confidence = image["file_name"], annotation.get("score")
     category_id = annotation.get("category_id")
-    category = names.get(category_id, "") if isinstance(category_id, int | str) else ""
-    values = as_values(annotation.get("bbox"))
-    problem = "" if values else "its bbox is not four numbers"
-    problem = problem or confidence_problem(confidence)
-    if problem:
-        return Annotation(file, where, category=category, problem=problem)
-    size = as_size(image.get("width"), image.get("height"))
-    return Annotation(file, where, values, False, confidence, category, size)
+    return annotation_of(
+        image["file_name"],
+        where,
+        annotation.get("bbox"),
+        annotation.get("score"),
+        names.get(category_id, "") if isinstance(category_id, int | str) else "",
+        size=as_size(image.get("width"), image.get("height")),
+    )
 
 
 def _images(content: Mapping[str, Any], where: str) -> dict[int | str, Mapping[str, Any]]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from longtail.errors import DataError
-from longtail.sources.boxes.annotation import Annotation, as_values, confidence_problem
+from longtail.sources.boxes.annotation import Annotation, annotation_of
 
 CATEGORIES = "detection_categories"
 KNOWN = "1"  # the number before the dot of versions that are read
@@ -66,11 +66,7 @@ def _check_version(info: Any, where: str) -> None:
 def _annotation(
     file: str, where: str, detection: Mapping[str, Any], categories: Mapping[str, Any]
 ) -> Annotation:
-    number, confidence = str(detection.get("category", "")), detection.get("conf")
+    number = str(detection.get("category", ""))
+    bbox, confidence = detection.get("bbox"), detection.get("conf")
     category = str(categories.get(number, number))
-    values = as_values(detection.get("bbox"))
-    problem = "" if values else "its bbox is not four numbers"
-    problem = problem or confidence_problem(confidence)
-    if problem:
-        return Annotation(file, where, category=category, problem=problem)
-    return Annotation(file, where, values, True, confidence, category)
+    return annotation_of(file, where, bbox, confidence, category, is_relative=True)

@@ -84,17 +84,14 @@ def read_metadata(
         DataError: if the table cannot be read, does not fit its schema, or contradicts itself.
     """
     from longtail.schemas.user_tables import METADATA
-    from longtail.schemas.validation import validate
+    from longtail.schemas.validation import validated_columns
 
     where = f"{key}: '{path}'"
     table = named_columns(read_csv(str(find_table(path, key)), where), METADATA_HEADERS, where)
     table = _checked_by_a_person(table, where)
     if "split" in table:
         table["split"] = [split_of(split) or split for split in table["split"]]
-    # Ignored columns may have any names, even equal ones.
-    is_used = table.columns.isin(list(METADATA.columns))
-    table = validate(table.loc[:, is_used | ~table.columns.duplicated()], METADATA, where)
-    table = table.reindex(columns=list(METADATA.columns), fill_value="")
+    table = validated_columns(table, METADATA, where)
     named = table[table["species"] != ""]
     if skipped := len(table) - len(named):
         if named.empty:
