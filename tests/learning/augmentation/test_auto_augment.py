@@ -12,10 +12,11 @@ from torchvision.transforms import AutoAugment, AutoAugmentPolicy
 from longtail.learning.augmentation.auto_augment import (
     CIFAR10,
     POLICY_OPERATIONS,
-    AutoAugmentTransform,
     Step,
+    auto_augment_steps,
     policy_table,
 )
+from longtail.learning.augmentation.chosen_operations import ChosenOperations
 from tests.learning.augmentation.pictures import HEIGHT, WIDTH, picture, tensor
 
 CPU = torch.device("cpu")
@@ -108,9 +109,9 @@ def test_steps_of_the_table_have_numbers_probabilities_strengths_and_signs() -> 
     assert strengths[4].tolist() == [1, 1]  # no magnitude
 
 
-def drawn(count: int = 50_000, seed: int = 0) -> AutoAugmentTransform:
+def drawn(count: int = 50_000, seed: int = 0) -> ChosenOperations:
     batches = [torch.zeros(count // 2)] * 2
-    return AutoAugmentTransform(batches, torch.Generator().manual_seed(seed), CPU)
+    return auto_augment_steps(batches, torch.Generator().manual_seed(seed), CPU)
 
 
 def test_sub_policies_and_steps_are_as_frequent_as_they_should_be() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from longtail.learning.augmentation.cutout import CutoutTransform
+from longtail.learning.augmentation.cutout import cutout
 
 CPU = torch.device("cpu")
 
@@ -13,7 +13,7 @@ def cut(side: int, size: int, count: int = 4000, seed: int = 0) -> torch.Tensor:
     """Which pixels are black, bool (count, size, size)."""
     generator = torch.Generator().manual_seed(seed)
     images = torch.full((count, 3, size, size), 200.0)
-    found = CutoutTransform(side, count, size, generator, CPU)(images, slice(0, count))
+    found = cutout(side, count, size, generator, CPU)(images, slice(0, count))
     assert ((found == 0) | (found == 200)).all()
     assert torch.equal(found[:, 0], found[:, 1]) and torch.equal(found[:, 0], found[:, 2])
     return found[:, 0] == 0

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from longtail.learning.augmentation.geometry import ResizedCrop, draw_boxes
-from longtail.learning.augmentation.random_erasing import RandomErasingTransform
+from longtail.learning.augmentation.geometry import draw_boxes, resized_crop
+from longtail.learning.augmentation.random_erasing import random_erasing
 from longtail.parameters import RandomErasing, RandomResizedCrop
 
 CPU = torch.device("cpu")
@@ -23,21 +23,21 @@ def images(count: int = 1, height: int = 12, width: int = 12) -> torch.Tensor:
 
 def test_box_of_whole_pixels_is_cut_out() -> None:
     boxes = torch.tensor([[2 / 12], [3 / 12], [8 / 12], [8 / 12]])
-    found = ResizedCrop(boxes, 8)(images(), ALL)
+    found = resized_crop(boxes, 8)(images(), ALL)
     assert torch.allclose(found, images()[:, :, 2:10, 3:11].float(), atol=1e-3)
 
 
 def test_each_image_has_its_own_box_of_the_epoch() -> None:
     side = 8 / 12
     boxes = torch.tensor([[0.9, 0, 1 - side], [0.9, 0, 0], [0.1, side, side], [0.1, side, side]])
-    found = ResizedCrop(boxes, 8)(images(2), slice(1, 3))
+    found = resized_crop(boxes, 8)(images(2), slice(1, 3))
     assert torch.allclose(found[0], images(2)[0, :, :8, :8].float(), atol=1e-3)
     assert torch.allclose(found[1], images(2)[1, :, 4:, :8].float(), atol=1e-3)
 
 
 def test_image_that_shrinks_by_a_whole_factor_is_averaged() -> None:
     whole = torch.tensor([[0.0], [0.0], [1.0], [1.0]])
-    found = ResizedCrop(whole, 4)(images(), ALL)
+    found = resized_crop(whole, 4)(images(), ALL)
     expected = images().float().view(1, 3, 4, 3, 4, 3).mean((3, 5))
     assert torch.allclose(found, expected, atol=1e-3)
 
@@ -68,7 +68,7 @@ def test_side_that_would_be_longer_than_the_image_is_as_long() -> None:
 def test_erased_rectangles_have_one_colour_and_the_rest_stays() -> None:
     wanted = RandomErasing(probability=0.5, scale=(0.2, 0.4), ratio=(1, 1))
     shown = torch.full((4000, 3, 20, 20), 300.0)
-    found = RandomErasingTransform(wanted, 4000, 20, generator(), CPU)(shown, slice(0, 4000))
+    found = random_erasing(wanted, 4000, 20, generator(), CPU)(shown, slice(0, 4000))
     erased = found[:, 0] != 300
     assert erased.any((1, 2)).float().mean().item() == pytest.approx(0.5, abs=0.03)
     share = erased.float().mean((1, 2))[erased.any((1, 2))]

@@ -11,8 +11,8 @@ from torch import Tensor
 from longtail.learning.augmentation import affine as shapes
 from longtail.learning.augmentation import colour
 from longtail.learning.augmentation import rand_augment as module
-from longtail.learning.augmentation.chosen_operations import Operation
-from longtail.learning.augmentation.rand_augment import OPERATIONS, RandAugmentTransform
+from longtail.learning.augmentation.chosen_operations import ChosenOperations, Operation
+from longtail.learning.augmentation.rand_augment import OPERATIONS, rand_augment_steps
 from longtail.parameters import RandAugment
 from tests.learning.augmentation.pictures import HEIGHT, WIDTH, picture, tensor
 
@@ -107,10 +107,10 @@ def test_image_of_one_colour_is_not_equalized_or_stretched() -> None:
 
 def steps(
     operations: int = 2, magnitude: float = 9, seed: int = 0, count: int = 4200
-) -> RandAugmentTransform:
+) -> ChosenOperations:
     wanted = RandAugment(operations=operations, magnitude=magnitude)
     batches = [torch.zeros(count // 3)] * 3
-    return RandAugmentTransform(wanted, batches, torch.Generator().manual_seed(seed), CPU)
+    return rand_augment_steps(wanted, batches, torch.Generator().manual_seed(seed), CPU)
 
 
 def test_every_operation_is_as_likely_and_strengths_are_within_the_magnitude(

@@ -77,8 +77,10 @@ CIFAR10: tuple[tuple[Step, Step], ...] = (
 )
 
 
-class AutoAugmentTransform(ChosenOperations):
-    """Apply a random sub-policy to each image.
+def auto_augment_steps(
+    batches: list[Tensor], generator: torch.Generator, device: torch.device
+) -> ChosenOperations:
+    """A random sub-policy for each image.
 
     Args:
         batches: of the epoch; only their lengths matter.
@@ -86,23 +88,18 @@ class AutoAugmentTransform(ChosenOperations):
         device: of the images.
     """
 
-    def __init__(
-        self, batches: list[Tensor], generator: torch.Generator, device: torch.device
-    ) -> None:
-        count = sum(map(len, batches))
-        policies = torch.randint(0, len(CIFAR10), (count,), generator=generator)
-        chance, side = torch.rand((2, 2, count), generator=generator)
-        numbers, probabilities, strengths, signed = (
-            values[policies].T for values in policy_table()
-        )
-        applied = chance < probabilities
-        super().__init__(
-            [operation for operation, _, _ in POLICY_OPERATIONS.values()],
-            torch.where(applied, numbers, 0),
-            torch.where(signed & (side < 0.5), -strengths, strengths),
-            batches,
-            device,
-        )
+    count = sum(map(len, batches))
+    policies = torch.randint(0, len(CIFAR10), (count,), generator=generator)
+    chance, side = torch.rand((2, 2, count), generator=generator)
+    numbers, probabilities, strengths, signed = (values[policies].T for values in policy_table())
+    applied = chance < probabilities
+    return ChosenOperations(
+        [operation for operation, _, _ in POLICY_OPERATIONS.values()],
+        torch.where(applied, numbers, 0),
+        torch.where(signed & (side < 0.5), -strengths, strengths),
+        batches,
+        device,
+    )
 
 
 def policy_table() -> tuple[Tensor, Tensor, Tensor, Tensor]:

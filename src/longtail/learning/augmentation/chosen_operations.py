@@ -58,7 +58,7 @@ class ChosenOperations:
         self._strengths = torch.cat(strong).to(device)
 
     def __call__(self, images: Tensor, part: slice) -> Tensor:
-        """See :class:`longtail.learning.augmentation.geometry.Transform`."""
+        """See :data:`longtail.learning.augmentation.geometry.Transform`."""
         images = images.float()
         for turn, counts in enumerate(self._counts[part.start]):
             rows = self._rows[part, turn].split_with_sizes(counts)

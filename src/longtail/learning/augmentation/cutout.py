@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
+from longtail.learning.augmentation.geometry import Transform
 from longtail.learning.augmentation.random_erasing import rectangle_mask
 
 
-class CutoutTransform:
+def cutout(
+    side: int, count: int, size: int, generator: torch.Generator, device: torch.device
+) -> Transform:
     """Blacken a square of each image, whose centre is any pixel; it is clipped at the border.
 
     Args:
@@ -19,18 +21,7 @@ class CutoutTransform:
         device: of the images.
     """
 
-    def __init__(
-        self,
-        side: int,
-        count: int,
-        size: int,
-        generator: torch.Generator,
-        device: torch.device,
-    ) -> None:
-        centres = torch.randint(0, size, (2, count), generator=generator)
-        first = centres - side // 2
-        self._edges = torch.cat([first, first + side]).to(device)
-
-    def __call__(self, images: Tensor, part: slice) -> Tensor:
-        """See :class:`longtail.learning.augmentation.geometry.Transform`."""
-        return images.masked_fill(rectangle_mask(self._edges[:, part], images.shape[-1]), 0)
+    centres = torch.randint(0, size, (2, count), generator=generator)
+    first = centres - side // 2
+    edges = torch.cat([first, first + side]).to(device)
+    return lambda images, part: images.masked_fill(rectangle_mask(edges[:, part], size), 0)

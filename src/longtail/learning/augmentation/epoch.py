@@ -7,19 +7,19 @@ from collections.abc import Callable, Generator
 import torch
 from torch import Tensor
 
-from longtail.learning.augmentation.affine import RandomRotation
-from longtail.learning.augmentation.auto_augment import AutoAugmentTransform
-from longtail.learning.augmentation.cutout import CutoutTransform
+from longtail.learning.augmentation.affine import draw_rotations, rotation
+from longtail.learning.augmentation.auto_augment import auto_augment_steps
+from longtail.learning.augmentation.cutout import cutout
 from longtail.learning.augmentation.geometry import (
-    HorizontalFlip,
-    PaddedCrop,
-    Resize,
-    ResizedCrop,
     Transform,
     draw_boxes,
+    horizontal_flip,
+    padded_crop,
+    resize,
+    resized_crop,
 )
-from longtail.learning.augmentation.rand_augment import RandAugmentTransform
-from longtail.learning.augmentation.random_erasing import RandomErasingTransform
+from longtail.learning.augmentation.rand_augment import rand_augment_steps
+from longtail.learning.augmentation.random_erasing import random_erasing
 from longtail.learning.data.image_source import ImageSource, as_image_source, sequential_batches
 from longtail.parameters import Recipe
 
@@ -96,23 +96,24 @@ class Augmentation:
         flips = torch.rand(count, generator=generator) < 0.5
         if recipe.random_resized_crop is not None:
             boxes = draw_boxes(recipe.random_resized_crop, count, (height, width), generator)
-            transforms.append(ResizedCrop(boxes.to(device), size))
+            transforms.append(resized_crop(boxes.to(device), size))
         elif padding:
-            transforms.append(PaddedCrop(shifts.to(device), padding))
+            transforms.append(padded_crop(shifts.to(device), padding))
         if recipe.horizontal_flip:
-            transforms.append(HorizontalFlip(flips.to(device)))
+            transforms.append(horizontal_flip(flips.to(device)))
         if recipe.rotation is not None:
-            transforms.append(RandomRotation(recipe.rotation, count, generator, device))
+            strengths = draw_rotations(recipe.rotation, count, generator)
+            transforms.append(rotation(strengths.to(device)))
         if recipe.auto_augment is not None:
-            transforms.append(AutoAugmentTransform(batches, generator, device))
+            transforms.append(auto_augment_steps(batches, generator, device))
         if recipe.rand_augment is not None:
-            transforms.append(RandAugmentTransform(recipe.rand_augment, batches, generator, device))
-        transforms.append(Resize(size))
+            transforms.append(rand_augment_steps(recipe.rand_augment, batches, generator, device))
+        transforms.append(lambda images, _: resize(images.float(), size))
         if recipe.random_erasing is not None:
             erasing = recipe.random_erasing
-            transforms.append(RandomErasingTransform(erasing, count, size, generator, device))
+            transforms.append(random_erasing(erasing, count, size, generator, device))
         if recipe.cutout is not None:
-            transforms.append(CutoutTransform(recipe.cutout, count, size, generator, device))
+            transforms.append(cutout(recipe.cutout, count, size, generator, device))
         return _transformed(source, batches, transforms)
 
 

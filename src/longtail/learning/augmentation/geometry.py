@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Protocol
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -11,20 +11,13 @@ from torch.nn import functional as F
 
 from longtail.parameters import RandomErasing, RandomResizedCrop
 
-
-class Transform(Protocol):
-    """One step of an epoch's augmentation; its random numbers were drawn before the epoch."""
-
-    def __call__(self, images: Tensor, part: slice) -> Tensor:
-        """Transform one batch.
-
-        Args:
-            images: (batch, 3, height, width), 0..255; uint8 until a step computes in float32.
-            part: the positions of these images in the epoch.
-        """
+# One step of an epoch's augmentation; its random numbers were drawn before the epoch. From images,
+# (batch, 3, height, width) in 0..255, uint8 until a step computes in float32, and their positions
+# in the epoch.
+Transform = Callable[[Tensor, slice], Tensor]
 
 
-class PaddedCrop:
+def padded_crop(shifts: Tensor, padding: int) -> Transform:
     """Crops of the images' own size, from zero-padded images.
 
     Args:
@@ -32,32 +25,24 @@ class PaddedCrop:
         padding: pixels on each side.
     """
 
-    def __init__(self, shifts: Tensor, padding: int) -> None:
-        self._shifts, self._padding = shifts, padding
-
-    def __call__(self, images: Tensor, part: slice) -> Tensor:
-        """See :class:`Transform`."""
+    def crop(images: Tensor, part: slice) -> Tensor:
         _, _, height, width = images.shape
-        down, right = self._shifts[:, part]
-        padded = F.pad(images, [self._padding] * 4)
+        down, right = shifts[:, part]
+        padded = F.pad(images, [padding] * 4)
         # A view of all possible crops, (images, 3, shifts, shifts, height, width). Indexing it
         # copies whole rows, which is several times faster than gathering pixels.
         crops = padded.unfold(2, height, 1).unfold(3, width, 1)
         return crops[torch.arange(len(images), device=images.device), :, down, right]
 
+    return crop
 
-class HorizontalFlip:
+
+def horizontal_flip(flips: Tensor) -> Transform:
     """Mirror some images left to right; ``flips`` is a mask of shape (images,)."""
-
-    def __init__(self, flips: Tensor) -> None:
-        self._flips = flips
-
-    def __call__(self, images: Tensor, part: slice) -> Tensor:
-        """See :class:`Transform`."""
-        return torch.where(self._flips[part, None, None, None], images.flip(3), images)
+    return lambda images, part: torch.where(flips[part, None, None, None], images.flip(3), images)
 
 
-class ResizedCrop:
+def resized_crop(boxes: Tensor, size: int) -> Transform:
     """Rectangles of the images, each resized to a square.
 
     Args:
@@ -65,32 +50,19 @@ class ResizedCrop:
         size: the side of the square, in pixels.
     """
 
-    def __init__(self, boxes: Tensor, size: int) -> None:
-        self._boxes, self._size = boxes, size
-
-    def __call__(self, images: Tensor, part: slice) -> Tensor:
-        """See :class:`Transform`."""
-        top, left, height, width = self._boxes[:, part]
+    def crop(images: Tensor, part: slice) -> Tensor:
+        top, left, height, width = boxes[:, part]
         # From the coordinates of the square, -1 to 1, to those of the image.
         zero = torch.zeros_like(top)
         across = torch.stack([width, zero, 2 * left + width - 1], dim=1)
         down = torch.stack([zero, height, 2 * top + height - 1], dim=1)
         # Antialiasing: where images shrink, each pixel is the mean of several samples.
-        samples = max(1, max(images.shape[2:]) // self._size)
+        samples = max(1, max(images.shape[2:]) // size)
         affine = torch.stack([across, down], dim=1)
-        sampled = warp_affine(images.float(), affine, samples * self._size)
+        sampled = warp_affine(images.float(), affine, samples * size)
         return F.avg_pool2d(sampled, samples) if samples > 1 else sampled
 
-
-class Resize:
-    """Resize to a square of ``size`` pixels, in float32."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-
-    def __call__(self, images: Tensor, part: slice) -> Tensor:  # noqa: ARG002 - the protocol's
-        """See :class:`Transform`."""
-        return resize(images.float(), self._size)
+    return crop
 
 
 def resize(images: Tensor, image_size: int) -> Tensor:

@@ -34,8 +34,13 @@ OPERATIONS: tuple[tuple[Operation, bool], ...] = (
 )
 
 
-class RandAugmentTransform(ChosenOperations):
-    """Apply random operations to each image.
+def rand_augment_steps(
+    rand_augment: RandAugment,
+    batches: list[Tensor],
+    generator: torch.Generator,
+    device: torch.device,
+) -> ChosenOperations:
+    """Random operations for each image.
 
     Args:
         rand_augment: the number of operations per image, and their magnitude.
@@ -44,18 +49,11 @@ class RandAugmentTransform(ChosenOperations):
         device: of the images.
     """
 
-    def __init__(
-        self,
-        rand_augment: RandAugment,
-        batches: list[Tensor],
-        generator: torch.Generator,
-        device: torch.device,
-    ) -> None:
-        shape = (rand_augment.operations, sum(map(len, batches)))
-        chosen = torch.randint(0, len(OPERATIONS), shape, generator=generator)
-        strengths = rand_augment.magnitude / 10 * torch.rand(shape, generator=generator)
-        is_negative = torch.rand(shape, generator=generator) < 0.5
-        has_sign = torch.tensor([signed for _, signed in OPERATIONS])[chosen]
-        signed = torch.where(is_negative & has_sign, -strengths, strengths)
-        operations = [operation for operation, _ in OPERATIONS]
-        super().__init__(operations, chosen, signed, batches, device)
+    shape = (rand_augment.operations, sum(map(len, batches)))
+    chosen = torch.randint(0, len(OPERATIONS), shape, generator=generator)
+    strengths = rand_augment.magnitude / 10 * torch.rand(shape, generator=generator)
+    is_negative = torch.rand(shape, generator=generator) < 0.5
+    has_sign = torch.tensor([signed for _, signed in OPERATIONS])[chosen]
+    signed = torch.where(is_negative & has_sign, -strengths, strengths)
+    operations = [operation for operation, _ in OPERATIONS]
+    return ChosenOperations(operations, chosen, signed, batches, device)

@@ -5,11 +5,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from longtail.learning.augmentation.geometry import draw_boxes
+from longtail.learning.augmentation.geometry import Transform, draw_boxes
 from longtail.parameters import RandomErasing
 
 
-class RandomErasingTransform:
+def random_erasing(
+    erasing: RandomErasing,
+    count: int,
+    size: int,
+    generator: torch.Generator,
+    device: torch.device,
+) -> Transform:
     """Fill a rectangle of some images with one random colour each.
 
     Args:
@@ -20,25 +26,18 @@ class RandomErasingTransform:
         device: of the images.
     """
 
-    def __init__(
-        self,
-        erasing: RandomErasing,
-        count: int,
-        size: int,
-        generator: torch.Generator,
-        device: torch.device,
-    ) -> None:
-        boxes = draw_boxes(erasing, count, (size, size), generator)
-        chosen = torch.rand(count, generator=generator) < erasing.probability
-        self._colours = (255 * torch.rand((count, 3), generator=generator)).to(device)
-        top, left, height, width = size * boxes
-        edges = torch.stack([top, left, top + height, left + width]).round()
-        self._edges = (edges * chosen).to(device)  # images that are not chosen: empty rectangles
+    boxes = draw_boxes(erasing, count, (size, size), generator)
+    chosen = torch.rand(count, generator=generator) < erasing.probability
+    colours = (255 * torch.rand((count, 3), generator=generator)).to(device)
+    top, left, height, width = size * boxes
+    edges = torch.stack([top, left, top + height, left + width]).round()
+    edges = (edges * chosen).to(device)  # images that are not chosen: empty rectangles
 
-    def __call__(self, images: Tensor, part: slice) -> Tensor:
-        """See :class:`longtail.learning.augmentation.geometry.Transform`."""
-        inside = rectangle_mask(self._edges[:, part], images.shape[-1])
-        return torch.where(inside, self._colours[part, :, None, None], images)
+    def erase(images: Tensor, part: slice) -> Tensor:
+        inside = rectangle_mask(edges[:, part], size)
+        return torch.where(inside, colours[part, :, None, None], images)
+
+    return erase
 
 
 def rectangle_mask(edges: Tensor, size: int) -> Tensor:
@@ -52,5 +51,4 @@ def rectangle_mask(edges: Tensor, size: int) -> Tensor:
     position = torch.arange(size, device=edges.device)
     rows = (position[:, None] >= top) & (position[:, None] < bottom)
     columns = (position >= left) & (position < right)
-    inside: Tensor = rows & columns
-    return inside[:, None]
+    return (rows & columns)[:, None]
