@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pandera.pandas as pa
 import pytest
 from kedro.io import DataCatalog
 from kedro.io.core import AbstractVersionedDataset, DatasetError, Version, generate_timestamp
@@ -20,7 +21,7 @@ from kedro.io.core import AbstractVersionedDataset, DatasetError, Version, gener
 from longtail.catalog import LongtailCatalog
 from longtail.errors import DataError, WriteError
 from longtail.kedro_internals import pin
-from longtail.storage.files import checksum_file
+from longtail.storage.files import checksum_file, write_checksum
 from tests.damage import flip_bit
 
 TYPES: dict[str, dict[str, Any]] = {
@@ -320,3 +321,44 @@ def test_a_dataset_that_is_made_as_a_copy_is_as_kedro_makes_it(tmp_path: Path) -
 
 # Bound methods of the file system, which Kedro makes for each dataset.
 FUNCTIONS = ("_exists_function", "_glob_function")
+
+
+@pytest.fixture
+def validated(monkeypatch: pytest.MonkeyPatch) -> list[pd.DataFrame]:
+    """The tables that are validated, as it happens."""
+    tables: list[pd.DataFrame] = []
+
+    def noted(self: pa.DataFrameSchema, table: pd.DataFrame, **options: Any) -> pd.DataFrame:
+        tables.append(table)
+        return validate(self, table, **options)
+
+    validate = pa.DataFrameSchema.validate
+    monkeypatch.setattr(pa.DataFrameSchema, "validate", noted)
+    return tables
+
+
+def test_a_table_is_validated_once_for_all_who_load_it_until_its_file_changes(
+    tmp_path: Path, validated: list[pd.DataFrame]
+) -> None:
+    entry = {
+        **TYPES["table.csv"],
+        "filepath": str(tmp_path / "rejected.csv"),
+        "versioned": True,
+        "validator": "longtail.schemas.data.REJECTED",
+    }
+    reader = LongtailCatalog.from_config({"rejected": entry}, save_version=generate_timestamp())
+    saved = pd.DataFrame({"file": ["a.png"], "class_name": ["a"], "reason": ["broken"]})
+    reader.save("rejected", saved)
+    validated.clear()
+    first = reader.load("rejected")
+    first.loc[0, "reason"] = "changed by who has loaded it"
+    pd.testing.assert_frame_equal(reader.load("rejected"), saved)
+    assert len(validated) == 1
+    [file] = files(tmp_path)
+    flip_bit(file)
+    with pytest.raises(DataError, match="it is not what was saved"):
+        reader.load("rejected")
+    file.write_text("file,class_name,reason\nb.png,b,too small\n")
+    write_checksum(file, content=file)
+    assert reader.load("rejected")["file"].tolist() == ["b.png"]
+    assert len(validated) == 2

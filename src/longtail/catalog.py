@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kedro.framework.context import CatalogCommandsMixin
 from kedro.io import AbstractDataset, DataCatalog, MemoryDataset
@@ -44,14 +44,20 @@ from longtail.storage.files import (
     computed_checksums,
     damage_message,
     draft_of,
+    sha256_of_file,
     write_checksum,
 )
 from longtail.storage.space import write_errors_explained
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # How the names of the datasets of trials start, of which there are ten for each trial.
 TRIAL_DATASETS = "train."
 # How the names of the parameters of single trials start.
 TRIAL_PARAMETERS = f"params:{TRIAL_DATASETS}"
+# A larger table is read and validated again each time, for the sake of memory.
+KEPT_CELLS = 500_000
 
 
 class NothingSavedError(DatasetError):
@@ -83,13 +89,15 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
         if config_resolver is not None:
             config_resolver = CompiledPatterns(config_resolver)
         self._similar: dict[str, Any] = {}
+        # By name: the checksum of the file and what was read from it.
+        self._tables: dict[str, tuple[str, pd.DataFrame]] = {}
         super().__init__(datasets, config_resolver, **options)
         self.run_version: str | None = None
         self._reuses_versions = True
 
     def __getstate__(self) -> dict[str, Any]:
         """What a worker process gets: with it, no file is verified once more."""
-        return {**super().__getstate__(), "_checksums": computed_checksums()}
+        return {**super().__getstate__(), "_checksums": computed_checksums(), "_tables": {}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         add_computed_checksums(state.pop("_checksums"))
@@ -153,7 +161,7 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
             self.use_versions({ds_name: before})
 
     def load(self, ds_name: str, version: str | None = None) -> Any:
-        """Load a dataset.
+        """Load a dataset; a table that has been loaded from an equal file is not validated again.
 
         Raises:
             NothingSavedError: if it has no version yet.
@@ -162,9 +170,11 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
         """
         dataset = self.get(ds_name)
         try:
-            verify(dataset, version)
+            file = verify(dataset, version)
             with _invalid_table_explained(ds_name, dataset):
-                return super().load(ds_name, version)
+                if file is None or ds_name not in self.validator_specs:
+                    return super().load(ds_name, version)
+                return self._load_table(ds_name, version, sha256_of_file(file))
         except DatasetError as error:
             if isinstance(error.__cause__, VersionNotFoundError):
                 raise NothingSavedError(ds_name) from error
@@ -172,6 +182,18 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
                 raise
             file = load_path(dataset)
             raise DataError(damage_message(file, str(error).splitlines()[-1])) from error
+
+    def _load_table(self, name: str, version: str | None, checksum: str) -> Any:
+        """Load a table with a schema, which many nodes do, from a file with this checksum."""
+        import pandas as pd
+
+        if name not in self._tables or self._tables[name][0] != checksum:
+            self._tables.pop(name, None)
+            table = super().load(name, version)
+            if not isinstance(table, pd.DataFrame) or table.size > KEPT_CELLS:
+                return table
+            self._tables[name] = checksum, table
+        return self._tables[name][1].copy()
 
     def verify(self, names: Iterable[str]) -> None:
         """Verify the versions of datasets that would be loaded.

@@ -93,15 +93,18 @@ def _same_bytes(file: Path, other: Path) -> bool:
     return file.samefile(other) or filecmp.cmp(file, other, shallow=False)
 
 
-def verify(dataset: Any, version: str | None = None) -> None:
-    """Refuse a file that has changed since it was saved, even if a reader would accept it."""
+def verify(dataset: Any, version: str | None = None) -> Path | None:
+    """Refuse a file that has changed since it was saved, even if a reader would accept it.
+
+    Returns:
+        The file; None if there is none, or none that has versions.
+    """
     if not has_local_versions(dataset):
-        return
+        return None
     if version is not None:
         path = version_path(dataset, version)
     elif dataset.exists():
         path = load_path(dataset)
     else:
-        return
-    if path.is_file():
-        verified(path)
+        return None
+    return verified(path) if path.is_file() else None

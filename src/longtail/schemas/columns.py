@@ -40,7 +40,15 @@ class WholeNumber(numpy_engine.Int64):
         return np.int64(value)
 
 
-class TextOrEmpty(type(pandas_engine.Engine.dtype("str"))):  # type: ignore[misc]
+class Texts(type(pandas_engine.Engine.dtype("str"))):  # type: ignore[misc]
+    """Texts."""
+
+    def check(self, pandera_dtype: Any, data_container: Any = None) -> bool:
+        """Whether all are texts, in one value: pandera makes a table of what it finds in others."""
+        return bool(np.all(super().check(pandera_dtype, data_container)))
+
+
+class TextOrEmpty(Texts):
     """Texts; missing ones become empty."""
 
     def coerce(self, data_container: Any) -> Any:
@@ -100,7 +108,7 @@ def text(
         own.append(pa.Check.isin(allowed, error=alternatives(valid)))
     elif not optional:
         own.append(pa.Check.ne("", error="a text"))
-    of_type = TextOrEmpty() if optional else "str"
+    of_type = TextOrEmpty() if optional else Texts()
     return pa.Column(of_type, own, nullable=missing, description=description, **options)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pandera.pandas as pa
 
-from longtail.schemas.columns import at_least, number, table, text
+from longtail.schemas.columns import Texts, at_least, number, table, text
 from longtail.schemas.validation import KEY
 
 PRINTABLE = pa.Check(
@@ -75,7 +75,7 @@ TAXONOMY = table(
     {
         "species": text("name of a class; rows without one are ignored", optional=True),
         "^(?!species$).+$": pa.Column(
-            "str",
+            Texts(),
             regex=True,
             required=False,
             title="genus, family, ...",
