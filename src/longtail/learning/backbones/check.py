@@ -15,6 +15,9 @@ from typing import Any
 import timm
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn import init
+from torch.overrides import TorchFunctionMode
 
 from longtail.errors import ConfigurationError
 from longtail.learning.backbones.networks import (
@@ -36,6 +39,11 @@ log = logging.getLogger(__name__)
 FEW_POSITIONS = 3
 # How many sizes are tried to name some that a network takes, and how many are named.
 TRIED_SIZES, NAMED_SIZES = 6, 2
+# What weights are drawn with.
+DRAWING = (
+    *(Tensor.normal_, Tensor.uniform_, Tensor.clamp_),
+    *(init.normal_, init.uniform_, init.kaiming_uniform_),
+)
 
 
 def check_network(
@@ -87,7 +95,7 @@ def _working(
     Raises:
         one of MISFITS: why it cannot be used.
     """
-    with torch.device("meta"), warnings.catch_warnings():
+    with torch.device("meta"), _ShapesOnly(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of timm's code about itself
         network = create_network(backbone, image_size)
         if weights is not None:
@@ -105,6 +113,36 @@ def _working(
                     f"classifier takes {expected}"
                 )
     return network
+
+
+class _ShapesOnly(TorchFunctionMode):
+    """Weights are not drawn, and what is normalized is a tensor of the same shape.
+
+    On the meta device torch does both step by step in Python, which takes most of a check.
+    """
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        options = kwargs or {}
+        if func in DRAWING:
+            return args[0] if args else options["tensor"]
+        if func not in (F.batch_norm, F.layer_norm):
+            return func(*args, **options)
+        values, *others = args
+        weights = [options["weight"], options["bias"]]
+        if func is F.batch_norm:
+            shape, weights = values.shape[1:2], [*others, *weights]  # also statistics
+        else:
+            shape = values.shape[-len(others[0]) :]
+            weights.append(torch.empty(others[0]))
+        for given in weights:
+            if given is not None and given.shape != shape:
+                raise RuntimeError(
+                    f"values of shape {tuple(values.shape)} are normalized by those of shape "
+                    f"{tuple(given.shape)}"
+                )
+        return torch.empty_like(values)
 
 
 def _report_few_positions(network: nn.Module, backbone: Backbone, image_size: int) -> None:
