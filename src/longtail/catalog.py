@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kedro.framework.context import CatalogCommandsMixin
-from kedro.io import AbstractDataset, DataCatalog, MemoryDataset
+from kedro.io import AbstractDataset, DataCatalog
 from kedro.io.catalog_config_resolver import CatalogConfigResolver
 from kedro.io.core import DatasetError, Version, VersionNotFoundError
 from kedro.pipeline import Pipeline
@@ -24,6 +24,7 @@ from longtail.kedro_internals import (
     is_versioned,
     load_path,
     make_as_copy,
+    parameter_dataset,
     path_of,
     pin,
     pinned,
@@ -108,13 +109,11 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
 
         Kedro adds each level and each value of nested parameters. Nodes read whole trials; the
         30,000 values inside 560 of them took longer than everything else before the first node.
-        A parameter is copied when it is loaded; to find that out, Kedro would look for packages
-        that are not installed, for each one.
         """
         if f"{key}.".startswith(TRIAL_PARAMETERS) and not key.endswith(".trial"):
             return
         if key.startswith("params:") and not isinstance(value, AbstractDataset):
-            value = MemoryDataset(value, copy_mode="deepcopy")
+            value = parameter_dataset(value)
         super().__setitem__(key, value)
 
     def _add_from_config(self, ds_name: str, ds_config: dict[str, Any]) -> None:

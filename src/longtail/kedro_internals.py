@@ -24,7 +24,7 @@ from kedro.framework.hooks.manager import (
     _register_hooks_entry_points,
 )
 from kedro.framework.project import settings
-from kedro.io import AbstractDataset, DataCatalog
+from kedro.io import AbstractDataset, DataCatalog, MemoryDataset
 from kedro.io.catalog_config_resolver import CatalogConfigResolver
 from kedro.io.core import AbstractVersionedDataset, Version, parse_dataset_definition
 from kedro.io.data_catalog import _LazyDataset
@@ -46,6 +46,7 @@ __all__ = [
     "is_versioned",
     "load_path",
     "make_as_copy",
+    "parameter_dataset",
     "path_of",
     "pin",
     "pinned",
@@ -165,6 +166,19 @@ def terminate(executor: ProcessPoolExecutor) -> None:
     """End the processes of a pool at once. Python 3.14 has ``terminate_workers`` for it."""
     for process in list(executor._processes.values()):
         process.terminate()
+
+
+def parameter_dataset(value: Any) -> MemoryDataset:
+    """A dataset of a parameter, which is copied when it is loaded.
+
+    It is a copy of another: a run has a thousand, and the constructor looks up its own signature.
+    """
+    made = copy.copy(_PARAMETER)
+    made._data, made._init_args = value, {**_PARAMETER._init_args, "data": value}
+    return made
+
+
+_PARAMETER = MemoryDataset(copy_mode="deepcopy")
 
 
 class Similar(_LazyDataset):
