@@ -43,7 +43,7 @@ def folder(tmp_path: Path) -> Path:
 def read_with(folder: Path, **changes: Any) -> Images:
     given = source(folder, **changes)
     reader, decoded = capture_reader(given, KEY), folder.parent / "decoded"
-    confirmed = ConfirmedStore(folder.parent / "data/confirmed", box_margin=0.1)
+    confirmed = ConfirmedStore(folder.parent / "data/confirmed")
     return read(folder, decoded, read_captures=reader, confirmed=confirmed, **changes)
 
 

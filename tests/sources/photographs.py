@@ -75,7 +75,7 @@ def read(
     requirements = ClassRequirements(
         smallest, fewest_groups, drops_small, "datasets.moths.source", frozenset(unknown)
     )
-    return read_folder(given, "moths", decoded, fewest, requirements, confirmed, read_captures)
+    return read_folder(given, "moths", decoded, fewest, requirements, confirmed, 0.1, read_captures)
 
 
 def groups(images: Images) -> list[list[str]]:

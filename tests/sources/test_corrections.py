@@ -73,7 +73,7 @@ def read(folder: Path, corrections: Path, **changes: Any) -> Images:
     return read_folder(
         folder,
         parent / "decoded",
-        confirmed=ConfirmedStore(parent / "data/confirmed", box_margin=0.1),
+        confirmed=ConfirmedStore(parent / "data/confirmed"),
         corrections=str(corrections),
         **changes,
     )
@@ -370,7 +370,7 @@ def test_a_renamed_species_is_found_by_synonyms(folder: Path, night: Path, tmp_p
     [why] = reasons(read(folder, file)).values()
     assert "give a renamed species a row in predict.synonyms" in why
     synonyms = {"megasema baja": "Xestia baja"}
-    store = ConfirmedStore(tmp_path / "data/confirmed", box_margin=0.1, synonyms=synonyms)
+    store = ConfirmedStore(tmp_path / "data/confirmed", synonyms=synonyms)
     images = read_folder(folder, tmp_path / "decoded", confirmed=store, corrections=str(file))
     assert joined(images) == {"0.png": "xestia_baja"}
 

@@ -331,16 +331,17 @@ def test_any_source_is_read_by_its_kind(
 ) -> None:
     config = base_config["datasets"]["moths"]
     given = config | {"name": "moths", "source": source(species, min_images=1)}
-    confirmed = ConfirmedStore(tmp_path, box_margin=0.1)
+    confirmed = ConfirmedStore(tmp_path)
     # Of two pictures of a species no split has three groups: only what is needed for it is left.
     with pytest.raises(DataError, match=r"no usable image; .*3 are needed"):
-        read_source(Dataset.model_validate(given), tmp_path, tmp_path / "decoded", confirmed)
+        read_source(Dataset.model_validate(given), tmp_path, tmp_path / "decoded", confirmed, 0)
     official = config["imbalance"] | {"holdout": {"kind": "official"}}
     images = read_source(
         Dataset.model_validate(given | {"imbalance": official}),
         tmp_path,
         tmp_path / "decoded",
         confirmed,
+        0,
     )
     assert images.index["class_name"].unique().tolist() == ["Käfer", "Zygaena", "abax ater"]
 

@@ -38,21 +38,19 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class ConfirmedStore:
-    """Where photographs that people have named are copied to, and how animals are cut from them.
+    """Where photographs that people have named are copied to, and how their names are found.
 
     Attributes:
         folder: of the photographs.
-        box_margin: of the squares around boxes, see :class:`longtail.sources.box.Box`.
         synonyms: by which names of people are found among the classes.
     """
 
     folder: Path
-    box_margin: float
     synonyms: Synonyms = field(default_factory=dict)
 
 
 def read_confirmed(
-    path: str, class_names: Sequence[str], store: ConfirmedStore, key: str
+    path: str, class_names: Sequence[str], store: ConfirmedStore, box_margin: float, key: str
 ) -> tuple[list[Entry], list[Rejected]]:
     """The photographs that people have named, as entries of the split ``confirmed``.
 
@@ -64,6 +62,7 @@ def read_confirmed(
         path: a table of :data:`longtail.schemas.user_tables.CORRECTIONS`, or a folder of them.
         class_names: of the data set.
         store: where the photographs are copied to.
+        box_margin: of the squares around boxes, see :class:`longtail.sources.box.Box`.
         key: the parameter that holds ``path``, for messages.
 
     Returns:
@@ -83,7 +82,7 @@ def read_confirmed(
             continue
         file = _stored(row, store.folder)
         if row.box and not isinstance(file, str):
-            file = _cut(file, row.box, store.box_margin)
+            file = _cut(file, row.box, box_margin)
         if isinstance(file, str):
             rejected.append(row.rejected(file))
             continue

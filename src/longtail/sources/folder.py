@@ -16,6 +16,7 @@ from longtail.imbalance.subsets import CONFIRMED
 from longtail.parameters import FolderSource
 from longtail.parameters.datasets import FEWEST_KNOWN_CLASSES
 from longtail.scientific_names import canonical_name, plain_name
+from longtail.sources.boxes.cut_entries import cut_entries
 from longtail.sources.cache.image_cache import PixelCache
 from longtail.sources.confirmed_photographs import ConfirmedStore, read_confirmed
 from longtail.sources.decoding.decode import DecodeLimits
@@ -23,9 +24,13 @@ from longtail.sources.duplicates.image_groups import Grouping
 from longtail.sources.duplicates.near_duplicates import Comparer
 from longtail.sources.files import ImageFileRef
 from longtail.sources.images import Images, index_of, rejected_table
-from longtail.sources.labels.class_folders import Rejected, entries_by_folder
+from longtail.sources.labels.class_folders import (
+    Rejected,
+    entries_by_folder,
+    entries_without_species,
+)
 from longtail.sources.labels.class_names import with_class_names
-from longtail.sources.labels.metadata import read_metadata
+from longtail.sources.labels.metadata import Entry, read_metadata
 from longtail.sources.labels.unsorted import without_unsorted
 from longtail.sources.listing import (
     Listing,
@@ -49,9 +54,12 @@ def read_folder(
     fewest_classes: int,
     requirements: ClassRequirements,
     confirmed: ConfirmedStore | None = None,
+    box_margin: float = 0,
     read_captures: CaptureReader | None = None,
 ) -> Images:
     """Read ``<class>/**/<file>`` below ``source.path``, or what ``source.metadata`` names there.
+
+    If the source has boxes, or finds animals, each animal in a photograph is an image.
 
     Other layouts of folders: :func:`longtail.sources.labels.class_folders.entries_by_folder`. The
     classes are sorted by name. Files that cannot be used are returned with the reason.
@@ -63,6 +71,7 @@ def read_folder(
         fewest_classes: the smallest number of classes.
         requirements: for each class.
         confirmed: where photographs of ``source.corrections`` are copied to.
+        box_margin: of the squares that animals are cut to, see :class:`longtail.sources.box.Box`.
         read_captures: when and where images were taken; None if that is not read.
 
     Raises:
@@ -71,17 +80,15 @@ def read_folder(
     key = f"datasets.{dataset}.source"
     assert source.path is not None  # checked by `sources.check_source`
     listing = list_images(source.path, f"{key}.path", own=decoded)
-    if source.metadata is None:
-        entries, rejected = entries_by_folder(listing, source, key)
-    else:
-        entries, rejected = read_metadata(source.metadata, listing, f"{key}.metadata")
+    entries, rejected = _entries_of(listing, source, key)
+    _log_listing(listing, dataset, len(listing.files) - len(entries), source.metadata)
+    if source.cuts_animals:
+        entries, without_animal = cut_entries(entries, source, box_margin, key)
+        rejected += without_animal
     if source.class_names is not None:
         entries = with_class_names(entries, source.class_names, f"{key}.class_names")
     entries, left_out = without_unsorted(entries, source.unsorted, requirements.unknown, key)
     rejected += left_out
-    _log_listing(
-        listing, dataset, len(listing.files) - len(entries) - len(left_out), source.metadata
-    )
     species = sorted({entry.species for entry in entries})
     _refuse_equivalent_names(species, key)
     _refuse_formulas(species, key)
@@ -91,7 +98,7 @@ def read_folder(
     if source.corrections is not None:
         assert confirmed is not None  # the ingest stage has it
         added, refused = read_confirmed(
-            source.corrections, species, confirmed, f"{key}.corrections"
+            source.corrections, species, confirmed, box_margin, f"{key}.corrections"
         )
         # After the others, whose numbers stay what they were.
         entries, rejected = [*entries, *added], [*rejected, *refused]
@@ -124,6 +131,17 @@ def read_folder(
         index["truncated"] = [record.truncated for record in selection.records]
         log.info("%s: %s kept", dataset, counted(int(index["truncated"].sum()), "truncated JPEG"))
     return Images(stored.pixels(), index, _table(rejected), stored.sha256)
+
+
+def _entries_of(
+    listing: Listing, source: FolderSource, key: str
+) -> tuple[list[Entry], list[Rejected]]:
+    """The photographs with what folders or a table say of them, and the files of no use."""
+    if source.metadata is not None:
+        return read_metadata(source.metadata, listing, f"{key}.metadata")
+    if source.box_species == "category":
+        return entries_without_species(listing, source, key)
+    return entries_by_folder(listing, source, key)
 
 
 def _log_confirmed(selection: Selection, dataset: str) -> None:

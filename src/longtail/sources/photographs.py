@@ -52,6 +52,7 @@ class PhotographBox:
         box: around the animal.
         confidence: of the detector; NaN if it is not stated.
         note: what makes the name of the animal less certain.
+        categories: that the files of boxes give it.
     """
 
     frame: str
@@ -59,6 +60,7 @@ class PhotographBox:
     box: Box
     confidence: float
     note: str
+    categories: tuple[str, ...] = ()
 
 
 class BadBox(NamedTuple):

@@ -47,6 +47,7 @@ def read_source(
     downloads: Path,
     decoded: Path,
     confirmed: ConfirmedStore,
+    box_margin: float,
     read_captures: CaptureReader | None = None,
 ) -> Images:
     """Read the source of a data set.
@@ -56,6 +57,7 @@ def read_source(
         downloads: the folder of downloaded archives.
         decoded: the folder of decoded images.
         confirmed: where photographs that people have named are copied to.
+        box_margin: of the squares that animals are cut to, see :class:`longtail.sources.box.Box`.
         read_captures: when and where images were taken; None if that is not read.
 
     Raises:
@@ -77,5 +79,12 @@ def read_source(
         frozenset(unknown),
     )
     return read_folder(
-        source, name, decoded, dataset.fewest_classes, requirements, confirmed, read_captures
+        source,
+        name,
+        decoded,
+        dataset.fewest_classes,
+        requirements,
+        confirmed,
+        box_margin,
+        read_captures,
     )

@@ -149,7 +149,7 @@ def test_animals_on_a_plain_background_are_cut_without_a_detector(
     Image.fromarray(sheet).save(tmp_path / "two.png")
     (tmp_path / "broken.png").write_bytes(b"")
     with caplog.at_level(logging.INFO):
-        found = cut_found_animals(find_photographs(str(tmp_path)), 0.1, 16)
+        found = cut_found_animals(find_photographs(str(tmp_path)), 0.1, 16, "predict.find_animals")
     boxes = {name: (box.frame, box.box) for name, box in found.boxes.items()}
     assert [frame for frame, _ in boxes.values()] == ["two.png"] * 2
     for (_, box), expected in zip(

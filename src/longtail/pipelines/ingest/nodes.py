@@ -50,11 +50,13 @@ def read_images(
         :func:`longtail.imbalance.unknown.with_unknown`, and ``classes`` counts the known ones.
     """
     synonyms = NO_SYNONYMS if predict.synonyms is None else read_synonyms(predict.synonyms)
-    store = ConfirmedStore(confirmed, predict.box_margin, synonyms)
+    store = ConfirmedStore(confirmed, synonyms)
     source, read_captures = dataset.source, None
     if isinstance(source, FolderSource):
         read_captures = capture_reader(source, f"datasets.{dataset.name}.source")
-    images = sources.read_source(dataset, downloads, decoded, store, read_captures)
+    images = sources.read_source(
+        dataset, downloads, decoded, store, predict.box_margin, read_captures
+    )
     index = with_unknown(images.index, dataset)
     index = keep_earlier_split(index, dataset, earlier_splits)
     first = first_equal(images.pixels)

@@ -180,7 +180,15 @@ def list_photographs(predict: Predict, dataset: Dataset) -> Photographs:
     if rules := BoxRules.of(predict):
         return cut_photographs(found, rules, source.image_size)
     if predict.find_animals is not None:
-        return cut_found_animals(found, predict.box_margin, source.image_size)
+        return cut_found_animals(
+            found, predict.box_margin, source.image_size, "predict.find_animals"
+        )
+    if isinstance(source, FolderSource) and source.cuts_animals:
+        log.warning(
+            "%s has learnt from animals that were cut from their photographs, but these "
+            "photographs are named whole: set predict.boxes or predict.find_animals, too",
+            dataset.label,
+        )
     return found
 
 

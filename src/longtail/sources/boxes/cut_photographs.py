@@ -1,4 +1,4 @@
-"""The animals in the photographs to name, by files of boxes or by their plain background."""
+"""The animals in photographs, by files of boxes or by their plain background."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ from longtail.sources.listing import escape_formula, printable
 from longtail.sources.photographs import BadBox, PhotographBox, Photographs
 from longtail.wording import counted, is_or_are
 
-FIND_ANIMALS = "predict.find_animals"
 NOT_LISTED = "is not named in {key}, so no animal was looked for in it"
 
 log = logging.getLogger(__name__)
@@ -74,13 +73,14 @@ def cut_photographs(found: Photographs, rules: BoxRules, image_size: int) -> Pho
     return result
 
 
-def cut_found_animals(found: Photographs, margin: float, image_size: int) -> Photographs:
+def cut_found_animals(found: Photographs, margin: float, image_size: int, key: str) -> Photographs:
     """Replace each photograph by the squares around the animals on its plain background.
 
     Args:
         found: the photographs.
         margin: of the squares, see :class:`longtail.sources.box.Box`.
         image_size: the side of the squares.
+        key: the parameter that asks for it, for messages.
 
     Returns:
         A file for each animal, and for each photograph without any; and what cannot be used.
@@ -104,7 +104,7 @@ def cut_found_animals(found: Photographs, margin: float, image_size: int) -> Pho
             _add(name, file, of_file[file], result)
             if name in result.without_animal:
                 result.without_animal[name] = "nothing differs from the background"
-    _log(result, FIND_ANIMALS)
+    _log(result, key)
     return result
 
 
@@ -144,7 +144,9 @@ def _add(name: str, file: ImageFileRef, boxes: FrameBoxes, result: Photographs) 
     for crop in boxes.crops:
         of_crop = f"{name}{FRAGMENT}{crop.box}"
         result.files[of_crop] = crop.file
-        result.boxes[of_crop] = PhotographBox(name, crop.size, crop.box, crop.confidence, crop.note)
+        result.boxes[of_crop] = PhotographBox(
+            name, crop.size, crop.box, crop.confidence, crop.note, crop.categories
+        )
     for end, why in boxes.rejected.items():
         if end:
             result.bad_boxes[f"{name}{end}"] = BadBox(name, why)

@@ -34,6 +34,7 @@ class Crop:
         box: around the animal; its margin is that of the rules.
         confidence: of the detector; NaN if it is not stated.
         note: what makes its name less certain; empty if nothing does.
+        categories: that the files of boxes give it, sorted.
     """
 
     frame: ImageFileRef
@@ -41,6 +42,7 @@ class Crop:
     box: Box
     confidence: float
     note: str
+    categories: tuple[str, ...]
 
     @property
     def file(self) -> ImageFileRef:
@@ -174,7 +176,8 @@ def frame_boxes(
         note = _note(box, found[box], size, len(found), image_size)
         confidence = _confidence(found[box])
         stated = confidence if confidence >= 0 else math.nan
-        result.crops.append(Crop(file, size.upright, box, stated, note))
+        categories = tuple(sorted({one.category for one, _ in found[box]} - {""}))
+        result.crops.append(Crop(file, size.upright, box, stated, note, categories))
     if not result.crops and not result.rejected:
         result.without_animal = (
             listed(f"{counted(n, 'box', 'boxes')} {why}" for why, n in unused.items())

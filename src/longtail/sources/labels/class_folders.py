@@ -86,6 +86,34 @@ def entries_by_folder(
     return [entry for entry in entries if entry.species], rejected
 
 
+def entries_without_species(
+    listing: Listing, source: FolderSource, key: str
+) -> tuple[list[Entry], list[Rejected]]:
+    """All files, in official splits if there are folders of them; the boxes have the species.
+
+    Returns:
+        As :func:`entries_by_folder`, with empty species.
+
+    Raises:
+        DataError: if it is not clear whether folders are splits.
+    """
+    paths = [file.parts for file in listing.files]
+    folders = find_split_folders(paths, 0, source.split_folders, key)
+    rejected = [(name, "", reason) for name, reason in listing.rejected]
+    if folders is None or source.split_folders == "redraw":
+        return [Entry(file, "", "", "") for file in listing.files], rejected
+    divided = [
+        (file, folders.divide(path)[0]) for file, path in zip(listing.files, paths, strict=True)
+    ]
+    entries = [Entry(file, "", "", split) for file, split in divided if split is not None]
+    rejected += [
+        (file.name, "", "is in no folder of an official split")
+        for file, split in divided
+        if split is None
+    ]
+    return entries, rejected
+
+
 def _warn_of_split_as_class(entries: Iterable[Entry], key: str) -> None:
     """A class can be called train, but a folder of that name is a split more often."""
     for name in sorted({entry.species for entry in entries}):

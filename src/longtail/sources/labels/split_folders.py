@@ -108,7 +108,10 @@ def _doubt(
     if twice := [name for name in splits if list(splits.values()).count(splits[name]) > 1]:
         return f"{_quoted(twice)} are the same split"
     if not position and all(len(parts) < 3 for parts in files if parts[0] in splits):
-        return "their images are in no class folders: for splits, metadata must name the classes"
+        return (
+            "their images are in no class folders: for splits, metadata or the categories of boxes "
+            "must name the classes"
+        )
     if position and any(len(parts) <= position + 1 for parts in files if len(parts) > position):
         return "some classes have images beside them"
     return None

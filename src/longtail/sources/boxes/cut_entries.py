@@ -1,0 +1,82 @@
+"""The animals in the photographs of a data set, each of which is an image of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from longtail.parameters import FolderSource
+from longtail.sources.boxes.cut_photographs import cut_found_animals, cut_photographs
+from longtail.sources.boxes.read_boxes import BoxRules
+from longtail.sources.decoding.decode import DecodeLimits
+from longtail.sources.labels.class_folders import Rejected
+from longtail.sources.labels.metadata import Entry
+from longtail.sources.listing import escape_formula
+from longtail.sources.photographs import Photographs
+
+
+def cut_entries(
+    entries: Sequence[Entry], source: FolderSource, box_margin: float, key: str
+) -> tuple[list[Entry], list[Rejected]]:
+    """Replace each photograph by the squares around its animals, as ``predict`` cuts them.
+
+    The animals of one photograph are one series, unless the photograph has one already.
+
+    Args:
+        entries: of photographs.
+        source: how its animals are found, and whose species they are.
+        box_margin: of the squares, see :class:`longtail.sources.box.Box`.
+        key: the parameters of the source, for messages.
+
+    Returns:
+        An entry for each animal, in the order of the photographs; and file, species and reason of
+        each photograph without an animal, and of each box that cannot be used.
+
+    Raises:
+        ConfigurationError: if no file of boxes has one of the categories.
+        DataError: if a file is not a file of boxes, or none names a photograph.
+    """
+    of_frame = {escape_formula(entry.file.name): entry for entry in entries}
+    photographs = Photographs(
+        files={name: entry.file for name, entry in of_frame.items()},
+        limits=DecodeLimits(source.max_pixels, source.truncated == "keep"),
+    )
+    if source.boxes is not None:
+        limits = (source.box_confidence, source.box_categories, box_margin)
+        rules = BoxRules(f"{key}.boxes", source.boxes, *limits)
+        cut = cut_photographs(photographs, rules, source.image_size)
+    else:
+        cut = cut_found_animals(photographs, box_margin, source.image_size, f"{key}.find_animals")
+    animals: list[Entry] = []
+    rejected: list[Rejected] = []
+
+    def reject(name: str, frame: str, reason: str) -> None:
+        rejected.append((name, of_frame[frame].species if frame in of_frame else "", reason))
+
+    for name, file in cut.files.items():
+        if name in cut.without_animal:
+            reject(name, name, f"shows no animal: {cut.without_animal[name]}")
+            continue
+        box = cut.boxes[name]
+        entry = of_frame[box.frame]
+        species = entry.species
+        if source.box_species == "category":
+            if len(box.categories) != 1:
+                reject(name, box.frame, _no_species(box.categories))
+                continue
+            [species] = box.categories
+        animals.append(
+            replace(entry, file=file, species=species, series=entry.series or entry.file.name)
+        )
+    for name, reason in cut.rejected.items():
+        reject(name, name, reason)
+    for name, bad in cut.bad_boxes.items():
+        reject(name, bad.frame or name, bad.reason)
+    return animals, rejected
+
+
+def _no_species(categories: Sequence[str]) -> str:
+    """Why the category of a box is no species."""
+    if not categories:
+        return "its box has no category, and so no species"
+    return f"its box has the categories {' and '.join(map(repr, categories))}: one of them is wrong"
