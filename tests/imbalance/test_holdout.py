@@ -177,6 +177,35 @@ def test_shared_groups_go_where_images_are_wanted() -> None:
     assert (sides(index, pools).map(len) == 1).all()
 
 
+def sheets(species: int, images: int, of_sheet: int, seed: int) -> pd.DataFrame:
+    """Photographs with several animals each, of species drawn at random: each one a group."""
+    labels = np.random.default_rng(seed).permutation(np.repeat(np.arange(species), images))
+    names = [f"species {label}" for label in range(species)]
+    index = index_of([""] * len(labels), labels.tolist(), names, [""] * len(labels))
+    return index.assign(group=np.arange(len(labels)) // of_sheet)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(("species", "images", "of_sheet"), [(60, 8, 6), (200, 6, 10), (12, 5, 2)])
+def test_species_that_share_all_their_photographs_are_in_each_part(
+    species: int, images: int, of_sheet: int, seed: int
+) -> None:
+    index = sheets(species, images, of_sheet, seed)
+    pools = hold_out(index, stratified(0.25, 0.15), 0, "d")
+    for pool in (pools.train, pools.validation, pools.test):
+        assert min(map(len, pool)) >= 1
+    assert (sides(index, pools).map(len) == 1).all()
+    # The sizes stay close to the shares.
+    assert 0.2 <= sum(map(len, pools.test)) / len(index) <= 0.35
+
+
+def test_a_species_with_too_few_photographs_is_named_whatever_is_moved() -> None:
+    index = sheets(30, 8, 6, seed=0)
+    index.loc[index["label"] == 7, "group"] = index.loc[index["label"] == 7, "group"].min()
+    with pytest.raises(DataError, match="class 'species 7' has 8 images in 1 group,"):
+        hold_out(index, stratified(), 0, "d")
+
+
 def test_images_beside_those_of_an_unknown_class_test() -> None:
     index = index_with({"a": [1] * 12, "b": [1] * 12, "c": [1] * 4}, shared=2)
     index.loc[index["class_name"] == "c", "label"] = -1

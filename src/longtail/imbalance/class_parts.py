@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,57 +30,6 @@ class ClassImages:
     given: dict[int, Int64Array]
     wanted: tuple[int, ...]
     minima: tuple[int, ...]
-
-
-def assign_shared(
-    classes: Sequence[ClassImages],
-    own_groups: Sequence[Int64Array],
-    beside_unknown: set[int],
-    earlier: Mapping[int, int],
-) -> dict[int, int]:
-    """The part of each group that several classes share, by the number of the group.
-
-    The largest groups are assigned first, each to the part where most of its images are still
-    needed. A group that is shared with an unknown class is assigned to the test images.
-
-    Args:
-        classes: the classes.
-        own_groups: the group of each of their images.
-        beside_unknown: groups with an image of an unknown class.
-        earlier: the part that groups had in an earlier draw, which they keep.
-    """
-    counts: dict[int, dict[int, int]] = {}
-    for number, of_images in enumerate(own_groups):
-        for group, images in zip(*np.unique(of_images, return_counts=True), strict=True):
-            counts.setdefault(int(group), {})[number] = int(images)
-    missing = [_last_wanted(each) for each in classes]
-    result = {}
-
-    def put(group: int, part: int) -> None:
-        for number, images in counts[group].items():
-            missing[number][part] -= images
-        if len(counts[group]) > 1 or group in beside_unknown:
-            result[group] = part
-
-    for group in counts.keys() & earlier.keys():
-        put(group, TEST if group in beside_unknown else earlier[group])
-    shared = {g: c for g, c in counts.items() if len(c) > 1 or g in beside_unknown}
-    for group in sorted(
-        shared.keys() - earlier.keys(), key=lambda g: (-sum(shared[g].values()), g)
-    ):
-        of_classes = shared[group]
-        parts = range(min(len(missing[number]) for number in of_classes))
-        # Ties go to the last part, since the training set is the largest.
-        part = max(
-            parts,
-            key=lambda p: (sum(min(k, max(missing[n][p], 0)) for n, k in of_classes.items()), p),
-        )
-        put(group, TEST if group in beside_unknown else part)
-    return result
-
-
-def _last_wanted(each: ClassImages) -> list[int]:
-    return [*each.wanted, len(each.images) - sum(each.wanted)]
 
 
 def parts_of_class(

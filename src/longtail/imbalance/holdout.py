@@ -17,9 +17,9 @@ from longtail.imbalance.class_parts import (
     TRAIN,
     VALIDATION,
     ClassImages,
-    assign_shared,
     parts_of_class,
 )
+from longtail.imbalance.shared_groups import assign_shared
 from longtail.imbalance.subsets import CONFIRMED, UNKNOWN
 from longtail.parameters import (
     Holdout,
