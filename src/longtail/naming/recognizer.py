@@ -30,7 +30,7 @@ from longtail.naming.novelty_threshold import fit_novelty
 from longtail.naming.priors import assumed_prior
 from longtail.naming.synonyms import read_synonyms
 from longtail.naming.taxonomy import Taxonomy, genera, ranks_of, read_taxonomy
-from longtail.naming.track_record import track_record
+from longtail.naming.track_record import overall_accuracy, track_record
 from longtail.naming.user_tables import read_species_list, read_weights
 from longtail.parameters import Predict, Trial
 from longtail.schemas.vocabulary import SPECIES
@@ -297,6 +297,8 @@ def log_recognizer(recognizer: Mapping[str, Any]) -> None:
             f"{images:,}",
             f"{worth:,.0f}",
         )
+    if species := overall_accuracy(recognizer["track_record"]):
+        log.info("Most probable species: %s", species)
     log.info("Unknown species: %s", recognizer["unknown"]["note"])
     on_test, tolerated = recognizer["trusted_on_test"], recognizer["error_rate"]
     log.info("Test: %s", on_test["note"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from longtail.arrays import Float64Array, Int64Array
 from longtail.evaluation.uncertainty import exact_interval
 from longtail.naming.taxonomy import Rank
+from longtail.wording import counted, percent
 
 
 def track_record(
@@ -74,6 +75,28 @@ def _of_rank(
             "recall_high": recall_high,
         }
     return record
+
+
+def overall_accuracy(record: Mapping[str, Mapping[str, Any]]) -> str:
+    """How often the most probable species is right, in words; empty without test images.
+
+    Args:
+        record: of each species, as :func:`track_record` returns it.
+
+    Examples:
+        >>> of_a = {"test_images": 8, "right": 6, "recall": 0.75}
+        >>> overall_accuracy({"a": of_a, "b": {"test_images": 2, "right": 0, "recall": 0.0}})
+        'right for 6 of 10 held-out photographs (60%), and for 38% if species count equally'
+    """
+    tested = [species for species in record.values() if species["test_images"]]
+    images, right = (sum(species[key] for species in tested) for key in ("test_images", "right"))
+    if not images:
+        return ""
+    balanced = sum(species["recall"] for species in tested) / len(tested)
+    return (
+        f"right for {right:,} of {counted(images, 'held-out photograph')} "
+        f"({percent(right / images)}), and for {percent(balanced)} if species count equally"
+    )
 
 
 def _share(
