@@ -168,14 +168,14 @@ def terminate(executor: ProcessPoolExecutor) -> None:
         process.terminate()
 
 
-def parameter_dataset(value: Any) -> MemoryDataset:
+def parameter_dataset(value: Any) -> AbstractDataset[Any, Any]:
     """A dataset of a parameter, which is copied when it is loaded.
 
     It is a copy of another: a run has a thousand, and the constructor looks up its own signature.
     """
-    made = copy.copy(_PARAMETER)
-    made._data, made._init_args = value, {**_PARAMETER._init_args, "data": value}
-    return made
+    made: Any = copy.copy(_PARAMETER)
+    made._data, made._init_args = value, {**made._init_args, "data": value}
+    return cast("AbstractDataset[Any, Any]", made)
 
 
 _PARAMETER = MemoryDataset(copy_mode="deepcopy")
