@@ -6,6 +6,7 @@ their weights, and in about a second whatever their size.
 
 from __future__ import annotations
 
+import inspect
 import logging
 import warnings
 from collections.abc import Iterator, Mapping
@@ -129,18 +130,20 @@ class _ShapesOnly(TorchFunctionMode):
             return args[0] if args else options["tensor"]
         if func not in (F.batch_norm, F.layer_norm):
             return func(*args, **options)
-        values, *others = args
-        weights = [options["weight"], options["bias"]]
+        given = inspect.signature(func).bind(*args, **options).arguments
+        values = given["input"]
+        weights = [given.get(name) for name in ("running_mean", "running_var", "weight", "bias")]
         if func is F.batch_norm:
-            shape, weights = values.shape[1:2], [*others, *weights]  # also statistics
+            shape = values.shape[1:2]
         else:
-            shape = values.shape[-len(others[0]) :]
-            weights.append(torch.empty(others[0]))
-        for given in weights:
-            if given is not None and given.shape != shape:
+            normalized = torch.Size(given["normalized_shape"])
+            shape = values.shape[-len(normalized) :]
+            weights.append(torch.empty(normalized))
+        for weight in weights:
+            if weight is not None and weight.shape != shape:
                 raise RuntimeError(
                     f"values of shape {tuple(values.shape)} are normalized by those of shape "
-                    f"{tuple(given.shape)}"
+                    f"{tuple(weight.shape)}"
                 )
         return torch.empty_like(values)
 
