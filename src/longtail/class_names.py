@@ -108,11 +108,7 @@ def _spaced(name: str) -> str:
 
 
 def known_class_naming(index: pd.DataFrame) -> ClassNaming:
-    """How the classes are named that are not held out as unknown.
-
-    Args:
-        index: one row per image.
-    """
+    """How the classes are named that are not held out as unknown."""
     return ClassNaming.infer(index.loc[index["label"] != UNKNOWN_LABEL, "class_name"].unique())
 
 
@@ -120,9 +116,6 @@ def images_of_classes(index: pd.DataFrame) -> str:
     """The numbers of images and classes in words, such as "5 images of 2 classes".
 
     Images of classes that are held out as unknown are counted separately.
-
-    Args:
-        index: one row per image.
     """
     names = known_class_naming(index)
     is_unknown = index["label"] == UNKNOWN_LABEL

@@ -17,9 +17,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from longtail import lock
 from longtail.errors import ConfigurationError
-from longtail.parameters import Parameters, Trial, Trials, reading
+from longtail.parameters import Parameters, Trial, Trials
 from longtail.parameters.layers import merge_resolved, resolve
 from longtail.parameters.nesting import flatten
+from longtail.parameters.run import parse
 from longtail.trials import grid
 
 # Broken YAML, an unknown interpolation, a key in two files, a file without permission.
@@ -97,7 +98,7 @@ class GridConfigLoader(OmegaConfigLoader):
     @cached_property
     def _parameters_and_trials(self) -> tuple[Parameters, list[Trial]]:
         config = self._read("parameters")
-        parameters = reading.parse(config)
+        parameters = parse(config)
         given = resolve(self.runtime_params or {}, config)
         return parameters, grid.trials(parameters, given.get("recipe"))
 

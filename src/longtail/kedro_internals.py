@@ -29,36 +29,12 @@ from kedro.io.catalog_config_resolver import CatalogConfigResolver
 from kedro.io.core import AbstractVersionedDataset, Version, parse_dataset_definition
 from kedro.io.data_catalog import _LazyDataset
 from kedro.pipeline.node import Node
-
-# Kedro-Viz recognises previews by these return types, which have no public name.
-from kedro_datasets._typing import HTMLPreview, ImagePreview
+from kedro_datasets import _typing
 from pluggy import PluginManager
 
-__all__ = [
-    "CompiledPatterns",
-    "Completer",
-    "HTMLPreview",
-    "ImagePreview",
-    "VersionedDataset",
-    "complete",
-    "dataset_class",
-    "is_local",
-    "is_versioned",
-    "load_path",
-    "make_as_copy",
-    "parameter_dataset",
-    "path_of",
-    "pin",
-    "pinned",
-    "project_hooks",
-    "save_path",
-    "saved_elsewhere",
-    "terminate",
-    "version_path",
-    "viz_id",
-    "with_inputs",
-]
-
+# Kedro-Viz recognises previews by these return types, which have no public name.
+HTMLPreview = _typing.HTMLPreview
+ImagePreview = _typing.ImagePreview
 VersionedDataset = AbstractVersionedDataset[Any, Any]
 Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 

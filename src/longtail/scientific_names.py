@@ -117,14 +117,12 @@ def _spaced(plain: str) -> str:
     text = re.sub(r"(?<=[a-z])( - | ?/ ?)(?=[a-z])", "/", text)
     text = re.sub(r" f\. ?sp\. ?(?=[a-z])", " f. ", text)
     text = re.sub(rf"(?<= )({'|'.join(RANKS_BELOW)})\.(?=[a-z])", r"\1. ", text)
-    text = re.sub(r"(?<= )(\d+)[-.]?(?=[a-z]{4})", _number_in_words, text)
+    text = re.sub(
+        r"(?<= )(\d+)[-.]?(?=[a-z]{4})", lambda found: NUMBERS.get(found[1], found[0]), text
+    )
     text = re.sub(HYBRID, f" {HYBRID} ", text.removeprefix("\N{DAGGER}"))
     # "xHeucherella" and "XAgropogon" are hybrid genera.
     return re.sub(r"^[xX](?=[A-Z][a-z])", f"{HYBRID} ", text)
-
-
-def _number_in_words(match: re.Match[str]) -> str:
-    return NUMBERS.get(match[1], match[0])
 
 
 def _parents(words: Sequence[str]) -> str | None:

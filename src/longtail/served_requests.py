@@ -30,12 +30,7 @@ MAX_MESSAGE = 300
 
 
 class RefusedRequestError(MlflowException):
-    """A request that is refused.
-
-    Args:
-        reason: in one sentence.
-        status: of HTTP.
-    """
+    """A request that is refused."""
 
     def __init__(self, reason: str, status: int) -> None:
         super().__init__(reason)
@@ -48,11 +43,6 @@ class RefusedRequestError(MlflowException):
 
 def check_size(what: str, size: float, limits: Serving) -> None:
     """Refuse a request that exceeds a limit.
-
-    Args:
-        what: the limit's name.
-        size: of the request, in the limit's unit.
-        limits: all limits.
 
     Raises:
         RefusedRequestError: naming the limit.
@@ -70,10 +60,6 @@ def guard(scoring_server: ModuleType, limits: Serving) -> None:
     """Let MLflow's server check requests before it parses them, and answer one at a time.
 
     MLflow has no hook for this, so its function that answers requests is replaced.
-
-    Args:
-        scoring_server: the module ``mlflow.pyfunc.scoring_server``.
-        limits: of a request.
     """
     answer = scoring_server.invocations
     # One thread: memory that the decoder has freed is used again by the next request.

@@ -10,7 +10,7 @@ from longtail.errors import ConfigurationError, DataError
 from longtail.imbalance import cut, images_of
 from longtail.imbalance.unknown import unknown_classes, with_unknown
 from longtail.parameters import Dataset
-from longtail.parameters.reading import parse
+from longtail.parameters.run import parse
 from longtail.sources.images import index_of
 from longtail.trials.verification import check_data
 

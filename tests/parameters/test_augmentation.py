@@ -7,7 +7,7 @@ import pytest
 
 from longtail.errors import ConfigurationError
 from longtail.parameters import Recipe
-from longtail.parameters.reading import parse
+from longtail.parameters.run import parse
 from longtail.trials.grid import trials
 
 

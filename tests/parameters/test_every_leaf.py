@@ -18,7 +18,7 @@ from pydantic import Field, ValidationError, create_model
 
 from longtail.parameters import Contents, Parameters, Strict, Trial, Trials
 from longtail.parameters.messages import describe
-from longtail.parameters.reading import parse
+from longtail.parameters.run import parse
 from longtail.trials.grid import tables, trials
 
 from .examples import EXAMPLES, NEEDED

@@ -9,7 +9,7 @@ import pytest
 
 from longtail.errors import ConfigurationError
 from longtail.parameters import FAMILIES, Parameters, family_label
-from longtail.parameters.reading import parse
+from longtail.parameters.run import parse
 from longtail.trials.grid import tables
 
 

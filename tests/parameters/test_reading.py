@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 from longtail.errors import ConfigurationError
 from longtail.parameters import Parameters, unknown
 from longtail.parameters.layers import merge
-from longtail.parameters.reading import parse
+from longtail.parameters.run import parse
 
 from ..conftest import PROJECT
 

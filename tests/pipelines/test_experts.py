@@ -11,7 +11,7 @@ import pytest
 from safetensors import safe_open
 
 from longtail.parameters import Backbone, Method, Recipe, Statistics, Trial
-from longtail.parameters.reading import parse
+from longtail.parameters.run import parse
 from longtail.pipelines.train.nodes import evaluate_trial, fit_trial, score_trial
 from tests.learning.training import reference_losses as reference
 from tests.pipelines.test_deferred_weights import COUNTS, data

@@ -10,7 +10,7 @@ from scipy.stats import binomtest, chi2_contingency
 from longtail.errors import DataError
 from longtail.imbalance import cut, profile_counts
 from longtail.parameters import Dataset, ExponentialProfile
-from longtail.parameters.reading import parse
+from longtail.parameters.run import parse
 from longtail.published.results import (
     CRITERION_NOTE,
     comparable,

@@ -19,7 +19,7 @@ from longtail.parameters import (
     Softmax,
     Trial,
 )
-from longtail.parameters.reading import parse
+from longtail.parameters.run import parse
 from longtail.trials.class_sampling import ClassSampling, class_sampling, corrects_twice
 from longtail.trials.training_job import Split, TrainingJob
 

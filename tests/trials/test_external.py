@@ -10,7 +10,7 @@ import pytest
 
 from longtail.errors import ConfigurationError, DataError
 from longtail.parameters import External, Method, Trial
-from longtail.parameters.reading import parse
+from longtail.parameters.run import parse
 from longtail.trials.external import external_file, external_fingerprint
 from longtail.trials.grid import tables, trials
 

@@ -6,7 +6,7 @@ import pytest
 
 from longtail.errors import ConfigurationError
 from longtail.parameters import Parameters, Trial
-from longtail.parameters.reading import parse
+from longtail.parameters.run import parse
 from longtail.trials.grid import nested, table_name, tables, trials
 
 Config = dict[str, Any]

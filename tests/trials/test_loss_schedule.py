@@ -19,7 +19,7 @@ from longtail.parameters import (
     Trial,
     WeightedSoftmax,
 )
-from longtail.parameters.reading import parse
+from longtail.parameters.run import parse
 from longtail.trials.canonical_loss import CanonicalLoss, canonical, effective_number_weights
 from longtail.trials.fingerprint import fingerprint
 from longtail.trials.loss_schedule import LossSchedule, loss_schedule

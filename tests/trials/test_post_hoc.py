@@ -10,7 +10,7 @@ import pytest
 
 from longtail.errors import ConfigurationError
 from longtail.parameters import Method, PostHoc, PostHocLogitAdjustment, TauNormalization
-from longtail.parameters.reading import parse
+from longtail.parameters.run import parse
 from longtail.trials.grid import trials
 from longtail.trials.post_hoc import (
     NONE,

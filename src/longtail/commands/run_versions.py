@@ -46,11 +46,6 @@ class EarlierRun:
 def check_run(catalog: LongtailCatalog, version: str, names: Iterable[str]) -> None:
     """Refuse a version that no run has saved.
 
-    Args:
-        catalog: of the project.
-        version: of the run.
-        names: of datasets that a run saves.
-
     Raises:
         DataError: naming the newest runs.
     """

@@ -66,22 +66,12 @@ def all_groups_equal(profile: pd.DataFrame, train_set: TrainSet) -> bool:
 
 
 def groups_differ(profile: pd.DataFrame, train_sets: Iterable[TrainSet]) -> bool:
-    """Whether the classes have a head and a tail in at least one training set.
-
-    Args:
-        profile: the class profile.
-        train_sets: the training sets of the results.
-    """
+    """Whether the classes have a head and a tail in at least one training set."""
     return not all(all_groups_equal(profile, train_set) for train_set in train_sets)
 
 
 def without_equal_groups(profile: pd.DataFrame, train_sets: Iterable[TrainSet]) -> pd.DataFrame:
-    """The class profile, in which ``group`` is empty if no training set has a head and a tail.
-
-    Args:
-        profile: the class profile.
-        train_sets: the training sets of the results.
-    """
+    """The class profile, in which ``group`` is empty if no training set has a head and a tail."""
     return profile if groups_differ(profile, train_sets) else profile.assign(group="")
 
 

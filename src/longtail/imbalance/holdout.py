@@ -141,12 +141,7 @@ def _with_confirmed(
 
 
 def groups_across_splits(index: pd.DataFrame, subsets: pd.DataFrame) -> int:
-    """The number of groups with images on both sides of a split; official splits can have some.
-
-    Args:
-        index: one row per image.
-        subsets: one row per image and subset.
-    """
+    """The number of groups with images on both sides of a split; official splits can have some."""
     side = subsets["role"].replace(UNKNOWN, "test")
     group = pd.Series(group_numbers(index), index=index["image"].to_numpy())
     sides = pd.DataFrame({"group": group[subsets["image"]].to_numpy(), "side": side.to_numpy()})

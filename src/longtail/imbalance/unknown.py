@@ -27,10 +27,6 @@ def unknown_classes(class_names: Iterable[str], dataset: Dataset) -> list[str]:
     If the parameter is a number, classes are drawn by a hash of the seed and of each class name. An
     added class then changes the draw of at most one other class.
 
-    Args:
-        class_names: of all classes.
-        dataset: its ``unknown`` and the seed of its ``imbalance``.
-
     Raises:
         ConfigurationError: if a name is not a class, or fewer than three classes would be known.
     """
@@ -62,10 +58,6 @@ def with_unknown(index: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
     """An index whose unknown classes have the label -1, and the others labels from 0 on.
 
     The others keep their order. Nothing else of the index changes.
-
-    Args:
-        index: the table of :class:`longtail.sources.Images`.
-        dataset: its ``unknown`` and the seed of its ``imbalance``.
     """
     unknown = index["class_name"].isin(unknown_classes(index["class_name"], dataset)).to_numpy()
     labels = np.full(len(index), UNKNOWN_LABEL, dtype=np.int64)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 
+from longtail.errors import ConfigurationError
 from longtail.parameters.backbones import Backbone
 from longtail.parameters.datasets import Dataset
 from longtail.parameters.families import FAMILIES, with_members
 from longtail.parameters.grid import Grid
 from longtail.parameters.layers import merge
-from longtail.parameters.messages import line
+from longtail.parameters.messages import describe, line
 from longtail.parameters.methods import Method
 from longtail.parameters.predict import Predict
 from longtail.parameters.recipe import Compute, Recipe
@@ -129,6 +131,18 @@ class Parameters(Strict):
         if named is not None and named not in self.datasets:
             raise key_error("predict.dataset", unknown(named, self.datasets, "dataset"))
         return self
+
+
+def parse(config: Mapping[str, Any]) -> Parameters:
+    """Check raw parameters.
+
+    Raises:
+        ConfigurationError: naming each wrong key, what is wrong with it, and what is valid.
+    """
+    try:
+        return Parameters.model_validate(dict(config))
+    except ValidationError as error:
+        raise ConfigurationError(describe(error)) from None
 
 
 def _mistakes(recipe: dict[str, Any], key: str) -> list[str]:

@@ -34,10 +34,6 @@ def shipped(name: Literal["thesis", "cifar100_lt"]) -> pd.DataFrame:
 def validated(published: pd.DataFrame, where: str = "published results") -> pd.DataFrame:
     """A table of published results with the columns and the types of its schema.
 
-    Args:
-        published: see :data:`longtail.schemas.published.PUBLISHED`.
-        where: its name or its file, for the message.
-
     Raises:
         DataError: naming the column, the first rows that are wrong and what is valid.
     """

@@ -18,12 +18,7 @@ class Occurrences(NamedTuple):
 
 
 def occurrences(identified: pd.DataFrame, recorder: str | None) -> Occurrences:
-    """One row per photograph with a name, trusted or given by a person, and a time.
-
-    Args:
-        identified: of :func:`longtail.records.identifications.identifications`.
-        recorder: who took the photographs, if that is stated.
-    """
+    """One row per photograph with a name, trusted or given by a person, and a time."""
     named = identified[identified["kind"] == ANIMAL_KIND]
     is_dated = named["night"] != ""
     rows = named[is_dated]

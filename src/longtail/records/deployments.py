@@ -126,11 +126,6 @@ def read_deployments(
 ) -> Deployments:
     """The deployments in a CSV file; a mistake costs its row, or only the cell.
 
-    Args:
-        path: the file.
-        zone: of times without an offset.
-        key: the parameter that holds ``path``, for messages.
-
     Raises:
         DataError: if the file cannot be read, or has no column of names or no row.
     """

@@ -23,9 +23,6 @@ _TIME = re.compile(
 def time_in_name(name: str) -> datetime | None:
     """The local time in a file's name; None if it has none.
 
-    Args:
-        name: of the file, without folders.
-
     Raises:
         TimeError: if it is an impossible one, such as on 30 February.
 

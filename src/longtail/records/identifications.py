@@ -28,11 +28,6 @@ def identifications(
 ) -> pd.DataFrame:
     """What was identified, one row per row of the table of names.
 
-    Args:
-        names: the table of names.
-        recognizer: that named them.
-        boxes: by their names in the table.
-
     Returns:
         The columns of ``names``, and ``photograph`` (the file without a box), ``kind``,
         ``scientific_name`` and ``taxon_rank`` (of a trusted name, else empty), ``probability``,

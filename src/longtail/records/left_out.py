@@ -49,10 +49,6 @@ def log_left_out(left_out: pd.DataFrame, rows: int) -> None:
     """Log how many rows of the table of names each record leaves out, and the main reasons.
 
     It is no warning if all are left out for one reason: then no record was meant to be made.
-
-    Args:
-        left_out: of :func:`left_out_table`.
-        rows: of the table of names.
     """
     for record, of_record in left_out[left_out["file"] != ""].groupby("record", sort=False):
         reasons = Counter(of_record["why"]).most_common()

@@ -8,11 +8,6 @@ from math import isfinite
 def check_position(latitude: float, longitude: float, what: str) -> None:
     """Refuse positions that are none.
 
-    Args:
-        latitude: in degrees.
-        longitude: in degrees.
-        what: has the position, for messages.
-
     Raises:
         ValueError: if it is not on the globe, or 0, 0, which receivers write before they know.
     """

@@ -19,10 +19,6 @@ def capture_reader(source: FolderSource, key: str) -> CaptureReader | None:
 
     It also logs what is wrong.
 
-    Args:
-        source: of the data set.
-        key: its parameters, for messages.
-
     Raises:
         ConfigurationError: if there is no such time zone.
         DataError: if the table of deployments cannot be used.

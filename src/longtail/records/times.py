@@ -21,10 +21,6 @@ class TimeError(ValueError):
 def time_zone_of(name: str | None, key: str = "predict.time_zone") -> tzinfo | None:
     """The time zone with a name, such as Europe/London, or with an offset, such as +02:00.
 
-    Args:
-        name: of the time zone, or its offset.
-        key: the parameter that holds ``name``, for messages.
-
     Raises:
         ConfigurationError: if there is none.
     """

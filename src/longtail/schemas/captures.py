@@ -15,11 +15,7 @@ IS_DATE = pa.Check.str_matches(r"^(\d{4}-\d\d-\d\d)?$", error="a date such as 20
 
 
 def capture_columns(*, required: bool) -> dict[str, pa.Column]:
-    """The columns ``CAPTURE_COLUMNS``.
-
-    Args:
-        required: whether a table must have them.
-    """
+    """The columns ``CAPTURE_COLUMNS``."""
     where = "in degrees, of the deployment or else of EXIF"
     columns = (
         text(

@@ -45,10 +45,6 @@ log = logging.getLogger(__name__)
 def read_text(path: str, where: str) -> str:
     """The text of a file, without a byte order mark.
 
-    Args:
-        path: the file.
-        where: the parameter and the file, for messages.
-
     Raises:
         DataError: if it cannot be read, is too large, or is not a text file.
     """

@@ -43,10 +43,6 @@ class Box:
         """The left and the top edge of the square around the box.
 
         The square is moved into the photograph as far as it fits.
-
-        Args:
-            width: of the photograph.
-            height: of the photograph.
         """
         side = self.side
         return (

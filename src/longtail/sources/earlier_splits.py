@@ -79,11 +79,6 @@ def record_split(index: pd.DataFrame, dataset: Dataset, folder: Path) -> None:
     """Record the split of a finished run; photographs that have left the data set stay recorded.
 
     Nothing is recorded of a data set whose source says which images test.
-
-    Args:
-        index: one row per image, as the run had it.
-        dataset: its parameters.
-        folder: of the records.
     """
     file = folder / f"{dataset.name}.csv"
     record = _read(file)

@@ -19,7 +19,7 @@ from longtail.arrays import UInt8Array
 from longtail.errors import DataError
 from longtail.prefetch import on_all_cores
 from longtail.progress import progress_bar
-from longtail.sources.box import Box
+from longtail.sources.box import Box, cut_square
 from longtail.sources.decoding.decode import DEFAULT_LIMITS, DecodeLimits, decode
 from longtail.sources.decoding.recent_frames import RecentFrames
 from longtail.sources.files import ImageFileRef, UnreadableError
@@ -183,7 +183,9 @@ def decode_in_chunks(
 
     def try_decode(file: ImageFileRef) -> PixelsOrReason:
         try:
-            return decode(file, image_size, limits, frames)
+            if file.box is None:
+                return decode(file, image_size, limits)
+            return cut_square(frames.of(file), file.box, image_size)
         except ValueError as reason:
             return " ".join(str(reason).split())
 

@@ -36,10 +36,6 @@ class ArrayStore:
 
     If several processes need the same array, one computes it and the others wait. A damaged array
     is reported and computed again.
-
-    Args:
-        folder: of the trainings.
-        pixels_sha256: the checksum of the data set's pixels.
     """
 
     def __init__(self, folder: Path, pixels_sha256: str) -> None:

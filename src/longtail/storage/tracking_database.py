@@ -30,9 +30,6 @@ RESTORE = "Restore a copy of it, or move it away: the next run creates a new one
 def check_readable(file: Path) -> None:
     """Check a database that is to be read.
 
-    Args:
-        file: which exists.
-
     Raises:
         DataError: if it is damaged, locked, or not MLflow's, naming it and what to do.
     """

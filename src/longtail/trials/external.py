@@ -36,9 +36,6 @@ def external_key(trial: Trial) -> str:
 def check_external_files(trials: Iterable[Trial]) -> None:
     """Refuse files that do not exist.
 
-    Args:
-        trials: external ones.
-
     Raises:
         DataError: naming the key of each, and the file.
     """

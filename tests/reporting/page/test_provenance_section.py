@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from longtail.parameters.reading import parse
+from longtail.parameters.run import parse
 from longtail.reporting.page.provenance_section import VERSIONS, circumstances
 from tests.reporting.rows import STATISTICS
 

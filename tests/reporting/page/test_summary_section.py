@@ -11,7 +11,7 @@ from longtail.evaluation.trainings import TRIAL_COLUMNS
 from longtail.parameters import Contents
 from longtail.reporting.page.summary_section import (
     SUMMARY_PAIRS,
-    summary_figures,
+    show_summary_figures,
     summary_section,
 )
 from longtail.reporting.tables.leaders import LEADER_COLUMNS
@@ -96,7 +96,7 @@ def test_the_methods_that_lead_for_most_backbones_are_named() -> None:
 
 def figures(found: pd.DataFrame, **families: Any) -> str:
     table = make_table("softmax", "ldam", train_set="long_tailed", families=families)
-    return summary_figures(b"overview", b"tail", found, Contents(tables=(table,)))
+    return show_summary_figures(b"overview", b"tail", found, Contents(tables=(table,)))
 
 
 def test_figures_are_in_the_section() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from longtail.evaluation.summaries import summarise
 from longtail.parameters import Statistics, Table
-from longtail.parameters.reading import parse
+from longtail.parameters.run import parse
 from longtail.reporting.tables.layouts import (
     ACC1_LAYOUT,
     FULL_LAYOUT,

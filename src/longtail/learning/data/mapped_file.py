@@ -25,9 +25,6 @@ def reader(pixels: UInt8Array) -> Iterator[Read]:
     until the system reclaims them, and if a mapped file is truncated the process is killed
     instead of getting an error.
 
-    Args:
-        pixels: uint8 (images, height, width, 3).
-
     Raises:
         DataError: if the file is missing or truncated, on opening or while it is read.
     """

@@ -82,11 +82,7 @@ class TrainingState:
         self.model.train()
 
     def images_of_epoch(self, labels: Tensor) -> Tensor:
-        """The numbers of the next epoch's images, int64 (images,) on the CPU, in no random order.
-
-        Args:
-            labels: of the training images, (images,).
-        """
+        """The numbers of the next epoch's images, int64 (images,) on the CPU, not shuffled."""
         epoch, sampling = self.epoch + 1, self._sampling
         if sampling is None or epoch < sampling.first_epoch:
             return torch.arange(len(labels))

@@ -26,6 +26,8 @@ from longtail.pipelines.namespace import Namespace
 from longtail.pipelines.report.nodes import documents, figures, page, published, tables
 from longtail.pipelines.report.nodes.verification import verify, verify_novelty
 from longtail.reporting.page.backbone_figures import FIGURES
+from longtail.reporting.page.summary_section import show_summary_figures
+from longtail.reporting.page.tables import write_section
 from longtail.trials import grid
 
 # The outputs of the node ``verify``.
@@ -140,7 +142,7 @@ def _backbone(report: Namespace, own: Sequence[Table]) -> Iterator[Node]:
             published.compare_with_published, [f"{name}.published_{part}" for part in compared]
         )
     html = {table.train_set: f"{name}.{table.train_set}.html_tables" for table in own}
-    yield namespace.node(page.write_section, f"{name}.section", **html)
+    yield namespace.node(write_section, f"{name}.section", **html)
 
 
 def _data_set(report: Namespace, dataset: str, backbones: list[str]) -> Iterator[Node]:
@@ -205,7 +207,7 @@ def _archives(report: Namespace, dataset: str, own: Sequence[Table]) -> Iterator
 
 
 def _page(report: Namespace, dataset: str, backbones: list[str]) -> Iterator[Node]:
-    yield report.node(page.show_summary_figures, f"{report.name}.summary_figures_section")
+    yield report.node(show_summary_figures, f"{report.name}.summary_figures_section")
     sections = {backbone: f"{report.name}.{backbone}.section" for backbone in backbones}
     written = {
         "summary": report.node(page.write_summary_section, f"{report.name}.summary_section"),

@@ -153,13 +153,6 @@ def read_external(
 ) -> tuple[pd.DataFrame, Float32Array, dict[str, Any], dict[str, Any]]:
     """The predictions of another network for the test images, from a file.
 
-    Args:
-        index: the data set's index, one row per image.
-        source: the summary of its source, with the checksum of the pixels.
-        subsets: one row per image and subset.
-        profile: one row per class.
-        trial: whose method is external.
-
     Returns:
         What :func:`evaluate_trial` returns, but of test images only; and a card, as from
         :func:`fit_trial` but without a training.

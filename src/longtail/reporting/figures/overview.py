@@ -25,10 +25,6 @@ def overview(leaders: pd.DataFrame, contents: Contents) -> Picture:
 
     There is a column per backbone, trained on the set that is judged (see
     :func:`longtail.reporting.tables.leaders.headline_tables`).
-
-    Args:
-        leaders: see :func:`longtail.reporting.tables.leaders.leaders`.
-        contents: the tables, for labels and their order.
     """
     shown = headline_tables(contents)
     parts = [part for part in (TAIL, OVERALL) if part in set(leaders["part"])] or [OVERALL]

@@ -40,10 +40,6 @@ def figure_captions(profile: pd.DataFrame, grouped_by: TrainSet) -> dict[str, st
     """The caption of each figure that is shown, in the terms of the data set.
 
     Accuracies by training images are left out where these are equal.
-
-    Args:
-        profile: the class profile.
-        grouped_by: the training set whose class sizes define head, middle and tail.
     """
     names, is_natural = ClassNaming.infer(profile["class_name"]), has_natural_test_set(profile)
     words = {

@@ -44,14 +44,7 @@ class DataSummary:
 def data_section(
     summary: DataSummary, profile: pd.DataFrame, profile_figure: bytes, grouped_by: TrainSet
 ) -> str:
-    """The section as HTML.
-
-    Args:
-        summary: see :func:`data_summary`.
-        profile: the class profile.
-        profile_figure: a figure of it, as PNG.
-        grouped_by: the training set whose class sizes define head, middle and tail.
-    """
+    """The section as HTML."""
     names = ClassNaming.infer(profile["class_name"])
     hidden = frozenset[str]() if has_groups(profile) else GROUP_TEST_SETS
     return fragment(

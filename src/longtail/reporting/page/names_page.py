@@ -26,10 +26,6 @@ def most_doubtful(names: pd.DataFrame, limit: int) -> pd.DataFrame:
     """The readable photographs that most need a look, in the order of the table.
 
     Names without trust come before trusted ones, and less probable ones before others.
-
-    Args:
-        names: the table of predicted names.
-        limit: the largest number of photographs.
     """
     readable = names[names["error"] == ""]
     doubt = pd.DataFrame({"trusted": readable["trust"] == YES, "sure": _probability(readable)})

@@ -52,13 +52,7 @@ class RunComparison:
 
 
 def comparison_page(compared: RunComparison, confidence: float, images: UInt8Array) -> str:
-    """The page as HTML. It contains all its images and loads nothing from the network.
-
-    Args:
-        compared: the two runs.
-        confidence: of the intervals.
-        images: of the second run, uint8 (images, height, width, 3).
-    """
+    """The page as HTML. It contains all its images and loads nothing from the network."""
     trials = {trials_text(names) for names in compared.parameters["trials"]}
     return template("run_comparison.html.j2").render(
         compared=compared,

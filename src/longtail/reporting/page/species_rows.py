@@ -78,12 +78,7 @@ def _share_of(row: Mapping[Any, Any], name: str) -> ShareText:
 
 
 def species_row(row: Mapping[Any, Any], names: ClassNaming) -> SpeciesRow:
-    """The row of a species.
-
-    Args:
-        row: see :func:`longtail.evaluation.species.species_table`.
-        names: how class names are shown.
-    """
+    """The row of a species."""
     taken = row["taken_for_images"] > 0
     return SpeciesRow(
         name=names.html(row["species"]),
@@ -130,12 +125,7 @@ def rows_as_data(rows: Sequence[SpeciesRow], first: int = 0) -> Markup:
 
 
 def pair_row(row: Mapping[Any, Any], names: ClassNaming) -> PairRow:
-    """The row of a pair of species.
-
-    Args:
-        row: see :func:`longtail.evaluation.species.confused_pairs`.
-        names: how class names are shown.
-    """
+    """The row of a pair of species."""
     genera = names.genus(row["true"]), names.genus(row["predicted"])
     return PairRow(
         true=names.html(row["true"]),

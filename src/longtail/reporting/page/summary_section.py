@@ -84,21 +84,24 @@ class Recognition:
         return sum(pair.is_one_genus for pair in self.pairs)
 
 
-def summary_figures(
-    overview: bytes, tail_against_head: bytes, leaders: pd.DataFrame, contents: Contents
+def show_summary_figures(
+    overview_figure: bytes,
+    tail_against_head_figure: bytes,
+    leaders: pd.DataFrame,
+    contents: Contents,
 ) -> str:
     """The figures of all backbones as HTML; the second one only where there is a tail.
 
     Args:
-        overview: of the best methods, as PNG.
-        tail_against_head: of the accuracies of tail and head, as PNG.
+        overview_figure: of the best methods, as PNG.
+        tail_against_head_figure: of the accuracies of tail and head, as PNG.
         leaders: see :func:`longtail.reporting.tables.leaders.leaders`.
         contents: the tables. The second figure is folded if their methods are of one family.
     """
     return fragment(
         "summary_figures.html.j2",
-        overview=overview,
-        tail_against_head=tail_against_head if TAIL in set(leaders["part"]) else b"",
+        overview=overview_figure,
+        tail_against_head=tail_against_head_figure if TAIL in set(leaders["part"]) else b"",
         has_families=bool(contents.tables[0].families),
     )
 
@@ -117,7 +120,7 @@ def summary_section(
 
     Args:
         leaders: see :func:`longtail.reporting.tables.leaders.leaders`.
-        figures: of all backbones, as HTML, see :func:`summary_figures`.
+        figures: of all backbones, as HTML, see :func:`show_summary_figures`.
         best: the trial of each training set to report in words, see
             :func:`longtail.evaluation.best_trials.best_trials`.
         species: see :func:`longtail.evaluation.species.species_table`.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import cast
 
 from longtail.parameters import TrainSet
 from longtail.reporting.page.templates import fragment
@@ -18,21 +19,24 @@ def tables_html(tables: Sequence[tuple[PrintedTable, PrintedTable | None]]) -> s
     return fragment("tables.html.j2", tables=tables, row_heading=ROW_HEADING)
 
 
-def backbone_section(figures: str, tables: Mapping[TrainSet, str], published: str) -> str:
+def write_section(html_figures: str, published_html: str = "", **tables: str) -> str:
     """A backbone's section. The tables of the training set that is judged come first.
 
     Args:
-        figures: as HTML.
+        html_figures: the figures with their captions.
+        published_html: ours beside the published results; may be empty.
         tables: HTML by training set; those of others than the first are folded.
-        published: ours beside the published results, as HTML; may be empty.
     """
-    judged = judged_train_set(tables)
+    by_train_set = cast("dict[TrainSet, str]", tables)
+    judged = judged_train_set(by_train_set)
     return fragment(
         "backbone_section.html.j2",
-        figures=figures,
+        figures=html_figures,
         judged=tables[judged],
-        others={TRAIN_SET_LABELS[name]: html for name, html in tables.items() if name != judged},
-        published=published,
+        others={
+            TRAIN_SET_LABELS[name]: html for name, html in by_train_set.items() if name != judged
+        },
+        published=published_html,
     )
 
 

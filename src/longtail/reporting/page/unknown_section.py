@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-from markupsafe import Markup
 
 from longtail.class_names import ClassNaming
 from longtail.evaluation.novelty import FEWEST_KNOWN_IMAGES
@@ -31,45 +29,21 @@ NOVELTY_HEADINGS = (
 THRESHOLD_SCORE = "energy"
 
 
-@dataclass(frozen=True)
-class NoveltyPart:
-    """The content of the section.
-
-    Attributes:
-        lead: for each training set, a sentence on how well they are detected.
-        rows: the cells below ``NOVELTY_HEADINGS``.
-        note: what the columns mean.
-        held_out: the names of the unknown classes, as HTML.
-    """
-
-    lead: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    note: str
-    held_out: Sequence[Markup]
-
-
-def unknown_section(part: NoveltyPart, names: ClassNaming) -> str:
-    """The section as HTML."""
-    return fragment(
-        "unknown_section.html.j2", novelty=part, novelty_headings=NOVELTY_HEADINGS, names=names
-    )
-
-
 def unknown_class_names(index: pd.DataFrame) -> list[str]:
     """The names of the classes that are held out as unknown, sorted."""
     names = index.loc[index["label"] == UNKNOWN_LABEL, "class_name"]
     return sorted(names.astype(str).unique())
 
 
-def novelty_part(
+def unknown_section(
     novelty: pd.DataFrame,
     best: pd.DataFrame,
     unknown: Sequence[str],
     names: ClassNaming,
     backbones: Mapping[str, str],
     methods: Mapping[str, str],
-) -> NoveltyPart:
-    """The content of the section on unknown classes.
+) -> str:
+    """The section as HTML.
 
     Args:
         novelty: of all trials, see :func:`longtail.evaluation.novelty.novelty`.
@@ -81,16 +55,19 @@ def novelty_part(
         methods: labels by name.
     """
     scores = best[list(TRIAL_COLUMNS)].merge(novelty[novelty["score"] == THRESHOLD_SCORE])
-    return NoveltyPart(
+    return fragment(
+        "unknown_section.html.j2",
+        names=names,
+        held_out=[names.html(name) for name in unknown],
         lead=[
             _sentence(rows, names, f"{backbones[str(backbone)]}, {methods[str(method)]}")
             for (_, backbone, method), rows in scores.groupby(
                 ["fingerprint", "backbone", "method"], sort=False
             )
         ],
+        headings=NOVELTY_HEADINGS,
         rows=novelty_rows(novelty, backbones, methods),
         note=_note(names),
-        held_out=[names.html(name) for name in unknown],
     )
 
 
@@ -131,13 +108,7 @@ def _note(names: ClassNaming) -> str:
 def novelty_rows(
     novelty: pd.DataFrame, backbones: Mapping[str, str], methods: Mapping[str, str]
 ) -> list[list[str]]:
-    """The cells below ``NOVELTY_HEADINGS``, one row per trial and score.
-
-    Args:
-        novelty: of all trials, see :func:`longtail.evaluation.novelty.novelty`.
-        backbones: labels by name.
-        methods: labels by name.
-    """
+    """The cells below ``NOVELTY_HEADINGS``, one row per trial and score."""
     return [
         [
             backbones[str(row["backbone"])],

@@ -76,11 +76,7 @@ def groups_tested_on(grouped_by: TrainSet, *, has_natural_test_set: bool) -> str
 
 
 def by_group(classes: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The classes of head, middle and tail; nothing where classes have no groups.
-
-    Args:
-        classes: one row per class, with its ``group``.
-    """
+    """The classes of head, middle and tail; nothing where classes have no groups."""
     of_groups = ((group, classes[classes["group"] == group]) for group in GROUPS)
     return {group: own for group, own in of_groups if len(own)}
 

@@ -119,12 +119,7 @@ def leader_headings(found: pd.DataFrame, grouped_by: TrainSet = "long_tailed") -
 
 
 def leader_texts(found: pd.DataFrame, table: Table) -> dict[str, str]:
-    """Which methods of a table are best, in words, for each part.
-
-    Args:
-        found: see :func:`leaders`.
-        table: of a backbone and training set.
-    """
+    """Which methods of a table are best, in words, for each part."""
     own = rows_of_table(found, table)
     return {
         part: _text(own[own["part"] == part], table.methods)
@@ -191,11 +186,7 @@ def _text(own: pd.DataFrame, labels: Mapping[str, str]) -> str:
 
 
 def headline_tables(contents: Contents) -> list[Table]:
-    """Of each backbone the table of the training set that is to be judged: a long-tailed one.
-
-    Args:
-        contents: all tables.
-    """
+    """Of each backbone the table of the training set that is to be judged: a long-tailed one."""
     by_backbone: dict[str, dict[TrainSet, Table]] = {}
     for table in contents.tables:
         by_backbone.setdefault(table.backbone, {})[table.train_set] = table

@@ -104,11 +104,7 @@ def match_note(published: pd.DataFrame, comparison: pd.DataFrame, dataset: Datas
 
 
 def comparison_note(confidence: float) -> str:
-    """How to read a table of our results and published ones.
-
-    Args:
-        confidence: of our intervals.
-    """
+    """How to read a table of our results and published ones."""
     return (
         f"Ours ± to the farther end of its {level_in_percent(confidence)} interval; below it the "
         f"published value and, in brackets, ours minus published in percentage points. A star "
@@ -118,12 +114,7 @@ def comparison_note(confidence: float) -> str:
 
 
 def comparison_latex(table: ComparisonTable, note: str) -> str:
-    """A ``table`` environment, see :func:`longtail.reporting.tables.latex.latex`.
-
-    Args:
-        table: the table.
-        note: how to read it.
-    """
+    """A ``table`` environment, see :func:`longtail.reporting.tables.latex.latex`."""
     body: list[str] = []
     for label, whose, *cells in table.rows:
         if label and body:

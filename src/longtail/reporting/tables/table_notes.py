@@ -120,12 +120,7 @@ def shared_training_notes(trainings: Sequence[Sequence[str]], table: Table) -> t
 
 
 def post_hoc_notes(results: pd.DataFrame, table: Table) -> tuple[str, ...]:
-    """Which rows are not a training, but change the logits of one afterwards.
-
-    Args:
-        results: the tidy results of the table.
-        table: its methods.
-    """
+    """Which rows are not a training, but change the logits of one afterwards."""
     noted = recorded_in(results)
     plain = results[noted == NONE].groupby("method")["fingerprint"].agg(frozenset)
     notes = []
@@ -145,12 +140,7 @@ def post_hoc_notes(results: pd.DataFrame, table: Table) -> tuple[str, ...]:
 
 
 def five_crop_notes(results: pd.DataFrame, table: Table) -> tuple[str, ...]:
-    """Which rows are evaluated on several crops of each image.
-
-    Args:
-        results: the tidy results of the table.
-        table: its methods.
-    """
+    """Which rows are evaluated on several crops of each image."""
     sizes = crops_in(results)
     return tuple(
         f"{listed([table.methods[m] for m in table.methods if m in set(own)])}: mean logits of "
@@ -173,12 +163,7 @@ def no_result_notes(present: Collection[str], table: Table) -> tuple[str, ...]:
 
 
 def fewer_seeds_notes(seeds: Mapping[str, int], table: Table) -> tuple[str, ...]:
-    """Which rows are means over fewer seeds than the grid has, because trials failed.
-
-    Args:
-        seeds: the number of seeds of each method.
-        table: with the grid's methods and seeds.
-    """
+    """Which rows are means over fewer seeds than the grid has, because trials failed."""
     return tuple(
         f"{label}: {seeds[method]} of {len(table.seeds)} seeds."
         for method, label in table.methods.items()

@@ -43,15 +43,7 @@ class TableResults:
         table: Table,
         statistics: Statistics,
     ) -> TableResults:
-        """Select the table's rows.
-
-        Args:
-            scores: of any number of tables.
-            comparisons: see :func:`longtail.evaluation.comparisons.compare_methods`.
-            results: the tidy results.
-            table: its rows.
-            statistics: how intervals and tests are computed.
-        """
+        """Select the table's rows."""
         own = rows_of_table(results, table)
         seeds = own.groupby("method")["seed"].agg(frozenset)
         return cls(
@@ -82,10 +74,6 @@ def trainings_of(results: pd.DataFrame, table: Table) -> list[list[str]]:
     """A table's methods that have results, grouped by training.
 
     A training whose logits are changed post hoc predicts otherwise, and counts as another one.
-
-    Args:
-        results: the tidy results of the table.
-        table: its methods, in the order of the rows.
     """
     fingerprints = evaluation_keys(results).groupby(results["method"]).agg(frozenset)
     together: dict[frozenset[str], list[str]] = {}

@@ -32,10 +32,6 @@ def read_box_table(path: str, where: str) -> BoxTable:
     A box has the columns x, y, width, and height, or xmin, ymin, xmax, and ymax, in pixels or as
     shares of the photograph. A row without them is a photograph without a box.
 
-    Args:
-        path: the CSV file.
-        where: the parameter and the file, for messages.
-
     Raises:
         DataError: if it cannot be read, or a column is missing.
     """

@@ -14,10 +14,6 @@ def read_coco(content: Mapping[str, Any], where: str) -> list[Annotation]:
 
     ``score`` of an annotation, which COCO's results have, is the confidence.
 
-    Args:
-        content: of the JSON file.
-        where: the parameter and the file, for messages.
-
     Raises:
         DataError: naming the key whose value has another form.
     """

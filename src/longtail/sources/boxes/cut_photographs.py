@@ -16,7 +16,7 @@ from longtail.sources.boxes.annotation import Annotation, BoxValues
 from longtail.sources.boxes.frames import Assigned, FrameBoxes, assign_boxes, crops_of
 from longtail.sources.boxes.plain_background import find_animals
 from longtail.sources.boxes.read_boxes import BoxRules, FoundBoxes, read_boxes
-from longtail.sources.decoding.decode import DecodeLimits, decode_frame
+from longtail.sources.decoding.decode import DecodeLimits, decode
 from longtail.sources.files import ImageFileRef
 from longtail.sources.listing import escape_formula, printable
 from longtail.sources.photographs import BadBox, PhotographBox, Photographs
@@ -111,7 +111,7 @@ def cut_found_animals(found: Photographs, margin: float, image_size: int, key: s
 def _animals_of(file: ImageFileRef, limits: DecodeLimits) -> list[BoxValues] | str:
     """The boxes of the animals in a photograph, or why it cannot be read."""
     try:
-        return find_animals(decode_frame(file, limits)[0])
+        return find_animals(decode(file, None, limits))
     except ValueError as reason:
         return " ".join(str(reason).split())
 

@@ -19,10 +19,6 @@ NOT_READ = "the detector could not read it"
 def read_megadetector(content: Mapping[str, Any], where: str) -> list[Annotation]:
     """The boxes of a file of results. They are relative, and of the upright photograph.
 
-    Args:
-        content: of the JSON file.
-        where: the parameter and the file, for messages.
-
     Raises:
         DataError: naming the key whose value has another form.
     """

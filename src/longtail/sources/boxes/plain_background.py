@@ -112,13 +112,9 @@ def _what_differs(photograph: UInt8Array, working_side: int) -> _Differing:
         y, x = np.nonzero(differs[rows, columns] & (labels[rows, columns] == number))
         left, right = columns.start + int(x.min()), columns.start + int(x.max()) + 1
         top, bottom = rows.start + int(y.min()), rows.start + int(y.max()) + 1
-        corners = left * step, top * step, min(right * step, width), min(bottom * step, height)
-        parts.append(_from_corners(*map(float, corners)))
+        x0, y0 = float(left * step), float(top * step)
+        parts.append((x0, y0, min(right * step, width) - x0, min(bottom * step, height) - y0))
     return _Differing(typical, parts)
-
-
-def _from_corners(left: float, top: float, right: float, bottom: float) -> BoxValues:
-    return left, top, right - left, bottom - top
 
 
 def _background(pixels: Float32Array) -> Float32Array:

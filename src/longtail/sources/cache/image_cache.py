@@ -138,12 +138,7 @@ class PixelCache:
                 yield cls(folder, image_size, limits, journal, markers)
 
     def decode(self, files: Sequence[ImageFileRef], title: str) -> list[FileRecord]:
-        """The records of files. Those that are new or have changed are decoded first.
-
-        Args:
-            files: to be decoded.
-            title: of the progress bar.
-        """
+        """The records of files. Those that are new or have changed are decoded first."""
         known = [self._record_of(file) for file in files]
         pending = [file for file, record in zip(files, known, strict=True) if record is None]
         if 0 < len(pending) < len(files):
@@ -164,10 +159,6 @@ class PixelCache:
 
         Pixels that an earlier run has written are compared with their checksums. If one segment is
         that array already, nothing is written.
-
-        Args:
-            files: that :meth:`decode` has found usable.
-            title: of the progress bar.
 
         Raises:
             DataError: if a file has become unusable since it was decoded.

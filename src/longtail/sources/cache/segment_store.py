@@ -31,13 +31,7 @@ class StoredArray:
 
 
 class SegmentStore:
-    """The segments in a folder. Those that are missing or were changed are forgotten.
-
-    Args:
-        folder: of the cache.
-        image_size: the height and width of the images, in pixels.
-        journal: of the same cache.
-    """
+    """The segments in a folder. Those that are missing or were changed are forgotten."""
 
     def __init__(self, folder: Path, image_size: int, journal: Journal) -> None:
         self._folder, self._image_size, self._journal = folder, image_size, journal

@@ -20,12 +20,7 @@ SEGMENT_CHUNK_BYTES = 32 << 20
 
 
 class SegmentFile:
-    """The ``.npy`` file of uint8 images of one size.
-
-    Args:
-        file: its path.
-        image_size: the height and width of the images, in pixels.
-    """
+    """The ``.npy`` file of uint8 images of one size."""
 
     def __init__(self, file: Path, image_size: int) -> None:
         self.path = file

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
@@ -18,9 +18,6 @@ from longtail.arrays import UInt8Array
 from longtail.sources.box import cut_square
 from longtail.sources.decoding.difference_hash import image_hash
 from longtail.sources.files import ImageFileRef, UnreadableError
-
-if TYPE_CHECKING:
-    from longtail.sources.decoding.recent_frames import RecentFrames
 
 # Other formats that Pillow knows are rejected, whatever the name says: one (EPS) runs programs.
 IMAGE_FORMATS = ("AVIF", "BMP", "GIF", "HEIF", "JPEG", "PNG", "TIFF", "WEBP")
@@ -110,57 +107,32 @@ class Rejection:
 
 
 def decode(
-    file: ImageFileRef,
-    image_size: int | None,
-    limits: DecodeLimits = DEFAULT_LIMITS,
-    frames: RecentFrames | None = None,
+    file: ImageFileRef, image_size: int | None, limits: DecodeLimits = DEFAULT_LIMITS
 ) -> UInt8Array:
     """Decode one image to RGB, upright, cropped to a centred square of ``image_size`` pixels.
 
     The first image of a file with several is taken. Without ``image_size`` the image is not
     cropped or resized. A file with a box is cropped to the square around it.
 
-    Args:
-        file: to decode.
-        image_size: the side of the square.
-        limits: which images are decoded.
-        frames: keeps photographs of several boxes for the next box.
-
     Raises:
         ValueError: with the reason why the file cannot be used.
     """
-    return _decode_file(file, image_size, limits, frames)[0]
-
-
-def decode_frame(file: ImageFileRef, limits: DecodeLimits) -> tuple[UInt8Array, bool]:
-    """The whole photograph, upright, and whether the end of the file is missing.
-
-    Raises:
-        ValueError: with the reason why the file cannot be used.
-    """
-    with file.opened() as content:
-        return _decode_marked(content, None, limits)
+    return _decode_file(file, image_size, limits)[0]
 
 
 def _decode_file(
-    file: ImageFileRef,
-    image_size: int | None,
-    limits: DecodeLimits,
-    frames: RecentFrames | None = None,
+    file: ImageFileRef, image_size: int | None, limits: DecodeLimits
 ) -> tuple[UInt8Array, bool]:
     """The pixels, and whether the end of the file is missing."""
-    if file.box is not None and image_size is not None:
-        frame, truncated = frames.of(file) if frames else decode_frame(file, limits)
-        return cut_square(frame, file.box, image_size), truncated
+    box = None if image_size is None else file.box
     with file.opened() as content:
-        return _decode_marked(content, image_size, limits)
+        pixels, truncated = _decode_marked(content, None if box else image_size, limits)
+    return cut_square(pixels, box, image_size) if box and image_size else pixels, truncated
 
 
-def decode_content(
-    content: BinaryIO, image_size: int | None, limits: DecodeLimits = DEFAULT_LIMITS
-) -> UInt8Array:
+def decode_content(content: BinaryIO, image_size: int) -> UInt8Array:
     """Like :func:`decode`, for an open file or content in memory."""
-    return _decode_marked(content, image_size, limits)[0]
+    return _decode_marked(content, image_size, DEFAULT_LIMITS)[0]
 
 
 def decoded_pixels(content: BinaryIO, image_size: int) -> int:

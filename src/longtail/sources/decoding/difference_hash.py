@@ -19,9 +19,6 @@ def image_hash(pixels: UInt8Array) -> bytes:
     brighter than its left neighbour. The same is done with 16 x 17 pixels and the neighbour above.
     These are 512 bits; the usual 64 bits do not distinguish two moths of the same outline.
 
-    Args:
-        pixels: uint8 (height, width, 3).
-
     Returns:
         64 bytes.
     """

@@ -32,9 +32,6 @@ class DecodingMarkers:
 
     They are written without waiting for the disk, which takes microseconds: what a process has
     written stays when it crashes.
-
-    Args:
-        file: of the marks.
     """
 
     def __init__(self, file: Path) -> None:

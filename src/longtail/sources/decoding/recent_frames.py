@@ -7,31 +7,26 @@ from collections import OrderedDict
 from concurrent.futures import Future
 
 from longtail.arrays import UInt8Array
-from longtail.sources.decoding.decode import DecodeLimits, decode_frame
+from longtail.sources.decoding.decode import DecodeLimits, decode
 from longtail.sources.files import ImageFileRef
 
 # Threads take boxes in order, so one is in use, and the next one begins meanwhile.
 KEPT_FRAMES = 2
-
-Frame = tuple[UInt8Array, bool]
 
 
 class RecentFrames:
     """Decodes each photograph once for all its boxes, if they are asked for one after another.
 
     Threads that ask for the same photograph wait for the first one to decode it.
-
-    Args:
-        limits: which images are decoded.
     """
 
     def __init__(self, limits: DecodeLimits) -> None:
         self._limits = limits
         self._lock = threading.Lock()
-        self._kept: OrderedDict[bytes, Future[Frame]] = OrderedDict()
+        self._kept: OrderedDict[bytes, Future[UInt8Array]] = OrderedDict()
 
-    def of(self, file: ImageFileRef) -> Frame:
-        """The whole photograph of a box, upright, and whether the end of its file is missing.
+    def of(self, file: ImageFileRef) -> UInt8Array:
+        """The whole photograph of a box, upright.
 
         Raises:
             ValueError: with the reason why the file cannot be used.
@@ -46,7 +41,7 @@ class RecentFrames:
                     self._kept.popitem(last=False)
         if is_first:
             try:
-                frame.set_result(decode_frame(file.frame, self._limits))
+                frame.set_result(decode(file.frame, None, self._limits))
             except BaseException as error:  # it is raised again in each thread that waits
                 frame.set_exception(error)
         return frame.result()

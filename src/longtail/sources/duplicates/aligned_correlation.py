@@ -53,10 +53,6 @@ def detail_correlations(
 ) -> Float32Array:
     """The correlation of the details of each pair of images, after alignment.
 
-    Args:
-        first: of each pair.
-        second: of each pair.
-
     Returns:
         From -1 to 1, (pairs,). Of pairs that are clearly different it is that of a coarser level.
     """

@@ -14,9 +14,6 @@ def first_equal(pixels: UInt8Array) -> Int64Array:
     """The first image with the same pixels as each image, (images,).
 
     Only images whose middle rows have equal checksums are read as a whole.
-
-    Args:
-        pixels: uint8 (images, height, width, 3), memory-mapped or not.
     """
     middle = pixels.shape[1] // 2
     rows = np.fromiter((crc32(image[middle].tobytes()) for image in pixels), np.int64, len(pixels))

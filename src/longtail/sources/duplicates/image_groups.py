@@ -42,12 +42,6 @@ def group_images(
 ) -> tuple[Int64Array, list[str]]:
     """The group of each image; images that are linked in any way are one group.
 
-    Args:
-        entries: of the images.
-        records: of the same images.
-        grouping: what links images.
-        comparer: for near-duplicates.
-
     Returns:
         The position of the first image of each image's group, (images,), and notes for the log.
 

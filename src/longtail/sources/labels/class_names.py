@@ -21,11 +21,6 @@ def with_class_names(entries: Sequence[Entry], path: str, key: str) -> list[Entr
     One column of the table holds the folders' names. The other, or the one with a usual header,
     holds the names to use. Rows of other folders are ignored.
 
-    Args:
-        entries: of the images.
-        path: the table.
-        key: the parameter that holds ``path``, for messages.
-
     Raises:
         DataError: if the table cannot be read, or leaves out a class.
     """

@@ -71,11 +71,6 @@ def read_metadata(
 
     Rows without a species are skipped. See :class:`FilesByName` for how files are found.
 
-    Args:
-        path: the CSV file.
-        listing: the files at the source's path.
-        key: the parameter that holds ``path``, for messages.
-
     Returns:
         An entry for each image that exists, sorted by file; and file, species and reason of each
         file that cannot be used.
@@ -167,7 +162,7 @@ class FilesByName:
             for file in files
         )
         self._roots = {_normal(file.container.as_posix()) for file in files}
-        self._whole = {_whole_path(file): file for file in files}
+        self._whole = {_normal(f"{file.container.as_posix()}/{file.name}"): file for file in files}
         if len(self._roots) > 1:  # 'night 1/IMG_1.jpg' in 'photographs/night 1'
             with_root = ((f"{file.container.name}/{file.name}", file) for file in files)
             self._exact |= _unique((_normal(name), file) for name, file in with_root)
@@ -232,10 +227,6 @@ class FilesByName:
                 if parts and above.casefold() == folder:
                     return "/".join(parts)
         return None
-
-
-def _whole_path(file: ImageFileRef) -> str:
-    return _normal(f"{file.container.as_posix()}/{file.name}")
 
 
 def _normal(name: str) -> str:

@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import pandas as pd
 
 from longtail.class_names import ClassNaming
 from longtail.evaluation.best_trials import best_trials
-from longtail.parameters import Contents, Dataset, Statistics, TrainSet, Trials
+from longtail.parameters import Contents, Dataset, Statistics, Trials
 from longtail.reporting.page.data_section import data_section, data_summary
 from longtail.reporting.page.provenance_section import circumstances, provenance_section, recipes
 from longtail.reporting.page.report_page import report_page, results_section
 from longtail.reporting.page.species_section import species_parts, species_section
-from longtail.reporting.page.summary_section import summary_figures, summary_section
-from longtail.reporting.page.tables import backbone_section
-from longtail.reporting.page.unknown_section import (
-    novelty_part,
-    unknown_class_names,
-    unknown_section,
-)
-
-
-def show_summary_figures(
-    overview_figure: bytes,
-    tail_against_head_figure: bytes,
-    leaders: pd.DataFrame,
-    contents: Contents,
-) -> str:
-    """See :func:`longtail.reporting.page.summary_section.summary_figures`."""
-    return summary_figures(overview_figure, tail_against_head_figure, leaders, contents)
+from longtail.reporting.page.summary_section import summary_section
+from longtail.reporting.page.unknown_section import unknown_class_names, unknown_section
 
 
 def write_summary_section(
@@ -62,17 +47,6 @@ def write_data_section(
     """The page's section on images, classes and subsets."""
     summary = data_summary(source, index, rejected, subsets)
     return data_section(summary, profile, class_profile_figure, dataset.imbalance.grouped_by)
-
-
-def write_section(html_figures: str, published_html: str = "", **tables: str) -> str:
-    """A backbone's section: its figures, its tables, and the published results.
-
-    Args:
-        html_figures: the figures with their captions.
-        published_html: ours beside the published results; may be empty.
-        tables: HTML by training set.
-    """
-    return backbone_section(html_figures, cast("dict[TrainSet, str]", tables), published_html)
 
 
 def write_results_section(
@@ -114,17 +88,14 @@ def write_unknown_section(
     contents: Contents,
 ) -> str:
     """The page's section on classes that are held out as unknown."""
-    names = ClassNaming.infer(profile["class_name"])
-    labels = {table.backbone: table.backbone_label for table in contents.tables}
-    part = novelty_part(
+    return unknown_section(
         novelty,
         best_trials(results),
         unknown_class_names(index),
-        names,
-        labels,
+        ClassNaming.infer(profile["class_name"]),
+        {table.backbone: table.backbone_label for table in contents.tables},
         contents.tables[0].methods,
     )
-    return unknown_section(part, names)
 
 
 def write_provenance_section(

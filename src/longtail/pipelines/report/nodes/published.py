@@ -10,9 +10,9 @@ import pandas as pd
 from longtail.parameters import Contents, Dataset, Statistics, Table
 from longtail.published.audit import audit
 from longtail.published.results import comparable, compare, validated
-from longtail.reporting.page.audit_section import audit_section
 from longtail.reporting.page.tables import published_html
-from longtail.reporting.tables.audit import audit_latex
+from longtail.reporting.page.templates import fragment
+from longtail.reporting.tables.audit import audit_latex, audit_rows
 from longtail.reporting.tables.published_comparison import (
     comparison_latex,
     comparison_note,
@@ -78,4 +78,5 @@ def write_published(
         return published_latex(published_note, [], ""), ""
     compared = [table for table in tables.values() if table]
     audited = audit_latex(published_audit)
-    return published_latex(published_note, compared, audited), audit_section(published_audit)
+    section = fragment("audit_section.html.j2", audit=audit_rows(published_audit))
+    return published_latex(published_note, compared, audited), section

@@ -54,12 +54,10 @@ def verify(
     if not dataset.published:  # published tables have head, middle and tail of each training set
         profile = without_equal_groups(profile, {trial.train_set for trial in trials.trials})
     if not has_groups(profile):
-        results, comparisons = map(_without_groups, (results, comparisons))
+        results, comparisons = (
+            rows[~rows["test_set"].isin(GROUP_TEST_SETS)] for rows in (results, comparisons)
+        )
     return results, comparisons, trainings[in_grid], profile, confusions, examples
-
-
-def _without_groups(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows[~rows["test_set"].isin(GROUP_TEST_SETS)]
 
 
 def verify_novelty(
