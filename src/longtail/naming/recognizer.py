@@ -25,7 +25,6 @@ from longtail.naming.measured_trust import (
     NamedPhotographs,
     trust_on_test,
 )
-from longtail.naming.name_matching import NO_SYNONYMS
 from longtail.naming.novelty_threshold import fit_novelty
 from longtail.naming.priors import assumed_prior
 from longtail.naming.synonyms import read_synonyms
@@ -116,7 +115,7 @@ def read_prior_and_taxonomy(
         DataError: if a file cannot be used.
     """
     listed = np.ones(len(class_names), dtype=bool)
-    synonyms = NO_SYNONYMS if requested.synonyms is None else read_synonyms(requested.synonyms)
+    synonyms = read_synonyms(requested.synonyms)
     if requested.species_list is not None:
         listed = read_species_list(requested.species_list, class_names, synonyms)
     if requested.prior in ("uniform", "train"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from longtail.errors import DataError
-from longtail.naming.name_matching import Synonyms, canonical_key
+from longtail.naming.name_matching import NO_SYNONYMS, Synonyms, canonical_key
 from longtail.schemas.user_csv import find_columns, log_columns, read_rows, read_text
 from longtail.schemas.user_headers import SYNONYM_HEADERS
 from longtail.scientific_names import canonical_name
@@ -14,8 +14,8 @@ from longtail.wording import counted
 log = logging.getLogger(__name__)
 
 
-def read_synonyms(path: str) -> Synonyms:
-    """The accepted name of each name, from a CSV file.
+def read_synonyms(path: str | None) -> Synonyms:
+    """The accepted name of each name, from a CSV file; none without a file.
 
     It has two columns, the name and the accepted name, or a header that names them. Files of
     Darwin Core may give the accepted name by its identifier, as GBIF's do. A name that is its own
@@ -28,6 +28,8 @@ def read_synonyms(path: str) -> Synonyms:
     Raises:
         DataError: if the file cannot be read, or has no such columns.
     """
+    if path is None:
+        return NO_SYNONYMS
     where = f"predict.synonyms: '{path}'"
     pairs = _pairs([row for _, row in read_rows(read_text(path, where), where)], where)
     accepted: dict[str, set[str]] = {}

@@ -46,7 +46,7 @@ def read_source(
     dataset: Dataset,
     downloads: Path,
     decoded: Path,
-    confirmed: ConfirmedStore,
+    confirmed: ConfirmedStore | None,
     box_margin: float,
     read_captures: CaptureReader | None = None,
 ) -> Images:
@@ -56,7 +56,7 @@ def read_source(
         dataset: its parameters: the source, and what is held out of it.
         downloads: the folder of downloaded archives.
         decoded: the folder of decoded images.
-        confirmed: where photographs that people have named are copied to.
+        confirmed: where photographs of ``source.corrections`` are copied to.
         box_margin: of the squares that animals are cut to, see :class:`longtail.sources.box.Box`.
         read_captures: when and where images were taken; None if that is not read.
 

@@ -13,7 +13,6 @@ from longtail.arrays import UInt8Array
 from longtail.class_names import images_of_classes
 from longtail.imbalance.duplicates import EqualImages
 from longtail.imbalance.unknown import with_unknown
-from longtail.naming.name_matching import NO_SYNONYMS
 from longtail.naming.synonyms import read_synonyms
 from longtail.parameters import Dataset, FolderSource, Predict
 from longtail.records.source_captures import capture_reader
@@ -49,11 +48,11 @@ def read_images(
         with the pixels' checksum, by which a trial knows its data. Labels are those of
         :func:`longtail.imbalance.unknown.with_unknown`, and ``classes`` counts the known ones.
     """
-    synonyms = NO_SYNONYMS if predict.synonyms is None else read_synonyms(predict.synonyms)
-    store = ConfirmedStore(confirmed, synonyms)
-    source, read_captures = dataset.source, None
+    source, store, read_captures = dataset.source, None, None
     if isinstance(source, FolderSource):
         read_captures = capture_reader(source, f"datasets.{dataset.name}.source")
+        if source.corrections is not None:
+            store = ConfirmedStore(confirmed, read_synonyms(predict.synonyms))
     images = sources.read_source(
         dataset, downloads, decoded, store, predict.box_margin, read_captures
     )

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -52,9 +52,6 @@ from longtail.sources.photographs import (
 )
 from longtail.trials.training_job import Split, TrainingJob
 from longtail.trials.verification import trial_names
-
-if TYPE_CHECKING:
-    pass
 
 log = logging.getLogger(__name__)
 
@@ -250,10 +247,8 @@ def _names_in_tables(predict: Predict, class_names: Sequence[str]) -> list[str]:
     names: list[str] = []
     if predict.species_list is not None:
         names += names_of_list(predict.species_list, class_names)
-    if predict.synonyms is not None:
-        synonyms = read_synonyms(predict.synonyms)
-        names += [*synonyms.keys(), *synonyms.values()]
-    return names
+    synonyms = read_synonyms(predict.synonyms)
+    return [*names, *synonyms.keys(), *synonyms.values()]
 
 
 def copy_for_spreadsheet(names: pd.DataFrame) -> pd.DataFrame:
