@@ -143,6 +143,19 @@ def test_a_second_stage_that_diverges_names_its_own_learning_rate(make: MakeTria
         stages(make(**CRT, learning_rate=1e6, weight_decay=0.1, recipe={"optimizer": "sgd"}))
 
 
+def test_a_first_stage_that_diverges_names_all_places_of_its_learning_rate(
+    make: MakeTrial,
+) -> None:
+    trial = make(**CRT, recipe={"optimizer": "sgd", "learning_rate": 1e6})
+    expected = (
+        rf"Lower recipe\.learning_rate \(it is 1000000\.0\) or lengthen recipe\.warmup_epochs "
+        rf"\(it is 0\)\. If backbones\.{trial.backbone.name}\.recipe, methods\.m\.recipe or "
+        rf"train\.{trial.name}\.trial\.recipe sets it, change it there$"
+    )
+    with pytest.raises(TrainingError, match=expected):
+        stages(trial)
+
+
 def test_class_scales_multiply_the_logits_of_their_class(make: MakeTrial) -> None:
     first, second = stages(make(**LWS, learning_rate=0.1))
     scales = (second["classifier.bias"] / first["classifier.bias"])[:, None]

@@ -150,15 +150,23 @@ def train(
 
 @contextmanager
 def _divergence_explained(job: TrainingJob) -> Iterator[None]:
-    """Say which parameters of a training to change if its loss is no longer finite."""
-    recipe = job.recipe
-    key = f"methods.{job.trial.method.name}.second_stage" if job.stage else "recipe"
+    """Say which parameters of a training to change if its loss is no longer finite.
+
+    A trial does not know which of the layers of its recipe has set a value, so all are named.
+    """
+    recipe, name, key, elsewhere = job.recipe, job.trial.method.name, "recipe", ""
+    if job.stage is not None:
+        key = f"methods.{name}.second_stage"
+    else:
+        layers = f"backbones.{job.trial.backbone.name}.recipe, methods.{name}.recipe"
+        own = f"train.{job.trial.name}.trial.recipe"
+        elsewhere = f". If {layers} or {own} sets it, change it there"
     try:
         yield
     except DivergedError as error:
         raise TrainingError(
             f"{error}. Lower {key}.learning_rate (it is {recipe.learning_rate}) or lengthen "
-            f"{key}.warmup_epochs (it is {recipe.warmup_epochs})"
+            f"{key}.warmup_epochs (it is {recipe.warmup_epochs}){elsewhere}"
         ) from None
 
 
