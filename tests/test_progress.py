@@ -19,6 +19,11 @@ from longtail.progress import (
     tell,
     watch,
 )
+from longtail.time_left import StageWork, TrialWork
+
+
+def work_of(epochs: dict[str, int]) -> dict[str, TrialWork]:
+    return {trial: TrialWork((StageWork(count),), count) for trial, count in epochs.items()}
 
 
 @pytest.fixture(autouse=True)
@@ -93,7 +98,7 @@ def test_events_reach_whoever_watches() -> None:
 def test_finished_trials_are_reported_with_what_is_left(
     clock: list[float], caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.INFO), GridProgress({"a": 4, "b": 4, "c": 2}) as grid:
+    with caplog.at_level(logging.INFO), GridProgress(work_of({"a": 4, "b": 4, "c": 2})) as grid:
         for epoch in (1, 2, 3, 4):
             clock[0] += 10
             grid.show(EpochDone("a", epoch, 4, 0.1))
@@ -112,7 +117,7 @@ def test_finished_trials_are_reported_with_what_is_left(
 def test_features_give_a_sign_of_life_every_minute_and_count_as_no_epoch(
     clock: list[float], caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.INFO), GridProgress({"a": 2}) as grid:
+    with caplog.at_level(logging.INFO), GridProgress(work_of({"a": 2})) as grid:
         for done in (64, 128, 192, 200):
             clock[0] += 40
             grid.show(FeaturesDone("a", done, 200))
@@ -128,7 +133,7 @@ def test_features_give_a_sign_of_life_every_minute_and_count_as_no_epoch(
 def test_no_estimate_is_made_from_trials_that_were_found(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    with caplog.at_level(logging.INFO), GridProgress({"a": 4, "b": 4}) as grid:
+    with caplog.at_level(logging.INFO), GridProgress(work_of({"a": 4, "b": 4})) as grid:
         grid.show(TrialScored("a", "found"))
     assert caplog.messages == ["a: found [1/2]"]
 
@@ -136,7 +141,7 @@ def test_no_estimate_is_made_from_trials_that_were_found(
 def test_failed_trial_is_no_longer_to_come(
     clock: list[float], caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.INFO), GridProgress({"a": 2, "b": 90}) as grid:
+    with caplog.at_level(logging.INFO), GridProgress(work_of({"a": 2, "b": 90})) as grid:
         grid.show(EpochDone("b", 1, 90, 0.1))
         grid.lost("b")
         grid.lost("unknown")
@@ -151,7 +156,7 @@ def test_failed_trial_is_no_longer_to_come(
 def test_long_training_gives_a_sign_of_life_every_minute(
     clock: list[float], caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.INFO), GridProgress({"a": 200}) as grid:
+    with caplog.at_level(logging.INFO), GridProgress(work_of({"a": 200})) as grid:
         for epoch in (57, 58, 59, 60):  # it went on from a checkpoint after epoch 56
             clock[0] += 35
             grid.show(EpochDone("a", epoch, 200, 1.25))
@@ -165,7 +170,7 @@ def test_epochs_longer_than_a_minute_are_reported_beside_signs_of_life(
     clock: list[float], caplog: pytest.LogCaptureFixture
 ) -> None:
     signs = SignsOfLife()
-    with caplog.at_level(logging.INFO), signs, GridProgress({"a": 3}) as grid:
+    with caplog.at_level(logging.INFO), signs, GridProgress(work_of({"a": 3})) as grid:
         signs.begin("train.a")
         for epoch in (1, 2):
             clock[0] += 61

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from longtail.time_left import TimeLeft
+from longtail.time_left import StageWork, TimeLeft, TrialWork
 
 FAST, SLOW = "d.balanced.fast", "d.balanced.slow"
 
@@ -13,8 +13,16 @@ def trials(backbone: str, *methods: str) -> list[str]:
     return [f"{backbone}.{method}.seed0" for method in methods]
 
 
+def work_of(epochs: dict[str, int]) -> dict[str, TrialWork]:
+    """Trials of one stage, whose speed depends on all of their names but method and seed."""
+    return {
+        trial: TrialWork((StageWork(count, 1, ((trial.rsplit(".", 2)[0],),)),), count)
+        for trial, count in epochs.items()
+    }
+
+
 def test_nothing_is_estimated_before_something_is_measured() -> None:
-    left = TimeLeft({"d.t.b.m.seed0": 5}, now=0)
+    left = TimeLeft(work_of({"d.t.b.m.seed0": 5}), now=0)
     assert left.seconds(100) is None
     left.training_started("d.t.b.m.seed0", 100, 5)
     assert left.seconds(200) is None
@@ -22,7 +30,7 @@ def test_nothing_is_estimated_before_something_is_measured() -> None:
 
 def test_each_backbone_has_its_own_speed() -> None:
     [fast, other_fast], [slow] = trials(FAST, "a", "b"), trials(SLOW, "a")
-    left = TimeLeft(dict.fromkeys((fast, other_fast, slow), 10), now=0)
+    left = TimeLeft(work_of(dict.fromkeys((fast, other_fast, slow), 10)), now=0)
     left.training_started(fast, 5, 10)  # what came before is not an epoch
     for epoch in range(10):
         left.epoch_done(fast, 9 - epoch, 5 + epoch + 1)
@@ -37,7 +45,7 @@ def test_each_backbone_has_its_own_speed() -> None:
 
 def test_trials_at_the_same_time_share_the_time() -> None:
     names = trials(FAST, "a", "b", "c", "d")
-    left = TimeLeft(dict.fromkeys(names, 10), now=0)
+    left = TimeLeft(work_of(dict.fromkeys(names, 10)), now=0)
     for name in names[:2]:
         left.training_started(name, 0, 10)
     for name in names[:2]:
@@ -51,7 +59,7 @@ def test_trials_at_the_same_time_share_the_time() -> None:
 
 def test_a_trial_that_is_nearly_done_is_not_counted_from_its_start() -> None:
     [name] = trials(FAST, "a")
-    left = TimeLeft({name: 100}, now=0)
+    left = TimeLeft(work_of({name: 100}), now=0)
     left.training_started(name, 0, 100)
     left.epoch_done(name, 1, 30)  # resumed from a checkpoint after epoch 98
     assert left.seconds(30) == 30
@@ -62,7 +70,7 @@ def test_a_trial_that_is_nearly_done_is_not_counted_from_its_start() -> None:
 def test_features_have_their_own_estimate_and_are_no_epochs() -> None:
     first, second = trials(FAST, "a", "b")
     [other] = trials(SLOW, "a")
-    left = TimeLeft(dict.fromkeys((first, second, other), 60), now=0)
+    left = TimeLeft(work_of(dict.fromkeys((first, second, other), 60)), now=0)
     left.training_started(first, 100, 60)
     assert left.features_done(first, 64, 640, 110) == pytest.approx(90)
     assert left.seconds(110) is None
@@ -74,8 +82,52 @@ def test_features_have_their_own_estimate_and_are_no_epochs() -> None:
 
 def test_a_stored_first_stage_is_no_longer_left() -> None:
     name, other = trials(FAST, "a", "b")
-    left = TimeLeft({name: 30, other: 10}, now=0)
+    left = TimeLeft(work_of({name: 30, other: 10}), now=0)
     left.training_started(name, 0, 10)  # the first stage of 20 epochs is stored
     left.epoch_done(name, 9, 2)
     assert left.of_trial(name, 2) == 9 * 2
     assert left.of_trial(other, 2) == 10 * 2
+
+
+def test_a_training_that_another_trial_does_is_not_counted_again() -> None:
+    """Softmax, its post-hoc adjustment, and a second stage on its model, which is faster."""
+    plain, adjusted, second = trials(FAST, "softmax", "softmax_adjusted", "crt")
+    first = StageWork(200, 100, (("training",), ("network",)))
+    last = StageWork(10, 100, (("second stage",), ("network",)))
+    work = {
+        plain: TrialWork((first,), 200),
+        adjusted: TrialWork((first,), 0),
+        second: TrialWork((first, last), 10),
+    }
+    left = TimeLeft(work, now=0)
+    left.training_started(plain, 0, 200)
+    left.epoch_done(plain, 199, 30)
+    assert left.of_trial(adjusted, 30) == 0
+    assert left.of_trial(second, 30) == 10 * 30  # as no second stage is known, like the network
+    assert left.seconds(30) == (199 + 10) * 30
+    left.training_started(second, 30, 10)
+    left.epoch_done(second, 9, 40)
+    assert left.of_trial(second, 40) == 9 * 10
+    assert left.of_trial(plain, 40) == 199 * 30 - 10
+
+
+def test_the_last_epoch_of_a_first_stage_is_one_of_it() -> None:
+    [name, other] = trials(FAST, "crt", "lws")
+    stages = (StageWork(2, 1, (("first",),)), StageWork(3, 1, (("second",),)))
+    left = TimeLeft({name: TrialWork(stages, 5), other: TrialWork(stages, 5)}, now=0)
+    left.training_started(name, 0, 5)
+    for done, now in enumerate((20, 40, 41, 42), start=1):
+        left.epoch_done(name, 5 - done, now)
+    assert left.of_trial(other, 42) == 2 * 20 + 3 * 1
+
+
+def test_an_epoch_of_more_images_takes_longer() -> None:
+    small, large = "d.long_tailed.b.m.seed0", "d.balanced.b.m.seed0"
+    work = {
+        small: TrialWork((StageWork(10, 100, (("b",),)),), 10),
+        large: TrialWork((StageWork(10, 500, (("b",),)),), 10),
+    }
+    left = TimeLeft(work, now=0)
+    left.training_started(small, 0, 10)
+    left.epoch_done(small, 9, 2)
+    assert left.seconds(2) == pytest.approx(9 * 2 + 10 * 10)

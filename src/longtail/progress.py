@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Self
@@ -21,7 +21,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from longtail.time_left import TimeLeft
+from longtail.time_left import TimeLeft, TrialWork
 from longtail.wording import duration, first_names
 
 log = logging.getLogger(__name__)
@@ -207,24 +207,25 @@ class GridProgress:
     once a minute.
 
     Args:
-        epochs: the epochs of each trial that is to run, by the trial's name.
+        work: of each trial that is to run, by the trial's name.
     """
 
-    def __init__(self, epochs: dict[str, int]) -> None:
-        self._epochs = epochs
-        self._done: dict[str, int] = dict.fromkeys(epochs, 0)
+    def __init__(self, work: Mapping[str, TrialWork]) -> None:
+        self._work = work
+        self._done: dict[str, int] = dict.fromkeys(work, 0)
         self._finished: set[str] = set()
-        self._time_left = TimeLeft(epochs, time.monotonic())
+        self._time_left = TimeLeft(work, time.monotonic())
         self._bars = _on_terminal(
             *("{task.description}", BarColumn(bar_width=30), MofNCompleteColumn()),
             *("{task.fields[unit]}", TimeElapsedColumn(), "{task.fields[left]}"),
         )
-        self._all = self._add("All trials", sum(epochs.values()), "epochs")
+        total = sum(of.epochs_to_train for of in work.values())
+        self._all = self._add("All trials", total, "epochs")
         self._running: dict[str, TaskID] = {}
 
     def __enter__(self) -> Self:
         _begin_silence()
-        self._time_left = TimeLeft(self._epochs, time.monotonic())
+        self._time_left = TimeLeft(self._work, time.monotonic())
         self._bars.start()
         return self
 
@@ -233,14 +234,13 @@ class GridProgress:
 
     def show(self, event: Event) -> None:
         """Update the progress bars by an event, and log it if it is due."""
-        if event.trial not in self._epochs or event.trial in self._finished:
+        if event.trial not in self._work or event.trial in self._finished:
             return
         match event:
             case TrainingStarted(trial, before):
                 done = max(before, self._done[trial])
-                self._time_left.training_started(
-                    trial, time.monotonic(), self._epochs[trial] - done
-                )
+                left = self._work[trial].epochs - done
+                self._time_left.training_started(trial, time.monotonic(), left)
                 self._advance(trial, done)
             case FeaturesDone():
                 self._show_features(event)
@@ -281,12 +281,12 @@ class GridProgress:
 
     def lost(self, trial: str) -> None:
         """Remove a failed trial from the remaining work."""
-        if trial in self._epochs:
+        if trial in self._work:
             self._finish(trial, scored=False)
 
     def _tell(self, what: str) -> None:
         left = _left(self._time_left.seconds(time.monotonic()))
-        count = f"{len(self._finished)}/{len(self._epochs)}"
+        count = f"{len(self._finished)}/{len(self._work)}"
         log_line(f"{what} [{', '.join(filter(None, (count, left)))}]")
 
     def _add(self, title: str, total: int, unit: str) -> TaskID:
@@ -298,10 +298,14 @@ class GridProgress:
         for title in (trial, f"{trial}: features"):
             if title in self._running:
                 self._bars.remove_task(self._running.pop(title))
-        self._advance(trial, self._epochs[trial])
+        self._advance(trial, self._work[trial].epochs)
 
     def _advance(self, trial: str, done: int) -> None:
-        self._bars.advance(self._all, done - self._done[trial])
+        work = self._work[trial]
+        # What comes first is stored, or another trial trains it.
+        others = work.epochs - work.epochs_to_train
+        more = max(others, done) - max(others, self._done[trial])
+        self._bars.advance(self._all, more)
         self._done[trial] = done
 
 

@@ -60,6 +60,11 @@ class Schedule:
         self._lost: set[str] = set()
         self.failures: dict[str, BaseException] = {}
 
+    @property
+    def trials(self) -> list[Unit]:
+        """The trials, in the order in which they start."""
+        return [unit for name in self._starting_order if (unit := self._units[name]).is_trial]
+
     def preparation(self) -> list[Unit]:
         """The units that are not trials and do not depend on any, parents first."""
         late: set[str] = set()

@@ -26,6 +26,7 @@ from longtail.errors import (
 )
 from longtail.interruption import interruptible
 from longtail.runner import failures
+from longtail.runner.work import work_of_trials
 from longtail.schedule import Schedule, Unit
 from longtail.trials.tags import TRIAL_TAG
 from longtail.workers import Versions
@@ -100,7 +101,6 @@ class TrialRunner(AbstractRunner):
     ) -> None:
         catalog.fix_versions(pipeline)
         trial_nodes = [node for node in pipeline.nodes if TRIAL_TAG in node.tags]
-        display = progress.GridProgress(_epochs_of(trial_nodes, catalog))
         methods = catalog.load("params:grid")["methods"] if trial_nodes else []
         schedule = Schedule(pipeline, methods)
 
@@ -124,15 +124,19 @@ class TrialRunner(AbstractRunner):
                     run_id=run_id,
                 )
 
+        def show(event: progress.Event) -> None:
+            display.show(event)  # nothing is told before there is a display
+
         with ExitStack() as stack:
             stack.enter_context(interruptible())
             stack.enter_context(signs)
             pool = stack.enter_context(
-                self._open_pool(trial_nodes, catalog, display.show, here, run_id or "")
+                self._open_pool(trial_nodes, catalog, show, here, run_id or "")
             )
             for unit in schedule.preparation():
                 _run_here(unit, here)
                 schedule.done(unit)
+            display = progress.GridProgress(work_of_trials(schedule.trials, catalog))
             if trial_nodes:
                 stack.enter_context(display)
             trials = _Trials(schedule, display, signs, pool, run_id or "", report_failure)
@@ -211,12 +215,3 @@ class _Trials:
 def _run_here(unit: Unit, here: Callable[[Node], None]) -> None:
     for node in unit.nodes:
         here(node)
-
-
-def _epochs_of(trial_nodes: list[Node], catalog: LongtailCatalog) -> dict[str, int]:
-    names = [node.namespace for node in trial_nodes if node.name.endswith(".fit")]
-    epochs = {}
-    for namespace in names:
-        trial = catalog.load(f"params:{namespace}.trial")
-        epochs[trial.name] = trial.epochs
-    return epochs

@@ -71,7 +71,7 @@ def test_the_time_of_a_first_stage_is_not_that_of_the_second(
 
 
 def training(trial: Trial, images: int) -> PlannedTraining:
-    return PlannedTraining("f", job_of(trial, images), (trial.name,), "absent", "", False)
+    return PlannedTraining("f", job_of(trial, images), (trial.name,), False, False, "absent", "")
 
 
 def test_a_measured_network_has_gpu_hours(

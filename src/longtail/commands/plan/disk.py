@@ -33,7 +33,7 @@ def disk_bytes(
         workers: how many trainings run at the same time, each with a checkpoint.
     """
     total = sum(_pixels(data[name]) for name in unsaved_images)
-    new = [training for training in trainings if not training.is_reused]
+    new = [training for training in trainings if not training.is_stored]
     sizes = [model_bytes(training) for training in new]
     total += sum(sizes) + CHECKPOINT_COPIES * sum(sorted(sizes)[-workers:])
     for training in new:  # in the cache, and of each trial unless its file is a link to that

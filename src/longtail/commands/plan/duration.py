@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import numpy as np
 from longtail import provenance
 from longtail.commands.plan.trainings import PlannedTraining
 from longtail.parameters import Trial
+from longtail.trials.needed_trainings import TrainingKind, training_kinds
 from longtail.trials.training_job import TrainingJob
 
 # The spread of earlier trainings that a range covers.
@@ -35,9 +35,6 @@ H200_GIGABYTES = {
     ("vit_base_patch16_224", 224): 10.4,
     ("convnext_base", 224): 17.0,
 }
-
-# What the speed of a training depends on.
-Kind = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -65,23 +62,23 @@ NOTHING = Seconds(0.0, 0.0)
 class Rates:
     """The seconds per image and epoch of earlier trainings on this machine, by their kind."""
 
-    by_kind: Mapping[Kind, Sequence[float]]
+    by_kind: Mapping[TrainingKind, Sequence[float]]
 
     @classmethod
     def of_cards(cls, cards: Iterable[Mapping[str, Any]], *, on_gpu: bool) -> Self:
         """The rates of the trainings that this processor, or its GPU, has done."""
-        by_kind: dict[Kind, list[float]] = defaultdict(list)
+        by_kind: dict[TrainingKind, list[float]] = defaultdict(list)
         for card in cards:
             used_gpu = card.get("threads") is None
             if card.get("processor") != provenance.processor() or used_gpu != on_gpu:
                 continue
-            for kind in _kinds(card["parameters"]):
+            for kind in training_kinds(card["parameters"]):
                 by_kind[kind].append(_seconds_per_image(card))
         return cls(by_kind)
 
     def of(self, job: TrainingJob) -> Seconds | None:
         """The seconds per image and epoch of a training; None if none like it was done."""
-        for kind in _kinds(job.trial.model_dump(mode="json")):
+        for kind in training_kinds(job.trial.model_dump(mode="json")):
             if rates := self.by_kind.get(kind):
                 low, high = np.quantile(rates, [LOW, HIGH])
                 return Seconds(float(low), float(high))
@@ -102,7 +99,7 @@ def gigabytes_on_h200(*trainings: PlannedTraining) -> float:
     return max((H200_GIGABYTES.get(_measured_network(of), 0.0) for of in trainings), default=0.0)
 
 
-def timed(training: PlannedTraining, step: dict[Kind, float]) -> Seconds:
+def timed(training: PlannedTraining, step: dict[TrainingKind, float]) -> Seconds:
     """How long a training takes, from a few steps that are timed on this machine.
 
     Args:
@@ -110,7 +107,7 @@ def timed(training: PlannedTraining, step: dict[Kind, float]) -> Seconds:
         step: the seconds of a step per image of networks that were timed before; this adds to it.
     """
     trial = training.job.trial.last_stage
-    kind = _kinds(trial.model_dump(mode="json"))[-1]
+    kind = training_kinds(trial.model_dump(mode="json"))[-1]
     if kind not in step:
         step[kind] = _seconds_of_step(trial, training.job.split.classes)
     images: float = training.image_epochs
@@ -134,18 +131,6 @@ def _seconds_of_step(trial: Trial, classes: int) -> float:
 def _measured_network(training: PlannedTraining) -> tuple[str, int]:
     trial = training.job.trial
     return trial.backbone.architecture.partition(".")[0], trial.recipe.image_size
-
-
-def _kinds(trial: Mapping[str, Any]) -> list[Kind]:
-    """What a training's speed depends on: most of it first, then less."""
-    backbone, method, recipe = trial["backbone"], trial["method"], trial["recipe"]
-    network = (
-        *(backbone["architecture"], json.dumps(backbone["options"], sort_keys=True)),
-        *(str(recipe["image_size"]), str(recipe.get("freeze", "none"))),
-    )
-    further = [recipe.get(key) for key in ("batch_size", "precision", "sam_rho", "rand_augment")]
-    further += [method.get(key) for key in ("experts", "contrastive")]
-    return [(*network, json.dumps(further, sort_keys=True)), network]
 
 
 def _seconds_per_image(card: Mapping[str, Any]) -> float:

@@ -10,7 +10,6 @@ from longtail.commands.plan.data import PlannedData
 from longtail.commands.plan.disk import disk_bytes
 from longtail.commands.plan.duration import (
     NOTHING,
-    Kind,
     Rates,
     Seconds,
     gigabytes_on_h200,
@@ -20,6 +19,7 @@ from longtail.commands.plan.duration import (
 from longtail.commands.plan.trainings import PlannedTraining
 from longtail.runner.local import has_gpu
 from longtail.storage.store import TrialStore
+from longtail.trials.needed_trainings import TrainingKind
 
 # Where an estimate comes from.
 Basis = Literal["earlier trainings here", "a few timed steps", "earlier trainings and timed steps"]
@@ -63,7 +63,7 @@ def estimate(
         unsaved_images: the data sets whose images are not stored yet.
         workers: how many trainings run at the same time.
     """
-    new = [training for training in trainings if not training.is_reused]
+    new = [training for training in trainings if not training.is_stored]
     on_gpu = any(training.job.trial.compute.device != "cpu" for training in new) and has_gpu()
     measured = [on_h200(training) for training in new]
     is_measured = all(each is not None for each in measured)
@@ -94,7 +94,7 @@ def _durations(
     unlike = sum(rate is None for rate in known)
     if unlike and not may_time:
         return None, "earlier trainings here"
-    step: dict[Kind, float] = {}
+    step: dict[TrainingKind, float] = {}
     durations = [
         timed(training, step) if rate is None else rate * training.image_epochs
         for training, rate in zip(trainings, known, strict=True)

@@ -43,7 +43,7 @@ class Plan:
     @property
     def new(self) -> list[PlannedTraining]:
         """The trainings that would run."""
-        return [training for training in self.trainings if not training.is_reused]
+        return [training for training in self.trainings if not training.is_stored]
 
 
 def lines_of(plan: Plan, free_bytes: int, arguments: Sequence[str]) -> Iterator[str]:
@@ -78,7 +78,7 @@ def _trainings(plan: Plan) -> Iterator[str]:
         yield f"{name}: {reason}; then at most {counted(own, 'training')} are done"
     if plan.downloads:
         yield f"Downloaded first: {listed(plan.downloads)}"
-    new, reused = plan.new, [training for training in plan.trainings if training.is_reused]
+    new, reused = plan.new, [training for training in plan.trainings if training.is_stored]
     if plan.trainings:
         trials = len({name for training in plan.trainings for name in training.trials})
         needed = counted(len(plan.trainings), "training")

@@ -50,6 +50,7 @@ from longtail.pipelines.stored_training import TrainingInputs, stored_or_trained
 from longtail.progress import EpochDone, Event, GridProgress, TrainingStarted, watched
 from longtail.storage.array_store import ArrayStore
 from longtail.storage.store import Training
+from longtail.time_left import StageWork, TrialWork
 from longtail.trials.fingerprint import sha256_of_arrays
 from longtail.trials.training_job import Split, TrainingJob
 from longtail.wording import counted, duration
@@ -277,7 +278,8 @@ class _Progress:
 
     def __init__(self, trial: Trial, trainings: int) -> None:
         self._epochs, self._all, self.done = trial.epochs, trainings * trial.epochs, 0
-        self._bars = GridProgress({trial.name: self._all})
+        work = TrialWork((StageWork(self._all),), self._all)
+        self._bars = GridProgress({trial.name: work})
 
     @contextmanager
     def shown(self) -> Iterator[None]:
