@@ -26,6 +26,7 @@ from kedro.io.core import DatasetError, DatasetNotFoundError
 from kedro.pipeline import Pipeline
 
 from longtail import tracking
+from longtail.commands.completion import complete_values_after_equals
 from longtail.commands.options import ARGUMENTS_KEY, Command, split_params
 from longtail.commands.run_options import RunCommand, configuration, run_params
 from longtail.config import GridConfigLoader
@@ -339,6 +340,8 @@ def _check_environment(env: str | None) -> None:
     if env is not None and env not in known:
         raise click.ClickException(f"--env: {unknown(env, known, 'environment')}")
 
+
+complete_values_after_equals()
 
 if not sys.stdout.isatty():
     # rich would wrap at 80 columns in files and pipes.

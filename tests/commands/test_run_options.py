@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import click
 import pytest
+from click.shell_completion import get_completion_class
 
 from longtail.cli import cli
+from longtail.commands.completion import BashCompletion, ZshCompletion
 from longtail.commands.run_options import RUNNERS, environments
 from tests.projects import PROJECT, kedro
 
@@ -52,3 +54,62 @@ def test_names_are_completed() -> None:
         "recipe.epochs=5,grid.methods=[ldam",
         "recipe.epochs=5,grid.methods=[ldam_drw",
     ]
+
+
+WORDS = [
+    # What is typed, what bash makes of it, and what bash and zsh put in place of the last word.
+    ("run --env=be", "run --env = be", ["benchmark"], ["--env=benchmark"]),
+    ("run --env be", "run --env be", ["benchmark"], ["benchmark"]),
+    (
+        "run --env=test --tags=mobil",
+        "run --env = test --tags = mobil",
+        ["mobilenetv2_micro"],
+        ["--tags=mobilenetv2_micro"],
+    ),
+    (
+        "run --pipelines=ingest,im",
+        "run --pipelines = ingest,im",
+        ["ingest,imbalance"],
+        ["--pipelines=ingest,imbalance"],
+    ),
+    (
+        "plan --params=recipe.epochs=5,recipe.bat",
+        "plan --params = recipe.epochs = 5,recipe.bat",
+        ["5,recipe.batch_size="],
+        ["--params=recipe.epochs=5,recipe.batch_size="],
+    ),
+    ("plan --param", "plan --param", ["--params"], ["--params"]),
+]
+
+
+@pytest.mark.parametrize(("typed", "words", "bash", "zsh"), WORDS)
+def test_values_are_completed_after_an_equals_sign(
+    typed: str,
+    words: str,
+    bash: list[str],
+    zsh: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def values(shell: type[BashCompletion | ZshCompletion], line: str) -> list[str]:
+        monkeypatch.setenv("COMP_WORDS", f"kedro {line}")
+        monkeypatch.setenv("COMP_CWORD", str(len(line.split())))
+        found = shell(cli, {}, "kedro", "_KEDRO_COMPLETE")
+        return [str(item.value) for item in found.get_completions(*found.get_completion_args())]
+
+    assert values(BashCompletion, words) == bash
+    assert values(ZshCompletion, typed) == zsh
+
+
+def test_all_values_are_offered_right_after_the_equals_sign(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COMP_WORDS", "kedro run --env =")
+    monkeypatch.setenv("COMP_CWORD", "3")
+    found = BashCompletion(cli, {}, "kedro", "_KEDRO_COMPLETE")
+    items = found.get_completions(*found.get_completion_args())
+    assert [item.value for item in items] == list(environments())
+
+
+def test_the_shells_use_these_completions() -> None:
+    assert get_completion_class("bash") is BashCompletion
+    assert get_completion_class("zsh") is ZshCompletion
