@@ -76,10 +76,11 @@ def test_two_runs_are_compared(two_runs: Path) -> None:
     [version] = versions(two_runs, "run_comparison.html")
     page = content(two_runs, "run_comparison.html", version).decode()
     assert f"Before: {before}. After: {after}." in page
+    assert "digits: Of 1 trial that both runs have, " in " ".join(result.output.split())
     assert "<td><code>recipe.epochs</code></td><td>1</td><td>3</td>" in page
     assert "All numbers of images and classes are equal." in page
     tables = [pd.read_csv(folder / name / "results.csv") for name in (before, after)]
-    for name in ("balanced", "tail"):
+    for name in ("balanced", "balanced_tail"):
         old, new = (table.set_index("test_set").loc[name] for table in tables)
         cells = f"<td>{new['images']}</td><td>{100 * old['acc1']:.1f}</td>"
         cells += f"<td>{100 * new['acc1']:.1f}</td>"

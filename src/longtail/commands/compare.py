@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from longtail.arrays import Int64Array
 from longtail.catalog import LongtailCatalog
 from longtail.commands.run_versions import EarlierRun, check_run
 from longtail.context import open_project
@@ -25,8 +24,10 @@ from longtail.evaluation.run_comparison import (
 )
 from longtail.hooks.run_files import path_of
 from longtail.imbalance import groups_differ, images_of, widest_test_set
+from longtail.parameters import Dataset
 from longtail.project import shown
-from longtail.reporting.page.run_comparison import RunComparison, comparison_page
+from longtail.reporting.page.run_comparison import RunComparison, comparison_page, verdict
+from longtail.reporting.tables.layouts import fair_prefix
 from longtail.reporting.tables.leaders import TAIL
 from longtail.trials.verification import trial_names
 from longtail.wording import counted
@@ -56,7 +57,7 @@ def compare_runs(
         checked = catalog.parameters()
         for dataset in checked.grid.datasets:
             runs = _runs(catalog, dataset, before, after)
-            _compare(dataset, checked.datasets[dataset].label, runs, checked.statistics.confidence)
+            _compare(checked.datasets[dataset], runs, checked.statistics.confidence)
 
 
 def _runs(
@@ -77,13 +78,12 @@ def _runs(
     return EarlierRun(catalog, first), EarlierRun(catalog, second)
 
 
-def _compare(
-    dataset: str, label: str, runs: tuple[EarlierRun, EarlierRun], confidence: float
-) -> None:
-    first, second = runs
+def _compare(of: Dataset, runs: tuple[EarlierRun, EarlierRun], confidence: float) -> None:
+    (first, second), dataset = runs, of.name
     catalog, images = second.catalog, f"{dataset}_images"
+    tail = f"{fair_prefix(of.imbalance.grouped_by)}{TAIL}"
     by_pixels = first.version_of(images) != second.version_of(images)
-    old, new = (_Tested.by(run, dataset, by_pixels=by_pixels) for run in runs)
+    old, new = (_Tested.by(run, dataset, tail, by_pixels=by_pixels) for run in runs)
     both = [name for name in new.trials if name in old.trials]
     before, after = old.answers(both), new.answers(both)
     changed = changed_answers(before, after)
@@ -91,7 +91,7 @@ def _compare(
     changed["place"] = changed["image"].map(places[~places.index.duplicated()]).astype(np.int64)
     changed["file"] = new.index["file"].loc[changed["place"]].to_numpy()
     compared = RunComparison(
-        label=label,
+        label=of.label,
         versions=(first.version, second.version),
         parameters=parameter_changes(old.parameters(both), new.parameters(both)),
         data=data_changes((old.index, old.subsets), (new.index, new.subsets)),
@@ -99,6 +99,7 @@ def _compare(
             name: accuracy_changes(_only(before, keys), _only(after, keys), confidence)
             for name, keys in new.keys_by_test_set().items()
         },
+        both=len(both),
         only=(
             [name for name in old.trials if name not in both],
             [name for name in new.trials if name not in both],
@@ -109,6 +110,7 @@ def _compare(
         f"{dataset}_changed_answers": changed[list(CHANGED_COLUMNS)],
         f"{dataset}_run_comparison": comparison_page(compared, confidence, second.load(images)),
     }
+    log.info("%s: %s", dataset, verdict(compared, confidence))
     for name, content in made.items():
         catalog.save(name, content)
         log.info("Made %s", shown(version_files(path_of(catalog, name))[0]))
@@ -129,7 +131,8 @@ class _Tested:
         subsets: one row per image and subset.
         keys: what identifies each image of the widest test set in both runs, by its number in this
             one.
-        tail: the numbers of the test images of the tail; none where no training set has one.
+        tail: the test set of the tail, and the keys of its images; none where no training set has
+            a tail.
     """
 
     run: EarlierRun
@@ -137,10 +140,10 @@ class _Tested:
     index: pd.DataFrame
     subsets: pd.DataFrame
     keys: pd.Series[Any]
-    tail: Int64Array
+    tail: tuple[str, pd.Series[Any]]
 
     @classmethod
-    def by(cls, run: EarlierRun, dataset: str, *, by_pixels: bool) -> _Tested:
+    def by(cls, run: EarlierRun, dataset: str, tail_name: str, *, by_pixels: bool) -> _Tested:
         """What a run has tested; images are identified by their numbers, or else by pixels."""
         subsets = run.load(f"{dataset}_subsets")
         numbers = images_of(subsets, "test", widest_test_set(subsets))
@@ -151,16 +154,15 @@ class _Tested:
         trainings = run.load(f"{dataset}_trainings")
         train_sets = trainings["train_set"].unique()
         has_tail = groups_differ(run.load(f"{dataset}_class_profile"), train_sets)
-        tail = images_of(subsets, "test", TAIL) if has_tail else np.empty(0, np.int64)
+        tail = images_of(subsets, "test", tail_name) if has_tail else np.empty(0, np.int64)
         index = run.load(f"{dataset}_index").set_index("image")
-        return cls(run, list(trial_names(trainings)), index, subsets, keys, tail)
+        of_tail = (tail_name, keys.loc[pd.Index(tail)])
+        return cls(run, list(trial_names(trainings)), index, subsets, keys, of_tail)
 
     def keys_by_test_set(self) -> dict[str, pd.Series[Any]]:
         """The keys of the widest test set, and of the tail if there is one."""
-        return {
-            widest_test_set(self.subsets): self.keys,
-            **({TAIL: self.keys.loc[pd.Index(self.tail)]} if len(self.tail) else {}),
-        }
+        name, keys = self.tail
+        return {widest_test_set(self.subsets): self.keys, **({name: keys} if len(keys) else {})}
 
     def parameters(self, trials: Sequence[str]) -> dict[str, Mapping[str, Any]]:
         """The parameters of some trials."""

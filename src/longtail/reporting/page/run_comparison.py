@@ -29,6 +29,7 @@ class RunComparison:
         parameters: see :func:`longtail.evaluation.run_comparison.parameter_changes`.
         data: see :func:`longtail.evaluation.run_comparison.data_changes`.
         accuracies: by test set, see :func:`longtail.evaluation.run_comparison.accuracy_changes`.
+        both: how many trials both runs have.
         only: the trials that only the first, and only the second run has.
         answers: see :func:`longtail.evaluation.run_comparison.changed_answers`, with the column
             ``file``.
@@ -39,6 +40,7 @@ class RunComparison:
     parameters: pd.DataFrame
     data: pd.DataFrame
     accuracies: dict[str, pd.DataFrame]
+    both: int
     only: tuple[list[str], list[str]]
     answers: pd.DataFrame
 
@@ -53,13 +55,13 @@ class RunComparison:
 
 def comparison_page(compared: RunComparison, confidence: float, images: UInt8Array) -> str:
     """The page as HTML. It contains all its images and loads nothing from the network."""
-    trials = {trials_text(names) for names in compared.parameters["trials"]}
+    trials = {trials_text(names, compared.both) for names in compared.parameters["trials"]}
     return template("run_comparison.html.j2").render(
         compared=compared,
-        verdict=verdict(next(iter(compared.accuracies.values())), 1 - confidence),
+        verdict=verdict(compared, confidence),
         confidence=confidence,
         parameters=[
-            {**row, "trials": trials_text(row["trials"])}
+            {**row, "trials": trials_text(row["trials"], compared.both)}
             for row in compared.parameters.to_dict("records")
         ],
         for_all=len(trials) == 1,
@@ -68,16 +70,15 @@ def comparison_page(compared: RunComparison, confidence: float, images: UInt8Arr
     )
 
 
-def verdict(accuracies: pd.DataFrame, level: float) -> str:
-    """In one sentence, how many trials became better and worse on a test set, beyond noise.
+def verdict(compared: RunComparison, confidence: float) -> str:
+    """In one sentence, how many trials became better and worse on the first test set, beyond noise.
 
-    Args:
-        accuracies: see :func:`longtail.evaluation.run_comparison.accuracy_changes`.
-        level: a difference counts if its corrected p-value is below it.
+    A difference counts if its corrected p-value is below one minus the confidence.
     """
+    accuracies = next(iter(compared.accuracies.values()))
     if accuracies.empty:
         return "The two runs have no trial with a common test image."
-    gains = accuracies.loc[accuracies["p_adjusted"] < level, "difference"]
+    gains = accuracies.loc[accuracies["p_adjusted"] < 1 - confidence, "difference"]
     better, worse = int((gains > 0).sum()), int((gains < 0).sum())
     return (
         f"Of {counted(len(accuracies), 'trial')} that both runs have, {better} became better and "
@@ -85,8 +86,10 @@ def verdict(accuracies: pd.DataFrame, level: float) -> str:
     )
 
 
-def trials_text(names: Sequence[str]) -> str:
-    """The first names of some trials, and how many others there are."""
+def trials_text(names: Sequence[str], every: int) -> str:
+    """The first names of some trials, and how many others there are; or that it is every one."""
+    if len(names) == every > 1:
+        return f"all {every:,} trials"
     return ", ".join(first_names(names, SHOWN_TRIALS))
 
 
