@@ -39,6 +39,7 @@ from longtail.hooks.run_trainings import trainings_of_run
 from longtail.imbalance import groups_differ
 from longtail.parameters import TrainSet, Trial
 from longtail.parameters.nesting import flatten
+from longtail.reporting.tables.layouts import fair_prefix
 from longtail.storage.spreadsheet import write_csv
 from longtail.trials.tags import TRIAL_TAG
 
@@ -246,8 +247,11 @@ class MlflowHook:
         for name in made_results:
             results = catalog.load(name)
             dataset = name.removesuffix("_results")
-            has_tail = _has_tail(catalog, dataset, results["train_set"].unique())
-            best, tags = headlines(results, has_tail=has_tail)
+            imbalance = catalog.load(f"params:datasets.{dataset}").imbalance
+            tail = f"{fair_prefix(imbalance.grouped_by)}tail"
+            train_sets = results["train_set"].unique()
+            tailed = [name for name in train_sets if _has_tail(catalog, dataset, [name])]
+            best, tags = headlines(results, tail, tailed)
             suffix = f"_{dataset}" if len(made_results) > 1 else ""
             metrics |= {f"{metric}{suffix}": value for metric, value in best.items()}
             for tag, value in tags.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,7 @@ HISTORY_METRICS = ("train_loss", "validation_loss", "validation_acc1")
 FINAL_METRICS = ("acc1", "macro_f1", "calibration_error")
 OF_GROUPS = ("head", "middle", "tail")
 # The sets that a model is tested on as a whole, the widest first.
-WHOLE_TEST_SETS = ("balanced", "natural", "long_tailed")
+WHOLE_TEST_SETS = ("natural", "balanced", "long_tailed")
 SEPARATOR = " · "
 # MLflow's limit of the digest of a data set.
 DIGEST_DIGITS = 32
@@ -89,14 +89,18 @@ def final_metrics(results: pd.DataFrame, *, has_tail: bool) -> dict[str, float]:
     return {f"{name}/{figure}": by_set[name][figure] for name, figure in chosen}
 
 
-def headlines(results: pd.DataFrame, *, has_tail: bool) -> tuple[dict[str, float], dict[str, str]]:
+def headlines(
+    results: pd.DataFrame, tail: str, tailed: Collection[str]
+) -> tuple[dict[str, float], dict[str, str]]:
     """The best accuracies of a run, of the tail and overall, and which trials have them.
 
     Seeds are averaged.
 
     Args:
         results: of all trials of one data set.
-        has_tail: whether head, middle and tail differ in some training set of the run.
+        tail: the test set of the tail by which methods are compared.
+        tailed: the training sets in which head, middle and tail differ. The best of the tail is
+            one of theirs, since nothing is rare in the others.
 
     Returns:
         The metrics ``best_tail``, where there is a tail, and ``best_overall``, and tags of these
@@ -104,9 +108,10 @@ def headlines(results: pd.DataFrame, *, has_tail: bool) -> tuple[dict[str, float
     """
     tested = set(results["test_set"])
     whole = next((name for name in WHOLE_TEST_SETS if name in tested), None)
+    with_tail = results[results["train_set"].isin(tailed)]
     metrics, tags = {}, {}
-    for name, test_set in (("best_tail", "tail" if has_tail else None), ("best_overall", whole)):
-        of_set = results[results["test_set"] == test_set]
+    for name, rows, test_set in (("best_tail", with_tail, tail), ("best_overall", results, whole)):
+        of_set = rows[rows["test_set"] == test_set]
         means = of_set.groupby(["train_set", "backbone", "method"], sort=False)["acc1"].mean()
         if means.notna().any():
             metrics[name] = float(means.max())
@@ -151,7 +156,9 @@ def description(command: str, trainings: str, documents: Iterable[str], page: st
         documents: the names of its artifacts in the folder `report`.
         page: the address of the run in MLflow's pages.
     """
-    links = [f"- [{name}]({page}/artifacts/report/{name})" for name in documents]
+    # MLflow folds a long description: what a person reads first comes first.
+    pages_first = sorted(documents, key=lambda name: not name.endswith(".html"))
+    links = [f"- [{name}]({page}/artifacts/report/{name})" for name in pages_first]
     return "\n\n".join(filter(None, (f"`{command}`", trainings, "\n".join(links))))
 
 
