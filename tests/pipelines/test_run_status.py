@@ -49,6 +49,16 @@ def run_toy(pipeline: Pipeline, folder: Path, workers: int) -> Exception | None:
     return None
 
 
+def within_train(pipeline: Pipeline) -> set[str]:
+    return {node.name for node in pipeline.nodes if node.name.startswith("train.")}
+
+
+def namespaces_of(pipeline: Pipeline) -> set[str]:
+    """The namespaces of the nodes, and those that these are in."""
+    parts = [node.name.split(".")[:-1] for node in pipeline.nodes]
+    return {".".join(of[:n]) for of in parts for n in range(1, len(of) + 1)}
+
+
 def shown(file: Path) -> Any:
     """What Kedro-Viz makes of the file for its page."""
     with warnings.catch_warnings():
@@ -66,10 +76,14 @@ def test_each_node_has_one_success_and_each_file_its_bytes(
     assert run_toy(pipeline, tmp_path, workers) is None
     events = json.loads(events_file.read_text(encoding="utf-8"))
     nodes = [event for event in events if event["event"] == "after_node_run"]
-    assert Counter(event["node"] for event in nodes) == {node.name: 1 for node in pipeline.nodes}
+    namespaces = namespaces_of(pipeline)
+    every = {node.name for node in pipeline.nodes} | namespaces
+    assert Counter(event["node"] for event in nodes) == dict.fromkeys(every, 1)
     assert all(event["duration"] > 0 and event["status"] == "success" for event in nodes)
     found = shown(events_file)
-    assert found.nodes.keys() == {hash_node(node) for node in pipeline.nodes}
+    assert found.nodes.keys() == {hash_node(node) for node in pipeline.nodes} | namespaces
+    of_train = [event["duration"] for event in nodes if event["node"] in within_train(pipeline)]
+    assert found.nodes["train"].duration == pytest.approx(sum(of_train))
     assert found.pipeline.status == "success"
     assert found.datasets.keys() == {_hash_input_output(name) for name in pipeline.datasets()}
     [page] = tmp_path.glob("page.json/*/page.json")
@@ -86,7 +100,11 @@ def test_a_failed_trial_is_an_error_and_the_others_are_not(
     failed = {key for key, node in found.nodes.items() if node.status == "failed"}
     trial = trial_name("small", "odd")
     by_name = {node.name: hash_node(node) for node in pipeline.nodes}
-    assert failed == {by_name[f"{trial}.work"]}
+    # Of the folded parts, those that the trial is in.
+    parts = trial.split(".")
+    assert failed == {by_name[f"{trial}.work"], *(".".join(parts[:n]) for n in range(1, 7))}
+    assert found.nodes["train"].error.message == f"{trial}.work failed"
+    assert found.nodes[trial_name("small", "even")].status == "success"
     assert by_name[f"{trial}.finish"] not in found.nodes
     assert found.nodes[by_name[f"{trial_name('small', 'even')}.finish"]].status == "success"
     assert found.pipeline.status == "failed"

@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 import logging
 import traceback
+from collections import defaultdict
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
@@ -24,6 +26,7 @@ from longtail.hooks.run_files import made
 from longtail.kedro_internals import viz_id
 from longtail.project import is_kedro_project, root
 from longtail.storage.files import atomic_file
+from longtail.wording import first_names
 
 log = logging.getLogger(__name__)
 # Its records have an attribute `event` and are not for people.
@@ -86,6 +89,7 @@ class RunStatusHook:
         events = [
             {"event": "before_pipeline_run", "timestamp": self._start},
             *self._nodes.events.values(),
+            *_of_namespaces(self._nodes.events),
             *_of_datasets(pipeline, catalog, set(self._nodes.succeeded())),
             {**end, "timestamp": _now()},
         ]
@@ -119,6 +123,31 @@ def _tell(**event: Any) -> None:
 
 def _named(node: Node) -> dict[str, str]:
     return {"node": node.name, "node_id": viz_id(node)}
+
+
+def _of_namespaces(nodes: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """An event for each namespace: Kedro-Viz calls a folded one skipped that has none of its own.
+
+    Args:
+        nodes: the last event of each node that ran, by its name.
+    """
+    parts = defaultdict[str, list[Mapping[str, Any]]](list)
+    for name, event in nodes.items():
+        namespace = name
+        while namespace := namespace.rpartition(".")[0]:
+            parts[namespace].append(event)
+    events = []
+    for namespace, own in parts.items():
+        of = {"node": namespace, "node_id": namespace}  # its key in Kedro-Viz, too
+        failed = [event["node"] for event in own if "error" in event]
+        seconds = sum(event["duration"] for event in own if "error" not in event)
+        if failed:
+            text = f"{', '.join(first_names(failed))} failed"
+            events.append({"event": "on_node_error", "error": text, "traceback": "", **of})
+        else:
+            done = {"event": "after_node_run", "duration": seconds, "status": "success"}
+            events.append(done | of)
+    return events
 
 
 def _of_datasets(
