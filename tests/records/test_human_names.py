@@ -16,7 +16,7 @@ from longtail.records.nights import nights_table
 from longtail.schemas.records import NIGHTS, OCCURRENCES
 from longtail.schemas.validation import validate
 from longtail.sources.corrections import Correction
-from longtail.sources.labels.class_folders import Rejected
+from longtail.sources.images import Rejected
 from tests.records.names_rows import (
     BY,
     GENUS,

@@ -262,6 +262,17 @@ def test_a_box_that_cannot_be_used_costs_that_row_only(
     }
 
 
+def test_a_box_in_a_file_that_is_no_photograph_has_its_reason(
+    folder: Path, night: Path, tmp_path: Path
+) -> None:
+    sheet = frame_with_animals(night)
+    sheet.write_text("no image")
+    images = read(folder, table(tmp_path / "c.csv", box_row(sheet, "1,2,3,4", "xestia_baja")))
+    assert reasons(images) == {
+        "c.csv, line 2: trap/sheet.png": "cannot be read: not an image, whatever its name says"
+    }
+
+
 def test_crops_with_the_pixels_of_a_photograph_of_the_data_set_are_left_out(
     folder: Path, night: Path, tmp_path: Path
 ) -> None:

@@ -19,7 +19,7 @@ from longtail.records.identifications import ANIMAL_KIND, BLANK, HUMAN, UNKNOWN_
 from longtail.schemas.vocabulary import BOX, FRAME, SPECIES
 from longtail.scientific_names import looks_latin, plain_name
 from longtail.sources.corrections import Correction
-from longtail.sources.labels.class_folders import Rejected
+from longtail.sources.images import Rejected
 from longtail.wording import capitalized, counted, first_names
 
 CORRECTIONS_KEY = "predict.corrections"
@@ -110,20 +110,15 @@ def _mistake(said: Correction, of_photograph: Mapping[str, list[dict[Any, Any]]]
         return ""
     if said.sha256 and rows[0]["sha256"] not in ("", said.sha256):
         return "has changed since it was named, or is another photograph with the same name"
-    if said.box and not _is_box(said.box):
-        return f"'{said.box}' is not a box: give x,y,width,height in pixels"
-    if said.box not in {row[BOX] for row in rows}:
-        if said.box:
-            return f"no animal was found in the box '{said.box}' of the photograph"
+    if said.box in {row[BOX] for row in rows}:
+        return "another row names this photograph, or one with the same name"
+    if not said.box:
         return "the animals of the photograph are in boxes: give the box of the one that is named"
-    return "another row names this photograph, or one with the same name"
-
-
-def _is_box(text: str) -> bool:
     try:
-        return len([float(value) for value in text.split(",")]) == 4
-    except ValueError:
-        return False
+        said.box_values()
+    except ValueError as reason:
+        return str(reason)
+    return f"no animal was found in the box '{said.box}' of the photograph"
 
 
 def _log_counts(used: int, mistakes: int, others: int) -> None:

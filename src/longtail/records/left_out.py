@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from longtail.sources.labels.class_folders import Rejected
+from longtail.sources.images import Rejected
 from longtail.wording import counted
 
 # How many reasons are logged for each record.

@@ -24,7 +24,7 @@ from longtail.sources.boxes.frames import SMALLEST_SIDE, frame_boxes
 from longtail.sources.corrections import Correction, read_corrections
 from longtail.sources.decoding.frame_size import read_frame_size
 from longtail.sources.files import ImageFileRef, UnreadableError, stamp_of
-from longtail.sources.labels.class_folders import Rejected
+from longtail.sources.images import Rejected
 from longtail.sources.labels.metadata import Entry
 from longtail.sources.listing import is_supported, list_images
 from longtail.storage.files import atomic_file
@@ -82,7 +82,7 @@ def read_confirmed(
             continue
         file = _stored(row, store.folder)
         if row.box and not isinstance(file, str):
-            file = _cut(file, row.box, box_margin)
+            file = _cut(file, row, box_margin)
         if isinstance(file, str):
             rejected.append(row.rejected(file))
             continue
@@ -156,16 +156,13 @@ def _stored(row: Correction, store: Path) -> ImageFileRef | str:
     )
 
 
-def _cut(file: ImageFileRef, box: str, margin: float) -> ImageFileRef | str:
+def _cut(file: ImageFileRef, row: Correction, margin: float) -> ImageFileRef | str:
     """The square around a box of a photograph, as ``predict`` cuts it, or why there is none."""
     try:
-        x, y, width, height = map(float, box.split(","))
+        given = Annotation(file.name, "box", row.box_values())
         size = read_frame_size(file)
-    except UnreadableError as reason:
+    except ValueError as reason:
         return str(reason)
-    except ValueError:
-        return f"'{box}' is not a box: give x,y,width,height in pixels"
-    given = Annotation(file.name, "box", (x, y, width, height))
     found = frame_boxes(file, [given], size, margin, SMALLEST_SIDE)
     return found.crops[0].file if found.crops else next(iter(found.rejected.values()))
 

@@ -15,7 +15,8 @@ from longtail.project import from_root, located
 from longtail.schemas.user_csv import named_columns, read_csv
 from longtail.schemas.user_headers import CORRECTIONS_HEADERS
 from longtail.sources.box import FRAGMENT
-from longtail.sources.labels.class_folders import Rejected
+from longtail.sources.boxes.annotation import BoxValues
+from longtail.sources.images import Rejected
 from longtail.sources.listing import printable
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,19 @@ class Correction:
     def photograph(self) -> tuple[str, str]:
         """What is named: the file by its checksum, or else by its name, and the box."""
         return self.sha256 or self.file, self.box
+
+    def box_values(self) -> BoxValues:
+        """The numbers of the box.
+
+        Raises:
+            ValueError: if it has others.
+        """
+        try:
+            x, y, width, height = map(float, self.box.split(","))
+        except ValueError:
+            reason = f"'{self.box}' is not a box: give x,y,width,height in pixels"
+            raise ValueError(reason) from None
+        return x, y, width, height
 
     @property
     def folders(self) -> tuple[str, ...]:

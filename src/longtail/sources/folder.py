@@ -23,9 +23,8 @@ from longtail.sources.decoding.decode import DecodeLimits
 from longtail.sources.duplicates.image_groups import Grouping
 from longtail.sources.duplicates.near_duplicates import Comparer
 from longtail.sources.files import ImageFileRef
-from longtail.sources.images import Images, index_of, rejected_table
+from longtail.sources.images import Images, Rejected, index_of, rejected_table
 from longtail.sources.labels.class_folders import (
-    Rejected,
     entries_by_folder,
     entries_without_species,
 )

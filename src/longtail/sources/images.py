@@ -11,6 +11,9 @@ import pandas as pd
 
 from longtail.arrays import UInt8Array
 
+# File, class and reason.
+Rejected = tuple[str, str, str]
+
 
 @dataclass(frozen=True)
 class Images:
@@ -51,7 +54,7 @@ def index_of(
     )
 
 
-def rejected_table(rows: Iterable[tuple[str, str, str]] = ()) -> pd.DataFrame:
+def rejected_table(rows: Iterable[Rejected] = ()) -> pd.DataFrame:
     """The table of rejected files: file, class and reason of each."""
     from longtail.schemas.data import REJECTED
 

@@ -14,6 +14,7 @@ from longtail.imbalance.subsets import CONFIRMED
 from longtail.sources.cache.journal import FileRecord
 from longtail.sources.duplicates.image_groups import Grouping, first_positions, group_images
 from longtail.sources.duplicates.near_duplicates import Comparer
+from longtail.sources.images import Rejected
 from longtail.sources.labels.metadata import Entry
 from longtail.wording import counted, first_names, is_or_are
 
@@ -52,7 +53,7 @@ class Selection:
     entries: list[Entry]
     records: list[FileRecord]
     groups: Int64Array = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-    rejected: list[tuple[str, str, str]] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def reject(self, reasons: Iterable[str | None]) -> None:
@@ -77,7 +78,7 @@ def select(
     requirements: ClassRequirements,
     grouping: Grouping,
     comparer: Comparer,
-    rejected: list[tuple[str, str, str]],
+    rejected: list[Rejected],
 ) -> Selection:
     """Reject the images that cannot be used, and group those that show the same.
 

@@ -43,7 +43,7 @@ from longtail.sources.boxes.cut_photographs import cut_found_animals, cut_photog
 from longtail.sources.boxes.read_boxes import BoxRules
 from longtail.sources.corrections import read_corrections
 from longtail.sources.decoding.decode import DEFAULT_LIMITS, DecodeLimits
-from longtail.sources.labels.class_folders import Rejected
+from longtail.sources.images import Rejected
 from longtail.sources.listing import describe_ignored
 from longtail.sources.photographs import (
     Photographs,

@@ -9,7 +9,7 @@ from longtail.parameters import FolderSource
 from longtail.sources.boxes.cut_photographs import cut_found_animals, cut_photographs
 from longtail.sources.boxes.read_boxes import BoxRules
 from longtail.sources.decoding.decode import DecodeLimits
-from longtail.sources.labels.class_folders import Rejected
+from longtail.sources.images import Rejected
 from longtail.sources.labels.metadata import Entry
 from longtail.sources.listing import escape_formula
 from longtail.sources.photographs import Photographs

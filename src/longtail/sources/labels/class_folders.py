@@ -11,6 +11,7 @@ from longtail.class_names import BINOMIAL_SHARE, is_binomial
 from longtail.errors import DataError
 from longtail.parameters import FolderSource
 from longtail.sources.files import ImageFileRef
+from longtail.sources.images import Rejected
 from longtail.sources.labels.annotations import annotated_classes
 from longtail.sources.labels.metadata import Entry
 from longtail.sources.labels.split_folders import (
@@ -26,7 +27,6 @@ from longtail.sources.labels.split_folders import (
 from longtail.sources.listing import Listing
 from longtail.wording import first_names, is_or_are, listed
 
-Rejected = tuple[str, str, str]
 NO_CLASS = "is not in a class folder"
 
 log = logging.getLogger(__name__)

@@ -18,6 +18,7 @@ from longtail.schemas.user_csv import named_columns, read_csv
 from longtail.schemas.user_headers import METADATA_HEADERS
 from longtail.schemas.vocabulary import YES
 from longtail.sources.files import ImageFileRef
+from longtail.sources.images import Rejected
 from longtail.sources.labels.split_folders import split_of
 from longtail.sources.listing import Listing, printable
 from longtail.wording import counted, is_or_are
@@ -64,9 +65,7 @@ def find_table(path: str, key: str) -> Path:
     return file
 
 
-def read_metadata(
-    path: str, listing: Listing, key: str
-) -> tuple[list[Entry], list[tuple[str, str, str]]]:
+def read_metadata(path: str, listing: Listing, key: str) -> tuple[list[Entry], list[Rejected]]:
     """Read a table of :data:`longtail.schemas.user_tables.METADATA`; other columns are ignored.
 
     Rows without a species are skipped. See :class:`FilesByName` for how files are found.
@@ -96,7 +95,7 @@ def read_metadata(
     files.prepare(named["file"], where)
     unsupported = {_normal(name): reason for name, reason in listing.rejected}
     entries: dict[str, tuple[int, Entry]] = {}
-    rejected: dict[str, tuple[str, str, str]] = {}
+    rejected: dict[str, Rejected] = {}
     for line, given, species, series, split in named.itertuples(name=None):
         file = files.find(given)
         if file is None:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import Literal
 
 from longtail.errors import DataError
+from longtail.sources.images import Rejected
 from longtail.sources.labels.metadata import Entry
 from longtail.wording import counted, first_names
 
@@ -33,7 +34,7 @@ def without_unsorted(
     answer: Literal["class", "skip"] | None,
     unknown: Collection[str],
     key: str,
-) -> tuple[list[Entry], list[tuple[str, str, str]]]:
+) -> tuple[list[Entry], list[Rejected]]:
     """The entries without those of unsorted classes, if these are left out.
 
     Args:
