@@ -352,8 +352,10 @@ def test_a_list_of_species_and_a_taxonomy_change_the_answers(
     assert sum(sheet["prior"][4:]) == 0
 
 
-def test_the_training_prior_favours_what_was_common(trained: Run, photographs: Path) -> None:
-    uniform = names_of(predict(trained, photographs))
+def test_the_training_prior_favours_what_was_common(
+    trained: Run, photographs: Path, named: Run
+) -> None:
+    uniform = names_of(named)
     train = names_of(predict(trained, photographs, "predict.prior=train"))
     head = ["0", "1", "2"]
     assert train["species"].isin(head).sum() > uniform["species"].isin(head).sum()
