@@ -144,6 +144,8 @@ def test_folders_can_be_official_splits_of_boxes_with_species(tmp_path: Path) ->
                 ([20.0 * place, 10.0, 16.0, 16.0], s) for place, s in enumerate(SPECIES)
             ]
     file = coco(root, boxes)
+    with pytest.raises(DataError, match=r"box_species=category$"):
+        read(root / "train", tmp_path / "decoded", boxes=file)
     with pytest.raises(DataError, match="the categories of boxes must name the classes"):
         read(root, tmp_path / "decoded", boxes=file, box_species="category")
     images = read(

@@ -241,6 +241,7 @@ def _log_splits(entries: Iterable[Entry], names: Sequence[str], key: str) -> Non
 def _without_classes(listing: Listing, source: FolderSource, key: str) -> str:
     levels = source.class_levels
     above = "" if levels == 1 else f" of {levels} levels ({key}.class_levels)"
+    by_box = f". Or the boxes can: {key}.box_species=category" if source.boxes else ""
     if "\\" in (name := listing.files[0].name):
         return (
             f"{key}.path: names of images in '{source.path}', such as '{name}', have backslashes "
@@ -250,7 +251,7 @@ def _without_classes(listing: Listing, source: FolderSource, key: str) -> str:
     return (
         f"{key}.path: '{source.path}' must have one folder per class, but none of its images, such "
         f"as '{listing.files[0].name}', is in a class folder{above}. A metadata file can name "
-        f"their classes instead: {key}.metadata"
+        f"their classes instead: {key}.metadata{by_box}"
     )
 
 
