@@ -26,7 +26,7 @@ class Plan:
         unread: why the trainings of a data set are not known, by its name.
         downloads: what the run would download first.
         stale: the trials whose stored results are not current, by the reason.
-        left_out: the stages that would be out of date after the run.
+        left_out: the stages that need what the run makes, and that it would not make.
         estimate: the time and the space that it would take.
         data: the data folder.
     """
@@ -64,7 +64,7 @@ def lines_of(plan: Plan, free_bytes: int, arguments: Sequence[str]) -> Iterator[
         size, free = _bytes(plan.estimate.disk_bytes), _bytes(free_bytes)
         yield f"Disk: at most {size} in {shown(plan.data)}, beside the report; {free} are free"
     if plan.left_out:
-        yield f"Out of date after this run, since it leaves them out: {listed(plan.left_out)}"
+        yield f"Not made by this run: {listed(plan.left_out)}"
     yield f"Start it: {shlex.join(['kedro', 'run', *arguments])}"
 
 
