@@ -144,7 +144,15 @@ def test_trials_outside_the_grid_are_left_out_and_those_not_run_are_none(
     kept = verify(data, ours, toy_trial(method=FOCAL))
     assert kept["seed"].tolist() == [0, 0]
     assert kept["test_set"].tolist() == ["balanced", "tail"]
-    assert verify(data, toy_trial(seed=2)).empty
+
+
+def test_results_of_no_trial_of_the_grid_are_refused(
+    dataset: Dataset, toy_trial: MakeTrial
+) -> None:
+    made = toy_trial(seed=1)
+    expected = rf"^toy_results has no trial of the grid, but {made.name}\. Give the --env and"
+    with pytest.raises(DataError, match=expected):
+        verify(stored(dataset, made), toy_trial(seed=0))
 
 
 def test_every_stale_trial_is_named_with_what_has_changed(

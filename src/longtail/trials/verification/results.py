@@ -16,7 +16,7 @@ from longtail.trials.fingerprint import OF_METHOD_NOT_HASHED
 from longtail.trials.post_hoc import WHOLE_IMAGE, crops_in, differences, recorded, recorded_in
 from longtail.trials.training_job import Split, TrainingJob
 from longtail.trials.verification.changes import REMEDY, as_yaml, changes
-from longtail.wording import counted
+from longtail.wording import counted, first_names
 
 # The parts of a trial that are in its fingerprint as they are.
 DETERMINANTS = (
@@ -54,7 +54,8 @@ def verified_results(
         trials: the trials of the grid, with the current parameters.
 
     Raises:
-        DataError: naming each trial with stale results, why, and what to do.
+        DataError: naming each trial with stale results, why, and what to do; or if the grid has
+            none of the trials.
     """
     reasons = stale_results(results, trainings, source, index, subsets, trials)
     if reasons:
@@ -67,7 +68,15 @@ def verified_results(
             f"results of {stale} are not those of the current "
             f"parameters, images and code:\n{listed}\n{REMEDY}"
         )
-    return _of_trials(results, trials)
+    own = _of_trials(results, trials)
+    if own.empty:
+        others = first_names(list(trial_names(results).unique()))
+        raise DataError(
+            f"{trials[0].dataset}_results has no trial of the grid, but "
+            f"{', '.join(others)}. Give the --env and --params of the run that made them, or run "
+            f"those of the grid: kedro run --pipelines=full"
+        )
+    return own
 
 
 def stale_results(
