@@ -20,8 +20,13 @@ from longtail.errors import DataError
 from longtail.prefetch import on_all_cores
 from longtail.progress import progress_bar
 from longtail.sources.box import Box, cut_square
-from longtail.sources.decoding.decode import DEFAULT_LIMITS, DecodeLimits, decode
-from longtail.sources.decoding.recent_frames import RecentFrames
+from longtail.sources.decoding.decode import (
+    DEFAULT_LIMITS,
+    DecodeLimits,
+    by_photograph,
+    decode,
+    decode_frame,
+)
 from longtail.sources.files import ImageFileRef, UnreadableError
 from longtail.sources.listing import (
     IMAGE_SUFFIXES,
@@ -179,19 +184,20 @@ def decode_in_chunks(
         cannot be used.
     """
 
-    frames = RecentFrames(limits)
-
-    def try_decode(file: ImageFileRef) -> PixelsOrReason:
+    def try_decode(together: Sequence[ImageFileRef]) -> list[PixelsOrReason]:
         try:
-            if file.box is None:
-                return decode(file, image_size, limits)
-            return cut_square(frames.of(file), file.box, image_size)
+            if any(file.box is None for file in together):
+                return [decode(file, image_size, limits) for file in together]
+            frame, _ = decode_frame(together[0].frame, limits)
+            boxes = [file.box for file in together if file.box is not None]
+            return [cut_square(frame, box, image_size) for box in boxes]
         except ValueError as reason:
-            return " ".join(str(reason).split())
+            return [" ".join(str(reason).split())] * len(together)
 
     bar = progress_bar(title, len(files))
-    with closing(on_all_cores(try_decode, files)) as decoded, bar as advance:
-        while some := [result for _, result in islice(decoded, chunk)]:
+    with closing(on_all_cores(try_decode, by_photograph(files))) as groups, bar as advance:
+        decoded = (result for _, results in groups for result in results)
+        while some := list(islice(decoded, chunk)):
             yield some
             advance(len(some))
 

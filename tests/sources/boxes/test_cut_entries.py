@@ -11,8 +11,12 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
+from longtail.arrays import UInt8Array
 from longtail.errors import ConfigurationError, DataError
 from longtail.sources.box import Box, cut_square
+from longtail.sources.decoding import decode
+from longtail.sources.decoding.decode import DecodeLimits
+from longtail.sources.files import ImageFileRef
 from tests.sources.photographs import groups, photograph, read, save, source
 
 SPECIES = ("Abax ater", "Noctua comes", "Zygaena")
@@ -68,6 +72,22 @@ def test_each_animal_is_an_image_and_those_of_a_photograph_are_one_group(
     # As `predict` cuts them: a tenth of the box beyond each side.
     whole = np.asarray(Image.open(folder / "Abax ater/0.png"))
     np.testing.assert_array_equal(images.pixels[0], cut_square(whole, Box(20, 10, 16, 16, 0.1), 24))
+
+
+def test_a_photograph_is_decoded_once_for_all_its_animals(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded, original = list[str](), decode.decode_frame
+
+    def counting(file: ImageFileRef, limits: DecodeLimits) -> tuple[UInt8Array, bool]:
+        decoded.append(file.frame.name)
+        return original(file, limits)
+
+    monkeypatch.setattr(decode, "decode_frame", counting)
+    rows = [row for x in (0, 20, 40) for row in every_box(folder, f"{x},10,16,16,0.9,")]
+    images = read(folder, tmp_path / "decoded", boxes=table(folder, rows))
+    assert len(images.index) == 27
+    assert sorted(decoded) == [str(f.relative_to(folder)) for f in sorted(folder.rglob("*.png"))]
 
 
 def test_what_cannot_be_cut_is_rejected_with_the_reason(folder: Path, tmp_path: Path) -> None:

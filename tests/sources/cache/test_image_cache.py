@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -47,10 +47,10 @@ def decodings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the files that are decoded, as it happens."""
     names: list[str] = []
 
-    def noted(work: Any, files: Sequence[ImageFileRef]) -> Iterator[Any]:
-        for file, result in prefetch.on_all_cores(work, files):
-            names.append(file.name)
-            yield file, result
+    def noted(work: Any, photographs: Iterable[list[ImageFileRef]]) -> Iterator[Any]:
+        for files, results in prefetch.on_all_cores(work, photographs):
+            names.extend(file.name for file in files)
+            yield files, results
 
     monkeypatch.setattr(cache, "on_all_cores", noted)
     return names

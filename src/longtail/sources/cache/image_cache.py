@@ -44,7 +44,8 @@ from longtail.sources.decoding.decode import (
     Decoded,
     DecodeLimits,
     Rejection,
-    try_decode,
+    by_photograph,
+    try_decode_together,
 )
 from longtail.sources.decoding.isolated_decode import DecodingMarkers, decode_in_subprocess
 from longtail.sources.files import ImageFileRef
@@ -238,7 +239,8 @@ class PixelCache:
             flushed = time.monotonic()
 
         with progress_bar(title, len(files)) as advance:
-            for file, result in on_all_cores(self._try_decode, files):
+            decoded = on_all_cores(self._try_decode, by_photograph(files))
+            for file, result in (pair for group in decoded for pair in zip(*group, strict=True)):
                 record = _as_record(file, result, (number, rows + len(images)))
                 results[file.identity] = record
                 if isinstance(result, Decoded):
@@ -252,15 +254,17 @@ class PixelCache:
             flush()
         return results
 
-    def _try_decode(self, file: ImageFileRef) -> Decoded | Rejection:
-        if self._markers.crashed_before(file):
+    def _try_decode(self, together: list[ImageFileRef]) -> list[Decoded | Rejection]:
+        """Decode files of one photograph."""
+        frame = together[0].frame
+        if self._markers.crashed_before(frame):
             log.warning(
                 "%s was being decoded when a run ended: it is decoded in a separate process",
-                file.name,
+                frame.name,
             )
-            return decode_in_subprocess(file, self._image_size, self._limits)
-        with self._markers.marked(file):
-            return try_decode(file, self._image_size, self._limits)
+            return [decode_in_subprocess(f, self._image_size, self._limits) for f in together]
+        with self._markers.marked(frame):
+            return try_decode_together(together, self._image_size, self._limits)
 
     def _copy(self, files: Sequence[ImageFileRef], locations: Sequence[Location]) -> int:
         """Copy the pixels of files into a new segment, in their order; its number."""

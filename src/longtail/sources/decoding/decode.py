@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import io
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
+from itertools import groupby
+from operator import attrgetter
 from typing import BinaryIO
 
 import numpy as np
@@ -124,10 +126,27 @@ def _decode_file(
     file: ImageFileRef, image_size: int | None, limits: DecodeLimits
 ) -> tuple[UInt8Array, bool]:
     """The pixels, and whether the end of the file is missing."""
-    box = None if image_size is None else file.box
+    if file.box is not None and image_size is not None:
+        frame, truncated = decode_frame(file, limits)
+        return cut_square(frame, file.box, image_size), truncated
     with file.opened() as content:
-        pixels, truncated = _decode_marked(content, None if box else image_size, limits)
-    return cut_square(pixels, box, image_size) if box and image_size else pixels, truncated
+        return _decode_marked(content, image_size, limits)
+
+
+def decode_frame(file: ImageFileRef, limits: DecodeLimits) -> tuple[UInt8Array, bool]:
+    """The whole photograph, upright, and whether the end of the file is missing.
+
+    Raises:
+        ValueError: with the reason why the file cannot be used.
+    """
+    with file.opened() as content:
+        return _decode_marked(content, None, limits)
+
+
+def by_photograph(files: Iterable[ImageFileRef]) -> Iterator[list[ImageFileRef]]:
+    """Files in their order; boxes of one photograph that follow each other are together."""
+    for _, together in groupby(files, key=attrgetter("frame")):
+        yield list(together)
 
 
 def decode_content(content: BinaryIO, image_size: int) -> UInt8Array:
@@ -284,9 +303,32 @@ def try_decode(
     """Decode a file, or return why it cannot be used."""
     try:
         pixels, truncated = _decode_file(file, image_size, limits)
-    except UnreadableError as error:
-        return Rejection(str(error), permanent=False)
     except ValueError as error:
-        return Rejection(" ".join(str(error).split()), permanent=True)
+        return _rejection(error)
+    return _decoded(pixels, truncated)
+
+
+def try_decode_together(
+    files: Sequence[ImageFileRef], image_size: int, limits: DecodeLimits = DEFAULT_LIMITS
+) -> list[Decoded | Rejection]:
+    """Decode files of one photograph, which is decoded once for all its boxes."""
+    if any(file.box is None for file in files):
+        return [try_decode(file, image_size, limits) for file in files]
+    try:
+        frame, truncated = decode_frame(files[0].frame, limits)
+    except ValueError as error:
+        return [_rejection(error)] * len(files)
+    return [
+        _decoded(cut_square(frame, file.box, image_size), truncated)
+        for file in files
+        if file.box is not None
+    ]
+
+
+def _decoded(pixels: UInt8Array, truncated: bool) -> Decoded:
     sha256 = hashlib.sha256(pixels.data).digest()
     return Decoded(pixels, sha256, image_hash(pixels), truncated)
+
+
+def _rejection(error: ValueError) -> Rejection:
+    return Rejection(" ".join(str(error).split()), not isinstance(error, UnreadableError))
