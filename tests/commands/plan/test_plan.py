@@ -12,6 +12,7 @@ import pytest
 from kedro.framework.startup import bootstrap_project
 
 from longtail.commands.plan import Plan, planned
+from longtail.errors import DataError
 from tests.damage import flip_bit
 from tests.pipelines.support import PROJECT, SMALL_TRIALS, dotted, run
 from tests.projects import kedro
@@ -143,6 +144,11 @@ def test_a_plan_says_what_is_stale_and_what_stays_so(tmp_path: Path) -> None:
     assert "methods.softmax.post_hoc" in reason
     assert trials == [SOFTMAX]
     assert plan.left_out == ("report",)
+    with pytest.raises(DataError, match="results of 1 trial are not those of the current"):
+        plan_of(data, *TWO, *adjusted, pipelines=["report"])
+    with pytest.raises(DataError, match="digits_results has no trial of the grid"):
+        plan_of(data, *TWO, "grid.seeds=[7]", pipelines=["report"])
+    assert not plan_of(data, *TWO, pipelines=["report"]).trials
     params = ",".join([f"data={data}", *TWO, "recipe.epochs=2"])
     result = kedro(PROJECT, "plan", "--env=test", f"--params={params}", "--tags=ldam")
     assert result.exit_code == 0, result.output

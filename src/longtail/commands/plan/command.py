@@ -32,7 +32,7 @@ from longtail.project import located
 from longtail.runner import GridRunner
 from longtail.storage.store import TrialStore
 from longtail.trials.tags import TRIAL_TAG
-from longtail.trials.verification import stale_results
+from longtail.trials.verification import stale_results, verified_results
 
 # Kedro's names of the options that choose parts of a pipeline.
 FILTERS = ("tags", "from_nodes", "to_nodes", "node_names", "from_inputs", "to_outputs")
@@ -91,6 +91,7 @@ def _of_run(pipeline: Pipeline, catalog: LongtailCatalog, trials: list[Trial]) -
     refuse_missing(pipeline, catalog)
     check_sources(parameters, made)
     check_predictions(pipeline, catalog)
+    _check_results(pipeline, catalog)
     data: dict[str, PlannedData] = {}
     unread: dict[str, str] = {}
     for name in dict.fromkeys(trial.dataset for trial in trials):
@@ -122,6 +123,22 @@ def _of_run(pipeline: Pipeline, catalog: LongtailCatalog, trials: list[Trial]) -
         ),
         data=located(catalog.load("params:data")),
     )
+
+
+def _check_results(pipeline: Pipeline, catalog: LongtailCatalog) -> None:
+    """Refuse stored results as the report would, if the run makes neither them nor their data.
+
+    Raises:
+        DataError: if they are not those of the grid, with what to do.
+    """
+    stored, made = pipeline.inputs(), pipeline.all_outputs()
+    for dataset in catalog.parameters().grid.datasets:
+        parts = ("results", "trainings", "source", "index", "subsets")
+        names = [f"{dataset}_{part}" for part in parts]
+        if f"report.{dataset}.results" in made and stored.issuperset(names):
+            trials = catalog.load(f"params:report.{dataset}.trials").trials
+            results, trainings, source, index, subsets = map(catalog.load, names)
+            verified_results(results, trainings, source, index, subsets, trials)
 
 
 def _stale(
