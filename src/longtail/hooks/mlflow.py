@@ -247,7 +247,7 @@ class MlflowHook:
         for name in made_results:
             results = catalog.load(name)
             dataset = name.removesuffix("_results")
-            imbalance = catalog.load(f"params:datasets.{dataset}").imbalance
+            imbalance = catalog.parameters().datasets[dataset].imbalance
             tail = f"{fair_prefix(imbalance.grouped_by)}tail"
             train_sets = results["train_set"].unique()
             tailed = [name for name in train_sets if _has_tail(catalog, dataset, [name])]

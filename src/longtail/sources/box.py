@@ -11,6 +11,8 @@ from longtail.arrays import UInt8Array
 
 # In the fragment of a URI (W3C, Media Fragments 1.0), so that each box has a name of its own.
 FRAGMENT = "#xywh="
+# In the summary of a source whose images are animals in photographs: the margin they are cut with.
+BOX_MARGIN = "box_margin"
 
 
 @dataclass(frozen=True)

@@ -220,9 +220,11 @@ def _small_classes(
         by_split[entry.split or "train"][entry.species].add(group)
     official = {split for split in by_split if split != "train"}
     to_divide = max(requirements.min_groups - len(official), 1)
-    reasons = {}
+    reasons, sizes = {}, {}
     for name, count in images.items():
         different = len(groups[name])
+        in_groups = f" in {counted(different, 'group')}" if different < count else ""
+        sizes[name] = f"{count}{in_groups}"
         if count < requirements.min_images:
             reasons[name] = (
                 f"its species has {counted(count, 'usable image')}, "
@@ -249,6 +251,6 @@ def _small_classes(
             f"'error': {listed}. Add images, or leave such species out (small_classes: drop)"
         )
     if reasons:
-        listed = ", ".join(first_names([f"{name} ({images[name]})" for name in reasons]))
+        listed = ", ".join(first_names([f"{name} ({sizes[name]})" for name in reasons]))
         selection.notes.append(f"{len(reasons):,} species with too few images left out: {listed}")
     return [reasons.get(entry.species) for entry in selection.entries]

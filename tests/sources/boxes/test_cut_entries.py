@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,16 @@ def test_what_cannot_be_cut_is_rejected_with_the_reason(folder: Path, tmp_path: 
     ]
 
 
+def test_species_with_few_photographs_are_named_with_their_groups(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = [row for x in (0, 20, 40) for row in every_box(folder, f"{x},10,16,16,0.9,")]
+    rows = [row for row in rows if not row.startswith(("Zygaena/7", "Zygaena/8"))]
+    with caplog.at_level(logging.INFO):
+        read(folder, tmp_path / "decoded", fewest_groups=2, boxes=table(folder, rows))
+    assert "1 species with too few images left out: Zygaena (3 in 1 group)" in caplog.text
+
+
 def test_boxes_of_which_the_detector_is_unsure_are_not_learnt(folder: Path, tmp_path: Path) -> None:
     rows = [*every_box(folder, "20,10,16,16,0.9,"), "Zygaena/6.png,2,2,12,12,0.3,"]
     images = read(folder, tmp_path / "decoded", boxes=table(folder, rows), box_confidence=0.5)
@@ -166,7 +177,7 @@ def test_folders_can_be_official_splits_of_boxes_with_species(tmp_path: Path) ->
     file = coco(root, boxes)
     with pytest.raises(DataError, match=r"box_species=category$"):
         read(root / "train", tmp_path / "decoded", boxes=file)
-    with pytest.raises(DataError, match="the categories of boxes must name the classes"):
+    with pytest.raises(DataError, match="boxes have the species, so the folders may be anything"):
         read(root, tmp_path / "decoded", boxes=file, box_species="category")
     images = read(
         root, tmp_path / "decoded", boxes=file, box_species="category", split_folders="official"

@@ -107,6 +107,13 @@ def test_several_and_small_animals_have_a_note() -> None:
     assert second.note == "one of 2 animals in the photograph"
 
 
+def test_boxes_that_may_be_of_one_animal_have_a_note() -> None:
+    shifted = box((50.0, 35.0, 200.0, 100.0), 0.9)
+    first, second = boxes_of(box(confidence=0.3), shifted).crops
+    note = "one of 2 animals in the photograph; overlaps another box by 82%: perhaps one animal"
+    assert first.note == second.note == note
+
+
 def test_a_photograph_without_a_box_says_why() -> None:
     assert boxes_of(box(None)).without_animal == "it has no box"
     low = Annotation("a", "b", BOX, unused="with a confidence below 0.2")
@@ -114,6 +121,16 @@ def test_a_photograph_without_a_box_says_why() -> None:
     assert boxes_of(low, low, person).without_animal == (
         "2 boxes with a confidence below 0.2 and 1 box of the category person"
     )
+
+
+def test_a_folder_that_holds_everything_may_be_missing_in_names() -> None:
+    """As of a zip file whose photographs are all in one folder."""
+    files = [
+        ImageFileRef(("sheets", species, "1.jpg"), Path("/p.zip"), "m") for species in ("a", "b")
+    ]
+    names = ["a/1.jpg", "sheets/b/1.jpg"]
+    found = assign_boxes([Annotation(name, "b") for name in names], files, "predict.boxes")
+    assert list(found.of_file) == files
 
 
 def test_photographs_are_found_by_the_names_that_boxes_give() -> None:

@@ -107,6 +107,8 @@ def test_coco(tmp_path: Path) -> None:
         {"id": 2, "image_id": 7, "category_id": 1, "bbox": [40, 30, 20, 10], "score": 0.5},
         {"id": 3, "image_id": 9, "category_id": 1, "bbox": [40, 30, 20, 10]},
         {"id": 4, "image_id": 7, "category_id": 1, "bbox": []},
+        {"id": 5, "image_id": 7, "category_id": 1, "bbox": [0, 0, 99, 99], "iscrowd": 1},
+        {"id": 6, "image_id": 7, "category_id": 999, "bbox": [40, 30, 20, 10]},
     ]
     found = read(coco(tmp_path, annotations)).annotations
     box, size = (40.0, 30.0, 20.0, 10.0), (400, 300)
@@ -116,6 +118,12 @@ def test_coco(tmp_path: Path) -> None:
         Annotation("a.jpg", place(1), box, False, 0.5, "insect", size),
         Annotation("", place(2), problem="its image_id 9 is not the id of an image"),
         Annotation("a.jpg", place(3), category="insect", problem="its bbox is not four numbers"),
+        Annotation(
+            *("a.jpg", place(4)),
+            category="insect",
+            problem="it is around a group of animals (iscrowd), not one",
+        ),
+        Annotation("a.jpg", place(5), problem="its category_id 999 is not the id of a category"),
         Annotation("b.jpg", "coco.json: the image of id 8"),
     ]
 
@@ -125,6 +133,7 @@ def test_coco(tmp_path: Path) -> None:
     [
         ("file,x,y,width,height\na.jpg,40,30,20,10\n", (40, 30, 20, 10), False),
         ("file;xmin;ymin;xmax;ymax\na.jpg;40;30;60;40\n", (40, 30, 20, 10), False),
+        ("file;x;y;width;height\na.jpg;0,5;0,25;0,125;0,5\n", (0.5, 0.25, 0.125, 0.5), True),
         ("image\tbboxX\tbboxY\tbboxWidth\tbboxHeight\na.jpg\t0.5\t0.25\t0.125\t0.5\n",
          (0.5, 0.25, 0.125, 0.5), True),
         ("filename,width,height,class,xmin,ymin,xmax,ymax\na.jpg,400,300,m,40,30,60,40\n",
@@ -143,14 +152,15 @@ def test_tables_by_their_headers(
 
 def test_rows_of_a_table(tmp_path: Path) -> None:
     lines = ["file,x,y,w,h,score", "a.jpg,1,2,30,40,0.9", "b.jpg,,,,,", "c.jpg,1,2,x,4,0.9"]
-    lines += ["d.jpg,1,2,3,4,90", ",1,2,3,4,0.9", "e.jpg,1,2,3,4,"]
-    a, b, c, d, nameless, e = read(table(tmp_path, "\n".join(lines))).annotations
+    lines += ["d.jpg,1,2,3,4,90", ",1,2,3,4,0.9", "e.jpg,1,2,3,4,", "f.jpg,1,2,3,4,high"]
+    a, b, c, d, nameless, e, f = read(table(tmp_path, "\n".join(lines))).annotations
     assert (a.values, a.confidence) == ((1, 2, 30, 40), 0.9)
     assert (b.values, b.problem) == (None, "")  # a photograph without a box
     assert c.values is not None and str(c.values[2]) == "nan"
     assert d.problem == "its confidence 90.0 is not a number from 0 to 1"
     assert nameless.problem == "it names no photograph"
     assert (e.confidence, e.problem) == (None, "")
+    assert f.problem == "its confidence 'high' is not a number from 0 to 1"
 
 
 def test_a_folder_of_files(tmp_path: Path) -> None:

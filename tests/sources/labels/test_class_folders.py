@@ -130,8 +130,7 @@ UNCLEAR: dict[str, tuple[dict[str, int], str]] = {
     ),
     "no class folders": (
         {"train": 2, "test": 2},
-        "but their images are in no class folders: for splits, metadata or the categories of "
-        "boxes must name the classes",
+        "but their images are in no class folders: for splits, metadata must name the classes",
     ),
     "an unusual name": (
         {"train/a": 2, "train/b": 2, "holdout/a": 2, "holdout/b": 2},

@@ -16,6 +16,7 @@ from longtail.imbalance.unknown import with_unknown
 from longtail.naming.synonyms import read_synonyms
 from longtail.parameters import Dataset, FolderSource, Predict
 from longtail.records.source_captures import capture_reader
+from longtail.sources.box import BOX_MARGIN
 from longtail.sources.confirmed_photographs import ConfirmedStore
 from longtail.sources.duplicates.equal_images import first_equal
 from longtail.sources.earlier_splits import keep_earlier_split
@@ -73,6 +74,8 @@ def read_images(
         "classes": int(index["label"].max()) + 1,
         "sha256": images.sha256 or sha256_of_arrays(images.pixels),
     }
+    if isinstance(source, FolderSource) and source.cuts_animals:
+        summary[BOX_MARGIN] = predict.box_margin
     rejected = counted(len(images.rejected), "file")
     log.info(
         "%s: %s, %s x %s pixels%s",

@@ -39,6 +39,7 @@ from longtail.records.left_out import left_out_table, log_left_out
 from longtail.records.nights import nights_table
 from longtail.records.times import time_zone_of
 from longtail.reporting.page.names_page import most_doubtful, names_page
+from longtail.sources.box import BOX_MARGIN
 from longtail.sources.boxes.cut_photographs import cut_found_animals, cut_photographs
 from longtail.sources.boxes.read_boxes import BoxRules
 from longtail.sources.corrections import read_corrections
@@ -161,32 +162,54 @@ def describe_recognizer(
     return recognizer
 
 
-def list_photographs(predict: Predict, dataset: Dataset) -> Photographs:
+def list_photographs(predict: Predict, dataset: Dataset, source: dict[str, Any]) -> Photographs:
     """The photographs to name, or the animals in their boxes; files that are skipped are logged.
 
     They may have as many pixels as the images of the data set.
 
+    Args:
+        predict: the photographs, and how they are cut.
+        dataset: its source says how large images are.
+        source: the summary of the source that was read, which says whether they were cut.
+
     Raises:
         DataError: if there are no photographs.
     """
-    source = dataset.source
-    limits = DecodeLimits(source.max_pixels) if isinstance(source, FolderSource) else DEFAULT_LIMITS
+    of_dataset = dataset.source
+    limits = (
+        DecodeLimits(of_dataset.max_pixels)
+        if isinstance(of_dataset, FolderSource)
+        else DEFAULT_LIMITS
+    )
     found = find_photographs(predict.path, limits)
     if skipped := describe_ignored(found.ignored, found.system_files):
         log.info("Skipped: %s", skipped)
     if rules := BoxRules.of(predict):
-        return cut_photographs(found, rules, source.image_size)
+        _warn_of_other_margin(predict, source)
+        return cut_photographs(found, rules, of_dataset.image_size)
     if predict.find_animals is not None:
+        _warn_of_other_margin(predict, source)
         return cut_found_animals(
-            found, predict.box_margin, source.image_size, "predict.find_animals"
+            found, predict.box_margin, of_dataset.image_size, "predict.find_animals"
         )
-    if isinstance(source, FolderSource) and source.cuts_animals:
+    if BOX_MARGIN in source:
         log.warning(
             "%s has learnt from animals that were cut from their photographs, but these "
             "photographs are named whole: set predict.boxes or predict.find_animals, too",
             dataset.label,
         )
     return found
+
+
+def _warn_of_other_margin(predict: Predict, source: dict[str, Any]) -> None:
+    margin = source.get(BOX_MARGIN, predict.box_margin)
+    if margin != predict.box_margin:
+        log.warning(
+            "predict.box_margin is %g, but the data set was cut with %g: animals are named best as "
+            "they were learnt",
+            predict.box_margin,
+            margin,
+        )
 
 
 def list_deployments(predict: Predict) -> Deployments:

@@ -86,7 +86,7 @@ def _name(dataset: str) -> list[Node]:
         ),
         Node(
             list_photographs,
-            inputs=["params:predict", f"params:datasets.{dataset}"],
+            inputs=["params:predict", f"params:datasets.{dataset}", f"{dataset}_source"],
             outputs=f"{dataset}_photographs",
             name=f"list_{dataset}",
             tags=[dataset],

@@ -78,7 +78,9 @@ def _annotation(
 ) -> Annotation:
     file, category = cells["file"], cells.get("category", "")
     confidence = _number(text) if (text := cells.get("confidence", "")) else None
-    problem = confidence_problem(confidence)
+    problem = confidence_problem(
+        text if confidence is not None and math.isnan(confidence) else confidence
+    )
     if not file:
         problem = "it names no photograph"
     if problem or values is None:
@@ -89,8 +91,8 @@ def _annotation(
 
 
 def _number(text: str) -> float:
-    """A number; NaN if it is none."""
+    """A number, perhaps with a decimal comma, as spreadsheets write it; NaN if it is none."""
     try:
-        return float(text)
+        return float(text.replace(",", "."))
     except ValueError:
         return math.nan

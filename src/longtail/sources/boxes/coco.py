@@ -46,14 +46,17 @@ def _annotation(
     annotation: Mapping[str, Any],
     names: Mapping[Any, str],
 ) -> Annotation:
-    category_id = annotation.get("category_id")
+    file, category_id = image["file_name"], annotation.get("category_id")
+    category = names.get(category_id, "") if isinstance(category_id, int | str) else ""
+    if annotation.get("iscrowd"):
+        problem = "it is around a group of animals (iscrowd), not one"
+        return Annotation(file, where, category=category, problem=problem)
+    if names and category_id is not None and not category:
+        problem = f"its category_id {category_id!r} is not the id of a category"
+        return Annotation(file, where, problem=problem)
+    size = as_size(image.get("width"), image.get("height"))
     return annotation_of(
-        image["file_name"],
-        where,
-        annotation.get("bbox"),
-        annotation.get("score"),
-        names.get(category_id, "") if isinstance(category_id, int | str) else "",
-        size=as_size(image.get("width"), image.get("height")),
+        file, where, annotation.get("bbox"), annotation.get("score"), category, size=size
     )
 
 

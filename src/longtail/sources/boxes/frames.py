@@ -21,6 +21,8 @@ from longtail.wording import counted, listed, percent
 LEAST_INSIDE = 0.5
 # More of a box than that outside of the photograph is worth a note, and a smaller animal, too.
 NOTED_OUTSIDE, NOTED_SHARE = 0.05, 0.01
+# Boxes that overlap more may be of one animal, which the detector has found twice.
+NOTED_OVERLAP = 0.5
 SMALLEST_SIDE = 2  # of a box, in pixels
 
 
@@ -173,7 +175,7 @@ def frame_boxes(
                 found[box].append((one, inside))
     ordered = sorted(found, key=lambda box: (-_confidence(found[box]), box.y, box.x))
     for box in ordered:
-        note = _note(box, found[box], size, len(found), image_size)
+        note = _note(box, found[box], size, list(found), image_size)
         confidence = _confidence(found[box])
         stated = confidence if confidence >= 0 else math.nan
         categories = tuple(sorted({one.category for one, _ in found[box]} - {""}))
@@ -235,19 +237,30 @@ def _is_tiny(x: float, y: float, width: float, height: float, size: FrameSize) -
     return x >= 0 and y >= 0 and x + width <= size.upright[0] and y + height <= size.upright[1]
 
 
+def _overlap(box: Box, other: Box) -> float:
+    """Intersection over union."""
+    across = min(box.x + box.width, other.x + other.width) - max(box.x, other.x)
+    down = min(box.y + box.height, other.y + other.height) - max(box.y, other.y)
+    both = max(across, 0) * max(down, 0)
+    return both / (box.width * box.height + other.width * other.height - both)
+
+
 def _note(
     box: Box,
     found: Sequence[tuple[Annotation, float]],
     size: FrameSize,
-    animals: int,
+    every: Sequence[Box],
     image_size: int,
 ) -> str:
     """What makes the name of an animal less certain."""
-    notes = []
+    notes, animals = [], len(every)
     share = box.width * box.height / math.prod(size.upright)
     inside = min(inside for _, inside in found)
     if animals > 1:
         notes.append(f"one of {animals:,} animals in the photograph")
+    overlap = max((_overlap(box, other) for other in every if other != box), default=0.0)
+    if overlap > NOTED_OVERLAP:
+        notes.append(f"overlaps another box by {percent(overlap)}: perhaps one animal")
     if share < NOTED_SHARE:
         notes.append(f"fills {percent(share)} of the photograph")
     if 2 * box.side < image_size:

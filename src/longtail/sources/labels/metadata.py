@@ -149,7 +149,8 @@ class FilesByName:
 
     A name is a path below the source's path, or an absolute one that leads there, with slashes or
     backslashes. If case, the encoding of accents or (in the whole table) the folders differ from
-    those on the disk, or the ending is missing, a file is found where only one fits.
+    those on the disk, or the ending is missing, a file is found where only one fits. Folders that
+    hold everything may be left out.
     """
 
     def __init__(self, files: Sequence[ImageFileRef]) -> None:
@@ -165,6 +166,10 @@ class FilesByName:
         if len(self._roots) > 1:  # 'night 1/IMG_1.jpg' in 'photographs/night 1'
             with_root = ((f"{file.container.name}/{file.name}", file) for file in files)
             self._exact |= _unique((_normal(name), file) for name, file in with_root)
+        above = posixpath.commonpath(["/".join(file.parts[:-1]) for file in files]) if files else ""
+        top = len(PurePosixPath(above).parts)
+        below = (("/".join(file.parts[top:]), file) for file in files)
+        self._exact = _unique((_normal(name), file) for name, file in below) | self._exact
         self._ignore_folders = False
 
     def prepare(self, names: Iterable[str], where: str) -> None:

@@ -64,7 +64,7 @@ def find_split_folders(
 
     Args:
         files: the paths of the files, without folders that hold everything.
-        levels: how many levels of folders name a class.
+        levels: how many levels of folders name a class; 0 if boxes have the species.
         answer: the user's answer to the question whether these are splits, if it was asked.
         key: the parameters of the source, for messages.
 
@@ -76,7 +76,11 @@ def find_split_folders(
     for position in (0, levels):
         names = {parts[position] for parts in files if len(parts) > position + 1}
         splits = {name: split for name in sorted(names) if (split := split_of(name))}
-        if doubt := _doubt(files, position, names, splits):
+        if splits and not levels and len(set(splits.values())) > 1:
+            if answer is None:
+                anything = "boxes have the species, so the folders may be anything"
+                raise DataError(question(sorted(splits), anything, key))
+        elif doubt := _doubt(files, position, names, splits):
             if answer is None:
                 raise DataError(question(sorted(splits), doubt, key))
         elif len(set(splits.values())) < 2:
@@ -108,10 +112,7 @@ def _doubt(
     if twice := [name for name in splits if list(splits.values()).count(splits[name]) > 1]:
         return f"{_quoted(twice)} are the same split"
     if not position and all(len(parts) < 3 for parts in files if parts[0] in splits):
-        return (
-            "their images are in no class folders: for splits, metadata or the categories of boxes "
-            "must name the classes"
-        )
+        return "their images are in no class folders: for splits, metadata must name the classes"
     if position and any(len(parts) <= position + 1 for parts in files if len(parts) > position):
         return "some classes have images beside them"
     return None
