@@ -66,6 +66,7 @@ def test_unknown_runs_are_refused_with_those_that_there_are(two_runs: Path, run:
         assert result.exit_code == 1
         assert run in result.output
         assert newest[:10] in result.output
+        assert "add its --env or --params=data=<folder>" in " ".join(result.output.split())
 
 
 def test_two_runs_are_compared(two_runs: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from longtail.catalog import LongtailCatalog
-from longtail.commands.run_versions import EarlierRun, check_run
+from longtail.commands.run_versions import OTHER_RUNS, EarlierRun, check_run
 from longtail.context import open_project
 from longtail.datasets.base import version_files
 from longtail.errors import DataError
@@ -73,7 +73,7 @@ def _runs(
     if first is None or second is None:
         raise DataError(
             f"{dataset} has results of {counted(len(known), 'run')}: a comparison needs "
-            f"two. Change something and run again: kedro run --pipelines=full"
+            f"two. Change something and run again: kedro run --pipelines=full. {OTHER_RUNS}"
         )
     return EarlierRun(catalog, first), EarlierRun(catalog, second)
 

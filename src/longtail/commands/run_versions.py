@@ -11,6 +11,9 @@ from longtail.errors import DataError
 from longtail.parameters import unknown
 
 SHOWN_RUNS = 5
+OTHER_RUNS = (
+    "For runs of another environment or data folder, add its --env or --params=data=<folder>"
+)
 
 
 @dataclass(frozen=True)
@@ -53,5 +56,6 @@ def check_run(catalog: LongtailCatalog, version: str, names: Iterable[str]) -> N
     if version not in found:
         newest = sorted(found, reverse=True)[:SHOWN_RUNS]
         data = catalog.load("params:data")
-        none = [f"none is in the data folder '{data}' (another one: --params=data=/path/to/folder)"]
-        raise DataError(unknown(version, newest or none, "run"))
+        none = [f"none of this environment is in the data folder '{data}'"]
+        message = unknown(version, newest or none, "run")
+        raise DataError(f"{message.rstrip('.')}. {OTHER_RUNS}")
