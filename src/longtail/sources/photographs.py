@@ -19,13 +19,12 @@ from longtail.arrays import UInt8Array
 from longtail.errors import DataError
 from longtail.prefetch import on_all_cores
 from longtail.progress import progress_bar
-from longtail.sources.box import Box, cut_square
+from longtail.sources.box import Box
 from longtail.sources.decoding.decode import (
     DEFAULT_LIMITS,
     DecodeLimits,
     by_photograph,
-    decode,
-    decode_frame,
+    decode_together,
 )
 from longtail.sources.files import ImageFileRef, UnreadableError
 from longtail.sources.listing import (
@@ -186,11 +185,7 @@ def decode_in_chunks(
 
     def try_decode(together: Sequence[ImageFileRef]) -> list[PixelsOrReason]:
         try:
-            if any(file.box is None for file in together):
-                return [decode(file, image_size, limits) for file in together]
-            frame, _ = decode_frame(together[0].frame, limits)
-            boxes = [file.box for file in together if file.box is not None]
-            return [cut_square(frame, box, image_size) for box in boxes]
+            return [pixels for pixels, _ in decode_together(together, image_size, limits)]
         except ValueError as reason:
             return [" ".join(str(reason).split())] * len(together)
 

@@ -10,7 +10,6 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
-from operator import attrgetter
 from typing import BinaryIO
 
 import numpy as np
@@ -145,8 +144,25 @@ def decode_frame(file: ImageFileRef, limits: DecodeLimits) -> tuple[UInt8Array, 
 
 def by_photograph(files: Iterable[ImageFileRef]) -> Iterator[list[ImageFileRef]]:
     """Files in their order; boxes of one photograph that follow each other are together."""
-    for _, together in groupby(files, key=attrgetter("frame")):
+    for _, together in groupby(files, key=lambda file: (file.frame, file.box is None)):
         yield list(together)
+
+
+def decode_together(
+    files: Sequence[ImageFileRef], image_size: int, limits: DecodeLimits
+) -> list[tuple[UInt8Array, bool]]:
+    """The pixels of files that :func:`by_photograph` yields together, and if its end is missing.
+
+    The photograph is decoded once for all its boxes.
+
+    Raises:
+        ValueError: with the reason why the photograph cannot be used.
+    """
+    boxes = [file.box for file in files if file.box is not None]
+    if not boxes:
+        return [_decode_file(file, image_size, limits) for file in files]
+    frame, truncated = decode_frame(files[0].frame, limits)
+    return [(cut_square(frame, box, image_size), truncated) for box in boxes]
 
 
 def decode_content(content: BinaryIO, image_size: int) -> UInt8Array:
@@ -301,34 +317,20 @@ def try_decode(
     file: ImageFileRef, image_size: int, limits: DecodeLimits = DEFAULT_LIMITS
 ) -> Decoded | Rejection:
     """Decode a file, or return why it cannot be used."""
-    try:
-        pixels, truncated = _decode_file(file, image_size, limits)
-    except ValueError as error:
-        return _rejection(error)
-    return _decoded(pixels, truncated)
+    return try_decode_together([file], image_size, limits)[0]
 
 
 def try_decode_together(
     files: Sequence[ImageFileRef], image_size: int, limits: DecodeLimits = DEFAULT_LIMITS
 ) -> list[Decoded | Rejection]:
-    """Decode files of one photograph, which is decoded once for all its boxes."""
-    if any(file.box is None for file in files):
-        return [try_decode(file, image_size, limits) for file in files]
+    """:func:`decode_together`, or why each of the files cannot be used."""
     try:
-        frame, truncated = decode_frame(files[0].frame, limits)
+        decoded = decode_together(files, image_size, limits)
+    except UnreadableError as error:
+        return [Rejection(str(error), permanent=False)] * len(files)
     except ValueError as error:
-        return [_rejection(error)] * len(files)
+        return [Rejection(" ".join(str(error).split()), permanent=True)] * len(files)
     return [
-        _decoded(cut_square(frame, file.box, image_size), truncated)
-        for file in files
-        if file.box is not None
+        Decoded(pixels, hashlib.sha256(pixels.data).digest(), image_hash(pixels), truncated)
+        for pixels, truncated in decoded
     ]
-
-
-def _decoded(pixels: UInt8Array, truncated: bool) -> Decoded:
-    sha256 = hashlib.sha256(pixels.data).digest()
-    return Decoded(pixels, sha256, image_hash(pixels), truncated)
-
-
-def _rejection(error: ValueError) -> Rejection:
-    return Rejection(" ".join(str(error).split()), not isinstance(error, UnreadableError))
