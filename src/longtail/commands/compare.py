@@ -27,8 +27,7 @@ from longtail.imbalance import groups_differ, images_of, widest_test_set
 from longtail.parameters import Dataset
 from longtail.project import shown
 from longtail.reporting.page.run_comparison import RunComparison, comparison_page, verdict
-from longtail.reporting.tables.layouts import fair_prefix
-from longtail.reporting.tables.leaders import TAIL
+from longtail.reporting.tables.layouts import tail_test_set
 from longtail.trials.verification import trial_names
 from longtail.wording import counted
 
@@ -81,7 +80,7 @@ def _runs(
 def _compare(of: Dataset, runs: tuple[EarlierRun, EarlierRun], confidence: float) -> None:
     (first, second), dataset = runs, of.name
     catalog, images = second.catalog, f"{dataset}_images"
-    tail = f"{fair_prefix(of.imbalance.grouped_by)}{TAIL}"
+    tail = tail_test_set(of.imbalance.grouped_by)
     by_pixels = first.version_of(images) != second.version_of(images)
     old, new = (_Tested.by(run, dataset, tail, by_pixels=by_pixels) for run in runs)
     both = [name for name in new.trials if name in old.trials]

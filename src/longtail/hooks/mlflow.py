@@ -39,7 +39,7 @@ from longtail.hooks.run_trainings import trainings_of_run
 from longtail.imbalance import groups_differ
 from longtail.parameters import TrainSet, Trial
 from longtail.parameters.nesting import flatten
-from longtail.reporting.tables.layouts import fair_prefix
+from longtail.reporting.tables.layouts import tail_test_set
 from longtail.storage.spreadsheet import write_csv
 from longtail.trials.tags import TRIAL_TAG
 
@@ -248,7 +248,7 @@ class MlflowHook:
             results = catalog.load(name)
             dataset = name.removesuffix("_results")
             imbalance = catalog.parameters().datasets[dataset].imbalance
-            tail = f"{fair_prefix(imbalance.grouped_by)}tail"
+            tail = tail_test_set(imbalance.grouped_by)
             train_sets = results["train_set"].unique()
             tailed = [name for name in train_sets if _has_tail(catalog, dataset, [name])]
             best, tags = headlines(results, tail, tailed)

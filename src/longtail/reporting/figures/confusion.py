@@ -25,7 +25,7 @@ from longtail.reporting.figures.drawing import (
     Picture,
     axis_names,
 )
-from longtail.reporting.tables.layouts import TRAIN_SET_LABELS, fair_prefix, shown_train_set
+from longtail.reporting.tables.layouts import TRAIN_SET_LABELS, shown_train_set, tail_test_set
 
 MANY_CELLS = 150  # more would be smaller than the pixels of a panel
 NAMED_ROW_HEIGHT = 0.135  # inches, of a row with a name
@@ -101,7 +101,7 @@ def confusion_matrix(confusions: pd.DataFrame, classes: int) -> Float64Array:
 
 def best_tail_method(summaries: pd.DataFrame, grouped_by: TrainSet = "long_tailed") -> str:
     """The method with the best accuracy on tail classes or, without these, on balanced images."""
-    tail = f"{fair_prefix(grouped_by)}tail"
+    tail = tail_test_set(grouped_by)
     test_set = tail if tail in set(summaries["test_set"]) else "balanced"
     of_tail = (summaries["test_set"] == test_set) & (summaries["metric"] == "acc1")
     return str(summaries[of_tail].set_index("method")["value"].idxmax())

@@ -70,6 +70,11 @@ def fair_prefix(grouped_by: TrainSet) -> str:
     return "" if grouped_by == "natural" else "balanced_"
 
 
+def tail_test_set(grouped_by: TrainSet) -> str:
+    """The test set of tail classes on which methods are compared."""
+    return f"{fair_prefix(grouped_by)}tail"
+
+
 def groups_tested_on(grouped_by: TrainSet, *, has_natural_test_set: bool) -> str:
     """The label of the test set on which head, middle and tail are reported."""
     return "natural" if not fair_prefix(grouped_by) and has_natural_test_set else "balanced"

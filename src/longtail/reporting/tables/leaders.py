@@ -11,9 +11,9 @@ from longtail.evaluation.paired_tests import holm
 from longtail.parameters import Contents, Statistics, Table, TrainSet
 from longtail.reporting.tables.layouts import (
     TRAIN_SET_LABELS,
-    fair_prefix,
     groups_tested_on,
     judged_train_set,
+    tail_test_set,
 )
 from longtail.reporting.tables.number_format import format_interval, format_short
 from longtail.reporting.tables.table_results import TableResults, rows_of_table
@@ -58,7 +58,7 @@ def leaders(
         and its ``place``. Methods that lack seeds are ``UNTESTED``.
     """
     overall = "natural" if "natural" in set(scores["test_set"]) else "balanced"
-    tail = {TAIL: f"{fair_prefix(grouped_by)}tail"} if has_tail else {}
+    tail = {TAIL: tail_test_set(grouped_by)} if has_tail else {}
     parts = {**tail, OVERALL: overall}
     rows = []
     for table in contents.tables:
