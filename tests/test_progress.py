@@ -3,7 +3,6 @@ from __future__ import annotations
 import io
 import logging
 import time
-from collections.abc import Iterator
 
 import pytest
 from rich.console import Console
@@ -17,7 +16,7 @@ from longtail.progress import (
     TrialScored,
     progress_bar,
     tell,
-    watch,
+    watched,
 )
 from longtail.time_left import StageWork, TrialWork
 
@@ -27,14 +26,13 @@ def work_of(epochs: dict[str, int]) -> dict[str, TrialWork]:
 
 
 @pytest.fixture(autouse=True)
-def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
-    """A clock that the test moves; and nobody watches afterwards."""
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """A clock that the test moves."""
     now = [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     monkeypatch.setattr(progress, "_last_line", now[0])
     monkeypatch.setattr(progress, "_last_progress", now[0])
-    yield now
-    watch(progress._ignore)
+    return now
 
 
 class Terminal(io.StringIO):
@@ -89,9 +87,10 @@ def test_events_reach_whoever_watches() -> None:
     seen: list[object] = []
     first, second = EpochDone("a", 1, 2, 0.5), TrialScored("a", "good")
     tell(first)  # nobody watches yet, and nothing fails
-    watch(seen.append)
+    with watched(seen.append):
+        tell(first)
+        tell(second)
     tell(first)
-    tell(second)
     assert seen == [first, second]
 
 

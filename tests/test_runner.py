@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from kedro.framework.hooks.manager import _create_hook_manager
 from kedro.io import MemoryDataset
 from kedro.pipeline import Node, Pipeline
 
+from longtail import progress
 from longtail.errors import (
     ConfigurationError,
     DiskFullError,
@@ -148,6 +150,17 @@ def test_a_slice_that_begins_with_a_trial_gathers_after_it() -> None:
     GridRunner(max_workers=1).run(pipeline, catalog, manager, "test")
     assert recorder.started == [f"{name}.work", f"{name}.finish", "train.small", "gather", "page"]
     assert catalog.load("page") == 2 * (100 + 40 + 4 + 40)
+
+
+@pytest.mark.parametrize("prepare", [one, broken])
+def test_a_run_that_ended_is_not_told_of_later_trainings(prepare: Callable[..., int]) -> None:
+    seen: list[progress.Event] = []
+    later = progress.EpochDone("later", 1, 2, 0.5)
+    with progress.watched(seen.append):
+        with suppress(ValueError) if prepare is broken else nullcontext():
+            GridRunner(max_workers=1).run(toy(prepare=prepare), catalog_with())
+        progress.tell(later)
+    assert seen == [later]
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -83,7 +83,8 @@ class TrialRunner(AbstractRunner):
         Args:
             trial_nodes: all nodes of trials.
             catalog: of the run.
-            sink: for progress events; log records are passed on to their loggers.
+            sink: for progress events of trials in other processes; log records are passed on to
+                their loggers.
             here: a function that runs a node in this process.
             run_id: of the run.
         """
@@ -125,7 +126,7 @@ class TrialRunner(AbstractRunner):
                 )
 
         def show(event: progress.Event) -> None:
-            display.show(event)  # nothing is told before there is a display
+            display.show(event)  # no trial runs before there is a display
 
         with ExitStack() as stack:
             stack.enter_context(interruptible())
@@ -137,6 +138,7 @@ class TrialRunner(AbstractRunner):
                 _run_here(unit, here)
                 schedule.done(unit)
             display = progress.GridProgress(work_of_trials(schedule.trials, catalog))
+            stack.enter_context(progress.watched(display.show))
             if trial_nodes:
                 stack.enter_context(display)
             trials = _Trials(schedule, display, signs, pool, run_id or "", report_failure)

@@ -55,7 +55,6 @@ class GridRunner(TrialRunner):
         count = self.worker_count(trial_nodes, catalog)
         if count > 1:
             return Processes(count, catalog, sink)
-        progress.watch(sink)
         return nullcontext(ThisProcess(here))
 
     def worker_count(self, trial_nodes: list[Node], catalog: LongtailCatalog) -> int:
