@@ -309,13 +309,19 @@ def test_new_field_of_the_canonical_loss_does_not_change_other_hashes() -> None:
     assert Wider(temperature=2.0).as_dict() == CanonicalLoss().as_dict() | {"temperature": 2.0}
 
 
+FROZEN_AT_MEANS = {"cosine_start": "class_means", "freeze": "backbone"}
+
+
 @pytest.mark.parametrize(
     ("classifier", "recipe", "counts", "version"),
     [
         ({"kind": "linear"}, {}, [3, 1], 1),
         ({"kind": "cosine"}, {}, [3, 1], 2),
-        ({"kind": "cosine"}, {"cosine_start": "class_means"}, [3, 1], 1),
-        ({"kind": "cosine"}, {"cosine_start": "class_means"}, [3, 0], 2),
+        ({"kind": "cosine"}, {"cosine_start": "class_means"}, [3, 1], 2),
+        ({"kind": "cosine"}, {"cosine_start": "class_means", "freeze": 0.7}, [3, 1], 2),
+        ({"kind": "cosine"}, FROZEN_AT_MEANS, [3, 1], 1),
+        ({"kind": "cosine"}, FROZEN_AT_MEANS, [3, 0], 2),
+        ({"kind": "linear"}, FROZEN_AT_MEANS, [3, 0], 1),
     ],
 )
 def test_cosine_classifier_that_starts_at_random_has_a_version_of_its_own(

@@ -49,6 +49,11 @@ class Experts(Strict):
         return self
 
     @property
+    def has_effect(self) -> bool:
+        """Whether a method with them trains otherwise than without."""
+        return self.count > 1 or self.re_balances
+
+    @property
     def differ(self) -> bool:
         """Whether the experts have different losses."""
         return any(len(set(strengths or ())) > 1 for strengths in (self.tau, self.reversed_tau))

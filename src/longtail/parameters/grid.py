@@ -91,10 +91,7 @@ class Trial(Strict):
         experts, recipe = self.method.experts, self.recipe
         if experts is None or experts.count == 1 or recipe.freeze != "backbone":
             return self
-        starts_equal = (
-            self.method.classifier.kind == "cosine" and recipe.cosine_start == "class_means"
-        )
-        if starts_equal and not experts.differ:
+        if self.starts_at_class_means and not experts.differ:
             raise key_error(
                 "recipe.cosine_start",
                 "class_means starts all experts with the same weights, and with the same loss on "
@@ -137,6 +134,16 @@ class Trial(Strict):
             return self
         recipe = stage.recipe(self.recipe)
         return self.model_copy(update={"method": self.method.last_stage, "recipe": recipe})
+
+    @property
+    def starts_at_class_means(self) -> bool:
+        """Whether the class vectors of its first stage start at the means of their classes.
+
+        A class without images starts at random nevertheless.
+        """
+        is_cosine, recipe = self.method.classifier.kind == "cosine", self.recipe
+        # A backbone that learns changes the features, so their means would soon be of no use.
+        return is_cosine and recipe.freeze == "backbone" and recipe.cosine_start == "class_means"
 
     @property
     def epochs(self) -> int:

@@ -66,6 +66,11 @@ class Method(Strict):
     def _no_epochs_are_no_stage(cls, stage: SecondStage | None) -> SecondStage | None:
         return None if stage is None or stage.epochs == 0 else stage
 
+    @field_validator("experts")
+    @classmethod
+    def _one_expert_is_none(cls, experts: Experts | None) -> Experts | None:
+        return None if experts is None or not experts.has_effect else experts
+
     @property
     def row_label(self) -> str:
         """The name of the row in tables and figures, which marks external predictions."""

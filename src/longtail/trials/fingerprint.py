@@ -100,7 +100,7 @@ def engine_version(trial: Trial, class_counts: Int64Array) -> int:
         class_counts: the number of training images of each class, (classes,).
     """
     # A class without images has no mean to start at.
-    random = trial.recipe.cosine_start == "random" or not class_counts.all()
+    random = not trial.starts_at_class_means or not class_counts.all()
     cosine = trial.method.classifier.kind == "cosine"
     return RANDOM_COSINE_ENGINE_VERSION if cosine and random else ENGINE_VERSION
 

@@ -155,9 +155,9 @@ class TrainingJob:
     @property
     def starts_at_class_means(self) -> bool:
         """Whether class vectors start at the means of their classes' features, if it can be."""
-        start = self.recipe.cosine_start if self.stage is None else self.stage.start
-        is_cosine = self.trial.last_stage.method.classifier.kind == "cosine"
-        return is_cosine and start == "class_means"
+        if self.stage is None:
+            return self.trial.starts_at_class_means
+        return self.stage.start == "class_means"
 
     @property
     def epochs_before(self) -> int:

@@ -128,7 +128,7 @@ def train(
                 model, job, train_set, validation_set, execution, on_epoch, checkpoint, store
             )
         else:
-            if job.starts_at_class_means and (is_frozen or stage is not None):
+            if job.starts_at_class_means:
                 features = extract_features(model.eval(), train_set.images, trial, 1, execution)
                 means = torch.from_numpy(features[0]).to(execution.device)
                 start_at_class_means(model.classifier, means, train_set.labels)
