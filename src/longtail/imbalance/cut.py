@@ -10,7 +10,7 @@ import pandas as pd
 from longtail.arrays import Int64Array, StrArray
 from longtail.errors import DataError
 from longtail.imbalance.duplicates import WITHOUT_DUPLICATES, without_duplicates
-from longtail.imbalance.holdout import hold_out
+from longtail.imbalance.holdout import Pools, hold_out
 from longtail.imbalance.profiles import (
     GROUPS,
     SHOTS,
@@ -59,8 +59,37 @@ def cut(
         (:data:`longtail.schemas.data.CLASS_PROFILE`).
     """
     pools = hold_out(index, imbalance.holdout, imbalance.seed, dataset, keep_splits=keep_splits)
-    is_natural = imbalance.grouped_by == "natural"
     known = index[index["label"] >= 0]
+    profile = _class_profile(known, pools, imbalance, dataset)
+    subsets = {
+        **{
+            ("train", name): _first(pools.train, profile[f"train_{name}"])
+            for name in ("natural", "balanced", "long_tailed", "matched")
+        },
+        ("validation", "validation"): pools.validation,
+        **{("test", name): images for name, images in _test_sets(index, pools, profile).items()},
+    }
+    divided = pools.test if imbalance.grouped_by == "natural" else subsets["test", "long_tailed"]
+    balanced = subsets["test", "balanced"]
+    for group in GROUPS:
+        subsets["test", group] = _part(divided, profile["group"] == group)
+    for group in GROUPS:
+        subsets["test", f"balanced_{group}"] = _part(balanced, profile["group"] == group)
+    for shots in SHOTS:
+        if (has_shots := profile["shots"] == shots).any():
+            subsets["test", shots] = _part(balanced, has_shots)
+    if len(known) < len(index):
+        # Confirmed photographs test nothing.
+        is_unknown = (index["label"] < 0) & (index["split"] != CONFIRMED)
+        subsets[UNKNOWN, UNKNOWN] = [index.loc[is_unknown, "image"].to_numpy()]
+    return _table(subsets), profile.sort_values("rank", ignore_index=True)
+
+
+def _class_profile(
+    known: pd.DataFrame, pools: Pools, imbalance: Imbalance, dataset: str
+) -> pd.DataFrame:
+    """The class profile, sorted by label. Its counts say how many images of a pool a set takes."""
+    is_natural = imbalance.grouped_by == "natural"
     sizes = known["label"].value_counts().sort_index().to_numpy()
     train_sizes, test_sizes = _lengths(pools.train), _lengths(pools.test)
     label_of_rank = np.arange(len(sizes))
@@ -81,56 +110,13 @@ def cut(
     )
     matched = matched_counts(int(train_counts.sum()), train_limit)
     grouped = train_limit if is_natural else train_counts
-    group_of_label = _groups_of(imbalance, grouped, dataset)[rank_of_label]
-    shots_of_label = shots_of(grouped)[rank_of_label]
-
-    def first(pool: list[Int64Array], counts: Int64Array) -> list[Int64Array]:
-        return [images[: counts[rank_of_label[label]]] for label, images in enumerate(pool)]
-
-    def smallest(pool: list[Int64Array], sizes: Int64Array) -> list[Int64Array]:
-        return [images[: sizes.min()] for images in pool]
-
-    balanced_test = smallest(pools.test, test_sizes)
-    every_test = np.concatenate(pools.test)
-    seen = np.concatenate([*pools.train, *pools.validation])
-    distinct_test = without_duplicates(index, every_test, seen)
-    long_tailed_test = first(pools.test, test_counts)
-    subsets = {
-        ("train", "natural"): pools.train,
-        ("train", "balanced"): smallest(pools.train, train_sizes),
-        ("train", "long_tailed"): first(pools.train, train_counts),
-        ("train", "matched"): first(pools.train, matched),
-        ("validation", "validation"): pools.validation,
-        ("test", "natural"): pools.test,
-        ("test", "balanced"): balanced_test,
-        ("test", "long_tailed"): long_tailed_test,
-    }
-    if test_sizes.min() == test_sizes.max():
-        del subsets["test", "natural"]
-    if 0 < len(distinct_test) < len(every_test):
-        subsets["test", WITHOUT_DUPLICATES] = [distinct_test]
-
-    def part(whole: list[Int64Array], groups: StrArray, group: str) -> list[Int64Array]:
-        return [images for label, images in enumerate(whole) if groups[label] == group]
-
-    divided = pools.test if is_natural else long_tailed_test
-    for prefix, whole in (("", divided), ("balanced_", balanced_test)):
-        for group in GROUPS:
-            subsets["test", prefix + group] = part(whole, group_of_label, group)
-    for shots in SHOTS:
-        if shots in shots_of_label:
-            subsets["test", shots] = part(balanced_test, shots_of_label, shots)
-    if len(known) < len(index):
-        # Confirmed photographs test nothing.
-        is_unknown = (index["label"] < 0) & (index["split"] != CONFIRMED)
-        subsets[UNKNOWN, UNKNOWN] = [index.loc[is_unknown, "image"].to_numpy()]
-    profile = pd.DataFrame(
+    return pd.DataFrame(
         {
             "label": np.arange(len(sizes)),
             "class_name": known.groupby("label")["class_name"].first().to_numpy(),
             "rank": rank_of_label,
-            "group": group_of_label,
-            "shots": shots_of_label,
+            "group": _groups_of(imbalance, grouped, dataset)[rank_of_label],
+            "shots": shots_of(grouped)[rank_of_label],
             "available": sizes,
             "train_balanced": train_sizes.min(),
             "train_long_tailed": train_counts[rank_of_label],
@@ -141,8 +127,33 @@ def cut(
             "train_natural": train_sizes,
             "test_natural": test_sizes,
         }
-    ).sort_values("rank", ignore_index=True)
-    return _table(subsets), profile
+    )
+
+
+def _test_sets(
+    index: pd.DataFrame, pools: Pools, profile: pd.DataFrame
+) -> dict[str, list[Int64Array]]:
+    """The test sets of all classes."""
+    names = ("natural", "balanced", "long_tailed")
+    sets = {name: _first(pools.test, profile[f"test_{name}"]) for name in names}
+    if profile["test_natural"].nunique() == 1:
+        del sets["natural"]  # it is the balanced one
+    every = np.concatenate(pools.test)
+    seen = np.concatenate([*pools.train, *pools.validation])
+    distinct = without_duplicates(index, every, seen)
+    if 0 < len(distinct) < len(every):
+        sets[WITHOUT_DUPLICATES] = [distinct]
+    return sets
+
+
+def _first(pool: list[Int64Array], counts: pd.Series[int]) -> list[Int64Array]:
+    """So many images of each class."""
+    return [images[:count] for images, count in zip(pool, counts, strict=True)]
+
+
+def _part(images: list[Int64Array], chosen: pd.Series[bool]) -> list[Int64Array]:
+    """The images of the chosen classes."""
+    return [of_class for of_class, is_chosen in zip(images, chosen, strict=True) if is_chosen]
 
 
 def _groups_of(imbalance: Imbalance, counts: Int64Array, dataset: str) -> StrArray:
