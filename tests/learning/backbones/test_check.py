@@ -26,8 +26,8 @@ SMALL_MEMBERS: list[str] = """
     gemma4_vit_167m ghostnet_050 hardcorenas_b hgnetv2_b0 hiera_tiny_224 sam2_hiera_tiny
     hrnet_w18_small iformer_t inception_next_atto lcnetv2_small levit_128s lowformer_b0
     test_mambaout coatnet_pico_rw_224 caformer_s18 gmlp_ti16_224 mobilenetv3_small_050
-    mobilevit_xxs mvitv2_tiny nest_tiny nextvit_small eca_nfnet_l0 pit_ti_224 pvt_v2_b0
-    qwen3_vit_88m rdnet_tiny regnetx_002 repghostnet_050 repvit_m1 res2next50 resnest14d
+    mobilenetv5_base mobilevit_xxs mvitv2_tiny nest_tiny nextvit_small eca_nfnet_l0 pit_ti_224
+    pvt_v2_b0 qwen3_vit_88m rdnet_tiny regnetx_002 repghostnet_050 repvit_m1 res2next50 resnest14d
     resnet10t resnetv2_18 rexnet_100 selecsls42 legacy_seresnet18 sequencer2d_s shvit_s1
     skresnet18 starnet_s050 swiftformer_xs swin_tiny_patch4_window7_224 swinv2_tiny_window8_256
     swinv2_cr_tiny_224 tiny_vit_5m_224 tnt_s_legacy_patch16_224 tresnet_m twins_svt_small vgg11
@@ -37,19 +37,24 @@ SMALL_MEMBERS: list[str] = """
 """.split()  # noqa: SIM905 - easier to read
 # Those of which one block of each kind can be built, in a fraction of the time.
 SHALLOW: dict[str, dict[str, Any]] = {
-    name: {option: value}
-    for option, value, names in (
-        ("depth", 1, """
-            beit_base_patch16_224 cait_xxs24_224 convit_tiny deit_tiny_distilled_patch16_224
-            eva02_tiny_patch14_224 flexivit_small gemma4_vit_167m qwen3_vit_88m
-            naflexvit_base_patch16_gap tnt_s_legacy_patch16_224 vit_tiny_r_s16_p8_224
-            xcit_nano_12_p8_224"""),
-        ("depths", (1, 1, 1, 1), """
+    name: options
+    for options, names in (
+        ({"depth": 1}, """
+            beit_base_patch16_224 cait_xxs24_224 convit_tiny deepseek_vit_412m
+            deit_tiny_distilled_patch16_224 eva02_tiny_patch14_224 flexivit_small gemma4_vit_167m
+            qwen3_vit_88m naflexvit_base_patch16_gap tnt_s_legacy_patch16_224
+            vit_tiny_r_s16_p8_224 xcit_nano_12_p8_224"""),
+        ({"depths": (1, 1, 1, 1)}, """
             davit_tiny eca_nfnet_l0 edgenext_xx_small swinv2_cr_tiny_224 tiny_vit_5m_224
             twins_svt_small"""),
         # Every second block has shifted windows.
-        ("depths", (2, 2, 1, 1), "swin_tiny_patch4_window7_224 swinv2_tiny_window8_256"),
-        ("layers", (1, 1, 1, 1), "res2next50 sequencer2d_s swiftformer_xs tresnet_m"),
+        ({"depths": (2, 2, 1, 1)}, "swin_tiny_patch4_window7_224 swinv2_tiny_window8_256"),
+        # The last stage has blocks of two kinds.
+        ({"depths": (1, 1, 1, 2)}, "efficientformer_l1"),
+        ({"layers": (1, 1, 1, 1)}, "res2next50 swiftformer_xs tresnet_m"),
+        # A recurrent network, in which each row and column of patches is a step.
+        ({"layers": (1, 1, 1, 1), "patch_sizes": (16, 2, 1, 1)}, "sequencer2d_s"),
+        ({"serial_depths": (1, 1, 1, 1), "parallel_depth": 1}, "coat_tiny"),
     )
     for name in names.split()
 }  # fmt: skip
