@@ -1,9 +1,8 @@
-"""Dask clusters for the tests: a shared one, and one per test for tests that change it."""
+"""Dask clusters for the tests: one with a worker, and one for tests that have their own workers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from kedro.framework.startup import bootstrap_project
@@ -24,13 +23,19 @@ def shared_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster
     cluster.end()
 
 
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    """A scheduler without workers."""
-    (tmp_path / "cluster").mkdir()
-    cluster = Cluster(tmp_path / "cluster")
+@pytest.fixture(scope="package")
+def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A scheduler whose workers come and go with each test."""
+    cluster = Cluster(tmp_path_factory.mktemp("scheduler"))
     yield cluster
     cluster.end()
+
+
+@pytest.fixture
+def cluster(scheduler: Cluster) -> Iterator[Cluster]:
+    """A scheduler without workers."""
+    yield scheduler
+    scheduler.end_workers()
 
 
 @pytest.fixture

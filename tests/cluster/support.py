@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psutil
+from distributed import Client
 
 from tests.pipelines.support import PROJECT
 
@@ -47,11 +48,19 @@ class Cluster:
         common = ("--no-nanny", "--no-dashboard", f"--local-directory={folder}")
         return self._start("worker", self.address, *common, *options, **environment)
 
+    def workers(self) -> int:
+        """How many workers the scheduler knows."""
+        with Client(self.address, set_as_default=False) as client:
+            return len(client.scheduler_info()["workers"])
+
+    def end_workers(self) -> None:
+        """Kill all workers, and wait until the scheduler has noticed."""
+        _kill(self._started[1:])
+        until(lambda: self.workers() == 0)
+
     def end(self) -> None:
         """Kill all processes that were started."""
-        for process in self._started:
-            process.kill()
-            process.wait()
+        _kill(self._started)
 
     def _start(self, kind: str, *options: str, **environment: str) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
@@ -63,6 +72,12 @@ class Cluster:
         )
         self._started.append(process)
         return process
+
+
+def _kill(processes: list[subprocess.Popen[bytes]]) -> None:
+    for process in processes:
+        process.kill()
+        process.wait()
 
 
 def trial_processes(worker: subprocess.Popen[bytes]) -> list[psutil.Process]:

@@ -125,7 +125,7 @@ def test_a_trial_that_kills_each_worker_costs_two_and_itself(
     cluster: Cluster, tmp_path: Path
 ) -> None:
     workers = [cluster.worker("--nthreads=1") for _ in range(3)]
-    until(lambda: _workers(cluster) == 3)
+    until(lambda: cluster.workers() == 3)
     pipeline = toy({"small.odd": killing_its_worker})
     catalog = files_of(pipeline, tmp_path)
     with pytest.raises(TrialsFailedError) as raised:
@@ -180,10 +180,3 @@ def test_an_interrupt_stops_what_runs_on_the_cluster(cluster: Cluster, tmp_path:
     _, alive = psutil.wait_procs(running, timeout=DEADLINE_S)
     assert not alive
     assert worker.poll() is None
-
-
-def _workers(cluster: Cluster) -> int:
-    from distributed import Client
-
-    with Client(cluster.address, set_as_default=False) as client:
-        return len(client.scheduler_info()["workers"])
