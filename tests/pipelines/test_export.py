@@ -77,70 +77,15 @@ def test_the_file_gives_the_logits_and_the_probabilities_of_the_trial(
     assert sheet == exported.load("digits_recognizer")
 
 
-def test_it_is_registered_and_answers_as_the_predict_stage_does(
-    trained: Run, exported: Run, tracking: MlflowClient, tmp_path: Path
-) -> None:
+def test_it_is_registered(exported: Run, tracking: MlflowClient) -> None:
     # Other tests may have registered theirs.
-    [(version, parent)] = [
-        (version, parent)
+    [parent] = [
+        parent
         for version in tracking.search_model_versions("name = 'longtail-digits'")
         if (parent := tracking.get_run(str(version.run_id))).data.tags["kedro_run_id"]
         == exported.run_id
     ]
     assert parent.info.status == "FINISHED"
-
-    _, sheet = program_of(exported)
-    predictions = predictions_of(trained, sheet["name"]).iloc[:2]
-    files: list[str | int | None] = []
-    for image in predictions["image"]:
-        buffer = io.BytesIO()
-        Image.fromarray(trained.load("digits_images")[image]).save(buffer, "PNG")
-        files.append(base64.b64encode(buffer.getvalue()).decode())
-    files += [
-        base64.b64encode(b"no image").decode(),
-        "no base 64!",
-        "data:image/png;base64,",
-        "",
-        None,
-        5,
-    ]
-    # As a server would: in a process of its own, with the package that the model brings.
-    script = """
-import json, sys, mlflow, pandas as pd
-model = mlflow.pyfunc.load_model(f"models:/longtail-digits/{sys.argv[1]}")
-files = json.load(sys.stdin)
-assert model.predict(pd.DataFrame({"photograph": []}, dtype=str)) == []
-print(json.dumps(model.predict(pd.DataFrame({"photograph": files}, dtype=object))))
-"""
-    served = subprocess.run(
-        [sys.executable, "-c", script, str(version.version)],
-        input=json.dumps(files),
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=tmp_path,
-    )
-    rows = json.loads(served.stdout)
-    named, broken = rows[:2], rows[2:]
-    logits = predictions.drop(columns=["image", "label"]).to_numpy()
-    own = DecisionRule.of(sheet)
-    best = own.posteriors(logits).argmax(axis=1)
-    assert [row["species"] for row in named] == [own.class_names[label] for label in best]
-    for row, probability in zip(named, own.posteriors(logits).max(axis=1), strict=True):
-        assert row["probability"] == pytest.approx(probability, abs=1e-5)
-        assert row["error"] is None
-        assert row["rank"] == ("species" if row["trust"] == "yes" else None)
-    assert {row["species"] for row in broken} == {row["rank"] for row in broken} == {None}
-    reasons = [
-        "not an image",
-        "Only base64 data",
-        "leave out 'data:'",
-        "text is empty",
-        "null",
-        "int is not a text",
-    ]
-    for row, reason in zip(broken, reasons, strict=True):
-        assert reason in row["error"]
 
 
 def png(size: tuple[int, int] = (40, 40), mode: str = "RGB", kind: str = "PNG") -> str:
@@ -166,7 +111,9 @@ def ask(url: str, body: bytes, kind: str = "application/json") -> tuple[int, Any
 
 
 @pytest.fixture(scope="module")
-def served(exported: Run, tracking: MlflowClient) -> Iterator[str]:
+def served(
+    exported: Run, tracking: MlflowClient, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
     """The address of the server of `mlflow models serve`, with limits that a test can exceed."""
     [version] = tracking.search_model_versions(f"run_id = '{_parent(exported, tracking)}'")
     with socket.socket() as free:
@@ -179,6 +126,7 @@ def served(exported: Run, tracking: MlflowClient) -> Iterator[str]:
             *(sys.executable, "-m", "mlflow", "models", "serve", "--env-manager=local"),
             *(f"--model-uri=models:/longtail-digits/{version.version}", f"--port={port}"),
         ],
+        cwd=tmp_path_factory.mktemp("server"),  # with the package that the model brings
         env={**os.environ, "SERVING_MODEL_CONFIG": json.dumps(limits), "PATH": path},
         stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -205,6 +153,52 @@ def _parent(exported: Run, tracking: MlflowClient) -> str:
         [experiment.experiment_id], f"tags.kedro_run_id = '{exported.run_id}'"
     )
     return str(next(run.info.run_id for run in runs))
+
+
+def test_the_server_answers_as_the_predict_stage_does(
+    trained: Run, exported: Run, served: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("no_proxy", "*")
+    _, sheet = program_of(exported)
+    predictions = predictions_of(trained, sheet["name"]).iloc[:2]
+    files: list[str | int | None] = []
+    for image in predictions["image"]:
+        buffer = io.BytesIO()
+        Image.fromarray(trained.load("digits_images")[image]).save(buffer, "PNG")
+        files.append(base64.b64encode(buffer.getvalue()).decode())
+    files += [
+        base64.b64encode(b"no image").decode(),
+        "no base 64!",
+        "data:image/png;base64,",
+        "",
+        None,
+        5,
+    ]
+    answers = [ask(served, rows(*part)) for part in ((), files[:4], files[4:])]
+    assert [status for status, _ in answers] == [200] * 3
+    nothing, *found = [answer["predictions"] for _, answer in answers]
+    assert nothing == []
+    answered = [row for part in found for row in part]
+    named, broken = answered[:2], answered[2:]
+    logits = predictions.drop(columns=["image", "label"]).to_numpy()
+    own = DecisionRule.of(sheet)
+    best = own.posteriors(logits).argmax(axis=1)
+    assert [row["species"] for row in named] == [own.class_names[label] for label in best]
+    for row, probability in zip(named, own.posteriors(logits).max(axis=1), strict=True):
+        assert row["probability"] == pytest.approx(probability, abs=1e-5)
+        assert row["error"] is None
+        assert row["rank"] == ("species" if row["trust"] == "yes" else None)
+    assert {row["species"] for row in broken} == {row["rank"] for row in broken} == {None}
+    reasons = [
+        "not an image",
+        "Only base64 data",
+        "leave out 'data:'",
+        "text is empty",
+        "null",
+        "int is not a text",
+    ]
+    for row, reason in zip(broken, reasons, strict=True):
+        assert reason in row["error"]
 
 
 def test_the_server_answers_in_every_format_and_refuses_hostile_requests(
