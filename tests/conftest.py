@@ -6,21 +6,34 @@ import copy
 import gc
 import inspect
 import os
+import re
 import shutil
 import sys
 import traceback
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
+from kedro.pipeline import Pipeline
 from mlflow import MlflowClient
 from playwright.sync_api import Browser
 
 from longtail.config import GridConfigLoader
-from longtail.parameters import Backbone, Compute, CosineSchedule, Method, Recipe, Softmax, Trial
+from longtail.parameters import (
+    Backbone,
+    Compute,
+    CosineSchedule,
+    Method,
+    Parameters,
+    Recipe,
+    Softmax,
+    Trial,
+)
+from longtail.pipeline_registry import create_pipelines
 from tests.browser import chromium
 from tests.projects import copy_project
 
@@ -33,6 +46,7 @@ os.environ.setdefault("KEDRO_DISABLE_TELEMETRY", "true")
 gc.set_threshold(100_000, 100)
 
 PROJECT = Path(__file__).parents[1]
+NAMED_PARAMETER = re.compile(rb"\$\{runtime_params:(\w+)")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -58,11 +72,17 @@ def shallow_stacks() -> Iterator[None]:
 def configuration_read_once() -> Iterator[None]:
     """Read equal files with equal parameters once, which takes most of the time of a session.
 
-    The data folder is inserted afterwards, since almost every test has its own.
+    The data folder is inserted afterwards, since almost every test has its own. Of the other
+    parameters of the command line, the catalog has only those that its files name.
     """
     elsewhere = "/<the data folder of a test>"
     found: dict[str, dict[str, Any]] = {}
     read = GridConfigLoader._read_files
+
+    @cache
+    def named(states: tuple[tuple[str, int, int], ...]) -> set[str]:
+        texts = (Path(file).read_bytes() for file, *_ in states if file.endswith("yml"))
+        return {name.decode() for text in texts for name in NAMED_PARAMETER.findall(text)}
 
     def read_once(loader: GridConfigLoader, key: str) -> dict[str, Any]:
         given = dict(loader.runtime_params or {})
@@ -71,6 +91,9 @@ def configuration_read_once() -> Iterator[None]:
             given["data"] = elsewhere
         files = [file for file in Path(loader.conf_source).rglob("*") if file.is_file()]
         states = sorted((str(file), file.stat().st_mtime_ns, file.stat().st_size) for file in files)
+        if key != "parameters":
+            asked = named(tuple(states))
+            given = {name: value for name, value in given.items() if name in asked}
         globals_read = getattr(loader, "_globals", None)  # the first reading is theirs
         place = repr((key, loader.base_env, loader.env, globals_read, given, states))
         if place not in found:
@@ -94,6 +117,22 @@ def with_text(value: Any, before: str, after: str) -> Any:
         case str():
             return value.replace(before, after)
     return value
+
+
+@pytest.fixture(scope="session", autouse=True)
+def pipelines_created_once() -> Iterator[None]:
+    """Create the pipelines of equal parameters once: no session changes them."""
+    found: dict[str, dict[str, Pipeline]] = {}
+
+    def create_once(parameters: Parameters, trials: list[Trial]) -> dict[str, Pipeline]:
+        place = repr((parameters, trials))
+        if place not in found:
+            found[place] = create_pipelines(parameters, trials)
+        return found[place]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("longtail.context.create_pipelines", create_once)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -34,6 +34,7 @@ def sketched() -> Iterator[None]:
         Image.new("RGB", (8, 8)).save(file, format="png")
 
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "draw_without_rendering", lambda _: None)
         patch.setattr(Figure, "savefig", savefig)
         patch.setattr(drawing, "FigureCanvasPdf", Sketch)
         patch.setattr(drawing, "FigureCanvasSVG", Sketch)
