@@ -19,8 +19,9 @@ from longtail.evaluation.run_comparison import (
     accuracy_changes,
     changed_answers,
     data_changes,
+    named_answers,
     parameter_changes,
-    pixel_hashes,
+    pixel_keys,
 )
 from longtail.hooks.run_files import path_of
 from longtail.imbalance import groups_differ, images_of, widest_test_set
@@ -33,7 +34,6 @@ from longtail.wording import counted
 
 log = logging.getLogger(__name__)
 
-ANSWER_COLUMNS = {"true": "label", "predicted": "predicted"}
 CHANGED_COLUMNS = ("trial", "file", "true", "before", "after", "right")
 
 
@@ -148,8 +148,7 @@ class _Tested:
         numbers = images_of(subsets, "test", widest_test_set(subsets))
         keys = pd.Series(numbers, numbers)
         if by_pixels:
-            hashes = pixel_hashes(run.load(f"{dataset}_images"), numbers)
-            keys = pd.Series(hashes, numbers, dtype=object)
+            keys = pixel_keys(run.load(f"{dataset}_images"), numbers)
         trainings = run.load(f"{dataset}_trainings")
         train_sets = trainings["train_set"].unique()
         has_tail = groups_differ(run.load(f"{dataset}_class_profile"), train_sets)
@@ -169,12 +168,7 @@ class _Tested:
 
     def answers(self, trials: Sequence[str]) -> dict[str, pd.DataFrame]:
         """The answers of some trials, see :mod:`longtail.evaluation.run_comparison`."""
-        names = self.index.groupby("label")["class_name"].first()
-        found = {}
-        for trial in trials:
-            table = self.run.load(f"train.{trial}.answers")
-            found[trial] = pd.DataFrame(
-                {name: names.loc[table[of]].to_numpy() for name, of in ANSWER_COLUMNS.items()},
-                index=pd.Index(self.keys.loc[table["image"]], name="image"),
-            )
-        return found
+        return {
+            name: named_answers(self.run.load(f"train.{name}.answers"), self.index, self.keys)
+            for name in trials
+        }

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from longtail.evaluation.paired_tests import mcnemar
-from longtail.evaluation.run_comparison import on_common_images
+from longtail.evaluation.run_comparison import common_answers, p_of_change
 from longtail.wording import counted
 
 # How many species with the largest differences are named.
@@ -65,26 +64,24 @@ def compare(before: pd.DataFrame, after: pd.DataFrame) -> BeforeAndAfter | None:
         after: those of the second.
     """
     named_now = before.assign(predicted=before["predicted"].replace(_renamed(before, after)))
-    old, new = on_common_images(named_now, after)
-    if old.empty:
+    both = common_answers(named_now, after)
+    if both.empty:
         return None
-    was_right, is_right = (table["predicted"].eq(new["true"]) for table in (old, new))
-    change = is_right.astype(int) - was_right.astype(int)
-    net = change.groupby(new["true"]).sum()
+    net = both["change"].groupby(both["true"]).sum()
     return BeforeAndAfter(
-        len(new),
-        int(was_right.sum()),
-        int(is_right.sum()),
-        mcnemar(int((change < 0).sum()), int((change > 0).sum())),
+        len(both),
+        int((both["before"] == both["true"]).sum()),
+        int((both["after"] == both["true"]).sum()),
+        p_of_change(both["change"]),
         {str(name): int(difference) for name, difference in net[net != 0].items()},
     )
 
 
 def _renamed(before: pd.DataFrame, after: pd.DataFrame) -> dict[str, str]:
     """The new names of species that are called otherwise now, as all their photographs show."""
-    old, new = on_common_images(before, after)
+    both = common_answers(before, after)
     was, now = ({*table["true"], *table["predicted"]} for table in (before, after))
-    names = new["true"].groupby(old["true"]).unique()
+    names = both["true"].groupby(both["was"]).unique()
     return {
         str(name): of_photographs[0]
         for name, of_photographs in names.items()

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from longtail.arrays import Float64Array, UInt8Array
+from longtail.arrays import UInt8Array
 from longtail.evaluation.paired_tests import holm, mcnemar, paired_difference
 from longtail.parameters.nesting import flatten
 
@@ -101,18 +101,14 @@ def accuracy_changes(
     """
     rows = []
     for trial in (name for name in before if name in after):
-        old, new = on_common_images(before[trial], after[trial])
-        if old.empty:
+        both = common_answers(before[trial], after[trial])
+        if both.empty:
             continue
-        was_right, is_right = (table["predicted"] == new["true"] for table in (old, new))
-        change: Float64Array = is_right.to_numpy(np.float64) - was_right.to_numpy(np.float64)
-        difference, images = float(change.mean()), len(change)
-        low, high, _ = paired_difference(
-            np.array([difference]), float(change.var()) / images, images, confidence
-        )
-        p = mcnemar(int((change < 0).sum()), int((change > 0).sum()))
-        figures = (was_right.mean(), is_right.mean(), difference, low, high, p)
-        rows.append((trial, images, *figures))
+        change, images = both["change"], len(both)
+        difference, variance = float(change.mean()), float(change.var(ddof=0)) / images
+        low, high, _ = paired_difference(np.array([difference]), variance, images, confidence)
+        accuracies = ((both[answer] == both["true"]).mean() for answer in ("before", "after"))
+        rows.append((trial, images, *accuracies, difference, low, high, p_of_change(change)))
     table = pd.DataFrame(rows, columns=list(ACCURACY_CHANGES[:-1]))
     table["p_adjusted"] = holm(table["p"])
     return table.sort_values("difference", ascending=False, kind="stable", ignore_index=True)
@@ -129,40 +125,63 @@ def changed_answers(
     """
     parts = []
     for trial in (name for name in before if name in after):
-        old, new = on_common_images(before[trial], after[trial])
-        was_right, is_right = (table["predicted"] == new["true"] for table in (old, new))
-        table = pd.DataFrame(
-            {
-                "trial": trial,
-                "image": old.index,
-                "true": new["true"],
-                "before": old["predicted"],
-                "after": new["predicted"],
-                "right": np.where(is_right, "after", "before"),
-            }
-        )
-        parts.append(table[(was_right != is_right).to_numpy()])
+        both = common_answers(before[trial], after[trial])
+        changed = both[both["change"] != 0].rename_axis("image").reset_index()
+        right = np.where(changed["change"] > 0, "after", "before")
+        parts.append(changed.assign(trial=trial, right=right)[list(CHANGED_ANSWER_COLUMNS)])
     if not parts:
         return pd.DataFrame(columns=list(CHANGED_ANSWER_COLUMNS))
     return pd.concat(parts, ignore_index=True)
 
 
-def on_common_images(
-    before: pd.DataFrame, after: pd.DataFrame
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The answers to the images that both have, in one order. Copies of an image count once."""
+def common_answers(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
+    """The answers of two runs to the images that both have, one row each; copies count once.
+
+    Returns:
+        The index and ``true`` of the second run, ``was`` (the true class in the first one), the
+        answers ``before`` and ``after``, and ``change``: 1 where only the second is right, -1 where
+        only the first is, and 0 elsewhere.
+    """
     old, new = (table[~table.index.duplicated()] for table in (before, after))
-    common = new.index[new.index.isin(old.index)]
-    return old.loc[common], new.loc[common]
+    new = new[new.index.isin(old.index)]
+    old = old.loc[new.index]
+    was_right, is_right = ((table["predicted"] == new["true"]).astype(int) for table in (old, new))
+    return new[["true"]].assign(
+        was=old["true"],
+        before=old["predicted"],
+        after=new["predicted"],
+        change=is_right - was_right,
+    )
 
 
-def pixel_hashes(images: UInt8Array, numbers: Iterable[int]) -> list[bytes]:
-    """What identifies images in data sets that number them differently.
+def p_of_change(change: pd.Series[int]) -> float:
+    """McNemar's test of the column ``change`` of :func:`common_answers`."""
+    return mcnemar(int((change < 0).sum()), int((change > 0).sum()))
+
+
+def named_answers(answers: pd.DataFrame, index: pd.DataFrame, keys: pd.Series[Any]) -> pd.DataFrame:
+    """The table of answers of one trial.
 
     Args:
-        images: uint8 (images, height, width, 3), memory-mapped or not.
-        numbers: of the images.
+        answers: one row per image, with its number and the true and the predicted label.
+        index: of the data set.
+        keys: what identifies each image in both runs, by its number; images without are left out.
     """
-    return [
-        hashlib.sha256(np.ascontiguousarray(images[number]).data).digest() for number in numbers
-    ]
+    of_keys = answers[answers["image"].isin(keys.index)]
+    name_of = index[index["label"] >= 0].groupby("label")["class_name"].first()
+    return pd.DataFrame(
+        {
+            "true": name_of.loc[of_keys["label"]].to_numpy(),
+            "predicted": name_of.loc[of_keys["predicted"]].to_numpy(),
+        },
+        index=pd.Index(keys.loc[of_keys["image"]], name="image"),
+    )
+
+
+def pixel_keys(images: UInt8Array, numbers: Iterable[int]) -> pd.Series[Any]:
+    """What identifies images in data sets that number them differently, by their numbers."""
+    hashes = {
+        number: hashlib.sha256(np.ascontiguousarray(images[number]).data).digest()
+        for number in numbers
+    }
+    return pd.Series(hashes, dtype=object)

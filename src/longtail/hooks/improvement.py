@@ -6,6 +6,7 @@ The photographs that tested it are recorded, so that they test later models too.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 
 import pandas as pd
 from kedro.pipeline import Pipeline
@@ -13,7 +14,7 @@ from kedro.pipeline import Pipeline
 from longtail.catalog import LongtailCatalog
 from longtail.errors import DataError
 from longtail.evaluation.before_and_after import compare
-from longtail.evaluation.run_comparison import pixel_hashes
+from longtail.evaluation.run_comparison import named_answers, pixel_keys
 from longtail.hooks.run_files import path_of
 from longtail.imbalance import images_of, widest_test_set
 from longtail.naming.trial_choice import choose_trial
@@ -24,13 +25,9 @@ log = logging.getLogger(__name__)
 
 def log_improvement(pipeline: Pipeline, catalog: LongtailCatalog) -> None:
     """Compare the best trial of each data set with the same trial before its images changed."""
-    parameters = catalog.parameters()
-    for dataset in parameters.grid.datasets:
-        results = f"{dataset}_results"
-        if results not in pipeline.all_outputs() or not catalog.exists(results):
-            continue
+    for dataset in _with_results(pipeline, catalog):
         try:
-            trial = choose_trial(catalog.load(results), dataset, None)
+            trial = choose_trial(catalog.load(f"{dataset}_results"), dataset, None)
         except DataError:  # there is nothing to choose a trial by
             continue
         answers, images = f"train.{trial}.answers", f"{dataset}_images"
@@ -56,20 +53,23 @@ def log_improvement(pipeline: Pipeline, catalog: LongtailCatalog) -> None:
             _answers(catalog, dataset, trial, now[answers]),
         )
         if compared is not None:
-            log.info("%s", compared.sentence(trial, parameters.statistics.level))
+            level = catalog.parameters().statistics.level
+            log.info("%s", compared.sentence(trial, level))
 
 
 def record_splits(pipeline: Pipeline, catalog: LongtailCatalog) -> None:
     """Record which photographs tested the models of a run, for each data set with results."""
-    parameters = catalog.parameters()
-    for dataset in parameters.grid.datasets:
+    datasets, folder = catalog.parameters().datasets, path_of(catalog, "earlier_splits")
+    for name in _with_results(pipeline, catalog):
+        record_split(catalog.load(f"{name}_index"), datasets[name], folder)
+
+
+def _with_results(pipeline: Pipeline, catalog: LongtailCatalog) -> Iterator[str]:
+    """The data sets whose results a run has made."""
+    for dataset in catalog.parameters().grid.datasets:
         results = f"{dataset}_results"
         if results in pipeline.all_outputs() and catalog.exists(results):
-            record_split(
-                catalog.load(f"{dataset}_index"),
-                parameters.datasets[dataset],
-                path_of(catalog, "earlier_splits"),
-            )
+            yield dataset
 
 
 def _had_equal_images(catalog: LongtailCatalog, dataset: str, *runs: str) -> bool:
@@ -95,10 +95,5 @@ def _answers(catalog: LongtailCatalog, dataset: str, trial: str, version: str) -
         for name in (f"{dataset}_index", f"{dataset}_subsets", f"{dataset}_images")
     )
     test = images_of(subsets, "test", widest_test_set(subsets))
-    answers = catalog.load(f"train.{trial}.answers", version).set_index("image").loc[test]
-    name_of = index[index["label"] >= 0].groupby("label")["class_name"].first()
-    columns = {"true": answers["label"], "predicted": answers["predicted"]}
-    return pd.DataFrame(
-        {name: name_of.loc[labels].to_numpy() for name, labels in columns.items()},
-        index=pd.Index(pixel_hashes(images, test), dtype=object),
-    )
+    answers = catalog.load(f"train.{trial}.answers", version)
+    return named_answers(answers, index, pixel_keys(images, test))
