@@ -12,7 +12,7 @@ import re
 import zipfile
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from operator import attrgetter
 from pathlib import Path, PurePosixPath
@@ -57,13 +57,6 @@ def read_confirmed(
     Of several rows of one person about a photograph, or about one box in it, the latest counts.
     Rows of several people must agree, and so must those of files with the same content. A row that
     cannot be used costs that row only. The animals in boxes of one photograph are one series.
-
-    Args:
-        path: a table of :data:`longtail.schemas.user_tables.CORRECTIONS`, or a folder of them.
-        class_names: of the data set.
-        store: where the photographs are copied to.
-        box_margin: of the squares around boxes, see :class:`longtail.sources.box.Box`.
-        key: the parameter that holds ``path``, for messages.
 
     Returns:
         An entry for each photograph or box, sorted by checksum; and table and file, species and
@@ -164,7 +157,9 @@ def _cut(file: ImageFileRef, row: Correction, margin: float) -> ImageFileRef | s
     except ValueError as reason:
         return str(reason)
     found = frame_boxes(file, [given], size, margin, SMALLEST_SIDE)
-    return found.crops[0].file if found.crops else next(iter(found.rejected.values()))
+    if not found.crops:
+        return next(iter(found.rejected.values()))
+    return replace(file, box=found.crops[0].box)
 
 
 def _in_store(store: Path, sha256: str) -> ImageFileRef | None:

@@ -48,15 +48,15 @@ PixelsOrReason = UInt8Array | str
 
 @dataclass(frozen=True)
 class PhotographBox:
-    """The box of an animal to name.
+    """The box of an animal in a photograph.
 
     Attributes:
         frame: the name of the photograph.
         size: width and height of the upright photograph in pixels.
-        box: around the animal.
+        box: around the animal; its margin is that of the rules.
         confidence: of the detector; NaN if it is not stated.
-        note: what makes the name of the animal less certain.
-        categories: that the files of boxes give it.
+        note: what makes the name of the animal less certain; empty if nothing does.
+        categories: that the files of boxes give it, sorted.
     """
 
     frame: str
@@ -170,13 +170,7 @@ def decode_in_chunks(
 ) -> Iterator[list[PixelsOrReason]]:
     """Decode files on all cores, in their order, with a progress bar.
 
-    Args:
-        files: to decode.
-        image_size: the side of the squares that they are cropped to, in pixels: those around
-            their boxes, or centred ones.
-        chunk: the number of files per chunk.
-        title: of the progress bar.
-        limits: which images are decoded.
+    They are cropped to squares of ``image_size`` pixels: those around their boxes, or centred ones.
 
     Yields:
         For each file of a chunk its pixels, (image_size, image_size, 3), or the reason why it
@@ -216,12 +210,7 @@ def checksums(files: Mapping[str, ImageFileRef]) -> dict[str, str]:
 
 
 def content_keys(files: Mapping[str, ImageFileRef], contents: Mapping[str, str]) -> dict[str, str]:
-    """What identifies the picture of each file: its checksum, and how its box is cut.
-
-    Args:
-        files: by name.
-        contents: their :func:`checksums`.
-    """
+    """What identifies the picture of each file: its checksum of ``contents``, and its box."""
     return {
         name: digest if (box := files[name].box) is None else f"{digest} {box} {box.margin!r}"
         for name, digest in contents.items()

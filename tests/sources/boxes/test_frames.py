@@ -37,7 +37,7 @@ def test_boxes_in_pixels_and_shares_are_the_same() -> None:
     [absolute] = boxes_of(box()).crops
     [relative] = boxes_of(box((0.1, 0.1, 0.5, 1 / 3), relative=True)).crops
     assert absolute.box == relative.box == Box(40, 30, 200, 100, 0.1)
-    assert absolute.file.name == "night/a.jpg#xywh=40,30,200,100"
+    assert (absolute.frame, str(absolute.box)) == ("night/a.jpg", "40,30,200,100")
     assert math.isnan(absolute.confidence) and absolute.note == ""
 
 

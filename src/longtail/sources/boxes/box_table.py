@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 from longtail.errors import DataError
 from longtail.schemas.user_csv import find_columns, read_csv
@@ -19,15 +18,8 @@ from longtail.sources.boxes.annotation import Annotation, BoxValues, as_size, co
 LARGEST_SHARE = 2.0
 
 
-class BoxTable(NamedTuple):
-    """The boxes of a table, and the names that its header has for the columns that are used."""
-
-    annotations: list[Annotation]
-    columns: dict[str, str]
-
-
-def read_box_table(path: str, where: str) -> BoxTable:
-    """The boxes of a table, whose columns are found by their headers.
+def read_box_table(path: str, where: str) -> tuple[list[Annotation], dict[str, str]]:
+    """The boxes of a table, and the headers by which the columns that are used were found.
 
     A box has the columns x, y, width, and height, or xmin, ymin, xmax, and ymax, in pixels or as
     shares of the photograph. A row without them is a photograph without a box.
@@ -70,7 +62,7 @@ def read_box_table(path: str, where: str) -> BoxTable:
                 is_relative,
             )
         )
-    return BoxTable(rows, {column: str(header[at]) for column, at in used.items()})
+    return rows, {column: str(header[at]) for column, at in used.items()}
 
 
 def _annotation(

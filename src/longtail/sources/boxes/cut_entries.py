@@ -22,12 +22,6 @@ def cut_entries(
 
     The animals of one photograph are one series, unless the photograph has one already.
 
-    Args:
-        entries: of photographs.
-        source: how its animals are found, and whose species they are.
-        box_margin: of the squares, see :class:`longtail.sources.box.Box`.
-        key: the parameters of the source, for messages.
-
     Returns:
         An entry for each animal, in the order of the photographs; and file, species and reason of
         each photograph without an animal, and of each box that cannot be used.

@@ -10,6 +10,7 @@ import pandas as pd
 
 from longtail.prefetch import on_all_cores
 from longtail.progress import progress_bar
+from longtail.schemas.user_csv import log_columns
 from longtail.schemas.vocabulary import BOX, BOX_CONFIDENCE, FRAME, NOTE
 from longtail.sources.box import FRAGMENT
 from longtail.sources.boxes.annotation import Annotation, BoxValues
@@ -19,7 +20,7 @@ from longtail.sources.boxes.read_boxes import BoxRules, FoundBoxes, read_boxes
 from longtail.sources.decoding.decode import DecodeLimits, decode
 from longtail.sources.files import ImageFileRef
 from longtail.sources.listing import escape_formula, printable
-from longtail.sources.photographs import BadBox, PhotographBox, Photographs
+from longtail.sources.photographs import BadBox, Photographs
 from longtail.wording import counted, is_or_are
 
 NOT_LISTED = "is not named in {key}, so no animal was looked for in it"
@@ -41,11 +42,6 @@ def check_boxes(found: Photographs, rules: BoxRules) -> tuple[FoundBoxes, Assign
 def cut_photographs(found: Photographs, rules: BoxRules, image_size: int) -> Photographs:
     """Replace each photograph by the squares around its animals.
 
-    Args:
-        found: the photographs.
-        rules: which boxes are used.
-        image_size: the side of the squares.
-
     Returns:
         A file for each animal, and for each photograph without any; and what cannot be used.
 
@@ -54,8 +50,9 @@ def cut_photographs(found: Photographs, rules: BoxRules, image_size: int) -> Pho
         DataError: if a file is not a file of boxes, or none names a photograph.
     """
     boxes, assigned = check_boxes(found, rules)
-    boxes.log_columns()
-    of_file = crops_of(assigned, rules.margin, image_size)
+    for where, columns in boxes.columns.items():
+        log_columns(columns, where)
+    of_file = crops_of(assigned.of_file, rules.margin, image_size)
     result = _without_files(found)
     for name, file in found.files.items():
         if file in of_file:
@@ -76,17 +73,11 @@ def cut_photographs(found: Photographs, rules: BoxRules, image_size: int) -> Pho
 def cut_found_animals(found: Photographs, margin: float, image_size: int, key: str) -> Photographs:
     """Replace each photograph by the squares around the animals on its plain background.
 
-    Args:
-        found: the photographs.
-        margin: of the squares, see :class:`longtail.sources.box.Box`.
-        image_size: the side of the squares.
-        key: the parameter that asks for it, for messages.
-
     Returns:
         A file for each animal, and for each photograph without any; and what cannot be used.
     """
     result = _without_files(found)
-    assigned = Assigned()
+    boxes: dict[ImageFileRef, list[Annotation]] = {}
     with progress_bar("Finding the animals", len(found.files)) as advance:
         values = on_all_cores(lambda file: _animals_of(file, found.limits), found.files.values())
         for (file, animals), name in zip(values, found.files, strict=True):
@@ -94,11 +85,11 @@ def cut_found_animals(found: Photographs, margin: float, image_size: int, key: s
             if isinstance(animals, str):
                 result.rejected[name] = animals
             else:
-                assigned.of_file[file] = [
+                boxes[file] = [
                     Annotation(name, f"animal {number}", box)
                     for number, box in enumerate(animals, start=1)
                 ]
-    of_file = crops_of(assigned, margin, image_size)
+    of_file = crops_of(boxes, margin, image_size)
     for name, file in found.files.items():
         if file in of_file:
             _add(name, file, of_file[file], result)
@@ -122,12 +113,7 @@ def _without_files(found: Photographs) -> Photographs:
 
 
 def with_boxes(names: pd.DataFrame, photographs: Photographs) -> pd.DataFrame:
-    """The table of names with the columns of boxes, which are empty for other rows.
-
-    Args:
-        names: one row per file or box, with a note on each.
-        photographs: with the boxes.
-    """
+    """The table of names with the columns of boxes, which are empty for other rows."""
     found = [photographs.boxes.get(file) for file in names["file"]]
     every = photographs.boxes | photographs.bad_boxes
     names = names.copy()
@@ -143,10 +129,8 @@ def _add(name: str, file: ImageFileRef, boxes: FrameBoxes, result: Photographs) 
     """Add the animals of one photograph."""
     for crop in boxes.crops:
         of_crop = f"{name}{FRAGMENT}{crop.box}"
-        result.files[of_crop] = crop.file
-        result.boxes[of_crop] = PhotographBox(
-            name, crop.size, crop.box, crop.confidence, crop.note, crop.categories
-        )
+        result.files[of_crop] = replace(file, box=crop.box)
+        result.boxes[of_crop] = replace(crop, frame=name)
     for end, why in boxes.rejected.items():
         if end:
             result.bad_boxes[f"{name}{end}"] = BadBox(name, why)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from longtail.errors import DataError
 from longtail.prefetch import on_all_cores
@@ -15,6 +15,7 @@ from longtail.sources.boxes.annotation import MAX_SIDE, Annotation, BoxValues
 from longtail.sources.decoding.frame_size import FrameSize, read_frame_size
 from longtail.sources.files import ImageFileRef
 from longtail.sources.labels.metadata import FilesByName
+from longtail.sources.photographs import PhotographBox
 from longtail.wording import counted, listed, percent
 
 # A box of which less is inside of the photograph belongs to another one.
@@ -24,32 +25,6 @@ NOTED_OUTSIDE, NOTED_SHARE = 0.05, 0.01
 # Boxes that overlap more may be of one animal, which the detector has found twice.
 NOTED_OVERLAP = 0.5
 SMALLEST_SIDE = 2  # of a box, in pixels
-
-
-@dataclass(frozen=True)
-class Crop:
-    """One animal in a photograph.
-
-    Attributes:
-        frame: the photograph.
-        size: width and height of the upright photograph in pixels.
-        box: around the animal; its margin is that of the rules.
-        confidence: of the detector; NaN if it is not stated.
-        note: what makes its name less certain; empty if nothing does.
-        categories: that the files of boxes give it, sorted.
-    """
-
-    frame: ImageFileRef
-    size: tuple[int, int]
-    box: Box
-    confidence: float
-    note: str
-    categories: tuple[str, ...]
-
-    @property
-    def file(self) -> ImageFileRef:
-        """The square around the box."""
-        return replace(self.frame, box=self.box)
 
 
 @dataclass
@@ -62,7 +37,7 @@ class FrameBoxes:
         without_animal: why no animal is found; empty if there is one, or a box that is rejected.
     """
 
-    crops: list[Crop] = field(default_factory=list)
+    crops: list[PhotographBox] = field(default_factory=list)
     rejected: dict[str, str] = field(default_factory=dict)
     without_animal: str = ""
 
@@ -84,11 +59,6 @@ def assign_boxes(
     annotations: Sequence[Annotation], files: Sequence[ImageFileRef], key: str
 ) -> Assigned:
     """Find the photograph of each box.
-
-    Args:
-        annotations: the boxes.
-        files: the photographs.
-        key: the parameter with the path of the boxes, for messages.
 
     Raises:
         DataError: if no box is of one of the photographs.
@@ -116,27 +86,21 @@ def assign_boxes(
     return assigned
 
 
-def crops_of(assigned: Assigned, margin: float, image_size: int) -> dict[ImageFileRef, FrameBoxes]:
-    """Convert the boxes of photographs to pixels; only the beginnings of files are read.
-
-    Args:
-        assigned: the boxes of each photograph.
-        margin: of the squares, see :class:`longtail.sources.box.Box`.
-        image_size: the side that squares are resized to; smaller animals get a note.
-    """
+def crops_of(
+    of_file: Mapping[ImageFileRef, Sequence[Annotation]], margin: float, image_size: int
+) -> dict[ImageFileRef, FrameBoxes]:
+    """Convert the boxes of photographs to pixels; only the beginnings of files are read."""
 
     def resolve(file: ImageFileRef) -> FrameBoxes:
-        boxes = assigned.of_file[file]
         try:
             size = read_frame_size(file)
         except ValueError as reason:
             return FrameBoxes(rejected={"": " ".join(str(reason).split())})
-        return frame_boxes(file, boxes, size, margin, image_size)
+        return frame_boxes(file, of_file[file], size, margin, image_size)
 
-    files = list(assigned.of_file)
-    with progress_bar("Reading the boxes", len(files)) as advance:
+    with progress_bar("Reading the boxes", len(of_file)) as advance:
         found = {}
-        for file, boxes in on_all_cores(resolve, files):
+        for file, boxes in on_all_cores(resolve, of_file):
             found[file] = boxes
             advance()
         return found
@@ -149,15 +113,7 @@ def frame_boxes(
     margin: float,
     image_size: int,
 ) -> FrameBoxes:
-    """The animals of one photograph. Equal boxes are one animal.
-
-    Args:
-        file: the photograph.
-        annotations: its boxes.
-        size: of the photograph.
-        margin: of the squares.
-        image_size: the side that squares are resized to.
-    """
+    """The animals of one photograph. Equal boxes are one animal."""
     result = FrameBoxes()
     unused: Counter[str] = Counter()
     found: dict[Box, list[tuple[Annotation, float]]] = defaultdict(list)
@@ -179,7 +135,8 @@ def frame_boxes(
         confidence = _confidence(found[box])
         stated = confidence if confidence >= 0 else math.nan
         categories = tuple(sorted({one.category for one, _ in found[box]} - {""}))
-        result.crops.append(Crop(file, size.upright, box, stated, note, categories))
+        found_box = PhotographBox(file.name, size.upright, box, stated, note, categories)
+        result.crops.append(found_box)
     if not result.crops and not result.rejected:
         result.without_animal = (
             listed(f"{counted(n, 'box', 'boxes')} {why}" for why, n in unused.items())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
@@ -12,7 +12,7 @@ from longtail.errors import ConfigurationError, DataError
 from longtail.parameters import Predict
 from longtail.parameters.strict import unknown
 from longtail.project import from_root, located
-from longtail.schemas.user_csv import log_columns, read_text
+from longtail.schemas.user_csv import read_text
 from longtail.sources.boxes.annotation import Annotation
 from longtail.sources.boxes.box_table import read_box_table
 from longtail.sources.boxes.coco import read_coco
@@ -71,11 +71,6 @@ class FoundBoxes:
     lists_all: bool
     columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
-    def log_columns(self) -> None:
-        """Log which columns of tables are taken for what."""
-        for where, columns in self.columns.items():
-            log_columns(columns, where)
-
 
 def read_boxes(rules: BoxRules) -> FoundBoxes:
     """All boxes of a file, or of the files in a folder, and which of them are left out.
@@ -90,40 +85,39 @@ def read_boxes(rules: BoxRules) -> FoundBoxes:
     files = _files_of(rules)
     for file in files:
         where = f"{rules.key}: '{file}'"
+        wanted = rules.categories
         if file.suffix.lower() in TABLES:
             of_file, columns[where] = read_box_table(str(file), where)
-            categories = {one.category for one in of_file} - {""}
-            of_file = _of_categories(of_file, rules.categories)
+            names |= {one.category for one in of_file} - {""}
         else:
-            of_file, categories = _read_json(file, where, rules)
-        found += [replace(one, where=f"{file.name}: {one.where}") for one in of_file]
-        names |= categories
+            of_file, categories, wanted = _read_json(file, where, rules)
+            names |= categories
+        found += [
+            replace(
+                one,
+                where=f"{file.name}: {one.where}",
+                unused=_left_out(one, wanted, rules.confidence),
+            )
+            for one in of_file
+        ]
     for name in rules.categories or ():
         if name not in names:
             raise ConfigurationError(
                 f"{rules.categories_key}: {unknown(name, sorted(names) or ['none'], 'category')}"
             )
     lists_all = any(file.suffix.lower() == ".json" for file in files)
-    return FoundBoxes([_selected(one, rules) for one in found], lists_all, columns)
+    return FoundBoxes(found, lists_all, columns)
 
 
-def _selected(one: Annotation, rules: BoxRules) -> Annotation:
-    """The same box, with the rule that leaves it out."""
-    if one.values is None or one.unused:
-        return one
-    if one.confidence is not None and one.confidence < rules.confidence:
-        return replace(one, unused=f"with a confidence below {rules.confidence:g}")
-    return one
-
-
-def _of_categories(found: Sequence[Annotation], wanted: tuple[str, ...] | None) -> list[Annotation]:
-    """The same boxes; those of other categories are left out."""
-    return [
-        replace(one, unused=f"of the category {one.category or 'none'}")
-        if wanted is not None and one.values is not None and one.category not in wanted
-        else one
-        for one in found
-    ]
+def _left_out(one: Annotation, wanted: tuple[str, ...] | None, confidence: float) -> str:
+    """What the rules leave a box out for; empty if they do not."""
+    if one.values is None:
+        return ""
+    if wanted is not None and one.category not in wanted:
+        return f"of the category {one.category or 'none'}"
+    if one.confidence is not None and one.confidence < confidence:
+        return f"with a confidence below {confidence:g}"
+    return ""
 
 
 def _files_of(rules: BoxRules) -> list[Path]:
@@ -147,8 +141,10 @@ def _files_of(rules: BoxRules) -> list[Path]:
     return files
 
 
-def _read_json(file: Path, where: str, rules: BoxRules) -> tuple[list[Annotation], set[str]]:
-    """The boxes of a file to use, and the categories that it has."""
+def _read_json(
+    file: Path, where: str, rules: BoxRules
+) -> tuple[list[Annotation], set[str], tuple[str, ...] | None]:
+    """The boxes of a file, the categories that it has, and those that are wanted of it."""
     text = read_text(str(file), where)
     try:
         content = json.loads(text)
@@ -158,8 +154,7 @@ def _read_json(file: Path, where: str, rules: BoxRules) -> tuple[list[Annotation
         raise DataError(f"{where} is not a file of boxes: it is nested too deeply") from error
     if isinstance(content, dict) and "annotations" in content:
         found = read_coco(content, where)
-        categories = {one.category for one in found} - {""}
-        return _of_categories(found, rules.categories), categories
+        return found, {one.category for one in found} - {""}, rules.categories
     if isinstance(content, dict) and CATEGORIES in content:
         found = read_megadetector(content, where)
         categories = {str(name) for name in content[CATEGORIES].values()}
@@ -169,7 +164,7 @@ def _read_json(file: Path, where: str, rules: BoxRules) -> tuple[list[Annotation
                 f"{', '.join(first_names(sorted(categories)))}. Say which to use: "
                 f"--params={rules.categories_key}=[...]"
             )
-        return _of_categories(found, rules.categories or (ANIMAL,)), categories
+        return found, categories, rules.categories or (ANIMAL,)
     raise DataError(
         f"{where} is not a file of boxes: it has neither the key {CATEGORIES} (MegaDetector) nor "
         f"annotations (COCO). Give {BOX_FORMATS}"
