@@ -14,7 +14,7 @@ from longtail.parameters import FolderSource
 from longtail.sources.confirmed_photographs import ConfirmedStore
 from longtail.sources.folder import read_folder
 from longtail.sources.images import Images
-from longtail.sources.selection import ClassRequirements
+from longtail.sources.selection import FolderRequirements
 from longtail.sources.time_and_place import CaptureReader
 
 
@@ -72,10 +72,10 @@ def read(
 ) -> Images:
     given = source(path, **changes)
     drops_small = given.small_classes == "drop"
-    requirements = ClassRequirements(
-        smallest, fewest_groups, drops_small, "datasets.moths.source", frozenset(unknown)
+    requirements = FolderRequirements(
+        "moths", fewest, smallest, fewest_groups, drops_small, frozenset(unknown)
     )
-    return read_folder(given, "moths", decoded, fewest, requirements, confirmed, 0.1, read_captures)
+    return read_folder(given, requirements, decoded, confirmed, 0.1, read_captures)
 
 
 def groups(images: Images) -> list[list[str]]:

@@ -263,4 +263,4 @@ def _record(number: int) -> FileRecord:
 
 def _entry(number: int) -> Entry:
     file = ImageFileRef(("a", f"{number}.png"), Path("/"), None)
-    return Entry(file, "a", "", "")
+    return Entry(file, "a")

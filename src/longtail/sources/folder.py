@@ -38,7 +38,7 @@ from longtail.sources.listing import (
     list_images,
     looks_like_formula,
 )
-from longtail.sources.selection import ClassRequirements, Selection, select
+from longtail.sources.selection import FolderRequirements, Selection, select
 from longtail.sources.time_and_place import CaptureReader, with_visits
 from longtail.storage.spreadsheet import write_csv
 from longtail.wording import counted, first_names, is_or_are
@@ -48,10 +48,8 @@ log = logging.getLogger(__name__)
 
 def read_folder(
     source: FolderSource,
-    dataset: str,
+    requirements: FolderRequirements,
     decoded: Path,
-    fewest_classes: int,
-    requirements: ClassRequirements,
     confirmed: ConfirmedStore | None = None,
     box_margin: float = 0,
     read_captures: CaptureReader | None = None,
@@ -61,22 +59,13 @@ def read_folder(
     If the source has boxes, or finds animals, each animal in a photograph is an image.
 
     Other layouts of folders: :func:`longtail.sources.labels.class_folders.entries_by_folder`. The
-    classes are sorted by name. Files that cannot be used are returned with the reason.
-
-    Args:
-        source: where the images are, and how they are grouped.
-        dataset: the data set's name in the parameters, for messages.
-        decoded: the folder of decoded images.
-        fewest_classes: the smallest number of classes.
-        requirements: for each class.
-        confirmed: where photographs of ``source.corrections`` are copied to.
-        box_margin: of the squares that animals are cut to, see :class:`longtail.sources.box.Box`.
-        read_captures: when and where images were taken; None if that is not read.
+    classes are sorted by name. Files that cannot be used are returned with the reason. For the
+    arguments see :func:`longtail.sources.read.read_source`.
 
     Raises:
         DataError: if nothing is there, or too few classes can be used.
     """
-    key = f"datasets.{dataset}.source"
+    dataset, key, fewest_classes = requirements.dataset, requirements.key, requirements.min_classes
     assert source.path is not None  # checked by `sources.check_source`
     listing = list_images(source.path, f"{key}.path", own=decoded)
     entries, rejected = _entries_of(listing, source, key)
@@ -277,12 +266,7 @@ def _too_few(class_names: Sequence[str], fewest: int, path: str) -> str:
 
 @contextmanager
 def _rejections_explained(rejected: Sequence[Rejected], folder: Path) -> Iterator[None]:
-    """Add the rejected files to the message of an error, and write them to a file.
-
-    Args:
-        rejected: the files that are rejected when the error is raised.
-        folder: where ``rejected.csv`` is written.
-    """
+    """Add the rejected files to the message of an error, and write them to a file."""
     file = folder / "rejected.csv"
     file.unlink(missing_ok=True)  # of an earlier run
     try:

@@ -14,7 +14,7 @@ from longtail.sources.folder import read_folder
 from longtail.sources.images import Images
 from longtail.sources.labels.metadata import find_table
 from longtail.sources.listing import find_roots
-from longtail.sources.selection import ClassRequirements
+from longtail.sources.selection import FolderRequirements
 from longtail.sources.time_and_place import CaptureReader
 
 
@@ -71,20 +71,12 @@ def read_source(
         return read_cifar100(source, name, downloads, decoded)
     named = dataset.unknown.classes if dataset.unknown else ()
     unknown = named if isinstance(named, tuple) else ()
-    requirements = ClassRequirements(
+    requirements = FolderRequirements(
+        name,
+        dataset.fewest_classes,
         dataset.smallest_class,
         dataset.fewest_groups,
         source.small_classes == "drop",
-        f"datasets.{name}.source",
         frozenset(unknown),
     )
-    return read_folder(
-        source,
-        name,
-        decoded,
-        dataset.fewest_classes,
-        requirements,
-        confirmed,
-        box_margin,
-        read_captures,
-    )
+    return read_folder(source, requirements, decoded, confirmed, box_margin, read_captures)

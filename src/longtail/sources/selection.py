@@ -20,22 +20,29 @@ from longtail.wording import counted, first_names, is_or_are
 
 
 @dataclass(frozen=True)
-class ClassRequirements:
-    """What a class must have to be used.
+class FolderRequirements:
+    """What the images of a data set must have to be used.
 
     Attributes:
-        min_images: the smallest number of usable images.
+        dataset: its name in the parameters.
+        min_classes: the smallest number of classes.
+        min_images: the smallest number of usable images of a class.
         min_groups: the smallest number of groups of them.
         drop_small: whether smaller classes are left out; otherwise they are an error.
-        key: the parameters of the source, for messages.
         unknown: classes that are held out as unknown: they need no training images.
     """
 
+    dataset: str
+    min_classes: int
     min_images: int
     min_groups: int
     drop_small: bool
-    key: str
     unknown: frozenset[str] = frozenset()
+
+    @property
+    def key(self) -> str:
+        """The parameters of the source, for messages."""
+        return f"datasets.{self.dataset}.source"
 
 
 @dataclass
@@ -75,7 +82,7 @@ class Selection:
 def select(
     entries: Sequence[Entry],
     records: Sequence[FileRecord],
-    requirements: ClassRequirements,
+    requirements: FolderRequirements,
     grouping: Grouping,
     comparer: Comparer,
     rejected: list[Rejected],
@@ -85,15 +92,7 @@ def select(
     Rejected are files that cannot be decoded, confirmed photographs that the source has, pictures
     that are in the folders of several species, training images that show the same as an official
     validation or test image, validation images that show the same as a test image, and species
-    with too few images.
-
-    Args:
-        entries: sorted by file.
-        records: of the same files.
-        requirements: for each class.
-        grouping: what makes images one group.
-        comparer: for near-duplicates.
-        rejected: files, species and reasons. What is rejected is added, also if an error is raised.
+    with too few images. What is rejected is added to ``rejected``, also if an error is raised.
 
     Raises:
         DataError: if the pattern of the grouping matches no file, or a species is too small and
@@ -202,7 +201,7 @@ def _duplicates_of_held_out_images(selection: Selection) -> list[str | None]:
 
 
 def _small_classes(
-    selection: Selection, species: Sequence[str], requirements: ClassRequirements
+    selection: Selection, species: Sequence[str], requirements: FolderRequirements
 ) -> list[str | None]:
     """Reject images of species with too few images, or too few groups of them.
 

@@ -249,7 +249,7 @@ def test_any_text_is_read_or_refused(text: str, tmp_path_factory: pytest.TempPat
     except DataError as error:
         assert str(error).startswith(f"{KEY}: '")
     else:
-        assert entries == [Entry(listing.files[0], entries[0].species, "", "")]
+        assert entries == [Entry(listing.files[0], entries[0].species)]
 
 
 def test_files_that_are_named_without_their_ending_are_found(

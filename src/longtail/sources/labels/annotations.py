@@ -21,12 +21,6 @@ def annotated_classes(
 
     It needs no header: one column names files, another one classes. If there are several such
     tables, the one that names most files is taken.
-
-    Args:
-        listing: its text files.
-        files: whose classes are not known.
-        classes: that there are.
-        key: the parameters of the source, for messages.
     """
     by_name = {file.parts[-1]: file for file in files}
     folders = {file.parts[:depth] for file in files for depth in range(1, len(file.parts))}

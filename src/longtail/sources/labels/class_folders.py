@@ -39,11 +39,6 @@ def entries_by_folder(
 
     A folder that holds everything is neither a class nor a split.
 
-    Args:
-        listing: the files at the source's path.
-        source: its parameters.
-        key: the parameters of the source, for messages.
-
     Returns:
         An entry for each file with a class, sorted by file; and file, class and reason of each
         file that cannot be used.
@@ -57,7 +52,7 @@ def entries_by_folder(
     folders = find_split_folders(paths, levels, source.split_folders, key)
     if folders is None:
         entries = [
-            Entry(file, _class_of(path, levels), "", "")
+            Entry(file, _class_of(path, levels))
             for file, path in zip(listing.files, paths, strict=True)
         ]
         _warn_of_nested_folders(paths, levels, key)
@@ -67,7 +62,7 @@ def entries_by_folder(
         divided = [folders.divide(path) for path in paths]
         entries = _entries_of_splits(listing, divided, levels, sorted(folders.splits), key)
         if source.split_folders == "redraw":
-            entries = [Entry(entry.file, entry.species, "", "") for entry in entries]
+            entries = [Entry(entry.file, entry.species) for entry in entries]
         else:
             _log_splits(entries, sorted(folders.splits), key)
     if not any(entry.species for entry in entries):
@@ -101,11 +96,11 @@ def entries_without_species(
     folders = find_split_folders(paths, 0, source.split_folders, key)
     rejected = [(name, "", reason) for name, reason in listing.rejected]
     if folders is None or source.split_folders == "redraw":
-        return [Entry(file, "", "", "") for file in listing.files], rejected
+        return [Entry(file) for file in listing.files], rejected
     divided = [
         (file, folders.divide(path)[0]) for file, path in zip(listing.files, paths, strict=True)
     ]
-    entries = [Entry(file, "", "", split) for file, split in divided if split is not None]
+    entries = [Entry(file, split=split) for file, split in divided if split is not None]
     rejected += [
         (file.name, "", "is in no folder of an official split")
         for file, split in divided
@@ -208,7 +203,7 @@ def _entries_of_splits(
         doubt = "there is none of training images"
         raise DataError(question(names, doubt, key))
     trained = {_class_of(parts, levels) for _, parts in by_split[TRAIN_SPLIT]} - {""}
-    entries = [Entry(file, "", "", "") for file, _ in outside]
+    entries = [Entry(file) for file, _ in outside]
     for split, files in by_split.items():
         classes = {_class_of(parts, levels) for _, parts in files}
         if split == TRAIN_SPLIT or classes & trained:
@@ -224,7 +219,7 @@ def _entries_of_splits(
                     "beside them names their classes: they are not used",
                     key, split, files[0][0].name,
                 )  # fmt: skip
-        entries += [Entry(file, class_of.get(file, ""), "", str(split)) for file, _ in files]
+        entries += [Entry(file, class_of.get(file, ""), split=str(split)) for file, _ in files]
     return sorted(entries, key=lambda entry: entry.file.parts)
 
 

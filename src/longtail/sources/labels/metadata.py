@@ -32,7 +32,7 @@ CHECKED = "checked"
 
 @dataclass(frozen=True)
 class Entry:
-    """What is known about an image before it is opened; all but the first two may be empty.
+    """What is known about an image before it is opened; all but the file may be empty.
 
     Attributes:
         file: of the image.
@@ -44,9 +44,9 @@ class Entry:
     """
 
     file: ImageFileRef
-    species: str
-    series: str
-    split: str
+    species: str = ""
+    series: str = ""
+    split: str = ""
     visit: str = ""
     folders: tuple[str, ...] = ()
 
@@ -178,13 +178,10 @@ class FilesByName:
         if not any(self.find(name) for name in given):
             self._ignore_folders = True
         found = [(name, file) for name in given if (file := self.find(name))]
-        if self._ignore_folders:
-            what = "without or with other folders"
-        else:
-            what, found = (
-                "in another case than on the disk, or without an ending",
-                [(n, f) for n, f in found if self.path_below_root(n) not in self._exact],
-            )
+        what = "without or with other folders"
+        if not self._ignore_folders:
+            what = "in another case than on the disk, or without an ending"
+            found = [(n, f) for n, f in found if self.path_below_root(n) not in self._exact]
         if found:
             name, file = found[0]
             log.warning(

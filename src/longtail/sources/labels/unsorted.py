@@ -37,12 +37,6 @@ def without_unsorted(
 ) -> tuple[list[Entry], list[Rejected]]:
     """The entries without those of unsorted classes, if these are left out.
 
-    Args:
-        entries: of the images.
-        answer: what the user has said about such classes.
-        unknown: the classes that are held out as unknown.
-        key: the parameters of the source, for messages.
-
     Returns:
         The other entries; and file, class and reason of those that are left out.
 
