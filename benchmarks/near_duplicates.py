@@ -29,7 +29,7 @@ from longtail.sources.decoding.decode import decode
 from longtail.sources.decoding.difference_hash import image_hash
 from longtail.sources.duplicates.aligned_correlation import SAME, GreyPyramid, detail_correlations
 from longtail.sources.files import ImageFileRef
-from longtail.sources.listing import find_image_files
+from longtail.sources.listing import list_images
 
 SIDE = 256
 # The default of near_duplicates, in bits.
@@ -163,7 +163,7 @@ def main() -> None:
     parser.add_argument("folder", help="a folder or zip file with a folder per species")
     parser.add_argument("--every", type=int, default=3, help="which photographs are edited")
     arguments = parser.parse_args()
-    files = {file.name: file for file in find_image_files(arguments.folder, "folder")}
+    files = {file.name: file for file in list_images(arguments.folder, "folder").files}
     photographs = {file.name: pixels for file, pixels in on_all_cores(_read, files.values())}
     specimens = {n: plate for n, p in photographs.items() if (plate := specimen(p)) is not None}
     table = Table("images", "pairs", "of which found", "share")

@@ -33,7 +33,7 @@ from longtail.parameters import (
     StepProfile,
 )
 from longtail.sources.images import index_of
-from longtail.sources.listing import find_image_files
+from longtail.sources.listing import list_images
 
 THIRDS = RankGroups(kind="thirds")
 PER_CLASS = PerClassHoldout(kind="per_class", test=6, validation=4)
@@ -346,7 +346,7 @@ def test_class_counts_name_absent_classes() -> None:
 
 
 def test_real_cifar100_is_cut_as_the_thesis_numbers_prove(shared_data: Any) -> None:
-    files = find_image_files(str(shared_data / "cifar100-*.zip"), "path")
+    files = list_images(str(shared_data / "cifar100-*.zip"), "path").files
     class_names = sorted({file.parts[1] for file in files})
     label_of = {name: label for label, name in enumerate(class_names)}
     index = index_of(

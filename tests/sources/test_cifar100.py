@@ -21,7 +21,7 @@ from longtail.parameters import Cifar100Source
 from longtail.schemas.data import INDEX
 from longtail.sources.cifar100 import read_cifar100
 from longtail.sources.decoding.decode import decode
-from longtail.sources.listing import find_image_files
+from longtail.sources.listing import list_images
 from tests.sources.server import sending, serving
 
 CLASSES = ["apple", "boy", "cup"]
@@ -263,7 +263,7 @@ def test_damaged_archive_among_the_downloads_is_refused(tmp_path: Path, decoded:
 
 
 def test_real_images_are_32_pixels_in_colour(shared_data: Path) -> None:
-    files = find_image_files(str(shared_data / "cifar100-test.zip"), "path")
+    files = list_images(str(shared_data / "cifar100-test.zip"), "path").files
     shown = np.stack([decode(file, 32) for file in files[::500]])
     assert shown.shape == (20, 32, 32, 3)
     assert (shown.std(axis=(1, 2)) > 5).all()

@@ -12,12 +12,12 @@ import pytest
 
 from longtail.errors import DataError
 from longtail.sources.decoding.decode import decode
-from longtail.sources.listing import describe_ignored, find_image_files, list_images
+from longtail.sources.listing import describe_ignored, list_images
 from tests.sources.photographs import png, zip_of
 
 
 def names(path: Path | str) -> list[str]:
-    return [file.name for file in find_image_files(str(path), "key")]
+    return [file.name for file in list_images(str(path), "key").files]
 
 
 @pytest.mark.parametrize("prefix", ["", "./"])
@@ -26,7 +26,7 @@ def test_zip_members_are_found_and_read(prefix: str, tmp_path: Path) -> None:
         tmp_path / "all.zip",
         {f"{prefix}b/2.png": png(), f"{prefix}a/1.PNG": png(), f"{prefix}a/._1.png": b"", "x": b""},
     )
-    files = find_image_files(str(path), "key")
+    files = list_images(str(path), "key").files
     assert [file.name for file in files] == ["a/1.PNG", "b/2.png"]
     assert decode(files[0], None)[0, 0].tolist() == [9, 8, 7]
 
@@ -217,19 +217,19 @@ def test_damaged_zip_is_one_message(tmp_path: Path) -> None:
 
 def test_nothing_at_the_path_names_the_parameter(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"datasets\.m\.source\.path: nothing is at '.*missing'"):
-        find_image_files(str(tmp_path / "missing"), "datasets.m.source.path")
+        list_images(str(tmp_path / "missing"), "datasets.m.source.path")
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("text")
     with pytest.raises(DataError, match="neither a folder nor a zip file"):
-        find_image_files(str(tmp_path / "notes.txt"), "key")
+        list_images(str(tmp_path / "notes.txt"), "key")
 
 
 def test_folder_of_zips_says_how_to_name_them(tmp_path: Path) -> None:
     zip_of(tmp_path / "a.zip", {"a/1.png": png()})
     with pytest.raises(DataError, match=r"name them, as in '.*/\*\.zip'.*Known endings: \.avif"):
-        find_image_files(str(tmp_path), "key")
+        list_images(str(tmp_path), "key")
 
 
 def test_archives_inside_are_rejected_and_named(tmp_path: Path) -> None:

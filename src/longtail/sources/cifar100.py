@@ -18,7 +18,7 @@ from longtail.project import located
 from longtail.sources.download import DownloadError, download, md5_of
 from longtail.sources.folder import read_labelled_files
 from longtail.sources.images import Images, index_of, rejected_table
-from longtail.sources.listing import find_image_files
+from longtail.sources.listing import list_images
 from longtail.storage.space import write_errors_explained
 
 IMAGE_SIZE = Cifar100Source.image_size
@@ -52,7 +52,7 @@ def read_cifar100(source: Cifar100Source, dataset: str, downloads: Path, decoded
 def _read_tree(path: str, dataset: str, decoded: Path) -> Images:
     """Read ``{train,test}/<class>/*`` from a folder or from zip files."""
     key = f"datasets.{dataset}.source.path"
-    files = find_image_files(path, key)
+    files = list_images(path, key).files
     wrong = [file.name for file in files if len(file.parts) != 3 or file.parts[0] not in SPLITS]
     missing = [split for split in SPLITS if not any(file.parts[0] == split for file in files)]
     if wrong or missing:

@@ -116,11 +116,8 @@ def correction_tables(path: str, key: str) -> list[Path]:
 def read_corrections(path: str, key: str) -> tuple[list[Correction], list[Rejected]]:
     """What people have said of photographs: one row per photograph or box that they agree on.
 
-    Of several rows of one person, the latest counts.
-
-    Args:
-        path: a table of :data:`longtail.schemas.user_tables.CORRECTIONS`, or a folder of them.
-        key: the parameter that holds ``path``, for messages.
+    ``path`` is a table of :data:`longtail.schemas.user_tables.CORRECTIONS`, or a folder of them. Of
+    several rows of one person, the latest counts.
 
     Returns:
         The rows; and table and file, species and reason of each that another one contradicts, or

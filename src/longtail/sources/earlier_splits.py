@@ -32,11 +32,6 @@ log = logging.getLogger(__name__)
 def keep_earlier_split(index: pd.DataFrame, dataset: Dataset, folder: Path) -> pd.DataFrame:
     """The index with the split of earlier runs, if there is one and the hold-out draws another.
 
-    Args:
-        index: one row per image, with the column ``sha256`` if the source is a folder.
-        dataset: its parameters.
-        folder: of the records.
-
     Raises:
         DataError: if the record is damaged.
     """

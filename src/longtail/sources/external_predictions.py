@@ -66,14 +66,7 @@ def external_logits(
     A CSV file has a column ``image`` (the number in the index of images) or ``file`` (its path
     there), and a column for each class, by its name. An NPZ file has an array ``images`` or
     ``files``, an array ``classes`` of names, and an array (images, classes) named as ``values``.
-
-    Args:
-        path: the file.
-        where: the parameter and the file, for messages.
-        values: what it has; the logits of probabilities are their logarithms.
-        index: one row per image of the data set.
-        images: the numbers of the images to predict; rows of others are not used.
-        class_names: of all classes, by label.
+    Rows of other images than ``images`` are not used. Logits of probabilities are their logarithms.
 
     Returns:
         float32 (images, classes), in the order of ``images`` and ``class_names``.

@@ -119,11 +119,6 @@ def list_images(path: str, key: str, own: Path | None = None) -> Listing:
     return listing
 
 
-def find_image_files(path: str, key: str) -> list[ImageFileRef]:
-    """All image files below ``path``, sorted by name, as :func:`list_images` finds them."""
-    return list_images(path, key).files
-
-
 def printable(name: str) -> str:
     """A name with escapes for characters that a table or a terminal cannot show."""
     text = name.encode("utf-8", "backslashreplace").decode()
@@ -297,12 +292,7 @@ def _example(listing: Listing) -> str:
 
 
 def describe_ignored(ignored: Sequence[str], system_files: Mapping[str, int]) -> str:
-    """Say how many files are skipped and why, and the first few; empty if none is.
-
-    Args:
-        ignored: names of files that are not images by their names, or hidden.
-        system_files: the number of files in each folder that holds none of the user's images.
-    """
+    """Say how many files are skipped and why, and the first few; empty if none is."""
     phrases = []
     if ignored:
         count = counted(len(ignored), "file is not an image", "files are not images")

@@ -27,14 +27,7 @@ def with_visits(
     group_by: Literal["night", "deployment"] | None,
     key: str,
 ) -> list[Entry]:
-    """The entries with the night and the deployment, or only the deployment, as their visit.
-
-    Args:
-        entries: of images.
-        captures: one row per entry.
-        group_by: what a visit is; None for none.
-        key: the parameters of the source, for messages.
-    """
+    """The entries with the night and the deployment, or only the deployment, as their visit."""
     if group_by is None:
         return list(entries)
     visits = captures["deployment"]

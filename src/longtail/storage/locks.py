@@ -12,13 +12,10 @@ from filelock import FileLock, Timeout
 @contextmanager
 def locked_if_free(lock_file: Path) -> Iterator[bool]:
     """Lock a file without waiting; yields whether it was free."""
-    lock = FileLock(lock_file)
     try:
-        lock.acquire(timeout=0)
+        held = FileLock(lock_file).acquire(timeout=0)
     except Timeout:
         yield False
         return
-    try:
+    with held:
         yield True
-    finally:
-        lock.release()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -173,17 +173,13 @@ class TrialStore:
         """The checkpoint of an unfinished training. Use it within :meth:`claim`."""
         return self._folder / f"{fingerprint}.checkpoint"
 
-    @contextmanager
-    def claim(self, fingerprint: str) -> Iterator[None]:
+    def claim(self, fingerprint: str) -> AbstractContextManager[object]:
         """Lock a fingerprint: one process trains it, and the others wait."""
-        with FileLock(self._lock_file(fingerprint)):
-            yield
+        return FileLock(self._lock_file(fingerprint))
 
-    @contextmanager
-    def claim_if_free(self, fingerprint: str) -> Iterator[bool]:
+    def claim_if_free(self, fingerprint: str) -> AbstractContextManager[bool]:
         """Lock a fingerprint without waiting; yields whether it was free."""
-        with locked_if_free(self._lock_file(fingerprint)) as free:
-            yield free
+        return locked_if_free(self._lock_file(fingerprint))
 
     def _lock_file(self, fingerprint: str) -> Path:
         locks = self._folder / "locks"

@@ -21,7 +21,7 @@ from pillow_heif import register_heif_opener
 
 from longtail.sources.decoding.decode import Decoded, DecodeLimits, Rejection, decode, try_decode
 from longtail.sources.files import ImageFileRef
-from longtail.sources.listing import find_image_files
+from longtail.sources.listing import list_images
 from tests.sources.photographs import png, zip_of
 
 
@@ -132,7 +132,7 @@ def test_other_formats_are_read(name: str, tmp_path: Path) -> None:
         register_heif_opener()
     shown = saved(tmp_path, image, name, **options)[4, 4]
     np.testing.assert_allclose(shown.astype(int), [250, 128, 3], atol=6)
-    assert [file.name for file in find_image_files(str(tmp_path), "key")] == [name]
+    assert [file.name for file in list_images(str(tmp_path), "key").files] == [name]
 
 
 def test_avif_and_heic_are_set_upright(tmp_path: Path) -> None:
@@ -246,7 +246,7 @@ def test_truncated_photographs_are_refused_not_filled_with_grey(name: str, tmp_p
 def test_reasons_stand_in_for_unusable_files_in_their_order(tmp_path: Path) -> None:
     Image.new("RGB", (4, 4), (1, 2, 3)).save(tmp_path / "b.png")
     (tmp_path / "a.png").write_bytes(b"broken")
-    files = find_image_files(str(tmp_path), "key")
+    files = list_images(str(tmp_path), "key").files
     assert [file.name for file in files] == ["a.png", "b.png"]
     refused, decoded = (try_decode(file, 4) for file in files)
     assert refused == Rejection(
@@ -267,7 +267,7 @@ def test_damaged_zip_member_is_refused_with_a_reason(damage: str, tmp_path: Path
         content[6] |= 1
         content[content.index(b"PK\x01\x02") + 8] |= 1
     path.write_bytes(bytes(content))
-    result = try_decode(find_image_files(str(path), "key")[0], 4)
+    result = try_decode(list_images(str(path), "key").files[0], 4)
     assert isinstance(result, Rejection) and result.reason.startswith("cannot be read")
 
 
@@ -350,7 +350,7 @@ def test_a_link_that_took_a_file_s_place_is_not_followed(tmp_path: Path) -> None
 
 def test_a_file_that_changes_after_it_was_listed_is_refused_for_now(tmp_path: Path) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "photo.png")
-    files = find_image_files(str(tmp_path), "key")
+    files = list_images(str(tmp_path), "key").files
     Image.new("RGB", (9, 9), (1, 2, 3)).save(tmp_path / "photo.png")
     result = try_decode(files[0], 8)
     assert result == Rejection("changed while the folder was read: run again", permanent=False)
@@ -365,7 +365,7 @@ def test_zip_bomb_is_refused_by_what_it_unpacks_to(
     monkeypatch.setattr("longtail.sources.files.MAX_MEMBER_BYTES", 1 << 20)
     path = zip_of(tmp_path / "bomb.zip", {"a/1.png": bytes(2 << 20)})
     assert path.stat().st_size < 10_000
-    result = try_decode(find_image_files(str(path), "key")[0], 8)
+    result = try_decode(list_images(str(path), "key").files[0], 8)
     assert isinstance(result, Rejection) and result.reason == "unpacks to more than 1 MB: refused"
 
 

@@ -14,7 +14,7 @@ import sqlite3
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
 from importlib.metadata import version
@@ -109,13 +109,6 @@ class PixelCache:
         limits: DecodeLimits = DEFAULT_LIMITS,
     ) -> Iterator[PixelCache]:
         """Open or create the cache of a source. Other runs that need it wait until it is closed.
-
-        Args:
-            parent: the folder of all caches.
-            dataset: the data set's name.
-            path: where its images are.
-            image_size: the height and width that they are cropped to, in pixels.
-            limits: which images are decoded.
 
         Raises:
             DiskFullError: if there is not enough space.
@@ -322,18 +315,13 @@ def _open_journal(folder: Path) -> Journal:
         return Journal(file)
 
 
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def _locked(folder: Path) -> AbstractContextManager[object]:
     lock = FileLock(folder / "lock")
-    with suppress(Timeout):
-        lock.acquire(timeout=0)
-    if not lock.is_locked:
-        log.info("Another run reads the same images: waiting for it")
-        lock.acquire()
     try:
-        yield
-    finally:
-        lock.release()
+        return lock.acquire(timeout=0)
+    except Timeout:
+        log.info("Another run reads the same images: waiting for it")
+        return lock.acquire()
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import hashlib
 import io
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
@@ -118,18 +118,9 @@ def decode(
     Raises:
         ValueError: with the reason why the file cannot be used.
     """
-    return _decode_file(file, image_size, limits)[0]
-
-
-def _decode_file(
-    file: ImageFileRef, image_size: int | None, limits: DecodeLimits
-) -> tuple[UInt8Array, bool]:
-    """The pixels, and whether the end of the file is missing."""
-    if file.box is not None and image_size is not None:
-        frame, truncated = decode_frame(file, limits)
-        return cut_square(frame, file.box, image_size), truncated
-    with file.opened() as content:
-        return _decode_marked(content, image_size, limits)
+    if image_size is None:
+        return decode_frame(file, limits)[0]
+    return decode_together([file], image_size, limits)[0][0]
 
 
 def decode_frame(file: ImageFileRef, limits: DecodeLimits) -> tuple[UInt8Array, bool]:
@@ -138,8 +129,14 @@ def decode_frame(file: ImageFileRef, limits: DecodeLimits) -> tuple[UInt8Array, 
     Raises:
         ValueError: with the reason why the file cannot be used.
     """
+    return _decode_file(file, None, limits)
+
+
+def _decode_file(
+    file: ImageFileRef, image_size: int | None, limits: DecodeLimits
+) -> tuple[UInt8Array, bool]:
     with file.opened() as content:
-        return _decode_marked(content, None, limits)
+        return _decode_marked(content, image_size, limits)
 
 
 def by_photograph(files: Iterable[ImageFileRef]) -> Iterator[list[ImageFileRef]]:
@@ -189,7 +186,7 @@ def _decode_marked(
 ) -> tuple[UInt8Array, bool]:
     """The pixels, and whether the end of the file is missing."""
     try:
-        return _decode_or_reason(content, image_size, limits), False
+        return _decode(content, image_size, limits), False
     except ValueError:
         if not limits.keep_truncated:
             raise
@@ -197,19 +194,10 @@ def _decode_marked(
         start = content.read()
         if not start.startswith(JPEG_START):
             raise
-        try:
+        with suppress(ValueError):
             # The decoder fills what is missing before the mark of the end with grey.
-            return _decode_or_reason(io.BytesIO(start + JPEG_END), image_size, limits), True
-        except ValueError:
-            pass
+            return _decode(io.BytesIO(start + JPEG_END), image_size, limits), True
         raise
-
-
-def _decode_or_reason(
-    content: BinaryIO, image_size: int | None, limits: DecodeLimits
-) -> UInt8Array:
-    with reasons_explained(content):
-        return _decode(content, image_size, limits)
 
 
 @contextmanager
@@ -240,7 +228,7 @@ def load_formats() -> None:
 
 def _decode(content: BinaryIO, image_size: int | None, limits: DecodeLimits) -> UInt8Array:
     load_formats()
-    with Image.open(content, formats=IMAGE_FORMATS) as image:
+    with reasons_explained(content), Image.open(content, formats=IMAGE_FORMATS) as image:
         width, height = image.size
         if image_size is not None:
             _check_shape(width, height)

@@ -63,13 +63,6 @@ def near_duplicate_links(
     is compared with: pairs that are wrongly found do not make chains. Different species are not
     compared, because similar species would match.
 
-    Args:
-        files: of the images.
-        records: of the same images.
-        species: of the same images.
-        distance: how close the hashes of candidates are, in bits.
-        comparer: for the pairs of candidates.
-
     Returns:
         Pairs of positions, (links, 2).
     """
