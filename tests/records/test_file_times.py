@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from longtail.records.file_times import time_in_name
-from longtail.records.times import TimeError
+from longtail.records.times import TimeError, time_in_name
 
 EVENING = "2024-06-01 23:15:00"
 

@@ -19,9 +19,6 @@ PRIORS = ("uniform", "train")
 def check_request(parameters: Parameters) -> None:
     """Refuse a folder of photographs, a list, a table or a prior that cannot be used.
 
-    Args:
-        parameters: the parameters of the run.
-
     Raises:
         ConfigurationError: if there are several data sets to choose from, no such time zone, or
             two ways to find animals.
@@ -52,8 +49,7 @@ def check_request(parameters: Parameters) -> None:
     zone = time_zone_of(asked.time_zone)
     if asked.corrections is not None:
         read_corrections(asked.corrections, "predict.corrections")
-    if asked.deployments is not None:
-        read_deployments(asked.deployments, zone)
+    read_deployments(asked.deployments, zone)
     if asked.prior not in PRIORS and not located(asked.prior).is_file():
         raise DataError(
             f"predict.prior: '{asked.prior}' is neither {' nor '.join(PRIORS)} nor a CSV file "

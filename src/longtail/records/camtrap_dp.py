@@ -82,12 +82,7 @@ def camtrap_package(
 ) -> Camtrap:
     """The package of the photographs that the standard can describe.
 
-    Args:
-        identified: of :func:`longtail.records.identifications.identifications`.
-        deployments: of the user; without them, each position is one.
-        survey: that the photographs are from.
-        title: of the survey, if the survey has none.
-        created: now, with an offset.
+    Without deployments, each position is one. ``title`` is that of a survey without its own.
 
     Returns:
         ``files`` and ``left_out`` (the columns file and why).

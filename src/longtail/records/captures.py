@@ -14,8 +14,7 @@ import pandas as pd
 from longtail.prefetch import on_all_cores
 from longtail.records.deployments import Deployments
 from longtail.records.exif import Exif, read_exif
-from longtail.records.file_times import time_in_name
-from longtail.records.times import TimeError, in_zone, night_of, refuse_reset, shown
+from longtail.records.times import TimeError, in_zone, night_of, refuse_reset, shown, time_in_name
 from longtail.schemas.user_csv import log_columns
 from longtail.schemas.vocabulary import CAPTURE_COLUMNS, CAPTURE_PROBLEM, FRAME
 from longtail.sources.files import ImageFileRef
@@ -36,10 +35,7 @@ def read_captures(
 ) -> pd.DataFrame:
     """When and where photographs were taken, one row per photograph, whatever boxes it has.
 
-    Args:
-        photographs: of those that cannot be read, only the name is used.
-        deployments: none if there is no table of them.
-        zone: of times without an offset.
+    Of those that cannot be read, only the name is used.
 
     Returns:
         ``file`` and the columns ``CAPTURE_COLUMNS``: texts and numbers, empty where not known.
@@ -66,14 +62,7 @@ def captures_of(
     deployments: Deployments,
     zone: tzinfo | None,
 ) -> pd.DataFrame:
-    """When and where files were photographed, one row per file: ``CAPTURE_COLUMNS``.
-
-    Args:
-        files: the photographs.
-        folders: that each is in, see :func:`capture`.
-        deployments: none if there is no table of them.
-        zone: of times without an offset.
-    """
+    """When and where files were photographed, one row per file: ``CAPTURE_COLUMNS``."""
     rows = [
         capture(of_file, file.parts[-1], exif, deployments, zone)
         for of_file, (file, exif) in zip(folders, on_all_cores(read_exif, files), strict=True)
@@ -182,24 +171,22 @@ def _time(
     name: str, of_exif: datetime | None, zone: tzinfo | None, problems: list[str]
 ) -> datetime | None:
     """The time of EXIF, or else of the name; what is wrong is added to ``problems``."""
-    found = [_usable(of_exif, "EXIF", zone, problems)]
+    time, in_name = _usable(of_exif, "EXIF", zone, problems), None
     from_name: list[str] = []
     try:
-        found.append(_usable(time_in_name(name), "the file's name", zone, from_name))
+        in_name = _usable(time_in_name(name), "the file's name", zone, from_name)
     except TimeError as reason:
         from_name.append(str(reason))
-    times = [time for time in found if time is not None]
-    if not times or found[0] is None:
+    if time is None:
         problems += from_name
-    if not times:
-        return None
-    if len(times) == 2:
-        apart = times[0].replace(tzinfo=None) - times[1].replace(tzinfo=None)
+        return in_name
+    if in_name is not None:
+        apart = time.replace(tzinfo=None) - in_name.replace(tzinfo=None)
         if abs(apart.total_seconds()) > LARGEST_DIFFERENCE:
             problems.append(
-                f"EXIF has {shown(times[0])}, which is used, but the file's name {shown(times[1])}"
+                f"EXIF has {shown(time)}, which is used, but the file's name {shown(in_name)}"
             )
-    return times[0]
+    return time
 
 
 def _usable(

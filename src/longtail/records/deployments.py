@@ -122,13 +122,15 @@ def folder_key(name: str) -> str:
 
 
 def read_deployments(
-    path: str, zone: tzinfo | None, key: str = "predict.deployments"
+    path: str | None, zone: tzinfo | None, key: str = "predict.deployments"
 ) -> Deployments:
-    """The deployments in a CSV file; a mistake costs its row, or only the cell.
+    """The deployments in a CSV file, none without one; a mistake costs its row, or only the cell.
 
     Raises:
         DataError: if the file cannot be read, or has no column of names or no row.
     """
+    if path is None:
+        return Deployments()
     where = f"{key}: '{path}'"
     (_, header), *rows = read_rows(read_text(path, where), where)
     at = find_columns(header, DEPLOYMENT_HEADERS, where)

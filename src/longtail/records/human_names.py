@@ -63,35 +63,47 @@ def with_human_names(
         used, ``rejected`` ones first, with the reason. The name of the model stays there.
     """
     said = {row.photograph: row for row in corrections}
-    by_file: dict[tuple[str, str], list[Correction]] = defaultdict(list)
-    checksums = set(identified["sha256"]) - {""}
-    for row in corrections:
-        if row.sha256 not in checksums:
-            by_file[row.file, row.box].append(row)
-    known = KnownNames.of(recognizer, listed)
-    rows, used, reasons = [], set(), {}
     of_model: list[dict[Any, Any]] = identified.to_dict("records")
-    for of_file in of_model:
-        photograph = of_file[FRAME] or of_file["file"]
-        checksum, box = of_file["sha256"], of_file[BOX]
-        found = said.get((checksum, box)) or said.get((photograph, box))
-        if found is None and not checksum and len(by_file[photograph, box]) == 1:
-            [found] = by_file[photograph, box]
-        named = {} if found is None else _named(found, known)
-        if found is not None and isinstance(named, str):
-            reasons[found.photograph] = named
-        elif found is not None:
-            used.add(found.photograph)
-        rows.append(of_file if isinstance(named, str) else {**of_file, **named})
+    of_rows = _corrections_of_rows(of_model, said)
+    known, used, reasons = KnownNames.of(recognizer, listed), {}, {}
+    for correction in filter(None, of_rows):
+        named = _named(correction, known)
+        if isinstance(named, str):
+            reasons[correction.photograph] = named
+        else:
+            used[correction.photograph] = named
     of_photograph = _rows_of_photographs(of_model)
-    for key in said.keys() - used - reasons.keys():
+    for key in said.keys() - used.keys() - reasons.keys():
         if reason := _mistake(said[key], of_photograph):
             reasons[key] = reason
     _log_counts(len(used), len(rejected) + len(reasons), len(said) - len(used) - len(reasons))
     known.log_nearly([said[key].name for key in said if key in used and said[key].name])
+    rows = [
+        {**row, **used.get(correction.photograph, {})} if correction else row
+        for row, correction in zip(of_model, of_rows, strict=True)
+    ]
     table = pd.DataFrame(rows, columns=identified.columns, index=identified.index)
     unpublished = [said[key].rejected(reasons[key]) for key in said if key in reasons]
     return table, [*rejected, *unpublished]
+
+
+def _corrections_of_rows(
+    rows: Sequence[dict[Any, Any]], said: Mapping[tuple[str, str], Correction]
+) -> list[Correction | None]:
+    """The correction of each row, if there is one: see :func:`with_human_names`."""
+    checksums = {row["sha256"] for row in rows} - {""}
+    by_file: dict[tuple[str, str], list[Correction]] = defaultdict(list)
+    for correction in said.values():
+        if correction.sha256 not in checksums:
+            by_file[correction.file, correction.box].append(correction)
+    found: list[Correction | None] = []
+    for row in rows:
+        checksum, place = row["sha256"], (row[FRAME] or row["file"], row[BOX])
+        of_row = said.get((checksum, row[BOX])) or said.get(place)
+        if of_row is None and not checksum and len(by_file[place]) == 1:
+            [of_row] = by_file[place]
+        found.append(of_row)
+    return found
 
 
 def _rows_of_photographs(rows: Sequence[dict[Any, Any]]) -> Mapping[str, list[dict[Any, Any]]]:

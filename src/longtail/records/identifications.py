@@ -17,8 +17,7 @@ from longtail.wording import capitalized, decimal
 # The kinds of Camtrap DP (observationType).
 ANIMAL_KIND, BLANK, UNKNOWN_KIND, UNCLASSIFIED = "animal", "blank", "unknown", "unclassified"
 MACHINE, HUMAN = "machine", "human"
-
-
+NAME_COLUMNS = ("scientific_name", "taxon_rank", "probability")
 # The columns of boxes, as shares of the width and the height of the photograph.
 RELATIVE_BOX = ("box_x", "box_y", "box_width", "box_height")
 
@@ -41,9 +40,6 @@ def identifications(
     places = [_relative(boxes.get(file)) for file in names["file"]]
     found[list(RELATIVE_BOX)] = np.array(places).reshape(-1, len(RELATIVE_BOX))
     return names.assign(**found, photograph=photograph, method=MACHINE, by=by, when="")
-
-
-NAME_COLUMNS = ("scientific_name", "taxon_rank", "probability")
 
 
 def _relative(found: PhotographBox | None) -> tuple[float, ...]:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from longtail.parameters import FolderSource
 from longtail.records.captures import captures_of, folders_of, log_captures
-from longtail.records.deployments import Deployments, read_deployments
+from longtail.records.deployments import read_deployments
 from longtail.records.times import time_zone_of
 from longtail.sources.labels.metadata import Entry
 from longtail.sources.time_and_place import CaptureReader
@@ -26,9 +26,8 @@ def capture_reader(source: FolderSource, key: str) -> CaptureReader | None:
     if not source.reads_captures:
         return None
     zone = time_zone_of(source.time_zone, f"{key}.time_zone")
-    of_traps, deployments = f"{key}.deployments", Deployments()
-    if source.deployments is not None:
-        deployments = read_deployments(source.deployments, zone, of_traps)
+    of_traps = f"{key}.deployments"
+    deployments = read_deployments(source.deployments, zone, of_traps)
 
     def read(entries: Sequence[Entry]) -> pd.DataFrame:
         files = [entry.file for entry in entries]

@@ -1,7 +1,8 @@
-"""Times of photographs: in a time zone, impossible ones, and the night that they belong to."""
+"""Times of photographs: in their names, in a time zone, impossible ones, and their nights."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from difflib import get_close_matches
@@ -12,6 +13,17 @@ from longtail.errors import ConfigurationError
 # What clocks of cameras and computers show after their battery was empty.
 RESETS = frozenset((date(1904, 1, 1), date(1970, 1, 1), date(1980, 1, 1), date(2000, 1, 1)))
 NOON = timedelta(hours=12)
+# A date and a time with seconds, whatever is between the numbers. Examples:
+#   ManFocus_2024_06_01__23_15_00_HDR0   Mothbox
+#   20240601231500-snapshot              AMI traps and motion detectors
+#   20240601_231500, IMG_20240601_231500 trap cameras and phones
+#   PXL_20240601_231500123               phones, with milliseconds
+#   2024-06-01 23.15.00                  copies in Dropbox, and "WhatsApp Image 2024-06-01 at ..."
+_TIME_IN_NAME = re.compile(
+    r"(?<!\d)((?:19|20)\d\d)([-_.]?)(\d\d)\2(\d\d)"
+    r"(?:[-_ T]{1,2}| at |(?<=\d{8}))"
+    r"(\d\d)([-_.:]?)(\d\d)\6(\d\d)(?:\d{3})?(?!\d)"
+)
 
 
 class TimeError(ValueError):
@@ -51,6 +63,28 @@ def time_of(numbers: Iterable[str | None]) -> datetime:
     """
     year, month, day, hour, minute, second = (int(number or 0) for number in numbers)
     return datetime(year, month, day, hour, minute, second)
+
+
+def time_in_name(name: str) -> datetime | None:
+    """The local time in a file's name; None if it has none.
+
+    Raises:
+        TimeError: if it is an impossible one, such as on 30 February.
+
+    Examples:
+        >>> str(time_in_name("ManFocus_2024_06_01__23_15_00_HDR0.jpg"))
+        '2024-06-01 23:15:00'
+        >>> time_in_name("DSC_0042.jpg") is None
+        True
+    """
+    found = _TIME_IN_NAME.search(name)
+    if found is None:
+        return None
+    year, _, month, day, hour, _, minute, second = found.groups()
+    try:
+        return time_of((year, month, day, hour, minute, second))
+    except ValueError:
+        raise TimeError(f"the file's name has the impossible time {found[0]}") from None
 
 
 def in_zone(time: datetime, zone: tzinfo | None) -> datetime:

@@ -99,11 +99,6 @@ def photographs_to_learn(split: Split, index: pd.DataFrame, subsets: pd.DataFram
     """The numbers of a trial's training, validation and test images, ascending.
 
     Without those of one group with an image of an unknown species.
-
-    Args:
-        split: of the trial.
-        index: one row per image.
-        subsets: one row per image and subset.
     """
     test = images_of(subsets, "test", widest_test_set(subsets))
     every = np.unique(np.concatenate([split.train_images, split.validation_images, test]))
@@ -123,16 +118,6 @@ def cross_fit(
     requested: Predict,
 ) -> CrossFitted:
     """Train a trial on all photographs, and once without each fold. What is stored is not trained.
-
-    Args:
-        chosen: the trial.
-        weights: the file of its trained weights.
-        split: what it was trained and validated on.
-        images: uint8 (images, height, width, 3).
-        index: one row per image.
-        subsets: one row per image and subset.
-        store: the folder of finished trainings.
-        requested: the folds.
 
     Raises:
         DataError: if the pretrained weights are missing or have changed, or if no photograph can

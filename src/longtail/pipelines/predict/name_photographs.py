@@ -61,17 +61,8 @@ def name_photographs(
     """Name new photographs, one row per file or box, sorted by their names.
 
     Files and boxes that cannot be used have a row with the reason. Photographs that are in the
-    data set have the name of its part.
-
-    Args:
-        recognizer: of :func:`describe_recognizer`.
-        photographs: what to name.
-        images: of the data set, uint8 (images, height, width, 3).
-        subsets: one row per image and subset.
-        store: the folder of finished trainings.
-        named_before: the folder of what was computed for photographs before.
-        predict: its ``only_new`` is whether that is used.
-        compute: the device to use.
+    data set have the name of its part. What was computed for a photograph before is used again with
+    ``predict.only_new``.
 
     Raises:
         DataError: if the trained weights, or features to compare with, are missing.

@@ -68,15 +68,6 @@ def select_trial(
 ) -> ChosenTrial:
     """Select the best trial on the validation images, or the one of the parameters.
 
-    Args:
-        results: of the data set, one row per trial and held-out set.
-        trainings: one row per trial.
-        source: the summary of the data set's source.
-        index: one row per image.
-        subsets: one row per image and subset.
-        predict: its ``trial`` is the name of a trial, or None for the best.
-        compute: the device to use.
-
     Raises:
         ConfigurationError: if there is no such trial.
         DataError: if there is nothing to choose by, or the results are stale.
@@ -111,16 +102,6 @@ def describe_recognizer(
     If it is cross-fitted (:mod:`longtail.pipelines.predict.cross_fitting`), a model of all
     photographs names, and the others measure. Otherwise the trial itself names, and the validation
     and test photographs measure.
-
-    Args:
-        chosen: the trial.
-        images: uint8 (images, height, width, 3).
-        index: one row per image.
-        subsets: one row per image and subset.
-        profile: one row per class.
-        logits: the files of the stored logits of the data set's trials.
-        store: the folder of finished trainings.
-        predict: the parameters of the stage.
 
     Returns:
         The recognizer of :func:`longtail.naming.recognizer.make_recognizer`, with the key of the
@@ -167,11 +148,6 @@ def list_photographs(predict: Predict, dataset: Dataset, source: dict[str, Any])
 
     They may have as many pixels as the images of the data set.
 
-    Args:
-        predict: the photographs, and how they are cut.
-        dataset: its source says how large images are.
-        source: the summary of the source that was read, which says whether they were cut.
-
     Raises:
         DataError: if there are no photographs.
     """
@@ -184,32 +160,25 @@ def list_photographs(predict: Predict, dataset: Dataset, source: dict[str, Any])
     found = find_photographs(predict.path, limits)
     if skipped := describe_ignored(found.ignored, found.system_files):
         log.info("Skipped: %s", skipped)
-    if rules := BoxRules.of(predict):
-        _warn_of_other_margin(predict, source)
-        return cut_photographs(found, rules, of_dataset.image_size)
-    if predict.find_animals is not None:
-        _warn_of_other_margin(predict, source)
-        return cut_found_animals(
-            found, predict.box_margin, of_dataset.image_size, "predict.find_animals"
-        )
-    if BOX_MARGIN in source:
-        log.warning(
-            "%s has learnt from animals that were cut from their photographs, but these "
-            "photographs are named whole: set predict.boxes or predict.find_animals, too",
-            dataset.label,
-        )
-    return found
-
-
-def _warn_of_other_margin(predict: Predict, source: dict[str, Any]) -> None:
-    margin = source.get(BOX_MARGIN, predict.box_margin)
-    if margin != predict.box_margin:
+    rules, margin, size = BoxRules.of(predict), predict.box_margin, of_dataset.image_size
+    learnt_margin = source.get(BOX_MARGIN)
+    if rules is None and predict.find_animals is None:
+        if learnt_margin is not None:
+            log.warning(
+                "%s has learnt from animals that were cut from their photographs, but these "
+                "photographs are named whole: set predict.boxes or predict.find_animals, too",
+                dataset.label,
+            )
+        return found
+    if learnt_margin not in (None, margin):
         log.warning(
             "predict.box_margin is %g, but the data set was cut with %g: animals are named best as "
             "they were learnt",
-            predict.box_margin,
-            margin,
+            *(margin, learnt_margin),
         )
+    if rules is not None:
+        return cut_photographs(found, rules, size)
+    return cut_found_animals(found, margin, size, "predict.find_animals")
 
 
 def list_deployments(predict: Predict) -> Deployments:
@@ -218,8 +187,6 @@ def list_deployments(predict: Predict) -> Deployments:
     Raises:
         DataError: if it cannot be used; a wrong row is only reported.
     """
-    if predict.deployments is None:
-        return Deployments()
     return read_deployments(predict.deployments, time_zone_of(predict.time_zone))
 
 

@@ -35,13 +35,24 @@ def create_pipeline(parameters: Parameters) -> Pipeline:
     nodes = [*_describe(dataset), *_name(dataset)]
     if parameters.predict.spreadsheet is not None:
         nodes.append(_copy(dataset, parameters.predict.spreadsheet))
-    return Pipeline(nodes, namespace="predict", prefix_datasets_with_namespace=False)
+    return _stage(nodes, dataset)
 
 
 def create_description(parameters: Parameters) -> Pipeline:
     """The part of the stage that needs no new photographs."""
-    nodes = _describe(dataset_of(parameters))
-    return Pipeline(nodes, namespace="predict", prefix_datasets_with_namespace=False)
+    dataset = dataset_of(parameters)
+    return _stage(_describe(dataset), dataset)
+
+
+def _stage(nodes: list[Node], dataset: str) -> Pipeline:
+    return Pipeline(
+        nodes, tags=[dataset], namespace="predict", prefix_datasets_with_namespace=False
+    )
+
+
+def _of(dataset: str, *names: str) -> dict[str, str]:
+    """Inputs of a node that are data sets called as they are."""
+    return {name: f"{dataset}_{name}" for name in names}
 
 
 def _describe(dataset: str) -> list[Node]:
@@ -49,28 +60,24 @@ def _describe(dataset: str) -> list[Node]:
         Node(
             select_trial,
             inputs={
-                **{name: f"{dataset}_{name}" for name in ("results", "trainings", "source")},
-                **{name: f"{dataset}_{name}" for name in ("index", "subsets")},
+                **_of(dataset, "results", "trainings", "source", "index", "subsets"),
                 "predict": "params:predict",
                 "compute": "params:compute",
             },
             outputs=f"{dataset}_chosen_trial",
             name=f"select_{dataset}",
-            tags=[dataset],
         ),
         Node(
             describe_recognizer,
             inputs={
                 "chosen": f"{dataset}_chosen_trial",
-                **{name: f"{dataset}_{name}" for name in ("images", "index", "subsets")},
+                **_of(dataset, "images", "index", "subsets", "logits"),
                 "profile": f"{dataset}_class_profile",
-                "logits": f"{dataset}_logits",
                 "store": "trial_store",
                 "predict": "params:predict",
             },
             outputs=f"{dataset}_recognizer",
             name=f"describe_{dataset}",
-            tags=[dataset],
         ),
     ]
 
@@ -82,22 +89,17 @@ def _name(dataset: str) -> list[Node]:
             inputs="params:predict",
             outputs=f"{dataset}_deployments",
             name=f"deployments_{dataset}",
-            tags=[dataset],
         ),
         Node(
             list_photographs,
             inputs=["params:predict", f"params:datasets.{dataset}", f"{dataset}_source"],
             outputs=f"{dataset}_photographs",
             name=f"list_{dataset}",
-            tags=[dataset],
         ),
         Node(
             name_photographs,
             inputs={
-                "recognizer": f"{dataset}_recognizer",
-                "photographs": f"{dataset}_photographs",
-                "images": f"{dataset}_images",
-                "subsets": f"{dataset}_subsets",
+                **_of(dataset, "recognizer", "photographs", "images", "subsets"),
                 "store": "trial_store",
                 "named_before": "named_before",
                 "predict": "params:predict",
@@ -105,29 +107,23 @@ def _name(dataset: str) -> list[Node]:
             },
             outputs=f"{dataset}_answers",
             name=f"name_{dataset}",
-            tags=[dataset],
         ),
         Node(
             read_time_and_place,
             inputs=[f"{dataset}_photographs", f"{dataset}_deployments", "params:predict"],
             outputs=f"{dataset}_captures",
             name=f"locate_{dataset}",
-            tags=[dataset],
         ),
         Node(
             with_captures,
             inputs=[f"{dataset}_answers", f"{dataset}_captures"],
             outputs=f"{dataset}_names",
             name=f"join_{dataset}",
-            tags=[dataset],
         ),
         Node(
             publish_records,
             inputs={
-                "names": f"{dataset}_names",
-                "recognizer": f"{dataset}_recognizer",
-                "photographs": f"{dataset}_photographs",
-                "deployments": f"{dataset}_deployments",
+                **_of(dataset, "names", "recognizer", "photographs", "deployments"),
                 "predict": "params:predict",
                 "dataset": f"params:datasets.{dataset}",
             },
@@ -136,20 +132,16 @@ def _name(dataset: str) -> list[Node]:
                 for name in ("camtrap_dp", "occurrences", "left_out", "nights", "nights_figure")
             ],
             name=f"publish_{dataset}",
-            tags=[dataset],
         ),
         Node(
             draw_gallery,
             inputs={
-                "names": f"{dataset}_names",
-                "recognizer": f"{dataset}_recognizer",
-                "photographs": f"{dataset}_photographs",
+                **_of(dataset, "names", "recognizer", "photographs"),
                 "predict": "params:predict",
                 "dataset": f"params:datasets.{dataset}",
             },
             outputs=f"{dataset}_names_page",
             name=f"draw_{dataset}",
-            tags=[dataset],
         ),
     ]
 
@@ -160,7 +152,6 @@ def _copy(dataset: str, spreadsheet: str) -> Node:
         inputs=f"{dataset}_names",
         outputs=f"{dataset}_names_{spreadsheet}",
         name=f"copy_{dataset}",
-        tags=[dataset],
     )
 
 
