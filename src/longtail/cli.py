@@ -28,7 +28,7 @@ from kedro.pipeline import Pipeline
 from longtail import tracking
 from longtail.commands.completion import complete_values_after_equals
 from longtail.commands.options import ARGUMENTS_KEY, Command, split_params
-from longtail.commands.run_options import RunCommand, configuration, run_params
+from longtail.commands.run_options import RunCommand, configuration, run_params, selected
 from longtail.config import GridConfigLoader
 from longtail.errors import LongtailError
 from longtail.parameters import unknown
@@ -126,12 +126,8 @@ def _selection_mistakes(given: Mapping[str, Any]) -> list[str]:
     misspelt = list(_misspelt(given, registered))
     if misspelt:
         return misspelt
-    chosen = Pipeline([registered[name] for name in given["pipelines"] or ["__default__"]])
-    filters = ("tags", "from_nodes", "to_nodes", "node_names", "from_inputs", "to_outputs")
     try:
-        chosen.filter(
-            node_namespaces=given["namespaces"], **{name: given[name] for name in filters}
-        )
+        selected(registered, given)
     except ValueError as error:
         return [str(error)]
     return []

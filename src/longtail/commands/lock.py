@@ -137,15 +137,7 @@ def regenerate(environment: str | None, parameters: Mapping[str, Any], file: Pat
 def _make_again(
     lock: Lock, environment: str | None, parameters: Mapping[str, Any], file: Path, *, keep: bool
 ) -> dict[str, str]:
-    """Run the report stage on locked files and compare: one phrase per document that differs.
-
-    Args:
-        lock: the content of ``file``, which may not be written yet.
-        environment: see :func:`regenerate`.
-        parameters: see :func:`regenerate`.
-        file: for messages.
-        keep: whether to keep the new documents.
-    """
+    """Run the report stage on locked files and compare: one phrase per document that differs."""
     option = f" --env={environment}" if environment else ""
     here = locks.parameters_here(lock, environment, parameters, file)
     with _opened(environment, here) as project:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -27,23 +27,6 @@ from longtail.storage.store import TrialStore
 from longtail.version_names import is_in_future
 
 
-@dataclass(frozen=True)
-class Task:
-    """What is to be pruned, and how.
-
-    Attributes:
-        configuration: the folder of the environments, whose locks keep versions.
-        layout: the paths of the artifacts.
-        keep: how many of the newest versions of each artifact are kept in any case.
-        ask_mlflow: whether to keep what runs tagged `keep` refer to.
-    """
-
-    configuration: Path
-    layout: Layout
-    keep: int
-    ask_mlflow: bool
-
-
 def prune(
     environment: str | None,
     parameters: Mapping[str, Any],
@@ -57,8 +40,8 @@ def prune(
     Args:
         environment: whose catalog and data folder.
         parameters: those of the runs, of which only the data folder matters.
-        keep: see :class:`Task`.
-        ask_mlflow: see :class:`Task`.
+        keep: how many of the newest versions of each artifact are kept in any case.
+        ask_mlflow: whether to keep what runs tagged `keep` refer to.
         agreed: asks the user a question before anything is removed.
 
     Raises:
@@ -66,7 +49,7 @@ def prune(
         ConfigurationError: if a lock is invalid.
     """
     configuration, layout = _opened(environment, parameters)
-    task = Task(configuration, layout, keep, ask_mlflow)
+    planned = partial(_planned, configuration, layout, keep, ask_mlflow=ask_mlflow)
     if not layout.data.is_dir():
         raise DataError(
             f"there is no data folder {layout.data}. Name the one of the runs: "
@@ -74,7 +57,7 @@ def prune(
         )
     say = rich.get_console().print
     with _disk_errors_in_one_message():
-        with _planned(task) as shown:
+        with planned() as shown:
             pass
         if not shown.removed:
             say("\n".join([f"Nothing to remove from {layout.data}", *shown.notes]), markup=False)
@@ -83,7 +66,7 @@ def prune(
         if not agreed(f"Remove {summary(shown)}?"):
             return
         # Minutes may have passed: what is needed by now is kept.
-        with _planned(task) as now:
+        with planned() as now:
             agreed_to = now.only(shown)
             _remove(layout, agreed_to)
     say(f"Removed {summary(agreed_to)}", markup=False)
@@ -102,11 +85,12 @@ def _opened(environment: str | None, parameters: Mapping[str, Any]) -> tuple[Pat
 
 
 @contextmanager
-def _planned(task: Task) -> Iterator[RemovalPlan]:
+def _planned(
+    configuration: Path, layout: Layout, keep: int, *, ask_mlflow: bool
+) -> Iterator[RemovalPlan]:
     """What is to be removed. No run starts until the block is left."""
-    locks = references.read_locks(task.configuration)
-    runs = tracking.tracked_runs() if task.ask_mlflow else None
-    layout = task.layout
+    locks = references.read_locks(configuration)
+    runs = tracking.tracked_runs() if ask_mlflow else None
     with uses.exclusively(layout.data):
         in_progress = uses.in_progress(layout.data)
         found = scan(layout.data, layout.store, layout.entry_of)
@@ -120,7 +104,7 @@ def _planned(task: Task) -> Iterator[RemovalPlan]:
             in_progress,
             tracked,
         )
-        versions = decide_versions(found.versions, task.keep, needs)
+        versions = decide_versions(found.versions, keep, needs)
         links = [link for link in found.links if layout.may_hide_cards(link)]
         # During a run all trainings are kept, and a card may be half written.
         named = None if links or in_progress else _named(layout.data, versions)

@@ -18,11 +18,6 @@ log = logging.getLogger(__name__)
 def report_again(run: str, environment: str | None, parameters: Mapping[str, Any]) -> None:
     """Make the report of an earlier run from what it has stored, as a new version.
 
-    Args:
-        run: the version of what it made.
-        environment: of the run.
-        parameters: of the run, nested.
-
     Raises:
         DataError: if there is no such run, or if its results are not those of the parameters.
     """

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import takewhile
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import click
 from click.shell_completion import CompletionItem
 from kedro.framework.project import settings
+from kedro.pipeline import Pipeline
 
 from longtail.commands.options import Command, split_load_versions, split_params
 from longtail.config import GridConfigLoader
@@ -45,6 +46,8 @@ HELP = {
 # The environment of a run without --env, which has no file of its own at first.
 LOCAL = {"local": "Your own values, which are not committed. The default."}
 COMMENT = "#"
+# Kedro's names of the options that choose parts of a pipeline.
+FILTERS = ("tags", "from_nodes", "to_nodes", "node_names", "from_inputs", "to_outputs")
 
 
 class RunCommand(Command):
@@ -80,6 +83,21 @@ def run_params(params: Iterable[click.Parameter]) -> list[click.Parameter]:
             complete(param, _completer(completions[param.name]))
     alias = click.Option(["--pipeline", "-p"], help="The same as --pipelines, for one pipeline.")
     return [*changed, alias]
+
+
+def selected(registered: Mapping[str, Pipeline], options: Mapping[str, Any]) -> Pipeline:
+    """The part of the registered pipelines that the options choose, as Kedro's session does.
+
+    Raises:
+        ValueError: if they choose nothing.
+    """
+    names = options.get("pipelines") or ["__default__"]
+    for name in names:
+        if name not in registered:
+            raise ValueError(f"there is no pipeline '{name}'")
+    filters = {name: options.get(name) or None for name in FILTERS}
+    chosen = Pipeline([registered[name] for name in names])
+    return chosen.filter(**filters, node_namespaces=options.get("namespaces") or None)
 
 
 def environments() -> dict[str, str]:

@@ -8,7 +8,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,8 +52,8 @@ ARTIFACTS = (
     *("model", "history", "card", "predictions", "logits", "evaluation"),
     *("results", "confusions", "reliability", "answers", "class_confusions", "examples"),
 )
-# What MLflow takes in one call; as many tags as parameters.
-MAX_METRICS, MAX_PARAMS = 1000, 100
+# What MLflow takes in one call.
+BATCHES = {"metrics": 1000, "params": 100, "tags": 100}
 
 
 def _while_tracked(method: Callable[..., None]) -> Callable[..., None]:
@@ -148,8 +148,7 @@ class MlflowHook:
 
         leaves = flatten(trial.model_dump(mode="json"))
         params = [Param(".".join(key), str(value)) for key, value in leaves]
-        for start in range(0, len(params), MAX_PARAMS):
-            self._mlflow().log_batch(run, params=params[start : start + MAX_PARAMS])
+        self._log(run, "params", params)
 
     @hook_impl
     @_while_tracked
@@ -275,9 +274,7 @@ class MlflowHook:
         tags = tracking.tags_of_versions(
             read | {name: version for name, version in reused.items() if name not in own}
         )
-        pieces = [RunTag(key, value) for key, value in tags.items()]
-        for start in range(0, len(pieces), MAX_PARAMS):
-            self._mlflow().log_batch(run, tags=pieces[start : start + MAX_PARAMS])
+        self._log(run, "tags", [RunTag(key, value) for key, value in tags.items()])
 
     def _log_training(self, run: str | None, outputs: dict[str, Any]) -> None:
         from mlflow.entities import Metric, RunTag
@@ -294,18 +291,22 @@ class MlflowHook:
             for name in HISTORY_METRICS
             if pd.notna(row[name])
         ]
-        for start in range(0, len(metrics), MAX_METRICS):
-            self._mlflow().log_batch(run, metrics=metrics[start : start + MAX_METRICS])
+        self._log(run, "metrics", metrics)
         described = ("fingerprint", "trained_by", "device", "torch", "model_parameters")
-        tags = [RunTag(key, str(card[key])) for key in described]
-        self._mlflow().log_batch(run, tags=tags)
+        self._log(run, "tags", [RunTag(key, str(card[key])) for key in described])
 
     def _log_metrics(self, run: str, values: Mapping[str, float]) -> None:
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
         metrics = [Metric(name, float(value), now, 0) for name, value in values.items()]
-        self._mlflow().log_batch(run, metrics=metrics)
+        self._log(run, "metrics", metrics)
+
+    def _log(self, run: str, kind: str, values: Sequence[Any]) -> None:
+        """Log metrics, parameters or tags, as many in each call as MLflow takes."""
+        for start in range(0, len(values), BATCHES[kind]):
+            batch: dict[str, Any] = {kind: values[start : start + BATCHES[kind]]}
+            self._mlflow().log_batch(run, **batch)
 
     def _log_artifacts(self, run: str, node: Node, catalog: LongtailCatalog) -> None:
         folders = [str(path_of(catalog, f"{node.namespace}.{name}")) for name in ARTIFACTS]

@@ -21,6 +21,7 @@ from longtail.commands.plan.data import (
 from longtail.commands.plan.estimate import estimate
 from longtail.commands.plan.text import Plan, lines_of
 from longtail.commands.plan.trainings import planned_trainings
+from longtail.commands.run_options import selected
 from longtail.context import open_project
 from longtail.hooks import LoadVersionsHook
 from longtail.hooks.preflight import check_predictions, check_sources, refuse_missing
@@ -33,9 +34,6 @@ from longtail.runner import GridRunner
 from longtail.storage.store import TrialStore
 from longtail.trials.tags import TRIAL_TAG
 from longtail.trials.verification import stale_results, verified_results
-
-# Kedro's names of the options that choose parts of a pipeline.
-FILTERS = ("tags", "from_nodes", "to_nodes", "node_names", "from_inputs", "to_outputs")
 
 
 def plan(options: Mapping[str, Any], arguments: Sequence[str]) -> None:
@@ -60,7 +58,7 @@ def planned(options: Mapping[str, Any]) -> Plan:
     with open_project(
         options.get("env"), options.get("params") or {}, options.get("conf_source")
     ) as (_, context):
-        pipeline = _selected(options)
+        pipeline = selected(pipelines, options)
         versions = dict(options.get("load_versions") or {})
         catalog = context.catalog_of(versions)
         LoadVersionsHook().before_pipeline_run({"load_versions": versions}, pipeline, catalog)
@@ -69,21 +67,6 @@ def planned(options: Mapping[str, Any]) -> Plan:
             trial for trial in context.loader.parameters()[1] if f"train.{trial.name}" in fits
         ]
         return _of_run(pipeline, catalog, trials)
-
-
-def _selected(options: Mapping[str, Any]) -> Pipeline:
-    """The part of the registered pipelines that the options choose, as Kedro's session does.
-
-    Raises:
-        ValueError: if they choose nothing.
-    """
-    chosen = Pipeline([])
-    for name in options.get("pipelines") or ["__default__"]:
-        if name not in pipelines:
-            raise ValueError(f"there is no pipeline '{name}'")
-        chosen += pipelines[name]
-    filters = {name: options.get(name) or None for name in FILTERS}
-    return chosen.filter(**filters, node_namespaces=options.get("namespaces") or None)
 
 
 def _of_run(pipeline: Pipeline, catalog: LongtailCatalog, trials: list[Trial]) -> Plan:

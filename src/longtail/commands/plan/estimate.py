@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Literal
 
 from longtail.commands.plan.data import PlannedData
@@ -54,15 +55,7 @@ def estimate(
     unsaved_images: Iterable[str],
     workers: int,
 ) -> Estimate:
-    """Estimate a run from its trainings.
-
-    Args:
-        trainings: of its trials, each once.
-        data: of each data set.
-        store: of earlier trainings.
-        unsaved_images: the data sets whose images are not stored yet.
-        workers: how many trainings run at the same time.
-    """
+    """Estimate a run from its trainings."""
     new = [training for training in trainings if not training.is_stored]
     on_gpu = any(training.job.trial.compute.device != "cpu" for training in new) and has_gpu()
     measured = [on_h200(training) for training in new]
@@ -107,7 +100,5 @@ def _durations(
 
 def _in_parallel(durations: Sequence[Seconds], workers: int) -> Seconds:
     """The duration of trainings of which several run at the same time."""
-    longest = NOTHING
-    for each in durations:
-        longest = longest.at_least(each)
+    longest = reduce(Seconds.at_least, durations, NOTHING)
     return (sum(durations, NOTHING) * (1 / workers)).at_least(longest)

@@ -47,13 +47,7 @@ class Plan:
 
 
 def lines_of(plan: Plan, free_bytes: int, arguments: Sequence[str]) -> Iterator[str]:
-    """The lines that `kedro plan` prints.
-
-    Args:
-        plan: what a run would do.
-        free_bytes: on the disk of the data folder.
-        arguments: of the command, which are those of the run.
-    """
+    """The lines that `kedro plan` prints."""
     yield from _trainings(plan)
     if plan.stale:
         stale = counted(sum(map(len, plan.stale.values())), "trial")

@@ -42,15 +42,7 @@ def planned_trainings(
     store: TrialStore,
     catalog: LongtailCatalog,
 ) -> list[PlannedTraining]:
-    """The trainings of trials, each once, in the order of the trials.
-
-    Args:
-        trials: of the run.
-        data: of each data set.
-        weights: the checksum of each backbone's weights.
-        store: of finished trainings.
-        catalog: for the cards of earlier runs.
-    """
+    """The trainings of trials, each once, in the order of the trials."""
     states: dict[str, State] = {}
 
     def is_stored(key: str) -> bool:
