@@ -6,7 +6,6 @@ Everything here is about labels, groups and image numbers; no pixel is touched.
 from longtail.imbalance.cut import cut
 from longtail.imbalance.folds import NEVER_HELD_OUT, assign_folds
 from longtail.imbalance.group_sizes import (
-    all_groups_equal,
     equal_groups,
     equal_groups_note,
     groups_differ,
@@ -41,7 +40,6 @@ __all__ = [
     "SUBSET_COLUMNS",
     "UNKNOWN",
     "Pools",
-    "all_groups_equal",
     "assign_folds",
     "class_counts",
     "cut",

@@ -58,11 +58,6 @@ def without_duplicates(index: pd.DataFrame, test: Int64Array, others: Int64Array
 
     Left out are images with the same pixels as a training or validation image, as an image of
     another class, or as an earlier test image.
-
-    Args:
-        index: with the column ``same_as`` if there are equal images.
-        test: the test images.
-        others: the training and validation images.
     """
     if "same_as" not in index:
         return test

@@ -43,11 +43,6 @@ def split_of(
 
     Photographs that a person has confirmed are left out: they only train.
 
-    Args:
-        index: one row per image.
-        dataset: its hold-out and its seed.
-        earlier: see :func:`longtail.imbalance.holdout.hold_out`.
-
     Raises:
         DataError: as :func:`longtail.imbalance.holdout.hold_out`.
     """

@@ -53,21 +53,12 @@ def equal_groups(groups: pd.Series[str], counts: pd.Series[int]) -> list[tuple[s
     return [pair for pair in pairwise(GROUPS) if is_nearly_equal(*pair)]
 
 
-def all_groups_equal(profile: pd.DataFrame, train_set: TrainSet) -> bool:
-    """Whether head, middle and tail are nearly equal, so that the classes have no tail.
-
-    Args:
-        profile: the class profile.
-        train_set: the training set that the groups are made from.
-    """
-    return not has_groups(profile) or equal_groups(
-        profile["group"], profile[f"train_{train_set}"]
-    ) == [GROUPS]
-
-
 def groups_differ(profile: pd.DataFrame, train_sets: Iterable[TrainSet]) -> bool:
     """Whether the classes have a head and a tail in at least one training set."""
-    return not all(all_groups_equal(profile, train_set) for train_set in train_sets)
+    return has_groups(profile) and any(
+        equal_groups(profile["group"], profile[f"train_{train_set}"]) != [GROUPS]
+        for train_set in train_sets
+    )
 
 
 def without_equal_groups(profile: pd.DataFrame, train_sets: Iterable[TrainSet]) -> pd.DataFrame:
@@ -76,13 +67,7 @@ def without_equal_groups(profile: pd.DataFrame, train_sets: Iterable[TrainSet]) 
 
 
 def is_tail_smaller(counts: Int64Array, labels: Int64Array, subsets: pd.DataFrame) -> bool:
-    """Whether head, middle and tail differ in one training set, so that the classes have a tail.
-
-    Args:
-        counts: the training images of each class in this set.
-        labels: of all images.
-        subsets: one row per image and subset.
-    """
+    """Whether head, middle and tail differ in a training set with these counts of each class."""
     groups = {
         label: group
         for group in GROUPS
@@ -97,14 +82,7 @@ def has_groups(profile: pd.DataFrame) -> bool:
 
 
 def equal_groups_note(profile: pd.DataFrame, train_set: TrainSet, one: str, many: str) -> str:
-    """Sentences about nearly equal groups and divided classes of one size; empty if there are none.
-
-    Args:
-        profile: the class profile.
-        train_set: the training set that the groups are made from.
-        one: the word for a class.
-        many: the word for several classes.
-    """
+    """Sentences about nearly equal groups and divided classes of one size, if there are any."""
     if not has_groups(profile):
         return NO_GROUPS_NOTE
     groups, counts = profile["group"], profile[f"train_{train_set}"]

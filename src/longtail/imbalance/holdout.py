@@ -157,15 +157,7 @@ def group_numbers(index: pd.DataFrame) -> Int64Array:
 def _plan(
     label: int, images: pd.DataFrame, holdout: Holdout, seed: int, given: set[int]
 ) -> ClassImages:
-    """The images of a class in their shuffled order, and the sizes that its parts should have.
-
-    Args:
-        label: of the class.
-        images: its rows of the index.
-        holdout: what is held out.
-        seed: of the shuffles.
-        given: the parts that the data set has official images of.
-    """
+    """The images of a class in their shuffled order, and the sizes that its parts should have."""
     name = str(images["class_name"].iloc[0])
     # Seeded by the name, so that an added class does not change the shuffles of the others.
     words = _words(name) if isinstance(holdout, StratifiedHoldout) else (label,)

@@ -11,8 +11,8 @@ import pandas as pd
 
 from longtail.class_names import ClassNaming, images_of_classes, known_class_naming
 from longtail.imbalance import (
-    all_groups_equal,
     equal_groups_note,
+    groups_differ,
     has_groups,
     images_of,
     widest_test_set,
@@ -54,7 +54,7 @@ def data_section(
         names=names,
         groups=by_group(profile),
         profile_figure=profile_figure,
-        has_tail=not all_groups_equal(profile, grouped_by),
+        has_tail=groups_differ(profile, [grouped_by]),
         alike=equal_groups_note(profile, grouped_by, names.singular, names.plural),
         tail_train=f"train_{grouped_by}",
         tail_test=f"test_{grouped_by}",

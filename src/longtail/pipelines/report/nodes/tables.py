@@ -7,7 +7,7 @@ import pandas as pd
 from longtail.evaluation.species import confused_pairs as confused_pairs_table
 from longtail.evaluation.species import species_table
 from longtail.evaluation.summaries import summarise
-from longtail.imbalance import all_groups_equal
+from longtail.imbalance import groups_differ
 from longtail.parameters import Contents, Dataset, Statistics, Table
 from longtail.reporting.page.tables import tables_html
 from longtail.reporting.tables.cost_table import cost_table
@@ -77,7 +77,7 @@ def find_leaders(
     grouped_by = dataset.imbalance.grouped_by
     return leaders(
         scores, comparisons, results, contents, statistics, grouped_by,
-        has_tail=not all_groups_equal(profile, grouped_by),
+        has_tail=groups_differ(profile, [grouped_by]),
     )  # fmt: skip
 
 
