@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
@@ -155,7 +157,7 @@ def test_the_note_names_all_scores() -> None:
 
 def test_a_rule_flags_what_its_score_says() -> None:
     known = held_out(similar=1.0)
-    found = fitted(known).as_dict()
+    found = asdict(fitted(known))
     names = [f"species_{label}" for label in range(CLASSES)]
     rule = DecisionRule.of(
         {

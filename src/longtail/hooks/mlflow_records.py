@@ -148,14 +148,7 @@ def dataset_input(
 
 
 def description(command: str, trainings: str, documents: Iterable[str], page: str) -> str:
-    """The description of a run in Markdown: what was done, and links to its documents.
-
-    Args:
-        command: of the run.
-        trainings: which trainings it has done.
-        documents: the names of its artifacts in the folder `report`.
-        page: the address of the run in MLflow's pages.
-    """
+    """The description of a run in Markdown: what was done, and links to its documents."""
     # MLflow folds a long description: what a person reads first comes first.
     pages_first = sorted(documents, key=lambda name: not name.endswith(".html"))
     links = [f"- [{name}]({page}/artifacts/report/{name})" for name in pages_first]

@@ -16,12 +16,8 @@ from longtail.trials.fingerprint import sha256_of_arrays
 def check_pixels(datasets: Iterable[str], pipeline: Pipeline, catalog: LongtailCatalog) -> None:
     """Refuse images whose checksum has changed since they were ingested.
 
-    A training would use other images than its fingerprint says.
-
-    Args:
-        datasets: the names of the data sets.
-        pipeline: the pipeline of the run; images that it makes itself are not checked.
-        catalog: the catalog of the run.
+    A training would use other images than its fingerprint says. Images that the run makes itself
+    are not checked.
 
     Raises:
         DataError: naming the file and what to do.

@@ -99,10 +99,6 @@ def _refuse_unsupported(run_params: dict[str, Any]) -> None:
 def check_sources(parameters: Parameters, made: set[str]) -> None:
     """Refuse sources of images that a run would read and cannot.
 
-    Args:
-        parameters: of the run.
-        made: the outputs of its nodes.
-
     Raises:
         DataError: if a source is missing.
         ConfigurationError: if it has too few images for its hold-out.

@@ -19,11 +19,6 @@ ENTRY = "published_"
 def check_published(parameters: Parameters, pipeline: Pipeline, catalog: LongtailCatalog) -> None:
     """Refuse a published table that is unknown or invalid.
 
-    Args:
-        parameters: the parameters of the run.
-        pipeline: the pipeline of the run; only the tables that it reads are checked.
-        catalog: the catalog of the run.
-
     Raises:
         ConfigurationError: naming the key and the known tables.
         DataError: naming the key, the file and what is wrong with it.

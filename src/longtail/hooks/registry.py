@@ -30,13 +30,7 @@ REQUIREMENTS = (
 
 
 def register_exported(pipeline: Pipeline, catalog: LongtailCatalog, mlflow_run: str) -> None:
-    """Register each recognizer that a run has exported as a version of ``longtail-<data set>``.
-
-    Args:
-        pipeline: the pipeline of the run.
-        catalog: the catalog of the run.
-        mlflow_run: the MLflow run that the models are logged to.
-    """
+    """Register each recognizer that a run has exported as a version of ``longtail-<data set>``."""
     for name, file in made(pipeline, catalog, (EXPORTED,)).items():
         model = f"longtail-{name.removesuffix(EXPORTED)}"
         _register(model, file, mlflow_run, catalog.parameters().serving)

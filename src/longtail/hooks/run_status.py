@@ -126,11 +126,7 @@ def _named(node: Node) -> dict[str, str]:
 
 
 def _of_namespaces(nodes: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """An event for each namespace: Kedro-Viz calls a folded one skipped that has none of its own.
-
-    Args:
-        nodes: the last event of each node that ran, by its name.
-    """
+    """An event for each namespace: Kedro-Viz calls a folded one without its own skipped."""
     parts = defaultdict[str, list[Mapping[str, Any]]](list)
     for name, event in nodes.items():
         namespace = name

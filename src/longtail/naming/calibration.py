@@ -8,8 +8,7 @@ compensate for the difference.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -46,10 +45,6 @@ class Calibration:
     ece_before: float | None
     ece_after: float | None
     note: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values."""
-        return asdict(self)
 
 
 def fit_temperature(logits: npt.ArrayLike, labels: Int64Array, assumed: Float64Array) -> float:

@@ -19,7 +19,7 @@ benchmarks.certificates`` counts how often it does not hold.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import ceil, floor, log
 from typing import Any, Self
 
@@ -57,10 +57,6 @@ class Threshold:
     error_rate: float
     confidence: float
     note: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values."""
-        return asdict(self)
 
 
 def images_needed(error_rate: float, confidence: float) -> int:

@@ -99,10 +99,6 @@ def names_at_each_rate(
     """How many photographs that can be read each error rate names.
 
     Those that look like no known species get no name at any.
-
-    Args:
-        ladder: of :func:`ladder`.
-        names: the table of names.
     """
     names = names[names["error"] == ""]
     is_novel = names["why"] == LOOKS_UNKNOWN

@@ -8,8 +8,7 @@ folds give.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -68,10 +67,6 @@ class TrustOnTest:
     unknown_images: int
     unknown_trusted: int
     note: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values."""
-        return asdict(self)
 
 
 def trust_on_test(

@@ -118,12 +118,6 @@ def report_unmatched(
 ) -> None:
     """Warn of names that are no class, and refuse those that may be a misspelt one.
 
-    Args:
-        names: of a table.
-        class_names: of the model.
-        synonyms: of the user.
-        where: the parameter and the file, for messages.
-
     Raises:
         DataError: if a name is nearly that of a class that the table lacks, or none is a class.
     """

@@ -60,11 +60,6 @@ class NoveltyScore:
     assumed: Float64Array
     reference: Mapping[str, Any] | None = None
 
-    @property
-    def compares_neighbours(self) -> bool:
-        """Whether it needs similarities."""
-        return self.name in NEIGHBOUR_SCORES
-
     def of(self, logits: FloatArray, similarity: FloatArray | None) -> Float64Array:
         """The scores of photographs, (photographs,).
 

@@ -11,8 +11,8 @@ would be rejected more often.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -63,10 +63,6 @@ class NoveltyThreshold:
     unknown_images: int
     unknown_accepted: float | None
     note: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values."""
-        return asdict(self)
 
 
 def fit_novelty(

@@ -44,13 +44,7 @@ def says_yes_and_no(values: Sequence[str]) -> bool:
 def warn_of_other_columns(
     header: Sequence[str], columns: Sequence[Sequence[str]], where: str
 ) -> None:
-    """Warn of columns that are not read, though they may say which species occur.
-
-    Args:
-        header: the names of columns that are not read.
-        columns: their cells.
-        where: the parameter and the file, for the message.
-    """
+    """Warn of columns that are not read, though they may say which species occur."""
     for name, values in zip(header, columns, strict=True):
         if says_yes_and_no(values):
             log.warning(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -106,11 +106,6 @@ def read_prior_and_taxonomy(
 ) -> PriorAndTaxonomy:
     """Read the prior, the list of species and the taxonomy that the user states.
 
-    Args:
-        requested: the parameters, with the files to read.
-        class_names: in the order of the labels.
-        class_counts: the trial's training images of each class.
-
     Raises:
         DataError: if a file cannot be used.
     """
@@ -182,13 +177,14 @@ def make_recognizer(
     values |= _fitted(values, validation, unknown, requested)
     rule = DecisionRule.of(values)
     values["ladder"] = ladder(rule, validation, requested.confidence)
-    values["trusted_on_test"] = trust_on_test(
+    trust = trust_on_test(
         rule,
         _tested(values, held_out, requested),
         None if unknown is None else rule.decide(unknown.logits, unknown.similarity),
         trained.is_tail,
         requested.confidence,
-    ).as_dict()
+    )
+    values["trusted_on_test"] = asdict(trust)
     can_occur = stated.prior[test.labels] > 0
     records = track_record(
         rule.posteriors(test.logits[can_occur]),
@@ -208,27 +204,20 @@ def _fitted(
     unknown: LabelledLogits | None,
     requested: Predict,
 ) -> dict[str, Any]:
-    """The part of a recognizer that is fitted on validation images.
-
-    Args:
-        values: the other part.
-        validation: the images.
-        unknown: see :class:`HeldOutLogits`.
-        requested: the parameters.
-    """
+    """The part of a recognizer that is fitted on validation images."""
     assumed = np.array(values["assumed_prior"])
     calibration = calibrate(validation.logits, validation.labels, assumed)
     novelty_rule = fit_novelty(validation, unknown, calibration.temperature, assumed)
     fitted: dict[str, Any] = {
         "temperature": calibration.temperature,
-        "calibration": calibration.as_dict(),
-        "unknown": novelty_rule.as_dict(),
+        "calibration": asdict(calibration),
+        "unknown": asdict(novelty_rule),
         "thresholds": {},
     }
     rule = DecisionRule.of({**values, **fitted})  # without thresholds, which are fitted with it
     error_rate, thresholds = _chosen_thresholds(rule, validation, requested)
     fitted["error_rate"] = error_rate
-    fitted["thresholds"] = {rank: of_rank.as_dict() for rank, of_rank in thresholds.items()}
+    fitted["thresholds"] = {rank: asdict(of_rank) for rank, of_rank in thresholds.items()}
     return fitted
 
 

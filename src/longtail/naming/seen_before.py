@@ -45,9 +45,6 @@ class SeenImages:
 def seen_note(already_in: Sequence[str]) -> str:
     """A warning about photographs that are in the data set already.
 
-    Args:
-        already_in: the part of the data set that has each photograph; empty if none has it.
-
     Returns:
         A sentence without a full stop; empty if all photographs are new.
     """

@@ -44,15 +44,10 @@ class ChosenTrial:
 
 
 def choose_trial(results: pd.DataFrame, dataset: str, requested: str | None) -> str:
-    """The name of the trial to name photographs with.
+    """The name of the trial to name photographs with: the requested one, or else the best.
 
     The best has the highest balanced accuracy on the validation images; among equals it is the
     first in the order of the grid.
-
-    Args:
-        results: of one data set, one row per trial and held-out set.
-        dataset: its name.
-        requested: the name of a trial, or None for the best.
 
     Raises:
         ConfigurationError: if the requested trial is not among the results.
@@ -101,14 +96,6 @@ def trained_trial(
     subsets: pd.DataFrame,
 ) -> tuple[Trial, str]:
     """A trial as it was trained, whatever the current parameters are, and its fingerprint.
-
-    Args:
-        name: of the trial.
-        results: of its data set.
-        trainings: of its data set, one row per trial.
-        source: the summary of the data set's source.
-        index: one row per image.
-        subsets: one row per image and subset.
 
     Raises:
         DataError: if its results and its training are of different runs, or the images, the split

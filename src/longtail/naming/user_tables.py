@@ -38,12 +38,6 @@ def read_table(path: str, key: str, class_names: Sequence[str], headers: Headers
     A column that has neither a name nor a value is left out: spreadsheets leave such. ``class`` is
     a column of species only if it has some of the model, since it is a rank, too.
 
-    Args:
-        path: the file.
-        key: the parameter that holds ``path``, for messages.
-        class_names: of the model.
-        headers: usual names of the columns.
-
     Raises:
         DataError: if the file cannot be read, or its first line does not name the columns.
     """
