@@ -7,8 +7,6 @@ import pandas as pd
 from longtail.records.identifications import BLANK, HUMAN, UNCLASSIFIED, scientific
 from longtail.schemas.vocabulary import SPECIES, YES
 
-COUNTS = ("trusted", "checked", "all")
-
 
 def nights_table(identified: pd.DataFrame) -> pd.DataFrame:
     """One row per night and species, in the order of the nights and of the names.
