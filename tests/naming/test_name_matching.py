@@ -9,13 +9,19 @@ import numpy as np
 import pytest
 
 from longtail.errors import DataError
-from longtail.naming.name_matching import matched
+from longtail.naming.name_matching import NO_SYNONYMS, ClassMatcher, Synonyms
 from longtail.naming.recognizer import read_prior_and_taxonomy
 from longtail.naming.synonyms import read_synonyms
 from longtail.naming.user_tables import read_species_list, read_weights
 from longtail.parameters import Predict
 
 MOTHS = ["noctua_pronuba", "Noctua comes", "zygaena_filipendulae_stephensi", "Idaea sp."]
+
+
+def matched(
+    names: list[str], class_names: list[str], synonyms: Synonyms = NO_SYNONYMS
+) -> list[list[int]]:
+    return list(map(ClassMatcher(class_names, synonyms).labels, names))
 
 
 def write(folder: Path, text: str, name: str = "table.csv") -> str:

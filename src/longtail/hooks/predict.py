@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from longtail.errors import ConfigurationError, DataError
+from longtail.naming.recognizer import PRIOR_IN_WORDS
 from longtail.parameters import Parameters
 from longtail.project import from_root, located
 from longtail.records.deployments import read_deployments
@@ -11,9 +12,6 @@ from longtail.sources.boxes.cut_photographs import check_boxes
 from longtail.sources.boxes.read_boxes import BoxRules
 from longtail.sources.corrections import read_corrections
 from longtail.sources.photographs import find_photographs
-
-# The priors that are not files.
-PRIORS = ("uniform", "train")
 
 
 def check_request(parameters: Parameters) -> None:
@@ -50,8 +48,8 @@ def check_request(parameters: Parameters) -> None:
     if asked.corrections is not None:
         read_corrections(asked.corrections, "predict.corrections")
     read_deployments(asked.deployments, zone)
-    if asked.prior not in PRIORS and not located(asked.prior).is_file():
+    if asked.prior not in PRIOR_IN_WORDS and not located(asked.prior).is_file():
         raise DataError(
-            f"predict.prior: '{asked.prior}' is neither {' nor '.join(PRIORS)} nor a CSV file "
-            f"(species, weight)"
+            f"predict.prior: '{asked.prior}' is neither {' nor '.join(PRIOR_IN_WORDS)} nor a CSV "
+            f"file (species, weight)"
         )

@@ -100,51 +100,39 @@ class ClassMatcher:
         near = get_close_matches(key_of(name), keys, n=1)
         return keys[near[0]] if near else None
 
+    def report_unmatched(self, names: Sequence[str], where: str) -> None:
+        """Warn of names of a table that are no class, and refuse those that may be a misspelt one.
+
+        Raises:
+            DataError: if a name is nearly that of a class that the table lacks, or none is a class.
+        """
+        if near := list(self.misspelt(names)):
+            pairs = ", ".join(f"'{name}' (class '{other}')" for name, other in near[:5])
+            raise DataError(
+                f"{where}: {counted(len(near), 'name')} {is_or_are(len(near))} nearly a class of "
+                f"the model: {pairs}{', ...' if len(near) > 5 else ''}. Correct the spelling or, "
+                f"in a table predict.synonyms, give each name the class that it means, or itself "
+                f"if it is another species"
+            )
+        unmatched = [name for name in names if not self.labels(name)]
+        if not unmatched:
+            return
+        hints = []
+        for name in unmatched[:5]:
+            nearest = self.nearest(name)
+            hints.append(f"'{name}'" + (f" (nearest: '{nearest}')" if nearest else ""))
+        message = (
+            f"{where}: {len(unmatched)} of {counted(len(names), 'name')} "
+            f"{is_or_are(len(unmatched))} not a class of the model: "
+            f"{', '.join(hints)}{', ...' if len(unmatched) > len(hints) else ''}"
+        )
+        if len(unmatched) == len(names):
+            raise DataError(f"{message}. Its classes are such as '{self._class_names[0]}'")
+        log.warning("%s", message)
+
     def _accepted(self, canonical: str) -> str:
         key = canonical.casefold()
         return self._synonyms.get(key, canonical).casefold()
-
-
-def matched(
-    names: Iterable[object], class_names: Sequence[str], synonyms: Synonyms = NO_SYNONYMS
-) -> list[list[int]]:
-    """The labels of each name, as :meth:`ClassMatcher.labels` finds them."""
-    matcher = ClassMatcher(class_names, synonyms)
-    return [matcher.labels(str(name)) for name in names]
-
-
-def report_unmatched(
-    names: Sequence[str], class_names: Sequence[str], synonyms: Synonyms, where: str
-) -> None:
-    """Warn of names that are no class, and refuse those that may be a misspelt one.
-
-    Raises:
-        DataError: if a name is nearly that of a class that the table lacks, or none is a class.
-    """
-    matcher = ClassMatcher(class_names, synonyms)
-    if near := list(matcher.misspelt(names)):
-        pairs = ", ".join(f"'{name}' (class '{other}')" for name, other in near[:5])
-        raise DataError(
-            f"{where}: {counted(len(near), 'name')} {is_or_are(len(near))} nearly a class of the "
-            f"model: {pairs}{', ...' if len(near) > 5 else ''}. Correct the spelling or, in a "
-            f"table predict.synonyms, give each name the class that it means, or itself if it is "
-            f"another species"
-        )
-    unmatched = [name for name in names if not matcher.labels(name)]
-    if not unmatched:
-        return
-    hints = []
-    for name in unmatched[:5]:
-        nearest = matcher.nearest(name)
-        hints.append(f"'{name}'" + (f" (nearest: '{nearest}')" if nearest else ""))
-    message = (
-        f"{where}: {len(unmatched)} of {counted(len(names), 'name')} "
-        f"{is_or_are(len(unmatched))} not a class of the model: "
-        f"{', '.join(hints)}{', ...' if len(unmatched) > len(hints) else ''}"
-    )
-    if len(unmatched) == len(names):
-        raise DataError(f"{message}. Its classes are such as '{class_names[0]}'")
-    log.warning("%s", message)
 
 
 def _labels(keys: Iterable[str]) -> dict[str, list[int]]:

@@ -36,6 +36,12 @@ from longtail.schemas.vocabulary import SPECIES
 from longtail.trials.canonical_loss import CanonicalLoss
 from longtail.wording import decimal, percent
 
+# The priors that are no files.
+PRIOR_IN_WORDS = {
+    "uniform": "all species are assumed to be equally common",
+    "train": "species are assumed to be as common as among the training images",
+}
+
 log = logging.getLogger(__name__)
 
 
@@ -113,13 +119,10 @@ def read_prior_and_taxonomy(
     synonyms = read_synonyms(requested.synonyms)
     if requested.species_list is not None:
         listed = read_species_list(requested.species_list, class_names, synonyms)
-    if requested.prior in ("uniform", "train"):
+    if requested.prior in PRIOR_IN_WORDS:
         weights = np.where(listed, class_counts if requested.prior == "train" else 1, 0)
         prior = weights / weights.sum()
-        words = {
-            "uniform": "all species are assumed to be equally common",
-            "train": "species are assumed to be as common as among the training images",
-        }[requested.prior]
+        words = PRIOR_IN_WORDS[requested.prior]
     else:
         prior = read_weights(requested.prior, class_names, listed, synonyms)
         words = f"species are assumed to be as common as '{requested.prior}' says"

@@ -10,13 +10,7 @@ import pandas as pd
 
 from longtail.arrays import BoolArray, Float64Array
 from longtail.errors import DataError
-from longtail.naming.name_matching import (
-    NO_SYNONYMS,
-    Synonyms,
-    key_of,
-    matched,
-    report_unmatched,
-)
+from longtail.naming.name_matching import NO_SYNONYMS, ClassMatcher, Synonyms, key_of
 from longtail.naming.presence import is_present, says_yes_and_no, warn_of_other_columns
 from longtail.schemas.user_csv import (
     Headers,
@@ -41,9 +35,9 @@ def read_table(path: str, key: str, class_names: Sequence[str], headers: Headers
     Raises:
         DataError: if the file cannot be read, or its first line does not name the columns.
     """
-    where = f"{key}: '{path}'"
+    where, matcher = f"{key}: '{path}'", ClassMatcher(class_names)
     table = read_csv(path, where, fill_short_rows=True)
-    if any(_are_classes(table.columns, class_names)):
+    if _has_class(table.columns, matcher):
         raise DataError(
             f"{where}: the first line must name the columns, but it has a species already"
         )
@@ -51,7 +45,7 @@ def read_table(path: str, key: str, class_names: Sequence[str], headers: Headers
     if "" in table.columns:
         raise DataError(f"{where} has a column without a name in its first line")
     is_rank = [
-        header_key(name) == "class" and not any(_are_classes(table.iloc[:, at], class_names))
+        header_key(name) == "class" and not _has_class(table.iloc[:, at], matcher)
         for at, name in enumerate(table.columns)
     ]
     if any(is_rank):
@@ -59,8 +53,8 @@ def read_table(path: str, key: str, class_names: Sequence[str], headers: Headers
     return named_columns(table, headers, where)
 
 
-def _are_classes(names: Iterable[object], class_names: Sequence[str]) -> list[bool]:
-    return [bool(labels) for labels in matched(names, class_names)]
+def _has_class(names: Iterable[object], matcher: ClassMatcher) -> bool:
+    return any(matcher.labels(str(name)) for name in names)
 
 
 def read_species_list(
@@ -78,11 +72,11 @@ def read_species_list(
         DataError: if the file cannot be read, is empty, has no class of the model, or a name that
             may be a misspelt class, or it is not clear whether a species occurs.
     """
-    names = names_of_list(path, class_names)
-    report_unmatched(names, class_names, synonyms, f"predict.species_list: '{path}'")
+    names, matcher = names_of_list(path, class_names), ClassMatcher(class_names, synonyms)
+    matcher.report_unmatched(names, f"predict.species_list: '{path}'")
     listed = np.zeros(len(class_names), dtype=bool)
-    for labels in matched(names, class_names, synonyms):
-        listed[labels] = True
+    for name in names:
+        listed[matcher.labels(name)] = True
     return listed
 
 
@@ -108,11 +102,11 @@ def names_of_list(path: str, class_names: Sequence[str]) -> list[str]:
 
 def _listed_names(rows: Sequence[Row], class_names: Sequence[str], where: str) -> list[str]:
     """The names of a list that may have several columns, and a header."""
-    cells = [row for _, row in rows]
+    cells, matcher = [row for _, row in rows], ClassMatcher(class_names)
     width = max(map(len, cells))
     columns = [[row[at] if at < len(row) else "" for row in cells] for at in range(width)]
     found = find_columns(cells[0], SPECIES_LIST_HEADERS, where)
-    if "species" in found and not any(_are_classes(cells[0], class_names)):
+    if "species" in found and not _has_class(cells[0], matcher):
         log_columns({name: cells[0][at] for name, at in found.items()}, where)
         others = [column for at, column in enumerate(columns) if at not in found.values()]
         warn_of_other_columns([c[0] for c in others], [c[1:] for c in others], where)
@@ -126,7 +120,7 @@ def _listed_names(rows: Sequence[Row], class_names: Sequence[str], where: str) -
             for name, value, line in zip(names, present[1:], lines, strict=True)
             if is_present(value, f"{where}, line {line}: {present[0]}")
         ]
-    with_classes = [names for names in columns if any(_are_classes(names, class_names))]
+    with_classes = [names for names in columns if _has_class(names, matcher)]
     if any(map(says_yes_and_no, columns)):
         raise DataError(
             f"{where} has a column of yes and no: name the columns in the first line, such as "
@@ -154,12 +148,12 @@ def read_weights(
     where = f"predict.prior: '{path}'"
     table = read_table(path, "predict.prior", class_names, PRIOR_HEADERS)
     table = validate(table, PRIOR, where)
-    names = table["species"].tolist()
-    report_unmatched(names, class_names, synonyms, where)
+    names, matcher = table["species"].tolist(), ClassMatcher(class_names, synonyms)
+    matcher.report_unmatched(names, where)
     weights = np.full(len(class_names), np.nan)
     row_of: dict[int, str] = {}
-    rows = zip(names, matched(names, class_names, synonyms), table["weight"], strict=True)
-    for name, labels, weight in rows:
+    for name, weight in zip(names, table["weight"], strict=True):
+        labels = matcher.labels(name)
         if len(labels) > 1:
             several = " and ".join(f"'{class_names[label]}'" for label in labels)
             raise DataError(f"{where}: '{name}' is several classes, {several}. Give each a row")

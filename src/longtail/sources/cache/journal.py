@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,14 +24,6 @@ CREATE TABLE IF NOT EXISTS correlations (
     pair BLOB PRIMARY KEY, correlation REAL NOT NULL, digest BLOB NOT NULL
 ) WITHOUT ROWID;
 """
-JOURNAL_COLUMNS = {
-    "files": [
-        *("identity", "stamp", "reason", "sha256", "look", "truncated", "segment", "row"),
-        "digest",
-    ],
-    "segments": ["number", "rows", "stamp", "sha256", "digest"],
-    "correlations": ["pair", "correlation", "digest"],
-}
 
 
 # The number of a segment, and a row in it.
@@ -140,10 +132,11 @@ class Journal:
             yield row
 
     def _check_tables(self) -> None:
-        for table, columns in JOURNAL_COLUMNS.items():
-            found = [row[1] for row in self._database.execute(f"PRAGMA table_info({table})")]
-            if found != columns:
-                raise DamagedJournalError(f"its table {table} has other columns")
+        with closing(sqlite3.connect(":memory:")) as new:
+            new.executescript(SCHEMA)
+            for [table] in new.execute("SELECT name FROM sqlite_master"):
+                if _columns(self._database, table) != _columns(new, table):
+                    raise DamagedJournalError(f"its table {table} has other columns")
         [[state]] = self._database.execute("PRAGMA quick_check(1)")
         if state != "ok":
             raise DamagedJournalError(state)
@@ -184,6 +177,10 @@ class Journal:
                 "segments",
                 ((number, of.rows, of.stamp, of.sha256) for number, of in segments),
             )
+
+
+def _columns(database: sqlite3.Connection, table: str) -> list[str]:
+    return [row[1] for row in database.execute(f"PRAGMA table_info({table})")]
 
 
 @contextmanager
