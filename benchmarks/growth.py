@@ -54,7 +54,7 @@ COUNTED = {"species": "trials", "page": "trials"}
 
 def cut_images(classes: int, images: int, folder: Path) -> Callable[[], object]:  # noqa: ARG001
     """Cut a data set, long-tailed by nature, into its subsets."""
-    from longtail.imbalance import cut
+    from longtail.imbalance.cut import cut
     from longtail.parameters import Imbalance
 
     shares = 1 / np.arange(1, classes + 1) ** 0.8

@@ -11,7 +11,7 @@ from longtail.evaluation.best_trials import best_trials
 from longtail.evaluation.predictions import EXAMPLES, Predictions, class_confusions, examples
 from longtail.evaluation.species import MAX_PAIRS, confused_pairs, species_table
 from longtail.evaluation.uncertainty import exact_interval
-from longtail.imbalance import widest_test_set
+from longtail.imbalance.subsets import widest_test_set
 
 TRIAL: dict[str, Any] = {
     "dataset": "toy",

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from longtail.imbalance import cut, images_of, widest_test_set
+from longtail.imbalance.cut import cut
 from longtail.imbalance.duplicates import WITHOUT_DUPLICATES, EqualImages, without_duplicates
+from longtail.imbalance.subsets import images_of, widest_test_set
 from longtail.parameters import Dataset, Predict
 from longtail.pipelines.ingest import nodes
 from longtail.reporting.page.data_section import data_summary

@@ -11,13 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from longtail.errors import DataError
-from longtail.imbalance import cut, images_of
+from longtail.imbalance.cut import cut
 from longtail.imbalance.earlier_split import (
     drawn_with,
     is_drawn,
     split_of,
     with_earlier_split,
 )
+from longtail.imbalance.subsets import images_of
 from longtail.parameters import Dataset
 from tests.imbalance.growing import Photographs, dataset, drawn_photographs, index_with
 

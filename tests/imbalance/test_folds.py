@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from longtail.imbalance import NEVER_HELD_OUT, assign_folds
+from longtail.imbalance.folds import NEVER_HELD_OUT, assign_folds
 
 LABELS = np.repeat([0, 1, 2], [17, 8, 3])
 

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from longtail.imbalance import (
-    GROUPS,
+from longtail.imbalance.group_sizes import (
     equal_groups,
     equal_groups_note,
     groups_differ,
@@ -17,6 +16,7 @@ from longtail.imbalance import (
     is_tail_smaller,
     without_equal_groups,
 )
+from longtail.imbalance.profiles import GROUPS
 from longtail.pipelines.imbalance.nodes import cut_subsets
 from longtail.sources.images import index_of
 from tests.imbalance.test_unknown import dataset

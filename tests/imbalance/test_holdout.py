@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from longtail.errors import DataError
-from longtail.imbalance import Pools, cut, groups_across_splits, hold_out
 from longtail.imbalance.assignment import FEW_GROUPS, assign
+from longtail.imbalance.cut import cut
+from longtail.imbalance.holdout import Pools, groups_across_splits, hold_out
 from longtail.parameters import (
     ExponentialProfile,
     Holdout,

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from longtail.errors import DataError
-from longtail.imbalance import class_counts, cut, images_of, matched_counts, widest_test_set
+from longtail.imbalance.cut import cut
+from longtail.imbalance.profiles import matched_counts
+from longtail.imbalance.subsets import class_counts, images_of, widest_test_set
 from longtail.parameters import Imbalance
 from longtail.sources.images import index_of
 

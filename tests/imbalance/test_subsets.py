@@ -10,16 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from longtail.errors import DataError
-from longtail.imbalance import (
-    class_counts,
-    cut,
-    group_of_ranks,
-    hold_out,
-    images_of,
-    matched_counts,
-    profile_counts,
-    shots_of,
-)
+from longtail.imbalance.cut import cut
+from longtail.imbalance.holdout import hold_out
+from longtail.imbalance.profiles import group_of_ranks, matched_counts, profile_counts, shots_of
+from longtail.imbalance.subsets import class_counts, images_of
 from longtail.parameters import (
     ExponentialProfile,
     Imbalance,

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from longtail.errors import ConfigurationError, DataError
-from longtail.imbalance import cut, images_of
+from longtail.imbalance.cut import cut
+from longtail.imbalance.subsets import images_of
 from longtail.imbalance.unknown import unknown_classes, with_unknown
 from longtail.parameters import Dataset
 from longtail.parameters.run import parse

@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from longtail.imbalance import images_of, widest_test_set
+from longtail.imbalance.subsets import images_of, widest_test_set
 from tests.pipelines.support import TRAINING, Run, dotted, run
 
 CLASSES, EACH = 4, 24

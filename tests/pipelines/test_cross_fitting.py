@@ -18,7 +18,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from longtail.errors import DataError
-from longtail.imbalance import CONFIRMED
+from longtail.imbalance.subsets import CONFIRMED
 from longtail.learning.inference.cached_logits import compute_logits
 from longtail.learning.inference.export import ABOUT
 from longtail.learning.inference.trained_model import TrainedModel

@@ -9,7 +9,7 @@ from scipy.stats import binomtest, chi2, chi2_contingency
 
 from longtail.arrays import Int64Array
 from longtail.evaluation.metrics import Answers, Tally, weighted_f1
-from longtail.imbalance import profile_counts
+from longtail.imbalance.profiles import profile_counts
 from longtail.parameters import ExponentialProfile
 from longtail.published.audit import CHECKS, audit
 from longtail.published.audit.accuracies import smallest_denominator

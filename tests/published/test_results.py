@@ -8,7 +8,8 @@ import pytest
 from scipy.stats import binomtest, chi2_contingency
 
 from longtail.errors import DataError
-from longtail.imbalance import cut, profile_counts
+from longtail.imbalance.cut import cut
+from longtail.imbalance.profiles import profile_counts
 from longtail.parameters import Dataset, ExponentialProfile
 from longtail.parameters.run import parse
 from longtail.published.results import (

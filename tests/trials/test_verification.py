@@ -12,7 +12,7 @@ import pytest
 
 from longtail.errors import DataError
 from longtail.evaluation.trainings import trainings_table
-from longtail.imbalance import cut
+from longtail.imbalance.cut import cut
 from longtail.parameters import (
     Backbone,
     Dataset,

@@ -24,7 +24,8 @@ from longtail.evaluation.run_comparison import (
     pixel_keys,
 )
 from longtail.hooks.run_files import path_of
-from longtail.imbalance import groups_differ, images_of, widest_test_set
+from longtail.imbalance.group_sizes import groups_differ
+from longtail.imbalance.subsets import images_of, widest_test_set
 from longtail.parameters import Dataset
 from longtail.project import shown
 from longtail.reporting.page.run_comparison import RunComparison, comparison_page, verdict

@@ -16,7 +16,7 @@ import scipy
 from longtail.arrays import Float32Array, Int64Array
 from longtail.errors import DataError
 from longtail.evaluation.metrics import confusion_counts
-from longtail.imbalance import widest_test_set
+from longtail.imbalance.subsets import widest_test_set
 from longtail.wording import counted
 
 TOP_ANSWERS = 3

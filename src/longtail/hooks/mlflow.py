@@ -36,7 +36,7 @@ from longtail.hooks.mlflow_records import (
 from longtail.hooks.registry import register_exported
 from longtail.hooks.run_files import is_step, made, path_of
 from longtail.hooks.run_trainings import trainings_of_run
-from longtail.imbalance import groups_differ
+from longtail.imbalance.group_sizes import groups_differ
 from longtail.parameters import TrainSet, Trial
 from longtail.parameters.nesting import flatten
 from longtail.reporting.tables.layouts import tail_test_set

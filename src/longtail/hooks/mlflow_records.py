@@ -13,7 +13,7 @@ import psutil
 
 from longtail import provenance
 from longtail.config import run_command
-from longtail.imbalance import class_counts
+from longtail.imbalance.subsets import class_counts
 from longtail.parameters import Trial
 from longtail.trials.training_job import Split
 from longtail.wording import counted

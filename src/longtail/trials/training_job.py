@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from longtail.arrays import Float64Array, Int64Array
-from longtail.imbalance import class_counts, images_of
+from longtail.imbalance.subsets import class_counts, images_of
 from longtail.parameters import CustomLoss, Recipe, SecondStage, Trial
 from longtail.trials.class_sampling import ClassSampling, class_sampling
 from longtail.trials.fingerprint import (

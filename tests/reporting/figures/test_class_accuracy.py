@@ -11,7 +11,7 @@ from matplotlib.axis import Axis
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
-from longtail.imbalance import GROUPS
+from longtail.imbalance.profiles import GROUPS
 from longtail.reporting.figures.class_accuracy import class_accuracy, per_class_accuracy, trend
 from longtail.reporting.figures.class_profile import class_profile
 from longtail.reporting.figures.confusion import (

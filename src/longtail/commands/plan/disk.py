@@ -9,7 +9,7 @@ import numpy as np
 
 from longtail.commands.plan.data import PlannedData
 from longtail.commands.plan.trainings import PlannedTraining
-from longtail.imbalance import held_out_images
+from longtail.imbalance.subsets import held_out_images
 from longtail.parameters import Trial
 
 FLOAT32_BYTES = np.dtype(np.float32).itemsize

@@ -11,7 +11,7 @@ from longtail.arrays import Float64Array, Int64Array
 from longtail.evaluation.metric_intervals import with_intervals
 from longtail.evaluation.metrics import Answers, confusion_counts, reliability
 from longtail.evaluation.predictions import Predictions
-from longtail.imbalance import UNKNOWN, images_of, widest_test_set
+from longtail.imbalance.subsets import UNKNOWN, images_of, widest_test_set
 from longtail.learning.training.criterion import Criterion
 from longtail.parameters import Statistics
 from longtail.trials.canonical_loss import CanonicalLoss
@@ -49,7 +49,7 @@ def score(
     Each image is evaluated once, in blocks, and belongs to any number of sets. Only a criterion
     that draws random numbers is evaluated for each set, so that its draws do not depend on the
     other sets. Images of unknown classes are left out. The widest test set is that of
-    :func:`longtail.imbalance.widest_test_set`.
+    :func:`longtail.imbalance.subsets.widest_test_set`.
 
     Args:
         predictions: the logits of all held-out images.

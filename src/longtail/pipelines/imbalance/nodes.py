@@ -7,7 +7,10 @@ import logging
 import pandas as pd
 
 from longtail.class_names import known_class_naming
-from longtail.imbalance import UNKNOWN, cut, equal_groups_note, groups_across_splits
+from longtail.imbalance.cut import cut
+from longtail.imbalance.group_sizes import equal_groups_note
+from longtail.imbalance.holdout import groups_across_splits
+from longtail.imbalance.subsets import UNKNOWN
 from longtail.parameters import Dataset
 from longtail.wording import FEW_NAMES, counted, first_names
 
@@ -15,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 def cut_subsets(index: pd.DataFrame, dataset: Dataset) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The subsets and the class profile of a data set, as :func:`longtail.imbalance.cut`."""
+    """The subsets and the class profile of a data set, as :func:`longtail.imbalance.cut.cut`."""
     subsets, profile = cut(
         index, dataset.imbalance, dataset.name, keep_splits=dataset.keeps_official_splits
     )

@@ -26,15 +26,9 @@ import pandas as pd
 
 from longtail.arrays import Float32Array, Int64Array, UInt8Array
 from longtail.errors import DataError
-from longtail.imbalance import (
-    CONFIRMED,
-    NEVER_HELD_OUT,
-    UNKNOWN,
-    assign_folds,
-    group_numbers,
-    images_of,
-    widest_test_set,
-)
+from longtail.imbalance.folds import NEVER_HELD_OUT, assign_folds
+from longtail.imbalance.holdout import group_numbers
+from longtail.imbalance.subsets import CONFIRMED, UNKNOWN, images_of, widest_test_set
 from longtail.naming.held_out_answers import LabelledLogits, Neighbours
 from longtail.naming.neighbours import (
     MOST_PHOTOGRAPHS,

@@ -10,7 +10,7 @@ import pandas as pd
 
 from longtail.arrays import Int64Array, UInt8Array
 from longtail.datasets.trials import TrialFiles
-from longtail.imbalance import UNKNOWN, held_out_images, images_of, widest_test_set
+from longtail.imbalance.subsets import UNKNOWN, held_out_images, images_of, widest_test_set
 from longtail.naming.held_out_answers import LabelledLogits
 from longtail.naming.recognizer import HeldOutLogits
 from longtail.naming.stored_logits import stored_logits

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from longtail.arrays import UInt8Array
-from longtail.imbalance import UNKNOWN, images_of
+from longtail.imbalance.subsets import UNKNOWN, images_of
 from longtail.naming.answers_table import (
     BAD_BOX,
     NO_BOX,

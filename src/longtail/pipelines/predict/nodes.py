@@ -13,7 +13,8 @@ import pandas as pd
 
 from longtail.arrays import UInt8Array
 from longtail.datasets.trials import TrialFiles
-from longtail.imbalance import GROUPS, widest_test_set
+from longtail.imbalance.profiles import GROUPS
+from longtail.imbalance.subsets import widest_test_set
 from longtail.naming.neighbours import LEARNT_FEATURES
 from longtail.naming.novelty_scores import NEIGHBOUR_SCORES
 from longtail.naming.recognizer import (

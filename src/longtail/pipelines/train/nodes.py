@@ -12,13 +12,8 @@ from longtail.arrays import Float32Array, UInt8Array
 from longtail.evaluation.comparisons import compare_methods
 from longtail.evaluation.predictions import Predictions, class_confusions, examples
 from longtail.evaluation.trainings import EXTERNAL, trainings_table
-from longtail.imbalance import (
-    UNKNOWN,
-    held_out_images,
-    images_of,
-    is_tail_smaller,
-    widest_test_set,
-)
+from longtail.imbalance.group_sizes import is_tail_smaller
+from longtail.imbalance.subsets import UNKNOWN, held_out_images, images_of, widest_test_set
 from longtail.parameters import Backbone, Statistics, Trial
 from longtail.pipelines.stored_training import TrainingInputs, stored_or_trained
 from longtail.progress import TrialScored, tell

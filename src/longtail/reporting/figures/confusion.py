@@ -15,7 +15,8 @@ from matplotlib.ticker import PercentFormatter
 from longtail.arrays import Float64Array
 from longtail.class_names import ClassNaming
 from longtail.evaluation.comparisons import BASELINE
-from longtail.imbalance import GROUPS, has_groups
+from longtail.imbalance.group_sizes import has_groups
+from longtail.imbalance.profiles import GROUPS
 from longtail.parameters import TrainSet
 from longtail.reporting.figures import drawing
 from longtail.reporting.figures.drawing import (

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from longtail.imbalance import GROUPS
+from longtail.imbalance.profiles import GROUPS
 from longtail.parameters import TrainSet
 from longtail.reporting.figures import drawing
 from longtail.reporting.figures.drawing import COLOURS, MARKERS, PALETTE, Picture

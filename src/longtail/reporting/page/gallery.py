@@ -14,7 +14,7 @@ from longtail.arrays import UInt8Array
 from longtail.evaluation.best_trials import best_trials
 from longtail.evaluation.predictions import TOP_ANSWERS
 from longtail.evaluation.trainings import TRIAL_COLUMNS
-from longtail.imbalance import has_groups
+from longtail.imbalance.group_sizes import has_groups
 from longtail.parameters import Method, PostHocLogitAdjustment
 from longtail.trials.post_hoc import NONE
 

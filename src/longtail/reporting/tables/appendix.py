@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from longtail.imbalance import GROUPS, equal_groups_note, has_groups
+from longtail.imbalance.group_sizes import equal_groups_note, has_groups
+from longtail.imbalance.profiles import GROUPS
 from longtail.parameters import TrainSet
 from longtail.reporting.tables.latex import escaped
 from longtail.reporting.tables.layouts import TRAIN_SET_LABELS

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from longtail.imbalance import GROUPS
+from longtail.imbalance.profiles import GROUPS
 from longtail.parameters import Table, TrainSet
 
 # The thesis' five test sets, in its order.

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from longtail.errors import DataError
-from longtail.imbalance import SUBSET_COLUMNS, cut
+from longtail.imbalance.cut import cut
+from longtail.imbalance.subsets import SUBSET_COLUMNS
 from longtail.imbalance.unknown import unknown_classes
 from longtail.parameters import Dataset
 from longtail.parameters.reference import machine_paths

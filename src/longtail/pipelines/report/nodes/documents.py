@@ -7,7 +7,7 @@ from itertools import groupby
 
 import pandas as pd
 
-from longtail.imbalance import has_groups
+from longtail.imbalance.group_sizes import has_groups
 from longtail.parameters import Contents, Dataset, Statistics, Table
 from longtail.reporting.tables.appendix import appendix, introduction
 from longtail.reporting.tables.chapter import chapter, overall_results

@@ -7,7 +7,7 @@ from typing import Any
 import numpy.typing as npt
 import pandas as pd
 
-from longtail.imbalance import has_groups
+from longtail.imbalance.group_sizes import has_groups
 from longtail.parameters import Contents, Dataset, Table, Trials
 
 

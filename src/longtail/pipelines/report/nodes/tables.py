@@ -7,7 +7,7 @@ import pandas as pd
 from longtail.evaluation.species import confused_pairs as confused_pairs_table
 from longtail.evaluation.species import species_table
 from longtail.evaluation.summaries import summarise
-from longtail.imbalance import groups_differ
+from longtail.imbalance.group_sizes import groups_differ
 from longtail.parameters import Contents, Dataset, Statistics, Table
 from longtail.reporting.page.tables import tables_html
 from longtail.reporting.tables.cost_table import cost_table

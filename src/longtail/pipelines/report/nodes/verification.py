@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from longtail.imbalance import has_groups, without_equal_groups
+from longtail.imbalance.group_sizes import has_groups, without_equal_groups
 from longtail.parameters import Dataset, Statistics, Trials
 from longtail.reporting.tables.layouts import GROUP_TEST_SETS
 from longtail.trials.verification import (
