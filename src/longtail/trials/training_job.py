@@ -24,11 +24,10 @@ from longtail.trials.fingerprint import (
     second_stage_fingerprint,
 )
 from longtail.trials.loss_schedule import LossSchedule, loss_schedule
+from longtail.trials.random_streams import RandomStream
 
 # The role and the name of the subset of validation images.
 VALIDATION_SET = "validation"
-# Separates the random numbers of a second stage from those of the first.
-SECOND_STAGE_STREAM = 0x57A6E2
 
 
 @dataclass(frozen=True)
@@ -149,7 +148,7 @@ class TrainingJob:
         """The seed of this training's random numbers."""
         if self.first_stage is None:
             return self.trial.seed
-        sequence = np.random.SeedSequence([SECOND_STAGE_STREAM, self.first_stage.seed])
+        sequence = np.random.SeedSequence([RandomStream.SECOND_STAGE, self.first_stage.seed])
         return int(sequence.generate_state(1, np.uint64)[0] >> 1)  # torch takes 63 bits
 
     @property

@@ -7,13 +7,15 @@ import torch
 from torch import Tensor
 
 from longtail.trials.class_sampling import ClassSampling
-
-# Separates the random numbers of sampling from others of the same seed.
-STREAM = 0x5A3D
+from longtail.trials.random_streams import RandomStream
 
 
 def sampled_images(
-    sampling: ClassSampling, labels: Tensor, seed: int, epoch: int, stream: int = STREAM
+    sampling: ClassSampling,
+    labels: Tensor,
+    seed: int,
+    epoch: int,
+    stream: RandomStream = RandomStream.SAMPLING,
 ) -> Tensor:
     """Draw as many images as there are, with replacement.
 
@@ -26,12 +28,12 @@ def sampled_images(
         labels: of the training images, int64 (images,), on the CPU.
         seed: of the training.
         epoch: counted from 1, not before ``sampling.first_epoch``.
-        stream: separates these random numbers from others of the same seed.
+        stream: what the images are drawn for.
 
     Returns:
         The numbers of the drawn images, int64 (images,).
     """
-    random = np.random.default_rng([stream, seed, epoch])
+    random = stream.generator(seed, epoch)
     counts = np.maximum(sampling.class_counts, 1)
     of_image = (sampling.class_probabilities(epoch) / counts)[labels.numpy()]
     ends = np.cumsum(of_image)

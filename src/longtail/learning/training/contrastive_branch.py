@@ -6,7 +6,6 @@ from collections.abc import Generator
 from contextlib import ExitStack, closing
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -18,11 +17,10 @@ from longtail.learning.backbones.networks import feature_count
 from longtail.learning.data.image_source import ImageSource
 from longtail.learning.training.contrastive_losses import ProCo, SupervisedContrastive
 from longtail.parameters import Contrastive, Trial
+from longtail.trials.random_streams import RandomStream
 
 # Of the projection, as in both papers' code for this kind of network.
 HIDDEN, DIMENSION = 512, 128
-# Separate the random numbers of the branch's start and of the further views from others of a seed.
-START_STREAM, VIEWS_STREAM = 0xC0, 0xC1
 
 
 class Projection(nn.Module):
@@ -92,7 +90,7 @@ class ContrastiveBranch:
     ) -> None:
         self._weight, self._views, self._seed = parameters.weight, parameters.views, seed
         device = next(model.parameters()).device
-        generator = _generator(START_STREAM, seed)
+        generator = _generator(RandomStream.CONTRASTIVE_START, seed)
         with torch.random.fork_rng(devices=[]):
             torch.set_rng_state(generator.get_state())
             projection = Projection(feature_count(model.backbone))
@@ -131,7 +129,8 @@ class ContrastiveBranch:
             of_views = [
                 stack.enter_context(closing(augment(images, batches, generator)))
                 for generator in (
-                    _generator(VIEWS_STREAM, self._seed, epoch, view) for view in range(self._views)
+                    _generator(RandomStream.CONTRASTIVE_VIEWS, self._seed, epoch, view)
+                    for view in range(self._views)
                 )
             ]
             for views in zip(*of_views, strict=True):
@@ -166,6 +165,5 @@ def contrastive_branch(
     return ContrastiveBranch(parameters, model, class_counts, trial.seed)
 
 
-def _generator(*stream: int) -> torch.Generator:
-    seed = np.random.default_rng(stream).integers(2**62)
-    return torch.Generator().manual_seed(int(seed))
+def _generator(stream: RandomStream, seed: int, *numbers: int) -> torch.Generator:
+    return torch.Generator().manual_seed(stream.seed(seed, *numbers))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,9 +14,7 @@ from longtail.learning.data.sampled_epoch import sampled_images
 from longtail.learning.training.training_state import TrainingState
 from longtail.parameters import Mixing, PowerSampling, whole_share
 from longtail.trials.class_sampling import class_sampling
-
-# Separate the random numbers of the partners' choice and augmentation from others of a seed.
-PARTNER_STREAM, AUGMENTATION_STREAM = 0xC30, 0xC31
+from longtail.trials.random_streams import RandomStream
 
 
 class EpochMixing:
@@ -90,11 +87,11 @@ def epoch_mixing(
     sampling = class_sampling(wanted, counts.numpy(), state.recipe.epochs)
     if sampling is None or not any(mixup.mixed):
         return EpochMixing(mixup)
-    drawn = sampled_images(sampling, on_cpu, state.seed, epoch, PARTNER_STREAM)
+    drawn = sampled_images(sampling, on_cpu, state.seed, epoch, RandomStream.MIXING_PARTNERS)
     chosen = dict(enumerate(split_like(drawn, batches)))
     chosen = {step: numbers for step, numbers in chosen.items() if mixup.mixed[step]}
-    seed = np.random.default_rng([AUGMENTATION_STREAM, state.seed, epoch]).integers(2**62)
-    generator = torch.Generator().manual_seed(int(seed))
+    seed = RandomStream.MIXING_PARTNERS_AUGMENTATION.seed(state.seed, epoch)
+    generator = torch.Generator().manual_seed(seed)
     augmented = augment(images, list(chosen.values()), generator)
     of_partners = {step: on_cpu[numbers].to(device) for step, numbers in chosen.items()}
     return EpochMixing(mixup, (augmented, of_partners))
