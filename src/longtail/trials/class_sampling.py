@@ -95,6 +95,14 @@ def class_sampling(
     return ClassSampling(whole_share(sampling.start, epochs) + 1, exponent, epochs, class_counts)
 
 
+def seen_counts(
+    sampling: ClassSampling | None, class_counts: Int64Array, epoch: int
+) -> Float64Array:
+    """How many images of each class an epoch, counted from 1, has on average, (classes,)."""
+    counts = class_counts.astype(np.float64)
+    return counts if sampling is None else counts.sum() * sampling.class_probabilities(epoch)
+
+
 def corrects_twice(method: Method) -> bool:
     """Whether two parts of one stage, such as its loss and its sampling, re-balance the classes."""
     return any(_corrections(stage) > 1 for stage in (method.first_stage, method.last_stage))

@@ -15,7 +15,7 @@ import pandas as pd
 from longtail.arrays import Float64Array, Int64Array
 from longtail.imbalance.subsets import class_counts, images_of
 from longtail.parameters import CustomLoss, Recipe, SecondStage, Trial
-from longtail.trials.class_sampling import ClassSampling, class_sampling
+from longtail.trials.class_sampling import ClassSampling, class_sampling, seen_counts
 from longtail.trials.fingerprint import (
     SECOND_STAGE_ENGINE_VERSION,
     engine_version,
@@ -174,11 +174,7 @@ class TrainingJob:
     @property
     def seen_counts(self) -> Float64Array:
         """How many images of each class the last epoch has on average, (classes,)."""
-        counts = self.split.class_counts.astype(np.float64)
-        if self.sampling is None:
-            return counts
-        probabilities = self.sampling.class_probabilities(self.recipe.epochs)
-        return counts.sum() * probabilities
+        return seen_counts(self.sampling, self.split.class_counts, self.recipe.epochs)
 
     @property
     def engine(self) -> int:

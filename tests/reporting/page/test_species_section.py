@@ -8,32 +8,28 @@ import re
 from base64 import b64decode
 from dataclasses import replace
 from html import unescape
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from scipy.special import softmax
 
 from longtail.class_names import images_of_classes
 from longtail.evaluation.predictions import Predictions, examples
 from longtail.evaluation.species import confused_pairs, species_table
 from longtail.parameters import (
     Contents,
-    Loss,
     Method,
-    PostHocLogitAdjustment,
-    Strict,
     Table,
     TrainSet,
+    Trial,
 )
 from longtail.reporting.page.data_section import data_summary
 from longtail.reporting.page.gallery import (
     MAX_PHOTOGRAPHS,
     THUMBNAIL_SIDE,
     gallery,
-    probability_note,
     thumbnail,
 )
 from longtail.reporting.page.species_rows import rows_as_data
@@ -44,7 +40,8 @@ from longtail.reporting.page.species_section import (
     species_section,
 )
 from longtail.reporting.page.unknown_section import unknown_class_names
-from longtail.trials.post_hoc import LastLayer, adjusted
+from longtail.trials.grid import trials
+from tests.pipelines.support import loader
 from tests.reporting.page.support import make_page
 
 NAMES: dict[str, Any] = {
@@ -58,6 +55,7 @@ NAMES: dict[str, Any] = {
 BALANCED_SOFTMAX = Method.model_validate(
     {"name": "balanced_softmax", "label": "B & S", "loss": {"name": "balanced_softmax"}}
 )
+ANY_TRIAL = trials(loader("test").parameters()[0])[0]
 HOSTILE = "<script>alert('x')</script>"
 CLASSES, IMAGES, IMAGE_SIZE = 12, 40, 40
 
@@ -72,6 +70,13 @@ def profile(*names: str) -> pd.DataFrame:
             "train_long_tailed": 100 - 8 * labels,
         }
     )
+
+
+def trial(train_set: TrainSet) -> Trial:
+    """The trial of ``NAMES`` on a training set."""
+    backbone = ANY_TRIAL.backbone.model_copy(update={"name": "vit"})
+    own = {"dataset": "toy", "train_set": train_set, "backbone": backbone}
+    return ANY_TRIAL.model_copy(update={**own, "method": BALANCED_SOFTMAX, "seed": 0})
 
 
 def contents(train_set: TrainSet) -> Contents:
@@ -118,7 +123,7 @@ def parts(*names: str, validation: float | None = 0.5, natural: bool = False) ->
         confused_pairs(confusions, classes, 0.95),
         gallery(pixels, index, drawn, results, classes),
         contents("long_tailed"),
-        {"balanced_softmax": BALANCED_SOFTMAX},
+        [trial("natural"), trial("long_tailed")],
     )
 
 
@@ -150,106 +155,6 @@ def test_on_natural_test_images_precision_depends_on_their_proportions() -> None
     (part,) = parts(natural=True)
     assert "the natural test set (475 images, 35 to 40 each)" in part.test
     assert "Precision assumes the proportions of this test set" in part.test
-
-
-@pytest.mark.parametrize(
-    ("loss", "said"),
-    [
-        ({"name": "softmax"}, "as frequent as in the training set"),
-        ({"name": "balanced_softmax"}, "as if all classes were equally frequent"),
-        (
-            {"name": "class_balanced"},
-            "estimates of the posterior for classes as frequent as their training images times",
-        ),
-        ({"name": "focal"}, "not a posterior, since focal loss"),
-        (
-            {"name": "equalization", "threshold": 0.1},
-            "not a posterior, since the loss often ignored rare classes",
-        ),
-        ({"name": "ldam"}, "not a posterior, since the loss has margins"),
-    ],
-)
-def test_it_is_said_what_the_probabilities_are(loss: dict[str, Any], said: str) -> None:
-    method = Method.model_validate({"name": "m", "label": "My method", "loss": loss})
-    assert "softmax of the logits of My method: " in probability_note(method, "classes")
-    assert said in probability_note(method, "classes")
-    assert "classes" not in probability_note(method, "species")
-
-
-def test_probabilities_of_a_method_that_samples_are_not_of_the_training_set() -> None:
-    values = {"name": "m", "label": "Mine", "loss": {"name": "softmax"}}
-    sampled = Method.model_validate({**values, "sampling": {"kind": "power", "exponent": 0}})
-    said = "frequencies are those of the last epoch"
-    assert said in probability_note(sampled, "species")
-    assert said not in probability_note(Method.model_validate(values), "species")
-
-
-@pytest.mark.parametrize(
-    ("experts", "differ"), [({}, False), ({"tau": [0, 1, 2]}, True), ({"diversity": 0.4}, True)]
-)
-def test_mean_of_experts_that_differ_is_not_a_posterior(
-    experts: dict[str, Any], differ: bool
-) -> None:
-    values = {"name": "m", "label": "Mine", "loss": {"name": "softmax"}, "experts": experts}
-    method = Method.model_validate(values)
-    for post_hoc in ("none", "logit_adjustment"):
-        adjusted = method.model_copy(
-            update={"post_hoc": PostHocLogitAdjustment(kind="logit_adjustment")}
-        )
-        note = probability_note(method if post_hoc == "none" else adjusted, "species", post_hoc)
-        assert ("the mean of experts that were trained to differ" in note) == differ
-
-
-@pytest.mark.parametrize("loss", get_args(get_args(Loss)[0]))
-def test_every_loss_says_what_its_probabilities_are(loss: type[Strict]) -> None:
-    (name,) = get_args(loss.model_fields["name"].annotation)
-    construct: Any = Method.model_construct
-    method = construct(label="Mine", loss=loss.model_construct(**{"name": name}))
-    assert len(probability_note(method, "species").partition("Mine: ")[2]) > 20
-
-
-@pytest.mark.parametrize(
-    ("loss", "kind", "tau", "said"),
-    [
-        ("softmax", "logit_adjustment", 1.0, "as if all species were equally frequent, not for"),
-        ("softmax", "logit_adjustment", 0.25, "frequencies to the power of 0.75 (to that of 0 all"),
-        (
-            "balanced_softmax",
-            "logit_adjustment",
-            1.0,
-            "not a posterior, since the frequencies of the",
-        ),
-        (
-            "softmax",
-            "tau_normalization",
-            0.5,
-            "not a posterior, since the class vectors were divided",
-        ),
-    ],
-)
-def test_what_was_done_after_the_training_changes_what_the_probabilities_are(
-    loss: str, kind: str, tau: float, said: str
-) -> None:
-    post_hoc = {"kind": kind, "tau": [0.25, 0.5, 1.0]}
-    method = Method.model_validate(
-        {"name": "m", "label": "M", "loss": {"name": loss}, "post_hoc": post_hoc}
-    )
-    noted = json.dumps(post_hoc)
-    assert said in probability_note(method, "species", noted, tau)
-    # On equal class sizes the adjustment changes nothing, and results note so.
-    if (loss, kind) == ("softmax", "logit_adjustment"):
-        assert "as frequent as in the training set" in probability_note(method, "species", "none")
-
-
-def test_the_posteriors_prior_is_the_training_sets_to_the_power_of_one_less_tau() -> None:
-    counts, tau = np.array([90, 9, 1]), 0.25
-    likelihood = np.array([0.2, 0.5, 0.3])  # of one image in each class
-    logits = np.log(likelihood * counts)[None]
-    layer = LastLayer(np.ones(3), np.zeros(3))
-    changed = adjusted(PostHocLogitAdjustment(kind="logit_adjustment", tau=(tau,)), tau, logits,
-                       counts, layer)  # fmt: skip
-    posterior = likelihood * counts ** (1 - tau)
-    np.testing.assert_allclose(softmax(changed[0]), posterior / posterior.sum(), rtol=1e-6)
 
 
 def test_species_are_counted_by_how_often_they_are_recognised() -> None:
@@ -297,7 +202,7 @@ def test_training_sets_of_the_same_images_have_one_part(
         confused_pairs(confusions, classes, 0.95),
         entries,
         contents("natural"),
-        {"balanced_softmax": BALANCED_SOFTMAX},
+        [trial("natural"), trial("long_tailed")],
     )
     assert [part.trained for part in found] == headings
     assert [total for _, total, _ in found[0].levels] == [4, 4, 4, 12]

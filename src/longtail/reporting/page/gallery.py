@@ -15,8 +15,6 @@ from longtail.evaluation.best_trials import best_trials
 from longtail.evaluation.predictions import TOP_ANSWERS
 from longtail.evaluation.trainings import TRIAL_COLUMNS
 from longtail.imbalance.group_sizes import has_groups
-from longtail.parameters import Method, PostHocLogitAdjustment
-from longtail.trials.post_hoc import NONE
 
 # On one page. Together they take about 0.3 MB, and at most 1 MB.
 MAX_PHOTOGRAPHS = 60
@@ -97,95 +95,6 @@ def thumbnail(pixels: UInt8Array) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, format="JPEG", quality=JPEG_QUALITY, optimize=True)
     return buffer.getvalue()
-
-
-def probability_note(method: Method, many: str, post_hoc: str = NONE, tau: float = 1) -> str:
-    """What the softmax of a method's logits estimates, which depends on the loss.
-
-    Args:
-        method: the method.
-        many: the word for several classes.
-        post_hoc: how the logits were changed after the training, see
-            :func:`longtail.trials.post_hoc.recorded`.
-        tau: the strength of that change.
-    """
-    method = method.last_stage
-    if method.external is not None:
-        meaning = "what they estimate depends on how that network was trained."
-    elif _has_experts_that_differ(method):
-        meaning = (
-            f"not a posterior, since they are the mean of experts that were trained to differ (in "
-            f"the frequencies of the {many} that they assume, or in their answers)."
-        )
-    else:
-        meaning = _of_loss(method, many) if post_hoc == NONE else _of_post_hoc(method, many, tau)
-    sampled = (
-        f" The method draws {many} at other rates than their images: frequencies are those of the "
-        f"last epoch."
-        if method.sampling is not None
-        else ""
-    )
-    return f"Probabilities are the softmax of the logits of {method.row_label}: {meaning}{sampled}"
-
-
-def _has_experts_that_differ(method: Method) -> bool:
-    experts = method.experts
-    return experts is not None and (experts.re_balances or experts.diversity > 0)
-
-
-def _of_loss(method: Method, many: str) -> str:
-    equal = f" On a training set of as many images of all {many} it is plain softmax."
-    match method.loss.name:
-        case "softmax":
-            return (
-                f"estimates of the posterior for {many} as frequent as in the training set, so "
-                f"those of rare ones are low."
-            )
-        case "balanced_softmax" | "logit_adjustment":
-            return (
-                f"estimates of the posterior as if all {many} were equally frequent (for logit "
-                f"adjustment with a tau of 1), not for the frequencies of the field.{equal}"
-            )
-        case "weighted_softmax" | "class_balanced":
-            return (
-                f"estimates of the posterior for {many} as frequent as their training images times "
-                f"their class weights (equally frequent, if the weights are inverse "
-                f"frequencies), not for the frequencies of the field.{equal}"
-            )
-        case "focal":
-            return "not a posterior, since focal loss makes a model underconfident."
-        case "equalization":
-            return f"not a posterior, since the loss often ignored rare {many} as wrong answers."
-        case "ldam":
-            return "not a posterior, since the loss has margins at the correct answer."
-        case "cdt" | "vs":
-            return f"not a posterior, since the loss scaled the logits of rare {many}.{equal}"
-        case "label_aware_smoothing":
-            return "not a posterior, since the loss smoothed the labels."
-        case "custom":
-            return "what they estimate depends on the loss, which is not one of this package."
-
-
-def _of_post_hoc(method: Method, many: str, tau: float) -> str:
-    """Logit adjustment by ``tau`` leaves softmax's posterior with the prior ** (1 - tau)."""
-    if not isinstance(method.post_hoc, PostHocLogitAdjustment):
-        return (
-            "not a posterior, since the class vectors were divided by their norms after training."
-        )
-    if method.loss.name != "softmax":
-        return (
-            f"not a posterior, since the frequencies of the {many} were taken from logits of "
-            f"another loss than softmax."
-        )
-    if tau == 1:
-        return (
-            f"estimates of the posterior as if all {many} were equally frequent, not for the "
-            f"frequencies of the field."
-        )
-    return (
-        f"estimates of the posterior for {many} with the training set's frequencies to the power "
-        f"of {1 - tau:.4g} (to that of 0 all were equally frequent), not for those of the field."
-    )
 
 
 def _counts(photographs: int) -> dict[str, int]:

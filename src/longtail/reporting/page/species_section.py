@@ -12,8 +12,9 @@ from markupsafe import Markup
 from longtail.class_names import ClassNaming
 from longtail.evaluation.best_trials import best_trials
 from longtail.evaluation.trainings import TRIAL_COLUMNS
-from longtail.parameters import Contents, Method, TrainSet
-from longtail.reporting.page.gallery import Gallery, probability_note
+from longtail.parameters import Contents, Method, TrainSet, Trial
+from longtail.reporting.page.gallery import Gallery
+from longtail.reporting.page.probability_note import probability_note
 from longtail.reporting.page.species_rows import (
     ImageAnswer,
     PairRow,
@@ -26,6 +27,7 @@ from longtail.reporting.page.species_rows import (
 from longtail.reporting.page.templates import fragment
 from longtail.reporting.tables.layouts import TRAIN_SET_LABELS, by_group
 from longtail.reporting.tables.number_format import format_fixed
+from longtail.trials.grid import Cell
 from longtail.trials.post_hoc import evaluation_keys, recorded_in
 from longtail.wording import count_range, counted, level_in_percent, listed
 
@@ -99,7 +101,7 @@ def species_parts(
     pairs: pd.DataFrame,
     pictures: Gallery,
     contents: Contents,
-    methods: Mapping[str, Method],
+    trials: Sequence[Trial],
 ) -> list[SpeciesPart]:
     """The trial of each training set that is best on the validation images.
 
@@ -109,23 +111,24 @@ def species_parts(
         pairs: see :func:`longtail.evaluation.species.confused_pairs`.
         pictures: see :func:`longtail.reporting.page.gallery.gallery`.
         contents: the tables of the report, for the labels of backbones and methods.
-        methods: the methods of the grid, by name.
+        trials: of the grid.
     """
     names = ClassNaming.infer(species["species"].unique())
     backbones = {table.backbone: table.backbone_label for table in contents.tables}
     noted = results.assign(evaluation=evaluation_keys(results), post_hoc=recorded_in(results))
     of_trial = noted.drop_duplicates(list(TRIAL_COLUMNS)).set_index(list(TRIAL_COLUMNS))
-    trials = best_trials(results).join(of_trial["evaluation"], on=list(TRIAL_COLUMNS))
+    best = best_trials(results).join(of_trial["evaluation"], on=list(TRIAL_COLUMNS))
+    by_name = {trial.name: trial for trial in trials}
     parts = []
-    for _, same in trials.groupby("evaluation", sort=False):
-        trial = same.iloc[0].to_dict()
-        key = {name: trial[name] for name in TRIAL_COLUMNS}
-        method, which = methods[trial["method"]], pd.DataFrame([key])
+    for _, same in best.groupby("evaluation", sort=False):
+        first = same.iloc[0].to_dict()
+        key = {name: first[name] for name in TRIAL_COLUMNS}
+        trial, which = by_name[Cell(**key).name], pd.DataFrame([key])
         own, changed = species.merge(which), of_trial.loc[tuple(key.values())]
         parts.append(
             SpeciesPart(
                 trained=_trained(list(same["train_set"])),
-                trial=_why(trial, backbones[trial["backbone"]], method),
+                trial=_why(first, backbones[first["backbone"]], trial.method),
                 test=_test_note(own),
                 test_set=own["test_set"].iloc[0],
                 levels=_levels(own, names.plural),
@@ -143,7 +146,11 @@ def species_parts(
                 singular=names.singular,
                 plural=names.plural,
                 probability=probability_note(
-                    method, names.plural, changed["post_hoc"], changed.get("tau", 1)
+                    trial,
+                    own["train_images"].to_numpy(),
+                    names.plural,
+                    changed["post_hoc"],
+                    changed.get("tau", 1),
                 ),
             )
         )

@@ -74,9 +74,8 @@ def write_species_section(
     trials: Trials,
 ) -> str:
     """The page's section on single species."""
-    methods = {trial.method.name: trial.method for trial in trials.trials}
     return species_section(
-        species_parts(results, species, confused_pairs, gallery, contents, methods)
+        species_parts(results, species, confused_pairs, gallery, contents, trials.trials)
     )
 
 
