@@ -225,7 +225,7 @@ MISTAKES = [
         "datasets.digits.published=thesys",
         [
             "datasets.digits.published: unknown table of published results 'thesys'. "
-            "Did you mean 'thesis'? Valid: cifar100_lt, thesis. ",
+            "Did you mean 'thesis'? Valid: cifar100_lt, cifar100_lt_record, thesis. ",
             "published_<name> in the catalog",
         ],
     ),
@@ -342,7 +342,10 @@ def test_tables_of_the_catalog_are_among_the_valid_ones(
     mine: Path,  # noqa: ARG001
 ) -> None:
     result = kedro("--env=test", params="datasets.digits.published=min")
-    assert "Did you mean 'mine'? Valid: cifar100_lt, mine, thesis." in result.output
+    assert (
+        "Did you mean 'mine'? Valid: cifar100_lt, cifar100_lt_record, mine, thesis."
+        in result.output
+    )
 
 
 @pytest.mark.parametrize("option", ["--pipeline", "--pipelines"])

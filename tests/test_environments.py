@@ -75,6 +75,14 @@ def test_published_accuracies_are_of_methods_of_the_benchmark(
     assert set(published["method"]) - set(jobs) == other_recipes
 
 
+def test_the_record_is_compared_with_the_published_accuracies_of_its_methods() -> None:
+    parameters, trials = loader("record").parameters()
+    assert parameters.datasets["cifar100"].published == "cifar100_lt_record"
+    published = shipped("cifar100_lt_record").set_index("method")["value"].to_dict()
+    assert published == {"two_stage_experts": 0.5634, "proco": 0.5415, "proco_200_epochs": 0.528}
+    assert {trial.method.name for trial in trials} == published.keys() - {"proco_200_epochs"}
+
+
 def test_ensembles_have_the_recipes_of_their_published_code(jobs: dict[str, TrainingJob]) -> None:
     factors = {"ride": 0.01, "sade": 0.1, "balpoe": 0.1}
     for name, factor in factors.items():

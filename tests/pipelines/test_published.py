@@ -223,9 +223,18 @@ def test_the_appendix_with_intervals_has_the_tables_and_the_other_none(
     assert report.load("digits_appendix") == full.load("digits_appendix")
 
 
-@pytest.mark.parametrize(("env", "name"), [("thesis", "thesis"), ("benchmark", "cifar100_lt")])
+SHIPPED = [
+    ("thesis", "thesis"),
+    ("benchmark", "cifar100_lt"),
+    ("record", "cifar100_lt_record"),
+]
+
+
+@pytest.mark.parametrize(("env", "name"), SHIPPED)
 def test_shipped_tables_are_in_the_catalog_of_the_grids_that_have_them(
-    env: str, name: Literal["thesis", "cifar100_lt"], monkeypatch: pytest.MonkeyPatch
+    env: str,
+    name: Literal["thesis", "cifar100_lt", "cifar100_lt_record"],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(PROJECT)
     parameters, _ = loader(env).parameters()
