@@ -1,86 +1,145 @@
-"""The page of all methods: their recipes, and what is published and measured for them."""
+"""The table of all methods: ``python -m docs.site.methods`` writes it into its page.
+
+From their parameters, their papers (comments in the file of the parameters), the published results
+and the measured ones.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import yaml
-from kedro.framework.project import settings
-from mkdocs.config.defaults import MkDocsConfig
-from mkdocs.structure.files import File, Files
+from kedro.framework.project import configure_project, settings
 
 from longtail.config import GridConfigLoader
 from longtail.parameters import Method, family_label
+from longtail.published.results import shipped
 
 PROJECT = Path(__file__).parents[2]
-PUBLISHED = PROJECT / "src/longtail/reference/cifar100_lt.csv"
+PAGE = PROJECT / "docs/reference/methods.md"
+METHODS = PROJECT / "conf/base/parameters/methods.yml"
 MEASURED = PROJECT / "docs/reference/results.md"
-BENCHMARK = "CIFAR-100-LT-100"
+EXPLAINED = PROJECT / "docs/explanation/methods.md"
+FACTORS = (100, 50, 10)
 INTRODUCTION = """# All methods
 
-Generated from the parameters of `conf/benchmark`, the table of published results, and
-[Measured results](results.md). Accuracies are on CIFAR-100-LT with imbalance factor 100 and
-ResNet-32. What a method does: [Methods](../explanation/methods.md). Its recipe is the standard one
-with the changes that are listed.
+Written by `python -m docs.site.methods` from `conf/base/parameters/methods.yml` with the changes of
+`conf/benchmark`, the published results in `src/longtail/reference`, and
+[Measured results](results.md).
+
+Accuracies are on CIFAR-100-LT with ResNet-32, on the 10,000 balanced test images, by imbalance
+factor. "Ours" are of one seed, with a 95 % interval over test images; two values are of two
+trainings. A range is of published seeds. The recipe alone moves an accuracy by 2 to 5 points, so
+compare only rows of one recipe. Of a method's parameters, `recipe` is what it changes of the
+[standard one](../explanation/methods.md#published-accuracies). The published accuracies of
+`two_stage_experts` and `proco` are of the recipes in `conf/record`.
 """
-COLUMNS = ("method", "name", "family", "recipe", "published", "note", "ours")
+VARIANTS = """
+## Published accuracies of other settings
+
+No method above has these settings.
+"""
+COLUMNS = (
+    *("method", "name", "family", "ours, 100", "published, 100", "50", "10"),
+    *("published with", "parameters", "paper"),
+)
 # A row of a table of measured results: the label of the method, and its accuracy with an interval.
 ROW = re.compile(r"^\| ([^|]+?) \| (0\.\d{4} \[[^]]+\]) \|", re.MULTILINE)
+PAPER = re.compile(r"^  (\w+):\n    # Paper: (.+)$", re.MULTILINE)
+SECTION = re.compile(r"^##+ (.+)\n\n\*Methods: (.+)\*$", re.MULTILINE)
 
 
-def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the page."""
-    files.append(File.generated(config, "reference/methods.md", content="\n".join(lines())))
-    return files
-
-
-def lines() -> Iterator[str]:
-    """The lines of the page."""
+def page() -> str:
+    """The whole page."""
+    configure_project("longtail")
     loader = GridConfigLoader(str(PROJECT / "conf"), env="benchmark", **settings.CONFIG_LOADER_ARGS)
-    published = published_accuracies()
-    measured = dict(ROW.findall(section(MEASURED.read_text(encoding="utf-8"))))
-    yield INTRODUCTION
-    yield f"| {' | '.join(COLUMNS)} |"
-    yield f"|{' --- |' * len(COLUMNS)}"
-    for method in loader.parameters()[0].methods.values():
-        accuracy, note = published.get(method.name, ("", ""))
-        ours = next((of for label, of in measured.items() if is_label(label, method)), "")
-        family = "" if method.family is None else family_label(method.family)
-        cells = (f"`{method.name}`", method.label, family, recipe(method), accuracy, note, ours)
-        yield f"| {' | '.join(cells)} |"
-
-
-def section(text: str) -> str:
-    """What is measured on the benchmark."""
-    return text.partition("\n## CIFAR-100-LT benchmark\n")[2].partition("\n## ")[0]
-
-
-def is_label(label: str, method: Method) -> bool:
-    """Whether a row of measured results, whose hyperparameters may be added, is of a method."""
-    return label.partition(" (")[0] == method.label
-
-
-def published_accuracies() -> dict[str, tuple[str, str]]:
-    """The published accuracy of each method with its range, and what it was measured with."""
-    table = pd.read_csv(PUBLISHED, keep_default_na=False, dtype=str)
-    table = table[(table["table"] == BENCHMARK) & (table["metric"] == "acc1")]
-    table = table[table["test_set"] == "balanced"]
-    return {
-        row["method"]: (
-            f"{row['value']} ({row['low']} to {row['high']})" if row["low"] else row["value"],
-            row["note"],
+    methods = loader.parameters()[0].methods
+    published, measured = published_accuracies(), measured_accuracies()
+    papers, sections = papers_of_methods(), sections_of_methods()
+    labels = {method.label for method in methods.values()}
+    rows = []
+    for name, method in methods.items():
+        ours = [value for label, value in measured if row_label(label, labels) == method.label]
+        rows.append(
+            (
+                f"[`{name}`](../explanation/methods.md#{sections[name]})",
+                method.label,
+                "" if method.family is None else family_label(method.family),
+                "; ".join(ours),
+                *published.pop(name, ("",) * (len(FACTORS) + 1)),
+                f"`{parameters_of(method)}`",
+                re.sub(r"arXiv ([\d.]+\d)", r"[arXiv \1](https://arxiv.org/abs/\1)", papers[name]),
+            )
         )
-        for row in table.to_dict("records")
+    variants = [(f"`{name}`", *cells) for name, cells in published.items()]
+    heads = ("setting", *COLUMNS[4:8])
+    return "\n".join([INTRODUCTION, *table(COLUMNS, rows), VARIANTS, *table(heads, variants), ""])
+
+
+def table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]:
+    """The lines of a table."""
+    yield f"| {' | '.join(columns)} |"
+    yield f"|{' --- |' * len(columns)}"
+    for row in rows:
+        yield f"| {' | '.join(row)} |"
+
+
+def measured_accuracies() -> list[tuple[str, str]]:
+    """The label and the accuracy of each row that is measured on the benchmark."""
+    text = MEASURED.read_text(encoding="utf-8")
+    section = text.partition("\n## CIFAR-100-LT benchmark\n")[2].partition("\n## ")[0]
+    return ROW.findall(section)
+
+
+def row_label(label: str, labels: Collection[str]) -> str:
+    """The method's label in a measured row, where hyperparameters may follow in brackets."""
+    return label if label in labels else label.rpartition(" (")[0] or label
+
+
+def papers_of_methods() -> dict[str, str]:
+    """The paper of each method, from the first comment below its name."""
+    return dict(PAPER.findall(METHODS.read_text(encoding="utf-8")))
+
+
+def sections_of_methods() -> dict[str, str]:
+    """The anchor of the section that explains each method."""
+    return {
+        method.strip("`"): re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+        for title, methods in SECTION.findall(EXPLAINED.read_text(encoding="utf-8"))
+        for method in methods.split(", ")
     }
 
 
-def recipe(method: Method) -> str:
-    """What a method changes of the standard recipe, and its second stage."""
-    changed = yaml.safe_dump(method.recipe, default_flow_style=True, sort_keys=False, width=1000)
-    parts = [f"`{changed.strip()}`"] if method.recipe else []
-    if method.second_stage is not None:
-        parts.append(f"second stage of {method.second_stage.epochs} epochs")
-    return ", ".join(parts)
+def published_accuracies() -> dict[str, tuple[str, ...]]:
+    """The published accuracies of each method by imbalance factor, and what they are of."""
+    results = pd.concat([shipped("cifar100_lt"), shipped("cifar100_lt_record")])
+    chosen = results[(results["metric"] == "acc1") & (results["test_set"] == "balanced")]
+    found = {}
+    for method, own in chosen.groupby("method", sort=False):
+        by_factor = own.set_index("imbalance_factor").to_dict("index")
+        notes = dict.fromkeys(note for note in own["note"] if note)
+        cells = [accuracy(by_factor[factor]) if factor in by_factor else "" for factor in FACTORS]
+        found[str(method)] = (*cells, "; ".join(notes))
+    return found
+
+
+def accuracy(row: Mapping[Any, Any]) -> str:
+    """A published accuracy, with its range if there is one."""
+    value = f"{row['value']:.4f}".removesuffix("0")
+    return f"{value} ({row['low']:.3f} to {row['high']:.3f})" if row["low"] > 0 else value
+
+
+def parameters_of(method: Method) -> str:
+    """What a method sets, but for its names, as YAML without the outer brackets."""
+    names = {"name", "label", "family"}
+    own = method.model_dump(mode="json", exclude=names, exclude_unset=True)
+    text = yaml.safe_dump(own, default_flow_style=True, sort_keys=False, width=10_000)
+    return text.strip().removeprefix("{").removesuffix("}")
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

@@ -1,0 +1,61 @@
+"""The table of all methods: complete, and as it is written from its sources."""
+
+from __future__ import annotations
+
+import re
+
+from docs.site import methods as site
+from tests.pipelines.support import loader
+
+METHODS = loader("benchmark").parameters()[0].methods
+
+
+def rows() -> dict[str, list[str]]:
+    """The cells of each row, by the name of its method."""
+    table = site.PAGE.read_text(encoding="utf-8").partition("\n## ")[0]
+    found = re.findall(r"^\| \[`(\w+)`\]\S+ \| (.*) \|$", table, re.MULTILINE)
+    assert len(found) == len(dict(found))
+    return {name: cells.split(" | ") for name, cells in found}
+
+
+def test_the_page_is_as_its_sources() -> None:
+    """Otherwise run ``python -m docs.site.methods``."""
+    assert site.PAGE.read_text(encoding="utf-8") == site.page()
+
+
+def test_each_method_has_one_row() -> None:
+    assert list(rows()) == list(METHODS)
+
+
+def test_each_measured_row_is_of_one_method() -> None:
+    name_of = {method.label: name for name, method in METHODS.items()}
+    assert len(name_of) == len(METHODS)
+    measured = site.measured_accuracies()
+    assert len(measured) == 10
+    for label, accuracy in measured:
+        assert accuracy in rows()[name_of[site.row_label(label, name_of)]][2]
+
+
+def test_rows_have_what_is_measured_published_and_changed() -> None:
+    assert rows()["softmax_adjusted"][2:4] == ["0.4271 [0.417, 0.437]", "0.441"]
+    assert rows()["softmax_tau_normalized"][2] == "0.4215 [0.412, 0.431]"
+    assert rows()["softmax"][2].count(";") == 1  # trained twice
+    assert rows()["two_stage_experts"][3] == "0.5634"
+    assert "deferred_weights: {beta: 0.9999, start: 0.8}" in rows()["mixup_drw"][7]
+    assert "mixing: {kind: mixup, alpha: 1}" in rows()["mixup_drw"][7]
+    assert "sampling: {kind: progressive}" in rows()["progressive_sampling"][7]
+    assert rows()["cdt"][1] == "Class-sensitive learning"
+
+
+def test_each_method_has_a_paper() -> None:
+    papers = site.papers_of_methods()
+    assert list(papers) == list(METHODS)
+    form = r"none; .+|.+ (19|20)\d\d, (arXiv \d{4}\.\d{5}|Interspeech)"
+    parts = [part for text in papers.values() for part in re.split(r"; (?=[A-Z])", text)]
+    assert [part for part in parts if not re.fullmatch(form, part)] == []
+
+
+def test_each_method_is_explained_in_one_section() -> None:
+    page = site.EXPLAINED.read_text(encoding="utf-8")
+    listed = [m for _, methods in site.SECTION.findall(page) for m in methods.split(", ")]
+    assert sorted(listed) == sorted(f"`{name}`" for name in METHODS)
