@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Self
 
@@ -129,17 +129,26 @@ class ImageClassifier(ImageModel):
         self.backbone = backbone
         self.whitening: nn.Module = nn.Identity()
         self.classifier = classifier
-        # Parts that are not trained stay in evaluation mode: without dropout, and with the stored
-        # statistics of BatchNorm.
-        self.frozen: list[nn.Module] = []
-        # BatchNorm layers within them whose statistics are updated all the same.
-        self.updated: list[nn.Module] = []
+        self._frozen: list[nn.Module] = []
+        self._updated: list[nn.Module] = []
+
+    def keep_in_evaluation_mode(
+        self, parts: Iterable[nn.Module], updated: Iterable[nn.Module] = ()
+    ) -> None:
+        """Leave parts out of training mode: no dropout, and the stored statistics of BatchNorm.
+
+        Args:
+            parts: that are not trained.
+            updated: BatchNorm layers within them whose statistics are updated all the same.
+        """
+        self._frozen, self._updated = list(parts), list(updated)
+        self.train(self.training)
 
     def train(self, mode: bool = True) -> Self:
         super().train(mode)
-        for part in self.frozen:
+        for part in self._frozen:
             part.eval()
-        for part in self.updated:
+        for part in self._updated:
             part.train(mode)
         return self
 

@@ -66,7 +66,7 @@ class TwoHeads(nn.Module):
         """
         features = self.model.backbone(self.model.normalize(images))
         batch = len(images) // (1 + self.views)
-        logits: Tensor = self.model.classifier(features[:batch])
+        logits = self.model.classify(features[:batch])
         return logits, self.projection(features[batch:])
 
 

@@ -47,8 +47,7 @@ def freeze(model: ImageClassifier, recipe: Recipe) -> None:
     for name, parameter in network.named_parameters():
         if name in frozen:
             parameter.requires_grad_(False)
-    model.frozen = [part for part in network.modules() if _is_frozen(part, recipe)]
-    model.train(model.training)
+    model.keep_in_evaluation_mode(part for part in network.modules() if _is_frozen(part, recipe))
 
 
 def check_layers(trials: Iterable[Trial]) -> None:

@@ -71,10 +71,9 @@ def build_second_stage(job: TrainingJob, first_stage: Mapping[str, Tensor]) -> I
     new.requires_grad_("classifier" in stage.trains)
     if "class_scales" in stage.trains:
         _change_classifiers(model, ClassScales)
-    model.frozen = [model.backbone]
-    if stage.batch_norm == "updated":
-        model.updated = [part for part in model.backbone.modules() if isinstance(part, BATCH_NORMS)]
-    model.train(model.training)
+    follows_images = BATCH_NORMS if stage.batch_norm == "updated" else ()
+    layers = [part for part in model.backbone.modules() if isinstance(part, follows_images)]
+    model.keep_in_evaluation_mode([model.backbone], updated=layers)
     return model
 
 
