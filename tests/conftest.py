@@ -69,6 +69,17 @@ def shallow_stacks() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def no_git_in_sessions() -> Iterator[None]:
+    """Leave out what Kedro asks git in two processes at the start of each session: nobody reads it.
+
+    The commit that a run records is the project's own (`longtail.provenance`).
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kedro.framework.session.session._describe_git", lambda _: {})
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def configuration_read_once() -> Iterator[None]:
     """Read equal files with equal parameters once, which takes most of the time of a session.
 
