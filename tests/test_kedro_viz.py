@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import accumulate
 from types import SimpleNamespace
 from typing import Any
 
@@ -55,3 +56,30 @@ def test_the_folded_stage_shows_its_documents_only(environment: str) -> None:
     """What no other node of the stage reads is drawn beside its box, in one row."""
     for name in pipelines(environment)["report"].outputs():
         assert name.endswith(("_latex", "_figures", "_report")), name
+
+
+def boxes(pipeline: Pipeline) -> set[str]:
+    """All namespaces, each of which is a box."""
+    namespaces = {str(node.namespace) for node in pipeline.nodes}
+    return {box for name in namespaces for box in accumulate(name.split("."), "{}.{}".format)}
+
+
+def shown_in(box: str, pipeline: Pipeline) -> set[str]:
+    """What Kedro-Viz draws in a box that is opened: boxes and nodes, and what connects them."""
+    users = defaultdict[str, set[str]](set)
+    for node in pipeline.nodes:
+        if f"{node.namespace}.".startswith(f"{box}."):
+            inner = str(node.namespace).removeprefix(box).split(".")
+            item = f"{box}.{inner[1]}" if len(inner) > 1 else node.name
+            for dataset in node.outputs + node.inputs:
+                users[dataset].add(item)
+    connecting = {name for name in users.keys() - pipeline.inputs() if len(users[name]) > 1}
+    return set().union(*users.values()) | connecting
+
+
+@pytest.mark.parametrize("environment", ["test", "thesis", "moths"])
+def test_a_box_of_the_report_has_no_more_than_a_person_can_read(environment: str) -> None:
+    """The thesis has four backbones, and results to compare with."""
+    report = pipelines(environment)["report"]
+    for box in boxes(report):
+        assert len(shown_in(box, report)) <= 60, (box, sorted(shown_in(box, report)))

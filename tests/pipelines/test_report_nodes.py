@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from longtail.evaluation.summaries import summarise
 from longtail.parameters import Dataset
-from longtail.pipelines.report.nodes.documents import bundle_figures, bundle_latex
+from longtail.pipelines.report.nodes.documents import bundle_figures, bundle_latex, collect
 from longtail.pipelines.report.nodes.figures import draw_figures
 from longtail.pipelines.report.nodes.verification import verify
 from longtail.reporting.figures import drawing
@@ -109,10 +109,10 @@ def test_figures_show_verified_trials_only(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize("env", ["test", "thesis", "moths"])
-def test_only_three_nodes_have_more_than_eight_inputs(env: str) -> None:
+def test_few_nodes_have_more_than_eight_inputs(env: str) -> None:
     """The verification is one node so that nothing is written unless everything is valid.
 
-    The archives have all tables and figures.
+    The others put many tables and figures together, more of them for more backbones.
     """
     many = {node.func for node in pipelines(env)["report"].nodes if len(node.inputs) > 8}
-    assert many == {verify, bundle_latex, bundle_figures}
+    assert many | {bundle_figures} == {verify, collect, bundle_latex, bundle_figures}

@@ -118,7 +118,7 @@ def test_what_follows_from_a_trial(full_pipeline: Pipeline) -> None:
     branches = ["digits", "digits.long_tailed", "digits.long_tailed.convnext_micro"]
     reports = {name for name in found if name.startswith("report.")}
     assert found - reports == steps(trial) | gathers(*branches)
-    assert {"report.digits.write_appendix", "report.digits.write_page"} <= reports
+    assert {"report.digits.latex.write_appendix", "report.digits.page.write_page"} <= reports
 
 
 def test_trials_of_a_method_have_its_tag_only(full_pipeline: Pipeline) -> None:

@@ -6,10 +6,16 @@
     report.<dataset>.<backbone>.<train set>   tabulate
     report.<dataset>.<backbone>               draw, join, compare with published results, and
                                               the backbone's section of the page
-    report.<dataset>                          species, gallery, audit, the other sections,
-                                              the documents in LaTeX, the page
+    report.<dataset>                          scores, leaders, species
+    report.<dataset>.published                compare all backbones, audit
+    report.<dataset>.figures                  the figures of all backbones
+    report.<dataset>.latex                    the documents in LaTeX
+    report.<dataset>.page                     gallery, sections, the page
 
 Everything is made from what ``verify`` has checked, so nothing is made from stale results.
+
+Each namespace is a box of Kedro-Viz, which draws what goes from one box to another. So a backbone's
+tables leave its box as one artifact, and so do its figures.
 
 ``ARGUMENTS`` has what the arguments of the nodes' functions are in the catalog.
 """
@@ -17,6 +23,7 @@ Everything is made from what ``verify`` has checked, so nothing is made from sta
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from kedro.pipeline import Node, Pipeline
@@ -70,7 +77,11 @@ PUBLISHED_ARGUMENTS = {
     "published_latex": "report.{dataset}.published_latex",
 }
 # The figures of all backbones.
-DATA_SET_FIGURES = ("class_profile", "overview", "tail_against_head")
+DATA_SET_FIGURES = {
+    figures.draw_class_profile: "class_profile",
+    figures.draw_overview: "overview",
+    figures.draw_tail_against_head: "tail_against_head",
+}
 
 
 def create_pipeline(parameters: Parameters) -> Pipeline:
@@ -93,8 +104,10 @@ def create_pipeline(parameters: Parameters) -> Pipeline:
         for own in by_backbone.values():
             nodes += _backbone(report, own)
         nodes += _data_set(report, dataset, list(by_backbone))
+        if "published" in report.arguments:
+            nodes += _published(report, dataset, list(by_backbone))
+        nodes += _figures(report, dataset, list(by_backbone))
         nodes += _latex(report, dataset, list(by_backbone))
-        nodes += _archives(report, dataset, contents.tables)
         nodes += _page(report, dataset, list(by_backbone))
     return Pipeline(nodes)
 
@@ -124,12 +137,15 @@ def _backbone(report: Namespace, own: Sequence[Table]) -> Iterator[Node]:
     namespace = Namespace(name, (*report.tags, first.backbone), {**report.arguments, **of_backbone})
     for table in own:
         of_table = f"{name}.{table.train_set}"
-        outputs = ["scores", *(f"{kind}_table" for kind in tables.KINDS), "tables", "html_tables"]
-        yield Namespace(of_table, (*namespace.tags, table.train_set), report.arguments).node(
+        box = Namespace(of_table, (*namespace.tags, table.train_set), report.arguments)
+        in_latex = {kind: f"{of_table}.{kind}_table" for kind in tables.KINDS}
+        yield box.node(
             tables.tabulate,
-            [f"{of_table}.{output}" for output in outputs],
+            [f"{of_table}.scores", *in_latex.values(), f"{of_table}.html_tables"],
             table=f"params:report.{grid.table_name(table)}.table",
         )
+        named = {f"{table.train_set}_{kind}": entry for kind, entry in in_latex.items()}
+        yield box.node(documents.collect, f"{of_table}.tables", "collect_tables", **named)
     for join, kind in ((tables.join_rows, "scores"), (tables.join_tables, "tables")):
         parts = [f"{name}.{table.train_set}.{kind}" for table in own]
         yield namespace.joined(join, parts, f"{name}.{kind}", f"join_{kind}")
@@ -141,89 +157,92 @@ def _backbone(report: Namespace, own: Sequence[Table]) -> Iterator[Node]:
         yield namespace.node(
             published.compare_with_published, [f"{name}.published_{part}" for part in compared]
         )
+    names = [figure.removesuffix("_figure") for figure in FIGURES]
+    names += ["published"] if "published" in report.arguments else []
+    files = {
+        f"{figure}.{suffix}": f"{name}.{figure}_{kind}"
+        for figure in names
+        for suffix, kind in (("png", "figure"), ("pdf", "pdf"), ("svg", "svg"))
+    }
+    yield namespace.node(documents.collect, f"{name}.figures", "collect_figures", **files)
     html = {table.train_set: f"{name}.{table.train_set}.html_tables" for table in own}
     yield namespace.node(write_section, f"{name}.section", **html)
 
 
 def _data_set(report: Namespace, dataset: str, backbones: list[str]) -> Iterator[Node]:
-    """Tables and figures of all backbones."""
+    """Tables of all backbones."""
     scores = [f"{report.name}.{backbone}.scores" for backbone in backbones]
     yield report.joined(tables.join_rows, scores, f"{dataset}_scores", "join_scores")
     yield report.node(tables.find_leaders, f"{dataset}_leaders")
     yield report.node(tables.tabulate_species, [f"{dataset}_species", f"{dataset}_confused_pairs"])
-    yield report.node(figures.select_gallery, f"{dataset}_gallery")
-    for draw, name in (
-        (figures.draw_class_profile, "class_profile"),
-        (figures.draw_overview, "overview"),
-        (figures.draw_tail_against_head, "tail_against_head"),
-    ):
-        yield report.node(draw, [f"{dataset}_{name}_{kind}" for kind in ("figure", "pdf", "svg")])
-    if "published" in report.arguments:
-        compared = [f"{report.name}.{b}.published_comparison" for b in backbones]
-        yield report.joined(
-            tables.join_rows, compared, f"{dataset}_published_comparison", "join_comparisons"
-        )
-        yield report.node(published.audit_published, f"{dataset}_published_audit")
-        yield report.node(published.note_published, f"{report.name}.published_note")
-        yield report.node(
-            published.write_published,
-            [f"{report.name}.published_latex", f"{report.name}.audit_section"],
-            **{b: f"{report.name}.{b}.published_tables" for b in backbones},
-        )
+
+
+def _published(report: Namespace, dataset: str, backbones: list[str]) -> Iterator[Node]:
+    """The comparison of all backbones with published results, and the audit of these."""
+    box = replace(report, name=f"{report.name}.published")
+    compared = [f"{report.name}.{b}.published_comparison" for b in backbones]
+    yield box.joined(
+        tables.join_rows, compared, f"{dataset}_published_comparison", "join_comparisons"
+    )
+    yield box.node(published.audit_published, f"{dataset}_published_audit")
+    yield box.node(published.note_published, f"{report.name}.published_note")
+    yield box.node(
+        published.write_published,
+        [f"{report.name}.published_latex", f"{report.name}.audit_section"],
+        **{b: f"{report.name}.{b}.published_tables" for b in backbones},
+    )
+
+
+def _figures(report: Namespace, dataset: str, backbones: list[str]) -> Iterator[Node]:
+    """Figures of all backbones, and the archive of all figures."""
+    box = replace(report, name=f"{report.name}.figures")
+    for draw, name in DATA_SET_FIGURES.items():
+        yield box.node(draw, [f"{dataset}_{name}_{kind}" for kind in ("figure", "pdf", "svg")])
+    drawn = {backbone: f"{report.name}.{backbone}.figures" for backbone in backbones}
+    drawn |= {f"{name}.png": f"{dataset}_{name}_figure" for name in DATA_SET_FIGURES.values()}
+    drawn |= {f"{name}.svg": f"{dataset}_{name}_svg" for name in DATA_SET_FIGURES.values()}
+    yield box.node(documents.bundle_figures, f"{dataset}_figures", **drawn)
 
 
 def _latex(report: Namespace, dataset: str, backbones: list[str]) -> Iterator[Node]:
+    """The documents, and the archive of these and of all tables and figures."""
+    box = replace(report, name=f"{report.name}.latex")
     in_latex = {backbone: f"{report.name}.{backbone}.tables" for backbone in backbones}
-    yield report.node(documents.write_introduction, f"{report.name}.introduction_note")
-    yield report.node(documents.write_overall_results, f"{dataset}_overall_results")
+    yield box.node(documents.write_introduction, f"{report.name}.introduction_note")
+    yield box.node(documents.write_overall_results, f"{dataset}_overall_results")
     for write, output in (
         (documents.write_reading_note, f"{report.name}.reading_note"),
         (documents.write_appendix, f"{dataset}_appendix"),
         (documents.write_intervals_appendix, f"{dataset}_intervals_appendix"),
         (documents.write_chapter, f"{dataset}_chapter"),
     ):
-        yield report.node(write, output, **in_latex)
-
-
-def _archives(report: Namespace, dataset: str, own: Sequence[Table]) -> Iterator[Node]:
-    """All tables and figures, so that nothing that the stage makes is left beside them."""
-    names = [figure.removesuffix("_figure") for figure in FIGURES]
-    names += ["published"] if "published" in report.arguments else []
-    backbones = dict.fromkeys(table.backbone for table in own)
-    drawn = {f"{b}_{name}": f"{report.name}.{b}.{name}" for b in backbones for name in names}
-    drawn |= {name: f"{dataset}_{name}" for name in DATA_SET_FIGURES}
-    in_latex = {
-        f"{table.backbone}_{table.train_set}_{kind}": (
-            f"{report.name}.{table.backbone}.{table.train_set}.{kind}_table"
-        )
-        for table in own
-        for kind in tables.KINDS
-    }
-    pdf = {name: f"{figure}_pdf" for name, figure in drawn.items()}
-    yield report.node(documents.bundle_latex, f"{dataset}_latex", **in_latex, **pdf)
-    png = {f"{name}.png": f"{figure}_figure" for name, figure in drawn.items()}
-    svg = {f"{name}.svg": f"{figure}_svg" for name, figure in drawn.items()}
-    yield report.node(documents.bundle_figures, f"{dataset}_figures", **png, **svg)
+        yield box.node(write, output, **in_latex)
+    parts = {f"tables/{backbone}": entry for backbone, entry in in_latex.items()}
+    parts |= {f"figures/{backbone}": f"{report.name}.{backbone}.figures" for backbone in backbones}
+    parts |= {f"figures/{name}.pdf": f"{dataset}_{name}_pdf" for name in DATA_SET_FIGURES.values()}
+    yield box.node(documents.bundle_latex, f"{dataset}_latex", **parts)
 
 
 def _page(report: Namespace, dataset: str, backbones: list[str]) -> Iterator[Node]:
-    yield report.node(show_summary_figures, f"{report.name}.summary_figures_section")
+    box = replace(report, name=f"{report.name}.page")
+    yield box.node(figures.select_gallery, f"{dataset}_gallery")
+    yield box.node(show_summary_figures, f"{report.name}.summary_figures_section")
     sections = {backbone: f"{report.name}.{backbone}.section" for backbone in backbones}
     written = {
-        "summary": report.node(page.write_summary_section, f"{report.name}.summary_section"),
-        "results": report.node(
+        "summary": box.node(page.write_summary_section, f"{report.name}.summary_section"),
+        "results": box.node(
             page.write_results_section, f"{report.name}.results_section", **sections
         ),
-        "species": report.node(page.write_species_section, f"{report.name}.species_section"),
+        "species": box.node(page.write_species_section, f"{report.name}.species_section"),
     }
     if "novelty" in report.arguments:
         output = f"{report.name}.unknown_section"
-        written["unknown"] = report.node(page.write_unknown_section, output)
-    written["data"] = report.node(page.write_data_section, f"{report.name}.data_section")
+        written["unknown"] = box.node(page.write_unknown_section, output)
+    written["data"] = box.node(page.write_data_section, f"{report.name}.data_section")
     yield from written.values()
     names = [*written, *(["audit"] if "published" in report.arguments else []), "provenance"]
-    yield report.node(page.write_provenance_section, f"{report.name}.provenance_section")
-    yield report.node(
+    yield box.node(page.write_provenance_section, f"{report.name}.provenance_section")
+    yield box.node(
         page.write_page,
         f"{dataset}_report",
         **{name: f"{report.name}.{name}_section" for name in names},

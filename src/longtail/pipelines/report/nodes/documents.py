@@ -19,6 +19,8 @@ from longtail.reporting.tables.table_notes import reading_note
 
 # The LaTeX tables of each backbone, see ``join_tables``.
 Tables = Mapping[str, str]
+# The figures of each backbone by the names of their files, as PNG, PDF and SVG.
+Figures = Mapping[str, bytes]
 
 
 def write_introduction(profile: pd.DataFrame, dataset: Dataset, contents: Contents) -> str:
@@ -91,12 +93,17 @@ def write_chapter(
     )
 
 
+def collect(**parts: str | bytes) -> dict[str, str | bytes]:
+    """Tables or figures by their names as one, so that others read one artifact of them."""
+    return parts
+
+
 def bundle_latex(
     overall_results: str,
     chapter: str,
     appendix: str,
     intervals_appendix: str,
-    **parts: str | bytes,
+    **parts: Tables | Figures | bytes,
 ) -> dict[str, bytes]:
     """All documents, tables and figures for LaTeX by the names of their files.
 
@@ -105,7 +112,7 @@ def bundle_latex(
         chapter: with the tables of the thesis' body.
         appendix: in the thesis' layout.
         intervals_appendix: with intervals.
-        parts: the tables as LaTeX and the figures as PDF, by their names.
+        parts: the tables and the figures of each backbone, and other figures, by their paths.
     """
     files = {
         "overall_results.tex": overall_results,
@@ -114,17 +121,38 @@ def bundle_latex(
         "appendix_intervals.tex": intervals_appendix,
     }
     figures = {}
-    for name, part in parts.items():
-        if isinstance(part, bytes):
-            figures[f"figures/{name}.pdf"] = part
-        else:
-            files[f"tables/{name}.tex"] = part
+    for path, part in _single_parts(parts).items():
+        if isinstance(part, str):
+            files[f"{path}.tex"] = part
+        elif path.endswith(".pdf"):
+            figures[path] = part
     return {name: text.encode() for name, text in files.items()} | figures
 
 
-def bundle_figures(**figures: bytes) -> dict[str, bytes]:
-    """All figures as PNG and SVG by the names of their files, for slides and pages."""
-    return figures
+def bundle_figures(**parts: Figures | bytes) -> dict[str, bytes]:
+    """All figures as PNG and SVG by the names of their files, for slides and pages.
+
+    Args:
+        parts: the figures of each backbone, and other figures, by the names of their files.
+    """
+    files = _single_parts(parts)
+    return {
+        name: figure
+        for suffix in (".png", ".svg")
+        for name, figure in files.items()
+        if isinstance(figure, bytes) and name.endswith(suffix)
+    }
+
+
+def _single_parts(parts: Mapping[str, Tables | Figures | bytes]) -> dict[str, str | bytes]:
+    """Each table and figure; the name of a backbone's begins with that of the backbone."""
+    single: dict[str, str | bytes] = {}
+    for name, part in parts.items():
+        if isinstance(part, bytes):
+            single[name] = part
+        else:
+            single |= {f"{name}_{own}": content for own, content in part.items()}
+    return single
 
 
 def _by_backbone(contents: Contents) -> Iterator[tuple[str, list[Table]]]:

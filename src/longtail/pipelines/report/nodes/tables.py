@@ -37,12 +37,12 @@ def tabulate(
     trainings: pd.DataFrame,
     table: Table,
     statistics: Statistics,
-) -> tuple[pd.DataFrame | str | dict[str, str], ...]:
+) -> tuple[pd.DataFrame | str, ...]:
     """The scores of one backbone and training set, and the tables of them.
 
     Returns:
         The scores (see :func:`longtail.evaluation.summaries.summarise`); the LaTeX tables of
-        ``KINDS``; all of them by ``<training set>_<kind>``; all as HTML.
+        ``KINDS``; all tables as HTML.
     """
     scores = summarise(rows_of_table(results, table), statistics.confidence)
     content = TableResults.of(scores, comparisons, results, table, statistics)
@@ -59,9 +59,7 @@ def tabulate(
         [*((each, bare.get(layout)) for layout, each in with_intervals.items()), (costs, None)]
     )
     tables = (*bare.values(), *(with_intervals.get(layout) for layout in LAYOUTS), costs)
-    in_latex = [latex(each) if each else NO_TABLE for each in tables]
-    names = [f"{table.train_set}_{kind}" for kind in KINDS]
-    return scores, *in_latex, dict(zip(names, in_latex, strict=True)), html
+    return scores, *(latex(each) if each else NO_TABLE for each in tables), html
 
 
 def find_leaders(
