@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import signal
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
@@ -11,6 +12,7 @@ import pytest
 from kedro.framework.hooks.manager import _create_hook_manager
 from kedro.io import MemoryDataset
 from kedro.pipeline import Node, Pipeline
+from rich.console import Console
 
 from longtail import progress
 from longtail.errors import (
@@ -57,6 +59,39 @@ def test_preparation_runs_before_trials_that_do_not_need_it() -> None:
     recorder = Recorder()
     execute(Pipeline([pipeline, early]), recorder)
     assert set(recorder.started[:2]) == {"zz_prepare", "zzz_aside"}
+
+
+def test_what_comes_after_the_trials_is_announced(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", logger="longtail"):
+        execute(toy(), Recorder())
+    (line,) = [
+        message for message in caplog.messages if message.startswith("Gathering the results")
+    ]
+    assert line in ("Gathering the results: 2 steps", "Gathering the results: 3 steps")
+
+
+@pytest.mark.parametrize(
+    ("before", "steps"), [(toy(), {4, 5}), (Pipeline([Node(one, None, "page", name="read")]), {2})]
+)
+def test_a_report_is_announced_with_and_without_trials(
+    before: Pipeline,
+    steps: set[int],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    terminal = io.StringIO()
+    console = Console(file=terminal, force_terminal=True, width=80)
+    monkeypatch.setattr("rich.get_console", lambda: console)
+    nodes = [
+        Node(twice, "page", "twice", name="draw", namespace="report.toy"),
+        Node(twice, "twice", "result", name="write", namespace="report.toy"),
+    ]
+    with caplog.at_level("INFO", logger="longtail"):
+        GridRunner(max_workers=1).run(Pipeline([before, *nodes]), catalog_with())
+    (line,) = [message for message in caplog.messages if message.startswith("Writing the report")]
+    assert line in {f"Writing the report: {number} steps" for number in steps}
+    assert "All trials" not in terminal.getvalue().rpartition("Writing the report")[2]
+    assert " 100%" in terminal.getvalue().rpartition("Writing the report")[2]
 
 
 def test_a_method_is_run_on_all_backbones_before_the_next_one() -> None:

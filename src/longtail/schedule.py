@@ -11,6 +11,9 @@ from kedro.pipeline.node import Node
 from longtail.kedro_internals import with_inputs
 from longtail.trials.tags import GATHER_TAG, TRIAL_TAG
 
+# What the names of the report's nodes begin with.
+REPORT = "report."
+
 
 @dataclass(frozen=True)
 class Unit:
@@ -28,6 +31,11 @@ class Unit:
     def gathers(self) -> bool:
         """Whether this gathers trials, and can run without some of them."""
         return GATHER_TAG in self.nodes[0].tags
+
+    @property
+    def is_of_report(self) -> bool:
+        """Whether this makes a part of the report, which nothing else waits for."""
+        return self.name.startswith(REPORT)
 
     def without(self, lost: list[Unit]) -> Unit:
         """The unit without the outputs of other units among its inputs."""
@@ -65,11 +73,24 @@ class Schedule:
         """The trials, in the order in which they start."""
         return [unit for name in self._starting_order if (unit := self._units[name]).is_trial]
 
+    @property
+    def waiting(self) -> list[Unit]:
+        """The units that have not been taken."""
+        return [unit for name, unit in self._units.items() if name in self._waiting]
+
+    @property
+    def waits_for_trials(self) -> bool:
+        """Whether there are trials among the units that have not been taken."""
+        return any(unit.is_trial for unit in self.waiting)
+
     def preparation(self) -> list[Unit]:
-        """The units that are not trials and do not depend on any, parents first."""
+        """The units that are not trials and do not depend on any, parents first.
+
+        The report comes last, also without trials.
+        """
         late: set[str] = set()
         for name, unit in self._units.items():
-            if unit.is_trial or late & self._parents[name]:
+            if unit.is_trial or unit.is_of_report or late & self._parents[name]:
                 late.add(name)
         return [unit for name, unit in self._units.items() if name not in late]
 

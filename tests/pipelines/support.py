@@ -192,7 +192,7 @@ def run(
     with (
         contextlib.chdir(PROJECT),
         session,
-        observed(lambda: None, quiet=False) as made,
+        observed(quiet=False) as made,
         contextlib.nullcontext() if drawn else sketched(),
     ):
         try:

@@ -21,7 +21,6 @@ from longtail.hooks.summary import observed
 from longtail.kedro_internals import VersionedDataset, is_versioned, version_path
 from longtail.lock import File, Lock
 from longtail.parameters import Parameters, Trial
-from longtail.progress import progress_bar
 from longtail.retention.scan import remove_version
 from longtail.runner import GridRunner
 from longtail.storage.files import verified
@@ -155,9 +154,7 @@ def _make_again(
                 f"kedro run --pipelines=full{option}, then kedro lock{option}"
             )
         before = {n: d.list_versions(full_path=False) for n, d in project.documents.items()}
-        nodes = len(pipelines["report"].nodes)
-        bar = progress_bar("Making the report again", nodes)
-        with bar as node_done, observed(node_done, quiet=not keep) as made:
+        with observed(quiet=not keep) as made:
             try:
                 project.session.run(
                     pipeline_names=["report"], runner=GridRunner(), load_versions=versions

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -34,12 +34,10 @@ class Observer:
     """Who follows a run from outside, such as `kedro lock`.
 
     Attributes:
-        node_done: called after each node.
         quiet: whether the documents are not to be logged, because they are only compared.
         files: what the run has made, by data set, once it has ended.
     """
 
-    node_done: Callable[[], None]
     quiet: bool
     files: dict[str, Path] = field(default_factory=dict)
 
@@ -48,9 +46,9 @@ _observer: ContextVar[Observer | None] = ContextVar("observer", default=None)
 
 
 @contextmanager
-def observed(node_done: Callable[[], None], *, quiet: bool) -> Iterator[dict[str, Path]]:
+def observed(*, quiet: bool) -> Iterator[dict[str, Path]]:
     """Follow the run in this context: see :class:`Observer`, whose files it yields."""
-    observer = Observer(node_done, quiet)
+    observer = Observer(quiet)
     token = _observer.set(observer)
     try:
         yield observer.files
@@ -68,12 +66,6 @@ class SummaryHook:
     def before_pipeline_run(self) -> None:
         """Note when the run began: Kedro has one hook per process."""
         self._began = time.time()
-
-    @hook_impl
-    def after_node_run(self) -> None:
-        """Tell the observer."""
-        if observer := _observer.get():
-            observer.node_done()
 
     @hook_impl
     def after_pipeline_run(self, pipeline: Pipeline, catalog: LongtailCatalog) -> None:

@@ -1,4 +1,4 @@
-"""What the runners share: prepare, then run trials in parallel, then gather their results."""
+"""What the runners share: prepare, run trials in parallel, then gather, then write the report."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Any, Protocol
 
 from kedro.pipeline import Pipeline
@@ -29,6 +29,7 @@ from longtail.runner import failures
 from longtail.runner.work import work_of_trials
 from longtail.schedule import Schedule, Unit
 from longtail.trials.tags import TRIAL_TAG
+from longtail.wording import counted
 from longtail.workers import Versions
 
 log = logging.getLogger(__name__)
@@ -139,10 +140,10 @@ class TrialRunner(AbstractRunner):
                 schedule.done(unit)
             display = progress.GridProgress(work_of_trials(schedule.trials, catalog))
             stack.enter_context(progress.watched(display.show))
-            if trial_nodes:
-                stack.enter_context(display)
             trials = _Trials(schedule, display, signs, pool, run_id or "", report_failure)
-            trials.run(here, catalog.use_versions)
+            with display if trial_nodes else nullcontext():
+                ready = trials.run(here, catalog.use_versions)
+            _run_after_trials(ready, schedule, here)
         if schedule.failures:
             raise TrialsFailedError(failures.summary(schedule.failures))
 
@@ -163,15 +164,18 @@ class _Trials:
         self._run_id, self._report_failure = run_id, report_failure
         self._lost_workers = failures.LostWorkers()
 
-    def run(self, here: Callable[[Node], None], made: Callable[[Versions], None]) -> None:
-        """Run everything.
+    def run(self, here: Callable[[Node], None], made: Callable[[Versions], None]) -> list[Unit]:
+        """Run all trials, and other units while trials run.
 
         Args:
             here: runs a node in this process.
             made: called with the versions that each trial has made.
+
+        Returns:
+            The units that can run now.
         """
         ready, running = self._schedule.take_ready(), dict[Future[Versions], Unit]()
-        while ready or running:
+        while running or self._schedule.waits_for_trials or any(unit.is_trial for unit in ready):
             later = []
             for unit in ready:
                 if not unit.is_trial:
@@ -191,6 +195,7 @@ class _Trials:
                     elif future.exception() is None:
                         made(future.result())
             ready = later + self._schedule.take_ready()
+        return ready
 
     def _is_settled(self, unit: Unit, error: BaseException | None) -> bool:
         """Record how a trial ended; False if it has to be run again."""
@@ -212,6 +217,23 @@ class _Trials:
         self._schedule.failed(unit, error)
         self._display.lost(trial)
         return True
+
+
+def _run_after_trials(ready: list[Unit], schedule: Schedule, here: Callable[[Node], None]) -> None:
+    """Run what is left, which takes a while, and say what it is."""
+    left = [*ready, *schedule.waiting]
+    if not left:
+        return
+    writes = any(unit.is_of_report for unit in left)
+    title = "Writing the report" if writes else "Gathering the results"
+    progress.log_line(f"{title}: {counted(len(left), 'step')}")
+    with progress.progress_bar(title, len(left)) as done:
+        while ready:
+            for unit in ready:
+                _run_here(unit, here)
+                schedule.done(unit)
+                done()
+            ready = schedule.take_ready()
 
 
 def _run_here(unit: Unit, here: Callable[[Node], None]) -> None:
