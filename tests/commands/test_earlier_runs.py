@@ -69,6 +69,23 @@ def test_unknown_runs_are_refused_with_those_that_there_are(two_runs: Path, run:
         assert "add its --env or --params=data=<folder>" in " ".join(result.output.split())
 
 
+def test_a_run_without_results_has_no_report(two_runs: Path) -> None:
+    """It is refused before anything is made of the results of earlier runs."""
+    params = f"--params={ONE_TRIAL},datasets.digits.imbalance.profile.imbalance_factor=2"
+    assert kedro(two_runs, "run", "--env=test", "--pipelines=imbalance", params).exit_code == 0
+    cut = two_runs / "data/test/03_primary/digits/class_profile.csv"
+    cut_only = max(version.name for version in cut.iterdir())
+    before = versions(two_runs, "results.csv")
+    assert cut_only > before[-1]
+    result = kedro(two_runs, "report", "--of", cut_only)
+    assert result.exit_code == 1
+    told = " ".join(result.output.split())
+    assert f"the run {cut_only} has made no results, so there is no report of it. Runs with" in told
+    assert before[-1] in told
+    assert "is made again" not in told
+    assert versions(two_runs, "results.csv") == before
+
+
 def test_two_runs_are_compared(two_runs: Path) -> None:
     folder = two_runs / "data/test/07_model_output/digits/results.csv"
     before, after = sorted(version.name for version in folder.iterdir())

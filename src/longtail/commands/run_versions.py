@@ -52,10 +52,30 @@ def check_run(catalog: LongtailCatalog, version: str, names: Iterable[str]) -> N
     Raises:
         DataError: naming the newest runs.
     """
-    found = {v for name in names for v in catalog.stored_versions(name)}
+    found = _saved_in(catalog, names)
     if version not in found:
-        newest = sorted(found, reverse=True)[:SHOWN_RUNS]
+        newest = found[:SHOWN_RUNS]
         data = catalog.load("params:data")
         none = [f"none of this environment is in the data folder '{data}'"]
         message = unknown(version, newest or none, "run")
         raise DataError(f"{message.rstrip('.')}. {OTHER_RUNS}")
+
+
+def check_has_results(catalog: LongtailCatalog, version: str, results: Iterable[str]) -> None:
+    """Refuse a run that has saved no results, such as one of `--pipelines=ingest`.
+
+    Raises:
+        DataError: naming the newest runs with results.
+    """
+    found = _saved_in(catalog, results)
+    if version not in found:
+        others = f"Runs with results: {', '.join(found[:SHOWN_RUNS])}"
+        raise DataError(
+            f"the run {version} has made no results, so there is no report of it. "
+            f"{others if found else 'To make some: kedro run --pipelines=full'}"
+        )
+
+
+def _saved_in(catalog: LongtailCatalog, names: Iterable[str]) -> list[str]:
+    """The versions of the runs that have saved any of some datasets, the newest first."""
+    return sorted({v for name in names for v in catalog.stored_versions(name)}, reverse=True)
