@@ -28,7 +28,13 @@ from kedro.pipeline import Pipeline
 from longtail import tracking
 from longtail.commands.completion import complete_values_after_equals
 from longtail.commands.options import ARGUMENTS_KEY, Command, split_params
-from longtail.commands.run_options import RunCommand, configuration, run_params, selected
+from longtail.commands.run_options import (
+    RunCommand,
+    complete_runs,
+    configuration,
+    run_params,
+    selected,
+)
 from longtail.config import GridConfigLoader
 from longtail.errors import LongtailError
 from longtail.parameters import unknown
@@ -252,7 +258,14 @@ def prune(
 
 
 @cli.command(cls=Command)
-@click.option("--of", "run", metavar="RUN", required=True, help="The version of what the run made.")
+@click.option(
+    "--of",
+    "run",
+    metavar="RUN",
+    required=True,
+    shell_complete=complete_runs,
+    help="The version of what the run made.",
+)
 @_run_options
 def report(run: str, env: str | None, params: dict[str, Any]) -> None:
     """Make the report of an earlier run again, as a new version.
@@ -278,8 +291,8 @@ def _options_of(command: str) -> dict[str, Any]:
 
 
 @cli.command(cls=Command)
-@click.argument("before", required=False)
-@click.argument("after", required=False)
+@click.argument("before", required=False, shell_complete=complete_runs)
+@click.argument("after", required=False, shell_complete=complete_runs)
 @_run_options
 def compare(before: str | None, after: str | None, env: str | None, params: dict[str, Any]) -> None:
     """Write a page of what differs between two runs: parameters, data, accuracies, answers.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 import pytest
 from click.shell_completion import get_completion_class
@@ -54,6 +56,27 @@ def test_names_are_completed() -> None:
         "recipe.epochs=5,grid.methods=[ldam",
         "recipe.epochs=5,grid.methods=[ldam_drw",
     ]
+
+
+def test_keys_of_data_sets_and_backbones_are_completed_by_their_names() -> None:
+    assert completed("params", "datasets.moths.source.pa") == ["datasets.moths.source.path="]
+    assert completed("params", "datasets.cifar100.source.box") == []  # only folders have boxes
+    assert "datasets.moths.source.boxes=" in completed("params", "datasets.moths.source.box")
+    assert completed("params", "backbones.vit_micro.w") == ["backbones.vit_micro.weights="]
+    assert completed("params", "methods.ldam.") == []
+
+
+@pytest.mark.parametrize("command", ["report --of", "compare --env test", "compare --env=test x"])
+def test_runs_are_completed(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for version in ("2026-11-23T19.59.05.123Z", "2026-11-24T08.12.44.009Z"):
+        (tmp_path / "07_model_output/digits/results.csv" / version).mkdir(parents=True)
+    words = command.split()
+    words[1:1] = [f"--params=data={tmp_path}"]
+    monkeypatch.setenv("COMP_WORDS", f"kedro {' '.join(words)} 2026-11-24")
+    monkeypatch.setenv("COMP_CWORD", str(len(words) + 1))
+    found = ZshCompletion(cli, {}, "kedro", "_KEDRO_COMPLETE")
+    items = found.get_completions(*found.get_completion_args())
+    assert [item.value for item in items] == ["2026-11-24T08.12.44.009Z"]
 
 
 WORDS = [

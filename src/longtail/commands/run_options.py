@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 from click.shell_completion import CompletionItem
@@ -17,9 +17,13 @@ from kedro.pipeline import Pipeline
 from longtail.commands.options import Command, split_load_versions, split_params
 from longtail.config import GridConfigLoader
 from longtail.kedro_internals import Completer, complete
+from longtail.layout import Layout
 from longtail.parameters import Parameters
 from longtail.parameters.datasets import TrainSet
 from longtail.project import find_root
+
+if TYPE_CHECKING:
+    from longtail.parameters.reference import Section
 
 RUNNER = "longtail.runner.GridRunner"
 RUNNERS = {
@@ -48,6 +52,8 @@ LOCAL = {"local": "Your own values, which are not committed. The default."}
 COMMENT = "#"
 # Kedro's names of the options that choose parts of a pipeline.
 FILTERS = ("tags", "from_nodes", "to_nodes", "node_names", "from_inputs", "to_outputs")
+# The tables whose entries' keys are completed; the methods have too many.
+NAMED_TABLES = ("datasets", "backbones")
 
 
 class RunCommand(Command):
@@ -152,9 +158,10 @@ def _keys(ctx: click.Context) -> Iterator[str]:
     from longtail.parameters.reference import sections
 
     parameters = _parameters(ctx)
-    for section in sections(parameters.model_dump(mode="json")):
-        if "<name>" not in section.path:
-            yield from (f"{section.path}.{entry.key}=".lstrip(".") for entry in section.entries)
+    values = parameters.model_dump(mode="json")
+    for section in sections(values):
+        for path in _paths(section, values):
+            yield from (f"{path}.{entry.key}=".lstrip(".") for entry in section.entries)
     for axis, names in (
         ("datasets", parameters.datasets),
         ("train_sets", get_args(TrainSet)),
@@ -164,6 +171,41 @@ def _keys(ctx: click.Context) -> Iterator[str]:
         yield from (f"grid.{axis}=[{name}" for name in names)
 
 
+def _paths(section: Section, values: Mapping[str, Any]) -> list[str]:
+    """Where a section is: once for each data set or backbone, as which it is one of its kind."""
+    table, named, below = section.path.partition(".<name>")
+    if not named:
+        return [section.path]
+    names = values[table] if table in NAMED_TABLES else ()
+    paths = [f"{table}.{name}{below}" for name in names]
+    return [path for path in paths if section.kind in _kinds(path, values, section.kind)]
+
+
+def _kinds(path: str, values: Any, default: str) -> Iterable[Any]:
+    """What the parameters at a path say of their kind; the default if there are none yet."""
+    for key in path.split("."):
+        values = values.get(key) if isinstance(values, Mapping) else None
+    return [*values.values(), ""] if isinstance(values, Mapping) else [default]
+
+
+def complete_runs(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The runs with results in the data folder of the environment."""
+    loader = _loader(ctx)
+    layout = Layout(find_root(Path.cwd()), loader.data_folder(), loader["catalog"])
+    names = (f"{dataset}_results" for dataset in loader.parameters()[0].grid.datasets)
+    found = {
+        version.name
+        for path in filter(None, map(layout.path_of, names))
+        for version in (layout.data / path).glob("*")
+    }
+    return [CompletionItem(name) for name in sorted(found) if name.startswith(incomplete)]
+
+
 def _parameters(ctx: click.Context) -> Parameters:
+    return _loader(ctx).parameters()[0]
+
+
+def _loader(ctx: click.Context) -> GridConfigLoader:
     source, env = str(configuration()), ctx.params.get("env") or os.environ.get("KEDRO_ENV")
-    return GridConfigLoader(source, env=env, **settings.CONFIG_LOADER_ARGS).parameters()[0]
+    data = {key: value for key, value in (ctx.params.get("params") or {}).items() if key == "data"}
+    return GridConfigLoader(source, env, data, **settings.CONFIG_LOADER_ARGS)
