@@ -189,6 +189,18 @@ def test_folders_can_be_official_splits_of_boxes_with_species(tmp_path: Path) ->
     assert set(images.index["split"]) == {""}
 
 
+@pytest.mark.parametrize("kinds", [("animal",), ("animal", "person")])
+def test_categories_of_a_detector_of_any_animal_are_no_species(
+    kinds: tuple[str, ...], folder: Path, tmp_path: Path
+) -> None:
+    rows = [row for kind in kinds for row in every_box(folder, f"20,10,16,16,0.9,{kind}")]
+    with pytest.raises(ConfigurationError, match="no species: MegaDetector") as raised:
+        read(folder, tmp_path / "decoded", boxes=table(folder, rows), box_species="category")
+    message = str(raised.value)
+    assert f"species, but {' and '.join(map(repr, kinds))} " in message
+    assert "Use datasets.moths.source.box_species=folder" in message
+
+
 def test_a_table_without_categories_has_no_species(folder: Path, tmp_path: Path) -> None:
     rows = every_box(folder, "20,10,16,16,0.9,")
     with pytest.raises(DataError, match=r"9 .*: its box has no category, and so no species"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from longtail.errors import ConfigurationError
 from longtail.parameters import FolderSource
 from longtail.sources.boxes.cut_photographs import cut_found_animals, cut_photographs
 from longtail.sources.boxes.read_boxes import BoxRules
@@ -13,6 +14,10 @@ from longtail.sources.images import Rejected
 from longtail.sources.labels.metadata import Entry
 from longtail.sources.listing import escape_formula
 from longtail.sources.photographs import Photographs
+from longtail.wording import is_or_are, listed
+
+# The categories of MegaDetector, which finds animals of any species.
+KINDS_OF_OBJECT = frozenset({"animal", "person", "vehicle"})
 
 
 def cut_entries(
@@ -27,7 +32,8 @@ def cut_entries(
         each photograph without an animal, and of each box that cannot be used.
 
     Raises:
-        ConfigurationError: if no file of boxes has one of the categories.
+        ConfigurationError: if no file of boxes has one of the categories, or if these are to be
+            species and are kinds of object instead.
         DataError: if a file is not a file of boxes, or none names a photograph.
     """
     of_frame = {escape_formula(entry.file.name): entry for entry in entries}
@@ -41,6 +47,8 @@ def cut_entries(
         cut = cut_photographs(photographs, rules, source.image_size)
     else:
         cut = cut_found_animals(photographs, box_margin, source.image_size, f"{key}.find_animals")
+    if source.box_species == "category":
+        _check_categories(cut, key)
     animals: list[Entry] = []
     rejected: list[Rejected] = []
 
@@ -67,6 +75,18 @@ def cut_entries(
     for name, bad in cut.bad_boxes.items():
         reject(name, bad.frame or name, bad.reason)
     return animals, rejected
+
+
+def _check_categories(cut: Photographs, key: str) -> None:
+    """Refuse the categories of a detector that knows no species."""
+    found = sorted({category for box in cut.boxes.values() for category in box.categories})
+    if found and KINDS_OF_OBJECT.issuperset(found):
+        raise ConfigurationError(
+            f"{key}.box_species: category takes the categories of the boxes for species, but "
+            f"{listed([repr(name) for name in found])} {is_or_are(len(found))} no species: "
+            f"MegaDetector tells only animals, persons and vehicles apart. Use "
+            f"{key}.box_species=folder: then an animal has the species of its photograph"
+        )
 
 
 def _no_species(categories: Sequence[str]) -> str:
