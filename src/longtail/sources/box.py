@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,16 @@ from longtail.arrays import UInt8Array
 FRAGMENT = "#xywh="
 # In the summary of a source whose images are animals in photographs: the margin they are cut with.
 BOX_MARGIN = "box_margin"
+
+
+def word_for_images(files: Iterable[str]) -> str:
+    """What the images of these files are: animals that were cut from photographs, or these.
+
+    Examples:
+        >>> word_for_images(["night 1.jpg#xywh=0,10,16,16"]), word_for_images(["moth.jpg"])
+        ('animal', 'photograph')
+    """
+    return "animal" if any(FRAGMENT in file for file in files) else "photograph"
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 
 from longtail.imbalance.subsets import CONFIRMED
 from longtail.naming.name_matching import ClassMatcher, Synonyms
+from longtail.sources.box import word_for_images
 from longtail.sources.boxes.annotation import Annotation
 from longtail.sources.boxes.frames import SMALLEST_SIDE, frame_boxes
 from longtail.sources.corrections import Correction, read_corrections
@@ -29,7 +30,7 @@ from longtail.sources.labels.metadata import Entry
 from longtail.sources.listing import is_supported, list_images
 from longtail.storage.files import atomic_file
 from longtail.storage.space import write_errors_explained
-from longtail.wording import counted, first_names
+from longtail.wording import counted, first_names, is_or_are
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +96,7 @@ def read_confirmed(
     log.info(
         "%s: %s confirmed; %d without a sure species are not",
         key,
-        counted(len(entries), "photograph is", "photographs are"),
+        f"{counted(len(entries), word_for_images(entries))} {is_or_are(len(entries))}",
         unsure,
     )
     if rejected:

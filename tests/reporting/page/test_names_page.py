@@ -29,11 +29,16 @@ def names() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def page_of(names: pd.DataFrame, limit: int = 100, sheet: dict[str, Any] = SHEET) -> str:
+def page_of(
+    names: pd.DataFrame,
+    limit: int = 100,
+    sheet: dict[str, Any] = SHEET,
+    learnt: str = "photograph",
+) -> str:
     chosen = most_doubtful(names, limit)
     originals = {file: (Path("/night 1"), file) for file in chosen["file"]}
     pictures = dict.fromkeys(chosen["file"], "QUJD")
-    return names_page("Moths & co", names, chosen, pictures, originals, sheet)
+    return names_page("Moths & co", names, chosen, pictures, originals, sheet, learnt)
 
 
 def data_of(page: str) -> Any:
@@ -69,6 +74,14 @@ def test_two_sentences_say_what_was_tested_and_what_trusted_means(names: pd.Data
     ) in page
     untrusted = SHEET | {"trusted_on_test": {"images": 9, "trusted": 0, "wrong": 0, "note": ""}}
     assert "it was sure of none of their names." in page_of(names, sheet=untrusted)
+
+
+def test_a_model_of_animals_in_boxes_was_tested_on_animals(names: pd.DataFrame) -> None:
+    page = page_of(names, learnt="animal")
+    assert "The model was tested on 9 animals that it had not learned from" in page
+    records = data_of(page)["records"].values()
+    assert records and all("training animal" in record for record in records)
+    assert not any("photograph" in record for record in records)
 
 
 def test_no_text_of_the_user_becomes_html(names: pd.DataFrame) -> None:

@@ -74,9 +74,11 @@ def read_images(
         "classes": int(index["label"].max()) + 1,
         "sha256": images.sha256 or sha256_of_arrays(images.pixels),
     }
-    if isinstance(source, FolderSource) and source.cuts_animals:
+    is_cut = isinstance(source, FolderSource) and source.cuts_animals
+    if is_cut:
         summary[BOX_MARGIN] = predict.box_margin
-    rejected = counted(len(images.rejected), "file")
+    words = ("photograph or box", "photographs or boxes") if is_cut else ("file", "files")
+    rejected = counted(len(images.rejected), *words)
     log.info(
         "%s: %s, %s x %s pixels%s",
         dataset.name,

@@ -42,6 +42,7 @@ from longtail.naming.trial_choice import ChosenTrial
 from longtail.parameters import Predict, Trial
 from longtail.pipelines.stored_training import TrainingInputs, stored_or_trained
 from longtail.progress import EpochDone, Event, GridProgress, TrainingStarted, watched
+from longtail.sources.box import word_for_images
 from longtail.storage.array_store import ArrayStore
 from longtail.storage.store import Training
 from longtail.time_left import StageWork, TrialWork
@@ -160,7 +161,10 @@ def cross_fit(
     log.info(
         "Cross-fitting: %s learns from %s; each of %s is answered by a model without its fold "
         "(1 of %d)",
-        *(trial.name, counted(len(every), "photograph"), f"{measures.sum():,}", len(jobs)),
+        trial.name,
+        counted(len(every), word_for_images(index["file"])),
+        f"{measures.sum():,}",
+        len(jobs),
     )
     answers, key = LabelledLogits(logits, labels[every]), None
     if _compares_features(trial) and len(every) <= MOST_PHOTOGRAPHS:

@@ -32,6 +32,7 @@ from longtail.parameters import Compute, Predict, Trial
 from longtail.pipelines.predict.held_out import held_out_parts
 from longtail.prefetch import on_all_cores
 from longtail.schemas.vocabulary import ALREADY_IN, NOTE, SHA256, TRAINED_ON
+from longtail.sources.box import word_for_images
 from longtail.sources.boxes.cut_photographs import with_boxes
 from longtail.sources.boxes.plain_background import background_note
 from longtail.sources.decoding.decode import DECODING_VERSION
@@ -83,9 +84,10 @@ def name_photographs(
     new = [file for file in to_name if file not in known]
     parts = _rows_without_logits(rule, photographs)
     if known:
+        was_or_were = "was" if len(known) == 1 else "were"
         log.info(
             "%s named before by the same model (predict.only_new)",
-            counted(len(known), "photograph was", "photographs were"),
+            f"{counted(len(known), word_for_images(known))} {was_or_were}",
         )
         parts.append(_named(rule, list(known), list(known.values())))
     of_frames = _parts_of_frames(photographs, new, seen, recognizer["image_size"])
@@ -139,7 +141,7 @@ def _decoded(
     from longtail.learning.inference.trained_model import images_per_chunk
 
     chunk = images_per_chunk(size)
-    title = f"Naming {counted(len(files), 'photograph')}"
+    title = f"Naming {counted(len(files), word_for_images(files))}"
     every = [photographs.files[file] for file in files]
     chunks = decode_in_chunks(every, size, chunk, title, photographs.limits)
     for start, decoded in zip(range(0, len(files), chunk), chunks, strict=True):

@@ -259,4 +259,7 @@ def draw_gallery(
     files = {file: photographs.files[file] for file in chosen["file"]}
     pictures = thumbnails(files, photographs.limits)
     originals = {name: (file.container, file.frame.name) for name, file in files.items()}
-    return names_page(dataset.label, names, chosen, pictures, originals, recognizer)
+    source = dataset.source
+    is_cut = isinstance(source, FolderSource) and source.cuts_animals
+    learnt = "animal" if is_cut else "photograph"
+    return names_page(dataset.label, names, chosen, pictures, originals, recognizer, learnt)

@@ -40,6 +40,7 @@ def names_page(
     pictures: Mapping[str, str],
     originals: Mapping[str, tuple[Path, str]],
     recognizer: Mapping[str, Any],
+    learnt: str = "photograph",
 ) -> str:
     """The page. It contains all its pictures and loads nothing from the network.
 
@@ -53,6 +54,7 @@ def names_page(
         pictures: WebP files in base 64, by file name.
         originals: the folder or zip file of each photograph, and its path in there.
         recognizer: the description of the recognizer that predicted them.
+        learnt: what an image of the data set is, a photograph or an animal in one.
     """
     naming = ClassNaming.infer(recognizer["class_names"])
     higher = {rank for rank in recognizer["thresholds"] if rank != SPECIES and rank in names}
@@ -61,7 +63,7 @@ def names_page(
         "species": recognizer["class_names"],
         "binomial": naming.is_binomial,
         "higher": sorted({name for rank in higher for name in names[rank].dropna() if name}),
-        "records": _records(chosen, naming),
+        "records": _records(chosen, naming, learnt),
         "cards": [_card(row, originals) for row in chosen.to_dict("records")],
     }
     return template("names.html.j2").render(
@@ -69,7 +71,7 @@ def names_page(
         total=len(names),
         trusted=int((names["trust"] == YES).sum()),
         unsure=int((names["answer"] == DONT_KNOW).sum()),
-        tested=_tested(recognizer["trusted_on_test"]),
+        tested=_tested(recognizer["trusted_on_test"], learnt),
         meaning=_meaning(recognizer["error_rate"]),
         on_page=len(chosen),
         readable=int((names["error"] == "").sum()),
@@ -88,9 +90,9 @@ def _key(names: pd.DataFrame) -> str:
     return hashlib.sha256(names.to_csv(index=False).encode()).hexdigest()[:16]
 
 
-def _tested(on_test: Mapping[str, Any]) -> str:
+def _tested(on_test: Mapping[str, Any], learnt: str) -> str:
     """What was tested, in one sentence that needs no statistics."""
-    tested = counted(on_test["images"], "photograph")
+    tested = counted(on_test["images"], learnt)
     start = f"The model was tested on {tested} that it had not learned from:"
     if not on_test["trusted"]:
         return f"{start} it was sure of none of their names."
@@ -144,20 +146,20 @@ def _rounded(probability: float) -> float:
     return 0.0 if pd.isna(probability) else round(float(probability), 4)
 
 
-def _records(chosen: pd.DataFrame, naming: ClassNaming) -> dict[str, str]:
+def _records(chosen: pd.DataFrame, naming: ClassNaming, learnt: str) -> dict[str, str]:
     """The track record of each name, by the name as the page shows it."""
     named = chosen["answer"].where(chosen["trust"] == YES, chosen[SPECIES])
     # A photograph without an animal has neither a name nor a record.
     with_name = chosen.assign(named=named)[named.notna() & (named != "")]
     first = with_name.drop_duplicates("named")
-    return {naming.display(row["named"]): _record(row) for row in first.to_dict("records")}
+    return {naming.display(row["named"]): _record(row, learnt) for row in first.to_dict("records")}
 
 
-def _record(row: Mapping[Any, Any]) -> str:
-    trained = counted(int(row["train_images"]), "training photograph")
+def _record(row: Mapping[Any, Any], learnt: str) -> str:
+    trained = counted(int(row["train_images"]), f"training {learnt}")
     if pd.isna(row["precision"]):
-        return f"Never came first on a held-out photograph; {trained}."
+        return f"Never came first on a held-out {learnt}; {trained}."
     return (
-        f"Right {percent(row['precision'])} of the times it came first on held-out photographs "
+        f"Right {percent(row['precision'])} of the times it came first on held-out {learnt}s "
         f"[{percent(row['precision_low'])}, {percent(row['precision_high'])}]; {trained}."
     )
