@@ -29,7 +29,7 @@ from itertools import groupby
 from kedro.pipeline import Node, Pipeline
 
 from longtail.parameters import Parameters, Table
-from longtail.pipelines.namespace import Namespace
+from longtail.pipelines.namespace import Function, Namespace
 from longtail.pipelines.report.nodes import documents, figures, page, published, tables
 from longtail.pipelines.report.nodes.verification import verify, verify_novelty
 from longtail.reporting.page.backbone_figures import FIGURES
@@ -77,7 +77,7 @@ PUBLISHED_ARGUMENTS = {
     "published_latex": "report.{dataset}.published_latex",
 }
 # The figures of all backbones.
-DATA_SET_FIGURES = {
+DATA_SET_FIGURES: dict[Function, str] = {
     figures.draw_class_profile: "class_profile",
     figures.draw_overview: "overview",
     figures.draw_tail_against_head: "tail_against_head",
