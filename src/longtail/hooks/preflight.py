@@ -10,21 +10,14 @@ from kedro.pipeline import Pipeline
 from longtail import sources, tracking, workers
 from longtail.catalog import LongtailCatalog
 from longtail.errors import ConfigurationError, DataError
+from longtail.hooks.networks import check_networks, check_weights
 from longtail.hooks.pixels import check_pixels
 from longtail.hooks.predict import check_request
 from longtail.hooks.published import check_published
 from longtail.hooks.run_files import is_step
 from longtail.hooks.slow_settings import report_slow_settings
 from longtail.local_versions import loaded_version
-from longtail.parameters import (
-    OWN_ARCHITECTURES,
-    Backbone,
-    Dataset,
-    DigitsSource,
-    FolderSource,
-    Parameters,
-    Trial,
-)
+from longtail.parameters import Dataset, DigitsSource, FolderSource, Parameters, Trial
 from longtail.pipelines.predict.pipeline import dataset_of
 from longtail.pipelines.train.nodes import read_external
 from longtail.project import located
@@ -70,11 +63,8 @@ class PreflightHook:
             workers.warm_up()
             report_slow_settings(parameters.compute)
         trials: list[Trial] = [catalog.load(f"params:{node.namespace}.trial") for node in fits]
-        _check_backbones(trials, made)
-        if any(trial.needs_layers for trial in trials):
-            from longtail.learning.training.freezing import check_layers
-
-            check_layers(trials)
+        check_networks(trials, made)
+        check_weights(trials, made)
         if parameters.compute.device == "cuda" and not on_cluster:
             from longtail.learning.execution import choose_device
 
@@ -150,26 +140,3 @@ def _check_holdout(dataset: Dataset) -> None:
             f"{key}: holds out {dataset.smallest_class - 1:,} images of each class for testing and "
             f"validation, and at least one must be left to train on, but a class has only {images}"
         )
-
-
-def _check_backbones(trials: list[Trial], made: set[str]) -> None:
-    """Check that networks exist and take the trials' images, and the weights that are fetched."""
-    cases: list[tuple[Backbone, int]] = []
-    for trial in trials:
-        case = (trial.backbone, trial.recipe.image_size)
-        is_own = trial.backbone.architecture in OWN_ARCHITECTURES
-        if case not in cases and not (is_own and not trial.backbone.pretrained):
-            cases.append(case)
-    if not cases:
-        return
-    from longtail.learning.backbones import check_architecture
-    from longtail.learning.backbones.check import check_network, shapes_of_weights
-    from longtail.learning.backbones.pretrained import check_available
-
-    for backbone, image_size in cases:
-        check_architecture(backbone)
-        weights = None
-        if f"{backbone.name}_weights" in made:
-            check_available(backbone)
-            weights = shapes_of_weights(backbone)
-        check_network(backbone, image_size, weights)

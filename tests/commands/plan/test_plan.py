@@ -12,7 +12,7 @@ import pytest
 from kedro.framework.startup import bootstrap_project
 
 from longtail.commands.plan import Plan, planned
-from longtail.errors import DataError
+from longtail.errors import ConfigurationError, DataError
 from tests.damage import flip_bit
 from tests.pipelines.support import PROJECT, SMALL_TRIALS, dotted, run
 from tests.projects import kedro
@@ -207,3 +207,37 @@ def test_the_thesis_is_planned_without_its_images_and_weights(
     assert plan.estimate.on_h200.low == pytest.approx(sum(images / fast for _, fast in rates))
     assert plan.estimate.gpu_gigabytes == 17.0
     assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("architecture", "changes", "wanted"),
+    [
+        ("nope_net", (), "backbones.vit_micro.architecture: unknown architecture 'nope_net'."),
+        (
+            "resnet18",
+            ("backbones.vit_micro.options.zzz=1",),
+            "backbones.vit_micro: resnet18 with options {'zzz': 1} cannot be used: ",
+        ),
+        (
+            "vit_tiny_patch16_224",
+            (f"backbones.vit_micro.options.embed_dim={2**62}",),
+            f"backbones.vit_micro: vit_tiny_patch16_224 with options {{'embed_dim': {2**62}}} "
+            f"cannot be used: ",
+        ),
+        (
+            "densenet121",
+            ("methods.softmax.experts.count=3",),
+            "train.digits.long_tailed.vit_micro.softmax.seed0.trial: method.experts.shared: the "
+            "network cannot be divided into experts at 0.375 of its layers",
+        ),
+    ],
+)
+def test_networks_that_a_run_refuses_are_refused(
+    architecture: str, changes: tuple[str, ...], wanted: str, tmp_path: Path
+) -> None:
+    grid = ("grid.train_sets=[long_tailed]", "grid.backbones=[vit_micro]", "grid.methods=[softmax]")
+    network = f"backbones.vit_micro.architecture={architecture}"
+    with pytest.raises(ConfigurationError) as raised:
+        plan_of(tmp_path / "data", *grid, network, *changes)
+    assert str(raised.value).startswith(wanted)
+    assert "\n" not in str(raised.value)

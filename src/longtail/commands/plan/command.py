@@ -24,6 +24,7 @@ from longtail.commands.plan.trainings import planned_trainings
 from longtail.commands.run_options import selected
 from longtail.context import open_project
 from longtail.hooks import LoadVersionsHook
+from longtail.hooks.networks import check_networks
 from longtail.hooks.preflight import check_predictions, check_sources, refuse_missing
 from longtail.hooks.run_files import is_step, path_of
 from longtail.hooks.summary import stages_after
@@ -74,6 +75,7 @@ def _of_run(pipeline: Pipeline, catalog: LongtailCatalog, trials: list[Trial]) -
     refuse_missing(pipeline, catalog)
     check_sources(parameters, made)
     check_predictions(pipeline, catalog)
+    check_networks(trials, made)
     _check_results(pipeline, catalog)
     data: dict[str, PlannedData] = {}
     unread: dict[str, str] = {}
