@@ -23,7 +23,7 @@ def images(count: int = 7, size: int = 16) -> Tensor:
 
 def model(architecture: str = "mobilenetv2_micro") -> ImageModel:
     torch.manual_seed(0)
-    backbone = Backbone(name="b", label="", architecture=architecture)
+    backbone = Backbone(name="b", label="L", architecture=architecture)
     return build(backbone, Classifier(), 5, 16, None)
 
 

@@ -30,7 +30,7 @@ WRONG_ITEMS: dict[type, list[Any]] = {
     int: [True, False, "3", 1.5, 2.0, inf, -inf, nan, -1, -HUGE, HUGE, 2**63, [], {}],
     float: [True, False, "0.5", inf, -inf, nan, -1, -0.5, -HUGE, HUGE, 1e300, 10**400, [], {}],
     bool: [0, 1, 2, 0.5, "true", "yes", inf, [], {}],
-    str: [True, 3, -1, 0.5, inf, nan, HUGE, [], {}],
+    str: ["", True, 3, -1, 0.5, inf, nan, HUGE, [], {}],
     dict: [True, 3, "a", inf, []],
 }
 

@@ -120,7 +120,16 @@ def test_names_of_entries_are_their_keys(base_config: Config) -> None:
             "recipe.cached_views: Input should be greater than or",
         ),
         ("methods.class_balanced.loss.beta", 1.0, "methods.class_balanced.loss.beta: Input should"),
-        ("statistics.confidence", 1, "statistics.confidence: Input should be less than 1, found 1"),
+        (
+            "statistics.confidence",
+            0.9999999999999999,
+            "statistics.confidence: Input should be less than or equal to 0.9999, found 0.99999",
+        ),
+        (
+            "statistics.confidence",
+            1e-12,
+            "statistics.confidence: Input should be greater than or equal to 0.5, found 1e-12",
+        ),
         ("statistics.resamples", 99, "statistics.resamples: Input should be greater than or equal"),
         ("statistics.resample", 1, "statistics: unknown key 'resample'. Did you mean 'resamples'?"),
         (
@@ -172,6 +181,13 @@ def test_duplicates_in_the_grid_are_refused(
 ) -> None:
     text = message(changed(base_config, f"grid.{axis}", values))
     assert text == f"grid.{axis}: names a value twice: {values}"
+
+
+@pytest.mark.parametrize("label", ["", "  ", "two\nlines", "a\x00b", "a\u2028b"])
+@pytest.mark.parametrize("entry", ["methods.ldam", "backbones.vit_micro", "datasets.digits"])
+def test_a_label_is_one_line_of_text(entry: str, label: str, base_config: Config) -> None:
+    text = message(changed(base_config, f"{entry}.label", label))
+    assert text == f"{entry}.label: should be printable text on one line, found {label!r}"
 
 
 @pytest.mark.parametrize("axis", ["datasets", "train_sets", "backbones", "methods", "seeds"])
@@ -271,6 +287,24 @@ def test_own_networks_are_as_they_are(
         (
             {"backbones.resnetv2_micro.options": {"a": {"b": float("inf")}}},
             "backbones.resnetv2_micro.options: a.b should be a finite number, found inf",
+        ),
+        (
+            {"recipe.schedule": {"kind": "step", "milestones": [], "factor": 0.1}},
+            "recipe.schedule.milestones: give at least one, found none",
+        ),
+        (
+            {"backbones.resnetv2_micro.options": {"a": [1, [float("nan")]]}},
+            "backbones.resnetv2_micro.options: a.1.0 should be a finite number, found nan",
+        ),
+        (
+            {"backbones.resnetv2_micro.options": {"embed_dim": 2**63}},
+            f"backbones.resnetv2_micro.options: embed_dim should be an integer of at most 64 bits, "
+            f"found {2**63}",
+        ),
+        (
+            {"backbones.resnetv2_micro.options": {"num_classes": 1001}},
+            "backbones.resnetv2_micro.options.num_classes: the classes are those of the training "
+            "images: leave it out",
         ),
         (
             {"datasets.digits.unknown": {"classes": 10**30}},

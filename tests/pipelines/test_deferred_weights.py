@@ -23,7 +23,7 @@ TEST_SETS = ("balanced", "head", "tail")
 def method(deferred: DeferredWeights | None) -> Method:
     return Method(
         name="some",
-        label="",
+        label="L",
         loss=LDAM(name="ldam"),
         classifier=Classifier(kind="cosine", scale=30),
         deferred_weights=deferred,

@@ -29,7 +29,7 @@ def test_named_method_is_trained_evaluated_and_scored_by_its_mean_logits(
 ) -> None:
     method: Method = parse(base_config).methods[name]
     trial = make_trial(
-        backbone=Backbone(name="net", label="", architecture="convnext_micro"),
+        backbone=Backbone(name="net", label="L", architecture="convnext_micro"),
         method=method.model_copy(update={"recipe": {}}),
         train_set="long_tailed",
         recipe=make_recipe(epochs=2, image_size=32, **method.recipe),

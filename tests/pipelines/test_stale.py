@@ -134,7 +134,7 @@ def pretrained(full: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:  # n
     """A run of one trial that starts from weights in a file."""
     data = tmp_path_factory.mktemp("pretrained")
     torch.manual_seed(1)
-    backbone = Backbone(name="b", label="", architecture="convnext_micro")
+    backbone = Backbone(name="b", label="L", architecture="convnext_micro")
     model = build(backbone, Classifier(), 10, 32, None).backbone
     save_file(model.state_dict(), data / "weights.safetensors")
     weights = f"backbones.convnext_micro.weights={data / 'weights.safetensors'}"

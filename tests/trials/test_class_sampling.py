@@ -87,7 +87,7 @@ def test_sampling_is_part_of_the_fingerprint_only_where_it_has_an_effect(
 ) -> None:
     def key(sampling: Sampling | None, labels: list[int]) -> str:
         numbers = np.arange(len(labels))
-        method = Method(name="m", label="", loss=Softmax(name="softmax"), sampling=sampling)
+        method = Method(name="m", label="L", loss=Softmax(name="softmax"), sampling=sampling)
         trial: Trial = make_trial(method=method, recipe=make_recipe(epochs=4))
         split = Split(numbers, np.array(labels), numbers[:0], numbers[:0], 2)
         return TrainingJob.of(trial, split).fingerprint("ab" * 32, None)
@@ -105,7 +105,7 @@ def test_post_hoc_adjustment_of_sampled_frequencies_is_refused() -> None:
     with pytest.raises(ValidationError, match="Set sampling or post_hoc to null"):
         Method(
             name="m",
-            label="",
+            label="L",
             loss=Softmax(name="softmax"),
             sampling=BALANCED,
             post_hoc=PostHocLogitAdjustment(kind="logit_adjustment"),
@@ -123,7 +123,7 @@ def test_post_hoc_adjustment_of_sampled_frequencies_is_refused() -> None:
 def test_sampling_with_a_loss_for_class_imbalance_corrects_twice(
     loss: Any, deferred: Any, twice: bool
 ) -> None:
-    method = Method(name="m", label="", loss=loss, deferred_weights=deferred, sampling=BALANCED)
+    method = Method(name="m", label="L", loss=loss, deferred_weights=deferred, sampling=BALANCED)
     assert corrects_twice(method) == twice
     assert not corrects_twice(method.model_copy(update={"sampling": None}))
 
@@ -142,7 +142,7 @@ def test_deferred_weights_with_a_loss_for_class_imbalance_correct_twice(
     loss: Any, experts: Any, twice: bool
 ) -> None:
     weights = DeferredWeights()
-    method = Method(name="m", label="", loss=loss, deferred_weights=weights, experts=experts)
+    method = Method(name="m", label="L", loss=loss, deferred_weights=weights, experts=experts)
     assert corrects_twice(method) == twice
     assert not corrects_twice(method.model_copy(update={"deferred_weights": None}))
 

@@ -76,7 +76,7 @@ def test_reversed_strength_takes_the_counts_in_reversed_order() -> None:
 def test_strengths_are_added_to_the_loss_and_stay_when_weights_are_deferred() -> None:
     method = Method(
         name="m",
-        label="",
+        label="L",
         loss=BalancedSoftmax(name="balanced_softmax"),
         deferred_weights=DeferredWeights(),
         experts=Experts(tau=(0.0, 0.5, 1.0), diversity=0.2, reduction="sum"),
@@ -102,6 +102,6 @@ def test_class_without_images_has_no_prior() -> None:
 
 
 def test_sampling_with_strengths_corrects_twice() -> None:
-    values = {"name": "m", "label": "", "loss": SOFTMAX, "sampling": {"kind": "power"}}
+    values = {"name": "m", "label": "L", "loss": SOFTMAX, "sampling": {"kind": "power"}}
     assert corrects_twice(Method.model_validate({**values, "experts": {"tau": [0, 1, 2]}}))
     assert not corrects_twice(Method.model_validate({**values, "experts": {}}))

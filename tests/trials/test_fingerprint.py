@@ -221,7 +221,7 @@ def test_kind_and_scale_of_the_classifier_matter(
     field: str, value: Any, make_trial: MakeTrial
 ) -> None:
     changed = Classifier(**{field: value})
-    method = Method(name="m", label="", loss=SOFTMAX, classifier=changed)
+    method = Method(name="m", label="L", loss=SOFTMAX, classifier=changed)
     assert key(make_trial(method=method)) != key(make_trial())
 
 
@@ -257,7 +257,7 @@ def test_losses_share_a_fingerprint_exactly_where_they_coincide(
 ) -> None:
     keys = {
         key(
-            make_trial(method=Method(name=loss.name, label="", loss=loss)),
+            make_trial(method=Method(name=loss.name, label="L", loss=loss)),
             objective=canonical(loss, Classifier(), np.array(counts)).as_dict(),
         )
         for loss in LOSSES
@@ -269,7 +269,7 @@ def test_new_key_of_a_model_is_hashed_once_it_is_not_its_default() -> None:
     class Sampled(Method):
         sampler: str | None = None
 
-    method = Sampled(name="m", label="", loss=SOFTMAX)
+    method = Sampled(name="m", label="L", loss=SOFTMAX)
     assert changed_keys(method, OF_METHOD_NOT_HASHED) == {}
     sampled = method.model_copy(update={"sampler": "balanced"})
     assert changed_keys(sampled, OF_METHOD_NOT_HASHED) == {"sampler": "balanced"}
@@ -331,7 +331,7 @@ def test_cosine_classifier_that_starts_at_random_has_a_version_of_its_own(
     version: int,
     make_trial: MakeTrial,
 ) -> None:
-    method = Method(name="m", label="", loss=SOFTMAX, classifier=Classifier(**classifier))
+    method = Method(name="m", label="L", loss=SOFTMAX, classifier=Classifier(**classifier))
     trial = make_trial(method=method)
     trial = trial.model_copy(update={"recipe": trial.recipe.model_copy(update=recipe)})
     assert engine_version(trial, np.array(counts)) == version

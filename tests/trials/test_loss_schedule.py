@@ -41,7 +41,7 @@ LOSSES: list[Loss] = [*ONE_OF_EACH, SQUARE_ROOT]
 def method(
     loss: Loss, deferred: DeferredWeights | None = DRW, classifier: Classifier = COSINE
 ) -> Method:
-    return Method(name="m", label="", loss=loss, classifier=classifier, deferred_weights=deferred)
+    return Method(name="m", label="L", loss=loss, classifier=classifier, deferred_weights=deferred)
 
 
 def key(trial: Trial, some: Method, counts: Any, epochs: int = 10) -> str:

@@ -118,7 +118,7 @@ def test_words_say_which_tau_and_whether_it_was_chosen() -> None:
 
 
 def method(base_config: dict[str, Any], **values: Any) -> Any:
-    base_config["methods"]["late"] = {"label": "", "loss": {"name": "softmax"}, **values}
+    base_config["methods"]["late"] = {"label": "L", "loss": {"name": "softmax"}, **values}
     base_config["grid"] |= {"methods": ["late"]}
     return parse(base_config)
 
@@ -179,7 +179,7 @@ def test_a_choice_needs_a_holdout_with_validation_images(base_config: dict[str, 
 
 def test_what_cannot_be_evaluated_is_not_trained() -> None:
     def late(post_hoc: PostHoc) -> Method:
-        values = {"name": "late", "label": "", "loss": {"name": "softmax"}}
+        values = {"name": "late", "label": "L", "loss": {"name": "softmax"}}
         return Method.model_validate({**values, "post_hoc": post_hoc.model_dump()})
 
     check(late(adjustment(1)), COUNTS, 0)

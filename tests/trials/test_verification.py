@@ -37,8 +37,8 @@ from longtail.trials.verification import (
 
 MakeTrial = Callable[..., Trial]
 CLASSES, IMAGES = 6, 30
-PRETRAINED = Backbone(name="big", label="", architecture="vit_small_patch16_224", pretrained=True)
-FOCAL = Method(name="focal", label="", loss=Focal(name="focal", gamma=2))
+PRETRAINED = Backbone(name="big", label="L", architecture="vit_small_patch16_224", pretrained=True)
+FOCAL = Method(name="focal", label="L", loss=Focal(name="focal", gamma=2))
 
 
 @pytest.fixture
@@ -183,7 +183,7 @@ def test_a_shared_training_is_not_blamed_on_the_other_loss(
     trial = toy_trial(method=FOCAL)
     data = stored(dataset, trial)
     data.trainings["trained_by"] = "toy.balanced.vit.softmax.seed0"
-    softmax = toy_trial(method=Method(name="softmax", label="", loss=Softmax(name="softmax")))
+    softmax = toy_trial(method=Method(name="softmax", label="L", loss=Softmax(name="softmax")))
     with pytest.raises(DataError, match=r"recipe\.batch_size was 16, is 8:\n"):
         verify(
             data, softmax.model_copy(update={"method": FOCAL, "recipe": make_recipe(batch_size=8)})
@@ -347,7 +347,7 @@ ADJUSTMENT = PostHocLogitAdjustment(kind="logit_adjustment", tau=(1.0,))
 
 def post_hoc(tau: float | None) -> Method:
     changed = None if tau is None else ADJUSTMENT.model_copy(update={"tau": (tau,)})
-    return Method(name="late", label="", loss=Softmax(name="softmax"), post_hoc=changed)
+    return Method(name="late", label="L", loss=Softmax(name="softmax"), post_hoc=changed)
 
 
 def test_results_of_another_post_hoc_strength_are_refused(

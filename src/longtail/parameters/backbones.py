@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import isfinite
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from longtail.parameters.nesting import flatten
 from longtail.parameters.strict import Strict, key_error
-from longtail.parameters.types import MachinePath, Name, Text
+from longtail.parameters.types import Label, MachinePath, Name, Text
 
 # The networks of this package, each with the number of pixels that the side of its images must be
 # a multiple of. All other architectures are timm's.
@@ -22,15 +22,30 @@ OWN_ARCHITECTURES = {
 }
 
 
-def _finite(options: dict[str, Any]) -> dict[str, Any]:
-    for key, value in flatten(options):
-        if isinstance(value, float) and not isfinite(value):
-            raise ValueError(f"{'.'.join(key)} should be a finite number, found {value}")
+def _representable(options: dict[str, Any]) -> dict[str, Any]:
+    for key, value in options.items():
+        _check_numbers(key, value)
     return options
+
+
+def _check_numbers(key: str, value: Any) -> None:
+    """Refuse numbers below a key that PyTorch cannot represent."""
+    match value:
+        case Mapping():
+            for name, below in value.items():
+                _check_numbers(f"{key}.{name}", below)
+        case list() | tuple():
+            for number, item in enumerate(value):
+                _check_numbers(f"{key}.{number}", item)
+        case float() if not isfinite(value):
+            raise ValueError(f"{key} should be a finite number, found {value}")
+        case int() if not -(2**63) <= value < 2**63:
+            raise ValueError(f"{key} should be an integer of at most 64 bits, found {value}")
 
 
 # Options of ``timm.create_model`` that a network here cannot have, with what to do instead.
 REFUSED_OPTIONS = {
+    "num_classes": "the classes are those of the training images: leave it out",
     "in_chans": "images have 3 channels: leave it out",
     **dict.fromkeys(
         ("checkpoint_path", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay"),
@@ -54,9 +69,9 @@ class Backbone(Strict):
     """
 
     name: Name
-    label: str
+    label: Label
     architecture: Text
-    options: Annotated[dict[str, Any], AfterValidator(_finite)] = Field(default_factory=dict)
+    options: Annotated[dict[str, Any], AfterValidator(_representable)] = Field(default_factory=dict)
     pretrained: bool = False
     weights: MachinePath | None = None
     recipe: dict[str, Any] = Field(default_factory=dict)

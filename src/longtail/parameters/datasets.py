@@ -12,6 +12,7 @@ from longtail.parameters.types import (
     MAX_COUNT,
     Count,
     ImbalanceFactor,
+    Label,
     Name,
     Positive,
     Seed,
@@ -211,7 +212,7 @@ class Dataset(Strict):
     """
 
     name: Name
-    label: str
+    label: Label
     source: Source
     imbalance: Imbalance
     unknown: UnknownClasses | None = None

@@ -12,7 +12,7 @@ from longtail.parameters.families import Family
 from longtail.parameters.methods import Method
 from longtail.parameters.recipe import Compute, Recipe
 from longtail.parameters.strict import Strict, key_error
-from longtail.parameters.types import Count, Listed, Name, Seed, whole_share
+from longtail.parameters.types import Count, Label, Listed, Name, Seed, whole_share
 
 
 class Grid(Strict):
@@ -178,9 +178,9 @@ class Table(Strict):
 
     dataset: Name
     backbone: Name
-    backbone_label: str
+    backbone_label: Label
     train_set: TrainSet
-    methods: dict[Name, str]
+    methods: dict[Name, Label]
     families: dict[Name, Family] = Field(default_factory=dict)
     seeds: Listed[Seed]
     draw_per_seed: bool = False

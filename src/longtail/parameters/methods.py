@@ -16,7 +16,7 @@ from longtail.parameters.post_hoc import PostHoc, PostHocLogitAdjustment, TauNor
 from longtail.parameters.sampling import DeferredWeights, Sampling
 from longtail.parameters.second_stage import SecondStage
 from longtail.parameters.strict import Strict, key_error
-from longtail.parameters.types import Name
+from longtail.parameters.types import Label, Name
 
 
 class Method(Strict):
@@ -41,7 +41,7 @@ class Method(Strict):
     """
 
     name: Name
-    label: str
+    label: Label
     loss: Loss
     classifier: Classifier = Classifier()
     deferred_weights: DeferredWeights | None = None

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from longtail.parameters.strict import Strict
 from longtail.parameters.types import (
+    Confidence,
     Count,
     Folds,
     Listed,
@@ -99,7 +100,7 @@ class Predict(Strict):
     folds_seed: Seed = 0
     prior: Text = "uniform"
     error_rate: Share | None = None
-    confidence: Share = 0.95
+    confidence: Confidence = 0.95
     species_list: MachinePath | None = None
     taxonomy: MachinePath | None = None
     synonyms: MachinePath | None = None

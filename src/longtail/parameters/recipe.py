@@ -42,7 +42,7 @@ class StepSchedule(Strict):
     """
 
     kind: Literal["step"]
-    milestones: Listed[Epochs]
+    milestones: Listed[Epochs] = Field(min_length=1)
     factor: Share
 
     @field_validator("milestones")

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from longtail.parameters.strict import Strict
-from longtail.parameters.types import Seed, Share
+from longtail.parameters.types import Confidence, Seed
 
 
 class Statistics(Strict):
@@ -20,7 +20,7 @@ class Statistics(Strict):
         seed: of the bootstrap samples.
     """
 
-    confidence: Share
+    confidence: Confidence
     resamples: Annotated[int, Field(ge=100, le=10**6)]
     seed: Seed
 

@@ -9,13 +9,22 @@ from __future__ import annotations
 from math import floor
 from typing import Annotated, TypeVar
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 T = TypeVar("T")
+
+
+def _printable_line(text: str) -> str:
+    if not text.strip() or not text.isprintable():
+        raise ValueError(f"should be printable text on one line, found {text!r}")
+    return text
+
 
 # Part of dataset names, of namespaces and of file paths.
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]*$")]
 Text = Annotated[str, Field(min_length=1)]
+# Names a row, a column or a page.
+Label = Annotated[str, AfterValidator(_printable_line)]
 # A file or a folder on one machine, which is known by its contents wherever it is.
 MachinePath = Annotated[Text, Field(json_schema_extra={"format": "path"})]
 
@@ -43,6 +52,8 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 ShareOrNone = Annotated[float, Field(ge=0, lt=1)]
 ShareOrAll = Annotated[float, Field(gt=0, le=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
+# Of intervals and tests. Below a half, an interval would be wrong more often than right.
+Confidence = Annotated[float, Field(ge=0.5, le=0.9999)]
 
 
 def whole_share(share: float, count: int) -> int:

@@ -78,7 +78,7 @@ def test_a_measured_network_has_gpu_hours(
     make_trial: Callable[..., Trial], make_recipe: Callable[..., Any]
 ) -> None:
     """ConvNeXt Base at 224 pixels: 1,378 to 1,966 images a second in 17 GB."""
-    backbone = Backbone(name="c", label="", architecture="convnext_base.fb_in1k", pretrained=True)
+    backbone = Backbone(name="c", label="L", architecture="convnext_base.fb_in1k", pretrained=True)
     measured = make_trial(backbone=backbone, recipe=make_recipe(image_size=224, epochs=3))
     of = training(measured, 1966 * 1378)
     assert on_h200(of) == Seconds(3 * 1378, 3 * 1966)

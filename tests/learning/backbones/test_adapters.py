@@ -27,7 +27,7 @@ def network(
     architecture: str, adapters: Adapters | None = None, classes: int = 100, **options: Any
 ) -> ImageClassifier:
     torch.manual_seed(0)
-    of = Backbone(name="net", label="", architecture=architecture, options=options)
+    of = Backbone(name="net", label="L", architecture=architecture, options=options)
     cosine = Classifier(kind="cosine", scale=25)
     return build(of, cosine, classes, NETWORKS[architecture][0], None, adapters=adapters)
 
@@ -107,7 +107,7 @@ def test_other_networks_are_refused_before_any_training(
     size = 224 if architecture.startswith("beit") else 32
     recipe = make_recipe(image_size=size, freeze="backbone", adapters=Adapters())
     other = make_trial(
-        backbone=Backbone(name="net", label="", architecture=architecture), recipe=recipe
+        backbone=Backbone(name="net", label="L", architecture=architecture), recipe=recipe
     )
     fine = make_trial(recipe=make_recipe(freeze="backbone", adapters=Adapters()))
     check_layers([fine])
@@ -118,7 +118,7 @@ def test_other_networks_are_refused_before_any_training(
 
 def test_experts_share_the_adapters_of_a_frozen_backbone() -> None:
     cosine = Classifier(kind="cosine", scale=25)
-    of = Backbone(name="net", label="", architecture="vit_micro")
+    of = Backbone(name="net", label="L", architecture="vit_micro")
     experts = Experts(count=2, shared=1.0, tau=(0, 1))
     model = build(of, cosine, 100, 32, None, experts, Adapters())
     assert sum(isinstance(part, Adapter) for part in model.modules()) == 4

@@ -30,7 +30,7 @@ THOUSANDS = {  # of parameters, with the ten-class classifier that the docstring
 
 
 def backbone(architecture: str, **changes: Any) -> Backbone:
-    return Backbone(name="b", label="", architecture=architecture, **changes)
+    return Backbone(name="b", label="L", architecture=architecture, **changes)
 
 
 def images(size: int, count: int = 2) -> Tensor:

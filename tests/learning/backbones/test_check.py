@@ -73,7 +73,7 @@ WEIGHTS_OF_ONE_SIZE = [
 
 
 def backbone(architecture: str, **changes: Any) -> Backbone:
-    return Backbone(name="b", label="", architecture=architecture, **changes)
+    return Backbone(name="b", label="L", architecture=architecture, **changes)
 
 
 def small_member(module: str) -> str:

@@ -31,7 +31,7 @@ def model_of(
     architecture: str, experts: Experts | None, weights: dict[str, Tensor] | None = None
 ) -> ImageClassifier:
     torch.manual_seed(0)
-    backbone = Backbone(name="net", label="", architecture=architecture)
+    backbone = Backbone(name="net", label="L", architecture=architecture)
     return build(backbone, Classifier(), 5, 32, weights, experts)
 
 
@@ -131,7 +131,7 @@ def test_experts_above_a_frozen_backbone_are_classifiers_only(
 )
 def test_networks_of_timm_are_divided(architecture: str) -> None:
     experts = Experts(count=2, shared=0.7)
-    backbone = Backbone(name="net", label="", architecture=architecture)
+    backbone = Backbone(name="net", label="L", architecture=architecture)
     with torch.device("meta"):
         model = build(backbone, Classifier(), 5, 64, None, experts)
         plain = build(backbone, Classifier(), 5, 64, None)
@@ -164,12 +164,12 @@ def test_network_that_cannot_be_divided_there_is_refused_before_training(
     cosine = Classifier(kind="cosine")
     method = Method(
         name="m",
-        label="",
+        label="L",
         loss=Softmax(name="softmax"),
         classifier=cosine,
         experts=Experts(shared=0.7),
     )
-    dense = Backbone(name="net", label="", architecture="densenet121")
+    dense = Backbone(name="net", label="L", architecture="densenet121")
     trial = make_trial(backbone=dense, method=method, recipe=make_recipe(image_size=32))
     message = (
         r"train.digits.balanced.net.m.seed0.trial: method.experts.shared: the network cannot be "
@@ -179,5 +179,5 @@ def test_network_that_cannot_be_divided_there_is_refused_before_training(
         check_layers([trial])
     classifiers = method.model_copy(update={"experts": Experts(shared=1.0)})
     check_layers([trial.model_copy(update={"method": classifiers})])
-    resnet = Backbone(name="net", label="", architecture="resnet32")
+    resnet = Backbone(name="net", label="L", architecture="resnet32")
     check_layers([trial.model_copy(update={"backbone": resnet})])

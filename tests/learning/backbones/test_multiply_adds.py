@@ -40,7 +40,7 @@ def test_nothing_of_the_model_changes() -> None:
 
 
 def of_architecture(architecture: str, experts: Experts | None = None) -> int:
-    backbone = Backbone(name="net", label="", architecture=architecture)
+    backbone = Backbone(name="net", label="L", architecture=architecture)
     return multiply_adds(build(backbone, Classifier(), 10, 32, None, experts))
 
 

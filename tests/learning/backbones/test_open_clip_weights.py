@@ -84,7 +84,7 @@ def backbone(weights: Path, **options: Any) -> Backbone:
     small = {"embed_dim": WIDTH, "depth": LAYERS, "num_heads": HEADS, "patch_size": PATCH}
     return Backbone(
         name="clip",
-        label="",
+        label="L",
         architecture="vit_base_patch16_clip_224",
         options=small | options,
         pretrained=True,

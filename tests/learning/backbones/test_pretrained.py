@@ -23,7 +23,7 @@ WEIGHTS = {"a.weight": torch.arange(6.0).reshape(2, 3), "steps": torch.tensor(3)
 
 def backbone(weights: Path | None, architecture: str = "resnet18") -> Backbone:
     text = None if weights is None else str(weights)
-    return Backbone(name="b", label="", architecture=architecture, pretrained=True, weights=text)
+    return Backbone(name="b", label="L", architecture=architecture, pretrained=True, weights=text)
 
 
 def save(file: Path) -> None:
@@ -115,9 +115,9 @@ def test_real_imagenet_weights_fit_their_network(shared_data: Path) -> None:
         pytest.skip(f"no {file.name} among the real archives")
     mobilenet = Backbone(
         name="b",
-        label="",
+        label="L",
         architecture="mobilenetv2_100",
-        options={"num_classes": 1001, "pad_type": "same"},
+        options={"pad_type": "same"},
         weights=str(file),
     )
     weights = pretrained_weights(mobilenet)

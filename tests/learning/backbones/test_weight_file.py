@@ -23,12 +23,12 @@ from longtail.learning.backbones.weight_file import read_weight_file
 from longtail.parameters import Backbone, Classifier
 from longtail.pipelines.train.nodes import fetch_weights
 
-RESNET32 = Backbone(name="b", label="", architecture="resnet32", pretrained=True, weights="x")
+RESNET32 = Backbone(name="b", label="L", architecture="resnet32", pretrained=True, weights="x")
 
 
 def backbone(weights: Path, architecture: str = "resnet32", **options: Any) -> Backbone:
     return Backbone(
-        name="b", label="", architecture=architecture, weights=str(weights), options=options
+        name="b", label="L", architecture=architecture, weights=str(weights), options=options
     )
 
 

@@ -54,7 +54,7 @@ class Case:
         deferred = None if self.deferred_beta is None else DeferredWeights(beta=self.deferred_beta)
         method = Method(
             name="case",
-            label="",
+            label="L",
             loss=self.loss,
             classifier=self.classifier,
             deferred_weights=deferred,

@@ -53,7 +53,7 @@ def make_adapted(make_trial: MakeTrial, make_recipe: MakeRecipe) -> MakeTrial:
 
     def make(architecture: str = "vit_micro", **changes: Any) -> Trial:
         return make_trial(
-            backbone=Backbone(name="net", label="", architecture=architecture),
+            backbone=Backbone(name="net", label="L", architecture=architecture),
             method=Method(
                 name="m",
                 label="M",

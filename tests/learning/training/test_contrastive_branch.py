@@ -51,9 +51,9 @@ def trial_of(
     architecture: str = "mobilenetv2_micro",
     **changes: Any,
 ) -> Trial:
-    values = {"name": "m", "label": "", "loss": LOSS, **changes}
+    values = {"name": "m", "label": "L", "loss": LOSS, **changes}
     return make_trial(
-        backbone=Backbone(name="net", label="", architecture=architecture),
+        backbone=Backbone(name="net", label="L", architecture=architecture),
         method=Method(**values, contrastive=contrastive),
         recipe=recipe,
     )
@@ -244,14 +244,14 @@ def test_weight_of_zero_is_refused() -> None:
 
 
 def test_proco_with_sampling_corrects_twice() -> None:
-    values = {"name": "m", "label": "", "loss": {"name": "softmax"}, "sampling": {"kind": "power"}}
+    values = {"name": "m", "label": "L", "loss": {"name": "softmax"}, "sampling": {"kind": "power"}}
     for kind, twice in zip(KINDS, (False, True), strict=True):
         method = Method.model_validate({**values, "contrastive": {"kind": kind}})
         assert corrects_twice(method) == twice
 
 
 def test_second_stage_has_no_branch() -> None:
-    values = {"name": "m", "label": "", "loss": {"name": "softmax"}}
+    values = {"name": "m", "label": "L", "loss": {"name": "softmax"}}
     stage = {"epochs": 2, "loss": {"name": "softmax"}}
     method = Method.model_validate(
         {**values, "contrastive": {"kind": "proco"}, "second_stage": stage}

@@ -32,7 +32,7 @@ SOFTMAX = Softmax(name="softmax")
 
 
 def form(experts: Experts, loss: Loss = SOFTMAX, **changes: Any) -> CanonicalLoss:
-    method = Method(name="m", label="", loss=loss, experts=experts, **changes)
+    method = Method(name="m", label="L", loss=loss, experts=experts, **changes)
     return loss_schedule(method, COUNTS, 10).last
 
 

@@ -43,7 +43,7 @@ COSINE = Classifier(kind="cosine", scale=30)
 
 def method(experts: Experts | None, **changes: Any) -> Method:
     values: dict[str, Any] = {"loss": Softmax(name="softmax"), "classifier": COSINE, **changes}
-    return Method(name="m", label="", experts=experts, **values)
+    return Method(name="m", label="L", experts=experts, **values)
 
 
 def trained(
@@ -59,7 +59,7 @@ def trained(
 def of_experts(
     make_trial: MakeTrial, recipe: Any, experts: Experts | None = BALPOE, **changes: Any
 ) -> Trial:
-    backbone = Backbone(name="net", label="", architecture="mobilenetv2_micro")
+    backbone = Backbone(name="net", label="L", architecture="mobilenetv2_micro")
     return make_trial(backbone=backbone, method=method(experts, **changes), recipe=recipe)
 
 

@@ -146,7 +146,7 @@ def test_every_small_backbone_learns(
     architecture: str, make_trial: MakeTrial, make_recipe: MakeRecipe
 ) -> None:
     trial = make_trial(
-        backbone=Backbone(name="micro", label="", architecture=architecture),
+        backbone=Backbone(name="micro", label="L", architecture=architecture),
         recipe=make_recipe(epochs=8, learning_rate=4e-3, image_size=32),
     )
     history = train_on(EQUAL_COUNTS, trial, PLAIN).history
@@ -205,7 +205,7 @@ def test_weights_contain_the_normalization_of_the_training_images(trial: Trial) 
 
 
 def test_normalization_is_the_one_that_the_recipe_names(make_recipe: MakeRecipe) -> None:
-    backbone = Backbone(name="vit", label="", architecture="vit_micro")
+    backbone = Backbone(name="vit", label="L", architecture="vit_micro")
     images = to_device(digits()[0], np.arange(9), torch.device("cpu"))
     expected = {
         "train_set": tuple(tuple(v.tolist()) for v in mean_and_std(images)),

@@ -25,7 +25,7 @@ MakeTrial = Callable[..., Trial]
 MakeRecipe = Callable[..., Recipe]
 DIGITS = read_digits(32)
 LABELS = DIGITS.index["label"].to_numpy()
-WITH_BATCH_NORM = Backbone(name="b", label="", architecture="mobilenetv2_micro")
+WITH_BATCH_NORM = Backbone(name="b", label="L", architecture="mobilenetv2_micro")
 
 
 @pytest.mark.parametrize("decay", [0.25, 0.99])

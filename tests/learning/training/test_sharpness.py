@@ -25,7 +25,7 @@ from tests.learning.training.test_freezing import LABELS, PIXELS, pretrained
 MakeTrial = Callable[..., Trial]
 MakeRecipe = Callable[..., Recipe]
 
-WITH_BATCH_NORM = Backbone(name="net", label="", architecture="mobilenetv2_micro")
+WITH_BATCH_NORM = Backbone(name="net", label="L", architecture="mobilenetv2_micro")
 TRAIN, VALIDATION = np.arange(40), np.arange(1500, 1510)
 RHO = 0.3
 

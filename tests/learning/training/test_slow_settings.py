@@ -27,7 +27,7 @@ from longtail.learning.training.slow_settings import (
 from longtail.parameters import Backbone, Classifier, Recipe, Trial
 
 CPU = torch.device("cpu")
-NET = Backbone(name="b", label="", architecture="mobilenetv2_micro")
+NET = Backbone(name="b", label="L", architecture="mobilenetv2_micro")
 
 
 @pytest.fixture(autouse=True)
