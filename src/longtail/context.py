@@ -17,7 +17,7 @@ from longtail.config import GridConfigLoader
 from longtail.pipeline_registry import create_pipelines
 from longtail.project import find_root, set_root
 from longtail.trials.class_sampling import corrects_twice
-from longtail.trials.grid import unused_overrides
+from longtail.trials.overrides import unused_overrides
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class GridContext(KedroContext):
         super().__init__(**arguments)
         set_root(Path(self.project_path))
         parameters, trials = self.loader.parameters()
-        for name in unused_overrides(parameters):
+        for name in unused_overrides(parameters, trials):
             log.warning("train.%s.trial has no effect: the grid has no such trial", name)
         for name in parameters.grid.methods:
             if corrects_twice(parameters.methods[name]):

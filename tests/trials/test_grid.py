@@ -106,6 +106,36 @@ def test_another_kind_replaces_the_old_one_whole(config: Config) -> None:
 def test_override_of_a_cell_outside_the_grid_waits_for_it(config: Config) -> None:
     config |= override("cifar100.balanced.vit_micro.ldam.seed3", {"recipe": {"epochs": 30}})
     assert len(expand(config)) == 24
+    # Grids differ in the keys beside it: 2 epochs are too few for this warm-up only.
+    config |= override("cifar100.balanced.vit_micro.ldam.seed3", {"recipe": {"epochs": 2}})
+    assert len(expand(config)) == 24
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"recipe": {"nonsense": 3}}, ".recipe: unknown key 'nonsense'."),
+        ({"recipe": {"epochs": 0}}, ".recipe.epochs: Input should be greater than or equal to 1"),
+        ({"method": {"loss": {"gamma": 2}}}, ".method.loss: unknown key 'gamma'."),
+        ({"method": {"name": "focal"}}, ": an override cannot rename the trial"),
+        ({"recpie": {}}, ": unknown key 'recpie'. Did you mean 'recipe'?"),
+        ({"seed": 3}, ": the grid sets seed"),
+    ],
+)
+def test_an_override_of_a_cell_outside_the_grid_is_checked(
+    values: Config, expected: str, config: Config
+) -> None:
+    cell = "cifar100.balanced.vit_micro.ldam.seed3"
+    assert message(config | override(cell, values)).startswith(f"train.{cell}.trial{expected}")
+
+
+@pytest.mark.parametrize("seed", ["seed99999999999999999999999", "seed00", "seed01", "seed-1"])
+def test_an_override_of_a_seed_that_no_grid_can_have_is_refused(seed: str, config: Config) -> None:
+    where = "digits.balanced.vit_micro.ldam"
+    config |= override(f"{where}.{seed}", {"recipe": {"epochs": 30}})
+    assert message(config) == f"train.{where}: expected seed<number>, found '{seed}'"
+    config |= override(f"{where}.seed{2**63}", {"recipe": {"epochs": 30}})
+    assert message(config).startswith(f"train.{where}.seed{2**63}.trial.seed: Input should be less")
 
 
 @pytest.mark.parametrize(

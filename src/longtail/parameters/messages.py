@@ -17,13 +17,19 @@ from longtail.parameters.strict import Strict
 COMPLETE = {"value_error", "key_error", "unknown_key", "missing"}
 
 
-def describe(error: ValidationError, prefix: str = "") -> str:
-    """One line for each mistake: the dotted key, what is wrong with it, and what is valid."""
+def describe(error: ValidationError, prefix: str = "", left_out: str = "") -> str:
+    """One line for each mistake: the dotted key, what is wrong with it, and what is valid.
+
+    Args:
+        error: with the mistakes.
+        prefix: of each key.
+        left_out: the type of mistakes that are not described.
+    """
     return "\n".join(
         line(mistake, prefix)
         for mistake in error.errors()
         # A list of wrong items is too short without them; each of them has a line of its own.
-        if not (mistake["type"] == "too_short" and mistake["input"])
+        if not (mistake["type"] == "too_short" and mistake["input"]) and mistake["type"] != left_out
     )
 
 

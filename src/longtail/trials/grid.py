@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
-from typing import Any, NamedTuple, cast, get_args
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
@@ -18,28 +17,12 @@ from longtail.parameters import (
     OfficialTestHoldout,
     Parameters,
     Table,
-    TrainSet,
     Trial,
-    unknown,
 )
 from longtail.parameters.layers import merge
 from longtail.parameters.messages import describe
 from longtail.parameters.nesting import nest
-
-
-class Cell(NamedTuple):
-    """A combination of the grid's axes."""
-
-    dataset: str
-    train_set: str
-    backbone: str
-    method: str
-    seed: int
-
-    @property
-    def name(self) -> str:
-        """The name of its trial."""
-        return ".".join((*self[:-1], f"seed{self.seed}"))
+from longtail.trials.overrides import Cell, overridden_cells, override_of
 
 
 def trials(
@@ -55,17 +38,19 @@ def trials(
         ConfigurationError: if an override is not of a possible trial or has an invalid key, or if
             a trial's parameters do not fit together or do not fit its data set.
     """
-    _check_override_names(parameters)
+    overridden = overridden_cells(parameters)
     grid, methods = parameters.grid, parameters.methods
     if all(methods[name].external for name in grid.methods):
         raise ConfigurationError(
             "grid.methods: all methods are external predictions. Name a method that is trained"
         )
-    return [
-        _trial(parameters, cell, command_line_recipe or {})
-        for cell in _cells(grid)
-        if cell.seed in _seeds(methods[cell.method], grid)
-    ]
+    cells = [cell for cell in _cells(grid) if cell.seed in _seeds(methods[cell.method], grid)]
+    recipe = command_line_recipe or {}
+    in_grid = set(cells)
+    for cell in overridden:
+        if cell not in in_grid:
+            _check_left_out(parameters, cell, recipe)
+    return [_trial(parameters, cell, recipe) for cell in cells]
 
 
 def tables(parameters: Parameters) -> dict[str, Contents]:
@@ -130,6 +115,37 @@ def _seeds(method: Method, grid: Grid) -> tuple[int, ...]:
 
 
 def _trial(parameters: Parameters, cell: Cell, command_line_recipe: Mapping[str, Any]) -> Trial:
+    try:
+        trial = Trial.model_validate(_values(parameters, cell, command_line_recipe))
+    except ValidationError as error:
+        message = describe(error, prefix=cell.key)
+        raise _refusal(message, parameters, cell, command_line_recipe) from None
+    dataset = parameters.datasets[cell.dataset]
+    _check_freezing(trial, cell.key)
+    _check_crops(trial, dataset, cell.key)
+    _check_validation(trial, dataset, cell.key)
+    return trial
+
+
+def _check_left_out(
+    parameters: Parameters, cell: Cell, command_line_recipe: Mapping[str, Any]
+) -> None:
+    """Refuse wrong keys and values in the override of a trial that the grid leaves out.
+
+    What does not fit other keys is refused where a grid has the trial: its keys may differ.
+    """
+    try:
+        Trial.model_validate(_values(parameters, cell, command_line_recipe))
+    except ValidationError as error:
+        message = describe(error, prefix=cell.key, left_out="key_error")
+        if message:
+            raise _refusal(message, parameters, cell, command_line_recipe) from None
+
+
+def _values(
+    parameters: Parameters, cell: Cell, command_line_recipe: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The raw values of a trial, merged from all layers."""
     backbone, method = parameters.backbones[cell.backbone], parameters.methods[cell.method]
     values = {
         "dataset": cell.dataset,
@@ -143,25 +159,19 @@ def _trial(parameters: Parameters, cell: Cell, command_line_recipe: Mapping[str,
         ),
         "compute": parameters.compute.model_dump(),
     }
-    key = f"train.{cell.name}.trial"
-    try:
-        trial = Trial.model_validate(merge(values, _override(parameters, cell, key)))
-    except ValidationError as error:
-        message = describe(error, prefix=key)
-        layers = {
-            "recipe": command_line_recipe,
-            f"methods.{cell.method}.recipe": method.recipe,
-            f"backbones.{cell.backbone}.recipe": backbone.recipe,
-        }
-        of_trial = _override(parameters, cell, key).get("recipe", {})
-        raise ConfigurationError(_with_origin(message, key, of_trial, layers)) from None
-    if trial.name != cell.name:
-        raise ConfigurationError(f"{key}: an override cannot rename the trial")
-    dataset = parameters.datasets[cell.dataset]
-    _check_freezing(trial, key)
-    _check_crops(trial, dataset, key)
-    _check_validation(trial, dataset, key)
-    return trial
+    return merge(values, override_of(parameters, cell))
+
+
+def _refusal(
+    message: str, parameters: Parameters, cell: Cell, command_line_recipe: Mapping[str, Any]
+) -> ConfigurationError:
+    layers = {
+        "recipe": command_line_recipe,
+        f"methods.{cell.method}.recipe": parameters.methods[cell.method].recipe,
+        f"backbones.{cell.backbone}.recipe": parameters.backbones[cell.backbone].recipe,
+    }
+    of_trial = override_of(parameters, cell).get("recipe", {})
+    return ConfigurationError(_with_origin(message, cell.key, of_trial, layers))
 
 
 def _with_origin(
@@ -185,23 +195,6 @@ def _with_origin(
         return f"{origin}.{rest} (in {key})"
 
     return "\n".join(map(named, message.splitlines()))
-
-
-def _override(parameters: Parameters, cell: Cell, key: str) -> Mapping[str, Any]:
-    """What the parameters change of a single trial."""
-    override: Any = parameters.train
-    for part in (*cell.name.split("."), "trial"):
-        override = override.get(part, {})
-    fixed = {"dataset", "train_set", "seed", "draw_per_seed"} & set(override)
-    if fixed:
-        raise ConfigurationError(f"{key}: the grid sets {', '.join(sorted(fixed))}")
-    for part in ("backbone", "method"):
-        values = override.get(part)
-        if isinstance(values, Mapping) and values.get("recipe"):
-            raise ConfigurationError(
-                f"{key}.{part}.recipe: has no effect on a single trial. Valid: {key}.recipe"
-            )
-    return cast("Mapping[str, Any]", override)
 
 
 def _check_freezing(trial: Trial, key: str) -> None:
@@ -263,45 +256,3 @@ def _check_validation(trial: Trial, dataset: Dataset, key: str) -> None:
             f"validation images, but {without}ne. Give one value, or set the holdout to "
             f"{{kind: official}}"
         )
-
-
-def _check_override_names(parameters: Parameters) -> None:
-    """Refuse overrides of trials that no grid can have."""
-    axes = {
-        "dataset": parameters.datasets,
-        "training set": get_args(TrainSet),
-        "backbone": parameters.backbones,
-        "method": parameters.methods,
-    }
-
-    def check(branch: Any, path: str, remaining: list[str]) -> None:
-        if not isinstance(branch, Mapping):
-            raise ConfigurationError(f"{path}: expected keys below it, found {branch!r}")
-        for key, below in branch.items():
-            if remaining:
-                axis = remaining[0]
-                if key not in axes[axis]:
-                    raise ConfigurationError(f"{path}: {unknown(key, axes[axis], axis)}")
-                check(below, f"{path}.{key}", remaining[1:])
-            elif not re.fullmatch(r"seed\d+", str(key), re.ASCII):
-                raise ConfigurationError(f"{path}: expected seed<number>, found '{key}'")
-            elif not isinstance(below, Mapping) or set(below) != {"trial"}:
-                raise ConfigurationError(f"{path}.{key}: the one valid key here is 'trial'")
-            elif not isinstance(below["trial"], Mapping):
-                raise ConfigurationError(f"{path}.{key}.trial: expected keys below it")
-
-    check(parameters.train, "train", list(axes))
-
-
-def unused_overrides(parameters: Parameters) -> list[str]:
-    """The overrides of single trials that the grid does not have."""
-    used = {cell.name for cell in _cells(parameters.grid)}
-
-    def leaves(branch: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:
-        if len(path) == len(Cell._fields):
-            yield ".".join(path)
-            return
-        for key, below in branch.items():
-            yield from leaves(below, (*path, key))
-
-    return [name for name in leaves(parameters.train, ()) if name not in used]

@@ -27,7 +27,7 @@ from longtail.reporting.page.species_rows import (
 from longtail.reporting.page.templates import fragment
 from longtail.reporting.tables.layouts import TRAIN_SET_LABELS, by_group
 from longtail.reporting.tables.number_format import format_fixed
-from longtail.trials.grid import Cell
+from longtail.trials.overrides import Cell
 from longtail.trials.post_hoc import evaluation_keys, recorded_in
 from longtail.wording import count_range, counted, level_in_percent, listed
 
