@@ -129,3 +129,18 @@ PUBLISHED_COMPARISON = table(
     },
     unique=["table", *published.CELL],
 )
+
+PUBLISHED_AUDIT = table(
+    "audit of published results",
+    "One row per finding; the names are empty where it is about several.",
+    {
+        "check": text("what is checked"),
+        **{
+            name: text(of.description, optional=True)
+            for name, of in _PRINTED.items()
+            if name in ("table", "backbone", "train_set", "method")
+        },
+        "holds": flag("false for an error or a problem, true for a confirmed statement"),
+        "finding": text("the finding, as a sentence"),
+    },
+)
