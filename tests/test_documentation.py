@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from docs.site.pages import FILE_OF
+from longtail.cli import cli
 from longtail.parameters.reference import sections
 from tests.own_loss_example import write_example
 from tests.pipelines.support import PROJECT, dotted, loader
@@ -197,8 +198,16 @@ def test_messages_that_are_explained_are_in_the_code() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=pages)
 def test_lines_fit_on_a_screen(page: Path) -> None:
-    lines = prose_of(page).splitlines()
+    """Code blocks too, but not tables."""
+    lines = text_of(page).splitlines()
     assert [line for line in lines if len(line) > LONGEST_LINE and not line.startswith("|")] == []
+
+
+def test_lines_of_the_configuration_fit_on_a_screen() -> None:
+    files = [file for file in tracked("*.yml") if file.startswith("conf/")]
+    assert files
+    lines = [(file, line) for file in files for line in text_of(PROJECT / file).splitlines()]
+    assert [(file, line) for file, line in lines if len(line) > LONGEST_LINE] == []
 
 
 def test_the_pages_that_code_and_configuration_name_exist() -> None:
@@ -210,13 +219,25 @@ def test_the_pages_that_code_and_configuration_name_exist() -> None:
     assert [(file, page) for file, page in sorted(named) if not (PROJECT / page).exists()] == []
 
 
+def folders() -> dict[str, str]:
+    """The content of each folder, by the table of the architecture page."""
+    table = text_of(PROJECT / "docs/explanation/architecture.md").split("## Folders")[1]
+    return dict(re.findall(r"^\| `([\w./]+)` \| (.*) \|$", table, re.MULTILINE))
+
+
 def test_the_architecture_page_names_every_folder() -> None:
-    page = text_of(PROJECT / "docs/explanation/architecture.md")
-    rooms = set(re.findall(r"^\| `([\w./]+)` \|", page.split("## Rooms")[1], re.MULTILINE))
     files = [Path(file) for file in tracked("*") if not file.startswith(".")]
     top = {file.parts[0] for file in files if len(file.parts) > 1} - {"src"}
     packages = {"/".join(file.parts[:3]) for file in files if file.parts[:2] == ("src", "longtail")}
-    assert rooms == top | {package for package in packages if (PROJECT / package).is_dir()}
+    assert folders().keys() == top | {name for name in packages if (PROJECT / name).is_dir()}
+
+
+def test_the_architecture_page_names_every_environment_and_command() -> None:
+    environments = {Path(file).parts[1] for file in tracked("*.yml") if file.startswith("conf/")}
+    named = set(re.findall(r"`([\w. ]+)`", folders()["conf"]))
+    assert named == environments - {"logging.yml"}
+    named = set(re.findall(r"`(?:kedro )?(\w+)`", folders()["src/longtail/commands"]))
+    assert named == cli.commands.keys()
 
 
 @pytest.mark.parametrize(
