@@ -135,6 +135,25 @@ def test_the_reason_is_a_sentence(monkeypatch: pytest.MonkeyPatch, text: str, re
     assert tracking.reason(MlflowException(text)) == reason
 
 
+@pytest.mark.parametrize(
+    ("address", "is_folder"),
+    [
+        ("/tmp/mlruns", True),
+        ("mlruns", True),
+        ("file:///tmp/mlruns", True),
+        ("http://somewhere", False),
+        ("databricks", False),
+        ("sqlite:////tmp/a.db", False),
+    ],
+)
+def test_a_folder_is_refused_by_its_address(
+    monkeypatch: pytest.MonkeyPatch, address: str, is_folder: bool
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    reason = tracking.reason(MlflowException("any text"))
+    assert reason.startswith("it is a folder, in which" if is_folder else "any text")
+
+
 def test_the_address_is_that_of_the_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://somewhere")
     assert tracking.uri() == "http://somewhere"

@@ -224,15 +224,22 @@ def reason(error: Exception) -> str:
     text = str(error)
     if system := re.search(r"\[Errno -?\d+\] [\w ]+", text):
         return system[0]
-    if "database schema" in text:
+    if "database schema" in text:  # MLflow has no type or code for it
         return (
             f"another version of MLflow has written it. If that was an older one, copy it and "
             f"upgrade it: mlflow db upgrade {shlex.quote(shown_uri())}"
         )
-    if "filesystem tracking backend" in text:
+    if _is_folder(uri()):
         return f"it is a folder, in which MLflow no longer tracks runs: {ELSEWHERE}"
     first_line = (text.strip().splitlines() or [type(error).__name__])[0]
     return _shown(first_line.partition(". ")[0].rstrip("."))
+
+
+def _is_folder(address: str) -> bool:
+    """Whether runs would be tracked in files of a folder."""
+    from mlflow.utils.uri import is_local_uri
+
+    return bool(is_local_uri(address))  # type: ignore[no-untyped-call]
 
 
 def unreachable(error: Exception) -> DataError:
