@@ -1,4 +1,4 @@
-"""The private API of Kedro, Kedro-Viz, click and the standard library that is needed, with reasons.
+"""The private API of other packages and of the standard library that is needed, with reasons.
 
 Names that begin with an underscore may change in any release. They are used here and nowhere else,
 but for methods that a subclass overrides or calls on itself (of a config loader, a context, a
@@ -252,3 +252,13 @@ def _filled(config: Any, fields: Mapping[str, str]) -> Any:
     if isinstance(config, list):
         return [_filled(value, fields) for value in config]
     return config.format_map(fields) if isinstance(config, str) and "}" in config else config
+
+
+def efficientnet_builder() -> Any:
+    """The module of timm that reads definitions of blocks and rounds channels: no other has both.
+
+    It is imported here, since importing timm takes seconds.
+    """
+    from timm.models import _efficientnet_builder
+
+    return _efficientnet_builder

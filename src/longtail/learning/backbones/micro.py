@@ -10,22 +10,22 @@ from functools import partial
 from timm.layers.create_conv2d import create_conv2d
 from timm.layers.norm_act import BatchNormAct2d
 from timm.models import convnext, efficientnet, resnetv2, vision_transformer
-
-# timm has no public module for the parts of its EfficientNet builder.
-from timm.models._efficientnet_builder import decode_arch_def, round_channels
 from torch import nn
+
+from longtail.kedro_internals import efficientnet_builder
 
 
 def mobilenetv2_micro(image_size: int) -> nn.Module:
     """Inverted residuals at half width, 22 thousand parameters."""
     blocks = [["ds_r1_k3_s1_c16"], ["ir_r1_k3_s2_e3_c24"], ["ir_r2_k3_s2_e3_c48"],
               ["ir_r1_k3_s1_e3_c96"]]  # fmt: skip
+    builder = efficientnet_builder()
     return efficientnet.EfficientNet(
-        block_args=decode_arch_def(blocks),  # type: ignore[no-untyped-call]
+        block_args=builder.decode_arch_def(blocks),
         num_features=128,
         stem_size=8,
         fix_stem=True,
-        round_chs_fn=partial(round_channels, multiplier=0.5),
+        round_chs_fn=partial(builder.round_channels, multiplier=0.5),
         act_layer=nn.ReLU6,
     )
 
