@@ -10,8 +10,8 @@ from pathlib import Path
 import longtail
 
 PACKAGE = Path(longtail.__file__).parent
-# Each module has a logger, and a type variable stands for any type.
-SHARED = {"log", "T"}
+# Each module has a logger.
+SHARED = {"log"}
 
 
 def defined(module: ast.Module) -> Iterator[str]:

@@ -14,9 +14,8 @@ from typing import TypeVar
 
 from longtail.provenance import usable_cores
 
-T = TypeVar("T")
-R = TypeVar("R")
-
+Element = TypeVar("Element")
+Result = TypeVar("Result")
 
 # How many results of `on_all_cores` are computed ahead, per core.
 PREFETCHED_PER_CORE = 8
@@ -30,13 +29,13 @@ class _End:
 
 
 @contextmanager
-def prefetched(items: Iterable[T], count: int) -> Iterator[Iterator[T]]:
+def prefetched(items: Iterable[Element], count: int) -> Iterator[Iterator[Element]]:
     """Iterate over ``items`` in a thread, at most ``count`` items ahead of the consumer.
 
     The thread has ended when the block is left, by an error or not. An error in the thread is
     raised in place of the next item.
     """
-    ready: queue.Queue[T | _End] = queue.Queue(maxsize=count)
+    ready: queue.Queue[Element | _End] = queue.Queue(maxsize=count)
     stopped = threading.Event()
 
     def work() -> None:
@@ -50,7 +49,7 @@ def prefetched(items: Iterable[T], count: int) -> Iterator[Iterator[T]]:
         else:
             ready.put(_End())
 
-    def taken() -> Iterator[T]:
+    def taken() -> Iterator[Element]:
         while not isinstance(item := ready.get(), _End):
             yield item
         if item.error is not None:
@@ -68,7 +67,9 @@ def prefetched(items: Iterable[T], count: int) -> Iterator[Iterator[T]]:
             thread.join(timeout=0.01)
 
 
-def on_all_cores(work: Callable[[T], R], items: Iterable[T]) -> Generator[tuple[T, R]]:
+def on_all_cores(
+    work: Callable[[Element], Result], items: Iterable[Element]
+) -> Generator[tuple[Element, Result]]:
     """Apply ``work`` to items in threads, and yield each item with its result, in order.
 
     Threads suffice for decoding, during which Pillow releases the interpreter lock. At most
@@ -76,7 +77,7 @@ def on_all_cores(work: Callable[[T], R], items: Iterable[T]) -> Generator[tuple[
     """
     cores = usable_cores()
     pool = ThreadPoolExecutor(cores)
-    ahead: deque[tuple[T, Future[R]]] = deque()
+    ahead: deque[tuple[Element, Future[Result]]] = deque()
     with warnings.catch_warnings(), pool:
         warnings.simplefilter(
             "ignore"

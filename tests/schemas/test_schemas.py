@@ -13,14 +13,22 @@ from kedro.io.core import generate_timestamp
 
 from longtail.catalog import LongtailCatalog
 from longtail.errors import DataError
-from longtail.schemas import data, names, published, records, report, results, user_tables
+from longtail.schemas import (
+    data,
+    named_photographs,
+    published,
+    records,
+    report,
+    results,
+    user_tables,
+)
 from longtail.schemas.markdown import as_markdown
 from longtail.schemas.validation import validate
 from longtail.sources.images import index_of
 from longtail.storage.files import write_checksum
 
 PROJECT = Path(__file__).parents[2]
-MODULES = (data, names, published, records, report, results, user_tables)
+MODULES = (data, named_photographs, published, records, report, results, user_tables)
 SCHEMAS = [
     schema
     for module in MODULES
@@ -69,20 +77,20 @@ def test_a_schema_as_markdown() -> None:
         "| `split` | text | yes | official split, if the data have one; train, validation, test "
         "or empty; the column may be missing |",
     ]
-    assert "| `<rank>_probability` | number | yes |" in as_markdown(names.NAMES)
+    assert "| `<rank>_probability` | number | yes |" in as_markdown(named_photographs.NAMES)
 
 
 def test_names_have_columns_for_the_ranks_of_the_taxonomy() -> None:
-    columns = names.names_columns(["genus", "family"])
+    columns = named_photographs.names_columns(["genus", "family"])
     assert columns[-23:-19] == ["genus", "genus_probability", "family", "family_probability"]
     row = {"file": "a.jpg", "trust": "yes", "why": "sure", "genus": "NA", "genus_probability": "1"}
     table = pd.DataFrame([row], columns=columns, dtype="str")
-    valid = validate(table, names.NAMES, "names.csv")
+    valid = validate(table, named_photographs.NAMES, "names.csv")
     of_ranks = valid[["genus", "genus_probability", "family"]].to_dict("records")
     assert of_ranks == [{"genus": "NA", "genus_probability": 1.0, "family": ""}]
     wrong = table.assign(family_probability="2")
     with pytest.raises(DataError, match=r"family_probability is 2\.0, must be a fraction between"):
-        validate(wrong, names.NAMES, "names.csv")
+        validate(wrong, named_photographs.NAMES, "names.csv")
 
 
 def test_the_catalog_applies_a_schema_on_save_and_on_load(tmp_path: Path) -> None:

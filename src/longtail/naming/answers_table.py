@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 
 def columns_of(rule: DecisionRule) -> list[str]:
     """The columns of the table of names that the logits of a photograph determine."""
-    from longtail.schemas.names import names_columns
+    from longtail.schemas.named_photographs import names_columns
 
     columns = names_columns([rank.name for rank in rule.ranks[1:]])
     others = {ALREADY_IN, SHA256, *BOX_COLUMNS, *CAPTURE_COLUMNS}

@@ -133,7 +133,7 @@ def read_prior_and_taxonomy(
         if requested.taxonomy is None
         else read_taxonomy(requested.taxonomy, class_names, synonyms)
     )
-    from longtail.schemas.names import names_columns
+    from longtail.schemas.named_photographs import names_columns
 
     columns = names_columns(ranks_of(taxonomy))
     for rank in ranks_of(taxonomy):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from longtail.parameters.run import parse
-from longtail.reporting.page.provenance_section import VERSIONS, circumstances
+from longtail.reporting.page.provenance_section import VERSIONS, provenance_details
 from tests.reporting.rows import STATISTICS
 
 
@@ -36,7 +36,7 @@ def test_short_trainings_are_timed_in_minutes_or_seconds(
     source = {"sha256": "s"}
     index = pd.DataFrame({"label": [0, 1, 1, -1], "class_name": ["a", "b", "b", "c"]})
     dataset = parse(base_config).datasets["digits"]
-    rows = dict(circumstances(trainings, source, index, dataset, STATISTICS, "kedro run"))
+    rows = dict(provenance_details(trainings, source, index, dataset, STATISTICS, "kedro run"))
     assert rows["Trainings"] == f"2 trials, 1 training, {text} in total"
     assert rows["Hardware"] == "cpu on p: 1 training"
     assert rows["External predictions"] == "Theirs from theirs.csv"

@@ -18,26 +18,26 @@ VERSIONS = ("python", "torch", "timm", "numpy", "longtail", "engine")
 
 
 def provenance_section(
-    circumstances: Sequence[tuple[str, str]],
+    details: Sequence[tuple[str, str]],
     backbones: Sequence[str],
     recipes: Sequence[tuple[str, Sequence[str]]],
 ) -> str:
     """The section as HTML.
 
     Args:
-        circumstances: names and values, see :func:`circumstances`.
+        details: names and values, see :func:`provenance_details`.
         backbones: the columns of the table of recipes.
         recipes: a setting and its value for each backbone, see :func:`recipes`.
     """
     return fragment(
         "provenance_section.html.j2",
-        circumstances=circumstances,
+        details=details,
         backbones=backbones,
         recipes=recipes,
     )
 
 
-def circumstances(
+def provenance_details(
     trainings: pd.DataFrame,
     source: Mapping[str, Any],
     index: pd.DataFrame,

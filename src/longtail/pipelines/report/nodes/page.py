@@ -10,7 +10,11 @@ from longtail.class_names import ClassNaming
 from longtail.evaluation.best_trials import best_trials
 from longtail.parameters import Contents, Dataset, Statistics, Trials
 from longtail.reporting.page.data_section import data_section, data_summary
-from longtail.reporting.page.provenance_section import circumstances, provenance_section, recipes
+from longtail.reporting.page.provenance_section import (
+    provenance_details,
+    provenance_section,
+    recipes,
+)
 from longtail.reporting.page.report_page import report_page, results_section
 from longtail.reporting.page.species_section import species_parts, species_section
 from longtail.reporting.page.summary_section import summary_section
@@ -107,7 +111,8 @@ def write_provenance_section(
 ) -> str:
     """The page's section on how the results were made."""
     return provenance_section(
-        circumstances(trainings, source, index, dataset, statistics, command), *recipes(trainings)
+        provenance_details(trainings, source, index, dataset, statistics, command),
+        *recipes(trainings),
     )
 
 
