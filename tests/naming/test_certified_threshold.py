@@ -65,7 +65,7 @@ def test_one_image_too_few_certifies_nothing_and_says_how_many_are_needed() -> N
     assert found.threshold is None
     assert found.note == (
         "58 held-out photographs are too few to certify at most 5% wrong with 95% confidence: "
-        "59 are needed, all named rightly; the least error rate that can be certified is 6%"
+        "59 are needed, all named correctly; the least error rate that can be certified is 6%"
     )
 
 

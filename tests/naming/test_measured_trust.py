@@ -25,9 +25,9 @@ def logits(*probabilities: tuple[float, float, float]) -> np.ndarray:
 
 # Noctua pronuba, Noctua fimbriata, Xestia baja; species from 0.8 on, genera from 0.7.
 ANSWERS = logits(
-    (0.90, 0.05, 0.05),  # a species, rightly
+    (0.90, 0.05, 0.05),  # a species, correct
     (0.90, 0.05, 0.05),  # a species, wrongly: it is the other Noctua
-    (0.50, 0.40, 0.10),  # a genus, rightly
+    (0.50, 0.40, 0.10),  # a genus, correct
     (0.50, 0.05, 0.45),  # nothing
 )
 LABELS = np.array([0, 1, 1, 2])

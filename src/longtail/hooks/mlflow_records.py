@@ -1,4 +1,4 @@
-"""What MLflow is told of runs and trials: names, tags, metrics, data sets and descriptions."""
+"""What MLflow records of runs and trials: names, tags, metrics, data sets and descriptions."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class RunStatusHook:
     def before_pipeline_run(self) -> None:
         """Begin a new list: Kedro has one hook per process."""
         self._nodes, self._start = _LastEvents(), _now()
-        # Only here, so that records of a worker process go on to the main one.
+        # Only here, since records of a worker process must reach the main one.
         _events.handlers, _events.propagate = [self._nodes], False
 
     @hook_impl

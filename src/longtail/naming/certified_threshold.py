@@ -60,7 +60,7 @@ class Threshold:
 
 
 def images_needed(error_rate: float, confidence: float) -> int:
-    """How many images, all answered rightly, certify an error rate."""
+    """How many images, all answered correctly, certify an error rate."""
     return ceil(log(1 - confidence) / log(1 - error_rate))
 
 
@@ -128,7 +128,7 @@ def certify(answers: JudgedAnswers, error_rate: float, confidence: float, among:
         note = f"no share of {among}{worth} has {wanted}; {can}"
     else:
         few = f"{among}{worth} {is_or_are(images)} too few to certify {wanted}"
-        note = f"{few}: {needed} are needed, all named rightly; {can}"
+        note = f"{few}: {needed} are needed, all named correctly; {can}"
     return Threshold(**values, threshold=None, answered=0, wrong=0, error=None, note=note)
 
 

@@ -70,7 +70,7 @@ def compare(
         A row for each cell present in both, in the published order: ``CELL``, ``table``,
         ``images``, ``ours``, ``ours_low``, ``ours_high``, ``seeds``, ``sd``, ``published``,
         ``published_low``, ``published_high``, ``difference`` (ours minus published), ``inside``
-        (the published value lies within our interval), ``overlap`` (the two intervals do), ``p``
+        (the published value is in our interval), ``overlap`` (the two intervals do), ``p``
         and ``note``. A published accuracy has the exact interval on its test images, widened to
         the published range; another metric has the published range only. ``p`` is the
         two-sided z-test of two accuracies of independent test sets of that many images; it leaves

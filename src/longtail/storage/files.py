@@ -173,7 +173,7 @@ def damage_message(file: Path, reason: str) -> str:
 def matches_checksum(file: Path) -> bool:
     """Whether a file matches the checksum beside it; true where there is none.
 
-    A damaged checksum matches no file: the two cases cannot be told from each other.
+    A damaged checksum matches no file: the two cases look the same.
     """
     try:
         stored = checksum_file(file).read_bytes()
