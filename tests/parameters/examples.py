@@ -6,6 +6,10 @@ from typing import Any
 
 # By the name of the model, with all optional keys, so that a test can change each of them.
 RECTANGLE: dict[str, Any] = {"scale": [0.1, 0.5], "ratio": [0.5, 2]}
+COLOUR_JITTER = {
+    **{"brightness": 0.4, "contrast": 0.3, "saturation": 0.2, "hue": 0.1},
+    **{"probability": 0.8, "grey": 0.2},
+}
 EXAMPLES: dict[str, dict[str, Any]] = {
     "DigitsSource": {"kind": "digits", "image_size": 32},
     "Cifar100Source": {"kind": "cifar100", "path": "p", "url": "https://a/b", "md5": "0" * 32},
@@ -57,12 +61,22 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "weight_decay": 0.1, "schedule": {"kind": "cosine"}, "warmup_epochs": 1,
         "batch_norm": "kept",
     },
-    "Contrastive": {"kind": "proco", "temperature": 0.2, "weight": 0.5, "views": 1},
+    "Contrastive": {
+        **{"kind": "proco", "temperature": 0.2, "weight": 0.5, "views": 1},
+        "augmentation": {
+            "random_resized_crop": RECTANGLE, "horizontal_flip": False,
+            "colour_jitter": COLOUR_JITTER,
+        },
+    },
     "PostHocLogitAdjustment": {"kind": "logit_adjustment", "tau": [0.5, 1]},
     "TauNormalization": {"kind": "tau_normalization", "tau": [0.5, 1]},
     "CosineSchedule": {"kind": "cosine"},
     "StepSchedule": {"kind": "step", "milestones": [3, 5], "factor": 0.1},
     "RandomResizedCrop": RECTANGLE,
+    "ColourJitter": COLOUR_JITTER,
+    "ViewAugmentation": {
+        "random_resized_crop": RECTANGLE, "horizontal_flip": False, "colour_jitter": COLOUR_JITTER,
+    },
     "RandAugment": {"operations": 2, "magnitude": 9},
     "RandomErasing": {**RECTANGLE, "probability": 0.5},
     "Remix": {"kappa": 3, "tau": 0.5},

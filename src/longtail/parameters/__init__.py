@@ -6,6 +6,7 @@ and what is valid. See :mod:`longtail.parameters.types` for the ranges of values
 """
 
 from longtail.parameters.augmentation import (
+    ColourJitter,
     Mixing,
     RandAugment,
     RandomErasing,
@@ -14,7 +15,7 @@ from longtail.parameters.augmentation import (
 )
 from longtail.parameters.backbones import OWN_ARCHITECTURES, Backbone
 from longtail.parameters.classifier import Classifier
-from longtail.parameters.contrastive import Contrastive
+from longtail.parameters.contrastive import Contrastive, ViewAugmentation
 from longtail.parameters.custom_loss import CustomLoss, LossDefinition
 from longtail.parameters.datasets import (
     Dataset,
@@ -88,6 +89,7 @@ __all__ = [
     "ClassBalanced",
     "ClassDependentTemperatures",
     "Classifier",
+    "ColourJitter",
     "Compute",
     "Contents",
     "Contrastive",
@@ -151,6 +153,7 @@ __all__ = [
     "Trials",
     "UnknownClasses",
     "VectorScaling",
+    "ViewAugmentation",
     "WeightedSoftmax",
     "family_label",
     "unknown",

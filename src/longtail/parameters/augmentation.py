@@ -22,6 +22,26 @@ class RandAugment(Strict):
     magnitude: Annotated[float, Field(ge=0, le=10)]
 
 
+class ColourJitter(Strict):
+    """Random changes of the colours of an image, in random order.
+
+    Attributes:
+        brightness: multiplied by a factor of up to so much more or less than 1.
+        contrast: likewise.
+        saturation: likewise.
+        hue: turned by up to such a share of the colour circle to either side.
+        probability: of each image.
+        grey: the probability that an image loses its colours.
+    """
+
+    brightness: Probability
+    contrast: Probability
+    saturation: Probability
+    hue: Annotated[float, Field(ge=0, le=0.5)]
+    probability: ShareOrAll = 1.0
+    grey: Probability = 0.0
+
+
 class RandomRectangle(Strict):
     """A random rectangle of an image.
 

@@ -6,8 +6,34 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from longtail.parameters.augmentation import ColourJitter, RandomResizedCrop
+from longtail.parameters.recipe import Recipe
 from longtail.parameters.strict import Strict
 from longtail.parameters.types import Positive
+
+
+class ViewAugmentation(Strict):
+    """The augmentation of the further views, in place of the recipe's.
+
+    Attributes:
+        random_resized_crop: random crops of varying size and shape.
+        horizontal_flip: whether to flip half of the images.
+        colour_jitter: random changes of the colours.
+    """
+
+    random_resized_crop: RandomResizedCrop | None = None
+    horizontal_flip: bool = True
+    colour_jitter: ColourJitter | None = None
+
+    def recipe(self, of_first_view: Recipe) -> Recipe:
+        """The recipe with these crops and flips as its only augmentation."""
+        none = {"crop_padding": 0} | dict.fromkeys(
+            ("rotation", "auto_augment", "rand_augment", "random_erasing", "cutout")
+        )
+        crops = self.random_resized_crop
+        return of_first_view.model_copy(
+            update=none | {"random_resized_crop": crops, "horizontal_flip": self.horizontal_flip}
+        )
 
 
 class Contrastive(Strict):
@@ -22,12 +48,14 @@ class Contrastive(Strict):
         temperature: that cosines are divided by.
         weight: of its loss, which is added to that of the classifier.
         views: further views of each image in each step. The classifier learns from another one.
+        augmentation: of the further views; null for that of the recipe.
     """
 
     kind: Literal["supervised", "proco"]
     temperature: Annotated[float, Field(ge=0.01, le=10)] = 0.1
     weight: Positive = 1.0
     views: Annotated[int, Field(ge=1, le=8)] = 2
+    augmentation: ViewAugmentation | None = None
 
     @property
     def re_balances(self) -> bool:

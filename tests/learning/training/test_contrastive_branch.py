@@ -23,12 +23,15 @@ from longtail.parameters import (
     Backbone,
     BalancedSoftmax,
     Classifier,
+    ColourJitter,
     Contrastive,
     Experts,
     Method,
     PowerSampling,
+    RandomResizedCrop,
     Recipe,
     Trial,
+    ViewAugmentation,
 )
 from longtail.trials.class_sampling import corrects_twice
 from longtail.trials.loss_schedule import loss_schedule
@@ -42,6 +45,8 @@ TRAIN, VALIDATION = np.arange(40), np.arange(1500, 1510)
 COUNTS = np.bincount(LABELS[TRAIN], minlength=10)
 KINDS = ("supervised", "proco")
 LOSS = BalancedSoftmax(name="balanced_softmax")
+CROP = RandomResizedCrop(scale=(0.5, 1), ratio=(1, 1))
+GREY = ColourJitter(brightness=0, contrast=0, saturation=0, hue=0, grey=1)
 
 
 def trial_of(
@@ -84,6 +89,11 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
         {},
     ),
     "frozen layers, slower below": ({"freeze": 0.3, "layer_decay": 0.8}, {}, {}),
+    "streamed views of another augmentation": (
+        {},
+        {"contrastive": {"augmentation": ViewAugmentation(random_resized_crop=CROP)}},
+        {"images": "streaming"},
+    ),
 }
 
 
@@ -100,7 +110,9 @@ def test_training_resumes_with_the_same_bits(
     monkeypatch.setattr(checkpoints, "MAX_INTERVAL_S", 0.0)
     recipe, of_method, compute = CASES[case]
     chosen = make_recipe(epochs=3, image_size=32, crop_padding=2, **recipe)
-    trial = trial_of(make_trial, chosen, Contrastive(kind=kind), **of_method)
+    of_branch = of_method.get("contrastive", {})
+    others = {key: value for key, value in of_method.items() if key != "contrastive"}
+    trial = trial_of(make_trial, chosen, Contrastive(kind=kind, **of_branch), **others)
     trial = trial.model_copy(update={"compute": trial.compute.model_copy(update=compute)})
     weights = pretrained("mobilenetv2_micro") if "freeze" in recipe else None
     whole = trained(trial, weights)
@@ -159,6 +171,40 @@ def test_first_step_is_by_the_gradient_of_both_losses(
     assert outcome.history["train_loss"].item() == pytest.approx(loss.item(), rel=1e-4)
     for name, value in outcome.weights.items():
         torch.testing.assert_close(value, expected[name], rtol=1e-3, atol=1e-4)
+
+
+def test_further_views_have_the_augmentation_of_the_branch(
+    make_trial: MakeTrial, make_recipe: MakeRecipe
+) -> None:
+    """Crops and grey, and nothing of the recipe; equal to the recipe's if that has the same."""
+    recipe = make_recipe(image_size=32, crop_padding=4, cutout=16, rotation=15.0)
+    images = as_image_source(torch.from_numpy(PIXELS[TRAIN]).permute(0, 3, 1, 2).contiguous())
+    order = [torch.arange(len(TRAIN))]
+
+    def views(augmentation: ViewAugmentation | None, recipe: Recipe) -> torch.Tensor:
+        contrastive = Contrastive(kind="proco", augmentation=augmentation)
+        trial = trial_of(make_trial, recipe, contrastive)
+        branch = contrastive_branch(trial, build_for_trial(trial, 10, None), COUNTS)
+        assert branch is not None
+        [found] = branch.views(1, images, order, Augmentation(recipe).epoch)
+        return found
+
+    flipped = views(ViewAugmentation(), recipe)
+    whole = torch.from_numpy(PIXELS[TRAIN]).permute(0, 3, 1, 2).float().repeat(2, 1, 1, 1)
+    is_flipped = (flipped == whole.flip(3)).flatten(1).all(1)
+    assert ((flipped == whole).flatten(1).all(1) | is_flipped).all()
+    assert 0.3 < is_flipped.float().mean() < 0.7
+    cropped = make_recipe(
+        image_size=32, crop_padding=0, horizontal_flip=True, random_resized_crop=CROP
+    )
+    own = ViewAugmentation(random_resized_crop=CROP)
+    assert torch.equal(views(own, recipe), views(None, cropped))
+    tinted = PIXELS.astype(np.float32) * [1.0, 0.5, 0.25]
+    images = as_image_source(
+        torch.from_numpy(tinted[TRAIN].astype(np.uint8)).permute(0, 3, 1, 2).contiguous()
+    )
+    grey = views(ViewAugmentation(colour_jitter=GREY), recipe)
+    assert (grey.amax(1) - grey.amin(1)).max() < 1e-3 and grey.max() > 50
 
 
 def test_loss_of_the_branch_is_weighted_and_takes_the_labels_of_each_view(

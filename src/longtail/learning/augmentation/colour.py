@@ -1,4 +1,4 @@
-"""The colour operations of RandAugment and AutoAugment, on batches, one strength per image.
+"""Operations on colours, on batches, one strength per image.
 
 All take float images (batch, 3, height, width) of 0..255 and strengths of shape (batch,): from
 -1 to 1 for signed operations, else from 0 to 1. Strength 0 leaves an image unchanged.
@@ -31,6 +31,27 @@ def contrast(images: Tensor, strengths: Tensor) -> Tensor:
 def saturation(images: Tensor, strengths: Tensor) -> Tensor:
     """Raise or lower the saturation: blend with the image in grey."""
     return _blend(_grey(images), images, strengths)
+
+
+def hue(images: Tensor, strengths: Tensor) -> Tensor:
+    """Turn the colour circle, by half of it at full strength; the values of HSV stay.
+
+    Its colours are counted in sixths from red. The way back is that of Smith 1978
+    (doi 10.1145/965139.807361) without its cases.
+    """
+    red, green, blue = images.unbind(1)
+    high, low = images.amax(1), images.amin(1)
+    span = high - low
+    # Grey has no hue: whatever it gets, a span of 0 leaves it as it is.
+    divisor = torch.where(span > 0, span, 1)
+    of_green, of_blue = 2 + (blue - red) / divisor, 4 + (red - green) / divisor
+    sixths = torch.where(green == high, of_green, of_blue)
+    sixths = torch.where(red == high, (green - blue) / divisor, sixths)
+    turned = (sixths + 3 * strengths[:, None, None])[:, None]
+    offsets = images.new_tensor([5, 3, 1])[:, None, None]
+    distance = (turned + offsets) % 6
+    share = torch.minimum(distance, 4 - distance).clamp(0, 1)
+    return high[:, None] - span[:, None] * share
 
 
 def sharpness(images: Tensor, strengths: Tensor) -> Tensor:

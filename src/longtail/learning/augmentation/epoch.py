@@ -9,6 +9,7 @@ from torch import Tensor
 
 from longtail.learning.augmentation.affine import draw_rotations, rotation
 from longtail.learning.augmentation.auto_augment import auto_augment_steps
+from longtail.learning.augmentation.colour_jitter import colour_jitter_steps
 from longtail.learning.augmentation.cutout import cutout
 from longtail.learning.augmentation.geometry import (
     Transform,
@@ -21,7 +22,7 @@ from longtail.learning.augmentation.geometry import (
 from longtail.learning.augmentation.rand_augment import rand_augment_steps
 from longtail.learning.augmentation.random_erasing import random_erasing
 from longtail.learning.data.image_source import ImageSource, as_image_source, sequential_batches
-from longtail.parameters import Recipe
+from longtail.parameters import ColourJitter, Recipe
 
 # From images, batches and a generator to augmented batches.
 Augment = Callable[[ImageSource, list[Tensor], torch.Generator], Generator[Tensor]]
@@ -67,19 +68,20 @@ class Augmentation:
     """Augments whole batches of training images, and resizes them.
 
     In this order: a random crop (from the zero-padded image, or of random size), a random flip,
-    rotation, AutoAugment, RandAugment, resizing, random erasing, Cutout. All random numbers of an
-    epoch are drawn at once on the CPU, so that they are the same on every device and for every
-    loss: trials with the same seed see the same batches. Steps that are off draw nothing, except
-    crops and flips, which always draw.
+    rotation, AutoAugment, RandAugment, colour jitter, resizing, random erasing, Cutout. All random
+    numbers of an epoch are drawn at once on the CPU, so that they are the same on every device and
+    for every loss: trials with the same seed see the same batches. Steps that are off draw nothing,
+    except crops and flips, which always draw.
 
     Args:
         recipe: ``crop_padding`` (pixels), ``horizontal_flip``, ``random_resized_crop``,
             ``rotation``, ``auto_augment``, ``rand_augment``, ``random_erasing``, ``cutout`` and
             ``image_size``.
+        colour_jitter: of the images, None for none.
     """
 
-    def __init__(self, recipe: Recipe) -> None:
-        self._recipe = recipe
+    def __init__(self, recipe: Recipe, colour_jitter: ColourJitter | None = None) -> None:
+        self._recipe, self._colour_jitter = recipe, colour_jitter
 
     def epoch(
         self, images: Tensor | ImageSource, batches: list[Tensor], generator: torch.Generator
@@ -108,6 +110,9 @@ class Augmentation:
             transforms.append(auto_augment_steps(batches, generator, device))
         if recipe.rand_augment is not None:
             transforms.append(rand_augment_steps(recipe.rand_augment, batches, generator, device))
+        if self._colour_jitter is not None:
+            jitter = self._colour_jitter
+            transforms.append(colour_jitter_steps(jitter, batches, generator, device))
         transforms.append(lambda images, _: resize(images.float(), size))
         if recipe.random_erasing is not None:
             erasing = recipe.random_erasing

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from longtail.arrays import Int64Array
-from longtail.learning.augmentation.epoch import Augment
+from longtail.learning.augmentation.epoch import Augment, Augmentation
 from longtail.learning.backbones import ImageClassifier
 from longtail.learning.backbones.networks import feature_count
 from longtail.learning.data.image_source import ImageSource
@@ -79,18 +79,25 @@ class ContrastiveBranch:
         parameters: the kind of loss, its weight and the number of views.
         model: on its device; it is not changed.
         class_counts: of the training images, (classes,).
-        seed: of the trial.
+        trial: whose seed and recipe the branch has.
 
     Attributes:
         heads: the model with the projection.
     """
 
     def __init__(
-        self, parameters: Contrastive, model: ImageClassifier, class_counts: Int64Array, seed: int
+        self,
+        parameters: Contrastive,
+        model: ImageClassifier,
+        class_counts: Int64Array,
+        trial: Trial,
     ) -> None:
-        self._weight, self._views, self._seed = parameters.weight, parameters.views, seed
+        self._weight, self._views, self._seed = parameters.weight, parameters.views, trial.seed
+        self._augment: Augment | None = None
+        if (own := parameters.augmentation) is not None:
+            self._augment = Augmentation(own.recipe(trial.recipe), own.colour_jitter).epoch
         device = next(model.parameters()).device
-        generator = _generator(RandomStream.CONTRASTIVE_START, seed)
+        generator = _generator(RandomStream.CONTRASTIVE_START, trial.seed)
         with torch.random.fork_rng(devices=[]):
             torch.set_rng_state(generator.get_state())
             projection = Projection(feature_count(model.backbone))
@@ -127,7 +134,7 @@ class ContrastiveBranch:
         """
         with ExitStack() as stack:
             of_views = [
-                stack.enter_context(closing(augment(images, batches, generator)))
+                stack.enter_context(closing((self._augment or augment)(images, batches, generator)))
                 for generator in (
                     _generator(RandomStream.CONTRASTIVE_VIEWS, self._seed, epoch, view)
                     for view in range(self._views)
@@ -162,7 +169,7 @@ def contrastive_branch(
     parameters = trial.method.contrastive
     if parameters is None:
         return None
-    return ContrastiveBranch(parameters, model, class_counts, trial.seed)
+    return ContrastiveBranch(parameters, model, class_counts, trial)
 
 
 def _generator(stream: RandomStream, seed: int, *numbers: int) -> torch.Generator:
