@@ -16,6 +16,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import hypothesis
 import pytest
 import yaml
 from kedro.pipeline import Pipeline
@@ -37,6 +38,9 @@ from longtail.pipeline_registry import create_pipelines
 from tests.browser import chromium
 from tests.projects import copy_project
 
+# A slow machine is no failure.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 # A second thread makes operations on tensors as small as the tests' slower.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Copies of the project have no file that refuses Kedro's usage statistics.

@@ -254,7 +254,7 @@ def test_few_images_prove_nothing(images: int, seeds: int) -> None:
     assert set(table["high"]) == {1}
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 1000), seeds=st.integers(2, 4), images=st.integers(1, 40))
 def test_the_interval_holds_zero_where_p_is_large(seed: int, seeds: int, images: int) -> None:
     labels = np.random.default_rng(seed).integers(0, CLASSES, images).tolist()

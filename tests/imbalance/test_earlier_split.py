@@ -43,7 +43,7 @@ PHOTOGRAPHS = st.lists(st.integers(1, 3), min_size=6, max_size=14)
 HOLDOUTS = st.sampled_from([None, {"kind": "per_class", "test": 2, "validation": 1}])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     sizes=st.lists(PHOTOGRAPHS, min_size=3, max_size=4),
     more=st.lists(st.lists(st.integers(1, 3), max_size=9), min_size=3, max_size=3),

@@ -83,7 +83,7 @@ HOLDOUTS = st.sampled_from(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(classes=CLASSES, holdout=HOLDOUTS, shared=st.integers(0, 3), seed=st.integers(0, 9))
 def test_whole_groups_go_to_one_part_and_every_image_to_one(
     classes: dict[str, list[int]], holdout: Holdout, shared: int, seed: int
@@ -103,7 +103,7 @@ def test_whole_groups_go_to_one_part_and_every_image_to_one(
         assert (test >= minimum, validation >= minimum, train >= 1) == (True, True, True)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(classes=CLASSES, seed=st.integers(0, 9))
 def test_shares_are_met_to_within_half_a_group(classes: dict[str, list[int]], seed: int) -> None:
     pools = hold_out(index_with(classes), stratified(), seed, "d")
@@ -247,7 +247,6 @@ def test_groups_that_an_official_split_divides_are_counted(holdout: Holdout, cro
     assert groups_across_splits(index, subsets) == crossing
 
 
-@settings(deadline=None)
 @given(
     sizes=st.lists(st.integers(1, 5), min_size=FEW_GROUPS + 1, max_size=FEW_GROUPS + 2),
     targets=st.tuples(st.integers(1, 8), st.integers(1, 8)),
@@ -264,7 +263,6 @@ def test_many_groups_meet_the_first_target_as_well_as_can_be(
     assert abs(np.array(sizes)[parts == 0].sum() - targets[0]) == best
 
 
-@settings(deadline=None)
 @given(st.integers(3, 40), st.data())
 def test_single_images_are_cut_from_the_shuffled_order(count: int, data: st.DataObject) -> None:
     test = data.draw(st.integers(1, count - 2))
@@ -345,7 +343,7 @@ def test_a_class_without_images_in_an_official_split_is_named() -> None:
     sizes=st.lists(st.lists(st.integers(1, 3), min_size=4, max_size=9), min_size=3, max_size=4),
     joined=st.lists(st.tuples(st.integers(0, 2), st.integers(0, 40)), max_size=8),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_confirmed_images_only_train_and_move_no_other(
     sizes: list[list[int]], joined: list[tuple[int, int]]
 ) -> None:

@@ -62,7 +62,7 @@ def test_changed_copies_are_near_and_other_photographs_far() -> None:
     assert min(others) > 150
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     seed=strategies.integers(0, 2**32 - 1),
     rows=strategies.integers(1, 40),

@@ -39,7 +39,7 @@ SCALED = Classifier(kind="linear", scale=30)
 COSINE = Classifier(kind="cosine", scale=30)
 
 # The same examples in every run, few enough to be quick.
-SEEDED = settings(deadline=None, derandomize=True, max_examples=20)
+SEEDED = settings(derandomize=True, max_examples=20)
 
 
 @dataclass(frozen=True)

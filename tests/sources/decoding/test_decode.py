@@ -370,7 +370,7 @@ def test_zip_bomb_is_refused_by_what_it_unpacks_to(
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # of Pillow, which a run does not show
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=strategies.data())
 def test_damaged_files_are_decoded_or_refused_and_nothing_else(data: strategies.DataObject) -> None:
     format_name = data.draw(

@@ -352,7 +352,7 @@ FOLDERS = st.sampled_from(["train", "val", "valid", "test", "a", "b", "images", 
 PATHS = st.lists(st.lists(FOLDERS, max_size=4).map(tuple), min_size=1, max_size=12)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     paths=PATHS,
     roots=st.lists(st.sampled_from(["x", "y"]), min_size=12, max_size=12),

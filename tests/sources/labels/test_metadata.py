@@ -239,7 +239,7 @@ def test_files_that_are_no_text_are_refused(
         read(root, decoded, metadata=str(tmp_path / "moths.csv"))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(text=strategies.text(alphabet='file,species;"\n\r\t1.png/\\:ä\0 ', max_size=80))
 def test_any_text_is_read_or_refused(text: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.getbasetemp()

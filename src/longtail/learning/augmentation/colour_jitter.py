@@ -15,7 +15,7 @@ CHANGES: tuple[Operation, ...] = (
     colour.hue,
 )
 # The strength at which the saturation is 0.
-GREY = -1 / colour.MAX_CHANGE
+NO_SATURATION = -1 / colour.MAX_CHANGE
 
 
 def colour_jitter_steps(
@@ -44,5 +44,5 @@ def colour_jitter_steps(
     chosen = torch.cat(
         [(order + 1) * is_changed, (operations.index(colour.saturation) * is_grey)[None]]
     )
-    strengths = torch.cat([signed * largest[order], torch.full((1, count), GREY)])
+    strengths = torch.cat([signed * largest[order], torch.full((1, count), NO_SATURATION)])
     return ChosenOperations(operations, chosen, strengths, batches, device)
