@@ -176,6 +176,7 @@ def test_images_that_are_not_decoded_are_named(tmp_path: Path) -> None:
     data = tmp_path / "data"
     plan = plan_of(data, *BASE, *source)
     assert plan.unread == {"moths": "60 images are new or changed and would be decoded first"}
+    assert plan.times == {}
     assert plan.trainings == ()
     assert not data.exists()
     assert run(data, dotted(*BASE, *source), stages=["ingest"]).error is None
@@ -184,10 +185,19 @@ def test_images_that_are_not_decoded_are_named(tmp_path: Path) -> None:
     assert contents(data) == before
     assert plan.unread == {}
     assert len(plan.new) == 2  # the classes are equal, so balanced softmax is softmax
+    assert run(data, dotted(*BASE, *source), stages=["imbalance"]).error is None
     save(tmp_path / "images", "a/new.png", photograph(99))
-    assert plan_of(data, *BASE, *source).unread == {
-        "moths": "1 image is new or changed and would be decoded first"
-    }
+    plan = plan_of(data, *BASE, *source)
+    assert plan.unread == {"moths": "1 image is new or changed and would be decoded first"}
+    assert plan.times == {"moths": None}
+    (tmp_path / "images/a/new.png").unlink()
+    assert run(data, dotted(*BASE, *source), stages=["train"]).error is None
+    save(tmp_path / "images", "a/new.png", photograph(99))
+    expected = plan_of(data, *BASE, *source).times["moths"]
+    assert expected is not None
+    cards = [json.loads(file.read_text()) for file in (data / STORE).glob("*/card.json")]
+    seconds = [card["seconds"] for card in cards]
+    assert min(seconds) <= expected.high and expected.low <= sum(seconds)
 
 
 def test_the_thesis_is_planned_without_its_images_and_weights(

@@ -15,10 +15,11 @@ from longtail.commands.plan.data import (
     UNKNOWN_SHA256,
     NotReadError,
     PlannedData,
+    data_of_last_run,
     planned_data,
     weights_sha256,
 )
-from longtail.commands.plan.estimate import estimate
+from longtail.commands.plan.estimate import by_earlier_trainings, estimate
 from longtail.commands.plan.text import Plan, lines_of
 from longtail.commands.plan.trainings import planned_trainings
 from longtail.commands.run_options import selected
@@ -90,12 +91,20 @@ def _of_run(pipeline: Pipeline, catalog: LongtailCatalog, trials: list[Trial]) -
     store = TrialStore(path_of(catalog, STORE))
     trainings = planned_trainings(known, data, weights, store, catalog)
     of_trials = [node for node in pipeline.nodes if TRIAL_TAG in node.tags]
+    workers = GridRunner().worker_count(of_trials, catalog)
+    times = {}
+    for name in unread:
+        if stored := data_of_last_run(parameters.datasets[name], catalog):
+            own = [trial for trial in trials if trial.dataset == name]
+            like = planned_trainings(own, {name: stored}, weights, store, catalog)
+            times[name] = by_earlier_trainings(like, store, workers)
     downloads = [f"the images of {name}" for name, of in data.items() if not of.is_read]
     downloads += [f"the weights of {name}" for name, of in weights.items() if of == UNKNOWN_SHA256]
     return Plan(
         trials=tuple(trial.name for trial in trials),
         trainings=tuple(trainings),
         unread=unread,
+        times=times,
         downloads=tuple(downloads),
         stale=_stale(known, data, catalog),
         left_out=tuple(stages_after(pipeline)),
@@ -104,7 +113,7 @@ def _of_run(pipeline: Pipeline, catalog: LongtailCatalog, trials: list[Trial]) -
             data,
             store,
             [name for name in data if not _is_stored(f"{name}_images", catalog)],
-            GridRunner().worker_count(of_trials, catalog),
+            workers,
         ),
         data=located(catalog.load("params:data")),
     )

@@ -79,6 +79,14 @@ def planned_data(dataset: Dataset, pipeline: Pipeline, catalog: LongtailCatalog)
     return PlannedData(index, subsets, source)
 
 
+def data_of_last_run(dataset: Dataset, catalog: LongtailCatalog) -> PlannedData | None:
+    """What the last run has stored of a data set; None if there was none."""
+    names = [f"{dataset.name}_{table}" for table in ("index", "subsets", "source")]
+    if set(names) - set(catalog.versions(names)):
+        return None
+    return PlannedData(*map(catalog.load, names))
+
+
 def weights_sha256(backbone: Backbone, pipeline: Pipeline, catalog: LongtailCatalog) -> str | None:
     """The checksum of a backbone's pretrained weights; None if it has none.
 

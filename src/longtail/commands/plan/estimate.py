@@ -73,6 +73,23 @@ def estimate(
     )
 
 
+def by_earlier_trainings(
+    trainings: Sequence[PlannedTraining], store: TrialStore, workers: int
+) -> Seconds | None:
+    """How long trainings take, stored or not; None if one is unlike all that were done here.
+
+    Args:
+        trainings: each once.
+        store: of earlier trainings.
+        workers: how many run at the same time.
+    """
+    on_gpu = any(of.job.trial.compute.device != "cpu" for of in trainings) and has_gpu()
+    rates = Rates.of_cards(store.cards(), on_gpu=on_gpu)
+    known = [(rates.of(training.job), training.image_epochs) for training in trainings]
+    durations = [rate * image_epochs for rate, image_epochs in known if rate is not None]
+    return _in_parallel(durations, workers) if len(durations) == len(known) else None
+
+
 def _durations(
     trainings: Sequence[PlannedTraining], rates: Rates, *, may_time: bool
 ) -> tuple[list[Seconds] | None, Basis]:

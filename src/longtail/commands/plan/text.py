@@ -11,7 +11,7 @@ from longtail.commands.plan.duration import Seconds
 from longtail.commands.plan.estimate import Estimate
 from longtail.commands.plan.trainings import PlannedTraining
 from longtail.project import shown
-from longtail.wording import counted, duration, listed
+from longtail.wording import counted, duration, is_or_are, listed
 
 HOUR = 3600.0
 
@@ -24,6 +24,8 @@ class Plan:
         trials: the names of the trials that it would fit.
         trainings: of those whose images are decoded, each once.
         unread: why the trainings of a data set are not known, by its name.
+        times: how long all of these would take with the images of the last run, by the data set
+            that has one; None if nothing like them was trained here.
         downloads: what the run would download first.
         stale: the trials whose stored results are not current, by the reason.
         left_out: the stages that need what the run makes, and that it would not make.
@@ -34,6 +36,7 @@ class Plan:
     trials: tuple[str, ...]
     trainings: tuple[PlannedTraining, ...]
     unread: Mapping[str, str]
+    times: Mapping[str, Seconds | None]
     downloads: tuple[str, ...]
     stale: Mapping[str, list[str]]
     left_out: tuple[str, ...]
@@ -69,7 +72,8 @@ def _trainings(plan: Plan) -> Iterator[str]:
         return
     for name, reason in plan.unread.items():
         own = sum(trial.startswith(f"{name}.") for trial in plan.trials)
-        yield f"{name}: {reason}; then at most {counted(own, 'training')} are done"
+        yield f"{name}: {reason}; then at most {counted(own, 'training')} {is_or_are(own)} done"
+        yield f"  {_time_unread(plan.times, name)}"
     if plan.downloads:
         yield f"Downloaded first: {listed(plan.downloads)}"
     new, reused = plan.new, [training for training in plan.trainings if training.is_stored]
@@ -91,6 +95,19 @@ def _trainings(plan: Plan) -> Iterator[str]:
         yield from _reasons(reasons)
     elif plan.trainings and not plan.unread:
         yield "Nothing is trained: every training is in the store. Results are computed from it"
+
+
+def _time_unread(times: Mapping[str, Seconds | None], name: str) -> str:
+    """How long the trainings of images take that are still to be read, or why nobody knows."""
+    if name not in times:
+        return "How long they take is not known before its images are read for the first time"
+    seconds = times[name]
+    if seconds is None:
+        return "How long they take is not known: nothing like them was trained on this machine"
+    return (
+        f"All of them would take {_range(seconds)} with the images of its last run "
+        f"(from earlier trainings here)"
+    )
 
 
 def _other_reasons(plan: Plan) -> dict[str, list[str]]:
