@@ -21,6 +21,7 @@ BINOMIAL, OTHER = ClassNaming(is_binomial=True), ClassNaming(is_binomial=False)
         ("amphipyra_pyramidea_-_berberea", True),
         ("Käferia müelleri", True),
         ("Agrotis עש", True),
+        ("Idaea dilutaria/fuscovenosa", True),  # not told apart by a photograph
         ("maple tree", True),  # in form; most of the other names of its data set are not
         ("Noctua", False),
         ("X pronuba", False),  # no genus has one letter

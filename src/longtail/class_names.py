@@ -10,14 +10,12 @@ import pandas as pd
 from markupsafe import Markup
 
 from longtail.imbalance.unknown import UNKNOWN_LABEL
-from longtail.scientific_names import looks_latin
+from longtail.scientific_names import EPITHET_FORM, GENUS_FORM, looks_latin
 from longtail.wording import capitalized, counted
 
-# A word of letters of any alphabet, perhaps hyphenated (c-album) or abbreviated (sp., cf.).
-_WORD = r"[^\W\d_]+(-[^\W\d_]+)*\.?"
 # A genus and an epithet, perhaps with a subspecies, or with another species that can be told
-# apart by dissection only ("Epirrita autumnata - dilutata").
-_BINOMIAL = re.compile(rf"[^\W\d_]{{2,}}( (- )?{_WORD}){{1,3}}")
+# apart by dissection only ("Epirrita autumnata - dilutata"); "sp." and "cf." are words too.
+_BINOMIAL = re.compile(rf"{GENUS_FORM}( (- )?{EPITHET_FORM}\.?){{1,3}}")
 # Other classes can have names of two words too ("maple tree"), but then most have one.
 BINOMIAL_SHARE = 0.8
 LATIN_SHARE = 0.5

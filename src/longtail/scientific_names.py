@@ -37,9 +37,12 @@ _LATIN = str.maketrans(
     {"ä": "ae", "ö": "oe", "ü": "ue", "æ": "ae", "œ": "oe", "ø": "oe", "å": "ao", "ß": "ss"}
     | {"Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "Æ": "Ae", "Œ": "Oe", "Ø": "Oe", "Å": "Ao"}
 )
-_GENUS = re.compile(r"[^\W\d_]{2,}(-[^\W\d_]+)*|[^\W\d_]{1,4}\.")
+_LETTER = r"[^\W\d_]"  # of any alphabet
+GENUS_FORM = rf"{_LETTER}{{2,}}(-{_LETTER}+)*"
 # Species that cannot be told apart by a photograph are joined by a slash.
-_EPITHET = re.compile(r"[^\W\d_]{2,}(/[^\W\d_]{2,})*|[^\W\d_]+(['/-][^\W\d_]+)+")
+EPITHET_FORM = rf"{_LETTER}+(['/-]{_LETTER}+)*"
+_GENUS = re.compile(rf"{GENUS_FORM}|{_LETTER}{{1,4}}\.")
+_EPITHET = re.compile(rf"(?=..){EPITHET_FORM}")  # more than one letter
 _VIRUS_EPITHET = re.compile(r"\w+(-\w+)*")
 _YEAR = re.compile(r"\b1[5-9]\d[\d?]|\b20\d\d")
 # The usual endings of epithets; English names of two words have them rarely ("red panda").

@@ -17,7 +17,7 @@ from longtail.naming.name_matching import ClassMatcher
 from longtail.nomenclature import HYBRID, QUALIFIERS, UNNAMED
 from longtail.records.identifications import ANIMAL_KIND, BLANK, HUMAN, UNKNOWN_KIND, scientific
 from longtail.schemas.vocabulary import BOX, FRAME, SPECIES
-from longtail.scientific_names import looks_latin, plain_name
+from longtail.scientific_names import EPITHET_FORM, GENUS_FORM, looks_latin, plain_name
 from longtail.sources.corrections import Correction
 from longtail.sources.images import Rejected
 from longtail.wording import capitalized, counted, first_names
@@ -30,8 +30,8 @@ ENDINGS = {"idae": "family", "aceae": "family", "inae": "subfamily"}
 DOUBTS = frozenset({*QUALIFIERS.values(), *UNNAMED.values()})
 # The form of a canonical name: a genus with a capital letter, then epithets and marks without one;
 # anything may follow "sp.", and a parent of a hybrid may have a genus of its own.
-_GENUS, _EPITHET = r"[^\W\d_a-z][^\W\d_]+(-[^\W\d_]+)*", r"[^\W\d_A-Z]+([/'-][^\W\d_A-Z]+)*\.?"
-_NAME = rf"{_GENUS}( {_EPITHET})*"
+_GENUS = rf"(?![a-z]){GENUS_FORM}"
+_NAME = rf"{_GENUS}( (?!\S*[A-Z]){EPITHET_FORM}\.?)*"
 _SCIENTIFIC = re.compile(rf"{_NAME}( {HYBRID} {_NAME})*|{_GENUS} {re.escape(UNNAMED['sp'])} .*")
 
 log = logging.getLogger(__name__)
