@@ -16,8 +16,8 @@ from longtail.catalog import LongtailCatalog
 from longtail.config import GridConfigLoader
 from longtail.pipeline_registry import create_pipelines
 from longtail.project import find_root, set_root
-from longtail.trials.class_sampling import corrects_twice
 from longtail.trials.overrides import unused_overrides
+from longtail.trials.unusual_methods import unusual
 
 log = logging.getLogger(__name__)
 
@@ -52,12 +52,8 @@ class GridContext(KedroContext):
         for name in unused_overrides(parameters, trials):
             log.warning("train.%s.trial has no effect: the grid has no such trial", name)
         for name in parameters.grid.methods:
-            if corrects_twice(parameters.methods[name]):
-                log.warning(
-                    "methods.%s corrects class imbalance twice, by two of its loss, its deferred "
-                    "weights and its sampling, and favours rare classes",
-                    name,
-                )
+            for sentence in unusual(parameters.methods[name]):
+                log.warning("%s", sentence)
         self._pipelines = create_pipelines(parameters, trials)
         self._register_pipelines()
 

@@ -7,10 +7,6 @@ import pytest
 from pydantic import ValidationError
 
 from longtail.parameters import (
-    LDAM,
-    BalancedSoftmax,
-    DeferredWeights,
-    Experts,
     Method,
     PostHocLogitAdjustment,
     PowerSampling,
@@ -19,8 +15,7 @@ from longtail.parameters import (
     Softmax,
     Trial,
 )
-from longtail.parameters.run import parse
-from longtail.trials.class_sampling import ClassSampling, class_sampling, corrects_twice
+from longtail.trials.class_sampling import ClassSampling, class_sampling
 from longtail.trials.training_job import Split, TrainingJob
 
 COUNTS = np.array([64, 16, 4])
@@ -110,42 +105,3 @@ def test_post_hoc_adjustment_of_sampled_frequencies_is_refused() -> None:
             sampling=BALANCED,
             post_hoc=PostHocLogitAdjustment(kind="logit_adjustment"),
         )
-
-
-@pytest.mark.parametrize(
-    ("loss", "deferred", "twice"),
-    [
-        (Softmax(name="softmax"), None, False),
-        (BalancedSoftmax(name="balanced_softmax"), None, True),
-        (Softmax(name="softmax"), DeferredWeights(), True),
-    ],
-)
-def test_sampling_with_a_loss_for_class_imbalance_corrects_twice(
-    loss: Any, deferred: Any, twice: bool
-) -> None:
-    method = Method(name="m", label="L", loss=loss, deferred_weights=deferred, sampling=BALANCED)
-    assert corrects_twice(method) == twice
-    assert not corrects_twice(method.model_copy(update={"sampling": None}))
-
-
-@pytest.mark.parametrize(
-    ("loss", "experts", "twice"),
-    [
-        (Softmax(name="softmax"), None, False),
-        (LDAM(name="ldam"), None, False),  # margins are no prior: LDAM-DRW is as published
-        (BalancedSoftmax(name="balanced_softmax"), None, True),
-        (Softmax(name="softmax"), Experts(tau=(0, 1, 2)), True),
-        (Softmax(name="softmax"), Experts(), False),
-    ],
-)
-def test_deferred_weights_with_a_loss_for_class_imbalance_correct_twice(
-    loss: Any, experts: Any, twice: bool
-) -> None:
-    weights = DeferredWeights()
-    method = Method(name="m", label="L", loss=loss, deferred_weights=weights, experts=experts)
-    assert corrects_twice(method) == twice
-    assert not corrects_twice(method.model_copy(update={"deferred_weights": None}))
-
-
-def test_no_method_corrects_twice(base_config: dict[str, Any]) -> None:
-    assert not [name for name, m in parse(base_config).methods.items() if corrects_twice(m)]

@@ -20,9 +20,9 @@ from longtail.parameters import (
     Softmax,
 )
 from longtail.trials.canonical_loss import CanonicalLoss, canonical
-from longtail.trials.class_sampling import corrects_twice
 from longtail.trials.expert_losses import reversed_counts, with_experts
 from longtail.trials.loss_schedule import loss_schedule
+from longtail.trials.unusual_methods import corrects_twice
 
 COUNTS = np.array([50, 2, 10, 5])
 SOFTMAX = Softmax(name="softmax")

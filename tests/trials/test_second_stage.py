@@ -11,9 +11,9 @@ from pydantic import ValidationError
 
 from longtail.parameters import Classifier, Method, Recipe, SecondStage, Trial
 from longtail.parameters.messages import describe
-from longtail.trials.class_sampling import corrects_twice
 from longtail.trials.fingerprint import OF_SECOND_STAGE_NOT_HASHED
 from longtail.trials.training_job import Split, TrainingJob
+from longtail.trials.unusual_methods import corrects_twice
 
 MakeTrial = Callable[..., Trial]
 MakeRecipe = Callable[..., Recipe]

@@ -8,28 +8,7 @@ from typing import Any
 import numpy as np
 
 from longtail.arrays import Float64Array, Int64Array
-from longtail.parameters import (
-    BalancedSoftmax,
-    ClassBalanced,
-    ClassDependentTemperatures,
-    LogitAdjustment,
-    Method,
-    PowerSampling,
-    Sampling,
-    VectorScaling,
-    WeightedSoftmax,
-    whole_share,
-)
-
-# Losses that alone make up for different numbers of images.
-REBALANCING_LOSSES = (
-    BalancedSoftmax,
-    ClassBalanced,
-    ClassDependentTemperatures,
-    LogitAdjustment,
-    VectorScaling,
-    WeightedSoftmax,
-)
+from longtail.parameters import PowerSampling, Sampling, whole_share
 
 
 @dataclass(frozen=True)
@@ -101,20 +80,3 @@ def seen_counts(
     """How many images of each class an epoch, counted from 1, has on average, (classes,)."""
     counts = class_counts.astype(np.float64)
     return counts if sampling is None else counts.sum() * sampling.class_probabilities(epoch)
-
-
-def corrects_twice(method: Method) -> bool:
-    """Whether two parts of one stage, such as its loss and its sampling, re-balance the classes."""
-    return any(_corrections(stage) > 1 for stage in (method.first_stage, method.last_stage))
-
-
-def _corrections(stage: Method) -> int:
-    """How many of the loss, the deferred weights and the sampling re-balance the classes."""
-    experts, branch = stage.experts, stage.contrastive
-    by_loss = isinstance(stage.loss, REBALANCING_LOSSES) or (
-        experts is not None and experts.re_balances
-    )
-    by_branch = branch is not None and branch.re_balances
-    if stage.sampling is None:  # the branch re-balances features, the others the classifier
-        return by_loss + (stage.deferred_weights is not None)
-    return 1 + (by_loss or by_branch or stage.deferred_weights is not None)

@@ -33,8 +33,8 @@ from longtail.parameters import (
     Trial,
     ViewAugmentation,
 )
-from longtail.trials.class_sampling import corrects_twice
 from longtail.trials.loss_schedule import loss_schedule
+from longtail.trials.unusual_methods import corrects_twice
 from tests.learning.training.jobs import killed_after, same_weights, training_job
 from tests.learning.training.test_freezing import LABELS, PIXELS, pretrained
 

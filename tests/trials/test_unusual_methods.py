@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from longtail.parameters import (
+    LDAM,
+    BalancedSoftmax,
+    Classifier,
+    CustomLoss,
+    DeferredWeights,
+    Equalization,
+    Experts,
+    Focal,
+    LabelAwareSmoothing,
+    LogitAdjustment,
+    Loss,
+    Method,
+    PostHocLogitAdjustment,
+    PowerSampling,
+    SecondStage,
+    Softmax,
+)
+from longtail.parameters.layers import merge
+from longtail.parameters.run import parse
+from longtail.trials.unusual_methods import corrects_twice, unusual
+from tests.custom_losses import Given
+
+from ..conftest import PROJECT
+from .losses import ONE_OF_EACH
+
+BALANCED = PowerSampling(kind="power", exponent=0)
+SOFTMAX = Softmax(name="softmax")
+COSINE = Classifier(kind="cosine", scale=30)
+ADJUSTED = PostHocLogitAdjustment(kind="logit_adjustment", tau=(1.0,))
+
+
+@pytest.mark.parametrize(
+    ("loss", "deferred", "twice"),
+    [
+        (Softmax(name="softmax"), None, False),
+        (BalancedSoftmax(name="balanced_softmax"), None, True),
+        (Softmax(name="softmax"), DeferredWeights(), True),
+    ],
+)
+def test_sampling_with_a_loss_for_class_imbalance_corrects_twice(
+    loss: Any, deferred: Any, twice: bool
+) -> None:
+    method = Method(name="m", label="L", loss=loss, deferred_weights=deferred, sampling=BALANCED)
+    assert corrects_twice(method) == twice
+    assert not corrects_twice(method.model_copy(update={"sampling": None}))
+
+
+@pytest.mark.parametrize(
+    ("loss", "experts", "twice"),
+    [
+        (Softmax(name="softmax"), None, False),
+        (LDAM(name="ldam"), None, False),  # margins are no prior: LDAM-DRW is as published
+        (BalancedSoftmax(name="balanced_softmax"), None, True),
+        (Softmax(name="softmax"), Experts(tau=(0, 1, 2)), True),
+        (Softmax(name="softmax"), Experts(), False),
+    ],
+)
+def test_deferred_weights_with_a_loss_for_class_imbalance_correct_twice(
+    loss: Any, experts: Any, twice: bool
+) -> None:
+    weights = DeferredWeights()
+    method = Method(name="m", label="L", loss=loss, deferred_weights=weights, experts=experts)
+    assert corrects_twice(method) == twice
+    assert not corrects_twice(method.model_copy(update={"deferred_weights": None}))
+
+
+@pytest.mark.parametrize("loss", ONE_OF_EACH, ids=lambda loss: loss.name)
+def test_what_a_loss_does_to_classes_is_seen_in_its_canonical_form(loss: Loss) -> None:
+    method = Method(name="m", label="L", loss=loss, sampling=BALANCED)
+    plain = (Softmax, Focal, Equalization, LDAM, LabelAwareSmoothing)
+    assert corrects_twice(method) == (not isinstance(loss, plain))
+
+
+def test_a_logit_adjustment_of_nothing_does_not_re_balance() -> None:
+    none = LogitAdjustment(name="logit_adjustment", tau=0)
+    assert not corrects_twice(Method(name="m", label="L", loss=none, sampling=BALANCED))
+
+
+def test_a_loss_of_the_users_re_balances_by_its_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    enet = CustomLoss(name="custom", type="tests.custom_losses.ENet")
+    assert corrects_twice(Method(name="m", label="L", loss=enet, sampling=BALANCED))
+    given = CustomLoss(name="custom", type="tests.custom_losses.Given")
+    monkeypatch.setattr(Given, "form", {"focus": 1.0})
+    assert not corrects_twice(Method(name="m", label="L", loss=given, sampling=BALANCED))
+    # What is only possible for other numbers of classes is not known before their images are.
+    short = CustomLoss(name="custom", type="tests.custom_losses.TooShort")
+    assert not corrects_twice(Method(name="m", label="L", loss=short, sampling=BALANCED))
+
+
+@pytest.mark.parametrize(
+    ("values", "twice"),
+    [
+        ({"loss": SOFTMAX}, False),
+        ({"loss": LDAM(name="ldam")}, False),
+        ({"loss": BalancedSoftmax(name="balanced_softmax")}, True),
+        ({"loss": SOFTMAX, "deferred_weights": DeferredWeights()}, True),
+        ({"loss": SOFTMAX, "experts": Experts(tau=(0, 1, 2))}, True),
+        # Logits are adjusted after the second stage, whose loss is softmax.
+        (
+            {
+                "loss": BalancedSoftmax(name="balanced_softmax"),
+                "second_stage": SecondStage(epochs=2),
+            },
+            False,
+        ),
+    ],
+)
+def test_an_adjustment_of_logits_with_a_loss_for_class_imbalance_corrects_twice(
+    values: dict[str, Any], twice: bool
+) -> None:
+    assert corrects_twice(Method(name="m", label="L", post_hoc=ADJUSTED, **values)) == twice
+    nothing = ADJUSTED.model_copy(update={"tau": (0.0,)})
+    assert not corrects_twice(Method(name="m", label="L", post_hoc=nothing, **values))
+
+
+def test_ldam_without_cosines_is_told_with_the_key_of_its_classifier() -> None:
+    ldam = LDAM(name="ldam")
+    advice = (
+        " is the default, linear, but the margins of LDAM are between cosines. Set it to {kind: "
+        "cosine, scale: 30}, which is LDAM as published"
+    )
+    assert list(unusual(Method(name="m", label="L", loss=ldam))) == [
+        f"methods.m.classifier{advice}"
+    ]
+    assert list(unusual(Method(name="m", label="L", loss=ldam, classifier=COSINE))) == []
+    later = SecondStage(epochs=2, loss=ldam)
+    assert list(unusual(Method(name="m", label="L", loss=SOFTMAX, second_stage=later))) == [
+        f"methods.m.second_stage.classifier{advice}"
+    ]
+    cosine = later.model_copy(update={"start": "random", "classifier": COSINE})
+    assert list(unusual(Method(name="m", label="L", loss=SOFTMAX, second_stage=cosine))) == []
+
+
+@pytest.mark.parametrize(
+    "environment", sorted(path.parent for path in (PROJECT / "conf").glob("*/parameters"))
+)
+def test_no_method_of_the_configuration_is_unusual(
+    environment: Path, base_config: dict[str, Any]
+) -> None:
+    files = sorted(environment.glob("parameters/*.yml"))
+    layers = [yaml.safe_load(file.read_text(encoding="utf-8")) for file in files]
+    methods = parse(merge(base_config, *layers)).methods.values()
+    assert [sentence for method in methods for sentence in unusual(method)] == []
