@@ -27,6 +27,10 @@ from longtail.trials.grid import trials
             r"^recipe\.random_resized_crop\.scale: should be \[least, most\], found \[1.0, 0.5\]",
         ),
         (
+            {"crop_padding": 0, "random_resized_crop": {"scale": [1e-9, 1e-8], "ratio": [1, 1]}},
+            r"^recipe\.random_resized_crop\.scale\.0: .*or equal to 0.001, found 1e-09",
+        ),
+        (
             {"random_erasing": {"probability": 0.5, "scale": [0.1, 1.5], "ratio": [1, 1]}},
             "random_erasing.scale.1: .*less than or equal to 1, found 1.5",
         ),

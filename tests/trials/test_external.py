@@ -30,6 +30,15 @@ def test_the_path_names_the_trial(make_trial: MakeTrial) -> None:
     assert external_file(make_trial(method=external("y.npz"))) == "y.npz"
 
 
+def test_an_unknown_placeholder_is_named(base_config: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        with_theirs(base_config, "x/{sed}_{dataset}.csv", ["softmax", "theirs"])
+    assert str(raised.value) == (
+        "methods.theirs.external.path: unknown placeholder 'sed'. Did you mean 'seed'? Valid: "
+        "dataset, train_set, backbone, seed"
+    )
+
+
 def test_the_fingerprint_is_of_the_content(make_trial: MakeTrial, tmp_path: Path) -> None:
     def key(name: str, pixels: str = "ab", **changes: Any) -> str:
         method = external(str(tmp_path / name))

@@ -197,6 +197,32 @@ def test_crops_that_can_miss_the_image_are_refused(config: Config) -> None:
     assert expand(config)[CELL].recipe.crop_padding == 31
 
 
+def test_images_that_are_enlarged_many_times_are_refused(config: Config) -> None:
+    config |= override(CELL, {"recipe": {"image_size": 1032}})
+    assert message(config) == (
+        f"train.{CELL}.trial: recipe.image_size is 1032, but the images of datasets.digits are 32 "
+        f"pixels wide, and larger ones have no more detail. Valid: at most 1024"
+    )
+    config |= override(CELL, {"recipe": {"image_size": 1024}})
+    assert expand(config)[CELL].recipe.image_size == 1024
+
+
+@pytest.mark.parametrize("kind", ["supervised", "proco"])
+def test_contrastive_views_that_would_all_be_the_same_are_refused(
+    kind: str, config: Config
+) -> None:
+    branch = {"method": {"contrastive": {"kind": kind}}}
+    config |= override(CELL, {**branch, "recipe": {"crop_padding": 0}})
+    assert message(config) == (
+        f"train.{CELL}.trial: method.contrastive learns from several views of each image, but all "
+        f"views would be the same. Set recipe.crop_padding or recipe.horizontal_flip, or "
+        f"methods.ldam.contrastive to null"
+    )
+    for augmentation in ({"horizontal_flip": True}, {"rotation": 5.0}, {"cutout": 4}):
+        config |= override(CELL, {**branch, "recipe": {"crop_padding": 0, **augmentation}})
+        assert expand(config)[CELL].method.contrastive is not None
+
+
 def test_weights_that_are_deferred_beyond_the_training_are_refused(config: Config) -> None:
     for start, last in ((1 - 1e-12, False), (11.5 / 12, True)):
         config |= override(CELL, {"method": {"deferred_weights": {"start": start}}})

@@ -7,7 +7,14 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from longtail.parameters.strict import Strict, key_error
-from longtail.parameters.types import Pair, Positive, Probability, ShareOrAll, ShareOrNone
+from longtail.parameters.types import (
+    Pair,
+    Positive,
+    Probability,
+    ShareOfArea,
+    ShareOrAll,
+    ShareOrNone,
+)
 
 
 class RandAugment(Strict):
@@ -50,7 +57,7 @@ class RandomRectangle(Strict):
         ratio: its width divided by its height, [least, most].
     """
 
-    scale: Pair[ShareOrAll]
+    scale: Pair[ShareOfArea]
     ratio: Pair[Positive]
 
     @model_validator(mode="after")

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal, Self
 
 from pydantic import model_validator
 
-from longtail.parameters.strict import Strict, key_error
+from longtail.parameters.strict import Strict, key_error, unknown
 from longtail.parameters.types import MachinePath
 
 # The formats of files, by how their names end.
 PREDICTION_SUFFIXES = (".csv", ".npz")
 SEED = "{seed}"
+# What stands in braces for a part of the trial.
+PLACEHOLDERS = ("dataset", "train_set", "backbone", "seed")
 
 
 class External(Strict):
@@ -33,6 +36,13 @@ class External(Strict):
             raise key_error(
                 "path", f"must end in {' or '.join(PREDICTION_SUFFIXES)}, found '{self.path}'"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _placeholders_are_known(self) -> Self:
+        for name in re.findall(r"\{([^{}]*)\}", self.path):
+            if name not in PLACEHOLDERS:
+                raise key_error("path", unknown(name, PLACEHOLDERS, "placeholder"))
         return self
 
     @property

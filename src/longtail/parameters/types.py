@@ -51,6 +51,8 @@ ImbalanceFactor = Annotated[float, Field(ge=1, le=1e6)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 ShareOrNone = Annotated[float, Field(ge=0, lt=1)]
 ShareOrAll = Annotated[float, Field(gt=0, le=1)]
+# Of the pixels of an image.
+ShareOfArea = Annotated[float, Field(ge=0.001, le=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 # Of intervals and tests. Below a half, an interval would be wrong more often than right.
 Confidence = Annotated[float, Field(ge=0.5, le=0.9999)]

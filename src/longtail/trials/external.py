@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from longtail.errors import DataError
 from longtail.parameters import Trial
+from longtail.parameters.external import PLACEHOLDERS
 from longtail.project import from_root, located
 from longtail.storage.files import sha256_of_file
 
@@ -16,14 +17,9 @@ def external_file(trial: Trial) -> str:
     """The path of the predictions of an external trial, as the parameters give it."""
     external = trial.method.external
     assert external is not None
-    names = {
-        "dataset": trial.dataset,
-        "train_set": trial.train_set,
-        "backbone": trial.backbone.name,
-        "seed": str(trial.seed),
-    }
+    names = (trial.dataset, trial.train_set, trial.backbone.name, str(trial.seed))
     path = external.path
-    for key, name in names.items():
+    for key, name in zip(PLACEHOLDERS, names, strict=True):
         path = path.replace(f"{{{key}}}", name)
     return path
 

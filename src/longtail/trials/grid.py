@@ -24,6 +24,14 @@ from longtail.parameters.messages import describe
 from longtail.parameters.nesting import nest
 from longtail.trials.overrides import Cell, overridden_cells, override_of
 
+# Augmentation that is null by default.
+OPTIONAL_AUGMENTATION = (
+    *("random_resized_crop", "rotation", "auto_augment"),
+    *("rand_augment", "random_erasing", "cutout"),
+)
+# How many times larger than it is stored an image may be for a network.
+LARGEST_ENLARGEMENT = 32
+
 
 def trials(
     parameters: Parameters, command_line_recipe: Mapping[str, Any] | None = None
@@ -121,8 +129,8 @@ def _trial(parameters: Parameters, cell: Cell, command_line_recipe: Mapping[str,
         message = describe(error, prefix=cell.key)
         raise _refusal(message, parameters, cell, command_line_recipe) from None
     dataset = parameters.datasets[cell.dataset]
-    _check_freezing(trial, cell.key)
-    _check_crops(trial, dataset, cell.key)
+    _check_views(trial, cell.key)
+    _check_sizes(trial, dataset, cell.key)
     _check_validation(trial, dataset, cell.key)
     return trial
 
@@ -197,8 +205,8 @@ def _with_origin(
     return "\n".join(map(named, message.splitlines()))
 
 
-def _check_freezing(trial: Trial, key: str) -> None:
-    """Refuse a frozen network with random weights, and cached views that are all the same."""
+def _check_views(trial: Trial, key: str) -> None:
+    """Refuse a frozen network with random weights, and views that are all the same."""
     recipe = trial.recipe
     if recipe.freeze != "none" and not trial.backbone.pretrained:
         raise ConfigurationError(
@@ -206,20 +214,23 @@ def _check_freezing(trial: Trial, key: str) -> None:
             f"from random weights. Set backbones.{trial.backbone.name}.pretrained to true, or "
             f"recipe.freeze to none"
         )
+    chosen = [name for name in OPTIONAL_AUGMENTATION if getattr(recipe, name) is not None]
+    are_equal = not (recipe.crop_padding or recipe.horizontal_flip or chosen)
+    if trial.method.contrastive is not None and are_equal:
+        raise ConfigurationError(
+            f"{key}: method.contrastive learns from several views of each image, but all views "
+            f"would be the same. Set recipe.crop_padding or recipe.horizontal_flip, or "
+            f"methods.{trial.method.name}.contrastive to null"
+        )
     if not recipe.has_fixed_features:
         return
-    optional = (
-        *("random_resized_crop", "rotation", "auto_augment"),
-        *("rand_augment", "random_erasing", "cutout"),
-    )
-    chosen = [name for name in optional if getattr(recipe, name) is not None]
     if chosen and recipe.cached_views == 1:
         raise ConfigurationError(
             f"{key}: recipe.{chosen[0]} has no effect with recipe.freeze: backbone and one cached "
             f"view, the image itself. Set recipe.cached_views to 2 or more, or recipe.{chosen[0]} "
             f"to null"
         )
-    if recipe.cached_views > 1 and not (recipe.crop_padding or recipe.horizontal_flip or chosen):
+    if recipe.cached_views > 1 and are_equal:
         raise ConfigurationError(
             f"{key}: recipe.cached_views is {recipe.cached_views}, but all views "
             f"would be the same. Set recipe.crop_padding or recipe.horizontal_flip, or "
@@ -227,13 +238,19 @@ def _check_freezing(trial: Trial, key: str) -> None:
         )
 
 
-def _check_crops(trial: Trial, dataset: Dataset, key: str) -> None:
-    """Refuse crops that can miss the whole image."""
+def _check_sizes(trial: Trial, dataset: Dataset, key: str) -> None:
+    """Refuse crops that can miss the whole image, and images that are enlarged many times."""
     padding, side = trial.recipe.crop_padding, dataset.source.image_size
     if padding >= side:
         raise ConfigurationError(
             f"{key}: recipe.crop_padding is {padding}, but the images of datasets.{dataset.name} "
             f"are {side} pixels wide. Valid: less than {side}"
+        )
+    size, largest = trial.recipe.image_size, LARGEST_ENLARGEMENT * side
+    if size > largest:
+        raise ConfigurationError(
+            f"{key}: recipe.image_size is {size}, but the images of datasets.{dataset.name} are "
+            f"{side} pixels wide, and larger ones have no more detail. Valid: at most {largest}"
         )
 
 
