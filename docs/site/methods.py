@@ -44,8 +44,8 @@ VARIANTS = """
 No method above has these settings.
 """
 COLUMNS = (
-    *("method", "name", "family", "ours, 100", "published, 100", "50", "10"),
-    *("published with", "parameters", "paper"),
+    *("method", "family", "ours, 100", "published, 100", "50", "10"),
+    *("published with", "paper", "parameters"),
 )
 # A row of a table of measured results: the label of the method, and its accuracy with an interval.
 ROW = re.compile(r"^\| ([^|]+?) \| (0\.\d{4} \[[^]]+\]) \|", re.MULTILINE)
@@ -66,17 +66,16 @@ def page() -> str:
         ours = [value for label, value in measured if row_label(label, labels) == method.label]
         rows.append(
             (
-                f"[`{name}`](../explanation/methods.md#{sections[name]})",
-                method.label,
+                f"[{method.label}](../explanation/methods.md#{sections[name]}), `{name}`",
                 "" if method.family is None else family_label(method.family),
                 "; ".join(ours),
                 *published.pop(name, ("",) * (len(FACTORS) + 1)),
-                f"`{parameters_of(method)}`",
                 re.sub(r"arXiv ([\d.]+\d)", r"[arXiv \1](https://arxiv.org/abs/\1)", papers[name]),
+                f"`{parameters_of(method)}`",
             )
         )
     variants = [(f"`{name}`", *cells) for name, cells in published.items()]
-    heads = ("setting", *COLUMNS[4:8])
+    heads = ("setting", *COLUMNS[3:7])
     return "\n".join([INTRODUCTION, *table(COLUMNS, rows), VARIANTS, *table(heads, variants), ""])
 
 

@@ -20,6 +20,8 @@ FILE_OF = {
     "reference/data-folder.md": "data/README.md",
 }
 PAGE_OF = {file: page for page, file in FILE_OF.items()}
+# What is left out beside pages that need the width.
+WIDE = {"index.md": ["navigation"], "reference/methods.md": ["navigation", "toc"]}
 LINK = re.compile(r"(?<=\]\()(?![a-z]+:)([^)#\s]+)")
 
 
@@ -35,8 +37,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
     """Turn links between files of the project into links between pages of the site."""
     uri = page.file.src_uri
-    if uri == "index.md":
-        page.meta["hide"] = ["navigation"]
+    if uri in WIDE:
+        page.meta["hide"] = WIDE[uri]
     folder = PurePosixPath(FILE_OF.get(uri, f"docs/{uri}")).parent
 
     def relinked(link: re.Match[str]) -> str:
