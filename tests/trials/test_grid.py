@@ -213,11 +213,20 @@ def test_contrastive_views_that_would_all_be_the_same_are_refused(
 ) -> None:
     branch = {"method": {"contrastive": {"kind": kind}}}
     config |= override(CELL, {**branch, "recipe": {"crop_padding": 0}})
-    assert message(config) == (
+    refused = (
         f"train.{CELL}.trial: method.contrastive learns from several views of each image, but all "
-        f"views would be the same. Set recipe.crop_padding or recipe.horizontal_flip, or "
-        f"methods.ldam.contrastive to null"
+        f"views would be the same. Set methods.ldam.contrastive.augmentation or, without it, "
+        f"recipe.crop_padding or recipe.horizontal_flip"
     )
+    assert message(config) == refused
+    # Views with an augmentation of their own do not have that of the recipe.
+    for flips, recipe in ((True, {"crop_padding": 0}), (False, {"horizontal_flip": True})):
+        own = {"contrastive": {"kind": kind, "augmentation": {"horizontal_flip": flips}}}
+        config |= override(CELL, {"method": own, "recipe": recipe})
+        if flips:
+            assert expand(config)[CELL].method.contrastive is not None
+        else:
+            assert message(config) == refused
     for augmentation in ({"horizontal_flip": True}, {"rotation": 5.0}, {"cutout": 4}):
         config |= override(CELL, {**branch, "recipe": {"crop_padding": 0, **augmentation}})
         assert expand(config)[CELL].method.contrastive is not None

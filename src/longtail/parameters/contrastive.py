@@ -25,6 +25,12 @@ class ViewAugmentation(Strict):
     horizontal_flip: bool = True
     colour_jitter: ColourJitter | None = None
 
+    @property
+    def has_effect(self) -> bool:
+        """Whether views of an image differ."""
+        others = (self.random_resized_crop, self.colour_jitter)
+        return self.horizontal_flip or any(of is not None for of in others)
+
     def recipe(self, of_first_view: Recipe) -> Recipe:
         """The recipe with these crops and flips as its only augmentation."""
         none = {"crop_padding": 0} | dict.fromkeys(

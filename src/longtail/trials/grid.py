@@ -216,11 +216,14 @@ def _check_views(trial: Trial, key: str) -> None:
         )
     chosen = [name for name in OPTIONAL_AUGMENTATION if getattr(recipe, name) is not None]
     are_equal = not (recipe.crop_padding or recipe.horizontal_flip or chosen)
-    if trial.method.contrastive is not None and are_equal:
+    branch = trial.method.contrastive
+    if branch is not None and (
+        are_equal if branch.augmentation is None else not branch.augmentation.has_effect
+    ):
         raise ConfigurationError(
             f"{key}: method.contrastive learns from several views of each image, but all views "
-            f"would be the same. Set recipe.crop_padding or recipe.horizontal_flip, or "
-            f"methods.{trial.method.name}.contrastive to null"
+            f"would be the same. Set methods.{trial.method.name}.contrastive.augmentation or, "
+            f"without it, recipe.crop_padding or recipe.horizontal_flip"
         )
     if not recipe.has_fixed_features:
         return
