@@ -53,8 +53,7 @@ def class_accuracy(
         axes.set_ylim(-0.06, 1.06)
         axes.yaxis.set_major_formatter(PercentFormatter(1))
         axes.tick_params(labelsize=8)
-        axes.grid(color="#eeeeee")
-        axes.set_axisbelow(True)
+        drawing.draw_grid(axes)
     for axes in panels[len(methods) :]:
         axes.set_visible(False)
     for axes in panels[len(methods) - columns : len(methods)]:  # the lowest visible ones

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 from matplotlib import rcParams
+from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -73,6 +74,12 @@ def count_images(axis: Axis, sizes: pd.Series[int]) -> None:
     else:
         axis.set_major_locator(MaxNLocator(nbins=6, integer=True))
     axis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+
+
+def draw_grid(axes: Axes, axis: Literal["both", "x"] = "both") -> None:
+    """A pale grid behind all that is drawn."""
+    axes.grid(axis=axis, color="#eeeeee")
+    axes.set_axisbelow(True)
 
 
 class Picture(NamedTuple):

@@ -51,8 +51,7 @@ def group_accuracy(
             )  # fmt: skip
         axes.set_title(f"trained {TRAIN_SET_LABELS[train_set]}")
         axes.xaxis.set_major_formatter(PercentFormatter(1))
-        axes.grid(axis="x", color="#eeeeee")
-        axes.set_axisbelow(True)
+        drawing.draw_grid(axes, "x")
     on = f"the {tested_on} test images of each group" if groups else f"the {shown['']} test images"
     figure.supxlabel(f"accuracy on {on}", fontsize=10)
     panels[0].set_yticks(places, [labels[method] for method in methods])

@@ -61,8 +61,7 @@ def nights_figure(nights: pd.DataFrame) -> Picture:
     )
     axes.set_xlim(-0.7, len(evenings) - 0.3)
     axes.set_ylim(len(shown) - 0.4, -0.6)
-    axes.grid(color="#eeeeee")
-    axes.set_axisbelow(True)
+    drawing.draw_grid(axes)
     axes.set_xlabel("night (date of the evening)")
     others = f"{len(shown)} of {len(totals)} species; " if len(shown) < len(totals) else ""
     axes.set_title(

@@ -13,6 +13,7 @@ from longtail.reporting.figures import drawing
 from longtail.reporting.figures.drawing import COLOURS, GREY, Picture
 from longtail.reporting.tables.layouts import TRAIN_SET_LABELS
 from longtail.reporting.tables.leaders import ALIKE, BEST, OVERALL, TAIL, headline_tables
+from longtail.reporting.tables.table_results import rows_of_table
 
 BACKBONES_IN_A_ROW = 4
 # The marker and the colour of each place; all others are grey rings.
@@ -38,9 +39,7 @@ def overview(leaders: pd.DataFrame, contents: Contents) -> Picture:
     for axes in panels.flat:
         axes.set_visible(False)
     for number, table in enumerate(shown):
-        own = leaders[
-            (leaders["backbone"] == table.backbone) & (leaders["train_set"] == table.train_set)
-        ]
+        own = rows_of_table(leaders, table)
         for row, part in enumerate(parts):
             axes = panels[len(parts) * (number // columns) + row, number % columns]
             axes.set_visible(True)
@@ -77,8 +76,7 @@ def _draw(axes: Axes, rows: pd.DataFrame) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.tick_params(labelsize=8)
-    axes.grid(axis="x", color="#eeeeee")
-    axes.set_axisbelow(True)
+    drawing.draw_grid(axes, "x")
 
 
 def _marker(marker: str, size: float, colour: str, label: str) -> Line2D:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
+from longtail.reporting.figures import drawing
+from longtail.reporting.figures.drawing import COLOURS, GREY, Picture
 from longtail.reporting.tables.layouts import TEST_SET_LABELS, TRAIN_SET_LABELS
 from longtail.wording import level_in_percent
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-    from longtail.reporting.figures.drawing import Picture
 
 
 def comparison_figure(
@@ -29,14 +28,7 @@ def comparison_figure(
         labels: the methods' labels by their names, in the order of the rows.
         title: the backbone's label.
         confidence: of the intervals.
-
-    Returns:
-        The figure.
     """
-    from matplotlib.figure import Figure
-
-    from longtail.reporting.figures import drawing
-
     accuracies = comparison[
         (comparison["metric"] == "acc1") & comparison["method"].isin(list(labels))
     ]
@@ -71,10 +63,6 @@ def comparison_figure(
 
 def _panel(axes: Axes, cells: pd.DataFrame) -> None:
     """The accuracies on one test set: one row per method, ours above the published one."""
-    from matplotlib.ticker import MaxNLocator
-
-    from longtail.reporting.figures.drawing import COLOURS, GREY
-
     places = np.arange(len(cells))
     series = ("ours", COLOURS["head"], "o", -0.16), ("published", COLOURS["tail"], "s", 0.16)
     for name, colour, marker, offset in series:
@@ -91,5 +79,4 @@ def _panel(axes: Axes, cells: pd.DataFrame) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10], min_n_ticks=3))
     axes.xaxis.set_major_formatter(lambda share, _: f"{100 * share:g}%")
     axes.tick_params(axis="x", labelsize=8.5)
-    axes.grid(axis="x", color="#eeeeee")
-    axes.set_axisbelow(True)
+    drawing.draw_grid(axes, "x")

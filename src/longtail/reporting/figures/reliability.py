@@ -57,8 +57,7 @@ def reliability(
             axes.set_title(f"{textwrap.fill(labels[method], 16)}\n{error}", fontsize=8)
             axes.plot([0, 1], [0, 1], color=GREY, lw=0.8, ls="--")
             axes.set_aspect("equal")
-            axes.grid(color="#eeeeee")
-            axes.set_axisbelow(True)
+            drawing.draw_grid(axes)
             bins = reliability_of_seeds(own)
             confidence, accuracy = bins["confidence"], bins["accuracy"]
             shares = bins["images"] / bins["images"].sum()

@@ -76,8 +76,7 @@ def tail_against_head(
             axis.set_major_locator(MaxNLocator(5))
             axis.set_major_formatter(PercentFormatter(1, decimals=0))
         axes.tick_params(labelsize=8)
-        axes.grid(color="#eeeeee")
-        axes.set_axisbelow(True)
+        drawing.draw_grid(axes)
     tested_on = groups_tested_on(
         grouped_by, has_natural_test_set="natural" in set(scores["test_set"])
     )

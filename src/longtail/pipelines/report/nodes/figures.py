@@ -7,6 +7,7 @@ from typing import Any
 import numpy.typing as npt
 import pandas as pd
 
+from longtail.evaluation.trainings import TRIAL_COLUMNS
 from longtail.imbalance.group_sizes import has_groups
 from longtail.parameters import Contents, Dataset, Table, Trials
 
@@ -69,15 +70,18 @@ def draw_figures(
 
     See :func:`longtail.reporting.figures.backbone.backbone_figures`.
     """
-    from longtail.reporting.figures.backbone import BackboneTables, backbone_figures, trials_of
+    from longtail.reporting.figures.backbone import backbone_figures
     from longtail.reporting.page.backbone_figures import FIGURES, figure_captions, figures_html
 
     # Only the results have been verified: of the other tables, the rows of their trials.
-    tables = BackboneTables(scores, confusions, histories, reliability).of_trials(
-        trials_of(results, table.backbone)
+    trials = results.loc[results["backbone"] == table.backbone, list(TRIAL_COLUMNS)]
+    confusions, histories, reliability = (
+        rows.merge(trials.drop_duplicates()) for rows in (confusions, histories, reliability)
     )
     grouped_by, label = dataset.imbalance.grouped_by, table.backbone_label
-    figures = backbone_figures(tables, profile, table.methods, label, grouped_by)
+    figures = backbone_figures(
+        scores, confusions, histories, reliability, profile, table, grouped_by
+    )
     png, pdf, svg = zip(*figures, strict=True)
     captions = figure_captions(profile, grouped_by)
     shown = {
