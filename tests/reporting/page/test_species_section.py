@@ -34,6 +34,7 @@ from longtail.reporting.page.gallery import (
 )
 from longtail.reporting.page.species_rows import rows_as_data
 from longtail.reporting.page.species_section import (
+    LEVELS,
     SHOWN_PAIRS,
     SpeciesPart,
     species_parts,
@@ -165,7 +166,7 @@ def test_species_are_counted_by_how_often_they_are_recognised() -> None:
         ("tail", 4),
         ("all species", 12),
     ]
-    assert part.level_names == ["never", "less than half", "half or more", "always"]
+    assert list(LEVELS) == ["never", "less than half", "half or more", "always"]
     recalls = [float(row.recall.value) for row in part.rows]
     expected = [
         sum(r == 0 for r in recalls),
@@ -345,7 +346,7 @@ def test_on_a_narrow_screen_captions_are_whole_and_species_stay_beside_their_fig
 def test_genera_are_compared_where_names_are_binomials() -> None:
     (part,) = parts("acronicta_psi", "acronicta_aceris")
     assert len(part.pairs) == SHOWN_PAIRS
-    assert part.has_genera
+    assert part.names.is_binomial
     same = {
         row.genus for row in part.pairs if "Acronicta" in row.true and "Acronicta" in row.predicted
     }
@@ -357,9 +358,9 @@ def test_genera_are_compared_where_names_are_binomials() -> None:
     }
     assert mixed == {"other"}
     (plain,) = parts(*(f"{i}" for i in range(CLASSES)))
-    assert not plain.has_genera
+    assert not plain.names.is_binomial
     assert {row.genus for row in plain.pairs} == {""}
-    assert (plain.singular, plain.plural) == ("class", "classes")
+    assert (plain.names.singular, plain.names.plural) == ("class", "classes")
 
 
 # --- the data ----------------------------------------------------------------------------------

@@ -55,13 +55,10 @@ class SpeciesPart:
         test_set: the name of the test set.
         levels: one row per group and one for all: the number of species, and the number of them
             with a recall in each of the ranges ``LEVELS``.
-        level_names: the names of these ranges.
         rows: the species, head to tail.
         pairs: the most confused pairs.
-        has_genera: whether the names begin with a genus.
         galleries: headings and the photographs below them.
-        singular: the word for a class.
-        plural: the word for several.
+        names: how the names are shown.
         probability: what the probabilities mean.
     """
 
@@ -70,13 +67,10 @@ class SpeciesPart:
     test: str
     test_set: str
     levels: Sequence[tuple[str, int, Sequence[int]]]
-    level_names: Sequence[str]
     rows: Sequence[SpeciesRow]
     pairs: Sequence[PairRow]
-    has_genera: bool
     galleries: Sequence[tuple[str, Sequence[ImageAnswer]]]
-    singular: str
-    plural: str
+    names: ClassNaming
     probability: str
 
     @property
@@ -92,7 +86,7 @@ class SpeciesPart:
 
 def species_section(parts: Sequence[SpeciesPart]) -> str:
     """The section as HTML; empty if there is nothing to show."""
-    return fragment("species_section.html.j2", parts=parts, page_rows=PAGE_ROWS)
+    return fragment("species_section.html.j2", parts=parts, levels=LEVELS, page_rows=PAGE_ROWS)
 
 
 def species_parts(
@@ -132,19 +126,16 @@ def species_parts(
                 test=_test_note(own),
                 test_set=own["test_set"].iloc[0],
                 levels=_levels(own, names.plural),
-                level_names=list(LEVELS),
                 rows=[species_row(row, names) for row in own.to_dict("records")],
                 pairs=[
                     pair_row(row, names)
                     for row in pairs.merge(which).head(SHOWN_PAIRS).to_dict("records")
                 ],
-                has_genera=names.is_binomial,
                 galleries=gallery_answers(
                     next(e["answers"] for e in pictures if {n: e[n] for n in TRIAL_COLUMNS} == key),
                     names,
                 ),
-                singular=names.singular,
-                plural=names.plural,
+                names=names,
                 probability=probability_note(
                     trial,
                     own["train_images"].to_numpy(),
@@ -184,8 +175,8 @@ def _why(trial: Mapping[Any, Any], backbone: str, method: Method) -> str:
 
 
 def _test_note(own: pd.DataFrame) -> str:
-    test_set, confidence = own["test_set"].iloc[0], level_in_percent(_confidence(own))
-    images = own["test_images"]
+    test_set, images = own["test_set"].iloc[0], own["test_images"]
+    confidence = level_in_percent(float(own["confidence"].iloc[0]))
     per_class = count_range(images.min(), images.max())
     which = f"the {test_set} test set ({counted(int(images.sum()), 'image')}, {per_class} each)"
     prior = (
@@ -202,7 +193,3 @@ def _test_note(own: pd.DataFrame) -> str:
         f"images. How much to trust an answer depends on its precision, not on its recall; with "
         f"few answers, on the lower end of the interval. {prior}"
     )
-
-
-def _confidence(own: pd.DataFrame) -> float:
-    return float(own["confidence"].iloc[0])
