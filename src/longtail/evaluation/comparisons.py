@@ -17,6 +17,8 @@ from longtail.parameters import Statistics
 
 # The method that others are compared with.
 BASELINE = "softmax"
+# On the test set, and on each resample.
+F1OfSeed = tuple[float, Float64Array]
 GROUP_COLUMNS = ["dataset", "train_set", "backbone"]
 COMPARISON_COLUMNS = [
     *GROUP_COLUMNS, "test_set", "metric", "first", "second", "seeds", "difference",
@@ -62,13 +64,10 @@ def compare_methods(
                 continue
             of_pair = {
                 "acc1": _accuracy_difference(
-                    [own[first][seed] for seed in shared],
-                    [own[second][seed] for seed in shared],
-                    statistics,
+                    [(own[first][seed], own[second][seed]) for seed in shared], statistics
                 ),
                 "f1": _f1_difference(
-                    [f1[first][seed] for seed in shared],
-                    [f1[second][seed] for seed in shared],
+                    [(f1[first][seed], f1[second][seed]) for seed in shared],
                     len(images),
                     statistics,
                 ),
@@ -96,10 +95,7 @@ def _by_seed(table: pd.DataFrame, images: npt.NDArray[Any], classes: int) -> dic
     return chosen
 
 
-def _f1(
-    seeds: dict[int, Answers], images: int, statistics: Statistics
-) -> dict[int, tuple[float, Float64Array]]:
-    """F1 of each seed: on the test set, and on each resample."""
+def _f1(seeds: dict[int, Answers], images: int, statistics: Statistics) -> dict[int, F1OfSeed]:
     replicates: dict[int, list[FloatArray]] = {seed: [] for seed in seeds}
     for block in resampled_weights(images, statistics.resamples, statistics.seed):
         for seed, answers in seeds.items():
@@ -114,29 +110,24 @@ def _f1(
 
 
 def _accuracy_difference(
-    first: list[Answers], second: list[Answers], statistics: Statistics
+    seeds: list[tuple[Answers, Answers]], statistics: Statistics
 ) -> dict[str, Any]:
     # By seed and image: 1 if only the first is correct, -1 if only the second is.
-    signs = np.stack(
-        [a.correct.astype(float) - b.correct for a, b in zip(first, second, strict=True)]
-    )
+    signs = np.stack([first.correct.astype(float) - second.correct for first, second in seeds])
     images = signs.shape[1]
     variance = float(signs.mean(axis=0).var()) / images
     figures = _difference(signs.mean(axis=1), variance, images, statistics.confidence)
-    if len(first) > 1:
+    if len(seeds) > 1:
         return {**figures, "test": "Student"}
     p = mcnemar(int((signs > 0).sum()), int((signs < 0).sum()))
     return {**figures, "p": p, "test": "McNemar"}
 
 
 def _f1_difference(
-    first: list[tuple[float, Float64Array]],
-    second: list[tuple[float, Float64Array]],
-    images: int,
-    statistics: Statistics,
+    seeds: list[tuple[F1OfSeed, F1OfSeed]], images: int, statistics: Statistics
 ) -> dict[str, Any]:
-    of_seeds = np.array([a[0] - b[0] for a, b in zip(first, second, strict=True)])
-    replicates = np.mean([a[1] - b[1] for a, b in zip(first, second, strict=True)], axis=0)
+    of_seeds = np.array([first - second for (first, _), (second, _) in seeds])
+    replicates = np.mean([first - second for (_, first), (_, second) in seeds], axis=0)
     variance = float(replicates.var())
     return {**_difference(of_seeds, variance, images, statistics.confidence), "test": "bootstrap"}
 

@@ -39,7 +39,8 @@ def species_table(
         ``taken_for_images``. A share of no image is NaN.
     """
     classes = len(profile)
-    names = profile.set_index("label")["class_name"]
+    by_label = profile.set_index("label")
+    names = by_label["class_name"]
     parts = []
     for keys, own in _trials(confusions):
         true, predicted = own["true"].to_numpy(), own["predicted"].to_numpy()
@@ -57,8 +58,8 @@ def species_table(
                 **keys,
                 "label": range(classes),
                 "species": names.reindex(range(classes)),
-                "group": profile.set_index("label")["group"],
-                "train_images": profile.set_index("label")[f"train_{keys['train_set']}"],
+                "group": by_label["group"],
+                "train_images": by_label[f"train_{keys['train_set']}"],
                 "test_images": support,
                 **_share_with_interval("recall", hits, support, confidence),
                 "answers": answered,

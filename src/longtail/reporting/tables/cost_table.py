@@ -13,7 +13,7 @@ from longtail.reporting.tables.layouts import COSTS_LAYOUT, TRAIN_SETS_IN_CAPTIO
 from longtail.reporting.tables.number_format import format_in_millions, format_seconds
 from longtail.reporting.tables.printed_table import PrintedTable, PrintedValue
 from longtail.reporting.tables.result_tables import family_blocks, latex_label
-from longtail.reporting.tables.table_results import rows_of_table
+from longtail.reporting.tables.table_results import methods_by_training, rows_of_table
 from longtail.wording import counted, duration, listed
 
 # Columns that older tables of trainings lack.
@@ -65,40 +65,33 @@ def _cells(costs: Mapping[str, float]) -> tuple[PrintedValue, ...]:
     )
 
 
-def _together(own: pd.DataFrame, column: str) -> Mapping[frozenset[str], list[str]]:
-    """The methods that have the same trainings, by their fingerprints in a column."""
-    present = own.dropna(subset=column)
-    found: dict[frozenset[str], list[str]] = {}
-    for method, fingerprints in present.groupby("method", sort=False)[column]:
-        found.setdefault(frozenset(fingerprints), []).append(str(method))
-    return found
-
-
-def _in_order(methods: list[str], table: Table) -> str:
-    return listed([label for method, label in table.methods.items() if method in methods])
+def _labels_by_training(
+    own: pd.DataFrame, column: str, table: Table
+) -> dict[frozenset[str], list[str]]:
+    """The labels of the methods that have the same trainings, by their fingerprints in a column."""
+    found = methods_by_training(own[column].dropna(), own["method"], table)
+    return {key: [table.methods[method] for method in methods] for key, methods in found.items()}
 
 
 def _shared_notes(own: pd.DataFrame, table: Table) -> tuple[str, ...]:
     """Which methods have one training."""
     return tuple(
-        f"{_in_order(methods, table)} share one training for each seed."
-        for methods in _together(own, "fingerprint").values()
-        if len(methods) > 1
+        f"{listed(labels)} share one training for each seed."
+        for labels in _labels_by_training(own, "fingerprint", table).values()
+        if len(labels) > 1
     )
 
 
 def _first_stage_notes(own: pd.DataFrame, table: Table) -> tuple[str, ...]:
     """Which methods start from the same first stage, and whether it is the training of another."""
-    trained = _together(own, "fingerprint")
+    trained = _labels_by_training(own, "fingerprint", table)
     notes = []
-    for fingerprints, methods in _together(own, "first_stage").items():
-        of = trained.get(fingerprints)
-        verb = "starts" if len(methods) == 1 else "start"
-        if of is not None:
-            start = f"the training of {_in_order(of, table)}"
-            notes.append(f"{_in_order(methods, table)} {verb} from {start}.")
-        elif len(methods) > 1:
-            notes.append(f"{_in_order(methods, table)} {verb} from the same first stage.")
+    for fingerprints, labels in _labels_by_training(own, "first_stage", table).items():
+        start = f"{listed(labels)} {'starts' if len(labels) == 1 else 'start'} from"
+        if of := trained.get(fingerprints):
+            notes.append(f"{start} the training of {listed(of)}.")
+        elif len(labels) > 1:
+            notes.append(f"{start} the same first stage.")
     return tuple(notes)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -70,7 +70,7 @@ def leaders(
 
 def _compared_with_the_best(
     content: TableResults, part: str, test_set: str
-) -> list[dict[str, Any]]:
+) -> list[dict[Hashable, Any]]:
     scores = content.scores
     own = scores[(scores["test_set"] == test_set) & (scores["metric"] == "acc1")]
     values = own.set_index("method")["value"]
@@ -85,16 +85,9 @@ def _compared_with_the_best(
     for methods, p in zip(others, corrected, strict=True):
         is_worse = p < content.statistics.level
         places |= dict.fromkeys(methods, (WORSE if is_worse else ALIKE, float(p)))
-    table = content.table
     return [
-        {
-            **{str(name): value for name, value in row.items()},
-            "part": part,
-            "place": places[row["method"]][0],
-            "p": places[row["method"]][1],
-        }
+        {**row, "part": part, "place": places[row["method"]][0], "p": places[row["method"]][1]}
         for row in own.to_dict("records")
-        if row["method"] in table.methods
     ]
 
 

@@ -75,9 +75,16 @@ def trainings_of(results: pd.DataFrame, table: Table) -> list[list[str]]:
 
     A training whose logits are changed post hoc predicts otherwise, and counts as another one.
     """
-    fingerprints = evaluation_keys(results).groupby(results["method"]).agg(frozenset)
+    return list(methods_by_training(evaluation_keys(results), results["method"], table).values())
+
+
+def methods_by_training(
+    fingerprints: pd.Series[str], methods: pd.Series[str], table: Table
+) -> dict[frozenset[str], list[str]]:
+    """A table's methods that have fingerprints, by these: one per seed of the same trainings."""
+    by_method = fingerprints.groupby(methods).agg(frozenset)
     together: dict[frozenset[str], list[str]] = {}
     for method in table.methods:
-        if method in fingerprints.index:
-            together.setdefault(fingerprints[method], []).append(method)
-    return list(together.values())
+        if method in by_method.index:
+            together.setdefault(by_method[method], []).append(method)
+    return together
