@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from longtail.arrays import Float64Array
+from longtail.arrays import BoolArray, Float64Array, Int64Array
 from longtail.published.audit.finding import (
     PRINTED_GROUPS,
     PRINTED_ROUNDING,
@@ -37,10 +37,7 @@ def whole_hits(published: pd.DataFrame) -> Iterator[AuditFinding]:
     cells = _cells_of_small_test_sets(published)
     if cells.empty:
         return
-    hits = cells["value"] * cells["images"]
-    wrong = (
-        hits.round() / cells["images"] - cells["value"]
-    ).abs() > PRINTED_ROUNDING + PRINTED_TOLERANCE
+    wrong = ~_are_multiples(cells["value"].to_numpy(), cells["images"].to_numpy())
     for cell in each(cells[wrong]):
         yield row_finding(
             "whole_hits",
@@ -82,9 +79,7 @@ def smallest_denominators(published: pd.DataFrame) -> Iterator[AuditFinding]:
 
 def smallest_denominator(values: Float64Array, most: int) -> int | None:
     """The smallest n up to ``most`` such that all values are multiples of 1/n, after rounding."""
-    denominators = np.arange(1, most + 1)[:, None]
-    misses = np.abs(np.round(values * denominators) / denominators - values)
-    fits = np.flatnonzero((misses <= PRINTED_ROUNDING + PRINTED_TOLERANCE).all(axis=1))
+    fits = np.flatnonzero(_are_multiples(values, np.arange(1, most + 1)[:, None]).all(axis=1))
     return int(fits[0]) + 1 if len(fits) else None
 
 
@@ -94,20 +89,18 @@ def _by_chance(values: pd.Series[float], found: int, images: int) -> float:
     After rounding. Equal accuracies count once, since one may be a copy of the other.
     """
     possible = np.round(np.arange(images + 1) / images, 4)
-    misses = np.abs(np.round(possible * found) / found - possible)
-    return float((misses <= PRINTED_ROUNDING + PRINTED_TOLERANCE).mean()) ** values.nunique()
+    return float(_are_multiples(possible, found).mean()) ** values.nunique()
 
 
 def parts_add_up(published: pd.DataFrame) -> Iterator[AuditFinding]:
     """Whether head, middle and tail have the images and the hits of the whole."""
     accuracy, images = by_test_set(published, "acc1"), by_test_set(published, "acc1", "images")
-    if not has_test_sets(accuracy, [*PRINTED_GROUPS, WHOLE]):
+    test_sets = [*PRINTED_GROUPS, WHOLE]
+    if not has_test_sets(accuracy, test_sets):
         return
-    complete = accuracy[[*PRINTED_GROUPS, WHOLE]].notna().all(axis=1)
+    complete = accuracy[test_sets].notna().all(axis=1)
     accuracy, images = accuracy[complete], images[complete]
-    hits = (
-        (accuracy[[*PRINTED_GROUPS, WHOLE]] * images[[*PRINTED_GROUPS, WHOLE]]).round().astype(int)
-    )
+    hits = (accuracy[test_sets] * images[test_sets]).round().astype(int)
     sums, image_sums = hits[PRINTED_GROUPS].sum(axis=1), images[PRINTED_GROUPS].sum(axis=1)
     agree = (sums == hits[WHOLE]) & (image_sums == images[WHOLE])
     for place in accuracy.index[~agree]:
@@ -177,8 +170,13 @@ def _f1_exceeds_accuracy(published: pd.DataFrame) -> Iterator[AuditFinding]:
 def _small_fractions(values: Float64Array, images: int) -> int:
     """The number of values that, times ``images``, are fractions with a small denominator."""
     denominators = np.arange(1, LARGEST_DENOMINATOR + 1)[:, None] * images
+    return int(_are_multiples(values, denominators).any(axis=0).sum())
+
+
+def _are_multiples(values: Float64Array, denominators: Int64Array | int) -> BoolArray:
+    """Whether printed numbers are multiples of one divided by a denominator, after rounding."""
     misses = np.abs(np.round(values * denominators) / denominators - values)
-    return int((misses <= PRINTED_ROUNDING + PRINTED_TOLERANCE).any(axis=0).sum())
+    return misses <= PRINTED_ROUNDING + PRINTED_TOLERANCE
 
 
 def _cells_of_small_test_sets(published: pd.DataFrame) -> pd.DataFrame:

@@ -40,13 +40,13 @@ def losses_add_up(published: pd.DataFrame) -> Iterator[AuditFinding]:
     is divided by the sum of the weights, nor if the loss draws random numbers.
     """
     loss, images = by_test_set(published, "loss"), by_test_set(published, "loss", "images")
-    if not has_test_sets(loss, [*PRINTED_GROUPS, WHOLE]):
+    test_sets = [*PRINTED_GROUPS, WHOLE]
+    if not has_test_sets(loss, test_sets):
         return
-    mean = (loss[PRINTED_GROUPS] * images[PRINTED_GROUPS]).sum(axis=1) / images[PRINTED_GROUPS].sum(
-        axis=1
-    )
+    weights = images[PRINTED_GROUPS]
+    mean = (loss[PRINTED_GROUPS] * weights).sum(axis=1) / weights.sum(axis=1)
     loss["miss"] = mean - loss[WHOLE]
-    complete = loss[loss[[*PRINTED_GROUPS, WHOLE]].notna().all(axis=1)]
+    complete = loss[loss[test_sets].notna().all(axis=1)]
     misses = complete["miss"].abs() > 2 * PRINTED_ROUNDING
     yield table_finding(
         "losses_add_up",
