@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pandera.pandas as pa
 
 from longtail.schemas.columns import number, text
@@ -16,23 +18,16 @@ IS_DATE = pa.Check.str_matches(r"^(\d{4}-\d\d-\d\d)?$", error="a date such as 20
 
 def capture_columns(*, required: bool) -> dict[str, pa.Column]:
     """The columns ``CAPTURE_COLUMNS``."""
-    where = "in degrees, of the deployment or else of EXIF"
+    words = partial(text, optional=True, required=required)
+    degrees = partial(
+        number, "in degrees, of the deployment or else of EXIF", missing=True, required=required
+    )
     columns = (
-        text(
-            "local time of the photograph, with its offset if that is known",
-            IS_TIME,
-            optional=True,
-            required=required,
-        ),
-        text(
-            "date of the evening of its night, from noon to noon",
-            IS_DATE,
-            optional=True,
-            required=required,
-        ),
-        text("the trap, from the table of deployments", optional=True, required=required),
-        number(where, pa.Check.in_range(-90, 90), missing=True, required=required),
-        number(where, pa.Check.in_range(-180, 180), missing=True, required=required),
-        text("what is wrong with its time or place", optional=True, required=required),
+        words("local time of the photograph, with its offset if that is known", IS_TIME),
+        words("date of the evening of its night, from noon to noon", IS_DATE),
+        words("the trap, from the table of deployments"),
+        degrees(pa.Check.in_range(-90, 90)),
+        degrees(pa.Check.in_range(-180, 180)),
+        words("what is wrong with its time or place"),
     )
     return dict(zip(CAPTURE_COLUMNS, columns, strict=True))

@@ -63,9 +63,7 @@ INDEX = table(
         ),
     },
     checks=[
-        pa.Check(
-            _have_one_name_per_label, error="label and class_name do not belong to each other"
-        ),
+        pa.Check(_have_one_name_per_label, error="label and class_name do not belong to each other")
     ],
     rows=True,
 )

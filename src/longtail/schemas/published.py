@@ -59,10 +59,7 @@ PUBLISHED = table(
             error="acc1 and f1 must be fractions between 0 and 1 (are they percentages?)",
         ),
         pa.Check(_are_in_order, error="low must be at most value, and value at most high"),
-        pa.Check(
-            _are_of_one_table,
-            error="two tables report the same cell",
-        ),
+        pa.Check(_are_of_one_table, error="two tables report the same cell"),
     ],
     unique=["table", *CELL],
     rows=True,

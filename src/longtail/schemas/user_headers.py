@@ -12,14 +12,8 @@ _LABELS = ("class", "classname", "label", "labelname", "category")
 SPECIES_HEADERS: Headers = {"species": (*_NAMES, "name", *_LABELS)}
 METADATA_HEADERS: Headers = {
     "file": (
-        "file",
-        "filepath",
-        "path",
-        "imagepath",
-        "filename",
-        "image",
-        "imagefile",
-        "imagename",
+        *("file", "filepath", "path", "imagepath", "filename"),
+        *("image", "imagefile", "imagename"),
     ),
     "species": (*_NAMES, *_LABELS),
     "group": ("group", "series", "sequence", "sequenceid", "event", "eventid"),
