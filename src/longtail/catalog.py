@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kedro.framework.context import CatalogCommandsMixin
@@ -302,13 +301,10 @@ def _invalid_table_explained(name: str, loaded: Any = None) -> Iterator[None]:
 
         if not isinstance(error.__cause__, SchemaErrors):
             raise
-        file = None if loaded is None else _loaded_file(loaded)
-        where = name if file is None else f"{name} ({file})"
+        where = name
+        if loaded is not None:
+            where += f" ({load_path(loaded) if has_local_versions(loaded) else path_of(loaded)})"
         raise DataError(explained(error.__cause__, where)) from error
-
-
-def _loaded_file(dataset: Any) -> Path | None:
-    return load_path(dataset) if has_local_versions(dataset) else path_of(dataset)
 
 
 def made_by_the_run(name: str) -> str:

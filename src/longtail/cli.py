@@ -60,7 +60,8 @@ def _run_command() -> click.Command:
     original = kedro_project.run.callback
     assert original is not None
     # Kedro has announced that it removes its own `--pipeline`.
-    unused = {"pipeline": None} if _has_pipeline_option(kedro_project.run) else {}
+    has_option = any(param.name == "pipeline" for param in kedro_project.run.params)
+    unused = {"pipeline": None} if has_option else {}
 
     def run(**given: Any) -> Any:
         _check_selection(given)
@@ -118,10 +119,6 @@ def _mistakes_explained(given: Mapping[str, Any]) -> Iterator[None]:
         raise
 
 
-def _has_pipeline_option(command: click.Command) -> bool:
-    return any(param.name == "pipeline" for param in command.params)
-
-
 def _selection_mistakes(given: Mapping[str, Any]) -> list[str]:
     """Why the options select no part of a pipeline; nothing if they do."""
     from longtail.pipeline_registry import create_pipelines
@@ -129,8 +126,7 @@ def _selection_mistakes(given: Mapping[str, Any]) -> list[str]:
     source = given["conf_source"] or str(configuration())
     loader = GridConfigLoader(source, given["env"], given["params"], **settings.CONFIG_LOADER_ARGS)
     registered = create_pipelines(*loader.parameters())
-    misspelt = list(_misspelt(given, registered))
-    if misspelt:
+    if misspelt := list(_misspelt(given, registered)):
         return misspelt
     try:
         selected(registered, given)

@@ -186,10 +186,8 @@ class Similar(_LazyDataset):
         similar._filepath = type(similar._filepath)(path)
         arguments = similar._init_args  # of a subclass without a constructor, in `kwargs`
         given = {**arguments.get("kwargs", {}), "filepath": path}
-        similar._init_args = {
-            **arguments,
-            **({"kwargs": given} if "kwargs" in arguments else given),
-        }
+        changed = {"kwargs": given} if "kwargs" in arguments else given
+        similar._init_args = {**arguments, **changed}
         return cast("AbstractDataset[Any, Any]", similar)
 
 

@@ -37,7 +37,11 @@ class Layout:
             if not name.startswith("_") and entry.get("versioned")
         ]
         paths = filter(None, map(self._relative, versioned))
-        self._entries = {path: re.compile(_expression(path)) for path in sorted(paths)}
+        # By path with fields: what matches the paths that it stands for.
+        self._entries = {
+            path: re.compile("[^/]+".join(map(re.escape, FIELD.split(path))))
+            for path in sorted(paths)
+        }
 
     @property
     def store(self) -> str:
@@ -67,8 +71,3 @@ class Layout:
         if not absolute.is_relative_to(self.data):
             return None
         return absolute.relative_to(self.data).as_posix()
-
-
-def _expression(path: str) -> str:
-    """A regular expression for the paths that a path with fields matches."""
-    return "[^/]+".join(map(re.escape, FIELD.split(path)))

@@ -79,9 +79,7 @@ def on_all_cores(
     pool = ThreadPoolExecutor(cores)
     ahead: deque[tuple[Element, Future[Result]]] = deque()
     with warnings.catch_warnings(), pool:
-        warnings.simplefilter(
-            "ignore"
-        )  # Pillow's warnings of damaged EXIF data and of large images
+        warnings.simplefilter("ignore")  # Pillow's, of damaged EXIF data and of large images
         try:
             for item in items:
                 if len(ahead) == PREFETCHED_PER_CORE * cores:

@@ -136,8 +136,7 @@ class TrialRunner(AbstractRunner):
                 self._open_pool(trial_nodes, catalog, show, here, run_id or "")
             )
             for unit in schedule.preparation():
-                _run_here(unit, here)
-                schedule.done(unit)
+                _run_here(unit, here, schedule)
             display = progress.GridProgress(work_of_trials(schedule.trials, catalog))
             stack.enter_context(progress.watched(display.show))
             trials = _Trials(schedule, display, signs, pool, run_id or "", report_failure)
@@ -179,8 +178,7 @@ class _Trials:
             later = []
             for unit in ready:
                 if not unit.is_trial:
-                    _run_here(unit, here)
-                    self._schedule.done(unit)
+                    _run_here(unit, here, self._schedule)
                 elif len(running) < self._pool.capacity:
                     running[self._pool.submit(unit.nodes, self._run_id)] = unit
                     self._signs.begin(unit.name)
@@ -230,12 +228,12 @@ def _run_after_trials(ready: list[Unit], schedule: Schedule, here: Callable[[Nod
     with progress.progress_bar(title, len(left)) as done:
         while ready:
             for unit in ready:
-                _run_here(unit, here)
-                schedule.done(unit)
+                _run_here(unit, here, schedule)
                 done()
             ready = schedule.take_ready()
 
 
-def _run_here(unit: Unit, here: Callable[[Node], None]) -> None:
+def _run_here(unit: Unit, here: Callable[[Node], None], schedule: Schedule) -> None:
     for node in unit.nodes:
         here(node)
+    schedule.done(unit)

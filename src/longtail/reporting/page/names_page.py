@@ -59,7 +59,8 @@ def names_page(
     naming = ClassNaming.infer(recognizer["class_names"])
     higher = {rank for rank in recognizer["thresholds"] if rank != SPECIES and rank in names}
     data = {
-        "key": _key(names),
+        # By it the browser keeps the choices of this page apart.
+        "key": hashlib.sha256(names.to_csv(index=False).encode()).hexdigest()[:16],
         "species": recognizer["class_names"],
         "binomial": naming.is_binomial,
         "higher": sorted({name for rank in higher for name in names[rank].dropna() if name}),
@@ -83,11 +84,6 @@ def names_page(
         data=data,
         pictures=[pictures.get(file, "") for file in chosen["file"]],
     )
-
-
-def _key(names: pd.DataFrame) -> str:
-    """A hash of the table, by which the browser keeps the choices of this page apart."""
-    return hashlib.sha256(names.to_csv(index=False).encode()).hexdigest()[:16]
 
 
 def _tested(on_test: Mapping[str, Any], learnt: str) -> str:
