@@ -142,25 +142,18 @@ def gallery_answers(
     answers: Sequence[Mapping[str, Any]], names: ClassNaming
 ) -> list[tuple[str, list[ImageAnswer]]]:
     """Correct and incorrect predictions, by heading; headings without any are left out."""
+
+    def guess(species: str, probability: float, train_images: int) -> Guess:
+        return Guess(names.html(species), _probability(probability), train_images)
+
     by_heading: dict[str, list[ImageAnswer]] = {}
     for answer in answers:
         kind = "right" if answer["right"] else "wrong"
         group = str(answer["group"])
         of_group = f"{group.capitalize()} {names.plural}: {kind}" if group else kind.capitalize()
         heading = f"{of_group} answers"
-        true = Guess(
-            names.html(answer["true"]),
-            _probability(answer["true_probability"]),
-            answer["train_images"],
-        )
-        top = [
-            Guess(
-                names.html(guess["species"]),
-                _probability(guess["probability"]),
-                guess["train_images"],
-            )
-            for guess in answer["top"]
-        ]
+        true = guess(answer["true"], answer["true_probability"], answer["train_images"])
+        top = [guess(**of_species) for of_species in answer["top"]]
         by_heading.setdefault(heading, []).append(
             ImageAnswer(answer["jpeg"], answer["file"], true, top)
         )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
@@ -25,63 +24,6 @@ from longtail.wording import capitalized, percent
 
 LISTED_SPECIES = 5  # species that are named of those that are never recognised
 SUMMARY_PAIRS = 5  # of the species that are confused
-
-
-@dataclass(frozen=True)
-class Confusion:
-    """Two species that are taken for each other.
-
-    Attributes:
-        first: one of them.
-        first_images: its test images.
-        as_second: how many of these are named as the other one.
-        second: the other one.
-        second_images: its test images.
-        as_first: how many of these are named as the first one.
-        is_one_genus: whether both are of one genus, as far as names have a genus.
-    """
-
-    first: Markup
-    first_images: int
-    as_second: int
-    second: Markup
-    second_images: int
-    as_first: int
-    is_one_genus: bool
-
-
-@dataclass(frozen=True)
-class Recognition:
-    """What one model recognises.
-
-    Attributes:
-        model: its backbone, method and training set.
-        of_ten: how many of ten images it names correctly.
-        share: the share of the test images that it names correctly.
-        right: their number.
-        images: the number of test images.
-        test_set: their set.
-        always: the number of species of which every test image is recognised.
-        never: the names of those of which none is.
-        pairs: the most confused species, each pair once.
-        strangers: how many of ten images of unknown species are named; empty if not measured.
-    """
-
-    model: str
-    of_ten: str
-    share: str
-    right: int
-    images: int
-    test_set: str
-    always: int
-    never: Sequence[Markup]
-    pairs: Sequence[Confusion]
-    strangers: str
-
-    @property
-    def within_genus(self) -> int:
-        """How many of the pairs are of one genus."""
-        return sum(pair.is_one_genus for pair in self.pairs)
 
 
 def show_summary_figures(
@@ -156,7 +98,8 @@ def _recognition(
     novelty: pd.DataFrame | None,
     contents: Contents,
     names: ClassNaming,
-) -> Recognition | None:
+) -> dict[str, Any] | None:
+    """What the best model recognises; None if it has no result."""
     judged: TrainSet = headline_tables(contents)[0].train_set
     # It has every training image, while the other sets are smaller on purpose.
     if "natural" in set(best["train_set"]):
@@ -173,35 +116,40 @@ def _recognition(
     hits = (own["recall"] * own["test_images"]).round()
     right, images = int(hits.sum()), int(own["test_images"].sum())
     never = own.loc[own["recall"] == 0, "species"]
-    return Recognition(
-        model=f"{labels[key['backbone']]}, {method}, {trained} ({which})",
-        of_ten=capitalized(_of_ten(right / images)),
-        share=percent(right / images),
-        right=right,
-        images=images,
-        test_set=str(own["test_set"].iloc[0]),
-        always=int((own["recall"] == 1).sum()),
-        never=_first_names(never, names),
-        pairs=_confusions(pairs.merge(trial[list(TRIAL_COLUMNS)]), own, names),
-        strangers=_strangers(novelty, trial),
-    )
+    confusions = _confusions(pairs.merge(trial[list(TRIAL_COLUMNS)]), own, names)
+    return {
+        "model": f"{labels[key['backbone']]}, {method}, {trained} ({which})",
+        "of_ten": capitalized(_of_ten(right / images)),
+        "share": percent(right / images),
+        "right": right,
+        "images": images,
+        "test_set": own["test_set"].iloc[0],
+        "always": int((own["recall"] == 1).sum()),
+        "never": _first_names(never, names),
+        "pairs": confusions,
+        "within_genus": sum(pair["is_one_genus"] for pair in confusions),
+        "strangers": _strangers(novelty, trial),
+    }
 
 
-def _confusions(pairs: pd.DataFrame, own: pd.DataFrame, names: ClassNaming) -> list[Confusion]:
-    """Each pair once, in both directions, in the order of the rows."""
+def _confusions(pairs: pd.DataFrame, own: pd.DataFrame, names: ClassNaming) -> list[dict[str, Any]]:
+    """Species that are taken for each other, each pair once, in the order of the rows.
+
+    Of each one there are its test images, and how many of these are named as the other one.
+    """
     images = own.set_index("species")["test_images"]
-    once: dict[frozenset[str], Confusion] = {}
+    once: dict[frozenset[str], dict[str, Any]] = {}
     for row in pairs.to_dict("records"):
         true, predicted = row["true"], row["predicted"]
-        confusion = Confusion(
-            first=names.html(true),
-            first_images=row["test_images"],
-            as_second=row["images"],
-            second=names.html(predicted),
-            second_images=int(images[predicted]),
-            as_first=row["both_ways"] - row["images"],
-            is_one_genus=names.is_binomial and names.genus(true) == names.genus(predicted),
-        )
+        confusion = {
+            "first": names.html(true),
+            "first_images": row["test_images"],
+            "as_second": row["images"],
+            "second": names.html(predicted),
+            "second_images": int(images[predicted]),
+            "as_first": row["both_ways"] - row["images"],
+            "is_one_genus": names.is_binomial and names.genus(true) == names.genus(predicted),
+        }
         once.setdefault(frozenset((true, predicted)), confusion)
     return list(once.values())
 
