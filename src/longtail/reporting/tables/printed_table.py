@@ -50,13 +50,3 @@ class PrintedTable:
     notes: tuple[str, ...] = ()
     label: str = ""
     blocks: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def has_stars(self) -> bool:
-        """Whether any cell is marked with a star."""
-        return any(cell.differs for _, cells in self.rows for cell in cells)
-
-    @property
-    def has_bold(self) -> bool:
-        """Whether any cell is marked as the best."""
-        return any(cell.best for _, cells in self.rows for cell in cells)

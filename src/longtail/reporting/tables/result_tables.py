@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
-from dataclasses import replace
 
 import pandas as pd
 
@@ -53,8 +52,7 @@ def thesis_table(summaries: pd.DataFrame, table: Table, layout: TableLayout) -> 
     )
     seeds = _seeds(own)
     notes = *no_result_notes(seeds, table), *fewer_seeds_notes(seeds, table)
-    printed = _printed(table, layout, layout.description + _means(own), rows)
-    return replace(printed, notes=notes)
+    return _printed(table, layout, layout.description + _means(own), rows, notes)
 
 
 def interval_table(content: TableResults, layout: TableLayout) -> PrintedTable:
@@ -90,11 +88,8 @@ def interval_table(content: TableResults, layout: TableLayout) -> PrintedTable:
     tested = {(test_set, metric) for test_set, metric, *_ in tests}
     has_tests = any((column.test_set, column.metric) in tested for column in layout.columns)
     unmarked = set(table.methods) - content.marked if has_tests else set()
-    printed = _printed(table, layout, description, rows, "-intervals")
     notes = (
-        *mark_notes(
-            table, statistics, count, has_stars=printed.has_stars, has_bold=printed.has_bold
-        ),
+        *mark_notes(table, statistics, count, has_stars=bool(differing), has_bold=bool(best)),
         *shared_training_notes(content.trainings, table),
         *post_hoc_notes(content.results, table),
         *five_crop_notes(content.results, table),
@@ -102,7 +97,7 @@ def interval_table(content: TableResults, layout: TableLayout) -> PrintedTable:
         *no_result_notes(_seeds(own), table),
         *unequal_seeds_notes(_seeds(own), table, unmarked),
     )
-    return replace(printed, notes=notes)
+    return _printed(table, layout, description, rows, notes, "-intervals")
 
 
 def _cells(
@@ -155,6 +150,7 @@ def _printed(
     layout: TableLayout,
     description: str,
     rows: tuple[tuple[str, tuple[PrintedValue, ...]], ...],
+    notes: tuple[str, ...],
     variant: str = "",
 ) -> PrintedTable:
     caption = (
@@ -163,7 +159,7 @@ def _printed(
     )
     label = latex_label(table, f"{layout.kind}{variant}")
     number = number_in_series(table, layout)
-    return PrintedTable(number, caption, layout, rows, label=label, blocks=family_blocks(table))
+    return PrintedTable(number, caption, layout, rows, notes, label, family_blocks(table))
 
 
 def family_blocks(table: Table) -> dict[str, str]:
