@@ -18,9 +18,10 @@ class Mean:
         """Add one duration."""
         self.total, self.count = self.total + seconds, self.count + 1
 
-    def or_else(self, seconds: float) -> float:
-        """The mean; the given duration if there is none yet."""
-        return self.total / self.count if self.count else seconds
+    @property
+    def seconds(self) -> float:
+        """The mean; 0 if there is no duration yet."""
+        return self.total / self.count if self.count else 0.0
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ class TimeLeft:
             for stage, epochs in self._last_epochs(trial, self._epochs_left[trial])
         )
         passed = now - self._heard.get(trial, now)
-        return max(0.0, seconds + self._scoring.or_else(0) - passed)
+        return max(0.0, seconds + self._scoring.seconds - passed)
 
     def seconds(self, now: float) -> float | None:
         """The seconds that all trials still take; None if nothing was measured yet."""
@@ -138,8 +139,7 @@ class TimeLeft:
     def _rate(self, stage: StageWork) -> float:
         """The seconds per image of trainings that are most like a stage."""
         return next(
-            (self._rates[kind].or_else(0) for kind in (*stage.kinds, ()) if kind in self._rates),
-            0.0,
+            (self._rates[kind].seconds for kind in (*stage.kinds, ()) if kind in self._rates), 0.0
         )
 
     def _hear(self, trial: str, now: float) -> None:
