@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from longtail.cluster.checks import Expected, Probe, probing, server_of, slots
+from longtail.cluster.checks import Expected, Probe, Requirements, probing, server_of, slots
 from longtail.cluster.on_worker import Introduction, introduce
 from longtail.errors import DataError
 from longtail.parameters import Compute
@@ -19,13 +19,16 @@ def ask(probe: Probe, server: tuple[str, int] | None = None) -> Introduction:
     return Introduction(*introduce(str(PROJECT), str(probe.file), probe.content, answer, server))
 
 
-def expected(data: Path, probe: Probe, tracking: str = "http://a:5000") -> Expected:
-    return Expected.here(PROJECT, data, tracking, "cpu", probe)
-
-
 def compute(**changes: Any) -> Compute:
     values = {"device": "auto", "threads": 1, "workers": None, "compile": "never"}
     return Compute(**{**values, **changes})
+
+
+def expected(
+    data: Path, probe: Probe, tracking: str = "http://a:5000", device: str = "cpu"
+) -> Expected:
+    required = Requirements(data, tracking, compute(device=device), None, 30)
+    return Expected.here(PROJECT, required, probe)
 
 
 def test_the_machine_itself_is_fit_and_nothing_is_left_in_its_data_folder(tmp_path: Path) -> None:
@@ -142,7 +145,7 @@ def test_how_many_trials_a_worker_runs(
 
 def test_a_gpu_that_is_asked_for_has_to_be_there(tmp_path: Path) -> None:
     with probing(tmp_path) as probe:
-        needs = Expected.here(PROJECT, tmp_path, "http://a:5000", "cuda", probe)
+        needs = expected(tmp_path, probe, device="cuda")
         without = ask(probe)._replace(has_gpu=False)
         assert "has no GPU" in needs.unfit(without, answered=True)
         assert needs.unfit(without._replace(has_gpu=True), answered=True) == ""

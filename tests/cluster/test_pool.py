@@ -13,7 +13,8 @@ from distributed import KilledWorker
 from distributed.comm.core import CommClosedError
 
 from longtail.catalog import LongtailCatalog
-from longtail.cluster.pool import DaskPool, Requirements
+from longtail.cluster.checks import Requirements
+from longtail.cluster.pool import DaskPool
 from longtail.cluster.process import Site
 from longtail.errors import ConfigurationError, LongtailError, SilentWorkerError
 from longtail.parameters import Compute

@@ -82,28 +82,43 @@ def server_of(uri: str) -> tuple[str, int] | None:
 
 
 @dataclass(frozen=True)
+class Requirements:
+    """What the trials of a run require of workers.
+
+    Attributes:
+        data: the data folder, shared by all machines.
+        tracking: the URI of MLflow.
+        compute: the parameter ``compute``.
+        gpu: whether each trial requests the resource ``GPU``; None: if a worker announces it.
+        patience_s: how long to wait for a worker while there is none, in seconds.
+    """
+
+    data: Path
+    tracking: str
+    compute: Compute
+    gpu: bool | None
+    patience_s: float
+
+
+@dataclass(frozen=True)
 class Expected:
     """What all machines have to match: the machine of the main process.
 
     Attributes:
         own: its description.
         project: the project's folder.
-        data: the data folder.
-        tracking: the URI of MLflow.
-        device: the parameter ``compute.device``.
+        required: what the trials require.
     """
 
     own: Introduction
     project: Path
-    data: Path
-    tracking: str
-    device: str
+    required: Requirements
 
     @classmethod
-    def here(cls, project: Path, data: Path, tracking: str, device: str, probe: Probe) -> Expected:
+    def here(cls, project: Path, required: Requirements, probe: Probe) -> Expected:
         """The description of this machine."""
         own = introduce(str(project), str(probe.file), probe.content, str(probe.answer("")), None)
-        return cls(Introduction(*own), project, data, tracking, device)
+        return cls(Introduction(*own), project, required)
 
     def unfit(self, worker: Introduction | BaseException, answered: bool) -> str:
         """Why a worker cannot be used, and what to do about it; empty if it can be used.
@@ -138,28 +153,29 @@ class Expected:
                 f"there is no project in {self.project} on {worker.host}. The project's folder "
                 f"has to be shared, at the same path on every machine"
             )
-        if self.device == "cuda" and not worker.has_gpu:
+        if self.required.compute.device == "cuda" and not worker.has_gpu:
             return f"compute.device is 'cuda', but {worker.host} has no GPU"
         return self._unshared(worker, answered)
 
     def _unshared(self, worker: Introduction, answered: bool) -> str:
+        data, tracking = self.required.data, self.required.tracking
         if not worker.sees_probe or not worker.can_write or not answered:
             how = "see" if not worker.sees_probe else "write"
             return (
-                f"{worker.host} does not {how} this run's data in {self.data}. The data folder has "
+                f"{worker.host} does not {how} this run's data in {data}. The data folder has "
                 f"to be shared, at the same path on every machine: --params=data=/path/to/folder"
             )
         if not worker.sees_lock:
             return (
-                f"file locks on {self.data} are not seen on {worker.host}, so that two machines "
+                f"file locks on {data} are not seen on {worker.host}, so that two machines "
                 f"could write the same training. Mount it with locks (NFS: without nolock; "
                 f"Lustre: with flock), or give another folder: --params=data=/path/to/folder"
             )
-        if self.tracking.startswith("sqlite") and worker.host != self.own.host:
+        if tracking.startswith("sqlite") and worker.host != self.own.host:
             return (
-                f"it is on another machine, {worker.host}, and MLflow's database {self.tracking} "
+                f"it is on another machine, {worker.host}, and MLflow's database {tracking} "
                 f"is a file, which several machines must not write. Start a server on this "
-                f"machine, mlflow server --host 0.0.0.0 --backend-store-uri {self.tracking}, and "
+                f"machine, mlflow server --host 0.0.0.0 --backend-store-uri {tracking}, and "
                 f"set MLFLOW_TRACKING_URI=http://{self.own.host}:5000"
             )
         if worker.unreachable:

@@ -14,20 +14,17 @@ from concurrent.futures import (
     wait,
 )
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from kedro.pipeline.node import Node
 
 from longtail import workers
 from longtail.cluster import on_worker
-from longtail.cluster.checks import GPU, Expected, Probe, probing, server_of, slots
+from longtail.cluster.checks import GPU, Expected, Probe, Requirements, probing, server_of, slots
 from longtail.cluster.on_worker import Introduction
 from longtail.cluster.process import Site
 from longtail.errors import ConfigurationError, LongtailError, SilentWorkerError
-from longtail.parameters import Compute
 from longtail.progress import Sink
 from longtail.wording import counted
 from longtail.workers import Versions
@@ -43,25 +40,6 @@ LOOK_S = 1.0
 NO_ANSWER = (OSError, TimeoutError)
 # What the scheduler calls the removal of workers after its `distributed.scheduler.worker-ttl`.
 TIMED_OUT = "worker-ttl-timed-out"
-
-
-@dataclass(frozen=True)
-class Requirements:
-    """What the trials of a run require of workers.
-
-    Attributes:
-        data: the data folder, shared by all machines.
-        tracking: the URI of MLflow.
-        compute: the parameter ``compute``.
-        gpu: whether each trial requests the resource ``GPU``; None: if a worker announces it.
-        patience_s: how long to wait for a worker while there is none, in seconds.
-    """
-
-    data: Path
-    tracking: str
-    compute: Compute
-    gpu: bool | None
-    patience_s: float
 
 
 class DaskPool:
@@ -97,13 +75,7 @@ class DaskPool:
         with ExitStack() as stack:
             stack.callback(self._close)
             self._probe: Probe = stack.enter_context(probing(self._required.data))
-            self._expected = Expected.here(
-                self._site.project,
-                self._required.data,
-                self._required.tracking,
-                self._required.compute.device,
-                self._probe,
-            )
+            self._expected = Expected.here(self._site.project, self._required, self._probe)
             self._client.subscribe_topic(self._topic, self._hear)
             self._welcome_first()
             self._stack = stack.pop_all()

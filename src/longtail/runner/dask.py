@@ -11,7 +11,8 @@ from kedro.pipeline.node import Node
 
 from longtail import tracking
 from longtail.catalog import LongtailCatalog
-from longtail.cluster.pool import DaskPool, Requirements
+from longtail.cluster.checks import Requirements
+from longtail.cluster.pool import DaskPool
 from longtail.cluster.process import Site
 from longtail.errors import ConfigurationError
 from longtail.parameters import Compute, unknown
