@@ -13,6 +13,8 @@ from kedro.framework.startup import bootstrap_project
 
 from longtail.commands.plan import Plan, planned
 from longtail.errors import ConfigurationError, DataError
+from longtail.learning.backbones import ImageClassifier, build_for_trial
+from longtail.parameters import Trial
 from tests.damage import flip_bit
 from tests.pipelines.support import PROJECT, SMALL_TRIALS, dotted, run
 from tests.projects import kedro
@@ -204,10 +206,18 @@ def test_the_thesis_is_planned_without_its_images_and_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Four backbones: on equal class counts three of the seven losses differ."""
+    built: list[Trial] = []
+
+    def noted(trial: Trial, *arguments: Any, **options: Any) -> ImageClassifier:
+        built.append(trial)
+        return build_for_trial(trial, *arguments, **options)
+
+    monkeypatch.setattr("longtail.learning.backbones.build_for_trial", noted)
     monkeypatch.setattr("longtail.learning.backbones.pretrained.is_local", lambda _: False)
     plan = planned({"env": "thesis", "params": {"data": str(tmp_path / "data")}})
     assert len(plan.trials) == 56
     assert len(plan.new) == len(plan.trainings) == 4 * (3 + 7)
+    assert len(built) <= 4 * 2  # linear and cosine classifiers
     assert plan.downloads[0] == "the images of cifar100"
     assert len(plan.downloads) == 5
     assert plan.estimate.here is None

@@ -10,7 +10,7 @@ import numpy as np
 from longtail.commands.plan.data import PlannedData
 from longtail.commands.plan.trainings import PlannedTraining
 from longtail.imbalance.subsets import held_out_images
-from longtail.parameters import Trial
+from longtail.parameters import Method, Softmax, Trial
 
 FLOAT32_BYTES = np.dtype(np.float32).itemsize
 # A checkpoint has the weights, up to two states of the optimizer, and perhaps their average; it is
@@ -45,7 +45,17 @@ def disk_bytes(
 def model_bytes(training: PlannedTraining) -> int:
     """The size of the weights of a training."""
     trial = training.job.trial.last_stage
-    return FLOAT32_BYTES * _parameters(trial.model_dump_json(), training.job.split.classes)
+    # Methods that differ in their losses only have the same network.
+    method = Method(
+        name="any",
+        label="any",
+        loss=Softmax(name="softmax"),
+        classifier=trial.method.classifier,
+        experts=trial.method.experts,
+    )
+    equal = {"dataset": "any", "train_set": "balanced", "seed": 0, "method": method}
+    alike = trial.model_copy(update=equal)
+    return FLOAT32_BYTES * _parameters(alike.model_dump_json(), training.job.split.classes)
 
 
 @cache
