@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pandera.pandas as pa
 import pytest
 from kedro.io import DataCatalog
 from kedro.io.core import AbstractVersionedDataset, DatasetError, Version, generate_timestamp
@@ -20,7 +21,6 @@ from kedro.io.core import AbstractVersionedDataset, DatasetError, Version, gener
 from longtail.catalog import LongtailCatalog
 from longtail.errors import DataError, WriteError
 from longtail.kedro_internals import pin
-from longtail.schemas.columns import TableSchema
 from longtail.storage.files import checksum_file, write_checksum
 from tests.damage import flip_bit
 
@@ -328,12 +328,12 @@ def validated(monkeypatch: pytest.MonkeyPatch) -> list[pd.DataFrame]:
     """The tables that are validated, as it happens."""
     tables: list[pd.DataFrame] = []
 
-    def noted(self: TableSchema, table: pd.DataFrame, **options: Any) -> pd.DataFrame:
+    def noted(self: pa.DataFrameSchema, table: pd.DataFrame, **options: Any) -> pd.DataFrame:
         tables.append(table)
         return validate(self, table, **options)
 
-    validate = TableSchema.validate
-    monkeypatch.setattr(TableSchema, "validate", noted)
+    validate = pa.DataFrameSchema.validate
+    monkeypatch.setattr(pa.DataFrameSchema, "validate", noted)
     return tables
 
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -13,9 +12,7 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 from pandera import dtypes
-from pandera.backends.pandas.container import DataFrameSchemaBackend
 from pandera.engines import numpy_engine, pandas_engine
-from pandera.errors import ParserError
 
 from longtail.wording import alternatives
 
@@ -81,56 +78,6 @@ class TrueOrFalse(pandas_engine.BOOL):
         except KeyError:
             raise ValueError("neither True nor False") from None
 
-
-class TableSchema(pa.DataFrameSchema):
-    """A schema that checks columns of one kind together.
-
-    pandera checks them one by one, which takes a millisecond each, however few their cells are.
-    Checks that two columns have must look at each cell by itself.
-    """
-
-    def validate(self, check_obj: pd.DataFrame, *args: Any, **options: Any) -> pd.DataFrame:
-        """Convert and check a table; pandera says what is wrong with one that is not valid."""
-        valid = self._valid(check_obj)
-        return super().validate(check_obj, *args, **options) if valid is None else valid
-
-    def _valid(self, table: pd.DataFrame) -> pd.DataFrame | None:
-        """The converted table; None if it is not valid, or only pandera can tell."""
-        columns = {name: column for name, column in self.columns.items() if name in table}
-        absent = [column for name, column in self.columns.items() if name not in columns]
-        if any(column.required or column.regex for column in absent):
-            return None
-        if not table.columns.is_unique:
-            return None
-        try:
-            cells = {name: of.dtype.try_coerce(table[name]) for name, of in columns.items()}
-        except ParserError:
-            return None
-        equal = defaultdict(list)
-        for name, column in columns.items():
-            kind = cells[name].dtype, column.nullable, column.unique, tuple(column.checks)
-            equal[kind].append(name)
-        converted = table.assign(**cells)
-        is_valid = (
-            all(_are_valid([cells[name] for name in of], columns[of[0]]) for of in equal.values())
-            and not (self.unique and converted.duplicated(self.unique).any())
-            and all(check(converted).check_passed for check in self.checks)
-        )
-        return converted if is_valid else None
-
-
-def _are_valid(equal: list[pd.Series[Any]], column: pa.Column) -> bool:
-    """Whether the cells of columns of one kind are valid."""
-    cells = pd.concat(equal, ignore_index=True)
-    return (
-        (column.nullable or not cells.hasnans)
-        and not (column.unique and any(not one.is_unique for one in equal))
-        and all(check(cells).check_passed for check in column.checks)
-    )
-
-
-# pandera finds how to check by the class of a schema, not by those that it is derived from.
-TableSchema.register_backend(pd.DataFrame, DataFrameSchemaBackend)
 
 UNIT_INTERVAL = pa.Check.in_range(0, 1, error="a fraction between 0 and 1")
 HAS_ROWS = pa.Check(lambda table: len(table) > 0, error="has no row below its header")
@@ -227,6 +174,6 @@ def table(
         options: more of pandera's.
     """
     checks = [*([HAS_ROWS] if rows else []), *options.pop("checks", [])]
-    return TableSchema(
+    return pa.DataFrameSchema(
         dict(columns), checks=checks, coerce=True, name=name, description=description, **options
     )
