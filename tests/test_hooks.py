@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kedro.framework.hooks.manager import _create_hook_manager
 from kedro.pipeline import Pipeline
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from longtail.catalog import LongtailCatalog
 from longtail.errors import ConfigurationError, DataError, RunInterruptedError
-from longtail.hooks import MlflowHook, PreflightHook
+from longtail.hooks import MlflowHook, PreflightHook, RunStatusHook, SummaryHook
 from tests.pipelines.support import PROJECT, catalog, dotted, loader, pipelines
 
 RUN_ID = "2000-01-01T00.00.00.000Z"
@@ -253,6 +254,18 @@ def test_hooks_are_registered() -> None:
         "SummaryHook",
     }
     assert (PROJECT / "conf").is_dir()
+
+
+def test_what_comes_next_is_said_when_all_hooks_are_done() -> None:
+    manager = _create_hook_manager()
+    for hook in (SummaryHook(), MlflowHook(), RunStatusHook()):
+        manager.register(hook)
+    last = manager.hook.after_pipeline_run.get_hookimpls()[0]  # they are called from the end
+    assert isinstance(last.plugin, SummaryHook)
+    manager = _create_hook_manager()
+    for hook in (RunStatusHook(), MlflowHook(), SummaryHook()):
+        manager.register(hook)
+    assert isinstance(manager.hook.after_pipeline_run.get_hookimpls()[0].plugin, SummaryHook)
 
 
 def closed_address() -> str:

@@ -373,8 +373,13 @@ def test_a_frozen_network_starts_from_pretrained_weights(config: Config) -> None
     config["recipe"]["freeze"] = "backbone"
     assert (
         "train.digits.balanced.vit_micro.softmax.seed0.trial: recipe.freeze is backbone, but the "
-        "network would start from random weights. Set backbones.vit_micro.pretrained to true"
+        "network would start from random weights. There are none to download of vit_micro: leave "
+        "out the method or the backbone, give weights in a file (backbones.vit_micro.weights), or "
+        "set recipe.freeze to none"
     ) in message(config)
+    config["backbones"]["vit_micro"]["architecture"] = "vit_tiny_patch16_224"
+    assert "weights. Set backbones.vit_micro.pretrained to true, or set" in message(config)
+    config["backbones"]["vit_micro"]["architecture"] = "vit_micro"
     for name in ("vit_micro", "convnext_micro"):
         config["backbones"][name] |= {"pretrained": True, "weights": "w.npz"}
     assert {trial.recipe.freeze for trial in expand(config).values()} == {"backbone"}

@@ -9,6 +9,7 @@ from typing import Any
 from longtail.catalog import LongtailCatalog
 from longtail.errors import DataError
 from longtail.parameters import unknown
+from longtail.wording import first_names
 
 SHOWN_RUNS = 5
 OTHER_RUNS = (
@@ -54,7 +55,7 @@ def check_run(catalog: LongtailCatalog, version: str, names: Iterable[str]) -> N
     """
     found = _saved_in(catalog, names)
     if version not in found:
-        newest = found[:SHOWN_RUNS]
+        newest = list(first_names(found, SHOWN_RUNS))
         data = catalog.load("params:data")
         none = [f"none of this environment is in the data folder '{data}'"]
         message = unknown(version, newest or none, "run")
@@ -69,7 +70,7 @@ def check_has_results(catalog: LongtailCatalog, version: str, results: Iterable[
     """
     found = _saved_in(catalog, results)
     if version not in found:
-        others = f"Runs with results: {', '.join(found[:SHOWN_RUNS])}"
+        others = f"Runs with results: {', '.join(first_names(found, SHOWN_RUNS))}"
         raise DataError(
             f"the run {version} has made no results, so there is no report of it. "
             f"{others if found else 'To make some: kedro run --pipelines=full'}"

@@ -221,6 +221,7 @@ class MlflowHook:
         for run in self._open_runs(f"tags.kedro_run_id = '{run_id}'"):
             if run.info.run_id != parent:
                 self._mlflow().set_terminated(run.info.run_id, "KILLED")
+        log.info("Recording the run in MLflow")
         self._log_versions(parent, pipeline, catalog)
         documents = made(pipeline, catalog).values()
         for document in documents:

@@ -67,7 +67,7 @@ class SummaryHook:
         """Note when the run began: Kedro has one hook per process."""
         self._began = time.time()
 
-    @hook_impl
+    @hook_impl(trylast=True)  # what comes next is said when nothing more is done
     def after_pipeline_run(self, pipeline: Pipeline, catalog: LongtailCatalog) -> None:
         """Log the trainings, the documents, what new images have brought, and what comes next."""
         observer = _observer.get()

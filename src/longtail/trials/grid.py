@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from longtail.errors import ConfigurationError
 from longtail.parameters import (
+    OWN_ARCHITECTURES,
     Contents,
     Dataset,
     Grid,
@@ -209,10 +210,16 @@ def _check_views(trial: Trial, key: str) -> None:
     """Refuse a frozen network with random weights, and views that are all the same."""
     recipe = trial.recipe
     if recipe.freeze != "none" and not trial.backbone.pretrained:
+        backbone = trial.backbone
+        instead = f"Set backbones.{backbone.name}.pretrained to true"
+        if backbone.architecture in OWN_ARCHITECTURES:
+            instead = (
+                f"There are none to download of {backbone.architecture}: leave out the method or "
+                f"the backbone, give weights in a file (backbones.{backbone.name}.weights)"
+            )
         raise ConfigurationError(
-            f"{key}: recipe.freeze is {recipe.freeze}, but the network would start "
-            f"from random weights. Set backbones.{trial.backbone.name}.pretrained to true, or "
-            f"recipe.freeze to none"
+            f"{key}: recipe.freeze is {recipe.freeze}, but the network would start from random "
+            f"weights. {instead}, or set recipe.freeze to none"
         )
     chosen = [name for name in OPTIONAL_AUGMENTATION if getattr(recipe, name) is not None]
     are_equal = not (recipe.crop_padding or recipe.horizontal_flip or chosen)

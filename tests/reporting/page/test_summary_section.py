@@ -94,6 +94,16 @@ def test_the_methods_that_lead_for_most_backbones_are_named() -> None:
     assert "V&lt;i&gt;T" in text and "V<i>T" not in text
 
 
+def test_a_label_is_written_as_it_is_where_it_begins_a_sentence() -> None:
+    table = make_table("softmax", "ldam", train_set="long_tailed")
+    labels = {"softmax": "cRT", "ldam": "sLDAM"}
+    contents = Contents(tables=(table.model_copy(update={"methods": labels}),))
+    only = FOUND[FOUND["backbone"] == "mobilenetv2"]
+    assert "cRT is best, beyond noise" in section(only, contents=contents)
+    alike = only.assign(place=["best"] * 2 + ["not significantly worse"] * 2)
+    assert "No method is best beyond noise: cRT reaches" in section(alike, contents=contents)
+
+
 def figures(found: pd.DataFrame, **families: Any) -> str:
     table = make_table("softmax", "ldam", train_set="long_tailed", families=families)
     return show_summary_figures(b"overview", b"tail", found, Contents(tables=(table,)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -81,7 +82,10 @@ def summary_section(
         trained=f"Trained {TRAIN_SET_LABELS[judged[0].train_set]}",
         headings=leader_headings(leaders, grouped_by).values(),
         backbones=[
-            (table.backbone_label, map(capitalized, leader_texts(leaders, table).values()))
+            (
+                table.backbone_label,
+                [_begun(text, table.methods) for text in leader_texts(leaders, table).values()],
+            )
             for table in judged
         ],
         seeds=len(contents.tables[0].seeds),
@@ -89,6 +93,11 @@ def summary_section(
         found=_recognition(best, species, pairs, novelty, contents, names),
         shown_pairs=SUMMARY_PAIRS,
     )
+
+
+def _begun(text: str, labels: Mapping[str, str]) -> str:
+    """A text that begins a sentence; the label of a method stays as it is, such as cRT."""
+    return text if text.startswith(tuple(labels.values())) else capitalized(text)
 
 
 def _recognition(
