@@ -5,6 +5,7 @@ import pytest
 from longtail.wording import (
     counted,
     duration,
+    first_listed,
     first_names,
     is_or_are,
     level_in_percent,
@@ -29,6 +30,8 @@ def test_of_many_names_the_first_are_reported_and_how_many_more_there_are() -> N
     names = [f"species {number}" for number in range(2000)]
     assert list(first_names(names)) == ["species 0", "species 1", "species 2", "and 1,997 more"]
     assert list(first_names(names[:3])) == names[:3]
+    assert first_listed(names) == "species 0, species 1, species 2, and 1,997 more"
+    assert first_listed(names[:3]) == "species 0, species 1, and species 2"
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,16 @@ def listed(words: Iterable[str]) -> str:
     return f"{', '.join(found[:-1])}{',' if len(found) > 2 else ''} and {found[-1]}"
 
 
+def first_listed(names: Sequence[str]) -> str:
+    """The first few names as a list, and the number of the others.
+
+    Examples:
+        >>> first_listed(["a", "b"]), first_listed(["a", "b", "c", "d", "e"])
+        ('a and b', 'a, b, c, and 2 more')
+    """
+    return listed(names) if len(names) <= FEW_NAMES else ", ".join(first_names(names))
+
+
 def count_range(lowest: int, highest: int) -> str:
     """A range of counts, or one number if both ends are equal.
 

@@ -118,6 +118,16 @@ def test_what_is_wrong_is_named(
     assert message in str(caught.value)
 
 
+def test_of_many_images_the_first_are_named(tmp_path: Path) -> None:
+    rows(file=[f"{number}.png" for number in range(3)]).to_csv(tmp_path / "theirs.csv", index=False)
+    index = pd.DataFrame({"image": range(8), "file": [f"{number}.png" for number in range(8)]})
+    with pytest.raises(DataError) as caught:
+        external_logits(
+            str(tmp_path / "theirs.csv"), "theirs", "logits", index, np.arange(8), NAMES
+        )
+    assert "for 5 test images: '3.png', '4.png', '5.png', and 2 more. Add" in str(caught.value)
+
+
 def test_columns_of_one_class_are_refused(tmp_path: Path) -> None:
     table = rows().assign(red2=1.0).rename(columns={"red2": "red"})
     table.to_csv(tmp_path / "theirs.csv", index=False)

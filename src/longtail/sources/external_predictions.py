@@ -17,7 +17,7 @@ from longtail.arrays import Float32Array, Float64Array, Int64Array
 from longtail.errors import DataError
 from longtail.project import located
 from longtail.schemas.user_csv import read_csv
-from longtail.wording import counted, first_names, listed
+from longtail.wording import counted, first_listed, listed
 
 log = logging.getLogger(__name__)
 
@@ -226,4 +226,4 @@ def _refuse(wrong: npt.NDArray[np.bool_], names: npt.NDArray[Any], where: str, w
 
 
 def _some(values: Iterable[Any]) -> str:
-    return listed(first_names([f"'{value}'" for value in values]))
+    return first_listed([f"'{value}'" for value in values])

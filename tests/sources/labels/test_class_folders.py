@@ -116,6 +116,10 @@ UNCLEAR: dict[str, tuple[dict[str, int], str]] = {
         {"train/a": 2, "train/b": 2, "test/a": 2, "test/b": 2, "extra/a": 2},
         "'test' and 'train' look like official splits, but beside them are 'extra'",
     ),
+    "many other folders": (
+        {"train/a": 2, "test/a": 2, **{f"extra{number}/a": 2 for number in range(5)}},
+        "but beside them are 'extra0', 'extra1', 'extra2', and 2 more. Say",
+    ),
     "one split twice": (
         {"train/a": 2, "train/b": 2, "val/a": 2, "valid/b": 2},
         "but 'val' and 'valid' are the same split",

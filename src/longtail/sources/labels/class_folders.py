@@ -25,7 +25,7 @@ from longtail.sources.labels.split_folders import (
     split_of,
 )
 from longtail.sources.listing import Listing
-from longtail.wording import first_names, is_or_are, listed
+from longtail.wording import first_listed, is_or_are, listed
 
 NO_CLASS = "is not in a class folder"
 
@@ -177,7 +177,7 @@ def _top(files: Sequence[Parts], levels: int, *, ends_at_split: bool) -> Parts:
 
 def _log_tops(tops: Mapping[Path, Parts], key: str) -> None:
     if found := sorted({"/".join(top) for top in tops.values() if top}):
-        names = listed(first_names([f"'{name}'" for name in found]))
+        names = first_listed([f"'{name}'" for name in found])
         log.info(
             "%s.path: %s %s everything: %s is no class", key, names,
             "holds" if len(found) == 1 else "hold", "it" if len(found) == 1 else "each",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from longtail.errors import DataError
-from longtail.wording import counted, first_names, listed
+from longtail.wording import counted, first_listed, listed
 
 Parts = tuple[str, ...]
 Answer = Literal["official", "redraw", "classes"] | None
@@ -108,7 +108,8 @@ def _doubt(
             return f"its images are in folders below it, those of '{others[0]}' are not"
         return None
     if others:
-        return f"beside them are {_quoted(first_names(others))}"
+        shown = first_listed([f"'{name}'" for name in others])
+        return f"beside them are {shown}"
     if twice := [name for name in splits if list(splits.values()).count(splits[name]) > 1]:
         return f"{_quoted(twice)} are the same split"
     if not position and all(len(parts) < 3 for parts in files if parts[0] in splits):
@@ -134,7 +135,7 @@ def question(folders: Iterable[str], doubt: str, key: str) -> str:
 
 
 def _quoted(names: Iterable[str]) -> str:
-    return listed(name if name.startswith("and ") else f"'{name}'" for name in names)
+    return listed(f"'{name}'" for name in names)
 
 
 def sizes(splits: Sequence[str]) -> str:
