@@ -108,8 +108,13 @@ def check_predictions(pipeline: Pipeline, catalog: LongtailCatalog) -> None:
     Raises:
         DataError: naming each.
     """
+    check_external_files(external_trials(pipeline, catalog))
+
+
+def external_trials(pipeline: Pipeline, catalog: LongtailCatalog) -> list[Trial]:
+    """The trials whose predictions a run reads from files."""
     read = [node.namespace for node in pipeline.nodes if node.func is read_external]
-    check_external_files([catalog.load(f"params:{name}.trial") for name in read])
+    return [catalog.load(f"params:{name}.trial") for name in read]
 
 
 def refuse_missing(pipeline: Pipeline, catalog: LongtailCatalog) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from kedro.framework.startup import bootstrap_project
 
@@ -200,6 +201,35 @@ def test_images_that_are_not_decoded_are_named(tmp_path: Path) -> None:
     cards = [json.loads(file.read_text()) for file in (data / STORE).glob("*/card.json")]
     seconds = [card["seconds"] for card in cards]
     assert min(seconds) <= expected.high and expected.low <= sum(seconds)
+
+
+def test_external_predictions_are_checked_as_the_run_does(tmp_path: Path) -> None:
+    file = tmp_path / "theirs.csv"
+    theirs = f"methods.theirs={{label: Theirs, external: {{path: {file}}}}}"
+    grid = (*BASE, "grid.methods=[softmax,theirs]", theirs)
+    classes = [str(digit) for digit in range(10)]
+    rows = pd.DataFrame(0.0, index=range(1797), columns=classes).rename_axis("image").reset_index()
+    data = tmp_path / "data"
+    for written, wrong in (
+        (rows, None),
+        (rows.iloc[:0], "no row for"),
+        (pd.concat([rows, rows]), "several rows of the same image: '0', '1', '2', and 1,794 more"),
+        (rows.drop(columns="3"), "no column for '3'"),
+    ):
+        written.to_csv(file, index=False)
+        if wrong is None:
+            assert plan_of(data, *grid).unchecked == ()
+        else:
+            with pytest.raises(DataError) as raised:
+                plan_of(data, *grid)
+            assert f"methods.theirs.external.path: {file} has {wrong}" in str(raised.value)
+    folder_of(tmp_path / "images", {"a": 20, "b": 20, "c": 20})
+    source = (
+        "grid.datasets=[moths]",
+        "grid.train_sets=[natural]",
+        f"datasets.moths.source.path={tmp_path}/images",
+    )
+    assert plan_of(data, *grid, *source).unchecked == ("theirs",)
 
 
 def test_the_thesis_is_planned_without_its_images_and_weights(

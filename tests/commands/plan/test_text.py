@@ -13,7 +13,7 @@ from longtail.commands.plan.text import Plan, lines_of
 
 def test_stages_that_were_never_made_are_not_called_out_of_date() -> None:
     nothing = Estimate(1, None, "a few timed steps", None, 0.0, 0)
-    plan = Plan((), (), {}, {}, (), {}, ("train", "report"), nothing, Path("data"))
+    plan = Plan((), (), {}, {}, (), (), {}, ("train", "report"), nothing, Path("data"))
     assert list(lines_of(plan, 0, ["--pipelines=ingest,imbalance"])) == [
         "This run trains nothing: it has no trials",
         "Not made by this run: train and report",
@@ -34,7 +34,8 @@ def test_the_time_of_images_that_are_still_to_be_read(
 ) -> None:
     nothing = Estimate(1, None, "a few timed steps", None, 0.0, 0)
     trials, unread = ("moths.natural.vit_micro.ldam.seed0",), {"moths": "corrections come first"}
-    plan = Plan(trials, (), unread, times, (), {}, (), nothing, Path("data"))
-    first, second, *_ = lines_of(plan, 0, [])
+    plan = Plan(trials, (), unread, times, (), ("theirs", "others"), {}, (), nothing, Path("data"))
+    first, second, third, *_ = lines_of(plan, 0, [])
     assert first == "moths: corrections come first; then at most 1 training is done"
     assert told in second
+    assert third.startswith("Not checked yet: the predictions of theirs and others. The run reads")

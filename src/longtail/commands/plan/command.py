@@ -26,11 +26,17 @@ from longtail.commands.run_options import selected
 from longtail.context import open_project
 from longtail.hooks import LoadVersionsHook
 from longtail.hooks.networks import check_networks
-from longtail.hooks.preflight import check_predictions, check_sources, refuse_missing
+from longtail.hooks.preflight import (
+    check_predictions,
+    check_sources,
+    external_trials,
+    refuse_missing,
+)
 from longtail.hooks.run_files import is_step, path_of
 from longtail.hooks.summary import stages_after
 from longtail.layout import STORE
 from longtail.parameters import Trial
+from longtail.pipelines.train.nodes import read_external
 from longtail.project import located
 from longtail.runner import GridRunner
 from longtail.storage.store import TrialStore
@@ -80,11 +86,13 @@ def _of_run(pipeline: Pipeline, catalog: LongtailCatalog, trials: list[Trial]) -
     _check_results(pipeline, catalog)
     data: dict[str, PlannedData] = {}
     unread: dict[str, str] = {}
-    for name in dict.fromkeys(trial.dataset for trial in trials):
+    external = external_trials(pipeline, catalog)
+    for name in dict.fromkeys(trial.dataset for trial in [*trials, *external]):
         try:
             data[name] = planned_data(parameters.datasets[name], pipeline, catalog)
         except NotReadError as error:
             unread[name] = str(error)
+    unchecked = _check_external(external, data)
     used = {trial.backbone.name: trial.backbone for trial in trials}
     weights = {name: weights_sha256(used[name], pipeline, catalog) for name in used}
     known = [trial for trial in trials if trial.dataset in data]
@@ -106,6 +114,7 @@ def _of_run(pipeline: Pipeline, catalog: LongtailCatalog, trials: list[Trial]) -
         unread=unread,
         times=times,
         downloads=tuple(downloads),
+        unchecked=unchecked,
         stale=_stale(known, data, catalog),
         left_out=tuple(stages_after(pipeline)),
         estimate=estimate(
@@ -133,6 +142,25 @@ def _check_results(pipeline: Pipeline, catalog: LongtailCatalog) -> None:
             trials = catalog.load(f"params:report.{dataset}.trials").trials
             results, trainings, source, index, subsets = map(catalog.load, names)
             verified_results(results, trainings, source, index, subsets, trials)
+
+
+def _check_external(trials: Sequence[Trial], data: Mapping[str, PlannedData]) -> tuple[str, ...]:
+    """Refuse external predictions as the run would.
+
+    Returns:
+        The methods with some that cannot be checked, since their images are not known yet.
+
+    Raises:
+        DataError: naming what is wrong with a file.
+    """
+    unchecked = []
+    for trial in trials:
+        of = data.get(trial.dataset)
+        if of is not None and of.is_read:
+            read_external(of.index, of.source, of.subsets, trial)
+        else:
+            unchecked.append(trial.method.name)
+    return tuple(dict.fromkeys(unchecked))
 
 
 def _stale(

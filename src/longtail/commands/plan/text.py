@@ -27,6 +27,7 @@ class Plan:
         times: how long all of these would take with the images of the last run, by the data set
             that has one; None if nothing like them was trained here.
         downloads: what the run would download first.
+        unchecked: the methods whose external predictions could not be checked yet.
         stale: the trials whose stored results are not current, by the reason.
         left_out: the stages that need what the run makes, and that it would not make.
         estimate: the time and the space that it would take.
@@ -38,6 +39,7 @@ class Plan:
     unread: Mapping[str, str]
     times: Mapping[str, Seconds | None]
     downloads: tuple[str, ...]
+    unchecked: tuple[str, ...]
     stale: Mapping[str, list[str]]
     left_out: tuple[str, ...]
     estimate: Estimate
@@ -52,6 +54,11 @@ class Plan:
 def lines_of(plan: Plan, free_bytes: int, arguments: Sequence[str]) -> Iterator[str]:
     """The lines that `kedro plan` prints."""
     yield from _trainings(plan)
+    if plan.unchecked:
+        yield (
+            f"Not checked yet: the predictions of {listed(plan.unchecked)}. The run reads them "
+            f"when it has the images, before any training"
+        )
     if plan.stale:
         stale = counted(sum(map(len, plan.stale.values())), "trial")
         yield f"Stored results of {stale} are not current until the run has made them again"

@@ -143,7 +143,6 @@ def read_external(
     index: pd.DataFrame,
     source: dict[str, Any],
     subsets: pd.DataFrame,
-    profile: pd.DataFrame,
     trial: Trial,
 ) -> tuple[pd.DataFrame, Float32Array, dict[str, Any], dict[str, Any]]:
     """The predictions of another network for the test images, from a file.
@@ -157,7 +156,8 @@ def read_external(
     """
     assert trial.method.external is not None
     images = np.unique(subsets.loc[subsets["role"] == "test", "image"].to_numpy(dtype=np.int64))
-    class_names = profile.sort_values("label")["class_name"].tolist()
+    classes = index[index["label"] >= 0].drop_duplicates("label").sort_values("label")
+    class_names = classes["class_name"].tolist()
     fingerprint = external_fingerprint(trial, source["sha256"])
     path, values = external_file(trial), trial.method.external.values
     logits = external_logits(path, external_key(trial), values, index, images, class_names)
