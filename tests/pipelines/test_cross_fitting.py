@@ -65,7 +65,10 @@ def photographs() -> dict[str, Any]:
     return {
         "images": pixels.clip(0, 255).astype(np.uint8),
         "index": pd.DataFrame(
-            {"image": range(len(labels)), "label": labels, "group": groups, "split": ""}
+            {
+                **{"image": range(len(labels)), "label": labels, "group": groups, "split": ""},
+                "file": [f"moth {image}.jpg" for image in range(len(labels))],
+            }
         ),
         "subsets": pd.concat(parts, ignore_index=True),
     }
