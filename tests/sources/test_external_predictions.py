@@ -97,9 +97,16 @@ def test_rows_of_other_images_are_not_used(
             "has rows of images that the data set does not have: 'x.png'. Name each by the column "
             "'file' of index.csv",
         ),
-        (rows(red=[1.0, np.nan, 1.0]), "a value that is not a finite number for 1 image: 'd.png'"),
+        (
+            rows(red=[1.0, np.nan, 1.0]),
+            "a value that is not a finite number for 1 image: 'd.png' (column 'red')",
+        ),
         (rows(red=["1", "one", "2"]), "a value that is not a finite number for 1 image: 'd.png'"),
         (rows(red=[1.0, 1.0, np.inf]), "a value that is not a finite number for 1 image: 'e.png'"),
+        (
+            rows(image=IMAGES, red=[1.0, np.nan, 1.0], blue=["1", "2", "x"]).drop(columns="file"),
+            "not a finite number for 2 images: '3' and '4' (columns 'red' and 'blue')",
+        ),
         (rows(pink=1.0), "columns that are no classes of the data set: 'pink'"),
         (rows().drop(columns=["green", "blue"]), "has no column for 'blue' and 'green'"),
         (rows().drop(columns="file"), "must have one column that says which image a row is of"),
@@ -138,7 +145,10 @@ def test_columns_of_one_class_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"red": 1.5, "green": -0.5, "blue": 0.0}, "a negative probability for 3 images: 'b.png'"),
+        (
+            {"red": 1.5, "green": -0.5, "blue": 0.0},
+            "a negative probability for 3 images: 'b.png'.*'green'",
+        ),
         ({"red": 0.5, "green": 0.25, "blue": 0.0}, "whose sum is not 1, but 0.75 .* for 3 images"),
     ],
 )
@@ -152,11 +162,15 @@ def test_probabilities_are_checked(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"logits": None}, "has no array 'logits'. It has files and classes"),
+        ({"logits": None}, "'logits'. It has files and classes; external.values says .* logits"),
+        ({"classes": None}, "has no array 'classes'. It has files and logits$"),
         ({"logits": LOGITS[:2]}, r"numbers of shape \(3, 3\).* found float32 \(2, 3\)"),
         ({"logits": LOGITS.astype(str)}, "must be numbers of shape"),
         ({"files": None}, "must have one array that says which image a row is of"),
-        ({"classes": np.array(NAMES, dtype=object)}, "cannot be read as an NPZ file"),
+        (
+            {"classes": np.array(NAMES, dtype=object)},
+            r"the array 'classes' holds Python objects. Save it with .astype\(str\)",
+        ),
     ],
 )
 def test_wrong_arrays_are_named(tmp_path: Path, changes: dict[str, Any], message: str) -> None:

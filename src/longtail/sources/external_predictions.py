@@ -81,20 +81,19 @@ def external_logits(
     columns = _positions_of_classes(table.classes, class_names, where)
     rows = _positions_of_images(table, index, images, where)
     chosen = table.values[rows][:, columns]
-    names = index["file"].to_numpy()[images]
-    _refuse(
-        np.any(~np.isfinite(chosen), axis=1), names, where, "a value that is not a finite number"
-    )
+    named = pd.DataFrame(chosen, index[table.identifier].to_numpy()[images], list(class_names))
+    _refuse(~named.abs().lt(np.inf), where, "a value that is not a finite number")
     if values == "logits":
-        too_large = np.any(np.abs(chosen) > LARGEST_LOGIT, axis=1)
-        _refuse(too_large, names, where, f"a logit beyond {LARGEST_LOGIT:g}")
+        _refuse(named.abs() > LARGEST_LOGIT, where, f"a logit beyond {LARGEST_LOGIT:g}")
         return chosen.astype(np.float32)
-    _refuse(np.any(chosen < 0, axis=1), names, where, "a negative probability")
+    _refuse(named < 0, where, "a negative probability")
     sums = chosen.sum(1)
     unequal = np.abs(sums - 1) > SUM_TOLERANCE
-    found = f", but {sums[unequal][0]:.4g}" if unequal.any() else ""
-    what = f"probabilities whose sum is not 1{found} (for logits: external.values: logits)"
-    _refuse(unequal, names, where, what)
+    if unequal.any():
+        raise DataError(
+            f"{where} has probabilities whose sum is not 1, but {sums[unequal][0]:.4g} (for "
+            f"logits: external.values: logits) for {_images_named(named.index[unequal])}"
+        )
     return np.log(np.maximum(chosen, LEAST_PROBABILITY)).astype(np.float32)
 
 
@@ -112,10 +111,8 @@ def _read_npz(path: str, where: str, values: PredictedValues) -> _Table:
     array, identifier = _identifier(list(arrays), plurals, where, "array")
     for name in ("classes", values):
         if name not in arrays:
-            raise DataError(
-                f"{where} has no array '{name}'. It has {listed(arrays)}; external.values says "
-                f"which of logits and probabilities it should have"
-            )
+            hint = f"; external.values says that it should have {values}" if name == values else ""
+            raise DataError(f"{where} has no array '{name}'. It has {listed(arrays)}{hint}")
     images, classes = arrays[array].ravel().tolist(), arrays["classes"].ravel().tolist()
     shape = (len(images), len(classes))
     if arrays[values].shape != shape or arrays[values].dtype.kind not in "fiu":
@@ -136,10 +133,18 @@ def _arrays(file: Path, unreadable: str) -> dict[str, npt.NDArray[Any]]:
     """The arrays of an archive of ``numpy.savez``, by name."""
     if file.is_file() and not zipfile.is_zipfile(file):
         raise DataError(f"{unreadable} it is not an archive of numpy.savez")
+    members: dict[str, Any] = {}
+    name = ""
     try:
         with file.open("rb") as content, np.load(content, allow_pickle=False) as archive:
-            members = {name: archive[name] for name in archive.files}
+            for name in archive.files:
+                members[name] = archive[name]
     except Exception as error:  # damaged files raise errors of many kinds
+        if "Object arrays" in str(error):
+            raise DataError(
+                f"{unreadable} the array '{name}' holds Python objects. Save it with .astype(str), "
+                f"or with .astype(float) if it holds numbers"
+            ) from None
         raise DataError(f"{unreadable} {error}") from None
     # A member of an archive that is not an array is returned as bytes.
     return {name: of for name, of in members.items() if isinstance(of, np.ndarray)}
@@ -219,10 +224,16 @@ def _positions_of_images(
     return pd.Index(found).get_indexer(pd.Index(wanted)).astype(np.int64)
 
 
-def _refuse(wrong: npt.NDArray[np.bool_], names: npt.NDArray[Any], where: str, what: str) -> None:
-    if wrong.any():
-        count = counted(int(wrong.sum()), "image")
-        raise DataError(f"{where} has {what} for {count}: {_some(names[wrong])}")
+def _refuse(wrong: pd.DataFrame, where: str, what: str) -> None:
+    """Refuse values, naming their images and their columns."""
+    images, columns = wrong.index[wrong.any(axis=1)], wrong.columns[wrong.any()]
+    if len(images):
+        column = f"{'column' if len(columns) == 1 else 'columns'} {_some(columns)}"
+        raise DataError(f"{where} has {what} for {_images_named(images)} ({column})")
+
+
+def _images_named(images: pd.Index[Any]) -> str:
+    return f"{counted(len(images), 'image')}: {_some(images)}"
 
 
 def _some(values: Iterable[Any]) -> str:
