@@ -72,7 +72,8 @@ def test_its_definition_is_typed() -> None:
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"type": "no_such_file.ENet"}, "type: cannot import 'no_such_file' (ModuleNotFoundError"),
+        ({"type": "no_such_file.ENet"}, "'no_such_file'). It must be a file in src/ or part"),
+        ({"type": ".ENet"}, "cannot import '' (ValueError: Empty module name). It must be a file"),
         ({"type": f"{HERE}.ENets"}, "unknown loss 'ENets'. Did you mean 'ENet'?"),
         ({"type": f"{HERE}.NotALoss"}, "is not a class derived from longtail.parameters.LossDef"),
         ({"type": f"{HERE}.np"}, "is not a class derived from"),
@@ -166,10 +167,26 @@ def test_a_loss_without_source_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
     assert "define the loss in a .py file" in message(type="compiled_losses.Halved")
 
 
-def test_a_module_that_raises_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "raising_losses.py").write_text("1 / 0\n")
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("1 / 0\n", "ZeroDivisionError: division by zero; raising_losses.py, line 1). Correct"),
+        (
+            "\nimport no_such_module\n",
+            "ModuleNotFoundError: No module named 'no_such_module'; raising_losses.py, line 2). "
+            "Correct this line, or install what it imports",
+        ),
+        ("\nx = = 1\n", "SyntaxError: invalid syntax (raising_losses.py, line 2)). Correct"),
+    ],
+)
+def test_what_fails_in_a_file_is_named(
+    content: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "raising_losses.py").write_text(content)
     monkeypatch.syspath_prepend(tmp_path)
-    assert "'raising_losses' (ZeroDivisionError: division" in message(type="raising_losses.A")
+    text = message(type="raising_losses.A")
+    assert f"cannot import 'raising_losses' ({said}" in text
+    assert "src/" not in text
 
 
 def test_its_source_has_a_checksum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -214,8 +215,27 @@ def test_all_mistakes_are_reported_at_once(base_config: Config) -> None:
 def test_names_that_cannot_be_paths_and_namespaces_are_refused(
     name: str, base_config: Config
 ) -> None:
-    base_config["methods"][name] = base_config["methods"]["focal"]
-    assert "should match pattern" in message(base_config)
+    for registry, known in (("methods", "focal"), ("backbones", "vit_micro")):
+        config = deepcopy(base_config)
+        config[registry][name] = config[registry][known]
+        config["grid"][registry] = [name, known]
+        assert message(config) == (
+            f"{registry}.{name}: a name has lower-case letters, digits and _, and no _ in front"
+        )
+
+
+def test_a_method_has_not_the_name_of_a_family(base_config: Config) -> None:
+    base_config["methods"]["re-sampling"] = base_config["methods"]["focal"]
+    assert message(base_config) == (
+        "methods.re-sampling: this is the name of a family; give the method another one"
+    )
+
+
+def test_an_unknown_method_of_any_spelling_is_named(base_config: Config) -> None:
+    base_config["grid"]["methods"] = ["Softmax"]
+    assert message(base_config).startswith(
+        "grid.methods: unknown method 'Softmax'. Did you mean 'softmax'? Valid: softmax, "
+    )
 
 
 def test_section_of_another_type_is_refused(base_config: Config) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import inspect
 import sys
+import traceback
 from abc import abstractmethod
-from importlib import import_module
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
@@ -97,17 +99,29 @@ def _loss_class(path: str) -> type[LossDefinition]:
 def _imported(path: str) -> Any:
     module_name, _, name = path.rpartition(".")
     try:
-        module = import_module(module_name)
+        module = importlib.import_module(module_name)
     except Exception as error:  # whatever the user's module raises
         raise key_error(
             "type",
-            f"cannot import '{module_name}' ({type(error).__name__}: {error}). It must be a file "
-            f"in src/ or part of an installed package",
+            f"cannot import '{module_name}' ({type(error).__name__}: {error}{_place(error)}",
         ) from None
     if not hasattr(module, name):
         own = [key for key, value in vars(module).items() if _is_definition(value)]
         raise key_error("type", f"{module_name}: {unknown(name, own, 'loss')}")
     return getattr(module, name)
+
+
+def _place(error: Exception) -> str:
+    """Where an import failed: in a file, or since there is none."""
+    if isinstance(error, SyntaxError):  # its message has the file and the line
+        return "). Correct this line"
+    ours = ("<frozen", __file__, str(importlib.__file__))
+    stack = traceback.extract_tb(error.__traceback__)
+    inside = [frame for frame in stack if not frame.filename.startswith(ours)]
+    if not inside:
+        return "). It must be a file in src/ or part of an installed package"
+    place = f"{Path(inside[-1].filename).name}, line {inside[-1].lineno}"
+    return f"; {place}). Correct this line, or install what it imports"
 
 
 def _is_definition(value: Any) -> bool:

@@ -39,12 +39,13 @@ class Experts(Strict):
 
     @model_validator(mode="after")
     def _a_strength_for_each_expert(self) -> Self:
+        noun = "expert" if self.count == 1 else "experts"
         for key in ("tau", "reversed_tau"):
             strengths = getattr(self, key)
             if strengths is not None and len(strengths) != self.count:
                 raise key_error(
                     key,
-                    f"needs a value for each of {self.count} experts, found {list(strengths)}",
+                    f"needs a value for each of {self.count} {noun}, found {list(strengths)}",
                 )
         return self
 

@@ -30,10 +30,10 @@ class Grid(Strict):
             class. If not, all seeds train on the same images. Test images are always the same.
     """
 
-    datasets: Listed[Name] = Field(min_length=1)
+    datasets: Listed[str] = Field(min_length=1)
     train_sets: Listed[TrainSet] = Field(min_length=1)
-    backbones: Listed[Name] = Field(min_length=1)
-    methods: Listed[Name] = Field(min_length=1)
+    backbones: Listed[str] = Field(min_length=1)
+    methods: Listed[str] = Field(min_length=1)
     seeds: Listed[Seed] = Field(min_length=1)
     draw_per_seed: bool = False
 

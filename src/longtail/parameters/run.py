@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 from pydantic import Field, ValidationError, model_validator
@@ -20,7 +21,7 @@ from longtail.parameters.recipe import Compute, Recipe
 from longtail.parameters.serving import Serving
 from longtail.parameters.statistics import Statistics
 from longtail.parameters.strict import Strict, key_error, unknown
-from longtail.parameters.types import MachinePath, Name
+from longtail.parameters.types import NAME_PATTERN, MachinePath, Name
 
 # The parameters whose entries have names, which the grid lists.
 REGISTRIES = ("datasets", "backbones", "methods")
@@ -62,6 +63,8 @@ class Parameters(Strict):
         """Give data sets, backbones and methods their keys as names, and the grid its methods."""
         if not isinstance(values, dict):
             return values
+        if mistakes := list(_wrong_names(values)):
+            raise ValueError("\n".join(mistakes))
         named = dict(values)
         for registry in REGISTRIES:
             if isinstance(entries := values.get(registry), dict):
@@ -143,6 +146,20 @@ def parse(config: Mapping[str, Any]) -> Parameters:
         return Parameters.model_validate(dict(config))
     except ValidationError as error:
         raise ConfigurationError(describe(error)) from None
+
+
+def _wrong_names(values: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each name that cannot be part of file names and namespaces."""
+    for registry in REGISTRIES:
+        entries = values.get(registry)
+        for key in entries if isinstance(entries, dict) else ():
+            if isinstance(key, str) and not re.fullmatch(NAME_PATTERN, key):
+                is_family = registry == "methods" and key in FAMILIES
+                yield f"{registry}.{key}: " + (
+                    "this is the name of a family; give the method another one"
+                    if is_family
+                    else "a name has lower-case letters, digits and _, and no _ in front"
+                )
 
 
 def _mistakes(recipe: dict[str, Any], key: str) -> list[str]:

@@ -21,7 +21,8 @@ def _printable_line(text: str) -> str:
 
 
 # Part of dataset names, of namespaces and of file paths.
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]*$")]
+NAME_PATTERN = r"^[a-z0-9][a-z0-9_]*$"
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Text = Annotated[str, Field(min_length=1)]
 # Names a row, a column or a page.
 Label = Annotated[str, AfterValidator(_printable_line)]

@@ -149,7 +149,7 @@ def test_equal_experts_that_would_stay_equal_are_refused(
     ("values", "message"),
     [
         ({"count": 3, "tau": [0, 1]}, r"needs a value for each of 3 experts, found \[0.0, 1.0\]"),
-        ({"count": 1, "reversed_tau": [0, 1]}, "needs a value for each of 1 experts"),
+        ({"count": 1, "reversed_tau": [0, 1]}, "needs a value for each of 1 expert, found"),
     ],
 )
 def test_strengths_are_as_many_as_experts(values: dict[str, Any], message: str) -> None:
