@@ -209,9 +209,9 @@ def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
         preflight("moths", f"datasets.moths.source.path={absent}")
 
 
-def test_a_source_that_is_not_read_is_not_asked_for() -> None:
+def test_a_source_that_is_not_read_is_not_asked_for(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"imbalance\.cut_moths needs 'moths_index'"):
-        preflight("moths", stage="imbalance")
+        preflight("moths", f"data={tmp_path}", stage="imbalance")
 
 
 def test_an_unknown_architecture_is_refused() -> None:
