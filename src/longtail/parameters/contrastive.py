@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from longtail.parameters.augmentation import ColourJitter, RandomResizedCrop
-from longtail.parameters.recipe import Recipe
+from longtail.parameters.recipe import OPTIONAL_AUGMENTATION, Recipe
 from longtail.parameters.strict import Strict
 from longtail.parameters.types import Positive
 
@@ -33,9 +33,7 @@ class ViewAugmentation(Strict):
 
     def recipe(self, of_first_view: Recipe) -> Recipe:
         """The recipe with these crops and flips as its only augmentation."""
-        none = {"crop_padding": 0} | dict.fromkeys(
-            ("rotation", "auto_augment", "rand_augment", "random_erasing", "cutout")
-        )
+        none = {"crop_padding": 0, **dict.fromkeys(OPTIONAL_AUGMENTATION)}
         crops = self.random_resized_crop
         return of_first_view.model_copy(
             update=none | {"random_resized_crop": crops, "horizontal_flip": self.horizontal_flip}

@@ -100,6 +100,13 @@ class Adapters(Strict):
     bottleneck: Annotated[int, Field(ge=1, le=8192)] | None = None
 
 
+# The keys of a recipe that augment images and are null by default.
+OPTIONAL_AUGMENTATION = (
+    *("random_resized_crop", "rotation", "auto_augment"),
+    *("rand_augment", "random_erasing", "cutout"),
+)
+
+
 class Recipe(Strict):
     """Training hyperparameters.
 
@@ -254,6 +261,16 @@ class Recipe(Strict):
                 "backbone and adapters to null, or leave out the method or the backbone",
             )
         return self
+
+    @property
+    def optional_augmentation(self) -> list[str]:
+        """The keys of :data:`OPTIONAL_AUGMENTATION` that are set."""
+        return [key for key in OPTIONAL_AUGMENTATION if getattr(self, key) is not None]
+
+    @property
+    def augments(self) -> bool:
+        """Whether images are augmented, so that views of one image differ."""
+        return bool(self.crop_padding or self.horizontal_flip or self.optional_augmentation)
 
     @property
     def has_fixed_features(self) -> bool:

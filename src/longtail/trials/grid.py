@@ -25,11 +25,6 @@ from longtail.parameters.messages import describe
 from longtail.parameters.nesting import nest
 from longtail.trials.overrides import Cell, overridden_cells, override_of
 
-# Augmentation that is null by default.
-OPTIONAL_AUGMENTATION = (
-    *("random_resized_crop", "rotation", "auto_augment"),
-    *("rand_augment", "random_erasing", "cutout"),
-)
 # How many times larger than it is stored an image may be for a network.
 LARGEST_ENLARGEMENT = 32
 
@@ -130,6 +125,7 @@ def _trial(parameters: Parameters, cell: Cell, command_line_recipe: Mapping[str,
         message = describe(error, prefix=cell.key)
         raise _refusal(message, parameters, cell, command_line_recipe) from None
     dataset = parameters.datasets[cell.dataset]
+    _check_frozen_weights(trial, cell.key)
     _check_views(trial, cell.key)
     _check_sizes(trial, dataset, cell.key)
     _check_validation(trial, dataset, cell.key)
@@ -206,8 +202,8 @@ def _with_origin(
     return "\n".join(map(named, message.splitlines()))
 
 
-def _check_views(trial: Trial, key: str) -> None:
-    """Refuse a frozen network with random weights, and views that are all the same."""
+def _check_frozen_weights(trial: Trial, key: str) -> None:
+    """Refuse a frozen network with random weights."""
     recipe = trial.recipe
     if recipe.freeze != "none" and not trial.backbone.pretrained:
         backbone = trial.backbone
@@ -221,12 +217,14 @@ def _check_views(trial: Trial, key: str) -> None:
             f"{key}: recipe.freeze is {recipe.freeze}, but the network would start from random "
             f"weights. {instead}, or set recipe.freeze to none"
         )
-    chosen = [name for name in OPTIONAL_AUGMENTATION if getattr(recipe, name) is not None]
-    are_equal = not (recipe.crop_padding or recipe.horizontal_flip or chosen)
-    branch = trial.method.contrastive
-    if branch is not None and (
-        are_equal if branch.augmentation is None else not branch.augmentation.has_effect
-    ):
+
+
+def _check_views(trial: Trial, key: str) -> None:
+    """Refuse views of an image that are all the same, and augmentation that no view has."""
+    recipe, branch = trial.recipe, trial.method.contrastive
+    own = None if branch is None else branch.augmentation
+    views_differ = recipe.augments if own is None else own.has_effect
+    if branch is not None and not views_differ:
         raise ConfigurationError(
             f"{key}: method.contrastive learns from several views of each image, but all views "
             f"would be the same. Set methods.{trial.method.name}.contrastive.augmentation or, "
@@ -234,13 +232,14 @@ def _check_views(trial: Trial, key: str) -> None:
         )
     if not recipe.has_fixed_features:
         return
+    chosen = recipe.optional_augmentation
     if chosen and recipe.cached_views == 1:
         raise ConfigurationError(
             f"{key}: recipe.{chosen[0]} has no effect with recipe.freeze: backbone and one cached "
             f"view, the image itself. Set recipe.cached_views to 2 or more, or recipe.{chosen[0]} "
             f"to null"
         )
-    if recipe.cached_views > 1 and are_equal:
+    if recipe.cached_views > 1 and not recipe.augments:
         raise ConfigurationError(
             f"{key}: recipe.cached_views is {recipe.cached_views}, but all views "
             f"would be the same. Set recipe.crop_padding or recipe.horizontal_flip, or "
