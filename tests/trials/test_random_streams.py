@@ -16,12 +16,12 @@ SEEDS = {
 
 
 def test_streams_have_the_random_numbers_that_they_always_had() -> None:
-    assert {stream.name: stream.seed(0, 1) for stream in RandomStream} == SEEDS
+    assert {stream.name: stream.derived_seed(0, 1) for stream in RandomStream} == SEEDS
 
 
 def test_a_stream_has_other_numbers_for_each_seed_and_epoch() -> None:
     seeds = {
-        stream.seed(seed, epoch)
+        stream.derived_seed(seed, epoch)
         for stream in RandomStream
         for seed in range(3)
         for epoch in range(1, 4)

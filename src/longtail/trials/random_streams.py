@@ -26,6 +26,6 @@ class RandomStream(IntEnum):
         """The generator of a seed, and of an epoch or another number in it."""
         return np.random.default_rng([self, seed, *numbers])
 
-    def seed(self, seed: int, *numbers: int) -> int:
+    def derived_seed(self, seed: int, *numbers: int) -> int:
         """A seed for a generator of torch, which takes 63 bits."""
         return int(self.generator(seed, *numbers).integers(2**62))

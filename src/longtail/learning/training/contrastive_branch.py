@@ -173,4 +173,4 @@ def contrastive_branch(
 
 
 def _generator(stream: RandomStream, seed: int, *numbers: int) -> torch.Generator:
-    return torch.Generator().manual_seed(stream.seed(seed, *numbers))
+    return torch.Generator().manual_seed(stream.derived_seed(seed, *numbers))

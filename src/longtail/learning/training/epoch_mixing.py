@@ -90,7 +90,7 @@ def epoch_mixing(
     drawn = sampled_images(sampling, on_cpu, state.seed, epoch, RandomStream.MIXING_PARTNERS)
     chosen = dict(enumerate(split_like(drawn, batches)))
     chosen = {step: numbers for step, numbers in chosen.items() if mixup.mixed[step]}
-    seed = RandomStream.MIXING_PARTNERS_AUGMENTATION.seed(state.seed, epoch)
+    seed = RandomStream.MIXING_PARTNERS_AUGMENTATION.derived_seed(state.seed, epoch)
     generator = torch.Generator().manual_seed(seed)
     augmented = augment(images, list(chosen.values()), generator)
     of_partners = {step: on_cpu[numbers].to(device) for step, numbers in chosen.items()}
