@@ -227,6 +227,11 @@ class Dataset(Strict):
         return isinstance(self.source, FolderSource)
 
     @property
+    def cuts_animals(self) -> bool:
+        """Whether its images are animals that are cut from photographs."""
+        return isinstance(self.source, FolderSource) and self.source.cuts_animals
+
+    @property
     def smallest_class(self) -> int:
         """The fewest images that a species of a folder must have to be used."""
         if isinstance(self.source, FolderSource) and self.source.min_images is not None:

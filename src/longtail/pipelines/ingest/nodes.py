@@ -74,10 +74,10 @@ def read_images(
         "classes": int(index["label"].max()) + 1,
         "sha256": images.sha256 or sha256_of_arrays(images.pixels),
     }
-    is_cut = isinstance(source, FolderSource) and source.cuts_animals
-    if is_cut:
+    words = ("file", "files")
+    if dataset.cuts_animals:
         summary[BOX_MARGIN] = predict.box_margin
-    words = ("photograph or box", "photographs or boxes") if is_cut else ("file", "files")
+        words = ("photograph or box", "photographs or boxes")
     rejected = counted(len(images.rejected), *words)
     log.info(
         "%s: %s, %s x %s pixels%s",

@@ -259,7 +259,5 @@ def draw_gallery(
     files = {file: photographs.files[file] for file in chosen["file"]}
     pictures = thumbnails(files, photographs.limits)
     originals = {name: (file.container, file.frame.name) for name, file in files.items()}
-    source = dataset.source
-    is_cut = isinstance(source, FolderSource) and source.cuts_animals
-    learnt = "animal" if is_cut else "photograph"
+    learnt = "animal" if dataset.cuts_animals else "photograph"
     return names_page(dataset.label, names, chosen, pictures, originals, recognizer, learnt)
