@@ -206,6 +206,14 @@ def test_a_failed_preparation_ends_the_run_before_any_trial(workers: int) -> Non
     assert recorder.started == ["zz_prepare"]
 
 
+def test_an_interrupt_without_trials_speaks_of_none() -> None:
+    def read() -> int:
+        return interrupted(0)
+
+    with pytest.raises(RunInterruptedError, match=r"interrupted\. Run the same command again\.$"):
+        execute(Pipeline([Node(read, None, "images", name="read")]), Recorder())
+
+
 @pytest.mark.parametrize("how", [interrupted, terminated])
 def test_an_interrupt_ends_the_run(how: Callable[[int], int]) -> None:
     before = signal.getsignal(signal.SIGTERM)

@@ -14,7 +14,7 @@ from typing import Any
 
 from longtail.errors import RunInterruptedError
 
-MESSAGE = "interrupted. Finished trials are saved. Run the same command again to resume."
+MESSAGE = "interrupted. Run the same command again."
 # Of Linux' prctl: the signal that this process gets when its parent ends.
 PR_SET_PDEATHSIG = 1
 SIGNALS = [
@@ -23,8 +23,11 @@ SIGNALS = [
 
 
 @contextmanager
-def interruptible() -> Iterator[None]:
+def interruptible(message: str = MESSAGE) -> Iterator[None]:
     """Turn the signals into an error, so that hooks and callers can end their work.
+
+    Args:
+        message: what the error says.
 
     Raises:
         RunInterruptedError: if one of the signals arrives.
@@ -33,7 +36,7 @@ def interruptible() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        raise RunInterruptedError(MESSAGE) from None
+        raise RunInterruptedError(message) from None
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)

@@ -34,6 +34,8 @@ from longtail.workers import Versions
 
 log = logging.getLogger(__name__)
 
+TRIALS_INTERRUPTED = "interrupted. Finished trials are saved. Run the same command again to resume."
+
 
 class Pool(Protocol):
     """Where trials run in parallel.
@@ -130,7 +132,9 @@ class TrialRunner(AbstractRunner):
             display.show(event)  # no trial runs before there is a display
 
         with ExitStack() as stack:
-            stack.enter_context(interruptible())
+            stack.enter_context(
+                interruptible(TRIALS_INTERRUPTED) if trial_nodes else interruptible()
+            )
             stack.enter_context(signs)
             pool = stack.enter_context(
                 self._open_pool(trial_nodes, catalog, show, here, run_id or "")
