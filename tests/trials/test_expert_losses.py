@@ -22,7 +22,7 @@ from longtail.parameters import (
 from longtail.trials.canonical_loss import CanonicalLoss, canonical
 from longtail.trials.expert_losses import reversed_counts, with_experts
 from longtail.trials.loss_schedule import loss_schedule
-from longtail.trials.unusual_methods import corrects_twice
+from longtail.trials.unusual_methods import double_corrections
 
 COUNTS = np.array([50, 2, 10, 5])
 SOFTMAX = Softmax(name="softmax")
@@ -103,5 +103,5 @@ def test_class_without_images_has_no_prior() -> None:
 
 def test_sampling_with_strengths_corrects_twice() -> None:
     values = {"name": "m", "label": "L", "loss": SOFTMAX, "sampling": {"kind": "power"}}
-    assert corrects_twice(Method.model_validate({**values, "experts": {"tau": [0, 1, 2]}}))
-    assert not corrects_twice(Method.model_validate({**values, "experts": {}}))
+    assert double_corrections(Method.model_validate({**values, "experts": {"tau": [0, 1, 2]}}))
+    assert not double_corrections(Method.model_validate({**values, "experts": {}}))

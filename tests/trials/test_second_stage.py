@@ -13,7 +13,7 @@ from longtail.parameters import Classifier, Method, Recipe, SecondStage, Trial
 from longtail.parameters.messages import describe
 from longtail.trials.fingerprint import OF_SECOND_STAGE_NOT_HASHED
 from longtail.trials.training_job import Split, TrainingJob
-from longtail.trials.unusual_methods import corrects_twice
+from longtail.trials.unusual_methods import double_corrections
 
 MakeTrial = Callable[..., Trial]
 MakeRecipe = Callable[..., Recipe]
@@ -210,4 +210,4 @@ def test_sampling_that_starts_after_the_stage_is_refused(make_trial: MakeTrial) 
 def test_each_stage_may_correct_class_imbalance_once(
     first: dict[str, Any], second: dict[str, Any], twice: bool
 ) -> None:
-    assert corrects_twice(method({**CRT, **second}, **first)) == twice
+    assert bool(double_corrections(method({**CRT, **second}, **first))) == twice

@@ -26,7 +26,7 @@ from longtail.parameters import (
 )
 from longtail.parameters.layers import merge
 from longtail.parameters.run import parse
-from longtail.trials.unusual_methods import corrects_twice, unusual
+from longtail.trials.unusual_methods import double_corrections, unusual
 from tests.custom_losses import Given
 
 from ..conftest import PROJECT
@@ -50,8 +50,8 @@ def test_sampling_with_a_loss_for_class_imbalance_corrects_twice(
     loss: Any, deferred: Any, twice: bool
 ) -> None:
     method = Method(name="m", label="L", loss=loss, deferred_weights=deferred, sampling=BALANCED)
-    assert corrects_twice(method) == twice
-    assert not corrects_twice(method.model_copy(update={"sampling": None}))
+    assert bool(double_corrections(method)) == twice
+    assert not double_corrections(method.model_copy(update={"sampling": None}))
 
 
 @pytest.mark.parametrize(
@@ -69,31 +69,46 @@ def test_deferred_weights_with_a_loss_for_class_imbalance_correct_twice(
 ) -> None:
     weights = DeferredWeights()
     method = Method(name="m", label="L", loss=loss, deferred_weights=weights, experts=experts)
-    assert corrects_twice(method) == twice
-    assert not corrects_twice(method.model_copy(update={"deferred_weights": None}))
+    assert bool(double_corrections(method)) == twice
+    assert not double_corrections(method.model_copy(update={"deferred_weights": None}))
+
+
+def test_the_warning_names_what_corrects_twice() -> None:
+    loss = BalancedSoftmax(name="balanced_softmax")
+    method = Method(name="m", label="L", loss=loss, sampling=BALANCED)
+    assert list(unusual(method)) == [
+        "methods.m corrects class imbalance more than once, by its loss and sampling, and favours "
+        "rare classes"
+    ]
+    deferred = method.model_copy(update={"deferred_weights": DeferredWeights()})
+    assert double_corrections(deferred) == ["loss", "deferred_weights", "sampling"]
+    assert double_corrections(Method(name="m", label="L", loss=loss, post_hoc=ADJUSTED)) == [
+        "loss",
+        "post_hoc",
+    ]
 
 
 @pytest.mark.parametrize("loss", ONE_OF_EACH, ids=lambda loss: loss.name)
 def test_what_a_loss_does_to_classes_is_seen_in_its_canonical_form(loss: Loss) -> None:
     method = Method(name="m", label="L", loss=loss, sampling=BALANCED)
     plain = (Softmax, Focal, Equalization, LDAM, LabelAwareSmoothing)
-    assert corrects_twice(method) == (not isinstance(loss, plain))
+    assert bool(double_corrections(method)) == (not isinstance(loss, plain))
 
 
 def test_a_logit_adjustment_of_nothing_does_not_re_balance() -> None:
     none = LogitAdjustment(name="logit_adjustment", tau=0)
-    assert not corrects_twice(Method(name="m", label="L", loss=none, sampling=BALANCED))
+    assert not double_corrections(Method(name="m", label="L", loss=none, sampling=BALANCED))
 
 
 def test_a_loss_of_the_users_re_balances_by_its_form(monkeypatch: pytest.MonkeyPatch) -> None:
     enet = CustomLoss(name="custom", type="tests.custom_losses.ENet")
-    assert corrects_twice(Method(name="m", label="L", loss=enet, sampling=BALANCED))
+    assert double_corrections(Method(name="m", label="L", loss=enet, sampling=BALANCED))
     given = CustomLoss(name="custom", type="tests.custom_losses.Given")
     monkeypatch.setattr(Given, "form", {"focus": 1.0})
-    assert not corrects_twice(Method(name="m", label="L", loss=given, sampling=BALANCED))
+    assert not double_corrections(Method(name="m", label="L", loss=given, sampling=BALANCED))
     # What is only possible for other numbers of classes is not known before their images are.
     short = CustomLoss(name="custom", type="tests.custom_losses.TooShort")
-    assert not corrects_twice(Method(name="m", label="L", loss=short, sampling=BALANCED))
+    assert not double_corrections(Method(name="m", label="L", loss=short, sampling=BALANCED))
 
 
 @pytest.mark.parametrize(
@@ -117,9 +132,11 @@ def test_a_loss_of_the_users_re_balances_by_its_form(monkeypatch: pytest.MonkeyP
 def test_an_adjustment_of_logits_with_a_loss_for_class_imbalance_corrects_twice(
     values: dict[str, Any], twice: bool
 ) -> None:
-    assert corrects_twice(Method(name="m", label="L", post_hoc=ADJUSTED, **values)) == twice
+    assert (
+        bool(double_corrections(Method(name="m", label="L", post_hoc=ADJUSTED, **values))) == twice
+    )
     nothing = ADJUSTED.model_copy(update={"tau": (0.0,)})
-    assert not corrects_twice(Method(name="m", label="L", post_hoc=nothing, **values))
+    assert not double_corrections(Method(name="m", label="L", post_hoc=nothing, **values))
 
 
 def test_ldam_without_cosines_is_told_with_the_key_of_its_classifier() -> None:

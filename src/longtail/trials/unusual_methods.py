@@ -9,6 +9,7 @@ import numpy as np
 from longtail.errors import ConfigurationError
 from longtail.parameters import LDAM, Classifier, Loss, Method, PostHocLogitAdjustment
 from longtail.trials.canonical_loss import canonical
+from longtail.wording import listed
 
 # Unequal counts, on which a loss that re-balances differs from one that does not.
 EXAMPLE_COUNTS = np.array([100, 10, 1])
@@ -17,10 +18,10 @@ EXAMPLE_COUNTS = np.array([100, 10, 1])
 def unusual(method: Method) -> Iterator[str]:
     """What is unusual about a method, one sentence each."""
     key = f"methods.{method.name}"
-    if corrects_twice(method):
+    if twice := double_corrections(method):
         yield (
-            f"{key} corrects class imbalance twice, by two of its loss, its deferred weights, its "
-            f"sampling and its adjustment after training, and favours rare classes"
+            f"{key} corrects class imbalance more than once, by its {listed(twice)}, and favours "
+            f"rare classes"
         )
     stages = {f"{key}.classifier": method.first_stage}
     if method.second_stage is not None:
@@ -33,24 +34,33 @@ def unusual(method: Method) -> Iterator[str]:
             )
 
 
-def corrects_twice(method: Method) -> bool:
-    """Whether two parts of one stage, such as its loss and its sampling, re-balance the classes."""
-    last = method.last_stage
-    # Logits are adjusted after the last stage.
-    adjusts = isinstance(last.post_hoc, PostHocLogitAdjustment) and any(last.post_hoc.tau)
-    return _corrections(method.first_stage) > 1 or _corrections(last) + adjusts > 1
+def double_corrections(method: Method) -> list[str]:
+    """The keys of one stage that re-balance the classes, if there are several.
+
+    Returns:
+        The keys, of the last stage with several; none if each stage has at most one.
+    """
+    first, last = _corrections(method.first_stage), _corrections(method.last_stage)
+    adjustment = method.last_stage.post_hoc  # of logits, after the last stage
+    if isinstance(adjustment, PostHocLogitAdjustment) and any(adjustment.tau):
+        last.append("post_hoc")
+    return next((keys for keys in (last, first) if len(keys) > 1), [])
 
 
-def _corrections(stage: Method) -> int:
-    """How many of the loss, the deferred weights and the sampling re-balance the classes."""
-    experts, branch = stage.experts, stage.contrastive
-    by_loss = _re_balances(stage.loss, stage.classifier) or (
-        experts is not None and experts.re_balances
-    )
-    by_branch = branch is not None and branch.re_balances
-    if stage.sampling is None:  # the branch re-balances features, the others the classifier
-        return by_loss + (stage.deferred_weights is not None)
-    return 1 + (by_loss or by_branch or stage.deferred_weights is not None)
+def _corrections(stage: Method) -> list[str]:
+    """Which of the loss, the deferred weights and the sampling re-balance the classes."""
+    experts = stage.experts
+    re_balance = {
+        "loss": _re_balances(stage.loss, stage.classifier)
+        or (experts is not None and experts.re_balances),
+        "deferred_weights": stage.deferred_weights is not None,
+    }
+    if stage.sampling is not None:
+        # The branch re-balances features, the others the classifier; sampling does both.
+        branch = stage.contrastive
+        re_balance["contrastive"] = branch is not None and branch.re_balances
+        re_balance["sampling"] = True
+    return [key for key, does in re_balance.items() if does]
 
 
 def _re_balances(loss: Loss, classifier: Classifier) -> bool:

@@ -34,7 +34,7 @@ from longtail.parameters import (
     ViewAugmentation,
 )
 from longtail.trials.loss_schedule import loss_schedule
-from longtail.trials.unusual_methods import corrects_twice
+from longtail.trials.unusual_methods import double_corrections
 from tests.learning.training.jobs import killed_after, same_weights, training_job
 from tests.learning.training.test_freezing import LABELS, PIXELS, pretrained
 
@@ -293,7 +293,7 @@ def test_proco_with_sampling_corrects_twice() -> None:
     values = {"name": "m", "label": "L", "loss": {"name": "softmax"}, "sampling": {"kind": "power"}}
     for kind, twice in zip(KINDS, (False, True), strict=True):
         method = Method.model_validate({**values, "contrastive": {"kind": kind}})
-        assert corrects_twice(method) == twice
+        assert bool(double_corrections(method)) == twice
 
 
 def test_second_stage_has_no_branch() -> None:
