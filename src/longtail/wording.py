@@ -75,15 +75,18 @@ def count_range(lowest: int, highest: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A duration in hours; in minutes below 90 minutes, in seconds below 90 seconds.
+    """A duration in seconds, minutes, hours or days: the largest unit of which there are 1.5.
 
     Examples:
-        >>> duration(89), duration(120), duration(9000)
-        ('89 s', '2 min', '2.5 h')
+        >>> duration(89), duration(120), duration(9000), duration(300_000)
+        ('89 s', '2 min', '2.5 h', '3.5 days')
     """
     if seconds < 90:
         return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    hours = seconds / 3600
+    return f"{hours:.1f} h" if hours < 36 else f"{hours / 24:.1f} days"
 
 
 def percent(share: float, places: int = 0) -> str:

@@ -8,14 +8,14 @@ import pytest
 
 from longtail.commands.plan.duration import Seconds
 from longtail.commands.plan.estimate import Estimate
-from longtail.commands.plan.text import Plan, lines_of
+from longtail.commands.plan.text import CrossFitting, Plan, lines_of
 
 
 def test_stages_that_were_never_made_are_not_called_out_of_date() -> None:
     nothing = Estimate(1, None, "a few timed steps", None, 0.0, 0)
-    plan = Plan((), (), {}, {}, (), (), {}, ("train", "report"), nothing, Path("data"))
+    plan = Plan((), (), {}, {}, (), (), {}, ("train", "report"), None, nothing, Path("data"))
     assert list(lines_of(plan, 0, ["--pipelines=ingest,imbalance"])) == [
-        "This run trains nothing: it has no trials",
+        "This run has no trials",
         "Not made by this run: train and report",
         "Start it: kedro run --pipelines=ingest,imbalance",
     ]
@@ -34,8 +34,24 @@ def test_the_time_of_images_that_are_still_to_be_read(
 ) -> None:
     nothing = Estimate(1, None, "a few timed steps", None, 0.0, 0)
     trials, unread = ("moths.natural.vit_micro.ldam.seed0",), {"moths": "corrections come first"}
-    plan = Plan(trials, (), unread, times, (), ("theirs", "others"), {}, (), nothing, Path("data"))
+    plan = Plan(
+        trials, (), unread, times, (), ("theirs", "others"), {}, (), None, nothing, Path("data")
+    )
     first, second, third, *_ = lines_of(plan, 0, [])
     assert first == "moths: corrections come first; then at most 1 training is done"
     assert told in second
     assert third.startswith("Not checked yet: the predictions of theirs and others. The run reads")
+
+
+@pytest.mark.parametrize(
+    ("cross_fitting", "condition"),
+    [(CrossFitting(6, True), ", if its backbone is frozen"), (CrossFitting(6, False), "")],
+)
+def test_what_predict_trains(cross_fitting: CrossFitting, condition: str) -> None:
+    nothing = Estimate(1, None, "a few timed steps", None, 0.0, 0)
+    plan = Plan((), (), {}, {}, (), (), {}, (), cross_fitting, nothing, Path("data"))
+    _, line, _ = lines_of(plan, 0, ["--pipelines=predict"])
+    assert line == (
+        "Cross-fitting comes on top: predict trains the trial that it chooses on all photographs "
+        f"and without each fold (6 trainings){condition}. Those in the store are reused"
+    )

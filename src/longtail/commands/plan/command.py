@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 import click
@@ -20,7 +20,7 @@ from longtail.commands.plan.data import (
     weights_sha256,
 )
 from longtail.commands.plan.estimate import by_earlier_trainings, estimate
-from longtail.commands.plan.text import Plan, lines_of
+from longtail.commands.plan.text import CrossFitting, Plan, lines_of
 from longtail.commands.plan.trainings import planned_trainings
 from longtail.commands.run_options import selected
 from longtail.context import open_project
@@ -35,7 +35,8 @@ from longtail.hooks.preflight import (
 from longtail.hooks.run_files import is_step, path_of
 from longtail.hooks.summary import stages_after
 from longtail.layout import STORE
-from longtail.parameters import Trial
+from longtail.parameters import Parameters, Trial
+from longtail.pipelines.predict.pipeline import dataset_of
 from longtail.pipelines.train.nodes import read_external
 from longtail.project import located
 from longtail.runner import GridRunner
@@ -117,6 +118,7 @@ def _of_run(pipeline: Pipeline, catalog: LongtailCatalog, trials: list[Trial]) -
         unchecked=unchecked,
         stale=_stale(known, data, catalog),
         left_out=tuple(stages_after(pipeline)),
+        cross_fitting=_cross_fitting(parameters, made),
         estimate=estimate(
             trainings,
             data,
@@ -126,6 +128,14 @@ def _of_run(pipeline: Pipeline, catalog: LongtailCatalog, trials: list[Trial]) -
         ),
         data=located(catalog.load("params:data")),
     )
+
+
+def _cross_fitting(parameters: Parameters, made: Set[str]) -> CrossFitting | None:
+    """What a pipeline that makes data sets of these names would cross-fit."""
+    given = parameters.predict
+    if f"{dataset_of(parameters)}_recognizer" not in made or given.cross_fitting == "never":
+        return None
+    return CrossFitting(given.folds + 1, frozen_only=given.cross_fitting == "frozen")
 
 
 def _check_results(pipeline: Pipeline, catalog: LongtailCatalog) -> None:

@@ -17,6 +17,19 @@ HOUR = 3600.0
 
 
 @dataclass(frozen=True)
+class CrossFitting:
+    """What `predict` would train, of a trial that is not known before the results are.
+
+    Attributes:
+        trainings: how many.
+        frozen_only: whether only of a trial with a frozen backbone.
+    """
+
+    trainings: int
+    frozen_only: bool
+
+
+@dataclass(frozen=True)
 class Plan:
     """What a run would do.
 
@@ -30,6 +43,7 @@ class Plan:
         unchecked: the methods whose external predictions could not be checked yet.
         stale: the trials whose stored results are not current, by the reason.
         left_out: the stages that need what the run makes, and that it would not make.
+        cross_fitting: what `predict` would train; None if it would not.
         estimate: the time and the space that it would take.
         data: the data folder.
     """
@@ -42,6 +56,7 @@ class Plan:
     unchecked: tuple[str, ...]
     stale: Mapping[str, list[str]]
     left_out: tuple[str, ...]
+    cross_fitting: CrossFitting | None
     estimate: Estimate
     data: Path
 
@@ -67,6 +82,8 @@ def lines_of(plan: Plan, free_bytes: int, arguments: Sequence[str]) -> Iterator[
         yield from _time(plan)
         size, free = _bytes(plan.estimate.disk_bytes), _bytes(free_bytes)
         yield f"Disk: at most {size} in {shown(plan.data)}, beside the report; {free} are free"
+    if plan.cross_fitting is not None:
+        yield _cross_fitting(plan.cross_fitting)
     if plan.left_out:
         yield f"Not made by this run: {listed(plan.left_out)}"
     yield f"Start it: {shlex.join(['kedro', 'run', *arguments])}"
@@ -75,7 +92,7 @@ def lines_of(plan: Plan, free_bytes: int, arguments: Sequence[str]) -> Iterator[
 def _trainings(plan: Plan) -> Iterator[str]:
     """Which trainings would run, which are reused, and why."""
     if not plan.trials:
-        yield "This run trains nothing: it has no trials"
+        yield "This run has no trials"
         return
     for name, reason in plan.unread.items():
         own = sum(trial.startswith(f"{name}.") for trial in plan.trials)
@@ -102,6 +119,15 @@ def _trainings(plan: Plan) -> Iterator[str]:
         yield from _reasons(reasons)
     elif plan.trainings and not plan.unread:
         yield "Nothing is trained: every training is in the store. Results are computed from it"
+
+
+def _cross_fitting(cross_fitting: CrossFitting) -> str:
+    trainings = counted(cross_fitting.trainings, "training")
+    condition = ", if its backbone is frozen" if cross_fitting.frozen_only else ""
+    return (
+        f"Cross-fitting comes on top: predict trains the trial that it chooses on all photographs "
+        f"and without each fold ({trainings}){condition}. Those in the store are reused"
+    )
 
 
 def _time_unread(times: Mapping[str, Seconds | None], name: str) -> str:
