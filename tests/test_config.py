@@ -195,7 +195,9 @@ def test_another_loss_leaves_the_keys_of_the_one_before(
 
 def test_a_key_of_another_loss_is_refused_on_the_command_line() -> None:
     given = dotted("methods.focal.loss.name=ldam", "methods.focal.loss.gamma=3")
-    with pytest.raises(ConfigurationError, match=r"^methods\.focal\.loss: unknown key 'gamma'\."):
+    with pytest.raises(
+        ConfigurationError, match=r"^methods\.focal\.loss: unknown key 'gamma' with name: \w+\."
+    ):
         loader("base", **given).parameters()
 
 

@@ -205,7 +205,7 @@ def test_keys_of_other_models_are_refused(
     key = dotted(tree, tuple(above))
     for foreign in (siblings - model.keys()) | {"no_such_key"}:
         message = message_of(root, with_value(tree, (*above, foreign), 1))
-        start = f"{key}: unknown key '{foreign}'." if key else f"unknown key '{foreign}'."
+        start = f"{key}: unknown key '{foreign}'" if key else f"unknown key '{foreign}'"
         assert message is not None and start in message
         assert f"Valid: {', '.join(list(model)[:1])}" in message
 

@@ -97,27 +97,30 @@ def parameters(conf: Path, text: str = "", *items: str) -> Parameters:
 FOREIGN = [
     (
         "methods: {weighted_softmax: {loss: {name: weighted_softmax, beta: 0.999}}}",
-        "methods.weighted_softmax.loss: unknown key 'beta'. Valid: name, convention, exponent",
+        "methods.weighted_softmax.loss: unknown key 'beta' with name: weighted_softmax. "
+        "Valid: name, convention, exponent",
     ),
     (
         "datasets: {cifar100: {imbalance: {holdout: {kind: official, test: 50}}}}",
-        "datasets.cifar100.imbalance.holdout: unknown key 'test'. Valid: kind",
+        "datasets.cifar100.imbalance.holdout: unknown key 'test' with kind: official. Valid: kind",
     ),
     (
         "datasets: {digits: {imbalance: {holdout: {kind: per_class, minimum: 2}}}}",
-        "datasets.digits.imbalance.holdout: unknown key 'minimum'. Valid: kind, test, validation",
+        "datasets.digits.imbalance.holdout: unknown key 'minimum' with kind: per_class. "
+        "Valid: kind, test, validation",
     ),
     (
         "recipe: {schedule: {kind: cosine, milestones: [3]}}",
-        "recipe.schedule: unknown key 'milestones'. Valid: kind",
+        "recipe.schedule: unknown key 'milestones' with kind: cosine. Valid: kind",
     ),
     (
         "datasets: {digits: {imbalance: {profile: {kind: step, imbalance_factor: 9, alpha: 2}}}}",
-        "datasets.digits.imbalance.profile: unknown key 'alpha'. Valid: kind, imbalance_factor",
+        "datasets.digits.imbalance.profile: unknown key 'alpha' with kind: step. "
+        "Valid: kind, imbalance_factor",
     ),
     (
         "datasets: {digits: {imbalance: {groups: {kind: thirds, few: 3}}}}",
-        "datasets.digits.imbalance.groups: unknown key 'few'. Valid: kind",
+        "datasets.digits.imbalance.groups: unknown key 'few' with kind: thirds. Valid: kind",
     ),
 ]
 
@@ -134,17 +137,22 @@ def test_a_key_of_another_kind_is_refused_in_the_base_environment(conf: Path) ->
     text = file.read_text()
     assert "schedule: {kind: cosine}" in text
     file.write_text(text.replace("{kind: cosine}", "{kind: cosine, factor: 0.1}"))
-    with pytest.raises(ConfigurationError, match=r"^recipe\.schedule: unknown key 'factor'\."):
+    with pytest.raises(
+        ConfigurationError, match=r"^recipe\.schedule: unknown key 'factor' with kind: cosine\."
+    ):
         parameters(conf)
 
 
 @pytest.mark.parametrize(
     ("item", "expected"),
     [
-        ("methods.softmax.loss.gamma=2", "methods.softmax.loss: unknown key 'gamma'. Valid: name"),
+        (
+            "methods.softmax.loss.gamma=2",
+            "methods.softmax.loss: unknown key 'gamma' with name: softmax. Valid: name",
+        ),
         (
             "recipe.schedule.milestones=[3]",
-            "recipe.schedule: unknown key 'milestones'. Valid: kind",
+            "recipe.schedule: unknown key 'milestones' with kind: cosine. Valid: kind",
         ),
     ],
 )

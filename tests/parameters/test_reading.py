@@ -69,12 +69,22 @@ def test_names_of_entries_are_their_keys(base_config: Config) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "expected"),
     [
+        (
+            "datasets.moth.source.path",
+            "/photos",
+            "datasets.moth: there is no 'moth'. Did you mean 'moths'? If it is a new one, give it",
+        ),
+        (
+            "methods.ldm.loss.max_margin",
+            0.3,
+            "methods.ldm: there is no 'ldm'. Did you mean 'ldam'? If it is a new one, give it",
+        ),
         ("recipe.epcohs", 3, "recipe: unknown key 'epcohs'. Did you mean 'epochs'? Valid: epochs,"),
         ("gird", {}, "unknown key 'gird'. Did you mean 'grid'?"),
         (
             "methods.focal.loss.gama",
             2,
-            "methods.focal.loss: unknown key 'gama'. Did you mean 'gamma'? Valid: name, gamma",
+            "methods.focal.loss: unknown key 'gama' with name: focal. Did you mean 'gamma'?",
         ),
         (
             "methods.focal.loss.name",

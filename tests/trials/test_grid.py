@@ -116,7 +116,10 @@ def test_override_of_a_cell_outside_the_grid_waits_for_it(config: Config) -> Non
     [
         ({"recipe": {"nonsense": 3}}, ".recipe: unknown key 'nonsense'."),
         ({"recipe": {"epochs": 0}}, ".recipe.epochs: Input should be greater than or equal to 1"),
-        ({"method": {"loss": {"gamma": 2}}}, ".method.loss: unknown key 'gamma'."),
+        (
+            {"method": {"loss": {"gamma": 2}}},
+            ".method.loss: unknown key 'gamma' with name: ldam.",
+        ),
         ({"method": {"name": "focal"}}, ": an override cannot rename the trial"),
         ({"recpie": {}}, ": unknown key 'recpie'. Did you mean 'recipe'?"),
         ({"seed": 3}, ": the grid sets seed"),

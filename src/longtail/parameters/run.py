@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from typing import Any, Self
 
 from pydantic import Field, ValidationError, model_validator
@@ -63,7 +64,7 @@ class Parameters(Strict):
         """Give data sets, backbones and methods their keys as names, and the grid its methods."""
         if not isinstance(values, dict):
             return values
-        if mistakes := list(_wrong_names(values)):
+        if mistakes := [*_wrong_names(values), *_misspelt_names(values)]:
             raise ValueError("\n".join(mistakes))
         named = dict(values)
         for registry in REGISTRIES:
@@ -159,6 +160,22 @@ def _wrong_names(values: Mapping[str, Any]) -> Iterator[str]:
                     "this is the name of a family; give the method another one"
                     if is_family
                     else "a name has lower-case letters, digits and _, and no _ in front"
+                )
+
+
+def _misspelt_names(values: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each entry without a label, which every entry has, and of a similar name."""
+    for registry in REGISTRIES:
+        entries = values.get(registry)
+        if not isinstance(entries, dict):
+            continue
+        labelled = [k for k, of in entries.items() if isinstance(of, dict) and "label" in of]
+        for key, entry in entries.items():
+            near = get_close_matches(str(key), map(str, labelled), n=1)
+            if isinstance(entry, dict) and "label" not in entry and near:
+                yield (
+                    f"{registry}.{key}: there is no '{key}'. Did you mean '{near[0]}'? If it is a "
+                    f"new one, give it a label"
                 )
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import Any, Self
+from typing import Any, Literal, Self, get_origin
 
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
+
+from longtail.parameters.layers import TAGS
 
 
 class Strict(BaseModel):
@@ -26,9 +28,18 @@ class Strict(BaseModel):
         if isinstance(values, dict):
             for key in values:
                 if key not in cls.model_fields:
-                    message = unknown(str(key), cls.model_fields, "key")
+                    message = unknown(str(key), cls.model_fields, "key", cls._kind_of(values))
                     raise PydanticCustomError("unknown_key", "{message}", {"message": message})
         return values
+
+    @classmethod
+    def _kind_of(cls, values: dict[str, Any]) -> str:
+        """What says which member of a union this model is, such as " with kind: cosine"."""
+        for tag in TAGS:
+            field = cls.model_fields.get(tag)
+            if field is not None and tag in values and get_origin(field.annotation) is Literal:
+                return f" with {tag}: {values[tag]}"
+        return ""
 
 
 def key_error(key: str, message: str) -> PydanticCustomError:
@@ -36,9 +47,9 @@ def key_error(key: str, message: str) -> PydanticCustomError:
     return PydanticCustomError("key_error", "{message}", {"key": key, "message": message})
 
 
-def unknown(name: str, known: Iterable[Any], noun: str) -> str:
+def unknown(name: str, known: Iterable[Any], noun: str, where: str = "") -> str:
     """Say that ``name`` is not a known ``noun``, what is similar, and what is valid."""
     names = [str(entry) for entry in known]
     near = get_close_matches(name, names, n=1)
     hint = f" Did you mean '{near[0]}'?" if near else ""
-    return f"unknown {noun} '{name}'.{hint} Valid: {', '.join(names)}"
+    return f"unknown {noun} '{name}'{where}.{hint} Valid: {', '.join(names)}"
