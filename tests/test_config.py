@@ -300,18 +300,28 @@ def test_a_mistake_names_the_key_and_what_is_valid(item: str, wanted: list[str])
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
-        ("recipe: [3", ["wrong.yml", "expected ',' or ']'"]),
-        ("recipe:\n\tepochs: 3\n", ["wrong.yml", "cannot start any token"]),
-        ("recipe: {epochs: 1}\nrecipe: {epochs: 2}\n", ["duplicate key recipe"]),
+        ("recipe: [3", ["wrong.yml, line 1, column 11: expected ',' or ']'"]),
+        (
+            "recipe:\n\tepochs: 3\n",
+            ["line 2, column 1: found character", "Indent with spaces, not with tabs"],
+        ),
+        ('data:\n  a: "C:\\Users"\n', ["line 2, column 11: expected escape", "write paths with /"]),
+        ("label: Moths: mine", ["line 1, column 13: mapping", "a colon between quotes"]),
+        (
+            "recipe: {epochs: 1}\nrecipe: {epochs: 2}\n",
+            ["wrong.yml, line 2, column 1: found duplicate key recipe"],
+        ),
+        ("recipe: {}".encode("utf-16"), ["is not UTF-8 text. Save it as UTF-8 (in", "wrong.yml)"]),
         ("recipe: {epochs: '${nothing}'}", ["recipe.epochs: the key 'nothing' not found"]),
     ],
 )
 def test_a_broken_file_names_the_environment_and_what_is_wrong(
-    text: str, wanted: list[str], tmp_path: Path
+    text: str | bytes, wanted: list[str], tmp_path: Path
 ) -> None:
     shutil.copytree(PROJECT / "conf/base", tmp_path / "base")
     (tmp_path / "mine/parameters").mkdir(parents=True)
-    (tmp_path / "mine/parameters/wrong.yml").write_text(text)
+    content = text if isinstance(text, bytes) else text.encode()
+    (tmp_path / "mine/parameters/wrong.yml").write_bytes(content)
     broken = GridConfigLoader(str(tmp_path), env="mine", **settings.CONFIG_LOADER_ARGS)
     with pytest.raises(ConfigurationError) as raised:
         broken.parameters()

@@ -142,8 +142,8 @@ class GridConfigLoader(OmegaConfigLoader):
             return super().__getitem__(key)
         except UNREADABLE as error:
             environment = self.env or self.default_run_env
-            reason = _reason(error)
             file = self._unreadable_file()
+            reason = _reason(error, file)
             where = "" if file is None or str(file) in reason else f" (in {file})"
             raise ConfigurationError(
                 f"the {key} of the environment '{environment}' cannot be read: {reason}{where}"
@@ -160,13 +160,31 @@ class GridConfigLoader(OmegaConfigLoader):
         return None
 
 
-def _reason(error: Exception) -> str:
-    """What is wrong, with the key of an interpolation that cannot be resolved."""
+def _reason(error: Exception, file: Path | None) -> str:
+    """What is wrong: with the key of an interpolation, or the place in a file."""
     if isinstance(error, OmegaConfBaseException):
         what = str(error).splitlines()[0].replace("Interpolation key", "the key")
         return f"{error.full_key}: {what}" if error.full_key else what
-    cause = getattr(error.__cause__, "problem", None)  # Kedro leaves out what is wrong
-    return f"{error} {cause}" if cause else str(error)
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8 text. Save it as UTF-8"
+    for marked in (error.__cause__, error):  # Kedro leaves out what is wrong, and counts from 0
+        if file is not None and isinstance(marked, yaml.MarkedYAMLError) and marked.problem_mark:
+            mark = marked.problem_mark
+            line = "".join(file.read_text().splitlines()[mark.line : mark.line + 1])
+            place = f"{file}, line {mark.line + 1}, column {mark.column + 1}"
+            return f"{place}: {marked.problem}{_advice(line)}"
+    return str(error)
+
+
+def _advice(line: str) -> str:
+    """What to do about a line that is no YAML, if it is one of the usual mistakes."""
+    if "\t" in line:
+        return ". Indent with spaces, not with tabs"
+    if '"' in line and "\\" in line:
+        return ". In double quotes, a backslash has a meaning of its own: write paths with /"
+    if line.count(": ") > 1:
+        return ". Put a text with a colon between quotes"
+    return ""
 
 
 def run_command(

@@ -15,7 +15,7 @@ from distributed import Client
 
 from tests.pipelines.support import PROJECT
 
-DEADLINE_S = 90
+DEADLINE_S = 300
 
 
 def until(condition: Callable[[], object], deadline_s: float = DEADLINE_S) -> None:

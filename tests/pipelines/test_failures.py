@@ -20,7 +20,7 @@ from mlflow.entities import Run as MlflowRun
 from longtail.errors import TrialsFailedError
 from tests.pipelines.support import PROJECT, TEST_SETS, Run, dotted, run
 
-DEADLINE_S = 90
+DEADLINE_S = 300
 FAILING = "digits.long_tailed.convnext_micro.ldam.seed0"
 OTHERS = [
     "digits.balanced.convnext_micro.softmax.seed0",

@@ -16,7 +16,7 @@ import pytest
 from tests.pipelines.support import PROJECT, dotted, run
 
 KILLS = 4
-DEADLINE_S = 120
+DEADLINE_S = 600
 # It verifies all results; drawing them is left out.
 LAST_NODE = "report.digits.verify"
 WANTED = (
