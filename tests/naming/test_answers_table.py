@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ from longtail.naming.recognizer import (
     TrainedTrial,
     make_recognizer,
 )
-from longtail.naming.taxonomy import Rank
+from longtail.naming.taxonomy import NO_GROUP, Rank
 from longtail.naming.track_record import track_record
 from longtail.parameters import Predict, Trial
 from longtail.trials.canonical_loss import CanonicalLoss
@@ -124,6 +125,48 @@ def test_a_genus_of_which_no_species_is_listed_is_not_reported() -> None:
     assert np.isnan(row["genus"]) and np.isnan(row["genus_probability"])
 
 
+# Only the third species is in the taxonomy.
+PARTIAL = {name: {"genus": "xestia" if name == "xestia_baja" else ""} for name in SPECIES}
+
+
+def test_a_species_outside_the_taxonomy_has_no_genus_of_another() -> None:
+    row = named(decision_rule(taxonomy=PARTIAL), 0.99, 0.0089, 0.0011)
+    assert (row["answer"], row["rank"], row["trust"]) == ("noctua_pronuba", "species", "yes")
+    assert np.isnan(row["genus"]) and np.isnan(row["genus_probability"])
+
+
+def test_what_is_most_probably_outside_the_taxonomy_gets_no_genus() -> None:
+    """The third species comes first, but the two without a genus have more together."""
+    of = decision_rule(taxonomy=PARTIAL, genus_from=0.3)
+    row = named(of, 0.3, 0.3, 0.4)
+    assert (row["answer"], row["species"]) == (DONT_KNOW, "xestia_baja")
+    assert np.isnan(row["genus"]) and np.isnan(row["genus_probability"])
+    assert row["why"] == ("species 0.400, needs 0.800; no genus is known of what is most probable")
+    row = named(of, 0.1, 0.3, 0.6)
+    assert (row["answer"], row["genus"]) == ("xestia", "xestia")
+    assert row["genus_probability"] == pytest.approx(0.6)
+
+
+def test_ranks_above_a_trusted_name_are_those_of_the_name() -> None:
+    """The genus of the other two is more probable, but the species is named."""
+    of = decision_rule(species_from=0.4)
+    row = named(of, 0.29, 0.29, 0.42)
+    assert (row["answer"], row["trust"]) == ("xestia_baja", "yes")
+    assert (row["genus"], row["genus_probability"]) == ("xestia", pytest.approx(0.42))
+    row = named(of, 0.31, 0.3, 0.39)
+    assert (row["answer"], row["species"], row["genus"]) == (DONT_KNOW, "xestia_baja", "noctua")
+
+
+def test_the_family_above_a_trusted_genus_is_that_of_the_genus() -> None:
+    families = {"noctua_pronuba": "", "noctua_fimbriata": "Noctuidae", "xestia_baja": "Other"}
+    taxonomy = {name: {**TAXONOMY[name], "family": families[name]} for name in SPECIES}
+    of = decision_rule(genus_from=0.5, taxonomy=taxonomy)
+    of = replace(of, thresholds={**of.thresholds, "family": None})
+    row = named(of, 0.1, 0.44, 0.46)
+    assert (row["answer"], row["genus"], row["family"]) == ("noctua", "noctua", "Noctuidae")
+    assert row["family_probability"] == pytest.approx(0.44)
+
+
 def test_what_looks_like_nothing_known_is_not_named() -> None:
     of = decision_rule(novelty_threshold=-1.0)
     logits = np.array([[9.0, 0, 0], [0.9, -9, -9]])
@@ -208,6 +251,24 @@ def test_a_track_record_is_of_every_name_of_every_rank() -> None:
     never = track_record(probabilities[:1], labels[:1], ranks, np.array([5, 4, 3]), 0.95)
     assert never["species"]["xestia_baja"]["precision"] is None
     assert never["species"]["xestia_baja"]["recall"] is None
+
+
+def test_what_gets_no_genus_is_in_no_track_record() -> None:
+    rank = Rank("genus", ("xestia",), np.array([NO_GROUP, NO_GROUP, 0]))
+    probabilities = np.array([[0.5, 0.3, 0.2], [0.1, 0.2, 0.7], [0.2, 0.2, 0.6], [0.3, 0.4, 0.3]])
+    labels = np.array([0, 1, 2, 2])
+    found = track_record(probabilities, labels, [rank], np.array([5, 4, 3]), 0.95)["genus"]
+    xestia = found["xestia"]
+    assert (xestia["named"], xestia["right"], xestia["test_images"]) == (2, 1, 2)
+    assert (xestia["train_images"], xestia["precision"], xestia["recall"]) == (3, 0.5, 0.5)
+
+
+def test_no_threshold_is_fitted_on_what_gets_no_genus(make_trial: Callable[..., Trial]) -> None:
+    """The first two species, which are confused, have no genus; none of them is an answer."""
+    found = described(make_trial, 300, taxonomy=PARTIAL)
+    genus = found["thresholds"]["genus"]
+    assert (genus["images"], genus["threshold"]) == (0, None)
+    assert "96 that have a species and 189 that most probably have no known genus" in genus["note"]
 
 
 def described(
@@ -314,5 +375,6 @@ def test_species_that_cannot_occur_are_in_no_track_record(
 
 
 def test_probability_of_all_species_together_is_not_above_one() -> None:
-    best = BestGroup.of(np.array([[1.0000000000000002]]))
+    rank = Rank("genus", ("noctua",), np.array([0]))
+    best = BestGroup.of(rank, np.array([[1.0000000000000002]]))
     assert best.probability.tolist() == [1.0]

@@ -38,7 +38,7 @@ def test_a_genus_is_as_probable_as_its_species_together() -> None:
     rank = rank_of("genus", genera(MOTHS), MOTHS)
     assert rank.groups == ("amphipyra", "noctua", "xestia")
     rolled = rank.roll_up(np.array([[0.3, 0.4, 0.2, 0.1], [0, 0, 1, 0]]))
-    np.testing.assert_allclose(rolled, np.array([[0.1, 0.7, 0.2], [0, 0, 1]]))
+    np.testing.assert_allclose(rolled, np.array([[0.1, 0.7, 0.2, 0], [0, 0, 1, 0]]))
 
 
 def test_each_class_has_the_genus_that_its_name_has(caplog: pytest.LogCaptureFixture) -> None:
@@ -105,11 +105,11 @@ def test_the_species_list_of_gbif_is_a_taxonomy_without_its_keys(tmp_path: Path)
     assert ranks_of(taxonomy) == ["genus", "family"]
 
 
-def test_a_class_without_a_group_is_in_no_sum() -> None:
+def test_classes_without_a_group_have_a_sum_of_their_own() -> None:
     taxonomy = {"a": {"genus": "x"}, "b": {"genus": ""}, "c": {"genus": "x"}}
     rank = rank_of("genus", taxonomy, ["a", "b", "c"])
     assert rank.group_of.tolist() == [0, -1, 0]
-    np.testing.assert_allclose(rank.roll_up(np.array([[0.2, 0.5, 0.3]])), [[0.5]])
+    np.testing.assert_allclose(rank.roll_up(np.array([[0.2, 0.5, 0.3]])), [[0.5, 0.5]])
 
 
 def test_a_taxonomy_is_read_however_names_are_written(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from longtail.arrays import FloatArray
 from longtail.naming.decision_rule import NOT_NAMED, Decision, DecisionRule
-from longtail.naming.taxonomy import Rank
+from longtail.naming.taxonomy import NO_GROUP, Rank
 from longtail.schemas.vocabulary import (
     ALREADY_IN,
     BOX_COLUMNS,
@@ -72,10 +72,7 @@ def names_table(
                 end = "" if place == 1 else f"_{place}"
                 values[f"{SPECIES}{end}"] = rule.class_names[label]
                 values[f"probability{end}"] = probabilities[row, label]
-        for rank, best in list(zip(rule.ranks, decision.best, strict=True))[1:]:
-            if best.probability[row] > 0:
-                values[rank.name] = rank.groups[best.group[row]]
-                values[f"{rank.name}_probability"] = best.probability[row]
+        values |= _ranks_above(rule, decision, row)
         rows.append(values)
     return pd.DataFrame(rows, columns=columns_of(rule))
 
@@ -120,6 +117,26 @@ def log_names(table: pd.DataFrame) -> None:
         log.warning("%s: see 'error' in names.csv", others)
 
 
+def _ranks_above(rule: DecisionRule, decision: Decision, row: int) -> dict[str, Any]:
+    """The columns of the ranks above the species of one photograph.
+
+    Above the rank that names it they are those of the name, so that none contradicts it; otherwise
+    the most probable ones. They are empty where the taxonomy has none.
+    """
+    place, probabilities = int(decision.named_by[row]), decision.probabilities[row]
+    values: dict[str, Any] = {}
+    for above, (rank, best) in enumerate(zip(rule.ranks, decision.best, strict=True)):
+        group, probability = int(best.group[row]), best.probability[row]
+        if 0 <= place < above:
+            of_name = rule.ranks[place].group_of == decision.best[place].group[row]
+            of_best, group = group, rank.group_within(of_name, probabilities)
+            if group != of_best:
+                probability = probabilities[rank.group_of == group].sum()
+        if above > 0 and group != NO_GROUP and probability > 0:
+            values |= {rank.name: rank.groups[group], f"{rank.name}_probability": probability}
+    return values
+
+
 def _answer(rule: DecisionRule, decision: Decision, row: int) -> dict[str, Any]:
     """The columns of the answer to one photograph."""
     place = int(decision.named_by[row])
@@ -158,6 +175,8 @@ def _why_not(rule: DecisionRule, decision: Decision, row: int) -> str:
         return LOOKS_UNKNOWN
     return "; ".join(
         f"{rank.name} {decimal(float(best.probability[row]))}, {_needed(rule, rank)}"
+        if best.has_group[row]
+        else f"no {rank.name} is known of what is most probable"
         for rank, best in zip(rule.ranks, decision.best, strict=True)
     )
 

@@ -11,7 +11,7 @@ import numpy as np
 from longtail.arrays import BoolArray, Float64Array, FloatArray, Int64Array
 from longtail.naming.novelty_scores import NoveltyScore
 from longtail.naming.priors import posteriors, prior_shift
-from longtail.naming.taxonomy import Rank, rank_of, ranks_of
+from longtail.naming.taxonomy import NO_GROUP, Rank, rank_of, ranks_of
 from longtail.schemas.vocabulary import SPECIES
 
 NOT_NAMED = -1
@@ -106,22 +106,22 @@ class DecisionRule:
         """
         probabilities = self.posteriors(logits)
         is_novel = self.is_novel(logits, similarity)
-        best = [BestGroup.of(rank.roll_up(probabilities)) for rank in self.ranks]
+        best = [BestGroup.of(rank, probabilities) for rank in self.ranks]
         named_by = np.full(len(logits), NOT_NAMED)
         for place, (rank, of) in enumerate(zip(self.ranks, best, strict=True)):
             threshold = self.thresholds[rank.name]
             if threshold is not None:
-                sure = of.probability >= threshold
+                sure = of.has_group & (of.probability >= threshold)
                 named_by[(named_by == NOT_NAMED) & ~is_novel & sure] = place
         return Decision(probabilities, is_novel, best, named_by)
 
 
 @dataclass(frozen=True)
 class BestGroup:
-    """The most probable group of one rank.
+    """The most probable group of one rank; classes without a group count as one together.
 
     Attributes:
-        group: its position, (photographs,).
+        group: its position, (photographs,); ``NO_GROUP`` where these are the most probable.
         probability: its probability, (photographs,).
     """
 
@@ -129,10 +129,18 @@ class BestGroup:
     probability: Float64Array
 
     @classmethod
-    def of(cls, probabilities: Float64Array) -> Self:
-        """Of probabilities of shape (photographs, groups)."""
+    def of(cls, rank: Rank, probabilities: Float64Array) -> Self:
+        """Of probabilities of the classes, (photographs, classes)."""
+        rolled = rank.roll_up(probabilities)
+        best = rolled.argmax(axis=1)
+        group = np.where(best == len(rank.groups), NO_GROUP, best)
         # A sum over all species can be 1 + 2e-16.
-        return cls(probabilities.argmax(axis=1), probabilities.max(axis=1).clip(max=1))
+        return cls(group, rolled.max(axis=1).clip(max=1))
+
+    @property
+    def has_group(self) -> BoolArray:
+        """Whether it is a group, (photographs,)."""
+        return self.group != NO_GROUP
 
 
 @dataclass(frozen=True)

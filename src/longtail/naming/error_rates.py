@@ -43,18 +43,22 @@ def fit_thresholds(
     probabilities = rule.posteriors(logits)
     thresholds = {}
     for rank in rule.ranks:
-        best = BestGroup.of(rank.roll_up(probabilities))
+        best = BestGroup.of(rank, probabilities)
         is_right = rank.group_of[labels] == best.group
+        judged = remaining & best.has_group
+        without = {
+            f"that most probably have no known {rank.name}": int((remaining & ~judged).sum())
+        }
         thresholds[rank.name] = certify(
-            JudgedAnswers(best.probability[remaining], is_right[remaining], weights[remaining]),
+            JudgedAnswers(best.probability[judged], is_right[judged], weights[judged]),
             error_rate,
             confidence,
-            _among(int(remaining.sum()), len(labels), left_out),
+            _among(int(judged.sum()), len(labels), left_out | without),
         )
         threshold = thresholds[rank.name].threshold
         if threshold is not None:
-            is_sure = best.probability >= threshold
-            left_out[f"that have a {rank.name}"] = int((remaining & is_sure).sum())
+            is_sure = judged & (best.probability >= threshold)
+            left_out[f"that have a {rank.name}"] = int(is_sure.sum())
             remaining &= ~is_sure
     return thresholds
 

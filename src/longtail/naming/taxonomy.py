@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from longtail.arrays import Float64Array, Int64Array
+from longtail.arrays import BoolArray, Float64Array, Int64Array
 from longtail.class_names import LATIN_SHARE, genus_of, is_binomial
 from longtail.errors import DataError
 from longtail.naming.name_matching import NO_SYNONYMS, ClassMatcher, Synonyms, key_of
@@ -28,6 +28,9 @@ FEWEST_SCIENTIFIC = 0.2
 
 log = logging.getLogger(__name__)
 
+# The position of the group of a class without one.
+NO_GROUP = -1
+
 # The groups of each class by rank, lowest first. All classes have the same ranks; a class without a
 # group has an empty one.
 Taxonomy = dict[str, dict[str, str]]
@@ -40,7 +43,7 @@ class Rank:
     Attributes:
         name: such as ``genus``.
         groups: the names of its groups.
-        group_of: the group of each class, by position; -1 where a class has none.
+        group_of: the group of each class, by position; ``NO_GROUP`` where a class has none.
     """
 
     name: str
@@ -48,9 +51,22 @@ class Rank:
     group_of: Int64Array
 
     def roll_up(self, probabilities: Float64Array) -> Float64Array:
-        """The probability of each group: the sum over its species, (images, groups)."""
-        member = self.group_of[:, None] == np.arange(len(self.groups))
+        """The probability of each group: the sum over its species, (images, groups + 1).
+
+        The last column is the sum over classes without a group.
+        """
+        member = self.group_of[:, None] == np.append(np.arange(len(self.groups)), NO_GROUP)
         return probabilities @ member.astype(np.float64)
+
+    def group_within(self, classes: BoolArray, probabilities: Float64Array) -> int:
+        """The most probable group of some classes; ``NO_GROUP`` if that is none.
+
+        Args:
+            classes: which ones, (classes,).
+            probabilities: (classes,).
+        """
+        shares = np.bincount(self.group_of[classes] + 1, weights=probabilities[classes])
+        return int(shares.argmax()) + NO_GROUP
 
 
 def genera(class_names: Sequence[str]) -> Taxonomy:
@@ -182,7 +198,7 @@ def rank_of(
     """One rank of a taxonomy, for classes in the order of their labels."""
     of_class = [taxonomy[class_name][name] for class_name in class_names]
     groups = tuple(sorted(set(of_class) - {""}))
-    group_of = [groups.index(group) if group else -1 for group in of_class]
+    group_of = [groups.index(group) if group else NO_GROUP for group in of_class]
     return Rank(name, groups, np.array(group_of, dtype=np.int64))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from longtail.arrays import Float64Array, Int64Array
 from longtail.evaluation.uncertainty import exact_interval
+from longtail.naming.decision_rule import BestGroup
 from longtail.naming.taxonomy import Rank
 from longtail.wording import counted, percent
 
@@ -49,13 +50,13 @@ def _of_rank(
     groups = len(rank.groups)
     if not groups:
         return {}
-    named = rank.roll_up(probabilities).argmax(axis=1)
-    true = rank.group_of[labels]
+    best, true = BestGroup.of(rank, probabilities), rank.group_of[labels]
     has_group = rank.group_of >= 0
     trained = np.bincount(
         rank.group_of[has_group], weights=train_counts[has_group], minlength=groups
     ).astype(np.int64)
     tested = np.bincount(true[true >= 0], minlength=groups)
+    named, true = best.group[best.has_group], true[best.has_group]
     given = np.bincount(named, minlength=groups)
     right = np.bincount(named[named == true], minlength=groups)
     record = {}

@@ -135,6 +135,17 @@ def test_everything_can_be_named_with_the_keyboard(page: Page, tmp_path: Path) -
     }
 
 
+def test_without_a_genus_there_is_no_button_of_one(browser: Browser, tmp_path: Path) -> None:
+    rows = [row("a.jpg", "noctua_comes", 0.9, rank="species"), row("b.jpg", DONT_KNOW, 0.4)]
+    rows[0] |= {"genus": "", "genus_probability": float("nan")}
+    for page in opened(browser, saved_page(tmp_path, rows)):
+        assert page.locator("button", has_text=" sp.").all_inner_texts() == ["Noctua sp."]
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("ArrowRight")  # from b.jpg, the more doubtful one, to a.jpg
+        page.keyboard.press("g")
+        assert page.inner_text("#progress").startswith("0 of 2 checked")
+
+
 def test_undo_takes_back_the_last_step_even_of_many(page: Page, tmp_path: Path) -> None:
     page.select_option("#order", "species")
     page.click("text=All 4 are right")

@@ -21,7 +21,6 @@
   const higher = new Map(data.higher.map((name) => [folded(name), name]));
   const id = (card) => `${card.sha256 || card.file}|${card.box}`;
   const first = (card) => (card.guesses.length ? card.guesses[0][0] : "");
-  const genus = (card) => card.genus || (data.binomial ? shown(first(card)).split(" ")[0] : "");
   const proposal = (card) =>
     card.trusted && card.rank !== "species"
       ? { name: card.answer, qualifier: ABOVE }
@@ -114,7 +113,7 @@
       act("✓ Right", proposal(card), "Enter"),
       act("Unknown", { name: "", qualifier: UNKNOWN }, "Key u"),
       act("No animal", { name: "", qualifier: NO_ANIMAL }, "Key n"));
-    if (genus(card)) acts.insertBefore(act(`${shown(genus(card))} sp.`, { name: genus(card), qualifier: ABOVE }, "Key g"), acts.children[1]);
+    if (card.genus) acts.insertBefore(act(`${shown(card.genus)} sp.`, { name: card.genus, qualifier: ABOVE }, "Key g"), acts.children[1]);
     const other = make("input", {
       class: "other", list: "species", placeholder: "other name", "aria-label": `Other name of ${card.file}`,
       onchange: (event) => event.target.value.trim() && choose(number, typed(event.target.value.trim())),
@@ -268,7 +267,7 @@
   };
   const ON_CARD = {
     Enter: (card) => choose(current, proposal(card)), " ": () => enlarge(current),
-    g: (card) => genus(card) && choose(current, { name: genus(card), qualifier: ABOVE }),
+    g: (card) => card.genus && choose(current, { name: card.genus, qualifier: ABOVE }),
     u: () => choose(current, { name: "", qualifier: UNKNOWN }), n: () => choose(current, { name: "", qualifier: NO_ANIMAL }),
     s: () => { if (at("large").open) at("large").close(); similarTo = current; arrange(); select(similarTo); },
     t: () => (at("large").open ? at("controls") : elementOf(current)).querySelector(".other").focus(),
