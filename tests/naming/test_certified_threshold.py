@@ -164,3 +164,15 @@ def test_no_images_certify_nothing() -> None:
     empty = np.empty(0)
     found = certify(JudgedAnswers(empty, np.empty(0, dtype=bool), empty), 0.05, 0.95, PHOTOGRAPHS)
     assert (found.threshold, found.images, found.answered) == (None, 0, 0)
+
+
+def test_what_weighted_images_are_worth_is_said_of_all_of_them() -> None:
+    weights = np.tile([1.0, 2.0], 100)
+    answers = JudgedAnswers(np.linspace(0.2, 0.9, 200), np.ones(200, dtype=bool), weights)
+    worth = 300**2 / 500
+    found = certify(answers, 0.05, 0.95, "200 held-out photographs")
+    assert found.effective_images == pytest.approx(worth)
+    assert found.note == (
+        "200 of 200 held-out photographs are named, none of them wrongly: at most 5% wrong with "
+        "95% confidence; weighted to the stated prior, these 200 are worth 180"
+    )

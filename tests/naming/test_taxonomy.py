@@ -198,7 +198,12 @@ def test_names_that_are_no_class_are_reported_with_the_nearest(
     [
         ("", "names no species"),
         ("# nothing\n\n", "names no species"),
-        ("vespa crabro\n", "1 of 1 name is not a class of the model"),
+        (
+            "vespa crabro\napis mellifera\n",
+            "2 of 2 names are not a class of the model: 'vespa crabro', 'apis mellifera'. "
+            "The model has classes such as 'noctua_pronuba' and 'noctua_fimbriata'. Check the "
+            "spelling, give a file with species of the model, or remove predict.species_list",
+        ),
         ("1,vespa crabro\n", "must have a column species; its first line is 1, vespa crabro"),
     ],
 )

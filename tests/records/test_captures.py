@@ -177,7 +177,7 @@ def test_the_log_counts_and_quotes(tmp_path: Path, caplog: pytest.LogCaptureFixt
     assert said[:3] == [
         "Of 8 photographs, 1 have a time and 1 a position",
         "line 5: it has no name",
-        "No photograph is of the deployments Trap 9",
+        "No photograph is of the deployment Trap 9",
     ]
     assert said[3].startswith("'0.jpg': EXIF: 2000-01-01 00:15:00 is what a clock shows")
     assert said[-1] == "2 other photographs: see 'capture_problem' in names.csv"

@@ -96,7 +96,7 @@ def certify(answers: JudgedAnswers, error_rate: float, confidence: float, among:
     curve = _Curve.of(answers, confidence) if images else None
     at = None if curve is None else curve.certified(error_rate)
     worth = (
-        f", worth {effective_images:.0f} since they are weighted to the stated prior,"
+        f"; weighted to the stated prior, these {images} are worth {effective_images:.0f}"
         if images - effective_images > 0.5
         else ""
     )
@@ -112,7 +112,7 @@ def certify(answers: JudgedAnswers, error_rate: float, confidence: float, among:
             int(curve.answered[at]), int(curve.wrong[at]), float(curve.error[at]),
         )  # fmt: skip
         wrongly = f"{wrong} ({percent(error, 1)})" if wrong else "none"
-        note = f"{answered} of {among}{worth} are named, {wrongly} of them wrongly: {wanted}"
+        note = f"{answered} of {among} are named, {wrongly} of them wrongly: {wanted}{worth}"
         threshold = float(curve.threshold[at])
         return Threshold(
             **values, threshold=threshold, answered=answered, wrong=wrong, error=error, note=note
@@ -125,10 +125,10 @@ def certify(answers: JudgedAnswers, error_rate: float, confidence: float, among:
     )
     needed = images_needed(error_rate, confidence)
     if effective_images >= needed:
-        note = f"no share of {among}{worth} has {wanted}; {can}"
+        note = f"no share of {among} has {wanted}; {can}{worth}"
     else:
-        few = f"{among}{worth} {is_or_are(images)} too few to certify {wanted}"
-        note = f"{few}: {needed} are needed, all named correctly; {can}"
+        few = f"{among} {is_or_are(images)} too few to certify {wanted}"
+        note = f"{few}: {needed} are needed, all named correctly; {can}{worth}"
     return Threshold(**values, threshold=None, answered=0, wrong=0, error=None, note=note)
 
 

@@ -127,7 +127,11 @@ class ClassMatcher:
             f"{', '.join(hints)}{', ...' if len(unmatched) > len(hints) else ''}"
         )
         if len(unmatched) == len(names):
-            raise DataError(f"{message}. Its classes are such as '{self._class_names[0]}'")
+            classes = " and ".join(f"'{name}'" for name in self._class_names[:2])
+            raise DataError(
+                f"{message}. The model has classes such as {classes}. Check the spelling, give a "
+                f"file with species of the model, or remove {where.partition(':')[0]}"
+            )
         log.warning("%s", message)
 
     def _accepted(self, canonical: str) -> str:

@@ -149,7 +149,8 @@ def log_captures(
     for problem in deployments.problems:
         log.warning("%s", problem)
     if unused := {row.name for row in deployments.rows} - set(captures["deployment"]):
-        log.warning("No photograph is of the deployments %s", ", ".join(sorted(unused)))
+        word = "deployment" if len(unused) == 1 else "deployments"
+        log.warning("No photograph is of the %s %s", word, ", ".join(sorted(unused)))
     problems = captures.loc[captures[CAPTURE_PROBLEM] != "", ["file", CAPTURE_PROBLEM]]
     for row in problems.head(LOGGED_PROBLEMS).itertuples(index=False):
         log.warning("'%s': %s", row.file, row.capture_problem)

@@ -59,7 +59,9 @@ def nights_figure(nights: pd.DataFrame) -> Picture:
     axes.set_yticks(
         range(len(shown)), [drawn_text(name, LONGEST_NAME) for name in shown], fontsize=8
     )
-    axes.set_xlim(-0.7, len(evenings) - 0.3)
+    # As far as the largest circle reaches, also where many nights are close to each other.
+    margin = max(0.7, 0.015 * len(evenings))
+    axes.set_xlim(-margin, len(evenings) - 1 + margin)
     axes.set_ylim(len(shown) - 0.4, -0.6)
     drawing.draw_grid(axes)
     axes.set_xlabel("night (date of the evening)")
