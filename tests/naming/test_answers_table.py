@@ -331,12 +331,20 @@ def test_without_a_stated_error_rate_the_first_that_names_something_is_taken(
     """Of the first two species half of the names are wrong, of the third none and all genera."""
     found = described(make_trial, 300, error_rate=None)
     assert found["error_rate"] == 0.05
+    assert found["error_rate_is"] == (
+        "predict.error_rate is not set: the first of 5%, 10%, 15%, and 20% at which any name can "
+        "be trusted"
+    )
     few = described(make_trial, 36, error_rate=None)
     assert few["error_rate"] > 0.05
     stated = described(make_trial, 36, error_rate=few["error_rate"])
     assert few["thresholds"] == stated["thresholds"]
+    assert stated["error_rate_is"] == "as predict.error_rate says"
     none = described(make_trial, 6, error_rate=None)
     assert none["error_rate"] == 0.2
+    assert none["error_rate_is"] == (
+        "predict.error_rate is not set, and no name can be trusted at 5%, 10%, 15%, and 20%"
+    )
     assert all(of["threshold"] is None for of in none["thresholds"].values())
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 RECOGNIZER: dict[str, Any] = {
     "name": "moths.natural.mobilenetv2.softmax.seed0",
     "fingerprint": "0123abcd",
+    "error_rate": 0.15,
     "class_names": ["noctua_pronuba", "noctua_comes", "xestia_baja", "agriopis_aurantiaria"],
     "taxonomy": {
         "noctua_pronuba": {"genus": "noctua", "order": "lepidoptera"},
@@ -58,6 +59,8 @@ def row(file: str, kind: dict[str, Any] | None = None, **changes: Any) -> dict[s
     return {
         "file": file,
         "frame": frame,
+        "box": file.partition("#xywh=")[2],
+        "sha256": f"sha of {photograph}",
         **(TRUSTED if kind is None else kind),
         **capture,
         **changes,

@@ -184,7 +184,7 @@ def test_observations_say_who_named_what_and_how_sure(tmp_path: Path) -> None:
     }
     comments = observations["observationComments"]
     assert comments["Trap 1/b.jpg#xywh=1,2,30,40"] == (
-        "not sure enough; most probable: Noctua comes (0.410)"
+        "not sure enough for an error rate of 15%; most probable: Noctua comes (0.410)"
     )
     assert comments["Trap 1/d.CR2"] == "cannot be read: truncated"
 

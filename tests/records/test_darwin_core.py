@@ -54,7 +54,7 @@ def test_names_with_a_time_are_occurrences_and_the_others_are_reported() -> None
         "identifiedBy": BY,
         "dateIdentified": "",
         "identificationVerificationStatus": "unverified",
-        "identificationRemarks": "probability 0.930",
+        "identificationRemarks": "probability 0.930; trusted at an error rate of 15%",
         "associatedMedia": "a.jpg",
     }
     assert (second["scientificName"], second["taxonRank"]) == ("Noctua", "genus")
@@ -76,4 +76,4 @@ def test_a_probability_is_not_rounded_to_certainty(probability: float, shown: st
     rows = [row("a.jpg", answer_probability=probability)]
     found = identifications(names(*rows), RECOGNIZER, {})
     [remark] = occurrences(found, None).table["identificationRemarks"]
-    assert remark == f"probability {shown}"
+    assert remark == f"probability {shown}; trusted at an error rate of 15%"

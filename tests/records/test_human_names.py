@@ -97,8 +97,23 @@ def test_the_photograph_is_found_by_checksum_and_box_or_else_by_name(
     ]
     assert found["probability"].notna().tolist() == [True, False, False, True, True]
     assert caplog.messages == [
-        "predict.corrections: 2 rows are named by a person; 1 correction cannot be used, see "
-        "left_out.csv; 1 correction is of other photographs"
+        "predict.corrections: 2 of 5 rows of names.csv are named by a person; 1 correction cannot "
+        "be used, see left_out.csv; 1 correction is of other photographs"
+    ]
+
+
+def test_each_copy_of_a_photograph_that_a_person_named_is_a_row(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The page saves a row for each; it is one correction."""
+    table = names(row("a.jpg"), row("b.jpg"), row("c.jpg")).assign(sha256=["one", "one", "two"])
+    given = [said("b.jpg", "Xestia baja", sha256="one"), said("c.jpg", "a moth", sha256="two")]
+    with caplog.at_level(logging.INFO):
+        found, _ = with_human_names(identifications(table, RECOGNIZER, {}), given, RECOGNIZER)
+    assert found["method"].tolist() == ["human", "human", "machine"]
+    assert caplog.messages == [
+        "predict.corrections: 2 of 3 rows of names.csv are named by a person; 1 correction cannot "
+        "be used, see left_out.csv"
     ]
 
 
@@ -255,8 +270,8 @@ def test_occurrences_and_nights_count_what_people_said() -> None:
     ]
     assert table["identificationRemarks"].tolist() == ["aff. Noctua comes", ""]
     assert set(table["identificationVerificationStatus"]) == {"verified by human"}
-    nights = validate(nights_table(found), NIGHTS, "nights")
+    nights = validate(nights_table(found, RECOGNIZER["class_names"]), NIGHTS, "nights")
     assert [tuple(counts) for counts in nights.itertuples(index=False)] == [
-        ("2024-06-01", "Noctua", 0, 1, 1),
-        ("2024-06-01", "Xestia baja", 0, 1, 1),
+        ("2024-06-01", "Noctua", "", 0, 1, 1),
+        ("2024-06-01", "Xestia baja", "xestia_baja", 0, 1, 1),
     ]

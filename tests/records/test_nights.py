@@ -32,12 +32,12 @@ def test_trusted_and_all_photographs_are_counted_by_night() -> None:
         RECOGNIZER,
         {},
     )
-    table = validate(nights_table(found), NIGHTS, "nights")
+    table = validate(nights_table(found, RECOGNIZER["class_names"]), NIGHTS, "nights")
     assert [tuple(counts) for counts in table.itertuples(index=False)] == [
-        ("", "Noctua pronuba", 1, 0, 1),
-        ("2024-05-31", "Noctua pronuba", 1, 0, 1),
-        ("2024-06-01", "Noctua comes", 0, 0, 2),
-        ("2024-06-01", "Noctua pronuba", 2, 0, 2),
+        ("", "Noctua pronuba", "noctua_pronuba", 1, 0, 1),
+        ("2024-05-31", "Noctua pronuba", "noctua_pronuba", 1, 0, 1),
+        ("2024-06-01", "Noctua comes", "noctua_comes", 0, 0, 2),
+        ("2024-06-01", "Noctua pronuba", "noctua_pronuba", 2, 0, 2),
     ]
 
 
@@ -45,12 +45,13 @@ def test_a_person_s_name_counts_instead_of_the_model_s() -> None:
     found = identifications(names(row("a.jpg"), row("b.jpg"), row("c.jpg", UNSURE)), RECOGNIZER, {})
     found["method"] = [HUMAN, HUMAN, "machine"]
     found["scientific_name"] = ["Noctua pronuba", "Noctua comes", ""]
-    assert nights_table(found).to_dict("records") == [
-        {"night": "2024-06-01", "species": "Noctua comes", "trusted": 0, "checked": 1, "all": 2},
-        {"night": "2024-06-01", "species": "Noctua pronuba", "trusted": 1, "checked": 1, "all": 1},
+    authors = ["Noctua pronuba (Linnaeus, 1758)", "Xestia baja"]
+    assert nights_table(found, authors).to_numpy().tolist() == [
+        ["2024-06-01", "Noctua comes", "", 0, 1, 2],
+        ["2024-06-01", "Noctua pronuba", authors[0], 1, 1, 1],
     ]
 
 
 def test_without_photographs_of_animals_there_is_no_row() -> None:
     found = identifications(names(row("h.jpg", UNREADABLE)), RECOGNIZER, {})
-    assert validate(nights_table(found), NIGHTS, "nights").empty
+    assert validate(nights_table(found, []), NIGHTS, "nights").empty

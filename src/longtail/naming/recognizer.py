@@ -34,7 +34,7 @@ from longtail.naming.user_tables import read_species_list, read_weights
 from longtail.parameters import Predict, Trial
 from longtail.schemas.vocabulary import SPECIES
 from longtail.trials.canonical_loss import CanonicalLoss
-from longtail.wording import decimal, percent
+from longtail.wording import decimal, level_in_percent, listed
 
 # The priors that are no files.
 PRIOR_IN_WORDS = {
@@ -220,6 +220,7 @@ def _fitted(
     rule = DecisionRule.of({**values, **fitted})  # without thresholds, which are fitted with it
     error_rate, thresholds = _chosen_thresholds(rule, validation, requested)
     fitted["error_rate"] = error_rate
+    fitted["error_rate_is"] = _rate_in_words(thresholds, requested)
     fitted["thresholds"] = {rank: asdict(of_rank) for rank, of_rank in thresholds.items()}
     return fitted
 
@@ -259,6 +260,16 @@ def _chosen_thresholds(
     return rate, thresholds
 
 
+def _rate_in_words(thresholds: Mapping[str, Threshold], requested: Predict) -> str:
+    """Why an error rate was taken."""
+    if requested.error_rate is not None:
+        return "as predict.error_rate says"
+    tried = listed(level_in_percent(each) for each in DEFAULT_RATES)
+    if all(fitted.threshold is None for fitted in thresholds.values()):
+        return f"predict.error_rate is not set, and no name can be trusted at {tried}"
+    return f"predict.error_rate is not set: the first of {tried} at which any name can be trusted"
+
+
 def log_recognizer(recognizer: Mapping[str, Any]) -> None:
     """Log which trial names the photographs, and where its names can be trusted."""
     log.info(
@@ -266,7 +277,8 @@ def log_recognizer(recognizer: Mapping[str, Any]) -> None:
     )
     log.info("Probabilities are %s", recognizer["calibration"]["note"])
     thresholds = recognizer["thresholds"]
-    log.info("Trusted names: at most %s of them are wrong", percent(recognizer["error_rate"]))
+    rate = level_in_percent(recognizer["error_rate"])
+    log.info("Trusted names: at most %s of them are wrong (%s)", rate, recognizer["error_rate_is"])
     for rank, fitted in thresholds.items():
         threshold = fitted["threshold"]
         if threshold is not None:

@@ -41,8 +41,9 @@ def occurrences(identified: pd.DataFrame, recorder: str | None) -> Occurrences:
             "identificationVerificationStatus": (rows["method"] == HUMAN).map(
                 {True: "verified by human", False: "unverified"}
             ),
-            # One of the two is empty: of the model, or of a person.
-            "identificationRemarks": rows["probability"].map(_remark).astype(str) + rows["remark"],
+            "identificationRemarks": [
+                _remark(*values) for values in zip(rows["probability"], rows["remark"], strict=True)
+            ],
             "associatedMedia": rows["photograph"],
         }
     )
@@ -52,5 +53,6 @@ def occurrences(identified: pd.DataFrame, recorder: str | None) -> Occurrences:
     return Occurrences(table, named.loc[~is_dated, ["file"]].assign(why=why))
 
 
-def _remark(probability: float) -> str:
-    return "" if pd.isna(probability) else f"probability {decimal(probability)}"
+def _remark(probability: float, remark: str) -> str:
+    """The remark, after the probability if the model named it."""
+    return remark if pd.isna(probability) else f"probability {decimal(probability)}; {remark}"

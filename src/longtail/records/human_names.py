@@ -20,7 +20,7 @@ from longtail.schemas.vocabulary import BOX, FRAME, SPECIES
 from longtail.scientific_names import EPITHET_FORM, GENUS_FORM, looks_latin, plain_name
 from longtail.sources.corrections import Correction
 from longtail.sources.images import Rejected
-from longtail.wording import capitalized, counted, first_names
+from longtail.wording import capitalized, counted, first_names, is_or_are
 
 CORRECTIONS_KEY = "predict.corrections"
 NOT_KNOWN = "unknown"  # the qualifier of what a person could not name
@@ -76,7 +76,12 @@ def with_human_names(
     for key in said.keys() - used.keys() - reasons.keys():
         if reason := _mistake(said[key], of_photograph):
             reasons[key] = reason
-    _log_counts(len(used), len(rejected) + len(reasons), len(said) - len(used) - len(reasons))
+    of_people = sum(row is not None and row.photograph in used for row in of_rows)
+    _log_counts(
+        (of_people, len(of_rows)),
+        len(rejected) + len(reasons),
+        len(said) - len(used) - len(reasons),
+    )
     known.log_nearly([said[key].name for key in said if key in used and said[key].name])
     rows = [
         {**row, **used.get(correction.photograph, {})} if correction else row
@@ -133,8 +138,10 @@ def _mistake(said: Correction, of_photograph: Mapping[str, list[dict[Any, Any]]]
     return f"no animal was found in the box '{said.box}' of the photograph"
 
 
-def _log_counts(used: int, mistakes: int, others: int) -> None:
-    parts = [f"{counted(used, 'row is', 'rows are')} named by a person"]
+def _log_counts(named: tuple[int, int], mistakes: int, others: int) -> None:
+    """Log how many rows of the table of names, of how many, have the name of a person."""
+    rows, of = named
+    parts = [f"{rows:,} of {counted(of, 'row')} of names.csv {is_or_are(rows)} named by a person"]
     if mistakes:
         parts.append(f"{counted(mistakes, 'correction')} cannot be used, see left_out.csv")
     if others:

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 
 from longtail.naming.answers_table import NO_ANIMAL
+from longtail.naming.copied_files import copied_rows, same_file
 from longtail.schemas.vocabulary import FRAME, SPECIES, YES
 from longtail.scientific_names import canonical_name
 from longtail.sources.photographs import PhotographBox
-from longtail.wording import capitalized, decimal
+from longtail.wording import capitalized, decimal, level_in_percent
 
 # The kinds of Camtrap DP (observationType).
 ANIMAL_KIND, BLANK, UNKNOWN_KIND, UNCLASSIFIED = "animal", "blank", "unknown", "unclassified"
@@ -34,12 +35,37 @@ def identifications(
         in this run), ``remark`` and ``RELATIVE_BOX`` (NaN without a box).
     """
     by = f"longtail {recognizer['name']} {recognizer['fingerprint']}"
-    rows = [_identified(row) for row in names.to_dict("records")]
+    rate = f"an error rate of {level_in_percent(recognizer['error_rate'])}"
+    rows = [_identified(row, rate) for row in names.to_dict("records")]
     found = pd.DataFrame(rows, columns=["kind", *NAME_COLUMNS, "remark"], index=names.index)
     photograph = names["file"].where(names[FRAME] == "", names[FRAME])
     places = [_relative(boxes.get(file)) for file in names["file"]]
     found[list(RELATIVE_BOX)] = np.array(places).reshape(-1, len(RELATIVE_BOX))
     return names.assign(**found, photograph=photograph, method=MACHINE, by=by, when="")
+
+
+def without_copies(identified: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """One row of each picture, and the other copies of it, with the reason in ``why``.
+
+    Kept is a copy that a person has named, then one with a night, a position and a deployment, then
+    the first.
+    """
+    known = pd.DataFrame(
+        {
+            "human": identified["method"] == HUMAN,
+            "night": identified["night"] != "",
+            "position": identified["latitude"].notna(),
+            "deployment": identified["deployment"] != "",
+        }
+    ).to_numpy()
+    why: dict[int, str] = {}
+    for copies in copied_rows(identified):
+        kept = max(copies, key=lambda position: tuple(known[position]))
+        reason = same_file(identified["photograph"].iloc[kept])
+        why |= dict.fromkeys((position for position in copies if position != kept), reason)
+    is_copy = np.isin(np.arange(len(identified)), list(why))
+    copies_of = identified[is_copy].assign(why=[why[position] for position in sorted(why)])
+    return identified[~is_copy], copies_of
 
 
 def _relative(found: PhotographBox | None) -> tuple[float, ...]:
@@ -49,7 +75,7 @@ def _relative(found: PhotographBox | None) -> tuple[float, ...]:
     return box.x / width, box.y / height, box.width / width, box.height / height
 
 
-def _identified(row: Mapping[Any, Any]) -> dict[str, Any]:
+def _identified(row: Mapping[Any, Any], rate: str) -> dict[str, Any]:
     nothing = {"scientific_name": "", "taxon_rank": "", "probability": float("nan"), "remark": ""}
     if row["error"]:
         return {**nothing, "kind": UNCLASSIFIED, "remark": row["error"]}
@@ -60,14 +86,14 @@ def _identified(row: Mapping[Any, Any]) -> dict[str, Any]:
         return {
             **nothing,
             "kind": UNKNOWN_KIND,
-            "remark": f"not sure enough; most probable: {guess}",
+            "remark": f"not sure enough for {rate}; most probable: {guess}",
         }
     return {
         "kind": ANIMAL_KIND,
         "scientific_name": scientific(row["answer"]),
         "taxon_rank": row["rank"],
         "probability": row["answer_probability"],
-        "remark": "",
+        "remark": f"trusted at {rate}",
     }
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from longtail.records.identifications import BLANK, HUMAN, UNCLASSIFIED, scientific
 from longtail.schemas.vocabulary import SPECIES, YES
 
 
-def nights_table(identified: pd.DataFrame) -> pd.DataFrame:
+def nights_table(identified: pd.DataFrame, class_names: Sequence[str]) -> pd.DataFrame:
     """One row per night and species, in the order of the nights and of the names.
 
     A photograph counts for the species that a person gave it, or else for the most probable one;
@@ -17,9 +19,12 @@ def nights_table(identified: pd.DataFrame) -> pd.DataFrame:
 
     Args:
         identified: of :func:`longtail.records.identifications.identifications`.
+        class_names: of the model.
 
     Returns:
-        The columns night (empty where it is not known), species, trusted, checked and all.
+        The columns night (empty where it is not known), species (or the group that a person gave),
+        class_name (as the table of names has it; empty if the model has no such class), trusted,
+        checked and all.
     """
     rows = identified[~identified["kind"].isin([BLANK, UNCLASSIFIED])]
     rows = rows[(rows["method"] != HUMAN) | (rows["scientific_name"] != "")]
@@ -37,4 +42,7 @@ def nights_table(identified: pd.DataFrame) -> pd.DataFrame:
             "all": 1,
         }
     )
-    return counted.groupby(["night", "species"], as_index=False).sum()
+    table = counted.groupby(["night", "species"], as_index=False).sum()
+    class_of = {scientific(name): name for name in class_names}
+    table.insert(2, "class_name", [class_of.get(name, "") for name in table["species"]])
+    return table

@@ -61,7 +61,7 @@ _AFTER_RANKS = {
     ALREADY_IN: text(
         "part of the data set that has the same picture", one_of=DATA_SET_PARTS, optional=True
     ),
-    SHA256: text("checksum of the file; empty if it cannot be read", optional=True),
+    SHA256: text("checksum of the file; empty if it was not opened", optional=True),
     FRAME: text(
         "the photograph that the box is in; photographs of one frame are one group", optional=True
     ),
@@ -69,7 +69,10 @@ _AFTER_RANKS = {
         "x, y, width and height of the animal in pixels of the upright photograph", optional=True
     ),
     BOX_CONFIDENCE: fraction("confidence of the detector", missing=True),
-    NOTE: text("what makes the name less certain, such as a small animal", optional=True),
+    NOTE: text(
+        "what makes the name less certain, such as a small animal, or a copy of the file",
+        optional=True,
+    ),
     **capture_columns(required=True),
 }
 _FIXED = "|".join(map(re.escape, (*_BEFORE_RANKS, *_AFTER_RANKS)))

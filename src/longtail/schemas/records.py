@@ -12,7 +12,11 @@ NIGHTS = table(
     "One row per night and species.",
     {
         "night": text("date of its evening; empty if it is not known", IS_DATE, optional=True),
-        "species": text("that a person gave, or else the most probable one", optional=True),
+        "species": text(
+            "name that a person gave, perhaps of a genus, or else the most probable species",
+            optional=True,
+        ),
+        "class_name": text("the same as names.csv has it, if the model has it", optional=True),
         "trusted": whole("photographs of which the model is sure that they show it"),
         "checked": whole("photographs that a person gave this name"),
         "all": whole("photographs"),
@@ -41,7 +45,8 @@ OCCURRENCES = table(
             "whether a person named it", one_of=("verified by human", "unverified")
         ),
         "identificationRemarks": text(
-            "probability of the model's name, or the species that a person was not sure of",
+            "probability of the model's name and the error rate at which it is trusted, or the "
+            "species that a person was not sure of",
             optional=True,
         ),
         "associatedMedia": text("file of the photograph"),

@@ -22,6 +22,7 @@ from longtail.naming.answers_table import (
     row_without_animal,
     unreadable_row,
 )
+from longtail.naming.copied_files import with_notes_of_copies
 from longtail.naming.decision_rule import DecisionRule
 from longtail.naming.error_rates import log_names_at_each_rate, names_at_each_rate
 from longtail.naming.named_before import Named, NamedBefore
@@ -91,7 +92,8 @@ def name_photographs(
         )
         parts.append(_named(rule, list(known), list(known.values())))
     of_frames = _parts_of_frames(photographs, new, seen, recognizer["image_size"])
-    for usable, unreadable in _decoded(photographs, new, recognizer["image_size"]):
+    title = title_of_naming(len(new), photographs)
+    for usable, unreadable in _decoded(photographs, new, recognizer["image_size"], title):
         parts += [unreadable_row(rule, file, why) for file, why in unreadable.items()]
         if usable:
             outputs = predictor.logits(np.stack(list(usable.values())))
@@ -104,7 +106,7 @@ def name_photographs(
             parts.append(_named(rule, list(usable), named))
             before.add([pictures.get(file, "") for file in usable], named)
     before.save()
-    table = with_boxes(_in_order(rule, parts, contents), photographs)
+    table = with_notes_of_copies(with_boxes(_in_order(rule, parts, contents), photographs))
     log_names(table)
     log_names_at_each_rate(names_at_each_rate(recognizer["ladder"], table))
     warn_of_seen(table)
@@ -134,14 +136,24 @@ def _rows_without_logits(rule: DecisionRule, photographs: Photographs) -> list[p
     ]
 
 
+def title_of_naming(new: int, photographs: Photographs) -> str:
+    """What is done, and for how many; files of other formats are not read, nor those named before.
+
+    Which of them can be read turns out then.
+    """
+    if photographs.boxes:
+        return f"Naming {counted(new, 'animal')}"
+    every = counted(len(photographs.files) + len(photographs.rejected), "photograph")
+    return f"Reading and naming {new:,} of {every}"
+
+
 def _decoded(
-    photographs: Photographs, files: Sequence[str], size: int
+    photographs: Photographs, files: Sequence[str], size: int, title: str
 ) -> Iterator[tuple[dict[str, UInt8Array], dict[str, str]]]:
     """Photographs in chunks: the pixels of each that can be read, and the reasons of the others."""
     from longtail.learning.inference.trained_model import images_per_chunk
 
     chunk = images_per_chunk(size)
-    title = f"Naming {counted(len(files), word_for_images(files))}"
     every = [photographs.files[file] for file in files]
     chunks = decode_in_chunks(every, size, chunk, title, photographs.limits)
     for start, decoded in zip(range(0, len(files), chunk), chunks, strict=True):

@@ -35,7 +35,7 @@ from longtail.records.captures import log_captures, read_captures
 from longtail.records.darwin_core import occurrences
 from longtail.records.deployments import Deployments, read_deployments
 from longtail.records.human_names import with_human_names
-from longtail.records.identifications import identifications
+from longtail.records.identifications import ANIMAL_KIND, identifications, without_copies
 from longtail.records.left_out import left_out_table, log_left_out
 from longtail.records.nights import nights_table
 from longtail.records.times import time_zone_of
@@ -223,13 +223,19 @@ def publish_records(
         corrections, unused = read_corrections(predict.corrections, "predict.corrections")
         listed = _names_in_tables(predict, recognizer["class_names"])
         identified, unused = with_human_names(identified, corrections, recognizer, listed, unused)
+    identified, copies = without_copies(identified)
     package = camtrap_package(
         identified, deployments, predict.survey, dataset.label, datetime.now(UTC)
     )
     found = occurrences(identified, predict.survey.recorder)
-    left_out = left_out_table(package.left_out, found.left_out, deployments.problems, unused)
+    left_out = left_out_table(
+        pd.concat([package.left_out, copies[["file", "why"]]]),
+        pd.concat([found.left_out, copies.loc[copies["kind"] == ANIMAL_KIND, ["file", "why"]]]),
+        deployments.problems,
+        unused,
+    )
     log_left_out(left_out, len(names))
-    nights = nights_table(identified)
+    nights = nights_table(identified, recognizer["class_names"])
     return package.files, found.table, left_out, nights, nights_figure(nights).png
 
 
