@@ -179,6 +179,27 @@ def test_confirmed_photographs_are_learnt_but_do_not_measure(
             assert 2 not in seen["learnt"][fingerprint]
 
 
+def test_confirmed_photographs_beside_held_out_ones_are_learnt_with_their_group(
+    trial: Trial, tmp_path: Path, seen: dict[str, Any]
+) -> None:
+    """The trial of the report may not learn them; each model without their fold may not, either."""
+    given = photographs()
+    index, subsets = given["index"], given["subsets"]
+    validates = int(subsets.loc[subsets["role"] == "validation", "image"].iloc[0])
+    # Of the same group; its place in the table of subsets is taken away.
+    confirmed = int(np.flatnonzero(index["group"] == index.loc[validates, "group"])[-1])
+    assert confirmed != validates
+    stranger = int(np.flatnonzero(index["label"] < 0)[0])
+    index.loc[[confirmed, stranger], "split"] = CONFIRMED
+    given["subsets"] = subsets[~subsets["image"].isin([confirmed, stranger])]
+    found = fitted(trial, tmp_path, given=given)
+    assert confirmed in seen["learnt"][found.fingerprint]
+    assert stranger not in seen["learnt"][found.fingerprint]
+    assert confirmed not in found.images
+    answers = [key for key, images in seen["answered"] if validates in images]
+    assert len(answers) == 1 and confirmed not in seen["learnt"][answers[0]]
+
+
 def test_species_of_one_group_each_cannot_be_measured(trial: Trial, tmp_path: Path) -> None:
     given = photographs()
     given["index"]["group"] = given["index"]["label"]

@@ -135,7 +135,7 @@ def _entries_of(
 def _log_confirmed(selection: Selection, dataset: str) -> None:
     joined = sum(entry.split == CONFIRMED for entry in selection.entries)
     words = counted(joined, "confirmed photograph joins", "confirmed photographs join")
-    log.info("%s: %s the training images", dataset, words)
+    log.info("%s: %s the data set", dataset, words)
 
 
 def _index_of(selection: Selection, class_names: Sequence[str]) -> pd.DataFrame:

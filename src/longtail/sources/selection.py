@@ -209,6 +209,7 @@ def _small_classes(
     must have a group for each part that is drawn from it, and one to train on.
     """
     images = dict.fromkeys(species, 0)
+    confirmed = {entry.species for entry in selection.entries if entry.split == CONFIRMED}
     groups: dict[str, set[int]] = defaultdict(set)
     by_split: dict[str, dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
     for entry, group in zip(selection.entries, selection.groups.tolist(), strict=True):
@@ -243,6 +244,8 @@ def _small_classes(
                 f"its species has {counted(different, 'different training image')}, "
                 f"{to_divide} {is_or_are(to_divide)} needed"
             )
+    for name in reasons.keys() & confirmed:
+        reasons[name] += " (confirmed photographs only train, so they do not count)"
     if reasons and not requirements.drop_small:
         listed = ", ".join(first_names([f"'{name}': {why}" for name, why in reasons.items()]))
         raise DataError(

@@ -7,6 +7,7 @@ import logging
 import pandas as pd
 
 from longtail.class_names import known_class_naming
+from longtail.imbalance.confirmed import confirmed_left_out, confirmed_note
 from longtail.imbalance.cut import cut
 from longtail.imbalance.group_sizes import equal_groups_note
 from longtail.imbalance.holdout import groups_across_splits
@@ -29,6 +30,9 @@ def cut_subsets(index: pd.DataFrame, dataset: Dataset) -> tuple[pd.DataFrame, pd
         for role, of_role in subsets.groupby("role")["name"]
     }
     log.info("%s: train %s; test %s", dataset.name, sizes["train"], sizes["test"])
+    if note := confirmed_note(index, subsets):
+        level = logging.WARNING if confirmed_left_out(index, subsets) else logging.INFO
+        log.log(level, "%s: confirmed photographs that train: %s", dataset.name, note)
     if UNKNOWN in sizes:
         unknown = sorted(index.loc[index["label"] < 0, "class_name"].unique())
         log.info(

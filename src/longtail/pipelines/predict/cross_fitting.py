@@ -26,6 +26,7 @@ import pandas as pd
 
 from longtail.arrays import Float32Array, Int64Array, UInt8Array
 from longtail.errors import DataError
+from longtail.imbalance.confirmed import confirmed_left_out
 from longtail.imbalance.folds import NEVER_HELD_OUT, assign_folds
 from longtail.imbalance.holdout import group_numbers
 from longtail.imbalance.subsets import CONFIRMED, UNKNOWN, images_of, widest_test_set
@@ -93,10 +94,15 @@ def is_cross_fitted(chosen: ChosenTrial, requested: Predict) -> bool:
 def photographs_to_learn(split: Split, index: pd.DataFrame, subsets: pd.DataFrame) -> Int64Array:
     """The numbers of a trial's training, validation and test images, ascending.
 
-    Without those of one group with an image of an unknown species.
+    With confirmed ones that do not train beside a validation or test image: here the others of
+    their groups are learnt, too. Without those of one group with an image of an unknown species.
     """
     test = images_of(subsets, "test", widest_test_set(subsets))
-    every = np.unique(np.concatenate([split.train_images, split.validation_images, test]))
+    confirmed = np.array(list(confirmed_left_out(index, subsets)), dtype=np.int64)
+    confirmed = confirmed[index["label"].to_numpy()[confirmed] >= 0]
+    every = np.unique(
+        np.concatenate([split.train_images, split.validation_images, test, confirmed])
+    )
     groups = group_numbers(index)
     beside_unknown = np.isin(groups[every], groups[images_of(subsets, UNKNOWN, UNKNOWN)])
     return every[~beside_unknown]
