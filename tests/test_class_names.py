@@ -51,6 +51,7 @@ def test_the_genus_is_the_first_word(name: str) -> None:
         (["0", "1", "2"], False),
         (["class 0", "class 1"], False),
         (["Agrotis עש"], True),  # whatever the alphabet
+        (["Noctua pronuba (Linnaeus, 1758)", "Noctua comes Hübner, 1813", "Xestia baja"], True),
         (["RED ADMIRAL", "PAINTED LADY"], False),
         ([], False),
     ],
@@ -75,6 +76,9 @@ def test_the_genus_is_the_first_word_of_a_binomial() -> None:
     ("name", "html"),
     [
         ("noctua_comes", "<bdi><i>Noctua comes</i></bdi>"),
+        ("noctua_pronuba (Linnaeus, 1758)", "<bdi><i>Noctua pronuba</i> (Linnaeus, 1758)</bdi>"),
+        ("Xestia baja <i>", "<bdi><i>Xestia baja</i> &lt;i&gt;</bdi>"),
+        ("Noctua comes Hübner & al.", "<bdi><i>Noctua comes</i> Hübner &amp; al.</bdi>"),
         ("unknown", "<bdi>Unknown</bdi>"),
         ("<script>x</script>", "<bdi>&lt;script&gt;x&lt;/script&gt;</bdi>"),
         ("a \"b\" & 'c'", "<bdi>A &#34;b&#34; &amp; &#39;c&#39;</bdi>"),

@@ -93,6 +93,15 @@ def test_parameters_are_split_at_commas_outside_brackets(text: str, expected: An
         ("grid.methods=softmax,ldam", "'--params=grid.methods=[softmax,ldam]' (a list)"),
         ("grid.seeds=0,1", "'--params=grid.seeds=[0,1]' (a list)"),
         ("data=/a,b", """'--params=data="/a,b"' (a text)"""),
+        (
+            "data=/x,grid.seeds=0, 1 ,,2,recipe.epochs=5",
+            "'1' must be <key>=<value>. If it belongs to grid.seeds, write "
+            "'--params=grid.seeds=[0, 1 ,,2]' (a list)",
+        ),
+        (
+            "data=/x, predict.path= /a/Noctua  pronuba (Linnaeus, 1758, x=y),recipe.epochs=5",
+            """'--params=predict.path="/a/Noctua  pronuba (Linnaeus, 1758, x=y)"' (a text)""",
+        ),
         ("a=1,b=2,a=3", "'a' is given twice"),
         ("a={b: 1},a.b=2", "'a' includes 'a.b'"),
     ],

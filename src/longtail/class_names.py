@@ -10,7 +10,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from longtail.imbalance.unknown import UNKNOWN_LABEL
-from longtail.scientific_names import EPITHET_FORM, GENUS_FORM, looks_latin
+from longtail.scientific_names import EPITHET_FORM, GENUS_FORM, canonical_name, looks_latin
 from longtail.wording import capitalized, counted
 
 # A genus and an epithet, perhaps with a subspecies, or with another species that can be told
@@ -42,6 +42,19 @@ def genus_of(name: str) -> str:
     return _spaced(name).partition(" ")[0]
 
 
+def _without_authors(name: str) -> str:
+    """A name without the authors that follow it; another name as it is written.
+
+    Examples:
+        >>> _without_authors("noctua_pronuba (Linnaeus, 1758)"), _without_authors("moth (Smith)")
+        ('noctua pronuba', 'moth (Smith)')
+    """
+    spaced = _spaced(name)
+    canonical = canonical_name(spaced)
+    begins = spaced.casefold().startswith(f"{canonical} ".casefold())
+    return spaced[: len(canonical)] if begins and is_binomial(canonical) else spaced
+
+
 @dataclass(frozen=True)
 class ClassNaming:
     """How a data set's class names are shown.
@@ -65,8 +78,10 @@ class ClassNaming:
             ClassNaming(is_binomial=False)
             >>> ClassNaming.infer(["red admiral", "red cracker", "painted lady"])
             ClassNaming(is_binomial=False)
+            >>> ClassNaming.infer(["Noctua pronuba (Linnaeus, 1758)"])  # authors do not matter
+            ClassNaming(is_binomial=True)
         """
-        names = list(class_names)
+        names = list(map(_without_authors, class_names))
         found = [name for name in names if is_binomial(name)]
         latin = [name for name in found if looks_latin(name)]
         is_most = len(found) >= BINOMIAL_SHARE * len(names) > 0
@@ -88,12 +103,14 @@ class ClassNaming:
         return capitalized(spaced) if self.is_binomial else spaced
 
     def html(self, name: str) -> Markup:
-        """The same as HTML, a binomial in italics.
+        """The same as HTML, a binomial in italics, and its authors upright.
 
         In ``<bdi>``, so that a name written from right to left does not reorder the text around it.
         """
-        if self.is_binomial and is_binomial(name):
-            return Markup("<bdi><i>{}</i></bdi>").format(self.display(name))
+        binomial = _without_authors(name)
+        if self.is_binomial and is_binomial(binomial):
+            shown, length = self.display(name), len(binomial)
+            return Markup("<bdi><i>{}</i>{}</bdi>").format(shown[:length], shown[length:])
         return Markup("<bdi>{}</bdi>").format(self.display(name))
 
     def genus(self, name: str) -> str:

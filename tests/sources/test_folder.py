@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
+from PIL import Image, ImageEnhance
 
 from longtail.errors import DataError
 from longtail.parameters import Dataset, Imbalance
@@ -235,6 +235,21 @@ def test_classes_that_may_be_one_species_are_logged(
     assert "'Noctua pronuba' and 'noctua_pronuba (Linnaeus, 1758)' differ only in" in caplog.text
 
 
+def test_names_that_differ_in_one_letter_are_logged(
+    species: Path, decoded: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number, name in enumerate(("Noctua pronuba (Linnaeus, 1758)", "Noctua pronubba")):
+        save(species, f"{name}/a.png", photograph(5 + number))
+    with caplog.at_level(logging.WARNING):
+        images = read(species, decoded)
+    assert {"Noctua pronuba (Linnaeus, 1758)", "Noctua pronubba"} < set(images.index["class_name"])
+    assert (
+        "datasets.moths.source: names that differ in one letter, and are different classes: "
+        "'Noctua pronuba (Linnaeus, 1758)' and 'Noctua pronubba'. If one of them is misspelt, "
+        "rename its folder, or correct it in the table of names" in caplog.text
+    )
+
+
 def test_two_encodings_of_a_name_can_be_distinguished(species: Path, decoded: Path) -> None:
     save(species, "Ka\u0308fer/a.png", photograph(5))
     with pytest.raises(DataError, match=r"'Ka\\u0308fer' and 'K\\xe4fer' differ only"):
@@ -300,6 +315,32 @@ def test_species_of_one_picture_in_many_copies_is_small(tmp_path: Path, decoded:
         "5 images of its species are 1 group that no split divides"
         in images.rejected["reason"].iloc[0]
     )
+
+
+def test_groups_of_species_that_are_left_out_are_not_counted(
+    tmp_path: Path, decoded: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log says what the report says."""
+    caplog.set_level(logging.INFO)
+    root = folder_of(tmp_path / "photos", {"a": 3, "b": 2, "c": 3})
+    darker = ImageEnhance.Brightness(photograph(4)).enhance(0.8)
+    save(root, "b/copy.png", photograph(3))
+    save(root, "b/darker.png", darker)
+    images = read(root, decoded, smallest=3, fewest_groups=3)
+    assert set(images.rejected["reason"]) == {
+        "the 4 images of its species are 2 groups that no split divides, 3 are needed"
+    }
+    assert "duplicate" not in caplog.text and "each on one side" not in caplog.text
+    assert groups(images) == []
+    caplog.clear()
+    images = read(root, decoded, smallest=3, fewest_groups=2)
+    for note in (
+        "moths: 1 exact duplicate",
+        "moths: 1 pair of near-duplicates",
+        "moths: 4 images in 2 groups, each on one side of the split",
+    ):
+        assert note in caplog.text
+    assert groups(images) == [["b/000.png", "b/copy.png"], ["b/001.png", "b/darker.png"]]
 
 
 @pytest.mark.parametrize(("min_images", "needed"), [(None, 3), (9, 9), (1, 1)])
@@ -377,8 +418,9 @@ def test_too_few_classes_are_refused_before_they_are_decoded(tmp_path: Path) -> 
         read(root, decoded, fewest=4)
     assert str(raised.value) == (
         f"datasets.moths.source: '{root}' has only 3 classes, 'a', 'b', 'c'; at least 4 classes "
-        f"are needed, one each for head, middle and tail, and the unknown ones. Add a folder for "
-        f"each missing class, or images to those that have too few"
+        f"are needed, one each for head, middle and tail, and 1 that "
+        f"datasets.moths.unknown.classes holds out. Lower datasets.moths.unknown.classes, or add a "
+        f"folder for each missing class, or images to those that have too few"
     )
     save(root, "d\n/1.png", photograph(9))
     with pytest.raises(DataError, match=r"1 file was rejected: 1 such as .*: its name has a line"):

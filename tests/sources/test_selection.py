@@ -178,7 +178,7 @@ def test_hundreds_of_pictures_that_are_all_alike_need_few_comparisons() -> None:
     records = [_record(number) for number in range(300)]
     entries = [_entry(number) for number in range(300)]
     comparer = Comparer(lambda _: None, lambda _: pixels)
-    found, _ = group_images(entries, records, Grouping(None, 0, "key"), comparer)
+    found, _, _ = group_images(entries, records, Grouping(None, 0, "key"), comparer)
     assert set(found) == {0}
     assert len(comparer.known) < 300 * ENOUGH  # of 44,850 pairs
 

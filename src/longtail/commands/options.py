@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from typing import Any
 
 import click
@@ -43,12 +43,12 @@ def split_params(ctx: click.Context, option: click.Parameter, value: Any) -> Any
         return value or {}
     name = f"--{str(option.name).replace('_', '-')}"
     try:
-        items = list(_split(value))
+        parts = list(_split(value))
     except ValueError as error:
         ctx.fail(f"{name}: {error}")
-    for before, item in pairwise(["", *items]):
-        if problem := _problem(item, before, any_key=name != "--params"):
-            ctx.fail(f"{name}: {problem}")
+    if problem := _problem(parts, any_key=name != "--params"):
+        ctx.fail(f"{name}: {problem}")
+    items = [part.strip() for part in parts if part.strip()]
     keys = [item.partition("=")[0].strip() for item in items]
     for position, key in enumerate(keys):
         for other in keys[:position]:
@@ -76,29 +76,44 @@ def split_load_versions(ctx: click.Context, _: click.Parameter, value: Any) -> d
     return versions
 
 
-def _problem(item: str, before: str, *, any_key: bool) -> str | None:
-    """Why an item is not ``<key>=<value>``, and how to write it if it is a part of another."""
-    key, equals, _ = item.partition("=")
-    top = key.strip().partition(".")[0]
-    owner, is_given, value = before.partition("=")
-    as_list, as_text = (
-        shlex.quote(f"--params={owner}={form}")
-        for form in (f"[{value},{item}]", f'"{value},{item}"')
-    )
-    if not top or not equals:
-        problem, how = (
-            f"'{item}' must be <key>=<value>",
-            f"{as_list} (a list) or {as_text} (a text)",
-        )
-    elif not any_key and top not in Parameters.model_fields and value.startswith(PATHS):
-        problem, how = unknown(top, Parameters.model_fields, "key"), as_text
-    else:
-        return None
-    return f"{problem}. If it belongs to {owner}, write {how}" if is_given else problem
+def _problem(parts: Sequence[str], *, any_key: bool) -> str | None:
+    """Which part is no ``<key>=<value>``, and how to write it if it belongs to the one before."""
+    owner, value = "", ""
+    for place, part in enumerate(parts):
+        key, _, after = part.partition("=")
+        top, forms = _top(part), ["[%s]", '"%s"']
+        if not part.strip():
+            continue
+        if not top:
+            problem = f"'{part.strip()}' must be <key>=<value>"
+        elif not any_key and top not in Parameters.model_fields and value.startswith(PATHS):
+            problem, forms = unknown(top, Parameters.model_fields, "key"), forms[1:]
+        else:
+            owner, value = key.strip(), after.lstrip()
+            continue
+        if not owner:
+            return problem
+        # All up to the next parameter, with blanks: it may be the name of a folder.
+        whole = ",".join([value, *_before_next_key(parts[place:], any_key=any_key)]).rstrip()
+        written = [shlex.quote(f"--params={owner}={form % whole}") for form in forms]
+        how = f"{written[0]} (a list) or {written[1]} (a text)" if written[1:] else written[0]
+        return f"{problem}. If it belongs to {owner}, write {how}"
+    return None
+
+
+def _before_next_key(parts: Sequence[str], *, any_key: bool) -> Iterator[str]:
+    is_key = bool if any_key else Parameters.model_fields.__contains__
+    return takewhile(lambda part: not is_key(_top(part)), parts)
+
+
+def _top(part: str) -> str:
+    """The first word of the key of a parameter; empty without a value."""
+    key, equals, _ = part.partition("=")
+    return key.strip().partition(".")[0] if equals else ""
 
 
 def _split(text: str) -> Iterator[str]:
-    """The parts of a text between the commas that are outside brackets and quotes.
+    """The parts of a text between the commas that are outside brackets and quotes, as given.
 
     Raises:
         ValueError: if one of these is not closed.
@@ -112,8 +127,7 @@ def _split(text: str) -> Iterator[str]:
         else:
             depth += (character in "[{") - (character in "]}")
         if character == "," and depth == 0 and not quote:
-            if item.strip():
-                yield item.strip()
+            yield item
             item = ""
         else:
             item += character
@@ -123,8 +137,7 @@ def _split(text: str) -> Iterator[str]:
             f"'{item.strip()}' has a bracket or quote without its other half. Put a text with one "
             f"in quotes"
         )
-    if item.strip():
-        yield item.strip()
+    yield item
 
 
 def _with_plain_path(item: str) -> str:

@@ -30,6 +30,7 @@ from longtail.sources.labels.class_folders import (
 )
 from longtail.sources.labels.class_names import with_class_names
 from longtail.sources.labels.metadata import Entry, read_metadata
+from longtail.sources.labels.near_names import near_names
 from longtail.sources.labels.unsorted import without_unsorted
 from longtail.sources.listing import (
     Listing,
@@ -78,11 +79,10 @@ def read_folder(
     entries, left_out = without_unsorted(entries, source.unsorted, requirements.unknown, key)
     rejected += left_out
     species = sorted({entry.species for entry in entries})
-    _refuse_equivalent_names(species, key)
-    _refuse_formulas(species, key)
+    _check_names(species, key)
     if len(species) < fewest_classes:
         why = f". {_reasons(rejected)}" if rejected else ""
-        raise DataError(f"{key}: {_too_few(species, fewest_classes, source.path)}{why}")
+        raise DataError(f"{key}: {_too_few(species, fewest_classes, source.path, dataset)}{why}")
     if source.corrections is not None:
         assert confirmed is not None  # the ingest stage has it
         added, refused = read_confirmed(
@@ -106,7 +106,9 @@ def read_folder(
             cache.record_correlations(dict(comparer.known.items() - stored_correlations.items()))
             class_names = sorted({entry.species for entry in selection.entries})
             if len(class_names) < fewest_classes:
-                raise DataError(f"{key}: {_too_few(class_names, fewest_classes, source.path)}")
+                raise DataError(
+                    f"{key}: {_too_few(class_names, fewest_classes, source.path, dataset)}"
+                )
         stored = cache.array_of([entry.file for entry in selection.entries], title)
     for note in selection.notes:
         log.info("%s: %s", dataset, note)
@@ -168,7 +170,7 @@ def read_labelled_files(
     key = f"datasets.{dataset}.source.path"
     class_names = sorted(set(classes))
     if len(class_names) < FEWEST_KNOWN_CLASSES:
-        raise DataError(f"{key}: {_too_few(class_names, FEWEST_KNOWN_CLASSES, path)}")
+        raise DataError(f"{key}: {_too_few(class_names, FEWEST_KNOWN_CLASSES, path, dataset)}")
     title = f"Reading {path}"
     with PixelCache.opened(decoded, dataset, path, image_size) as cache:
         reasons = [record.reason for record in cache.decode(files, title)]
@@ -217,6 +219,12 @@ def _log_listing(listing: Listing, dataset: str, unnamed: int, metadata: str | N
         log.warning("%s: %s no image: %s", dataset, folders, named)
 
 
+def _check_names(class_names: Sequence[str], key: str) -> None:
+    _refuse_equivalent_names(class_names, key)
+    _warn_of_near_names(class_names, key)
+    _refuse_formulas(class_names, key)
+
+
 def _refuse_equivalent_names(class_names: Iterable[str], key: str) -> None:
     """Refuse names that differ only in spelling; warn of those that may be one species."""
     equivalent: dict[str, list[str]] = defaultdict(list)
@@ -243,6 +251,18 @@ def _refuse_equivalent_names(class_names: Iterable[str], key: str) -> None:
             )
 
 
+def _warn_of_near_names(class_names: Sequence[str], key: str) -> None:
+    """Warn of names that differ in one letter: two classes that may be one species."""
+    if pairs := near_names(class_names):
+        listed = first_names([f"'{one}' and '{other}'" for one, other in pairs])
+        log.warning(
+            "%s: names that differ in one letter, and are different classes: %s. If one of them is "
+            "misspelt, rename its folder, or correct it in the table of names",
+            key,
+            "; ".join(listed),
+        )
+
+
 def _refuse_formulas(class_names: Sequence[str], key: str) -> None:
     """Refuse names that spreadsheets would run as formulas in the tables of the report."""
     for name in class_names:
@@ -253,14 +273,17 @@ def _refuse_formulas(class_names: Sequence[str], key: str) -> None:
             )
 
 
-def _too_few(class_names: Sequence[str], fewest: int, path: str) -> str:
+def _too_few(class_names: Sequence[str], fewest: int, path: str, dataset: str) -> str:
+    unknown, unknowns, more = fewest - FEWEST_KNOWN_CLASSES, "", "Add"
+    if unknown > 0:
+        key = f"datasets.{dataset}.unknown.classes"
+        unknowns, more = f", and {unknown:,} that {key} holds out", f"Lower {key}, or add"
     named = ", ".join(first_names([f"'{name}'" for name in class_names]))
     what = f"only {counted(len(class_names), 'class', 'classes')}, {named}"
     return (
         f"'{path}' has {what if class_names else 'no usable image'}; at least {fewest} classes are "
-        f"needed, one each for head, middle and tail"
-        f"{', and the unknown ones' if fewest > FEWEST_KNOWN_CLASSES else ''}. Add a folder for "
-        f"each missing class, or images to those that have too few"
+        f"needed, one each for head, middle and tail{unknowns}. {more} a folder for each missing "
+        f"class, or images to those that have too few"
     )
 
 

@@ -14,6 +14,7 @@ from longtail.imbalance.subsets import CONFIRMED
 from longtail.sources.cache.journal import FileRecord
 from longtail.sources.duplicates.image_groups import Grouping, first_positions, group_images
 from longtail.sources.duplicates.near_duplicates import Comparer
+from longtail.sources.files import ImageFileRef
 from longtail.sources.images import Rejected
 from longtail.sources.labels.metadata import Entry
 from longtail.wording import counted, first_names, is_or_are
@@ -53,6 +54,7 @@ class Selection:
         entries: of the images that are used.
         records: of the same images.
         groups: of the same images: the position of the first image of each image's group.
+        near_duplicates: pairs of images that were found to show the same, rejected ones included.
         rejected: file, species and reason of the other files.
         notes: phrases for the log.
     """
@@ -60,6 +62,7 @@ class Selection:
     entries: list[Entry]
     records: list[FileRecord]
     groups: Int64Array = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    near_duplicates: list[tuple[ImageFileRef, ImageFileRef]] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -104,10 +107,10 @@ def select(
     selection.reject(_known_already(selection))
     selection.reject(_conflicting_labels(selection))
     if selection.entries:
-        notes = _group(selection, grouping, comparer)
-        selection.notes += notes
+        selection.notes += _group(selection, grouping, comparer)
         selection.reject(_duplicates_of_held_out_images(selection))
         selection.reject(_small_classes(selection, all_species, requirements))
+        selection.notes += _notes_on_groups(selection)
     selection.rejected.sort()
     return selection
 
@@ -137,10 +140,10 @@ def _group(selection: Selection, grouping: Grouping, comparer: Comparer) -> list
     Returns:
         Notes for the log.
     """
-    groups, notes = group_images(selection.entries, selection.records, grouping, comparer)
+    groups, pairs, notes = group_images(selection.entries, selection.records, grouping, comparer)
     others = [place for place, entry in enumerate(selection.entries) if entry.split != CONFIRMED]
     if others and len(others) < len(groups):
-        alone, _ = group_images(
+        alone, _, _ = group_images(
             [selection.entries[place] for place in others],
             [selection.records[place] for place in others],
             grouping,
@@ -158,7 +161,27 @@ def _group(selection: Selection, grouping: Grouping, comparer: Comparer) -> list
         if any(reasons):
             selection.reject(reasons)
             return _group(selection, grouping, comparer)
+    files = [entry.file for entry in selection.entries]
     selection.groups = groups
+    selection.near_duplicates = [(files[one], files[other]) for one, other in pairs.tolist()]
+    return notes
+
+
+def _notes_on_groups(selection: Selection) -> list[str]:
+    """What is one group, of the images that are used."""
+    notes = []
+    used = {entry.file for entry in selection.entries}
+    different = {record.sha256 for record in selection.records}
+    if duplicates := len(selection.records) - len(different):
+        notes.append(counted(duplicates, "exact duplicate"))
+    if pairs := sum(used.issuperset(pair) for pair in selection.near_duplicates):
+        notes.append(f"{counted(pairs, 'pair')} of near-duplicates")
+    sizes = np.unique(selection.groups, return_counts=True)[1]
+    if (together := sizes[sizes > 1]).size:
+        notes.append(
+            f"{together.sum():,} images in {counted(len(together), 'group')}, each on one side of "
+            f"the split"
+        )
     return notes
 
 

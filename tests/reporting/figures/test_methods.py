@@ -403,6 +403,12 @@ def test_the_overview_has_a_panel_per_backbone_and_part(drawn: list[Figure]) -> 
         *("tail", "tail", "overall", "overall")
     ]
     assert len(drawn[1].axes) == 2
+    # The highest is best only if all others are significantly worse; the sentences say so.
+    [legend] = drawn[0].legends
+    assert [text.get_text() for text in legend.get_texts()] == [
+        *("highest", "not significantly worse", "significantly worse, or not compared")
+    ]
+    assert "best" not in drawn[0].get_suptitle()
     lines = drawn[0].axes[0].lines
     assert [
         (float(np.asarray(line.get_xdata())[0]), line.get_marker()) for line in lines[1::2]

@@ -374,6 +374,7 @@ def test_data_are_counted() -> None:
             "label": [0, 0, 0, 1, 1],
             "class_name": ["a", "a", "a", "b", "b"],
             "group": [0, 0, 2, 3, 3],
+            "split": "",
         }
     )
     rejected = pd.DataFrame(
@@ -392,10 +393,14 @@ def test_data_are_counted() -> None:
     assert facts["Files that could not be used"] == "3"
     assert facts["Images that belong together"].startswith("4 in 2 groups")
     assert summary.rejected == (
-        ("truncated (n bytes)", 2, "a"),
+        ("truncated (3 bytes) (in the example; other files have other numbers)", 2, "a"),
         ("80 x 90 pixels are too many", 1, "b"),
     )
     assert summary.splits == (("train", "balanced", 2, 2), ("test", "balanced", 1, 1))
+    same = rejected.assign(reason="the 3 images of its species are 2 groups")
+    assert data_summary(source, index, same, subsets).rejected == (
+        ("the 3 images of its species are 2 groups", 3, "a"),
+    )
     alone = data_summary(source, index.drop(columns="group"), rejected.iloc[:0], subsets)
     assert "Images that belong together" not in dict(alone.facts)
     assert alone.rejected == ()

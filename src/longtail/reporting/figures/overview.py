@@ -51,10 +51,12 @@ def overview(leaders: pd.DataFrame, contents: Contents) -> Picture:
     for axes in panels[:, 0]:
         axes.set_yticks(range(len(labels)), list(labels.values()), fontsize=8)
     trained = TRAIN_SET_LABELS[shown[0].train_set]
-    figure.suptitle(f"Accuracy, trained {trained}: the best methods beyond noise", fontsize=11)
+    figure.suptitle(
+        f"Accuracy, trained {trained}: highest, and not worse beyond noise", fontsize=11
+    )
     figure.legend(
         handles=[
-            _marker(*PLACE_STYLES[BEST], "best"),
+            _marker(*PLACE_STYLES[BEST], "highest"),
             _marker(*PLACE_STYLES[ALIKE], "not significantly worse"),
             _marker(*OTHERS, "significantly worse, or not compared"),
         ],

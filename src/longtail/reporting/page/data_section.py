@@ -20,6 +20,7 @@ from longtail.reporting.tables.layouts import GROUP_TEST_SETS, TRAIN_SET_LABELS,
 from longtail.wording import count_range, counted, listed
 
 NUMBER = re.compile(r"\d[\d,.]*")
+NUMBERS_DIFFER = " (in the example; other files have other numbers)"
 
 
 @dataclass(frozen=True)
@@ -130,12 +131,19 @@ def _same_images(subsets: pd.DataFrame) -> list[str]:
 
 
 def _reasons(rejected: pd.DataFrame) -> tuple[tuple[str, int, str], ...]:
-    """Reasons by the number of files; reasons that differ only in a number count as one."""
+    """Reasons by the number of files; reasons that differ only in a number count as one.
+
+    Of those the first is given, which is that of the example.
+    """
     by_reason: dict[str, list[tuple[str, str]]] = {}
     for file, reason in rejected[["file", "reason"]].itertuples(index=False, name=None):
         by_reason.setdefault(NUMBER.sub("n", reason), []).append((file, reason))
     ordered = sorted(by_reason.items(), key=lambda item: (-len(item[1]), item[0]))
     return tuple(
-        (reason if len(files) > 1 else files[0][1], len(files), files[0][0])
-        for reason, files in ordered
+        (
+            f"{files[0][1]}{NUMBERS_DIFFER * (len({reason for _, reason in files}) > 1)}",
+            len(files),
+            files[0][0],
+        )
+        for _, files in ordered
     )

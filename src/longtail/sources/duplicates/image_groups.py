@@ -39,11 +39,12 @@ def group_images(
     records: Sequence[FileRecord],
     grouping: Grouping,
     comparer: Comparer,
-) -> tuple[Int64Array, list[str]]:
+) -> tuple[Int64Array, Int64Array, list[str]]:
     """The group of each image; images that are linked in any way are one group.
 
     Returns:
-        The position of the first image of each image's group, (images,), and notes for the log.
+        The position of the first image of each image's group, (images,); the pairs of positions of
+        near-duplicates, (pairs, 2); and notes for the log.
 
     Raises:
         DataError: if the pattern matches no file.
@@ -74,26 +75,14 @@ def group_images(
             notes.append(
                 f"{counted(unmatched, 'file')} {do} not match {grouping.key}.group_pattern"
             )
-    pairs = 0
+    pairs = exact[:0]
     if grouping.near_duplicates is not None:
         files = [entry.file for entry in entries]
         near, pairs = near_duplicate_links(
             files, records, species, grouping.near_duplicates, comparer
         )
         links.append(near)
-    count = len(entries)
-    groups = first_of_component(links, count)
-    if duplicates := count - len(np.unique(first_of_component([exact], count))):
-        notes.append(counted(duplicates, "exact duplicate"))
-    if pairs:
-        notes.append(f"{counted(pairs, 'pair')} of near-duplicates")
-    sizes = np.unique(groups, return_counts=True)[1]
-    if (together := sizes[sizes > 1]).size:
-        notes.append(
-            f"{together.sum():,} images in {counted(len(together), 'group')}, each on one side of "
-            f"the split"
-        )
-    return groups, notes
+    return first_of_component(links, len(entries)), pairs, notes
 
 
 def first_positions(numbers: npt.NDArray[np.integer]) -> Int64Array:

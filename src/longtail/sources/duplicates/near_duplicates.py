@@ -56,15 +56,15 @@ def near_duplicate_links(
     species: Sequence[str],
     distance: int,
     comparer: Comparer,
-) -> tuple[Int64Array, int]:
-    """Links of images that show the same photograph, and how many pairs of them were found.
+) -> tuple[Int64Array, Int64Array]:
+    """Links of images that show the same photograph, and the pairs from which they follow.
 
     An image joins a group if it shows the same as at least half of the images of the group that it
     is compared with: pairs that are wrongly found do not make chains. Different species are not
     compared, because similar species would match.
 
     Returns:
-        Pairs of positions, (links, 2).
+        Pairs of positions, (links, 2) and (pairs, 2).
     """
     first_of_picture: dict[tuple[str, bytes], int] = {}
     members: dict[str, list[int]] = defaultdict(list)
@@ -80,7 +80,7 @@ def near_duplicate_links(
         if (nearest >= 0).any():
             candidates[name] = nearest
     links: list[tuple[int, int]] = []
-    found = 0
+    found: list[tuple[int, int]] = []
     total = sum(int((nearest >= 0).sum()) for nearest in candidates.values())
     with progress_bar("Comparing similar images", total) as advance:
         for name, nearest in candidates.items():
@@ -91,11 +91,18 @@ def near_duplicate_links(
                 nearest,
                 comparer,
             )
-            found += int((same == 1).sum())
+            found += [
+                (positions[nearest[row, rank]], positions[row])
+                for row, rank in np.argwhere(same == 1).tolist()
+            ]
             group_of = _groups(nearest, same)
             links += [(positions[group], positions[row]) for row, group in enumerate(group_of)]
             advance(int((nearest >= 0).sum()))
-    return np.array(links, dtype=np.int64).reshape(-1, 2), found
+    return _pairs(links), _pairs(found)
+
+
+def _pairs(positions: list[tuple[int, int]]) -> Int64Array:
+    return np.array(positions, dtype=np.int64).reshape(-1, 2)
 
 
 def _compared(
