@@ -51,9 +51,7 @@ def overview(leaders: pd.DataFrame, contents: Contents) -> Picture:
     for axes in panels[:, 0]:
         axes.set_yticks(range(len(labels)), list(labels.values()), fontsize=8)
     trained = TRAIN_SET_LABELS[shown[0].train_set]
-    figure.suptitle(
-        f"Accuracy, trained {trained}: highest, and not worse beyond noise", fontsize=11
-    )
+    figure.suptitle(f"Accuracy, trained {trained}: compared with the highest", fontsize=11)
     figure.legend(
         handles=[
             _marker(*PLACE_STYLES[BEST], "highest"),
