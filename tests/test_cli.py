@@ -99,8 +99,8 @@ def test_parameters_are_split_at_commas_outside_brackets(text: str, expected: An
             "'--params=grid.seeds=[0, 1 ,,2]' (a list)",
         ),
         (
-            "data=/x, predict.path= /a/Noctua  pronuba (Linnaeus, 1758, x=y),recipe.epochs=5",
-            """'--params=predict.path="/a/Noctua  pronuba (Linnaeus, 1758, x=y)"' (a text)""",
+            "data=/x, predict.path= /a/Noctua  pronuba (Linnaeus, 1758),recipe.epochs=5",
+            """'--params=predict.path="/a/Noctua  pronuba (Linnaeus, 1758)"' (a text)""",
         ),
         ("a=1,b=2,a=3", "'a' is given twice"),
         ("a={b: 1},a.b=2", "'a' includes 'a.b'"),
@@ -114,10 +114,10 @@ def test_what_is_no_key_and_value_is_refused(text: str, named: str) -> None:
 
 def test_a_part_of_a_path_is_no_unknown_key() -> None:
     """Such a parameter is unknown; the message says how to write it as a part of the path."""
-    result = CliRunner().invoke(cli, ["run", "--params=datasets.cifar100.source.path=/a,b=c"])
+    result = CliRunner().invoke(cli, ["run", "--params=datasets.cifar100.source.path=/a,b=c, d,data=/x"])
     assert result.exit_code == 2
     assert "unknown key 'b'" in result.output
-    assert """'--params=datasets.cifar100.source.path="/a,b=c"'""" in result.output
+    assert """'--params=datasets.cifar100.source.path="/a,b=c, d"'""" in result.output
 
 
 def test_parameters_that_are_split_already_pass() -> None:

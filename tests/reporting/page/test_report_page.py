@@ -249,7 +249,7 @@ def test_how_the_results_were_made_is_reported(both: tuple[str, Reader]) -> None
         ["Setting", "vit", "convnext"],
         ["epochs", "1", "2"],
     ]
-    command = "<code>kedro run &lt;1&gt;</code><br>Paths of the machine, such as that of the images"
+    command = "<code>kedro run &lt;1&gt;</code> Paths of the machine, such as that of the images"
     assert f"{command}, are left out.</td>" in both[0]
 
 
