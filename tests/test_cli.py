@@ -114,7 +114,9 @@ def test_what_is_no_key_and_value_is_refused(text: str, named: str) -> None:
 
 def test_a_part_of_a_path_is_no_unknown_key() -> None:
     """Such a parameter is unknown; the message says how to write it as a part of the path."""
-    result = CliRunner().invoke(cli, ["run", "--params=datasets.cifar100.source.path=/a,b=c, d,data=/x"])
+    result = CliRunner().invoke(
+        cli, ["run", "--params=datasets.cifar100.source.path=/a,b=c, d,data=/x"]
+    )
     assert result.exit_code == 2
     assert "unknown key 'b'" in result.output
     assert """'--params=datasets.cifar100.source.path="/a,b=c, d"'""" in result.output
