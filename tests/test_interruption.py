@@ -69,7 +69,7 @@ def test_a_signal_is_one_message(
     before = {number: signal.getsignal(number) for number in SIGNALS}
     options = ["--env=test", "--pipelines=ingest", f"--params=data={tmp_path}/data"]
     result = CliRunner().invoke(cli, ["run", *options])
-    assert result.exit_code == 1
+    assert result.exit_code == 130
     assert isinstance(result.exception, SystemExit)
     assert result.output.endswith(f"Error: {MESSAGE}\n")
     assert "Traceback" not in result.output
@@ -114,7 +114,7 @@ def test_a_signal_during_the_imports_is_the_same_message() -> None:
     ended = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
     )
-    assert (ended.returncode, ended.stderr) == (1, f"Error: {MESSAGE}\n")
+    assert (ended.returncode, ended.stderr) == (130, f"Error: {MESSAGE}\n")
 
 
 SERVER = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from longtail.interruption import end_at_once, interruptible
+from longtail.interruption import EXIT_STATUS, end_at_once, interruptible
 
 if Path(sys.argv[0]).name in ("kedro", "longtail", "__main__.py"):
     end_at_once()  # before the imports below, which take a second
@@ -36,7 +36,7 @@ from longtail.commands.run_options import (
     selected,
 )
 from longtail.config import GridConfigLoader
-from longtail.errors import LongtailError
+from longtail.errors import LongtailError, RunInterruptedError
 from longtail.parameters import unknown
 from longtail.parameters.layers import merge
 from longtail.project import shown
@@ -167,7 +167,10 @@ def _errors_in_one_message() -> Iterator[None]:
         with interruptible():
             yield
     except LongtailError as error:
-        raise click.ClickException(str(error)) from None
+        shown_error = click.ClickException(str(error))
+        if isinstance(error, RunInterruptedError):
+            shown_error.exit_code = EXIT_STATUS
+        raise shown_error from None
     except DatasetError as error:
         raise click.ClickException(_explained(error)) from None
 

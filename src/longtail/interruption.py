@@ -15,6 +15,8 @@ from typing import Any
 from longtail.errors import RunInterruptedError
 
 MESSAGE = "interrupted. Run the same command again."
+# As a shell says of a command that Ctrl-C ended, so that a script can tell it from a failure.
+EXIT_STATUS = 128 + signal.SIGINT
 # Of Linux' prctl: the signal that this process gets when its parent ends.
 PR_SET_PDEATHSIG = 1
 SIGNALS = [
@@ -73,4 +75,4 @@ def _handle(handler: Any) -> dict[int, Any]:
 
 def _end(_number: int, _frame: FrameType | None) -> None:
     os.write(2, f"Error: {MESSAGE}\n".encode())
-    os._exit(1)
+    os._exit(EXIT_STATUS)

@@ -205,7 +205,7 @@ def test_an_interrupted_run_says_so_and_closes_itself(
         workers = psutil.Process(process.pid).children(recursive=True)
         os.killpg(process.pid, signal.SIGINT)  # Ctrl-C reaches the workers too
         output, _ = process.communicate(timeout=DEADLINE_S)
-    assert process.returncode == 1
+    assert process.returncode == 130
     assert "interrupted. Finished trials are saved" in output
     assert "Traceback" not in output
     _, alive = psutil.wait_procs(workers, timeout=DEADLINE_S)
