@@ -48,15 +48,15 @@ class Cluster:
         common = ("--no-nanny", "--no-dashboard", f"--local-directory={folder}")
         return self._start("worker", self.address, *common, *options, **environment)
 
-    def workers(self) -> int:
-        """How many workers the scheduler knows."""
+    def await_workers(self, count: int) -> None:
+        """Wait until the scheduler knows so many workers."""
         with Client(self.address, set_as_default=False) as client:
-            return len(client.scheduler_info()["workers"])
+            until(lambda: len(client.scheduler_info()["workers"]) == count)
 
     def end_workers(self) -> None:
         """Kill all workers, and wait until the scheduler has noticed."""
         _kill(self._started[1:])
-        until(lambda: self.workers() == 0)
+        self.await_workers(0)
 
     def end(self) -> None:
         """Kill all processes that were started."""

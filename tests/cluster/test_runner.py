@@ -125,7 +125,7 @@ def test_a_trial_that_kills_each_worker_costs_two_and_itself(
     cluster: Cluster, tmp_path: Path
 ) -> None:
     workers = [cluster.worker("--nthreads=1") for _ in range(3)]
-    until(lambda: cluster.workers() == 3)
+    cluster.await_workers(3)
     pipeline = toy({"small.odd": killing_its_worker})
     catalog = files_of(pipeline, tmp_path)
     with pytest.raises(TrialsFailedError) as raised:

@@ -139,7 +139,7 @@ def await_that(condition: Callable[[], bool], process: subprocess.Popen[str]) ->
     while not condition():
         assert process.poll() is None, process.communicate()[0]
         assert time.monotonic() < end
-        time.sleep(0.1)
+        time.sleep(0.5)  # to ask MLflow costs time, too
 
 
 @contextmanager
