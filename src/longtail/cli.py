@@ -160,17 +160,20 @@ def _misspelt(given: Mapping[str, Any], registered: Mapping[str, Pipeline]) -> I
                 yield f"--{option.replace('_', '-')}: there is no '{name}'. {hint}{valid}"
 
 
+class _Interruption(click.ClickException):
+    exit_code = EXIT_STATUS
+
+
 @contextmanager
 def _errors_in_one_message() -> Iterator[None]:
     """Show errors that the user can fix, and interruptions, without a traceback."""
     try:
         with interruptible():
             yield
+    except RunInterruptedError as error:
+        raise _Interruption(str(error)) from None
     except LongtailError as error:
-        shown_error = click.ClickException(str(error))
-        if isinstance(error, RunInterruptedError):
-            shown_error.exit_code = EXIT_STATUS
-        raise shown_error from None
+        raise click.ClickException(str(error)) from None
     except DatasetError as error:
         raise click.ClickException(_explained(error)) from None
 
