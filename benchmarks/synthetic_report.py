@@ -97,6 +97,7 @@ def _index(profile: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     index = pd.DataFrame({"image": image, "label": labels})
     index["class_name"] = profile["class_name"].to_numpy()[labels]
     index["file"] = [f"images/{number:07}.jpg" for number in image]
+    index["split"], index["group"] = "", index["image"]
     role = np.tile(roles, len(profile))
     parts = [
         pd.DataFrame({"role": kind, "name": name, "image": image[role == kind]})
