@@ -77,6 +77,11 @@ def names_table(
     return pd.DataFrame(rows, columns=columns_of(rule))
 
 
+def photograph_files(names: pd.DataFrame) -> pd.Series[str]:
+    """The photograph of each row of the table of names: of an animal, the one it was cut from."""
+    return names["file"].where(names[FRAME] == "", names[FRAME])
+
+
 def unreadable_row(
     rule: DecisionRule, file: str, reason: str, why: str = CANNOT_BE_READ
 ) -> pd.DataFrame:

@@ -8,7 +8,8 @@ from collections import defaultdict
 
 import pandas as pd
 
-from longtail.schemas.vocabulary import BOX, FRAME, NOTE, SHA256
+from longtail.naming.answers_table import photograph_files
+from longtail.schemas.vocabulary import BOX, NOTE, SHA256
 from longtail.wording import counted
 
 # Empty files are no copies of each other: a camera or a copy failed.
@@ -36,7 +37,7 @@ def same_file(file: str) -> str:
 
 def with_notes_of_copies(names: pd.DataFrame) -> pd.DataFrame:
     """The table of names; the note of each copy names another one, and a warning counts them."""
-    photographs = names["file"].where(names[FRAME] == "", names[FRAME]).tolist()
+    photographs = photograph_files(names).tolist()
     notes, copies = names[NOTE].tolist(), dict[str, str]()
     for first, *others in copied_rows(names):
         for position in (first, *others):

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from longtail.naming.answers_table import photograph_files
 from longtail.prefetch import on_all_cores
 from longtail.records.deployments import Deployments
 from longtail.records.exif import Exif, read_exif
 from longtail.records.times import TimeError, in_zone, night_of, refuse_reset, shown, time_in_name
 from longtail.schemas.user_csv import log_columns
-from longtail.schemas.vocabulary import CAPTURE_COLUMNS, CAPTURE_PROBLEM, FRAME
+from longtail.schemas.vocabulary import CAPTURE_COLUMNS, CAPTURE_PROBLEM
 from longtail.sources.files import ImageFileRef
 from longtail.sources.photographs import Photographs
 from longtail.wording import counted
@@ -117,7 +118,7 @@ def with_captures(names: pd.DataFrame, captures: pd.DataFrame) -> pd.DataFrame:
     The animals of a photograph have what the photograph has.
     """
     of_file = captures.set_index("file")[list(CAPTURE_COLUMNS)]
-    rows = of_file.reindex(names["file"].where(names[FRAME] == "", names[FRAME]))
+    rows = of_file.reindex(photograph_files(names))
     texts = [name for name in CAPTURE_COLUMNS if name not in ("latitude", "longitude")]
     rows[texts] = rows[texts].fillna("")
     others = names.drop(columns=list(CAPTURE_COLUMNS), errors="ignore")

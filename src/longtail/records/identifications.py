@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from longtail.naming.answers_table import NO_ANIMAL
+from longtail.naming.answers_table import NO_ANIMAL, photograph_files
 from longtail.naming.copied_files import copied_rows, same_file
-from longtail.schemas.vocabulary import FRAME, SPECIES, YES
+from longtail.schemas.vocabulary import SPECIES, YES
 from longtail.scientific_names import canonical_name
 from longtail.sources.photographs import PhotographBox
 from longtail.wording import capitalized, decimal, level_in_percent
@@ -38,7 +38,7 @@ def identifications(
     rate = f"an error rate of {level_in_percent(recognizer['error_rate'])}"
     rows = [_identified(row, rate) for row in names.to_dict("records")]
     found = pd.DataFrame(rows, columns=["kind", *NAME_COLUMNS, "remark"], index=names.index)
-    photograph = names["file"].where(names[FRAME] == "", names[FRAME])
+    photograph = photograph_files(names)
     places = [_relative(boxes.get(file)) for file in names["file"]]
     found[list(RELATIVE_BOX)] = np.array(places).reshape(-1, len(RELATIVE_BOX))
     return names.assign(**found, photograph=photograph, method=MACHINE, by=by, when="")
