@@ -61,7 +61,7 @@ def test_a_confirmed_photograph_that_does_not_train_is_named_with_the_reason(
     assert joined == {first + 1, first + 2}
     listed = "; ".join(f"'{image}.jpg' {why}" for image, why in list(expected.items())[:3])
     note = f"2 of 6; left out: {listed}; and 1 more"
-    assert confirmed_note(index, subsets) == note
+    assert confirmed_note(index, confirmed_left_out(index, subsets)) == note
     [warning] = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert warning.message == f"moths: confirmed photographs that train: {note}"
     rejected = pd.DataFrame(columns=["file", "class_name", "reason"])
@@ -76,4 +76,5 @@ def test_without_any_left_out_there_is_the_count(
     subsets, _ = cut_subsets(index_with([(0, 900), (1, 901)]), dataset)
     assert "moths: confirmed photographs that train: 2 of 2" in caplog.text
     assert "left out" not in caplog.text
-    assert confirmed_note(index_with([]), subsets) == ""
+    none = index_with([])
+    assert confirmed_note(none, confirmed_left_out(none, subsets)) == ""

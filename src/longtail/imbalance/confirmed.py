@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from longtail.imbalance.holdout import group_numbers
@@ -42,8 +44,12 @@ def confirmed_left_out(index: pd.DataFrame, subsets: pd.DataFrame) -> dict[int, 
     return reasons
 
 
-def confirmed_note(index: pd.DataFrame, subsets: pd.DataFrame) -> str:
+def confirmed_note(index: pd.DataFrame, left_out: Mapping[int, str]) -> str:
     """How many of the confirmed images train, and why others do not; empty if there are none.
+
+    Args:
+        index: of the data set.
+        left_out: of :func:`confirmed_left_out`.
 
     Examples:
         "5 of 6; left out: 'b.jpg' is in one group with 'a.jpg', which validates"
@@ -51,7 +57,6 @@ def confirmed_note(index: pd.DataFrame, subsets: pd.DataFrame) -> str:
     confirmed = int((index["split"] == CONFIRMED).sum())
     if not confirmed:
         return ""
-    left_out = confirmed_left_out(index, subsets)
     file = index.set_index("image")["file"]
     reasons = [f"'{file[image]}' {reason}" for image, reason in left_out.items()]
     others = f"; left out: {'; '.join(first_names(reasons))}" if reasons else ""

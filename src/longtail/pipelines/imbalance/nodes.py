@@ -30,8 +30,9 @@ def cut_subsets(index: pd.DataFrame, dataset: Dataset) -> tuple[pd.DataFrame, pd
         for role, of_role in subsets.groupby("role")["name"]
     }
     log.info("%s: train %s; test %s", dataset.name, sizes["train"], sizes["test"])
-    if note := confirmed_note(index, subsets):
-        level = logging.WARNING if confirmed_left_out(index, subsets) else logging.INFO
+    left_out = confirmed_left_out(index, subsets)
+    if note := confirmed_note(index, left_out):
+        level = logging.WARNING if left_out else logging.INFO
         log.log(level, "%s: confirmed photographs that train: %s", dataset.name, note)
     if UNKNOWN in sizes:
         unknown = sorted(index.loc[index["label"] < 0, "class_name"].unique())

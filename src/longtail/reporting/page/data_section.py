@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from longtail.class_names import ClassNaming, images_of_classes, known_class_naming
-from longtail.imbalance.confirmed import confirmed_note
+from longtail.imbalance.confirmed import confirmed_left_out, confirmed_note
 from longtail.imbalance.duplicates import WITHOUT_DUPLICATES, EqualImages
 from longtail.imbalance.group_sizes import equal_groups_note, groups_differ, has_groups
 from longtail.imbalance.subsets import images_of, widest_test_set
@@ -90,7 +90,7 @@ def data_summary(
                 else "none found",
             )
         )
-    if confirmed := confirmed_note(index, subsets):
+    if confirmed := confirmed_note(index, confirmed_left_out(index, subsets)):
         facts.append(("Confirmed photographs that train", confirmed))
     if (equal := EqualImages.of(index)).groups:
         facts.append(("Duplicates", f"{equal}{_left_out(subsets)}"))
