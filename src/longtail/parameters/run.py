@@ -171,8 +171,9 @@ def _misspelt_names(values: Mapping[str, Any]) -> Iterator[str]:
             continue
         labelled = [k for k, of in entries.items() if isinstance(of, dict) and "label" in of]
         for key, entry in entries.items():
-            near = get_close_matches(str(key), map(str, labelled), n=1)
-            if isinstance(entry, dict) and "label" not in entry and near:
+            if not isinstance(entry, dict) or "label" in entry:
+                continue
+            if near := get_close_matches(str(key), map(str, labelled), n=1):
                 yield (
                     f"{registry}.{key}: there is no '{key}'. Did you mean '{near[0]}'? If it is a "
                     f"new one, give it a label"
