@@ -75,7 +75,7 @@ def count_range(lowest: int, highest: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A duration in seconds, minutes, hours or days: the largest unit of which there are 1.5.
+    """A duration in the largest of seconds, minutes, hours and days that gives at least 1.5.
 
     Examples:
         >>> duration(89), duration(120), duration(9000), duration(300_000)

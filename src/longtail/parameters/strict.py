@@ -48,7 +48,10 @@ def key_error(key: str, message: str) -> PydanticCustomError:
 
 
 def unknown(name: str, known: Iterable[Any], noun: str, where: str = "") -> str:
-    """Say that ``name`` is not a known ``noun``, what is similar, and what is valid."""
+    """Say that ``name`` is not a known ``noun``, what is similar, and what is valid.
+
+    ``where`` follows the name, such as " with kind: cosine".
+    """
     names = [str(entry) for entry in known]
     near = get_close_matches(name, names, n=1)
     hint = f" Did you mean '{near[0]}'?" if near else ""

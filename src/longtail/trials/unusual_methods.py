@@ -18,9 +18,9 @@ EXAMPLE_COUNTS = np.array([100, 10, 1])
 def unusual(method: Method) -> Iterator[str]:
     """What is unusual about a method, one sentence each."""
     key = f"methods.{method.name}"
-    if twice := double_corrections(method):
+    if keys := double_corrections(method):
         yield (
-            f"{key} corrects class imbalance more than once, by its {listed(twice)}, and favours "
+            f"{key} corrects class imbalance more than once, by its {listed(keys)}, and favours "
             f"rare classes"
         )
     stages = {f"{key}.classifier": method.first_stage}

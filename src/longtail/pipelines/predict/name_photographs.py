@@ -137,9 +137,9 @@ def _rows_without_logits(rule: DecisionRule, photographs: Photographs) -> list[p
 
 
 def title_of_naming(new: int, photographs: Photographs) -> str:
-    """What is done, and for how many; files of other formats are not read, nor those named before.
+    """What the progress bar says is done: naming so many of all photographs, or so many animals.
 
-    Which of them can be read turns out then.
+    The other photographs are in formats that cannot be read, or were named before.
     """
     if photographs.boxes:
         return f"Naming {counted(new, 'animal')}"
