@@ -1,7 +1,6 @@
 """The table of all methods: ``python -m docs.site.methods`` writes it into its page.
 
-From their parameters, their papers (comments in the file of the parameters), the published results
-and the measured ones.
+From their parameters, the published results and the measured ones.
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ from longtail.published.results import shipped
 
 PROJECT = Path(__file__).parents[2]
 PAGE = PROJECT / "docs/reference/methods.md"
-METHODS = PROJECT / "conf/base/parameters/methods.yml"
 MEASURED = PROJECT / "docs/reference/results.md"
 EXPLAINED = PROJECT / "docs/explanation/methods.md"
 FACTORS = (100, 50, 10)
@@ -49,7 +47,7 @@ COLUMNS = (
 )
 # A row of a table of measured results: the label of the method, and its accuracy with an interval.
 ROW = re.compile(r"^\| ([^|]+?) \| (0\.\d{4} \[[^]]+\]) \|", re.MULTILINE)
-PAPER = re.compile(r"^  (\w+):\n    # Paper: (.+)$", re.MULTILINE)
+ARXIV = re.compile(r"arXiv ([\d.]+\d)")
 SECTION = re.compile(r"^##+ (.+)\n\n\*Methods: (.+)\*$", re.MULTILINE)
 
 
@@ -59,7 +57,7 @@ def page() -> str:
     loader = GridConfigLoader(str(PROJECT / "conf"), env="benchmark", **settings.CONFIG_LOADER_ARGS)
     methods = loader.parameters()[0].methods
     published, measured = published_accuracies(), measured_accuracies()
-    papers, sections = papers_of_methods(), sections_of_methods()
+    sections = sections_of_methods()
     labels = {method.label for method in methods.values()}
     rows = []
     for name, method in methods.items():
@@ -70,7 +68,7 @@ def page() -> str:
                 "" if method.family is None else family_label(method.family),
                 "; ".join(ours),
                 *published.pop(name, ("",) * (len(FACTORS) + 1)),
-                re.sub(r"arXiv ([\d.]+\d)", r"[arXiv \1](https://arxiv.org/abs/\1)", papers[name]),
+                re.sub(ARXIV, r"[\g<0>](https://arxiv.org/abs/\1)", method.paper or ""),
                 f"`{parameters_of(method)}`",
             )
         )
@@ -97,11 +95,6 @@ def measured_accuracies() -> list[tuple[str, str]]:
 def row_label(label: str, labels: Collection[str]) -> str:
     """The method's label in a measured row, where hyperparameters may follow in brackets."""
     return label if label in labels else label.rpartition(" (")[0] or label
-
-
-def papers_of_methods() -> dict[str, str]:
-    """The paper of each method, from the first comment below its name."""
-    return dict(PAPER.findall(METHODS.read_text(encoding="utf-8")))
 
 
 def sections_of_methods() -> dict[str, str]:
@@ -134,7 +127,7 @@ def accuracy(row: Mapping[Any, Any]) -> str:
 
 def parameters_of(method: Method) -> str:
     """What a method sets, but for its names, as YAML without the outer brackets."""
-    names = {"name", "label", "family"}
+    names = {"name", "label", "family", "paper"}
     own = method.model_dump(mode="json", exclude=names, exclude_unset=True)
     text = yaml.safe_dump(own, default_flow_style=True, sort_keys=False, width=10_000)
     return text.strip().removeprefix("{").removesuffix("}")

@@ -147,6 +147,7 @@ OF_METHOD: dict[str, tuple[Any, bool]] = {
     "post_hoc": (PostHocLogitAdjustment(kind="logit_adjustment"), False),
     "recipe": ({"epochs": 9}, False),
     "family": ("re-sampling", False),
+    "paper": ("Cui et al. 2019", False),
     # It has no training: the content of its file is hashed.
     "external": (External(path="p.csv"), False),
 }

@@ -188,9 +188,15 @@ class Table(Strict):
 
 
 class Contents(Strict):
-    """All tables of a data set's report, in order."""
+    """What is in a data set's report.
+
+    Attributes:
+        tables: in their order.
+        methods: in the order of the tables' rows.
+    """
 
     tables: Listed[Table]
+    methods: Listed[Method]
 
 
 class Trials(Strict):

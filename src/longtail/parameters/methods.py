@@ -36,8 +36,9 @@ class Method(Strict):
         post_hoc: a change of the trained model's logits; the training stays the same.
         recipe: what this method changes of the common recipe.
         external: predictions that are read from a file; nothing is trained, and all keys but
-            ``label`` and ``family`` are left out. Null for a method that is trained.
+            ``label``, ``family`` and ``paper`` are left out. Null for a method that is trained.
         family: of Zhang et al.'s survey; null for the baseline, and for methods of no family.
+        paper: where the method was published, for the report.
     """
 
     name: Name
@@ -53,6 +54,7 @@ class Method(Strict):
     recipe: dict[str, Any] = Field(default_factory=dict)
     external: External | None = None
     family: Family | None = None
+    paper: Label | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -80,7 +82,7 @@ class Method(Strict):
     def _external_is_not_trained(self) -> Self:
         if self.external is None:
             return self
-        described = {"name", "label", "external", "family"}
+        described = {"name", "label", "external", "family", "paper"}
         plain = Method(name=self.name, label=self.label, loss=Softmax(name="softmax"))
         for key in type(self).model_fields:
             if key not in described and getattr(self, key) != getattr(plain, key):

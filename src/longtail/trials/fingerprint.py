@@ -30,6 +30,7 @@ OF_METHOD_NOT_HASHED = frozenset(
         "name",
         "label",
         "family",
+        "paper",
         # Hashed as what they are on the training's class counts.
         "loss",
         "deferred_weights",

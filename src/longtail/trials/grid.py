@@ -80,7 +80,8 @@ def tables(parameters: Parameters) -> dict[str, Contents]:
                     number=1 + 2 * position,
                 )
                 for position, (backbone, train_set) in enumerate(cells)
-            )
+            ),
+            methods=tuple(methods),
         )
         for dataset in grid.datasets
     }

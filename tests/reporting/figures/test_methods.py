@@ -396,7 +396,7 @@ def test_the_overview_has_a_panel_per_backbone_and_part(drawn: list[Figure]) -> 
         for part in ("tail", "overall")
         for method, value, place in (("softmax", 0.5, "worse"), ("focal", 0.75, "best"))
     ]  # fmt: skip
-    leaders, contents = pd.DataFrame(rows), Contents(tables=tables)
+    leaders, contents = pd.DataFrame(rows), Contents(tables=tables, methods=())
     overview(leaders, contents)
     overview(leaders[leaders["part"] == "overall"], contents)
     assert [axes.get_title().split("\n")[-1] for axes in drawn[0].axes] == [
@@ -424,7 +424,7 @@ def test_tail_against_head_has_a_point_per_method_in_the_style_of_its_family(
     table = make_table("softmax", "focal", "ldam", train_set="long_tailed")
     tail_against_head(
         summaries(TRIALS),
-        Contents(tables=(table,)),
+        Contents(tables=(table,), methods=()),
         {"softmax": None, "focal": "decoupled-training", "ldam": "re-sampling"},
     )
     [figure] = drawn
@@ -446,7 +446,9 @@ def test_tail_against_head_has_a_point_per_method_in_the_style_of_its_family(
 
 def test_without_a_tail_there_is_nothing_to_compare_with_the_head(drawn: list[Figure]) -> None:
     scores = make_summaries(("softmax", 0, 0.5), test_sets=["balanced"])
-    tail_against_head(scores, Contents(tables=(make_table("softmax"),)), {"softmax": None})
+    tail_against_head(
+        scores, Contents(tables=(make_table("softmax"),), methods=()), {"softmax": None}
+    )
     assert "nearly equal numbers of training images" in drawn[0].texts[0].get_text()
 
 

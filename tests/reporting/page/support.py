@@ -36,6 +36,7 @@ DATA = DataSummary(
 )
 PROVENANCE = provenance_section(
     [("Command", "kedro run <1>"), ("Seeds", "0")],
+    [("ldam <1>", "", "loss ldam", "Cao & others")],
     ["vit", "convnext"],
     [("epochs", ["1", "2"])],
 )

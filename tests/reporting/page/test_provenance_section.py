@@ -7,7 +7,12 @@ import pandas as pd
 import pytest
 
 from longtail.parameters.run import parse
-from longtail.reporting.page.provenance_section import VERSIONS, provenance_details
+from longtail.reporting.page.provenance_section import (
+    VERSIONS,
+    papers_and_parameters,
+    provenance_details,
+)
+from longtail.trials import grid
 from tests.reporting.rows import STATISTICS
 
 
@@ -44,3 +49,23 @@ def test_short_trainings_are_timed_in_minutes_or_seconds(
         "Digits: 3 images of 2 classes, and 1 image of 1 class held out as unknown, SHA-256 of the "
         "pixels s"
     )
+
+
+def test_methods_have_their_parameters_and_papers(base_config: dict[str, Any]) -> None:
+    base_config["grid"]["methods"] = ["ldam_drw", "cmo_ldam_drw"]
+    ldam = "loss ldam (max margin 0.5), classifier cosine (scale 30)"
+    cao = "Cao et al. 2019, arXiv 1906.07413"
+    contents = grid.tables(parse(base_config))["digits"]
+    assert papers_and_parameters(contents.methods) == [
+        (
+            *("LDAM-DRW", "Class-sensitive learning"),
+            f"{ldam}, deferred weights (beta 0.9999, start 0.8)",
+            cao,
+        ),
+        (
+            *("CMO + LDAM-DRW", "Data augmentation"),
+            f"{ldam}, deferred weights (beta 0.9999, start 0.8), recipe (mixing cutmix (alpha 1, "
+            "partner exponent 0, probability 0.5, start 0.02, end 0.985))",
+            f"Park et al. 2022, arXiv 2112.00412; {cao}",
+        ),
+    ]

@@ -91,7 +91,7 @@ def contents(train_set: TrainSet) -> Contents:
         seeds=(0,),
         number=1,
     )
-    return Contents(tables=(table,))
+    return Contents(tables=(table,), methods=())
 
 
 def parts(*names: str, validation: float | None = 0.5, natural: bool = False) -> list[SpeciesPart]:

@@ -70,7 +70,7 @@ def section(found: pd.DataFrame, **changes: Any) -> str:
         "species": species(),
         "pairs": PAIRS,
         "novelty": None,
-        "contents": Contents(tables=tables),
+        "contents": Contents(tables=tables, methods=()),
         "grouped_by": "long_tailed",
     }
     return summary_section(**{**values, **changes})
@@ -97,7 +97,7 @@ def test_the_methods_that_lead_for_most_backbones_are_named() -> None:
 def test_a_label_is_written_as_it_is_where_it_begins_a_sentence() -> None:
     table = make_table("softmax", "ldam", train_set="long_tailed")
     labels = {"softmax": "cRT", "ldam": "sLDAM"}
-    contents = Contents(tables=(table.model_copy(update={"methods": labels}),))
+    contents = Contents(tables=(table.model_copy(update={"methods": labels}),), methods=())
     only = FOUND[FOUND["backbone"] == "mobilenetv2"]
     assert "cRT is best, beyond noise" in section(only, contents=contents)
     alike = only.assign(place=["best"] * 2 + ["not significantly worse"] * 2)
@@ -106,7 +106,7 @@ def test_a_label_is_written_as_it_is_where_it_begins_a_sentence() -> None:
 
 def figures(found: pd.DataFrame, **families: Any) -> str:
     table = make_table("softmax", "ldam", train_set="long_tailed", families=families)
-    return show_summary_figures(b"overview", b"tail", found, Contents(tables=(table,)))
+    return show_summary_figures(b"overview", b"tail", found, Contents(tables=(table,), methods=()))
 
 
 def test_figures_are_in_the_section() -> None:

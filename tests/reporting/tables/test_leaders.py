@@ -23,7 +23,7 @@ from tests.reporting.rows import (
 )
 
 TABLE = make_table("softmax", "focal", "ldam", train_set="long_tailed", number=3)
-CONTENTS = Contents(tables=(make_table("softmax", "focal", "ldam"), TABLE))
+CONTENTS = Contents(tables=(make_table("softmax", "focal", "ldam"), TABLE), methods=())
 TRIALS = ("softmax", 0, 0.5), ("focal", 0, 0.75), ("ldam", 0, 0.25)
 VALUES = {"softmax": 0.5, "focal": 0.75, "ldam": 0.25}
 
@@ -37,7 +37,7 @@ def found(
         make_summaries(*trials, train_set="long_tailed"),
         make_comparisons(*pairs, values=VALUES, train_set="long_tailed"),
         results,
-        Contents(tables=(TABLE,)),
+        Contents(tables=(TABLE,), methods=()),
         STATISTICS,
     )
 
@@ -114,7 +114,7 @@ def test_methods_of_one_training_are_best_together() -> None:
     results["fingerprint"] = results["fingerprint"].replace("focal0", "softmax0")
     tests = make_comparisons(("softmax", "ldam", 1e-4), values=VALUES, train_set="long_tailed")
     scores = make_summaries(*trials, train_set="long_tailed")
-    table = leaders(scores, tests, results, Contents(tables=(TABLE,)), STATISTICS)
+    table = leaders(scores, tests, results, Contents(tables=(TABLE,), methods=()), STATISTICS)
     assert places(table) == {"softmax": "best", "focal": "best", "ldam": "worse"}
     assert (
         "SOFTMAX and FOCAL (one training) are best, beyond noise"
@@ -124,7 +124,7 @@ def test_methods_of_one_training_are_best_together() -> None:
 
 def test_the_long_tailed_training_set_is_judged() -> None:
     assert headline_tables(CONTENTS) == [TABLE]
-    assert headline_tables(Contents(tables=CONTENTS.tables[:1])) == [CONTENTS.tables[0]]
+    assert headline_tables(Contents(tables=CONTENTS.tables[:1], methods=())) == [CONTENTS.tables[0]]
     paragraphs = leader_paragraphs(found().iloc[:0], CONTENTS)
     assert paragraphs == [("MobileNetV2, trained long-tailed", "No trial has results.")]
 
@@ -145,8 +145,8 @@ def test_classes_of_equal_size_have_no_tail() -> None:
         make(*TRIALS, train_set="long_tailed") for make in (make_summaries, make_results)
     )
     table = leaders(
-        scores, make_comparisons(train_set="long_tailed"), results, Contents(tables=(TABLE,)),
-        STATISTICS, has_tail=False,
+        scores, make_comparisons(train_set="long_tailed"), results,
+        Contents(tables=(TABLE,), methods=()), STATISTICS, has_tail=False,
     )  # fmt: skip
     assert set(table["part"]) == {"overall"}
     (sentence,) = leader_sentences(table, TABLE)

@@ -10,15 +10,19 @@ import pandas as pd
 
 from longtail.class_names import images_of_classes
 from longtail.evaluation.trainings import distinct_trainings, is_external
-from longtail.parameters import Dataset, Statistics
+from longtail.parameters import Dataset, Method, Statistics, family_label
+from longtail.parameters.layers import TAGS
 from longtail.reporting.page.templates import fragment
 from longtail.wording import capitalized, counted, duration, listed
 
+# What describes a method and has columns of its own.
+DESCRIPTIVE_KEYS = {"name", "label", "family", "paper"}
 VERSIONS = ("python", "torch", "timm", "numpy", "longtail", "engine")
 
 
 def provenance_section(
     details: Sequence[tuple[str, str]],
+    methods: Sequence[tuple[str, str, str, str]],
     backbones: Sequence[str],
     recipes: Sequence[tuple[str, Sequence[str]]],
 ) -> str:
@@ -26,12 +30,14 @@ def provenance_section(
 
     Args:
         details: names and values, see :func:`provenance_details`.
+        methods: see :func:`papers_and_parameters`.
         backbones: the columns of the table of recipes.
         recipes: a setting and its value for each backbone, see :func:`recipes`.
     """
     return fragment(
         "provenance_section.html.j2",
         details=details,
+        methods=methods,
         backbones=backbones,
         recipes=recipes,
     )
@@ -99,6 +105,28 @@ def _external_files(trainings: pd.DataFrame) -> list[str]:
     return list(dict.fromkeys(f"{m['label']} from {m['external']['path']}" for m in methods))
 
 
+def papers_and_parameters(methods: Sequence[Method]) -> list[tuple[str, str, str, str]]:
+    """The label, family, parameters and paper of each method."""
+    return [
+        (
+            method.row_label,
+            "" if method.family is None else family_label(method.family),
+            _plain(_changed(method)),
+            method.paper or "",
+        )
+        for method in methods
+    ]
+
+
+def _changed(method: Method) -> dict[str, Any]:
+    """The parameters of a method that are not the defaults of its keys."""
+    defaults = {key: field.get_default() for key, field in type(method).model_fields.items()}
+    changed = {
+        key for key, default in defaults.items() if getattr(method, key) not in (default, {})
+    }
+    return method.model_dump(mode="json", include=changed - DESCRIPTIVE_KEYS, exclude_none=True)
+
+
 def recipes(trainings: pd.DataFrame) -> tuple[list[str], list[tuple[str, list[str]]]]:
     """The backbones, and the value of each setting of the recipe for each backbone.
 
@@ -127,21 +155,26 @@ def _plain(value: Any) -> str:
 
     Examples:
         >>> _plain(None), _plain(True), _plain({"kind": "step", "milestones": [160, 180]})
-        ('none', 'yes', 'step (milestones 160, 180)')
+        ('none', 'yes', 'step (milestones 160 and 180)')
+        >>> _plain({"loss": {"name": "softmax"}, "weights": {"beta": 0.9, "start": 0.8}})
+        'loss softmax, weights (beta 0.9, start 0.8)'
     """
     if isinstance(value, Mapping):
-        kind = [_plain(value[key]) for key in ("name", "kind") if key in value]
-        others = [
-            f"{key.replace('_', ' ')} {_plain(of)}"
-            for key, of in value.items()
-            if key not in ("name", "kind")
-        ]
-        inside = ", ".join(others)
-        return f"{kind[0]} ({inside})" if kind and others else "".join(kind) or inside
+        kind = [_plain(value[key]) for key in TAGS if key in value]
+        inside = ", ".join(_setting(key, of) for key, of in value.items() if key not in TAGS)
+        return f"{kind[0]} ({inside})" if kind and inside else "".join(kind) or inside
     if isinstance(value, list):
-        return ", ".join(map(_plain, value))
+        return listed([_plain(each) for each in value])
+    if isinstance(value, float):
+        return f"{value:g}"
     words = {None: "none", True: "yes", False: "no"}
     return words[value] if value is None or isinstance(value, bool) else str(value)
+
+
+def _setting(key: str, value: Any) -> str:
+    text = _plain(value)
+    has_many_parts = isinstance(value, Mapping) and not any(tag in value for tag in TAGS)
+    return f"{key.replace('_', ' ')} " + (f"({text})" if has_many_parts else text)
 
 
 def _hardware(trainings: pd.DataFrame) -> list[str]:

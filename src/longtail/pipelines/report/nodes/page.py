@@ -11,6 +11,7 @@ from longtail.evaluation.best_trials import best_trials
 from longtail.parameters import Contents, Dataset, Statistics, Trials
 from longtail.reporting.page.data_section import data_section, data_summary
 from longtail.reporting.page.provenance_section import (
+    papers_and_parameters,
     provenance_details,
     provenance_section,
     recipes,
@@ -108,10 +109,12 @@ def write_provenance_section(
     dataset: Dataset,
     statistics: Statistics,
     command: str,
+    contents: Contents,
 ) -> str:
     """The page's section on how the results were made."""
     return provenance_section(
         provenance_details(trainings, source, index, dataset, statistics, command),
+        papers_and_parameters(contents.methods),
         *recipes(trainings),
     )
 
