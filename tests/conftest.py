@@ -49,6 +49,9 @@ os.environ.setdefault("KEDRO_DISABLE_TELEMETRY", "true")
 # As in the project's settings, which only some tests load.
 gc.set_threshold(100_000, 100)
 
+# Fixtures that tests of several folders read.
+pytest_plugins = ("tests.pipelines.runs",)
+
 PROJECT = Path(__file__).parents[1]
 NAMED_PARAMETER = re.compile(rb"\$\{runtime_params:(\w+)")
 

@@ -8,17 +8,14 @@ import pytest
 from kedro.framework.startup import bootstrap_project
 
 from tests.cluster.support import Cluster
-from tests.pipelines.conftest import tracking
 from tests.pipelines.support import PROJECT
-
-__all__ = ["tracking"]
 
 
 @pytest.fixture(scope="module")
 def shared_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A scheduler and a worker with two threads and the resource ``GPU``."""
+    """A scheduler and a worker with the resource ``GPU``, which runs trials one by one."""
     cluster = Cluster(tmp_path_factory.mktemp("cluster"))
-    cluster.worker("--nthreads=2", "--resources=GPU=1")
+    cluster.worker("--nthreads=1", "--resources=GPU=1")
     yield cluster
     cluster.end()
 

@@ -22,7 +22,7 @@ from longtail.schemas import data, report, results
 from longtail.schemas.vocabulary import CAPTURE_COLUMNS
 from longtail.storage.files import checksum_file
 from longtail.trials.fingerprint import ENGINE_VERSION, RANDOM_COSINE_ENGINE_VERSION
-from tests.pipelines.conftest import EPOCHS, LONG_TRIAL
+from tests.pipelines.runs import EPOCHS, LONG_TRIAL
 from tests.pipelines.support import (
     BACKBONES,
     CELLS,

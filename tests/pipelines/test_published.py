@@ -18,7 +18,7 @@ from kedro.runner import SequentialRunner
 from longtail.catalog import LongtailCatalog
 from longtail.published.results import shipped
 from longtail.schemas import published
-from tests.pipelines.conftest import EPOCHS, LONG_TRIAL
+from tests.pipelines.runs import EPOCHS, LONG_TRIAL
 from tests.pipelines.support import (
     BACKBONES,
     PROJECT,

@@ -15,7 +15,7 @@ from kedro.runner import SequentialRunner
 from longtail.errors import DataError
 from longtail.parameters import Parameters, Trial
 from longtail.pipelines import imbalance, ingest, train
-from tests.pipelines.conftest import EPOCHS, LONG_TRIAL
+from tests.pipelines.runs import EPOCHS, LONG_TRIAL
 from tests.pipelines.support import Run, dotted, loader, report_stage, run
 
 TRIAL = "digits.long_tailed.convnext_micro.ldam.seed0"

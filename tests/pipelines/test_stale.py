@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from longtail.errors import DataError
 from longtail.learning.backbones import build
 from longtail.parameters import Backbone, Classifier
-from tests.pipelines.conftest import EPOCHS, LONG_TRIAL
+from tests.pipelines.runs import EPOCHS, LONG_TRIAL
 from tests.pipelines.support import (
     BACKBONES,
     METHODS,

@@ -14,7 +14,7 @@ from mlflow.entities import Run as MlflowRun
 
 from longtail.hooks.mlflow_records import FINAL_METRICS
 from longtail.tracking import versions_of_tags
-from tests.pipelines.conftest import EPOCHS, LONG_TRIAL
+from tests.pipelines.runs import EPOCHS, LONG_TRIAL
 from tests.pipelines.support import PROJECT, TRIALS, Run
 
 
