@@ -41,10 +41,15 @@ FEW_POSITIONS = 3
 # How many sizes are tried to name some that a network takes, and how many are named.
 TRIED_SIZES, NAMED_SIZES = 6, 2
 # What weights are drawn with.
-DRAWING = (
+DRAWING = {
     *(Tensor.normal_, Tensor.uniform_, Tensor.clamp_),
     *(init.normal_, init.uniform_, init.kaiming_uniform_),
-)
+}
+# What returns a tensor of the shape of its input.
+ACTIVATIONS = {
+    *(F.relu, F.relu6, F.gelu, F.silu, F.mish, F.softmax, F.hardswish, F.hardsigmoid, F.hardtanh),
+    *(torch.relu, torch.sigmoid, Tensor.sigmoid, Tensor.softmax),
+}
 
 
 def check_network(
@@ -96,7 +101,7 @@ def _working(
     Raises:
         one of MISFITS: why it cannot be used.
     """
-    with torch.device("meta"), _ShapesOnly(), warnings.catch_warnings():
+    with torch.no_grad(), torch.device("meta"), _ShapesOnly(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of timm's code about itself
         network = create_network(backbone, image_size)
         if weights is not None:
@@ -117,9 +122,9 @@ def _working(
 
 
 class _ShapesOnly(TorchFunctionMode):
-    """Weights are not drawn, and what is normalized is a tensor of the same shape.
+    """Weights are not drawn, and normalization and activations return their input.
 
-    On the meta device torch does both step by step in Python, which takes most of a check.
+    On the meta device torch does all three step by step in Python, which takes most of a check.
     """
 
     def __torch_function__(
@@ -128,6 +133,8 @@ class _ShapesOnly(TorchFunctionMode):
         options = kwargs or {}
         if func in DRAWING:
             return args[0] if args else options["tensor"]
+        if func in ACTIVATIONS:
+            return args[0] if args else options["input"]
         if func not in (F.batch_norm, F.layer_norm):
             return func(*args, **options)
         given = inspect.signature(func).bind(*args, **options).arguments
@@ -145,7 +152,7 @@ class _ShapesOnly(TorchFunctionMode):
                     f"values of shape {tuple(values.shape)} are normalized by those of shape "
                     f"{tuple(weight.shape)}"
                 )
-        return torch.empty_like(values)
+        return values
 
 
 def _report_few_positions(network: nn.Module, backbone: Backbone, image_size: int) -> None:
