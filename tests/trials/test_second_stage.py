@@ -151,13 +151,20 @@ def test_weights_are_named_by_the_parameters_of_both_stages(make_trial: MakeTria
         ({"trains": []}, {}, "at least 1 item"),
         ({"trains": ["classifier", "classifier"]}, {}, "names a part twice"),
         ({"trains": ["class_scales"], "start": "random"}, {}, "would not be trained"),
-        ({"classifier_rate": 0.5}, {}, r"compares the learning rates .* Set learning_rate"),
+        ({"classifier_rate": 0.5}, {}, r"compares the learning rate .* Set learning_rate"),
         ({"warmup_epochs": 4}, {}, r"must be less than epochs \(4\)"),
         ({"schedule": {"kind": "step", "milestones": [4], "factor": 0.1}}, {}, "less than epochs"),
         ({"deferred_weights": {}}, {}, "unknown key 'deferred_weights'"),
         ({"classifier": COSINE, "start": "trained"}, {}, "another one than that of the first"),
         ({"start": "class_means"}, {}, "class vectors of a cosine classifier"),
         ({"trains": ["class_scales"]}, {"classifier": COSINE}, "norms of the class vectors"),
+        ({"trains": ["class_offsets"]}, {"classifier": COSINE}, "class vectors and biases"),
+        ({"trains": ["class_offsets"], "start": "random"}, {}, "would not be trained"),
+        (
+            {"trains": ["class_scales", "class_offsets"], "classifier_rate": 0.5},
+            {},
+            r"compares the learning rate of the classifier .* Set learning_rate",
+        ),
         (
             {"classifier": COSINE},
             {"post_hoc": {"kind": "tau_normalization", "tau": [1.0]}},
@@ -178,7 +185,8 @@ def test_weights_are_named_by_the_parameters_of_both_stages(make_trial: MakeTria
 def test_senseless_stages_are_refused(
     stage: dict[str, Any], changes: dict[str, Any], said: str
 ) -> None:
-    start = "trained" if "class_scales" in stage.get("trains", ()) else "random"
+    adjusts = "classifier" not in stage.get("trains", ["classifier"])
+    start = "trained" if adjusts else "random"
     with pytest.raises(ValidationError, match=said):
         method({"epochs": 4, "start": start, **stage}, **changes)
 

@@ -115,11 +115,12 @@ class Method(Strict):
                 "class_means would start experts with the same weights, or they have different "
                 "features. Start at random, or set experts to null",
             )
-        if "class_scales" in stage.trains and last.kind == "cosine":
+        if stage.adjusts and last.kind == "cosine":
             raise key_error(
                 "second_stage.trains",
-                "class_scales change the norms of the class vectors, which a cosine classifier "
-                "does not use. Train the classifier, or use a linear one",
+                "class_scales and class_offsets become norms of the class vectors and biases, "
+                "which a cosine classifier does not have. Train the classifier, or use a linear "
+                "one",
             )
         return self
 

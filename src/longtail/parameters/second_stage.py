@@ -27,12 +27,13 @@ class SecondStage(Strict):
 
     Attributes:
         epochs: of this stage; 0 for none.
-        trains: the classifier (cRT), a factor on the logits of each class (LWS), or both (MiSLAS).
+        trains: the classifier (cRT), a factor on the logits of each class (LWS), or both (MiSLAS);
+            or an offset of them, also with a factor.
         start: the classifier as it is ``trained`` in the first stage, or a new one, with
             ``random`` class vectors or, if it is cosine, with the ``class_means`` of the features.
         classifier: the last layer of this stage; null for that of the first stage.
         classifier_rate: the learning rate of the classifier is this share of that of the class
-            scales, where both are trained.
+            scales and offsets, where both are trained.
         loss: that is minimised.
         sampling: how the images of an epoch are drawn; null for each image once.
         learning_rate: after the warm-up; null for that of the recipe.
@@ -44,8 +45,8 @@ class SecondStage(Strict):
     """
 
     epochs: EpochsOrZero
-    trains: Listed[Literal["classifier", "class_scales"]] = Field(
-        default=("classifier",), min_length=1, max_length=2
+    trains: Listed[Literal["classifier", "class_scales", "class_offsets"]] = Field(
+        default=("classifier",), min_length=1, max_length=3
     )
     start: Literal["trained", "random", "class_means"] = "trained"
     classifier: Classifier | None = None
@@ -74,13 +75,18 @@ class SecondStage(Strict):
                 f"is {self.start}, but the new classifier would not be trained. Add classifier to "
                 "trains, or start from the trained one",
             )
-        if self.classifier_rate != 1 and len(self.trains) < 2:
+        if self.classifier_rate != 1 and ("classifier" not in self.trains or not self.adjusts):
             raise key_error(
                 "classifier_rate",
-                "compares the learning rates of the classifier and of the class scales, but trains "
-                f"is {list(self.trains)}. Set learning_rate",
+                "compares the learning rate of the classifier with that of class scales and "
+                f"offsets, but trains is {list(self.trains)}. Set learning_rate",
             )
         return self
+
+    @property
+    def adjusts(self) -> bool:
+        """Whether class scales or offsets are trained."""
+        return not {"class_scales", "class_offsets"}.isdisjoint(self.trains)
 
     def recipe(self, first: Recipe) -> Recipe:
         """The hyperparameters of this stage, after a first stage with the recipe ``first``."""

@@ -17,7 +17,7 @@ from longtail.errors import TrainingError
 from longtail.learning.backbones import ScaledLinear, build
 from longtail.learning.training import checkpoint as checkpoints
 from longtail.learning.training.checkpoint import Checkpoint
-from longtail.learning.training.second_stage import ClassScales
+from longtail.learning.training.second_stage import AdjustedClassifier
 from longtail.learning.training.train import TrainingResult, train
 from longtail.parameters import Backbone, Compute, Method, Recipe, Trial
 from longtail.sources.digits import read_digits
@@ -163,25 +163,38 @@ def test_class_scales_multiply_the_logits_of_their_class(make: MakeTrial) -> Non
     torch.testing.assert_close(second["classifier.weight"], scales * first["classifier.weight"])
 
 
-def test_folded_scales_give_the_same_logits() -> None:
+def test_folded_scales_and_offsets_give_the_same_logits() -> None:
     torch.manual_seed(0)
-    scaled, features = ClassScales(ScaledLinear(5, 3, 2.0)), torch.randn(7, 5)
-    assert torch.equal(scaled(features), scaled.classifier(features))  # they start at 1
+    layer, features = ScaledLinear(5, 3, 2.0), torch.randn(7, 5)
+    adjusted = AdjustedClassifier(layer, ["class_scales", "class_offsets"])
+    assert torch.equal(adjusted(features), layer(features))  # they start at 1 and at 0
+    assert adjusted.scales is not None and adjusted.offsets is not None
+    scales, offsets = torch.tensor([0.5, 1.0, 3.0]), torch.tensor([-1.0, 0.0, 2.0])
     with torch.no_grad():
-        scaled.scales.copy_(torch.tensor([0.5, 1.0, 3.0]))
-    expected = scaled(features)
-    torch.testing.assert_close(scaled.folded()(features), expected)
+        adjusted.scales.copy_(scales)
+        adjusted.offsets.copy_(offsets)
+        expected = scales * layer(features) + offsets
+    torch.testing.assert_close(adjusted(features), expected)
+    torch.testing.assert_close(adjusted.folded()(features), expected)
 
 
 @pytest.mark.parametrize(
-    ("trains", "rate"), [(["class_scales"], 0.0), (["classifier"], 1.0), (BOTH, 0.2)]
+    ("trains", "rate"),
+    [
+        (["class_scales"], 0.0),
+        (["classifier"], 1.0),
+        (BOTH, 0.2),
+        (["class_offsets"], 0.0),
+        (["class_scales", "class_offsets"], 0.0),
+        ([*BOTH, "class_offsets"], 0.2),
+    ],
 )
 def test_one_step_is_that_of_the_gradients(
     trains: list[str], rate: float, make: MakeTrial, tmp_path: Path
 ) -> None:
     plain = {"optimizer": "sgd", "momentum": 0.0, "weight_decay": 0.0, "batch_size": 100}
     frozen = {"freeze": "backbone", "crop_padding": 0}
-    shares = {"classifier_rate": rate} if len(trains) == 2 else {}
+    shares = {"classifier_rate": rate} if 0 < rate < 1 else {}
     trial = make(recipe=plain | frozen, epochs=1, trains=trains, learning_rate=0.3, **shares)
     trial = trial.model_copy(
         update={"backbone": trial.backbone.model_copy(update={"pretrained": True})}
@@ -198,8 +211,9 @@ def test_one_step_is_that_of_the_gradients(
     p /= p.sum(1, keepdims=True)
     error = (p - np.eye(10)[split().train_labels]) / len(f)
     scales = 1 - 0.3 * (error * logits).sum(0) if "class_scales" in trains else np.ones(10)
+    offsets = -0.3 * error.sum(0) if "class_offsets" in trains else np.zeros(10)
     w = scales[:, None] * (w - 0.3 * rate * error.T @ f)
-    b = scales * (b - 0.3 * rate * error.sum(0))
+    b = scales * (b - 0.3 * rate * error.sum(0)) + offsets
     np.testing.assert_allclose(_np(second, "weight"), w, atol=1e-5)
     np.testing.assert_allclose(_np(second, "bias"), b, atol=1e-5)
 

@@ -5,7 +5,8 @@ Decoupled training (Kang et al. 2020, arXiv 1910.09217).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -25,27 +26,42 @@ from longtail.trials.training_job import TrainingJob
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
-class ClassScales(nn.Module):
-    """Learnable weight scaling (LWS): the logits of a classifier, each times a learned factor.
+class AdjustedClassifier(nn.Module):
+    """A classifier whose logits are multiplied by learned factors and shifted by learned offsets.
 
-    Kang et al. 2020, section 4; Zhong et al. 2021 (MiSLAS, arXiv 2104.00466), section 3.3. The
-    factors start at 1.
+    Factors are learnable weight scaling (LWS): Kang et al. 2020, section 4; Zhong et al. 2021
+    (MiSLAS, arXiv 2104.00466), section 3.3. With offsets they are the calibration of Zhang et al.
+    2021 (DisAlign, arXiv 2103.16370), with the same weight for all images. Factors start at 1,
+    offsets at 0.
+
+    Attributes:
+        scales: a factor for each class, (classes,); None if they are not trained.
+        offsets: an offset for each class, (classes,); None if they are not trained.
     """
 
-    def __init__(self, classifier: ScaledLinear) -> None:
+    def __init__(self, classifier: ScaledLinear, trains: Collection[str]) -> None:
         super().__init__()
+        ones = torch.ones_like(classifier.bias)
         self.classifier = classifier
-        self.scales = nn.Parameter(torch.ones_like(classifier.bias))
+        self.scales = nn.Parameter(ones) if "class_scales" in trains else None
+        self.offsets = nn.Parameter(0 * ones) if "class_offsets" in trains else None
 
     def forward(self, features: Tensor) -> Tensor:
-        return self.scales * self.classifier(features)
+        logits = self.classifier(features)
+        if self.scales is not None:
+            logits = self.scales * logits
+        return logits if self.offsets is None else logits + self.offsets
 
     @torch.no_grad()
     def folded(self) -> ScaledLinear:
-        """The classifier with the factors in its weights, and so with the same logits."""
-        self.classifier.weight.mul_(self.scales[:, None])
-        self.classifier.bias.mul_(self.scales)
-        return self.classifier
+        """The classifier with factors and offsets in its weights, and so with the same logits."""
+        layer = self.classifier
+        if self.scales is not None:
+            layer.weight.mul_(self.scales[:, None])
+            layer.bias.mul_(self.scales)
+        if self.offsets is not None:
+            layer.bias.add_(self.offsets / layer.scale)
+        return layer
 
 
 def build_second_stage(job: TrainingJob, first_stage: Mapping[str, Tensor]) -> ImageClassifier:
@@ -69,8 +85,8 @@ def build_second_stage(job: TrainingJob, first_stage: Mapping[str, Tensor]) -> I
         new.load_state_dict({n.partition(".")[2]: first_stage[n] for n in of_classifier})
     model.requires_grad_(False)
     new.requires_grad_("classifier" in stage.trains)
-    if "class_scales" in stage.trains:
-        _change_classifiers(model, ClassScales)
+    if stage.adjusts:
+        _change_classifiers(model, partial(AdjustedClassifier, trains=stage.trains))
     follows_images = BATCH_NORMS if stage.batch_norm == "updated" else ()
     layers = [part for part in model.backbone.modules() if isinstance(part, follows_images)]
     model.keep_in_evaluation_mode([model.backbone], updated=layers)
@@ -79,13 +95,16 @@ def build_second_stage(job: TrainingJob, first_stage: Mapping[str, Tensor]) -> I
 
 def trained_groups(classifier: nn.Module, stage: SecondStage) -> list[dict[str, Any]]:
     """What a second stage trains of its classifier, grouped by learning rate."""
-    scales = [part.scales for part in classifier.modules() if isinstance(part, ClassScales)]
-    of_scales = {id(scale) for scale in scales}
+    adjusted = [part for part in classifier.modules() if isinstance(part, AdjustedClassifier)]
+    adjustments = [
+        own for part in adjusted for own in (part.scales, part.offsets) if own is not None
+    ]
+    of_adjustments = {id(own) for own in adjustments}
     trained = (p for p in classifier.parameters() if p.requires_grad)
-    vectors = [p for p in trained if id(p) not in of_scales]
+    vectors = [p for p in trained if id(p) not in of_adjustments]
     groups: list[dict[str, Any]] = [
         {"params": vectors, LR_SCALE: stage.classifier_rate},
-        {"params": scales},
+        {"params": adjustments},
     ]
     return [group for group in groups if group["params"]]
 
@@ -103,9 +122,9 @@ def start_at_class_means(classifier: nn.Module, features: Tensor, labels: Tensor
             layer.init_class_means(features, labels)
 
 
-def fold_class_scales(model: ImageClassifier) -> None:
-    """Put learned class scales into the weights of the classifier, if there are any."""
-    _change_classifiers(model, lambda c: c.folded() if isinstance(c, ClassScales) else c)
+def fold_adjustments(model: ImageClassifier) -> None:
+    """Put learned factors and offsets into the weights of the classifier, if there are any."""
+    _change_classifiers(model, lambda c: c.folded() if isinstance(c, AdjustedClassifier) else c)
 
 
 def _change_classifiers(model: ImageClassifier, change: Callable[[Any], nn.Module]) -> None:

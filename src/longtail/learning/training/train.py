@@ -35,7 +35,7 @@ from longtail.learning.training.freezing import freeze
 from longtail.learning.training.frozen_backbone import extract_features, fit_classifier
 from longtail.learning.training.second_stage import (
     build_second_stage,
-    fold_class_scales,
+    fold_adjustments,
     start_at_class_means,
     trained_groups,
 )
@@ -139,7 +139,7 @@ def train(
             )
             augmentation = Augmentation(recipe)
             history = fit(state, train_set, validation_set, augmentation, on_epoch, checkpoint)
-        fold_class_scales(model)
+        fold_adjustments(model)
     environment = training_environment(model, execution, job.engine)
     return TrainingResult(
         {name: value.cpu().contiguous() for name, value in model.state_dict().items()},
