@@ -155,7 +155,16 @@ def test_weights_are_named_by_the_parameters_of_both_stages(make_trial: MakeTria
         ({"warmup_epochs": 4}, {}, r"must be less than epochs \(4\)"),
         ({"schedule": {"kind": "step", "milestones": [4], "factor": 0.1}}, {}, "less than epochs"),
         ({"deferred_weights": {}}, {}, "unknown key 'deferred_weights'"),
-        ({"classifier": COSINE, "start": "trained"}, {}, "another one than that of the first"),
+        (
+            {"classifier": COSINE, "start": "trained"},
+            {},
+            r"of the first\. Start at random, or leave",
+        ),
+        (
+            {"classifier": COSINE, "trains": ["class_scales"]},
+            {},
+            r"of the first\. Leave second_stage\.classifier out",
+        ),
         ({"start": "class_means"}, {}, "class vectors of a cosine classifier"),
         ({"trains": ["class_scales"]}, {"classifier": COSINE}, "norms of the class vectors"),
         ({"trains": ["class_offsets"]}, {"classifier": COSINE}, "class vectors and biases"),

@@ -98,10 +98,11 @@ class Method(Strict):
         if stage is None:
             return self
         if stage.start == "trained" and last != self.classifier:
+            others = "Start at random, or leave" if "classifier" in stage.trains else "Leave"
             raise key_error(
                 "second_stage.start",
                 "is trained, but the classifier of the second stage is another one than that of "
-                "the first. Start at random, or leave second_stage.classifier out",
+                f"the first. {others} second_stage.classifier out",
             )
         if stage.start == "class_means" and last.kind != "cosine":
             raise key_error(
