@@ -272,17 +272,18 @@ def prune(
 def report(run: str, env: str | None, params: dict[str, Any]) -> None:
     """Make the report of an earlier run again, as a new version.
 
-    RUN is a version such as 2026-11-23T19.59.05.123Z. The run's environment and parameters come
-    from MLflow. Those that are given replace them.
+    RUN is a version such as 2026-11-23T19.59.05.123Z. The run's --env and --params come from
+    MLflow. Those that are given replace them. Parameters in files must be those of the run.
     """
     from longtail.commands.report import report_again
 
     with _errors_in_one_message():
-        command = tracking.command_of(run) if time_of(run) else None
-        of_run = _options_of(command) if command is not None else {"env": None, "params": {}}
+        record = tracking.record_of(run) if time_of(run) else None
+        of_run = _options_of(record.command) if record else {"env": None, "params": {}}
         env = env or of_run["env"]
         _check_environment(env)
-        report_again(run, env, merge(of_run["params"], params))
+        recorded = record.parameters if record else None
+        report_again(run, env, merge(of_run["params"], params), given=params, recorded=recorded)
 
 
 def _options_of(command: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 DEFAULT_EXPERIMENT = "longtail"
 # The tag by which a user keeps what a run wrote and read.
 KEEP = "keep"
+# The artifact of a run with all of its parameters.
+PARAMETERS_FILE = "parameters.json"
 # MLflow truncates values of more than 8000 characters.
 MAX_TAG = 5000
 
@@ -56,6 +59,20 @@ class TrackedRun:
     version: str
     read: dict[str, str] | None
     is_kept: bool
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """How a run was made.
+
+    Attributes:
+        command: which can be given to a shell.
+        parameters: all of them, those of its environment included; None if an older version of
+            the project made the run, which did not record them.
+    """
+
+    command: str
+    parameters: dict[str, Any] | None
 
 
 def uri() -> str:
@@ -107,6 +124,7 @@ def _restore(deleted: Experiment) -> str:
 def client() -> MlflowClient:
     """A client of MLflow at :func:`uri`. A missing database is created."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     # With its default of seven retries MLflow takes minutes to report an unreachable server.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
@@ -188,8 +206,8 @@ def tracked_runs() -> list[TrackedRun]:
         ) from None
 
 
-def command_of(version: str) -> str | None:
-    """The command of the run that saved a version; None if it was not tracked.
+def record_of(version: str) -> RunRecord | None:
+    """How the run was made that saved a version; None if it was not tracked.
 
     Raises:
         DataError: if MLflow cannot be reached. A missing database is not created.
@@ -201,13 +219,25 @@ def command_of(version: str) -> str | None:
         mlflow = client()
         experiments = [found.experiment_id for found in _pages(mlflow.search_experiments)]
         chosen = f"tags.version = '{version}' and tags.trial = ''"
-        runs = list(_pages(mlflow.search_runs, experiments, chosen))
+        for run in _pages(mlflow.search_runs, experiments, chosen):
+            if "command" in run.data.tags:
+                parameters = _recorded_parameters(mlflow, run.info.run_id)
+                return RunRecord(str(run.data.tags["command"]), parameters)
     except failures() as error:
         raise DataError(
-            f"MLflow at {shown_uri()} cannot be asked for the parameters of the run: "
+            f"MLflow at {shown_uri()} cannot be asked for the parameters of the run {version}: "
             f"{reason(error)}"
         ) from None
-    return next((str(run.data.tags["command"]) for run in runs if "command" in run.data.tags), None)
+    return None
+
+
+def _recorded_parameters(mlflow: MlflowClient, run: str) -> dict[str, Any] | None:
+    if all(artifact.path != PARAMETERS_FILE for artifact in mlflow.list_artifacts(run)):
+        return None
+    with TemporaryDirectory() as folder:
+        file = Path(mlflow.download_artifacts(run, PARAMETERS_FILE, folder))
+        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        return found
 
 
 def failures() -> tuple[type[Exception], ...]:

@@ -1,13 +1,15 @@
-"""`kedro report` and `kedro compare`, on two runs whose trainings differ."""
+"""Commands on what earlier runs have made, in a project whose files change after the runs."""
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
 from tests.projects import copy_project, kedro
 
@@ -56,6 +58,51 @@ def test_results_of_other_parameters_are_refused(two_runs: Path) -> None:
     assert result.exit_code == 1
     assert "results of 1 trial are not those of the current parameters" in result.output
     assert "recipe.epochs" in result.output
+
+
+def edit(project: Path, text: str) -> Path:
+    """Add parameters to the environment, which a run that was made before did not have."""
+    file = project / "conf/test/parameters/edited.yml"
+    file.write_text(text)
+    return file
+
+
+@pytest.fixture
+def edited_labels(two_runs: Path) -> Iterator[Path]:
+    file = edit(
+        two_runs,
+        "methods: {softmax: {label: Other}, ldam: {label: Unused}}\n"
+        "datasets: {digits: {label: Numbers}}\n"
+        "compute: {workers: 3}\n",
+    )
+    yield two_runs
+    file.unlink()
+
+
+def test_a_report_of_other_labels_is_refused(edited_labels: Path) -> None:
+    """Parameters that the run's grid does not use, and those of the machine, do not matter."""
+    first = versions(edited_labels, "results.csv")[0]
+    before = versions(edited_labels, "report.html")
+    result = kedro(edited_labels, "report", "--of", first)
+    assert result.exit_code == 1
+    told = " ".join(result.output.split())
+    assert (
+        f"the run {first} had other parameters than the current ones: "
+        "datasets.digits.label was Digits, is Numbers; methods.softmax.label was Softmax, is Other."
+    ) in told
+    assert "No report was made" in told
+    assert versions(edited_labels, "report.html") == before
+
+
+def test_what_is_given_may_differ_from_the_run(edited_labels: Path) -> None:
+    first = versions(edited_labels, "results.csv")[0]
+    params = "--params=datasets.digits.label=Digits,methods.softmax.label=New"
+    result = kedro(edited_labels, "report", "--of", first, params)
+    assert result.exit_code == 0, result.output
+    newest = versions(edited_labels, "report.html")[-1]
+    page = content(edited_labels, "report.html", newest).decode()
+    assert "Numbers" not in page
+    assert "New" in page
 
 
 @pytest.mark.parametrize("run", ["2001-01-01T00.00.00.000Z", "it's"])
@@ -110,6 +157,55 @@ def test_two_runs_are_compared(two_runs: Path) -> None:
     net = (answers["right"] == "after").sum() - (answers["right"] == "before").sum()
     assert net == round((new["acc1"] - old["acc1"]) * new["images"])
     assert f"Right now, wrong before: {(answers['right'] == 'after').sum()} image" in page
+
+
+def test_other_parameters_of_the_split_are_named(two_runs: Path) -> None:
+    before = versions(two_runs, "results.csv")[0]
+    key = "datasets.digits.imbalance.profile.imbalance_factor"
+    params = f"--params={ONE_TRIAL},recipe.warmup_epochs=0,recipe.epochs=3,{key}=2"
+    assert kedro(two_runs, "run", "--env=test", params).exit_code == 0
+    after = versions(two_runs, "results.csv")[-1]
+    result = kedro(two_runs, "compare", "--env=test", before, after)
+    assert result.exit_code == 0, result.output
+    assert f"digits: {after} is compared with {before}" in " ".join(result.output.split())
+    page = content(two_runs, "run_comparison.html", versions(two_runs, "run_comparison.html")[-1])
+    assert f"<tr><td><code>{key}</code></td><td>20.0</td><td>2.0</td>" in page.decode()
+    assert "same parameters" not in page.decode()
+
+
+def test_a_report_of_another_grid_is_refused(two_runs: Path) -> None:
+    """A grid in a file, which the command of the run does not have."""
+    grid = two_runs / "conf/test/parameters/grid.yml"
+    text = grid.read_text()
+    given = "--params=recipe.epochs=1,recipe.warmup_epochs=0,grid.backbones=[convnext_micro]"
+    try:
+        values = yaml.safe_load(text)
+        values["grid"] |= {"train_sets": ["long_tailed"], "methods": ["softmax", "focal"]}
+        grid.write_text(yaml.safe_dump(values))
+        assert kedro(two_runs, "run", "--env=test", given).exit_code == 0
+        run = versions(two_runs, "results.csv")[-1]
+        values["grid"]["methods"] = ["softmax"]
+        grid.write_text(yaml.safe_dump(values))
+        result = kedro(two_runs, "report", "--of", run)
+        assert result.exit_code == 1
+        assert 'grid.methods was ["softmax", "focal"], is ["softmax"].' in " ".join(
+            result.output.split()
+        )
+        # A run of older code has no record.
+        [record] = [
+            file
+            for file in two_runs.rglob("parameters.json")
+            if '"focal"' in json.dumps(json.loads(file.read_text())["grid"])
+        ]
+        record.unlink()
+        result = kedro(two_runs, "report", "--of", run)
+        assert result.exit_code == 1
+        told = " ".join(result.output.split())
+        assert f"MLflow has no record of the parameters of {run}." in told
+        assert "which lacks 1 trial of it: digits.long_tailed.convnext_micro.focal.seed0." in told
+        assert versions(two_runs, "results.csv")[-1] == run
+    finally:
+        grid.write_text(text)
 
 
 def test_a_comparison_needs_two_runs(project: Path) -> None:

@@ -13,9 +13,9 @@ from mlflow import MlflowClient
 from mlflow.entities import Run as MlflowRun
 
 from longtail.hooks.mlflow_records import FINAL_METRICS
-from longtail.tracking import versions_of_tags
+from longtail.tracking import record_of, versions_of_tags
 from tests.pipelines.runs import EPOCHS, LONG_TRIAL
-from tests.pipelines.support import PROJECT, TRIALS, Run
+from tests.pipelines.support import BACKBONES, PROJECT, TRIALS, Run
 
 
 def runs_of(tracking: MlflowClient, run: Run) -> list[MlflowRun]:
@@ -45,6 +45,16 @@ def flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
             yield from flat(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", str(value)
+
+
+def test_all_parameters_of_a_run_are_recorded(parent: MlflowRun, full: Run) -> None:
+    record = record_of(full.run_id)
+    assert record is not None
+    assert record.command == parent.data.tags["command"]
+    assert record.parameters is not None
+    assert record.parameters["grid"]["backbones"] == list(BACKBONES)
+    assert record.parameters["datasets"]["digits"]["imbalance"]["profile"]["imbalance_factor"] == 20
+    assert record.parameters["methods"]["ldam"]["label"] == "LDAM"
 
 
 def test_one_nested_child_a_trial(parent: MlflowRun, children: dict[str, MlflowRun]) -> None:

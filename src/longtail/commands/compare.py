@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from longtail import tracking
 from longtail.catalog import LongtailCatalog
 from longtail.commands.run_versions import OTHER_RUNS, EarlierRun, check_run
 from longtail.context import open_project
@@ -26,6 +27,7 @@ from longtail.evaluation.run_comparison import (
 from longtail.hooks.run_files import path_of
 from longtail.imbalance.group_sizes import groups_differ
 from longtail.imbalance.subsets import images_of, widest_test_set
+from longtail.lock import split_places
 from longtail.parameters import Dataset
 from longtail.project import shown
 from longtail.reporting.page.run_comparison import RunComparison, comparison_page, verdict
@@ -57,6 +59,7 @@ def compare_runs(
         checked = catalog.parameters()
         for dataset in checked.grid.datasets:
             runs = _runs(catalog, dataset, before, after)
+            log.info("%s: %s is compared with %s", dataset, *(run.version for run in runs[::-1]))
             _compare(checked.datasets[dataset], runs, checked.statistics.confidence)
 
 
@@ -86,6 +89,7 @@ def _compare(of: Dataset, runs: tuple[EarlierRun, EarlierRun], confidence: float
     old, new = (_Tested.by(run, dataset, tail, by_pixels=by_pixels) for run in runs)
     both = [name for name in new.trials if name in old.trials]
     before, after = old.answers(both), new.answers(both)
+    shared, unrecorded = _shared_parameters(runs, dataset)
     changed = changed_answers(before, after)
     places = pd.Series(new.keys.index, new.keys)
     changed["place"] = changed["image"].map(places[~places.index.duplicated()]).astype(np.int64)
@@ -93,7 +97,10 @@ def _compare(of: Dataset, runs: tuple[EarlierRun, EarlierRun], confidence: float
     compared = RunComparison(
         label=of.label,
         versions=(first.version, second.version),
-        parameters=parameter_changes(old.parameters(both), new.parameters(both)),
+        parameters=parameter_changes(
+            old.parameters(both, shared[0]), new.parameters(both, shared[1])
+        ),
+        unrecorded=unrecorded,
         data=data_changes((old.index, old.subsets), (new.index, new.subsets)),
         accuracies={
             name: accuracy_changes(_only(before, keys), _only(after, keys), confidence)
@@ -114,6 +121,31 @@ def _compare(of: Dataset, runs: tuple[EarlierRun, EarlierRun], confidence: float
     for name, content in made.items():
         catalog.save(name, content)
         log.info("Made %s", shown(version_files(path_of(catalog, name))[0]))
+
+
+def _shared_parameters(
+    runs: tuple[EarlierRun, EarlierRun], dataset: str
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """The parameters that all trials of a run share, and the runs of which they are not known.
+
+    If one of them is, nothing can be compared, and both have none.
+    """
+    records = [tracking.record_of(run.version) for run in runs]
+    known = [record.parameters if record else None for record in records]
+    unrecorded = [run.version for run, of_run in zip(runs, known, strict=True) if of_run is None]
+    for run in unrecorded:
+        log.warning(
+            "MLflow has no record of the parameters of %s: those of its split are not compared",
+            run,
+        )
+    shared = [
+        split_places(
+            {"datasets": {dataset: of_run["datasets"][dataset]}, "statistics": of_run["statistics"]}
+        )[1]
+        for of_run in known
+        if of_run is not None
+    ]
+    return ([{}, {}] if unrecorded else shared), unrecorded
 
 
 def _only(answers: dict[str, pd.DataFrame], keys: pd.Series[Any]) -> dict[str, pd.DataFrame]:
@@ -163,9 +195,12 @@ class _Tested:
         name, keys = self.tail
         return {widest_test_set(self.subsets): self.keys, **({name: keys} if len(keys) else {})}
 
-    def parameters(self, trials: Sequence[str]) -> dict[str, Mapping[str, Any]]:
-        """The parameters of some trials."""
-        return {name: self.run.load(f"train.{name}.card")["parameters"] for name in trials}
+    def parameters(
+        self, trials: Sequence[str], shared: Mapping[str, Any]
+    ) -> dict[str, Mapping[str, Any]]:
+        """The parameters of some trials, with those that all share."""
+        cards = {name: self.run.load(f"train.{name}.card") for name in trials}
+        return {name: {**card["parameters"], **shared} for name, card in cards.items()}
 
     def answers(self, trials: Sequence[str]) -> dict[str, pd.DataFrame]:
         """The answers of some trials, see :mod:`longtail.evaluation.run_comparison`."""

@@ -3,24 +3,44 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pandas as pd
 from kedro.framework.project import pipelines
 
+from longtail.commands.recorded_parameters import changes_since
 from longtail.commands.run_versions import check_has_results, check_run
 from longtail.context import open_project
+from longtail.errors import DataError
+from longtail.parameters import Trial
 from longtail.runner import GridRunner
+from longtail.trials.verification import trial_names
+from longtail.wording import counted
 
 log = logging.getLogger(__name__)
 
 
-def report_again(run: str, environment: str | None, parameters: Mapping[str, Any]) -> None:
+def report_again(
+    run: str,
+    environment: str | None,
+    parameters: Mapping[str, Any],
+    *,
+    given: Mapping[str, Any],
+    recorded: Mapping[str, Any] | None,
+) -> None:
     """Make the report of an earlier run from what it has stored, as a new version.
 
+    Args:
+        run: its version.
+        environment: of the report.
+        parameters: those of the command line, nested: the run's, replaced by ``given``.
+        given: those of this command, which may differ from the run's.
+        recorded: all parameters of the run; None if they are not known.
+
     Raises:
-        DataError: if there is no such run, if it has no results, or if these are not those of the
-            parameters.
+        DataError: if there is no such run, if it has no results, or if its parameters are not the
+            current ones.
     """
     with open_project(environment, parameters) as (session, context):
         catalog = context.catalog
@@ -31,5 +51,32 @@ def report_again(run: str, environment: str | None, parameters: Mapping[str, Any
         results = [name for name in inputs if name in pipelines["train"].all_outputs()]
         check_has_results(catalog, run, [*results, *documents])
         versions = {name: version for name in inputs if (version := catalog.version_at(name, run))}
+        now, trials = context.loader.parameters()
+        if recorded is None:
+            log.warning(
+                "MLflow has no record of the parameters of %s. Its report is made with the "
+                "current grid, labels and other parameters, which may have changed since",
+                run,
+            )
+            for name in versions if "grid" not in given else ():
+                if name.endswith("_trainings"):
+                    _check_trials(run, catalog.load(name, versions[name]), trials)
+        elif changes := changes_since(run, recorded, now, given):
+            raise DataError(
+                f"the run {run} had other parameters than the current ones: {'; '.join(changes)}. "
+                f"Take the changes back, or give the old values with --params. No report was made"
+            )
         log.info("The report of %s is made again, as a new version", run)
         session.run(pipeline_names=["report"], runner=GridRunner(), load_versions=versions)
+
+
+def _check_trials(run: str, trainings: pd.DataFrame, trials: Sequence[Trial]) -> None:
+    """Refuse a grid that lacks trials of the run."""
+    of_grid = {trial.name for trial in trials}
+    lacking = [name for name in trial_names(trainings) if name not in of_grid]
+    if lacking:
+        raise DataError(
+            f"the run {run} had another grid than the current one, which lacks "
+            f"{counted(len(lacking), 'trial')} of it: {', '.join(lacking)}. Give the old grid with "
+            f"--params=grid.methods=[...], for example. No report was made"
+        )

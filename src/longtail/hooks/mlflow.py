@@ -128,7 +128,10 @@ class MlflowHook:
         chosen = "" if tags["slice"] == "all" else f" {tags['slice']}"
         name = f"{tags['pipeline']} ({tags['environment']}){chosen} {run_params['run_id'][:16]}"
         self._began = time.time()
-        self._create(run_params["run_id"], "", name, tags)
+        run = self._create(run_params["run_id"], "", name, tags)
+        # The values of its environment too: its files can be edited after the run.
+        parameters = catalog.parameters().model_dump(mode="json")
+        self._mlflow().log_dict(run, parameters, tracking.PARAMETERS_FILE)
 
     @hook_impl
     @_while_tracked

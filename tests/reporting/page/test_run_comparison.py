@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ TRIAL = "digits.long_tailed.mobilenetv2_micro.class_dependent_temperatures.seed0
 NAMES = [TRIAL, TRIAL.replace("seed0", "seed1")]
 
 
-def page_of(before: str, after: str) -> str:
+def page_of(before: str, after: str, changes: int = 1, unrecorded: Sequence[str] = ()) -> str:
     """The page of two trials that named the same images; a letter is an answer, and all are a."""
     old, new = (
         {name: pd.DataFrame({"true": "a", "predicted": list(answers)}) for name in NAMES}
@@ -28,8 +29,10 @@ def page_of(before: str, after: str) -> str:
         label="Digits",
         versions=("2026-11-23T19.59.05.123Z", "2026-11-24T08.12.44.009Z"),
         parameters=pd.DataFrame(
-            [("recipe.epochs", "1", "3", NAMES)], columns=["key", "before", "after", "trials"]
+            [("recipe.epochs", "1", "3", NAMES)] * changes,
+            columns=["key", "before", "after", "trials"],
         ),
+        unrecorded=list(unrecorded),
         data=data_changes(nothing, nothing),
         accuracies={"balanced": accuracy_changes(old, new, 0.95)},
         both=len(NAMES),
@@ -49,6 +52,14 @@ def test_the_sentence_counts_what_is_beyond_noise() -> None:
         "b" * 20, "a" * 20
     )
     assert "0 became better and 0 worse" in page_of("ab", "ba")
+
+
+def test_parameters_are_said_to_be_the_same_only_where_all_are_known() -> None:
+    same = "trained with the same parameters, on splits of the same parameters"
+    assert same in page_of("ab", "aa", changes=0)
+    unknown = page_of("ab", "aa", changes=0, unrecorded=["2026-11-23T19.59.05.123Z"])
+    assert same not in unknown
+    assert "MLflow has no record of those of 2026-11-23T19.59.05.123Z." in unknown
 
 
 def test_where_no_image_changed_sides_there_is_no_interval() -> None:

@@ -27,6 +27,8 @@ class RunComparison:
         label: of the data set.
         versions: of what the two runs have made.
         parameters: see :func:`longtail.evaluation.run_comparison.parameter_changes`.
+        unrecorded: the versions of the runs of which MLflow does not know the parameters of the
+            data set.
         data: see :func:`longtail.evaluation.run_comparison.data_changes`.
         accuracies: by test set, see :func:`longtail.evaluation.run_comparison.accuracy_changes`.
         both: how many trials both runs have.
@@ -38,6 +40,7 @@ class RunComparison:
     label: str
     versions: tuple[str, str]
     parameters: pd.DataFrame
+    unrecorded: list[str]
     data: pd.DataFrame
     accuracies: dict[str, pd.DataFrame]
     both: int
