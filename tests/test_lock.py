@@ -40,7 +40,7 @@ def lock(**changes: Any) -> Lock:
 
 def test_a_lock_is_read_as_it_was_written(tmp_path: Path) -> None:
     file = tmp_path / "lock.yml"
-    for written in (lock(), lock(environment=None, parameters={})):
+    for written in (lock(), lock(environment=None, parameters={}), lock(tables={"a": "0" * 64})):
         locks.write(written, file)
         assert locks.read(file) == written
 
@@ -190,10 +190,10 @@ def test_it_is_of_one_environment(locked: str | None, asked: str | None, wanted:
 
 def test_it_is_of_one_grid() -> None:
     inputs, documents = ["digits_results"], ["digits_report"]
-    locks.check_fits(lock(), GRID, inputs, documents, WHERE)
+    locks.check_fits(lock(), GRID, inputs, documents, (), WHERE)
     other = GRID.model_copy(update={"methods": ("softmax",), "seeds": (0,)})
     with pytest.raises(ConfigurationError) as raised:
-        locks.check_fits(lock(), other, inputs, documents, WHERE)
+        locks.check_fits(lock(), other, inputs, documents, (), WHERE)
     message = str(raised.value)
     assert "conf/test/lock.yml is the lock of another grid" in message
     assert "methods was ['softmax', 'ldam'], is ['softmax']" in message
@@ -213,14 +213,23 @@ def test_it_is_of_one_version_of_the_project(
     inputs: list[str], documents: list[str], named: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=rf"the same files: {named}\. Make a new one"):
-        locks.check_fits(lock(), GRID, inputs, documents, WHERE)
+        locks.check_fits(lock(), GRID, inputs, documents, (), WHERE)
+
+
+def test_it_is_of_the_same_tables_if_it_has_them() -> None:
+    arguments = (GRID, ["digits_results"], ["digits_report"], ["published_toy"], WHERE)
+    locks.check_fits(lock(tables=None), *arguments)  # of older code
+    locks.check_fits(lock(tables={"published_toy": "0" * 64}), *arguments)
+    for tables in ({}, {"published_thesis": "0" * 64}):
+        with pytest.raises(ConfigurationError, match=r"the same files: .*published_toy\. Make"):
+            locks.check_fits(lock(tables=tables), *arguments)
 
 
 def test_deviations_name_the_files(tmp_path: Path) -> None:
     paths = {name: tmp_path / name for name in ("same", "changed", "gone")}
     for path in paths.values():
         path.write_text("contents")
-    locked = {n: File(version="v", sha256=sha256_of_file(p)) for n, p in paths.items()}
+    locked = {name: sha256_of_file(path) for name, path in paths.items()}
     assert locks.deviations(locked, paths) == {}
     paths["changed"].write_text("contentz")
     paths["gone"].unlink()

@@ -47,6 +47,8 @@ class Lock(Strict):
         made_with: the versions of the packages that wrote the report.
         datasets: all that the stages before the report made, by name.
         documents: all that the report stage made, by name.
+        tables: the checksums of the report's inputs that have no versions, such as a table of
+            published results, by name; None in a lock of older code, which left them out.
     """
 
     environment: str | None
@@ -55,6 +57,13 @@ class Lock(Strict):
     made_with: dict[str, str]
     datasets: dict[str, File]
     documents: dict[str, File]
+    tables: dict[str, str] | None = None
+
+    @property
+    def checksums(self) -> dict[str, str]:
+        """The checksums of all that is locked, by name."""
+        versioned = {name: file.sha256 for name, file in (self.datasets | self.documents).items()}
+        return versioned | (self.tables or {})
 
 
 def read(file: Path) -> Lock:
@@ -160,7 +169,12 @@ def parameters_here(
 
 
 def check_fits(
-    lock: Lock, grid: Grid, inputs: Iterable[str], documents: Iterable[str], file: Path
+    lock: Lock,
+    grid: Grid,
+    inputs: Iterable[str],
+    documents: Iterable[str],
+    tables: Iterable[str],
+    file: Path,
 ) -> None:
     """Refuse a lock of other trials, or of another report, than the current ones.
 
@@ -174,19 +188,22 @@ def check_fits(
             f"{file} is the lock of another grid: {'; '.join(changes)}. Take the change back, or "
             f"run the new grid and lock it with `kedro lock`"
         )
-    lacking = sorted((set(inputs) - set(lock.datasets)) | (set(documents) ^ set(lock.documents)))
+    lacking = (set(inputs) - set(lock.datasets)) | (set(documents) ^ set(lock.documents))
+    if lock.tables is not None:
+        lacking |= set(tables) ^ set(lock.tables)
     if lacking:
         raise ConfigurationError(
-            f"{file} is the lock of another version of the project, whose report had not the same "
-            f"files: {', '.join(lacking)}. Make a new one with `kedro lock`"
+            f"{file} is the lock of another version of the project or of its parameters, whose "
+            f"report had not the same files: {', '.join(sorted(lacking))}. Make a new one with "
+            f"`kedro lock`"
         )
 
 
-def deviations(locked: Mapping[str, File], found: Mapping[str, Path]) -> dict[str, str]:
+def deviations(locked: Mapping[str, str], found: Mapping[str, Path]) -> dict[str, str]:
     """How files differ from the locked ones, one phrase per name; empty if none differs.
 
     Args:
-        locked: by name.
+        locked: the checksums, by name.
         found: the files, which may be missing, by some of the names.
     """
     sums = checksums({name: path for name, path in found.items() if path.is_file()})
@@ -194,7 +211,7 @@ def deviations(locked: Mapping[str, File], found: Mapping[str, Path]) -> dict[st
     for name, path in found.items():
         if name not in sums:
             phrases[name] = f"{path} is missing"
-        elif sums[name] != locked[name].sha256:
+        elif sums[name] != locked[name]:
             phrases[name] = f"{path} is not as it was locked"
     return phrases
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from tests.projects import copy_project, kedro
+from longtail.storage.files import sha256_of_file
+from tests.projects import PROJECT, copy_project, kedro
 
 ONE_TRIAL = "grid.methods=[softmax],grid.backbones=[convnext_micro],grid.train_sets=[long_tailed]"
 TRIAL = "digits.long_tailed.convnext_micro.softmax.seed0"
@@ -171,6 +173,41 @@ def test_other_parameters_of_the_split_are_named(two_runs: Path) -> None:
     page = content(two_runs, "run_comparison.html", versions(two_runs, "run_comparison.html")[-1])
     assert f"<tr><td><code>{key}</code></td><td>20.0</td><td>2.0</td>" in page.decode()
     assert "same parameters" not in page.decode()
+
+
+def test_a_table_of_published_results_belongs_to_the_lock(two_runs: Path) -> None:
+    """A changed one is named. A lock of older code lacks it, and is still read."""
+    table, file = two_runs / "mine.csv", two_runs / "published_lock.yml"
+    shutil.copy(PROJECT / "src/longtail/reference/cifar100_lt.csv", table)
+    entry = {"published_mine": {"type": "pandas.CSVDataset", "filepath": str(table)}}
+    (two_runs / "conf/test/catalog_mine.yml").write_text(yaml.safe_dump(entry))
+    options = (
+        "--env=test",
+        f"--params={ONE_TRIAL},recipe.warmup_epochs=0,recipe.epochs=3,datasets.digits.published=mine",
+    )
+    assert kedro(two_runs, "run", *options).exit_code == 0
+    result = kedro(two_runs, "lock", *options, f"--file={file}")
+    assert result.exit_code == 0, result.output
+    locked = yaml.safe_load(file.read_text())
+    assert locked["tables"] == {"published_mine": sha256_of_file(table)}
+
+    rows = table.read_text().splitlines(keepends=True)
+    table.write_text("".join(rows[:-1]))
+    result = kedro(two_runs, "regenerate", "--env=test", f"--file={file}")
+    assert result.exit_code == 1
+    assert result.output.splitlines()[-2].endswith("mine.csv is not as it was locked")
+
+    del locked["tables"]
+    file.write_text(yaml.safe_dump(locked))
+    result = kedro(two_runs, "regenerate", "--env=test", f"--file={file}")
+    assert result.exit_code == 1
+    assert (
+        "the table of published results has changed, of which this lock has no checksum"
+        in " ".join(result.output.split())
+    )
+    table.write_text("".join(rows))
+    result = kedro(two_runs, "regenerate", "--env=test", f"--file={file}")
+    assert result.exit_code == 0, result.output
 
 
 def test_a_report_of_another_grid_is_refused(two_runs: Path) -> None:

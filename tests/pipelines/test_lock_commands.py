@@ -209,14 +209,18 @@ def test_a_report_that_is_older_than_its_tables_is_locked_only_if_they_are_equal
 
 
 @pytest.mark.parametrize(
-    ("change", "differing"),
+    ("change", "named_parameter", "differing"),
     [
-        ("methods.ldam.label=XXX", {"report.html", "appendix.tex", "appendix_intervals.tex"}),
-        ("grid.seeds=[0,1]", {"report.html"}),  # it states the command
+        (
+            *("methods.ldam.label=XXX", "methods.ldam.label was LDAM, is XXX"),
+            {"report.html", "appendix.tex", "appendix_intervals.tex"},
+        ),
+        # The page states the command.
+        ("grid.seeds=[0,1]", "grid.seeds was [0], is [0, 1]", {"report.html"}),
     ],
 )
 def test_a_report_made_with_other_parameters_is_not_locked(
-    change: str, differing: set[str], small: Run, data: Path, tmp_path: Path
+    change: str, named_parameter: str, differing: set[str], small: Run, data: Path, tmp_path: Path
 ) -> None:
     before = set(data.rglob("*"))
     for _ in range(2):  # nor the second time
@@ -229,6 +233,8 @@ def test_a_report_made_with_other_parameters_is_not_locked(
         total = len(pipelines("test", **dotted(*SMALL))["report"].all_outputs())
         assert message.startswith(f"{len(named)} of {total} documents differ when made again")
         assert "kedro run --pipelines=report --env=test (with the same --params)" in message
+        assert f"Of its parameters, {named_parameter}. " in message
+        assert "give `kedro lock` the --params of its run, `kedro run --pipelines=full" in message
     assert not (tmp_path / "lock.yml").exists()
     assert set(data.rglob("*")) == before
 

@@ -15,10 +15,12 @@ from kedro.framework.session import KedroSession
 from kedro.io import DataCatalog
 
 from longtail import lock as locks
+from longtail import tracking
+from longtail.commands.recorded_parameters import changes_since
 from longtail.context import open_project
 from longtail.errors import DataError
 from longtail.hooks.summary import observed
-from longtail.kedro_internals import VersionedDataset, is_versioned, version_path
+from longtail.kedro_internals import VersionedDataset, is_versioned, path_of, version_path
 from longtail.lock import File, Lock
 from longtail.parameters import Parameters, Trial
 from longtail.retention.scan import remove_version
@@ -41,6 +43,7 @@ class Project:
         datasets: the outputs of the stages before the report, by name.
         documents: the outputs of the report stage, by name.
         report_inputs: the names of the inputs of the report stage.
+        tables: the files of those of them that have no versions, by name.
         optional: the names of gathered tables, which are missing if all of their trials failed.
     """
 
@@ -51,6 +54,7 @@ class Project:
     datasets: Datasets
     documents: Datasets
     report_inputs: list[str]
+    tables: dict[str, Path]
     optional: set[str]
 
 
@@ -79,6 +83,7 @@ def make_lock(environment: str | None, parameters: Mapping[str, Any], file: Path
             made_with=locks.made_with(),
             datasets=_newest(datasets),
             documents=_newest(project.documents),
+            tables=locks.checksums(project.tables),
         )
         reports = {n: _path(d, lock.documents[n].version) for n, d in project.documents.items()}
     different = _make_again(lock, environment, parameters, file, keep=False)
@@ -87,7 +92,8 @@ def make_lock(environment: str | None, parameters: Mapping[str, Any], file: Path
         raise DataError(
             f"{lines}\n{len(different)} of {len(reports)} documents differ when made again with "
             f"these parameters and this code, so they cannot be locked: the report was made with "
-            f"others. Make it again: kedro run --pipelines=report{option} (with the same --params)"
+            f"others. {_of_the_report(lock, project.parameters)}Make it again: kedro run "
+            f"--pipelines=report{option} (with the same --params)"
         )
     locks.write(lock, file)
     if left_out:
@@ -122,6 +128,10 @@ def regenerate(environment: str | None, parameters: Mapping[str, Any], file: Pat
     if different:
         lines = "\n".join(different.values())
         reasons = locks.other_writers(lock) or ["labels or the project's code have changed"]
+        if lock.tables is None and any("_published_" in name for name in lock.documents):
+            reasons.append(
+                "the table of published results has changed, of which this lock has no checksum"
+            )
         raise DataError(
             f"{lines}\n{len(different)} of {len(lock.documents)} documents differ from {file}. "
             f"Possible reasons: {'; '.join(reasons)}"
@@ -133,6 +143,21 @@ def regenerate(environment: str | None, parameters: Mapping[str, Any], file: Pat
     )
 
 
+def _of_the_report(lock: Lock, now: Parameters) -> str:
+    """How the newest report was made, and how its parameters differ, as far as MLflow knows."""
+    run = max(document.version for document in lock.documents.values())
+    record = tracking.record_of(run)
+    if record is None:
+        return f"MLflow has no record of its run {run}. "
+    recorded = record.parameters
+    changes = changes_since(run, recorded, now, {}) if recorded is not None else []
+    differing = f"Of its parameters, {'; '.join(changes)}. " if changes else ""
+    return (
+        f"{differing}To lock it as it is, give `kedro lock` the --params of its run, "
+        f"`{record.command}`. "
+    )
+
+
 def _make_again(
     lock: Lock, environment: str | None, parameters: Mapping[str, Any], file: Path, *, keep: bool
 ) -> dict[str, str]:
@@ -141,11 +166,17 @@ def _make_again(
     here = locks.parameters_here(lock, environment, parameters, file)
     with _opened(environment, here) as project:
         locks.check_fits(
-            lock, project.parameters.grid, project.report_inputs, project.documents, file
+            lock,
+            project.parameters.grid,
+            project.report_inputs,
+            project.documents,
+            project.tables,
+            file,
         )
         versions = {name: lock.datasets[name].version for name in project.report_inputs}
         inputs = {name: _path(project.datasets[name], versions[name]) for name in versions}
-        wrong = locks.deviations(lock.datasets, inputs)
+        tables = {} if lock.tables is None else project.tables
+        wrong = locks.deviations(lock.checksums, inputs | tables)
         if wrong:
             lines = "\n".join(wrong.values())
             raise DataError(
@@ -159,8 +190,8 @@ def _make_again(
                 project.session.run(
                     pipeline_names=["report"], runner=GridRunner(), load_versions=versions
                 )
-                again = {n: Path(os.path.relpath(made[n])) for n in project.documents}
-                return locks.deviations(lock.documents, again)
+                again = {n: _relative(made[n]) for n in project.documents}
+                return locks.deviations(lock.checksums, again)
             finally:
                 for name, document in made.items():
                     if not keep and document.parent.name not in before[name]:
@@ -176,9 +207,13 @@ def _opened(environment: str | None, parameters: Mapping[str, Any]) -> Iterator[
         documents = _versioned(catalog, report.all_outputs())
         before = _versioned(catalog, pipelines["full"].datasets() - set(documents))
         inputs = sorted(report.inputs() & set(before))
+        others = {name for name in report.inputs() - set(before) if not name.startswith("params:")}
+        tables = {name: _relative(path_of(catalog.get(name))) for name in sorted(others)}
         gathered = pipelines["full"].only_nodes_with_tags(GATHER_TAG).all_outputs()
         optional = gathered - set(inputs)
-        yield Project(session, checked, trials, catalog, before, documents, inputs, optional)
+        yield Project(
+            session, checked, trials, catalog, before, documents, inputs, tables, optional
+        )
 
 
 def _versioned(catalog: DataCatalog, names: Iterable[str]) -> Datasets:
@@ -225,4 +260,8 @@ def _newest(datasets: Datasets) -> dict[str, File]:
 
 def _path(dataset: VersionedDataset, version: str) -> Path:
     """The file of a version, relative to the current folder."""
-    return Path(os.path.relpath(version_path(dataset, version)))
+    return _relative(version_path(dataset, version))
+
+
+def _relative(path: Path) -> Path:
+    return Path(os.path.relpath(path))
