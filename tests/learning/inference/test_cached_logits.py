@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file, save_file
 
+from longtail.errors import TrainingError
 from longtail.learning.inference import cached_logits as module
 from longtail.learning.inference.cached_logits import cached_logits, compute_logits
 from longtail.learning.inference.trained_model import Predictor, TrainedModel
@@ -192,3 +193,15 @@ def test_a_frozen_training_reads_no_image_whose_features_are_stored(
     monkeypatch.setattr("longtail.learning.training.train.to_device", refuse)
     again = run(half, store)
     assert again.history["train_loss"].equals(first.history["train_loss"])
+
+
+def test_logits_that_are_not_finite_are_refused(trial: Trial, model: Path, tmp_path: Path) -> None:
+    weights = load_file(model)
+    weights["classifier.weight"][3] = float("nan")
+    save_file(weights, model)
+    store = ArrayStore(tmp_path / "store", "ab")
+    for _ in range(2):  # computed, and stored
+        with pytest.raises(
+            TrainingError, match=r"not finite.* Lower recipe\.learning_rate \(it is"
+        ):
+            kept(trial, model, store)

@@ -228,6 +228,30 @@ def test_training_that_diverges_says_what_to_lower(
         train_on(EQUAL_COUNTS, make_trial(recipe=recipe), PLAIN)
 
 
+@pytest.mark.parametrize(
+    ("validate_every", "said"),
+    [(1, "the validation loss is nan after epoch 1 of 1"), (0, "weights are not finite after")],
+)
+def test_a_last_step_that_diverges_is_noticed(
+    validate_every: int,
+    said: str,
+    make_trial: MakeTrial,
+    make_recipe: MakeRecipe,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The loss of the only step is that before it."""
+    step = torch.optim.SGD.step
+
+    def diverge(optimizer: torch.optim.SGD) -> None:
+        step(optimizer)
+        optimizer.param_groups[0]["params"][0].data.fill_(float("nan"))
+
+    monkeypatch.setattr(torch.optim.SGD, "step", diverge)
+    recipe = make_recipe(optimizer="sgd", batch_size=1000, validate_every=validate_every)
+    with pytest.raises(TrainingError, match=rf"{said}.*Lower recipe\.learning_rate"):
+        train_on(EQUAL_COUNTS, make_trial(recipe=recipe), PLAIN)
+
+
 def test_each_epoch_is_reported_with_its_mean_loss(trial: Trial) -> None:
     pixels, labels = digits()
     reported: list[tuple[int, float]] = []

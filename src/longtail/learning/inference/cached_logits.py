@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from longtail.arrays import Float32Array, Int64Array, UInt8Array
+from longtail.errors import TrainingError
 from longtail.learning.backbones import ImageClassifier
 from longtail.learning.data.image_source import StreamedImages
 from longtail.learning.execution import Execution, choose_execution, out_of_memory_explained
@@ -45,7 +46,7 @@ def cached_logits(
         feature_images: see :func:`compute_logits`.
 
     Raises:
-        TrainingError: if the GPU runs out of memory.
+        TrainingError: if the GPU runs out of memory, or a logit is not finite.
         DataError: if the mapped file of ``pixels`` is missing or truncated.
         DiskFullError: if there is not enough space for the logits.
     """
@@ -65,7 +66,13 @@ def cached_logits(
             trained, pixels, images, validation_images, store, advance, feature_images
         )
 
-    return store.logits(fingerprint, key, compute)
+    logits = store.logits(fingerprint, key, compute)
+    if not np.isfinite(logits.sum(dtype=np.float64)):
+        raise TrainingError(
+            "the trained model gives logits that are not finite, since its training diverged. "
+            f"Lower recipe.learning_rate (it is {trained.trial.recipe.learning_rate})"
+        )
+    return logits
 
 
 def features_of(

@@ -72,7 +72,7 @@ def fit(
         epochs without validation) and ``seconds``.
 
     Raises:
-        DivergedError: if the loss is no longer finite.
+        DivergedError: if a loss, or a weight after the last step, is no longer finite.
         DataError: if streamed images can no longer be read.
     """
     recipe = state.recipe
@@ -89,7 +89,7 @@ def fit(
             seconds = time.perf_counter() - start
             images = as_image_source(train.images)
             timed.report_waiting(seconds, images, recipe, checkpoint.trial if checkpoint else "")
-        _check_finite(train_loss, recipe, f"epoch {epoch}")
+        _check_finite("training", train_loss, recipe, f"epoch {epoch}")
         validated = _validate(state, validation, epoch)
         state.history.append(
             {
@@ -105,6 +105,7 @@ def fit(
         on_epoch(epoch, train_loss)
     if state.ema is not None:
         state.model.load_state_dict(state.ema.model.state_dict())
+    _check_weights(state.model, recipe)
     return pd.DataFrame(state.history)
 
 
@@ -184,7 +185,8 @@ def train_epoch(
             total += batch_loss * len(own_labels)  # stays on the device: no wait
             if (step + 1) % STEPS_BETWEEN_CHECKS == 0:
                 when = f"epoch {state.epoch + 1}"
-                _check_finite(total.item(), recipe, f"{step + 1} of {len(batches)} steps of {when}")
+                steps = f"{step + 1} of {len(batches)} steps"
+                _check_finite("training", total.item(), recipe, f"{steps} of {when}")
     return total.item() / count
 
 
@@ -225,9 +227,18 @@ def _set_learning_rate(state: TrainingState, step: int, steps_per_epoch: int) ->
         group["lr"] = state.recipe.learning_rate * factor * group.get(LR_SCALE, 1.0)
 
 
-def _check_finite(loss: float, recipe: Recipe, when: str) -> None:
+def _check_finite(images: str, loss: float, recipe: Recipe, when: str) -> None:
     if not np.isfinite(loss):
-        raise DivergedError(f"the training loss is {loss} after {when} of {recipe.epochs}")
+        raise DivergedError(f"the {images} loss is {loss} after {when} of {recipe.epochs}")
+
+
+def _check_weights(model: torch.nn.Module, recipe: Recipe) -> None:
+    """Refuse what the last step has made: the loss of an epoch is that before each step."""
+    weights = [value for value in model.state_dict().values() if value.is_floating_point()]
+    if not torch.stack([value.isfinite().all() for value in weights]).all():
+        raise DivergedError(
+            f"weights are not finite after epoch {recipe.epochs} of {recipe.epochs}"
+        )
 
 
 def set_normalization(
@@ -249,5 +260,6 @@ def _validate(state: TrainingState, validation: LabelledImages, epoch: int) -> d
         state.evaluated_model, validation.images, state.recipe.batch_size, state.execution
     )
     nll = torch.nn.functional.cross_entropy(logits, validation.labels).item()
+    _check_finite("validation", nll, state.recipe, f"epoch {epoch}")
     acc1 = (logits.argmax(1) == validation.labels).float().mean().item()
     return {"validation_loss": nll, "validation_acc1": acc1}
