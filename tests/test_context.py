@@ -146,3 +146,21 @@ show()
     assert shown[1:] == ["methods: ['ldam']", "methods: ['balanced_softmax', 'ldam', 'softmax']"]
     assert len(shown) == 3
     assert shown[0] != shown[2]
+
+
+def test_a_file_that_is_not_read_is_named(
+    project: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project)
+    bootstrap_project(project)
+    for name in ("grid.yml", "parameters_more.yml", "parameters/of/mine.yml", "sub/catalog.yaml"):
+        file = project / "conf/mine" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("{}")
+    with KedroSession.create(project, save_on_close=False, env="mine") as session:
+        session.load_context()
+    said = [record.getMessage() for record in caplog.records if "is not read" in record.message]
+    assert said == [
+        f"{project}/conf/mine/grid.yml is not read, by its name: parameters belong in files of "
+        f"{project}/conf/mine/parameters, or in a file whose name starts with parameters"
+    ]

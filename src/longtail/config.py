@@ -79,6 +79,17 @@ class GridConfigLoader(OmegaConfigLoader):
         """The folder that contains all data; a relative one is below the project's folder."""
         return Path((self.runtime_params or {}).get("data") or self._globals["data"])
 
+    def unread_files(self) -> list[Path]:
+        """YAML files of the base and of the environment that Kedro reads for no key."""
+        patterns = [pattern for of in self.config_patterns.values() for pattern in of]
+        unread = []
+        for folder in (self.base_env, self.env or self.default_run_env):
+            above = Path(self.conf_source, folder or "")
+            read = {file for pattern in patterns for file in above.glob(pattern)}
+            files = {file for ending in ("yml", "yaml") for file in above.rglob(f"*.{ending}")}
+            unread += sorted(file for file in files if read.isdisjoint((file, *file.parents)))
+        return unread
+
     def command(self) -> str:
         """The command that runs all stages with this environment and these parameters.
 

@@ -49,6 +49,12 @@ class GridContext(KedroContext):
         super().__init__(**arguments)
         set_root(Path(self.project_path))
         parameters, trials = self.loader.parameters()
+        for file in self.loader.unread_files():
+            log.warning(
+                "%s is not read, by its name: parameters belong in files of %s, or in a file whose "
+                "name starts with parameters",
+                *(file, file.parents[0] / "parameters"),
+            )
         for name in unused_overrides(parameters, trials):
             log.warning("train.%s.trial has no effect: the grid has no such trial", name)
         for name in parameters.grid.methods:

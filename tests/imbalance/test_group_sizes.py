@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,8 @@ from longtail.imbalance.group_sizes import (
     is_tail_smaller,
     without_equal_groups,
 )
-from longtail.imbalance.profiles import GROUPS
+from longtail.imbalance.profiles import GROUPS, profile_counts, unreached_factor_note
+from longtail.parameters.run import parse
 from longtail.pipelines.imbalance.nodes import cut_subsets
 from longtail.sources.images import index_of
 from tests.imbalance.test_unknown import dataset
@@ -123,3 +125,29 @@ def test_one_training_set_has_a_tail_and_another_has_none() -> None:
     assert is_tail_smaller(np.array([9, 6, 6]), labels, subsets)
     assert not is_tail_smaller(np.array([8, 6, 6]), labels, subsets)
     assert is_tail_smaller(np.array([6, 6, 9]), labels, subsets)
+
+
+@pytest.mark.parametrize(
+    ("profile_of", "said"),
+    [
+        (
+            {"kind": "exponential", "imbalance_factor": 200},
+            "imbalance.profile.imbalance_factor 200 is not reached: the largest class has 60 "
+            "long-tailed training images and the smallest 1, which is a factor of 60",
+        ),
+        (
+            {"kind": "step", "imbalance_factor": 61},
+            "imbalance.profile.imbalance_factor 61 is not reached: the largest class has 60 "
+            "long-tailed training images and the smallest 1, which is a factor of 60",
+        ),
+        ({"kind": "exponential", "imbalance_factor": 60}, ""),
+        ({"kind": "pareto", "alpha": 0.1}, ""),
+    ],
+)
+def test_a_factor_that_classes_are_too_small_for_is_named(
+    profile_of: dict[str, Any], said: str, base_config: dict[str, Any]
+) -> None:
+    base_config["datasets"]["cifar100"]["imbalance"]["profile"] = profile_of
+    imbalance = parse(base_config).datasets["cifar100"].imbalance
+    counts = pd.Series(profile_counts(imbalance.profile, 4, 60))
+    assert unreached_factor_note(counts, imbalance) == said

@@ -82,6 +82,16 @@ def test_names_of_entries_are_their_keys(base_config: Config) -> None:
         ("recipe.epcohs", 3, "recipe: unknown key 'epcohs'. Did you mean 'epochs'? Valid: epochs,"),
         ("gird", {}, "unknown key 'gird'. Did you mean 'grid'?"),
         (
+            "datasets.cifar100.imbalance_factor",
+            50,
+            "unknown key 'imbalance_factor'. Did you mean 'imbalance.profile.imbalance_factor'?",
+        ),
+        (
+            "datasets.cifar100.imbalance.imbalance_factor",
+            50,
+            "unknown key 'imbalance_factor'. Did you mean 'profile.imbalance_factor'? Valid: hold",
+        ),
+        (
             "methods.focal.loss.gama",
             2,
             "methods.focal.loss: unknown key 'gama' with name: focal. Did you mean 'gamma'?",
@@ -170,6 +180,7 @@ def test_mistake_names_the_key_and_what_is_valid(
         ("datasets", "cifar10", "grid.datasets: unknown dataset 'cifar10'. Did you mean 'cifar100"),
         ("backbones", "resnet", "grid.backbones: unknown backbone 'resnet'."),
         ("methods", "ldamm", "grid.methods: unknown method 'ldamm'. Did you mean 'ldam'? Valid:"),
+        ("methods", "LDAM", "grid.methods: unknown method 'LDAM'. Did you mean 'ldam'? Valid:"),
         (
             "train_sets",
             "long_tail",

@@ -6,10 +6,20 @@ Ranks count from 0, the class with the most images.
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from longtail.arrays import Int64Array, StrArray
 from longtail.errors import DataError
-from longtail.parameters import ExponentialProfile, Groups, Profile, RankGroups, StepProfile
+from longtail.parameters import (
+    ExponentialProfile,
+    Groups,
+    Imbalance,
+    ParetoProfile,
+    Profile,
+    RankGroups,
+    StepProfile,
+)
+from longtail.wording import counted
 
 GROUPS = ("head", "middle", "tail")
 # The field's groups of CIFAR-100-LT (Liu et al. 2019), by training images.
@@ -41,6 +51,26 @@ def profile_counts(profile: Profile, classes: int, largest: int) -> Int64Array:
     # Floating point may give 4.999999999999999 for 500 * 100 ** -1.
     truncated: Int64Array = np.floor(sizes * (1 + 1e-12)).astype(np.int64)
     return np.maximum(truncated, 1)
+
+
+def unreached_factor_note(counts: pd.Series[int], imbalance: Imbalance) -> str:
+    """Say that classes are too small for the imbalance factor; empty if they are not.
+
+    Args:
+        counts: the long-tailed training images of each class.
+        imbalance: of the data set. If its groups are those of the images as they are, the
+            long-tailed set need not be used, and nothing is said.
+    """
+    profile, largest = imbalance.profile, int(counts.max())
+    if isinstance(profile, ParetoProfile) or imbalance.grouped_by == "natural":
+        return ""
+    if profile.imbalance_factor <= largest:
+        return ""
+    return (
+        f"imbalance.profile.imbalance_factor {profile.imbalance_factor:g} is not reached: the "
+        f"largest class has {counted(largest, 'long-tailed training image')} and the smallest "
+        f"{counts.min()}, which is a factor of {largest / counts.min():g}"
+    )
 
 
 def group_of_ranks(groups: Groups, train_counts: Int64Array) -> StrArray:

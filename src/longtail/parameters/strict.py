@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import Any, Literal, Self, get_origin
+from types import UnionType
+from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
@@ -28,7 +29,8 @@ class Strict(BaseModel):
         if isinstance(values, dict):
             for key in values:
                 if key not in cls.model_fields:
-                    message = unknown(str(key), cls.model_fields, "key", cls._kind_of(values))
+                    kind, deeper = cls._kind_of(values), _path_below(cls, str(key))
+                    message = unknown(str(key), cls.model_fields, "key", kind, deeper)
                     raise PydanticCustomError("unknown_key", "{message}", {"message": message})
         return values
 
@@ -47,12 +49,48 @@ def key_error(key: str, message: str) -> PydanticCustomError:
     return PydanticCustomError("key_error", "{message}", {"key": key, "message": message})
 
 
-def unknown(name: str, known: Iterable[Any], noun: str, where: str = "") -> str:
+def _path_below(model: type[BaseModel], key: str) -> str | None:
+    """Where a model has a key of this name, such as ``profile.imbalance_factor``."""
+    level, seen = [("", model)], {model}
+    while level:
+        inner = [
+            (f"{path}{name}.", part)
+            for path, outer in level
+            for name, field in outer.model_fields.items()
+            for part in _models_in(field.annotation)
+            if part not in seen
+        ]
+        seen.update(part for _, part in inner)
+        for path, part in inner:
+            if key in part.model_fields:
+                return path + key
+        level = inner
+    return None
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    """The models that a field may have, also as a member of a union."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    if get_origin(annotation) in (Annotated, Union, UnionType):
+        return [model for part in get_args(annotation) for model in _models_in(part)]
+    return []
+
+
+def unknown(
+    name: str, known: Iterable[Any], noun: str, where: str = "", meant: str | None = None
+) -> str:
     """Say that ``name`` is not a known ``noun``, what is similar, and what is valid.
 
-    ``where`` follows the name, such as " with kind: cosine".
+    Args:
+        name: that was given.
+        known: the valid names.
+        noun: what they are names of.
+        where: follows the name, such as " with kind: cosine".
+        meant: a name to suggest, whatever is similar.
     """
     names = [str(entry) for entry in known]
-    near = get_close_matches(name, names, n=1)
+    same = [entry for entry in names if entry.casefold() == name.casefold()]
+    near = [meant] if meant else same or get_close_matches(name, names, n=1)
     hint = f" Did you mean '{near[0]}'?" if near else ""
     return f"unknown {noun} '{name}'{where}.{hint} Valid: {', '.join(names)}"

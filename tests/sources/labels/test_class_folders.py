@@ -89,7 +89,7 @@ def test_a_missing_split_is_announced(
 ) -> None:
     caplog.set_level(logging.INFO)
     read(of_splits(tmp_path / "photos", *names), decoded)
-    assert f"; {missing} images are drawn from those of training" in caplog.text
+    assert f"; imbalance.holdout says which are {missing} images" in caplog.text
 
 
 def test_splits_below_the_classes_are_read_too(tmp_path: Path, decoded: Path) -> None:
@@ -232,7 +232,7 @@ def test_tiny_imagenet_is_read_with_its_annotations_and_names(
         "names the classes of 4 images: files from column 1, classes from column 2" in caplog.text
     )
     assert "the test images, such as 'tiny/test/images/test_0.jpeg', are in no class" in caplog.text
-    assert "test images are drawn from those of training" in caplog.text
+    assert "; imbalance.holdout says which are test images" in caplog.text
 
 
 def test_validation_images_without_annotations_are_left_out(tmp_path: Path, decoded: Path) -> None:

@@ -229,7 +229,7 @@ def _log_splits(entries: Iterable[Entry], names: Sequence[str], key: str) -> Non
     log.info(
         "%s.path: %s %s read as official splits (split_folders: official): %s%s",
         key, listed(f"'{name}'" for name in names), is_or_are(len(names)), sizes(splits),
-        f"; {' and '.join(missing)} images are drawn from those of training" if missing else "",
+        f"; imbalance.holdout says which are {' and '.join(missing)} images" if missing else "",
     )  # fmt: skip
 
 
