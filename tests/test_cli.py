@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,7 @@ from longtail.cli import _explained, _run_command, cli
 from longtail.commands.options import split_load_versions, split_params
 from longtail.config import GridConfigLoader
 from longtail.schemas.published import PUBLISHED
+from tests.projects import kedro as in_project
 
 PROJECT = Path(__file__).parents[1]
 HEAVY = (
@@ -434,6 +436,17 @@ def test_a_mistake_in_the_shell_is_a_line_on_stderr() -> None:
     assert ended.stderr.strip().startswith("Error: grid.methods: unknown method 'ldamm'.")
     assert len(ended.stderr.strip().splitlines()) == 1
     assert ended.stdout.strip() == ""
+
+
+def test_an_environment_is_one_of_the_given_configuration(tmp_path: Path) -> None:
+    configuration = shutil.copytree(PROJECT / "conf", tmp_path / "conf")
+    (configuration / "theirs").mkdir()
+    source = f"--conf-source={configuration}"
+    params = f"--params=data={tmp_path / 'data'},grid.methods=[softmax]"
+    found = in_project(PROJECT, "plan", source, "--env=theirs", "--pipelines=ingest", params)
+    assert found.exit_code == 0, found.output
+    refused = in_project(PROJECT, "plan", source, "--env=thiers", params)
+    assert "unknown environment 'thiers'. Did you mean 'theirs'?" in refused.output
 
 
 def test_the_project_s_runner_is_the_default() -> None:

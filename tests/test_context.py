@@ -157,8 +157,8 @@ def test_a_file_that_is_not_read_is_named(
         file = project / "conf/mine" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("{}")
-    with KedroSession.create(project, save_on_close=False, env="mine") as session:
-        session.load_context()
+    session = KedroSession.create(project, save_on_close=False, env="mine")
+    session.load_context()
     said = [record.getMessage() for record in caplog.records if "is not read" in record.message]
     assert said == [
         f"{project}/conf/mine/grid.yml is not read, by its name: parameters belong in files of "

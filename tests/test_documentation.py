@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from docs.site.pages import FILE_OF
+from longtail.catalog import LongtailCatalog
 from longtail.cli import cli
 from longtail.parameters.reference import sections
 from tests.own_loss_example import write_example
@@ -23,7 +24,7 @@ from tests.pipelines.support import PROJECT, dotted, loader
 
 PAGES = sorted([*PROJECT.glob("*.md"), PROJECT / "data/README.md", *PROJECT.glob("docs/**/*.md")])
 OF_MOTHS = ("identify-species.md", "transfer.md")
-BLOCK = re.compile(r"^```(\w*)\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(.*?)\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
 FORMULA = re.compile(r"\$\$.*?\$\$|\$[^$\n]+\$", re.DOTALL)
 LINK = re.compile(r"(?<!\\)\]\(\s*([^)\s]+)\s*\)|^\[[^\]]+\]:\s+(\S+)$", re.MULTILINE)
 CODE_NAME = re.compile(r"\blongtail(?:\.[A-Za-z_]\w*)+")
@@ -149,6 +150,16 @@ def test_parameters_in_files_are_valid(
     write_example(tmp_path, monkeypatch)
     environment = "moths" if page.name in OF_MOTHS else "base"
     loader(environment, **yaml.safe_load(text)).parameters()
+
+
+@pytest.mark.parametrize(
+    ("page", "text"), list(blocks('yaml title="conf/local/catalog.yml"')), ids=lambda v: str(v)[:40]
+)
+def test_entries_of_catalogs_are_valid(page: Path, text: str) -> None:  # noqa: ARG001
+    entries = yaml.safe_load(text)
+    catalog = LongtailCatalog.from_config(entries)
+    assert sorted(catalog) == sorted(entries)
+    assert all(name in catalog.validator_specs for name in entries)
 
 
 @pytest.mark.parametrize(("environment", "text"), sorted(set(commands())))

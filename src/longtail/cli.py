@@ -104,7 +104,7 @@ def _check_selection(given: dict[str, Any]) -> None:
         raise click.UsageError("give --pipeline or --pipelines, not both")
     if pipeline:
         given["pipelines"] = [pipeline]
-    _check_environment(given["env"])
+    _check_environment(given["env"], given["conf_source"])
 
 
 @contextmanager
@@ -346,10 +346,13 @@ def _explained(error: DatasetError) -> str:
     return str(error)
 
 
-def _check_environment(env: str | None) -> None:
+def _check_environment(env: str | None, conf_source: str | None = None) -> None:
     env = env or os.environ.get("KEDRO_ENV")
-    known = sorted(path.name for path in configuration().iterdir() if path.is_dir())
-    if env is not None and env not in known:
+    folder = Path(conf_source) if conf_source else configuration()
+    if env is None or not folder.is_dir():  # Kedro reads archives too
+        return
+    known = sorted(path.name for path in folder.iterdir() if path.is_dir())
+    if env not in known:
         raise click.ClickException(f"--env: {unknown(env, known, 'environment')}")
 
 
