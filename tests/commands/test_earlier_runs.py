@@ -209,6 +209,12 @@ def test_a_table_of_published_results_belongs_to_the_lock(two_runs: Path) -> Non
     result = kedro(two_runs, "regenerate", "--env=test", f"--file={file}")
     assert result.exit_code == 0, result.output
 
+    shipped = [option.replace("published=mine", "published=cifar100_lt") for option in options]
+    assert kedro(two_runs, "run", "--pipelines=report", *shipped).exit_code == 0
+    assert kedro(two_runs, "lock", *shipped, f"--file={file}").exit_code == 0
+    tables = yaml.safe_load(file.read_text())["tables"]
+    assert tables == {"published_cifar100_lt": sha256_of_file(table)}  # mine is a copy of it
+
 
 def test_a_report_of_another_grid_is_refused(two_runs: Path) -> None:
     """A grid in a file, which the command of the run does not have."""
@@ -228,19 +234,20 @@ def test_a_report_of_another_grid_is_refused(two_runs: Path) -> None:
         assert 'grid.methods was ["softmax", "focal"], is ["softmax"].' in " ".join(
             result.output.split()
         )
+        old_grid = "--params=grid.methods=[softmax,focal]"
+        assert kedro(two_runs, "report", "--of", run, old_grid).exit_code == 0
+        newest = versions(two_runs, "results.csv")[-1]
+        assert content(two_runs, "results.csv", newest) == content(two_runs, "results.csv", run)
         # A run of older code has no record.
-        [record] = [
-            file
-            for file in two_runs.rglob("parameters.json")
-            if '"focal"' in json.dumps(json.loads(file.read_text())["grid"])
-        ]
-        record.unlink()
+        for file in two_runs.rglob("parameters.json"):
+            if "focal" in json.loads(file.read_text())["grid"]["methods"]:
+                file.unlink()
         result = kedro(two_runs, "report", "--of", run)
         assert result.exit_code == 1
         told = " ".join(result.output.split())
         assert f"MLflow has no record of the parameters of {run}." in told
         assert "which lacks 1 trial of it: digits.long_tailed.convnext_micro.focal.seed0." in told
-        assert versions(two_runs, "results.csv")[-1] == run
+        assert versions(two_runs, "results.csv")[-1] == newest
     finally:
         grid.write_text(text)
 
