@@ -25,6 +25,13 @@ EMPTY = Pipeline([])
 CATALOG = LongtailCatalog()  # an empty pipeline makes and reads nothing
 
 
+@pytest.fixture(autouse=True, scope="module")
+def parameters() -> None:
+    """Those of the test environment in the catalog, since a run records all of them."""
+    for name, value in loader("test").parameters()[0].model_dump(mode="json").items():
+        CATALOG[f"params:{name}"] = value
+
+
 class Tracking:
     """An experiment of one test in the database that all tests share."""
 
