@@ -98,9 +98,16 @@ def test_what_cannot_be_used_is_one_line(values: dict[str, Any], said: str) -> N
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("TooShort", "must give offsets as an array of 3 numbers from -1e+06 to 1e+06"),
-        ("Unbounded", "must give weights as an array of 3 numbers from 1e-12 to 1e+12"),
-        ("Raises", "cannot be computed (KeyError: 'counts')"),
+        (
+            "TooShort",
+            "must give offsets as a NumPy array of 3 numbers from -1e+06 to 1e+06, found the "
+            "shape (2,)",
+        ),
+        (
+            "Unbounded",
+            "must give weights as a NumPy array of 3 numbers from 1e-12 to 1e+12, ",
+        ),
+        ("Raises", "cannot be computed (KeyError: 'counts'; custom_losses.py, line 43)"),
     ],
 )
 def test_a_wrong_form_is_refused(name: str, said: str) -> None:
@@ -112,13 +119,19 @@ def test_a_wrong_form_is_refused(name: str, said: str) -> None:
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"weights": [1.0, 1.0, 1.0]}, "weights as an array of 3 numbers"),
-        ({"offsets": np.ones(3) * 1j}, "offsets as an array of 3 numbers"),
-        ({"temperatures": np.zeros(3)}, "temperatures as an array of 3 numbers from 1e-06"),
-        ({"smoothing": np.array([0.0, np.nan, 1.0])}, "smoothing as an array of 3 numbers from 0"),
-        ({"spared": np.array([0, 1, 1])}, "spared as an array of 3 bool"),
-        ({"spared": np.array([True])}, "spared as an array of 3 bool"),
-        ({"spared_probability": 1.5}, "spared_probability as a number from 0 to 1"),
+        ({"weights": [1.0, 1.0, 1.0]}, "3 numbers from 1e-12 to 1e+12, found a list"),
+        (
+            {"offsets": np.ones(3) * 1j},
+            "from -1e+06 to 1e+06, found elements of complex128",
+        ),
+        ({"temperatures": np.zeros(3)}, "3 numbers from 1e-06 to 1e+06, found 0 for class 0"),
+        (
+            {"smoothing": np.array([0.0, np.nan, 1.0])},
+            "numbers from 0 to 1, found nan for class 1",
+        ),
+        ({"spared": np.array([0, 1, 1])}, "array of 3 bool, found elements of int64"),
+        ({"spared": np.array([True])}, "array of 3 bool, found the shape (1,)"),
+        ({"spared_probability": 1.5}, "spared_probability as a number from 0 to 1, found 1.5"),
         ({"focus": -1.0}, "focus as a number from 0 to 10"),
         ({"focus": float("nan")}, "focus as a number from 0 to 10"),
         ({"diversity": 0.1}, "leave out diversity, which follows from 'experts' of the method"),

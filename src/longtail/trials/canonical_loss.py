@@ -11,8 +11,10 @@ which leaves cross-entropy.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -258,8 +260,10 @@ def _custom(loss: CustomLoss, classifier: Classifier, counts: Float64Array) -> C
     try:
         form = loss.definition.canonical(counts, classifier.scale)
     except Exception as error:  # whatever the user's code raises
+        where = traceback.extract_tb(error.__traceback__)[-1]
         raise ConfigurationError(
-            f"the loss '{loss.type}' cannot be computed ({type(error).__name__}: {error})"
+            f"the loss '{loss.type}' cannot be computed ({type(error).__name__}: {error}; "
+            f"{Path(where.filename).name}, line {where.lineno})"
         ) from error
     if not isinstance(form, CanonicalLoss):
         raise ConfigurationError(f"the loss '{loss.type}' must return a CanonicalLoss")

@@ -30,25 +30,28 @@ def check_form(form: Any, loss: str, classes: int) -> None:
         classes: of the data set.
 
     Raises:
-        ConfigurationError: naming the loss, the field and what is valid.
+        ConfigurationError: naming the loss, the field, what is valid and what was found.
     """
     for name, (low, high) in RANGES_OF_ARRAYS.items():
         values = getattr(form, name)
-        if values is not None and not _are_numbers(values, classes, low, high):
+        if values is None:
+            continue
+        found = _misfit(values, classes, "fiu") or _outside(values, low, high)
+        if found:
             raise ConfigurationError(
-                f"the loss '{loss}' must give {name} as an array of {classes} numbers from "
-                f"{low:.4g} to {high:.4g}"
+                f"the loss '{loss}' must give {name} as a NumPy array of {classes} numbers from "
+                f"{low:.4g} to {high:.4g}, found {found}"
             )
-    spared = form.spared
-    if spared is not None and (np.shape(spared) != (classes,) or _kind(spared) != "b"):
+    if form.spared is not None and (found := _misfit(form.spared, classes, "b")):
         raise ConfigurationError(
-            f"the loss '{loss}' must give spared as an array of {classes} bool"
+            f"the loss '{loss}' must give spared as a NumPy array of {classes} bool, found {found}"
         )
     for name, (low, high) in RANGES_OF_NUMBERS.items():
         number = getattr(form, name)
         if not (isinstance(number, int | float) and low <= number <= high):
             raise ConfigurationError(
-                f"the loss '{loss}' must give {name} as a number from {low:.4g} to {high:.4g}"
+                f"the loss '{loss}' must give {name} as a number from {low:.4g} to {high:.4g}, "
+                f"found {number!r}"
             )
     for name in FIELDS_OF_EXPERTS:
         if getattr(form, name) is not None and np.any(getattr(form, name)):
@@ -58,13 +61,22 @@ def check_form(form: Any, loss: str, classes: int) -> None:
             )
 
 
-def _are_numbers(values: Any, classes: int, low: float, high: float) -> bool:
-    """Whether they are an array of real numbers in a range, one for each class."""
-    if _kind(values) not in "fiu" or np.shape(values) != (classes,):
-        return False
-    return bool(np.all((values >= low) & (values <= high)))
+def _misfit(values: Any, classes: int, kinds: str) -> str:
+    """What values are that are no array with an element per class; empty if they are one.
+
+    Args:
+        values: that a loss gives.
+        classes: of the data set.
+        kinds: of the elements, as NumPy abbreviates them.
+    """
+    if not isinstance(values, np.ndarray):
+        return f"a {type(values).__name__}"
+    if values.dtype.kind not in kinds:
+        return f"elements of {values.dtype}"
+    return "" if values.shape == (classes,) else f"the shape {values.shape}"
 
 
-def _kind(values: Any) -> str:
-    """The kind of the elements of an array, as NumPy abbreviates it; a space for anything else."""
-    return values.dtype.kind if isinstance(values, np.ndarray) else " "
+def _outside(values: Any, low: float, high: float) -> str:
+    """The first value that is outside a range, and its class; empty if all are inside."""
+    [wrong] = np.nonzero(~((values >= low) & (values <= high)))
+    return f"{values[wrong[0]]:.6g} for class {wrong[0]}" if len(wrong) else ""
