@@ -212,6 +212,18 @@ def test_a_label_is_one_line_of_text(entry: str, label: str, base_config: Config
     assert text == f"{entry}.label: should be printable text on one line, found {label!r}"
 
 
+def test_a_label_fits_into_figures(base_config: Config) -> None:
+    base_config["methods"]["ldam"]["label"] = "x" * 60
+    assert parse(base_config).methods["ldam"].label == "x" * 60
+    base_config["methods"]["ldam"]["label"] = "x" * 61
+    with pytest.raises(ConfigurationError) as error:
+        parse(base_config)
+    assert str(error.value) == (
+        "methods.ldam.label: should be at most 60 characters, to fit into figures and tables, "
+        "found 61"
+    )
+
+
 @pytest.mark.parametrize("axis", ["datasets", "train_sets", "backbones", "methods", "seeds"])
 def test_empty_axis_is_refused(axis: str, base_config: Config) -> None:
     assert f"grid.{axis}: give at least one, found none" in message(

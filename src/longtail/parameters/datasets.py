@@ -12,7 +12,7 @@ from longtail.parameters.types import (
     MAX_COUNT,
     Count,
     ImbalanceFactor,
-    Label,
+    Line,
     Name,
     Positive,
     Seed,
@@ -212,7 +212,7 @@ class Dataset(Strict):
     """
 
     name: Name
-    label: Label
+    label: Line
     source: Source
     imbalance: Imbalance
     unknown: UnknownClasses | None = None

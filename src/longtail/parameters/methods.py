@@ -16,7 +16,7 @@ from longtail.parameters.post_hoc import PostHoc, PostHocLogitAdjustment, TauNor
 from longtail.parameters.sampling import DeferredWeights, Sampling
 from longtail.parameters.second_stage import SecondStage
 from longtail.parameters.strict import Strict, key_error
-from longtail.parameters.types import Label, Name
+from longtail.parameters.types import Label, Line, Name
 
 
 class Method(Strict):
@@ -54,7 +54,7 @@ class Method(Strict):
     recipe: dict[str, Any] = Field(default_factory=dict)
     external: External | None = None
     family: Family | None = None
-    paper: Label | None = None
+    paper: Line | None = None
 
     @model_validator(mode="before")
     @classmethod

@@ -20,12 +20,26 @@ def _printable_line(text: str) -> str:
     return text
 
 
+# For more, figures and the tables of a page have no room.
+LONGEST_LABEL = 60
+
+
+def _short(label: str) -> str:
+    if len(label) > LONGEST_LABEL:
+        raise ValueError(
+            f"should be at most {LONGEST_LABEL} characters, to fit into figures and tables, found "
+            f"{len(label)}"
+        )
+    return label
+
+
 # Part of dataset names, of namespaces and of file paths.
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_]*$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Text = Annotated[str, Field(min_length=1)]
-# Names a row, a column or a page.
-Label = Annotated[str, AfterValidator(_printable_line)]
+Line = Annotated[str, AfterValidator(_printable_line)]
+# Names a row or a column.
+Label = Annotated[Line, AfterValidator(_short)]
 # A file or a folder on one machine, which is known by its contents wherever it is.
 MachinePath = Annotated[Text, Field(json_schema_extra={"format": "path"})]
 
