@@ -122,6 +122,35 @@ def test_methods_of_one_training_are_best_together() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("values", "p", "expected", "sentence"),
+    [
+        ((0.0, 0.0, 0.0), 1.0, "best", "SOFTMAX, FOCAL, and LDAM are equal: 0.000 [0.000, 0.062]."),
+        (
+            (0.5, 0.5, 0.25),
+            0.001,
+            "worse",
+            "SOFTMAX and FOCAL are equal and best, beyond noise: 0.500 [0.438, 0.562].",
+        ),
+        (
+            (0.5, 0.5, 0.25),
+            0.9,
+            "not significantly worse",
+            "no method is best beyond noise: SOFTMAX and FOCAL are equal at 0.500 [0.438, 0.562], "
+            "and none of the others is significantly worse.",
+        ),
+    ],
+)
+def test_methods_of_the_highest_accuracy_are_best_together(
+    values: tuple[float, float, float], p: float, expected: str, sentence: str
+) -> None:
+    names = ("softmax", "focal", "ldam")
+    trials = tuple((name, 0, value) for name, value in zip(names, values, strict=True))
+    table = found(("softmax", "focal", 1.0), ("softmax", "ldam", p), trials=trials)
+    assert places(table) == {"softmax": "best", "focal": "best", "ldam": expected}
+    assert leader_sentences(table, TABLE)[0].endswith(f"test set), {sentence}")
+
+
 def test_the_long_tailed_training_set_is_judged() -> None:
     assert headline_tables(CONTENTS) == [TABLE]
     assert headline_tables(Contents(tables=CONTENTS.tables[:1], methods=())) == [CONTENTS.tables[0]]

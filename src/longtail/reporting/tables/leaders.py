@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from longtail.evaluation.paired_tests import holm
@@ -55,7 +56,8 @@ def leaders(
     Returns:
         One row per table, part (``TAIL``, ``OVERALL``) and method with ``LEADER_COLUMNS``: the
         accuracy and its interval, ``p`` of the difference from the best method (NaN for that one)
-        and its ``place``. Methods that lack seeds are ``UNTESTED``.
+        and its ``place``. All methods of the highest accuracy are ``BEST``; the first is the one
+        that others are compared with. Methods that lack seeds are ``UNTESTED``.
     """
     overall = "natural" if "natural" in set(scores["test_set"]) else "balanced"
     tail = {TAIL: tail_test_set(grouped_by)} if has_tail else {}
@@ -83,8 +85,9 @@ def _compared_with_the_best(
     places = dict.fromkeys(values.index, (UNTESTED, float("nan")))
     places |= dict.fromkeys(best, (BEST, float("nan")))
     for methods, p in zip(others, corrected, strict=True):
-        is_worse = p < content.statistics.level
-        places |= dict.fromkeys(methods, (WORSE if is_worse else ALIKE, float(p)))
+        is_equal = np.isclose(values[methods[0]], values[best[0]], rtol=0, atol=1e-9)
+        place = BEST if is_equal else WORSE if p < content.statistics.level else ALIKE
+        places |= dict.fromkeys(methods, (place, float(p)))
     return [
         {**row, "part": part, "place": places[row["method"]][0], "p": places[row["method"]][1]}
         for row in own.to_dict("records")
@@ -156,11 +159,16 @@ def leader_synopsis(found: pd.DataFrame, contents: Contents) -> list[str]:
 def _text(own: pd.DataFrame, labels: Mapping[str, str]) -> str:
     methods = own.groupby("place", sort=False)["method"].agg(list)
     best, alike, worse = (list(methods.get(place, [])) for place in (BEST, ALIKE, WORSE))
-    top = own[own["place"] == BEST].iloc[0]
+    highest = own[own["place"] == BEST]
+    top, is_tie = highest.iloc[0], bool(highest["p"].notna().any())
     named = listed([labels[method] for method in best])
-    interval = format_interval(top["low"], top["high"])
+    are_alike = len(highest[["low", "high"]].drop_duplicates()) == 1
+    interval = format_interval(top["low"], top["high"]) if are_alike else ""
     value = f"{format_short(top['value'])}{f' {interval}' if interval else ''}"
     one = "is" if len(best) == 1 else "(one training) are"
+    if is_tie and not alike:
+        return f"{named} are equal{' and best, beyond noise' if worse else ''}: {value}."
+    reached = f"{named} are equal at {value}" if is_tie else f"{named} reaches {value}"
     if not alike and not worse:
         return f"{named} {one} not compared with another training: {value}."
     if not alike:
@@ -168,11 +176,11 @@ def _text(own: pd.DataFrame, labels: Mapping[str, str]) -> str:
     others = listed([labels[method] for method in alike])
     if not worse:
         return (
-            f"no method is best beyond noise: {named} reaches {value}, and none of the "
-            f"others is significantly worse."
+            f"no method is best beyond noise: {reached}, and none of the others is "
+            f"significantly worse."
         )
     return (
-        f"{named} reaches {value}, and {others} "
+        f"{reached}, and {others} "
         f"{is_or_are(len(alike))} not significantly worse; "
         f"{counted(len(worse), 'other method')} {is_or_are(len(worse))}."
     )
