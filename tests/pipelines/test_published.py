@@ -78,10 +78,14 @@ def report(full: Run, tmp_path_factory: pytest.TempPathFactory) -> Report:
     """The whole run's report with a published table in the catalog."""
     folder = tmp_path_factory.mktemp("published")
     table = folder / "toy.csv"
-    toy(full.load("digits_results")).to_csv(table, index=False)
+    toy(full.load("digits_results")).to_csv(table, index=False, float_format="%.4f")
     pipeline, given = report_stage(full, LONGER, PUBLISHED)
     entries = loader("test", data=str(folder))["catalog"]
-    entries["published_toy"] = {"type": "pandas.CSVDataset", "filepath": str(table)}
+    entries["published_toy"] = {
+        "type": "pandas.CSVDataset",
+        "filepath": str(table),
+        "load_args": {"dtype": "str", "keep_default_na": False, "na_values": [""]},
+    }
     catalog = LongtailCatalog.from_config(entries)
     assert isinstance(catalog, LongtailCatalog)
     for name, value in given.items():
@@ -141,6 +145,7 @@ def test_a_table_of_another_data_set_is_reported_and_not_audited(
     assert f"datasets.digits.published: {note}" in caplog.text
     assert note.replace("'", "&#39;") in ended.load("digits_report")
     assert '<h2 id="audit">' not in ended.load("digits_report")
+    assert ended.load("digits_published_audit").empty
     appendix = ended.load("digits_intervals_appendix")
     assert note in appendix
     assert "Audit of the published tables" not in appendix

@@ -15,7 +15,7 @@ from longtail.published.audit import CHECKS, audit
 from longtail.published.audit.accuracies import smallest_denominator
 from longtail.published.audit.differences import LEVEL, MCNEMAR_MIN_IMAGES
 from longtail.published.audit.loss_column import LDAM_MARGIN, LDAM_SCALE
-from longtail.published.results import shipped
+from longtail.published.results import shipped, validated
 
 BACKBONES = ["mobilenetv2", "resnet50v2", "vit_b16", "convnext_base"]
 
@@ -95,7 +95,7 @@ def test_hits_of_the_parts_are_those_of_the_whole_in_all_rows_but_the_copy(
 def test_sizes_of_the_test_sets_are_found_from_the_accuracies(thesis: pd.DataFrame) -> None:
     accuracies = thesis[(thesis["metric"] == "acc1") & thesis["value"].notna()]
     found = {
-        test_set: smallest_denominator(cells["value"].to_numpy(), 10_000)
+        test_set: smallest_denominator(cells["value"], 10_000, 4)
         for test_set, cells in accuracies.groupby("test_set")
     }
     assert found == {"balanced": 5000, "long_tailed": 1051, "head": 844, "middle": 169, "tail": 38}
@@ -309,6 +309,7 @@ def results(values: dict[str, float], images: dict[str, int], **names: str) -> p
     usual = {
         "table": "1", "backbone": "vit", "train_set": "long_tailed", "imbalance_factor": 100.0,
         "method": "ldam", "metric": "acc1", "low": np.nan, "high": np.nan, "note": "",
+        "decimals": 4,
     }  # fmt: skip
     cells = [
         {**usual, **names, "test_set": test_set, "value": value, "images": images[test_set]}
@@ -394,6 +395,47 @@ def test_tables_without_parts_or_losses_are_no_problem() -> None:
     found = audit(shipped("cifar100_lt"))
     assert set(found["check"]) == {"missing_cells", "undecided_pairs"}
     assert found["holds"].all()
+
+
+def written(*values: str, images: int, test_set: str = "balanced") -> pd.DataFrame:
+    """Accuracies of one table as a CSV file has them, a method each."""
+    rows = [
+        results({test_set: 0.0}, {test_set: images}, method=f"m{row}").assign(value=value)
+        for row, value in enumerate(values)
+    ]
+    return validated(pd.concat(rows, ignore_index=True).drop(columns="decimals").astype(str))
+
+
+def test_accuracies_are_checked_to_the_decimals_that_are_written() -> None:
+    """42 and 54 of 180 images are 0.2333... and 0.3; two decimals fit any number of 180."""
+    assert of(audit(written("0.233", "0.300", "0.31", images=180)), "whole_hits") == [
+        "2 of 2 accuracies are whole numbers of hits, to the decimals printed."
+    ]
+    assert of(audit(written("0.2330", "0.235", images=180)), "whole_hits") == [
+        "Acc1 0.2330 on the balanced test set is 41.94 hits of 180 images: no whole number.",
+        "Acc1 0.235 on the balanced test set is 42.30 hits of 180 images: no whole number.",
+        "0 of 2 accuracies are whole numbers of hits, to the decimals printed.",
+    ]
+    assert of(audit(written("0.31", "0.47", images=180)), "whole_hits") == []
+
+
+def test_hits_that_the_decimals_do_not_tell_are_not_added_up() -> None:
+    """33, 11 and 3 of 60 images each are 47 of 180: 0.26, or with four decimals 0.2611."""
+    sizes = {"head": 60, "middle": 60, "tail": 60, "long_tailed": 180}
+    for whole, findings in (("0.26", 0), ("0.2611", 1)):
+        texts = dict(zip(sizes, ("0.5500", "0.1833", "0.0500", whole), strict=True))
+        parts = [written(text, images=sizes[name], test_set=name) for name, text in texts.items()]
+        found = audit(pd.concat(parts, ignore_index=True))
+        assert len(of(found, "parts_add_up")) == len(of(found, "parts_add_up", holds=True))
+        assert len(of(found, "parts_add_up")) == findings
+
+
+def test_losses_add_up_to_the_decimals_that_are_written() -> None:
+    sizes = {"head": 60, "middle": 60, "tail": 60, "long_tailed": 180}
+    losses = {"head": 1.01, "middle": 2.02, "tail": 3.02, "long_tailed": 2.01}
+    row = results(losses, sizes, metric="loss", method="softmax")
+    assert of(audit(row.assign(decimals=2)), "losses_add_up", holds=False) == []
+    assert len(of(audit(row), "losses_add_up", holds=False)) == 1
 
 
 def test_part_of_a_table_is_audited_as_far_as_it_goes(thesis: pd.DataFrame) -> None:

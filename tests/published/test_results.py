@@ -32,9 +32,9 @@ def published(*cells: dict[str, Any]) -> pd.DataFrame:
     usual = {
         "table": "1", "backbone": "vit", "train_set": "balanced", "imbalance_factor": 100,
         "method": "softmax", "test_set": "tail", "metric": "acc1", "images": 100, "value": 0.5,
-        "low": np.nan, "high": np.nan, "note": "",
+        "low": np.nan, "high": np.nan, "note": "", "decimals": 1,
     }  # fmt: skip
-    return pd.DataFrame([{**usual, **cell} for cell in cells], columns=COLUMNS)
+    return pd.DataFrame([{**usual, **cell} for cell in cells], columns=[*COLUMNS, "decimals"])
 
 
 def ours(*cells: dict[str, Any]) -> pd.DataFrame:
@@ -106,10 +106,20 @@ def test_benchmark_table_holds_accuracies_of_the_balanced_test_set() -> None:
 def test_validated_table_has_types_and_no_more_columns() -> None:
     raw = published({"value": "0.5", "images": "38", "note": np.nan}).assign(more=1)
     table = validated(raw)
-    assert list(table.columns) == COLUMNS
+    assert list(table.columns) == [*COLUMNS, "decimals"]
     assert table["value"].tolist() == [0.5]
     assert table["images"].dtype == np.int64
     assert table["note"].tolist() == [""]
+
+
+def test_decimals_are_counted_as_written_and_kept_when_validated_again() -> None:
+    texts = ["0.2330", "0.31", "1", " 0.5 ", "2.33e-1", ""]
+    raw = published(*({"value": text, "method": f"m{n}"} for n, text in enumerate(texts)))
+    once = validated(raw.replace({"value": {"": np.nan}}))
+    assert once["decimals"].tolist() == [4, 2, 0, 1, 3, 0]
+    pd.testing.assert_frame_equal(validated(once), once)
+    numbers = raw.drop(columns="decimals").iloc[:2].astype({"value": float})
+    assert validated(numbers)["decimals"].tolist() == [3, 2]  # pandas has dropped the zero
 
 
 def test_missing_cells_are_valid() -> None:

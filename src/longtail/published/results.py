@@ -35,13 +35,15 @@ def shipped(name: Literal["thesis", "cifar100_lt", "cifar100_lt_record"]) -> pd.
 def validated(published: pd.DataFrame, where: str = "published results") -> pd.DataFrame:
     """A table of published results with the columns and the types of its schema.
 
+    And with ``decimals``: how many each value was written with.
+
     Raises:
         DataError: naming the column, the first rows that are wrong and what is valid.
     """
-    from longtail.schemas.published import PUBLISHED
+    from longtail.schemas.published import PRINTED_DECIMALS, PUBLISHED
     from longtail.schemas.validation import validate
 
-    return validate(published, PUBLISHED, where)[list(PUBLISHED.columns)]
+    return validate(published, PUBLISHED, where)[[*PUBLISHED.columns, PRINTED_DECIMALS]]
 
 
 def comparable(published: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
@@ -69,10 +71,10 @@ def compare(
     Returns:
         A row for each cell present in both, in the published order: ``CELL``, ``table``,
         ``images``, ``ours``, ``ours_low``, ``ours_high``, ``seeds``, ``sd``, ``published``,
-        ``published_low``, ``published_high``, ``difference`` (ours minus published), ``inside``
-        (the published value is in our interval), ``overlap`` (the two intervals do), ``p``
-        and ``note``. A published accuracy has the exact interval on its test images, widened to
-        the published range; another metric has the published range only. ``p`` is the
+        ``decimals``, ``published_low``, ``published_high``, ``difference`` (ours minus published),
+        ``inside`` (the published value is in our interval), ``overlap`` (the two intervals do),
+        ``p`` and ``note``. A published accuracy has the exact interval on its test images, widened
+        to the published range; another metric has the published range only. ``p`` is the
         two-sided z-test of two accuracies of independent test sets of that many images; it leaves
         out what another seed would change. ``inside`` and ``overlap`` are missing where an end is.
     """
@@ -81,7 +83,8 @@ def compare(
     ours = summaries[[*CELL, "value", "low", "high", "seeds", "sd"]].rename(
         columns={"value": "ours", "low": "ours_low", "high": "ours_high"}
     )
-    theirs = published[["table", *CELL, "images", "value", "low", "high", "note"]].rename(
+    printed = ["value", "decimals", "low", "high"]
+    theirs = published[["table", *CELL, "images", *printed, "note"]].rename(
         columns={"value": "published", "low": "published_low", "high": "published_high"}
     )
     both = theirs.merge(ours, on=CELL, validate="one_to_one")
@@ -102,7 +105,8 @@ def compare(
     both["note"] = both["note"].where(~is_loss, both["note"] + separator + CRITERION_NOTE)
     return both[
         ["table", *CELL, "images", "ours", "ours_low", "ours_high", "seeds", "sd", "published",
-         "published_low", "published_high", "difference", "inside", "overlap", "p", "note"]
+         "decimals", "published_low", "published_high", "difference", "inside", "overlap", "p",
+         "note"]
     ]  # fmt: skip
 
 

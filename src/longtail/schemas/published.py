@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal, InvalidOperation
 from typing import get_args
 
 import pandas as pd
@@ -16,6 +17,8 @@ CELL = ["backbone", "train_set", "method", "test_set", "metric"]
 TEST_SETS = ("balanced", "long_tailed", *GROUPS, *(f"balanced_{name}" for name in GROUPS), *SHOTS)
 PRINTED_METRICS = ("loss", "acc1", "f1")
 FRACTIONS = ("acc1", "f1")
+# The column that validation adds: the decimals that each value was written with.
+PRINTED_DECIMALS = "decimals"
 
 
 def _are_fractions(table: pd.DataFrame) -> pd.Series[bool]:
@@ -32,6 +35,30 @@ def _are_in_order(table: pd.DataFrame) -> pd.Series[bool]:
 def _are_of_one_table(table: pd.DataFrame) -> pd.Series[bool]:
     is_twice_in_table = table.duplicated(["table", *CELL], keep=False)
     return is_twice_in_table | ~table.duplicated(["imbalance_factor", *CELL], keep=False)
+
+
+def _with_decimals(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with its decimals, unless its values are numbers that were counted before."""
+    if "value" not in table:
+        return table
+    value = table["value"]
+    if PRINTED_DECIMALS in table and pd.api.types.is_numeric_dtype(value):
+        return table
+    return table.assign(**{PRINTED_DECIMALS: value.map(decimals).astype("int64")})
+
+
+def decimals(value: object) -> int:
+    """The decimals of a number as it is written, trailing zeros included; 0 if it is none.
+
+    Examples:
+        >>> decimals("0.2330"), decimals(0.31), decimals("1"), decimals("")
+        (4, 2, 0, 0)
+    """
+    try:
+        exponent = Decimal(str(value)).as_tuple().exponent
+    except InvalidOperation:
+        return 0
+    return max(-exponent, 0) if isinstance(exponent, int) else 0
 
 
 PUBLISHED = table(
@@ -63,4 +90,5 @@ PUBLISHED = table(
     ],
     unique=["table", *CELL],
     rows=True,
+    parsers=pa.Parser(_with_decimals),
 )

@@ -117,6 +117,7 @@ PUBLISHED_COMPARISON = table(
         "seeds": whole("number of our trainings", 1),
         "sd": number("our standard deviation between seeds", missing=True),
         **with_interval("published", "published value", missing=True),
+        "decimals": whole("decimals of the published value, as it is printed"),
         "difference": number("ours minus published", missing=True),
         "inside": flag("whether the published value is in our interval", missing=True),
         "overlap": flag("whether the two intervals overlap", missing=True),

@@ -122,6 +122,16 @@ def changed(**changes: object) -> Table:
     return TABLE.model_copy(update=changes)
 
 
+def test_published_values_keep_their_decimals(comparison: pd.DataFrame) -> None:
+    cells = comparison.assign(published=0.31, decimals=2, difference=0.01, inside=True)
+    (table,) = comparison_tables(cells, [TABLE])
+    assert {cell for row in table.rows if row[1] == "published" for cell in row[2:]} == {
+        "0.31 (+1.0)"
+    }
+    (table,) = comparison_tables(cells.assign(decimals=17), [TABLE])
+    assert table.rows[1][2] == "0.3100 (+1.0)"
+
+
 def printed(comparison: pd.DataFrame, table: Table = TABLE) -> ComparisonTable:
     (found,) = comparison_tables(comparison, [table])
     return found

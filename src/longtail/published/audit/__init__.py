@@ -48,8 +48,8 @@ def audit(published: pd.DataFrame, classes: int = 100) -> pd.DataFrame:
     from another training set is named, and left out of all other checks but that for missing cells.
 
     Args:
-        published: a table as :func:`longtail.published.results.validated` returns it, with
-            accuracies to four decimals.
+        published: a table as :func:`longtail.published.results.validated` returns it. Numbers are
+            checked to the decimals that they are written with.
         classes: the number of classes.
 
     Returns:

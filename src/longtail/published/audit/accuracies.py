@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from longtail.arrays import BoolArray, Float64Array, Int64Array
 from longtail.published.audit.finding import (
     PRINTED_GROUPS,
-    PRINTED_ROUNDING,
     PRINTED_TOLERANCE,
     WHOLE,
     AuditFinding,
@@ -21,9 +21,10 @@ from longtail.published.audit.finding import (
     reported,
     row_finding,
     table_finding,
+    unit_of_last_place,
 )
 
-# With more images, every number of four decimals is a whole number of hits.
+# Larger test sets are not searched for the smallest denominator.
 MOST_TEST_IMAGES = 10_000
 # Few accuracies can be multiples of a larger fraction by chance. If the probability of that is
 # smaller than this, they are evidence for it.
@@ -33,18 +34,18 @@ LARGEST_DENOMINATOR = 6
 
 
 def whole_hits(published: pd.DataFrame) -> Iterator[AuditFinding]:
-    """Whether each accuracy is a whole number of hits, to the four decimals printed."""
+    """Whether each accuracy is a whole number of hits, to the decimals printed."""
     cells = _cells_of_small_test_sets(published)
     if cells.empty:
         return
-    wrong = ~_are_multiples(cells["value"].to_numpy(), cells["images"].to_numpy())
+    wrong = ~_are_multiples(cells["value"], cells["images"].to_numpy(), cells["decimals"])
     for cell in each(cells[wrong]):
         yield row_finding(
             "whole_hits",
             cell,
             False,
-            f"Acc1 {cell.value:.4f} on the {readable_name(cell.test_set)} test set is "
-            f"{cell.value * cell.images:.2f} hits of {cell.images:,} images: no whole number.",
+            f"Acc1 {cell.value:.{cell.decimals}f} on the {readable_name(cell.test_set)} test set "
+            f"is {cell.value * cell.images:.2f} hits of {cell.images:,} images: no whole number.",
         )
     whole = len(cells) - int(wrong.sum())
     yield table_finding(
@@ -61,8 +62,8 @@ def smallest_denominators(published: pd.DataFrame) -> Iterator[AuditFinding]:
     """
     for test_set, cells in _cells_of_small_test_sets(published).groupby("test_set", sort=False):
         images = int(cells["images"].max())
-        found = smallest_denominator(cells["value"].to_numpy(), images)
-        if found and found < images and _by_chance(cells["value"], found, images) >= UNLIKELY:
+        found = smallest_denominator(cells["value"], images, cells["decimals"])
+        if found and found < images and _by_chance(cells, found, images) >= UNLIKELY:
             continue
         accuracies = f"{len(cells)} accuracies on the {readable_name(test_set)} test set"
         yield table_finding(
@@ -77,19 +78,23 @@ def smallest_denominators(published: pd.DataFrame) -> Iterator[AuditFinding]:
         )
 
 
-def smallest_denominator(values: Float64Array, most: int) -> int | None:
+def smallest_denominator(values: npt.ArrayLike, most: int, decimals: npt.ArrayLike) -> int | None:
     """The smallest n up to ``most`` such that all values are multiples of 1/n, after rounding."""
-    fits = np.flatnonzero(_are_multiples(values, np.arange(1, most + 1)[:, None]).all(axis=1))
+    possible = np.arange(1, most + 1)[:, None]
+    fits = np.flatnonzero(_are_multiples(values, possible, decimals).all(axis=1))
     return int(fits[0]) + 1 if len(fits) else None
 
 
-def _by_chance(values: pd.Series[float], found: int, images: int) -> float:
+def _by_chance(cells: pd.DataFrame, found: int, images: int) -> float:
     """The probability that accuracies on ``images`` images are all multiples of 1/``found``.
 
     After rounding. Equal accuracies count once, since one may be a copy of the other.
     """
-    possible = np.round(np.arange(images + 1) / images, 4)
-    return float(_are_multiples(possible, found).mean()) ** values.nunique()
+    probability = 1.0
+    for decimals, values in cells.groupby("decimals")["value"]:
+        possible = np.round(np.arange(images + 1) / images, decimals)
+        probability *= float(_are_multiples(possible, found, decimals).mean()) ** values.nunique()
+    return probability
 
 
 def parts_add_up(published: pd.DataFrame) -> Iterator[AuditFinding]:
@@ -98,7 +103,11 @@ def parts_add_up(published: pd.DataFrame) -> Iterator[AuditFinding]:
     test_sets = [*PRINTED_GROUPS, WHOLE]
     if not has_test_sets(accuracy, test_sets):
         return
-    complete = accuracy[test_sets].notna().all(axis=1)
+    units = unit_of_last_place(by_test_set(published, "acc1", "decimals")[test_sets])
+    # With fewer decimals an accuracy stands for several numbers of hits.
+    complete = (images[test_sets] * units < 1).all(axis=1)
+    if not complete.any():
+        return
     accuracy, images = accuracy[complete], images[complete]
     hits = (accuracy[test_sets] * images[test_sets]).round().astype(int)
     sums, image_sums = hits[PRINTED_GROUPS].sum(axis=1), images[PRINTED_GROUPS].sum(axis=1)
@@ -126,12 +135,16 @@ def f1_is_weighted(published: pd.DataFrame) -> Iterator[AuditFinding]:
     yield from _f1_exceeds_accuracy(published)
     cells = reported(published, "f1")
     cells = cells[cells["test_set"] == PRINTED_GROUPS[-1]]
+    # With fewer decimals every number is such a fraction.
+    units = unit_of_last_place(cells["decimals"])
+    cells = cells[LARGEST_DENOMINATOR * cells["images"] * units < 1]
     if cells.empty:
         return
     images, values = int(cells["images"].max()), cells["value"].to_numpy()
-    fitting = _small_fractions(values, images)
+    decimals = cells["decimals"].to_numpy()
+    fitting = _small_fractions(values, images, decimals)
     others = [n for n in range(2 * images // 3, 4 * images // 3) if n != images]
-    best = max(_small_fractions(values, n) for n in others)
+    best = max(_small_fractions(values, n, decimals) for n in others)
     yield table_finding(
         "f1_is_weighted",
         fitting > best,
@@ -167,18 +180,23 @@ def _f1_exceeds_accuracy(published: pd.DataFrame) -> Iterator[AuditFinding]:
     )
 
 
-def _small_fractions(values: Float64Array, images: int) -> int:
+def _small_fractions(values: Float64Array, images: int, decimals: Int64Array) -> int:
     """The number of values that, times ``images``, are fractions with a small denominator."""
     denominators = np.arange(1, LARGEST_DENOMINATOR + 1)[:, None] * images
-    return int(_are_multiples(values, denominators).any(axis=0).sum())
+    return int(_are_multiples(values, denominators, decimals).any(axis=0).sum())
 
 
-def _are_multiples(values: Float64Array, denominators: Int64Array | int) -> BoolArray:
+def _are_multiples(
+    values: npt.ArrayLike, denominators: Int64Array | int, decimals: npt.ArrayLike
+) -> BoolArray:
     """Whether printed numbers are multiples of one divided by a denominator, after rounding."""
-    misses = np.abs(np.round(values * denominators) / denominators - values)
-    return misses <= PRINTED_ROUNDING + PRINTED_TOLERANCE
+    numbers = np.asarray(values, dtype=np.float64)
+    misses = np.abs(np.round(numbers * denominators) / denominators - numbers)
+    return np.asarray(misses <= unit_of_last_place(decimals) / 2 + PRINTED_TOLERANCE)
 
 
 def _cells_of_small_test_sets(published: pd.DataFrame) -> pd.DataFrame:
+    """Accuracies that can contradict their number of images: with enough decimals for it."""
     cells = reported(published, "acc1")
-    return cells[cells["images"] < MOST_TEST_IMAGES]
+    can_contradict = cells["images"] * unit_of_last_place(cells["decimals"]) < 1
+    return cells[can_contradict & (cells["images"] < MOST_TEST_IMAGES)]

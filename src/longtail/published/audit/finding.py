@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 ROW_COLUMNS = ["table", "backbone", "train_set", "method"]
 WHOLE, PRINTED_GROUPS = "long_tailed", ["head", "middle", "tail"]
-# The largest rounding error of a number printed with four decimals.
-PRINTED_ROUNDING = 0.5e-4
 PRINTED_TOLERANCE = 1e-9
 # Names for which replacing underscores by spaces is not enough.
 READABLE_NAMES = {"long_tailed": "long-tailed", "class_balanced": "class-balanced", "ldam": "LDAM"}
@@ -58,6 +57,11 @@ def by_test_set(published: pd.DataFrame, metric: str, column: str = "value") -> 
         return pd.DataFrame(columns=ROW_COLUMNS)
     table = cells.pivot_table(index=ROW_COLUMNS, columns="test_set", values=column, sort=False)
     return table.reset_index()
+
+
+def unit_of_last_place(decimals: Any) -> Any:
+    """What the last printed decimal is worth: twice the largest rounding error."""
+    return 10.0 ** -np.asarray(decimals, dtype=np.float64)
 
 
 def each(table: pd.DataFrame) -> Iterator[Any]:

@@ -22,6 +22,8 @@ from longtail.reporting.tables.table_results import rows_of_table
 from longtail.wording import level_in_percent
 
 OUTSIDE = "*"
+# The most that a table prints.
+MOST_DECIMALS = 4
 # Characters of numbers in LaTeX.
 MATH = {"±": r"$\pm$", "-": "$-$", "+": "$+$", OUTSIDE: "$^{*}$"}
 
@@ -189,7 +191,8 @@ def _published_cell(cell: Mapping[Hashable, Any] | None) -> str:
         return MISSING
     outside = not pd.isna(cell["inside"]) and not cell["inside"]
     points = round(100 * cell["difference"], 1) + 0.0  # no minus before zero
-    return f"{cell['published']:.4f} ({points:+.1f}){OUTSIDE if outside else ''}"
+    published = format_fixed(cell["published"], min(cell["decimals"], MOST_DECIMALS))
+    return f"{published} ({points:+.1f}){OUTSIDE if outside else ''}"
 
 
 def _number_in_latex(text: str) -> str:
