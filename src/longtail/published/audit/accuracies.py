@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -91,9 +92,10 @@ def _by_chance(cells: pd.DataFrame, found: int, images: int) -> float:
     After rounding. Equal accuracies count once, since one may be a copy of the other.
     """
     probability = 1.0
-    for decimals, values in cells.groupby("decimals")["value"]:
+    distinct: dict[Any, int] = cells.groupby("decimals")["value"].nunique().to_dict()
+    for decimals, values in distinct.items():
         possible = np.round(np.arange(images + 1) / images, decimals)
-        probability *= float(_are_multiples(possible, found, decimals).mean()) ** values.nunique()
+        probability *= float(_are_multiples(possible, found, decimals).mean()) ** values
     return probability
 
 
