@@ -153,7 +153,13 @@ def test_a_file_that_is_not_read_is_named(
 ) -> None:
     monkeypatch.chdir(project)
     bootstrap_project(project)
-    for name in ("grid.yml", "parameters_more.yml", "parameters/of/mine.yml", "sub/catalog.yaml"):
+    for name in (
+        "grid.yml",
+        "parameters_more.yml",
+        "parameters/of/mine.yml",
+        "sub/catalog.yaml",
+        "sub/parameters/deep.yml",
+    ):
         file = project / "conf/mine" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("{}")
@@ -161,6 +167,7 @@ def test_a_file_that_is_not_read_is_named(
     session.load_context()
     said = [record.getMessage() for record in caplog.records if "is not read" in record.message]
     assert said == [
-        f"{project}/conf/mine/grid.yml is not read, by its name: parameters belong in files of "
-        f"{project}/conf/mine/parameters, or in a file whose name starts with parameters"
+        f"{project}/conf/mine/{name} is not read. Parameters are read from files in the folder "
+        f"parameters of an environment, and from files whose name starts with parameters"
+        for name in ("grid.yml", "sub/parameters/deep.yml")
     ]

@@ -82,13 +82,13 @@ class GridConfigLoader(OmegaConfigLoader):
     def unread_files(self) -> list[Path]:
         """YAML files of the base and of the environment that Kedro reads for no key."""
         patterns = [pattern for of in self.config_patterns.values() for pattern in of]
-        unread = []
-        for folder in (self.base_env, self.env or self.default_run_env):
-            above = Path(self.conf_source, folder or "")
-            read = {file for pattern in patterns for file in above.glob(pattern)}
-            files = {file for ending in ("yml", "yaml") for file in above.rglob(f"*.{ending}")}
-            unread += sorted(file for file in files if read.isdisjoint((file, *file.parents)))
-        return unread
+        files, read = set[Path](), set[Path]()
+        for name in filter(None, (self.base_env, self.env or self.default_run_env)):
+            folder = Path(self.conf_source, name)
+            files.update(folder.rglob("*.y*ml"))
+            for pattern in patterns:  # of Path.glob, a final "**" finds folders only
+                read.update(folder.glob(f"{pattern}/*" if pattern.endswith("**") else pattern))
+        return sorted(files - read)
 
     def command(self) -> str:
         """The command that runs all stages with this environment and these parameters.

@@ -51,9 +51,9 @@ class GridContext(KedroContext):
         parameters, trials = self.loader.parameters()
         for file in self.loader.unread_files():
             log.warning(
-                "%s is not read, by its name: parameters belong in files of %s, or in a file whose "
-                "name starts with parameters",
-                *(file, file.parents[0] / "parameters"),
+                "%s is not read. Parameters are read from files in the folder parameters of an "
+                "environment, and from files whose name starts with parameters",
+                file,
             )
         for name in unused_overrides(parameters, trials):
             log.warning("train.%s.trial has no effect: the grid has no such trial", name)
