@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
-from inspect import isclass
-from typing import Any, get_args
+from typing import get_args
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from longtail.parameters.layers import TAGS
-from longtail.parameters.strict import Strict
+from longtail.parameters.strict import Strict, models_in
 
 # Errors whose message is complete; the others get the value that was found.
 COMPLETE = {"value_error", "key_error", "unknown_key", "missing"}
@@ -80,7 +79,7 @@ def _tagged_unions() -> frozenset[tuple[str, str]]:
         (name, tag)
         for model in _subclasses(Strict)
         for name, field in model.model_fields.items()
-        if len(members := list(_models(field.annotation))) > 1
+        if len(members := list(models_in(field.annotation))) > 1
         for member in members
         for key in TAGS
         if key in member.model_fields
@@ -92,12 +91,3 @@ def _subclasses(model: type[Strict]) -> Iterator[type[Strict]]:
     for subclass in model.__subclasses__():
         yield subclass
         yield from _subclasses(subclass)
-
-
-def _models(annotation: Any) -> Iterator[type[Strict]]:
-    """The models that a field of this type can hold itself."""
-    if isclass(annotation) and issubclass(annotation, Strict):
-        yield annotation
-    else:
-        for argument in get_args(annotation):
-            yield from _models(argument)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
-from types import UnionType
-from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
+from inspect import isclass
+from typing import Any, Literal, Self, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
@@ -49,15 +49,28 @@ def key_error(key: str, message: str) -> PydanticCustomError:
     return PydanticCustomError("key_error", "{message}", {"key": key, "message": message})
 
 
-def _path_below(model: type[BaseModel], key: str) -> str | None:
-    """Where a model has a key of this name, such as ``profile.imbalance_factor``."""
+def models_in(annotation: Any) -> Iterator[type[Strict]]:
+    """The models that a field of this type can hold."""
+    if isclass(annotation) and issubclass(annotation, Strict):
+        yield annotation
+    else:
+        for argument in get_args(annotation):
+            yield from models_in(argument)
+
+
+def _path_below(model: type[Strict], key: str) -> str | None:
+    """Where a model has a key of this name, such as ``profile.imbalance_factor``.
+
+    The nearest place is given. What is below a name of the user's, as in ``datasets``, is left out.
+    """
     level, seen = [("", model)], {model}
     while level:
         inner = [
             (f"{path}{name}.", part)
             for path, outer in level
             for name, field in outer.model_fields.items()
-            for part in _models_in(field.annotation)
+            if get_origin(field.annotation) not in (dict, tuple)
+            for part in models_in(field.annotation)
             if part not in seen
         ]
         seen.update(part for _, part in inner)
@@ -66,15 +79,6 @@ def _path_below(model: type[BaseModel], key: str) -> str | None:
                 return path + key
         level = inner
     return None
-
-
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    """The models that a field may have, also as a member of a union."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    if get_origin(annotation) in (Annotated, Union, UnionType):
-        return [model for part in get_args(annotation) for model in _models_in(part)]
-    return []
 
 
 def unknown(
