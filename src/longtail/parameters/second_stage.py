@@ -27,8 +27,9 @@ class SecondStage(Strict):
 
     Attributes:
         epochs: of this stage; 0 for none.
-        trains: the classifier (cRT), a factor on the logits of each class (LWS), or both (MiSLAS);
-            or an offset of them, also with a factor.
+        trains: one or more of the ``classifier`` (cRT), a factor on the logits of each class
+            (``class_scales``, LWS) and an offset of them (``class_offsets``). MiSLAS trains the
+            first two.
         start: the classifier as it is ``trained`` in the first stage, or a new one, with
             ``random`` class vectors or, if it is cosine, with the ``class_means`` of the features.
         classifier: the last layer of this stage; null for that of the first stage.

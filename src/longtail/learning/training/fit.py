@@ -233,7 +233,7 @@ def _check_finite(images: str, loss: float, recipe: Recipe, when: str) -> None:
 
 
 def _check_weights(model: torch.nn.Module, recipe: Recipe) -> None:
-    """Refuse what the last step has made: the loss of an epoch is that before each step."""
+    """Refuse weights that are not finite after the last step, which no training loss follows."""
     weights = [value for value in model.state_dict().values() if value.is_floating_point()]
     if not torch.stack([value.isfinite().all() for value in weights]).all():
         raise DivergedError(

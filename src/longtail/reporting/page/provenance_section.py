@@ -120,9 +120,10 @@ def papers_and_parameters(methods: Sequence[Method]) -> list[tuple[str, str, str
 
 def _changed(method: Method) -> dict[str, Any]:
     """The parameters of a method that are not the defaults of its keys."""
-    defaults = {key: field.get_default() for key, field in type(method).model_fields.items()}
     changed = {
-        key for key, default in defaults.items() if getattr(method, key) not in (default, {})
+        key
+        for key, field in type(method).model_fields.items()
+        if getattr(method, key) != field.get_default(call_default_factory=True)
     }
     return method.model_dump(mode="json", include=changed - DESCRIPTIVE_KEYS, exclude_none=True)
 
