@@ -315,7 +315,7 @@ def test_a_run_that_cannot_be_tracked_leaves_nothing(
 def mine(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The file of a published table that has an entry in the catalog; it is not there yet."""
     file = tmp_path_factory.mktemp("published") / "mine.csv"
-    entry = {"type": "pandas.CSVDataset", "filepath": str(file)}
+    entry = {"type": "longtail.datasets.table.UserTableDataset", "filepath": str(file)}
     read = GridConfigLoader.__getitem__
 
     def with_entry(loader: GridConfigLoader, key: str) -> dict[str, Any]:
@@ -329,9 +329,9 @@ def mine(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("contents", "wanted"),
     [
-        (None, "cannot be read: [Errno 2] No such file or directory"),
-        (b"", "cannot be read: No columns to parse from file"),
-        (b"\xff\xfe\x00\x81,\n", "cannot be read: 'utf-8' codec can't decode byte 0xff"),
+        (None, "cannot be read: No such file or directory"),
+        (b"", " is empty"),
+        (b"\x89PNG\r\n", " is not a text file: it is a PNG image"),
         (b"a,b\n1,2\n", " has no column table, backbone"),
         (",".join(PUBLISHED.columns).encode(), " has no row below its header"),
     ],

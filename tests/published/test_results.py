@@ -40,7 +40,8 @@ def published(*cells: dict[str, Any]) -> pd.DataFrame:
 def ours(*cells: dict[str, Any]) -> pd.DataFrame:
     usual = {
         "backbone": "vit", "train_set": "balanced", "method": "softmax", "test_set": "tail",
-        "metric": "acc1", "value": 0.5, "low": 0.45, "high": 0.55, "seeds": 3, "sd": 0.01,
+        "metric": "acc1", "images": 100, "value": 0.5, "low": 0.45, "high": 0.55, "seeds": 3,
+        "sd": 0.01,
     }  # fmt: skip
     return pd.DataFrame([{**usual, **cell} for cell in cells])
 
@@ -241,6 +242,15 @@ def test_accuracies_are_compared_with_their_intervals() -> None:
     assert {name: row[name] for name in ("table", "note", "images", "seeds", "sd")} == {
         "table": "1", "note": "suspect", "images": 100, "seeds": 3, "sd": 0.01,
     }  # fmt: skip
+
+
+def test_our_accuracy_is_of_our_own_number_of_images() -> None:
+    (row,) = compare(ours({"images": 40, "value": 0.55}), published({"value": 0.6})).to_dict(
+        "records"
+    )
+    contingency = chi2_contingency([[22, 18], [60, 40]], correction=False)
+    assert row["p"] == pytest.approx(contingency.pvalue)
+    assert (row["our_images"], row["images"]) == (40, 100)
 
 
 @pytest.mark.parametrize(("value", "inside"), [(0.45, True), (0.55, True), (0.56, False)])

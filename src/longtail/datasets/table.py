@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Never
 
+import numpy as np
 import pandas as pd
 from kedro.io import DatasetError
 from kedro_datasets.pandas import CSVDataset
 
 from longtail.datasets.base import LocalVersionedDataset
+from longtail.schemas.user_csv import read_csv
 from longtail.storage.spreadsheet import guarded, unguarded
 
 # Written into workbooks, so that equal tables give equal files.
@@ -24,6 +26,21 @@ class TableDataset(CSVDataset):  # type: ignore[misc]
 
     def save(self, data: pd.DataFrame) -> None:
         super().save(guarded(data))
+
+
+class UserTableDataset(CSVDataset):  # type: ignore[misc]
+    """A CSV file that a user writes, in whatever form a spreadsheet saves it; it is only read.
+
+    Cells are loaded as texts: the table 2.10 is not 2.1, and 0.230 has three decimals. Empty ones
+    are missing.
+    """
+
+    def load(self) -> pd.DataFrame:
+        file = str(self._filepath)
+        return read_csv(file, file).replace("", np.nan)
+
+    def save(self, data: pd.DataFrame) -> Never:
+        raise DatasetError("a table of a user is only read")
 
 
 class WorkbookDataset(LocalVersionedDataset[pd.DataFrame, Never]):

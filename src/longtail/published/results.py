@@ -1,8 +1,8 @@
 """Published results, and ours beside them.
 
-A table of published results has a row a printed number: its table, the backbone, training set and
-method behind it, the test set and metric, the number of test images, and what is printed. Three
-such tables come with the package. ``thesis`` holds the appendix tables A.2, A.4, ..., A.16 of
+A table of published results has one row per printed number: its table, the backbone, training set
+and method behind it, the test set and metric, the number of test images, and what is printed.
+Three such tables come with the package. ``thesis`` holds the appendix tables A.2, A.4, ..., A.16 of
 Midtgaard (2025). ``cifar100_lt`` holds the literature's accuracies of ResNet-32 on CIFAR-100-LT
 with the standard recipe (Cao et al. 2019), ``cifar100_lt_record`` the highest ones, with recipes of
 their own. Another paper's can take their place.
@@ -63,25 +63,27 @@ def compare(
     """Our results beside the published ones.
 
     Args:
-        summaries: ours, a row a cell (``CELL``): ``value``, ``low`` and ``high`` (the mean over
-            seeds and its interval), ``seeds``, and ``sd`` over seeds.
+        summaries: ours, one row per cell (``CELL``): ``images`` of the test set, ``value``,
+            ``low`` and ``high`` (the mean over seeds and its interval), ``seeds``, and ``sd`` over
+            seeds.
         published: a table as :func:`validated` returns it, of one imbalance factor.
         confidence: of our intervals, and so of those that published accuracies are given.
 
     Returns:
         A row for each cell present in both, in the published order: ``CELL``, ``table``,
-        ``images``, ``ours``, ``ours_low``, ``ours_high``, ``seeds``, ``sd``, ``published``,
+        ``images`` (of the published number), ``our_images``, ``ours``, ``ours_low``,
+        ``ours_high``, ``seeds``, ``sd``, ``published``,
         ``decimals``, ``published_low``, ``published_high``, ``difference`` (ours minus published),
         ``inside`` (the published value is in our interval), ``overlap`` (the two intervals do),
         ``p`` and ``note``. A published accuracy has the exact interval on its test images, widened
         to the published range; another metric has the published range only. ``p`` is the
-        two-sided z-test of two accuracies of independent test sets of that many images; it leaves
-        out what another seed would change. ``inside`` and ``overlap`` are missing where an end is.
+        two-sided z-test of two accuracies of independent test sets; it leaves out what another
+        seed would change. ``inside`` and ``overlap`` are missing where an end is.
     """
     from longtail.schemas.published import CELL
 
-    ours = summaries[[*CELL, "value", "low", "high", "seeds", "sd"]].rename(
-        columns={"value": "ours", "low": "ours_low", "high": "ours_high"}
+    ours = summaries[[*CELL, "images", "value", "low", "high", "seeds", "sd"]].rename(
+        columns={"images": "our_images", "value": "ours", "low": "ours_low", "high": "ours_high"}
     )
     printed = ["value", "decimals", "low", "high"]
     theirs = published[["table", *CELL, "images", *printed, "note"]].rename(
@@ -99,14 +101,14 @@ def compare(
     both["difference"] = both["ours"] - both["published"]
     both["inside"] = _meet(both, ("ours_low", "ours_high"), ("published", "published"))
     both["overlap"] = _meet(both, ("ours_low", "ours_high"), ("published_low", "published_high"))
-    p = two_proportions(both["ours"], both["images"], both["published"], both["images"])
+    p = two_proportions(both["ours"], both["our_images"], both["published"], both["images"])
     both["p"] = np.where(is_accuracy, p, np.nan)
     separator = np.where(both["note"] == "", "", "; ")
     both["note"] = both["note"].where(~is_loss, both["note"] + separator + CRITERION_NOTE)
     return both[
-        ["table", *CELL, "images", "ours", "ours_low", "ours_high", "seeds", "sd", "published",
-         "decimals", "published_low", "published_high", "difference", "inside", "overlap", "p",
-         "note"]
+        ["table", *CELL, "images", "our_images", "ours", "ours_low", "ours_high", "seeds", "sd",
+         "published", "decimals", "published_low", "published_high", "difference", "inside",
+         "overlap", "p", "note"]
     ]  # fmt: skip
 
 

@@ -113,6 +113,7 @@ PUBLISHED_COMPARISON = table(
     "One row per printed number that ours can be compared with.",
     {
         **_PRINTED,
+        "our_images": whole("images of our test set", 1),
         **with_interval("ours", "our mean over seeds", missing=True),
         "seeds": whole("number of our trainings", 1),
         "sd": number("our standard deviation between seeds", missing=True),

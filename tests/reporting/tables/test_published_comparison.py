@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from longtail.parameters import Table
+from longtail.parameters import Dataset, Table
 from longtail.published.results import compare, shipped
 from longtail.reporting.figures.published_comparison import comparison_figure
 from longtail.reporting.tables.appendix import APPENDIX_PREAMBLE
@@ -20,6 +21,7 @@ from longtail.reporting.tables.published_comparison import (
     comparison_latex,
     comparison_note,
     comparison_tables,
+    match_note,
 )
 from tests.reporting.rows import compiled
 
@@ -158,12 +160,57 @@ def test_rows_hold_ours_above_the_published(comparison: pd.DataFrame) -> None:
 def test_captions_name_the_published_table(comparison: pd.DataFrame) -> None:
     assert printed(comparison).caption == (
         "Acc1 of ConvNeXt_Base trained on the custom balanced dataset: ours, and as published "
-        "under A.14."
+        "(table A.14)."
     )
     other = changed(train_set="long_tailed")
     assert printed(comparison, other).caption.endswith(
-        "on the long-tailed dataset: ours, and as published under A.16."
+        "on the long-tailed dataset: ours, and as published (table A.16)."
     )
+
+
+def test_a_caption_names_each_published_table(comparison: pd.DataFrame) -> None:
+    focal = comparison["method"] == "focal"
+    both = comparison.assign(table=comparison["table"].where(~focal, "B"))
+    assert printed(both).caption.endswith("as published (tables A.14 and B).")
+
+
+def cifar100(base_config: dict[str, Any], factor: float) -> Dataset:
+    profile = {"kind": "exponential", "imbalance_factor": factor}
+    values = base_config["datasets"]["cifar100"]
+    imbalance = {**values["imbalance"], "profile": profile}
+    return Dataset.model_validate(
+        {**values, "name": "cifar100", "published": "thesis", "imbalance": imbalance}
+    )
+
+
+def test_what_is_not_in_the_report_is_named(
+    comparison: pd.DataFrame, base_config: dict[str, Any]
+) -> None:
+    thesis = shipped("thesis")
+    tables = [TABLE, changed(backbone="vit_b16", train_set="long_tailed", number=3)]
+    of_tables = comparison[comparison["method"] != "ldam"]
+    assert match_note(thesis, of_tables, cifar100(base_config, 100), tables) == (
+        "Only 20 of the 56 rows of the published table 'thesis' are compared. Not in this report: "
+        "backbones mobilenetv2 and resnet50v2; methods weighted_softmax, class_balanced, "
+        "balanced_softmax, and 1 more."
+    )
+    nothing = match_note(thesis, of_tables.iloc[:0], cifar100(base_config, 50), tables[1:])
+    assert nothing.startswith(
+        "The published table 'thesis' is not compared: none of its 56 rows has a backbone, "
+        "training set, method and imbalance factor of this report. Its audit is left out. Not in "
+        "this report: backbones mobilenetv2, resnet50v2, and convnext_base; training set balanced; "
+    )
+    assert nothing.endswith("; imbalance factor 100.")
+
+
+def test_test_sets_of_another_size_are_named(
+    comparison: pd.DataFrame, base_config: dict[str, Any]
+) -> None:
+    on_tail = comparison["test_set"] == "tail"
+    smaller = comparison.assign(our_images=comparison["our_images"].where(~on_tail, 1234))
+    note = match_note(shipped("thesis"), smaller, cifar100(base_config, 100), [TABLE])
+    assert note.endswith("The test set tail has 1,234 images here, and 38 in the publication.")
+    assert note.count("images here") == 1
 
 
 def test_tables_are_those_that_something_is_published_of(comparison: pd.DataFrame) -> None:
@@ -209,7 +256,7 @@ def test_latex_is_the_rows_in_a_table(comparison: pd.DataFrame) -> None:
     assert " & published" + " & --" * 5 + r" \\" in lines
     assert (
         r"\caption{Acc1 of ConvNeXt\_Base trained on the custom balanced dataset: ours, and as "
-        r"published under A.14.}" in lines
+        r"published (table A.14).}" in lines
     )
     assert r"\par\smallskip\footnotesize\raggedright Note \& 5\%." in lines
 

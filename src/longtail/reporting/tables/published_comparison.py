@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from longtail.parameters import Dataset, Table
+from longtail.parameters import Dataset, ExponentialProfile, Table
 from longtail.reporting.tables.latex import escaped, numbered, row_label
 from longtail.reporting.tables.layouts import METRIC_LABELS, TEST_SET_LABELS, TRAIN_SETS_IN_CAPTIONS
 from longtail.reporting.tables.number_format import (
@@ -19,7 +19,7 @@ from longtail.reporting.tables.number_format import (
 )
 from longtail.reporting.tables.result_tables import latex_label
 from longtail.reporting.tables.table_results import rows_of_table
-from longtail.wording import level_in_percent
+from longtail.wording import first_listed, level_in_percent, listed
 
 OUTSIDE = "*"
 # The most that a table prints.
@@ -65,11 +65,11 @@ def comparison_tables(comparison: pd.DataFrame, tables: Sequence[Table]) -> list
         cells = cells[cells["metric"] == "acc1"]
         if cells.empty:
             continue
-        source = " and ".join(cells["table"].unique())
+        sources = cells["table"].unique().tolist()
         caption = (
             f"{METRIC_LABELS['acc1']} of {table.backbone_label} trained on the "
-            f"{TRAIN_SETS_IN_CAPTIONS[table.train_set]} dataset: ours, and as published under "
-            f"{source}."
+            f"{TRAIN_SETS_IN_CAPTIONS[table.train_set]} dataset: ours, and as published "
+            f"({'tables' if len(sources) > 1 else 'table'} {listed(sources)})."
         )
         test_sets = [test_set for test_set in TEST_SET_LABELS if test_set in set(cells["test_set"])]
         columns = [TEST_SET_LABELS[test_set] for test_set in test_sets]
@@ -80,29 +80,61 @@ def comparison_tables(comparison: pd.DataFrame, tables: Sequence[Table]) -> list
     return found
 
 
-def match_note(published: pd.DataFrame, comparison: pd.DataFrame, dataset: Dataset) -> str:
-    """How many of the published results have a counterpart; empty if all have.
+def match_note(
+    published: pd.DataFrame, comparison: pd.DataFrame, dataset: Dataset, tables: Sequence[Table]
+) -> str:
+    """How many of the published results have a counterpart, and what the others are of.
 
     Args:
         published: a table as :func:`longtail.published.results.validated` returns it.
         comparison: what :func:`longtail.published.results.compare` gives, of all backbones.
         dataset: the data set of our results.
+        tables: of the report.
+
+    Returns:
+        Sentences; empty if all have one, of test sets with as many images as ours.
     """
     rows = ["table", "backbone", "train_set", "method"]
-    printed, compared = (len(table[rows].drop_duplicates()) for table in (published, comparison))
-    if compared == printed:
-        return ""
-    counted = f"{compared} of the {printed} rows of the published table '{dataset.published}'"
-    others = (
-        f"Only {counted} are compared: the others have another backbone, training set, method or "
-        f"imbalance factor than this report."
-    )
-    nothing = (
-        f"The published table '{dataset.published}' is not compared: none of its {printed} rows "
-        f"has a backbone, training set, method and imbalance factor of this report. Its audit is "
-        f"left out."
-    )
-    return others if compared else nothing
+    printed, compared = (len(each[rows].drop_duplicates()) for each in (published, comparison))
+    name, sentences = dataset.published, []
+    if not compared:
+        sentences = [
+            f"The published table '{name}' is not compared: none of its {printed} rows has a "
+            f"backbone, training set, method and imbalance factor of this report.",
+            "Its audit is left out.",
+        ]
+    elif compared < printed:
+        sentences = [
+            f"Only {compared} of the {printed} rows of the published table '{name}' are compared."
+        ]
+    if absent := _absent(published, dataset, tables):
+        sentences.append(f"Not in this report: {absent}.")
+    sizes = comparison[["test_set", "our_images", "images"]].drop_duplicates()
+    for cell in sizes[sizes["our_images"] != sizes["images"]].itertuples():
+        sentences.append(
+            f"The test set {cell.test_set} has {cell.our_images:,} images here, and "
+            f"{cell.images:,} in the publication."
+        )
+    return " ".join(sentences)
+
+
+def _absent(published: pd.DataFrame, dataset: Dataset, tables: Sequence[Table]) -> str:
+    """The names in a published table that a report does not have."""
+    profile = dataset.imbalance.profile
+    factor = profile.imbalance_factor if isinstance(profile, ExponentialProfile) else None
+    known: dict[str, tuple[str, set[Any]]] = {
+        "backbone": ("backbone", {table.backbone for table in tables}),
+        "train_set": ("training set", {table.train_set for table in tables}),
+        "method": ("method", {method for table in tables for method in table.methods}),
+        "imbalance_factor": ("imbalance factor", {factor}),
+    }
+    parts = []
+    for column, (noun, own) in known.items():
+        values = published.loc[~published[column].isin(own), column].unique()
+        names = [f"{value:g}" if column == "imbalance_factor" else value for value in values]
+        if names:
+            parts.append(f"{noun}{'s' * (len(names) > 1)} {first_listed(names)}")
+    return "; ".join(parts)
 
 
 def comparison_note(confidence: float) -> str:

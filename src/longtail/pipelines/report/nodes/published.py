@@ -62,10 +62,13 @@ def audit_published(
 
 
 def note_published(
-    published: pd.DataFrame, published_comparison: pd.DataFrame, dataset: Dataset
+    published: pd.DataFrame,
+    published_comparison: pd.DataFrame,
+    dataset: Dataset,
+    contents: Contents,
 ) -> str:
     """How much of the published results has a counterpart here; a warning if nothing has."""
-    note = match_note(published, published_comparison, dataset)
+    note = match_note(validated(published), published_comparison, dataset, contents.tables)
     if published_comparison.empty:
         log.warning("datasets.%s.published: %s", dataset.name, note)
     return note
