@@ -39,7 +39,7 @@ class UserTableDataset(CSVDataset):  # type: ignore[misc]
         file = str(self._filepath)
         return read_csv(file, file).replace("", np.nan)
 
-    def save(self, data: pd.DataFrame) -> Never:
+    def save(self, data: pd.DataFrame) -> Never:  # noqa: ARG002
         raise DatasetError("a table of a user is only read")
 
 

@@ -182,7 +182,7 @@ def test_rows_of_fewer_seeds_are_named() -> None:
         "LDAM: no result; its trials failed or have not been run.",
         "FOCAL: 2 of 3 seeds.",
     )
-    assert table.caption.endswith("(means of 3 seeds).")
+    assert table.caption.endswith("(means of 2 to 3 seeds).")
 
 
 def test_seeds_are_counted_against_the_grids_not_the_fullest_row() -> None:

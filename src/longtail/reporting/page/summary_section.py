@@ -128,7 +128,6 @@ def _recognition(
     confusions = _confusions(pairs.merge(trial[list(TRIAL_COLUMNS)]), own, names)
     return {
         "model": f"{labels[key['backbone']]}, {method}, {trained} ({which})",
-        "of_ten": capitalized(_of_ten(right / images)),
         "share": percent(right / images),
         "right": right,
         "images": images,
@@ -173,17 +172,4 @@ def _strangers(novelty: pd.DataFrame | None, trial: pd.DataFrame) -> str:
     if novelty is None:
         return ""
     rows = novelty[novelty["score"] == THRESHOLD_SCORE].merge(trial[list(TRIAL_COLUMNS)])
-    return _of_ten(rows["false_alarms"].iloc[0]) if len(rows) else ""
-
-
-def _of_ten(share: float) -> str:
-    """How many of ten a share is.
-
-    Examples:
-        >>> _of_ten(0.84), _of_ten(1), _of_ten(0.99), _of_ten(0.01), _of_ten(0)
-        ('8 of 10', '10 of 10', 'almost 10 of 10', 'fewer than 1 of 10', '0 of 10')
-    """
-    whole = round(10 * share)
-    if whole == 10 and share < 1:
-        return "almost 10 of 10"
-    return "fewer than 1 of 10" if whole == 0 and share > 0 else f"{whole} of 10"
+    return percent(rows["false_alarms"].iloc[0]) if len(rows) else ""

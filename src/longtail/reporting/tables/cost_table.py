@@ -12,7 +12,7 @@ from longtail.parameters import Table
 from longtail.reporting.tables.layouts import COSTS_LAYOUT, TRAIN_SETS_IN_CAPTIONS, number_in_series
 from longtail.reporting.tables.number_format import format_in_millions, format_seconds
 from longtail.reporting.tables.printed_table import PrintedTable, PrintedValue
-from longtail.reporting.tables.result_tables import family_blocks, latex_label
+from longtail.reporting.tables.result_tables import family_blocks, latex_label, over_seeds
 from longtail.reporting.tables.table_results import methods_by_training, rows_of_table
 from longtail.wording import counted, duration, listed
 
@@ -40,12 +40,11 @@ def cost_table(trainings: pd.DataFrame, table: Table) -> PrintedTable:
     rows = tuple(
         (label, _cells(means.get(method, nothing))) for method, label in table.methods.items()
     )
-    seeds = own["seed"].nunique()
-    over_seeds = f" (means of {seeds} seeds)" if seeds > 1 else ""
+    seeds = own.groupby("method")["seed"].nunique()
     caption = (
         f"What the methods cost for {table.backbone_label} trained on the "
         f"{TRAIN_SETS_IN_CAPTIONS[table.train_set]} dataset: {COSTS_LAYOUT.description}"
-        f"{over_seeds}."
+        f"{over_seeds(seeds)}."
     )
     return PrintedTable(
         number_in_series(table, COSTS_LAYOUT),

@@ -33,7 +33,7 @@ from longtail.reporting.tables.table_notes import (
     unequal_seeds_notes,
 )
 from longtail.reporting.tables.table_results import TableResults, rows_of_table
-from longtail.wording import level_in_percent
+from longtail.wording import count_range, level_in_percent
 
 
 def thesis_table(summaries: pd.DataFrame, table: Table, layout: TableLayout) -> PrintedTable:
@@ -52,7 +52,7 @@ def thesis_table(summaries: pd.DataFrame, table: Table, layout: TableLayout) -> 
     )
     seeds = _seeds(own)
     notes = *no_result_notes(seeds, table), *fewer_seeds_notes(seeds, table)
-    return _printed(table, layout, layout.description + _means(own), rows, notes)
+    return _printed(table, layout, layout.description + over_seeds(own["seeds"]), rows, notes)
 
 
 def interval_table(content: TableResults, layout: TableLayout) -> PrintedTable:
@@ -80,7 +80,8 @@ def interval_table(content: TableResults, layout: TableLayout) -> PrintedTable:
     )
     confidence = level_in_percent(statistics.confidence)
     description = (
-        f"{layout.description}{_means(own)}, ± to the farther end of the {confidence} interval"
+        f"{layout.description}{over_seeds(own['seeds'])}, ± to the farther end of the {confidence} "
+        f"interval"
     )
     is_without = any(
         not pd.isna(value) and pd.isna(low) for row in figures.values() for value, low, *_ in row
@@ -140,9 +141,10 @@ def _seeds(own: pd.DataFrame) -> dict[str, int]:
     }
 
 
-def _means(own: pd.DataFrame) -> str:
-    seeds = most_seeds(own)
-    return f" (means of {seeds} seeds)" if seeds > 1 else ""
+def over_seeds(seeds: pd.Series[int]) -> str:
+    """How many seeds the values of a table are means of, for its caption; empty for one seed."""
+    several = seeds.max() > 1  # not if there is no value
+    return f" (means of {count_range(seeds.min(), seeds.max())} seeds)" if several else ""
 
 
 def _printed(
