@@ -32,7 +32,12 @@ def test_short_trainings_are_timed_in_minutes_or_seconds(
     seconds: float, text: str, base_config: dict[str, Any]
 ) -> None:
     row = {"fingerprint": "f", "seconds": seconds, "seed": 0, "device": "cpu", "processor": "p"}
-    row |= {**dict.fromkeys(VERSIONS, "1"), "commit": "c", "uncommitted_changes": False}
+    row |= {
+        **dict.fromkeys(VERSIONS, "1"),
+        "engine": 2,
+        "commit": "c",
+        "uncommitted_changes": False,
+    }
     row |= {"weights_sha256": None, "backbone": "b", "trained_by": "t", "parameters": "{}"}
     method = {"label": "Theirs", "external": {"path": "theirs.csv"}}
     external = {"trained_by": "external", "parameters": json.dumps({"method": method})}
@@ -44,6 +49,7 @@ def test_short_trainings_are_timed_in_minutes_or_seconds(
     rows = dict(provenance_details(trainings, source, index, dataset, STATISTICS, "kedro run"))
     assert rows["Trainings"] == f"2 trials, 1 training, {text} in total"
     assert rows["Hardware"] == "cpu on p: 1 training"
+    assert rows["Training engine"].startswith("version 2: ")
     assert rows["External predictions"] == "Theirs from theirs.csv"
     assert rows["Data"] == (
         "Digits: 3 images of 2 classes, and 1 image of 1 class held out as unknown, SHA-256 of the "

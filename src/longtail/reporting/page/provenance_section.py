@@ -17,7 +17,7 @@ from longtail.wording import capitalized, counted, duration, listed
 
 # What describes a method and has columns of its own.
 DESCRIPTIVE_KEYS = {"name", "label", "family", "paper"}
-VERSIONS = ("python", "torch", "timm", "numpy", "longtail", "engine")
+VERSIONS = ("python", "torch", "timm", "numpy", "longtail")
 
 
 def provenance_section(
@@ -86,6 +86,11 @@ def provenance_details(
         ),
         ("Hardware", "; ".join(_hardware(distinct))),
         ("Versions", "; ".join(f"{name} {_distinct(distinct[name])}" for name in VERSIONS)),
+        (
+            "Training engine",
+            f"version {_distinct(distinct['engine'])}: the part of the code that determines "
+            f"results. A correction that changes results raises it",
+        ),
         ("Code", _code(distinct)),
     ]
     weights = trainings.dropna(subset="weights_sha256").drop_duplicates("backbone")
