@@ -28,7 +28,7 @@ from PIL import Image
 from longtail.errors import DataError
 from longtail.learning.inference.export import ABOUT
 from longtail.naming.decision_rule import DecisionRule
-from longtail.served_model import RECOGNIZER, ServedRecognizer
+from longtail.serving.model import RECOGNIZER, ServedRecognizer
 from tests.damage import flip_bit, with_flipped_bit
 from tests.pipelines.support import TRAINING, Run, dotted, predictions_of, run
 

@@ -10,16 +10,16 @@ from kedro.pipeline import Pipeline
 from longtail import sources, tracking, workers
 from longtail.catalog import LongtailCatalog
 from longtail.errors import ConfigurationError, DataError
-from longtail.hooks.networks import check_networks, check_weights
-from longtail.hooks.pixels import check_pixels
-from longtail.hooks.predict import check_request
-from longtail.hooks.published import check_published
 from longtail.hooks.run_files import is_step
-from longtail.hooks.slow_settings import report_slow_settings
 from longtail.local_versions import loaded_version
 from longtail.parameters import Dataset, DigitsSource, FolderSource, Parameters, Trial
 from longtail.pipelines.predict.pipeline import dataset_of
 from longtail.pipelines.train.nodes import read_external
+from longtail.preflight.networks import check_networks, check_weights
+from longtail.preflight.photographs import check_request
+from longtail.preflight.pixels import check_pixels
+from longtail.preflight.published_tables import check_published
+from longtail.preflight.slow_settings import report_slow_settings
 from longtail.project import located
 from longtail.records.source_captures import capture_reader
 from longtail.trials.external import check_external_files

@@ -50,7 +50,7 @@ def _register(model: str, file: Path, mlflow_run: str, limits: Serving) -> None:
     with mlflow.start_run(run_id=mlflow_run), redirect_stderr(io.StringIO()):
         logged = mlflow.pyfunc.log_model(
             name=model,
-            python_model=str(package / "served_model.py"),
+            python_model=str(package / "serving/model.py"),
             artifacts={"recognizer": str(file)},
             code_paths=[str(package)],
             model_config=limits.model_dump(),

@@ -25,7 +25,6 @@ from longtail.commands.plan.trainings import planned_trainings
 from longtail.commands.run_options import selected
 from longtail.context import open_project
 from longtail.hooks import LoadVersionsHook
-from longtail.hooks.networks import check_networks
 from longtail.hooks.preflight import (
     check_predictions,
     check_sources,
@@ -38,6 +37,7 @@ from longtail.layout import STORE
 from longtail.parameters import Parameters, Trial
 from longtail.pipelines.predict.pipeline import dataset_of
 from longtail.pipelines.train.nodes import read_external
+from longtail.preflight.networks import check_networks
 from longtail.project import located
 from longtail.runner import GridRunner
 from longtail.storage.store import TrialStore

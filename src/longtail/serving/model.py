@@ -31,7 +31,7 @@ from longtail.naming.answers_table import names_table, unreadable_row
 from longtail.naming.decision_rule import DecisionRule
 from longtail.parameters import Serving
 from longtail.parameters.serving import RECOGNIZER_CHECKSUM
-from longtail.served_requests import check_size, guard
+from longtail.serving.requests import check_size, guard
 from longtail.sources.decoding.decode import decode_content, decoded_pixels
 from longtail.storage.files import sha256_of_file
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from longtail.hooks import slow_settings
-from longtail.hooks.slow_settings import report_slow_settings
 from longtail.parameters import Compute
+from longtail.preflight import slow_settings
+from longtail.preflight.slow_settings import report_slow_settings
 from longtail.provenance import usable_cores
 
 

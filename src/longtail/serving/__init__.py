@@ -1,0 +1,1 @@
+"""The exported model as MLflow serves it."""
