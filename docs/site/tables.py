@@ -9,8 +9,8 @@ import yaml
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
-from docs.site.schema_markdown import as_markdown
 from longtail.schemas import user_tables
+from longtail.schemas.markdown import as_markdown
 
 CATALOG = Path(__file__).parents[2] / "conf/base/catalog"
 INTRODUCTION = """# All tables

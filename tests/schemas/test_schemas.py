@@ -11,7 +11,6 @@ import pytest
 import yaml
 from kedro.io.core import generate_timestamp
 
-from docs.site.schema_markdown import as_markdown
 from longtail.catalog import LongtailCatalog
 from longtail.errors import DataError
 from longtail.schemas import (
@@ -23,6 +22,7 @@ from longtail.schemas import (
     results,
     user_tables,
 )
+from longtail.schemas.markdown import as_markdown
 from longtail.schemas.validation import validate
 from longtail.sources.images import index_of
 from longtail.storage.files import write_checksum
