@@ -1,4 +1,4 @@
-"""Subsets of a data set: hold-outs, training sets cut by a profile, and head, middle and tail.
+"""Subsets of a data set: hold-outs, imbalanced training sets, and head, middle and tail.
 
-Everything here is about labels, groups and image numbers; no pixel is touched.
+All of it works on labels, groups and image numbers, never on pixels.
 """

@@ -12,25 +12,25 @@ import numpy as np
 
 from longtail.arrays import BoolArray, Int64Array
 
-# Up to this number of groups all assignments are tried: 3 ** 8 = 6,561 for three parts.
+# Up to this number of groups, all assignments are tried: 3 ** 8 = 6,561 for three parts.
 FEW_GROUPS = 8
 
 
 def assign(sizes: Int64Array, targets: Sequence[int], minima: Sequence[int]) -> Int64Array | None:
-    """The part of each group.
+    """Assign each group to a part.
 
     If there are few groups, the assignment with the smallest sum of distances from the targets is
     taken. Otherwise the first part takes the groups whose sizes sum closest to its target and leave
     enough for the others, then the second part does so with the remaining groups, and so on.
 
     Args:
-        sizes: images of each group, in a shuffled order.
-        targets: the requested images of each part except the last, which takes the rest.
-        minima: the smallest number of images of each part, including the last.
+        sizes: number of images of each group, in a shuffled order.
+        targets: requested number of images of each part except the last, which takes the rest.
+        minima: smallest number of images of each part, including the last.
 
     Returns:
-        The number of the part of each group, (groups,); None if there are too few groups or
-        images for the minima.
+        Part number of each group, (groups,); None if there are too few groups or images for the
+        minima.
 
     Examples:
         >>> assign(np.array([1, 4, 1, 2]), [2, 2], [1, 1, 1])
@@ -72,7 +72,7 @@ def _part_by_part(
 
 
 def _subsets(sizes: Int64Array, target: int, minimum: int) -> Iterator[BoolArray]:
-    """Masks of groups by the distance of their sum from a target, the nearest first.
+    """Yield masks of groups by the distance of their sum from a target, the nearest first.
 
     This is the dynamic program for subset sums; earlier groups are preferred for a sum.
     """

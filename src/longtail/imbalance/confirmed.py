@@ -1,4 +1,4 @@
-"""Photographs that people have named since: how many of them train, and why the others do not."""
+"""Photographs that people have named since: how many train, and why the others do not."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HELD_OUT_FOR = {
 
 
 def confirmed_left_out(index: pd.DataFrame, subsets: pd.DataFrame) -> dict[int, str]:
-    """The numbers of the confirmed images that are in no subset, each with the reason.
+    """Map each confirmed image that is in no subset, by its number, to the reason.
 
     They are of an unknown species, or of the group of an image that is held out.
     """
@@ -45,11 +45,11 @@ def confirmed_left_out(index: pd.DataFrame, subsets: pd.DataFrame) -> dict[int, 
 
 
 def confirmed_note(index: pd.DataFrame, left_out: Mapping[int, str]) -> str:
-    """How many of the confirmed images train, and why others do not; empty if there are none.
+    """Describe how many confirmed images train, and why others do not; empty if there are none.
 
     Args:
-        index: of the data set.
-        left_out: of :func:`confirmed_left_out`.
+        index: index of the data set.
+        left_out: result of :func:`confirmed_left_out`.
 
     Examples:
         "5 of 6; left out: 'b.jpg' is in one group with 'a.jpg', which validates"

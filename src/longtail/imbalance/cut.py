@@ -48,7 +48,7 @@ def cut(
     in the set ``unknown``.
 
     Args:
-        index: the table of :class:`longtail.sources.Images`; unknown classes have the label -1.
+        index: table of :class:`longtail.sources.Images`; unknown classes have the label -1.
         imbalance: the hold-out, the profile, the class order, the groups and the seed.
         dataset: the data set's name in the parameters, for messages.
         keep_splits: see :func:`longtail.imbalance.holdout.hold_out`.
@@ -88,7 +88,7 @@ def cut(
 def _class_profile(
     known: pd.DataFrame, pools: Pools, imbalance: Imbalance, dataset: str
 ) -> pd.DataFrame:
-    """The class profile, sorted by label. Its counts say how many images of a pool a set takes."""
+    """Return the class profile by label. Its counts say how many images of a pool a set takes."""
     is_natural = imbalance.grouped_by == "natural"
     sizes = known["label"].value_counts().sort_index().to_numpy()
     train_sizes, test_sizes = _lengths(pools.train), _lengths(pools.test)
@@ -99,7 +99,7 @@ def _class_profile(
         label_of_rank = np.lexsort((-sizes, -trained))
     rank_of_label = np.argsort(label_of_rank, kind="stable")
 
-    # What the profile may take of each rank.
+    # The largest size that the profile may give each rank.
     train_limit, test_limit = (
         available[label_of_rank] if is_natural else np.full(len(sizes), available.min())
         for available in (train_sizes, test_sizes)
@@ -133,7 +133,7 @@ def _class_profile(
 def _test_sets(
     index: pd.DataFrame, pools: Pools, profile: pd.DataFrame
 ) -> dict[str, list[Int64Array]]:
-    """The test sets of all classes."""
+    """Return the test sets of all classes."""
     names = ("natural", "balanced", "long_tailed")
     sets = {name: _first(pools.test, profile[f"test_{name}"]) for name in names}
     if profile["test_natural"].nunique() == 1:
@@ -147,17 +147,17 @@ def _test_sets(
 
 
 def _first(pool: list[Int64Array], counts: pd.Series[int]) -> list[Int64Array]:
-    """So many images of each class."""
+    """Take a number of images of each class."""
     return [images[:count] for images, count in zip(pool, counts, strict=True)]
 
 
 def _part(images: list[Int64Array], chosen: pd.Series[bool]) -> list[Int64Array]:
-    """The images of the chosen classes."""
+    """Take the images of the chosen classes."""
     return [of_class for of_class, is_chosen in zip(images, chosen, strict=True) if is_chosen]
 
 
 def _groups_of(imbalance: Imbalance, counts: Int64Array, dataset: str) -> StrArray:
-    """The group of each rank; thirds are taken of the classes sorted by training images."""
+    """Return the group of each rank; thirds are those of the classes by training images."""
     order = np.argsort(-counts, kind="stable")
     try:
         names = group_of_ranks(imbalance.groups, counts[order])

@@ -1,4 +1,4 @@
-"""Images with equal pixels: how many there are, and the test images without them."""
+"""Images with equal pixels: their number, and the test set without them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ WITHOUT_DUPLICATES = "without_duplicates"
 
 @dataclass(frozen=True)
 class EqualImages:
-    """How many images of a data set have equal pixels.
+    """Counts of the images of a data set that have equal pixels.
 
     Attributes:
-        images: the images that have an equal one.
-        groups: of images that are equal.
-        across: groups with images of several splits of the source.
-        ambiguous: groups with images of several classes.
+        images: number of images that have an equal one.
+        groups: number of groups of equal images.
+        across: number of groups with images of several splits of the source.
+        ambiguous: number of groups with images of several classes.
     """
 
     images: int
@@ -54,7 +54,7 @@ class EqualImages:
 
 
 def without_duplicates(index: pd.DataFrame, test: Int64Array, others: Int64Array) -> Int64Array:
-    """The test images without repeated ones; all if the index has no column ``same_as``.
+    """Return the test images without repeated ones; all if the index has no column ``same_as``.
 
     Left out are images with the same pixels as a training or validation image, as an image of
     another class, or as an earlier test image.
@@ -63,6 +63,6 @@ def without_duplicates(index: pd.DataFrame, test: Int64Array, others: Int64Array
         return test
     same_as = index.set_index("image")["same_as"]
     classes = index.groupby("same_as")["class_name"].nunique()
-    own = same_as[np.sort(test)]
-    repeated = own.isin(same_as[others]) | own.map(classes).gt(1) | own.duplicated()
-    return own.index[~repeated].to_numpy(dtype=np.int64)
+    tested = same_as[np.sort(test)]
+    repeated = tested.isin(same_as[others]) | tested.map(classes).gt(1) | tested.duplicated()
+    return tested.index[~repeated].to_numpy(dtype=np.int64)

@@ -10,18 +10,18 @@ from longtail.parameters import Dataset, FolderSource, PerClassHoldout, Stratifi
 
 
 def draws_test(dataset: Dataset) -> bool:
-    """Whether a data set can grow, and its hold-out draws the test images unless they are given."""
+    """True if a data set can grow and its hold-out draws the test images, unless they are given."""
     draws = isinstance(dataset.imbalance.holdout, PerClassHoldout | StratifiedHoldout)
     return draws and isinstance(dataset.source, FolderSource)
 
 
 def is_drawn(index: pd.DataFrame, dataset: Dataset) -> bool:
-    """Whether the hold-out draws the test images, so that they move when images are added."""
+    """True if the hold-out draws the test images, so that they change when images are added."""
     return draws_test(dataset) and not index["split"].eq("test").any()
 
 
 def drawn_with(dataset: Dataset) -> str:
-    """What a draw depends on beside the images, in words: another setting is another draw.
+    """Describe the settings that a draw depends on: another setting gives another draw.
 
     Examples:
         "seed 0, stratified hold-out (test 0.25, validation 0.15, minimum 1), 256 pixels"
@@ -39,9 +39,9 @@ def drawn_with(dataset: Dataset) -> str:
 def split_of(
     index: pd.DataFrame, dataset: Dataset, earlier: pd.Series[str] | None = None
 ) -> pd.Series[str]:
-    """The split of each image of a known class, by the number of the image.
+    """Return the split of each image of a known class, by the number of the image.
 
-    Photographs that a person has confirmed are left out: they only train.
+    Photographs that a person has confirmed are left out: they are only trained on.
 
     Raises:
         DataError: as :func:`longtail.imbalance.holdout.hold_out`.
@@ -66,14 +66,14 @@ def split_of(
 def with_earlier_split(
     index: pd.DataFrame, dataset: Dataset, earlier: pd.Series[str]
 ) -> pd.DataFrame:
-    """An index with a split that keeps the earlier one, where the hold-out would draw another.
+    """Return an index whose split keeps the earlier one, where the hold-out would draw another.
 
-    An index for which the hold-out draws the same as before is returned as it is.
+    If the hold-out draws the same split as before, the index is returned unchanged.
 
     Args:
         index: one row per image.
-        dataset: its hold-out and its seed.
-        earlier: the split that images of known classes had in an earlier run, by their numbers.
+        dataset: data set with its hold-out and its seed.
+        earlier: split of the images of known classes in an earlier run, by image number.
     """
     drawn = split_of(index, dataset)
     if drawn.reindex(earlier.index).equals(earlier):

@@ -11,20 +11,20 @@ NEVER_HELD_OUT = -1
 
 
 def assign_folds(labels: Int64Array, groups: Int64Array, folds: int, seed: int) -> Int64Array:
-    """The fold that holds each image out, (images,).
+    """Return the fold that holds out each image, (images,).
 
-    Each group goes to the fold that has the fewest images of the group's classes, and of those to
-    the smallest; the largest groups first, otherwise in random order. So the images of a class are
-    spread as evenly over the folds as its groups allow.
+    Each group goes to the fold that has the fewest images of the group's classes, and among those
+    to the smallest; the largest groups come first, groups of one size in random order. So the
+    images of a class are spread as evenly over the folds as its groups allow.
 
-    A class whose images are all in one group could not be learnt without it. Such a group is in
+    A class whose images are all in one group could not be learned without it. Such a group is in
     the fold :data:`NEVER_HELD_OUT`.
 
     Args:
-        labels: of the images, from 0 on, (images,).
-        groups: the number of each image's group, (images,).
-        folds: how many there are. Some are empty if there are fewer groups.
-        seed: of the random order.
+        labels: labels of the images, from 0 on, (images,).
+        groups: group number of each image, (images,).
+        folds: number of folds. Some are empty if there are fewer groups.
+        seed: seed of the random order.
     """
     numbers, of_image, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     shuffled = np.random.default_rng(seed).permutation(len(numbers))

@@ -1,6 +1,6 @@
-"""Whether head, middle and tail differ in their number of training images per class.
+"""Checks of head, middle and tail: whether their training images per class differ in number.
 
-And whether a border between them divides classes of one size.
+And whether a border between two of them divides classes of one size.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ NO_GROUPS_NOTE = (
 
 
 def equal_groups(groups: pd.Series[str], counts: pd.Series[int]) -> list[tuple[str, ...]]:
-    """Groups with nearly equal mean numbers of training images per class.
+    """Return groups with nearly equal mean numbers of training images per class.
 
     Two are nearly equal if the larger mean is less than ``NEARLY_EQUAL_RATIO`` times the smaller.
     If head and tail are, all three are; otherwise neighbours can be.
 
     Args:
-        groups: the group of each class.
-        counts: the training images of each class, in the set that the groups are made from.
+        groups: group of each class.
+        counts: training images of each class, in the set that the groups are made from.
 
     Returns:
-        The names of the groups that are nearly equal, in tuples.
+        Tuples of the names of groups that are nearly equal.
 
     Examples:
         >>> groups = pd.Series(["head", "middle", "tail"])
@@ -54,7 +54,7 @@ def equal_groups(groups: pd.Series[str], counts: pd.Series[int]) -> list[tuple[s
 
 
 def groups_differ(profile: pd.DataFrame, train_sets: Iterable[TrainSet]) -> bool:
-    """Whether the classes have a head and a tail in at least one training set."""
+    """True if the classes have a head and a tail in at least one training set."""
     return has_groups(profile) and any(
         equal_groups(profile["group"], profile[f"train_{train_set}"]) != [GROUPS]
         for train_set in train_sets
@@ -62,12 +62,12 @@ def groups_differ(profile: pd.DataFrame, train_sets: Iterable[TrainSet]) -> bool
 
 
 def without_equal_groups(profile: pd.DataFrame, train_sets: Iterable[TrainSet]) -> pd.DataFrame:
-    """The class profile, in which ``group`` is empty if no training set has a head and a tail."""
+    """Return the class profile; ``group`` is empty if no training set has a head and a tail."""
     return profile if groups_differ(profile, train_sets) else profile.assign(group="")
 
 
 def is_tail_smaller(counts: Int64Array, labels: Int64Array, subsets: pd.DataFrame) -> bool:
-    """Whether head, middle and tail differ in a training set with these counts of each class."""
+    """True if head, middle and tail differ in a training set with these counts of each class."""
     groups = {
         label: group
         for group in GROUPS
@@ -77,12 +77,12 @@ def is_tail_smaller(counts: Int64Array, labels: Int64Array, subsets: pd.DataFram
 
 
 def has_groups(profile: pd.DataFrame) -> bool:
-    """Whether classes are in head, middle and tail: see :func:`without_equal_groups`."""
+    """True if classes are in head, middle and tail: see :func:`without_equal_groups`."""
     return bool((profile["group"] != "").any())
 
 
 def equal_groups_note(profile: pd.DataFrame, train_set: TrainSet, one: str, many: str) -> str:
-    """Sentences about nearly equal groups and divided classes of one size, if there are any."""
+    """Write sentences about nearly equal groups and divided classes of one size, if any."""
     if not has_groups(profile):
         return NO_GROUPS_NOTE
     groups, counts = profile["group"], profile[f"train_{train_set}"]
@@ -90,7 +90,7 @@ def equal_groups_note(profile: pd.DataFrame, train_set: TrainSet, one: str, many
     divided = [
         _divided_note(groups, counts, border, one, many)
         for border in pairwise(GROUPS)
-        if not any(set(border) <= set(of) for of in equal)
+        if not any(set(border) <= set(names) for names in equal)
     ]
     alike = _equal_note(profile, train_set, equal, one, many) if equal else ""
     return " ".join(note for note in (alike, *divided) if note)
@@ -99,12 +99,12 @@ def equal_groups_note(profile: pd.DataFrame, train_set: TrainSet, one: str, many
 def _divided_note(
     groups: pd.Series[str], counts: pd.Series[int], border: tuple[str, str], one: str, many: str
 ) -> str:
-    """Which classes of one size are on both sides of a border, though none is larger."""
+    """Describe classes of one size on both sides of a border, unless one side has larger ones."""
     first, second = (counts[groups == group] for group in border)
     size = first.min()
     if size != second.max():
         return ""
-    above, below = (int((of == size).sum()) for of in (first, second))
+    above, below = (int((sizes == size).sum()) for sizes in (first, second))
     return (
         f"The border of {border[0]} and {border[1]} divides {above + below:,} {many} with "
         f"{counted(int(size), 'training image')} each: {above:,} {is_or_are(above)} in the "
@@ -117,7 +117,7 @@ def _equal_note(
 ) -> str:
     groups, counts = profile["group"], profile[f"train_{train_set}"]
     means = counts.groupby(groups).mean()
-    named = "; ".join(f"{', '.join(of[:-1])} and {of[-1]}" for of in equal)
+    named = "; ".join(f"{', '.join(names[:-1])} and {names[-1]}" for names in equal)
     figures = ", ".join(f"{group} {means[group]:.1f}" for group in GROUPS)
     is_cut = equal_groups(groups, profile["train_long_tailed"]) != equal
     cut = "; the long-tailed set is cut in this order, so that there it is" if is_cut else ""

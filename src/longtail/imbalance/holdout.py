@@ -34,7 +34,7 @@ _SPLITS = {TEST: "test", VALIDATION: "validation"}
 
 @dataclass(frozen=True)
 class Pools:
-    """Image numbers of each label, shuffled, for each role. Lists of equal length."""
+    """Image numbers of each label, shuffled, by role. The lists have equal lengths."""
 
     train: list[Int64Array]
     validation: list[Int64Array]
@@ -54,24 +54,24 @@ def hold_out(
 
     Each class is shuffled by its own random generator, so that adding a class does not move images
     of the others. Images of one group stay together (except across an official test split, which
-    is used as it is), and the sizes are as close to the requested ones as whole groups allow.
-    Images of the split ``confirmed`` move no other image: they only train, unless they show the
-    same as an image that is held out.
+    is used unchanged), and the sizes are as close to the requested ones as whole groups allow.
+    Images of the split ``confirmed`` move no other image: they are only trained on, unless they
+    show the same as an image that is held out.
 
     Args:
         index: one row per image; images of unknown classes have the label -1 and are not used.
             Without a column ``group`` each image is a group of its own.
-        holdout: what is held out.
-        seed: of the shuffles.
+        holdout: parameters of the hold-out.
+        seed: seed of the shuffles.
         dataset: the data set's name in the parameters, for messages.
         keep_splits: whether official test and validation images stay in their split if the
             hold-out draws images; it then draws only the parts that have no official images.
-        earlier: the split (``test``, ``validation`` or ``train``) of images in an earlier draw, by
-            their numbers. They keep it, with their groups, as far as each class then has images to
-            validate and to train on. Test images come first.
+        earlier: split (``test``, ``validation`` or ``train``) of images in an earlier draw, by
+            image number. They keep it, with their groups, as far as each class still has images to
+            validate and to train on. Test images take precedence.
 
     Raises:
-        DataError: naming all classes that are too small, or if there is no official test split.
+        DataError: if classes are too small (all are named), or there is no official test split.
     """
     key = f"datasets.{dataset}.imbalance.holdout"
     official = isinstance(holdout, OfficialHoldout | OfficialTestHoldout)
@@ -93,15 +93,15 @@ def hold_out(
         for label, images in known.groupby("label")
     ]
     beside_unknown = set(group_of[index.loc[index["label"] < 0, "image"]])
-    own_groups = [group_of[each.images].to_numpy() for each in classes]
+    own_groups = [group_of[class_images.images].to_numpy() for class_images in classes]
     kept = {} if earlier is None else _parts_of_groups(earlier, group_of)
     shared = assign_shared(classes, own_groups, beside_unknown, kept)
     pools, problems = Pools([], [], []), []
     no_images = np.zeros(0, dtype=np.int64)
-    for each, of_images in zip(classes, own_groups, strict=True):
-        parts = parts_of_class(each, of_images, shared, kept)
-        if parts is None or not all(map(len, each.given.values())):
-            problems.append(_too_small(each, of_images))
+    for class_images, of_images in zip(classes, own_groups, strict=True):
+        parts = parts_of_class(class_images, of_images, shared, kept)
+        if parts is None or not all(map(len, class_images.given.values())):
+            problems.append(_too_small(class_images, of_images))
             continue
         for part, pool in (
             (TEST, pools.test),
@@ -109,7 +109,9 @@ def hold_out(
             (TRAIN, pools.train),
         ):
             pool.append(
-                np.concatenate([each.given.get(part, no_images), each.images[parts == part]])
+                np.concatenate(
+                    [class_images.given.get(part, no_images), class_images.images[parts == part]]
+                )
             )
     if problems:
         raise DataError(f"{key}: {_listed(problems, len(classes))}, but {_needed(holdout)}")
@@ -117,7 +119,7 @@ def hold_out(
 
 
 def _parts_of_groups(earlier: pd.Series[str], group_of: pd.Series[int]) -> dict[int, int]:
-    """The earlier part of each group: that of a test image if it has one, or else a validation."""
+    """Return the earlier part of each group: test if it has a test image, else validation."""
     parts: dict[int, int] = {}
     numbers = {name: part for part, name in _SPLITS.items()}
     for group, split in zip(group_of[earlier.index].tolist(), earlier, strict=True):
@@ -141,7 +143,7 @@ def _with_confirmed(
 
 
 def groups_across_splits(index: pd.DataFrame, subsets: pd.DataFrame) -> int:
-    """The number of groups with images on both sides of a split; official splits can have some."""
+    """Count the groups with images on both sides of a split; official splits can have some."""
     side = subsets["role"].replace(UNKNOWN, "test")
     group = pd.Series(group_numbers(index), index=index["image"].to_numpy())
     sides = pd.DataFrame({"group": group[subsets["image"]].to_numpy(), "side": side.to_numpy()})
@@ -149,7 +151,7 @@ def groups_across_splits(index: pd.DataFrame, subsets: pd.DataFrame) -> int:
 
 
 def group_numbers(index: pd.DataFrame) -> Int64Array:
-    """The number of each image's group; of the image itself in a data set without groups."""
+    """Return the group number of each image; without groups, the number of the image itself."""
     column = "group" if "group" in index else "image"
     return index[column].to_numpy(dtype=np.int64)
 
@@ -157,7 +159,7 @@ def group_numbers(index: pd.DataFrame) -> Int64Array:
 def _plan(
     label: int, images: pd.DataFrame, holdout: Holdout, seed: int, given: set[int]
 ) -> ClassImages:
-    """The images of a class in their shuffled order, and the sizes that its parts should have."""
+    """Shuffle the images of a class, and compute the requested sizes of its parts."""
     name = str(images["class_name"].iloc[0])
     # Seeded by the name, so that an added class does not change the shuffles of the others.
     words = _words(name) if isinstance(holdout, StratifiedHoldout) else (label,)
@@ -182,7 +184,7 @@ def _plan(
     official = {part: shuffled(is_of[part]) for part in sorted(given)}
 
     def drawn(test: int, validation: int) -> tuple[int, int]:
-        """The sizes of the parts that are drawn; 0 for those that are given."""
+        """Return the sizes of the parts that are drawn; 0 for those that are given."""
         return (0 if TEST in given else test, 0 if VALIDATION in given else validation)
 
     if isinstance(holdout, PerClassHoldout):
@@ -197,9 +199,9 @@ def _words(name: str) -> tuple[int, ...]:
 
 
 def _shares(images: int, holdout: StratifiedHoldout, given: set[int]) -> tuple[int, int]:
-    """Numbers of test and validation images of a class: rounded shares that leave one to train.
+    """Return rounded numbers of test and validation images that leave one image to train.
 
-    They are 0 for a part whose images are given.
+    A part whose images are given gets 0.
     """
     test, validation = (
         0 if part in given else max(math.floor(share * images + 0.5), holdout.minimum)
@@ -213,14 +215,14 @@ def _shares(images: int, holdout: StratifiedHoldout, given: set[int]) -> tuple[i
     return test, validation
 
 
-def _too_small(each: ClassImages, of_images: Int64Array) -> str:
-    for part, images in each.given.items():
+def _too_small(class_images: ClassImages, of_images: Int64Array) -> str:
+    for part, images in class_images.given.items():
         if part in _SPLITS and not len(images):
-            return f"class '{each.name}' has no official {_SPLITS[part]} image"
-    total = len(each.images) + sum(map(len, each.given.values()))
+            return f"class '{class_images.name}' has no official {_SPLITS[part]} image"
+    total = len(class_images.images) + sum(map(len, class_images.given.values()))
     groups = len(np.unique(of_images))
-    alike = f" in {groups} group{'s' * (groups > 1)}" if groups < len(each.images) else ""
-    return f"class '{each.name}' has {total} image{'s' * (total != 1)}{alike}"
+    alike = f" in {groups} group{'s' * (groups > 1)}" if groups < len(class_images.images) else ""
+    return f"class '{class_images.name}' has {total} image{'s' * (total != 1)}{alike}"
 
 
 def _listed(problems: Iterable[str], classes: int) -> str:

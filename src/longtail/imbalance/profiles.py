@@ -28,7 +28,7 @@ MANY_SHOTS, FEW_SHOTS = 100, 20
 
 
 def profile_counts(profile: Profile, classes: int, largest: int) -> Int64Array:
-    """The number of images of each rank, decreasing from ``largest``, at least one.
+    """Return the number of images of each rank, decreasing from ``largest``, at least one.
 
     Exponential (Cao et al. 2019): ``int(largest * factor ** (-i / (classes - 1)))``.
     Step (Buda et al. 2018): ``largest`` for the first half, ``int(largest / factor)`` for the rest.
@@ -54,12 +54,12 @@ def profile_counts(profile: Profile, classes: int, largest: int) -> Int64Array:
 
 
 def unreached_factor_note(counts: pd.Series[int], imbalance: Imbalance) -> str:
-    """Say that classes are too small for the imbalance factor; empty if they are not.
+    """Describe classes that are too small for the imbalance factor; empty if none are.
 
     Args:
-        counts: the long-tailed training images of each class.
-        imbalance: of the data set. If its groups are those of the images as they are, the
-            long-tailed set need not be used, and nothing is said.
+        counts: long-tailed training images of each class.
+        imbalance: parameters of the data set. If its groups are those of the natural images, the
+            long-tailed set need not be used, and the note is empty.
     """
     profile, largest = imbalance.profile, int(counts.max())
     if isinstance(profile, ParetoProfile) or imbalance.grouped_by == "natural":
@@ -77,11 +77,12 @@ def group_of_ranks(groups: Groups, train_counts: Int64Array) -> StrArray:
     """Name the group of each rank.
 
     Args:
-        groups: by thirds of the ranks (the tail takes the remainder), or by training images.
-        train_counts: the training images of each rank, decreasing.
+        groups: rule of the groups: thirds of the ranks (the tail takes the remainder), or limits
+            of training images.
+        train_counts: training images of each rank, decreasing.
 
     Raises:
-        DataError: if a group would have no class, and so no test image.
+        DataError: if a group would have no class, and thus no test image.
     """
     classes = len(train_counts)
     if isinstance(groups, RankGroups):
@@ -108,19 +109,19 @@ def group_of_ranks(groups: Groups, train_counts: Int64Array) -> StrArray:
 
 
 def shots_of(train_counts: Int64Array) -> StrArray:
-    """``many`` (more than 100 training images), ``few`` (fewer than 20) or ``medium``."""
+    """Return ``many`` (over 100 training images), ``few`` (fewer than 20) or ``medium``."""
     few, many = train_counts < FEW_SHOTS, train_counts > MANY_SHOTS
     return np.select([many, few], [SHOTS[0], SHOTS[2]], SHOTS[1])
 
 
 def matched_counts(total: int, available: Int64Array) -> Int64Array:
-    """``total`` images spread over the ranks as evenly as their available images allow.
+    """Spread ``total`` images over the ranks as evenly as their available images allow.
 
     The first ranks that have more images available take the remainder, one each.
 
     Args:
-        total: at most the sum of ``available``.
-        available: the images that each rank has.
+        total: number of images, at most the sum of ``available``.
+        available: number of images that each rank has.
 
     Examples:
         >>> matched_counts(11, np.array([9, 5, 2, 1]))

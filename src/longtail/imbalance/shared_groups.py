@@ -1,4 +1,4 @@
-"""The part of a split that each group goes to whose images are of several classes."""
+"""Assignment of groups with images of several classes to the parts of a split."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def assign_shared(
     beside_unknown: set[int],
     earlier: Mapping[int, int],
 ) -> dict[int, int]:
-    """The part of each group that several classes share, by the number of the group.
+    """Assign each group that several classes share to a part, by group number.
 
     The largest groups are assigned first, each to the part where most of its images are still
     needed. A group that is shared with an unknown class is assigned to the test images. If a class
@@ -27,15 +27,15 @@ def assign_shared(
 
     Args:
         classes: the classes.
-        own_groups: the group of each of their images.
+        own_groups: group of each image of each class.
         beside_unknown: groups with an image of an unknown class.
-        earlier: the part that groups had in an earlier draw, which they keep.
+        earlier: part of each group in an earlier draw, which it keeps.
     """
     counts: dict[int, dict[int, int]] = {}
     for number, of_images in enumerate(own_groups):
         for group, images in zip(*np.unique(of_images, return_counts=True), strict=True):
             counts.setdefault(int(group), {})[number] = int(images)
-    missing = [_last_wanted(each) for each in classes]
+    missing = [_last_wanted(class_images) for class_images in classes]
     result = {}
 
     def put(group: int, part: int) -> None:
@@ -58,34 +58,36 @@ def assign_shared(
             key=lambda p: (sum(min(k, max(missing[n][p], 0)) for n, k in of_classes.items()), p),
         )
         put(group, TEST if group in beside_unknown else part)
-    movable = {g: of for g, of in shared.items() if g not in beside_unknown | earlier.keys()}
+    movable = {
+        g: members for g, members in shared.items() if g not in beside_unknown | earlier.keys()
+    }
     return _Repair(classes, counts, result).moved(movable)
 
 
-def _last_wanted(each: ClassImages) -> list[int]:
-    return [*each.wanted, len(each.images) - sum(each.wanted)]
+def _last_wanted(class_images: ClassImages) -> list[int]:
+    return [*class_images.wanted, len(class_images.images) - sum(class_images.wanted)]
 
 
 class _Repair:
     """Moves groups between parts until each class has enough images in each part.
 
-    If most photographs show several species, a class may have no group of its own to fill a part
-    with. Each step takes a class that lacks a part, and moves the group there that leaves the
-    fewest classes lacking one (the min-conflicts heuristic of Minton et al. 1992). No group is
-    moved to the same part twice, so the steps end.
+    Where most photographs show several species, a class may have no group of its own to fill a
+    part with. Each step takes a class that lacks images in a part, and moves the group there that
+    leaves the fewest classes lacking images (the min-conflicts heuristic of Minton et al. 1992).
+    No group is moved to the same part twice, so the steps end.
 
     Args:
         classes: the classes.
-        counts: the images of each class in each group.
-        parts: the part of each group that several classes share.
+        counts: images of each class in each group.
+        parts: part of each group that several classes share.
     """
 
     def __init__(
         self, classes: Sequence[ClassImages], counts: Members, parts: dict[int, int]
     ) -> None:
-        self._minima = [each.minima for each in classes]
-        self._wanted = [_last_wanted(each) for each in classes]
-        self._have = [[0] * len(each.minima) for each in classes]
+        self._minima = [class_images.minima for class_images in classes]
+        self._wanted = [_last_wanted(class_images) for class_images in classes]
+        self._have = [[0] * len(class_images.minima) for class_images in classes]
         self._own_groups = [0] * len(classes)
         self._parts = parts
         for group, members in counts.items():
@@ -96,7 +98,7 @@ class _Repair:
                     self._own_groups[number] += 1
 
     def moved(self, movable: Members) -> dict[int, int]:
-        """The parts of the groups after the moves; as they were if no class lacks a part."""
+        """Return the parts of the groups after the moves; unchanged if no class lacks images."""
         groups_of: dict[int, list[int]] = {}
         for group in sorted(movable):
             for number in movable[group]:
@@ -125,16 +127,16 @@ class _Repair:
         return self._parts
 
     def _lacking_parts(self, number: int) -> list[int]:
-        """The parts in which shared groups give a class too few images."""
+        """Return the parts in which shared groups give a class too few images."""
         have, minima = self._have[number], self._minima[number]
         return [part for part, least in enumerate(minima) if have[part] < least]
 
     def _lacks(self, number: int) -> int:
-        """How many parts a class lacks that groups of its own cannot fill."""
+        """Count the parts of a class that lack images and that its own groups cannot fill."""
         return max(len(self._lacking_parts(number)) - self._own_groups[number], 0)
 
     def _worth(self, members: Mapping[int, int], source: int, target: int) -> tuple[int, int]:
-        """By how much a move changes what is lacking, and the distance from the wanted sizes."""
+        """Return the change of the lack, and the change of the distance from the wanted sizes."""
         before = self._lack_and_distance(members)
         self._move(members, source, target)
         after = self._lack_and_distance(members)

@@ -1,4 +1,4 @@
-"""The table of subsets: one row per image and subset that it is in."""
+"""The table of subsets: one row for each image in each subset."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from longtail.arrays import Int64Array
 SUBSET_COLUMNS = ["role", "name", "image"]
 # The role and the name of the images of classes that are held out as unknown.
 UNKNOWN = "unknown"
-# The split of photographs that a person has named since: they only train.
+# The split of photographs that a person has named since: they are only trained on.
 CONFIRMED = "confirmed"
 
 
 def images_of(subsets: pd.DataFrame, role: str, name: str) -> Int64Array:
-    """The image numbers of one subset, ascending."""
+    """Return the image numbers of one subset, ascending."""
     chosen = subsets.loc[(subsets["role"] == role) & (subsets["name"] == name), "image"]
     return chosen.to_numpy(dtype=np.int64)
 
 
 def held_out_images(subsets: pd.DataFrame) -> Int64Array:
-    """The numbers of the images that no trial trains on, ascending."""
+    """Return the numbers of the images that no trial trains on, ascending."""
     held_out = subsets.loc[subsets["role"] != "train", "image"]
     return np.unique(held_out.to_numpy(dtype=np.int64))
 
 
 def widest_test_set(subsets: pd.DataFrame) -> str:
-    """The test set that has all test images: ``natural`` if present, otherwise ``balanced``.
+    """Return the test set with all test images: ``natural`` if present, otherwise ``balanced``.
 
-    Where all classes have equally many test images, ``balanced`` has all of them, and there is no
-    ``natural`` one.
+    If all classes have equally many test images, ``balanced`` has all of them and there is no
+    ``natural``.
     """
     is_natural = (subsets["role"] == "test") & (subsets["name"] == "natural")
     return "natural" if is_natural.any() else "balanced"
 
 
 def class_counts(labels: npt.ArrayLike, classes: int) -> Int64Array:
-    """The number of images of each label, zero where there is none."""
+    """Count the images of each label."""
     return np.bincount(np.asarray(labels, dtype=np.int64), minlength=classes).astype(np.int64)

@@ -22,7 +22,7 @@ UNKNOWN_LABEL = -1
 
 
 def unknown_classes(class_names: Iterable[str], dataset: Dataset) -> list[str]:
-    """The names of a data set's unknown classes, sorted; none without ``unknown``.
+    """Return the names of a data set's unknown classes, sorted; none without ``unknown``.
 
     If the parameter is a number, classes are drawn by a hash of the seed and of each class name. An
     added class then changes the draw of at most one other class.
@@ -55,7 +55,7 @@ def unknown_classes(class_names: Iterable[str], dataset: Dataset) -> list[str]:
 
 
 def with_unknown(index: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
-    """An index whose unknown classes have the label -1, and the others labels from 0 on.
+    """Return an index whose unknown classes have the label -1, and the others labels from 0 on.
 
     The others keep their order. Nothing else of the index changes.
     """
