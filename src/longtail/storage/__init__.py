@@ -1,1 +1,1 @@
-"""Atomic files, the store of trainings and arrays, and errors of a full disk."""
+"""Atomic files, the store of trainings and arrays, and error messages of full disks."""

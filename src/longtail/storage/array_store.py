@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 ArrayKind = Literal["features", "logits"]
 
-# The file of each kind in its folder, whose name ends with the kind.
+# The file of each kind. The name of its folder ends with the kind.
 ARRAY_FILES: dict[ArrayKind, str] = {"features": "features.npy", "logits": "logits.npy"}
 # The length of the hash in the name of logits, after the fingerprint of their training.
 KEY_DIGITS = 16
@@ -44,11 +44,11 @@ class ArrayStore:
     def features(
         self, determinants: Mapping[str, Any], compute: Callable[[], Float32Array]
     ) -> Float32Array:
-        """The features of images from a frozen backbone, shared by all trials that use it.
+        """Return the features of images from a frozen backbone, shared by all trials that use it.
 
         Args:
-            determinants: all that they depend on except the pixels, as plain values.
-            compute: computes the features if they are not cached.
+            determinants: all that the features depend on except the pixels, as plain values.
+            compute: function that computes the features if they are not cached.
 
         Raises:
             WriteError: if they cannot be written, for example if the disk is full.
@@ -57,18 +57,18 @@ class ArrayStore:
         return self._cached("features", key, key, compute)
 
     def stored_features(self, key: str) -> Float32Array | None:
-        """Features that are stored under a key; None if they are not, or are damaged."""
+        """Return the features that are stored under a key; None if they are missing or damaged."""
         return _read(self._folder / f"{key}.features", "features")
 
     def logits(
         self, fingerprint: str, determinants: Mapping[str, Any], compute: Callable[[], Float32Array]
     ) -> Float32Array:
-        """The logits of a trained model for images.
+        """Return the logits of a trained model for images.
 
         Args:
-            fingerprint: of its training.
-            determinants: all else that they depend on except the pixels, as plain values.
-            compute: computes the logits if they are not cached.
+            fingerprint: fingerprint of the training.
+            determinants: all else that the logits depend on except the pixels, as plain values.
+            compute: function that computes the logits if they are not cached.
 
         Raises:
             WriteError: if they cannot be written, for example if the disk is full.
@@ -77,7 +77,7 @@ class ArrayStore:
         return self._cached("logits", fingerprint, name, compute)
 
     def key(self, determinants: Mapping[str, Any]) -> str:
-        """The key of an array: a hash of all that it depends on, and of the pixels."""
+        """Return the key of an array: a hash of all that it depends on, and of the pixels."""
         text = json.dumps({**determinants, "pixels": self._pixels_sha256}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -91,7 +91,7 @@ class ArrayStore:
                 return found
             array = compute()
             with write_errors_explained(place):
-                # What is damaged is removed once its replacement is there to be written.
+                # A damaged array is removed only now, when its replacement is ready to be written.
                 shutil.rmtree(place, ignore_errors=True)
                 with atomic_folder(place) as draft:
                     _save(draft / ARRAY_FILES[kind], array)
@@ -99,7 +99,7 @@ class ArrayStore:
 
 
 def _save(file: Path, array: Float32Array) -> None:
-    # np.save does not report why a write failed, for instance that the disk is full.
+    # np.save does not report why a write failed, such as a full disk.
     with file.open("wb") as content:
         header = np.lib.format.header_data_from_array_1_0(array)
         np.lib.format.write_array_header_1_0(content, header)
@@ -107,7 +107,7 @@ def _save(file: Path, array: Float32Array) -> None:
 
 
 def _read(place: Path, kind: ArrayKind) -> Float32Array | None:
-    """A stored array, if it is there and whole."""
+    """Read a stored array, if it is there and intact."""
     if not place.is_dir():
         return None
     if damaged := damaged_file(place):
@@ -118,6 +118,6 @@ def _read(place: Path, kind: ArrayKind) -> Float32Array | None:
 
 
 def _load(place: Path, kind: ArrayKind) -> Float32Array:
-    """A stored array. Logits are memory-mapped, and the catalog links to their file."""
+    """Load a stored array. Logits are memory-mapped, and the catalog links to their file."""
     mode: Literal["r"] | None = "r" if kind == "logits" else None
     return np.load(place / ARRAY_FILES[kind], mmap_mode=mode)

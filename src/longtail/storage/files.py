@@ -1,8 +1,8 @@
-"""Writing files and folders atomically, and the checksums by which damage is found.
+"""Atomic writes of files and folders, and checksums that reveal damage.
 
-What is being written has the name of its target and the ending ``.draft``. A draft that a killed
-process has left is replaced when the target is written again, or removed by the next run or
-``kedro prune``.
+A file or folder that is being written has the name of its target and the ending ``.draft``. A
+draft that a killed process has left is replaced when the target is written again, or removed by
+the next run or ``kedro prune``.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ _computed: dict[Identity, str] = {}
 
 
 def draft_of(target: Path) -> Path:
-    """Where a file or folder is written before it gets its name."""
+    """Return the path at which a file or folder is written before it gets its name."""
     return target.with_name(f"{target.name}.draft")
 
 
 @contextmanager
 def atomic_file(target: Path) -> Iterator[Path]:
-    """Give a path to write to, which replaces ``target`` if no error is raised.
+    """Yield a path to write to, which replaces ``target`` if no error is raised.
 
     Args:
         target: the file, in a folder that exists. Only one process at a time may write it.
@@ -52,9 +52,9 @@ def atomic_file(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(target: Path) -> Iterator[Path]:
-    """Give a folder to fill, which becomes ``target`` if no error is raised.
+    """Yield a folder to fill, which becomes ``target`` if no error is raised.
 
-    The checksums of its files are added, and all of it is on the disk before it gets its name.
+    The checksums of its files are added, and all files are flushed to the disk before renaming.
 
     Args:
         target: the folder, which does not exist. Only one process at a time may write it.
@@ -83,12 +83,12 @@ def write_checksums(folder: Path) -> None:
 
 
 def read_checksums(folder: Path) -> dict[str, str]:
-    """The checksums of the files of an :func:`atomic_folder`; none if they cannot be read."""
+    """Read the checksums of the files of an :func:`atomic_folder`; none if that fails."""
     return read_texts(folder / CHECKSUMS_FILE)
 
 
 def read_texts(file: Path) -> dict[str, str]:
-    """The texts in a JSON file, by name; none if they cannot be read."""
+    """Read the texts in a JSON file, by name; none if that fails."""
     try:
         texts = json.loads(file.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
@@ -97,12 +97,12 @@ def read_texts(file: Path) -> dict[str, str]:
 
 
 def has_checksum(file: Path, expected: str) -> bool:
-    """Whether a file exists and has this SHA-256."""
+    """True if a file exists and has this SHA-256."""
     return file.is_file() and sha256_of_file(file) == expected
 
 
 def damaged_file(folder: Path) -> Path | None:
-    """The first file of an :func:`atomic_folder` that differs from its checksum, if one does."""
+    """Return the first file of an :func:`atomic_folder` that differs from its checksum."""
     sums = read_checksums(folder)
     for name, expected in sums.items():
         if not has_checksum(folder / name, expected):
@@ -111,7 +111,7 @@ def damaged_file(folder: Path) -> Path | None:
 
 
 def set_aside(folder: Path) -> Path:
-    """Rename a damaged folder, so that nothing reads it and nothing is lost; its new path."""
+    """Rename a damaged folder, so that nothing reads it and nothing is lost; return its path."""
     names = (folder.with_name(f"{folder.name}.damaged{number}") for number in itertools.count(1))
     return folder.rename(next(aside for aside in names if not aside.exists()))
 
@@ -131,7 +131,7 @@ def link_or_copy(source: Path, target: Path) -> None:
 
 
 def checksum_file(file: Path) -> Path:
-    """Where the checksum of a version's file is stored, in the format of ``sha256sum``."""
+    """Return the path of the checksum of a version's file, in the format of ``sha256sum``."""
     return file.with_name(f".{file.name}.sha256")
 
 
@@ -139,20 +139,20 @@ def write_checksum(file: Path, content: Path) -> None:
     """Write the checksum of a file beside it.
 
     Args:
-        file: which need not exist yet.
-        content: what it contains or will contain.
+        file: the file, which need not exist yet.
+        content: file with its present or future contents.
     """
     line = f"{sha256_of_file(content)}  {file.name}\n"
     checksum_file(file).write_text(line, encoding="utf-8")
 
 
 def verified(file: Path) -> Path:
-    """The file of a version, once it is known to be what was saved.
+    """Return the file of a version once its checksum has been verified.
 
-    Whatever reads a version calls this first; ``TrialFiles`` leaves damaged ones out instead.
+    Every reader of a version calls this first; ``TrialFiles`` leaves damaged ones out instead.
 
     Raises:
-        DataError: if it has changed since, naming it and what to do.
+        DataError: if it has changed since it was saved, naming it and what to do.
     """
     if not matches_checksum(file):
         raise DataError(
@@ -162,7 +162,7 @@ def verified(file: Path) -> Path:
 
 
 def damage_message(file: Path, reason: str) -> str:
-    """The message about a version that cannot be read, with what to do."""
+    """Write the message about a version that cannot be read, with what to do."""
     return (
         f"{file} cannot be read: {reason}. If it is damaged, make it again: kedro run "
         f"--pipelines=full with the same --env and --params replaces it. Or remove the folder "
@@ -171,7 +171,7 @@ def damage_message(file: Path, reason: str) -> str:
 
 
 def matches_checksum(file: Path) -> bool:
-    """Whether a file matches the checksum beside it; true where there is none.
+    """True if a file matches the checksum beside it, or has none.
 
     A damaged checksum matches no file: the two cases look the same.
     """
@@ -183,9 +183,9 @@ def matches_checksum(file: Path) -> bool:
 
 
 def sha256_of_file(file: Path) -> str:
-    """The SHA-256 of a file's contents, in hexadecimal digits.
+    """Return the SHA-256 of a file's contents, in hexadecimal digits.
 
-    A file that has not changed since is not read a second time in one process.
+    An unchanged file is not read a second time in one process.
     """
     with file.open("rb") as content:
         status = os.fstat(content.fileno())
@@ -199,12 +199,12 @@ def sha256_of_file(file: Path) -> str:
 
 
 def computed_checksums() -> dict[Identity, str]:
-    """The checksums that this process has computed, for the processes that it starts."""
+    """Return the checksums that this process has computed, for the processes that it starts."""
     return dict(_computed)
 
 
 def add_computed_checksums(checksums: Mapping[Identity, str]) -> None:
-    """Take over the checksums that another process has computed."""
+    """Add the checksums that another process has computed."""
     _computed.update(checksums)
 
 

@@ -1,4 +1,4 @@
-"""Locks of files that are taken without waiting."""
+"""Locks of files, taken without waiting."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 
 @contextmanager
 def locked_if_free(lock_file: Path) -> Iterator[bool]:
-    """Lock a file without waiting; yields whether it was free."""
+    """Lock a file without waiting; yield whether it was free."""
     try:
         held = FileLock(lock_file).acquire(timeout=0)
     except Timeout:

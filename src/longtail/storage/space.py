@@ -1,4 +1,4 @@
-"""Errors of writing: one message for each cause, whichever library reports it."""
+"""Errors of writing: one message for each cause, from any library."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from longtail.errors import DiskFullError, LongtailError, WriteError
 
 # The words of SQLite and of NumPy ("8 requested and 4 written"), which do not name the cause.
 WORDS = ("database or disk is full", " requested and ")
-# How libraries in other languages and Python quote the number of the system's error.
+# The form in which libraries in other languages and Python quote the system's error number.
 ERROR_NUMBER = re.compile(r"\(os error (\d+)\)|\[Errno (\d+)\]")
-# How libraries that leave the number out quote the system.
+# The form in which libraries that leave the number out quote the system.
 QUOTED = {os.strerror(number): number for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)}
 EXPLAINED = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM),
@@ -33,8 +33,8 @@ def write_errors_explained(place: Path, instead: str = ANOTHER_FOLDER) -> Iterat
     """Turn an error of writing into a sentence that says what to do.
 
     Args:
-        place: the file or folder that is written in the block.
-        instead: what else the user can do.
+        place: file or folder that is written in the block.
+        instead: advice on what else the user can do.
 
     Raises:
         DiskFullError: if the disk is full.
@@ -54,12 +54,12 @@ def write_errors_explained(place: Path, instead: str = ANOTHER_FOLDER) -> Iterat
 def write_error(
     error: BaseException, place: Path, instead: str = ANOTHER_FOLDER
 ) -> WriteError | None:
-    """The error for a file or folder that could not be written; None for any other error.
+    """Return the error for a file or folder that could not be written; None for other errors.
 
     Args:
-        error: it or one of its causes is an error of the operating system.
+        error: the error; it or one of its causes is an error of the operating system.
         place: the file or folder.
-        instead: what else the user can do.
+        instead: advice on what else the user can do.
     """
     number = _number(error)
     if number is None:
@@ -82,7 +82,7 @@ def write_error(
 
 
 def _number(error: BaseException) -> int | None:
-    """The number of the system's error in an error, in its message, or in one of its causes."""
+    """Find the system's error number in an error, in its message, or in one of its causes."""
     cause: BaseException | None = error
     while cause is not None:
         text = str(cause)
@@ -117,15 +117,15 @@ def _forbidden() -> str:
 
 
 def check_room(place: Path, needed: int, instead: str = ANOTHER_FOLDER) -> None:
-    """Refuse to start what the disk has no room for.
+    """Refuse to start writing what the disk has no room for.
 
     Args:
-        place: the file or folder that is to be written.
+        place: file or folder that is to be written.
         needed: its size in bytes.
-        instead: what else the user can do.
+        instead: advice on what else the user can do.
 
     Raises:
-        DiskFullError: naming it, how much is free there, and what to do.
+        DiskFullError: naming it, the free space, and what to do.
     """
     if needed > shutil.disk_usage(_folder_of(place)).free:
         raise disk_full(place, needed, instead)
@@ -134,7 +134,7 @@ def check_room(place: Path, needed: int, instead: str = ANOTHER_FOLDER) -> None:
 def disk_full(
     place: Path, needed: int | None = None, instead: str = ANOTHER_FOLDER
 ) -> DiskFullError:
-    """The error for a file or folder, and the number of bytes it needs, if that is known."""
+    """Return the error for a file or folder, with the number of bytes it needs, if known."""
     free = _mebibytes(shutil.disk_usage(_folder_of(place)).free)
     wanted = "" if needed is None else f", {_mebibytes(needed)} are needed"
     return DiskFullError(

@@ -1,8 +1,8 @@
-"""Tables as CSV files whose cells no spreadsheet executes.
+"""CSV files with cells that no spreadsheet executes.
 
-A spreadsheet takes a cell for a formula that begins with ``=``, ``+``, ``-`` or ``@``, whatever
-quotes the file has around it, and a formula can start programs. An apostrophe in front makes it
-text (OWASP, "CSV Injection"). Numbers are not changed, and :func:`unguarded` restores every text.
+A spreadsheet treats a cell that begins with ``=``, ``+``, ``-`` or ``@`` as a formula, quoted or
+not, and a formula can start programs. An apostrophe in front makes it text (OWASP, "CSV
+Injection"). Numbers are not changed, and :func:`unguarded` restores every text.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import pandas as pd
 from pandas.api.types import is_object_dtype, is_string_dtype
 
 _APOSTROPHE = "'"
-# Quotes and characters that are not shown may precede the sign; some spreadsheets take full-width
-# signs for it. Of `a;=b`, a spreadsheet whose separator is the semicolon sees two cells.
+# Quotes and invisible characters may precede the sign, and some spreadsheets accept full-width
+# signs. A spreadsheet whose separator is the semicolon sees two cells in `a;=b`.
 _IGNORED = r"['\"`\u2018\u2019\u201c\u201d\s\x00-\x1f\u200b-\u200f\u2060\ufeff]*"
 _SIGN = r"[=+\-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b]"
 _NUMBER = r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?"
@@ -27,7 +27,7 @@ _GUARDED = re.compile(rf"(^|;){_APOSTROPHE}(?={_DANGER})", re.DOTALL)
 
 
 def guarded(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with an apostrophe in front of texts and names of columns that could be executed.
+    """Put an apostrophe before texts and names of columns that could be executed.
 
     Examples:
         >>> guarded(pd.DataFrame({"name": ["=1+1", "-3.5", "Noctua"], "n": [-1, 2, 3]}))
@@ -40,7 +40,7 @@ def guarded(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def unguarded(table: pd.DataFrame) -> pd.DataFrame:
-    """The table that :func:`guarded` was given."""
+    """Restore the table that :func:`guarded` was given."""
     return _texts_changed(table, lambda text: _GUARDED.sub(r"\1", text))
 
 

@@ -1,8 +1,8 @@
 """The store of finished trainings and checkpoints, by fingerprint.
 
 A trial looks here before it trains. So equal trials are trained once, a repeated run trains
-nothing again, a killed training is resumed from its last checkpoint, and a changed parameter,
-which changes the fingerprint, never gets an old result.
+nothing again, and a killed training resumes from its last checkpoint. A changed parameter
+changes the fingerprint, and so never gets an old result.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ from longtail.storage.locks import locked_if_free
 log = logging.getLogger(__name__)
 
 MODEL_FILE, HISTORY_FILE, CARD_FILE = "model.safetensors", "history.csv", "card.json"
-# The texts of the small files once more, and the checksum of the weights.
+# A second copy of the small files' texts, and the checksum of the weights.
 COPIES_FILE = "copies.json"
 
-# What a trial would find of its training.
+# The state of a training in the store.
 State = Literal["stored", "unfinished", "damaged", "absent"]
 
 
@@ -47,9 +47,9 @@ class Training:
     """One finished training.
 
     Attributes:
-        model_file: the weights, as a safetensors file.
+        model_file: file of the weights, in safetensors format.
         history: one row per epoch.
-        card: where, when, for how long and from what it was trained.
+        card: origin of the training: machine, time, duration and inputs.
     """
 
     model_file: Path
@@ -57,7 +57,7 @@ class Training:
     card: dict[str, Any]
 
     def weights(self) -> dict[str, Any]:
-        """The weights as torch tensors by name."""
+        """Load the weights as torch tensors by name."""
         from safetensors.torch import load_file
 
         return load_file(self.model_file)
@@ -70,7 +70,7 @@ class TrialStore:
         self._folder = folder
 
     def find(self, fingerprint: str) -> Training | None:
-        """The training with this fingerprint, if it is stored and its weights are whole.
+        """Return the training with this fingerprint, if it is stored and its weights are intact.
 
         Small files that are damaged are restored from their copies. A training that cannot be
         repaired is set aside, as ``<fingerprint>.damaged1`` or with the next number that is free.
@@ -96,7 +96,7 @@ class TrialStore:
         )
 
     def state(self, fingerprint: str) -> State:
-        """What :meth:`find` would find; nothing is changed, whatever is damaged.
+        """Return what :meth:`find` would find. Nothing is changed, even if it is damaged.
 
         ``unfinished``: there is a checkpoint, from which the training resumes. ``damaged``: what is
         stored cannot be repaired.
@@ -109,20 +109,20 @@ class TrialStore:
         return "damaged" if place.is_dir() else "absent"
 
     def stored_at(self, fingerprint: str) -> float | None:
-        """When a training was stored, in seconds since 1970; None if it is not stored."""
+        """Return when a training was stored, in seconds since 1970; None if it is not stored."""
         file = self._folder / fingerprint / MODEL_FILE
         return file.stat().st_mtime if file.is_file() else None
 
     def cards(self) -> Iterator[dict[str, Any]]:
-        """The cards of all trainings, but for those that cannot be read."""
+        """Yield the cards of all trainings, except those that cannot be read."""
         for file in sorted(self._folder.glob(f"*/{CARD_FILE}")):
             with suppress(OSError, ValueError):
                 yield json.loads(file.read_text(encoding="utf-8"))
 
     def weights(self, fingerprint: str) -> Path | None:
-        """The verified file of the weights of a training; None if they are not stored.
+        """Return the verified weights file of a training; None if it is not stored.
 
-        Nothing is changed, whatever is damaged.
+        Nothing is changed, even if it is damaged.
 
         Raises:
             DataError: if the weights are damaged.
@@ -170,7 +170,7 @@ class TrialStore:
         return found
 
     def checkpoint_file(self, fingerprint: str) -> Path:
-        """The checkpoint of an unfinished training. Use it within :meth:`claim`."""
+        """Return the checkpoint of an unfinished training. Use it within :meth:`claim`."""
         return self._folder / f"{fingerprint}.checkpoint"
 
     def claim(self, fingerprint: str) -> AbstractContextManager[object]:
@@ -178,7 +178,7 @@ class TrialStore:
         return FileLock(self._lock_file(fingerprint))
 
     def claim_if_free(self, fingerprint: str) -> AbstractContextManager[bool]:
-        """Lock a fingerprint without waiting; yields whether it was free."""
+        """Lock a fingerprint without waiting; yield whether it was free."""
         return locked_if_free(self._lock_file(fingerprint))
 
     def _lock_file(self, fingerprint: str) -> Path:
@@ -188,7 +188,7 @@ class TrialStore:
 
 
 def _weights_are_whole(place: Path) -> bool:
-    """Whether the weights of a training match their checksum, or its copy if that is damaged."""
+    """True if the weights of a training match their checksum, or its copy if that is damaged."""
     stored = (
         read_checksums(place).get(MODEL_FILE),
         read_texts(place / COPIES_FILE).get(MODEL_FILE),
@@ -197,7 +197,7 @@ def _weights_are_whole(place: Path) -> bool:
 
 
 def _repaired(place: Path) -> bool:
-    """Restore the small files of a training, if its weights and one of two copies are whole."""
+    """Restore the small files of a training, if its weights and one of two copies are intact."""
     texts = _intact_texts(place)
     if texts is None:
         return False
@@ -207,9 +207,9 @@ def _repaired(place: Path) -> bool:
 
 
 def _intact_texts(place: Path) -> dict[str, str] | None:
-    """The small files of a training from what is whole of them and of their copies.
+    """Collect the small files of a training from the intact ones and their copies.
 
-    None if its weights are damaged, or both copies of a text.
+    None if its weights are damaged, or both copies of a text are.
     """
     if not (place / MODEL_FILE).is_file() or not _weights_are_whole(place):
         return None

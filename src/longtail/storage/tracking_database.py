@@ -1,4 +1,4 @@
-"""Whether MLflow can use an SQLite file, found out before MLflow opens it.
+"""Checks that MLflow can use an SQLite file, before MLflow opens it.
 
 MLflow itself retries for minutes, adds its tables to the database of any other program, and
 reports SQLite's words, such as "disk I/O error" for a limit of the shell.
@@ -19,7 +19,7 @@ from pathlib import Path
 from longtail.errors import DataError
 from longtail.storage.space import check_room, write_errors_explained
 
-# What a new database takes, or a run adds to it, in bytes.
+# Size of a new database, or of a run's addition to it, in bytes.
 ROOM = 2 << 20
 # A run that starts or ends locks the database for a fraction of a second.
 PATIENCE_S = 10.0
@@ -28,7 +28,7 @@ RESTORE = "Restore a copy of it, or move it away: the next run creates a new one
 
 
 def check_readable(file: Path) -> None:
-    """Check a database that is to be read.
+    """Check a database before reading.
 
     Raises:
         DataError: if it is damaged, locked, or not MLflow's, naming it and what to do.
@@ -38,7 +38,7 @@ def check_readable(file: Path) -> None:
 
 
 def check_writable(file: Path) -> None:
-    """Check a database that is to be written, or to be created. Nothing is changed.
+    """Check a database before writing or creating it. Nothing is changed.
 
     Raises:
         WriteError: if the file or its folder cannot be written, naming it and what to do.
@@ -59,7 +59,7 @@ def check_writable(file: Path) -> None:
 
 
 def is_database(file: Path) -> bool:
-    """Whether there is a database already. An empty file is as good as none.
+    """True if there is a database already. An empty file counts as none.
 
     Raises:
         DataError: if it is a folder or the like.
@@ -72,7 +72,7 @@ def is_database(file: Path) -> bool:
 
 @contextmanager
 def _opened(file: Path) -> Iterator[sqlite3.Connection]:
-    """Open a database for checks, once it is known to be whole and MLflow's."""
+    """Open a database for checks, after checking that it is intact and MLflow's."""
     try:
         uri = f"{file.absolute().as_uri()}?mode=rw"
         with closing(sqlite3.connect(uri, uri=True, timeout=PATIENCE_S)) as database:
