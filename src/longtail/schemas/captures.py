@@ -1,4 +1,4 @@
-"""The columns of when and where photographs were taken."""
+"""Columns for the time and the place of photographs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ IS_DATE = pa.Check.str_matches(r"^(\d{4}-\d\d-\d\d)?$", error="a date such as 20
 
 
 def capture_columns(*, required: bool) -> dict[str, pa.Column]:
-    """The columns ``CAPTURE_COLUMNS``."""
+    """Return the columns ``CAPTURE_COLUMNS``."""
     words = partial(text, optional=True, required=required)
     degrees = partial(
         number, "in degrees, of the deployment or else of EXIF", missing=True, required=required

@@ -1,6 +1,6 @@
-"""Columns that the tables' schemas are made of.
+"""Building blocks of the tables' schemas.
 
-``error`` of each check completes the sentence "<column> must be ...".
+The ``error`` of each check completes the sentence "<column> must be ...".
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from longtail.wording import alternatives
 @pandas_engine.Engine.register_dtype
 @dtypes.immutable
 class WholeNumber(numpy_engine.Int64):
-    """64-bit integers. Other numbers are refused, where pandas would cut off their fraction."""
+    """64-bit integers. Other numbers are refused; pandas would truncate them."""
 
     def coerce(self, data_container: Any) -> Any:
         """Convert numbers and texts of numbers.
@@ -44,7 +44,7 @@ class Texts(type(pandas_engine.Engine.dtype("str"))):  # type: ignore[misc]
     """Texts."""
 
     def check(self, pandera_dtype: Any, data_container: Any = None) -> bool:
-        """Whether all are texts, in one value: pandera makes a table of what it finds in others."""
+        """True if all are texts, as one value: of several, pandera would make a table of cases."""
         return bool(np.all(super().check(pandera_dtype, data_container)))
 
 
@@ -59,10 +59,10 @@ class TextOrEmpty(Texts):
 @pandas_engine.Engine.register_dtype
 @dtypes.immutable
 class TrueOrFalse(pandas_engine.BOOL):
-    """Nullable booleans, also from the texts that a CSV file has of them."""
+    """Nullable booleans, also from their texts in a CSV file."""
 
     def coerce(self, data_container: Any) -> Any:
-        """Convert booleans and the texts True and False; what is missing stays missing.
+        """Convert booleans and the texts True and False; missing values stay missing.
 
         Raises:
             ValueError: if a value is something else.
@@ -94,22 +94,22 @@ def text(
     """A column of text.
 
     Args:
-        description: what it holds.
-        checks: of its cells.
-        one_of: the only texts that it may hold.
-        optional: cells may be empty; they are the empty text.
-        missing: cells may be missing; they are NaN.
-        options: more of pandera's.
+        description: meaning of the column.
+        checks: checks of its cells.
+        one_of: the only allowed texts.
+        optional: whether cells may be empty texts.
+        missing: whether cells may be missing (NaN).
+        options: further options of pandera.
     """
-    own = list(checks)
+    all_checks = list(checks)
     if one_of:
         valid = [*one_of, "empty"] if optional else list(one_of)
         allowed = [*one_of, ""] if optional else list(one_of)
-        own.append(pa.Check.isin(allowed, error=alternatives(valid)))
+        all_checks.append(pa.Check.isin(allowed, error=alternatives(valid)))
     elif not optional:
-        own.append(pa.Check.ne("", error="a text"))
+        all_checks.append(pa.Check.ne("", error="a text"))
     of_type = TextOrEmpty() if optional else Texts()
-    return pa.Column(of_type, own, nullable=missing, description=description, **options)
+    return pa.Column(of_type, all_checks, nullable=missing, description=description, **options)
 
 
 def whole(description: str, least: int = 0, *, missing: bool = False, **options: Any) -> pa.Column:
@@ -120,10 +120,10 @@ def whole(description: str, least: int = 0, *, missing: bool = False, **options:
 
 
 def number(description: str, *checks: pa.Check, missing: bool = False, **options: Any) -> pa.Column:
-    """A column of finite numbers; missing ones, if they are allowed, are NaN."""
+    """A column of finite numbers; missing ones, if allowed, are NaN."""
     finite = pa.Check(lambda values: values.abs() < float("inf"), error="a number")
-    own = [finite, *checks]
-    return pa.Column("float64", own, nullable=missing, description=description, **options)
+    all_checks = [finite, *checks]
+    return pa.Column("float64", all_checks, nullable=missing, description=description, **options)
 
 
 def fraction(description: str, **options: Any) -> pa.Column:
@@ -132,7 +132,7 @@ def fraction(description: str, **options: Any) -> pa.Column:
 
 
 def at_least(least: float) -> pa.Check:
-    """Numbers not below ``least``."""
+    """Check that numbers are not below ``least``."""
     return pa.Check.ge(least, error=f"a number of at least {least:g}")
 
 
@@ -144,7 +144,7 @@ def flag(description: str, *, missing: bool = False, **options: Any) -> pa.Colum
 def with_interval(
     name: str, description: str, *checks: pa.Check, missing: bool = False, prefix: str | None = None
 ) -> dict[str, pa.Column]:
-    """A number and the ends of its interval, which may be missing.
+    """Columns of a number and of the ends of its interval, which may be missing.
 
     The names of the ends begin with ``prefix``; by default it is ``name`` and an underscore.
     """
@@ -167,11 +167,11 @@ def table(
     """A schema that converts cells to the types of its columns.
 
     Args:
-        name: of the table, for messages.
-        description: what its rows are.
-        columns: by name.
-        rows: whether it must have any.
-        options: more of pandera's.
+        name: name of the table, for messages.
+        description: meaning of its rows.
+        columns: columns by name.
+        rows: whether the table must have at least one row.
+        options: further options of pandera.
     """
     checks = [*([HAS_ROWS] if rows else []), *options.pop("checks", [])]
     return pa.DataFrameSchema(

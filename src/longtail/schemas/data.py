@@ -1,4 +1,4 @@
-"""What ingest and imbalance make: images, rejected files, subsets and classes."""
+"""Tables of ingest and imbalance: images, rejected files, subsets and classes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ INDEX = table(
         "class_name": text("name of the class"),
         "split": text(
             "official split of the source, or that of earlier runs where the hold-out would draw "
-            "another; confirmed: named by a person since, trains only",
+            "another; confirmed: named by a person since, only trained on",
             one_of=("train", "validation", "test", CONFIRMED),
             optional=True,
         ),
@@ -54,12 +54,10 @@ INDEX = table(
             "number of the first image with the same pixels; only if there are equal images",
             required=False,
         ),
-        "sha256": text(
-            "checksum of the pixels; there only if the source is a folder", required=False
-        ),
+        "sha256": text("checksum of the pixels; only if the source is a folder", required=False),
         **capture_columns(required=False),
         "truncated": flag(
-            "whether the end of the file is missing; there only if such are kept", required=False
+            "whether the end of the file is missing; only if such files are kept", required=False
         ),
     },
     checks=[
@@ -74,7 +72,7 @@ EARLIER_SPLITS = table(
     {
         "drawn_with": text("seed, hold-out and image size"),
         "sha256": text("checksum of the pixels"),
-        "split": text("of the photograph", one_of=("train", "validation", "test")),
+        "split": text("split of the photograph", one_of=("train", "validation", "test")),
     },
     metadata={KEY: ["drawn_with", "sha256"]},
 )

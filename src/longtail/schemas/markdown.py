@@ -1,4 +1,4 @@
-"""A schema as a table of its columns in Markdown, for the documentation."""
+"""Documentation of a schema: its columns as a table in Markdown."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from longtail.schemas.validation import type_in_words
 
 
 def as_markdown(schema: pa.DataFrameSchema) -> str:
-    """The columns of a table: name, type, whether cells may be empty, meaning and valid values."""
+    """Write a table of columns: name, type, whether cells may be empty, meaning, valid values."""
     lines = ["| column | type | may be empty | meaning |", "| --- | --- | --- | --- |"]
     for name, column in schema.columns.items():
         shown = column.title or name

@@ -1,4 +1,4 @@
-"""Published results: the numbers that a paper or a thesis prints."""
+"""Schema of published results: the numbers that a paper or a thesis prints."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from longtail.imbalance.profiles import GROUPS, SHOTS
 from longtail.parameters import TrainSet
 from longtail.schemas.columns import at_least, number, table, text, whole, with_interval
 
-# What a printed number is of.
+# The columns that identify a printed number, within tables of one imbalance factor.
 CELL = ["backbone", "train_set", "method", "test_set", "metric"]
 TEST_SETS = ("balanced", "long_tailed", *GROUPS, *(f"balanced_{name}" for name in GROUPS), *SHOTS)
 PRINTED_METRICS = ("loss", "acc1", "f1")
 FRACTIONS = ("acc1", "f1")
-# The column that validation adds: the decimals that each value was written with.
+# The column that validation adds: the number of decimals of each value as written.
 PRINTED_DECIMALS = "decimals"
 
 
@@ -38,7 +38,7 @@ def _are_of_one_table(table: pd.DataFrame) -> pd.Series[bool]:
 
 
 def _with_decimals(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with its decimals, unless its values are numbers that were counted before."""
+    """Add the decimals, unless the values are numbers whose decimals were counted before."""
     if "value" not in table:
         return table
     value = table["value"]
@@ -48,7 +48,7 @@ def _with_decimals(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def decimals(value: object) -> int:
-    """The decimals of a number as it is written, trailing zeros included; 0 if it is none.
+    """Count the decimals of a number as written, with trailing zeros; 0 if it is no number.
 
     Examples:
         >>> decimals("0.2330"), decimals(0.31), decimals("1"), decimals("")

@@ -1,4 +1,4 @@
-"""Tables of records: nights by species, occurrences, and what is left out of them."""
+"""Tables of records: nights by species, occurrences, and left-out photographs."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ OCCURRENCES = table(
         "taxonRank": text("rank of the name", optional=True),
         "decimalLatitude": number("in degrees", pa.Check.in_range(-90, 90), missing=True),
         "decimalLongitude": number("in degrees", pa.Check.in_range(-180, 180), missing=True),
-        "geodeticDatum": text("of the position", one_of=("WGS84",), optional=True),
+        "geodeticDatum": text("reference system of the position", one_of=("WGS84",), optional=True),
         "locationID": text("the deployment", optional=True),
         "recordedBy": text("predict.survey.recorder", optional=True),
         "identifiedBy": text("a person, or the model with the fingerprint of its training"),
-        "dateIdentified": text("when a person named it", optional=True),
+        "dateIdentified": text("time when a person named it", optional=True),
         "identificationVerificationStatus": text(
             "whether a person named it", one_of=("verified by human", "unverified")
         ),

@@ -1,4 +1,4 @@
-"""What the report makes: tables of species, summaries, and ours beside published results."""
+"""Tables of the report: species, summaries, and our results beside published ones."""
 
 from __future__ import annotations
 
@@ -134,12 +134,12 @@ PUBLISHED_COMPARISON = table(
 
 PUBLISHED_AUDIT = table(
     "audit of published results",
-    "One row per finding; the names are empty where it is about several.",
+    "One row per finding; names are empty if it is about several rows.",
     {
         "check": text("what is checked"),
         **{
-            name: text(of.description, optional=True)
-            for name, of in _PRINTED.items()
+            name: text(column.description, optional=True)
+            for name, column in _PRINTED.items()
             if name in ("table", "backbone", "train_set", "method")
         },
         "holds": flag("false for an error or a problem, true for a confirmed statement"),

@@ -1,4 +1,4 @@
-"""What trainings and evaluations make: one row per trial, or per trial and more."""
+"""Tables of trainings and evaluations: one row per trial, or several."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ TESTED = {**TRIAL, **TEST_SET}
 
 
 def _metric(name: str) -> dict[str, pa.Column]:
-    """A metric and its interval; ``worst_class`` and others may have no interval."""
+    """Columns of a metric and its interval; ``worst_class`` and others may have no interval."""
     if name in LOSSES:
         what = "the training criterion" if name == "loss" else "negative log-likelihood"
         return with_interval(name, f"mean of {what}, in nats", missing=True)
@@ -72,7 +72,11 @@ RESULTS = table(
     {
         **TESTED,
         "images": whole("images of the held-out set", 1),
-        **{column: of for name in ("loss", *METRICS) for column, of in _metric(name).items()},
+        **{
+            name: column
+            for metric in ("loss", *METRICS)
+            for name, column in _metric(metric).items()
+        },
         **FINGERPRINT,
         "post_hoc": text(
             "what was done to the logits after the training; none if nothing",
@@ -93,7 +97,7 @@ RESULTS = table(
 
 TRAININGS = table(
     "trainings",
-    "One row per trial: the training that its results are of.",
+    "One row per trial: the training behind its results.",
     {
         **TRIAL,
         **FINGERPRINT,

@@ -1,4 +1,4 @@
-"""Text and CSV files that users write, in whatever form their spreadsheet saves them."""
+"""Text and CSV files that users write, in any format in which a spreadsheet saves them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from longtail.project import located
 from longtail.storage.spreadsheet import unguarded
 from longtail.wording import listed
 
-# The index of a table of a file: the lines that its rows end in.
+# The name of a file's table index: the number of the line in which each row ends.
 LINE = "line"
 # Header names of each column, the best first, without case, spaces and punctuation.
 Headers = Mapping[str, Sequence[str]]
@@ -25,9 +25,9 @@ Row = tuple[int, list[str]]
 
 _DELIMITERS = (",", ";", "\t", "|")
 _MAX_BYTES = 256 << 20
-# What Excel reads the separator from.
+# The line from which Excel reads the separator.
 _SEPARATOR_LINE = re.compile(r'\A"?sep=(.)"?[ \t]*(?=[\r\n]|\Z)', re.IGNORECASE)
-# How many rows must agree with the header about the separator.
+# The number of rows that are compared with the header to find the separator.
 _SAMPLE_ROWS = 20
 # First bytes of files that are often given instead of a text file.
 _OTHER_FILES = {
@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 
 
 def read_text(path: str, where: str) -> str:
-    """The text of a file, without a byte order mark.
+    """Read a file as text, without a byte order mark.
 
     Raises:
         DataError: if it cannot be read, is too large, or is not a text file.
@@ -59,10 +59,10 @@ def read_text(path: str, where: str) -> str:
 
 
 def decoded_text(content: bytes, where: str) -> str:
-    """Text in UTF-8, UTF-16 or Windows-1252 (the encoding of older spreadsheets).
+    """Decode text in UTF-8, UTF-16 or Windows-1252 (the encoding of older spreadsheets).
 
     Raises:
-        DataError: if it is none of them.
+        DataError: if it is in none of them.
     """
     for signature, what in _OTHER_FILES.items():
         if content.startswith(signature):
@@ -80,7 +80,7 @@ def decoded_text(content: bytes, where: str) -> str:
 
 
 def _utf(content: bytes) -> str:
-    """The Unicode encoding of a text that is in one."""
+    """Return the Unicode encoding of a text, if it is in one."""
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
     # Without a byte order mark, every second byte of UTF-16 is zero in most languages.
@@ -114,11 +114,11 @@ def _windows_1252(content: bytes, position: int, where: str) -> str:
 
 
 def read_rows(text: str, where: str) -> list[Row]:
-    """The rows of a CSV text that are not blank, and the lines that they end in.
+    """Return the rows of a CSV text that are not blank, each with the line that it ends in.
 
-    The separator is a comma, a semicolon, a tab or a vertical bar: that of a first line like
-    ``sep=;``, or else the one that divides the first row and most other rows into the same number
-    of values; of several, the one that gives the most.
+    The separator is a comma, a semicolon, a tab or a vertical bar. A first line such as ``sep=;``
+    names it. Otherwise it is the one that divides the first row and most other rows into the same
+    number of values, and if several do, the one that gives the most values.
 
     Raises:
         DataError: if a quotation mark is not closed, or there is no row.
@@ -139,7 +139,7 @@ def read_rows(text: str, where: str) -> list[Row]:
 
 
 def _delimiter(text: str) -> str:
-    """The separator that divides the first row, and most other rows into as many values as it."""
+    """Find the separator that divides the first row and most others into equally many values."""
 
     def score(delimiter: str) -> tuple[bool, float, int]:
         # The first lines are enough; a value that the end cuts off is no error here.
@@ -163,16 +163,17 @@ def read_csv(
     fill_short_rows: bool = False,
     bad_rows: dict[int, str] | None = None,
 ) -> pd.DataFrame:
-    """A table from a CSV file whose first row names the columns.
+    """Read a table from a CSV file whose first row names the columns.
 
     Args:
         path: the file; see :func:`read_rows`.
-        where: the parameter and the file, for messages.
-        fill_short_rows: rows that end early are filled with empty cells, not refused.
-        bad_rows: gets the reasons why rows cannot be used, by line; without it they are an error.
+        where: name of the parameter and of the file, for messages.
+        fill_short_rows: whether rows that end early are filled with empty cells, not refused.
+        bad_rows: dictionary that receives the reasons why rows cannot be used, by line. Without
+            it, such rows are an error.
 
     Returns:
-        Texts without blanks around them; the index is the line (from 1) that each row ends in.
+        Texts without surrounding blanks; the index is the line (from 1) in which each row ends.
 
     Raises:
         DataError: if the file cannot be read, is empty, or a row has another number of values.
@@ -201,12 +202,12 @@ def read_csv(
 
 
 def header_key(name: str) -> str:
-    """A header without case, spaces and punctuation, as in :data:`Headers`."""
+    """Return a header without case, spaces and punctuation, as in :data:`Headers`."""
     return "".join(filter(str.isalnum, name.casefold()))
 
 
 def find_columns(header: Sequence[str], headers: Headers, where: str) -> dict[str, int]:
-    """The position of each column that a header has, by the names that are usual for it.
+    """Find the position of each column that a header has, by its usual names.
 
     Raises:
         DataError: if two columns have the same name.
@@ -224,12 +225,12 @@ def find_columns(header: Sequence[str], headers: Headers, where: str) -> dict[st
 
 
 def named_columns(table: pd.DataFrame, headers: Headers, where: str) -> pd.DataFrame:
-    """A table whose columns have the names that a schema gives them; the log says which they were.
+    """Give the columns of a table the names of its schema, and log which were found.
 
     Args:
-        table: with the header of its file.
-        headers: names that are usual for each column of the schema, the best first.
-        where: the parameter and the file, for messages.
+        table: table with the header of its file.
+        headers: usual names of each column of the schema, the best first.
+        where: name of the parameter and of the file, for messages.
 
     Returns:
         The same rows and columns. Names of other columns are in lower case.
@@ -243,7 +244,7 @@ def named_columns(table: pd.DataFrame, headers: Headers, where: str) -> pd.DataF
 
 
 def log_columns(taken: Mapping[str, str], where: str) -> None:
-    """Log which column of a file is taken for what."""
+    """Log which column of a file is used as which column of the schema."""
     if taken:
         log.info(
             "%s: %s",

@@ -30,7 +30,7 @@ CORRECTIONS_HEADERS: Headers = {
     "previous_answer": ("previousanswer",),
     "folder": ("folder",),
 }
-# Boxes: whose, where, and the size of the photograph beside corners.
+# Columns of boxes: photograph, position, and the photograph's size beside corners.
 BOX_HEADERS: Headers = {
     "file": METADATA_HEADERS["file"],
     "confidence": (

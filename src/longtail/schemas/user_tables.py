@@ -58,9 +58,9 @@ CORRECTIONS = table(
             optional=True,
             required=False,
         ),
-        "by": text("who named it", optional=True, required=False),
-        "when": text("it was named, in ISO 8601", optional=True, required=False),
-        "previous_answer": text("what the model had said", optional=True, required=False),
+        "by": text("person who named it", optional=True, required=False),
+        "when": text("time when it was named, in ISO 8601", optional=True, required=False),
+        "previous_answer": text("earlier answer of the model", optional=True, required=False),
         "folder": text(
             "folder or zip file that the photograph was in", optional=True, required=False
         ),

@@ -1,4 +1,4 @@
-"""Validation of a table by its schema, and one message that says what is wrong with it."""
+"""Validation of a table by its schema, with one message about its errors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from longtail.schemas.user_csv import LINE
 FEW_ROWS = 3
 # A number in quotes with one comma.
 DECIMAL_COMMA = re.compile(r"'([-+]?\d+),(\d+)'")
-# In a schema's metadata: the columns that say what a row is of, where they need not be unique.
+# In a schema's metadata: the columns that identify a row, if they need not be unique.
 KEY = "key"
 
 _MISSING_COLUMN = SchemaErrorReason.COLUMN_NOT_IN_DATAFRAME
@@ -35,12 +35,12 @@ _ORDER = (
 
 
 def validate(table: pd.DataFrame, schema: pa.DataFrameSchema, where: str) -> pd.DataFrame:
-    """A table with the types of its schema.
+    """Return a table with the types of its schema.
 
     Args:
-        table: its index is the lines of its file if the index has the name ``LINE``.
-        schema: of the table.
-        where: the name of the table or of its file, for the message.
+        table: the table. If its index has the name ``LINE``, the index is the lines of its file.
+        schema: schema of the table.
+        where: name of the table or of its file, for the message.
 
     Raises:
         DataError: with the message of :func:`explained`.
@@ -52,9 +52,9 @@ def validate(table: pd.DataFrame, schema: pa.DataFrameSchema, where: str) -> pd.
 
 
 def validated_columns(table: pd.DataFrame, schema: pa.DataFrameSchema, where: str) -> pd.DataFrame:
-    """The columns of its schema that a table of a user has; those that it lacks are empty.
+    """Return the columns of a schema from a user's table; columns that it lacks are empty.
 
-    Other columns are ignored, and may have any names, even equal ones.
+    Other columns are ignored; they may have any names, even equal ones.
 
     Raises:
         DataError: with the message of :func:`explained`.
@@ -65,13 +65,13 @@ def validated_columns(table: pd.DataFrame, schema: pa.DataFrameSchema, where: st
 
 
 def explained(errors: SchemaErrors, where: str) -> str:
-    """What is wrong with a table, in one sentence: the column, the first rows and what is valid.
+    """Explain the errors of a table in one sentence: the column, the first rows, valid values.
 
-    Rows are numbered from 1, the first below the header, or are lines of the file.
+    Rows are counted from 1, the first below the header, or are lines of the file.
 
     Args:
-        errors: what pandera found.
-        where: the name of the table or of its file.
+        errors: errors from pandera.
+        where: name of the table or of its file.
     """
     known = [error for error in errors.schema_errors if error.reason_code in _ORDER]
     if not known:
@@ -114,7 +114,7 @@ def _places(rows: Sequence[Hashable], table: pd.DataFrame) -> str:
 
 
 def _problem(error: SchemaError) -> str:
-    """What is wrong with the cells of a column, or with rows."""
+    """Describe the error in the cells of a column, or in rows."""
     cases: pd.DataFrame = error.failure_cases
     if error.reason_code is SchemaErrorReason.DUPLICATES:
         return f"the same {', '.join(dict.fromkeys(cases['column']))} in two rows"
@@ -135,12 +135,12 @@ def _valid(error: SchemaError) -> str:
     checked = isinstance(error.check, pa.Check) and error.check.error
     if checked:
         return str(checked)
-    own = [check.error for check in getattr(error.schema, "checks", []) if check.error]
-    return str(own[-1]) if own else type_in_words(error.schema)
+    messages = [check.error for check in getattr(error.schema, "checks", []) if check.error]
+    return str(messages[-1]) if messages else type_in_words(error.schema)
 
 
 def type_in_words(column: pa.Column) -> str:
-    """What each cell of a column must be, by the type of the column."""
+    """Describe the cells of a column by its type."""
     if dtypes.is_string(column.dtype):
         return "a text"
     if dtypes.is_bool(column.dtype):
@@ -157,7 +157,7 @@ def _is_empty(value: Any) -> bool:
 
 
 def _keys(rows: Sequence[Hashable], table: pd.DataFrame, errors: SchemaErrors) -> str:
-    """What the first rows are of, where the table has columns that say it."""
+    """Identify the first rows, if the table has columns for this."""
     of_schema = errors.schema.unique or (errors.schema.metadata or {}).get(KEY, [])
     key = [name for name in of_schema if name in table]
     if not key:
