@@ -1,11 +1,11 @@
 """Published results, and ours beside them.
 
-A table of published results has one row per printed number: its table, the backbone, training set
-and method behind it, the test set and metric, the number of test images, and what is printed.
-Three such tables come with the package. ``thesis`` holds the appendix tables A.2, A.4, ..., A.16 of
-Midtgaard (2025). ``cifar100_lt`` holds the literature's accuracies of ResNet-32 on CIFAR-100-LT
-with the standard recipe (Cao et al. 2019), ``cifar100_lt_record`` the highest ones, with recipes of
-their own. Another paper's can take their place.
+A table of published results has one row per printed number: its table, the backbone, training
+set and method behind it, the test set and metric, the number of test images, and the printed
+value. Three such tables come with the package. ``thesis`` holds the appendix tables A.2, A.4, ...,
+A.16 of Midtgaard (2025). ``cifar100_lt`` holds accuracies of ResNet-32 on CIFAR-100-LT from the
+literature, with the standard recipe (Cao et al. 2019); ``cifar100_lt_record`` holds the highest
+ones, with other recipes. Tables of other papers can replace them.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ CRITERION_NOTE = "the method's own criterion: not comparable with another method
 
 
 def shipped(name: Literal["thesis", "cifar100_lt", "cifar100_lt_record"]) -> pd.DataFrame:
-    """A table of published results that comes with the package, validated."""
+    """Return a table of published results that comes with the package, validated."""
     file = resources.files("longtail").joinpath("reference", f"{name}.csv")
     with file.open(encoding="utf-8") as text:
         return validated(pd.read_csv(text, dtype=str, keep_default_na=False, na_values=[""]), name)
 
 
 def validated(published: pd.DataFrame, where: str = "published results") -> pd.DataFrame:
-    """A table of published results with the columns and the types of its schema.
+    """Validate a table of published results and convert it to the types of its schema.
 
-    And with ``decimals``: how many each value was written with.
+    Adds ``decimals``: the number of decimals that each value was written with.
 
     Raises:
-        DataError: naming the column, the first rows that are wrong and what is valid.
+        DataError: naming the column, the first wrong rows and the valid values.
     """
     from longtail.schemas.published import PRINTED_DECIMALS, PUBLISHED
     from longtail.schemas.validation import validate
@@ -47,10 +47,10 @@ def validated(published: pd.DataFrame, where: str = "published results") -> pd.D
 
 
 def comparable(published: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
-    """The published results whose classes fall as steeply as the data set's.
+    """Return the published results with the data set's imbalance profile.
 
     Only an exponential profile has an imbalance factor in the sense of the literature; for any
-    other no row is left. That the images are the same is the caller's to know.
+    other, no row is returned. The caller must make sure that the images are the same.
     """
     profile = dataset.imbalance.profile
     factor = profile.imbalance_factor if isinstance(profile, ExponentialProfile) else np.nan
@@ -60,25 +60,25 @@ def comparable(published: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
 def compare(
     summaries: pd.DataFrame, published: pd.DataFrame, confidence: float = 0.95
 ) -> pd.DataFrame:
-    """Our results beside the published ones.
+    """Join our results with the published ones.
 
     Args:
-        summaries: ours, one row per cell (``CELL``): ``images`` of the test set, ``value``,
-            ``low`` and ``high`` (the mean over seeds and its interval), ``seeds``, and ``sd`` over
-            seeds.
-        published: a table as :func:`validated` returns it, of one imbalance factor.
-        confidence: of our intervals, and so of those that published accuracies are given.
+        summaries: our results, one row per combination of ``CELL``: ``images`` of the test set,
+            ``value``, ``low`` and ``high`` (the mean over seeds and its interval), ``seeds``, and
+            ``sd`` over seeds.
+        published: table from :func:`validated`, of one imbalance factor.
+        confidence: confidence level of our intervals, and of those of published accuracies.
 
     Returns:
-        A row for each cell present in both, in the published order: ``CELL``, ``table``,
-        ``images`` (of the published number), ``our_images``, ``ours``, ``ours_low``,
-        ``ours_high``, ``seeds``, ``sd``, ``published``,
-        ``decimals``, ``published_low``, ``published_high``, ``difference`` (ours minus published),
-        ``inside`` (the published value is in our interval), ``overlap`` (the two intervals do),
-        ``p`` and ``note``. A published accuracy has the exact interval on its test images, widened
-        to the published range; another metric has the published range only. ``p`` is the
-        two-sided z-test of two accuracies of independent test sets; it leaves out what another
-        seed would change. ``inside`` and ``overlap`` are missing where an end is.
+        One row per combination of ``CELL`` that both tables have, in the published order: ``CELL``,
+        ``table``, ``images`` (of the published number), ``our_images``, ``ours``, ``ours_low``,
+        ``ours_high``, ``seeds``, ``sd``, ``published``, ``decimals``, ``published_low``,
+        ``published_high``, ``difference`` (ours minus published), ``inside`` (the published value
+        is in our interval), ``overlap`` (the two intervals overlap), ``p`` and ``note``. The
+        interval of a published accuracy is exact on its test images, and widened to the published
+        range; another metric has only the published range. ``p`` is the two-sided z-test of two
+        accuracies on independent test sets; it ignores the variation between seeds. ``inside`` and
+        ``overlap`` are missing where an end of an interval is.
     """
     from longtail.schemas.published import CELL
 
@@ -118,15 +118,15 @@ def two_proportions(
     second: npt.ArrayLike,
     second_images: npt.ArrayLike,
 ) -> Float64Array:
-    """The two-sided p-value of the z-test that two independent proportions are equal.
+    """Return the two-sided p-value of the z-test that two independent proportions are equal.
 
-    With the pooled proportion's standard error. Proportions that are both 0 or both 1 have p = 1.
+    It uses the pooled standard error. Proportions that are both 0 or both 1 have p = 1.
 
     Args:
-        first: hits divided by ``first_images``; any shape.
-        first_images: how many were asked about; broadcast with ``first``.
-        second: likewise.
-        second_images: likewise.
+        first: first proportions: hits divided by ``first_images``; any shape.
+        first_images: number of trials behind ``first``, broadcast with it.
+        second: second proportions.
+        second_images: number of trials behind ``second``.
 
     Examples:
         >>> print(f"{two_proportions(0.5, 38, 0.7, 38):.3f}")
@@ -142,7 +142,7 @@ def two_proportions(
 
 
 def _meet(table: pd.DataFrame, first: tuple[str, str], second: tuple[str, str]) -> pd.Series[bool]:
-    """Whether two intervals share a point; missing where an end is."""
+    """True where two intervals share a point; missing where an end is."""
     apart = (table[first[1]] < table[second[0]]) | (table[second[1]] < table[first[0]])
     known = table[[*first, *second]].notna().all(axis=1)
     return (~apart).astype("boolean").where(known)

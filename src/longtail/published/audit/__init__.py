@@ -44,13 +44,13 @@ CHECKS = {
 def audit(published: pd.DataFrame, classes: int = 100) -> pd.DataFrame:
     """Check the internal consistency of published tables.
 
-    Checks of test sets or methods that the tables do not have return nothing. A row that is copied
-    from another training set is named, and left out of all other checks but that for missing cells.
+    Checks of test sets or methods that the tables lack return nothing. A row that is copied
+    from another training set is named, and left out of all other checks except missing cells.
 
     Args:
-        published: a table as :func:`longtail.published.results.validated` returns it. Numbers are
-            checked to the decimals that they are written with.
-        classes: the number of classes.
+        published: table from :func:`longtail.published.results.validated`. Numbers are checked to
+            the decimals that they are written with.
+        classes: number of classes.
 
     Returns:
         One row per finding, in the order of ``CHECKS``: ``check``, ``table``, ``backbone``,

@@ -27,15 +27,15 @@ from longtail.published.audit.finding import (
 
 # Larger test sets are not searched for the smallest denominator.
 MOST_TEST_IMAGES = 10_000
-# Few accuracies can be multiples of a larger fraction by chance. If the probability of that is
-# smaller than this, they are evidence for it.
+# A few accuracies can be multiples of a larger fraction by chance. They are evidence only if the
+# probability of that is below this value.
 UNLIKELY = 1e-3
 # F1 of a class with one test image and k false alarms is 2 / (2 + k), or 0.
 LARGEST_DENOMINATOR = 6
 
 
 def whole_hits(published: pd.DataFrame) -> Iterator[AuditFinding]:
-    """Whether each accuracy is a whole number of hits, to the decimals printed."""
+    """Check that each accuracy is a whole number of hits, to the decimals printed."""
     cells = _cells_of_small_test_sets(published)
     if cells.empty:
         return
@@ -57,7 +57,7 @@ def whole_hits(published: pd.DataFrame) -> Iterator[AuditFinding]:
 
 
 def smallest_denominators(published: pd.DataFrame) -> Iterator[AuditFinding]:
-    """The smallest test set that each test set's accuracies can come from.
+    """Find the smallest test set that each test set's accuracies can come from.
 
     Accuracies that could be multiples of a larger fraction by chance are skipped.
     """
@@ -80,16 +80,16 @@ def smallest_denominators(published: pd.DataFrame) -> Iterator[AuditFinding]:
 
 
 def smallest_denominator(values: npt.ArrayLike, most: int, decimals: npt.ArrayLike) -> int | None:
-    """The smallest n up to ``most`` such that all values are multiples of 1/n, after rounding."""
+    """Return the smallest n up to ``most`` for which all rounded values are multiples of 1/n."""
     possible = np.arange(1, most + 1)[:, None]
     fits = np.flatnonzero(_are_multiples(values, possible, decimals).all(axis=1))
     return int(fits[0]) + 1 if len(fits) else None
 
 
 def _by_chance(cells: pd.DataFrame, found: int, images: int) -> float:
-    """The probability that accuracies on ``images`` images are all multiples of 1/``found``.
+    """Return the probability that accuracies on ``images`` images are all multiples of 1/``found``.
 
-    After rounding. Equal accuracies count once, since one may be a copy of the other.
+    Values are rounded. Equal accuracies count once, since one may be a copy of the other.
     """
     probability = 1.0
     distinct: dict[Any, int] = cells.groupby("decimals")["value"].nunique().to_dict()
@@ -100,7 +100,7 @@ def _by_chance(cells: pd.DataFrame, found: int, images: int) -> float:
 
 
 def parts_add_up(published: pd.DataFrame) -> Iterator[AuditFinding]:
-    """Whether head, middle and tail have the images and the hits of the whole."""
+    """Check that head, middle and tail have the images and the hits of the whole."""
     accuracy, images = by_test_set(published, "acc1"), by_test_set(published, "acc1", "images")
     test_sets = [*PRINTED_GROUPS, WHOLE]
     if not has_test_sets(accuracy, test_sets):
@@ -133,7 +133,7 @@ def parts_add_up(published: pd.DataFrame) -> Iterator[AuditFinding]:
 
 
 def f1_is_weighted(published: pd.DataFrame) -> Iterator[AuditFinding]:
-    """Signs that F1 is averaged over classes by their test images."""
+    """Find signs that F1 is averaged over classes by their test images."""
     yield from _f1_exceeds_accuracy(published)
     cells = reported(published, "f1")
     cells = cells[cells["test_set"] == PRINTED_GROUPS[-1]]
@@ -183,7 +183,7 @@ def _f1_exceeds_accuracy(published: pd.DataFrame) -> Iterator[AuditFinding]:
 
 
 def _small_fractions(values: Float64Array, images: int, decimals: Int64Array) -> int:
-    """The number of values that, times ``images``, are fractions with a small denominator."""
+    """Count the values that, times ``images``, are fractions with a small denominator."""
     denominators = np.arange(1, LARGEST_DENOMINATOR + 1)[:, None] * images
     return int(_are_multiples(values, denominators, decimals).any(axis=0).sum())
 
@@ -191,14 +191,14 @@ def _small_fractions(values: Float64Array, images: int, decimals: Int64Array) ->
 def _are_multiples(
     values: npt.ArrayLike, denominators: Int64Array | int, decimals: npt.ArrayLike
 ) -> BoolArray:
-    """Whether printed numbers are multiples of one divided by a denominator, after rounding."""
+    """Check which printed numbers are multiples of one over a denominator, after rounding."""
     numbers = np.asarray(values, dtype=np.float64)
     misses = np.abs(np.round(numbers * denominators) / denominators - numbers)
     return np.asarray(misses <= unit_of_last_place(decimals) / 2 + PRINTED_TOLERANCE)
 
 
 def _cells_of_small_test_sets(published: pd.DataFrame) -> pd.DataFrame:
-    """Accuracies that can contradict their number of images: with enough decimals for it."""
+    """Return accuracies with enough decimals to contradict their number of images."""
     cells = reported(published, "acc1")
     can_contradict = cells["images"] * unit_of_last_place(cells["decimals"]) < 1
     return cells[can_contradict & (cells["images"] < MOST_TEST_IMAGES)]

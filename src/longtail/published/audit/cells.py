@@ -23,7 +23,7 @@ FEWEST_VALUES = 5
 
 
 def missing_cells(published: pd.DataFrame) -> Iterator[AuditFinding]:
-    """Rows with cells that hold no number."""
+    """Find rows with cells that hold no number."""
     empty = published["value"].isna()
     for _, cells in published.groupby(ROW_COLUMNS, sort=False):
         missing = cells[empty[cells.index]]
@@ -37,7 +37,7 @@ def missing_cells(published: pd.DataFrame) -> Iterator[AuditFinding]:
 
 
 def copied_rows(published: pd.DataFrame) -> Iterator[AuditFinding]:
-    """Rows of one backbone and method that are the same for two training sets."""
+    """Find rows of one backbone and method that are equal for two training sets."""
     rows = _comparable_rows(published)
     for _, same in rows.groupby(["backbone", "method", "cells"], sort=False):
         first = same.iloc[0]
@@ -53,7 +53,7 @@ def copied_rows(published: pd.DataFrame) -> Iterator[AuditFinding]:
 
 
 def without_rows(published: pd.DataFrame, findings: list[AuditFinding]) -> pd.DataFrame:
-    """The table without the rows that findings are about."""
+    """Return the table without the rows that findings are about."""
     named = {tuple(getattr(finding, name) for name in ROW_COLUMNS) for finding in findings}
     rows = published[ROW_COLUMNS].itertuples(index=False, name=None)
     kept = pd.Series([row not in named for row in rows], published.index, dtype=bool)
@@ -61,7 +61,7 @@ def without_rows(published: pd.DataFrame, findings: list[AuditFinding]) -> pd.Da
 
 
 def equal_rows(published: pd.DataFrame) -> Iterator[AuditFinding]:
-    """Rows of different methods in one table that are the same."""
+    """Find rows of different methods in one table that are equal."""
     rows = _comparable_rows(published)
     for _, same in rows.groupby([*ROW_COLUMNS[:3], "cells"], sort=False):
         if len(same) == 1:
@@ -83,7 +83,7 @@ def equal_rows(published: pd.DataFrame) -> Iterator[AuditFinding]:
 
 
 def _comparable_rows(published: pd.DataFrame) -> pd.DataFrame:
-    """Rows with enough values: ``ROW_COLUMNS``, ``cells`` (a text), the number of ``values``."""
+    """Return rows with enough values: ``ROW_COLUMNS``, ``cells`` (a text), count ``values``."""
     held = published[published["value"].notna()]
     cells = held["test_set"] + " " + held["metric"] + " " + held["value"].astype(str)
     by_row = cells.groupby([held[name] for name in ROW_COLUMNS], sort=False)

@@ -28,13 +28,13 @@ SAME_WHEN_BALANCED = [BASELINE, "balanced_softmax"]
 # A method has collapsed below this share of softmax's accuracy on the balanced test set.
 COLLAPSED = 0.5
 LEVEL = 0.05
-# The fewest images on which two models must differ for McNemar's exact test to reach the level,
-# even where one of them is right on all of these: the least n with 2 * 0.5 ** n < LEVEL.
+# The smallest number of images on which two models must differ for McNemar's exact test to reach
+# the level, even if one of them is right on all of these: the least n with 2 * 0.5 ** n < LEVEL.
 MCNEMAR_MIN_IMAGES = 6
 
 
 def collapses(published: pd.DataFrame, classes: int) -> Iterator[AuditFinding]:
-    """Methods far below softmax on the balanced test set."""
+    """Find methods far below softmax on the balanced test set."""
     accuracy = by_test_set(published, "acc1")
     if not has_test_sets(accuracy, ["balanced"]):
         return
@@ -55,7 +55,7 @@ def collapses(published: pd.DataFrame, classes: int) -> Iterator[AuditFinding]:
 
 
 def run_noise(published: pd.DataFrame) -> Iterator[AuditFinding]:
-    """Differences of softmax and balanced softmax on balanced training: two runs of one loss."""
+    """Estimate run noise: on balanced training, softmax and balanced softmax are one loss."""
     cells = reported(published, "acc1")
     cells = cells[(cells["train_set"] == "balanced") & cells["method"].isin(SAME_WHEN_BALANCED)]
     for test_set, of_set in cells.groupby("test_set", sort=False):
@@ -83,7 +83,7 @@ def run_noise(published: pd.DataFrame) -> Iterator[AuditFinding]:
 
 
 def undecided_pairs(published: pd.DataFrame) -> Iterator[AuditFinding]:
-    """How many differences between methods of one table are not significant."""
+    """Count the differences between methods of one table that are not significant."""
     pairs = _pairs(published)
     for test_set, of_set in pairs.groupby("test_set", sort=False):
         images, noise = int(of_set["images"].max()), int((of_set["p"] >= LEVEL).sum())
@@ -111,7 +111,7 @@ def undecided_pairs(published: pd.DataFrame) -> Iterator[AuditFinding]:
 
 
 def _pairs(published: pd.DataFrame) -> pd.DataFrame:
-    """All pairs of methods of a table on each test set, without equal rows."""
+    """Return all pairs of methods of a table on each test set, without equal rows."""
     rows = by_test_set(published, "acc1")
     test_sets = [column for column in rows.columns if column not in ROW_COLUMNS]
     rows = rows.drop_duplicates([*ROW_COLUMNS[:3], *test_sets])

@@ -1,4 +1,4 @@
-"""The findings of the audit, and views of a published table that the checks share."""
+"""The findings of the audit, and views of a published table for the checks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 ROW_COLUMNS = ["table", "backbone", "train_set", "method"]
 WHOLE, PRINTED_GROUPS = "long_tailed", ["head", "middle", "tail"]
 PRINTED_TOLERANCE = 1e-9
-# Names for which replacing underscores by spaces is not enough.
+# Names that need more than spaces for underscores.
 READABLE_NAMES = {"long_tailed": "long-tailed", "class_balanced": "class-balanced", "ldam": "LDAM"}
 
 
@@ -28,7 +28,7 @@ class AuditFinding(NamedTuple):
 
 
 def row_finding(check: str, row: Any, holds: bool, finding: str) -> AuditFinding:
-    """A finding about one printed row, an object with ``ROW_COLUMNS`` as attributes."""
+    """Make a finding about one printed row, an object with ``ROW_COLUMNS`` as attributes."""
     return AuditFinding(check, row.table, row.backbone, row.train_set, row.method, holds, finding)
 
 
@@ -41,17 +41,17 @@ def table_finding(
     train_set: str = "",
     method: str = "",
 ) -> AuditFinding:
-    """A finding about several rows; the names are those that they share."""
+    """Make a finding about several rows; the names are those that they share."""
     return AuditFinding(check, table, backbone, train_set, method, holds, finding)
 
 
 def reported(published: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """The cells of a metric that hold a number."""
+    """Return the cells of a metric that hold a number."""
     return published[(published["metric"] == metric) & published["value"].notna()]
 
 
 def by_test_set(published: pd.DataFrame, metric: str, column: str = "value") -> pd.DataFrame:
-    """A metric as printed: a row per ``ROW_COLUMNS``, a column per test set, NaN where empty."""
+    """Return a metric as printed: rows ``ROW_COLUMNS``, a column per test set, NaN where empty."""
     cells = reported(published, metric)
     if cells.empty:
         return pd.DataFrame(columns=ROW_COLUMNS)
@@ -60,20 +60,20 @@ def by_test_set(published: pd.DataFrame, metric: str, column: str = "value") -> 
 
 
 def unit_of_last_place(decimals: Any) -> Any:
-    """What the last printed decimal is worth: twice the largest rounding error."""
+    """Return the unit of the last printed decimal: twice the largest rounding error."""
     return 10.0 ** -np.asarray(decimals, dtype=np.float64)
 
 
 def each(table: pd.DataFrame) -> Iterator[Any]:
-    """The rows, with the columns as attributes."""
+    """Iterate over the rows, with the columns as attributes."""
     yield from table.itertuples()
 
 
 def has_test_sets(table: pd.DataFrame, test_sets: Iterable[str]) -> bool:
-    """Whether a table of :func:`by_test_set` has these test sets and any row."""
+    """True if a table of :func:`by_test_set` has these test sets and at least one row."""
     return len(table) > 0 and set(test_sets) <= set(table.columns)
 
 
 def readable_name(name: object) -> str:
-    """A name as it is written in a sentence."""
+    """Return a name as it is written in a sentence."""
     return READABLE_NAMES.get(str(name), str(name).replace("_", " "))

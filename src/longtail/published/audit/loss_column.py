@@ -25,7 +25,7 @@ from longtail.wording import listed
 
 # LDAM as published (Cao et al. 2019): the scale of the cosines, and the largest margin.
 LDAM_SCALE, LDAM_MARGIN = 30.0, 0.5
-# The losses with class weights, and why others can miss.
+# The losses with class weights; the reasons for misses of other losses.
 WEIGHTED = {"weighted_softmax", "class_balanced"}
 RANDOM_REASON = (
     "A loss that draws random numbers when evaluated, or depends on the batch, can be why."
@@ -34,7 +34,7 @@ UNWEIGHTED_REASON = f"Class weights cannot be why, since this loss has none. {RA
 
 
 def losses_add_up(published: pd.DataFrame) -> Iterator[AuditFinding]:
-    """Whether the losses of head, middle and tail, weighted by images, average to the whole.
+    """Check that losses of head, middle and tail, weighted by images, average to the whole.
 
     They do for a loss that is a mean over images. They do not if classes are weighted and the mean
     is divided by the sum of the weights, nor if the loss draws random numbers.
@@ -83,12 +83,12 @@ def losses_add_up(published: pd.DataFrame) -> Iterator[AuditFinding]:
 
 
 def spared_negatives(published: pd.DataFrame) -> Iterator[AuditFinding]:
-    """How many negatives equalization spares on balanced training, from its losses.
+    """Estimate from equalization's losses how many negatives it spares on balanced training.
 
     If each negative is left out of the softmax with probability ``q``, the expected loss of an
-    image is at least ``1 - q`` times its cross-entropy, whatever the logits: as a function of the
-    set of negatives that are kept, the loss is submodular and 0 for the empty set. So the ratio of
-    the losses of two models that are alike except for this gives a lower bound of ``q``.
+    image is at least ``1 - q`` times its cross-entropy, for any logits: the loss is a submodular
+    function of the set of kept negatives, and 0 for the empty set. So the ratio of the losses of
+    two models that differ only in this gives a lower bound of ``q``.
     """
     losses = reported(published, "loss")
     losses = losses[(losses["train_set"] == "balanced") & (losses["test_set"] == "balanced")]
@@ -116,13 +116,13 @@ def spared_negatives(published: pd.DataFrame) -> Iterator[AuditFinding]:
 
 
 def unnormalised_logits(published: pd.DataFrame, classes: int) -> Iterator[AuditFinding]:
-    """Whether LDAM's losses can come from cosines, as its definition requires.
+    """Check whether LDAM's losses can come from cosines, as its definition requires.
 
     With ``s = LDAM_SCALE`` and ``m = LDAM_MARGIN``, the loss of a correctly classified image is at
-    most ``s * m + log(classes)``; that of an image whose cosine with another class' vector exceeds
-    that with its own by ``d`` is at most ``s * (d + m) + log(classes)``. A mean loss and an
-    accuracy so give a lower bound of the mean ``d`` of the misclassified images. ``d`` cannot
-    exceed 2; beyond 1 an image is at more than 90 degrees to the vector of its own class.
+    most ``s * m + log(classes)``. For an image whose cosine with another class' vector exceeds
+    that with its own by ``d``, it is at most ``s * (d + m) + log(classes)``. So a mean loss and an
+    accuracy give a lower bound of the mean ``d`` of the misclassified images. ``d`` cannot
+    exceed 2; beyond 1, an image is at more than 90 degrees to the vector of its own class.
     """
     guess = float(np.log(classes))
     cells = reported(published, "loss").merge(
@@ -156,12 +156,12 @@ def unnormalised_logits(published: pd.DataFrame, classes: int) -> Iterator[Audit
 
 def _percentages(rows: pd.DataFrame) -> str:
     shares = 100 * rows["miss"] / rows[WHOLE]
-    each = zip(rows["backbone"], shares, strict=True)
-    return listed(f"{share:+.2g} % ({backbone})" for backbone, share in each)
+    pairs = zip(rows["backbone"], shares, strict=True)
+    return listed(f"{share:+.2g} % ({backbone})" for backbone, share in pairs)
 
 
 def _weights(rows: pd.DataFrame, images: pd.DataFrame) -> str:
-    """The class weights that would explain the differences, as a text."""
+    """Describe the class weights that would explain the differences."""
     if len(rows) < len(PRINTED_GROUPS):
         return ""
     pulls = (
