@@ -1,1 +1,1 @@
-"""Kedro datasets for what kedro-datasets has none: arrays, figures, LaTeX, files, folders."""
+"""Kedro datasets that kedro-datasets lacks: arrays, figures, LaTeX, files and folders."""

@@ -22,7 +22,7 @@ class LocalVersionedDataset(AbstractVersionedDataset[Saved, Loaded], Generic[Sav
         filepath: the file; its versions are stored as ``<filepath>/<version>/<file name>``.
         version: the version to load and the version to save; by default the newest one and that
             of the run.
-        metadata: for Kedro-Viz.
+        metadata: arbitrary metadata, for Kedro-Viz.
     """
 
     def __init__(
@@ -41,11 +41,11 @@ class LocalVersionedDataset(AbstractVersionedDataset[Saved, Loaded], Generic[Sav
         )
 
     def load_path(self) -> Path:
-        """The file that :meth:`load` reads."""
+        """Path of the file that :meth:`load` reads."""
         return Path(self._get_load_path())
 
     def writing(self) -> AbstractContextManager[Path]:
-        """Give a path to write to, which becomes the version's file if no error is raised."""
+        """Yield a path to write to, which becomes the version's file if no error is raised."""
         target = Path(self._get_save_path())
         target.parent.mkdir(parents=True, exist_ok=True)
         return atomic_file(target)
@@ -61,9 +61,9 @@ class LocalVersionedDataset(AbstractVersionedDataset[Saved, Loaded], Generic[Sav
 
 
 def version_files(filepath: Path) -> list[Path]:
-    """The files ``<filepath>/<version>/<file name>`` of all versions, newest first.
+    """List the files ``<filepath>/<version>/<file name>`` of all versions, newest first.
 
-    The folder is listed, not matched: its name may contain characters that a pattern interprets.
+    The folder is listed rather than matched, since its name may contain wildcard characters.
     """
     if not filepath.is_dir():
         return []
@@ -72,5 +72,5 @@ def version_files(filepath: Path) -> list[Path]:
 
 
 def _glob(pattern: str) -> list[str]:
-    """The files of all versions. Kedro passes ``<filepath>/*/<file name>``."""
+    """List the files of all versions. Kedro passes ``<filepath>/*/<file name>``."""
     return list(map(str, version_files(Path(pattern).parents[1])))

@@ -1,4 +1,4 @@
-"""Documents. Kedro-Viz shows LaTeX as its source, HTML as a page, and pictures."""
+"""Datasets of documents: texts, LaTeX, HTML, bytes, pictures and zip archives."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class LatexDataset(TextDataset):
     """A ``.tex`` file, previewed as its source."""
 
     def preview(self) -> HTMLPreview:
-        """The source, for Kedro-Viz."""
+        """Return the source, for Kedro-Viz."""
         return HTMLPreview(f"<pre>{escape(self.load())}</pre>")
 
 
@@ -33,12 +33,12 @@ class HtmlDataset(TextDataset):
     """A self-contained ``.html`` file, previewed as itself."""
 
     def preview(self) -> HTMLPreview:
-        """The page, for Kedro-Viz."""
+        """Return the page, for Kedro-Viz."""
         return HTMLPreview(self.load())
 
 
 class BytesDataset(LocalVersionedDataset[bytes, bytes]):
-    """A file as its bytes, such as a PDF."""
+    """The bytes of a file, such as a PDF."""
 
     def load(self) -> bytes:
         return self.load_path().read_bytes()
@@ -49,15 +49,15 @@ class BytesDataset(LocalVersionedDataset[bytes, bytes]):
 
 
 class PngDataset(BytesDataset):
-    """A PNG file as its bytes, previewed as a picture."""
+    """The bytes of a PNG file, previewed as a picture."""
 
     def preview(self) -> ImagePreview:
-        """The figure, for Kedro-Viz."""
+        """Return the picture, for Kedro-Viz."""
         return ImagePreview(b64encode(self.load()).decode())
 
 
 class ZipDataset(LocalVersionedDataset[dict[str, bytes], dict[str, bytes]]):
-    """A zip archive as its files by name. Equal files give an equal archive."""
+    """The files of a zip archive, by name. Equal files give an equal archive."""
 
     def load(self) -> dict[str, bytes]:
         with ZipFile(self.load_path()) as archive:

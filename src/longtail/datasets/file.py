@@ -1,4 +1,4 @@
-"""Files and folders that nodes get as a path."""
+"""Files and folders that nodes receive as a path."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class FolderDataset(AbstractDataset[Never, Path]):
 
 
 class ContentDataset(LocalVersionedDataset[bytes, Path]):
-    """A file that is saved as bytes, and loaded as the path of its version."""
+    """A file that is saved as bytes and loaded as the path of its version."""
 
     def load(self) -> Path:
         return self.load_path()

@@ -16,7 +16,7 @@ Array = npt.NDArray[Any]
 
 
 class NpyDataset(LocalVersionedDataset[Array, Array]):
-    """A NumPy array that is memory-mapped when it is loaded.
+    """A NumPy array that is memory-mapped on loading.
 
     An array that is itself mapped from a whole ``.npy`` file is not written a second time: the
     version is a hard link to that file, which must therefore not be changed.
@@ -36,7 +36,7 @@ class NpyDataset(LocalVersionedDataset[Array, Array]):
 
 
 def _file_of(data: Array) -> Path | None:
-    """The ``.npy`` file that an array maps as a whole and read-only, if there is one."""
+    """Return the ``.npy`` file that an array maps as a whole and read-only; None without one."""
     if not isinstance(data, np.memmap) or data.flags.writeable or data.filename is None:
         return None
     file = Path(data.filename)

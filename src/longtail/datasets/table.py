@@ -19,7 +19,7 @@ CREATED = datetime(2000, 1, 1)
 
 
 class TableDataset(CSVDataset):  # type: ignore[misc]
-    """A CSV file none of whose cells a spreadsheet executes; loading gives the original texts."""
+    """A CSV file whose cells no spreadsheet executes. Loading restores the original texts."""
 
     def load(self) -> pd.DataFrame:
         return unguarded(super().load())
@@ -29,10 +29,10 @@ class TableDataset(CSVDataset):  # type: ignore[misc]
 
 
 class UserTableDataset(CSVDataset):  # type: ignore[misc]
-    """A CSV file that a user writes, in whatever form a spreadsheet saves it; it is only read.
+    """A read-only CSV file of a user, in any format in which spreadsheets save it.
 
-    Cells are loaded as texts: the table 2.10 is not 2.1, and 0.230 has three decimals. Empty ones
-    are missing.
+    Cells are loaded as texts: table 2.10 is not table 2.1, and 0.230 has three decimals. Empty
+    cells are missing values.
     """
 
     def load(self) -> pd.DataFrame:
@@ -44,7 +44,7 @@ class UserTableDataset(CSVDataset):  # type: ignore[misc]
 
 
 class WorkbookDataset(LocalVersionedDataset[pd.DataFrame, Never]):
-    """An ``.xlsx`` file with one sheet, for people: texts stay texts, and nothing is executed.
+    """An ``.xlsx`` file with one sheet for readers: texts stay texts, and nothing is executed.
 
     Equal tables give equal files.
     """
