@@ -9,11 +9,20 @@ import numpy as np
 import pytest
 
 from longtail import provenance
-from longtail.commands.plan.duration import NOTHING, Rates, Seconds, gigabytes_on_h200, on_h200
+from longtail.commands.plan.duration import (
+    H200_GIGABYTES,
+    H200_IMAGES_PER_SECOND,
+    NOTHING,
+    Rates,
+    Seconds,
+    gigabytes_on_h200,
+    on_h200,
+)
 from longtail.commands.plan.estimate import _in_parallel
 from longtail.commands.plan.trainings import PlannedTraining
 from longtail.parameters import Backbone, Trial
 from longtail.trials.training_job import Split, TrainingJob
+from tests.projects import PROJECT
 
 NONE = np.array([], dtype=np.int64)
 
@@ -86,6 +95,20 @@ def test_a_measured_network_has_gpu_hours(
     smaller = make_trial(backbone=backbone, recipe=make_recipe(image_size=96))
     assert on_h200(training(smaller, 30)) is None
     assert gigabytes_on_h200() == 0.0
+
+
+def test_measurements_of_the_thesis_networks_are_those_of_the_documentation() -> None:
+    page = (PROJECT / "docs/explanation/performance.md").read_text(encoding="utf-8")
+    _, _, section = page.partition("## On a GPU")
+    documented = []
+    for label in ("MobileNetV2", "ResNet50V2", "ViT-B/16", "ConvNeXt Base"):
+        [row] = [line for line in section.splitlines() if line.startswith(f"| {label} |")]
+        _, eager, compiled, *_, gigabytes = (cell.strip() for cell in row.strip("|").split("|"))
+        rates = int(eager.replace(",", "")), int(compiled.replace(",", ""))
+        documented.append((rates, float(gigabytes)))
+    networks = [network for network in H200_IMAGES_PER_SECOND if network[1] == 224]
+    measured = [(H200_IMAGES_PER_SECOND[of], H200_GIGABYTES[of]) for of in networks]
+    assert measured == documented
 
 
 def test_trainings_side_by_side_take_at_least_as_long_as_the_longest() -> None:
