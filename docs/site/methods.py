@@ -58,6 +58,8 @@ def page() -> str:
     methods = loader.parameters()[0].methods
     published, measured = published_accuracies(), measured_accuracies()
     sections = sections_of_methods()
+    if unexplained := sorted(methods.keys() - sections.keys()):
+        raise LookupError(f"{EXPLAINED.name} has no section with *Methods: ...* of {unexplained}")
     labels = {method.label for method in methods.values()}
     rows = []
     for name, method in methods.items():
