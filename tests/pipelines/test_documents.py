@@ -464,7 +464,7 @@ def test_the_costs_are_those_of_the_trainings(full: Run, page: Page, intervals: 
         chosen = (trainings["backbone"] == backbone) & (trainings["train_set"] == train_set)
         own = trainings[chosen].set_index("method")
         table = page.table(
-            f"Table D.{position + 1}. What the methods cost for {BACKBONE_LABELS[backbone]} "
+            f"Table D.{position + 1}. Costs of the methods for {BACKBONE_LABELS[backbone]} "
             f"trained on the {CAPTIONED[train_set]} dataset: seconds of training, and parameters "
             f"and multiply-adds per image of the trained network.",
             in_details=True,

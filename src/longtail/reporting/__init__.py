@@ -1,1 +1,1 @@
-"""Tables, figures and pages from the tidy results. Knows no torch and no Kedro."""
+"""Tables, figures and pages from the tidy results, without torch and Kedro."""

@@ -86,7 +86,7 @@ def test_seconds_are_means_over_seeds() -> None:
     table = cost_table(rows, make_table("softmax", seeds=(0, 1)))
     assert texts(table) == {"SOFTMAX": ["750", "--", "0.470", "68.9"]}
     assert table.caption == (
-        "What the methods cost for MobileNetV2 trained on the custom balanced dataset: seconds of "
+        "Costs of the methods for MobileNetV2 trained on the custom balanced dataset: seconds of "
         "training, and parameters and multiply-adds per image of the trained network (means of 2 "
         "seeds)."
     )

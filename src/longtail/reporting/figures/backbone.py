@@ -24,16 +24,16 @@ def backbone_figures(
     table: Table,
     grouped_by: TrainSet,
 ) -> tuple[Picture, ...]:
-    """The figures, in the order of :data:`longtail.reporting.page.backbone_figures.FIGURES`.
+    """Draw the figures, in the order of :data:`longtail.reporting.page.backbone_figures.FIGURES`.
 
     Args:
-        scores: see :func:`longtail.evaluation.summaries.summarise`; of this backbone only.
+        scores: table of :func:`longtail.evaluation.summaries.summarise`, of this backbone only.
         confusions: images by true and predicted label.
         histories: one row per trial and epoch.
         bins: one row per trial and confidence bin.
         profile: the class profile.
-        table: of the backbone, for its label and the labels and the order of the methods.
-        grouped_by: the training set whose class sizes define head, middle and tail.
+        table: table of the backbone, with its label and the labels and the order of the methods.
+        grouped_by: training set whose class sizes define head, middle and tail.
     """
     labels = {method: drawing.drawn_text(label) for method, label in table.methods.items()}
     title = drawing.drawn_text(table.backbone_label)

@@ -25,7 +25,7 @@ DOT_AREA = 14  # square points, of a dot for one class
 def class_accuracy(
     confusions: pd.DataFrame, profile: pd.DataFrame, labels: Mapping[str, str], title: str
 ) -> Picture:
-    """The accuracy of each class against its training images, one panel per method.
+    """Plot the accuracy of each class against its training images, one panel per method.
 
     Softmax is in grey, without dots if there are more than ``MANY_CLASSES`` classes. The area of
     a dot grows with the square root of the number of classes at that point.
@@ -69,7 +69,7 @@ def class_accuracy(
 
 
 def per_class_accuracy(confusions: pd.DataFrame) -> pd.DataFrame:
-    """Accuracy by label (rows) and method (columns), over all seeds."""
+    """Return the accuracy by label (rows) and method (columns), over all seeds."""
     total = confusions.groupby(["true", "method"])["images"].sum()
     right = confusions[confusions["true"] == confusions["predicted"]]
     hits = right.groupby(["true", "method"])["images"].sum().reindex(total.index, fill_value=0)
@@ -79,11 +79,11 @@ def per_class_accuracy(confusions: pd.DataFrame) -> pd.DataFrame:
 def trend(
     counts: pd.Series[int], accuracies: pd.Series[float], *, is_log: bool = False
 ) -> pd.DataFrame:
-    """Mean accuracies of the classes in up to ``TREND_POINTS`` ranges of sizes.
+    """Average the accuracies of the classes in up to ``TREND_POINTS`` ranges of sizes.
 
     Args:
-        counts: the training images of each class.
-        accuracies: of the same classes.
+        counts: training images of each class.
+        accuracies: accuracies of the same classes.
         is_log: whether the ranges have equal widths on a logarithmic axis.
 
     Returns:

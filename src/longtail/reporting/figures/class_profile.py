@@ -24,7 +24,7 @@ from longtail.reporting.tables.layouts import TRAIN_SET_LABELS, by_group
 from longtail.wording import counted
 
 BAR_HEIGHT = 0.21  # inches, of a horizontal bar
-NAMED_ENDS = 6  # of many classes, this many of the largest and of the smallest are named
+NAMED_ENDS = 6  # if there are many classes, so many of the largest and of the smallest are named
 BALANCED = "train_balanced"  # the set that the others are compared with
 ROOM_BEYOND = 1.1  # axis limit over the largest class, for the number at its bar
 
@@ -32,11 +32,11 @@ ROOM_BEYOND = 1.1  # axis limit over the largest class, for the number at its ba
 def class_profile(
     profile: pd.DataFrame, title: str, train_set: TrainSet = "long_tailed"
 ) -> Picture:
-    """Training images of each class by rank, coloured by head, middle and tail.
+    """Plot the training images of each class by rank, coloured by head, middle and tail.
 
-    Up to ``MANY_CLASSES`` bars have names and numbers; with long names the bars are horizontal.
-    Of more classes, only the largest and the smallest are named, and the axis is logarithmic if
-    sizes differ by ``DECADE`` or more.
+    Up to ``MANY_CLASSES`` bars have names and numbers; with long names the bars are horizontal. If
+    there are more classes, only the largest and the smallest are named, and the axis is
+    logarithmic if sizes differ by ``DECADE`` or more.
     """
     is_named = len(profile) <= MANY_CLASSES
     is_horizontal = is_named and sum(map(len, axis_names(profile))) > ROOM_FOR_NAMES
@@ -50,13 +50,15 @@ def class_profile(
 
 
 def _parts(profile: pd.DataFrame, column: str) -> list[tuple[pd.DataFrame, str, str]]:
-    """The classes of each group, or all of them, their colour, and their label in the legend."""
+    """Return the classes of each group, or all of them, with their colour and legend label."""
     names = ClassNaming.infer(profile["class_name"])
     parts = []
-    for group, own in (by_group(profile) or {"": profile}).items():
-        classes = counted(len(own), names.singular, names.plural)
-        label = f"{classes}, {counted(int(own[column].sum()), 'image')}"
-        parts.append((own, COLOURS.get(group, PALETTE[0]), f"{group}: {label}" if group else label))
+    for group, members in (by_group(profile) or {"": profile}).items():
+        classes = counted(len(members), names.singular, names.plural)
+        label = f"{classes}, {counted(int(members[column].sum()), 'image')}"
+        parts.append(
+            (members, COLOURS.get(group, PALETTE[0]), f"{group}: {label}" if group else label)
+        )
     return parts
 
 
@@ -74,8 +76,8 @@ def _vertical_bars(axes: Axes, profile: pd.DataFrame, column: str) -> None:
             profile["rank"], profile[BALANCED], where="mid", color=GREY, ls="--",
             label=_balanced(profile),
         )  # fmt: skip
-    for own, colour, label in _parts(profile, column):
-        bars = axes.bar(own["rank"], own[column], width=0.85, color=colour, label=label)
+    for members, colour, label in _parts(profile, column):
+        bars = axes.bar(members["rank"], members[column], width=0.85, color=colour, label=label)
         axes.bar_label(bars, fmt="{:,.0f}", fontsize=8)
     axes.set_xticks(profile["rank"], axis_names(profile))
     axes.set_xlabel(ClassNaming.infer(profile["class_name"]).singular)
@@ -86,8 +88,8 @@ def _vertical_bars(axes: Axes, profile: pd.DataFrame, column: str) -> None:
 def _horizontal_bars(axes: Axes, profile: pd.DataFrame, column: str) -> None:
     if column != BALANCED:
         axes.plot(profile[BALANCED], profile["rank"], color=GREY, ls="--", label=_balanced(profile))
-    for own, colour, label in _parts(profile, column):
-        bars = axes.barh(own["rank"], own[column], height=0.8, color=colour, label=label)
+    for members, colour, label in _parts(profile, column):
+        bars = axes.barh(members["rank"], members[column], height=0.8, color=colour, label=label)
         axes.bar_label(bars, fmt="{:,.0f}", fontsize=8, padding=2)
     axes.set_yticks(profile["rank"], axis_names(profile), fontsize=8)
     axes.set_ylim(len(profile) - 0.4, -0.6)
@@ -101,10 +103,10 @@ def _steps(axes: Axes, profile: pd.DataFrame, column: str) -> None:
             profile["rank"] + 1, profile[BALANCED], color=GREY, ls="--", zorder=3,
             label=_balanced(profile),
         )  # fmt: skip
-    for own, colour, label in _parts(profile, column):
+    for members, colour, label in _parts(profile, column):
         # Drawing a thousand bars would take seconds.
-        edges = np.append(own["rank"] + 0.5, own["rank"].iloc[-1] + 1.5)
-        axes.stairs(own[column], edges, baseline=0.1, fill=True, color=colour, label=label)
+        edges = np.append(members["rank"] + 0.5, members["rank"].iloc[-1] + 1.5)
+        axes.stairs(members[column], edges, baseline=0.1, fill=True, color=colour, label=label)
     if drawing.is_wide_ranging(profile[column]):
         axes.set_yscale("log")
         axes.set_ylim(bottom=0.7)  # so that a class of one image has a visible bar

@@ -41,15 +41,15 @@ def confusion_matrices(
     title: str,
     grouped_by: TrainSet = "long_tailed",
 ) -> Picture:
-    """Confusion matrices on all test images, classes by rank, rows summing to one.
+    """Draw confusion matrices on all test images, classes by rank, rows summing to one.
 
-    Long names are at the rows only, and columns have the numbers of the rows. With more than
-    ``MANY_CLASSES`` only head, middle and tail are named, and shades grow with the square root
-    of the shares; with more than ``MANY_CELLS`` classes of adjacent ranks share a cell.
+    Long names are written at the rows only, and columns have the numbers of the rows. With more
+    than ``MANY_CLASSES``, only head, middle and tail are named, and shades grow with the square
+    root of the shares. With more than ``MANY_CELLS``, classes of adjacent ranks share a cell.
 
     There is a panel for softmax (or else the first method) on each training set, the long-tailed
-    one last, and one for the method with the best tail accuracy on the latter, or the best
-    accuracy where classes are in no groups.
+    one last. Another shows the method with the best tail accuracy on the last training set, or
+    with the best accuracy if classes are in no groups.
     """
     panels = _panels(confusions, summaries, labels, grouped_by)
     names = axis_names(profile)
@@ -94,14 +94,14 @@ def confusion_matrices(
 
 
 def confusion_matrix(confusions: pd.DataFrame, classes: int) -> Float64Array:
-    """The share of each true class' images by predicted class, of shape (classes, classes)."""
+    """Return the share of each true class by predicted class, of shape (classes, classes)."""
     matrix = np.zeros((classes, classes))
     np.add.at(matrix, (confusions["true"], confusions["predicted"]), confusions["images"])
     return matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
 
 
 def best_tail_method(summaries: pd.DataFrame, grouped_by: TrainSet = "long_tailed") -> str:
-    """The method with the best accuracy on tail classes or, without these, on balanced images."""
+    """Return the method with the best accuracy on tail classes or, without, on balanced images."""
     tail = tail_test_set(grouped_by)
     test_set = tail if tail in set(summaries["test_set"]) else "balanced"
     of_tail = (summaries["test_set"] == test_set) & (summaries["metric"] == "acc1")
@@ -114,7 +114,7 @@ def _panels(
     labels: Mapping[str, str],
     grouped_by: TrainSet,
 ) -> list[tuple[str, str]]:
-    """The training set and the method of each matrix."""
+    """Return the training set and the method of each matrix."""
     last = shown_train_set(confusions)
     train_sets = [t for t in confusions["train_set"].unique() if t != last] + [last]
     present = set(confusions[["train_set", "method"]].itertuples(index=False, name=None))
@@ -126,8 +126,8 @@ def _panels(
 
 
 def _runs(profile: pd.DataFrame) -> list[tuple[str, int]]:
-    """Groups in runs of adjacent ranks, with the length of each; a group can have several."""
-    return [(group, len(list(own))) for group, own in groupby(profile["group"])]
+    """Return runs of adjacent ranks of one group, with their lengths; a group can have several."""
+    return [(group, len(list(run))) for group, run in groupby(profile["group"])]
 
 
 def _draw_edges(axes: Axes, profile: pd.DataFrame, cell: int) -> None:

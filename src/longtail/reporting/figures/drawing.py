@@ -1,4 +1,4 @@
-"""What the figures share. They are drawn without pyplot, which is not thread-safe."""
+"""Shared parts of the figures. They are drawn without pyplot, which is not thread-safe."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ DECADE = 10  # the ratio of sizes from which an axis is logarithmic
 
 
 def drawn_text(text: str, longest: int | None = None) -> str:
-    """Text that a figure shows as it is.
+    """Return text that a figure shows unchanged.
 
     Dollar signs are escaped, since matplotlib expects a formula between them. Letters that the
     font lacks become question marks.
 
     Args:
         text: a name or a label.
-        longest: the number of letters from which it is cut.
+        longest: number of letters beyond which the text is cut.
     """
     shown = "".join(c if _has_glyph(c) else "?" for c in text)
     if longest is not None and len(shown) > longest:
@@ -55,13 +55,13 @@ def drawn_text(text: str, longest: int | None = None) -> str:
 
 
 def axis_names(profile: pd.DataFrame) -> list[str]:
-    """The names of a profile's classes, for an axis."""
+    """Return the names of a profile's classes, for an axis."""
     names = ClassNaming.infer(profile["class_name"])
     return [drawn_text(names.display(name), LONGEST_NAME) for name in profile["class_name"]]
 
 
 def is_wide_ranging(sizes: pd.Series[int], times: int = DECADE) -> bool:
-    """Whether the largest size is at least ``times`` the smallest, which needs a log axis."""
+    """True if the largest size is at least ``times`` the smallest, which needs a log axis."""
     return bool(sizes.max() >= times * sizes.min())
 
 
@@ -77,13 +77,13 @@ def count_images(axis: Axis, sizes: pd.Series[int]) -> None:
 
 
 def draw_grid(axes: Axes, axis: Literal["both", "x"] = "both") -> None:
-    """A pale grid behind all that is drawn."""
+    """Draw a pale grid behind everything else."""
     axes.grid(axis=axis, color="#eeeeee")
     axes.set_axisbelow(True)
 
 
 class Picture(NamedTuple):
-    """A figure as the bytes of its files: for the page, for LaTeX, and to be edited."""
+    """A figure as the bytes of its files: PNG for the page, PDF for LaTeX, SVG for editing."""
 
     png: bytes
     pdf: bytes
@@ -91,11 +91,11 @@ class Picture(NamedTuple):
 
 
 def picture(figure: Figure) -> Picture:
-    """The files of a figure; equal figures give equal bytes."""
+    """Save a figure as its files; equal figures give equal bytes."""
     png, pdf, svg, small = io.BytesIO(), io.BytesIO(), io.BytesIO(), io.BytesIO()
     # No date and no version of matplotlib in the files.
     figure.savefig(png, format="png", dpi=DOTS_PER_INCH)
-    figure.set_layout_engine("none")  # what is placed stays there in the other files
+    figure.set_layout_engine("none")  # positions stay the same in the other files
     undated = {"Creator": None, "Producer": None, "CreationDate": None}
     # Not savefig, which draws twice to find the layout.
     to_pdf: Any = FigureCanvasPdf(figure)
@@ -110,7 +110,7 @@ def picture(figure: Figure) -> Picture:
 
 
 def text_figure(text: str) -> Picture:
-    """A line of text in place of a figure without data."""
+    """Draw a line of text in place of a figure without data."""
     figure = Figure(figsize=(6, 1))
     figure.text(0.02, 0.5, text, va="center", color=GREY)
     return picture(figure)

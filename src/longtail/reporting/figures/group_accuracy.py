@@ -22,10 +22,10 @@ def group_accuracy(
     title: str,
     grouped_by: TrainSet = "long_tailed",
 ) -> Picture:
-    """Accuracy of head, middle and tail classes for each method, one panel per training set.
+    """Plot the accuracy of head, middle and tail for each method, one panel per training set.
 
-    Of all classes where they are in no groups. On the balanced test set or, for data that are
-    long-tailed by nature, on all test images; with the intervals of
+    If classes are in no groups, the accuracy of all classes. On the balanced test set or, if data
+    are long-tailed by nature, on all test images, with the intervals of
     :func:`longtail.evaluation.summaries.summarise`.
     """
     prefix = fair_prefix(grouped_by)

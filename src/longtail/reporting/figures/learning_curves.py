@@ -13,12 +13,12 @@ from longtail.reporting.figures import drawing
 from longtail.reporting.figures.drawing import MARKERS, PALETTE, Picture
 from longtail.reporting.tables.layouts import TRAIN_SET_LABELS
 
-NOTE_WIDTH = 42  # letters, of the note on curves that coincide
+NOTE_WIDTH = 42  # letters in a line of the note on curves that coincide
 LINES = ("-", "--", ":", "-.")  # each for as many methods as there are colours
 
 
 def learning_curves(histories: pd.DataFrame, labels: Mapping[str, str], title: str) -> Picture:
-    """Accuracy on the validation images by epoch, one panel per training set.
+    """Plot the accuracy on the validation images by epoch, one panel per training set.
 
     A note in the panel names the methods whose curves coincide.
     """
@@ -68,7 +68,7 @@ def learning_curves(histories: pd.DataFrame, labels: Mapping[str, str], title: s
 
 
 def coinciding(curves: pd.DataFrame) -> list[list[str]]:
-    """The methods whose curves are equal, such as those of one training, as lists of two or more.
+    """Return lists of two or more methods with equal curves, such as those of one training.
 
     Args:
         curves: one column per method, one row per epoch; methods without a curve are all NaN.

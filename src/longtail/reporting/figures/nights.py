@@ -23,15 +23,15 @@ CIRCLES = {
     "trusted": (COLOURS["head"], "none"),
     "checked": ("none", "black"),
 }
-# The area of the largest circle, in square points, and how many dates fit on the axis.
+# The area of the largest circle, in square points, and the number of dates that fit on the axis.
 LARGEST_CIRCLE, MANY_NIGHTS = 180.0, 14
 
 
 def nights_figure(nights: pd.DataFrame) -> Picture:
-    """Photographs of the most frequent species in each night, as circles whose area is the number.
+    """Plot the photographs of the most frequent species in each night, as circles by area.
 
-    Grey are all photographs, blue those with a trusted name; a black ring is around those that a
-    person named.
+    Grey circles are all photographs, blue ones those with a trusted name; a black ring surrounds
+    those that a person named.
 
     Args:
         nights: one row per night and species, with the columns trusted, checked and all.
@@ -59,7 +59,7 @@ def nights_figure(nights: pd.DataFrame) -> Picture:
     axes.set_yticks(
         range(len(shown)), [drawn_text(name, LONGEST_NAME) for name in shown], fontsize=8
     )
-    # As far as the largest circle reaches, also where many nights are close to each other.
+    # The space that the largest circle needs, also where many nights are close to each other.
     margin = max(0.7, 0.015 * len(evenings))
     axes.set_xlim(-margin, len(evenings) - 1 + margin)
     axes.set_ylim(len(shown) - 0.4, -0.6)

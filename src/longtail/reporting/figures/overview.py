@@ -1,4 +1,4 @@
-"""The figure of all backbones: which methods lead for the tail and overall."""
+"""The figure of all backbones: the leading methods for the tail and overall."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ OTHERS = ("o", 4.5, GREY)
 
 
 def overview(leaders: pd.DataFrame, contents: Contents) -> Picture:
-    """The accuracy of each method with its interval, for the tail and overall.
+    """Plot the accuracy of each method with its interval, for the tail and overall.
 
-    There is a column per backbone, trained on the set that is judged (see
+    There is a column per backbone, trained on the judged training set (see
     :func:`longtail.reporting.tables.leaders.headline_tables`).
     """
     shown = headline_tables(contents)
@@ -39,11 +39,11 @@ def overview(leaders: pd.DataFrame, contents: Contents) -> Picture:
     for axes in panels.flat:
         axes.set_visible(False)
     for number, table in enumerate(shown):
-        own = rows_of_table(leaders, table)
+        rows = rows_of_table(leaders, table)
         for row, part in enumerate(parts):
             axes = panels[len(parts) * (number // columns) + row, number % columns]
             axes.set_visible(True)
-            _draw(axes, own[own["part"] == part].set_index("method").reindex(list(labels)))
+            _draw(axes, rows[rows["part"] == part].set_index("method").reindex(list(labels)))
             title = f"{drawing.drawn_text(table.backbone_label)}\n" if row == 0 else ""
             axes.set_title(f"{title}{part}", fontsize=9)
     first = panels[0, 0]

@@ -1,4 +1,4 @@
-"""Numbers beside the points of a figure, where they cover nothing."""
+"""Numbers beside the points of a figure, at free places."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FIRST_DIRECTION = pi / 4
 
 
 class Rectangle(NamedTuple):
-    """A rectangle by its centre and its size."""
+    """A rectangle, given by its centre and its size."""
 
     x: float
     y: float
@@ -26,7 +26,7 @@ class Rectangle(NamedTuple):
     height: float
 
     def overlaps(self, other: Rectangle) -> bool:
-        """Whether the two share an area."""
+        """True if the two share an area."""
         return (
             abs(self.x - other.x) < (self.width + other.width) / 2
             and abs(self.y - other.y) < (self.height + other.height) / 2
@@ -34,13 +34,13 @@ class Rectangle(NamedTuple):
 
 
 def number_points(axes: Axes, points: Mapping[str, tuple[float, float]]) -> None:
-    """Write beside each point its number, and a line between them where it is not the nearest.
+    """Write its number beside each point, and a line to it if it is farther away.
 
     The layout of the figure must be final: it is not changed by the numbers.
 
     Args:
-        axes: with markers at the points.
-        points: x and y of each, by its number.
+        axes: axes with markers at the points.
+        points: x and y of each point, by its number.
     """
     to_points = 72 / axes.figure.dpi
     (left, bottom), (right, top) = axes.bbox.get_points() * to_points
@@ -64,7 +64,7 @@ def number_points(axes: Axes, points: Mapping[str, tuple[float, float]]) -> None
 def _free_place(
     x: float, y: float, number: str, taken: list[Rectangle], inside: Rectangle
 ) -> tuple[Rectangle, bool]:
-    """The nearest place that is free, or the first of all; and whether it is beside the point."""
+    """Return the nearest free place, or else the first; and whether it is beside the point."""
     width, height = DIGIT[0] * len(number), DIGIT[1]
     places = [
         (Rectangle(x + distance * cos(angle), y + distance * sin(angle), width, height), distance)

@@ -19,15 +19,15 @@ from longtail.wording import level_in_percent
 def comparison_figure(
     comparison: pd.DataFrame, labels: Mapping[str, str], title: str, confidence: float
 ) -> Picture:
-    """Our accuracies and published ones, with intervals.
+    """Plot our accuracies and published ones, with intervals.
 
     One row of panels per training set, one column per test set.
 
     Args:
-        comparison: what :func:`longtail.published.results.compare` gives, of one backbone.
+        comparison: table of :func:`longtail.published.results.compare`, of one backbone.
         labels: the methods' labels by their names, in the order of the rows.
         title: the backbone's label.
-        confidence: of the intervals.
+        confidence: confidence level of the intervals.
     """
     accuracies = comparison[
         (comparison["metric"] == "acc1") & comparison["method"].isin(list(labels))
@@ -62,7 +62,7 @@ def comparison_figure(
 
 
 def _panel(axes: Axes, cells: pd.DataFrame) -> None:
-    """The accuracies on one test set: one row per method, ours above the published one."""
+    """Plot the accuracies on one test set: one row per method, ours above the published one."""
     places = np.arange(len(cells))
     series = ("ours", COLOURS["head"], "o", -0.16), ("published", COLOURS["tail"], "s", 0.16)
     for name, colour, marker, offset in series:

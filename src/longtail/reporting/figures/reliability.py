@@ -22,16 +22,16 @@ BAR_WIDTH = 0.05
 def reliability(
     table: pd.DataFrame, summaries: pd.DataFrame, labels: Mapping[str, str], title: str
 ) -> Picture:
-    """Accuracy against confidence (Guo et al. 2017), one panel per training set and method.
+    """Plot accuracy against confidence (Guo et al. 2017), a panel per training set and method.
 
-    Below the diagonal a method is overconfident. The bars show how many images have a confidence.
+    Below the diagonal a method is overconfident. The bars show the share of images by confidence.
 
     Args:
         table: bins of :func:`longtail.evaluation.metrics.reliability` with the trials' names;
             seeds are pooled.
-        summaries: for the expected calibration error (ECE) in the title of each panel.
-        labels: of the methods, by name.
-        title: of the figure.
+        summaries: source of the expected calibration error (ECE) in the title of each panel.
+        labels: labels of the methods, by name.
+        title: title of the figure.
     """
     train_sets = list(table["train_set"].unique())
     methods = [method for method in labels if method in set(table["method"])]
@@ -52,18 +52,18 @@ def reliability(
         for axes in of_set.flat[len(methods) :]:
             axes.set_visible(False)
         for method, axes in zip(methods, of_set.flat, strict=False):
-            own = table[(table["train_set"] == train_set) & (table["method"] == method)]
-            error = "no results" if own.empty else f"ECE {errors[train_set, method]:.3f}"
+            method_bins = table[(table["train_set"] == train_set) & (table["method"] == method)]
+            error = "no results" if method_bins.empty else f"ECE {errors[train_set, method]:.3f}"
             axes.set_title(f"{textwrap.fill(labels[method], 16)}\n{error}", fontsize=8)
             axes.plot([0, 1], [0, 1], color=GREY, lw=0.8, ls="--")
             axes.set_aspect("equal")
             drawing.draw_grid(axes)
-            bins = reliability_of_seeds(own)
+            bins = reliability_of_seeds(method_bins)
             confidence, accuracy = bins["confidence"], bins["accuracy"]
             shares = bins["images"] / bins["images"].sum()
             axes.plot(confidence, accuracy, color=COLOURS["head"], lw=0.8, alpha=0.5)
             axes.scatter(confidence, accuracy, s=18, color=COLOURS["head"], lw=0)
-            # How many images have a confidence: a histogram at the bottom, up to HISTOGRAM high.
+            # The share of images by confidence: a histogram at the bottom, up to HISTOGRAM high.
             heights = HISTOGRAM * shares / max(shares.max(), 1e-9)
             axes.bar(confidence, heights, width=BAR_WIDTH, color=GREY, alpha=0.6, zorder=0)
     first = panels[0][0]
@@ -78,7 +78,7 @@ def reliability(
 
 
 def reliability_of_seeds(table: pd.DataFrame) -> pd.DataFrame:
-    """The pooled bins of several trials: ``images``, and the means weighted by them."""
+    """Return the pooled bins of several trials: ``images``, and the means weighted by them."""
     sums = table.assign(
         confidence=table["confidence"] * table["images"],
         accuracy=table["accuracy"] * table["images"],

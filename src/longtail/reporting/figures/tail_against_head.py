@@ -1,4 +1,4 @@
-"""The figure of all backbones: what each method gains for the tail, and what it costs the head."""
+"""The figure of all backbones: gains for the tail against costs for the head, by method."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ def tail_against_head(
     families: Mapping[str, Family | None],
     grouped_by: TrainSet = "long_tailed",
 ) -> Picture:
-    """Accuracy of tail classes against that of head classes, a point with intervals per method.
+    """Plot the accuracy of tail classes against that of head classes, a point per method.
 
-    There is a panel per backbone, trained on the set that is judged. Points are numbered; the
-    legend has their names, by family.
+    Points have intervals and numbers; the legend has their names, by family. There is a panel per
+    backbone, trained on the judged training set.
 
     Args:
-        scores: of all tables, see :func:`longtail.evaluation.summaries.summarise`.
-        contents: the tables, for labels and their order.
-        families: of the methods by name; None for the baseline.
-        grouped_by: the training set whose class sizes define head and tail.
+        scores: table of :func:`longtail.evaluation.summaries.summarise`, of all tables.
+        contents: tables, with labels and their order.
+        families: families of the methods by name; None for the baseline.
+        grouped_by: training set whose class sizes define head and tail.
     """
     prefix = fair_prefix(grouped_by)
     if f"{prefix}tail" not in set(scores["test_set"]):
@@ -98,10 +98,10 @@ def tail_against_head(
 
 
 def _accuracies(scores: pd.DataFrame, table: Table, test_set: str) -> pd.DataFrame:
-    """Accuracy with its interval by method."""
-    own = rows_of_table(scores, table)
-    own = own[(own["test_set"] == test_set) & (own["metric"] == "acc1")]
-    return own.set_index("method")[["value", "low", "high"]]
+    """Return the accuracy with its interval by method."""
+    rows = rows_of_table(scores, table)
+    rows = rows[(rows["test_set"] == test_set) & (rows["metric"] == "acc1")]
+    return rows.set_index("method")[["value", "low", "high"]]
 
 
 def _style(family: Family | None) -> tuple[str, str]:
@@ -109,7 +109,7 @@ def _style(family: Family | None) -> tuple[str, str]:
 
 
 def _point(axes: Axes, row: Any, style: tuple[str, str]) -> tuple[float, float]:
-    """Draw a point with its intervals, and return where it is."""
+    """Draw a point with its intervals, and return its position."""
     colour, marker = style
     axes.errorbar(
         row.value_head, row.value_tail,
@@ -125,11 +125,11 @@ def _legend(
     numbers: Mapping[str, int],
     families: Mapping[str, Family | None],
 ) -> list[Line2D]:
-    """A heading for each family, and its methods below."""
+    """Return the legend entries: a heading for each family, and its methods below."""
     entries = []
     for family in (None, *FAMILIES):
-        own = [method for method in labels if families.get(method) == family]
-        if not own:
+        methods = [method for method in labels if families.get(method) == family]
+        if not methods:
             continue
         if family is not None:
             entries.append(Line2D([], [], ls="", label=family_label(family)))
@@ -139,6 +139,6 @@ def _legend(
                 [], [], ls="", marker=marker, color=colour,
                 label=f"{numbers[method]} {drawing.drawn_text(labels[method])}",
             )
-            for method in own
+            for method in methods
         ]  # fmt: skip
     return entries

@@ -13,7 +13,7 @@ from longtail.reporting.page.templates import fragment
 from longtail.reporting.tables.appendix import has_natural_test_set
 from longtail.reporting.tables.layouts import groups_tested_on
 
-# What each figure shows; `widest` is the widest test set, `groups` that of head, middle and tail.
+# The caption of each figure; `widest` is the widest test set, `groups` that of head, middle, tail.
 FIGURES = {
     "group_accuracy_figure": "accuracy of head, middle and tail {many} on the {groups} test images "
     "of each group, with intervals",
@@ -28,7 +28,7 @@ FIGURES = {
 
 
 def figures_html(figures: Mapping[str, tuple[str, bytes]]) -> str:
-    """Figures as HTML: the first one, and the others folded.
+    """Write figures as HTML: the first one, and the others folded.
 
     Args:
         figures: caption and PNG by the keys of ``FIGURES``.
@@ -37,9 +37,9 @@ def figures_html(figures: Mapping[str, tuple[str, bytes]]) -> str:
 
 
 def figure_captions(profile: pd.DataFrame, grouped_by: TrainSet) -> dict[str, str]:
-    """The caption of each figure that is shown, in the terms of the data set.
+    """Return the caption of each figure that is shown, in the terms of the data set.
 
-    Accuracies by training images are left out where these are equal.
+    Accuracies by training images are left out if all classes have equally many.
     """
     names, is_natural = ClassNaming.infer(profile["class_name"]), has_natural_test_set(profile)
     words = {

@@ -1,4 +1,4 @@
-"""The page's section on the data: how many images, which were rejected, how they are split."""
+"""The page's section on the data: numbers of images, rejected files, and the split."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class DataSummary:
 
     Attributes:
         facts: names and values.
-        rejected: a reason, the number of files with it, and the first of them.
-        splits: the role and name of each subset, its images and its classes.
+        rejected: reasons, each with the number of files and the first of them.
+        splits: role and name of each subset, the number of its images and of its classes.
     """
 
     facts: tuple[tuple[str, str], ...]
@@ -41,7 +41,7 @@ class DataSummary:
 def data_section(
     summary: DataSummary, profile: pd.DataFrame, profile_figure: bytes, grouped_by: TrainSet
 ) -> str:
-    """The section as HTML."""
+    """Write the section as HTML."""
     names = ClassNaming.infer(profile["class_name"])
     hidden = frozenset[str]() if has_groups(profile) else GROUP_TEST_SETS
     return fragment(
@@ -65,7 +65,7 @@ def data_summary(
     """Count images, rejected files and subsets.
 
     Args:
-        source: the summary of the source.
+        source: summary of the source.
         index: one row per image; images with the same ``group``, if that column exists, belong
             together.
         rejected: one row per file that could not be used, with the reason.
@@ -121,7 +121,7 @@ def _left_out(subsets: pd.DataFrame) -> str:
 
 
 def _same_images(subsets: pd.DataFrame) -> list[str]:
-    """The training sets that are equal, as text."""
+    """Name the training sets with equal images."""
     equal: dict[tuple[int, ...], list[str]] = {}
     trained = subsets[subsets["role"] == "train"]
     for name, label in TRAIN_SET_LABELS.items():
@@ -131,9 +131,9 @@ def _same_images(subsets: pd.DataFrame) -> list[str]:
 
 
 def _reasons(rejected: pd.DataFrame) -> tuple[tuple[str, int, str], ...]:
-    """Reasons by the number of files; reasons that differ only in a number count as one.
+    """Return reasons by the number of files; reasons that differ only in a number count as one.
 
-    Of those the first is given, which is that of the example.
+    Such a reason has the number of its first file, which is the example.
     """
     by_reason: dict[str, list[tuple[str, str]]] = {}
     for file, reason in rejected[["file", "reason"]].itertuples(index=False, name=None):

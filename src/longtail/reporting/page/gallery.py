@@ -16,7 +16,7 @@ from longtail.evaluation.predictions import TOP_ANSWERS
 from longtail.evaluation.trainings import TRIAL_COLUMNS
 from longtail.imbalance.group_sizes import has_groups
 
-# On one page. Together they take about 0.3 MB, and at most 1 MB.
+# The largest number on one page. Together they take about 0.3 MB, and at most 1 MB.
 MAX_PHOTOGRAPHS = 60
 THUMBNAIL_SIDE = 112  # pixels of the longer side; smaller photographs stay as they are
 JPEG_QUALITY = 75
@@ -34,14 +34,14 @@ def gallery(
     results: pd.DataFrame,
     profile: pd.DataFrame,
 ) -> Gallery:
-    """Examples from the trial of each training set that is best on the validation images.
+    """Choose examples from the best trial of each training set on the validation images.
 
     Args:
         pixels: uint8 (images, height, width, 3), memory-mapped or not.
-        index: the file of each image.
-        examples: of any number of trials, see :func:`longtail.evaluation.predictions.examples`.
-        results: of these trials.
-        profile: the name and the training images of each label.
+        index: table with the file of each image.
+        examples: rows of :func:`longtail.evaluation.predictions.examples`, of any number of trials.
+        results: results of these trials.
+        profile: table with the name and the training images of each label.
 
     Returns:
         One entry per training set, of values that JSON can hold: the trial's names, and
@@ -55,7 +55,7 @@ def gallery(
     classes = profile.set_index("label")
     entries = []
     for names in best[list(TRIAL_COLUMNS)].to_dict("records"):
-        own = examples.merge(pd.DataFrame([names]))
+        chosen = examples.merge(pd.DataFrame([names]))
         trained = classes[f"train_{names['train_set']}"]
         answers = [
             {
@@ -73,11 +73,11 @@ def gallery(
                         "train_images": int(trained[int(row[f"predicted_{place}"])]),
                     }
                     for place in range(1, TOP_ANSWERS + 1)
-                    if f"predicted_{place}" in own
+                    if f"predicted_{place}" in chosen
                 ],
             }
             for group, right in ANSWER_KINDS
-            for row in own[(own["group"] == group) & (own["right"] == right)]
+            for row in chosen[(chosen["group"] == group) & (chosen["right"] == right)]
             .head(counts[group])
             .to_dict("records")
         ]
@@ -86,7 +86,7 @@ def gallery(
 
 
 def thumbnail(pixels: UInt8Array) -> bytes:
-    """A small JPEG of an image of shape (height, width, 3).
+    """Make a small JPEG of an image of shape (height, width, 3).
 
     Equal pixels give equal bytes with the same version of Pillow.
     """
@@ -98,6 +98,6 @@ def thumbnail(pixels: UInt8Array) -> bytes:
 
 
 def _counts(photographs: int) -> dict[str, int]:
-    """How many correct, and as many incorrect, predictions of each group."""
+    """Return how many correct predictions each group shows, and as many incorrect ones."""
     tail = int(photographs / 2 * TAIL_SHARE)
     return {"tail": tail, "head": photographs // 2 - tail}

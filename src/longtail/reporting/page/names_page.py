@@ -17,13 +17,13 @@ from longtail.reporting.page.templates import template
 from longtail.schemas.vocabulary import ALREADY_IN, SHA256, SPECIES, TOP, YES
 from longtail.wording import counted, percent
 
-# Columns of the table of names that cards have as they are, if the table has them.
+# Columns of the table of names that cards show unchanged, if the table has them.
 ON_CARDS = ("file", SHA256, "answer", "rank", "why", ALREADY_IN)
 IF_PRESENT = ("box", "frame", "note", "night", "timestamp", "deployment", "genus")
 
 
 def most_doubtful(names: pd.DataFrame, limit: int) -> pd.DataFrame:
-    """The readable photographs that most need a look, in the order of the table.
+    """Select the readable photographs that most need a look, in the order of the table.
 
     Names without trust come before trusted ones, and less probable ones before others.
     """
@@ -42,24 +42,24 @@ def names_page(
     recognizer: Mapping[str, Any],
     learnt: str = "photograph",
 ) -> str:
-    """The page. It contains all its pictures and loads nothing from the network.
+    """Write the page. It contains all its pictures and loads nothing from the network.
 
-    What a person chooses is kept by the browser under a hash of the table of names, and saved by
-    the page as ``corrections.csv``.
+    The browser keeps a person's choices under a hash of the table of names, and the page saves
+    them as ``corrections.csv``.
 
     Args:
         title: the data set's label.
-        names: the table of predicted names.
-        chosen: the rows of it that are shown.
+        names: table of predicted names.
+        chosen: rows of it that are shown.
         pictures: WebP files in base 64, by file name.
-        originals: the folder or zip file of each photograph, and its path in there.
-        recognizer: the description of the recognizer that predicted them.
-        learnt: what an image of the data set is, a photograph or an animal in one.
+        originals: the folder or zip file of each photograph, and its path in it.
+        recognizer: description of the recognizer that predicted them.
+        learnt: word for an image of the data set: a photograph or an animal in one.
     """
     naming = ClassNaming.infer(recognizer["class_names"])
     higher = {rank for rank in recognizer["thresholds"] if rank != SPECIES and rank in names}
     data = {
-        # By it the browser keeps the choices of this page apart.
+        # The browser keeps the choices of each page apart by this key.
         "key": hashlib.sha256(names.to_csv(index=False).encode()).hexdigest()[:16],
         "species": recognizer["class_names"],
         "binomial": naming.is_binomial,
@@ -87,7 +87,7 @@ def names_page(
 
 
 def _tested(on_test: Mapping[str, Any], learnt: str) -> str:
-    """What was tested, in one sentence that needs no statistics."""
+    """Describe the test in one sentence that needs no statistics."""
     tested = counted(on_test["images"], learnt)
     start = f"The model was tested on {tested} that it had not learned from:"
     if not on_test["trusted"]:
@@ -100,7 +100,7 @@ def _tested(on_test: Mapping[str, Any], learnt: str) -> str:
 
 
 def _meaning(error_rate: float) -> str:
-    """What a trusted name is, in one sentence."""
+    """Explain trusted names in one sentence."""
     return (
         f"“Trusted” means sure enough that at most about {percent(error_rate)} of all trusted "
         f"names should be wrong; any single one can be, so look at those that matter to you."
@@ -112,7 +112,7 @@ def _probability(names: pd.DataFrame) -> pd.Series[float]:
 
 
 def _card(row: Mapping[Any, Any], originals: Mapping[str, tuple[Path, str]]) -> dict[str, Any]:
-    """What the script needs to know about one photograph, as plain values."""
+    """Return the script's data on one photograph, as plain values."""
     guesses = [(row[SPECIES], row["probability"])] + [
         (row[f"{SPECIES}_{place}"], row[f"probability_{place}"]) for place in range(2, TOP + 1)
     ]
@@ -143,7 +143,7 @@ def _rounded(probability: float) -> float:
 
 
 def _records(chosen: pd.DataFrame, naming: ClassNaming, learnt: str) -> dict[str, str]:
-    """The track record of each name, by the name as the page shows it."""
+    """Return the track record of each name, by the name as the page shows it."""
     named = chosen["answer"].where(chosen["trust"] == YES, chosen[SPECIES])
     # A photograph without an animal has neither a name nor a record.
     with_name = chosen.assign(named=named)[named.notna() & (named != "")]

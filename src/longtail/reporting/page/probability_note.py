@@ -1,4 +1,4 @@
-"""What the probabilities of a trial estimate, in words, from the prior that its logits assume."""
+"""A note on what the probabilities of a trial estimate, from the prior that its logits assume."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ RELATIVE_ROUNDING = 1e-6
 def probability_note(
     trial: Trial, class_counts: Int64Array, many: str, post_hoc: str = NONE, tau: float = 1
 ) -> str:
-    """What the softmax of a trial's logits estimates: the posterior under some prior, or none.
+    """Describe what the softmax of a trial's logits estimates: a posterior under a prior, or none.
 
     Args:
         trial: the trial.
-        class_counts: the training images of each class, (classes,).
-        many: the word for several classes.
-        post_hoc: how the logits were changed after the training, see
+        class_counts: training images of each class, (classes,).
+        many: word for several classes.
+        post_hoc: change of the logits after the training, see
             :func:`longtail.trials.post_hoc.recorded`.
-        tau: the strength of that change.
+        tau: strength of that change.
     """
     method = trial.method
     if method.external is not None:
@@ -56,7 +56,7 @@ def _prior_of_last_epoch(trial: Trial, class_counts: Int64Array) -> tuple[Float6
 
 
 def _frequencies(prior: Float64Array, class_counts: Int64Array, many: str) -> str:
-    """How frequent the classes are under a prior, beside the training set."""
+    """Describe how frequent the classes are under a prior, beside the training set."""
     per_image = prior / class_counts
     if per_image.max() < per_image.min() * (1 + RELATIVE_ROUNDING):
         return f"{many} as frequent as in the training set, so that those of rare ones are low"

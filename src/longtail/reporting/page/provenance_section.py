@@ -1,4 +1,4 @@
-"""The page's section on how the results were made: command, data, seeds, hardware, versions."""
+"""The page's section on the origin of the results: command, data, seeds, hardware, versions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from longtail.parameters.layers import TAGS
 from longtail.reporting.page.templates import fragment
 from longtail.wording import capitalized, counted, duration, listed
 
-# What describes a method and has columns of its own.
+# The keys that describe a method and have columns of their own.
 DESCRIPTIVE_KEYS = {"name", "label", "family", "paper"}
 VERSIONS = ("python", "torch", "timm", "numpy", "longtail")
 
@@ -26,12 +26,12 @@ def provenance_section(
     backbones: Sequence[str],
     recipes: Sequence[tuple[str, Sequence[str]]],
 ) -> str:
-    """The section as HTML.
+    """Write the section as HTML.
 
     Args:
         details: names and values, see :func:`provenance_details`.
-        methods: see :func:`papers_and_parameters`.
-        backbones: the columns of the table of recipes.
+        methods: rows of :func:`papers_and_parameters`.
+        backbones: columns of the table of recipes.
         recipes: a setting and its value for each backbone, see :func:`recipes`.
     """
     return fragment(
@@ -51,17 +51,17 @@ def provenance_details(
     statistics: Statistics,
     command: str,
 ) -> list[tuple[str, str]]:
-    """What a reader needs to reproduce the results, as names and values.
+    """Collect what a reader needs to reproduce the results, as names and values.
 
-    All of it was stored with the results, so that a regenerated report is the same.
+    All of it was stored with the results, so that a report made again is the same.
 
     Args:
-        trainings: one row per trial, see :func:`longtail.evaluation.trainings.trainings_table`.
-        source: the summary of the data's source.
+        trainings: table of :func:`longtail.evaluation.trainings.trainings_table`.
+        source: summary of the data's source.
         index: one row per image.
-        dataset: its parameters.
-        statistics: how the intervals are computed.
-        command: the command that makes the results.
+        dataset: parameters of the data set.
+        statistics: parameters of the intervals.
+        command: command that makes the results.
     """
     trained = trainings[~is_external(trainings)]
     distinct = trained.drop_duplicates("fingerprint")
@@ -104,14 +104,14 @@ def provenance_details(
 
 
 def _external_files(trainings: pd.DataFrame) -> list[str]:
-    """Each method with external predictions, and the path of its files as a parameter gave it."""
+    """Name each method with external predictions, and the path of its files in the parameters."""
     parameters = map(json.loads, trainings.loc[is_external(trainings), "parameters"])
     methods = [of_trial["method"] for of_trial in parameters]
     return list(dict.fromkeys(f"{m['label']} from {m['external']['path']}" for m in methods))
 
 
 def papers_and_parameters(methods: Sequence[Method]) -> list[tuple[str, str, str, str]]:
-    """The label, family, parameters and paper of each method."""
+    """Return the label, family, parameters and paper of each method."""
     return [
         (
             method.row_label,
@@ -124,7 +124,7 @@ def papers_and_parameters(methods: Sequence[Method]) -> list[tuple[str, str, str
 
 
 def _changed(method: Method) -> dict[str, Any]:
-    """The parameters of a method that are not the defaults of its keys."""
+    """Return the parameters of a method that are not the defaults of their keys."""
     changed = {
         key
         for key, field in type(method).model_fields.items()
@@ -134,9 +134,9 @@ def _changed(method: Method) -> dict[str, Any]:
 
 
 def recipes(trainings: pd.DataFrame) -> tuple[list[str], list[tuple[str, list[str]]]]:
-    """The backbones, and the value of each setting of the recipe for each backbone.
+    """Return the backbones, and each setting of the recipe with its value for each backbone.
 
-    Where a backbone's trials differ in a setting, all its values are given.
+    If the trials of a backbone differ in a setting, all its values are given.
     """
     by_backbone: dict[str, dict[str, list[str]]] = {}
     trained = trainings[~is_external(trainings)].drop_duplicates("fingerprint")
@@ -157,7 +157,7 @@ def recipes(trainings: pd.DataFrame) -> tuple[list[str], list[tuple[str, list[st
 
 
 def _plain(value: Any) -> str:
-    """A value of a parameter in words.
+    """Write a parameter's value in words.
 
     Examples:
         >>> _plain(None), _plain(True), _plain({"kind": "step", "milestones": [160, 180]})
@@ -167,10 +167,12 @@ def _plain(value: Any) -> str:
     """
     if isinstance(value, Mapping):
         kind = [_plain(value[key]) for key in TAGS if key in value]
-        inside = ", ".join(_setting(key, of) for key, of in value.items() if key not in TAGS)
+        inside = ", ".join(
+            _setting(key, setting) for key, setting in value.items() if key not in TAGS
+        )
         return f"{kind[0]} ({inside})" if kind and inside else "".join(kind) or inside
     if isinstance(value, list):
-        return listed([_plain(each) for each in value])
+        return listed([_plain(item) for item in value])
     if isinstance(value, float):
         return f"{value:g}"
     words = {None: "none", True: "yes", False: "no"}

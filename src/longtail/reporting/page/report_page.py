@@ -18,11 +18,11 @@ HEADING = re.compile('<h2 id="([^"]*)">(.*?)</h2>')
 
 
 def results_section(reading: str, backbones: Sequence[tuple[str, str]]) -> str:
-    """How to read the tables, and the figures and tables of each backbone, as HTML.
+    """Write a reading note, and the figures and tables of each backbone, as HTML.
 
     Args:
-        reading: how to read the tables, as plain text.
-        backbones: the label of each backbone, and its figures and tables as HTML.
+        reading: note on how to read the tables, as plain text.
+        backbones: label of each backbone, and its figures and tables as HTML.
     """
     return fragment(
         "results_section.html.j2", loss_note=LOSS_NOTE, reading=reading, backbones=backbones
@@ -32,13 +32,13 @@ def results_section(reading: str, backbones: Sequence[tuple[str, str]]) -> str:
 def report_page(
     title: str, profile: pd.DataFrame, grouped_by: TrainSet, sections: Sequence[str]
 ) -> str:
-    """The page. It contains all its images and loads nothing from the network.
+    """Write the page. It contains all its images and loads nothing from the network.
 
     Args:
-        title: the data set's label.
-        profile: its class profile.
-        grouped_by: the training set whose class sizes define head, middle and tail.
-        sections: HTML with headings ``<h2 id=...>``, which the page links to; may be empty.
+        title: label of the data set.
+        profile: class profile of the data set.
+        grouped_by: training set whose class sizes define head, middle and tail.
+        sections: HTML with headings ``<h2 id=...>``, to which the page links; may be empty.
     """
     return template("page.html.j2").render(
         title=title,

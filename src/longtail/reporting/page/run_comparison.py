@@ -14,25 +14,24 @@ from longtail.reporting.page.gallery import thumbnail
 from longtail.reporting.page.templates import template
 from longtail.wording import counted, first_names
 
-# Of each of the two kinds: images that became right, and images that became wrong.
+# For each of two kinds: images that became right, and images that became wrong.
 SHOWN_IMAGES = 24
 SHOWN_TRIALS = 3
 
 
 @dataclass(frozen=True)
 class RunComparison:
-    """What differs between two runs of one data set.
+    """The differences between two runs of one data set.
 
     Attributes:
-        label: of the data set.
-        versions: of what the two runs have made.
+        label: label of the data set.
+        versions: versions of the two runs' outputs.
         parameters: see :func:`longtail.evaluation.run_comparison.parameter_changes`.
-        unrecorded: the versions of the runs of which MLflow does not know the parameters of the
-            data set.
+        unrecorded: versions of the runs whose parameters of the data set MLflow does not know.
         data: see :func:`longtail.evaluation.run_comparison.data_changes`.
         accuracies: by test set, see :func:`longtail.evaluation.run_comparison.accuracy_changes`.
-        both: how many trials both runs have.
-        only: the trials that only the first, and only the second run has.
+        both: number of trials that both runs have.
+        only: trials that only the first, and that only the second run has.
         answers: see :func:`longtail.evaluation.run_comparison.changed_answers`, with the column
             ``file``.
     """
@@ -57,7 +56,7 @@ class RunComparison:
 
 
 def comparison_page(compared: RunComparison, confidence: float, images: UInt8Array) -> str:
-    """The page as HTML. It contains all its images and loads nothing from the network."""
+    """Write the page as HTML. It contains all its images and loads nothing from the network."""
     trials = {trials_text(names, compared.both) for names in compared.parameters["trials"]}
     return template("run_comparison.html.j2").render(
         compared=compared,
@@ -74,9 +73,10 @@ def comparison_page(compared: RunComparison, confidence: float, images: UInt8Arr
 
 
 def verdict(compared: RunComparison, confidence: float) -> str:
-    """In one sentence, how many trials became better and worse on the first test set, beyond noise.
+    """Count in one sentence the trials that became better or worse beyond noise.
 
-    A difference counts if its corrected p-value is below one minus the confidence.
+    It is about the first test set. A difference counts if its corrected p-value is below one minus
+    the confidence.
     """
     accuracies = next(iter(compared.accuracies.values()))
     if accuracies.empty:
@@ -90,22 +90,22 @@ def verdict(compared: RunComparison, confidence: float) -> str:
 
 
 def trials_text(names: Sequence[str], every: int) -> str:
-    """The first names of some trials, and how many others there are; or that it is every one."""
+    """Name the first of some trials and count the others; or say that it is every one."""
     if len(names) == every > 1:
         return f"all {every:,} trials"
     return ", ".join(first_names(names, SHOWN_TRIALS))
 
 
 def galleries(compared: RunComparison, images: UInt8Array) -> list[tuple[str, int, list[Any]]]:
-    """The images whose answers have become right, and wrong: heading, number, and the first."""
+    """Return the images whose answers became right, and wrong: heading, number, the first."""
     of_trial = compared.answers[compared.answers["trial"] == compared.shown_trial]
     found = []
     for right, heading in (("after", "Right now, wrong before"), ("before", "Wrong now")):
-        own = of_trial[of_trial["right"] == right]
+        changed = of_trial[of_trial["right"] == right]
         shown = [
             {**row, "jpeg": b64encode(thumbnail(images[row["place"]])).decode()}
-            for row in own.head(SHOWN_IMAGES).to_dict("records")
+            for row in changed.head(SHOWN_IMAGES).to_dict("records")
         ]
         if shown:
-            found.append((heading, len(own), shown))
+            found.append((heading, len(changed), shown))
     return found

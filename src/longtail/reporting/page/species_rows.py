@@ -16,7 +16,7 @@ from longtail.reporting.tables.number_format import MISSING, format_fixed
 
 @dataclass(frozen=True)
 class ShareText:
-    """A share with its interval, as text; dashes if it is a share of no image."""
+    """A share with its interval, as text; dashes for a share of no image."""
 
     value: str
     ends: str
@@ -78,7 +78,7 @@ def _share_of(row: Mapping[Any, Any], name: str) -> ShareText:
 
 
 def species_row(row: Mapping[Any, Any], names: ClassNaming) -> SpeciesRow:
-    """The row of a species."""
+    """Make the row of a species."""
     taken = row["taken_for_images"] > 0
     return SpeciesRow(
         name=names.html(row["species"]),
@@ -95,15 +95,15 @@ def species_row(row: Mapping[Any, Any], names: ClassNaming) -> SpeciesRow:
 
 
 def rows_as_data(rows: Sequence[SpeciesRow], first: int = 0) -> Markup:
-    """Rows as JSON for the script of the page, which makes the same cells of them as the template.
+    """Write rows as JSON; the page's script makes the same cells from them as the template.
 
-    A row is a list with the HTML of each cell, and a tab before what is shown in grey. The last
-    cell has the number of the row of that name in place of the name, which would be half as long
-    again for thousands of species.
+    A row is a list with the HTML of each cell; a tab precedes the part that is shown in grey. The
+    last cell has the number of the row with that name instead of the name, which would add half
+    the length for thousands of species.
 
     Args:
-        rows: all of them.
-        first: the first one that is data.
+        rows: all rows.
+        first: number of the first row that is written as data.
     """
     places = {row.name: place for place, row in enumerate(rows)}
     cells = [
@@ -125,7 +125,7 @@ def rows_as_data(rows: Sequence[SpeciesRow], first: int = 0) -> Markup:
 
 
 def pair_row(row: Mapping[Any, Any], names: ClassNaming) -> PairRow:
-    """The row of a pair of species."""
+    """Make the row of a pair of species."""
     genera = names.genus(row["true"]), names.genus(row["predicted"])
     return PairRow(
         true=names.html(row["true"]),
@@ -141,7 +141,7 @@ def pair_row(row: Mapping[Any, Any], names: ClassNaming) -> PairRow:
 def gallery_answers(
     answers: Sequence[Mapping[str, Any]], names: ClassNaming
 ) -> list[tuple[str, list[ImageAnswer]]]:
-    """Correct and incorrect predictions, by heading; headings without any are left out."""
+    """Return correct and incorrect predictions, by heading; headings without any are left out."""
 
     def guess(species: str, probability: float, train_images: int) -> Guess:
         return Guess(names.html(species), _probability(probability), train_images)
@@ -161,7 +161,7 @@ def gallery_answers(
 
 
 def _probability(value: float) -> str:
-    """Two decimals, but neither 0.00 nor 1.00."""
+    """Format with two decimals, but neither 0.00 nor 1.00."""
     if value < 0.01:
         return "<0.01"
     return ">0.99" if value > 0.99 else f"{value:.2f}"

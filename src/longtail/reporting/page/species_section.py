@@ -33,7 +33,7 @@ from longtail.wording import count_range, counted, level_in_percent, listed
 
 # The number of confused pairs on the page; more are in confused_pairs.csv.
 SHOWN_PAIRS = 25
-# The number of species on a page of their table. Those of later pages are smaller as data.
+# The number of species on a page of their table. Rows of later pages are written as data.
 PAGE_ROWS = 200
 # Ranges of recall; species without a test image are in none of them.
 LEVELS: dict[str, Callable[[pd.Series[float]], pd.Series[bool]]] = {
@@ -46,20 +46,20 @@ LEVELS: dict[str, Callable[[pd.Series[float]], pd.Series[bool]]] = {
 
 @dataclass(frozen=True)
 class SpeciesPart:
-    """How well one trial recognises each species.
+    """The results of one trial for each species.
 
     Attributes:
-        trained: the label of the training set; of several, if their images are the same.
-        trial: which trial is shown, and why.
-        test: the test set, and what it means for precision.
-        test_set: the name of the test set.
+        trained: label of the training set; of several, if their images are the same.
+        trial: sentence on which trial is shown, and why.
+        test: sentence on the test set, and its effect on precision.
+        test_set: name of the test set.
         levels: one row per group and one for all: the number of species, and the number of them
             with a recall in each of the ranges ``LEVELS``.
         rows: the species, head to tail.
         pairs: the most confused pairs.
         galleries: headings and the photographs below them.
         names: how the names are shown.
-        probability: what the probabilities mean.
+        probability: note on what the probabilities mean.
     """
 
     trained: str
@@ -75,7 +75,7 @@ class SpeciesPart:
 
     @property
     def has_groups(self) -> bool:
-        """Whether the species are in head, middle and tail."""
+        """True if the species are in head, middle and tail."""
         return any(row.group for row in self.rows)
 
     @property
@@ -85,7 +85,7 @@ class SpeciesPart:
 
 
 def species_section(parts: Sequence[SpeciesPart]) -> str:
-    """The section as HTML; empty if there is nothing to show."""
+    """Write the section as HTML; empty if there is nothing to show."""
     return fragment("species_section.html.j2", parts=parts, levels=LEVELS, page_rows=PAGE_ROWS)
 
 
@@ -97,15 +97,15 @@ def species_parts(
     contents: Contents,
     trials: Sequence[Trial],
 ) -> list[SpeciesPart]:
-    """The trial of each training set that is best on the validation images.
+    """Describe the trial of each training set that is best on the validation images.
 
     Args:
         results: the tidy results.
-        species: see :func:`longtail.evaluation.species.species_table`.
-        pairs: see :func:`longtail.evaluation.species.confused_pairs`.
-        pictures: see :func:`longtail.reporting.page.gallery.gallery`.
-        contents: the tables of the report, for the labels of backbones and methods.
-        trials: of the grid.
+        species: table of :func:`longtail.evaluation.species.species_table`.
+        pairs: table of :func:`longtail.evaluation.species.confused_pairs`.
+        pictures: photographs of :func:`longtail.reporting.page.gallery.gallery`.
+        contents: tables of the report, with the labels of backbones and methods.
+        trials: trials of the grid.
     """
     names = ClassNaming.infer(species["species"].unique())
     backbones = {table.backbone: table.backbone_label for table in contents.tables}
@@ -118,15 +118,15 @@ def species_parts(
         first = same.iloc[0].to_dict()
         key = {name: first[name] for name in TRIAL_COLUMNS}
         trial, which = by_name[Cell(**key).name], pd.DataFrame([key])
-        own, changed = species.merge(which), of_trial.loc[tuple(key.values())]
+        rows, changed = species.merge(which), of_trial.loc[tuple(key.values())]
         parts.append(
             SpeciesPart(
                 trained=_trained(list(same["train_set"])),
                 trial=_why(first, backbones[first["backbone"]], trial.method),
-                test=_test_note(own),
-                test_set=own["test_set"].iloc[0],
-                levels=_levels(own, names.plural),
-                rows=[species_row(row, names) for row in own.to_dict("records")],
+                test=_test_note(rows),
+                test_set=rows["test_set"].iloc[0],
+                levels=_levels(rows, names.plural),
+                rows=[species_row(row, names) for row in rows.to_dict("records")],
                 pairs=[
                     pair_row(row, names)
                     for row in pairs.merge(which).head(SHOWN_PAIRS).to_dict("records")
@@ -138,7 +138,7 @@ def species_parts(
                 names=names,
                 probability=probability_note(
                     trial,
-                    own["train_images"].to_numpy(),
+                    rows["train_images"].to_numpy(),
                     names.plural,
                     changed["post_hoc"],
                     changed.get("tau", 1),
@@ -153,11 +153,11 @@ def _trained(train_sets: Sequence[TrainSet]) -> str:
     return f"{listed([TRAIN_SET_LABELS[train_set] for train_set in train_sets])}{several}"
 
 
-def _levels(own: pd.DataFrame, many: str) -> list[tuple[str, int, list[int]]]:
-    """The number of species of each group, and of all, by ranges of recall."""
+def _levels(rows: pd.DataFrame, many: str) -> list[tuple[str, int, list[int]]]:
+    """Count the species of each group, and of all, by ranges of recall."""
     return [
         (name, len(part), [int(is_in(part["recall"]).sum()) for is_in in LEVELS.values()])
-        for name, part in [*by_group(own).items(), (f"all {many}", own)]
+        for name, part in [*by_group(rows).items(), (f"all {many}", rows)]
     ]
 
 
@@ -174,9 +174,9 @@ def _why(trial: Mapping[Any, Any], backbone: str, method: Method) -> str:
     )
 
 
-def _test_note(own: pd.DataFrame) -> str:
-    test_set, images = own["test_set"].iloc[0], own["test_images"]
-    confidence = level_in_percent(float(own["confidence"].iloc[0]))
+def _test_note(rows: pd.DataFrame) -> str:
+    test_set, images = rows["test_set"].iloc[0], rows["test_images"]
+    confidence = level_in_percent(float(rows["confidence"].iloc[0]))
     per_class = count_range(images.min(), images.max())
     which = f"the {test_set} test set ({counted(int(images.sum()), 'image')}, {per_class} each)"
     prior = (

@@ -1,4 +1,4 @@
-"""The page's first screen: which methods are best, and what the best model recognises."""
+"""The page's first screen: the best methods, and the results of the best model."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from longtail.reporting.tables.leaders import (
 )
 from longtail.wording import capitalized, percent
 
-LISTED_SPECIES = 5  # species that are named of those that are never recognised
-SUMMARY_PAIRS = 5  # of the species that are confused
+LISTED_SPECIES = 5  # named species among those that are never recognised
+SUMMARY_PAIRS = 5  # named pairs of confused species
 
 
 def show_summary_figures(
@@ -33,12 +33,12 @@ def show_summary_figures(
     leaders: pd.DataFrame,
     contents: Contents,
 ) -> str:
-    """The figures of all backbones as HTML; the second one only where there is a tail.
+    """Write the figures of all backbones as HTML; the second one only if there is a tail.
 
     Args:
-        overview_figure: of the best methods, as PNG.
-        tail_against_head_figure: of the accuracies of tail and head, as PNG.
-        leaders: see :func:`longtail.reporting.tables.leaders.leaders`.
+        overview_figure: figure of the best methods, as PNG.
+        tail_against_head_figure: figure of the accuracies of tail and head, as PNG.
+        leaders: table of :func:`longtail.reporting.tables.leaders.leaders`.
         contents: the tables. The second figure is folded if their methods are of one family.
     """
     return fragment(
@@ -59,18 +59,18 @@ def summary_section(
     contents: Contents,
     grouped_by: TrainSet,
 ) -> str:
-    """The section as HTML.
+    """Write the section as HTML.
 
     Args:
-        leaders: see :func:`longtail.reporting.tables.leaders.leaders`.
-        figures: of all backbones, as HTML, see :func:`show_summary_figures`.
-        best: the trial of each training set to report in words, see
+        leaders: table of :func:`longtail.reporting.tables.leaders.leaders`.
+        figures: figures of all backbones, as HTML, see :func:`show_summary_figures`.
+        best: trial of each training set to report in words, see
             :func:`longtail.evaluation.best_trials.best_trials`.
-        species: see :func:`longtail.evaluation.species.species_table`.
-        pairs: see :func:`longtail.evaluation.species.confused_pairs`.
-        novelty: see :func:`longtail.evaluation.novelty.novelty`; None without unknown classes.
-        contents: the tables, for labels.
-        grouped_by: the training set whose class sizes define head, middle and tail.
+        species: table of :func:`longtail.evaluation.species.species_table`.
+        pairs: table of :func:`longtail.evaluation.species.confused_pairs`.
+        novelty: table of :func:`longtail.evaluation.novelty.novelty`; None without unknown classes.
+        contents: tables, with their labels.
+        grouped_by: training set whose class sizes define head, middle and tail.
     """
     names = ClassNaming.infer(species["species"].unique())
     judged = headline_tables(contents)
@@ -96,7 +96,7 @@ def summary_section(
 
 
 def _begun(text: str, labels: Mapping[str, str]) -> str:
-    """A text that begins a sentence; the label of a method stays as it is, such as cRT."""
+    """Capitalize the start of a sentence, but not the label of a method such as cRT."""
     return text if text.startswith(tuple(labels.values())) else capitalized(text)
 
 
@@ -108,31 +108,31 @@ def _recognition(
     contents: Contents,
     names: ClassNaming,
 ) -> dict[str, Any] | None:
-    """What the best model recognises; None if it has no result."""
+    """Describe what the best model recognises; None if it has no result."""
     judged: TrainSet = headline_tables(contents)[0].train_set
     # It has every training image, while the other sets are smaller on purpose.
     if "natural" in set(best["train_set"]):
         judged = "natural"
     trial = best[best["train_set"] == judged].head(1)
-    own = species.merge(trial[list(TRIAL_COLUMNS)])
-    if own.empty:
+    of_trial = species.merge(trial[list(TRIAL_COLUMNS)])
+    if of_trial.empty:
         return None
     key = trial.iloc[0]
     labels = {table.backbone: table.backbone_label for table in contents.tables}
     method = contents.tables[0].methods[key["method"]]
     which = "best on the validation images" if pd.notna(key["validation"]) else "the first trial"
     trained = f"trained on the {TRAIN_SET_LABELS[judged]} set"
-    hits = (own["recall"] * own["test_images"]).round()
-    right, images = int(hits.sum()), int(own["test_images"].sum())
-    never = own.loc[own["recall"] == 0, "species"]
-    confusions = _confusions(pairs.merge(trial[list(TRIAL_COLUMNS)]), own, names)
+    hits = (of_trial["recall"] * of_trial["test_images"]).round()
+    right, images = int(hits.sum()), int(of_trial["test_images"].sum())
+    never = of_trial.loc[of_trial["recall"] == 0, "species"]
+    confusions = _confusions(pairs.merge(trial[list(TRIAL_COLUMNS)]), of_trial, names)
     return {
         "model": f"{labels[key['backbone']]}, {method}, {trained} ({which})",
         "share": percent(right / images),
         "right": right,
         "images": images,
-        "test_set": own["test_set"].iloc[0],
-        "always": int((own["recall"] == 1).sum()),
+        "test_set": of_trial["test_set"].iloc[0],
+        "always": int((of_trial["recall"] == 1).sum()),
         "never": _first_names(never, names),
         "pairs": confusions,
         "within_genus": sum(pair["is_one_genus"] for pair in confusions),
@@ -140,12 +140,14 @@ def _recognition(
     }
 
 
-def _confusions(pairs: pd.DataFrame, own: pd.DataFrame, names: ClassNaming) -> list[dict[str, Any]]:
-    """Species that are taken for each other, each pair once, in the order of the rows.
+def _confusions(
+    pairs: pd.DataFrame, species: pd.DataFrame, names: ClassNaming
+) -> list[dict[str, Any]]:
+    """Return species that are taken for each other, each pair once, in the order of the rows.
 
-    Of each one there are its test images, and how many of these are named as the other one.
+    Each species has the number of its test images, and of those that are named as the other one.
     """
-    images = own.set_index("species")["test_images"]
+    images = species.set_index("species")["test_images"]
     once: dict[frozenset[str], dict[str, Any]] = {}
     for row in pairs.to_dict("records"):
         true, predicted = row["true"], row["predicted"]

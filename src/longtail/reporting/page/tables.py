@@ -15,17 +15,17 @@ PUBLISHED_CAPTION = "our accuracies and the published ones"
 
 
 def tables_html(tables: Sequence[tuple[PrintedTable, PrintedTable | None]]) -> str:
-    """Tables of results, each with intervals and, folded, in the thesis' layout if it has one."""
+    """Write result tables: with intervals and, folded, in the thesis' layout if there is one."""
     return fragment("tables.html.j2", tables=tables, row_heading=ROW_HEADING)
 
 
 def write_section(html_figures: str, published_html: str = "", **tables: str) -> str:
-    """A backbone's section. The tables of the training set that is judged come first.
+    """Write a backbone's section. The tables of the judged training set come first.
 
     Args:
-        html_figures: the figures with their captions.
-        published_html: ours beside the published results; may be empty.
-        tables: HTML by training set; those of others than the first are folded.
+        html_figures: figures with their captions.
+        published_html: our results beside the published ones; may be empty.
+        tables: HTML by training set; all but the first are folded.
     """
     by_train_set = cast("dict[TrainSet, str]", tables)
     judged = judged_train_set(by_train_set)
@@ -41,13 +41,13 @@ def write_section(html_figures: str, published_html: str = "", **tables: str) ->
 
 
 def published_html(label: str, figure: bytes, tables: Sequence[ComparisonTable], note: str) -> str:
-    """A backbone's results and published ones; empty if there are no tables.
+    """Write a backbone's results beside published ones; empty if there are no tables.
 
     Args:
-        label: of the backbone.
-        figure: of the comparison, as PNG.
-        tables: see :func:`longtail.reporting.tables.published_comparison.comparison_tables`.
-        note: how to read them.
+        label: label of the backbone.
+        figure: figure of the comparison, as PNG.
+        tables: tables of :func:`longtail.reporting.tables.published_comparison.comparison_tables`.
+        note: note on how to read them.
     """
     if not tables:
         return ""

@@ -12,7 +12,7 @@ from longtail.wording import capitalized, counted, decimal, probability_in_perce
 
 @cache
 def template(name: str) -> Template:
-    """A template of this package. Text is escaped, and an undefined name is an error."""
+    """Load a template of this package. Text is escaped, and an undefined name is an error."""
     environment = Environment(
         loader=PackageLoader("longtail.reporting"),
         autoescape=True,
@@ -30,5 +30,5 @@ def template(name: str) -> Template:
 
 
 def fragment(name: str, **values: object) -> str:
-    """A part of a page, rendered from a template, without its last line break."""
+    """Render a part of a page from a template, without its last line break."""
     return template(name).render(**values).removesuffix("\n")

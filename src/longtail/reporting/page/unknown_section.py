@@ -1,4 +1,4 @@
-"""The page's section on how well images of unknown classes are detected."""
+"""The page's section on the detection of images of unknown classes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ THRESHOLD_SCORE = "energy"
 
 
 def unknown_class_names(index: pd.DataFrame) -> list[str]:
-    """The names of the classes that are held out as unknown, sorted."""
+    """Return the names of the classes that are held out as unknown, sorted."""
     names = index.loc[index["label"] == UNKNOWN_LABEL, "class_name"]
     return sorted(names.astype(str).unique())
 
@@ -43,16 +43,16 @@ def unknown_section(
     backbones: Mapping[str, str],
     methods: Mapping[str, str],
 ) -> str:
-    """The section as HTML.
+    """Write the section as HTML.
 
     Args:
-        novelty: of all trials, see :func:`longtail.evaluation.novelty.novelty`.
-        best: the trial of each training set to report in words, see
+        novelty: table of :func:`longtail.evaluation.novelty.novelty`, of all trials.
+        best: trial of each training set to report in words, see
             :func:`longtail.evaluation.best_trials.best_trials`.
-        unknown: the names of the unknown classes.
+        unknown: names of the unknown classes.
         names: how class names are shown.
-        backbones: labels by name.
-        methods: labels by name.
+        backbones: labels of the backbones, by name.
+        methods: labels of the methods, by name.
     """
     scores = best[list(TRIAL_COLUMNS)].merge(novelty[novelty["score"] == THRESHOLD_SCORE])
     return fragment(
@@ -72,7 +72,7 @@ def unknown_section(
 
 
 def _sentence(rows: pd.DataFrame, names: ClassNaming, model: str) -> str:
-    """A sentence on one training, which several training sets may share."""
+    """Write a sentence on one training, which several training sets may share."""
     row = rows.iloc[0]
     alarms, auroc = (_of_100(row, share) for share in ("false_alarms", "auroc"))
     trained = listed([TRAIN_SET_LABELS[train_set] for train_set in rows["train_set"]])
@@ -86,7 +86,7 @@ def _sentence(rows: pd.DataFrame, names: ClassNaming, model: str) -> str:
 
 
 def _of_100(row: pd.Series[Any], share: str) -> str:
-    """How many of 100 a share is, with the interval where there is one."""
+    """Write a share as a number out of 100, with the interval if there is one."""
     value, low, high = (100 * row[name] for name in (share, f"{share}_low", f"{share}_high"))
     return f"{value:.0f}" if pd.isna(low) else f"{value:.0f} (interval {low:.0f} to {high:.0f})"
 
@@ -108,7 +108,7 @@ def _note(names: ClassNaming) -> str:
 def novelty_rows(
     novelty: pd.DataFrame, backbones: Mapping[str, str], methods: Mapping[str, str]
 ) -> list[list[str]]:
-    """The cells below ``NOVELTY_HEADINGS``, one row per trial and score."""
+    """Return the cells below ``NOVELTY_HEADINGS``, one row per trial and score."""
     return [
         [
             backbones[str(row["backbone"])],

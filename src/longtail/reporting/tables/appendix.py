@@ -13,7 +13,7 @@ from longtail.reporting.tables.latex import escaped
 from longtail.reporting.tables.layouts import TRAIN_SET_LABELS
 from longtail.reporting.tables.table_notes import LOSS_NOTE
 
-# How groups and test sets are defined for data that are long-tailed by nature.
+# Definitions of groups and test sets for data that are long-tailed by nature.
 MEANINGS = {
     "natural": "The data are long-tailed by nature: head, middle and tail are defined by the "
     "natural training images, and are parts of all test images. The balanced test set has as many "
@@ -48,11 +48,11 @@ APPENDIX_PREAMBLE = rf"""\documentclass[a4paper,10pt]{{article}}
 
 
 def appendix(introduction: str, sections: Sequence[tuple[str, str]], ending: str = "") -> str:
-    """A document that compiles with pdflatex as it is.
+    """Write a document that compiles with pdflatex.
 
     Args:
-        introduction: plain text, see :func:`introduction`.
-        sections: each backbone's label and its LaTeX tables.
+        introduction: plain text of :func:`introduction`.
+        sections: label of each backbone, and its LaTeX tables.
         ending: LaTeX text after the sections; may be empty.
     """
     parts = []
@@ -68,14 +68,14 @@ def introduction(
     train_sets: Sequence[TrainSet],
     grouped_by: TrainSet = "long_tailed",
 ) -> str:
-    """The numbers of images, and how to read the tables.
+    """Describe the numbers of images, and how to read the tables.
 
     Args:
-        title: the data set's label.
-        profile: its class profile.
-        train_sets: the training sets in the tables.
-        grouped_by: the training set whose class sizes define head, middle and tail, which are
-            parts of the test set of the same name.
+        title: label of the data set.
+        profile: class profile of the data set.
+        train_sets: training sets in the tables.
+        grouped_by: training set whose class sizes define head, middle and tail, which are parts of
+            the test set of the same name.
     """
     trained = ", ".join(_training_images(profile, name) for name in train_sets)
     groups = profile.groupby("group")[f"test_{grouped_by}"].sum()
@@ -103,7 +103,7 @@ def introduction(
 
 
 def has_natural_test_set(profile: pd.DataFrame) -> bool:
-    """Whether classes have unequal numbers of test images, so that there is a natural test set."""
+    """True if classes have unequal numbers of test images, so that there is a natural test set."""
     return bool(profile["test_natural"].nunique() > 1)
 
 

@@ -14,7 +14,7 @@ VERDICTS = {False: "Problem", True: "Confirmed"}
 
 
 def audit_rows(audit: pd.DataFrame) -> list[list[str]]:
-    """The findings, problems first: verdict, check, location and finding."""
+    """Return the findings, problems first: verdict, check, location and finding."""
     ordered = audit.sort_values("holds", kind="stable")
     return [
         [VERDICTS[bool(row["holds"])], CHECKS[row["check"]], _location(row), row["finding"]]
@@ -23,7 +23,7 @@ def audit_rows(audit: pd.DataFrame) -> list[list[str]]:
 
 
 def audit_latex(audit: pd.DataFrame) -> str:
-    """The findings in LaTeX as two lists, problems first. Needs no package."""
+    """Write the findings in LaTeX as two lists, problems first. It needs no package."""
     lines = []
     for verdict, heading in (("Problem", "Problems"), ("Confirmed", "What the numbers confirm")):
         items = [row[1:] for row in audit_rows(audit) if row[0] == verdict]

@@ -17,11 +17,11 @@ CHAPTER_PREAMBLE = rf"""\documentclass[a4paper,10pt]{{report}}
 
 
 def overall_results(note: str, paragraphs: Sequence[tuple[str, str]]) -> str:
-    r"""Section 5.1 as LaTeX, for ``\input``.
+    r"""Write section 5.1 in LaTeX, for ``\input``.
 
     Args:
-        note: how methods are compared, as plain text.
-        paragraphs: see :func:`longtail.reporting.tables.leaders.leader_paragraphs`.
+        note: plain text on how methods are compared.
+        paragraphs: paragraphs of :func:`longtail.reporting.tables.leaders.leader_paragraphs`.
     """
     named = [rf"\paragraph{{{escaped(label)}.}} {escaped(text)}" for label, text in paragraphs]
     return "\n\n".join([r"\section{Overall Results}", *named, escaped(note)]) + "\n"
@@ -33,12 +33,12 @@ def chapter(
     *,
     has_groups: bool = True,
 ) -> str:
-    """A document that compiles with pdflatex as it is.
+    """Write a document that compiles with pdflatex.
 
     Args:
-        overall: see :func:`overall_results`.
-        backbones: the label of each backbone and, for each training set, the label by which LaTeX
-            refers to its table, and the table.
+        overall: text of :func:`overall_results`.
+        backbones: label of each backbone and, for each training set, the table and the label by
+            which LaTeX refers to it.
         has_groups: whether the tables have columns of head, middle and tail.
     """
     heading = "Head, Middle, and Tail Class Performance" if has_groups else "Accuracies"

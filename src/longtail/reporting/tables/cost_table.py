@@ -1,4 +1,4 @@
-"""The table of what each method costs: seconds of training, and the size of the network."""
+"""The table of the methods' costs: seconds of training, and the size of the network."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ NEWER = ("first_stage", "first_stage_seconds", "multiply_adds")
 
 
 def cost_table(trainings: pd.DataFrame, table: Table) -> PrintedTable:
-    """What the trainings of a table's methods cost, as means over seeds.
+    """Tabulate the training costs of a table's methods, as means over seeds.
 
-    The seconds of a second stage do not contain those of its first stage, which have a column of
-    their own. A note gives the sum over all trainings, in which a shared one counts once.
+    The seconds of a second stage exclude those of its first stage, which have their own column. A
+    note gives the sum over all trainings, in which a shared one counts once.
 
     Args:
-        trainings: one row per trial, see :func:`longtail.evaluation.trainings.trainings_table`.
-        table: its rows. A method that is not trained here has dashes.
+        trainings: table of :func:`longtail.evaluation.trainings.trainings_table`.
+        table: table with the rows. A method that is not trained here has dashes.
     """
-    own = rows_of_table(trainings[~is_external(trainings)], table)
-    own = own.assign(**{name: float("nan") for name in NEWER if name not in own})
-    own_stage = own["seconds"] - own["first_stage_seconds"].fillna(0)
+    trained = rows_of_table(trainings[~is_external(trainings)], table)
+    trained = trained.assign(**{name: float("nan") for name in NEWER if name not in trained})
+    own_stage = trained["seconds"] - trained["first_stage_seconds"].fillna(0)
     columns = [column.metric for column in COSTS_LAYOUT.columns]
-    costs = own.assign(seconds=own_stage)[columns].astype("float64")
-    means: Mapping[Any, Any] = costs.groupby(own["method"]).mean().to_dict("index")
+    costs = trained.assign(seconds=own_stage)[columns].astype("float64")
+    means: Mapping[Any, Any] = costs.groupby(trained["method"]).mean().to_dict("index")
     nothing = dict.fromkeys(columns, float("nan"))
     rows = tuple(
         (label, _cells(means.get(method, nothing))) for method, label in table.methods.items()
     )
-    seeds = own.groupby("method")["seed"].nunique()
+    seeds = trained.groupby("method")["seed"].nunique()
     caption = (
-        f"What the methods cost for {table.backbone_label} trained on the "
+        f"Costs of the methods for {table.backbone_label} trained on the "
         f"{TRAIN_SETS_IN_CAPTIONS[table.train_set]} dataset: {COSTS_LAYOUT.description}"
         f"{over_seeds(seeds)}."
     )
@@ -51,7 +51,11 @@ def cost_table(trainings: pd.DataFrame, table: Table) -> PrintedTable:
         caption,
         COSTS_LAYOUT,
         rows,
-        notes=(*_shared_notes(own, table), *_first_stage_notes(own, table), *_sum_notes(own)),
+        notes=(
+            *_shared_notes(trained, table),
+            *_first_stage_notes(trained, table),
+            *_sum_notes(trained),
+        ),
         label=latex_label(table, COSTS_LAYOUT.kind),
         blocks=family_blocks(table),
     )
@@ -65,38 +69,38 @@ def _cells(costs: Mapping[str, float]) -> tuple[PrintedValue, ...]:
 
 
 def _labels_by_training(
-    own: pd.DataFrame, column: str, table: Table
+    rows: pd.DataFrame, column: str, table: Table
 ) -> dict[frozenset[str], list[str]]:
-    """The labels of the methods that have the same trainings, by their fingerprints in a column."""
-    found = methods_by_training(own[column].dropna(), own["method"], table)
+    """Return the labels of methods with the same trainings, by their fingerprints in a column."""
+    found = methods_by_training(rows[column].dropna(), rows["method"], table)
     return {key: [table.methods[method] for method in methods] for key, methods in found.items()}
 
 
-def _shared_notes(own: pd.DataFrame, table: Table) -> tuple[str, ...]:
-    """Which methods have one training."""
+def _shared_notes(rows: pd.DataFrame, table: Table) -> tuple[str, ...]:
+    """Name the methods that share one training."""
     return tuple(
         f"{listed(labels)} share one training for each seed."
-        for labels in _labels_by_training(own, "fingerprint", table).values()
+        for labels in _labels_by_training(rows, "fingerprint", table).values()
         if len(labels) > 1
     )
 
 
-def _first_stage_notes(own: pd.DataFrame, table: Table) -> tuple[str, ...]:
-    """Which methods start from the same first stage, and whether it is the training of another."""
-    trained = _labels_by_training(own, "fingerprint", table)
+def _first_stage_notes(rows: pd.DataFrame, table: Table) -> tuple[str, ...]:
+    """Name the methods with the same first stage, and whether it is the training of another."""
+    trained = _labels_by_training(rows, "fingerprint", table)
     notes = []
-    for fingerprints, labels in _labels_by_training(own, "first_stage", table).items():
+    for fingerprints, labels in _labels_by_training(rows, "first_stage", table).items():
         start = f"{listed(labels)} {'starts' if len(labels) == 1 else 'start'} from"
-        if of := trained.get(fingerprints):
-            notes.append(f"{start} the training of {listed(of)}.")
+        if others := trained.get(fingerprints):
+            notes.append(f"{start} the training of {listed(others)}.")
         elif len(labels) > 1:
             notes.append(f"{start} the same first stage.")
     return tuple(notes)
 
 
-def _sum_notes(own: pd.DataFrame) -> tuple[str, ...]:
-    """How many trainings there are, and how long all of them took."""
-    seconds = distinct_trainings(own)
+def _sum_notes(rows: pd.DataFrame) -> tuple[str, ...]:
+    """Count the trainings, and sum their durations."""
+    seconds = distinct_trainings(rows)
     if not len(seconds):
         return ()
     return (

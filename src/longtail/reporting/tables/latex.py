@@ -15,7 +15,7 @@ from longtail.reporting.tables.printed_table import PrintedTable, PrintedValue
 
 BOLD = r"\textbf"
 STAR = r"\rlap{$^{*}$}"  # has no width, so that numbers stay aligned
-FEW_COLUMNS = 5  # fit on a page with any label
+FEW_COLUMNS = 5  # so many fit on a page with any label
 # Scaled down to the width of the text if it is wider.
 SHRUNK_TO_FIT = r"\resizebox{\ifdim\width>\textwidth\textwidth\else\width\fi}{!}{%"
 SPECIAL = {
@@ -28,7 +28,7 @@ SPECIAL = {
     "|": r"\textbar{}",
     "\N{NO-BREAK SPACE}": "~",
 }
-# Characters that are set as formulas.
+# Characters that are written as formulas.
 FORMULAS = {
     "±": r"\pm",
     "−": "-",
@@ -59,13 +59,13 @@ FORMULAS |= {
     letter: "\\" + unicodedata.name(letter).split()[-1].capitalize().replace("Lamda", "Lambda")
     for letter in "ΓΔΘΛΞΠΣΥΦΨΩ"
 }
-# What pdflatex cannot set of Latin-1 and Latin Extended-A, and what it can set of the rest.
+# The letters of Latin-1 and Latin Extended-A that pdflatex lacks, and other letters that it has.
 MISSING_LATIN = "¸ĦħĸĿŀŉŦŧſ"
 PUNCTUATION = "–—‘’“”†‡•…€™"
 
 
 def latex(table: PrintedTable) -> str:
-    r"""A ``table`` environment with a ``\label``, for ``\input``."""
+    r"""Write a ``table`` environment with a ``\label``, for ``\input``."""
     layout = table.layout
     body = [
         rf"\begin{{tabular}}{{l{'c' * len(layout.columns)}}}",
@@ -97,12 +97,12 @@ def latex(table: PrintedTable) -> str:
 
 
 def numbered(number: str) -> str:
-    r"""Give a table the thesis' number where ``\thesisnumbers`` asks for it.
+    r"""Give a table the thesis' number if ``\thesisnumbers`` is defined.
 
-    The counter of tables stays as it is then. ``\theHtable`` is the name of hyperref's anchor.
+    The counter of tables then stays unchanged. ``\theHtable`` is the name of hyperref's anchor.
     """
-    own = rf"\renewcommand{{\thetable}}{{{number}}}\def\theHtable{{{number}}}"
-    return rf"\ifdefined\thesisnumbers{own}\addtocounter{{table}}{{-1}}\fi"
+    commands = rf"\renewcommand{{\thetable}}{{{number}}}\def\theHtable{{{number}}}"
+    return rf"\ifdefined\thesisnumbers{commands}\addtocounter{{table}}{{-1}}\fi"
 
 
 def _heads(layout: TableLayout) -> list[str]:
@@ -128,7 +128,7 @@ def _figure(cell: PrintedValue) -> str:
 
 
 def _below(cells: Sequence[PrintedValue], layout: TableLayout) -> list[list[str]]:
-    """Intervals and deviations, the lines below a row; a wide table has a line for each."""
+    """Return the lines below a row: intervals and deviations, in one line or, if wide, in two."""
     intervals = [rf"$\pm${cell.interval}" if cell.interval else "" for cell in cells]
     deviations = [f"({cell.deviation})" if cell.deviation else "" for cell in cells]
     lines = [intervals, deviations]
@@ -142,18 +142,18 @@ def _small(text: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """Text that LaTeX prints as it is.
+    """Escape text so that LaTeX prints it unchanged.
 
-    XeLaTeX and LuaLaTeX print any character that their font has. pdflatex prints a letter without
-    its accent, or a question mark, for one that it does not have.
+    XeLaTeX and LuaLaTeX print any character that their font has. For one that pdflatex lacks, it
+    prints the letter without its accent, or a question mark.
     """
     return "".join(map(_escaped, unicodedata.normalize("NFC", text)))
 
 
 def row_label(label: str) -> str:
-    """The text at the start of a row.
+    """Write the text at the start of a row.
 
-    The line break before it would read a bracket or a star as its argument.
+    Otherwise the line break before it would read a bracket or a star as its argument.
     """
     return ("{}" if label.startswith(("[", "*")) else "") + escaped(label)
 

@@ -27,7 +27,7 @@ BALANCED_PART_LABELS = {
     "medium": "Medium (20-100)",
     "few": "Few (<20)",
 }
-# The test sets of some classes only.
+# The test sets with only some of the classes.
 GROUP_TEST_SETS = frozenset((*GROUPS, *BALANCED_PART_LABELS))
 METRIC_LABELS = {
     "loss": "Loss",
@@ -52,47 +52,47 @@ TRAIN_SET_LABELS = {
     "matched": "matched",
     "natural": "natural",
 }
-# The thesis' name for its balanced training set in captions.
+# The labels in captions; the thesis has another name for its balanced training set.
 TRAIN_SETS_IN_CAPTIONS = TRAIN_SET_LABELS | {"balanced": "custom balanced"}
-# The training sets by which methods are judged, if there are results of any.
+# The training sets by which methods are judged, if they have results.
 JUDGED: tuple[TrainSet, ...] = ("long_tailed", "natural")
 ROW_HEADING = "Loss Function"
 MANY_COLUMNS = 8
 
 
 def fair_prefix(grouped_by: TrainSet) -> str:
-    """The prefix of ``head``, ``middle`` and ``tail`` in the name of the test set to report.
+    """Return the prefix of ``head``, ``middle`` and ``tail`` in the reported test set's name.
 
-    By default the parts of the balanced test set, which have more images of the tail. For data
-    that are long-tailed by nature the parts of all test images, since the balanced test set has
+    By default, these are parts of the balanced test set, which has more images of the tail. If data
+    are long-tailed by nature, they are parts of all test images, since the balanced test set has
     only as many images per class as the smallest class.
     """
     return "" if grouped_by == "natural" else "balanced_"
 
 
 def tail_test_set(grouped_by: TrainSet) -> str:
-    """The test set of tail classes on which methods are compared."""
+    """Return the test set of tail classes on which methods are compared."""
     return f"{fair_prefix(grouped_by)}tail"
 
 
 def groups_tested_on(grouped_by: TrainSet, *, has_natural_test_set: bool) -> str:
-    """The label of the test set on which head, middle and tail are reported."""
+    """Return the label of the test set on which head, middle and tail are reported."""
     return "natural" if not fair_prefix(grouped_by) and has_natural_test_set else "balanced"
 
 
 def by_group(classes: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The classes of head, middle and tail; nothing where classes have no groups."""
+    """Return the classes of head, middle and tail; empty if classes have no groups."""
     of_groups = ((group, classes[classes["group"] == group]) for group in GROUPS)
-    return {group: own for group, own in of_groups if len(own)}
+    return {group: members for group, members in of_groups if len(members)}
 
 
 def shown_train_set(rows: pd.DataFrame) -> TrainSet:
-    """The training set that a figure of one training set shows: one that is judged, if any."""
+    """Return the training set of a figure that shows only one: a judged one, if any."""
     return judged_train_set(rows["train_set"].unique())
 
 
 def judged_train_set(names: Iterable[TrainSet]) -> TrainSet:
-    """Of some training sets the one by which methods are judged, or else the first."""
+    """Return the training set by which methods are judged, or else the first."""
     known = list(names)
     return next((name for name in JUDGED if name in known), known[0])
 
@@ -114,10 +114,10 @@ class TableLayout:
     """The columns of a table, and their description in its caption.
 
     Attributes:
-        kind: a short name, for file names.
-        series: what is before the number.
-        columns: in order; columns of one heading are adjacent.
-        description: what the table shows, for the caption.
+        kind: short name, for file names.
+        series: letter before the number.
+        columns: columns in order; those of one heading are adjacent.
+        description: content of the table, for the caption.
     """
 
     kind: str
@@ -127,7 +127,7 @@ class TableLayout:
 
     @property
     def headings(self) -> list[tuple[str, list[str]]]:
-        """Each heading with the metrics below it."""
+        """Return each heading with the metrics below it."""
         labels = METRIC_LABELS | COST_LABELS
         below: dict[str, list[str]] = {}
         for column in self.columns:
@@ -136,24 +136,24 @@ class TableLayout:
 
     @property
     def has_subheadings(self) -> bool:
-        """Whether there are several metrics, which then have headings of their own."""
+        """True if there are several metrics, which then have headings of their own."""
         return len({column.metric for column in self.columns}) > 1
 
     @property
     def is_wide(self) -> bool:
-        """Whether the columns need more than the usual width."""
+        """True if the columns need more than the usual width."""
         return len(self.columns) > MANY_COLUMNS
 
     def without_groups(self) -> TableLayout:
-        """The layout without columns of head, middle and tail."""
+        """Return the layout without columns of head, middle and tail."""
         columns = (column for column in self.columns if column.test_set not in GROUP_TEST_SETS)
         return replace(self, columns=tuple(columns))
 
     def of(self, test_sets: Collection[str]) -> TableLayout:
-        """The layout for the test sets of a data set; unchanged if none of them is known.
+        """Return the layout for the test sets of a data set; unchanged if none of them is known.
 
-        Columns of other test sets are left out. The natural test set, if any, which has all
-        images that are held out, comes before the balanced one.
+        Columns of other test sets are left out. The natural test set, if any, has all held-out
+        images and comes before the balanced one.
         """
         natural = (
             replace(c, heading=c.heading.replace("Balanced", "Natural"), test_set="natural")
@@ -195,7 +195,7 @@ QUALITY_LAYOUT = TableLayout(
     "negative log-likelihood (nats), macro F1, balanced accuracy, top-5 accuracy, the worst "
     "class' accuracy and the expected calibration error",
 )  # fmt: skip
-# In its place where classes are in no groups.
+# Replaces it if classes are in no groups.
 DUPLICATES_LAYOUT = replace(
     GROUPS_LAYOUT.without_groups(), description="Acc1 on the test images without duplicates"
 )
@@ -203,7 +203,7 @@ DUPLICATES_LAYOUT = replace(
 BODY_LAYOUT = replace(ACC1_LAYOUT, kind="body", series="5")
 THESIS_LAYOUTS = (ACC1_LAYOUT, FULL_LAYOUT)
 LAYOUTS = (ACC1_LAYOUT, FULL_LAYOUT, GROUPS_LAYOUT, QUALITY_LAYOUT)
-# Not of test images. C is the series of published results.
+# Costs have no test set. C is the series of published results.
 COSTS_LAYOUT = TableLayout(
     "costs",
     "D",
@@ -218,10 +218,10 @@ COSTS_LAYOUT = TableLayout(
 
 
 def shown_layouts(test_sets: Collection[str]) -> dict[TableLayout, TableLayout]:
-    """Each layout as it is shown for the test sets of the results.
+    """Return each layout as it is shown for the test sets of the results.
 
-    Where classes are in no groups, these have no columns, and a table that would have no column
-    is left out.
+    If classes are in no groups, columns of groups are left out, and so are tables that would have
+    no other column.
     """
     layouts = (*LAYOUTS, BODY_LAYOUT)
     if not GROUP_TEST_SETS.isdisjoint(test_sets):
@@ -232,12 +232,14 @@ def shown_layouts(test_sets: Collection[str]) -> dict[TableLayout, TableLayout]:
 
 
 def number_in_series(table: Table, layout: TableLayout) -> str:
-    """The number of a table, such as ``A.3``.
+    """Return the number of a table, such as ``A.3``.
 
     Each backbone and training set has a number for each layout of the series, in order.
     """
     kinds = [
-        each.kind for each in (*LAYOUTS, BODY_LAYOUT, COSTS_LAYOUT) if each.series == layout.series
+        other.kind
+        for other in (*LAYOUTS, BODY_LAYOUT, COSTS_LAYOUT)
+        if other.series == layout.series
     ]
     position = (table.number - 1) // len(THESIS_LAYOUTS)
     return f"{layout.series}.{len(kinds) * position + kinds.index(layout.kind) + 1}"

@@ -1,4 +1,4 @@
-"""Which methods lead for the tail and overall, and which of them differ by more than noise."""
+"""The leading methods for the tail and overall, and which differ by more than noise."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from longtail.reporting.tables.table_results import TableResults, rows_of_table
 from longtail.wording import counted, is_or_are, listed
 
 TAIL, OVERALL = "tail", "overall"
-# How a method compares with the one of the highest accuracy.
+# The place of a method beside the one with the highest accuracy.
 BEST, ALIKE, WORSE, UNTESTED = "best", "not significantly worse", "worse", "not compared"
 LEADER_COLUMNS = (
     *("dataset", "backbone", "train_set", "part", "test_set", "images", "method"),
@@ -39,25 +39,25 @@ def leaders(
     *,
     has_tail: bool = True,
 ) -> pd.DataFrame:
-    """Each method beside the best one, for the tail and for all test images.
+    """Compare each method with the best one, for the tail and for all test images.
 
-    Methods are compared by accuracy on the test set that has most images of the tail, with the
+    Methods are compared by accuracy on the test set with the most images of the tail, with the
     paired tests of the tables and Holm's correction over the other trainings.
 
     Args:
-        scores: of all tables, see :func:`longtail.evaluation.summaries.summarise`.
-        comparisons: see :func:`longtail.evaluation.comparisons.compare_methods`.
+        scores: table of :func:`longtail.evaluation.summaries.summarise`, of all tables.
+        comparisons: table of :func:`longtail.evaluation.comparisons.compare_methods`.
         results: the tidy results.
         contents: the tables.
-        statistics: how intervals and tests are computed.
-        grouped_by: the training set whose class sizes define head, middle and tail.
-        has_tail: whether classes differ in size; without a tail, all test images alone count.
+        statistics: parameters of intervals and tests.
+        grouped_by: training set whose class sizes define head, middle and tail.
+        has_tail: whether classes differ in size; without a tail, only all test images count.
 
     Returns:
         One row per table, part (``TAIL``, ``OVERALL``) and method with ``LEADER_COLUMNS``: the
         accuracy and its interval, ``p`` of the difference from the best method (NaN for that one)
-        and its ``place``. All methods of the highest accuracy are ``BEST``; the first is the one
-        that others are compared with. Methods that lack seeds are ``UNTESTED``.
+        and its ``place``. All methods with the highest accuracy are ``BEST``; the others are
+        compared with the first of them. Methods that lack seeds are ``UNTESTED``.
     """
     overall = "natural" if "natural" in set(scores["test_set"]) else "balanced"
     tail = {TAIL: tail_test_set(grouped_by)} if has_tail else {}
@@ -74,8 +74,8 @@ def _compared_with_the_best(
     content: TableResults, part: str, test_set: str
 ) -> list[dict[Hashable, Any]]:
     scores = content.scores
-    own = scores[(scores["test_set"] == test_set) & (scores["metric"] == "acc1")]
-    values = own.set_index("method")["value"]
+    rows = scores[(scores["test_set"] == test_set) & (scores["metric"] == "acc1")]
+    values = rows.set_index("method")["value"]
     trainings = [methods for methods in content.compared if methods[0] in values.index]
     if not trainings:
         return []
@@ -90,16 +90,16 @@ def _compared_with_the_best(
         places |= dict.fromkeys(methods, (place, float(p)))
     return [
         {**row, "part": part, "place": places[row["method"]][0], "p": places[row["method"]][1]}
-        for row in own.to_dict("records")
+        for row in rows.to_dict("records")
     ]
 
 
 def leader_headings(found: pd.DataFrame, grouped_by: TrainSet = "long_tailed") -> dict[str, str]:
-    """What each part is measured on, such as "For the tail (200 images of ...)".
+    """Name the images of each part, such as "For the tail (200 images of ...)".
 
     Args:
-        found: see :func:`leaders`, of any number of tables.
-        grouped_by: the training set whose class sizes define head, middle and tail.
+        found: rows of :func:`leaders`, of any number of tables.
+        grouped_by: training set whose class sizes define head, middle and tail.
     """
     has_natural = "natural" in set(found["test_set"])
     widest = "natural" if has_natural else "balanced"
@@ -115,37 +115,37 @@ def leader_headings(found: pd.DataFrame, grouped_by: TrainSet = "long_tailed") -
 
 
 def leader_texts(found: pd.DataFrame, table: Table) -> dict[str, str]:
-    """Which methods of a table are best, in words, for each part."""
-    own = rows_of_table(found, table)
+    """Describe the best methods of a table in words, for each part."""
+    rows = rows_of_table(found, table)
     return {
-        part: _text(own[own["part"] == part], table.methods)
+        part: _text(rows[rows["part"] == part], table.methods)
         for part in (TAIL, OVERALL)
-        if part in set(own["part"])
+        if part in set(rows["part"])
     }
 
 
 def leader_sentences(
     found: pd.DataFrame, table: Table, grouped_by: TrainSet = "long_tailed"
 ) -> list[str]:
-    """Two sentences: which methods of a table are best for the tail and overall."""
+    """Write two sentences: the best methods of a table for the tail and overall."""
     headings = leader_headings(rows_of_table(found, table), grouped_by)
     return [f"{headings[part]}, {text}" for part, text in leader_texts(found, table).items()]
 
 
 def leader_synopsis(found: pd.DataFrame, contents: Contents) -> list[str]:
-    """For each part a sentence on the methods that lead for most of the backbones."""
+    """Write a sentence for each part on the methods that lead for most of the backbones."""
     judged = headline_tables(contents)
     rows = pd.concat([rows_of_table(found, table) for table in judged])
     labels, several = judged[0].methods, len(judged) > 1
     sentences = []
     for part, where in ((TAIL, "For the tail"), (OVERALL, "Overall")):
-        own = rows[(rows["part"] == part) & rows["place"].isin((BEST, ALIKE))]
-        counts = own["method"].value_counts().reindex(list(labels), fill_value=0)
-        if own.empty or not several:
+        leading = rows[(rows["part"] == part) & rows["place"].isin((BEST, ALIKE))]
+        counts = leading["method"].value_counts().reindex(list(labels), fill_value=0)
+        if leading.empty or not several:
             continue
         most = listed([labels[method] for method in counts.index[counts == counts.max()]])
         are = is_or_are((counts == counts.max()).sum())
-        alone = own.groupby("backbone")["method"].agg(list)
+        alone = leading.groupby("backbone")["method"].agg(list)
         winners = {backbone: methods[0] for backbone, methods in alone.items() if len(methods) == 1}
         by_label = {table.backbone: table.backbone_label for table in judged}
         beyond = "; ".join(f"{labels[m]} for {by_label[str(b)]}" for b, m in winners.items())
@@ -156,10 +156,10 @@ def leader_synopsis(found: pd.DataFrame, contents: Contents) -> list[str]:
     return sentences
 
 
-def _text(own: pd.DataFrame, labels: Mapping[str, str]) -> str:
-    methods = own.groupby("place", sort=False)["method"].agg(list)
+def _text(rows: pd.DataFrame, labels: Mapping[str, str]) -> str:
+    methods = rows.groupby("place", sort=False)["method"].agg(list)
     best, alike, worse = (list(methods.get(place, [])) for place in (BEST, ALIKE, WORSE))
-    highest = own[own["place"] == BEST]
+    highest = rows[rows["place"] == BEST]
     top, is_tie = highest.iloc[0], bool(highest["p"].notna().any())
     named = listed([labels[method] for method in best])
     are_alike = len(highest[["low", "high"]].drop_duplicates()) == 1
@@ -187,17 +187,17 @@ def _text(own: pd.DataFrame, labels: Mapping[str, str]) -> str:
 
 
 def headline_tables(contents: Contents) -> list[Table]:
-    """Of each backbone the table of the training set that is to be judged: a long-tailed one."""
+    """Return the table of each backbone by which methods are judged: a long-tailed one."""
     by_backbone: dict[str, dict[TrainSet, Table]] = {}
     for table in contents.tables:
         by_backbone.setdefault(table.backbone, {})[table.train_set] = table
-    return [own[judged_train_set(own)] for own in by_backbone.values()]
+    return [by_train_set[judged_train_set(by_train_set)] for by_train_set in by_backbone.values()]
 
 
 def leader_paragraphs(
     found: pd.DataFrame, contents: Contents, grouped_by: TrainSet = "long_tailed"
 ) -> list[tuple[str, str]]:
-    """The label of each backbone, and two sentences on its best methods."""
+    """Return the label of each backbone, and two sentences on its best methods."""
     return [
         (
             f"{table.backbone_label}, trained {TRAIN_SET_LABELS[table.train_set]}",
@@ -208,7 +208,7 @@ def leader_paragraphs(
 
 
 def noise_note(statistics: Statistics) -> str:
-    """What "beyond noise" means in these sentences."""
+    """Explain "beyond noise" in these sentences."""
     return (
         f"Beyond noise: paired tests on the same test images, p < {statistics.level:.4g} after "
         f"Holm's correction over the methods that the best one is compared with."

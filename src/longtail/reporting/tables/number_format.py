@@ -10,12 +10,12 @@ SCIENTIFIC_FROM = 10_000
 
 
 def format_fixed(value: float, places: int) -> str:
-    """A number with a fixed number of decimals, or dashes if it is missing."""
+    """Format a number with a fixed number of decimals; dashes if it is missing."""
     return MISSING if pd.isna(value) else f"{value:.{places}f}"
 
 
 def format_short(value: float) -> str:
-    """A number with three decimals or, if it is large, in scientific notation.
+    """Format a number with three decimals or, if it is large, in scientific notation.
 
     Examples:
         >>> format_short(0.98765), format_short(2.2566e17), format_short(float("nan"))
@@ -29,7 +29,7 @@ def format_short(value: float) -> str:
 
 
 def format_seconds(value: float) -> str:
-    """Seconds, with a decimal below 100, or dashes if they are missing.
+    """Format seconds, with a decimal below 100; dashes if they are missing.
 
     Examples:
         >>> format_seconds(6547.2), format_seconds(12.34), format_seconds(float("nan"))
@@ -39,7 +39,7 @@ def format_seconds(value: float) -> str:
 
 
 def format_in_millions(value: float) -> str:
-    """A count in millions with at least three significant digits, or dashes if it is missing.
+    """Format a count in millions with at least three significant digits; dashes if missing.
 
     Examples:
         >>> format_in_millions(17_563_137_024), format_in_millions(470_004), format_in_millions(932)
@@ -54,13 +54,13 @@ def format_in_millions(value: float) -> str:
 
 
 def margin_of_error(value: float, low: float, high: float) -> float:
-    """The distance of a value from the farther end of its interval; NaN if there is no interval.
+    """Return the distance of a value from the farther end of its interval; NaN without one.
 
-    Half the width would mislead where the value is not in the middle of its interval.
+    Half the width would mislead if the value is not in the middle of its interval.
     """
     return max(value - low, high - value)
 
 
 def format_interval(low: float, high: float) -> str:
-    """An interval such as ``[0.796, 1.000]``, or an empty text if there is none."""
+    """Format an interval such as ``[0.796, 1.000]``; empty if there is none."""
     return "" if pd.isna(low) or pd.isna(high) else f"[{format_short(low)}, {format_short(high)}]"

@@ -14,8 +14,8 @@ class PrintedValue:
 
     Attributes:
         text: the value.
-        interval: its distance from the farther end of its interval; dashes if there is none.
-        deviation: the standard deviation between seeds; may be empty.
+        interval: distance from the farther end of its interval; dashes if there is none.
+        deviation: standard deviation between seeds; may be empty.
         best: whether it is significantly better than all others of its column.
         differs: whether it differs significantly from softmax.
         ends: both ends of its interval; may be empty.
@@ -34,13 +34,13 @@ class PrintedTable:
     """A table.
 
     Attributes:
-        number: with the letter of its series, such as ``A.3``.
-        caption: without the number.
-        layout: its columns.
-        rows: the label and the cells of each method.
-        notes: sentences below it.
-        label: by which LaTeX refers to it.
-        blocks: the heading of each block of rows, by the label of its first row.
+        number: number with the letter of its series, such as ``A.3``.
+        caption: caption without the number.
+        layout: columns of the table.
+        rows: label and cells of each method.
+        notes: sentences below the table.
+        label: label by which LaTeX refers to it.
+        blocks: heading of each block of rows, by the label of its first row.
     """
 
     number: str

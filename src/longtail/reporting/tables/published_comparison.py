@@ -22,7 +22,7 @@ from longtail.reporting.tables.table_results import rows_of_table
 from longtail.wording import first_listed, level_in_percent, listed
 
 OUTSIDE = "*"
-# The most that a table prints.
+# The largest number of decimals in a table.
 MOST_DECIMALS = 4
 # Characters of numbers in LaTeX.
 MATH = {"±": r"$\pm$", "-": "$-$", "+": "$+$", OUTSIDE: "$^{*}$"}
@@ -33,14 +33,14 @@ class ComparisonTable:
     """Our accuracies and published ones of one backbone and training set.
 
     Attributes:
-        backbone: its name.
-        number: with the letter of its series, such as ``C.1``.
-        caption: without the number.
-        columns: the labels of the test sets.
-        rows: two per method: its label, ``ours`` and a cell per test set; then an empty text,
+        backbone: name of the backbone.
+        number: number with the letter of its series, such as ``C.1``.
+        caption: caption without the number.
+        columns: labels of the test sets.
+        rows: two rows per method: its label, ``ours`` and a cell per test set; then an empty text,
             ``published`` and a cell per test set, with the difference in percentage points.
-        ends: for each cell of ``rows`` both ends of our interval, or an empty text.
-        label: by which LaTeX refers to it.
+        ends: both ends of our interval for each cell of ``rows``, or an empty text.
+        label: label by which LaTeX refers to it.
     """
 
     backbone: str
@@ -53,11 +53,12 @@ class ComparisonTable:
 
 
 def comparison_tables(comparison: pd.DataFrame, tables: Sequence[Table]) -> list[ComparisonTable]:
-    """A table for each backbone and training set that has published results.
+    """Make a table for each backbone and training set that has published results.
 
     Args:
-        comparison: what :func:`longtail.published.results.compare` gives.
-        tables: of the report, numbered 1, 3, 5, ...; those of published results are C.1, C.2, ...
+        comparison: table of :func:`longtail.published.results.compare`.
+        tables: tables of the report, numbered 1, 3, 5, ...; those of published results are C.1,
+            C.2, ...
     """
     found = []
     for table in tables:
@@ -83,19 +84,19 @@ def comparison_tables(comparison: pd.DataFrame, tables: Sequence[Table]) -> list
 def match_note(
     published: pd.DataFrame, comparison: pd.DataFrame, dataset: Dataset, tables: Sequence[Table]
 ) -> str:
-    """How many of the published results have a counterpart, and what the others are of.
+    """Count the published results that have a counterpart, and describe the others.
 
     Args:
-        published: a table as :func:`longtail.published.results.validated` returns it.
-        comparison: what :func:`longtail.published.results.compare` gives, of all backbones.
-        dataset: the data set of our results.
-        tables: of the report.
+        published: table of :func:`longtail.published.results.validated`.
+        comparison: table of :func:`longtail.published.results.compare`, of all backbones.
+        dataset: data set of our results.
+        tables: tables of the report.
 
     Returns:
-        Sentences; empty if all have one, of test sets with as many images as ours.
+        Sentences; empty if all results have a counterpart and test sets as large as ours.
     """
     rows = ["table", "backbone", "train_set", "method"]
-    printed, compared = (len(each[rows].drop_duplicates()) for each in (published, comparison))
+    printed, compared = (len(frame[rows].drop_duplicates()) for frame in (published, comparison))
     name, sentences = dataset.published, []
     if not compared:
         sentences = [
@@ -119,7 +120,7 @@ def match_note(
 
 
 def _absent(published: pd.DataFrame, dataset: Dataset, tables: Sequence[Table]) -> str:
-    """The names in a published table that a report does not have."""
+    """List the names in a published table that a report does not have."""
     profile = dataset.imbalance.profile
     factor = profile.imbalance_factor if isinstance(profile, ExponentialProfile) else None
     known: dict[str, tuple[str, set[Any]]] = {
@@ -129,8 +130,8 @@ def _absent(published: pd.DataFrame, dataset: Dataset, tables: Sequence[Table]) 
         "imbalance_factor": ("imbalance factor", {factor}),
     }
     parts = []
-    for column, (noun, own) in known.items():
-        values = published.loc[~published[column].isin(own), column].unique()
+    for column, (noun, ours) in known.items():
+        values = published.loc[~published[column].isin(ours), column].unique()
         names = [f"{value:g}" if column == "imbalance_factor" else value for value in values]
         if names:
             parts.append(f"{noun}{'s' * (len(names) > 1)} {first_listed(names)}")
@@ -138,7 +139,7 @@ def _absent(published: pd.DataFrame, dataset: Dataset, tables: Sequence[Table]) 
 
 
 def comparison_note(confidence: float) -> str:
-    """How to read a table of our results and published ones."""
+    """Explain how to read a table of our results and published ones."""
     return (
         f"Ours ± to the farther end of its {level_in_percent(confidence)} interval; below it the "
         f"published value and, in brackets, ours minus published in percentage points. A star "
@@ -148,7 +149,7 @@ def comparison_note(confidence: float) -> str:
 
 
 def comparison_latex(table: ComparisonTable, note: str) -> str:
-    """A ``table`` environment, see :func:`longtail.reporting.tables.latex.latex`."""
+    """Write a ``table`` environment, see :func:`longtail.reporting.tables.latex.latex`."""
     body: list[str] = []
     for label, whose, *cells in table.rows:
         if label and body:
@@ -177,12 +178,12 @@ def comparison_latex(table: ComparisonTable, note: str) -> str:
 
 
 def published_latex(note: str, tables: Sequence[str], audit: str) -> str:
-    """The end of the appendix: our results compared with published ones, and the audit of these.
+    """Write the end of the appendix: our results beside published ones, and their audit.
 
     Args:
-        note: how much of the published results there is, as plain text; may be empty.
-        tables: see :func:`comparison_latex`.
-        audit: see :func:`longtail.reporting.tables.audit.audit_latex`; may be empty.
+        note: plain text on how many published results are compared; may be empty.
+        tables: tables of :func:`comparison_latex`.
+        audit: text of :func:`longtail.reporting.tables.audit.audit_latex`; may be empty.
     """
     comparison = "\n".join([*([escaped(note) + "\n"] if note else []), *tables])
     parts = []
@@ -196,7 +197,7 @@ def published_latex(note: str, tables: Sequence[str], audit: str) -> str:
 def _rows(
     cells: pd.DataFrame, table: Table, test_sets: Sequence[str]
 ) -> tuple[list[list[str]], list[list[str]]]:
-    """Two rows per method with published results, and the ends of their intervals."""
+    """Return two rows per method with published results, and the ends of their intervals."""
     known = {(cell["method"], cell["test_set"]): cell for cell in cells.to_dict("records")}
     rows, ends = [], []
     for method, label in table.methods.items():

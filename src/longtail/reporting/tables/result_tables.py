@@ -37,34 +37,34 @@ from longtail.wording import count_range, level_in_percent
 
 
 def thesis_table(summaries: pd.DataFrame, table: Table, layout: TableLayout) -> PrintedTable:
-    """A table in the thesis' layout: means over seeds with four decimals, no intervals.
+    """Make a table in the thesis' layout: means over seeds with four decimals, no intervals.
 
     Args:
-        summaries: see :func:`longtail.evaluation.summaries.summarise`.
-        table: its rows. A trial without results has dashes.
-        layout: its columns.
+        summaries: table of :func:`longtail.evaluation.summaries.summarise`.
+        table: table with the rows. A trial without results has dashes.
+        layout: layout with the columns.
     """
-    own = rows_of_table(summaries, table)
-    figures = _figures(own, table, layout)
+    scores = rows_of_table(summaries, table)
+    figures = _figures(scores, table, layout)
     rows = tuple(
         (label, tuple(PrintedValue(format_fixed(value, 4)) for value, *_ in figures[method]))
         for method, label in table.methods.items()
     )
-    seeds = _seeds(own)
+    seeds = _seeds(scores)
     notes = *no_result_notes(seeds, table), *fewer_seeds_notes(seeds, table)
-    return _printed(table, layout, layout.description + over_seeds(own["seeds"]), rows, notes)
+    return _printed(table, layout, layout.description + over_seeds(scores["seeds"]), rows, notes)
 
 
 def interval_table(content: TableResults, layout: TableLayout) -> PrintedTable:
-    """A table with the interval of each value, and marks where a difference is significant.
+    """Make a table with the interval of each value, and marks at significant differences.
 
     Args:
         content: the results.
-        layout: its columns; those of test sets that the data set lacks are left out.
+        layout: layout with the columns; those of test sets that the data set lacks are left out.
     """
-    table, own, statistics = content.table, content.scores, content.statistics
-    layout = layout.of(set(own["test_set"]))
-    figures = _figures(own, table, layout)
+    table, scores, statistics = content.table, content.scores, content.statistics
+    layout = layout.of(set(scores["test_set"]))
+    figures = _figures(scores, table, layout)
     tests, compared, level = content.tests, content.compared, statistics.level
     differing, count = differs_from_baseline(tests, layout.columns, compared, level)
     best = {
@@ -80,8 +80,8 @@ def interval_table(content: TableResults, layout: TableLayout) -> PrintedTable:
     )
     confidence = level_in_percent(statistics.confidence)
     description = (
-        f"{layout.description}{over_seeds(own['seeds'])}, ± to the farther end of the {confidence} "
-        f"interval"
+        f"{layout.description}{over_seeds(scores['seeds'])}, ± to the farther end of the "
+        f"{confidence} interval"
     )
     is_without = any(
         not pd.isna(value) and pd.isna(low) for row in figures.values() for value, low, *_ in row
@@ -94,9 +94,9 @@ def interval_table(content: TableResults, layout: TableLayout) -> PrintedTable:
         *shared_training_notes(content.trainings, table),
         *post_hoc_notes(content.results, table),
         *five_crop_notes(content.results, table),
-        *no_interval_notes(is_without, most_seeds(own)),
-        *no_result_notes(_seeds(own), table),
-        *unequal_seeds_notes(_seeds(own), table, unmarked),
+        *no_interval_notes(is_without, most_seeds(scores)),
+        *no_result_notes(_seeds(scores), table),
+        *unequal_seeds_notes(_seeds(scores), table, unmarked),
     )
     return _printed(table, layout, description, rows, notes, "-intervals")
 
@@ -122,10 +122,10 @@ def _cells(
 
 
 def _figures(
-    own: pd.DataFrame, table: Table, layout: TableLayout
+    scores: pd.DataFrame, table: Table, layout: TableLayout
 ) -> dict[str, list[tuple[float, ...]]]:
-    """Value, ends and deviation by method and column; NaN if missing."""
-    cells = own.set_index(["method", "test_set", "metric"])[["value", "low", "high", "sd"]]
+    """Return value, ends and deviation by method and column; NaN if missing."""
+    cells = scores.set_index(["method", "test_set", "metric"])[["value", "low", "high", "sd"]]
     nothing = (float("nan"),) * 4
     known = {key: tuple(row) for key, row in zip(cells.index, cells.to_numpy(), strict=True)}
     return {
@@ -134,15 +134,15 @@ def _figures(
     }
 
 
-def _seeds(own: pd.DataFrame) -> dict[str, int]:
-    """The number of seeds of each method."""
+def _seeds(scores: pd.DataFrame) -> dict[str, int]:
+    """Return the number of seeds of each method."""
     return {
-        str(method): int(seeds) for method, seeds in own.groupby("method")["seeds"].max().items()
+        str(method): int(seeds) for method, seeds in scores.groupby("method")["seeds"].max().items()
     }
 
 
 def over_seeds(seeds: pd.Series[int]) -> str:
-    """How many seeds the values of a table are means of, for its caption; empty for one seed."""
+    """Say in a caption how many seeds the means of a table are over; empty for one seed."""
     several = seeds.max() > 1  # not if there is no value
     return f" (means of {count_range(seeds.min(), seeds.max())} seeds)" if several else ""
 
@@ -165,7 +165,7 @@ def _printed(
 
 
 def family_blocks(table: Table) -> dict[str, str]:
-    """The name of each family, by the label of its first method."""
+    """Return the name of each family, by the label of its first method."""
     first: dict[Family, str] = {}
     for method, label in table.methods.items():
         if method in table.families:
@@ -174,5 +174,5 @@ def family_blocks(table: Table) -> dict[str, str]:
 
 
 def latex_label(table: Table, kind: str) -> str:
-    r"""The label by which ``\ref`` finds a table in LaTeX."""
+    r"""Return the label by which ``\ref`` finds a table in LaTeX."""
     return f"tab:{table.dataset}-{table.backbone}-{table.train_set}-{kind}"

@@ -1,4 +1,4 @@
-"""Which differences in a table are significant, given its test images and seeds."""
+"""Significant differences in a table, given its test images and seeds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from longtail.reporting.tables.layouts import Column
 
 
 class PairedTest(NamedTuple):
-    """First minus second of two methods on the same images and seeds, and its p-value."""
+    """Difference of two methods (first minus second) on equal images and seeds, with p-value."""
 
     difference: float
     p: float
@@ -24,11 +24,11 @@ PairedTests = Mapping[tuple[str, str, str, str], PairedTest]
 
 
 def paired_tests(comparisons: pd.DataFrame) -> PairedTests:
-    """The test of each pair of methods, in both orders.
+    """Return the test of each pair of methods, in both orders.
 
     Args:
-        comparisons: of one backbone and training set, see
-            :func:`longtail.evaluation.comparisons.compare_methods`.
+        comparisons: table of :func:`longtail.evaluation.comparisons.compare_methods`, of one
+            backbone and training set.
     """
     names = ("test_set", "metric", "first", "second", "difference", "p")
     found: dict[tuple[str, str, str, str], PairedTest] = {}
@@ -41,18 +41,18 @@ def paired_tests(comparisons: pd.DataFrame) -> PairedTests:
 
 
 def with_all_seeds(seeds: Mapping[str, Set[int]]) -> set[str]:
-    """The methods that have every seed of the method with most seeds.
+    """Return the methods that have every seed of the method with the most seeds.
 
     Only these can be marked: two methods are compared on the seeds that both have, so a mean over
     other seeds has not been tested.
 
     Args:
-        seeds: the seeds of each method. Of several methods with equally many, the first counts.
+        seeds: seeds of each method. Of several methods with equally many, the first counts.
     """
     if not seeds:
         return set()
     fullest = max(seeds.values(), key=len)
-    return {method for method, own in seeds.items() if own >= fullest}
+    return {method for method, drawn in seeds.items() if drawn >= fullest}
 
 
 def differs_from_baseline(
@@ -61,14 +61,14 @@ def differs_from_baseline(
     trainings: Sequence[Sequence[str]],
     level: float,
 ) -> tuple[set[tuple[str, Column]], int]:
-    """Which methods differ significantly from softmax in which columns.
+    """Find the methods that differ significantly from softmax, by column.
 
     Args:
-        tests: see :func:`paired_tests`.
-        columns: of the table; those without a paired test (losses) are skipped.
+        tests: tests of :func:`paired_tests`.
+        columns: columns of the table; those without a paired test (losses) are skipped.
         trainings: the table's methods that have all seeds, grouped by training. A training is
             compared with softmax once, and not at all if softmax is one of its methods.
-        level: of significance, after Holm's correction over all of the table's comparisons.
+        level: significance level, after Holm's correction over all of the table's comparisons.
 
     Returns:
         Pairs of method and column, and the number of comparisons.
@@ -100,20 +100,20 @@ def best_beyond_noise(
     level: float,
     differing: Set[tuple[str, Column]],
 ) -> set[str]:
-    """The methods of the training that is significantly better than all others of a column.
+    """Return the methods of the training that is significantly better than all others of a column.
 
-    None if the best is not significantly better than every other training, if there is no other,
-    or if a method that lacks seeds has a value as good. None either if the comparisons with
+    Empty if the best is not significantly better than every other training, if there is no other,
+    or if a method that lacks seeds has a value as good. Also empty if the comparisons with
     softmax, which are corrected for more tests, are not significant: a bold value has a star or,
     if it is softmax's, all others have one.
 
     Args:
-        tests: see :func:`paired_tests`; a column without any (a loss) has no best.
-        column: of the table.
-        values: the value of each method, NaN if missing.
+        tests: tests of :func:`paired_tests`; a column without any (a loss) has no best.
+        column: column of the table.
+        values: value of each method, NaN if missing.
         trainings: the table's methods that have all seeds, grouped by training.
-        level: of significance, after Holm's correction over the other trainings.
-        differing: what :func:`differs_from_baseline` returns for the table.
+        level: significance level, after Holm's correction over the other trainings.
+        differing: result of :func:`differs_from_baseline` for the table.
     """
     if len(trainings) < 2:
         return set()

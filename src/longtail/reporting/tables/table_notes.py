@@ -18,7 +18,7 @@ LOSS_NOTE = (
     "mean over classes, weighted by their test images."
 )
 
-# What varies between seeds, by whether each draws its own training images.
+# The variation between seeds, by whether each draws its own training images.
 OVER_SEEDS = {
     False: "All seeds train on the same images: the interval contains the variation of weights, "
     "order and augmentation, not that of another draw of the training images.",
@@ -35,12 +35,12 @@ def reading_note(
     has_bold: bool,
     draw_per_seed: bool = False,
 ) -> str:
-    """What the intervals and marks of all tables mean; marks only if any table has one.
+    """Explain the intervals and marks of all tables; marks only if any table has one.
 
     Args:
-        summaries: see :func:`longtail.evaluation.summaries.summarise`.
-        statistics: how intervals and tests are computed.
-        has_stars: whether any table has one.
+        summaries: table of :func:`longtail.evaluation.summaries.summarise`.
+        statistics: parameters of intervals and tests.
+        has_stars: whether any table has a star.
         has_bold: whether any table has a bold value.
         draw_per_seed: whether each seed drew its own training images.
     """
@@ -81,7 +81,7 @@ def _marks(statistics: Statistics, *, has_stars: bool, has_bold: bool) -> str:
 def mark_notes(
     table: Table, statistics: Statistics, comparisons: int, *, has_stars: bool, has_bold: bool
 ) -> tuple[str, ...]:
-    """What the marks that occur in a table mean."""
+    """Explain the marks that occur in a table."""
     level = f"p < {statistics.level:.4g} after Holm's correction for"
     differs = (
         f"* differs from {table.methods[BASELINE]}, {level} the table's "
@@ -94,11 +94,11 @@ def mark_notes(
 
 
 def no_interval_notes(missing: bool, seeds: int) -> tuple[str, ...]:
-    """Why values have no interval.
+    """Explain why values have no interval.
 
     Args:
         missing: whether the table has such values.
-        seeds: the number of seeds that the values are means of.
+        seeds: number of seeds that the values are means of.
     """
     if not missing:
         return ()
@@ -110,7 +110,7 @@ def no_interval_notes(missing: bool, seeds: int) -> tuple[str, ...]:
 
 
 def shared_training_notes(trainings: Sequence[Sequence[str]], table: Table) -> tuple[str, ...]:
-    """Which rows are the same training, because their losses are equal on these class counts."""
+    """Name rows of the same training: their losses are equal on these class counts."""
     return tuple(
         f"{listed([table.methods[method] for method in methods])} are the same training: on these "
         f"class counts their losses are equal."
@@ -120,18 +120,18 @@ def shared_training_notes(trainings: Sequence[Sequence[str]], table: Table) -> t
 
 
 def post_hoc_notes(results: pd.DataFrame, table: Table) -> tuple[str, ...]:
-    """Which rows are not a training, but change the logits of one afterwards."""
+    """Name rows that are not a training, but change the logits of one afterwards."""
     noted = recorded_in(results)
     plain = results[noted == NONE].groupby("method")["fingerprint"].agg(frozenset)
     notes = []
     for method, label in table.methods.items():
-        own = results[(results["method"] == method) & (noted != NONE)]
-        if own.empty:
+        rows = results[(results["method"] == method) & (noted != NONE)]
+        if rows.empty:
             continue
-        trained = frozenset(own["fingerprint"])
+        trained = frozenset(rows["fingerprint"])
         same = [table.methods[m] for m in table.methods if m in plain.index and plain[m] == trained]
         whose = f"the training of {same[0]}" if same else "a training without it"
-        what = described(noted[own.index[0]], sorted(own["tau"].unique()))
+        what = described(noted[rows.index[0]], sorted(rows["tau"].unique()))
         notes.append(
             f"{label} is post hoc: {whose}, of which {what}. Its loss is the training criterion on "
             f"the changed logits."
@@ -140,17 +140,17 @@ def post_hoc_notes(results: pd.DataFrame, table: Table) -> tuple[str, ...]:
 
 
 def five_crop_notes(results: pd.DataFrame, table: Table) -> tuple[str, ...]:
-    """Which rows are evaluated on several crops of each image."""
+    """Name rows that are evaluated on several crops of each image."""
     sizes = crops_in(results)
     return tuple(
-        f"{listed([table.methods[m] for m in table.methods if m in set(own)])}: mean logits of "
+        f"{listed([table.methods[m] for m in table.methods if m in set(methods)])}: mean logits of "
         f"five crops of each image, which is enlarged to {size} pixels."
-        for size, own in results["method"][sizes != WHOLE_IMAGE].groupby(sizes)
+        for size, methods in results["method"][sizes != WHOLE_IMAGE].groupby(sizes)
     )
 
 
 def no_result_notes(present: Collection[str], table: Table) -> tuple[str, ...]:
-    """Which methods of the grid have no result, and so a row of dashes."""
+    """Name methods of the grid that have no result, and so a row of dashes."""
     missing = [label for method, label in table.methods.items() if method not in present]
     if not missing:
         return ()
@@ -163,7 +163,7 @@ def no_result_notes(present: Collection[str], table: Table) -> tuple[str, ...]:
 
 
 def fewer_seeds_notes(seeds: Mapping[str, int], table: Table) -> tuple[str, ...]:
-    """Which rows are means over fewer seeds than the grid has, because trials failed."""
+    """Name rows that are means over fewer seeds than the grid has, because trials failed."""
     return tuple(
         f"{label}: {seeds[method]} of {len(table.seeds)} seeds."
         for method, label in table.methods.items()
@@ -174,27 +174,27 @@ def fewer_seeds_notes(seeds: Mapping[str, int], table: Table) -> tuple[str, ...]
 def unequal_seeds_notes(
     seeds: Mapping[str, int], table: Table, unmarked: Collection[str]
 ) -> tuple[str, ...]:
-    """The same, with the consequences for intervals and marks.
+    """Name the same rows, with the consequences for intervals and marks.
 
     Args:
-        seeds: the number of seeds of each method.
-        table: with the grid's methods and seeds.
-        unmarked: the methods that are left out of the marks, since others have more seeds.
+        seeds: number of seeds of each method.
+        table: table with the grid's methods and seeds.
+        unmarked: methods that are left out of the marks, since others have more seeds.
     """
     notes = []
     for method, label in table.methods.items():
-        own = seeds.get(method, len(table.seeds))
-        if own < len(table.seeds):
+        count = seeds.get(method, len(table.seeds))
+        if count < len(table.seeds):
             alone = (
                 ": its interval does not include the variation between trainings"
-                if own == 1
+                if count == 1
                 else ""
             )
             part = ", and it cannot be marked" if method in unmarked else ""
-            notes.append(f"{label} has {own} of {len(table.seeds)} seeds{alone}{part}.")
+            notes.append(f"{label} has {count} of {len(table.seeds)} seeds{alone}{part}.")
     return tuple(notes)
 
 
 def most_seeds(summaries: pd.DataFrame) -> int:
-    """The number of seeds of the values where no trial is missing."""
+    """Return the number of seeds of the values where no trial is missing."""
     return int(summaries["seeds"].max()) if len(summaries) else 1

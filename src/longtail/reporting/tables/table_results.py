@@ -13,16 +13,16 @@ from longtail.trials.post_hoc import evaluation_keys
 
 @dataclass(frozen=True)
 class TableResults:
-    """What is known about the methods of a table.
+    """The results and tests of a table's methods.
 
     Attributes:
-        table: its rows.
-        statistics: the confidence of the intervals and the level of the tests.
+        table: table with the rows.
+        statistics: confidence of the intervals and level of the tests.
         scores: means over seeds, see :func:`longtail.evaluation.summaries.summarise`.
         results: the tidy results.
-        tests: of each pair of methods.
-        trainings: the methods that have results, grouped by training.
-        marked: the methods that have every seed, see
+        tests: test of each pair of methods.
+        trainings: methods that have results, grouped by training.
+        marked: methods that have every seed, see
             :func:`longtail.reporting.tables.significance.with_all_seeds`.
     """
 
@@ -44,26 +44,26 @@ class TableResults:
         statistics: Statistics,
     ) -> TableResults:
         """Select the table's rows."""
-        own = rows_of_table(results, table)
-        seeds = own.groupby("method")["seed"].agg(frozenset)
+        rows = rows_of_table(results, table)
+        seeds = rows.groupby("method")["seed"].agg(frozenset)
         return cls(
             table=table,
             statistics=statistics,
             scores=rows_of_table(scores, table),
-            results=own,
+            results=rows,
             tests=paired_tests(rows_of_table(comparisons, table)),
-            trainings=trainings_of(own, table),
+            trainings=trainings_of(rows, table),
             marked=with_all_seeds({m: seeds[m] for m in table.methods if m in seeds.index}),
         )
 
     @property
     def compared(self) -> list[list[str]]:
-        """The trainings that have every seed, which alone can be compared."""
+        """The trainings that have every seed. Only they can be compared."""
         return [methods for methods in self.trainings if methods[0] in self.marked]
 
 
 def rows_of_table(rows: pd.DataFrame, table: Table) -> pd.DataFrame:
-    """The rows of a table's backbone, training set and, if there is that column, methods."""
+    """Select the rows of a table's backbone, training set and, if present, methods."""
     chosen = (rows["backbone"] == table.backbone) & (rows["train_set"] == table.train_set)
     if "method" in rows:
         chosen &= rows["method"].isin(list(table.methods))
@@ -71,9 +71,9 @@ def rows_of_table(rows: pd.DataFrame, table: Table) -> pd.DataFrame:
 
 
 def trainings_of(results: pd.DataFrame, table: Table) -> list[list[str]]:
-    """A table's methods that have results, grouped by training.
+    """Return a table's methods that have results, grouped by training.
 
-    A training whose logits are changed post hoc predicts otherwise, and counts as another one.
+    A training whose logits are changed post hoc predicts differently, and counts as another one.
     """
     return list(methods_by_training(evaluation_keys(results), results["method"], table).values())
 
@@ -81,7 +81,7 @@ def trainings_of(results: pd.DataFrame, table: Table) -> list[list[str]]:
 def methods_by_training(
     fingerprints: pd.Series[str], methods: pd.Series[str], table: Table
 ) -> dict[frozenset[str], list[str]]:
-    """A table's methods that have fingerprints, by these: one per seed of the same trainings."""
+    """Group a table's methods by their fingerprints: one per seed of the same trainings."""
     by_method = fingerprints.groupby(methods).agg(frozenset)
     together: dict[frozenset[str], list[str]] = {}
     for method in table.methods:
