@@ -1,1 +1,1 @@
-"""What is computed from stored logits: metrics, intervals, comparisons, single species."""
+"""Evaluation of stored logits: metrics, intervals, comparisons, single species."""

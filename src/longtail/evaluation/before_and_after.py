@@ -9,7 +9,7 @@ import pandas as pd
 from longtail.evaluation.run_comparison import common_answers, p_of_change
 from longtail.wording import counted
 
-# How many species with the largest differences are named.
+# The largest number of species with the largest differences that are named.
 NAMED_SPECIES = 5
 
 
@@ -18,11 +18,11 @@ class BeforeAndAfter:
     """Two models on the photographs that tested both.
 
     Attributes:
-        images: photographs that tested both.
-        right_before: how many of them the model named correctly before.
-        right_after: and after.
-        p: of McNemar's exact test that both are equally good.
-        by_species: by how much the number of correct names has changed, of species where it has.
+        images: number of photographs that tested both.
+        right_before: number of them that the model named correctly before.
+        right_after: number of them that it names correctly after.
+        p: p-value of McNemar's exact test that both are equally good.
+        by_species: change of the number of correct names, for species where it has changed.
     """
 
     images: int
@@ -32,11 +32,11 @@ class BeforeAndAfter:
     by_species: dict[str, int]
 
     def sentence(self, model: str, level: float) -> str:
-        """The comparison in one sentence.
+        """Describe the comparison in one sentence.
 
         Args:
-            model: its name.
-            level: the difference is called clear if p is below it.
+            model: name of the model.
+            level: significance level; the difference is called clear if p is below it.
         """
         difference = self.right_after - self.right_before
         points = f"{100 * difference / self.images:+.1f} points"
@@ -60,8 +60,8 @@ def compare(before: pd.DataFrame, after: pd.DataFrame) -> BeforeAndAfter | None:
     """Compare two models on the photographs that tested both; None if there is none.
 
     Args:
-        before: the answers of the first, see :mod:`longtail.evaluation.run_comparison`.
-        after: those of the second.
+        before: answers of the first model, see :mod:`longtail.evaluation.run_comparison`.
+        after: answers of the second model.
     """
     named_now = before.assign(predicted=before["predicted"].replace(_renamed(before, after)))
     both = common_answers(named_now, after)
@@ -78,7 +78,7 @@ def compare(before: pd.DataFrame, after: pd.DataFrame) -> BeforeAndAfter | None:
 
 
 def _renamed(before: pd.DataFrame, after: pd.DataFrame) -> dict[str, str]:
-    """The new names of species that are called otherwise now, as all their photographs show."""
+    """Return the new names of renamed species, if all their photographs have the new name."""
     both = common_answers(before, after)
     was, now = ({*table["true"], *table["predicted"]} for table in (before, after))
     names = both["true"].groupby(both["was"]).unique()

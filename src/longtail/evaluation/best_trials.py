@@ -1,4 +1,4 @@
-"""The trials that the report shows more of, chosen on validation images."""
+"""The trials that the report shows in more detail, chosen on validation images."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from longtail.evaluation.trainings import TRIAL_COLUMNS
 
 
 def best_trials(results: pd.DataFrame) -> pd.DataFrame:
-    """The trial of each training set with the best balanced accuracy on the validation images.
+    """Choose the trial of each training set with the best balanced accuracy on validation images.
 
-    Ties go to the first trial of the grid. So does the choice if no validation images are held
-    out, since a choice by test images would bias the results.
+    Ties go to the first trial of the grid. Without validation images the first trial is chosen,
+    too, since a choice by test images would bias the results.
 
     Returns:
         One row per training set: the trial's names and ``validation``, its balanced accuracy (NaN

@@ -1,8 +1,8 @@
 """Metrics that are means over classes, and their variance with fixed images per class.
 
-The bootstrap fails for these metrics where classes have few test images: of 34 classes with one
+The bootstrap fails for these metrics if classes have few test images: of 34 classes with one
 image, a resample has 22, so that it varies too little. Here the variance is computed: within each
-class, and where a class has too few images for that, with the help of classes of similar size.
+class, and if a class has too few images for that, with the help of classes of similar size.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ class ClassMean:
     """A metric that is the mean over the classes present of a mean over their images.
 
     Attributes:
-        labels: the class of each image, (n,).
-        own: what each image contributes to the score of its class, (n,).
-        others: what it contributes to those of other classes, in the same units, (n,).
+        labels: class of each image, (n,).
+        own: contribution of each image to the score of its class, (n,).
+        others: contribution to the scores of other classes, in the same units, (n,).
     """
 
     labels: Int64Array
@@ -59,9 +59,9 @@ class ClassMean:
 
     @property
     def effective_images(self) -> float:
-        """The number of images of a balanced test set on which the metric varies as much.
+        """Number of images of a balanced test set on which the metric varies as much.
 
-        If all images are equally difficult.
+        All images are assumed to be equally difficult.
         """
         images = np.bincount(self.labels)
         images = images[images > 0]
@@ -69,7 +69,7 @@ class ClassMean:
 
     @property
     def variance(self) -> float:
-        """The sampling variance with fixed images per class.
+        """Sampling variance with fixed images per class.
 
         A class' own variance, with one degree of freedom less than it has images, is averaged with
         that of one image drawn from classes with about as many test images. This image decides
@@ -91,7 +91,7 @@ class ClassMean:
 def _means_and_squares(
     scores: Float64Array, place: Int64Array
 ) -> tuple[Float64Array, Float64Array]:
-    """The mean of each class, and the sum of the squared differences from it."""
+    """Return the mean of each class, and the sum of the squared differences from it."""
     means = np.bincount(place, scores) / np.bincount(place)
     return means, np.bincount(place, np.square(scores - means[place])).astype(np.float64)
 

@@ -17,7 +17,7 @@ from longtail.parameters import Statistics
 
 # The method that others are compared with.
 BASELINE = "softmax"
-# On the test set, and on each resample.
+# F1 on the test set, and on each resample.
 F1OfSeed = tuple[float, Float64Array]
 GROUP_COLUMNS = ["dataset", "train_set", "backbone"]
 COMPARISON_COLUMNS = [
@@ -39,11 +39,11 @@ def compare_methods(
     McNemar's, the two can disagree near the level.
 
     Args:
-        answers: of one data set, training set and backbone: the trials' names, ``method``,
+        answers: answers of one data set, training set and backbone: the trials' names, ``method``,
             ``seed``, ``image``, ``label``, ``predicted``; the images of the widest test set.
-        subsets: which image is in which test set.
-        classes: the number of labels.
-        statistics: the confidence, and how to resample.
+        subsets: table of the images in each test set.
+        classes: number of labels.
+        statistics: parameters of intervals and resamples.
 
     Returns:
         One row per pair, test set and metric: the ``difference`` (first minus second) of the means
@@ -56,15 +56,15 @@ def compare_methods(
     rows: list[dict[str, Any]] = []
     for test_set, members in tests.groupby("name", sort=False):
         images = np.sort(members["image"].to_numpy())
-        own = {m: _by_seed(table, images, classes) for m, table in by_method.items()}
-        f1 = {m: _f1(seeds, len(images), statistics) for m, seeds in own.items()}
+        by_seed = {m: _by_seed(table, images, classes) for m, table in by_method.items()}
+        f1 = {m: _f1(seeds, len(images), statistics) for m, seeds in by_seed.items()}
         for first, second in combinations(by_method, 2):
-            shared = [seed for seed in own[first] if seed in own[second]]
+            shared = [seed for seed in by_seed[first] if seed in by_seed[second]]
             if not shared:
                 continue
             of_pair = {
                 "acc1": _accuracy_difference(
-                    [(own[first][seed], own[second][seed]) for seed in shared], statistics
+                    [(by_seed[first][seed], by_seed[second][seed]) for seed in shared], statistics
                 ),
                 "f1": _f1_difference(
                     [(f1[first][seed], f1[second][seed]) for seed in shared],
@@ -79,7 +79,7 @@ def compare_methods(
 
 
 def _by_seed(table: pd.DataFrame, images: npt.NDArray[Any], classes: int) -> dict[int, Answers]:
-    """A method's predictions on the given images, by seed."""
+    """Return a method's predictions on the given images, by seed."""
     chosen = {}
     for seed, of_seed in table.groupby("seed"):
         rows = of_seed.set_index("image").loc[images]
@@ -135,7 +135,7 @@ def _f1_difference(
 def _difference(
     of_seeds: Float64Array, variance_of_images: float, images: int, confidence: float
 ) -> dict[str, float]:
-    """The mean difference of two shares, its interval and its p-value.
+    """Return the mean difference of two shares, its interval and its p-value.
 
     If two methods differ on few images, the variance over these is far too small, and zero if all
     favour the same method. Two pseudo-observations, one in favour of each method, correct this;

@@ -1,4 +1,4 @@
-"""Every metric on one test set, with its confidence interval."""
+"""All metrics on one test set, with their confidence intervals."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from longtail.evaluation.uncertainty import (
 )
 from longtail.parameters import Statistics
 
-# With fewer wrong predictions, the losses seen say too little of the large ones that decide.
+# With fewer wrong predictions, the observed losses say too little of the large ones that decide.
 FEWEST_ERRORS = 2
 
 
 def with_intervals(
     answers: Answers, losses: FloatArray, weights: FloatArray, statistics: Statistics
 ) -> dict[str, float]:
-    """The criterion and every metric on one test set, each with its confidence interval.
+    """Compute the criterion and every metric on one test set, each with its confidence interval.
 
     See :mod:`longtail.evaluation.uncertainty`. Metrics without a rule of their own get their
     variance from the bootstrap. Each interval contains its value, or is NaN where none is honest:
     for losses with fewer than ``FEWEST_ERRORS`` wrong predictions.
 
     Args:
-        answers: the predictions for the test images.
-        losses: the criterion of each image.
+        answers: predictions for the test images.
+        losses: criterion of each image.
         weights: the criterion's weight of each image.
-        statistics: the confidence, and the resampling.
+        statistics: parameters of intervals and resamples.
     """
     whole, images, confidence = Tally.of(answers), len(answers.labels), statistics.confidence
     shares = weights / weights.sum()  # of each image in the criterion: PyTorch's weighted mean
@@ -59,7 +59,7 @@ def with_intervals(
         if name in LOSSES:
             ends[name] = loss_interval(values[name], variance, 0, confidence)
         else:
-            # Of a share of this many images or fewer: images not seen may differ more than these.
+            # For a share of at most so many images: unseen images may differ more than these.
             least = values[name] * (1 - values[name]) / images
             ends[name] = share_interval(values[name], max(variance, least), images, confidence)
     result: dict[str, float] = {}
@@ -92,8 +92,9 @@ def _bootstrap_variances(
     replicates: dict[str, list[FloatArray]] = {name: [] for name in METRICS if name in names}
     for block in resampled_weights(len(answers.labels), statistics.resamples, statistics.seed):
         tally = Tally(answers, block)
-        for name, own in replicates.items():
-            own.append(METRICS[name](tally))
+        for name, values in replicates.items():
+            values.append(METRICS[name](tally))
     return {
-        name: float(np.concatenate(own).var(dtype=np.float64)) for name, own in replicates.items()
+        name: float(np.concatenate(values).var(dtype=np.float64))
+        for name, values in replicates.items()
     }

@@ -29,13 +29,13 @@ class Answers:
     """The predictions of a model on n test images.
 
     Attributes:
-        labels: the true labels, (n,).
-        predicted: the label of the largest logit, (n,).
+        labels: true labels, (n,).
+        predicted: label of the largest logit, (n,).
         in_top5: whether the true label's logit is among the five largest, (n,). Equal logits are
             ordered by label, as in ``predicted``.
         negative_log_likelihood: -log p(label) in nats, (n,).
-        confidence: the largest probability, (n,).
-        classes: the number of labels.
+        confidence: largest probability, (n,).
+        classes: number of labels.
     """
 
     labels: Int64Array
@@ -47,11 +47,11 @@ class Answers:
 
     @classmethod
     def from_logits(cls, logits: FloatArray, labels: Int64Array) -> Answers:
-        """Answers from logits of shape (n, classes)."""
+        """Compute answers from logits of shape (n, classes)."""
         log_probabilities = scipy.special.log_softmax(logits.astype(np.float64), axis=1)
-        own = logits[np.arange(len(labels)), labels][:, None]
+        of_label = logits[np.arange(len(labels)), labels][:, None]
         smaller_label = np.arange(logits.shape[1]) < labels[:, None]
-        ahead = (logits > own) | ((logits == own) & smaller_label)
+        ahead = (logits > of_label) | ((logits == of_label) & smaller_label)
         return cls(
             labels=labels,
             predicted=logits.argmax(axis=1),
@@ -63,24 +63,24 @@ class Answers:
 
     @classmethod
     def joined(cls, parts: Sequence[Answers]) -> Answers:
-        """The answers for several blocks of images, in this order."""
+        """Join the answers for several blocks of images, in this order."""
         joined: dict[str, Any] = {
             name: np.concatenate([getattr(p, name) for p in parts]) for name in OF_IMAGES
         }
         return replace(parts[0], **joined)
 
     def of(self, images: Int64Array) -> Answers:
-        """The answers for some of the n images, given by their places."""
+        """Select the answers for some of the n images, given by their positions."""
         return replace(self, **{name: getattr(self, name)[images] for name in OF_IMAGES})
 
     @property
     def correct(self) -> BoolArray:
-        """Whether the prediction is correct, (n,)."""
+        """True where the prediction is correct, (n,)."""
         return self.predicted == self.labels
 
     @property
     def bins(self) -> Int64Array:
-        """The index of the confidence bin, (n,): bin m is (m / 15, (m + 1) / 15]."""
+        """Index of the confidence bin, (n,): bin m is (m / 15, (m + 1) / 15]."""
         return np.ceil(self.confidence * CONFIDENCE_BINS).astype(np.int64) - 1
 
 
@@ -92,11 +92,11 @@ class Tally:
 
     @classmethod
     def of(cls, answers: Answers) -> Tally:
-        """The test set itself, b = 1."""
+        """Tally of the test set itself, b = 1."""
         return cls(answers, np.ones((1, len(answers.labels))))
 
     def mean(self, values: BoolArray | FloatArray) -> FloatArray:
-        """The weighted mean of one value per image, (b,)."""
+        """Weighted mean of one value per image, (b,)."""
         sums: FloatArray = self.weights @ values.astype(self.weights.dtype)
         return sums / self.weights.sum(axis=1)
 
@@ -110,17 +110,17 @@ class Tally:
 
     @cached_property
     def support(self) -> FloatArray:
-        """Images of each class, (b, classes)."""
+        """Number of images of each class, (b, classes)."""
         return self.sums(self.weights, self.answers.labels, self.answers.classes)
 
     @cached_property
     def answered(self) -> FloatArray:
-        """Images predicted as each class, (b, classes)."""
+        """Number of images predicted as each class, (b, classes)."""
         return self.sums(self.weights, self.answers.predicted, self.answers.classes)
 
     @cached_property
     def hits(self) -> FloatArray:
-        """Correct predictions of each class, (b, classes)."""
+        """Number of correct predictions of each class, (b, classes)."""
         right = self.weights * self.answers.correct
         return self.sums(right, self.answers.labels, self.answers.classes)
 
@@ -205,7 +205,7 @@ LOSSES = {"loss", "nll"}
 def within_range(metric: str, low: float, high: float) -> tuple[float, float]:
     """Clip the ends of an interval to the range of the metric.
 
-    NaN, which means that there is no interval, stays.
+    NaN, which means that there is no interval, is kept.
     """
     largest = float("inf") if metric in LOSSES else 1.0
     return float(np.maximum(low, 0.0)), float(np.minimum(high, largest))
@@ -214,7 +214,7 @@ def within_range(metric: str, low: float, high: float) -> tuple[float, float]:
 def confusion_counts(
     labels: Int64Array, predicted: Int64Array
 ) -> tuple[Int64Array, Int64Array, Int64Array]:
-    """The non-zero cells of the confusion matrix: true labels, predicted labels, images."""
+    """Return the non-zero cells of the confusion matrix: true labels, predicted labels, images."""
     pairs = np.stack([labels, predicted])
     (true, predicted), images = np.unique(pairs, axis=1, return_counts=True)
     return true, predicted, images

@@ -36,8 +36,8 @@ from longtail.evaluation.uncertainty import (
 from longtail.parameters import Statistics
 
 KNOWN_RECALL = 0.95
-# A metric is as uncertain as a share of at most so many times the images of the smaller side: near
-# 0 and 1 a few images decide, which a sample rarely has.
+# The uncertainty of a metric is at least that of a share of so many times the images of the smaller
+# side: near 0 and 1 a few images decide, and a sample rarely has them.
 MOST_EFFECTIVE = 4
 # The least n with 0.95 ** n < 0.05. From fewer, the threshold of false alarms is hardly known.
 FEWEST_KNOWN_IMAGES = 59
@@ -68,13 +68,13 @@ SCORE_FUNCTIONS: dict[str, Callable[[FloatArray], FloatArray]] = {
 def auroc(
     known: FloatArray, unknown: FloatArray, known_weights: FloatArray, unknown_weights: FloatArray
 ) -> FloatArray:
-    """The probability that a known image scores higher than an unknown one, ties counting half.
+    """Return the probability that a known image scores higher than an unknown one.
 
     Args:
         known: scores of n known images.
         unknown: scores of m unknown images.
-        known_weights: how often each is in each of b resamples, (b, n).
-        unknown_weights: the same for unknown images, (b, m).
+        known_weights: multiplicity of each known image in each of b resamples, (b, n).
+        unknown_weights: multiplicity of each unknown image, (b, m).
 
     Returns:
         One value per resample, (b,).
@@ -90,7 +90,7 @@ def auroc(
 def false_alarms(
     known: FloatArray, unknown: FloatArray, known_weights: FloatArray, unknown_weights: FloatArray
 ) -> FloatArray:
-    """The share of unknown images accepted where at least 95 % of the known ones are.
+    """Return the share of unknown images accepted when at least 95 % of the known ones are.
 
     Arguments and result as in :func:`auroc`; each resample has its own threshold.
     """
@@ -112,7 +112,7 @@ NOVELTY_METRICS = {"auroc": auroc, "false_alarms": false_alarms}
 
 
 def novelty_scores(predictions: Predictions, images: Int64Array) -> dict[str, Float64Array]:
-    """Each of the ``SCORE_FUNCTIONS`` of some images, given by their numbers."""
+    """Compute each of the ``SCORE_FUNCTIONS`` of some images, given by their numbers."""
     blocks = [
         {name: score(logits.astype(np.float64)) for name, score in SCORE_FUNCTIONS.items()}
         for _, logits in predictions.blocks(predictions.places(images))
@@ -123,17 +123,17 @@ def novelty_scores(predictions: Predictions, images: Int64Array) -> dict[str, Fl
 def novelty(
     known: Mapping[str, FloatArray], unknown: Mapping[str, FloatArray], statistics: Statistics
 ) -> pd.DataFrame:
-    """Both metrics of each score, with intervals of the variance over resamples.
+    """Compute both metrics of each score, with intervals from the variance over resamples.
 
     Known and unknown images are resampled separately (see
     :func:`longtail.evaluation.uncertainty.share_interval`). The interval holds for these unknown
-    classes: others may be easier or harder to detect. There is none if no resample differs, nor of
-    false alarms with fewer than ``FEWEST_KNOWN_IMAGES`` known images.
+    classes: others may be easier or harder to detect. There is no interval if no resample differs,
+    and none of false alarms with fewer than ``FEWEST_KNOWN_IMAGES`` known images.
 
     Args:
         known: some of the ``SCORE_FUNCTIONS`` of known test images, (n,).
-        unknown: the same of images of unknown classes, (m,).
-        statistics: the confidence, and how to resample.
+        unknown: same scores of images of unknown classes, (m,).
+        statistics: parameters of intervals and resamples.
 
     Returns:
         One row per score: ``score``, ``known_images``, ``unknown_images``, and ``auroc`` and
@@ -168,7 +168,7 @@ def novelty(
 def _resampled(
     sizes: tuple[int, int], statistics: Statistics
 ) -> Iterator[tuple[FloatArray, FloatArray]]:
-    """Weights of known and of unknown images, in blocks of resamples.
+    """Yield weights of known and of unknown images, in blocks of resamples.
 
     The two are drawn with different seeds, so that they are independent even if equally many.
     """
@@ -182,6 +182,6 @@ def _resampled(
 
 
 def _sums_below(weights: FloatArray) -> Float64Array:
-    """Sums of the first 0, 1, ... weights of each row, (b, n + 1)."""
+    """Return sums of the first 0, 1, ... weights of each row, (b, n + 1)."""
     sums = np.cumsum(weights, axis=1, dtype=np.float64)
     return np.concatenate([np.zeros((len(weights), 1)), sums], axis=1)

@@ -13,11 +13,11 @@ def mcnemar(first_only: int, second_only: int) -> float:
     """McNemar's exact test of two models on the same images (McNemar 1947).
 
     Args:
-        first_only: images that only the first model predicts correctly.
-        second_only: images that only the second model predicts correctly.
+        first_only: number of images that only the first model predicts correctly.
+        second_only: number of images that only the second model predicts correctly.
 
     Returns:
-        The two-sided p-value: the probability of a split at least as uneven between equal models.
+        Two-sided p-value: the probability of a split at least as uneven between equal models.
 
     Examples:
         >>> mcnemar(1, 9)
@@ -37,12 +37,12 @@ def paired_difference(
 
     Args:
         seed_differences: one model's metric minus the other's, one value per seed.
-        variance_of_images: the sampling variance of the mean difference over test images.
-        images: the number of test images.
-        confidence: of the interval.
+        variance_of_images: sampling variance of the mean difference over test images.
+        images: number of test images.
+        confidence: confidence level of the interval.
 
     Returns:
-        The lower and upper end of the mean difference, and the two-sided p-value; the interval
+        Lower and upper end of the mean difference, and the two-sided p-value; the interval
         contains 0 if p exceeds ``1 - confidence``.
     """
     mean, seeds = seed_differences.mean(), len(seed_differences)
@@ -60,7 +60,7 @@ def paired_difference(
 
 
 def holm(p_values: npt.ArrayLike) -> Float64Array:
-    """P-values corrected for multiple tests (Holm 1979), valid under any dependence.
+    """Correct p-values for multiple tests (Holm 1979); valid under any dependence.
 
     Examples:
         >>> holm([0.01, 0.04, 0.03])

@@ -1,4 +1,4 @@
-"""What a trial predicts: its logits of all held-out images, its confusions, and examples.
+"""Predictions of a trial: its logits of all held-out images, its confusions, and examples.
 
 See :func:`longtail.imbalance.subsets.widest_test_set`.
 """
@@ -20,7 +20,7 @@ from longtail.imbalance.subsets import widest_test_set
 from longtail.wording import counted
 
 TOP_ANSWERS = 3
-# The number of correct, and of incorrect, predictions stored of each group.
+# The number of correct predictions of each group that are stored, and of incorrect ones.
 EXAMPLES = {"tail": 10, "head": 5}
 # Logits that are read at a time: 16 MB of float32.
 BLOCK_NUMBERS = 1 << 22
@@ -31,7 +31,7 @@ class Predictions:
     """The logits of a trial for all held-out images.
 
     Attributes:
-        images: the numbers of the images, ascending, (n,).
+        images: numbers of the images, ascending, (n,).
         labels: their labels, -1 for unknown classes, (n,).
         logits: float32 (n, classes); may be memory-mapped.
     """
@@ -42,14 +42,14 @@ class Predictions:
 
     @classmethod
     def of(cls, index: pd.DataFrame, logits: Float32Array) -> Predictions:
-        """The logits of the images of a table.
+        """Combine a table of images with their logits.
 
         Args:
             index: one row per row of ``logits``: ``image`` and ``label``.
             logits: float32 (n, classes).
 
         Raises:
-            DataError: if their numbers differ.
+            DataError: if the numbers of images differ.
         """
         if len(index) != len(logits):
             raise DataError(
@@ -60,10 +60,10 @@ class Predictions:
         return cls(images, labels, logits)
 
     def places(self, images: Int64Array) -> Int64Array:
-        """The rows of some images, given by their numbers.
+        """Return the rows of some images, given by their numbers.
 
         Raises:
-            DataError: if there are no logits of one of them.
+            DataError: if one of them has no logits.
         """
         places: Int64Array = np.searchsorted(self.images, images).astype(np.int64)
         found = self.images[np.minimum(places, len(self.images) - 1)] == images
@@ -76,7 +76,7 @@ class Predictions:
         return places
 
     def blocks(self, places: Int64Array) -> Iterator[tuple[Int64Array, Float32Array]]:
-        """Some rows and their logits, up to ``BLOCK_NUMBERS`` numbers at a time."""
+        """Yield some rows and their logits, up to ``BLOCK_NUMBERS`` numbers at a time."""
         count = max(1, BLOCK_NUMBERS // self.logits.shape[1])
         for start in range(0, len(places), count):
             rows = places[start : start + count]
@@ -84,11 +84,11 @@ class Predictions:
 
 
 def class_confusions(answers: pd.DataFrame, subsets: pd.DataFrame) -> pd.DataFrame:
-    """The non-zero cells of the confusion matrix on the widest test set.
+    """Return the non-zero cells of the confusion matrix on the widest test set.
 
     Args:
         answers: one row per image of this test set: ``label`` and ``predicted``.
-        subsets: which image is in which set.
+        subsets: table of the images in each set.
 
     Returns:
         Columns ``test_set``, ``true``, ``predicted`` (labels) and ``images``.
@@ -108,17 +108,17 @@ def examples(
     profile: pd.DataFrame,
     seed: int,
 ) -> pd.DataFrame:
-    """Correct and incorrect predictions for species of the tail and of the head, drawn at random.
+    """Draw correct and incorrect predictions for species of the tail and of the head.
 
     The images of a group are shuffled by ``seed``, in the same order for all trials, and the first
     correct and the first incorrect ones are taken, up to ``EXAMPLES`` of each.
 
     Args:
         answers: one row per image of the widest test set: ``image``, ``label``, ``predicted``.
-        predictions: the logits of these images, and of others.
-        subsets: which image is in which set.
-        profile: the group of each label.
-        seed: of the draw.
+        predictions: logits of these images, and of others.
+        subsets: table of the images in each set.
+        profile: table with the group of each label.
+        seed: seed of the draw.
 
     Returns:
         One row per image: ``test_set``, ``group``, ``right``, ``image``, ``true``,
@@ -126,11 +126,11 @@ def examples(
         ``predicted_2``, ... (``TOP_ANSWERS`` of them, or one per class if there are fewer).
         Probabilities are the softmax of logits.
     """
-    own = answers.sort_values("image", ignore_index=True)
-    groups = own["label"].map(profile.set_index("label")["group"])
+    ordered = answers.sort_values("image", ignore_index=True)
+    groups = ordered["label"].map(profile.set_index("label")["group"])
     parts = []
     for group, count in EXAMPLES.items():
-        of_group = own[groups.eq(group)]
+        of_group = ordered[groups.eq(group)]
         order = np.random.default_rng([seed, len(of_group)]).permutation(len(of_group))
         shuffled = of_group.iloc[order]
         right = shuffled["predicted"].eq(shuffled["label"])
@@ -144,7 +144,7 @@ def examples(
 
 
 def _most_probable(predictions: Predictions, places: Int64Array) -> dict[str, Any]:
-    """The columns of examples from ``image`` on."""
+    """Return the columns of examples from ``image`` on."""
     logits = np.asarray(predictions.logits[places], dtype=np.float64)
     labels = predictions.labels[places]
     probabilities = scipy.special.softmax(logits, axis=1)

@@ -1,7 +1,7 @@
-"""What differs between two runs: parameters, data, accuracies, and answers to test images.
+"""Differences between two runs: parameters, data, accuracies, and answers to test images.
 
-Answers are tables with one row per test image, whose index says which image it is in both runs,
-and the columns ``true`` and ``predicted``, names of classes. Both runs are judged by the true
+Answers are tables with one row per test image, indexed by a key of the image that both runs share.
+The columns ``true`` and ``predicted`` are names of classes. Both runs are judged by the true
 classes of the second, since labels may have been corrected.
 """
 
@@ -31,21 +31,21 @@ ABSENT = "none"
 def parameter_changes(
     before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]]
 ) -> pd.DataFrame:
-    """The parameters that differ, of the trials that both runs have.
+    """Return the parameters that differ, of the trials that both runs have.
 
     Args:
-        before: the nested parameters of each trial, by its name.
-        after: the same of the other run.
+        before: nested parameters of each trial, by its name.
+        after: same parameters of the other run.
 
     Returns:
         ``PARAMETER_CHANGES``: one row per key and pair of values; ``trials`` has the names of the
-        trials that have it.
+        trials with this change.
     """
     found: dict[tuple[str, str, str], list[str]] = {}
     for trial in (name for name in before if name in after):
         old, new = (
-            {".".join(key): str(value) for key, value in flatten(of[trial])}
-            for of in (before, after)
+            {".".join(key): str(value) for key, value in flatten(run[trial])}
+            for run in (before, after)
         )
         for key in dict.fromkeys((*old, *new)):
             values = old.get(key, ABSENT), new.get(key, ABSENT)
@@ -58,11 +58,11 @@ def parameter_changes(
 def data_changes(
     before: tuple[pd.DataFrame, pd.DataFrame], after: tuple[pd.DataFrame, pd.DataFrame]
 ) -> pd.DataFrame:
-    """The numbers of images and classes that differ.
+    """Return the numbers of images and classes that differ.
 
     Args:
-        before: the index, one row per image, and the subsets, one row per image and subset.
-        after: the same of the other run.
+        before: index, one row per image, and subsets, one row per image and subset.
+        after: same tables of the other run.
 
     Returns:
         ``DATA_CHANGES``.
@@ -87,12 +87,12 @@ def _sizes(index: pd.DataFrame, subsets: pd.DataFrame) -> dict[str, int]:
 def accuracy_changes(
     before: Mapping[str, pd.DataFrame], after: Mapping[str, pd.DataFrame], confidence: float
 ) -> pd.DataFrame:
-    """The accuracies of each trial on the test images that both runs have.
+    """Compare the accuracies of each trial on the test images that both runs have.
 
     Args:
-        before: the answers of each trial, by its name.
-        after: the same of the other run.
-        confidence: of the intervals.
+        before: answers of each trial, by its name.
+        after: answers of the other run.
+        confidence: confidence level of the intervals.
 
     Returns:
         ``ACCURACY_CHANGES``, the largest gain first: ``difference`` is after minus before, with its
@@ -117,7 +117,7 @@ def accuracy_changes(
 def changed_answers(
     before: Mapping[str, pd.DataFrame], after: Mapping[str, pd.DataFrame]
 ) -> pd.DataFrame:
-    """The test images that only one of two runs names correctly.
+    """Return the test images that only one of two runs names correctly.
 
     Returns:
         ``CHANGED_ANSWER_COLUMNS``: one row per trial and image; ``before`` and ``after`` are the
@@ -135,12 +135,12 @@ def changed_answers(
 
 
 def common_answers(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
-    """The answers of two runs to the images that both have, one row each; copies count once.
+    """Join the answers of two runs to the images that both have; copies count once.
 
     Returns:
         The index and ``true`` of the second run, ``was`` (the true class in the first one), the
-        answers ``before`` and ``after``, and ``change``: 1 where only the second is right, -1 where
-        only the first is, and 0 elsewhere.
+        answers ``before`` and ``after``, and ``change``: 1 if only the second is right, -1 if
+        only the first is, and 0 otherwise.
     """
     old, new = (table[~table.index.duplicated()] for table in (before, after))
     new = new[new.index.isin(old.index)]
@@ -155,17 +155,17 @@ def common_answers(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
 
 
 def p_of_change(change: pd.Series[int]) -> float:
-    """McNemar's test of the column ``change`` of :func:`common_answers`."""
+    """Return the p-value of McNemar's test of ``change`` in :func:`common_answers`."""
     return mcnemar(int((change < 0).sum()), int((change > 0).sum()))
 
 
 def named_answers(answers: pd.DataFrame, index: pd.DataFrame, keys: pd.Series[Any]) -> pd.DataFrame:
-    """The table of answers of one trial.
+    """Make the table of answers of one trial.
 
     Args:
         answers: one row per image, with its number and the true and the predicted label.
-        index: of the data set.
-        keys: what identifies each image in both runs, by its number; images without are left out.
+        index: index of the data set.
+        keys: identity of each image in both runs, by its number; other images are left out.
     """
     of_keys = answers[answers["image"].isin(keys.index)]
     name_of = index[index["label"] >= 0].groupby("label")["class_name"].first()
@@ -179,7 +179,7 @@ def named_answers(answers: pd.DataFrame, index: pd.DataFrame, keys: pd.Series[An
 
 
 def pixel_keys(images: UInt8Array, numbers: Iterable[int]) -> pd.Series[Any]:
-    """What identifies images in data sets that number them differently, by their numbers."""
+    """Return keys that identify images in data sets that number them differently, by number."""
     hashes = {
         number: hashlib.sha256(np.ascontiguousarray(images[number]).data).digest()
         for number in numbers

@@ -12,44 +12,44 @@ from longtail.arrays import Float64Array, Int64Array
 from longtail.evaluation.trainings import TRIAL_COLUMNS
 from longtail.evaluation.uncertainty import exact_interval
 
-# The number of confused pairs stored of each trial.
+# The largest number of confused pairs that are stored of each trial.
 MAX_PAIRS = 100
 
 
 def species_table(
     confusions: pd.DataFrame, profile: pd.DataFrame, confidence: float
 ) -> pd.DataFrame:
-    """Recall, precision and F1 of each species in each trial.
+    """Compute recall, precision and F1 of each species in each trial.
 
     Recall and precision have exact intervals. Precision depends on the frequencies of the
     species in the test set.
 
     Args:
-        confusions: of any number of trials, see
-            :func:`longtail.evaluation.predictions.class_confusions`.
+        confusions: table of :func:`longtail.evaluation.predictions.class_confusions`, of any
+            number of trials.
         profile: one row per class: its name, its group and its training images.
-        confidence: of the intervals.
+        confidence: confidence level of the intervals.
 
     Returns:
         One row per trial and species, head to tail: the trial's names, ``test_set``, ``label``,
         ``species``, ``group``, ``train_images``, ``test_images``, ``recall``, ``recall_low``,
         ``recall_high``, ``answers`` (images predicted as this species), ``precision``,
         ``precision_low``, ``precision_high``, ``f1``, ``taken_for`` (the species that it is most
-        often confused with, of several the first by label; empty if none) and
+        often confused with, the first by label if several are; empty if none) and
         ``taken_for_images``. A share of no image is NaN.
     """
     classes = len(profile)
     by_label = profile.set_index("label")
     names = by_label["class_name"]
     parts = []
-    for keys, own in _trials(confusions):
-        true, predicted = own["true"].to_numpy(), own["predicted"].to_numpy()
-        images, right = own["images"].to_numpy(), true == predicted
+    for keys, cells in _trials(confusions):
+        true, predicted = cells["true"].to_numpy(), cells["predicted"].to_numpy()
+        images, right = cells["images"].to_numpy(), true == predicted
         support, answered, hits = (
-            np.bincount(of[chosen], images[chosen], minlength=classes).astype(np.int64)
-            for of, chosen in ((true, slice(None)), (predicted, slice(None)), (true, right))
+            np.bincount(labels[chosen], images[chosen], minlength=classes).astype(np.int64)
+            for labels, chosen in ((true, slice(None)), (predicted, slice(None)), (true, right))
         )
-        wrong = own[~right].sort_values(
+        wrong = cells[~right].sort_values(
             ["true", "images", "predicted"], ascending=[True, False, True], kind="stable"
         )
         first = wrong.drop_duplicates("true").set_index("true").reindex(range(classes))
@@ -76,26 +76,26 @@ def species_table(
 def confused_pairs(
     confusions: pd.DataFrame, profile: pd.DataFrame, confidence: float
 ) -> pd.DataFrame:
-    """The most confused pairs of species of each trial, at most ``MAX_PAIRS``.
+    """Return the most confused pairs of species of each trial, at most ``MAX_PAIRS``.
 
     Args:
-        confusions: of any number of trials, see
-            :func:`longtail.evaluation.predictions.class_confusions`.
+        confusions: table of :func:`longtail.evaluation.predictions.class_confusions`, of any
+            number of trials.
         profile: one row per class, with its name.
-        confidence: of the intervals.
+        confidence: confidence level of the intervals.
 
     Returns:
         One row per trial and pair, ordered by ``both_ways``, ``images`` and label within a trial:
-        the trial's names, ``test_set``, ``true``, ``predicted`` (names of species), ``images`` (of
-        the first that are predicted as the second), ``test_images`` (of the first), ``share`` (of
-        these), ``share_low`` and ``share_high`` (exact), ``both_ways`` (images of either that
-        are predicted as the other).
+        the trial's names, ``test_set``, ``true``, ``predicted`` (names of species), ``images``
+        (test images of the first that are predicted as the second), ``test_images`` (of the
+        first), ``share`` (the former divided by the latter), ``share_low`` and ``share_high``
+        (exact), ``both_ways`` (images of either that are predicted as the other).
     """
     names = profile.set_index("label")["class_name"]
     parts = []
-    for keys, own in _trials(confusions):
-        support = own.groupby("true")["images"].sum()
-        wrong = own[own["true"] != own["predicted"]]
+    for keys, cells in _trials(confusions):
+        support = cells.groupby("true")["images"].sum()
+        wrong = cells[cells["true"] != cells["predicted"]]
         back = wrong.rename(columns={"true": "predicted", "predicted": "true", "images": "back"})
         pairs = wrong.merge(back[["true", "predicted", "back"]], "left", ["true", "predicted"])
         pairs["both_ways"] = pairs["images"] + pairs["back"].fillna(0).astype(np.int64)
@@ -103,7 +103,7 @@ def confused_pairs(
             ["both_ways", "images", "true", "predicted"], ascending=[False, False, True, True]
         ).head(MAX_PAIRS)
         images = top["images"].to_numpy()
-        of = support.reindex(top["true"]).to_numpy()
+        support_of_true = support.reindex(top["true"]).to_numpy()
         parts.append(
             pd.DataFrame(
                 {
@@ -111,8 +111,8 @@ def confused_pairs(
                     "true": top["true"].map(names),
                     "predicted": top["predicted"].map(names),
                     "images": images,
-                    "test_images": of,
-                    **_share_with_interval("share", images, of, confidence),
+                    "test_images": support_of_true,
+                    **_share_with_interval("share", images, support_of_true, confidence),
                     "both_ways": top["both_ways"],
                 }
             )
@@ -121,10 +121,10 @@ def confused_pairs(
 
 
 def _trials(confusions: pd.DataFrame) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
-    """The names and the test set of each trial, and its confusions."""
+    """Yield the names and the test set of each trial, and its confusions."""
     keys = [*TRIAL_COLUMNS, "test_set"]
-    for values, own in confusions.groupby(keys, sort=False):
-        yield dict(zip(keys, values, strict=True)), own
+    for values, cells in confusions.groupby(keys, sort=False):
+        yield dict(zip(keys, values, strict=True)), cells
 
 
 def _divided(part: Int64Array, whole: Int64Array) -> Float64Array:
@@ -134,7 +134,7 @@ def _divided(part: Int64Array, whole: Int64Array) -> Float64Array:
 def _share_with_interval(
     name: str, part: Int64Array, whole: Int64Array, confidence: float
 ) -> dict[str, Float64Array]:
-    """Columns of a share and the ends of its interval; NaN for shares of no image."""
+    """Return columns of a share and the ends of its interval; NaN for shares of no image."""
     share = _divided(part, whole)
     low, high = np.full_like(share, np.nan), np.full_like(share, np.nan)
     some = whole > 0

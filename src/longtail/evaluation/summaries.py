@@ -12,11 +12,11 @@ CELL_COLUMNS = ["dataset", "train_set", "backbone", "method", "test_set"]
 
 
 def summarise(results: pd.DataFrame, confidence: float) -> pd.DataFrame:
-    """Means over seeds, one row per method, test set and metric.
+    """Average over seeds, one row per method, test set and metric.
 
     Args:
-        results: the tidy results, one row per trial and test set.
-        confidence: of the intervals in ``results``.
+        results: tidy results, one row per trial and test set.
+        confidence: confidence level of the intervals in ``results``.
 
     Returns:
         ``CELL_COLUMNS``, ``metric``, ``images``, ``seeds``, ``value`` (the mean over seeds),

@@ -15,7 +15,7 @@ from longtail.storage.files import verified
 
 # The columns that identify a trial, in the order of the parts of its name.
 TRIAL_COLUMNS = ("dataset", "train_set", "backbone", "method", "seed")
-# In the place of the trial that was trained: the predictions come from a file.
+# Replaces the name of the trial that was trained if the predictions come from a file.
 EXTERNAL = "external"
 # Columns from the trial's card; older cards lack some.
 FROM_CARD = (
@@ -28,13 +28,13 @@ FROM_CARD = (
 
 
 def trainings_table(cards: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """One row per card.
+    """Make a table with one row per card.
 
     Returns:
-        ``TRIAL_COLUMNS``; ``FROM_CARD``, empty where a card lacks a value; and ``parameters``,
-        those of the trial that was trained (``trained_by``), as JSON. ``started`` is in seconds
-        since 1970. ``seconds`` is the duration of the training, together with its first stage if
-        it has one: ``first_stage`` is the fingerprint of that, ``first_stage_seconds`` its share.
+        ``TRIAL_COLUMNS``; ``FROM_CARD``, empty if a card lacks a value; and ``parameters``, those
+        of the trial that was trained (``trained_by``), as JSON. ``started`` is in seconds since
+        1970. ``seconds`` is the duration of the training, including its first stage if it has
+        one: ``first_stage`` is its fingerprint, ``first_stage_seconds`` its duration.
     """
     rows = [
         {
@@ -48,26 +48,28 @@ def trainings_table(cards: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def is_external(rows: pd.DataFrame) -> pd.Series[bool]:
-    """Whether each row of results or trainings is of predictions that come from a file."""
+    """True for rows of results or trainings whose predictions come from a file."""
     return rows["trained_by"] == EXTERNAL
 
 
 def distinct_trainings(trainings: pd.DataFrame) -> pd.Series[float]:
-    """The seconds of each training by its fingerprint, first stages as trainings of their own."""
-    own = trainings[~is_external(trainings)].drop_duplicates("fingerprint").set_index("fingerprint")
-    if "first_stage" not in own:  # an older table
-        return own["seconds"]
-    later = own.dropna(subset="first_stage")
+    """Return the seconds of each training by fingerprint; first stages count as trainings."""
+    distinct = (
+        trainings[~is_external(trainings)].drop_duplicates("fingerprint").set_index("fingerprint")
+    )
+    if "first_stage" not in distinct:  # an older table
+        return distinct["seconds"]
+    later = distinct.dropna(subset="first_stage")
     first = later.set_index("first_stage")["first_stage_seconds"]
-    seconds = own["seconds"].sub(own["first_stage_seconds"].fillna(0))
+    seconds = distinct["seconds"].sub(distinct["first_stage_seconds"].fillna(0))
     every = pd.concat([seconds, first])
     return every[~every.index.duplicated()]
 
 
 def fingerprints_in(file: Path) -> set[str]:
-    """The fingerprints of the trainings in a card (JSON) or a table of trainings (CSV).
+    """Return the fingerprints of the trainings in a card (JSON) or a table of trainings (CSV).
 
-    A training that starts from another one also names that.
+    A training that starts from another one also names the other one.
 
     Raises:
         DataError: if the file is damaged, or cannot be read.

@@ -29,7 +29,7 @@ from longtail.arrays import Float32Array, Float64Array, Int64Array
 
 # Numbers in one block of resampled weights: 4 MB of float32, which fits in a CPU cache.
 BLOCK_SIZE = 1 << 20
-# Fewer hits than this are none, except for rounding.
+# A smaller number of hits is zero, except for rounding.
 NO_HITS = 1e-9
 # With more images, an interval has no width in floating point.
 MOST_IMAGES = 1e9
@@ -39,18 +39,18 @@ NO_INTERVAL = float("nan"), float("nan")
 def exact_interval(
     share: npt.ArrayLike, images: npt.ArrayLike, confidence: float = 0.95
 ) -> tuple[Float64Array, Float64Array]:
-    """The exact interval of a binomial proportion (Clopper and Pearson 1934).
+    """Compute the exact interval of a binomial proportion (Clopper and Pearson 1934).
 
     It covers the true share at least as often as ``confidence`` says, for every share and every
     number of images. Wilson's covers 0.95 on average, but only 0.84 for some shares near 1.
 
     Args:
         share: hits divided by ``images``; any shape.
-        images: the number of images, of the same shape; need not be whole (an effective number).
-        confidence: of the two-sided interval.
+        images: number of images, of the same shape; may be fractional (an effective number).
+        confidence: confidence level of the two-sided interval.
 
     Returns:
-        The lower and the upper end; NaN for a share that is NaN.
+        Lower and upper end; NaN for a share that is NaN.
 
     Examples:
         >>> low, high = exact_interval(0.5, 38)
@@ -69,18 +69,18 @@ def exact_interval(
 def share_interval(
     value: float, variance: float, images: float, confidence: float
 ) -> tuple[float, float]:
-    """The interval of a metric from 0 to 1 with a known sampling variance.
+    """Compute the interval of a metric from 0 to 1 with a known sampling variance.
 
     It is the exact interval of a share of as many images as would give that variance (Korn and
-    Graubard 1998). Unlike ``value +- 1.96 standard errors`` it is asymmetric near 0 and 1, and has
-    a width even if no prediction is wrong.
+    Graubard 1998). Unlike ``value +- 1.96 standard errors``, it is asymmetric near 0 and 1, and
+    has a width even if no prediction is wrong.
 
     Args:
-        value: the metric on the test set.
+        value: metric on the test set.
         variance: its sampling variance.
-        images: the number of images that counts if the variance is 0, for instance because no
+        images: number of images that counts if the variance is 0, for instance because no
             prediction is wrong.
-        confidence: of the two-sided interval.
+        confidence: confidence level of the two-sided interval.
 
     Examples:
         >>> low, high = share_interval(0.5, 0.25 / 38, 38, 0.95)
@@ -98,21 +98,21 @@ def share_interval(
 def loss_interval(
     value: float, variance: float, largest: float, confidence: float
 ) -> tuple[float, float]:
-    """The gamma interval of a mean of numbers that are not negative, a few of them large.
+    """Compute the gamma interval of a mean of non-negative numbers, a few of them large.
 
-    A mean loss is the sum of many small contributions and a few large ones. Like the number of
-    these, its sampling distribution is skewed. A gamma distribution with the same mean and variance
-    is too; its upper end counts one more contribution as large as the largest seen (Fay and Feuer
+    A mean loss is the sum of many small contributions and a few large ones. Its sampling
+    distribution is skewed, and so is a gamma distribution with the same mean and variance. The
+    upper end counts one more contribution as large as the largest observed one (Fay and Feuer
     1997, who derive it for weighted sums of rare events).
 
     Args:
-        value: the mean.
-        variance: its sampling variance.
-        largest: the largest contribution of one image to the mean.
-        confidence: of the two-sided interval.
+        value: mean.
+        variance: sampling variance of the mean.
+        largest: largest contribution of one image to the mean.
+        confidence: confidence level of the two-sided interval.
 
     Returns:
-        The lower and the upper end; NaN if the mean or the variance is not positive.
+        Lower and upper end; NaN if the mean or the variance is not positive.
     """
     if not (value > 0 and variance > 0):
         return NO_INTERVAL
@@ -126,18 +126,18 @@ def loss_interval(
 def smallest_share_interval(
     hits: Int64Array, images: Int64Array, confidence: float
 ) -> tuple[float, float]:
-    """An interval of the smallest of several true shares, such as the accuracy of the worst class.
+    """Compute an interval of the smallest of several true shares, such as the worst class'.
 
-    The smallest share observed is biased: of many classes, one does badly by chance. The smallest
-    of the lower ends is a lower bound of the smallest true share, since it is one for the class
-    that this share belongs to. For the upper bound all upper ends must hold at once, so their
-    level is divided by the number of shares (Bonferroni). The interval contains the true value at
-    least as often as ``confidence`` says.
+    The smallest observed share is biased: of many classes, one does badly by chance. The smallest
+    lower end is a lower bound of the smallest true share, since it is one for the class of that
+    share. For the upper bound all upper ends must hold at once, so their level is divided by the
+    number of shares (Bonferroni). The interval contains the true value at least as often as
+    ``confidence`` says.
 
     Args:
-        hits: by class.
-        images: by class, at least 1.
-        confidence: of the two-sided interval.
+        hits: hits by class.
+        images: images by class, at least 1.
+        confidence: confidence level of the two-sided interval.
     """
     share = hits / images
     low, _ = exact_interval(share, images, confidence)
@@ -146,15 +146,15 @@ def smallest_share_interval(
 
 
 def resampled_weights(images: int, resamples: int, seed: int) -> Iterator[Float32Array]:
-    """How often each image is drawn in each of the bootstrap's resamples (Efron 1979).
+    """Count how often each image is drawn in each of the bootstrap's resamples (Efron 1979).
 
     Equal arguments give equal draws, whatever the size of the blocks: the metrics of two models on
     the same test set use the same resamples, so that their differences are paired.
 
     Args:
-        images: the number of images in the test set, at least 1.
-        resamples: the number of resamples.
-        seed: of the random generator.
+        images: number of images in the test set, at least 1.
+        resamples: number of resamples.
+        seed: seed of the random generator.
 
     Yields:
         Blocks of shape (some resamples, images), of bounded size; each row sums to ``images``.
@@ -175,7 +175,7 @@ def resampled_weights(images: int, resamples: int, seed: int) -> Iterator[Float3
 def interval_over_seeds(
     value: Float64Array, low: Float64Array, high: Float64Array, confidence: float
 ) -> tuple[float, float, float, float]:
-    """The mean over seeds of a metric, its interval, and the standard deviation between seeds.
+    """Average a metric over seeds, with an interval and the standard deviation between seeds.
 
     Each side is the root of the sum of squares of two half widths (Zou and Donner 2008): the mean
     half width over seeds, for the test images, and Student's half width of the mean over seeds.
@@ -183,14 +183,14 @@ def interval_over_seeds(
     If one seed has no interval, the mean has none: the part of the seeds alone would be too small.
 
     Args:
-        value: the metric, one value per seed.
-        low: the lower ends of the intervals; NaN if there is none.
-        high: the upper ends; NaN if there is none.
-        confidence: of those intervals and of this one.
+        value: metric, one value per seed.
+        low: lower ends of the intervals; NaN if there is none.
+        high: upper ends of the intervals; NaN if there is none.
+        confidence: confidence level of these intervals and of the result.
 
     Returns:
-        The mean, the lower and the upper end (NaN if a seed's are), and the deviation (NaN for
-        one seed).
+        Mean, lower and upper end (NaN if a seed's are), and standard deviation (NaN for one
+        seed).
     """
     mean, seeds = float(value.mean()), len(value)
     below, above = float((value - low).mean()), float((high - value).mean())
