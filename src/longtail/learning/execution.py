@@ -1,4 +1,4 @@
-"""Where and how networks run: device, arithmetic, CPU threads and compilation."""
+"""The execution of networks: device, arithmetic, CPU threads and compilation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from longtail.wording import counted
 
 log = logging.getLogger(__name__)
 
-# From a network and its images to what it returns for them.
+# A function of a network and its images that returns the network's output.
 Forward = Callable[[nn.Module, Tensor], Any]
 
 # Compiling a network takes about a minute, which the trials of a process share. A training with
@@ -31,12 +31,12 @@ RECOMPILE_LIMIT = 64
 
 @dataclass(frozen=True)
 class Execution:
-    """Where a network runs and how; made by :func:`choose_execution`.
+    """The device and the arithmetic of a network; made by :func:`choose_execution`.
 
     Attributes:
-        device: of the network and of its images.
-        precision: as in the recipe; :attr:`dtype` says what ``auto`` is on this device.
-        compile: as in the compute parameters; :meth:`forward` decides for ``auto``.
+        device: device of the network and of its images.
+        precision: precision in the recipe; :attr:`dtype` resolves ``auto`` on this device.
+        compile: setting of the compute parameters; :meth:`forward` resolves ``auto``.
     """
 
     device: torch.device
@@ -45,7 +45,7 @@ class Execution:
 
     @property
     def dtype(self) -> torch.dtype:
-        """The type that matrix products are computed in.
+        """Type in which matrix products are computed.
 
         ``auto`` is bfloat16 on GPUs that have instructions for it, and float32 elsewhere.
         """
@@ -58,14 +58,14 @@ class Execution:
 
     @property
     def number_format(self) -> str:
-        """The name of :attr:`dtype`, for a training's card and its checkpoints."""
+        """Name of :attr:`dtype`, for a training's card and its checkpoints."""
         return str(self.dtype).removeprefix("torch.")
 
     def in_float32(self) -> Execution:
-        """The same in float32, in which everything that is evaluated or predicted is computed.
+        """Return the same in float32, in which all evaluation and prediction is computed.
 
-        bfloat16 keeps 8 bits, which changes the predicted class of some images in a hundred, and
-        of different images on each processor.
+        bfloat16 keeps 8 bits, which changes the predicted class of some images in a hundred, of
+        different ones on each processor.
         """
         return replace(self, precision="float32")
 
@@ -76,10 +76,10 @@ class Execution:
         return nullcontext()
 
     def forward(self, steps: int) -> Forward:
-        """The forward pass, plain or compiled.
+        """Return the forward pass, plain or compiled.
 
         Args:
-            steps: the number of batches in the whole training. ``auto`` compiles on GPUs from
+            steps: number of batches in the whole training. ``auto`` compiles on GPUs from
                 :data:`MIN_COMPILED_STEPS` on, and never on CPUs, where it gains too little.
         """
         is_long = steps >= MIN_COMPILED_STEPS
@@ -100,7 +100,7 @@ class Execution:
 
 
 def choose_execution(compute: Compute, recipe: Recipe) -> Execution:
-    """How to run a trial on this machine; on a CPU it also sets the number of threads.
+    """Choose how to run a trial on this machine; on a CPU, also set the number of threads.
 
     Raises:
         ConfigurationError: if ``compute.device`` is ``cuda`` and there is no GPU.
@@ -109,7 +109,7 @@ def choose_execution(compute: Compute, recipe: Recipe) -> Execution:
 
 
 def choose_device(compute: Compute) -> torch.device:
-    """The device of ``compute.device``; ``auto`` is a GPU if there is one.
+    """Return the device of ``compute.device``; ``auto`` is a GPU if there is one.
 
     On a CPU it also sets the number of threads.
 
@@ -125,20 +125,20 @@ def choose_device(compute: Compute) -> torch.device:
 
 
 def describe_device(device: torch.device) -> str:
-    """The device's name, for a training's card."""
+    """Return the device's name, for a training's card."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"CPU {platform.machine()}, {counted(torch.get_num_threads(), 'thread')}"
 
 
 def plain_forward(model: nn.Module, images: Tensor) -> Any:
-    """What a network returns for images, without compilation."""
+    """Return a network's output for images, without compilation."""
     return model(images)
 
 
 @cache
 def compiled_forward() -> Forward:
-    """:func:`plain_forward`, compiled.
+    """Return :func:`plain_forward`, compiled.
 
     It is one function for all models of a process, so that a second model of the same network
     finds it compiled. Each network and batch shape is a recompilation of it; above the limit
@@ -153,7 +153,7 @@ def out_of_memory_explained(recipe: Recipe, resident: bool = False) -> Iterator[
     """Say which parameters to change when a GPU runs out of memory.
 
     Args:
-        recipe: its ``batch_size`` and ``image_size`` can be lowered.
+        recipe: recipe whose ``batch_size`` and ``image_size`` can be lowered.
         resident: whether the images are in the GPU's memory; they could be streamed instead.
 
     Raises:

@@ -21,17 +21,17 @@ def predict_logits(
     execution: Execution,
     advance: Callable[[int], None] | None = None,
 ) -> Tensor:
-    """Logits of uint8 images, resized to the size that the model takes, or of five crops.
+    """Compute logits of uint8 images, resized to the model's size, or of five crops.
 
     Args:
-        model: on the device; its mode is restored afterwards.
+        model: model on the device; its mode is restored afterwards.
         images: uint8 of shape (images, 3, height, width), resident or streamed.
-        batch_size: the number of images that are processed at a time.
-        execution: where and how the model runs.
-        advance: called with the number of images of each batch once it is done.
+        batch_size: number of images that are processed at a time.
+        execution: device and arithmetic of the model.
+        advance: function that is called with the number of images of each batch after it.
 
     Returns:
-        float32 of shape (images, classes), on the device.
+        Logits as float32 of shape (images, classes), on the device.
 
     Raises:
         DataError: if streamed images can no longer be read.
@@ -52,10 +52,10 @@ def predict_logits(
 
 
 def logits_of_images(model: ImageModel, images: Tensor) -> Tensor:
-    """Logits of float images of any size, float32 (images, classes).
+    """Compute logits of float images of any size, float32 (images, classes).
 
-    Images are resized to the model's size; or, with ``model.five_crop_size``, to this size, and
-    the logits of the four corners and the centre are averaged.
+    Images are resized to the model's size. With ``model.five_crop_size`` they are resized to that
+    size, and the logits of the four corners and the centre are averaged.
     """
     if model.five_crop_size is None:
         logits: Tensor = model(_channels_last(resize(images, model.image_size)))

@@ -1,7 +1,7 @@
 """The geometric operations of RandAugment and AutoAugment, on batches, one strength per image.
 
 All take float images (batch, 3, height, width) and signed strengths of shape (batch,), where 1 is
-the largest change that RandAugment makes. What comes from outside an image is black.
+the largest change that RandAugment makes. The area outside an image is black.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from longtail.learning.augmentation.geometry import Transform, warp_affine
 
 # The largest rotation, shear and translation.
 DEGREES, SHEAR, SHIFT = 30.0, 0.3, 0.45
-# Of an affine map's matrix: one number for all images, or one per image.
+# A row of an affine map's matrix: one number for all images, or one per image.
 MatrixRow = tuple[Tensor | float, Tensor | float, Tensor | float]
 
 
@@ -51,7 +51,7 @@ def translate_y(images: Tensor, strengths: Tensor) -> Tensor:
 
 
 def draw_rotations(degrees: float, count: int, generator: torch.Generator) -> Tensor:
-    """The strengths of rotations by angles uniform up to ``degrees`` to either side."""
+    """Draw the strengths of rotations by angles uniform up to ``degrees`` to either side."""
     return degrees * (2 * torch.rand(count, generator=generator) - 1) / DEGREES
 
 
@@ -61,7 +61,7 @@ def rotation(strengths: Tensor) -> Transform:
 
 
 def _warped(images: Tensor, across: MatrixRow, down: MatrixRow) -> Tensor:
-    """Images under affine maps about their centres, filled with black."""
+    """Transform images by affine maps about their centres, filled with black."""
     ones = torch.ones(len(images), device=images.device)
     affine = torch.stack([torch.stack([ones * c for c in row], dim=1) for row in (across, down)], 1)
     return warp_affine(images, affine, (images.shape[2], images.shape[3]), padding="zeros")

@@ -1,7 +1,7 @@
 """AutoAugment's policy for CIFAR (Cubuk et al., CVPR 2019, arXiv 1805.09501), on batches.
 
 Each image gets one of the 25 sub-policies of the paper's table 7: two operations, each applied
-with its own probability and at a fixed magnitude, 9 being the end of its range. Where an operation
+with its own probability and at a fixed magnitude, 9 being the end of its range. If an operation
 has two directions, one is drawn.
 """
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from longtail.learning.augmentation import affine, colour
 from longtail.learning.augmentation.chosen_operations import ChosenOperations, Operation, identity
 
-# What comes from outside an image is grey, about the mean of the images, as in the authors' code.
+# The area outside an image is grey, about the mean of the images, as in the authors' code.
 MIDDLE_GREY = 128.0
 # The largest magnitude, and the largest translation as a multiple of RandAugment's.
 LARGEST_MAGNITUDE = 9
@@ -21,7 +21,7 @@ TRANSLATION = 150 / 331 / affine.SHIFT
 
 
 def filled_with_grey(operation: Operation) -> Operation:
-    """A geometric operation that fills with grey instead of black."""
+    """Return a geometric operation that fills with grey instead of black."""
 
     def filled(images: Tensor, strengths: Tensor) -> Tensor:
         return operation(images - MIDDLE_GREY, strengths) + MIDDLE_GREY
@@ -80,12 +80,12 @@ CIFAR10: tuple[tuple[Step, Step], ...] = (
 def auto_augment_steps(
     batches: list[Tensor], generator: torch.Generator, device: torch.device
 ) -> ChosenOperations:
-    """A random sub-policy for each image.
+    """Draw a sub-policy for each image.
 
     Args:
-        batches: of the epoch; only their lengths matter.
-        generator: on the CPU.
-        device: of the images.
+        batches: batches of the epoch; only their lengths matter.
+        generator: generator on the CPU.
+        device: device of the images.
     """
 
     count = sum(map(len, batches))
@@ -103,10 +103,10 @@ def auto_augment_steps(
 
 
 def policy_table() -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The sub-policies as tensors of shape (25, 2).
+    """Return the sub-policies as tensors of shape (25, 2).
 
     Returns:
-        The numbers of the operations in :data:`OPERATIONS`, their probabilities, their strengths
+        Numbers of the operations in :data:`OPERATIONS`, their probabilities, their strengths
         without a sign, and whether a sign is drawn.
     """
     names = list(POLICY_OPERATIONS)

@@ -9,12 +9,12 @@ from torch import Tensor
 
 from longtail.learning.data.image_source import split_like
 
-# From images and strengths to images.
+# A function of images and strengths that returns images.
 Operation = Callable[[Tensor, Tensor], Tensor]
 
 
 def identity(images: Tensor, strengths: Tensor) -> Tensor:  # noqa: ARG001 - an Operation
-    """The images as they are."""
+    """Return the images unchanged."""
     return images
 
 
@@ -26,11 +26,11 @@ class ChosenOperations:
     that do not get it.
 
     Args:
-        operations: to choose from.
-        chosen: the number of each image's operation in each turn, int64 (turns, images).
-        strengths: of these operations, float32 (turns, images).
-        batches: of the epoch; only their lengths matter.
-        device: of the images.
+        operations: operations to choose from.
+        chosen: number of each image's operation in each turn, int64 (turns, images).
+        strengths: strengths of these operations, float32 (turns, images).
+        batches: batches of the epoch; only their lengths matter.
+        device: device of the images.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class ChosenOperations:
     ) -> None:
         self._operations = operations
         by_batch = zip(*(split_like(each.T, batches) for each in (chosen, strengths)), strict=True)
-        # Per batch: the number of images of each operation, which images, and their strengths.
+        # Per batch: the number of images of each operation, the images, and their strengths.
         self._counts: dict[int, list[list[int]]] = {}
         rows, strong, start = [], [], 0
         for numbers, strength in by_batch:

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 # The weights of red, green and blue in luma (ITU-R BT.601).
 LUMA = (0.299, 0.587, 0.114)
-# At full strength an image is blended with a factor of 1 plus or minus this.
+# At full strength, an image is blended with a factor of 1 plus or minus this.
 MAX_CHANGE = 0.9
 # The number of bits, out of 8, that posterize drops at full strength.
 DROPPED_BITS = 4
@@ -34,15 +34,15 @@ def saturation(images: Tensor, strengths: Tensor) -> Tensor:
 
 
 def hue(images: Tensor, strengths: Tensor) -> Tensor:
-    """Turn the colour circle, by half of it at full strength; the values of HSV stay.
+    """Rotate the hue, by half of the colour circle at full strength; value (HSV) is unchanged.
 
-    Its colours are counted in sixths from red. The way back is that of Smith 1978
-    (doi 10.1145/965139.807361) without its cases.
+    Hues are counted in sixths of the circle from red. The conversion back is that of Smith 1978
+    (doi 10.1145/965139.807361), without case distinctions.
     """
     red, green, blue = images.unbind(1)
     high, low = images.amax(1), images.amin(1)
     span = high - low
-    # Grey has no hue: whatever it gets, a span of 0 leaves it as it is.
+    # Grey has no hue: with any hue, a span of 0 leaves it unchanged.
     divisor = torch.where(span > 0, span, 1)
     of_green, of_blue = 2 + (blue - red) / divisor, 4 + (red - green) / divisor
     sixths = torch.where(green == high, of_green, of_blue)

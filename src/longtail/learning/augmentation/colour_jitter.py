@@ -1,4 +1,4 @@
-"""Colour jitter, on batches: brightness, contrast, saturation and hue of each image by its own."""
+"""Colour jitter, on batches: brightness, contrast, saturation and hue vary by image."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ def colour_jitter_steps(
     generator: torch.Generator,
     device: torch.device,
 ) -> ChosenOperations:
-    """Change the colours of some images, in an order of their own, and make some images grey.
+    """Change the colours of some images, each in its own order, and make some images grey.
 
     Args:
-        jitter: the largest changes, and the probabilities.
-        batches: of the epoch; only their lengths matter.
-        generator: on the CPU.
-        device: of the images.
+        jitter: largest changes, and probabilities.
+        batches: batches of the epoch; only their lengths matter.
+        generator: generator on the CPU.
+        device: device of the images.
     """
     count = sum(map(len, batches))
-    # Of the operations: full strength is a factor of 1 +- MAX_CHANGE, and half the colour circle.
+    # Limits of the operations: full strength is a factor of 1 +- MAX_CHANGE, and half the circle.
     factors = torch.tensor([jitter.brightness, jitter.contrast, jitter.saturation])
     largest = torch.cat([factors / colour.MAX_CHANGE, torch.tensor([2 * jitter.hue])])
     order = torch.rand((len(CHANGES), count), generator=generator).argsort(dim=0)

@@ -11,14 +11,14 @@ from longtail.learning.augmentation.random_erasing import rectangle_mask
 def cutout(
     side: int, count: int, size: int, generator: torch.Generator, device: torch.device
 ) -> Transform:
-    """Blacken a square of each image, whose centre is any pixel; it is clipped at the border.
+    """Blacken a square of each image; its centre is any pixel, and it is clipped at the border.
 
     Args:
-        side: of the squares, in pixels.
-        count: the number of images in the epoch.
-        size: the side of the images, in pixels.
-        generator: on the CPU.
-        device: of the images.
+        side: side of the squares, in pixels.
+        count: number of images in the epoch.
+        size: side of the images, in pixels.
+        generator: generator on the CPU.
+        device: device of the images.
     """
 
     centres = torch.randint(0, size, (2, count), generator=generator)

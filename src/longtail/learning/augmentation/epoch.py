@@ -24,12 +24,12 @@ from longtail.learning.augmentation.random_erasing import random_erasing
 from longtail.learning.data.image_source import ImageSource, as_image_source, sequential_batches
 from longtail.parameters import ColourJitter, Recipe
 
-# From images, batches and a generator to augmented batches.
+# A function of images, batches and a generator that yields augmented batches.
 Augment = Callable[[ImageSource, list[Tensor], torch.Generator], Generator[Tensor]]
 
 
 def mean_and_std(images: Tensor | ImageSource) -> tuple[Tensor, Tensor]:
-    """Each channel's mean and standard deviation over uint8 images, of pixels scaled to 0..1.
+    """Compute each channel's mean and standard deviation over uint8 images scaled to 0..1.
 
     They are computed from a histogram of the 256 values, so that the result does not depend on
     the order of summation.
@@ -53,7 +53,7 @@ def mean_and_std(images: Tensor | ImageSource) -> tuple[Tensor, Tensor]:
 def shuffled(
     count: int, batch_size: int, generator: torch.Generator, device: torch.device
 ) -> list[Tensor]:
-    """The numbers 0 to ``count - 1`` in random order, in batches.
+    """Return the numbers 0 to ``count - 1`` in random order, in batches.
 
     A last batch of one image joins the batch before it: BatchNorm cannot train on one image.
     """
@@ -77,7 +77,7 @@ class Augmentation:
         recipe: ``crop_padding`` (pixels), ``horizontal_flip``, ``random_resized_crop``,
             ``rotation``, ``auto_augment``, ``rand_augment``, ``random_erasing``, ``cutout`` and
             ``image_size``.
-        colour_jitter: of the images, None for none.
+        colour_jitter: colour jitter of the images; None for none.
     """
 
     def __init__(self, recipe: Recipe, colour_jitter: ColourJitter | None = None) -> None:

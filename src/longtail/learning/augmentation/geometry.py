@@ -11,18 +11,18 @@ from torch.nn import functional as F
 
 from longtail.parameters import RandomErasing, RandomResizedCrop
 
-# One step of an epoch's augmentation; its random numbers were drawn before the epoch. From images,
-# (batch, 3, height, width) in 0..255, uint8 until a step computes in float32, and their positions
-# in the epoch.
+# One step of an epoch's augmentation; its random numbers were drawn before the epoch. It maps
+# images, (batch, 3, height, width) in 0..255, uint8 until a step computes in float32, and their
+# positions in the epoch to images.
 Transform = Callable[[Tensor, slice], Tensor]
 
 
 def padded_crop(shifts: Tensor, padding: int) -> Transform:
-    """Crops of the images' own size, from zero-padded images.
+    """Crop zero-padded images to their original size.
 
     Args:
-        shifts: down and right, in pixels, from 0 to twice the padding, shape (2, images).
-        padding: pixels on each side.
+        shifts: shifts down and right, in pixels, from 0 to twice the padding, (2, images).
+        padding: width of the border on each side, in pixels.
     """
 
     def crop(images: Tensor, part: slice) -> Tensor:
@@ -43,11 +43,11 @@ def horizontal_flip(flips: Tensor) -> Transform:
 
 
 def resized_crop(boxes: Tensor, size: int) -> Transform:
-    """Rectangles of the images, each resized to a square.
+    """Cut rectangles from the images and resize each to a square.
 
     Args:
         boxes: top, left, height and width as fractions of the image, float32 (4, images).
-        size: the side of the square, in pixels.
+        size: side of the square, in pixels.
     """
 
     def crop(images: Tensor, part: slice) -> Tensor:
@@ -75,11 +75,11 @@ def resize(images: Tensor, image_size: int) -> Tensor:
 
 
 def five_crops(images: Tensor, size: int) -> tuple[Tensor, ...]:
-    """The four corners and the centre of square images, each (images, channels, size, size).
+    """Return the four corners and the centre of square images, (images, channels, size, size).
 
     Args:
         images: (images, channels, side, side).
-        size: the side of the crops, at most ``side``.
+        size: side of the crops, at most ``side``.
     """
     rest = images.shape[-1] - size
     places = ((0, 0), (0, rest), (rest, 0), (rest, rest), (rest // 2, rest // 2))
@@ -89,13 +89,13 @@ def five_crops(images: Tensor, size: int) -> tuple[Tensor, ...]:
 def warp_affine(
     images: Tensor, affine: Tensor, size: int | tuple[int, int], padding: str = "border"
 ) -> Tensor:
-    """Bilinear samples of float images under affine maps.
+    """Sample float images bilinearly under affine maps.
 
     Args:
         images: (batch, 3, height, width).
-        affine: from the coordinates of the result to those of the image, both from -1 to 1
+        affine: maps from the coordinates of the result to those of the image, both from -1 to 1
             between the outer edges; (batch, 2, 3).
-        size: of the result, in pixels.
+        size: size of the result, in pixels.
         padding: the values outside an image: ``border`` or ``zeros``.
     """
     height, width = (size, size) if isinstance(size, int) else size
@@ -109,16 +109,16 @@ def draw_boxes(
     shape: tuple[int, int],
     generator: torch.Generator,
 ) -> Tensor:
-    """Random rectangles within images (Szegedy et al. 2015; Zhong et al. 2020).
+    """Draw rectangles within images (Szegedy et al. 2015; Zhong et al. 2020).
 
     The fraction of the area is uniform, the ratio of width to height is log-uniform in pixels,
     and the position is uniform. Sides are at most as long as the image's.
 
     Args:
-        ranges: of the area (``scale``) and of the aspect ratio (``ratio``).
-        count: the number of rectangles.
+        ranges: ranges of the area (``scale``) and of the aspect ratio (``ratio``).
+        count: number of rectangles.
         shape: height and width of the images, in pixels.
-        generator: on the CPU.
+        generator: generator on the CPU.
 
     Returns:
         Top, left, height and width as fractions of the image, float32 (4, count).

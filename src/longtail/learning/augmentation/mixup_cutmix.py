@@ -22,13 +22,13 @@ class MixupCutmix:
     All random numbers of an epoch are drawn at once, on the CPU.
 
     Args:
-        mixing: the kind, ``alpha`` of the Beta distribution of lambda, the ``probability`` of each
-            batch, and ``remix``.
-        batches: the number of batches in the epoch.
-        size: the side of the images, in pixels.
-        generator: on the CPU.
-        device: of the images.
-        class_counts: the training images of each class, (classes,), for ``remix``.
+        mixing: kind, ``alpha`` of the Beta distribution of lambda, ``probability`` of each batch,
+            and ``remix``.
+        batches: number of batches in the epoch.
+        size: side of the images, in pixels.
+        generator: generator on the CPU.
+        device: device of the images.
+        class_counts: training images of each class, (classes,), for ``remix``.
 
     Attributes:
         mixed: whether each batch is mixed.
@@ -67,12 +67,12 @@ class MixupCutmix:
                 self._remix = (mixing.remix, class_counts.to(device))
 
     def images(self, images: Tensor, partners: Tensor, batch: int) -> Tensor:
-        """Mix the images of the epoch's batch of this number with their partners.
+        """Mix the images of a batch with their partners.
 
         Args:
             images: float32 (batch, 3, size, size); or features (batch, features, 1, 1) for mixup.
-            partners: of the same shape.
-            batch: the number of the batch.
+            partners: partners, of the same shape.
+            batch: number of the batch in the epoch.
         """
         if self._edges is not None:
             pasted = rectangle_mask(self._edges[:, batch, None], images.shape[-1])
@@ -87,14 +87,14 @@ class MixupCutmix:
         partners: Tensor,
         batch: int,
     ) -> Tensor:
-        """The loss of mixed images: that of both labels, weighted by lambda, or as in remix.
+        """Compute the loss of mixed images: that of both labels, weighted by lambda or by remix.
 
         Args:
-            criterion: from logits, labels and, optionally, their shares in the mean, to a loss.
-            logits: of the mixed images, (..., batch, classes).
-            labels: of the images, (batch,).
-            partners: the labels of their partners, (batch,).
-            batch: the number of the batch.
+            criterion: function of logits, labels and, optionally, their shares in the mean.
+            logits: logits of the mixed images, (..., batch, classes).
+            labels: labels of the images, (batch,).
+            partners: labels of their partners, (batch,).
+            batch: number of the batch in the epoch.
         """
         share = self._lambdas[batch]
         if self._remix is None:
@@ -110,16 +110,16 @@ class MixupCutmix:
 
 
 def remix_shares(remix: Remix, share: Tensor, own: Tensor, partners: Tensor) -> Tensor:
-    """The share of the own label of each mixed image, in which the rarer class wins.
+    """Compute the share of the own label of each mixed image, in favour of the rarer class.
 
     Chou et al. 2020, equation 4: 0 if the own class is at least ``kappa`` times as large as the
-    partner's and ``share`` is less than ``tau``; 1 if it is the other way round.
+    partner's and ``share`` is less than ``tau``; 1 in the opposite case.
 
     Args:
-        remix: ``kappa`` and ``tau``.
-        share: of the own image in the mixed one, a scalar.
-        own: the training images of the own class, (batch,).
-        partners: those of the partner's class, (batch,).
+        remix: parameters ``kappa`` and ``tau``.
+        share: share of the own image in the mixed one, a scalar.
+        own: training images of the own class, (batch,).
+        partners: training images of the partner's class, (batch,).
     """
     larger = (own >= remix.kappa * partners) & (share < remix.tau)
     smaller = (partners >= remix.kappa * own) & (1 - share < remix.tau)
@@ -128,6 +128,6 @@ def remix_shares(remix: Remix, share: Tensor, own: Tensor, partners: Tensor) -> 
 
 
 def has_effect(remix: Remix, class_counts: Tensor) -> bool:
-    """Whether any two classes differ enough for ``remix`` to change a share."""
+    """True if any two classes differ enough for ``remix`` to change a share."""
     present = class_counts[class_counts > 0]
     return remix.tau > 0 and bool(present.max() >= remix.kappa * present.min())

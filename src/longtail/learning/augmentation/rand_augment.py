@@ -40,13 +40,13 @@ def rand_augment_steps(
     generator: torch.Generator,
     device: torch.device,
 ) -> ChosenOperations:
-    """Random operations for each image.
+    """Draw operations for each image.
 
     Args:
-        rand_augment: the number of operations per image, and their magnitude.
-        batches: of the epoch; only their lengths matter.
-        generator: on the CPU.
-        device: of the images.
+        rand_augment: number of operations per image, and their magnitude.
+        batches: batches of the epoch; only their lengths matter.
+        generator: generator on the CPU.
+        device: device of the images.
     """
 
     shape = (rand_augment.operations, sum(map(len, batches)))

@@ -19,11 +19,11 @@ def random_erasing(
     """Fill a rectangle of some images with one random colour each.
 
     Args:
-        erasing: the probability, and the ranges of size and shape.
-        count: the number of images in the epoch.
-        size: the side of the images, in pixels.
-        generator: on the CPU.
-        device: of the images.
+        erasing: probability, and ranges of size and shape.
+        count: number of images in the epoch.
+        size: side of the images, in pixels.
+        generator: generator on the CPU.
+        device: device of the images.
     """
 
     boxes = draw_boxes(erasing, count, (size, size), generator)
@@ -41,11 +41,11 @@ def random_erasing(
 
 
 def rectangle_mask(edges: Tensor, size: int) -> Tensor:
-    """The pixels of square images that are inside rectangles, bool (batch, 1, size, size).
+    """Return a mask of rectangles in square images, bool (batch, 1, size, size).
 
     Args:
         edges: top, left, bottom and right in pixels, the last two exclusive; (4, batch).
-        size: the side of the images.
+        size: side of the images, in pixels.
     """
     top, left, bottom, right = edges[:, :, None, None]
     position = torch.arange(size, device=edges.device)

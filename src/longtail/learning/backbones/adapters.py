@@ -21,8 +21,8 @@ class Adapter(nn.Module):
     LIFT (Shi et al. 2024, arXiv 2309.10019). Its output is zero until it is trained.
 
     Args:
-        width: the features of each token.
-        bottleneck: the features between both linear layers.
+        width: number of features of each token.
+        bottleneck: number of features between both linear layers.
     """
 
     def __init__(self, width: int, bottleneck: int) -> None:
@@ -36,7 +36,7 @@ class Adapter(nn.Module):
             nn.init.zeros_(zero)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """What is added to the tokens, of the same shape (batch, tokens, width)."""
+        """Return the addition to the tokens, of the same shape (batch, tokens, width)."""
         return self.scale * self.up(F.relu(self.down(self.norm(tokens))))
 
 
@@ -44,7 +44,7 @@ class AdaptedBlock(nn.Module):
     """A transformer block with an adapter.
 
     Args:
-        block: its parts are used, under their names: the weights keep theirs.
+        block: block whose parts are used under their names, so that weights keep their names.
         width: see :class:`Adapter`.
         bottleneck: see :class:`Adapter`.
     """
@@ -58,26 +58,27 @@ class AdaptedBlock(nn.Module):
     def forward(
         self, x: Tensor, attn_mask: Tensor | None = None, is_causal: bool = False
     ) -> Tensor:
-        of: Any = self  # with the parts of the block
-        attended = of.attn(of.norm1(x), attn_mask=attn_mask, is_causal=is_causal)
-        x = x + of.drop_path1(of.ls1(attended))
-        return x + of.drop_path2(of.ls2(of.mlp(of.norm2(x)))) + self.adapter(x)
+        parts: Any = self  # they have the names of the block's
+        attended = parts.attn(parts.norm1(x), attn_mask=attn_mask, is_causal=is_causal)
+        x = x + parts.drop_path1(parts.ls1(attended))
+        mapped = parts.mlp(parts.norm2(x))
+        return x + parts.drop_path2(parts.ls2(mapped)) + self.adapter(x)
 
 
 def add_adapters(network: nn.Module, adapters: Adapters, classes: int, architecture: str) -> None:
-    """Add an adapter to every block of a network, whose output stays the same until training.
+    """Add an adapter to every block of a network; the output stays the same until training.
 
     Args:
-        network: changed in place.
-        adapters: their bottleneck.
-        classes: of the classifier, by which the automatic bottleneck is chosen.
-        architecture: the name of the network, for the message.
+        network: network, changed in place.
+        adapters: parameters with the bottleneck.
+        classes: number of classes, by which the automatic bottleneck is chosen.
+        architecture: name of the network, for the message.
 
     Raises:
         ConfigurationError: if the network is no vision transformer of plain blocks.
     """
-    of: Any = network
-    blocks = of.blocks if isinstance(network, VisionTransformer) else ()
+    transformer: Any = network
+    blocks = transformer.blocks if isinstance(network, VisionTransformer) else ()
     if not blocks or any(type(block) is not Block for block in blocks):
         raise ConfigurationError(
             f"recipe.adapters: {architecture} cannot have adapters, which are for timm's vision "
@@ -86,11 +87,11 @@ def add_adapters(network: nn.Module, adapters: Adapters, classes: int, architect
         )
     bottleneck = bottleneck_width(adapters, classes, len(blocks))
     for number, block in enumerate(blocks):
-        blocks[number] = AdaptedBlock(block, of.embed_dim, bottleneck)
+        blocks[number] = AdaptedBlock(block, transformer.embed_dim, bottleneck)
 
 
 def bottleneck_width(adapters: Adapters, classes: int, blocks: int) -> int:
-    """The features in the bottleneck of each adapter.
+    """Return the number of features in the bottleneck of each adapter.
 
     The automatic number is that of LIFT: the largest power of two with which all adapters together
     have at most as many weights as the classifier, ``classes / (2 blocks)``; at least 1.

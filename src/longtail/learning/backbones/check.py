@@ -1,7 +1,7 @@
-"""Checks that networks take the images of a run, before anything is ingested or trained.
+"""Checks that networks accept the images of a run, before anything is ingested or trained.
 
 Networks are built and run on torch's meta device, which computes shapes only: without memory for
-their weights, and in about a second whatever their size.
+their weights, and in about a second for any size.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ from longtail.parameters import Backbone
 
 log = logging.getLogger(__name__)
 
-# A network whose last layer sees an image as fewer positions along a side is reported.
+# A network is reported if its last layer sees an image as fewer positions along a side.
 FEW_POSITIONS = 3
-# How many sizes are tried to name some that a network takes, and how many are named.
+# How many sizes are tried to find some that a network accepts, and how many are named.
 TRIED_SIZES, NAMED_SIZES = 6, 2
-# What weights are drawn with.
+# The functions that draw weights.
 DRAWING = {
     *(Tensor.normal_, Tensor.uniform_, Tensor.clamp_),
     *(init.normal_, init.uniform_, init.kaiming_uniform_),
 }
-# What returns a tensor of the shape of its input.
+# The functions that return a tensor of the shape of their input.
 ACTIVATIONS = {
     *(F.relu, F.relu6, F.gelu, F.silu, F.mish, F.softmax, F.hardswish, F.hardsigmoid, F.hardtanh),
     *(torch.relu, torch.sigmoid, Tensor.sigmoid, Tensor.softmax),
@@ -58,12 +58,12 @@ def check_network(
     """Check that a network and its weights can be used for images of a size.
 
     Args:
-        backbone: of a known architecture.
-        image_size: the side of the images, in pixels.
-        weights: of the backbone, on the meta device; None for random weights.
+        backbone: backbone of a known architecture.
+        image_size: side of the images, in pixels.
+        weights: weights of the backbone, on the meta device; None for random weights.
 
     Raises:
-        ConfigurationError: naming sizes that the network takes, if it is the size that is wrong.
+        ConfigurationError: if not; names sizes that the network accepts if the size is wrong.
     """
     if backbone.architecture in OWN and weights is None:
         return
@@ -82,7 +82,7 @@ def check_network(
 
 
 def shapes_of_weights(backbone: Backbone) -> dict[str, Tensor]:
-    """A backbone's pretrained weights, from its file or timm's hub, on the meta device.
+    """Return a backbone's pretrained weights, from its file or timm's hub, on the meta device.
 
     Raises:
         DataError: if the file is unreadable.
@@ -96,10 +96,10 @@ def shapes_of_weights(backbone: Backbone) -> dict[str, Tensor]:
 def _working(
     backbone: Backbone, image_size: int, weights: Mapping[str, Tensor] | None
 ) -> nn.Module:
-    """The network on the meta device, which returned a row of features for each image.
+    """Return the network on the meta device, once it gave a row of features for each image.
 
     Raises:
-        one of MISFITS: why it cannot be used.
+        one of MISFITS: reason why it cannot be used.
     """
     with torch.no_grad(), torch.device("meta"), _ShapesOnly(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of timm's code about itself
@@ -122,7 +122,7 @@ def _working(
 
 
 class _ShapesOnly(TorchFunctionMode):
-    """Weights are not drawn, and normalization and activations return their input.
+    """Mode without drawing of weights, in which normalization and activations do nothing.
 
     On the meta device torch does all three step by step in Python, which takes most of a check.
     """
@@ -178,13 +178,13 @@ def _report_few_positions(network: nn.Module, backbone: Backbone, image_size: in
 def _sizes(
     backbone: Backbone, image_size: int, weights: Mapping[str, Tensor] | None
 ) -> Iterator[int]:
-    """Sizes that a network takes: first its own, then those next to ``image_size``."""
+    """Yield sizes that a network accepts: first its own, then those next to ``image_size``."""
     if backbone.architecture in OWN:
         return
     config = timm.get_pretrained_cfg(backbone.architecture)
-    own = config.input_size[-1] if config is not None else image_size
-    others = {step * n for step in (14, 32) for n in range(1, 2 * own // step + 1)} - {own}
-    for size in (own, *sorted(others, key=lambda other: abs(other - image_size))[:TRIED_SIZES]):
+    default = config.input_size[-1] if config is not None else image_size
+    others = {step * n for step in (14, 32) for n in range(1, 2 * default // step + 1)} - {default}
+    for size in (default, *sorted(others, key=lambda other: abs(other - image_size))[:TRIED_SIZES]):
         try:
             _working(backbone, size, weights)
         except MISFITS:

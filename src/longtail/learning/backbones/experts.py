@@ -1,7 +1,7 @@
 """Experts: the last layers of a network and its classifier, several times, above shared layers.
 
-The features of all experts are stacked along the batch, in the order of the experts. Whatever a
-network does between two layers, it does to each image by itself, so it need not know of experts.
+The features of all experts are stacked along the batch, in the order of the experts. Between two
+layers, a network treats each image separately, so it need not know of experts.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from longtail.parameters import Experts, whole_share
 
 
 class PerExpert(nn.Module):
-    """A layer of which each expert has its own.
+    """A layer that each expert has separately.
 
     Args:
-        experts: the layer of each expert.
+        experts: layer of each expert.
         is_first: whether it receives the features of the shared layers, of shape (batch, ...),
             and not those of each expert, (experts * batch, ...).
     """
@@ -32,22 +32,22 @@ class PerExpert(nn.Module):
         self.is_first = is_first
 
     def outputs(self, features: Tensor) -> list[Tensor]:
-        """The output of each expert."""
+        """Return the output of each expert."""
         count = len(self.experts)
         # Raises if the stacked features cannot be divided among the experts.
-        own = [features] * count if self.is_first else _divided(features, count)
-        return [expert(part) for expert, part in zip(self.experts, own, strict=True)]
+        inputs = [features] * count if self.is_first else _divided(features, count)
+        return [expert(part) for expert, part in zip(self.experts, inputs, strict=True)]
 
     def forward(self, features: Tensor) -> Tensor:
-        """Features of shape (experts * batch, ...)."""
+        """Return features of shape (experts * batch, ...)."""
         return torch.cat(self.outputs(features))
 
 
 class ExpertClassifiers(PerExpert):
     """The classifier of each expert.
 
-    In training mode the logits of all experts, of shape (experts, batch, classes); otherwise their
-    mean, (batch, classes), in float32.
+    In training mode it returns the logits of all experts, of shape (experts, batch, classes);
+    otherwise their mean, (batch, classes), in float32.
     """
 
     def forward(self, features: Tensor) -> Tensor:
@@ -63,11 +63,11 @@ def as_experts(networks: Sequence[nn.Module], experts: Experts) -> bool:
     """Let the first network run the last layers of all networks above its own first layers.
 
     Args:
-        networks: of one architecture, one for each expert. The first one is changed.
-        experts: how many layers are shared.
+        networks: networks of one architecture, one for each expert. The first one is changed.
+        experts: parameters with the share of shared layers.
 
     Returns:
-        Whether all layers are shared, so that the experts are classifiers only.
+        True if all layers are shared, so that the experts are classifiers only.
 
     Raises:
         ConfigurationError: if the network cannot be divided there.
@@ -98,9 +98,9 @@ def check_experts(network: nn.Module, experts: Experts, image_size: int) -> None
     """Check that a network of experts returns the features of each expert.
 
     Args:
-        network: from images to the features of all experts, on the meta device.
-        experts: their number and what they share.
-        image_size: the side of the images, in pixels.
+        network: network from images to the features of all experts, on the meta device.
+        experts: number of experts, and what they share.
+        image_size: side of the images, in pixels.
 
     Raises:
         ConfigurationError: if the network cannot be divided there.
@@ -128,7 +128,7 @@ def _undividable(experts: Experts, reason: str) -> ConfigurationError:
 
 
 def _own_parts(module: nn.Module, prefix: str, own: set[str]) -> Iterator[str]:
-    """The names of the largest modules of which all weights are in ``own``.
+    """Yield the names of the largest modules whose weights are all in ``own``.
 
     A container that others iterate over keeps its place, and its members are replaced.
     """

@@ -6,13 +6,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-# How far the covariance is shrunk towards a multiple of the identity. On MobileNetV2's features of
+# Shrinkage of the covariance towards a multiple of the identity. On MobileNetV2's features of
 # 79 to 1,405 images, 0.4 to 0.7 were equally good, and better than Ledoit and Wolf's estimate.
 SHRINKAGE = 0.5
 
 
 class FeatureWhitening(nn.Module):
-    """Features in which the images of a class vary equally in all directions.
+    """Transform features so that the images of a class vary equally in all directions.
 
     Within-class covariance normalization (Hatch, Kajarekar and Stolcke 2006): features of norm 1
     are centred, and multiplied by the inverse root of their covariance within classes. Directions
@@ -22,7 +22,7 @@ class FeatureWhitening(nn.Module):
     usually fewer images than features.
 
     Args:
-        features: how many there are of an image.
+        features: number of features of an image.
     """
 
     mean: Tensor
@@ -37,12 +37,11 @@ class FeatureWhitening(nn.Module):
     def fit(self, features: Tensor, labels: Tensor) -> None:
         """Set the mean and the matrix by the training images.
 
-        If each class has one image, nothing is known of the covariance, and the matrix is the
-        identity.
+        If each class has one image, the covariance is unknown, and the matrix is the identity.
 
         Args:
-            features: shape (images, features).
-            labels: shape (images,).
+            features: features of shape (images, features).
+            labels: labels of shape (images,).
         """
         directions, labels = F.normalize(features.double().cpu()), labels.cpu()
         counts = labels.bincount()
@@ -62,7 +61,7 @@ class FeatureWhitening(nn.Module):
         self.matrix.copy_(torch.linalg.solve_triangular(root, identity, upper=False).T)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Whitened features, float32 of the same shape (..., features)."""
+        """Whiten features; returns float32 of the same shape (..., features)."""
         # In float32, as the cosine that follows.
         with torch.autocast(features.device.type, enabled=False):
             return (F.normalize(features.float(), dim=-1) - self.mean) @ self.matrix

@@ -1,7 +1,7 @@
 """The layers of a network.
 
-They are timm's parameter groups: the stem is layer 0, each block is the next one, and what is
-between the last block and the classifier belongs to the last block or comes after it.
+They are timm's parameter groups: the stem is layer 0, each block is the next one, and parts
+between the last block and the classifier belong to the last block or come after it.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from torch import nn
 
 from longtail.errors import ConfigurationError
 
-# What the layers of experts have in their names, which belong to the same layer for each expert.
+# The part of a name that tells experts apart: their layers have the same number.
 OF_AN_EXPERT = re.compile(r"\bexperts\.\d+\.")
 
 
 def layer_numbers(network: nn.Module) -> dict[str, int]:
-    """The layer number of each parameter by its name, counted from the input.
+    """Return the layer number of each parameter by its name, counted from the input.
 
     Raises:
         ConfigurationError: if the network does not define its layers.
@@ -33,7 +33,7 @@ def layer_numbers(network: nn.Module) -> dict[str, int]:
         )
     names = {name: OF_AN_EXPERT.sub("", name) for name, _ in network.named_parameters()}
     alone = [(name, None) for name in dict.fromkeys(names.values())]
-    # Of a network, timm asks for the names of its parameters only.
+    # Of a network, timm reads only the names of its parameters.
     named: Any = SimpleNamespace(named_parameters=lambda: alone)
     numbers: dict[str, int] = group_parameters(named, group_matcher(coarse=False), reverse=True)
     return {name: numbers[in_network] for name, in_network in names.items()}

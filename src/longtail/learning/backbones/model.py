@@ -100,10 +100,9 @@ class ScaledLinear(nn.Linear):
 class ImageModel(nn.Module):
     """A model from images to logits.
 
-    Attributes:
-        image_size: the side of the images that it takes, in pixels.
-        five_crop_size: it is applied to five crops of images that are enlarged to this side; None
-            for whole images. See :func:`longtail.learning.predict_logits.logits_of_images`.
+    image_size: side of the images that it takes, in pixels.
+    five_crop_size: side to which images are enlarged before five crops of them are evaluated;
+        None for whole images. See :func:`longtail.learning.predict_logits.logits_of_images`.
     """
 
     image_size: int
@@ -111,15 +110,15 @@ class ImageModel(nn.Module):
 
 
 class ImageClassifier(ImageModel):
-    """Pixels of 0..255 in, logits out.
+    """Map pixels of 0..255 to logits.
 
     Args:
-        backbone: a timm network without its classifier, from images to features.
-        classifier: from features to logits.
-        image_size: the side of the images that the backbone takes, in pixels.
+        backbone: timm network without its classifier, from images to features.
+        classifier: layer from features to logits.
+        image_size: side of the images that the backbone takes, in pixels.
 
     Attributes:
-        whitening: between both; the identity without ``recipe.whiten_features``.
+        whitening: layer between both; the identity without ``recipe.whiten_features``.
     """
 
     def __init__(self, backbone: nn.Module, classifier: nn.Module, image_size: int) -> None:
@@ -135,11 +134,11 @@ class ImageClassifier(ImageModel):
     def keep_in_evaluation_mode(
         self, parts: Iterable[nn.Module], updated: Iterable[nn.Module] = ()
     ) -> None:
-        """Leave parts out of training mode: no dropout, and the stored statistics of BatchNorm.
+        """Exclude parts from training mode: no dropout, and the stored statistics of BatchNorm.
 
         Args:
-            parts: that are not trained.
-            updated: BatchNorm layers within them whose statistics are updated all the same.
+            parts: parts that are not trained.
+            updated: BatchNorm layers within them whose statistics are updated nevertheless.
         """
         self._frozen, self._updated = list(parts), list(updated)
         self.train(self.training)
@@ -153,14 +152,14 @@ class ImageClassifier(ImageModel):
         return self
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits of shape (batch, classes) for images of shape (batch, 3, height, width).
+        """Return logits of shape (batch, classes) for images of shape (batch, 3, height, width).
 
         In training mode, experts have the shape (experts, batch, classes).
         """
         return self.classify(self.backbone(self.normalize(images)))
 
     def classify(self, features: Tensor) -> Tensor:
-        """Logits for features of the backbone, (batch, features)."""
+        """Return logits for features of the backbone, (batch, features)."""
         return self.classifier(self.whitening(features))
 
 
@@ -178,19 +177,19 @@ def build(
     Each expert draws random weights of its own; ``weights`` are copied to each.
 
     Args:
-        backbone: the architecture and its options.
-        classifier: the last layer; its weights are always random.
-        classes: the number of logits.
-        image_size: the side of the images that the backbone takes, in pixels.
-        weights: of the backbone, from
+        backbone: architecture and its options.
+        classifier: last layer; its weights are always random.
+        classes: number of logits.
+        image_size: side of the images that the backbone takes, in pixels.
+        weights: weights of the backbone, from
             :func:`longtail.learning.backbones.pretrained.pretrained_weights`; None for random
             weights.
-        experts: how many there are and what they share; None for one network.
-        adapters: of the backbone, which the experts then share; None for none.
+        experts: number of experts, and what they share; None for one network.
+        adapters: adapters of the backbone, which the experts then share; None for none.
 
     Raises:
-        ConfigurationError: if ``weights`` do not fit the backbone, if the backbone cannot have
-            adapters, or if it cannot be divided into what experts share and what each of them owns.
+        ConfigurationError: if ``weights`` do not fit the backbone, or if the backbone cannot have
+            adapters or cannot be divided into shared layers and those of each expert.
     """
     count = 1 if experts is None else experts.count
     copies = 1 if experts is None or experts.shared == 1 else count
@@ -224,11 +223,11 @@ def build_for_trial(
 
 
 def last_layer(model_file: Path, classifier: Classifier) -> LastLayer:
-    """The norms and biases of the last layer of a saved :class:`ImageClassifier`.
+    """Return the norms and biases of the last layer of a saved :class:`ImageClassifier`.
 
     Args:
-        model_file: its weights, as safetensors.
-        classifier: how the layer was built; a cosine classifier has no biases.
+        model_file: weights of the classifier, as safetensors.
+        classifier: parameters of the layer; a cosine classifier has no biases.
     """
     with safe_open(model_file, framework="np") as weights:
         vectors = weights.get_tensor("classifier.weight").astype(np.float64)

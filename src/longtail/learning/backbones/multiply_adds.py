@@ -1,4 +1,4 @@
-"""What it costs to apply a network to an image."""
+"""The cost of applying a network to an image."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from longtail.learning.backbones.model import ImageModel
 
 
 def multiply_adds(model: ImageModel) -> int:
-    """The multiply-adds of one pass over one image, of convolutions and matrix products.
+    """Count the multiply-adds of convolutions and matrix products in one pass over one image.
 
     Element-wise operations are not counted, as is usual. The image has the size that the model
     takes.
 
     Args:
-        model: on any device; its mode is restored afterwards.
+        model: model on any device; its mode is restored afterwards.
     """
     was_training = model.training
     device = next(model.parameters()).device

@@ -35,9 +35,9 @@ OWN: dict[str, Callable[[int], nn.Module]] = dict(
     )
 )
 
-# A size that all of them take. The names of their weights do not depend on it.
+# A size that all of them accept. The names of their weights do not depend on it.
 OWN_IMAGE_SIZE = 32
-# What timm, torch and we raise about arguments, names and shapes that do not fit.
+# The errors of timm, torch and this package about arguments, names and shapes that do not fit.
 MISFITS = (
     ConfigurationError,
     *(ArithmeticError, AssertionError, AttributeError, LookupError, NotImplementedError),
@@ -72,12 +72,12 @@ def check_architecture(backbone: Backbone) -> None:
 
 
 def create_network(backbone: Backbone, image_size: int) -> nn.Module:
-    """A network with random weights, from images to features.
+    """Create a network with random weights, from images to features.
 
     Args:
-        backbone: the architecture and its options.
-        image_size: the side of the images, in pixels. Networks of timm whose weights depend on it
-            are created for it.
+        backbone: architecture and its options.
+        image_size: side of the images, in pixels. Networks of timm whose weights depend on it are
+            created for it.
     """
     if backbone.architecture in OWN:
         network = OWN[backbone.architecture](image_size)
@@ -93,9 +93,9 @@ def create_network(backbone: Backbone, image_size: int) -> nn.Module:
 
 
 def options_of_weights(backbone: Backbone) -> dict[str, Any]:
-    """The options of the network that pretrained weights are downloaded for.
+    """Return the options of the network that pretrained weights are downloaded for.
 
-    They are the backbone's without its sizes, for which :func:`load_weights` converts them.
+    They are the backbone's, except sizes, to which :func:`load_weights` converts them.
     """
     return {
         name: value
@@ -105,7 +105,7 @@ def options_of_weights(backbone: Backbone) -> dict[str, Any]:
 
 
 def published_shapes(backbone: Backbone) -> dict[str, Tensor]:
-    """Weights as a backbone's pretrained ones are, by name, on the meta device: without values.
+    """Return a backbone's pretrained weights by name, on the meta device: without values.
 
     Raises:
         ConfigurationError: if the network cannot be created with its options.
@@ -122,7 +122,7 @@ def published_shapes(backbone: Backbone) -> dict[str, Tensor]:
 
 
 def unusable(backbone: Backbone, error: Exception) -> ConfigurationError:
-    """That a network cannot be used at any size, with the reason of timm, torch or this package."""
+    """Make the error of a network that cannot be used at any size, with the reason."""
     options = f" with options {backbone.options}" if backbone.options else ""
     return ConfigurationError(
         f"backbones.{backbone.name}: {backbone.architecture}{options} cannot be used: "
@@ -131,12 +131,12 @@ def unusable(backbone: Backbone, error: Exception) -> ConfigurationError:
 
 
 def first_line(error: Exception) -> str:
-    """The first line of an error's message, which may have none."""
+    """Return the first line of an error's message, or a text if it has none."""
     return (str(error).strip() or f"it raises {type(error).__name__}").splitlines()[0][:200]
 
 
 def feature_count(network: nn.Module) -> int:
-    """How many features of an image the network computes."""
+    """Return the number of features of an image that the network computes."""
     # Not num_features: MobileNetV3, for example, has a hidden layer before its classifier.
     name = "num_features" if isinstance(network, ResNet32) else "head_hidden_size"
     return int(getattr(network, name))
@@ -152,36 +152,38 @@ def load_weights(network: nn.Module, weights: Mapping[str, Tensor], backbone: Ba
     Raises:
         ConfigurationError: if they do not fit the network.
     """
-    own = network.state_dict()
-    if _misfit(own, weights) is not None:
+    expected = network.state_dict()
+    if _misfit(expected, weights) is not None:
         weights = _converted(network, weights, backbone.architecture)
-        problem = _misfit(own, weights)
+        problem = _misfit(expected, weights)
         if problem is not None:
             raise ConfigurationError(
                 f"the weights do not fit {backbone.architecture} with options "
                 f"{backbone.options}: {problem}. There are {described(weights)}"
             )
-    network.load_state_dict({name: weights[name] for name in own})
+    network.load_state_dict({name: weights[name] for name in expected})
 
 
-def _misfit(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> str | None:
-    """An example of weights that are missing or have another shape; None if all fit."""
-    missing = sorted(own.keys() - weights.keys())
-    misshapen = sorted(n for n in own.keys() & weights.keys() if own[n].shape != weights[n].shape)
+def _misfit(expected: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> str | None:
+    """Describe an example of weights that are missing or have another shape; None if all fit."""
+    missing = sorted(expected.keys() - weights.keys())
+    misshapen = sorted(
+        n for n in expected.keys() & weights.keys() if expected[n].shape != weights[n].shape
+    )
     if not missing and not misshapen:
         return None
     example = (
-        f"'{missing[0]}' is missing (shape {tuple(own[missing[0]].shape)}"
+        f"'{missing[0]}' is missing (shape {tuple(expected[missing[0]].shape)}"
         f"{_nearest(missing[0], weights)})"
         if missing
         else f"'{misshapen[0]}' has shape {tuple(weights[misshapen[0]].shape)}, "
-        f"not {tuple(own[misshapen[0]].shape)}"
+        f"not {tuple(expected[misshapen[0]].shape)}"
     )
     return f"{example} ({len(missing)} missing, {len(misshapen)} of another shape)"
 
 
 def _nearest(name: str, weights: Mapping[str, Tensor]) -> str:
-    """In words, the most similar name among the weights."""
+    """Describe the most similar name among the weights."""
     near = get_close_matches(name, weights, n=1, cutoff=0.5)
     return f"; nearest: '{near[0]}' {tuple(weights[near[0]].shape)}" if near else ""
 
@@ -189,9 +191,9 @@ def _nearest(name: str, weights: Mapping[str, Tensor]) -> str:
 def _converted(
     network: nn.Module, weights: Mapping[str, Tensor], architecture: str
 ) -> Mapping[str, Tensor]:
-    """The weights as timm converts them for a network; unchanged if it cannot.
+    """Convert weights as timm does for a network; unchanged if it cannot.
 
-    timm's modules have a function for it by convention, which timm calls on weights that it
+    By convention timm's modules have a function for it, which timm calls on weights that it
     downloads.
     """
     name, _ = split_model_name_tag(architecture)

@@ -30,10 +30,10 @@ RARE_SUFFIXES = (".bin", ".ckpt", ".tar")
 
 
 def pretrained_weights(backbone: Backbone) -> dict[str, Tensor]:
-    """A backbone's pretrained weights, by timm's names.
+    """Return a backbone's pretrained weights, by timm's names.
 
     Args:
-        backbone: its ``weights`` are the path of a file that
+        backbone: backbone whose ``weights`` are the path of a file that
             :func:`longtail.learning.backbones.weight_file.read_weight_file` reads, or None to
             download them from timm's hub.
 
@@ -108,18 +108,18 @@ def check_available(backbone: Backbone) -> None:
 
 
 def is_local(backbone: Backbone) -> bool:
-    """Whether the weights are in a file, or in the local cache of the hub."""
+    """True if the weights are in a file, or in the local cache of the hub."""
     return backbone.weights is not None or bool(_in_hub_cache(backbone))
 
 
 def _hub_id(backbone: Backbone) -> str | None:
-    """The repository of an architecture's weights on the hub; None if it has none there."""
+    """Return the repository of an architecture's weights on the hub; None if it has none."""
     config = timm.get_pretrained_cfg(backbone.architecture)
     return (config.hf_hub_id or None) if config is not None else None
 
 
 def _in_hub_cache(backbone: Backbone) -> list[Path]:
-    """The files of a backbone's weights in the hub's local cache."""
+    """Return the files of a backbone's weights in the hub's local cache."""
     if (hub_id := _hub_id(backbone)) is None:
         return []
     names = ("model.safetensors", "pytorch_model.bin")

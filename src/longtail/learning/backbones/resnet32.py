@@ -12,7 +12,7 @@ CHANNELS = (16, 32, 64)
 class BasicBlock(nn.Module):
     """Two 3x3 convolutions and a shortcut without parameters (He et al. 2016, option A).
 
-    Where the block halves the image size, the shortcut takes every second pixel and pads the new
+    If the block halves the image size, the shortcut takes every second pixel and pads the new
     channels with zeros.
     """
 
@@ -57,11 +57,11 @@ class ResNet32(nn.Module):
                 nn.init.kaiming_normal_(module.weight)
 
     def group_matcher(self, coarse: bool = False) -> dict[str, str]:
-        """The layer of each parameter as timm expects it: the stem, then each block."""
+        """Return the layer of each parameter as timm expects it: the stem, then each block."""
         assert not coarse  # there are no coarser groups than blocks
         return {"stem": r"^conv1|bn1", "blocks": r"^blocks\.(\d+)"}
 
     def forward(self, images: Tensor) -> Tensor:
-        """Features of shape (batch, 64) for images of shape (batch, 3, height, width)."""
+        """Return features of shape (batch, 64) for images of shape (batch, 3, height, width)."""
         maps: Tensor = self.blocks(F.relu(self.bn1(self.conv1(images))))
         return maps.mean(dim=(2, 3))

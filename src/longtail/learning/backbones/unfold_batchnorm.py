@@ -23,11 +23,11 @@ def unfold_batch_norms(network: nn.Module, images: Tensor) -> int:
     those of the folded weights. Layers that are not folded are not changed.
 
     Args:
-        network: its outputs in evaluation mode do not change.
-        images: as the network takes them, shape (batch, 3, height, width).
+        network: network, whose outputs in evaluation mode do not change.
+        images: images as the network takes them, shape (batch, 3, height, width).
 
     Returns:
-        The number of unfolded layers.
+        Number of unfolded layers.
     """
     folded = [m for m in network.modules() if isinstance(m, BatchNorm) and _is_folded(m)]
     received: dict[BatchNorm, tuple[Tensor, Tensor]] = {}
@@ -60,7 +60,7 @@ def unfold_batch_norms(network: nn.Module, images: Tensor) -> int:
 
 
 def _is_folded(layer: BatchNorm) -> bool:
-    """Whether statistics and weights are those of the identity, apart from the bias."""
+    """True if statistics and weights are those of the identity, apart from the bias."""
     if layer.running_mean is None or layer.running_var is None or not layer.affine:
         return False
     zeros = torch.zeros_like(layer.running_mean)

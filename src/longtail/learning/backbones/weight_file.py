@@ -1,6 +1,6 @@
-"""Pretrained weights in files as people publish them: state dicts, checkpoints, archives.
+"""Pretrained weights in published files: state dicts, checkpoints, archives.
 
-Whatever the file's ending, its contents say how it is read. No code in it is run.
+The contents of a file, not its ending, determine how it is read. No code in it is run.
 """
 
 from __future__ import annotations
@@ -50,19 +50,19 @@ NO_WEIGHTS = {
 
 
 def read_weight_file(file: Path, key: str, names: Collection[str]) -> dict[str, Tensor]:
-    """The weights in a file, by the names that a network has for them.
+    """Read the weights in a file, by the names that a network has for them.
 
     The names may be nested in dictionaries (``state_dict``, ``model``, ``model_ema``, ...) and have
-    prefixes (``module.``, ``backbone.``, ``_orig_mod.``, ...). Of several sets of weights the one
-    with the most names of the network is taken; of equal ones a moving average, or else the first.
+    prefixes (``module.``, ``backbone.``, ``_orig_mod.``, ...). Of several sets of weights, the one
+    with the most names of the network is taken; of equal ones, a moving average or else the first.
 
     Args:
         file: a safetensors file, an archive of NumPy, or a file of ``torch.save``.
-        key: of the parameter, for messages.
-        names: of the network's weights.
+        key: key of the parameter, for messages.
+        names: names of the network's weights.
 
     Returns:
-        Everything in the chosen set, even if the network has no such name.
+        All weights in the chosen set, even if the network has no such name.
 
     Raises:
         DataError: if the file is damaged, needs code to be run, or has no weights.
@@ -82,14 +82,14 @@ def read_weight_file(file: Path, key: str, names: Collection[str]) -> dict[str, 
 
 
 def described(weights: Mapping[str, Tensor]) -> str:
-    """What a file has, in words."""
+    """Describe the contents of a file in words."""
     shown = [f"'{name}' {tuple(tensor.shape)}" for name, tensor in list(weights.items())[:3]]
     more = ", ..." if len(weights) > len(shown) else ""
     return f"{counted(len(weights), 'array')} ({', '.join(shown)}{more})"
 
 
 def _read(file: Path, where: str) -> Any:
-    """The content of a file.
+    """Return the content of a file.
 
     Raises:
         DataError: if it is not of a known kind, damaged, or needs code to be run.
@@ -114,7 +114,7 @@ def _read(file: Path, where: str) -> Any:
 
 
 class _UnusableError(Exception):
-    """A file has no weights; the message says what it is."""
+    """A file without weights; the message says what it is."""
 
 
 def _content(file: Path) -> Any:
@@ -139,7 +139,7 @@ def _content(file: Path) -> Any:
 
 
 def _tensors(content: Any, prefix: str = "", level: int = 0) -> Iterator[tuple[str, Tensor]]:
-    """The tensors in nested dictionaries, by dotted names."""
+    """Yield the tensors in nested dictionaries, by dotted names."""
     if not isinstance(content, Mapping) or level > MAX_LEVELS:
         return
     for name, value in content.items():
@@ -156,7 +156,7 @@ def _tensors(content: Any, prefix: str = "", level: int = 0) -> Iterator[tuple[s
 
 
 def _prefix(tensors: Mapping[str, Tensor], names: set[str]) -> tuple[str, str]:
-    """The prefix of the names that are a network's, and in words those of other sets of weights."""
+    """Return the prefix of the names that are a network's, and those of other sets, in words."""
     found: Counter[str] = Counter()
     for name in tensors:
         parts = name.split(".")
@@ -172,7 +172,7 @@ def _prefix(tensors: Mapping[str, Tensor], names: set[str]) -> tuple[str, str]:
 
 
 def _wrapper(tensors: Collection[str]) -> str:
-    """The usual prefixes of names that are not the network's: timm may convert such layouts."""
+    """Return usual prefixes of names that are not the network's: timm may convert such layouts."""
     prefix = ""
     while True:
         firsts = Counter(

@@ -18,9 +18,9 @@ from longtail.errors import TrainingError
 from longtail.learning.data.mapped_file import reader
 from longtail.prefetch import prefetched
 
-# How many batches are prefetched: enough that one slow read does not stop the training.
+# Number of prefetched batches: enough that one slow read does not stop the training.
 BATCHES_AHEAD = 3
-# How much is read at once where a whole array is copied or counted.
+# Number of bytes read at once when a whole array is copied or counted.
 PART_BYTES = 8 << 20
 
 
@@ -36,13 +36,13 @@ class ImageSource(Protocol):
         """(images, 3, height, width)."""
 
     def batches(self, numbers: Sequence[Tensor]) -> AbstractContextManager[Iterator[Tensor]]:
-        """An iterator of batches of chosen images.
+        """Iterate over batches of chosen images.
 
         Args:
-            numbers: the positions of each batch's images in this source, int64.
+            numbers: positions of each batch's images in this source, int64.
 
         Returns:
-            uint8 of shape (batch, 3, height, width), on the device.
+            Images as uint8 of shape (batch, 3, height, width), on the device.
         """
 
 
@@ -50,7 +50,7 @@ class ResidentImages:
     """Images in the device's memory.
 
     Args:
-        pixels: uint8 of shape (images, 3, height, width).
+        pixels: images as uint8 of shape (images, 3, height, width).
     """
 
     def __init__(self, pixels: Tensor) -> None:
@@ -68,8 +68,8 @@ class StreamedImages:
 
     Args:
         pixels: uint8 (images, height, width, 3); may be memory-mapped.
-        images: the numbers of the images in ``pixels``, int64.
-        device: of the batches.
+        images: numbers of the images in ``pixels``, int64.
+        device: device of the batches.
     """
 
     def __init__(self, pixels: UInt8Array, images: Int64Array, device: torch.device) -> None:
@@ -78,7 +78,7 @@ class StreamedImages:
         self.shape = (len(images), channels, height, width)
 
     def of(self, images: Int64Array) -> StreamedImages:
-        """Other images of the same array."""
+        """Return a source of other images of the same array."""
         return StreamedImages(self._pixels, images, self.device)
 
     @contextmanager
@@ -106,12 +106,12 @@ class StreamedImages:
 
 
 def as_image_source(images: Tensor | ImageSource) -> ImageSource:
-    """A tensor as resident images; sources are returned unchanged."""
+    """Return a tensor as resident images; sources are returned unchanged."""
     return ResidentImages(images) if isinstance(images, Tensor) else images
 
 
 def read_batch(source: ImageSource, numbers: Tensor) -> Tensor:
-    """One batch of chosen images, uint8 of shape (len(numbers), 3, height, width)."""
+    """Read one batch of chosen images, uint8 of shape (len(numbers), 3, height, width)."""
     with source.batches([numbers]) as batches:
         return next(batches)
 
@@ -119,7 +119,7 @@ def read_batch(source: ImageSource, numbers: Tensor) -> Tensor:
 def sequential_batches(
     source: ImageSource, batch_size: int | None = None
 ) -> AbstractContextManager[Iterator[Tensor]]:
-    """All images in their order, in batches; by default of about :data:`PART_BYTES` bytes."""
+    """Iterate over all images in their order, by default in batches of :data:`PART_BYTES` bytes."""
     count, *image = source.shape
     size = batch_size or max(1, PART_BYTES // max(1, prod(image)))
     return source.batches(torch.split(torch.arange(count), size))
@@ -132,7 +132,7 @@ def to_device(pixels: UInt8Array, images: Int64Array, device: torch.device) -> T
 
     Raises:
         DataError: if the mapped file is missing or too short.
-        TrainingError: if the GPU has not enough memory for them.
+        TrainingError: if the GPU has too little memory for them.
     """
     source = StreamedImages(pixels, images, device)
     try:

@@ -1,4 +1,4 @@
-"""Reading chosen images of an array that may be larger than the memory."""
+"""Reads of chosen images of an array that may be larger than the memory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Read = Callable[[Int64Array, UInt8Array], None]
 
 @contextmanager
 def reader(pixels: UInt8Array) -> Iterator[Read]:
-    """A function that reads images of an array, from its file if it is memory-mapped.
+    """Yield a function that reads images of an array, from its file if it is memory-mapped.
 
     It does not read through the map. Pages read through a map count as memory of this process
     until the system reclaims them, and if a mapped file is truncated the process is killed
@@ -62,7 +62,7 @@ def reader(pixels: UInt8Array) -> Iterator[Read]:
 
 
 def _is_whole_map(pixels: UInt8Array) -> bool:
-    """Whether the array is a whole memory-mapped file, as ``np.load`` returns it."""
+    """True if the array is a whole memory-mapped file, as ``np.load`` returns it."""
     mapped = isinstance(pixels, np.memmap) and isinstance(pixels.base, mmap.mmap)
     return mapped and pixels.flags.c_contiguous and pixels.filename is not None  # type: ignore[attr-defined]
 

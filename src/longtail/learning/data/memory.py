@@ -1,4 +1,4 @@
-"""How much memory is free, and whether a trial's images are held in it."""
+"""The free memory, and the choice to hold a trial's images in it."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ log = logging.getLogger(__name__)
 # The images may take this fraction of the memory that is free when a training starts. The rest is
 # for the network, its activations and the optimiser.
 MAX_FRACTION_OF_FREE = 0.5
-# Where Linux says how much memory a container may use.
+# The folder in which Linux states how much memory a container may use.
 CGROUP = Path("/sys/fs/cgroup")
 
 
 def is_resident(compute: Compute, image_bytes: int, device: torch.device, trial: str) -> bool:
-    """Whether to hold the images in the device's memory; the decision is logged.
+    """Decide whether to hold the images in the device's memory; the decision is logged.
 
     Args:
-        compute: ``images`` decides, unless it is ``auto``.
-        image_bytes: the size of the images.
-        device: of the training.
-        trial: its name, for the log.
+        compute: parameters whose ``images`` decides, unless it is ``auto``.
+        image_bytes: size of the images.
+        device: device of the training.
+        trial: name of the trial, for the log.
     """
     if compute.images != "auto":
         log.debug("%s: images are %s, as set in compute.images", trial, compute.images)
@@ -49,12 +49,12 @@ def is_resident(compute: Compute, image_bytes: int, device: torch.device, trial:
 
 
 def trials_at_once(compute: Compute) -> int:
-    """How many trials may run in parallel on a CPU."""
+    """Return how many trials may run in parallel on a CPU."""
     return compute.workers or max(1, usable_cores() // compute.threads)
 
 
 def free_bytes(device: torch.device) -> int:
-    """The memory that is free on a GPU, or on a CPU for this process."""
+    """Return the memory that is free on a GPU, or on a CPU for this process."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     free = int(psutil.virtual_memory().available)
@@ -63,7 +63,7 @@ def free_bytes(device: torch.device) -> int:
 
 
 def _left_in_container(cgroup: Path) -> int | None:
-    """What is left of a container's limit; None if there is no limit or no cgroups v2."""
+    """Return the rest of a container's limit; None if there is no limit or no cgroups v2."""
     files = [cgroup / name for name in ("memory.max", "memory.current", "memory.stat")]
     if not all(file.is_file() for file in files):
         return None

@@ -24,14 +24,14 @@ def sampled_images(
     images, and the order and augmentation of the epoch do not depend on the sampling.
 
     Args:
-        sampling: the probabilities of the classes.
-        labels: of the training images, int64 (images,), on the CPU.
-        seed: of the training.
-        epoch: counted from 1, not before ``sampling.first_epoch``.
-        stream: what the images are drawn for.
+        sampling: probabilities of the classes.
+        labels: labels of the training images, int64 (images,), on the CPU.
+        seed: seed of the training.
+        epoch: epoch counted from 1, not before ``sampling.first_epoch``.
+        stream: purpose of the images, which selects the random numbers.
 
     Returns:
-        The numbers of the drawn images, int64 (images,).
+        Numbers of the drawn images, int64 (images,).
     """
     random = stream.generator(seed, epoch)
     counts = np.maximum(sampling.class_counts, 1)

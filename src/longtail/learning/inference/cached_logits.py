@@ -32,16 +32,16 @@ def cached_logits(
     advance: Callable[[int], None] | None = None,
     feature_images: Int64Array | None = None,
 ) -> Float32Array:
-    """Logits of chosen images, shape (len(images), classes), from the store if they are there.
+    """Return logits of chosen images, shape (len(images), classes), from the store if present.
 
     Args:
-        trained: the model. The key includes the checksum of its file, since trainings with equal
-            fingerprints on two machines have equal weights up to rounding only.
-        fingerprint: of the training.
+        trained: model. The key includes the checksum of its file, since trainings with equal
+            fingerprints on two machines have equal weights only up to rounding.
+        fingerprint: fingerprint of the training.
         pixels: uint8 (images, height, width, 3); may be memory-mapped.
-        images: the numbers of the images, ascending.
+        images: numbers of the images, ascending.
         validation_images: see :func:`compute_logits`.
-        store: of the logits, and of the features of a frozen backbone.
+        store: store of the logits, and of the features of a frozen backbone.
         advance: see :func:`compute_logits`.
         feature_images: see :func:`compute_logits`.
 
@@ -78,13 +78,13 @@ def cached_logits(
 def features_of(
     trained: TrainedModel, pixels: UInt8Array, images: Int64Array, store: ArrayStore
 ) -> tuple[Float32Array, str]:
-    """Features of chosen images from a frozen backbone, and their key in the store.
+    """Return features of chosen images from a frozen backbone, and their key in the store.
 
     Args:
         trained: the model.
         pixels: uint8 (images, height, width, 3); may be memory-mapped.
-        images: the numbers of the images, ascending.
-        store: of the features.
+        images: numbers of the images, ascending.
+        store: store of the features.
 
     Returns:
         Features in float32, (len(images), features), and their key.
@@ -115,18 +115,19 @@ def compute_logits(
     advance: Callable[[int], None] | None = None,
     feature_images: Int64Array | None = None,
 ) -> Float32Array:
-    """Logits of chosen images in float32, of shape (len(images), classes).
+    """Compute logits of chosen images in float32, of shape (len(images), classes).
 
-    If the backbone is frozen they are computed from its features, as in training, except for five
-    crops.
+    If the backbone is frozen, they are computed from its features, as in training, except for
+    five crops.
 
     Args:
         trained: the model.
         pixels: uint8 (images, height, width, 3); may be memory-mapped.
-        images: the numbers of the images, ascending.
-        validation_images: those whose features the training may have stored.
-        store: of the features, or None not to store them.
-        advance: called with the number of images of each batch, unless features are used.
+        images: numbers of the images, ascending.
+        validation_images: images whose features the training may have stored.
+        store: store of the features, or None not to store them.
+        advance: function that is called with the number of images of each batch, unless features
+            are used.
         feature_images: images, among them the chosen ones, whose features are computed together.
 
     Raises:
@@ -163,7 +164,7 @@ def compute_logits(
 
 
 def evaluation_execution(trial: Trial) -> Execution:
-    """Where a trial is evaluated: on the device of its parameters, in float32."""
+    """Return the device of a trial's parameters, in float32, on which it is evaluated."""
     return choose_execution(trial.compute, trial.recipe).in_float32()
 
 
@@ -175,7 +176,7 @@ def _logits_from_features(
     execution: Execution,
     store: ArrayStore | None,
 ) -> torch.Tensor:
-    """Logits from the features of a frozen backbone, on the CPU."""
+    """Compute logits from the features of a frozen backbone, on the CPU."""
     [features] = cached_features(model, source, numbers, trial, 1, execution, store)
     classifier = FeatureClassifier(model.classifier)
     whitened = as_one_pixel(model.whitening(features))

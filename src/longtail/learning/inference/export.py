@@ -32,14 +32,14 @@ EXAMPLE_SHAPE = (2, 67, 81, 3)
 
 
 class Recognizer(nn.Module):
-    """From photographs to probabilities, logits and, if the model has it, their similarity.
+    """Map photographs to probabilities, logits and, if the model has it, their similarity.
 
     Args:
-        model: from pixels to logits, perhaps with the similarity of
+        model: model from pixels to logits, perhaps with the similarity of
             :class:`longtail.learning.inference.similarity.WithSimilarity` in one more column.
-        stored_size: the side of the squares that ingest crops photographs to, in pixels.
-        temperature: the divisor of the logits.
-        shift: (classes,), added to the scaled logits, from the prior that they assume to the
+        stored_size: side of the squares that ingest crops photographs to, in pixels.
+        temperature: divisor of the logits.
+        shift: (classes,), added to the scaled logits; it changes the prior that they assume to the
             stated one: see :func:`longtail.naming.priors.prior_shift`.
     """
 
@@ -58,12 +58,12 @@ class Recognizer(nn.Module):
         self.register_buffer("shift", torch.from_numpy(shift).float())
 
     def forward(self, photographs: Tensor) -> tuple[Tensor, ...]:
-        """Probabilities and logits, both float32 of shape (images, classes), and similarities.
+        """Return probabilities and logits, float32 of shape (images, classes), and similarities.
 
-        These, of shape (images,), are missing if the model does not give them.
+        Similarities, of shape (images,), are missing if the model does not compute them.
 
         Args:
-            photographs: uint8 of shape (images, height, width, 3), RGB.
+            photographs: images as uint8 of shape (images, height, width, 3), RGB.
         """
         squares = _center_squares(photographs.permute(0, 3, 1, 2).float())
         stored = F.interpolate(
@@ -80,7 +80,7 @@ class Recognizer(nn.Module):
 
 
 def _center_squares(images: Tensor) -> Tensor:
-    """The largest centred squares of images of shape (images, 3, height, width)."""
+    """Crop images of shape (images, 3, height, width) to their largest centred squares."""
     height, width = images.shape[2:]
     side = torch.sym_min(height, width)
     # By index, not by slices, whose strides would tie the program to one shape.
@@ -90,11 +90,11 @@ def _center_squares(images: Tensor) -> Tensor:
 
 
 def export_program(recognizer: Recognizer, about: Mapping[str, Any]) -> bytes:
-    """The content of the exported file.
+    """Return the content of the exported file.
 
     Args:
-        recognizer: on the CPU.
-        about: the meaning of the outputs, as plain values.
+        recognizer: recognizer on the CPU.
+        about: meaning of the outputs, as plain values.
     """
     example = torch.zeros(EXAMPLE_SHAPE, dtype=torch.uint8)
     free = torch.export.Dim.AUTO
@@ -112,7 +112,7 @@ def export_program(recognizer: Recognizer, about: Mapping[str, Any]) -> bytes:
 
 
 def _for_inference(recognizer: Recognizer) -> Recognizer:
-    """A copy without what only training needs: gradients, and BatchNorm's count of batches."""
+    """Return a copy without parts for training: gradients, and BatchNorm's count of batches."""
     frozen = copy.deepcopy(recognizer).eval().requires_grad_(False)
     for module in frozen.modules():
         if "num_batches_tracked" in dict(module.named_buffers(recurse=False)):

@@ -25,8 +25,8 @@ class Scores:
         metrics: one row per held-out set: ``test_set``, ``images``, and three columns for the
             training criterion (``loss``) and for each metric, such as ``acc1``, ``acc1_low`` and
             ``acc1_high``.
-        confusions: on the widest test set, without zeros: ``true``, ``predicted``, ``images``.
-        reliability: on the widest test set, see :func:`longtail.evaluation.metrics.reliability`.
+        confusions: non-zero counts on the widest test set: ``true``, ``predicted``, ``images``.
+        reliability: bins of :func:`longtail.evaluation.metrics.reliability` on the widest test set.
         answers: one row per image of the widest test set: ``image``, ``label``, ``predicted`` and
             ``confidence``.
     """
@@ -52,11 +52,11 @@ def score(
     :func:`longtail.imbalance.subsets.widest_test_set`.
 
     Args:
-        predictions: the logits of all held-out images.
+        predictions: logits of all held-out images.
         subsets: one row per image and subset.
-        loss: the training criterion.
-        seed: of the random numbers of the criterion.
-        statistics: the confidence of the intervals, and the resampling.
+        loss: training criterion.
+        seed: seed of the random numbers of the criterion.
+        statistics: parameters of intervals and resamples.
     """
     held_out = subsets[~subsets["role"].isin(["train", UNKNOWN])]
     every = np.unique(held_out["image"].to_numpy(dtype=np.int64))
@@ -92,7 +92,7 @@ def score(
 
 
 def _answers(predictions: Predictions, places: Int64Array) -> Answers:
-    """The answers for the images at some places."""
+    """Return the answers for the images at some positions."""
     blocks = predictions.blocks(places)
     return Answers.joined([Answers.from_logits(z, predictions.labels[rows]) for rows, z in blocks])
 
@@ -100,7 +100,7 @@ def _answers(predictions: Predictions, places: Int64Array) -> Answers:
 def _criterion(
     predictions: Predictions, places: Int64Array, criterion: Criterion
 ) -> tuple[Float64Array, Float64Array]:
-    """The losses of the images at some places, and their weights in the mean."""
+    """Return the losses of the images at some positions, and their weights in the mean."""
     blocks = predictions.blocks(places)
     values = [criterion.of_stored(z, predictions.labels[rows]) for rows, z in blocks]
     losses, weights = zip(*values, strict=True)

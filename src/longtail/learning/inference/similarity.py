@@ -1,4 +1,4 @@
-"""How similar images are to the nearest image that a model has learnt, beside their logits."""
+"""The similarity of images to the nearest learned image of a model, beside their logits."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from longtail.learning.backbones import ImageClassifier, ImageModel
 
 
 class WithSimilarity(ImageModel):
-    """Logits and, in one more column, the cosine similarity to the nearest learnt image.
+    """Logits and, in one more column, the cosine similarity to the nearest learned image.
 
     Args:
-        model: from images to logits.
-        learnt: the features of the learnt images, of unit length, (images, features).
+        model: model from images to logits.
+        learnt: features of the learned images, of unit length, (images, features).
     """
 
     learnt: Tensor
@@ -27,7 +27,7 @@ class WithSimilarity(ImageModel):
         self.register_buffer("learnt", torch.from_numpy(learnt))
 
     def forward(self, images: Tensor) -> Tensor:
-        """(batch, classes + 1) for images (batch, 3, height, width)."""
+        """Return shape (batch, classes + 1) for images (batch, 3, height, width)."""
         features = self.model.backbone(self.model.normalize(images))
         cosines = F.linear(F.normalize(features.float()), self.learnt)
         similarity = cosines.amax(dim=1, keepdim=True)

@@ -1,4 +1,4 @@
-"""A trained model: its file, and predictions of it."""
+"""A trained model: its file, and its predictions."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ CHUNK_BYTES = 64 << 20
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """The file of a trained model, with what is needed to load and run it.
+    """The file of a trained model, and the parameters to load and run it.
 
     Attributes:
-        file: its weights, as safetensors.
-        trial: what was trained; its ``compute`` says where to run it.
-        classes: the number of logits.
+        file: weights, as safetensors.
+        trial: trial that was trained; its ``compute`` says where to run it.
+        classes: number of logits.
     """
 
     file: Path
@@ -38,7 +38,7 @@ class TrainedModel:
     classes: int
 
     def load(self) -> ImageClassifier:
-        """The model on the CPU, which sees images as ``trial`` says."""
+        """Load the model on the CPU, with the preprocessing of ``trial``."""
         model = build_for_trial(self.trial.last_stage, self.classes, None)
         model.load_state_dict(load_file(self.file))
         model.five_crop_size = self.trial.recipe.five_crop_size
@@ -46,14 +46,14 @@ class TrainedModel:
 
 
 class Predictor:
-    """Predicts with a trained model, which is loaded once, in float32.
+    """Predict with a trained model, which is loaded once, in float32.
 
     On CPUs, batches run side by side on all cores, each with ``compute.threads``, since small
     networks gain little from a second thread. The logits do not depend on it.
 
     Args:
         trained: the model.
-        learnt: features of learnt images, see
+        learnt: features of learned images, see
             :class:`longtail.learning.inference.similarity.WithSimilarity`; None not to compare.
     """
 
@@ -71,7 +71,7 @@ class Predictor:
         self._at_once = 1 if on_gpu else max(1, usable_cores() // compute.threads)
 
     def logits(self, pixels: UInt8Array) -> Float32Array:
-        """Logits (images, classes) of uint8 images (images, height, width, 3).
+        """Compute logits (images, classes) of uint8 images (images, height, width, 3).
 
         With ``learnt``, one more column has the similarity to the nearest of them.
 
@@ -91,5 +91,5 @@ class Predictor:
 
 
 def images_per_chunk(image_size: int) -> int:
-    """How many square RGB images fit into :data:`CHUNK_BYTES`, at least one."""
+    """Return how many square RGB images fit into :data:`CHUNK_BYTES`, at least one."""
     return max(1, CHUNK_BYTES // (3 * image_size**2))

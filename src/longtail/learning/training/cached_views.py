@@ -12,10 +12,10 @@ from longtail.learning.data.image_source import ImageSource
 
 
 class CachedViews:
-    """Takes the place of augmentation: picks one view of each image at random in each epoch.
+    """A replacement of augmentation that picks one view of each image at random in each epoch.
 
     Args:
-        features: float32 of shape (views, images, features), on the device.
+        features: features as float32 of shape (views, images, features), on the device.
     """
 
     def __init__(self, features: Tensor) -> None:
@@ -45,10 +45,10 @@ class FeatureClassifier(ImageModel):
         self.classifier = classifier
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits (batch, classes) of features (batch, features, 1, 1)."""
+        """Return logits (batch, classes) of features (batch, features, 1, 1)."""
         return self.classifier(images.flatten(1))
 
 
 def as_one_pixel(features: Tensor) -> Tensor:
-    """Features (images, features) in the shape of images: one pixel with many channels."""
+    """Reshape features (images, features) to images of one pixel with many channels."""
     return features[:, :, None, None]

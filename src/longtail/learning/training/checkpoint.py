@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 # Saving takes at most this fraction of the time, unless saving once a minute takes more.
 MAX_FRACTION_OF_TIME = 0.02
 MAX_INTERVAL_S = 60.0
-# What stands between the state and its SHA-256 at the end of the file.
+# The mark between the state and its SHA-256 at the end of the file.
 MARK = b"\nsha256 "
 END = len(MARK) + 64
 
@@ -27,14 +27,14 @@ END = len(MARK) + 64
 class Checkpoint:
     """The last saved state of a training, in one file that is replaced atomically.
 
-    The file ends with the checksum of what is before it.
+    The file ends with the checksum of everything before it.
 
     Args:
-        file: the path; its folder must exist.
-        trial: the name of the trial, for the log.
+        file: path of the file; its folder must exist.
+        trial: name of the trial, for the log.
 
     Attributes:
-        started: when the training began, in seconds since 1970; that of its first part, if it was
+        started: start of the training, in seconds since 1970; that of its first part, if it was
             resumed.
     """
 
@@ -47,11 +47,11 @@ class Checkpoint:
 
     @property
     def seconds(self) -> float:
-        """The duration of the training until now, with its earlier parts up to their last save."""
+        """Duration of the training until now, with its earlier parts up to their last save."""
         return self._earlier_s + time.monotonic() - self._opened_at
 
     def load(self) -> dict[str, Any] | None:
-        """The last saved state, on the CPU; None if it is missing or damaged."""
+        """Load the last saved state, on the CPU; None if it is missing or damaged."""
         if not self.file.exists():
             return None
         try:
@@ -67,11 +67,11 @@ class Checkpoint:
         return saved["state"]
 
     def resume_clock(self) -> None:
-        """Count the time of the parts before the loaded state, from which the training resumes."""
+        """Add the time of the parts before the loaded state, from which the training resumes."""
         self.started, self._earlier_s = self._saved_started, self._saved_s
 
     def is_due(self) -> bool:
-        """Whether it is time to save, depending on how long the last save took."""
+        """True if it is time to save, depending on how long the last save took."""
         interval = min(self._cost_s / MAX_FRACTION_OF_TIME, MAX_INTERVAL_S)
         return time.monotonic() - self._saved_at >= interval
 
@@ -98,7 +98,7 @@ class Checkpoint:
 
 
 def _without_checksum(content: bytes) -> bytes:
-    """What was saved, verified. A file of an older version of the project has no checksum.
+    """Verify and return the saved state. A file of an older version has no checksum.
 
     Raises:
         ValueError: if it does not match its checksum.

@@ -19,12 +19,12 @@ from longtail.learning.training.contrastive_losses import ProCo, SupervisedContr
 from longtail.parameters import Contrastive, Trial
 from longtail.trials.random_streams import RandomStream
 
-# Of the projection, as in both papers' code for this kind of network.
+# Sizes of the projection, as in both papers' code for this kind of network.
 HIDDEN, DIMENSION = 512, 128
 
 
 class Projection(nn.Module):
-    """From features to unit vectors in float32: two linear layers, the first with BatchNorm."""
+    """Map features to unit vectors in float32: two linear layers, the first with BatchNorm."""
 
     def __init__(self, features: int) -> None:
         super().__init__()
@@ -45,9 +45,9 @@ class TwoHeads(nn.Module):
     """A model with a projection beside its classifier, on the same backbone.
 
     Args:
-        model: that is trained and stored.
-        projection: from its features to vectors.
-        views: how many views of an image the projection takes.
+        model: model that is trained and stored.
+        projection: layers from its features to vectors.
+        views: number of views of an image that the projection takes.
     """
 
     def __init__(self, model: ImageClassifier, projection: Projection, views: int) -> None:
@@ -55,7 +55,7 @@ class TwoHeads(nn.Module):
         self.model, self.projection, self.views = model, projection, views
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """The logits of the first view and the vectors of the others.
+        """Return the logits of the first view and the vectors of the others.
 
         Args:
             images: the views of a batch one after the other, ((1 + views) * batch, 3, height,
@@ -73,16 +73,16 @@ class TwoHeads(nn.Module):
 class ContrastiveBranch:
     """A projection, the loss of its vectors, and the further views that it learns from.
 
-    All random numbers are its own: the model starts, and the first views are, as without it.
+    All random numbers are its own: the model and the first views are the same as without it.
 
     Args:
-        parameters: the kind of loss, its weight and the number of views.
-        model: on its device; it is not changed.
-        class_counts: of the training images, (classes,).
-        trial: whose seed and recipe the branch has.
+        parameters: kind of loss, its weight and the number of views.
+        model: model on its device; it is not changed.
+        class_counts: counts of the training images, (classes,).
+        trial: trial whose seed and recipe the branch has.
 
     Attributes:
-        heads: the model with the projection.
+        heads: model with the projection.
     """
 
     def __init__(
@@ -94,8 +94,10 @@ class ContrastiveBranch:
     ) -> None:
         self._weight, self._views, self._seed = parameters.weight, parameters.views, trial.seed
         self._augment: Augment | None = None
-        if (own := parameters.augmentation) is not None:
-            self._augment = Augmentation(own.recipe(trial.recipe), own.colour_jitter).epoch
+        if (augmentation := parameters.augmentation) is not None:
+            self._augment = Augmentation(
+                augmentation.recipe(trial.recipe), augmentation.colour_jitter
+            ).epoch
         device = next(model.parameters()).device
         generator = _generator(RandomStream.CONTRASTIVE_START, trial.seed)
         with torch.random.fork_rng(devices=[]):
@@ -113,7 +115,7 @@ class ContrastiveBranch:
 
     @property
     def weights(self) -> list[nn.Parameter]:
-        """Of the projection, which are trained with the model's."""
+        """Return the weights of the projection, which are trained with the model's."""
         return list(self.heads.projection.parameters())
 
     def begin_epoch(self) -> None:
@@ -127,10 +129,10 @@ class ContrastiveBranch:
         """Yield the further views of each batch of an epoch, one view after the other.
 
         Args:
-            epoch: its number.
-            images: the training images.
-            batches: the numbers of the images of each batch.
-            augment: the augmentation of the epoch.
+            epoch: number of the epoch.
+            images: training images.
+            batches: numbers of the images of each batch.
+            augment: augmentation of the epoch.
         """
         with ExitStack() as stack:
             of_views = [
@@ -144,16 +146,16 @@ class ContrastiveBranch:
                 yield torch.cat(views)
 
     def loss(self, vectors: Tensor, labels: Tensor) -> Tensor:
-        """The weighted loss of a batch, a float32 scalar.
+        """Compute the weighted loss of a batch, a float32 scalar.
 
         Args:
-            vectors: of its further views, (views * batch, dimension).
-            labels: (batch,).
+            vectors: vectors of its further views, (views * batch, dimension).
+            labels: labels, (batch,).
         """
         return self._weight * self._loss(vectors, labels.repeat(self._views)).float()
 
     def state_dict(self) -> dict[str, Any]:
-        """The projection and the class means; the tensors are not copied."""
+        """Return the projection and the class means; the tensors are not copied."""
         return {"projection": self.heads.projection.state_dict(), "loss": self._loss.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -165,7 +167,7 @@ class ContrastiveBranch:
 def contrastive_branch(
     trial: Trial, model: ImageClassifier, class_counts: Int64Array
 ) -> ContrastiveBranch | None:
-    """The branch of a trial's method, None if it has none; see :class:`ContrastiveBranch`."""
+    """Return the branch of a trial's method, or None; see :class:`ContrastiveBranch`."""
     parameters = trial.method.contrastive
     if parameters is None:
         return None

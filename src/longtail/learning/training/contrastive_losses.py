@@ -13,12 +13,12 @@ START_NORM, MAX_CONCENTRATION = 0.9, 1e5
 
 
 class SupervisedContrastive(nn.Module):
-    """Khosla et al. 2020, equation 2: an image is drawn to the others of its class in the batch.
+    """Khosla et al. 2020, equation 2: attract each image to the others of its class in the batch.
 
-    The mean over the images that have such others; 0 if none has.
+    The loss is the mean over images with such others; 0 without any.
 
     Args:
-        temperature: that cosines are divided by.
+        temperature: divisor of the cosines.
     """
 
     def __init__(self, temperature: float) -> None:
@@ -26,11 +26,11 @@ class SupervisedContrastive(nn.Module):
         self.temperature = temperature
 
     def forward(self, vectors: Tensor, labels: Tensor) -> Tensor:
-        """The loss, a scalar.
+        """Compute the loss, a scalar.
 
         Args:
-            vectors: of norm 1, shape (batch, dimension).
-            labels: shape (batch,), int64.
+            vectors: vectors of norm 1, shape (batch, dimension).
+            labels: labels of shape (batch,), int64.
         """
         itself = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
         logits = (vectors @ vectors.T / self.temperature).masked_fill(itself, -torch.inf)
@@ -50,14 +50,14 @@ class ProCo(nn.Module):
     of that class, and the loss cross-entropy of these logits and the log frequencies of the
     classes.
 
-    The means run over the vectors of this epoch and the one before it: a second set of means is
-    filled from the start of each epoch, and takes the first one's place at its end.
+    The means are those of the vectors of this epoch and the one before it: a second set of means is
+    filled from the start of each epoch, and replaces the first one at its end.
 
     Args:
-        temperature: T.
-        class_counts: of the training images, (classes,). A class without images is left out.
-        dimension: d of the vectors, at least 32.
-        generator: of the directions that the means start in.
+        temperature: temperature T.
+        class_counts: counts of the training images, (classes,). A class without images is skipped.
+        dimension: dimension d of the vectors, at least 32.
+        generator: generator of the directions in which the means start.
     """
 
     log_counts: Tensor
@@ -84,7 +84,7 @@ class ProCo(nn.Module):
         self.register_buffer("next_seen", torch.zeros(classes, dtype=torch.float64))
 
     def begin_epoch(self) -> None:
-        """Continue with the means of the last epoch; a class that it did not have keeps its own."""
+        """Continue with the means of the last epoch; a class that it lacked keeps its own."""
         had = self.next_seen > 0
         self.means.copy_(torch.where(had[:, None], self.next_means, self.means))
         self.seen.copy_(torch.where(had, self.next_seen, self.seen))
@@ -92,11 +92,11 @@ class ProCo(nn.Module):
         self.next_seen.zero_()
 
     def forward(self, vectors: Tensor, labels: Tensor) -> Tensor:
-        """The loss, a float64 scalar, after these vectors have been added to the means.
+        """Compute the loss, a float64 scalar, after these vectors have been added to the means.
 
         Args:
-            vectors: of norm 1, shape (batch, dimension).
-            labels: shape (batch,), int64.
+            vectors: vectors of norm 1, shape (batch, dimension).
+            labels: labels of shape (batch,), int64.
         """
         self._add(vectors.detach().double(), labels)
         logits = proco_logits(vectors.double(), self.means, self.temperature)
@@ -111,22 +111,22 @@ class ProCo(nn.Module):
 
 
 def proco_logits(vectors: Tensor, means: Tensor, temperature: float) -> Tensor:
-    """The logarithm of the mean of ``exp(z.z' / T)`` over the vectors z' of each class.
+    """Compute the logarithm of the mean of ``exp(z.z' / T)`` over vectors z' of each class.
 
-    That is ``log C_d(kappa_c) / C_d(|kappa_c mu_c + z / T|)``, where ``C_d`` normalises the von
+    It is ``log C_d(kappa_c) / C_d(|kappa_c mu_c + z / T|)``, where ``C_d`` normalises the von
     Mises-Fisher distribution. Class means have no gradient.
 
     Args:
-        vectors: z of norm 1, float64 of shape (batch, dimension).
-        means: of the vectors of each class, float64 of shape (classes, dimension).
-        temperature: T.
+        vectors: vectors z of norm 1, float64 of shape (batch, dimension).
+        means: means of the vectors of each class, float64 of shape (classes, dimension).
+        temperature: temperature T.
 
     Returns:
         float64 of shape (batch, classes).
     """
     dimension = vectors.shape[1]
     norms = means.norm(dim=1)
-    # At or, by rounding, above a norm of 1 all vectors of a class are the same.
+    # At or, by rounding, above a norm of 1, all vectors of a class are the same.
     spread = (1 - norms**2).clamp_min(torch.finfo(torch.float64).tiny)
     concentration = (dimension * norms / spread).clamp_max(MAX_CONCENTRATION)
     cosines = vectors @ F.normalize(means).T
@@ -136,15 +136,15 @@ def proco_logits(vectors: Tensor, means: Tensor, temperature: float) -> Tensor:
 
 
 def log_bessel(order: float, square: Tensor) -> Tensor:
-    """``log I_v(k) - v log k``, where I is the modified Bessel function of the first kind.
+    """Compute ``log I_v(k) - v log k``, with the modified Bessel function I of the first kind.
 
-    By its expansion for large orders, uniform in k (DLMF 10.41.3). Its error is below 1e-9 from
-    order 15 on, and below 1e-12 at 63. Unlike Miller's recurrence, it has no start that depends on
-    k, and no singularity at 0.
+    It uses the expansion for large orders, uniform in k (DLMF 10.41.3). Its error is below 1e-9
+    from order 15 on, and below 1e-12 at 63. Unlike Miller's recurrence, its start does not depend
+    on k, and it has no singularity at 0.
 
     Args:
-        order: v, at least 15.
-        square: k squared, of any shape, float64, at least 0 but for rounding.
+        order: order v, at least 15.
+        square: k squared, of any shape, float64, at least 0 except for rounding.
     """
     root = (1 + square.clamp_min(0) / order**2).sqrt()
     p = 1 / root

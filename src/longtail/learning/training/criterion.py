@@ -15,7 +15,7 @@ SMALLEST_BASE = torch.finfo(torch.float32).tiny
 
 
 class Criterion(nn.Module):
-    """The mean loss of a batch, computed in float32 for logits of any type.
+    """Compute the mean loss of a batch, in float32 for logits of any type.
 
     With ``z' = z / temperatures + offsets`` (``margins`` are subtracted from the logit of the true
     class, and spared negatives left out by adding ``log(1 - spared)``) and ``p = softmax(z')``,
@@ -24,14 +24,14 @@ class Criterion(nn.Module):
     and ``e_y / (classes - 1)`` on each other one. The mean divides by the sum of the
     weights, as ``torch.nn.CrossEntropyLoss`` does. ``p`` does not depend on the weights.
 
-    The loss of experts is the mean of theirs, or their sum. Each adds offsets of its own to its
+    The loss of experts is the mean of their losses, or the sum. Each adds its own offsets to its
     logits, and subtracts ``diversity KL(m || p)``, where ``p`` is the softmax of its logits and
     ``m`` that of the mean logits, which is a constant in the gradient (Wang et al. 2021, as in
     their code).
 
     Args:
-        loss: the canonical form.
-        seed: of the generator that chooses the spared negatives.
+        loss: canonical form of the loss.
+        seed: seed of the generator that chooses the spared negatives.
     """
 
     weights: Tensor | None
@@ -54,14 +54,14 @@ class Criterion(nn.Module):
         self._generator: torch.Generator | None = None
 
     def with_loss(self, loss: CanonicalLoss) -> Criterion:
-        """The criterion of another loss that continues with this one's generator."""
+        """Return the criterion of another loss that continues with this one's generator."""
         other = Criterion(loss, self.seed)
         other._generator = self._generator
         return other
 
     @property
     def generator_state(self) -> Tensor | None:
-        """The state of the generator, None if nothing has been drawn."""
+        """State of the generator; None if nothing has been drawn."""
         return None if self._generator is None else self._generator.get_state()
 
     def restore_generator(self, state: Tensor | None, device: torch.device) -> None:
@@ -72,12 +72,12 @@ class Criterion(nn.Module):
             self._generator.set_state(state)
 
     def forward(self, logits: Tensor, labels: Tensor, shares: Tensor | None = None) -> Tensor:
-        """The mean loss.
+        """Compute the mean loss.
 
         Args:
-            logits: shape (batch, classes), or (experts, batch, classes); any floating type.
-            labels: shape (batch,), int64.
-            shares: of each sample in the mean, by which its weight is multiplied, (batch,).
+            logits: shape (batch, classes) or (experts, batch, classes); any floating type.
+            labels: labels of shape (batch,), int64.
+            shares: share of each sample in the mean, a factor of its weight, (batch,).
 
         Returns:
             A float32 scalar.
@@ -95,12 +95,12 @@ class Criterion(nn.Module):
         return of_experts.sum() if self.loss.experts_summed else of_experts.mean()
 
     def per_sample(self, logits: Tensor, labels: Tensor, expert: int | None = None) -> Tensor:
-        """Each sample's loss before weighting, float32 of shape (batch,).
+        """Compute each sample's loss before weighting, float32 of shape (batch,).
 
         Args:
-            logits: shape (batch, classes).
-            labels: shape (batch,), int64.
-            expert: whose logits they are, None for those of the whole model.
+            logits: logits of shape (batch, classes).
+            labels: labels of shape (batch,), int64.
+            expert: expert of the logits; None for those of the whole model.
         """
         z = logits.float()
         if self.temperatures is not None:
@@ -124,7 +124,7 @@ class Criterion(nn.Module):
     def of_stored(
         self, logits: Float32Array, labels: Int64Array
     ) -> tuple[Float64Array, Float64Array]:
-        """Each image's loss on stored logits, and its weight in the mean."""
+        """Return each image's loss on stored logits, and its weight in the mean."""
         true = torch.from_numpy(labels)
         losses = self.per_sample(torch.from_numpy(logits), true).double().numpy()
         if self.weights is None:
@@ -132,7 +132,7 @@ class Criterion(nn.Module):
         return losses, self.weights[true].double().numpy()
 
     def _mean(self, losses: Tensor, labels: Tensor, shares: Tensor | None) -> Tensor:
-        """The mean of the losses of samples by their weights and shares."""
+        """Average the losses of samples by their weights and shares."""
         weights = None if self.weights is None else self.weights[labels]
         if shares is not None:
             weights = shares if weights is None else shares * weights
@@ -158,12 +158,12 @@ class Criterion(nn.Module):
 
 
 def divergences(logits: Tensor) -> Tensor:
-    """The divergence of each expert from the mean logits, ``KL(mean || expert)``, (experts,).
+    """Compute the divergence of each expert from the mean, ``KL(mean || expert)``, (experts,).
 
-    The mean over the batch, in nats. The predictions of the mean have no gradient.
+    It is the mean over the batch, in nats. The predictions of the mean have no gradient.
 
     Args:
-        logits: float32 of shape (experts, batch, classes).
+        logits: logits as float32 of shape (experts, batch, classes).
     """
     of_mean = F.log_softmax(logits.detach().mean(0), dim=1)
     differences = of_mean - F.log_softmax(logits, dim=2)

@@ -1,4 +1,4 @@
-"""Where and with what a training was done."""
+"""The hardware and the software of a training."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from longtail.learning.execution import Execution, describe_device
 
 
 def training_environment(model: ImageModel, execution: Execution, engine: int) -> dict[str, Any]:
-    """Hardware, versions and model size: what explains a training's result or its duration.
+    """Collect hardware, versions and model size, which explain a training's result or duration.
 
-    ``threads`` is part of what makes a result on a CPU reproducible, and None on a GPU.
+    ``threads`` makes a result on a CPU reproducible, and is None on a GPU.
     ``commit`` and ``uncommitted_changes`` are None if the code is not in a git repository.
     """
     device = execution.device

@@ -1,4 +1,4 @@
-"""The mixing of an epoch: which images are mixed with which, and the loss of the mixed ones."""
+"""The mixing of an epoch: the partners of its images, and the loss of the mixed ones."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class EpochMixing:
     Without mixing, images stay as they are and the loss is the criterion's.
 
     Args:
-        mixup: of the epoch, None for no mixing.
-        partners: the images and the labels of the partners of each mixed batch; None if the
-            partner of an image is the one before it in the batch, which is in random order.
+        mixup: mixing of the epoch, None for none.
+        partners: images and labels of the partners of each mixed batch; None if the partner of an
+            image is the one before it in the batch, which is in random order.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class EpochMixing:
         self._mixup, self._partners = mixup, partners
 
     def images(self, images: Tensor, step: int) -> Tensor:
-        """The images of the epoch's batch of this number, mixed. To be called in their order."""
+        """Mix the images of a batch, given by its number. To be called in their order."""
         if self._mixup is None or not self._mixup.mixed[step]:
             return images
         partners = images.roll(1, 0) if self._partners is None else next(self._partners[0])
@@ -45,7 +45,7 @@ class EpochMixing:
     def loss(
         self, criterion: Callable[..., Tensor], logits: Tensor, labels: Tensor, step: int
     ) -> Tensor:
-        """The loss of the batch of this number; ``labels`` are those of the images themselves."""
+        """Compute the loss of a batch; ``labels`` are those of the images themselves."""
         if self._mixup is None or not self._mixup.mixed[step]:
             return criterion(logits, labels)
         partners = labels.roll(1, 0) if self._partners is None else self._partners[1][step]
@@ -64,17 +64,18 @@ def epoch_mixing(
     batches: list[Tensor],
     augment: Augment,
 ) -> EpochMixing:
-    """The mixing of the next epoch of a training. To be closed after use.
+    """Prepare the mixing of the next epoch of a training. To be closed after use.
 
-    Partners that are drawn by the size of their classes (``mixing.partner_exponent``) have random
-    numbers of their own, which depend on seed and epoch alone. They are augmented like all images.
+    Partners that are drawn by the size of their classes (``mixing.partner_exponent``) have
+    their own random numbers, which depend only on seed and epoch. They are augmented like all
+    images.
 
     Args:
-        state: of the training; draws from its generator if the epoch has mixing.
-        images: the training images.
-        labels: their labels, (images,).
-        batches: the numbers of the images of each batch.
-        augment: the augmentation of the epoch.
+        state: state of the training. Its generator is used if the epoch has mixing.
+        images: training images.
+        labels: labels of the images, (images,).
+        batches: numbers of the images of each batch.
+        augment: augmentation of the epoch.
     """
     mixing, epoch = state.recipe.mixing, state.epoch + 1
     if mixing is None or not mixes_in(mixing, epoch, state.recipe.epochs):
@@ -98,7 +99,7 @@ def epoch_mixing(
 
 
 def mixes_in(mixing: Mixing, epoch: int, epochs: int) -> bool:
-    """Whether an epoch, counted from 1, has mixing.
+    """True if an epoch, counted from 1, has mixing.
 
     The shares before ``start`` and after ``end`` are rounded down to whole epochs, so that at
     least one epoch has it.

@@ -58,13 +58,14 @@ def fit(
     """Train the state's model in place. With ``recipe.ema_decay`` it ends with averaged weights.
 
     Args:
-        state: of the training at its start.
-        train: the training images.
-        validation: the images to validate on every ``recipe.validate_every`` epochs.
-        augmentation: of the training images.
-        on_epoch: called after each epoch with its number, from 1, and its mean training loss.
-        checkpoint: where the state is saved between epochs. The training resumes from a saved
-            state; its weights are then, bit for bit, those of an uninterrupted training.
+        state: state of the training at its start.
+        train: training images.
+        validation: images to validate on every ``recipe.validate_every`` epochs.
+        augmentation: augmentation of the training images.
+        on_epoch: function that is called after each epoch with its number, from 1, and its mean
+            training loss.
+        checkpoint: file in which the state is saved between epochs. The training resumes from a
+            saved state; its weights are then, bit for bit, those of an uninterrupted training.
 
     Returns:
         The history, one row per epoch: ``epoch``, ``learning_rate``, ``train_loss``,
@@ -140,10 +141,10 @@ def train_epoch(
     It waits for the device at the end, and every :data:`STEPS_BETWEEN_CHECKS` steps.
 
     Args:
-        state: of the training. Its history is not changed: the caller adds the epoch.
-        train: the training images.
-        augmentation: of the images.
-        forward: for batches of full size.
+        state: state of the training. Its history is not changed: the caller adds the epoch.
+        train: training images.
+        augmentation: augmentation of the images.
+        forward: forward pass for batches of full size.
 
     Returns:
         The mean loss of the images.
@@ -193,7 +194,7 @@ def train_epoch(
 def _further_views(
     state: TrainingState, images: ImageSource, batches: list[Tensor], augment: Augment
 ) -> Generator[Tensor]:
-    """The further views of each batch for the contrastive branch; nothing without one."""
+    """Yield the further views of each batch for the contrastive branch; nothing without one."""
     if state.contrastive is not None:
         yield from state.contrastive.views(state.epoch + 1, images, batches, augment)
 
@@ -201,7 +202,7 @@ def _further_views(
 def _loss_of_batch(
     state: TrainingState, mixing: EpochMixing, labels: Tensor, step: int, outputs: Any
 ) -> Tensor:
-    """The loss of the epoch's batch of this number, from what the trained model returned for it."""
+    """Compute the loss of a batch from the output of the trained model."""
     if state.contrastive is None:
         return mixing.loss(state.criterion, outputs, labels, step)
     logits, vectors = outputs
@@ -212,7 +213,7 @@ def _loss_of_batch(
 def _backward(
     state: TrainingState, run: Forward, batch: Tensor, loss_of: Callable[[Any], Tensor]
 ) -> Tensor:
-    """Compute the gradients of a batch, instead of those that there are, and return its loss."""
+    """Replace the gradients by those of a batch, and return its loss."""
     with state.execution.autocast():
         outputs = run(state.trained_model, batch)
     loss = loss_of(outputs)

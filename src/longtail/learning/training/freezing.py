@@ -51,7 +51,7 @@ def freeze(model: ImageClassifier, recipe: Recipe) -> None:
 
 
 def check_layers(trials: Iterable[Trial]) -> None:
-    """Check before any training that experts, adapters and what needs layers will work.
+    """Check before any training that experts, adapters and settings by layer will work.
 
     Raises:
         ConfigurationError: naming the trial.
@@ -80,13 +80,15 @@ def check_layers(trials: Iterable[Trial]) -> None:
 
 
 def _of_adapters(network: nn.Module) -> set[str]:
-    """The names of the parameters of its adapters."""
-    adapters = ((path, of) for path, of in network.named_modules() if isinstance(of, Adapter))
-    return {f"{path}.{name}" for path, of in adapters for name, _ in of.named_parameters()}
+    """Return the names of the parameters of a network's adapters."""
+    adapters = (
+        (path, module) for path, module in network.named_modules() if isinstance(module, Adapter)
+    )
+    return {f"{path}.{name}" for path, module in adapters for name, _ in module.named_parameters()}
 
 
 def _is_frozen(part: nn.Module, recipe: Recipe) -> bool:
-    """Whether no parameter is trained; of dropout, which has none, whether the backbone is."""
+    """True if no parameter is trained; for dropout, which has none, if the backbone is not."""
     parameters = list(part.parameters())
     return (
         not any(p.requires_grad for p in parameters) if parameters else recipe.freeze == "backbone"
@@ -94,15 +96,15 @@ def _is_frozen(part: nn.Module, recipe: Recipe) -> bool:
 
 
 def parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
-    """The trained parameters, grouped by their learning rate.
+    """Group the trained parameters by their learning rate.
 
     Layer-wise learning rate decay as in BEiT (Bao et al. 2021, arXiv 2106.08254): with decay d,
     the rate of the classifier is the recipe's, and that of layer i of L is d ** (L - i) times it.
     Weight decay is the same for all. Without decay there is one group.
 
     Args:
-        model: an image classifier, or a classifier alone if its backbone is frozen.
-        recipe: ``freeze`` and ``layer_decay``.
+        model: image classifier, or a classifier alone if its backbone is frozen.
+        recipe: recipe with ``freeze`` and ``layer_decay``.
     """
     if recipe.layer_decay == 1 or not isinstance(model, ImageClassifier):
         return [{"params": [p for p in model.parameters() if p.requires_grad]}]

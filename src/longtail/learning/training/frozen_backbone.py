@@ -1,4 +1,4 @@
-"""Training a classifier above a frozen backbone, whose features are computed once."""
+"""Training of a classifier above a frozen backbone, whose features are computed once."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ TRAINING_KEYS = frozenset(
     | {"warmup_epochs", "validate_every", "freeze", "layer_decay", "cached_views", "cosine_start"}
     | {"mixing", "five_crop_size", "adapters", "whiten_features"}
 )
-# Newer augmentations. Without them the key of the features is what it was before.
+# Newer augmentations. Without them, the key of the features is the same as before.
 NEWER_KEYS = frozenset({"rotation", "auto_augment", "cutout"})
 # The keys that change the features of the first view, which is the image itself.
 FIRST_VIEW_KEYS = frozenset({"image_size", "precision"})
@@ -57,14 +57,14 @@ def fit_classifier(
     """Train the classifier of ``model`` in place, above its frozen backbone.
 
     Args:
-        model: on the device, with its normalisation set and its backbone frozen.
-        job: the trial, with the numbers of the images and the losses.
-        train: the training images, seen in ``recipe.cached_views`` views.
-        validation: the validation images, seen in one view.
-        execution: where and how the model runs.
+        model: model on the device, with its normalisation set and its backbone frozen.
+        job: trial, with the numbers of the images and the losses.
+        train: training images, seen in ``recipe.cached_views`` views.
+        validation: validation images, seen in one view.
+        execution: device and arithmetic of the model.
         on_epoch: see :func:`longtail.learning.training.fit.fit`.
-        checkpoint: of the classifier's training, see there.
-        store: of the features, or None not to store them.
+        checkpoint: checkpoint of the classifier's training, see there.
+        store: store of the features, or None not to store them.
 
     Returns:
         The history, see there.
@@ -117,19 +117,19 @@ def cached_features(
     execution: Execution,
     store: ArrayStore | None,
 ) -> Tensor:
-    """Features of a frozen backbone, from the store if they are there.
+    """Return features of a frozen backbone, from the store if they are there.
 
     Args:
         model: see :func:`extract_features`.
-        images: not read if their features are in the store.
-        numbers: of the images in the data set.
+        images: images, which are not read if their features are in the store.
+        numbers: numbers of the images in the data set.
         trial: see :func:`extract_features`.
-        views: the number of views of each image.
-        execution: where and how the backbone runs.
-        store: of the features, or None not to store them.
+        views: number of views of each image.
+        execution: device and arithmetic of the backbone.
+        store: store of the features, or None not to store them.
 
     Returns:
-        float32 of shape (views, images, features), on the device.
+        Features as float32 of shape (views, images, features), on the device.
 
     Raises:
         DiskFullError: if there is not enough space for the features.
@@ -157,15 +157,15 @@ def extract_features(
     """Compute the backbone's features of several views of each image.
 
     Args:
-        model: on the device, its backbone in evaluation mode.
+        model: model on the device, its backbone in evaluation mode.
         images: uint8, of shape (images, 3, height, width).
-        trial: its recipe has the augmentation of the views; its name is for the progress display.
-        views: the number of views. The first is the image itself; the others are augmented with
+        trial: trial; its recipe has the augmentation of the views, and its name is displayed.
+        views: number of views. The first is the image itself; the others are augmented with
             a fixed seed.
-        execution: where and how the backbone runs.
+        execution: device and arithmetic of the backbone.
 
     Returns:
-        float32 of shape (views, images, features).
+        Features as float32 of shape (views, images, features).
     """
     generator = torch.Generator().manual_seed(VIEWS_SEED)
     source = as_image_source(images)
@@ -196,7 +196,7 @@ def extract_features(
 def feature_determinants(
     model: ImageClassifier, numbers: Int64Array, trial: Trial, views: int, execution: Execution
 ) -> Mapping[str, Any]:
-    """All that the features depend on, except the checksum of the pixels."""
+    """Return all that the features depend on, except the checksum of the pixels."""
     # Excluding the known keys of the training, so that a new key of the recipe is in it.
     off = {name for name in NEWER_KEYS if getattr(trial.recipe, name) is None}
     recipe = trial.recipe.model_dump(mode="json", exclude=set(TRAINING_KEYS) | off)

@@ -8,7 +8,7 @@ from longtail.parameters import Recipe, StepSchedule
 
 
 def learning_rate_factor(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
-    """The factor on the learning rate at a step, counted from 0.
+    """Compute the factor on the learning rate at a step, counted from 0.
 
     It rises linearly over the warm-up epochs, from above 0 at the first step to 1 at the last
     warm-up step. Then it follows the schedule.

@@ -23,16 +23,16 @@ class ModelEma:
     running means and variances of BatchNorm are averaged in the same way.
 
     Args:
-        model: the model to average, on its device.
-        decay: in (0, 1).
+        model: model to average, on its device.
+        decay: decay per step, in (0, 1).
     """
 
     def __init__(self, model: ImageModel, decay: float) -> None:
         def average(averages: Any, weights: Any, steps: Any) -> None:
             # The count is on the CPU: reading it does not wait for the device.
             warmed_up = min(decay, (int(steps) + 1) / (int(steps) + 10))
-            for own, new in zip(averages, weights, strict=True):
-                _average(own, new, warmed_up)
+            for averaged, new in zip(averages, weights, strict=True):
+                _average(averaged, new, warmed_up)
 
         self._averaged = AveragedModel(model, multi_avg_fn=average, use_buffers=True)
 
@@ -48,7 +48,7 @@ class ModelEma:
         self._averaged.update_parameters(model)
 
     def state_dict(self) -> dict[str, Any]:
-        """The averages and the number of steps."""
+        """Return the averages and the number of steps."""
         return self._averaged.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -57,8 +57,8 @@ class ModelEma:
 
 
 @torch.no_grad()
-def _average(own: Tensor, new: Tensor, decay: float) -> None:
-    if own.is_floating_point():
-        own.lerp_(new, 1 - decay)
+def _average(average: Tensor, new: Tensor, decay: float) -> None:
+    if average.is_floating_point():
+        average.lerp_(new, 1 - decay)
     else:
-        own.copy_(new)  # BatchNorm's count of batches
+        average.copy_(new)  # BatchNorm's count of batches

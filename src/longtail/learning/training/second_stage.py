@@ -35,8 +35,8 @@ class AdjustedClassifier(nn.Module):
     offsets at 0.
 
     Attributes:
-        scales: a factor for each class, (classes,); None if they are not trained.
-        offsets: an offset for each class, (classes,); None if they are not trained.
+        scales: factor for each class, (classes,); None if they are not trained.
+        offsets: offset for each class, (classes,); None if they are not trained.
     """
 
     def __init__(self, classifier: ScaledLinear, trains: Collection[str]) -> None:
@@ -54,7 +54,7 @@ class AdjustedClassifier(nn.Module):
 
     @torch.no_grad()
     def folded(self) -> ScaledLinear:
-        """The classifier with factors and offsets in its weights, and so with the same logits."""
+        """Return a classifier with the same logits, with factors and offsets in its weights."""
         layer = self.classifier
         if self.scales is not None:
             layer.weight.mul_(self.scales[:, None])
@@ -65,13 +65,13 @@ class AdjustedClassifier(nn.Module):
 
 
 def build_second_stage(job: TrainingJob, first_stage: Mapping[str, Tensor]) -> ImageClassifier:
-    """The model that a second stage trains: that of the first one, its body frozen.
+    """Build the model of a second stage: the first stage's model with its body frozen.
 
     A new classifier starts with random weights from torch's global generator.
 
     Args:
-        job: of the second stage.
-        first_stage: the weights of the first one's model, by name.
+        job: job of the second stage.
+        first_stage: weights of the first stage's model, by name.
     """
     stage, last = job.stage, job.trial.last_stage
     assert stage is not None
@@ -94,12 +94,15 @@ def build_second_stage(job: TrainingJob, first_stage: Mapping[str, Tensor]) -> I
 
 
 def trained_groups(classifier: nn.Module, stage: SecondStage) -> list[dict[str, Any]]:
-    """What a second stage trains of its classifier, grouped by learning rate."""
+    """Group the parts of a classifier that a second stage trains by learning rate."""
     adjusted = [part for part in classifier.modules() if isinstance(part, AdjustedClassifier)]
     adjustments = [
-        own for part in adjusted for own in (part.scales, part.offsets) if own is not None
+        adjustment
+        for part in adjusted
+        for adjustment in (part.scales, part.offsets)
+        if adjustment is not None
     ]
-    of_adjustments = {id(own) for own in adjustments}
+    of_adjustments = {id(adjustment) for adjustment in adjustments}
     trained = (p for p in classifier.parameters() if p.requires_grad)
     vectors = [p for p in trained if id(p) not in of_adjustments]
     groups: list[dict[str, Any]] = [
@@ -110,12 +113,12 @@ def trained_groups(classifier: nn.Module, stage: SecondStage) -> list[dict[str, 
 
 
 def start_at_class_means(classifier: nn.Module, features: Tensor, labels: Tensor) -> None:
-    """Start cosine classifiers at the means of their classes' features; others stay as they are.
+    """Set cosine classifiers to the means of their classes' features; others are unchanged.
 
     Args:
-        classifier: of the model.
-        features: of each training image, (images, features).
-        labels: (images,).
+        classifier: classifier of the model.
+        features: features of each training image, (images, features).
+        labels: labels, (images,).
     """
     for layer in classifier.modules():
         if isinstance(layer, CosineLinear):

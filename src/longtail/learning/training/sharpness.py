@@ -8,21 +8,21 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-# Where the gradient is zero there is no direction to go; as in the published code.
+# If the gradient is zero, there is no direction to go; as in the published code.
 SMALLEST_NORM = 1e-12
 
 
 @contextmanager
 def steepest_weights(model: nn.Module, rho: float) -> Iterator[None]:
-    """Within it, the weights of ``model`` are those where the loss rises most, ``rho`` away.
+    """Move the weights within the block to where the loss rises most, ``rho`` away.
 
-    To first order these are ``w + rho g / |g|`` (equation 2), where ``g`` is the gradient that the
-    weights have at its start, of all weights together. At the end the weights are as before, bit
-    for bit. Weights without a gradient, which are frozen, do not move.
+    To first order, these are ``w + rho g / |g|`` (equation 2), where ``g`` is the gradient of all
+    weights together at the start of the block. After it the weights are as before, bit for bit.
+    Weights without a gradient, which are frozen, do not move.
 
     Args:
-        model: after a backward pass.
-        rho: the Euclidean distance.
+        model: model after a backward pass.
+        rho: Euclidean distance.
     """
     moved = [weight for weight in model.parameters() if weight.grad is not None]
     before = [weight.detach().clone() for weight in moved]

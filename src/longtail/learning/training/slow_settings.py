@@ -20,16 +20,16 @@ from longtail.parameters import Recipe, Trial
 
 log = logging.getLogger(__name__)
 
-# A step that takes this many times as long as it could is reported.
+# A step is reported if it takes at least so many times as long as it could.
 MIN_FACTOR = 1.2
-# How many pixels a timed step has at most: enough that the arithmetic takes most of its time.
+# The largest number of pixels in a timed step: enough that arithmetic takes most of its time.
 TIMED_PIXELS = 2**18
 TIMED_STEPS = 2
 # An epoch is reported if it takes this many seconds, and its images this share of them.
 MIN_EPOCH_S = 10.0
 MIN_SHARE = 0.5
 
-# What was reported in this process: the trials of a grid share their networks.
+# The reports of this process: the trials of a grid share their networks.
 _reported: set[tuple[str, int]] = set()
 
 
@@ -39,9 +39,9 @@ def report_slow_number_format(model: ImageClassifier, trial: Trial, execution: E
     Processors without instructions for it emulate it. A few steps are timed in both formats.
 
     Args:
-        model: on the device; it is not changed.
-        trial: its recipe, and its name for the log.
-        execution: of the training.
+        model: model on the device; it is not changed.
+        trial: trial with its recipe, and its name for the log.
+        execution: execution of the training.
     """
     recipe = trial.recipe
     key = (trial.backbone.model_dump_json(), recipe.image_size)
@@ -61,7 +61,7 @@ def report_slow_number_format(model: ImageClassifier, trial: Trial, execution: E
 
 
 def seconds_per_step(model: ImageClassifier, recipe: Recipe, execution: Execution) -> float:
-    """The time of a forward and backward pass, after one that is not timed.
+    """Measure the time of a forward and backward pass, after one that is not timed.
 
     The model, random numbers and gradients stay as they are.
     """
@@ -82,7 +82,7 @@ def seconds_per_step(model: ImageClassifier, recipe: Recipe, execution: Executio
 
 
 def seconds_per_image(model: ImageClassifier, recipe: Recipe, execution: Execution) -> float:
-    """The time of :func:`seconds_per_step` for each image."""
+    """Return the time of :func:`seconds_per_step` for each image."""
     return seconds_per_step(model, recipe, execution) / _timed_images(recipe)
 
 
@@ -94,7 +94,7 @@ class TimedAugmentation:
     """An augmentation that measures how long the training waits for its images.
 
     Attributes:
-        seconds: since the start.
+        seconds: time spent waiting since the start.
     """
 
     def __init__(self, augmentation: Augmentation | CachedViews) -> None:
@@ -116,10 +116,10 @@ class TimedAugmentation:
         """Warn if an epoch mostly waited for its images.
 
         Args:
-            epoch_s: the seconds of the epoch.
-            images: of the training.
-            recipe: its ``image_size``.
-            of: the name of the trial.
+            epoch_s: seconds of the epoch.
+            images: images of the training.
+            recipe: recipe with the ``image_size``.
+            of: name of the trial.
         """
         share = self.seconds / epoch_s
         if epoch_s < MIN_EPOCH_S or share < MIN_SHARE:

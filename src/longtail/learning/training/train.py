@@ -1,4 +1,4 @@
-"""Training a trial, from pixels to weights."""
+"""Training of a trial, from pixels to weights."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ UNFOLDING_IMAGES = 512
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What a training returns.
+    """The result of a training.
 
     Attributes:
-        weights: on the CPU, by their names in the model.
+        weights: weights on the CPU, by their names in the model.
         history: see :func:`longtail.learning.training.fit.fit`.
         environment: see :func:`longtail.learning.training.environment.training_environment`; also
             ``images``: ``resident`` or ``streaming``.
@@ -76,13 +76,14 @@ def train(
     """Build the model of a job and train it.
 
     Args:
-        job: the trial, the images to train and validate on, and the losses.
-        pixels: of the whole data set, uint8 (images, height, width, 3); may be memory-mapped.
+        job: trial, images to train and validate on, and losses.
+        pixels: pixels of the whole data set, uint8 (images, height, width, 3); may be
+            memory-mapped.
         weights: pretrained weights of the backbone, or None.
-        on_epoch: called after each epoch with its number and its mean loss.
-        checkpoint: where the state is saved between epochs, and from which it resumes.
-        store: of the features of a frozen backbone.
-        first_stage: the weights of the first stage's model, if the job is a second stage.
+        on_epoch: function that is called after each epoch with its number and its mean loss.
+        checkpoint: file in which the state is saved between epochs, and from which it resumes.
+        store: store of the features of a frozen backbone.
+        first_stage: weights of the first stage's model, if the job is a second stage.
 
     Raises:
         TrainingError: if the loss is no longer finite, or the GPU runs out of memory.
@@ -152,15 +153,15 @@ def train(
 def _divergence_explained(job: TrainingJob) -> Iterator[None]:
     """Say which parameters of a training to change if its loss is no longer finite.
 
-    A trial does not know which of the layers of its recipe has set a value, so all are named.
+    A trial does not know which layer of its recipe has set a value, so all are named.
     """
     recipe, name, key, elsewhere = job.recipe, job.trial.method.name, "recipe", ""
     if job.stage is not None:
         key = f"methods.{name}.second_stage"
     else:
         layers = f"backbones.{job.trial.backbone.name}.recipe, methods.{name}.recipe"
-        own = f"train.{job.trial.name}.trial.recipe"
-        elsewhere = f". If {layers} or {own} sets it, change it there"
+        key_of_trial = f"train.{job.trial.name}.trial.recipe"
+        elsewhere = f". If {layers} or {key_of_trial} sets it, change it there"
     try:
         yield
     except DivergedError as error:

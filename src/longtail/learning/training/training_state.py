@@ -23,16 +23,16 @@ class TrainingState:
     """The model, the optimiser, the random number generators and the history.
 
     Args:
-        model: on the device; it is trained in place.
-        losses: the loss of each epoch.
-        recipe: the hyperparameters.
-        seed: of the order of the images, their augmentation and the random numbers of the loss.
-            (Initial weights and dropout use torch's global generator.)
-        execution: where and how the model runs.
-        sampling: how often each class is drawn, None for each image once per epoch.
-        groups: the trained parameters, as the optimiser takes them; None for all of ``model`` that
+        model: model on the device; it is trained in place.
+        losses: loss of each epoch.
+        recipe: hyperparameters.
+        seed: seed of the order of the images, their augmentation and the random numbers of the
+            loss. (Initial weights and dropout use torch's global generator.)
+        execution: device and arithmetic of the model.
+        sampling: probability of each class; None for each image once per epoch.
+        groups: trained parameters, as the optimiser takes them; None for all of ``model`` that
             have gradients.
-        contrastive: a branch that is trained with the model, or None.
+        contrastive: branch that is trained with the model, or None.
     """
 
     def __init__(
@@ -59,17 +59,17 @@ class TrainingState:
 
     @property
     def epoch(self) -> int:
-        """The number of finished epochs."""
+        """Number of finished epochs."""
         return len(self.history)
 
     @property
     def trained_model(self) -> nn.Module:
-        """The model with the contrastive branch, if there is one."""
+        """Model with the contrastive branch, if there is one."""
         return self.model if self.contrastive is None else self.contrastive.heads
 
     @property
     def evaluated_model(self) -> ImageModel:
-        """The model to validate and to store: the averaged one, if the recipe has ``ema_decay``."""
+        """Model to validate and to store: the averaged one, if the recipe has ``ema_decay``."""
         return self.model if self.ema is None else self.ema.model
 
     def begin_epoch(self) -> None:
@@ -82,14 +82,14 @@ class TrainingState:
         self.model.train()
 
     def images_of_epoch(self, labels: Tensor) -> Tensor:
-        """The numbers of the next epoch's images, int64 (images,) on the CPU, not shuffled."""
+        """Return the numbers of the next epoch's images, int64 (images,) on the CPU, in order."""
         epoch, sampling = self.epoch + 1, self._sampling
         if sampling is None or epoch < sampling.first_epoch:
             return torch.arange(len(labels))
         return sampled_images(sampling, labels.cpu(), self.seed, epoch)
 
     def state_dict(self) -> dict[str, Any]:
-        """Tensors and plain values; the tensors are not copied."""
+        """Return tensors and plain values; the tensors are not copied."""
         device = self.execution.device
         return {
             "device": device.type,
