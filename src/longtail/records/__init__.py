@@ -1,1 +1,1 @@
-"""When and where photographs were taken, and records of species in standard formats."""
+"""Times and places of photographs, and records of species in standard formats."""

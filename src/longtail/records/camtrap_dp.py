@@ -51,9 +51,9 @@ _BAD_PATH = re.compile(r"^[./~]|\.\.")
 _HAS_OFFSET = re.compile(r"[+-]\d\d:\d\d$")
 BOX_TERMS = ("bboxX", "bboxY", "bboxWidth", "bboxHeight")
 DECIMALS = 6  # of probabilities and boxes
-# Decimals of a position in the name of a deployment without a trap: eleven metres.
+# Decimals of a position in the name of a deployment without a trap: a precision of eleven metres.
 PLACES = 4
-# Media types whose name is not that of the ending.
+# Media types that differ from the ending of the file's name.
 _MEDIA_TYPES = {
     **dict.fromkeys(("jpg", "jpe", "jpeg", "jfif"), "image/jpeg"),
     **{"tif": "image/tiff", "hif": "image/heif", "svg": "image/svg+xml"},
@@ -80,9 +80,9 @@ def camtrap_package(
     title: str,
     created: datetime,
 ) -> Camtrap:
-    """The package of the photographs that the standard can describe.
+    """Make the package of the photographs that the standard can describe.
 
-    Without deployments, each position is one. ``title`` is that of a survey without its own.
+    Without deployments, each position is one. ``title`` is used if the survey has none.
 
     Returns:
         ``files`` and ``left_out`` (the columns file and why).
@@ -109,7 +109,7 @@ def camtrap_package(
 
 
 def _why_not(row: pd.Series[Any]) -> str:
-    """Why the standard cannot describe a photograph; empty if it can."""
+    """Return why the standard cannot describe a photograph; empty if it can."""
     if not row["timestamp"]:
         return row["error"] or "no time"
     if not row["night"]:
@@ -124,12 +124,12 @@ def _why_not(row: pd.Series[Any]) -> str:
 
 
 def _deployment_of(row: Mapping[Any, Any]) -> str:
-    """The deployment of a photograph; without a trap, its position."""
+    """Return the deployment of a photograph; without a trap, its position."""
     return row["deployment"] or f"{row['latitude']:.{PLACES}f}, {row['longitude']:.{PLACES}f}"
 
 
 def _deployments(rows: pd.DataFrame, known: Deployments) -> pd.DataFrame:
-    """The deployments of photographs, and traps without any whose place and period are known."""
+    """Return deployments of photographs, and traps without any whose place and period are known."""
     by_name = {row.name: row for row in known.rows}
     found = [
         _deployment(str(name), by_name.get(str(name)), group)
@@ -166,7 +166,7 @@ def _deployment(name: str, known: Deployment | None, rows: pd.DataFrame) -> dict
 
 
 def _limits(deployment: Deployment) -> tuple[str, str] | None:
-    """The period of a deployment, if both ends are known with an offset."""
+    """Return the period of a deployment, if both ends are known with an offset."""
     start, end = deployment.start, deployment.end
     if start is None or end is None or start.tzinfo is None or end.tzinfo is None:
         return None
@@ -225,7 +225,7 @@ def _descriptor(
     title: str,
     created: datetime,
 ) -> dict[str, Any]:
-    """The content of datapackage.json."""
+    """Return the content of datapackage.json."""
     deployments = tables["deployments"]
     named = rows[rows["kind"] == ANIMAL_KIND].drop_duplicates("scientific_name")
     taxa = sorted(zip(named["scientific_name"], named["taxon_rank"], strict=True))
@@ -266,7 +266,7 @@ def _descriptor(
 
 
 def _spatial(deployments: pd.DataFrame) -> dict[str, Any]:
-    """The rectangle around all deployments as GeoJSON; of one place, a point."""
+    """Return the rectangle around all deployments as GeoJSON; of one place, a point."""
     west, east = (float(deployments["longitude"].agg(end)) for end in ("min", "max"))
     south, north = (float(deployments["latitude"].agg(end)) for end in ("min", "max"))
     if west == east or south == north:

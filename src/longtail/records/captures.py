@@ -1,4 +1,4 @@
-"""When and where each photograph was taken: from EXIF, its name, and the table of deployments."""
+"""Times and places of photographs: from EXIF, their names, and the table of deployments."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from longtail.sources.files import ImageFileRef
 from longtail.sources.photographs import Photographs
 from longtail.wording import counted
 
-# Times of EXIF and of the name that differ by more, in seconds, are reported. Time zones explain
-# less.
+# Larger differences of the times in EXIF and in the name, in seconds, are reported. Time zones
+# explain only smaller ones.
 LARGEST_DIFFERENCE = 26 * 60 * 60
-# How many problems are logged.
+# The largest number of problems that are logged.
 LOGGED_PROBLEMS = 5
 
 log = logging.getLogger(__name__)
@@ -34,12 +34,12 @@ log = logging.getLogger(__name__)
 def read_captures(
     photographs: Photographs, deployments: Deployments, zone: tzinfo | None
 ) -> pd.DataFrame:
-    """When and where photographs were taken, one row per photograph, whatever boxes it has.
+    """Read when and where photographs were taken, one row per photograph, with any boxes.
 
-    Of those that cannot be read, only the name is used.
+    If a photograph cannot be read, only its name is used.
 
     Returns:
-        ``file`` and the columns ``CAPTURE_COLUMNS``: texts and numbers, empty where not known.
+        ``file`` and the columns ``CAPTURE_COLUMNS``: texts and numbers, empty if not known.
     """
     files = photographs.frames or photographs.files
     of_files = [folders_of(file) for file in files.values()]
@@ -63,7 +63,7 @@ def captures_of(
     deployments: Deployments,
     zone: tzinfo | None,
 ) -> pd.DataFrame:
-    """When and where files were photographed, one row per file: ``CAPTURE_COLUMNS``."""
+    """Read when and where files were photographed, one row per file: ``CAPTURE_COLUMNS``."""
     rows = [
         capture(of_file, file.parts[-1], exif, deployments, zone)
         for of_file, (file, exif) in zip(folders, on_all_cores(read_exif, files), strict=True)
@@ -78,18 +78,18 @@ def capture(
     deployments: Deployments,
     zone: tzinfo | None,
 ) -> dict[str, Any]:
-    """When and where one photograph was taken; the columns ``CAPTURE_COLUMNS``.
+    """Determine when and where one photograph was taken: the columns ``CAPTURE_COLUMNS``.
 
     The time of EXIF comes before that of the name, the position of the deployment before that of
-    EXIF. What cannot be right is left out. A time outside of the deployment is kept, without a
+    EXIF. Impossible values are left out. A time outside of the deployment is kept, without a
     night. Both are stated in ``capture_problem``.
 
     Args:
-        folders: that the file is in, the innermost one last.
-        name: of the file.
-        exif: of the file.
-        deployments: none if there is no table of them.
-        zone: of times without an offset.
+        folders: folders that the file is in, the innermost one last.
+        name: name of the file.
+        exif: EXIF data of the file.
+        deployments: deployments; none if there is no table of them.
+        zone: time zone of times without an offset.
     """
     problems = list(exif.problems)
     time = _time(name, exif.time, zone, problems)
@@ -113,9 +113,9 @@ def capture(
 
 
 def with_captures(names: pd.DataFrame, captures: pd.DataFrame) -> pd.DataFrame:
-    """The table of names with the columns of captures, joined by ``file``.
+    """Join the columns of captures to the table of names, by ``file``.
 
-    The animals of a photograph have what the photograph has.
+    All animals of a photograph get the same capture.
     """
     of_file = captures.set_index("file")[list(CAPTURE_COLUMNS)]
     rows = of_file.reindex(photograph_files(names))
@@ -131,13 +131,13 @@ def log_captures(
     key: str = "predict.deployments",
     table: str = "names.csv",
 ) -> None:
-    """Log of how many photographs time and place are known, and each problem of deployments.
+    """Log how many photographs have a time and a place, and each problem of deployments.
 
     Args:
-        captures: the columns ``file`` and ``CAPTURE_COLUMNS``.
-        deployments: of the user.
-        key: the parameter that holds them, for messages.
-        table: the file that has all problems.
+        captures: columns ``file`` and ``CAPTURE_COLUMNS``.
+        deployments: deployments of the user.
+        key: parameter that holds them, for messages.
+        table: file that has all problems.
     """
     placed = captures["latitude"].notna().sum()
     log.info(
@@ -161,7 +161,7 @@ def log_captures(
 
 
 def folders_of(file: ImageFileRef) -> list[str]:
-    """The folders of a file below and including the one, or the zip file, that was given."""
+    """Return the folders of a file, from the given folder or zip file downwards."""
     return [_root(file), *file.parts[:-1]]
 
 
@@ -172,7 +172,7 @@ def _root(file: ImageFileRef) -> str:
 def _time(
     name: str, of_exif: datetime | None, zone: tzinfo | None, problems: list[str]
 ) -> datetime | None:
-    """The time of EXIF, or else of the name; what is wrong is added to ``problems``."""
+    """Return the time of EXIF, or else of the name; errors are added to ``problems``."""
     time, in_name = _usable(of_exif, "EXIF", zone, problems), None
     from_name: list[str] = []
     try:

@@ -1,4 +1,4 @@
-"""Occurrences in Darwin Core (TDWG, https://dwc.tdwg.org/terms), as GBIF takes them."""
+"""Occurrences in Darwin Core (TDWG, https://dwc.tdwg.org/terms), as GBIF accepts them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Occurrences(NamedTuple):
 
 
 def occurrences(identified: pd.DataFrame, recorder: str | None) -> Occurrences:
-    """One row per photograph with a name, trusted or given by a person, and a time."""
+    """Make one row per photograph with a time and a name, trusted or given by a person."""
     named = identified[identified["kind"] == ANIMAL_KIND]
     is_dated = named["night"] != ""
     rows = named[is_dated]
@@ -54,5 +54,5 @@ def occurrences(identified: pd.DataFrame, recorder: str | None) -> Occurrences:
 
 
 def _remark(probability: float, remark: str) -> str:
-    """The remark, after the probability if the model named it."""
+    """Return the remark, after the probability if the model named it."""
     return remark if pd.isna(probability) else f"probability {decimal(probability)}; {remark}"

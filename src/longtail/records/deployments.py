@@ -1,4 +1,4 @@
-"""The table of traps that users write: where each stood, from when to when."""
+"""The table of traps that users write: the place and the period of each."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class Deployment:
     """One trap at one place for one period.
 
     Attributes:
-        name: unique among the deployments.
-        folder: by which folders are compared, see :func:`folder_key`.
-        line: of its file.
-        latitude: in degrees; None if it is not known.
-        longitude: in degrees; None if it is not known.
-        start: None if it is not known.
-        end: None if it is not known.
+        name: name, unique among the deployments.
+        folder: key by which folders are compared, see :func:`folder_key`.
+        line: line of its file.
+        latitude: latitude in degrees; None if it is not known.
+        longitude: longitude in degrees; None if it is not known.
+        start: start of the period; None if it is not known.
+        end: end of the period; None if it is not known.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Deployment:
     end: datetime | None = None
 
     def has(self, moment: datetime) -> bool:
-        """Whether a time is in its period; a limit that is not known excludes nothing."""
+        """True if a time is in its period; an unknown limit excludes nothing."""
         is_early = self.start is not None and is_before(moment, self.start)
         return not is_early and not (self.end is not None and is_before(self.end, moment))
 
@@ -63,7 +63,7 @@ class Deployment:
 
 
 class Choice(NamedTuple):
-    """The deployment of a photograph, what is wrong, and whether it was taken at another time."""
+    """The deployment of a photograph, a problem, and whether it was taken at another time."""
 
     deployment: Deployment | None = None
     problem: str = ""
@@ -75,9 +75,9 @@ class Deployments:
     """The deployments of a file; without a file, none.
 
     Attributes:
-        rows: those that can be used.
-        problems: what is wrong with lines of the file.
-        columns: the names that its header has for the columns that are used.
+        rows: deployments that can be used.
+        problems: errors in lines of the file.
+        columns: names in its header of the columns that are used.
     """
 
     rows: tuple[Deployment, ...] = ()
@@ -85,12 +85,12 @@ class Deployments:
     columns: Mapping[str, str] = field(default_factory=dict)
 
     def choose(self, folders: Sequence[str], moment: datetime | None) -> Choice:
-        """The deployment of a photograph, if it is clear.
+        """Find the deployment of a photograph, if it is clear.
 
         Args:
-            folders: that it is in, the innermost one last; the innermost that is the name of a
-                deployment counts.
-            moment: when it was taken, if that is known.
+            folders: folders that it is in, the innermost one last; the innermost that is the name
+                of a deployment counts.
+            moment: time when it was taken, if known.
         """
         if not self.rows:
             return Choice()
@@ -117,14 +117,14 @@ class Deployments:
 
 
 def folder_key(name: str) -> str:
-    """A name without case, blanks and punctuation: `Trap_1` is the folder of `trap 1`."""
+    """Return a name without case, blanks and punctuation: `Trap_1` is the folder of `trap 1`."""
     return header_key(unicodedata.normalize("NFKC", name))
 
 
 def read_deployments(
     path: str | None, zone: tzinfo | None, key: str = "predict.deployments"
 ) -> Deployments:
-    """The deployments in a CSV file, none without one; a mistake costs its row, or only the cell.
+    """Read the deployments in a CSV file; an error costs its row, or only the cell.
 
     Raises:
         DataError: if the file cannot be read, or has no column of names or no row.
@@ -163,7 +163,7 @@ def read_deployments(
 def _deployment(
     line: int, cells: Mapping[str, str], zone: tzinfo | None, problems: list[str]
 ) -> Deployment:
-    """The deployment of a row, without the cells that cannot be used, which are reported."""
+    """Return the deployment of a row, without unusable cells, which are reported."""
     latitude = longitude = start = end = None
     try:
         latitude, longitude = _position(cells)
@@ -198,7 +198,7 @@ def _position(cells: Mapping[str, str]) -> tuple[float | None, float | None]:
 
 
 def _limit(text: str, zone: tzinfo | None, *, is_end: bool) -> datetime | None:
-    """The start or end of a period; a date alone stands for the whole day."""
+    """Return the start or end of a period; a date alone stands for the whole day."""
     if not text:
         return None
     found = _DAY_FIRST.fullmatch(text)
@@ -229,7 +229,7 @@ def _overlaps(rows: Sequence[Deployment]) -> Iterator[str]:
 
 
 def _with_unique_names(rows: Sequence[Deployment]) -> Iterator[Deployment]:
-    """The deployments; where a name is used again, with the day of the start or the line."""
+    """Make names unique: a repeated name gets the day of the start or the line."""
     uses = Counter(row.name for row in rows)
     dated = [
         f"{row.name} {row.start:%Y-%m-%d}" if uses[row.name] > 1 and row.start else row.name

@@ -23,13 +23,13 @@ _OFFSET = re.compile(r"[+-]\d\d:\d\d")
 
 @dataclass(frozen=True)
 class Exif:
-    """What a file's EXIF data say.
+    """The EXIF data of a file.
 
     Attributes:
-        time: with its offset, if there is one.
-        latitude: in degrees, north is positive.
-        longitude: in degrees, east is positive.
-        problems: what is there but cannot be used.
+        time: time with its offset, if there is one.
+        latitude: latitude in degrees, north is positive.
+        longitude: longitude in degrees, east is positive.
+        problems: data that are present but cannot be used.
     """
 
     time: datetime | None = None
@@ -39,7 +39,7 @@ class Exif:
 
 
 def read_exif(file: ImageFileRef) -> Exif:
-    """The time (DateTimeOriginal, OffsetTimeOriginal) and the position of a photograph.
+    """Read the time (DateTimeOriginal, OffsetTimeOriginal) and the position of a photograph.
 
     A file that cannot be read has neither: decoding it gives the reason.
     """
@@ -55,7 +55,7 @@ def read_exif(file: ImageFileRef) -> Exif:
 
 
 def exif_of(details: Mapping[int, Any], position: Mapping[int, Any]) -> Exif:
-    """The same from the tags of the EXIF and GPS directories."""
+    """Read time and position from the tags of the EXIF and GPS directories."""
     problems = []
     time, latitude, longitude = None, None, None
     try:
@@ -96,7 +96,7 @@ def _position(position: Mapping[int, Any]) -> tuple[float | None, float | None]:
 
 
 def _degrees(position: Mapping[int, Any], tag: GPS, reference: GPS, letters: str) -> float:
-    """Degrees from degrees, minutes and seconds, and the letter of the side."""
+    """Compute degrees from degrees, minutes and seconds, and the letter of the side."""
     side = _text(position.get(reference)).upper()[:1]
     try:
         degrees, minutes, seconds = map(float, position[tag])
@@ -109,7 +109,7 @@ def _degrees(position: Mapping[int, Any], tag: GPS, reference: GPS, letters: str
 
 
 def _text(value: Any) -> str:
-    """A text of EXIF, which ends at a zero byte."""
+    """Return a text of EXIF, which ends at a zero byte."""
     if isinstance(value, bytes):
         value = value.decode("latin-1")
     return value.partition("\0")[0].strip() if isinstance(value, str) else ""

@@ -1,4 +1,4 @@
-"""What a person has said of photographs, in place of what the model has."""
+"""Names that people gave to photographs, in place of the model's."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from longtail.sources.images import Rejected
 from longtail.wording import capitalized, counted, first_names, is_or_are
 
 CORRECTIONS_KEY = "predict.corrections"
-NOT_KNOWN = "unknown"  # the qualifier of what a person could not name
+NOT_KNOWN = "unknown"  # the qualifier for photographs that a person could not name
 # The endings of names above the genus (ICZN article 29.2, ICN article 18.1).
 ENDINGS = {"idae": "family", "aceae": "family", "inae": "subfamily"}
-# Marks in a name, after which it is not sure or not that of a species.
+# Marks in a name that make it doubtful, or not that of a species.
 DOUBTS = frozenset({*QUALIFIERS.values(), *UNNAMED.values()})
 # The form of a canonical name: a genus with a capital letter, then epithets and marks without one;
 # anything may follow "sp.", and a parent of a hybrid may have a genus of its own.
@@ -44,23 +44,23 @@ def with_human_names(
     listed: Sequence[str] = (),
     rejected: Sequence[Rejected] = (),
 ) -> tuple[pd.DataFrame, list[Rejected]]:
-    """The identifications of people where there are any, and those of the model elsewhere.
+    """Use the identifications of people if there are any, and those of the model otherwise.
 
-    A correction is of the file with its checksum, or else with its name, and of its box. A file
-    that cannot be read may have no checksum: then its name suffices, if one correction has it.
+    A correction belongs to the file with its checksum, or else with its name, and to its box. If a
+    file cannot be read and has no checksum, its name suffices, if only one correction has it.
     Names that are nearly a class are logged, and kept.
 
     Args:
-        identified: of :func:`longtail.records.identifications.identifications`.
-        corrections: that people agree on.
-        recognizer: its ``class_names`` and ``taxonomy`` tell the rank of a name.
+        identified: table of :func:`longtail.records.identifications.identifications`.
+        corrections: corrections that people agree on.
+        recognizer: recognizer whose ``class_names`` and ``taxonomy`` tell the rank of a name.
         listed: names in tables of the user; the genera of scientific ones are known.
         rejected: rows of the tables of corrections that cannot be used.
 
     Returns:
-        The same columns, where rows that a person has named have the method ``human``, no
-        probability, and ``by`` and ``when`` of the correction; and the corrections that cannot be
-        used, ``rejected`` ones first, with the reason. The name of the model stays there.
+        The same columns; rows that a person has named have the method ``human``, no probability,
+        and ``by`` and ``when`` of the correction. And the corrections that cannot be used,
+        ``rejected`` ones first, with the reason. Such rows keep the name of the model.
     """
     said = {row.photograph: row for row in corrections}
     of_model: list[dict[Any, Any]] = identified.to_dict("records")
@@ -95,7 +95,7 @@ def with_human_names(
 def _corrections_of_rows(
     rows: Sequence[dict[Any, Any]], said: Mapping[tuple[str, str], Correction]
 ) -> list[Correction | None]:
-    """The correction of each row, if there is one: see :func:`with_human_names`."""
+    """Return the correction of each row, if there is one: see :func:`with_human_names`."""
     checksums = {row["sha256"] for row in rows} - {""}
     by_file: dict[tuple[str, str], list[Correction]] = defaultdict(list)
     for correction in said.values():
@@ -112,7 +112,7 @@ def _corrections_of_rows(
 
 
 def _rows_of_photographs(rows: Sequence[dict[Any, Any]]) -> Mapping[str, list[dict[Any, Any]]]:
-    """The rows of each photograph, by its checksum and by its name."""
+    """Return the rows of each photograph, by its checksum and by its name."""
     found: dict[str, list[dict[Any, Any]]] = defaultdict(list)
     for row in rows:
         for key in filter(None, (row["sha256"], row[FRAME] or row["file"])):
@@ -121,7 +121,7 @@ def _rows_of_photographs(rows: Sequence[dict[Any, Any]]) -> Mapping[str, list[di
 
 
 def _mistake(said: Correction, of_photograph: Mapping[str, list[dict[Any, Any]]]) -> str:
-    """Why a correction fits no row; empty if it is of another photograph."""
+    """Return why a correction fits no row; empty if it is of another photograph."""
     rows = of_photograph.get(said.sha256) or of_photograph.get(said.file)
     if rows is None:
         return ""
@@ -139,9 +139,11 @@ def _mistake(said: Correction, of_photograph: Mapping[str, list[dict[Any, Any]]]
 
 
 def _log_counts(named: tuple[int, int], mistakes: int, others: int) -> None:
-    """Log how many rows of the table of names, of how many, have the name of a person."""
-    rows, of = named
-    parts = [f"{rows:,} of {counted(of, 'row')} of names.csv {is_or_are(rows)} named by a person"]
+    """Log how many rows of the table of names were named by a person."""
+    rows, total = named
+    parts = [
+        f"{rows:,} of {counted(total, 'row')} of names.csv {is_or_are(rows)} named by a person"
+    ]
     if mistakes:
         parts.append(f"{counted(mistakes, 'correction')} cannot be used, see left_out.csv")
     if others:
@@ -154,9 +156,9 @@ class KnownNames:
     """The names that the model knows.
 
     Attributes:
-        classes: its classes.
-        rank_of: the rank of each group above them, by its scientific name.
-        genera: of the species in tables of the user.
+        classes: classes of the model.
+        rank_of: rank of each group above them, by its scientific name.
+        genera: genera of the species in tables of the user.
     """
 
     classes: ClassMatcher
@@ -165,7 +167,7 @@ class KnownNames:
 
     @classmethod
     def of(cls, recognizer: Mapping[str, Any], names: Sequence[str]) -> KnownNames:
-        """The names of a recognizer, and the genera of names that are scientific without doubt."""
+        """Collect the names of a recognizer, and the genera of clearly scientific names."""
         rank_of = {
             scientific(group): rank
             for groups in recognizer["taxonomy"].values()
@@ -174,15 +176,15 @@ class KnownNames:
         }
         alone = cls(ClassMatcher(recognizer["class_names"]), rank_of)
         words = (alone.words(capitalized(name)) for name in names)
-        return replace(alone, genera=frozenset(of[0] for of in words if len(of) > 1))
+        return replace(alone, genera=frozenset(parts[0] for parts in words if len(parts) > 1))
 
     def rank(self, name: str) -> str:
-        """The rank of a name of one word; of one that is not known by its ending, or a genus."""
+        """Return the rank of a name of one word; if it is not known, by its ending, or a genus."""
         endings = (rank for end, rank in ENDINGS.items() if name.endswith(end))
         return self.rank_of.get(name) or next(endings, "genus")
 
     def words(self, text: str) -> list[str]:
-        """The words of a scientific name in canonical form; none if it is no such name.
+        """Return the words of a scientific name in canonical form; none if it is no such name.
 
         English names of two words have the form of scientific ones ("Red admiral"). A genus that
         the model or a table of the user knows, a Latin ending of the epithet, or an author tells
@@ -203,7 +205,7 @@ class KnownNames:
         return words if is_capital and is_scientific else []
 
     def log_nearly(self, names: Sequence[str]) -> None:
-        """Warn of names that are no class, but nearly one."""
+        """Warn of names that are not a class, but nearly one."""
         near = [pair for name in dict.fromkeys(names) for pair in self.classes.misspelt([name])]
         if near:
             pairs = [f"'{name}' (the nearest class is '{other}')" for name, other in near]
@@ -215,7 +217,7 @@ class KnownNames:
 
 
 def _named(said: Correction, known: KnownNames) -> dict[str, Any] | str:
-    """What a person has said, in the columns of identifications; or why it cannot be used."""
+    """Return a person's name in the columns of identifications; or why it cannot be used."""
     kind, taxon = ANIMAL_KIND, ("", "", "")
     if said.qualifier in (NO_ANIMAL, NOT_KNOWN):
         kind = BLANK if said.qualifier == NO_ANIMAL else UNKNOWN_KIND
@@ -237,10 +239,10 @@ def _named(said: Correction, known: KnownNames) -> dict[str, Any] | str:
 
 
 def _taxon(said: Correction, known: KnownNames) -> tuple[str, str, str] | None:
-    """Name, rank and remark of what a person has named; None if it is no scientific name."""
+    """Return name, rank and remark of a person's name; None if it is no scientific name."""
     if not said.qualifier and known.classes.labels(said.name):
         return scientific(said.name), SPECIES, ""
-    # With a qualifier, a name without a capital letter is one, too: the page writes names of
+    # With a qualifier, a name without a capital letter counts, too: the page writes names of
     # groups as the data set does.
     words = known.words(capitalized(said.name) if said.qualifier else said.name)
     if said.qualifier and not words and known.classes.labels(said.name):
@@ -259,7 +261,7 @@ def _taxon(said: Correction, known: KnownNames) -> tuple[str, str, str] | None:
 
 
 def _time(when: str) -> str:
-    """A time in seconds with an offset, as Camtrap DP requires; empty if it is not such a time."""
+    """Return a time in seconds with an offset, as Camtrap DP requires; empty if it is none."""
     try:
         time = datetime.fromisoformat(when)
     except ValueError:

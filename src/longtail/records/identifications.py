@@ -1,4 +1,4 @@
-"""What was identified in each photograph, by the model or by a person."""
+"""Identifications in each photograph, by the model or by a person."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ RELATIVE_BOX = ("box_x", "box_y", "box_width", "box_height")
 def identifications(
     names: pd.DataFrame, recognizer: Mapping[str, Any], boxes: Mapping[str, PhotographBox]
 ) -> pd.DataFrame:
-    """What was identified, one row per row of the table of names.
+    """Make the table of identifications, one row per row of the table of names.
 
     Returns:
-        The columns of ``names``, and ``photograph`` (the file without a box), ``kind``,
+        Columns of ``names``, and ``photograph`` (the file without a box), ``kind``,
         ``scientific_name`` and ``taxon_rank`` (of a trusted name, else empty), ``probability``,
         ``method``, ``by`` (with the fingerprint of the training), ``when`` (empty, since it was
         in this run), ``remark`` and ``RELATIVE_BOX`` (NaN without a box).
@@ -45,10 +45,10 @@ def identifications(
 
 
 def without_copies(identified: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """One row of each picture, and the other copies of it, with the reason in ``why``.
+    """Return one row of each picture, and the other copies of it, with the reason in ``why``.
 
-    Kept is a copy that a person has named, then one with a night, a position and a deployment, then
-    the first.
+    The kept copy is one that a person has named, then one with a night, a position and a
+    deployment, then the first.
     """
     known = pd.DataFrame(
         {
@@ -98,7 +98,7 @@ def _identified(row: Mapping[Any, Any], rate: str) -> dict[str, Any]:
 
 
 def scientific(name: str) -> str:
-    """A class or group as a scientific name, if it is one.
+    """Return a class or group as a scientific name, if it is one.
 
     Examples:
         >>> scientific("noctua_pronuba"), scientific("noctuidae")

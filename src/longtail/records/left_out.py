@@ -1,4 +1,4 @@
-"""What records leave out, and why."""
+"""Rows that records leave out, and why."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 from longtail.sources.images import Rejected
 from longtail.wording import counted
 
-# How many reasons are logged for each record.
+# The largest number of reasons that are logged for each record.
 LOGGED_ROWS = 3
 
 log = logging.getLogger(__name__)
@@ -23,13 +23,13 @@ def left_out_table(
     problems: Sequence[str],
     corrections: Sequence[Rejected] = (),
 ) -> pd.DataFrame:
-    """One row per photograph that a record leaves out, and per mistake in a table.
+    """Make one row per photograph that a record leaves out, and per error in a table.
 
     Args:
-        package: what the Camtrap DP package leaves out: the columns file and why.
-        occurrences: the same of the occurrences.
-        problems: of the table of deployments.
-        corrections: the rows of corrections that cannot be used.
+        package: rows that the Camtrap DP package leaves out: the columns file and why.
+        occurrences: rows that the occurrences leave out, with the same columns.
+        problems: problems of the table of deployments.
+        corrections: rows of corrections that cannot be used.
     """
 
     def mistakes(lines: Sequence[str]) -> pd.DataFrame:
@@ -48,7 +48,7 @@ def left_out_table(
 def log_left_out(left_out: pd.DataFrame, rows: int) -> None:
     """Log how many rows of the table of names each record leaves out, and the main reasons.
 
-    It is no warning if all are left out for one reason: then no record was meant to be made.
+    If all are left out for one reason, it is no warning: then no record was meant to be made.
     """
     for record, of_record in left_out[left_out["file"] != ""].groupby("record", sort=False):
         reasons = Counter(of_record["why"]).most_common()

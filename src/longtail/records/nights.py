@@ -1,4 +1,4 @@
-"""How many photographs of each species there are in each night."""
+"""The number of photographs of each species in each night."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from longtail.schemas.vocabulary import SPECIES, YES
 
 
 def nights_table(identified: pd.DataFrame, class_names: Sequence[str]) -> pd.DataFrame:
-    """One row per night and species, in the order of the nights and of the names.
+    """Make one row per night and species, in the order of the nights and of the names.
 
     A photograph counts for the species that a person gave it, or else for the most probable one;
     it is trusted if the model is sure of that species. Files that cannot be read and photographs
     without an animal are not counted, nor are those that a person could not name.
 
     Args:
-        identified: of :func:`longtail.records.identifications.identifications`.
-        class_names: of the model.
+        identified: table of :func:`longtail.records.identifications.identifications`.
+        class_names: classes of the model.
 
     Returns:
         The columns night (empty where it is not known), species (or the group that a person gave),

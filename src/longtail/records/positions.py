@@ -6,7 +6,7 @@ from math import isfinite
 
 
 def check_position(latitude: float, longitude: float, what: str) -> None:
-    """Refuse positions that are none.
+    """Refuse invalid positions.
 
     Raises:
         ValueError: if it is not on the globe, or 0, 0, which receivers write before they know.

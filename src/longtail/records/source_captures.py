@@ -1,4 +1,4 @@
-"""When and where the images of a data set were taken."""
+"""Times and places of the images of a data set."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from longtail.sources.time_and_place import CaptureReader
 
 
 def capture_reader(source: FolderSource, key: str) -> CaptureReader | None:
-    """A function that reads when and where images were taken; None if nothing asks for it.
+    """Return a function that reads when and where images were taken; None if nothing asks for it.
 
-    It also logs what is wrong.
+    The function also logs errors.
 
     Raises:
         ConfigurationError: if there is no such time zone.

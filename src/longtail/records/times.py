@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from longtail.errors import ConfigurationError
 
-# What clocks of cameras and computers show after their battery was empty.
+# The dates that clocks of cameras and computers show after their battery was empty.
 RESETS = frozenset((date(1904, 1, 1), date(1970, 1, 1), date(1980, 1, 1), date(2000, 1, 1)))
 NOON = timedelta(hours=12)
 # A date and a time with seconds, whatever is between the numbers. Examples:
@@ -27,11 +27,11 @@ _TIME_IN_NAME = re.compile(
 
 
 class TimeError(ValueError):
-    """A time that cannot be one of a photograph; the message says why."""
+    """An impossible time of a photograph; the message says why."""
 
 
 def time_zone_of(name: str | None, key: str = "predict.time_zone") -> tzinfo | None:
-    """The time zone with a name, such as Europe/London, or with an offset, such as +02:00.
+    """Return the time zone with a name, such as Europe/London, or an offset, such as +02:00.
 
     Raises:
         ConfigurationError: if there is none.
@@ -56,7 +56,7 @@ def time_zone_of(name: str | None, key: str = "predict.time_zone") -> tzinfo | N
 
 
 def time_of(numbers: Iterable[str | None]) -> datetime:
-    """A time from the texts of its year, month, day, hour, minute and second; None is 0.
+    """Return a time from the texts of its year, month, day, hour, minute and second; None is 0.
 
     Raises:
         ValueError: if there is no such time.
@@ -66,7 +66,7 @@ def time_of(numbers: Iterable[str | None]) -> datetime:
 
 
 def time_in_name(name: str) -> datetime | None:
-    """The local time in a file's name; None if it has none.
+    """Return the local time in a file's name; None if it has none.
 
     Raises:
         TimeError: if it is an impossible one, such as on 30 February.
@@ -88,9 +88,9 @@ def time_in_name(name: str) -> datetime | None:
 
 
 def in_zone(time: datetime, zone: tzinfo | None) -> datetime:
-    """A local time with the offset of a time zone; one that has an offset, or no zone, as it is.
+    """Return a local time with the offset of a time zone; unchanged if it has one, or no zone.
 
-    Of an hour that clocks show twice in autumn it is the first.
+    An hour that clocks show twice in autumn is the first of both.
 
     Raises:
         TimeError: if clocks leave this time out in spring.
@@ -116,7 +116,7 @@ def refuse_reset(time: datetime) -> None:
 
 
 def night_of(time: datetime) -> date:
-    """The date of the evening of a night, from noon to noon.
+    """Return the date of the evening of a night, from noon to noon.
 
     Examples:
         >>> str(night_of(datetime(2024, 6, 2, 3, 15))), str(night_of(datetime(2024, 6, 2, 12)))
@@ -126,12 +126,12 @@ def night_of(time: datetime) -> date:
 
 
 def is_before(time: datetime, other: datetime) -> bool:
-    """Whether a time is before another one; by their clocks if one of them has no offset."""
+    """True if a time is before another one; by their clocks if one of them has no offset."""
     if (time.tzinfo is None) != (other.tzinfo is None):
         time, other = time.replace(tzinfo=None), other.replace(tzinfo=None)
     return time < other
 
 
 def shown(time: datetime) -> str:
-    """A time for messages."""
+    """Format a time for messages."""
     return time.isoformat(" ", "seconds")
