@@ -16,8 +16,8 @@ from longtail.catalog import LongtailCatalog
 from longtail.config import GridConfigLoader
 from longtail.pipeline_registry import create_pipelines
 from longtail.project import find_root, set_root
+from longtail.trials.method_warnings import method_warnings, recipe_warnings
 from longtail.trials.overrides import unused_overrides
-from longtail.trials.unusual_methods import unusual
 
 log = logging.getLogger(__name__)
 
@@ -58,8 +58,10 @@ class GridContext(KedroContext):
         for name in unused_overrides(parameters, trials):
             log.warning("train.%s.trial has no effect: the grid has no such trial", name)
         for name in parameters.grid.methods:
-            for sentence in unusual(parameters.methods[name]):
+            for sentence in method_warnings(parameters.methods[name]):
                 log.warning("%s", sentence)
+        for sentence in recipe_warnings(trials):
+            log.warning("%s", sentence)
         self._pipelines = create_pipelines(parameters, trials)
         self._register_pipelines()
 

@@ -34,7 +34,7 @@ from longtail.parameters import (
     ViewAugmentation,
 )
 from longtail.trials.loss_schedule import loss_schedule
-from longtail.trials.unusual_methods import double_corrections
+from longtail.trials.method_warnings import double_corrections
 from tests.learning.training.jobs import killed_after, same_weights, training_job
 from tests.learning.training.test_freezing import LABELS, PIXELS, pretrained
 

@@ -1,13 +1,13 @@
-"""Methods that can be trained, but of which a warning says why they are not as usual."""
+"""Warnings of methods and recipes that can be trained, but are probably not as intended."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from longtail.errors import ConfigurationError
-from longtail.parameters import LDAM, Classifier, Loss, Method, PostHocLogitAdjustment
+from longtail.parameters import LDAM, Classifier, Loss, Method, PostHocLogitAdjustment, Trial
 from longtail.trials.canonical_loss import canonical
 from longtail.wording import listed
 
@@ -15,8 +15,8 @@ from longtail.wording import listed
 EXAMPLE_COUNTS = np.array([100, 10, 1])
 
 
-def unusual(method: Method) -> Iterator[str]:
-    """What is unusual about a method, one sentence each."""
+def method_warnings(method: Method) -> Iterator[str]:
+    """Sentences on what is unusual about a method."""
     key = f"methods.{method.name}"
     if keys := double_corrections(method):
         yield (
@@ -32,6 +32,16 @@ def unusual(method: Method) -> Iterator[str]:
                 f"{classifier} is the default, linear, but the margins of LDAM are between "
                 f"cosines. Set it to {{kind: cosine, scale: 30}}, which is LDAM as published"
             )
+
+
+def recipe_warnings(trials: Sequence[Trial]) -> Iterator[str]:
+    """Sentences on what a grid sets in recipes, but no trial uses."""
+    views = [trial for trial in trials if trial.recipe.cached_views > 1]
+    if views and not any(trial.recipe.has_fixed_features for trial in views):
+        yield (
+            f"recipe.cached_views is {views[0].recipe.cached_views}, but has no effect: no trial "
+            f"has a frozen backbone without adapters (recipe.freeze: backbone)"
+        )
 
 
 def double_corrections(method: Method) -> list[str]:

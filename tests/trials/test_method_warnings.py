@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import yaml
 
 from longtail.parameters import (
     LDAM,
+    Backbone,
     BalancedSoftmax,
     Classifier,
     CustomLoss,
@@ -21,12 +23,15 @@ from longtail.parameters import (
     Method,
     PostHocLogitAdjustment,
     PowerSampling,
+    Recipe,
     SecondStage,
     Softmax,
+    Trial,
 )
 from longtail.parameters.layers import merge
 from longtail.parameters.run import parse
-from longtail.trials.unusual_methods import double_corrections, unusual
+from longtail.trials import grid
+from longtail.trials.method_warnings import double_corrections, method_warnings, recipe_warnings
 from tests.custom_losses import Given
 
 from ..conftest import PROJECT
@@ -76,7 +81,7 @@ def test_deferred_weights_with_a_loss_for_class_imbalance_correct_twice(
 def test_the_warning_names_what_corrects_twice() -> None:
     loss = BalancedSoftmax(name="balanced_softmax")
     method = Method(name="m", label="L", loss=loss, sampling=BALANCED)
-    assert list(unusual(method)) == [
+    assert list(method_warnings(method)) == [
         "methods.m corrects class imbalance more than once, by its loss and sampling, and favours "
         "rare classes"
     ]
@@ -145,25 +150,42 @@ def test_ldam_without_cosines_is_told_with_the_key_of_its_classifier() -> None:
         " is the default, linear, but the margins of LDAM are between cosines. Set it to {kind: "
         "cosine, scale: 30}, which is LDAM as published"
     )
-    assert list(unusual(Method(name="m", label="L", loss=ldam))) == [
+    assert list(method_warnings(Method(name="m", label="L", loss=ldam))) == [
         f"methods.m.classifier{advice}"
     ]
-    assert list(unusual(Method(name="m", label="L", loss=ldam, classifier=COSINE))) == []
+    assert list(method_warnings(Method(name="m", label="L", loss=ldam, classifier=COSINE))) == []
     later = SecondStage(epochs=2, loss=ldam)
-    assert list(unusual(Method(name="m", label="L", loss=SOFTMAX, second_stage=later))) == [
+    assert list(method_warnings(Method(name="m", label="L", loss=SOFTMAX, second_stage=later))) == [
         f"methods.m.second_stage.classifier{advice}"
     ]
     cosine = later.model_copy(update={"start": "random", "classifier": COSINE})
-    assert list(unusual(Method(name="m", label="L", loss=SOFTMAX, second_stage=cosine))) == []
+    assert (
+        list(method_warnings(Method(name="m", label="L", loss=SOFTMAX, second_stage=cosine))) == []
+    )
 
 
 @pytest.mark.parametrize(
     "environment", sorted(path.parent for path in (PROJECT / "conf").glob("*/parameters"))
 )
-def test_no_method_of_the_configuration_is_unusual(
-    environment: Path, base_config: dict[str, Any]
-) -> None:
+def test_no_environment_has_warnings(environment: Path, base_config: dict[str, Any]) -> None:
     files = sorted(environment.glob("parameters/*.yml"))
     layers = [yaml.safe_load(file.read_text(encoding="utf-8")) for file in files]
-    methods = parse(merge(base_config, *layers)).methods.values()
-    assert [sentence for method in methods for sentence in unusual(method)] == []
+    parameters = parse(merge(base_config, *layers))
+    methods = parameters.methods.values()
+    assert [sentence for method in methods for sentence in method_warnings(method)] == []
+    assert list(recipe_warnings(grid.trials(parameters))) == []
+
+
+def test_cached_views_that_no_trial_uses_are_named(
+    make_trial: Callable[..., Trial], make_recipe: Callable[..., Recipe]
+) -> None:
+    backbone = Backbone(name="r", label="R", architecture="resnet18", pretrained=True)
+    views = {"cached_views": 4, "crop_padding": 2}
+    trials = [make_trial(recipe=make_recipe(**views))]
+    assert list(recipe_warnings(trials)) == [
+        "recipe.cached_views is 4, but has no effect: no trial has a frozen backbone without "
+        "adapters (recipe.freeze: backbone)",
+    ]
+    trials.append(make_trial(backbone=backbone, recipe=make_recipe(**views, freeze="backbone")))
+    assert list(recipe_warnings(trials)) == []
+    assert list(recipe_warnings([make_trial()])) == []
