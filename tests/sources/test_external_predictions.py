@@ -114,6 +114,13 @@ def test_rows_of_other_images_are_not_used(
         (rows().drop(columns="file").assign(image=["1", "3", "4.5"]), "index.csv, found '4.5'"),
         (rows().drop(columns="file").assign(image=["1", "3", "4" * 19]), "found '4444"),
         (rows(red=[1.0, -1e31, 1.0]), "a logit beyond 1e+30 for 1 image: 'd.png'"),
+        (
+            rows(red=[0.25, 1.0, 0.0], green=[0.5, 0.0, 1.0], blue=[0.25, 0.0, 0.0]),
+            "has probabilities, not logits: no value is negative, and each row sums to 1. Set "
+            "external.values to probabilities",
+        ),
+        (rows(red=["1,5", "2", "-1"]), "has numbers with a decimal comma. Write them with a point"),
+        (rows(**{"": "0"}), "'' (pandas writes '' for its index: use index=False). It needs"),
     ],
 )
 def test_what_is_wrong_is_named(

@@ -28,6 +28,7 @@ IDENTIFIERS = ("image", "file")
 SUM_TOLERANCE = 0.01
 # No number of an image is so long, and more digits do not fit into 64 bits.
 TOO_MANY_DIGITS = 19
+NUMBER_WITH_COMMA = r"[-+]?\d+,\d+(?:[eE][-+]?\d+)?"
 # The differences of larger logits are not finite in float32.
 LARGEST_LOGIT = 1e30
 # The logarithm of a probability of 0 would be infinite.
@@ -83,12 +84,17 @@ def external_logits(
     chosen = table.values[rows][:, columns]
     named = pd.DataFrame(chosen, index[table.identifier].to_numpy()[images], list(class_names))
     _refuse(~named.abs().lt(np.inf), where, "a value that is not a finite number")
-    if values == "logits":
-        _refuse(named.abs() > LARGEST_LOGIT, where, f"a logit beyond {LARGEST_LOGIT:g}")
-        return chosen.astype(np.float32)
-    _refuse(named < 0, where, "a negative probability")
     sums = chosen.sum(1)
     unequal = np.abs(sums - 1) > SUM_TOLERANCE
+    if values == "logits":
+        _refuse(named.abs() > LARGEST_LOGIT, where, f"a logit beyond {LARGEST_LOGIT:g}")
+        if not unequal.any() and (chosen >= 0).all():
+            raise DataError(
+                f"{where} has probabilities, not logits: no value is negative, and each row sums "
+                f"to 1. Set external.values to probabilities"
+            )
+        return chosen.astype(np.float32)
+    _refuse(named < 0, where, "a negative probability")
     if unequal.any():
         raise DataError(
             f"{where} has probabilities whose sum is not 1, but {sums[unequal][0]:.4g} (for "
@@ -101,6 +107,8 @@ def _read_csv(path: str, where: str) -> _Table:
     table = read_csv(path, where)
     column, identifier = _identifier(list(table.columns), IDENTIFIERS, where, "column")
     images = table.pop(column).tolist()
+    if table.apply(lambda texts: texts.str.fullmatch(NUMBER_WITH_COMMA)).any(axis=None):
+        raise DataError(f"{where} has numbers with a decimal comma. Write them with a point")
     values = table.apply(pd.to_numeric, errors="coerce").to_numpy(dtype=np.float64)
     return _Table(identifier, _images(images, identifier, where), list(table.columns), values)
 
@@ -188,9 +196,10 @@ def _positions_of_classes(found: list[str], class_names: Sequence[str], where: s
     }
     for problem, names in problems.items():
         if names:
+            unnamed = " (pandas writes '' for its index: use index=False)" if "" in names else ""
             raise DataError(
-                f"{where} has {problem} {_some(names)}. It needs one column for each class, by its "
-                f"'class_name' in index.csv"
+                f"{where} has {problem} {_some(names)}{unnamed}. It needs one column for each "
+                f"class, by its 'class_name' in index.csv"
             )
     return [found.index(name) for name in class_names]
 

@@ -113,8 +113,10 @@ def check_experts(network: nn.Module, experts: Experts, image_size: int) -> None
     images = torch.empty(count + 1, 3, image_size, image_size, device="meta")
     try:
         found = len(network(images))
-    except MISFITS as error:
+    except RuntimeError as error:  # of torch, about shapes
         raise _undividable(experts, first_line(error)) from None
+    except MISFITS:
+        raise _undividable(experts, "its layers do not pass one tensor to the next") from None
     if found != count * (count + 1):
         raise _undividable(experts, f"it returns {found} rows of features for {count + 1} images")
 
