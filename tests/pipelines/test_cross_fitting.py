@@ -99,7 +99,7 @@ def trained(trial: Trial, store: Path) -> tuple[ChosenTrial, Path]:
         weights_sha256="cd" * 32,
         **photographs(),
     )
-    return ChosenTrial(trial, card["fingerprint"], SHA, "cd" * 32, 0.0, card["seconds"]), model
+    return ChosenTrial(trial, card["fingerprint"], SHA, "cd" * 32, card["seconds"]), model
 
 
 def fitted(
@@ -344,7 +344,7 @@ def test_a_fine_tuned_network_is_cross_fitted_on_request_only(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     recipe = trial.recipe.model_copy(update={"freeze": "backbone" if frozen else 0.5})
-    chosen = ChosenTrial(trial.model_copy(update={"recipe": recipe}), "f", SHA, None, 0, 60.0)
+    chosen = ChosenTrial(trial.model_copy(update={"recipe": recipe}), "f", SHA, None, 60.0)
     with caplog.at_level(logging.INFO):
         assert is_cross_fitted(chosen, Predict(cross_fitting=asked, folds=9)) == expected
     assert ("10 trainings of the whole network, about 10 min" in caplog.text) == (

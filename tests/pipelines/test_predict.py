@@ -16,6 +16,8 @@ from mlflow import MlflowClient
 from PIL import Image
 
 from longtail.errors import ConfigurationError, DataError, LongtailError
+from longtail.learning.inference import cached_logits
+from longtail.learning.inference.cached_logits import compute_logits
 from longtail.naming.answers_table import DONT_KNOW
 from longtail.storage.files import write_checksum
 from longtail.trials.fingerprint import sha256_of_arrays
@@ -226,6 +228,26 @@ def test_photographs_that_were_named_before_are_not_computed_again(
     )
 
 
+def test_held_out_images_are_evaluated_again_only_if_their_logits_are_gone(
+    trained: Run, named: Run, photographs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    computed = []
+
+    def counting(*args: Any) -> Any:
+        computed.append(len(args[2]))
+        return compute_logits(*args)
+
+    monkeypatch.setattr(cached_logits, "compute_logits", counting)
+    again = predict(trained, photographs, "predict.error_rate=0.2")
+    assert again.error is None and computed == []
+    for folder in (trained.data / "06_models/store").glob("*.logits"):
+        shutil.rmtree(folder)
+    without = predict(trained, photographs, "predict.error_rate=0.2")
+    assert without.error is None and computed == [len(predictions_of(trained, TRIAL))]
+    assert again.load("digits_recognizer") == named.load("digits_recognizer")
+    assert without.load("digits_recognizer") == named.load("digits_recognizer")
+
+
 def test_a_gallery_is_cut_with_a_note_and_the_table_is_not(trained: Run, photographs: Path) -> None:
     ended = predict(trained, photographs, "predict.gallery=10", "predict.error_rate=0.2")
     page = ended.load("digits_names_page")
@@ -380,13 +402,7 @@ def test_full_does_not_name_anything() -> None:
     assert not registered["full"].all_outputs() & registered["predict"].all_outputs()
     assert registered["predict"].inputs() == {
         *(f"digits_{name}" for name in ("results", "trainings", "source", "images", "index")),
-        *(
-            "digits_subsets",
-            "digits_class_profile",
-            "digits_logits",
-            "trial_store",
-            "named_before",
-        ),
+        *("digits_subsets", "digits_class_profile", "trial_store", "named_before"),
         *("params:predict", "params:compute", "params:datasets.digits"),
     }
 

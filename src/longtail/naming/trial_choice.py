@@ -31,7 +31,6 @@ class ChosenTrial:
         fingerprint: of its training.
         pixels_sha256: the checksum of the data set's pixels.
         weights_sha256: the checksum of the pretrained weights; None if it started at random.
-        nll: on the widest test set, by which its stored logits are recognised.
         seconds: how long its training took.
     """
 
@@ -39,7 +38,6 @@ class ChosenTrial:
     fingerprint: str
     pixels_sha256: str
     weights_sha256: str | None
-    nll: float
     seconds: float
 
 

@@ -149,7 +149,7 @@ def write_checksum(file: Path, content: Path) -> None:
 def verified(file: Path) -> Path:
     """Return the file of a version once its checksum has been verified.
 
-    Every reader of a version calls this first; ``TrialFiles`` leaves damaged ones out instead.
+    Every reader of a version calls this first.
 
     Raises:
         DataError: if it has changed since it was saved, naming it and what to do.

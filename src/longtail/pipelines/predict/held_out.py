@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from longtail.arrays import Int64Array, UInt8Array
-from longtail.datasets.trials import TrialFiles
 from longtail.imbalance.subsets import UNKNOWN, held_out_images, images_of, widest_test_set
 from longtail.naming.held_out_answers import LabelledLogits
 from longtail.naming.recognizer import HeldOutLogits
-from longtail.naming.stored_logits import stored_logits
 from longtail.naming.trial_choice import ChosenTrial
 from longtail.progress import progress_bar
 from longtail.storage.array_store import ArrayStore
 from longtail.trials.training_job import VALIDATION_SET, TrainingJob
-
-log = logging.getLogger(__name__)
 
 
 def held_out_logits(
@@ -29,30 +24,29 @@ def held_out_logits(
     images: UInt8Array,
     labels: Int64Array,
     subsets: pd.DataFrame,
-    logits: TrialFiles,
     store: Path,
 ) -> HeldOutLogits:
-    """A trial's logits of the images that it was not trained on, stored or computed again."""
+    """A trial's logits of the images that it was not trained on: those that ``evaluate`` stored.
+
+    They are computed again if they are no longer in the store, or come from another kind of device.
+    """
+    from longtail.learning.inference.cached_logits import cached_logits
+    from longtail.learning.inference.trained_model import TrainedModel
+
     validation, test, unknown = held_out_parts(subsets).values()
     every = held_out_images(subsets)
-    found = stored_logits(logits.versions(chosen.trial.name), every, test, labels, chosen.nll)
-    if found is None:
-        log.info("The logits of %s's results are no longer stored", chosen.trial.name)
-        from longtail.learning.inference.cached_logits import cached_logits
-        from longtail.learning.inference.trained_model import TrainedModel
-
-        with progress_bar(f"Testing {job.trial.name}", len(every)) as advance:
-            found = cached_logits(
-                TrainedModel(weights, job.trial, job.split.classes),
-                chosen.fingerprint,
-                images,
-                every,
-                job.split.validation_images,
-                ArrayStore(store, chosen.pixels_sha256),
-                advance,
-            )
+    with progress_bar(f"Testing {job.trial.name}", len(every)) as advance:
+        logits = cached_logits(
+            TrainedModel(weights, job.trial, job.split.classes),
+            chosen.fingerprint,
+            images,
+            every,
+            job.split.validation_images,
+            ArrayStore(store, chosen.pixels_sha256),
+            advance,
+        )
     of_validation, of_test, of_unknown = (
-        np.asarray(found[np.searchsorted(every, part)]) for part in (validation, test, unknown)
+        np.asarray(logits[np.searchsorted(every, part)]) for part in (validation, test, unknown)
     )
     return HeldOutLogits(
         LabelledLogits(of_validation, labels[validation]),

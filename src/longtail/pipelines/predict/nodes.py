@@ -12,9 +12,7 @@ import numpy as np
 import pandas as pd
 
 from longtail.arrays import UInt8Array
-from longtail.datasets.trials import TrialFiles
 from longtail.imbalance.profiles import GROUPS
-from longtail.imbalance.subsets import widest_test_set
 from longtail.naming.neighbours import LEARNT_FEATURES
 from longtail.naming.novelty_scores import NEIGHBOUR_SCORES
 from longtail.naming.recognizer import (
@@ -23,7 +21,6 @@ from longtail.naming.recognizer import (
     make_recognizer,
     read_prior_and_taxonomy,
 )
-from longtail.naming.stored_logits import FIGURE
 from longtail.naming.synonyms import read_synonyms
 from longtail.naming.trial_choice import ChosenTrial, choose_trial, trained_trial, weights_of
 from longtail.naming.user_tables import names_of_list
@@ -53,7 +50,6 @@ from longtail.sources.photographs import (
     thumbnails,
 )
 from longtail.trials.training_job import Split, TrainingJob
-from longtail.trials.verification import trial_names
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +71,6 @@ def select_trial(
     """
     name = choose_trial(results, source["dataset"], predict.trial)
     trained, fingerprint = trained_trial(name, results, trainings, source, index, subsets)
-    row = (trial_names(results) == name) & (results["test_set"] == widest_test_set(subsets))
     training = trainings.loc[trainings["fingerprint"] == fingerprint].iloc[0]
     checksum = training["weights_sha256"]
     return ChosenTrial(
@@ -83,7 +78,6 @@ def select_trial(
         fingerprint,
         source["sha256"],
         checksum if isinstance(checksum, str) else None,
-        float(results.loc[row, FIGURE].iloc[0]),
         float(training["seconds"]),
     )
 
@@ -94,7 +88,6 @@ def describe_recognizer(
     index: pd.DataFrame,
     subsets: pd.DataFrame,
     profile: pd.DataFrame,
-    logits: TrialFiles,
     store: Path,
     predict: Predict,
 ) -> dict[str, Any]:
@@ -124,7 +117,7 @@ def describe_recognizer(
         held_out, key = fitted.held_out, fitted.learnt_features
     else:
         job, fingerprint = TrainingJob.of(trial, split), chosen.fingerprint
-        held_out = held_out_logits(chosen, job, weights, images, labels, subsets, logits, store)
+        held_out = held_out_logits(chosen, job, weights, images, labels, subsets, store)
         key = None
     counts = job.split.class_counts
     trained = TrainedTrial(

@@ -71,7 +71,7 @@ def _describe(dataset: str) -> list[Node]:
             describe_recognizer,
             inputs={
                 "chosen": f"{dataset}_chosen_trial",
-                **_of(dataset, "images", "index", "subsets", "logits"),
+                **_of(dataset, "images", "index", "subsets"),
                 "profile": f"{dataset}_class_profile",
                 "store": "trial_store",
                 "predict": "params:predict",
