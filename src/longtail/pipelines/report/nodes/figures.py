@@ -9,7 +9,7 @@ import pandas as pd
 
 from longtail.evaluation.trainings import TRIAL_COLUMNS
 from longtail.imbalance.group_sizes import has_groups
-from longtail.parameters import Contents, Dataset, Table, Trials
+from longtail.parameters import Contents, Dataset, Table
 
 
 def select_gallery(
@@ -47,12 +47,12 @@ def draw_overview(leaders: pd.DataFrame, contents: Contents) -> tuple[bytes, ...
 
 
 def draw_tail_against_head(
-    scores: pd.DataFrame, contents: Contents, trials: Trials, dataset: Dataset
+    scores: pd.DataFrame, contents: Contents, dataset: Dataset
 ) -> tuple[bytes, ...]:
     """The methods of all backbones by family, tail against head, as PNG, PDF and SVG."""
     from longtail.reporting.figures.tail_against_head import tail_against_head
 
-    families = {trial.method.name: trial.method.family for trial in trials.trials}
+    families = {method.name: method.family for method in contents.methods}
     return tail_against_head(scores, contents, families, dataset.imbalance.grouped_by)
 
 
