@@ -14,7 +14,7 @@ from longtail.errors import ConfigurationError, DataError
 from longtail.evaluation.trainings import TRIAL_COLUMNS, is_external
 from longtail.parameters import Trial, unknown
 from longtail.storage.store import TrialStore
-from longtail.trials.post_hoc import crops_in
+from longtail.trials.post_hoc import NONE, crops_in, recorded_in
 from longtail.trials.training_job import VALIDATION_SET
 from longtail.trials.verification import trial_names, verified_results
 
@@ -57,7 +57,8 @@ def choose_trial(results: pd.DataFrame, dataset: str, requested: str | None) -> 
             f"predict.trial: {requested} are external predictions, whose network is not here to "
             f"name photographs. Choose a trial that was trained"
         )
-    results = results[~_changed_post_hoc(results) & ~is_external(results)]
+    # Photographs are named with unchanged logits: the stated prior replaces a post-hoc adjustment.
+    results = results[(recorded_in(results) == NONE) & ~is_external(results)]
     names = trial_names(results)
     if requested is not None:
         known = list(dict.fromkeys(names))
@@ -72,17 +73,6 @@ def choose_trial(results: pd.DataFrame, dataset: str, requested: str | None) -> 
             f"Name a trial: --params=predict.trial={names.iloc[0]}"
         )
     return str(names.loc[scores.index[int(scores.to_numpy().argmax())]])
-
-
-def _changed_post_hoc(results: pd.DataFrame) -> pd.Series[bool]:
-    """Whether the logits of each row were changed after the training.
-
-    Such a trial shares its training with one whose logits are unchanged. Photographs are named with
-    unchanged logits: the stated prior replaces a post-hoc adjustment.
-    """
-    if "post_hoc" not in results:
-        return pd.Series(False, index=results.index)
-    return results["post_hoc"].fillna("none") != "none"
 
 
 def trained_trial(
