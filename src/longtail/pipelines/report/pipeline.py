@@ -29,6 +29,7 @@ from itertools import groupby
 from kedro.pipeline import Node, Pipeline
 
 from longtail.parameters import Parameters, Table
+from longtail.pipelines.joins import concatenate, merge
 from longtail.pipelines.namespace import Function, Namespace
 from longtail.pipelines.report.nodes import documents, figures, page, published, tables
 from longtail.pipelines.report.nodes.verification import verify, verify_novelty
@@ -146,7 +147,7 @@ def _backbone(report: Namespace, own: Sequence[Table]) -> Iterator[Node]:
         )
         named = {f"{table.train_set}_{kind}": entry for kind, entry in in_latex.items()}
         yield box.node(documents.collect, f"{of_table}.tables", "collect_tables", **named)
-    for join, kind in ((tables.join_rows, "scores"), (tables.join_tables, "tables")):
+    for join, kind in ((concatenate, "scores"), (merge, "tables")):
         parts = [f"{name}.{table.train_set}.{kind}" for table in own]
         yield namespace.joined(join, parts, f"{name}.{kind}", f"join_{kind}")
     drawn = [f"{name}.{figure}" for figure in FIGURES]
@@ -172,7 +173,7 @@ def _backbone(report: Namespace, own: Sequence[Table]) -> Iterator[Node]:
 def _data_set(report: Namespace, dataset: str, backbones: list[str]) -> Iterator[Node]:
     """Tables of all backbones."""
     scores = [f"{report.name}.{backbone}.scores" for backbone in backbones]
-    yield report.joined(tables.join_rows, scores, f"{dataset}_scores", "join_scores")
+    yield report.joined(concatenate, scores, f"{dataset}_scores", "join_scores")
     yield report.node(tables.find_leaders, f"{dataset}_leaders")
     yield report.node(tables.tabulate_species, [f"{dataset}_species", f"{dataset}_confused_pairs"])
 
@@ -181,9 +182,7 @@ def _published(report: Namespace, dataset: str, backbones: list[str]) -> Iterato
     """The comparison of all backbones with published results, and the audit of these."""
     box = replace(report, name=f"{report.name}.published")
     compared = [f"{report.name}.{b}.published_comparison" for b in backbones]
-    yield box.joined(
-        tables.join_rows, compared, f"{dataset}_published_comparison", "join_comparisons"
-    )
+    yield box.joined(concatenate, compared, f"{dataset}_published_comparison", "join_comparisons")
     yield box.node(published.audit_published, f"{dataset}_published_audit")
     yield box.node(published.note_published, f"{report.name}.published_note")
     yield box.node(

@@ -288,11 +288,6 @@ def compare_answers(
     return comparisons.assign(**statistics.columns)
 
 
-def gather(*parts: pd.DataFrame) -> pd.DataFrame:
-    """The rows of several tables, concatenated in the order of the grid."""
-    return pd.concat(parts, ignore_index=True)
-
-
 def gather_cards(*cards: dict[str, Any]) -> pd.DataFrame:
     """The trainings of several trials, one row per trial, from their cards."""
     return trainings_table(cards)

@@ -20,13 +20,13 @@ from operator import itemgetter
 from kedro.pipeline import Node, Pipeline
 
 from longtail.parameters import Parameters, Trial
+from longtail.pipelines.joins import concatenate
 from longtail.pipelines.namespace import Namespace
 from longtail.pipelines.train.nodes import (
     compare_answers,
     evaluate_trial,
     fetch_weights,
     fit_trial,
-    gather,
     gather_cards,
     look_at_species,
     read_external,
@@ -131,7 +131,7 @@ def _gathers(trials: list[Trial], open_sets: set[str]) -> Iterator[Node]:
             gathering = Namespace(name, (GATHER_TAG, *parent), {})
             prefix = f"{data}_" if depth == 1 else f"{name}."
             for table, part in own.items():
-                function = INNERMOST.get(table, gather) if of_trials else gather
+                function = INNERMOST.get(table, concatenate) if of_trials else concatenate
                 children_parts = [
                     f"train.{member}.{part}"
                     for member in members

@@ -17,7 +17,7 @@ from longtail.reporting.tables.leaders import leader_paragraphs, noise_note
 from longtail.reporting.tables.result_tables import latex_label
 from longtail.reporting.tables.table_notes import reading_note
 
-# The LaTeX tables of each backbone, see ``join_tables``.
+# The LaTeX tables of each backbone by ``<training set>_<kind>``.
 Tables = Mapping[str, str]
 # The figures of each backbone by the names of their files, as PNG, PDF and SVG.
 Figures = Mapping[str, bytes]

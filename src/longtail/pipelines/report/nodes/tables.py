@@ -87,13 +87,3 @@ def tabulate_species(
     species = species_table(class_confusions, profile, confidence)
     pairs = confused_pairs_table(class_confusions, profile, confidence)
     return species.assign(confidence=confidence), pairs.assign(confidence=confidence)
-
-
-def join_rows(*tables: pd.DataFrame) -> pd.DataFrame:
-    """Several tables as one."""
-    return pd.concat(tables, ignore_index=True)
-
-
-def join_tables(*tables: dict[str, str]) -> dict[str, str]:
-    """The LaTeX tables of a backbone by ``<training set>_<kind>``."""
-    return {name: text for own in tables for name, text in own.items()}
