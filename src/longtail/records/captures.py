@@ -112,17 +112,17 @@ def capture(
     return dict(zip(CAPTURE_COLUMNS, values, strict=True))
 
 
-def with_captures(names: pd.DataFrame, captures: pd.DataFrame) -> pd.DataFrame:
-    """Join the columns of captures to the table of names, by ``file``.
+def with_captures(answers: pd.DataFrame, captures: pd.DataFrame) -> pd.DataFrame:
+    """Join the columns of captures to the table of answers, by ``file``.
 
     All animals of a photograph get the same capture.
     """
     of_file = captures.set_index("file")[list(CAPTURE_COLUMNS)]
-    rows = of_file.reindex(photograph_files(names))
+    rows = of_file.reindex(photograph_files(answers))
     texts = [name for name in CAPTURE_COLUMNS if name not in ("latitude", "longitude")]
     rows[texts] = rows[texts].fillna("")
-    others = names.drop(columns=list(CAPTURE_COLUMNS), errors="ignore")
-    return pd.concat([others, rows.set_index(names.index)], axis=1)
+    others = answers.drop(columns=list(CAPTURE_COLUMNS), errors="ignore")
+    return pd.concat([others, rows.set_index(answers.index)], axis=1)
 
 
 def log_captures(
