@@ -267,7 +267,8 @@ def test_rows_that_the_standard_cannot_describe_are_left_out_with_the_reason(
         row("clock.jpg", night=""),
         row("zoneless.jpg", timestamp="2024-06-01T23:15:00"),
         row("nowhere.jpg", latitude=float("nan"), longitude=float("nan")),
-        row("./=cmd.jpg"),
+        row("./dot.jpg"),
+        row("=cmd.jpg"),  # which can
         row("/absolute.jpg"),
         row("a..b.jpg"),
     )
@@ -279,11 +280,12 @@ def test_rows_that_the_standard_cannot_describe_are_left_out_with_the_reason(
         "clock.jpg": "the time is outside of the deployment",
         "zoneless.jpg": "the time has no offset: set predict.time_zone",
         "nowhere.jpg": "no position",
-        "./=cmd.jpg": bad_path,
+        "./dot.jpg": bad_path,
         "/absolute.jpg": bad_path,
         "a..b.jpg": bad_path,
     }
-    assert table(made, "media", tmp_path)["mediaID"].tolist() == ["good.jpg"]
+    for name in ("media", "observations"):
+        assert table(made, name, tmp_path)["mediaID"].tolist() == ["'=cmd.jpg", "good.jpg"]
 
 
 def test_without_any_such_row_the_archive_says_why_it_is_empty() -> None:

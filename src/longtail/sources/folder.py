@@ -35,9 +35,7 @@ from longtail.sources.labels.unsorted import without_unsorted
 from longtail.sources.listing import (
     Listing,
     describe_ignored,
-    escape_formula,
     list_images,
-    looks_like_formula,
 )
 from longtail.sources.selection import FolderRequirements, Selection, select
 from longtail.sources.time_and_place import CaptureReader, with_visits
@@ -79,7 +77,8 @@ def read_folder(
     entries, left_out = without_unsorted(entries, source.unsorted, requirements.unknown, key)
     rejected += left_out
     species = sorted({entry.species for entry in entries})
-    _check_names(species, key)
+    _refuse_equivalent_names(species, key)
+    _warn_of_near_names(species, key)
     if len(species) < fewest_classes:
         why = f". {_reasons(rejected)}" if rejected else ""
         raise DataError(f"{key}: {_too_few(species, fewest_classes, source.path, dataset)}{why}")
@@ -120,7 +119,7 @@ def read_folder(
     if limits.keep_truncated:
         index["truncated"] = [record.truncated for record in selection.records]
         log.info("%s: %s kept", dataset, counted(int(index["truncated"].sum()), "truncated JPEG"))
-    return Images(stored.pixels(), index, _table(rejected), stored.sha256)
+    return Images(stored.pixels(), index, rejected_table(rejected), stored.sha256)
 
 
 def _entries_of(
@@ -143,7 +142,7 @@ def _log_confirmed(selection: Selection, dataset: str) -> None:
 def _index_of(selection: Selection, class_names: Sequence[str]) -> pd.DataFrame:
     label_of = {name: label for label, name in enumerate(class_names)}
     index = index_of(
-        [escape_formula(entry.file.name) for entry in selection.entries],
+        [entry.file.name for entry in selection.entries],
         [label_of[entry.species] for entry in selection.entries],
         list(class_names),
         [entry.split for entry in selection.entries],
@@ -194,15 +193,7 @@ def read_labelled_files(
         class_names,
         [splits[position] for position in usable],
     )
-    return Images(stored.pixels(), index, _table(rejected), stored.sha256)
-
-
-def _table(rejected: Iterable[Rejected]) -> pd.DataFrame:
-    rows = [
-        (escape_formula(file), escape_formula(species), reason)
-        for file, species, reason in rejected
-    ]
-    return rejected_table(rows)
+    return Images(stored.pixels(), index, rejected_table(rejected), stored.sha256)
 
 
 def _log_listing(listing: Listing, dataset: str, unnamed: int, metadata: str | None) -> None:
@@ -217,12 +208,6 @@ def _log_listing(listing: Listing, dataset: str, unnamed: int, metadata: str | N
         named = ", ".join(first_names([f"'{name}'" for name in listing.empty]))
         folders = counted(len(listing.empty), "folder has", "folders have")
         log.warning("%s: %s no image: %s", dataset, folders, named)
-
-
-def _check_names(class_names: Sequence[str], key: str) -> None:
-    _refuse_equivalent_names(class_names, key)
-    _warn_of_near_names(class_names, key)
-    _refuse_formulas(class_names, key)
 
 
 def _refuse_equivalent_names(class_names: Iterable[str], key: str) -> None:
@@ -263,16 +248,6 @@ def _warn_of_near_names(class_names: Sequence[str], key: str) -> None:
         )
 
 
-def _refuse_formulas(class_names: Sequence[str], key: str) -> None:
-    """Refuse names that spreadsheets would run as formulas in the tables of the report."""
-    for name in class_names:
-        if looks_like_formula(name):
-            raise DataError(
-                f"{key}: the species {name!r} begins with '{name[0]}', and spreadsheets would take "
-                f"it for a formula. Give it another name"
-            )
-
-
 def _too_few(class_names: Sequence[str], fewest: int, path: str, dataset: str) -> str:
     unknown, unknowns, more = fewest - FEWEST_KNOWN_CLASSES, "", "Add"
     if unknown > 0:
@@ -297,7 +272,7 @@ def _rejections_explained(rejected: Sequence[Rejected], folder: Path) -> Iterato
     except DataError as error:
         if not rejected:
             raise DataError(f"{error}. No file was rejected") from None
-        write_csv(_table(rejected), file)
+        write_csv(rejected_table(rejected), file)
         raise DataError(
             f"{error}. {_reasons(rejected)}. All of them with their reasons: {file}"
         ) from None

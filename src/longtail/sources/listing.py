@@ -125,16 +125,6 @@ def printable(name: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def looks_like_formula(text: str) -> bool:
-    """Whether a spreadsheet would run a text as a formula."""
-    return text.startswith(("=", "+", "-", "@"))
-
-
-def escape_formula(name: str) -> str:
-    """The same path, in a form that no spreadsheet takes for a formula."""
-    return f"./{name}" if looks_like_formula(name) else name
-
-
 def is_supported(path: Path) -> bool:
     """Whether a file is an image of a supported format, by its name."""
     return path.suffix.lower() in IMAGE_SUFFIXES

@@ -29,7 +29,6 @@ from longtail.sources.decoding.decode import (
 from longtail.sources.files import ImageFileRef, UnreadableError
 from longtail.sources.listing import (
     IMAGE_SUFFIXES,
-    escape_formula,
     find_roots,
     is_supported,
     list_images,
@@ -139,8 +138,8 @@ def find_photographs(path: str | None, limits: DecodeLimits = DEFAULT_LIMITS) ->
             continue
         listing = list_images(str(root), PHOTOGRAPHS_KEY)
         below = "" if len(roots) == 1 else f"{root}/"
-        found.files |= {escape_formula(f"{below}{file.name}"): file for file in listing.files}
-        found.rejected |= {escape_formula(f"{below}{name}"): why for name, why in listing.rejected}
+        found.files |= {f"{below}{file.name}": file for file in listing.files}
+        found.rejected |= {f"{below}{name}": why for name, why in listing.rejected}
         found.ignored += [f"{below}{name}" for name in listing.ignored]
         found.system_files += listing.system_files
     if not found.files:
@@ -154,9 +153,9 @@ def _is_single(root: Path) -> bool:
 
 def _add_single(root: Path, name: str, found: Photographs) -> None:
     if is_supported(root):
-        found.files[escape_formula(name)] = ImageFileRef((root.name,), root.parent, member=None)
+        found.files[name] = ImageFileRef((root.name,), root.parent, member=None)
     elif reason := unsupported_reason((root.name,)):
-        found.rejected[escape_formula(name)] = reason
+        found.rejected[name] = reason
     else:
         found.ignored.append(name)
 

@@ -66,13 +66,13 @@ def test_every_photograph_and_box_is_accounted_for(
     with caplog.at_level(logging.INFO):
         found = cut(folder, results(folder, boxes))
     assert list(found.files) == [
-        "./=a.png#xywh=0,0,24,24",
-        "./=a.png#xywh=12,12,12,12",
+        "=a.png#xywh=0,0,24,24",
+        "=a.png#xywh=12,12,12,12",
         "night/b.png",
     ]
     assert {name: (box.frame, box.box, box.confidence) for name, box in found.boxes.items()} == {
-        "./=a.png#xywh=0,0,24,24": ("./=a.png", Box(0, 0, 24, 24, 0.1), 0.5),
-        "./=a.png#xywh=12,12,12,12": ("./=a.png", Box(12, 12, 12, 12, 0.1), 0.5),
+        "=a.png#xywh=0,0,24,24": ("=a.png", Box(0, 0, 24, 24, 0.1), 0.5),
+        "=a.png#xywh=12,12,12,12": ("=a.png", Box(12, 12, 12, 12, 0.1), 0.5),
     }
     assert found.without_animal == {"night/b.png": "it has no box"}
     assert found.bad_boxes == {
@@ -85,12 +85,12 @@ def test_every_photograph_and_box_is_accounted_for(
         ),
         "d.png": ("", "is not named in predict.boxes, so no animal was looked for in it"),
     }
-    assert set(found.frames) == {"./=a.png", "broken.png", "d.png", "night/b.png", "night/c.png"}
+    assert set(found.frames) == {"=a.png", "broken.png", "d.png", "night/b.png", "night/c.png"}
     names = pd.DataFrame({"file": [*found.files, *found.bad_boxes], "note": ""})
     frames = dict(zip(names["file"], with_boxes(names, found)["frame"], strict=True))
     assert frames == {
-        "./=a.png#xywh=0,0,24,24": "./=a.png",
-        "./=a.png#xywh=12,12,12,12": "./=a.png",
+        "=a.png#xywh=0,0,24,24": "=a.png",
+        "=a.png#xywh=12,12,12,12": "=a.png",
         "night/c.png#boxes.json: images[2].detections[0]": "night/c.png",
         **dict.fromkeys(("night/b.png", "d.png", "gone.png"), ""),
     }
@@ -105,7 +105,7 @@ def test_a_photograph_that_a_table_does_not_name_has_no_animal(folder: Path) -> 
     file.write_text("file,x,y,width,height\nd.png,1,2,10,12\n")
     found = cut(folder, file)
     assert list(found.boxes) == ["d.png#xywh=1,2,10,12"]
-    assert set(found.without_animal) == {"./=a.png", "broken.png", "night/b.png", "night/c.png"}
+    assert set(found.without_animal) == {"=a.png", "broken.png", "night/b.png", "night/c.png"}
 
 
 def test_the_table_of_names_has_the_boxes(folder: Path) -> None:

@@ -12,7 +12,6 @@ from longtail.sources.boxes.read_boxes import BoxRules
 from longtail.sources.decoding.decode import DecodeLimits
 from longtail.sources.images import Rejected
 from longtail.sources.labels.metadata import Entry
-from longtail.sources.listing import escape_formula
 from longtail.sources.photographs import Photographs
 from longtail.wording import is_or_are, listed
 
@@ -36,7 +35,7 @@ def cut_entries(
             species and are kinds of object instead.
         DataError: if a file is not a file of boxes, or none names a photograph.
     """
-    of_frame = {escape_formula(entry.file.name): entry for entry in entries}
+    of_frame = {entry.file.name: entry for entry in entries}
     photographs = Photographs(
         files={name: entry.file for name, entry in of_frame.items()},
         limits=DecodeLimits(source.max_pixels, source.truncated == "keep"),

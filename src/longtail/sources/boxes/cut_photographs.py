@@ -19,7 +19,7 @@ from longtail.sources.boxes.plain_background import find_animals
 from longtail.sources.boxes.read_boxes import BoxRules, FoundBoxes, read_boxes
 from longtail.sources.decoding.decode import DecodeLimits, decode
 from longtail.sources.files import ImageFileRef
-from longtail.sources.listing import escape_formula, printable
+from longtail.sources.listing import printable
 from longtail.sources.photographs import BadBox, Photographs
 from longtail.wording import counted, is_or_are
 
@@ -63,7 +63,7 @@ def cut_photographs(found: Photographs, rules: BoxRules, image_size: int) -> Pho
             result.files[name] = file
             result.without_animal[name] = "it has no box"
     for name, why in assigned.missing.items():
-        shown = escape_formula(printable(name))
+        shown = printable(name)
         if shown not in found.rejected:  # which says why the file cannot be read
             result.bad_boxes[shown] = BadBox("", why)
     _log(result, rules.key)
