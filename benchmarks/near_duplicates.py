@@ -25,7 +25,7 @@ from scipy import ndimage
 
 from longtail.arrays import BoolArray, Float32Array, UInt8Array
 from longtail.prefetch import on_all_cores
-from longtail.sources.decoding.decode import decode
+from longtail.sources.decoding.decode import decode_together
 from longtail.sources.decoding.difference_hash import image_hash
 from longtail.sources.duplicates.aligned_correlation import SAME, GreyPyramid, detail_correlations
 from longtail.sources.files import ImageFileRef
@@ -173,7 +173,8 @@ def main() -> None:
 
 
 def _read(file: ImageFileRef) -> UInt8Array:
-    return decode(file, SIDE)
+    [(pixels, _)] = decode_together([file], SIDE)
+    return pixels
 
 
 def _measure(title: str, images: Mapping[str, UInt8Array], every: int, table: Table) -> None:

@@ -10,8 +10,16 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from longtail.arrays import UInt8Array
 from longtail.parameters import FolderSource
 from longtail.sources.confirmed_photographs import ConfirmedStore
+from longtail.sources.decoding.decode import (
+    DEFAULT_LIMITS,
+    DecodeLimits,
+    decode,
+    decode_together,
+)
+from longtail.sources.files import ImageFileRef
 from longtail.sources.folder import read_folder
 from longtail.sources.images import Images
 from longtail.sources.selection import FolderRequirements
@@ -52,6 +60,17 @@ def png(colour: tuple[int, int, int] = (9, 8, 7)) -> bytes:
     file = io.BytesIO()
     Image.new("RGB", (4, 4), colour).save(file, format="PNG")
     return file.getvalue()
+
+
+def pixels_of(
+    file: ImageFileRef, image_size: int | None, limits: DecodeLimits = DEFAULT_LIMITS
+) -> UInt8Array:
+    """The pixels of one file; without ``image_size`` of the whole photograph."""
+    if image_size is None:
+        with file.opened() as content:
+            return decode(content, None, limits)[0]
+    [(pixels, _)] = decode_together([file], image_size, limits)
+    return pixels
 
 
 def source(path: Path | None, **changes: Any) -> FolderSource:

@@ -9,9 +9,8 @@ import pytest
 
 from longtail.arrays import UInt8Array
 from longtail.sources.box import Box, cut_square
-from longtail.sources.decoding.decode import decode
 from longtail.sources.files import ImageFileRef
-from tests.sources.photographs import photograph, save
+from tests.sources.photographs import photograph, pixels_of, save
 
 
 @pytest.fixture
@@ -57,7 +56,7 @@ def test_a_box_of_the_centred_square_gives_the_bits_of_a_photograph_without_boxe
     side, (width, height) = min(size), size
     box = Box((width - side) // 2, (height - side) // 2, side, side)
     cropped = ImageFileRef(("a.png",), tmp_path, None, box=box)
-    np.testing.assert_array_equal(decode(cropped, 16), decode(file, 16))
+    np.testing.assert_array_equal(pixels_of(cropped, 16), pixels_of(file, 16))
 
 
 def test_each_box_and_margin_is_an_image_of_its_own(tmp_path: Path) -> None:

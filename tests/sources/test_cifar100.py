@@ -20,8 +20,8 @@ from longtail.errors import DataError
 from longtail.parameters import Cifar100Source
 from longtail.schemas.data import INDEX
 from longtail.sources.cifar100 import read_cifar100
-from longtail.sources.decoding.decode import decode
 from longtail.sources.listing import list_images
+from tests.sources.photographs import pixels_of
 from tests.sources.server import sending, serving
 
 CLASSES = ["apple", "boy", "cup"]
@@ -264,7 +264,7 @@ def test_damaged_archive_among_the_downloads_is_refused(tmp_path: Path, decoded:
 
 def test_real_images_are_32_pixels_in_colour(shared_data: Path) -> None:
     files = list_images(str(shared_data / "cifar100-test.zip"), "path").files
-    shown = np.stack([decode(file, 32) for file in files[::500]])
+    shown = np.stack([pixels_of(file, 32) for file in files[::500]])
     assert shown.shape == (20, 32, 32, 3)
     assert (shown.std(axis=(1, 2)) > 5).all()
     assert not np.array_equal(shown[..., 0], shown[..., 2])

@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 from longtail.errors import DataError
-from longtail.sources.decoding.decode import decode
 from longtail.sources.listing import describe_ignored, list_images
-from tests.sources.photographs import png, zip_of
+from tests.sources.photographs import pixels_of, png, zip_of
 
 
 def names(path: Path | str) -> list[str]:
@@ -28,7 +27,7 @@ def test_zip_members_are_found_and_read(prefix: str, tmp_path: Path) -> None:
     )
     files = list_images(str(path), "key").files
     assert [file.name for file in files] == ["a/1.PNG", "b/2.png"]
-    assert decode(files[0], None)[0, 0].tolist() == [9, 8, 7]
+    assert pixels_of(files[0], None)[0, 0].tolist() == [9, 8, 7]
 
 
 def test_several_zips_are_joined_by_a_star(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ from longtail.naming.decision_rule import DecisionRule
 from longtail.parameters import Serving
 from longtail.parameters.serving import RECOGNIZER_CHECKSUM
 from longtail.serving.requests import check_size, guard
-from longtail.sources.decoding.decode import decode_content, decoded_pixels
+from longtail.sources.decoding.decode import decode, decoded_pixels
 from longtail.storage.files import sha256_of_file
 
 # The model's one input: the content of an image file in base64.
@@ -95,7 +95,7 @@ class ServedRecognizer(mlflow.pyfunc.PythonModel):  # type: ignore[misc,name-def
         if isinstance(content, str):
             return unreadable_row(self._rule, PHOTOGRAPH, content)
         try:
-            pixels = decode_content(content, self._values["image_size"])
+            pixels, _ = decode(content, self._values["image_size"])
         except ValueError as reason:
             return unreadable_row(self._rule, PHOTOGRAPH, str(reason))
         _, *outputs = self._program(torch.from_numpy(np.array(pixels))[None])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pytest
@@ -17,7 +17,6 @@ from longtail.errors import ConfigurationError, DataError
 from longtail.sources.box import Box, cut_square
 from longtail.sources.decoding import decode
 from longtail.sources.decoding.decode import DecodeLimits
-from longtail.sources.files import ImageFileRef
 from tests.sources.photographs import groups, photograph, read, save, source
 
 SPECIES = ("Abax ater", "Noctua comes", "Zygaena")
@@ -78,17 +77,20 @@ def test_each_animal_is_an_image_and_those_of_a_photograph_are_one_group(
 def test_a_photograph_is_decoded_once_for_all_its_animals(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    decoded, original = list[str](), decode.decode_frame
+    decoded, original = list[bytes](), decode.decode
 
-    def counting(file: ImageFileRef, limits: DecodeLimits) -> tuple[UInt8Array, bool]:
-        decoded.append(file.frame.name)
-        return original(file, limits)
+    def counting(
+        content: BinaryIO, image_size: int | None, limits: DecodeLimits
+    ) -> tuple[UInt8Array, bool]:
+        decoded.append(content.read())
+        content.seek(0)
+        return original(content, image_size, limits)
 
-    monkeypatch.setattr(decode, "decode_frame", counting)
+    monkeypatch.setattr(decode, "decode", counting)
     rows = [row for x in (0, 20, 40) for row in every_box(folder, f"{x},10,16,16,0.9,")]
     images = read(folder, tmp_path / "decoded", boxes=table(folder, rows))
     assert len(images.index) == 27
-    assert sorted(decoded) == [str(f.relative_to(folder)) for f in sorted(folder.rglob("*.png"))]
+    assert sorted(decoded) == sorted(file.read_bytes() for file in folder.rglob("*.png"))
 
 
 def test_what_cannot_be_cut_is_rejected_with_the_reason(folder: Path, tmp_path: Path) -> None:

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from longtail.sources.box import Box
-from longtail.sources.decoding.decode import DecodeLimits, decode
+from longtail.sources.decoding.decode import DecodeLimits
 from longtail.sources.files import ImageFileRef
 from longtail.sources.photographs import decode_in_chunks
-from tests.sources.photographs import photograph, save
+from tests.sources.photographs import photograph, pixels_of, save
 
 BOXES = [Box(x, y, 6, 6) for x in (0, 6, 12) for y in (0, 6, 12)]
 
@@ -48,7 +48,7 @@ def test_each_photograph_is_decoded_once_for_all_its_boxes(
     found = [one for part in decode_in_chunks(files, 6, 5, "Reading") for one in part]
     assert opened == {f"{number}.png": 1 for number in range(4)}
     for file, pixels in zip(files, found, strict=True):
-        np.testing.assert_array_equal(pixels, decode(file, 6))  # without the others
+        np.testing.assert_array_equal(pixels, pixels_of(file, 6))  # without the others
 
 
 def test_a_photograph_that_cannot_be_decoded_gives_all_its_boxes_the_reason(
@@ -66,4 +66,4 @@ def test_photographs_of_too_many_pixels_are_refused(tmp_path: Path) -> None:
     save(tmp_path, "a.png", photograph(0))
     file = ImageFileRef(("a.png",), tmp_path, None, box=BOXES[0])
     with pytest.raises(ValueError, match="too many"):
-        decode(file, 6, DecodeLimits(max_pixels=500))
+        pixels_of(file, 6, DecodeLimits(max_pixels=500))

@@ -19,16 +19,29 @@ from hypothesis import given, settings, strategies
 from PIL import Image, ImageOps
 from pillow_heif import register_heif_opener
 
-from longtail.sources.decoding.decode import Decoded, DecodeLimits, Rejection, decode, try_decode
+from longtail.sources.decoding.decode import (
+    DEFAULT_LIMITS,
+    Decoded,
+    DecodeLimits,
+    Rejection,
+    try_decode_together,
+)
 from longtail.sources.files import ImageFileRef
 from longtail.sources.listing import list_images
-from tests.sources.photographs import png, zip_of
+from tests.sources.photographs import pixels_of, png, zip_of
+
+
+def try_decode(
+    file: ImageFileRef, image_size: int, limits: DecodeLimits = DEFAULT_LIMITS
+) -> Decoded | Rejection:
+    [result] = try_decode_together([file], image_size, limits)
+    return result
 
 
 def saved(folder: Path, image: Image.Image, name: str = "image.png", **options: Any) -> Any:
     """What an image decodes to after it was saved."""
     image.save(folder / name, **options)
-    return decode(ImageFileRef((name,), folder, member=None), None)
+    return pixels_of(ImageFileRef((name,), folder, member=None), None)
 
 
 def png_header(width: int, height: int) -> bytes:
@@ -150,7 +163,7 @@ def test_images_are_cut_to_a_centred_square(tmp_path: Path) -> None:
     pixels = np.zeros((10, 30, 3), dtype=np.uint8)
     pixels[:, 5:25] = 255  # the centre is white, as far as the resampling reaches
     Image.fromarray(pixels).save(tmp_path / "wide.png")
-    shown = decode(ImageFileRef(("wide.png",), tmp_path, member=None), 5)
+    shown = pixels_of(ImageFileRef(("wide.png",), tmp_path, member=None), 5)
     assert shown.shape == (5, 5, 3)
     assert (shown == 255).all()
 
@@ -173,16 +186,16 @@ def test_unusable_files_are_refused_with_a_reason(
 ) -> None:
     (tmp_path / "bad.png").write_bytes(content)
     with pytest.raises(ValueError, match=reason):
-        decode(ImageFileRef(("bad.png",), tmp_path, member=None), 8)
+        pixels_of(ImageFileRef(("bad.png",), tmp_path, member=None), 8)
 
 
 def test_the_limit_of_pixels_is_a_parameter(tmp_path: Path) -> None:
     Image.new("RGB", (30, 20)).save(tmp_path / "image.png")
     file = ImageFileRef(("image.png",), tmp_path, member=None)
-    assert decode(file, 8, DecodeLimits(max_pixels=600)).shape == (8, 8, 3)
+    assert pixels_of(file, 8, DecodeLimits(max_pixels=600)).shape == (8, 8, 3)
     reason = "^30 x 20 pixels are too many: at most 0.000599 million are read"
     with pytest.raises(ValueError, match=reason):
-        decode(file, 8, DecodeLimits(max_pixels=599))
+        pixels_of(file, 8, DecodeLimits(max_pixels=599))
 
 
 @pytest.mark.parametrize("progressive", [False, True])
@@ -193,16 +206,16 @@ def test_a_jpeg_beyond_the_limit_is_decoded_at_a_reduced_size(
     image.save(tmp_path / "image.jpg", progressive=progressive)
     file = ImageFileRef(("image.jpg",), tmp_path, member=None)
     limits = DecodeLimits(max_pixels=160 * 240 // 4)
-    np.testing.assert_allclose(decode(file, 16, limits).astype(int), 90, atol=2)
+    np.testing.assert_allclose(pixels_of(file, 16, limits).astype(int), 90, atol=2)
     for size, limit in ((None, limits), (160, limits), (16, DecodeLimits(160 * 240 // 4 - 1))):
         with pytest.raises(ValueError, match="240 x 160 pixels are too many"):
-            decode(file, size, limit)
+            pixels_of(file, size, limit)
 
 
 def test_a_photograph_of_108_million_pixels_is_read(tmp_path: Path) -> None:
     """Pillow itself would warn of it, and refuse it from 179 million on."""
     Image.new("L", (12_000, 9_000), 90).save(tmp_path / "image.jpg")
-    shown = decode(ImageFileRef(("image.jpg",), tmp_path, member=None), 64)
+    shown = pixels_of(ImageFileRef(("image.jpg",), tmp_path, member=None), 64)
     assert shown.shape == (64, 64, 3) and (abs(shown.astype(int) - 90) <= 1).all()
 
 
@@ -282,7 +295,7 @@ def test_every_exif_orientation_is_set_upright_after_the_cut(
     with Image.open(tmp_path / "image.png") as image:
         upright = ImageOps.exif_transpose(image)
     expected = ImageOps.fit(upright, (12, 12), Image.Resampling.BICUBIC)
-    shown = decode(ImageFileRef(("image.png",), tmp_path, member=None), 12)
+    shown = pixels_of(ImageFileRef(("image.png",), tmp_path, member=None), 12)
     np.testing.assert_array_equal(shown, np.asarray(expected))
 
 
@@ -291,7 +304,7 @@ def test_large_jpegs_are_decoded_small_and_look_the_same(tmp_path: Path) -> None
     pixels = np.stack([np.add.outer(ramp, ramp[::-1]) / 2] * 3, axis=-1).astype(np.uint8)
     Image.fromarray(pixels).save(tmp_path / "large.jpg", quality=95)
     whole = Image.fromarray(pixels).resize((50, 50), Image.Resampling.BICUBIC)
-    shown = decode(ImageFileRef(("large.jpg",), tmp_path, member=None), 50)
+    shown = pixels_of(ImageFileRef(("large.jpg",), tmp_path, member=None), 50)
     np.testing.assert_allclose(shown.astype(int), np.asarray(whole).astype(int), atol=3)
 
 
@@ -299,7 +312,7 @@ def test_first_of_several_frames_is_taken(tmp_path: Path) -> None:
     frames = [Image.new("RGB", (8, 8), (grey, 0, 0)) for grey in (10, 200)]
     for name in ("film.gif", "film.webp", "film.tif"):
         frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:])
-        shown = decode(ImageFileRef((name,), tmp_path, member=None), 8)
+        shown = pixels_of(ImageFileRef((name,), tmp_path, member=None), 8)
         np.testing.assert_allclose(shown[4, 4].astype(int), [10, 0, 0], atol=6)
 
 
@@ -307,7 +320,7 @@ def test_first_of_several_frames_is_taken(tmp_path: Path) -> None:
 def test_strips_are_refused(size: tuple[int, int], tmp_path: Path) -> None:
     Image.new("RGB", size).save(tmp_path / "strip.png")
     with pytest.raises(ValueError, match=rf"^{size[0]} x {size[1]} pixels: too narrow"):
-        decode(ImageFileRef(("strip.png",), tmp_path, member=None), 8)
+        pixels_of(ImageFileRef(("strip.png",), tmp_path, member=None), 8)
 
 
 @pytest.mark.parametrize(
@@ -326,13 +339,13 @@ def test_strips_are_refused(size: tuple[int, int], tmp_path: Path) -> None:
 def test_what_is_no_image_is_named(content: bytes, what: str, tmp_path: Path) -> None:
     (tmp_path / "photo.jpg").write_bytes(content)
     with pytest.raises(ValueError, match=what):
-        decode(ImageFileRef(("photo.jpg",), tmp_path, member=None), 8)
+        pixels_of(ImageFileRef(("photo.jpg",), tmp_path, member=None), 8)
 
 
 def test_formats_that_are_not_read_are_refused_whatever_they_are_called(tmp_path: Path) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "photo.jpg", format="TGA")
     with pytest.raises(ValueError, match="not an image, whatever its name says"):
-        decode(ImageFileRef(("photo.jpg",), tmp_path, member=None), 8)
+        pixels_of(ImageFileRef(("photo.jpg",), tmp_path, member=None), 8)
 
 
 def test_a_pipe_with_an_image_s_name_is_not_waited_for(tmp_path: Path) -> None:

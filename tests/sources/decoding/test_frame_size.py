@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from longtail.sources.decoding.decode import ORIENTATION, decode
+from longtail.sources.decoding.decode import ORIENTATION
 from longtail.sources.decoding.frame_size import FrameSize, read_frame_size
 from longtail.sources.files import ImageFileRef
+from tests.sources.photographs import pixels_of
 
 
 @pytest.mark.parametrize("orientation", [None, *range(1, 9), 9])
@@ -22,7 +23,7 @@ def test_a_box_is_turned_with_its_photograph(tmp_path: Path, orientation: int | 
         exif[ORIENTATION] = orientation
     Image.fromarray(pixels).save(tmp_path / "a.png", exif=exif)
     file = ImageFileRef(("a.png",), tmp_path, None)
-    upright = decode(file, None)
+    upright = pixels_of(file, None)
     size = read_frame_size(file)
     assert size.stored == (30, 20)
     assert size.upright == upright.shape[1::-1]

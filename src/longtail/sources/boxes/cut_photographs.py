@@ -102,7 +102,9 @@ def cut_found_animals(found: Photographs, margin: float, image_size: int, key: s
 def _animals_of(file: ImageFileRef, limits: DecodeLimits) -> list[BoxValues] | str:
     """The boxes of the animals in a photograph, or why it cannot be read."""
     try:
-        return find_animals(decode(file, None, limits))
+        with file.opened() as content:
+            frame, _ = decode(content, None, limits)
+        return find_animals(frame)
     except ValueError as reason:
         return " ".join(str(reason).split())
 

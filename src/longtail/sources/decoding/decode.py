@@ -108,35 +108,32 @@ class Rejection:
 
 
 def decode(
-    file: ImageFileRef, image_size: int | None, limits: DecodeLimits = DEFAULT_LIMITS
-) -> UInt8Array:
-    """Decode one image to RGB, upright, cropped to a centred square of ``image_size`` pixels.
+    content: BinaryIO, image_size: int | None, limits: DecodeLimits = DEFAULT_LIMITS
+) -> tuple[UInt8Array, bool]:
+    """Decode an image to RGB, upright, cropped to a centred square of ``image_size`` pixels.
 
     The first image of a file with several is taken. Without ``image_size`` the image is not
-    cropped or resized. A file with a box is cropped to the square around it.
+    cropped or resized.
+
+    Returns:
+        The pixels, and whether the end of the content is missing.
 
     Raises:
-        ValueError: with the reason why the file cannot be used.
+        ValueError: with the reason why the content cannot be used.
     """
-    if image_size is None:
-        return decode_frame(file, limits)[0]
-    return decode_together([file], image_size, limits)[0][0]
-
-
-def decode_frame(file: ImageFileRef, limits: DecodeLimits) -> tuple[UInt8Array, bool]:
-    """The whole photograph, upright, and whether the end of the file is missing.
-
-    Raises:
-        ValueError: with the reason why the file cannot be used.
-    """
-    return _decode_file(file, None, limits)
-
-
-def _decode_file(
-    file: ImageFileRef, image_size: int | None, limits: DecodeLimits
-) -> tuple[UInt8Array, bool]:
-    with file.opened() as content:
-        return _decode_marked(content, image_size, limits)
+    try:
+        return _decode(content, image_size, limits), False
+    except ValueError:
+        if not limits.keep_truncated:
+            raise
+        content.seek(0)
+        start = content.read()
+        if not start.startswith(JPEG_START):
+            raise
+        with suppress(ValueError):
+            # The decoder fills what is missing before the mark of the end with grey.
+            return _decode(io.BytesIO(start + JPEG_END), image_size, limits), True
+        raise
 
 
 def by_photograph(files: Iterable[ImageFileRef]) -> Iterator[list[ImageFileRef]]:
@@ -146,25 +143,21 @@ def by_photograph(files: Iterable[ImageFileRef]) -> Iterator[list[ImageFileRef]]
 
 
 def decode_together(
-    files: Sequence[ImageFileRef], image_size: int, limits: DecodeLimits
+    files: Sequence[ImageFileRef], image_size: int, limits: DecodeLimits = DEFAULT_LIMITS
 ) -> list[tuple[UInt8Array, bool]]:
-    """The pixels of files that :func:`by_photograph` yields together, and if its end is missing.
+    """What :func:`decode` returns for each file that :func:`by_photograph` yields together.
 
-    The photograph is decoded once for all its boxes.
+    The photograph is decoded once. A file with a box is cropped to the square around it.
 
     Raises:
         ValueError: with the reason why the photograph cannot be used.
     """
     boxes = [file.box for file in files if file.box is not None]
+    with files[0].frame.opened() as content:
+        pixels, truncated = decode(content, None if boxes else image_size, limits)
     if not boxes:
-        return [_decode_file(file, image_size, limits) for file in files]
-    frame, truncated = decode_frame(files[0].frame, limits)
-    return [(cut_square(frame, box, image_size), truncated) for box in boxes]
-
-
-def decode_content(content: BinaryIO, image_size: int) -> UInt8Array:
-    """Like :func:`decode`, for an open file or content in memory."""
-    return _decode_marked(content, image_size, DEFAULT_LIMITS)[0]
+        return [(pixels, truncated)] * len(files)
+    return [(cut_square(pixels, box, image_size), truncated) for box in boxes]
 
 
 def decoded_pixels(content: BinaryIO, image_size: int) -> int:
@@ -179,25 +172,6 @@ def decoded_pixels(content: BinaryIO, image_size: int) -> int:
         return 0
     finally:
         content.seek(0)
-
-
-def _decode_marked(
-    content: BinaryIO, image_size: int | None, limits: DecodeLimits
-) -> tuple[UInt8Array, bool]:
-    """The pixels, and whether the end of the file is missing."""
-    try:
-        return _decode(content, image_size, limits), False
-    except ValueError:
-        if not limits.keep_truncated:
-            raise
-        content.seek(0)
-        start = content.read()
-        if not start.startswith(JPEG_START):
-            raise
-        with suppress(ValueError):
-            # The decoder fills what is missing before the mark of the end with grey.
-            return _decode(io.BytesIO(start + JPEG_END), image_size, limits), True
-        raise
 
 
 @contextmanager
@@ -299,13 +273,6 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         white = Image.new("RGBA", image.size, (255, 255, 255, 255))
         return Image.alpha_composite(white, with_alpha).convert("RGB")
     return image.convert("RGB")
-
-
-def try_decode(
-    file: ImageFileRef, image_size: int, limits: DecodeLimits = DEFAULT_LIMITS
-) -> Decoded | Rejection:
-    """Decode a file, or return why it cannot be used."""
-    return try_decode_together([file], image_size, limits)[0]
 
 
 def try_decode_together(

@@ -20,7 +20,12 @@ from pathlib import Path
 
 from longtail.interruption import end_with_parent
 from longtail.provenance import usable_cores
-from longtail.sources.decoding.decode import Decoded, DecodeLimits, Rejection, try_decode
+from longtail.sources.decoding.decode import (
+    Decoded,
+    DecodeLimits,
+    Rejection,
+    try_decode_together,
+)
 from longtail.sources.files import ImageFileRef
 from longtail.storage.files import atomic_file
 
@@ -96,4 +101,6 @@ def _digest(file: ImageFileRef) -> bytes:
 def answer_parent() -> None:
     """Decode the file that the standard input names, in the process of `decode_in_subprocess`."""
     end_with_parent()
-    sys.stdout.buffer.write(pickle.dumps(try_decode(*pickle.loads(sys.stdin.buffer.read()))))
+    file, image_size, limits = pickle.loads(sys.stdin.buffer.read())
+    [result] = try_decode_together([file], image_size, limits)
+    sys.stdout.buffer.write(pickle.dumps(result))
