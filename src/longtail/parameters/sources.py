@@ -35,9 +35,9 @@ class Cifar100Source(Strict):
     image_size: ClassVar[int] = 32
 
     kind: Literal["cifar100"]
-    path: MachinePath | None
-    url: Text
-    md5: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+    path: MachinePath | None = None
+    url: Text = "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz"
+    md5: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")] = "eb9058c3a382ffc7106e4002c42a8d85"
 
     @field_validator("url")
     @classmethod
