@@ -31,11 +31,11 @@ STAGES = ("ingest", "imbalance", "train", "report")
 
 @dataclass(frozen=True)
 class Observer:
-    """Who follows a run from outside, such as `kedro lock`.
+    """The files of a run that another command, such as `kedro lock`, has started.
 
     Attributes:
         quiet: whether the documents are not to be logged, because they are only compared.
-        files: what the run has made, by data set, once it has ended.
+        files: the files that the run has made, by data set, once it has ended.
     """
 
     quiet: bool

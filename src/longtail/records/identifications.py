@@ -47,8 +47,8 @@ def identifications(
 def without_copies(identified: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return one row of each picture, and the other copies of it, with the reason in ``why``.
 
-    The kept copy is one that a person has named, then one with a night, a position and a
-    deployment, then the first.
+    A copy that a person has named is kept; then a night, a position and a deployment decide, in
+    this order, then the first copy.
     """
     known = pd.DataFrame(
         {

@@ -1,4 +1,4 @@
-"""Which trainings trials share, and what the speed of a training depends on."""
+"""The distinct trainings that trials need, and the key by which their speed is compared."""
 
 from __future__ import annotations
 
