@@ -25,7 +25,7 @@ Forward = Callable[[nn.Module, Tensor], Any]
 # Compiling a network takes about a minute, which the trials of a process share. A training with
 # fewer steps than this does not win back its share.
 MIN_COMPILED_STEPS = 1000
-# How many networks and image sizes one process may compile.
+# The largest number of networks and image sizes that one process may compile.
 RECOMPILE_LIMIT = 64
 
 

@@ -42,7 +42,9 @@ class ChosenOperations:
         device: torch.device,
     ) -> None:
         self._operations = operations
-        by_batch = zip(*(split_like(each.T, batches) for each in (chosen, strengths)), strict=True)
+        by_batch = zip(
+            *(split_like(values.T, batches) for values in (chosen, strengths)), strict=True
+        )
         # Per batch: the number of images of each operation, the images, and their strengths.
         self._counts: dict[int, list[list[int]]] = {}
         rows, strong, start = [], [], 0

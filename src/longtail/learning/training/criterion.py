@@ -86,8 +86,8 @@ class Criterion(nn.Module):
             return self._mean(self.per_sample(logits, labels), labels, shares)
         of_experts = torch.stack(
             [
-                self._mean(self.per_sample(own, labels, expert), labels, shares)
-                for expert, own in enumerate(logits)
+                self._mean(self.per_sample(expert_logits, labels, expert), labels, shares)
+                for expert, expert_logits in enumerate(logits)
             ]
         )
         if self.loss.diversity:

@@ -112,14 +112,16 @@ class TimedAugmentation:
                 yield batch
                 start = time.perf_counter()
 
-    def report_waiting(self, epoch_s: float, images: ImageSource, recipe: Recipe, of: str) -> None:
+    def report_waiting(
+        self, epoch_s: float, images: ImageSource, recipe: Recipe, trial: str
+    ) -> None:
         """Warn if an epoch mostly waited for its images.
 
         Args:
             epoch_s: seconds of the epoch.
             images: images of the training.
             recipe: recipe with the ``image_size``.
-            of: name of the trial.
+            trial: name of the trial.
         """
         share = self.seconds / epoch_s
         if epoch_s < MIN_EPOCH_S or share < MIN_SHARE:
@@ -135,5 +137,5 @@ class TimedAugmentation:
             "%s: %.0f %% of an epoch's %.0f s pass in reading and augmenting images, so that it "
             "takes %.1f times as long as its network. %sA local disk, compute.images=resident and "
             "simpler augmentation (recipe.rand_augment, recipe.random_resized_crop) are faster",
-            *(of, 100 * share, epoch_s, 1 / max(1 - share, 0.01), shrunk),
+            *(trial, 100 * share, epoch_s, 1 / max(1 - share, 0.01), shrunk),
         )

@@ -65,7 +65,7 @@ def run_noise(published: pd.DataFrame) -> Iterator[AuditFinding]:
         baseline, balanced = (methods[method] for method in SAME_WHEN_BALANCED)
         points = 100 * (balanced - baseline).dropna()
         pairs, squares = len(points), float((points**2).sum())
-        # Of normal differences with mean 0: their squares are chi squared. One training has half
+        # Squares of normal differences with mean 0 are chi squared. One training has half
         # the variance of a difference of two.
         deviation = np.sqrt(squares / pairs / 2)
         low, high = np.sqrt(squares / 2 / scipy.special.chdtri(pairs, [LEVEL / 2, 1 - LEVEL / 2]))

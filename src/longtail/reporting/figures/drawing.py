@@ -24,8 +24,8 @@ rcParams["svg.hashsalt"] = "longtail"  # equal figures have equal identifiers
 
 # Colours that colour-blind readers can distinguish (Okabe and Ito 2008).
 COLOURS = {"head": "#0072B2", "middle": "#E69F00", "tail": "#D55E00"}
-# Of methods: seven of the same palette, each with a marker of its own, so that no method is known
-# by its colour alone.
+# Colours of methods: seven of the same palette, each with a marker of its own, so that no method
+# is known by its colour alone.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 GREY = "#9a9a9a"

@@ -58,7 +58,7 @@ class SpeciesPart:
         rows: the species, head to tail.
         pairs: the most confused pairs.
         galleries: headings and the photographs below them.
-        names: how the names are shown.
+        names: form in which the names are shown.
         probability: note on what the probabilities mean.
     """
 

@@ -50,7 +50,7 @@ def unknown_section(
         best: trial of each training set to report in words, see
             :func:`longtail.evaluation.best_trials.best_trials`.
         unknown: names of the unknown classes.
-        names: how class names are shown.
+        names: form in which class names are shown.
         backbones: labels of the backbones, by name.
         methods: labels of the methods, by name.
     """
