@@ -18,6 +18,7 @@ from longtail.project import located
 from longtail.sources.download import DownloadError, download, md5_of
 from longtail.sources.folder import read_labelled_files
 from longtail.sources.images import Images, index_of, rejected_table
+from longtail.sources.labels.metadata import Entry
 from longtail.sources.listing import list_images
 from longtail.storage.space import write_errors_explained
 
@@ -63,8 +64,8 @@ def _read_tree(path: str, dataset: str, decoded: Path) -> Images:
         )
     # Official order is train before test; the sort of names would put test first.
     files.sort(key=lambda file: (SPLITS.index(file.parts[0]), *file.parts[1:]))
-    classes, splits = [file.parts[1] for file in files], [file.parts[0] for file in files]
-    images = read_labelled_files(files, classes, splits, IMAGE_SIZE, path, dataset, decoded)
+    entries = [Entry(file, species=file.parts[1], split=file.parts[0]) for file in files]
+    images = read_labelled_files(entries, IMAGE_SIZE, path, dataset, decoded)
     stems = images.index["file"].map(lambda name: str(PurePosixPath(name).with_suffix("")))
     return Images(images.pixels, images.index.assign(file=stems), images.rejected, images.sha256)
 

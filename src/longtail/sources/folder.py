@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from longtail.errors import DataError
@@ -22,7 +23,6 @@ from longtail.sources.confirmed_photographs import ConfirmedStore, read_confirme
 from longtail.sources.decoding.decode import DecodeLimits
 from longtail.sources.duplicates.image_groups import Grouping
 from longtail.sources.duplicates.near_duplicates import Comparer
-from longtail.sources.files import ImageFileRef
 from longtail.sources.images import Images, Rejected, index_of, rejected_table
 from longtail.sources.labels.class_folders import (
     entries_by_folder,
@@ -113,7 +113,9 @@ def read_folder(
         log.info("%s: %s", dataset, note)
     if source.corrections is not None:
         _log_confirmed(selection, dataset)
-    index = _index_of(selection, class_names)
+    index = _index_of(selection, class_names).assign(
+        sha256=[record.sha256.hex() for record in selection.records]
+    )
     of_images = captures.set_index(pd.Index(files)).loc[[e.file for e in selection.entries]]
     index[captures.columns] = of_images.set_index(index.index)
     if limits.keep_truncated:
@@ -141,25 +143,17 @@ def _log_confirmed(selection: Selection, dataset: str) -> None:
 
 def _index_of(selection: Selection, class_names: Sequence[str]) -> pd.DataFrame:
     label_of = {name: label for label, name in enumerate(class_names)}
-    index = index_of(
+    return index_of(
         [entry.file.name for entry in selection.entries],
         [label_of[entry.species] for entry in selection.entries],
         list(class_names),
         [entry.split for entry in selection.entries],
         selection.groups,
     )
-    index["sha256"] = [record.sha256.hex() for record in selection.records]
-    return index
 
 
 def read_labelled_files(
-    files: Sequence[ImageFileRef],
-    classes: Sequence[str],
-    splits: Sequence[str],
-    image_size: int,
-    path: str,
-    dataset: str,
-    decoded: Path,
+    entries: Sequence[Entry], image_size: int, path: str, dataset: str, decoded: Path
 ) -> Images:
     """Decode files whose class and split are known; each image is a group of its own.
 
@@ -167,33 +161,23 @@ def read_labelled_files(
         DataError: if there are fewer than three classes, or a class has no usable image.
     """
     key = f"datasets.{dataset}.source.path"
-    class_names = sorted(set(classes))
+    class_names = sorted({entry.species for entry in entries})
     if len(class_names) < FEWEST_KNOWN_CLASSES:
         raise DataError(f"{key}: {_too_few(class_names, FEWEST_KNOWN_CLASSES, path, dataset)}")
     title = f"Reading {path}"
     with PixelCache.opened(decoded, dataset, path, image_size) as cache:
-        reasons = [record.reason for record in cache.decode(files, title)]
-        usable = [position for position, reason in enumerate(reasons) if reason is None]
-        rejected = [
-            (file.name, class_name, reason)
-            for file, class_name, reason in zip(files, classes, reasons, strict=True)
-            if reason is not None
-        ]
-        with _rejections_explained(rejected, cache.folder):
-            if empty := sorted(set(class_names) - {classes[position] for position in usable}):
+        records = cache.decode([entry.file for entry in entries], title)
+        selection = Selection(list(entries), records, np.arange(len(entries), dtype=np.int64))
+        with _rejections_explained(selection.rejected, cache.folder):
+            selection.reject(record.reason for record in records)
+            if empty := sorted(set(class_names) - {entry.species for entry in selection.entries}):
                 raise DataError(
                     f"{key}: {counted(len(empty), 'class has', 'classes have')} no usable image, "
                     f"such as '{empty[0]}'"
                 )
-        stored = cache.array_of([files[position] for position in usable], title)
-    label_of = {name: label for label, name in enumerate(class_names)}
-    index = index_of(
-        [files[position].name for position in usable],
-        [label_of[classes[position]] for position in usable],
-        class_names,
-        [splits[position] for position in usable],
-    )
-    return Images(stored.pixels(), index, rejected_table(rejected), stored.sha256)
+        stored = cache.array_of([entry.file for entry in selection.entries], title)
+    index = _index_of(selection, class_names)
+    return Images(stored.pixels(), index, rejected_table(selection.rejected), stored.sha256)
 
 
 def _log_listing(listing: Listing, dataset: str, unnamed: int, metadata: str | None) -> None:
