@@ -14,7 +14,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "DigitsSource": {"kind": "digits", "image_size": 32},
     "Cifar100Source": {"kind": "cifar100", "path": "p", "url": "https://a/b", "md5": "0" * 32},
     "FolderSource": {
-        "kind": "folder", "path": "p", "image_size": 32, "metadata": None, "class_levels": 1,
+        "path": "p", "kind": "folder", "image_size": 32, "metadata": None, "class_levels": 1,
         "corrections": None,
         "class_names": "p", "split_folders": "official", "unsorted": "skip",
         "max_pixels": 9, "truncated": "keep", "group_pattern": "(a)", "near_duplicates": 9,

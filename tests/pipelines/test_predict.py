@@ -427,7 +427,7 @@ def test_full_does_not_name_anything() -> None:
         (
             ["predict.boxes=/nowhere", "predict.find_animals=plain_background"],
             ConfigurationError,
-            "predict.find_animals: the animals are in predict.boxes already",
+            "predict.find_animals: the animals are in boxes already",
         ),
         (["predict.pth=/x"], ConfigurationError, "Did you mean 'path'"),
         (["grid.datasets=[digits,moths]"], ConfigurationError, "choose the data set"),

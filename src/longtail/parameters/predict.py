@@ -6,15 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from longtail.parameters.sources import PhotographSource
 from longtail.parameters.strict import Strict
 from longtail.parameters.types import (
     Confidence,
     Count,
     Folds,
-    Listed,
     MachinePath,
     Name,
-    Probability,
     Seed,
     Share,
     Text,
@@ -44,19 +43,12 @@ class Survey(Strict):
     capture_method: Literal["timeLapse", "activityDetection"] = "timeLapse"
 
 
-class Predict(Strict):
+class Predict(PhotographSource):
     """Predictions for new photographs.
 
     Attributes:
         dataset: the data set with the species and trials; null for the only one of the grid.
         path: a folder, a zip file or an image file; ``*`` may stand for several.
-        boxes: a file of boxes around the animals in the photographs, or a folder of them: the
-            results of MegaDetector, COCO, or a CSV file. Null: photographs show one animal each.
-        box_confidence: boxes of which the detector is less sure are not used.
-        box_categories: of boxes that are used; null for animals in results of MegaDetector, and
-            for all in other files.
-        find_animals: how animals are found without boxes of a detector: on a ``plain_background``,
-            such as a white sheet. Null: they are not.
         box_margin: what is cut beyond a box on each side, as a share of its longer side; also of
             boxes that have been corrected and join a data set.
         trial: the dotted name of a trained trial; null for the best on validation.
@@ -88,11 +80,6 @@ class Predict(Strict):
     """
 
     dataset: Name | None = None
-    path: MachinePath | None = None
-    boxes: MachinePath | None = None
-    box_confidence: Probability = 0.2
-    box_categories: Listed[Text] | None = None
-    find_animals: Literal["plain_background"] | None = None
     box_margin: Annotated[float, Field(ge=0, le=2)] = 0.1
     trial: Text | None = None
     cross_fitting: Literal["frozen", "always", "never"] = "frozen"

@@ -47,8 +47,42 @@ class Cifar100Source(Strict):
         return url
 
 
-class FolderSource(Strict):
+class PhotographSource(Strict):
+    """Photographs, and how the animals in them are found, each of which is an image then.
+
+    Attributes:
+        boxes: a file of boxes around the animals in the photographs, or a folder of them: the
+            results of MegaDetector, COCO, or a CSV file. Null: each photograph is one image.
+        box_confidence: boxes of which the detector is less sure are not used.
+        box_categories: categories of the boxes that are used; null for animals in results of
+            MegaDetector, and for all in other files.
+        find_animals: how animals are found without boxes of a detector: on a ``plain_background``,
+            such as a white sheet. Null: they are not.
+    """
+
+    path: MachinePath | None = None
+    boxes: MachinePath | None = None
+    box_confidence: Probability = 0.2
+    box_categories: Listed[Text] | None = None
+    find_animals: Literal["plain_background"] | None = None
+
+    @property
+    def cuts_animals(self) -> bool:
+        """Whether images are the animals in photographs, not the photographs."""
+        return self.boxes is not None or self.find_animals is not None
+
+    @model_validator(mode="after")
+    def _finds_animals_once(self) -> Self:
+        if self.boxes is not None and self.find_animals is not None:
+            raise key_error("find_animals", "the animals are in boxes already: give one of the two")
+        return self
+
+
+class FolderSource(PhotographSource):
     """A folder (or zip file) of class folders, cut to squares of ``image_size`` pixels.
+
+    Animals in boxes are cut with ``predict.box_margin``; those of one photograph are a series,
+    which no split divides.
 
     Attributes:
         path: the folder or zip file; ``*`` in it may stand for several.
@@ -68,16 +102,8 @@ class FolderSource(Strict):
             the data set's ``unknown.classes``.
         group_pattern: a regular expression with one group in parentheses. Images of a species in
             whose path it captures the same text are a series, which no split divides.
-        boxes: a file of boxes around the animals in the photographs, or a folder of them, as for
-            ``predict.boxes``. Each animal is an image, cut with ``predict.box_margin``; those of
-            one photograph are a series, which no split divides. None: each photograph is one image.
-        box_confidence: boxes of which the detector is less sure are not used.
-        box_categories: of boxes that are used; None for animals in results of MegaDetector, and for
-            all in other files.
         box_species: whose species an animal is: that of its photograph (``folder``, or the table of
             ``metadata``), or the ``category`` of its box.
-        find_animals: how animals are found without boxes of a detector: on a ``plain_background``,
-            such as a white sheet. None: they are not.
         deployments: a CSV file with one row per trap, by which images get a place.
         time_zone: of times without an offset: a name such as Europe/London, or an offset.
         group_by: images of a species from one ``night`` of one trap, or of one trap
@@ -94,7 +120,6 @@ class FolderSource(Strict):
     """
 
     kind: Literal["folder"]
-    path: MachinePath | None
     image_size: ImageSize
     metadata: MachinePath | None = None
     corrections: MachinePath | None = None
@@ -103,11 +128,7 @@ class FolderSource(Strict):
     split_folders: Literal["official", "redraw", "classes"] | None = None
     unsorted: Literal["class", "skip"] | None = None
     group_pattern: Text | None = None
-    boxes: MachinePath | None = None
-    box_confidence: Probability = 0.2
-    box_categories: Listed[Text] | None = None
     box_species: Literal["folder", "category"] = "folder"
-    find_animals: Literal["plain_background"] | None = None
     deployments: MachinePath | None = None
     time_zone: Text | None = None
     group_by: Literal["night", "deployment"] | None = None
@@ -138,15 +159,8 @@ class FolderSource(Strict):
         """Whether it is read when and where images were taken."""
         return any((self.deployments, self.time_zone, self.group_by))
 
-    @property
-    def cuts_animals(self) -> bool:
-        """Whether images are the animals in photographs, not the photographs."""
-        return self.boxes is not None or self.find_animals is not None
-
     @model_validator(mode="after")
-    def _finds_animals_once(self) -> Self:
-        if self.boxes is not None and self.find_animals is not None:
-            raise key_error("find_animals", "the animals are in boxes already: give one of the two")
+    def _knows_species(self) -> Self:
         if self.box_species == "category" and self.boxes is None:
             raise key_error("box_species", "category needs the boxes that have one: set boxes, too")
         if self.box_species == "category" and self.metadata is not None:

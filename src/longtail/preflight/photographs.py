@@ -18,8 +18,7 @@ def check_request(parameters: Parameters) -> None:
     """Refuse a folder of photographs, a list, a table or a prior that cannot be used.
 
     Raises:
-        ConfigurationError: if there are several data sets to choose from, no such time zone, or
-            two ways to find animals.
+        ConfigurationError: if there are several data sets to choose from, or no such time zone.
         DataError: naming the key and what to do.
     """
     asked, datasets = parameters.predict, parameters.grid.datasets
@@ -28,12 +27,8 @@ def check_request(parameters: Parameters) -> None:
             f"predict.dataset: choose the data set whose species to use, such as "
             f"--params=predict.dataset={datasets[0]}. The grid has {', '.join(datasets)}"
         )
-    if asked.boxes is not None and asked.find_animals is not None:
-        raise ConfigurationError(
-            "predict.find_animals: the animals are in predict.boxes already. Give one of the two"
-        )
     found = find_photographs(asked.path)  # reads names, no images
-    if rules := BoxRules.of(asked):
+    if rules := BoxRules.of(asked, "predict", asked.box_margin):
         check_boxes(found, rules)
     files = {
         "species_list": asked.species_list,

@@ -154,7 +154,8 @@ def list_photographs(predict: Predict, dataset: Dataset, source: dict[str, Any])
     found = find_photographs(predict.path, limits)
     if skipped := describe_ignored(found.ignored, found.system_files):
         log.info("Skipped: %s", skipped)
-    rules, margin, size = BoxRules.of(predict), predict.box_margin, of_dataset.image_size
+    margin, size = predict.box_margin, of_dataset.image_size
+    rules = BoxRules.of(predict, "predict", margin)
     learnt_margin = source.get(BOX_MARGIN)
     if rules is None and predict.find_animals is None:
         if learnt_margin is not None:

@@ -40,9 +40,7 @@ def cut_entries(
         files={name: entry.file for name, entry in of_frame.items()},
         limits=DecodeLimits(source.max_pixels, source.truncated == "keep"),
     )
-    if source.boxes is not None:
-        limits = (source.box_confidence, source.box_categories, box_margin)
-        rules = BoxRules(f"{key}.boxes", source.boxes, *limits)
+    if rules := BoxRules.of(source, key, box_margin):
         cut = cut_photographs(photographs, rules, source.image_size)
     else:
         cut = cut_found_animals(photographs, box_margin, source.image_size, f"{key}.find_animals")

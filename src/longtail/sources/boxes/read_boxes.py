@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from longtail.errors import ConfigurationError, DataError
-from longtail.parameters import Predict
+from longtail.parameters.sources import PhotographSource
 from longtail.parameters.strict import unknown
 from longtail.project import from_root, located
 from longtail.schemas.user_csv import read_text
@@ -49,12 +49,12 @@ class BoxRules:
         return f"{self.key.removesuffix('boxes')}box_categories"
 
     @classmethod
-    def of(cls, predict: Predict) -> Self | None:
-        """The rules that the parameters state; None if they have no boxes."""
-        if predict.boxes is None:
+    def of(cls, source: PhotographSource, key: str, margin: float) -> Self | None:
+        """The rules that the parameters under ``key`` state; None if they have no boxes."""
+        if source.boxes is None:
             return None
-        limits = (predict.box_confidence, predict.box_categories, predict.box_margin)
-        return cls("predict.boxes", predict.boxes, *limits)
+        limits = (source.box_confidence, source.box_categories, margin)
+        return cls(f"{key}.boxes", source.boxes, *limits)
 
 
 @dataclass(frozen=True)
