@@ -207,7 +207,7 @@ def make_recipe() -> Callable[..., Recipe]:
 
 @pytest.fixture
 def make_trial(make_recipe: Callable[..., Recipe]) -> Callable[..., Trial]:
-    """A small trial on a CPU; keywords change it."""
+    """A small trial on a CPU; keywords change it. The weights of a frozen network are given."""
     values = {
         "dataset": "digits",
         "train_set": "balanced",
@@ -217,7 +217,15 @@ def make_trial(make_recipe: Callable[..., Recipe]) -> Callable[..., Trial]:
         "recipe": make_recipe(),
         "compute": Compute(device="cpu", threads=1, workers=1, compile="never"),
     }
-    return lambda **changes: Trial(**{**values, **changes})
+
+    def make(**changes: Any) -> Trial:
+        fields: dict[str, Any] = values | changes
+        if fields["recipe"].freeze != "none":
+            given = {"pretrained": True, "weights": "w.npz"}
+            fields["backbone"] = fields["backbone"].model_copy(update=given)
+        return Trial(**fields)
+
+    return make
 
 
 @pytest.fixture

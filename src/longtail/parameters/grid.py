@@ -121,6 +121,56 @@ class Trial(Strict):
             )
         return self
 
+    @model_validator(mode="after")
+    def _frozen_network_is_pretrained(self) -> Self:
+        backbone, freeze = self.backbone, self.recipe.freeze
+        if freeze == "none" or backbone.pretrained:
+            return self
+        instead = f"Set backbones.{backbone.name}.pretrained to true"
+        if backbone.architecture in OWN_ARCHITECTURES:
+            instead = (
+                f"There are none to download of {backbone.architecture}: leave out the method or "
+                f"the backbone, give weights in a file (backbones.{backbone.name}.weights)"
+            )
+        raise key_error(
+            "recipe.freeze",
+            f"is {freeze}, but the network would start from random weights. {instead}, or set "
+            "recipe.freeze to none",
+        )
+
+    @model_validator(mode="after")
+    def _contrastive_views_differ(self) -> Self:
+        branch = self.method.contrastive
+        own = None if branch is None else branch.augmentation
+        views_differ = self.recipe.augments if own is None else own.has_effect
+        if branch is not None and not views_differ:
+            raise key_error(
+                "method.contrastive",
+                "learns from several views of each image, but all views would be the same. Set "
+                f"methods.{self.method.name}.contrastive.augmentation or, without it, "
+                "recipe.crop_padding or recipe.horizontal_flip",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _cached_views_differ(self) -> Self:
+        recipe, chosen = self.recipe, self.recipe.optional_augmentation
+        if not recipe.has_fixed_features:
+            return self
+        if chosen and recipe.cached_views == 1:
+            raise key_error(
+                f"recipe.{chosen[0]}",
+                "has no effect with recipe.freeze: backbone and one cached view, the image itself. "
+                f"Set recipe.cached_views to 2 or more, or recipe.{chosen[0]} to null",
+            )
+        if recipe.cached_views > 1 and not recipe.augments:
+            raise key_error(
+                "recipe.cached_views",
+                f"is {recipe.cached_views}, but all views would be the same. Set "
+                "recipe.crop_padding or recipe.horizontal_flip, or recipe.cached_views to 1",
+            )
+        return self
+
     @property
     def first_stage(self) -> Trial:
         """The trial without the second stage of its method."""

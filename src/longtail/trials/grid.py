@@ -10,7 +10,6 @@ from pydantic import BaseModel, ValidationError
 
 from longtail.errors import ConfigurationError
 from longtail.parameters import (
-    OWN_ARCHITECTURES,
     Contents,
     Dataset,
     Grid,
@@ -126,8 +125,6 @@ def _trial(parameters: Parameters, cell: Cell, command_line_recipe: Mapping[str,
         message = describe(error, prefix=cell.key)
         raise _refusal(message, parameters, cell, command_line_recipe) from None
     dataset = parameters.datasets[cell.dataset]
-    _check_frozen_weights(trial, cell.key)
-    _check_views(trial, cell.key)
     _check_sizes(trial, dataset, cell.key)
     _check_validation(trial, dataset, cell.key)
     return trial
@@ -201,51 +198,6 @@ def _with_origin(
         return f"{origin}.{rest} (in {key})"
 
     return "\n".join(map(named, message.splitlines()))
-
-
-def _check_frozen_weights(trial: Trial, key: str) -> None:
-    """Refuse a frozen network with random weights."""
-    recipe = trial.recipe
-    if recipe.freeze != "none" and not trial.backbone.pretrained:
-        backbone = trial.backbone
-        instead = f"Set backbones.{backbone.name}.pretrained to true"
-        if backbone.architecture in OWN_ARCHITECTURES:
-            instead = (
-                f"There are none to download of {backbone.architecture}: leave out the method or "
-                f"the backbone, give weights in a file (backbones.{backbone.name}.weights)"
-            )
-        raise ConfigurationError(
-            f"{key}: recipe.freeze is {recipe.freeze}, but the network would start from random "
-            f"weights. {instead}, or set recipe.freeze to none"
-        )
-
-
-def _check_views(trial: Trial, key: str) -> None:
-    """Refuse views of an image that are all the same, and augmentation that no view has."""
-    recipe, branch = trial.recipe, trial.method.contrastive
-    own = None if branch is None else branch.augmentation
-    views_differ = recipe.augments if own is None else own.has_effect
-    if branch is not None and not views_differ:
-        raise ConfigurationError(
-            f"{key}: method.contrastive learns from several views of each image, but all views "
-            f"would be the same. Set methods.{trial.method.name}.contrastive.augmentation or, "
-            f"without it, recipe.crop_padding or recipe.horizontal_flip"
-        )
-    if not recipe.has_fixed_features:
-        return
-    chosen = recipe.optional_augmentation
-    if chosen and recipe.cached_views == 1:
-        raise ConfigurationError(
-            f"{key}: recipe.{chosen[0]} has no effect with recipe.freeze: backbone and one cached "
-            f"view, the image itself. Set recipe.cached_views to 2 or more, or recipe.{chosen[0]} "
-            f"to null"
-        )
-    if recipe.cached_views > 1 and not recipe.augments:
-        raise ConfigurationError(
-            f"{key}: recipe.cached_views is {recipe.cached_views}, but all views "
-            f"would be the same. Set recipe.crop_padding or recipe.horizontal_flip, or "
-            f"recipe.cached_views to 1"
-        )
 
 
 def _check_sizes(trial: Trial, dataset: Dataset, key: str) -> None:
