@@ -403,19 +403,14 @@ def test_two_methods_of_a_table_have_two_labels() -> None:
     loader("test", **dotted("methods.focal.label=Softmax")).parameters()  # not in the grid
 
 
-def test_another_loss_leaves_the_head_of_ldam() -> None:
+def test_another_loss_keeps_the_classifier_of_its_method() -> None:
     def classifier(*items: str) -> Any:
         return loader("test", **dotted(*items)).parameters()[0].methods["ldam"].classifier
 
-    linear = {"kind": "linear", "scale": 1.0}
-    assert classifier("methods.ldam.loss.name=softmax").model_dump() == linear
-    assert classifier("methods.ldam.loss.max_margin=0.3").kind == "cosine"
-    stated = ("methods.ldam.loss.name=softmax", "methods.ldam.classifier={kind: cosine, scale: 16}")
-    assert classifier(*stated).model_dump() == {"kind": "cosine", "scale": 16.0}
-    one = TRIALS[2]
-    trials = trials_with(f"train.{one}.trial.method.loss.name=focal")
-    assert ".ldam." in one
-    assert trials[one].method.classifier.kind == "linear"
+    cosine = {"kind": "cosine", "scale": 30.0}
+    assert classifier("methods.ldam.loss.name=softmax").model_dump() == cosine
+    stated = ("methods.ldam.loss.name=softmax", "methods.ldam.classifier.kind=linear")
+    assert classifier(*stated).model_dump() == {"kind": "linear", "scale": 1.0}
 
 
 @pytest.mark.parametrize("value", ["5", "[a]", "true"])

@@ -25,7 +25,7 @@ def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
             if not isinstance(value, Mapping):
                 merged[key] = value
             elif isinstance(below, Mapping) and _same_kind(below, value):
-                merged[key] = merge(_without_classifier_of_ldam(below, value), value)
+                merged[key] = merge(below, value)
             else:
                 merged[key] = merge(value)
     return merged
@@ -50,21 +50,6 @@ def resolve(layer: Mapping[str, Any], merged: Mapping[str, Any]) -> Mapping[str,
         return layer
     parent = OmegaConf.create(dict(merged))
     return _container(OmegaConf.create(dict(layer), parent=parent), resolve=True)
-
-
-def _without_classifier_of_ldam(
-    below: Mapping[str, Any], above: Mapping[str, Any]
-) -> Mapping[str, Any]:
-    """A method without the classifier that LDAM brought, where it gets another loss.
-
-    LDAM is defined on cosines; any other loss is usual with a linear classifier, the default.
-    """
-    before, after = below.get("loss"), above.get("loss")
-    if not (isinstance(before, Mapping) and isinstance(after, Mapping)):
-        return below
-    if before.get("name") != "ldam" or _same_kind(before, after):
-        return below
-    return {key: value for key, value in below.items() if key != "classifier"}
 
 
 def _same_kind(below: Mapping[str, Any], above: Mapping[str, Any]) -> bool:
