@@ -34,6 +34,7 @@ def lock(**changes: Any) -> Lock:
         "made_with": locks.made_with(),
         "datasets": {"digits_results": FILE, "digits_index": FILE},
         "documents": {"digits_report": FILE},
+        "tables": {},
     }
     return Lock(**{**values, **changes})
 
@@ -62,7 +63,9 @@ def test_there_must_be_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["a: [b", "", "- 1", "environment: test", "grid: {}"])
 def test_another_file_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "lock.yml").write_text(text)
-    with pytest.raises(ConfigurationError, match=r"lock\.yml is not a lock that `kedro lock` made"):
+    with pytest.raises(
+        ConfigurationError, match=r"lock\.yml is not a lock that this version of `kedro lock` made"
+    ):
         locks.read(tmp_path / "lock.yml")
 
 
@@ -72,10 +75,10 @@ def test_another_file_is_refused(text: str, tmp_path: Path) -> None:
         ("version: ", "versionn: ", "datasets.digits_results: unknown key 'versionn'. Did you "
          "mean 'version'? Valid: version, sha256; "),
         ("seeds: ", "seed: ", "grid: unknown key 'seed'. Did you mean 'seeds'?"),
-        ("environment: test\n", "", "lock.yml is not a lock that `kedro lock` made: "
+        ("environment: test\n", "", "lock.yml is not a lock that this version of `kedro lock` made: "
          "environment: field required. "),
         ("environment: test\n", "environment: [test\n", "in line "),
-        ("environment: test\n", "environment: tesu\n", "it does not match the checksum in its "),
+        ("environment: test\n", "environment: tesu\n", "the checksum in its first lines is "),
     ],
 )  # fmt: skip
 def test_a_broken_lock_names_the_key(old: str, new: str, wanted: str, tmp_path: Path) -> None:
@@ -93,12 +96,26 @@ def test_a_broken_lock_names_the_key(old: str, new: str, wanted: str, tmp_path: 
     assert len(message.splitlines()) == 1
 
 
-def test_a_lock_from_before_there_were_checksums_is_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (locks.CHECKSUM_LINE, "the checksum in its first lines is missing or wrong"),
+        ("tables: ", "tables: field required"),
+    ],
+)
+def test_a_lock_of_older_code_is_to_be_made_again(line: str, reason: str, tmp_path: Path) -> None:
     file = tmp_path / "lock.yml"
     locks.write(lock(), file)
     lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
-    file.write_text("".join([lines[0], *lines[2:]]), encoding="utf-8")
-    assert locks.read(file) == lock()
+    older = [text for text in lines if not text.startswith(line)]
+    assert len(older) == len(lines) - 1
+    file.write_text("".join(older), encoding="utf-8")
+    with pytest.raises(ConfigurationError) as raised:
+        locks.read(file)
+    assert str(raised.value) == (
+        f"{file} is not a lock that this version of `kedro lock` made: {reason}. Bring back the "
+        f"file as it was, or make a new one with `kedro lock`"
+    )
 
 
 def test_what_is_no_text_is_no_lock(tmp_path: Path) -> None:
@@ -216,9 +233,8 @@ def test_it_is_of_one_version_of_the_project(
         locks.check_fits(lock(), GRID, inputs, documents, (), WHERE)
 
 
-def test_it_is_of_the_same_tables_if_it_has_them() -> None:
+def test_it_is_of_the_same_tables() -> None:
     arguments = (GRID, ["digits_results"], ["digits_report"], ["published_toy"], WHERE)
-    locks.check_fits(lock(tables=None), *arguments)  # of older code
     locks.check_fits(lock(tables={"published_toy": "0" * 64}), *arguments)
     for tables in ({}, {"published_thesis": "0" * 64}):
         with pytest.raises(ConfigurationError, match=r"the same files: .*published_toy\. Make"):

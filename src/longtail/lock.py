@@ -48,7 +48,7 @@ class Lock(Strict):
         datasets: all that the stages before the report made, by name.
         documents: all that the report stage made, by name.
         tables: the checksums of the report's inputs that have no versions, such as a table of
-            published results, by name; None in a lock of older code, which left them out.
+            published results, by name.
     """
 
     environment: str | None
@@ -57,13 +57,13 @@ class Lock(Strict):
     made_with: dict[str, str]
     datasets: dict[str, File]
     documents: dict[str, File]
-    tables: dict[str, str] | None = None
+    tables: dict[str, str]
 
     @property
     def checksums(self) -> dict[str, str]:
         """The checksums of all that is locked, by name."""
         versioned = {name: file.sha256 for name, file in (self.datasets | self.documents).items()}
-        return versioned | (self.tables or {})
+        return versioned | self.tables
 
 
 def read(file: Path) -> Lock:
@@ -81,7 +81,7 @@ def read(file: Path) -> Lock:
         lock = Lock.model_validate(yaml.safe_load(text))
         if not _is_damaged(text):
             return lock
-        reason = "it does not match the checksum in its first lines"
+        reason = "the checksum in its first lines is missing or wrong"
     except yaml.MarkedYAMLError as error:
         line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
         reason = f"{error.problem}{line}"
@@ -90,8 +90,8 @@ def read(file: Path) -> Lock:
     except ValidationError as error:
         reason = "; ".join(map(_mistake, error.errors()))
     raise ConfigurationError(
-        f"{file} is not a lock that `kedro lock` made: {reason}. Bring back the file as it was, or "
-        f"create a new one with `kedro lock`"
+        f"{file} is not a lock that this version of `kedro lock` made: {reason}. Bring back the "
+        f"file as it was, or make a new one with `kedro lock`"
     )
 
 
@@ -188,9 +188,11 @@ def check_fits(
             f"{file} is the lock of another grid: {'; '.join(changes)}. Take the change back, or "
             f"run the new grid and lock it with `kedro lock`"
         )
-    lacking = (set(inputs) - set(lock.datasets)) | (set(documents) ^ set(lock.documents))
-    if lock.tables is not None:
-        lacking |= set(tables) ^ set(lock.tables)
+    lacking = (
+        (set(inputs) - set(lock.datasets))
+        | (set(documents) ^ set(lock.documents))
+        | (set(tables) ^ set(lock.tables))
+    )
     if lacking:
         raise ConfigurationError(
             f"{file} is the lock of another version of the project or of its parameters, whose "
@@ -238,10 +240,9 @@ def other_writers(lock: Lock) -> list[str]:
 
 
 def _is_damaged(text: str) -> bool:
-    """Whether a lock differs from its checksum. Older ones have none."""
-    _, mark, after = text.partition(CHECKSUM_LINE)
-    stored, _, below = after.partition("\n")
-    return bool(mark) and stored != _checksum(below)
+    """Whether a lock differs from its checksum, or has none."""
+    stored, _, below = text.partition(CHECKSUM_LINE)[2].partition("\n")
+    return stored != _checksum(below)
 
 
 def _checksum(text: str) -> str:

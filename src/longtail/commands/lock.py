@@ -128,10 +128,6 @@ def regenerate(environment: str | None, parameters: Mapping[str, Any], file: Pat
     if different:
         lines = "\n".join(different.values())
         reasons = locks.other_writers(lock) or ["labels or the project's code have changed"]
-        if lock.tables is None and any("_published_" in name for name in lock.documents):
-            reasons.append(
-                "the table of published results has changed, of which this lock has no checksum"
-            )
         raise DataError(
             f"{lines}\n{len(different)} of {len(lock.documents)} documents differ from {file}. "
             f"Possible reasons: {'; '.join(reasons)}"
@@ -175,8 +171,7 @@ def _make_again(
         )
         versions = {name: lock.datasets[name].version for name in project.report_inputs}
         inputs = {name: _path(project.datasets[name], versions[name]) for name in versions}
-        tables = {} if lock.tables is None else project.tables
-        wrong = locks.deviations(lock.checksums, inputs | tables)
+        wrong = locks.deviations(lock.checksums, inputs | project.tables)
         if wrong:
             lines = "\n".join(wrong.values())
             raise DataError(
