@@ -75,8 +75,8 @@ def test_another_file_is_refused(text: str, tmp_path: Path) -> None:
         ("version: ", "versionn: ", "datasets.digits_results: unknown key 'versionn'. Did you "
          "mean 'version'? Valid: version, sha256; "),
         ("seeds: ", "seed: ", "grid: unknown key 'seed'. Did you mean 'seeds'?"),
-        ("environment: test\n", "", "lock.yml is not a lock that this version of `kedro lock` made: "
-         "environment: field required. "),
+        ("environment: test\n", "", "lock.yml is not a lock that this version of "
+         "`kedro lock` made: environment: field required. "),
         ("environment: test\n", "environment: [test\n", "in line "),
         ("environment: test\n", "environment: tesu\n", "the checksum in its first lines is "),
     ],
@@ -213,8 +213,8 @@ def test_it_is_of_one_grid() -> None:
         locks.check_fits(lock(), other, inputs, documents, (), WHERE)
     message = str(raised.value)
     assert "conf/test/lock.yml is the lock of another grid" in message
-    assert "methods was ['softmax', 'ldam'], is ['softmax']" in message
-    assert "seeds was [0, 1], is [0]" in message
+    assert 'grid.methods was ["softmax", "ldam"], is ["softmax"]' in message
+    assert "grid.seeds was [0, 1], is [0]" in message
     assert "backbones" not in message
 
 

@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 import longtail
 from longtail.errors import ConfigurationError, DataError
 from longtail.parameters import Grid, Strict
-from longtail.parameters.nesting import flatten, nest
+from longtail.parameters.nesting import changes, flatten, nest
 from longtail.parameters.reference import machine_paths
 from longtail.progress import progress_bar
 from longtail.storage.files import atomic_file, sha256_of_file
@@ -182,10 +182,9 @@ def check_fits(
         ConfigurationError: naming what differs.
     """
     was, now = lock.grid.model_dump(mode="json"), grid.model_dump(mode="json")
-    changes = [f"{axis} was {was[axis]}, is {now[axis]}" for axis in was if was[axis] != now[axis]]
-    if changes:
+    if changed := "; ".join(changes(was, now, "grid")):
         raise ConfigurationError(
-            f"{file} is the lock of another grid: {'; '.join(changes)}. Take the change back, or "
+            f"{file} is the lock of another grid: {changed}. Take the change back, or "
             f"run the new grid and lock it with `kedro lock`"
         )
     lacking = (

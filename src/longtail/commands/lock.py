@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,15 +12,15 @@ from typing import Any
 
 from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
-from kedro.io import DataCatalog
 
 from longtail import lock as locks
 from longtail import tracking
+from longtail.catalog import LongtailCatalog
 from longtail.commands.recorded_parameters import changes_since
 from longtail.context import open_project
 from longtail.errors import DataError
 from longtail.hooks.summary import observed
-from longtail.kedro_internals import VersionedDataset, is_versioned, path_of, version_path
+from longtail.kedro_internals import VersionedDataset, path_of, version_path
 from longtail.lock import File, Lock
 from longtail.parameters import Parameters, Trial
 from longtail.retention.scan import remove_version
@@ -50,7 +50,7 @@ class Project:
     session: KedroSession
     parameters: Parameters
     trials: list[Trial]
-    catalog: DataCatalog
+    catalog: LongtailCatalog
     datasets: Datasets
     documents: Datasets
     report_inputs: list[str]
@@ -81,8 +81,8 @@ def make_lock(environment: str | None, parameters: Mapping[str, Any], file: Path
             parameters=locks.split_places(parameters)[1],
             grid=project.parameters.grid,
             made_with=locks.made_with(),
-            datasets=_newest(datasets),
-            documents=_newest(project.documents),
+            datasets=_newest(project.catalog, datasets),
+            documents=_newest(project.catalog, project.documents),
             tables=locks.checksums(project.tables),
         )
         reports = {n: _path(d, lock.documents[n].version) for n, d in project.documents.items()}
@@ -199,8 +199,8 @@ def _opened(environment: str | None, parameters: Mapping[str, Any]) -> Iterator[
         catalog = context.catalog
         checked, trials = context.loader.parameters()
         report = pipelines["report"]
-        documents = _versioned(catalog, report.all_outputs())
-        before = _versioned(catalog, pipelines["full"].datasets() - set(documents))
+        documents = catalog.versioned(report.all_outputs())
+        before = catalog.versioned(pipelines["full"].datasets() - set(documents))
         inputs = sorted(report.inputs() & set(before))
         others = {name for name in report.inputs() - set(before) if not name.startswith("params:")}
         tables = {name: _relative(path_of(catalog.get(name))) for name in sorted(others)}
@@ -209,11 +209,6 @@ def _opened(environment: str | None, parameters: Mapping[str, Any]) -> Iterator[
         yield Project(
             session, checked, trials, catalog, before, documents, inputs, tables, optional
         )
-
-
-def _versioned(catalog: DataCatalog, names: Iterable[str]) -> Datasets:
-    datasets = {name: catalog.get(name) for name in sorted(names)}
-    return {name: dataset for name, dataset in datasets.items() if is_versioned(dataset)}
 
 
 def _trials_left_out(project: Project) -> list[str]:
@@ -243,9 +238,9 @@ def _check_made(datasets: Datasets, option: str) -> None:
         )
 
 
-def _newest(datasets: Datasets) -> dict[str, File]:
+def _newest(catalog: LongtailCatalog, datasets: Datasets) -> dict[str, File]:
     """The newest version of each dataset that has one, with its checksum."""
-    versions = {n: str(d.resolve_load_version()) for n, d in datasets.items() if d.exists()}
+    versions = catalog.versions(datasets)
     files = {n: _path(datasets[n], version) for n, version in versions.items()}
     sums = locks.checksums(files)
     for file in files.values():

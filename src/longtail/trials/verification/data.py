@@ -13,8 +13,9 @@ from longtail.imbalance.cut import cut
 from longtail.imbalance.subsets import SUBSET_COLUMNS
 from longtail.imbalance.unknown import unknown_classes
 from longtail.parameters import Dataset
+from longtail.parameters.nesting import changes
 from longtail.parameters.reference import machine_paths
-from longtail.trials.verification.changes import REMEDY, changes
+from longtail.trials.verification.remedies import REMEDY
 
 # Where a source is stored does not change what is in it.
 _DOWNLOAD_KEYS = {"url", "md5"}

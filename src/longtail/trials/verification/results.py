@@ -11,11 +11,12 @@ import pandas as pd
 from longtail.errors import DataError
 from longtail.evaluation.trainings import TRIAL_COLUMNS
 from longtail.parameters import Method, Trial
+from longtail.parameters.nesting import as_yaml, changes
 from longtail.trials.external import external_file, external_fingerprint
 from longtail.trials.fingerprint import OF_METHOD_NOT_HASHED
 from longtail.trials.post_hoc import WHOLE_IMAGE, crops_in, differences, recorded, recorded_in
 from longtail.trials.training_job import Split, TrainingJob
-from longtail.trials.verification.changes import REMEDY, as_yaml, changes
+from longtail.trials.verification.remedies import REMEDY
 from longtail.wording import counted, first_names
 
 # The parts of a trial that are in its fingerprint as they are.
