@@ -8,8 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from longtail.arrays import Float64Array
-from longtail.parameters import LossDefinition
-from longtail.trials.canonical_loss import CanonicalLoss
+from longtail.parameters import CanonicalLoss, LossDefinition
 
 
 class ENet(LossDefinition):

@@ -19,9 +19,8 @@ from longtail.learning.execution import (
     plain_forward,
 )
 from longtail.learning.training.train import train
-from longtail.parameters import Compute, Recipe, Trial
+from longtail.parameters import CanonicalLoss, Compute, Recipe, Trial
 from longtail.sources.digits import read_digits
-from longtail.trials.canonical_loss import CanonicalLoss
 from longtail.trials.loss_schedule import LossSchedule
 from tests.learning.training.jobs import training_job
 

@@ -31,8 +31,7 @@ from longtail.naming.recognizer import (
 )
 from longtail.naming.taxonomy import NO_GROUP, Rank
 from longtail.naming.track_record import track_record
-from longtail.parameters import Predict, Trial
-from longtail.trials.canonical_loss import CanonicalLoss
+from longtail.parameters import CanonicalLoss, Predict, Trial
 
 SPECIES = ["noctua_pronuba", "noctua_fimbriata", "xestia_baja"]
 TAXONOMY = {name: {"genus": name.split("_")[0]} for name in SPECIES}

@@ -12,6 +12,7 @@ from longtail.naming.priors import INEXACT_MIXING, assumed_prior, log_posteriors
 from longtail.parameters import (
     LDAM,
     BalancedSoftmax,
+    CanonicalLoss,
     Classifier,
     Focal,
     LogitAdjustment,
@@ -19,7 +20,7 @@ from longtail.parameters import (
     Softmax,
     WeightedSoftmax,
 )
-from longtail.trials.canonical_loss import CanonicalLoss, canonical
+from longtail.trials.canonical_loss import canonical
 
 COUNTS = np.array([80, 15, 5])
 
@@ -65,8 +66,10 @@ def test_a_loss_that_does_not_state_what_it_does_to_the_posterior_is_not_called_
         assumed_prior(NewLoss(temperature=2.0), COUNTS)
 
 
-def test_every_field_of_the_canonical_loss_states_what_it_does_to_the_posterior() -> None:
-    assert all("inexact" in field.metadata for field in fields(CanonicalLoss))
+def test_every_field_of_the_canonical_loss_states_its_range_and_what_it_does_to_the_posterior() -> (
+    None
+):
+    assert all(field.metadata.keys() == {"inexact", "range"} for field in fields(CanonicalLoss))
 
 
 def test_margins_are_said_to_be_left_out() -> None:

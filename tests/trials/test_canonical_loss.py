@@ -13,6 +13,7 @@ from longtail.errors import ConfigurationError
 from longtail.parameters import (
     LDAM,
     BalancedSoftmax,
+    CanonicalLoss,
     ClassBalanced,
     ClassDependentTemperatures,
     Classifier,
@@ -27,7 +28,6 @@ from longtail.parameters import (
     WeightedSoftmax,
 )
 from longtail.trials.canonical_loss import (
-    CanonicalLoss,
     canonical,
     class_weights,
     effective_number_weights,

@@ -12,6 +12,7 @@ from longtail.errors import ConfigurationError
 from longtail.naming.priors import assumed_prior
 from longtail.parameters import (
     BalancedSoftmax,
+    CanonicalLoss,
     Classifier,
     DeferredWeights,
     Experts,
@@ -19,7 +20,7 @@ from longtail.parameters import (
     Method,
     Softmax,
 )
-from longtail.trials.canonical_loss import CanonicalLoss, canonical
+from longtail.trials.canonical_loss import canonical
 from longtail.trials.expert_losses import reversed_counts, with_experts
 from longtail.trials.loss_schedule import loss_schedule
 from longtail.trials.method_warnings import double_corrections

@@ -12,6 +12,7 @@ import pytest
 from longtail.parameters import (
     Backbone,
     BalancedSoftmax,
+    CanonicalLoss,
     ClassBalanced,
     Classifier,
     Compute,
@@ -29,7 +30,7 @@ from longtail.parameters import (
     Trial,
     WeightedSoftmax,
 )
-from longtail.trials.canonical_loss import CanonicalLoss, canonical
+from longtail.trials.canonical_loss import canonical
 from longtail.trials.fingerprint import (
     ENGINE_VERSION,
     OF_BACKBONE_NOT_HASHED,

@@ -9,6 +9,7 @@ import pytest
 from longtail.errors import ConfigurationError
 from longtail.parameters import (
     LDAM,
+    CanonicalLoss,
     ClassBalanced,
     Classifier,
     DeferredWeights,
@@ -20,7 +21,7 @@ from longtail.parameters import (
     WeightedSoftmax,
 )
 from longtail.parameters.run import parse
-from longtail.trials.canonical_loss import CanonicalLoss, canonical, effective_number_weights
+from longtail.trials.canonical_loss import canonical, effective_number_weights
 from longtail.trials.fingerprint import fingerprint
 from longtail.trials.loss_schedule import LossSchedule, loss_schedule
 

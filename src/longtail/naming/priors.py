@@ -12,7 +12,7 @@ import numpy.typing as npt
 import scipy
 
 from longtail.arrays import Float64Array
-from longtail.trials.canonical_loss import CanonicalLoss
+from longtail.parameters import CanonicalLoss
 
 # The minimiser of the loss of mixed images is known on mixed images alone.
 INEXACT_MIXING = "images are mixed in training, and named as they are"

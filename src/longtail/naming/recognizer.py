@@ -31,9 +31,8 @@ from longtail.naming.synonyms import read_synonyms
 from longtail.naming.taxonomy import Taxonomy, genera, ranks_of, read_taxonomy
 from longtail.naming.track_record import overall_accuracy, track_record
 from longtail.naming.user_tables import read_species_list, read_weights
-from longtail.parameters import Predict, Trial
+from longtail.parameters import CanonicalLoss, Predict, Trial
 from longtail.schemas.vocabulary import SPECIES
-from longtail.trials.canonical_loss import CanonicalLoss
 from longtail.wording import decimal, level_in_percent, listed
 
 # The priors that are no files.

@@ -14,6 +14,7 @@ from longtail.parameters.augmentation import (
     Remix,
 )
 from longtail.parameters.backbones import OWN_ARCHITECTURES, Backbone
+from longtail.parameters.canonical_loss import CanonicalLoss
 from longtail.parameters.classifier import Classifier
 from longtail.parameters.contrastive import Contrastive, ViewAugmentation
 from longtail.parameters.custom_loss import CustomLoss, LossDefinition
@@ -85,6 +86,7 @@ __all__ = [
     "Adapters",
     "Backbone",
     "BalancedSoftmax",
+    "CanonicalLoss",
     "Cifar100Source",
     "ClassBalanced",
     "ClassDependentTemperatures",

@@ -10,17 +10,15 @@ import traceback
 from abc import abstractmethod
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
 from longtail.arrays import Float64Array
+from longtail.parameters.canonical_loss import CanonicalLoss
 from longtail.parameters.messages import describe
 from longtail.parameters.strict import Strict, key_error, unknown
 from longtail.parameters.types import Text
-
-if TYPE_CHECKING:
-    from longtail.trials.canonical_loss import CanonicalLoss
 
 # The group of entry points under which an installed package offers its losses.
 ENTRY_POINTS = "longtail_losses"

@@ -1,29 +1,24 @@
-"""Every loss in one canonical form, computed from the actual class counts.
+"""Every loss in its canonical form, computed from the actual class counts.
 
-The losses differ from cross-entropy in at most ten ways: a weight per class, an offset per
-class added to the logits, a margin per class subtracted from the true class' logit, a focusing
-exponent, negatives that are randomly spared, a temperature per class that divides its logit,
-label smoothing per class, and what experts add: offsets of their own, a diversity term, and
-whether their losses are summed. Two losses with equal canonical forms on the given counts are the
-same training, whatever their names: on equal counts all weights are one and all offsets zero,
-which leaves cross-entropy.
+Two losses with equal canonical forms on the given counts are the same training, whatever their
+names: on equal counts all weights are one and all offsets zero, which leaves cross-entropy.
 """
 
 from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from longtail.arrays import BoolArray, Float64Array, Int64Array
+from longtail.arrays import Float64Array, Int64Array
 from longtail.errors import ConfigurationError
 from longtail.parameters import (
     LDAM,
     BalancedSoftmax,
+    CanonicalLoss,
     ClassBalanced,
     ClassDependentTemperatures,
     Classifier,
@@ -37,97 +32,10 @@ from longtail.parameters import (
     VectorScaling,
     WeightedSoftmax,
 )
-from longtail.trials.custom_form import check_form
 from longtail.wording import counted
 
 # Rounding leaves differences of about 1e-16; the differences between losses are much larger.
 NEGLIGIBLE = 1e-9
-
-FIRST_FIELDS = frozenset({"weights", "offsets", "margins", "focus", "spared", "spared_probability"})
-# The metadata of a field that only changes the prior of which softmax is the posterior.
-POSTERIOR: dict[str, str | None] = {"inexact": None}
-
-
-def _no_constant_shift(what: str) -> dict[str, str]:
-    return {"inexact": f"{what} do not shift the posterior by a constant, and are left out"}
-
-
-def _only_order(what: str) -> dict[str, str]:
-    return {"inexact": f"{what} keeps the order of the posteriors, not their values"}
-
-
-@dataclass(frozen=True)
-class CanonicalLoss:
-    """How a loss differs from cross-entropy, for logits ``z`` of a sample of class ``y``.
-
-    Attributes:
-        weights: per class, mean 1; the mean loss is divided by the sum of its samples' weights.
-        offsets: per class, mean 0, added to the logits.
-        margins: per class, subtracted from the logit of the true class.
-        focus: exponent ``g`` of the factor ``(1 - p_y) ** g``.
-        spared: per class, true if it may be left out of the softmax as a negative.
-        spared_probability: the probability of that, drawn for each sample and class.
-        temperatures: per class, at least 1, divide the logits before anything else.
-        smoothing: per class, the share of the target that is spread evenly over the other classes
-            where the class is the true one.
-        expert_offsets: per expert and class, added to the logits of that expert in training; mean 0
-            over the experts, whose mean logits are evaluated with ``offsets`` alone.
-        diversity: the factor of the divergence of each expert's predictions from those of the mean
-            logits, which is subtracted from the loss of the expert.
-        experts_summed: whether the losses of the experts are summed, not averaged.
-
-    An array that would change nothing is None. A new field needs a default that changes nothing. It
-    also states what it does to the posterior: the metadata ``inexact`` is None if softmax still is
-    a posterior, of another prior, and otherwise says why it is not.
-    """
-
-    weights: Float64Array | None = field(default=None, metadata=POSTERIOR)
-    offsets: Float64Array | None = field(default=None, metadata=POSTERIOR)
-    margins: Float64Array | None = field(default=None, metadata=_no_constant_shift("margins"))
-    focus: float = field(default=0.0, metadata=_only_order("focal loss"))
-    spared: BoolArray | None = field(default=None, metadata=_no_constant_shift("spared negatives"))
-    spared_probability: float = field(default=0.0, metadata=POSTERIOR)
-    temperatures: Float64Array | None = field(
-        default=None, metadata=_no_constant_shift("temperatures")
-    )
-    smoothing: Float64Array | None = field(default=None, metadata=_only_order("label smoothing"))
-    # The minimisers of the experts are posteriors under different priors; their geometric mean is
-    # one under the geometric mean of the priors.
-    expert_offsets: Float64Array | None = field(default=None, metadata=POSTERIOR)
-    diversity: float = field(
-        default=0.0, metadata={"inexact": "the diversity of experts moves them off the posterior"}
-    )
-    experts_summed: bool = field(default=False, metadata=POSTERIOR)
-
-    @property
-    def inexact(self) -> str | None:
-        """Why softmax of the logits is not a posterior; None if it is one.
-
-        Raises:
-            KeyError: if the loss changes a field that does not state it.
-        """
-        values = {of.name: getattr(self, of.name) for of in fields(self)}
-        reasons = [
-            of.metadata["inexact"] for of in fields(self) if _changed(values[of.name], of.default)
-        ]
-        return next((reason for reason in reasons if reason), None)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, for hashing and for storing as JSON.
-
-        Fields other than the first ones are left out at their defaults, so that a new field does
-        not change the hashes of trainings that do not use it.
-        """
-        values = {
-            of.name: value
-            for of in fields(self)
-            if _changed(value := getattr(self, of.name), of.default) or of.name in FIRST_FIELDS
-        }
-        return {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in values.items()}
-
-
-def _changed(value: Any, default: Any) -> bool:
-    return isinstance(value, np.ndarray) or value != default
 
 
 def canonical(loss: Loss, classifier: Classifier, class_counts: Int64Array) -> CanonicalLoss:
@@ -267,7 +175,7 @@ def _custom(loss: CustomLoss, classifier: Classifier, counts: Float64Array) -> C
         ) from error
     if not isinstance(form, CanonicalLoss):
         raise ConfigurationError(f"the loss '{loss.type}' must return a CanonicalLoss")
-    check_form(form, loss.type, len(counts))
+    form.check_ranges(loss.type, len(counts))
     return replace(
         form,
         weights=None if form.weights is None else _normalised(form.weights),

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from longtail.arrays import Int64Array
-from longtail.parameters import Method, whole_share
+from longtail.parameters import CanonicalLoss, Method, whole_share
 from longtail.trials.canonical_loss import (
-    CanonicalLoss,
     canonical,
     effective_number_weights,
     refuse_missing_classes,

@@ -9,8 +9,7 @@ from torch import Tensor
 
 from longtail.learning.augmentation.mixup_cutmix import MixupCutmix, remix_shares
 from longtail.learning.training.criterion import Criterion
-from longtail.parameters import Mixing, Remix
-from longtail.trials.canonical_loss import CanonicalLoss
+from longtail.parameters import CanonicalLoss, Mixing, Remix
 
 CPU = torch.device("cpu")
 

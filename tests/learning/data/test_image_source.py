@@ -29,8 +29,7 @@ from longtail.learning.inference.cached_logits import compute_logits
 from longtail.learning.inference.trained_model import TrainedModel
 from longtail.learning.training.checkpoint import Checkpoint
 from longtail.learning.training.train import TrainingResult, train
-from longtail.parameters import Compute, Recipe, Trial
-from longtail.trials.canonical_loss import CanonicalLoss
+from longtail.parameters import CanonicalLoss, Compute, Recipe, Trial
 from longtail.trials.loss_schedule import LossSchedule
 from tests.learning.training.jobs import training_job
 

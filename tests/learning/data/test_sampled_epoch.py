@@ -11,9 +11,8 @@ from longtail.learning.data.sampled_epoch import sampled_images
 from longtail.learning.training import checkpoint as module
 from longtail.learning.training.checkpoint import Checkpoint
 from longtail.learning.training.train import TrainingResult, train
-from longtail.parameters import PowerSampling, ProgressiveSampling, Sampling
+from longtail.parameters import CanonicalLoss, PowerSampling, ProgressiveSampling, Sampling
 from longtail.sources.digits import read_digits
-from longtail.trials.canonical_loss import CanonicalLoss
 from longtail.trials.class_sampling import ClassSampling, class_sampling
 from longtail.trials.loss_schedule import LossSchedule
 from tests.learning.training.jobs import training_job

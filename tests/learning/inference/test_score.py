@@ -15,6 +15,7 @@ from longtail.learning.training.criterion import Criterion
 from longtail.parameters import (
     LDAM,
     BalancedSoftmax,
+    CanonicalLoss,
     Classifier,
     Equalization,
     Focal,
@@ -23,7 +24,7 @@ from longtail.parameters import (
     Statistics,
     WeightedSoftmax,
 )
-from longtail.trials.canonical_loss import CanonicalLoss, canonical
+from longtail.trials.canonical_loss import canonical
 from tests.evaluation.predictions import answered
 
 STATISTICS = Statistics(confidence=0.95, resamples=200, seed=0)

@@ -16,6 +16,7 @@ from longtail.learning.training.criterion import Criterion
 from longtail.parameters import (
     LDAM,
     BalancedSoftmax,
+    CanonicalLoss,
     ClassBalanced,
     ClassDependentTemperatures,
     Classifier,
@@ -30,7 +31,6 @@ from longtail.parameters import (
     VectorScaling,
     WeightedSoftmax,
 )
-from longtail.trials.canonical_loss import CanonicalLoss
 from longtail.trials.loss_schedule import loss_schedule
 from tests.learning.training import reference_losses as reference
 

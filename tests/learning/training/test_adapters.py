@@ -22,6 +22,7 @@ from longtail.learning.training.train import TrainingResult, train
 from longtail.parameters import (
     Adapters,
     Backbone,
+    CanonicalLoss,
     Classifier,
     Method,
     PowerSampling,
@@ -30,7 +31,6 @@ from longtail.parameters import (
     Softmax,
     Trial,
 )
-from longtail.trials.canonical_loss import CanonicalLoss
 from longtail.trials.loss_schedule import LossSchedule
 from longtail.trials.training_job import Split, TrainingJob
 from tests.learning.training.jobs import killed_after, same_weights, training_job

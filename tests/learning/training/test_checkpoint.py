@@ -13,9 +13,15 @@ import torch
 from longtail.learning.training import checkpoint as module
 from longtail.learning.training.checkpoint import Checkpoint
 from longtail.learning.training.train import TrainingResult, train
-from longtail.parameters import OWN_ARCHITECTURES, Backbone, Recipe, StepSchedule, Trial
+from longtail.parameters import (
+    OWN_ARCHITECTURES,
+    Backbone,
+    CanonicalLoss,
+    Recipe,
+    StepSchedule,
+    Trial,
+)
 from longtail.sources.digits import read_digits
-from longtail.trials.canonical_loss import CanonicalLoss
 from longtail.trials.loss_schedule import DeferredLoss, LossSchedule
 from tests.damage import with_flipped_bit
 from tests.learning.training.jobs import same_weights, training_job

@@ -16,6 +16,7 @@ from longtail.learning.training.criterion import Criterion
 from longtail.parameters import (
     LDAM,
     BalancedSoftmax,
+    CanonicalLoss,
     ClassBalanced,
     Classifier,
     Equalization,
@@ -23,7 +24,7 @@ from longtail.parameters import (
     LogitAdjustment,
     Loss,
 )
-from longtail.trials.canonical_loss import CanonicalLoss, canonical
+from longtail.trials.canonical_loss import canonical
 from tests.learning.training.loss_cases import LINEAR, SEEDED, Batch, batches, weighted_softmax
 
 BATCHES = batches((0, 1e-3, 1, 20), classes=12)

@@ -21,9 +21,16 @@ from longtail.learning.training.checkpoint import Checkpoint
 from longtail.learning.training.epoch_mixing import epoch_mixing, mixes_in
 from longtail.learning.training.train import TrainingResult, train
 from longtail.learning.training.training_state import TrainingState
-from longtail.parameters import DeferredWeights, Method, Mixing, PowerSampling, Softmax, Trial
+from longtail.parameters import (
+    CanonicalLoss,
+    DeferredWeights,
+    Method,
+    Mixing,
+    PowerSampling,
+    Softmax,
+    Trial,
+)
 from longtail.sources.digits import read_digits
-from longtail.trials.canonical_loss import CanonicalLoss
 from longtail.trials.loss_schedule import LossSchedule, loss_schedule
 from tests.learning.training.jobs import killed_after, same_weights, training_job
 

@@ -12,6 +12,7 @@ from longtail.arrays import Float64Array, Int64Array
 from longtail.learning.training.criterion import Criterion, divergences
 from longtail.parameters import (
     LDAM,
+    CanonicalLoss,
     Classifier,
     DeferredWeights,
     Experts,
@@ -20,7 +21,6 @@ from longtail.parameters import (
     Softmax,
     VectorScaling,
 )
-from longtail.trials.canonical_loss import CanonicalLoss
 from longtail.trials.loss_schedule import loss_schedule
 from tests.learning.training import reference_losses as reference
 

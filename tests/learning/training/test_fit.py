@@ -25,6 +25,7 @@ from longtail.parameters import (
     LDAM,
     Backbone,
     BalancedSoftmax,
+    CanonicalLoss,
     ClassBalanced,
     Classifier,
     Equalization,
@@ -37,7 +38,7 @@ from longtail.parameters import (
     WeightedSoftmax,
 )
 from longtail.sources.digits import read_digits
-from longtail.trials.canonical_loss import CanonicalLoss, canonical
+from longtail.trials.canonical_loss import canonical
 from longtail.trials.loss_schedule import DeferredLoss, LossSchedule
 from tests.learning.training.jobs import training_job
 

@@ -25,9 +25,8 @@ from longtail.learning.training.freezing import (
 )
 from longtail.learning.training.train import train
 from longtail.learning.training.training_state import TrainingState
-from longtail.parameters import Backbone, Classifier, Recipe, Trial
+from longtail.parameters import Backbone, CanonicalLoss, Classifier, Recipe, Trial
 from longtail.sources.digits import read_digits
-from longtail.trials.canonical_loss import CanonicalLoss
 from longtail.trials.loss_schedule import LossSchedule
 from tests.learning.training.jobs import training_job
 

@@ -28,10 +28,18 @@ from longtail.learning.training.cached_views import CachedViews, FeatureClassifi
 from longtail.learning.training.checkpoint import Checkpoint
 from longtail.learning.training.frozen_backbone import extract_features
 from longtail.learning.training.train import TrainingResult, train
-from longtail.parameters import Backbone, Classifier, Method, Mixing, Recipe, Softmax, Trial
+from longtail.parameters import (
+    Backbone,
+    CanonicalLoss,
+    Classifier,
+    Method,
+    Mixing,
+    Recipe,
+    Softmax,
+    Trial,
+)
 from longtail.storage import array_store
 from longtail.storage.array_store import ArrayStore
-from longtail.trials.canonical_loss import CanonicalLoss
 from longtail.trials.loss_schedule import LossSchedule
 from tests.learning.training.jobs import same_weights, training_job
 from tests.learning.training.test_freezing import (

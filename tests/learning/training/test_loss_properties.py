@@ -7,8 +7,7 @@ import pytest
 import torch
 from hypothesis import given
 
-from longtail.parameters import LDAM, Equalization, Focal, LabelAwareSmoothing
-from longtail.trials.canonical_loss import CanonicalLoss
+from longtail.parameters import LDAM, CanonicalLoss, Equalization, Focal, LabelAwareSmoothing
 from tests.learning.training.loss_cases import (
     CASES,
     EVERY_CASE,

@@ -15,9 +15,8 @@ from longtail.learning.training import checkpoint as checkpoints
 from longtail.learning.training.checkpoint import Checkpoint
 from longtail.learning.training.model_ema import ModelEma
 from longtail.learning.training.train import TrainingResult, train
-from longtail.parameters import Backbone, Classifier, Recipe, Trial
+from longtail.parameters import Backbone, CanonicalLoss, Classifier, Recipe, Trial
 from longtail.sources.digits import read_digits
-from longtail.trials.canonical_loss import CanonicalLoss
 from longtail.trials.loss_schedule import LossSchedule
 from tests.learning.training.jobs import killed_after, training_job
 

@@ -16,8 +16,7 @@ from longtail.learning.training import checkpoint as checkpoints
 from longtail.learning.training.checkpoint import Checkpoint
 from longtail.learning.training.sharpness import steepest_weights
 from longtail.learning.training.train import TrainingResult, train
-from longtail.parameters import Backbone, Classifier, Recipe, Trial
-from longtail.trials.canonical_loss import CanonicalLoss
+from longtail.parameters import Backbone, CanonicalLoss, Classifier, Recipe, Trial
 from longtail.trials.loss_schedule import LossSchedule
 from tests.learning.training.jobs import killed_after, same_weights, training_job
 from tests.learning.training.test_freezing import LABELS, PIXELS, pretrained

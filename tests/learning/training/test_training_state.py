@@ -10,8 +10,7 @@ from torch import Tensor
 from longtail.learning.backbones import ImageModel
 from longtail.learning.execution import Execution
 from longtail.learning.training.training_state import TrainingState
-from longtail.parameters import Recipe
-from longtail.trials.canonical_loss import CanonicalLoss
+from longtail.parameters import CanonicalLoss, Recipe
 from longtail.trials.loss_schedule import LossSchedule
 
 

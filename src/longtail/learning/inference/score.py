@@ -13,8 +13,7 @@ from longtail.evaluation.metrics import Answers, confusion_counts, reliability
 from longtail.evaluation.predictions import Predictions
 from longtail.imbalance.subsets import UNKNOWN, images_of, widest_test_set
 from longtail.learning.training.criterion import Criterion
-from longtail.parameters import Statistics
-from longtail.trials.canonical_loss import CanonicalLoss
+from longtail.parameters import CanonicalLoss, Statistics
 
 
 @dataclass(frozen=True)

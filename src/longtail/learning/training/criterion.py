@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from longtail.arrays import Float32Array, Float64Array, Int64Array
-from longtail.trials.canonical_loss import CanonicalLoss
+from longtail.parameters import CanonicalLoss
 
 # Keeps the gradient of a power below 1 finite at base 0.
 SMALLEST_BASE = torch.finfo(torch.float32).tiny
