@@ -231,7 +231,7 @@ def _check_validation(trial: Trial, dataset: Dataset, key: str) -> None:
     tau = trial.method.post_hoc.tau if trial.method.post_hoc else ()
     if len(tau) > 1:
         raise ConfigurationError(
-            f"methods.{trial.method.name}.post_hoc.tau: {list(tau)} are to be chosen from on "
+            f"methods.{trial.method.name}.post_hoc.tau: several values ({list(tau)}) need "
             f"validation images, but {without}ne. Give one value, or set the holdout to "
             f"{{kind: official}}"
         )

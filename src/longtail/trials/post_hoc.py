@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 
 from longtail.arrays import BoolArray, Float32Array, FloatArray, Int64Array
-from longtail.errors import ConfigurationError
 from longtail.evaluation.metrics import Answers, Tally, balanced_accuracy
 from longtail.parameters import Method, PostHoc, PostHocLogitAdjustment, TauNormalization
 from longtail.trials.canonical_loss import refuse_missing_classes
@@ -54,23 +53,14 @@ class Evaluation(NamedTuple):
     validation: dict[float, float]
 
 
-def check(method: Method, class_counts: Int64Array, validation_images: int) -> None:
+def check(method: Method, class_counts: Int64Array) -> None:
     """Refuse a method that could not be evaluated, before it is trained.
 
     Raises:
-        ConfigurationError: if class frequencies are needed and a class has no training image, or
-            if there are several ``tau`` and no validation image.
+        ConfigurationError: if class frequencies are needed and a class has no training image.
     """
-    if method.post_hoc is None:
-        return
-    key = f"methods.{method.name}.post_hoc"
     if isinstance(method.post_hoc, PostHocLogitAdjustment):
-        refuse_missing_classes(class_counts, key)
-    if len(method.post_hoc.tau) > 1 and not validation_images:
-        raise ConfigurationError(
-            f"{key}.tau: {list(method.post_hoc.tau)} are to be chosen from on the validation "
-            f"images, and there are none. Give one value, or hold out validation images"
-        )
+        refuse_missing_classes(class_counts, f"methods.{method.name}.post_hoc")
 
 
 def effective(post_hoc: PostHoc | None, class_counts: Int64Array) -> PostHoc | None:
