@@ -163,7 +163,7 @@ def test_a_lock_of_another_grid_is_refused(data: Path, file: Path) -> None:
     edited(file, grid=grid.model_copy(update={"methods": ("softmax", "focal")}))
     result = kedro("regenerate", f"--params=data={data}", f"--file={file}")
     assert result.exit_code == 1
-    assert "is the lock of another grid: methods was ['softmax', 'focal']" in result.output
+    assert 'is the lock of another grid: grid.methods was ["softmax", "focal"]' in result.output
 
 
 def test_an_unknown_environment_and_a_missing_lock_are_refused(tmp_path: Path) -> None:
