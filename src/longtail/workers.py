@@ -7,12 +7,12 @@ import logging.handlers
 import multiprocessing.forkserver
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from kedro.framework.project import configure_project
 from kedro.pipeline.node import Node
@@ -37,23 +37,16 @@ _catalog: LongtailCatalog | None = None
 _hook_manager: Any = None
 
 
-class Sender(Protocol):
-    """Sends picklable items, as the end of a connection does."""
-
-    def send(self, obj: Any, /) -> None:
-        """Send one item."""
-
-
 class Channel:
-    """A thread-safe sender that `logging` accepts as a queue."""
+    """Makes a function that sends an item thread-safe, and a queue for `logging`."""
 
-    def __init__(self, connection: Sender) -> None:
-        self._connection, self._lock = connection, threading.Lock()
+    def __init__(self, send: Callable[[Any], None]) -> None:
+        self._send, self._lock = send, threading.Lock()
 
     def put_nowait(self, item: object) -> None:
         """Send one item."""
         with self._lock:
-            self._connection.send(item)
+            self._send(item)
 
 
 def relay(item: object, sink: progress.Sink) -> None:
@@ -139,7 +132,7 @@ def _start(
     project: Path, environment: dict[str, str], catalog: LongtailCatalog, reports: Connection
 ) -> None:
     # The fork server keeps the environment of its start; MLflow's address may have changed since.
-    begin(project, environment, catalog, Channel(reports))
+    begin(project, environment, catalog, Channel(reports.send))
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -35,19 +35,11 @@ class Site:
     catalog: LongtailCatalog
 
 
-class _Reports:
-    """The sending end of the connection, for reports of progress and outcomes of trials."""
+@dataclass(frozen=True)
+class _End:
+    """How a trial ended: the versions that it made, or its error."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection, self._lock = connection, threading.Lock()
-
-    def send(self, obj: object) -> None:
-        self.put("told", obj)
-
-    def put(self, kind: str, item: object) -> None:
-        content = pickle.dumps((kind, pickle.dumps(item)))
-        with self._lock:
-            self._connection.send_bytes(content)
+    outcome: object
 
 
 def main(connection: Connection) -> None:
@@ -57,8 +49,13 @@ def main(connection: Connection) -> None:
     from longtail import workers  # takes seconds, during which the thread receives
 
     site: Site = pickle.loads(jobs.get())
-    reports = _Reports(connection)
-    workers.begin(site.project, site.environment, site.catalog, workers.Channel(reports))
+
+    def send(item: object) -> None:
+        kind, content = ("end", item.outcome) if isinstance(item, _End) else ("told", item)
+        connection.send_bytes(pickle.dumps((kind, pickle.dumps(content))))
+
+    reports = workers.Channel(send)
+    workers.begin(site.project, site.environment, site.catalog, reports)
     while True:
         try:
             nodes, run_id = pickle.loads(jobs.get(timeout=IDLE_S))
@@ -69,7 +66,7 @@ def main(connection: Connection) -> None:
         # Any error in a trial is that trial's failure, and is reported by the main process.
         except Exception as raised:
             outcome = _portable(raised)
-        reports.put("end", outcome)
+        reports.put_nowait(_End(outcome))
 
 
 def _receive(connection: Connection, jobs: queue.SimpleQueue[bytes]) -> None:
