@@ -165,7 +165,8 @@ class _Trials:
     ) -> None:
         self._schedule, self._display, self._signs, self._pool = schedule, display, signs, pool
         self._run_id, self._report_failure = run_id, report_failure
-        self._lost_workers = failures.LostWorkers()
+        # How far each trial was when it lost the worker process or machine that it ran on.
+        self._epochs_at_loss: dict[str, int] = {}
 
     def run(self, here: Callable[[Node], None], made: Callable[[Versions], None]) -> list[Unit]:
         """Run all trials, and other units while trials run.
@@ -208,8 +209,7 @@ class _Trials:
             raise error
         trial = unit.name.removeprefix("train.")
         if isinstance(error, BrokenExecutor):
-            is_silent = isinstance(error, SilentWorkerError)
-            if is_silent or self._lost_workers.may_retry(trial, self._display.epochs_done(trial)):
+            if isinstance(error, SilentWorkerError) or self._got_further(trial):
                 log.warning("%s: %s. It is resumed from its last checkpoint", trial, error)
                 return False
             error = failures.killed_twice(error)
@@ -218,6 +218,18 @@ class _Trials:
         log.error("%s failed: %s", unit.name, failures.reason(error), exc_info=trace)
         self._schedule.failed(unit, error)
         self._display.lost(trial)
+        return True
+
+    def _got_further(self, trial: str) -> bool:
+        """Whether a trial that lost its worker has finished more epochs than at the last loss.
+
+        A trial that kills every worker is so run twice, and a trial whose machines are taken away
+        every few hours as often as it takes.
+        """
+        epochs = self._display.epochs_done(trial)
+        if epochs <= self._epochs_at_loss.get(trial, -1):
+            return False
+        self._epochs_at_loss[trial] = epochs
         return True
 
 

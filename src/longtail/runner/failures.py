@@ -17,27 +17,6 @@ SLICING = {
 }
 
 
-class LostWorkers:
-    """Counts how far each trial was when it lost the worker process or machine that it ran on."""
-
-    def __init__(self) -> None:
-        self._epochs: dict[str, int] = {}
-
-    def may_retry(self, trial: str, epochs: int) -> bool:
-        """Whether a trial that lost its worker is run again: if it got further than the last time.
-
-        A trial that kills every worker is so run twice, and a trial whose machines are taken away
-        every few hours as often as it takes.
-
-        Args:
-            trial: its name.
-            epochs: the epochs that it had finished when its worker was lost.
-        """
-        further = epochs > self._epochs.get(trial, -1)
-        self._epochs[trial] = max(epochs, self._epochs.get(trial, -1))
-        return further
-
-
 def killed_twice(error: BaseException) -> TrainingError:
     """The failure of a trial that is not run again."""
     return TrainingError(
