@@ -30,7 +30,7 @@ from benchmarks.synthetic import (
     subsets_of,
     write_logits,
 )
-from longtail.trials.canonical_loss import CanonicalLoss
+from longtail.parameters import CanonicalLoss
 
 PROJECT = Path(__file__).parents[1]
 METHODS = 7

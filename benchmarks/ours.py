@@ -17,8 +17,7 @@ from longtail.learning.data.image_source import StreamedImages, to_device
 from longtail.learning.execution import Execution, Forward, plain_forward
 from longtail.learning.training.fit import LabelledImages, set_normalization, train_epoch
 from longtail.learning.training.training_state import TrainingState
-from longtail.parameters import Backbone, Classifier, Recipe
-from longtail.trials.canonical_loss import CanonicalLoss
+from longtail.parameters import Backbone, CanonicalLoss, Classifier, Recipe
 from longtail.trials.loss_schedule import LossSchedule
 
 

@@ -77,6 +77,7 @@ def write_lock(project: Path, name: str, version: str, environment: str = "test"
         made_with={},
         datasets={name: File(version=version, sha256="0")},
         documents={},
+        tables={},
     )
     file = project / "conf" / environment / "lock.yml"
     locks.write(lock, file)

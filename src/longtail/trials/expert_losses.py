@@ -7,10 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from longtail.arrays import Float64Array, Int64Array
-from longtail.parameters import Experts
+from longtail.parameters import CanonicalLoss, Experts
 from longtail.trials.canonical_loss import (
     NEGLIGIBLE,
-    CanonicalLoss,
     centred,
     refuse_missing_classes,
 )
