@@ -226,7 +226,7 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
 
         Args:
             version: its name, later than those of all versions of these datasets.
-            names: of the datasets; those without versions are left out.
+            names: names of the datasets; those without versions are left out.
             reuse: whether to use an equal version before instead, where there is one.
         """
         self.run_version, self._reuses_versions = version, reuse
@@ -289,7 +289,7 @@ def _invalid_table_explained(name: str, loaded: Any = None) -> Iterator[None]:
     """Say in one sentence how a table does not fit its schema.
 
     Args:
-        name: of the table.
+        name: name of the table.
         loaded: its dataset, if it is loaded, for the name of the file.
     """
     try:

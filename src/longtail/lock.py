@@ -41,9 +41,9 @@ class Lock(Strict):
     """The files that a report was made of, and its documents.
 
     Attributes:
-        environment: of the run; None for the default one.
+        environment: environment of the run; None for the default one.
         parameters: those given to the run, without paths on a machine.
-        grid: which trials the report shows.
+        grid: grid of the trials that the report shows.
         made_with: the versions of the packages that wrote the report.
         datasets: all that the stages before the report made, by name.
         documents: all that the report stage made, by name.

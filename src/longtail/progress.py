@@ -207,7 +207,7 @@ class GridProgress:
     once a minute.
 
     Args:
-        work: of each trial that is to run, by the trial's name.
+        work: work of each trial that is to run, by the trial's name.
     """
 
     def __init__(self, work: Mapping[str, TrialWork]) -> None:

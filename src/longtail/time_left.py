@@ -29,8 +29,8 @@ class StageWork:
     """A training of a trial.
 
     Attributes:
-        epochs: its own.
-        images: that an epoch has.
+        epochs: epochs of this training alone.
+        images: number of images in an epoch.
         kinds: what its speed depends on: most of it first, then less.
     """
 
@@ -44,8 +44,9 @@ class TrialWork:
     """The trainings of a trial.
 
     Attributes:
-        stages: in order.
-        epochs_to_train: of these, without trainings that are stored or that another trial does.
+        stages: stages in order.
+        epochs_to_train: epochs of these that are to train, without trainings that are stored or
+            that another trial does.
     """
 
     stages: tuple[StageWork, ...]
@@ -61,7 +62,7 @@ class TimeLeft:
     """Estimates the time left from the seconds per image of trainings like those that are left.
 
     Args:
-        work: of each trial that is to run, by the trial's name.
+        work: work of each trial that is to run, by the trial's name.
         now: the time of a clock in seconds, as in all methods.
     """
 

@@ -48,8 +48,8 @@ class TrackedRun:
     """A run of which MLflow knows.
 
     Attributes:
-        name: in MLflow.
-        version: of all that the run wrote.
+        name: name in MLflow.
+        version: version of all that the run wrote.
         read: the versions that it read, or would have written again, by data set; None if they
             were not recorded.
         is_kept: whether it, or one of its trials, is tagged `keep`.
@@ -66,7 +66,7 @@ class RunRecord:
     """How a run was made.
 
     Attributes:
-        command: which can be given to a shell.
+        command: command line that a shell accepts.
         parameters: all of them, those of its environment included; None if an older version of
             the project made the run, which did not record them.
     """

@@ -65,7 +65,7 @@ def start_process(catalog: LongtailCatalog, reports: Connection) -> ProcessPoolE
     Each process is a pool of its own: a process that is killed breaks its pool only.
 
     Args:
-        catalog: to load from and save to.
+        catalog: catalog to load from and save to.
         reports: the sending end for log records and progress events.
     """
     return ProcessPoolExecutor(

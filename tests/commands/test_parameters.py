@@ -14,7 +14,7 @@ def test_a_parameter_is_printed_with_its_values_and_meaning() -> None:
     assert result.output.splitlines() == [
         "recipe.momentum",
         "    number, ≥ 0, < 1, default 0.9",
-        "    of SGD.",
+        "    momentum of SGD.",
     ]
 
 

@@ -47,7 +47,7 @@ class Introduction(NamedTuple):
     Attributes:
         host: its name.
         python: the version, as 3.11.
-        versions: of :data:`PACKAGES`; None for one that is not there.
+        versions: versions of :data:`PACKAGES`; None for one that is not there.
         code: the checksum of longtail's sources on the disk.
         loaded: the checksum of this module as it was imported.
         has_project: whether the project is at the same path here.
@@ -174,7 +174,7 @@ def run_trial(project: str, site: bytes, nodes: bytes, run_id: str, topic: str) 
         project: the project's folder.
         site: a pickled :class:`longtail.cluster.process.Site`.
         nodes: pickled nodes.
-        run_id: of the run.
+        run_id: identifier of the run.
         topic: the Dask topic for log records and events.
 
     Returns:

@@ -52,11 +52,11 @@ class DaskPool:
     Use it as a context manager.
 
     Args:
-        client: of the scheduler; it is closed with the pool.
+        client: client of the scheduler; it is closed with the pool.
         site: what the trials need.
         requirements: what they require of workers.
         topic: the Dask topic of log records and events: the run's id.
-        sink: for the progress events.
+        sink: receiver of the progress events.
     """
 
     def __init__(

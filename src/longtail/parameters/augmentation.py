@@ -21,8 +21,8 @@ class RandAugment(Strict):
     """Random operations on each image (Cubuk et al. 2020, arXiv 1909.13719).
 
     Attributes:
-        operations: how many per image.
-        magnitude: their largest strength, of 10.
+        operations: number of operations on each image.
+        magnitude: largest strength of the operations, from 0 to 10.
     """
 
     operations: Annotated[int, Field(ge=1, le=100)]
@@ -33,12 +33,12 @@ class ColourJitter(Strict):
     """Random changes of the colours of an image, in random order.
 
     Attributes:
-        brightness: multiplied by a factor of up to so much more or less than 1.
-        contrast: likewise.
-        saturation: likewise.
-        hue: turned by up to such a share of the colour circle to either side.
-        probability: of each image.
-        grey: the probability that an image loses its colours.
+        brightness: largest change: the factor is drawn from [1 - brightness, 1 + brightness].
+        contrast: largest change of the contrast, likewise.
+        saturation: largest change of the saturation, likewise.
+        hue: largest rotation of the hue to either side, in turns of the colour circle.
+        probability: probability that the colours of an image are changed.
+        grey: probability that an image loses its colours.
     """
 
     brightness: Probability
@@ -76,7 +76,7 @@ class RandomErasing(RandomRectangle):
     """A random rectangle of each image is overwritten.
 
     Attributes:
-        probability: of each image.
+        probability: probability that an image has such a rectangle.
     """
 
     probability: ShareOrAll
@@ -104,10 +104,10 @@ class Mixing(Strict):
         partner_exponent: the class of the partner is drawn in proportion to its number of images
             to this power. 1 is another image of the batch; 0, each class as often, is CMO (Park
             et al. 2022, arXiv 2112.00412).
-        probability: of each batch to be mixed.
+        probability: probability that a batch is mixed.
         start: the share of the epochs before mixing starts.
         end: the share of the epochs after which it ends.
-        remix: which label the mixed image has; null for both, by their shares.
+        remix: rule for the label of a mixed image; null for both labels, weighted by their shares.
     """
 
     kind: Literal["mixup", "cutmix"]

@@ -13,7 +13,7 @@ class Classifier(Strict):
 
     Attributes:
         kind: linear, or the cosine of features and class vectors.
-        scale: that the logits are multiplied by. A changed ``kind`` starts from its default.
+        scale: factor of the logits. Changing ``kind`` resets it to 1.
     """
 
     kind: Literal["linear", "cosine"] = "linear"

@@ -49,10 +49,10 @@ class Contrastive(Strict):
     Attributes:
         kind: what an image is compared with: the other images of the batch, or (``proco``) the
             distribution of each class, estimated from all images.
-        temperature: that cosines are divided by.
-        weight: of its loss, which is added to that of the classifier.
+        temperature: divisor of the cosines.
+        weight: factor of its loss, which is added to that of the classifier.
         views: further views of each image in each step. The classifier learns from another one.
-        augmentation: of the further views; null for that of the recipe.
+        augmentation: augmentation of the further views; null for that of the recipe.
     """
 
     kind: Literal["supervised", "proco"]

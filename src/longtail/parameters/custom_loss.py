@@ -36,7 +36,8 @@ class LossDefinition(Strict):
 
         Args:
             class_counts: training images of each class, all above 0, (classes,).
-            scale: that the classifier multiplies its logits by; margins are in units of logits.
+            scale: factor by which the classifier multiplies its logits; margins are in units of
+                logits.
         """
 
 

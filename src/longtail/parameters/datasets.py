@@ -152,12 +152,13 @@ class Imbalance(Strict):
     """How a data set is split, and how its long-tailed subsets are drawn.
 
     Attributes:
-        holdout: which images test and validate.
+        holdout: choice of the test and validation images.
         profile: the class sizes of the long-tailed training and test sets.
-        class_order: which class is the largest: the first by index (as is usual in the
-            literature), or the one with the most images, of equally large ones the first by index.
-        groups: how classes are divided into head, middle and tail.
-        seed: of all random draws of images.
+        class_order: order of the class sizes. The largest class is the first by index (as is usual
+            in the literature), or the one with the most images, of equally large ones the first by
+            index.
+        groups: rule by which classes are divided into head, middle and tail.
+        seed: seed of all random draws of images.
     """
 
     holdout: Holdout

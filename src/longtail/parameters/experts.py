@@ -24,8 +24,8 @@ class Experts(Strict):
             rounded down to whole layers; 1 for experts that are classifiers only. A frozen
             backbone (``recipe.freeze: backbone``) is always shared.
         tau: the logit adjustment of each expert, in addition to the method's loss.
-        reversed_tau: that is subtracted from it, with the counts in reversed order: the largest
-            class has the count of the smallest one.
+        reversed_tau: logit adjustment that is subtracted from ``tau``, with the counts in reversed
+            order: the largest class has the count of the smallest one.
         diversity: the factor of a term that drives each expert's predictions away from the mean's.
         reduction: whether the losses of the experts are averaged or summed.
     """

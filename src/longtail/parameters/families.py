@@ -38,7 +38,7 @@ def with_members(names: Sequence[Any], methods: Mapping[Any, Any]) -> list[Any]:
     """Replace the families among the names of methods by their members, each method once.
 
     Args:
-        names: of methods and families, as in ``grid.methods``.
+        names: names of methods and families, as in ``grid.methods``.
         methods: raw parameters of all methods by name; members are in this order.
 
     Raises:

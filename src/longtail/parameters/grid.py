@@ -20,12 +20,12 @@ class Grid(Strict):
 
     Attributes:
         datasets: names in ``datasets``.
-        train_sets: which images to train on. ``matched`` is balanced with as many images as
+        train_sets: images to train on. ``matched`` is balanced with as many images as
             ``long_tailed``; ``natural`` is all of them.
         backbones: names in ``backbones``.
         methods: names in ``methods``, or families such as ``decoupled-training`` for all of their
             members.
-        seeds: of the weights, of the order of the images and of their augmentation.
+        seeds: seeds of the weights, of the order of the images and of their augmentation.
         draw_per_seed: whether each seed also draws the images of the training set, as many of each
             class. If not, all seeds train on the same images. Test images are always the same.
     """
@@ -241,8 +241,8 @@ class Contents(Strict):
     """What is in a data set's report.
 
     Attributes:
-        tables: in their order.
-        methods: in the order of the tables' rows.
+        tables: tables of the report, in their order.
+        methods: methods in the order of the tables' rows.
     """
 
     tables: Listed[Table]

@@ -32,9 +32,9 @@ class WeightedSoftmax(Strict):
     """Cross-entropy with class weights.
 
     Attributes:
-        convention: how weights follow from class counts, see
+        convention: formula of the weights from class counts, see
             :func:`longtail.trials.canonical_loss.class_weights`.
-        exponent: of ``min_ratio``; 0.5 is square-root weighting.
+        exponent: exponent of ``min_ratio``; 0.5 is square-root weighting.
     """
 
     name: Literal["weighted_softmax"]
@@ -84,7 +84,7 @@ class Equalization(Strict):
     """Softmax equalization loss (Tan et al. 2020, arXiv 2003.05176).
 
     Attributes:
-        probability: with which a rare class is spared as a negative (gamma in the paper).
+        probability: probability that a rare class is spared as a negative (gamma in the paper).
         threshold: classes with a smaller share of the training images are rare (lambda).
     """
 
@@ -97,7 +97,7 @@ class LDAM(Strict):
     """Label-distribution-aware margins (Cao et al. 2019, arXiv 1906.07413).
 
     Attributes:
-        max_margin: of the rarest class.
+        max_margin: margin of the rarest class.
     """
 
     name: Literal["ldam"]

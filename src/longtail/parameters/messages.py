@@ -20,8 +20,8 @@ def describe(error: ValidationError, prefix: str = "", left_out: str = "") -> st
     """One line for each mistake: the dotted key, what is wrong with it, and what is valid.
 
     Args:
-        error: with the mistakes.
-        prefix: of each key.
+        error: error with the mistakes.
+        prefix: prefix of each key.
         left_out: the type of mistakes that are not described.
     """
     return "\n".join(

@@ -25,20 +25,21 @@ class Method(Strict):
     Attributes:
         name: its key in ``methods``.
         label: its name in reports.
-        loss: that is minimised.
+        loss: loss that is minimised.
         classifier: the last layer of the network.
         deferred_weights: class weights from some epoch on; null for the same loss in all epochs.
-        sampling: how the images of an epoch are drawn; null for each image once.
+        sampling: rule by which the images of an epoch are drawn; null for each image once.
         experts: copies of the last layers that are trained together; null for one network.
         second_stage: a second training that starts from the first one's model; null for none.
             Methods that differ in nothing else share the first one.
         contrastive: a branch that is trained with the network and then dropped; null for none.
         post_hoc: a change of the trained model's logits; the training stays the same.
-        recipe: what this method changes of the common recipe.
+        recipe: keys of the common recipe that this method changes.
         external: predictions that are read from a file; nothing is trained, and all keys but
             ``label``, ``family`` and ``paper`` are left out. Null for a method that is trained.
-        family: of Zhang et al.'s survey; null for the baseline, and for methods of no family.
-        paper: where the method was published, for the report.
+        family: family in Zhang et al.'s survey; null for the baseline, and for methods of no
+            family.
+        paper: publication of the method, for the report.
     """
 
     name: Name

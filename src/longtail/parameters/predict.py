@@ -24,9 +24,9 @@ class Survey(Strict):
     """What the photographs are from, for the records that are published.
 
     Attributes:
-        title: of the survey; null for the label of the data set.
+        title: title of the survey; null for the label of the data set.
         recorder: the person or organisation who took the photographs.
-        sampling_design: how the places were chosen (Camtrap DP's samplingDesign).
+        sampling_design: choice of the places (Camtrap DP's samplingDesign).
         capture_method: whether the camera took photographs at intervals, or when something moved.
     """
 
@@ -49,19 +49,19 @@ class Predict(PhotographSource):
     Attributes:
         dataset: the data set with the species and trials; null for the only one of the grid.
         path: a folder, a zip file or an image file; ``*`` may stand for several.
-        box_margin: what is cut beyond a box on each side, as a share of its longer side; also of
-            boxes that have been corrected and join a data set.
+        box_margin: margin that is cut beyond a box on each side, as a share of its longer side;
+            also of boxes that have been corrected and join a data set.
         trial: the dotted name of a trained trial; null for the best on validation.
         cross_fitting: whether the trial learns again from all photographs, test and validation
             included, and is measured by cross-validation: if its backbone is ``frozen``, which
             takes seconds, ``always`` or ``never``.
-        folds: of that cross-validation.
-        folds_seed: of the random folds.
+        folds: number of folds of that cross-validation.
+        folds_seed: seed of the random folds.
         prior: how common the species are where the photographs come from: ``uniform``, ``train``
             (as among the trial's training images), or a CSV file (species, weight).
-        error_rate: the accepted share of wrong names among trusted ones; null for the first of
-            0.05, 0.1, 0.15 and 0.2 with which any name can be trusted.
-        confidence: of the certified ``error_rate``, and of intervals.
+        error_rate: the highest share of trusted names that may be wrong; null tries 0.05, 0.1, 0.15
+            and 0.2, and takes the first that certifies a threshold.
+        confidence: confidence level of the certified ``error_rate`` and of intervals.
         species_list: a text or CSV file of the species that can occur; null for all.
         taxonomy: a CSV file (species, genus, family, ...); null for genera from binomial names.
         synonyms: a CSV file of names and their accepted names, or a Darwin Core Taxon file.
@@ -69,9 +69,9 @@ class Predict(PhotographSource):
             it, or a folder of them: records say so of these photographs. Null for none.
         deployments: a CSV file with one row per trap (name, latitude, longitude, start, end), whose
             name is that of a folder of photographs.
-        time_zone: of times without an offset, such as ``Europe/London`` or ``+02:00``; null if it
-            is not known.
-        survey: what the photographs are from.
+        time_zone: time zone of times without an offset, such as ``Europe/London`` or ``+02:00``;
+            null if it is not known.
+        survey: survey that the photographs come from.
         spreadsheet: a copy of the table of names for spreadsheets: ``xlsx``, or ``semicolons`` for
             a CSV file with semicolons and decimal commas. Null for none.
         only_new: whether photographs that the same model has named before, by the content of their

@@ -38,7 +38,7 @@ class StepSchedule(Strict):
 
     Attributes:
         milestones: the epochs, in ascending order.
-        factor: at each of them.
+        factor: factor at each of them.
     """
 
     kind: Literal["step"]
@@ -115,40 +115,43 @@ class Recipe(Strict):
         batch_size: images per step.
         image_size: the height and width of the network's input, in pixels.
         optimizer: AdamW or SGD with momentum.
-        learning_rate: after the warm-up, before the schedule lowers it.
-        momentum: of SGD.
+        learning_rate: learning rate after the warm-up, before the schedule lowers it.
+        momentum: momentum of SGD.
         nesterov: whether SGD has Nesterov momentum.
-        weight_decay: decoupled for AdamW, an L2 penalty for SGD.
-        schedule: of the learning rate after the warm-up.
+        weight_decay: weight decay: decoupled for AdamW, an L2 penalty for SGD.
+        schedule: schedule of the learning rate after the warm-up.
         warmup_epochs: epochs in which the learning rate rises linearly.
-        crop_padding: of random crops of the stored image's own size, in pixels; 0 for no crops.
+        crop_padding: padding of random crops of the stored image's own size, in pixels; 0 for no
+            crops.
         horizontal_flip: whether to flip half of the images.
         normalization: the channels' means and standard deviations: of the training images, of
             ImageNet, 0.5, or of CLIP's training images.
-        precision: of the network's arithmetic in training; ``auto`` is bfloat16 on GPUs that have
-            it, else float32. Evaluation is always float32.
-        validate_every: validate after every so many epochs and the last; 0 for never.
+        precision: precision of the network's arithmetic in training; ``auto`` is bfloat16 on GPUs
+            that have it, else float32. Evaluation is always float32.
+        validate_every: interval of validations in epochs; the last epoch is validated too. 0 for no
+            validation.
         random_resized_crop: random crops of varying size and shape, instead of ``crop_padding``.
         rotation: random rotations by up to so many degrees to either side.
         auto_augment: the policy of AutoAugment (arXiv 1805.09501) that was found on CIFAR-10.
         rand_augment: random operations on each image.
         random_erasing: random rectangles that are overwritten.
-        cutout: the side of the black square of Cutout (arXiv 1708.04552), in pixels.
+        cutout: side of the black square of Cutout (arXiv 1708.04552), in pixels.
         mixing: mixup or CutMix, of all images or rather of rare classes.
         sam_rho: how far sharpness-aware minimization (arXiv 2010.01412) looks for a larger loss, as
             a distance between weights; it takes two passes per step. 0 is without it.
-        ema_decay: of an exponential moving average of the weights, which is then the result.
-        freeze: keeps the whole ``backbone``, or a share of its layers from the input on, as
-            pretrained.
-        layer_decay: the learning rate is multiplied by it with each layer from the classifier to
-            the input.
+        ema_decay: decay of an exponential moving average of the weights, which is then the result.
+        freeze: part that stays as pretrained: the whole ``backbone``, or a share of its layers from
+            the input on.
+        layer_decay: factor by which the learning rate is multiplied with each layer from the
+            classifier to the input.
         cached_views: views of each image whose features are computed once and cached, where the
             whole backbone is frozen: the image itself, and random crops and flips of it.
         five_crop_size: the trained model is applied to five crops of each image, enlarged to so
             many pixels, and their logits are averaged; null for the whole image. It does not
             change the training.
-        cosine_start: how a cosine classifier on a frozen backbone is initialised.
-        adapters: trained in every block of a frozen backbone, which must be a vision transformer.
+        cosine_start: initialisation of a cosine classifier on a frozen backbone.
+        adapters: small layers that are trained in every block of a frozen backbone, which must be a
+            vision transformer.
         whiten_features: whether the features of a frozen backbone are whitened by their covariance
             within classes before the classifier.
     """
@@ -289,8 +292,10 @@ class Compute(Strict):
 
     Attributes:
         device: ``auto`` is a GPU if there is one.
-        threads: of each trial. On a CPU, results are reproducible for the same number only.
-        workers: how many trials run at once; null for as many as the cores allow, one on a GPU.
+        threads: CPU threads of each trial. On a CPU, results are reproducible for the same number
+            only.
+        workers: number of trials that run at once; null for as many as the cores allow, one on a
+            GPU.
         compile: whether to use ``torch.compile``. ``auto`` uses it on a GPU for trainings that are
             long enough to save more than the minute that it takes.
         images: whether a trial keeps its images in the memory of the device or reads them batch by

@@ -41,7 +41,7 @@ class Section(NamedTuple):
     Attributes:
         path: the key that holds the model; ``<name>`` is a name that users choose. Empty for the
             top level.
-        kind: which of several models it is, such as the name of a loss; empty if there is one.
+        kind: one of several models, such as the name of a loss; empty if there is one.
         about: what the model is.
         entries: its parameters.
     """

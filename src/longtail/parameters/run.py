@@ -32,14 +32,14 @@ class Parameters(Strict):
     """All parameters of a run.
 
     Attributes:
-        datasets: by name.
-        grid: which trials to run.
-        backbones: by name.
-        methods: by name.
+        datasets: data sets by name.
+        grid: trials to run.
+        backbones: backbones by name.
+        methods: methods by name.
         recipe: the training hyperparameters that all trials share.
         compute: the device and how it is used.
         statistics: confidence intervals and resampling.
-        predict: which model identifies which photographs, and how.
+        predict: photographs to identify, and the model that does it.
         serving: limits of requests to an exported model.
         train: overrides for single trials:
             ``train.<data set>.<training set>.<backbone>.<method>.seed<n>.trial.<key>``.

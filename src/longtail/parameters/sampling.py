@@ -14,7 +14,7 @@ class DeferredWeights(Strict):
     """Deferred re-weighting (DRW, Cao et al. 2019, arXiv 1906.07413) by effective numbers.
 
     Attributes:
-        beta: of the effective numbers.
+        beta: beta of the effective numbers.
         start: the share of the epochs that are trained without the weights.
     """
 
@@ -28,8 +28,8 @@ class PowerSampling(Strict):
     Kang et al. 2020, arXiv 1910.09217, section 3.
 
     Attributes:
-        exponent: of the number of images; 1 is the plain epoch, 0.5 square-root sampling and 0
-            class-balanced sampling.
+        exponent: exponent of the number of images; 1 is the plain epoch, 0.5 square-root sampling
+            and 0 class-balanced sampling.
         start: the share of the epochs that are plain.
     """
 

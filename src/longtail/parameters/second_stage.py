@@ -26,7 +26,7 @@ class SecondStage(Strict):
     second one the classifier. The images are augmented as in the first stage, but not mixed.
 
     Attributes:
-        epochs: of this stage; 0 for none.
+        epochs: epochs of this stage; 0 for none.
         trains: one or more of the ``classifier`` (cRT), a factor on the logits of each class
             (``class_scales``, LWS) and an offset of them (``class_offsets``). MiSLAS trains the
             first two.
@@ -35,11 +35,11 @@ class SecondStage(Strict):
         classifier: the last layer of this stage; null for that of the first stage.
         classifier_rate: the learning rate of the classifier is this share of that of the class
             scales and offsets, where both are trained.
-        loss: that is minimised.
-        sampling: how the images of an epoch are drawn; null for each image once.
-        learning_rate: after the warm-up; null for that of the recipe.
-        weight_decay: null for that of the recipe.
-        schedule: of the learning rate after the warm-up.
+        loss: loss that is minimised.
+        sampling: rule by which the images of an epoch are drawn; null for each image once.
+        learning_rate: learning rate after the warm-up; null for that of the recipe.
+        weight_decay: weight decay; null for that of the recipe.
+        schedule: schedule of the learning rate after the warm-up.
         warmup_epochs: epochs of this stage in which the learning rate rises linearly.
         batch_norm: whether the running means and variances of the frozen body are ``kept``, so that
             its features stay those of the first stage, or ``updated`` with the images of this one.

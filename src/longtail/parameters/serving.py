@@ -13,10 +13,11 @@ class Serving(Strict):
     """Limits of one request to an exported model that MLflow serves; larger ones are refused.
 
     Attributes:
-        photographs: in one request.
-        megabytes: of the body of a request, 10^6 bytes each. Base64 is a third larger than files.
-        megapixels: of all photographs of a request together, 10^6 pixels each. A JPEG counts with
-            the size at which it is decoded, which is reduced for large ones.
+        photographs: most photographs in one request.
+        megabytes: largest body of a request, in units of 10^6 bytes. Base64 is a third larger than
+            files.
+        megapixels: largest sum over the photographs of a request, in units of 10^6 pixels. A JPEG
+            counts with the size at which it is decoded, which is reduced for large ones.
     """
 
     photographs: Count = 64

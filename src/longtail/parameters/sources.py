@@ -28,8 +28,8 @@ class Cifar100Source(Strict):
     Attributes:
         path: the official archive, or a folder (or zip files) with ``{train,test}/<class>/*``; it
             may contain ``*``. Null: download it.
-        url: of the official archive.
-        md5: of the official archive.
+        url: address of the official archive.
+        md5: MD5 checksum of the official archive.
     """
 
     image_size: ClassVar[int] = 32
@@ -91,10 +91,10 @@ class FolderSource(PhotographSource):
             and ``split``; it replaces the class folders.
         corrections: a table of photographs that a person has named, such as the page of names
             saves it, or a folder of them; they join the training images.
-        class_levels: how many levels of folders name a class: 1, or 2 for ``Noctua/comes/``, whose
-            images are of the class ``Noctua comes``.
+        class_levels: number of levels of folders that name a class: 1, or 2 for ``Noctua/comes/``,
+            whose images are of the class ``Noctua comes``.
         class_names: a table of two columns with the name of each class folder and the name to use.
-        split_folders: what folders such as ``train``, ``valid`` and ``test`` are: ``official``
+        split_folders: meaning of folders such as ``train``, ``valid`` and ``test``: ``official``
             splits, parts of one data set that is split again (``redraw``), or ``classes``. None:
             official splits where that is clear, and an error where it is not.
         unsorted: what becomes of classes named unknown, unsorted, other, blank or the like: each is
@@ -102,10 +102,10 @@ class FolderSource(PhotographSource):
             the data set's ``unknown.classes``.
         group_pattern: a regular expression with one group in parentheses. Images of a species in
             whose path it captures the same text are a series, which no split divides.
-        box_species: whose species an animal is: that of its photograph (``folder``, or the table of
-            ``metadata``), or the ``category`` of its box.
+        box_species: origin of the species of an animal: that of its photograph (``folder``, or the
+            table of ``metadata``), or the ``category`` of its box.
         deployments: a CSV file with one row per trap, by which images get a place.
-        time_zone: of times without an offset: a name such as Europe/London, or an offset.
+        time_zone: time zone of times without an offset: a name such as Europe/London, or an offset.
         group_by: images of a species from one ``night`` of one trap, or of one trap
             (``deployment``), are a series, which no split divides. Times and places are read, and
             in the index, if this or one of the two before is given.

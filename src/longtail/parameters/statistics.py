@@ -15,9 +15,9 @@ class Statistics(Strict):
 
     Attributes:
         confidence: the share of intervals that contain the true value.
-        resamples: how many bootstrap samples of each test set are drawn, for the variance of
-            metrics that have no formula for it (F1, calibration error, AUROC).
-        seed: of the bootstrap samples.
+        resamples: number of bootstrap samples of each test set, for the variance of metrics that
+            have no formula for it (F1, calibration error, AUROC).
+        seed: seed of the bootstrap samples.
     """
 
     confidence: Confidence

@@ -87,10 +87,10 @@ def unknown(
     """Say that ``name`` is not a known ``noun``, what is similar, and what is valid.
 
     Args:
-        name: that was given.
+        name: name that was given.
         known: the valid names.
-        noun: what they are names of.
-        where: follows the name, such as " with kind: cosine".
+        noun: noun for what they name, such as "key".
+        where: text that follows the name, such as " with kind: cosine".
         meant: a name to suggest, whatever is similar.
     """
     names = [str(entry) for entry in known]

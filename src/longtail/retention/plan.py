@@ -63,8 +63,8 @@ class Needs:
     """What needs versions, besides being the newest.
 
     Attributes:
-        references: to versions of any artifacts.
-        uses: of the runs in progress.
+        references: references to versions of any artifacts.
+        uses: uses of versions by the runs in progress.
         tracked: the versions of the runs that MLflow knows; None if it is not to be asked.
     """
 
@@ -136,7 +136,7 @@ def decide_stored(
         named: the fingerprints that kept cards name; None if some cards may not have been found.
         claimed: whether a process holds its lock.
         running: whether a run is in progress, which may be about to use any training.
-        now: in seconds since 1970.
+        now: current time, in seconds since 1970.
     """
     reason = _reason(stored, named, claimed, running, now)
     return ItemDecision(stored, (reason,) if reason else ())

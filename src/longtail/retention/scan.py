@@ -111,7 +111,8 @@ class Stored(Item):
 
     Attributes:
         kind: what it is; a draft was left by a killed process, and a damaged training set aside.
-        fingerprint: of the training (of logits: of their training), or the key of features.
+        fingerprint: fingerprint of the training (of logits: of their training), or the key of
+            features.
         modified: when it was last written (features and logits: or used), in seconds since 1970.
     """
 

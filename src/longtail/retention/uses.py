@@ -31,7 +31,7 @@ class Use:
     """A run in progress.
 
     Attributes:
-        version: of all that it saves.
+        version: version of all that it saves.
         oldest: the oldest version that it may read, by the artifact's path in the data folder;
             an empty string for an artifact without versions.
     """

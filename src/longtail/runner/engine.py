@@ -85,11 +85,11 @@ class TrialRunner(AbstractRunner):
 
         Args:
             trial_nodes: all nodes of trials.
-            catalog: of the run.
-            sink: for progress events of trials in other processes; log records are passed on to
-                their loggers.
+            catalog: catalog of the run.
+            sink: receiver of progress events of trials in other processes; log records are passed
+                on to their loggers.
             here: a function that runs a node in this process.
-            run_id: of the run.
+            run_id: identifier of the run.
         """
 
     def _get_executor(self, max_workers: int) -> Executor | None:  # noqa: ARG002

@@ -31,7 +31,7 @@ def work_of_trials(units: Iterable[Unit], catalog: LongtailCatalog) -> dict[str,
 
     Args:
         units: trials in the order in which they start, whose data are stored.
-        catalog: of the run.
+        catalog: catalog of the run.
     """
     names = [unit.name for unit in units if any(node.name.endswith(FIT) for node in unit.nodes)]
     trials: list[Trial] = [catalog.load(f"params:{name}.trial") for name in names]
