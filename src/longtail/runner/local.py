@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 from collections.abc import Callable, Collection, Sequence
@@ -21,7 +22,7 @@ from longtail.catalog import LongtailCatalog
 from longtail.errors import ConfigurationError
 from longtail.kedro_internals import terminate
 from longtail.parameters import Compute
-from longtail.provenance import usable_cores
+from longtail.provenance import TRIALS_AT_ONCE, usable_cores
 from longtail.runner.engine import Pool, TrialRunner
 from longtail.workers import Versions
 
@@ -52,6 +53,7 @@ class GridRunner(TrialRunner):
         run_id: str,  # noqa: ARG002
     ) -> AbstractContextManager[Pool]:
         count = self.worker_count(trial_nodes, catalog)
+        os.environ[TRIALS_AT_ONCE] = str(count)  # worker processes inherit it
         if count > 1:
             return Processes(count, catalog, sink)
         return nullcontext(ThisProcess(here))
