@@ -64,6 +64,16 @@ def first_listed(names: Sequence[str]) -> str:
     return listed(names) if len(names) <= FEW_NAMES else ", ".join(first_names(names))
 
 
+def first_quoted(names: Iterable[object]) -> str:
+    """The first few names in quotes as a list, and the number of the others.
+
+    Examples:
+        >>> first_quoted(["a", "b"]), first_quoted([1, 2, 3, 4])
+        ("'a' and 'b'", "'1', '2', '3', and 1 more")
+    """
+    return first_listed([f"'{name}'" for name in names])
+
+
 def count_range(lowest: int, highest: int) -> str:
     """A range of counts, or one number if both ends are equal.
 

@@ -47,7 +47,7 @@ def test_each_class_has_the_genus_that_its_name_has(caplog: pytest.LogCaptureFix
         taxonomy = genera(names)
     assert [above["genus"] for above in taxonomy.values()] == ["Arctia"] * 3 + [""] * 2
     assert "2 of 5 classes have no genus" in caplog.text
-    assert "'Noctuidae', 'unknown'" in caplog.text
+    assert "'Noctuidae' and 'unknown'" in caplog.text
     assert rank_of("genus", taxonomy, names).group_of.tolist() == [0, 0, 0, -1, -1]
 
 

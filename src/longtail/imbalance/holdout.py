@@ -28,6 +28,7 @@ from longtail.parameters import (
     PerClassHoldout,
     StratifiedHoldout,
 )
+from longtail.wording import counted
 
 _SPLITS = {TEST: "test", VALIDATION: "validation"}
 
@@ -221,8 +222,8 @@ def _too_small(class_images: ClassImages, of_images: Int64Array) -> str:
             return f"class '{class_images.name}' has no official {_SPLITS[part]} image"
     total = len(class_images.images) + sum(map(len, class_images.given.values()))
     groups = len(np.unique(of_images))
-    alike = f" in {groups} group{'s' * (groups > 1)}" if groups < len(class_images.images) else ""
-    return f"class '{class_images.name}' has {total} image{'s' * (total != 1)}{alike}"
+    alike = f" in {counted(groups, 'group')}" if groups < len(class_images.images) else ""
+    return f"class '{class_images.name}' has {counted(total, 'image')}{alike}"
 
 
 def _listed(problems: Iterable[str], classes: int) -> str:

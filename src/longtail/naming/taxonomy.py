@@ -20,7 +20,7 @@ from longtail.nomenclature import HYBRID
 from longtail.schemas.user_csv import header_key
 from longtail.schemas.user_headers import NO_RANKS, RANKS, SPECIES_HEADERS
 from longtail.scientific_names import canonical_name, looks_latin, plain_name
-from longtail.wording import counted
+from longtail.wording import counted, first_quoted
 
 # Names of two words are scientific ones if at least half of them end like Latin ones, and if they
 # are not a few of many classes: English names may, too ("red panda").
@@ -94,7 +94,7 @@ def genera(class_names: Sequence[str]) -> Taxonomy:
             "%s of %s no genus, and can only get a species: %s",
             f"{len(without):,}",
             counted(len(class_names), "class has", "classes have"),
-            _some(without),
+            first_quoted(without),
         )
     return {name: {"genus": genus} for name, genus in genus_of_class.items()}
 
@@ -178,13 +178,8 @@ def _rows_of_classes(
         message = f"{where} leaves out {len(missing)} of {len(class_names)} classes"
         if not rows:
             raise DataError(f"{message}, such as '{missing[0]}'. Give each a row")
-        log.warning("%s, which have no ranks of it: %s", message, _some(missing))
+        log.warning("%s, which have no ranks of it: %s", message, first_quoted(missing))
     return {label: above for label, (_, above) in rows.items()}
-
-
-def _some(names: Sequence[str]) -> str:
-    shown = ", ".join(f"'{name}'" for name in names[:5])
-    return f"{shown}, ..." if len(names) > 5 else shown
 
 
 def ranks_of(taxonomy: Mapping[str, Mapping[str, str]]) -> list[str]:

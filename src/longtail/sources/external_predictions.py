@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +17,7 @@ from longtail.arrays import Float32Array, Float64Array, Int64Array
 from longtail.errors import DataError
 from longtail.project import located
 from longtail.schemas.user_csv import read_csv
-from longtail.wording import counted, first_listed, listed
+from longtail.wording import counted, first_quoted, listed
 
 log = logging.getLogger(__name__)
 
@@ -181,7 +181,7 @@ def _images(texts: list[str], identifier: str, where: str) -> npt.NDArray[Any]:
     if wrong:
         raise DataError(
             f"{where}: an image must be a whole number from 0, as in the column 'image' of "
-            f"index.csv, found {_some(wrong)}"
+            f"index.csv, found {first_quoted(wrong)}"
         )
     return np.array(texts, dtype=np.int64)
 
@@ -198,8 +198,8 @@ def _positions_of_classes(found: list[str], class_names: Sequence[str], where: s
         if names:
             unnamed = " (pandas writes '' for its index: use index=False)" if "" in names else ""
             raise DataError(
-                f"{where} has {problem} {_some(names)}{unnamed}. It needs one column for each "
-                f"class, by its 'class_name' in index.csv"
+                f"{where} has {problem} {first_quoted(names)}{unnamed}. It needs one column for "
+                f"each class, by its 'class_name' in index.csv"
             )
     return [found.index(name) for name in class_names]
 
@@ -213,20 +213,22 @@ def _positions_of_images(
     unknown = found[~found.isin(known)]
     if len(unknown):
         raise DataError(
-            f"{where} has rows of images that the data set does not have: {_some(unknown)}. Name "
-            f"each by the column '{table.identifier}' of index.csv"
+            f"{where} has rows of images that the data set does not have: {first_quoted(unknown)}. "
+            f"Name each by the column '{table.identifier}' of index.csv"
         )
     repeated = found[found.duplicated()].unique()
     if len(repeated):
         raise DataError(
-            f"{where} has several rows of the same image: {_some(repeated)}. Keep one of them"
+            f"{where} has several rows of the same image: {first_quoted(repeated)}. Keep one of "
+            f"them"
         )
     wanted = known.to_numpy()[images]
     missing = wanted[~np.isin(wanted.astype(str), found.astype(str))]
     if len(missing):
+        named = f"{counted(len(missing), 'test image')}: {first_quoted(missing)}"
         raise DataError(
-            f"{where} has no row for {counted(len(missing), 'test image')}: {_some(missing)}. Add "
-            f"one for each image whose role is 'test' in subsets.csv"
+            f"{where} has no row for {named}. Add one for each image whose role is 'test' in "
+            f"subsets.csv"
         )
     if others := len(found) - len(wanted):
         log.info("%s: %s of other images not used", where, counted(others, "row"))
@@ -237,13 +239,9 @@ def _refuse(wrong: pd.DataFrame, where: str, what: str) -> None:
     """Refuse values, naming their images and their columns."""
     images, columns = wrong.index[wrong.any(axis=1)], wrong.columns[wrong.any()]
     if len(images):
-        column = f"{'column' if len(columns) == 1 else 'columns'} {_some(columns)}"
+        column = f"{'column' if len(columns) == 1 else 'columns'} {first_quoted(columns)}"
         raise DataError(f"{where} has {what} for {_images_named(images)} ({column})")
 
 
 def _images_named(images: pd.Index[Any]) -> str:
-    return f"{counted(len(images), 'image')}: {_some(images)}"
-
-
-def _some(values: Iterable[Any]) -> str:
-    return first_listed([f"'{value}'" for value in values])
+    return f"{counted(len(images), 'image')}: {first_quoted(images)}"
