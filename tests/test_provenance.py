@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from longtail.provenance import checkout, processor
+from longtail.provenance import checkout, nvidia_gpus, processor
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -56,3 +56,24 @@ def test_the_processor_has_a_name_and_the_host_stays_out_of_it() -> None:
     name = processor()
     assert name == name.strip() != ""
     assert platform.node() not in name
+
+
+@pytest.mark.parametrize(
+    ("files", "has_tools", "gpus"),
+    [
+        (["dev/nvidia0", "dev/nvidia3", "dev/nvidiactl", "dev/nvidia-uvm"], True, 2),
+        (["dev/nvidia0", "proc/driver/nvidia/gpus/1", "proc/driver/nvidia/gpus/2"], True, 1),
+        (["proc/driver/nvidia/gpus/0000:01:00.0", "proc/driver/nvidia/version"], False, 1),
+        (["dev/dxg"], True, 1),
+        (["dev/dxg"], False, 0),
+        (["proc/driver/nvidia/version"], True, 0),
+    ],
+)
+def test_gpus_are_counted_by_what_their_driver_makes(
+    files: list[str], has_tools: bool, gpus: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for file in files:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
+    monkeypatch.setattr("shutil.which", lambda _: "/bin/nvidia-smi" if has_tools else None)
+    assert nvidia_gpus(tmp_path) == gpus

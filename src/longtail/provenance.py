@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import subprocess
 from pathlib import Path
 from typing import NamedTuple
@@ -54,6 +55,17 @@ def usable_cores(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
         if allowed != "max":
             cores = min(cores, max(1, int(allowed) // int(period)))
     return cores
+
+
+def nvidia_gpus(root: Path = Path("/")) -> int:
+    """The number of NVIDIA's GPUs, without importing torch, which takes seconds.
+
+    A container shows its GPUs as devices. Other machines may make these only when a program asks,
+    but their driver lists the GPUs. WSL has neither: there it is 1 if NVIDIA's tools are installed.
+    """
+    devices = list(root.glob("dev/nvidia[0-9]*")) or list(root.glob("proc/driver/nvidia/gpus/*"))
+    is_wsl = (root / "dev/dxg").exists() and shutil.which("nvidia-smi") is not None
+    return len(devices) or int(is_wsl)
 
 
 def _git(folder: Path, *arguments: str) -> str:

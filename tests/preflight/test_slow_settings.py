@@ -20,9 +20,9 @@ def compute(device: str = "auto", threads: int = 1, workers: int | None = None) 
 
 
 @pytest.fixture(autouse=True)
-def _four_cores_and_no_gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _four_cores_and_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(slow_settings, "usable_cores", lambda: 4)
-    monkeypatch.setattr(slow_settings, "NVIDIA_DRIVER", tmp_path / "version")
+    monkeypatch.setattr(slow_settings, "nvidia_gpus", lambda: 0)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_gpus_that_are_not_used_are_reported(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    slow_settings.NVIDIA_DRIVER.write_text("NVRM version")
+    monkeypatch.setattr(slow_settings, "nvidia_gpus", lambda: 1)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: usable)
     report_slow_settings(compute(device, workers=2))
     assert len(caplog.messages) == (expected is not None)

@@ -169,6 +169,5 @@ def git_tags(project: Path) -> dict[str, str]:
 def hardware() -> str:
     """Cores, memory and GPU, without importing torch for it."""
     memory = psutil.virtual_memory().total / 2**30
-    gpus = [path.name for path in Path("/proc/driver/nvidia/gpus").glob("*")]
     cores = counted(os.cpu_count() or 1, "core")
-    return f"{cores}, {memory:.0f} GiB, {counted(len(gpus), 'GPU')}"
+    return f"{cores}, {memory:.0f} GiB, {counted(provenance.nvidia_gpus(), 'GPU')}"

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 
 from longtail.parameters import Compute
-from longtail.provenance import usable_cores
+from longtail.provenance import nvidia_gpus, usable_cores
 from longtail.wording import counted
 
 log = logging.getLogger(__name__)
 
-# Where the driver of NVIDIA's GPUs says its version on Linux.
-NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
-
 
 def report_slow_settings(compute: Compute) -> None:
     """Warn if trainings do not use the GPU, or use more threads than there are cores."""
-    if NVIDIA_DRIVER.exists() and _uses_gpu(compute):
+    if nvidia_gpus() and _uses_gpu(compute):
         return
     cores, threads = usable_cores(), (compute.workers or 1) * compute.threads
     if threads > cores:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import threading
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -11,7 +10,6 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Self
 
 import psutil
@@ -22,7 +20,7 @@ from longtail.catalog import LongtailCatalog
 from longtail.errors import ConfigurationError
 from longtail.kedro_internals import terminate
 from longtail.parameters import Compute
-from longtail.provenance import TRIALS_AT_ONCE, usable_cores
+from longtail.provenance import TRIALS_AT_ONCE, nvidia_gpus, usable_cores
 from longtail.runner.engine import Pool, TrialRunner
 from longtail.workers import Versions
 
@@ -167,8 +165,8 @@ class Processes:
 
 
 def has_gpu() -> bool:
-    """Whether torch finds a GPU. Torch takes seconds to import: first look for a driver."""
-    if not Path("/dev/nvidiactl").exists() and shutil.which("nvidia-smi") is None:
+    """Whether torch finds a GPU."""
+    if not nvidia_gpus():
         return False
     import torch
 
