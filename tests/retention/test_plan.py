@@ -18,7 +18,7 @@ from longtail.retention.plan import (
     read_before,
 )
 from longtail.retention.scan import Content, Item, Stored, Version
-from longtail.retention.table import human, summary, table
+from longtail.retention.table import summary, table
 from longtail.retention.uses import Use
 from tests.data_folders import A, B, C, D
 
@@ -214,13 +214,3 @@ def test_artifacts_of_one_entry_share_a_row() -> None:
     assert cells[1] == [f"3: {A}, {B}", A]
     assert cells[2] == ["3 newest", "1 newest"]
     assert [str(column.footer) for column in shown.columns][:2] == ["sum", "4 versions"]
-
-
-@pytest.mark.parametrize(
-    ("size", "text"),
-    [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (1250, "1.2 kB"), (99_400, "99.4 kB"),
-     (99_990, "100 kB"), (999_600, "1.0 MB"), (161e6, "161 MB"), (1.26e9, "1.3 GB"),
-     (5e15, "5000 TB")],
-)  # fmt: skip
-def test_bytes_are_shown_in_units(size: float, text: str) -> None:
-    assert human(int(size)) == text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import resource
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -40,7 +41,8 @@ def test_a_full_disk_is_one_message(tmp_path: Path, error: Exception) -> None:
         raised(place, error)
     message = str(told.value)
     assert message.startswith(f"the disk is full: {place} could not be written (")
-    assert "MiB are free there). Free some space and run the same command again" in message
+    assert re.search(r"\(\S+ [kMGT]?B are free there\)", message)
+    assert "are free there). Free some space and run the same command again" in message
     for what in ("`kedro prune`", "01_raw/decoded", "mlruns", "--params=data=/path/to/folder"):
         assert what in message
     assert "\n" not in message

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from longtail.retention.plan import NEWEST, ItemDecision, RemovalPlan, freed
 from longtail.retention.scan import Item, Version
-from longtail.wording import counted
+from longtail.wording import byte_size, counted
 
 # Longer lists of versions are shown by the first and the last.
 FEW = 3
@@ -24,26 +24,16 @@ def table(plan: RemovalPlan) -> Table:
     shown.add_column("artifact", "sum", overflow="fold")
     shown.add_column("remove", _number(plan), overflow="fold")
     shown.add_column("keep, and why", overflow="fold")
-    shown.add_column("frees", human(sum(sizes)), justify="right", no_wrap=True)
+    shown.add_column("frees", byte_size(sum(sizes)), justify="right", no_wrap=True)
     for (entry, group), size in zip(groups.items(), sizes, strict=True):
-        cells = (_title(entry, group), _labels(_removed(group)), _reasons(group), human(size))
+        cells = (_title(entry, group), _labels(_removed(group)), _reasons(group), byte_size(size))
         shown.add_row(*map(Text, cells))
     return shown
 
 
 def summary(plan: RemovalPlan) -> str:
     """What is removed, in words: ``12 versions, 1 training: 1.2 GB``."""
-    return f"{_number(plan)}: {human(sum(_sizes(_groups(plan).values())))}"
-
-
-def human(size: int) -> str:
-    """A number of bytes, rounded: ``1.2 GB``."""
-    value, units = float(size), ["B", "kB", "MB", "GB", "TB"]
-    while value >= 999.5 and len(units) > 1:
-        value /= 1000
-        units.pop(0)
-    digits = 0 if value >= 99.5 or value == size else 1
-    return f"{value:.{digits}f} {units[0]}"
+    return f"{_number(plan)}: {byte_size(sum(_sizes(_groups(plan).values())))}"
 
 
 def _groups(plan: RemovalPlan) -> dict[str, list[ItemDecision]]:

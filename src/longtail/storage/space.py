@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from longtail.errors import DiskFullError, LongtailError, WriteError
+from longtail.wording import byte_size
 
 # The words of SQLite and of NumPy ("8 requested and 4 written"), which do not name the cause.
 WORDS = ("database or disk is full", " requested and ")
@@ -135,8 +136,8 @@ def disk_full(
     place: Path, needed: int | None = None, instead: str = ANOTHER_FOLDER
 ) -> DiskFullError:
     """Return the error for a file or folder, with the number of bytes it needs, if known."""
-    free = _mebibytes(shutil.disk_usage(_folder_of(place)).free)
-    wanted = "" if needed is None else f", {_mebibytes(needed)} are needed"
+    free = byte_size(shutil.disk_usage(_folder_of(place)).free)
+    wanted = "" if needed is None else f", {byte_size(needed)} are needed"
     return DiskFullError(
         f"the disk is full: {place} could not be written ({free} are free there{wanted}). Free "
         f"some space and run the same command again: what is finished is saved. `kedro prune` "
@@ -148,7 +149,3 @@ def disk_full(
 
 def _folder_of(place: Path) -> Path:
     return next(parent for parent in (place, *place.absolute().parents) if parent.is_dir())
-
-
-def _mebibytes(size: int) -> str:
-    return f"{size / 2**20:,.0f} MiB"

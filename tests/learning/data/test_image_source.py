@@ -240,7 +240,7 @@ def test_size_decides_and_is_logged(
         outcome = train_on(mapped, make_trial(compute=compute("auto")))
     assert outcome.environment["images"] == ("resident" if resident else "streaming")
     [message] = caplog.messages
-    assert f"images are {'resident' if resident else 'streaming'}: they take 0.0 GB" in message
+    assert f"images are {'resident' if resident else 'streaming'}: they take 46.1 kB" in message
 
 
 def test_trials_side_by_side_share_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:

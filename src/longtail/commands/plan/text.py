@@ -11,7 +11,7 @@ from longtail.commands.plan.duration import Seconds
 from longtail.commands.plan.estimate import Estimate
 from longtail.commands.plan.trainings import PlannedTraining
 from longtail.project import shown
-from longtail.wording import counted, duration, is_or_are, listed
+from longtail.wording import byte_size, counted, duration, is_or_are, listed
 
 HOUR = 3600.0
 
@@ -80,7 +80,7 @@ def lines_of(plan: Plan, free_bytes: int, arguments: Sequence[str]) -> Iterator[
         yield from _reasons(_other_reasons(plan))
     if plan.new:
         yield from _time(plan)
-        size, free = _bytes(plan.estimate.disk_bytes), _bytes(free_bytes)
+        size, free = byte_size(plan.estimate.disk_bytes), byte_size(free_bytes)
         yield f"Disk: at most {size} in {shown(plan.data)}, beside the report; {free} are free"
     if plan.cross_fitting is not None:
         yield _cross_fitting(plan.cross_fitting)
@@ -196,11 +196,3 @@ def _time(plan: Plan) -> Iterator[str]:
 def _range(seconds: Seconds) -> str:
     low, high = duration(seconds.low), duration(seconds.high)
     return low if low == high else f"{low} to {high}"
-
-
-def _bytes(size: int) -> str:
-    """A size in the unit that gives it at least two digits."""
-    for unit, factor in (("GB", 10**9), ("MB", 10**6)):
-        if size >= 10 * factor:
-            return f"{size / factor:,.0f} {unit}"
-    return f"{size / 10**6:.1f} MB"

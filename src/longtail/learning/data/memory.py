@@ -11,6 +11,7 @@ import torch
 
 from longtail.parameters import Compute
 from longtail.provenance import TRIALS_AT_ONCE, usable_cores
+from longtail.wording import byte_size
 
 log = logging.getLogger(__name__)
 
@@ -42,9 +43,9 @@ def is_resident(compute: Compute, image_bytes: int, device: torch.device, trial:
         "%s: images are %s: they take %s; %s are free %s, of which images may take %s",
         trial,
         "resident" if resident else "streaming",
-        *(_gigabytes(image_bytes), _gigabytes(free)),
+        *(byte_size(image_bytes), byte_size(free)),
         "on the GPU" if device.type == "cuda" else "in memory",
-        _gigabytes(allowed),
+        byte_size(allowed),
     )
     return resident
 
@@ -75,7 +76,3 @@ def _left_in_container(cgroup: Path) -> int | None:
     # Cached pages of files count as used, but the system reclaims them when memory is needed.
     of_files = dict(line.split() for line in statistics.splitlines())["inactive_file"]
     return max(0, int(limit) - int(used) + int(of_files))
-
-
-def _gigabytes(count: float) -> str:
-    return f"{count / 1e9:.1f} GB"

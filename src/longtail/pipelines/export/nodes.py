@@ -10,6 +10,7 @@ from longtail.naming.decision_rule import DecisionRule
 from longtail.naming.neighbours import learnt_features
 from longtail.naming.trial_choice import weights_of
 from longtail.parameters import Trial
+from longtail.wording import byte_size
 
 log = logging.getLogger(__name__)
 
@@ -43,5 +44,5 @@ def export_recognizer(recognizer: dict[str, Any], store: Path) -> bytes:
         rule.shift,
     )
     content = export_program(whole, recognizer)
-    log.info("%s is in one file of %.1f MB", trial.name, len(content) / 1e6)
+    log.info("%s is in one file of %s", trial.name, byte_size(len(content)))
     return content
