@@ -42,6 +42,13 @@ class Raises(LossDefinition):
         raise KeyError("counts")
 
 
+class Random(LossDefinition):
+    """A mistake: weights that differ each time."""
+
+    def canonical(self, class_counts: Float64Array, scale: float) -> CanonicalLoss:  # noqa: ARG002
+        return CanonicalLoss(weights=np.random.default_rng().random(len(class_counts)) + 0.5)
+
+
 class Given(LossDefinition):
     """The form that a test gives it."""
 

@@ -105,6 +105,7 @@ def test_what_cannot_be_used_is_one_line(values: dict[str, Any], said: str) -> N
             "must give weights as a NumPy array of 3 numbers from 1e-12 to 1e+12, ",
         ),
         ("Raises", "cannot be computed (KeyError: 'counts'; custom_losses.py, line 42)"),
+        ("Random", "gives other values each time, and no result could be reproduced: give its"),
     ],
 )
 def test_a_wrong_form_is_refused(name: str, said: str) -> None:
@@ -134,6 +135,10 @@ def test_a_wrong_form_is_refused(name: str, said: str) -> None:
         ({"diversity": 0.1}, "leave out diversity, which follows from 'experts' of the method"),
         ({"expert_offsets": np.ones((2, 3))}, "leave out expert_offsets"),
         ({"experts_summed": True}, "leave out experts_summed"),
+        (
+            {"spared": np.ones(3, bool), "spared_probability": 1.0},
+            "the loss 'custom' is 0 for every image: all classes are spared with probability 1",
+        ),
     ],
 )
 def test_values_that_no_training_can_use_are_refused(
@@ -160,6 +165,23 @@ def test_all_that_a_training_can_use_is_accepted(monkeypatch: pytest.MonkeyPatch
     weights = form(type=f"{HERE}.Given").weights
     assert weights is not None
     np.testing.assert_allclose(weights, [0.5, 1.0, 1.5])
+
+
+def test_what_has_no_effect_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {
+        "weights": np.full(3, 2.0),
+        "offsets": np.ones(3),
+        "margins": np.zeros(3),
+        "temperatures": np.ones(3),
+        "smoothing": np.zeros(3),
+        "spared": np.ones(3, bool),
+    }
+    monkeypatch.setattr(Given, "form", values)
+    found = form(type=f"{HERE}.Given")
+    assert found == CanonicalLoss()
+    assert found.inexact is None
+    monkeypatch.setattr(Given, "form", {"spared": np.zeros(3, bool), "spared_probability": 0.5})
+    assert form(type=f"{HERE}.Given") == CanonicalLoss()
 
 
 def test_a_loss_without_source_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -227,6 +227,13 @@ def test_equalization_spares_the_classes_below_the_threshold() -> None:
     assert loss.spared_probability == 0.9
 
 
+def test_equalization_that_spares_everything_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="'equalization' is 0 for every image"):
+        form(equalization(1, probability=1))
+    assert form(equalization(0.5, probability=1)).spared is not None  # the largest is a negative
+    assert form(equalization(1)).spared_probability == 0.9
+
+
 def test_equalization_threshold_of_half_a_percent_spares_52_classes_of_cifar100_lt() -> None:
     counts = np.floor(500 * 100 ** (-np.arange(100) / 99) + 1e-9).astype(int)
     spared = form(equalization(0.005), counts).spared

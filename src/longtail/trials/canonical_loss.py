@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import assert_never
 
 import numpy as np
 
@@ -42,11 +43,21 @@ def canonical(loss: Loss, classifier: Classifier, class_counts: Int64Array) -> C
     """The canonical form of ``loss`` on training images counted by class.
 
     Raises:
-        ConfigurationError: if the loss needs an image of every class and a class has none.
+        ConfigurationError: if the loss needs an image of every class and a class has none, or if
+            it is 0 for every image.
     """
     if not isinstance(loss, Softmax | Focal):
         refuse_missing_classes(class_counts, f"the loss '{loss.name}'")
-    counts = class_counts.astype(np.float64)
+    form = _form(loss, classifier, class_counts.astype(np.float64))
+    if form.spared is not None and form.spared.all() and form.spared_probability == 1:
+        raise ConfigurationError(
+            f"the loss '{loss.name}' is 0 for every image: all classes are spared with probability "
+            f"1, so that nothing is learned. Spare fewer classes, or spare them less often"
+        )
+    return form
+
+
+def _form(loss: Loss, classifier: Classifier, counts: Float64Array) -> CanonicalLoss:
     match loss:
         case Softmax():
             return CanonicalLoss()
@@ -76,6 +87,8 @@ def canonical(loss: Loss, classifier: Classifier, class_counts: Int64Array) -> C
             return CanonicalLoss(smoothing=_smoothing(loss, counts))
         case CustomLoss():
             return _custom(loss, classifier, counts)
+        case _:
+            assert_never(loss)
 
 
 def reweighted(loss: CanonicalLoss, weights: Float64Array) -> CanonicalLoss:
@@ -164,7 +177,35 @@ def _smoothing(loss: LabelAwareSmoothing, counts: Float64Array) -> Float64Array 
 
 
 def _custom(loss: CustomLoss, classifier: Classifier, counts: Float64Array) -> CanonicalLoss:
-    """The form that a loss outside this package states, once it is checked."""
+    """The form that a loss outside this package states, once it is checked.
+
+    What has no effect is left out, as in the other losses.
+    """
+    form, again = (_stated(loss, classifier, counts) for _ in range(2))
+    if form.as_dict() != again.as_dict():
+        raise ConfigurationError(
+            f"the loss '{loss.type}' gives other values each time, and no result could be "
+            f"reproduced: give its random numbers a fixed seed"
+        )
+    has_spared = form.spared is not None and form.spared.any() and form.spared_probability > 0
+    return replace(
+        form,
+        weights=None if form.weights is None else _normalised(form.weights),
+        offsets=None if form.offsets is None else centred(form.offsets),
+        margins=_other_than(0, form.margins),
+        spared=form.spared if has_spared else None,
+        spared_probability=form.spared_probability if has_spared else 0.0,
+        temperatures=_other_than(1, form.temperatures),
+        smoothing=_other_than(0, form.smoothing),
+    )
+
+
+def _other_than(neutral: float, values: Float64Array | None) -> Float64Array | None:
+    """The values; None if all are ``neutral``."""
+    return values if values is not None and (values != neutral).any() else None
+
+
+def _stated(loss: CustomLoss, classifier: Classifier, counts: Float64Array) -> CanonicalLoss:
     try:
         form = loss.definition.canonical(counts, classifier.scale)
     except Exception as error:  # whatever the user's code raises
@@ -176,11 +217,7 @@ def _custom(loss: CustomLoss, classifier: Classifier, counts: Float64Array) -> C
     if not isinstance(form, CanonicalLoss):
         raise ConfigurationError(f"the loss '{loss.type}' must return a CanonicalLoss")
     form.check_ranges(loss.type, len(counts))
-    return replace(
-        form,
-        weights=None if form.weights is None else _normalised(form.weights),
-        offsets=None if form.offsets is None else centred(form.offsets),
-    )
+    return form
 
 
 def _normalised(weights: Float64Array) -> Float64Array | None:
