@@ -25,6 +25,7 @@ from longtail.pipelines import report
 from longtail.pipelines.report.pipeline import VERIFIED
 from longtail.reporting.page.gallery import THUMBNAIL_SIDE
 from longtail.reporting.tables.layouts import BALANCED_PART_LABELS, TEST_SET_LABELS
+from longtail.trials.post_hoc import NONE
 
 PROJECT = Path(__file__).parents[1]
 DATASET = "digits"
@@ -127,7 +128,7 @@ def _results(trials: list[Trial], classes: int) -> pd.DataFrame:
             ):
                 row |= {metric: value, f"{metric}_low": value - 0.1, f"{metric}_high": value + 0.1}
             rows.append(row | {"fingerprint": trial.name, "trained_by": trial.name})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).assign(post_hoc=NONE, five_crop_size=np.nan)
 
 
 def _comparisons(trials: list[Trial]) -> pd.DataFrame:

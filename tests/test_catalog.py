@@ -23,6 +23,7 @@ from longtail.errors import DataError, WriteError
 from longtail.kedro_internals import pin
 from longtail.storage.files import checksum_file, write_checksum
 from tests.damage import flip_bit
+from tests.reporting.rows import STATISTICS, make_results
 
 TYPES: dict[str, dict[str, Any]] = {
     "table.csv": {"type": "pandas.CSVDataset", "save_args": {"index": False}},
@@ -362,3 +363,20 @@ def test_a_table_is_validated_once_for_all_who_load_it_until_its_file_changes(
     write_checksum(file, content=file)
     assert reader.load("rejected")["file"].tolist() == ["b.png"]
     assert len(validated) == 2
+
+
+def test_a_version_of_older_code_is_refused_with_what_makes_it_again(tmp_path: Path) -> None:
+    entry = {**TYPES["table.csv"], "filepath": str(tmp_path / "results.csv"), "versioned": True}
+    older, newer = (
+        LongtailCatalog.from_config({"results": each}, save_version=generate_timestamp())
+        for each in (entry, entry | {"validator": "longtail.schemas.results.RESULTS"})
+    )
+    results = make_results(("softmax", 0, 0.5)).assign(trained_by="d", tau=1.0)
+    older.save("results", results.assign(**STATISTICS.columns).drop(columns="post_hoc"))
+    [file] = files(tmp_path)
+    with pytest.raises(DataError) as told:
+        newer.load("results")
+    assert str(told.value) == (
+        f"results ({file}) has no column post_hoc. If older code made it, make it again, which "
+        "trains nothing: kedro run --pipelines=full with the same --env and --params"
+    )

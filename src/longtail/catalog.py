@@ -56,6 +56,11 @@ if TYPE_CHECKING:
 TRIAL_DATASETS = "train."
 # How the names of the parameters of single trials start.
 TRIAL_PARAMETERS = f"params:{TRIAL_DATASETS}"
+# What to do about a version that lacks columns. It is as it was saved: see `verified`.
+MAKE_AGAIN = (
+    "If older code made it, make it again, which trains nothing: kedro run --pipelines=full with "
+    "the same --env and --params"
+)
 # A larger table is read and validated again each time, for the sake of memory.
 KEPT_CELLS = 500_000
 
@@ -301,10 +306,12 @@ def _invalid_table_explained(name: str, loaded: Any = None) -> Iterator[None]:
 
         if not isinstance(error.__cause__, SchemaErrors):
             raise
-        where = name
+        where, remedy = name, ""
         if loaded is not None:
-            where += f" ({load_path(loaded) if has_local_versions(loaded) else path_of(loaded)})"
-        raise DataError(explained(error.__cause__, where)) from error
+            is_version = has_local_versions(loaded)
+            where += f" ({load_path(loaded) if is_version else path_of(loaded)})"
+            remedy = MAKE_AGAIN if is_version else ""
+        raise DataError(explained(error.__cause__, where, remedy)) from error
 
 
 def made_by_the_run(name: str) -> str:

@@ -64,8 +64,6 @@ def test_a_shared_first_stage_is_one_training() -> None:
     for cards in ([SOFTMAX, CRT, LWS, LWS], [CRT, LWS]):
         seconds = distinct_trainings(trainings_table(cards))
         assert seconds.to_dict() == {"a": 100, "b": 30, "c": 20}
-    older = trainings_table([SOFTMAX, SOFTMAX]).drop(columns=["first_stage", "first_stage_seconds"])
-    assert distinct_trainings(older).to_dict() == {"a": 100}
 
 
 def test_a_second_stage_also_names_its_first(tmp_path: Path) -> None:

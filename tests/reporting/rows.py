@@ -15,6 +15,7 @@ from longtail.evaluation.comparisons import COMPARISON_COLUMNS
 from longtail.evaluation.summaries import SUMMARISED_METRICS, summarise
 from longtail.parameters import Statistics, Table
 from longtail.reporting.tables.layouts import BALANCED_PART_LABELS, TEST_SET_LABELS
+from longtail.trials.post_hoc import NONE
 
 STATISTICS = Statistics(confidence=0.95, resamples=1000, seed=0)
 ALL_TEST_SETS = (*TEST_SET_LABELS, *BALANCED_PART_LABELS)
@@ -55,6 +56,8 @@ def make_results(
             "method": method,
             "seed": seed,
             "fingerprint": f"{method}{seed}",
+            "post_hoc": NONE,
+            "five_crop_size": None,
         }
         rows += [
             {**names, "test_set": test_set, "images": 100, **figures, **ends, **changes}

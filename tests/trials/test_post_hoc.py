@@ -98,13 +98,11 @@ def test_only_methods_that_change_logits_are_recorded(
 def test_rows_of_one_training_are_apart_where_their_logits_are() -> None:
     text = recorded(adjustment(1), COUNTS)
     results = pd.DataFrame(
-        {"fingerprint": ["a", "a", "a", "b"], "post_hoc": [NONE, text, None, ""]}
-    )
-    results.loc[3, "post_hoc"] = NONE
+        {"fingerprint": ["a", "a", "a", "b"], "post_hoc": [NONE, text, NONE, NONE]}
+    ).assign(five_crop_size=np.nan)
     assert evaluation_keys(results).tolist() == ["a none", f"a {text}", "a none", "b none"]
     cropped = results.assign(five_crop_size=[np.nan, np.nan, 20.0, np.nan])
     assert evaluation_keys(cropped).tolist() == ["a none", f"a {text}", "a none 20", "b none"]
-    assert evaluation_keys(results[["fingerprint"]]).tolist() == ["a none"] * 3 + ["b none"]
 
 
 def test_words_say_which_tau_and_whether_it_was_chosen() -> None:

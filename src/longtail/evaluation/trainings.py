@@ -57,8 +57,6 @@ def distinct_trainings(trainings: pd.DataFrame) -> pd.Series[float]:
     distinct = (
         trainings[~is_external(trainings)].drop_duplicates("fingerprint").set_index("fingerprint")
     )
-    if "first_stage" not in distinct:  # an older table
-        return distinct["seconds"]
     later = distinct.dropna(subset="first_stage")
     first = later.set_index("first_stage")["first_stage_seconds"]
     seconds = distinct["seconds"].sub(distinct["first_stage_seconds"].fillna(0))

@@ -14,7 +14,7 @@ from longtail.errors import ConfigurationError, DataError
 from longtail.evaluation.trainings import TRIAL_COLUMNS, is_external
 from longtail.parameters import Trial, unknown
 from longtail.storage.store import TrialStore
-from longtail.trials.post_hoc import NONE, crops_in, recorded_in
+from longtail.trials.post_hoc import NONE, crops_in
 from longtail.trials.training_job import VALIDATION_SET
 from longtail.trials.verification import trial_names, verified_results
 
@@ -58,7 +58,7 @@ def choose_trial(results: pd.DataFrame, dataset: str, requested: str | None) -> 
             f"name photographs. Choose a trial that was trained"
         )
     # Photographs are named with unchanged logits: the stated prior replaces a post-hoc adjustment.
-    results = results[(recorded_in(results) == NONE) & ~is_external(results)]
+    results = results[(results["post_hoc"] == NONE) & ~is_external(results)]
     names = trial_names(results)
     if requested is not None:
         known = list(dict.fromkeys(names))

@@ -22,7 +22,6 @@ from longtail.schemas.columns import (
     with_interval,
 )
 
-# Tables of earlier versions lack some of the columns that are not required.
 BACKBONE = {
     "dataset": text("name of the data set in the parameters"),
     "train_set": text("training set", one_of=get_args(TrainSet)),
@@ -34,9 +33,9 @@ TRIAL = {
     "seed": whole("seed of the training"),
 }
 STATISTICS = {
-    "confidence": fraction("confidence level of the intervals", required=False),
-    "resamples": whole("number of bootstrap resamples", required=False),
-    "resampling_seed": whole("seed of the resamples", required=False),
+    "confidence": fraction("confidence level of the intervals"),
+    "resamples": whole("number of bootstrap resamples"),
+    "resampling_seed": whole("seed of the resamples"),
 }
 FINGERPRINT = {
     "fingerprint": text("SHA-256 of all that determines the training"),
@@ -78,16 +77,11 @@ RESULTS = table(
             for name, column in _metric(metric).items()
         },
         **FINGERPRINT,
-        "post_hoc": text(
-            "what was done to the logits after the training; none if nothing",
-            missing=True,
-            required=False,
-        ),
-        "tau": number("strength of that change; empty without one", missing=True, required=False),
+        "post_hoc": text("what was done to the logits after the training; none if nothing"),
+        "tau": number("strength of that change; empty without one", missing=True),
         "five_crop_size": number(
             "side of the images of which five crops were evaluated; empty for whole images",
             missing=True,
-            required=False,
         ),
         **STATISTICS,
     },
@@ -108,22 +102,17 @@ TRAININGS = table(
         "first_stage": text(
             "fingerprint of the training that a second stage started from",
             missing=True,
-            required=False,
         ),
-        "first_stage_seconds": number(
-            "duration of the first stage, in seconds", missing=True, required=False
-        ),
+        "first_stage_seconds": number("duration of the first stage, in seconds", missing=True),
         "train_images": whole("number of training images", missing=True),
         "weights_sha256": text("SHA-256 of the pretrained weights", missing=True),
         "device": text("device of the training", missing=True),
         "processor": text("processor of the machine", missing=True),
         "threads": whole("number of CPU threads", missing=True),
-        "number_format": text(
-            "number format of the training: float32 or bfloat16", missing=True, required=False
-        ),
+        "number_format": text("number format of the training: float32 or bfloat16", missing=True),
         "model_parameters": whole("number of parameters of the network", missing=True),
         "multiply_adds": whole(
-            "multiply-adds of one pass of the network over one image", missing=True, required=False
+            "multiply-adds of one pass of the network over one image", missing=True
         ),
         **{
             package: text(f"version of {package}", missing=True)

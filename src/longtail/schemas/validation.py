@@ -64,7 +64,7 @@ def validated_columns(table: pd.DataFrame, schema: pa.DataFrameSchema, where: st
     return found.reindex(columns=list(schema.columns), fill_value="")
 
 
-def explained(errors: SchemaErrors, where: str) -> str:
+def explained(errors: SchemaErrors, where: str, remedy: str = "") -> str:
     """Explain the errors of a table in one sentence: the column, the first rows, valid values.
 
     Rows are counted from 1, the first below the header, or are lines of the file.
@@ -72,6 +72,7 @@ def explained(errors: SchemaErrors, where: str) -> str:
     Args:
         errors: errors from pandera.
         where: name of the table or of its file.
+        remedy: what to do if columns are missing; by default the valid columns are listed.
     """
     known = [error for error in errors.schema_errors if error.reason_code in _ORDER]
     if not known:
@@ -83,7 +84,7 @@ def explained(errors: SchemaErrors, where: str) -> str:
         return f"{where} has two columns '{doubled}'"
     if first.reason_code is _MISSING_COLUMN:
         missing = [str(e.failure_cases) for e in known if e.reason_code is _MISSING_COLUMN]
-        return _without_columns(where, missing, table, errors.schema)
+        return _without_columns(where, missing, table, errors.schema, remedy)
     if not isinstance(first.failure_cases, pd.DataFrame):
         return f"{where} {_valid(first)}"  # of the whole table
     rows = list(dict.fromkeys(first.failure_cases["index"]))
@@ -92,9 +93,15 @@ def explained(errors: SchemaErrors, where: str) -> str:
 
 
 def _without_columns(
-    where: str, missing: Sequence[str], table: pd.DataFrame, schema: pa.DataFrameSchema
+    where: str,
+    missing: Sequence[str],
+    table: pd.DataFrame,
+    schema: pa.DataFrameSchema,
+    remedy: str,
 ) -> str:
     absent = f"{', '.join(missing[:-1])} and {missing[-1]}" if len(missing) > 1 else missing[0]
+    if remedy:
+        return f"{where} has no column {absent}. {remedy}"
     needed = [name for name, column in schema.columns.items() if column.required]
     optional = [name for name, column in schema.columns.items() if not column.required]
     more = f", and may have {', '.join(optional)}" if optional else ""

@@ -79,23 +79,14 @@ def recorded(post_hoc: PostHoc | None, class_counts: Int64Array) -> str:
 
 def evaluation_keys(results: pd.DataFrame) -> pd.Series[str]:
     """A key of each row's logits: its training, its crops and its post-hoc method."""
-    keys = results["fingerprint"].astype(str).str.cat(recorded_in(results), sep=" ")
+    keys = results["fingerprint"].astype(str).str.cat(results["post_hoc"], sep=" ")
     sizes = crops_in(results)
     return keys.where(sizes == WHOLE_IMAGE, keys + " " + sizes.astype(str))
 
 
 def crops_in(results: pd.DataFrame) -> pd.Series[int]:
-    """The column ``five_crop_size``, which older results lack; 0 for whole images."""
-    if "five_crop_size" not in results:
-        return pd.Series(WHOLE_IMAGE, index=results.index)
+    """The column ``five_crop_size``; 0 for whole images."""
     return results["five_crop_size"].fillna(WHOLE_IMAGE).astype(int)
-
-
-def recorded_in(results: pd.DataFrame) -> pd.Series[str]:
-    """The column ``post_hoc``, which older results lack."""
-    if "post_hoc" not in results:
-        return pd.Series(NONE, index=results.index, dtype=object)
-    return results["post_hoc"].fillna(NONE)
 
 
 def evaluate(

@@ -39,6 +39,7 @@ def test_short_trainings_are_timed_in_minutes_or_seconds(
         "uncommitted_changes": False,
     }
     row |= {"weights_sha256": None, "backbone": "b", "trained_by": "t", "parameters": "{}"}
+    row |= {"first_stage": None, "first_stage_seconds": float("nan")}
     method = {"label": "Theirs", "external": {"path": "theirs.csv"}}
     external = {"trained_by": "external", "parameters": json.dumps({"method": method})}
     # Two trials that are one training, and predictions of another program.

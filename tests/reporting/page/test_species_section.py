@@ -115,7 +115,7 @@ def parts(*names: str, validation: float | None = 0.5, natural: bool = False) ->
         [{**NAMES, "test_set": "validation", "balanced_accuracy": validation}]
         if validation is not None
         else [{**NAMES, "test_set": "balanced", "balanced_accuracy": 0.1}]
-    )
+    ).assign(post_hoc="none", five_crop_size=np.nan)
     pixels = generator.integers(0, 255, (len(labels), IMAGE_SIZE, IMAGE_SIZE, 3), dtype=np.uint8)
     index = pd.DataFrame({"file": [f"a/{i}.jpg" for i in range(len(labels))]})
     return species_parts(
@@ -195,7 +195,7 @@ def test_training_sets_of_the_same_images_have_one_part(
     confusions = both.merge(counts.assign(images=3), how="cross")
     results = both.assign(
         test_set="validation", balanced_accuracy=0.5, fingerprint=list(fingerprints)
-    )
+    ).assign(post_hoc="none", five_crop_size=np.nan)
     entries = [{**NAMES, "train_set": name, "answers": []} for name in ("natural", "long_tailed")]
     found = species_parts(
         results,

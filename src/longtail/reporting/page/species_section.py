@@ -28,7 +28,7 @@ from longtail.reporting.page.templates import fragment
 from longtail.reporting.tables.layouts import TRAIN_SET_LABELS, by_group
 from longtail.reporting.tables.number_format import format_fixed
 from longtail.trials.overrides import Cell
-from longtail.trials.post_hoc import evaluation_keys, recorded_in
+from longtail.trials.post_hoc import evaluation_keys
 from longtail.wording import count_range, counted, level_in_percent, listed
 
 # The number of confused pairs on the page; more are in confused_pairs.csv.
@@ -109,7 +109,7 @@ def species_parts(
     """
     names = ClassNaming.infer(species["species"].unique())
     backbones = {table.backbone: table.backbone_label for table in contents.tables}
-    noted = results.assign(evaluation=evaluation_keys(results), post_hoc=recorded_in(results))
+    noted = results.assign(evaluation=evaluation_keys(results))
     of_trial = noted.drop_duplicates(list(TRIAL_COLUMNS)).set_index(list(TRIAL_COLUMNS))
     best = best_trials(results).join(of_trial["evaluation"], on=list(TRIAL_COLUMNS))
     by_name = {trial.name: trial for trial in trials}

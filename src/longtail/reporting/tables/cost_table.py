@@ -16,9 +16,6 @@ from longtail.reporting.tables.result_tables import family_blocks, latex_label, 
 from longtail.reporting.tables.table_results import methods_by_training, rows_of_table
 from longtail.wording import counted, duration, listed
 
-# Columns that older tables of trainings lack.
-NEWER = ("first_stage", "first_stage_seconds", "multiply_adds")
-
 
 def cost_table(trainings: pd.DataFrame, table: Table) -> PrintedTable:
     """Tabulate the training costs of a table's methods, as means over seeds.
@@ -31,7 +28,6 @@ def cost_table(trainings: pd.DataFrame, table: Table) -> PrintedTable:
         table: table with the rows. A method that is not trained here has dashes.
     """
     trained = rows_of_table(trainings[~is_external(trainings)], table)
-    trained = trained.assign(**{name: float("nan") for name in NEWER if name not in trained})
     own_stage = trained["seconds"] - trained["first_stage_seconds"].fillna(0)
     columns = [column.metric for column in COSTS_LAYOUT.columns]
     costs = trained.assign(seconds=own_stage)[columns].astype("float64")

@@ -9,7 +9,7 @@ import pandas as pd
 from longtail.evaluation.comparisons import BASELINE
 from longtail.evaluation.metric_intervals import FEWEST_ERRORS
 from longtail.parameters import Statistics, Table
-from longtail.trials.post_hoc import NONE, WHOLE_IMAGE, crops_in, described, recorded_in
+from longtail.trials.post_hoc import NONE, WHOLE_IMAGE, crops_in, described
 from longtail.wording import counted, level_in_percent, listed
 
 LOSS_NOTE = (
@@ -121,7 +121,7 @@ def shared_training_notes(trainings: Sequence[Sequence[str]], table: Table) -> t
 
 def post_hoc_notes(results: pd.DataFrame, table: Table) -> tuple[str, ...]:
     """Name rows that are not a training, but change the logits of one afterwards."""
-    noted = recorded_in(results)
+    noted = results["post_hoc"]
     plain = results[noted == NONE].groupby("method")["fingerprint"].agg(frozenset)
     notes = []
     for method, label in table.methods.items():

@@ -14,7 +14,7 @@ from longtail.parameters import Method, Trial
 from longtail.parameters.nesting import as_yaml, changes
 from longtail.trials.external import external_file, external_fingerprint
 from longtail.trials.fingerprint import OF_METHOD_NOT_HASHED
-from longtail.trials.post_hoc import WHOLE_IMAGE, crops_in, differences, recorded, recorded_in
+from longtail.trials.post_hoc import WHOLE_IMAGE, crops_in, differences, recorded
 from longtail.trials.training_job import Split, TrainingJob
 from longtail.trials.verification.remedies import REMEDY
 from longtail.wording import counted, first_names
@@ -96,7 +96,7 @@ def stale_results(
     own = _of_trials(results, trials)
     names = trial_names(own)
     stored = own["fingerprint"].groupby(names, sort=False).unique()
-    changed = recorded_in(own).groupby(names, sort=False).unique()
+    changed = own["post_hoc"].groupby(names, sort=False).unique()
     crops = crops_in(own).groupby(names, sort=False).unique()
     labels = index["label"].to_numpy()
     rows = dict(zip(trial_names(trainings), trainings.to_dict("records"), strict=True))
