@@ -60,7 +60,9 @@ def report_inputs(classes: int, trials: list[Trial]) -> dict[str, Any]:
     """The tables of a data set and of trials, by their names in the catalog."""
     profile = profile_of(classes)
     each = confusions_of(classes, 1).drop(columns=list(TRIAL_COLUMNS))
-    confusions = pd.concat([each.assign(**_names(trial)) for trial in trials], ignore_index=True)
+    confusions = pd.concat(
+        [each.assign(**trial.axes._asdict()) for trial in trials], ignore_index=True
+    )
     index, subsets = _index(profile)
     verified = {
         "results": _results(trials, classes),
@@ -83,11 +85,6 @@ def report_inputs(classes: int, trials: list[Trial]) -> dict[str, Any]:
     return {f"report.{DATASET}.{name}": value for name, value in verified.items()} | {
         f"{DATASET}_{name}": value for name, value in data.items()
     }
-
-
-def _names(trial: Trial) -> dict[str, Any]:
-    values = trial.dataset, trial.train_set, trial.backbone.name, trial.method.name, trial.seed
-    return dict(zip(TRIAL_COLUMNS, values, strict=True))
 
 
 def _index(profile: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -120,7 +117,7 @@ def _results(trials: list[Trial], classes: int) -> pd.DataFrame:
     rows = []
     for trial in trials:
         for test_set in (*TEST_SETS, "validation"):
-            row = {**_names(trial), "test_set": test_set, "images": classes}
+            row = {**trial.axes._asdict(), "test_set": test_set, "images": classes}
             for metric, value in zip(
                 SUMMARISED_METRICS,
                 generator.uniform(0.3, 0.7, len(SUMMARISED_METRICS)),
@@ -171,7 +168,12 @@ def _examples(trial: Trial, profile: pd.DataFrame) -> pd.DataFrame:
             for right in (True, False):
                 true = int(labels[number % len(labels)])
                 answers = [(true + place + (not right)) % len(profile) for place in range(TOP)]
-                row = {**_names(trial), "group": group, "right": right, "true_probability": 0.5}
+                row = {
+                    **trial.axes._asdict(),
+                    "group": group,
+                    "right": right,
+                    "true_probability": 0.5,
+                }
                 row |= {"image": true * sum(SPLIT.values()), "true": true}
                 for place, answer in enumerate(answers, 1):
                     row |= {f"predicted_{place}": answer, f"probability_{place}": 0.5 / place}
@@ -182,7 +184,7 @@ def _examples(trial: Trial, profile: pd.DataFrame) -> pd.DataFrame:
 def _histories(trials: list[Trial]) -> pd.DataFrame:
     generator = np.random.default_rng(7)
     rows: Iterator[dict[str, Any]] = (
-        {**_names(trial), "epoch": epoch, "validation_acc1": generator.random()}
+        {**trial.axes._asdict(), "epoch": epoch, "validation_acc1": generator.random()}
         for trial in trials
         for epoch in range(1, EPOCHS + 1)
     )
@@ -191,7 +193,13 @@ def _histories(trials: list[Trial]) -> pd.DataFrame:
 
 def _reliability(trials: list[Trial]) -> pd.DataFrame:
     rows: Iterator[dict[str, Any]] = (
-        {**_names(trial), "bin": number, "images": 100, "confidence": share, "accuracy": share}
+        {
+            **trial.axes._asdict(),
+            "bin": number,
+            "images": 100,
+            "confidence": share,
+            "accuracy": share,
+        }
         for trial in trials
         for number, share in enumerate(np.linspace(0.05, 0.95, BINS))
     )

@@ -11,10 +11,11 @@ from typing import Any
 import pandas as pd
 
 from longtail.errors import DataError
+from longtail.parameters.trial_name import TrialName
 from longtail.storage.files import verified
 
 # The columns that identify a trial, in the order of the parts of its name.
-TRIAL_COLUMNS = ("dataset", "train_set", "backbone", "method", "seed")
+TRIAL_COLUMNS = TrialName._fields
 # Replaces the name of the trial that was trained if the predictions come from a file.
 EXTERNAL = "external"
 # Columns from the trial's card; older cards lack some.
@@ -38,7 +39,7 @@ def trainings_table(cards: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """
     rows = [
         {
-            **_names(card["trial"]),
+            **TrialName.parse(card["trial"])._asdict(),
             **{key: card.get(key) for key in FROM_CARD},
             "parameters": json.dumps(card["parameters"], sort_keys=True),
         }
@@ -87,8 +88,3 @@ def fingerprints_in(file: Path) -> set[str]:
 def _fingerprints(card: Mapping[str, Any]) -> set[str]:
     first = card.get("first_stage")
     return {str(card["fingerprint"]), *([str(first)] if first else [])}
-
-
-def _names(trial: str) -> dict[str, Any]:
-    *names, seed = trial.split(".")
-    return dict(zip(TRIAL_COLUMNS, (*names, int(seed.removeprefix("seed"))), strict=True))

@@ -12,6 +12,7 @@ from longtail.parameters.families import Family
 from longtail.parameters.methods import Method
 from longtail.parameters.recipe import Compute, Recipe
 from longtail.parameters.strict import Strict, key_error
+from longtail.parameters.trial_name import TrialName
 from longtail.parameters.types import Count, Label, Listed, Name, Seed, whole_share
 
 
@@ -212,10 +213,16 @@ class Trial(Strict):
         return self.recipe.needs_layers or self.method.experts is not None
 
     @property
+    def axes(self) -> TrialName:
+        """The values of the trial on the axes of the grid."""
+        return TrialName(
+            self.dataset, self.train_set, self.backbone.name, self.method.name, self.seed
+        )
+
+    @property
     def name(self) -> str:
         """The dotted name of the trial, which is its namespace below ``train``."""
-        parts = (self.dataset, self.train_set, self.backbone.name, self.method.name)
-        return ".".join((*parts, f"seed{self.seed}"))
+        return str(self.axes)
 
 
 class Table(Strict):

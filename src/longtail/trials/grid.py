@@ -22,7 +22,8 @@ from longtail.parameters import (
 from longtail.parameters.layers import merge
 from longtail.parameters.messages import describe
 from longtail.parameters.nesting import nest
-from longtail.trials.overrides import Cell, overridden_cells, override_of
+from longtail.parameters.trial_name import TrialName
+from longtail.trials.overrides import overridden_trials, override_of
 
 # How many times larger than it is stored an image may be for a network.
 LARGEST_ENLARGEMENT = 32
@@ -41,19 +42,19 @@ def trials(
         ConfigurationError: if an override is not of a possible trial or has an invalid key, or if
             a trial's parameters do not fit together or do not fit its data set.
     """
-    overridden = overridden_cells(parameters)
+    overridden = overridden_trials(parameters)
     grid, methods = parameters.grid, parameters.methods
     if all(methods[name].external for name in grid.methods):
         raise ConfigurationError(
             "grid.methods: all methods are external predictions. Name a method that is trained"
         )
-    cells = [cell for cell in _cells(grid) if cell.seed in _seeds(methods[cell.method], grid)]
+    names = [name for name in _names(grid) if name.seed in _seeds(methods[name.method], grid)]
     recipe = command_line_recipe or {}
-    in_grid = set(cells)
-    for cell in overridden:
-        if cell not in in_grid:
-            _check_left_out(parameters, cell, recipe)
-    return [_trial(parameters, cell, recipe) for cell in cells]
+    in_grid = set(names)
+    for name in overridden:
+        if name not in in_grid:
+            _check_left_out(parameters, name, recipe)
+    return [_trial(parameters, name, recipe) for name in names]
 
 
 def tables(parameters: Parameters) -> dict[str, Contents]:
@@ -107,9 +108,9 @@ def table_name(table: Table) -> str:
     return f"{table.dataset}.{table.backbone}.{table.train_set}"
 
 
-def _cells(grid: Grid) -> Iterator[Cell]:
+def _names(grid: Grid) -> Iterator[TrialName]:
     axes = (grid.datasets, grid.train_sets, grid.backbones, grid.methods, grid.seeds)
-    return (Cell(*values) for values in product(*axes))
+    return (TrialName(*values) for values in product(*axes))
 
 
 def _seeds(method: Method, grid: Grid) -> tuple[int, ...]:
@@ -118,63 +119,65 @@ def _seeds(method: Method, grid: Grid) -> tuple[int, ...]:
     return grid.seeds[:1] if external and not external.is_of_each_seed else grid.seeds
 
 
-def _trial(parameters: Parameters, cell: Cell, command_line_recipe: Mapping[str, Any]) -> Trial:
+def _trial(
+    parameters: Parameters, name: TrialName, command_line_recipe: Mapping[str, Any]
+) -> Trial:
     try:
-        trial = Trial.model_validate(_values(parameters, cell, command_line_recipe))
+        trial = Trial.model_validate(_values(parameters, name, command_line_recipe))
     except ValidationError as error:
-        message = describe(error, prefix=cell.key)
-        raise _refusal(message, parameters, cell, command_line_recipe) from None
-    dataset = parameters.datasets[cell.dataset]
-    _check_sizes(trial, dataset, cell.key)
-    _check_validation(trial, dataset, cell.key)
+        message = describe(error, prefix=name.key)
+        raise _refusal(message, parameters, name, command_line_recipe) from None
+    dataset = parameters.datasets[name.dataset]
+    _check_sizes(trial, dataset, name.key)
+    _check_validation(trial, dataset, name.key)
     return trial
 
 
 def _check_left_out(
-    parameters: Parameters, cell: Cell, command_line_recipe: Mapping[str, Any]
+    parameters: Parameters, name: TrialName, command_line_recipe: Mapping[str, Any]
 ) -> None:
     """Refuse wrong keys and values in the override of a trial that the grid leaves out.
 
     What does not fit other keys is refused where a grid has the trial: its keys may differ.
     """
     try:
-        Trial.model_validate(_values(parameters, cell, command_line_recipe))
+        Trial.model_validate(_values(parameters, name, command_line_recipe))
     except ValidationError as error:
-        message = describe(error, prefix=cell.key, left_out="key_error")
+        message = describe(error, prefix=name.key, left_out="key_error")
         if message:
-            raise _refusal(message, parameters, cell, command_line_recipe) from None
+            raise _refusal(message, parameters, name, command_line_recipe) from None
 
 
 def _values(
-    parameters: Parameters, cell: Cell, command_line_recipe: Mapping[str, Any]
+    parameters: Parameters, name: TrialName, command_line_recipe: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The raw values of a trial, merged from all layers."""
-    backbone, method = parameters.backbones[cell.backbone], parameters.methods[cell.method]
+    backbone, method = parameters.backbones[name.backbone], parameters.methods[name.method]
     values = {
-        "dataset": cell.dataset,
-        "train_set": cell.train_set,
+        "dataset": name.dataset,
+        "train_set": name.train_set,
         "backbone": {**backbone.model_dump(), "recipe": {}},
         "method": {**method.model_dump(), "recipe": {}},
-        "seed": cell.seed,
+        "seed": name.seed,
         "draw_per_seed": parameters.grid.draw_per_seed,
         "recipe": merge(
             parameters.recipe.model_dump(), backbone.recipe, method.recipe, command_line_recipe
         ),
         "compute": parameters.compute.model_dump(),
     }
-    return merge(values, override_of(parameters, cell))
+    return merge(values, override_of(parameters, name))
 
 
 def _refusal(
-    message: str, parameters: Parameters, cell: Cell, command_line_recipe: Mapping[str, Any]
+    message: str, parameters: Parameters, name: TrialName, command_line_recipe: Mapping[str, Any]
 ) -> ConfigurationError:
     layers = {
         "recipe": command_line_recipe,
-        f"methods.{cell.method}.recipe": parameters.methods[cell.method].recipe,
-        f"backbones.{cell.backbone}.recipe": parameters.backbones[cell.backbone].recipe,
+        f"methods.{name.method}.recipe": parameters.methods[name.method].recipe,
+        f"backbones.{name.backbone}.recipe": parameters.backbones[name.backbone].recipe,
     }
-    of_trial = override_of(parameters, cell).get("recipe", {})
-    return ConfigurationError(_with_origin(message, cell.key, of_trial, layers))
+    of_trial = override_of(parameters, name).get("recipe", {})
+    return ConfigurationError(_with_origin(message, name.key, of_trial, layers))
 
 
 def _with_origin(

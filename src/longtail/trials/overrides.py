@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, cast, get_args
+from typing import Any, cast, get_args
 
 from longtail.errors import ConfigurationError
 from longtail.parameters import Parameters, TrainSet, Trial, unknown
+from longtail.parameters.trial_name import TrialName
 
 # What the grid sets, and the parts of a trial whose names the grid sets.
 SET_BY_GRID = ("dataset", "train_set", "seed", "draw_per_seed")
@@ -16,28 +17,8 @@ NAMED_PARTS = ("backbone", "method")
 SEED_KEY = re.compile(r"seed(0|[1-9]\d{0,18})", re.ASCII)
 
 
-class Cell(NamedTuple):
-    """A combination of the grid's axes."""
-
-    dataset: str
-    train_set: str
-    backbone: str
-    method: str
-    seed: int
-
-    @property
-    def name(self) -> str:
-        """The name of its trial."""
-        return ".".join((*self[:-1], f"seed{self.seed}"))
-
-    @property
-    def key(self) -> str:
-        """The parameter that is its trial."""
-        return f"train.{self.name}.trial"
-
-
-def overridden_cells(parameters: Parameters) -> list[Cell]:
-    """The cells whose trials are overridden, whether the grid has them or not.
+def overridden_trials(parameters: Parameters) -> list[TrialName]:
+    """The names of the trials that are overridden, whether the grid has them or not.
 
     Raises:
         ConfigurationError: if no grid could have one of them.
@@ -49,7 +30,7 @@ def overridden_cells(parameters: Parameters) -> list[Cell]:
         "method": parameters.methods,
     }
 
-    def cells(branch: Any, names: tuple[str, ...]) -> Iterator[Cell]:
+    def found(branch: Any, names: tuple[str, ...]) -> Iterator[TrialName]:
         path = ".".join(("train", *names))
         if not isinstance(branch, Mapping):
             raise ConfigurationError(f"{path}: expected keys below it, found {branch!r}")
@@ -58,7 +39,7 @@ def overridden_cells(parameters: Parameters) -> list[Cell]:
                 axis = list(axes)[len(names)]
                 if key not in axes[axis]:
                     raise ConfigurationError(f"{path}: {unknown(key, axes[axis], axis)}")
-                yield from cells(below, (*names, key))
+                yield from found(below, (*names, key))
             elif not SEED_KEY.fullmatch(str(key)):
                 raise ConfigurationError(f"{path}: expected seed<number>, found '{key}'")
             elif not isinstance(below, Mapping) or set(below) != {"trial"}:
@@ -66,35 +47,34 @@ def overridden_cells(parameters: Parameters) -> list[Cell]:
             elif not isinstance(below["trial"], Mapping):
                 raise ConfigurationError(f"{path}.{key}.trial: expected keys below it")
             else:
-                dataset, train_set, backbone, method = names
-                yield Cell(dataset, train_set, backbone, method, int(key.removeprefix("seed")))
+                yield TrialName.parse(".".join((*names, key)))
 
-    return list(cells(parameters.train, ()))
+    return list(found(parameters.train, ()))
 
 
-def override_of(parameters: Parameters, cell: Cell) -> Mapping[str, Any]:
-    """What the parameters change of the trial of a cell.
+def override_of(parameters: Parameters, trial: TrialName) -> Mapping[str, Any]:
+    """What the parameters change of a trial.
 
     Raises:
         ConfigurationError: if they change what makes it this trial, or another layer's recipe.
     """
     override: Any = parameters.train
-    for part in (*cell.name.split("."), "trial"):
+    for part in trial.key.split(".")[1:]:
         override = override.get(part, {})
     fixed = sorted(set(SET_BY_GRID) & set(override))
     if fixed:
-        raise ConfigurationError(f"{cell.key}: the grid sets {', '.join(fixed)}")
+        raise ConfigurationError(f"{trial.key}: the grid sets {', '.join(fixed)}")
     for part in NAMED_PARTS:
         values = override.get(part)
         if not isinstance(values, Mapping):
             continue
-        name = getattr(cell, part)
+        name = getattr(trial, part)
         if values.get("name", name) != name:
-            raise ConfigurationError(f"{cell.key}: an override cannot rename the trial")
+            raise ConfigurationError(f"{trial.key}: an override cannot rename the trial")
         if values.get("recipe"):
             raise ConfigurationError(
-                f"{cell.key}.{part}.recipe: has no effect on a single trial. Valid: "
-                f"{cell.key}.recipe"
+                f"{trial.key}.{part}.recipe: has no effect on a single trial. Valid: "
+                f"{trial.key}.recipe"
             )
     return cast("Mapping[str, Any]", override)
 
@@ -102,4 +82,4 @@ def override_of(parameters: Parameters, cell: Cell) -> Mapping[str, Any]:
 def unused_overrides(parameters: Parameters, trials: list[Trial]) -> list[str]:
     """The names of overridden trials that are not among those of the grid."""
     used = {trial.name for trial in trials}
-    return [cell.name for cell in overridden_cells(parameters) if cell.name not in used]
+    return [name for name in map(str, overridden_trials(parameters)) if name not in used]

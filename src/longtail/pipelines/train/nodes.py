@@ -295,13 +295,7 @@ def gather_cards(*cards: dict[str, Any]) -> pd.DataFrame:
 
 def _with_names(trial: Trial, table: pd.DataFrame) -> pd.DataFrame:
     """The table with columns for the names of its trial in front."""
-    names = {
-        "dataset": trial.dataset,
-        "train_set": trial.train_set,
-        "backbone": trial.backbone.name,
-        "method": trial.method.name,
-        "seed": trial.seed,
-    }
+    names = trial.axes._asdict()
     return pd.concat([pd.DataFrame(names, index=table.index), table], axis="columns")
 
 

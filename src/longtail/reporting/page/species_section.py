@@ -13,6 +13,7 @@ from longtail.class_names import ClassNaming
 from longtail.evaluation.best_trials import best_trials
 from longtail.evaluation.trainings import TRIAL_COLUMNS
 from longtail.parameters import Contents, Method, TrainSet, Trial
+from longtail.parameters.trial_name import TrialName
 from longtail.reporting.page.gallery import Gallery
 from longtail.reporting.page.probability_note import probability_note
 from longtail.reporting.page.species_rows import (
@@ -27,7 +28,6 @@ from longtail.reporting.page.species_rows import (
 from longtail.reporting.page.templates import fragment
 from longtail.reporting.tables.layouts import TRAIN_SET_LABELS, by_group
 from longtail.reporting.tables.number_format import format_fixed
-from longtail.trials.overrides import Cell
 from longtail.trials.post_hoc import evaluation_keys
 from longtail.wording import count_range, counted, level_in_percent, listed
 
@@ -117,7 +117,7 @@ def species_parts(
     for _, same in best.groupby("evaluation", sort=False):
         first = same.iloc[0].to_dict()
         key = {name: first[name] for name in TRIAL_COLUMNS}
-        trial, which = by_name[Cell(**key).name], pd.DataFrame([key])
+        trial, which = by_name[str(TrialName(**key))], pd.DataFrame([key])
         rows, changed = species.merge(which), of_trial.loc[tuple(key.values())]
         parts.append(
             SpeciesPart(

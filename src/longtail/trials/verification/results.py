@@ -12,6 +12,7 @@ from longtail.errors import DataError
 from longtail.evaluation.trainings import TRIAL_COLUMNS
 from longtail.parameters import Method, Trial
 from longtail.parameters.nesting import as_yaml, changes
+from longtail.parameters.trial_name import TrialName
 from longtail.trials.external import external_file, external_fingerprint
 from longtail.trials.fingerprint import OF_METHOD_NOT_HASHED
 from longtail.trials.post_hoc import WHOLE_IMAGE, crops_in, differences, recorded
@@ -120,10 +121,8 @@ def _of_trials(results: pd.DataFrame, trials: Sequence[Trial]) -> pd.DataFrame:
 
 def trial_names(rows: pd.DataFrame) -> pd.Series[str]:
     """The dotted name of the trial that each row is of."""
-    names = [
-        f"{'.'.join(parts)}.seed{seed}"
-        for *parts, seed in rows[list(TRIAL_COLUMNS)].itertuples(index=False, name=None)
-    ]
+    columns = rows[list(TRIAL_COLUMNS)].itertuples(index=False, name=None)
+    names = [str(TrialName(*values)) for values in columns]
     return pd.Series(names, index=rows.index, dtype=object)
 
 
