@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,9 @@ def test_results_say_what_was_done_and_rows_are_compared(late: Run) -> None:
     assert "Softmax and Softmax + post-hoc adjustment are the same training" in balanced
 
 
-def test_another_tau_is_noticed_and_evaluated_without_training(late: Run) -> None:
+def test_another_tau_is_noticed_and_evaluated_without_training(
+    late: Run, caplog: pytest.LogCaptureFixture
+) -> None:
     changed = "methods.softmax_adjusted.post_hoc.tau=0.5"
     given = dotted(*SMALL, "recipe.epochs=3", changed)
     stale = run(late.data, given, stages=["report"])
@@ -93,8 +96,13 @@ def test_another_tau_is_noticed_and_evaluated_without_training(late: Run) -> Non
         in str(stale.error)
     )
     assert "softmax_tau_normalized" not in str(stale.error)
-    mended = run(late.data, given)
+    with caplog.at_level(logging.INFO):
+        mended = run(late.data, given)
     assert mended.error is None
+    trial = f"{CELL.removeprefix('train.')}.softmax_adjusted.seed0"
+    acc1 = mended.load(f"train.{trial}.results").set_index("test_set")["acc1"]
+    shown = [f"{name} {acc1[name]:.4f}" for name in ("balanced", "balanced_head", "balanced_tail")]
+    assert f"{trial}: Acc1 {', '.join(shown)}; the same training as" in caplog.text
     assert mended.file("digits_trainings") == late.file("digits_trainings")
     assert mended.load(f"{CELL}.softmax_adjusted.seed0.evaluation")["tau"] == 0.5
     assert Path(mended.file("digits_report")).exists()

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -213,8 +214,11 @@ def score_trial(
         five_crop_size=evaluation.get("five_crop_size") or float("nan"),  # older ones lack it
         **statistics.columns,
     )
-    has_tail = is_tail_smaller(split.class_counts, labels, subsets)
-    test_sets = (widest_test_set(subsets), *(("head", "tail") if has_tail else ()))
+    test_sets = [widest_test_set(subsets)]
+    if is_tail_smaller(split.class_counts, labels, subsets):
+        # Parts of that set: the long-tailed one has few images of the tail.
+        prefix = "" if test_sets == ["natural"] else "balanced_"
+        test_sets += [f"{prefix}head", f"{prefix}tail"]
     summary = _summary(scores.metrics, card, tau, test_sets)
     if is_external:  # before the display of trials begins
         log.info("%s: %s", trial.name, summary)
@@ -305,7 +309,7 @@ def _training_of(card: dict[str, Any]) -> dict[str, str]:
 
 
 def _summary(
-    metrics: pd.DataFrame, card: dict[str, Any], tau: float | None, test_sets: tuple[str, ...]
+    metrics: pd.DataFrame, card: dict[str, Any], tau: float | None, test_sets: Sequence[str]
 ) -> str:
     acc1 = metrics.set_index("test_set")["acc1"]
     shown = ", ".join(f"{name} {acc1[name]:.4f}" for name in test_sets)
