@@ -48,8 +48,8 @@ def compare_runs(
     Args:
         before: the version of what the first run has made; None for that before the second.
         after: the same of the second run; None for the newest.
-        environment: of both runs.
-        parameters: nested, of which only the paths and the data sets matter.
+        environment: environment of both runs.
+        parameters: nested parameters, of which only the paths and the data sets matter.
 
     Raises:
         DataError: if there are no two such runs.

@@ -26,7 +26,7 @@ def print_parameters(
 
     Args:
         pattern: a part of the key, or a pattern of the whole key with ``*``; None for all.
-        environment: whose values are the defaults.
+        environment: environment whose values are the defaults.
         parameters: those that are given beside the environment's.
 
     Raises:

@@ -38,7 +38,7 @@ def prune(
     """Show what in the data folder is no longer needed, and remove it after confirmation.
 
     Args:
-        environment: whose catalog and data folder.
+        environment: environment whose catalog and data folder are used.
         parameters: those of the runs, of which only the data folder matters.
         keep: how many of the newest versions of each artifact are kept in any case.
         ask_mlflow: whether to keep what runs tagged `keep` refer to.

@@ -32,8 +32,8 @@ def report_again(
     """Make the report of an earlier run from what it has stored, as a new version.
 
     Args:
-        run: its version.
-        environment: of the report.
+        run: version of the run.
+        environment: environment of the report.
         parameters: those of the command line, nested: the run's, replaced by ``given``.
         given: those of this command, which may differ from the run's.
         recorded: all parameters of the run; None if they are not known.

@@ -24,8 +24,8 @@ class EarlierRun:
     A run stores only what has changed. What it found unchanged has the newest version before it.
 
     Attributes:
-        catalog: of the project.
-        version: of all that the run made.
+        catalog: catalog of the project.
+        version: version of all that the run made.
     """
 
     catalog: LongtailCatalog

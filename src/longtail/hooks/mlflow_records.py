@@ -79,7 +79,7 @@ def final_metrics(results: pd.DataFrame, *, has_tail: bool) -> dict[str, float]:
     """The few figures of a trial's results by which trials are compared, by MLflow's name.
 
     Args:
-        results: of one trial.
+        results: results of one trial.
         has_tail: whether head, middle and tail differ in some training set of the run.
     """
     by_set: dict[Any, Any] = results.set_index("test_set")[list(FINAL_METRICS)].to_dict("index")
@@ -97,7 +97,7 @@ def headlines(
     Seeds are averaged.
 
     Args:
-        results: of all trials of one data set.
+        results: results of all trials of one data set.
         tail: the test set of the tail by which methods are compared.
         tailed: the training sets in which head, middle and tail differ. The best of the tail is
             one of theirs, since nothing is rare in the others.

@@ -35,8 +35,8 @@ def trainings_of_run(
     """The trainings of the trials that a run has fitted; None if it has fitted none.
 
     Args:
-        pipeline: of the run.
-        catalog: of the run.
+        pipeline: pipeline of the run.
+        catalog: catalog of the run.
         since: when the run began, in seconds since 1970. What was stored later was trained by it,
             or by another run at the same time.
     """

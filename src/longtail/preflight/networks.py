@@ -13,7 +13,7 @@ def check_networks(trials: Sequence[Trial], made: set[str]) -> None:
     Nothing is downloaded.
 
     Args:
-        trials: of the run.
+        trials: trials of the run.
         made: the outputs of its nodes.
 
     Raises:

@@ -31,10 +31,10 @@ class Box:
     """The place of an animal in a photograph, in whole pixels of the upright photograph.
 
     Attributes:
-        x: from the left edge of the photograph to that of the box.
-        y: from the top edge of the photograph to that of the box.
-        width: of the box.
-        height: of the box.
+        x: distance of its left edge from that of the photograph.
+        y: distance of its top edge from that of the photograph.
+        width: width of the box.
+        height: height of the box.
         margin: what is cut beyond the box on each side, as a share of its longer side.
     """
 
@@ -71,7 +71,7 @@ def cut_square(photograph: UInt8Array, box: Box, image_size: int) -> UInt8Array:
 
     Args:
         photograph: upright, (height, width, 3).
-        box: in its pixels.
+        box: place of the animal, in pixels of the photograph.
         image_size: the side of the result.
 
     Returns:

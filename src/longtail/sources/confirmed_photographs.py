@@ -42,8 +42,8 @@ class ConfirmedStore:
     """Where photographs that people have named are copied to, and how their names are found.
 
     Attributes:
-        folder: of the photographs.
-        synonyms: by which names of people are found among the classes.
+        folder: folder of the copies.
+        synonyms: synonyms by which the names that people gave are found among the classes.
     """
 
     folder: Path

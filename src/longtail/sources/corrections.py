@@ -31,12 +31,12 @@ class Correction:
         beside: the folder of the table.
         file: the path of the photograph, as in the table of names.
         folder: where the photographs were when they were named; may be empty.
-        sha256: of the photograph's file; may be empty.
-        box: of the animal in the photograph, "x,y,width,height" in pixels; empty for all of it.
-        name: of the species.
+        sha256: checksum of the photograph's file; may be empty.
+        box: box of the animal, "x,y,width,height" in pixels; empty for the whole photograph.
+        name: name of the species.
         qualifier: what makes it less than a sure name of a species; empty for a sure one.
         by: who named it.
-        when: it was named, as text that sorts by time.
+        when: time when it was named, as text that sorts by time.
     """
 
     place: str

@@ -34,7 +34,7 @@ def download(url: str, target: Path, md5: str) -> None:
     Args:
         url: HTTP or HTTPS.
         target: the file, in a folder that exists.
-        md5: of the file, in hexadecimal digits.
+        md5: checksum of the file, in hexadecimal digits.
 
     Raises:
         DownloadError: if it cannot be downloaded, is too large or too slow, or is another file.

@@ -32,7 +32,7 @@ class ImageFileRef:
         member: the name within a zip file, as the zip file has it; None in a folder.
         stamp: changes when the file does (its size, with its time of change or its CRC); empty if
             it is not known.
-        box: of the animal that is cut from the photograph; None for all of it.
+        box: box of the animal that is cut from the photograph; None for all of it.
     """
 
     parts: tuple[str, ...]

@@ -52,10 +52,10 @@ class PhotographBox:
     Attributes:
         frame: the name of the photograph.
         size: width and height of the upright photograph in pixels.
-        box: around the animal; its margin is that of the rules.
-        confidence: of the detector; NaN if it is not stated.
+        box: box around the animal; its margin is that of the rules.
+        confidence: confidence of the detector; NaN if it is not stated.
         note: what makes the name of the animal less certain; empty if nothing does.
-        categories: that the files of boxes give it, sorted.
+        categories: categories that the files of boxes give it, sorted.
     """
 
     frame: str
@@ -81,12 +81,13 @@ class Photographs:
         files: supported image files, in the order of their names; with boxes one per animal.
         rejected: the reasons why other image files, links and the like cannot be read.
         ignored: files that are not images by their names, or hidden.
-        system_files: as in :class:`longtail.sources.listing.Listing`.
+        system_files: number of files per system folder, see
+            :class:`longtail.sources.listing.Listing`.
         limits: which photographs are decoded.
         boxes: the box of each animal.
         without_animal: why no animal is found in a photograph, which is one of ``files``.
         bad_boxes: the boxes that cannot be used.
-        frames: with boxes the photographs that they are in; otherwise ``files`` has them.
+        frames: whole photographs, where ``files`` are the animals in them; otherwise empty.
     """
 
     files: dict[str, ImageFileRef] = field(default_factory=dict)

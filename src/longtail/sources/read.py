@@ -57,7 +57,7 @@ def read_source(
         downloads: the folder of downloaded archives.
         decoded: the folder of decoded images.
         confirmed: where photographs of ``source.corrections`` are copied to.
-        box_margin: of the squares that animals are cut to, see :class:`longtail.sources.box.Box`.
+        box_margin: margin around animals that are cut, see :class:`longtail.sources.box.Box`.
         read_captures: when and where images were taken; None if that is not read.
 
     Raises:

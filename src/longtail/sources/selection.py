@@ -51,9 +51,9 @@ class Selection:
     """Images in the order of their files, and what was found out about them.
 
     Attributes:
-        entries: of the images that are used.
-        records: of the same images.
-        groups: of the same images: the position of the first image of each image's group.
+        entries: entries of the images that are used.
+        records: records of the same images.
+        groups: position of the first image of the group of each of these images.
         near_duplicates: pairs of images that were found to show the same, rejected ones included.
         rejected: file, species and reason of the other files.
         notes: phrases for the log.

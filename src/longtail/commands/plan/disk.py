@@ -27,8 +27,8 @@ def disk_bytes(
     """The bytes that a run adds to the data folder at most, without its report.
 
     Args:
-        trainings: of its trials, each once.
-        data: of each data set.
+        trainings: trainings of its trials, each once.
+        data: what is known of the images of each data set.
         unsaved_images: the data sets whose images are not stored yet.
         workers: how many trainings run at the same time, each with a checkpoint.
     """

@@ -103,7 +103,7 @@ def timed(training: PlannedTraining, step: dict[TrainingKind, float]) -> Seconds
     """How long a training takes, from a few steps that are timed on this machine.
 
     Args:
-        training: to be timed.
+        training: training to be timed.
         step: the seconds of a step per image of networks that were timed before; this adds to it.
     """
     trial = training.job.trial.last_stage

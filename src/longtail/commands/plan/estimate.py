@@ -33,7 +33,7 @@ class Estimate:
     Attributes:
         workers: how many run at the same time.
         here: the duration on this machine; None if it is not estimated.
-        basis: of this duration.
+        basis: what this duration was estimated from.
         on_h200: the duration on one NVIDIA H200, one after the other; None if one of the networks
             was not measured there.
         gpu_gigabytes: the most memory that one of them takes there; 0 if it was not measured.
@@ -79,8 +79,8 @@ def by_earlier_trainings(
     """How long trainings take, stored or not; None if one is unlike all that were done here.
 
     Args:
-        trainings: each once.
-        store: of earlier trainings.
+        trainings: trainings, each once.
+        store: store of earlier trainings.
         workers: how many run at the same time.
     """
     on_gpu = any(of.job.trial.compute.device != "cpu" for of in trainings) and has_gpu()
@@ -97,7 +97,7 @@ def _durations(
 
     Args:
         trainings: those that would run.
-        rates: of earlier ones.
+        rates: speeds of earlier trainings.
         may_time: whether steps may be timed. Those of networks that need a GPU take minutes.
     """
     known = [rates.of(training.job) for training in trainings]

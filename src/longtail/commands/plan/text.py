@@ -35,7 +35,7 @@ class Plan:
 
     Attributes:
         trials: the names of the trials that it would fit.
-        trainings: of those whose images are decoded, each once.
+        trainings: trainings of the trials whose images are decoded, each once.
         unread: why the trainings of a data set are not known, by its name.
         times: how long all of these would take with the images of the last run, by the data set
             that has one; None if nothing like them was trained here.

@@ -20,8 +20,8 @@ class Annotation:
         where: the place in the file of boxes, for messages.
         values: None if the photograph has no box, or its box cannot be used.
         is_relative: whether the values are shares of the photograph's width and height, not pixels.
-        confidence: of the detector, from 0 to 1; None if it is not stated.
-        category: of the box, such as animal; empty if it is not stated.
+        confidence: confidence of the detector, from 0 to 1; None if it is not stated.
+        category: category of the box, such as animal; empty if it is not stated.
         size: width and height of the photograph that the detector has seen; None if not stated.
         problem: why the box cannot be used; empty if it can.
         unused: what the rules leave it out for; empty if they do not.

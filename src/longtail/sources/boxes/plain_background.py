@@ -90,7 +90,7 @@ def _what_differs(photograph: UInt8Array, working_side: int) -> _Differing:
 
     Args:
         photograph: upright, uint8 (height, width, 3).
-        working_side: it is reduced to at most so many pixels along its longer side.
+        working_side: largest length of its longer side, in pixels, to which it is reduced.
 
     Returns:
         Boxes in pixels of the photograph, from top to bottom.

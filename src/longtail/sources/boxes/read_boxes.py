@@ -32,8 +32,9 @@ class BoxRules:
     Attributes:
         key: the parameter with the path of the boxes; those of the other rules begin with it.
         path: a file of boxes, or a folder of them.
-        confidence: the smallest of the detector; boxes that state none are always used.
-        categories: of boxes; None for animals where MegaDetector wrote the file, else for all.
+        confidence: smallest confidence of the detector; boxes that state none are always used.
+        categories: categories of the boxes that are used; None for animals where MegaDetector wrote
+            the file, else for all.
         margin: see :class:`longtail.sources.box.Box`.
     """
 
@@ -64,7 +65,7 @@ class FoundBoxes:
     Attributes:
         annotations: their boxes, and photographs without a box.
         lists_all: whether they name photographs without a box, too, as JSON files do.
-        columns: of tables, the names that their headers have for the columns that are used.
+        columns: names that the headers of tables have for the columns that are used.
     """
 
     annotations: list[Annotation]

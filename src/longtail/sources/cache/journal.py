@@ -35,12 +35,12 @@ class FileRecord:
     """The result of decoding a file: why it is rejected, or its hashes and where its pixels are.
 
     Attributes:
-        stamp: of the file when it was decoded.
+        stamp: stamp of the file when it was decoded.
         reason: why it cannot be used; None if it can.
-        sha256: of its pixels.
+        sha256: checksum of its pixels.
         image_hash: see :func:`longtail.sources.decoding.difference_hash.image_hash`.
         truncated: whether the end of the file is missing.
-        location: of its pixels; None if they are not stored.
+        location: segment and row of its pixels; None if they are not stored.
     """
 
     stamp: str
@@ -57,8 +57,8 @@ class Segment:
 
     Attributes:
         rows: the number of images in it.
-        stamp: of the file when it was sealed; None while it is open.
-        sha256: of its array, once it is sealed.
+        stamp: stamp of the file when it was sealed; None while it is open.
+        sha256: checksum of its array, once it is sealed.
     """
 
     rows: int

@@ -88,7 +88,7 @@ class Decoded:
 
     Attributes:
         pixels: uint8 (size, size, 3).
-        sha256: of the pixels.
+        sha256: checksum of the pixels.
         image_hash: see :func:`longtail.sources.decoding.difference_hash.image_hash`.
         truncated: whether the end of the file is missing.
     """

@@ -36,7 +36,7 @@ def nearest_earlier_rows(hashes: UInt8Array, distance: int, count: int) -> Int64
 
     Args:
         hashes: uint8 (images, 64), one hash per row.
-        distance: in bits.
+        distance: largest number of bits in which rows differ.
         count: the largest number of rows to return for each.
 
     Returns:

@@ -24,7 +24,7 @@ class FrameSize:
     """Width and height of a photograph in pixels.
 
     Attributes:
-        stored: as its pixels are stored.
+        stored: width and height of the pixels as they are stored.
         orientation: how it is turned to be shown (EXIF 2.32, tag Orientation), 1 to 8.
     """
 

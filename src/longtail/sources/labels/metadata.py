@@ -35,12 +35,12 @@ class Entry:
     """What is known about an image before it is opened; all but the file may be empty.
 
     Attributes:
-        file: of the image.
-        species: that it shows.
-        series: of images that may be of several species, which no split divides.
+        file: file of the image.
+        species: species that it shows.
+        series: name of a series of images, maybe of several species, which no split divides.
         split: the official one.
         visit: night or trap; no split divides the images of a species from one visit.
-        folders: that a copy was in before; empty for files of the source.
+        folders: folders that a copy was in before; empty for files of the source.
     """
 
     file: ImageFileRef
