@@ -55,10 +55,10 @@ def names_table(
     """One row per photograph, with the columns of :func:`columns_of`.
 
     Args:
-        rule: of the recognizer.
-        files: the names of the photographs.
-        logits: (photographs, classes).
-        similarity: see :meth:`longtail.naming.novelty_scores.NoveltyScore.of`.
+        rule: decision rule of the recognizer.
+        files: names of the photographs.
+        logits: logits of the photographs, (photographs, classes).
+        similarity: argument of :meth:`longtail.naming.novelty_scores.NoveltyScore.of`.
     """
     decision = rule.decide(logits, similarity)
     scores, probabilities = rule.novelty_score.of(logits, similarity), decision.probabilities

@@ -71,7 +71,7 @@ def calibrate(logits: FloatArray, labels: Int64Array, assumed: Float64Array) -> 
     """Fit a temperature, and use it only if it helps images that it was not fitted on.
 
     Args:
-        logits: of the validation images, (images, classes).
+        logits: logits of the validation images, (images, classes).
         labels: (images,).
         assumed: the prior that the logits assume.
     """

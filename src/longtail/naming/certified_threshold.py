@@ -39,13 +39,13 @@ class Threshold:
     Attributes:
         threshold: None if no share of the answers can be certified.
         images: the number of validation images that it was chosen on.
-        effective_images: their effective number, if they are weighted to the stated prior.
-        answered: how many of them are answered.
-        wrong: how many of the answers are wrong.
-        error: the (weighted) share of wrong answers; None if none is given.
-        error_rate: the tolerated share.
-        confidence: that the true share is no larger.
-        note: the same in words.
+        effective_images: effective number of these images under the weights of the stated prior.
+        answered: number of these images with an answer.
+        wrong: number of wrong answers.
+        error: (weighted) share of wrong answers; None if there are no answers.
+        error_rate: tolerated share of wrong answers.
+        confidence: confidence level that the true share is at most ``error_rate``.
+        note: these figures in words.
     """
 
     threshold: float | None
@@ -71,7 +71,7 @@ class JudgedAnswers:
     Attributes:
         certainty: the probability of the answer.
         right: whether it is right.
-        weights: of the images; those of weight 0 do not count.
+        weights: weights of the images; those of weight 0 do not count.
     """
 
     certainty: Float64Array
@@ -85,9 +85,9 @@ def certify(answers: JudgedAnswers, error_rate: float, confidence: float, among:
     A larger error rate never certifies fewer answers.
 
     Args:
-        answers: to the validation images.
-        error_rate: the tolerated share of wrong ones among the answered.
-        confidence: that the true one is no larger.
+        answers: answers to the validation images.
+        error_rate: tolerated share of wrong answers.
+        confidence: confidence level that the true share is at most ``error_rate``.
         among: the images in words, for the note.
     """
     used = answers.weights > 0
@@ -139,10 +139,10 @@ class _Curve:
     Attributes:
         threshold: the distinct certainties.
         answered: the number of answers.
-        wrong: how many of them are wrong.
-        error: their weighted share.
-        upper: its upper bound at the confidence.
-        careful: the same with half the risk.
+        wrong: number of wrong answers.
+        error: weighted share of wrong answers.
+        upper: upper bound of that share at the confidence level.
+        careful: upper bound with half the risk.
         steps: the positions of the first sequence.
     """
 

@@ -22,15 +22,15 @@ class DecisionRule:
     """What of a recognizer decides on names.
 
     Attributes:
-        class_names: in the order of the logits.
-        temperature: by which the logits are divided.
-        assumed: the prior that they assume, (classes,).
-        prior: the stated prior, (classes,).
-        ranks: the species, and the ranks above them, lowest first.
-        thresholds: the smallest trusted probability of each rank; None if it is never trusted.
-        novelty_score: what photographs of unknown species are judged by.
-        novelty_threshold: its largest value of a known species; None without a threshold.
-        records: by rank and name, see :func:`longtail.naming.track_record.track_record`.
+        class_names: names of the classes, in the order of the logits.
+        temperature: divisor of the logits.
+        assumed: prior that the logits assume, (classes,).
+        prior: stated prior, (classes,).
+        ranks: species, and the ranks above them, lowest first.
+        thresholds: smallest trusted probability of each rank; None if it is never trusted.
+        novelty_score: score that detects photographs of unknown species.
+        novelty_threshold: largest score of a known species; None without a threshold.
+        records: records of :func:`longtail.naming.track_record.track_record`, by rank and name.
     """
 
     class_names: tuple[str, ...]
@@ -91,7 +91,7 @@ class DecisionRule:
 
         Args:
             logits: (photographs, classes).
-            similarity: see :meth:`longtail.naming.novelty_scores.NoveltyScore.of`.
+            similarity: argument of :meth:`longtail.naming.novelty_scores.NoveltyScore.of`.
         """
         if self.novelty_threshold is None:
             return np.zeros(len(logits), dtype=bool)
@@ -102,7 +102,7 @@ class DecisionRule:
 
         Args:
             logits: (photographs, classes).
-            similarity: see :meth:`longtail.naming.novelty_scores.NoveltyScore.of`.
+            similarity: argument of :meth:`longtail.naming.novelty_scores.NoveltyScore.of`.
         """
         probabilities = self.posteriors(logits)
         is_novel = self.is_novel(logits, similarity)
@@ -121,8 +121,8 @@ class BestGroup:
     """The most probable group of one rank; classes without a group count as one together.
 
     Attributes:
-        group: its position, (photographs,); ``NO_GROUP`` where these are the most probable.
-        probability: its probability, (photographs,).
+        group: position of the group, (photographs,); ``NO_GROUP`` for the classes without one.
+        probability: probability of the group, (photographs,).
     """
 
     group: Int64Array

@@ -19,8 +19,8 @@ def upper_bounds(wrong: BoolArray, weights: Float64Array, confidence: float) -> 
 
     Args:
         wrong: whether each answer is wrong, (images,).
-        weights: of the images, all above 0.
-        confidence: of each bound by itself.
+        weights: weights of the images, all above 0.
+        confidence: confidence level of each single bound.
 
     Returns:
         Shares, (images,).

@@ -29,7 +29,7 @@ class LabelledLogits:
     Attributes:
         logits: (images, classes).
         labels: (images,); -1 of species that the model was not shown.
-        neighbours: of the images; None if features are not compared.
+        neighbours: neighbours of the images; None if features are not compared.
     """
 
     logits: FloatArray

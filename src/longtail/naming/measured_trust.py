@@ -43,17 +43,17 @@ class TrustOnTest:
     """How often trusted names are wrong on the test set.
 
     Attributes:
-        images: test photographs of species that can occur.
-        trusted: how many of them get a trusted name of any rank.
-        wrong: how many of these names are wrong.
-        error: their share, weighted to the stated prior; None if no name is trusted.
-        low: the lower end of its exact interval.
-        high: the upper end.
-        tail_trusted: how many get the trusted name of a tail species.
-        tail_wrong: how many of these names are wrong.
-        unknown_images: photographs of species that the model was not shown.
-        unknown_trusted: how many of them get a trusted name, which is wrong.
-        note: the same in words.
+        images: number of test photographs of species that can occur.
+        trusted: number of these photographs with a trusted name of any rank.
+        wrong: number of wrong trusted names.
+        error: share of wrong names, weighted to the stated prior; None if no name is trusted.
+        low: lower end of the exact interval of ``error``.
+        high: upper end.
+        tail_trusted: number of photographs with the trusted name of a tail species.
+        tail_wrong: number of wrong names among these.
+        unknown_images: number of photographs of species that the model was not shown.
+        unknown_trusted: number of these with a trusted name, which is wrong.
+        note: these figures in words.
     """
 
     images: int
@@ -79,11 +79,11 @@ def trust_on_test(
     """Count the trusted names that are wrong.
 
     Args:
-        rule: its ranks and its prior.
+        rule: decision rule, for its ranks and its prior.
         tested: the photographs.
         unknown: the decisions on photographs of unknown species; None if there is none.
         is_tail: whether each class is one of the tail, (classes,).
-        confidence: of the interval.
+        confidence: confidence level of the interval.
     """
     decision, labels = tested.decision, tested.labels
     weights = prior_weights(rule, labels)

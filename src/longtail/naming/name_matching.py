@@ -42,8 +42,8 @@ class ClassMatcher:
     of a synonym; the same genus and epithet, whatever follows.
 
     Args:
-        class_names: in the order of the labels.
-        synonyms: see :func:`longtail.naming.synonyms.read_synonyms`.
+        class_names: names of the classes, in the order of the labels.
+        synonyms: table of :func:`longtail.naming.synonyms.read_synonyms`.
     """
 
     def __init__(self, class_names: Sequence[str], synonyms: Synonyms = NO_SYNONYMS) -> None:

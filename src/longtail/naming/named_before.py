@@ -24,9 +24,9 @@ class Named(NamedTuple):
     """What was found out about a photograph.
 
     Attributes:
-        logits: (classes,), and the similarity to learnt photographs if that is compared.
-        part: of the data set that has it; empty if none has it.
-        note: what makes its name less certain.
+        logits: logits, (classes,), and the similarity to learnt photographs if that is compared.
+        part: part of the data set that contains it; empty if none does.
+        note: reason why its name is less certain; empty if there is none.
     """
 
     logits: Float32Array
@@ -40,7 +40,7 @@ class NamedBefore:
     A damaged file is reported, and its photographs are computed again.
 
     Args:
-        folder: of the files, one per recognizer.
+        folder: folder of the files, one per recognizer.
         determinants: all that logits and parts of the data set depend on except the photographs,
             as plain values.
     """
@@ -59,8 +59,8 @@ class NamedBefore:
         """Remember photographs.
 
         Args:
-            contents: what identifies the content of each; those without are not remembered.
-            found: about each.
+            contents: key of the content of each; those without a key are not stored.
+            found: results for each.
         """
         pairs = zip(contents, found, strict=True)
         self._known |= {content: values for content, values in pairs if content}

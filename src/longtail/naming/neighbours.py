@@ -61,7 +61,7 @@ def learnt_features(store: Path, recognizer: Mapping[str, Any]) -> Float32Array 
 
     Args:
         store: the folder of finished trainings.
-        recognizer: its plain values.
+        recognizer: plain values of the recognizer.
 
     Returns:
         (photographs, features); None if new photographs are not compared with them.

@@ -48,9 +48,9 @@ class NoveltyScore:
 
     Attributes:
         name: one of ``LOGIT_SCORES`` and ``NEIGHBOUR_SCORES``.
-        temperature: by which the logits are divided for probabilities.
-        assumed: the prior that the logits assume, (classes,).
-        reference: for ``combined_ranks``, the quantiles at ``SHARES`` of the logarithm of the
+        temperature: divisor of the logits before the softmax.
+        assumed: prior that the logits assume, (classes,).
+        reference: for ``combined_ranks``: quantiles at ``SHARES`` of the logarithm of the
             largest probability (``max_probability``) and of the similarity
             (``nearest_neighbour``) of held-out photographs.
     """

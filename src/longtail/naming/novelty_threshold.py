@@ -44,15 +44,15 @@ class NoveltyThreshold:
 
     Attributes:
         score: the name of the score.
-        auroc: of each score that was compared, how often a held-out photograph looks more familiar
+        auroc: for each score that was compared, how often a held-out photograph looks more familiar
             than one as if its species were unknown; empty without enough held-out photographs.
-        reference: see :class:`longtail.naming.novelty_scores.NoveltyScore`.
+        reference: attribute of :class:`longtail.naming.novelty_scores.NoveltyScore`.
         threshold: the largest score that counts as known; None without enough held-out photographs.
         known_kept: the share of held-out photographs whose score is not above it, each species
             counting equally.
-        unknown_images: how many images of unknown species it was tested on.
-        unknown_accepted: the share of them that counts as known; None if untested.
-        note: the same in words.
+        unknown_images: number of images of unknown species that tested it.
+        unknown_accepted: share of them that counts as known; None if untested.
+        note: these figures in words.
     """
 
     score: str
@@ -76,7 +76,7 @@ def fit_novelty(
     Args:
         known: held-out photographs.
         unknown: photographs of species that the model was not shown; None if there is none.
-        temperature: of the probabilities.
+        temperature: temperature of the probabilities.
         assumed: the prior that the logits assume, (classes,).
     """
     tested = 0 if unknown is None else len(unknown.logits)

@@ -30,7 +30,7 @@ def assumed_prior(
     adjustment.
 
     Args:
-        loss: of the last epoch.
+        loss: loss of the last epoch.
         seen_counts: images of each class in the last epoch, all above 0: the training images, if
             each is seen once.
         mixed: whether the training mixes images and their labels.
@@ -56,7 +56,7 @@ def posteriors(
 
     Args:
         logits: (images, classes).
-        temperature: that the logits are divided by.
+        temperature: divisor of the logits.
         assumed: the prior that they assume, all above 0.
         target: the prior of the data they are applied to; 0 for a class that cannot occur.
 

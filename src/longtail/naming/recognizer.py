@@ -49,14 +49,14 @@ class TrainedTrial:
     """A finished training.
 
     Attributes:
-        trial: what was trained.
-        fingerprint: of its training.
-        loss: of its last epoch.
-        class_counts: its training images of each class, (classes,).
+        trial: trial that was trained.
+        fingerprint: fingerprint of its training.
+        loss: loss of its last epoch.
+        class_counts: number of training images of each class, (classes,).
         seen_counts: the images of each class that its last epoch had, see
             :attr:`longtail.trials.training_job.TrainingJob.seen_counts`.
         is_tail: whether each class is one of the tail, (classes,).
-        class_names: in the order of the labels.
+        class_names: names of the classes, in the order of the labels.
         image_size: the side of the stored images, to which photographs are cropped, in pixels.
     """
 
@@ -75,11 +75,11 @@ class HeldOutLogits:
     """Logits of images, none of them from a model that was trained on the image.
 
     Attributes:
-        validation: what calibration and thresholds are fitted on; may have no image.
-        test: what the track record and the errors of trusted names are counted on.
-        test_set: the name of that test set.
-        unknown: of images of classes that the model was not shown; None if there is none.
-        folds: of a cross-fitted trial, the fold of each image of ``validation``, (images,). The
+        validation: images that calibration and thresholds are fitted on; may be none.
+        test: images on which the track record and the errors of trusted names are counted.
+        test_set: name of that test set.
+        unknown: images of classes that the model was not shown; None if there is none.
+        folds: fold of each image of ``validation``, (images,), if the trial is cross-fitted. The
             same images are then those of ``test``. None for a trial of one model.
     """
 
@@ -95,7 +95,7 @@ class PriorAndTaxonomy:
     """What the user states about the new photographs.
 
     Attributes:
-        prior: how common each class is there, (classes,); sums to 1, and is 0 for a class that
+        prior: frequency of each class there, (classes,); sums to 1, and is 0 for a class that
             cannot occur.
         words: the same in words.
         taxonomy: the ranks above each class, lowest first.

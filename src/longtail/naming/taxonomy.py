@@ -62,8 +62,8 @@ class Rank:
         """The most probable group of some classes; ``NO_GROUP`` if that is none.
 
         Args:
-            classes: which ones, (classes,).
-            probabilities: (classes,).
+            classes: true for these classes, (classes,).
+            probabilities: probabilities of all classes, (classes,).
         """
         shares = np.bincount(self.group_of[classes] + 1, weights=probabilities[classes])
         return int(shares.argmax()) + NO_GROUP

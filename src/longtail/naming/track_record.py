@@ -24,11 +24,11 @@ def track_record(
     """Precision and recall of every name of every rank, whether it would be trusted or not.
 
     Args:
-        probabilities: of the species, (test images, classes).
-        labels: of the test images.
-        ranks: the species themselves, and what is above them.
-        train_counts: training images of each class.
-        confidence: of the exact intervals.
+        probabilities: probabilities of the species, (test images, classes).
+        labels: labels of the test images.
+        ranks: species themselves, and the ranks above them.
+        train_counts: number of training images of each class.
+        confidence: confidence level of the exact intervals.
 
     Returns:
         By rank and name: ``train_images``, ``test_images``, how often it was ``named`` and how
@@ -82,7 +82,7 @@ def overall_accuracy(record: Mapping[str, Mapping[str, Any]]) -> str:
     """How often the most probable species is right, in words; empty without test images.
 
     Args:
-        record: of each species, as :func:`track_record` returns it.
+        record: record of each species from :func:`track_record`.
 
     Examples:
         >>> of_a = {"test_images": 8, "right": 6, "recall": 0.75}

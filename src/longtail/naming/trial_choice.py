@@ -27,11 +27,11 @@ class ChosenTrial:
     """The trained trial that names photographs.
 
     Attributes:
-        trial: as it was trained, with the current compute parameters.
-        fingerprint: of its training.
-        pixels_sha256: the checksum of the data set's pixels.
-        weights_sha256: the checksum of the pretrained weights; None if it started at random.
-        seconds: how long its training took.
+        trial: trial as it was trained, with the current compute parameters.
+        fingerprint: fingerprint of its training.
+        pixels_sha256: checksum of the data set's pixels.
+        weights_sha256: checksum of the pretrained weights; None if it started at random.
+        seconds: duration of its training.
     """
 
     trial: Trial

@@ -19,9 +19,9 @@ class Namespace:
     """Makes the nodes of a namespace.
 
     Attributes:
-        name: the namespace.
-        tags: of its nodes.
-        arguments: the catalog's names of the arguments of functions.
+        name: name of the namespace.
+        tags: tags of its nodes.
+        arguments: names in the catalog by the arguments of functions.
     """
 
     name: str
@@ -34,9 +34,9 @@ class Namespace:
         """A node with the inputs that the function's arguments name.
 
         Args:
-            function: of the node. An argument with a default is left out where it is not known.
-            outputs: in the catalog.
-            name: of the node; by default that of the function.
+            function: function of the node. Unknown arguments with a default are left out.
+            outputs: names of the outputs in the catalog.
+            name: name of the node; by default that of the function.
             more: inputs by argument, in place of those of the namespace or besides them.
         """
         known = {**self.arguments, **more}

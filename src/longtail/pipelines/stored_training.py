@@ -34,9 +34,9 @@ def stored_or_trained(
     """The stored training of a job; if there is none, it is trained, after its first stage.
 
     Args:
-        job: what to train.
+        job: training that is needed.
         inputs: the data and the store.
-        all_epochs: of all stages, for the progress display; None for those of the job's trial.
+        all_epochs: epochs of all stages, for the progress display; None for those of the trial.
     """
     key, trial = job.fingerprint(inputs.pixels_sha256, inputs.weights_sha256), job.trial
     trainings, epochs = TrialStore(inputs.store), all_epochs or trial.epochs

@@ -17,8 +17,8 @@ class ClassSampling:
 
     Attributes:
         first_epoch: the first epoch with it, counted from 1.
-        exponent: of the class counts; None for progressively balanced sampling.
-        epochs: of the whole training.
+        exponent: exponent of the class counts; None for progressively balanced sampling.
+        epochs: number of epochs of the whole training.
         class_counts: the number of training images of each class, (classes,).
     """
 
@@ -62,9 +62,9 @@ def class_sampling(
     would not change how often a class is seen has no effect.
 
     Args:
-        sampling: of the method.
+        sampling: sampling of the method.
         class_counts: the number of training images of each class, (classes,).
-        epochs: of the training.
+        epochs: number of epochs of the training.
     """
     if sampling is None or len(set(class_counts[class_counts > 0].tolist())) <= 1:
         return None

@@ -24,7 +24,7 @@ def with_experts(
     difference from that.
 
     Args:
-        loss: of a method without experts.
+        loss: loss of a method without experts.
         experts: None for none.
         class_counts: the number of training images of each class, (classes,).
 

@@ -97,7 +97,7 @@ def engine_version(trial: Trial, class_counts: Int64Array) -> int:
     """The version of the code that determines the result of a training.
 
     Args:
-        trial: what is trained.
+        trial: trial to train.
         class_counts: the number of training images of each class, (classes,).
     """
     # A class without images has no mean to start at.
@@ -155,7 +155,7 @@ def fingerprint_with_features(alone: str, feature_images: Int64Array) -> str:
 
     Args:
         alone: the fingerprint of the training with the features of its training images alone.
-        feature_images: see :class:`longtail.trials.training_job.Split`.
+        feature_images: attribute of :class:`longtail.trials.training_job.Split`.
     """
     return _sha256_of_values(
         {"fingerprint": alone, "feature_images": sha256_of_arrays(feature_images)}
@@ -168,10 +168,10 @@ def second_stage_fingerprint(
     """The hash of a second stage, as 64 hexadecimal digits.
 
     Args:
-        trial: whose method has a second stage.
+        trial: trial whose method has a second stage.
         first_stage: the fingerprint of the first stage, which has the images and the seed.
         engine: the version of the code that determines the result.
-        objective: of the second stage.
+        objective: objective of the second stage.
     """
     stage, last = trial.method.second_stage, trial.last_stage
     assert stage is not None

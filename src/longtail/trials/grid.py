@@ -187,7 +187,7 @@ def _with_origin(
 
     Args:
         message: lines that begin with the key of the trial.
-        key: of the trial's parameters.
+        key: key of the trial's parameters.
         of_trial: the recipe in these parameters.
         layers: the other layers of its recipe, by key, the upper ones first.
     """

@@ -18,8 +18,8 @@ class NeededTraining:
     """A training that the results of some trials come from.
 
     Attributes:
-        fingerprint: of the training.
-        job: what is trained.
+        fingerprint: fingerprint of the training.
+        job: the training.
         trials: the names of the trials.
         is_stored: whether it need not be done.
         is_first_stage: whether the first of its trials needs it for a second stage only.
@@ -38,7 +38,7 @@ def needed_trainings(
     """The trainings of trials, each once, in the order of the trials; last stages come first.
 
     Args:
-        jobs: of the trials, each with the checksums of its pixels and of its weights.
+        jobs: trainings of the trials, each with the checksums of its pixels and of its weights.
         is_stored: whether the training with a fingerprint is in the store.
     """
     found: dict[str, TrainingJob] = {}

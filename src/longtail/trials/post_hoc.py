@@ -101,8 +101,8 @@ def evaluate(
 
     Args:
         post_hoc: the method, with one or several ``tau``.
-        logits: of the trained model, (images, classes).
-        labels: of all images; only those of validation images are used, (images,).
+        logits: logits of the trained model, (images, classes).
+        labels: labels of all images, (images,); only those of validation images are used.
         validation: true for validation images, (images,).
         class_counts: the number of training images of each class, (classes,).
         layer: the last layer of the trained model.
@@ -144,7 +144,7 @@ def described(stored: str, taus: Sequence[float]) -> str:
     """How a post-hoc method changed a training, in words that follow "of which".
 
     Args:
-        stored: see :func:`recorded`.
+        stored: text of :func:`recorded`.
         taus: the strengths that were used; they may differ between seeds.
     """
     values: dict[str, Any] = json.loads(stored)

@@ -35,11 +35,11 @@ class Split:
     """The images that a trial trains and validates on.
 
     Attributes:
-        train_images: their numbers in the data set, ascending, int64.
-        train_labels: their labels, int64.
-        validation_images: the numbers of the validation images; may be empty.
-        validation_labels: their labels.
-        classes: how many known classes the data set has. Some may have no training image.
+        train_images: numbers of the training images in the data set, ascending, int64.
+        train_labels: labels of these images, int64.
+        validation_images: numbers of the validation images; may be empty.
+        validation_labels: labels of these images.
+        classes: number of known classes of the data set. Some may have no training image.
         feature_images: images whose features a frozen backbone computes together, for several
             splits of them, ascending; None for those of the training images alone.
     """
@@ -70,10 +70,10 @@ class Split:
         """The split of a data set for one of its training sets.
 
         Args:
-            labels: of all images of the data set.
+            labels: labels of all images of the data set.
             subsets: one row per image and subset.
             train_set: the name of the training set.
-            classes: how many known classes the data set has.
+            classes: number of known classes of the data set.
             draw_seed: draws as many images of each class from all training images; None for the
                 images of ``subsets``.
         """
@@ -107,7 +107,7 @@ class TrainingJob:
         trial: backbone, method, recipe, seed and compute.
         split: the images.
         losses: the loss of each epoch.
-        sampling: how often each class is drawn; None if every epoch has each image once.
+        sampling: sampling of the classes; None if every epoch has each image once.
         first_stage: the training that this one starts from; None if it is the first.
     """
 

@@ -37,8 +37,8 @@ def read_images(
     """Read a data set's source.
 
     Args:
-        dataset: its parameters.
-        predict: how animals are cut by their boxes, and synonyms of names that people give.
+        dataset: parameters of the data set.
+        predict: parameters of cutting animals by their boxes, and synonyms of names.
         downloads: the folder of downloaded archives.
         decoded: the folder of decoded images.
         confirmed: the folder of photographs that people have named.

@@ -60,7 +60,7 @@ class CrossFitted:
 
     Attributes:
         job: the training of the model of all photographs.
-        fingerprint: of that training.
+        fingerprint: fingerprint of that training.
         images: the numbers of the photographs that measure, ascending. Each was held out once.
         held_out: the logits of each from the model that was trained without its fold, as if that
             had assumed the prior that the model of all photographs assumes; and the logits of

@@ -54,7 +54,7 @@ def fit_trial(
         index: the data set's index, one row per image.
         source: the summary of its source, with the checksum of the pixels.
         subsets: one row per image and subset.
-        trial: what to train.
+        trial: trial to train.
         store: the folder of finished trainings, and of the features of frozen backbones.
         weights: pretrained torch tensors by name, or None for random weights.
         weights_sha256: their checksum.
@@ -93,8 +93,8 @@ def evaluate_trial(
         source: the summary of its source, with the checksum of the pixels.
         subsets: one row per image and subset.
         model: the file of the trained weights.
-        card: of the training.
-        trial: what was trained.
+        card: card of the training.
+        trial: trial that was trained.
         store: the folder of finished trainings, of their logits, and of features.
 
     Returns:

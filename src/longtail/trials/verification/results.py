@@ -47,7 +47,7 @@ def verified_results(
     is not an error: it failed or has not run, and its row in the tables is empty.
 
     Args:
-        results: of one data set, with the fingerprint of each row's training.
+        results: results of one data set, with the fingerprint of each row's training.
         trainings: one row per trial, as :func:`longtail.evaluation.trainings.trainings_table` makes
             them.
         source: the summary of the data set's source.
@@ -152,8 +152,8 @@ def changes_since(job: TrainingJob, training: Mapping[Any, Any]) -> str:
     """What differs between a stored training and a job of another fingerprint.
 
     Args:
-        job: what is to be trained now.
-        training: its row of :func:`longtail.evaluation.trainings.trainings_table`.
+        job: training that is needed now.
+        training: row of :func:`longtail.evaluation.trainings.trainings_table`.
     """
     changed = list(_changes_of(job, training))
     return "; ".join(changed) or "the split, the images or the code have changed"

@@ -47,8 +47,8 @@ def verified_comparisons(comparisons: pd.DataFrame, results: pd.DataFrame) -> pd
     """The comparisons of methods with results, each over all seeds with results.
 
     Args:
-        comparisons: of one data set, see :func:`longtail.evaluation.comparisons.compare_methods`.
-        results: its verified results.
+        comparisons: table of :func:`longtail.evaluation.comparisons.compare_methods`, one data set.
+        results: verified results of the data set.
 
     Raises:
         DataError: if a comparison is over another number of seeds than there are results of.
@@ -75,8 +75,8 @@ def verified_novelty(novelty: pd.DataFrame, results: pd.DataFrame) -> pd.DataFra
     """How well the trainings of the results notice unknown classes.
 
     Args:
-        novelty: of one data set, see :func:`longtail.evaluation.novelty.novelty`.
-        results: its verified results.
+        novelty: table of :func:`longtail.evaluation.novelty.novelty`, of one data set.
+        results: verified results of the data set.
 
     Raises:
         DataError: if a trial's rows are of another training than its results.
@@ -100,7 +100,7 @@ def verified_answers(
     """The rows on single species or images of the trials that have results.
 
     Args:
-        table: with the fingerprint of each row's training and its ``test_set``.
+        table: rows with the fingerprint of their training and their ``test_set``.
         name: the name of the table, for the message.
         results: verified results of the data set.
         subsets: one row per image and subset.

@@ -109,9 +109,9 @@ def bundle_latex(
 
     Args:
         overall_results: section 5.1.
-        chapter: with the tables of the thesis' body.
-        appendix: in the thesis' layout.
-        intervals_appendix: with intervals.
+        chapter: chapter with the tables of the thesis' body.
+        appendix: appendix in the thesis' layout.
+        intervals_appendix: appendix with intervals.
         parts: the tables and the figures of each backbone, and other figures, by their paths.
     """
     files = {

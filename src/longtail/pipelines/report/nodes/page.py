@@ -61,8 +61,8 @@ def write_results_section(
 
     Args:
         contents: the backbones, in order.
-        reading_note: how to read the tables.
-        published_note: how many of the published results are compared.
+        reading_note: note on how to read the tables.
+        published_note: note on the number of published results that are compared.
         sections: HTML by backbone.
     """
     labels = {table.backbone: table.backbone_label for table in contents.tables}

@@ -29,8 +29,8 @@ def verify(
 
     Args:
         dataset: the current parameters of the data set.
-        trials: of the grid.
-        statistics: how intervals and tests are computed.
+        trials: trials of the grid.
+        statistics: parameters of intervals and tests.
         stored: the data set's ``source``, ``index`` and ``subsets``, and the tables to verify.
 
     Returns:
