@@ -131,12 +131,14 @@ def with_value(tree: Any, path: tuple[str, ...], value: Any) -> Any:
 def valid(base_files: dict[str, Any]) -> dict[type[Strict], dict[str, Any]]:
     """Valid raw values of each root, into which each example fits. Not to be changed."""
     parameters = parse(base_files | {"recipe": base_files["recipe"] | {"crop_padding": 0}})
-    of_grid = trials(parameters)
+    trial = trials(parameters)[0]
+    given = {"pretrained": True, "weights": "w.npz"}  # so that the backbone may be frozen
+    trial = trial.model_copy(update={"backbone": trial.backbone.model_copy(update=given)})
     roots: dict[type[Strict], Strict] = {
         Parameters: parameters,
-        Trial: of_grid[0],
+        Trial: trial,
         Contents: tables(parameters)["digits"],
-        Trials: Trials(trials=(of_grid[0],)),
+        Trials: Trials(trials=(trial,)),
     }
     return {root: checked.model_dump(mode="json") for root, checked in roots.items()}
 
