@@ -141,7 +141,7 @@ def test_a_model_is_judged_in_words() -> None:
         "MobileNetV2, SOFTMAX, trained on the long-tailed set (best on the validation images)"
         in text
     )
-    assert "Every test image is recognised of 1 species. None is recognised of" in text
+    assert "All test images of 1 species are recognised. No test image of" in text
     plain = " ".join(re.sub("<[^>]*>", "", text).split())
     assert (
         "Of 4 images of Idaea sp., 3 were called Noctua pronuba; of 4 of Noctua pronuba, 1 was "
