@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import signal
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
@@ -23,7 +22,6 @@ from longtail.errors import (
     SilentWorkerError,
     TrialsFailedError,
 )
-from longtail.provenance import TRIALS_AT_ONCE
 from longtail.runner import GridRunner
 from tests.pipelines.toy import (
     BACKBONES,
@@ -45,11 +43,6 @@ def test_everything_is_run_once() -> None:
     recorder = Recorder()
     assert execute(toy(), recorder) == 2 * 6 * 4
     assert sorted(recorder.started) == sorted(node.name for node in toy().nodes)
-
-
-def test_trials_are_told_how_many_run_at_once() -> None:
-    execute(toy(), Recorder())
-    assert os.environ[TRIALS_AT_ONCE] == "1"
 
 
 def test_preparation_then_trials_then_what_gathers_them() -> None:

@@ -9,9 +9,6 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
-# The environment variable by which a runner says how many trials run at once on this machine.
-TRIALS_AT_ONCE = "LONGTAIL_TRIALS_AT_ONCE"
-
 
 class Checkout(NamedTuple):
     """The commit that is checked out, and whether tracked files differ from it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -20,7 +19,7 @@ from longtail.catalog import LongtailCatalog
 from longtail.errors import ConfigurationError
 from longtail.kedro_internals import terminate
 from longtail.parameters import Compute
-from longtail.provenance import TRIALS_AT_ONCE, nvidia_gpus, usable_cores
+from longtail.provenance import nvidia_gpus, usable_cores
 from longtail.runner.engine import Pool, TrialRunner
 from longtail.workers import Versions
 
@@ -51,7 +50,6 @@ class GridRunner(TrialRunner):
         run_id: str,  # noqa: ARG002
     ) -> AbstractContextManager[Pool]:
         count = self.worker_count(trial_nodes, catalog)
-        os.environ[TRIALS_AT_ONCE] = str(count)  # worker processes inherit it
         if count > 1:
             return Processes(count, catalog, sink)
         return nullcontext(ThisProcess(here))

@@ -30,7 +30,6 @@ from longtail.learning.inference.trained_model import TrainedModel
 from longtail.learning.training.checkpoint import Checkpoint
 from longtail.learning.training.train import TrainingResult, train
 from longtail.parameters import CanonicalLoss, Compute, Recipe, Trial
-from longtail.provenance import TRIALS_AT_ONCE
 from longtail.trials.loss_schedule import LossSchedule
 from tests.learning.training.jobs import training_job
 
@@ -245,14 +244,11 @@ def test_size_decides_and_is_logged(
 
 def test_trials_side_by_side_share_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "free_bytes", lambda _: 100)
-    monkeypatch.delenv(TRIALS_AT_ONCE, raising=False)
     four = compute("auto").model_copy(update={"workers": 4})
     assert [memory.is_resident(four, size, CPU, "t") for size in (12, 13)] == [True, False]
     cores = compute("auto").model_copy(update={"workers": None, "threads": 2})
     monkeypatch.setattr(memory, "usable_cores", lambda: 8)
     assert memory.trials_at_once(cores) == 4
-    monkeypatch.setenv(TRIALS_AT_ONCE, "2")  # the runner knows the trials that there are
-    assert [memory.is_resident(four, size, CPU, "t") for size in (25, 26)] == [True, False]
 
 
 def test_container_limit_counts_without_cached_pages_of_files(

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
 
 import psutil
 import torch
 
 from longtail.parameters import Compute
-from longtail.provenance import TRIALS_AT_ONCE, usable_cores
+from longtail.provenance import usable_cores
 from longtail.wording import byte_size
 
 log = logging.getLogger(__name__)
@@ -51,9 +50,8 @@ def is_resident(compute: Compute, image_bytes: int, device: torch.device, trial:
 
 
 def trials_at_once(compute: Compute) -> int:
-    """Return how many trials run in parallel on a CPU, or may do so if no runner said it."""
-    told = os.environ.get(TRIALS_AT_ONCE)
-    return int(told) if told else compute.workers or max(1, usable_cores() // compute.threads)
+    """Return how many trials may run in parallel on a CPU."""
+    return compute.workers or max(1, usable_cores() // compute.threads)
 
 
 def free_bytes(device: torch.device) -> int:
