@@ -183,12 +183,12 @@ def test_a_damaged_version_of_any_dataset_is_refused(written: Written) -> None:
 def flipped(file: Path, position: int | None = None) -> Iterator[None]:
     """One bit of a file, by default in its middle, is flipped within the block."""
     content = file.read_bytes()
-    flip_bit(file, position)
-    try:
-        yield
-    finally:
-        if file.exists():
-            file.write_bytes(content)
+    with file.open("r+b") as same:  # it may have been replaced at the end, but for its other names
+        flip_bit(file, position)
+        try:
+            yield
+        finally:
+            same.write(content)
 
 
 def of_one_name(files: Iterable[Path]) -> list[Path]:
