@@ -15,8 +15,8 @@ from longtail.kedro_internals import CompiledPatterns
 SOURCES = Path(__file__).parents[1] / "src" / "longtail"
 ALLOWED = "kedro_internals.py"
 OWN = {"self", "cls", "super", "other"}
-# Documented names of the standard library: os._exit and namedtuple._fields.
-PUBLIC = {"_exit", "_fields"}
+# Documented names of the standard library: os._exit, namedtuple._fields and namedtuple._asdict.
+PUBLIC = {"_exit", "_fields", "_asdict"}
 
 
 def is_private(name: str) -> bool:

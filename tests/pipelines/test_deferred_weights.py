@@ -37,7 +37,7 @@ def data(counts: Any) -> dict[str, Any]:
     pixels = random.integers(0, 60, (len(labels), 16, 16, 3)) + 40 * labels[:, None, None, None]
     train, test = np.arange(counts.sum()), np.arange(counts.sum(), len(labels))
     parts = [("train", "long_tailed", train)]
-    parts += [("test", name, test) for name in TEST_SETS]
+    parts += [("test", name, test) for name in (*TEST_SETS, "balanced_head", "balanced_tail")]
     parts += [("validation", "validation", test)]
     subsets = [pd.DataFrame({"role": r, "name": n, "image": images}) for r, n, images in parts]
     return {
