@@ -14,6 +14,7 @@ from longtail.evaluation.comparisons import compare_methods
 from longtail.evaluation.predictions import Predictions, class_confusions, examples
 from longtail.evaluation.trainings import EXTERNAL, trainings_table
 from longtail.imbalance.group_sizes import is_tail_smaller
+from longtail.imbalance.profiles import GROUPS
 from longtail.imbalance.subsets import UNKNOWN, held_out_images, images_of, widest_test_set
 from longtail.parameters import Backbone, Statistics, Trial
 from longtail.pipelines.stored_training import TrainingInputs, stored_or_trained
@@ -214,10 +215,12 @@ def score_trial(
         five_crop_size=evaluation.get("five_crop_size") or float("nan"),  # older ones lack it
         **statistics.columns,
     )
-    test_sets = [widest_test_set(subsets)]
+    widest = widest_test_set(subsets)
+    test_sets = [widest]
     if is_tail_smaller(split.class_counts, labels, subsets):
-        # Parts of that set: the long-tailed one has few images of the tail.
-        prefix = "" if test_sets == ["natural"] else "balanced_"
+        images = metrics.set_index("test_set")["images"]
+        # Parts of all test images, or of the balanced ones: the long-tailed ones are few.
+        prefix = "" if images.reindex(list(GROUPS)).sum() == images[widest] else "balanced_"
         test_sets += [f"{prefix}head", f"{prefix}tail"]
     summary = _summary(scores.metrics, card, tau, test_sets)
     if is_external:  # before the display of trials begins
