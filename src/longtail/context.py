@@ -16,7 +16,7 @@ from longtail.catalog import LongtailCatalog
 from longtail.config import GridConfigLoader
 from longtail.pipeline_registry import create_pipelines
 from longtail.project import find_root, set_root
-from longtail.trials.method_warnings import method_warnings, recipe_warnings
+from longtail.trials.grid_warnings import method_warnings, recipe_warnings
 from longtail.trials.overrides import unused_overrides
 
 log = logging.getLogger(__name__)

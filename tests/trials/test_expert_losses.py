@@ -22,8 +22,8 @@ from longtail.parameters import (
 )
 from longtail.trials.canonical_loss import canonical
 from longtail.trials.expert_losses import reversed_counts, with_experts
+from longtail.trials.grid_warnings import double_corrections
 from longtail.trials.loss_schedule import loss_schedule
-from longtail.trials.method_warnings import double_corrections
 
 COUNTS = np.array([50, 2, 10, 5])
 SOFTMAX = Softmax(name="softmax")

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from longtail.parameters import Classifier, Method, Recipe, SecondStage, Trial
 from longtail.parameters.messages import describe
 from longtail.trials.fingerprint import OF_SECOND_STAGE_NOT_HASHED
-from longtail.trials.method_warnings import double_corrections
+from longtail.trials.grid_warnings import double_corrections
 from longtail.trials.training_job import Split, TrainingJob
 
 MakeTrial = Callable[..., Trial]

@@ -33,8 +33,8 @@ from longtail.parameters import (
     Trial,
     ViewAugmentation,
 )
+from longtail.trials.grid_warnings import double_corrections
 from longtail.trials.loss_schedule import loss_schedule
-from longtail.trials.method_warnings import double_corrections
 from tests.learning.training.jobs import killed_after, same_weights, training_job
 from tests.learning.training.test_freezing import LABELS, PIXELS, pretrained
 

@@ -31,7 +31,7 @@ from longtail.parameters import (
 from longtail.parameters.layers import merge
 from longtail.parameters.run import parse
 from longtail.trials import grid
-from longtail.trials.method_warnings import double_corrections, method_warnings, recipe_warnings
+from longtail.trials.grid_warnings import double_corrections, method_warnings, recipe_warnings
 from tests.custom_losses import Given
 
 from ..conftest import PROJECT
