@@ -26,8 +26,8 @@ from longtail.errors import (
 )
 from longtail.interruption import interruptible
 from longtail.runner import failures
+from longtail.runner.schedule import Schedule, Unit
 from longtail.runner.work import work_of_trials
-from longtail.schedule import Schedule, Unit
 from longtail.trials.tags import TRIAL_TAG
 from longtail.wording import counted
 from longtail.workers import Versions

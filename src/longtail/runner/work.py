@@ -14,7 +14,7 @@ from longtail.catalog import LongtailCatalog
 from longtail.errors import ConfigurationError
 from longtail.layout import STORE
 from longtail.parameters import Trial
-from longtail.schedule import Unit
+from longtail.runner.schedule import Unit
 from longtail.storage.store import TrialStore
 from longtail.time_left import StageWork, TrialWork
 from longtail.trials.needed_trainings import needed_trainings, training_kinds

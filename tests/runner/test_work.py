@@ -15,8 +15,8 @@ from kedro.pipeline import Node
 from longtail.catalog import LongtailCatalog
 from longtail.errors import ConfigurationError
 from longtail.parameters import Method, Trial
+from longtail.runner.schedule import Unit
 from longtail.runner.work import work_of_trials
-from longtail.schedule import Unit
 from longtail.storage.store import MODEL_FILE
 from longtail.trials.training_job import Split, TrainingJob
 
