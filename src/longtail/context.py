@@ -16,7 +16,7 @@ from longtail.catalog import LongtailCatalog
 from longtail.config import GridConfigLoader
 from longtail.pipeline_registry import create_pipelines
 from longtail.project import find_root, set_root
-from longtail.trials.grid_warnings import method_warnings, recipe_warnings
+from longtail.trials.grid_warnings import method_warnings, no_effect_warnings
 from longtail.trials.overrides import unused_overrides
 
 log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ class GridContext(KedroContext):
         for name in parameters.grid.methods:
             for sentence in method_warnings(parameters.methods[name]):
                 log.warning("%s", sentence)
-        for sentence in recipe_warnings(trials):
+        for sentence in no_effect_warnings(trials):
             log.warning("%s", sentence)
         self._pipelines = create_pipelines(parameters, trials)
         self._register_pipelines()

@@ -31,7 +31,7 @@ from longtail.parameters import (
 from longtail.parameters.layers import merge
 from longtail.parameters.run import parse
 from longtail.trials import grid
-from longtail.trials.grid_warnings import double_corrections, method_warnings, recipe_warnings
+from longtail.trials.grid_warnings import double_corrections, method_warnings, no_effect_warnings
 from tests.custom_losses import Given
 
 from ..conftest import PROJECT
@@ -173,7 +173,7 @@ def test_no_environment_has_warnings(environment: Path, base_config: dict[str, A
     parameters = parse(merge(base_config, *layers))
     methods = parameters.methods.values()
     assert [sentence for method in methods for sentence in method_warnings(method)] == []
-    assert list(recipe_warnings(grid.trials(parameters))) == []
+    assert list(no_effect_warnings(grid.trials(parameters))) == []
 
 
 def test_cached_views_that_no_trial_uses_are_named(
@@ -182,10 +182,71 @@ def test_cached_views_that_no_trial_uses_are_named(
     backbone = Backbone(name="r", label="R", architecture="resnet18", pretrained=True)
     views = {"cached_views": 4, "crop_padding": 2}
     trials = [make_trial(recipe=make_recipe(**views))]
-    assert list(recipe_warnings(trials)) == [
-        "recipe.cached_views is 4, but has no effect: no trial has a frozen backbone without "
+    assert list(no_effect_warnings(trials)) == [
+        "recipe.cached_views has no effect: no trial that has it has a frozen backbone without "
         "adapters (recipe.freeze: backbone)",
     ]
     trials.append(make_trial(backbone=backbone, recipe=make_recipe(**views, freeze="backbone")))
-    assert list(recipe_warnings(trials)) == []
-    assert list(recipe_warnings([make_trial()])) == []
+    assert list(no_effect_warnings(trials)) == []
+    assert list(no_effect_warnings([make_trial()])) == []
+
+
+FROZEN = {"freeze": "backbone"}
+
+
+@pytest.mark.parametrize(
+    ("unused", "used", "sentence"),
+    [
+        (
+            {"recipe": {"cosine_start": "class_means"}},
+            {"recipe": {"cosine_start": "class_means", **FROZEN}},
+            "recipe.cosine_start has no effect: no trial that has it has a frozen backbone "
+            "(recipe.freeze: backbone)",
+        ),
+        (
+            {"recipe": {"layer_decay": 0.7, **FROZEN}},
+            {"recipe": {"layer_decay": 0.7, "freeze": 0.5}},
+            "recipe.layer_decay has no effect: in all trials that have it the backbone is frozen, "
+            "and the classifier is one layer. Set recipe.freeze to none or a share of the layers, "
+            "or recipe.layer_decay to 1",
+        ),
+        (
+            {"recipe": FROZEN, "experts": Experts(shared=0.5)},
+            {"experts": Experts(shared=0.5)},
+            "methods.m.experts.shared has no effect: experts always share a frozen backbone "
+            "(recipe.freeze: backbone). Leave it out",
+        ),
+        (
+            {"backbone": {"weights": "w.npz"}},
+            {"backbone": {"weights": "w.npz", "pretrained": True}},
+            "backbones.b.weights has no effect: the network starts from random weights. Set "
+            "pretrained of this backbone to true",
+        ),
+        (
+            {"draw_per_seed": True, "train_set": "natural"},
+            {"draw_per_seed": True, "train_set": "balanced"},
+            "grid.draw_per_seed has no effect: the training set natural has all images, so that "
+            "all seeds train on the same ones",
+        ),
+    ],
+)
+def test_a_key_that_changes_no_trial_is_named(
+    unused: dict[str, Any],
+    used: dict[str, Any],
+    sentence: str,
+    make_trial: Callable[..., Trial],
+    make_recipe: Callable[..., Recipe],
+) -> None:
+    def trial(values: dict[str, Any]) -> Trial:
+        rest = dict(values)
+        network = {"name": "b", "label": "B", "architecture": "vit_micro"}
+        return make_trial(
+            recipe=make_recipe(**rest.pop("recipe", {})),
+            backbone=Backbone(**network, **rest.pop("backbone", {})),
+            method=Method(name="m", label="M", loss=SOFTMAX, experts=rest.pop("experts", None)),
+            **rest,
+        )
+
+    assert list(no_effect_warnings([trial(unused)])) == [sentence]
+    assert list(no_effect_warnings([trial(used)])) == []
+    assert list(no_effect_warnings([trial(unused), trial(used)])) == []

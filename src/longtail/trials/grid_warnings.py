@@ -1,13 +1,22 @@
-"""Warnings of methods and recipes that can be trained, but are probably not as intended."""
+"""Warnings of methods and keys that can be trained, but are probably not as intended."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from longtail.errors import ConfigurationError
-from longtail.parameters import LDAM, Classifier, Loss, Method, PostHocLogitAdjustment, Trial
+from longtail.parameters import (
+    LDAM,
+    Classifier,
+    Experts,
+    Loss,
+    Method,
+    PostHocLogitAdjustment,
+    Trial,
+)
 from longtail.trials.canonical_loss import canonical
 from longtail.wording import listed
 
@@ -34,14 +43,76 @@ def method_warnings(method: Method) -> Iterator[str]:
             )
 
 
-def recipe_warnings(trials: Sequence[Trial]) -> Iterator[str]:
-    """Sentences on what a grid sets in recipes, but no trial uses."""
-    views = [trial for trial in trials if trial.recipe.cached_views > 1]
-    if views and not any(trial.recipe.has_fixed_features for trial in views):
-        yield (
-            f"recipe.cached_views is {views[0].recipe.cached_views}, but has no effect: no trial "
-            f"has a frozen backbone without adapters (recipe.freeze: backbone)"
-        )
+def no_effect_warnings(trials: Sequence[Trial]) -> Iterator[str]:
+    """Sentences on keys that a grid sets and none of its trials uses."""
+    for condition in CONDITIONS:
+        setting: dict[str, list[Trial]] = {}
+        for trial in trials:
+            if condition.is_set(trial):
+                setting.setdefault(condition.key(trial), []).append(trial)
+        for key, those in setting.items():
+            if not any(map(condition.is_used, those)):
+                yield f"{key} has no effect: {condition.reason}"
+
+
+class Condition(NamedTuple):
+    """When a key has an effect.
+
+    Attributes:
+        key: the key of a trial, as the parameters name it.
+        is_set: whether a trial has another value than the default.
+        is_used: whether that changes the trial.
+        reason: why it changes none, and what to do.
+    """
+
+    key: Callable[[Trial], str]
+    is_set: Callable[[Trial], bool]
+    is_used: Callable[[Trial], bool]
+    reason: str
+
+
+CONDITIONS = (
+    Condition(
+        lambda _: "recipe.cached_views",
+        lambda trial: trial.recipe.cached_views > 1,
+        lambda trial: trial.recipe.has_fixed_features,
+        "no trial that has it has a frozen backbone without adapters (recipe.freeze: backbone)",
+    ),
+    Condition(
+        lambda _: "recipe.cosine_start",
+        lambda trial: trial.recipe.cosine_start != "random",
+        # Of a linear classifier too: it stands in recipes that several methods share.
+        lambda trial: trial.recipe.freeze == "backbone",
+        "no trial that has it has a frozen backbone (recipe.freeze: backbone)",
+    ),
+    Condition(
+        lambda _: "recipe.layer_decay",
+        lambda trial: trial.recipe.layer_decay < 1,
+        lambda trial: not trial.recipe.has_fixed_features,
+        "in all trials that have it the backbone is frozen, and the classifier is one layer. Set "
+        "recipe.freeze to none or a share of the layers, or recipe.layer_decay to 1",
+    ),
+    Condition(
+        lambda trial: f"methods.{trial.method.name}.experts.shared",
+        lambda trial: (
+            trial.method.experts is not None and trial.method.experts.shared != Experts().shared
+        ),
+        lambda trial: trial.recipe.freeze != "backbone",
+        "experts always share a frozen backbone (recipe.freeze: backbone). Leave it out",
+    ),
+    Condition(
+        lambda trial: f"backbones.{trial.backbone.name}.weights",
+        lambda trial: trial.backbone.weights is not None,
+        lambda trial: trial.backbone.pretrained,
+        "the network starts from random weights. Set pretrained of this backbone to true",
+    ),
+    Condition(
+        lambda _: "grid.draw_per_seed",
+        lambda trial: trial.draw_per_seed,
+        lambda trial: trial.train_set != "natural",
+        "the training set natural has all images, so that all seeds train on the same ones",
+    ),
+)
 
 
 def double_corrections(method: Method) -> list[str]:
