@@ -137,7 +137,8 @@ def test_a_wrong_form_is_refused(name: str, said: str) -> None:
         ({"experts_summed": True}, "leave out experts_summed"),
         (
             {"spared": np.ones(3, bool), "spared_probability": 1.0},
-            "the loss 'custom' is 0 for every image: all classes are spared with probability 1",
+            "the loss 'tests.custom_losses.Given' is 0 for every image: all classes are "
+            "spared with probability 1",
         ),
     ],
 )

@@ -239,10 +239,10 @@ def test_a_key_that_changes_no_trial_is_named(
 ) -> None:
     def trial(values: dict[str, Any]) -> Trial:
         rest = dict(values)
-        network = {"name": "b", "label": "B", "architecture": "vit_micro"}
+        network: dict[str, Any] = {"name": "b", "label": "B", "architecture": "vit_micro"}
         return make_trial(
             recipe=make_recipe(**rest.pop("recipe", {})),
-            backbone=Backbone(**network, **rest.pop("backbone", {})),
+            backbone=Backbone(**network | rest.pop("backbone", {})),
             method=Method(name="m", label="M", loss=SOFTMAX, experts=rest.pop("experts", None)),
             **rest,
         )

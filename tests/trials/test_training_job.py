@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from longtail.errors import ConfigurationError
-from longtail.parameters import BalancedSoftmax, Classifier, Method, Trial
+from longtail.parameters import (
+    BalancedSoftmax,
+    CustomLoss,
+    DeferredWeights,
+    Method,
+    SecondStage,
+    Softmax,
+    Trial,
+)
 from longtail.trials.fingerprint import fingerprint
 from longtail.trials.training_job import Split, TrainingJob
 
@@ -105,10 +114,49 @@ def test_features_computed_with_those_of_other_images_are_another_training(
     assert len({key(None), key([0, 1, 2, 3, 7]), key([0, 1, 2, 5, 7])}) == 3
 
 
-def test_loss_that_needs_every_class_is_refused(
+SOFTMAX = Softmax(name="softmax")
+ADJUSTED = BalancedSoftmax(name="balanced_softmax")
+SHORT = CustomLoss(name="custom", type="tests.custom_losses.TooShort")
+NEEDS_ALL = "needs a training image of every class, but 1 class has none, the first with label 2"
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"loss": ADJUSTED}, f"methods.m: the loss 'balanced_softmax' {NEEDS_ALL}"),
+        ({"loss": SHORT}, f"methods.m: the loss 'tests.custom_losses.TooShort' {NEEDS_ALL}"),
+        (
+            {"loss": SOFTMAX, "deferred_weights": DeferredWeights()},
+            f"methods.m: deferred_weights {NEEDS_ALL}",
+        ),
+        (
+            {"loss": SOFTMAX, "second_stage": SecondStage(epochs=1, loss=ADJUSTED)},
+            f"methods.m.second_stage: the loss 'balanced_softmax' {NEEDS_ALL}",
+        ),
+        # The second stage is softmax, which needs none.
+        (
+            {"loss": ADJUSTED, "second_stage": SecondStage(epochs=1)},
+            f"methods.m: the loss 'balanced_softmax' {NEEDS_ALL}",
+        ),
+    ],
+)
+def test_a_loss_that_needs_every_class_is_refused_by_the_key_of_its_method(
+    values: dict[str, Any], said: str, split: Split, make_trial: Callable[..., Trial]
+) -> None:
+    method = Method(name="m", label="M", **values)
+    with pytest.raises(ConfigurationError) as raised:
+        TrainingJob.of(make_trial(method=method), split)
+    assert str(raised.value) == said
+
+
+def test_wrong_values_of_a_loss_of_the_users_are_told_with_the_key_of_its_method(
     split: Split, make_trial: Callable[..., Trial]
 ) -> None:
-    loss = BalancedSoftmax(name="balanced_softmax")
-    method = Method(name="m", label="M", loss=loss, classifier=Classifier())
-    with pytest.raises(ConfigurationError, match="training image of every class"):
-        TrainingJob.of(make_trial(method=method), split)
+    of_all = replace(split, train_labels=np.array([1, 0, 2, 3]))
+    method = Method(name="m", label="M", loss=SHORT)
+    with pytest.raises(ConfigurationError) as raised:
+        TrainingJob.of(make_trial(method=method), of_all)
+    assert str(raised.value) == (
+        "methods.m: the loss 'tests.custom_losses.TooShort' must give offsets as a NumPy array of "
+        "4 numbers from -1e+06 to 1e+06, found the shape (3,)"
+    )

@@ -46,12 +46,13 @@ def canonical(loss: Loss, classifier: Classifier, class_counts: Int64Array) -> C
         ConfigurationError: if the loss needs an image of every class and a class has none, or if
             it is 0 for every image.
     """
+    name = loss.type if isinstance(loss, CustomLoss) else loss.name
     if not isinstance(loss, Softmax | Focal):
-        refuse_missing_classes(class_counts, f"the loss '{loss.name}'")
+        refuse_missing_classes(class_counts, f"the loss '{name}'")
     form = _form(loss, classifier, class_counts.astype(np.float64))
     if form.spared is not None and form.spared.all() and form.spared_probability == 1:
         raise ConfigurationError(
-            f"the loss '{loss.name}' is 0 for every image: all classes are spared with probability "
+            f"the loss '{name}' is 0 for every image: all classes are spared with probability "
             f"1, so that nothing is learned. Spare fewer classes, or spare them less often"
         )
     return form

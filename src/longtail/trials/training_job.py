@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from longtail.arrays import Float64Array, Int64Array
+from longtail.errors import ConfigurationError
 from longtail.imbalance.subsets import class_counts, images_of
 from longtail.parameters import CustomLoss, Recipe, SecondStage, Trial
 from longtail.trials.class_sampling import ClassSampling, class_sampling, seen_counts
@@ -122,13 +123,20 @@ class TrainingJob:
         """The job of a trial.
 
         Raises:
-            ConfigurationError: if the loss needs an image of every class and a class has none.
+            ConfigurationError: naming the key of the method, if its loss cannot be computed: it
+                needs an image of every class and a class has none, or it is the user's and wrong.
         """
         last, counts = trial.last_stage, split.class_counts
+        try:
+            losses = loss_schedule(last.method, counts, last.recipe.epochs)
+        except ConfigurationError as error:
+            key = f"methods.{trial.method.name}"
+            key += "" if trial.method.second_stage is None else ".second_stage"
+            raise ConfigurationError(f"{key}: {error}") from error
         return cls(
             trial,
             split,
-            loss_schedule(last.method, counts, last.recipe.epochs),
+            losses,
             class_sampling(last.method.sampling, counts, last.recipe.epochs),
             None if trial.method.second_stage is None else cls.of(trial.first_stage, split),
         )
