@@ -53,7 +53,8 @@ def test_the_error_names_the_trial_the_reason_and_the_retry(failed: Run) -> None
     assert f"train.{FAILING}" in message
     assert "loss is" in message
     assert "recipe.learning_rate" in message
-    assert f"kedro run --pipelines=full --namespaces=train.{FAILING}" in message
+    retry = f"kedro run --pipelines=full --namespaces=train.{FAILING}"
+    assert f"\n    After that, to retry only this trial: {retry}\n" in message
     assert not any(other in message for other in OTHERS)
 
 

@@ -20,6 +20,7 @@ from longtail.errors import (
     DiskFullError,
     RunInterruptedError,
     SilentWorkerError,
+    TrainingError,
     TrialsFailedError,
 )
 from longtail.runner import GridRunner
@@ -126,6 +127,31 @@ def test_a_failed_trial_does_not_affect_the_others() -> None:
     assert f"{trial_name('small', 'odd')}: ValueError: boom 1" in message
     assert f"kedro run --pipelines=full --namespaces={trial_name('small', 'odd')}" in message
     assert trial_name("large", "odd") not in message
+
+
+def diverged(_: int) -> int:
+    raise TrainingError("the loss is nan. Lower recipe.learning_rate")
+
+
+@pytest.mark.parametrize(
+    ("fails", "said"),
+    [
+        (
+            diverged,
+            "the loss is nan. Lower recipe.learning_rate\n"
+            "    After that, to retry only this trial: ",
+        ),
+        (broken, "ValueError: boom 1\n    To retry only this trial: "),
+    ],
+)
+def test_a_trial_that_would_fail_again_is_retried_after_a_change(
+    fails: Callable[[int], int], said: str
+) -> None:
+    with pytest.raises(TrialsFailedError) as raised:
+        execute(toy({"small.odd": fails}))
+    name, message = trial_name("small", "odd"), str(raised.value)
+    assert f"\n  {name}: {said}kedro run --pipelines=full --namespaces={name}\n" in message
+    assert message.endswith("\nFinished trials are trained again only if their parameters change.")
 
 
 def test_a_trial_is_run_again_as_often_as_its_worker_is_silent() -> None:

@@ -30,10 +30,12 @@ def summary(failures: Mapping[str, BaseException]) -> str:
     lines = [f"{counted(len(failures), 'trial')} failed; the others are finished and saved:"]
     for namespace, error in failures.items():
         lines.append(f"  {namespace}: {reason(error)}")
-        lines.append(f"    To retry only this trial: {_command()} --namespaces={namespace}")
+        # Without what its message says, the same command would fail again.
+        retry = "After that, to retry" if isinstance(error, LongtailError) else "To retry"
+        lines.append(f"    {retry} only this trial: {_command()} --namespaces={namespace}")
     lines.append(
         f"To retry all failed trials and make the tables again: {_command()}\n"
-        f"Finished trials are not trained again."
+        f"Finished trials are trained again only if their parameters change."
     )
     return "\n".join(lines)
 
