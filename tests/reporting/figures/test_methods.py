@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from PIL import Image
 
 from longtail.arrays import UInt8Array
@@ -23,6 +24,7 @@ from longtail.reporting.figures.reliability import HISTOGRAM, reliability, relia
 from longtail.reporting.figures.tail_against_head import (
     FAMILY_STYLES,
     OF_NO_FAMILY,
+    STYLE_OF_BASELINE,
     tail_against_head,
 )
 from longtail.reporting.page.backbone_figures import figure_captions
@@ -455,4 +457,20 @@ def test_without_a_tail_there_is_nothing_to_compare_with_the_head(drawn: list[Fi
 def test_no_two_families_look_alike() -> None:
     assert list(FAMILY_STYLES) == list(FAMILIES)
     markers = {marker for _, marker in FAMILY_STYLES.values()}
-    assert len(markers - {OF_NO_FAMILY[1]}) == len(FAMILIES)
+    assert len(markers | {STYLE_OF_BASELINE[1], OF_NO_FAMILY[1]}) == len(FAMILIES) + 2
+    assert STYLE_OF_BASELINE[0] != OF_NO_FAMILY[0]
+
+
+def test_a_method_that_names_no_family_does_not_look_like_softmax(drawn: list[Figure]) -> None:
+    table = make_table("softmax", "focal", train_set="long_tailed")
+    none = {"softmax": None, "focal": None}
+    tail_against_head(summaries(TRIALS), Contents(tables=(table,), methods=()), none)
+    [figure] = drawn
+    bars: list[Any] = figure.axes[0].containers
+    points = [container.lines[0] for container in bars]
+    entries = [entry for entry in figure.legends[0].legend_handles if isinstance(entry, Line2D)]
+    for lines in (points, entries):
+        assert [(line.get_color(), line.get_marker()) for line in lines] == [
+            ("#9a9a9a", "*"),
+            ("#555555", ">"),
+        ]

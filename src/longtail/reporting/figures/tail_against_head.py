@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from longtail.evaluation.comparisons import BASELINE
 from longtail.parameters import FAMILIES, Contents, Family, Table, TrainSet, family_label
 from longtail.reporting.figures import drawing
 from longtail.reporting.figures.drawing import GREY, MARKERS, PALETTE, Picture
@@ -30,7 +31,9 @@ FAMILY_STYLES: dict[Family, tuple[str, str]] = {
     for place, family in enumerate(FAMILIES)
 }
 HEADINGS = frozenset(map(family_label, FAMILIES))
-OF_NO_FAMILY = (GREY, "*")
+STYLE_OF_BASELINE = (GREY, "*")
+# Of other methods that name no family, such as a user's own.
+OF_NO_FAMILY = ("#555555", ">")
 
 
 def tail_against_head(
@@ -47,7 +50,8 @@ def tail_against_head(
     Args:
         scores: table of :func:`longtail.evaluation.summaries.summarise`, of all tables.
         contents: tables, with labels and their order.
-        families: families of the methods by name; None for the baseline.
+        families: families of the methods by name; None for the baseline, and for methods of no
+            family.
         grouped_by: training set whose class sizes define head and tail.
     """
     prefix = fair_prefix(grouped_by)
@@ -69,7 +73,7 @@ def tail_against_head(
         head, tail = (_accuracies(scores, table, f"{prefix}{part}") for part in ("head", "tail"))
         for row in head.add_suffix("_head").join(tail.add_suffix("_tail")).itertuples():
             method = str(row.Index)
-            place = _point(axes, row, _style(families.get(method)))
+            place = _point(axes, row, _style(method, families.get(method)))
             points.setdefault(axes, {})[str(numbers[method])] = place
         axes.set_title(drawing.drawn_text(table.backbone_label), fontsize=10)
         for axis in (axes.xaxis, axes.yaxis):
@@ -104,8 +108,10 @@ def _accuracies(scores: pd.DataFrame, table: Table, test_set: str) -> pd.DataFra
     return rows.set_index("method")[["value", "low", "high"]]
 
 
-def _style(family: Family | None) -> tuple[str, str]:
-    return OF_NO_FAMILY if family is None else FAMILY_STYLES[family]
+def _style(method: str, family: Family | None) -> tuple[str, str]:
+    if family is not None:
+        return FAMILY_STYLES[family]
+    return STYLE_OF_BASELINE if method == BASELINE else OF_NO_FAMILY
 
 
 def _point(axes: Axes, row: Any, style: tuple[str, str]) -> tuple[float, float]:
@@ -133,12 +139,8 @@ def _legend(
             continue
         if family is not None:
             entries.append(Line2D([], [], ls="", label=family_label(family)))
-        colour, marker = _style(family)
-        entries += [
-            Line2D(
-                [], [], ls="", marker=marker, color=colour,
-                label=f"{numbers[method]} {drawing.drawn_text(labels[method])}",
-            )
-            for method in methods
-        ]  # fmt: skip
+        for method in methods:
+            colour, marker = _style(method, family)
+            label = f"{numbers[method]} {drawing.drawn_text(labels[method])}"
+            entries.append(Line2D([], [], ls="", marker=marker, color=colour, label=label))
     return entries
