@@ -15,6 +15,7 @@ from longtail.evaluation.trainings import trainings_table
 from longtail.imbalance.cut import cut
 from longtail.parameters import (
     Backbone,
+    CustomLoss,
     Dataset,
     Focal,
     Method,
@@ -26,6 +27,7 @@ from longtail.parameters import (
 from longtail.trials.post_hoc import NONE, recorded
 from longtail.trials.training_job import Split, TrainingJob
 from longtail.trials.verification import (
+    changes_since,
     check_data,
     check_statistics,
     trial_names,
@@ -39,6 +41,11 @@ MakeTrial = Callable[..., Trial]
 CLASSES, IMAGES = 6, 30
 PRETRAINED = Backbone(name="big", label="L", architecture="vit_small_patch16_224", pretrained=True)
 FOCAL = Method(name="focal", label="L", loss=Focal(name="focal", gamma=2))
+
+NOT_RECORDED = (
+    r"a change that is not recorded, of the images \(datasets\.toy\.source\) or their split "
+    r"\(datasets\.toy\.imbalance\)"
+)
 
 
 @pytest.fixture
@@ -87,19 +94,20 @@ def stored(dataset: Dataset, *trials: Trial, weights_sha256: str | None = None) 
         "classes": CLASSES,
         "sha256": "ab" * 32,
     }
-    cards = [
-        {
-            "trial": trial.name,
-            "trained_by": trial.name,
-            "fingerprint": TrainingJob.of(
-                trial, Split.of(labels, subsets, trial.train_set, CLASSES)
-            ).fingerprint("ab" * 32, weights_sha256),
-            "parameters": trial.model_dump(mode="json"),
-            "weights_sha256": weights_sha256,
-            "engine": 1,
-        }
-        for trial in trials
-    ]
+    cards = []
+    for trial in trials:
+        job = TrainingJob.of(trial, Split.of(labels, subsets, trial.train_set, CLASSES))
+        cards.append(
+            {
+                "trial": trial.name,
+                "trained_by": trial.name,
+                "fingerprint": job.fingerprint("ab" * 32, weights_sha256),
+                "parameters": trial.model_dump(mode="json"),
+                "weights_sha256": weights_sha256,
+                "train_images": len(job.split.train_images),
+                "engine": 1,
+            }
+        )
     trainings = trainings_table(cards)
     names = ["dataset", "train_set", "backbone", "method", "seed", "fingerprint"]
     results = pd.concat(
@@ -195,11 +203,54 @@ def test_other_pixels_and_an_older_engine_are_noticed(
 ) -> None:
     data = stored(dataset, toy_trial())
     other = replace(data, source=data.source | {"sha256": "cd" * 32})
-    with pytest.raises(DataError, match="the split, the images or the code have changed"):
+    with pytest.raises(DataError, match=NOT_RECORDED):
         verify(other, toy_trial())
     monkeypatch.setattr("longtail.trials.fingerprint.ENGINE_VERSION", 2)
     with pytest.raises(DataError, match="the engine version was 1, is 2"):
         verify(data, toy_trial())
+
+
+def test_what_is_recorded_of_the_images_is_named(dataset: Dataset, toy_trial: MakeTrial) -> None:
+    data = stored(dataset, toy_trial())
+    fewer = replace(data, trainings=data.trainings.assign(train_images=1001, fingerprint="cd"))
+    fewer = replace(fewer, results=data.results.assign(fingerprint="cd"))
+    with pytest.raises(DataError, match=r"\n  it had 1,001 training images, and would have 132:\n"):
+        verify(fewer, toy_trial())
+    drawn = toy_trial(draw_per_seed=True, train_set="long_tailed")
+    before = stored(dataset, drawn.model_copy(update={"draw_per_seed": False}))
+    with pytest.raises(DataError, match=r"draw_per_seed was false, is true"):
+        verify(before, drawn)
+
+
+def test_what_is_not_recorded_is_named_with_all_that_it_can_be(
+    dataset: Dataset, toy_trial: MakeTrial
+) -> None:
+    loss = CustomLoss(name="custom", type="tests.custom_losses.ENet")
+    trial = toy_trial(method=Method(name="mine", label="L", loss=loss))
+    data = stored(dataset, trial)
+    other = replace(data, source=data.source | {"sha256": "cd" * 32})
+    own = NOT_RECORDED.replace(" or", ",")
+    file = r" or the file that defines the loss 'tests\.custom_losses\.ENet':"
+    with pytest.raises(DataError, match=own + file):
+        verify(other, trial)
+    data.trainings["trained_by"] = "toy.balanced.vit.softmax.seed0"
+    both = file.replace(" or", ",").replace(":", "")
+    with pytest.raises(DataError, match=f"{own}{both} or the loss, class weights or sampling of "):
+        verify(other, trial)
+
+
+def test_changed_weights_are_named(dataset: Dataset, toy_trial: MakeTrial) -> None:
+    trial = toy_trial(backbone=PRETRAINED)
+    data = stored(dataset, trial, weights_sha256="ef" * 32)
+    [training] = data.trainings.to_dict("records")
+    split = Split.of(data.index["label"].to_numpy(), data.subsets, "balanced", CLASSES)
+    job = TrainingJob.of(trial, split)
+    assert changes_since(job, training, "00" * 32) == (
+        "the pretrained weights of backbones.big have changed, or are not downloaded yet"
+    )
+    assert changes_since(job, training, None) == "backbones.big.pretrained was true"
+    now_pretrained = training | {"weights_sha256": None}
+    assert changes_since(job, now_pretrained, "00" * 32) == "backbones.big.pretrained was false"
 
 
 def test_results_and_trainings_must_be_of_one_run(dataset: Dataset, toy_trial: MakeTrial) -> None:
@@ -218,7 +269,7 @@ def test_pretrained_weights_are_known_by_their_checksum(
     data = stored(dataset, pretrained, weights_sha256="ef" * 32)
     assert len(verify(data, pretrained)) == 2
     other = replace(data, trainings=data.trainings.assign(weights_sha256="00" * 32))
-    with pytest.raises(DataError, match="have changed"):
+    with pytest.raises(DataError, match=NOT_RECORDED):
         verify(other, pretrained)
     at_random = toy_trial(backbone=PRETRAINED.model_copy(update={"pretrained": False}))
     with pytest.raises(DataError, match=r"backbones\.big\.pretrained was true"):

@@ -57,13 +57,18 @@ def planned_trainings(
         PlannedTraining(
             **vars(needed),
             state=states[needed.fingerprint],
-            reason=_reason(needed, states[needed.fingerprint], catalog),
+            reason=_reason(needed, states[needed.fingerprint], catalog, weights),
         )
         for needed in needed_trainings(map(job_of, trials), is_stored)
     ]
 
 
-def _reason(needed: NeededTraining, state: State, catalog: LongtailCatalog) -> str:
+def _reason(
+    needed: NeededTraining,
+    state: State,
+    catalog: LongtailCatalog,
+    weights: Mapping[str, str | None],
+) -> str:
     """Why a training is not reused; empty if it is."""
     if state == "stored":
         return ""
@@ -77,4 +82,4 @@ def _reason(needed: NeededTraining, state: State, catalog: LongtailCatalog) -> s
     [before] = trainings_table([catalog.load(card)]).to_dict("records")
     if needed.fingerprint in (before["fingerprint"], before["first_stage"]):
         return "its results are stored, but the training was removed from the store"
-    return changes_since(needed.job, before)
+    return changes_since(needed.job, before, weights[needed.job.trial.backbone.name])

@@ -10,7 +10,7 @@ import pandas as pd
 
 from longtail.errors import DataError
 from longtail.evaluation.trainings import TRIAL_COLUMNS
-from longtail.parameters import Method, Trial
+from longtail.parameters import CustomLoss, Method, Trial
 from longtail.parameters.nesting import as_yaml, changes
 from longtail.parameters.trial_name import TrialName
 from longtail.trials.external import external_file, external_fingerprint
@@ -18,7 +18,7 @@ from longtail.trials.fingerprint import OF_METHOD_NOT_HASHED
 from longtail.trials.post_hoc import WHOLE_IMAGE, crops_in, differences, recorded
 from longtail.trials.training_job import Split, TrainingJob
 from longtail.trials.verification.remedies import REMEDY
-from longtail.wording import counted, first_names
+from longtail.wording import alternatives, counted, first_names
 
 # The parts of a trial that are in its fingerprint as they are.
 DETERMINANTS = (
@@ -28,6 +28,7 @@ DETERMINANTS = (
     "method.classifier",
     *(f"method.{key}" for key in Method.model_fields if key not in OF_METHOD_NOT_HASHED),
     "seed",
+    "draw_per_seed",
 )
 # What is in it as a canonical form, which trials of different losses can share.
 OF_THE_LOSS = ("method.loss", "method.deferred_weights", "method.sampling")
@@ -140,23 +141,36 @@ def _reason(
         same = external_fingerprint(trial, pixels_sha256) == training["fingerprint"]
         return None if same else f"{external_file(trial)} or what its values are has changed"
     checksum = training["weights_sha256"]
-    pretrained = isinstance(checksum, str)
-    if pretrained != trial.backbone.pretrained:
-        return f"backbones.{trial.backbone.name}.pretrained was {as_yaml(pretrained)}"
+    weights = checksum if isinstance(checksum, str) else None
+    if (weights is not None) != trial.backbone.pretrained:
+        return _change_of_pretrained(trial, weights)
     job = TrainingJob.of(trial, split)
-    current = job.fingerprint(pixels_sha256, checksum if pretrained else None)
-    return None if current == training["fingerprint"] else changes_since(job, training)
+    if job.fingerprint(pixels_sha256, weights) == training["fingerprint"]:
+        return None
+    return changes_since(job, training, weights)
 
 
-def changes_since(job: TrainingJob, training: Mapping[Any, Any]) -> str:
+def changes_since(job: TrainingJob, training: Mapping[Any, Any], weights_sha256: str | None) -> str:
     """What differs between a stored training and a job of another fingerprint.
 
     Args:
         job: training that is needed now.
         training: row of :func:`longtail.evaluation.trainings.trainings_table`.
+        weights_sha256: the checksum of the pretrained weights now, None to start at random.
     """
     changed = list(_changes_of(job, training))
-    return "; ".join(changed) or "the split, the images or the code have changed"
+    checksum = training["weights_sha256"]
+    before = checksum if isinstance(checksum, str) else None
+    if (before is None) != (weights_sha256 is None):
+        changed.append(_change_of_pretrained(job.trial, before))
+    elif before != weights_sha256:
+        key = f"backbones.{job.trial.backbone.name}"
+        changed.append(f"the pretrained weights of {key} have changed, or are not downloaded yet")
+    return "; ".join(changed) or _not_recorded(job, training)
+
+
+def _change_of_pretrained(trial: Trial, before: str | None) -> str:
+    return f"backbones.{trial.backbone.name}.pretrained was {as_yaml(before is not None)}"
 
 
 def _reason_post_hoc(trial: Trial, stored: Sequence[str], split: Split) -> str | None:
@@ -178,15 +192,33 @@ def _reason_crops(trial: Trial, stored: Sequence[int]) -> str | None:
 def _changes_of(job: TrainingJob, training: Mapping[Any, Any]) -> Iterator[str]:
     """The differences between the parameters of a stored training and those of a trial."""
     trial, before = job.trial, json.loads(training["parameters"])
-    # Trials of different losses share a training where the losses coincide.
-    shared = training["trained_by"] != trial.name
-    parts = DETERMINANTS if shared else (*DETERMINANTS, *OF_THE_LOSS)
+    parts = DETERMINANTS if _is_shared(job, training) else (*DETERMINANTS, *OF_THE_LOSS)
     now = trial.model_dump(mode="json")
     yield from changes(
         {part: _part(before, part) for part in parts}, {part: _part(now, part) for part in parts}
     )
     if pd.notna(training["engine"]) and int(training["engine"]) != job.engine:
         yield f"the engine version was {int(training['engine'])}, is {job.engine}"
+    images = len(job.split.train_images)
+    if pd.notna(training["train_images"]) and int(training["train_images"]) != images:
+        yield f"it had {int(training['train_images']):,} training images, and would have {images:,}"
+
+
+def _not_recorded(job: TrainingJob, training: Mapping[Any, Any]) -> str:
+    """What can have changed if nothing has that a card records."""
+    trial, dataset = job.trial, f"datasets.{job.trial.dataset}"
+    possible = [f"the images ({dataset}.source)", f"their split ({dataset}.imbalance)"]
+    losses = (trial.method.loss, trial.last_stage.method.loss)
+    own = {loss.type for loss in losses if isinstance(loss, CustomLoss)}
+    possible += [f"the file that defines the loss '{name}'" for name in sorted(own)]
+    if _is_shared(job, training):
+        possible.append(f"the loss, class weights or sampling of methods.{trial.method.name}")
+    return f"a change that is not recorded, of {alternatives(possible)}"
+
+
+def _is_shared(job: TrainingJob, training: Mapping[Any, Any]) -> bool:
+    """Whether another trial was trained, whose loss is the same function."""
+    return bool(training["trained_by"] != job.trial.name)
 
 
 def _part(values: Any, path: str) -> Any:
