@@ -282,8 +282,7 @@ def report(run: str, env: str | None, params: dict[str, Any]) -> None:
         of_run = _options_of(record.command) if record else {"env": None, "params": {}}
         env = env or of_run["env"]
         _check_environment(env)
-        recorded = record.parameters if record else None
-        report_again(run, env, merge(of_run["params"], params), given=params, recorded=recorded)
+        report_again(run, env, merge(of_run["params"], params), given=params, record=record)
 
 
 def _options_of(command: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from filelock import FileLock
 
 from longtail.errors import DataError
 from longtail.project import root
-from longtail.storage.files import atomic_file, flush_to_disk
+from longtail.storage.files import atomic_file, flush_to_disk, sha256_of_file
 from longtail.storage.tracking_database import (
     ELSEWHERE,
     check_readable,
@@ -39,6 +39,8 @@ DEFAULT_EXPERIMENT = "longtail"
 KEEP = "keep"
 # The artifact of a run with all of its parameters.
 PARAMETERS_FILE = "parameters.json"
+# How the tags begin that have the checksums of tables of published results.
+TABLE = "sha256."
 # MLflow truncates values of more than 8000 characters.
 MAX_TAG = 5000
 
@@ -69,10 +71,12 @@ class RunRecord:
         command: command line that a shell accepts.
         parameters: all of them, those of its environment included; None if an older version of
             the project made the run, which did not record them.
+        tables: the checksums of the tables of published results that it read, by name.
     """
 
     command: str
     parameters: dict[str, Any] | None
+    tables: dict[str, str]
 
 
 def uri() -> str:
@@ -190,6 +194,11 @@ def versions_of_tags(tags: Mapping[str, str]) -> dict[str, str] | None:
     return json.loads("".join(pieces))
 
 
+def tags_of_tables(tables: Mapping[str, Path]) -> dict[str, str]:
+    """The checksums of files by name, as tags of a run."""
+    return {TABLE + name: sha256_of_file(file) for name, file in tables.items()}
+
+
 def tracked_runs() -> list[TrackedRun]:
     """The runs in all experiments, those that were deleted in MLflow included.
 
@@ -221,8 +230,10 @@ def record_of(version: str) -> RunRecord | None:
         chosen = f"tags.version = '{version}' and tags.trial = ''"
         for run in _pages(mlflow.search_runs, experiments, chosen):
             if "command" in run.data.tags:
+                tags = run.data.tags
                 parameters = _recorded_parameters(mlflow, run.info.run_id)
-                return RunRecord(str(run.data.tags["command"]), parameters)
+                tables = {k.removeprefix(TABLE): tags[k] for k in tags if k.startswith(TABLE)}
+                return RunRecord(str(tags["command"]), parameters, tables)
     except failures() as error:
         raise DataError(
             f"MLflow at {shown_uri()} cannot be asked for the parameters of the run {version}: "

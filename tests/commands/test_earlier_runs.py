@@ -175,7 +175,7 @@ def test_other_parameters_of_the_split_are_named(two_runs: Path) -> None:
     assert "same parameters" not in page.decode()
 
 
-def test_a_table_of_published_results_belongs_to_the_lock(two_runs: Path) -> None:
+def test_a_table_of_published_results_belongs_to_the_run_and_its_lock(two_runs: Path) -> None:
     """A changed one is named."""
     table, file = two_runs / "mine.csv", two_runs / "published_lock.yml"
     shutil.copy(PROJECT / "src/longtail/reference/cifar100_lt.csv", table)
@@ -186,6 +186,7 @@ def test_a_table_of_published_results_belongs_to_the_lock(two_runs: Path) -> Non
         f"--params={ONE_TRIAL},recipe.warmup_epochs=0,recipe.epochs=3,datasets.digits.published=mine",
     )
     assert kedro(two_runs, "run", *options).exit_code == 0
+    run = versions(two_runs, "report.html")[-1]
     result = kedro(two_runs, "lock", *options, f"--file={file}")
     assert result.exit_code == 0, result.output
     locked = yaml.safe_load(file.read_text())
@@ -196,7 +197,18 @@ def test_a_table_of_published_results_belongs_to_the_lock(two_runs: Path) -> Non
     result = kedro(two_runs, "regenerate", "--env=test", f"--file={file}")
     assert result.exit_code == 1
     assert result.output.splitlines()[-2].endswith("mine.csv is not as it was locked")
+    result = kedro(two_runs, "report", "--of", run)
+    assert result.exit_code == 1
+    assert (
+        f"mine.csv (datasets.digits.published) has changed since the run {run}. Take the changes "
+        "back, or compare with the table as it is: --params=datasets.digits.published=mine. No "
+        "report was made"
+    ) in " ".join(result.output.split())
+    assert versions(two_runs, "report.html")[-1] == run
+    accepted = ("--of", run, "--params=datasets.digits.published=mine")
+    assert kedro(two_runs, "report", *accepted).exit_code == 0
     table.write_text("".join(rows))
+    assert kedro(two_runs, "report", "--of", run).exit_code == 0
     result = kedro(two_runs, "regenerate", "--env=test", f"--file={file}")
     assert result.exit_code == 0, result.output
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -13,8 +15,13 @@ from longtail.commands.recorded_parameters import changes_since
 from longtail.commands.run_versions import check_has_results, check_run
 from longtail.context import open_project
 from longtail.errors import DataError
-from longtail.parameters import Trial
+from longtail.hooks.run_files import published_tables
+from longtail.parameters import Parameters, Trial
+from longtail.parameters.nesting import flatten
+from longtail.preflight.published_tables import ENTRY
 from longtail.runner import GridRunner
+from longtail.storage.files import sha256_of_file
+from longtail.tracking import RunRecord
 from longtail.trials.verification import trial_names
 from longtail.wording import counted
 
@@ -27,7 +34,7 @@ def report_again(
     parameters: Mapping[str, Any],
     *,
     given: Mapping[str, Any],
-    recorded: Mapping[str, Any] | None,
+    record: RunRecord | None,
 ) -> None:
     """Make the report of an earlier run from what it has stored, as a new version.
 
@@ -36,11 +43,11 @@ def report_again(
         environment: environment of the report.
         parameters: those of the command line, nested: the run's, replaced by ``given``.
         given: those of this command, which may differ from the run's.
-        recorded: all parameters of the run; None if they are not known.
+        record: how the run was made; None if it is not known.
 
     Raises:
-        DataError: if there is no such run, if it has no results, or if its parameters are not the
-            current ones.
+        DataError: if there is no such run, if it has no results, or if its parameters or its tables
+            of published results are not the current ones.
     """
     with open_project(environment, parameters) as (session, context):
         catalog = context.catalog
@@ -52,7 +59,7 @@ def report_again(
         check_has_results(catalog, run, [*results, *documents])
         versions = {name: version for name in inputs if (version := catalog.version_at(name, run))}
         now, trials = context.loader.parameters()
-        if recorded is None:
+        if record is None or record.parameters is None:
             log.warning(
                 "MLflow has no record of the parameters of %s. Its report is made with the "
                 "current grid, labels and other parameters, which may have changed since",
@@ -61,13 +68,37 @@ def report_again(
             for name in versions if "grid" not in given else ():
                 if name.endswith("_trainings"):
                     _check_trials(run, catalog.load(name, versions[name]), trials)
-        elif changes := changes_since(run, recorded, now, given):
+        elif changes := changes_since(run, record.parameters, now, given):
             raise DataError(
                 f"the run {run} had other parameters than the current ones: {'; '.join(changes)}. "
                 f"Take the changes back, or give the old values with --params. No report was made"
             )
+        if record is not None:
+            _check_tables(run, record, published_tables(report, catalog), now, given)
         log.info("The report of %s is made again, as a new version", run)
         session.run(pipeline_names=["report"], runner=GridRunner(), load_versions=versions)
+
+
+def _check_tables(
+    run: str,
+    record: RunRecord,
+    tables: Mapping[str, Path],
+    now: Parameters,
+    given: Mapping[str, Any],
+) -> None:
+    """Refuse a table of published results that was edited after the run, unless it is given."""
+    meant = {path for path, _ in flatten(given)}
+    for dataset in now.grid.datasets:
+        name = f"{ENTRY}{now.datasets[dataset].published}"
+        if name not in tables or ("datasets", dataset, "published") in meant:
+            continue
+        if record.tables.get(name, sha := sha256_of_file(tables[name])) != sha:
+            key = f"datasets.{dataset}.published"
+            raise DataError(
+                f"{os.path.relpath(tables[name])} ({key}) has changed since the run {run}. Take "
+                f"the changes back, or compare with the table as it is: --params={key}="
+                f"{now.datasets[dataset].published}. No report was made"
+            )
 
 
 def _check_trials(run: str, trainings: pd.DataFrame, trials: Sequence[Trial]) -> None:

@@ -34,7 +34,7 @@ from longtail.hooks.mlflow_records import (
     trial_title,
 )
 from longtail.hooks.registry import register_exported
-from longtail.hooks.run_files import is_step, made, path_of
+from longtail.hooks.run_files import is_step, made, path_of, published_tables
 from longtail.hooks.run_trainings import trainings_of_run
 from longtail.imbalance.group_sizes import groups_differ
 from longtail.parameters import TrainSet, Trial
@@ -124,6 +124,7 @@ class MlflowHook:
             "nodes": str(len(pipeline.nodes)),
             "version": catalog.run_version or run_params["run_id"],
             **tracking.tags_of_versions(catalog.versions(pipeline.inputs())),
+            **tracking.tags_of_tables(published_tables(pipeline, catalog)),
         }
         chosen = "" if tags["slice"] == "all" else f" {tags['slice']}"
         name = f"{tags['pipeline']} ({tags['environment']}){chosen} {run_params['run_id'][:16]}"

@@ -9,6 +9,7 @@ from kedro.pipeline.node import Node
 
 from longtail import kedro_internals
 from longtail.catalog import LongtailCatalog
+from longtail.preflight.published_tables import ENTRY
 from longtail.trials.tags import TRIAL_TAG
 
 # How the names of a run's results end: documents, and exported models.
@@ -32,6 +33,14 @@ def made(
     return {
         name: kedro_internals.version_path(datasets[name], version)
         for name, version in catalog.versions(names).items()
+    }
+
+
+def published_tables(pipeline: Pipeline, catalog: LongtailCatalog) -> dict[str, Path]:
+    """The tables of published results that a pipeline reads, which have no versions."""
+    names = {name for name in pipeline.inputs() if name.startswith(ENTRY)}
+    return {
+        name: path_of(catalog, name) for name in sorted(names - catalog.versioned(names).keys())
     }
 
 
