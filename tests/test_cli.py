@@ -263,7 +263,7 @@ MISTAKES = [
     (
         ["--env=test", "--pipelines=report"],
         "",
-        ["report.digits.verify needs 'digits_results'", "Run the stages before it first: kedro"],
+        ["digits_results is not in /", "yet: an earlier stage makes it. Run the stages before it"],
     ),
     (["--env=test"], "data=", ["data: give a folder", "--params=data="]),
     (["--env=test"], "data=5", ["data: ", "found 5"]),

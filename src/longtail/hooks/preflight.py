@@ -126,8 +126,8 @@ def refuse_missing(pipeline: Pipeline, catalog: LongtailCatalog) -> None:
             if name in missing:
                 data, command = catalog.load("params:data"), catalog.load("params:command")
                 raise DataError(
-                    f"{node.name} needs '{name}', which an earlier stage makes, and there is none "
-                    f"yet in {located(data)}. Run the stages before it first: {command}"
+                    f"{name} is not in {located(data)} yet: an earlier stage makes it. Run the "
+                    f"stages before it first: {command}"
                 )
 
 
