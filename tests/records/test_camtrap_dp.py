@@ -285,7 +285,9 @@ def test_rows_that_the_standard_cannot_describe_are_left_out_with_the_reason(
         "a..b.jpg": bad_path,
     }
     for name in ("media", "observations"):
-        assert table(made, name, tmp_path)["mediaID"].tolist() == ["'=cmd.jpg", "good.jpg"]
+        assert table(made, name, tmp_path)["mediaID"].tolist() == ["=cmd.jpg", "good.jpg"]
+    media = table(made, "media", tmp_path)
+    assert media[["filePath", "fileName"]].iloc[0].tolist() == ["=cmd.jpg", "=cmd.jpg"]
 
 
 def test_without_any_such_row_the_archive_says_why_it_is_empty() -> None:

@@ -68,6 +68,8 @@ def entries() -> dict[str, dict[str, object]]:
 def test_every_table_that_the_project_writes_is_guarded() -> None:
     kinds = {name: of["type"] for name, of in entries().items()}
     assert kinds.pop("published_{name}") == "longtail.datasets.table.UserTableDataset"
+    # Programs read Darwin Core, and would take an apostrophe for a part of a path.
+    assert kinds.pop("{dataset}_occurrences") == "pandas.CSVDataset"
     assert set(kinds.values()) == {"longtail.datasets.table.TableDataset"}
     assert len(kinds) > 30
     writers = {
@@ -75,8 +77,9 @@ def test_every_table_that_the_project_writes_is_guarded() -> None:
         for file in (PROJECT / "src").rglob("*.py")
         if ".to_csv(" in file.read_text(encoding="utf-8")
     }
-    # The store writes numbers only; the last two take checksums of tables.
-    assert writers == {"spreadsheet.py", "store.py", "names_page.py", "name_photographs.py"}
+    # The store writes numbers only; others take checksums of tables.
+    hashed = {"names_page.py", "name_photographs.py"}
+    assert writers == {"spreadsheet.py", "store.py", "camtrap_dp.py", *hashed}
 
 
 def test_the_catalog_saves_guarded_cells_and_loads_the_names(tmp_path: Path) -> None:
@@ -93,6 +96,17 @@ def test_the_catalog_saves_guarded_cells_and_loads_the_names(tmp_path: Path) -> 
             ["Noctua", "NA"],
         ]
     pd.testing.assert_frame_equal(made.load("pairs"), table)
+
+
+def test_occurrences_have_the_paths_of_the_photographs(tmp_path: Path) -> None:
+    entry = entries()["{dataset}_occurrences"] | {"filepath": str(tmp_path / "occurrences.csv")}
+    del entry["validator"]
+    made = LongtailCatalog.from_config({"occurrences": entry}, save_version=generate_timestamp())
+    table = pd.DataFrame({"occurrenceID": ["=a.jpg", "-b.jpg"]}, dtype="str")
+    made.save("occurrences", table)
+    [file] = tmp_path.rglob("*/occurrences.csv")
+    assert file.read_text() == "occurrenceID\n=a.jpg\n-b.jpg\n"
+    pd.testing.assert_frame_equal(made.load("occurrences"), table)
 
 
 def test_a_table_of_ours_that_a_user_gives_back_has_the_original_names(tmp_path: Path) -> None:

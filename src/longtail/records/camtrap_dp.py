@@ -6,7 +6,6 @@ for the FAIR exchange and archiving of camera trap data".
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from collections.abc import Mapping
@@ -19,7 +18,6 @@ import pandas as pd
 from longtail.parameters import Survey
 from longtail.records.deployments import Deployment, Deployments
 from longtail.records.identifications import ANIMAL_KIND, RELATIVE_BOX
-from longtail.storage.spreadsheet import write_csv
 
 VERSION = "1.0.2"
 SCHEMAS = f"https://raw.githubusercontent.com/tdwg/camtrap-dp/{VERSION}"
@@ -102,9 +100,9 @@ def camtrap_package(
     package = _descriptor(tables, rows, survey, title, created)
     files = {"datapackage.json": f"{json.dumps(package, indent=2, ensure_ascii=False)}\n".encode()}
     for name, table in tables.items():
-        text = io.StringIO()
-        write_csv(table.reindex(columns=CAMTRAP_COLUMNS[name]), text)
-        files[f"{name}.csv"] = text.getvalue().encode()
+        # Paths and names as they are: the apostrophe of tables for spreadsheets would change them.
+        text = table.reindex(columns=CAMTRAP_COLUMNS[name]).to_csv(index=False)
+        files[f"{name}.csv"] = text.encode()
     return Camtrap(files, left_out)
 
 
