@@ -179,7 +179,7 @@ def preflight(
 ) -> None:
     """Check a stage of an environment as a run would."""
     chosen = pipelines(env, **dotted(*changes))[stage]
-    params = {"runner": runner, "only_missing_outputs": False}
+    params = {"runner": runner, "only_missing_outputs": False, "load_versions": None}
     PreflightHook().before_pipeline_run(params, chosen, catalog(env, **dotted(*changes)))
 
 
@@ -254,7 +254,6 @@ def test_hooks_are_registered() -> None:
     assert {type(hook).__name__ for hook in settings.HOOKS} == {
         "PreflightHook",
         "InUseHook",
-        "LoadVersionsHook",
         "MlflowHook",
         "RefusedRunHook",
         "RunStatusHook",

@@ -16,7 +16,6 @@ from longtail.config import GridConfigLoader
 from longtail.context import GridContext, LongtailSession
 from longtail.hooks import (
     InUseHook,
-    LoadVersionsHook,
     MlflowHook,
     PreflightHook,
     RefusedRunHook,
@@ -34,7 +33,7 @@ gc.set_threshold(100_000, 100)
 # MLflow is called, which may take seconds.
 _in_use = InUseHook()
 HOOKS = (
-    *(PreflightHook(), LoadVersionsHook(), MlflowHook(), _in_use, RefusedRunHook(_in_use)),
+    *(PreflightHook(), MlflowHook(), _in_use, RefusedRunHook(_in_use)),
     SummaryHook(),
     RunStatusHook(),
 )

@@ -26,11 +26,11 @@ from longtail.arrays import Float32Array
 from longtail.catalog import LongtailCatalog
 from longtail.config import GridConfigLoader
 from longtail.errors import LongtailError
-from longtail.hooks.summary import observed
 from longtail.parameters import Trials
 from longtail.pipeline_registry import create_pipelines
 from longtail.pipelines import report
 from longtail.runner import GridRunner
+from longtail.runs.observer import observed
 from longtail.trials.grid import table_name, tables
 from tests.sketches import sketched
 

@@ -12,7 +12,6 @@ import pytest
 from mlflow import MlflowClient
 
 from longtail.errors import ConfigurationError
-from longtail.hooks import LoadVersionsHook
 from longtail.retention import uses
 from longtail.retention.uses import Use
 from longtail.runner import GridRunner
@@ -151,7 +150,7 @@ def test_a_version_that_was_pruned_before_the_run_began_is_refused(
     made: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between the checks of what is loaded and the announcement of the run."""
-    monkeypatch.setattr(LoadVersionsHook, "before_pipeline_run", lambda *_: None)
+    monkeypatch.setattr("longtail.hooks.preflight.check_load_versions", lambda *_: None)
     monkeypatch.setattr("longtail.hooks.preflight.refuse_missing", lambda *_: None)
     ended = run(made.data, dotted(*SMALL), stages=["report"], load_versions={"digits_results": A})
     assert isinstance(ended.error, ConfigurationError)

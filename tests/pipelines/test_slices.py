@@ -8,7 +8,7 @@ import pytest
 from kedro.framework.project import pipelines as registered
 from kedro.pipeline import Pipeline
 
-from longtail.hooks.summary import stages_after
+from longtail.runs.stages import stages_after
 from tests.pipelines.support import BACKBONES, METHODS, TRAIN_SETS, TRIALS, catalog, pipelines
 
 STEPS = ("fit", "evaluate", "score", "look_at_species")

@@ -12,7 +12,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run as MlflowRun
 
-from longtail.hooks.mlflow_records import FINAL_METRICS
+from longtail.runs.mlflow_records import FINAL_METRICS
 from longtail.tracking import record_of, versions_of_tags
 from tests.pipelines.runs import EPOCHS, LONG_TRIAL
 from tests.pipelines.support import BACKBONES, PROJECT, TRIALS, Run

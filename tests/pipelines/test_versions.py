@@ -14,7 +14,7 @@ from kedro.pipeline import Node, Pipeline
 
 from longtail.catalog import LongtailCatalog
 from longtail.errors import ConfigurationError, TrialsFailedError
-from longtail.hooks import LoadVersionsHook
+from longtail.preflight.load_versions import check_load_versions
 from longtail.runner import GridRunner
 from tests.pipelines.support import PROJECT
 from tests.pipelines.toy import BACKBONES, METHODS, broken, one, toy, trial_name, twice
@@ -143,7 +143,7 @@ def test_the_version_of_what_a_run_makes_cannot_be_chosen(tmp_path: Path) -> Non
 
 def check(catalog: LongtailCatalog, given: dict[str, str]) -> None:
     pipeline = Pipeline([Node(twice, "given", "x"), Node(twice, "x", "y")])
-    LoadVersionsHook().before_pipeline_run({"load_versions": given}, pipeline, catalog)
+    check_load_versions(given, pipeline, catalog)
 
 
 def test_a_version_that_is_there_passes(tmp_path: Path) -> None:

@@ -24,7 +24,6 @@ from longtail.evaluation.run_comparison import (
     parameter_changes,
     pixel_keys,
 )
-from longtail.hooks.run_files import path_of
 from longtail.imbalance.group_sizes import groups_differ
 from longtail.imbalance.subsets import images_of, widest_test_set
 from longtail.lock import split_places
@@ -32,6 +31,7 @@ from longtail.parameters import Dataset
 from longtail.project import shown
 from longtail.reporting.page.run_comparison import RunComparison, comparison_page, verdict
 from longtail.reporting.tables.layouts import tail_test_set
+from longtail.runs.run_files import path_of
 from longtail.trials.verification import trial_names
 from longtail.wording import counted
 

@@ -19,12 +19,12 @@ from longtail.catalog import LongtailCatalog
 from longtail.commands.recorded_parameters import changes_since
 from longtail.context import open_project
 from longtail.errors import DataError
-from longtail.hooks.summary import observed
 from longtail.kedro_internals import VersionedDataset, path_of, version_path
 from longtail.lock import File, Lock
 from longtail.parameters import Parameters, Trial
 from longtail.retention.scan import remove_version
 from longtail.runner import GridRunner
+from longtail.runs.observer import observed
 from longtail.storage.files import verified
 from longtail.trials.tags import GATHER_TAG
 from longtail.trials.verification import trial_names

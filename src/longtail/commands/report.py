@@ -15,11 +15,10 @@ from longtail.commands.recorded_parameters import changes_since
 from longtail.commands.run_versions import check_has_results, check_run
 from longtail.context import open_project
 from longtail.errors import DataError
-from longtail.hooks.run_files import published_tables
 from longtail.parameters import Parameters, Trial
 from longtail.parameters.nesting import flatten
-from longtail.preflight.published_tables import ENTRY
 from longtail.runner import GridRunner
+from longtail.runs.run_files import ENTRY, published_tables
 from longtail.storage.files import sha256_of_file
 from longtail.tracking import RunRecord
 from longtail.trials.verification import trial_names

@@ -1,6 +1,5 @@
 """Hooks: checks before a run, versions in use, tracking in MLflow, a summary, and Kedro-Viz."""
 
-from longtail.hooks.load_versions import LoadVersionsHook
 from longtail.hooks.mlflow import MlflowHook
 from longtail.hooks.preflight import PreflightHook
 from longtail.hooks.run_status import RunStatusHook
@@ -9,7 +8,6 @@ from longtail.hooks.version_use import InUseHook, RefusedRunHook
 
 __all__ = [
     "InUseHook",
-    "LoadVersionsHook",
     "MlflowHook",
     "PreflightHook",
     "RefusedRunHook",

@@ -22,7 +22,11 @@ from kedro.pipeline.node import Node
 from longtail import tracking
 from longtail.catalog import LongtailCatalog
 from longtail.errors import RunInterruptedError
-from longtail.hooks.mlflow_records import (
+from longtail.imbalance.group_sizes import groups_differ
+from longtail.parameters import TrainSet, Trial
+from longtail.parameters.nesting import flatten
+from longtail.reporting.tables.layouts import tail_test_set
+from longtail.runs.mlflow_records import (
     HISTORY_METRICS,
     dataset_input,
     description,
@@ -33,13 +37,9 @@ from longtail.hooks.mlflow_records import (
     run_tags,
     trial_title,
 )
-from longtail.hooks.registry import register_exported
-from longtail.hooks.run_files import is_step, made, path_of, published_tables
-from longtail.hooks.run_trainings import trainings_of_run
-from longtail.imbalance.group_sizes import groups_differ
-from longtail.parameters import TrainSet, Trial
-from longtail.parameters.nesting import flatten
-from longtail.reporting.tables.layouts import tail_test_set
+from longtail.runs.model_registry import register_exported
+from longtail.runs.run_files import is_step, made, path_of, published_tables
+from longtail.runs.run_trainings import trainings_of_run
 from longtail.storage.spreadsheet import write_csv
 from longtail.trials.tags import TRIAL_TAG
 

@@ -22,9 +22,9 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from longtail.catalog import LongtailCatalog
-from longtail.hooks.run_files import made
 from longtail.kedro_internals import viz_id
 from longtail.project import is_kedro_project, root
+from longtail.runs.run_files import made
 from longtail.storage.files import atomic_file
 from longtail.wording import first_names
 

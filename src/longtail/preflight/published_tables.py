@@ -12,8 +12,7 @@ from longtail.errors import ConfigurationError, DataError
 from longtail.kedro_internals import path_of
 from longtail.parameters import Parameters, unknown
 from longtail.published.results import validated
-
-ENTRY = "published_"
+from longtail.runs.run_files import ENTRY
 
 
 def check_published(parameters: Parameters, pipeline: Pipeline, catalog: LongtailCatalog) -> None:

@@ -24,22 +24,18 @@ from longtail.commands.plan.text import CrossFitting, Plan, lines_of
 from longtail.commands.plan.trainings import planned_trainings
 from longtail.commands.run_options import selected
 from longtail.context import open_project
-from longtail.hooks import LoadVersionsHook
-from longtail.hooks.preflight import (
-    check_predictions,
-    check_sources,
-    external_trials,
-    refuse_missing,
-)
-from longtail.hooks.run_files import is_step, path_of
-from longtail.hooks.summary import stages_after
 from longtail.layout import STORE
 from longtail.parameters import Parameters, Trial
 from longtail.pipelines.predict.pipeline import dataset_of
 from longtail.pipelines.train.nodes import read_external
+from longtail.preflight.inputs import check_predictions, external_trials, refuse_missing
+from longtail.preflight.load_versions import check_load_versions
 from longtail.preflight.networks import check_networks
+from longtail.preflight.sources import check_sources
 from longtail.project import located
 from longtail.runner import GridRunner
+from longtail.runs.run_files import is_step, path_of
+from longtail.runs.stages import stages_after
 from longtail.storage.store import TrialStore
 from longtail.trials.tags import TRIAL_TAG
 from longtail.trials.verification import stale_results, verified_results
@@ -70,7 +66,7 @@ def planned(options: Mapping[str, Any]) -> Plan:
         pipeline = selected(pipelines, options)
         versions = dict(options.get("load_versions") or {})
         catalog = context.catalog_of(versions)
-        LoadVersionsHook().before_pipeline_run({"load_versions": versions}, pipeline, catalog)
+        check_load_versions(versions, pipeline, catalog)
         fits = {node.namespace for node in pipeline.nodes if is_step(node, "fit")}
         trials = [
             trial for trial in context.loader.parameters()[1] if f"train.{trial.name}" in fits

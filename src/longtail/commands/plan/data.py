@@ -14,10 +14,10 @@ import pandas as pd
 from kedro.pipeline import Pipeline
 
 from longtail.catalog import LongtailCatalog
-from longtail.hooks.run_files import path_of
 from longtail.parameters import Backbone, Cifar100Source, Dataset, FolderSource, Trial
 from longtail.pipelines.imbalance.nodes import cut_subsets
 from longtail.pipelines.ingest.nodes import read_images
+from longtail.runs.run_files import path_of
 from longtail.sources.cache.image_cache import NotDecodedError, only_decoded
 from longtail.sources.cache.journal import DamagedJournalError, Journal
 from longtail.sources.cifar100 import ARCHIVE, IMAGE_SIZE, SPLITS

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
-from kedro.framework.hooks import hook_impl
 from kedro.pipeline import Pipeline
 
 from longtail.catalog import LongtailCatalog, made_by_the_run
@@ -17,29 +15,27 @@ from longtail.version_names import time_of
 log = logging.getLogger(__name__)
 
 
-class LoadVersionsHook:
-    """Refuses versions that do not exist, and versions of datasets that a run does not read.
+def check_load_versions(
+    given: dict[str, str] | None, pipeline: Pipeline, catalog: LongtailCatalog
+) -> None:
+    """Refuse versions that do not exist, and versions of datasets that a run does not read.
 
     Kedro reports the first when a node loads them, perhaps hours later, and ignores the second.
-    """
 
-    @hook_impl(tryfirst=True)
-    def before_pipeline_run(
-        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: LongtailCatalog
-    ) -> None:
-        """Check every version that was given."""
-        given: dict[str, str] = run_params["load_versions"] or {}
-        if not given:
-            return
-        made = pipeline.all_outputs()
-        versioned = catalog.versioned(pipeline.datasets() - made)
-        for name, version in given.items():
-            if name in made:
-                raise ConfigurationError(made_by_the_run(name))
-            if name not in versioned:
-                reason = unknown(name, sorted(versioned), "dataset of this run")
-                raise ConfigurationError(f"--load-versions: {reason}")
-            catalog.use_versions({name: _existing(name, versioned[name], version)})
+    Raises:
+        ConfigurationError: naming the dataset.
+    """
+    if not given:
+        return
+    made = pipeline.all_outputs()
+    versioned = catalog.versioned(pipeline.datasets() - made)
+    for name, version in given.items():
+        if name in made:
+            raise ConfigurationError(made_by_the_run(name))
+        if name not in versioned:
+            reason = unknown(name, sorted(versioned), "dataset of this run")
+            raise ConfigurationError(f"--load-versions: {reason}")
+        catalog.use_versions({name: _existing(name, versioned[name], version)})
 
 
 def _existing(name: str, dataset: VersionedDataset, asked: str) -> str:

@@ -15,9 +15,9 @@ from longtail.catalog import LongtailCatalog
 from longtail.errors import DataError
 from longtail.evaluation.before_and_after import compare
 from longtail.evaluation.run_comparison import named_answers, pixel_keys
-from longtail.hooks.run_files import path_of
 from longtail.imbalance.subsets import images_of, widest_test_set
 from longtail.naming.trial_choice import choose_trial
+from longtail.runs.run_files import path_of
 from longtail.sources.earlier_splits import record_split
 
 log = logging.getLogger(__name__)

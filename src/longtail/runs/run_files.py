@@ -9,7 +9,6 @@ from kedro.pipeline.node import Node
 
 from longtail import kedro_internals
 from longtail.catalog import LongtailCatalog
-from longtail.preflight.published_tables import ENTRY
 from longtail.trials.tags import TRIAL_TAG
 
 # How the names of a run's results end: documents, and exported models.
@@ -19,6 +18,8 @@ DOCUMENTS = (
     *("_camtrap_dp", "_occurrences", "_nights", "_nights_figure"),
 )
 EXPORTED = "_exported"
+# How the names of the tables of published results begin.
+ENTRY = "published_"
 
 
 def made(

@@ -1,0 +1,1 @@
+"""Runs as a whole: their files, trainings and stages, and what MLflow records of them."""
