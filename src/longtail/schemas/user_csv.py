@@ -18,6 +18,8 @@ from longtail.wording import listed
 
 # The name of a file's table index: the number of the line in which each row ends.
 LINE = "line"
+# A number with a decimal comma, in two groups.
+DECIMAL_COMMA = r"([-+]?\d+),(\d+(?:[eE][-+]?\d+)?)"
 # Header names of each column, the best first, without case, spaces and punctuation.
 Headers = Mapping[str, Sequence[str]]
 # A line of a file (from 1), and the values in it.

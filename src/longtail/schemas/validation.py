@@ -12,11 +12,9 @@ from pandera import dtypes
 from pandera.errors import SchemaError, SchemaErrorReason, SchemaErrors
 
 from longtail.errors import DataError
-from longtail.schemas.user_csv import LINE
+from longtail.schemas.user_csv import DECIMAL_COMMA, LINE
 
 FEW_ROWS = 3
-# A number in quotes with one comma.
-DECIMAL_COMMA = re.compile(r"'([-+]?\d+),(\d+)'")
 # In a schema's metadata: the columns that identify a row, if they need not be unique.
 KEY = "key"
 
@@ -133,7 +131,8 @@ def _problem(error: SchemaError) -> str:
     values = list(dict.fromkeys(_value(value) for value in cases["failure_case"]))[:FEW_ROWS]
     if error.reason_code is _EMPTY or values == ["empty"]:
         return f"{name} is empty, must be {_valid(error)}"
-    comma = next((found for value in values if (found := DECIMAL_COMMA.fullmatch(value))), None)
+    matches = (re.fullmatch(f"'{DECIMAL_COMMA}'", value) for value in values)
+    comma = next(filter(None, matches), None)
     hint = f". Write a decimal point, not a comma: {comma[1]}.{comma[2]}" if comma else ""
     return f"{name} is {', '.join(values)}, must be {_valid(error)}{hint}"
 

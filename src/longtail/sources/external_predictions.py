@@ -16,7 +16,7 @@ import pandas as pd
 from longtail.arrays import Float32Array, Float64Array, Int64Array
 from longtail.errors import DataError
 from longtail.project import located
-from longtail.schemas.user_csv import read_csv
+from longtail.schemas.user_csv import DECIMAL_COMMA, read_csv
 from longtail.wording import counted, first_quoted, listed
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,6 @@ IDENTIFIERS = ("image", "file")
 SUM_TOLERANCE = 0.01
 # No number of an image is so long, and more digits do not fit into 64 bits.
 TOO_MANY_DIGITS = 19
-NUMBER_WITH_COMMA = r"[-+]?\d+,\d+(?:[eE][-+]?\d+)?"
 # The differences of larger logits are not finite in float32.
 LARGEST_LOGIT = 1e30
 # The logarithm of a probability of 0 would be infinite.
@@ -107,7 +106,7 @@ def _read_csv(path: str, where: str) -> _Table:
     table = read_csv(path, where)
     column, identifier = _identifier(list(table.columns), IDENTIFIERS, where, "column")
     images = table.pop(column).tolist()
-    if table.apply(lambda texts: texts.str.fullmatch(NUMBER_WITH_COMMA)).any(axis=None):
+    if table.apply(lambda texts: texts.str.fullmatch(DECIMAL_COMMA)).any(axis=None):
         raise DataError(f"{where} has numbers with a decimal comma. Write them with a point")
     values = table.apply(pd.to_numeric, errors="coerce").to_numpy(dtype=np.float64)
     return _Table(identifier, _images(images, identifier, where), list(table.columns), values)
