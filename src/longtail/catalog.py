@@ -39,6 +39,7 @@ from longtail.local_versions import (
     verify,
 )
 from longtail.parameters import Parameters
+from longtail.remedies import MAKE_AGAIN
 from longtail.storage.files import (
     add_computed_checksums,
     computed_checksums,
@@ -56,11 +57,6 @@ if TYPE_CHECKING:
 TRIAL_DATASETS = "train."
 # How the names of the parameters of single trials start.
 TRIAL_PARAMETERS = f"params:{TRIAL_DATASETS}"
-# What to do about a version that lacks columns. It is as it was saved: see `verified`.
-MAKE_AGAIN = (
-    "If older code made it, make it again, which trains nothing: kedro run --pipelines=full with "
-    "the same --env and --params"
-)
 # A larger table is read and validated again each time, for the sake of memory.
 KEPT_CELLS = 500_000
 

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from longtail.errors import DataError
+from longtail.remedies import FULL_RUN
 
 CHECKSUMS_FILE = "checksums.json"
 # A file that was written more recently, in seconds, may change again without a new time stamp.
@@ -164,8 +165,8 @@ def verified(file: Path) -> Path:
 def damage_message(file: Path, reason: str) -> str:
     """Write the message about a version that cannot be read, with what to do."""
     return (
-        f"{file} cannot be read: {reason}. If it is damaged, make it again: kedro run "
-        f"--pipelines=full with the same --env and --params replaces it. Or remove the folder "
+        f"{file} cannot be read: {reason}. If it is damaged, make it again: "
+        f"{FULL_RUN} replaces it. Or remove the folder "
         f"{file.parent}: the version before it is the newest then"
     )
 

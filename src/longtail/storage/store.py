@@ -19,6 +19,7 @@ import pandas as pd
 from filelock import FileLock
 
 from longtail.errors import DataError
+from longtail.remedies import TRAIN_AGAIN
 from longtail.storage.files import (
     atomic_file,
     atomic_folder,
@@ -131,10 +132,7 @@ class TrialStore:
         if not file.is_file():
             return None
         if not _weights_are_whole(file.parent):
-            raise DataError(
-                f"{file} cannot be read: it is not what was saved. Train it again: kedro run "
-                f"--pipelines=full with the --env and --params that it was trained with"
-            )
+            raise DataError(f"{file} cannot be read: it is not what was saved. {TRAIN_AGAIN}")
         return file
 
     def add(

@@ -15,7 +15,7 @@ from longtail.imbalance.unknown import unknown_classes
 from longtail.parameters import Dataset
 from longtail.parameters.nesting import changes
 from longtail.parameters.reference import machine_paths
-from longtail.trials.verification.remedies import REMEDY
+from longtail.remedies import REMEDY
 
 # Where a source is stored does not change what is in it.
 _DOWNLOAD_KEYS = {"url", "md5"}

@@ -13,11 +13,11 @@ from longtail.evaluation.trainings import TRIAL_COLUMNS
 from longtail.parameters import CustomLoss, Method, Trial
 from longtail.parameters.nesting import as_yaml, changes
 from longtail.parameters.trial_name import TrialName
+from longtail.remedies import REMEDY
 from longtail.trials.external import external_file, external_fingerprint
 from longtail.trials.fingerprint import OF_METHOD_NOT_HASHED
 from longtail.trials.post_hoc import WHOLE_IMAGE, crops_in, differences, recorded
 from longtail.trials.training_job import Split, TrainingJob
-from longtail.trials.verification.remedies import REMEDY
 from longtail.wording import alternatives, counted, first_names
 
 # The parts of a trial that are in its fingerprint as they are.

@@ -9,7 +9,7 @@ from longtail.errors import DataError
 from longtail.evaluation.trainings import TRIAL_COLUMNS
 from longtail.imbalance.subsets import widest_test_set
 from longtail.parameters import Statistics
-from longtail.trials.verification.remedies import REMEDY, RESCORE
+from longtail.remedies import REMEDY, RESCORE
 from longtail.trials.verification.results import trial_names
 from longtail.wording import counted
 
