@@ -15,6 +15,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from longtail.arrays import Float64Array
+from longtail.errors import ConfigurationError
 from longtail.parameters.canonical_loss import CanonicalLoss
 from longtail.parameters.messages import describe
 from longtail.parameters.strict import Strict, key_error, unknown
@@ -68,6 +69,25 @@ class CustomLoss(Strict):
         """The loss itself, with its hyperparameters."""
         return _loss_class(self.type).model_validate(self.parameters)
 
+    def canonical(self, class_counts: Float64Array, scale: float) -> CanonicalLoss:
+        """The canonical form that the loss states: see :meth:`LossDefinition.canonical`.
+
+        Raises:
+            ConfigurationError: if it cannot be computed, or has values that cannot be used.
+        """
+        try:
+            form = self.definition.canonical(class_counts, scale)
+        except Exception as error:  # whatever the user's code raises
+            frames = traceback.extract_tb(error.__traceback__)
+            raise ConfigurationError(
+                f"the loss '{self.type}' cannot be computed ({type(error).__name__}: {error}; "
+                f"{_line(frames[-1])})"
+            ) from error
+        if not isinstance(form, CanonicalLoss):
+            raise ConfigurationError(f"the loss '{self.type}' must return a CanonicalLoss")
+        form.check_ranges(self.type, len(class_counts))
+        return form
+
     @property
     def source_sha256(self) -> str:
         """The checksum of the file that defines the loss, whatever its line endings."""
@@ -119,8 +139,11 @@ def _place(error: Exception) -> str:
     inside = [frame for frame in stack if not frame.filename.startswith(ours)]
     if not inside:
         return "). It must be a file in src/ or part of an installed package"
-    place = f"{Path(inside[-1].filename).name}, line {inside[-1].lineno}"
-    return f"; {place}). Correct this line, or install what it imports"
+    return f"; {_line(inside[-1])}). Correct this line, or install what it imports"
+
+
+def _line(frame: traceback.FrameSummary) -> str:
+    return f"{Path(frame.filename).name}, line {frame.lineno}"
 
 
 def _is_definition(value: Any) -> bool:

@@ -6,10 +6,8 @@ names: on equal counts all weights are one and all offsets zero, which leaves cr
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import assert_never
 
 import numpy as np
@@ -182,7 +180,7 @@ def _custom(loss: CustomLoss, classifier: Classifier, counts: Float64Array) -> C
 
     What has no effect is left out, as in the other losses.
     """
-    form, again = (_stated(loss, classifier, counts) for _ in range(2))
+    form, again = (loss.canonical(counts, classifier.scale) for _ in range(2))
     if form.as_dict() != again.as_dict():
         raise ConfigurationError(
             f"the loss '{loss.type}' gives other values each time, and no result could be "
@@ -204,21 +202,6 @@ def _custom(loss: CustomLoss, classifier: Classifier, counts: Float64Array) -> C
 def _other_than(neutral: float, values: Float64Array | None) -> Float64Array | None:
     """The values; None if all are ``neutral``."""
     return values if values is not None and (values != neutral).any() else None
-
-
-def _stated(loss: CustomLoss, classifier: Classifier, counts: Float64Array) -> CanonicalLoss:
-    try:
-        form = loss.definition.canonical(counts, classifier.scale)
-    except Exception as error:  # whatever the user's code raises
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        raise ConfigurationError(
-            f"the loss '{loss.type}' cannot be computed ({type(error).__name__}: {error}; "
-            f"{Path(where.filename).name}, line {where.lineno})"
-        ) from error
-    if not isinstance(form, CanonicalLoss):
-        raise ConfigurationError(f"the loss '{loss.type}' must return a CanonicalLoss")
-    form.check_ranges(loss.type, len(counts))
-    return form
 
 
 def _normalised(weights: Float64Array) -> Float64Array | None:
