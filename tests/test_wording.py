@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 
 from longtail.wording import (
-    byte_size,
     counted,
     duration,
     first_listed,
@@ -54,13 +53,3 @@ def test_a_level_has_up_to_four_digits_in_percent(share: float, text: str) -> No
 )
 def test_durations_are_reported_in_fitting_units(seconds: float, text: str) -> None:
     assert duration(seconds) == text
-
-
-@pytest.mark.parametrize(
-    ("size", "text"),
-    [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (1250, "1.2 kB"), (99_400, "99.4 kB"),
-     (99_990, "100 kB"), (999_600, "1.0 MB"), (161e6, "161 MB"), (1.26e9, "1.3 GB"),
-     (5e15, "5000 TB")],
-)  # fmt: skip
-def test_bytes_are_shown_in_units(size: float, text: str) -> None:
-    assert byte_size(int(size)) == text

@@ -1,4 +1,4 @@
-"""Counts, lists, durations, numbers of bytes, shares and probabilities as text."""
+"""Counts, lists, durations, shares and probabilities as text."""
 
 from __future__ import annotations
 
@@ -97,21 +97,6 @@ def duration(seconds: float) -> str:
         return f"{seconds / 60:.0f} min"
     hours = seconds / 3600
     return f"{hours:.1f} h" if hours < 36 else f"{hours / 24:.1f} days"
-
-
-def byte_size(size: float) -> str:
-    """A number of bytes in the largest unit that gives at least 1, rounded.
-
-    Examples:
-        >>> byte_size(999), byte_size(1250), byte_size(161e6), byte_size(1.26e9)
-        ('999 B', '1.2 kB', '161 MB', '1.3 GB')
-    """
-    value, units = float(size), ["B", "kB", "MB", "GB", "TB"]
-    while value >= 999.5 and len(units) > 1:
-        value /= 1000
-        units.pop(0)
-    digits = 0 if value >= 99.5 or value == size else 1
-    return f"{value:.{digits}f} {units[0]}"
 
 
 def percent(share: float, places: int = 0) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
+from rich import filesize
 from rich.table import Table
 from rich.text import Text
 
 from longtail.retention.plan import NEWEST, ItemDecision, RemovalPlan, freed
 from longtail.retention.scan import Item, Version
-from longtail.wording import byte_size, counted
+from longtail.wording import counted
 
 # Longer lists of versions are shown by the first and the last.
 FEW = 3
@@ -24,16 +25,16 @@ def table(plan: RemovalPlan) -> Table:
     shown.add_column("artifact", "sum", overflow="fold")
     shown.add_column("remove", _number(plan), overflow="fold")
     shown.add_column("keep, and why", overflow="fold")
-    shown.add_column("frees", byte_size(sum(sizes)), justify="right", no_wrap=True)
-    for (entry, group), size in zip(groups.items(), sizes, strict=True):
-        cells = (_title(entry, group), _labels(_removed(group)), _reasons(group), byte_size(size))
+    shown.add_column("frees", filesize.decimal(sum(sizes)), justify="right", no_wrap=True)
+    for (entry, group), size in zip(groups.items(), map(filesize.decimal, sizes), strict=True):
+        cells = (_title(entry, group), _labels(_removed(group)), _reasons(group), size)
         shown.add_row(*map(Text, cells))
     return shown
 
 
 def summary(plan: RemovalPlan) -> str:
     """What is removed, in words: ``12 versions, 1 training: 1.2 GB``."""
-    return f"{_number(plan)}: {byte_size(sum(_sizes(_groups(plan).values())))}"
+    return f"{_number(plan)}: {filesize.decimal(sum(_sizes(_groups(plan).values())))}"
 
 
 def _groups(plan: RemovalPlan) -> dict[str, list[ItemDecision]]:

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from rich import filesize
+
 from longtail.errors import DiskFullError, LongtailError, WriteError
-from longtail.wording import byte_size
 
 # The words of SQLite and of NumPy ("8 requested and 4 written"), which do not name the cause.
 WORDS = ("database or disk is full", " requested and ")
@@ -136,8 +137,8 @@ def disk_full(
     place: Path, needed: int | None = None, instead: str = ANOTHER_FOLDER
 ) -> DiskFullError:
     """Return the error for a file or folder, with the number of bytes it needs, if known."""
-    free = byte_size(shutil.disk_usage(_folder_of(place)).free)
-    wanted = "" if needed is None else f", {byte_size(needed)} are needed"
+    free = filesize.decimal(shutil.disk_usage(_folder_of(place)).free)
+    wanted = "" if needed is None else f", {filesize.decimal(needed)} are needed"
     return DiskFullError(
         f"the disk is full: {place} could not be written ({free} are free there{wanted}). Free "
         f"some space and run the same command again: what is finished is saved. `kedro prune` "

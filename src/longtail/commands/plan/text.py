@@ -7,11 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich import filesize
+
 from longtail.commands.plan.duration import Seconds
 from longtail.commands.plan.estimate import Estimate
 from longtail.commands.plan.trainings import PlannedTraining
 from longtail.project import shown
-from longtail.wording import byte_size, counted, duration, is_or_are, listed
+from longtail.wording import counted, duration, is_or_are, listed
 
 HOUR = 3600.0
 
@@ -80,7 +82,7 @@ def lines_of(plan: Plan, free_bytes: int, arguments: Sequence[str]) -> Iterator[
         yield from _reasons(_other_reasons(plan))
     if plan.new:
         yield from _time(plan)
-        size, free = byte_size(plan.estimate.disk_bytes), byte_size(free_bytes)
+        size, free = filesize.decimal(plan.estimate.disk_bytes), filesize.decimal(free_bytes)
         yield f"Disk: at most {size} in {shown(plan.data)}, beside the report; {free} are free"
     if plan.cross_fitting is not None:
         yield _cross_fitting(plan.cross_fitting)

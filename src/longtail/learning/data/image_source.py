@@ -11,13 +11,13 @@ from math import prod
 from typing import Protocol
 
 import torch
+from rich import filesize
 from torch import Tensor
 
 from longtail.arrays import Int64Array, UInt8Array
 from longtail.errors import TrainingError
 from longtail.learning.data.mapped_file import reader
 from longtail.prefetch import prefetched
-from longtail.wording import byte_size
 
 # Number of prefetched batches: enough that one slow read does not stop the training.
 BATCHES_AHEAD = 3
@@ -141,7 +141,7 @@ def to_device(pixels: UInt8Array, images: Int64Array, device: torch.device) -> T
     except torch.cuda.OutOfMemoryError as error:
         raise TrainingError(
             f"the GPU has not enough memory for {len(images):,} images, which take "
-            f"{byte_size(prod(source.shape))}: set compute.images to streaming, which reads "
+            f"{filesize.decimal(prod(source.shape))}: set compute.images to streaming, which reads "
             "them batch by batch"
         ) from error
     start = 0

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import psutil
 import torch
+from rich import filesize
 
 from longtail.parameters import Compute
 from longtail.provenance import usable_cores
-from longtail.wording import byte_size
 
 log = logging.getLogger(__name__)
 
@@ -42,9 +42,9 @@ def is_resident(compute: Compute, image_bytes: int, device: torch.device, trial:
         "%s: images are %s: they take %s; %s are free %s, of which images may take %s",
         trial,
         "resident" if resident else "streaming",
-        *(byte_size(image_bytes), byte_size(free)),
+        *(filesize.decimal(image_bytes), filesize.decimal(free)),
         "on the GPU" if device.type == "cuda" else "in memory",
-        byte_size(allowed),
+        filesize.decimal(int(allowed)),
     )
     return resident
 

@@ -6,11 +6,12 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from rich import filesize
+
 from longtail.naming.decision_rule import DecisionRule
 from longtail.naming.neighbours import learnt_features
 from longtail.naming.trial_choice import weights_of
 from longtail.parameters import Trial
-from longtail.wording import byte_size
 
 log = logging.getLogger(__name__)
 
@@ -44,5 +45,5 @@ def export_recognizer(recognizer: dict[str, Any], store: Path) -> bytes:
         rule.shift,
     )
     content = export_program(whole, recognizer)
-    log.info("%s is in one file of %s", trial.name, byte_size(len(content)))
+    log.info("%s is in one file of %s", trial.name, filesize.decimal(len(content)))
     return content
