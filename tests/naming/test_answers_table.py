@@ -60,7 +60,7 @@ def decision_rule(
                 "species": {"threshold": species_from},
                 "genus": {"threshold": genus_from},
             },
-            "unknown": {"score": "energy", "threshold": novelty_threshold},
+            "unknown": {"score": "energy", "reference": None, "threshold": novelty_threshold},
             "track_record": {name: record() for name in SPECIES},
             "track_record_above": {"genus": {"noctua": record(0.9), "xestia": record(None)}},
         }

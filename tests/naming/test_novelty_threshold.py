@@ -27,7 +27,6 @@ from longtail.naming.novelty_threshold import (
     fit_novelty,
 )
 from longtail.wording import percent
-from tests.naming.test_answers_table import decision_rule
 
 CLASSES = 6
 COUNTS = np.array([300, 150, 80, 40, 20, 10])
@@ -180,13 +179,6 @@ def test_a_rule_flags_what_its_score_says() -> None:
     logits, similarity = rule.split(joined)
     np.testing.assert_array_equal(rule.decide(logits, similarity).is_novel, flagged)
     assert rule.split(known.logits)[1] is None
-
-
-def test_a_recognizer_from_before_the_choice_has_the_energy() -> None:
-    rule = decision_rule(novelty_threshold=-0.5)
-    logits = np.array([[2.0, 0, 0], [-2, -2, -2]])
-    np.testing.assert_array_equal(rule.is_novel(logits), [False, True])
-    assert rule.novelty_score.name == ENERGY
 
 
 @pytest.mark.parametrize(("gap", "is_better"), [(0.6, False), (1.2, True)])

@@ -15,6 +15,7 @@ from longtail.catalog import LongtailCatalog
 from longtail.hooks import InUseHook
 from longtail.retention import uses
 from longtail.runner import GridRunner
+from longtail.storage.files import write_checksum
 from tests.pipelines.support import SMALL, Run, copy_of, dotted, run
 from tests.projects import kedro
 
@@ -60,6 +61,7 @@ def plant(folder: Path, name: str, version: str, value: int) -> None:
     file = folder / f"{name}.json" / version / f"{name}.json"
     file.parent.mkdir(parents=True)
     file.write_text(json.dumps(value))
+    write_checksum(file, content=file)
 
 
 def newest(folder: Path, name: str = "y") -> int:

@@ -16,6 +16,7 @@ from longtail.catalog import LongtailCatalog
 from longtail.errors import ConfigurationError, TrialsFailedError
 from longtail.preflight.load_versions import check_load_versions
 from longtail.runner import GridRunner
+from longtail.storage.files import write_checksum
 from tests.pipelines.support import PROJECT
 from tests.pipelines.toy import BACKBONES, METHODS, broken, one, toy, trial_name, twice
 
@@ -47,6 +48,7 @@ def plant(folder: Path, name: str, version: str, value: int = FOREIGN) -> None:
     file = folder / f"{name}.json" / version / f"{name}.json"
     file.parent.mkdir(parents=True)
     file.write_text(json.dumps(value))
+    write_checksum(file, content=file)
 
 
 def saved(folder: Path, name: str) -> int:

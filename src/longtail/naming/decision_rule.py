@@ -59,9 +59,8 @@ class DecisionRule:
             prior=np.array(values["prior"], dtype=np.float64),
             ranks=(species, *above),
             thresholds={rank: of["threshold"] for rank, of in values["thresholds"].items()},
-            # Recognizers from before the choice have the energy, without a reference.
             novelty_score=NoveltyScore(
-                unknown["score"], temperature, assumed, unknown.get("reference")
+                unknown["score"], temperature, assumed, unknown["reference"]
             ),
             novelty_threshold=unknown["threshold"],
             records={SPECIES: values["track_record"], **values["track_record_above"]},

@@ -172,14 +172,11 @@ def damage_message(file: Path, reason: str) -> str:
 
 
 def matches_checksum(file: Path) -> bool:
-    """True if a file matches the checksum beside it, or has none.
-
-    A damaged checksum matches no file: the two cases look the same.
-    """
+    """True if a file matches the checksum beside it, which may be damaged or missing too."""
     try:
         stored = checksum_file(file).read_bytes()
-    except FileNotFoundError:  # an older version of the project wrote the file
-        return True
+    except FileNotFoundError:
+        return False
     return stored.partition(b" ")[0] == sha256_of_file(file).encode()
 
 

@@ -156,17 +156,8 @@ def test_no_flipped_bit_gives_another_state(tmp_path: Path) -> None:
     content, refused = file.read_bytes(), 0
     for position in range(len(content)):
         file.write_bytes(with_flipped_bit(content, position, position % 8))
-        found = Checkpoint(file, "t").load()
-        assert found is None or repr(found) == repr(state)
-        refused += found is None
-    # Only a flipped bit in the mark of the checksum leaves the state as it was.
-    assert refused >= len(content) - len(module.MARK)
-
-
-def test_a_checkpoint_from_before_there_were_checksums_is_resumed(tmp_path: Path) -> None:
-    state = {"epoch": 1}
-    torch.save(state, tmp_path / "c")
-    assert Checkpoint(tmp_path / "c", "t").load() == state
+        refused += Checkpoint(file, "t").load() is None
+    assert refused == len(content)
 
 
 def test_a_resumed_training_counts_the_seconds_of_all_its_parts(

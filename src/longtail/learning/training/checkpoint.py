@@ -61,8 +61,6 @@ class Checkpoint:
             reason = str(error).partition("\n")[0]
             log.warning("%s: starts again, since %s is damaged (%s)", self.trial, self.file, reason)
             return None
-        if "state" not in saved:  # an older version of the project saved no times
-            return saved
         self._saved_started, self._saved_s = saved["started"], saved["seconds"]
         return saved["state"]
 
@@ -98,14 +96,12 @@ class Checkpoint:
 
 
 def _without_checksum(content: bytes) -> bytes:
-    """Verify and return the saved state. A file of an older version has no checksum.
+    """Verify and return the saved state.
 
     Raises:
         ValueError: if it does not match its checksum.
     """
     state, end = content[:-END], content[-END:]
-    if not end.startswith(MARK):
-        return content
     if end != MARK + hashlib.sha256(state).hexdigest().encode():
         raise ValueError("it does not match its checksum")
     return state

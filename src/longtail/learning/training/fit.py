@@ -117,7 +117,7 @@ def _resume(state: TrainingState, checkpoint: Checkpoint) -> None:
         return
     execution = state.execution
     here = (execution.device.type, execution.number_format)
-    there = (saved["device"], saved.get("number_format", here[1]))  # older ones do not say
+    there = (saved["device"], saved["number_format"])
     if there != here:
         log.warning(
             "%s: starts again, since its checkpoint is from %s in %s and cannot be resumed on %s "

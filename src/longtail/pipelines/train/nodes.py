@@ -212,7 +212,7 @@ def score_trial(
         **_training_of(card),
         post_hoc=evaluation["post_hoc"],
         tau=float("nan") if tau is None else tau,
-        five_crop_size=evaluation.get("five_crop_size") or float("nan"),  # older ones lack it
+        five_crop_size=evaluation["five_crop_size"] or float("nan"),
         **statistics.columns,
     )
     widest = widest_test_set(subsets)
