@@ -79,12 +79,17 @@ def auroc(
     Returns:
         One value per resample, (b,).
     """
-    order = np.argsort(unknown, kind="stable")
-    below = _sums_below(unknown_weights[:, order])
-    first, last = (np.searchsorted(unknown[order], known, side) for side in ("left", "right"))
-    wins = (below[:, first] + below[:, last]) / 2
+    wins = weights_below(known, unknown, unknown_weights)
     pairs = known_weights.sum(axis=1) * unknown_weights.sum(axis=1)
     return (known_weights * wins).sum(axis=1) / pairs
+
+
+def weights_below(values: FloatArray, others: FloatArray, weights: FloatArray) -> Float64Array:
+    """The sum of the weights (b, m) of others below each of n values, (b, n); equal ones half."""
+    order = np.argsort(others, kind="stable")
+    below = _sums_below(weights[:, order])
+    first, last = (np.searchsorted(others[order], values, side) for side in ("left", "right"))
+    return (below[:, first] + below[:, last]) / 2
 
 
 def false_alarms(

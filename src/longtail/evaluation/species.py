@@ -136,7 +136,5 @@ def _share_with_interval(
 ) -> dict[str, Float64Array]:
     """Return columns of a share and the ends of its interval; NaN for shares of no image."""
     share = _divided(part, whole)
-    low, high = np.full_like(share, np.nan), np.full_like(share, np.nan)
-    some = whole > 0
-    low[some], high[some] = exact_interval(share[some], whole[some], confidence)
+    low, high = exact_interval(share, whole, confidence)
     return {name: share, f"{name}_low": low, f"{name}_high": high}

@@ -17,6 +17,7 @@ from typing import Self
 import numpy as np
 
 from longtail.arrays import Float64Array
+from longtail.evaluation.novelty import weights_below
 from longtail.evaluation.uncertainty import exact_interval
 from longtail.naming.held_out_answers import LabelledLogits
 from longtail.naming.novelty_scores import (
@@ -179,10 +180,7 @@ class _SpeciesAuroc:
 
 def _share_below(values: Float64Array, others: Float64Array, weights: Float64Array) -> Float64Array:
     """The weighted share of others below each value, equal ones counting half."""
-    order = np.argsort(others, kind="stable")
-    sums = np.append(0, np.cumsum(weights[order]))
-    first, last = (np.searchsorted(others[order], values, side) for side in ("left", "right"))
-    return (sums[first] + sums[last]) / (2 * sums[-1])
+    return weights_below(values, others, weights[None])[0] / weights.sum()
 
 
 def _compared(chosen: str, found: Mapping[str, float]) -> str:
