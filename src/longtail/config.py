@@ -22,6 +22,7 @@ from longtail.parameters.layers import merge_resolved, resolve
 from longtail.parameters.nesting import flatten
 from longtail.parameters.run import parse
 from longtail.trials import grid
+from longtail.wording import first_line
 
 # Broken YAML, an unknown interpolation, a key in two files, a file without permission.
 UNREADABLE = (yaml.YAMLError, OmegaConfBaseException, ValueError, OSError)
@@ -174,7 +175,7 @@ class GridConfigLoader(OmegaConfigLoader):
 def _reason(error: Exception, file: Path | None) -> str:
     """What is wrong: with the key of an interpolation, or the place in a file."""
     if isinstance(error, OmegaConfBaseException):
-        what = str(error).splitlines()[0].replace("Interpolation key", "the key")
+        what = first_line(error).replace("Interpolation key", "the key")
         return f"{error.full_key}: {what}" if error.full_key else what
     if isinstance(error, UnicodeDecodeError):
         return "it is not UTF-8 text. Save it as UTF-8"

@@ -28,6 +28,7 @@ from longtail.storage.tracking_database import (
     check_writable,
     is_database,
 )
+from longtail.wording import first_line
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -272,8 +273,7 @@ def reason(error: Exception) -> str:
         )
     if _is_folder(uri()):
         return f"it is a folder, in which MLflow no longer tracks runs: {ELSEWHERE}"
-    first_line = (text.strip().splitlines() or [type(error).__name__])[0]
-    return _shown(first_line.partition(". ")[0].rstrip("."))
+    return _shown(first_line(error).partition(". ")[0].rstrip("."))
 
 
 def _is_folder(address: str) -> bool:

@@ -29,6 +29,11 @@ def capitalized(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def first_line(error: Exception) -> str:
+    """The first line of an error's message, or the name of its type if it has none."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+
+
 def is_or_are(number: int) -> str:
     """The verb for a number of things."""
     return "is" if number == 1 else "are"

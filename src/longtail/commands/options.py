@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from longtail.parameters import Parameters, unknown
+from longtail.wording import first_line
 
 # Where a context keeps the arguments as they were given.
 ARGUMENTS_KEY = "longtail.arguments"
@@ -58,7 +59,7 @@ def split_params(ctx: click.Context, option: click.Parameter, value: Any) -> Any
     try:
         return OmegaConf.to_container(OmegaConf.from_dotlist(list(map(_with_plain_path, items))))
     except (OmegaConfBaseException, yaml.YAMLError) as error:
-        ctx.fail(f"{name}: '{value}' cannot be read: {str(error).splitlines()[0]}")
+        ctx.fail(f"{name}: '{value}' cannot be read: {first_line(error)}")
 
 
 def split_load_versions(ctx: click.Context, _: click.Parameter, value: Any) -> dict[str, str]:

@@ -26,13 +26,13 @@ from longtail.learning.backbones.networks import (
     OWN,
     create_network,
     feature_count,
-    first_line,
     load_weights,
     published_shapes,
     unusable,
 )
 from longtail.learning.backbones.pretrained import pretrained_weights
 from longtail.parameters import Backbone
+from longtail.wording import first_line
 
 log = logging.getLogger(__name__)
 

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from longtail.errors import ConfigurationError
 from longtail.learning.backbones.layers import layer_numbers
-from longtail.learning.backbones.networks import MISFITS, first_line
+from longtail.learning.backbones.networks import MISFITS
 from longtail.parameters import Experts, whole_share
+from longtail.wording import first_line
 
 
 class PerExpert(nn.Module):

@@ -19,6 +19,7 @@ from longtail.learning.backbones import micro
 from longtail.learning.backbones.resnet32 import ResNet32
 from longtail.learning.backbones.weight_file import described
 from longtail.parameters import OWN_ARCHITECTURES, Backbone, unknown
+from longtail.wording import first_line
 
 # Builders of our own networks; each takes the side of the images in pixels.
 OWN: dict[str, Callable[[int], nn.Module]] = dict(
@@ -128,11 +129,6 @@ def unusable(backbone: Backbone, error: Exception) -> ConfigurationError:
         f"backbones.{backbone.name}: {backbone.architecture}{options} cannot be used: "
         f"{first_line(error)}"
     )
-
-
-def first_line(error: Exception) -> str:
-    """Return the first line of an error's message, or a text if it has none."""
-    return (str(error).strip() or f"it raises {type(error).__name__}").splitlines()[0][:200]
 
 
 def feature_count(network: nn.Module) -> int:

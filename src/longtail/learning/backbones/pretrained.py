@@ -20,6 +20,7 @@ from longtail.learning.backbones.weight_file import read_weight_file
 from longtail.parameters import Backbone
 from longtail.project import from_root, located
 from longtail.storage.files import sha256_of_file
+from longtail.wording import first_line
 
 log = logging.getLogger(__name__)
 
@@ -51,9 +52,7 @@ def pretrained_weights(backbone: Backbone) -> dict[str, Tensor]:
         network = timm.create_model(backbone.architecture, pretrained=True, **options)
     # The hub's client raises errors of many libraries, and RuntimeError if there are no weights.
     except Exception as error:
-        raise _unavailable(
-            backbone, key, f"{type(error).__name__}: {_first_line(error)}"
-        ) from error
+        raise _unavailable(backbone, key, f"{type(error).__name__}: {first_line(error)}") from error
     return {k: v.contiguous() for k, v in network.state_dict().items()}
 
 
@@ -145,7 +144,3 @@ def _unavailable(backbone: Backbone, key: str, reason: str) -> DataError:
         f"--params={key}.weights=/path/to/file; or train from scratch with "
         f"--params={key}.pretrained=false"
     )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from longtail.storage.files import atomic_file, flush_to_disk
+from longtail.wording import first_line
 
 log = logging.getLogger(__name__)
 
@@ -58,8 +59,8 @@ class Checkpoint:
             content = io.BytesIO(_without_checksum(self.file.read_bytes()))
             saved: dict[str, Any] = torch.load(content, map_location="cpu", weights_only=True)
         except (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
-            reason = str(error).partition("\n")[0]
-            log.warning("%s: starts again, since %s is damaged (%s)", self.trial, self.file, reason)
+            message = "%s: starts again, since %s is damaged (%s)"
+            log.warning(message, self.trial, self.file, first_line(error))
             return None
         self._saved_started, self._saved_s = saved["started"], saved["seconds"]
         return saved["state"]
