@@ -32,8 +32,7 @@ from longtail.wording import first_line
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Experiment
-    from mlflow.entities import Run as MlflowRun
+    from mlflow.entities import Experiment, Run as MlflowRun
 
 DEFAULT_EXPERIMENT = "longtail"
 # The tag by which a user keeps what a run wrote and read.

@@ -20,8 +20,7 @@ from longtail.sources.box import Box, cut_square
 from longtail.sources.confirmed_photographs import ConfirmedStore
 from longtail.sources.images import Images
 from longtail.sources.read import check_source
-from tests.sources.photographs import photograph, save, source
-from tests.sources.photographs import read as read_folder
+from tests.sources.photographs import photograph, read as read_folder, save, source
 
 COLUMNS = ("file", "sha256", "box", "name", "qualifier", "by", "when", "previous_answer", "folder")
 KEY = "datasets.moths.source.corrections"

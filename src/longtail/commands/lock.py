@@ -13,8 +13,7 @@ from typing import Any
 from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
 
-from longtail import lock as locks
-from longtail import tracking
+from longtail import lock as locks, tracking
 from longtail.catalog import LongtailCatalog
 from longtail.commands.recorded_parameters import changes_since
 from longtail.context import open_project

@@ -1,6 +1,4 @@
 """The project's runners: of this machine, and of a Dask cluster."""
 
-from longtail.runner.dask import DaskRunner
-from longtail.runner.local import GridRunner
-
-__all__ = ["DaskRunner", "GridRunner"]
+from longtail.runner.dask import DaskRunner as DaskRunner
+from longtail.runner.local import GridRunner as GridRunner

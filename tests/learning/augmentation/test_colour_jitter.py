@@ -7,8 +7,7 @@ import torch
 from torch import Tensor
 from torchvision.transforms import functional
 
-from longtail.learning.augmentation import colour
-from longtail.learning.augmentation import colour_jitter as module
+from longtail.learning.augmentation import colour, colour_jitter as module
 from longtail.learning.augmentation.chosen_operations import Operation
 from longtail.learning.augmentation.colour_jitter import colour_jitter_steps
 from longtail.parameters import ColourJitter

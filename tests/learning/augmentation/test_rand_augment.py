@@ -8,9 +8,7 @@ import torch
 from PIL import Image, ImageEnhance, ImageOps
 from torch import Tensor
 
-from longtail.learning.augmentation import affine as shapes
-from longtail.learning.augmentation import colour
-from longtail.learning.augmentation import rand_augment as module
+from longtail.learning.augmentation import affine as shapes, colour, rand_augment as module
 from longtail.learning.augmentation.chosen_operations import ChosenOperations, Operation
 from longtail.learning.augmentation.rand_augment import OPERATIONS, rand_augment_steps
 from longtail.parameters import RandAugment

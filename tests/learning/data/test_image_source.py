@@ -17,8 +17,7 @@ from safetensors.torch import save_file
 from longtail.arrays import UInt8Array
 from longtail.errors import DataError, TrainingError
 from longtail.learning.augmentation.epoch import Augmentation, mean_and_std, shuffled
-from longtail.learning.data import image_source as module
-from longtail.learning.data import memory
+from longtail.learning.data import image_source as module, memory
 from longtail.learning.data.image_source import (
     ResidentImages,
     StreamedImages,

@@ -22,8 +22,7 @@ from longtail.learning.data.image_source import as_image_source
 from longtail.learning.inference.cached_logits import compute_logits
 from longtail.learning.inference.trained_model import TrainedModel
 from longtail.learning.predict_logits import predict_logits
-from longtail.learning.training import checkpoint as checkpoints
-from longtail.learning.training import frozen_backbone as module
+from longtail.learning.training import checkpoint as checkpoints, frozen_backbone as module
 from longtail.learning.training.cached_views import CachedViews, FeatureClassifier, as_one_pixel
 from longtail.learning.training.checkpoint import Checkpoint
 from longtail.learning.training.frozen_backbone import extract_features

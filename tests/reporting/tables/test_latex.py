@@ -5,8 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from longtail.reporting.tables.appendix import APPENDIX_PREAMBLE
 from longtail.reporting.tables.latex import SHRUNK_TO_FIT, escaped, latex, numbered

@@ -21,8 +21,7 @@ from filelock import FileLock
 
 from longtail import prefetch
 from longtail.errors import DataError, DiskFullError
-from longtail.sources.cache import image_cache as cache
-from longtail.sources.cache import journal, segments
+from longtail.sources.cache import image_cache as cache, journal, segments
 from longtail.sources.decoding import isolated_decode
 from longtail.sources.files import ImageFileRef
 from longtail.sources.images import Images

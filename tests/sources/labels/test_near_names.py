@@ -7,8 +7,7 @@ import string
 from time import process_time
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from longtail.sources.labels.near_names import near_names
 

@@ -16,8 +16,7 @@ from typing import Any
 import timm
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
-from torch.nn import init
+from torch.nn import functional as F, init
 from torch.overrides import TorchFunctionMode
 
 from longtail.errors import ConfigurationError

@@ -5,28 +5,16 @@ state beside them. Everything that determines a result is in its fingerprint, wh
 it. The fingerprint is computed again and compared.
 """
 
-from longtail.trials.verification.data import check_data
+from longtail.trials.verification.data import check_data as check_data
 from longtail.trials.verification.results import (
-    changes_since,
-    stale_results,
-    trial_names,
-    verified_results,
+    changes_since as changes_since,
+    stale_results as stale_results,
+    trial_names as trial_names,
+    verified_results as verified_results,
 )
 from longtail.trials.verification.tables import (
-    check_statistics,
-    verified_answers,
-    verified_comparisons,
-    verified_novelty,
+    check_statistics as check_statistics,
+    verified_answers as verified_answers,
+    verified_comparisons as verified_comparisons,
+    verified_novelty as verified_novelty,
 )
-
-__all__ = [
-    "changes_since",
-    "check_data",
-    "check_statistics",
-    "stale_results",
-    "trial_names",
-    "verified_answers",
-    "verified_comparisons",
-    "verified_novelty",
-    "verified_results",
-]

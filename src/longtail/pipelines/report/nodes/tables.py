@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from longtail.evaluation.species import confused_pairs as confused_pairs_table
-from longtail.evaluation.species import species_table
+from longtail.evaluation.species import confused_pairs as confused_pairs_table, species_table
 from longtail.evaluation.summaries import summarise
 from longtail.imbalance.group_sizes import groups_differ
 from longtail.parameters import Contents, Dataset, Statistics, Table
