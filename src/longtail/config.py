@@ -15,7 +15,7 @@ from kedro.config import OmegaConfigLoader
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from longtail import lock
+from longtail import report_lock
 from longtail.errors import ConfigurationError
 from longtail.parameters import Parameters, Trial, Trials
 from longtail.parameters.layers import merge_resolved, resolve
@@ -104,7 +104,7 @@ class GridConfigLoader(OmegaConfigLoader):
 
         So it has no paths of this machine, and its parameters are sorted.
         """
-        _, portable = lock.split_places(self.runtime_params or {})
+        _, portable = report_lock.split_places(self.runtime_params or {})
         return run_command(["full"], self.env, portable)
 
     @cached_property

@@ -17,9 +17,9 @@ from click.testing import Result
 from kedro.framework.startup import bootstrap_project
 from mlflow import MlflowClient
 
-from longtail import lock as locks
+from longtail import report_lock
 from longtail.cli import cli
-from longtail.lock import File, Lock
+from longtail.report_lock import File, Lock
 from longtail.retention import uses
 from longtail.retention.uses import Use
 from longtail.storage.store import TrialStore
@@ -80,7 +80,7 @@ def write_lock(project: Path, name: str, version: str, environment: str = "test"
         tables={},
     )
     file = project / "conf" / environment / "lock.yml"
-    locks.write(lock, file)
+    report_lock.write(lock, file)
     return file
 
 

@@ -12,9 +12,9 @@ import pytest
 from click.testing import CliRunner, Result
 from kedro.framework.startup import bootstrap_project
 
-from longtail import lock as locks
+from longtail import report_lock
 from longtail.cli import cli
-from longtail.lock import File, Lock
+from longtail.report_lock import File, Lock
 from longtail.storage.files import sha256_of_file
 from tests.pipelines.support import (
     PROJECT,
@@ -69,7 +69,7 @@ def of_run(small: Run, data: Path, name: str) -> Path:
 
 
 def test_the_lock_has_every_file_by_its_checksum(small: Run, data: Path, file: Path) -> None:
-    lock = locks.read(file)
+    lock = report_lock.read(file)
     stages = pipelines("test", **dotted(*SMALL))
     documents = stages["report"].all_outputs()
     made = stages["full"].all_outputs() - documents
@@ -138,15 +138,15 @@ def test_a_changed_or_missing_file_is_named_and_nothing_is_drawn(
 
 
 def edited(file: Path, **changes: Any) -> Lock:
-    lock = locks.read(file).model_copy(update=changes)
-    locks.write(lock, file)
+    lock = report_lock.read(file).model_copy(update=changes)
+    report_lock.write(lock, file)
     return lock
 
 
 def test_a_document_that_comes_out_otherwise_is_named(small: Run, data: Path, file: Path) -> None:
-    documents = locks.read(file).documents
+    documents = report_lock.read(file).documents
     other = {"digits_appendix": File(version=small.run_id, sha256="0" * 64)}
-    made_with = locks.made_with() | {"matplotlib": "1.0"}
+    made_with = report_lock.made_with() | {"matplotlib": "1.0"}
     edited(file, documents=documents | other, made_with=made_with)
     result = kedro("regenerate", f"--params=data={data},{GIVEN}", f"--file={file}")
     assert result.exit_code == 1
@@ -159,7 +159,7 @@ def test_a_document_that_comes_out_otherwise_is_named(small: Run, data: Path, fi
 
 
 def test_a_lock_of_another_grid_is_refused(data: Path, file: Path) -> None:
-    grid = locks.read(file).grid
+    grid = report_lock.read(file).grid
     edited(file, grid=grid.model_copy(update={"methods": ("softmax", "focal")}))
     result = kedro("regenerate", f"--params=data={data}", f"--file={file}")
     assert result.exit_code == 1
@@ -261,7 +261,7 @@ def test_trials_without_results_are_left_out_and_counted(
     caplog.clear()
     result = kedro("lock", f"--params=data={data},{','.join(reversed(given))}", f"--file={file}")
     assert result.exit_code == 0, result.output
-    names = set(locks.read(file).datasets)
+    names = set(report_lock.read(file).datasets)
     trials = {name.removeprefix("train.").rpartition(".")[0] for name in names if ".seed" in name}
     assert trials == set(SMALL_TRIALS[1:])
     assert (

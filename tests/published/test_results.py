@@ -15,7 +15,7 @@ from longtail.parameters.run import parse
 from longtail.published.results import (
     CRITERION_NOTE,
     comparable,
-    compare,
+    compare_published,
     shipped,
     two_proportions,
     validated,
@@ -231,7 +231,9 @@ def test_other_profiles_have_nothing_to_compare_with(
 
 def test_accuracies_are_compared_with_their_intervals() -> None:
     theirs = published({"value": 0.6, "note": "suspect"})
-    (row,) = compare(ours({"value": 0.55, "low": 0.5, "high": 0.59}), theirs).to_dict("records")
+    (row,) = compare_published(ours({"value": 0.55, "low": 0.5, "high": 0.59}), theirs).to_dict(
+        "records"
+    )
     exact = binomtest(60, 100).proportion_ci(method="exact")
     contingency = chi2_contingency([[55, 45], [60, 40]], correction=False)
     assert row["difference"] == pytest.approx(-0.05)
@@ -245,9 +247,9 @@ def test_accuracies_are_compared_with_their_intervals() -> None:
 
 
 def test_our_accuracy_is_of_our_own_number_of_images() -> None:
-    (row,) = compare(ours({"images": 40, "value": 0.55}), published({"value": 0.6})).to_dict(
-        "records"
-    )
+    (row,) = compare_published(
+        ours({"images": 40, "value": 0.55}), published({"value": 0.6})
+    ).to_dict("records")
     contingency = chi2_contingency([[22, 18], [60, 40]], correction=False)
     assert row["p"] == pytest.approx(contingency.pvalue)
     assert (row["our_images"], row["images"]) == (40, 100)
@@ -255,18 +257,18 @@ def test_our_accuracy_is_of_our_own_number_of_images() -> None:
 
 @pytest.mark.parametrize(("value", "inside"), [(0.45, True), (0.55, True), (0.56, False)])
 def test_ends_of_our_interval_belong_to_it(value: float, inside: bool) -> None:
-    assert compare(ours({}), published({"value": value}))["inside"].tolist() == [inside]
+    assert compare_published(ours({}), published({"value": value}))["inside"].tolist() == [inside]
 
 
 def test_intervals_apart_do_not_overlap() -> None:
-    comparison = compare(ours({}), published({"value": 0.9}))
+    comparison = compare_published(ours({}), published({"value": 0.9}))
     assert comparison["overlap"].tolist() == [False]
     assert comparison["p"][0] < 1e-6
 
 
 def test_published_range_widens_the_interval_and_never_narrows_it() -> None:
     theirs = published({"low": 0.2, "high": 0.5}, {"test_set": "head", "low": 0.49, "high": 0.9})
-    comparison = compare(ours({}, {"test_set": "head"}), theirs)
+    comparison = compare_published(ours({}, {"test_set": "head"}), theirs)
     exact = binomtest(50, 100).proportion_ci(method="exact")
     assert comparison["published_low"].tolist() == pytest.approx([0.2, exact.low])
     assert comparison["published_high"].tolist() == pytest.approx([exact.high, 0.9])
@@ -277,7 +279,9 @@ def test_losses_and_f1_have_no_interval_but_the_published_range() -> None:
         {"metric": "loss", "value": 13.5, "note": "suspect"},
         {"metric": "f1", "low": 0.4, "high": 0.6},
     )
-    comparison = compare(ours({"metric": "loss", "value": 14.0}, {"metric": "f1"}), theirs)
+    comparison = compare_published(
+        ours({"metric": "loss", "value": 14.0}, {"metric": "f1"}), theirs
+    )
     assert comparison["published_low"].tolist() == pytest.approx([np.nan, 0.4], nan_ok=True)
     assert comparison["overlap"].tolist() == [pd.NA, True]
     assert comparison["p"].isna().all()
@@ -285,7 +289,7 @@ def test_losses_and_f1_have_no_interval_but_the_published_range() -> None:
 
 
 def test_cells_without_a_published_number_stay_with_their_note() -> None:
-    comparison = compare(ours({}), published({"value": np.nan, "note": "not reported"}))
+    comparison = compare_published(ours({}), published({"value": np.nan, "note": "not reported"}))
     (row,) = comparison.to_dict("records")
     assert row["ours"] == 0.5
     missing = ("published", "published_low", "published_high", "difference", "inside", "overlap")
@@ -295,7 +299,7 @@ def test_cells_without_a_published_number_stay_with_their_note() -> None:
 
 def test_only_cells_of_both_are_compared_in_the_published_order() -> None:
     theirs = published({"method": "ldam"}, {"method": "focal"}, {"method": "softmax"})
-    comparison = compare(ours({}, {"method": "ldam"}, {"method": "mixup"}), theirs)
+    comparison = compare_published(ours({}, {"method": "ldam"}, {"method": "mixup"}), theirs)
     assert comparison["method"].tolist() == ["ldam", "softmax"]
     assert comparison.columns[1 : len(CELL) + 1].tolist() == CELL
 

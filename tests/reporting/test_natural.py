@@ -6,7 +6,7 @@ import re
 
 import pandas as pd
 
-from longtail.class_names import ClassNaming
+from longtail.display_names import ClassNaming
 from longtail.evaluation.trainings import TRIAL_COLUMNS
 from longtail.reporting.figures.confusion import best_tail_method
 from longtail.reporting.page.unknown_section import (

@@ -26,10 +26,10 @@ from longtail.evaluation.run_comparison import (
 )
 from longtail.imbalance.group_sizes import groups_differ
 from longtail.imbalance.subsets import images_of, widest_test_set
-from longtail.lock import split_places
 from longtail.parameters import Dataset
 from longtail.project import shown
-from longtail.reporting.page.run_comparison import RunComparison, comparison_page, verdict
+from longtail.report_lock import split_places
+from longtail.reporting.page.run_comparison_page import RunComparison, comparison_page, verdict
 from longtail.reporting.tables.layouts import tail_test_set
 from longtail.runs.run_files import path_of
 from longtail.trials.verification import trial_names

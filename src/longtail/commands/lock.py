@@ -13,14 +13,14 @@ from typing import Any
 from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
 
-from longtail import lock as locks, tracking
+from longtail import report_lock, tracking
 from longtail.catalog import LongtailCatalog
 from longtail.commands.recorded_parameters import changes_since
 from longtail.context import open_project
 from longtail.errors import DataError
 from longtail.kedro_internals import VersionedDataset, path_of, version_path
-from longtail.lock import File, Lock
 from longtail.parameters import Parameters, Trial
+from longtail.report_lock import File, Lock
 from longtail.retention.scan import remove_version
 from longtail.runner import GridRunner
 from longtail.runs.observer import observed
@@ -67,7 +67,7 @@ def make_lock(environment: str | None, parameters: Mapping[str, Any], file: Path
             report differs, as it does if the report is older than its inputs.
         ConfigurationError: if the lock cannot be written.
     """
-    locks.check_place(file)
+    report_lock.check_place(file)
     option = f" --env={environment}" if environment else ""
     with _opened(environment, parameters) as project:
         left_out = _trials_left_out(project)
@@ -77,12 +77,12 @@ def make_lock(environment: str | None, parameters: Mapping[str, Any], file: Path
         _check_made(required | project.documents, option)
         lock = Lock(
             environment=environment,
-            parameters=locks.split_places(parameters)[1],
+            parameters=report_lock.split_places(parameters)[1],
             grid=project.parameters.grid,
-            made_with=locks.made_with(),
+            made_with=report_lock.made_with(),
             datasets=_newest(project.catalog, datasets),
             documents=_newest(project.catalog, project.documents),
-            tables=locks.checksums(project.tables),
+            tables=report_lock.checksums(project.tables),
         )
         reports = {n: _path(d, lock.documents[n].version) for n, d in project.documents.items()}
     different = _make_again(lock, environment, parameters, file, keep=False)
@@ -94,7 +94,7 @@ def make_lock(environment: str | None, parameters: Mapping[str, Any], file: Path
             f"others. {_of_the_report(lock, project.parameters)}Make it again: kedro run "
             f"--pipelines=report{option} (with the same --params)"
         )
-    locks.write(lock, file)
+    report_lock.write(lock, file)
     if left_out:
         log.warning(
             "%s failed, were not run, or were run with other parameters since; not locked: %s",
@@ -122,11 +122,11 @@ def regenerate(environment: str | None, parameters: Mapping[str, Any], file: Pat
         ConfigurationError: if the lock is of another environment, grid or version of the project.
         DataError: if a locked file is missing or has changed, or if the report differs.
     """
-    lock = locks.read(file)
+    lock = report_lock.read(file)
     different = _make_again(lock, environment, parameters, file, keep=True)
     if different:
         lines = "\n".join(different.values())
-        reasons = locks.other_writers(lock) or ["labels or the project's code have changed"]
+        reasons = report_lock.other_writers(lock) or ["labels or the project's code have changed"]
         raise DataError(
             f"{lines}\n{len(different)} of {len(lock.documents)} documents differ from {file}. "
             f"Possible reasons: {'; '.join(reasons)}"
@@ -158,9 +158,9 @@ def _make_again(
 ) -> dict[str, str]:
     """Run the report stage on locked files and compare: one phrase per document that differs."""
     option = f" --env={environment}" if environment else ""
-    here = locks.parameters_here(lock, environment, parameters, file)
+    here = report_lock.parameters_here(lock, environment, parameters, file)
     with _opened(environment, here) as project:
-        locks.check_fits(
+        report_lock.check_fits(
             lock,
             project.parameters.grid,
             project.report_inputs,
@@ -170,7 +170,7 @@ def _make_again(
         )
         versions = {name: lock.datasets[name].version for name in project.report_inputs}
         inputs = {name: _path(project.datasets[name], versions[name]) for name in versions}
-        wrong = locks.deviations(lock.checksums, inputs | project.tables)
+        wrong = report_lock.deviations(lock.checksums, inputs | project.tables)
         if wrong:
             lines = "\n".join(wrong.values())
             raise DataError(
@@ -185,7 +185,7 @@ def _make_again(
                     pipeline_names=["report"], runner=GridRunner(), load_versions=versions
                 )
                 again = {n: _relative(made[n]) for n in project.documents}
-                return locks.deviations(lock.checksums, again)
+                return report_lock.deviations(lock.checksums, again)
             finally:
                 for name, document in made.items():
                     if not keep and document.parent.name not in before[name]:
@@ -241,7 +241,7 @@ def _newest(catalog: LongtailCatalog, datasets: Datasets) -> dict[str, File]:
     """The newest version of each dataset that has one, with its checksum."""
     versions = catalog.versions(datasets)
     files = {n: _path(datasets[n], version) for n, version in versions.items()}
-    sums = locks.checksums(files)
+    sums = report_lock.checksums(files)
     for file in files.values():
         verified(file)  # its checksum is known by now
     return {n: File(version=version, sha256=sums[n]) for n, version in versions.items()}

@@ -15,9 +15,9 @@ from kedro.framework.project import settings
 from longtail import tracking
 from longtail.commands import references
 from longtail.context import open_project
+from longtail.data_layout import CARDS, Layout
 from longtail.errors import DataError
 from longtail.evaluation.trainings import fingerprints_in
-from longtail.layout import CARDS, Layout
 from longtail.retention import uses
 from longtail.retention.plan import ItemDecision, Needs, RemovalPlan, decide_stored, decide_versions
 from longtail.retention.scan import Stored, Version, remove_stored, remove_version, scan

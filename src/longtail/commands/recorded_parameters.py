@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from longtail.errors import ConfigurationError, DataError
-from longtail.lock import split_places
 from longtail.parameters import Parameters
 from longtail.parameters.nesting import changes, flatten, nest
 from longtail.parameters.run import REGISTRIES, parse
+from longtail.report_lock import split_places
 
 # Those that a report shows, beside the data sets, backbones and methods of its grid.
 SHOWN = ("grid", "recipe", "statistics")

@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from longtail import lock as locks
+from longtail import report_lock
+from longtail.data_layout import Layout
 from longtail.errors import ConfigurationError, LongtailError
-from longtail.layout import Layout
-from longtail.lock import Lock
+from longtail.report_lock import Lock
 from longtail.retention.plan import Reference, read_before
 from longtail.retention.scan import Version
 from longtail.tracking import TrackedRun
@@ -30,7 +30,7 @@ def read_locks(configuration: Path) -> dict[str, Lock]:
 
 def _read(file: Path) -> Lock:
     try:
-        return locks.read(file)
+        return report_lock.read(file)
     except (LongtailError, OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
             f"{error}. The files that {os.path.relpath(file)} refers to are unknown: fix it, or "

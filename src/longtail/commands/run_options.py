@@ -16,8 +16,8 @@ from kedro.pipeline import Pipeline
 
 from longtail.commands.options import Command, split_load_versions, split_params
 from longtail.config import GridConfigLoader
+from longtail.data_layout import Layout
 from longtail.kedro_internals import Completer, complete
-from longtail.layout import Layout
 from longtail.parameters import Parameters
 from longtail.parameters.datasets import TrainSet
 from longtail.project import find_root

@@ -56,7 +56,7 @@ class BeforeAndAfter:
         return text
 
 
-def compare(before: pd.DataFrame, after: pd.DataFrame) -> BeforeAndAfter | None:
+def compare_models(before: pd.DataFrame, after: pd.DataFrame) -> BeforeAndAfter | None:
     """Compare two models on the photographs that tested both; None if there is none.
 
     Args:

@@ -13,8 +13,8 @@ from kedro.framework.hooks import hook_impl
 from kedro.pipeline import Pipeline
 
 from longtail.catalog import LongtailCatalog
+from longtail.data_layout import STORE
 from longtail.errors import ConfigurationError, DataError
-from longtail.layout import STORE
 from longtail.retention import uses
 from longtail.retention.scan import remove_drafts
 from longtail.retention.uses import Use

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from longtail.arrays import BoolArray, Float64Array, Int64Array
-from longtail.class_names import LATIN_SHARE, genus_of, is_binomial
+from longtail.display_names import LATIN_SHARE, genus_of, is_binomial
 from longtail.errors import DataError
 from longtail.naming.name_matching import NO_SYNONYMS, ClassMatcher, Synonyms, key_of
 from longtail.naming.user_tables import read_table

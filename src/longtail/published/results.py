@@ -57,7 +57,7 @@ def comparable(published: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
     return published[published["imbalance_factor"] == factor].reset_index(drop=True)
 
 
-def compare(
+def compare_published(
     summaries: pd.DataFrame, published: pd.DataFrame, confidence: float = 0.95
 ) -> pd.DataFrame:
     """Join our results with the published ones.

@@ -17,8 +17,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from longtail.storage.files import checksum_file, draft_of
-from longtail.storage.locks import locked_if_free
+from longtail.storage.files import checksum_file, draft_of, locked_if_free
 
 FOLDER = ".runs"
 LOCK = "lock"

@@ -11,8 +11,8 @@ import pandas as pd
 
 from longtail.arrays import Int64Array
 from longtail.catalog import LongtailCatalog
+from longtail.data_layout import STORE
 from longtail.errors import ConfigurationError
-from longtail.layout import STORE
 from longtail.parameters import Trial
 from longtail.runner.schedule import Unit
 from longtail.storage.store import TrialStore

@@ -13,7 +13,7 @@ from kedro.pipeline import Pipeline
 
 from longtail.catalog import LongtailCatalog
 from longtail.errors import DataError
-from longtail.evaluation.before_and_after import compare
+from longtail.evaluation.before_and_after import compare_models
 from longtail.evaluation.run_comparison import named_answers, pixel_keys
 from longtail.imbalance.subsets import images_of, widest_test_set
 from longtail.naming.trial_choice import choose_trial
@@ -48,7 +48,7 @@ def log_improvement(pipeline: Pipeline, catalog: LongtailCatalog) -> None:
         )
         if before is None:
             continue
-        compared = compare(
+        compared = compare_models(
             _answers(catalog, dataset, trial, before),
             _answers(catalog, dataset, trial, now[answers]),
         )

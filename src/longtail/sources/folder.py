@@ -28,7 +28,7 @@ from longtail.sources.labels.class_folders import (
     entries_by_folder,
     entries_without_species,
 )
-from longtail.sources.labels.class_names import with_class_names
+from longtail.sources.labels.folder_renames import with_class_names
 from longtail.sources.labels.metadata import Entry, read_metadata
 from longtail.sources.labels.near_names import near_names
 from longtail.sources.labels.unsorted import without_unsorted

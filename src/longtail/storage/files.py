@@ -17,6 +17,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from longtail.errors import DataError
 from longtail.remedies import FULL_RUN
 
@@ -109,6 +111,18 @@ def damaged_file(folder: Path) -> Path | None:
         if not has_checksum(folder / name, expected):
             return folder / name
     return None if sums else folder / CHECKSUMS_FILE
+
+
+@contextmanager
+def locked_if_free(lock_file: Path) -> Iterator[bool]:
+    """Lock a file without waiting; yield whether it was free."""
+    try:
+        held = FileLock(lock_file).acquire(timeout=0)
+    except Timeout:
+        yield False
+        return
+    with held:
+        yield True
 
 
 def set_aside(folder: Path) -> Path:

@@ -25,13 +25,13 @@ from longtail.storage.files import (
     atomic_folder,
     damaged_file,
     has_checksum,
+    locked_if_free,
     read_checksums,
     read_texts,
     set_aside,
     sha256_of_file,
     write_checksums,
 )
-from longtail.storage.locks import locked_if_free
 
 log = logging.getLogger(__name__)
 

@@ -9,13 +9,13 @@ import pandas as pd
 
 from longtail.parameters import TrainSet
 from longtail.reporting.page.data_section import DataSummary, data_section
+from longtail.reporting.page.html_tables import published_html, tables_html
 from longtail.reporting.page.provenance_section import provenance_section
 from longtail.reporting.page.report_page import report_page, results_section
 from longtail.reporting.page.species_section import SpeciesPart, species_section
-from longtail.reporting.page.tables import published_html, tables_html
 from longtail.reporting.page.templates import template
 from longtail.reporting.tables.printed_table import PrintedTable
-from longtail.reporting.tables.published_comparison import ComparisonTable
+from longtail.reporting.tables.published_table import ComparisonTable
 
 PROFILE = pd.DataFrame(
     {

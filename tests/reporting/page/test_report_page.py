@@ -10,7 +10,7 @@ import pytest
 from longtail.reporting.page.templates import fragment
 from longtail.reporting.tables.layouts import ACC1_LAYOUT, FULL_LAYOUT, TableLayout
 from longtail.reporting.tables.printed_table import PrintedTable, PrintedValue
-from longtail.reporting.tables.published_comparison import ComparisonTable
+from longtail.reporting.tables.published_table import ComparisonTable
 from longtail.reporting.tables.table_notes import LOSS_NOTE
 from tests.reporting.page.support import BackboneSection, make_page
 

@@ -11,7 +11,7 @@ from longtail.parameters import TrainSet
 from longtail.reporting.tables.appendix import appendix, introduction
 from longtail.reporting.tables.latex import escaped, latex
 from longtail.reporting.tables.layouts import LAYOUTS, THESIS_LAYOUTS
-from longtail.reporting.tables.published_comparison import published_latex
+from longtail.reporting.tables.published_table import published_latex
 from longtail.reporting.tables.result_tables import interval_table, thesis_table
 from longtail.reporting.tables.table_notes import LOSS_NOTE, reading_note
 from longtail.reporting.tables.table_results import TableResults

@@ -24,7 +24,7 @@ from longtail.commands.plan.text import CrossFitting, Plan, lines_of
 from longtail.commands.plan.trainings import planned_trainings
 from longtail.commands.run_options import selected
 from longtail.context import open_project
-from longtail.layout import STORE
+from longtail.data_layout import STORE
 from longtail.parameters import Parameters, Trial
 from longtail.pipelines.predict.pipeline import dataset_of
 from longtail.pipelines.train.nodes import read_external

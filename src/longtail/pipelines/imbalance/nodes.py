@@ -6,7 +6,7 @@ import logging
 
 import pandas as pd
 
-from longtail.class_names import known_class_naming
+from longtail.display_names import known_class_naming
 from longtail.imbalance.confirmed import confirmed_left_out, confirmed_note
 from longtail.imbalance.cut import cut
 from longtail.imbalance.group_sizes import equal_groups_note

@@ -10,7 +10,7 @@ import pandas as pd
 
 from longtail import sources
 from longtail.arrays import UInt8Array
-from longtail.class_names import images_of_classes
+from longtail.display_names import images_of_classes
 from longtail.imbalance.duplicates import EqualImages
 from longtail.imbalance.unknown import with_unknown
 from longtail.naming.synonyms import read_synonyms

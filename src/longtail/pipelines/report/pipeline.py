@@ -34,8 +34,8 @@ from longtail.pipelines.namespace import Function, Namespace
 from longtail.pipelines.report.nodes import documents, figures, page, published, tables
 from longtail.pipelines.report.nodes.verification import verify, verify_novelty
 from longtail.reporting.page.backbone_figures import FIGURES
+from longtail.reporting.page.html_tables import write_section
 from longtail.reporting.page.summary_section import show_summary_figures
-from longtail.reporting.page.tables import write_section
 from longtail.trials import grid
 
 # The outputs of the node ``verify``.

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from longtail.class_names import ClassNaming
+from longtail.display_names import ClassNaming
 from longtail.evaluation.comparisons import BASELINE
 from longtail.reporting.figures import drawing
 from longtail.reporting.figures.drawing import COLOURS, GREY, MANY_CLASSES, Picture

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from longtail.arrays import Float64Array
-from longtail.class_names import ClassNaming
+from longtail.display_names import ClassNaming
 from longtail.evaluation.comparisons import BASELINE
 from longtail.imbalance.group_sizes import has_groups
 from longtail.imbalance.profiles import GROUPS

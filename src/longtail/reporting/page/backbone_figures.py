@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from longtail.class_names import ClassNaming
+from longtail.display_names import ClassNaming
 from longtail.imbalance.group_sizes import equal_groups_note, has_groups
 from longtail.parameters import TrainSet
 from longtail.reporting.page.templates import fragment

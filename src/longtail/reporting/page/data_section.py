@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from longtail.class_names import ClassNaming, images_of_classes, known_class_naming
+from longtail.display_names import ClassNaming, images_of_classes, known_class_naming
 from longtail.imbalance.confirmed import confirmed_left_out, confirmed_note
 from longtail.imbalance.duplicates import WITHOUT_DUPLICATES, EqualImages
 from longtail.imbalance.group_sizes import equal_groups_note, groups_differ, has_groups

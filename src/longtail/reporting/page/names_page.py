@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from longtail.class_names import ClassNaming
+from longtail.display_names import ClassNaming
 from longtail.naming.answers_table import DONT_KNOW, LOOKS_UNKNOWN
 from longtail.naming.error_rates import names_at_each_rate
 from longtail.naming.seen_before import seen_note

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from longtail.class_names import ClassNaming
+from longtail.display_names import ClassNaming
 from longtail.evaluation.best_trials import best_trials
 from longtail.evaluation.trainings import TRIAL_COLUMNS
 from longtail.parameters import Contents, Method, TrainSet, Trial

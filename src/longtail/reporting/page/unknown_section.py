@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from longtail.class_names import ClassNaming
+from longtail.display_names import ClassNaming
 from longtail.evaluation.novelty import FEWEST_KNOWN_IMAGES
 from longtail.evaluation.trainings import TRIAL_COLUMNS
 from longtail.imbalance.unknown import UNKNOWN_LABEL

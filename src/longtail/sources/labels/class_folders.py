@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from longtail.class_names import BINOMIAL_SHARE, is_binomial
+from longtail.display_names import BINOMIAL_SHARE, is_binomial
 from longtail.errors import DataError
 from longtail.parameters import FolderSource
 from longtail.sources.files import ImageFileRef

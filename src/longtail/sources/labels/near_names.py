@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from itertools import combinations
 
-from longtail.class_names import is_binomial
+from longtail.display_names import is_binomial
 from longtail.scientific_names import canonical_name
 
 

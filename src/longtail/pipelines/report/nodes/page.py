@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from longtail.class_names import ClassNaming
+from longtail.display_names import ClassNaming
 from longtail.evaluation.best_trials import best_trials
 from longtail.parameters import Contents, Dataset, Statistics, Trials
 from longtail.reporting.page.data_section import data_section, data_summary

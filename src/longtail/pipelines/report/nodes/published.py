@@ -9,11 +9,11 @@ import pandas as pd
 
 from longtail.parameters import Contents, Dataset, Statistics, Table
 from longtail.published.audit import audit
-from longtail.published.results import comparable, compare, validated
-from longtail.reporting.page.tables import published_html
+from longtail.published.results import comparable, compare_published, validated
+from longtail.reporting.page.html_tables import published_html
 from longtail.reporting.page.templates import fragment
 from longtail.reporting.tables.audit import audit_latex, audit_rows
-from longtail.reporting.tables.published_comparison import (
+from longtail.reporting.tables.published_table import (
     comparison_latex,
     comparison_note,
     comparison_tables,
@@ -34,10 +34,10 @@ def compare_with_published(
 ) -> tuple[pd.DataFrame, bytes, bytes, bytes, str, str]:
     """A backbone's results and the published ones: a table, PNG, PDF, SVG, LaTeX and HTML."""
     from longtail.reporting.figures import drawing
-    from longtail.reporting.figures.published_comparison import comparison_figure
+    from longtail.reporting.figures.published_figure import comparison_figure
 
     confidence = statistics.confidence
-    comparison = compare(scores, comparable(validated(published), dataset), confidence)
+    comparison = compare_published(scores, comparable(validated(published), dataset), confidence)
     labels = {method: drawing.drawn_text(label) for method, label in table.methods.items()}
     figure = comparison_figure(
         comparison, labels, drawing.drawn_text(table.backbone_label), confidence

@@ -8,7 +8,7 @@ from longtail.evaluation.species import confused_pairs as confused_pairs_table, 
 from longtail.evaluation.summaries import summarise
 from longtail.imbalance.group_sizes import groups_differ
 from longtail.parameters import Contents, Dataset, Statistics, Table
-from longtail.reporting.page.tables import tables_html
+from longtail.reporting.page.html_tables import tables_html
 from longtail.reporting.tables.cost_table import cost_table
 from longtail.reporting.tables.latex import latex
 from longtail.reporting.tables.layouts import (

@@ -11,12 +11,12 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from longtail.parameters import Dataset, Table
-from longtail.published.results import compare, shipped
-from longtail.reporting.figures.published_comparison import comparison_figure
+from longtail.published.results import compare_published, shipped
+from longtail.reporting.figures.published_figure import comparison_figure
 from longtail.reporting.tables.appendix import APPENDIX_PREAMBLE
 from longtail.reporting.tables.latex import numbered
 from longtail.reporting.tables.layouts import TEST_SET_LABELS
-from longtail.reporting.tables.published_comparison import (
+from longtail.reporting.tables.published_table import (
     ComparisonTable,
     comparison_latex,
     comparison_note,
@@ -45,7 +45,7 @@ def comparison() -> pd.DataFrame:
     above = np.where(thesis["method"] == "focal", 0.04, 0.01)
     values = (thesis["value"] + above).fillna(0.7)
     ours = thesis.assign(value=values, low=values - 0.02, high=values + 0.03, seeds=3, sd=0.01)
-    return compare(ours[ours["method"] != "equalization"], thesis)
+    return compare_published(ours[ours["method"] != "equalization"], thesis)
 
 
 # --- figure ----------------------------------------------------------------------------------

@@ -56,7 +56,7 @@ def comparison_tables(comparison: pd.DataFrame, tables: Sequence[Table]) -> list
     """Make a table for each backbone and training set that has published results.
 
     Args:
-        comparison: table of :func:`longtail.published.results.compare`.
+        comparison: table of :func:`longtail.published.results.compare_published`.
         tables: tables of the report, numbered 1, 3, 5, ...; those of published results are C.1,
             C.2, ...
     """
@@ -88,7 +88,7 @@ def match_note(
 
     Args:
         published: table of :func:`longtail.published.results.validated`.
-        comparison: table of :func:`longtail.published.results.compare`, of all backbones.
+        comparison: table of :func:`longtail.published.results.compare_published`, of all backbones.
         dataset: data set of our results.
         tables: tables of the report.
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from longtail.evaluation.run_comparison import accuracy_changes, changed_answers, data_changes
-from longtail.reporting.page.run_comparison import RunComparison, comparison_page, trials_text
+from longtail.reporting.page.run_comparison_page import RunComparison, comparison_page, trials_text
 from tests.browser import NARROW, WIDE, chromium, open_page, problems, too_wide
 
 TRIAL = "digits.long_tailed.mobilenetv2_micro.class_dependent_temperatures.seed0"

@@ -24,7 +24,7 @@ def comparison_figure(
     One row of panels per training set, one column per test set.
 
     Args:
-        comparison: table of :func:`longtail.published.results.compare`, of one backbone.
+        comparison: table of :func:`longtail.published.results.compare_published`, of one backbone.
         labels: the methods' labels by their names, in the order of the rows.
         title: the backbone's label.
         confidence: confidence level of the intervals.

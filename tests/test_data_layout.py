@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from longtail.layout import Layout
+from longtail.data_layout import Layout
 from longtail.pipelines.train.pipeline import COMPARISONS_TABLE, GATHERED, NOVELTY_TABLE
 from tests.pipelines.support import PROJECT, loader
 

@@ -9,7 +9,7 @@ from longtail.parameters import TrainSet
 from longtail.reporting.page.templates import fragment
 from longtail.reporting.tables.layouts import ROW_HEADING, TRAIN_SET_LABELS, judged_train_set
 from longtail.reporting.tables.printed_table import PrintedTable
-from longtail.reporting.tables.published_comparison import ComparisonTable
+from longtail.reporting.tables.published_table import ComparisonTable
 
 PUBLISHED_CAPTION = "our accuracies and the published ones"
 
@@ -46,7 +46,7 @@ def published_html(label: str, figure: bytes, tables: Sequence[ComparisonTable],
     Args:
         label: label of the backbone.
         figure: figure of the comparison, as PNG.
-        tables: tables of :func:`longtail.reporting.tables.published_comparison.comparison_tables`.
+        tables: tables of :func:`longtail.reporting.tables.published_table.comparison_tables`.
         note: note on how to read them.
     """
     if not tables:

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
-from longtail import lock as locks
+from longtail import report_lock
 from longtail.errors import ConfigurationError, DataError
-from longtail.lock import File, Lock
 from longtail.parameters import Grid
+from longtail.report_lock import File, Lock
 from longtail.storage.files import sha256_of_file
 
 GRID = Grid(
@@ -31,7 +31,7 @@ def lock(**changes: Any) -> Lock:
         "environment": "test",
         "parameters": {"recipe": {"epochs": 3}},
         "grid": GRID,
-        "made_with": locks.made_with(),
+        "made_with": report_lock.made_with(),
         "datasets": {"digits_results": FILE, "digits_index": FILE},
         "documents": {"digits_report": FILE},
         "tables": {},
@@ -42,12 +42,12 @@ def lock(**changes: Any) -> Lock:
 def test_a_lock_is_read_as_it_was_written(tmp_path: Path) -> None:
     file = tmp_path / "lock.yml"
     for written in (lock(), lock(environment=None, parameters={}), lock(tables={"a": "0" * 64})):
-        locks.write(written, file)
-        assert locks.read(file) == written
+        report_lock.write(written, file)
+        assert report_lock.read(file) == written
 
 
 def test_it_is_a_line_a_file(tmp_path: Path) -> None:
-    locks.write(lock(), tmp_path / "lock.yml")
+    report_lock.write(lock(), tmp_path / "lock.yml")
     lines = (tmp_path / "lock.yml").read_text(encoding="utf-8").splitlines()
     assert lines[0].startswith("# ")
     digits = "0" * 64
@@ -57,7 +57,7 @@ def test_it_is_a_line_a_file(tmp_path: Path) -> None:
 
 def test_there_must_be_one(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"there is no lock .*lock\.yml.*`kedro lock`"):
-        locks.read(tmp_path / "lock.yml")
+        report_lock.read(tmp_path / "lock.yml")
 
 
 @pytest.mark.parametrize("text", ["a: [b", "", "- 1", "environment: test", "grid: {}"])
@@ -66,7 +66,7 @@ def test_another_file_is_refused(text: str, tmp_path: Path) -> None:
     with pytest.raises(
         ConfigurationError, match=r"lock\.yml is not a lock that this version of `kedro lock` made"
     ):
-        locks.read(tmp_path / "lock.yml")
+        report_lock.read(tmp_path / "lock.yml")
 
 
 @pytest.mark.parametrize(
@@ -83,12 +83,12 @@ def test_another_file_is_refused(text: str, tmp_path: Path) -> None:
 )  # fmt: skip
 def test_a_broken_lock_names_the_key(old: str, new: str, wanted: str, tmp_path: Path) -> None:
     file = tmp_path / "lock.yml"
-    locks.write(lock(), file)
+    report_lock.write(lock(), file)
     text = file.read_text(encoding="utf-8")
     assert old in text
     file.write_text(text.replace(old, new), encoding="utf-8")
     with pytest.raises(ConfigurationError) as raised:
-        locks.read(file)
+        report_lock.read(file)
     message = str(raised.value)
     assert wanted in message
     assert "validation error" not in message
@@ -99,19 +99,19 @@ def test_a_broken_lock_names_the_key(old: str, new: str, wanted: str, tmp_path: 
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        (locks.CHECKSUM_LINE, "the checksum in its first lines is missing or wrong"),
+        (report_lock.CHECKSUM_LINE, "the checksum in its first lines is missing or wrong"),
         ("tables: ", "tables: field required"),
     ],
 )
 def test_a_lock_of_older_code_is_to_be_made_again(line: str, reason: str, tmp_path: Path) -> None:
     file = tmp_path / "lock.yml"
-    locks.write(lock(), file)
+    report_lock.write(lock(), file)
     lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
     older = [text for text in lines if not text.startswith(line)]
     assert len(older) == len(lines) - 1
     file.write_text("".join(older), encoding="utf-8")
     with pytest.raises(ConfigurationError) as raised:
-        locks.read(file)
+        report_lock.read(file)
     assert str(raised.value) == (
         f"{file} is not a lock that this version of `kedro lock` made: {reason}. Bring back the "
         f"file as it was, or make a new one with `kedro lock`"
@@ -123,25 +123,25 @@ def test_what_is_no_text_is_no_lock(tmp_path: Path) -> None:
     with pytest.raises(
         ConfigurationError, match=r"lock\.yml is not a lock .*: it is not a text file"
     ):
-        locks.read(tmp_path / "lock.yml")
+        report_lock.read(tmp_path / "lock.yml")
 
 
 def test_a_folder_is_no_lock_and_a_missing_one_is_not_made(tmp_path: Path) -> None:
     (tmp_path / "lock.yml").mkdir()
-    for refuse in (locks.read, locks.check_place):
+    for refuse in (report_lock.read, report_lock.check_place):
         with pytest.raises(
             ConfigurationError, match=r"lock\.yml is a folder, but a lock is a file"
         ):
             refuse(tmp_path / "lock.yml")
     with pytest.raises(ConfigurationError, match=r"--file: there is no folder .*/none to write x"):
-        locks.check_place(tmp_path / "none" / "x.yml")
-    locks.check_place(tmp_path / "x.yml")
+        report_lock.check_place(tmp_path / "none" / "x.yml")
+    report_lock.check_place(tmp_path / "x.yml")
     assert [path.name for path in tmp_path.iterdir()] == ["lock.yml"]
 
 
 def test_a_file_that_must_not_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"none/lock\.yml cannot be written: No such file"):
-        locks.write(lock(), tmp_path / "none" / "lock.yml")
+        report_lock.write(lock(), tmp_path / "none" / "lock.yml")
 
 
 def test_the_checksum_is_sha256_of_the_contents(tmp_path: Path) -> None:
@@ -159,7 +159,7 @@ def test_places_on_a_machine_are_no_part_of_it() -> None:
         "predict": {"path": "/night", "boxes": "/b", "species_list": "/list", "prior": "train"},
         "methods": {"theirs": {"label": "Theirs", "external": {"path": "/p.csv"}}},
     }
-    places, others = locks.split_places(given)
+    places, others = report_lock.split_places(given)
     assert places == {
         "data": "/somewhere",
         "datasets": {"moths": {"source": of_source}},
@@ -179,17 +179,17 @@ def test_places_on_a_machine_are_no_part_of_it() -> None:
 def test_places_are_laid_over_the_locked_parameters() -> None:
     locked = lock(parameters={"backbones": {"vit": {"pretrained": True}}})
     given = {"data": "/here", "backbones": {"vit": {"weights": "/file"}}}
-    here = locks.parameters_here(locked, "test", given, WHERE)
+    here = report_lock.parameters_here(locked, "test", given, WHERE)
     both = {"pretrained": True, "weights": "/file"}
     assert here == {"data": "/here", "backbones": {"vit": both}}
 
 
 def test_the_locked_parameters_may_be_given_again_and_no_others() -> None:
     again = {"data": "/here", "recipe": {"epochs": 3}}
-    assert locks.parameters_here(lock(), "test", again, WHERE) == again
-    assert locks.parameters_here(lock(), "test", {}, WHERE) == {"recipe": {"epochs": 3}}
+    assert report_lock.parameters_here(lock(), "test", again, WHERE) == again
+    assert report_lock.parameters_here(lock(), "test", {}, WHERE) == {"recipe": {"epochs": 3}}
     with pytest.raises(ConfigurationError, match=r"'epochs': 3.*cannot be used with.*'epochs': 4"):
-        locks.parameters_here(lock(), "test", {"recipe": {"epochs": 4}}, WHERE)
+        report_lock.parameters_here(lock(), "test", {"recipe": {"epochs": 4}}, WHERE)
 
 
 @pytest.mark.parametrize(
@@ -202,15 +202,15 @@ def test_the_locked_parameters_may_be_given_again_and_no_others() -> None:
 )
 def test_it_is_of_one_environment(locked: str | None, asked: str | None, wanted: str) -> None:
     with pytest.raises(ConfigurationError, match=wanted):
-        locks.parameters_here(lock(environment=locked), asked, {}, WHERE)
+        report_lock.parameters_here(lock(environment=locked), asked, {}, WHERE)
 
 
 def test_it_is_of_one_grid() -> None:
     inputs, documents = ["digits_results"], ["digits_report"]
-    locks.check_fits(lock(), GRID, inputs, documents, (), WHERE)
+    report_lock.check_fits(lock(), GRID, inputs, documents, (), WHERE)
     other = GRID.model_copy(update={"methods": ("softmax",), "seeds": (0,)})
     with pytest.raises(ConfigurationError) as raised:
-        locks.check_fits(lock(), other, inputs, documents, (), WHERE)
+        report_lock.check_fits(lock(), other, inputs, documents, (), WHERE)
     message = str(raised.value)
     assert "conf/test/lock.yml is the lock of another grid" in message
     assert 'grid.methods was ["softmax", "ldam"], is ["softmax"]' in message
@@ -230,15 +230,15 @@ def test_it_is_of_one_version_of_the_project(
     inputs: list[str], documents: list[str], named: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=rf"the same files: {named}\. Make a new one"):
-        locks.check_fits(lock(), GRID, inputs, documents, (), WHERE)
+        report_lock.check_fits(lock(), GRID, inputs, documents, (), WHERE)
 
 
 def test_it_is_of_the_same_tables() -> None:
     arguments = (GRID, ["digits_results"], ["digits_report"], ["published_toy"], WHERE)
-    locks.check_fits(lock(tables={"published_toy": "0" * 64}), *arguments)
+    report_lock.check_fits(lock(tables={"published_toy": "0" * 64}), *arguments)
     for tables in ({}, {"published_thesis": "0" * 64}):
         with pytest.raises(ConfigurationError, match=r"the same files: .*published_toy\. Make"):
-            locks.check_fits(lock(tables=tables), *arguments)
+            report_lock.check_fits(lock(tables=tables), *arguments)
 
 
 def test_deviations_name_the_files(tmp_path: Path) -> None:
@@ -246,24 +246,27 @@ def test_deviations_name_the_files(tmp_path: Path) -> None:
     for path in paths.values():
         path.write_text("contents")
     locked = {name: sha256_of_file(path) for name, path in paths.items()}
-    assert locks.deviations(locked, paths) == {}
+    assert report_lock.deviations(locked, paths) == {}
     paths["changed"].write_text("contentz")
     paths["gone"].unlink()
-    assert locks.deviations(locked, paths) == {
+    assert report_lock.deviations(locked, paths) == {
         "changed": f"{paths['changed']} is not as it was locked",
         "gone": f"{paths['gone']} is missing",
     }
 
 
 def test_other_writers_are_named() -> None:
-    assert locks.other_writers(lock()) == []
-    older = lock(made_with=locks.made_with() | {"matplotlib": "1.0", "gone": "2.0"})
-    now = locks.made_with()["matplotlib"]
-    assert locks.other_writers(older) == [f"matplotlib was 1.0, is {now}", "gone was 2.0, is None"]
+    assert report_lock.other_writers(lock()) == []
+    older = lock(made_with=report_lock.made_with() | {"matplotlib": "1.0", "gone": "2.0"})
+    now = report_lock.made_with()["matplotlib"]
+    assert report_lock.other_writers(older) == [
+        f"matplotlib was 1.0, is {now}",
+        "gone was 2.0, is None",
+    ]
 
 
 def test_versions_that_look_like_numbers_stay_text(tmp_path: Path) -> None:
     written = lock(made_with={"python": "3.14", "longtail": "1"})
-    locks.write(written, tmp_path / "lock.yml")
+    report_lock.write(written, tmp_path / "lock.yml")
     stored = yaml.safe_load((tmp_path / "lock.yml").read_text(encoding="utf-8"))
     assert stored["made_with"] == {"python": "3.14", "longtail": "1"}
