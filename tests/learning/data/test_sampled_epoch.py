@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,14 +9,13 @@ import torch
 from scipy.stats import chisquare
 
 from longtail.learning.data.sampled_epoch import sampled_images
-from longtail.learning.training import checkpoint as module
 from longtail.learning.training.checkpoint import Checkpoint
 from longtail.learning.training.train import TrainingResult, train
 from longtail.parameters import CanonicalLoss, PowerSampling, ProgressiveSampling, Sampling
 from longtail.sources.digits import read_digits
 from longtail.trials.class_sampling import ClassSampling, class_sampling
 from longtail.trials.loss_schedule import LossSchedule
-from tests.learning.training.jobs import training_job
+from tests.learning.training.jobs import resumed, same_weights, training_job
 
 COUNTS = np.array([2000, 400, 80, 16])
 LABELS = torch.from_numpy(np.repeat(np.arange(4), COUNTS))[
@@ -76,10 +76,6 @@ def trained(
     return train(job, DIGITS.pixels, None, stop, checkpoint)
 
 
-def same(one: TrainingResult, other: TrainingResult) -> bool:
-    return all(torch.equal(one.weights[name], other.weights[name]) for name in one.weights)
-
-
 @pytest.mark.parametrize(
     ("recipe", "compute"),
     [
@@ -95,16 +91,11 @@ def test_sampled_training_resumes_with_the_same_bits(
     make_trial: Any,
     make_recipe: Any,
     tmp_path: Any,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "MAX_INTERVAL_S", 0.0)
     trial = make_trial(recipe=make_recipe(epochs=3, image_size=32, crop_padding=2, **recipe))
     trial = trial.model_copy(update={"compute": trial.compute.model_copy(update=compute)})
-    whole = trained(trial, BALANCED)
-    with pytest.raises(KeyboardInterrupt):
-        trained(trial, BALANCED, Checkpoint(tmp_path / "c", "t"), last=2)
-    assert same(whole, trained(trial, BALANCED, Checkpoint(tmp_path / "c", "t")))
-    assert not same(whole, trained(trial, None))
+    whole = resumed(partial(trained, trial, BALANCED), tmp_path)
+    assert not same_weights(whole, trained(trial, None))
 
 
 def test_sampling_from_the_last_epoch_on_leaves_the_epochs_before(

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
+import pytest
 import torch
 
 from longtail.arrays import Int64Array
+from longtail.learning.training import checkpoint as checkpoints
+from longtail.learning.training.checkpoint import Checkpoint
 from longtail.learning.training.train import TrainingResult
 from longtail.parameters import Sampling, Trial
 from longtail.trials.class_sampling import class_sampling
@@ -46,3 +50,22 @@ def same_weights(one: TrainingResult, other: TrainingResult) -> bool:
     """Whether two trainings of one architecture ended with the same bits."""
     assert one.weights.keys() == other.weights.keys()
     return all(torch.equal(one.weights[name], other.weights[name]) for name in one.weights)
+
+
+def resumed(trained: Callable[..., TrainingResult], folder: Path, last: int = 2) -> TrainingResult:
+    """A training, of which one that was killed and resumed is checked to have the same bits.
+
+    Args:
+        trained: trains with ``checkpoint``, and ends like a killed process after epoch ``last``.
+        folder: folder for the checkpoint.
+        last: the last epoch before the process is killed.
+    """
+    whole = trained()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checkpoints, "MAX_INTERVAL_S", 0.0)
+        with pytest.raises(KeyboardInterrupt):
+            trained(checkpoint=Checkpoint(folder / "c", "t"), last=last)
+    again = trained(checkpoint=Checkpoint(folder / "c", "t"))
+    assert same_weights(whole, again)
+    assert whole.history["validation_loss"].equals(again.history["validation_loss"])
+    return whole

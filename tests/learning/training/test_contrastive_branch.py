@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ from torch.nn import functional as F
 from longtail.learning.augmentation.epoch import Augmentation
 from longtail.learning.backbones import build_for_trial
 from longtail.learning.data.image_source import as_image_source
-from longtail.learning.training import checkpoint as checkpoints
 from longtail.learning.training.checkpoint import Checkpoint
 from longtail.learning.training.contrastive_branch import contrastive_branch
 from longtail.learning.training.train import TrainingResult, train
@@ -35,7 +35,7 @@ from longtail.parameters import (
 )
 from longtail.trials.grid_warnings import double_corrections
 from longtail.trials.loss_schedule import loss_schedule
-from tests.learning.training.jobs import killed_after, same_weights, training_job
+from tests.learning.training.jobs import killed_after, resumed, training_job
 from tests.learning.training.test_freezing import LABELS, PIXELS, pretrained
 
 MakeTrial = Callable[..., Trial]
@@ -105,9 +105,7 @@ def test_training_resumes_with_the_same_bits(
     make_trial: MakeTrial,
     make_recipe: MakeRecipe,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(checkpoints, "MAX_INTERVAL_S", 0.0)
     recipe, of_method, compute = CASES[case]
     chosen = make_recipe(epochs=3, image_size=32, crop_padding=2, **recipe)
     of_branch = of_method.get("contrastive", {})
@@ -115,10 +113,7 @@ def test_training_resumes_with_the_same_bits(
     trial = trial_of(make_trial, chosen, Contrastive(kind=kind, **of_branch), **others)
     trial = trial.model_copy(update={"compute": trial.compute.model_copy(update=compute)})
     weights = pretrained("mobilenetv2_micro") if "freeze" in recipe else None
-    whole = trained(trial, weights)
-    with pytest.raises(KeyboardInterrupt):
-        trained(trial, weights, Checkpoint(tmp_path / "c", "t"), last=2)
-    assert same_weights(whole, trained(trial, weights, Checkpoint(tmp_path / "c", "t")))
+    whole = resumed(partial(trained, trial, weights), tmp_path)
 
     # What is stored is the network alone.
     plain = trial.method.model_copy(update={"contrastive": None})

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ from longtail.learning.augmentation.epoch import Augmentation, shuffled
 from longtail.learning.augmentation.mixup_cutmix import MixupCutmix
 from longtail.learning.data.image_source import ResidentImages
 from longtail.learning.execution import Execution
-from longtail.learning.training import checkpoint as module
 from longtail.learning.training.cached_views import FeatureClassifier
 from longtail.learning.training.checkpoint import Checkpoint
 from longtail.learning.training.epoch_mixing import epoch_mixing, mixes_in
@@ -32,7 +32,7 @@ from longtail.parameters import (
 )
 from longtail.sources.digits import read_digits
 from longtail.trials.loss_schedule import LossSchedule, loss_schedule
-from tests.learning.training.jobs import killed_after, same_weights, training_job
+from tests.learning.training.jobs import killed_after, resumed, same_weights, training_job
 
 DIGITS = read_digits(16)
 COUNTS = np.array([2000, 400, 80, 20])
@@ -186,18 +186,13 @@ def test_mixed_training_resumes_with_the_same_bits(
     make_trial: Any,
     make_recipe: Any,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "MAX_INTERVAL_S", 0.0)
     trial = make_trial(
         recipe=make_recipe(epochs=4, **recipe),
         method=Method(name="m", label="M", loss=Softmax(name="softmax"), **method),
     )
     trial = trial.model_copy(update={"compute": trial.compute.model_copy(update=compute)})
-    whole = trained(trial)
-    with pytest.raises(KeyboardInterrupt):
-        trained(trial, Checkpoint(tmp_path / "c", "t"), last=3)
-    assert same_weights(whole, trained(trial, Checkpoint(tmp_path / "c", "t")))
+    whole = resumed(partial(trained, trial), tmp_path, last=3)
     plain = trial.model_copy(update={"recipe": trial.recipe.model_copy(update={"mixing": None})})
     assert not same_weights(whole, trained(plain))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ from safetensors.torch import save_file
 from longtail.learning.backbones import build_for_trial
 from longtail.learning.inference.cached_logits import compute_logits
 from longtail.learning.inference.trained_model import Predictor, TrainedModel
-from longtail.learning.training import checkpoint as checkpoints
 from longtail.learning.training.checkpoint import Checkpoint
 from longtail.learning.training.train import TrainingResult, train
 from longtail.parameters import (
@@ -30,7 +30,7 @@ from longtail.parameters import (
     Trial,
 )
 from longtail.trials.loss_schedule import loss_schedule
-from tests.learning.training.jobs import killed_after, same_weights, training_job
+from tests.learning.training.jobs import killed_after, resumed, same_weights, training_job
 from tests.learning.training.test_freezing import LABELS, PIXELS, TRAIN, VALIDATION, pretrained
 
 MakeTrial = Callable[..., Trial]
@@ -101,17 +101,12 @@ def test_training_resumes_with_the_same_bits_and_is_evaluated_by_its_mean_logits
     make_trial: MakeTrial,
     make_recipe: MakeRecipe,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(checkpoints, "MAX_INTERVAL_S", 0.0)
     recipe, of_method, compute = CASES[case]
     trial = of_experts(make_trial, make_recipe(epochs=3, image_size=32, **recipe), **of_method)
     trial = trial.model_copy(update={"compute": trial.compute.model_copy(update=compute)})
     weights = pretrained("mobilenetv2_micro") if "freeze" in recipe else None
-    whole = trained(trial, weights)
-    with pytest.raises(KeyboardInterrupt):
-        trained(trial, weights, Checkpoint(tmp_path / "c", "t"), last=2)
-    assert same_weights(whole, trained(trial, weights, Checkpoint(tmp_path / "c", "t")))
+    whole = resumed(partial(trained, trial, weights), tmp_path)
 
     file = tmp_path / "model.safetensors"
     save_file(whole.weights, file)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,12 @@ import torch
 from torch import nn
 
 from longtail.learning.backbones import build
-from longtail.learning.training import checkpoint as checkpoints
 from longtail.learning.training.checkpoint import Checkpoint
 from longtail.learning.training.sharpness import steepest_weights
 from longtail.learning.training.train import TrainingResult, train
 from longtail.parameters import Backbone, CanonicalLoss, Classifier, Recipe, Trial
 from longtail.trials.loss_schedule import LossSchedule
-from tests.learning.training.jobs import killed_after, same_weights, training_job
+from tests.learning.training.jobs import killed_after, resumed, same_weights, training_job
 from tests.learning.training.test_freezing import LABELS, PIXELS, pretrained
 
 MakeTrial = Callable[..., Trial]
@@ -117,16 +117,11 @@ def test_training_resumes_with_the_same_bits(
     make_trial: MakeTrial,
     make_recipe: MakeRecipe,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(checkpoints, "MAX_INTERVAL_S", 0.0)
     weights = pretrained("mobilenetv2_micro") if "freeze" in recipe else None
     trial = make_trial(
         backbone=WITH_BATCH_NORM,
         recipe=make_recipe(epochs=3, image_size=32, sam_rho=0.05, **recipe),
     )
     trial = trial.model_copy(update={"compute": trial.compute.model_copy(update=compute)})
-    whole = trained(trial, weights)
-    with pytest.raises(KeyboardInterrupt):
-        trained(trial, weights, Checkpoint(tmp_path / "c", "t"), last=2)
-    assert same_weights(whole, trained(trial, weights, Checkpoint(tmp_path / "c", "t")))
+    resumed(partial(trained, trial, weights), tmp_path)
