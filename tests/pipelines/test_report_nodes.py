@@ -13,7 +13,9 @@ from longtail.evaluation.summaries import summarise
 from longtail.parameters import Dataset
 from longtail.pipelines.report.nodes.documents import bundle_figures, bundle_latex, collect
 from longtail.pipelines.report.nodes.figures import draw_figures
+from longtail.pipelines.report.nodes.published import audit_published
 from longtail.pipelines.report.nodes.verification import verify
+from longtail.published.results import shipped
 from longtail.reporting.figures import drawing
 from longtail.reporting.page.backbone_figures import FIGURES
 from tests.pipelines.support import pipelines
@@ -46,6 +48,17 @@ TOY = Dataset.model_validate(
         },
     }
 )
+
+
+@pytest.mark.parametrize(("our_images", "knows_classes"), [(5000, True), (1000, False)])
+def test_the_number_of_our_classes_is_that_of_a_published_table_with_our_test_sets(
+    our_images: int, knows_classes: bool
+) -> None:
+    thesis = shipped("thesis")
+    compared = pd.DataFrame({"images": [5000], "our_images": [our_images]})
+    found = audit_published(thesis, compared, {"classes": 100})
+    assert ("unnormalised_logits" in set(found["check"])) == knows_classes
+    assert found["finding"].str.contains("guessing: 0.01").any() == knows_classes
 
 
 @pytest.fixture

@@ -291,6 +291,32 @@ def test_f1_below_accuracy_on_the_head_is_named(thesis: pd.DataFrame) -> None:
     assert "F1 0.7492 on the head is less than Acc1 0.8341" in of(found, "f1_is_weighted")[0]
 
 
+def test_numbers_are_shown_as_they_were_printed(thesis: pd.DataFrame) -> None:
+    printed = thesis.assign(value=thesis["value"].round(2), decimals=2)
+    found = audit(changed(printed, 0.7, **SOFTMAX, test_set="head", metric="f1"))
+    assert "F1 0.70 on the head is less than Acc1 0.83, unlike" in of(found, "f1_is_weighted")[0]
+    collapsed = {"table": "A.4", "method": "class_balanced", "test_set": "balanced"}
+    table = changed(printed, 0.1, **collapsed, metric="acc1")
+    (sentence,) = of(audit(table), "collapses", method="class_balanced", table="A.4")
+    assert sentence == (
+        "Acc1 0.10 on the balanced test set is 19 % of softmax's 0.53 (guessing: 0.01): the "
+        "training failed."
+    )
+    losses = of(audit(printed), "unnormalised_logits")
+    assert any(loss.startswith("Loss 49.12 at Acc1 0.26 on tail, 10.7") for loss in losses)
+
+
+def test_without_the_number_of_classes_nothing_is_said_that_follows_from_it(
+    thesis: pd.DataFrame,
+) -> None:
+    known, unknown = audit(thesis), audit(thesis, classes=None)
+    assert set(known["check"]) - set(unknown["check"]) == {"unnormalised_logits"}
+    assert any("(guessing: 0.01)" in sentence for sentence in of(known, "collapses"))
+    assert not any("guessing" in sentence for sentence in of(unknown, "collapses"))
+    others = ~known["check"].isin(["unnormalised_logits", "collapses"])
+    assert set(known[others]["finding"]) <= set(unknown["finding"])
+
+
 @pytest.mark.parametrize(("accuracy", "collapsed"), [(0.2640, True), (0.2642, False)])
 def test_half_of_softmax_is_no_collapse(
     thesis: pd.DataFrame, accuracy: float, collapsed: bool

@@ -15,6 +15,7 @@ from longtail.published.audit.finding import (
     PRINTED_TOLERANCE,
     WHOLE,
     AuditFinding,
+    as_printed,
     by_test_set,
     each,
     has_test_sets,
@@ -23,6 +24,7 @@ from longtail.published.audit.finding import (
     row_finding,
     table_finding,
     unit_of_last_place,
+    with_decimals,
 )
 
 # Larger test sets are not searched for the smallest denominator.
@@ -45,8 +47,9 @@ def whole_hits(published: pd.DataFrame) -> Iterator[AuditFinding]:
             "whole_hits",
             cell,
             False,
-            f"Acc1 {cell.value:.{cell.decimals}f} on the {readable_name(cell.test_set)} test set "
-            f"is {cell.value * cell.images:.2f} hits of {cell.images:,} images: no whole number.",
+            f"Acc1 {as_printed(cell.value, cell.decimals)} on the "
+            f"{readable_name(cell.test_set)} test set is {cell.value * cell.images:.2f} hits of "
+            f"{cell.images:,} images: no whole number.",
         )
     whole = len(cells) - int(wrong.sum())
     yield table_finding(
@@ -158,7 +161,7 @@ def f1_is_weighted(published: pd.DataFrame) -> Iterator[AuditFinding]:
 
 
 def _f1_exceeds_accuracy(published: pd.DataFrame) -> Iterator[AuditFinding]:
-    accuracy, f1 = by_test_set(published, "acc1"), by_test_set(published, "f1")
+    accuracy, f1 = (with_decimals(published, metric, "head") for metric in ("acc1", "f1"))
     both = accuracy.merge(f1, on=["table", "backbone", "train_set", "method"], how="inner")
     if not has_test_sets(both, ["head_x", "head_y", "balanced_x", "balanced_y"]):
         return
@@ -168,8 +171,8 @@ def _f1_exceeds_accuracy(published: pd.DataFrame) -> Iterator[AuditFinding]:
             "f1_is_weighted",
             row,
             False,
-            f"F1 {row.head_y:.4f} on the head is less than Acc1 {row.head_x:.4f}, unlike in the "
-            f"other rows.",
+            f"F1 {as_printed(row.head_y, row.decimals_y)} on the head is less than Acc1 "
+            f"{as_printed(row.head_x, row.decimals_x)}, unlike in the other rows.",
         )
     above = int((both["head_y"] > both["head_x"]).sum())
     above_balanced = int((both["balanced_y"] > both["balanced_x"]).sum())

@@ -13,6 +13,7 @@ from longtail.evaluation.uncertainty import exact_interval
 from longtail.published.audit.finding import (
     ROW_COLUMNS,
     AuditFinding,
+    as_printed,
     by_test_set,
     each,
     has_test_sets,
@@ -20,6 +21,7 @@ from longtail.published.audit.finding import (
     reported,
     row_finding,
     table_finding,
+    with_decimals,
 )
 from longtail.published.results import two_proportions
 from longtail.wording import counted, listed
@@ -33,24 +35,25 @@ LEVEL = 0.05
 MCNEMAR_MIN_IMAGES = 6
 
 
-def collapses(published: pd.DataFrame, classes: int) -> Iterator[AuditFinding]:
+def collapses(published: pd.DataFrame, classes: int | None) -> Iterator[AuditFinding]:
     """Find methods far below softmax on the balanced test set."""
-    accuracy = by_test_set(published, "acc1")
+    accuracy = with_decimals(published, "acc1", "balanced")
+    guess = "" if classes is None else f" (guessing: {1 / classes:.2g})"
     if not has_test_sets(accuracy, ["balanced"]):
         return
     for _, rows in accuracy.groupby(ROW_COLUMNS[:3], sort=False):
-        softmax = rows.loc[rows["method"] == BASELINE, "balanced"]
+        softmax = rows[rows["method"] == BASELINE]
         if softmax.empty:
             continue
-        baseline = float(softmax.iloc[0])
+        baseline, decimals = softmax.iloc[0][["balanced", "decimals"]]
         for row in each(rows[rows["balanced"] < COLLAPSED * baseline]):
             yield row_finding(
                 "collapses",
                 row,
                 False,
-                f"Acc1 {row.balanced:.4f} on the balanced test set is "
-                f"{100 * row.balanced / baseline:.0f} % of softmax's {baseline:.4f} (guessing: "
-                f"{1 / classes:.4f}): the training failed.",
+                f"Acc1 {as_printed(row.balanced, row.decimals)} on the balanced test set is "
+                f"{100 * row.balanced / baseline:.0f} % of softmax's "
+                f"{as_printed(baseline, decimals)}{guess}: the training failed.",
             )
 
 

@@ -59,9 +59,20 @@ def by_test_set(published: pd.DataFrame, metric: str, column: str = "value") -> 
     return table.reset_index()
 
 
+def with_decimals(published: pd.DataFrame, metric: str, test_set: str) -> pd.DataFrame:
+    """Return a metric as printed, see :func:`by_test_set`, and its decimals on one test set."""
+    decimals = by_test_set(published, metric, "decimals").get(test_set)
+    return by_test_set(published, metric).assign(decimals=decimals)
+
+
 def unit_of_last_place(decimals: Any) -> Any:
     """Return the unit of the last printed decimal: twice the largest rounding error."""
     return 10.0 ** -np.asarray(decimals, dtype=np.float64)
+
+
+def as_printed(value: float, decimals: float) -> str:
+    """Return a number with as many decimals as it was printed with."""
+    return f"{value:.{int(decimals)}f}"
 
 
 def each(table: pd.DataFrame) -> Iterator[Any]:

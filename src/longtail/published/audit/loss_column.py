@@ -13,6 +13,7 @@ from longtail.published.audit.finding import (
     ROW_COLUMNS,
     WHOLE,
     AuditFinding,
+    as_printed,
     by_test_set,
     has_test_sets,
     readable_name,
@@ -146,7 +147,8 @@ def unnormalised_logits(published: pd.DataFrame, classes: int) -> Iterator[Audit
             "unnormalised_logits",
             worst,
             difference <= 1,
-            f"Loss {worst['value']:.2f} at Acc1 {worst['value_acc1']:.4f} on "
+            f"Loss {as_printed(worst['value'], worst['decimals'])} at Acc1 "
+            f"{as_printed(worst['value_acc1'], worst['decimals_acc1'])} on "
             f"{readable_name(worst['test_set'])}, {worst['value'] / guess:.1f} times what an even "
             f"guess costs. With cosines times {LDAM_SCALE:.0f} and margins up to {LDAM_MARGIN}, "
             f"images classified wrongly must be nearer to another class by "
