@@ -30,11 +30,8 @@ def guarded(table: pd.DataFrame) -> pd.DataFrame:
     """Put an apostrophe before texts and names of columns that could be executed.
 
     Examples:
-        >>> guarded(pd.DataFrame({"name": ["=1+1", "-3.5", "Noctua"], "n": [-1, 2, 3]}))
-            name  n
-        0  '=1+1 -1
-        1   -3.5  2
-        2  Noctua  3
+        >>> guarded(pd.DataFrame({"name": ["=1+1", "-3.5", "Noctua"]}))["name"].tolist()
+        ["'=1+1", '-3.5', 'Noctua']
     """
     return _texts_changed(table, lambda text: _TO_GUARD.sub(rf"\1{_APOSTROPHE}", text))
 
