@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +136,23 @@ def test_a_file_that_is_no_database_is_one_message(
 def test_the_reason_is_a_sentence(monkeypatch: pytest.MonkeyPatch, text: str, reason: str) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://somewhere")
     assert tracking.reason(MlflowException(text)) == reason
+
+
+def test_mlflow_refuses_the_database_of_another_version_of_it(
+    empty_mlflow: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error of the installed MLflow, which is known by its text only."""
+    file = Path(shutil.copy(empty_mlflow, tmp_path / "older.db"))
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("UPDATE alembic_version SET version_num = '451aebb31d03'")
+        database.commit()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{file}")
+    with pytest.raises(DataError) as raised:
+        tracked_runs()
+    assert (
+        "another version of MLflow has written it. If that was an older one, copy it and upgrade "
+        f"it: mlflow db upgrade sqlite:///{file}. "
+    ) in str(raised.value)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 Names that begin with an underscore may change in any release. They are used here and nowhere else,
 but for methods that a subclass overrides or calls on itself (of a config loader, a context, a
-runner and datasets).
+runner and datasets). Texts of messages, where nothing else tells errors apart, are here for the
+same reason.
 """
 
 from __future__ import annotations
@@ -260,3 +261,11 @@ def efficientnet_builder() -> Any:
     from timm.models import _efficientnet_builder
 
     return _efficientnet_builder
+
+
+def is_of_other_schema(error: Exception) -> bool:
+    """Whether MLflow refuses a database that another version of it has written.
+
+    It raises its general exception, without a code of its own: only the message says it.
+    """
+    return "database schema" in str(error)

@@ -20,6 +20,7 @@ from urllib.parse import quote
 from filelock import FileLock
 
 from longtail.errors import DataError
+from longtail.kedro_internals import is_of_other_schema
 from longtail.project import root
 from longtail.storage.files import atomic_file, flush_to_disk, sha256_of_file
 from longtail.storage.tracking_database import (
@@ -265,7 +266,7 @@ def reason(error: Exception) -> str:
     text = str(error)
     if system := re.search(r"\[Errno -?\d+\] [\w ]+", text):
         return system[0]
-    if "database schema" in text:  # MLflow has no type or code for it
+    if is_of_other_schema(error):
         return (
             f"another version of MLflow has written it. If that was an older one, copy it and "
             f"upgrade it: mlflow db upgrade {shlex.quote(shown_uri())}"
