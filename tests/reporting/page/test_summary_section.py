@@ -91,8 +91,18 @@ def test_the_methods_that_lead_for_most_backbones_are_named() -> None:
     )
     assert "<th>For the tail (50 images of the balanced test set)</th>" in text
     assert "SOFTMAX is best, beyond noise: 0.500 [0.400, 0.600]." in text
-    assert "With one seed per method" in text
+    assert '<p class="note">One seed does not show how much trainings vary' in text
     assert "V&lt;i&gt;T" in text and "V<i>T" not in text
+
+
+@pytest.mark.parametrize(("seeds", "said"), [((0, 1), True), ((0, 1, 2), False)])
+def test_two_seeds_are_noted_and_three_are_not(seeds: tuple[int, ...], said: bool) -> None:
+    table = make_table("softmax", "ldam", train_set="long_tailed", seeds=seeds)
+    text = section(
+        FOUND[FOUND["backbone"] == "mobilenetv2"], contents=Contents(tables=(table,), methods=())
+    )
+    assert ("Two seeds hardly show how much trainings vary" in text) == said
+    assert "One seed" not in text
 
 
 def test_a_label_is_written_as_it_is_where_it_begins_a_sentence() -> None:

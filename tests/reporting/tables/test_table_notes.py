@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+from longtail.evaluation.uncertainty import interval_over_seeds
 from longtail.reporting.tables.table_notes import (
     fewer_seeds_notes,
     five_crop_notes,
@@ -24,8 +26,25 @@ def test_one_seed_is_said_to_show_nothing_of_another_training() -> None:
         "± is the distance to the farther end of the 95% interval; both ends are in scores.csv. "
         "Intervals are exact (Clopper-Pearson) for Acc1 and Top-5, of the same kind with the "
         "variance of the metric for the others, and gamma intervals for losses. One seed does not "
-        "show how much trainings vary."
+        "show how much trainings vary: another one can differ by more than these intervals show. "
+        "Train several (grid.seeds)."
     )
+
+
+def test_two_seeds_are_said_to_make_intervals_wide() -> None:
+    scores = make_summaries(*(("softmax", seed, 0.5) for seed in range(2)))
+    note = reading_note(scores, STATISTICS, has_stars=False, has_bold=False)
+    assert note.endswith(
+        " Two seeds hardly show how much trainings vary, and make intervals wide: a third one more "
+        "than halves what they add (grid.seeds)."
+    )
+    for confidence in (0.9, 0.95, 0.99):
+        two, three = (
+            interval_over_seeds(v := np.array(values), v, v, confidence)
+            for values in ([0.4, 0.6], [0.4, 0.5, 0.6])
+        )
+        # In standard deviations between seeds.
+        assert (two[2] - two[0]) / two[3] > 2 * (three[2] - three[0]) / three[3]
 
 
 def test_several_seeds_are_said_to_widen_the_intervals() -> None:
@@ -40,7 +59,7 @@ def test_several_seeds_are_said_to_widen_the_intervals() -> None:
         "Values are means over seeds; their standard deviation is in brackets." in note
     )
     assert "p < 0.1 after" in note
-    assert "One seed" not in note
+    assert "One seed" not in note and "Two seeds" not in note
     drawn = reading_note(scores, ninety, has_stars=True, has_bold=False, draw_per_seed=True)
     assert "3 seeds. Each seed draws its own training images: the interval also" in drawn
     assert "All seeds train on the same" not in drawn

@@ -21,6 +21,7 @@ from longtail.reporting.tables.leaders import (
     leader_synopsis,
     leader_texts,
 )
+from longtail.reporting.tables.table_notes import FEW_SEEDS
 from longtail.wording import capitalized, percent
 
 LISTED_SPECIES = 5  # named species among those that are never recognised
@@ -88,7 +89,7 @@ def summary_section(
             )
             for table in judged
         ],
-        seeds=len(contents.tables[0].seeds),
+        few_seeds=FEW_SEEDS.get(len(contents.tables[0].seeds), ""),
         figures=figures,
         found=_recognition(best, species, pairs, novelty, contents, names),
         shown_pairs=SUMMARY_PAIRS,

@@ -18,6 +18,14 @@ LOSS_NOTE = (
     "mean over classes, weighted by their test images."
 )
 
+# What is said of reports with few seeds, by their number: Student's interval of two is very wide.
+FEW_SEEDS = {
+    1: "One seed does not show how much trainings vary: another one can differ by more than these "
+    "intervals show. Train several (grid.seeds).",
+    2: "Two seeds hardly show how much trainings vary, and make intervals wide: a third one more "
+    "than halves what they add (grid.seeds).",
+}
+
 # The variation between seeds, by whether each draws its own training images.
 OVER_SEEDS = {
     False: "All seeds train on the same images: the interval contains the variation of weights, "
@@ -55,9 +63,10 @@ def reading_note(
         f", widened by Student's interval over {seeds} seeds. {OVER_SEEDS[draw_per_seed]} Values "
         f"are means over seeds; their standard deviation is in brackets."
         if seeds > 1
-        else ". One seed does not show how much trainings vary."
+        else "."
     )
-    return f"{images}{trainings}{_marks(statistics, has_stars=has_stars, has_bold=has_bold)}"
+    few = f" {FEW_SEEDS[seeds]}" if seeds in FEW_SEEDS else ""
+    return f"{images}{trainings}{few}{_marks(statistics, has_stars=has_stars, has_bold=has_bold)}"
 
 
 def _marks(statistics: Statistics, *, has_stars: bool, has_bold: bool) -> str:
