@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from longtail.storage.files import write_checksum
+
 A, B, C, D = (f"2001-01-0{day}T00.00.00.000Z" for day in (1, 2, 3, 4))
 RESULTS = "07_model_output/digits/results.csv"
 CARD = "06_models/digits/balanced/vit_micro/ldam/seed0/card.json"
@@ -25,8 +27,15 @@ def save(data: Path, artifact: str, version: str, contents: str = "0123456789") 
     return file
 
 
+def save_whole(data: Path, artifact: str, version: str, contents: str) -> Path:
+    """Save a version that is read, and so has a checksum."""
+    file = save(data, artifact, version, contents)
+    write_checksum(file, content=file)
+    return file
+
+
 def save_card(data: Path, version: str, letter: str) -> Path:
-    return save(data, CARD, version, json.dumps({"fingerprint": fingerprint(letter)}))
+    return save_whole(data, CARD, version, json.dumps({"fingerprint": fingerprint(letter)}))
 
 
 def save_training(data: Path, letter: str, suffix: str = "", size: int = 100) -> Path:

@@ -38,6 +38,7 @@ from tests.data_folders import (
     save_card,
     save_checkpoint,
     save_training,
+    save_whole,
     stored,
     tree,
     versions,
@@ -93,14 +94,14 @@ def test_three_versions_stay_unless_set_otherwise(prune: Prune, data: Path) -> N
     assert versions(data, RESULTS) == [B, C, D]
     assert versions(data, CARD) == [A, B, C]
     assert stored(data) == {"a", "b", "c"}
-    assert "Removed 1 version: 10 B" in result.output
+    assert "Removed 1 version: 10 bytes" in result.output
     again = prune()
     assert again.exit_code == 0
     assert "Nothing to remove from" in again.output
 
 
 def test_trainings_go_with_the_last_card_that_names_them(prune: Prune, data: Path) -> None:
-    save(data, TRAININGS, A, f"dataset,fingerprint\ndigits,{fingerprint('a')}\n")
+    save_whole(data, TRAININGS, A, f"dataset,fingerprint\ndigits,{fingerprint('a')}\n")
     result = prune("--keep=1")
     assert result.exit_code == 0, result.output
     assert versions(data, RESULTS) == [D]
@@ -113,7 +114,7 @@ def test_the_training_that_a_kept_recognizer_names_stays(prune: Prune, data: Pat
     """Photographs can be named again as they were, though no card names the training any more."""
     for version, letter in ((A, "d"), (B, "e")):
         sheet = json.dumps({"fingerprint": fingerprint(letter), "thresholds": {}})
-        save(data, "06_models/digits/recognizer.json", version, sheet)
+        save_whole(data, "06_models/digits/recognizer.json", version, sheet)
         save_training(data, letter)
     result = prune("--keep=1")
     assert result.exit_code == 0, result.output
@@ -128,12 +129,12 @@ def test_a_file_of_the_store_is_counted_when_its_last_name_goes(prune: Prune, da
         file = save(data, model, version)
         file.unlink()
         os.link(data / STORE / fingerprint(letter) / "model.safetensors", file)
-    save(data, TRAININGS, A, f"fingerprint\n{fingerprint('a')}\n")
+    save_whole(data, TRAININGS, A, f"fingerprint\n{fingerprint('a')}\n")
     result = prune("--keep=1", answer="--dry-run")
     rows = {line.split()[1]: line for line in result.output.splitlines() if line.startswith("│")}
     # Of the two models that go the training of one stays.
-    assert rows[model].split()[-3:] == ["100", "B", "│"]
-    assert rows["06_models/store:"].split()[-3:] == ["0", "B", "│"]
+    assert rows[model].split()[-3:] == ["100", "bytes", "│"]
+    assert rows["06_models/store:"].split()[-3:] == ["0", "bytes", "│"]
 
 
 def test_what_a_lock_of_any_environment_names_stays(
@@ -232,7 +233,7 @@ def test_a_run_in_progress_loses_nothing(prune: Prune, data: Path) -> None:
     save_training(data, "d")  # it has just been trained; its card is not yet written
     save_training(data, "e", ".draft")
     os.utime(save_checkpoint(data, "f"), (0, 0))
-    (save(data, CARD, D).parent / "card.json").write_text('{"half')  # it is just being written
+    card = save(data, CARD, D, '{"half')  # it is just being written
     before = tree(data / STORE)
     with uses.announced(data, lambda _: Use(B, {RESULTS: C})):
         result = prune("--keep=1")
@@ -241,7 +242,8 @@ def test_a_run_in_progress_loses_nothing(prune: Prune, data: Path) -> None:
     assert versions(data, CARD) == [B, D]
     assert tree(data / STORE) == before
     assert f"Run {B} is in progress" in result.output
-    (data / CARD / D / "card.json").write_text(json.dumps({"fingerprint": fingerprint("c")}))
+    shutil.rmtree(card.parent)
+    save_card(data, D, "c")
     assert prune("--keep=1").exit_code == 0
     assert versions(data, RESULTS) == [D]
     assert stored(data) == {"c"}
@@ -272,7 +274,7 @@ def test_what_a_process_trains_stays(prune: Prune, data: Path) -> None:
     save_training(data, "e", ".draft")
     with TrialStore(data / STORE).claim(fingerprint("d")):
         result = prune("--keep=4")
-    assert "Removed 1 training: 100 B" in result.output
+    assert "Removed 1 training: 100 bytes" in result.output
     assert stored(data) == {"a", "b", "c", "d.draft"}
 
 
@@ -354,7 +356,7 @@ def test_at_a_terminal_the_answer_counts(
     with contextlib.chdir(project):
         cli.main(arguments, standalone_mode=False)
     assert versions(data, RESULTS) == left
-    assert "Remove 5 versions, 2 trainings: 396 B? [y/N]" in capsys.readouterr().out
+    assert "Remove 5 versions, 2 trainings: 548 bytes? [y/N]" in capsys.readouterr().out
 
 
 def test_what_is_needed_since_it_was_shown_stays(
@@ -436,7 +438,8 @@ def test_a_lock_that_cannot_be_read_is_refused(
 
 
 def test_a_card_that_cannot_be_read_is_refused(prune: Prune, data: Path) -> None:
-    (data / CARD / C / "card.json").write_text('{"fingerpr')
+    shutil.rmtree(data / CARD / C)
+    save_whole(data, CARD, C, '{"fingerpr')
     refused(prune("--keep=1"), data, tree(data), f"{CARD}/{C}/card.json", "half written")
     shutil.rmtree(data / CARD / C)
     assert prune("--keep=1").exit_code == 0
