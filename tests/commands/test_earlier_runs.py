@@ -209,6 +209,11 @@ def test_a_table_of_published_results_belongs_to_the_run_and_its_lock(two_runs: 
     assert kedro(two_runs, "report", *accepted).exit_code == 0
     table.write_text("".join(rows))
     assert kedro(two_runs, "report", "--of", run).exit_code == 0
+    table.write_text("".join(rows).replace("resnet32", "other_net"))  # the report names it
+    result = kedro(two_runs, "lock", *options, f"--file={two_runs}/other_lock.yml")
+    assert result.exit_code == 1
+    assert "Since then published_mine has changed. To lock it as" in " ".join(result.output.split())
+    table.write_text("".join(rows))
     result = kedro(two_runs, "regenerate", "--env=test", f"--file={file}")
     assert result.exit_code == 0, result.output
 

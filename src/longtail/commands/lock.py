@@ -147,6 +147,9 @@ def _of_the_report(lock: Lock, now: Parameters) -> str:
     recorded = record.parameters
     changes = changes_since(run, recorded, now, {}) if recorded is not None else []
     differing = f"Of its parameters, {'; '.join(changes)}. " if changes else ""
+    for name, sha256 in lock.tables.items():
+        if record.tables.get(name, sha256) != sha256:
+            differing += f"Since then {name} has changed. "
     return (
         f"{differing}To lock it as it is, give `kedro lock` the --params of its run, "
         f"`{record.command}`. "
