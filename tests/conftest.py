@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import gc
 import inspect
+import io
 import os
 import re
 import shutil
@@ -21,6 +22,7 @@ import pytest
 import yaml
 from kedro.pipeline import Pipeline
 from mlflow import MlflowClient
+from omegaconf import OmegaConf
 from playwright.sync_api import Browser
 
 from longtail.config import GridConfigLoader
@@ -35,6 +37,7 @@ from longtail.parameters import (
     Trial,
 )
 from longtail.pipeline_registry import create_pipelines
+from longtail.sources.digits import read_digits
 from tests.browser import chromium
 from tests.projects import copy_project
 
@@ -122,6 +125,35 @@ def configuration_read_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(GridConfigLoader, "_read_files", read_once)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def yaml_parsed_once() -> Iterator[None]:
+    """Parse equal YAML once: sessions of other parameters read the same files."""
+    found: dict[str, Any] = {}
+    load = OmegaConf.load
+
+    def load_once(file: str | Path | io.StringIO) -> Any:
+        if not isinstance(file, io.StringIO):  # Kedro's loader has read the file
+            return load(file)
+        text = file.read()
+        if text not in found:
+            found[text] = load(io.StringIO(text))
+        return copy.deepcopy(found[text])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(OmegaConf, "load", load_once)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def digits_made_once() -> Iterator[None]:
+    """Read and enlarge scikit-learn's digits once for each size: most runs have them."""
+    made = cache(read_digits)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("longtail.sources.read.read_digits", lambda size: copy.deepcopy(made(size)))
         yield
 
 
