@@ -88,6 +88,36 @@ def test_an_ignored_signal_stays_ignored() -> None:
         signal.signal(signal.SIGHUP, before)
 
 
+@pytest.mark.usefixtures("heard")
+@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
+def test_a_signal_where_python_drops_errors_is_not_lost(number: signal.Signals) -> None:
+    """As in a callback of a weak reference, of which PyTorch has thousands."""
+
+    class Interrupted:
+        def __del__(self) -> None:
+            signal.raise_signal(number)
+
+    hook, ended = sys.unraisablehook, False
+    with pytest.raises(RunInterruptedError), interruptible():
+        Interrupted()
+        time.sleep(10)
+        ended = True
+    assert not ended
+    assert sys.unraisablehook is hook
+
+
+def test_other_errors_that_python_drops_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken:
+        def __del__(self) -> None:
+            raise ValueError("broken")
+
+    reported: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda lost: reported.append(str(lost.exc_value)))
+    with interruptible():
+        Broken()
+    assert reported == ["broken"]
+
+
 def test_other_threads_may_run_sessions() -> None:
     ended = []
 

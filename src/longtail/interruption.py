@@ -7,8 +7,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -34,7 +35,9 @@ def interruptible(message: str = MESSAGE) -> Iterator[None]:
     Raises:
         RunInterruptedError: if one of the signals arrives.
     """
-    previous = _handle(signal.default_int_handler)
+    previous, hook = _handle(_interrupt), sys.unraisablehook
+    if previous:
+        sys.unraisablehook = partial(_send_again, hook)
     try:
         yield
     except KeyboardInterrupt:
@@ -42,6 +45,8 @@ def interruptible(message: str = MESSAGE) -> Iterator[None]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+        if previous:
+            sys.unraisablehook = hook
 
 
 def end_at_once() -> None:
@@ -56,6 +61,25 @@ def end_with_parent() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it ended before
         os._exit(1)
+
+
+def _interrupt(number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt(number)
+
+
+def _send_again(report: Callable[[Any], Any], lost: Any) -> None:
+    """Send a signal again if its error was raised where Python drops errors, as in ``__del__``.
+
+    Args:
+        report: what else is called with a dropped error.
+        lost: what Python says of it, see :func:`sys.unraisablehook`.
+    """
+    match lost.exc_value:
+        case KeyboardInterrupt(args=(int() as number,)):
+            # A moment later: an error that is raised in here would be dropped, too.
+            threading.Timer(0.05, os.kill, (os.getpid(), number)).start()
+        case _:
+            report(lost)
 
 
 def _handle(handler: Any) -> dict[int, Any]:
