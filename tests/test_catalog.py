@@ -173,6 +173,26 @@ def test_a_damaged_version_is_named(
     assert f"remove the folder {file.parent}:" in str(told.value)
 
 
+def test_a_version_that_does_not_exist_is_refused_with_those_that_do(tmp_path: Path) -> None:
+    catalog(tmp_path).save("card.json", {"a": 1})
+    [file] = files(tmp_path)
+    with pytest.raises(DataError) as told:
+        catalog(tmp_path).load("card.json", version="2020-01-01T00.00.00.000Z")
+    assert str(told.value) == (
+        f"unknown version of card.json '2020-01-01T00.00.00.000Z'. Valid: {file.parent.name}"
+    )
+
+
+def test_the_version_that_is_damaged_is_named(tmp_path: Path) -> None:
+    catalog(tmp_path).save("card.json", {"a": 1})
+    [old] = files(tmp_path)
+    catalog(tmp_path).save("card.json", {"a": 2})
+    flip_bit(old)
+    with pytest.raises(DataError, match="it is not what was saved") as told:
+        catalog(tmp_path).load("card.json", version=old.parent.name)
+    assert str(old) in str(told.value)
+
+
 def test_checksums_are_those_of_sha256sum(tmp_path: Path) -> None:
     catalog(tmp_path).save("card.json", {"a": 1})
     [file] = files(tmp_path)

@@ -29,6 +29,7 @@ from longtail.kedro_internals import (
     pinned,
     save_path,
     saved_elsewhere,
+    version_path,
 )
 from longtail.local_versions import (
     equal_before,
@@ -38,7 +39,7 @@ from longtail.local_versions import (
     save_as_newest,
     verify,
 )
-from longtail.parameters import Parameters
+from longtail.parameters import Parameters, unknown
 from longtail.remedies import MAKE_AGAIN
 from longtail.storage.files import (
     add_computed_checksums,
@@ -164,8 +165,8 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
 
         Raises:
             NothingSavedError: if it has no version yet.
-            DataError: if the file of its version is damaged, or a table does not fit its schema,
-                naming the file.
+            DataError: if it has no such version, or if the file of its version is damaged, or a
+                table does not fit its schema, naming the file.
         """
         dataset = self.get(ds_name)
         try:
@@ -179,7 +180,13 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
                 raise NothingSavedError(ds_name) from error
             if not has_local_versions(dataset):
                 raise
-            file = load_path(dataset)
+            if version is None:
+                file = load_path(dataset)
+            elif version in (known := self.stored_versions(ds_name)):
+                file = version_path(dataset, version)
+            else:
+                reason = unknown(version, known or ["there is none yet"], f"version of {ds_name}")
+                raise DataError(reason) from error
             raise DataError(damage_message(file, str(error).splitlines()[-1])) from error
 
     def _load_table(self, name: str, version: str | None, checksum: str) -> Any:
