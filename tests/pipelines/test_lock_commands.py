@@ -15,7 +15,7 @@ from kedro.framework.startup import bootstrap_project
 from longtail import report_lock
 from longtail.cli import cli
 from longtail.report_lock import File, Lock
-from longtail.storage.files import sha256_of_file
+from longtail.storage.files import sha256_of_file, write_checksum
 from tests.pipelines.support import (
     PROJECT,
     SMALL,
@@ -199,6 +199,7 @@ def test_a_report_that_is_older_than_its_tables_is_locked_only_if_they_are_equal
     later = profile.parents[1] / "9999-01-01T00.00.00.000Z" / profile.name
     later.parent.mkdir()
     later.write_text(text.replace(first, first.replace("0,0,", "0,zero,", 1)) if changed else text)
+    write_checksum(later, content=later)
     result = kedro("lock", f"--params=data={data},{GIVEN}", f"--file={tmp_path}/lock.yml")
     shutil.rmtree(later.parent)
     assert result.exit_code == changed, result.output
@@ -257,6 +258,7 @@ def test_trials_without_results_are_left_out_and_counted(
     later.write_text(
         card.read_text().replace(small.load(f"train.{again}.card")["fingerprint"], "0")
     )
+    write_checksum(later, content=later)
     file = tmp_path / "lock.yml"
     caplog.clear()
     result = kedro("lock", f"--params=data={data},{','.join(reversed(given))}", f"--file={file}")
