@@ -91,6 +91,18 @@ def test_other_statistics_are_computed_again_without_training(small: Run, tmp_pa
     assert "50% interval" in changed.load("digits_report")
 
 
+def test_nothing_is_drawn_of_results_of_other_groups(small: Run, tmp_path: Path) -> None:
+    """They need no other images, so all trainings are still those of the parameters."""
+    data = copy_of(small, tmp_path / "data").data
+    groups = "datasets.digits.imbalance.groups={kind: shots, many: 60, few: 30}"
+    given = dotted(*SMALL, groups)
+    assert run(data, given, stages=["imbalance"]).error is None
+    ended = run(data, given, stages=["report"])
+    assert isinstance(ended.error, DataError)
+    assert "images or labels of head, middle, tail" in str(ended.error)
+    assert run(data, given, stages=["train", "report"]).error is None
+
+
 def test_nothing_is_trained_on_pixels_that_have_changed(small: Run, tmp_path: Path) -> None:
     data = tmp_path / "data"
     changed = copy_of(small, data).file("digits_images")

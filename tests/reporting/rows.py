@@ -60,7 +60,8 @@ def make_results(
             "five_crop_size": None,
         }
         rows += [
-            {**names, "test_set": test_set, "images": 100, **figures, **ends, **changes}
+            {**names, "test_set": test_set, "images": 100, "images_sha256": "ab" * 32, **figures}
+            | {**ends, **changes}
             for test_set in test_sets
         ]
     return pd.DataFrame(rows)

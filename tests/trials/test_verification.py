@@ -24,6 +24,7 @@ from longtail.parameters import (
     Statistics,
     Trial,
 )
+from longtail.trials.fingerprint import held_out_sha256
 from longtail.trials.post_hoc import NONE, recorded
 from longtail.trials.training_job import Split, TrainingJob
 from longtail.trials.verification import (
@@ -111,7 +112,10 @@ def stored(dataset: Dataset, *trials: Trial, weights_sha256: str | None = None) 
     trainings = trainings_table(cards)
     names = ["dataset", "train_set", "backbone", "method", "seed", "fingerprint"]
     results = pd.concat(
-        [trainings[names].assign(test_set=name) for name in ("balanced", "tail")],
+        [
+            trainings[names].assign(test_set=name, images_sha256=sha256)
+            for name, sha256 in held_out_sha256(subsets, labels).items()
+        ],
         ignore_index=True,
     ).assign(post_hoc=NONE, five_crop_size=np.nan)
     return Stored(source, index, subsets, profile, results, trainings)
@@ -150,8 +154,9 @@ def test_trials_outside_the_grid_are_left_out_and_those_not_run_are_none(
     ours, other_seed = toy_trial(), toy_trial(seed=1)
     data = stored(dataset, ours, other_seed)
     kept = verify(data, ours, toy_trial(method=FOCAL))
-    assert kept["seed"].tolist() == [0, 0]
-    assert kept["test_set"].tolist() == ["balanced", "tail"]
+    assert set(kept["seed"]) == {0}
+    held_out = data.subsets.loc[data.subsets["role"] != "train", "name"].unique()
+    assert kept["test_set"].tolist() == list(held_out)
 
 
 def test_results_of_no_trial_of_the_grid_are_refused(
@@ -222,6 +227,33 @@ def test_what_is_recorded_of_the_images_is_named(dataset: Dataset, toy_trial: Ma
         verify(before, drawn)
 
 
+def test_other_labels_of_test_images_make_results_stale(
+    dataset: Dataset, toy_trial: MakeTrial
+) -> None:
+    trial = toy_trial()
+    data = stored(dataset, trial)
+    tested = data.subsets.query("name == 'tail' and role == 'test'")["image"]
+    index = data.index.copy()
+    index.loc[index["image"] == tested.iloc[0], "label"] = 0
+    changed = (
+        "images or labels of balanced, long_tailed, tail, balanced_tail, and few have changed:"
+        f"\n    {trial.name}"
+    )
+    with pytest.raises(DataError, match=changed):
+        verify(replace(data, index=index), trial)
+
+
+def test_other_members_of_test_sets_make_results_stale(
+    dataset: Dataset, toy_trial: MakeTrial
+) -> None:
+    """As other groups do, which need no other images."""
+    trial = toy_trial()
+    data = stored(dataset, trial)
+    moved = data.subsets["name"].replace({"middle": "tail"})
+    with pytest.raises(DataError, match="images or labels of middle and tail have changed:"):
+        verify(replace(data, subsets=data.subsets.assign(name=moved)), trial)
+
+
 def test_what_is_not_recorded_is_named_with_all_that_it_can_be(
     dataset: Dataset, toy_trial: MakeTrial
 ) -> None:
@@ -255,7 +287,9 @@ def test_changed_weights_are_named(dataset: Dataset, toy_trial: MakeTrial) -> No
 
 def test_results_and_trainings_must_be_of_one_run(dataset: Dataset, toy_trial: MakeTrial) -> None:
     data = stored(dataset, toy_trial())
-    mixed = replace(data, results=data.results.assign(fingerprint=["ab", "cd"]))
+    mixed = replace(
+        data, results=data.results.assign(fingerprint=np.arange(len(data.results)).astype(str))
+    )
     missing = replace(data, trainings=data.trainings.iloc[:0])
     for wrong in (mixed, missing):
         with pytest.raises(DataError, match="toy_results and toy_trainings are of different runs"):
@@ -267,7 +301,7 @@ def test_pretrained_weights_are_known_by_their_checksum(
 ) -> None:
     pretrained = toy_trial(backbone=PRETRAINED)
     data = stored(dataset, pretrained, weights_sha256="ef" * 32)
-    assert len(verify(data, pretrained)) == 2
+    pd.testing.assert_frame_equal(verify(data, pretrained), data.results)
     other = replace(data, trainings=data.trainings.assign(weights_sha256="00" * 32))
     with pytest.raises(DataError, match=NOT_RECORDED):
         verify(other, pretrained)
@@ -402,7 +436,7 @@ def test_results_of_another_post_hoc_strength_are_refused(
     data = stored(dataset, then)
     text = recorded(then.method.post_hoc, np.arange(1, CLASSES + 1))
     data = replace(data, results=data.results.assign(post_hoc=text, tau=1.0))
-    assert len(verify(data, then)) == 2
+    pd.testing.assert_frame_equal(verify(data, then), data.results)
     for tau, now in ((0.5, "{kind: logit_adjustment, tau: [0.5]}"), (None, "null")):
         with pytest.raises(DataError) as error:
             verify(data, then.model_copy(update={"method": post_hoc(tau)}))
@@ -415,11 +449,11 @@ def test_results_of_other_crops_are_refused(dataset: Dataset, toy_trial: MakeTri
     recipe = whole.recipe.model_copy(update={"five_crop_size": 20})
     crops = whole.model_copy(update={"recipe": recipe})
     data = stored(dataset, whole)  # of before there was such a column
-    assert len(verify(data, whole)) == 2
+    pd.testing.assert_frame_equal(verify(data, whole), data.results)
     with pytest.raises(DataError, match=r"recipe\.five_crop_size was null, is 20"):
         verify(data, crops)
     data = replace(data, results=data.results.assign(five_crop_size=20.0))
-    assert len(verify(data, crops)) == 2
+    pd.testing.assert_frame_equal(verify(data, crops), data.results)
     with pytest.raises(DataError, match=r"recipe\.five_crop_size was 20, is null"):
         verify(data, whole)
 
@@ -429,7 +463,7 @@ def test_results_without_the_current_post_hoc_method_are_refused(
 ) -> None:
     plain = toy_trial(method=post_hoc(None), train_set="long_tailed")
     data = stored(dataset, plain)
-    assert len(verify(data, plain)) == 2
+    pd.testing.assert_frame_equal(verify(data, plain), data.results)
     with pytest.raises(DataError, match=r"post_hoc was null, is {kind: logit_adjustment"):
         verify(data, plain.model_copy(update={"method": post_hoc(1)}))
 
@@ -439,7 +473,9 @@ def test_what_changes_nothing_on_equal_counts_makes_nothing_stale(
 ) -> None:
     plain = toy_trial(method=post_hoc(None), train_set="balanced")
     data = stored(dataset, plain)
-    assert len(verify(data, plain.model_copy(update={"method": post_hoc(1)}))) == 2
+    pd.testing.assert_frame_equal(
+        verify(data, plain.model_copy(update={"method": post_hoc(1)})), data.results
+    )
 
 
 def test_novelty_is_of_the_trainings_that_the_results_are_of() -> None:

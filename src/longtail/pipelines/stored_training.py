@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,10 @@ from longtail.progress import EpochDone, TrainingStarted, tell
 from longtail.storage.array_store import ArrayStore
 from longtail.storage.space import write_errors_explained
 from longtail.storage.store import Training, TrialStore
+from longtail.trials.fingerprint import sha256_of_arrays
 from longtail.trials.training_job import TrainingJob
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ def stored_or_trained(
     with write_errors_explained(inputs.store), trainings.claim(key):
         training = trainings.find(key)
         if training is not None:
-            return training
+            return _with_current_validation(training, job)
         from longtail.learning.training.checkpoint import Checkpoint
         from longtail.learning.training.train import train
 
@@ -68,6 +72,7 @@ def stored_or_trained(
             "started": checkpoint.started,
             "seconds": checkpoint.seconds,
             "train_images": len(job.split.train_images),
+            "validation_labels_sha256": sha256_of_arrays(job.split.validation_labels),
             "weights_sha256": inputs.weights_sha256,
             "canonical_loss": job.objective,
             "parameters": trial.model_dump(mode="json"),
@@ -83,6 +88,23 @@ def stored_or_trained(
             later = history.assign(epoch=history["epoch"] + job.epochs_before)
             history = pd.concat([first.history, later], ignore_index=True)
         return trainings.add(key, result.weights, history, card)
+
+
+def _with_current_validation(training: Training, job: TrainingJob) -> Training:
+    """A stored training without the metrics on validation images that have other labels now.
+
+    They change nothing else of a training, so they are not in its fingerprint.
+    """
+    now = sha256_of_arrays(job.split.validation_labels)
+    if training.card.get("validation_labels_sha256", now) == now:  # older cards lack it
+        return training
+    log.warning(
+        "%s: validation images have other labels than when it was trained. Its learning curve is "
+        "left out: its accuracies are those on the old labels",
+        job.trial.name,
+    )
+    missing = dict.fromkeys(("validation_loss", "validation_acc1"), float("nan"))
+    return replace(training, history=training.history.assign(**missing))
 
 
 def _report_epochs(job: TrainingJob, epochs: int) -> Callable[[int, float], None]:

@@ -71,6 +71,7 @@ RESULTS = table(
     {
         **TESTED,
         "images": whole("images of the held-out set", 1),
+        "images_sha256": text("SHA-256 of these images and their labels"),
         **{
             name: column
             for metric in ("loss", *METRICS)

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from pydantic import BaseModel
 
 from longtail.arrays import Int64Array
+from longtail.imbalance.subsets import UNKNOWN
 from longtail.parameters import Trial
 
 # Incremented whenever the same parameters and data give another result than before, so that
@@ -185,6 +187,23 @@ def second_stage_fingerprint(
             "of_second_stage": changed_keys(stage, OF_SECOND_STAGE_NOT_HASHED),
         }
     )
+
+
+def held_out_sha256(subsets: pd.DataFrame, labels: Int64Array) -> dict[str, str]:
+    """The hash of the images of each held-out set and of their labels, by the name of the set.
+
+    Results have it beside the fingerprint, in which only training images have labels.
+
+    Args:
+        subsets: one row per image and subset.
+        labels: labels of all images of the data set.
+    """
+    held_out = subsets[~subsets["role"].isin(["train", UNKNOWN])]
+    members = {
+        str(name): rows["image"].to_numpy(dtype=np.int64)
+        for name, rows in held_out.groupby("name", sort=False)
+    }
+    return {name: sha256_of_arrays(images, labels[images]) for name, images in members.items()}
 
 
 def _sha256_of_values(values: Mapping[str, Any]) -> str:

@@ -23,7 +23,7 @@ from longtail.sources.external_predictions import external_logits
 from longtail.storage.array_store import ArrayStore
 from longtail.trials import post_hoc
 from longtail.trials.external import external_file, external_fingerprint, external_key
-from longtail.trials.fingerprint import sha256_of_arrays
+from longtail.trials.fingerprint import held_out_sha256, sha256_of_arrays
 from longtail.trials.training_job import Split, TrainingJob
 
 log = logging.getLogger(__name__)
@@ -192,10 +192,11 @@ def score_trial(
     Returns:
         The metrics, the confusions, the reliability and the answers of
         :class:`longtail.learning.inference.score.Scores`, with the trial's names. The metrics
-        also have the fingerprint and the trial of the training, the post-hoc adjustment
-        (``post_hoc``, ``tau``), the size of the images of five crops (``five_crop_size``), and the
-        parameters of their intervals (``confidence``, ``resamples``, ``resampling_seed``). The
-        loss is the training criterion on the adjusted logits.
+        also have the hash of the images and their labels (``images_sha256``), the fingerprint and
+        the trial of the training, the post-hoc adjustment (``post_hoc``, ``tau``), the size of the
+        images of five crops (``five_crop_size``), and the parameters of their intervals
+        (``confidence``, ``resamples``, ``resampling_seed``). The loss is the training criterion on
+        the adjusted logits.
     """
     from longtail.learning.inference.score import score
 
@@ -207,8 +208,11 @@ def score_trial(
     loss = TrainingJob.of(trial, split).losses.last
     own = Predictions.of(predictions, logits)
     scores = score(own, subsets, loss, trial.seed, statistics)
+    scored = labels.copy()
+    scored[own.images] = own.labels
     tau = evaluation["tau"]
     metrics = scores.metrics.assign(
+        images_sha256=scores.metrics["test_set"].map(held_out_sha256(subsets, scored)),
         **_training_of(card),
         post_hoc=evaluation["post_hoc"],
         tau=float("nan") if tau is None else tau,

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from longtail.arrays import Int64Array
 from longtail.errors import DataError
 from longtail.evaluation.trainings import TRIAL_COLUMNS
 from longtail.parameters import CustomLoss, Method, Trial
@@ -15,10 +16,10 @@ from longtail.parameters.nesting import as_yaml, changes
 from longtail.parameters.trial_name import TrialName
 from longtail.remedies import REMEDY
 from longtail.trials.external import external_file, external_fingerprint
-from longtail.trials.fingerprint import OF_METHOD_NOT_HASHED
+from longtail.trials.fingerprint import OF_METHOD_NOT_HASHED, held_out_sha256
 from longtail.trials.post_hoc import WHOLE_IMAGE, crops_in, differences, recorded
 from longtail.trials.training_job import Split, TrainingJob
-from longtail.wording import alternatives, counted, first_names
+from longtail.wording import alternatives, counted, first_names, listed
 
 # The parts of a trial that are in its fingerprint as they are.
 DETERMINANTS = (
@@ -100,6 +101,7 @@ def stale_results(
     stored = own["fingerprint"].groupby(names, sort=False).unique()
     changed = own["post_hoc"].groupby(names, sort=False).unique()
     crops = crops_in(own).groupby(names, sort=False).unique()
+    scored = {name: _scored(rows) for name, rows in own.groupby(names, sort=False)}
     labels = index["label"].to_numpy()
     rows = dict(zip(trial_names(trainings), trainings.to_dict("records"), strict=True))
     reasons: dict[str, list[str]] = {}
@@ -110,6 +112,7 @@ def stale_results(
             _reason(trial, list(fingerprints), rows.get(trial.name), split, source["sha256"])
             or _reason_post_hoc(trial, list(changed[str(name)]), split)
             or _reason_crops(trial, list(crops[str(name)]))
+            or _reason_images(trial, scored[name], subsets, labels)
         )
         if reason is not None:
             reasons.setdefault(reason, []).append(trial.name)
@@ -187,6 +190,24 @@ def _reason_crops(trial: Trial, stored: Sequence[int]) -> str | None:
     if not others:
         return None
     return f"recipe.five_crop_size was {as_yaml(others[0] or None)}, is {as_yaml(now)}"
+
+
+def _scored(results: pd.DataFrame) -> dict[str, str]:
+    """The hash of the images of each test set that a trial was scored on, by its name."""
+    return dict(zip(results["test_set"], results["images_sha256"], strict=True))
+
+
+def _reason_images(
+    trial: Trial, scored: Mapping[str, str], subsets: pd.DataFrame, labels: Int64Array
+) -> str | None:
+    """Why the results are not of the current test sets, or None if they are."""
+    if trial.method.external is not None:
+        subsets = subsets[subsets["role"] == "test"]
+    now = held_out_sha256(subsets, labels)
+    others = [name for name in {**scored, **now} if scored.get(name) != now.get(name)]
+    if not others:
+        return None
+    return f"images or labels of {listed(others)} have changed"
 
 
 def _changes_of(job: TrainingJob, training: Mapping[Any, Any]) -> Iterator[str]:
