@@ -101,7 +101,7 @@ def stale_results(
     stored = own["fingerprint"].groupby(names, sort=False).unique()
     changed = own["post_hoc"].groupby(names, sort=False).unique()
     crops = crops_in(own).groupby(names, sort=False).unique()
-    scored = {name: _scored(rows) for name, rows in own.groupby(names, sort=False)}
+    scored = {str(name): _scored(rows) for name, rows in own.groupby(names, sort=False)}
     labels = index["label"].to_numpy()
     rows = dict(zip(trial_names(trainings), trainings.to_dict("records"), strict=True))
     reasons: dict[str, list[str]] = {}
@@ -112,7 +112,7 @@ def stale_results(
             _reason(trial, list(fingerprints), rows.get(trial.name), split, source["sha256"])
             or _reason_post_hoc(trial, list(changed[str(name)]), split)
             or _reason_crops(trial, list(crops[str(name)]))
-            or _reason_images(trial, scored[name], subsets, labels)
+            or _reason_images(trial, scored[str(name)], subsets, labels)
         )
         if reason is not None:
             reasons.setdefault(reason, []).append(trial.name)
