@@ -17,7 +17,12 @@ from longtail.imbalance.group_sizes import (
     is_tail_smaller,
     without_equal_groups,
 )
-from longtail.imbalance.profiles import GROUPS, profile_counts, unreached_factor_note
+from longtail.imbalance.profiles import (
+    GROUPS,
+    profile_counts,
+    unreached_factor_note,
+    unsorted_sizes_note,
+)
 from longtail.parameters.run import parse
 from longtail.pipelines.imbalance.nodes import cut_subsets
 from longtail.sources.images import index_of
@@ -151,3 +156,14 @@ def test_a_factor_that_classes_are_too_small_for_is_named(
     imbalance = parse(base_config).datasets["cifar100"].imbalance
     counts = pd.Series(profile_counts(imbalance.profile, 4, 60))
     assert unreached_factor_note(counts, imbalance) == said
+
+
+@pytest.mark.parametrize(("sizes", "sorted_down"), [([9, 5, 5, 1], True), ([3, 9, 5, 1], False)])
+def test_ranks_that_are_not_by_size_are_named(sizes: list[int], sorted_down: bool) -> None:
+    """As of the parameter ``class_order: index`` where classes differ in size."""
+    profile = pd.DataFrame({"rank": range(4), "train_long_tailed": sizes}).sample(
+        frac=1, random_state=1
+    )
+    note = unsorted_sizes_note(profile)
+    assert (note == "") == sorted_down
+    assert sorted_down or "class_order: index ranks them by name" in note

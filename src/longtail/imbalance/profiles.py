@@ -31,7 +31,8 @@ def profile_counts(profile: Profile, classes: int, largest: int) -> Int64Array:
     """Return the number of images of each rank, decreasing from ``largest``, at least one.
 
     Exponential (Cao et al. 2019): ``int(largest * factor ** (-i / (classes - 1)))``.
-    Step (Buda et al. 2018): ``largest`` for the first half, ``int(largest / factor)`` for the rest.
+    Step (Buda et al. 2018): ``largest`` for the first half, of an odd number of classes with the
+    middle one, ``int(largest / factor)`` for the rest.
     Pareto: the quantiles ``(1 - u) ** (-1 / alpha) - 1`` of a Lomax distribution at
     ``u = (i + 0.5) / classes``, scaled to ``largest`` and sorted down.
 
@@ -70,6 +71,21 @@ def unreached_factor_note(counts: pd.Series[int], imbalance: Imbalance) -> str:
         f"imbalance.profile.imbalance_factor {profile.imbalance_factor:g} is not reached: the "
         f"largest class has {counted(largest, 'long-tailed training image')} and the smallest "
         f"{counts.min()}, which is a factor of {largest / counts.min():g}"
+    )
+
+
+def unsorted_sizes_note(profile: pd.DataFrame) -> str:
+    """Describe a long-tailed set whose sizes do not decrease by rank; empty if they do.
+
+    Args:
+        profile: one row per class: ``rank`` and ``train_long_tailed``.
+    """
+    sizes = profile.sort_values("rank")["train_long_tailed"]
+    if sizes.is_monotonic_decreasing:
+        return ""
+    return (
+        "classes of higher ranks have more long-tailed training images than others: "
+        "imbalance.class_order: index ranks them by name, but they differ in size. Set it to size"
     )
 
 

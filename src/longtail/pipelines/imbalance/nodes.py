@@ -11,7 +11,7 @@ from longtail.imbalance.confirmed import confirmed_left_out, confirmed_note
 from longtail.imbalance.cut import cut
 from longtail.imbalance.group_sizes import equal_groups_note
 from longtail.imbalance.holdout import groups_across_splits
-from longtail.imbalance.profiles import unreached_factor_note
+from longtail.imbalance.profiles import unreached_factor_note, unsorted_sizes_note
 from longtail.imbalance.subsets import UNKNOWN
 from longtail.parameters import Dataset
 from longtail.wording import FEW_NAMES, counted, first_names
@@ -47,6 +47,8 @@ def cut_subsets(index: pd.DataFrame, dataset: Dataset) -> tuple[pd.DataFrame, pd
     ):
         log.info("%s: %s", dataset.name, note)
     if note := unreached_factor_note(profile["train_long_tailed"], dataset.imbalance):
+        log.warning("%s: %s", dataset.name, note)
+    if note := unsorted_sizes_note(profile):
         log.warning("%s: %s", dataset.name, note)
     across = groups_across_splits(index, subsets)
     if across:
