@@ -30,6 +30,7 @@ def parameters() -> None:
     """Those of the test environment in the catalog, since a run records all of them."""
     for name, value in loader("test").parameters()[0].model_dump(mode="json").items():
         CATALOG[f"params:{name}"] = value
+    CATALOG["params:conf_source"] = None
 
 
 class Tracking:

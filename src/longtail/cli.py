@@ -36,7 +36,7 @@ from longtail.commands.run_options import (
     selected,
 )
 from longtail.config import GridConfigLoader
-from longtail.errors import LongtailError, RunInterruptedError
+from longtail.errors import ConfigurationError, LongtailError, RunInterruptedError
 from longtail.parameters import unknown
 from longtail.parameters.layers import merge
 from longtail.project import shown
@@ -272,24 +272,32 @@ def prune(
 def report(run: str, env: str | None, params: dict[str, Any]) -> None:
     """Make the report of an earlier run again, as a new version.
 
-    RUN is a version such as 2026-11-23T19.59.05.123Z. The run's --env and --params come from
-    MLflow. Those that are given replace them. Parameters in files must be those of the run.
+    RUN is a version such as 2026-11-23T19.59.05.123Z. The run's --env, --params and --conf-source
+    come from MLflow. Those that are given replace them. Parameters in files must be those of the
+    run.
     """
     from longtail.commands.report import report_again
 
     with _errors_in_one_message():
         record = tracking.record_of(run) if time_of(run) else None
-        of_run = _options_of(record.command) if record else {"env": None, "params": {}}
-        env = env or of_run["env"]
-        _check_environment(env)
-        report_again(run, env, merge(of_run["params"], params), given=params, record=record)
+        of_run = _options_of(record.command, run) if record else {}
+        env, source = env or of_run.get("env"), of_run.get("conf_source")
+        _check_environment(env, source)
+        merged = merge(of_run.get("params", {}), params)
+        report_again(run, env, merged, given=params, record=record, conf_source=source)
 
 
-def _options_of(command: str) -> dict[str, Any]:
-    """The values of the options of a command ``kedro run ...``."""
+def _options_of(command: str, run: str) -> dict[str, Any]:
+    """The values of the options of the command ``kedro run ...`` that a run was started with."""
     _, name, *arguments = shlex.split(command)
-    with cli.commands[name].make_context(name, arguments) as context:
-        return context.params
+    try:
+        with cli.commands[name].make_context(name, arguments) as context:
+            return context.params
+    except click.BadParameter as error:  # a configuration that is no longer there
+        raise ConfigurationError(
+            f"the run {run} was started with `{command}`: {error.format_message()} Bring it back "
+            f"to make this report again"
+        ) from None
 
 
 @cli.command(cls=Command)

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 from kedro.config import OmegaConfigLoader
+from kedro.framework.project import settings
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -21,6 +22,7 @@ from longtail.parameters import Parameters, Trial, Trials
 from longtail.parameters.layers import merge_resolved, resolve
 from longtail.parameters.nesting import flatten
 from longtail.parameters.run import parse
+from longtail.project import root
 from longtail.trials import grid
 from longtail.wording import first_line
 
@@ -59,6 +61,7 @@ class GridConfigLoader(OmegaConfigLoader):
             **parameters.model_dump(mode="json"),
             "data": str(self.data_folder()),
             "command": self.command(),
+            "conf_source": self._other_source(),
             "train": grid.nested({f"{trial.name}.trial": trial for trial in trials}),
             "report": {"command": self._reproducing_command()}
             | grid.nested(
@@ -97,7 +100,12 @@ class GridConfigLoader(OmegaConfigLoader):
         Without those of `predict`, which the stages before it do not read.
         """
         given = {key: of for key, of in (self.runtime_params or {}).items() if key != "predict"}
-        return run_command(["full"], self.env, given)
+        return run_command(["full"], self.env, given, {"conf-source": self._other_source()})
+
+    def _other_source(self) -> str | None:
+        """Where the configuration is read from, unless it is the project's own."""
+        own = root() / str(settings.CONF_SOURCE)
+        return None if Path(self.conf_source) == own else str(self.conf_source)
 
     def _reproducing_command(self) -> str:
         """The command that a report shows: it must not differ between machines or spellings.
@@ -203,7 +211,7 @@ def run_command(
     pipelines: Iterable[str],
     env: str | None,
     parameters: Mapping[str, Any],
-    others: Mapping[str, str] | None = None,
+    others: Mapping[str, str | None] | None = None,
 ) -> str:
     """A command of the shell that runs pipelines.
 

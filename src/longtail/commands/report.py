@@ -34,6 +34,7 @@ def report_again(
     *,
     given: Mapping[str, Any],
     record: RunRecord | None,
+    conf_source: str | None,
 ) -> None:
     """Make the report of an earlier run from what it has stored, as a new version.
 
@@ -43,12 +44,13 @@ def report_again(
         parameters: those of the command line, nested: the run's, replaced by ``given``.
         given: those of this command, which may differ from the run's.
         record: how the run was made; None if it is not known.
+        conf_source: where the run read its configuration; None for the project's.
 
     Raises:
         DataError: if there is no such run, if it has no results, or if its parameters or its tables
             of published results are not the current ones.
     """
-    with open_project(environment, parameters) as (session, context):
+    with open_project(environment, parameters, conf_source) as (session, context):
         catalog = context.catalog
         report = pipelines["report"]
         inputs = catalog.versioned(report.inputs())

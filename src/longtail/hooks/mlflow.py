@@ -120,7 +120,7 @@ class MlflowHook:
             "host": socket.gethostname(),
             "pid": str(os.getpid()),
             "hardware": hardware(),
-            **run_tags(run_params),
+            **run_tags(run_params, catalog.load("params:conf_source")),
             "nodes": str(len(pipeline.nodes)),
             "version": catalog.run_version or run_params["run_id"],
             **tracking.tags_of_versions(catalog.versions(pipeline.inputs())),

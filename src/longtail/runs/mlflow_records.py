@@ -53,15 +53,20 @@ def trial_title(method: str, backbone: str, train_set: str, seed: int) -> str:
     return SEPARATOR.join((method, backbone, train_set.replace("_", "-"), str(seed)))
 
 
-def run_tags(run_params: Mapping[str, Any]) -> dict[str, str]:
-    """The pipelines, the environment, the slice and the command of a run."""
+def run_tags(run_params: Mapping[str, Any], conf_source: str | None) -> dict[str, str]:
+    """The pipelines, the environment, the slice and the command of a run.
+
+    Args:
+        run_params: what Kedro tells hooks of the run.
+        conf_source: where the configuration is read from, unless it is the project's own.
+    """
     pipelines = run_params["pipeline_names"] or ["full"]
     chosen = {
         option: ",".join(run_params[key]) for option, key in SLICE.items() if run_params.get(key)
     }
     versions = run_params.get("load_versions") or {}
     loaded = ",".join(f"{name}:{version}" for name, version in versions.items())
-    others = chosen | {"load-versions": loaded}
+    others = chosen | {"load-versions": loaded, "conf-source": conf_source}
     given = run_params["runtime_params"] or {}
     command = run_command(pipelines, run_params["env"], given, others)
     return {
