@@ -43,6 +43,8 @@ def test_what_is_built_runs_in_an_empty_folder(tmp_path: Path) -> None:
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "digits: 1,797 images of 10 classes" in ended.stdout
+    assert "To bring it up to date: longtail run --pipelines=report --env=test" in ended.stdout
+    assert "kedro run" not in ended.stdout
     assert "usage data" not in ended.stdout + ended.stderr
     assert (
         len(list(folder.glob("data/test/06_models/digits/**/model.safetensors/*/*.safetensors")))

@@ -64,7 +64,7 @@ def test_there_must_be_one(tmp_path: Path) -> None:
 def test_another_file_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "lock.yml").write_text(text)
     with pytest.raises(
-        ConfigurationError, match=r"lock\.yml is not a lock that this version of `kedro lock` made"
+        ConfigurationError, match=r"lock\.yml is not a lock that this version of longtail made"
     ):
         report_lock.read(tmp_path / "lock.yml")
 
@@ -76,7 +76,7 @@ def test_another_file_is_refused(text: str, tmp_path: Path) -> None:
          "mean 'version'? Valid: version, sha256; "),
         ("seeds: ", "seed: ", "grid: unknown key 'seed'. Did you mean 'seeds'?"),
         ("environment: test\n", "", "lock.yml is not a lock that this version of "
-         "`kedro lock` made: environment: field required. "),
+         "longtail made: environment: field required. "),
         ("environment: test\n", "environment: [test\n", "in line "),
         ("environment: test\n", "environment: tesu\n", "the checksum in its first lines is "),
     ],
@@ -113,7 +113,7 @@ def test_a_lock_of_older_code_is_to_be_made_again(line: str, reason: str, tmp_pa
     with pytest.raises(ConfigurationError) as raised:
         report_lock.read(file)
     assert str(raised.value) == (
-        f"{file} is not a lock that this version of `kedro lock` made: {reason}. Bring back the "
+        f"{file} is not a lock that this version of longtail made: {reason}. Bring back the "
         f"file as it was, or make a new one with `kedro lock`"
     )
 

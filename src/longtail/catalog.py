@@ -40,7 +40,7 @@ from longtail.local_versions import (
     verify,
 )
 from longtail.parameters import Parameters, unknown
-from longtail.remedies import MAKE_AGAIN
+from longtail.remedies import make_again
 from longtail.storage.files import (
     add_computed_checksums,
     computed_checksums,
@@ -313,7 +313,7 @@ def _invalid_table_explained(name: str, loaded: Any = None) -> Iterator[None]:
         if loaded is not None:
             is_version = has_local_versions(loaded)
             where += f" ({load_path(loaded) if is_version else path_of(loaded)})"
-            remedy = MAKE_AGAIN if is_version else ""
+            remedy = make_again() if is_version else ""
         raise DataError(explained(error.__cause__, where, remedy)) from error
 
 

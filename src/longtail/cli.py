@@ -39,14 +39,14 @@ from longtail.config import GridConfigLoader
 from longtail.errors import ConfigurationError, LongtailError, RunInterruptedError
 from longtail.parameters import unknown
 from longtail.parameters.layers import merge
-from longtail.project import shown
+from longtail.project import program, shown
 from longtail.version_names import time_of
 
 WIDTH_OFF_TERMINALS = 180
-RUN_HELP = """Train, evaluate and report: run pipelines.
+RUN_HELP = f"""Train, evaluate and report: run pipelines.
 
-`kedro plan` with the same options says before what would be trained. `kedro parameters` lists the
-parameters.
+`{program()} plan` with the same options says before what would be trained. `{program()} parameters`
+lists the parameters.
 """
 
 

@@ -22,7 +22,7 @@ from longtail.parameters import Parameters, Trial, Trials
 from longtail.parameters.layers import merge_resolved, resolve
 from longtail.parameters.nesting import flatten
 from longtail.parameters.run import parse
-from longtail.project import root
+from longtail.project import program, root
 from longtail.trials import grid
 from longtail.wording import first_line
 
@@ -110,10 +110,11 @@ class GridConfigLoader(OmegaConfigLoader):
     def _reproducing_command(self) -> str:
         """The command that a report shows: it must not differ between machines or spellings.
 
-        So it has no paths of this machine, and its parameters are sorted.
+        So it has no paths of this machine, and its parameters are sorted. It is the same outside a
+        checkout too.
         """
         _, portable = report_lock.split_places(self.runtime_params or {})
-        return run_command(["full"], self.env, portable)
+        return run_command(["full"], self.env, portable).replace(program(), "kedro", 1)
 
     @cached_property
     def _parameters_and_trials(self) -> tuple[Parameters, list[Trial]]:
@@ -221,7 +222,7 @@ def run_command(
         parameters: those of the command line, nested.
         others: further options by name.
     """
-    command = ["kedro", "run", f"--pipelines={','.join(pipelines)}"]
+    command = [program(), "run", f"--pipelines={','.join(pipelines)}"]
     if env:
         command.append(f"--env={env}")
     given = sorted(f"{'.'.join(key)}={_text(value)}" for key, value in flatten(parameters))

@@ -33,6 +33,11 @@ def find_root(folder: Path) -> Path:
     return folder
 
 
+def program() -> str:
+    """The command line that works here: outside a Kedro project, `kedro` has no `run`."""
+    return "kedro" if is_kedro_project(root()) else "longtail"
+
+
 def is_kedro_project(folder: Path) -> bool:
     """Whether a folder is the root of a Kedro project. The served model has no Kedro to ask."""
     file = folder / "pyproject.toml"

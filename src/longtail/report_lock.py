@@ -19,6 +19,7 @@ from longtail.parameters import Grid, Strict
 from longtail.parameters.nesting import changes, flatten, nest
 from longtail.parameters.reference import machine_paths
 from longtail.progress import progress_bar
+from longtail.project import program
 from longtail.storage.files import atomic_file, sha256_of_file
 from longtail.wording import counted
 
@@ -75,7 +76,9 @@ def read(file: Path) -> Lock:
     """
     _refuse_folder(file)
     if not file.is_file():
-        raise DataError(f"there is no lock {file}. Make one of what has been run with `kedro lock`")
+        raise DataError(
+            f"there is no lock {file}. Make one of what has been run with `{program()} lock`"
+        )
     try:
         text = file.read_text(encoding="utf-8")
         lock = Lock.model_validate(yaml.safe_load(text))
@@ -90,8 +93,8 @@ def read(file: Path) -> Lock:
     except ValidationError as error:
         reason = "; ".join(map(_mistake, error.errors()))
     raise ConfigurationError(
-        f"{file} is not a lock that this version of `kedro lock` made: {reason}. Bring back the "
-        f"file as it was, or make a new one with `kedro lock`"
+        f"{file} is not a lock that this version of longtail made: {reason}. Bring back the "
+        f"file as it was, or make a new one with `{program()} lock`"
     )
 
 
@@ -185,7 +188,7 @@ def check_fits(
     if changed := "; ".join(changes(was, now, "grid")):
         raise ConfigurationError(
             f"{file} is the lock of another grid: {changed}. Take the change back, or "
-            f"run the new grid and lock it with `kedro lock`"
+            f"run the new grid and lock it with `{program()} lock`"
         )
     lacking = (
         (set(inputs) - set(lock.datasets))
@@ -196,7 +199,7 @@ def check_fits(
         raise ConfigurationError(
             f"{file} is the lock of another version of the project or of its parameters, whose "
             f"report had not the same files: {', '.join(sorted(lacking))}. Make a new one with "
-            f"`kedro lock`"
+            f"`{program()} lock`"
         )
 
 

@@ -21,7 +21,7 @@ from filelock import FileLock
 
 from longtail.errors import DataError
 from longtail.kedro_internals import is_of_other_schema
-from longtail.project import root
+from longtail.project import program, root
 from longtail.storage.files import atomic_file, flush_to_disk, sha256_of_file
 from longtail.storage.tracking_database import (
     ELSEWHERE,
@@ -297,7 +297,7 @@ def lost(error: Exception) -> str:
     return (
         f"MLflow at {shown_uri()} can no longer track this run: {reason(error)}. The run "
         f"continues without it. All results are stored, but MLflow will not have them, and "
-        f"`kedro prune` will not know what this run read"
+        f"`{program()} prune` will not know what this run read"
     )
 
 

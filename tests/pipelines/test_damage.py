@@ -347,7 +347,7 @@ def test_a_damaged_lock_is_refused_by_name(written: Written, tmp_path: Path) -> 
         lock.write_bytes(written.lock.read_bytes())
         flip_bit(lock, position)
         message = in_project(regenerate, "test", {"data": str(written.data)}, lock)
-        assert f"{lock} is not a lock that this version of `kedro lock` made" in message
+        assert f"{lock} is not a lock that this version of longtail made" in message
 
 
 def test_a_damaged_report_input_is_not_regenerated_from(written: Written) -> None:

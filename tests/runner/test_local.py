@@ -6,6 +6,7 @@ import io
 import signal
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -271,6 +272,16 @@ def test_the_retry_is_the_command_that_was_given(
     assert any(line.endswith(f": {repeated}") for line in lines)
     alone = f"{repeated} --namespaces={trial_name('small', 'odd')}"
     assert any(line.endswith(f": {alone}") for line in lines)
+
+
+def test_outside_a_project_the_retry_is_a_command_of_the_package(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["/packages/longtail/__main__.py", "run", "--env=test"])
+    with pytest.raises(TrialsFailedError) as raised:
+        execute(toy({"small.odd": broken}))
+    assert str(raised.value).splitlines()[-2].endswith(": longtail run --env=test")
 
 
 @pytest.mark.parametrize("arguments", [{"max_workers": 0}, {"is_async": True}])

@@ -27,7 +27,7 @@ from longtail.evaluation.run_comparison import (
 from longtail.imbalance.group_sizes import groups_differ
 from longtail.imbalance.subsets import images_of, widest_test_set
 from longtail.parameters import Dataset
-from longtail.project import shown
+from longtail.project import program, shown
 from longtail.report_lock import split_places
 from longtail.reporting.page.run_comparison_page import RunComparison, comparison_page, verdict
 from longtail.reporting.tables.layouts import tail_test_set
@@ -76,7 +76,7 @@ def _runs(
     if first is None or second is None:
         raise DataError(
             f"{dataset} has results of {counted(len(known), 'run')}: a comparison needs "
-            f"two. Change something and run again: kedro run --pipelines=full. {OTHER_RUNS}"
+            f"two. Change something and run again: {program()} run --pipelines=full. {OTHER_RUNS}"
         )
     return EarlierRun(catalog, first), EarlierRun(catalog, second)
 

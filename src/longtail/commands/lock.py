@@ -20,6 +20,7 @@ from longtail.context import open_project
 from longtail.errors import DataError
 from longtail.kedro_internals import VersionedDataset, path_of, version_path
 from longtail.parameters import Parameters, Trial
+from longtail.project import program
 from longtail.report_lock import File, Lock
 from longtail.retention.scan import remove_version
 from longtail.runner import GridRunner
@@ -91,7 +92,7 @@ def make_lock(environment: str | None, parameters: Mapping[str, Any], file: Path
         raise DataError(
             f"{lines}\n{len(different)} of {len(reports)} documents differ when made again with "
             f"these parameters and this code, so they cannot be locked: the report was made with "
-            f"others. {_of_the_report(lock, project.parameters)}Make it again: kedro run "
+            f"others. {_of_the_report(lock, project.parameters)}Make it again: {program()} run "
             f"--pipelines=report{option} (with the same --params)"
         )
     report_lock.write(lock, file)
@@ -151,7 +152,7 @@ def _of_the_report(lock: Lock, now: Parameters) -> str:
         if record.tables.get(name, sha256) != sha256:
             differing += f"Since then {name} has changed. "
     return (
-        f"{differing}To lock it as it is, give `kedro lock` the --params of its run, "
+        f"{differing}To lock it as it is, give `{program()} lock` the --params of its run, "
         f"`{record.command}`. "
     )
 
@@ -179,7 +180,7 @@ def _make_again(
             raise DataError(
                 f"{lines}\nThe report of {file} needs the locked files. Restore them; or give "
                 f"their folder: --params=data=/path/to/folder; or make everything again: "
-                f"kedro run --pipelines=full{option}, then kedro lock{option}"
+                f"{program()} run --pipelines=full{option}, then {program()} lock{option}"
             )
         before = {n: d.list_versions(full_path=False) for n, d in project.documents.items()}
         with observed(quiet=not keep) as made:
@@ -235,8 +236,8 @@ def _check_made(datasets: Datasets, option: str) -> None:
     if missing:
         others = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise DataError(
-            f"there is no {missing[0]}{others} yet. Make it first: kedro run --pipelines=full"
-            f"{option} (with the same --params)"
+            f"there is no {missing[0]}{others} yet. Make it first: {program()} run "
+            f"--pipelines=full{option} (with the same --params)"
         )
 
 

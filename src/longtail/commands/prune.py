@@ -18,6 +18,7 @@ from longtail.context import open_project
 from longtail.data_layout import CARDS, Layout
 from longtail.errors import DataError
 from longtail.evaluation.trainings import fingerprints_in
+from longtail.project import program
 from longtail.retention import uses
 from longtail.retention.plan import ItemDecision, Needs, RemovalPlan, decide_stored, decide_versions
 from longtail.retention.scan import Stored, Version, remove_stored, remove_version, scan
@@ -191,5 +192,6 @@ def _disk_errors_in_one_message() -> Iterator[None]:
         yield
     except OSError as error:
         raise DataError(
-            f"{error.filename}: {error.strerror}. The next `kedro prune` completes what was begun"
+            f"{error.filename}: {error.strerror}. The next `{program()} prune` completes what was "
+            f"begun"
         ) from error

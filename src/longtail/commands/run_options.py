@@ -20,7 +20,7 @@ from longtail.data_layout import Layout
 from longtail.kedro_internals import Completer, complete
 from longtail.parameters import Parameters
 from longtail.parameters.datasets import TrainSet
-from longtail.project import find_root
+from longtail.project import find_root, program
 
 if TYPE_CHECKING:
     from longtail.parameters.reference import Section
@@ -45,7 +45,7 @@ HELP = {
     "(the default) is all of these; predict; export.",
     "namespaces": "Run only these parts, comma-separated, such as train.digits.long_tailed.",
     "params": "Parameters, comma-separated: recipe.epochs=5,grid.methods=[softmax,ldam]. "
-    "`kedro parameters` lists all.",
+    f"`{program()} parameters` lists all.",
 }
 # The environment of a run without --env, which has no file of its own at first.
 LOCAL = {"local": "Your own values, which are not committed. The default."}

@@ -9,6 +9,7 @@ from typing import Any
 from longtail.catalog import LongtailCatalog
 from longtail.errors import DataError
 from longtail.parameters import unknown
+from longtail.project import program
 from longtail.wording import first_names
 
 SHOWN_RUNS = 5
@@ -73,7 +74,7 @@ def check_has_results(catalog: LongtailCatalog, version: str, results: Iterable[
         others = f"Runs with results: {', '.join(first_names(found, SHOWN_RUNS))}"
         raise DataError(
             f"the run {version} has made no results, so there is no report of it. "
-            f"{others if found else 'To make some: kedro run --pipelines=full'}"
+            f"{others if found else f'To make some: {program()} run --pipelines=full'}"
         )
 
 

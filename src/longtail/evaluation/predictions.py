@@ -17,6 +17,7 @@ from longtail.arrays import Float32Array, Int64Array
 from longtail.errors import DataError
 from longtail.evaluation.metrics import confusion_counts
 from longtail.imbalance.subsets import widest_test_set
+from longtail.project import program
 from longtail.wording import counted
 
 TOP_ANSWERS = 3
@@ -54,7 +55,8 @@ class Predictions:
         if len(index) != len(logits):
             raise DataError(
                 f"logits.npy has {len(logits):,} images, but predictions.parquet {len(index):,}: "
-                "they are of different runs. Evaluate the trial again: kedro run --pipelines=train"
+                f"they are of different runs. Evaluate the trial again: {program()} run "
+                f"--pipelines=train"
             )
         images, labels = (index[name].to_numpy(dtype=np.int64) for name in ("image", "label"))
         return cls(images, labels, logits)
@@ -71,7 +73,7 @@ class Predictions:
             missing = counted(int(np.count_nonzero(~found)), "image has", "images have")
             raise DataError(
                 f"{missing} no logits, such as image {images[~found][0]}: the trial was evaluated "
-                "on another split. Evaluate it again: kedro run --pipelines=train"
+                f"on another split. Evaluate it again: {program()} run --pipelines=train"
             )
         return places
 

@@ -9,7 +9,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.pipeline import Pipeline
 
 from longtail.catalog import LongtailCatalog
-from longtail.project import shown
+from longtail.project import program, shown
 from longtail.runs.improvement import log_improvement, record_splits
 from longtail.runs.observer import current_observer
 from longtail.runs.run_files import DOCUMENTS, EXPORTED, made
@@ -57,7 +57,7 @@ class SummaryHook:
             )
         elif pages := made(pipeline, catalog, PAGES):
             read = listed(shown(file) for file in pages.values())
-            log.info("Next: read %s in a browser; compare runs: kedro mlflow", read)
+            log.info("Next: read %s in a browser; compare runs: %s mlflow", read, program())
 
     @hook_impl
     def on_pipeline_error(self, pipeline: Pipeline, catalog: LongtailCatalog) -> None:

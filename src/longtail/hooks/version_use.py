@@ -15,6 +15,7 @@ from kedro.pipeline import Pipeline
 from longtail.catalog import LongtailCatalog
 from longtail.data_layout import STORE
 from longtail.errors import ConfigurationError, DataError
+from longtail.project import program
 from longtail.retention import uses
 from longtail.retention.scan import remove_drafts
 from longtail.retention.uses import Use
@@ -113,7 +114,7 @@ def _refuse_removed(asked: dict[str, str], found: dict[str, str]) -> None:
     for name, version in asked.items():
         if name not in found:  # it existed when it was checked
             raise ConfigurationError(
-                f"--load-versions: {name}:{version} has just been removed by `kedro prune`"
+                f"--load-versions: {name}:{version} has just been removed by `{program()} prune`"
             )
 
 

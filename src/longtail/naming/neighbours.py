@@ -11,6 +11,7 @@ import numpy as np
 from longtail.arrays import Float32Array, Float64Array, Int64Array
 from longtail.errors import DataError
 from longtail.naming.held_out_answers import Neighbours
+from longtail.project import program
 from longtail.storage.array_store import ArrayStore
 
 # With more, comparing each with each takes minutes, and the exported file becomes large.
@@ -76,6 +77,6 @@ def learnt_features(store: Path, recognizer: Mapping[str, Any]) -> Float32Array 
     if found is None:
         raise DataError(
             f"the features that {recognizer['name']} compares photographs with are no longer in "
-            f"{store}: run `kedro run --pipelines=predict` again, which computes them"
+            f"{store}: run `{program()} run --pipelines=predict` again, which computes them"
         )
     return unit_vectors(found[0])

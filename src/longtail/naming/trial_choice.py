@@ -13,7 +13,7 @@ import pandas as pd
 from longtail.errors import ConfigurationError, DataError
 from longtail.evaluation.trainings import TRIAL_COLUMNS, is_external
 from longtail.parameters import Trial, unknown
-from longtail.remedies import REMEDY, TRAIN_AGAIN
+from longtail.remedies import remedy, train_again
 from longtail.storage.store import TrialStore
 from longtail.trials.post_hoc import NONE, crops_in
 from longtail.trials.training_job import VALIDATION_SET
@@ -93,7 +93,7 @@ def trained_trial(
     rows = trainings[trial_names(trainings) == name]
     if len(rows) != 1:
         raise DataError(
-            f"the results of {name} and the table of trainings are of different runs. {REMEDY}"
+            f"the results of {name} and the table of trainings are of different runs. {remedy()}"
         )
     row = rows.iloc[0]
     values = json.loads(row["parameters"])
@@ -117,5 +117,5 @@ def weights_of(store: Path, fingerprint: str, name: str) -> Path:
     """
     weights = TrialStore(store).weights(fingerprint)
     if weights is None:
-        raise DataError(f"the trained weights of {name} are no longer in {store}. {TRAIN_AGAIN}")
+        raise DataError(f"the trained weights of {name} are no longer in {store}. {train_again()}")
     return weights

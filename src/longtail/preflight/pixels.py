@@ -9,6 +9,7 @@ from kedro.pipeline import Pipeline
 from longtail.catalog import LongtailCatalog
 from longtail.errors import DataError
 from longtail.kedro_internals import load_path
+from longtail.project import program
 from longtail.storage.files import matches_checksum
 from longtail.trials.fingerprint import sha256_of_arrays
 
@@ -31,8 +32,8 @@ def check_pixels(datasets: Iterable[str], pipeline: Pipeline, catalog: LongtailC
             version = catalog.versions([images])[images]
             raise DataError(
                 f"{images} (version {version}) has changed since it was ingested: its checksum is "
-                f"not the one in {source}. Make it again: kedro run --pipelines=ingest, with "
-                f"the same --env and --params"
+                f"not the one in {source}. Make it again: {program()} run --pipelines=ingest, "
+                f"with the same --env and --params"
             )
 
 

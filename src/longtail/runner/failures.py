@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 
 from longtail.errors import LongtailError, TrainingError
+from longtail.project import program
 from longtail.wording import counted
 
 # Options of `kedro run` that choose a part of a pipeline.
@@ -15,6 +15,8 @@ SLICING = {
     *("--namespaces", "-ns", "--tags", "-t", "--nodes", "-n", "--from-nodes", "--to-nodes"),
     *("--from-inputs", "--to-outputs"),
 }
+# How the path of the program ends that has the arguments of a run.
+STARTED_AS = ("/kedro", "/longtail", "/longtail/__main__.py")
 
 
 def killed_twice(error: BaseException) -> TrainingError:
@@ -48,9 +50,9 @@ def reason(error: BaseException) -> str:
 
 def _command() -> str:
     """The command that was given, without the options that select a part of the pipeline."""
-    if Path(sys.argv[0]).name != "kedro":
-        return "kedro run --pipelines=full"
-    kept, arguments = ["kedro"], iter(sys.argv[1:])
+    if not sys.argv[0].endswith(STARTED_AS):
+        return f"{program()} run --pipelines=full"
+    kept, arguments = [program()], iter(sys.argv[1:])
     for argument in arguments:
         if argument in SLICING:
             next(arguments, None)  # its value

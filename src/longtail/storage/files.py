@@ -20,7 +20,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from longtail.errors import DataError
-from longtail.remedies import FULL_RUN
+from longtail.remedies import full_run
 
 CHECKSUMS_FILE = "checksums.json"
 # A file that was written more recently, in seconds, may change again without a new time stamp.
@@ -180,7 +180,7 @@ def damage_message(file: Path, reason: str) -> str:
     """Write the message about a version that cannot be read, with what to do."""
     return (
         f"{file} cannot be read: {reason}. If it is damaged, make it again: "
-        f"{FULL_RUN} replaces it. Or remove the folder "
+        f"{full_run()} replaces it. Or remove the folder "
         f"{file.parent}: the version before it is the newest then"
     )
 

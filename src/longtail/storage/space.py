@@ -15,6 +15,7 @@ from pathlib import Path
 from rich import filesize
 
 from longtail.errors import DiskFullError, LongtailError, WriteError
+from longtail.project import program
 
 # The words of SQLite and of NumPy ("8 requested and 4 written"), which do not name the cause.
 WORDS = ("database or disk is full", " requested and ")
@@ -69,8 +70,8 @@ def write_error(
     if number == errno.ENOSPC:
         return disk_full(place, instead=instead)
     reason = {
-        errno.EDQUOT: "your quota on this disk is used up. Delete files of yours there (`kedro "
-        f"prune` removes old versions), ask for a larger quota, or {instead}",
+        errno.EDQUOT: f"your quota on this disk is used up. Delete files of yours there "
+        f"(`{program()} prune` removes old versions), ask for a larger quota, or {instead}",
         errno.EFBIG: f"{_size_limit()}, or {instead}",
         errno.EROFS: f"its file system is read-only. Mount it writable, or {instead}",
         errno.EACCES: f"{_forbidden()}, or {instead}",
@@ -141,10 +142,10 @@ def disk_full(
     wanted = "" if needed is None else f", {filesize.decimal(needed)} are needed"
     return DiskFullError(
         f"the disk is full: {place} could not be written ({free} are free there{wanted}). Free "
-        f"some space and run the same command again: what is finished is saved. `kedro prune` "
-        f"removes old versions, and trainings that nothing refers to. docs/how-to/disk.md says "
-        f"what else can be deleted, such as decoded images (01_raw/decoded) and MLflow's files "
-        f"(mlruns). Or {instead}"
+        f"some space and run the same command again: what is finished is saved. "
+        f"`{program()} prune` removes old versions, and trainings that nothing refers to. "
+        f"docs/how-to/disk.md says what else can be deleted, such as decoded images "
+        f"(01_raw/decoded) and MLflow's files (mlruns). Or {instead}"
     )
 
 

@@ -19,7 +19,7 @@ import pandas as pd
 from filelock import FileLock
 
 from longtail.errors import DataError
-from longtail.remedies import TRAIN_AGAIN
+from longtail.remedies import train_again
 from longtail.storage.files import (
     atomic_file,
     atomic_folder,
@@ -132,7 +132,7 @@ class TrialStore:
         if not file.is_file():
             return None
         if not _weights_are_whole(file.parent):
-            raise DataError(f"{file} cannot be read: it is not what was saved. {TRAIN_AGAIN}")
+            raise DataError(f"{file} cannot be read: it is not what was saved. {train_again()}")
         return file
 
     def add(

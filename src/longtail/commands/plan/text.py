@@ -12,7 +12,7 @@ from rich import filesize
 from longtail.commands.plan.duration import Seconds
 from longtail.commands.plan.estimate import Estimate
 from longtail.commands.plan.trainings import PlannedTraining
-from longtail.project import shown
+from longtail.project import program, shown
 from longtail.wording import counted, duration, is_or_are, listed
 
 HOUR = 3600.0
@@ -88,7 +88,7 @@ def lines_of(plan: Plan, free_bytes: int, arguments: Sequence[str]) -> Iterator[
         yield _cross_fitting(plan.cross_fitting)
     if plan.left_out:
         yield f"Not made by this run: {listed(plan.left_out)}"
-    yield f"Start it: {shlex.join(['kedro', 'run', *arguments])}"
+    yield f"Start it: {shlex.join([program(), 'run', *arguments])}"
 
 
 def _trainings(plan: Plan) -> Iterator[str]:

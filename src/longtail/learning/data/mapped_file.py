@@ -12,6 +12,7 @@ import numpy as np
 
 from longtail.arrays import Int64Array, UInt8Array
 from longtail.errors import DataError
+from longtail.project import program
 
 # Fills an array (images, height, width, 3) with the images of these numbers.
 Read = Callable[[Int64Array, UInt8Array], None]
@@ -78,5 +79,6 @@ def _fill(readinto: Callable[[memoryview], int | None], view: memoryview) -> int
 def _lost(path: Path, reason: str) -> str:
     return (
         f"the images cannot be read from {path}: {reason}. Was the file moved, or is it being "
-        "written? Make it again: kedro run --pipelines=ingest with the same --env and --params"
+        f"written? Make it again: {program()} run --pipelines=ingest with the same --env and "
+        f"--params"
     )

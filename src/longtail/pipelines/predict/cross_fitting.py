@@ -43,7 +43,7 @@ from longtail.naming.trial_choice import ChosenTrial
 from longtail.parameters import Predict, Trial
 from longtail.pipelines.stored_training import TrainingInputs, stored_or_trained
 from longtail.progress import EpochDone, Event, GridProgress, TrainingStarted, watched
-from longtail.remedies import TRAIN_AGAIN
+from longtail.remedies import train_again
 from longtail.sources.box import word_for_images
 from longtail.storage.array_store import ArrayStore
 from longtail.storage.store import Training
@@ -257,7 +257,7 @@ def _first_weights(chosen: ChosenTrial, trained: Path) -> dict[str, Any] | None:
     if found != chosen.weights_sha256:
         raise DataError(
             f"predict.cross_fitting: the pretrained weights of {trial.backbone.name} are no longer "
-            f"those that {trial.name} was trained from. {TRAIN_AGAIN}"
+            f"those that {trial.name} was trained from. {train_again()}"
         )
     return weights
 

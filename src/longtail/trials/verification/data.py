@@ -15,7 +15,7 @@ from longtail.imbalance.unknown import unknown_classes
 from longtail.parameters import Dataset
 from longtail.parameters.nesting import changes
 from longtail.parameters.reference import machine_paths
-from longtail.remedies import REMEDY
+from longtail.remedies import remedy
 
 # Where a source is stored does not change what is in it.
 _DOWNLOAD_KEYS = {"url", "md5"}
@@ -45,7 +45,7 @@ def check_data(
     if changed:
         raise DataError(
             f"{dataset.name}_images were read with other parameters than the current ones of "
-            f"datasets.{dataset.name}.source: {'; '.join(changed)}. {REMEDY}"
+            f"datasets.{dataset.name}.source: {'; '.join(changed)}. {remedy()}"
         )
     were, are = (
         ", ".join(names) or "none"
@@ -57,7 +57,7 @@ def check_data(
     if were != are:
         raise DataError(
             f"{dataset.name}_index has other unknown classes than the current parameters "
-            f"datasets.{dataset.name}.unknown: {were}, not {are}. {REMEDY}"
+            f"datasets.{dataset.name}.unknown: {were}, not {are}. {remedy()}"
         )
     right_subsets, right_profile = cut(
         index, dataset.imbalance, dataset.name, keep_splits=dataset.keeps_official_splits
@@ -67,11 +67,11 @@ def check_data(
         raise DataError(
             f"{dataset.name}_subsets are not those that the current parameters "
             f"datasets.{dataset.name}.imbalance cut from the images: {', '.join(differing)}. "
-            f"{REMEDY}"
+            f"{remedy()}"
         )
     if profile.to_dict("records") != right_profile.to_dict("records"):
         raise DataError(
-            f"{dataset.name}_class_profile does not belong to {dataset.name}_subsets. {REMEDY}"
+            f"{dataset.name}_class_profile does not belong to {dataset.name}_subsets. {remedy()}"
         )
 
 

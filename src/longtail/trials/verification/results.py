@@ -14,7 +14,8 @@ from longtail.evaluation.trainings import TRIAL_COLUMNS
 from longtail.parameters import CustomLoss, Method, Trial
 from longtail.parameters.nesting import as_yaml, changes
 from longtail.parameters.trial_name import TrialName
-from longtail.remedies import REMEDY
+from longtail.project import program
+from longtail.remedies import remedy
 from longtail.trials.external import external_file, external_fingerprint
 from longtail.trials.fingerprint import OF_METHOD_NOT_HASHED, held_out_sha256
 from longtail.trials.post_hoc import WHOLE_IMAGE, crops_in, differences, recorded
@@ -70,7 +71,7 @@ def verified_results(
         stale = counted(sum(map(len, reasons.values())), "trial")
         raise DataError(
             f"results of {stale} are not those of the current "
-            f"parameters, images and code:\n{listed}\n{REMEDY}"
+            f"parameters, images and code:\n{listed}\n{remedy()}"
         )
     own = _of_trials(results, trials)
     if own.empty:
@@ -78,7 +79,7 @@ def verified_results(
         raise DataError(
             f"{trials[0].dataset}_results has no trial of the grid, but "
             f"{', '.join(others)}. Give the --env and --params of the run that made them, or run "
-            f"those of the grid: kedro run --pipelines=full"
+            f"those of the grid: {program()} run --pipelines=full"
         )
     return own
 

@@ -9,7 +9,7 @@ from longtail.errors import DataError
 from longtail.evaluation.trainings import TRIAL_COLUMNS
 from longtail.imbalance.subsets import widest_test_set
 from longtail.parameters import Statistics
-from longtail.remedies import REMEDY, RESCORE
+from longtail.remedies import remedy, rescore
 from longtail.trials.verification.results import trial_names
 from longtail.wording import counted
 
@@ -39,7 +39,7 @@ def check_statistics(table: pd.DataFrame, name: str, statistics: Statistics) -> 
     if changes:
         raise DataError(
             f"{name} were made with other parameters than the current ones: {'; '.join(changes)}. "
-            f"{RESCORE}"
+            f"{rescore()}"
         )
 
 
@@ -65,7 +65,7 @@ def verified_comparisons(comparisons: pd.DataFrame, results: pd.DataFrame) -> pd
         if shared and len(shared) != count:
             raise DataError(
                 f"the comparison of {first} and {second} ({'.'.join(map(str, group))}) is over "
-                f"{counted(count, 'seed')}, but {len(shared)} are in the grid. {REMEDY}"
+                f"{counted(count, 'seed')}, but {len(shared)} are in the grid. {remedy()}"
             )
         own.append(bool(shared))
     return comparisons[np.array(own, dtype=bool)]  # an empty list would select columns
@@ -89,7 +89,7 @@ def verified_novelty(novelty: pd.DataFrame, results: pd.DataFrame) -> pd.DataFra
         stale = ", ".join(names[own.index][others].unique())
         raise DataError(
             f"{own['dataset'].iloc[0]}_novelty and {own['dataset'].iloc[0]}_results are of "
-            f"different trainings of {stale}. {REMEDY}"
+            f"different trainings of {stale}. {remedy()}"
         )
     return own
 
@@ -119,9 +119,9 @@ def verified_answers(
         named = others or list(trial_names(found[found.duplicated(list(TRIAL_COLUMNS))]))
         raise DataError(
             f"{name} are of other trainings than the results of "
-            f"{counted(len(named), 'trial')}, such as {named[0]}. {RESCORE}"
+            f"{counted(len(named), 'trial')}, such as {named[0]}. {rescore()}"
         )
     test_set = widest_test_set(subsets)
     if not own["test_set"].eq(test_set).all():
-        raise DataError(f"{name} are not of the test set '{test_set}' alone. {RESCORE}")
+        raise DataError(f"{name} are not of the test set '{test_set}' alone. {rescore()}")
     return own
