@@ -18,6 +18,7 @@ from mlflow.exceptions import MlflowException
 from longtail.catalog import LongtailCatalog
 from longtail.errors import ConfigurationError, DataError, RunInterruptedError
 from longtail.hooks import MlflowHook, PreflightHook, RunStatusHook, SummaryHook
+from longtail.runs.run_trainings import RunTrainings
 from tests.pipelines.support import PROJECT, catalog, dotted, loader, pipelines
 
 RUN_ID = "2000-01-01T00.00.00.000Z"
@@ -90,6 +91,19 @@ def git(folder: Path, *arguments: str) -> str:
     identity = ("-c", "user.name=test", "-c", "user.email=test@localhost")
     command = ["git", "-C", str(folder), *identity, *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("numbers", "sentence"),
+    [
+        ((0, 1, 1), "Nothing was trained: 1 training for 1 trial was found stored"),
+        ((0, 2, 1), "Nothing was trained: 2 trainings for 1 trial were found stored"),
+        ((2, 1, 3), "Trained 2 of 3 trainings for 3 trials; 1 was found stored"),
+        ((1, 0, 1), "Trained 1 of 1 training for 1 trial"),
+    ],
+)
+def test_a_run_says_what_it_trained(numbers: tuple[int, int, int], sentence: str) -> None:
+    assert str(RunTrainings(*numbers)) == sentence
 
 
 def test_a_run_is_opened_and_finished(tracking: Tracking, tmp_path: Path) -> None:

@@ -23,9 +23,12 @@ class RunTrainings:
 
     def __str__(self) -> str:
         of = f" for {counted(self.trials, 'trial')}"
+        were = "was" if self.reused == 1 else "were"
         if not self.done:
-            return f"Nothing was trained: {counted(self.reused, 'training')}{of} were found stored"
-        found = f"; {self.reused:,} were found stored" if self.reused else ""
+            return (
+                f"Nothing was trained: {counted(self.reused, 'training')}{of} {were} found stored"
+            )
+        found = f"; {self.reused:,} {were} found stored" if self.reused else ""
         return f"Trained {self.done:,} of {counted(self.done + self.reused, 'training')}{of}{found}"
 
 
