@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ from kedro.framework.cli import project as kedro_project
 from kedro.framework.startup import bootstrap_project
 from kedro.io.core import DatasetError
 
+from longtail.__main__ import main
 from longtail.cli import _explained, _run_command, cli
 from longtail.commands.options import split_load_versions, split_params
 from longtail.config import GridConfigLoader
@@ -211,10 +213,39 @@ MISTAKES = [
         "",
         ["--load-versions: there is no 'digits_result'. Did you mean digits_results"],
     ),
+    *(
+        (
+            ["--env=test", f"--{option}=ingest.read_digit"],
+            "",
+            [f"--{option}: there is no 'ingest.read_digit'. Did you mean ingest.read_digits"],
+        )
+        for option in ("nodes", "from-nodes", "to-nodes")
+    ),
+    *(
+        (
+            ["--env=test", f"--{option}=digits_result"],
+            "",
+            [f"--{option}: there is no 'digits_result'. Did you mean digits_results"],
+        )
+        for option in ("from-inputs", "to-outputs")
+    ),
     (
-        ["--env=test", "--nodes=ingest.read_digit"],
+        ["--env=test", "--runner=nosuch.Runner"],
         "",
-        ["ingest.read_digit"],
+        ["--runner: unknown runner 'nosuch.Runner' (No module named 'nosuch'). Valid: longtail."],
+    ),
+    (
+        ["--env=test", "--runner=longtail.runner.GridRuner"],
+        "",
+        ["Did you mean 'longtail.runner.GridRunner'?"],
+    ),
+    (
+        ["--env=test", "--runner-params=max_worker=0"],
+        "",
+        [
+            "--runner-params: unknown argument of longtail.runner.GridRunner 'max_worker'. "
+            "Did you mean 'max_workers'?"
+        ],
     ),
     (
         ["--env=test", "--only-missing-outputs"],
@@ -447,6 +478,75 @@ def test_an_environment_is_one_of_the_given_configuration(tmp_path: Path) -> Non
     assert found.exit_code == 0, found.output
     refused = in_project(PROJECT, "plan", source, "--env=thiers", params)
     assert "unknown environment 'thiers'. Did you mean 'theirs'?" in refused.output
+
+
+@pytest.fixture
+def file_of_options(tmp_path: Path, mlflow_uri: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_uri)
+    return tmp_path / "options.yml"
+
+
+def test_a_file_of_options_is_read_by_run_and_plan(file_of_options: Path, tmp_path: Path) -> None:
+    """Kedro would look for a section `plan`."""
+    file_of_options.write_text(
+        "run:\n  env: test\n  pipelines: [ingest, imbalance]\n"
+        f"  params: {{data: {tmp_path}/data}}\n"
+    )
+    for command, end in (("plan", f"kedro run --config={file_of_options}"), ("run", "report")):
+        result = in_project(PROJECT, command, f"--config={file_of_options}")
+        assert result.exit_code == 0, result.output
+        assert "Not made by this run: train and report" in " ".join(result.output.split())
+        assert end in result.output
+
+
+@pytest.mark.parametrize("command", ["run", "plan"])
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("run: {env: [test\n", "{file}, line 2, column 1: expected ',' or ']', but got"),
+        ("- run\n", "{file}: must contain a section run with options of `run`, such as run: {{"),
+        ("run: [test]\n", "{file}: must contain a section run"),
+        ("plan: {env: test}\n", "{file}: must contain a section run"),
+        ("run: {pipelin: train}\n", "{file}: unknown option 'pipelin'. Did you mean 'pipeline"),
+        ("run: {env: test, params: [a]}\n", "--params: 'a' must be <key>=<value>"),
+    ],
+)
+def test_a_file_without_options_is_refused(
+    file_of_options: Path, command: str, text: str, wanted: str
+) -> None:
+    file_of_options.write_text(text)
+    result = in_project(PROJECT, command, f"--config={file_of_options}")
+    assert result.exit_code == 2
+    [line] = [line for line in result.output.splitlines() if line.startswith("Error: ")]
+    assert wanted.format(file=file_of_options) in line
+
+
+def test_commands_of_kedro_name_valid_environments(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEDRO_ENV", "tset")
+    ended = command("-m", "kedro", "registry", "list")
+    assert ended.returncode == 1
+    [line] = ended.stderr.strip().splitlines()
+    assert line.startswith("Error: --env: unknown environment 'tset'. Did you mean 'test'? Valid")
+
+
+def test_a_scheduler_can_call_the_package(
+    tmp_path: Path,
+    mlflow_uri: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Options alone are those of `run`, as in all packages of Kedro projects."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_uri)
+    for name in ("KEDRO_LOGGING_CONFIG", "KEDRO_DISABLE_TELEMETRY"):  # as main sets them
+        monkeypatch.setenv(name, os.environ.get(name, str(PROJECT / "conf/logging.yml")))
+    given = ["--env=test", "--pipelines=ingest", f"--params=data={tmp_path}"]
+    with contextlib.chdir(PROJECT):
+        main(["plan", *given])
+        with pytest.raises(click.ClickException, match="unknown environment 'tset'"):
+            main(["--env=tset"])
+        assert not list(tmp_path.iterdir())
+        main(given)
+    assert "digits: 1,797 images of 10 classes, 32 x 32 pixels" in caplog.messages
 
 
 def test_the_project_s_runner_is_the_default() -> None:

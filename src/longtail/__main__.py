@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from longtail import CONFIGURATION
@@ -16,8 +17,14 @@ from longtail.project import find_root, is_kedro_project
 PACKAGE = "longtail"
 
 
-def main() -> None:
-    """Run a command in the project around the current folder, or else in the current folder."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command in the project around the current folder, or else in the current folder.
+
+    Args:
+        arguments: those of a caller in Python, such as a scheduler, which gets errors as
+            exceptions. Options alone are those of `run`, as in all packages of Kedro projects.
+            None for those of the shell.
+    """
     project = find_root(Path.cwd())
     for configuration in (project / "conf", CONFIGURATION):
         if (file := configuration / "logging.yml").is_file():
@@ -34,7 +41,11 @@ def main() -> None:
         sys.exit(f"{project} is the project of '{name}': run {PACKAGE} in another folder")
     from longtail.cli import cli
 
-    cli(prog_name=PACKAGE)
+    if arguments is None:
+        cli(prog_name=PACKAGE)
+    else:
+        command = [] if arguments and not arguments[0].startswith("-") else ["run"]
+        cli([*command, *arguments], prog_name=PACKAGE, standalone_mode=False)
 
 
 if __name__ == "__main__":

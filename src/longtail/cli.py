@@ -10,6 +10,7 @@ from longtail.interruption import EXIT_STATUS, end_at_once, interruptible
 if Path(sys.argv[0]).name in ("kedro", "longtail", "__main__.py"):
     end_at_once()  # before the imports below, which take a second
 
+import inspect
 import os
 import shlex
 from collections.abc import Callable, Iterator, Mapping
@@ -24,18 +25,20 @@ from kedro.framework.cli.utils import CONTEXT_SETTINGS
 from kedro.framework.project import settings
 from kedro.io.core import DatasetError, DatasetNotFoundError
 from kedro.pipeline import Pipeline
+from kedro.utils import load_obj
 
 from longtail import tracking
 from longtail.commands.completion import complete_values_after_equals
 from longtail.commands.options import ARGUMENTS_KEY, Command, split_params
 from longtail.commands.run_options import (
+    RUNNERS,
     RunCommand,
     complete_runs,
     configuration,
     run_params,
     selected,
 )
-from longtail.config import GridConfigLoader
+from longtail.config import GridConfigLoader, check_environment
 from longtail.errors import ConfigurationError, LongtailError, RunInterruptedError
 from longtail.parameters import unknown
 from longtail.parameters.layers import merge
@@ -105,6 +108,23 @@ def _check_selection(given: dict[str, Any]) -> None:
     if pipeline:
         given["pipelines"] = [pipeline]
     _check_environment(given["env"], given["conf_source"])
+    _check_runner(given["runner"], given["runner_params"])
+
+
+def _check_runner(name: str, arguments: Mapping[str, Any]) -> None:
+    """Refuse a runner that does not exist, and arguments that it does not have."""
+    try:
+        runner = load_obj(name, "kedro.runner")
+    except (ImportError, AttributeError, ValueError) as error:
+        text = unknown(name, RUNNERS, "runner", f" ({error})")
+        raise click.ClickException(f"--runner: {text}") from None
+    parameters = inspect.signature(runner).parameters
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return  # it checks them itself
+    for key in arguments:
+        if key not in parameters:
+            text = unknown(key, parameters, f"argument of {name}")
+            raise click.ClickException(f"--runner-params: {text}")
 
 
 @contextmanager
@@ -137,7 +157,9 @@ def _selection_mistakes(given: Mapping[str, Any]) -> list[str]:
 
 def _misspelt(given: Mapping[str, Any], registered: Mapping[str, Pipeline]) -> Iterator[str]:
     """The names that the project does not have, each with similar ones."""
-    full = registered["full"]
+    full, every = registered["full"], list(registered.values())
+    datasets = {name for pipeline in every for name in pipeline.datasets()}
+    nodes = {node.name for pipeline in every for node in pipeline.nodes}
     namespaces = {node.namespace for node in full.nodes if node.namespace}
     known = {
         "pipelines": set(registered),
@@ -147,7 +169,9 @@ def _misspelt(given: Mapping[str, Any], registered: Mapping[str, Pipeline]) -> I
             for parts in (namespace.split(".") for namespace in namespaces)
             for depth in range(len(parts))
         },
-        "load_versions": {name for name in full.datasets() if not name.startswith("params:")},
+        "load_versions": {name for name in datasets if not name.startswith("params:")},
+        **dict.fromkeys(("node_names", "from_nodes", "to_nodes"), nodes),
+        **dict.fromkeys(("from_inputs", "to_outputs"), datasets),
     }
     for option, names in known.items():
         for name in given[option] or ():
@@ -157,7 +181,8 @@ def _misspelt(given: Mapping[str, Any], registered: Mapping[str, Pipeline]) -> I
                 valid = (
                     f" Valid: {', '.join(sorted(names))}" if option in ("pipelines", "tags") else ""
                 )
-                yield f"--{option.replace('_', '-')}: there is no '{name}'. {hint}{valid}"
+                flag = "nodes" if option == "node_names" else option.replace("_", "-")
+                yield f"--{flag}: there is no '{name}'. {hint}{valid}"
 
 
 class _Interruption(click.ClickException):
@@ -354,13 +379,9 @@ def _explained(error: DatasetError) -> str:
 
 
 def _check_environment(env: str | None, conf_source: str | None = None) -> None:
-    env = env or os.environ.get("KEDRO_ENV")
-    folder = Path(conf_source) if conf_source else configuration()
-    if env is None or not folder.is_dir():  # Kedro reads archives too
-        return
-    known = sorted(path.name for path in folder.iterdir() if path.is_dir())
-    if env not in known:
-        raise click.ClickException(f"--env: {unknown(env, known, 'environment')}")
+    with _errors_in_one_message():
+        folder = Path(conf_source) if conf_source else configuration()
+        check_environment(env or os.environ.get("KEDRO_ENV"), folder)
 
 
 complete_values_after_equals()

@@ -18,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from longtail import report_lock
 from longtail.errors import ConfigurationError
-from longtail.parameters import Parameters, Trial, Trials
+from longtail.parameters import Parameters, Trial, Trials, unknown
 from longtail.parameters.layers import merge_resolved, resolve
 from longtail.parameters.nesting import flatten
 from longtail.parameters.run import parse
@@ -164,7 +164,7 @@ class GridConfigLoader(OmegaConfigLoader):
         except UNREADABLE as error:
             environment = self.env or self.default_run_env
             file = self._unreadable_file()
-            reason = _reason(error, file)
+            reason = unreadable_reason(error, file)
             where = "" if file is None or str(file) in reason else f" (in {file})"
             raise ConfigurationError(
                 f"the {key} of the environment '{environment}' cannot be read: {reason}{where}"
@@ -181,7 +181,7 @@ class GridConfigLoader(OmegaConfigLoader):
         return None
 
 
-def _reason(error: Exception, file: Path | None) -> str:
+def unreadable_reason(error: Exception, file: Path | None) -> str:
     """What is wrong: with the key of an interpolation, or the place in a file."""
     if isinstance(error, OmegaConfBaseException):
         what = first_line(error).replace("Interpolation key", "the key")
@@ -206,6 +206,19 @@ def _advice(line: str) -> str:
     if line.count(": ") > 1:
         return ". Put a text with a colon between quotes"
     return ""
+
+
+def check_environment(environment: str | None, folder: Path) -> None:
+    """Refuse an environment that a configuration does not have; Kedro reads archives too.
+
+    Raises:
+        ConfigurationError: naming similar and valid ones.
+    """
+    if not environment or not folder.is_dir():
+        return
+    known = sorted(path.name for path in folder.iterdir() if path.is_dir())
+    if environment not in known:
+        raise ConfigurationError(f"--env: {unknown(environment, known, 'environment')}")
 
 
 def run_command(

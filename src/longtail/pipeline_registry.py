@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import click
 from kedro.framework.project import settings
 from kedro.pipeline import Pipeline
 
-from longtail.config import GridConfigLoader
+from longtail.config import GridConfigLoader, check_environment
+from longtail.errors import LongtailError
 from longtail.parameters import Parameters, Trial
 from longtail.pipelines import export, imbalance, ingest, predict, report, train
 from longtail.project import find_root
@@ -44,10 +46,14 @@ def register_pipelines() -> dict[str, Pipeline]:
 
     Kedro calls this for `kedro registry list`, for instance. The context of a session registers
     the pipelines of its own parameters: see :class:`longtail.context.GridContext`.
+
+    Raises:
+        ClickException: if the configuration is not valid. Commands of Kedro show it as one message.
     """
-    loader = GridConfigLoader(
-        str(find_root(Path.cwd()) / settings.CONF_SOURCE),
-        env=os.environ.get("KEDRO_ENV"),
-        **settings.CONFIG_LOADER_ARGS,
-    )
-    return create_pipelines(*loader.parameters())
+    source, env = find_root(Path.cwd()) / str(settings.CONF_SOURCE), os.environ.get("KEDRO_ENV")
+    try:
+        check_environment(env, source)
+        loader = GridConfigLoader(str(source), env=env, **settings.CONFIG_LOADER_ARGS)
+        return create_pipelines(*loader.parameters())
+    except LongtailError as error:
+        raise click.ClickException(str(error)) from error

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,6 +14,7 @@ import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from longtail.config import UNREADABLE, unreadable_reason
 from longtail.parameters import Parameters, unknown
 from longtail.wording import first_line
 
@@ -40,8 +42,9 @@ def split_params(ctx: click.Context, option: click.Parameter, value: Any) -> Any
     ``grid.methods=[softmax,ldam],recipe.epochs=5`` is two parameters, and ``data="/a,b=c"`` is one.
     Kedro splits at every comma.
     """
-    if not isinstance(value, str):
+    if isinstance(value, Mapping) or not value:
         return value or {}
+    value = str(value)  # in a file, it may be a number
     name = f"--{str(option.name).replace('_', '-')}"
     try:
         parts = list(_split(value))
@@ -75,6 +78,34 @@ def split_load_versions(ctx: click.Context, _: click.Parameter, value: Any) -> d
             ctx.fail(f"--load-versions: '{dataset}' is given twice")
         versions[dataset] = version
     return versions
+
+
+def read_run_section(ctx: click.Context, _: click.Parameter, file: str | None) -> str | None:
+    """Take options from the section `run` of the file of ``--config``, for `plan` too.
+
+    Kedro looks for a section of the command's own name.
+    """
+    if not file:
+        return None
+    try:
+        content = OmegaConf.to_container(OmegaConf.load(file))
+    except UNREADABLE as error:
+        reason = unreadable_reason(error, Path(file))
+        ctx.fail(f"--config: {reason}" if file in reason else f"--config: {file}: {reason}")
+    section = content.get("run") if isinstance(content, dict) else None
+    if not isinstance(section, dict):
+        ctx.fail(
+            f"--config: {file}: must contain a section run with options of `run`, such as "
+            f"run: {{pipelines: train, env: test}}"
+        )
+    names = [str(param.name) for param in ctx.command.params if param.name != "config"]
+    for key in section:
+        if key not in names:
+            ctx.fail(f"--config: {file}: {unknown(str(key), names, 'option')}")
+    listed = {key: value for key, value in section.items() if isinstance(value, list)}
+    joined = {key: ",".join(map(str, value)) for key, value in listed.items()}
+    ctx.default_map = {**(ctx.default_map or {}), **section, **joined}
+    return file
 
 
 def _problem(parts: Sequence[str], *, any_key: bool) -> str | None:

@@ -14,7 +14,12 @@ from click.shell_completion import CompletionItem
 from kedro.framework.project import settings
 from kedro.pipeline import Pipeline
 
-from longtail.commands.options import Command, split_load_versions, split_params
+from longtail.commands.options import (
+    Command,
+    read_run_section,
+    split_load_versions,
+    split_params,
+)
 from longtail.config import GridConfigLoader
 from longtail.data_layout import Layout
 from longtail.kedro_internals import Completer, complete
@@ -83,6 +88,8 @@ def run_params(params: Iterable[click.Parameter]) -> list[click.Parameter]:
             param.default = RUNNER
         if param.name in ("params", "runner_params"):
             param.callback = split_params
+        if param.name == "config":
+            param.callback = read_run_section
         if param.name == "load_versions":
             param.callback = split_load_versions
         if param.name in completions:
