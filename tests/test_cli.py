@@ -572,3 +572,10 @@ def test_a_slice_ends_with_the_command_for_what_follows(
         "Not made by this run: imbalance, train, and report. To bring them up to date: "
         f"kedro run --pipelines=imbalance,train,report --env=test {given}"
     )
+    result = CliRunner().invoke(cli, ["run", "--env=test", "--pipelines=ingest", given])
+    assert result.exit_code == 0, result.output
+    assert caplog.messages[-1] == (
+        "Not made by this run: imbalance, train, and report. Nothing that they read has changed in "
+        "this run. To make them again: "
+        f"kedro run --pipelines=imbalance,train,report --env=test {given}"
+    )

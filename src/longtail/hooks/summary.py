@@ -14,7 +14,7 @@ from longtail.runs.improvement import log_improvement, record_splits
 from longtail.runs.observer import current_observer
 from longtail.runs.run_files import DOCUMENTS, EXPORTED, made
 from longtail.runs.run_trainings import trainings_of_run
-from longtail.runs.stages import stages_after
+from longtail.runs.stages import read_after, stages_after
 from longtail.wording import listed
 
 log = logging.getLogger(__name__)
@@ -48,16 +48,26 @@ class SummaryHook:
         if observer is not None:
             return
         if stages := stages_after(pipeline):
-            command = catalog.load("params:command")
-            log.info(
-                "Not made by this run: %s. To bring %s up to date: %s",
-                listed(stages),
-                "it" if len(stages) == 1 else "them",
-                command.replace("--pipelines=full", f"--pipelines={','.join(stages)}", 1),
-            )
+            self._log_next(stages, pipeline, catalog)
         elif pages := made(pipeline, catalog, PAGES):
             read = listed(shown(file) for file in pages.values())
             log.info("Next: read %s in a browser; compare runs: %s mlflow", read, program())
+
+    def _log_next(self, stages: list[str], pipeline: Pipeline, catalog: LongtailCatalog) -> None:
+        read = read_after(pipeline)
+        versions = catalog.versions(read)
+        changed = any(versions.get(name) in (None, catalog.run_version) for name in read)
+        one = len(stages) == 1
+        if changed:
+            advice = f"To bring {'it' if one else 'them'} up to date"
+        else:
+            advice = (
+                f"Nothing that {'it reads' if one else 'they read'} has changed in this run. To "
+                f"make {'it' if one else 'them'} again"
+            )
+        command = catalog.load("params:command")
+        command = command.replace("--pipelines=full", f"--pipelines={','.join(stages)}", 1)
+        log.info("Not made by this run: %s. %s: %s", listed(stages), advice, command)
 
     @hook_impl
     def on_pipeline_error(self, pipeline: Pipeline, catalog: LongtailCatalog) -> None:

@@ -9,6 +9,13 @@ from kedro.pipeline import Pipeline
 STAGES = ("ingest", "imbalance", "train", "report")
 
 
+def read_after(pipeline: Pipeline) -> set[str]:
+    """What a run has made that nodes read which it has left out."""
+    ran = {node.name for node in pipeline.nodes}
+    left_out = (node for node in pipelines["full"].nodes if node.name not in ran)
+    return pipeline.all_outputs() & {name for node in left_out for name in node.inputs}
+
+
 def stages_after(pipeline: Pipeline) -> list[str]:
     """The stages with nodes that a run has left out although it has made their inputs.
 
