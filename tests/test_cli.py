@@ -549,6 +549,18 @@ def test_a_scheduler_can_call_the_package(
     assert "digits: 1,797 images of 10 classes, 32 x 32 pixels" in caplog.messages
 
 
+@pytest.mark.parametrize("command", ["run", "plan"])
+@pytest.mark.parametrize("base", ["base", "conf/bsae"])
+def test_an_archive_of_another_layout_is_refused(command: str, base: str, tmp_path: Path) -> None:
+    shutil.copytree(PROJECT / "conf/base", tmp_path / "made" / base)
+    archive = shutil.make_archive(str(tmp_path / "conf"), "gztar", tmp_path / "made")
+    result = in_project(PROJECT, command, f"--conf-source={archive}")
+    assert result.exit_code == 1
+    [line] = result.output.strip().splitlines()
+    assert line.startswith("Error: Given configuration path either does not exist or is not a")
+    assert line.endswith("in an archive, all of them are in one folder")
+
+
 def test_the_project_s_runner_is_the_default() -> None:
     shown = {param.name: param.default for param in cli.commands["run"].params}
     assert shown["runner"] == "longtail.runner.GridRunner"

@@ -20,6 +20,7 @@ from typing import Any
 
 import click
 import rich
+from kedro.config import MissingConfigException
 from kedro.framework.cli import project as kedro_project
 from kedro.framework.cli.utils import CONTEXT_SETTINGS
 from kedro.framework.project import settings
@@ -201,6 +202,11 @@ def _errors_in_one_message() -> Iterator[None]:
         raise click.ClickException(str(error)) from None
     except DatasetError as error:
         raise click.ClickException(_explained(error)) from None
+    except MissingConfigException as error:
+        raise click.ClickException(
+            f"{' '.join(str(error).split())}. A --conf-source has the folder base and one for each "
+            f"environment; in an archive, all of them are in one folder"
+        ) from None
 
 
 def _run_options(command: Callable[..., None]) -> Callable[..., None]:
