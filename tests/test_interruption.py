@@ -148,17 +148,21 @@ def test_a_signal_during_the_imports_is_the_same_message() -> None:
 
 
 SERVER = """
-import multiprocessing.forkserver, sys
+import multiprocessing.forkserver, os, signal, sys
 from longtail import workers
 workers.PRELOADED = [workers.PRELOADED[0], "endless_import"]
 workers.warm_up()
-print(multiprocessing.forkserver._forkserver._forkserver_pid, flush=True)
+server = multiprocessing.forkserver._forkserver._forkserver_pid
+os.kill(server, signal.SIGINT)  # as Ctrl-C does, which reaches all processes of a terminal
+print(server, flush=True)
 sys.stdin.read()
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems cannot end it so early")
-def test_the_fork_server_ends_with_its_parent_while_it_imports(tmp_path: Path) -> None:
+def test_the_fork_server_ends_with_its_parent_while_it_imports_and_ignores_ctrl_c(
+    tmp_path: Path,
+) -> None:
     code = (
         f"import pathlib, time; pathlib.Path({str(tmp_path / 'begun')!r}).touch(); time.sleep(600)"
     )
@@ -169,14 +173,18 @@ def test_the_fork_server_ends_with_its_parent_while_it_imports(tmp_path: Path) -
         env=environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
     ) as parent:
         assert parent.stdout is not None
+        assert parent.stderr is not None
         server = psutil.Process(int(parent.stdout.readline()))
         while not (tmp_path / "begun").exists():
+            assert server.status() != psutil.STATUS_ZOMBIE
             time.sleep(0.05)
         parent.kill()
         _, alive = psutil.wait_procs([server], timeout=60)
+        assert parent.stderr.read() == ""
     for process in alive:
         process.kill()
     assert not alive

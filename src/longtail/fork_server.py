@@ -8,5 +8,7 @@ import signal
 from longtail.interruption import end_with_parent
 
 end_with_parent()
-signal.signal(signal.SIGINT, signal.SIG_IGN)
-signal.signal(signal.SIGHUP, signal.SIG_IGN)
+for number in (signal.SIGINT, signal.SIGHUP):
+    signal.signal(number, signal.SIG_IGN)
+# They are blocked before that, by longtail.workers.warm_up.
+signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT, signal.SIGHUP])

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import logging.handlers
 import multiprocessing.forkserver
+import multiprocessing.resource_tracker
 import os
+import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -91,8 +93,15 @@ def context() -> BaseContext:
 
 def warm_up() -> None:
     """Start the server of :func:`context`, whose imports take seconds."""
-    if isinstance(context(), multiprocessing.context.ForkServerContext):
+    if not isinstance(context(), multiprocessing.context.ForkServerContext):
+        return
+    multiprocessing.resource_tracker.ensure_running()  # its start ends with unblocked signals
+    # The server begins with the mask: Ctrl-C does not reach it before it ignores it.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGHUP])
+    try:
         multiprocessing.forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def begin(
