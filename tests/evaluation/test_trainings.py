@@ -13,6 +13,7 @@ from longtail.evaluation.trainings import (
     fingerprints_in,
     trainings_table,
 )
+from longtail.storage.files import write_checksum
 
 CARD: dict[str, Any] = {
     "trial": "digits.long_tailed.vit.ldam.seed3",
@@ -67,9 +68,11 @@ def test_a_shared_first_stage_is_one_training() -> None:
 
 
 def test_a_second_stage_also_names_its_first(tmp_path: Path) -> None:
-    (tmp_path / "card.json").write_text(json.dumps(CRT))
-    assert fingerprints_in(tmp_path / "card.json") == {"a", "b"}
-    (tmp_path / "card.json").write_text(json.dumps(SOFTMAX))
-    assert fingerprints_in(tmp_path / "card.json") == {"a"}
-    trainings_table([LWS, SOFTMAX]).to_csv(tmp_path / "trainings.csv", index=False)
-    assert fingerprints_in(tmp_path / "trainings.csv") == {"a", "c"}
+    file, table = tmp_path / "card.json", tmp_path / "trainings.csv"
+    for card, named in ((CRT, {"a", "b"}), (SOFTMAX, {"a"})):
+        file.write_text(json.dumps(card))
+        write_checksum(file, content=file)
+        assert fingerprints_in(file) == named
+    trainings_table([LWS, SOFTMAX]).to_csv(table, index=False)
+    write_checksum(table, content=table)
+    assert fingerprints_in(table) == {"a", "c"}

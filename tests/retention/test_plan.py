@@ -198,7 +198,7 @@ def test_only_what_was_shown_is_removed() -> None:
 
 
 def test_a_plan_is_summed_up() -> None:
-    assert summary(plan([A, B], ["f"])) == "2 versions, 1 training: 20 B"
+    assert summary(plan([A, B], ["f"])) == "2 versions, 1 training: 20 bytes"
 
 
 def test_artifacts_of_one_entry_share_a_row() -> None:

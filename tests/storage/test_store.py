@@ -293,6 +293,15 @@ def test_the_state_of_a_training_is_what_would_be_found(store: TrialStore, tmp_p
     assert list(store.cards()) == [CARD]
 
 
+def test_damaged_cards_are_left_out_even_if_they_can_be_read(
+    store: TrialStore, tmp_path: Path
+) -> None:
+    store.add("f1", WEIGHTS, HISTORY, CARD)
+    store.add("f2", WEIGHTS, HISTORY, CARD | {"seconds": 9.0})
+    damage(tmp_path / "store/f1/card.json", lambda content: content.replace(b'"', b'"x', 1))
+    assert list(store.cards()) == [CARD | {"seconds": 9.0}]
+
+
 @pytest.mark.parametrize("name", ["model.safetensors", *SMALL])
 @pytest.mark.parametrize("how", DAMAGE)
 def test_the_state_of_a_damaged_training_is_known_without_a_change(

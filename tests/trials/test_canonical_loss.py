@@ -261,7 +261,8 @@ def test_every_loss_depends_on_counts_or_does_not() -> None:
 
 @pytest.mark.parametrize("loss", WITH_COUNTS, ids=lambda loss: f"{loss.name}")
 def test_class_without_images_is_refused_by_losses_that_need_one(loss: Loss) -> None:
-    with pytest.raises(ConfigurationError, match=rf"'{loss.name}' .* 2 class.* first with label 1"):
+    name = loss.type if isinstance(loss, CustomLoss) else loss.name
+    with pytest.raises(ConfigurationError, match=rf"'{name}' .* 2 class.* first with label 1"):
         form(loss, [3, 0, 5, 0])
 
 

@@ -71,12 +71,12 @@ RESULTS = table(
     {
         **TESTED,
         "images": whole("images of the held-out set", 1),
-        "images_sha256": text("SHA-256 of these images and their labels"),
         **{
             name: column
             for metric in ("loss", *METRICS)
             for name, column in _metric(metric).items()
         },
+        "images_sha256": text("SHA-256 of the images of the held-out set and their labels"),
         **FINGERPRINT,
         "post_hoc": text("what was done to the logits after the training; none if nothing"),
         "tau": number("strength of that change; empty without one", missing=True),

@@ -115,10 +115,11 @@ class TrialStore:
         return file.stat().st_mtime if file.is_file() else None
 
     def cards(self) -> Iterator[dict[str, Any]]:
-        """Yield the cards of all trainings, except those that cannot be read."""
+        """Yield the cards of all trainings, except damaged ones."""
         for file in sorted(self._folder.glob(f"*/{CARD_FILE}")):
-            with suppress(OSError, ValueError):
-                yield json.loads(file.read_text(encoding="utf-8"))
+            with suppress(FileNotFoundError):  # it has just been removed
+                if has_checksum(file, read_checksums(file.parent).get(CARD_FILE, "")):
+                    yield json.loads(file.read_text(encoding="utf-8"))
 
     def weights(self, fingerprint: str) -> Path | None:
         """Return the verified weights file of a training; None if it is not stored.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ def training_environment(model: ImageModel, execution: Execution, engine: int) -
     ``commit`` and ``uncommitted_changes`` are None if the code is not in a git repository.
     """
     device = execution.device
-    checkout = provenance.checkout(Path(longtail.__file__).parent)
+    checkout = _imported_checkout()
     return {
         "device": describe_device(device),
         "processor": provenance.processor(),
@@ -43,3 +44,9 @@ def training_environment(model: ImageModel, execution: Execution, engine: int) -
         "commit": checkout.commit if checkout else None,
         "uncommitted_changes": checkout.changed if checkout else None,
     }
+
+
+@cache
+def _imported_checkout() -> provenance.Checkout | None:
+    """The checkout of this code, once for all trainings: what is imported does not change."""
+    return provenance.checkout(Path(longtail.__file__).parent)
