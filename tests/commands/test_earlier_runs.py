@@ -64,46 +64,6 @@ def test_results_of_other_parameters_are_refused(two_runs: Path) -> None:
     assert "recipe.epochs" in result.output
 
 
-def test_a_run_of_another_configuration_can_be_repeated(
-    two_runs: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Hints and MLflow's command have its `--conf-source`; the report has no such path."""
-    source = shutil.copytree(two_runs / "conf", two_runs / "theirs")
-    (source / "test/parameters/theirs.yml").write_text("methods: {softmax: {label: Theirs}}\n")
-    params = f"--params={ONE_TRIAL},recipe.warmup_epochs=0,recipe.epochs=2"
-    given = ("--env=test", params, f"--conf-source={source}")
-    stages = "ingest,imbalance,train"
-    result = kedro(two_runs, "run", f"--pipelines={stages}", *given)
-    assert result.exit_code == 0, result.output
-    hint = caplog.messages[-1].removeprefix(
-        "Not made by this run: report. To bring it up to date: "
-    )
-    assert shlex.split(hint)[1:3] == ["run", "--pipelines=report"]
-    assert shlex.split(hint)[-1] == f"--conf-source={source}"
-    result = kedro(two_runs, *shlex.split(hint)[1:])
-    assert result.exit_code == 0, result.output
-    run = versions(two_runs, "report.html")[-1]
-    record = MlflowClient(f"sqlite:///{two_runs}/mlflow.db").search_runs(
-        ["1"], f"tags.version = '{run}'"
-    )[0]
-    assert record.data.tags["command"] == hint
-    assert record.data.tags["mlflow.note.content"].startswith(f"`{hint}`")
-    page = content(two_runs, "report.html", run).decode()
-    assert "Theirs" in page
-    assert str(source) not in page
-
-    result = kedro(two_runs, "report", "--of", run)
-    assert result.exit_code == 0, result.output
-    again = f"Made {FOLDER}/report.html/{run}/report.html (unchanged)"
-    assert again in caplog.messages
-    shutil.rmtree(source)
-    result = kedro(two_runs, "report", "--of", run)
-    assert result.exit_code == 1
-    told = " ".join(result.output.split())
-    assert f"the run {run} was started with `kedro run " in told
-    assert f"Path '{source}' does not exist. Bring it back to make this report again" in told
-
-
 def edit(project: Path, text: str) -> Path:
     """Add parameters to the environment, which a run that was made before did not have."""
     file = project / "conf/test/parameters/edited.yml"
@@ -306,3 +266,43 @@ def test_a_comparison_needs_two_runs(project: Path) -> None:
     result = kedro(project, "compare", "--env=test")
     assert result.exit_code == 1
     assert "digits has results of 0 runs: a comparison needs two" in result.output
+
+
+def test_a_run_of_another_configuration_can_be_repeated(
+    two_runs: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Hints and MLflow's command have its `--conf-source`; the report has no such path."""
+    source = shutil.copytree(two_runs / "conf", two_runs / "theirs")
+    (source / "test/parameters/theirs.yml").write_text("methods: {softmax: {label: Theirs}}\n")
+    params = f"--params={ONE_TRIAL},recipe.warmup_epochs=0,recipe.epochs=2"
+    given = ("--env=test", params, f"--conf-source={source}")
+    stages = "ingest,imbalance,train"
+    result = kedro(two_runs, "run", f"--pipelines={stages}", *given)
+    assert result.exit_code == 0, result.output
+    hint = caplog.messages[-1].removeprefix(
+        "Not made by this run: report. To bring it up to date: "
+    )
+    assert shlex.split(hint)[1:3] == ["run", "--pipelines=report"]
+    assert shlex.split(hint)[-1] == f"--conf-source={source}"
+    result = kedro(two_runs, *shlex.split(hint)[1:])
+    assert result.exit_code == 0, result.output
+    run = versions(two_runs, "report.html")[-1]
+    record = MlflowClient(f"sqlite:///{two_runs}/mlflow.db").search_runs(
+        ["1"], f"tags.version = '{run}'"
+    )[0]
+    assert record.data.tags["command"] == hint
+    assert record.data.tags["mlflow.note.content"].startswith(f"`{hint}`")
+    page = content(two_runs, "report.html", run).decode()
+    assert "Theirs" in page
+    assert str(source) not in page
+
+    result = kedro(two_runs, "report", "--of", run)
+    assert result.exit_code == 0, result.output
+    again = f"Made {FOLDER}/report.html/{run}/report.html (unchanged)"
+    assert again in caplog.messages
+    shutil.rmtree(source)
+    result = kedro(two_runs, "report", "--of", run)
+    assert result.exit_code == 1
+    told = " ".join(result.output.split())
+    assert f"the run {run} was started with `kedro run " in told
+    assert f"Path '{source}' does not exist. Bring it back to make this report again" in told
