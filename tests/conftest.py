@@ -157,6 +157,27 @@ def digits_made_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def multiply_adds_counted_once() -> Iterator[None]:
+    """Count the multiply-adds of equal networks once: each training records them."""
+    if "torch" not in sys.modules:  # no test needs it
+        yield
+        return
+    from longtail.learning.backbones.multiply_adds import multiply_adds
+
+    counted: dict[tuple[str, int], int] = {}
+
+    def count_once(model: Any) -> int:
+        network = str(model), model.image_size
+        if network not in counted:
+            counted[network] = multiply_adds(model)
+        return counted[network]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("longtail.learning.training.environment.multiply_adds", count_once)
+        yield
+
+
 def with_text(value: Any, before: str, after: str) -> Any:
     """A nested value whose texts contain one text in place of another."""
     match value:
