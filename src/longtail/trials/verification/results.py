@@ -8,7 +8,6 @@ from typing import Any
 
 import pandas as pd
 
-from longtail.arrays import Int64Array
 from longtail.errors import DataError
 from longtail.evaluation.trainings import TRIAL_COLUMNS
 from longtail.parameters import CustomLoss, Method, Trial
@@ -104,6 +103,8 @@ def stale_results(
     crops = crops_in(own).groupby(names, sort=False).unique()
     scored = {str(name): _scored(rows) for name, rows in own.groupby(names, sort=False)}
     labels = index["label"].to_numpy()
+    held_out = held_out_sha256(subsets, labels)
+    tested = held_out_sha256(subsets[subsets["role"] == "test"], labels)
     rows = dict(zip(trial_names(trainings), trainings.to_dict("records"), strict=True))
     reasons: dict[str, list[str]] = {}
     for name, fingerprints in stored.items():
@@ -113,7 +114,7 @@ def stale_results(
             _reason(trial, list(fingerprints), rows.get(trial.name), split, source["sha256"])
             or _reason_post_hoc(trial, list(changed[str(name)]), split)
             or _reason_crops(trial, list(crops[str(name)]))
-            or _reason_images(trial, scored[str(name)], subsets, labels)
+            or _reason_images(scored[str(name)], tested if trial.method.external else held_out)
         )
         if reason is not None:
             reasons.setdefault(reason, []).append(trial.name)
@@ -198,17 +199,10 @@ def _scored(results: pd.DataFrame) -> dict[str, str]:
     return dict(zip(results["test_set"], results["images_sha256"], strict=True))
 
 
-def _reason_images(
-    trial: Trial, scored: Mapping[str, str], subsets: pd.DataFrame, labels: Int64Array
-) -> str | None:
+def _reason_images(scored: Mapping[str, str], now: Mapping[str, str]) -> str | None:
     """Why the results are not of the current test sets, or None if they are."""
-    if trial.method.external is not None:
-        subsets = subsets[subsets["role"] == "test"]
-    now = held_out_sha256(subsets, labels)
     others = [name for name in {**scored, **now} if scored.get(name) != now.get(name)]
-    if not others:
-        return None
-    return f"images or labels of {listed(others)} have changed"
+    return f"images or labels of {listed(others)} have changed" if others else None
 
 
 def _changes_of(job: TrainingJob, training: Mapping[Any, Any]) -> Iterator[str]:
