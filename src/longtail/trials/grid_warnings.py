@@ -45,17 +45,17 @@ def method_warnings(method: Method) -> Iterator[str]:
 
 def no_effect_warnings(trials: Sequence[Trial]) -> Iterator[str]:
     """Sentences on keys that a grid sets and none of its trials uses."""
-    for condition in CONDITIONS:
+    for effect in KEY_EFFECTS:
         setting: dict[str, list[Trial]] = {}
         for trial in trials:
-            if condition.is_set(trial):
-                setting.setdefault(condition.key(trial), []).append(trial)
+            if effect.is_set(trial):
+                setting.setdefault(effect.key(trial), []).append(trial)
         for key, those in setting.items():
-            if not any(map(condition.is_used, those)):
-                yield f"{key} has no effect: {condition.reason}"
+            if not any(map(effect.is_used, those)):
+                yield f"{key} has no effect: {effect.reason}"
 
 
-class Condition(NamedTuple):
+class KeyEffect(NamedTuple):
     """When a key has an effect.
 
     Attributes:
@@ -71,28 +71,28 @@ class Condition(NamedTuple):
     reason: str
 
 
-CONDITIONS = (
-    Condition(
+KEY_EFFECTS = (
+    KeyEffect(
         lambda _: "recipe.cached_views",
         lambda trial: trial.recipe.cached_views > 1,
         lambda trial: trial.recipe.has_fixed_features,
         "no trial that has it has a frozen backbone without adapters (recipe.freeze: backbone)",
     ),
-    Condition(
+    KeyEffect(
         lambda _: "recipe.cosine_start",
         lambda trial: trial.recipe.cosine_start != "random",
         # Of a linear classifier too: it stands in recipes that several methods share.
         lambda trial: trial.recipe.freeze == "backbone",
         "no trial that has it has a frozen backbone (recipe.freeze: backbone)",
     ),
-    Condition(
+    KeyEffect(
         lambda _: "recipe.layer_decay",
         lambda trial: trial.recipe.layer_decay < 1,
         lambda trial: not trial.recipe.has_fixed_features,
         "in all trials that have it the backbone is frozen, and the classifier is one layer. Set "
         "recipe.freeze to none or a share of the layers, or recipe.layer_decay to 1",
     ),
-    Condition(
+    KeyEffect(
         lambda trial: f"methods.{trial.method.name}.experts.shared",
         lambda trial: (
             trial.method.experts is not None and trial.method.experts.shared != Experts().shared
@@ -100,13 +100,13 @@ CONDITIONS = (
         lambda trial: trial.recipe.freeze != "backbone",
         "experts always share a frozen backbone (recipe.freeze: backbone). Leave it out",
     ),
-    Condition(
+    KeyEffect(
         lambda trial: f"backbones.{trial.backbone.name}.weights",
         lambda trial: trial.backbone.weights is not None,
         lambda trial: trial.backbone.pretrained,
         "the network starts from random weights. Set pretrained of this backbone to true",
     ),
-    Condition(
+    KeyEffect(
         lambda _: "grid.draw_per_seed",
         lambda trial: trial.draw_per_seed,
         lambda trial: trial.train_set != "natural",
