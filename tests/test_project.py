@@ -14,10 +14,11 @@ from click.testing import CliRunner
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
-from longtail import tracking, workers
+from longtail import workers
 from longtail.cli import cli
 from longtail.errors import DataError
 from longtail.project import find_root, located, set_root
+from longtail.runs import tracking
 from longtail.sources.listing import find_roots
 from tests.sketches import sketched
 

@@ -28,7 +28,6 @@ from kedro.io.core import DatasetError, DatasetNotFoundError
 from kedro.pipeline import Pipeline
 from kedro.utils import load_obj
 
-from longtail import tracking
 from longtail.commands.completion import complete_values_after_equals
 from longtail.commands.options import ARGUMENTS_KEY, Command, split_params
 from longtail.commands.run_options import (
@@ -44,6 +43,7 @@ from longtail.errors import ConfigurationError, LongtailError, RunInterruptedErr
 from longtail.parameters import unknown
 from longtail.parameters.layers import merge
 from longtail.project import program, shown
+from longtail.runs import tracking
 from longtail.version_names import time_of
 
 WIDTH_OFF_TERMINALS = 180

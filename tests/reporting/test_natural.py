@@ -6,8 +6,8 @@ import re
 
 import pandas as pd
 
-from longtail.display_names import ClassNaming
 from longtail.evaluation.trainings import TRIAL_COLUMNS
+from longtail.nomenclature.display_names import ClassNaming
 from longtail.reporting.figures.confusion import best_tail_method
 from longtail.reporting.page.unknown_section import (
     NOVELTY_HEADINGS,

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from longtail import tracking
 from longtail.catalog import LongtailCatalog
 from longtail.commands.run_versions import OTHER_RUNS, EarlierRun, check_run
 from longtail.context import open_project
@@ -31,6 +30,7 @@ from longtail.project import program, shown
 from longtail.report_lock import split_places
 from longtail.reporting.page.run_comparison_page import RunComparison, comparison_page, verdict
 from longtail.reporting.tables.layouts import tail_test_set
+from longtail.runs import tracking
 from longtail.runs.run_files import path_of
 from longtail.trials.verification import trial_names
 from longtail.wording import counted

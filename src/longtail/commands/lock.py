@@ -13,7 +13,7 @@ from typing import Any
 from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
 
-from longtail import report_lock, tracking
+from longtail import report_lock
 from longtail.catalog import LongtailCatalog
 from longtail.commands.recorded_parameters import changes_since
 from longtail.context import open_project
@@ -24,6 +24,7 @@ from longtail.project import program
 from longtail.report_lock import File, Lock
 from longtail.retention.scan import remove_version
 from longtail.runner import GridRunner
+from longtail.runs import tracking
 from longtail.runs.observer import observed
 from longtail.storage.files import verified
 from longtail.trials.tags import GATHER_TAG

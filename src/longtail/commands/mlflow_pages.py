@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from longtail import tracking
+from longtail.runs import tracking
 
 # MLflow opens its pages for language models by default, which are empty here.
 RUNS_PAGE = "#/experiments/{}/runs?workflowType=machine_learning"

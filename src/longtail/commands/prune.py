@@ -12,10 +12,8 @@ from typing import Any
 import rich
 from kedro.framework.project import settings
 
-from longtail import tracking
 from longtail.commands import references
 from longtail.context import open_project
-from longtail.data_layout import CARDS, Layout
 from longtail.errors import DataError
 from longtail.evaluation.trainings import fingerprints_in
 from longtail.project import program
@@ -24,6 +22,8 @@ from longtail.retention.plan import ItemDecision, Needs, RemovalPlan, decide_sto
 from longtail.retention.scan import Stored, Version, remove_stored, remove_version, scan
 from longtail.retention.table import summary, table
 from longtail.retention.uses import Use
+from longtail.runs import tracking
+from longtail.runs.data_layout import CARDS, Layout
 from longtail.storage.store import TrialStore
 from longtail.version_names import is_in_future
 

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from longtail import report_lock
-from longtail.data_layout import Layout
 from longtail.errors import ConfigurationError, LongtailError
 from longtail.report_lock import Lock
 from longtail.retention.plan import Reference, read_before
 from longtail.retention.scan import Version
-from longtail.tracking import TrackedRun
+from longtail.runs.data_layout import Layout
+from longtail.runs.tracking import TrackedRun
 
 LOCK_FILE = "lock.yml"
 

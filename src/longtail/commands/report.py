@@ -19,8 +19,8 @@ from longtail.parameters import Parameters, Trial
 from longtail.parameters.nesting import flatten
 from longtail.runner import GridRunner
 from longtail.runs.run_files import ENTRY, published_tables
+from longtail.runs.tracking import RunRecord
 from longtail.storage.files import sha256_of_file
-from longtail.tracking import RunRecord
 from longtail.trials.verification import trial_names
 from longtail.wording import counted
 

@@ -21,11 +21,11 @@ from longtail.commands.options import (
     split_params,
 )
 from longtail.config import GridConfigLoader
-from longtail.data_layout import Layout
 from longtail.kedro_internals import Completer, complete
 from longtail.parameters import Parameters
 from longtail.parameters.datasets import TrainSet
 from longtail.project import find_root, program
+from longtail.runs.data_layout import Layout
 
 if TYPE_CHECKING:
     from longtail.parameters.reference import Section

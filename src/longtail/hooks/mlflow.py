@@ -19,13 +19,13 @@ from kedro.framework.hooks import hook_impl
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
-from longtail import tracking
 from longtail.catalog import LongtailCatalog
 from longtail.errors import RunInterruptedError
 from longtail.imbalance.group_sizes import groups_differ
 from longtail.parameters import TrainSet, Trial
 from longtail.parameters.nesting import flatten
 from longtail.reporting.tables.layouts import tail_test_set
+from longtail.runs import tracking
 from longtail.runs.mlflow_records import (
     HISTORY_METRICS,
     dataset_input,

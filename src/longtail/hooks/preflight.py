@@ -7,7 +7,7 @@ from typing import Any
 from kedro.framework.hooks import hook_impl
 from kedro.pipeline import Pipeline
 
-from longtail import tracking, workers
+from longtail import workers
 from longtail.catalog import LongtailCatalog
 from longtail.errors import ConfigurationError
 from longtail.parameters import Trial
@@ -20,6 +20,7 @@ from longtail.preflight.pixels import check_pixels
 from longtail.preflight.published_tables import check_published
 from longtail.preflight.slow_settings import report_slow_settings
 from longtail.preflight.sources import check_sources
+from longtail.runs import tracking
 from longtail.runs.run_files import is_step
 
 # Kedro's runners that would give wrong results, and why.

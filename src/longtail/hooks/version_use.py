@@ -13,12 +13,12 @@ from kedro.framework.hooks import hook_impl
 from kedro.pipeline import Pipeline
 
 from longtail.catalog import LongtailCatalog
-from longtail.data_layout import STORE
 from longtail.errors import ConfigurationError, DataError
 from longtail.project import program
 from longtail.retention import uses
 from longtail.retention.scan import remove_drafts
 from longtail.retention.uses import Use
+from longtail.runs.data_layout import STORE
 from longtail.runs.run_files import path_of
 from longtail.storage.space import write_errors_explained
 from longtail.version_names import is_in_future, later_than

@@ -10,7 +10,7 @@ from difflib import SequenceMatcher, get_close_matches
 from types import MappingProxyType
 
 from longtail.errors import DataError
-from longtail.scientific_names import canonical_name, plain_name, species_of
+from longtail.nomenclature.scientific_names import canonical_name, plain_name, species_of
 from longtail.wording import counted, is_or_are
 
 # The canonical name that is accepted for each canonical name in lower case.

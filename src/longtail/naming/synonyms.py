@@ -6,9 +6,9 @@ import logging
 
 from longtail.errors import DataError
 from longtail.naming.name_matching import NO_SYNONYMS, Synonyms, canonical_key
+from longtail.nomenclature.scientific_names import canonical_name
 from longtail.schemas.user_csv import find_columns, log_columns, read_rows, read_text
 from longtail.schemas.user_headers import SYNONYM_HEADERS
-from longtail.scientific_names import canonical_name
 from longtail.wording import counted
 
 log = logging.getLogger(__name__)

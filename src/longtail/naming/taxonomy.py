@@ -12,14 +12,14 @@ import numpy as np
 import pandas as pd
 
 from longtail.arrays import BoolArray, Float64Array, Int64Array
-from longtail.display_names import LATIN_SHARE, genus_of, is_binomial
 from longtail.errors import DataError
 from longtail.naming.name_matching import NO_SYNONYMS, ClassMatcher, Synonyms, key_of
 from longtail.naming.user_tables import read_table
-from longtail.nomenclature import HYBRID
+from longtail.nomenclature.display_names import LATIN_SHARE, genus_of, is_binomial
+from longtail.nomenclature.scientific_names import canonical_name, looks_latin, plain_name
+from longtail.nomenclature.vocabulary import HYBRID
 from longtail.schemas.user_csv import header_key
 from longtail.schemas.user_headers import NO_RANKS, RANKS, SPECIES_HEADERS
-from longtail.scientific_names import canonical_name, looks_latin, plain_name
 from longtail.wording import counted, first_quoted
 
 # Names of two words are scientific ones if at least half of them end like Latin ones, and if they

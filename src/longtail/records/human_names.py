@@ -14,10 +14,10 @@ import pandas as pd
 
 from longtail.naming.answers_table import NO_ANIMAL
 from longtail.naming.name_matching import ClassMatcher
-from longtail.nomenclature import HYBRID, QUALIFIERS, UNNAMED
+from longtail.nomenclature.scientific_names import EPITHET_FORM, GENUS_FORM, looks_latin, plain_name
+from longtail.nomenclature.vocabulary import HYBRID, QUALIFIERS, UNNAMED
 from longtail.records.identifications import ANIMAL_KIND, BLANK, HUMAN, UNKNOWN_KIND, scientific
 from longtail.schemas.vocabulary import BOX, FRAME, SPECIES
-from longtail.scientific_names import EPITHET_FORM, GENUS_FORM, looks_latin, plain_name
 from longtail.sources.corrections import Correction
 from longtail.sources.images import Rejected
 from longtail.wording import capitalized, counted, first_names, is_or_are

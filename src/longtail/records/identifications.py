@@ -10,8 +10,8 @@ import pandas as pd
 
 from longtail.naming.answers_table import NO_ANIMAL, photograph_files
 from longtail.naming.copied_files import copied_rows, same_file
+from longtail.nomenclature.scientific_names import canonical_name
 from longtail.schemas.vocabulary import SPECIES, YES
-from longtail.scientific_names import canonical_name
 from longtail.sources.photographs import PhotographBox
 from longtail.wording import capitalized, decimal, level_in_percent
 

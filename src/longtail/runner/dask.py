@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from kedro.pipeline.node import Node
 
-from longtail import tracking
 from longtail.catalog import LongtailCatalog
 from longtail.cluster.checks import Requirements
 from longtail.cluster.pool import DaskPool
@@ -20,6 +19,7 @@ from longtail.progress import Sink
 from longtail.project import root
 from longtail.runner.engine import Pool, TrialRunner
 from longtail.runner.local import ThisProcess
+from longtail.runs import tracking
 
 if TYPE_CHECKING:
     from distributed import Client

@@ -11,10 +11,10 @@ import pandas as pd
 
 from longtail.arrays import Int64Array
 from longtail.catalog import LongtailCatalog
-from longtail.data_layout import STORE
 from longtail.errors import ConfigurationError
 from longtail.parameters import Trial
 from longtail.runner.schedule import Unit
+from longtail.runs.data_layout import STORE
 from longtail.storage.store import TrialStore
 from longtail.time_left import StageWork, TrialWork
 from longtail.trials.needed_trainings import needed_trainings, training_kinds

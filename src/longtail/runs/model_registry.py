@@ -13,10 +13,10 @@ from pathlib import Path
 from kedro.pipeline import Pipeline
 
 import longtail
-from longtail import tracking
 from longtail.catalog import LongtailCatalog
 from longtail.parameters import Serving
 from longtail.parameters.serving import RECOGNIZER_CHECKSUM
+from longtail.runs import tracking
 from longtail.runs.run_files import EXPORTED, made
 from longtail.storage.files import sha256_of_file, verified
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from kedro.pipeline import Pipeline
 
 from longtail.catalog import LongtailCatalog
-from longtail.data_layout import STORE
+from longtail.runs.data_layout import STORE
 from longtail.runs.run_files import is_step, path_of
 from longtail.storage.store import TrialStore
 from longtail.wording import counted

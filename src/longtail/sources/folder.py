@@ -14,9 +14,9 @@ import pandas as pd
 
 from longtail.errors import DataError
 from longtail.imbalance.subsets import CONFIRMED
+from longtail.nomenclature.scientific_names import canonical_name, plain_name
 from longtail.parameters import FolderSource
 from longtail.parameters.datasets import FEWEST_KNOWN_CLASSES
-from longtail.scientific_names import canonical_name, plain_name
 from longtail.sources.boxes.cut_entries import cut_entries
 from longtail.sources.cache.image_cache import PixelCache
 from longtail.sources.confirmed_photographs import ConfirmedStore, read_confirmed

@@ -15,9 +15,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from longtail.display_names import images_of_classes
 from longtail.evaluation.predictions import Predictions, examples
 from longtail.evaluation.species import confused_pairs, species_table
+from longtail.nomenclature.display_names import images_of_classes
 from longtail.parameters import (
     Contents,
     Method,

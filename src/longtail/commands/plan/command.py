@@ -24,7 +24,6 @@ from longtail.commands.plan.text import CrossFitting, Plan, lines_of
 from longtail.commands.plan.trainings import planned_trainings
 from longtail.commands.run_options import selected
 from longtail.context import open_project
-from longtail.data_layout import STORE
 from longtail.parameters import Parameters, Trial
 from longtail.pipelines.predict.pipeline import dataset_of
 from longtail.pipelines.train.nodes import read_external
@@ -34,6 +33,7 @@ from longtail.preflight.networks import check_networks
 from longtail.preflight.sources import check_sources
 from longtail.project import located
 from longtail.runner import GridRunner
+from longtail.runs.data_layout import STORE
 from longtail.runs.run_files import is_step, path_of
 from longtail.runs.stages import stages_after
 from longtail.storage.store import TrialStore

@@ -6,13 +6,13 @@ import logging
 
 import pandas as pd
 
-from longtail.display_names import known_class_naming
 from longtail.imbalance.confirmed import confirmed_left_out, confirmed_note
 from longtail.imbalance.cut import cut
 from longtail.imbalance.group_sizes import equal_groups_note
 from longtail.imbalance.holdout import groups_across_splits
 from longtail.imbalance.profiles import unreached_factor_note, unsorted_sizes_note
 from longtail.imbalance.subsets import UNKNOWN
+from longtail.nomenclature.display_names import known_class_naming
 from longtail.parameters import Dataset
 from longtail.wording import FEW_NAMES, counted, first_names
 

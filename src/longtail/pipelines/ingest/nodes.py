@@ -10,10 +10,10 @@ import pandas as pd
 
 from longtail import sources
 from longtail.arrays import UInt8Array
-from longtail.display_names import images_of_classes
 from longtail.imbalance.duplicates import EqualImages
 from longtail.imbalance.unknown import with_unknown
 from longtail.naming.synonyms import read_synonyms
+from longtail.nomenclature.display_names import images_of_classes
 from longtail.parameters import Dataset, FolderSource, Predict
 from longtail.records.source_captures import capture_reader
 from longtail.sources.box import BOX_MARGIN

@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from longtail.display_names import ClassNaming
 from longtail.evaluation.comparisons import BASELINE
+from longtail.nomenclature.display_names import ClassNaming
 from longtail.reporting.figures import drawing
 from longtail.reporting.figures.drawing import COLOURS, GREY, MANY_CLASSES, Picture
 from longtail.reporting.tables.layouts import TRAIN_SET_LABELS, shown_train_set

@@ -13,10 +13,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from longtail.arrays import Float64Array
-from longtail.display_names import ClassNaming
 from longtail.evaluation.comparisons import BASELINE
 from longtail.imbalance.group_sizes import has_groups
 from longtail.imbalance.profiles import GROUPS
+from longtail.nomenclature.display_names import ClassNaming
 from longtail.parameters import TrainSet
 from longtail.reporting.figures import drawing
 from longtail.reporting.figures.drawing import (

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 from PIL import Image
 
-from longtail.display_names import ClassNaming
+from longtail.nomenclature.display_names import ClassNaming
 
 rcParams["pdf.fonttype"] = 42  # TrueType, since publishers refuse Type 3
 rcParams["svg.fonttype"] = "none"  # text stays text, which can be searched and edited

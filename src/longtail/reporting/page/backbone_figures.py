@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from longtail.display_names import ClassNaming
 from longtail.imbalance.group_sizes import equal_groups_note, has_groups
+from longtail.nomenclature.display_names import ClassNaming
 from longtail.parameters import TrainSet
 from longtail.reporting.page.templates import fragment
 from longtail.reporting.tables.appendix import has_natural_test_set

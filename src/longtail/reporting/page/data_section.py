@@ -9,11 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from longtail.display_names import ClassNaming, images_of_classes, known_class_naming
 from longtail.imbalance.confirmed import confirmed_left_out, confirmed_note
 from longtail.imbalance.duplicates import WITHOUT_DUPLICATES, EqualImages
 from longtail.imbalance.group_sizes import equal_groups_note, groups_differ, has_groups
 from longtail.imbalance.subsets import images_of, widest_test_set
+from longtail.nomenclature.display_names import ClassNaming, images_of_classes, known_class_naming
 from longtail.parameters import TrainSet
 from longtail.reporting.page.templates import fragment
 from longtail.reporting.tables.layouts import GROUP_TEST_SETS, TRAIN_SET_LABELS, by_group

@@ -9,10 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from longtail.display_names import ClassNaming
 from longtail.naming.answers_table import DONT_KNOW, LOOKS_UNKNOWN
 from longtail.naming.error_rates import names_at_each_rate
 from longtail.naming.seen_before import seen_note
+from longtail.nomenclature.display_names import ClassNaming
 from longtail.reporting.page.templates import template
 from longtail.schemas.vocabulary import ALREADY_IN, SHA256, SPECIES, TOP, YES
 from longtail.wording import counted, percent

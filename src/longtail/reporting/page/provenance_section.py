@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from longtail.display_names import images_of_classes
 from longtail.evaluation.trainings import distinct_trainings, is_external
+from longtail.nomenclature.display_names import images_of_classes
 from longtail.parameters import Dataset, Method, Statistics, family_label
 from longtail.parameters.layers import TAGS
 from longtail.reporting.page.templates import fragment

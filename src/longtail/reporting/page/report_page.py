@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from longtail.display_names import ClassNaming
+from longtail.nomenclature.display_names import ClassNaming
 from longtail.parameters import TrainSet
 from longtail.reporting.page.templates import fragment, template
 from longtail.reporting.tables.appendix import has_natural_test_set

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from longtail.display_names import ClassNaming
+from longtail.nomenclature.display_names import ClassNaming
 from longtail.reporting.tables.number_format import MISSING, format_fixed
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from longtail.display_names import ClassNaming
 from longtail.evaluation.best_trials import best_trials
 from longtail.evaluation.trainings import TRIAL_COLUMNS
+from longtail.nomenclature.display_names import ClassNaming
 from longtail.parameters import Contents, Method, TrainSet, Trial
 from longtail.parameters.trial_name import TrialName
 from longtail.reporting.page.gallery import Gallery

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from longtail.display_names import ClassNaming
 from longtail.evaluation.trainings import TRIAL_COLUMNS
+from longtail.nomenclature.display_names import ClassNaming
 from longtail.parameters import Contents, TrainSet
 from longtail.reporting.page.templates import fragment
 from longtail.reporting.page.unknown_section import THRESHOLD_SCORE

@@ -7,10 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from longtail.display_names import ClassNaming
 from longtail.evaluation.novelty import FEWEST_KNOWN_IMAGES
 from longtail.evaluation.trainings import TRIAL_COLUMNS
 from longtail.imbalance.unknown import UNKNOWN_LABEL
+from longtail.nomenclature.display_names import ClassNaming
 from longtail.reporting.page.templates import fragment
 from longtail.reporting.tables.layouts import TRAIN_SET_LABELS
 from longtail.reporting.tables.number_format import MISSING, format_interval, format_short

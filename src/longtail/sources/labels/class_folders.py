@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from longtail.display_names import BINOMIAL_SHARE, is_binomial
 from longtail.errors import DataError
+from longtail.nomenclature.display_names import BINOMIAL_SHARE, is_binomial
 from longtail.parameters import FolderSource
 from longtail.sources.files import ImageFileRef
 from longtail.sources.images import Rejected

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from itertools import combinations
 
-from longtail.display_names import is_binomial
-from longtail.scientific_names import canonical_name
+from longtail.nomenclature.display_names import is_binomial
+from longtail.nomenclature.scientific_names import canonical_name
 
 
 def near_names(names: Iterable[str]) -> list[tuple[str, str]]:

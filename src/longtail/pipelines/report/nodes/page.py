@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from longtail.display_names import ClassNaming
 from longtail.evaluation.best_trials import best_trials
+from longtail.nomenclature.display_names import ClassNaming
 from longtail.parameters import Contents, Dataset, Statistics, Trials
 from longtail.reporting.page.data_section import data_section, data_summary
 from longtail.reporting.page.provenance_section import (

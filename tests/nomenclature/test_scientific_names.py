@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from longtail.scientific_names import canonical_name, plain_name, species_of
+from longtail.nomenclature.scientific_names import canonical_name, plain_name, species_of
 
 
 @pytest.mark.parametrize(

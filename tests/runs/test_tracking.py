@@ -13,9 +13,9 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from longtail import tracking
 from longtail.errors import DataError
-from longtail.tracking import TrackedRun, tags_of_versions, tracked_runs, versions_of_tags
+from longtail.runs import tracking
+from longtail.runs.tracking import TrackedRun, tags_of_versions, tracked_runs, versions_of_tags
 from tests.data_folders import A, B, C, D
 
 E, F = (f"2001-02-0{day}T00.00.00.000Z" for day in (5, 6))

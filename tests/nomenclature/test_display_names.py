@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from longtail.display_names import ClassNaming, genus_of, is_binomial
+from longtail.nomenclature.display_names import ClassNaming, genus_of, is_binomial
 from longtail.reporting.figures.drawing import drawn_text
 
 MOTHS = ["acherontia_atropos", "Zygaena filipendulae", "noctua_comes", "Idaea sp.", "unknown"]

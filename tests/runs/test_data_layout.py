@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from longtail.data_layout import Layout
 from longtail.pipelines.train.pipeline import COMPARISONS_TABLE, GATHERED, NOVELTY_TABLE
+from longtail.runs.data_layout import Layout
 from tests.pipelines.support import PROJECT, loader
 
 TRIAL = "digits/long_tailed/vit_micro/ldam/seed0"

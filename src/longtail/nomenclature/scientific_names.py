@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
 
-from longtail.nomenclature import (
+from longtail.nomenclature.vocabulary import (
     AGGREGATE,
     AGGREGATES,
     BETWEEN_AUTHORS,

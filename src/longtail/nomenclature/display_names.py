@@ -10,7 +10,12 @@ import pandas as pd
 from markupsafe import Markup
 
 from longtail.imbalance.unknown import UNKNOWN_LABEL
-from longtail.scientific_names import EPITHET_FORM, GENUS_FORM, canonical_name, looks_latin
+from longtail.nomenclature.scientific_names import (
+    EPITHET_FORM,
+    GENUS_FORM,
+    canonical_name,
+    looks_latin,
+)
 from longtail.wording import capitalized, counted
 
 # A genus and an epithet, perhaps with a subspecies, or with another species that can be told

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from longtail.errors import DiskFullError, LongtailError, WriteError
-from longtail.storage import tracking_database
-from longtail.storage.tracking_database import check_readable, check_writable, is_database
+from longtail.runs import tracking_database
+from longtail.runs.tracking_database import check_readable, check_writable, is_database
 from tests.damage import flip_bit
 
 ELSEWHERE = "MLFLOW_TRACKING_URI=sqlite:////path/to/mlflow.db"

@@ -22,13 +22,13 @@ from filelock import FileLock
 from longtail.errors import DataError
 from longtail.kedro_internals import is_of_other_schema
 from longtail.project import program, root
-from longtail.storage.files import atomic_file, flush_to_disk, sha256_of_file
-from longtail.storage.tracking_database import (
+from longtail.runs.tracking_database import (
     ELSEWHERE,
     check_readable,
     check_writable,
     is_database,
 )
+from longtail.storage.files import atomic_file, flush_to_disk, sha256_of_file
 from longtail.wording import first_line
 
 if TYPE_CHECKING:
