@@ -16,7 +16,7 @@ from longtail.published.audit.accuracies import (
 )
 from longtail.published.audit.cells import copied_rows, equal_rows, missing_cells, without_rows
 from longtail.published.audit.differences import collapses, run_noise, undecided_pairs
-from longtail.published.audit.finding import AuditFinding
+from longtail.published.audit.finding import ROW_COLUMNS
 from longtail.published.audit.loss_column import (
     losses_add_up,
     spared_negatives,
@@ -58,21 +58,22 @@ def audit(published: pd.DataFrame, classes: int | None = 100) -> pd.DataFrame:
         an error or a problem, true for a confirmed statement) and ``finding``, a text.
     """
     published = published.reset_index(drop=True)
-    missing, copies = list(missing_cells(published)), list(copied_rows(published))
-    published = without_rows(published, copies)
-    findings = [
-        *missing,
-        *copies,
-        *equal_rows(published),
-        *whole_hits(published),
-        *smallest_denominators(published),
-        *parts_add_up(published),
-        *f1_is_weighted(published),
-        *losses_add_up(published),
-        *spared_negatives(published),
-        *(() if classes is None else unnormalised_logits(published, classes)),
-        *collapses(published, classes),
-        *run_noise(published),
-        *undecided_pairs(published),
-    ]
-    return pd.DataFrame(findings, columns=list(AuditFinding._fields))
+    copies = list(copied_rows(published))
+    kept = without_rows(published, copies)
+    findings = {
+        "missing_cells": missing_cells(published),
+        "copied_rows": copies,
+        "equal_rows": equal_rows(kept),
+        "whole_hits": whole_hits(kept),
+        "smallest_denominators": smallest_denominators(kept),
+        "parts_add_up": parts_add_up(kept),
+        "f1_is_weighted": f1_is_weighted(kept),
+        "losses_add_up": losses_add_up(kept),
+        "spared_negatives": spared_negatives(kept),
+        "unnormalised_logits": () if classes is None else unnormalised_logits(kept, classes),
+        "collapses": collapses(kept, classes),
+        "run_noise": run_noise(kept),
+        "undecided_pairs": undecided_pairs(kept),
+    }
+    rows = [{"check": check, **f._asdict()} for check in CHECKS for f in findings[check]]
+    return pd.DataFrame(rows, columns=["check", *ROW_COLUMNS, "holds", "finding"])

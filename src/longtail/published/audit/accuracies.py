@@ -22,7 +22,6 @@ from longtail.published.audit.finding import (
     readable_name,
     reported,
     row_finding,
-    table_finding,
     unit_of_last_place,
     with_decimals,
 )
@@ -44,16 +43,13 @@ def whole_hits(published: pd.DataFrame) -> Iterator[AuditFinding]:
     wrong = ~_are_multiples(cells["value"], cells["images"].to_numpy(), cells["decimals"])
     for cell in each(cells[wrong]):
         yield row_finding(
-            "whole_hits",
             cell,
-            False,
             f"Acc1 {as_printed(cell.value, cell.decimals)} on the "
             f"{readable_name(cell.test_set)} test set is {cell.value * cell.images:.2f} hits of "
             f"{cell.images:,} images: no whole number.",
         )
     whole = len(cells) - int(wrong.sum())
-    yield table_finding(
-        "whole_hits",
+    yield AuditFinding(
         not wrong.any(),
         f"{whole} of {len(cells)} accuracies are whole numbers of hits, to the decimals printed.",
     )
@@ -70,8 +66,7 @@ def smallest_denominators(published: pd.DataFrame) -> Iterator[AuditFinding]:
         if found and found < images and _by_chance(cells, found, images) >= UNLIKELY:
             continue
         accuracies = f"{len(cells)} accuracies on the {readable_name(test_set)} test set"
-        yield table_finding(
-            "smallest_denominators",
+        yield AuditFinding(
             found == images,
             f"The {accuracies} are multiples of 1/{images:,} and of no larger fraction: it has "
             f"{images:,} images; one is worth {100 / images:.2g} points."
@@ -119,16 +114,13 @@ def parts_add_up(published: pd.DataFrame) -> Iterator[AuditFinding]:
     agree = (sums == hits[WHOLE]) & (image_sums == images[WHOLE])
     for place in accuracy.index[~agree]:
         yield row_finding(
-            "parts_add_up",
             accuracy.loc[place],
-            False,
             f"Head, middle and tail have {sums[place]:,} hits of {image_sums[place]:,.0f} images, "
             f"but the long-tailed test set has {hits.loc[place, WHOLE]:,} of "
             f"{images.loc[place, WHOLE]:,.0f}.",
         )
     sizes = ", ".join(f"{size:,.0f}" for size in images[PRINTED_GROUPS].max())
-    yield table_finding(
-        "parts_add_up",
+    yield AuditFinding(
         bool(agree.all()),
         f"In {agree.sum()} of {len(agree)} rows the hits on head, middle and tail ({sizes} "
         f"images) add up to those on the long-tailed test set.",
@@ -150,8 +142,7 @@ def f1_is_weighted(published: pd.DataFrame) -> Iterator[AuditFinding]:
     fitting = _small_fractions(values, images, decimals)
     others = [n for n in range(2 * images // 3, 4 * images // 3) if n != images]
     best = max(_small_fractions(values, n, decimals) for n in others)
-    yield table_finding(
-        "f1_is_weighted",
+    yield AuditFinding(
         fitting > best,
         f"Tail F1 times {images} images is a fraction with a denominator of at most "
         f"{LARGEST_DENOMINATOR} in {fitting} of {len(values)} rows, times any other number near it "
@@ -168,16 +159,13 @@ def _f1_exceeds_accuracy(published: pd.DataFrame) -> Iterator[AuditFinding]:
     lower = both["head_y"] < both["head_x"]
     for row in each(both[lower]):
         yield row_finding(
-            "f1_is_weighted",
             row,
-            False,
             f"F1 {as_printed(row.head_y, row.decimals_y)} on the head is less than Acc1 "
             f"{as_printed(row.head_x, row.decimals_x)}, unlike in the other rows.",
         )
     above = int((both["head_y"] > both["head_x"]).sum())
     above_balanced = int((both["balanced_y"] > both["balanced_x"]).sum())
-    yield table_finding(
-        "f1_is_weighted",
+    yield AuditFinding(
         not lower.any(),
         f"F1 exceeds Acc1 in {above} of {len(both)} rows on the head and in {above_balanced} on "
         f"the balanced test set: no image of another class can be taken for one of the head "

@@ -12,7 +12,6 @@ from longtail.published.audit.finding import (
     each,
     readable_name,
     row_finding,
-    table_finding,
 )
 from longtail.wording import listed
 
@@ -31,9 +30,9 @@ def missing_cells(published: pd.DataFrame) -> Iterator[AuditFinding]:
             notes = [note for note in missing["note"].unique() if note]
             sentence = f"{len(missing)} of {len(cells)} cells hold no number"
             sentence += f" ({', '.join(notes)})." if notes else "."
-            yield row_finding("missing_cells", cells.iloc[0], False, sentence)
+            yield row_finding(cells.iloc[0], sentence)
     if len(published) and not empty.any():
-        yield table_finding("missing_cells", True, f"All {len(published)} cells hold a number.")
+        yield AuditFinding(True, f"All {len(published)} cells hold a number.")
 
 
 def copied_rows(published: pd.DataFrame) -> Iterator[AuditFinding]:
@@ -43,9 +42,7 @@ def copied_rows(published: pd.DataFrame) -> Iterator[AuditFinding]:
         first = same.iloc[0]
         for row in each(same[same["train_set"] != first["train_set"]]):
             yield row_finding(
-                "copied_rows",
                 row,
-                False,
                 f"All {row.values} values of {readable_name(row.method)} on {row.backbone} equal "
                 f"those of table {first['table']}, trained {readable_name(first['train_set'])}: "
                 f"one of the two rows is a copy.",
@@ -73,8 +70,7 @@ def equal_rows(published: pd.DataFrame) -> Iterator[AuditFinding]:
             if expected
             else "though their losses differ on this training set"
         )
-        yield table_finding(
-            "equal_rows",
+        yield AuditFinding(
             expected,
             f"{listed(map(readable_name, same['method']))} agree in all {first['values']} values, "
             f"{reason}.",

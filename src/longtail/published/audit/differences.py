@@ -20,7 +20,6 @@ from longtail.published.audit.finding import (
     readable_name,
     reported,
     row_finding,
-    table_finding,
     with_decimals,
 )
 from longtail.published.results import two_proportions
@@ -48,9 +47,7 @@ def collapses(published: pd.DataFrame, classes: int | None) -> Iterator[AuditFin
         baseline, decimals = softmax.iloc[0][["balanced", "decimals"]]
         for row in each(rows[rows["balanced"] < COLLAPSED * baseline]):
             yield row_finding(
-                "collapses",
                 row,
-                False,
                 f"Acc1 {as_printed(row.balanced, row.decimals)} on the balanced test set is "
                 f"{100 * row.balanced / baseline:.0f} % of softmax's "
                 f"{as_printed(baseline, decimals)}{guess}: the training failed.",
@@ -73,8 +70,7 @@ def run_noise(published: pd.DataFrame) -> Iterator[AuditFinding]:
         deviation = np.sqrt(squares / pairs / 2)
         low, high = np.sqrt(squares / 2 / scipy.special.chdtri(pairs, [LEVEL / 2, 1 - LEVEL / 2]))
         differences = listed(f"{points[backbone]:+.2f} ({backbone})" for backbone in points.index)
-        yield table_finding(
-            "run_noise",
+        yield AuditFinding(
             True,
             f"With equal class sizes balanced softmax is softmax; on the "
             f"{readable_name(test_set)} test set the two rows differ by {differences} points. "
@@ -91,8 +87,7 @@ def undecided_pairs(published: pd.DataFrame) -> Iterator[AuditFinding]:
     for test_set, of_set in pairs.groupby("test_set", sort=False):
         images, noise = int(of_set["images"].max()), int((of_set["p"] >= LEVEL).sum())
         few = int((of_set["hits"] < MCNEMAR_MIN_IMAGES).sum())
-        yield table_finding(
-            "undecided_pairs",
+        yield AuditFinding(
             noise <= len(of_set) / 2,
             f"On the {readable_name(test_set)} test set ({images:,} images) {noise} of "
             f"{len(of_set)} "
@@ -104,8 +99,7 @@ def undecided_pairs(published: pd.DataFrame) -> Iterator[AuditFinding]:
         )
     for names, of_table in pairs[pairs["test_set"] == "tail"].groupby(ROW_COLUMNS[:3], sort=False):
         noise = int((of_table["p"] >= LEVEL).sum())
-        yield table_finding(
-            "undecided_pairs",
+        yield AuditFinding(
             noise <= len(of_table) / 2,
             f"{noise} of {len(of_table)} differences between two methods on the tail are not "
             f"significant.",

@@ -16,33 +16,28 @@ READABLE_NAMES = {"long_tailed": "long-tailed", "class_balanced": "class-balance
 
 
 class AuditFinding(NamedTuple):
-    """A statement about published tables; ``holds`` is false for an error or a problem."""
+    """A statement about published tables.
 
-    check: str
-    table: str
-    backbone: str
-    train_set: str
-    method: str
+    Attributes:
+        holds: false for an error or a problem, true for a confirmed statement.
+        finding: the statement.
+        table: table of the printed rows that it is about; empty if they are of several, as below.
+        backbone: backbone of these rows.
+        train_set: training set of these rows.
+        method: method of these rows.
+    """
+
     holds: bool
     finding: str
+    table: str = ""
+    backbone: str = ""
+    train_set: str = ""
+    method: str = ""
 
 
-def row_finding(check: str, row: Any, holds: bool, finding: str) -> AuditFinding:
+def row_finding(row: Any, finding: str, *, holds: bool = False) -> AuditFinding:
     """Make a finding about one printed row, an object with ``ROW_COLUMNS`` as attributes."""
-    return AuditFinding(check, row.table, row.backbone, row.train_set, row.method, holds, finding)
-
-
-def table_finding(
-    check: str,
-    holds: bool,
-    finding: str,
-    table: str = "",
-    backbone: str = "",
-    train_set: str = "",
-    method: str = "",
-) -> AuditFinding:
-    """Make a finding about several rows; the names are those that they share."""
-    return AuditFinding(check, table, backbone, train_set, method, holds, finding)
+    return AuditFinding(holds, finding, row.table, row.backbone, row.train_set, row.method)
 
 
 def reported(published: pd.DataFrame, metric: str) -> pd.DataFrame:

@@ -19,7 +19,6 @@ from longtail.published.audit.finding import (
     readable_name,
     reported,
     row_finding,
-    table_finding,
     unit_of_last_place,
 )
 from longtail.wording import listed
@@ -52,8 +51,7 @@ def losses_add_up(published: pd.DataFrame) -> Iterator[AuditFinding]:
     loss["most"] = unit_of_last_place(decimals)
     complete = loss[loss[test_sets].notna().all(axis=1)]
     misses = complete["miss"].abs() > complete["most"]
-    yield table_finding(
-        "losses_add_up",
+    yield AuditFinding(
         True,
         f"In {(~misses).sum()} of {len(misses)} rows the losses on head, middle and tail, weighted "
         f"by images, average to the long-tailed loss: it is the mean over images there.",
@@ -73,8 +71,7 @@ def losses_add_up(published: pd.DataFrame) -> Iterator[AuditFinding]:
             reason = "Not so on balanced training: class weights are why." + _weights(
                 missing, images
             )
-        yield table_finding(
-            "losses_add_up",
+        yield AuditFinding(
             False,
             f"The parts of {readable_name(method)} trained {readable_name(train_set)} miss the "
             f"whole in {len(missing)} of {len(rows)} rows, by {_percentages(missing)}. {reason}",
@@ -106,8 +103,7 @@ def spared_negatives(published: pd.DataFrame) -> Iterator[AuditFinding]:
         if (spared > 0).all()
         else "The losses do not show whether any is spared."
     )
-    yield table_finding(
-        "spared_negatives",
+    yield AuditFinding(
         True,
         f"On the balanced test set, equalization's losses are smaller than softmax's as if at "
         f"least {shares} of the negatives were spared. {verdict}",
@@ -144,15 +140,14 @@ def unnormalised_logits(published: pd.DataFrame, classes: int) -> Iterator[Audit
             else "which cosines can"
         )
         yield row_finding(
-            "unnormalised_logits",
             worst,
-            difference <= 1,
             f"Loss {as_printed(worst['value'], worst['decimals'])} at Acc1 "
             f"{as_printed(worst['value_acc1'], worst['decimals_acc1'])} on "
             f"{readable_name(worst['test_set'])}, {worst['value'] / guess:.1f} times what an even "
             f"guess costs. With cosines times {LDAM_SCALE:.0f} and margins up to {LDAM_MARGIN}, "
             f"images classified wrongly must be nearer to another class by "
             f"{max(difference, 0):.2f} or more in the mean, {verdict}.",
+            holds=difference <= 1,
         )
 
 
